@@ -1,0 +1,50 @@
+# Two commands for a fresh machine (Python 3.11 or newer, git, make): `make demo` and `make test`.
+SHELL := /bin/sh
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test test-long lint eval bench lock clean help
+
+help: ## List these targets
+	@grep -E '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+
+demo: $(BIN)/claude-pool-gh ## Show a whole review here; LIVE=1 with ANTHROPIC_API_KEY uses the real model
+	@$(BIN)/claude-pool-gh rehearse $(if $(LIVE),--live)
+
+test: $(BIN)/.dev lint ## Lint, types, layers and every test that is not long
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not long"
+
+test-long: $(BIN)/.dev ## The tests that take longer
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m long
+
+lint: $(BIN)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+eval: $(BIN)/.dev ## Measure the review on 30 small pull requests; needs ANTHROPIC_API_KEY and costs money
+	$(BIN)/python -m evals.run
+
+bench: $(BIN)/.dev ## Measure, side by side with what a user would otherwise do
+	$(BIN)/python -m benchmarks
+
+lock: ## Resolve the dependencies anew (needs uv)
+	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header -o requirements.lock
+	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header -o requirements-dev.lock
+
+clean: ## Remove everything that was built
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv .venv
+
+$(BIN)/claude-pool-gh: $(BIN)/python requirements.lock pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+$(BIN)/.dev: $(BIN)/claude-pool-gh requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@

@@ -1,0 +1,1 @@
+"""A pool of Claude agents at a GitHub repository's service."""

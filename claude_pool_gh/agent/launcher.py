@@ -1,0 +1,167 @@
+"""Starts the CLI so that it cannot outlive us, with an environment built from nothing.
+
+Run as a script of its own, `python -IS launcher.py CONFIG ARGUMENTS...`, it imports only the standard library and
+nothing of this package. Two ways, both Linux:
+
+- `namespace`: the CLI is process 1 of a new PID namespace. When it or this launcher dies, the kernel kills
+  every process inside, however often it forked or changed its session.
+- `reaper`: this launcher adopts every orphan below it and ends them all before it ends itself.
+
+Either way a parent-death signal ends this launcher when the server dies.
+"""
+
+import ctypes
+import json
+import os
+import signal
+import sys
+import time
+from contextlib import suppress
+
+CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWPID = 0x00020000, 0x10000000, 0x20000000
+MS_REC, MS_PRIVATE, MS_NOSUID, MS_NODEV, MS_NOEXEC = 0x4000, 1 << 18, 2, 4, 8
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+GRACE_SECONDS = 2.0
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def checked(result: int, what: str) -> None:
+    """Raise OSError for a failed libc call."""
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+
+
+def die_with_parent(how: int, parent: int) -> None:
+    """Have the kernel send `how` when our parent dies, also if it died before we asked."""
+    checked(libc.prctl(PR_SET_PDEATHSIG, how, 0, 0, 0), "prctl")
+    if parent and os.getppid() != parent:
+        os._exit(1)
+
+
+def enter_namespace() -> None:
+    """Let the next child be process 1 of a PID namespace of its own."""
+    user, group = os.getuid(), os.getgid()
+    flags = CLONE_NEWPID | CLONE_NEWNS | (0 if user == 0 else CLONE_NEWUSER)
+    checked(libc.unshare(flags), "unshare")
+    if user:
+        for name, text in (
+            ("setgroups", "deny"),
+            ("uid_map", f"{user} {user} 1"),
+            ("gid_map", f"{group} {group} 1"),
+        ):
+            with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
+                file.write(text)
+
+
+def mount_own_proc() -> None:
+    """Show the namespace's processes in /proc, and no others."""
+    checked(libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None), "make / private")
+    checked(libc.mount(b"proc", b"/proc", b"proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, None), "mount /proc")
+
+
+def start(command: list[str], environment: dict[str, str], *, namespace: bool) -> int:
+    """Fork and exec the command; returns its process id as we see it."""
+    parent = 0 if namespace else os.getpid()
+    child = os.fork()
+    if child:
+        return child
+    try:
+        die_with_parent(signal.SIGKILL, parent)
+        if namespace:
+            mount_own_proc()
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        os.execve(command[0], command, environment)
+    except OSError as error:
+        sys.stderr.write(f"launcher: {error}\n")
+    os._exit(127)
+
+
+def descendants() -> list[int]:
+    """Every process below us, by walking /proc."""
+    parents = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                with open(f"/proc/{entry}/stat", encoding="ascii", errors="replace") as file:
+                    parents[int(entry)] = int(file.read().rpartition(")")[2].split()[1])
+            except (OSError, ValueError, IndexError):
+                continue
+    below = {os.getpid()}
+    while found := {process for process, parent in parents.items() if parent in below} - below:
+        below |= found
+    return sorted(below - {os.getpid()})
+
+
+def end_all() -> None:
+    """Kill and reap every descendant, again until none is left."""
+    while True:
+        left = descendants()
+        for process in left:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        try:
+            while os.waitpid(-1, 0 if left else os.WNOHANG) != (0, 0):
+                pass
+        except ChildProcessError:
+            return
+
+
+def wait_for(child: int) -> int:
+    """Wait for the child's end, reaping adopted orphans; on SIGTERM end it, gently first. Returns exit status."""
+    deadline: float | None = None
+    signals = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
+    while True:
+        try:
+            while True:
+                process, status = os.waitpid(-1, os.WNOHANG)
+                if process == child:
+                    return os.waitstatus_to_exitcode(status)
+                if process == 0:
+                    break
+        except ChildProcessError:
+            return 1
+        left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        if left == 0.0:
+            os.kill(child, signal.SIGKILL)
+        got = signal.sigtimedwait(signals, 60.0 if left is None else max(left, 0.05))
+        if got is not None and got.si_signo != signal.SIGCHLD and deadline is None:
+            deadline = time.monotonic() + GRACE_SECONDS
+            os.kill(child, signal.SIGTERM)
+
+
+def probe() -> int:
+    """Exit 0 when a PID namespace with its own /proc can be made here."""
+    try:
+        enter_namespace()
+    except OSError:
+        return 1
+    child = start(["/bin/true"], {}, namespace=True)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def main() -> int:
+    """Start what the configuration says and end with its exit code."""
+    if sys.argv[1] == "--probe":
+        return probe()
+    with open(sys.argv[1], encoding="utf-8") as file:
+        config = json.load(file)
+    namespace = config["mode"] == "namespace"
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD})
+    die_with_parent(signal.SIGKILL if namespace else signal.SIGTERM, config["parent"])
+    with open(config["pid_file"], "w", encoding="ascii") as file:
+        file.write(str(os.getpid()))
+    if namespace:
+        enter_namespace()
+    else:
+        checked(libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl")
+    child = start([config["cli"], *sys.argv[2:]], config["environment"], namespace=namespace)
+    status = wait_for(child)
+    if not namespace:
+        end_all()
+    return status if status >= 0 else 128 - status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,83 @@
+"""Decides what one request to the model may cost, and books what it did. The gateway's decisions, without HTTP."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import uuid4
+
+from claude_pool_gh.agent import prices
+from claude_pool_gh.pool import ledger
+from claude_pool_gh.pool.ports import Clock
+from claude_pool_gh.storage import Database, Transaction
+
+LEAST_OUTPUT: Final = 1024
+"""Tokens below which an answer is not worth asking for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A request that may go out, with the `max_tokens` that its reservation pays for."""
+
+    request_id: str
+    max_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """Reserves before a request, settles after it, each in a transaction of its own."""
+
+    database: Database
+    clock: Clock
+
+    async def admit(self, run_id: str, model: str, size: int, asked: int) -> Admitted | None:
+        """Durably set the worst case of a request aside; None when the run's money does not reach."""
+        return await self.database.transact(lambda tx: self._admit(tx, run_id, model, size, asked))
+
+    def _admit(self, tx: Transaction, run_id: str, model: str, size: int, asked: int) -> Admitted | None:
+        left = ledger.left_in(tx, run_id)
+        wanted = worst_case(model, size, asked, left)
+        if wanted is None:
+            return None
+        request_id, (tokens, amount) = uuid4().hex, wanted
+        if not ledger.reserve_request(tx, request_id, run_id, model, amount, self.clock.now_ms()):
+            return None
+        return Admitted(request_id, tokens)
+
+    async def settle(self, request_id: str, model: str, usage: dict[str, Any]) -> None:
+        """Book what the API reported, or the whole reservation where the model has no list price."""
+        if not prices.is_priced(model):
+            return await self.settle_unknown(request_id, f"no list price is known for {model}")
+        cost = prices.price(model, usage)
+        return await self.database.transact(
+            lambda tx: ledger.settle_request(tx, request_id, cost, self.clock.now_ms(), usage=usage)
+        )
+
+    async def settle_unknown(self, request_id: str, note: str) -> None:
+        """Book the whole reservation as an upper bound."""
+        await self.database.transact(
+            lambda tx: ledger.settle_request_unknown(tx, request_id, note, self.clock.now_ms())
+        )
+
+    async def settle_unanswered(self, request_id: str) -> None:
+        """Book nothing: the API refused the request, and refusals are free."""
+        await self.database.transact(lambda tx: ledger.settle_request(tx, request_id, 0, self.clock.now_ms()))
+
+
+def worst_case(model: str, size: int, asked: int, left: int) -> tuple[int, int] | None:
+    """How many tokens of output `left` microdollars pay for, and what to reserve; None when too few.
+
+    A model without a price takes all that is left, since nothing smaller would be safe.
+    """
+    if not prices.is_priced(model):
+        return (asked, left) if left > 0 else None
+    rest = left - prices.most_for_input(model, size)
+    tokens = min(asked, _affordable(model, size, rest))
+    if tokens < min(LEAST_OUTPUT, asked):
+        return None
+    return tokens, prices.most_for_input(model, size) + prices.most_for_output(model, size, tokens)
+
+
+def _affordable(model: str, size: int, money: int) -> int:
+    per_million = prices.most_for_output(model, size, 1_000_000)
+    return max(0, (money - 1) * 1_000_000 // per_million)

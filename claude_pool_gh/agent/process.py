@@ -1,0 +1,136 @@
+"""The CLI's process: where it runs, what it may see, and how it is ended."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+_LAUNCHER: Final = Path(__file__).with_name("launcher.py")
+_PASSED_ON: Final = ("PATH", "LANG", "TZ")
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """One run's private folder with the executable that starts the CLI."""
+
+    folder: Path
+    mode: str
+
+    @property
+    def executable(self) -> Path:
+        """What the SDK is given as the CLI."""
+        return self.folder / "claude"
+
+    @property
+    def pid(self) -> int | None:
+        """The launcher's process, once it runs."""
+        try:
+            return int((self.folder / "pid").read_text())
+        except (OSError, ValueError):
+            return None
+
+    async def end(self) -> None:
+        """Leave no process of this run alive, whatever it does: some 5 seconds at the most."""
+        if self.pid is None or not (tree := _tree(self.pid)):
+            return
+        _signal(tree[:1], signal.SIGTERM)  # the launcher passes it on, and kills after 2 seconds
+        if await _gone(tree, 4.0):
+            return
+        _signal(tree, signal.SIGKILL)
+        await _gone(tree, 1.0)
+
+
+@contextmanager
+def prepare(cli: Path, environment: Mapping[str, str]) -> Iterator[Launch]:
+    """Make the folder for one run: home, configuration and temporary files, all removed at the end.
+
+    The CLI sees `environment`, the few variables of `_PASSED_ON`, and nothing else of ours.
+    """
+    # The path is short since the CLI puts a socket below it, and sockets have short names.
+    folder = Path(tempfile.mkdtemp(prefix="cpg-"))
+    try:
+        for name in ("home", "config", "tmp"):
+            (folder / name).mkdir()
+        config = {
+            "cli": str(cli),
+            "mode": mode(),
+            "parent": os.getpid(),
+            "pid_file": str(folder / "pid"),
+            "environment": _environment(folder) | dict(environment),
+        }
+        (folder / "launch.json").write_text(json.dumps(config))
+        command = [sys.executable, "-IS", str(_LAUNCHER), str(folder / "launch.json")]
+        (folder / "claude").write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
+        (folder / "claude").chmod(0o700)
+        yield Launch(folder, mode())
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@cache
+def mode() -> str:
+    """`namespace` where this machine allows it, else `reaper`; CLAUDE_POOL_PROCESS_MODE can only choose the latter."""
+    if os.environ.get("CLAUDE_POOL_PROCESS_MODE") == "reaper":
+        return "reaper"
+    probe = subprocess.run(  # noqa: S603 - our own file, no input
+        [sys.executable, "-IS", str(_LAUNCHER), "--probe"], check=False, capture_output=True, timeout=30
+    )
+    return "namespace" if probe.returncode == 0 else "reaper"
+
+
+def bundled_cli() -> Path:
+    """The CLI in the pinned SDK's wheel. Raises FileNotFoundError where the wheel has none."""
+    import claude_agent_sdk  # noqa: PLC0415 - half a second, and only runs need it
+
+    cli = Path(claude_agent_sdk.__file__).parent / "_bundled" / "claude"
+    if not cli.exists():
+        raise FileNotFoundError(
+            "this platform's claude-agent-sdk carries no Claude CLI; use Linux (glibc) or macOS on x86-64 or arm64"
+        )
+    return cli
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    return passed | {
+        "HOME": str(folder / "home"),
+        "CLAUDE_CONFIG_DIR": str(folder / "config"),
+        "TMPDIR": str(folder / "tmp"),
+    }
+
+
+def _tree(pid: int) -> list[psutil.Process]:
+    """The process and its descendants, taken before any of them is killed."""
+    try:
+        root = psutil.Process(pid)
+        return [root, *root.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _signal(processes: list[psutil.Process], number: signal.Signals) -> None:
+    for process in processes:
+        try:
+            process.send_signal(number)
+        except psutil.NoSuchProcess:
+            continue
+
+
+async def _gone(processes: list[psutil.Process], seconds: float) -> bool:
+    _, alive = await asyncio.to_thread(psutil.wait_procs, processes, seconds)
+    return not alive

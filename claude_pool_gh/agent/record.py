@@ -1,0 +1,61 @@
+"""What happened in a run: a transcript for those who want to know, and a short list of what was looked at."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+_ENTRY_LIMIT: Final = 4_000
+_ENTRIES_LIMIT: Final = 600
+_LIST_LIMIT: Final = 60
+
+
+@dataclass(slots=True)
+class Record:
+    """Collects messages of the CLI as plain JSON. Every text goes through `redact` and is cut."""
+
+    redact: Callable[[str], str]
+    root: str
+    entries: list[dict[str, Any]] = field(default_factory=list)
+    files: dict[str, None] = field(default_factory=dict)
+    searches: dict[str, None] = field(default_factory=dict)
+    denied: dict[str, None] = field(default_factory=dict)
+    text: str = ""
+
+    def say(self, text: str) -> None:
+        """The agent's prose; the last one is the run's answer."""
+        self.text = text
+        self._add("says", text)
+
+    def use(self, tool: str, arguments: Mapping[str, Any]) -> None:
+        """A call of a tool."""
+        self._add("uses", f"{tool} {json.dumps(dict(arguments), ensure_ascii=False)}")
+        match tool:
+            case "Read":
+                self._note(self.files, str(arguments.get("file_path", "")))
+            case "Grep" | "Glob":
+                self._note(self.searches, str(arguments.get("pattern", "")))
+            case _:
+                pass
+
+    def answer(self, text: str, *, error: bool) -> None:
+        """What a tool answered."""
+        self._add("is refused" if error else "gets", text)
+
+    def deny(self, tool: str, why: str) -> None:
+        """A call that was not allowed."""
+        self._note(self.denied, f"{tool}: {why}")
+
+    def looked_at(self) -> dict[str, list[str]]:
+        """Files, searches and denials, each once, in order."""
+        return {"files": list(self.files), "searches": list(self.searches), "denied": list(self.denied)}
+
+    def _note(self, where: dict[str, None], text: str) -> None:
+        if text and len(where) < _LIST_LIMIT:
+            where[self.redact(text.removeprefix(self.root).lstrip("/") if self.root else text)[:300]] = None
+
+    def _add(self, what: str, text: str) -> None:
+        if len(self.entries) < _ENTRIES_LIMIT:
+            self.entries.append({"what": what, "text": self.redact(text)[:_ENTRY_LIMIT]})

@@ -1,0 +1,59 @@
+"""Reads the token counts out of an answer of the Messages API, whole or streamed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+_LINE_LIMIT: Final = 64 * 2**20
+
+
+class StreamUsage:
+    """Follows a stream of server-sent events and keeps the newest counts.
+
+    `complete` once the API has said its last count; before that, what was seen is only a part.
+    """
+
+    def __init__(self) -> None:
+        self.counts: dict[str, Any] = {}
+        self.complete = False
+        self._rest = b""
+
+    def feed(self, chunk: bytes) -> None:
+        """Take the next bytes, cut anywhere."""
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        if len(self._rest) > _LINE_LIMIT:
+            self._rest = b""
+        for line in lines:
+            if line.startswith(b"data:"):
+                self._take(line[5:])
+
+    def _take(self, data: bytes) -> None:
+        event = _object(data)
+        match event.get("type"):
+            case "message_start":
+                self.counts |= _object_at(_object_at(event, "message"), "usage")
+            case "message_delta":
+                self.counts |= _object_at(event, "usage")
+                self.complete = True
+            case _:
+                pass
+
+
+def whole_usage(body: bytes) -> dict[str, Any] | None:
+    """The counts of an answer that came in one piece; None when it is none of the API's answers."""
+    usage = _object_at(_object(body), "usage")
+    return usage or None
+
+
+def _object(data: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(data)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _object_at(value: dict[str, Any], key: str) -> dict[str, Any]:
+    found = value.get(key)
+    return {k: v for k, v in found.items() if v is not None} if isinstance(found, dict) else {}

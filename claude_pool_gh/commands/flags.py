@@ -1,0 +1,47 @@
+"""The flags that every verb with an agent has."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import Final
+
+from claude_pool_gh.commands.grammar import Flag
+
+EFFORTS: Final = ("low", "medium", "high", "xhigh", "max")
+
+
+def _dollars(text: str) -> int:
+    """Microdollars."""
+    try:
+        dollars = Decimal(text.removeprefix("$"))
+    except InvalidOperation:
+        raise ValueError("wants an amount in US dollars, such as 1.50") from None
+    if not dollars.is_finite() or not 0 < dollars <= 1000:
+        raise ValueError("wants an amount between 0 and 1000 US dollars")
+    return int(dollars * 1_000_000)
+
+
+def _turns(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 500:
+        raise ValueError("wants a number from 1 to 500")
+    return int(text)
+
+
+def _effort(text: str) -> str:
+    if text not in EFFORTS:
+        raise ValueError(f"wants one of {', '.join(EFFORTS)}")
+    return text
+
+
+def _model(text: str) -> str:
+    if not text.startswith("claude-") or not all(c.isalnum() or c in "-.@" for c in text) or len(text) > 80:
+        raise ValueError("wants the full id of a Claude model, such as claude-sonnet-5-5")
+    return text
+
+
+COMMON: Final = (
+    Flag("model", "full id of a Claude model", _model),
+    Flag("effort", f"one of {', '.join(EFFORTS)}", _effort),
+    Flag("budget", "the most it may cost, in US dollars", _dollars),
+    Flag("turns", "how often each agent may speak", _turns),
+)

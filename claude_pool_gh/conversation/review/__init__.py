@@ -1,0 +1,1 @@
+"""`/pool review`: the verb, and the steps of its recipe that the host does itself."""

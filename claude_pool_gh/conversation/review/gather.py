@@ -1,0 +1,130 @@
+"""Last step: what was confirmed becomes a review, and the chain ends with its outcome."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from claude_pool_gh.conversation.desk import Desk
+from claude_pool_gh.conversation.review.facts import Facts, facts_of
+from claude_pool_gh.conversation.review.verdict import conclude, place, weigh
+from claude_pool_gh.findings import tables
+from claude_pool_gh.findings.model import Finding
+from claude_pool_gh.github import reads
+from claude_pool_gh.github.effects.kinds import InlineComment, Review
+from claude_pool_gh.github.effects.rows import want
+from claude_pool_gh.github.errors import ForgeError
+from claude_pool_gh.pool.outcomes import Outcome, Verdict
+from claude_pool_gh.pool.ports import Finish, HostStepContext
+from claude_pool_gh.reports import findings as words
+from claude_pool_gh.reports.views import Reviewed
+from claude_pool_gh.storage import Transaction
+
+
+async def gather(desk: Desk, context: HostStepContext) -> Finish:
+    """Weigh, place, and want the review: in one transaction with the chain's end, so it is posted once or not."""
+    facts = facts_of(context)
+    brief, check = context.results["brief"], context.results["check"]
+    weighed = weigh(check["candidates"], context.results["verify"])
+    placed = place(weighed.confirmed, brief["commentable"], facts.settings.most_comments)
+    outcome = conclude(
+        context.results["find"], context.results["verify"], len(weighed.confirmed), len(brief["unread"])
+    )
+    standing = await _standing(desk, facts)
+    reviewed = Reviewed(
+        files=brief["files"],
+        inline=placed.inline,
+        more=placed.more,
+        outside=placed.outside,
+        known=check["known"],
+        refuted=weighed.refuted,
+        unsure=weighed.unsure,
+        dropped=check["dropped"],
+        left_out=brief["left_out"],
+        unread=brief["unread"],
+        note=standing.note,
+        posted=standing.postable,
+    )
+    if not standing.postable and outcome.verdict is Verdict.clean:
+        outcome = Outcome(verdict=Verdict.skipped, reason=standing.note)
+
+    def commit(tx: Transaction) -> None:
+        now = desk.clock.now_ms()
+        if reviewed.confirmed and standing.postable:
+            want(tx, f"review:{context.chain_id}", facts.thread.repository, _review(facts, reviewed), now)
+            tables.remember(tx, facts.key, context.chain_id, reviewed.confirmed, now)
+        if outcome.verdict in (Verdict.clean, Verdict.findings) and not facts.paths and standing.postable:
+            tables.set_reviewed(tx, facts.key, facts.head, context.chain_id)
+
+    return Finish(outcome.model_dump(mode="json"), stored(reviewed), commit)
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """How the pull request stands at the end."""
+
+    postable: bool
+    note: str = ""
+
+
+async def _standing(desk: Desk, facts: Facts) -> _Standing:
+    """Whether a review of the commit that was read still makes sense."""
+    try:
+        pull = await reads.pull(desk.forge, facts.thread)
+        if not pull.open:
+            return _Standing(postable=False, note="the pull request was closed while it was reviewed")
+        if pull.head == facts.head:
+            return _Standing(postable=True)
+        commits = [commit for commit, _ in await reads.commit_messages(desk.forge, facts.thread)]
+    except ForgeError:
+        return _Standing(postable=True)  # the writer of effects will find out
+    if facts.head in commits:
+        return _Standing(
+            postable=True, note=f"The head has moved to {pull.head[:9]} since; that is not reviewed yet."
+        )
+    return _Standing(
+        postable=False, note=f"the branch was rewritten to {pull.head[:9]} while it was reviewed"
+    )
+
+
+def _review(facts: Facts, reviewed: Reviewed) -> Review:
+    return Review(
+        number=facts.thread.number,
+        commit=facts.head,
+        body=words.review_body(reviewed, facts.head),
+        comments=tuple(_inline(finding) for finding in reviewed.inline),
+        fallback=words.whole(reviewed, facts.head),
+    )
+
+
+def _inline(finding: Finding) -> InlineComment:
+    return InlineComment(
+        path=finding.path,
+        line=finding.end_line,
+        start_line=finding.start_line if finding.start_line < finding.end_line else None,
+        body=words.inline(finding),
+    )
+
+
+def stored(reviewed: Reviewed) -> dict[str, Any]:
+    """The result as JSON, for the step's row."""
+    return {
+        "files": reviewed.files,
+        "inline": [finding.model_dump(mode="json") for finding in reviewed.inline],
+        "more": [finding.model_dump(mode="json") for finding in reviewed.more],
+        "outside": [finding.model_dump(mode="json") for finding in reviewed.outside],
+        "known": reviewed.known,
+        "refuted": reviewed.refuted,
+        "unsure": reviewed.unsure,
+        "dropped": list(reviewed.dropped),
+        "left_out": list(reviewed.left_out),
+        "unread": list(reviewed.unread),
+        "note": reviewed.note,
+        "posted": reviewed.posted,
+    }
+
+
+def restored(result: dict[str, Any]) -> Reviewed:
+    """The result read back from its row."""
+    lists = {name: tuple(map(Finding.model_validate, result[name])) for name in ("inline", "more", "outside")}
+    return Reviewed(**(result | lists))

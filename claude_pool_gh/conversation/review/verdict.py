@@ -1,0 +1,110 @@
+"""Decides what a review came to. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from claude_pool_gh.findings.model import Finding, Judgement
+from claude_pool_gh.pool.outcomes import Outcome, Verdict
+from claude_pool_gh.pool.ports import Ending
+
+_WORST_FIRST: Final = (
+    Ending.quota,
+    Ending.out_of_budget,
+    Ending.out_of_turns,
+    Ending.timed_out,
+    Ending.failed,
+    Ending.cancelled,
+)
+_VERDICTS: Final = {
+    Ending.quota: Verdict.quota,
+    Ending.out_of_budget: Verdict.out_of_budget,
+    Ending.out_of_turns: Verdict.out_of_turns,
+    Ending.cancelled: Verdict.cancelled,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """The candidates after the second look."""
+
+    confirmed: tuple[Finding, ...]
+    refuted: int
+    unsure: int
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where each confirmed finding is shown."""
+
+    inline: tuple[Finding, ...]
+    more: tuple[Finding, ...]
+    outside: tuple[Finding, ...]
+
+
+def weigh(candidates: Sequence[Mapping[str, Any]], judged: Sequence[Mapping[str, Any]]) -> Weighed:
+    """Join each candidate with its judgement. Without a clear one it is unsure, and unsure is not posted."""
+    confirmed: list[Finding] = []
+    refuted = unsure = 0
+    for candidate, task in zip(candidates, judged, strict=True):
+        match _judgement(task):
+            case "confirmed":
+                confirmed.append(Finding.model_validate(candidate["finding"]))
+            case "refuted":
+                refuted += 1
+            case _:
+                unsure += 1
+    return Weighed(tuple(confirmed), refuted, unsure)
+
+
+def place(
+    confirmed: Sequence[Finding],
+    commentable: Mapping[str, Sequence[int]],
+    most_inline: int,
+    most_outside: int = 3,
+) -> Placed:
+    """Inline where GitHub takes a comment, at most `most_inline`; a few that lie outside the diff, folded."""
+    within = [finding for finding in confirmed if _in_diff(finding, commentable)]
+    outside = [finding for finding in confirmed if not _in_diff(finding, commentable)]
+    return Placed(tuple(within[:most_inline]), tuple(within[most_inline:]), tuple(outside[:most_outside]))
+
+
+def conclude(
+    found: Sequence[Mapping[str, Any]], judged: Sequence[Mapping[str, Any]], confirmed: int, unread: int
+) -> Outcome:
+    """The outcome. A review that did not read everything is never clean, whatever it found."""
+    for tasks, what in ((found, "be read"), (judged, "be verified")):
+        broken = [task for task in tasks if task.get("ending") != Ending.completed]
+        if broken:
+            return _not_whole(broken, len(tasks), what)
+    if unread:
+        return Outcome(
+            verdict=Verdict.out_of_budget,
+            reason=f"the change is too large for one review; {unread} files were not read",
+        )
+    return Outcome(verdict=Verdict.findings if confirmed else Verdict.clean)
+
+
+def _not_whole(broken: Sequence[Mapping[str, Any]], total: int, what: str) -> Outcome:
+    worst = min(broken, key=lambda task: _WORST_FIRST.index(Ending(task.get("ending", Ending.failed))))
+    ending = Ending(worst.get("ending", Ending.failed))
+    part = f"{len(broken)} of {total} parts could not {what}: " if total > 1 else ""
+    return Outcome(
+        verdict=_VERDICTS.get(ending, Verdict.failed), reason=f"{part}{worst.get('reason', '')}", ours=True
+    )
+
+
+def _judgement(task: Mapping[str, Any]) -> str:
+    try:
+        return Judgement.model_validate(task.get("structured") or {}).verdict
+    except ValidationError:
+        return "unsure"
+
+
+def _in_diff(finding: Finding, commentable: Mapping[str, Sequence[int]]) -> bool:
+    lines = set(commentable.get(finding.path, ()))
+    return finding.start_line in lines and finding.end_line in lines

@@ -1,0 +1,118 @@
+"""A pull request's diff, file by file: what changed, which lines can carry a comment, how much there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from typing import Final
+
+from unidiff import PatchedFile, PatchSet
+from unidiff.errors import UnidiffParseError
+
+GROUP_FILES: Final = 20
+GROUP_LINES: Final = 400
+GROUP_CHARACTERS: Final = 120_000
+GROUPS_LIMIT: Final = 12
+_FILE_CHARACTERS: Final = 60_000
+
+_NOT_READ: Final = (
+    "*.lock", "*-lock.json", "*-lock.yaml", "*.min.js", "*.min.css", "*.map", "*.snap", "*.svg", "*.pb.go",
+    "go.sum", "*/vendor/*", "vendor/*", "*/node_modules/*",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One changed file."""
+
+    path: str
+    text: str
+    """Its part of the diff."""
+    added: int
+    removed: int
+    commentable: frozenset[int]
+    """Lines of the new file that the diff shows: GitHub takes inline comments nowhere else."""
+    binary: bool = False
+
+    @property
+    def size(self) -> int:
+        """Changed lines."""
+        return self.added + self.removed
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Files that one agent reads together."""
+
+    changes: tuple[Change, ...]
+
+    @property
+    def title(self) -> str:
+        """What people read while it runs."""
+        first, rest = self.changes[0].path, len(self.changes) - 1
+        return first if not rest else f"{first} and {rest} more"
+
+    @property
+    def text(self) -> str:
+        """The diff of all its files."""
+        return "\n".join(change.text for change in self.changes)
+
+
+def parse(diff: str) -> list[Change]:
+    """Every file of a unified diff as git writes it. Raises ValueError for anything else."""
+    try:
+        return [_change(file) for file in PatchSet(diff)]
+    except UnidiffParseError as error:
+        raise ValueError(f"not a unified diff: {error}") from error
+
+
+def worth_reading(changes: Iterable[Change], exclude: Sequence[str] = ()) -> tuple[list[Change], list[str]]:
+    """The changes that a reviewer should read, and the paths left out: binary, generated, excluded, deleted."""
+    read: list[Change] = []
+    left_out: list[str] = []
+    for change in changes:
+        pointless = change.binary or not change.size
+        matched = any(fnmatch(change.path, pattern) for pattern in (*_NOT_READ, *exclude))
+        if pointless or matched:
+            left_out.append(change.path)
+        else:
+            read.append(change)
+    return read, left_out
+
+
+def group(changes: Sequence[Change]) -> tuple[list[Group], list[Change]]:
+    """Split changes over agents, neighbours in the tree together; and what exceeds the limit of one review."""
+    groups: list[list[Change]] = []
+    for change in sorted(changes, key=lambda change: change.path):
+        if not groups or not _fits(groups[-1], change):
+            groups.append([])
+        groups[-1].append(change)
+    beyond = [change for some in groups[GROUPS_LIMIT:] for change in some]
+    return [Group(tuple(some)) for some in groups[:GROUPS_LIMIT]], beyond
+
+
+def _fits(some: list[Change], change: Change) -> bool:
+    together = [*some, change]
+    return (
+        len(together) <= GROUP_FILES
+        and sum(each.size for each in together) <= GROUP_LINES
+        and sum(len(each.text) for each in together) <= GROUP_CHARACTERS
+    )
+
+
+def _change(file: PatchedFile) -> Change:
+    shown = {line.target_line_no for hunk in file for line in hunk if line.target_line_no is not None}
+    text = str(file)
+    if len(text) > _FILE_CHARACTERS:
+        text = (
+            text[:_FILE_CHARACTERS] + "\n[the rest of this file's diff is left out; read the file itself]\n"
+        )
+    return Change(
+        path=file.path,
+        text=text,
+        added=file.added,
+        removed=file.removed,
+        commentable=frozenset(shown),
+        binary=bool(file.is_binary_file),
+    )

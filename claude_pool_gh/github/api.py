@@ -1,0 +1,134 @@
+"""One request to GitHub's API, with its failures sorted by what they mean for whoever asked.
+
+gidgethub makes the request and reads the answer; it never retries, and neither does this: reads are repeated by
+`Forge.read`, writes only by the writer of effects, which looks first whether they happened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+import aiohttp
+import gidgethub
+from gidgethub.aiohttp import GitHubAPI
+
+from claude_pool_gh.github.access import Access
+from claude_pool_gh.github.errors import ForgeRefused, ForgeUnavailable, NotFound, RateLimited
+from claude_pool_gh.terms.ids import Repository
+
+AGENT: Final = "claude-pool-gh"
+TIMEOUT: Final = aiohttp.ClientTimeout(total=60, sock_connect=10)
+_JSON: Final = "application/vnd.github+json"
+_READ_TRIES: Final = 4
+_PAGE: Final = 100
+_PAGES_LIMIT: Final = 40
+
+
+class Forge:
+    """GitHub's API for one configured server."""
+
+    def __init__(self, session: aiohttp.ClientSession, api_url: str, access: Access) -> None:
+        self._api = GitHubAPI(session, AGENT, base_url=api_url.rstrip("/"))
+        self.access = access
+
+    async def read(self, repository: Repository, path: str, *, accept: str = _JSON, **query: Any) -> Any:
+        """GET, again after failures that pass. `path` follows `/repos/OWNER/NAME`."""
+        for attempt in range(_READ_TRIES):
+            try:
+                return await self.call("GET", repository, path + _query(query), accept=accept)
+            except (ForgeUnavailable, RateLimited) as error:
+                wait = error.seconds if isinstance(error, RateLimited) else 0.5 * 2**attempt
+                if attempt == _READ_TRIES - 1 or wait > 30:
+                    raise
+                await asyncio.sleep(wait)
+        raise AssertionError("unreachable")
+
+    async def pages(
+        self, repository: Repository, path: str, *, key: str | None = None, **query: Any
+    ) -> AsyncIterator[Any]:
+        """Every item of a listing, all pages. Pages are asked for by number: no link of an answer is followed."""
+        for page in range(1, _PAGES_LIMIT + 1):
+            answer = await self.read(repository, path, **query, per_page=_PAGE, page=page)
+            items = answer[key] if key else answer
+            for item in items:
+                yield item
+            if len(items) < _PAGE:
+                return
+
+    async def call(
+        self, method: str, repository: Repository, path: str, body: Any = None, *, accept: str = _JSON
+    ) -> Any:
+        """One request, and a second with a fresh token after 401. Raises the errors of `errors`."""
+        url = f"/repos/{repository.owner}/{repository.name}{path}"
+        token = await self.access.token(repository)
+        try:
+            return await self._request(method, url, body, accept, token)
+        except ForgeRefused as error:
+            if error.status != 401:
+                raise
+        return await self._request(method, url, body, accept, await self.access.token(repository, fresh=True))
+
+    async def _request(self, method: str, url: str, body: Any, accept: str, token: str) -> Any:
+        with _sorted():
+            match method:
+                case "GET":
+                    return await self._api.getitem(url, accept=accept, oauth_token=token)
+                case "POST":
+                    return await self._api.post(url, data=body, accept=accept, oauth_token=token)
+                case "PATCH":
+                    return await self._api.patch(url, data=body, accept=accept, oauth_token=token)
+                case _:
+                    raise ValueError(f"{method} is not used here")
+
+
+class _sorted:  # noqa: N801 - reads as a word at the `with`
+    """Turns gidgethub's and aiohttp's exceptions into ours."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        match error:
+            case gidgethub.GitHubBroken() | aiohttp.ClientError() | TimeoutError() | ConnectionError():
+                raise ForgeUnavailable(f"{type(error).__name__}: {error}") from error
+            case gidgethub.HTTPException():
+                raise sort_refusal(error.status_code, str(error), error.headers or {}) from error
+            case ValueError() if not isinstance(error, UnicodeError):
+                raise ForgeUnavailable(f"the answer cannot be read: {error}") from error
+            case _:
+                return
+
+
+def sort_refusal(status: int, message: str, headers: Mapping[str, str]) -> ForgeRefused | RateLimited:
+    """What a 4xx means: 403 and 429 can both be a limit of either kind."""
+    low = message.lower()
+    if status == 429 or (status == 403 and ("rate limit" in low or "retry-after" in headers)):
+        return RateLimited(_wait(headers))
+    if status in (404, 410):
+        return NotFound(status, message)
+    return ForgeRefused(status, message)
+
+
+def _wait(headers: Mapping[str, str]) -> float:
+    """Seconds to wait: as told, else until the reset, else a minute."""
+    after = headers.get("retry-after", "")
+    if after.isdigit():
+        return float(after)
+    reset = headers.get("x-ratelimit-reset", "")
+    if headers.get("x-ratelimit-remaining") == "0" and reset.isdigit():
+        return max(1.0, float(reset) - time.time())
+    return 60.0
+
+
+def segment(text: str) -> str:
+    """A text as one segment of a path."""
+    return quote(text, safe="")
+
+
+def _query(query: Mapping[str, Any]) -> str:
+    given = {name: value for name, value in query.items() if value is not None}
+    return "?" + urlencode(given) if given else ""

@@ -1,0 +1,169 @@
+"""Says what should stand or happen: rows, written in the transaction that decides it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from claude_pool_gh.github.effects.kinds import PRIORITY, Effect, Review, read
+from claude_pool_gh.github.tables import effects, leases, repositories
+from claude_pool_gh.storage import Transaction, insert_once
+from claude_pool_gh.storage.owners import is_gone
+from claude_pool_gh.terms.ids import Repository
+
+PROGRESS: Final = 5
+"""Priority of an update to something that already stands."""
+
+_E: Final = effects.c
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EffectRow:
+    """An effect that is due."""
+
+    key: str
+    effect: Effect
+    repository: Repository
+    version: int
+    first: bool
+    attempted: bool
+    remote_id: int | None
+    tries: int
+
+    @property
+    def marker(self) -> str:
+        """Hidden in the body of what we make, so that it can be found again; only our own author's counts."""
+        return marker(self.key)
+
+
+def marker(key: str) -> str:
+    """The hidden marker of a key."""
+    return f"<!-- claude-pool:{hashlib.sha256(key.encode()).hexdigest()[:24]} -->"
+
+
+def want(tx: Transaction, key: str, repository: Repository, effect: Effect, now_ms: int) -> None:
+    """Let `effect` stand or happen. Wanting the same again changes nothing; a once effect is wanted only once."""
+    stored = effect.model_dump(mode="json")
+    fresh = {
+        "key": key,
+        "kind": effect.kind,
+        "repository_id": repository.id,
+        "installation_id": repository.installation_id,
+        "state": "wanted",
+        "priority": PRIORITY[effect.kind],
+        "wanted": stored,
+        "wanted_version": 1,
+        "written_version": 0,
+        "attempted": False,
+        "tries": 0,
+        "due_ms": now_ms,
+    }
+    if insert_once(tx, effects, fresh) or isinstance(effect, Review):
+        return
+    row = tx.execute(sa.select(_E.wanted, _E.wanted_version, _E.written_version).where(_E.key == key)).one()
+    if row.wanted == stored:
+        return
+    final = stored.get("status") == "completed"
+    also = {"priority": PROGRESS} if row.written_version and not final else {}
+    tx.execute(
+        effects.update()
+        .where(_E.key == key)
+        .values(
+            wanted=stored,
+            wanted_version=row.wanted_version + 1,
+            state=sa.case((_E.state == "gone", "gone"), else_="wanted"),
+            **also,
+        )
+    )
+
+
+def hold(tx: Transaction, name: str, owner: str, now_ms: int, lifetime_ms: int = 30_000) -> bool:
+    """Take or renew a lease; False while a living owner has it. Every write checks its lease in its transaction."""
+    values = {"name": name, "owner": owner, "expires_ms": now_ms + lifetime_ms}
+    if insert_once(tx, leases, values):
+        return True
+    row = tx.execute(sa.select(leases).where(leases.c.name == name).with_for_update()).one()
+    if row.owner != owner and row.expires_ms > now_ms and not is_gone(row.owner):
+        return False
+    tx.execute(leases.update().where(leases.c.name == name).values(**values))
+    return True
+
+
+def installations_due(tx: Transaction, now_ms: int) -> list[int]:
+    """Installations that have something to write now."""
+    due = sa.select(_E.installation_id).where(_E.state == "wanted", _E.due_ms <= now_ms).distinct()
+    return [int(each) for each in tx.execute(due).scalars()]
+
+
+def next_due(tx: Transaction, installation_id: int, now_ms: int) -> EffectRow | None:
+    """The most urgent effect of an installation."""
+    row = tx.execute(
+        sa.select(effects, repositories)
+        .join(repositories, repositories.c.id == _E.repository_id)
+        .where(_E.state == "wanted", _E.installation_id == installation_id, _E.due_ms <= now_ms)
+        .order_by(_E.priority, _E.due_ms, _E.key)
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else _row(row)
+
+
+def attempt(tx: Transaction, row: EffectRow) -> None:
+    """Note, before the first request, that the outcome may become unknown."""
+    if not row.attempted:
+        tx.execute(effects.update().where(_E.key == row.key).values(attempted=True))
+
+
+def written(tx: Transaction, row: EffectRow, remote_id: int | None) -> None:
+    """The row's version stands. A newer one wanted meanwhile stays due."""
+    newer = _E.wanted_version > row.version
+    tx.execute(
+        effects.update()
+        .where(_E.key == row.key)
+        .values(
+            written_version=row.version,
+            remote_id=remote_id,
+            tries=0,
+            error=None,
+            state=sa.case((newer, "wanted"), else_="written"),
+        )
+    )
+
+
+def ended(tx: Transaction, row: EffectRow, state: str, error: str) -> None:
+    """The effect will not stand: `gone` when a person deleted it, `refused` when GitHub will not have it."""
+    tx.execute(effects.update().where(_E.key == row.key).values(state=state, error=error[:1000]))
+
+
+def postpone(tx: Transaction, row: EffectRow, due_ms: int, error: str) -> None:
+    """Try again later."""
+    values = {"due_ms": due_ms, "tries": row.tries + 1, "error": error[:1000]}
+    tx.execute(effects.update().where(_E.key == row.key).values(**values))
+
+
+def postpone_all(tx: Transaction, installation_id: int, due_ms: int) -> None:
+    """GitHub asked the whole installation to wait."""
+    waiting = sa.and_(_E.state == "wanted", _E.installation_id == installation_id, _E.due_ms < due_ms)
+    tx.execute(effects.update().where(waiting).values(due_ms=due_ms))
+
+
+def unwritten(tx: Transaction) -> int:
+    """How many effects are still to be written."""
+    return int(tx.execute(sa.select(sa.func.count()).where(_E.state == "wanted")).scalar_one())
+
+
+def _row(row: sa.Row[Any]) -> EffectRow:
+    return EffectRow(
+        key=row.key,
+        effect=read(row.wanted),
+        repository=Repository(
+            id=row.repository_id, owner=row.owner, name=row.name, installation_id=row.installation_id
+        ),
+        version=row.wanted_version,
+        first=row.written_version == 0,
+        attempted=row.attempted,
+        remote_id=row.remote_id,
+        tries=row.tries,
+    )

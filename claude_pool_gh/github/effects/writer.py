@@ -1,0 +1,149 @@
+"""Writes what rows say should stand: one writer per installation, paced, most urgent first."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from claude_pool_gh.github.api import Forge
+from claude_pool_gh.github.effects import acts, rows
+from claude_pool_gh.github.effects.rows import EffectRow
+from claude_pool_gh.github.errors import ForgeError, ForgeRefused, RateLimited
+from claude_pool_gh.storage import Database, Transaction
+from claude_pool_gh.storage.owners import own_id
+
+logger = logging.getLogger(__name__)
+
+_LOOK_AGAIN: Final = 5
+"""How often, an interval apart, a thing made by an unanswered request is looked for before it is made again."""
+_LONGEST_WAIT: Final = 300.0
+_IDLE_SECONDS: Final = 15.0
+_TRIES_LIMIT: Final = 50
+
+
+class Writer:
+    """Runs between `start` and `close`. `wake` tells it that a row has changed."""
+
+    def __init__(self, database: Database, forge: Forge, now_ms: Callable[[], int], interval: float) -> None:
+        """`interval`: seconds between two writes of one installation, as GitHub asks of Apps."""
+        self._database = database
+        self._forge = forge
+        self._now_ms = now_ms
+        self._interval = interval
+        self._changed = asyncio.Event()
+        self._busy: dict[int, asyncio.Task[None]] = {}
+        self._main: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin with what an earlier process left unwritten."""
+        self._main = asyncio.create_task(self._run())
+
+    def wake(self) -> None:
+        """Look at the rows again, soon. Safe to call from the loop only."""
+        self._changed.set()
+
+    async def close(self) -> None:
+        """Stop; what is not written stays in its row."""
+        tasks = [task for task in (self._main, *self._busy.values()) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def drained(self) -> None:
+        """Wait until nothing is left to write."""
+        while await self._database.read(rows.unwritten):
+            self.wake()
+            await asyncio.sleep(0.05)
+
+    async def _run(self) -> None:
+        while True:
+            self._changed.clear()
+            now = self._now_ms()
+            for installation in await self._database.read(partial(rows.installations_due, now_ms=now)):
+                if installation not in self._busy:
+                    self._busy[installation] = asyncio.create_task(self._serve(installation))
+            try:
+                async with asyncio.timeout(1.0 if self._busy else _IDLE_SECONDS):
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
+
+    async def _serve(self, installation: int) -> None:
+        """Write an installation's effects until none is due."""
+        try:
+            while (row := await self._next(installation)) is not None:
+                await self._write(row)
+                await asyncio.sleep(self._interval)
+        except Exception:
+            logger.exception("writer failed", extra={"action": "writer_failed", "installation": installation})
+            await asyncio.sleep(1)
+        finally:
+            del self._busy[installation]
+            self.wake()
+
+    async def _next(self, installation: int) -> EffectRow | None:
+        def claim(tx: Transaction) -> EffectRow | None:
+            if not rows.hold(tx, f"writer:{installation}", own_id(), self._now_ms()):
+                return None
+            return rows.next_due(tx, installation, self._now_ms())
+
+        return await self._database.transact(claim)
+
+    async def _write(self, row: EffectRow) -> None:
+        """One effect; whatever happens becomes the row's new state."""
+        try:
+            remote_id = await self._perform(row)
+        except acts.Deleted:
+            await self._end(row, "gone", "deleted by a person")
+        except RateLimited as limit:
+            await self._later(row, limit.seconds, limit)
+        except ForgeRefused as refusal:
+            logger.warning("refused: %s", refusal, extra={"action": "effect_refused", "key": row.key})
+            if refusal.status == 401:
+                await self._later(row, 60, refusal)
+            else:
+                await self._end(row, "refused", str(refusal))
+        except ForgeError as error:
+            await self._later(row, max(self._interval, 0.05) * 2 ** min(row.tries, 12), error)
+        else:
+            await self._database.transact(lambda tx: rows.written(tx, row, remote_id))
+
+    async def _perform(self, row: EffectRow) -> int | None:
+        if row.remote_id is not None:
+            await acts.change(self._forge, row, row.remote_id)
+            return row.remote_id
+        if row.attempted:
+            found = await self._look(row)
+            if found is not None:
+                await acts.change(self._forge, row, found)
+                return found
+        await self._database.transact(lambda tx: rows.attempt(tx, row))
+        return await acts.make(self._forge, row)
+
+    async def _look(self, row: EffectRow) -> int | None:
+        """Look for what an attempt of unknown outcome made; it can take GitHub seconds to show it."""
+        for again in range(_LOOK_AGAIN):
+            found = await acts.find(self._forge, row)
+            if found is not None:
+                return found
+            if again < _LOOK_AGAIN - 1:
+                await asyncio.sleep(self._interval)
+        return None
+
+    async def _later(self, row: EffectRow, seconds: float, error: ForgeError) -> None:
+        if row.tries >= _TRIES_LIMIT:
+            return await self._end(row, "refused", str(error))
+        wait = min(seconds, _LONGEST_WAIT) * random.uniform(1.0, 1.2)  # noqa: S311 - spreads load, no secret
+        due = self._now_ms() + int(wait * 1000)
+        if isinstance(error, RateLimited):
+            await self._database.transact(
+                lambda tx: rows.postpone_all(tx, row.repository.installation_id, due)
+            )
+        return await self._database.transact(lambda tx: rows.postpone(tx, row, due, str(error)))
+
+    async def _end(self, row: EffectRow, state: str, error: str) -> None:
+        await self._database.transact(lambda tx: rows.ended(tx, row, state, error))

@@ -1,0 +1,73 @@
+"""The forge's tables: what came in, what should stand on GitHub, who writes it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import sqlalchemy as sa
+
+from claude_pool_gh.storage import metadata
+
+repositories: Final = sa.Table(
+    "repositories",
+    metadata,
+    sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("owner", sa.String(100), nullable=False),
+    sa.Column("name", sa.String(100), nullable=False),
+    sa.Column("installation_id", sa.BigInteger, nullable=False),
+)
+
+deliveries: Final = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("guid", sa.String(64), primary_key=True),
+    sa.Column("event", sa.String(64), nullable=False),
+    sa.Column("action", sa.String(64)),
+    sa.Column("received_ms", sa.BigInteger, nullable=False),
+)
+
+commands: Final = sa.Table(
+    "commands",
+    metadata,
+    # source kind, repository, comment and place in it: the same comment under another GUID is the same command
+    sa.Column("key", sa.String(160), primary_key=True),
+    sa.Column("state", sa.String(16), nullable=False),  # received, handled
+    sa.Column("line", sa.Text, nullable=False),
+    sa.Column("request", sa.JSON, nullable=False),
+    sa.Column("answer", sa.Text),
+    sa.Column("chain_id", sa.String(64)),
+    sa.Column("owner", sa.String(160)),
+    sa.Column("tries", sa.Integer, nullable=False, default=0),
+    sa.Column("due_ms", sa.BigInteger, nullable=False),
+    sa.Column("received_ms", sa.BigInteger, nullable=False),
+    sa.Index("ix_commands_state", "state", "due_ms"),
+)
+
+effects: Final = sa.Table(
+    "effects",
+    metadata,
+    sa.Column("key", sa.String(200), primary_key=True),
+    sa.Column("kind", sa.String(24), nullable=False),
+    sa.Column("repository_id", sa.BigInteger, nullable=False),
+    sa.Column("installation_id", sa.BigInteger, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),  # wanted, written, gone, refused
+    sa.Column("priority", sa.Integer, nullable=False),
+    sa.Column("wanted", sa.JSON, nullable=False),
+    sa.Column("wanted_version", sa.Integer, nullable=False),
+    sa.Column("written_version", sa.Integer, nullable=False),
+    # Set before the first attempt: from then on the outcome may be unknown, and is looked up before a repeat.
+    sa.Column("attempted", sa.Boolean, nullable=False),
+    sa.Column("remote_id", sa.BigInteger),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("due_ms", sa.BigInteger, nullable=False),
+    sa.Column("error", sa.Text),
+    sa.Index("ix_effects_state", "state", "installation_id", "priority"),
+)
+
+leases: Final = sa.Table(
+    "leases",
+    metadata,
+    sa.Column("name", sa.String(100), primary_key=True),
+    sa.Column("owner", sa.String(160), nullable=False),
+    sa.Column("expires_ms", sa.BigInteger, nullable=False),
+)

@@ -1,0 +1,29 @@
+"""How a chain can end. Everything people read about a result starts from one of these."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from claude_pool_gh.pool.plan import Frozen
+
+
+class Verdict(StrEnum):
+    """The kinds of end; `reports` decides what each looks like on GitHub."""
+
+    clean = "clean"
+    findings = "findings"
+    answered = "answered"
+    skipped = "skipped"
+    quota = "quota"
+    out_of_budget = "out_of_budget"
+    out_of_turns = "out_of_turns"
+    cancelled = "cancelled"
+    failed = "failed"
+
+
+class Outcome(Frozen):
+    """A verdict with its reason. `ours` says that the failure is this side's, not something the user can mend."""
+
+    verdict: Verdict
+    reason: str = ""
+    ours: bool = False

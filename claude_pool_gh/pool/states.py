@@ -1,0 +1,76 @@
+"""The states of chains, steps and tasks, and every legal move between them.
+
+The tables are the truth: `move` refuses what they do not list, and each change is a compare-and-set in the
+database, so two writers can never both believe they moved a record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from claude_pool_gh.pool.errors import IllegalTransition
+from claude_pool_gh.storage import Transaction
+
+
+class ChainState(StrEnum):
+    """Where a chain is. `parked` is a row that waits for a person or for money, never a waiting process."""
+
+    queued = "queued"
+    running = "running"
+    parked = "parked"
+    done = "done"
+
+
+class TaskState(StrEnum):
+    """Where one agent run is. Steps of the host use the same states."""
+
+    pending = "pending"
+    running = "running"
+    pending_review = "pending_review"
+    completed = "completed"
+    failed = "failed"
+    cancelled = "cancelled"
+
+
+CHAIN_MOVES: Final[Mapping[str, frozenset[str]]] = {
+    "queued": frozenset({"running", "done"}),
+    "running": frozenset({"done", "parked", "queued"}),
+    "parked": frozenset({"queued", "done"}),
+    "done": frozenset(),
+}
+
+TASK_MOVES: Final[Mapping[str, frozenset[str]]] = {
+    "pending": frozenset({"running", "cancelled", "failed"}),
+    # back to pending: the process died under a running task, which starts again as a new attempt
+    "running": frozenset({"completed", "failed", "cancelled", "pending_review", "pending"}),
+    "pending_review": frozenset({"completed", "pending", "failed", "cancelled"}),
+    "completed": frozenset(),
+    "failed": frozenset({"pending"}),
+    "cancelled": frozenset(),
+}
+
+
+def move(
+    tx: Transaction,
+    table: sa.Table,
+    moves: Mapping[str, frozenset[str]],
+    key: str,
+    old: str,
+    new: str,
+    **also: Any,
+) -> None:
+    """Take the record `key` from `old` to `new`, setting the columns in `also` with it.
+
+    Raises IllegalTransition when the table of moves forbids it or the record is not in `old` any more.
+    """
+    if new not in moves[old]:
+        raise IllegalTransition(f"{table.name} {key}", old, new)
+    changed = tx.execute(
+        table.update().where(table.c.id == key, table.c.state == old).values(state=new, **also)
+    ).rowcount
+    if changed != 1:
+        raise IllegalTransition(f"{table.name} {key}, which is not {old},", old, new)

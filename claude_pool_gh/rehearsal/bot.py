@@ -1,0 +1,126 @@
+"""The bot as its operators run it: a server process of its own, pointed at the simulated GitHub and model."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections import deque
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from claude_pool_gh.rehearsal.github import App, SimulatedGitHub
+
+WEBHOOK_SECRET = "rehearsal-secret-of-at-least-32-characters"
+_START_SECONDS = 40.0
+
+
+@dataclass(slots=True)
+class Bot:
+    """A server that can be started, killed and started again on the same state and port."""
+
+    state: Path
+    environment: dict[str, str]
+    command: Sequence[str] = (sys.executable, "-m", "claude_pool_gh.service.cli", "serve")
+    url: str = ""
+    log: deque[str] = field(default_factory=lambda: deque(maxlen=400))
+    process: asyncio.subprocess.Process | None = None
+    _reading: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Start the process and wait until it listens. Raises RuntimeError with its last words otherwise."""
+        self.process = await asyncio.create_subprocess_exec(
+            *self.command,
+            env=self.environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        listening = asyncio.get_running_loop().create_future()
+        self._reading = asyncio.create_task(self._read(listening))
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                self.url = await listening
+        except (TimeoutError, EOFError) as error:
+            await self.kill()
+            raise RuntimeError("the server did not start:\n" + "\n".join(self.log)) from error
+        self.environment["CLAUDE_POOL_PORT"] = self.url.rpartition(":")[2]
+
+    async def _read(self, listening: asyncio.Future[str]) -> None:
+        if self.process is None or self.process.stdout is None:
+            raise RuntimeError("the server is not started")
+        async for line in self.process.stdout:
+            text = line.decode(errors="replace").rstrip()
+            self.log.append(text)
+            if text.startswith("listening on ") and not listening.done():
+                listening.set_result(text.removeprefix("listening on "))
+        if not listening.done():
+            listening.set_exception(EOFError())
+
+    async def kill(self) -> None:
+        """End it as a power cut would."""
+        await self._end(signal.SIGKILL)
+
+    async def stop(self) -> int:
+        """End it as an operator would; its exit code."""
+        return await self._end(signal.SIGTERM)
+
+    async def ended(self) -> int:
+        """Wait until it has ended by itself."""
+        if self.process is None:
+            return 0
+        code = await self.process.wait()
+        if self._reading is not None:
+            await self._reading
+        return code
+
+    async def _end(self, number: signal.Signals) -> int:
+        if self.process is None:
+            return 0
+        with suppress(ProcessLookupError):
+            self.process.send_signal(number)
+        try:
+            async with asyncio.timeout(20):
+                return await self.ended()
+        except TimeoutError:
+            self.process.kill()
+            return await self.ended()
+
+
+def environment(
+    github: SimulatedGitHub, app: App, model_url: str, state: Path, more: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Everything the server is told, and nothing of this process's own environment but the path."""
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": str(state),
+        "LANG": "C.UTF-8",
+        "PYTHONUNBUFFERED": "1",
+        "CLAUDE_POOL_APP_ID": str(app.id),
+        "CLAUDE_POOL_PRIVATE_KEY": app.private_key,
+        "CLAUDE_POOL_WEBHOOK_SECRET": WEBHOOK_SECRET,
+        "CLAUDE_POOL_STATE_DIR": str(state),
+        "CLAUDE_POOL_PORT": "0",
+        "CLAUDE_POOL_WRITE_INTERVAL": "0",
+        "ANTHROPIC_API_KEY": "sk-ant-rehearsal-real-key",
+        "ANTHROPIC_BASE_URL": model_url,
+        "GITHUB_API_URL": github.api_url,
+        "GITHUB_SERVER_URL": github.url,
+    } | dict(more or {})
+
+
+@asynccontextmanager
+async def running(
+    github: SimulatedGitHub, app: App, model_url: str, state: Path, more: Mapping[str, str] | None = None
+) -> AsyncIterator[Bot]:
+    """A started bot that receives the App's webhooks, stopped at the end."""
+    bot = Bot(state, environment(github, app, model_url, state, more))
+    await bot.start()
+    app.webhook_url = f"{bot.url}/webhook"
+    try:
+        yield bot
+    finally:
+        await bot.stop()

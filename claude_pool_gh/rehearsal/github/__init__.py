@@ -1,0 +1,80 @@
+"""A GitHub on the loopback interface: REST in the manner of GitHub Enterprise Server, git, webhooks.
+
+async with SimulatedGitHub.start(directory) as github:
+    mona = github.create_user("mona")
+    widgets = github.create_repository("octo/widgets", files={"README.md": "hi"})
+    pull = widgets.open_pull(...)
+    await github.comment(mona, widgets, pull.number, "/pool review")
+"""
+
+from claude_pool_gh.rehearsal.github.deliveries import Delivery
+from claude_pool_gh.rehearsal.github.errors import RefusedError
+from claude_pool_gh.rehearsal.github.git import Content, Executable, Files, GitError, Symlink
+from claude_pool_gh.rehearsal.github.limits import Limits
+from claude_pool_gh.rehearsal.github.people import App, Installation, Role, User
+from claude_pool_gh.rehearsal.github.repository import Repository
+from claude_pool_gh.rehearsal.github.server import SimulatedGitHub
+from claude_pool_gh.rehearsal.github.threads import (
+    Comment,
+    Issue,
+    Label,
+    Pull,
+    Reaction,
+    Review,
+    ReviewComment,
+)
+from claude_pool_gh.rehearsal.github.verdicts import CheckRun, CommitStatus
+from claude_pool_gh.rehearsal.github.web.faults import (
+    Fault,
+    Hide,
+    Moment,
+    Reset,
+    Respond,
+    Stall,
+    Truncate,
+    bad_gateway,
+    secondary_limit,
+    too_many,
+    unauthorized,
+)
+from claude_pool_gh.rehearsal.github.web.journal import Exchange, Request, WebhookSent
+
+__all__ = [
+    "App",
+    "CheckRun",
+    "Comment",
+    "CommitStatus",
+    "Content",
+    "Delivery",
+    "Exchange",
+    "Executable",
+    "Fault",
+    "Files",
+    "GitError",
+    "Hide",
+    "Installation",
+    "Issue",
+    "Label",
+    "Limits",
+    "Moment",
+    "Pull",
+    "Reaction",
+    "RefusedError",
+    "Repository",
+    "Request",
+    "Reset",
+    "Respond",
+    "Review",
+    "ReviewComment",
+    "Role",
+    "SimulatedGitHub",
+    "Stall",
+    "Symlink",
+    "Truncate",
+    "User",
+    "WebhookSent",
+    "bad_gateway",
+    "secondary_limit",
+    "too_many",
+    "unauthorized",
+]

@@ -1,0 +1,57 @@
+"""Comments in a conversation, and reactions on anything."""
+
+from __future__ import annotations
+
+from claude_pool_gh.rehearsal.github.acts.issues import check_body, touch
+from claude_pool_gh.rehearsal.github.errors import invalid
+from claude_pool_gh.rehearsal.github.people import Actor
+from claude_pool_gh.rehearsal.github.shapes import issues as shapes
+from claude_pool_gh.rehearsal.github.threads import REACTIONS, Comment, Issue, Reaction, Written
+from claude_pool_gh.rehearsal.github.world import Event, World
+
+
+def create(issue: Issue, actor: Actor, body: str) -> Comment:
+    """Say something in a thread."""
+    check_body(issue.repository, "IssueComment", body)
+    if not body.strip():
+        raise invalid("IssueComment", "data", "unprocessable", "Body cannot be blank")
+    world = issue.repository.world
+    now = world.now()
+    comment = Comment(world.ids.next(), actor.user, body, now, now, actor.app, issue=issue)
+    issue.comments.append(comment)
+    touch(issue)
+    _tell(comment, actor, "created")
+    return comment
+
+
+def edit(comment: Comment, actor: Actor, body: str) -> None:
+    """Replace the text of a comment."""
+    check_body(comment.issue.repository, "IssueComment", body)
+    before, comment.body = comment.body, body
+    comment.updated_at = comment.issue.repository.world.now()
+    _tell(comment, actor, "edited", changes={"body": {"from": before}})
+
+
+def delete(comment: Comment, actor: Actor) -> None:
+    """Take a comment away."""
+    comment.issue.comments.remove(comment)
+    _tell(comment, actor, "deleted")
+
+
+def _tell(comment: Comment, actor: Actor, action: str, **more: object) -> None:
+    repository = comment.issue.repository
+    payload = {"issue": shapes.issue(comment.issue), "comment": shapes.comment(comment), **more}
+    repository.world.emit(Event("issue_comment", action, actor, payload, repository))
+
+
+def react(world: World, written: Written, actor: Actor, content: str) -> tuple[Reaction, bool]:
+    """Add a reaction and say whether it is new; the same one of the same user stands once."""
+    if content not in REACTIONS:
+        raise invalid("Reaction", "content")
+    for reaction in written.reactions:
+        if (reaction.user.id, reaction.content) == (actor.user.id, content):
+            return reaction, False
+    reaction = Reaction(world.ids.next(), actor.user, content, world.now())
+    written.reactions.append(reaction)
+    world.changed()
+    return reaction, True

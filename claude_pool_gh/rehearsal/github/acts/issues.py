@@ -1,0 +1,119 @@
+"""Opening, closing and labelling of threads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from claude_pool_gh.rehearsal.github.errors import invalid
+from claude_pool_gh.rehearsal.github.people import Actor
+from claude_pool_gh.rehearsal.github.shapes import issues as shapes
+from claude_pool_gh.rehearsal.github.shapes import pulls as pull_shapes
+from claude_pool_gh.rehearsal.github.threads import Issue, Label, Pull
+from claude_pool_gh.rehearsal.github.world import Event
+
+if TYPE_CHECKING:
+    from claude_pool_gh.rehearsal.github.repository import Repository
+
+
+def check_body(repository: Repository, resource: str, body: str) -> None:
+    """Refuse what GitHub finds too long."""
+    limit = repository.world.limits.body_characters
+    if len(body) > limit:
+        raise invalid(resource, "body", "custom", f"body is too long (maximum is {limit} characters)")
+
+
+def next_number(repository: Repository) -> int:
+    """Issues and pull requests share one row of numbers."""
+    return max(repository.threads, default=0) + 1
+
+
+def tell(issue: Issue, actor: Actor, action: str, **more: object) -> None:
+    """Send the event of an issue or of a pull request, whichever it is."""
+    repository = issue.repository
+    if isinstance(issue, Pull):
+        payload = {"number": issue.number, "pull_request": pull_shapes.pull(issue), **more}
+        event = Event("pull_request", action, actor, payload, repository)
+    else:
+        event = Event("issues", action, actor, {"issue": shapes.issue(issue), **more}, repository)
+    repository.world.emit(event)
+
+
+def open_issue(
+    repository: Repository, actor: Actor, title: str, body: str, labels: Sequence[str] = ()
+) -> Issue:
+    """Open an issue."""
+    check_body(repository, "Issue", body)
+    now = repository.world.now()
+    issue = Issue(
+        repository.world.ids.next(),
+        actor.user,
+        body,
+        now,
+        now,
+        actor.app,
+        repository=repository,
+        number=next_number(repository),
+        title=title,
+        labels=[repository.label(name) for name in labels],
+    )
+    repository.threads[issue.number] = issue
+    tell(issue, actor, "opened")
+    return issue
+
+
+def touch(issue: Issue) -> None:
+    """Note that the thread changed now."""
+    issue.updated_at = issue.repository.world.now()
+
+
+def edit(issue: Issue, actor: Actor, *, title: str | None = None, body: str | None = None) -> None:
+    """Change title or body."""
+    changes = {}
+    if title is not None and title != issue.title:
+        changes["title"] = {"from": issue.title}
+        issue.title = title
+    if body is not None and body != issue.body:
+        check_body(issue.repository, "Issue", body)
+        changes["body"] = {"from": issue.body}
+        issue.body = body
+    if changes:
+        touch(issue)
+        tell(issue, actor, "edited", changes=changes)
+
+
+def close(issue: Issue, actor: Actor) -> None:
+    """Close it."""
+    if issue.closed_at is None:
+        issue.closed_at, issue.closed_by = issue.repository.world.now(), actor.user
+        touch(issue)
+        tell(issue, actor, "closed")
+
+
+def reopen(issue: Issue, actor: Actor) -> None:
+    """Open it again."""
+    if isinstance(issue, Pull) and issue.merged_at is not None:
+        raise invalid(
+            "PullRequest", "state", "custom", "state cannot be changed. The pull request is merged."
+        )
+    if issue.closed_at is not None:
+        issue.closed_at = issue.closed_by = None
+        touch(issue)
+        tell(issue, actor, "reopened")
+
+
+def add_labels(issue: Issue, actor: Actor, names: Sequence[str]) -> None:
+    """Put labels on; one that is there already changes nothing."""
+    for name in names:
+        label = issue.repository.label(name)
+        if label not in issue.labels:
+            issue.labels.append(label)
+            touch(issue)
+            tell(issue, actor, "labeled", label=shapes.label(issue.repository, label))
+
+
+def remove_label(issue: Issue, actor: Actor, label: Label) -> None:
+    """Take a label off."""
+    issue.labels.remove(label)
+    touch(issue)
+    tell(issue, actor, "unlabeled", label=shapes.label(issue.repository, label))

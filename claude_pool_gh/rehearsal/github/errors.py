@@ -1,0 +1,53 @@
+"""How GitHub says no."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+class RefusedError(Exception):
+    """A request that GitHub answers with an error status and a message."""
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        errors: Sequence[Any] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(f"{status} {message} {list(errors) or ''}".strip())
+        self.status = status
+        self.message = message
+        self.errors = tuple(errors)
+        self.headers = dict(headers or {})
+
+
+def missing() -> RefusedError:
+    """What one may not see does not exist."""
+    return RefusedError(404, "Not Found")
+
+
+def forbidden() -> RefusedError:
+    """The installation lacks the permission."""
+    return RefusedError(403, "Resource not accessible by integration")
+
+
+def invalid(resource: str, field: str, code: str = "invalid", message: str | None = None) -> RefusedError:
+    """One field is wrong, said in GitHub's usual form."""
+    error = {"resource": resource, "field": field, "code": code}
+    if message is not None:
+        error["message"] = message
+    return RefusedError(422, "Validation Failed", errors=[error])
+
+
+def unprocessable(*errors: str) -> RefusedError:
+    """Several plain sentences about what is wrong."""
+    return RefusedError(422, "Unprocessable Entity", errors=errors)
+
+
+def unreachable_repository() -> RefusedError:
+    """A token was asked for a repository that the installation does not cover."""
+    text = "There is at least one repository that does not exist or is not accessible"
+    return RefusedError(422, f"{text} to the parent installation.")

@@ -1,0 +1,59 @@
+"""Repositories, users and what users may do."""
+
+from __future__ import annotations
+
+from claude_pool_gh.rehearsal.github.errors import forbidden, missing
+from claude_pool_gh.rehearsal.github.people import COARSE, User
+from claude_pool_gh.rehearsal.github.shapes import accounts, repositories
+from claude_pool_gh.rehearsal.github.web.call import Answer, Call
+from claude_pool_gh.rehearsal.github.web.routing import Route
+
+
+def get_repository(call: Call) -> Answer:
+    """One repository."""
+    return Answer(json=repositories.full(call.repository))
+
+
+def _known(found: User | None) -> User:
+    if found is None:
+        raise missing()
+    return found
+
+
+def get_user(call: Call) -> Answer:
+    """A user by name."""
+    found = _known(call.world.users.get(call.params["username"].lower()))
+    return Answer(json=accounts.profile(call.world, found))
+
+
+def get_user_by_id(call: Call) -> Answer:
+    """A user by number, which survives a change of name."""
+    return Answer(json=accounts.profile(call.world, _known(call.world.user_by_id(call.number("account_id")))))
+
+
+def get_me(call: Call) -> Answer:
+    """The person that asks; an App is none."""
+    token = call.bearer
+    if token.installation is not None or token.quiet:
+        raise forbidden()
+    return Answer(json=accounts.own_profile(call.world, token.user))
+
+
+def get_permission(call: Call) -> Answer:
+    """What a user may do here."""
+    repository = call.repository
+    found = _known(call.world.users.get(call.params["username"].lower()))
+    role = repository.role(found)
+    user = {**accounts.user(call.world, found), "role_name": role}
+    return Answer(json={"permission": COARSE.get(role, role), "role_name": role, "user": user})
+
+
+ROUTES = (
+    Route("GET", "/repos/{owner}/{repo}", get_repository, "metadata:read"),
+    Route(
+        "GET", "/repos/{owner}/{repo}/collaborators/{username}/permission", get_permission, "metadata:read"
+    ),
+    Route("GET", "/users/{username}", get_user),
+    Route("GET", "/user/{account_id}", get_user_by_id),
+    Route("GET", "/user", get_me),
+)

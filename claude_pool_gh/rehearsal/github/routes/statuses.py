@@ -1,0 +1,33 @@
+"""Commit statuses."""
+
+from __future__ import annotations
+
+from claude_pool_gh.rehearsal.github.acts import verdicts as acts
+from claude_pool_gh.rehearsal.github.shapes import verdicts as shapes
+from claude_pool_gh.rehearsal.github.web.call import Answer, Call
+from claude_pool_gh.rehearsal.github.web.paging import paged
+from claude_pool_gh.rehearsal.github.web.routing import Route
+
+
+def create_status(call: Call) -> Answer:
+    """Put a status on a commit."""
+    status = acts.create_status(call.repository, call.actor, call.params["sha"], call.body)
+    return Answer(201, shapes.status(call.repository, status))
+
+
+def combined(call: Call) -> Answer:
+    """What the statuses of a commit come to."""
+    return Answer(json=shapes.combined(call.repository, call.commit()))
+
+
+def list_statuses(call: Call) -> Answer:
+    """Every status of a commit, newest first."""
+    found = call.repository.statuses(call.commit())
+    return paged(call, found, lambda one: shapes.status(call.repository, one))
+
+
+ROUTES = (
+    Route("POST", "/repos/{owner}/{repo}/statuses/{sha}", create_status, "statuses:write"),
+    Route("GET", "/repos/{owner}/{repo}/commits/{ref}/status", combined, "statuses:read"),
+    Route("GET", "/repos/{owner}/{repo}/commits/{ref}/statuses", list_statuses, "statuses:read"),
+)

@@ -1,0 +1,1 @@
+"""The wire: routing, tokens on requests, answers, faults, git over HTTP."""

@@ -1,0 +1,71 @@
+"""Who sends a request, and whether the route is open to them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+
+from claude_pool_gh.rehearsal.github.errors import RefusedError, forbidden
+from claude_pool_gh.rehearsal.github.people import App
+from claude_pool_gh.rehearsal.github.tokens import Token, app_of_jwt
+from claude_pool_gh.rehearsal.github.web.call import Call
+from claude_pool_gh.rehearsal.github.web.routing import Route
+from claude_pool_gh.rehearsal.github.world import World
+
+Sender = tuple[Token | None, App | None]
+
+
+def sender(world: World, headers: Mapping[str, str]) -> Sender:
+    """The token or the App behind the Authorization header."""
+    scheme, _, secret = headers.get("Authorization", "").strip().partition(" ")
+    secret = secret.strip()
+    if not secret:
+        raise RefusedError(401, "Requires authentication")
+    if scheme.lower() == "basic":
+        secret = password(secret)
+    elif scheme.lower() not in ("bearer", "token"):
+        raise RefusedError(401, "Bad credentials")
+    if secret.startswith("ey") and secret.count(".") == 2:
+        return None, app_of_jwt(world.apps, secret, world.now())
+    return world.tokens.find(secret, world.now()), None
+
+
+def password(encoded: str) -> str:
+    """The password of Basic credentials."""
+    try:
+        return base64.b64decode(encoded, validate=True).decode().partition(":")[2]
+    except (binascii.Error, UnicodeDecodeError):
+        raise RefusedError(401, "Bad credentials") from None
+
+
+def check(call: Call, route: Route) -> None:
+    """Hold a request to what its route needs."""
+    if route.needs == "app":
+        if call.app is None:
+            raise RefusedError(401, "A JSON web token could not be decoded")
+        return
+    if not route.needs:
+        return
+    if call.token is None:
+        raise forbidden()
+    if "{owner}" in route.template:
+        _ = call.repository  # a repository that one may not see is a 404 before anything else
+    if not any(_may(call, need) for need in route.needs.split()):
+        raise forbidden()
+
+
+def _may(call: Call, need: str) -> bool:
+    permission, _, level = need.partition(":")
+    token = call.bearer
+    if token.permissions is None and level == "write":
+        return _person_may(call, permission)
+    return token.may(permission, level)
+
+
+def _person_may(call: Call, permission: str) -> bool:
+    if permission == "checks":
+        return False  # only Apps write check runs
+    role = call.repository.role(call.bearer.user)
+    least = ("write", "maintain", "admin") if permission in ("contents", "statuses") else ("read", "triage")
+    return role in (*least, "write", "maintain", "admin")

@@ -1,0 +1,69 @@
+"""Findings as Markdown: inline comments, the review's body, lists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from claude_pool_gh.findings.model import Finding
+from claude_pool_gh.reports.neutralize import fence, neutralize, neutralize_line
+from claude_pool_gh.reports.views import Reviewed
+from claude_pool_gh.reports.words import count, fitting, fold, place, title
+from claude_pool_gh.terms.markdown import SafeMarkdown
+
+
+def inline(finding: Finding) -> SafeMarkdown:
+    """The body of an inline comment: what is wrong, the case that shows it, and a suggestion where one applies."""
+    parts = [
+        f"**{title(finding)}** *({finding.severity}, {finding.category})*",
+        neutralize(finding.body, 2_500),
+        f"**When it goes wrong:** {neutralize_line(finding.scenario, 600)}",
+    ]
+    if finding.suggestion is not None:
+        # The one place where text of an agent's is alive: the host checked that it replaces the quoted lines only.
+        parts.append(fence(finding.suggestion, "suggestion"))
+    return fitting("\n\n".join(parts))
+
+
+def review_body(reviewed: Reviewed, head: str) -> SafeMarkdown:
+    """The review's own text, above its inline comments."""
+    total = len(reviewed.confirmed)
+    parts = [
+        f"{count(total, 'finding')} in {count(reviewed.files, 'file')} at `{head[:9]}`, each confirmed by a second run."
+    ]
+    parts += _further(reviewed)
+    return fitting("\n\n".join(parts))
+
+
+def whole(reviewed: Reviewed, head: str) -> SafeMarkdown:
+    """Every finding in one text, for when none can stand at its line."""
+    parts = [f"{count(len(reviewed.confirmed), 'finding')} at `{head[:9]}`:", listed(reviewed.inline)]
+    return fitting("\n\n".join([*parts, *_further(reviewed)]))
+
+
+def listed(findings: Sequence[Finding]) -> str:
+    """Findings one below the other, folded."""
+    return "\n".join(
+        fold(f"{_plain(finding)}", f"{place(finding)}\n\n{inline_without_suggestion(finding)}")
+        for finding in findings
+    )
+
+
+def inline_without_suggestion(finding: Finding) -> SafeMarkdown:
+    """The same as an inline comment, where a suggestion could not be applied."""
+    return inline(finding.model_copy(update={"suggestion": None}))
+
+
+def _further(reviewed: Reviewed) -> list[str]:
+    parts = []
+    if reviewed.more:
+        parts.append(fold(f"{len(reviewed.more)} more in the diff", listed(reviewed.more)))
+    if reviewed.outside:
+        parts.append(fold(f"{len(reviewed.outside)} outside the diff", listed(reviewed.outside)))
+    return parts
+
+
+def _plain(finding: Finding) -> str:
+    """A finding's title for a summary line, where Markdown is not read but HTML is."""
+    text = finding.title.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    words = " ".join(text.split())[:160].replace("@", "@\u200b").replace("#", "#\u200b")
+    return f"{finding.severity}: {words}"

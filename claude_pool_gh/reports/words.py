@@ -1,0 +1,58 @@
+"""Small phrases that several reports share."""
+
+from __future__ import annotations
+
+from claude_pool_gh.findings.model import Finding
+from claude_pool_gh.reports.neutralize import code, neutralize_line
+from claude_pool_gh.terms.markdown import COMMENT_LIMIT, SafeMarkdown
+
+_CUT = "\n\n*The rest is left out: GitHub takes no longer comments. `claude-pool-gh show` has all of it.*"
+
+
+def dollars(microdollars: int, *, upper_bound: bool = False) -> str:
+    """An amount of money; fractions of a cent only where it is less than one."""
+    amount = microdollars / 1_000_000
+    text = f"${amount:.4f}" if 0 < amount < 0.01 else f"${amount:.2f}"
+    return f"≤ {text}" if upper_bound else text
+
+
+def duration(milliseconds: int) -> str:
+    """A span of time as people say it."""
+    seconds = milliseconds / 1000
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """`1 file`, `2 files`."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def fold(summary: str, body: str) -> str:
+    """A part that a reader may open."""
+    return f"<details><summary>{summary}</summary>\n\n{body}\n\n</details>"
+
+
+def place(finding: Finding) -> str:
+    """Where a finding is."""
+    lines = str(finding.start_line)
+    if finding.end_line != finding.start_line:
+        lines += f"-{finding.end_line}"
+    return code(f"{finding.path}:{lines}")
+
+
+def title(finding: Finding) -> str:
+    """A finding in one sentence."""
+    return neutralize_line(finding.title, 200)
+
+
+def fitting(text: str) -> SafeMarkdown:
+    """The text, cut where GitHub would refuse it, with every fold closed."""
+    if len(text) <= COMMENT_LIMIT:
+        return SafeMarkdown(text)
+    kept = text[: COMMENT_LIMIT - 200].rsplit("\n", 1)[0]
+    if kept.count("\n```") % 2:
+        kept += "\n```"
+    kept += "\n\n</details>" * (kept.count("<details>") - kept.count("</details>"))
+    return SafeMarkdown(kept + _CUT)

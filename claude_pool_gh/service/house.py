@@ -1,0 +1,167 @@
+"""Wires the rooms together: the one place where every part meets the parts it needs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import aiohttp
+import sqlalchemy as sa
+
+from claude_pool_gh.agent.claude import ClaudeAgent
+from claude_pool_gh.agent.gateway import Gateway
+from claude_pool_gh.agent.meter import Meter
+from claude_pool_gh.conversation import verbs
+from claude_pool_gh.conversation.clerk import Clerk
+from claude_pool_gh.conversation.desk import Defaults, Desk
+from claude_pool_gh.conversation.progress import Progress
+from claude_pool_gh.github import tables
+from claude_pool_gh.github.access import Access, AppAccess, JobAccess
+from claude_pool_gh.github.api import TIMEOUT, Forge
+from claude_pool_gh.github.effects.writer import Writer
+from claude_pool_gh.pool.engine import Engine
+from claude_pool_gh.pool.plan import MICRODOLLARS
+from claude_pool_gh.pool.runner import Runner
+from claude_pool_gh.pool.slots import Slots
+from claude_pool_gh.reports.redact import Redactor
+from claude_pool_gh.service.clock import SystemClock
+from claude_pool_gh.service.settings import Settings
+from claude_pool_gh.storage import Database, migrations
+from claude_pool_gh.terms.ids import Repository
+from claude_pool_gh.worktrees.git import Login
+from claude_pool_gh.worktrees.leases import Logins, Worktrees
+
+logger = logging.getLogger(__name__)
+
+_CLERKS = 4
+_LOOK_EVERY = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """The running parts that a door needs."""
+
+    database: Database
+    clock: SystemClock
+    writer: Writer
+    engine: Engine
+    slots: Slots
+    clerk: Clerk
+    arrived: asyncio.Event
+
+    def wake(self) -> None:
+        """Commands have come in."""
+        self.arrived.set()
+
+    async def serve_commands(self) -> None:
+        """Handle commands for ever: what comes in, and what was postponed."""
+        while True:
+            self.arrived.clear()
+            try:
+                await self.handle_due()
+            except Exception:
+                logger.exception("clerk failed", extra={"action": "clerk_failed"})
+            try:
+                async with asyncio.timeout(_LOOK_EVERY):
+                    await self.arrived.wait()
+            except TimeoutError:
+                continue
+
+    async def handle_due(self) -> None:
+        """Handle every command that is due, a few at a time."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(_CLERKS):
+                group.create_task(self._handle_some())
+
+    async def _handle_some(self) -> None:
+        while (chain_id := await self.clerk.handle_next()) is not None:
+            self.writer.wake()
+            if chain_id:
+                await self.engine.submit(chain_id)
+
+
+@asynccontextmanager
+async def open_house(
+    settings: Settings, *, door: str = "app", job_token: str | None = None
+) -> AsyncIterator[House]:
+    """Open everything, from the database up, and close it in reverse order."""
+    async with AsyncExitStack() as stack:
+        clock = SystemClock()
+        database = Database.open(settings.database)
+        stack.callback(database.close)
+        migrations.upgrade(database.engine)
+        # Whatever a URL names is reached directly: a proxy of this machine's would see tokens.
+        session = await stack.enter_async_context(aiohttp.ClientSession(timeout=TIMEOUT))
+        forge = Forge(session, settings.github_api_url, _access(settings, session, job_token))
+        worktrees = Worktrees(
+            settings.state_dir.absolute(), _logins(database, forge, settings.github_server_url)
+        )
+        worktrees.sweep()
+        gateway = Gateway(
+            Meter(database, clock), settings.anthropic_base_url, settings.anthropic_api_key.get_secret_value()
+        )
+        await gateway.start()
+        stack.push_async_callback(gateway.close)
+        writer = Writer(database, forge, clock.now_ms, settings.write_interval)
+        writer.start()
+        stack.push_async_callback(writer.close)
+
+        pool_cap = None if settings.budget_usd is None else int(settings.budget_usd * MICRODOLLARS)
+        defaults = Defaults(
+            model=settings.model,
+            pool_cap=pool_cap,
+            idle_seconds=settings.idle_timeout,
+            wall_seconds=settings.wall_timeout,
+        )
+        desk = Desk(
+            database=database, forge=forge, worktrees=worktrees, clock=clock, defaults=defaults, door=door
+        )
+        rooms = verbs.rooms()
+        slots = Slots(settings.slots)
+        progress = Progress(clock)
+        runner = Runner(
+            database=database,
+            agent=ClaudeAgent(gateway, Redactor(settings.all_secrets)),
+            workspaces=worktrees,
+            slots=slots,
+            host_steps={
+                name: step for room in rooms.values() for name, step in room.host_steps(desk).items()
+            },
+            observer=progress,
+            clock=clock,
+        )
+
+        async def advance(chain_id: str) -> bool:
+            try:
+                return await runner.advance(chain_id)
+            finally:
+                writer.wake()
+
+        engine = Engine(settings.engine_database, database, advance, room=settings.slots + 2)
+        await engine.launch()
+        stack.push_async_callback(engine.close)
+        clerk = Clerk(desk, rooms, progress)
+        yield House(database, clock, writer, engine, slots, clerk, asyncio.Event())
+
+
+def _access(settings: Settings, session: aiohttp.ClientSession, job_token: str | None) -> Access:
+    if job_token is not None:
+        return JobAccess(session, settings.github_api_url, job_token)
+    return AppAccess(session, settings.github_api_url, settings.app_id, settings.key)
+
+
+def _logins(database: Database, forge: Forge, server_url: str) -> Logins:
+    async def login(repository_id: int) -> Login:
+        repository = await database.read(lambda tx: _repository(tx, repository_id))
+        token = await forge.access.token(repository)
+        return Login(token, f"{server_url.rstrip('/')}/{repository.owner}/{repository.name}.git")
+
+    return login
+
+
+def _repository(tx: sa.Connection, repository_id: int) -> Repository:
+    row = tx.execute(sa.select(tables.repositories).where(tables.repositories.c.id == repository_id)).one()
+    return Repository(id=row.id, owner=row.owner, name=row.name, installation_id=row.installation_id)

@@ -1,0 +1,90 @@
+"""The webhook app's HTTP face."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from typing import Final
+
+import sqlalchemy as sa
+from aiohttp import web
+
+from claude_pool_gh.github import intake
+from claude_pool_gh.github.deliveries import BODY_LIMIT, Rejected, VerifiedDelivery, verify
+from claude_pool_gh.service.house import House
+
+logger = logging.getLogger(__name__)
+
+_BODY_SECONDS: Final = 10.0
+
+
+class WebhookApp:
+    """Takes deliveries for one house."""
+
+    def __init__(self, house: House, secrets: tuple[str, ...]) -> None:
+        self._house = house
+        self._secrets = secrets
+        self._counts: Counter[str] = Counter()
+
+    def application(self) -> web.Application:
+        """The routes."""
+        app = web.Application(client_max_size=BODY_LIMIT)
+        app.router.add_post("/webhook", self._webhook)
+        app.router.add_get("/healthz", self._healthz)
+        app.router.add_get("/readyz", self._readyz)
+        app.router.add_get("/metrics", self._metrics)
+        return app
+
+    async def _webhook(self, request: web.Request) -> web.Response:
+        try:
+            async with asyncio.timeout(_BODY_SECONDS):
+                body = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            return self._answer(413, "too large")
+        except TimeoutError:
+            return self._answer(408, "too slow")
+        match verify(self._secrets, request.headers, body):
+            case Rejected(status, reason):
+                return self._answer(status, reason)
+            case VerifiedDelivery() as delivery:
+                return await self._take(delivery)
+
+    async def _take(self, delivery: VerifiedDelivery) -> web.Response:
+        """Durable first, then 202; the work happens outside the request."""
+        found = intake.recognise(delivery)
+        if isinstance(found, intake.NotForUs):
+            return self._answer(400 if found.malformed else 202, found.reason)
+        if not found:
+            return self._answer(202, "no command in it")
+        now = self._house.clock.now_ms()
+        new = await self._house.database.transact(lambda tx: intake.take_in(tx, delivery, found, now))
+        self._house.wake()
+        return self._answer(202, f"{new} new" if new else "known already")
+
+    async def _healthz(self, _request: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def _readyz(self, _request: web.Request) -> web.Response:
+        await self._house.database.read(lambda tx: tx.execute(sa.text("SELECT 1")).scalar_one())
+        return web.Response(text="ready\n")
+
+    async def _metrics(self, _request: web.Request) -> web.Response:
+        house = self._house
+        values = {
+            "claude_pool_slots": house.slots.count,
+            "claude_pool_slots_busy": house.slots.busy,
+            "claude_pool_tasks_waiting": house.slots.waiting,
+            "claude_pool_chains_running": house.engine.running,
+        }
+        lines = [f"{name} {value}" for name, value in values.items()]
+        lines += [
+            f'claude_pool_deliveries_total{{status="{s}"}} {n}' for s, n in sorted(self._counts.items())
+        ]
+        return web.Response(text="\n".join(lines) + "\n", content_type="text/plain")
+
+    def _answer(self, status: int, text: str) -> web.Response:
+        self._counts[str(status)] += 1
+        if status >= 400:
+            logger.warning("delivery: %s", text, extra={"action": "delivery_refused", "status": status})
+        return web.Response(status=status, text=f"{text}\n")

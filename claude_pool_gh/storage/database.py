@@ -1,0 +1,124 @@
+"""SQLite or PostgreSQL behind one call: `await database.transact(work)`.
+
+A transaction is a plain function of a connection. It runs whole in a worker thread and is committed when it
+returns, so no transaction ever stays open across an `await`, and a kill leaves either all of it or nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+Transaction = sa.Connection
+"""What a room's functions take as their first argument."""
+
+metadata: Final = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    }
+)
+
+T = TypeVar("T")
+
+_POSTGRES_THREADS: Final = 8
+_BUSY_MILLISECONDS: Final = 30_000
+
+
+class Database:
+    """One open database.
+
+    SQLite gets a single writing thread, since a second writer would only wait for the file's lock, and reads
+    beside it on threads of their own (WAL lets them). PostgreSQL gets a small pool for both.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.engine = engine
+        if engine.dialect.name == "sqlite":
+            self._writers = ThreadPoolExecutor(1, "database-write")
+            self._readers = ThreadPoolExecutor(2, "database-read")
+        else:
+            self._writers = self._readers = ThreadPoolExecutor(_POSTGRES_THREADS, "database")
+
+    @classmethod
+    def open(cls, url: str) -> Database:
+        """Open `url`. Creates the folder of a SQLite file, never a table: that is `migrations.upgrade`."""
+        parsed = sa.make_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            return cls(_open_sqlite(parsed))
+        if parsed.get_backend_name() == "postgresql":
+            pooled = sa.create_engine(
+                parsed.set(drivername="postgresql+psycopg"), pool_size=_POSTGRES_THREADS, pool_pre_ping=True
+            )
+            return cls(pooled)
+        raise ValueError(
+            f"DATABASE_URL must begin with sqlite:/// or postgresql://, not {parsed.drivername}://"
+        )
+
+    async def transact(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` in one transaction, commit, and return what it returned. Any exception rolls it back."""
+        return await asyncio.get_running_loop().run_in_executor(
+            self._writers, self._run, work, "BEGIN IMMEDIATE"
+        )
+
+    async def read(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` on a consistent snapshot; it must not write."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._run, work, "BEGIN")
+
+    def _run(self, work: Callable[[Transaction], T], begin: str) -> T:
+        with self.engine.connect().execution_options(begin_statement=begin) as connection, connection.begin():
+            return work(connection)
+
+    def close(self) -> None:
+        """Finish what runs, then let go of every connection."""
+        self._writers.shutdown()
+        self._readers.shutdown()
+        self.engine.dispose()
+
+
+def insert_once(tx: Transaction, table: sa.Table, values: Mapping[str, Any]) -> bool:
+    """Insert a row unless its key is taken. True when this call made it."""
+    insert = sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert
+    statement = insert(table).values(**values).on_conflict_do_nothing()
+    return tx.execute(statement).rowcount == 1
+
+
+def one_at_a_time(tx: Transaction, subject: str) -> None:
+    """Let no other transaction pass this line for the same subject until this one ends.
+
+    SQLite's writers already queue; PostgreSQL takes an advisory lock that goes with the transaction.
+    """
+    if tx.dialect.name == "postgresql":
+        tx.execute(sa.select(sa.func.pg_advisory_xact_lock(zlib.crc32(subject.encode()))))
+
+
+def _open_sqlite(url: sa.URL) -> sa.Engine:
+    if url.database and url.database != ":memory:":
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(url, connect_args={"check_same_thread": False})
+
+    @sa.event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # transactions are begun by us, below
+        for pragma in (
+            f"busy_timeout={_BUSY_MILLISECONDS}",
+            "journal_mode=WAL",
+            "synchronous=FULL",  # a 202 must survive a power cut
+            "foreign_keys=ON",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(connection.get_execution_options().get("begin_statement", "BEGIN"))
+
+    return engine

@@ -1,0 +1,133 @@
+"""The one function through which every git command of the host runs.
+
+Its environment is built from nothing: no variable of the server's, no user or system configuration, no prompt,
+no hook, no protocol but those of a forge. GitPython offers no way to run a command without `os.environ`, so it
+is used where it needs no process: to read objects (see `history`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from base64 import b64encode
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from claude_pool_gh.worktrees.errors import WorktreeError
+
+_PASSED_ON: Final = (
+    "PATH",
+    "GIT_SSL_CAINFO",
+    "SSL_CERT_FILE",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "NO_PROXY",
+    "no_proxy",
+)
+
+_SAFE: Final = (
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "core.attributesFile=/dev/null",
+    "core.excludesFile=/dev/null",
+    "core.pager=cat",
+    "credential.helper=",
+    "diff.external=",
+    "gc.auto=0",
+    "maintenance.auto=false",
+    "protocol.allow=never",
+    "protocol.https.allow=always",
+    "protocol.http.allow=always",  # GitHub Enterprise Server on a private network, and the rehearsal
+    "submodule.recurse=false",
+    "fetch.recurseSubmodules=false",
+    "transfer.fsckObjects=true",
+    "advice.detachedHead=false",
+    "user.name=claude-pool",
+    "user.email=claude-pool@localhost",
+)
+
+DEFAULT_TIMEOUT: Final = 60.0
+"""Seconds for a command that stays on this machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Credentials for one origin. They travel in the environment of one command, nowhere else."""
+
+    token: str
+    url: str
+
+    def environment(self) -> dict[str, str]:
+        """Configuration for `http.extraHeader`, limited to the url's own origin."""
+        parts = urlsplit(self.url)
+        basic = b64encode(f"x-access-token:{self.token}".encode()).decode()
+        return {
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": f"http.{parts.scheme}://{parts.netloc}/.extraHeader",
+            "GIT_CONFIG_VALUE_0": f"Authorization: Basic {basic}",
+        }
+
+
+async def git(
+    *arguments: str | Path,
+    git_dir: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    stdin: bytes | None = None,
+    timeout: float = DEFAULT_TIMEOUT,  # noqa: ASYNC109 - the process is killed with its children, see below
+) -> bytes:
+    """Run git and return what it printed. Raises WorktreeError; after `timeout` seconds the process is killed."""
+    where = [] if git_dir is None else [f"--git-dir={git_dir}"]
+    safe = [part for option in _SAFE for part in ("-c", option)]
+    process = await asyncio.create_subprocess_exec(
+        _executable(), *where, *safe, *map(str, arguments),
+        stdin=asyncio.subprocess.PIPE if stdin is not None else asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=_environment() | dict(environment or {}),
+        cwd="/",
+        start_new_session=True,
+    )  # fmt: skip
+    name = f"git {arguments[0]}"
+    try:
+        async with asyncio.timeout(timeout):
+            out, err = await process.communicate(stdin)
+    except TimeoutError as error:
+        raise WorktreeError(f"{name} took more than {timeout:.0f} seconds") from error
+    finally:
+        if process.returncode is None:
+            _kill(process.pid)
+            await process.wait()
+    if process.returncode:
+        raise WorktreeError(f"{name} failed", err.decode(errors="replace").strip()[-2000:])
+    return out
+
+
+def _environment() -> dict[str, str]:
+    return {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | {
+        "HOME": "/nonexistent",
+        "LC_ALL": "C",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_ATTR_NOSYSTEM": "1",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_NO_LAZY_FETCH": "1",
+        "GIT_NO_REPLACE_OBJECTS": "1",
+        "GIT_OPTIONAL_LOCKS": "0",
+    }
+
+
+def _executable() -> str:
+    found = shutil.which("git")
+    if found is None:
+        raise WorktreeError("git is not installed, or not on PATH")
+    return found
+
+
+def _kill(group: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(group, 9)

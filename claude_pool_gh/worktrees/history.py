@@ -1,0 +1,66 @@
+"""Reads commits of a mirror: files at a commit, the merge base, the diff. Runs nothing an agent could have set."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from git import GitDB, Repo
+from git.objects import Blob, Tree
+
+from claude_pool_gh.worktrees.git import git
+from claude_pool_gh.worktrees.mirror import checked_commit
+
+CONTEXT_LINES: Final = 10
+_FILE_LIMIT: Final = 2 * 2**20
+
+
+async def merge_base(mirror: Path, base: str, head: str) -> str:
+    """The commit from which `head` went its own way."""
+    found = await git("merge-base", checked_commit(base), checked_commit(head), git_dir=mirror)
+    return found.decode().split()[0]
+
+
+async def diff(mirror: Path, old: str, new: str, *, context: int = CONTEXT_LINES) -> str:
+    """The changes between two commits as a unified diff; bytes that are no UTF-8 are shown as replacements."""
+    out = await git(
+        "diff", "--no-ext-diff", "--no-textconv", "--no-color", "--find-renames", "--src-prefix=a/",
+        "--dst-prefix=b/", f"--unified={context}", "--end-of-options", checked_commit(old), checked_commit(new),
+        git_dir=mirror,
+    )  # fmt: skip
+    return out.decode(errors="replace")
+
+
+async def read_files(mirror: Path, commit: str, paths: Iterable[str]) -> dict[str, str]:
+    """The text files among `paths` at a commit. Links, binaries and files over 2 MB are left out."""
+    return await asyncio.to_thread(_read_files, mirror, checked_commit(commit), tuple(paths))
+
+
+async def list_paths(mirror: Path, commit: str) -> list[str]:
+    """Every file of a commit."""
+    out = await git("ls-tree", "-r", "-z", "--name-only", checked_commit(commit), git_dir=mirror)
+    return [path for path in out.decode(errors="replace").split("\0") if path]
+
+
+def _read_files(mirror: Path, commit: str, paths: tuple[str, ...]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    with Repo(mirror, odbt=GitDB) as repo:  # GitDB reads objects in this process; the default would start git
+        tree = repo.commit(commit).tree
+        for path in paths:
+            text = _read(tree, path)
+            if text is not None:
+                found[path] = text
+    return found
+
+
+def _read(tree: Tree, path: str) -> str | None:
+    try:
+        entry = tree.join(path)
+    except (KeyError, ValueError):
+        return None
+    if not isinstance(entry, Blob) or entry.mode == Blob.link_mode or entry.size > _FILE_LIMIT:
+        return None
+    data: bytes = entry.data_stream.read()
+    return None if b"\0" in data else data.decode(errors="replace")

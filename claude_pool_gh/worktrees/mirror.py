@@ -1,0 +1,82 @@
+"""A bare mirror of one repository, kept under the state folder and fetched when a commit is missing."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import re
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from claude_pool_gh.worktrees.errors import WorktreeError
+from claude_pool_gh.worktrees.git import Login, git
+
+FETCH_TIMEOUT: Final = 600.0
+_COMMIT: Final = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """One repository's mirror. `lock` keeps two fetches of it apart, here and in other processes."""
+
+    path: Path
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def fetch(self, login: Login, wanted: Iterable[str], refs: Iterable[str]) -> None:
+        """Make every commit in `wanted` present, fetching `refs` and then single commits where needed.
+
+        Raises WorktreeError when the repository cannot be read or does not hold a commit any more.
+        """
+        commits = [checked_commit(commit) for commit in wanted]
+        async with self.lock, _across_processes(self.path.with_suffix(".lock")):
+            await self._make()
+            missing = [commit for commit in commits if not await self.has(commit)]
+            if missing:
+                await self._fetch(login, [f"+{ref}:{_kept(ref)}" for ref in refs])
+            for commit in [commit for commit in missing if not await self.has(commit)]:
+                await self._fetch(login, [f"{commit}:refs/pool/commits/{commit}"])
+            for commit in missing:
+                await git("update-ref", f"refs/pool/commits/{commit}", commit, git_dir=self.path)
+
+    async def has(self, commit: str) -> bool:
+        """Whether a commit is here."""
+        try:
+            await git("cat-file", "-e", f"{checked_commit(commit)}^{{commit}}", git_dir=self.path)
+        except WorktreeError:
+            return False
+        return True
+
+    async def _make(self) -> None:
+        if not (self.path / "HEAD").exists():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            await git("init", "--quiet", "--bare", "--template=", "--initial-branch=main", self.path)
+
+    async def _fetch(self, login: Login, refspecs: list[str]) -> None:
+        await git(
+            "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--end-of-options", login.url, *refspecs,
+            git_dir=self.path, environment=login.environment(), timeout=FETCH_TIMEOUT,
+        )  # fmt: skip
+
+
+def checked_commit(text: str) -> str:
+    """The text, if it is a full commit id: nothing else may stand where git expects one."""
+    if not _COMMIT.fullmatch(text):
+        raise WorktreeError(f"not a commit id: {text[:80]!r}")
+    return text
+
+
+def _kept(ref: str) -> str:
+    if not ref.startswith("refs/"):
+        raise WorktreeError(f"not a full ref name: {ref[:80]!r}")
+    return f"refs/pool/fetched/{ref.removeprefix('refs/')}"
+
+
+@asynccontextmanager
+async def _across_processes(path: Path) -> AsyncIterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        await asyncio.to_thread(fcntl.flock, file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,69 @@
+"""A slot's work as a commit and a patch, taken before its worktree goes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from claude_pool_gh.worktrees.git import git
+from claude_pool_gh.worktrees.mirror import checked_commit
+
+_WHEN: Final = "2000-01-01T00:00:00Z"  # a snapshot of the same work has the same id
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a worktree held beyond its commit."""
+
+    commit: str
+    patch: bytes
+    nested: tuple[str, ...]
+    """Folders with a git directory of their own; their files are in the commit, it under the name `dot-git`."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the patch."""
+        return hashlib.sha256(self.patch).hexdigest()
+
+
+async def capture(mirror: Path, tree: Path, base: str, index: Path, keep_as: str) -> Snapshot | None:
+    """Store the difference between `base` and the folder `tree` in the mirror; None when there is none.
+
+    `index` is a file of the host's own, outside anything an agent can write; `keep_as` a ref that holds the
+    commit. Nested git directories are renamed first: git would record them as a bare link and lose the files.
+    """
+    nested = _unnest(tree)
+    # Invariant: git directory, index and attributes source are the host's; only file contents are the agent's.
+    own = {"GIT_WORK_TREE": str(tree), "GIT_INDEX_FILE": str(index)}
+    await git("read-tree", checked_commit(base), git_dir=mirror, environment=own)
+    await git("add", "--all", "--", ".", git_dir=mirror, environment=own | {"PWD": str(tree)}, timeout=300)
+    written = (await git("write-tree", git_dir=mirror, environment=own)).decode().strip()
+    dates = {"GIT_AUTHOR_DATE": _WHEN, "GIT_COMMITTER_DATE": _WHEN}
+    made = await git("commit-tree", written, "-p", base, "-m", "Snapshot", git_dir=mirror, environment=dates)
+    commit = made.decode().strip()
+    patch = await git(
+        "diff", "--binary", "--no-ext-diff", "--no-textconv", "--no-color", "--end-of-options", base, commit,
+        git_dir=mirror,
+    )  # fmt: skip
+    if not patch:
+        return None
+    await git("update-ref", f"refs/pool/work/{keep_as}", commit, git_dir=mirror)
+    return Snapshot(commit, patch, nested)
+
+
+def _unnest(tree: Path) -> tuple[str, ...]:
+    """Rename every git directory or file below the top; returns the folders they were in."""
+    found = []
+    for folder, directories, files in os.walk(tree, followlinks=False):
+        if ".git" in directories:
+            directories.remove(".git")
+        elif ".git" not in files:
+            continue
+        here = Path(folder)
+        if here != tree:
+            (here / ".git").rename(here / "dot-git")
+            found.append(str(here.relative_to(tree)))
+    return tuple(sorted(found))

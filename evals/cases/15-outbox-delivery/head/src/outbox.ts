@@ -1,0 +1,46 @@
+import type { DeadLetters } from "./deadletters";
+import type { Message, Transport } from "./message";
+
+export type Transports = Record<Message["channel"], Transport>;
+
+export class Outbox {
+  #queue: Message[] = [];
+  readonly #transports: Transports;
+  readonly #dead: DeadLetters;
+
+  constructor(transports: Transports, dead: DeadLetters) {
+    this.#transports = transports;
+    this.#dead = dead;
+  }
+
+  add(message: Message): void {
+    this.#queue.push(message);
+  }
+
+  /** Sends what is queued; returns how many messages were accepted. */
+  async flush(): Promise<number> {
+    const batch = this.#queue;
+    this.#queue = [];
+    let sent = 0;
+    for (const message of batch) {
+      if (await this.#attempt(message)) sent += 1;
+    }
+    return sent;
+  }
+
+  /** Whether the message was accepted; it is in the dead letters otherwise. */
+  async #attempt(message: Message): Promise<boolean> {
+    try {
+      return this.#dispatch(message);
+    } catch (error) {
+      await this.#dead.add(message, error);
+      return false;
+    }
+  }
+
+  async #dispatch(message: Message): Promise<boolean> {
+    const transport = this.#transports[message.channel];
+    await transport.send(message);
+    return true;
+  }
+}
