@@ -17,7 +17,7 @@ from claude_pool_gh.agent.gateway import PLACEHOLDER_KEY, Gateway
 from claude_pool_gh.agent.guard import refusal
 from claude_pool_gh.agent.outcome import Facts, judge
 from claude_pool_gh.agent.record import Record
-from claude_pool_gh.pool.ports import AgentOutcome, AgentTask
+from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Ending
 
 if TYPE_CHECKING:
     from claude_agent_sdk import ClaudeAgentOptions, ClaudeSDKClient
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_START_SECONDS: Final = 45.0
 _INTERRUPT_SECONDS: Final = 3.0
 _TOOL_OF_RESULTS: Final = "StructuredOutput"
 _QUIET: Final = {
@@ -46,15 +45,20 @@ class ClaudeAgent:
     gateway: Gateway
     redact: Callable[[str], str]
     cli: Path | None = None
+    start_seconds: float = 45.0
 
     async def run(self, task: AgentTask, folder: Path) -> AgentOutcome:
         """Run the task in `folder` to its end; see `Agent.run`."""
         folder = folder.resolve()
         started = time.monotonic()
         facts = Facts(Record(self.redact, str(folder)))
+        try:
+            cli = self.cli or process.bundled_cli()
+        except FileNotFoundError as error:
+            return AgentOutcome(ending=Ending.failed, reason=str(error), model=task.model)
         async with self.gateway.admit(task.run_id, frozenset({task.model})) as (run, url):
             environment = _QUIET | {"ANTHROPIC_BASE_URL": url, "ANTHROPIC_API_KEY": PLACEHOLDER_KEY}
-            with process.prepare(self.cli or process.bundled_cli(), environment) as launch:
+            with process.prepare(cli, environment) as launch:
                 await self._watch(task, folder, launch, facts)
         facts.elapsed_ms = int((time.monotonic() - started) * 1000)
         return judge(task, facts, run.verdict, run.detail)
@@ -67,7 +71,7 @@ class ClaudeAgent:
         session = _Session(client, launch)
         try:
             async with asyncio.timeout(task.wall_seconds):
-                await session.start()
+                await session.start(self.start_seconds)
                 await client.query(task.prompt)
                 async for message in session.messages(task.idle_seconds):
                     facts.take(message, task)
@@ -99,11 +103,13 @@ class _Session:
     clock: str = ""
     finished: bool = False
 
-    async def start(self) -> None:
-        self.clock = f"the CLI did not start within {_START_SECONDS:.0f} seconds"
-        async with asyncio.timeout(_START_SECONDS):
-            await self.client.connect()
-        self.clock = ""
+    async def start(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self.client.connect()
+        except TimeoutError:
+            self.clock = f"the CLI did not start within {seconds:.0f} seconds"
+            raise
 
     async def messages(self, idle_seconds: float) -> AsyncIterator[Message]:
         """The run's messages; a silence of `idle_seconds` is a timeout. Retries of the API count as silence."""
@@ -136,6 +142,7 @@ class _Session:
             await asyncio.wait([ending], timeout=1.0)
         await self.launch.end()
         await ending
+        await self.launch.end()  # a launcher that was only just starting had no process id before
 
     async def _disconnect(self) -> None:
         with suppress(Exception):
@@ -152,6 +159,7 @@ def _options(task: AgentTask, folder: Path, launch: process.Launch, facts: Facts
         why = refusal(call["tool_name"], call["tool_input"], tools, folder)
         if why is None:
             return {}
+        facts.record.deny(call["tool_name"], why)
         decision = {
             "hookEventName": "PreToolUse",
             "permissionDecision": "deny",

@@ -19,6 +19,7 @@ from typing import Any, Final
 import aiohttp
 from aiohttp import web
 
+from claude_pool_gh.agent import prices
 from claude_pool_gh.agent.meter import Admitted, Meter
 from claude_pool_gh.agent.usage import StreamUsage, whole_usage
 
@@ -26,10 +27,15 @@ logger = logging.getLogger(__name__)
 
 PLACEHOLDER_KEY: Final = "held-by-the-gateway"
 _BODY_LIMIT: Final = 64 * 2**20
+_LEAST_THINKING: Final = 1024  # the API refuses less
 _FORWARDED: Final = ("anthropic-version", "anthropic-beta", "content-type", "accept", "user-agent")
 _RETURNED: Final = ("content-type", "retry-after", "request-id")
 _PATIENCE: Final = 120.0
 """Seconds that a 429 may ask to wait before it counts as an exhausted quota."""
+_NO_MONEY: Final = "the money set aside for this run does not pay for another request"
+_AFTER_A_BREAK: Final = (
+    ", since the model's API broke off an earlier answer and that counts at its worst case"
+)
 
 
 @dataclass(slots=True)
@@ -42,6 +48,8 @@ class Pass:
     verdict: str | None = None
     detail: str = ""
     answers: set[asyncio.Task[None]] = field(default_factory=set)
+    unknown: bool = False
+    """Whether an answer broke off, so that it counts at its worst case."""
 
     def refuse(self, verdict: str, detail: str) -> None:
         """Note the first reason for which the run cannot go on: `budget`, `model`, `key` or `quota`."""
@@ -106,12 +114,14 @@ class Gateway:
             run.refuse("model", f"the agent asked for the model {model!r}, which this step may not use")
             return _error(402, "billing_error", run.detail)
         asked = body.get("max_tokens")
-        admitted = await self._meter.admit(
-            run.run_id, model, len(raw), asked if isinstance(asked, int) and asked > 0 else 4096
-        )
+        size, tokens = prices.weigh(body, len(raw)), asked if isinstance(asked, int) and asked > 0 else 4096
+        admitted = await self._meter.admit(run.run_id, model, size, tokens)
         if admitted is None:
-            run.refuse("budget", "the money set aside for this run does not pay for another request")
+            run.refuse("budget", _NO_MONEY + (_AFTER_A_BREAK if run.unknown else ""))
             return _error(402, "billing_error", run.detail)
+        if run.token not in self._passes:  # it ended while the money was being set aside
+            await self._meter.settle_unanswered(admitted.request_id)
+            return _error(404, "not_found_error", "this run is over")
         return await self._forward(request, run, model, _lowered(body, admitted.max_tokens), admitted)
 
     async def _forward(
@@ -135,7 +145,14 @@ class Gateway:
         return head
 
     async def _exchange(self, call: _Call) -> None:
-        """Ask the API and book what came of it, whoever still listens."""
+        """Ask the API and book what came of it, whoever still listens; whatever happens, nobody waits for ever."""
+        try:
+            await self._ask_and_book(call)
+        finally:
+            call.answer(_error(502, "api_error", "the answer of the model's API was lost"))
+            call.pieces.put_nowait(None)
+
+    async def _ask_and_book(self, call: _Call) -> None:
         try:
             upstream = await self._ask(call)
         except aiohttp.ClientConnectorError as error:  # never reached, so never paid
@@ -175,17 +192,19 @@ class Gateway:
         streamed = upstream.content_type == "text/event-stream"
         seen, whole = StreamUsage(), bytearray()
         try:
+            call.broken = True
             async for piece in upstream.content.iter_any():
                 seen.feed(piece) if streamed else whole.extend(piece)
                 call.pieces.put_nowait(piece)
-        except (aiohttp.ClientError, TimeoutError, ConnectionError):
-            call.broken = True
+            call.broken = False
+        except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
+            logger.info("an answer broke off: %s", type(error).__name__, extra={"action": "answer_broken"})
         usage = seen.counts if seen.complete else whole_usage(bytes(whole))
         await self._book(call, usage)
-        call.pieces.put_nowait(None)
 
     def _book(self, call: _Call, usage: dict[str, Any] | None) -> Coroutine[Any, Any, None]:
         if usage is None:
+            call.run.unknown = True
             note = "the model's API broke off before it reported the tokens used"
             return self._meter.settle_unknown(call.admitted.request_id, note)
         return self._meter.settle(call.admitted.request_id, call.model, usage)
@@ -226,7 +245,8 @@ def _lowered(body: dict[str, Any], max_tokens: int) -> dict[str, Any]:
     changed = body | {"max_tokens": max_tokens}
     thinking = body.get("thinking")
     if isinstance(thinking, dict) and isinstance(budget := thinking.get("budget_tokens"), int):
-        changed["thinking"] = thinking | {"budget_tokens": min(budget, max(1024, max_tokens // 2))}
+        fits = {"budget_tokens": min(budget, max_tokens // 2)}
+        changed["thinking"] = thinking | fits if max_tokens >= 2 * _LEAST_THINKING else {"type": "disabled"}
     return changed
 
 

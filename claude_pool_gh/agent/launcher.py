@@ -95,17 +95,17 @@ def descendants() -> list[int]:
 
 
 def end_all() -> None:
-    """Kill and reap every descendant, again until none is left."""
+    """Kill and reap every descendant, again until none is left: one may fork while we look."""
     while True:
-        left = descendants()
-        for process in left:
+        for process in descendants():
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
         try:
-            while os.waitpid(-1, 0 if left else os.WNOHANG) != (0, 0):
+            while os.waitpid(-1, os.WNOHANG) != (0, 0):
                 pass
         except ChildProcessError:
             return
+        time.sleep(0.002)
 
 
 def wait_for(child: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -56,9 +57,9 @@ class Facts:
             case "TextBlock":
                 self.record.say(block.text)
             case "ToolUseBlock":
-                self.record.use(block.name, block.input)
+                self.record.use(block.id, block.name, block.input)
             case "ToolResultBlock":
-                self.record.answer(_plain(block.content), error=bool(block.is_error))
+                self.record.answer(block.tool_use_id, _plain(block.content), error=bool(block.is_error))
             case _:
                 pass
 
@@ -73,7 +74,9 @@ def judge(task: AgentTask, facts: Facts, verdict: str | None, detail: str) -> Ag
         reason=facts.record.redact(reason)[:500],
         retryable=retryable,
         text=facts.record.redact(facts.record.text)[:20_000],
-        structured=result.structured_output if complete and result is not None and task.schema else None,
+        structured=_redacted(result.structured_output, facts.record.redact)
+        if complete and task.schema
+        else None,
         turns=0 if result is None else int(result.num_turns),
         elapsed_ms=facts.elapsed_ms,
         model=task.model,
@@ -93,14 +96,12 @@ def _ending(task: AgentTask, facts: Facts, verdict: str | None, detail: str) -> 
             return Ending.failed, detail, False
         case _:
             pass
+    if facts.distrust:
+        return Ending.failed, facts.distrust, False
     if facts.timed_out:
         return Ending.timed_out, facts.timed_out, True
     if result is None:
-        return (
-            Ending.failed,
-            facts.distrust or f"the CLI ended without a result: {_why(facts)}",
-            not facts.distrust,
-        )
+        return Ending.failed, f"the CLI ended without a result: {_why(facts)}", True
     if result.terminal_reason == "max_turns":
         return Ending.out_of_turns, f"no result after {task.turns} turns", False
     if result.is_error:
@@ -138,6 +139,19 @@ def _unlike(init: dict[str, Any], task: AgentTask) -> str:
     if init.get("model") != task.model:
         return f"the CLI runs the model {init.get('model')!r}"
     return ""
+
+
+def _redacted(value: Any, redact: Callable[[str], str]) -> Any:
+    """A JSON value with every text in it redacted."""
+    match value:
+        case str():
+            return redact(value)
+        case list():
+            return [_redacted(item, redact) for item in value]
+        case dict():
+            return {redact(key): _redacted(item, redact) for key, item in value.items()}
+        case _:
+            return value
 
 
 def _plain(content: Any) -> str:

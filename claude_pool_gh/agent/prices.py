@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import ROUND_CEILING, Decimal
-from typing import Any
+from typing import Any, Final
 
 from genai_prices import Usage, calc_price
 
-_PROVIDER = "anthropic"
-_OVERHEAD_TOKENS = 2_000
+_PROVIDER: Final = "anthropic"
+_OVERHEAD_TOKENS: Final = 2_000
 """Tokens that the API adds of its own for tools and structure; far above what it documents."""
+_IMAGE_TOKENS: Final = 5_000
+"""The most that one image is read as, however few bytes it has been packed into."""
+_DOCUMENT_TOKENS: Final = 1_000_000
+"""A packed document can fill every context window."""
 
 
 def is_priced(model: str) -> bool:
@@ -38,17 +42,32 @@ def price(model: str, usage: Mapping[str, Any]) -> int:
     )
 
 
-def most_for_input(model: str, size: int) -> int:
-    """The most that the input of a request of `size` bytes can cost.
+def weigh(body: Mapping[str, Any], size: int) -> int:
+    """A request's size as if all of it were text: a token has at least one byte there, but not in a picture."""
+    weight, left = size, list(body.get("messages") or ())
+    while left:
+        value = left.pop()
+        if isinstance(value, list):
+            left += value
+        elif isinstance(value, dict):
+            left += value.values()
+            packed = isinstance(source := value.get("source"), dict) and source.get("type") != "text"
+            if packed:
+                weight += _IMAGE_TOKENS if value.get("type") == "image" else _DOCUMENT_TOKENS
+    return weight
 
-    A token has at least one byte, and the dearest way to read one is to write it into the cache for an hour.
+
+def most_for_input(model: str, size: int) -> int:
+    """The most that the input of a request of `size` (see `weigh`) can cost.
+
+    The dearest way to read a token is to write it into the cache for an hour.
     """
     tokens = size + _OVERHEAD_TOKENS
     return _price(model, input_tokens=tokens, cache_write_tokens=tokens, cache_write_1h_tokens=tokens)
 
 
 def most_for_output(model: str, size: int, tokens: int) -> int:
-    """The most that `tokens` of output can cost after an input of `size` bytes (long inputs can cost more)."""
+    """The most that `tokens` of output can cost after an input of `size` (long inputs can cost more)."""
     whole = _price(model, input_tokens=size + _OVERHEAD_TOKENS, output_tokens=tokens)
     return whole - _price(model, input_tokens=size + _OVERHEAD_TOKENS) + 1
 

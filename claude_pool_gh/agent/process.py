@@ -46,13 +46,26 @@ class Launch:
 
     async def end(self) -> None:
         """Leave no process of this run alive, whatever it does: some 5 seconds at the most."""
-        if self.pid is None or not (tree := _tree(self.pid)):
+        if not (tree := self._tree()):
             return
         _signal(tree[:1], signal.SIGTERM)  # the launcher passes it on, and kills after 2 seconds
         if await _gone(tree, 4.0):
             return
+        tree = list({*tree, *self._tree()})
         _signal(tree, signal.SIGKILL)
         await _gone(tree, 1.0)
+
+    def _tree(self) -> list[psutil.Process]:
+        """The launcher and its descendants, taken before any of them is killed."""
+        if self.pid is None:
+            return []
+        try:
+            root = psutil.Process(self.pid)
+            if str(self.folder / "launch.json") not in root.cmdline():
+                return []  # the launcher is gone, and another process has its number
+            return [root, *root.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
 
 
 @contextmanager
@@ -112,15 +125,6 @@ def _environment(folder: Path) -> dict[str, str]:
         "CLAUDE_CONFIG_DIR": str(folder / "config"),
         "TMPDIR": str(folder / "tmp"),
     }
-
-
-def _tree(pid: int) -> list[psutil.Process]:
-    """The process and its descendants, taken before any of them is killed."""
-    try:
-        root = psutil.Process(pid)
-        return [root, *root.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []
 
 
 def _signal(processes: list[psutil.Process], number: signal.Signals) -> None:

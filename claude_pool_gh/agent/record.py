@@ -23,25 +23,30 @@ class Record:
     searches: dict[str, None] = field(default_factory=dict)
     denied: dict[str, None] = field(default_factory=dict)
     text: str = ""
+    asked: dict[str, tuple[dict[str, None], str]] = field(default_factory=dict)
+    """Calls without an answer yet: where each is noted once it got one."""
 
     def say(self, text: str) -> None:
         """The agent's prose; the last one is the run's answer."""
         self.text = text
         self._add("says", text)
 
-    def use(self, tool: str, arguments: Mapping[str, Any]) -> None:
-        """A call of a tool."""
+    def use(self, call: str, tool: str, arguments: Mapping[str, Any]) -> None:
+        """A call of a tool. What it looks at counts as looked at once it is answered."""
         self._add("uses", f"{tool} {json.dumps(dict(arguments), ensure_ascii=False)}")
         match tool:
             case "Read":
-                self._note(self.files, str(arguments.get("file_path", "")))
+                self.asked[call] = self.files, str(arguments.get("file_path", ""))
             case "Grep" | "Glob":
-                self._note(self.searches, str(arguments.get("pattern", "")))
+                self.asked[call] = self.searches, str(arguments.get("pattern", ""))
             case _:
                 pass
 
-    def answer(self, text: str, *, error: bool) -> None:
+    def answer(self, call: str, text: str, *, error: bool) -> None:
         """What a tool answered."""
+        noted = self.asked.pop(call, None)
+        if noted is not None and not error:
+            self._note(*noted)
         self._add("is refused" if error else "gets", text)
 
     def deny(self, tool: str, why: str) -> None:
@@ -54,7 +59,7 @@ class Record:
 
     def _note(self, where: dict[str, None], text: str) -> None:
         if text and len(where) < _LIST_LIMIT:
-            where[self.redact(text.removeprefix(self.root).lstrip("/") if self.root else text)[:300]] = None
+            where[self.redact(text.removeprefix(f"{self.root}/"))[:300]] = None
 
     def _add(self, what: str, text: str) -> None:
         if len(self.entries) < _ENTRIES_LIMIT:

@@ -35,7 +35,7 @@ class StreamUsage:
                 self.counts |= _object_at(_object_at(event, "message"), "usage")
             case "message_delta":
                 self.counts |= _object_at(event, "usage")
-                self.complete = True
+                self.complete = _is_whole(self.counts)
             case _:
                 pass
 
@@ -43,13 +43,18 @@ class StreamUsage:
 def whole_usage(body: bytes) -> dict[str, Any] | None:
     """The counts of an answer that came in one piece; None when it is none of the API's answers."""
     usage = _object_at(_object(body), "usage")
-    return usage or None
+    return usage if _is_whole(usage) else None
+
+
+def _is_whole(counts: dict[str, Any]) -> bool:
+    """Whether the counts say both what was read and what was written: with less, a price would be a guess."""
+    return all(isinstance(counts.get(name), int) for name in ("input_tokens", "output_tokens"))
 
 
 def _object(data: bytes) -> dict[str, Any]:
     try:
         value = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 

@@ -16,9 +16,8 @@ from claude_pool_gh.terms.roles import Role
 def mistake(found: Mistake) -> SafeMarkdown:
     """A faulty command line, with the nearest right one."""
     nearest = f" Did you mean {code(found.nearest)}?" if found.nearest else ""
-    return fitting(
-        f"{code(found.line)}: {neutralize_line(found.problem)}.{nearest} Nothing was run; `/pool help` lists the commands."
-    )
+    problem = f"{code(found.line)}: {neutralize_line(found.problem)}.{nearest}"
+    return fitting(f"{problem} Nothing was run; `/pool help` lists the commands.")
 
 
 def not_allowed(verb: str, needed: Role, has: Role) -> SafeMarkdown:

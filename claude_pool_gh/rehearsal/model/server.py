@@ -33,7 +33,7 @@ class ScriptedModel:
         model = cls(script)
         app = web.Application(client_max_size=_REQUEST_LIMIT)
         app.router.add_route("*", "/{path:.*}", model._answer)
-        runner = web.AppRunner(app, shutdown_timeout=0.2, handler_cancellation=True)
+        runner = web.AppRunner(app, shutdown_timeout=0.2, handler_cancellation=True, access_log=None)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()

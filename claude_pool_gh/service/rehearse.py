@@ -1,0 +1,153 @@
+"""`claude-pool-gh rehearse`, which `make demo` calls: a whole review on this machine, watched as it happens."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+from rich.markdown import Markdown
+from rich.markup import escape
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.syntax import Syntax
+
+from claude_pool_gh.rehearsal import bot, stage
+from claude_pool_gh.rehearsal.github import Pull, Repository, SimulatedGitHub
+from claude_pool_gh.rehearsal.model import ScriptedModel
+from claude_pool_gh.rehearsal.reviewer import Reviewer
+
+_PACE = 0.5
+_LONGEST = {False: 120.0, True: 900.0}
+
+
+async def rehearse(*, live: bool, console: Console | None = None) -> int:
+    """Play the review and show it; the exit code says whether it came to its end."""
+    out = console or Console(width=min(110, Console().width))
+    key = os.environ.get("ANTHROPIC_API_KEY", "")
+    if live and not key:
+        out.print("ANTHROPIC_API_KEY is not set. Without --live (or LIVE=1) no key is needed.")
+        return 2
+    _announce(out, live=live)
+    with tempfile.TemporaryDirectory(prefix="claude-pool-rehearsal-") as folder:
+        here = Path(folder)
+        async with SimulatedGitHub.start(here / "github") as github, _model(live=live) as model_url:
+            app = github.create_app("claude-pool", webhook_secret=bot.WEBHOOK_SECRET)
+            repository, pull, maintainer = stage.set_up(github)
+            github.install(app, "octo", [repository])
+            more = {"ANTHROPIC_API_KEY": key} if live else {}
+            out.print("starting the server: claude-pool-gh serve")
+            async with bot.running(github, app, model_url, here / "state", more):
+                _say(out, "mona", "commented on pull request #1", "/pool review")
+                await github.comment(maintainer, repository, pull.number, "/pool review")
+                await _watch(out, github, repository, pull, _LONGEST[live])
+            _curtain(out, repository, pull)
+    return 0
+
+
+def _announce(out: Console, *, live: bool) -> None:
+    real = "the server process, its signed webhooks, git over HTTP, worktrees, the Claude CLI, SQLite"
+    model = (
+        "nothing else: the model is the real one, and costs a few cents"
+        if live
+        else "and the model, which is scripted"
+    )
+    text = (
+        f"**Real here:** {real}{', the model' if live else ''}.  \n"
+        f"**Simulated:** GitHub, by a server on this machine, {model}.  \n"
+        f"*{stage.TITLE}*, pull request #1 of octo/shop, holds two planted defects."
+    )
+    out.print(Panel(Markdown(text), title="A rehearsal of /pool review", border_style="cyan"))
+
+
+@asynccontextmanager
+async def _model(*, live: bool) -> AsyncIterator[str]:
+    if live:
+        yield os.environ.get("ANTHROPIC_BASE_URL", "https://api.anthropic.com")
+        return
+    async with ScriptedModel.start(Reviewer(stage.PLANTED, pace=_PACE)) as model:
+        yield model.url
+
+
+async def _watch(
+    out: Console, github: SimulatedGitHub, repository: Repository, pull: Pull, seconds: float
+) -> None:
+    """Show the tracking comment as it is edited, until the check is complete and nothing more is written."""
+    with Live(console=out, auto_refresh=False, transient=True) as screen:
+        async with asyncio.timeout(seconds):
+            body = ""
+            while not _is_over(repository, pull):
+                changed = partial(_differs, repository, pull, body)
+                await github.until(changed, timeout=seconds)
+                body = _tracking(repository, pull)
+                if out.is_terminal:
+                    screen.update(_comment(body), refresh=True)
+                elif body:
+                    out.print(f"  claude-pool: {_step_line(body)}")
+
+
+def _differs(repository: Repository, pull: Pull, body: str) -> bool:
+    return _tracking(repository, pull) != body or _is_over(repository, pull)
+
+
+def _is_over(repository: Repository, pull: Pull) -> bool:
+    first = _tracking(repository, pull).split("\n", 1)[0]
+    checked = any(run.status == "completed" for run in repository.check_runs(pull.head_sha))
+    return checked and not first.endswith(("running", "waiting for its turn"))
+
+
+def _curtain(out: Console, repository: Repository, pull: Pull) -> None:
+    """Everything that stands on the pull request at the end."""
+    out.rule("What stands on the pull request now")
+    out.print(_comment(_tracking(repository, pull)))
+    for review in pull.reviews:
+        _say(out, review.author.login, "reviewed", _visible(review.body))
+    for comment in pull.review_comments:
+        out.print(f"\n[bold]{comment.path}:{comment.line}[/bold]")
+        out.print(
+            Syntax(_hunk(repository, pull, comment.path, comment.line or 1), "python", theme="ansi_light")
+        )
+        out.print(Padding(Panel(Markdown(_visible(comment.body)), border_style="yellow"), (0, 0, 0, 2)))
+    for run in repository.check_runs(pull.head_sha):
+        out.print(f"\n[bold]check[/bold] {run.name}: {run.conclusion}, {run.title}")
+    out.print('\nThe same on your own repositories: README.md, "Set it up".')
+
+
+def _comment(body: str) -> Panel:
+    return Panel(Markdown(_visible(body)), title=r"claude-pool\[bot], tracking comment", border_style="green")
+
+
+def _tracking(repository: Repository, pull: Pull) -> str:
+    bodies = [c.body for c in repository.comments(pull.number) if c.author.login.endswith("[bot]")]
+    return bodies[-1] if bodies else ""
+
+
+def _visible(body: str) -> str:
+    """A body as a terminal can show it: folds opened, hidden marks gone."""
+    text = re.sub(r"<!--.*?-->", "", body, flags=re.DOTALL)
+    text = re.sub(r"<details><summary>(.*?)</summary>", r"**▾ \1**", text)
+    return re.sub(r"</?(details|sub)>", "", text).strip()
+
+
+def _step_line(body: str) -> str:
+    """The one line of a running comment that changes."""
+    running = [line for line in body.splitlines() if line.startswith("| ▶")]
+    if running:
+        return running[0].strip("| ▶").split("|")[0].replace("**", "").strip()
+    return body.splitlines()[0].strip("# ") if body else "..."
+
+
+def _hunk(repository: Repository, pull: Pull, path: str, line: int) -> str:
+    lines = repository.read(pull.head_sha, path).decode().splitlines()
+    return "\n".join(lines[max(0, line - 3) : line + 1])
+
+
+def _say(out: Console, who: str, did: str, text: str) -> None:
+    out.print(Panel(Markdown(text), title=escape(f"{who} {did}"), title_align="left"))

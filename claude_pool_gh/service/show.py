@@ -1,0 +1,77 @@
+"""`claude-pool-gh show`: what happened in a chain, for the operator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from claude_pool_gh.pool import chains, ledger
+from claude_pool_gh.pool.chains import ChainRecord, TaskRecord
+from claude_pool_gh.pool.errors import UnknownChain
+from claude_pool_gh.reports.words import dollars, duration
+from claude_pool_gh.service.settings import Settings
+from claude_pool_gh.storage import Database, Transaction
+
+
+async def show(settings: Settings, chain_id: str, step: str | None) -> None:
+    """Print a chain, or the transcripts of one of its steps. Everything in it was redacted when it was stored."""
+    database = Database.open(settings.database)
+    console = Console(highlight=False, markup=False)
+    try:
+        if step is None:
+            await database.read(lambda tx: _print_chain(console, tx, chains.get(tx, chain_id)))
+        else:
+            await database.read(lambda tx: _print_step(console, tx, chains.get(tx, chain_id), step))
+    except UnknownChain as error:
+        raise click.ClickException(
+            f"{error} in {settings.state_dir}; the tracking comment's last line names it"
+        ) from error
+    finally:
+        database.close()
+
+
+def _print_chain(console: Console, tx: Transaction, chain: ChainRecord) -> None:
+    spent, upper_bound = ledger.cost_of(tx, chain.id)
+    verdict = f"{chain.outcome.verdict} {chain.outcome.reason}".strip() if chain.outcome else chain.state
+    console.print(f"{chain.id}  {chain.plan.verb}  {verdict}  {dollars(spent, upper_bound=upper_bound)}")
+    table = Table("step", "run", "state", "attempt", "time", "what came of it")
+    tasks = chains.tasks_of(tx, chain.id)
+    for record in chain.steps:
+        table.add_row(record.name, "", str(record.state), "", _time(record.started_ms, record.ended_ms), "")
+        for task in (each for each in tasks if each.step == record.name):
+            table.add_row("", task.title, str(task.state), str(task.attempt), _took(task), _ending(task))
+    console.print(table)
+    names = ", ".join(dict.fromkeys(task.step for task in tasks))
+    if names:
+        console.print(f"transcripts: claude-pool-gh show {chain.id} --step NAME   (NAME: {names})")
+
+
+def _print_step(console: Console, tx: Transaction, chain: ChainRecord, step: str) -> None:
+    found = chains.tasks_of(tx, chain.id, step)
+    if not found:
+        names = ", ".join(record.name for record in chain.steps)
+        raise click.ClickException(f"no agent ran in step {step!r}; steps: {names}")
+    for task in found:
+        console.rule(f"{task.step}: {task.title} ({_ending(task)})")
+        for entry in chains.transcript(tx, task.id):
+            console.print(f"{entry['what']:>10}  {_indented(entry['text'])}")
+
+
+def _ending(task: TaskRecord) -> str:
+    outcome: dict[str, Any] = task.outcome or {}
+    return f"{outcome.get('ending', task.state)} {outcome.get('reason', '')}".strip()
+
+
+def _took(task: TaskRecord) -> str:
+    return _time(task.started_ms, task.ended_ms)
+
+
+def _time(started_ms: int | None, ended_ms: int | None) -> str:
+    return "" if started_ms is None or ended_ms is None else duration(ended_ms - started_ms)
+
+
+def _indented(text: str) -> str:
+    return text.replace("\n", "\n" + " " * 12)

@@ -1,0 +1,150 @@
+"""A conversation on a pull request: the real server, the simulated GitHub, a scripted model."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from claude_pool_gh.rehearsal import stage
+from claude_pool_gh.rehearsal.bot import WEBHOOK_SECRET, Bot, environment
+from claude_pool_gh.rehearsal.github import (
+    App,
+    CheckRun,
+    Comment,
+    Pull,
+    Repository,
+    Review,
+    SimulatedGitHub,
+    User,
+)
+from claude_pool_gh.rehearsal.model import ScriptedModel
+from claude_pool_gh.rehearsal.reviewer import Reviewer
+from tests.contract.checker import Contract
+
+LONG = 60.0
+
+
+@dataclass(slots=True)
+class World:
+    """Everything on stage, with the questions that tests ask."""
+
+    github: SimulatedGitHub
+    model: ScriptedModel
+    app: App
+    repository: Repository
+    pull: Pull
+    maintainer: User
+    bot: Bot
+    contract: Contract
+
+    async def say(self, body: str, *, by: User | None = None, number: int | None = None) -> Comment:
+        """Comment as the maintainer, or as somebody else."""
+        return await self.github.comment(by or self.maintainer, self.repository, number or self.pull.number, body)
+
+    def own_comments(self, number: int | None = None) -> list[Comment]:
+        """What the bot wrote into a thread."""
+        found = self.repository.comments(number or self.pull.number)
+        return [comment for comment in found if comment.author.id == self.app.bot.id]
+
+    @property
+    def tracking(self) -> str:
+        """The tracking comment's body, "" while there is none."""
+        found = [c.body for c in self.own_comments() if "`/pool help`</sub>" in c.body]
+        assert len(found) <= 1, "more than one tracking comment"
+        return found[0] if found else ""
+
+    @property
+    def check(self) -> CheckRun | None:
+        """The newest check run of ours at any commit."""
+        runs = [run for sha in self.heads for run in self.repository.check_runs(sha)]
+        return runs[-1] if runs else None
+
+    @property
+    def heads(self) -> list[str]:
+        """Every commit that was reviewed, as the check runs tell."""
+        return list(dict.fromkeys(str(sha) for sha in self.seen_heads))
+
+    seen_heads: list[str] = None  # type: ignore[assignment]
+
+    @property
+    def reviews(self) -> list[Review]:
+        """The bot's reviews."""
+        return [review for review in self.pull.reviews if review.author.id == self.app.bot.id]
+
+    async def reviewed(self, timeout: float = LONG) -> CheckRun:
+        """Wait until the check is complete and the tracking comment shows the end; the check."""
+
+        def over() -> CheckRun | None:
+            run = self.check
+            first = self.tracking.split("\n", 1)[0]
+            ended = bool(first) and not first.endswith(("running", "waiting for its turn"))
+            return run if run is not None and run.status == "completed" and ended else None
+
+        try:
+            found = await self.github.until(over, timeout=timeout)
+        except TimeoutError as error:
+            raise AssertionError(f"{error}\n\nserver log:\n" + "\n".join(self.bot.log)) from error
+        assert found is not None
+        return found
+
+    async def answered(self, count: int = 1, number: int | None = None) -> str:
+        """Wait for the bot's n-th comment in a thread; the newest one's body."""
+        try:
+            await self.github.until(lambda: len(self.own_comments(number)) >= count, timeout=20)
+        except TimeoutError as error:
+            raise AssertionError(f"{error}\n\nserver log:\n" + "\n".join(self.bot.log)) from error
+        return self.own_comments(number)[-1].body
+
+    async def handled(self, count: int) -> None:
+        """Wait until that many commands have been handled, whatever came of them."""
+        await self.github.until(lambda: self.rows("SELECT count(*) FROM commands WHERE state='handled'")[0][0] >= count)
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Read the server's own database."""
+        with sqlite3.connect(f"file:{self.bot.state / 'pool.sqlite'}?mode=ro", uri=True) as connection:
+            return connection.execute(query).fetchall()
+
+    @property
+    def ledger(self) -> int:
+        """What all requests to the model have cost, in microdollars."""
+        return int(self.rows("SELECT coalesce(sum(settled), 0) FROM reservations WHERE level = 'request'")[0][0])
+
+
+@asynccontextmanager
+async def world(
+    folder: Path,
+    *,
+    more: Mapping[str, str] | None = None,
+    base: Mapping[str, Any] | None = None,
+    head: Mapping[str, Any] | None = None,
+    start: bool = True,
+) -> AsyncIterator[World]:
+    """Set the stage: a repository with an open pull request, the App installed, the server running."""
+    contract = Contract()
+    async with SimulatedGitHub.start(folder / "github") as github, ScriptedModel.start(Reviewer()) as model:
+        github.observe(contract)
+        app = github.create_app("claude-pool", webhook_secret=WEBHOOK_SECRET)
+        maintainer, author = github.create_user("mona"), github.create_user("hubot-fan")
+        repository = github.create_repository("octo/shop", files=dict(base or stage.base_files()))
+        repository.grant(maintainer, "maintain")
+        repository.grant(author, "write")
+        changed = stage.head_files() if head is None else dict(head)
+        repository.commit("feature", changed, message="Change it", author=author)
+        pull = repository.open_pull("feature", base="main", title="A change", body="It changes.", author=author)
+        github.install(app, "octo", [repository])
+        bot = Bot(folder / "state", environment(github, app, model.url, folder / "state", more))
+        here = World(github, model, app, repository, pull, maintainer, bot, contract)
+        here.seen_heads = [pull.head_sha]
+        if start:
+            await bot.start()
+            app.webhook_url = f"{bot.url}/webhook"
+        try:
+            yield here
+        finally:
+            await bot.stop()
+        contract.assert_clean()
+        assert not github.unknown_routes
