@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _INTERRUPT_SECONDS: Final = 3.0
+_LOOK_SECONDS: Final = 0.5
 _TOOL_OF_RESULTS: Final = "StructuredOutput"
 _QUIET: Final = {
     "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
@@ -101,15 +102,25 @@ class _Session:
     client: ClaudeSDKClient
     launch: process.Launch
     clock: str = ""
+    connecting: asyncio.Task[None] | None = None
+    started: bool = False
     finished: bool = False
 
     async def start(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self.client.connect()
-        except TimeoutError:
-            self.clock = f"the CLI did not start within {seconds:.0f} seconds"
-            raise
+        # A task of its own: where it is cancelled the SDK waits 5 seconds for a CLI that nobody has ended yet.
+        self.connecting = asyncio.create_task(self.client.connect())
+        loop = asyncio.get_running_loop()
+        deadline, over = loop.time() + seconds, False
+        while not self.connecting.done():
+            if over:  # the SDK would go on waiting for a CLI that said nothing and is gone
+                raise ConnectionError("it ended before it had started")
+            if loop.time() >= deadline:
+                self.clock = f"the CLI did not start within {seconds:.0f} seconds"
+                raise TimeoutError(self.clock)
+            over = self.launch.is_over()
+            await asyncio.wait([self.connecting], timeout=min(_LOOK_SECONDS, deadline - loop.time()))
+        self.connecting.result()
+        self.started = True
 
     async def messages(self, idle_seconds: float) -> AsyncIterator[Message]:
         """The run's messages; a silence of `idle_seconds` is a timeout. Retries of the API count as silence."""
@@ -131,20 +142,26 @@ class _Session:
 
     async def end(self, facts: Facts, task: AgentTask) -> None:
         """Interrupt what still runs, so that the CLI says how far it came; then end every process."""
-        if not self.finished and not facts.has_result and self.launch.pid is not None:
+        if self.started and not self.finished and not facts.has_result:
             with suppress(Exception):
                 async with asyncio.timeout(_INTERRUPT_SECONDS):
                     await self.client.interrupt()
                     async for message in self.client.receive_response():
                         facts.take(message, task)
-        ending = asyncio.create_task(self._disconnect())
+        closing = asyncio.create_task(self._close())
         if self.finished or facts.has_result:
-            await asyncio.wait([ending], timeout=1.0)
+            await asyncio.wait([closing], timeout=1.0)
+        while (
+            not closing.done()
+        ):  # again and again: a launcher that is only just starting has no process id yet
+            await self.launch.end()
+            await asyncio.wait([closing], timeout=0.05)
         await self.launch.end()
-        await ending
-        await self.launch.end()  # a launcher that was only just starting had no process id before
 
-    async def _disconnect(self) -> None:
+    async def _close(self) -> None:
+        if self.connecting is not None:
+            self.connecting.cancel()
+            await asyncio.gather(self.connecting, return_exceptions=True)
         with suppress(Exception):
             await self.client.disconnect()
 

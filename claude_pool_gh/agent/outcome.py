@@ -11,6 +11,12 @@ from claude_pool_gh.agent.record import Record
 from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Ending
 
 _STDERR_LINES: Final = 20
+_VERDICTS: Final = {
+    "budget": Ending.out_of_budget,
+    "quota": Ending.quota,
+    "model": Ending.failed,
+    "key": Ending.failed,
+}
 _WORTH_ANOTHER_TRY: Final = frozenset({408, 409, 500, 502, 503, 504, 529})
 
 
@@ -87,15 +93,8 @@ def judge(task: AgentTask, facts: Facts, verdict: str | None, detail: str) -> Ag
 
 def _ending(task: AgentTask, facts: Facts, verdict: str | None, detail: str) -> tuple[Ending, str, bool]:
     result = facts.result
-    match verdict:
-        case "budget":
-            return Ending.out_of_budget, detail, False
-        case "quota":
-            return Ending.quota, detail, False
-        case "model" | "key":
-            return Ending.failed, detail, False
-        case _:
-            pass
+    if verdict is not None:
+        return _VERDICTS[verdict], detail, False
     if facts.distrust:
         return Ending.failed, facts.distrust, False
     if facts.timed_out:

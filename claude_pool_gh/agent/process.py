@@ -44,6 +44,10 @@ class Launch:
         except (OSError, ValueError):
             return None
 
+    def is_over(self) -> bool:
+        """Whether the launcher has run and ended."""
+        return self.pid is not None and not self._tree()
+
     async def end(self) -> None:
         """Leave no process of this run alive, whatever it does: some 5 seconds at the most."""
         if not (tree := self._tree()):

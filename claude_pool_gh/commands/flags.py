@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from claude_pool_gh.commands.grammar import Flag
 
 EFFORTS: Final = ("low", "medium", "high", "xhigh", "max")
+_LEAST_DOLLARS: Final = Decimal("0.01")
 
 
 def _dollars(text: str) -> int:
@@ -16,8 +18,8 @@ def _dollars(text: str) -> int:
         dollars = Decimal(text.removeprefix("$"))
     except InvalidOperation:
         raise ValueError("wants an amount in US dollars, such as 1.50") from None
-    if not dollars.is_finite() or not 0 < dollars <= 1000:
-        raise ValueError("wants an amount between 0 and 1000 US dollars")
+    if not dollars.is_finite() or not _LEAST_DOLLARS <= dollars <= 1000:
+        raise ValueError("wants an amount from 0.01 to 1000 US dollars")
     return int(dollars * 1_000_000)
 
 
@@ -34,7 +36,7 @@ def _effort(text: str) -> str:
 
 
 def _model(text: str) -> str:
-    if not text.startswith("claude-") or not all(c.isalnum() or c in "-.@" for c in text) or len(text) > 80:
+    if not re.fullmatch(r"claude-[A-Za-z0-9.@-]{1,73}", text):
         raise ValueError("wants the full id of a Claude model, such as claude-sonnet-5-5")
     return text
 

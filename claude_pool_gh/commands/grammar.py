@@ -94,7 +94,7 @@ def _arguments(line: str, verb: Verb, words: list[str]) -> Command | Mistake:
         if flag is None:
             return Mistake(line, f"`{verb.name}` has no flag `--{name}`", _nearest(name, known, "--"))
         text = value if equals else next(rest, None)
-        if text is None:
+        if text is None or (not equals and text.startswith("--")):
             return Mistake(line, f"`--{name}` needs a value: {flag.what}")
         try:
             flags[name] = flag.read(text)

@@ -2,53 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from markdown_it import MarkdownIt
-from markdown_it.token import Token
+from markdown_it.rules_inline import StateInline
 
 WORD: Final = "/pool"
 _BODY_LIMIT: Final = 64 * 1024
 _LINES_LIMIT: Final = 5
-# Only what decides whether a line is text: links, emphasis and the like never begin with our word.
-_MARKDOWN: Final = MarkdownIt("commonmark").disable(
-    ["link", "image", "emphasis", "autolink", "entity", "escape"]
-)
+_BEGUN: Final = "begun"
 
 
 def command_lines(body: str) -> list[str]:
     """The command lines of a comment, in order, at most five.
 
     A command begins its line, in a paragraph at the top of the comment: not in a fence, an indented block, a
-    quote, a list, HTML or an HTML comment.
+    quote, a list, a table, HTML or an HTML comment, nor in a link or a code span that runs over several lines.
     """
     if WORD not in body:
         return []
-    text = body[:_BODY_LIMIT].replace("\r\n", "\n")
-    tokens = _MARKDOWN.parse(text)
+    text = body[:_BODY_LIMIT].replace("\r\n", "\n").replace("\r", "\n")
     source = text.split("\n")
+    notes: dict[str, Any] = {_BEGUN: {}}
     found: list[str] = []
-    for token in tokens:
-        if token.type == "inline" and token.level == 1 and token.map and token.children:
-            first, last = token.map
-            found.extend(_of_paragraph(token.children, source[first:last]))
-    return found[:_LINES_LIMIT]
+    for token in _MARKDOWN.parse(text, notes):
+        if token.type == "inline" and token.level == 1 and token.map:
+            begun = notes[_BEGUN].get(token.content, ())
+            found.extend(source[token.map[0] + at] for at in sorted(begun))
+    return [line for line in found if _is_command(line)][:_LINES_LIMIT]
 
 
-def _of_paragraph(children: list[Token], source: list[str]) -> list[str]:
-    """Source lines that are commands, in a paragraph that Markdown read as `children`.
+def _note_line(state: StateInline, silent: bool) -> bool:
+    """Matches nothing: notes the lines of a paragraph that begin with our word and that Markdown reads as text."""
+    begins = state.pos == 0 or state.src[state.pos - 1] == "\n"
+    if begins and not silent and state.linkLevel == 0 and state.src.startswith(WORD, state.pos):
+        state.env[_BEGUN].setdefault(state.src, set()).add(state.src.count("\n", 0, state.pos))
+    return False
 
-    A line counts when Markdown also sees it begin as text: one inside an HTML comment or a code span that
-    runs over several lines does not.
-    """
-    starts = [
-        child.content
-        for before, child in zip([None, *children], children, strict=False)
-        if child.type == "text" and (before is None or before.type in ("softbreak", "hardbreak"))
-    ]
-    commands = [line for line in source if _is_command(line)]
-    alive = [text for text in starts if _is_command(text)]
-    return [line for line in commands if any(line.startswith(text.rstrip()) for text in alive)]
+
+_MARKDOWN: Final = MarkdownIt("commonmark").enable("table")
+_MARKDOWN.inline.ruler.before("text", "command", _note_line)
 
 
 def _is_command(line: str) -> bool:

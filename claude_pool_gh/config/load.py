@@ -14,6 +14,12 @@ from claude_pool_gh.config.model import RepositoryConfig
 
 PATH: Final = ".github/claude-pool.yml"
 _SIZE_LIMIT: Final = 64 * 1024
+_DEPTH_LIMIT: Final = 20
+_OPENING: Final = (
+    yaml.BlockMappingStartToken, yaml.BlockSequenceStartToken, yaml.FlowMappingStartToken,
+    yaml.FlowSequenceStartToken,
+)  # fmt: skip
+_CLOSING: Final = (yaml.BlockEndToken, yaml.FlowMappingEndToken, yaml.FlowSequenceEndToken)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +39,19 @@ def load(text: str, verbs: frozenset[str]) -> RepositoryConfig | list[Fault]:
         return [Fault(1, f"the file is larger than {_SIZE_LIMIT // 1024} KiB")]
     try:
         node = _compose(text)
+        lines = {} if node is None else dict(_lines(node, ()))
+        values = yaml.safe_load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         return [Fault(mark.line + 1 if mark else 1, str(getattr(error, "problem", None) or "not valid YAML"))]
-    lines = dict(_lines(node, ())) if node is not None else {}
-    values = yaml.safe_load(text) or {}
+    except (
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+    ) as error:  # what PyYAML's readers of values raise
+        return [Fault(1, f"a value that cannot be read: {error}")]
+    values = {} if values is None else values
     if not isinstance(values, dict):
         return [Fault(1, "the file must be a mapping of keys to values")]
     try:
@@ -51,7 +65,11 @@ def load(text: str, verbs: frozenset[str]) -> RepositoryConfig | list[Fault]:
 
 
 def _compose(text: str) -> yaml.Node | None:
+    depth = 0
     for token in yaml.scan(text):
+        depth += isinstance(token, _OPENING) - isinstance(token, _CLOSING)
+        if depth > _DEPTH_LIMIT:
+            raise yaml.MarkedYAMLError(problem="nested too deeply", problem_mark=token.start_mark)
         if isinstance(token, yaml.AliasToken | yaml.AnchorToken):  # a few of them expand to gigabytes
             raise yaml.MarkedYAMLError(
                 problem="anchors and aliases are not used here", problem_mark=token.start_mark
@@ -59,27 +77,28 @@ def _compose(text: str) -> yaml.Node | None:
     return yaml.compose(text, Loader=yaml.SafeLoader)
 
 
-def _lines(node: yaml.Node, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], int]]:
+def _lines(node: yaml.Node, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int]]:
     yield path, node.start_mark.line + 1
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
-            yield (*path, key.value), key.start_mark.line + 1
-            yield from (item for item in _lines(value, (*path, key.value)) if item[0] != (*path, key.value))
+            own = (*path, str(key.value))
+            yield own, key.start_mark.line + 1
+            yield from (item for item in _lines(value, own) if item[0] != own)
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
-            yield from _lines(value, (*path, index))
+            yield from _lines(value, (*path, str(index)))
 
 
-def _fault(problem: Any, lines: dict[tuple[Any, ...], int]) -> Fault:
-    path = tuple(problem["loc"])
+def _fault(problem: Any, lines: dict[tuple[str, ...], int]) -> Fault:
+    path = tuple(map(str, problem["loc"]))
     line = _line(path, lines)
-    name = ".".join(str(part) for part in path)
+    name = ".".join(path)
     if problem["type"] == "extra_forbidden":
-        return Fault(line, _no_such(str(path[-1]), _keys(path[:-1])))
+        return Fault(line, _no_such(path[-1], _keys(path[:-1])))
     return Fault(line, f"`{name}`: {problem['msg'].lower()}")
 
 
-def _line(path: tuple[Any, ...], lines: dict[tuple[Any, ...], int]) -> int:
+def _line(path: tuple[str, ...], lines: dict[tuple[str, ...], int]) -> int:
     """The line of the longest part of a path that the file has."""
     while path and path not in lines:
         path = path[:-1]
@@ -93,11 +112,11 @@ def _no_such(name: str, known: list[str]) -> str:
     )
 
 
-def _keys(path: tuple[Any, ...]) -> list[str]:
+def _keys(path: tuple[str, ...]) -> list[str]:
     """The keys that the model has at a path."""
     model: type[BaseModel] = RepositoryConfig
     for part in path:
-        inner = model.model_fields[str(part)].annotation
+        inner = model.model_fields[part].annotation
         if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
             break
         model = inner

@@ -37,6 +37,8 @@ from claude_pool_gh.terms.roles import Role
 logger = logging.getLogger(__name__)
 
 _TRIES: Final = 8
+_TAKEN_MS: Final = 120_000
+"""For so long nobody else of this process takes a command that is being handled."""
 _C: Final = commands.c
 
 
@@ -90,18 +92,14 @@ class Clerk:
 
     def _claim(self, tx: Transaction) -> CommandRequest | None:
         now = self.desk.clock.now_ms()
-        due = (
-            sa.select(commands)
-            .where(_C.state == "received", _C.due_ms <= now)
-            .order_by(_C.received_ms, _C.key)
-        )
-        for row in tx.execute(due.limit(50)):
+        # Whoever takes a command puts it off for a while with that; if its process is gone, it is due at once.
+        due = sa.or_(_C.due_ms <= now, _C.owner != own_id())
+        waiting = sa.select(commands).where(_C.state == "received", due).order_by(_C.received_ms, _C.key)
+        for row in tx.execute(waiting.limit(50)):
             if row.owner is None or row.owner == own_id() or is_gone(row.owner):
-                same = sa.and_(
-                    _C.key == row.key, _C.owner.is_(None) if row.owner is None else _C.owner == row.owner
-                )
-                later = now + 120_000  # so that a second task of ours does not take it meanwhile
-                if tx.execute(commands.update().where(same).values(owner=own_id(), due_ms=later)).rowcount:
+                same = sa.and_(_C.key == row.key, _C.due_ms == row.due_ms)
+                taken = commands.update().where(same).values(owner=own_id(), due_ms=now + _TAKEN_MS)
+                if tx.execute(taken).rowcount:
                     return CommandRequest.model_validate(row.request)
         return None
 

@@ -153,13 +153,17 @@ def _earlier(tx: Transaction, chain: ChainRecord) -> list[str]:
     return [_one_line(tx, chains.get(tx, each)) for each in rows]
 
 
-def _one_line(tx: Transaction, chain: ChainRecord) -> str:
-    spent, upper_bound = ledger.cost_of(tx, chain.id)
+def title_of(chain: ChainRecord) -> str:
+    """What came of a chain, in a line."""
     gathered = chain.results.get("gather")
     reviewed: Reviewed | None = restored(gathered) if gathered else None
+    return headline(chain.outcome, reviewed) if chain.outcome else "unfinished"
+
+
+def _one_line(tx: Transaction, chain: ChainRecord) -> str:
+    spent, upper_bound = ledger.cost_of(tx, chain.id)
     head = str(chain.plan.context.get("head", ""))[:9]
-    verdict = headline(chain.outcome, reviewed) if chain.outcome else "unfinished"
-    return f"`{head}` {verdict}, {dollars(spent, upper_bound=upper_bound)}"
+    return f"`{head}` {title_of(chain)}, {dollars(spent, upper_bound=upper_bound)}"
 
 
 def _check(run: Run, facts: Facts) -> CheckRun:

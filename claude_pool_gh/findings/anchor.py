@@ -28,14 +28,14 @@ def anchor(finding: Finding, files: Mapping[str, str]) -> Finding | Dropped:
     text = files.get(finding.path)
     if text is None:
         return Dropped(finding.title, finding.path, "there is no such text file at the head")
-    lines = [line.rstrip() for line in text.splitlines()]
-    evidence = [line.rstrip() for line in finding.evidence.strip("\n").splitlines()]
+    original = _lines(text)
+    lines = [line.rstrip() for line in original]
+    evidence = [line.rstrip() for line in _lines(finding.evidence.strip("\r\n"))]
     start = _place(lines, evidence, finding.start_line)
     if start is None:
         return Dropped(finding.title, finding.path, "its evidence is not in the file, or in several places")
     end = start + len(evidence) - 1
-    original = text.splitlines()[start - 1 : end]
-    suggestion = finding.suggestion if _applies(finding.suggestion, original) else None
+    suggestion = finding.suggestion if _applies(finding.suggestion, original[start - 1 : end]) else None
     return finding.model_copy(
         update={"start_line": start, "end_line": end, "side": "RIGHT", "suggestion": suggestion}
     )
@@ -60,4 +60,10 @@ def _applies(suggestion: str | None, original: list[str]) -> bool:
     """Whether a suggestion can replace exactly the quoted lines: it changes them and breaks no fence."""
     if suggestion is None or "```" in suggestion or "\0" in suggestion:
         return False
-    return suggestion.rstrip("\n").splitlines() != original
+    return _lines(suggestion.rstrip("\r\n")) != original
+
+
+def _lines(text: str) -> list[str]:
+    """Lines as git and GitHub count them: a form feed or a Unicode separator ends none."""
+    lines = text.replace("\r\n", "\n").split("\n")
+    return lines if lines[-1] else lines[:-1]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from typing import Final
 
-from unidiff import PatchedFile, PatchSet
+from unidiff import PatchSet
 from unidiff.errors import UnidiffParseError
 
 GROUP_FILES: Final = 20
@@ -20,6 +21,10 @@ _NOT_READ: Final = (
     "*.lock", "*-lock.json", "*-lock.yaml", "*.min.js", "*.min.css", "*.map", "*.snap", "*.svg", "*.pb.go",
     "go.sum", "*/vendor/*", "vendor/*", "*/node_modules/*",
 )  # fmt: skip
+_ESCAPES: Final = {
+    b"a": b"\a", b"b": b"\b", b"t": b"\t", b"n": b"\n", b"v": b"\v", b"f": b"\f", b"r": b"\r", b'"': b'"',
+    b"\\": b"\\",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +66,10 @@ class Group:
 
 def parse(diff: str) -> list[Change]:
     """Every file of a unified diff as git writes it. Raises ValueError for anything else."""
-    try:
-        return [_change(file) for file in PatchSet(diff)]
-    except UnidiffParseError as error:
-        raise ValueError(f"not a unified diff: {error}") from error
+    before, *sections = re.split(r"^(?=diff --git )", diff, flags=re.MULTILINE)
+    if before.strip():
+        raise ValueError("not a unified diff as git writes it")
+    return [_change(section) for section in sections]
 
 
 def worth_reading(changes: Iterable[Change], exclude: Sequence[str] = ()) -> tuple[list[Change], list[str]]:
@@ -101,18 +106,44 @@ def _fits(some: list[Change], change: Change) -> bool:
     )
 
 
-def _change(file: PatchedFile) -> Change:
-    shown = {line.target_line_no for hunk in file for line in hunk if line.target_line_no is not None}
-    text = str(file)
+def _change(section: str) -> Change:
+    try:
+        files = PatchSet(section)
+    except UnidiffParseError as error:
+        raise ValueError(f"not a unified diff: {error}") from error
+    lines = [line for file in files for hunk in file for line in hunk]
+    text = section
     if len(text) > _FILE_CHARACTERS:
         text = (
             text[:_FILE_CHARACTERS] + "\n[the rest of this file's diff is left out; read the file itself]\n"
         )
     return Change(
-        path=file.path,
+        path=_path(section.partition("\n@@ ")[0].split("\n")),
         text=text,
-        added=file.added,
-        removed=file.removed,
-        commentable=frozenset(shown),
-        binary=bool(file.is_binary_file),
+        added=sum(line.is_added for line in lines),
+        removed=sum(line.is_removed for line in lines),
+        commentable=frozenset(line.target_line_no for line in lines if line.target_line_no is not None),
+        binary=any(file.is_binary_file for file in files),
     )
+
+
+def _path(header: list[str]) -> str:
+    """The path after the change, or before it for a deleted file; unidiff would keep git's quotes in it."""
+    for start, prefix in (("+++ ", "b/"), ("--- ", "a/"), ("rename to ", ""), ("copy to ", "")):
+        for line in header[1:]:
+            if line.startswith(start) and (name := _unquoted(line.removeprefix(start))) != "/dev/null":
+                return name.removeprefix(prefix)
+    names = header[0].removeprefix("diff --git ")  # the same name twice, so it may hold spaces
+    quoted = re.match(r'"(?:\\.|[^"\\])*"', names)
+    return _unquoted(quoted[0] if quoted else names[: len(names) // 2]).removeprefix("a/")
+
+
+def _unquoted(name: str) -> str:
+    """A path as git writes it in a header: in C's quotes where it holds anything unusual."""
+    if not name.startswith('"'):
+        return name.removesuffix("\t")
+    escaped = name.strip("\t")[1:-1].encode()
+    plain = re.sub(
+        rb"\\([0-7]{3}|.)", lambda match: _ESCAPES.get(match[1]) or bytes([int(match[1], 8)]), escaped
+    )
+    return plain.decode(errors="replace")

@@ -88,7 +88,7 @@ class _Created(_Payload):
 def recognise(delivery: VerifiedDelivery) -> list[CommandRequest] | NotForUs:
     """The commands in a delivery. Pure: whether they may run is decided later, against GitHub itself."""
     action = delivery.payload.get("action")
-    if (delivery.event, action) not in EVENTS:
+    if not isinstance(action, str) or (delivery.event, action) not in EVENTS:
         return NotForUs(f"{delivery.event}.{action} is not listened to")
     try:
         payload = _Created.model_validate(delivery.payload)

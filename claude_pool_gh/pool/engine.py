@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -39,7 +40,7 @@ class Engine:
         self._database = database
         self._advance = advance
         self._room = room
-        self._running: set[str] = set()
+        self._running: dict[str, asyncio.Task[Any] | None] = {}
         self._sweeper: asyncio.Task[None] | None = None
         config: DBOSConfig = {
             "name": "claude-pool",
@@ -60,12 +61,14 @@ class Engine:
             return await self._advance(chain_id)
 
         async def run_chain(chain_id: str) -> None:
-            self._running.add(chain_id)
+            task = asyncio.current_task()
+            self._running[chain_id] = task
             try:
                 while await advance(chain_id):
                     pass
             finally:
-                self._running.discard(chain_id)
+                if self._running.get(chain_id) is task:
+                    del self._running[chain_id]
 
         return run_chain
 
@@ -96,9 +99,13 @@ class Engine:
 
     async def close(self) -> None:
         """Stop taking work and cancel what runs; the next start goes on with it."""
-        if self._sweeper is not None:
-            self._sweeper.cancel()
+        tasks = [task for task in (self._sweeper, *self._running.values()) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.to_thread(DBOS.destroy, workflow_completion_timeout_sec=0)
+        # DBOS made its own pool of threads the loop's default one, and has just shut it down.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
 
     async def _hand_over(self, chain_id: str, generation: int) -> None:
         if not await self._database.transact(lambda tx: chains.next_generation(tx, chain_id, generation)):

@@ -117,8 +117,11 @@ def reserve_request(
 
 def left_in(tx: Transaction, reservation_id: str) -> int:
     """What an open reservation still holds that none inside it has taken."""
+    row = tx.execute(sa.select(_R.reserved, _R.settled).where(_R.id == reservation_id)).one()
+    if row.settled is not None:  # closed: what is taken now would be counted nowhere
+        return 0
     used = tx.execute(sa.select(_USED).where(_R.parent_id == reservation_id)).scalar_one()
-    return max(0, _reserved(tx, reservation_id) - int(used))
+    return max(0, int(row.reserved) - int(used))
 
 
 def settle_request(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import yaml
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field
 
 from claude_pool_gh.pool.errors import RecipeError
 from claude_pool_gh.pool.plan import Frozen
@@ -38,5 +38,5 @@ def parse_skill(text: str, source: str) -> Skill:
     try:
         front = yaml.safe_load("".join(lines[1:end])) or {}
         return Skill.model_validate(front | {"prompt": "".join(lines[end + 1 :]).strip()})
-    except (yaml.YAMLError, ValidationError, TypeError) as error:
+    except (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise RecipeError(f"{source}: {error}") from error

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from claude_pool_gh.pool.errors import RecipeError
 from claude_pool_gh.pool.plan import AgentRun, Frozen, HostCall, Step
@@ -27,10 +27,10 @@ class WorkflowStep(Frozen):
     tools: tuple[str, ...] | None = None
     model: str | None = None
     effort: str | None = None
-    turns: int | None = None
-    share: float = 1.0
+    turns: Annotated[int, Field(ge=1)] | None = None
+    share: Annotated[float, Field(gt=0, le=1)] = 1.0
     output: str | None = None
-    retries: int = 1
+    retries: Annotated[int, Field(ge=0, le=5)] = 1
 
     @model_validator(mode="after")
     def _one_kind(self) -> WorkflowStep:
@@ -63,7 +63,7 @@ def parse_workflow(text: str, source: str) -> Workflow:
     """Read one workflow. Raises RecipeError naming `source` and what to mend."""
     try:
         return Workflow.model_validate(yaml.safe_load(text))
-    except (yaml.YAMLError, ValidationError) as error:
+    except (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise RecipeError(f"{source}: {error}") from error
 
 
@@ -72,7 +72,8 @@ def expand(workflow: Workflow, kitchen: Kitchen) -> tuple[Step, ...]:
     done: list[str] = []
     steps: list[Step] = []
     for written in workflow.steps:
-        _check_references(workflow, written, done)
+        skill = kitchen.skills.get(written.skill or "")
+        _check_references(workflow, written, done, "" if skill is None else skill.prompt)
         steps.append(_expand_step(workflow, written, kitchen))
         done.append(written.name)
     return tuple(steps)
@@ -104,8 +105,11 @@ def _expand_step(workflow: Workflow, step: WorkflowStep, kitchen: Kitchen) -> St
     )
 
 
-def _check_references(workflow: Workflow, step: WorkflowStep, done: list[str]) -> None:
-    used = [path.split(".")[1] for path in placeholders(step.input + step.title) if path.startswith("steps.")]
+def _check_references(workflow: Workflow, step: WorkflowStep, done: list[str], prompt: str) -> None:
+    if step.name in done:
+        raise RecipeError(f"workflow {workflow.name}: two steps are called {step.name!r}")
+    texts = f"{step.input}\n{step.title}\n{prompt}"
+    used = [path.split(".")[1] for path in placeholders(texts) if path.startswith("steps.")]
     if step.each is not None:
         used.append(step.each.split(".")[0])
     for name in used:

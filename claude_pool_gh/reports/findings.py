@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from claude_pool_gh.findings.model import Finding
-from claude_pool_gh.reports.neutralize import fence, neutralize, neutralize_line
+from claude_pool_gh.reports.neutralize import fence, neutralize, neutralize_line, summary
 from claude_pool_gh.reports.views import Reviewed
 from claude_pool_gh.reports.words import count, fitting, fold, place, title
 from claude_pool_gh.terms.markdown import SafeMarkdown
@@ -43,7 +43,10 @@ def whole(reviewed: Reviewed, head: str) -> SafeMarkdown:
 def listed(findings: Sequence[Finding]) -> str:
     """Findings one below the other, folded."""
     return "\n".join(
-        fold(f"{_plain(finding)}", f"{place(finding)}\n\n{inline_without_suggestion(finding)}")
+        fold(
+            f"{finding.severity}: {summary(finding.title)}",
+            f"{place(finding)}\n\n{inline_without_suggestion(finding)}",
+        )
         for finding in findings
     )
 
@@ -60,10 +63,3 @@ def _further(reviewed: Reviewed) -> list[str]:
     if reviewed.outside:
         parts.append(fold(f"{len(reviewed.outside)} outside the diff", listed(reviewed.outside)))
     return parts
-
-
-def _plain(finding: Finding) -> str:
-    """A finding's title for a summary line, where Markdown is not read but HTML is."""
-    text = finding.title.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    words = " ".join(text.split())[:160].replace("@", "@\u200b").replace("#", "#\u200b")
-    return f"{finding.severity}: {words}"

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from html import escape
+from itertools import groupby
 from typing import Final
 
 from markdown_it import MarkdownIt
@@ -21,32 +23,36 @@ from claude_pool_gh.terms.markdown import SafeMarkdown
 _INPUT_LIMIT: Final = 64 * 1024
 _MARKDOWN: Final = MarkdownIt("commonmark", {"maxNesting": 20})
 _ALIVE: Final = re.compile(
-    r"""(?<![\w`])@[A-Za-z0-9][\w./-]*                              # a mention of a user or team
-      | (?:[\w.-]+/[\w.-]+|\bGH-|\bgh-)?\#\d+ | \b(?:GH|gh)-\d+      # a reference to an issue
-      | (?:https?|ftp|mailto):\S+ | \bwww\.\S+                       # what GitHub makes a link of by itself
-      | \b[\w.+-]+@[\w-]+\.[\w.-]+                                   # an address
-      | \[\^[^\]]*\] | \[(?=!|x\]|\ \])                              # footnotes, alerts and boxes
+    r"""(?<![a-z0-9])@[a-z0-9][\w./-]*                               # a mention of a user or team
+      | (?:(?<![\w.-])[\w.-]+/[\w.-]+)?\#\d+ | (?<![a-z0-9])gh-\d+  # a reference to an issue
+      | (?:https?|ftp|mailto):\S+ | (?<![a-z0-9])www\.\S+            # what GitHub makes a link of by itself
+      | (?<![\w.+-])[\w.+-]+@[\w-]+\.[\w.-]+                        # an address
+      | \[\^ | \[(?=!|x\]|\ \])                                     # footnotes, alerts and boxes
     """,
-    re.VERBOSE,
+    re.VERBOSE | re.IGNORECASE,
 )
-_COMMAND: Final = re.compile(r"\s*[/!]\w\S*")
+_AT_START: Final = re.compile(r"[/!]\w\S*|~{3}\S*")  # a command, or a fence that the writer would not escape
+_TABLE: Final = re.compile(
+    r"[|:\s]*-[|:\s-]*"
+)  # under a line with bars, this makes cells of it: they cut code in pieces
+_PASSES: Final = 5
+_BREAKS: Final = frozenset({"softbreak", "hardbreak"})
 _DRAWN: Final = frozenset({"suggestion", "mermaid", "math", "geojson", "topojson", "stl"})
 _KEPT_CONTROLS: Final = frozenset("\n\t")
 
 
 def neutralize(text: str, limit: int = 4_000) -> SafeMarkdown:
     """The text as Markdown that does nothing, at most some `limit` characters of it."""
-    tokens = _MARKDOWN.parse(_visible(text[:_INPUT_LIMIT])[:limit])
-    rendered = MDRenderer().render(list(_blocks(tokens)), _MARKDOWN.options, {})
-    return SafeMarkdown(rendered.strip())
+    return _settled(
+        _visible(text[:_INPUT_LIMIT])[:limit], lambda text: _render(_MARKDOWN.parse(text)).strip()
+    )
 
 
 def neutralize_line(text: str, limit: int = 300) -> SafeMarkdown:
     """The same for a text that must stay on one line."""
     one = " ".join(_visible(text).split())[:limit]
-    tokens = _MARKDOWN.parseInline(one)  # no blocks: a leading `#` or `-` stays what it is
-    rendered = MDRenderer().render(list(_blocks(tokens)), _MARKDOWN.options, {})
-    return SafeMarkdown(" ".join(rendered.split()))
+    # No blocks: a leading `#` or `-` stays what it is.
+    return _settled(one, lambda line: " ".join(_render(_MARKDOWN.parseInline(line)).split()))
 
 
 def code(text: str, limit: int = 300) -> SafeMarkdown:
@@ -59,9 +65,32 @@ def code(text: str, limit: int = 300) -> SafeMarkdown:
 
 def fence(text: str, language: str = "") -> SafeMarkdown:
     """The text as a block of code, whatever it holds."""
-    ticks = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", text)), default=0))
     body = _visible(text).rstrip("\n")
-    return SafeMarkdown(f"{ticks}{language}\n{body}\n{ticks}")
+    ticks = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", body)), default=0))
+    return SafeMarkdown(f"{ticks}{language}\n{body}\n{ticks}" if body else f"{ticks}{language}\n{ticks}")
+
+
+def summary(text: str, limit: int = 160) -> SafeMarkdown:
+    """The text for a fold's summary, where Markdown is not read but HTML is, and mentions are."""
+    one = " ".join(_visible(text).split())[:limit]
+    parts = (
+        f"<code>{escape(part, quote=False)}</code>" if alive else escape(part, quote=False)
+        for part, alive in _parted(one)
+    )
+    return SafeMarkdown("".join(parts))
+
+
+def _settled(text: str, once: Callable[[str], str]) -> SafeMarkdown:
+    """What is written out is read once more, as GitHub will read it, until that changes nothing."""
+    for _ in range(_PASSES):
+        before, text = text, once(text)
+        if text == before:
+            break
+    return SafeMarkdown(text)
+
+
+def _render(tokens: list[Token]) -> str:
+    return MDRenderer().render(list(_blocks(tokens)), _MARKDOWN.options, {})
 
 
 def _visible(text: str) -> str:
@@ -70,7 +99,10 @@ def _visible(text: str) -> str:
         c
         for c in text
         if c in _KEPT_CONTROLS
-        or (unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cs") and c not in "\u115f\u1160\u3164\uffa0")
+        or (
+            unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cs", "Zl", "Zp")
+            and c not in "\u115f\u1160\u3164\uffa0"
+        )
     )
 
 
@@ -78,14 +110,18 @@ def _blocks(tokens: list[Token]) -> Iterator[Token]:
     for token in tokens:
         match token.type:
             case "html_block":
-                yield Token("fence", "code", 0, content=token.content, markup="```", block=True)
+                yield Token("fence", "code", 0, content=_ended(token.content), markup="```", block=True)
             case "heading_open" | "heading_close":
                 kind = token.type.replace("heading", "paragraph")
                 yield Token(kind, "p", token.nesting, block=True, level=token.level)
             case "fence":
                 language = re.match(r"[\w+-]*", token.info)
                 named = language[0] if language else ""
-                token.info = "" if named in _DRAWN else named
+                token.info = "" if named.lower() in _DRAWN else named
+                token.content = _ended(token.content)
+                yield token
+            case "code_block":
+                token.content = _ended(token.content)
                 yield token
             case "inline":
                 token.children = list(_inline(token.children or []))
@@ -94,12 +130,29 @@ def _blocks(tokens: list[Token]) -> Iterator[Token]:
                 yield token
 
 
+def _ended(block: str) -> str:
+    """Code with its last line ended, or the fence would close on that line, which is to say never."""
+    return block.rstrip("\n") + "\n"
+
+
 def _inline(children: list[Token]) -> Iterator[Token]:
-    line_start = True
+    """The tokens without life: texts that come to stand side by side are read as one, codes are kept apart."""
+    runs = [(kind, list(run)) for kind, run in groupby(_harmless(children), key=lambda token: token.type)]
+    starts = [True, *(kind in _BREAKS for kind, _ in runs)]
+    ends = [*(kind in _BREAKS for kind, _ in runs[1:]), True]
+    after_code = False
+    for (kind, run), is_start, is_end in zip(runs, starts, ends, strict=False):
+        for token in _text(run, is_start=is_start, is_end=is_end) if kind == "text" else run:
+            is_code = token.type == "code_inline"
+            if is_code and after_code:
+                yield _plain(" ")
+            yield token
+            after_code = is_code
+
+
+def _harmless(children: list[Token]) -> Iterator[Token]:
     for token in children:
         match token.type:
-            case "text":
-                yield from _text(token.content, line_start=line_start)
             case "html_inline":
                 yield _code(token.content)
             case "image":
@@ -113,19 +166,30 @@ def _inline(children: list[Token]) -> Iterator[Token]:
                 yield _code(token.content)
             case _:
                 yield token
-        line_start = token.type in ("softbreak", "hardbreak")
 
 
-def _text(text: str, *, line_start: bool) -> Iterator[Token]:
-    if line_start and (command := _COMMAND.match(text)):
-        yield _code(command[0].strip())
-        text = text[command.end() :]
-    position = 0
-    for found in _ALIVE.finditer(text):
-        yield _plain(text[position : found.start()])
-        yield _code(found[0])
-        position = found.end()
-    yield _plain(text[position:])
+def _text(tokens: list[Token], *, is_start: bool, is_end: bool) -> Iterator[Token]:
+    # Once more without what cannot be seen: entities are read only now.
+    text = re.sub(r"\s+", " ", _visible("".join(token.content for token in tokens)))
+    text = text.lstrip() if is_start else text
+    text = text.rstrip() if is_end else text
+    begin = (_AT_START.match(text) or (is_end and _TABLE.fullmatch(text))) if is_start else None
+    if begin:
+        yield _code(begin[0])
+        text = text[begin.end() :]
+    for part, alive in _parted(text):
+        yield _code(part) if alive else _plain(part)
+
+
+def _parted(text: str) -> Iterator[tuple[str, bool]]:
+    """The pieces of a text, and which of them are alive. What follows one is read as if nothing stood before it."""
+    while found := _ALIVE.search(text):
+        if found.start():
+            yield text[: found.start()], False
+        yield found[0], True
+        text = text[found.end() :]
+    if text:
+        yield text, False
 
 
 def _plain(text: str) -> Token:
@@ -133,4 +197,4 @@ def _plain(text: str) -> Token:
 
 
 def _code(text: str) -> Token:
-    return Token("code_inline", "code", 0, content=text.replace("\n", " ") or " ", markup="`")
+    return Token("code_inline", "code", 0, content=_visible(text).replace("\n", " ") or " ", markup="`")

@@ -14,7 +14,7 @@ _PATTERNS: Final = re.compile(
     r"""gh[pousr]_[A-Za-z0-9_.\-]{20,}            # GitHub tokens, the long form with a JWT inside too
       | github_pat_[A-Za-z0-9_]{20,}
       | sk-ant-[A-Za-z0-9_-]{10,}
-      | eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]+
+      | eyJ[A-Za-z0-9_-]{10,1000}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]+
       | -----BEGIN\ [A-Z ]*PRIVATE\ KEY-----[\s\S]*?(?:-----END\ [A-Z ]*PRIVATE\ KEY-----|\Z)
       | \b(?:AKIA|ASIA)[A-Z0-9]{16}\b
       | \bxox[abposr]-[A-Za-z0-9-]{10,}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -14,13 +15,48 @@ _MARKDOWN: Final = MarkdownIt("commonmark", {"maxNesting": 20})
 _NOT_SHOWN: Final = frozenset(
     {"script", "style", "template", "title", "head", "noscript", "iframe", "textarea"}
 )
+_NOTE: Final = re.compile(r" {0,3}\[\^([^\]\s]+)\]:")
+_REFERENCE: Final = re.compile(r"\[\^([^\]\s]+)\]")
+_BLOCK: Final = re.compile(r" {0,3}(?:#|>|[-+*]\s|\d+[.)]\s|```|~~~|<|\|)")
+"""What ends a footnote without a blank line between."""
 
 
 def visible_text(markdown: str, limit: int = 12_000) -> str:
     """The text that is shown: no comments, tags, link targets, titles, image sources or invisible characters."""
-    tokens = _MARKDOWN.parse(markdown[: 4 * limit])
+    body, notes = _without_notes(markdown[: 4 * limit])
+    tokens = _MARKDOWN.parse(body)
+    referred = _referred(tokens)
+    for label, text in notes:  # GitHub shows a footnote at the end, and only when the text refers to it
+        if label in referred:
+            tokens += _MARKDOWN.parse(text)
     lines = "\n\n".join(filter(None, (block.strip() for block in _blocks(tokens))))
     return _seen(lines)[:limit]
+
+
+def _without_notes(markdown: str) -> tuple[str, list[tuple[str, str]]]:
+    """The text without the definitions of footnotes, and those by their labels."""
+    body: list[str] = []
+    notes: list[tuple[str, list[str]]] = []
+    inside = after_blank = False
+    for line in re.split(r"\r\n?|\n", markdown):
+        start = _NOTE.match(line)
+        blank = not line.strip()
+        if start:
+            notes.append((start[1].lower(), [line[start.end() :]]))
+            inside = True
+        elif inside and (blank or line.startswith(("    ", "\t")) or not (after_blank or _BLOCK.match(line))):
+            notes[-1][1].append(line.strip())
+        else:
+            body.append(line)
+            inside = False
+        after_blank = blank
+    return "\n".join(body), [(label, "\n".join(lines)) for label, lines in notes]
+
+
+def _referred(tokens: list[Token]) -> frozenset[str]:
+    children = (child for token in tokens for child in token.children or ())
+    texts = (child.content for child in children if child.type == "text")
+    return frozenset(label.lower() for text in texts for label in _REFERENCE.findall(text))
 
 
 def _blocks(tokens: list[Token]) -> Iterator[str]:
@@ -63,8 +99,7 @@ def _seen(text: str) -> str:
 
 def _text_of(html: str) -> str:
     parser = _Shown()
-    parser.feed(html)
-    parser.close()
+    parser.feed(html + "\n")  # never closed: a comment or tag without an end hides what follows
     return "".join(parser.parts)
 
 

@@ -52,7 +52,14 @@ def fitting(text: str) -> SafeMarkdown:
     if len(text) <= COMMENT_LIMIT:
         return SafeMarkdown(text)
     kept = text[: COMMENT_LIMIT - 200].rsplit("\n", 1)[0]
-    if kept.count("\n```") % 2:
-        kept += "\n```"
-    kept += "\n\n</details>" * (kept.count("<details>") - kept.count("</details>"))
-    return SafeMarkdown(kept + _CUT)
+    fence, folds = "", 0
+    for line in kept.split("\n"):
+        ticks = line.strip()[: len(line.strip()) - len(line.strip().lstrip("`"))]
+        if fence:
+            fence = "" if line.strip() == ticks and len(ticks) >= len(fence) else fence
+        elif len(ticks) >= 3 and "`" not in line.strip().lstrip("`"):
+            fence = ticks
+        else:
+            folds += line.startswith("<details>") - line.startswith("</details>")
+    kept += f"\n{fence}" if fence else ""
+    return SafeMarkdown(kept + "\n\n</details>" * folds + _CUT)

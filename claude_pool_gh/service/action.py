@@ -14,12 +14,11 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from claude_pool_gh.conversation.progress import title_of
 from claude_pool_gh.github import intake, tables
 from claude_pool_gh.github.deliveries import VerifiedDelivery
 from claude_pool_gh.pool import chains, ledger
-from claude_pool_gh.pool.outcomes import Outcome, Verdict
-from claude_pool_gh.pool.states import ChainState
-from claude_pool_gh.reports.headline import headline
+from claude_pool_gh.pool.outcomes import Verdict
 from claude_pool_gh.reports.words import dollars
 from claude_pool_gh.service.house import open_house
 from claude_pool_gh.service.settings import Settings
@@ -62,17 +61,13 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of the job's commands."""
+    """What came of the job's commands: the output `outcome`, a title for people, and the bill."""
 
-    answer: str
-    outcome: Outcome | None = None
+    word: str
+    title: str
+    failed: bool = False
     cost: int = 0
     upper_bound: bool = False
-
-    @property
-    def word(self) -> str:
-        """The output `outcome`."""
-        return self.outcome.verdict if self.outcome else self.answer
 
 
 async def main() -> int:
@@ -86,14 +81,13 @@ async def main() -> int:
     found = _recognise(job)
     if isinstance(found, intake.NotForUs) or not found:
         why = found.reason if isinstance(found, intake.NotForUs) else "the comment holds no command"
-        _report(job, Result("nothing"), f"Nothing to do: {why}.")
+        _report(job, Result("nothing", ""), f"Nothing to do: {why}.")
         return 0
     with tempfile.TemporaryDirectory(prefix="claude-pool-") as folder:
         private = settings.model_copy(update={"state_dir": Path(folder), "database_url": ""})
         result = await _run(private, job, found)
-    title = headline(result.outcome, None) if result.outcome else result.answer
-    _report(job, result, f"{title} ({dollars(result.cost, upper_bound=result.upper_bound)})")
-    return 1 if result.outcome is not None and result.outcome.verdict in _FAILED else 0
+    _report(job, result, f"{result.title} ({dollars(result.cost, upper_bound=result.upper_bound)})")
+    return 1 if result.failed else 0
 
 
 def _recognise(job: Job) -> list[intake.CommandRequest] | intake.NotForUs:
@@ -123,15 +117,19 @@ def _all_done(tx: Transaction) -> bool:
 def _result(tx: Transaction) -> Result:
     """The last command that started a chain speaks for the job; without one, what was answered."""
     rows = tx.execute(sa.select(tables.commands).order_by(tables.commands.c.key)).all()
-    started = [row.chain_id for row in rows if row.chain_id]
+    started = [chains.get(tx, row.chain_id) for row in rows if row.chain_id]
     if not started:
-        return Result(str(rows[-1].answer if rows else "nothing").split(":")[0])
-    chain = chains.get(tx, started[-1])
-    costs = [ledger.cost_of(tx, each) for each in started]
-    if chain.state is not ChainState.done:
-        return Result("unfinished", None, sum(cost for cost, _ in costs), upper_bound=True)
-    bound = any(bound for _, bound in costs)
-    return Result("", chain.outcome, sum(cost for cost, _ in costs), upper_bound=bound)
+        answer = str(rows[-1].answer if rows else "nothing").split(":")[0]
+        return Result(answer, answer)
+    costs = [ledger.cost_of(tx, chain.id) for chain in started]
+    last = started[-1].outcome
+    return Result(
+        word=last.verdict if last else "unfinished",
+        title=title_of(started[-1]),
+        failed=last is None or last.verdict in _FAILED,
+        cost=sum(cost for cost, _ in costs),
+        upper_bound=any(bound for _, bound in costs),
+    )
 
 
 def _report(job: Job, result: Result, text: str) -> None:

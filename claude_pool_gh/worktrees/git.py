@@ -30,6 +30,17 @@ _PASSED_ON: Final = (
     "no_proxy",
 )
 
+_OLD_SINS: Final = (
+    "badTimezone",
+    "missingSpaceBeforeDate",
+    "zeroPaddedFilemode",
+    "missingEmail",
+    "badDate",
+    "badDateOverflow",
+    "zeroPaddedDate",
+)
+"""Faults of objects in the history of many a repository, which do no harm."""
+
 _SAFE: Final = (
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
@@ -46,6 +57,7 @@ _SAFE: Final = (
     "submodule.recurse=false",
     "fetch.recurseSubmodules=false",
     "transfer.fsckObjects=true",
+    *(f"fetch.fsck.{old}=ignore" for old in _OLD_SINS),
     "advice.detachedHead=false",
     "user.name=claude-pool",
     "user.email=claude-pool@localhost",

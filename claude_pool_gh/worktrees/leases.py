@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from claude_pool_gh.worktrees.git import Login, git
-from claude_pool_gh.worktrees.mirror import Mirror, checked_commit
-from claude_pool_gh.worktrees.snapshot import Snapshot, capture
+from claude_pool_gh.worktrees.mirror import Mirror, checked_commit, take_bytes_as_they_are
+from claude_pool_gh.worktrees.snapshot import CAPTURING, Snapshot, capture
 
 Logins = Callable[[int], Awaitable[Login]]
 """Gives credentials and clone URL for a repository id."""
@@ -29,8 +30,7 @@ class Lease:
 
     async def capture(self) -> Snapshot | None:
         """What changed since the base commit, stored in the mirror under the run's name."""
-        index = self.folder.parent / "host-index"
-        return await capture(self._mirror, self.folder, self.base, index, self.run_id)
+        return await capture(self._mirror, self.folder, self.base, self.run_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +64,15 @@ class Worktrees:
             await _check_out(mirror, place, commit)
             yield Lease(place / "tree", commit, run_id, mirror)
         finally:
-            await asyncio.shield(asyncio.to_thread(shutil.rmtree, place, ignore_errors=True))
+            await asyncio.shield(asyncio.to_thread(_remove, place))
 
     def sweep(self) -> None:
-        """Remove what leases of a dead process left behind. Only at start, before the first lease."""
-        shutil.rmtree(self.state / "leases", ignore_errors=True)
+        """Remove what a dead process left behind. Only at start, before the first lease."""
+        _remove(self.state / "leases")
+        for left in (self.state / "mirrors").glob(f"{CAPTURING}*"):
+            _remove(left)
+        for path in (self.state / "mirrors").glob("*.git"):
+            Mirror(path).unlock()
 
 
 async def _check_out(mirror: Path, place: Path, commit: str) -> None:
@@ -77,10 +81,27 @@ async def _check_out(mirror: Path, place: Path, commit: str) -> None:
     The mirror itself has no worktrees: parallel adds would race for its `config.lock`, and an agent could
     reach its configuration through the worktree's `.git` file.
     """
-    shutil.rmtree(place, ignore_errors=True)
+    _remove(place)
     place.mkdir(parents=True, mode=0o700)
     own = place / "git"
     await git("init", "--quiet", "--bare", "--template=", own)
     (own / "objects" / "info").mkdir(exist_ok=True)
     (own / "objects" / "info" / "alternates").write_text(f"{mirror / 'objects'}\n")
+    take_bytes_as_they_are(own)
     await git("worktree", "add", "--quiet", "--detach", place / "tree", commit, git_dir=own, timeout=300)
+
+
+def _remove(place: Path) -> None:
+    """Remove a folder, also one in which an agent has taken our own rights from us."""
+
+    def again(remove: Callable[..., object], path: str, _error: object) -> None:
+        with suppress(OSError):
+            for folder in (os.path.dirname(path), path):  # noqa: PTH120
+                if not os.path.islink(folder):  # noqa: PTH114
+                    os.chmod(folder, 0o700)  # noqa: PTH101
+            if remove in (os.unlink, os.rmdir):
+                remove(path)
+            else:  # it could not be listed or opened
+                shutil.rmtree(path, ignore_errors=True)
+
+    shutil.rmtree(place, onerror=again)

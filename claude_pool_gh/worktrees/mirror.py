@@ -6,7 +6,7 @@ import asyncio
 import fcntl
 import re
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -34,8 +34,9 @@ class Mirror:
         async with self.lock, _across_processes(self.path.with_suffix(".lock")):
             await self._make()
             missing = [commit for commit in commits if not await self.has(commit)]
-            if missing:
-                await self._fetch(login, [f"+{ref}:{_kept(ref)}" for ref in refs])
+            if missing and (kept := [f"+{ref}:{_kept(ref)}" for ref in refs]):
+                with suppress(WorktreeError):  # a branch may be gone; what counts is whether the commits come
+                    await self._fetch(login, kept)
             for commit in [commit for commit in missing if not await self.has(commit)]:
                 await self._fetch(login, [f"{commit}:refs/pool/commits/{commit}"])
             for commit in missing:
@@ -49,16 +50,30 @@ class Mirror:
             return False
         return True
 
+    def unlock(self) -> None:
+        """Remove git's lock files that a killed process left here, unless somebody is at work."""
+        with self.path.with_suffix(".lock").open("w") as file, suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for left in self.path.rglob("*.lock"):
+                left.unlink(missing_ok=True)
+
     async def _make(self) -> None:
         if not (self.path / "HEAD").exists():
             self.path.parent.mkdir(parents=True, exist_ok=True)
             await git("init", "--quiet", "--bare", "--template=", "--initial-branch=main", self.path)
+        take_bytes_as_they_are(self.path)
 
     async def _fetch(self, login: Login, refspecs: list[str]) -> None:
         await git(
             "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--end-of-options", login.url, *refspecs,
             git_dir=self.path, environment=login.environment(), timeout=FETCH_TIMEOUT,
         )  # fmt: skip
+
+
+def take_bytes_as_they_are(git_dir: Path) -> None:
+    """Let no `.gitattributes` of a tree change or refuse content on its way in or out: no filter, no encoding."""
+    (git_dir / "info").mkdir(exist_ok=True)
+    (git_dir / "info" / "attributes").write_text("* -text -filter -ident !working-tree-encoding\n")
 
 
 def checked_commit(text: str) -> str:

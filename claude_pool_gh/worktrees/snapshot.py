@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from claude_pool_gh.worktrees.errors import WorktreeError
 from claude_pool_gh.worktrees.git import git
 from claude_pool_gh.worktrees.mirror import checked_commit
 
+_DOT_GIT: Final = re.compile(r"(\.git|git~1)[ .]*(:.*)?", re.IGNORECASE)
+"""Every name that git takes for its own directory on some system, and so refuses to add."""
+CAPTURING: Final = "capture-"
 _WHEN: Final = "2000-01-01T00:00:00Z"  # a snapshot of the same work has the same id
 
 
@@ -29,18 +35,21 @@ class Snapshot:
         return hashlib.sha256(self.patch).hexdigest()
 
 
-async def capture(mirror: Path, tree: Path, base: str, index: Path, keep_as: str) -> Snapshot | None:
+async def capture(mirror: Path, tree: Path, base: str, keep_as: str) -> Snapshot | None:
     """Store the difference between `base` and the folder `tree` in the mirror; None when there is none.
 
-    `index` is a file of the host's own, outside anything an agent can write; `keep_as` a ref that holds the
-    commit. Nested git directories are renamed first: git would record them as a bare link and lose the files.
+    `keep_as` names the ref that holds the commit. Nested git directories are renamed first: git would record them
+    as a bare link and lose the files.
     """
+    if tree.is_symlink() or not tree.is_dir():
+        raise WorktreeError("the worktree is no folder any more")
     nested = _unnest(tree)
-    # Invariant: git directory, index and attributes source are the host's; only file contents are the agent's.
-    own = {"GIT_WORK_TREE": str(tree), "GIT_INDEX_FILE": str(index)}
-    await git("read-tree", checked_commit(base), git_dir=mirror, environment=own)
-    await git("add", "--all", "--", ".", git_dir=mirror, environment=own | {"PWD": str(tree)}, timeout=300)
-    written = (await git("write-tree", git_dir=mirror, environment=own)).decode().strip()
+    # Invariant: git directory, index and attributes that count are the host's; only file contents are the agent's.
+    with tempfile.TemporaryDirectory(prefix=CAPTURING, dir=mirror.parent) as private:
+        own = {"GIT_WORK_TREE": str(tree), "GIT_INDEX_FILE": str(Path(private) / "index")}
+        await git("read-tree", checked_commit(base), git_dir=mirror, environment=own)
+        await git("add", "--all", "--", ".", git_dir=mirror, environment=own, timeout=300)
+        written = (await git("write-tree", git_dir=mirror, environment=own)).decode().strip()
     dates = {"GIT_AUTHOR_DATE": _WHEN, "GIT_COMMITTER_DATE": _WHEN}
     made = await git("commit-tree", written, "-p", base, "-m", "Snapshot", git_dir=mirror, environment=dates)
     commit = made.decode().strip()
@@ -56,14 +65,21 @@ async def capture(mirror: Path, tree: Path, base: str, index: Path, keep_as: str
 
 def _unnest(tree: Path) -> tuple[str, ...]:
     """Rename every git directory or file below the top; returns the folders they were in."""
-    found = []
+    found = set()
     for folder, directories, files in os.walk(tree, followlinks=False):
-        if ".git" in directories:
-            directories.remove(".git")
-        elif ".git" not in files:
-            continue
         here = Path(folder)
-        if here != tree:
-            (here / ".git").rename(here / "dot-git")
-            found.append(str(here.relative_to(tree)))
+        for names in (directories, files):
+            for name in [name for name in names if _DOT_GIT.fullmatch(name)]:
+                if here == tree and name == ".git":
+                    names.remove(name)  # the worktree's own: git passes it over
+                    continue
+                free = _free_name(here)
+                (here / name).rename(here / free)
+                names[names.index(name)] = free  # and what lies below is looked through too
+                found.add(str(here.relative_to(tree)))
     return tuple(sorted(found))
+
+
+def _free_name(folder: Path) -> str:
+    names = ("dot-git", *(f"dot-git-{number}" for number in range(2, 1000)))
+    return next(name for name in names if not os.path.lexists(folder / name))

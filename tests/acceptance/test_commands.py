@@ -37,7 +37,7 @@ async def test_a_faulty_flag_runs_nothing(here: World) -> None:
 async def test_a_stranger_is_refused_once_and_spends_nothing(here: World) -> None:
     stranger = here.github.create_user("stranger")
     await here.say("/pool review", by=stranger)
-    assert "needs the role **write** in this repository; yours is **none**" in await here.answered()
+    assert "needs the role **write** in this repository; yours is **read**" in await here.answered()
     await here.say("/pool review", by=stranger)
     await here.handled(2)
     await here.say("/pool help")
@@ -46,7 +46,9 @@ async def test_a_stranger_is_refused_once_and_spends_nothing(here: World) -> Non
     assert here.model.requests == []
 
 
-@pytest.mark.parametrize(("role", "runs"), [("read", False), ("triage", False), ("write", True), ("admin", True)])
+@pytest.mark.parametrize(
+    ("role", "runs"), [("read", False), ("triage", False), ("write", True), ("admin", True)]
+)
 async def test_the_live_role_decides(here: World, role: str, runs: bool) -> None:
     user = here.github.create_user("someone")
     here.repository.grant(user, role)
@@ -149,10 +151,11 @@ async def test_configuration_and_recipes_of_the_head_count_for_nothing(here: Wor
 
 
 async def test_a_recipe_of_the_default_branch_replaces_the_built_in_one(here: World) -> None:
-    skill = (
-        "---\nname: find-defects\ndescription: ours\nallowed-tools: [Read]\n---\nOur own way.\n{steps.brief.guidance}"
-    )
-    files = {".github/claude-pool/skills/find-defects/SKILL.md": skill, ".github/claude-pool/review.md": "Mind units."}
+    skill = "---\nname: find-defects\ndescription: ours\nallowed-tools: [Read]\n---\nOur own way.\n{steps.brief.guidance}"
+    files = {
+        ".github/claude-pool/skills/find-defects/SKILL.md": skill,
+        ".github/claude-pool/review.md": "Mind units.",
+    }
     here.repository.commit("main", files, author=here.maintainer)
     await here.say("/pool review")
     await here.reviewed()
@@ -196,7 +199,6 @@ async def test_a_repository_outside_the_installation_gets_nothing(here: World) -
     other = here.github.create_repository("octo/other", files={"a": "b"})
     other.grant(here.maintainer, "admin")
     number = other.open_issue("x", "y", here.maintainer).number
-    here.github.deliver_as_if_installed = True  # type: ignore[attr-defined]
     payload_thread = (other.id, "octo", "other", number)
     await post_command(here, payload_thread)
     await here.handled(1)
@@ -225,8 +227,15 @@ async def post_command(here: World, thread: tuple[int, str, str, int]) -> None:
     }
     body = json.dumps(payload).encode()
     signature = "sha256=" + hmac.new(WEBHOOK_SECRET.encode(), body, hashlib.sha256).hexdigest()
-    headers = {"X-GitHub-Event": "issue_comment", "X-GitHub-Delivery": "guid-0001-0001", "X-Hub-Signature-256": signature}
-    async with aiohttp.ClientSession() as session, session.post(f"{here.bot.url}/webhook", data=body, headers=headers) as a:
+    headers = {
+        "X-GitHub-Event": "issue_comment",
+        "X-GitHub-Delivery": "guid-0001-0001",
+        "X-Hub-Signature-256": signature,
+    }
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{here.bot.url}/webhook", data=body, headers=headers) as a,
+    ):
         assert a.status == 202
 
 

@@ -85,7 +85,11 @@ async def test_a_part_that_could_not_be_read_is_never_green(tmp_path: Path) -> N
         calm = Reviewer(looks=False)
 
         def script(request: ModelRequest) -> Reply:
-            return Fail(400, "invalid_request_error", "no") if "+++ b/module_29" in request.text else calm(request)
+            return (
+                Fail(400, "invalid_request_error", "no")
+                if "+++ b/module_29" in request.text
+                else calm(request)
+            )
 
         here.model.script = script
         await here.say("/pool review")
@@ -124,7 +128,9 @@ async def test_a_budget_too_small_ends_the_review_before_it_is_passed(shop: Worl
 
 
 async def test_a_cap_that_is_used_up_refuses_the_run_by_name(here: World) -> None:
-    here.repository.commit("main", {".github/claude-pool.yml": "budget:\n  thread: 2\n"}, author=here.maintainer)
+    here.repository.commit(
+        "main", {".github/claude-pool.yml": "budget:\n  thread: 2\n"}, author=here.maintainer
+    )
     await here.say("/pool review")
     answer = await here.answered()
     assert "the cap per thread of $2.00 has $2.00 left" in answer
@@ -166,7 +172,11 @@ async def test_a_branch_rewritten_while_it_runs_gets_no_inline_comments(shop: Wo
     await shop.say("/pool review")
     await shop.github.until(lambda: shop.model.requests)
     shop.repository.commit(
-        "feature", stage.head_files(), message="Again", author=shop.maintainer, onto=shop.repository.head("main")
+        "feature",
+        stage.head_files(),
+        message="Again",
+        author=shop.maintainer,
+        onto=shop.repository.head("main"),
     )
     await shop.reviewed()
     assert shop.reviews == []
@@ -203,12 +213,19 @@ async def test_an_empty_change_is_said_to_be_empty(tmp_path: Path) -> None:
         here.seen_heads = [here.pull.head_sha]
         await here.say("/pool review")
         check = await here.reviewed()
-        assert (check.conclusion, check.title) == ("neutral", "NOT REVIEWED: the pull request changes nothing")
+        assert (check.conclusion, check.title) == (
+            "neutral",
+            "NOT REVIEWED: the pull request changes nothing",
+        )
         assert here.model.requests == []
 
 
 async def test_binary_and_non_utf8_files_do_no_harm(tmp_path: Path) -> None:
-    head = {"logo.png": b"\x89PNG\0\0" * 50, "latin.py": "name = 'caf\xe9'\n".encode("latin-1"), "ok.py": "x = 1\n"}
+    head = {
+        "logo.png": b"\x89PNG\0\0" * 50,
+        "latin.py": "name = 'caf\xe9'\n".encode("latin-1"),
+        "ok.py": "x = 1\n",
+    }
     async with world(tmp_path, head=head) as here:
         await here.say("/pool review")
         check = await here.reviewed()

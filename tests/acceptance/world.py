@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import sqlalchemy as sa
 
 from claude_pool_gh.rehearsal import stage
 from claude_pool_gh.rehearsal.bot import WEBHOOK_SECRET, Bot, environment
@@ -26,6 +27,8 @@ from claude_pool_gh.rehearsal.reviewer import Reviewer
 from tests.contract.checker import Contract
 
 LONG = 60.0
+UNWRITTEN = "SELECT count(*) FROM effects WHERE state = 'wanted'"
+_DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
 
 
 @dataclass(slots=True)
@@ -43,7 +46,9 @@ class World:
 
     async def say(self, body: str, *, by: User | None = None, number: int | None = None) -> Comment:
         """Comment as the maintainer, or as somebody else."""
-        return await self.github.comment(by or self.maintainer, self.repository, number or self.pull.number, body)
+        return await self.github.comment(
+            by or self.maintainer, self.repository, number or self.pull.number, body
+        )
 
     def own_comments(self, number: int | None = None) -> list[Comment]:
         """What the bot wrote into a thread."""
@@ -101,17 +106,33 @@ class World:
 
     async def handled(self, count: int) -> None:
         """Wait until that many commands have been handled, whatever came of them."""
-        await self.github.until(lambda: self.rows("SELECT count(*) FROM commands WHERE state='handled'")[0][0] >= count)
+        await self.github.until(
+            lambda: self.rows("SELECT count(*) FROM commands WHERE state='handled'")[0][0] >= count
+        )
+
+    async def written(self) -> None:
+        """Wait until every effect that was wanted is written."""
+        await self.github.until(lambda: self.rows(UNWRITTEN) == [(0,)], timeout=30)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Read the server's own database."""
-        with sqlite3.connect(f"file:{self.bot.state / 'pool.sqlite'}?mode=ro", uri=True) as connection:
-            return connection.execute(query).fetchall()
+        url = (
+            self.bot.environment.get("CLAUDE_POOL_DATABASE_URL")
+            or f"sqlite:///{self.bot.state / 'pool.sqlite'}"
+        )
+        engine = sa.create_engine(sa.make_url(url).set(drivername=_DRIVERS[url.split(":")[0]]))
+        try:
+            with engine.connect() as connection:
+                return [tuple(row) for row in connection.execute(sa.text(query))]
+        finally:
+            engine.dispose()
 
     @property
     def ledger(self) -> int:
         """What all requests to the model have cost, in microdollars."""
-        return int(self.rows("SELECT coalesce(sum(settled), 0) FROM reservations WHERE level = 'request'")[0][0])
+        return int(
+            self.rows("SELECT coalesce(sum(settled), 0) FROM reservations WHERE level = 'request'")[0][0]
+        )
 
 
 @asynccontextmanager
@@ -134,7 +155,9 @@ async def world(
         repository.grant(author, "write")
         changed = stage.head_files() if head is None else dict(head)
         repository.commit("feature", changed, message="Change it", author=author)
-        pull = repository.open_pull("feature", base="main", title="A change", body="It changes.", author=author)
+        pull = repository.open_pull(
+            "feature", base="main", title="A change", body="It changes.", author=author
+        )
         github.install(app, "octo", [repository])
         bot = Bot(folder / "state", environment(github, app, model.url, folder / "state", more))
         here = World(github, model, app, repository, pull, maintainer, bot, contract)

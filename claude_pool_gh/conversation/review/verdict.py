@@ -81,6 +81,8 @@ def conclude(
         broken = [task for task in tasks if task.get("ending") != Ending.completed]
         if broken:
             return _not_whole(broken, len(tasks), what)
+    if not found:
+        return Outcome(verdict=Verdict.failed, reason="no agent read anything", ours=True)
     if unread:
         return Outcome(
             verdict=Verdict.out_of_budget,
@@ -107,4 +109,4 @@ def _judgement(task: Mapping[str, Any]) -> str:
 
 def _in_diff(finding: Finding, commentable: Mapping[str, Sequence[int]]) -> bool:
     lines = set(commentable.get(finding.path, ()))
-    return finding.start_line in lines and finding.end_line in lines
+    return all(line in lines for line in range(finding.start_line, finding.end_line + 1))

@@ -81,11 +81,13 @@ def want(tx: Transaction, key: str, repository: Repository, effect: Effect, now_
 
 
 def hold(tx: Transaction, name: str, owner: str, now_ms: int, lifetime_ms: int = 30_000) -> bool:
-    """Take or renew a lease; False while a living owner has it. Every write checks its lease in its transaction."""
+    """Take or renew a lease; False while a living owner has it. One that is still fresh costs no write."""
     values = {"name": name, "owner": owner, "expires_ms": now_ms + lifetime_ms}
-    if insert_once(tx, leases, values):
+    row = tx.execute(sa.select(leases).where(leases.c.name == name).with_for_update()).one_or_none()
+    if row is None:
+        return insert_once(tx, leases, values)
+    if row.owner == owner and row.expires_ms - now_ms > lifetime_ms // 2:
         return True
-    row = tx.execute(sa.select(leases).where(leases.c.name == name).with_for_update()).one()
     if row.owner != owner and row.expires_ms > now_ms and not is_gone(row.owner):
         return False
     tx.execute(leases.update().where(leases.c.name == name).values(**values))
@@ -96,6 +98,11 @@ def installations_due(tx: Transaction, now_ms: int) -> list[int]:
     """Installations that have something to write now."""
     due = sa.select(_E.installation_id).where(_E.state == "wanted", _E.due_ms <= now_ms).distinct()
     return [int(each) for each in tx.execute(due).scalars()]
+
+
+def earliest_due(tx: Transaction) -> int | None:
+    """When the next effect is to be written; None when there is none."""
+    return tx.execute(sa.select(sa.func.min(_E.due_ms)).where(_E.state == "wanted")).scalar_one_or_none()
 
 
 def next_due(tx: Transaction, installation_id: int, now_ms: int) -> EffectRow | None:

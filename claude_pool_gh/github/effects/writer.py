@@ -66,11 +66,19 @@ class Writer:
             for installation in await self._database.read(partial(rows.installations_due, now_ms=now)):
                 if installation not in self._busy:
                     self._busy[installation] = asyncio.create_task(self._serve(installation))
+            pause = self._pause(await self._database.read(rows.earliest_due))
             try:
-                async with asyncio.timeout(1.0 if self._busy else _IDLE_SECONDS):
+                async with asyncio.timeout(pause):
                     await self._changed.wait()
             except TimeoutError:
                 continue
+
+    def _pause(self, next_due_ms: int | None) -> float:
+        """Seconds until there is something to look for. What is being written now wakes us when it is done."""
+        if next_due_ms is None:
+            return _IDLE_SECONDS
+        wait = (next_due_ms - self._now_ms()) / 1000
+        return min(wait, _IDLE_SECONDS) if wait > 0 else 1.0
 
     async def _serve(self, installation: int) -> None:
         """Write an installation's effects until none is due."""

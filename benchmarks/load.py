@@ -1,0 +1,124 @@
+"""(b) Acknowledging webhooks under load, and (c) from delivery to tracking comment with everything busy."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+import sqlite3
+import sys
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from benchmarks.figures import Figure, median, percentile
+from benchmarks.model import model_process
+from benchmarks.stage import Stage, staged
+from claude_pool_gh.rehearsal import bot
+
+RATE, SECONDS = 50, 10
+EDITING, NEW = 50, 20
+
+
+async def acknowledge() -> list[Figure]:
+    """Fifty signed commands a second for ten seconds, while every slot waits on a slow model."""
+    with tempfile.TemporaryDirectory() as name:
+        async with model_process(pace=60) as url, staged(Path(name), url) as here:
+            pulls = [here.pull(number) for number in range(2)]
+            for pull in pulls:
+                await here.github.comment(here.maintainer, here.repository, pull.number, "/pool review")
+            await asyncio.sleep(3)
+            times, refused = await _generate(here, pulls[0].number)
+            with sqlite3.connect(here.server.state / "pool.sqlite") as rows:
+                (kept,) = rows.execute("SELECT count(*) FROM commands WHERE line = '/pool help'").fetchone()
+    lost = RATE * SECONDS - kept
+    return [
+        Figure(f"acknowledged at {RATE}/s, median", 1000 * median(times), "ms"),
+        Figure(f"acknowledged at {RATE}/s, p99", 1000 * percentile(times, 0.99), "ms", 50),
+        Figure("lost or refused", lost + refused, "deliveries", 0),
+    ]
+
+
+async def first_comment() -> list[Figure]:
+    """New commands while both slots are busy and fifty other chains are on their way."""
+    with tempfile.TemporaryDirectory() as name:
+        async with model_process(pace=1.0) as url, staged(Path(name), url) as here:
+            pulls = [here.pull(number) for number in range(EDITING + NEW)]
+            for pull in pulls[:EDITING]:
+                await here.github.comment(here.maintainer, here.repository, pull.number, "/pool review")
+            times = []
+            for pull in pulls[EDITING:]:
+                started = time.perf_counter()
+                await here.github.comment(here.maintainer, here.repository, pull.number, "/pool review")
+                await here.github.until(partial(_answered, here, pull.number), timeout=30)
+                times.append(time.perf_counter() - started)
+                await asyncio.sleep(0.2)
+    return [
+        Figure("delivery to tracking comment, median", median(times), "s"),
+        Figure("delivery to tracking comment, p95", percentile(times, 0.95), "s", 3),
+    ]
+
+
+def _answered(here: Stage, number: int) -> bool:
+    return len(here.repository.comments(number)) > 1
+
+
+async def _generate(here: Stage, number: int) -> tuple[list[float], int]:
+    """Run the load from a process of its own."""
+    thread = {"repository": here.repository.id, "number": number, "user": here.maintainer.id, "login": "mona"}
+    installation = {"installation": here.installation}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "benchmarks.load", here.server.url, json.dumps(thread | installation),
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    out, _ = await process.communicate()
+    said: dict[str, Any] = json.loads(out)
+    return said["times"], said["refused"]
+
+
+async def _send(url: str, thread: dict[str, Any]) -> None:
+    times: list[float] = []
+    refused = 0
+
+    async def one(session: aiohttp.ClientSession, number: int) -> None:
+        nonlocal refused
+        body = json.dumps(_payload(thread, number)).encode()
+        digest = hmac.new(bot.WEBHOOK_SECRET.encode(), body, hashlib.sha256).hexdigest()
+        headers = {
+            "X-GitHub-Event": "issue_comment", "X-GitHub-Delivery": f"bench-guid-{number:08}",
+            "X-Hub-Signature-256": f"sha256={digest}", "Content-Type": "application/json",
+        }  # fmt: skip
+        started = time.perf_counter()
+        async with session.post(f"{url}/webhook", data=body, headers=headers) as answer:
+            await answer.read()
+            times.append(time.perf_counter() - started)
+            refused += answer.status != 202
+
+    async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as group:
+        start = time.perf_counter()
+        for number in range(RATE * SECONDS):
+            await asyncio.sleep(max(0.0, start + number / RATE - time.perf_counter()))
+            group.create_task(one(session, number))
+    print(json.dumps({"times": times, "refused": refused}))
+
+
+def _payload(thread: dict[str, Any], number: int) -> dict[str, Any]:
+    user = {"id": thread["user"], "login": thread["login"], "type": "User"}
+    owner = {"id": 1, "login": "octo", "type": "User"}
+    return {
+        "action": "created",
+        "comment": {"id": 10**7 + number, "body": "/pool help", "user": user},
+        "issue": {"number": thread["number"]},
+        "repository": {"id": thread["repository"], "name": "shop", "owner": owner},
+        "sender": user,
+        "installation": {"id": thread["installation"]},
+    }
+
+
+if __name__ == "__main__":
+    asyncio.run(_send(sys.argv[1], json.loads(sys.argv[2])))

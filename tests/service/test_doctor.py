@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from claude_pool_gh.rehearsal.bot import WEBHOOK_SECRET, environment
+from claude_pool_gh.rehearsal.github import App, SimulatedGitHub
+
+
+@pytest.fixture
+async def github(tmp_path: Path) -> AsyncIterator[SimulatedGitHub]:
+    async with SimulatedGitHub.start(tmp_path / "github") as made:
+        yield made
+
+
+async def doctor(github: SimulatedGitHub, app: App, folder: Path, **more: str) -> tuple[int, str]:
+    """Run it as an operator would."""
+    told = environment(github, app, "http://127.0.0.1:9", folder, more)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "claude_pool_gh.service.cli", "doctor", env=told,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    out, _ = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, out.decode()
+
+
+async def test_a_healthy_server_is_told_so(github: SimulatedGitHub, tmp_path: Path) -> None:
+    app = github.create_app("claude-pool", webhook_secret=WEBHOOK_SECRET)
+    repository = github.create_repository("octo/shop", files={"a": "b"})
+    github.install(app, "octo", [repository])
+    code, text = await doctor(github, app, tmp_path / "state")
+    assert code == 0, text
+    for sign in (
+        "webhook secret: 1 in use",
+        "Claude CLI: 2.",
+        "GitHub App:",
+        "permissions: enough",
+        "events: all",
+    ):
+        assert f"✓ {sign}" in text
+    assert "installations: octo" in text
+
+
+async def test_what_is_missing_is_named_with_its_mend(github: SimulatedGitHub, tmp_path: Path) -> None:
+    app = github.create_app(
+        "claude-pool", webhook_secret=WEBHOOK_SECRET, permissions={"metadata": "read"}, events=["push"]
+    )
+    code, text = await doctor(
+        github, app, tmp_path / "state", CLAUDE_POOL_WEBHOOK_SECRET="short", ANTHROPIC_API_KEY=""
+    )
+    assert code == 1
+    assert "openssl rand -hex 32" in text
+    assert "set ANTHROPIC_API_KEY" in text
+    assert "give the App: checks: write, contents: read" in text
+    assert "subscribe the App to issue_comment" in text
+    assert "installations: none" in text
+
+
+async def test_a_wrong_key_is_said_to_be_wrong(github: SimulatedGitHub, tmp_path: Path) -> None:
+    app = github.create_app("claude-pool", webhook_secret=WEBHOOK_SECRET)
+    other = github.create_app("other", webhook_secret=WEBHOOK_SECRET)
+    code, text = await doctor(github, app, tmp_path / "state", CLAUDE_POOL_PRIVATE_KEY=other.private_key)
+    assert code == 1
+    assert "check the App's id, its private key" in text
+    assert "PRIVATE KEY" not in text.replace("private key", "")

@@ -1,0 +1,147 @@
+"""What an agent did is captured whole, as a commit and as a patch that applies."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from claude_pool_gh.worktrees.history import diff, list_paths, read_files
+from tests.worktrees.site import Site
+
+
+def apply(site: Site, patch: bytes, base: str) -> Path:
+    """A fresh checkout of the base with the patch applied by plain git."""
+    place = site.tmp / "applied"
+    plain = {"PATH": os.environ["PATH"], "HOME": "/nonexistent"}
+    subprocess.run(["git", "init", "--quiet", str(place)], check=True, env=plain)
+    (place / ".git" / "objects" / "info" / "alternates").write_text(f"{site.mirror}/objects\n")
+    (place / ".git" / "info" / "attributes").write_text("* -text !working-tree-encoding\n")
+    subprocess.run(["git", "-C", str(place), "checkout", "--quiet", base], check=True, env=plain)
+    subprocess.run(["git", "-C", str(place), "apply", "--index", "-"], input=patch, check=True, env=plain)
+    return place
+
+
+def tree_of(folder: Path) -> dict[str, tuple[str, bytes]]:
+    found = {}
+    for path in folder.rglob("*"):
+        name = str(path.relative_to(folder))
+        if name == ".git" or name.startswith(".git/") or (path.is_dir() and not path.is_symlink()):
+            continue
+        if path.is_symlink():
+            found[name] = ("120000", os.fsencode(path.readlink()))
+        else:
+            found[name] = ("100755" if os.access(path, os.X_OK) else "100644", path.read_bytes())
+    return found
+
+
+async def test_every_kind_of_change_is_in_the_patch_and_the_patch_applies(site: Site) -> None:
+    odd = os.fsdecode(b"caf\xe9 \xff.txt")
+    async with site.lease() as lease:
+        tree = lease.folder
+        (tree / "README.md").unlink()
+        (tree / "link").unlink()
+        (tree / "link").symlink_to("src/a.py")
+        (tree / "run.sh").chmod(0o644)
+        (tree / "src" / "a.py").chmod(0o755)
+        (tree / "data.bin").write_bytes(bytes(range(255, -1, -1)) * 9)
+        (tree / "crlf.txt").write_bytes(b"one\r\ntwo\nthree\r\n")
+        (tree / "x.enc").write_bytes(b"\xff\xfeno valid UTF-16 \xd8")
+        (tree / odd).write_bytes(b"\x00\xff")
+        (tree / 'new\nline\t"quote".txt').write_text("odd\n")
+        (tree / "-rf").write_text("dash\n")
+        (tree / ":(glob)*").write_text("magic\n")
+        (tree / "deep" / "er").mkdir(parents=True)
+        (tree / "deep" / "er" / "empty").touch()
+        (tree / "deep" / "dangling").symlink_to("/nowhere")
+        (tree / "src" / "b.py").rename(tree / "deep" / "b.py")
+        wanted = tree_of(tree)
+        snapshot = await lease.capture()
+    assert snapshot is not None
+    assert site.at(snapshot.commit) == wanted
+    assert snapshot.nested == ()
+    assert tree_of(apply(site, snapshot.patch, lease.base)) == wanted
+    assert len(snapshot.digest) == 64
+
+
+async def test_the_same_work_has_the_same_commit_and_digest(site: Site) -> None:
+    snapshots = []
+    for _ in range(2):
+        async with site.lease() as lease:
+            (lease.folder / "new.txt").write_text("same\n")
+            first, second = await lease.capture(), await lease.capture()
+            assert first == second
+            snapshots.append(first)
+    assert snapshots[0] == snapshots[1]
+
+
+async def test_a_nested_repository_is_captured_as_files_and_reported(site: Site) -> None:
+    async with site.lease() as lease:
+        for place in ("vendor/lib", "vendor/lib/deeper", "twice"):
+            folder = lease.folder / place
+            folder.mkdir(parents=True)
+            (folder / "code.py").write_text("x = 1\n")
+            subprocess.run(["git", "init", "--quiet", str(folder)], check=True)
+            (folder / ".git" / "modules").mkdir()
+            subprocess.run(["git", "init", "--quiet", str(folder / ".git" / "modules" / "m")], check=True)
+        (lease.folder / "twice" / "dot-git").mkdir()
+        (lease.folder / "twice" / "dot-git" / "taken").write_text("taken\n")
+        (lease.folder / "src" / ".git").write_text("gitdir: /elsewhere\n")
+        snapshot = await lease.capture()
+    assert snapshot is not None
+    assert {"vendor/lib", "vendor/lib/deeper", "twice", "src"} <= set(snapshot.nested)
+    files = site.at(snapshot.commit)
+    assert not [name for name, (mode, _) in files.items() if mode == "160000" or "/.git" in name]
+    assert files["vendor/lib/deeper/code.py"] == ("100644", b"x = 1\n")
+    assert files["twice/dot-git/taken"][1] == b"taken\n"
+    assert "twice/dot-git-2/HEAD" in files
+    assert files["src/dot-git"][1] == b"gitdir: /elsewhere\n"
+    assert {"src/a.py", "src/b.py"} <= files.keys()
+
+
+@pytest.mark.parametrize("name", [".GIT", ".git ", ".git.", "GIT~1", "git~1", ".git:stream", ".Git . "])
+async def test_names_that_git_would_refuse_lose_no_work(site: Site, name: str) -> None:
+    async with site.lease() as lease:
+        (lease.folder / name).mkdir()
+        (lease.folder / name / "work.txt").write_text("paid for\n")
+        (lease.folder / "src" / name).write_text("also\n")
+        snapshot = await lease.capture()
+    assert snapshot is not None
+    assert set(snapshot.nested) == {".", "src"}
+    files = site.at(snapshot.commit)
+    assert files["dot-git/work.txt"][1] == b"paid for\n"
+    assert files["src/dot-git"][1] == b"also\n"
+
+
+async def test_a_worktree_without_its_git_file_is_captured_all_the_same(site: Site) -> None:
+    async with site.lease() as lease:
+        (lease.folder / ".git").unlink()
+        (lease.folder / "new.txt").write_text("x\n")
+        snapshot = await lease.capture()
+    assert snapshot is not None
+    assert "new.txt" in site.at(snapshot.commit)
+    assert b"a/README.md" not in snapshot.patch
+
+
+async def test_an_emptied_worktree_is_a_snapshot_too(site: Site) -> None:
+    async with site.lease() as lease:
+        for path in sorted(lease.folder.rglob("*"), reverse=True):
+            path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
+        snapshot = await lease.capture()
+    assert snapshot is not None
+    assert site.at(snapshot.commit) == {}
+
+
+async def test_a_snapshot_outlives_its_lease_and_the_collection_of_garbage(site: Site) -> None:
+    async with site.lease() as lease:
+        (lease.folder / "new.txt").write_text("kept\n")
+        snapshot = await lease.capture()
+    assert snapshot is not None
+    subprocess.run(["git", f"--git-dir={site.mirror}", "gc", "--prune=now", "--quiet"], check=True)
+    assert await read_files(site.mirror, snapshot.commit, ["new.txt", "data.bin", "link", "no"]) == {
+        "new.txt": "kept\n"
+    }
+    assert "+kept" in await diff(site.mirror, lease.base, snapshot.commit)
+    assert "new.txt" in await list_paths(site.mirror, snapshot.commit)
