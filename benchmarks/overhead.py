@@ -50,6 +50,7 @@ async def measure() -> list[Figure]:
         async with model_process() as url, SimulatedGitHub.start(here / "github") as github:
             pool = await _Pool.open(here, url, github)
             await pool.run("warm-up")
+            await _clone(here)
             for number in range(ROUNDS):
                 bare.append(await _timed(partial(_bare, here, url)))
                 ours.append(await _timed(partial(pool.run, f"chain-{number}")))
@@ -77,17 +78,25 @@ def _cpu() -> float:
     return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
 
 
+async def _clone(here: Path) -> None:
+    (mirror,) = (here / "state" / "mirrors").glob("*.git")
+    (here / "home").mkdir()
+    git = await asyncio.create_subprocess_exec("git", "init", "--quiet", str(here / "bare"))
+    await git.wait()
+    fetch = ["git", "-C", str(here / "bare"), "pull", "--quiet", str(mirror), "refs/pool/fetched/heads/main"]
+    assert await (await asyncio.create_subprocess_exec(*fetch)).wait() == 0
+
+
 async def _bare(here: Path, url: str) -> None:
-    """What a script would do: the same CLI, prompt, tools and schema, in a folder that is there."""
+    """What a script would do: the same CLI, prompt, tools and schema, in a clone that is there already."""
     folder = here / "bare"
-    (folder / "home").mkdir(parents=True, exist_ok=True)
     command = [
         str(process.bundled_cli()), "-p", "--output-format", "json", "--model", MODEL, "--restricted",
         "--tools", "Read,Grep,Glob", "--system-prompt", SYSTEM, "--setting-sources", "", "--strict-mcp-config",
         "--no-session-persistence", "--permission-mode", "dontAsk", "--json-schema", json.dumps(SCHEMA), PROMPT,
     ]  # fmt: skip
     environment = {
-        "PATH": os.environ["PATH"], "HOME": str(folder / "home"), "ANTHROPIC_BASE_URL": url,
+        "PATH": os.environ["PATH"], "HOME": str(here / "home"), "ANTHROPIC_BASE_URL": url,
         "ANTHROPIC_API_KEY": "x", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
     }  # fmt: skip
     run = await asyncio.create_subprocess_exec(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
@@ -66,6 +67,7 @@ class ClaudeAgent:
 
     async def _watch(self, task: AgentTask, folder: Path, launch: process.Launch, facts: Facts) -> None:
         """Drive the CLI under three clocks, and leave no process behind on any way out."""
+        os.environ["CLAUDE_AGENT_SDK_SKIP_VERSION_CHECK"] = "1"  # the CLI is the SDK's own: no second process
         from claude_agent_sdk import ClaudeSDKClient  # noqa: PLC0415 - half a second, and only runs need it
 
         client = ClaudeSDKClient(_options(task, folder, launch, facts))

@@ -88,8 +88,8 @@ class Database:
 def insert_once(tx: Transaction, table: sa.Table, values: Mapping[str, Any]) -> bool:
     """Insert a row unless its key is taken. True when this call made it."""
     insert = sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert
-    statement = insert(table).values(**values).on_conflict_do_nothing()
-    return tx.execute(statement).rowcount == 1
+    statement = insert(table).values(**values).on_conflict_do_nothing().returning(sa.literal(1))
+    return tx.execute(statement).first() is not None
 
 
 def one_at_a_time(tx: Transaction, subject: str) -> None:

@@ -24,6 +24,7 @@ class Mirror:
 
     path: Path
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    present: set[str] = field(default_factory=set)
 
     async def fetch(self, login: Login, wanted: Iterable[str], refs: Iterable[str]) -> None:
         """Make every commit in `wanted` present, fetching `refs` and then single commits where needed.
@@ -43,11 +44,14 @@ class Mirror:
                 await git("update-ref", f"refs/pool/commits/{commit}", commit, git_dir=self.path)
 
     async def has(self, commit: str) -> bool:
-        """Whether a commit is here."""
+        """Whether a commit is here. Nothing is ever removed from a mirror, so a yes is remembered."""
+        if commit in self.present:
+            return True
         try:
             await git("cat-file", "-e", f"{checked_commit(commit)}^{{commit}}", git_dir=self.path)
         except WorktreeError:
             return False
+        self.present.add(commit)
         return True
 
     def unlock(self) -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from claude_pool_gh.agent import launcher, process
 from claude_pool_gh.pool.ports import Ending
-from claude_pool_gh.rehearsal.model import Answer, ScriptedModel, Text, say
+from claude_pool_gh.rehearsal.model import Answer, ScriptedModel, Text
 from tests.agent.bench import (
     REAL_KEY,
     Bench,
@@ -53,8 +53,8 @@ for kind in range(6):
                     os._exit(0)
             rest()
         os._exit(0)
-if "obedient" not in marker:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+stubborn = "obedient" not in marker
+signal.signal(signal.SIGTERM, signal.SIG_IGN if stubborn else lambda *_: os._exit(0))
 rest()
 """
 BORN = 7
@@ -339,6 +339,7 @@ def test_a_fork_bomb_is_outrun(each_mode: str, short_folder: Path) -> None:
         "    os.setsid()\n"
         "    os.closerange(0, 3)\n"
         "    while time.monotonic() < end:\n"
+        "        with open(sys.argv[0] + '.beat', 'a') as file: file.write('x')\n"
         "        if os.fork():\n"
         "            os._exit(0)\n"
         "        time.sleep(0.001)\n"
@@ -349,7 +350,9 @@ def test_a_fork_bomb_is_outrun(each_mode: str, short_folder: Path) -> None:
         child = launch(write_config(short_folder, cli, each_mode))
         child.communicate(timeout=25)
         assert child.returncode == 0
-        assert alive(str(cli)) == []
+        beats = Path(f"{cli}.beat").stat().st_size
+        time.sleep(0.2)
+        assert beats == Path(f"{cli}.beat").stat().st_size > 10, "a list of processes would miss it"
 
 
 def test_a_cli_that_ignores_the_end_is_killed_after_two_seconds(each_mode: str, short_folder: Path) -> None:
@@ -455,8 +458,3 @@ async def test_a_number_that_went_to_another_process_is_left_alone(short_folder:
     finally:
         stranger.kill()
         stranger.wait()
-
-
-async def test_a_stray_word_of_the_model_ends_no_run(bench: Bench) -> None:
-    run = await bench.run(one_by_one(say("SIGKILL")), schema=None)
-    assert run.outcome.ending is Ending.completed

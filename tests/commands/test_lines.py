@@ -39,18 +39,22 @@ VALID = {
 
 NEAR = [
     # not the word
-    "/poolx review", "/POOL review", "/Pool review", "pool review", "//pool review", "/ pool review", "\\/pool review",
+    "/poolx review", "/POOL review", "/Pool review", "pool review", "//pool review", "/ pool review",
+    "\\/pool review",
     "/pool-review", "/pool:review", "/pool/review", "/pool, review", "/pools", "@pool review", "!pool review",
     "/pool\u00a0review", "/pool\u2003review", "/pool\u200breview", "\u200b/pool review", "\ufeff/pool review",
-    "/po\u200bol review", "/рool review", "/pооl review", "/ｐｏｏｌ review", "\u2215pool review", "／pool review",
+    "/po\u200bol review", "/\u0440ool review", "/p\u043e\u043el review", "/\uff50ool review", "\u2215pool review",
+    "\uff0fpool review",
     "&#47;pool review", "/pool\u2028review", "/pool\x0breview", "x\u2028/pool review", "x\x0b/pool review",
     # not at the beginning of the line
     " /pool review", "  /pool review", "   /pool review", "\t/pool review", "please /pool review", "`x` /pool review",
-    "*/pool review*", "**/pool review**", "~~/pool review~~", '"/pool review"', "(/pool review)", "one\n /pool review",
+    "*/pool review*", "**/pool review**", "~~/pool review~~", '"/pool review"', "(/pool review)",
+    "one\n /pool review",
     # quoted
     "> /pool review", ">/pool review", "> > /pool review", "> why\n/pool review", "> ```\n> /pool review\n> ```",
     # lists
-    "- /pool review", "* /pool review", "1. /pool review", "- a\n/pool review", "- a\n\n  /pool review", "- [ ] /pool review",
+    "- /pool review", "* /pool review", "1. /pool review", "- a\n/pool review", "- a\n\n  /pool review",
+    "- [ ] /pool review",
     # code
     "`/pool review`", "```\n/pool review\n```", "~~~\n/pool review\n~~~", "```\n/pool review", "~~~\n/pool review",
     "````\n```\n/pool review\n```\n````", "```sh\n/pool review\n```", "    /pool review", "a\n\n    /pool review",
@@ -59,11 +63,13 @@ NEAR = [
     "```\r\n/pool review\r\n```", "```\r/pool review\r```",
     # HTML
     "<!-- /pool review -->", "<!--\n/pool review\n-->", "<!--\n/pool review", "a <!--\n/pool review\n--> b",
-    "<!--\n\n/pool review\n\n", "<div>\n/pool review\n</div>", "<pre>\n\n/pool review\n\n</pre>", "<div\n/pool review\n>",
+    "<!--\n\n/pool review\n\n", "<div>\n/pool review\n</div>", "<pre>\n\n/pool review\n\n</pre>",
+    "<div\n/pool review\n>",
     "<?x\n/pool review\n?>", "<![CDATA[\n/pool review\n]]>", "<script>\n\n/pool review\n</script>",
     "<style>\n\n/pool review", "a <b title='\n/pool review\n'> c", "<details>\n/pool review\n</details>",
     # links, images, tables, headings, definitions
-    "[a](b '\n/pool review\n')", "[a](\n/pool\n)", "[a][\n/pool review\n]\n\n[/pool review]: u", "![a\n/pool review\n](b)",
+    "[a](b '\n/pool review\n')", "[a](\n/pool\n)", "[a][\n/pool review\n]\n\n[/pool review]: u",
+    "![a\n/pool review\n](b)",
     "[a\n/pool review\nb](c)", "[/pool review](x)", "![/pool review](x)", "| a |\n|---|\n| /pool review |",
     "a | b\n--|--\n/pool review | c", "# /pool review", "[x]: /pool", "[x]:\n/pool", "[x]: y '\n/pool review\n'",
 ]  # fmt: skip

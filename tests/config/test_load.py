@@ -196,7 +196,8 @@ def test_deep_nesting_is_refused(text: str) -> None:
     "text",
     [
         "model: 2001-99-99", "model: !!python/name:os.system", "model: !foo bar", "? [a]\n: b", "x: !!int ''",
-        "wall_minutes: " + "1" * 5_000, "x: !!bool foo", "x: !!timestamp foo", "<<: 3", "x: !!binary ü", "x: !!float ''",
+        "wall_minutes: " + "1" * 5_000, "x: !!bool foo", "x: !!timestamp foo", "<<: 3", "x: !!binary ü",
+        "x: !!float ''",
         "model: \x07", "\tmodel: x", "a: b: c", "a: 'b", "a: 1\n---\nb: 2", "%YAML 9.9\n---\na: b", "x: !!omap [1]",
     ],
 )  # fmt: skip

@@ -142,7 +142,8 @@ def test_a_missing_newline_at_the_end_is_no_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        b"-- a/x", b"--- a/x", b"++ b/x", b"+++ b/x", b"diff --git a/x b/x", b"@@ -1 +1 @@", b"Binary files a and b differ",
+        b"-- a/x", b"--- a/x", b"++ b/x", b"+++ b/x", b"diff --git a/x b/x", b"@@ -1 +1 @@",
+        b"Binary files a and b differ",
         b"new file mode 100644", b"rename to y", b"\\ No newline at end of file", b"", b"\r", b"\x0c", b"a\rb", b" ",
         b"GIT binary patch", "a\u2028b\x85c".encode(),
     ],
@@ -174,7 +175,7 @@ def test_what_is_no_diff_or_was_cut_is_refused(text: str) -> None:
         parse(text)
 
 
-def test_three_thousand_files_are_read(tmp_path: Path) -> None:
+def test_three_thousand_files_are_read() -> None:
     one = "diff --git a/f{0} b/f{0}\nindex 1..2 100644\n--- a/f{0}\n+++ b/f{0}\n@@ -1 +1 @@\n-a\n+b\n"
     found = parse("".join(one.format(number) for number in range(3_000)))
     assert len({change.path for change in found}) == 3_000
@@ -197,7 +198,8 @@ def change(path: str, lines: int = 1, text: str = "", *, binary: bool = False) -
 @pytest.mark.parametrize(
     "path",
     [
-        "yarn.lock", "a/Cargo.lock", "package-lock.json", "a/b-lock.yaml", "x.min.js", "x.min.css", "x.js.map", "a.snap",
+        "yarn.lock", "a/Cargo.lock", "package-lock.json", "a/b-lock.yaml", "x.min.js", "x.min.css", "x.js.map",
+        "a.snap",
         "logo.svg", "x.pb.go", "go.sum", "vendor/x.go", "a/vendor/b/x.go", "a/node_modules/x.js", "docs/a.md",
     ],
 )  # fmt: skip

@@ -16,7 +16,8 @@ from tests.findings.make import finding
 @pytest.mark.parametrize(
     "change",
     [
-        {"start_line": 40, "end_line": 44}, {"side": "LEFT"}, {"severity": "low"}, {"title": "other"}, {"body": "other"},
+        {"start_line": 40, "end_line": 44}, {"side": "LEFT"}, {"severity": "low"}, {"title": "other"},
+        {"body": "other"},
         {"scenario": "other"}, {"confidence": 0.1}, {"suggestion": "x"}, {"evidence": "return total - rebate\n"},
         {"evidence": "\t\treturn  total -\n rebate"}, {"evidence": "return total - rebate\r\n"},
     ],

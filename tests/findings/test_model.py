@@ -15,7 +15,8 @@ from tests.findings.make import finding
 @pytest.mark.parametrize(
     "change",
     [
-        {"path": ""}, {"path": "x" * 501}, {"start_line": 0}, {"end_line": 0}, {"severity": "blocker"}, {"category": "style"},
+        {"path": ""}, {"path": "x" * 501}, {"start_line": 0}, {"end_line": 0}, {"severity": "blocker"},
+        {"category": "style"},
         {"title": ""}, {"title": "x" * 201}, {"body": "x" * 4001}, {"scenario": "x" * 601}, {"evidence": ""},
         {"confidence": 1.1}, {"confidence": -0.1}, {"suggestion": "x" * 4001}, {"side": "BOTH"}, {"fix": "x"},
     ],

@@ -58,4 +58,4 @@ def test_terms_are_closed_and_frozen() -> None:
     with pytest.raises(ValidationError):
         Actor.model_validate({"id": 1, "login": "mona", "admin": True})
     with pytest.raises(ValidationError):
-        Actor(id=1, login="mona").id = 2
+        Actor(id=1, login="mona").id = 2  # type: ignore[misc]

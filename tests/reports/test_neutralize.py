@@ -17,8 +17,10 @@ from tests.reports.judge import ALIVE, GITHUB, hidden, life
 
 def test_the_judge_of_these_tests_sees_life() -> None:
     for text in (
-        "@mona", "é@mona", "#1", "o/r#1", "gh-1", "https://x", "www.x", "[a](b)", "![a](b)", "<b>", "<b>\n", "# a", "a\n===",
-        "```suggestion\n```", "- [ ] a", "> [!NOTE]", "a[^1]", "/pool x", "a\n/pool x", "- /pool", "> !x", "<http://x>",
+        "@mona", "é@mona", "#1", "o/r#1", "gh-1", "https://x", "www.x", "[a](b)", "![a](b)", "<b>", "<b>\n", "# a",
+        "a\n===",
+        "```suggestion\n```", "- [ ] a", "> [!NOTE]", "a[^1]", "/pool x", "a\n/pool x", "- /pool", "> !x",
+        "<http://x>",
         "|a|\n|-|\n|/x|",
     ):  # fmt: skip
         assert life(text), text
@@ -91,10 +93,14 @@ def test_a_trick_comes_to_nothing_and_stays_readable(text: str) -> None:
 
 
 BITS = st.sampled_from([
-    "@mona", "@", " ", "\n", "\n\n", "`", "``", "```", "~~~", "[", "]", "(", ")", "!", "<", ">", "<b>", "<!--", "-->", "&#64;",
-    "&#10;", "&#x202e;", "&nbsp;", "&#96;", "&#92;", "\\", "*", "_", "**", "#1", "#", "1", "- ", "> ", "1. ", "    ", "\t", "/pool", "/x ",
-    "https://e.x", "https:", "//e.x", "www.e.x", "a", "é", "mona", "<img src=x>", '<b title="`">', "[x](u)", "![x](u)",
-    "[a]: u", "suggestion", "$", "|", "\n-|-\n", "~~", "\u200b", "\u2028", "\u202e", "===", "---", "gh-1", "a@b.co", "[^1]",
+    "@mona", "@", " ", "\n", "\n\n", "`", "``", "```", "~~~", "[", "]", "(", ")", "!", "<", ">", "<b>", "<!--", "-->",
+    "&#64;",
+    "&#10;", "&#x202e;", "&nbsp;", "&#96;", "&#92;", "\\", "*", "_", "**", "#1", "#", "1", "- ", "> ", "1. ", "    ",
+    "\t", "/pool", "/x ",
+    "https://e.x", "https:", "//e.x", "www.e.x", "a", "é", "mona", "<img src=x>", '<b title="`">', "[x](u)",
+    "![x](u)",
+    "[a]: u", "suggestion", "$", "|", "\n-|-\n", "~~", "\u200b", "\u2028", "\u202e", "===", "---", "gh-1", "a@b.co",
+    "[^1]",
     "[x]", "+", "=", "<a", "\r", "&", "\0", "{", "<details>", "</details>",
 ])  # fmt: skip
 TEXT = st.lists(BITS, max_size=14).map("".join) | st.text(max_size=40)
@@ -179,7 +185,8 @@ def test_deep_nesting_does_not_break_the_reader() -> None:
 
 
 PATTERNS = [
-    "a.", "a", "#", "@a", "[^", "a/", "a@", "gh-", "#1", "www.", "`a``", "\\`", "*a_", "<a ", "<!--", "&#64;", "- ", "a|", "~~~\n",
+    "a.", "a", "#", "@a", "[^", "a/", "a@", "gh-", "#1", "www.", "`a``", "\\`", "*a_", "<a ", "<!--", "&#64;", "- ",
+    "a|", "~~~\n",
 ]  # fmt: skip
 
 

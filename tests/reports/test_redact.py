@@ -87,8 +87,10 @@ def test_a_secret_that_holds_another_is_taken_whole() -> None:
     "text",
     [
         "ghp_" + "a1" * 18, "gho_" + "a1" * 18, "ghu_" + "a1" * 18, "ghs_" + "a1" * 18, "ghr_" + "a1" * 38, LONG,
-        "github_pat_" + "a1_" * 25, "sk-ant-api03-" + "a1-" * 20, "eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJnaXRodWIifQ.c2lnbmF0dXJl",
-        PEM.strip(), PEM.replace("RSA ", "").strip(), PEM.replace("RSA", "OPENSSH").strip(), PEM.strip().replace("\n", "\\n"),
+        "github_pat_" + "a1_" * 25, "sk-ant-api03-" + "a1-" * 20,
+        "eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJnaXRodWIifQ.c2lnbmF0dXJl",
+        PEM.strip(), PEM.replace("RSA ", "").strip(), PEM.replace("RSA", "OPENSSH").strip(), PEM.strip().replace("\n",
+        "\\n"),
         PEM[:90], "AKIA" + "A1" * 8, "ASIA" + "A1" * 8, "xoxb-" + "1a-" * 8,
     ],
 )  # fmt: skip
@@ -103,8 +105,10 @@ def test_the_long_installation_token_leaves_nothing_behind() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", "the key is in the vault", "ghp_short", "sk-ant-", "eyJ.x.y", "github_pat_", "AKIA", "-----BEGIN CERTIFICATE-----\nAb1\n",
-        "a" * 64, "0123456789abcdef" * 4, "aGVsbG8gd29ybGQsIGhlbGxvIHdvcmxk", "https://github.com/octo/widgets/pull/1", "xoxo-",
+        "", "the key is in the vault", "ghp_short", "sk-ant-", "eyJ.x.y", "github_pat_", "AKIA",
+        "-----BEGIN CERTIFICATE-----\nAb1\n",
+        "a" * 64, "0123456789abcdef" * 4, "aGVsbG8gd29ybGQsIGhlbGxvIHdvcmxk",
+        "https://github.com/octo/widgets/pull/1", "xoxo-",
         "def eyJson(): return x.y.z", "MASIAN1234567890ABCDEFG",
     ],
 )  # fmt: skip

@@ -22,8 +22,8 @@ HELP = Verb(name="help", summary="Tells.", places=frozenset({"issue", "pull"}), 
 REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
     "mistake": (
         replies.mistake(Mistake("/pool reviw @mona", "there is no command 'reviw'", "/pool review")),
-        "`/pool reviw @mona`: there is no command 'reviw'. Did you mean `/pool review`? "
-        "Nothing was run; `/pool help` lists the commands.",
+        ("`/pool reviw @mona`: there is no command 'reviw'. Did you mean `/pool review`? "
+        "Nothing was run; `/pool help` lists the commands."),
     ),
     "mistake without a neighbour": (
         replies.mistake(Mistake("/pool `x", "there is no command '@mona'")),
@@ -31,8 +31,8 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
     ),
     "not allowed": (
         replies.not_allowed("review", Role.write, Role.read),
-        "`/pool review` needs the role **write** in this repository; yours is **read**. "
-        "A maintainer can run it for you, or lower `permissions` in `.github/claude-pool.yml`.",
+        ("`/pool review` needs the role **write** in this repository; yours is **read**. "
+        "A maintainer can run it for you, or lower `permissions` in `.github/claude-pool.yml`."),
     ),
     "wrong place": (replies.wrong_place(VERB), "`/pool review` works on a pull request. Nothing was run."),
     "faulty configuration": (
@@ -46,8 +46,8 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
     ),
     "cap": (
         replies.cap_reached(CapReached("thread", 10_000_000, 1_239_999, 3_000_000)),
-        "Nothing was run: it would need $3.00, and the cap per thread of $10.00 has $1.24 left. "
-        "To run within that: `/pool review --budget 1.23`",
+        ("Nothing was run: it would need $3.00, and the cap per thread of $10.00 has $1.24 left. "
+        "To run within that: `/pool review --budget 1.23`"),
     ),
     "empty cap": (
         replies.cap_reached(CapReached("thread", 10_000_000, 49_999, 3_000_000)),
@@ -59,9 +59,9 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
     ),
     "help": (
         replies.help_all({"review": VERB, "help": HELP}),
-        "| command | on | needs | does |\n|---|---|---|---|\n"
+        ("| command | on | needs | does |\n|---|---|---|---|\n"
         "| `/pool review [PATH…]` | PR | write | Reads it. |\n"
-        "| `/pool help` | PR, issue | triage | Tells. |\n\n`/pool help VERB` shows a command's flags.",
+        "| `/pool help` | PR, issue | triage | Tells. |\n\n`/pool help VERB` shows a command's flags."),
     ),
     "help for a verb": (
         replies.help_verb(VERB),

@@ -63,8 +63,10 @@ def test_what_is_hidden_on_github_is_not_in_the_text(trick: str) -> None:
 @pytest.mark.parametrize(
     "character",
     [
-        "\u200b", "\u200d", "\u202e", "\u2066", "\ufeff", "\u00ad", "\U000e0041", "\U000e007f", "\ufe0f", "\U000e0100", "\x00",
-        "\x1b", "\x08", "\u2060", "\u3164", "\u115f", "\uffa0", "\u2800", "\ue000", "\u180e", "\u061c", "&#8203;", "&#x202e;",
+        "\u200b", "\u200d", "\u202e", "\u2066", "\ufeff", "\u00ad", "\U000e0041", "\U000e007f", "\ufe0f",
+        "\U000e0100", "\x00",
+        "\x1b", "\x08", "\u2060", "\u3164", "\u115f", "\uffa0", "\u2800", "\ue000", "\u180e", "\u061c", "&#8203;",
+        "&#x202e;",
         "&ZeroWidthSpace;", "&shy;", "&#xE0041;",
     ],
 )  # fmt: skip

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import asyncio
+
+import psutil
+
+from claude_pool_gh.rehearsal import stage
+from claude_pool_gh.rehearsal.reviewer import Reviewer
+from tests.acceptance.world import World
+
+
+async def test_a_server_told_to_stop_ends_well_and_the_next_one_goes_on(shop: World) -> None:
+    shop.model.script = Reviewer(stage.PLANTED, pace=1.0)
+    await shop.say("/pool review")
+    await shop.github.until(lambda: shop.model.requests, timeout=20)
+    assert shop.bot.process is not None
+    tree = psutil.Process(shop.bot.process.pid).children(recursive=True)
+    assert tree
+    async with asyncio.timeout(15):
+        assert await shop.bot.stop() == 0, "\n".join(shop.bot.log)
+    _, alive = await asyncio.to_thread(psutil.wait_procs, tree, 5)
+    assert alive == []
+
+    shop.model.script = Reviewer(stage.PLANTED)
+    await shop.bot.start()
+    await shop.reviewed()
+    await shop.github.until(lambda: shop.reviews)
+    assert len(shop.own_comments()) == 1
+    assert len(shop.reviews) == 1
+    assert shop.ledger >= shop.model.bill.total
