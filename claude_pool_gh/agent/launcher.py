@@ -1,7 +1,7 @@
 """Starts the CLI so that it cannot outlive us, with an environment built from nothing.
 
-Run as a script of its own, `python -IS launcher.py CONFIG ARGUMENTS...`, it imports only the standard library and
-nothing of this package. Two ways, both Linux:
+Run as a script of its own, `python -IS launcher.py CONFIG ARGUMENTS...`, it imports nothing of this package, and of
+the standard library only what loads in a moment: every run of an agent waits for it. Two ways, both Linux:
 
 - `namespace`: the CLI is process 1 of a new PID namespace. When it or this launcher dies, the kernel kills
   every process inside, however often it forked or changed its session.
@@ -11,12 +11,11 @@ Either way a parent-death signal ends this launcher when the server dies.
 """
 
 import ctypes
-import json
+import marshal
 import os
 import signal
 import sys
 import time
-from contextlib import suppress
 
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWPID = 0x00020000, 0x10000000, 0x20000000
 MS_REC, MS_PRIVATE, MS_NOSUID, MS_NODEV, MS_NOEXEC = 0x4000, 1 << 18, 2, 4, 8
@@ -98,8 +97,10 @@ def end_all() -> None:
     """Kill and reap every descendant, again until none is left: one may fork while we look."""
     while True:
         for process in descendants():
-            with suppress(ProcessLookupError):
+            try:
                 os.kill(process, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
         try:
             while os.waitpid(-1, os.WNOHANG) != (0, 0):
                 pass
@@ -145,8 +146,8 @@ def main() -> int:
     """Start what the configuration says and end with its exit code."""
     if sys.argv[1] == "--probe":
         return probe()
-    with open(sys.argv[1], encoding="utf-8") as file:
-        config = json.load(file)
+    with open(sys.argv[1], "rb") as file:
+        config = marshal.load(file)  # noqa: S302 - written by our own process, for us alone
     namespace = config["mode"] == "namespace"
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD})
     die_with_parent(signal.SIGKILL if namespace else signal.SIGTERM, config["parent"])

@@ -14,6 +14,10 @@ from claude_pool_gh.storage import Database, Transaction
 LEAST_OUTPUT: Final = 1024
 """Tokens below which an answer is not worth asking for."""
 
+MOST_OUTPUT: Final = 32_000
+"""Tokens a single answer may have. The CLI asks for 128,000, and reserving that would take a whole task's money for
+one request: an answer that breaks off would then use up everything."""
+
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
@@ -72,7 +76,7 @@ def worst_case(model: str, size: int, asked: int, left: int) -> tuple[int, int] 
     if not prices.is_priced(model):
         return (asked, left) if left > 0 else None
     rest = left - prices.most_for_input(model, size)
-    tokens = min(asked, _affordable(model, size, rest))
+    tokens = min(asked, MOST_OUTPUT, _affordable(model, size, rest))
     if tokens < min(LEAST_OUTPUT, asked):
         return None
     return tokens, prices.most_for_input(model, size) + prices.most_for_output(model, size, tokens)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import marshal
 import os
 import shlex
 import shutil
@@ -21,6 +21,7 @@ from typing import Final
 import psutil
 
 _LAUNCHER: Final = Path(__file__).with_name("launcher.py")
+_PREFIX: Final = "cpg-"
 _PASSED_ON: Final = ("PATH", "LANG", "TZ")
 
 
@@ -65,7 +66,7 @@ class Launch:
             return []
         try:
             root = psutil.Process(self.pid)
-            if str(self.folder / "launch.json") not in root.cmdline():
+            if str(self.folder / "launch") not in root.cmdline():
                 return []  # the launcher is gone, and another process has its number
             return [root, *root.children(recursive=True)]
         except psutil.NoSuchProcess:
@@ -79,7 +80,7 @@ def prepare(cli: Path, environment: Mapping[str, str]) -> Iterator[Launch]:
     The CLI sees `environment`, the few variables of `_PASSED_ON`, and nothing else of ours.
     """
     # The path is short since the CLI puts a socket below it, and sockets have short names.
-    folder = Path(tempfile.mkdtemp(prefix="cpg-"))
+    folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
     try:
         for name in ("home", "config", "tmp"):
             (folder / name).mkdir()
@@ -90,13 +91,21 @@ def prepare(cli: Path, environment: Mapping[str, str]) -> Iterator[Launch]:
             "pid_file": str(folder / "pid"),
             "environment": _environment(folder) | dict(environment),
         }
-        (folder / "launch.json").write_text(json.dumps(config))
-        command = [sys.executable, "-IS", str(_LAUNCHER), str(folder / "launch.json")]
+        (folder / "launch").write_bytes(marshal.dumps(config))
+        command = [sys.executable, "-IS", str(_LAUNCHER), str(folder / "launch")]
         (folder / "claude").write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
         (folder / "claude").chmod(0o700)
         yield Launch(folder, mode())
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep() -> None:
+    """Remove the folders of runs whose server died under them."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
+        server = folder.name.split("-")[1]
+        if server.isdigit() and not psutil.pid_exists(int(server)):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @cache

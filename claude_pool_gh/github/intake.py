@@ -52,7 +52,7 @@ class _Payload(BaseModel):
 class _User(_Payload):
     id: int
     login: str
-    type: str = "User"
+    type: str = "Unknown"
 
 
 class _Repository(_Payload):
@@ -107,7 +107,7 @@ def _commands(event: str, payload: _Created) -> list[CommandRequest] | NotForUs:
         return NotForUs("the sender is not the comment's author")
     if author.type != "User":
         return NotForUs(f"{author.login} is a {author.type.lower()}, and only people command")
-    body = payload.comment.body or ""
+    body = _text(payload.comment.body or "").decode()
     return requests(
         body,
         thread=Thread(repository=_repository(payload), number=holder.number),
@@ -131,7 +131,12 @@ def requests(body: str, *, thread: Thread, actor: Actor, comment: CommentRef) ->
 
 def body_digest(body: str) -> str:
     """Tells whether a comment still says what it said."""
-    return hashlib.sha256(body.encode()).hexdigest()
+    return hashlib.sha256(_text(body)).hexdigest()
+
+
+def _text(body: str) -> bytes:
+    """JSON can hold halves of characters; no database takes them."""
+    return body.encode(errors="replace")
 
 
 def take_in(tx: Transaction, delivery: VerifiedDelivery, found: list[CommandRequest], now_ms: int) -> int:

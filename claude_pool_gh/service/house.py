@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import aiohttp
 import sqlalchemy as sa
 
+from claude_pool_gh.agent import process
 from claude_pool_gh.agent.claude import ClaudeAgent
 from claude_pool_gh.agent.gateway import Gateway
 from claude_pool_gh.agent.meter import Meter
@@ -100,6 +101,7 @@ async def open_house(
             settings.state_dir.absolute(), _logins(database, forge, settings.github_server_url)
         )
         worktrees.sweep()
+        process.sweep()
         gateway = Gateway(
             Meter(database, clock), settings.anthropic_base_url, settings.anthropic_api_key.get_secret_value()
         )

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from claude_pool_gh.worktrees.git import Login, git
 from claude_pool_gh.worktrees.mirror import Mirror, checked_commit, take_bytes_as_they_are
 from claude_pool_gh.worktrees.snapshot import CAPTURING, Snapshot, capture
@@ -59,7 +61,7 @@ class Worktrees:
         """A detached worktree of `spec`'s repository at `spec`'s commit; the folder is removed at the end."""
         repository_id, commit = int(spec["repository_id"]), checked_commit(spec["commit"])
         mirror = await self.fetch(repository_id, [commit], list(spec["refs"]))
-        place = self.state / "leases" / run_id
+        place = self.state / "leases" / str(os.getpid()) / run_id
         try:
             await _check_out(mirror, place, commit)
             yield Lease(place / "tree", commit, run_id, mirror)
@@ -67,8 +69,10 @@ class Worktrees:
             await asyncio.shield(asyncio.to_thread(_remove, place))
 
     def sweep(self) -> None:
-        """Remove what a dead process left behind. Only at start, before the first lease."""
-        _remove(self.state / "leases")
+        """Remove what dead processes left behind. Only at start, before the first lease."""
+        for left in (self.state / "leases").glob("*"):
+            if not psutil.pid_exists(int(left.name)):
+                _remove(left)
         for left in (self.state / "mirrors").glob(f"{CAPTURING}*"):
             _remove(left)
         for path in (self.state / "mirrors").glob("*.git"):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from claude_pool_gh.rehearsal import stage
@@ -49,7 +51,7 @@ async def test_a_stranger_is_refused_once_and_spends_nothing(here: World) -> Non
 @pytest.mark.parametrize(
     ("role", "runs"), [("read", False), ("triage", False), ("write", True), ("admin", True)]
 )
-async def test_the_live_role_decides(here: World, role: str, runs: bool) -> None:
+async def test_the_live_role_decides(here: World, role: Any, runs: bool) -> None:
     user = here.github.create_user("someone")
     here.repository.grant(user, role)
     await here.say("/pool review", by=user)
@@ -109,7 +111,7 @@ async def test_a_comment_changed_before_it_is_acted_on_runs_nothing(here: World,
 
     async def change(moment: Moment) -> None:
         nonlocal done
-        if moment.route.endswith("/permission") and not done:
+        if str(moment.route).endswith("/permission") and not done:
             done = True
             comment = here.repository.comments(here.pull.number)[0]
             if act == "edit":
@@ -151,7 +153,8 @@ async def test_configuration_and_recipes_of_the_head_count_for_nothing(here: Wor
 
 
 async def test_a_recipe_of_the_default_branch_replaces_the_built_in_one(here: World) -> None:
-    skill = "---\nname: find-defects\ndescription: ours\nallowed-tools: [Read]\n---\nOur own way.\n{steps.brief.guidance}"
+    front = "---\nname: find-defects\ndescription: ours\nallowed-tools: [Read]\n---\n"
+    skill = front + "Our own way.\n{steps.brief.guidance}"
     files = {
         ".github/claude-pool/skills/find-defects/SKILL.md": skill,
         ".github/claude-pool/review.md": "Mind units.",

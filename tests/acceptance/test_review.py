@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 
 from markdown_it import MarkdownIt
@@ -101,12 +102,16 @@ async def test_a_part_that_could_not_be_read_is_never_green(tmp_path: Path) -> N
 
 async def test_a_model_without_a_typed_result_is_a_failure_never_a_clean_review(here: World) -> None:
     for answer in (say("All good!"), say(""), Answer((ToolUse("StructuredOutput", {"findings": "none"}),))):
-        here.model.script = lambda _request, a=answer: a
+        here.model.script = partial(_always, answer)
         await here.say("/pool review")
         await here.github.until(lambda: here.check is not None and here.check.status != "completed")
         check = await here.reviewed()
         assert check.conclusion == "neutral"
         assert "NOT REVIEWED" in (check.title or "")
+
+
+def _always(answer: Answer, _request: ModelRequest) -> Reply:
+    return answer
 
 
 async def test_ten_megabytes_of_answer_are_a_failure_with_a_bill(here: World) -> None:

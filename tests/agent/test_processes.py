@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import marshal
 import os
 import signal
 import subprocess
@@ -210,10 +211,10 @@ def test_a_killed_server_of_a_plain_user_takes_every_descendant_with_it(
     short_folder.chmod(0o777)
     nobody = 65534
     config = write_config(short_folder, breeder, each_mode)
-    (short_folder / "launch.json").chmod(0o644)
+    (short_folder / "launch").chmod(0o644)
     parent = (
-        "import json, os, subprocess, sys, time; path = sys.argv[1]; config = json.load(open(path));"
-        "config['parent'] = os.getpid(); json.dump(config, open(path + '.own', 'w'));"
+        "import marshal, os, subprocess, sys, time; path = sys.argv[1]; config = marshal.load(open(path, 'rb'));"
+        "config['parent'] = os.getpid(); marshal.dump(config, open(path + '.own', 'wb'));"
         "subprocess.Popen([sys.executable, '-IS', sys.argv[2], path + '.own']); time.sleep(100)"
     )
     python = readable_python()
@@ -247,8 +248,8 @@ def write_config(folder: Path, cli: Path, mode: str, environment: dict[str, str]
         "pid_file": str(folder / "pid"),
         "environment": environment or {"PATH": os.environ["PATH"]},
     }
-    path = folder / "launch.json"
-    path.write_text(json.dumps(config))
+    path = folder / "launch"
+    path.write_bytes(marshal.dumps(config))
     return path
 
 
@@ -399,7 +400,7 @@ def test_the_namespace_shows_no_process_of_the_host(
 def test_a_launcher_whose_parent_is_gone_starts_nothing(each_mode: str, short_folder: Path) -> None:
     cli = cli_file(short_folder, "open(sys.argv[0] + '.ran', 'w').close()")
     config = write_config(short_folder, cli, each_mode)
-    config.write_text(json.dumps(json.loads(config.read_text()) | {"parent": 1}))
+    config.write_bytes(marshal.dumps(marshal.loads(config.read_bytes()) | {"parent": 1}))
     child = launch(config)
     child.communicate(timeout=20)
     assert child.returncode == 1

@@ -31,7 +31,7 @@ class Reaper:
 
     async def github(self, moment: Moment) -> None:
         """Called by the simulation before and after each request's effect."""
-        if moment.method == "GET" or moment.route.startswith("/{owner}"):
+        if moment.method == "GET" or str(moment.route).startswith("/{owner}"):
             return
         label = f"{moment.method} {moment.route}"
         if moment.phase == "before":

