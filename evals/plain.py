@@ -10,7 +10,7 @@ import aiohttp
 
 from claude_pool_gh.agent.prices import price
 from claude_pool_gh.rehearsal.github import Pull, Repository
-from evals.cases import Case, Scored, Stated, score
+from evals.corpus import Case, Scored, Stated, score
 
 _PROMPT: Final = """Review this pull request and report bugs.
 

@@ -20,7 +20,7 @@ from rich.table import Table
 
 from claude_pool_gh.rehearsal import bot
 from claude_pool_gh.rehearsal.github import Pull, Repository, SimulatedGitHub, User
-from evals.cases import Case, Scored, Stated, read_cases, score
+from evals.corpus import Case, Scored, Stated, read_cases, score
 from evals.plain import review_plainly
 
 MODEL = "claude-sonnet-5-5"

@@ -39,11 +39,14 @@ class RecipeError(PoolError):
 
 
 class StepFailed(PoolError):
-    """A host step ended without a result; `reason` is fit to be read by a user."""
+    """A host step ended without a result; `reason` is fit to be read by a user.
 
-    def __init__(self, reason: str) -> None:
+    `ours`: nothing that the user could mend.
+    """
+
+    def __init__(self, reason: str, *, ours: bool = False) -> None:
         super().__init__(reason)
-        self.reason = reason
+        self.reason, self.ours = reason, ours
 
 
 class UnknownChain(PoolError):

@@ -168,6 +168,12 @@ def cost_of(tx: Transaction, reservation_id: str) -> tuple[int, bool]:
     return int(row[0]), bool(row[1])
 
 
+def used_by_step(tx: Transaction, chain_id: str, step: str) -> int:
+    """What a step's tasks have spent or still hold."""
+    own = sa.and_(_R.chain_id == chain_id, _R.level == "task", _R.step == step)
+    return int(tx.execute(sa.select(_USED).where(own)).scalar_one())
+
+
 def cost_by_step(tx: Transaction, chain_id: str) -> dict[str, tuple[int, bool]]:
     """What each step of a chain has cost so far, and whether that is only an upper bound."""
     rows = tx.execute(

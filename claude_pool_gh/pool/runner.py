@@ -39,6 +39,9 @@ from claude_pool_gh.storage import Database, Transaction
 
 logger = logging.getLogger(__name__)
 
+MOST_GENERATIONS: Final = 5
+"""A chain that broke this often for unknown reasons is given up."""
+
 MOST_ATTEMPTS: Final = 4
 """A task whose process died this often is given up: something in it kills the server."""
 
@@ -72,8 +75,15 @@ class Runner:
             return await self._do(chain, position)
         except PoolError as error:
             logger.warning("step failed: %s", error, extra={"action": "step_failed", "chain": chain_id})
-            reason = error.reason if isinstance(error, StepFailed) else str(error)
-            await self._finish(chain, chain.steps[position], Outcome(verdict=Verdict.failed, reason=reason))
+            await self._finish(chain, chain.steps[position], _failure(error))
+            return False
+        except Exception as error:
+            # The engine hands the chain over again, but not for ever: some faults are in the chain itself.
+            if chain.generation < MOST_GENERATIONS:
+                raise
+            logger.exception("chain given up", extra={"action": "chain_given_up", "chain": chain_id})
+            broken = StepFailed(f"an error on our side ({type(error).__name__})", ours=True)
+            await self._finish(chain, chain.steps[position], _failure(broken))
             return False
 
     def _open(self, tx: Transaction, chain_id: str) -> ChainRecord:
@@ -175,18 +185,24 @@ class Runner:
         started, refusal = await self.database.transact(begin)
         if refusal is not None:
             return AgentOutcome(ending=Ending.out_of_budget, reason=refusal), started
-        work = _agent_task(chain, step, started, item)
-        async with self.workspaces.lease(started.run_id, slot, chain.plan.workspace) as workspace:
-            return await self.agent.run(work, workspace.folder), started
+        try:
+            work = _agent_task(chain, step, started, item)
+            async with self.workspaces.lease(started.run_id, slot, chain.plan.workspace) as workspace:
+                return await self.agent.run(work, workspace.folder), started
+        except Exception as error:  # around one slot's task: whatever broke, slot and money come back
+            logger.exception("run broke", extra={"action": "run_broke", "task": started.run_id})
+            reason = f"the run could not be set up ({type(error).__name__})"
+            return AgentOutcome(ending=Ending.failed, reason=reason, retryable=True), started
 
     def _reserve(
         self, tx: Transaction, chain: ChainRecord, step: AgentRun, task: TaskRecord, siblings: int
     ) -> str | None:
         """Set the task's money aside; the refusal to show when that cannot be."""
-        most = task_budget(chain.plan, step, siblings)
+        at_once = min(siblings, self.slots.count)
+        most = task_budget(chain.plan, step, at_once, ledger.used_by_step(tx, chain.id, step.name))
         try:
             ledger.reserve_task(
-                tx, task.run_id, chain.id, step.name, most=most, least=min(LEAST_FOR_A_TASK, most),
+                tx, task.run_id, chain.id, step.name, most=most, least=LEAST_FOR_A_TASK,
                 now_ms=self.clock.now_ms(),
             )  # fmt: skip
         except CapReached as refusal:
@@ -222,9 +238,20 @@ class Runner:
         await self.database.transact(store)
 
 
-def task_budget(plan: Plan, step: AgentRun, siblings: int) -> int:
-    """Microdollars that one of `siblings` tasks of a step may use: its part of the step's share of the chain."""
-    return min(plan.limits.task, int(plan.limits.chain * step.share / max(1, siblings)))
+def task_budget(plan: Plan, step: AgentRun, at_once: int, used: int) -> int:
+    """Microdollars that one task of a step may use.
+
+    An equal part of the step's share of the chain for each of the `at_once` tasks that run beside each other; what
+    they leave is there for those after them, down to nothing.
+    """
+    share = int(plan.limits.chain * step.share)
+    return max(0, min(plan.limits.task, share // max(1, at_once), share - used))
+
+
+def _failure(error: PoolError) -> Outcome:
+    if isinstance(error, StepFailed):
+        return Outcome(verdict=Verdict.failed, reason=error.reason, ours=error.ours)
+    return Outcome(verdict=Verdict.failed, reason=str(error))
 
 
 def _items(chain: ChainRecord, step: AgentRun) -> list[Any]:

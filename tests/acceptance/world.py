@@ -168,6 +168,6 @@ async def world(
         try:
             yield here
         finally:
-            await bot.stop()
+            await bot.kill()  # stopping well takes a second, and has a test of its own
         contract.assert_clean()
         assert not github.unknown_routes

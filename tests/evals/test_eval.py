@@ -6,7 +6,7 @@ from rich.console import Console
 
 from claude_pool_gh.rehearsal.model import ModelRequest, Reply, ScriptedModel, say
 from claude_pool_gh.rehearsal.reviewer import Planted, Reviewer
-from evals.cases import Expected, Stated, matches, read_cases
+from evals.corpus import Expected, Stated, matches, read_cases
 from evals.run import evaluate, print_scores
 
 

@@ -15,6 +15,7 @@ from claude_pool_gh.findings import changes, tables
 from claude_pool_gh.findings.changes import Change, Group
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.github import reads
+from claude_pool_gh.github.errors import ForgeError
 from claude_pool_gh.pool.errors import StepFailed
 from claude_pool_gh.pool.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.ports import Done, Finish, HostStepContext
@@ -35,8 +36,10 @@ async def brief(desk: Desk, context: HostStepContext) -> Done | Finish:
         mirror, base = await _fetch(desk, facts)
         whole = changes.parse(await history.diff(mirror, base, facts.head))
         since = await _since_last(desk, facts, mirror)
-    except (WorktreeError, ValueError) as error:
-        raise StepFailed(f"the pull request's commits cannot be read: {error}") from error
+    except WorktreeError as error:  # its detail is for operators
+        raise StepFailed(f"the pull request's commits cannot be read: {error.what}") from error
+    except ValueError as error:
+        raise StepFailed(f"the pull request's diff cannot be read: {error}") from error
     read, left_out = changes.worth_reading(whole, facts.settings.exclude)
     read = [
         change for change in read if _chosen(change, facts.paths) and (since is None or change.path in since)
@@ -44,7 +47,10 @@ async def brief(desk: Desk, context: HostStepContext) -> Done | Finish:
     if not read:
         return _nothing(whole, facts, since)
     groups, beyond = changes.group(read)
-    return Done(await _result(desk, facts, mirror, base, groups, beyond, left_out, since))
+    try:
+        return Done(await _result(desk, facts, mirror, base, groups, beyond, left_out, since))
+    except ForgeError as error:
+        raise StepFailed("GitHub could not be reached", ours=True) from error
 
 
 async def _result(
