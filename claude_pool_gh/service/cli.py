@@ -21,7 +21,8 @@ def _with_settings(command: Any) -> Any:
         if "secret" in name or ("key" in name and not name.endswith("_file")):
             continue  # a secret on a command line is seen by every user of the machine
         variable = name.upper() if name in _UNPREFIXED else f"{PREFIX}{name.upper()}"
-        text = f"{field.description or ''} [{variable}]".strip()
+        default = "" if field.default in (None, "") else f", default {field.default}"
+        text = f"{field.description or ''} [{variable}{default}]".strip()
         command = click.option(f"--{name.replace('_', '-')}", name, default=None, help=text)(command)
     return command
 

@@ -52,15 +52,15 @@ class Settings(BaseSettings):
     anthropic_api_key: Annotated[SecretStr, Field(validation_alias=_plain("ANTHROPIC_API_KEY"))] = SecretStr(
         ""
     )
-    anthropic_base_url: Annotated[str, Field(validation_alias=_plain("ANTHROPIC_BASE_URL"))] = (
-        "https://api.anthropic.com"
-    )
-    github_api_url: Annotated[str, Field(validation_alias=_plain("GITHUB_API_URL"))] = (
-        "https://api.github.com"
-    )
-    github_server_url: Annotated[str, Field(validation_alias=_plain("GITHUB_SERVER_URL"))] = (
-        "https://github.com"
-    )
+    anthropic_base_url: Annotated[
+        str, Field(validation_alias=_plain("ANTHROPIC_BASE_URL"), description="The model's API")
+    ] = "https://api.anthropic.com"
+    github_api_url: Annotated[
+        str, Field(validation_alias=_plain("GITHUB_API_URL"), description="GitHub's API")
+    ] = "https://api.github.com"
+    github_server_url: Annotated[
+        str, Field(validation_alias=_plain("GITHUB_SERVER_URL"), description="GitHub, for git")
+    ] = "https://github.com"
 
     @property
     def secrets(self) -> tuple[str, ...]:

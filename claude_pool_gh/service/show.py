@@ -13,7 +13,7 @@ from claude_pool_gh.pool.chains import ChainRecord, TaskRecord
 from claude_pool_gh.pool.errors import UnknownChain
 from claude_pool_gh.reports.words import dollars, duration
 from claude_pool_gh.service.settings import Settings
-from claude_pool_gh.storage import Database, Transaction
+from claude_pool_gh.storage import Database, Transaction, migrations
 
 
 async def show(settings: Settings, chain_id: str, step: str | None) -> None:
@@ -21,6 +21,10 @@ async def show(settings: Settings, chain_id: str, step: str | None) -> None:
     database = Database.open(settings.database)
     console = Console(highlight=False, markup=False)
     try:
+        if migrations.current(database.engine) is None:
+            raise click.ClickException(
+                f"there is no pool's database at {settings.database}; give --state-dir"
+            )
         if step is None:
             await database.read(lambda tx: _print_chain(console, tx, chains.get(tx, chain_id)))
         else:

@@ -2,7 +2,7 @@
 
 Its environment is built from nothing: no variable of the server's, no user or system configuration, no prompt,
 no hook, no protocol but those of a forge. GitPython offers no way to run a command without `os.environ`, so it
-is used where it needs no process: to read objects (see `history`).
+is used only to read objects, and there with a scrubbed environment too (see `history`).
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ async def git(
         stdin=asyncio.subprocess.PIPE if stdin is not None else asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env=_environment() | dict(environment or {}),
+        env=scrubbed_environment() | dict(environment or {}),
         cwd="/",
         start_new_session=True,
     )  # fmt: skip
@@ -119,7 +119,8 @@ async def git(
     return out
 
 
-def _environment() -> dict[str, str]:
+def scrubbed_environment() -> dict[str, str]:
+    """What git may know of this process: where programs are, and no configuration but ours."""
     return {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | {
         "HOME": "/nonexistent",
         "LC_ALL": "C",

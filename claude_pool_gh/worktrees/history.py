@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from git import GitDB, Repo
+from git import Git, Repo
 from git.objects import Blob, Tree
 
-from claude_pool_gh.worktrees.git import git
+from claude_pool_gh.worktrees.git import git, scrubbed_environment
 from claude_pool_gh.worktrees.mirror import checked_commit
 
 CONTEXT_LINES: Final = 10
@@ -44,9 +44,24 @@ async def list_paths(mirror: Path, commit: str) -> list[str]:
     return [path for path in out.decode(errors="replace").split("\0") if path]
 
 
+class _ScrubbedGit(Git):
+    """GitPython's git, with our environment in place of the server's, which holds every secret."""
+
+    def execute(self, command: Any, *args: Any, **options: Any) -> Any:
+        """Run a command of GitPython's own making."""
+        pairs = [f"{name}={value}" for name, value in scrubbed_environment().items()]
+        return super().execute(["/usr/bin/env", "-i", *pairs, *command], *args, **options)
+
+
+class _Mirror(Repo):
+    """A mirror as GitPython sees it. It only reads objects here."""
+
+    GitCommandWrapperType = _ScrubbedGit
+
+
 def _read_files(mirror: Path, commit: str, paths: tuple[str, ...]) -> dict[str, str]:
     found: dict[str, str] = {}
-    with Repo(mirror, odbt=GitDB) as repo:  # GitDB reads objects in this process; the default would start git
+    with _Mirror(mirror) as repo:
         tree = repo.commit(commit).tree
         for path in paths:
             text = _read(tree, path)

@@ -19,7 +19,8 @@ import sqlalchemy as sa
 from sqlalchemy.pool import Pool
 
 _WRITES = re.compile(
-    r"\s*(?:WITH .*?)?(INSERT INTO|UPDATE|DELETE FROM)\s+\"?([\w.]+)", re.IGNORECASE | re.DOTALL
+    r"\s*(?:WITH .*?)?(?:INSERT INTO|UPDATE|DELETE FROM)\s+(?:\"?\w+\"?\.)?\"?(\w+)",
+    re.IGNORECASE | re.DOTALL,
 )
 _seen: Counter[str] = Counter()
 
@@ -35,7 +36,7 @@ def _point(where: str) -> None:
 @sa.event.listens_for(sa.Engine, "before_cursor_execute")
 def _note(connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
     if found := _WRITES.match(statement):
-        connection.info.setdefault("writes", set()).add(found[2].rpartition(".")[2])
+        connection.info.setdefault("writes", set()).add(found[1])
 
 
 @sa.event.listens_for(sa.Engine, "commit")

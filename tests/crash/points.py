@@ -17,6 +17,7 @@ from tests.acceptance.world import World, world
 
 MORTAL = Path(__file__).with_name("mortal.py")
 _REVIEWER = Reviewer(stage.PLANTED[1:2], looks=False)
+_POLLS = 8
 _PACED = {"CLAUDE_POOL_WRITE_INTERVAL": "0.05"}
 
 
@@ -77,4 +78,10 @@ async def find_points(folder: Path, database_url: str | None) -> list[str]:
         await here.github.until(lambda: here.reviews)
         await here.written()
         commits = (folder / "points.log").read_text().split("\n")
-        return [point for point in commits if point.endswith("/before")] + reaper.seen
+        return [p for p in commits if p.endswith("/before") and not _is_idling(p)] + reaper.seen
+
+
+def _is_idling(point: str) -> bool:
+    """The engine writes a row at every poll of an idle queue: after the first few, one is like another."""
+    label, _, number = point.removesuffix("/before").partition("#")
+    return label == "workflow_status" and int(number) > _POLLS

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from claude_pool_gh.service.cli import main
+
+
+@pytest.mark.parametrize("command", ["serve", "show", "doctor", "rehearse", "config"])
+def test_every_command_explains_itself(command: str) -> None:
+    done = CliRunner().invoke(main, [command, "--help"])
+    assert done.exit_code == 0
+    assert len(done.output) > 100
+
+
+def test_no_secret_can_be_given_as_a_flag() -> None:
+    text = CliRunner().invoke(main, ["serve", "--help"]).output
+    assert "--webhook-secret" not in text
+    assert "--anthropic-api-key" not in text
+    assert "--private-key " not in text
+
+
+def test_a_configuration_is_checked_line_by_line(tmp_path: Path) -> None:
+    file = tmp_path / "claude-pool.yml"
+    file.write_text("budget:\n  chian: 3\n")
+    done = CliRunner().invoke(main, ["config", "check", str(file)])
+    assert done.exit_code == 1
+    assert "line 2: unknown key `chian`, did you mean `chain`?" in done.output
+    file.write_text("budget:\n  chain: 3\n")
+    assert CliRunner().invoke(main, ["config", "check", str(file)]).output == "all right\n"
+
+
+def test_the_configurations_schema_is_printed() -> None:
+    schema = json.loads(CliRunner().invoke(main, ["config", "schema"]).output)
+    assert "budget" in schema["properties"]
+    assert schema["additionalProperties"] is False
+
+
+def test_show_says_where_it_looked(tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, ["show", "abc", "--state-dir", str(tmp_path)])
+    assert done.exit_code == 1
+    assert "there is no pool's database at" in done.output
