@@ -257,3 +257,13 @@ async def test_the_transcript_can_be_read_afterwards_redacted(here: World) -> No
     out, _ = await shown.communicate()
     assert b"uses  Read" in out
     assert b"I read the changed file first." in out
+
+
+async def test_a_reply_under_a_finding_can_command_too(shop: World) -> None:
+    await shop.say("/pool review")
+    await shop.reviewed()
+    await shop.github.until(lambda: shop.reviews)
+    finding = shop.reviews[0].comments[0]
+    reply = await shop.github.reply(shop.maintainer, finding, "/pool help review")
+    await shop.answered(2)
+    assert reply.body == "/pool help review"

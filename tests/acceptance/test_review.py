@@ -7,6 +7,7 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 
 from claude_pool_gh.rehearsal import stage
+from claude_pool_gh.rehearsal.bot import WEBHOOK_SECRET
 from claude_pool_gh.rehearsal.model import Answer, Fail, ModelRequest, Reply, ToolUse, say
 from claude_pool_gh.rehearsal.reviewer import Planted, Reviewer
 from tests.acceptance.world import World, world
@@ -264,3 +265,21 @@ async def test_text_in_a_finding_comes_to_no_life(shop: World) -> None:
         assert not any(line.startswith(("/pool a", "/merge")) for line in text.splitlines())
         shown = re.sub(r"<(code|pre)>.*?</\1>", "", MarkdownIt("commonmark").render(text), flags=re.DOTALL)
         assert not re.search(r"@octo|@mona|#1|<img|<a |http", re.sub(r"asked by.*", "", shown))
+
+
+async def test_a_secret_in_a_finding_is_not_posted(shop: World) -> None:
+    leaking = dict(stage.PLANTED[1].finding) | {
+        "body": f"The key is sk-ant-rehearsal-real-key, the secret {WEBHOOK_SECRET}, the token ghs_{'a1B2' * 12}.",
+        "suggestion": None,
+    }
+    shop.model.script = Reviewer([Planted(leaking)])
+    await shop.say("/pool review")
+    await shop.reviewed()
+    await shop.github.until(lambda: shop.reviews)
+    (comment,) = shop.reviews[0].comments
+    assert "The key is [redacted], the secret [redacted], the token [redacted]" in comment.body
+    kept = str(shop.rows("SELECT outcome, transcript FROM tasks")) + str(
+        shop.rows("SELECT result FROM steps")
+    )
+    assert "rehearsal-real-key" not in kept
+    assert WEBHOOK_SECRET not in kept
