@@ -117,3 +117,24 @@ async def test_a_marker_in_a_strangers_comment_is_not_taken_for_ours(shop: World
     await shop.say("/pool review")
     await shop.reviewed()
     assert len(shop.own_comments()) == 1
+
+
+async def test_commits_that_cannot_be_fetched_end_the_review_with_a_reason(shop: World) -> None:
+    route = "/{owner}/{repo}.git/git-upload-pack"
+    shop.github.faults.add(Fault(bad_gateway(), method="POST", route=route, times=50))
+    await shop.say("/pool review")
+    check = await shop.reviewed()
+    assert check.conclusion == "neutral"
+    assert check.title == "NOT REVIEWED: the pull request's commits cannot be read: git fetch failed"
+    assert shop.model.requests == []
+    assert shop.rows("SELECT count(*) FROM reservations WHERE settled IS NULL") == [(0,)]
+
+
+async def test_reads_that_fail_for_a_moment_are_repeated(shop: World) -> None:
+    for route in (
+        "/repos/{owner}/{repo}/pulls/{pull_number}",
+        "/repos/{owner}/{repo}/pulls/{pull_number}/commits",
+    ):
+        shop.github.faults.add(Fault(bad_gateway(), method="GET", route=route, times=2))
+    await shop.say("/pool review")
+    await _stands_once(shop)

@@ -109,6 +109,8 @@ TEXT = st.lists(BITS, max_size=14).map("".join) | st.text(max_size=40)
 @settings(max_examples=700, deadline=None)
 @given(TEXT)
 @example("*@mona*`<b>``")
+@example("1. *&#x202e;*")
+@example("][x](u)\u202e*//e.x*")
 @example("\\~~~\n@mona\n")
 def test_whatever_comes_in_nothing_alive_comes_out(text: str) -> None:
     out = neutralize(text)

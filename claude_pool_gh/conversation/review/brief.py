@@ -37,7 +37,7 @@ async def brief(desk: Desk, context: HostStepContext) -> Done | Finish:
         whole = changes.parse(await history.diff(mirror, base, facts.head))
         since = await _since_last(desk, facts, mirror)
     except WorktreeError as error:  # its detail is for operators
-        raise StepFailed(f"the pull request's commits cannot be read: {error.what}") from error
+        raise StepFailed(f"the pull request's commits cannot be read: {error.what}", ours=True) from error
     except ValueError as error:
         raise StepFailed(f"the pull request's diff cannot be read: {error}") from error
     read, left_out = changes.worth_reading(whole, facts.settings.exclude)
