@@ -1,12 +1,23 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 import psutil
+import pytest
 
 from claude_pool_gh.rehearsal import stage
+from claude_pool_gh.rehearsal.bot import Bot
 from claude_pool_gh.rehearsal.reviewer import Reviewer
-from tests.acceptance.world import World
+from tests.acceptance.world import World, world
+
+
+@pytest.fixture
+async def shop(tmp_path: Path) -> AsyncIterator[World]:
+    """The real command, since starting and stopping is the point."""
+    async with world(tmp_path, bot_type=Bot) as made:
+        yield made
 
 
 async def test_a_server_told_to_stop_ends_well_and_the_next_one_goes_on(shop: World) -> None:

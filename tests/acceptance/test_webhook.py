@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from claude_pool_gh.rehearsal.bot import WEBHOOK_SECRET
+from claude_pool_gh.rehearsal.bot import WEBHOOK_SECRET, Bot
 from tests.acceptance.world import World, world
 
 
@@ -91,7 +91,7 @@ async def test_health_readiness_and_metrics_are_there(here: World) -> None:
 
 async def test_a_server_without_a_good_secret_does_not_start(tmp_path: Path) -> None:
     for secret in ("", "short"):
-        async with world(tmp_path / (secret or "none"), start=False) as here:
+        async with world(tmp_path / (secret or "none"), start=False, bot_type=Bot) as here:
             here.bot.environment["CLAUDE_POOL_WEBHOOK_SECRET"] = secret
             with pytest.raises(RuntimeError, match="WEBHOOK_SECRET"):
                 await here.bot.start()

@@ -24,6 +24,7 @@ from claude_pool_gh.rehearsal.github import (
 )
 from claude_pool_gh.rehearsal.model import ScriptedModel
 from claude_pool_gh.rehearsal.reviewer import Reviewer
+from tests.acceptance.forked import ForkedBot
 from tests.contract.checker import Contract
 
 LONG = 60.0
@@ -143,6 +144,7 @@ async def world(
     base: Mapping[str, Any] | None = None,
     head: Mapping[str, Any] | None = None,
     start: bool = True,
+    bot_type: type[Bot] = ForkedBot,
 ) -> AsyncIterator[World]:
     """Set the stage: a repository with an open pull request, the App installed, the server running."""
     contract = Contract()
@@ -159,7 +161,7 @@ async def world(
             "feature", base="main", title="A change", body="It changes.", author=author
         )
         github.install(app, "octo", [repository])
-        bot = Bot(folder / "state", environment(github, app, model.url, folder / "state", more))
+        bot = bot_type(folder / "state", environment(github, app, model.url, folder / "state", more))
         here = World(github, model, app, repository, pull, maintainer, bot, contract)
         here.seen_heads = [pull.head_sha]
         if start:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,7 +14,6 @@ from claude_pool_gh.rehearsal.model import ModelRequest, Reply
 from claude_pool_gh.rehearsal.reviewer import Reviewer
 from tests.acceptance.world import World, world
 
-MORTAL = Path(__file__).with_name("mortal.py")
 _REVIEWER = Reviewer(stage.PLANTED[1:2], looks=False)
 _POLLS = 8
 _PACED = {"CLAUDE_POOL_WRITE_INTERVAL": "0.05"}
@@ -62,9 +60,7 @@ async def mortal_world(
         reaper = Reaper(here, at, [], Counter())
         here.model.script = reaper.model
         here.github.on_request(reaper.github)
-        here.bot.command = (sys.executable, str(MORTAL))
         here.bot.environment |= {"MORTAL_LOG": str(folder / "points.log"), "MORTAL_AT": at or "nowhere"}
-        here.bot.environment["PYTHONPATH"] = str(MORTAL.parents[2])
         yield here, reaper
 
 

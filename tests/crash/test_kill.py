@@ -24,10 +24,12 @@ async def _die_and_live_on(
 ) -> bool:
     """Play the story with a death at `point`; whether the server really died there."""
     async with mortal_world(folder, point, database_url) as (here, _):
+        started = True
         try:
             await here.bot.start()
             here.app.webhook_url = f"{here.bot.url}/webhook"
         except RuntimeError:
+            started = False
             await _restart(here, forget_engine=forget_engine)
         comment = await here.say("/pool review")
         died = await _death_or_end(here)
@@ -48,7 +50,7 @@ async def _die_and_live_on(
         assert here.tracking.startswith("### 🔎 1 finding in 2 files"), point
         assert before.items() <= _finished(here).items(), f"{point}: a finished step ran again"
         _check_money(here, point)
-        return died
+        return died or not started
 
 
 async def _death_or_end(here: World) -> bool:
