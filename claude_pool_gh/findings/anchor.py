@@ -35,7 +35,11 @@ def anchor(finding: Finding, files: Mapping[str, str]) -> Finding | Dropped:
     if start is None:
         return Dropped(finding.title, finding.path, "its evidence is not in the file, or in several places")
     end = start + len(evidence) - 1
-    suggestion = finding.suggestion if _applies(finding.suggestion, original[start - 1 : end]) else None
+    quoted = (
+        lines[start - 1 : end] == evidence
+    )  # else only but for indentation, and so would be the suggestion
+    applies = quoted and _applies(finding.suggestion, original[start - 1 : end])
+    suggestion = finding.suggestion if applies else None
     return finding.model_copy(
         update={"start_line": start, "end_line": end, "side": "RIGHT", "suggestion": suggestion}
     )

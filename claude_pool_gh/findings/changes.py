@@ -73,7 +73,7 @@ def parse(diff: str) -> list[Change]:
 
 
 def worth_reading(changes: Iterable[Change], exclude: Sequence[str] = ()) -> tuple[list[Change], list[str]]:
-    """The changes that a reviewer should read, and the paths left out: binary, generated, excluded, deleted."""
+    """The changes that a reviewer should read, and the paths left out: binary, generated, excluded."""
     read: list[Change] = []
     left_out: list[str] = []
     for change in changes:

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from claude_pool_gh.pool.errors import CapReached
 from claude_pool_gh.pool.tables import chains, reservations
-from claude_pool_gh.storage import Transaction, insert_once, one_at_a_time
+from claude_pool_gh.storage import Transaction, one_at_a_time
 
 _R: Final = reservations.c
 _USED: Final = sa.func.coalesce(sa.func.sum(sa.func.coalesce(_R.settled, _R.reserved)), 0)
@@ -215,7 +215,8 @@ def _reserved(tx: Transaction, reservation_id: str) -> int:
 
 
 def _insert(tx: Transaction, **values: Any) -> None:
-    insert_once(tx, reservations, values)
+    # A taken id is a fault of the caller's, and must not pass for money set aside: the key constraint says no.
+    tx.execute(reservations.insert().values(upper_bound=False, **values))
 
 
 def _settle(tx: Transaction, reservation_id: str, amount: int, now_ms: int, **also: Any) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import yaml
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, field_validator
 
 from claude_pool_gh.pool.errors import RecipeError
 from claude_pool_gh.pool.plan import Frozen
@@ -25,6 +25,16 @@ class Skill(Frozen):
     allowed_tools: tuple[str, ...] = Field(default=(), alias="allowed-tools")
     metadata: dict[str, Any] = Field(default_factory=dict)
     prompt: str = ""
+
+    @field_validator("allowed_tools", mode="before")
+    @classmethod
+    def _listed(cls, value: object) -> object:
+        """The format also allows one text with commas."""
+        return (
+            tuple(filter(None, (part.strip() for part in value.split(","))))
+            if isinstance(value, str)
+            else value
+        )
 
 
 def parse_skill(text: str, source: str) -> Skill:

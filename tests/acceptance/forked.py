@@ -62,6 +62,7 @@ class ForkedBot(Bot):
 
     async def start(self) -> None:
         """See `Bot.start`."""
+        self.log.clear()
         file, name = mkstemp(suffix=".log", dir=self.environment["HOME"] if self.state.exists() else None)
         os.close(file)
         worker = _context.Process(target=_run, args=(dict(self.environment), name))
@@ -82,7 +83,6 @@ class ForkedBot(Bot):
 
     async def _follow(self, path: Path, worker: ForkServerProcess) -> None:
         """Copy what the server prints into `log`, until it has ended."""
-        self.log.clear()
         with path.open(errors="replace") as file:
             while True:
                 over = worker.exitcode is not None

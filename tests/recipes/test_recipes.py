@@ -164,3 +164,8 @@ def test_a_review_can_be_asked_in_words() -> None:
     assert render(find.title, values) == render(verify.title, values) == "a.py"
     assert "=== 1 ===\nCLAIM\n=== 1 ===" in render(verify.prompt, values)
     assert render(verify.system, values) == verify.system
+
+
+def test_allowed_tools_may_be_one_text_with_commas() -> None:
+    text = "---\nname: a\ndescription: b\nallowed-tools: Read, Grep\n---\nDo it."
+    assert parse_skill(text, "a").allowed_tools == ("Read", "Grep")
