@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import aiohttp
 import sqlalchemy as sa
@@ -51,7 +51,8 @@ class House:
     engine: Engine
     slots: Slots
     clerk: Clerk
-    arrived: asyncio.Event
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    handing_over: set[asyncio.Task[None]] = field(default_factory=set)
 
     def wake(self) -> None:
         """Commands have come in."""
@@ -81,7 +82,16 @@ class House:
         while (chain_id := await self.clerk.handle_next()) is not None:
             self.writer.wake()
             if chain_id:
-                await self.engine.submit(chain_id)
+                # Not awaited: the engine can take seconds when it is busy, and the next command must not wait for that.
+                handing_over = asyncio.create_task(self._hand_over(chain_id))
+                self.handing_over.add(handing_over)
+                handing_over.add_done_callback(self.handing_over.discard)
+
+    async def _hand_over(self, chain_id: str) -> None:
+        try:
+            await self.engine.submit(chain_id)
+        except Exception:  # the sweep hands it over again
+            logger.exception("not handed over", extra={"action": "hand_over_failed", "chain": chain_id})
 
 
 @asynccontextmanager
@@ -146,7 +156,7 @@ async def open_house(
         await engine.launch()
         stack.push_async_callback(engine.close)
         clerk = Clerk(desk, rooms, progress)
-        yield House(database, clock, writer, engine, slots, clerk, asyncio.Event())
+        yield House(database, clock, writer, engine, slots, clerk)
 
 
 def _access(settings: Settings, session: aiohttp.ClientSession, job_token: str | None) -> Access:
