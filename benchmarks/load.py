@@ -51,6 +51,8 @@ async def first_comment() -> list[Figure]:
             pulls = [here.pull(number) for number in range(EDITING + NEW)]
             for pull in pulls[:EDITING]:
                 await here.github.comment(here.maintainer, here.repository, pull.number, "/pool review")
+            for pull in pulls[:EDITING]:
+                await here.github.until(partial(_answered, here, pull.number), timeout=30)
             times = []
             for pull in pulls[EDITING:]:
                 started = time.perf_counter()

@@ -43,5 +43,6 @@ async def staged(folder: Path, model_url: str, more: Mapping[str, str] | None = 
         repository = github.create_repository("octo/shop", files=files)
         repository.grant(maintainer, "admin")
         installation = github.install(app, "octo", [repository])
-        async with bot.running(github, app, model_url, folder / "state", more) as server:
+        told = {"CLAUDE_POOL_BUDGET_USD": "100000"} | dict(more or {})
+        async with bot.running(github, app, model_url, folder / "state", told) as server:
             yield Stage(github, app, repository, maintainer, installation.id, server)

@@ -45,7 +45,7 @@ async def evaluate(cases: Sequence[Case], *, url: str, key: str, model: str, con
             maintainer, author = github.create_user("mona"), github.create_user("author")
             staged = [_stage(github, case, maintainer, author) for case in cases]
             github.install(app, "octo", [repository for repository, _ in staged])
-            more = {"ANTHROPIC_API_KEY": key, "CLAUDE_POOL_MODEL": model}
+            more = {"ANTHROPIC_API_KEY": key, "CLAUDE_POOL_MODEL": model, "CLAUDE_POOL_BUDGET_USD": "1000"}
             async with bot.running(github, app, url, here / "state", more) as server:
                 for case, (repository, pull) in zip(cases, staged, strict=True):
                     scores.bot.append(await _review(github, server, case, repository, pull, maintainer))

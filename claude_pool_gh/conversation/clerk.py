@@ -21,13 +21,14 @@ from claude_pool_gh.conversation.desk import Answer, Asked, Desk, Start, VerbRoo
 from claude_pool_gh.github import reads
 from claude_pool_gh.github.effects.kinds import Reaction, Reply
 from claude_pool_gh.github.effects.rows import want
-from claude_pool_gh.github.errors import ForgeError, ForgeRefused, NotFound
+from claude_pool_gh.github.errors import ForgeError, ForgeRefused
 from claude_pool_gh.github.intake import CommandRequest
 from claude_pool_gh.github.tables import commands
 from claude_pool_gh.pool import chains
 from claude_pool_gh.pool.errors import CapReached, RecipeError
 from claude_pool_gh.pool.ledger import Account
 from claude_pool_gh.pool.ports import Observer
+from claude_pool_gh.pool.tables import chains as chain_rows
 from claude_pool_gh.reports import replies
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.storage.owners import is_gone, own_id
@@ -80,15 +81,12 @@ class Clerk:
             return None
         try:
             decision = await self._decide(request)
-        except ForgeRefused as error:
-            # Without a token for the repository there is nobody we could speak to.
-            decision = Silence(f"GitHub refused: {error}")
+            return await self.desk.database.transact(lambda tx: self._carry_out(tx, request, decision))
         except ForgeError as error:
             return await self._postpone(request, "GitHub could not be reached", error)
         except Exception as error:  # around one command: whatever is wrong with it must not stop the others
-            logger.exception("cannot decide", extra={"action": "command_failed", "key": request.key})
+            logger.exception("command failed", extra={"action": "command_failed", "key": request.key})
             return await self._postpone(request, "of an error on our side", error)
-        return await self.desk.database.transact(lambda tx: self._carry_out(tx, request, decision))
 
     def _claim(self, tx: Transaction) -> CommandRequest | None:
         now = self.desk.clock.now_ms()
@@ -96,7 +94,7 @@ class Clerk:
         due = sa.or_(_C.due_ms <= now, _C.owner != own_id())
         waiting = sa.select(commands).where(_C.state == "received", due).order_by(_C.received_ms, _C.key)
         for row in tx.execute(waiting.limit(50)):
-            if row.owner is None or row.owner == own_id() or is_gone(row.owner):
+            if row.due_ms <= now or is_gone(row.owner):
                 same = sa.and_(_C.key == row.key, _C.due_ms == row.due_ms)
                 taken = commands.update().where(same).values(owner=own_id(), due_ms=now + _TAKEN_MS)
                 if tx.execute(taken).rowcount:
@@ -104,16 +102,20 @@ class Clerk:
         return None
 
     async def _decide(self, request: CommandRequest) -> Decision:
-        command = parse(request.line, self.verbs)
         forge, repository = self.desk.forge, request.thread.repository
+        try:
+            branch = await reads.default_branch(forge, repository)
+            file = await reads.trusted_file(forge, repository, branch, PATH)
+        except ForgeRefused as error:
+            # Without a token for the repository there is nobody we could speak to.
+            return Silence(f"GitHub refused: {error}")
+        config = load("" if file is None else file.text, frozenset(self.rooms))
+        if isinstance(config, RepositoryConfig) and config.door != self.desk.door:
+            return Silence(f"the repository's door is {config.door}")
+        command = parse(request.line, self.verbs)
         role = await reads.role_of(forge, repository, request.actor)
         if isinstance(command, Mistake):
             return self._mistake(command, role, request)
-        if not await reads.comment_unchanged(forge, repository, request.comment, request.body_sha256):
-            return Refusal(replies.changed_comment())
-        branch = await reads.default_branch(forge, repository)
-        file = await reads.trusted_file(forge, repository, branch, PATH)
-        config = load("" if file is None else file.text, frozenset(self.rooms))
         needed = _needed(command.verb, config)
         if role < needed:
             return Refusal(
@@ -122,8 +124,6 @@ class Clerk:
             )
         if not isinstance(config, RepositoryConfig):
             return Refusal(replies.faulty_config(PATH, config))
-        if config.door != self.desk.door:
-            return Silence(f"the repository's door is {config.door}")
         return await self._ask_verb(Asked(request=request, command=command, config=config, branch=branch))
 
     def _mistake(self, found: Mistake, role: Role, request: CommandRequest) -> Decision:
@@ -131,7 +131,10 @@ class Clerk:
         return Refusal(replies.mistake(found), "" if role >= Role.triage else f"{request.actor.id}:mistake")
 
     async def _ask_verb(self, asked: Asked) -> Decision:
-        room = self.rooms[asked.command.verb.name]
+        room, request = self.rooms[asked.command.verb.name], asked.request
+        forge, repository = self.desk.forge, request.thread.repository
+        if not await reads.comment_unchanged(forge, repository, request.comment, request.body_sha256):
+            return Refusal(replies.changed_comment())
         place = "pull" if await reads.is_pull(self.desk.forge, asked.request.thread) else "issue"
         if place not in room.verb.places:
             return Refusal(replies.wrong_place(room.verb))
@@ -139,8 +142,8 @@ class Clerk:
             answer = await room.answer(self.desk, asked)
         except RecipeError as error:
             return Refusal(replies.faulty_recipe(str(error)))
-        except NotFound as error:
-            return Refusal(replies.broken(f"GitHub has no such thing any more ({error.status})"))
+        except ForgeRefused as error:
+            return Refusal(replies.broken(f"GitHub refused what it needs to read ({error.status})"))
         return answer if isinstance(answer, Answer) else (asked, answer)
 
     def _carry_out(self, tx: Transaction, request: CommandRequest, decision: Decision) -> str:
@@ -166,6 +169,9 @@ class Clerk:
             repository=str(thread.repository.id),
         )
         chain_id = chain_id_of(request)
+        if _is_running(tx, account.thread, start.plan.verb):
+            self._reply(tx, request, replies.already_running(start.plan.verb), "")
+            return self._close(tx, request, "refused: already running")
         savepoint = tx.begin_nested()
         try:
             chains.create(tx, chain_id, start.plan, account, start.caps, now)
@@ -217,6 +223,12 @@ class Clerk:
 def chain_id_of(request: CommandRequest) -> str:
     """The chain that a command starts: the same command, the same chain."""
     return hashlib.sha256(request.key.encode()).hexdigest()[:10]
+
+
+def _is_running(tx: Transaction, thread: str, verb: str) -> bool:
+    """Whether a chain of this verb is on its way in a thread: a second would pay for, and say, the same again."""
+    own = sa.and_(chain_rows.c.account_thread == thread, chain_rows.c.state.in_(["queued", "running"]))
+    return any(plan["verb"] == verb for plan in tx.execute(sa.select(chain_rows.c.plan).where(own)).scalars())
 
 
 def _needed(verb: Verb, config: object) -> Role:

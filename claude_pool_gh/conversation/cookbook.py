@@ -15,6 +15,9 @@ from claude_pool_gh.recipes import built_in
 
 FOLDER: Final = ".github/claude-pool"
 
+READING: Final = frozenset({"Read", "Grep", "Glob"})
+"""All that an agent gets: whoever writes a repository's recipes must not be able to give it a shell on this host."""
+
 
 async def steps_for(
     desk: Desk,
@@ -31,6 +34,7 @@ async def steps_for(
         skills=await _skills(desk, asked, recipe),
         outputs=outputs,
         hosts=hosts,
+        tools=READING,
         model=asked.command.flags.get("model") or asked.config.model or desk.defaults.model,
         effort=asked.command.flags.get("effort") or asked.config.effort,
         turns=asked.command.flags.get("turns") or turns,

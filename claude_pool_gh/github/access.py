@@ -11,7 +11,7 @@ import aiohttp
 import gidgethub
 from gidgethub.aiohttp import GitHubAPI
 
-from claude_pool_gh.github.errors import ForgeRefused, ForgeUnavailable
+from claude_pool_gh.github.errors import ForgeUnavailable, sort_refusal
 from claude_pool_gh.terms.ids import Repository
 
 PERMISSIONS: Final = {
@@ -115,6 +115,6 @@ async def _asked(call: Any) -> Any:
     except gidgethub.GitHubBroken as error:
         raise ForgeUnavailable(str(error)) from error
     except gidgethub.HTTPException as error:
-        raise ForgeRefused(error.status_code, str(error)) from error
+        raise sort_refusal(error.status_code, str(error), error.headers or {}) from error
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         raise ForgeUnavailable(f"{type(error).__name__}: {error}") from error

@@ -7,7 +7,6 @@ gidgethub makes the request and reads the answer; it never retries, and neither 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 from urllib.parse import quote, urlencode
@@ -17,7 +16,7 @@ import gidgethub
 from gidgethub.aiohttp import GitHubAPI
 
 from claude_pool_gh.github.access import Access
-from claude_pool_gh.github.errors import ForgeRefused, ForgeUnavailable, NotFound, RateLimited
+from claude_pool_gh.github.errors import ForgeRefused, ForgeUnavailable, RateLimited, sort_refusal
 from claude_pool_gh.terms.ids import Repository
 
 AGENT: Final = "claude-pool-gh"
@@ -101,27 +100,6 @@ class _sorted:  # noqa: N801 - reads as a word at the `with`
                 raise ForgeUnavailable(f"the answer cannot be read: {error}") from error
             case _:
                 return
-
-
-def sort_refusal(status: int, message: str, headers: Mapping[str, str]) -> ForgeRefused | RateLimited:
-    """What a 4xx means: 403 and 429 can both be a limit of either kind."""
-    low = message.lower()
-    if status == 429 or (status == 403 and ("rate limit" in low or "retry-after" in headers)):
-        return RateLimited(_wait(headers))
-    if status in (404, 410):
-        return NotFound(status, message)
-    return ForgeRefused(status, message)
-
-
-def _wait(headers: Mapping[str, str]) -> float:
-    """Seconds to wait: as told, else until the reset, else a minute."""
-    after = headers.get("retry-after", "")
-    if after.isdigit():
-        return float(after)
-    reset = headers.get("x-ratelimit-reset", "")
-    if headers.get("x-ratelimit-remaining") == "0" and reset.isdigit():
-        return max(1.0, float(reset) - time.time())
-    return 60.0
 
 
 def segment(text: str) -> str:

@@ -9,6 +9,9 @@ ForgeError
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
+
 
 class ForgeError(Exception):
     """Root of GitHub's errors. The text is for operators."""
@@ -36,3 +39,24 @@ class ForgeRefused(ForgeError):
 
 class NotFound(ForgeRefused):
     """There is no such thing, or we may not see it."""
+
+
+def sort_refusal(status: int, message: str, headers: Mapping[str, str]) -> ForgeRefused | RateLimited:
+    """What a 4xx means: 403 and 429 can both be a limit of either kind."""
+    low = message.lower()
+    if status == 429 or (status == 403 and ("rate limit" in low or "retry-after" in headers)):
+        return RateLimited(_wait(headers))
+    if status in (404, 410):
+        return NotFound(status, message)
+    return ForgeRefused(status, message)
+
+
+def _wait(headers: Mapping[str, str]) -> float:
+    """Seconds to wait: as told, else until the reset, else a minute."""
+    after = headers.get("retry-after", "")
+    if after.isdigit():
+        return float(after)
+    reset = headers.get("x-ratelimit-reset", "")
+    if headers.get("x-ratelimit-remaining") == "0" and reset.isdigit():
+        return max(1.0, float(reset) - time.time())
+    return 60.0

@@ -18,7 +18,7 @@ from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 
 from claude_pool_gh.pool import chains
 from claude_pool_gh.storage import Database
-from claude_pool_gh.storage.owners import is_gone, own_id
+from claude_pool_gh.storage.owners import own_id
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +41,7 @@ class Engine:
         self._advance = advance
         self._room = room
         self._running: dict[str, asyncio.Task[Any] | None] = {}
+        self._handing: set[str] = set()
         self._sweeper: asyncio.Task[None] | None = None
         config: DBOSConfig = {
             "name": "claude-pool",
@@ -94,7 +95,11 @@ class Engine:
     async def sweep(self) -> None:
         """Hand over every unfinished chain that no living workflow carries."""
         for chain_id, generation in await self._database.read(chains.unfinished):
-            if chain_id not in self._running and not await self._is_carried(chain_id, generation):
+            if (
+                chain_id not in self._running
+                and chain_id not in self._handing
+                and not await self._is_carried(chain_id, generation)
+            ):
                 await self._hand_over(chain_id, generation)
 
     async def close(self) -> None:
@@ -108,13 +113,19 @@ class Engine:
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
 
     async def _hand_over(self, chain_id: str, generation: int) -> None:
-        if not await self._database.transact(lambda tx: chains.next_generation(tx, chain_id, generation)):
-            return
-        with SetWorkflowID(_workflow_id(chain_id, generation + 1)):
-            if self.running < self._room:
-                await DBOS.start_workflow_async(self._workflow, chain_id)
-            else:
-                await DBOS.enqueue_workflow_async(QUEUE, self._workflow, chain_id)
+        self._handing.add(
+            chain_id
+        )  # between the claim and the engine's row, a sweep must not hand it over again
+        try:
+            if not await self._database.transact(lambda tx: chains.next_generation(tx, chain_id, generation)):
+                return
+            with SetWorkflowID(_workflow_id(chain_id, generation + 1)):
+                if self.running < self._room:
+                    await DBOS.start_workflow_async(self._workflow, chain_id)
+                else:
+                    await DBOS.enqueue_workflow_async(QUEUE, self._workflow, chain_id)
+        finally:
+            self._handing.discard(chain_id)
 
     async def _is_carried(self, chain_id: str, generation: int) -> bool:
         if generation == 0:
@@ -122,7 +133,8 @@ class Engine:
         status = await DBOS.get_workflow_status_async(_workflow_id(chain_id, generation))
         if status is None or status.status not in _LIVING:
             return False
-        if status.executor_id and is_gone(status.executor_id):
+        # One server at a time works on a database: whatever another one carried, it carries no more.
+        if status.executor_id and status.executor_id != own_id():
             await DBOS.cancel_workflow_async(status.workflow_id)
             return False
         return True

@@ -54,6 +54,8 @@ class Kitchen:
     skills: Mapping[str, Skill]
     outputs: Mapping[str, dict[str, Any]]
     hosts: frozenset[str]
+    tools: frozenset[str]
+    """The tools that a step may have; a recipe cannot give itself others."""
     model: str
     effort: str | None = None
     turns: int = 30
@@ -89,13 +91,17 @@ def _expand_step(workflow: Workflow, step: WorkflowStep, kitchen: Kitchen) -> St
         raise _unknown(workflow, step, "skill", step.skill, kitchen.skills)
     if step.output is not None and step.output not in kitchen.outputs:
         raise _unknown(workflow, step, "output", step.output, kitchen.outputs)
+    tools = skill.allowed_tools if step.tools is None else step.tools
+    for tool in tools:
+        if tool not in kitchen.tools:
+            raise _unknown(workflow, step, "tool", tool, kitchen.tools)
     return AgentRun(
         name=step.name,
         system=skill.prompt,
         prompt=step.input,
         each=step.each,
         title=step.title,
-        tools=skill.allowed_tools if step.tools is None else step.tools,
+        tools=tools,
         model=step.model or kitchen.model,
         effort=step.effort or kitchen.effort,
         turns=step.turns or kitchen.turns,

@@ -26,7 +26,7 @@ def inline(finding: Finding) -> SafeMarkdown:
 
 def review_body(reviewed: Reviewed, head: str) -> SafeMarkdown:
     """The review's own text, above its inline comments."""
-    total = len(reviewed.confirmed)
+    total = len(reviewed.new)
     parts = [
         f"{count(total, 'finding')} in {count(reviewed.files, 'file')} at `{head[:9]}`, each confirmed by a second run."
     ]
@@ -36,7 +36,7 @@ def review_body(reviewed: Reviewed, head: str) -> SafeMarkdown:
 
 def whole(reviewed: Reviewed, head: str) -> SafeMarkdown:
     """Every finding in one text, for when none can stand at its line."""
-    parts = [f"{count(len(reviewed.confirmed), 'finding')} at `{head[:9]}`:", listed(reviewed.inline)]
+    parts = [f"{count(len(reviewed.new), 'finding')} at `{head[:9]}`:", listed(reviewed.inline)]
     return fitting("\n\n".join([*parts, *_further(reviewed)]))
 
 

@@ -23,7 +23,10 @@ def headline(outcome: Outcome, reviewed: Reviewed | None) -> str:
         case Verdict.clean:
             return f"Nothing found in {count(files, 'file')}"
         case Verdict.findings:
-            return f"{count(len(found), 'finding')} in {count(files, 'file')}, the worst {found[0].severity}"
+            new = len(reviewed.new) if reviewed else 0
+            open_ = f"{count(len(found), 'finding')} still open" if not new else f"{count(new, 'finding')}"
+            more = f" and {len(found) - new} still open" if new and len(found) > new else ""
+            return f"{open_}{more} in {count(files, 'file')}, the worst {found[0].severity}"
         case Verdict.answered:
             return "Done"
         case Verdict.skipped:
@@ -31,7 +34,7 @@ def headline(outcome: Outcome, reviewed: Reviewed | None) -> str:
         case Verdict.quota:
             return f"NOT REVIEWED: {reason}"
         case Verdict.out_of_budget:
-            return f"{_not_whole(found)}: out of budget"
+            return f"{_not_whole(found)}: out of budget" + (f" ({reason})" if reason else "")
         case Verdict.out_of_turns:
             return f"{_not_whole(found)}: out of turns"
         case Verdict.cancelled:

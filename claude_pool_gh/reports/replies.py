@@ -69,6 +69,13 @@ def cap_reached(refusal: CapReached) -> SafeMarkdown:
     return fitting(text)
 
 
+def already_running(verb: str) -> SafeMarkdown:
+    """The same is being done already."""
+    return fitting(
+        f"A `{verb}` of this thread is running already; its comment shows how far it is. Nothing else was run."
+    )
+
+
 def closed() -> SafeMarkdown:
     """The pull request is closed."""
     return fitting("This pull request is closed. Nothing was run.")

@@ -70,6 +70,8 @@ def _ended(run: Run) -> list[str]:
 def _next(run: Run) -> str:
     """The one most useful next command."""
     verdict = run.outcome.verdict if run.outcome else None
+    if run.reviewed and run.reviewed.unread:
+        return "for a part of it: `/pool review PATH`"
     match verdict:
         case Verdict.out_of_budget:
             return f"next: `/pool review --budget {run.bill.cap / 500_000:.2f}`"
@@ -87,6 +89,10 @@ def _details(reviewed: Reviewed) -> list[str]:
         lines.append(f"**Not read:** {_paths(reviewed.unread)}")
     if reviewed.left_out:
         lines.append(f"Left out (generated, binary or excluded): {_paths(reviewed.left_out)}")
+    if reviewed.standing:
+        lines.append(
+            f"Found before and still there: {', '.join(place(each) for each in reviewed.standing[:10])}"
+        )
     if reviewed.known:
         lines.append(f"{count(reviewed.known, 'finding')} of earlier runs not repeated")
     weighed = [f"{n} {word}" for n, word in ((reviewed.refuted, "refuted"), (reviewed.unsure, "unsure")) if n]

@@ -55,6 +55,8 @@ class Reviewed:
     more: Sequence[Finding] = ()
     """Confirmed in the diff, beyond the most that are posted inline."""
     outside: Sequence[Finding] = ()
+    standing: Sequence[Finding] = ()
+    """Posted by an earlier run and still in the code at this head."""
     known: int = 0
     refuted: int = 0
     unsure: int = 0
@@ -67,10 +69,18 @@ class Reviewed:
     """Whether the inline findings stand as a review; else the comment lists them."""
 
     @property
+    def new(self) -> tuple[Finding, ...]:
+        """What this run confirmed, the worst first."""
+        return _worst_first((*self.inline, *self.more, *self.outside))
+
+    @property
     def confirmed(self) -> tuple[Finding, ...]:
-        """All confirmed findings, the worst first."""
-        found = (*self.inline, *self.more, *self.outside)
-        return tuple(sorted(found, key=lambda finding: -finding.severity.rank))
+        """All that is known to be wrong at this head, the worst first."""
+        return _worst_first((*self.new, *self.standing))
+
+
+def _worst_first(found: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    return tuple(sorted(found, key=lambda finding: -finding.severity.rank))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

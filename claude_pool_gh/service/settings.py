@@ -37,7 +37,7 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535, description="Port to listen on; 0 picks a free one")] = 8080
     slots: Annotated[int, Field(ge=1, le=64, description="Agents that run at the same time")] = 2
     budget_usd: Annotated[float | None, Field(gt=0, description="Cap on all spending per calendar month")] = (
-        None
+        100.0
     )
     model: Annotated[str, Field(description="Full id of the model where a repository names none")] = (
         "claude-sonnet-5-5"
@@ -48,7 +48,7 @@ class Settings(BaseSettings):
     )
     wall_timeout: Annotated[
         float | None, Field(gt=0, description="Seconds that end an agent run; default: the repository's own")
-    ] = None
+    ] = 100.0
     anthropic_api_key: Annotated[SecretStr, Field(validation_alias=_plain("ANTHROPIC_API_KEY"))] = SecretStr(
         ""
     )

@@ -267,3 +267,30 @@ async def test_a_reply_under_a_finding_can_command_too(shop: World) -> None:
     reply = await shop.github.reply(shop.maintainer, finding, "/pool help review")
     await shop.answered(2)
     assert reply.body == "/pool help review"
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "problem"),
+    [
+        ("workflows/review.yml", "name: review\ndescription: x\nsteps:\n  - {name: brief, host: review.brief}\n",
+         "must have the steps brief, find, check, verify, gather"),
+        ("skills/find-defects/SKILL.md", "---\nname: find-defects\ndescription: x\nallowed-tools: [Bash]\n---\nRun it.",
+         "unknown tool 'Bash'"),
+    ],
+)  # fmt: skip
+async def test_a_recipe_that_drops_a_step_or_wants_a_shell_is_refused(
+    here: World, path: str, text: str, problem: str
+) -> None:
+    here.repository.commit("main", {f".github/claude-pool/{path}": text}, author=here.maintainer)
+    await here.say("/pool review")
+    assert problem in await here.answered()
+    assert here.model.requests == []
+
+
+async def test_the_other_door_stays_silent_about_mistakes_too(here: World) -> None:
+    here.repository.commit("main", {CONFIG: "door: action\n"}, author=here.maintainer)
+    await here.say("/pool reveiw")
+    await here.say("/pool review", by=here.github.create_user("stranger"))
+    await here.handled(2)
+    await here.written()
+    assert here.own_comments() == []

@@ -138,3 +138,10 @@ async def test_reads_that_fail_for_a_moment_are_repeated(shop: World) -> None:
         shop.github.faults.add(Fault(bad_gateway(), method="GET", route=route, times=2))
     await shop.say("/pool review")
     await _stands_once(shop)
+
+
+async def test_a_limit_while_a_token_is_made_is_waited_for(shop: World) -> None:
+    route = "/app/installations/{installation_id}/access_tokens"
+    shop.github.faults.add(Fault(too_many(1), method="POST", route=route, times=2))
+    await shop.say("/pool review")
+    await _stands_once(shop)

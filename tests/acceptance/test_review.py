@@ -155,7 +155,8 @@ async def test_a_second_review_edits_the_same_comment_and_repeats_nothing(shop: 
     check = await shop.reviewed()
 
     assert check.head_sha == shop.pull.head_sha
-    assert check.title == "Nothing found in 1 file"
+    assert check.title == "2 findings still open in 1 file, the worst critical"
+    assert check.conclusion == "neutral"
     assert len(shop.reviews) == 1
     assert len(shop.own_comments()) == 1
     assert "1 earlier run" in shop.tracking
@@ -283,3 +284,44 @@ async def test_a_secret_in_a_finding_is_not_posted(shop: World) -> None:
     )
     assert "rehearsal-real-key" not in kept
     assert WEBHOOK_SECRET not in kept
+
+
+async def test_a_failed_check_does_not_turn_green_while_its_finding_stands(shop: World) -> None:
+    config = {".github/claude-pool.yml": "review:\n  fail_on: high\n"}
+    shop.repository.commit("main", config, author=shop.maintainer)
+    await shop.say("/pool review")
+    assert (await shop.reviewed()).conclusion == "failure"
+    await shop.github.until(lambda: shop.reviews)
+    for again in ("/pool review", "/pool review README.md"):
+        await shop.say(again)
+        await shop.github.until(partial(_chains_done, shop, 2 if again.endswith("review") else 3), timeout=30)
+        await shop.written()
+        assert shop.check is not None
+        assert shop.check.conclusion != "success"
+    shop.repository.commit("feature", stage.base_files(), message="Take it back", author=shop.maintainer)
+    shop.repository.commit("feature", {"shop/fine.py": "y = 2\n"}, message="Fine", author=shop.maintainer)
+    shop.seen_heads.append(shop.pull.head_sha)
+    await shop.say("/pool review")
+    await shop.github.until(lambda: shop.repository.check_runs(shop.pull.head_sha))
+    assert (await shop.reviewed()).conclusion == "success"
+
+
+def _chains_done(here: World, count: int) -> bool:
+    return here.rows("SELECT count(*) FROM chains WHERE state = 'done'") == [(count,)]
+
+
+async def test_a_commit_message_that_nobody_can_see_does_no_harm(shop: World) -> None:
+    shop.repository.commit("feature", {"x.py": "x = 1\n"}, message="<!-- hidden -->", author=shop.maintainer)
+    shop.seen_heads = [shop.pull.head_sha]
+    await shop.say("/pool review")
+    assert (await shop.reviewed()).title == "2 findings in 3 files, the worst critical"
+
+
+async def test_a_second_command_while_the_first_runs_pays_nothing(shop: World) -> None:
+    shop.model.script = Reviewer(stage.PLANTED, pace=0.5)
+    await shop.say("/pool review")
+    await shop.github.until(lambda: shop.model.requests, timeout=20)
+    await shop.say("/pool review")
+    assert "is running already" in await shop.answered(2)
+    await shop.reviewed()
+    assert shop.rows("SELECT count(*) FROM chains") == [(1,)]

@@ -24,7 +24,8 @@ def candidate(**fields: Any) -> dict[str, Any]:
 
 
 def ended(ending: Ending | None, reason: str = "why") -> dict[str, Any]:
-    return {"reason": reason} if ending is None else {"ending": str(ending), "reason": reason}
+    said = {"reason": reason, "structured": {"findings": []}}
+    return said if ending is None else said | {"ending": str(ending)}
 
 
 DONE = ended(Ending.completed)
@@ -104,18 +105,18 @@ def test_no_finding_stands_in_two_places_or_changes_its_order(
 
 
 def test_a_whole_review_is_clean_or_has_findings() -> None:
-    assert conclude([DONE], [], 0, 0) == Outcome(verdict=Verdict.clean)
-    assert conclude([DONE, DONE], [DONE], 0, 0) == Outcome(verdict=Verdict.clean)
-    assert conclude([DONE], [DONE], 1, 0) == Outcome(verdict=Verdict.findings)
+    assert conclude([DONE], [], confirmed=0, unread=0) == Outcome(verdict=Verdict.clean)
+    assert conclude([DONE, DONE], [DONE], confirmed=0, unread=0) == Outcome(verdict=Verdict.clean)
+    assert conclude([DONE], [DONE], confirmed=1, unread=0) == Outcome(verdict=Verdict.findings)
 
 
 def test_a_review_in_which_nobody_read_is_never_clean() -> None:
-    assert conclude([], [], 0, 0).verdict is Verdict.failed
+    assert conclude([], [], confirmed=0, unread=0).verdict is Verdict.failed
 
 
 @pytest.mark.parametrize("confirmed", [0, 3])
 def test_a_review_that_left_files_unread_is_not_whole(confirmed: int) -> None:
-    assert conclude([DONE], [DONE], confirmed, 7) == Outcome(
+    assert conclude([DONE], [DONE], confirmed=confirmed, unread=7) == Outcome(
         verdict=Verdict.out_of_budget, reason="the change is too large for one review; 7 files were not read"
     )
 
@@ -138,8 +139,8 @@ def test_a_part_that_did_not_end_well_decides_whatever_was_found(
     ending: Ending | None, confirmed: int, unread: int
 ) -> None:
     wanted = Outcome(verdict=VERDICTS[ending], reason="why", ours=True)
-    assert conclude([ended(ending)], [], confirmed, unread) == wanted
-    assert conclude([DONE], [ended(ending)], confirmed, unread) == wanted
+    assert conclude([ended(ending)], [], confirmed=confirmed, unread=unread) == wanted
+    assert conclude([DONE], [ended(ending)], confirmed=confirmed, unread=unread) == wanted
 
 
 def test_every_ending_but_completed_has_its_verdict() -> None:
@@ -148,12 +149,15 @@ def test_every_ending_but_completed_has_its_verdict() -> None:
 
 def test_how_many_parts_are_missing_is_said() -> None:
     some = [DONE, ended(Ending.failed), ended(Ending.cancelled), DONE]
-    assert conclude(some, [], 0, 0).reason == "2 of 4 parts could not be read: why"
-    assert conclude([DONE], some, 0, 0).reason == "2 of 4 parts could not be verified: why"
+    assert conclude(some, [], confirmed=0, unread=0).reason == "2 of 4 parts could not be read: why"
+    assert conclude([DONE], some, confirmed=0, unread=0).reason == "2 of 4 parts could not be verified: why"
 
 
 def test_what_was_not_read_outranks_what_was_not_verified() -> None:
-    assert conclude([ended(Ending.failed)], [ended(Ending.quota)], 0, 0).verdict is Verdict.failed
+    assert (
+        conclude([ended(Ending.failed)], [ended(Ending.quota)], confirmed=0, unread=0).verdict
+        is Verdict.failed
+    )
 
 
 def test_of_several_endings_the_one_that_a_person_can_do_most_about_is_told() -> None:
@@ -162,7 +166,7 @@ def test_of_several_endings_the_one_that_a_person_can_do_most_about_is_told() ->
     ]  # fmt: skip
     for first, second in itertools.combinations(order, 2):
         for tasks in ([ended(first, "first"), ended(second)], [ended(second), ended(first, "first")]):
-            outcome = conclude(tasks, [], 0, 0)
+            outcome = conclude(tasks, [], confirmed=0, unread=0)
             assert (outcome.verdict, outcome.reason) == (
                 VERDICTS[first],
                 "2 of 2 parts could not be read: first",
@@ -177,7 +181,25 @@ ENDINGS = st.sampled_from([None, *Ending])
 def test_only_a_whole_review_is_whole(
     found: list[Ending | None], verified: list[Ending | None], confirmed: int, unread: int
 ) -> None:
-    outcome = conclude([ended(one) for one in found], [ended(one) for one in verified], confirmed, unread)
+    outcome = conclude(
+        [ended(one) for one in found], [ended(one) for one in verified], confirmed=confirmed, unread=unread
+    )
     whole = bool(found) and not unread and all(one is Ending.completed for one in found + verified)
     assert (outcome.verdict in (Verdict.clean, Verdict.findings)) == whole
     assert (outcome.verdict is Verdict.clean) == (whole and not confirmed)
+
+
+def test_a_result_of_another_form_is_no_clean_review() -> None:
+    for structured in (None, {"findings": "none"}, {}):
+        outcome = conclude([DONE | {"structured": structured}], [], confirmed=0)
+        assert outcome.verdict is Verdict.failed
+
+
+def test_claims_that_nobody_verified_are_not_passed_over() -> None:
+    assert conclude([DONE], [], confirmed=0, unverified=3).verdict is Verdict.out_of_budget
+
+
+def test_a_part_of_the_change_is_never_a_clean_review() -> None:
+    outcome = conclude([DONE], [], confirmed=0, only=["README.md"])
+    assert outcome == Outcome(verdict=Verdict.skipped, reason="nothing found, but only README.md was read")
+    assert conclude([DONE], [], confirmed=1, only=["README.md"]).verdict is Verdict.findings

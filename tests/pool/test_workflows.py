@@ -14,6 +14,7 @@ SKILL = Skill.model_validate(
 )
 LATE = Skill(name="late", description="d", prompt="See {steps.brief.x}.")
 KITCHEN = Kitchen(
+    tools=frozenset({"Read", "Grep", "Glob"}),
     skills={"s": SKILL, "late": LATE}, outputs={"o": {"type": "object"}}, hosts=frozenset({"h"}), model="m",
     effort="low",
     turns=7,

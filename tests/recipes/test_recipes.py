@@ -36,7 +36,14 @@ def text_of(path: str) -> str:
 
 def steps_of(name: str) -> tuple[Step, ...]:
     skills = {skill: parse_skill(text_of(f"skills/{skill}/SKILL.md"), skill) for skill in SKILLS}
-    kitchen = Kitchen(skills=skills, outputs=output_schemas(), hosts=HOSTS, model="claude-x", turns=40)
+    kitchen = Kitchen(
+        skills=skills,
+        outputs=output_schemas(),
+        hosts=HOSTS,
+        tools=frozenset({"Read", "Grep", "Glob"}),
+        model="claude-x",
+        turns=40,
+    )
     return expand(parse_workflow(text_of(f"workflows/{name}.yml"), name), kitchen)
 
 

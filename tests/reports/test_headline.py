@@ -18,7 +18,7 @@ HEADLINES = {
     Verdict.answered: "Done",
     Verdict.skipped: "NOT REVIEWED: the reason `@mona`",
     Verdict.quota: "NOT REVIEWED: the reason `@mona`",
-    Verdict.out_of_budget: "NOT REVIEWED: out of budget",
+    Verdict.out_of_budget: "NOT REVIEWED: out of budget (the reason `@mona`)",
     Verdict.out_of_turns: "NOT REVIEWED: out of turns",
     Verdict.cancelled: "NOT REVIEWED: cancelled",
     Verdict.failed: "NOT REVIEWED: the reason `@mona`",

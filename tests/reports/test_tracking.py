@@ -200,7 +200,7 @@ FIRST_LINES = {
     Verdict.answered: "### ✅ Done",
     Verdict.skipped: "### ⚠️ NOT REVIEWED: why",
     Verdict.quota: "### ⚠️ NOT REVIEWED: why",
-    Verdict.out_of_budget: "### ⚠️ NOT REVIEWED: out of budget",
+    Verdict.out_of_budget: "### ⚠️ NOT REVIEWED: out of budget (why)",
     Verdict.out_of_turns: "### ⚠️ NOT REVIEWED: out of turns",
     Verdict.cancelled: "### ⚠️ NOT REVIEWED: cancelled",
     Verdict.failed: "### ⚠️ NOT REVIEWED: why",

@@ -136,8 +136,7 @@ async def _about(desk: Desk, facts: Facts, fence: str, groups: Sequence[Group]) 
         fence,
         f"Title: {visible_text(pull.title, 300)}",
         f"Description:\n{body}" if body else "Description: none",
-        "Commits:\n"
-        + "\n".join(f"- {visible_text(text, 200).splitlines()[0]}" for _, text in commits if text.strip()),
+        "Commits:\n" + "\n".join(f"- {first}" for _, text in commits if (first := _first_line(text))),
     ]
     for number in dict.fromkeys(int(n) for n in _LINKED.findall(f"{pull.title}\n{body}")):
         found = await reads.issue_text(desk.forge, repository, number)
@@ -155,6 +154,11 @@ async def _about(desk: Desk, facts: Facts, fence: str, groups: Sequence[Group]) 
         )
     parts += await _known(desk, facts)
     return "\n\n".join([*parts, fence])
+
+
+def _first_line(message: str) -> str:
+    """What a person sees of a commit's message first; a message can also hold nothing that is seen."""
+    return visible_text(message, 200).strip().partition("\n")[0]
 
 
 async def _known(desk: Desk, facts: Facts) -> list[str]:

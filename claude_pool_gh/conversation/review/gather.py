@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from claude_pool_gh.conversation.desk import Desk
 from claude_pool_gh.conversation.review.facts import Facts, facts_of
@@ -20,6 +20,8 @@ from claude_pool_gh.reports import findings as words
 from claude_pool_gh.reports.views import Reviewed
 from claude_pool_gh.storage import Transaction
 
+_LISTS: Final = ("inline", "more", "outside", "standing")
+
 
 async def gather(desk: Desk, context: HostStepContext) -> Finish:
     """Weigh, place, and want the review: in one transaction with the chain's end, so it is posted once or not."""
@@ -27,8 +29,14 @@ async def gather(desk: Desk, context: HostStepContext) -> Finish:
     brief, check = context.results["brief"], context.results["check"]
     weighed = weigh(check["candidates"], context.results["verify"])
     placed = place(weighed.confirmed, brief["commentable"], facts.settings.most_comments)
+    standing_still = tuple(map(Finding.model_validate, check["standing"]))
     outcome = conclude(
-        context.results["find"], context.results["verify"], len(weighed.confirmed), len(brief["unread"])
+        context.results["find"],
+        context.results["verify"],
+        confirmed=len(weighed.confirmed) + len(standing_still),
+        unread=len(brief["unread"]),
+        unverified=check["unverified"],
+        only=facts.paths,
     )
     standing = await _standing(desk, facts)
     reviewed = Reviewed(
@@ -37,6 +45,7 @@ async def gather(desk: Desk, context: HostStepContext) -> Finish:
         more=placed.more,
         outside=placed.outside,
         known=check["known"],
+        standing=standing_still,
         refuted=weighed.refuted,
         unsure=weighed.unsure,
         dropped=check["dropped"],
@@ -50,9 +59,9 @@ async def gather(desk: Desk, context: HostStepContext) -> Finish:
 
     def commit(tx: Transaction) -> None:
         now = desk.clock.now_ms()
-        if reviewed.confirmed and standing.postable:
+        if reviewed.new and standing.postable:
             want(tx, f"review:{context.chain_id}", facts.thread.repository, _review(facts, reviewed), now)
-            tables.remember(tx, facts.key, context.chain_id, reviewed.confirmed, now)
+            tables.remember(tx, facts.key, context.chain_id, reviewed.new, now)
         if outcome.verdict in (Verdict.clean, Verdict.findings) and not facts.paths and standing.postable:
             tables.set_reviewed(tx, facts.key, facts.head, context.chain_id)
 
@@ -114,6 +123,7 @@ def stored(reviewed: Reviewed) -> dict[str, Any]:
         "more": [finding.model_dump(mode="json") for finding in reviewed.more],
         "outside": [finding.model_dump(mode="json") for finding in reviewed.outside],
         "known": reviewed.known,
+        "standing": [finding.model_dump(mode="json") for finding in reviewed.standing],
         "refuted": reviewed.refuted,
         "unsure": reviewed.unsure,
         "dropped": list(reviewed.dropped),
@@ -126,5 +136,5 @@ def stored(reviewed: Reviewed) -> dict[str, Any]:
 
 def restored(result: dict[str, Any]) -> Reviewed:
     """The result read back from its row."""
-    lists = {name: tuple(map(Finding.model_validate, result[name])) for name in ("inline", "more", "outside")}
+    lists = {name: tuple(map(Finding.model_validate, result[name])) for name in _LISTS}
     return Reviewed(**(result | lists))

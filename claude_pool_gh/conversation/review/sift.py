@@ -26,13 +26,11 @@ async def sift(desk: Desk, context: HostStepContext) -> Done:
     mirror = desk.worktrees.mirror(facts.thread.repository.id).path
     files = await history.read_files(mirror, facts.head, {finding.path for finding in stated})
     held = [anchor(finding, files) for finding in stated]
-    known = await desk.database.read(
-        lambda tx: {
-            fingerprint(finding)
-            for state in ("open", "dismissed")
-            for finding in tables.known(tx, facts.key, state)
-        }
-    )
+    before = await desk.database.read(lambda tx: tables.known(tx, facts.key, "open"))
+    dismissed = await desk.database.read(lambda tx: tables.known(tx, facts.key, "dismissed"))
+    known = {fingerprint(finding) for finding in (*before, *dismissed)}
+    still = await history.read_files(mirror, facts.head, {finding.path for finding in before})
+    standing = [each for each in (anchor(finding, still) for finding in before) if isinstance(each, Finding)]
     distinct = without_repeats([finding for finding in held if isinstance(finding, Finding)])
     new = [finding for finding in distinct if fingerprint(finding) not in known]
     dropped = [f"{each.path}: {each.title} ({each.reason})" for each in held if isinstance(each, Dropped)]
@@ -40,6 +38,8 @@ async def sift(desk: Desk, context: HostStepContext) -> Done:
         {
             "candidates": [_candidate(finding) for finding in new[:CANDIDATES]],
             "known": len(distinct) - len(new),
+            "standing": [finding.model_dump(mode="json") for finding in standing],
+            "unverified": len(new[CANDIDATES:]),
             "dropped": dropped + [f"{each.path}: {each.title} (too many)" for each in new[CANDIDATES:]],
         }
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from claude_pool_gh.commands.flags import COMMON
@@ -14,7 +15,8 @@ from claude_pool_gh.conversation.review.gather import gather
 from claude_pool_gh.conversation.review.sift import sift
 from claude_pool_gh.findings.model import output_schemas
 from claude_pool_gh.github import reads
-from claude_pool_gh.pool.plan import Limits, Plan
+from claude_pool_gh.pool.errors import RecipeError
+from claude_pool_gh.pool.plan import AgentRun, Limits, Plan, Step
 from claude_pool_gh.pool.ports import HostStep
 from claude_pool_gh.reports import replies
 from claude_pool_gh.terms.roles import Role
@@ -39,6 +41,7 @@ async def answer(desk: Desk, asked: Asked) -> Answer | Start:
     steps = await steps_for(
         desk, asked, "review", outputs=output_schemas(), hosts=hosts, turns=asked.config.review.turns
     )
+    _check_shape(steps)
     guidance = await reads.trusted_file(desk.forge, thread.repository, asked.branch, f"{FOLDER}/review.md")
     facts = Facts(
         thread=thread,
@@ -65,6 +68,19 @@ async def answer(desk: Desk, asked: Asked) -> Answer | Start:
         verb=VERB.name, steps=steps, limits=limits, workspace=workspace, context=facts.model_dump(mode="json")
     )
     return Start(plan, caps)
+
+
+_SHAPE: Final = ("brief", "find", "check", "verify", "gather")
+
+
+def _check_shape(steps: Sequence[Step]) -> None:
+    """A repository may change the skills, titles and limits of the recipe, not what its steps hand to each other."""
+    names = tuple(step.name for step in steps)
+    outputs = [step.output is not None for step in steps if isinstance(step, AgentRun)]
+    if names != _SHAPE or outputs != [True, True]:
+        raise RecipeError(
+            f"the workflow review must have the steps {', '.join(_SHAPE)}, find and verify with outputs"
+        )
 
 
 def host_steps(desk: Desk) -> dict[str, HostStep]:

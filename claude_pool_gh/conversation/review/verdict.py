@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from claude_pool_gh.findings.model import Finding, Judgement
+from claude_pool_gh.findings.model import Finding, Findings, Judgement
 from claude_pool_gh.pool.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.ports import Ending
 
@@ -74,21 +74,44 @@ def place(
 
 
 def conclude(
-    found: Sequence[Mapping[str, Any]], judged: Sequence[Mapping[str, Any]], confirmed: int, unread: int
+    found: Sequence[Mapping[str, Any]],
+    judged: Sequence[Mapping[str, Any]],
+    *,
+    confirmed: int,
+    unread: int = 0,
+    unverified: int = 0,
+    only: Sequence[str] = (),
 ) -> Outcome:
-    """The outcome. A review that did not read everything is never clean, whatever it found."""
+    """The outcome. A review that did not read everything is never clean, whatever it found.
+
+    `confirmed` counts what is wrong at this head, also what earlier runs posted; `only` are the paths it was told.
+    """
     for tasks, what in ((found, "be read"), (judged, "be verified")):
         broken = [task for task in tasks if task.get("ending") != Ending.completed]
         if broken:
             return _not_whole(broken, len(tasks), what)
-    if not found:
-        return Outcome(verdict=Verdict.failed, reason="no agent read anything", ours=True)
+    unreadable = [task for task in found if not _is_typed(task)]
+    if unreadable or not found:
+        reason = "an agent's result is not of the form asked for" if found else "no agent read anything"
+        return Outcome(verdict=Verdict.failed, reason=reason, ours=True)
     if unread:
-        return Outcome(
-            verdict=Verdict.out_of_budget,
-            reason=f"the change is too large for one review; {unread} files were not read",
-        )
-    return Outcome(verdict=Verdict.findings if confirmed else Verdict.clean)
+        reason = f"the change is too large for one review; {unread} files were not read"
+        return Outcome(verdict=Verdict.out_of_budget, reason=reason)
+    if unverified:
+        return Outcome(verdict=Verdict.out_of_budget, reason=f"{unverified} claims were not verified")
+    if confirmed:
+        return Outcome(verdict=Verdict.findings)
+    if only:
+        return Outcome(verdict=Verdict.skipped, reason=f"nothing found, but only {', '.join(only)} was read")
+    return Outcome(verdict=Verdict.clean)
+
+
+def _is_typed(task: Mapping[str, Any]) -> bool:
+    try:
+        Findings.model_validate(task.get("structured"))
+    except ValidationError:
+        return False
+    return True
 
 
 def _not_whole(broken: Sequence[Mapping[str, Any]], total: int, what: str) -> Outcome:

@@ -63,7 +63,8 @@ def want(tx: Transaction, key: str, repository: Repository, effect: Effect, now_
     }
     if insert_once(tx, effects, fresh) or isinstance(effect, Review):
         return
-    row = tx.execute(sa.select(_E.wanted, _E.wanted_version, _E.written_version).where(_E.key == key)).one()
+    columns = sa.select(_E.wanted, _E.wanted_version, _E.written_version)
+    row = tx.execute(columns.where(_E.key == key).with_for_update()).one()
     if row.wanted == stored:
         return
     final = stored.get("status") == "completed"

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -61,17 +62,24 @@ class Writer:
 
     async def _run(self) -> None:
         while True:
-            self._changed.clear()
-            now = self._now_ms()
-            for installation in await self._database.read(partial(rows.installations_due, now_ms=now)):
-                if installation not in self._busy:
-                    self._busy[installation] = asyncio.create_task(self._serve(installation))
-            pause = self._pause(await self._database.read(rows.earliest_due))
             try:
-                async with asyncio.timeout(pause):
-                    await self._changed.wait()
-            except TimeoutError:
-                continue
+                await self._look_round()
+            except Exception:
+                # The database may be away for a moment; a writer that ended would never be missed.
+                logger.exception("writer stumbled", extra={"action": "writer_stumbled"})
+                await asyncio.sleep(1)
+
+    async def _look_round(self) -> None:
+        """Start to serve every installation with something due, then wait for the next."""
+        self._changed.clear()
+        now = self._now_ms()
+        for installation in await self._database.read(partial(rows.installations_due, now_ms=now)):
+            if installation not in self._busy:
+                self._busy[installation] = asyncio.create_task(self._serve(installation))
+        pause = self._pause(await self._database.read(rows.earliest_due))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause):
+                await self._changed.wait()
 
     def _pause(self, next_due_ms: int | None) -> float:
         """Seconds until there is something to look for. What is being written now wakes us when it is done."""
@@ -115,7 +123,9 @@ class Writer:
                 await self._later(row, 60, refusal)
             else:
                 await self._end(row, "refused", str(refusal))
-        except ForgeError as error:
+        except Exception as error:  # around one effect: one that cannot be written must not stop the others
+            if not isinstance(error, ForgeError):
+                logger.exception("effect failed", extra={"action": "effect_failed", "key": row.key})
             await self._later(row, max(self._interval, 0.05) * 2 ** min(row.tries, 12), error)
         else:
             await self._database.transact(lambda tx: rows.written(tx, row, remote_id))
@@ -142,7 +152,7 @@ class Writer:
                 await asyncio.sleep(self._interval)
         return None
 
-    async def _later(self, row: EffectRow, seconds: float, error: ForgeError) -> None:
+    async def _later(self, row: EffectRow, seconds: float, error: Exception) -> None:
         if row.tries >= _TRIES_LIMIT:
             return await self._end(row, "refused", str(error))
         wait = min(seconds, _LONGEST_WAIT) * random.uniform(1.0, 1.2)  # noqa: S311 - spreads load, no secret
