@@ -20,25 +20,22 @@ PARTS = 2
 
 
 async def _die_and_live_on(
-    folder: Path, point: str, database_url: str | None, *, forget_engine: bool
+    folder: Path, point: str, database_url: str | None, *, forget_engine: bool, then: str = "nowhere"
 ) -> bool:
-    """Play the story with a death at `point`; whether the server really died there."""
+    """Play the story with a death at `point`, and one at `then` in the recovery; whether it died at `point`."""
     async with mortal_world(folder, point, database_url) as (here, _):
-        started = True
-        try:
-            await here.bot.start()
-            here.app.webhook_url = f"{here.bot.url}/webhook"
-        except RuntimeError:
-            started = False
-            await _restart(here, forget_engine=forget_engine)
-        comment = await here.say("/pool review")
-        died = await _death_or_end(here)
-        before = _finished(here)
+        died = not await _start(here)
         if died:
-            await _restart(here, forget_engine=forget_engine)
-        for delivery in here.github.deliveries:
-            if delivery.event == "issue_comment" and delivery.state != "delivered":
-                await here.github.redeliver(delivery)  # GitHub never does that by itself
+            await _restart(here, then, forget_engine=forget_engine)
+        comment = await here.say("/pool review")
+        before: dict[str, tuple[int, int]] = {}
+        while await _death_or_end(here):
+            before |= _finished(here)
+            await _restart(here, "nowhere" if died else then, forget_engine=forget_engine)
+            died = True
+            for delivery in here.github.deliveries:
+                if delivery.event == "issue_comment" and delivery.state != "delivered":
+                    await here.github.redeliver(delivery)  # GitHub never does that by itself
         await here.reviewed()
         await here.github.until(lambda: here.reviews)
         await here.written()
@@ -50,7 +47,7 @@ async def _die_and_live_on(
         assert here.tracking.startswith("### 🔎 1 finding in 2 files"), point
         assert before.items() <= _finished(here).items(), f"{point}: a finished step ran again"
         _check_money(here, point)
-        return died or not started
+        return died
 
 
 async def _death_or_end(here: World) -> bool:
@@ -66,14 +63,26 @@ async def _death_or_end(here: World) -> bool:
     return process.returncode is not None
 
 
-async def _restart(here: World, *, forget_engine: bool) -> None:
-    here.bot.environment["MORTAL_AT"] = "nowhere"
+async def _start(here: World) -> bool:
+    """Start the server; False when it died before it listened."""
+    try:
+        await here.bot.start()
+    except RuntimeError:
+        return False
+    here.app.webhook_url = f"{here.bot.url}/webhook"
+    return True
+
+
+async def _restart(here: World, at: str, *, forget_engine: bool) -> None:
+    """Start it again, mortal at `at`; if it dies of that before it listens, start it for good."""
     if forget_engine:
         for file in here.bot.state.glob("pool-engine.sqlite*"):
             file.unlink()
     await here.bot.ended()
-    await here.bot.start()
-    here.app.webhook_url = f"{here.bot.url}/webhook"
+    here.bot.environment["MORTAL_AT"] = at
+    if not await _start(here):
+        here.bot.environment["MORTAL_AT"] = "nowhere"
+        assert await _start(here)
 
 
 def _finished(here: World) -> dict[str, tuple[int, int]]:
@@ -171,3 +180,16 @@ async def test_every_point_on_postgresql(
     (tmp_path / "found").mkdir()
     points = sorted(set(await find_points(tmp_path / "found", next(postgres))))
     await _sweep(tmp_path, points[quarter::4], postgres, forget=False)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("shard", range(SHARDS))
+async def test_a_second_death_during_the_recovery_changes_nothing(tmp_path: Path, shard: int) -> None:
+    (tmp_path / "found").mkdir()
+    points = sorted(set(await find_points(tmp_path / "found", None)))
+    for number in range(shard, len(points), SHARDS):
+        second = points[(number * 7 + 3) % len(points)]
+        folder = tmp_path / f"{number}"
+        folder.mkdir()
+        await _die_and_live_on(folder, points[number], None, forget_engine=False, then=second)
