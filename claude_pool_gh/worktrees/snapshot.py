@@ -59,7 +59,7 @@ async def capture(mirror: Path, tree: Path, base: str, keep_as: str) -> Snapshot
     )  # fmt: skip
     if not patch:
         return None
-    await git("update-ref", f"refs/pool/work/{keep_as}", commit, git_dir=mirror)
+    await git("update-ref", f"refs/pool/snapshots/{keep_as}", commit, git_dir=mirror)
     return Snapshot(commit, patch, nested)
 
 

@@ -49,7 +49,7 @@ async def test_sixty_four_leases_at_once(site: Site) -> None:
 
     assert await asyncio.gather(*map(one, range(64))) == [str(number) for number in range(64)]
     assert site.leftovers() == []
-    assert len([ref for ref in refs(site) if ref.startswith("refs/pool/work/")]) == 64
+    assert len([ref for ref in refs(site) if ref.startswith("refs/pool/snapshots/")]) == 64
 
 
 async def test_two_hundred_leases_with_failures_in_between_leave_nothing(site: Site) -> None:
