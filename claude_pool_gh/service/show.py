@@ -78,4 +78,6 @@ def _time(started_ms: int | None, ended_ms: int | None) -> str:
 
 
 def _indented(text: str) -> str:
-    return text.replace("\n", "\n" + " " * 12)
+    # A file of a pull request must not drive the operator's terminal.
+    shown = "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)
+    return shown.replace("\n", "\n" + " " * 12)

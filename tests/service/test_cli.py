@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from claude_pool_gh.service.cli import main
+from claude_pool_gh.service.show import _indented
 
 
 @pytest.mark.parametrize("command", ["serve", "show", "doctor", "rehearse", "config"])
@@ -43,3 +44,7 @@ def test_show_says_where_it_looked(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["show", "abc", "--state-dir", str(tmp_path)])
     assert done.exit_code == 1
     assert "there is no pool's database at" in done.output
+
+
+def test_a_transcript_cannot_drive_the_terminal() -> None:
+    assert _indented("a\x1b[2Jb\nc") == "a\ufffd[2Jb\n" + " " * 12 + "c"
