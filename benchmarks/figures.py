@@ -14,14 +14,22 @@ class Figure:
     value: float
     unit: str
     limit: float | None = None
+    least: bool = False
+    """The limit is the least that will do, not the most."""
+
+    @property
+    def missed(self) -> bool:
+        """Whether it lies on the wrong side of its limit."""
+        if self.limit is None:
+            return False
+        return self.value < self.limit if self.least else self.value > self.limit
 
     def __str__(self) -> str:
-        shown = f"{self.name}: {self.value:.1f} {self.unit}"
+        shown = f"{self.name}: {self.value:.{2 if self.unit == 'times' else 1}f} {self.unit}"
         if self.limit is None:
             return shown
-        return (
-            f"{shown} (limit {self.limit:g} {self.unit}: {'kept' if self.value <= self.limit else 'MISSED'})"
-        )
+        side = "at least" if self.least else "at most"
+        return f"{shown} ({side} {self.limit:g} {self.unit}: {'MISSED' if self.missed else 'kept'})"
 
 
 def median(values: Sequence[float]) -> float:

@@ -8,6 +8,9 @@ import os
 import resource
 import tempfile
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,21 +19,16 @@ from benchmarks.figures import Figure, median
 from benchmarks.model import model_process
 from claude_pool_gh.agent import process
 from claude_pool_gh.agent.claude import ClaudeAgent
-from claude_pool_gh.agent.gateway import Gateway
-from claude_pool_gh.agent.meter import Meter
 from claude_pool_gh.findings.model import output_schemas
 from claude_pool_gh.pool import chains
-from claude_pool_gh.pool.engine import Engine
+from claude_pool_gh.pool.clock import SystemClock
+from claude_pool_gh.pool.config import PoolConfig, SlotMode, TaskOverrides
 from claude_pool_gh.pool.ledger import Account, Caps
 from claude_pool_gh.pool.plan import AgentRun, Limits, Plan
-from claude_pool_gh.pool.ports import HostStep
-from claude_pool_gh.pool.runner import Runner
-from claude_pool_gh.pool.slots import Slots
-from claude_pool_gh.pool.states import ChainState
+from claude_pool_gh.pool.pool import Pool
 from claude_pool_gh.rehearsal import stage
 from claude_pool_gh.rehearsal.github import SimulatedGitHub
-from claude_pool_gh.service.clock import SystemClock
-from claude_pool_gh.storage import Database, Transaction, migrations
+from claude_pool_gh.storage import Database, migrations
 from claude_pool_gh.worktrees.git import Login
 from claude_pool_gh.worktrees.leases import Worktrees
 
@@ -47,14 +45,16 @@ async def measure() -> list[Figure]:
     ours: list[tuple[float, float]] = []
     with tempfile.TemporaryDirectory() as name:
         here = Path(name)
-        async with model_process() as url, SimulatedGitHub.start(here / "github") as github:
-            pool = await _Pool.open(here, url, github)
-            await pool.run("warm-up")
+        async with (
+            model_process() as url,
+            SimulatedGitHub.start(here / "github") as github,
+            _opened(here, url, github) as bot,
+        ):
+            await bot.run("warm-up")
             await _clone(here)
             for number in range(ROUNDS):
                 bare.append(await _timed(partial(_bare, here, url)))
-                ours.append(await _timed(partial(pool.run, f"chain-{number}")))
-            await pool.close()
+                ours.append(await _timed(partial(bot.run, f"chain-{number}")))
     wall = median([b for b, _ in ours]) - median([b for b, _ in bare])
     cpu = median([c for _, c in ours]) / median([c for _, c in bare])
     return [
@@ -110,80 +110,59 @@ async def _bare(here: Path, url: str) -> None:
     assert json.loads(out)["structured_output"] == {"findings": []}, out[-300:]
 
 
-class _Pool:
-    """Engine, gateway, slots and worktrees, wired without GitHub's side."""
+@asynccontextmanager
+async def _opened(here: Path, url: str, github: SimulatedGitHub) -> AsyncIterator[_Bot]:
+    """A pool on its host's own database, wired as the server's is, without GitHub's side."""
+    repository = github.create_repository("octo/shop", files=stage.base_files())
+    app = github.create_app("pool", webhook_secret="x" * 40)
+    installation = github.install(app, "octo", [repository])
+    token = github.create_installation_token(installation)
 
-    def __init__(self, database: Database, engine: Engine, gateway: Gateway, plan: Plan) -> None:
-        self._database, self._engine, self._gateway, self._plan = database, engine, gateway, plan
-        self._ended: dict[str, asyncio.Event] = {}
+    async def login(_id: int) -> Login:
+        return Login(token, repository.clone_url)
 
-    @classmethod
-    async def open(cls, here: Path, url: str, github: SimulatedGitHub) -> _Pool:
-        database, clock = Database.open(f"sqlite:///{here}/pool.sqlite"), SystemClock()
+    step = AgentRun(
+        name="find",
+        system=SYSTEM,
+        prompt=PROMPT,
+        overrides=TaskOverrides(tools=("Read", "Grep", "Glob"), model=MODEL, json_schema=SCHEMA),
+    )
+    plan = Plan(
+        verb="bench",
+        steps=(step,),
+        limits=Limits(task=10**6, chain=10**6, wall_seconds=60, idle_seconds=30),
+        workspace={"repository_id": 1, "commit": repository.head("main"), "refs": ["refs/heads/main"]},
+    )
+    database = Database.open(f"sqlite:///{here}/pool.sqlite")
+    try:
         migrations.upgrade(database.engine)
-        gateway = Gateway(Meter(database, clock), url, "real-key")
-        await gateway.start()
-        repository = github.create_repository("octo/shop", files=stage.base_files())
-        app = github.create_app("pool", webhook_secret="x" * 40)
-        installation = github.install(app, "octo", [repository])
-        token = github.create_installation_token(installation)
+        async with Pool.open(
+            ClaudeAgent(key="real-key", base_url=url, redact=str),
+            slots=2,
+            config=PoolConfig(unattended_mode=True, slot_mode=SlotMode.ephemeral),
+            state=here / "state",
+            store=database,
+            workspaces=Worktrees(here / "state", login),
+        ) as pool:
+            yield _Bot(database, pool, plan)
+    finally:
+        database.close()
 
-        async def login(_id: int) -> Login:
-            return Login(token, repository.clone_url)
 
-        step = AgentRun(
-            name="find",
-            system=SYSTEM,
-            prompt=PROMPT,
-            tools=("Read", "Grep", "Glob"),
-            model=MODEL,
-            output=SCHEMA,
-        )
-        plan = Plan(
-            verb="bench",
-            steps=(step,),
-            limits=Limits(task=10**6, chain=10**6, wall_seconds=60, idle_seconds=30),
-            workspace={"repository_id": 1, "commit": repository.head("main"), "refs": ["refs/heads/main"]},
-        )
-        ended: dict[str, asyncio.Event] = {}
-        hosts: dict[str, HostStep] = {}
-        runner = Runner(
-            database=database, agent=ClaudeAgent(gateway, str), workspaces=Worktrees(here / "state", login),
-            slots=Slots(2), host_steps=hosts, observer=_Nobody(), clock=clock,
-        )  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class _Bot:
+    """What asks the pool for one chain after the other."""
 
-        async def advance(chain_id: str) -> bool:
-            more = await runner.advance(chain_id)
-            if not more:
-                ended[chain_id].set()
-            return more
-
-        engine = Engine(f"sqlite:///{here}/engine.sqlite", database, advance, room=4)
-        await engine.launch()
-        made = cls(database, engine, gateway, plan)
-        made._ended = ended
-        return made
+    database: Database
+    pool: Pool
+    plan: Plan
 
     async def run(self, chain_id: str) -> None:
         """One chain of one task, from the decision to its end."""
-        self._ended[chain_id] = asyncio.Event()
         account = Account(thread=chain_id, user="u", repository="r")
         now = SystemClock().now_ms()
-        await self._database.transact(lambda tx: chains.create(tx, chain_id, self._plan, account, CAPS, now))
-        await self._engine.submit(chain_id)
-        await self._ended[chain_id].wait()
-        chain = await self._database.read(lambda tx: chains.get(tx, chain_id))
-        assert chain.state is ChainState.done
-        assert chain.steps[0].result[0]["ending"] == "completed", chain.steps[0].result
-
-    async def close(self) -> None:
-        await self._engine.close()
-        await self._gateway.close()
-        self._database.close()
-
-
-class _Nobody:
-    """An observer that wants to know nothing."""
-
-    def changed(self, tx: Transaction, chain_id: str) -> None:
-        """Nothing is noted."""
+        await self.database.transact(lambda tx: chains.create(tx, chain_id, self.plan, account, CAPS, now))
+        self.pool.wake()
+        result = await self.pool.wait_chain(chain_id)
+        assert result is not None
+        assert result.success, result

@@ -7,28 +7,28 @@ import logging
 import os
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
-from uuid import uuid4
+from typing import TYPE_CHECKING, Final
 
-from claude_pool_gh.agent import process
+from claude_pool_gh.agent import conversations, powers, process
 from claude_pool_gh.agent.gateway import PLACEHOLDER_KEY, Gateway
-from claude_pool_gh.agent.guard import refusal
+from claude_pool_gh.agent.meter import Meter
 from claude_pool_gh.agent.outcome import Facts, judge
 from claude_pool_gh.agent.record import Record
-from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Ending
+from claude_pool_gh.pool.ports import Agent, AgentOutcome, AgentTask, Clock, Ending, Line
+from claude_pool_gh.storage import Database
 
 if TYPE_CHECKING:
-    from claude_agent_sdk import ClaudeAgentOptions, ClaudeSDKClient
+    from claude_agent_sdk import ClaudeSDKClient
     from claude_agent_sdk.types import Message
 
 logger = logging.getLogger(__name__)
 
 _INTERRUPT_SECONDS: Final = 3.0
 _LOOK_SECONDS: Final = 0.5
-_TOOL_OF_RESULTS: Final = "StructuredOutput"
+_API: Final = "https://api.anthropic.com"
 _QUIET: Final = {
     "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
     "DISABLE_TELEMETRY": "1",
@@ -40,51 +40,131 @@ _QUIET: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ClaudeAgent:
-    """The pool's agent. `redact` is applied to everything that is kept of a run."""
+_LEAST_SECRET: Final = 8
+"""Characters below which a key is no secret but a stand-in, and may be part of any word."""
 
-    gateway: Gateway
-    redact: Callable[[str], str]
+MODEL: Final = "claude-sonnet-5-5"
+"""What runs where nobody names a model."""
+
+
+@dataclass(slots=True)
+class ClaudeAgent(Agent):
+    """The Claude CLI, one process for each run, with the gateway between it and the model's API.
+
+    Unless it is `trusted`, an agent reaches nothing but the files of its folder: other tools are refused.
+    """
+
+    key: str | None = None
+    """The API's key, which no agent sees. Default: ANTHROPIC_API_KEY."""
+    base_url: str | None = None
+    """The model's API. Default: ANTHROPIC_BASE_URL, else Anthropic's own."""
+    model: str = MODEL
+    """What runs where nobody names a model."""
+    trusted: bool = False
+    """Let agents have every tool that they are given, Bash among them, with all that this process can reach."""
+    redact: Callable[[str], str] | None = None
+    """Applied to everything that is kept of a run. Default: takes out the key."""
     cli: Path | None = None
+    """Default: the CLI in the SDK's own wheel."""
     start_seconds: float = 45.0
+    gateway: Gateway | None = None
+    """An open one, where several share it; else each pool opens its own."""
 
-    async def run(self, task: AgentTask, folder: Path) -> AgentOutcome:
+    @asynccontextmanager
+    async def at_work(self, database: Database, clock: Clock) -> AsyncIterator[None]:
+        """Open the gateway. Raises ValueError without a key."""
+        if self.gateway is not None:
+            yield
+            return
+        key = self.key or os.environ.get("ANTHROPIC_API_KEY", "")
+        if not key:
+            raise ValueError(
+                "there is no key for the model's API: set ANTHROPIC_API_KEY or give ClaudeAgent(key=...)"
+            )
+        process.sweep()
+        upstream = self.base_url or os.environ.get("ANTHROPIC_BASE_URL") or _API
+        self.gateway = Gateway(Meter(database, clock), upstream, key)
+        if self.redact is None and len(key) >= _LEAST_SECRET:
+            self.redact = lambda text: text.replace(key, "[key]")
+        await self.gateway.start()
+        try:
+            yield
+        finally:
+            await self.gateway.close()
+            self.gateway = None
+
+    async def run(self, task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
         """Run the task in `folder` to its end; see `Agent.run`."""
-        folder = folder.resolve()
-        started = time.monotonic()
-        facts = Facts(Record(self.redact, str(folder)))
+        if self.gateway is None:
+            raise RuntimeError("the agent is not at work: it runs inside `Pool.open`, or `at_work`")
+        folder, task = folder.resolve(), replace(task, model=task.model or self.model)
+        facts = Facts(Record(self.redact or str, str(folder)))
         try:
             cli = self.cli or process.bundled_cli()
         except FileNotFoundError as error:
-            return AgentOutcome(ending=Ending.failed, reason=str(error), model=task.model)
-        async with self.gateway.admit(task.run_id, frozenset({task.model})) as (run, url):
+            return AgentOutcome(ending=Ending.failed, reason=str(error), model=task.model, broken=True)
+        if (why := powers.refusal(task, trusted=self.trusted)) is not None:
+            return AgentOutcome(ending=Ending.failed, reason=why, model=task.model)
+        started = time.monotonic()
+        models = frozenset(filter(None, (task.model, task.fallback_model)))
+        async with self.gateway.admit(task.run_id, models) as (run, url):
             environment = _QUIET | {"ANTHROPIC_BASE_URL": url, "ANTHROPIC_API_KEY": PLACEHOLDER_KEY}
             with process.prepare(cli, environment) as launch:
-                await self._watch(task, folder, launch, facts)
+                try:
+                    conversations.bring(task.conversation, launch.config, folder)
+                except LookupError as error:
+                    return AgentOutcome(ending=Ending.failed, reason=str(error), model=task.model)
+                await self._watch(task, folder, launch, facts, line)
+                conversations.keep(task.conversation, launch.config, facts.session_id)
+            if facts.stopped:
+                run.hurry()
         facts.elapsed_ms = int((time.monotonic() - started) * 1000)
-        return judge(task, facts, run.verdict, run.detail)
+        facts.command = str(cli)
+        return judge(task, facts, line, run.verdict, run.detail)
 
-    async def _watch(self, task: AgentTask, folder: Path, launch: process.Launch, facts: Facts) -> None:
+    async def _watch(
+        self, task: AgentTask, folder: Path, launch: process.Launch, facts: Facts, line: Line
+    ) -> None:
         """Drive the CLI under three clocks, and leave no process behind on any way out."""
         os.environ["CLAUDE_AGENT_SDK_SKIP_VERSION_CHECK"] = "1"  # the CLI is the SDK's own: no second process
         from claude_agent_sdk import ClaudeSDKClient  # noqa: PLC0415 - half a second, and only runs need it
 
-        client = ClaudeSDKClient(_options(task, folder, launch, facts))
+        from claude_pool_gh.agent.options import options  # noqa: PLC0415 - the same
+
+        client = ClaudeSDKClient(options(task, folder, launch, facts, trusted=self.trusted))
         session = _Session(client, launch)
         try:
-            async with asyncio.timeout(task.wall_seconds):
+            async with asyncio.timeout(task.wall_seconds) as wall, _ended_by(line.stop, wall):
                 await session.start(self.start_seconds)
                 await client.query(task.prompt)
                 async for message in session.messages(task.idle_seconds):
-                    facts.take(message, task)
+                    facts.take(message, task, line)
         except TimeoutError:
+            facts.stopped = line.stop.is_set()
             facts.timed_out = session.clock or f"it ran longer than {task.wall_seconds:.0f} seconds"
         except Exception as error:  # noqa: BLE001 - the edge to the SDK, whose errors have no common root
             facts.broke = f"{type(error).__name__}: {error}"
+            facts.exit_code = getattr(error, "exit_code", None)
         finally:
-            ending = asyncio.create_task(session.end(facts, task))
+            facts.started = session.started
+            ending = asyncio.create_task(session.end(facts, task, line))
             await _to_the_end(ending)
+
+
+@asynccontextmanager
+async def _ended_by(stop: asyncio.Event, wall: asyncio.Timeout) -> AsyncIterator[None]:
+    """Let the wall clock run out when the run is no longer wanted."""
+
+    async def listen() -> None:
+        await stop.wait()
+        if wall.when() is not None and not wall.expired():
+            wall.reschedule(asyncio.get_running_loop().time())
+
+    listening = asyncio.create_task(listen())
+    try:
+        yield
+    finally:
+        listening.cancel()
 
 
 async def _to_the_end(work: asyncio.Task[None]) -> None:
@@ -142,14 +222,14 @@ class _Session:
                 deadline = asyncio.get_running_loop().time() + idle_seconds
             yield message
 
-    async def end(self, facts: Facts, task: AgentTask) -> None:
+    async def end(self, facts: Facts, task: AgentTask, line: Line) -> None:
         """Interrupt what still runs, so that the CLI says how far it came; then end every process."""
         if self.started and not self.finished and not facts.has_result:
             with suppress(Exception):
                 async with asyncio.timeout(_INTERRUPT_SECONDS):
                     await self.client.interrupt()
                     async for message in self.client.receive_response():
-                        facts.take(message, task)
+                        facts.take(message, task, line)
         closing = asyncio.create_task(self._close())
         if self.finished or facts.has_result:
             await asyncio.wait([closing], timeout=1.0)
@@ -166,45 +246,3 @@ class _Session:
             await asyncio.gather(self.connecting, return_exceptions=True)
         with suppress(Exception):
             await self.client.disconnect()
-
-
-def _options(task: AgentTask, folder: Path, launch: process.Launch, facts: Facts) -> ClaudeAgentOptions:
-    """Every option that safety hangs on, in one place; no caller can override them."""
-    from claude_agent_sdk import ClaudeAgentOptions, HookMatcher  # noqa: PLC0415
-
-    tools = frozenset(task.tools) | ({_TOOL_OF_RESULTS} if task.schema else frozenset())
-
-    async def check(call: Any, _id: str | None, _context: Any) -> Any:
-        why = refusal(call["tool_name"], call["tool_input"], tools, folder)
-        if why is None:
-            return {}
-        facts.record.deny(call["tool_name"], why)
-        decision = {
-            "hookEventName": "PreToolUse",
-            "permissionDecision": "deny",
-            "permissionDecisionReason": why,
-        }
-        return {"hookSpecificOutput": decision}
-
-    return ClaudeAgentOptions(
-        cwd=folder,
-        cli_path=launch.executable,
-        model=task.model,
-        effort=task.effort,  # type: ignore[arg-type]  # checked by the configuration
-        session_id=str(uuid4()),
-        system_prompt=task.system,
-        setting_sources=[],  # None, the default, runs the hooks of a stranger's repository
-        strict_mcp_config=True,
-        verbatim_prompts=True,  # else `@/path` in a pull request's text reads that file
-        tools=list(task.tools),
-        allowed_tools=[f"{tool}(./**)" for tool in task.tools],
-        disallowed_tools=["WebFetch", "WebSearch", "Agent", "SendMessage"],
-        permission_mode="dontAsk",
-        hooks={"PreToolUse": [HookMatcher(hooks=[check], timeout=10, on_failure="block")]},
-        output_format={"type": "json_schema", "schema": dict(task.schema)} if task.schema else None,
-        max_turns=task.turns,
-        include_partial_messages=True,
-        max_buffer_size=64 * 2**20,
-        extra_args={"restricted": None, "no-session-persistence": None, "disable-slash-commands": None},
-        stderr=facts.stderr.append,
-    )

@@ -32,7 +32,13 @@ _FORWARDED: Final = ("anthropic-version", "anthropic-beta", "content-type", "acc
 _RETURNED: Final = ("content-type", "retry-after", "request-id")
 _PATIENCE: Final = 120.0
 """Seconds that a 429 may ask to wait before it counts as an exhausted quota."""
-_NO_MONEY: Final = "the money set aside for this run does not pay for another request"
+_UNWANTED: Final = 1.0
+"""Seconds that open answers are read on when nobody wants the run any more."""
+_CANCELLED: Final = 3.0
+"""The same when its task was cancelled; the pool waits for 4 until it believes that the run cannot be ended."""
+_NO_MONEY: Final = (
+    "the money set aside for this run, ${:.2f}, has ${:.2f} left, which does not pay for another request"
+)
 _AFTER_A_BREAK: Final = (
     ", since the model's API broke off an earlier answer and that counts at its worst case"
 )
@@ -50,6 +56,12 @@ class Pass:
     answers: set[asyncio.Task[None]] = field(default_factory=set)
     unknown: bool = False
     """Whether an answer broke off, so that it counts at its worst case."""
+    read_on: float = 0.0
+    """Seconds that answers still open at the run's end are read on."""
+
+    def hurry(self, seconds: float = _UNWANTED) -> None:
+        """Nobody wants the run any more: it ends soon, not when its last answer does."""
+        self.read_on = min(self.read_on, seconds)
 
     def refuse(self, verdict: str, detail: str) -> None:
         """Note the first reason for which the run cannot go on: `budget`, `model`, `key` or `quota`."""
@@ -60,7 +72,7 @@ class Pass:
 class Gateway:
     """Serves on a free port of the loopback interface between `start` and `close`."""
 
-    def __init__(self, meter: Meter, upstream: str, key: str, *, read_on: float = 30.0) -> None:
+    def __init__(self, meter: Meter, upstream: str, key: str, *, read_on: float = 8.0) -> None:
         """`read_on`: seconds that a finished run's open answers are read on, then booked as an upper bound."""
         self._read_on_seconds = read_on
         self._meter = meter
@@ -93,13 +105,16 @@ class Gateway:
     @asynccontextmanager
     async def admit(self, run_id: str, models: frozenset[str]) -> AsyncIterator[tuple[Pass, str]]:
         """Let a run through while the block lasts; gives its pass and its base URL."""
-        run = Pass(run_id, models)
+        run = Pass(run_id, models, read_on=self._read_on_seconds)
         self._passes[run.token] = run
         try:
             yield run, f"{self._url}/run/{run.token}"
+        except asyncio.CancelledError:
+            run.hurry(_CANCELLED)
+            raise
         finally:
             del self._passes[run.token]
-            await asyncio.shield(_read_on(run, self._read_on_seconds))
+            await asyncio.shield(_read_on(run))
 
     async def _messages(self, request: web.Request) -> web.StreamResponse:
         run = self._passes.get(request.match_info["token"])
@@ -117,7 +132,8 @@ class Gateway:
         size, tokens = prices.weigh(body, len(raw)), asked if isinstance(asked, int) and asked > 0 else 4096
         admitted = await self._meter.admit(run.run_id, model, size, tokens)
         if admitted is None:
-            run.refuse("budget", _NO_MONEY + (_AFTER_A_BREAK if run.unknown else ""))
+            granted, left = (amount / 1e6 for amount in await self._meter.rest(run.run_id))
+            run.refuse("budget", _NO_MONEY.format(granted, left) + (_AFTER_A_BREAK if run.unknown else ""))
             return _error(402, "billing_error", run.detail)
         if run.token not in self._passes:  # it ended while the money was being set aside
             await self._meter.settle_unanswered(admitted.request_id)
@@ -232,10 +248,10 @@ class _Call:
             self.head.set_result(head)
 
 
-async def _read_on(run: Pass, seconds: float) -> None:
+async def _read_on(run: Pass) -> None:
     """Give a finished run's open answers their time to be booked."""
     if run.answers:
-        await asyncio.wait(set(run.answers), timeout=seconds)
+        await asyncio.wait(set(run.answers), timeout=run.read_on)
     for answer in set(run.answers):
         answer.cancel()
 

@@ -7,15 +7,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from claude_pool_gh.agent import powers
+from claude_pool_gh.pool.ports import AgentTask
+
 _PATH_ARGUMENTS: Final = ("file_path", "path", "notebook_path")
 _ESCAPE: Final = re.compile(r"\.\.|(^|[{,!])\s*[/~\\]")
 """Ways of a glob out of its folder: upwards, from the root or home, each also as one of several in braces."""
 
 
-def refusal(tool: str, arguments: Mapping[str, Any], tools: frozenset[str], folder: Path) -> str | None:
+def refusal(tool: str, arguments: Mapping[str, Any], task: AgentTask, folder: Path) -> str | None:
     """Why a call is not allowed; None when it is."""
-    if tool not in tools:
+    if not powers.is_given(tool, task):
         return f"{tool} is not among this step's tools"
+    if tool.startswith("mcp__"):
+        return None  # whoever runs the server decides what it may reach
     for name in _PATH_ARGUMENTS:
         given = arguments.get(name)
         if given is not None and not _inside(str(given), folder):

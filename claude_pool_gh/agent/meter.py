@@ -48,6 +48,10 @@ class Meter:
             return None
         return Admitted(request_id, tokens)
 
+    async def rest(self, run_id: str) -> tuple[int, int]:
+        """What was set aside for a run, and what of it is left."""
+        return await self.database.read(lambda tx: (ledger.granted(tx, run_id), ledger.left_in(tx, run_id)))
+
     async def settle(self, request_id: str, model: str, usage: dict[str, Any]) -> None:
         """Book what the API reported, or the whole reservation where the model has no list price."""
         if not prices.is_priced(model):

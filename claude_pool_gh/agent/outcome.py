@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from claude_pool_gh.agent.record import Record
-from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Ending
+from claude_pool_gh.pool.config import PermissionMode
+from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Ending, Line
 
 _STDERR_LINES: Final = 20
+_LOOK_BACK: Final = 4_000
 _VERDICTS: Final = {
     "budget": Ending.out_of_budget,
     "quota": Ending.quota,
     "model": Ending.failed,
     "key": Ending.failed,
 }
+_BY_RULE: Final = re.compile(
+    r"^Permission to use .* has been denied|denied by your permission settings", re.DOTALL
+)
+"""What the CLI says of a call that a rule refuses, and not of one that it would have asked about."""
 _WORTH_ANOTHER_TRY: Final = frozenset({408, 409, 500, 502, 503, 504, 529})
 
 
@@ -26,7 +33,18 @@ class Facts:
 
     record: Record
     timed_out: str = ""
+    stopped: bool = False
+    """Ended because nobody wanted it any more."""
     broke: str = ""
+    started: bool = True
+    """Whether the CLI came so far as to be given its task."""
+    exit_code: int | None = None
+    command: str = ""
+    session_id: str | None = None
+    servers: frozenset[str] = frozenset()
+    """The MCP servers that it was given."""
+    guarded: set[str] = field(default_factory=set)
+    """Calls that the host's own guard, or one of the task's rules, refused: nobody would have been asked."""
     distrust: str = ""
     elapsed_ms: int = 0
     result: Any = None
@@ -37,55 +55,76 @@ class Facts:
         """Whether the CLI said how it ended."""
         return self.result is not None
 
-    def take(self, message: Any, task: AgentTask) -> None:
+    def take(self, message: Any, task: AgentTask, line: Line) -> None:
         """Note one message of the CLI. Kinds it does not know are passed over."""
         match type(message).__name__:
             case "SystemMessage":
                 self._system(message, task)
-            case "AssistantMessage" | "UserMessage":
+            case "AssistantMessage" | "UserMessage" as who:
                 for block in message.content if isinstance(message.content, list) else ():
-                    self._block(block)
+                    self._block(block, own=who == "AssistantMessage")
+            case "StreamEvent":
+                self._hear(_piece(message.event), line)
             case "ResultMessage":
-                self.result = message
+                self.result, self.session_id = message, message.session_id
             case _:
                 pass
 
+    def _hear(self, piece: str, line: Line) -> None:
+        """Pass on what the agent says. A secret comes in pieces too, so the newest of it is looked at each time."""
+        if piece:
+            line.say(piece)
+            line.partial = line.partial[:-_LOOK_BACK] + self.record.redact(line.partial[-_LOOK_BACK:])
+
     def _system(self, message: Any, task: AgentTask) -> None:
         if message.subtype == "permission_denied":
-            self.record.deny(str(message.data.get("tool_name")), str(message.data.get("message")))
+            why = str(message.data.get("message"))
+            self.record.deny(str(message.data.get("tool_name")), why)
+            if message.data.get("decision_reason_type") == "rule" or _BY_RULE.search(why):
+                self.guarded.add(str(message.data.get("tool_use_id")))
         elif message.subtype == "init":
-            self.distrust = _unlike(message.data, task)
+            self.session_id = message.data.get("session_id")
+            self.distrust = _unlike(message.data, task, self.servers)
             if self.distrust:
                 raise PermissionError(self.distrust)
 
-    def _block(self, block: Any) -> None:
+    def _block(self, block: Any, *, own: bool) -> None:
         match type(block).__name__:
-            case "TextBlock":
+            case "TextBlock" if own:  # else the CLI has spoken to the model, as when it is interrupted
                 self.record.say(block.text)
             case "ToolUseBlock":
                 self.record.use(block.id, block.name, block.input)
             case "ToolResultBlock":
-                self.record.answer(block.tool_use_id, _plain(block.content), error=bool(block.is_error))
+                answer = _plain(block.content)
+                self.record.answer(block.tool_use_id, answer, error=bool(block.is_error))
+                if block.is_error and _BY_RULE.search(answer):
+                    self.guarded.add(block.tool_use_id)
             case _:
                 pass
 
 
-def judge(task: AgentTask, facts: Facts, verdict: str | None, detail: str) -> AgentOutcome:
+def judge(task: AgentTask, facts: Facts, line: Line, verdict: str | None, detail: str) -> AgentOutcome:
     """The outcome. The gateway's own reason (`verdict`) outranks whatever the CLI says."""
     result = facts.result
     ending, reason, retryable = _ending(task, facts, verdict, detail)
     complete = ending is Ending.completed
+    said = facts.record.text if complete or len(facts.record.text) > len(line.partial) else line.partial
     return AgentOutcome(
         ending=ending,
         reason=facts.record.redact(reason)[:500],
         retryable=retryable,
-        text=facts.record.redact(facts.record.text)[:20_000],
+        broken=result is None and not facts.started and not facts.stopped,
+        text=facts.record.redact(said)[:20_000],
         structured=_redacted(result.structured_output, facts.record.redact)
         if complete and task.schema
         else None,
         turns=0 if result is None else int(result.num_turns),
         elapsed_ms=facts.elapsed_ms,
         model=task.model,
+        session_id=facts.session_id if task.conversation is not None else None,
+        command="" if complete else facts.command,
+        exit_code=None if complete else facts.exit_code,
+        stderr="" if complete else facts.record.redact("\n".join(facts.stderr)),
         looked_at=facts.record.looked_at(),
         transcript=tuple(facts.record.entries),
     )
@@ -97,6 +136,8 @@ def _ending(task: AgentTask, facts: Facts, verdict: str | None, detail: str) -> 
         return _VERDICTS[verdict], detail, False
     if facts.distrust:
         return Ending.failed, facts.distrust, False
+    if facts.stopped:
+        return Ending.cancelled, "", False
     if facts.timed_out:
         return Ending.timed_out, facts.timed_out, True
     if result is None:
@@ -105,7 +146,17 @@ def _ending(task: AgentTask, facts: Facts, verdict: str | None, detail: str) -> 
         return Ending.out_of_turns, f"no result after {task.turns} turns", False
     if result.is_error:
         return _api_error(result)
-    if task.schema and not isinstance(result.structured_output, dict):
+    return _completed(task, facts)
+
+
+def _completed(task: AgentTask, facts: Facts) -> tuple[Ending, str, bool]:
+    """The run came to its end by itself; whether it did what it was asked to is another question."""
+    if task.detect_permission_prompts and task.permission_mode is not PermissionMode.dont_ask:
+        denials = facts.result.permission_denials or ()
+        asked = [denial for denial in denials if denial.get("tool_use_id") not in facts.guarded]
+        if asked:
+            return Ending.failed, _would_ask(asked, task.permission_mode), False
+    if task.schema and not isinstance(facts.result.structured_output, dict):
         return Ending.failed, "the model gave no result of the form asked for", True
     return Ending.completed, "", False
 
@@ -126,13 +177,31 @@ def _why(facts: Facts) -> str:
     return " / ".join([*facts.stderr, facts.broke]) or "no reason given"
 
 
-def _unlike(init: dict[str, Any], task: AgentTask) -> str:
+def _would_ask(denials: list[dict[str, Any]], mode: PermissionMode) -> str:
+    names = ", ".join(dict.fromkeys(str(denial.get("tool_name")) for denial in denials))
+    if mode is PermissionMode.plan:  # whatever `allowed_tools` says
+        return f"the agent wanted to use {names}, and the permission mode `plan` does not let it"
+    return (
+        f"the agent would have had to ask whether it may use {names}, and nobody is there: add it to `allowed_tools`, "
+        "or set `unattended_mode`, so that the agent is told no and goes on without"
+    )
+
+
+def _piece(event: dict[str, Any]) -> str:
+    """The prose in one event of a streamed answer."""
+    delta = event.get("delta") or {}
+    return str(delta.get("text", "")) if delta.get("type") == "text_delta" else ""
+
+
+def _unlike(init: dict[str, Any], task: AgentTask, servers: frozenset[str]) -> str:
     """What the CLI runs with that was not asked for: such a run is stopped before its first token."""
-    if init.get("permissionMode") != "dontAsk":
+    if init.get("permissionMode") != task.permission_mode:
         return f"the CLI runs in permission mode {init.get('permissionMode')!r}"
-    if init.get("mcp_servers"):
+    if {server.get("name") for server in init.get("mcp_servers") or ()} - servers:
         return "the CLI started MCP servers that nobody asked for"
-    extra = set(init.get("tools", ())) - set(task.tools) - {"StructuredOutput"}
+    given = (tool for tool in init.get("tools", ()) if not tool.startswith("mcp__") or not servers)
+    asked = {*task.tools, "StructuredOutput"} | ({"Task"} if "Agent" in task.tools else set())  # its old name
+    extra = set(given) - asked
     if extra:
         return f"the CLI offers tools that nobody asked for: {', '.join(sorted(extra))}"
     if init.get("model") != task.model:

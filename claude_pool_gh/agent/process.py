@@ -38,6 +38,11 @@ class Launch:
         return self.folder / "claude"
 
     @property
+    def config(self) -> Path:
+        """The CLI's configuration folder, where it also keeps the conversation."""
+        return self.folder / "config"
+
+    @property
     def pid(self) -> int | None:
         """The launcher's process, once it runs."""
         try:

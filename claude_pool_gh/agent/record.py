@@ -23,16 +23,19 @@ class Record:
     searches: dict[str, None] = field(default_factory=dict)
     denied: dict[str, None] = field(default_factory=dict)
     text: str = ""
+    speaking: bool = False
     asked: dict[str, tuple[dict[str, None], str]] = field(default_factory=dict)
     """Calls without an answer yet: where each is noted once it got one."""
 
     def say(self, text: str) -> None:
-        """The agent's prose; the last one is the run's answer."""
-        self.text = text
+        """The agent's prose. What it says after its last use of a tool is the run's answer, in however many pieces."""
+        self.text = self.text + text if self.speaking else text
+        self.speaking = True
         self._add("says", text)
 
     def use(self, call: str, tool: str, arguments: Mapping[str, Any]) -> None:
         """A call of a tool. What it looks at counts as looked at once it is answered."""
+        self.speaking = False
         self._add("uses", f"{tool} {json.dumps(dict(arguments), ensure_ascii=False)}")
         match tool:
             case "Read":

@@ -8,9 +8,10 @@ from typing import Any, Final
 from claude_pool_gh.conversation.desk import Asked, Desk
 from claude_pool_gh.github.reads import trusted_file
 from claude_pool_gh.pool.errors import RecipeError
+from claude_pool_gh.pool.kitchen import Kitchen, expand
 from claude_pool_gh.pool.plan import Step
 from claude_pool_gh.pool.skills import Skill, parse_skill
-from claude_pool_gh.pool.workflows import Kitchen, Workflow, expand, parse_workflow
+from claude_pool_gh.pool.workflows import Workflow, parse_workflow
 from claude_pool_gh.recipes import built_in
 
 FOLDER: Final = ".github/claude-pool"
@@ -29,9 +30,9 @@ async def steps_for(
     turns: int,
 ) -> tuple[Step, ...]:
     """The steps of a workflow in full. Raises RecipeError for a faulty file."""
-    recipe = parse_workflow(*await _text(desk, asked, f"workflows/{workflow}.yml"))
+    file = parse_workflow(*await _text(desk, asked, f"workflows/{workflow}.yml"))
     kitchen = Kitchen(
-        skills=await _skills(desk, asked, recipe),
+        skills=await _skills(desk, asked, file.workflow),
         outputs=outputs,
         hosts=hosts,
         tools=READING,
@@ -39,11 +40,12 @@ async def steps_for(
         effort=asked.command.flags.get("effort") or asked.config.effort,
         turns=asked.command.flags.get("turns") or turns,
     )
-    return expand(recipe, kitchen)
+    return expand(file.written, kitchen)
 
 
 async def _skills(desk: Desk, asked: Asked, recipe: Workflow) -> dict[str, Skill]:
-    names = sorted({step.skill for step in recipe.steps if step.skill})
+    every = [each for step in recipe.steps for each in (step, *(step.branches or ()))]
+    names = sorted({step.skill for step in every if step.skill})
     texts = await asyncio.gather(*(_text(desk, asked, f"skills/{name}/SKILL.md") for name in names))
     return {name: parse_skill(*text) for name, text in zip(names, texts, strict=True)}
 

@@ -16,12 +16,13 @@ from claude_pool_gh.conversation.review.gather import restored
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.github.effects.kinds import CheckRun, Comment
 from claude_pool_gh.github.effects.rows import want
-from claude_pool_gh.pool import chains, ledger
-from claude_pool_gh.pool.chains import ChainRecord, StepRecord, TaskRecord
+from claude_pool_gh.pool import chains, ledger, tasks
+from claude_pool_gh.pool.chains import ChainRow, StepRow
 from claude_pool_gh.pool.plan import AgentRun
 from claude_pool_gh.pool.ports import Clock
-from claude_pool_gh.pool.states import TaskState
+from claude_pool_gh.pool.states import StepState, TaskState
 from claude_pool_gh.pool.tables import chains as chain_rows
+from claude_pool_gh.pool.tasks import TaskRow
 from claude_pool_gh.reports.headline import conclusion, headline
 from claude_pool_gh.reports.tracking import tracking
 from claude_pool_gh.reports.views import Bill, Looked, Reviewed, Run, StepLine
@@ -49,8 +50,8 @@ class Progress:
         check_key = f"check:{repository.id}:{number}:{chain.plan.verb}:{facts.head}"
         want(tx, check_key, repository, _check(run, facts), now)
 
-    def _run(self, tx: Transaction, chain: ChainRecord, facts: Facts) -> Run:
-        tasks = chains.tasks_of(tx, chain.id)
+    def _run(self, tx: Transaction, chain: ChainRow, facts: Facts) -> Run:
+        runs = tasks.of_chain(tx, chain.id)
         gathered = chain.results.get("gather")
         ended = chain.ended_ms or self.clock.now_ms()
         return Run(
@@ -59,16 +60,16 @@ class Progress:
             head=facts.head,
             requester=facts.requester,
             intent=_intent(chain),
-            steps=_steps(tx, chain, tasks, self.clock.now_ms()),
+            steps=_steps(tx, chain, runs, self.clock.now_ms()),
             bill=self._bill(tx, chain),
             outcome=chain.outcome,
             elapsed_ms=ended - (chain.started_ms or ended),
             reviewed=restored(gathered) if gathered else None,
-            looked=[_looked(task) for task in tasks if task.outcome],
+            looked=[_looked(task) for task in runs if task.outcome],
             earlier=_earlier(tx, chain),
         )
 
-    def _bill(self, tx: Transaction, chain: ChainRecord) -> Bill:
+    def _bill(self, tx: Transaction, chain: ChainRow) -> Bill:
         spent, upper_bound = ledger.cost_of(tx, chain.id)
         uses = ledger.cap_uses(tx, chain.account, chain.caps, self.clock.now_ms())
         used = {use.name: use.used for use in uses}
@@ -83,7 +84,7 @@ class Progress:
         )
 
 
-def _intent(chain: ChainRecord) -> str:
+def _intent(chain: ChainRow) -> str:
     brief = chain.results.get("brief")
     if not brief or "files" not in brief:
         return "Will read the change, and have every finding confirmed by a second run."
@@ -92,18 +93,18 @@ def _intent(chain: ChainRecord) -> str:
     return f"Reads {what}{count(brief['files'], 'file')}{parts}, and has every finding confirmed by a second run."
 
 
-def _steps(tx: Transaction, chain: ChainRecord, tasks: list[TaskRecord], now_ms: int) -> list[StepLine]:
+def _steps(tx: Transaction, chain: ChainRow, runs: list[TaskRow], now_ms: int) -> list[StepLine]:
     costs = ledger.cost_by_step(tx, chain.id)
     lines = []
     for step, record in zip(chain.plan.steps, chain.steps, strict=True):
         cost, upper_bound = costs.get(step.name, (0, False))
-        own = [task for task in tasks if task.step == step.name]
+        own = [task for task in runs if task.step == step.name]
         lines.append(
             StepLine(
                 name=step.name,
                 state=record.state,
                 detail=_detail(record, own),
-                model=step.model if isinstance(step, AgentRun) else "",
+                model=step.overrides.model or "" if isinstance(step, AgentRun) else "",
                 elapsed_ms=_elapsed(record, now_ms),
                 cost=cost,
                 upper_bound=upper_bound,
@@ -112,22 +113,22 @@ def _steps(tx: Transaction, chain: ChainRecord, tasks: list[TaskRecord], now_ms:
     return lines
 
 
-def _detail(record: StepRecord, tasks: list[TaskRecord]) -> str:
-    if not tasks:
+def _detail(record: StepRow, runs: list[TaskRow]) -> str:
+    if not runs:
         return ""
-    done = sum(1 for task in tasks if task.state in (TaskState.completed, TaskState.failed))
-    running = [task.title for task in tasks if task.state is TaskState.running]
-    progress = f"{done} of {len(tasks)}" if record.state is TaskState.running else count(len(tasks), "run")
+    done = sum(1 for task in runs if task.state in (TaskState.completed, TaskState.failed))
+    running = [task.title for task in runs if task.state is TaskState.running]
+    progress = f"{done} of {len(runs)}" if record.state is StepState.running else count(len(runs), "run")
     return f"{progress}: {', '.join(running[:3])}" if running else progress
 
 
-def _elapsed(record: StepRecord, now_ms: int) -> int | None:
-    if record.started_ms is None or (record.state is TaskState.running and record.ended_ms is None):
+def _elapsed(record: StepRow, now_ms: int) -> int | None:
+    if record.started_ms is None or (record.state is StepState.running and record.ended_ms is None):
         return None
     return (record.ended_ms or now_ms) - record.started_ms
 
 
-def _looked(task: TaskRecord) -> Looked:
+def _looked(task: TaskRow) -> Looked:
     seen: dict[str, Any] = (task.outcome or {}).get("looked_at") or {}
     return Looked(
         task=f"{task.step}: {task.title}",
@@ -137,7 +138,7 @@ def _looked(task: TaskRecord) -> Looked:
     )
 
 
-def _earlier(tx: Transaction, chain: ChainRecord) -> list[str]:
+def _earlier(tx: Transaction, chain: ChainRow) -> list[str]:
     """The thread's earlier runs of the same verb, one line each."""
     rows = tx.execute(
         sa.select(chain_rows.c.id)
@@ -153,14 +154,14 @@ def _earlier(tx: Transaction, chain: ChainRecord) -> list[str]:
     return [_one_line(tx, chains.get(tx, each)) for each in rows]
 
 
-def title_of(chain: ChainRecord) -> str:
+def title_of(chain: ChainRow) -> str:
     """What came of a chain, in a line."""
     gathered = chain.results.get("gather")
     reviewed: Reviewed | None = restored(gathered) if gathered else None
     return headline(chain.outcome, reviewed) if chain.outcome else "unfinished"
 
 
-def _one_line(tx: Transaction, chain: ChainRecord) -> str:
+def _one_line(tx: Transaction, chain: ChainRow) -> str:
     spent, upper_bound = ledger.cost_of(tx, chain.id)
     head = str(chain.plan.context.get("head", ""))[:9]
     return f"`{head}` {title_of(chain)}, {dollars(spent, upper_bound=upper_bound)}"
@@ -169,10 +170,10 @@ def _one_line(tx: Transaction, chain: ChainRecord) -> str:
 def _check(run: Run, facts: Facts) -> CheckRun:
     name = f"claude-pool/{run.verb}"
     if run.outcome is None:
-        started = any(step.state != TaskState.pending for step in run.steps)
+        started = any(step.state != StepState.pending for step in run.steps)
         status = "in_progress" if started else "queued"
         title = next(
-            (f"{s.name} {s.detail}".strip() for s in run.steps if s.state == TaskState.running), "Waiting"
+            (f"{s.name} {s.detail}".strip() for s in run.steps if s.state == StepState.running), "Waiting"
         )
         return CheckRun(name=name, head=facts.head, status=status, title=title, summary=run.intent)
     found: tuple[Finding, ...] = run.reviewed.confirmed if run.reviewed else ()

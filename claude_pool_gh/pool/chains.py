@@ -1,85 +1,103 @@
-"""Chains, steps and tasks as records: making them, reading them, moving them along. No running here."""
+"""Chains and their steps as records: making them, reading them, moving them along. No running here."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
 
-from claude_pool_gh.pool import ledger
-from claude_pool_gh.pool.errors import UnknownChain
+from claude_pool_gh.pool import ledger, queue, tasks
+from claude_pool_gh.pool.errors import Superseded, UnknownChain
 from claude_pool_gh.pool.ledger import Account, Caps
-from claude_pool_gh.pool.outcomes import Outcome
-from claude_pool_gh.pool.plan import AgentRun, Plan
-from claude_pool_gh.pool.ports import AgentOutcome, Ending
-from claude_pool_gh.pool.states import CHAIN_MOVES, TASK_MOVES, ChainState, TaskState, move
-from claude_pool_gh.pool.tables import chains, steps, tasks
+from claude_pool_gh.pool.outcomes import Outcome, Verdict
+from claude_pool_gh.pool.plan import Plan
+from claude_pool_gh.pool.states import CHAIN_MOVES, STEP_MOVES, ChainState, StepState, TaskState, move
+from claude_pool_gh.pool.tables import chains, steps, tags
 from claude_pool_gh.storage import Transaction, insert_once
+
+FINISHED = (StepState.completed, StepState.skipped)
+
+MAIN = "main"
+"""Name of a pool that was given none."""
+
+StepWork = dict[str, str]
+"""The run whose captured work later steps begin with, and the commit that holds it: `run` and `commit`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StepRecord:
+class StepRow:
     """One step of a chain as stored."""
 
     id: str
     name: str
-    state: TaskState
+    state: StepState
     result: Any
+    rejections: tuple[str, ...]
+    work: Any
     started_ms: int | None
     ended_ms: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TaskRecord:
-    """One agent run of a step as stored, without its transcript."""
-
-    id: str
-    step: str
-    shard: int
-    title: str
-    state: TaskState
-    attempt: int
-    model: str
-    slot: int | None
-    outcome: Any
-    started_ms: int | None
-    ended_ms: int | None
-
-    @property
-    def run_id(self) -> str:
-        """Names the attempt; money is reserved under it."""
-        return f"{self.id}.{self.attempt}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChainRecord:
+class ChainRow:
     """A chain with its steps, as stored."""
 
     id: str
+    kind: str
     state: ChainState
     parked_for: str | None
     outcome: Outcome | None
     plan: Plan
     account: Account
     caps: Caps
+    priority: int
+    place: int
+    deadline_ms: int | None
     created_ms: int
     started_ms: int | None
     ended_ms: int | None
     cancel_requested: bool
+    owner: str | None
     generation: int
-    steps: tuple[StepRecord, ...]
+    steps: tuple[StepRow, ...]
 
     @property
     def next_step(self) -> int | None:
-        """Position of the first step without a result."""
-        unfinished = (i for i, step in enumerate(self.steps) if step.state is not TaskState.completed)
-        return next(unfinished, None)
+        """Position of the first step that is not finished."""
+        return next((i for i, step in enumerate(self.steps) if step.state not in FINISHED), None)
 
     @property
     def results(self) -> dict[str, Any]:
-        """Results of the finished steps by name."""
-        return {step.name: step.result for step in self.steps if step.state is TaskState.completed}
+        """Results of the finished steps by name; None for one that was skipped."""
+        return {step.name: step.result for step in self.steps if step.state in FINISHED}
+
+    @property
+    def work(self) -> Any:
+        """Where the files stand after the finished steps: the newest captured work, if any."""
+        found = [step.work for step in self.steps if step.state in FINISHED and step.work]
+        return found[-1] if found else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewChain:
+    """A chain about to be made."""
+
+    id: str
+    plan: Plan
+    account: Account
+    caps: Caps
+    pool: str = MAIN
+    """Name of the pool that takes it up."""
+    kind: str = "chain"
+    priority: int = 0
+    """Lower goes first."""
+    place: int = 0
+    """Order among those made in the same millisecond."""
+    deadline_ms: int | None = None
+    """A chain that no worker has taken up by then ends as failed."""
+    tags: tuple[str, ...] = field(default=())
 
 
 def create(tx: Transaction, chain_id: str, plan: Plan, account: Account, caps: Caps, now_ms: int) -> bool:
@@ -87,73 +105,91 @@ def create(tx: Transaction, chain_id: str, plan: Plan, account: Account, caps: C
 
     Raises CapReached when its money cannot be set aside; the caller must then roll back.
     """
+    if not add(tx, NewChain(id=chain_id, plan=plan, account=account, caps=caps), now_ms):
+        return False
+    ledger.reserve_chain(tx, chain_id, account, caps, now_ms)
+    return True
+
+
+def add(tx: Transaction, new: NewChain, now_ms: int) -> bool:
+    """Store a new chain without its money, which is set aside when it starts. False when the id exists."""
     values = {
-        "id": chain_id,
+        "id": new.id,
+        "pool": new.pool,
+        "kind": new.kind,
         "state": ChainState.queued,
-        "plan": plan.model_dump(mode="json"),
-        "account_thread": account.thread,
-        "account_user": account.user,
-        "account_repository": account.repository,
-        "caps": asdict(caps),
+        "plan": new.plan.model_dump(mode="json"),
+        "account_thread": new.account.thread,
+        "account_user": new.account.user,
+        "account_repository": new.account.repository,
+        "caps": asdict(new.caps),
+        "priority": new.priority,
+        "place": new.place,
+        "deadline_ms": new.deadline_ms,
         "created_ms": now_ms,
         "cancel_requested": False,
         "generation": 0,
     }
     if not insert_once(tx, chains, values):
         return False
-    ledger.reserve_chain(tx, chain_id, account, caps, now_ms)
-    for position, step in enumerate(plan.steps):
-        row = {"position": position, "name": step.name, "state": TaskState.pending, "chain_id": chain_id}
-        tx.execute(steps.insert().values(id=f"{chain_id}.{step.name}", **row))
+    rows = [
+        {
+            "id": f"{new.id}.{step.name}", "chain_id": new.id, "position": position, "name": step.name,
+            "state": StepState.pending, "rejections": [],
+        }
+        for position, step in enumerate(new.plan.steps)
+    ]  # fmt: skip
+    if rows:
+        tx.execute(steps.insert(), rows)
+    if new.tags:
+        tx.execute(tags.insert(), [{"chain_id": new.id, "tag": tag} for tag in dict.fromkeys(new.tags)])
     return True
 
 
-def get(tx: Transaction, chain_id: str) -> ChainRecord:
+def get(tx: Transaction, chain_id: str) -> ChainRow:
     """Read a chain. Raises UnknownChain."""
     row = tx.execute(sa.select(chains).where(chains.c.id == chain_id)).one_or_none()
     if row is None:
         raise UnknownChain(f"no chain has the id {chain_id!r}")
-    found = tx.execute(sa.select(steps).where(steps.c.chain_id == chain_id).order_by(steps.c.position))
-    return ChainRecord(
+    found = tx.execute(sa.select(steps).where(steps.c.chain_id == chain_id).order_by(steps.c.position)).all()
+    return ChainRow(
         id=row.id,
+        kind=row.kind,
         state=ChainState(row.state),
         parked_for=row.parked_for,
         outcome=None if row.outcome is None else Outcome.model_validate(row.outcome),
         plan=Plan.model_validate(row.plan),
         account=Account(thread=row.account_thread, user=row.account_user, repository=row.account_repository),
         caps=Caps(**row.caps),
+        priority=row.priority,
+        place=row.place,
+        deadline_ms=row.deadline_ms,
         created_ms=row.created_ms,
         started_ms=row.started_ms,
         ended_ms=row.ended_ms,
         cancel_requested=row.cancel_requested,
+        owner=row.owner,
         generation=row.generation,
-        steps=tuple(
-            StepRecord(
-                id=step.id, name=step.name, state=TaskState(step.state), result=step.result,
-                started_ms=step.started_ms, ended_ms=step.ended_ms,
-            )
-            for step in found
-        ),
-    )  # fmt: skip
-
-
-def unfinished(tx: Transaction) -> list[tuple[str, int]]:
-    """Id and generation of every chain that should be running or waiting its turn, oldest first."""
-    waiting = chains.c.state.in_([ChainState.queued, ChainState.running])
-    rows = tx.execute(
-        sa.select(chains.c.id, chains.c.generation).where(waiting).order_by(chains.c.created_ms)
+        steps=tuple(_step(step) for step in found),
     )
-    return [(row.id, row.generation) for row in rows]
 
 
-def next_generation(tx: Transaction, chain_id: str, old: int) -> bool:
-    """Claim the next handing-over to the engine; False when somebody else did."""
-    changed = chains.update().where(chains.c.id == chain_id, chains.c.generation == old)
-    return tx.execute(changed.values(generation=old + 1)).rowcount == 1
+def hold(tx: Transaction, chain_id: str, generation: int) -> None:
+    """Go on only as the newest worker that took the chain up. Raises Superseded for every earlier one."""
+    # Not a lock of the key: rows that refer to the chain, such as a request's money, are inserted meanwhile.
+    statement = sa.select(chains.c.generation).where(chains.c.id == chain_id).with_for_update(key_share=True)
+    if tx.execute(statement).scalar_one() != generation:
+        raise Superseded(f"chain {chain_id} is carried on by another worker")
 
 
-def begin(tx: Transaction, chain: ChainRecord, now_ms: int) -> None:
+def lock(tx: Transaction, chain_id: str) -> None:
+    """Let nobody else decide about the chain until this transaction ends; what is read from now on holds."""
+    tx.execute(sa.select(chains.c.id).where(chains.c.id == chain_id).with_for_update(key_share=True))
+
+
+def begin(tx: Transaction, chain: ChainRow, now_ms: int) -> None:
     """A queued chain starts to run."""
+    started = chain.started_ms or now_ms
     move(
         tx,
         chains,
@@ -161,108 +197,133 @@ def begin(tx: Transaction, chain: ChainRecord, now_ms: int) -> None:
         chain.id,
         chain.state,
         ChainState.running,
-        started_ms=chain.started_ms or now_ms,
+        started_ms=started,
+        parked_for=None,
     )
 
 
-def finish(tx: Transaction, chain: ChainRecord, outcome: Outcome, now_ms: int) -> None:
-    """Write the chain's one terminal state and close its reservation."""
-    ledger.settle(tx, chain.id, now_ms)
+def park(tx: Transaction, chain: ChainRow, reason: str) -> None:
+    """A running chain waits, as a row, for what `reason` names. Its unused money goes back meanwhile."""
+    ledger.let_go(tx, chain.id)
+    move(tx, chains, CHAIN_MOVES, chain.id, chain.state, ChainState.parked, parked_for=reason, owner=None)
+
+
+def unpark(tx: Transaction, chain: ChainRow, now_ms: int) -> None:
+    """A parked chain queues again, with its money. Raises CapReached."""
+    ledger.take_again(tx, chain.id, chain.account, chain.caps, now_ms)
+    also = {"parked_for": None, "owner": None, "deadline_ms": None}
+    move(tx, chains, CHAIN_MOVES, chain.id, ChainState.parked, ChainState.queued, **also)
+
+
+def finish(tx: Transaction, chain: ChainRow, outcome: Outcome, now_ms: int) -> None:
+    """Write the chain's one terminal state and close its reservation, and whatever of it is still open."""
+    tasks.cancel_open(tx, chain.id, now_ms)
+    if ledger.is_reserved(tx, chain.id):
+        ledger.settle(tx, chain.id, now_ms)
     stored = outcome.model_dump(mode="json")
-    move(tx, chains, CHAIN_MOVES, chain.id, chain.state, ChainState.done, outcome=stored, ended_ms=now_ms)
+    also = {"outcome": stored, "ended_ms": now_ms, "parked_for": None}
+    move(tx, chains, CHAIN_MOVES, chain.id, chain.state, ChainState.done, **also)
+    cancelled = outcome.verdict is Verdict.cancelled
+    for step in get(tx, chain.id).steps:
+        if cancelled and step.state in (StepState.pending, StepState.running, StepState.pending_review):
+            move(tx, steps, STEP_MOVES, step.id, step.state, StepState.cancelled, ended_ms=now_ms)
 
 
-def begin_step(tx: Transaction, step: StepRecord, now_ms: int) -> None:
+def request_cancel(tx: Transaction, chain_id: str, now_ms: int) -> bool:
+    """Ask for a chain's end. True where that was the end already: nobody was carrying it."""
+    lock(tx, chain_id)
+    chain = get(tx, chain_id)
+    if chain.state is ChainState.done:
+        return False
+    tx.execute(chains.update().where(chains.c.id == chain_id).values(cancel_requested=True))
+    if chain.owner is not None:
+        return False
+    # A worker may take it up in this moment; then that worker finds the request.
+    if chain.state is ChainState.parked or queue.take(tx, chain_id, chain.generation, "cancel"):
+        finish(tx, chain, Outcome(verdict=Verdict.cancelled), now_ms)
+        return True
+    return False
+
+
+def begin_step(tx: Transaction, step: StepRow, now_ms: int) -> None:
     """Mark a step as running; one that was running when its process died simply goes on."""
-    if step.state is TaskState.pending:
-        move(tx, steps, TASK_MOVES, step.id, step.state, TaskState.running, started_ms=now_ms)
+    if step.state is StepState.pending:
+        move(tx, steps, STEP_MOVES, step.id, step.state, StepState.running, started_ms=now_ms)
 
 
-def complete_step(tx: Transaction, step: StepRecord, result: Any, now_ms: int) -> None:
-    """Store a step's result."""
+def complete_step(
+    tx: Transaction, step: StepRow, result: Any, now_ms: int, work: StepWork | None = None
+) -> None:
+    """Store a step's result, and where the files stand after it."""
+    also = {"result": result, "ended_ms": now_ms, "work": work}
+    move(tx, steps, STEP_MOVES, step.id, StepState.running, StepState.completed, **also)
+
+
+def fail_step(tx: Transaction, step: StepRow, now_ms: int, result: Any = None) -> None:
+    """Mark a running step as failed, with whatever of it succeeded."""
+    move(tx, steps, STEP_MOVES, step.id, StepState.running, StepState.failed, result=result, ended_ms=now_ms)
+
+
+def skip_step(tx: Transaction, step: StepRow, now_ms: int) -> None:
+    """Pass over a step whose condition does not hold."""
+    move(tx, steps, STEP_MOVES, step.id, StepState.pending, StepState.skipped, ended_ms=now_ms)
+
+
+def present_step(tx: Transaction, step: StepRow, result: Any, work: StepWork | None = None) -> None:
+    """Lay a step's result before a person: it counts as completed once approved."""
+    also = {"result": result, "work": work}
+    move(tx, steps, STEP_MOVES, step.id, StepState.running, StepState.pending_review, **also)
+
+
+def approve_step(tx: Transaction, step: StepRow, chain_id: str, now_ms: int) -> None:
+    """A person has approved what the step did."""
+    tasks.decide(tx, chain_id, step.name, TaskState.completed)
+    move(tx, steps, STEP_MOVES, step.id, StepState.pending_review, StepState.completed, ended_ms=now_ms)
+
+
+def reject_step(
+    tx: Transaction, step: StepRow, chain_id: str, feedback: str, now_ms: int, *, last: bool
+) -> None:
+    """A person has rejected what the step did: it runs again with all feedback so far, or, at the last, has failed."""
+    also: dict[str, Any] = {"rejections": [*step.rejections, feedback]}
+    if last:
+        tasks.decide(tx, chain_id, step.name, TaskState.failed)
+        move(
+            tx,
+            steps,
+            STEP_MOVES,
+            step.id,
+            StepState.pending_review,
+            StepState.failed,
+            ended_ms=now_ms,
+            **also,
+        )
+        return
+    tasks.decide(tx, chain_id, step.name, TaskState.pending)
     move(
-        tx, steps, TASK_MOVES, step.id, TaskState.running, TaskState.completed, result=result, ended_ms=now_ms
+        tx,
+        steps,
+        STEP_MOVES,
+        step.id,
+        StepState.pending_review,
+        StepState.pending,
+        result=None,
+        work=None,
+        **also,
     )
 
 
-def fail_step(tx: Transaction, step: StepRecord, now_ms: int) -> None:
-    """Mark a running step as failed."""
-    move(tx, steps, TASK_MOVES, step.id, TaskState.running, TaskState.failed, ended_ms=now_ms)
+def tags_of(tx: Transaction, chain_ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """The tags of these chains."""
+    found: dict[str, tuple[str, ...]] = {}
+    wanted = tags.c.chain_id.in_(list(chain_ids))
+    for row in tx.execute(sa.select(tags).where(wanted).order_by(tags.c.tag)):
+        found[row.chain_id] = (*found.get(row.chain_id, ()), row.tag)
+    return found
 
 
-def add_task(tx: Transaction, chain_id: str, step: AgentRun, shard: int, title: str, now_ms: int) -> None:
-    """Store a pending task of a step, unless it is there already."""
-    values = {
-        "id": f"{chain_id}.{step.name}.{shard}",
-        "chain_id": chain_id,
-        "step": step.name,
-        "shard": shard,
-        "title": title,
-        "state": TaskState.pending,
-        "attempt": 0,
-        "model": step.model,
-        "created_ms": now_ms,
-    }
-    insert_once(tx, tasks, values)
-
-
-def tasks_of(tx: Transaction, chain_id: str, step: str | None = None) -> list[TaskRecord]:
-    """The tasks of a chain, or of one of its steps, in order."""
-    columns = [c for c in tasks.c if c.name not in ("transcript", "chain_id", "created_ms")]
-    statement = (
-        sa.select(*columns).where(tasks.c.chain_id == chain_id).order_by(tasks.c.created_ms, tasks.c.shard)
-    )
-    if step is not None:
-        statement = statement.where(tasks.c.step == step)
-    return [_task(row) for row in tx.execute(statement)]
-
-
-def transcript(tx: Transaction, task_id: str) -> list[Any]:
-    """What happened in a task's last attempt, redacted, oldest first."""
-    found = tx.execute(sa.select(tasks.c.transcript).where(tasks.c.id == task_id)).scalar_one_or_none()
-    return list(found or [])
-
-
-def begin_task(tx: Transaction, task: TaskRecord, slot: int, now_ms: int) -> TaskRecord:
-    """A pending task starts its next attempt on a slot."""
-    also = {"attempt": task.attempt + 1, "slot": slot, "started_ms": now_ms, "ended_ms": None}
-    move(tx, tasks, TASK_MOVES, task.id, TaskState.pending, TaskState.running, **also)
-    return _task(tx.execute(sa.select(tasks).where(tasks.c.id == task.id)).one())
-
-
-def return_task(tx: Transaction, task: TaskRecord, now_ms: int) -> None:
-    """A running task goes back to pending: its process died, or it may succeed when tried again."""
-    if task.attempt:
-        ledger.settle(tx, task.run_id, now_ms)
-    move(tx, tasks, TASK_MOVES, task.id, TaskState.running, TaskState.pending, slot=None)
-
-
-def end_task(tx: Transaction, task: TaskRecord, outcome: AgentOutcome, now_ms: int) -> None:
-    """Write a task's one terminal state with its outcome and transcript, and close its reservation."""
-    ledger.settle(tx, task.run_id, now_ms)
-    match outcome.ending:
-        case Ending.completed:
-            state = TaskState.completed
-        case Ending.cancelled:
-            state = TaskState.cancelled
-        case _:
-            state = TaskState.failed
-    stored = {
-        "ending": outcome.ending,
-        "reason": outcome.reason,
-        "text": outcome.text,
-        "structured": outcome.structured,
-        "turns": outcome.turns,
-        "elapsed_ms": outcome.elapsed_ms,
-        "looked_at": outcome.looked_at,
-    }
-    also = {"outcome": stored, "transcript": list(outcome.transcript), "slot": None, "ended_ms": now_ms}
-    move(tx, tasks, TASK_MOVES, task.id, TaskState.running, state, **also)
-
-
-def _task(row: sa.Row[Any]) -> TaskRecord:
-    return TaskRecord(
-        id=row.id, step=row.step, shard=row.shard, title=row.title, state=TaskState(row.state),
-        attempt=row.attempt, model=row.model, slot=row.slot, outcome=row.outcome,
-        started_ms=row.started_ms, ended_ms=row.ended_ms,
+def _step(row: sa.Row[Any]) -> StepRow:
+    return StepRow(
+        id=row.id, name=row.name, state=StepState(row.state), result=row.result,
+        rejections=tuple(row.rejections or ()), work=row.work, started_ms=row.started_ms, ended_ms=row.ended_ms,
     )  # fmt: skip

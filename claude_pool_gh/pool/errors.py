@@ -3,9 +3,18 @@
     PoolError
     |- IllegalTransition      a state change that the state table does not know
     |- CapReached             a reservation would pass a cap
-    |- RecipeError            a workflow or skill file is wrong
+    |- RecipeError            a workflow or skill file, or a chain's steps, cannot be run
     |- StepFailed             a step of the host's own cannot go on
-    `- UnknownChain           no such chain
+    |- PoolShutdown           the pool takes no more work
+    |- NoSlotAvailable        no slot came free in time, or none is left
+    |- ScalingRefused         more or fewer slots than the bounds allow
+    |- NotUnderReview         nothing waits for a decision here
+    |- Superseded             another worker has taken this chain over
+    |- NoWorkspace            the folder that a run was to have to itself cannot be made
+    `- NotFound
+       |- UnknownChain        no such chain
+       |- UnknownTask         no such task
+       `- UnknownSlot         no such slot
 
 Expected ends of an agent's run are values (`AgentOutcome`), not exceptions.
 """
@@ -49,5 +58,41 @@ class StepFailed(PoolError):
         self.reason, self.ours = reason, ours
 
 
-class UnknownChain(PoolError):
+class PoolShutdown(PoolError):
+    """The pool is draining or closed. What was queued stays in the store and goes on at the next start."""
+
+
+class NoSlotAvailable(PoolError):
+    """A task waited in vain for a slot."""
+
+
+class ScalingRefused(PoolError):
+    """The number of slots asked for lies outside `ScalingConfig`."""
+
+
+class NotUnderReview(PoolError):
+    """Nothing waits for a decision under this id: it was decided already, or never came so far."""
+
+
+class Superseded(PoolError):
+    """Another worker carries the chain on, since this one was believed dead: nothing more is written for it here."""
+
+
+class NoWorkspace(PoolError):
+    """A run's folder could not be made; the run does not fall back to a folder that others use."""
+
+
+class NotFound(PoolError):
+    """Nothing has this id."""
+
+
+class UnknownChain(NotFound):
     """No chain has this id."""
+
+
+class UnknownTask(NotFound):
+    """No task has this id."""
+
+
+class UnknownSlot(NotFound):
+    """No slot has this id."""

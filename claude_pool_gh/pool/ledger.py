@@ -22,16 +22,26 @@ from claude_pool_gh.storage import Transaction, one_at_a_time
 _R: Final = reservations.c
 _USED: Final = sa.func.coalesce(sa.func.sum(sa.func.coalesce(_R.settled, _R.reserved)), 0)
 
+_INSIDE: Final = reservations.alias("inside")
+_SPENT_INSIDE: Final = (
+    sa.select(sa.func.coalesce(sa.func.sum(_INSIDE.c.settled), 0))
+    .where(_INSIDE.c.chain_id == _R.id, _INSIDE.c.level == "request")
+    .correlate(reservations)
+    .scalar_subquery()
+)
+_SPENT: Final = sa.func.coalesce(sa.func.sum(sa.func.coalesce(_R.settled, _SPENT_INSIDE)), 0)
+"""What chains have spent, also those that are not done: that never comes free again."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caps:
-    """Limits in microdollars, from the narrowest to the widest. `pool` counts per calendar month."""
+    """Limits in microdollars, from the narrowest to the widest; None is no limit. `pool` counts per calendar month."""
 
     task: int
     chain: int
-    thread: int
-    user_day: int
-    repository_month: int
+    thread: int | None = None
+    user_day: int | None = None
+    repository_month: int | None = None
     pool: int | None = None
 
 
@@ -60,26 +70,78 @@ class CapUse:
 
 def cap_uses(tx: Transaction, account: Account, caps: Caps, now_ms: int) -> list[CapUse]:
     """Every cap that a new chain of this account would count against, narrowest first."""
-    day, month = _starts(now_ms)
-    user = sa.and_(chains.c.account_user == account.user, _R.created_ms >= day)
-    repository = sa.and_(chains.c.account_repository == account.repository, _R.created_ms >= month)
-    uses = [
-        CapUse("thread", caps.thread, _used_by_chains(tx, chains.c.account_thread == account.thread)),
-        CapUse("user and day", caps.user_day, _used_by_chains(tx, user)),
-        CapUse("repository and month", caps.repository_month, _used_by_chains(tx, repository)),
+    return [
+        CapUse(name, limit, _used_by_chains(tx, own)) for name, limit, own in _scopes(account, caps, now_ms)
     ]
-    if caps.pool is not None:
-        uses.append(CapUse("pool and month", caps.pool, _used_by_chains(tx, _R.created_ms >= month)))
-    return uses
+
+
+def _scopes(account: Account, caps: Caps, now_ms: int) -> list[tuple[str, int, sa.ColumnElement[bool]]]:
+    """The caps that have a limit, each with the reservations that count against it."""
+    day, month = _starts(now_ms)
+    every: list[tuple[str, int | None, sa.ColumnElement[bool]]] = [
+        ("thread", caps.thread, chains.c.account_thread == account.thread),
+        ("user and day", caps.user_day, sa.and_(chains.c.account_user == account.user, _R.created_ms >= day)),
+        (
+            "repository and month",
+            caps.repository_month,
+            sa.and_(chains.c.account_repository == account.repository, _R.created_ms >= month),
+        ),
+        ("pool and month", caps.pool, _R.created_ms >= month),
+    ]
+    return [(name, limit, own) for name, limit, own in every if limit is not None]
 
 
 def reserve_chain(tx: Transaction, chain_id: str, account: Account, caps: Caps, now_ms: int) -> None:
     """Set the chain's whole cap aside. Raises CapReached, naming the narrowest cap that is too small."""
     one_at_a_time(tx, "ledger")
-    for use in cap_uses(tx, account, caps, now_ms):
-        if use.left < caps.chain:
-            raise CapReached(use.name, use.limit, use.left, caps.chain)
+    _check_caps(tx, account, caps, caps.chain, now_ms)
     _insert(tx, id=chain_id, level="chain", chain_id=chain_id, reserved=caps.chain, created_ms=now_ms)
+
+
+def is_reserved(tx: Transaction, chain_id: str) -> bool:
+    """Whether a chain's money was set aside already."""
+    return tx.execute(sa.select(_R.id).where(_R.id == chain_id)).first() is not None
+
+
+def may_come_free(tx: Transaction, account: Account, caps: Caps, now_ms: int) -> bool:
+    """Whether what is only set aside, not spent, stands between this chain and its caps: then waiting can help."""
+    return all(
+        limit - _used_by_chains(tx, own, _SPENT) >= caps.chain
+        for _, limit, own in _scopes(account, caps, now_ms)
+    )
+
+
+def check_hope(tx: Transaction, account: Account, caps: Caps, now_ms: int) -> None:
+    """Raises CapReached where even waiting could not bring the least that a task needs: it is spent, not set aside."""
+    for name, limit, own in _scopes(account, caps, now_ms):
+        left = limit - _used_by_chains(tx, own, _SPENT)
+        if left < caps.chain:
+            raise CapReached(name, limit, max(0, left), caps.chain)
+
+
+def let_go(tx: Transaction, chain_id: str) -> None:
+    """Keep only what a chain has spent: while it is parked, others may use the rest."""
+    used = tx.execute(sa.select(_USED).where(_R.parent_id == chain_id)).scalar_one()
+    tx.execute(
+        reservations.update().where(_R.id == chain_id, _R.settled.is_(None)).values(reserved=int(used))
+    )
+
+
+def take_again(tx: Transaction, chain_id: str, account: Account, caps: Caps, now_ms: int) -> None:
+    """Set aside again what a parked chain let go. Raises CapReached."""
+    one_at_a_time(tx, "ledger")
+    more = caps.chain - _reserved(tx, chain_id)
+    if more > 0:
+        _check_caps(tx, account, caps, more, now_ms)
+        tx.execute(
+            reservations.update().where(_R.id == chain_id, _R.settled.is_(None)).values(reserved=caps.chain)
+        )
+
+
+def _check_caps(tx: Transaction, account: Account, caps: Caps, amount: int, now_ms: int) -> None:
+    for use in cap_uses(tx, account, caps, now_ms):
+        if use.left < amount:
+            raise CapReached(use.name, use.limit, use.left, amount)
 
 
 def reserve_task(
@@ -113,6 +175,11 @@ def reserve_request(
         model=model, reserved=amount, created_ms=now_ms,
     )  # fmt: skip
     return True
+
+
+def granted(tx: Transaction, reservation_id: str) -> int:
+    """What was set aside under an id."""
+    return _reserved(tx, reservation_id)
 
 
 def left_in(tx: Transaction, reservation_id: str) -> int:
@@ -168,6 +235,17 @@ def cost_of(tx: Transaction, reservation_id: str) -> tuple[int, bool]:
     return int(row[0]), bool(row[1])
 
 
+def cost_of_task(tx: Transaction, task_id: str, attempts: int) -> tuple[int, bool]:
+    """What a task has spent in all its attempts, and whether that is only an upper bound."""
+    own = [f"{task_id}.{number}" for number in range(1, attempts + 1)]
+    row = tx.execute(
+        sa.select(
+            sa.func.coalesce(sa.func.sum(_R.settled), 0), sa.func.max(sa.cast(_R.upper_bound, sa.Integer))
+        ).where(_R.level == "request", _R.parent_id.in_(own))
+    ).one()
+    return int(row[0]), bool(row[1])
+
+
 def used_by_step(tx: Transaction, chain_id: str, step: str) -> int:
     """What a step's tasks have spent or still hold."""
     own = sa.and_(_R.chain_id == chain_id, _R.level == "task", _R.step == step)
@@ -205,8 +283,10 @@ def usual_cost(tx: Transaction, repository: str, verb: str, *, last: int = 20) -
     return int(costs[len(costs) // 4]), int(costs[(3 * len(costs)) // 4])
 
 
-def _used_by_chains(tx: Transaction, condition: sa.ColumnElement[bool]) -> int:
-    statement = sa.select(_USED).join(chains, chains.c.id == _R.id).where(_R.level == "chain", condition)
+def _used_by_chains(
+    tx: Transaction, condition: sa.ColumnElement[bool], total: sa.ColumnElement[Any] = _USED
+) -> int:
+    statement = sa.select(total).join(chains, chains.c.id == _R.id).where(_R.level == "chain", condition)
     return int(tx.execute(statement).scalar_one())
 
 

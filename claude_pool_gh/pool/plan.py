@@ -6,52 +6,100 @@ runs what was announced and paid for.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-MICRODOLLARS = 1_000_000
+from claude_pool_gh.pool.conditions import Condition
+from claude_pool_gh.pool.config import MICRODOLLARS, Frozen, Isolation, TaskOverrides
+
+__all__ = [
+    "MICRODOLLARS", "AgentRun", "Branches", "Frozen", "HostCall", "Isolation", "Limits", "OnFailure", "OnRestart",
+    "Plan", "Step",
+]  # fmt: skip
 
 
-class Frozen(BaseModel):
-    """Base of the pool's stored values."""
+class OnFailure(StrEnum):
+    """What a step that failed means for its chain."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    fail = "fail"
+    """The chain ends."""
+    go_on = "continue"
+    """The chain goes on, and later steps see in the step's result what failed."""
 
 
-class HostCall(Frozen):
+class OnRestart(StrEnum):
+    """What becomes of a run whose process died under it. What it spent is spent; finished runs are never repeated."""
+
+    rerun = "rerun"
+    """It starts a new attempt."""
+    ask = "ask"
+    """The chain parks, and starts the new attempt once somebody says so."""
+
+
+class _Step(Frozen):
+    name: str
+    when: Condition | None = None
+    """The step is skipped where this does not hold."""
+    gate: bool = False
+    """When the step has succeeded, the chain waits for a person's approval of what it did."""
+    max_rejections: Annotated[int, Field(ge=1)] = 3
+    """The rejection with this number fails the step; those before it run the step again with the feedback."""
+
+
+class HostCall(_Step):
     """A step done by the host itself, without a model."""
 
     kind: Literal["host"] = "host"
-    name: str
     call: str
     """Name under which the wiring registered the function."""
 
 
-class AgentRun(Frozen):
+class AgentRun(_Step):
     """A step done by an agent, once, or once for each item of an earlier result."""
 
     kind: Literal["agent"] = "agent"
-    name: str
-    system: str
+    system: str = ""
+    """Template for a system prompt in place of the CLI's own."""
     prompt: str
     """Template; see `render`."""
+    arguments: dict[str, str] | None = None
+    """Templates for what `{args.NAME}` means in this step; None: the chain's own arguments."""
     each: str | None = None
     """Reference to a list in an earlier result, such as `brief.groups`; one task for each item."""
+    at_once: Annotated[int, Field(ge=1)] | None = None
+    """Most tasks of the step that run beside each other; None: as many as there are slots."""
     title: str = ""
     """Template for what a person reads while the task runs."""
-    tools: tuple[str, ...] = ()
-    model: str
-    effort: str | None = None
-    turns: Annotated[int, Field(ge=1)] = 30
+    role: str | None = None
+    """Run only on a slot with this role."""
+    resume: str | None = None
+    """Id of an earlier task whose conversation goes on here, on its slot."""
+    overrides: TaskOverrides = TaskOverrides()
+    """What the step's tasks decide for themselves."""
     share: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Part of the chain's budget that this step's tasks may use together."""
-    output: dict[str, Any] | None = None
-    """JSON Schema of the typed result."""
+    output_vars: dict[str, str] = Field(default_factory=dict)
+    """Names for parts of the typed result: `{steps.NAME.VAR}` is the part at the dotted path given here."""
     retries: Annotated[int, Field(ge=0, le=5)] = 1
+    """How often a run that failed of something that may pass is tried again."""
+    recovery: str | None = None
+    """Template for one more attempt after the last retry: the prompt, with this and the error after it."""
+    on_failure: OnFailure = OnFailure.fail
 
 
-Step = Annotated[HostCall | AgentRun, Field(discriminator="kind")]
+class Branches(_Step):
+    """Several agents beside each other, each with a prompt of its own. The step after it gathers their results."""
+
+    kind: Literal["branches"] = "branches"
+    branches: Annotated[tuple[AgentRun, ...], Field(min_length=1)]
+    at_once: Annotated[int, Field(ge=1)] | None = None
+    """Most branches that run at the same time."""
+    on_failure: OnFailure = OnFailure.fail
+
+
+Step = Annotated[HostCall | AgentRun | Branches, Field(discriminator="kind")]
 
 
 class Limits(Frozen):
@@ -69,7 +117,8 @@ class Plan(Frozen):
     verb: str
     steps: tuple[Step, ...]
     limits: Limits
-    workspace: dict[str, Any] | None = None
+    workspace: Any = None
     """What `Workspaces.lease` is given for every agent step."""
     context: dict[str, Any] = Field(default_factory=dict)
     """Facts that host steps and templates may use; the pool does not read them."""
+    on_restart: OnRestart = OnRestart.rerun

@@ -1,15 +1,17 @@
-"""What the pool asks of the rooms above it. They satisfy these Protocols structurally; `service` wires them."""
+"""What the pool asks of the rooms above it. They satisfy these Protocols; `service` and `local` wire them."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
-from claude_pool_gh.storage import Transaction
+from claude_pool_gh.pool.config import READING, Isolation, PermissionMode
+from claude_pool_gh.storage import Database, Transaction
 
 JSON = Any
 """A value that survives `json.dumps` and back unchanged."""
@@ -36,20 +38,42 @@ class Ending(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Conversation:
+    """Where an agent keeps what was said, so that a later task can go on with it."""
+
+    home: Path
+    """A folder of the slot's own."""
+    resume: str | None
+    """Session id of the conversation that goes on; None begins a new one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AgentTask:
     """One run of an agent, complete: nothing else is looked up while it runs."""
 
     id: str
     attempt: int
     system: str
+    """In place of the agent's own system prompt, unless it is empty."""
     prompt: str
-    tools: tuple[str, ...]
     model: str
-    effort: str | None
+    """Empty: the agent's own choice."""
     turns: int
-    schema: Mapping[str, Any] | None
     wall_seconds: float
     idle_seconds: float
+    more_system: str = ""
+    """After whichever system prompt holds."""
+    tools: tuple[str, ...] = READING
+    allowed_tools: tuple[str, ...] = ()
+    disallowed_tools: tuple[str, ...] = ()
+    mcp_servers: Mapping[str, JSON] = field(default_factory=dict)
+    strict_mcp_config: bool = True
+    permission_mode: PermissionMode = PermissionMode.dont_ask
+    detect_permission_prompts: bool = False
+    fallback_model: str | None = None
+    effort: str | None = None
+    schema: Mapping[str, Any] | None = None
+    conversation: Conversation | None = None
 
     @property
     def run_id(self) -> str:
@@ -65,39 +89,108 @@ class AgentOutcome:
     reason: str = ""
     """For a person, when it did not complete."""
     retryable: bool = False
+    broken: bool = False
+    """The run could not be carried out at all: its slot, not its task, is to blame."""
     text: str = ""
+    """The answer; of a run that was stopped, what it had said so far."""
     structured: JSON = None
     turns: int = 0
     elapsed_ms: int = 0
     model: str = ""
+    session_id: str | None = None
+    command: str = ""
+    """What was run, when it did not complete."""
+    exit_code: int | None = None
+    stderr: str = ""
+    """Last lines, when it did not complete."""
     looked_at: JSON = field(default_factory=dict)
     """Files, searches and denials, as lists of texts."""
     transcript: tuple[JSON, ...] = ()
     """What happened, in order, redacted."""
 
 
+PARTIAL_LIMIT: Final = 20_000
+
+
+@dataclass(slots=True)
+class Line:
+    """The line between the pool and an agent at work."""
+
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the run is no longer wanted: the agent ends at once, and says how far it came."""
+    partial: str = ""
+    """The newest of what the agent has said, at most 20,000 characters."""
+
+    def say(self, text: str) -> None:
+        """More of the agent's prose, as it comes."""
+        self.partial = (self.partial + text)[-PARTIAL_LIMIT:]
+
+
 class Agent(Protocol):
     """Runs one task in a folder."""
 
-    async def run(self, task: AgentTask, folder: Path) -> AgentOutcome:
-        """Run to the end. Never raises for what an agent can do wrong; a cancel stops the whole process tree."""
+    async def run(self, task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+        """Run to the end. Never raises for what an agent can do wrong.
+
+        When `line.stop` is set it ends the run and gives back what there is; a cancel stops the whole process tree.
+        """
         ...
+
+    @asynccontextmanager
+    async def at_work(self, database: Database, clock: Clock) -> AsyncIterator[None]:  # noqa: ARG002
+        """Around everything that the agent is asked to run. Whatever costs money reserves it in `database`."""
+        yield
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What a run changed in its folder."""
+
+    base: str
+    """The commit it began at."""
+    commit: str
+    """The same with the changes in it."""
+    patch: bytes
+    digest: str
+    """SHA-256 of the patch."""
 
 
 class Workspace(Protocol):
-    """A folder that one task has to itself."""
+    """A folder that one run has to itself."""
 
     @property
     def folder(self) -> Path:
         """Where the agent works."""
         ...
 
+    async def capture(self) -> Work | None:
+        """What the run changed, kept so that another can begin there; None when nothing, or nothing is kept here."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a run wants of its folder."""
+
+    run_id: str
+    slot: str
+    spec: JSON
+    """The plan's own word."""
+    start: Work | None = None
+    """Begin with this work of an earlier step in place."""
+    base_dir: Path | None = None
+    """Make folders here; None: where the workspaces usually do."""
+
 
 class Workspaces(Protocol):
-    """Lends folders to tasks."""
+    """Lends folders to runs."""
 
-    def lease(self, run_id: str, slot: int, spec: JSON) -> AbstractAsyncContextManager[Workspace]:
-        """A fresh folder as `spec` (the plan's own word) describes; gone at the end, its work captured."""
+    async def pinned(self, isolation: Isolation) -> JSON:
+        """What a new chain's plan says of its workspace, as things stand now. Raises NoWorkspace."""
+        ...
+
+    def lease(self, wanted: Wanted) -> AbstractAsyncContextManager[Workspace]:
+        """A folder as wanted; gone at the end. Raises NoWorkspace rather than lend another one."""
         ...
 
 
@@ -106,6 +199,10 @@ class Observer(Protocol):
 
     def changed(self, tx: Transaction, chain_id: str) -> None:
         """The chain, one of its steps or one of its tasks has changed."""
+        ...
+
+    def committed(self) -> None:
+        """What it was told of is durable now; called in the event loop."""
         ...
 
 

@@ -1,7 +1,7 @@
 """Fills the placeholders of prompts: one pass, strict, and no value is ever expanded again.
 
-A placeholder is `{steps.NAME.KEY}`, `{item.KEY}` or `{args.KEY}`, each with further keys where the value has
-them. Every other brace is ordinary text, since prompts hold code.
+A placeholder is `{steps.NAME.KEY}`, `{item.KEY}`, `{args.KEY}`, each with further keys where the value has them, or
+`{previous_output}` or, in a recovery prompt, `{error}`. Every other brace is ordinary text, since prompts hold code.
 """
 
 from __future__ import annotations
@@ -13,7 +13,12 @@ from typing import Any, Final
 
 from claude_pool_gh.pool.errors import RecipeError
 
-_PLACEHOLDER: Final = re.compile(r"\{((?:steps|item|args)(?:\.[A-Za-z_][A-Za-z0-9_-]*)*)\}")
+_PLACEHOLDER: Final = re.compile(
+    r"\{((?:steps|item|args)(?:\.[A-Za-z_][A-Za-z0-9_-]*)*|previous_output|error)\}"
+)
+
+ABSENT: Final = object()
+"""Stands for the result of a step that was skipped: every path into it leads to nothing, and none is an error."""
 
 
 def placeholders(template: str) -> Iterator[str]:
@@ -33,12 +38,16 @@ def look_up(path: str, values: Mapping[str, Any]) -> Any:
     """The value at a dotted path. Raises RecipeError when a key is missing."""
     here: Any = values
     for key in path.split("."):
+        if here is ABSENT:
+            return None
         if not isinstance(here, Mapping) or key not in here:
             known = ", ".join(sorted(map(str, here))) if isinstance(here, Mapping) else "nothing below it"
             raise RecipeError(f"unknown placeholder {{{path}}}: no {key!r} here, only {known}")
         here = here[key]
-    return here
+    return None if here is ABSENT else here
 
 
 def _text(value: Any) -> str:
+    if value is None:
+        return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)

@@ -1,283 +1,309 @@
-"""Runs a chain, one step at a time, each time from what is stored.
+"""Carries a chain, one step at a time, each time from what is stored.
 
-`advance` can be called again after any crash: finished steps are read, not run; a task that was running when its
-process died is settled at its upper bound and starts a new attempt. Everything it learns it stores in the same
-transaction in which it tells the observer.
+`carry` can be called again after any crash: finished steps are read, not run; a task that was running when its
+process died is settled at its upper bound and starts a new attempt, or the chain asks first. Everything it learns it
+stores in the transaction in which it proves that it still holds the chain.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final
 
-from claude_pool_gh.pool import chains, ledger
-from claude_pool_gh.pool.chains import ChainRecord, StepRecord, TaskRecord
-from claude_pool_gh.pool.errors import CapReached, PoolError, StepFailed
+from claude_pool_gh.pool import chains, ledger, prompting, tasks
+from claude_pool_gh.pool.attempts import Attempts, Unit, most_attempts
+from claude_pool_gh.pool.chains import ChainRow, StepRow, StepWork
+from claude_pool_gh.pool.errors import CapReached, PoolError, PoolShutdown, StepFailed, Superseded
+from claude_pool_gh.pool.live import Held, Live
 from claude_pool_gh.pool.outcomes import Outcome, Verdict
-from claude_pool_gh.pool.plan import AgentRun, HostCall, Plan
-from claude_pool_gh.pool.ports import (
-    Agent,
-    AgentOutcome,
-    AgentTask,
-    Clock,
-    Done,
-    Ending,
-    Finish,
-    HostStep,
-    HostStepContext,
-    Observer,
-    Workspaces,
-)
-from claude_pool_gh.pool.render import look_up, render
-from claude_pool_gh.pool.slots import Slots
-from claude_pool_gh.pool.states import ChainState, TaskState
-from claude_pool_gh.storage import Database, Transaction
+from claude_pool_gh.pool.plan import AgentRun, Branches, HostCall, OnFailure, OnRestart, Step
+from claude_pool_gh.pool.ports import AgentOutcome, Ending, Finish, HostStep, HostStepContext
+from claude_pool_gh.pool.render import render
+from claude_pool_gh.pool.results import items_of, values_of, with_item
+from claude_pool_gh.pool.states import ChainState, StepState, TaskState
+from claude_pool_gh.pool.tasks import TaskRow
+from claude_pool_gh.storage import Transaction
 
 logger = logging.getLogger(__name__)
 
-MOST_GENERATIONS: Final = 5
+MOST_TROUBLES: Final = 5
 """A chain that broke this often for unknown reasons is given up."""
 
-MOST_ATTEMPTS: Final = 4
-"""A task whose process died this often is given up: something in it kills the server."""
-
-LEAST_FOR_A_TASK: Final = 20_000
-"""Two cents: with less, not even one small answer can be paid for."""
+APPROVAL: Final = "approval"
+RESTART: Final = "restart"
+_MONEY_SECONDS: Final = 1.0
+"""Between two looks whether another process has let money go."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runner:
-    """Everything a chain needs to run in this process."""
+    """Carries chains in this process."""
 
-    database: Database
-    agent: Agent
-    workspaces: Workspaces
-    slots: Slots
+    attempts: Attempts
+    live: Live
     host_steps: Mapping[str, HostStep]
-    observer: Observer
-    clock: Clock
-    retry_delay: float = 2.0
+    trouble_delay: float = 2.0
 
-    async def advance(self, chain_id: str) -> bool:
-        """Do the first unfinished step of a chain. True while there is more to do."""
-        chain = await self.database.transact(lambda tx: self._open(tx, chain_id))
-        if chain.state is not ChainState.running:
+    async def carry(self, chain_id: str, generation: int) -> None:
+        """Bring a chain to rest: done, or parked. Returns early when another worker has taken it over."""
+        with self.live.carrying(chain_id, generation) as held:
+            for trouble in range(MOST_TROUBLES):
+                try:
+                    while await self._advance(held):
+                        pass
+                except (Superseded, PoolShutdown) as why:
+                    logger.info("left a chain: %s", why, extra={"action": "chain_left", "chain": chain_id})
+                    return
+                except Exception:
+                    logger.exception("chain broke", extra={"action": "chain_broke", "chain": chain_id})
+                    await asyncio.sleep(self.trouble_delay * 2**trouble)
+                else:
+                    return
+            # Some faults are in the chain itself: it is not tried for ever.
+            await self._give_up(held)
+
+    async def _advance(self, held: Held) -> bool:
+        """Do the first unfinished step. True while there is more to do."""
+        chain = await self._open(held)
+        if chain is None or chain.state is not ChainState.running:
             return False
         position = chain.next_step
         if position is None:
-            await self._finish(chain, None, Outcome(verdict=Verdict.answered))
+            await self._finish(held, None, Outcome(verdict=Verdict.answered))
             return False
+        step, record = chain.plan.steps[position], chain.steps[position]
         try:
-            return await self._do(chain, position)
+            return await self._do(held, chain, step, record)
+        except (Superseded, PoolShutdown):
+            raise
         except PoolError as error:
-            logger.warning("step failed: %s", error, extra={"action": "step_failed", "chain": chain_id})
-            await self._finish(chain, chain.steps[position], _failure(error))
-            return False
-        except Exception as error:
-            # The engine hands the chain over again, but not for ever: some faults are in the chain itself.
-            if chain.generation < MOST_GENERATIONS:
-                raise
-            logger.exception("chain given up", extra={"action": "chain_given_up", "chain": chain_id})
-            broken = StepFailed(f"an error on our side ({type(error).__name__})", ours=True)
-            await self._finish(chain, chain.steps[position], _failure(broken))
+            logger.warning("step failed: %s", error, extra={"action": "step_failed", "chain": chain.id})
+            await self._finish(held, record, _failure(error, step.name))
             return False
 
-    def _open(self, tx: Transaction, chain_id: str) -> ChainRecord:
-        chain = chains.get(tx, chain_id)
-        if chain.cancel_requested and chain.state in (ChainState.queued, ChainState.running):
-            chains.finish(tx, chain, Outcome(verdict=Verdict.cancelled), self.clock.now_ms())
-        elif chain.state is ChainState.queued:
-            chains.begin(tx, chain, self.clock.now_ms())
-        else:
+    async def _open(self, held: Held) -> ChainRow | None:
+        """The chain as it now is, begun where it was queued; it waits here for money that others may let go."""
+        while True:
+            chain = await self.attempts.database.read(lambda tx: chains.get(tx, held.chain_id))
+            if chain.state is ChainState.running and not chain.cancel_requested:
+                return chain
+            if self.attempts.slots.closing.is_set() and not chain.cancel_requested:
+                raise PoolShutdown("the pool takes no more work")
+            freed = self.live.freed
+            began = await self.attempts.write(held, lambda tx: self._begin(tx, held.chain_id))
+            if began is not None:
+                return began
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_MONEY_SECONDS):
+                    await freed.wait()
+
+    def _begin(self, tx: Transaction, chain_id: str) -> ChainRow | None:
+        """None while the money for it is set aside for others who may not need it all."""
+        chain, now = chains.get(tx, chain_id), self.attempts.clock.now_ms()
+        if chain.state not in (ChainState.queued, ChainState.running):
             return chain
-        self.observer.changed(tx, chain_id)
+        if chain.cancel_requested:
+            chains.finish(tx, chain, Outcome(verdict=Verdict.cancelled), now)
+        elif chain.state is ChainState.queued:
+            try:
+                if not ledger.is_reserved(tx, chain_id):
+                    ledger.reserve_chain(tx, chain_id, chain.account, chain.caps, now)
+            except CapReached as refusal:
+                if ledger.may_come_free(tx, chain.account, chain.caps, now):
+                    return None
+                chains.finish(tx, chain, Outcome(verdict=Verdict.out_of_budget, reason=str(refusal)), now)
+            else:
+                chains.begin(tx, chain, now)
         return chains.get(tx, chain_id)
 
-    async def _do(self, chain: ChainRecord, position: int) -> bool:
-        step, record = chain.plan.steps[position], chain.steps[position]
+    async def _do(self, held: Held, chain: ChainRow, step: Step, record: StepRow) -> bool:
+        values = values_of(chain)
+        if step.when is not None and record.state is StepState.pending and not step.when.holds(values):
+            await self.attempts.write(
+                held, lambda tx: chains.skip_step(tx, record, self.attempts.clock.now_ms())
+            )
+            return True
         match step:
             case HostCall():
-                return await self._call_host(chain, step, record)
+                return await self._call_host(held, chain, step, record)
             case AgentRun():
-                return await self._run_agents(chain, step, record)
+                return await self._run_agents(held, chain, step, record, _units(chain, step, record, values))
+            case Branches():
+                return await self._run_agents(
+                    held, chain, step, record, _branches(chain, step, record, values)
+                )
 
-    async def _call_host(self, chain: ChainRecord, step: HostCall, record: StepRecord) -> bool:
-        await self._begin_step(chain, record)
-        context = HostStepContext(chain.id, chain.plan, chain.results)
-        answer = await self.host_steps[step.call](context)
+    async def _call_host(self, held: Held, chain: ChainRow, step: HostCall, record: StepRow) -> bool:
+        now = self.attempts.clock.now_ms
+        if record.state is StepState.pending:
+            await self.attempts.write(held, lambda tx: chains.begin_step(tx, record, now()))
+        answer = await self.host_steps[step.call](HostStepContext(chain.id, chain.plan, chain.results))
+        parks = step.gate and not isinstance(answer, Finish)
 
         def store(tx: Transaction) -> None:
-            chains.complete_step(tx, record, answer.result, self.clock.now_ms())
             if answer.commit is not None:
                 answer.commit(tx)
+            if parks:
+                chains.present_step(tx, record, answer.result)
+                chains.park(tx, chains.get(tx, chain.id), APPROVAL)
+            else:
+                chains.complete_step(tx, record, answer.result, now())
             if isinstance(answer, Finish):
-                outcome = Outcome.model_validate(answer.outcome)
-                chains.finish(tx, chains.get(tx, chain.id), outcome, self.clock.now_ms())
-            self.observer.changed(tx, chain.id)
+                chains.finish(tx, chains.get(tx, chain.id), Outcome.model_validate(answer.outcome), now())
 
-        await self.database.transact(store)
-        return isinstance(answer, Done)
+        await self.attempts.write(held, store)
+        return not parks and not isinstance(answer, Finish)
 
-    async def _run_agents(self, chain: ChainRecord, step: AgentRun, record: StepRecord) -> bool:
-        items = _items(chain, step)
-        await self._begin_step(chain, record)
-        waiting = await self.database.transact(lambda tx: self._lay_out(tx, chain, step, items))
-        async with asyncio.TaskGroup() as group:
-            for task in waiting:
-                group.create_task(self._run_task(chain, step, task, items[task.shard], len(items)))
-        await self.database.transact(lambda tx: self._collect(tx, chain, record))
-        return True
+    async def _run_agents(
+        self, held: Held, chain: ChainRow, step: AgentRun | Branches, record: StepRow, units: Sequence[Unit]
+    ) -> bool:
+        waiting = await self.attempts.write(held, lambda tx: self._lay_out(tx, chain, record, units))
+        if waiting is None:
+            return False
+        room = asyncio.Semaphore(step.at_once or max(1, len(units)))
 
-    async def _begin_step(self, chain: ChainRecord, record: StepRecord) -> None:
-        def store(tx: Transaction) -> None:
-            chains.begin_step(tx, record, self.clock.now_ms())
-            self.observer.changed(tx, chain.id)
+        async def run(task: TaskRow) -> None:
+            async with room:
+                await self.attempts.run(held, chain, units[task.shard], task)
 
-        await self.database.transact(store)
+        await _all_of([run(task) for task in waiting])
+        return await self.attempts.write(held, lambda tx: self._collect(tx, held, step, record))
 
     def _lay_out(
-        self, tx: Transaction, chain: ChainRecord, step: AgentRun, items: list[Any]
-    ) -> list[TaskRecord]:
-        """Make the step's tasks, and give back to `pending` those whose process died under them."""
-        for shard, item in enumerate(items):
-            title = render(step.title or step.name, _values(chain, item))
-            chains.add_task(tx, chain.id, step, shard, title, self.clock.now_ms())
-        for task in chains.tasks_of(tx, chain.id, step.name):
-            if task.state is TaskState.running and task.attempt >= MOST_ATTEMPTS:
+        self, tx: Transaction, chain: ChainRow, record: StepRow, units: Sequence[Unit]
+    ) -> list[TaskRow] | None:
+        """Make the step's tasks, and give back to `pending` those whose process died under them.
+
+        None when the chain has parked instead: it asks before it spends on such a task again.
+        """
+        now = self.attempts.clock.now_ms()
+        chains.begin_step(tx, record, now)
+        for unit in units:
+            tasks.add(tx, unit.task_id, chain.id, record.name, unit.shard, unit.title, now)
+        died = [task for task in tasks.of_chain(tx, chain.id, record.name) if task.state is TaskState.running]
+        for task in died:
+            if task.attempt >= most_attempts(units[task.shard].run, record.rejections):
                 reason = f"the server died {task.attempt} times while this ran"
-                chains.end_task(
-                    tx, task, AgentOutcome(ending=Ending.failed, reason=reason), self.clock.now_ms()
-                )
-            elif task.state is TaskState.running:
-                chains.return_task(tx, task, self.clock.now_ms())
-        self.observer.changed(tx, chain.id)
-        return [t for t in chains.tasks_of(tx, chain.id, step.name) if t.state is TaskState.pending]
+                tasks.end(tx, task, AgentOutcome(ending=Ending.failed, reason=reason), now)
+            else:
+                tasks.give_back(tx, task, now)
+        if died and chain.plan.on_restart is OnRestart.ask:
+            chains.park(tx, chains.get(tx, chain.id), RESTART)
+            return None
+        return [task for task in tasks.of_chain(tx, chain.id, record.name) if task.state is TaskState.pending]
 
-    async def _run_task(
-        self, chain: ChainRecord, step: AgentRun, task: TaskRecord, item: Any, siblings: int
-    ) -> None:
-        """Run one task to its end, again where another attempt may succeed."""
-        for attempts_left in range(step.retries, -1, -1):
-            async with self.slots.lease() as slot:
-                outcome, task = await self._attempt(chain, step, task, item, siblings, slot)
-            again = outcome.retryable and attempts_left > 0 and task.attempt < MOST_ATTEMPTS
-            await self.database.transact(
-                partial(self._end, chain=chain, task=task, outcome=outcome, again=again)
-            )
-            if not again:
-                return
-            await asyncio.sleep(self.retry_delay * 2 ** (step.retries - attempts_left))
-            task = (await self.database.read(lambda tx: chains.tasks_of(tx, chain.id, step.name)))[task.shard]
+    def _collect(self, tx: Transaction, held: Held, step: AgentRun | Branches, record: StepRow) -> bool:
+        """The step's result, every task's outcome in the order of the items, and what follows from it."""
+        now, own = self.attempts.clock.now_ms(), tasks.of_chain(tx, held.chain_id, record.name)
+        result = [{"title": task.title, "task": task.id} | (task.outcome or {}) for task in own]
+        chain = chains.get(tx, held.chain_id)
+        if chain.cancel_requested or held.stop.is_set():
+            chains.finish(tx, chain, Outcome(verdict=Verdict.cancelled), now)
+            return False
+        failed = next((task for task in own if task.state is TaskState.failed), None)
+        if failed is not None and step.on_failure is OnFailure.fail:
+            chains.fail_step(tx, record, now, result)
+            chains.finish(tx, chain, _outcome_of(failed, alone=chain.kind == "task"), now)
+            return False
+        work = _work(tx, own)
+        if step.gate:
+            chains.present_step(tx, record, result, work)
+            chains.park(tx, chain, APPROVAL)
+            return False
+        chains.complete_step(tx, record, result, now, work)
+        if (
+            record.name == chain.plan.steps[-1].name
+        ):  # the last one: its end is the chain's, in one transaction
+            chains.finish(tx, chain, Outcome(verdict=Verdict.answered), now)
+            return False
+        return True
 
-    async def _attempt(
-        self, chain: ChainRecord, step: AgentRun, task: TaskRecord, item: Any, siblings: int, slot: int
-    ) -> tuple[AgentOutcome, TaskRecord]:
-        def begin(tx: Transaction) -> tuple[TaskRecord, str | None]:
-            started = chains.begin_task(tx, task, slot, self.clock.now_ms())
-            refusal = self._reserve(tx, chain, step, started, siblings)
-            self.observer.changed(tx, chain.id)
-            return started, refusal
+    async def _give_up(self, held: Held) -> None:
+        chain = await self.attempts.database.read(lambda tx: chains.get(tx, held.chain_id))
+        position = chain.next_step
+        record = None if position is None else chain.steps[position]
+        broken = StepFailed("an error on our side that did not pass", ours=True)
+        with suppress(Superseded):
+            await self._finish(held, record, _failure(broken, ""))
 
-        started, refusal = await self.database.transact(begin)
-        if refusal is not None:
-            return AgentOutcome(ending=Ending.out_of_budget, reason=refusal), started
-        try:
-            work = _agent_task(chain, step, started, item)
-            async with self.workspaces.lease(started.run_id, slot, chain.plan.workspace) as workspace:
-                return await self.agent.run(work, workspace.folder), started
-        except Exception as error:  # around one slot's task: whatever broke, slot and money come back
-            logger.exception("run broke", extra={"action": "run_broke", "task": started.run_id})
-            reason = f"the run could not be set up ({type(error).__name__})"
-            return AgentOutcome(ending=Ending.failed, reason=reason, retryable=True), started
-
-    def _reserve(
-        self, tx: Transaction, chain: ChainRecord, step: AgentRun, task: TaskRecord, siblings: int
-    ) -> str | None:
-        """Set the task's money aside; the refusal to show when that cannot be."""
-        at_once = min(siblings, self.slots.count)
-        most = task_budget(chain.plan, step, at_once, ledger.used_by_step(tx, chain.id, step.name))
-        try:
-            ledger.reserve_task(
-                tx, task.run_id, chain.id, step.name, most=most, least=LEAST_FOR_A_TASK,
-                now_ms=self.clock.now_ms(),
-            )  # fmt: skip
-        except CapReached as refusal:
-            return str(refusal)
-        return None
-
-    def _end(
-        self, tx: Transaction, *, chain: ChainRecord, task: TaskRecord, outcome: AgentOutcome, again: bool
-    ) -> None:
-        if again:
-            chains.return_task(tx, task, self.clock.now_ms())
-        else:
-            chains.end_task(tx, task, outcome, self.clock.now_ms())
-        self.observer.changed(tx, chain.id)
-
-    def _collect(self, tx: Transaction, chain: ChainRecord, record: StepRecord) -> None:
-        """The step's result: every task's outcome, in the order of the items."""
-        result = [
-            {"title": task.title, "task": task.id} | (task.outcome or {})
-            for task in chains.tasks_of(tx, chain.id, record.name)
-        ]
-        chains.complete_step(tx, record, result, self.clock.now_ms())
-        self.observer.changed(tx, chain.id)
-
-    async def _finish(self, chain: ChainRecord, step: StepRecord | None, outcome: Outcome) -> None:
+    async def _finish(self, held: Held, step: StepRow | None, outcome: Outcome) -> None:
         def store(tx: Transaction) -> None:
-            now = chains.get(tx, chain.id)
-            if step is not None and any(s.id == step.id and s.state is TaskState.running for s in now.steps):
-                chains.fail_step(tx, step, self.clock.now_ms())
-            chains.finish(tx, now, outcome, self.clock.now_ms())
-            self.observer.changed(tx, chain.id)
+            chain, now = chains.get(tx, held.chain_id), self.attempts.clock.now_ms()
+            if step is not None and any(
+                s.id == step.id and s.state is StepState.running for s in chain.steps
+            ):
+                chains.fail_step(tx, step, now)
+            chains.finish(tx, chain, outcome, now)
 
-        await self.database.transact(store)
-
-
-def task_budget(plan: Plan, step: AgentRun, at_once: int, used: int) -> int:
-    """Microdollars that one task of a step may use.
-
-    An equal part of the step's share of the chain for each of the `at_once` tasks that run beside each other; what
-    they leave is there for those after them, down to nothing.
-    """
-    share = int(plan.limits.chain * step.share)
-    return max(0, min(plan.limits.task, share // max(1, at_once), share - used))
+        await self.attempts.write(held, store)
 
 
-def _failure(error: PoolError) -> Outcome:
+async def _all_of(work: list[Coroutine[Any, Any, None]]) -> None:
+    """Run all; where one raises, end the others and raise that."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for each in work:
+                group.create_task(each)
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+
+
+def _units(chain: ChainRow, step: AgentRun, record: StepRow, values: Mapping[str, Any]) -> list[Unit]:
+    items = items_of(step, values)
+    beside = min(len(items), step.at_once or len(items))
+    every = enumerate(with_item(values, step, item) for item in items)
+    return [_unit(chain, step, record, shard, own, beside) for shard, own in every]
+
+
+def _branches(chain: ChainRow, step: Branches, record: StepRow, values: Mapping[str, Any]) -> list[Unit]:
+    beside = min(len(step.branches), step.at_once or len(step.branches))
+    every = enumerate(step.branches)
+    return [_unit(chain, run, record, shard, with_item(values, run, {}), beside) for shard, run in every]
+
+
+def _unit(
+    chain: ChainRow, run: AgentRun, record: StepRow, shard: int, values: Mapping[str, Any], siblings: int
+) -> Unit:
+    return Unit(
+        task_id=chain.id if chain.kind == "task" else f"{chain.id}.{record.name}.{shard}",
+        shard=shard,
+        run=run,
+        title=render(prompting.label(run), values),
+        values=values,
+        siblings=siblings,
+        rejections=record.rejections,
+    )
+
+
+def _work(tx: Transaction, own: Sequence[TaskRow]) -> StepWork | None:
+    """What later steps begin with: the work of the only task that changed files. Of several, none goes before."""
+    works = tasks.works_of(tx, [task.run_id for task in own])
+    if len(works) != 1:
+        return None
+    ((run_id, commit),) = works.items()
+    return {"run": run_id, "commit": commit}
+
+
+def _outcome_of(task: TaskRow, *, alone: bool) -> Outcome:
+    outcome = task.outcome or {}
+    reason = str(outcome.get("reason", ""))
+    told = reason if alone else f"step {task.step}: {reason}"
+    match outcome.get("ending"):
+        case Ending.out_of_budget:
+            return Outcome(verdict=Verdict.out_of_budget, reason=told)
+        case Ending.out_of_turns:
+            return Outcome(verdict=Verdict.out_of_turns, reason=told)
+        case Ending.quota:
+            return Outcome(verdict=Verdict.quota, reason=told)
+        case _:
+            return Outcome(verdict=Verdict.failed, reason=told)
+
+
+def _failure(error: PoolError, step: str) -> Outcome:
     if isinstance(error, StepFailed):
         return Outcome(verdict=Verdict.failed, reason=error.reason, ours=error.ours)
-    return Outcome(verdict=Verdict.failed, reason=str(error))
-
-
-def _items(chain: ChainRecord, step: AgentRun) -> list[Any]:
-    if step.each is None:
-        return [{}]
-    found = look_up(step.each, chain.results)
-    if not isinstance(found, list):
-        raise StepFailed(f"step {step.name} wants a list at {step.each}")
-    return found
-
-
-def _values(chain: ChainRecord, item: Any) -> dict[str, Any]:
-    return {"steps": chain.results, "item": item, "args": chain.plan.context}
-
-
-def _agent_task(chain: ChainRecord, step: AgentRun, task: TaskRecord, item: Any) -> AgentTask:
-    return AgentTask(
-        id=task.id,
-        attempt=task.attempt,
-        system=render(step.system, {"args": chain.plan.context, "steps": chain.results}),
-        prompt=render(step.prompt, _values(chain, item)),
-        tools=step.tools,
-        model=step.model,
-        effort=step.effort,
-        turns=step.turns,
-        schema=step.output,
-        wall_seconds=chain.plan.limits.wall_seconds,
-        idle_seconds=chain.plan.limits.idle_seconds,
-    )
+    return Outcome(verdict=Verdict.failed, reason=f"step {step}: {error}")

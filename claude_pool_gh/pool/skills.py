@@ -1,7 +1,7 @@
 """Reads `SKILL.md`: front matter in YAML between two `---` lines, then the prompt.
 
-The open skill format; of its front matter the pool uses `name`, `description` and `allowed-tools`, and leaves
-`metadata` to whoever wrote it.
+The open skill format. Of its front matter the pool uses `name`, `description`, `arguments` and `allowed-tools`, and
+leaves `metadata` to whoever wrote it.
 """
 
 from __future__ import annotations
@@ -11,8 +11,16 @@ from typing import Any
 import yaml
 from pydantic import ConfigDict, Field, field_validator
 
+from claude_pool_gh.pool.config import Frozen
 from claude_pool_gh.pool.errors import RecipeError
-from claude_pool_gh.pool.plan import Frozen
+
+
+class Argument(Frozen):
+    """What a skill or a workflow wants to be told."""
+
+    name: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")
+    description: str = ""
+    required: bool = True
 
 
 class Skill(Frozen):
@@ -22,6 +30,8 @@ class Skill(Frozen):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
     description: str
+    arguments: tuple[Argument, ...] = ()
+    """What `{args.NAME}` in the prompt stands for. Without any, it means the arguments of the chain."""
     allowed_tools: tuple[str, ...] = Field(default=(), alias="allowed-tools")
     metadata: dict[str, Any] = Field(default_factory=dict)
     prompt: str = ""
@@ -30,11 +40,9 @@ class Skill(Frozen):
     @classmethod
     def _listed(cls, value: object) -> object:
         """The format also allows one text with commas."""
-        return (
-            tuple(filter(None, (part.strip() for part in value.split(","))))
-            if isinstance(value, str)
-            else value
-        )
+        if not isinstance(value, str):
+            return value
+        return tuple(filter(None, (part.strip() for part in value.split(","))))
 
 
 def parse_skill(text: str, source: str) -> Skill:

@@ -5,56 +5,281 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from claude_pool_gh.pool.config import SlotConfig
+from claude_pool_gh.pool.errors import NoSlotAvailable, PoolShutdown
+
+
+@dataclass(slots=True, eq=False)
+class Slot:
+    """One slot of this process. Its row in the database says the same to everybody else."""
+
+    id: str
+    config: SlotConfig = field(default_factory=SlotConfig)
+    broken: bool = False
+    """Set by whoever holds it when its run could not be carried out: it goes to nobody until it is restarted."""
+    retiring: bool = False
+    heir: str | None = None
+    """Id of the slot that takes the place of an ephemeral one."""
+    restarts: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """What a waiter wants of a slot."""
+
+    priority: int = 0
+    """Lower goes first; within a priority, first come first served."""
+    role: str | None = None
+    slot: str | None = None
+    """This very slot."""
+    since: tuple[int, ...] = ()
+    """Orders waiters of a priority by when their work was made. Default: by when they came."""
+    patience: float | None = None
+    """Seconds that were granted in all, which whoever waits in vain is told."""
+
+    def fits(self, slot: Slot) -> bool:
+        """Whether a slot will do."""
+        return (self.role is None or slot.config.role == self.role) and self.slot in (None, slot.id)
+
+
+class StoppedWaiting(Exception):
+    """The run is no longer wanted; no slot was taken."""
+
+
+@dataclass(slots=True, eq=False)
+class _Waiter:
+    need: Need
+    given: asyncio.Future[Slot]
 
 
 class Slots:
-    """A fixed number of slots, first come first served within a priority (lower goes first)."""
+    """The slots of this process."""
 
-    def __init__(self, count: int) -> None:
-        if count < 1:
-            raise ValueError("a pool needs at least one slot")
-        self.count = count
-        self._idle = list(range(count))
-        self._waiting: list[tuple[int, int, asyncio.Future[int]]] = []
+    def __init__(
+        self,
+        slots: Iterable[Slot],
+        *,
+        renewed: Callable[[Slot], Slot] | None = None,
+        retired: Callable[[Slot], None] = lambda _slot: None,
+        revivable: Callable[[Slot], bool] = lambda _slot: False,
+    ) -> None:
+        """`renewed`: what takes the place of a slot that served one task, where slots are ephemeral.
+
+        `retired` is told when a slot is gone for good; `revivable` says whether a broken one may come back.
+        """
+        self._all = {slot.id: slot for slot in slots}
+        self._idle = list(self._all.values())
+        self._broken: list[Slot] = []  # and not held any more
+        self._waiting: list[tuple[int, tuple[int, ...], int, _Waiter]] = []
         self._arrivals = itertools.count()
+        self._renewed, self._retired, self._revivable = renewed, retired, revivable
+        self.closing = asyncio.Event()
+        """Set when slots are handed out no more."""
+
+    @property
+    def all(self) -> tuple[Slot, ...]:
+        """Every slot that is not gone."""
+        return tuple(self._all.values())
+
+    @property
+    def idle_ids(self) -> list[str]:
+        """The slots that wait for work."""
+        return [slot.id for slot in self._idle]
+
+    @property
+    def count(self) -> int:
+        """How many slots take work, now or when they are free."""
+        return sum(not slot.retiring for slot in self._all.values())
 
     @property
     def busy(self) -> int:
         """How many slots are leased now."""
-        return self.count - len(self._idle)
+        return len(self._all) - len(self._idle) - len(self._broken)
+
+    @property
+    def broken(self) -> tuple[Slot, ...]:
+        """The slots that broke, and that nobody holds any more."""
+        return tuple(self._broken)
+
+    @property
+    def next_priority(self) -> int | None:
+        """Priority of the task that gets the next slot; None while none waits."""
+        return min(
+            (priority for priority, *_, waiter in self._waiting if not waiter.given.done()), default=None
+        )
 
     @property
     def waiting(self) -> int:
         """How many tasks wait for a slot now."""
-        return sum(1 for _, _, future in self._waiting if not future.done())
+        return sum(1 for *_, waiter in self._waiting if not waiter.given.done())
 
     @asynccontextmanager
-    async def lease(self, *, priority: int = 0) -> AsyncIterator[int]:
-        """Wait for a slot and hold it; it comes back however the block ends."""
-        slot = await self._take(priority)
+    async def lease(
+        self,
+        need: Need | None = None,
+        *,
+        seconds: float | None = None,
+        stop: asyncio.Event | None = None,
+    ) -> AsyncIterator[Slot]:
+        """Wait for a slot and hold it; it comes back however the block ends.
+
+        Raises NoSlotAvailable after `seconds`, or at once where no slot will ever do; StoppedWaiting when `stop` is
+        set; PoolShutdown when the pool closes.
+        """
+        slot = await self._take(need or Need(), seconds, stop)
         try:
             yield slot
         finally:
             self._give_back(slot)
 
-    async def _take(self, priority: int) -> int:
-        if self._idle:
-            return heapq.heappop(self._idle)
-        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (priority, next(self._arrivals), future))
-        try:
-            return await future
-        except asyncio.CancelledError:
-            if future.done() and not future.cancelled():  # handed over in the very moment of the cancel
-                self._give_back(future.result())
-            raise
+    def add(self, slots: Iterable[Slot]) -> None:
+        """More slots, which take what waits."""
+        for slot in slots:
+            self._all[slot.id] = slot
+            self._offer(slot)
 
-    def _give_back(self, slot: int) -> None:
-        while self._waiting:
-            _, _, future = heapq.heappop(self._waiting)
-            if not future.done():
-                future.set_result(slot)
-                return
-        heapq.heappush(self._idle, slot)
+    def retire(self, count: int) -> list[Slot]:
+        """Take slots out of service, those first that nobody would miss: broken, then idle, then busy ones.
+
+        A busy one goes when its task has ended, and takes no other.
+        """
+        standing = [slot for slot in self._all.values() if not slot.retiring]
+        standing.sort(key=lambda slot: 0 if slot.broken else 1 if slot in self._idle else 2)
+        chosen = standing[:count]
+        for slot in chosen:
+            slot.retiring = True
+            if slot in self._idle or slot in self._broken:
+                self._drop(slot)
+        self._fail_the_hopeless()
+        return chosen
+
+    def configure(self, slot: Slot, config: SlotConfig) -> None:
+        """Change what a slot is for; who waits for what it now is, or was, learns of it."""
+        slot.config = config
+        if slot in self._idle:
+            self._idle.remove(slot)
+            self._offer(slot)
+        self._fail_the_hopeless()
+
+    def restart(self, slot: Slot) -> None:
+        """Put a broken slot back into service."""
+        slot.broken, slot.restarts = False, slot.restarts + 1
+        if slot in self._broken:  # else it has retired meanwhile
+            self._broken.remove(slot)
+            self._offer(slot)
+
+    def close(self) -> None:
+        """Hand out no slot any more: every waiter gets PoolShutdown."""
+        self.closing.set()
+        for *_, waiter in self._waiting:
+            if not waiter.given.done():
+                waiter.given.set_exception(PoolShutdown("the pool takes no more work"))
+        self._waiting.clear()
+
+    async def _take(self, need: Need, seconds: float | None, stop: asyncio.Event | None) -> Slot:
+        if self.closing.is_set():
+            raise PoolShutdown("the pool takes no more work")
+        if stop is not None and stop.is_set():
+            raise StoppedWaiting
+        self._check_hope(need)
+        for slot in self._idle:
+            if need.fits(slot):
+                self._idle.remove(slot)
+                return slot
+        waiter = _Waiter(need, asyncio.get_running_loop().create_future())
+        heapq.heappush(self._waiting, (need.priority, need.since, next(self._arrivals), waiter))
+        return await self._wait(waiter, seconds, stop)
+
+    async def _wait(self, waiter: _Waiter, seconds: float | None, stop: asyncio.Event | None) -> Slot:
+        stopping = None if stop is None else asyncio.create_task(stop.wait())
+        signs: list[asyncio.Future[Any]] = [waiter.given] if stopping is None else [waiter.given, stopping]
+        try:
+            async with asyncio.timeout(seconds):
+                await asyncio.wait(signs, return_when=asyncio.FIRST_COMPLETED)
+        except TimeoutError as error:
+            self._forget(waiter)
+            granted = waiter.need.patience or seconds
+            raise NoSlotAvailable(f"no slot came free within {granted:g} seconds") from error
+        except asyncio.CancelledError:
+            self._forget(waiter)
+            raise
+        finally:
+            if stopping is not None:
+                stopping.cancel()
+        if not waiter.given.done() or (stop is not None and stop.is_set()):
+            self._forget(waiter)
+            raise StoppedWaiting
+        return waiter.given.result()
+
+    def _forget(self, waiter: _Waiter) -> None:
+        """Nobody waits here any more; a slot that was handed over in this very moment goes to the next."""
+        if not waiter.given.done():
+            waiter.given.cancel()
+        elif not waiter.given.cancelled() and waiter.given.exception() is None:
+            self._offer(waiter.given.result())
+
+    def _give_back(self, slot: Slot) -> None:
+        if slot.retiring:
+            return self._drop(slot)
+        if slot.broken:
+            self._broken.append(slot)
+            return self._fail_the_hopeless()
+        if self._renewed is not None:
+            del self._all[slot.id]
+            slot = self._renewed(slot)
+            self._all[slot.id] = slot
+        return self._offer(slot)
+
+    def _offer(self, slot: Slot) -> None:
+        if slot.retiring:
+            return self._drop(slot)
+        passed_over = []
+        try:
+            while self._waiting:
+                entry = heapq.heappop(self._waiting)
+                waiter = entry[-1]
+                if waiter.given.done():
+                    continue
+                if waiter.need.fits(slot):
+                    return waiter.given.set_result(slot)
+                passed_over.append(entry)
+        finally:
+            for entry in passed_over:
+                heapq.heappush(self._waiting, entry)
+        return self._idle.append(slot)
+
+    def _drop(self, slot: Slot) -> None:
+        del self._all[slot.id]
+        for waiting in (self._idle, self._broken):
+            if slot in waiting:
+                waiting.remove(slot)
+        self._retired(slot)
+
+    def _fail_the_hopeless(self) -> None:
+        for *_, waiter in list(self._waiting):
+            try:
+                self._check_hope(waiter.need)
+            except NoSlotAvailable as error:
+                if not waiter.given.done():
+                    waiter.given.set_exception(error)
+
+    def _check_hope(self, need: Need) -> None:
+        """Raises NoSlotAvailable where no slot can ever do: better now than after hours."""
+        fitting = [slot for slot in self._all.values() if need.fits(slot) and not slot.retiring]
+        if not fitting and need.slot is not None:
+            raise NoSlotAvailable(f"{need.slot} is gone, and the conversation that it kept with it")
+        if not fitting and need.role is not None:
+            roles = (
+                ", ".join(sorted({slot.config.role for slot in self._all.values() if slot.config.role}))
+                or "none"
+            )
+            raise NoSlotAvailable(f"no slot has the role {need.role!r}; roles here: {roles}")
+        if fitting and all(slot.broken and not self._revivable(slot) for slot in fitting):
+            raise NoSlotAvailable(
+                "every slot that would do is errored and will not be restarted; restart or add one"
+            )

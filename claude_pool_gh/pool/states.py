@@ -1,4 +1,4 @@
-"""The states of chains, steps and tasks, and every legal move between them.
+"""The states of chains, steps, tasks and slots, and every legal move between them.
 
 The tables are the truth: `move` refuses what they do not list, and each change is a compare-and-set in the
 database, so two writers can never both believe they moved a record.
@@ -25,8 +25,20 @@ class ChainState(StrEnum):
     done = "done"
 
 
+class StepState(StrEnum):
+    """Where a step is. `skipped`: its condition did not hold."""
+
+    pending = "pending"
+    running = "running"
+    pending_review = "pending_review"
+    completed = "completed"
+    skipped = "skipped"
+    failed = "failed"
+    cancelled = "cancelled"
+
+
 class TaskState(StrEnum):
-    """Where one agent run is. Steps of the host use the same states."""
+    """Where one agent run is."""
 
     pending = "pending"
     running = "running"
@@ -36,14 +48,25 @@ class TaskState(StrEnum):
     cancelled = "cancelled"
 
 
-CHAIN_MOVES: Final[Mapping[str, frozenset[str]]] = {
+class SlotState(StrEnum):
+    """Where a slot is. `errored`: its last run could not be carried out at all, and the supervisor may restart it."""
+
+    idle = "idle"
+    busy = "busy"
+    errored = "errored"
+    stopped = "stopped"
+
+
+Moves = Mapping[str, frozenset[str]]
+
+CHAIN_MOVES: Final[Moves] = {
     "queued": frozenset({"running", "done"}),
     "running": frozenset({"done", "parked", "queued"}),
     "parked": frozenset({"queued", "done"}),
     "done": frozenset(),
 }
 
-TASK_MOVES: Final[Mapping[str, frozenset[str]]] = {
+TASK_MOVES: Final[Moves] = {
     "pending": frozenset({"running", "cancelled", "failed"}),
     # back to pending: the process died under a running task, which starts again as a new attempt
     "running": frozenset({"completed", "failed", "cancelled", "pending_review", "pending"}),
@@ -53,16 +76,25 @@ TASK_MOVES: Final[Mapping[str, frozenset[str]]] = {
     "cancelled": frozenset(),
 }
 
+STEP_MOVES: Final[Moves] = {
+    "pending": frozenset({"running", "skipped", "cancelled"}),
+    "running": frozenset({"completed", "failed", "cancelled", "pending_review"}),
+    "pending_review": frozenset({"completed", "pending", "failed", "cancelled"}),
+    "completed": frozenset(),
+    "skipped": frozenset(),
+    "failed": frozenset(),
+    "cancelled": frozenset(),
+}
 
-def move(
-    tx: Transaction,
-    table: sa.Table,
-    moves: Mapping[str, frozenset[str]],
-    key: str,
-    old: str,
-    new: str,
-    **also: Any,
-) -> None:
+SLOT_MOVES: Final[Moves] = {
+    "idle": frozenset({"busy", "errored", "stopped"}),
+    "busy": frozenset({"idle", "errored", "stopped"}),
+    "errored": frozenset({"idle", "stopped"}),
+    "stopped": frozenset(),
+}
+
+
+def move(tx: Transaction, table: sa.Table, moves: Moves, key: str, old: str, new: str, **also: Any) -> None:
     """Take the record `key` from `old` to `new`, setting the columns in `also` with it.
 
     Raises IllegalTransition when the table of moves forbids it or the record is not in `old` any more.

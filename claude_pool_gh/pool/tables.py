@@ -12,6 +12,10 @@ chains: Final = sa.Table(
     "chains",
     metadata,
     sa.Column("id", sa.String(64), primary_key=True),
+    # Pools of different names on one database do not take up each other's chains.
+    sa.Column("pool", sa.String(128), nullable=False),
+    # `task`: a lone task, which is a chain of one step under the task's own id.
+    sa.Column("kind", sa.String(8), nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("parked_for", sa.String(16)),
     sa.Column("outcome", sa.JSON),
@@ -21,14 +25,28 @@ chains: Final = sa.Table(
     sa.Column("account_user", sa.String(128), nullable=False),
     sa.Column("account_repository", sa.String(128), nullable=False),
     sa.Column("caps", sa.JSON, nullable=False),
+    sa.Column("priority", sa.Integer, nullable=False, default=0),
+    # Orders chains that were made in the same millisecond.
+    sa.Column("place", sa.Integer, nullable=False, default=0),
+    sa.Column("deadline_ms", sa.BigInteger),
     sa.Column("created_ms", sa.BigInteger, nullable=False),
     sa.Column("started_ms", sa.BigInteger),
     sa.Column("ended_ms", sa.BigInteger),
     sa.Column("cancel_requested", sa.Boolean, nullable=False, default=False),
-    # Counts how often the chain was handed to the durable engine; part of the workflow's id there.
+    # The worker that carries the chain, and how often the chain was taken up: the fence against a worker that was
+    # believed dead. Whoever writes for a chain must hold its newest generation.
+    sa.Column("owner", sa.String(128)),
     sa.Column("generation", sa.Integer, nullable=False, default=0),
-    sa.Index("ix_chains_state", "state"),
+    sa.Index("ix_chains_state", "state", "pool", "priority", "created_ms", "place"),
     sa.Index("ix_chains_account_thread", "account_thread"),
+)
+
+tags: Final = sa.Table(
+    "tags",
+    metadata,
+    sa.Column("chain_id", sa.ForeignKey("chains.id"), primary_key=True),
+    sa.Column("tag", sa.String(128), primary_key=True),
+    sa.Index("ix_tags_tag", "tag"),
 )
 
 steps: Final = sa.Table(
@@ -40,6 +58,10 @@ steps: Final = sa.Table(
     sa.Column("name", sa.String(64), nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("result", sa.JSON),
+    # The feedback of every rejection so far, oldest first.
+    sa.Column("rejections", sa.JSON, nullable=False, default=list),
+    # The commit at which the next step's worktree begins, where this step changed files.
+    sa.Column("work", sa.JSON),
     sa.Column("started_ms", sa.BigInteger),
     sa.Column("ended_ms", sa.BigInteger),
     sa.Index("ix_steps_chain_id", "chain_id"),
@@ -56,13 +78,28 @@ tasks: Final = sa.Table(
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False),
     sa.Column("model", sa.String(128), nullable=False),
-    sa.Column("slot", sa.Integer),
+    sa.Column("slot", sa.String(64)),
     sa.Column("outcome", sa.JSON),
     sa.Column("transcript", sa.JSON),
     sa.Column("created_ms", sa.BigInteger, nullable=False),
     sa.Column("started_ms", sa.BigInteger),
     sa.Column("ended_ms", sa.BigInteger),
     sa.Index("ix_tasks_chain_id", "chain_id"),
+    sa.Index("ix_tasks_state", "state"),
+)
+
+patches: Final = sa.Table(
+    "patches",
+    metadata,
+    # What a run changed, so that a later step, another slot or another machine can start from it.
+    sa.Column("run_id", sa.String(160), primary_key=True),
+    sa.Column("chain_id", sa.ForeignKey("chains.id"), nullable=False),
+    sa.Column("base", sa.String(64), nullable=False),
+    sa.Column("commit", sa.String(64), nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("patch", sa.LargeBinary, nullable=False),
+    sa.Column("created_ms", sa.BigInteger, nullable=False),
+    sa.Index("ix_patches_chain_id", "chain_id"),
 )
 
 reservations: Final = sa.Table(
@@ -84,4 +121,36 @@ reservations: Final = sa.Table(
     sa.Column("settled_ms", sa.BigInteger),
     sa.Index("ix_reservations_parent_id", "parent_id"),
     sa.Index("ix_reservations_chain_id", "chain_id"),
+)
+
+slots: Final = sa.Table(
+    "slots",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("worker", sa.String(128), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("config", sa.JSON, nullable=False),
+    sa.Column("current_task", sa.String(128)),
+    sa.Column("session_id", sa.String(64)),
+    sa.Column("tasks_completed", sa.BigInteger, nullable=False, default=0),
+    sa.Column("cost", sa.BigInteger, nullable=False, default=0),
+    sa.Column("restart_count", sa.Integer, nullable=False, default=0),
+    sa.Index("ix_slots_worker", "worker"),
+)
+
+workers: Final = sa.Table(
+    "workers",
+    metadata,
+    sa.Column("id", sa.String(128), primary_key=True),
+    sa.Column("started_ms", sa.BigInteger, nullable=False),
+    # Counts upwards while the worker lives. Others compare it with what they saw before, never with their clock.
+    sa.Column("beat", sa.BigInteger, nullable=False),
+)
+
+context: Final = sa.Table(
+    "context",
+    metadata,
+    sa.Column("key", sa.String(128), primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+    sa.Column("updated_ms", sa.BigInteger, nullable=False),
 )

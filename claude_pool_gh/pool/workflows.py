@@ -1,41 +1,85 @@
-"""Reads a workflow file and makes a chain's steps of it."""
+"""Steps as a person writes them, in a YAML file or in Python."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-import yaml
 from pydantic import Field, model_validator
 
+from claude_pool_gh.pool.conditions import Condition
+from claude_pool_gh.pool.config import Effort, Frozen, TaskOverrides
 from claude_pool_gh.pool.errors import RecipeError
-from claude_pool_gh.pool.plan import AgentRun, Frozen, HostCall, Step
-from claude_pool_gh.pool.render import placeholders
-from claude_pool_gh.pool.skills import Skill
+from claude_pool_gh.pool.plan import Isolation, OnFailure, OnRestart
+from claude_pool_gh.pool.skills import Argument
+from claude_pool_gh.pool.yaml_file import Loaded, read
 
 
-class WorkflowStep(Frozen):
-    """One step as written: either a `host` function, or a `skill` with the input of its user turn."""
+class ChainStep(Frozen):
+    """One step as written: a `prompt`, a `skill`, a `host` function, or `branches` that run beside each other."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
-    host: str | None = None
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
+    prompt: str | None = None
+    """Template of what the agent is asked."""
     skill: str | None = None
+    """Name of a skill. Its text is the prompt or, where `input` is given, the system prompt."""
     input: str = ""
+    """Template of what an agent with a skill for its system prompt is asked."""
+    arguments: dict[str, str] = Field(default_factory=dict)
+    """Templates for the skill's arguments."""
+    host: str | None = None
+    """Name of a function of the host's."""
+    branches: tuple[ChainStep, ...] | None = None
     each: str | None = None
+    """Path to a list in an earlier result, such as `plan.parts`: the step runs once for each item, `{item}`."""
+    at_once: Annotated[int, Field(ge=1)] | None = None
+    """Most runs of this step beside each other; none: as many as there are slots."""
     title: str = ""
+    """Template of what a person reads while it runs."""
+    role: str | None = None
+    """Run only on a slot with this role."""
+    when: Condition | None = None
+    gate: bool = False
+    max_rejections: Annotated[int, Field(ge=1)] = 3
     tools: tuple[str, ...] | None = None
     model: str | None = None
-    effort: str | None = None
+    effort: Effort | None = None
     turns: Annotated[int, Field(ge=1)] | None = None
+    budget_usd: Annotated[float, Field(gt=0)] | None = None
+    """Most that one run of this step may cost, in dollars, all its attempts together."""
+    timeout_secs: Annotated[float, Field(gt=0)] | None = None
+    """Seconds of one attempt."""
+    output: str | dict[str, Any] | None = None
+    """JSON Schema of the typed result, or the name of one."""
+    output_vars: dict[str, str] = Field(default_factory=dict)
+    """Names for parts of the typed result, by their dotted paths."""
     share: Annotated[float, Field(gt=0, le=1)] = 1.0
-    output: str | None = None
+    """Part of the chain's money that this step may use."""
     retries: Annotated[int, Field(ge=0, le=5)] = 1
+    recovery: str | None = None
+    """Template for one more attempt after the last retry; it may name `{error}`."""
+    on_failure: OnFailure = OnFailure.fail
+    config: TaskOverrides = TaskOverrides()
+    """Whatever else the step's runs decide for themselves."""
 
     @model_validator(mode="after")
-    def _one_kind(self) -> WorkflowStep:
-        if (self.host is None) == (self.skill is None):
-            raise ValueError(f"step {self.name} needs either `host` or `skill`")
+    def _one_kind(self) -> ChainStep:
+        kinds = [kind for kind in ("prompt", "skill", "host", "branches") if getattr(self, kind) is not None]
+        if len(kinds) != 1:
+            raise ValueError(
+                f"step {self.name} needs exactly one of `prompt`, `skill`, `host` and `branches`"
+            )
+        for branch in self.branches or ():
+            if (
+                branch.host is not None
+                or branch.branches is not None
+                or branch.each
+                or branch.gate
+                or branch.when
+            ):
+                raise ValueError(
+                    f"branch {branch.name} must be a plain prompt or skill, without `each`, `when` or `gate`"
+                )
         return self
 
 
@@ -44,87 +88,58 @@ class Workflow(Frozen):
 
     name: str
     description: str
-    steps: Annotated[tuple[WorkflowStep, ...], Field(min_length=1)]
+    arguments: tuple[Argument, ...] = ()
+    """What `{args.NAME}` stands for in its steps."""
+    isolation: Isolation | None = None
+    """Where its agents work; None leaves it to whoever starts it."""
+    on_restart: OnRestart = OnRestart.rerun
+    budget_usd: Annotated[float, Field(gt=0)] | None = None
+    """Most that one run may cost, in dollars."""
+    steps: Annotated[tuple[ChainStep, ...], Field(min_length=1)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kitchen:
-    """What a workflow may refer to, and what holds where it is silent."""
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Steps with the place where they are written, for errors."""
 
-    skills: Mapping[str, Skill]
-    outputs: Mapping[str, dict[str, Any]]
-    hosts: frozenset[str]
-    tools: frozenset[str]
-    """The tools that a step may have; a recipe cannot give itself others."""
-    model: str
-    effort: str | None = None
-    turns: int = 30
+    steps: tuple[ChainStep, ...]
+    arguments: frozenset[str] | None
+    """The chain's arguments; None where they are not known beforehand."""
+    source: str
+    lines: Loaded[Workflow] | None = None
 
-
-def parse_workflow(text: str, source: str) -> Workflow:
-    """Read one workflow. Raises RecipeError naming `source` and what to mend."""
-    try:
-        return Workflow.model_validate(yaml.safe_load(text))
-    except (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-        raise RecipeError(f"{source}: {error}") from error
+    def error(self, step: ChainStep, problem: str) -> RecipeError:
+        """Says what is wrong with a step, and where it stands."""
+        at = "" if self.lines is None else f", line {self.lines.line('steps', self.steps.index(step))}"
+        return RecipeError(f"{self.source}{at}, step {step.name}: {problem}")
 
 
-def expand(workflow: Workflow, kitchen: Kitchen) -> tuple[Step, ...]:
-    """The steps in full. Everything a step refers to is checked here, before the first one runs."""
-    done: list[str] = []
-    steps: list[Step] = []
-    for written in workflow.steps:
-        skill = kitchen.skills.get(written.skill or "")
-        _check_references(workflow, written, done, "" if skill is None else skill.prompt)
-        steps.append(_expand_step(workflow, written, kitchen))
-        done.append(written.name)
-    return tuple(steps)
+@dataclass(frozen=True, slots=True)
+class WorkflowFile:
+    """A workflow with its lines."""
+
+    workflow: Workflow
+    written: Written
 
 
-def _expand_step(workflow: Workflow, step: WorkflowStep, kitchen: Kitchen) -> Step:
-    if step.host is not None:
-        if step.host not in kitchen.hosts:
-            raise _unknown(workflow, step, "host", step.host, kitchen.hosts)
-        return HostCall(name=step.name, call=step.host)
-    skill = kitchen.skills.get(step.skill or "")
-    if skill is None:
-        raise _unknown(workflow, step, "skill", step.skill, kitchen.skills)
-    if step.output is not None and step.output not in kitchen.outputs:
-        raise _unknown(workflow, step, "output", step.output, kitchen.outputs)
-    tools = skill.allowed_tools if step.tools is None else step.tools
-    for tool in tools:
-        if tool not in kitchen.tools:
-            raise _unknown(workflow, step, "tool", tool, kitchen.tools)
-    return AgentRun(
-        name=step.name,
-        system=skill.prompt,
-        prompt=step.input,
-        each=step.each,
-        title=step.title,
-        tools=tools,
-        model=step.model or kitchen.model,
-        effort=step.effort or kitchen.effort,
-        turns=step.turns or kitchen.turns,
-        share=step.share,
-        output=None if step.output is None else kitchen.outputs[step.output],
-        retries=step.retries,
-    )
+def parse_workflow(text: str, source: str) -> WorkflowFile:
+    """Read one workflow. Raises RecipeError naming `source`, the line and what to mend."""
+    found = read(text, Workflow)
+    if isinstance(found, list):
+        raise RecipeError(f"{source}, " + "; ".join(map(str, found)))
+    workflow = found.value
+    names = frozenset(argument.name for argument in workflow.arguments)
+    written = Written(workflow.steps, names if workflow.arguments else None, source, found)
+    return WorkflowFile(workflow, written)
 
 
-def _check_references(workflow: Workflow, step: WorkflowStep, done: list[str], prompt: str) -> None:
-    if step.name in done:
-        raise RecipeError(f"workflow {workflow.name}: two steps are called {step.name!r}")
-    texts = f"{step.input}\n{step.title}\n{prompt}"
-    used = [path.split(".")[1] for path in placeholders(texts) if path.startswith("steps.")]
-    if step.each is not None:
-        used.append(step.each.split(".")[0])
-    for name in used:
-        if name not in done:
-            raise RecipeError(
-                f"workflow {workflow.name}, step {step.name}: no earlier step is called {name!r}"
-            )
-
-
-def _unknown(workflow: Workflow, step: WorkflowStep, what: str, name: str | None, known: Any) -> RecipeError:
-    names = ", ".join(sorted(known)) or "none"
-    return RecipeError(f"workflow {workflow.name}, step {step.name}: unknown {what} {name!r}; known: {names}")
+def bind(arguments: tuple[Argument, ...], given: dict[str, Any], what: str) -> dict[str, Any]:
+    """The values of declared arguments. Raises RecipeError for one that is missing or unknown."""
+    known = {argument.name for argument in arguments}
+    unknown = sorted(set(given) - known)
+    missing = [a.name for a in arguments if a.required and given.get(a.name) in (None, "")]
+    if unknown or missing:
+        told = [f"needs {', '.join(missing)}"] if missing else []
+        told += [f"knows no {', '.join(unknown)}"] if unknown else []
+        raise RecipeError(f"{what} {' and '.join(told)}; its arguments: {', '.join(sorted(known)) or 'none'}")
+    return {argument.name: given.get(argument.name, "") for argument in arguments}

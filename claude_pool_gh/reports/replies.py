@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from claude_pool_gh.commands.grammar import Mistake, Verb
-from claude_pool_gh.config.load import Fault
 from claude_pool_gh.pool.errors import CapReached
+from claude_pool_gh.pool.yaml_file import Fault
 from claude_pool_gh.reports.neutralize import code, neutralize_line
 from claude_pool_gh.reports.words import dollars, fitting
 from claude_pool_gh.terms.markdown import SafeMarkdown

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from claude_pool_gh.conversation.progress import title_of
 from claude_pool_gh.github import intake, tables
 from claude_pool_gh.github.deliveries import VerifiedDelivery
-from claude_pool_gh.pool import chains, ledger
+from claude_pool_gh.pool import chains, ledger, reading
 from claude_pool_gh.pool.outcomes import Verdict
 from claude_pool_gh.reports.words import dollars
 from claude_pool_gh.service.house import open_house
@@ -111,7 +111,7 @@ async def _run(settings: Settings, job: Job, found: list[intake.CommandRequest])
 
 def _all_done(tx: Transaction) -> bool:
     waiting = sa.select(sa.func.count()).where(tables.commands.c.state == "received")
-    return not tx.execute(waiting).scalar_one() and not chains.unfinished(tx)
+    return not tx.execute(waiting).scalar_one() and not reading.waiting_chains(tx)
 
 
 def _result(tx: Transaction) -> Result:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -63,6 +64,111 @@ def serve(**given: Any) -> None:
     asyncio.run(run(settings))
 
 
+def _for_scripts(command: Any) -> Any:
+    """Flags of the commands that open a pool of their own."""
+    options = [
+        click.option("--slots", default=2, show_default=True, help="Agents that run at the same time."),
+        click.option("--folder", default=".", help="Where agents work. Default: here."),
+        click.option(
+            "--isolation", type=click.Choice(["none", "worktree", "clone"]), default="none", show_default=True,
+            help="Let agents work in git worktrees or clones of the folder; what they change is kept as a commit.",
+        ),
+        click.option("--trusted", is_flag=True, help="Allow tools that reach beyond the folder, such as Bash."),
+        click.option("--budget", type=float, help="Most that it may cost, in dollars. Default: 1 a task, 3 a chain."),
+        click.option("--model", help="Full id of the model."),
+        click.option("--state-dir", help="Keep the pool's store here, so that what is cut off goes on next time."),
+        click.option("--json", "as_json", is_flag=True, help="Print the whole result as JSON."),
+    ]  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _wishes(given: dict[str, Any]) -> Any:
+    from claude_pool_gh.pool.config import Isolation  # noqa: PLC0415 - `--help` should not wait for the engine
+    from claude_pool_gh.service.script import Wishes  # noqa: PLC0415
+
+    state = given["state_dir"]
+    return Wishes(
+        settings=_settings({"model": given["model"], "state_dir": state}),
+        folder=Path(given["folder"]),
+        state=None if state is None else Path(state),
+        slots=given["slots"],
+        isolation=Isolation(given["isolation"]),
+        trusted=given["trusted"],
+        as_json=given["as_json"],
+        budget_usd=given["budget"],
+    )
+
+
+@main.command("run")
+@click.argument("prompt")
+@click.option("--tools", help="The agent's tools, with commas. Default: Read,Grep,Glob.")
+@click.option("--allow", multiple=True, help="A permission rule, such as Edit: uses that need no question.")
+@click.option(
+    "--effort", type=click.Choice(["low", "medium", "high", "xhigh", "max"]), help="How much it thinks."
+)
+@click.option("--turns", type=int, help="Most turns. Default: 30.")
+@_for_scripts
+def run_prompt(
+    prompt: str,
+    tools: str | None,
+    allow: tuple[str, ...],
+    effort: str | None,
+    turns: int | None,
+    **given: Any,
+) -> None:
+    """Run one prompt on a slot, here: claude-pool-gh run "Explain this repository in five lines".
+
+    The answer goes to standard output, progress and cost to standard error. Needs ANTHROPIC_API_KEY.
+    """
+    from claude_pool_gh.pool.config import TaskOverrides  # noqa: PLC0415
+    from claude_pool_gh.service.script import run  # noqa: PLC0415
+
+    named = None if tools is None else tuple(filter(None, (tool.strip() for tool in tools.split(","))))
+    overrides = TaskOverrides.model_validate(
+        {"tools": named, "allowed_tools": allow or None, "effort": effort, "max_turns": turns}
+    )
+    sys.exit(asyncio.run(run(_wishes(given), prompt, overrides)))
+
+
+@main.command("chain")
+@click.argument("workflow")
+@click.argument("arguments", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("--approve", is_flag=True, help="Approve every gate without being asked.")
+@_for_scripts
+def run_chain(workflow: str, arguments: tuple[str, ...], *, approve: bool, **given: Any) -> None:
+    """Run a workflow, a file or one by name: claude-pool-gh chain review_and_fix review_target=src.
+
+    At a gate it shows what waits and asks. Progress goes to standard error, the last step's answer to standard output.
+    """
+    from claude_pool_gh.service.script import chain  # noqa: PLC0415
+
+    named = dict(_key_and_value(each) for each in arguments)
+    sys.exit(asyncio.run(chain(_wishes(given), workflow, named, approve=approve)))
+
+
+def _key_and_value(given: str) -> tuple[str, str]:
+    key, separator, value = given.partition("=")
+    if not separator:
+        raise click.UsageError(f"{given!r} is not KEY=VALUE")
+    return key, value
+
+
+@main.group("pool")
+def pool_group() -> None:
+    """A pool's store, whoever works on it."""
+
+
+@pool_group.command("status")
+@_with_settings
+def pool_status(**given: Any) -> None:
+    """Show slots, tasks, unfinished chains and money."""
+    from claude_pool_gh.service.script import status  # noqa: PLC0415
+
+    asyncio.run(status(_settings(given)))
+
+
 @main.command()
 @click.argument("chain_id")
 @click.option("--step", help="Only the runs of this step, with everything the agents said and did.")
@@ -113,12 +219,20 @@ def config_check(file: Any) -> None:
     sys.exit(1)
 
 
-@main.command()
+@main.command(context_settings={"ignore_unknown_options": True})
 @click.option("--live", is_flag=True, help="Use the real model, with ANTHROPIC_API_KEY; costs a few cents.")
-def rehearse(*, live: bool) -> None:
-    """Show a whole review on this machine, against a simulated GitHub and, unless --live, a scripted model."""
-    from claude_pool_gh.service.rehearse import rehearse as run  # noqa: PLC0415
+@click.argument("script", required=False, type=click.Path(exists=True, dir_okay=False))
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def rehearse(script: str | None, arguments: tuple[str, ...], *, live: bool) -> None:
+    """Show a whole review on this machine, against a simulated GitHub and, unless --live, a scripted model.
 
+    With a Python SCRIPT it runs that, with a scripted model in the real one's place: no key, no cost.
+    """
+    from claude_pool_gh.service.rehearse import rehearse as run  # noqa: PLC0415
+    from claude_pool_gh.service.rehearse import rehearse_script  # noqa: PLC0415
+
+    if script is not None:
+        sys.exit(asyncio.run(rehearse_script(script, arguments)))
     sys.exit(asyncio.run(run(live=live)))
 
 

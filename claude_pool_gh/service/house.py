@@ -11,10 +11,7 @@ from dataclasses import dataclass, field
 import aiohttp
 import sqlalchemy as sa
 
-from claude_pool_gh.agent import process
 from claude_pool_gh.agent.claude import ClaudeAgent
-from claude_pool_gh.agent.gateway import Gateway
-from claude_pool_gh.agent.meter import Meter
 from claude_pool_gh.conversation import verbs
 from claude_pool_gh.conversation.clerk import Clerk
 from claude_pool_gh.conversation.desk import Defaults, Desk
@@ -23,12 +20,10 @@ from claude_pool_gh.github import tables
 from claude_pool_gh.github.access import Access, AppAccess, JobAccess
 from claude_pool_gh.github.api import TIMEOUT, Forge
 from claude_pool_gh.github.effects.writer import Writer
-from claude_pool_gh.pool.engine import Engine
-from claude_pool_gh.pool.plan import MICRODOLLARS
-from claude_pool_gh.pool.runner import Runner
-from claude_pool_gh.pool.slots import Slots
+from claude_pool_gh.pool.clock import SystemClock
+from claude_pool_gh.pool.config import MICRODOLLARS, PoolConfig, ScalingConfig, SlotMode
+from claude_pool_gh.pool.pool import Pool
 from claude_pool_gh.reports.redact import Redactor
-from claude_pool_gh.service.clock import SystemClock
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.storage import Database, migrations
 from claude_pool_gh.terms.ids import Repository
@@ -48,11 +43,9 @@ class House:
     database: Database
     clock: SystemClock
     writer: Writer
-    engine: Engine
-    slots: Slots
+    pool: Pool
     clerk: Clerk
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
-    handing_over: set[asyncio.Task[None]] = field(default_factory=set)
 
     def wake(self) -> None:
         """Commands have come in."""
@@ -82,16 +75,7 @@ class House:
         while (chain_id := await self.clerk.handle_next()) is not None:
             self.writer.wake()
             if chain_id:
-                # Not awaited: the engine can take seconds when it is busy, and the next command must not wait for that.
-                handing_over = asyncio.create_task(self._hand_over(chain_id))
-                self.handing_over.add(handing_over)
-                handing_over.add_done_callback(self.handing_over.discard)
-
-    async def _hand_over(self, chain_id: str) -> None:
-        try:
-            await self.engine.submit(chain_id)
-        except Exception:  # the sweep hands it over again
-            logger.exception("not handed over", extra={"action": "hand_over_failed", "chain": chain_id})
+                self.pool.wake()
 
 
 @asynccontextmanager
@@ -111,12 +95,6 @@ async def open_house(
             settings.state_dir.absolute(), _logins(database, forge, settings.github_server_url)
         )
         worktrees.sweep()
-        process.sweep()
-        gateway = Gateway(
-            Meter(database, clock), settings.anthropic_base_url, settings.anthropic_api_key.get_secret_value()
-        )
-        await gateway.start()
-        stack.push_async_callback(gateway.close)
         writer = Writer(database, forge, clock.now_ms, settings.write_interval)
         writer.start()
         stack.push_async_callback(writer.close)
@@ -132,31 +110,52 @@ async def open_house(
             database=database, forge=forge, worktrees=worktrees, clock=clock, defaults=defaults, door=door
         )
         rooms = verbs.rooms()
-        slots = Slots(settings.slots)
-        progress = Progress(clock)
-        runner = Runner(
-            database=database,
-            agent=ClaudeAgent(gateway, Redactor(settings.all_secrets)),
-            workspaces=worktrees,
-            slots=slots,
-            host_steps={
-                name: step for room in rooms.values() for name, step in room.host_steps(desk).items()
-            },
-            observer=progress,
-            clock=clock,
+        watching = _Watching(Progress(clock), writer)
+        agent = ClaudeAgent(
+            key=settings.anthropic_api_key.get_secret_value(),
+            base_url=settings.anthropic_base_url,
+            redact=Redactor(settings.all_secrets),
         )
+        hosts = {name: step for room in rooms.values() for name, step in room.host_steps(desk).items()}
+        pool = await stack.enter_async_context(
+            Pool.open(
+                agent,
+                slots=settings.slots,
+                config=_pool_config(settings),
+                state=settings.state_dir,
+                store=database,
+                workspaces=worktrees,
+                host_steps=hosts,
+                observer=watching,
+                clock=clock,
+            )
+        )
+        clerk = Clerk(desk, rooms, watching)
+        yield House(database, clock, writer, pool, clerk)
 
-        async def advance(chain_id: str) -> bool:
-            try:
-                return await runner.advance(chain_id)
-            finally:
-                writer.wake()
 
-        engine = Engine(settings.engine_database, database, advance, room=settings.slots + 2)
-        await engine.launch()
-        stack.push_async_callback(engine.close)
-        clerk = Clerk(desk, rooms, progress)
-        yield House(database, clock, writer, engine, slots, clerk)
+def _pool_config(settings: Settings) -> PoolConfig:
+    """Nobody sits beside a server to be asked, and nothing of one stranger's task may be there for the next one's."""
+    return PoolConfig(
+        unattended_mode=True,
+        slot_mode=SlotMode.ephemeral,
+        supervisor_interval_secs=5,
+        scaling=ScalingConfig(max_slots=max(16, settings.slots)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Watching:
+    """Shows every change of a chain, and lets the writer know that there is something to write."""
+
+    progress: Progress
+    writer: Writer
+
+    def changed(self, tx: sa.Connection, chain_id: str) -> None:
+        self.progress.changed(tx, chain_id)
+
+    def committed(self) -> None:
+        self.writer.wake()
 
 
 def _access(settings: Settings, session: aiohttp.ClientSession, job_token: str | None) -> Access:

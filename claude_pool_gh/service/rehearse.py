@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from rich.panel import Panel
 from rich.syntax import Syntax
 
 from claude_pool_gh.rehearsal import bot, stage
+from claude_pool_gh.rehearsal.companion import Companion
 from claude_pool_gh.rehearsal.github import Pull, Repository, SimulatedGitHub
 from claude_pool_gh.rehearsal.model import ScriptedModel
 from claude_pool_gh.rehearsal.reviewer import Reviewer
@@ -50,6 +52,17 @@ async def rehearse(*, live: bool, console: Console | None = None) -> int:
                 await _watch(out, github, repository, pull, _LONGEST[live])
             _curtain(out, repository, pull)
     return 0
+
+
+async def rehearse_script(script: str, arguments: Sequence[str]) -> int:
+    """Run a Python program with a scripted model where it looks for the real one; its exit code."""
+    async with ScriptedModel.start(Companion()) as model:
+        # The key is no key: a program that found another way to the real API could not use it.
+        own = {"ANTHROPIC_BASE_URL": model.url, "ANTHROPIC_API_KEY": "rehearsal"}
+        program = await asyncio.create_subprocess_exec(
+            sys.executable, script, *arguments, env={**os.environ, **own}
+        )
+        return await program.wait()
 
 
 def _announce(out: Console, *, live: bool) -> None:

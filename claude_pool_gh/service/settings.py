@@ -82,16 +82,6 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{self.state_dir.absolute()}/pool.sqlite"
 
     @property
-    def engine_database(self) -> str:
-        """Where the durable engine's rows are.
-
-        Beside ours in PostgreSQL; with SQLite in a file of their own, since two writers of one file would wait
-        for each other.
-        """
-        url = self.database
-        return url.removesuffix(".sqlite") + "-engine.sqlite" if url.startswith("sqlite") else url
-
-    @property
     def all_secrets(self) -> tuple[str, ...]:
         """Every secret of this process, for redaction."""
         return tuple(

@@ -8,11 +8,13 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from claude_pool_gh.pool import chains, ledger
-from claude_pool_gh.pool.chains import ChainRecord, TaskRecord
+from claude_pool_gh.pool import chains, ledger, tasks
+from claude_pool_gh.pool.chains import ChainRow
 from claude_pool_gh.pool.errors import UnknownChain
+from claude_pool_gh.pool.tasks import TaskRow
 from claude_pool_gh.reports.words import dollars, duration
 from claude_pool_gh.service.settings import Settings
+from claude_pool_gh.service.terminal import plain
 from claude_pool_gh.storage import Database, Transaction, migrations
 
 
@@ -37,39 +39,39 @@ async def show(settings: Settings, chain_id: str, step: str | None) -> None:
         database.close()
 
 
-def _print_chain(console: Console, tx: Transaction, chain: ChainRecord) -> None:
+def _print_chain(console: Console, tx: Transaction, chain: ChainRow) -> None:
     spent, upper_bound = ledger.cost_of(tx, chain.id)
     verdict = f"{chain.outcome.verdict} {chain.outcome.reason}".strip() if chain.outcome else chain.state
     console.print(f"{chain.id}  {chain.plan.verb}  {verdict}  {dollars(spent, upper_bound=upper_bound)}")
     table = Table("step", "run", "state", "attempt", "time", "what came of it")
-    tasks = chains.tasks_of(tx, chain.id)
+    runs = tasks.of_chain(tx, chain.id)
     for record in chain.steps:
         table.add_row(record.name, "", str(record.state), "", _time(record.started_ms, record.ended_ms), "")
-        for task in (each for each in tasks if each.step == record.name):
+        for task in (each for each in runs if each.step == record.name):
             table.add_row("", task.title, str(task.state), str(task.attempt), _took(task), _ending(task))
     console.print(table)
-    names = ", ".join(dict.fromkeys(task.step for task in tasks))
+    names = ", ".join(dict.fromkeys(task.step for task in runs))
     if names:
         console.print(f"transcripts: claude-pool-gh show {chain.id} --step NAME   (NAME: {names})")
 
 
-def _print_step(console: Console, tx: Transaction, chain: ChainRecord, step: str) -> None:
-    found = chains.tasks_of(tx, chain.id, step)
+def _print_step(console: Console, tx: Transaction, chain: ChainRow, step: str) -> None:
+    found = tasks.of_chain(tx, chain.id, step)
     if not found:
         names = ", ".join(record.name for record in chain.steps)
         raise click.ClickException(f"no agent ran in step {step!r}; steps: {names}")
     for task in found:
         console.rule(f"{task.step}: {task.title} ({_ending(task)})")
-        for entry in chains.transcript(tx, task.id):
+        for entry in tasks.transcript(tx, task.id):
             console.print(f"{entry['what']:>10}  {_indented(entry['text'])}")
 
 
-def _ending(task: TaskRecord) -> str:
+def _ending(task: TaskRow) -> str:
     outcome: dict[str, Any] = task.outcome or {}
     return f"{outcome.get('ending', task.state)} {outcome.get('reason', '')}".strip()
 
 
-def _took(task: TaskRecord) -> str:
+def _took(task: TaskRow) -> str:
     return _time(task.started_ms, task.ended_ms)
 
 
@@ -79,5 +81,4 @@ def _time(started_ms: int | None, ended_ms: int | None) -> str:
 
 def _indented(text: str) -> str:
     # A file of a pull request must not drive the operator's terminal.
-    shown = "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)
-    return shown.replace("\n", "\n" + " " * 12)
+    return plain(text).replace("\n", "\n" + " " * 12)

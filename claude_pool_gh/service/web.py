@@ -70,12 +70,12 @@ class WebhookApp:
         return web.Response(text="ready\n")
 
     async def _metrics(self, _request: web.Request) -> web.Response:
-        house = self._house
+        load = self._house.pool.load
         values = {
-            "claude_pool_slots": house.slots.count,
-            "claude_pool_slots_busy": house.slots.busy,
-            "claude_pool_tasks_waiting": house.slots.waiting,
-            "claude_pool_chains_running": house.engine.running,
+            "claude_pool_slots": load.slots,
+            "claude_pool_slots_busy": load.busy,
+            "claude_pool_tasks_waiting": load.tasks_waiting,
+            "claude_pool_chains_running": load.chains_running,
         }
         lines = [f"{name} {value}" for name, value in values.items()]
         lines += [

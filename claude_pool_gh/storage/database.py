@@ -75,8 +75,16 @@ class Database:
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._run, work, "BEGIN")
 
     def _run(self, work: Callable[[Transaction], T], begin: str) -> T:
-        with self.engine.connect().execution_options(begin_statement=begin) as connection, connection.begin():
-            return work(connection)
+        with self.engine.connect().execution_options(begin_statement=begin) as connection:
+            try:
+                with connection.begin():
+                    return work(connection)
+            except BaseException:
+                # An unfinished SELECT lives on in the exception's frames, and with it its snapshot: SQLite would refuse
+                # this connection's next write at once, as long as anybody holds the exception.
+                if self.engine.dialect.name == "sqlite":
+                    connection.invalidate()
+                raise
 
     def close(self) -> None:
         """Finish what runs, then let go of every connection."""

@@ -9,13 +9,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import psutil
 
+from claude_pool_gh.pool.config import Isolation
+from claude_pool_gh.pool.errors import NoWorkspace
+from claude_pool_gh.pool.ports import JSON, Wanted, Work
+from claude_pool_gh.worktrees.errors import WorktreeError
 from claude_pool_gh.worktrees.git import Login, git
 from claude_pool_gh.worktrees.mirror import Mirror, checked_commit, take_bytes_as_they_are
-from claude_pool_gh.worktrees.snapshot import CAPTURING, Snapshot, capture
+from claude_pool_gh.worktrees.snapshot import CAPTURING, capture, restore
 
 Logins = Callable[[int], Awaitable[Login]]
 """Gives credentials and clone URL for a repository id."""
@@ -27,12 +30,20 @@ class Lease:
 
     folder: Path
     base: str
+    """The commit that the chain began at; the worktree may begin with an earlier step's work on it."""
     run_id: str
     _mirror: Path
+    _began_with_work: bool = False
 
-    async def capture(self) -> Snapshot | None:
-        """What changed since the base commit, stored in the mirror under the run's name."""
-        return await capture(self._mirror, self.folder, self.base, self.run_id)
+    async def capture(self) -> Work | None:
+        """What differs from the base commit, stored in the mirror under the run's name; None when nothing ever did."""
+        try:
+            kept = await capture(self._mirror, self.folder, self.base, self.run_id)
+        except WorktreeError as error:
+            raise NoWorkspace(f"what the run changed cannot be kept: {error}") from error
+        if not kept.patch and not self._began_with_work:
+            return None
+        return Work(base=self.base, commit=kept.commit, patch=kept.patch, digest=kept.digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,27 +67,45 @@ class Worktrees:
             await mirror.fetch(await self.login(repository_id), wanted, refs)
         return mirror.path
 
+    async def pinned(self, isolation: Isolation) -> JSON:
+        """Always refused: the plan of a repository's chain says itself which commit it is about."""
+        raise NoWorkspace(f"which repository? {isolation} alone does not say")
+
     @asynccontextmanager
-    async def lease(self, run_id: str, slot: int, spec: Any) -> AsyncIterator[Lease]:  # noqa: ARG002
-        """A detached worktree of `spec`'s repository at `spec`'s commit; the folder is removed at the end."""
-        repository_id, commit = int(spec["repository_id"]), checked_commit(spec["commit"])
-        mirror = await self.fetch(repository_id, [commit], list(spec["refs"]))
-        place = self.state / "leases" / str(os.getpid()) / run_id
-        try:
-            await _check_out(mirror, place, commit)
-            yield Lease(place / "tree", commit, run_id, mirror)
-        finally:
-            await asyncio.shield(asyncio.to_thread(_remove, place))
+    async def lease(self, wanted: Wanted) -> AsyncIterator[Lease]:
+        """A detached worktree of the repository at the commit that the plan names; the folder is removed at the end."""
+        spec = wanted.spec
+        repository_id, base = int(spec["repository_id"]), checked_commit(spec["commit"])
+        mirror = await self.fetch(repository_id, [base], list(spec["refs"]))
+        async with lend(mirror, self.state / "leases", base, wanted) as lease:
+            yield lease
 
     def sweep(self) -> None:
         """Remove what dead processes left behind. Only at start, before the first lease."""
-        for left in (self.state / "leases").glob("*"):
-            if not psutil.pid_exists(int(left.name)):
-                _remove(left)
+        sweep_leases(self.state / "leases")
         for left in (self.state / "mirrors").glob(f"{CAPTURING}*"):
-            _remove(left)
+            remove(left)
         for path in (self.state / "mirrors").glob("*.git"):
             Mirror(path).unlock()
+
+
+@asynccontextmanager
+async def lend(mirror: Path, leases: Path, base: str, wanted: Wanted) -> AsyncIterator[Lease]:
+    """A worktree of the mirror at `base`, or at the work of an earlier step on it; removed at the end."""
+    place = leases / str(os.getpid()) / wanted.run_id
+    try:
+        start = base if wanted.start is None else await restore(mirror, wanted.start)
+        await _check_out(mirror, place, start)
+        yield Lease(place / "tree", base, wanted.run_id, mirror, wanted.start is not None)
+    finally:
+        await asyncio.shield(asyncio.to_thread(remove, place))
+
+
+def sweep_leases(leases: Path) -> None:
+    """Remove what dead processes left behind."""
+    for left in leases.glob("*"):
+        if left.name.isdigit() and not psutil.pid_exists(int(left.name)):
+            remove(left)
 
 
 async def _check_out(mirror: Path, place: Path, commit: str) -> None:
@@ -85,7 +114,7 @@ async def _check_out(mirror: Path, place: Path, commit: str) -> None:
     The mirror itself has no worktrees: parallel adds would race for its `config.lock`, and an agent could
     reach its configuration through the worktree's `.git` file.
     """
-    _remove(place)
+    remove(place)
     place.mkdir(parents=True, mode=0o700)
     own = place / "git"
     await git("init", "--quiet", "--bare", "--template=", own)
@@ -95,7 +124,7 @@ async def _check_out(mirror: Path, place: Path, commit: str) -> None:
     await git("worktree", "add", "--quiet", "--detach", place / "tree", commit, git_dir=own, timeout=300)
 
 
-def _remove(place: Path) -> None:
+def remove(place: Path) -> None:
     """Remove a folder, also one in which an agent has taken our own rights from us."""
 
     def again(remove: Callable[..., object], path: str, _error: object) -> None:

@@ -6,10 +6,12 @@ import hashlib
 import os
 import re
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from claude_pool_gh.pool.ports import Work
 from claude_pool_gh.worktrees.errors import WorktreeError
 from claude_pool_gh.worktrees.git import git
 from claude_pool_gh.worktrees.mirror import checked_commit
@@ -17,6 +19,7 @@ from claude_pool_gh.worktrees.mirror import checked_commit
 _DOT_GIT: Final = re.compile(r"(\.git|git~1)[ .]*(:.*)?", re.IGNORECASE)
 """Every name that git takes for its own directory on some system, and so refuses to add."""
 CAPTURING: Final = "capture-"
+KEPT_UNDER: Final = "refs/pool/snapshots"
 _WHEN: Final = "2000-01-01T00:00:00Z"  # a snapshot of the same work has the same id
 
 
@@ -35,8 +38,8 @@ class Snapshot:
         return hashlib.sha256(self.patch).hexdigest()
 
 
-async def capture(mirror: Path, tree: Path, base: str, keep_as: str) -> Snapshot | None:
-    """Store the difference between `base` and the folder `tree` in the mirror; None when there is none.
+async def capture(mirror: Path, tree: Path, base: str, keep_as: str) -> Snapshot:
+    """Store the difference between `base` and the folder `tree` in the mirror, also when there is none.
 
     `keep_as` names the ref that holds the commit. Nested git directories are renamed first: git would record them
     as a bare link and lose the files.
@@ -50,17 +53,47 @@ async def capture(mirror: Path, tree: Path, base: str, keep_as: str) -> Snapshot
         await git("read-tree", checked_commit(base), git_dir=mirror, environment=own)
         await git("add", "--all", "--", ".", git_dir=mirror, environment=own, timeout=300)
         written = (await git("write-tree", git_dir=mirror, environment=own)).decode().strip()
-    dates = {"GIT_AUTHOR_DATE": _WHEN, "GIT_COMMITTER_DATE": _WHEN}
-    made = await git("commit-tree", written, "-p", base, "-m", "Snapshot", git_dir=mirror, environment=dates)
-    commit = made.decode().strip()
+    commit = await _commit(mirror, written, base)
     patch = await git(
         "diff", "--binary", "--no-ext-diff", "--no-textconv", "--no-color", "--end-of-options", base, commit,
         git_dir=mirror,
     )  # fmt: skip
-    if not patch:
-        return None
-    await git("update-ref", f"refs/pool/snapshots/{keep_as}", commit, git_dir=mirror)
+    await git("update-ref", f"{KEPT_UNDER}/{keep_as}", commit, git_dir=mirror)
     return Snapshot(commit, patch, nested)
+
+
+async def restore(mirror: Path, work: Work) -> str:
+    """The commit of captured work, made anew from its patch where this mirror has never seen it.
+
+    Raises WorktreeError where the patch does not give the commit that it should.
+    """
+    with suppress(WorktreeError):
+        await git("cat-file", "-e", f"{checked_commit(work.commit)}^{{commit}}", git_dir=mirror)
+        return work.commit
+    with tempfile.TemporaryDirectory(prefix=CAPTURING, dir=mirror.parent) as private:
+        own = {"GIT_INDEX_FILE": str(Path(private) / "index")}
+        await git("read-tree", checked_commit(work.base), git_dir=mirror, environment=own)
+        if work.patch:
+            await git(
+                "apply",
+                "--cached",
+                "--whitespace=nowarn",
+                "-",
+                git_dir=mirror,
+                environment=own,
+                stdin=work.patch,
+            )
+        written = (await git("write-tree", git_dir=mirror, environment=own)).decode().strip()
+    made = await _commit(mirror, written, work.base)
+    if made != work.commit:
+        raise WorktreeError(f"the kept patch gives {made}, not {work.commit}")
+    return made
+
+
+async def _commit(mirror: Path, tree: str, base: str) -> str:
+    dates = {"GIT_AUTHOR_DATE": _WHEN, "GIT_COMMITTER_DATE": _WHEN}
+    made = await git("commit-tree", tree, "-p", base, "-m", "Snapshot", git_dir=mirror, environment=dates)
+    return made.decode().strip()
 
 
 def _unnest(tree: Path) -> tuple[str, ...]:

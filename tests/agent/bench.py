@@ -17,7 +17,7 @@ from claude_pool_gh.agent.claude import ClaudeAgent
 from claude_pool_gh.agent.gateway import Gateway
 from claude_pool_gh.pool import chains, ledger
 from claude_pool_gh.pool.plan import Limits, Plan
-from claude_pool_gh.pool.ports import AgentOutcome, AgentTask
+from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Line
 from claude_pool_gh.pool.tables import reservations
 from claude_pool_gh.rehearsal.model import Reply, Script, ScriptedModel, use
 from claude_pool_gh.storage import Database
@@ -104,19 +104,22 @@ class Bench:
         *,
         most: int = 300_000,
         agent: ClaudeAgent | None = None,
+        line: Line | None = None,
         **task: Any,
     ) -> Run:
         """Run one task to its end and settle it."""
         if script is not None:
             self.model.script = script
         name, began = await self.grant(most), time.monotonic()
-        outcome = await (agent or self.agent()).run(a_task(name, **task), self.folder)
+        outcome = await (agent or self.agent()).run(a_task(name, **task), self.folder, line or Line())
         seconds = time.monotonic() - began
         cost, bound = await self.settle(name)
         return Run(outcome, cost, bound, most, seconds)
 
     def agent(self, **more: Any) -> ClaudeAgent:
-        return ClaudeAgent(self.gateway, lambda text: text.replace("red-canary", "***"), **more)
+        return ClaudeAgent(
+            gateway=self.gateway, redact=lambda text: text.replace("red-canary", "***"), **more
+        )
 
     @property
     def bodies(self) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from claude_pool_gh.agent.claude import ClaudeAgent
 from claude_pool_gh.agent.gateway import Gateway
 from claude_pool_gh.agent.meter import Meter
+from claude_pool_gh.pool.ports import Line
 from claude_pool_gh.rehearsal.model import ScriptedModel
 from claude_pool_gh.storage import Database, migrations
 from tests.agent.bench import REAL_KEY, Bench, WallClock, a_task, done
@@ -25,8 +26,8 @@ async def main(folder: Path, upstream: str, cli: str) -> None:
     bench = Bench(database, ScriptedModel(lambda _: done()), gateway, folder)
     await bench.open_chain()
     task = await bench.grant(300_000)
-    agent = ClaudeAgent(gateway, str, Path(cli) if cli else None)
-    await agent.run(a_task(task), folder / "tree")
+    agent = ClaudeAgent(gateway=gateway, redact=str, cli=Path(cli) if cli else None)
+    await agent.run(a_task(task), folder / "tree", Line())
 
 
 if __name__ == "__main__":

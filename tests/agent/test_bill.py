@@ -15,7 +15,7 @@ from claude_pool_gh.agent import meter, prices
 from claude_pool_gh.agent.gateway import PLACEHOLDER_KEY, Gateway
 from claude_pool_gh.agent.meter import Admitted, Meter
 from claude_pool_gh.agent.usage import StreamUsage, whole_usage
-from claude_pool_gh.pool.ports import Ending
+from claude_pool_gh.pool.ports import Ending, Line
 from claude_pool_gh.rehearsal.model import (
     Answer,
     Fail,
@@ -73,7 +73,7 @@ async def test_a_cancelled_run_pays_what_the_answer_it_left_behind_cost(bench: B
     bench.gateway._read_on_seconds = 10.0
     bench.model.script = one_by_one(READ, slow)
     task = await bench.grant(300_000)
-    running = asyncio.create_task(bench.agent().run(a_task(task), bench.folder))
+    running = asyncio.create_task(bench.agent().run(a_task(task), bench.folder, Line()))
     while len(bench.model.requests) < 2:
         await asyncio.sleep(0.02)
     await asyncio.sleep(0.3)

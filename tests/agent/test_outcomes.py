@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from claude_pool_gh.agent import claude, process
-from claude_pool_gh.pool.ports import Ending
+from claude_pool_gh.pool.ports import Ending, Line
 from claude_pool_gh.rehearsal.model import Answer, Fail, ModelRequest, Raw, Reply, Text, ToolUse, say, use
 from tests.agent.bench import REAL_KEY, Bench, Run, a_task, calls, done, one_by_one
 
@@ -317,7 +317,7 @@ async def test_runs_side_by_side_do_not_mix(bench: Bench) -> None:
 
     agent = bench.agent()
     outcomes = await asyncio.gather(
-        *(agent.run(a_task(name, prompt=f"number {i}"), bench.folder) for i, name in enumerate(names))
+        *(agent.run(a_task(name, prompt=f"number {i}"), bench.folder, Line()) for i, name in enumerate(names))
     )
     assert [outcome.structured for outcome in outcomes] == [{"answer": str(i)} for i in range(3)]
     total = sum([(await bench.settle(name))[0] for name in names])

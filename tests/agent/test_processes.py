@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from claude_pool_gh.agent import launcher, process
-from claude_pool_gh.pool.ports import Ending
+from claude_pool_gh.pool.ports import Ending, Line
 from claude_pool_gh.rehearsal.model import Answer, ScriptedModel, Text
 from tests.agent.bench import (
     REAL_KEY,
@@ -83,7 +83,7 @@ def wait_for_births(breeder: Path, seconds: float = 20.0) -> None:
 @pytest.mark.usefixtures("each_mode")
 async def test_a_cancel_ends_every_descendant(bench: Bench, breeder: Path) -> None:
     task = await bench.grant(100_000)
-    running = asyncio.create_task(bench.agent(cli=breeder).run(a_task(task), bench.folder))
+    running = asyncio.create_task(bench.agent(cli=breeder).run(a_task(task), bench.folder, Line()))
     await asyncio.to_thread(wait_for_births, breeder)
     began = time.monotonic()
     running.cancel()
@@ -96,7 +96,7 @@ async def test_a_cancel_ends_every_descendant(bench: Bench, breeder: Path) -> No
 @pytest.mark.usefixtures("each_mode")
 async def test_more_cancels_in_mid_clean_up_change_nothing(bench: Bench, breeder: Path) -> None:
     task = await bench.grant(100_000)
-    running = asyncio.create_task(bench.agent(cli=breeder).run(a_task(task), bench.folder))
+    running = asyncio.create_task(bench.agent(cli=breeder).run(a_task(task), bench.folder, Line()))
     await asyncio.to_thread(wait_for_births, breeder)
     for _ in range(200):
         running.cancel()
@@ -121,7 +121,7 @@ async def test_the_real_cli_ends_with_a_cancel_at_any_moment(bench: Bench, short
     with killed_at_last(str(short_folder)):
         for pause in (0.0, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.4):
             task = await bench.grant(300_000)
-            running = asyncio.create_task(bench.agent().run(a_task(task), bench.folder))
+            running = asyncio.create_task(bench.agent().run(a_task(task), bench.folder, Line()))
             await asyncio.sleep(pause)
             running.cancel()
             await asyncio.sleep(pause / 2)
@@ -137,7 +137,7 @@ async def test_a_cancel_in_mid_answer_takes_no_longer_than_its_parts(
 ) -> None:
     bench.model.script = one_by_one(STALL)
     task = await bench.grant(300_000)
-    running = asyncio.create_task(bench.agent().run(a_task(task), bench.folder))
+    running = asyncio.create_task(bench.agent().run(a_task(task), bench.folder, Line()))
     while not bench.model.requests:
         await asyncio.sleep(0.02)
     began = time.monotonic()
@@ -375,7 +375,9 @@ def test_a_cli_that_ignores_the_end_is_killed_after_two_seconds(each_mode: str, 
 
 
 def test_a_cli_that_ends_gently_says_so(each_mode: str, short_folder: Path) -> None:
-    text = "signal.signal(signal.SIGTERM, lambda *_: sys.exit(3)); print('up', flush=True); time.sleep(100)"
+    # Short sleeps: a signal in the moment before one begins is noticed only after it.
+    ready = "signal.signal(signal.SIGTERM, lambda *_: sys.exit(3)); print('up', flush=True)"
+    text = f"{ready}\nwhile True: time.sleep(0.01)"
     child = launch(write_config(short_folder, cli_file(short_folder, text), each_mode))
     assert child.stdout is not None
     child.stdout.readline()

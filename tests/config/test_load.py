@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claude_pool_gh.config.load import Fault, load
+from claude_pool_gh.config.load import load
 from claude_pool_gh.config.model import RepositoryConfig
+from claude_pool_gh.pool.yaml_file import Fault
 from claude_pool_gh.terms.roles import Role
 
 VERBS = frozenset({"review", "help"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from claude_pool_gh.pool.config import TaskOverrides
 from claude_pool_gh.pool.ledger import Account, Caps
 from claude_pool_gh.pool.plan import AgentRun, HostCall, Limits, Plan
 
@@ -14,7 +15,7 @@ DAY = 86_400_000
 def plan(verb: str = "review") -> Plan:
     steps = (
         HostCall(name="brief", call="review.brief"),
-        AgentRun(name="find", system="s", prompt="p", model="m"),
+        AgentRun(name="find", system="s", prompt="p", overrides=TaskOverrides(model="m")),
     )
     return Plan(verb=verb, steps=steps, limits=Limits(task=1, chain=3, wall_seconds=60, idle_seconds=60))
 

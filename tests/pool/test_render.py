@@ -24,7 +24,7 @@ VALUES: dict[str, Any] = {
         ("", ""),
         ("a {steps.brief.title} b", "a T b"),
         ("{item.path}{item.path}", "a.pya.py"),
-        ("{steps.brief.files}|{item.none}|{item.empty}|", "3|null||"),
+        ("{steps.brief.files}|{item.none}|{item.empty}|", "3|||"),
         ("{steps.brief.a-b_c}", "dash"),
         ("{steps.brief.list}", '[\n "ü",\n {\n  "a": null\n }\n]'),
         ("{args}", "{}"),

@@ -11,13 +11,15 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 
 from claude_pool_gh import recipes
+from claude_pool_gh.agent.powers import CONFINED
 from claude_pool_gh.conversation.review import brief, sift
 from claude_pool_gh.conversation.review.verb import ROOM
 from claude_pool_gh.findings.model import output_schemas
-from claude_pool_gh.pool.plan import AgentRun, HostCall, Limits, Plan, Step
+from claude_pool_gh.pool.kitchen import Kitchen, expand
+from claude_pool_gh.pool.plan import AgentRun, HostCall, Isolation, Limits, Plan, Step
 from claude_pool_gh.pool.render import placeholders, render
 from claude_pool_gh.pool.skills import parse_skill
-from claude_pool_gh.pool.workflows import Kitchen, expand, parse_workflow
+from claude_pool_gh.pool.workflows import parse_workflow
 from claude_pool_gh.recipes import built_in
 from tests.findings.make import finding
 
@@ -26,6 +28,8 @@ WORKFLOWS = sorted(file.name.removesuffix(".yml") for file in ROOT.joinpath("wor
 SKILLS = sorted(folder.name for folder in ROOT.joinpath("skills").iterdir())
 READING = {"Read", "Grep", "Glob"}
 HOSTS = frozenset({"review.brief", "review.check", "review.gather"})
+FOR_THE_BOT = [name for name in WORKFLOWS if "host:" in ROOT.joinpath("workflows", f"{name}.yml").read_text()]
+FOR_SCRIPTS = [name for name in WORKFLOWS if name not in FOR_THE_BOT]
 
 
 def text_of(path: str) -> str:
@@ -40,26 +44,30 @@ def steps_of(name: str) -> tuple[Step, ...]:
         skills=skills,
         outputs=output_schemas(),
         hosts=HOSTS,
-        tools=frozenset({"Read", "Grep", "Glob"}),
+        tools=frozenset(READING) if name in FOR_THE_BOT else CONFINED,
         model="claude-x",
         turns=40,
     )
-    return expand(parse_workflow(text_of(f"workflows/{name}.yml"), name), kitchen)
+    return expand(parse_workflow(text_of(f"workflows/{name}.yml"), name).written, kitchen)
 
 
 def agents(name: str) -> Iterator[AgentRun]:
     return (step for step in steps_of(name) if isinstance(step, AgentRun))
 
 
+def writes(step: AgentRun) -> bool:
+    return step.overrides.tools is not None and not set(step.overrides.tools) <= READING
+
+
 def test_there_are_the_recipes_of_a_review() -> None:
-    assert "review" in WORKFLOWS
+    assert FOR_THE_BOT == ["review"]
     assert {"find-defects", "verify-finding"} <= set(SKILLS)
     assert [step.name for step in steps_of("review")] == ["brief", "find", "check", "verify", "gather"]
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
 def test_a_workflow_is_called_as_its_file(name: str) -> None:
-    workflow = parse_workflow(text_of(f"workflows/{name}.yml"), name)
+    workflow = parse_workflow(text_of(f"workflows/{name}.yml"), name).workflow
     assert workflow.name == name
     assert workflow.description.endswith(".")
 
@@ -70,7 +78,8 @@ def test_a_skill_is_called_as_its_folder_and_used(name: str) -> None:
     assert skill.name == name
     assert skill.description.endswith(".")
     assert len(skill.prompt) > 200
-    assert any(f"skill: {name}\n" in text_of(f"workflows/{workflow}.yml") for workflow in WORKFLOWS)
+    used = any(f"skill: {name}\n" in text_of(f"workflows/{workflow}.yml") for workflow in WORKFLOWS)
+    assert used or skill.arguments, "nobody could call it by its name either"
 
 
 @pytest.mark.parametrize(
@@ -87,11 +96,13 @@ def test_an_expanded_workflow_is_a_plan_that_survives_its_row(name: str) -> None
     assert Plan.model_validate_json(plan.model_dump_json()) == plan
 
 
-@pytest.mark.parametrize("name", WORKFLOWS)
+@pytest.mark.parametrize("name", FOR_THE_BOT)
 def test_an_agent_that_reads_has_no_tool_that_writes_and_says_what_it_answers(name: str) -> None:
     for step in agents(name):
-        assert set(step.tools) <= READING
-        assert step.output is not None
+        assert step.overrides.tools is not None
+        assert set(step.overrides.tools) <= READING
+        assert step.overrides.json_schema is not None
+        assert not step.overrides.mcp_servers
         assert 0 < step.share <= 1
 
 
@@ -99,7 +110,27 @@ def test_the_shares_of_a_review_are_its_whole_budget() -> None:
     assert sum(step.share for step in agents("review")) == pytest.approx(1)
 
 
-@pytest.mark.parametrize("name", WORKFLOWS)
+@pytest.mark.parametrize("name", FOR_SCRIPTS)
+def test_a_workflow_for_scripts_writes_only_where_nobody_else_works(name: str) -> None:
+    """And asks for no tool that an agent may have only where it is trusted."""
+    assert parse_workflow(text_of(f"workflows/{name}.yml"), name).workflow.isolation is Isolation.worktree
+    assert any(writes(step) for step in agents(name))
+    for step in agents(name):
+        assert step.overrides.tools, "it says which tools it needs"
+        assert not step.overrides.mcp_servers
+
+
+@pytest.mark.parametrize("name", FOR_SCRIPTS)
+def test_whatever_decides_what_a_script_does_next_is_typed(name: str) -> None:
+    steps = {step.name: step for step in agents(name)}
+    for step in steps.values():
+        if step.when is not None:
+            _, asked, _ = step.when.value.split(".", 2)
+            assert steps[asked].overrides.json_schema is not None
+            assert not writes(steps[asked])
+
+
+@pytest.mark.parametrize("name", FOR_THE_BOT)
 def test_what_the_system_is_told_holds_no_item_and_no_material(name: str) -> None:
     for step in agents(name):
         assert [

@@ -7,8 +7,8 @@ import pytest
 from claude_pool_gh.commands.flags import COMMON
 from claude_pool_gh.commands.grammar import Flag, Mistake, Verb
 from claude_pool_gh.commands.lines import command_lines
-from claude_pool_gh.config.load import Fault
 from claude_pool_gh.pool.errors import CapReached
+from claude_pool_gh.pool.yaml_file import Fault
 from claude_pool_gh.reports import replies
 from claude_pool_gh.terms.markdown import SafeMarkdown
 from claude_pool_gh.terms.roles import Role

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from claude_pool_gh.pool.ports import Wanted, Work
 from claude_pool_gh.rehearsal.github import Repository
 from claude_pool_gh.worktrees.leases import Lease, Worktrees
+from claude_pool_gh.worktrees.snapshot import Snapshot, capture
 
 
 @dataclass
@@ -34,9 +36,16 @@ class Site:
             "refs": ["refs/heads/main"] if refs is None else refs,
         }
 
-    def lease(self, **spec: Any) -> AbstractAsyncContextManager[Lease]:
+    def wanted(self, run_id: str, spec: dict[str, Any] | None = None, start: Work | None = None) -> Wanted:
+        return Wanted(run_id=run_id, slot="slot-0", spec=spec or self.spec(), start=start)
+
+    def lease(self, start: Work | None = None, **spec: Any) -> AbstractAsyncContextManager[Lease]:
         self.leased += 1
-        return self.worktrees.lease(f"c1.find.{self.leased}.1", 0, self.spec(**spec))
+        return self.worktrees.lease(self.wanted(f"c1.find.{self.leased}.1", self.spec(**spec), start))
+
+    async def snapshot(self, lease: Lease) -> Snapshot:
+        """What the lease would capture, with the names of the git folders that were found in it."""
+        return await capture(self.mirror, lease.folder, lease.base, f"{lease.run_id}.own")
 
     @property
     def mirror(self) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from claude_pool_gh.worktrees.errors import WorktreeError
+from claude_pool_gh.pool.errors import NoWorkspace
 from claude_pool_gh.worktrees.history import diff, list_paths, merge_base, read_files
 from claude_pool_gh.worktrees.leases import Lease
 from tests.worktrees.site import Site, naive_git
@@ -203,7 +203,7 @@ async def test_a_worktree_that_became_a_link_is_not_followed(site: Site) -> None
     async with site.lease() as lease:
         lease.folder.rename(lease.folder.parent / "aside")
         lease.folder.symlink_to(secret)
-        with pytest.raises(WorktreeError, match="no folder"):
+        with pytest.raises(NoWorkspace, match="no folder"):
             await lease.capture()
     assert (secret / "key.pem").exists(), "nor when the lease ends"
     assert site.leftovers() == []

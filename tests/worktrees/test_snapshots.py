@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from claude_pool_gh.worktrees.errors import WorktreeError
 from claude_pool_gh.worktrees.history import diff, list_paths, read_files
 from tests.worktrees.site import Site
 
@@ -58,10 +60,10 @@ async def test_every_kind_of_change_is_in_the_patch_and_the_patch_applies(site: 
         (tree / "deep" / "dangling").symlink_to("/nowhere")
         (tree / "src" / "b.py").rename(tree / "deep" / "b.py")
         wanted = tree_of(tree)
+        assert (await site.snapshot(lease)).nested == ()
         snapshot = await lease.capture()
     assert snapshot is not None
     assert site.at(snapshot.commit) == wanted
-    assert snapshot.nested == ()
     assert tree_of(apply(site, snapshot.patch, lease.base)) == wanted
     assert len(snapshot.digest) == 64
 
@@ -89,8 +91,10 @@ async def test_a_nested_repository_is_captured_as_files_and_reported(site: Site)
         (lease.folder / "twice" / "dot-git").mkdir()
         (lease.folder / "twice" / "dot-git" / "taken").write_text("taken\n")
         (lease.folder / "src" / ".git").write_text("gitdir: /elsewhere\n")
-        snapshot = await lease.capture()
-    assert snapshot is not None
+        snapshot = await site.snapshot(lease)
+        work = await lease.capture()
+    assert work is not None
+    assert work.commit == snapshot.commit
     assert {"vendor/lib", "vendor/lib/deeper", "twice", "src"} <= set(snapshot.nested)
     files = site.at(snapshot.commit)
     assert not [name for name, (mode, _) in files.items() if mode == "160000" or "/.git" in name]
@@ -107,8 +111,10 @@ async def test_names_that_git_would_refuse_lose_no_work(site: Site, name: str) -
         (lease.folder / name).mkdir()
         (lease.folder / name / "work.txt").write_text("paid for\n")
         (lease.folder / "src" / name).write_text("also\n")
-        snapshot = await lease.capture()
-    assert snapshot is not None
+        snapshot = await site.snapshot(lease)
+        work = await lease.capture()
+    assert work is not None
+    assert work.commit == snapshot.commit
     assert set(snapshot.nested) == {".", "src"}
     files = site.at(snapshot.commit)
     assert files["dot-git/work.txt"][1] == b"paid for\n"
@@ -145,3 +151,77 @@ async def test_a_snapshot_outlives_its_lease_and_the_collection_of_garbage(site:
     }
     assert "+kept" in await diff(site.mirror, lease.base, snapshot.commit)
     assert "new.txt" in await list_paths(site.mirror, snapshot.commit)
+
+
+# work that goes on
+
+
+async def test_a_lease_can_begin_with_the_work_of_another(site: Site) -> None:
+    async with site.lease() as lease:
+        (lease.folder / "new.txt").write_text("first\n")
+        (lease.folder / "README.md").unlink()
+        first = await lease.capture()
+    async with site.lease(start=first) as lease:
+        assert (lease.folder / "new.txt").read_text() == "first\n"
+        assert not (lease.folder / "README.md").exists()
+        assert await lease.capture() == first, "nothing was added"
+        (lease.folder / "src" / "a.py").write_text("second\n")
+        second = await lease.capture()
+    assert first is not None
+    assert second is not None
+    assert (second.base, lease.base) == (first.base, first.base), (
+        "a patch is always against the chain's own commit"
+    )
+    files = tree_of(apply(site, second.patch, second.base))
+    assert (files["new.txt"][1], files["src/a.py"][1]) == (b"first\n", b"second\n")
+    assert "README.md" not in files
+
+
+async def test_work_that_is_taken_back_is_captured_as_that(site: Site) -> None:
+    async with site.lease() as lease:
+        (lease.folder / "new.txt").write_text("first\n")
+        first = await lease.capture()
+    async with site.lease(start=first) as lease:
+        (lease.folder / "new.txt").unlink()
+        second = await lease.capture()
+    assert second is not None, "else the next step would begin with what was taken back"
+    assert second.patch == b""
+    async with site.lease(start=second) as lease:
+        assert not (lease.folder / "new.txt").exists()
+
+
+async def test_work_is_made_anew_from_its_patch_where_nobody_has_its_commit(site: Site) -> None:
+    async with site.lease() as lease:
+        (lease.folder / "data.bin").write_bytes(bytes(range(255, -1, -1)) * 9)
+        (lease.folder / "crlf.txt").write_bytes(b"one\r\ntwo\nthree\r\n")
+        (lease.folder / "run.sh").chmod(0o644)
+        (lease.folder / "link").unlink()
+        (lease.folder / "link").symlink_to("src/a.py")
+        wanted = tree_of(lease.folder)
+        work = await lease.capture()
+    assert work is not None
+    forget(site, lease.run_id, work.commit)
+    async with site.lease(start=work) as lease:
+        assert tree_of(lease.folder) == wanted
+        assert await lease.capture() == work
+
+
+async def test_a_patch_that_gives_another_commit_is_refused(site: Site) -> None:
+    async with site.lease() as lease:
+        (lease.folder / "new.txt").write_text("true\n")
+        work = await lease.capture()
+    assert work is not None
+    forget(site, lease.run_id, work.commit)
+    for patch in (work.patch.replace(b"+true", b"+fake"), b"", b"no patch"):
+        with pytest.raises(WorktreeError):
+            async with site.lease(start=replace(work, patch=patch)):
+                pytest.fail("it was taken for the work")
+    assert site.leftovers() == []
+
+
+def forget(site: Site, run_id: str, commit: str) -> None:
+    """Make the mirror one that has never seen a run's work."""
+    own = ["git", f"--git-dir={site.mirror}"]
+    subprocess.run([*own, "update-ref", "-d", f"refs/pool/snapshots/{run_id}"], check=True)
+    subprocess.run([*own, "gc", "--prune=now", "--quiet"], check=True)
+    assert subprocess.run([*own, "cat-file", "-e", commit], check=False, capture_output=True).returncode != 0

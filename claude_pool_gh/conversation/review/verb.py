@@ -76,7 +76,7 @@ _SHAPE: Final = ("brief", "find", "check", "verify", "gather")
 def _check_shape(steps: Sequence[Step]) -> None:
     """A repository may change the skills, titles and limits of the recipe, not what its steps hand to each other."""
     names = tuple(step.name for step in steps)
-    outputs = [step.output is not None for step in steps if isinstance(step, AgentRun)]
+    outputs = [step.overrides.json_schema is not None for step in steps if isinstance(step, AgentRun)]
     if names != _SHAPE or outputs != [True, True]:
         raise RecipeError(
             f"the workflow review must have the steps {', '.join(_SHAPE)}, find and verify with outputs"

@@ -16,6 +16,8 @@ def upgrade() -> None:
     op.create_table(
         "chains",
         sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("pool", sa.String(length=128), nullable=False),
+        sa.Column("kind", sa.String(length=8), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("parked_for", sa.String(length=16), nullable=True),
         sa.Column("outcome", sa.JSON(), nullable=True),
@@ -24,15 +26,21 @@ def upgrade() -> None:
         sa.Column("account_user", sa.String(length=128), nullable=False),
         sa.Column("account_repository", sa.String(length=128), nullable=False),
         sa.Column("caps", sa.JSON(), nullable=False),
+        sa.Column("priority", sa.Integer(), nullable=False),
+        sa.Column("place", sa.Integer(), nullable=False),
+        sa.Column("deadline_ms", sa.BigInteger(), nullable=True),
         sa.Column("created_ms", sa.BigInteger(), nullable=False),
         sa.Column("started_ms", sa.BigInteger(), nullable=True),
         sa.Column("ended_ms", sa.BigInteger(), nullable=True),
         sa.Column("cancel_requested", sa.Boolean(), nullable=False),
+        sa.Column("owner", sa.String(length=128), nullable=True),
         sa.Column("generation", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_chains")),
     )
     op.create_index("ix_chains_account_thread", "chains", ["account_thread"], unique=False)
-    op.create_index("ix_chains_state", "chains", ["state"], unique=False)
+    op.create_index(
+        "ix_chains_state", "chains", ["state", "pool", "priority", "created_ms", "place"], unique=False
+    )
     op.create_table(
         "commands",
         sa.Column("key", sa.String(length=160), nullable=False),
@@ -48,6 +56,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name=op.f("pk_commands")),
     )
     op.create_index("ix_commands_state", "commands", ["state", "due_ms"], unique=False)
+    op.create_table(
+        "context",
+        sa.Column("key", sa.String(length=128), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("updated_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_context")),
+    )
     op.create_table(
         "deliveries",
         sa.Column("guid", sa.String(length=64), nullable=False),
@@ -111,6 +126,40 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("thread", name=op.f("pk_reviewed")),
     )
     op.create_table(
+        "slots",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("worker", sa.String(length=128), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("config", sa.JSON(), nullable=False),
+        sa.Column("current_task", sa.String(length=128), nullable=True),
+        sa.Column("session_id", sa.String(length=64), nullable=True),
+        sa.Column("tasks_completed", sa.BigInteger(), nullable=False),
+        sa.Column("cost", sa.BigInteger(), nullable=False),
+        sa.Column("restart_count", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_slots")),
+    )
+    op.create_index("ix_slots_worker", "slots", ["worker"], unique=False)
+    op.create_table(
+        "workers",
+        sa.Column("id", sa.String(length=128), nullable=False),
+        sa.Column("started_ms", sa.BigInteger(), nullable=False),
+        sa.Column("beat", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_workers")),
+    )
+    op.create_table(
+        "patches",
+        sa.Column("run_id", sa.String(length=160), nullable=False),
+        sa.Column("chain_id", sa.String(length=64), nullable=False),
+        sa.Column("base", sa.String(length=64), nullable=False),
+        sa.Column("commit", sa.String(length=64), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("patch", sa.LargeBinary(), nullable=False),
+        sa.Column("created_ms", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["chain_id"], ["chains.id"], name=op.f("fk_patches_chain_id_chains")),
+        sa.PrimaryKeyConstraint("run_id", name=op.f("pk_patches")),
+    )
+    op.create_index("ix_patches_chain_id", "patches", ["chain_id"], unique=False)
+    op.create_table(
         "reservations",
         sa.Column("id", sa.String(length=160), nullable=False),
         sa.Column("level", sa.String(length=8), nullable=False),
@@ -138,12 +187,22 @@ def upgrade() -> None:
         sa.Column("name", sa.String(length=64), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("result", sa.JSON(), nullable=True),
+        sa.Column("rejections", sa.JSON(), nullable=False),
+        sa.Column("work", sa.JSON(), nullable=True),
         sa.Column("started_ms", sa.BigInteger(), nullable=True),
         sa.Column("ended_ms", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["chain_id"], ["chains.id"], name=op.f("fk_steps_chain_id_chains")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_steps")),
     )
     op.create_index("ix_steps_chain_id", "steps", ["chain_id"], unique=False)
+    op.create_table(
+        "tags",
+        sa.Column("chain_id", sa.String(length=64), nullable=False),
+        sa.Column("tag", sa.String(length=128), nullable=False),
+        sa.ForeignKeyConstraint(["chain_id"], ["chains.id"], name=op.f("fk_tags_chain_id_chains")),
+        sa.PrimaryKeyConstraint("chain_id", "tag", name=op.f("pk_tags")),
+    )
+    op.create_index("ix_tags_tag", "tags", ["tag"], unique=False)
     op.create_table(
         "tasks",
         sa.Column("id", sa.String(length=128), nullable=False),
@@ -154,7 +213,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("model", sa.String(length=128), nullable=False),
-        sa.Column("slot", sa.Integer(), nullable=True),
+        sa.Column("slot", sa.String(length=64), nullable=True),
         sa.Column("outcome", sa.JSON(), nullable=True),
         sa.Column("transcript", sa.JSON(), nullable=True),
         sa.Column("created_ms", sa.BigInteger(), nullable=False),
@@ -164,18 +223,27 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tasks")),
     )
     op.create_index("ix_tasks_chain_id", "tasks", ["chain_id"], unique=False)
+    op.create_index("ix_tasks_state", "tasks", ["state"], unique=False)
     # ### end Alembic commands ###
 
 
 def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
+    op.drop_index("ix_tasks_state", table_name="tasks")
     op.drop_index("ix_tasks_chain_id", table_name="tasks")
     op.drop_table("tasks")
+    op.drop_index("ix_tags_tag", table_name="tags")
+    op.drop_table("tags")
     op.drop_index("ix_steps_chain_id", table_name="steps")
     op.drop_table("steps")
     op.drop_index("ix_reservations_parent_id", table_name="reservations")
     op.drop_index("ix_reservations_chain_id", table_name="reservations")
     op.drop_table("reservations")
+    op.drop_index("ix_patches_chain_id", table_name="patches")
+    op.drop_table("patches")
+    op.drop_table("workers")
+    op.drop_index("ix_slots_worker", table_name="slots")
+    op.drop_table("slots")
     op.drop_table("reviewed")
     op.drop_table("repositories")
     op.drop_table("leases")
@@ -184,6 +252,7 @@ def downgrade() -> None:
     op.drop_index("ix_effects_state", table_name="effects")
     op.drop_table("effects")
     op.drop_table("deliveries")
+    op.drop_table("context")
     op.drop_index("ix_commands_state", table_name="commands")
     op.drop_table("commands")
     op.drop_index("ix_chains_state", table_name="chains")

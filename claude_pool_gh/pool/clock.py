@@ -1,4 +1,4 @@
-"""The real clock."""
+"""The time of day."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 
 
 class SystemClock:
-    """Wall time of this machine."""
+    """The clock of this machine."""
 
     def now_ms(self) -> int:
         """Milliseconds since the epoch."""

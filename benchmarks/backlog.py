@@ -1,0 +1,112 @@
+"""What one task costs as the queue grows, with an agent that does nothing and with the real CLI; and the hand-over."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.figures import Figure, median, percentile
+from benchmarks.model import model_process
+from claude_pool_gh import (
+    Agent,
+    AgentOutcome,
+    AgentTask,
+    ClaudeAgent,
+    Ending,
+    Line,
+    Pool,
+    PoolConfig,
+    TaskOverrides,
+)
+from claude_pool_gh.pool.config import SlotConfig
+from claude_pool_gh.pool.slots import Slot, Slots
+
+FEW, MANY = 10, 10_000
+SLOTS = 4
+
+
+class Nothing(Agent):
+    """Ends at once, and notes when each run began and ended."""
+
+    def __init__(self) -> None:
+        self.began: list[float] = []
+        self.ended: list[float] = []
+
+    async def run(self, _task: AgentTask, _folder: Path, _line: Line) -> AgentOutcome:
+        """Do nothing."""
+        self.began.append(time.perf_counter())
+        self.ended.append(time.perf_counter())
+        return AgentOutcome(ending=Ending.completed, text="done")
+
+
+async def measure() -> list[Figure]:
+    """Both queues, then the hand-over of a slot."""
+    few = median([await _no_op(FEW) for _ in range(5)])
+    middle, many = await _no_op(1_000), await _no_op(MANY)
+    cli_few, cli_many = await _cli(10), await _cli(200)
+    hand_over = await _hand_over()
+    bare = await _wake_up()
+    return [
+        Figure(f"no-op task, {FEW} queued", 1000 * few, "ms"),
+        Figure("no-op task, 1,000 queued", 1000 * middle, "ms"),
+        Figure(f"no-op task, {MANY:,} queued", 1000 * many, "ms"),
+        Figure(f"cost of a task, {MANY:,} queued beside {FEW}", many / few, "times", 1.3),
+        Figure("task with the real CLI, 10 queued", 1000 * cli_few, "ms"),
+        Figure("cost of a task with the real CLI, 200 queued beside 10", cli_many / cli_few, "times", 1.3),
+        Figure("hand-over of a freed slot with its rows, median", 1000 * median(hand_over), "ms", 20),
+        Figure("hand-over of a freed slot with its rows, p95", 1000 * percentile(hand_over, 0.95), "ms"),
+        Figure("hand-over of a freed slot alone, median", 1_000_000 * median(bare), "us"),
+    ]
+
+
+async def _no_op(count: int) -> float:
+    """Wall seconds for one of `count` tasks that were queued together, from the first row to the last result."""
+    with tempfile.TemporaryDirectory() as state:
+        async with Pool.open(Nothing(), slots=SLOTS, state=state) as pool:
+            await pool.fan_out(["warm"] * SLOTS)
+            began = time.perf_counter()
+            results = await pool.fan_out(["x"] * count)
+            assert all(result.success for result in results)
+            return (time.perf_counter() - began) / count
+
+
+async def _cli(count: int) -> float:
+    config, run = PoolConfig(unattended_mode=True), TaskOverrides(model="claude-sonnet-5-5")
+    with tempfile.TemporaryDirectory() as name:
+        state = Path(name)
+        (state / "work").mkdir()
+        async with model_process(plain=True) as url:
+            agent = ClaudeAgent(key="x", base_url=url)
+            async with Pool.open(
+                agent, folder=state / "work", slots=2, state=state / "pool", config=config
+            ) as pool:
+                await pool.fan_out(["warm"] * 2, config=run)
+                began = time.perf_counter()
+                results = await pool.fan_out(["What is this?"] * count, config=run)
+                assert all(result.success for result in results)
+                return (time.perf_counter() - began) / count
+
+
+async def _hand_over() -> list[float]:
+    """From the end of one task on the only slot to the start of the next, all rows of both written."""
+    agent = Nothing()
+    with tempfile.TemporaryDirectory() as state:
+        async with Pool.open(agent, slots=1, state=state) as pool:
+            await pool.fan_out(["x"] * 100)
+    return [start - end for end, start in zip(agent.ended, agent.began[1:], strict=False)]
+
+
+async def _wake_up() -> list[float]:
+    """The slot alone, without any row."""
+    slots, ended, gaps = Slots([Slot("s", SlotConfig())]), [0.0], []
+
+    async def task() -> None:
+        async with slots.lease():
+            gaps.append(time.perf_counter() - ended[0])
+            await asyncio.sleep(0)
+            ended[0] = time.perf_counter()
+
+    await asyncio.gather(*(task() for _ in range(1000)))
+    return gaps[1:]

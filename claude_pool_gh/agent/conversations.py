@@ -1,0 +1,47 @@
+"""Keeps what was said in a run, so that a later one can go on with it, and brings it there.
+
+The CLI writes a conversation under its configuration folder, which goes with the run, in a folder named after the
+worktree, which is another one each time. So the file is carried from and to the slot's own folder.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Final
+
+from claude_pool_gh.pool.ids import checked
+from claude_pool_gh.pool.ports import Conversation
+
+_KEPT: Final = 50
+"""Conversations that a slot keeps; the oldest goes first."""
+
+
+def bring(conversation: Conversation | None, config: Path, folder: Path) -> None:
+    """Put the conversation that goes on where the CLI looks for it.
+
+    Raises LookupError where it is not kept any more.
+    """
+    if conversation is None or conversation.resume is None:
+        return
+    kept = conversation.home / f"{checked(conversation.resume)}.jsonl"
+    if not kept.is_file():
+        raise LookupError(f"the conversation {conversation.resume} is not kept any more")
+    from claude_agent_sdk import project_key_for_directory  # noqa: PLC0415 - half a second, and only runs need it
+
+    place = config / "projects" / project_key_for_directory(folder)
+    place.mkdir(parents=True)
+    shutil.copyfile(kept, place / kept.name)
+
+
+def keep(conversation: Conversation | None, config: Path, session_id: str | None) -> None:
+    """Take the run's conversation to the slot's folder."""
+    if conversation is None or session_id is None:
+        return
+    conversation.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for file in (config / "projects").glob(f"*/{checked(session_id)}.jsonl"):
+        if not file.is_symlink():
+            shutil.copyfile(file, conversation.home / file.name)
+    kept = sorted(conversation.home.glob("*.jsonl"), key=lambda file: file.stat().st_mtime, reverse=True)
+    for file in kept[_KEPT:]:
+        file.unlink(missing_ok=True)

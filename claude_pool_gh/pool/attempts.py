@@ -1,0 +1,364 @@
+"""Runs one task to its end: a slot, money, a folder, an agent; again where another attempt may succeed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from claude_pool_gh.pool import chains, context, ledger, prompting, slot_rows, tasks
+from claude_pool_gh.pool.chains import ChainRow
+from claude_pool_gh.pool.config import PoolConfig, SlotMode, microdollars, resolve
+from claude_pool_gh.pool.errors import CapReached, NoSlotAvailable, NoWorkspace
+from claude_pool_gh.pool.ids import new_id
+from claude_pool_gh.pool.live import Held, LiveRun
+from claude_pool_gh.pool.plan import AgentRun, Plan
+from claude_pool_gh.pool.ports import (
+    Agent,
+    AgentOutcome,
+    AgentTask,
+    Clock,
+    Conversation,
+    Ending,
+    Line,
+    Observer,
+    Wanted,
+    Work,
+    Workspace,
+    Workspaces,
+)
+from claude_pool_gh.pool.render import render
+from claude_pool_gh.pool.results import output_of
+from claude_pool_gh.pool.slots import Need, Slot, Slots, StoppedWaiting
+from claude_pool_gh.pool.tasks import TaskRow
+from claude_pool_gh.storage import Database, Transaction
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+MOST_ATTEMPTS: Final = 4
+"""A task whose process died this often is given up: something in it kills the server."""
+
+LEAST_FOR_A_TASK: Final = 20_000
+"""Two cents: with less, not even one small answer can be paid for."""
+
+_OVERTIME_SECONDS: Final = 15.0
+"""What an agent gets beyond its wall clock, which it watches itself, before the pool ends it."""
+_STOP_SECONDS: Final = 5.0
+_CANCEL_SECONDS: Final = 4.0
+_LONGEST_DELAY: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """One task of a step: which run, for what, with everything a template may name."""
+
+    task_id: str
+    shard: int
+    run: AgentRun
+    title: str
+    values: Mapping[str, Any]
+    siblings: int
+    """Tasks of the same step, which share its money."""
+    rejections: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempts:
+    """Everything that one task needs to run in this process."""
+
+    database: Database
+    agent: Agent
+    workspaces: Workspaces
+    slots: Slots
+    observer: Observer
+    clock: Clock
+    worker: str
+    config: PoolConfig
+    home: Path
+    """Where slots keep their conversations."""
+
+    async def write(self, held: Held, work: Callable[[Transaction], T]) -> T:
+        """One transaction for a chain, as its newest carrier; the observer is told in it."""
+
+        def fenced(tx: Transaction) -> T:
+            chains.hold(tx, held.chain_id, held.generation)
+            result = work(tx)
+            self.observer.changed(tx, held.chain_id)
+            return result
+
+        answer = await self.database.transact(fenced)
+        self.observer.committed()
+        return answer
+
+    async def run(self, held: Held, chain: ChainRow, unit: Unit, task: TaskRow) -> None:
+        """Run one pending task to its end."""
+        error = str((task.outcome or {}).get("reason", "")) if not unit.rejections else ""
+        recovering = False
+        for retries_left in range(unit.run.retries, -2, -1):
+            try:
+                async with self._slot(held, chain, unit, task) as slot:
+                    prompt = _prompt(unit, task, error, recovering=recovering)
+                    outcome, task, work = await self._attempt(held, chain, unit, task, slot, prompt)
+                    recovered = recovering
+                    recovering = not recovered and _may_recover(unit.run, outcome, retries_left)
+                    again = recovering or (not recovered and _may_retry(outcome, retries_left))
+                    most = most_attempts(unit.run, unit.rejections)
+                    again = again and task.attempt < most and not held.stop.is_set()
+                    await self._end(held, chain, task, outcome, work, slot, again=again)
+            except (NoSlotAvailable, StoppedWaiting) as why:
+                ending = Ending.cancelled if isinstance(why, StoppedWaiting) else Ending.failed
+                outcome = AgentOutcome(ending=ending, reason=str(why))
+                await self.write(held, partial(self._end_unstarted, task_id=unit.task_id, outcome=outcome))
+                return
+            if not again:
+                return
+            error = outcome.reason
+            if not recovering:
+                await self._pause(held, unit.run.retries - retries_left)
+            task = await self.database.read(lambda tx: tasks.get(tx, unit.task_id))
+
+    def _end_unstarted(self, tx: Transaction, *, task_id: str, outcome: AgentOutcome) -> None:
+        tasks.end_unstarted(tx, tasks.get(tx, task_id), outcome, self.clock.now_ms())
+
+    def _slot(self, held: Held, chain: ChainRow, unit: Unit, task: TaskRow) -> Any:
+        wanted = task_slot(unit.run.resume)
+        own = next((s.config.slot_assignment_timeout_secs for s in self.slots.all if s.id == wanted), None)
+        patience = own or self.config.slot_assignment_timeout_secs
+        need = Need(
+            priority=chain.priority, role=unit.run.role, slot=wanted, patience=patience,
+            since=(chain.created_ms, chain.place),
+        )  # fmt: skip
+        # What was done before is not taken from the patience: a lone task's first attempt alone has waited since.
+        waited = self.clock.now_ms() - chain.created_ms if chain.kind == "task" and not task.attempt else 0
+        seconds = None if patience is None else max(0.0, patience - waited / 1000)
+        return self.slots.lease(need, seconds=seconds, stop=held.stop)
+
+    async def _pause(self, held: Held, failures: int) -> None:
+        """Before a retry; it ends early when there will be none, or not in this process."""
+        seconds = min(_LONGEST_DELAY, self.config.retry_delay_secs * 2**failures)
+        signs = [asyncio.create_task(event.wait()) for event in (held.stop, self.slots.closing)]
+        try:
+            await asyncio.wait(signs, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for sign in signs:
+                sign.cancel()
+
+    async def _attempt(
+        self, held: Held, chain: ChainRow, unit: Unit, task: TaskRow, slot: Slot, prompt: str
+    ) -> tuple[AgentOutcome, TaskRow, Work | None]:
+        limits = chain.plan.limits
+        config = resolve(
+            self.config, slot.config, unit.run.overrides,
+            wall_seconds=limits.wall_seconds, idle_seconds=limits.idle_seconds,
+        )  # fmt: skip
+
+        system = render(unit.run.system, unit.values)
+
+        def begin(tx: Transaction) -> tuple[TaskRow, str | None, dict[str, str], Work | None]:
+            started = tasks.begin(tx, task, slot.id, config.model, self.clock.now_ms())
+            slot_rows.occupy(tx, slot.id, self.worker, slot.config, started.id)
+            refusal = self._reserve(tx, chain, unit, started)
+            return started, refusal, context.everything(tx), _start(tx, chain, task)
+
+        started, refusal, shared, start = await self.write(held, begin)
+        if refusal is not None:
+            return AgentOutcome(ending=Ending.out_of_budget, reason=refusal), started, None
+        work = prompting.agent_task(
+            started.id,
+            started.attempt,
+            system=system,
+            prompt=prompt,
+            more_system=prompting.more_system(config.system_prompt, slot.config, shared),
+            config=config,
+            conversation=self._conversation(slot, unit.run),
+        )
+        line = Line(stop=held.stop)
+        live = LiveRun(started.id, started.step, slot.id, started.started_ms or 0, line)
+        with held.running(live):
+            wanted = Wanted(
+                run_id=started.run_id,
+                slot=slot.id,
+                spec=chain.plan.workspace,
+                start=start,
+                base_dir=self.config.worktree_base_dir,
+            )
+            outcome, kept = await self._in_a_folder(work, wanted, live, writes=config.writes)
+        if work.conversation is None:  # nothing was kept that could go on
+            outcome = replace(outcome, session_id=None)
+        slot.broken = outcome.broken
+        return outcome, started, kept
+
+    async def _in_a_folder(
+        self, work: AgentTask, wanted: Wanted, live: LiveRun, *, writes: bool
+    ) -> tuple[AgentOutcome, Work | None]:
+        try:
+            async with self.workspaces.lease(wanted) as workspace:
+                live.folder = workspace.folder
+                outcome = await self._run_agent(work, workspace.folder, live.line)
+                return await _captured(workspace, outcome) if writes else (outcome, None)
+        except NoWorkspace as error:
+            return AgentOutcome(ending=Ending.failed, reason=str(error)), None
+        except Exception as error:  # around one slot's task: whatever broke, slot and money come back
+            logger.exception("run broke", extra={"action": "run_broke", "task": work.run_id})
+            reason = f"the run could not be set up ({type(error).__name__})"
+            # A folder that cannot be made is the task's own trouble: else one bad repository would wear out every slot.
+            broken = live.folder is not None
+            return AgentOutcome(ending=Ending.failed, reason=reason, retryable=True, broken=broken), None
+
+    async def _run_agent(self, work: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+        """The agent's own end, or, where it does not heed `stop` or its clock, the one that it is given."""
+        run = asyncio.create_task(self.agent.run(work, folder, line))
+        stop = asyncio.create_task(line.stop.wait())
+        try:
+            await asyncio.wait(
+                {run, stop}, timeout=work.wall_seconds + _OVERTIME_SECONDS, return_when="FIRST_COMPLETED"
+            )
+            if not run.done() and line.stop.is_set():
+                await asyncio.wait({run}, timeout=_STOP_SECONDS)
+            if run.cancelled():
+                raise RuntimeError("the agent ended itself by a cancel")
+            if run.done():
+                return run.result()
+            run.cancel()
+            await asyncio.wait({run}, timeout=_CANCEL_SECONDS)
+        except asyncio.CancelledError:
+            run.cancel()
+            await asyncio.wait({run}, timeout=_STOP_SECONDS + _CANCEL_SECONDS)
+            raise
+        finally:
+            stop.cancel()
+        ending = Ending.cancelled if line.stop.is_set() else Ending.timed_out
+        reason = "" if line.stop.is_set() else f"it ran longer than {work.wall_seconds:.0f} seconds"
+        # An agent that cannot be ended may still be at work: nothing else runs on its slot.
+        return AgentOutcome(ending=ending, reason=reason, text=line.partial, broken=not run.done())
+
+    def _conversation(self, slot: Slot, run: AgentRun) -> Conversation | None:
+        if self.config.slot_mode is SlotMode.ephemeral:
+            return None
+        return Conversation(home=self.home / slot.id, resume=task_session(run.resume))
+
+    def _reserve(self, tx: Transaction, chain: ChainRow, unit: Unit, task: TaskRow) -> str | None:
+        """Set the attempt's money aside; the refusal to show when that cannot be."""
+        at_once = min(unit.siblings, max(1, self.slots.count))
+        used, cap = ledger.used_by_step(tx, chain.id, task.step), task_cap(chain.plan, unit.run)
+        rest = cap - ledger.cost_of_task(tx, task.id, task.attempt)[0]
+        most = min(rest, task_budget(chain.plan, unit.run, at_once, used))
+        if rest < LEAST_FOR_A_TASK:
+            return str(CapReached("task", cap, max(0, rest), LEAST_FOR_A_TASK))
+        if most < LEAST_FOR_A_TASK <= ledger.left_in(tx, chain.id):
+            share = int(chain.plan.limits.chain * unit.run.share)
+            return str(CapReached("step", share, most, LEAST_FOR_A_TASK))
+        try:
+            ledger.reserve_task(
+                tx,
+                task.run_id,
+                chain.id,
+                task.step,
+                most=most,
+                least=LEAST_FOR_A_TASK,
+                now_ms=self.clock.now_ms(),
+            )
+        except CapReached as refusal:
+            return str(refusal)
+        return None
+
+    async def _end(
+        self, held: Held, chain: ChainRow, task: TaskRow, outcome: AgentOutcome, work: Work | None, slot: Slot,
+        *, again: bool,
+    ) -> None:  # fmt: skip
+        gated = any(step.gate for step in chain.plan.steps if step.name == task.step)
+
+        def store(tx: Transaction) -> None:
+            now = self.clock.now_ms()
+            if work is not None:
+                tasks.keep_work(tx, task.run_id, chain.id, work, now)
+            if again:
+                tasks.give_back(tx, task, now, outcome)
+            else:
+                tasks.end(tx, task, outcome, now, review=gated)
+            slot_rows.vacate(
+                tx, slot.id,
+                completed=outcome.ending is Ending.completed,
+                broken=slot.broken,
+                cost=ledger.cost_of(tx, task.run_id)[0],
+                session_id=outcome.session_id,
+            )  # fmt: skip
+            if self.config.slot_mode is SlotMode.ephemeral and not slot.broken:
+                slot.heir = slot_rows.replace(tx, slot.id, new_id("slot"))
+
+        if outcome.ending is Ending.completed:
+            slot.restarts = 0
+        await self.write(held, store)
+
+
+async def _captured(workspace: Workspace, outcome: AgentOutcome) -> tuple[AgentOutcome, Work | None]:
+    """The outcome with what the run changed. A success whose changes cannot be kept is none, but its words are."""
+    try:
+        return outcome, await workspace.capture()
+    except NoWorkspace as error:
+        completed = outcome.ending is Ending.completed
+        ending, reason = (Ending.failed, str(error)) if completed else (outcome.ending, outcome.reason)
+        return replace(outcome, ending=ending, reason=reason), None
+
+
+def task_cap(plan: Plan, step: AgentRun) -> int:
+    """Most microdollars that one task of a step may cost in all its attempts."""
+    own = step.overrides.max_budget_usd
+    return plan.limits.task if own is None else microdollars(own)
+
+
+def task_budget(plan: Plan, step: AgentRun, at_once: int, used: int) -> int:
+    """Microdollars that one task of a step may use.
+
+    An equal part of the step's share of the chain for each of the `at_once` tasks that run beside each other; what
+    they leave is there for those after them, down to nothing.
+    """
+    share = int(plan.limits.chain * step.share)
+    return max(0, min(task_cap(plan, step), share // max(1, at_once), share - used))
+
+
+def most_attempts(run: AgentRun, rejections: tuple[str, ...]) -> int:
+    """Attempts after which a task is given up; each rejection asks for more of them."""
+    return max(MOST_ATTEMPTS, run.retries + 2) * (1 + len(rejections))
+
+
+def task_slot(resume: str | None) -> str | None:
+    """The slot that keeps the conversation, from `SLOT/SESSION`."""
+    return None if resume is None else resume.partition("/")[0]
+
+
+def task_session(resume: str | None) -> str | None:
+    """The conversation's session id, from `SLOT/SESSION`."""
+    return None if resume is None else resume.partition("/")[2]
+
+
+def _prompt(unit: Unit, task: TaskRow, error: str, *, recovering: bool) -> str:
+    before = task.outcome or {}
+    prompt = render(unit.run.prompt, unit.values)
+    prompt = prompting.with_feedback(prompt, unit.rejections, output_of(before))
+    if recovering and unit.run.recovery is not None:
+        return prompting.with_recovery(prompt, render(unit.run.recovery, {**unit.values, "error": error}))
+    return prompting.with_error(prompt, error)
+
+
+def _start(tx: Transaction, chain: ChainRow, task: TaskRow) -> Work | None:
+    """The work that a run begins with: of a rejected attempt, what was rejected; else what the last step left."""
+    if task.attempt and (own := tasks.kept_work(tx, task.run_id)) is not None:
+        return own
+    return None if chain.work is None else tasks.kept_work(tx, chain.work["run"])
+
+
+def _may_retry(outcome: AgentOutcome, retries_left: int) -> bool:
+    return outcome.retryable and retries_left > 0
+
+
+def _may_recover(run: AgentRun, outcome: AgentOutcome, retries_left: int) -> bool:
+    """Whether the one more attempt is due: the last retry failed of something that other words may help."""
+    if run.recovery is None or (outcome.retryable and retries_left > 0):
+        return False
+    return outcome.retryable or outcome.ending in (Ending.out_of_turns, Ending.timed_out)

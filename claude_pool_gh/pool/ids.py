@@ -1,0 +1,21 @@
+"""Ids: random, so that they never collide, and safe as file names."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from typing import Final
+
+_SAFE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+def new_id(kind: str) -> str:
+    """A fresh id, such as `task-9f86d081884c7d659a2f`: 80 random bits after the kind's name."""
+    return f"{kind}-{secrets.token_hex(10)}"
+
+
+def checked(given: str) -> str:
+    """The id, if it may name a file and be part of an address. Raises ValueError for any other."""
+    if not _SAFE.fullmatch(given):
+        raise ValueError(f"an id has letters, digits, - and _, at most 64 of them; not {given[:80]!r}")
+    return given

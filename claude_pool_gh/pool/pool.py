@@ -1,0 +1,644 @@
+"""The pool: what a script, or a bot, does with agents on slots."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import tempfile
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from claude_pool_gh.pool import chains, context, ledger, reading, review, slot_rows
+from claude_pool_gh.pool.attempts import Attempts
+from claude_pool_gh.pool.chains import NewChain
+from claude_pool_gh.pool.clock import SystemClock
+from claude_pool_gh.pool.config import Isolation, PoolConfig, SlotConfig, SlotMode, TaskOverrides
+from claude_pool_gh.pool.engine import Engine, end_overdue
+from claude_pool_gh.pool.errors import PoolShutdown, ScalingRefused, UnknownSlot
+from claude_pool_gh.pool.folders import SharedFolder
+from claude_pool_gh.pool.ids import checked, new_id
+from claude_pool_gh.pool.live import Live
+from claude_pool_gh.pool.metrics import MetricsFilter, SessionMetrics, measure
+from claude_pool_gh.pool.orders import ALONE, ChainOptions, Orders
+from claude_pool_gh.pool.plan import AgentRun
+from claude_pool_gh.pool.ports import Agent, Clock, HostStep, Observer, Workspaces
+from claude_pool_gh.pool.records import (
+    ChainProgress,
+    ChainResult,
+    DrainSummary,
+    Load,
+    PoolStatus,
+    SlotFilter,
+    SlotRecord,
+    TaskFilter,
+    TaskRecord,
+    TaskResult,
+)
+from claude_pool_gh.pool.runner import Runner
+from claude_pool_gh.pool.shelf import Shelf
+from claude_pool_gh.pool.slots import Slot, Slots
+from claude_pool_gh.pool.states import ChainState
+from claude_pool_gh.pool.supervisor import Supervisor, may_restart
+from claude_pool_gh.pool.waiting import Waiting
+from claude_pool_gh.pool.workflows import ChainStep
+from claude_pool_gh.storage import Database, Transaction, migrations
+from claude_pool_gh.storage.owners import own_id
+
+T = TypeVar("T")
+_MEND_SECONDS: Final = 30.0
+_LOOK_SECONDS: Final = 0.1
+_AFTER_THE_DEADLINE: Final = 12.0
+"""Seconds that a drain gives to what it has to end by force."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a pool is put together from, besides its agent, slots and settings."""
+
+    name: str
+    home: Path
+    workspaces: Workspaces
+    shelf: Shelf
+    host_steps: Mapping[str, HostStep]
+    observer: Observer
+    clock: Clock
+
+
+class Pool:
+    """Agents on slots. Open one with `Pool.open`; its methods may be called from every task of the same event loop."""
+
+    def __init__(
+        self,
+        agent: Agent,
+        configs: Mapping[str, SlotConfig],
+        config: PoolConfig,
+        database: Database,
+        parts: Parts,
+    ) -> None:
+        """Put the parts together; `open` makes them and brings them to life."""
+        self.config, self.database, self.shelf = config, database, parts.shelf
+        self._name, self._workspaces = parts.name, parts.workspaces
+        clock, observer, host_steps = parts.clock, parts.observer, parts.host_steps
+        self.live = Live()
+        self._clock, self._observer, self._worker = clock, observer, own_id()
+        self._started_ms, self._closing = clock.now_ms(), False
+        self._places = itertools.count()  # tells apart what is made in the same millisecond
+        self._orders = Orders(config, parts.shelf, frozenset(host_steps))
+        ephemeral = config.slot_mode is SlotMode.ephemeral
+        self._slots = Slots(
+            [Slot(name, own) for name, own in configs.items()],
+            renewed=(lambda slot: Slot(slot.heir or new_id("slot"), slot.config)) if ephemeral else None,
+            retired=self._retired,
+            revivable=lambda slot: may_restart(config, slot),
+        )
+        attempts = Attempts(
+            database=database,
+            agent=agent,
+            workspaces=parts.workspaces,
+            slots=self._slots,
+            observer=observer,
+            clock=clock,
+            worker=self._worker,
+            config=config,
+            home=parts.home / "slots",
+        )
+        self._runner = Runner(attempts=attempts, live=self.live, host_steps=host_steps)
+        self._engine = Engine(
+            url=engine_url(database), database=database, carry=self._carry, live=self.live, clock=clock,
+            worker=self._worker, room=self._room, next_priority=lambda: self._slots.next_priority,
+            overdue=self._end_overdue, ended=self._ended_overdue,
+            at_most=config.max_chains, name=parts.name,
+        )  # fmt: skip
+        self._waiting = Waiting(database, self._engine.is_alone)
+        self._supervisor = Supervisor(database, self._slots, config)
+        self._errands: set[asyncio.Task[None]] = set()
+
+    @classmethod
+    @asynccontextmanager
+    async def open(  # noqa: PLR0913 - all optional, by name: a builder in one call
+        cls,
+        agent: Agent,
+        *,
+        name: str = chains.MAIN,
+        slots: int | Sequence[SlotConfig] = 1,
+        config: PoolConfig | None = None,
+        state: Path | str | None = None,
+        store: str | Database | None = None,
+        workspaces: Workspaces | None = None,
+        shelf: Shelf | None = None,
+        host_steps: Mapping[str, HostStep] | None = None,
+        observer: Observer | None = None,
+        clock: Clock | None = None,
+    ) -> AsyncIterator[Pool]:
+        """Open a pool for the length of the block; what is unfinished at its end goes on when its store is next opened.
+
+        `name`: workers on one store share the chains of a name, and leave those of other names alone. `slots`: how
+        many, or what each decides for itself. `state`: folder for the store and the slots' conversations; without one
+        they last as long as the pool. `store`: `postgresql://...` or `sqlite:///...` in place of the folder's own.
+        `workspaces`: where agents work, by default in the current folder. `shelf`: skills and workflows by name.
+
+        Raises ScalingRefused for a number of slots outside `config.scaling`, PoolError where a pool is open already.
+        """
+        Engine.check_alone()
+        config, clock = config or PoolConfig(), clock or SystemClock()
+        configs = [SlotConfig()] * slots if isinstance(slots, int) else list(slots)
+        _check_bounds(config, len(configs))
+        async with AsyncExitStack() as stack:
+            home = Path(state) if state is not None else Path(stack.enter_context(_temporary()))
+            database = _database(store, home, stack)
+            migrations.upgrade(database.engine)
+            await stack.enter_async_context(agent.at_work(database, clock))
+            names = await database.transact(lambda tx: slot_rows.register(tx, own_id(), configs))
+            parts = Parts(
+                name=name,
+                home=home,
+                workspaces=workspaces or SharedFolder(Path.cwd()),
+                shelf=shelf or Shelf(),
+                host_steps=host_steps or {},
+                observer=observer or _Nobody(),
+                clock=clock,
+            )
+            pool = cls(agent, dict(zip(names, configs, strict=True)), config, database, parts)
+            stack.push_async_callback(pool._close)
+            await pool._engine.launch()
+            loops = [pool._supervisor.watch(), pool._waiting.look_for_ever(), pool._mend_for_ever()]
+            stack.push_async_callback(_cancel, [asyncio.create_task(loop) for loop in loops])
+            yield pool
+
+    # ---- one task
+
+    async def run(self, prompt: str, *, config: TaskOverrides | None = None, **more: Any) -> TaskResult:
+        """Run one task and wait for its end. When the caller gives up waiting, the task is cancelled.
+
+        `more` as in `submit`.
+        """
+
+        async def submit() -> list[str]:
+            return [await self.submit(prompt, config=config, **more)]
+
+        (result,) = await self._see_through(submit())
+        return result
+
+    async def submit(
+        self,
+        prompt: str,
+        *,
+        config: TaskOverrides | None = None,
+        tags: Sequence[str] = (),
+        priority: int = 0,
+        role: str | None = None,
+        resume: str | None = None,
+        review: bool = False,
+        max_rejections: int = 3,
+    ) -> str:
+        """Queue one task durably and return its id.
+
+        `priority`: lower goes first. `role`: only on a slot that has it. `resume`: go on with the conversation of an
+        earlier task, whose `TaskResult.session_id` this is, on its slot. `review`: a success waits for `approve` or
+        `reject`. Raises PoolShutdown, CapReached when the pool's money is spent, ValueError for no such `resume`.
+        """
+        for part in () if resume is None else resume.partition("/")[::2]:
+            checked(part)
+        run = AgentRun(
+            name=ALONE, prompt="{args.prompt}", overrides=config or TaskOverrides(), role=role, resume=resume,
+            gate=review, max_rejections=max_rejections,
+        )  # fmt: skip
+        now, place = self._clock.now_ms(), next(self._places)
+        new = self._orders.lone(prompt, run, tags=tags, priority=priority, place=place, now_ms=now)
+        (task_id,) = await self._add([new])
+        return task_id
+
+    async def result(self, task_id: str) -> TaskResult | None:
+        """How a task ended, also when it was cancelled; None while it has not. Raises UnknownTask."""
+        return (await self.task(task_id)).result
+
+    async def wait(self, task_id: str, *, timeout_secs: float | None = None) -> TaskResult:
+        """Wait until a task has ended, or waits for approval. Raises UnknownTask, TimeoutError, PoolShutdown."""
+        task = await self.task(task_id)
+        async with asyncio.timeout(timeout_secs):
+            if task.id == task.chain_id:  # its money is back too
+                await self._waiting.rest(task.chain_id)
+                task = await self.task(task_id)
+            while task.result is None:
+                await self._waiting.rest(task.chain_id)
+                task = await self.task(task_id)
+        return task.result
+
+    async def cancel(self, task_id: str) -> bool:
+        """End a task, or the chain with this id; what it said and cost is kept. False when it had ended already.
+
+        Raises UnknownTask.
+        """
+        task = await self.database.read(lambda tx: reading.chain_of(tx, task_id))
+        return await self.cancel_chain(task)
+
+    async def task(self, task_id: str) -> TaskRecord:
+        """One task. Raises UnknownTask."""
+        return await self.database.read(lambda tx: reading.task(tx, task_id))
+
+    async def tasks(self, wanted: TaskFilter | None = None) -> list[TaskRecord]:
+        """The tasks that a filter lets through, oldest first."""
+        return await self.database.read(lambda tx: reading.every_task(tx, wanted or TaskFilter()))
+
+    async def fan_out(
+        self, prompts: Sequence[str], *, config: TaskOverrides | None = None, tags: Sequence[str] = ()
+    ) -> list[TaskResult]:
+        """Run every prompt as a task of its own; their results in the order of the prompts, failed ones among them."""
+        run = AgentRun(name=ALONE, prompt="{args.prompt}", overrides=config or TaskOverrides())
+        now = self._clock.now_ms()
+        new = [
+            self._orders.lone(prompt, run, tags=tags, priority=0, place=next(self._places), now_ms=now)
+            for prompt in prompts
+        ]
+        return await self._see_through(self._add(new))
+
+    # ---- review
+
+    async def approve(self, task_id: str) -> None:
+        """A task, or a chain's step, that waits for approval is good; a chain goes on. Raises NotUnderReview."""
+        await self._decide(task_id, lambda tx, chain_id: review.approve(tx, chain_id, self._clock.now_ms()))
+
+    async def reject(self, task_id: str, feedback: str) -> bool:
+        """It is not good: it runs again with all feedback so far. False when that was once too often, and it failed."""
+        now = self._clock.now_ms
+        return bool(await self._decide(task_id, lambda tx, c: review.reject(tx, c, feedback, now())))
+
+    async def go_on(self, chain_id: str) -> None:
+        """Let a chain go on that asks before it spends again on a run whose process died."""
+        await self._decide(chain_id, lambda tx, c: review.go_on(tx, c, self._clock.now_ms()))
+
+    # ---- chains
+
+    async def submit_chain(
+        self,
+        steps: Sequence[ChainStep],
+        *,
+        args: Mapping[str, Any] | None = None,
+        options: ChainOptions | None = None,
+    ) -> str:
+        """Check a chain whole, queue it durably, and return its id. Raises RecipeError, PoolShutdown, CapReached."""
+        (chain_id,) = await self.fan_out_chains([steps], args=args, options=options)
+        return chain_id
+
+    async def fan_out_chains(
+        self,
+        every: Sequence[Sequence[ChainStep]],
+        *,
+        args: Mapping[str, Any] | None = None,
+        options: ChainOptions | None = None,
+    ) -> list[str]:
+        """Queue several chains, all or, where one is faulty, none; their ids in the order given."""
+        return await self._add(self._orders.chains(every, args or {}, options or ChainOptions()))
+
+    async def submit_workflow(
+        self, name: str, args: Mapping[str, Any] | None = None, *, options: ChainOptions | None = None
+    ) -> str:
+        """Queue a workflow from the shelf as a chain. Raises RecipeError for a faulty one or wrong arguments."""
+        (chain_id,) = await self._add([self._orders.workflow(name, args or {}, options or ChainOptions())])
+        return chain_id
+
+    async def chain_progress(self, chain_id: str) -> ChainProgress:
+        """How far a chain is, with what its agents say at this moment. Raises UnknownChain."""
+        progress = await self.database.read(lambda tx: reading.chain_progress(tx, chain_id))
+        held = self.live.held.get(chain_id)
+        if held is None or not held.runs:
+            return progress
+        said = [run.line.partial for run in held.runs.values() if run.line.partial]
+        return progress.model_copy(update={"current_step_partial_output": "\n".join(said)})
+
+    async def chain_result(self, chain_id: str) -> ChainResult | None:
+        """How a chain ended; None while it has not. Raises UnknownChain."""
+        return await self.database.read(lambda tx: reading.chain_result(tx, chain_id))
+
+    async def wait_chain(self, chain_id: str, *, timeout_secs: float | None = None) -> ChainResult | None:
+        """Wait until a chain has ended, and return how; None when it waits for somebody.
+
+        Raises TimeoutError, PoolShutdown.
+        """
+        async with asyncio.timeout(timeout_secs):
+            await self._waiting.rest(chain_id)
+        return await self.chain_result(chain_id)
+
+    async def cancel_chain(self, chain_id: str) -> bool:
+        """End a chain at once, whatever of it runs; finished steps keep their results. False when it had ended."""
+
+        def request(tx: Transaction) -> bool:
+            before = chains.get(tx, chain_id).state
+            if chains.request_cancel(tx, chain_id, self._clock.now_ms()):
+                self._observer.changed(tx, chain_id)
+            return before is not ChainState.done
+
+        open_ = await self.database.transact(request)
+        self._observer.committed()
+        self.live.stop(chain_id)
+        self._waiting.wake(chain_id)
+        return open_
+
+    async def chains(self, *, unfinished: bool = False) -> list[ChainProgress]:
+        """Every chain, oldest first, lone tasks left out."""
+        ids = await self.database.read(lambda tx: reading.chain_ids(tx, unfinished=unfinished))
+        return [await self.chain_progress(chain_id) for chain_id in ids]
+
+    # ---- shared context
+
+    async def set_context(self, key: str, value: str) -> None:
+        """Tell every task that starts from now on. Raises ValueError where it is too long."""
+        await self.database.transact(lambda tx: context.put(tx, key, value, self._clock.now_ms()))
+
+    async def get_context(self, key: str) -> str | None:
+        """What is told under a key; None when nothing is."""
+        return await self.database.read(lambda tx: context.get(tx, key))
+
+    async def delete_context(self, key: str) -> bool:
+        """Tell it no more. False when it was not told."""
+        return await self.database.transact(lambda tx: context.delete(tx, key))
+
+    async def list_context(self) -> dict[str, str]:
+        """All that is told, by key, in order."""
+        return await self.database.read(context.everything)
+
+    # ---- slots
+
+    async def slots(self, wanted: SlotFilter | None = None) -> list[SlotRecord]:
+        """The slots of every worker on the store that a filter lets through."""
+        found = await self.database.read(lambda tx: reading.slots(tx, wanted or SlotFilter()))
+        return [self._with_folder(slot) for slot in found]
+
+    async def configure_slot(self, slot_id: str, config: SlotConfig) -> None:
+        """Change what one of this process's slots decides, from its next task on. Raises UnknownSlot."""
+        slot = self._slot(slot_id)
+        await self.database.transact(lambda tx: slot_rows.configure(tx, slot_id, config))
+        self._slots.configure(slot, config)
+
+    async def restart_slot(self, slot_id: str) -> None:
+        """Put an errored slot back into service, however often it was restarted before.
+
+        Raises UnknownSlot, IllegalTransition where it is not errored.
+        """
+        await self._supervisor.restart(self._slot(slot_id))
+
+    async def scale_up(self, count: int, *, config: SlotConfig | None = None) -> list[str]:
+        """More slots, which take what waits at once; returns their ids. Raises ScalingRefused, and then adds none."""
+        _check_bounds(self.config, self._slots.count + count)
+        if count < 0:
+            raise ScalingRefused("to have fewer slots, use scale_down")
+        configs = [config or SlotConfig()] * count
+        names = await self.database.transact(lambda tx: slot_rows.register(tx, self._worker, configs))
+        try:
+            _check_bounds(self.config, self._slots.count + count)  # another call may have been faster
+        except ScalingRefused:
+            await self.database.transact(lambda tx: slot_rows.remove(tx, names))
+            raise
+        self._slots.add(Slot(name, own) for name, own in zip(names, configs, strict=True))
+        self._engine.wake()
+        return names
+
+    async def scale_down(self, count: int) -> list[str]:
+        """Fewer slots, idle ones first; a busy one finishes its task, takes no other, and goes. Returns their ids.
+
+        Raises ScalingRefused, and then removes none.
+        """
+        if count < 0:
+            raise ScalingRefused("to have more slots, use scale_up")
+        _check_bounds(self.config, self._slots.count - count)
+        return [slot.id for slot in self._slots.retire(count)]
+
+    async def set_target_slots(self, count: int) -> None:
+        """As many slots as this. Raises ScalingRefused."""
+        more = count - self._slots.count
+        if more > 0:
+            await self.scale_up(more)
+        else:
+            await self.scale_down(-more)
+
+    # ---- the whole
+
+    async def status(self) -> PoolStatus:
+        """The pool at a glance."""
+        budget, closing = self.config.budget_microdollars, self._closing
+        return await self.database.read(lambda tx: reading.status(tx, budget=budget, shutdown=closing))
+
+    @property
+    def load(self) -> Load:
+        """What this process does at this moment."""
+        return Load(
+            slots=self._slots.count,
+            busy=self._slots.busy,
+            tasks_waiting=self._slots.waiting,
+            chains_running=self._engine.running,
+        )
+
+    async def metrics(self, wanted: MetricsFilter | None = None) -> SessionMetrics:
+        """Sums over the tasks that a filter lets through; without one, over those made since the pool was opened."""
+        asked = wanted or MetricsFilter(since_ms=self._started_ms)
+        measured = await self.database.read(lambda tx: reading.measured(tx, asked))
+        return measure(measured, started_ms=self._started_ms, now_ms=self._clock.now_ms())
+
+    async def drain(self, deadline_secs: float = 60.0) -> DrainSummary:
+        """Take no more work, let running tasks end, and end by force what still runs at the deadline.
+
+        What had not begun stays queued in the store. Always returns, at the latest some 12 seconds after the deadline.
+        """
+        self._closing = True
+        self._engine.drain()
+        self._slots.close()
+        self.live.rouse()
+        await self._until_still(deadline_secs)
+        late = await self._end_late()
+        gone = [slot.id for slot in self._slots.all if self.config.slot_mode is SlotMode.persistent]
+        await self.database.transact(lambda tx: slot_rows.stop(tx, gone))
+        self._waiting.close()
+        completed, spent = await self.database.read(lambda tx: reading.done_since(tx, self._started_ms))
+        return DrainSummary(
+            total_cost_microdollars=spent,
+            total_tasks_completed=completed,
+            cancelled=tuple(late),
+            left_queued=await self.database.read(reading.waiting_chains),
+        )
+
+    def wake(self) -> None:
+        """Somebody else has queued a chain in the pool's database."""
+        self._engine.wake()
+
+    # ---- inside
+
+    async def _add(self, new: Sequence[NewChain]) -> list[str]:
+        """Store chains, all or none, and let the engine know."""
+        if self._closing:
+            raise PoolShutdown("the pool takes no more work")
+        new = await self._pinned(new)
+
+        def store(tx: Transaction) -> None:
+            now = self._clock.now_ms()
+            for each in new[:1]:
+                ledger.check_hope(tx, each.account, each.caps, now)
+            for each in new:
+                chains.add(tx, each, now)
+                self._observer.changed(tx, each.id)
+
+        await self.database.transact(store)
+        self._observer.committed()
+        self._engine.wake()
+        return [each.id for each in new]
+
+    async def _see_through(self, adding: Coroutine[Any, Any, list[str]]) -> list[TaskResult]:
+        """The results of tasks that are being added; when their caller gives up, they are cancelled."""
+        added = asyncio.create_task(adding)
+        try:
+            return [await self.wait(task_id) for task_id in await asyncio.shield(added)]
+        except asyncio.CancelledError:
+            await asyncio.shield(self._give_up(added))
+            raise
+
+    async def _give_up(self, added: asyncio.Task[list[str]]) -> None:
+        """End tasks that nobody waits for: first those that have not begun, so that they never do."""
+        for task_id in reversed(await added):
+            await self.cancel(task_id)
+
+    async def _pinned(self, new: Sequence[NewChain]) -> list[NewChain]:
+        """The same chains, each with where its agents will work as that stands now."""
+        asked = {Isolation(each.plan.workspace["isolation"]) for each in new}
+        pins = {isolation: await self._workspaces.pinned(isolation) for isolation in asked}
+        plans = [
+            each.plan.model_copy(update={"workspace": pins[each.plan.workspace["isolation"]]}) for each in new
+        ]
+        return [replace(each, plan=plan, pool=self._name) for each, plan in zip(new, plans, strict=True)]
+
+    async def _carry(self, chain_id: str, generation: int) -> None:
+        try:
+            await self._runner.carry(chain_id, generation)
+        finally:
+            self._waiting.wake(chain_id)
+
+    def _end_overdue(self, tx: Transaction, chain_id: str) -> bool:
+        ended = end_overdue(tx, chain_id, self._clock.now_ms())
+        if ended:
+            self._observer.changed(tx, chain_id)
+        return ended
+
+    def _ended_overdue(self, chain_id: str) -> None:
+        self._observer.committed()
+        self._waiting.wake(chain_id)
+
+    async def _decide(self, given: str, decision: Callable[[Transaction, str], T]) -> T:
+        def decide(tx: Transaction) -> tuple[str, T]:
+            chain_id = reading.chain_of(tx, given)
+            result = decision(tx, chain_id)
+            self._observer.changed(tx, chain_id)
+            return chain_id, result
+
+        chain_id, result = await self.database.transact(decide)
+        self._observer.committed()
+        self._waiting.wake(chain_id)
+        self._engine.wake()
+        return result
+
+    def _room(self) -> int:
+        """How many chains to carry. Those that wait while a slot is idle need another one, and are in nobody's way."""
+        return 2 * self._slots.count + 2 + (self._slots.waiting if self._slots.idle_ids else 0)
+
+    def _retired(self, slot: Slot) -> None:
+        """A slot is gone for good."""
+        self._run_errand(self.database.transact(lambda tx: slot_rows.stop(tx, [slot.heir or slot.id])))
+
+    def _run_errand(self, work: Coroutine[Any, Any, None]) -> None:
+        errand = asyncio.create_task(work)
+        self._errands.add(errand)
+        errand.add_done_callback(self._errands.discard)
+
+    async def _mend_for_ever(self) -> None:
+        """Free the rows of slots whose last run ended where the database could not be written."""
+        while True:
+            await asyncio.sleep(_MEND_SECONDS)
+            with suppress(Exception):
+                await self.database.transact(
+                    lambda tx: slot_rows.mend(tx, self._worker, self._slots.idle_ids)
+                )
+
+    def _slot(self, slot_id: str) -> Slot:
+        found = next((slot for slot in self._slots.all if slot.id == slot_id), None)
+        if found is None:
+            raise UnknownSlot(f"this process has no slot {slot_id!r}")
+        return found
+
+    def _with_folder(self, slot: SlotRecord) -> SlotRecord:
+        """The record with where its agent works, where that is here."""
+        run = None if slot.current_task is None else self.live.run_of(slot.current_task)
+        return slot.model_copy(update={"worktree_path": str(run.folder)}) if run and run.folder else slot
+
+    async def _until_still(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self.live.held:
+                    await self.live.freed.wait()
+
+    async def _end_late(self) -> list[str]:
+        """End by force whatever still runs an agent; what only waits for something leaves by itself."""
+        late: list[str] = []
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_AFTER_THE_DEADLINE):
+                while self.live.held:
+                    freed = self.live.freed
+                    running = [chain_id for chain_id, held in self.live.held.items() if held.runs]
+                    for chain_id in set(running) - set(late):
+                        late.append(chain_id)
+                        await self.cancel_chain(chain_id)
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(freed.wait(), _LOOK_SECONDS)
+        return late
+
+    async def _close(self) -> None:
+        self._closing = True
+        self._slots.close()
+        await self._engine.close()
+        self._waiting.close()
+        await asyncio.gather(*self._errands, return_exceptions=True)
+
+
+class _Nobody:
+    """An observer that wants to know nothing."""
+
+    def changed(self, tx: Transaction, chain_id: str) -> None:
+        """Nothing is noted."""
+
+    def committed(self) -> None:
+        """Nobody is told."""
+
+
+def _check_bounds(config: PoolConfig, count: int) -> None:
+    least, most = config.scaling.min_slots, config.scaling.max_slots
+    if not least <= count <= most:
+        raise ScalingRefused(f"{count} slots are not between {least} and {most}; see PoolConfig.scaling")
+
+
+def _temporary() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="claude-pool-", ignore_cleanup_errors=True)
+
+
+def _database(store: str | Database | None, home: Path, stack: AsyncExitStack) -> Database:
+    if isinstance(store, Database):
+        return store
+    database = Database.open(store or f"sqlite:///{home.absolute()}/pool.sqlite")
+    stack.callback(database.close)
+    return database
+
+
+def engine_url(database: Database) -> str:
+    """Where the durable engine's rows are.
+
+    Beside ours in PostgreSQL; with SQLite in a file of their own, since two writers of one file would wait for each
+    other.
+    """
+    url = database.engine.url
+    if url.get_backend_name() == "sqlite":
+        return f"sqlite:///{str(url.database).removesuffix('.sqlite')}-engine.sqlite"
+    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

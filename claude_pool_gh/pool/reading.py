@@ -1,0 +1,433 @@
+"""Reads what is stored as the records that a pool's user sees."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from claude_pool_gh.pool import chains, ledger, slot_rows, tasks
+from claude_pool_gh.pool.chains import ChainRow, StepRow
+from claude_pool_gh.pool.metrics import Measured, MetricsFilter
+from claude_pool_gh.pool.outcomes import Verdict
+from claude_pool_gh.pool.plan import AgentRun, Branches, HostCall, Plan, Step
+from claude_pool_gh.pool.ports import Ending
+from claude_pool_gh.pool.prompting import with_feedback
+from claude_pool_gh.pool.records import (
+    ChainProgress,
+    ChainResult,
+    ChainStatus,
+    PoolStatus,
+    SlotFilter,
+    SlotRecord,
+    StepResult,
+    TaskFilter,
+    TaskRecord,
+    TaskResult,
+)
+from claude_pool_gh.pool.results import output_of
+from claude_pool_gh.pool.slot_rows import SlotRow
+from claude_pool_gh.pool.states import ChainState, SlotState, StepState, TaskState
+from claude_pool_gh.pool.tables import chains as chain_rows
+from claude_pool_gh.pool.tables import reservations as money_rows
+from claude_pool_gh.pool.tables import tags as tag_rows
+from claude_pool_gh.pool.tables import tasks as task_rows
+from claude_pool_gh.pool.tasks import TaskRow
+from claude_pool_gh.storage import Transaction
+
+_MADE = sa.case((chain_rows.c.kind == "task", chain_rows.c.created_ms), else_=task_rows.c.created_ms).label(
+    "made_ms"
+)
+"""When a task was made: a lone one when it was submitted, one of a chain when its step began."""
+
+_UNLAID = (TaskState.pending, TaskState.failed, TaskState.cancelled)
+"""Where lone tasks without a row of their own can be."""
+
+_ENDED = (TaskState.completed, TaskState.failed, TaskState.cancelled, TaskState.pending_review)
+
+
+def task(tx: Transaction, task_id: str) -> TaskRecord:
+    """One task. Raises UnknownTask, also for a chain's id."""
+    if (alone := _lone(tx, task_id)) is not None:
+        return alone
+    row = tasks.get(tx, task_id)
+    return _record(tx, row, chains.get(tx, row.chain_id), chains.tags_of(tx, [row.chain_id]))
+
+
+def every_task(tx: Transaction, wanted: TaskFilter) -> list[TaskRecord]:
+    """The tasks that a filter lets through, oldest first; lone ones also while they are only queued."""
+    laid_out = sa.select(task_rows.c.id, _MADE, chain_rows.c.place, task_rows.c.shard).join(chain_rows)
+    if wanted.state is not None:
+        laid_out = laid_out.where(task_rows.c.state == wanted.state)
+    if wanted.slot_id is not None:
+        laid_out = laid_out.where(task_rows.c.slot == wanted.slot_id)
+    if wanted.tags is not None:
+        laid_out = laid_out.where(task_rows.c.chain_id.in_(_tagged(wanted.tags)))
+    found = [(row.made_ms, row.place, row.shard, row.id) for row in tx.execute(laid_out)]
+    if wanted.slot_id is None:
+        found += [(row.created_ms, row.place, 0, row.id) for row in tx.execute(_unlaid(wanted))]
+    return [task(tx, task_id) for *_, task_id in sorted(found)]
+
+
+def chain_result(tx: Transaction, chain_id: str) -> ChainResult | None:
+    """How a chain ended; None while it has not. Raises UnknownChain."""
+    chain = chains.get(tx, chain_id)
+    if chain.outcome is None:
+        return None
+    costs, rows = ledger.cost_by_step(tx, chain_id), tasks.of_chain(tx, chain_id)
+    steps = tuple(
+        _step_result(
+            step, record, costs.get(step.name, (0, False))[0], [r for r in rows if r.step == step.name]
+        )
+        for step, record in zip(chain.plan.steps, chain.steps, strict=True)
+    )
+    success = chain.outcome.verdict not in _FAILURES
+    said = next((step.output for step in reversed(steps) if step.output), "")
+    return ChainResult(
+        steps=steps,
+        final_output=said if success else chain.outcome.reason or said,
+        total_cost_microdollars=ledger.cost_of(tx, chain_id)[0],
+        success=success,
+        commit=(chain.work or {}).get("commit"),
+        verdict=chain.outcome.verdict,
+        reason=chain.outcome.reason,
+    )
+
+
+def chain_progress(tx: Transaction, chain_id: str) -> ChainProgress:
+    """How far a chain is, as stored. Raises UnknownChain."""
+    chain = chains.get(tx, chain_id)
+    position = None if chain.state is ChainState.done else chain.next_step
+    record = None if position is None else chain.steps[position]
+    started = record is not None and record.started_ms is not None
+    presented = record is not None and record.state is StepState.pending_review
+    work = (record.work if record is not None and presented else None) or chain.work or {}
+    return ChainProgress(
+        chain_id=chain.id,
+        status=_status(chain),
+        total_steps=len(chain.steps),
+        completed_steps=sum(step.state in chains.FINISHED for step in chain.steps),
+        current_step=position,
+        current_step_name=None if record is None else record.name,
+        current_step_started_at=(record.started_ms or 0) // 1000 if record is not None and started else None,
+        waits_for=chain.parked_for,
+        cost_microdollars=ledger.cost_of(tx, chain_id)[0],
+        review_output=_presented(record) if record is not None and presented else None,
+        review_commit=work.get("commit") if presented else None,
+    )
+
+
+def status(tx: Transaction, *, budget: int | None, shutdown: bool) -> PoolStatus:
+    """The pool at a glance."""
+    counts, (spent, reserved) = task_counts(tx), spend(tx)
+    states = Counter(row.state for row in slot_rows.every(tx))
+    return PoolStatus(
+        total_slots=sum(states.values()) - states[SlotState.stopped],
+        idle_slots=states[SlotState.idle],
+        busy_slots=states[SlotState.busy],
+        errored_slots=states[SlotState.errored],
+        running_tasks=counts[TaskState.running],
+        pending_tasks=counts[TaskState.pending],
+        pending_review_tasks=counts[TaskState.pending_review],
+        completed_tasks=counts[TaskState.completed],
+        failed_tasks=counts[TaskState.failed],
+        cancelled_tasks=counts[TaskState.cancelled],
+        total_spend_microdollars=spent,
+        budget_microdollars=budget,
+        reserved_microdollars=reserved,
+        shutdown=shutdown,
+    )
+
+
+def slots(tx: Transaction, wanted: SlotFilter) -> list[SlotRecord]:
+    """The slots of every worker that a filter lets through."""
+    return [_slot(row) for row in slot_rows.every(tx) if _fits(wanted, row)]
+
+
+def chain_ids(tx: Transaction, *, unfinished: bool) -> list[str]:
+    """Every chain that is not a lone task, oldest first."""
+    wanted = chain_rows.c.kind == "chain"
+    if unfinished:
+        wanted = sa.and_(wanted, chain_rows.c.state != ChainState.done)
+    order = (chain_rows.c.created_ms, chain_rows.c.place)
+    return list(tx.execute(sa.select(chain_rows.c.id).where(wanted).order_by(*order)).scalars())
+
+
+def chain_of(tx: Transaction, given: str) -> str:
+    """The chain that an id means: its own, or that of the task with this id. Raises UnknownTask."""
+    own = tx.execute(sa.select(chain_rows.c.id).where(chain_rows.c.id == given)).scalar_one_or_none()
+    return tasks.get(tx, given).chain_id if own is None else str(own)
+
+
+def waiting_chains(tx: Transaction) -> int:
+    """How many chains have not begun, or stopped between two steps."""
+    waiting = chain_rows.c.state.in_([ChainState.queued, ChainState.running])
+    return int(tx.execute(sa.select(sa.func.count()).select_from(chain_rows).where(waiting)).scalar_one())
+
+
+def task_counts(tx: Transaction) -> dict[TaskState, int]:
+    """How many tasks are in each state. A chain that has not begun counts as one pending task."""
+    rows = tx.execute(sa.select(task_rows.c.state, sa.func.count()).group_by(task_rows.c.state))
+    counts = dict.fromkeys(TaskState, 0) | {TaskState(state): int(number) for state, number in rows}
+    own = sa.select(task_rows.c.id).where(task_rows.c.chain_id == chain_rows.c.id).exists()
+    unbegun = sa.and_(
+        chain_rows.c.kind == "chain", chain_rows.c.state.in_([ChainState.queued, ChainState.running])
+    )
+    counts[TaskState.pending] += _count(tx, sa.select(chain_rows.c.id).where(unbegun, ~own))
+    for each in _UNLAID:
+        counts[each] += _count(tx, _unlaid(TaskFilter(state=each)))
+    return counts
+
+
+def done_since(tx: Transaction, since_ms: int) -> tuple[int, int]:
+    """How many tasks have completed since a moment, and what was spent since."""
+    done = task_rows.c.state.in_([TaskState.completed, TaskState.pending_review])
+    money = money_rows.c
+    spent = sa.select(sa.func.coalesce(sa.func.sum(money.settled), 0)).where(
+        money.level == "request", money.settled_ms >= since_ms
+    )
+    number = _count(tx, sa.select(task_rows.c.id).where(done, task_rows.c.ended_ms >= since_ms))
+    return number, int(tx.execute(spent).scalar_one())
+
+
+def spend(tx: Transaction) -> tuple[int, int]:
+    """What was ever spent, and what is set aside beyond it now."""
+    money = money_rows.c
+    spent = sa.select(sa.func.coalesce(sa.func.sum(money.settled), 0)).where(money.level == "request")
+    open_ = sa.select(sa.func.coalesce(sa.func.sum(money.reserved), 0))
+    held = open_.where(money.level == "chain", money.settled.is_(None))
+    inside = sa.select(chain_rows.c.id).where(chain_rows.c.state != ChainState.done)
+    already = spent.where(money.chain_id.in_(inside))
+    total, aside, of_it = (int(tx.execute(each).scalar_one()) for each in (spent, held, already))
+    return total, max(0, aside - of_it)
+
+
+def measured(tx: Transaction, wanted: MetricsFilter) -> list[Measured]:
+    """The tasks that a filter lets through, as far as metrics go."""
+    statement = sa.select(*(c for c in task_rows.c if c.name != "transcript")).join(chain_rows)
+    if wanted.since_ms is not None:
+        statement = statement.where(wanted.since_ms <= _MADE)
+    if wanted.until_ms is not None:
+        statement = statement.where(wanted.until_ms >= _MADE)
+    if wanted.model is not None:
+        statement = statement.where(task_rows.c.model == wanted.model)
+    if wanted.tags is not None:
+        statement = statement.where(task_rows.c.chain_id.in_(_tagged(wanted.tags)))
+    costs = _costs(tx)
+    return [
+        Measured(
+            state=TaskState(row.state),
+            model=row.model,
+            cost=sum(costs.get(f"{row.id}.{number}", 0) for number in range(1, row.attempt + 1)),
+            elapsed_ms=int((row.outcome or {}).get("elapsed_ms") or 0),
+            turns=int((row.outcome or {}).get("turns") or 0),
+        )
+        for row in tx.execute(statement)
+    ] + [
+        Measured(state=state, model="", cost=0, elapsed_ms=0, turns=0)
+        for state in _UNLAID if wanted.model is None
+        for row in tx.execute(_unlaid(TaskFilter(state=state, tags=wanted.tags)))
+        if (wanted.since_ms or 0) <= row.created_ms <= (wanted.until_ms or row.created_ms)
+    ]  # fmt: skip
+
+
+def step_of(plan: Plan, name: str) -> Step | None:
+    """A plan's step by its name."""
+    return next((step for step in plan.steps if step.name == name), None)
+
+
+_FAILURES = (
+    Verdict.failed, Verdict.cancelled, Verdict.out_of_budget, Verdict.out_of_turns, Verdict.quota,
+)  # fmt: skip
+
+
+def _slot(row: SlotRow) -> SlotRecord:
+    return SlotRecord(
+        id=row.id,
+        state=row.state,
+        config=row.config,
+        current_task=row.current_task,
+        session_id=None if row.session_id is None else f"{row.id}/{row.session_id}",
+        tasks_completed=row.tasks_completed,
+        cost_microdollars=row.cost,
+        restart_count=row.restart_count,
+        worker=row.worker,
+    )
+
+
+def _fits(wanted: SlotFilter, row: SlotRow) -> bool:
+    return (
+        wanted.state in (None, row.state)
+        and wanted.name in (None, row.config.name)
+        and wanted.role in (None, row.config.role)
+    )
+
+
+def _presented(record: StepRow) -> str:
+    if isinstance(record.result, list):
+        return "\n\n".join(output_of(run) for run in record.result)
+    return record.result if isinstance(record.result, str) else json.dumps(record.result, ensure_ascii=False)
+
+
+def _lone(tx: Transaction, task_id: str) -> TaskRecord | None:
+    """A lone task from its chain, which is there before the task's own row is."""
+    row = tx.execute(sa.select(chain_rows.c.kind).where(chain_rows.c.id == task_id)).one_or_none()
+    if row is None or row.kind != "task":
+        return None
+    chain = chains.get(tx, task_id)
+    found = tasks.of_chain(tx, task_id)
+    return _record(tx, found[0] if found else _unborn(chain), chain, chains.tags_of(tx, [task_id]))
+
+
+def _unborn(chain: ChainRow) -> TaskRow:
+    """The row that a lone task would have: its chain has not begun, or ended before it did."""
+    states = {ChainState.queued: TaskState.pending, ChainState.running: TaskState.pending}
+    cancelled = chain.outcome is not None and chain.outcome.verdict is Verdict.cancelled
+    ended = TaskState.cancelled if cancelled else TaskState.failed
+    outcome = None
+    if chain.outcome is not None:
+        endings = {Verdict.cancelled: Ending.cancelled, Verdict.out_of_budget: Ending.out_of_budget}
+        ending = endings.get(chain.outcome.verdict, Ending.failed)
+        outcome = {"ending": ending, "reason": chain.outcome.reason}
+    return TaskRow(
+        id=chain.id, chain_id=chain.id, step=chain.plan.steps[0].name, shard=0, title="",
+        state=states.get(chain.state, ended), attempt=0, model="", slot=None, outcome=outcome,
+        created_ms=chain.created_ms, started_ms=None, ended_ms=chain.ended_ms,
+    )  # fmt: skip
+
+
+def _unlaid(wanted: TaskFilter) -> sa.Select[Any]:
+    """Lone tasks whose own row is not there yet, or never came to be."""
+    own = sa.select(task_rows.c.id).where(task_rows.c.chain_id == chain_rows.c.id).exists()
+    statement = sa.select(chain_rows.c.id, chain_rows.c.created_ms, chain_rows.c.place)
+    statement = statement.where(chain_rows.c.kind == "task", ~own)
+    verdict = chain_rows.c.outcome["verdict"].as_string()
+    match wanted.state:
+        case TaskState.pending:
+            statement = statement.where(chain_rows.c.state.in_([ChainState.queued, ChainState.running]))
+        case TaskState.cancelled:
+            statement = statement.where(chain_rows.c.state == ChainState.done, verdict == Verdict.cancelled)
+        case TaskState.failed:
+            statement = statement.where(chain_rows.c.state == ChainState.done, verdict != Verdict.cancelled)
+        case None:
+            pass
+        case _:
+            statement = statement.where(sa.false())
+    return statement if wanted.tags is None else statement.where(chain_rows.c.id.in_(_tagged(wanted.tags)))
+
+
+def _record(tx: Transaction, row: TaskRow, chain: ChainRow, tags: dict[str, tuple[str, ...]]) -> TaskRecord:
+    step = step_of(chain.plan, row.step)
+    record = next(record for record in chain.steps if record.name == row.step)
+    run = _run_of(step, row.shard)
+    asked = str(chain.plan.context["prompt"]) if chain.kind == "task" else run.prompt if run else ""
+    return TaskRecord(
+        id=row.id,
+        chain_id=row.chain_id,
+        step=row.step,
+        prompt=with_feedback(asked, record.rejections, output_of(row.outcome or {})),
+        original_prompt=asked if record.rejections else None,
+        state=row.state,
+        slot_id=row.slot,
+        result=_result(tx, row, chain) if row.state in _ENDED else None,
+        tags=tags.get(row.chain_id, ()),
+        config=run.overrides if run else None,
+        review_required=bool(step and step.gate),
+        max_rejections=step.max_rejections if step else 3,
+        rejection_count=len(record.rejections),
+        attempts=row.attempt,
+        created_at_ms=chain.created_ms if chain.kind == "task" else row.created_ms,
+        started_at_ms=row.started_ms,
+        completed_at_ms=row.ended_ms,
+    )
+
+
+def _run_of(step: Step | None, shard: int) -> AgentRun | None:
+    match step:
+        case AgentRun():
+            return step
+        case Branches():
+            return step.branches[shard]
+        case _:
+            return None
+
+
+def _result(tx: Transaction, row: TaskRow, chain: ChainRow) -> TaskResult:
+    outcome: dict[str, Any] = row.outcome or {}
+    cost, bound = ledger.cost_of_task(tx, row.id, row.attempt)
+    ending, reason = Ending(outcome.get("ending", Ending.failed)), str(outcome.get("reason", ""))
+    if row.state is TaskState.cancelled:  # maybe with what an earlier attempt left
+        ending = Ending.cancelled
+    success = ending is Ending.completed and row.state in (TaskState.completed, TaskState.pending_review)
+    if ending is Ending.completed and row.state is TaskState.failed:  # rejected once too often
+        ending, reason = Ending.failed, chain.outcome.reason if chain.outcome else ""
+    works = tasks.works_of(tx, [row.run_id])
+    return TaskResult(
+        output=output_of(outcome) or reason,
+        success=success,
+        cost_microdollars=cost,
+        turns_used=int(outcome.get("turns") or 0),
+        elapsed_ms=int(outcome.get("elapsed_ms") or 0),
+        model=row.model or None,
+        session_id=_address(row, outcome),
+        failed_command=None if success else outcome.get("command") or None,
+        exit_code=None if success else outcome.get("exit_code"),
+        stderr=None if success else outcome.get("stderr") or None,
+        budget_exceeded=ending is Ending.out_of_budget,
+        ending=ending,
+        reason=reason,
+        structured=outcome.get("structured"),
+        upper_bound=bound,
+        commit=works.get(row.run_id),
+    )
+
+
+def _address(row: TaskRow, outcome: dict[str, Any]) -> str | None:
+    """A conversation's address: the slot that keeps it, and its id there."""
+    session = outcome.get("session_id")
+    return f"{row.slot}/{session}" if session and row.slot else None
+
+
+def _step_result(step: Step, record: StepRow, cost: int, own: Sequence[TaskRow]) -> StepResult:
+    return StepResult(
+        name=step.name,
+        output=_said(step, record, own),
+        success=record.state is StepState.completed,
+        cost_microdollars=cost,
+        retries_used=sum(max(0, row.attempt - 1) for row in own),
+        skipped=record.state in (StepState.skipped, StepState.pending, StepState.cancelled) and not own,
+    )
+
+
+def _said(step: Step, record: StepRow, own: Sequence[TaskRow]) -> str:
+    if isinstance(step, HostCall):
+        return record.result if isinstance(record.result, str) else ""
+    outcomes = [row.outcome or {} for row in own]
+    return "\n\n".join(filter(None, (output_of(each) or str(each.get("reason", "")) for each in outcomes)))
+
+
+def _status(chain: ChainRow) -> ChainStatus:
+    if chain.outcome is None:
+        return ChainStatus(chain.state)
+    if chain.outcome.verdict is Verdict.cancelled:
+        return ChainStatus.cancelled
+    return ChainStatus.failed if chain.outcome.verdict in _FAILURES else ChainStatus.completed
+
+
+def _count(tx: Transaction, wanted: sa.Select[Any]) -> int:
+    return int(tx.execute(sa.select(sa.func.count()).select_from(wanted.subquery())).scalar_one())
+
+
+def _tagged(wanted: Sequence[str]) -> sa.Select[Any]:
+    return sa.select(tag_rows.c.chain_id).where(tag_rows.c.tag.in_(list(wanted)))
+
+
+def _costs(tx: Transaction) -> dict[str, int]:
+    """What each run has cost."""
+    money = money_rows.c
+    statement = sa.select(money.parent_id, sa.func.coalesce(sa.func.sum(money.settled), 0))
+    rows = tx.execute(statement.where(money.level == "request").group_by(money.parent_id))
+    return {str(run): int(total) for run, total in rows}

@@ -1,0 +1,228 @@
+"""What a pool tells about its tasks, chains, slots and money. Names and JSON as the Rust crate claude-pool has them.
+
+Money is in microdollars, times in milliseconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from claude_pool_gh.pool.config import Frozen, SlotConfig, TaskOverrides
+from claude_pool_gh.pool.ports import Ending
+from claude_pool_gh.pool.states import SlotState, TaskState
+
+
+class TaskResult(Frozen):
+    """How a task ended."""
+
+    output: str
+    """What the agent answered; of a task that was stopped, what it had said so far; else why it failed."""
+    success: bool
+    """Whether it did what it was asked for."""
+    cost_microdollars: int
+    """What all its attempts cost."""
+    turns_used: int
+    """Turns of the last attempt."""
+    elapsed_ms: int
+    """How long the last attempt took."""
+    model: str | None = None
+    """The model asked for; None where it was the agent's own choice."""
+    session_id: str | None = None
+    """The conversation, which another task may go on with."""
+    failed_command: str | None = None
+    """On failure: what was run."""
+    exit_code: int | None = None
+    """On failure: the exit code of the agent's process."""
+    stderr: str | None = None
+    """On failure: the last lines that the agent's process wrote."""
+    budget_exceeded: bool = False
+    """Whether the task ended because its money did."""
+    ending: Ending
+    """Why it ended."""
+    reason: str = ""
+    """For a person, when it did not complete."""
+    structured: Any = None
+    """The typed result, where `json_schema` asked for one."""
+    upper_bound: bool = False
+    """Whether the cost is only known to be no more than this."""
+    commit: str | None = None
+    """The commit that holds what the task changed, where it worked in a worktree or clone."""
+
+
+class TaskRecord(Frozen):
+    """A task: one agent run with its attempts."""
+
+    id: str
+    chain_id: str
+    """The chain it belongs to; a lone task is its own."""
+    step: str
+    """Name of the chain's step."""
+    prompt: str
+    """What it was asked; of a chain's step the template."""
+    state: TaskState
+    slot_id: str | None = None
+    """The slot that runs it, or ran it last."""
+    result: TaskResult | None = None
+    """There from the state `pending_review` on."""
+    tags: tuple[str, ...] = ()
+    config: TaskOverrides | None = None
+    """What it decided for itself."""
+    review_required: bool = False
+    """Whether a success waits for approval."""
+    max_rejections: int = 3
+    """The rejection with this number makes it fail."""
+    rejection_count: int = 0
+    original_prompt: str | None = None
+    """The prompt before any feedback was added to it."""
+    attempts: int = 0
+    """How often it was started."""
+    created_at_ms: int
+    started_at_ms: int | None = None
+    """Start of the last attempt."""
+    completed_at_ms: int | None = None
+
+
+class TaskFilter(Frozen):
+    """Which tasks to list; all that is given must hold."""
+
+    state: TaskState | None = None
+    slot_id: str | None = None
+    tags: tuple[str, ...] | None = None
+    """Any of these."""
+
+
+class SlotRecord(Frozen):
+    """A slot, of this or another worker on the same store."""
+
+    id: str
+    state: SlotState
+    config: SlotConfig
+    current_task: str | None = None
+    session_id: str | None = None
+    """The newest conversation that the slot keeps."""
+    tasks_completed: int
+    cost_microdollars: int
+    restart_count: int
+    """Restarts since it last completed a task."""
+    worktree_path: str | None = None
+    """Where its agent works now; known only in the process that runs it."""
+    worker: str
+    """The process that it belongs to, as host/pid/start."""
+
+
+class SlotFilter(Frozen):
+    """Which slots to list; all that is given must hold."""
+
+    state: SlotState | None = None
+    name: str | None = None
+    role: str | None = None
+
+
+class StepResult(Frozen):
+    """How one step of a chain ended."""
+
+    name: str
+    output: str
+    success: bool
+    cost_microdollars: int
+    retries_used: int
+    """Attempts beyond the first, of all the step's tasks together."""
+    skipped: bool = False
+    """Its condition did not hold, or the chain ended before it."""
+
+
+class ChainResult(Frozen):
+    """How a chain ended."""
+
+    steps: tuple[StepResult, ...]
+    """In the order of their running; also those that were skipped."""
+    final_output: str
+    """What the last agent answered; of a chain that failed, why."""
+    total_cost_microdollars: int
+    success: bool
+    commit: str | None = None
+    """The commit that holds the files as the chain left them, where it worked in worktrees and changed any."""
+    verdict: str
+    """`answered`, `failed`, `cancelled`, `out_of_budget`, ... or what the chain's own last step said."""
+    reason: str = ""
+
+
+class ChainStatus(StrEnum):
+    """Where a chain is, as its caller sees it."""
+
+    queued = "queued"
+    running = "running"
+    parked = "parked"
+    completed = "completed"
+    failed = "failed"
+    cancelled = "cancelled"
+
+
+class ChainProgress(Frozen):
+    """How far a chain is."""
+
+    chain_id: str
+    status: ChainStatus
+    total_steps: int
+    completed_steps: int
+    """Finished ones, skipped ones among them."""
+    current_step: int | None = None
+    """Counted from 0."""
+    current_step_name: str | None = None
+    current_step_partial_output: str | None = None
+    """What its agents have said so far; known only in the process that runs them."""
+    current_step_started_at: int | None = None
+    """Seconds since the epoch."""
+    waits_for: str | None = None
+    """Of a parked chain: `approval`, or `restart` where a run's process died and it asks before it spends again."""
+    cost_microdollars: int = 0
+    review_output: str | None = None
+    """What waits for approval, as its agents said it."""
+    review_commit: str | None = None
+    """The commit that holds the files as they would be approved, where any were changed."""
+
+
+class PoolStatus(Frozen):
+    """The pool at a glance; tasks and money of every worker on the store."""
+
+    total_slots: int
+    idle_slots: int
+    busy_slots: int
+    errored_slots: int
+    running_tasks: int
+    pending_tasks: int
+    """Laid out, or in chains that have not begun."""
+    pending_review_tasks: int
+    completed_tasks: int
+    failed_tasks: int
+    cancelled_tasks: int
+    total_spend_microdollars: int
+    budget_microdollars: int | None
+    reserved_microdollars: int
+    """Set aside for what runs now, and not spent."""
+    shutdown: bool
+    """Whether this pool takes no more work."""
+
+
+class Load(Frozen):
+    """What one process of the pool does at a moment."""
+
+    slots: int
+    busy: int
+    tasks_waiting: int
+    """Tasks of begun chains that wait for a slot."""
+    chains_running: int
+
+
+class DrainSummary(Frozen):
+    """What a drain leaves."""
+
+    total_cost_microdollars: int
+    """Spent since the pool was opened."""
+    total_tasks_completed: int
+    """Completed since the pool was opened."""
+    cancelled: tuple[str, ...]
+    """Chains that still ran at the deadline, and were ended."""
+    left_queued: int
+    """Chains that had not begun; they stay in the store for its next pool."""

@@ -1,0 +1,198 @@
+"""Tasks as records: one row for each agent run of a step, with its attempts. No running here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from claude_pool_gh.pool import ledger
+from claude_pool_gh.pool.errors import UnknownTask
+from claude_pool_gh.pool.ports import AgentOutcome, Ending, Work
+from claude_pool_gh.pool.states import TASK_MOVES, TaskState, move
+from claude_pool_gh.pool.tables import patches, tasks
+from claude_pool_gh.storage import Transaction, insert_once
+
+_LIGHT = tuple(column for column in tasks.c if column.name != "transcript")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRow:
+    """One agent run of a step as stored, without its transcript."""
+
+    id: str
+    chain_id: str
+    step: str
+    shard: int
+    title: str
+    state: TaskState
+    attempt: int
+    model: str
+    slot: str | None
+    outcome: Any
+    created_ms: int
+    started_ms: int | None
+    ended_ms: int | None
+
+    @property
+    def run_id(self) -> str:
+        """Names the attempt; money is reserved under it."""
+        return f"{self.id}.{self.attempt}"
+
+
+def add(tx: Transaction, task_id: str, chain_id: str, step: str, shard: int, title: str, now_ms: int) -> None:
+    """Store a pending task of a step, unless it is there already."""
+    values = {
+        "id": task_id,
+        "chain_id": chain_id,
+        "step": step,
+        "shard": shard,
+        "title": title,
+        "state": TaskState.pending,
+        "attempt": 0,
+        "model": "",
+        "created_ms": now_ms,
+    }
+    insert_once(tx, tasks, values)
+
+
+def get(tx: Transaction, task_id: str) -> TaskRow:
+    """Read one task. Raises UnknownTask."""
+    row = tx.execute(sa.select(*_LIGHT).where(tasks.c.id == task_id)).one_or_none()
+    if row is None:
+        raise UnknownTask(f"no task has the id {task_id!r}")
+    return _row(row)
+
+
+def of_chain(tx: Transaction, chain_id: str, step: str | None = None) -> list[TaskRow]:
+    """The tasks of a chain, or of one of its steps, in order."""
+    statement = (
+        sa.select(*_LIGHT).where(tasks.c.chain_id == chain_id).order_by(tasks.c.created_ms, tasks.c.shard)
+    )
+    if step is not None:
+        statement = statement.where(tasks.c.step == step)
+    return [_row(row) for row in tx.execute(statement)]
+
+
+def transcript(tx: Transaction, task_id: str) -> list[Any]:
+    """What happened in a task's last attempt, redacted, oldest first."""
+    found = tx.execute(sa.select(tasks.c.transcript).where(tasks.c.id == task_id)).scalar_one_or_none()
+    return list(found or [])
+
+
+def begin(tx: Transaction, task: TaskRow, slot: str, model: str, now_ms: int) -> TaskRow:
+    """A pending task starts its next attempt on a slot."""
+    also = {"attempt": task.attempt + 1, "slot": slot, "model": model, "started_ms": now_ms, "ended_ms": None}
+    move(tx, tasks, TASK_MOVES, task.id, TaskState.pending, TaskState.running, **also)
+    return get(tx, task.id)
+
+
+def give_back(tx: Transaction, task: TaskRow, now_ms: int, outcome: AgentOutcome | None = None) -> None:
+    """A running task goes back to pending: its process died, or it may succeed when tried again."""
+    if task.attempt:
+        ledger.settle(tx, task.run_id, now_ms)
+    kept = {} if outcome is None else {"outcome": _stored(outcome), "transcript": list(outcome.transcript)}
+    move(tx, tasks, TASK_MOVES, task.id, TaskState.running, TaskState.pending, slot=None, **kept)
+
+
+def end(tx: Transaction, task: TaskRow, outcome: AgentOutcome, now_ms: int, *, review: bool = False) -> None:
+    """Write how a running task ended, with its outcome and transcript, and close its reservation.
+
+    `review`: a success waits for a person's approval before it counts as completed.
+    """
+    ledger.settle(tx, task.run_id, now_ms)
+    also = {"outcome": _stored(outcome), "transcript": list(outcome.transcript), "ended_ms": now_ms}
+    move(tx, tasks, TASK_MOVES, task.id, TaskState.running, _state_after(outcome, review=review), **also)
+
+
+def end_unstarted(tx: Transaction, task: TaskRow, outcome: AgentOutcome, now_ms: int) -> None:
+    """Write how a task ended that never got its slot or its money."""
+    state = TaskState.cancelled if outcome.ending is Ending.cancelled else TaskState.failed
+    also = {"outcome": _stored_over(task, outcome), "ended_ms": now_ms}
+    move(tx, tasks, TASK_MOVES, task.id, task.state, state, **also)
+
+
+def decide(tx: Transaction, chain_id: str, step: str, new: TaskState) -> None:
+    """Take every task of a step that waits for a decision to where the decision sends it."""
+    for task in of_chain(tx, chain_id, step):
+        if task.state is TaskState.pending_review:
+            move(tx, tasks, TASK_MOVES, task.id, task.state, new)
+
+
+def cancel_open(tx: Transaction, chain_id: str, now_ms: int) -> None:
+    """Cancel whatever of a chain has not ended, and close its money."""
+    cancelled = AgentOutcome(ending=Ending.cancelled)
+    for task in of_chain(tx, chain_id):
+        if task.state in (TaskState.pending, TaskState.running, TaskState.pending_review):
+            if task.state is TaskState.running:
+                ledger.settle(tx, task.run_id, now_ms)
+            handed_in = task.state is TaskState.pending_review
+            also: dict[str, Any] = {} if handed_in else {"outcome": _stored_over(task, cancelled)}
+            move(tx, tasks, TASK_MOVES, task.id, task.state, TaskState.cancelled, ended_ms=now_ms, **also)
+
+
+def keep_work(tx: Transaction, run_id: str, chain_id: str, work: Work, now_ms: int) -> None:
+    """Store what a run changed, as a patch against its base."""
+    values = {
+        "run_id": run_id, "chain_id": chain_id, "base": work.base, "commit": work.commit,
+        "digest": work.digest, "patch": work.patch, "created_ms": now_ms,
+    }  # fmt: skip
+    insert_once(tx, patches, values)
+
+
+def kept_work(tx: Transaction, run_id: str) -> Work | None:
+    """What a run changed, if it changed anything."""
+    row = tx.execute(sa.select(patches).where(patches.c.run_id == run_id)).one_or_none()
+    if row is None:
+        return None
+    return Work(base=row.base, commit=row.commit, patch=bytes(row.patch), digest=row.digest)
+
+
+def works_of(tx: Transaction, run_ids: Iterable[str]) -> dict[str, str]:
+    """The commits that these runs left, by run."""
+    wanted = patches.c.run_id.in_(list(run_ids))
+    return {
+        row.run_id: row.commit
+        for row in tx.execute(sa.select(patches.c.run_id, patches.c.commit).where(wanted))
+    }
+
+
+def _state_after(outcome: AgentOutcome, *, review: bool) -> TaskState:
+    match outcome.ending:
+        case Ending.completed:
+            return TaskState.pending_review if review else TaskState.completed
+        case Ending.cancelled:
+            return TaskState.cancelled
+        case _:
+            return TaskState.failed
+
+
+def _stored(outcome: AgentOutcome) -> dict[str, Any]:
+    return {
+        "ending": outcome.ending,
+        "reason": outcome.reason,
+        "text": outcome.text,
+        "structured": outcome.structured,
+        "turns": outcome.turns,
+        "elapsed_ms": outcome.elapsed_ms,
+        "session_id": outcome.session_id,
+        "command": outcome.command,
+        "exit_code": outcome.exit_code,
+        "stderr": outcome.stderr,
+        "looked_at": outcome.looked_at,
+    }
+
+
+def _stored_over(task: TaskRow, outcome: AgentOutcome) -> dict[str, Any]:
+    """How a task ended that does not run: what an earlier attempt said is not lost over the reason for it."""
+    return _stored(outcome) | (task.outcome or {}) | {"ending": outcome.ending, "reason": outcome.reason}
+
+
+def _row(row: sa.Row[Any]) -> TaskRow:
+    return TaskRow(
+        id=row.id, chain_id=row.chain_id, step=row.step, shard=row.shard, title=row.title,
+        state=TaskState(row.state), attempt=row.attempt, model=row.model, slot=row.slot, outcome=row.outcome,
+        created_ms=row.created_ms, started_ms=row.started_ms, ended_ms=row.ended_ms,
+    )  # fmt: skip

@@ -1,0 +1,87 @@
+"""Lets callers wait for chains: woken where this process carries one, else by looking."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+
+from claude_pool_gh.pool.errors import PoolShutdown, UnknownChain
+from claude_pool_gh.pool.states import ChainState
+from claude_pool_gh.pool.tables import chains
+from claude_pool_gh.storage import Database, Transaction
+
+_LOOK_SECONDS = 0.5
+_AT_ONCE = 500
+_STILL = (ChainState.done, ChainState.parked)
+
+
+@dataclass(slots=True)
+class Waiting:
+    """Who waits for which chain to come to rest: done, or parked."""
+
+    database: Database
+    alone: Callable[[], bool]
+    """Whether no other worker is on the database, so that nothing comes to rest unseen."""
+    events: dict[str, asyncio.Event] = field(default_factory=dict)
+    callers: Counter[str] = field(default_factory=Counter)
+    closed: bool = False
+
+    async def rest(self, chain_id: str) -> None:
+        """Wait until a chain is at rest. Raises UnknownChain, PoolShutdown when nobody here will carry it on."""
+        with self._waiting_for(chain_id) as event:
+            while not await self.database.read(lambda tx: _is_at_rest(tx, chain_id)):
+                if self.closed:
+                    raise PoolShutdown(f"the pool closed before {chain_id} had ended; its store has it")
+                await event.wait()
+                event.clear()
+
+    def wake(self, chain_id: str) -> None:
+        """A chain may have come to rest."""
+        if event := self.events.get(chain_id):
+            event.set()
+
+    def close(self) -> None:
+        """Nobody here carries chains on any more."""
+        self.closed = True
+        for event in self.events.values():
+            event.set()
+
+    async def look_for_ever(self) -> None:
+        """Wake those whose chain another process has brought to rest."""
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            if not self.events or self.alone():
+                continue
+            asked = list(self.events)
+            for start in range(0, len(asked), _AT_ONCE):
+                some = asked[start : start + _AT_ONCE]
+                for chain_id in await self.database.read(lambda tx, ids=some: _at_rest(tx, ids)):  # type: ignore[misc]
+                    self.wake(chain_id)
+
+    @contextmanager
+    def _waiting_for(self, chain_id: str) -> Iterator[asyncio.Event]:
+        event = self.events.setdefault(chain_id, asyncio.Event())
+        self.callers[chain_id] += 1
+        try:
+            yield event
+        finally:
+            self.callers[chain_id] -= 1
+            if not self.callers[chain_id]:
+                del self.callers[chain_id], self.events[chain_id]
+
+
+def _is_at_rest(tx: Transaction, chain_id: str) -> bool:
+    state = tx.execute(sa.select(chains.c.state).where(chains.c.id == chain_id)).scalar_one_or_none()
+    if state is None:
+        raise UnknownChain(f"no chain has the id {chain_id!r}")
+    return state in _STILL
+
+
+def _at_rest(tx: Transaction, chain_ids: Sequence[str]) -> list[str]:
+    still = sa.and_(chains.c.id.in_(chain_ids), chains.c.state.in_(_STILL))
+    return list(tx.execute(sa.select(chains.c.id).where(still)).scalars())

@@ -1,0 +1,192 @@
+"""`claude-pool-gh run` and `chain`: a pool for one command, on this machine, in this folder."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from claude_pool_gh.agent.claude import ClaudeAgent
+from claude_pool_gh.local import Pool
+from claude_pool_gh.pool import reading
+from claude_pool_gh.pool.config import Isolation, PoolConfig, TaskOverrides, microdollars
+from claude_pool_gh.pool.errors import PoolError
+from claude_pool_gh.pool.orders import ChainOptions
+from claude_pool_gh.pool.records import (
+    ChainProgress,
+    ChainResult,
+    PoolStatus,
+    SlotFilter,
+    SlotRecord,
+    TaskResult,
+)
+from claude_pool_gh.pool.workflows import Workflow, parse_workflow
+from claude_pool_gh.reports.words import dollars, duration
+from claude_pool_gh.service.settings import Settings
+from claude_pool_gh.service.terminal import Terminal, overview
+from claude_pool_gh.storage import Database, Transaction, migrations
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What a command line asks of its pool."""
+
+    settings: Settings
+    folder: Path
+    state: Path | None
+    slots: int
+    isolation: Isolation
+    trusted: bool
+    as_json: bool
+    budget_usd: float | None
+
+
+async def run(wishes: Wishes, prompt: str, overrides: TaskOverrides) -> int:
+    """Run one prompt and print the answer. The exit code: 0 when it was done."""
+    async with _pool(wishes) as pool:
+        task_id = await pool.submit(prompt, config=overrides)
+        terminal = Terminal(pool)
+        async with terminal.watching(task_id, title=prompt):
+            result = await pool.wait(task_id)
+    terminal.answer(_json(result) if wishes.as_json else result.output)
+    terminal.note(_bill(result))
+    return 0 if result.success else 1
+
+
+async def chain(wishes: Wishes, name: str, args: dict[str, str], *, approve: bool) -> int:
+    """Run a workflow, from a file or by name, and print what came of it. The exit code: 0 when it was done."""
+    async with _pool(wishes) as pool:
+        workflow = _shelved(pool, name)
+        options = ChainOptions(
+            isolation=None if workflow.isolation else wishes.isolation, budget_usd=wishes.budget_usd
+        )
+        chain_id = await pool.submit_workflow(workflow.name, args, options=options)
+        return await _follow(pool, wishes, chain_id, workflow, approve=approve)
+
+
+async def _follow(pool: Pool, wishes: Wishes, chain_id: str, workflow: Workflow, *, approve: bool) -> int:
+    terminal = Terminal(pool)
+    while True:
+        async with terminal.watching(
+            chain_id, title=workflow.name, steps=[step.name for step in workflow.steps]
+        ):
+            result = await pool.wait_chain(chain_id)
+        if result is not None:
+            break
+        if not await _decide(pool, terminal, chain_id, approve=approve):
+            terminal.note(f"{chain_id} waits for approval; nothing was decided")
+            return 2
+    terminal.answer(_json(result) if wishes.as_json else result.final_output)
+    for line in _steps(result):
+        terminal.note(line)
+    return 0 if result.success else 1
+
+
+async def _decide(pool: Pool, terminal: Terminal, chain_id: str, *, approve: bool) -> bool:
+    """Let the person at the terminal approve or reject what a chain waits with. False when nobody does either."""
+    progress = await pool.chain_progress(chain_id)
+    if progress.waits_for != "approval":
+        await pool.go_on(chain_id)
+        return True
+    commit = (
+        f"\n\nThe files as they would be: git show {progress.review_commit}" if progress.review_commit else ""
+    )
+    terminal.show_work((progress.review_output or "") + commit, progress.current_step_name or "")
+    if approve:
+        await pool.approve(chain_id)
+        return True
+    if not terminal.interactive:
+        return False
+    said = await asyncio.to_thread(
+        click.prompt, "Approve? [y]es, or what should be different", default="y", err=True
+    )
+    if said.strip().lower() in ("y", "yes"):
+        await pool.approve(chain_id)
+    else:
+        await pool.reject(chain_id, said)
+    return True
+
+
+@asynccontextmanager
+async def _pool(wishes: Wishes) -> AsyncIterator[Pool]:
+    settings = wishes.settings
+    config = PoolConfig(
+        model=settings.model,
+        worktree_isolation=wishes.isolation is Isolation.worktree,
+        idle_timeout_secs=settings.idle_timeout,
+        **({"timeout_secs": settings.wall_timeout} if settings.wall_timeout else {}),
+        **(
+            {"task_budget_usd": wishes.budget_usd, "chain_budget_usd": wishes.budget_usd}
+            if wishes.budget_usd
+            else {}
+        ),
+    )
+    agent = ClaudeAgent(
+        key=settings.anthropic_api_key.get_secret_value() or None,
+        base_url=settings.anthropic_base_url,
+        trusted=wishes.trusted,
+    )
+    here = wishes.folder.absolute()
+    try:
+        async with Pool.open(
+            agent, folder=here, name=f"script:{here}", slots=wishes.slots, config=config, state=wishes.state
+        ) as pool:
+            yield pool
+    except (PoolError, ValueError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _shelved(pool: Pool, name: str) -> Workflow:
+    """A workflow from a file, which is put on the shelf, or by its name there."""
+    file = Path(name)
+    if not file.is_file():
+        return pool.shelf.workflow(name).workflow
+    workflow = parse_workflow(file.read_text("utf-8"), name).workflow
+    pool.shelf.add(workflow)
+    return workflow
+
+
+def _bill(result: TaskResult) -> str:
+    end = "" if result.success else f"{result.ending.value}: {result.reason}; "
+    cost = dollars(result.cost_microdollars, upper_bound=result.upper_bound)
+    kept = f", kept as commit {result.commit}" if result.commit else ""
+    return f"{end}{cost}, {duration(result.elapsed_ms)}, {result.model}{kept}"
+
+
+def _steps(result: ChainResult) -> list[str]:
+    end = f"{result.verdict}: {result.reason}" if result.reason else result.verdict
+    kept = f", kept as commit {result.commit}" if result.commit else ""
+    lines = [f"{end}, {dollars(result.total_cost_microdollars)}{kept}"]
+    for step in result.steps:
+        what = "skipped" if step.skipped else "done" if step.success else "failed"
+        lines.append(f"  {step.name}: {what}, {dollars(step.cost_microdollars)}")
+    return lines
+
+
+async def status(settings: Settings) -> None:
+    """Print slots, tasks, chains and money of a pool's store, whoever works on it."""
+    database = Database.open(settings.database)
+    try:
+        if migrations.current(database.engine) is None:
+            raise click.ClickException(
+                f"there is no pool's database at {settings.database}; give --state-dir"
+            )
+        budget = None if settings.budget_usd is None else microdollars(settings.budget_usd)
+
+        def read(tx: Transaction) -> tuple[PoolStatus, list[SlotRecord], list[ChainProgress]]:
+            chains = [reading.chain_progress(tx, each) for each in reading.chain_ids(tx, unfinished=True)]
+            return reading.status(tx, budget=budget, shutdown=False), reading.slots(tx, SlotFilter()), chains
+
+        Console(highlight=False).print(overview(*await database.read(read)))
+    finally:
+        database.close()
+
+
+def _json(result: Any) -> str:
+    return str(result.model_dump_json(indent=2))

@@ -1,0 +1,138 @@
+"""Shows a pool at work: lines that change in place in a terminal, none where the output goes to a file.
+
+What an agent says is a stranger's text: it is shown as it is, never as markup, and cannot drive the terminal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.panel import Panel
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from claude_pool_gh.local import Pool
+from claude_pool_gh.pool.records import ChainProgress, PoolStatus, SlotRecord
+from claude_pool_gh.reports.words import dollars, duration
+
+_LOOK_SECONDS = 0.2
+_LINES = 6
+
+
+@dataclass(slots=True)
+class Terminal:
+    """Progress goes to standard error, the answer to standard output: so it can be piped."""
+
+    pool: Pool
+    progress: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))
+
+    @property
+    def interactive(self) -> bool:
+        """Whether a person can be asked here."""
+        return sys.stdin.isatty() and self.progress.is_terminal
+
+    @asynccontextmanager
+    async def watching(self, chain_id: str, *, title: str, steps: Sequence[str] = ()) -> AsyncIterator[None]:
+        """Show how far a chain is while the block lasts; nothing where nobody looks."""
+        if not self.progress.is_terminal:
+            yield
+            return
+        since = time.monotonic()
+        with Live(console=self.progress, transient=True, refresh_per_second=8) as live:
+            watcher = asyncio.create_task(self._watch(live, chain_id, title, steps, since))
+            try:
+                yield
+            finally:
+                watcher.cancel()
+                with suppress(asyncio.CancelledError):
+                    await watcher
+
+    def answer(self, text: str) -> None:
+        """Print the answer."""
+        print(plain(text))  # noqa: T201
+
+    def note(self, text: str) -> None:
+        """A line beside the answer."""
+        self.progress.print(Text(plain(text)), style="dim")
+
+    def show_work(self, text: str, step: str) -> None:
+        """What waits for a decision."""
+        self.progress.print(
+            Panel(Text(plain(text)), title=Text(f"{step} waits for approval"), title_align="left")
+        )
+
+    async def _watch(self, live: Live, chain_id: str, title: str, steps: Sequence[str], since: float) -> None:
+        while True:
+            progress = await self.pool.chain_progress(chain_id)
+            live.update(picture(progress, title, steps, time.monotonic() - since))
+            await asyncio.sleep(_LOOK_SECONDS)
+
+
+def picture(progress: ChainProgress, title: str, steps: Sequence[str], seconds: float) -> Group:
+    """What a terminal shows of a chain at a moment."""
+    head = Text.assemble(
+        (one_line(title), "bold"), f"  {duration(int(seconds * 1000))}  {dollars(progress.cost_microdollars)}"
+    )
+    lines: list[Text | Spinner] = [head]
+    for position, name in enumerate(steps):
+        if progress.current_step is not None and position == progress.current_step:
+            lines.append(Spinner("dots", Text(f"{name} {progress.waits_for or ''}".rstrip(), "cyan")))
+        else:
+            done = progress.current_step is None or position < progress.current_step
+            lines.append(Text(f"{'✓' if done else '·'} {name}", "green" if done else "dim"))
+    if not steps:
+        lines.append(Spinner("dots", Text(progress.status.value, "cyan")))
+    said = plain(progress.current_step_partial_output or "").rstrip().splitlines()[-_LINES:]
+    return Group(*lines, *(Text(f"  {line}", "dim", no_wrap=True, overflow="ellipsis") for line in said))
+
+
+def overview(status: PoolStatus, slots: Sequence[SlotRecord], chains: Sequence[ChainProgress]) -> Group:
+    """What `pool status` prints."""
+    money = (
+        f"{dollars(status.total_spend_microdollars)} spent, {dollars(status.reserved_microdollars)} set aside"
+    )
+    cap = "" if status.budget_microdollars is None else f", cap {dollars(status.budget_microdollars)} a month"
+    counts = (
+        f"tasks: {status.running_tasks} running, {status.pending_tasks} waiting, "
+        f"{status.pending_review_tasks} awaiting approval, {status.completed_tasks} completed, "
+        f"{status.failed_tasks} failed, {status.cancelled_tasks} cancelled"
+    )
+    table = Table(
+        "slot", "state", "task", "done", "cost", "role", title=f"{len(slots)} slots", title_justify="left"
+    )
+    for slot in slots:
+        table.add_row(
+            slot.id, slot.state.value, slot.current_task or "", str(slot.tasks_completed),
+            dollars(slot.cost_microdollars), plain(slot.config.role or ""),
+        )  # fmt: skip
+    unfinished = Table(
+        "chain", "state", "step", "finished", "cost", title="unfinished chains", title_justify="left"
+    )
+    for chain in chains:
+        state = f"waits for {chain.waits_for}" if chain.waits_for else chain.status.value
+        unfinished.add_row(
+            chain.chain_id, state, chain.current_step_name or "",
+            f"{chain.completed_steps} of {chain.total_steps}", dollars(chain.cost_microdollars),
+        )  # fmt: skip
+    return Group(
+        Text(money + cap), Text(counts), *([table] if slots else []), *([unfinished] if chains else [])
+    )
+
+
+def one_line(text: str) -> str:
+    """The beginning of a text, for a line of its own."""
+    flat = " ".join(plain(text).split())
+    return flat if len(flat) <= 70 else f"{flat[:69]}…"
+
+
+def plain(text: str) -> str:
+    """A text that cannot drive a terminal."""
+    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)

@@ -1,0 +1,149 @@
+"""Worktrees of a repository on this machine, for scripts: agents work in its own folder only where told to."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from claude_pool_gh.pool.config import Isolation
+from claude_pool_gh.pool.errors import NoWorkspace
+from claude_pool_gh.pool.folders import SharedFolder
+from claude_pool_gh.pool.ports import JSON, Wanted, Work, Workspace
+from claude_pool_gh.worktrees.errors import WorktreeError
+from claude_pool_gh.worktrees.git import git
+from claude_pool_gh.worktrees.leases import Lease, lend, remove, sweep_leases
+from claude_pool_gh.worktrees.mirror import checked_commit, take_bytes_as_they_are
+from claude_pool_gh.worktrees.snapshot import KEPT_UNDER, restore
+
+_FROM_DISK: Final = {"GIT_ALLOW_PROTOCOL": "file"}
+
+
+@dataclass(frozen=True, slots=True)
+class LocalRepository:
+    """Lends the repository's folder itself, worktrees of it, or clones.
+
+    What a run changes in a worktree or clone is kept as a commit under `refs/pool/snapshots/` of the repository, named
+    after the run. Nothing else of the repository is touched.
+    """
+
+    folder: Path
+    """The repository's working folder."""
+    base_dir: Path
+    """Where worktrees and clones are made, unless `PoolConfig.worktree_base_dir` says otherwise."""
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def pinned(self, isolation: Isolation) -> JSON:
+        """The commit that is checked out now: a chain starts from it however long it waits."""
+        if isolation is Isolation.none:
+            return {"isolation": isolation}
+        try:
+            own, _ = await self._git_dirs()
+            found = await git("rev-parse", "--verify", "HEAD^{commit}", git_dir=own)
+        except WorktreeError as error:
+            raise NoWorkspace(
+                f"isolation {isolation.value!r} needs a git repository with a commit: {error}"
+            ) from error
+        return {"isolation": isolation, "commit": found.decode().strip()}
+
+    @asynccontextmanager
+    async def lease(self, wanted: Wanted) -> AsyncIterator[Workspace]:
+        """The folder that the plan asks for; a worktree or clone is removed at the end."""
+        isolation = Isolation(wanted.spec["isolation"])
+        if isolation is Isolation.none:
+            yield SharedFolder(self.folder)
+            return
+        base, leases = checked_commit(wanted.spec["commit"]), (wanted.base_dir or self.base_dir).absolute()
+        try:
+            _, common = await self._git_dirs()
+            async with self._lock:
+                store = await _store(leases, common)
+            lending = lend if isolation is Isolation.worktree else _lend_clone
+            async with lending(store, leases, base, wanted) as lease:
+                yield _Kept(lease, store, common)
+        except WorktreeError as error:
+            raise NoWorkspace(f"no {isolation.value} could be made: {error}") from error
+
+    async def _git_dirs(self) -> tuple[Path, Path]:
+        """The git directory of the folder, and the one that all worktrees of its repository share."""
+        ask = ("rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir")
+        found = await git("-c", "safe.directory=*", "-C", self.folder.absolute(), *ask)
+        own, common = found.decode().splitlines()
+        return Path(own), Path(common)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A leased folder whose captured work is brought into the repository that the user looks at."""
+
+    lease: Lease
+    store: Path
+    repository: Path
+
+    @property
+    def folder(self) -> Path:
+        return self.lease.folder
+
+    async def capture(self) -> Work | None:
+        work = await self.lease.capture()
+        if work is not None:
+            ref = f"{KEPT_UNDER}/{self.lease.run_id}"
+            fetch = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--end-of-options")
+            await git(*fetch, self.store, f"+{ref}:{ref}", git_dir=self.repository, environment=_FROM_DISK)
+        return work
+
+
+async def _store(leases: Path, repository: Path) -> Path:
+    """A bare repository of our own that borrows the user's objects: what is captured is written here first."""
+    store = leases / f"store-{hashlib.sha256(os.fsencode(repository)).hexdigest()[:16]}.git"
+    if not (store / "HEAD").exists():
+        sweep_leases(leases)
+        store.mkdir(parents=True, exist_ok=True, mode=0o700)
+        await git("init", "--quiet", "--bare", "--template=", store)
+        await git("config", "uploadpack.allowAnySHA1InWant", "true", git_dir=store)
+    (store / "objects" / "info").mkdir(exist_ok=True)
+    (store / "objects" / "info" / "alternates").write_text(f"{repository / 'objects'}\n")
+    if (cut_off := repository / "shallow").exists():  # where its history ends, ours ends too
+        (store / "shallow").write_bytes(cut_off.read_bytes())
+    else:
+        (store / "shallow").unlink(missing_ok=True)
+    take_bytes_as_they_are(store)
+    return store
+
+
+@asynccontextmanager
+async def _lend_clone(store: Path, leases: Path, base: str, wanted: Wanted) -> AsyncIterator[Lease]:
+    """A repository with objects of its own, checked out at `base` or at the work of an earlier step on it."""
+    place = leases / str(os.getpid()) / wanted.run_id
+    tree = place / "tree"
+    try:
+        start = base if wanted.start is None else await restore(store, wanted.start)
+        remove(place)
+        place.mkdir(parents=True, mode=0o700)
+        await git("init", "--quiet", "--template=", "--initial-branch=pool", tree)
+        own = tree / ".git"
+        take_bytes_as_they_are(own)
+        fetch = ("fetch", "--quiet", "--no-tags", "--update-head-ok", "--update-shallow", "--end-of-options")
+        await git(*fetch, store, f"{start}:refs/heads/pool", git_dir=own, environment=_FROM_DISK, timeout=300)
+        await git(
+            "reset", "--hard", "--quiet", git_dir=own, environment={"GIT_WORK_TREE": str(tree)}, timeout=300
+        )
+        await _name_origin(own, store)
+        yield Lease(tree, base, wanted.run_id, store, wanted.start is not None)
+    finally:
+        await asyncio.shield(asyncio.to_thread(remove, place))
+
+
+async def _name_origin(clone: Path, store: Path) -> None:
+    """The clone's `origin` is where the repository came from, not a path on this machine."""
+    repository = Path((store / "objects" / "info" / "alternates").read_text().strip()).parent
+    with suppress(WorktreeError):
+        url = (await git("config", "--get", "remote.origin.url", git_dir=repository)).decode().strip()
+        if "://" in url and not url.startswith("file:"):
+            await git("config", "remote.origin.url", url, git_dir=clone)
+            await git("config", "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*", git_dir=clone)

@@ -1,0 +1,49 @@
+"""Every example runs as its README says, offline, with the real CLI and a scripted model."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parents[2]
+EXAMPLES = sorted(path.name for path in (HERE / "examples").glob("*.py"))
+
+SAID = {
+    "single_task.py": ["to: Explain this repository in five lines", "completed: $0.0", "1 turns"],
+    "fan_out.py": ["README.md: scripted", "no-such-file.txt: scripted", "all together: $0.0"],
+    "chain_with_gate.py": [
+        "first draft: This is a scripted answer",
+        "Say what a reader gains by it.",
+        "plan: {",
+        "answered, $0.0",
+    ],
+    "budgeted_batch.py": ["12 of 12 done", "refused: the cap per pool and month of $0.50"],
+    "live_progress.py": ["running 0/2 look:", "answer: This is a scripted answer"],
+}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+async def test_an_example_runs_offline(name: str, tmp_path: Path) -> None:
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(HERE)}
+    command = [sys.executable, "-m", "claude_pool_gh.service.cli", "rehearse", str(HERE / "examples" / name)]
+    run = await asyncio.create_subprocess_exec(
+        *command,
+        env=environment,
+        cwd=tmp_path,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await run.communicate()
+    assert run.returncode == 0, err.decode()
+    assert err.decode() == ""
+    for text in SAID[name]:
+        assert text in out.decode()
+
+
+def test_the_readme_names_every_example() -> None:
+    readme = (HERE / "examples" / "README.md").read_text()
+    assert [name for name in EXAMPLES if f"[{name}]" not in readme] == []

@@ -1,0 +1,131 @@
+"""A task goes on with an earlier one's conversation where it was asked to, and nowhere else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from claude_pool_gh import Ending, Pool, PoolConfig, SlotMode, SlotState, TaskResult
+from claude_pool_gh.rehearsal.model import Answer, Text, ToolUse, say
+from tests.local.house import House, git, in_turn
+
+SECRET = "The word is swordfish."
+
+
+async def begin(house: House, pool: Pool) -> TaskResult:
+    """The first task of a conversation."""
+    return (await house.run_in(pool, in_turn(say("I shall keep that.")), prompt=SECRET)).result
+
+
+async def test_a_conversation_goes_on(house: House) -> None:
+    async with house.open() as pool:
+        first = await begin(house, pool)
+        second = await house.run_in(
+            pool, in_turn(say("a"), say("b")), prompt="Which?", resume=first.session_id
+        )
+        unrelated = await house.run_in(pool, in_turn(say("c")), prompt="Which?")
+    assert second.result.success, second.result.reason
+    roles = [message["role"] for message in second.requests[0].body["messages"]]
+    assert roles.count("assistant") == 1
+    assert SECRET in second.requests[0].text
+    assert "I shall keep that." in second.requests[0].text
+    assert "Which?" in second.requests[0].last
+    assert second.result.session_id == first.session_id
+    assert unrelated.result.session_id not in (None, first.session_id)
+    assert "swordfish" not in str(unrelated.requests[0].body)
+
+
+async def test_it_goes_on_twice_and_after_a_restart(house: House) -> None:
+    state = house.place / "state"
+    async with house.open(state=state) as pool:
+        first = await begin(house, pool)
+        await house.run_in(pool, in_turn(say("a"), say("b")), prompt="Again", resume=first.session_id)
+    async with house.open(state=state) as pool:
+        third = await house.run_in(pool, prompt="And again", resume=first.session_id)
+    assert third.result.success, third.result.reason
+    assert [text in third.requests[0].text for text in (SECRET, "Again", "And again")] == [True] * 3
+
+
+async def test_what_one_task_costs_is_not_counted_again(house: House) -> None:
+    async with house.open() as pool:
+        first = await begin(house, pool)
+        second = await house.run_in(pool, prompt="Which?", resume=first.session_id)
+    assert second.result.cost_microdollars == sum(row.settled for row in second.ledger)
+    assert first.cost_microdollars + second.result.cost_microdollars == house.model.bill.total
+
+
+async def test_it_goes_on_in_another_worktree(house: House) -> None:
+    git(house.folder, "init", "--quiet")
+    git(house.folder, "add", "a.txt")
+    git(house.folder, "commit", "--quiet", "--message", "First")
+    async with house.open(config=PoolConfig(worktree_isolation=True)) as pool:
+        first = await begin(house, pool)
+        second = await house.run_in(pool, prompt="Which?", resume=first.session_id)
+    assert second.result.success, second.result.reason
+    assert SECRET in second.requests[0].text
+
+
+async def test_it_goes_on_in_a_folder_with_a_long_name(house: House) -> None:
+    """The CLI cuts long names of folders, and so does whoever brings it a conversation."""
+    deep = house.place / ("d" * 100) / ("e" * 100) / ("f" * 100) / "ümlaut"
+    deep.mkdir(parents=True)
+    async with Pool.open(house.agent(), folder=deep) as pool:
+        first = await begin(house, pool)
+        second = await house.run_in(pool, prompt="Which?", resume=first.session_id)
+    assert second.result.success, second.result.reason
+    assert SECRET in second.requests[0].text
+
+
+async def test_an_ephemeral_slot_keeps_nothing(house: House) -> None:
+    state = house.place / "state"
+    async with house.open(state=state, config=PoolConfig(slot_mode=SlotMode.ephemeral)) as pool:
+        (slot,) = await pool.slots()
+        first = await begin(house, pool)
+        assert (first.success, first.session_id) == (True, None)
+        assert list(state.glob("slots/*/*")) == []
+        run = await house.run_in(pool, resume=f"{slot.id}/0d1f6a52-0000-4000-8000-000000000000")
+    assert run.result.ending is Ending.failed
+    assert "is gone" in run.result.reason
+    assert run.requests == []
+
+
+@pytest.mark.parametrize("other", [False, True], ids=["unheard of", "of another slot"])
+async def test_a_conversation_that_is_not_kept_breaks_nothing(house: House, *, other: bool) -> None:
+    async with house.open(slots=2) as pool:
+        slot, _, session = str((await begin(house, pool)).session_id).partition("/")
+        wanted = {"slot-0": "slot-1", "slot-1": "slot-0"}[slot]
+        address = f"{wanted}/{session}" if other else f"{slot}/0d1f6a52-0000-4000-8000-000000000000"
+        run = await house.run_in(pool, resume=address)
+        assert {slot.state for slot in await pool.slots()} == {SlotState.idle}
+    assert run.result.ending is Ending.failed
+    assert "is not kept any more" in run.result.reason
+    assert run.requests == []
+
+
+async def test_an_agent_cannot_read_what_another_has_said(house: House) -> None:
+    state = house.place / "state"
+    async with house.open(state=state) as pool:
+        first = await begin(house, pool)
+        (kept,) = state.glob("slots/*/*.jsonl")
+        assert SECRET in kept.read_text()
+        assert kept.stem == (first.session_id or "").partition("/")[2]
+        (house.folder / "link").symlink_to(kept)
+        (house.folder / "slots").symlink_to(kept.parent)
+        run = await house.run_in(pool, in_turn(curious(kept), say("nothing")), prompt="Look around")
+    assert run.result.success, run.result.reason
+    assert run.requests[1].last.count("outside the worktree") == 5
+    assert "swordfish" not in str(run.requests[1].body)
+
+
+def curious(kept: Path) -> Answer:
+    """Every way to a file that the tools for reading have."""
+    calls = [
+        ToolUse("Read", {"file_path": str(kept)}),
+        ToolUse("Read", {"file_path": "link"}),
+        ToolUse("Read", {"file_path": f"slots/{kept.name}"}),
+        ToolUse("Grep", {"pattern": "word", "path": "slots", "output_mode": "content"}),
+        ToolUse("Grep", {"pattern": "word", "path": str(kept.parent), "output_mode": "content"}),
+        ToolUse("Grep", {"pattern": "word", "output_mode": "content"}),
+    ]
+    return Answer((Text("I look."), *calls))

@@ -1,0 +1,503 @@
+"""What fails, what is tried again, what is cancelled, and what money ends: told, and nothing that was done is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from claude_pool_gh.pool.config import PoolConfig, TaskOverrides
+from claude_pool_gh.pool.errors import CapReached, StepFailed
+from claude_pool_gh.pool.orders import ChainOptions
+from claude_pool_gh.pool.pool import Pool
+from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Done, HostStepContext, Line
+from claude_pool_gh.pool.records import ChainResult
+from claude_pool_gh.pool.tables import reservations, steps, tasks
+from tests.pool.kit import GUARD, QUICK, Spender, ended, parked, run_chain, script, spender, step, until
+from tests.pool.puppet import Gate, OpenPool, Puppet, echo, failed, said
+
+Rows = dict[str, Any]
+
+
+async def states(pool: Pool, table: sa.Table, chain_id: str) -> Rows:
+    """State by step of a chain's steps or tasks."""
+    name = table.c.name if table is steps else table.c.step
+    select = sa.select(name, table.c.state).where(table.c.chain_id == chain_id)
+    return await pool.database.read(lambda tx: {row[0]: row[1] for row in tx.execute(select)})
+
+
+async def open_money(pool: Pool) -> int:
+    """Reservations that nobody has settled."""
+    count = sa.select(sa.func.count()).select_from(reservations).where(reservations.c.settled.is_(None))
+    return int(await pool.database.read(lambda tx: tx.execute(count).scalar_one()))
+
+
+# ---- a step that fails
+
+
+async def test_a_failed_step_ends_its_chain_and_what_was_done_and_paid_is_kept(open_pool: OpenPool) -> None:
+    agent = Spender()
+
+    async def pay(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+        await agent.ask(task, 10_000, {"one": 3_000, "two": 5_000}[task.prompt])
+        return failed("the tests do not build") if task.prompt == "two" else await echo(task, folder, line)
+
+    agent.act = pay
+    async with open_pool(agent) as pool:
+        chain = await pool.submit_chain([step("one", "one"), step("two", "two"), step("three", "three")])
+        result = await ended(pool, chain)
+        progress = await pool.chain_progress(chain)
+        spent = (await pool.status()).total_spend_microdollars
+        assert await open_money(pool) == 0
+    assert agent.prompts == ["one", "two"]
+    assert (result.success, result.verdict) == (False, "failed")
+    assert result.reason == result.final_output == "step two: the tests do not build"
+    one, two, three = result.steps
+    assert (one.output, one.success, one.cost_microdollars) == ("<one>", True, 3_000)
+    assert (two.output, two.success, two.cost_microdollars) == ("the tests do not build", False, 5_000)
+    assert (three.skipped, three.cost_microdollars) == (True, 0)
+    assert result.total_cost_microdollars == spent == 8_000
+    assert (progress.status, progress.current_step, progress.cost_microdollars) == ("failed", None, 8_000)
+
+
+async def test_of_a_step_with_several_runs_the_finished_ones_are_kept_when_one_fails(
+    open_pool: OpenPool,
+) -> None:
+    async def second_fails(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+        return failed("no") if task.prompt == "r" else await echo(task, folder, line)
+
+    agent = Puppet(second_fails)
+    branches = [step("left", "l"), step("right", "r"), step("third", "t")]
+    async with open_pool(agent, slots=1) as pool:
+        result = await run_chain(pool, [step("both", branches=branches)])
+    assert sorted(agent.prompts) == ["l", "r", "t"]
+    assert result.reason == "step both: no"
+    assert result.steps[0].output == "<l>\n\nno\n\n<t>"
+    assert not result.steps[0].success
+
+
+@pytest.mark.parametrize("kind", ["plain", "branches", "each"])
+async def test_a_chain_may_go_on_after_a_step_that_failed(open_pool: OpenPool, kind: str) -> None:
+    kinds: dict[str, Rows] = {
+        "plain": {"prompt": "bad"},
+        "branches": {"branches": [step("left", "fine"), step("right", "bad")]},
+        "each": {"prompt": "{item}", "each": "list.parts"},
+    }
+
+    async def bad_fails(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+        return failed("no") if task.prompt == "bad" else await echo(task, folder, line)
+
+    agent = Puppet(script({"list": said(structured={"parts": ["fine", "bad"]}), "some": bad_fails}))
+    chain = [
+        step("list", "list", output_vars={"parts": "parts"}),
+        step("some", **kinds[kind], on_failure="continue"),
+        step("after", "after {steps.some.output}"),
+    ]
+    async with open_pool(agent) as pool:
+        result = await run_chain(pool, chain)
+    assert result.success
+    assert agent.prompts[-1].startswith("after ")
+    assert ("<fine>" in agent.prompts[-1]) is (kind != "plain")
+    assert "no" in result.steps[1].output
+    assert result.final_output.startswith("<after ")
+
+
+async def test_what_only_shows_while_running_names_the_step_too(open_pool: OpenPool) -> None:
+    """A typed result that has no list where one is needed, an item without the key that is asked for."""
+
+    async def tells_no(_context: HostStepContext) -> Done:
+        raise StepFailed("nothing to do here")
+
+    agent = spender(said(structured={"parts": 3, "items": [{"a": 1}]}), cost=100)
+    first = step("first", "1", output_vars={"parts": "parts", "items": "items"})
+    faults = {
+        "step two wants a list at first.parts": step("two", "2", each="first.parts"),
+        "step two: unknown placeholder {item.b}": step("two", "{item.b}", each="first.items"),
+        "step two: unknown placeholder {steps.first.parts.deeper}": step("two", "{steps.first.parts.deeper}"),
+        "nothing to do here": step("two", host="tells_no"),
+    }
+    async with open_pool(agent, host_steps={"tells_no": tells_no}) as pool:
+        for told, second in faults.items():
+            result = await run_chain(pool, [first, second, step("three", "3")])
+            assert result.reason.startswith(told)
+            assert (result.success, result.verdict) == (False, "failed")
+            assert (result.steps[0].success, result.steps[0].skipped) == (True, False)
+            assert result.total_cost_microdollars == result.steps[0].cost_microdollars == 100
+        assert (await pool.chains(unfinished=True)) == []
+    assert agent.prompts == ["1"] * len(faults)
+
+
+# ---- trying again
+
+
+async def test_only_what_may_pass_is_tried_again_and_the_next_attempt_is_told_why(
+    open_pool: OpenPool,
+) -> None:
+    outcomes = {
+        "passes": [failed("overloaded", retryable=True), failed("reset", retryable=True), said("yes")],
+        "stays": [failed("overloaded", retryable=True)] * 3,
+        "never": [failed("no such tool")],
+        "money": [failed("the money is gone", ending="out_of_budget")],
+        "turns": [failed("too many turns", ending="out_of_turns")],
+        "quota": [failed("a limit of the plan", ending="quota")],
+        "unasked": [failed("overloaded", retryable=True)],
+    }
+    agent = Puppet(script(dict(outcomes)))
+    found: dict[str, ChainResult] = {}
+    async with open_pool(agent, config=QUICK) as pool:
+        for name in outcomes:
+            found[name] = await run_chain(pool, [step(name, name, retries=0 if name == "unasked" else 2)])
+    assert {
+        name: len([task for task in agent.seen if task.prompt.startswith(name)]) for name in outcomes
+    } == {name: len(each) for name, each in outcomes.items()}
+    assert found["passes"].success
+    first, second, third = agent.prompts[:3]
+    assert first == "passes"
+    assert second.startswith("passes\n\nAn earlier attempt at this ended without a result: overloaded")
+    assert third.startswith("passes\n\nAn earlier attempt at this ended without a result: reset")
+    assert "overloaded" not in third
+    assert {name: each.steps[0].retries_used for name, each in found.items()} == {
+        "passes": 2, "stays": 2, "never": 0, "money": 0, "turns": 0, "quota": 0, "unasked": 0,
+    }  # fmt: skip
+    assert {name: each.verdict for name, each in found.items()} == {
+        "passes": "answered", "stays": "failed", "never": "failed", "money": "out_of_budget",
+        "turns": "out_of_turns", "quota": "quota", "unasked": "failed",
+    }  # fmt: skip
+    assert found["stays"].reason == "step stays: overloaded"
+
+
+async def test_a_step_is_tried_again_as_often_as_it_says(open_pool: OpenPool) -> None:
+    """Five retries are six attempts, and the recovery comes after them; each attempt's money is the task's."""
+    agent = Spender()
+
+    async def fails(task: AgentTask, _folder: Path, _line: Line) -> AgentOutcome:
+        await agent.ask(task, 10, 10)
+        return failed("overloaded", retryable=True)
+
+    agent.act = fails
+    async with open_pool(agent, config=QUICK) as pool:
+        result = await run_chain(pool, [step("one", "one", retries=5, recovery="differently")])
+        (task,) = await pool.tasks()
+    assert [task.attempt for task in agent.seen] == [1, 2, 3, 4, 5, 6, 7]
+    assert [prompt.endswith("differently") for prompt in agent.prompts] == [False] * 6 + [True]
+    assert result.steps[0].retries_used == 6
+    assert result.total_cost_microdollars == 70
+    assert (task.attempts, task.state) == (7, "failed")
+
+
+async def test_the_recovery_runs_once_after_the_last_retry(open_pool: OpenPool) -> None:
+    """It says what went wrong and what came before; its success is the step's, its failure is the end."""
+    lost = failed("no luck", retryable=True)
+    stuck = failed("too many turns", ending="out_of_turns")
+    late = failed("too slow", ending="timed_out")
+    scripts: dict[str, tuple[int, list[AgentOutcome], bool]] = {
+        # retries, the attempts' outcomes, whether the chain succeeds
+        "after-retries": (1, [lost, lost, said("mended")], True),
+        "fails": (1, [lost, lost, lost], False),
+        "at-once": (1, [stuck, said("mended")], True),
+        "of-time": (0, [late, said("mended")], True),
+        "of-no-use": (2, [failed("no such tool")], False),
+        "fails-otherwise": (2, [stuck, lost], False),
+        "not-needed": (1, [lost, said("yes")], True),
+    }
+    agent = Puppet(script({name: each for name, (_, each, _) in scripts.items()}))
+    async with open_pool(agent, config=QUICK) as pool:
+        for name, (retries, outcomes, success) in scripts.items():
+            agent.seen.clear()
+            text = "mend {error} after {previous_output}"
+            chain = [step("first", "F"), step(name, name, retries=retries, recovery=text)]
+            result = await run_chain(pool, chain)
+            own = agent.prompts[1:]
+            assert len(own) == len(outcomes), name
+            assert result.success is success, name
+            assert result.steps[1].retries_used == len(outcomes) - 1
+            mended = [prompt for prompt in own if "mend " in prompt]
+            wanted = 0 if name in ("of-no-use", "not-needed") else 1
+            assert len(mended) == wanted, name
+            if wanted:
+                error = outcomes[-2].reason
+                assert own[-1] == f"{name}\n\nmend {error} after <F>", name
+
+
+async def test_each_item_and_branch_is_tried_again_for_itself(open_pool: OpenPool) -> None:
+    async def right_fails_once(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+        if task.prompt == "r":
+            return failed("reset", retryable=True)
+        return await echo(task, folder, line)
+
+    agent = Puppet(right_fails_once)
+    branches = [step("left", "l"), step("right", "r", retries=1)]
+    async with open_pool(agent, config=QUICK) as pool:
+        result = await run_chain(pool, [step("both", branches=branches)])
+    assert result.success
+    assert [(task.id.rpartition(".")[2], task.attempt) for task in sorted(agent.seen, key=lambda t: t.run_id)] == [
+        ("0", 1), ("1", 1), ("1", 2),
+    ]  # fmt: skip
+    assert result.steps[0].retries_used == 1
+
+
+# ---- cancelling
+
+
+async def test_a_cancel_while_a_step_runs_ends_it_and_keeps_what_was_done(open_pool: OpenPool) -> None:
+    gate, agent = Gate(), Spender()
+
+    async def pays(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+        await agent.ask(task, 1_000, 500)
+        if task.prompt == "two":
+            await agent.ask(task, 1_000)  # an answer is still to come
+        return await (gate if task.prompt == "two" else echo)(task, folder, line)
+
+    agent.act = pays
+    async with open_pool(agent) as pool:
+        chain = await pool.submit_chain([step("one", "one"), step("two", "two"), step("three", "three")])
+        await until(lambda: "two" in agent.prompts and agent.running == 1)
+        assert await pool.cancel_chain(chain)
+        result = await ended(pool, chain)
+        assert not await pool.cancel_chain(chain)
+        assert await states(pool, steps, chain) == {
+            "one": "completed",
+            "two": "cancelled",
+            "three": "cancelled",
+        }
+        assert await states(pool, tasks, chain) == {"one": "completed", "two": "cancelled"}
+        assert await open_money(pool) == 0
+        assert (await pool.chain_progress(chain)).status == "cancelled"
+        await until(lambda: pool.load.busy == 0)
+        assert (await pool.status()).idle_slots == 1
+    assert agent.running == 0
+    assert agent.prompts == ["one", "two"]
+    assert (result.success, result.verdict) == (False, "cancelled")
+    one, two, three = result.steps
+    assert (one.output, one.success, one.cost_microdollars) == ("<one>", True, 500)
+    # What is on its way when a run is stopped counts in full.
+    assert (two.output, two.success, two.cost_microdollars) == ("working on two", False, 1_500)
+    assert three.skipped
+    assert result.total_cost_microdollars == 2_000
+
+
+async def test_a_cancel_between_two_steps_ends_the_chain_there(open_pool: OpenPool) -> None:
+    """And one that comes while the last step's own end is written is not lost, nor is that step's result."""
+    asked, go = asyncio.Event(), asyncio.Event()
+
+    async def host(_context: HostStepContext) -> Done:
+        asked.set()
+        await go.wait()
+        return Done("x")
+
+    agent = Puppet()
+    async with open_pool(agent, host_steps={"host": host}) as pool:
+        chain = await pool.submit_chain([step("one", "one"), step("host", host="host"), step("two", "two")])
+        await asked.wait()
+        assert await pool.cancel_chain(chain)
+        go.set()
+        result = await ended(pool, chain)
+        assert (await states(pool, steps, chain))["one"] == "completed"
+        assert (await states(pool, steps, chain))["two"] == "cancelled"
+    assert agent.prompts == ["one"]
+    assert (result.verdict, result.steps[0].output) == ("cancelled", "<one>")
+
+
+async def test_a_chain_that_waits_for_a_slot_or_in_the_queue_is_cancelled_at_once(
+    open_pool: OpenPool,
+) -> None:
+    gate = Gate()
+    agent = Puppet(gate)
+    async with open_pool(agent, slots=1) as pool:
+        ids = await pool.fan_out_chains([[step("one", str(number))] for number in range(8)])
+        await until(lambda: agent.running == 1 and pool.load.tasks_waiting == 3)
+        running = agent.seen[0].id.split(".")[0]
+        queued = [each.chain_id for each in await pool.chains() if each.status == "queued"]
+        slotless = [each for each in ids if each not in queued and each != running]
+        assert (len(queued), len(slotless)) == (4, 3)
+        for chain_id in (queued[1], slotless[1]):
+            assert await pool.cancel_chain(chain_id)
+            result = await ended(pool, chain_id)  # though the slot stays busy
+            assert result.verdict == "cancelled"
+            assert set((await states(pool, steps, chain_id)).values()) == {"cancelled"}
+            assert set((await states(pool, tasks, chain_id)).values()) <= {"cancelled"}
+        assert agent.running == 1
+        gate.opened.set()
+        others = [await ended(pool, each) for each in ids if each not in (queued[1], slotless[1])]
+        assert all(each.success for each in others)
+        assert await open_money(pool) == 0
+    assert len(agent.seen) == 6
+
+
+async def test_a_cancelled_run_is_neither_tried_again_nor_recovered(open_pool: OpenPool) -> None:
+    """Whether it is cancelled while it runs, or while it waits for its next attempt."""
+    gate = Gate()
+
+    async def fails_when_stopped(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+        await gate(task, folder, line)
+        return failed("connection lost", retryable=True)
+
+    agent = Puppet(fails_when_stopped)
+    async with open_pool(agent, config=PoolConfig(retry_delay_secs=GUARD)) as pool:
+        one = [step("one", "one", retries=3, recovery="mend {error}"), step("two", "two")]
+        chain = await pool.submit_chain(one)
+        await until(lambda: agent.running == 1)
+        assert await pool.cancel_chain(chain)
+        result = await ended(pool, chain)
+        assert (result.verdict, len(agent.seen)) == ("cancelled", 1)
+
+        gate.opened.set()
+        chain = await pool.submit_chain(one)
+
+        async def pauses() -> bool:
+            return (await states(pool, tasks, chain)).get("one") == "pending" and len(agent.seen) == 2
+
+        await until(pauses)
+        assert await pool.cancel_chain(chain)
+        result = await ended(pool, chain)
+        assert (result.verdict, len(agent.seen)) == ("cancelled", 2)
+        # What the last attempt said about itself is still there.
+        assert await states(pool, tasks, chain) == {"one": "cancelled"}
+
+
+async def test_a_parked_chain_is_cancelled_and_cannot_be_approved_any_more(open_pool: OpenPool) -> None:
+    agent = spender(cost=700)
+    async with open_pool(agent) as pool:
+        chain = await pool.submit_chain([step("one", "one", gate=True), step("two", "two")])
+        await parked(pool, chain)
+        assert await pool.cancel_chain(chain)
+        result = await ended(pool, chain)
+        with pytest.raises(Exception, match="does not wait for approval; it is done"):
+            await pool.approve(chain)
+        assert await states(pool, steps, chain) == {"one": "cancelled", "two": "cancelled"}
+        assert await open_money(pool) == 0
+    assert (result.verdict, result.total_cost_microdollars) == ("cancelled", 700)
+    assert result.steps[0].output == "<one>"
+
+
+async def test_a_chain_that_waits_for_money_can_be_cancelled(open_pool: OpenPool) -> None:
+    gate = Gate()
+    config = PoolConfig(budget_microdollars=1_500_000, chain_budget_usd=1.0)
+    agent = Puppet(gate)
+    async with open_pool(agent, slots=2, config=config) as pool:
+        first = await pool.submit_chain([step("one", "one")])
+        await until(lambda: agent.running == 1)
+        second = await pool.submit_chain([step("one", "two")])
+        await until(lambda: second in pool.live.held)
+        assert await pool.cancel_chain(second)
+        assert (await ended(pool, second)).verdict == "cancelled"
+        gate.opened.set()
+        assert (await ended(pool, first)).success
+    assert agent.prompts == ["one"]
+
+
+# ---- money
+
+
+async def test_a_chain_never_spends_more_than_its_budget(open_pool: OpenPool) -> None:
+    """All its steps, items and attempts together; what was done until then is kept."""
+    agent = Spender()
+
+    async def greedy(task: AgentTask, _folder: Path, _line: Line) -> AgentOutcome:
+        while await agent.ask(task, 40_000, 40_000):
+            pass
+        return failed("overloaded", retryable=True) if task.attempt == 1 else said(task.prompt)
+
+    agent.act = greedy
+    steps_ = [
+        step("one", "one", budget_usd=0.1),  # two requests in all its attempts
+        step("two", "two", budget_usd=0.1),
+        step("three", "three"),
+        step("four", "four"),
+    ]
+    async with open_pool(agent, config=QUICK) as pool:
+        result = await run_chain(pool, steps_, options=ChainOptions(budget_usd=0.295))
+        assert await open_money(pool) == 0
+    assert result.total_cost_microdollars == 280_000
+    assert [each.cost_microdollars for each in result.steps[:2]] == [80_000, 80_000]
+    assert (result.success, result.verdict) == (False, "out_of_budget")
+    assert result.reason.startswith("step three: the cap per chain of $0.")
+
+
+async def test_a_step_s_budget_holds_for_each_of_its_runs_and_its_share_for_all(open_pool: OpenPool) -> None:
+    agent = Spender()
+    paid: dict[str, int] = {}
+
+    async def greedy(task: AgentTask, _folder: Path, _line: Line) -> AgentOutcome:
+        if task.prompt == "list":
+            return said(structured={"parts": [1, 2, 3, 4]})
+        while await agent.ask(task, 10_000, 10_000):
+            paid[task.prompt] = paid.get(task.prompt, 0) + 10_000
+        return said()
+
+    agent.act = greedy
+    parts = [
+        step("list", "list", output_vars={"parts": "parts"}),
+        step("each", "each {item}", each="list.parts", budget_usd=0.05),
+        step("shared", "shared {item}", each="list.parts", share=0.1),
+    ]
+    async with open_pool(agent, slots=2) as pool:
+        await run_chain(pool, parts, options=ChainOptions(budget_usd=1.0))
+    assert [paid[f"each {number}"] for number in (1, 2, 3, 4)] == [50_000] * 4
+    assert sum(paid.get(f"shared {number}", 0) for number in (1, 2, 3, 4)) <= 100_000
+
+
+@pytest.mark.parametrize("slots", [1, 4])
+async def test_the_pool_s_cap_is_never_passed_by_what_waits_in_the_queue(
+    open_pool: OpenPool, slots: int
+) -> None:
+    """Tasks start as others let go of what they did not need; the rest is refused by the cap's name."""
+    gate, agent, most = Gate(), Spender(), [0]
+
+    async def spends_less_than_it_may(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+        await gate(task, folder, line)
+        assert await agent.ask(task, 1_000_000, 400_000)
+        assert agent.database is not None
+        held = sa.select(sa.func.sum(sa.func.coalesce(reservations.c.settled, reservations.c.reserved)))
+        total = await agent.database.read(
+            lambda tx: tx.execute(held.where(reservations.c.level == "chain")).scalar_one()
+        )
+        most[0] = max(most[0], int(total))
+        return await echo(task, folder, line)
+
+    agent.act = spends_less_than_it_may
+    config = PoolConfig(budget_microdollars=3_000_000)
+    async with open_pool(agent, slots=slots, config=config) as pool:
+        ids = [await pool.submit(str(number)) for number in range(12)]
+        await until(lambda: agent.running == min(slots, 3))
+        gate.opened.set()
+        results = [await pool.wait(task_id, timeout_secs=GUARD) for task_id in ids]
+        # 1.00 is set aside for a task and 0.40 spent: the sixth begins at 2.00, and after it 0.60 is left.
+        done = [each for each in results if each.success]
+        refused = [each for each in results if not each.success]
+        assert (len(done), len(refused)) == (6, 6)
+        for each in refused:
+            assert each.ending == "out_of_budget"
+            assert each.budget_exceeded
+            assert each.cost_microdollars == 0
+            assert each.reason == "the cap per pool and month of $3.00 has $0.60 left, asked for $1.00"
+        with pytest.raises(CapReached, match="the cap per pool and month"):
+            await pool.submit("one more")
+        with pytest.raises(CapReached, match="the cap per pool and month"):
+            await pool.submit_chain([step("one", "one")])
+        small = TaskOverrides(max_budget_usd=0.5)
+        agent.act = echo
+        assert (await pool.run("small enough", config=small)).success
+        assert (await pool.status()).total_spend_microdollars == 2_400_000
+    assert most[0] <= 3_000_000
+    assert len(agent.seen) == 7
+
+
+async def test_what_a_failed_or_stopped_run_cost_counts_against_the_cap_after_a_restart_too(
+    open_pool: OpenPool,
+) -> None:
+    config = PoolConfig(budget_microdollars=1_000_000, chain_budget_usd=0.6)
+    agent = spender(failed("no"), cost=500_000)
+    async with open_pool(agent, config=config) as pool:
+        assert (await run_chain(pool, [step("one", "one")])).total_cost_microdollars == 500_000
+    async with open_pool(agent, config=config) as pool:
+        assert (await pool.status()).total_spend_microdollars == 500_000
+        with pytest.raises(CapReached, match="pool and month"):
+            await pool.submit_chain([step("one", "one")])
+        small = ChainOptions(budget_usd=0.5)
+        await run_chain(pool, [step("one", "one")], options=small)
+        with pytest.raises(CapReached, match="pool and month"):
+            await pool.submit_chain([step("one", "one")], options=ChainOptions(budget_usd=0.02))

@@ -1,0 +1,34 @@
+"""What the reference shows can be run as it stands there."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+from pathlib import Path
+
+import claude_pool_gh
+from claude_pool_gh.pool.kitchen import Kitchen, expand
+from claude_pool_gh.pool.shelf import Shelf
+from claude_pool_gh.pool.workflows import parse_workflow
+
+HERE = Path(__file__).parents[2]
+REFERENCE = (HERE / "docs" / "pool.md").read_text()
+
+
+def test_the_workflow_in_the_reference_is_a_workflow() -> None:
+    (text,) = re.findall(r"```yaml\n(.*?)```", REFERENCE, re.DOTALL)
+    shelf = Shelf((files("claude_pool_gh.recipes"),))
+    kitchen = Kitchen(skills={"describe-change": shelf.skill("describe-change")})
+    steps = expand(parse_workflow(text, "docs/pool.md").written, kitchen)
+    assert [step.name for step in steps] == ["read", "mend", "check", "tell"]
+
+
+def test_the_reference_names_every_packaged_recipe() -> None:
+    shelf = Shelf((files("claude_pool_gh.recipes"),))
+    names = [*shelf.skill_names(), *shelf.workflow_names()]
+    assert [name for name in names if f"`{name}`" not in REFERENCE] == []
+
+
+def test_the_readme_lists_the_whole_surface_of_the_library() -> None:
+    readme = (HERE / "README.md").read_text()
+    assert [name for name in claude_pool_gh.__all__ if f"`{name}" not in readme] == []

@@ -1,0 +1,129 @@
+"""`claude-pool-gh run`, `chain` and `pool status`, as a user in a terminal or a pipe meets them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from claude_pool_gh.rehearsal.companion import Companion
+from claude_pool_gh.rehearsal.model import ScriptedModel
+
+HERE = Path(__file__).parents[2]
+ASKED = "This is a scripted answer, in the place of a model's, to: "
+
+
+@pytest.fixture
+async def model() -> AsyncIterator[ScriptedModel]:
+    async with ScriptedModel.start(Companion(pace=0)) as model:
+        yield model
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    """A git repository with one file."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    (folder / "a.py").write_text("print('a')\n")
+    for command in (
+        ["init", "--quiet"],
+        ["add", "."],
+        ["-c", "user.name=a", "-c", "user.email=a@a", "commit", "-qm", "A"],
+    ):
+        subprocess.run(
+            ["git", *command], cwd=folder, check=True, env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+        )
+    return folder
+
+
+async def claude_pool(
+    model: ScriptedModel, folder: Path, *arguments: str, key: str = "x"
+) -> tuple[int, str, str]:
+    """Run the command line in a folder, with no environment but its own; exit code, output, errors."""
+    environment = {
+        "PATH": os.environ["PATH"], "HOME": str(folder.parent), "PYTHONPATH": str(HERE), "COLUMNS": "200",
+        "ANTHROPIC_BASE_URL": model.url, "ANTHROPIC_API_KEY": key,
+    }  # fmt: skip
+    run = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "claude_pool_gh.service.cli", *arguments,
+        env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    out, err = await run.communicate()
+    assert run.returncode is not None
+    return run.returncode, out.decode(), err.decode()
+
+
+async def test_the_answer_of_a_prompt_goes_to_a_pipe_alone_and_its_bill_beside_it(
+    model: ScriptedModel, work: Path
+) -> None:
+    code, out, err = await claude_pool(model, work, "run", "What is {args.x}?")
+    assert (code, out.strip()) == (0, f"{ASKED}What is {{args.x}}?")
+    assert "$0.0" in err
+    assert "claude-sonnet-5-5" in err
+
+
+async def test_a_prompt_that_fails_says_why_and_exits_with_one(model: ScriptedModel, work: Path) -> None:
+    code, _, err = await claude_pool(model, work, "run", "Go", "--tools", "Bash")
+    assert code == 1
+    assert "Bash cannot be held to the run's folder" in err
+    assert model.requests == []
+
+
+async def test_without_a_key_it_says_what_to_set(model: ScriptedModel, work: Path) -> None:
+    code, _, err = await claude_pool(model, work, "run", "Go", key="")
+    assert code == 1
+    assert "ANTHROPIC_API_KEY" in err
+
+
+async def test_a_workflow_runs_by_name_and_stops_at_its_gate_where_nobody_can_be_asked(
+    model: ScriptedModel, work: Path
+) -> None:
+    code, out, err = await claude_pool(model, work, "chain", "issue_to_pr", "issue=Print b too")
+    assert (code, out) == (2, "")
+    assert "describe waits for approval" in err
+    assert "nothing was decided" in err
+
+
+async def test_a_workflow_goes_through_its_gate_with_approve(model: ScriptedModel, work: Path) -> None:
+    code, out, err = await claude_pool(model, work, "chain", "issue_to_pr", "issue=Print b too", "--approve")
+    assert code == 0, err
+    assert out.strip() == '{"title": "scripted", "body": "scripted"}'
+    assert [line.split(":")[0].strip() for line in err.splitlines() if ": done" in line] == [
+        "plan", "implement", "tests", "describe",
+    ]  # fmt: skip
+
+
+async def test_a_workflow_of_ones_own_runs_from_a_file_and_a_faulty_one_names_the_line(
+    model: ScriptedModel, work: Path
+) -> None:
+    good = "name: mine\ndescription: d\narguments: [{name: who}]\nsteps:\n  - name: a\n    prompt: Greet {args.who}\n"
+    (work / "mine.yml").write_text(good)
+    code, out, _ = await claude_pool(model, work, "chain", "mine.yml", "who=Mona")
+    assert (code, out.strip()) == (0, f"{ASKED}Greet Mona")
+    (work / "bad.yml").write_text(good.replace("prompt:", "promt:"))
+    code, _, err = await claude_pool(model, work, "chain", "bad.yml", "who=Mona")
+    assert code == 1
+    assert "bad.yml, line 6: unknown key `promt`, did you mean `prompt`?" in err
+    code, _, err = await claude_pool(model, work, "chain", "mine.yml")
+    assert code == 1
+    assert "needs who" in err
+
+
+async def test_status_shows_what_a_store_holds(model: ScriptedModel, work: Path) -> None:
+    await claude_pool(model, work, "run", "One", "--state-dir", "../store")
+    await claude_pool(model, work, "chain", "issue_to_pr", "issue=x", "--state-dir", "../store")
+    code, _, err = await claude_pool(model, work, "run", "One", "--state-dir", "inside")
+    assert (code, "keep the pool's state outside" in err) == (1, True)
+    code, out, _ = await claude_pool(model, work, "pool", "status", "--state-dir", "../store")
+    assert code == 0
+    assert "awaiting approval" in out
+    assert "waits for approval" in out
+    assert "describe" in out
+    code, _, err = await claude_pool(model, work, "pool", "status", "--state-dir", "../nowhere")
+    assert code == 1
+    assert "no pool's database" in err
