@@ -105,7 +105,7 @@ class Engine:
             "application_version": VERSION,
             "serializer": DBOSPortableJSONSerializer(),
             "max_executor_threads": 16,
-            "notification_listener_polling_interval_sec": 0.05,  # nothing is polled for, but a close waits for it
+            "notification_listener_polling_interval_sec": 0.25,  # nothing is polled for, but a close waits for it
             "log_level": "ERROR",  # that a close cancels what runs is no news
         }
         _use_wal(self.url)

@@ -202,6 +202,8 @@ class Pool:
         """
         for part in () if resume is None else resume.partition("/")[::2]:
             checked(part)
+        if resume is not None and self.config.slot_mode is SlotMode.ephemeral:
+            raise ValueError("this pool's slots are ephemeral: they keep no conversation that could go on")
         run = AgentRun(
             name=ALONE, prompt="{args.prompt}", overrides=config or TaskOverrides(), role=role, resume=resume,
             gate=review, max_rejections=max_rejections,
@@ -225,6 +227,8 @@ class Pool:
             while task.result is None:
                 await self._waiting.rest(task.chain_id)
                 task = await self.task(task_id)
+                if task.result is None:  # its chain has parked before it ran
+                    await asyncio.sleep(_LOOK_SECONDS)
         return task.result
 
     async def cancel(self, task_id: str) -> bool:

@@ -18,6 +18,9 @@ NOTES: Final = {
     "the run ended before the model's answer did",
 }
 
+_LATE_MS: Final = 5_000
+"""A busy machine may let a request reach the model this much after nobody waited for it any more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -208,7 +211,11 @@ def overdrawn(store: Path, budget: int) -> str:
             connection.close()
     except sqlite3.OperationalError:
         return ""
-    return f"{used} of {budget} used; overdrawn: {worse}" if used > budget or worse else ""
+    return (
+        f"{used} of {budget} used; overdrawn: {[tuple(row) for row in worse]}"
+        if used > budget or worse
+        else ""
+    )
 
 
 def peak(rows: Iterable[Row]) -> int:
@@ -248,6 +255,8 @@ def _match(asked: Sequence[Asked], rows: Sequence[Row], books: Books) -> dict[st
     Gives the rows taken, by their ids. Maximum matching, by augmenting paths.
     """
     holder: dict[str, Asked] = {}
+    # A task's requests come one after the other: the newest row that was there by then is the likeliest.
+    rows = sorted(rows, key=lambda row: row.created_ms, reverse=True)
 
     def place(one: Asked, tried: set[str]) -> bool:
         for row in rows:
@@ -270,7 +279,7 @@ def _may_be(one: Asked, row: Row, books: Books) -> bool:
     return (
         row.task_id == books.tasks.get(one.mark)
         and row.model == one.model
-        and row.created_ms <= one.at_ms
+        and row.created_ms <= one.at_ms <= (row.settled_ms or 0) + _LATE_MS
         and row.cost >= price
     )
 

@@ -106,10 +106,10 @@ def _prompt(rng: Random, mark: str, kind: str) -> Prompt:
             config["max_budget_usd"] = rng.choice([0.015, *(rng.uniform(0.04, 0.2) for _ in range(4))])
             return Prompt(mark, ("dear", "dear", "dear"), config)
         case "late" | "slow":
-            config["timeout_secs"] = rng.uniform(1.8, 3)
+            config["timeout_secs"] = rng.uniform(1.5, 2.5)
             return Prompt(mark, (*reads[:1], kind), config)
         case "stalled":
-            config["timeout_secs"] = rng.uniform(1.8, 3)
+            config["timeout_secs"] = rng.uniform(1.5, 2.5)
             return Prompt(mark, (*reads[:1], "stall"), config)
         case "fallback":
             config |= {"model": SONNET, "fallback_model": HAIKU}

@@ -28,6 +28,7 @@ from claude_pool_gh import (
     PoolConfig,
     TaskOverrides,
 )
+from claude_pool_gh.pool import chains
 from claude_pool_gh.pool.tables import reservations, tags
 from claude_pool_gh.storage import Transaction
 
@@ -45,7 +46,11 @@ async def main(folder: Path) -> None:
         assert agent.gateway is not None
         agent.gateway._read_on_seconds = orders["read_on"]  # timed-out runs need not be waited for so long
         known = await pool.database.read(_by_tag)
+        cancelling = asyncio.create_task(_cancel(pool, orders["jobs"]))
         await asyncio.gather(*(_carry(pool, job, known.get(job["name"], [])) for job in orders["jobs"]))
+        cancelling.cancel()
+        with suppress(asyncio.CancelledError):
+            await cancelling
         await _fill_up(pool, known, orders["runs"])
         refused = await asyncio.gather(*(_spend_the_rest(pool, known, shard) for shard in range(2)))
         report = await _report(pool)
@@ -62,13 +67,9 @@ def _by_tag(tx: Transaction) -> dict[str, list[str]]:
 
 async def _carry(pool: Pool, job: dict[str, Any], known: list[str]) -> None:
     """One job to its end; the pool's cap may be reached before."""
-    cancel = asyncio.create_task(_cancel(pool, job["name"], job["cancel"]))
     with suppress(CapReached):
-        if not known:
-            known = await _begin(pool, job)
-        for each in known:
+        for each in known or await _begin(pool, job):
             await (pool.wait_chain(each) if job["kind"] == "chain" else pool.wait(each))
-    cancel.cancel()
 
 
 async def _begin(pool: Pool, job: dict[str, Any]) -> list[str]:
@@ -90,27 +91,36 @@ async def _begin(pool: Pool, job: dict[str, Any]) -> list[str]:
             return [await pool.submit_chain(steps, options=options)]
 
 
-async def _cancel(pool: Pool, name: str, after: float | None) -> None:
-    """Cancel the first of a job's runs that begins, this long after its beginning."""
-    while after is not None:
-        await asyncio.sleep(0.05)
-        ids = (await pool.database.read(_by_tag)).get(name, [])
-        running = [each for each in ids if (held := pool.live.held.get(each)) is not None and held.runs]
-        if running:
-            await asyncio.sleep(after)
-            await pool.cancel(running[0])
-            return
+async def _cancel(pool: Pool, jobs: list[dict[str, Any]]) -> None:
+    """Cancel the first run that begins of each job that is to be cancelled, so long after its beginning."""
+    wanted = {job["name"]: job["cancel"] for job in jobs if job["cancel"] is not None}
+    seen: set[str] = set()
+    async with asyncio.TaskGroup() as group:
+        while True:
+            await asyncio.sleep(0.05)
+            begun = [each for each, held in pool.live.held.items() if held.runs and each not in seen]
+            seen |= set(begun)
+            names = await pool.database.read(lambda tx, ids=begun: chains.tags_of(tx, ids)) if begun else {}  # type: ignore[misc]
+            for each, (name, *_) in names.items():
+                if name in wanted:
+                    group.create_task(_cancel_later(pool, each, wanted.pop(name)))
+
+
+async def _cancel_later(pool: Pool, chain_id: str, seconds: float) -> None:
+    await asyncio.sleep(seconds)
+    await pool.cancel(chain_id)
 
 
 async def _fill_up(pool: Pool, known: dict[str, list[str]], runs: int) -> None:
     """Plain tasks until there were so many runs."""
-    for each in known.get("extra", []):
+    before = known.get("extra", [])
+    for each in before:
         await pool.wait(each)
     begun = sa.select(sa.func.count()).where(reservations.c.level == "task")
     missing = runs - int(await pool.database.read(lambda tx: tx.execute(begun).scalar_one()))
     config = TaskOverrides(model="claude-haiku-4-5", max_budget_usd=0.2)
     with suppress(CapReached):
-        texts = [f"[extra{number}.0] Go." for number in range(missing)]
+        texts = [f"[extra{len(before) + number}.0] Go." for number in range(missing)]
         await pool.fan_out(texts, config=config, tags=["extra"])
 
 

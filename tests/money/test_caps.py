@@ -23,7 +23,7 @@ from claude_pool_gh import (
     PoolConfig,
     TaskOverrides,
 )
-from claude_pool_gh.pool import chains, ledger
+from claude_pool_gh.pool import chains, ledger, reading, tasks
 from claude_pool_gh.pool.ledger import Account
 from claude_pool_gh.pool.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.states import ChainState
@@ -231,6 +231,24 @@ def test_what_is_set_aside_for_a_task_is_all_that_its_requests_get(store: Store)
     store.do(lambda tx: ledger.settle_request(tx, "a", CENT, NOW))
     assert store.request("b", "one.find.0.1", 99 * CENT), "the first one did not need it"
     assert not store.request("c", "one.find.0.1", 1)
+
+
+def test_a_task_that_is_cancelled_after_its_worker_died_still_tells_what_it_cost(store: Store) -> None:
+    store.chain("one")
+
+    def begin(tx: Transaction) -> None:
+        tasks.add(tx, "one.find.0", "one", "find", 0, "Find", NOW)
+        tasks.begin(tx, tasks.get(tx, "one.find.0"), "slot", "m", NOW)
+
+    store.do(begin)
+    store.task("one.find.0.1", DOLLAR)
+    assert store.request("a", "one.find.0.1", 60 * CENT)
+    end = Outcome(verdict=Verdict.cancelled)
+    store.do(lambda tx: chains.finish(tx, chains.get(tx, "one"), end, NOW))
+    result = store.do(lambda tx: reading.task(tx, "one.find.0")).result
+    assert result is not None
+    assert (result.ending, result.success) == (Ending.cancelled, False)
+    assert (result.cost_microdollars, result.upper_bound) == (60 * CENT, True)
 
 
 # through a pool, with the real CLI

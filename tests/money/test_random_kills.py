@@ -31,7 +31,7 @@ _REFUSED: Final = re.compile(
     r"the cap per (task|chain|pool and month) of \$\d+\.\d\d has \$\d+\.\d\d left, asked for \$\d+\.\d\d$"
     r"|the money set aside for this run, \$\d+\.\d\d, has \$\d+\.\d\d left, which does not pay for another request"
 )
-_READ_ON: Final = 1.5
+_READ_ON: Final = 1.0
 
 
 @dataclass
@@ -110,7 +110,7 @@ async def _live(life: Life, rng: Random, kills: int, requests: int) -> None:
 async def _spend(folder: Path, runs: int, kills: int, seed: int) -> None:
     print(f"MONEY_SEED={seed}")  # noqa: T201 - shown where the test fails
     rng = Random(seed)  # noqa: S311 - to be drawn again
-    jobs, budget = draw(rng, runs * 2 // 3), 100_000 * runs
+    jobs, budget = draw(rng, runs * 3 // 5), 100_000 * runs
     teller = Teller.of(seed, jobs)
     async with ScriptedModel.start(teller) as model:
         (folder / "orders.json").write_text(json.dumps(_orders(model.url, jobs, runs, budget)))
@@ -177,12 +177,12 @@ def _seed() -> int:
     return int(os.environ.get("MONEY_SEED") or secrets.randbelow(10**6))
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(300)
 async def test_the_ledger_is_the_models_bill_whatever_happens(folder: Path) -> None:
     await _spend(folder, 50, 4, _seed())
 
 
 @pytest.mark.long
-@pytest.mark.timeout(3000)
+@pytest.mark.timeout(3600)
 async def test_the_same_with_five_hundred_runs(folder: Path) -> None:
     await _spend(folder, 500, 40, _seed())

@@ -110,7 +110,7 @@ class Stubborn:
                 await self.let_go.wait()
             except asyncio.CancelledError:
                 self.cancelled += 1
-                if not self.deaf:
+                if not self.deaf or self.cancelled > 1:  # else a test that fails would not end
                     raise
         raise AssertionError("nobody is to use what comes this late")
 

@@ -50,8 +50,8 @@ def postgres() -> Iterator[Callable[[], str]]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.long)])
 def open_pool(request: pytest.FixtureRequest, tmp_path: Path) -> OpenPool:
-    """Opens pools on one store; each test runs on both databases."""
+    """Opens pools on one store; each test runs on both databases, the second time where there is time for it."""
     store = None if request.param == "sqlite" else request.getfixturevalue("postgres")()
     return OpenPool(store, tmp_path / "state")

@@ -166,3 +166,16 @@ async def test_nothing_of_ended_chains_stays_in_memory(open_pool: OpenPool) -> N
         assert not pool._waiting.events
         assert not pool._waiting.callers
         assert pool.load.busy == pool.load.tasks_waiting == 0
+
+
+async def test_who_gives_up_waiting_for_a_chain_does_not_end_it(open_pool: OpenPool) -> None:
+    gate = Gate()
+    agent = Puppet(gate)
+    async with open_pool(agent) as pool:
+        chain = await pool.submit_chain([step("one", "one")])
+        with pytest.raises(TimeoutError):
+            await pool.wait_chain(chain, timeout_secs=0.01)
+        assert not pool._waiting.events
+        await until(lambda: agent.running == 1)
+        gate.opened.set()
+        assert (await ended(pool, chain)).success

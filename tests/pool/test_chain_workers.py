@@ -159,7 +159,7 @@ async def test_one_is_killed_and_the_other_finishes_its_chains(
 async def test_a_cancel_reaches_a_task_that_another_process_runs_and_a_wait_its_end(
     shared: OpenPool, worker: Callable[..., Any], log: Log
 ) -> None:
-    process = worker(slots=2)
+    process = worker(slots=3)
     await opened(log, process)
     async with shared(Puppet(), slots=1) as pool:
         pool._engine.drain()  # it runs nothing itself
@@ -350,3 +350,22 @@ async def test_a_cancel_and_a_park_at_the_same_time_leave_no_chain_behind(
             await until(lambda: pool.database.read(lambda tx: bool(tx.exec_driver_sql(waits).scalar_one())))
         assert await cancel
         assert (await pool.chain_progress(chain)).status == "cancelled"
+
+
+async def test_two_that_take_up_chains_at_the_same_time_keep_the_bound(shared: OpenPool) -> None:
+    """The second looks only when what the first one took is there to be counted."""
+    await queued(shared, ["say 1", "say 2"])
+    database = Database.open(str(shared.store))
+    waits = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    try:
+        with database.engine.connect() as one, one.begin():
+            assert queue.claim(one, ELSEWHERE, at_most=1) is not None
+            other = asyncio.create_task(database.transact(lambda tx: queue.claim(tx, own_id(), at_most=1)))
+
+            async def stands_still() -> bool:
+                return await database.read(lambda tx: bool(tx.exec_driver_sql(waits).scalar_one()))
+
+            await until(lambda: True if other.done() else stands_still())
+        assert await other is None
+    finally:
+        database.close()

@@ -348,6 +348,28 @@ async def test_slots_are_found_by_state_name_and_role_with_what_they_did(open_po
         assert ada.worktree_path is None
 
 
+async def test_settings_that_change_while_a_task_runs_are_not_lost_when_it_ends(open_pool: OpenPool) -> None:
+    gate = Gate()
+
+    async def act(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+        await agent.pay(task, 100)
+        return await gate(task, folder, line)
+
+    agent = Payer(act)
+    async with open_pool(agent) as pool:
+        task_id = await pool.submit("a")
+        await agent.arrived.wait()
+        await pool.configure_slot("slot-0", SlotConfig(model="new"))
+        assert (await the_slot(pool)).current_task == task_id, "nor is what the slot does"
+        gate.opened.set()
+        await pool.wait(task_id, timeout_secs=GUARD)
+        await until_idle(pool, 1)
+        slot = await the_slot(pool)
+        assert (slot.config.model, slot.tasks_completed, slot.cost_microdollars) == ("new", 1, 100)
+        await pool.run("b")
+    assert [task.model for task in agent.seen] == ["", "new"]
+
+
 async def test_a_slot_that_is_given_a_role_takes_what_waits_for_it(open_pool: OpenPool) -> None:
     gate = Gate()
     agent = Puppet(gate)

@@ -155,6 +155,28 @@ async def test_first_come_first_served_within_a_priority_and_lower_numbers_first
     assert agent.prompts == ["blocker", *"dbehacgf"]
 
 
+async def test_a_task_that_is_tried_again_keeps_its_place(open_pool: OpenPool) -> None:
+    gate = Gate()
+
+    async def act(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+        if task.prompt == "a":
+            await until_here(lambda: pool.load.tasks_waiting == 1)
+            return failed("overloaded", retryable=True)
+        return await gate(task, folder, line)
+
+    agent = Puppet(act)
+    async with open_pool(agent, config=SOON) as pool:
+        await pool.submit("a")
+        await agent.arrived.wait()
+        await pool.submit("b")
+        await until_here(lambda: agent.prompts == ["a", "b"] and pool.load.tasks_waiting == 1)
+        last = await pool.submit("c")
+        await until_here(lambda: pool.load.tasks_waiting == 2)
+        gate.opened.set()
+        await pool.wait(last, timeout_secs=GUARD)
+    assert [prompt[0] for prompt in agent.prompts] == ["a", "b", "a", "c"]
+
+
 async def test_an_urgent_task_overtakes_all_that_wait_however_many_they_are(open_pool: OpenPool) -> None:
     gate = Gate()
     agent = Puppet(gate)
