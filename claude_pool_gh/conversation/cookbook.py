@@ -36,6 +36,8 @@ async def steps_for(
         outputs=outputs,
         hosts=hosts,
         tools=READING,
+        most_seconds=desk.defaults.wall_seconds or asked.config.wall_minutes * 60,
+        most_usd=asked.config.budget.task,
         model=asked.command.flags.get("model") or asked.config.model or desk.defaults.model,
         effort=asked.command.flags.get("effort") or asked.config.effort,
         turns=asked.command.flags.get("turns") or turns,

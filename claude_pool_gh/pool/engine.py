@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar, Final
@@ -68,7 +68,6 @@ class Engine:
 
     _open: ClassVar[bool] = False
     _carrying: dict[str, float] = field(default_factory=dict)
-    _launched: bool = False
     _draining: bool = False
     _arrived: asyncio.Event = field(default_factory=asyncio.Event)
     _loops: list[asyncio.Task[None]] = field(default_factory=list)
@@ -89,15 +88,19 @@ class Engine:
         return set(self._watch.seen) <= {self.worker}
 
     @classmethod
-    def check_alone(cls) -> None:
-        """Raises PoolError where this process has a pool already."""
+    @contextmanager
+    def the_only_one(cls) -> Iterator[None]:
+        """Around an engine's life. Raises PoolError where this process has one already."""
         if cls._open:
             raise PoolError("one pool at a time can be open in a process; close the other one first")
+        cls._open = True
+        try:
+            yield
+        finally:
+            cls._open = False
 
     async def launch(self) -> None:
         """Start taking work, first of all what an earlier process left unfinished."""
-        self.check_alone()
-        Engine._open = self._launched = True
         config: DBOSConfig = {
             "name": "claude-pool",
             "system_database_url": self.url,
@@ -143,8 +146,6 @@ class Engine:
 
     async def close(self) -> None:
         """Stop taking work and cancel what runs; the next start goes on with it."""
-        if not self._launched:
-            return
         tasks = [*self._loops, *(held.carrier for held in self.live.held.values())]
         running = [task for task in tasks if task is not None]
         for task in running:
@@ -154,7 +155,6 @@ class Engine:
             await asyncio.wait(set(self._workflows), timeout=_LAST_WORDS_SECONDS)
         await self.database.transact(lambda tx: _forget(tx, [self.worker]))
         await asyncio.to_thread(DBOS.destroy, destroy_registry=True, workflow_completion_timeout_sec=0)
-        Engine._open = False
         # DBOS made its own pool of threads the loop's default one, and has just shut it down.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
 

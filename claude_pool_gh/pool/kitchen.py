@@ -23,6 +23,10 @@ class Kitchen:
     hosts: frozenset[str] = frozenset()
     tools: frozenset[str] | None = None
     """The tools that a step may have; a recipe cannot give itself others. None: any."""
+    most_seconds: float | None = None
+    """Longest `timeout_secs` that a step may ask for. None: any."""
+    most_usd: float | None = None
+    """Most dollars that a step may ask for with `budget_usd`. None: any."""
     model: str | None = None
     effort: str | None = None
     turns: int | None = None
@@ -133,10 +137,23 @@ def _overrides(
         "effort": step.effort or step.config.effort or kitchen.effort,
         "max_turns": step.turns or step.config.max_turns or kitchen.turns,
         "json_schema": _schema(written, at, step, kitchen),
-        "max_budget_usd": step.budget_usd or step.config.max_budget_usd,
-        "timeout_secs": step.timeout_secs or step.config.timeout_secs,
+        "max_budget_usd": _at_most(
+            written, at, "budget_usd", step.budget_usd or step.config.max_budget_usd, kitchen.most_usd
+        ),
+        "timeout_secs": _at_most(
+            written, at, "timeout_secs", step.timeout_secs or step.config.timeout_secs, kitchen.most_seconds
+        ),
     }
     return TaskOverrides.model_validate(step.config.model_dump() | given)
+
+
+def _at_most(
+    written: Written, at: ChainStep, name: str, asked: float | None, most: float | None
+) -> float | None:
+    """What a step asks for, unless it is more than the kitchen gives."""
+    if asked is not None and most is not None and asked > most:
+        raise written.error(at, f"`{name}` may be at most {most:g} here")
+    return asked
 
 
 def _schema(written: Written, at: ChainStep, step: ChainStep, kitchen: Kitchen) -> dict[str, Any] | None:

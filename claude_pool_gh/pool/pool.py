@@ -142,11 +142,11 @@ class Pool:
 
         Raises ScalingRefused for a number of slots outside `config.scaling`, PoolError where a pool is open already.
         """
-        Engine.check_alone()
         config, clock = config or PoolConfig(), clock or SystemClock()
         configs = [SlotConfig()] * slots if isinstance(slots, int) else list(slots)
         _check_bounds(config, len(configs))
         async with AsyncExitStack() as stack:
+            stack.enter_context(Engine.the_only_one())
             home = Path(state) if state is not None else Path(stack.enter_context(_temporary()))
             database = _database(store, home, stack)
             migrations.upgrade(database.engine)
@@ -542,6 +542,8 @@ class Pool:
 
     def _room(self) -> int:
         """How many chains to carry. Those that wait while a slot is idle need another one, and are in nobody's way."""
+        if not self._slots.count:
+            return 0
         return 2 * self._slots.count + 2 + (self._slots.waiting if self._slots.idle_ids else 0)
 
     def _retired(self, slot: Slot) -> None:

@@ -26,7 +26,13 @@ SAID = {
 }
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+SHORT = ("single_task.py", "chain_with_gate.py")
+"""Run each time; the others take the same road, and longer."""
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in SHORT else pytest.param(name, marks=pytest.mark.long) for name in EXAMPLES]
+)
 async def test_an_example_runs_offline(name: str, tmp_path: Path) -> None:
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(HERE)}
     command = [sys.executable, "-m", "claude_pool_gh.service.cli", "rehearse", str(HERE / "examples" / name)]

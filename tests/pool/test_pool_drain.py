@@ -79,7 +79,7 @@ async def test_what_still_runs_at_the_deadline_is_ended_and_keeps_what_it_said_a
         await agent.arrived.wait()
         queued = [await pool.submit(f"queued {number}") for number in range(6)]
         await until_here(lambda: agent.running == 1 and pool.load.tasks_waiting == 3)
-        summary = await asyncio.wait_for(pool.drain(deadline_secs=0.01), GUARD)
+        summary = await asyncio.wait_for(pool.drain(deadline_secs=0), GUARD)
         result = await pool.result(running)
         assert result is not None
         assert (result.ending, result.output, result.cost_microdollars) == (
@@ -241,6 +241,20 @@ async def test_a_process_has_one_pool_at_a_time_and_the_first_does_not_suffer(op
         assert [slot.id for slot in await pool.slots()] == ["slot-0"]
     async with open_pool(agent) as pool:
         assert (await asyncio.wait_for(pool.run("b"), GUARD)).output == "<b>"
+
+
+async def test_of_two_pools_that_are_opened_at_once_one_works(open_pool: OpenPool) -> None:
+    opened = asyncio.Event()
+
+    async def attempt() -> str:
+        async with open_pool(Puppet()) as pool:
+            opened.set()
+            result = await asyncio.wait_for(pool.run("a"), GUARD)
+            return f"{result.output} on {[slot.id for slot in await pool.slots()]}"
+
+    answers = await asyncio.gather(attempt(), attempt(), return_exceptions=True)
+    assert [isinstance(answer, PoolError) for answer in answers] == [False, True]
+    assert answers[0] == "<a> on ['slot-0']"
 
 
 async def test_a_pool_can_be_opened_after_one_that_could_not(open_pool: OpenPool) -> None:

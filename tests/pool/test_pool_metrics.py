@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from pathlib import Path
 
 import pytest
 
+from claude_pool_gh.pool import chains
 from claude_pool_gh.pool.config import PoolConfig, TaskOverrides
 from claude_pool_gh.pool.errors import CapReached
 from claude_pool_gh.pool.metrics import Measured, MetricsFilter, ModelMetrics, measure
 from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Ending, Line
-from claude_pool_gh.pool.states import TaskState
+from claude_pool_gh.pool.states import ChainState, TaskState
 from claude_pool_gh.pool.workflows import ChainStep
-from tests.pool.acts import GUARD, Payer, Ticker, until_here
+from claude_pool_gh.storage import Transaction
+from tests.pool.acts import GUARD, Payer, Ticker, Witness, until_here
 from tests.pool.puppet import Gate, OpenPool, Puppet, failed, said
 
 
@@ -150,10 +154,12 @@ async def test_the_pools_figures_are_those_of_its_tasks_whatever_became_of_them(
         assert await counted(until_ms=start + 1000) == (1, 1)
         assert await counted() == (14, 4)
 
+        clock.now += 5000
         gate.opened.set()
         await pool.wait(running, timeout_secs=GUARD)
         for each in queued:
             await pool.wait(each, timeout_secs=GUARD)
+        assert await counted(since_ms=start + 6001) == (0, 0), "a task is made when it is submitted"
         done, status = await pool.metrics(), await pool.status()
         assert done.total_spend_microdollars == 100 + 40 + 10 + 30 + 700 + 5 + 6
         assert (done.completed_tasks, done.cancelled_tasks, done.pending_tasks, done.running_tasks) == (
@@ -216,6 +222,27 @@ async def test_a_pool_says_at_a_glance_what_it_has_and_does(open_pool: OpenPool)
 
 
 # ---- money
+
+
+async def test_who_has_waited_for_a_task_finds_its_money_back(open_pool: OpenPool) -> None:
+    reached, go_on = threading.Event(), threading.Event()
+
+    def hold_up(tx: Transaction, chain_id: str) -> None:
+        if chains.get(tx, chain_id).state is ChainState.done:
+            reached.set()
+            go_on.wait(GUARD)
+
+    async with open_pool(Puppet(), observer=Witness(hold_up)) as pool:
+        task_id = await pool.submit("a")
+        await until_here(reached.is_set)
+        caller = asyncio.create_task(pool.wait(task_id, timeout_secs=GUARD))
+        for _ in range(5):
+            assert (await pool.task(task_id)).state is TaskState.completed
+        assert not caller.done(), "its chain is not over, and its money not back"
+        go_on.set()
+        assert (await caller).output == "<a>"
+        assert (await pool.status()).reserved_microdollars == 0
+        assert await pool.cancel(task_id) is False
 
 
 async def test_tasks_that_are_queued_together_cannot_together_pass_the_budget(open_pool: OpenPool) -> None:

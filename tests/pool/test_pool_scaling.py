@@ -134,6 +134,27 @@ async def test_a_broken_slot_is_the_first_to_go(open_pool: OpenPool) -> None:
         assert [(await pool.run("a", role=role)).success for role in "abc"] == [True, False, True]
 
 
+async def test_a_slot_that_breaks_in_its_last_task_is_gone_all_the_same(open_pool: OpenPool) -> None:
+    gate = Gate()
+
+    async def act(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+        await gate(task, folder, line)
+        raise RuntimeError
+
+    agent = Puppet(act)
+    config = UP_TO_4.model_copy(update={"retry_delay_secs": 0.01, "supervisor_enabled": True})
+    async with open_pool(agent, slots=[SlotConfig(role="a"), SlotConfig(role="b")], config=config) as pool:
+        ids = [await pool.submit(role, role=role) for role in "ab"]
+        await until_here(lambda: agent.running == 2)
+        (going,) = await pool.scale_down(1)
+        agent.act = echo
+        gate.opened.set()
+        for each in ids:
+            await pool.wait(each, timeout_secs=GUARD)
+        await until_slot_is(pool, going, SlotState.stopped)
+        assert ((await pool.status()).total_slots, pool.load.slots, pool.load.busy) == (1, 1, 0)
+
+
 async def test_who_waits_for_a_slot_that_goes_is_told(open_pool: OpenPool) -> None:
     gate = Gate()
     agent = Puppet(gate)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from claude_pool_gh.pool.config import TaskOverrides
@@ -323,3 +325,13 @@ def test_a_faulty_file_is_an_error_that_names_it(old: str, new: str) -> None:
 def test_a_file_without_steps_is_none(text: str) -> None:
     with pytest.raises(RecipeError, match=r"^x, line [13]: "):
         parse_workflow(text, "x")
+
+
+@pytest.mark.parametrize(("written", "most"), [("timeout_secs: 601", "600"), ("budget_usd: 1.5", "1")])
+def test_a_recipe_cannot_ask_for_more_than_the_kitchen_gives(written: str, most: str) -> None:
+    strict = replace(KITCHEN, most_seconds=600, most_usd=1)
+    text = f"name: w\ndescription: d\nsteps: [{{name: a, skill: s, {written}}}]"
+    file = parse_workflow(text, "x")
+    with pytest.raises(RecipeError, match=f"may be at most {most} here"):
+        expand(file.written, strict)
+    assert expand(file.written, KITCHEN)
