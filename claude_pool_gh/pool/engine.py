@@ -23,6 +23,7 @@ from dbos._core import WorkflowHandleAsyncTask
 
 from claude_pool_gh.pool import chains, queue, slot_rows
 from claude_pool_gh.pool.errors import PoolError
+from claude_pool_gh.pool.ids import new_id
 from claude_pool_gh.pool.live import Live
 from claude_pool_gh.pool.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.ports import Clock
@@ -104,7 +105,9 @@ class Engine:
         config: DBOSConfig = {
             "name": "claude-pool",
             "system_database_url": self.url,
-            "executor_id": self.worker,  # unique per boot: two processes under one id would share each other's work
+            # Never used before, also not by this process: what was left under an id that comes back would be recovered
+            # behind our rows' back.
+            "executor_id": new_id("executor"),
             "application_version": VERSION,
             "serializer": DBOSPortableJSONSerializer(),
             "max_executor_threads": 16,

@@ -542,8 +542,6 @@ class Pool:
 
     def _room(self) -> int:
         """How many chains to carry. Those that wait while a slot is idle need another one, and are in nobody's way."""
-        if not self._slots.count:
-            return 0
         return 2 * self._slots.count + 2 + (self._slots.waiting if self._slots.idle_ids else 0)
 
     def _retired(self, slot: Slot) -> None:

@@ -17,6 +17,8 @@ from tests.local.house import KEY, House, in_turn
 TOKEN: Final = "tracker-token-0815"
 SERVER: Final = """
 import json, os, sys
+
+pytestmark = pytest.mark.long  # a real CLI for each, and more of them than `make test` has time for
 name, mark = sys.argv[1:]
 with open(mark, "a") as file:
     file.write(name + " ")

@@ -13,6 +13,8 @@ from claude_pool_gh import Ending, PermissionMode, PoolConfig, SlotConfig
 from claude_pool_gh.rehearsal.model import ModelRequest, Reply, ScriptedModel, say, use
 from tests.local.house import HAIKU, SONNET, House, Run, in_turn
 
+pytestmark = pytest.mark.long  # a real CLI for each, and more of them than `make test` has time for
+
 READ = use("Read", {"file_path": "a.txt"})
 EDIT = use("Edit", {"file_path": "a.txt", "old_string": "hello", "new_string": "changed"})
 READ_AND_EDIT = in_turn(READ, EDIT, say("done"))

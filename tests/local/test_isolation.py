@@ -25,6 +25,8 @@ from claude_pool_gh.rehearsal.model import Answer, ModelRequest, Reply, Scripted
 from claude_pool_gh.worktrees.local import LocalRepository
 from tests.local.house import House, git, in_turn, tree_of
 
+pytestmark = pytest.mark.long  # a real CLI for each, and more of them than `make test` has time for
+
 ISOLATED: Final = PoolConfig(worktree_isolation=True)
 WRITER: Final[dict[str, Any]] = {
     "tools": ("Read", "Write", "Edit"),

@@ -132,9 +132,17 @@ async def test_nothing_but_what_waits_for_it_can_be_decided(open_pool: OpenPool)
 async def test_of_two_decisions_at_once_one_counts_and_the_other_is_told_so(
     open_pool: OpenPool, decisions: str
 ) -> None:
-    agent = Puppet(attempts)
+    gate = Gate()
+
+    async def act(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+        if task.attempt > 1:  # the second decision is not to be about the second attempt
+            await gate(task, folder, line)
+        return await attempts(task, folder, line)
+
+    agent = Puppet(act)
     async with open_pool(agent) as pool:
         for _ in range(3):
+            gate.opened.clear()
             task_id = await pool.submit("write", review=True)
             await pool.wait(task_id, timeout_secs=GUARD)
             made = [
@@ -142,6 +150,7 @@ async def test_of_two_decisions_at_once_one_counts_and_the_other_is_told_so(
                 for each in decisions.split("+")
             ]
             answers = await asyncio.gather(*made, return_exceptions=True)
+            gate.opened.set()
             lost = [answer for answer in answers if isinstance(answer, PoolError)]
             assert len(lost) == 1
             assert isinstance(lost[0], NotUnderReview)

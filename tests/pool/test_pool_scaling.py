@@ -10,7 +10,7 @@ import pytest
 from claude_pool_gh.pool.config import PoolConfig, ScalingConfig, SlotConfig
 from claude_pool_gh.pool.errors import ScalingRefused
 from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Ending, Line
-from claude_pool_gh.pool.states import SlotState
+from claude_pool_gh.pool.states import SlotState, TaskState
 from tests.pool.acts import GUARD, Payer, until, until_here, until_idle, until_slot_is
 from tests.pool.puppet import Gate, OpenPool, Puppet, echo
 
@@ -142,7 +142,8 @@ async def test_a_slot_that_breaks_in_its_last_task_is_gone_all_the_same(open_poo
         raise RuntimeError
 
     agent = Puppet(act)
-    config = UP_TO_4.model_copy(update={"retry_delay_secs": 0.01, "supervisor_enabled": True})
+    quick = {"retry_delay_secs": 0.01, "supervisor_enabled": True, "supervisor_interval_secs": 0.02}
+    config = UP_TO_4.model_copy(update=quick)
     async with open_pool(agent, slots=[SlotConfig(role="a"), SlotConfig(role="b")], config=config) as pool:
         ids = [await pool.submit(role, role=role) for role in "ab"]
         await until_here(lambda: agent.running == 2)
@@ -186,8 +187,7 @@ async def test_a_pool_without_slots_keeps_its_tasks_until_there_is_one(open_pool
     async with open_pool(agent, slots=1, config=config) as pool:
         await pool.set_target_slots(0)
         task_id = await pool.submit("a")
-        await until_here(lambda: pool.load.tasks_waiting == 1)
-        assert agent.seen == []
+        assert (agent.seen, (await pool.task(task_id)).state) == ([], TaskState.pending)
         assert await pool.scale_up(1) != []
         assert (await pool.wait(task_id, timeout_secs=GUARD)).output == "<a>"
 
