@@ -498,8 +498,13 @@ class Pool:
             raise
 
     async def _give_up(self, added: asyncio.Task[list[str]]) -> None:
-        """End tasks that nobody waits for: first those that have not begun, so that they never do."""
-        for task_id in reversed(await added):
+        """End tasks that nobody waits for; those that have not begun never do."""
+        ids = await added
+        for task_id in [each for each in ids if each not in self.live.held]:
+            await self.cancel(task_id)
+        for task_id in ids:  # in one moment: none of them gets another's slot
+            self.live.stop(task_id)
+        for task_id in ids:
             await self.cancel(task_id)
 
     async def _pinned(self, new: Sequence[NewChain]) -> list[NewChain]:
