@@ -14,11 +14,12 @@ from claude_pool_gh import Ending, PoolConfig, SlotConfig
 from claude_pool_gh.rehearsal.model import ModelRequest, Reply, ScriptedModel, say, use
 from tests.local.house import KEY, House, in_turn
 
+pytestmark = pytest.mark.long  # a real CLI for each, and more of them than `make test` has time for
+
 TOKEN: Final = "tracker-token-0815"
 SERVER: Final = """
 import json, os, sys
 
-pytestmark = pytest.mark.long  # a real CLI for each, and more of them than `make test` has time for
 name, mark = sys.argv[1:]
 with open(mark, "a") as file:
     file.write(name + " ")
