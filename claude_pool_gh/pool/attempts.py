@@ -131,7 +131,7 @@ class Attempts:
         patience = own or self.config.slot_assignment_timeout_secs
         need = Need(
             priority=chain.priority, role=unit.run.role, slot=wanted, patience=patience,
-            since=(chain.created_ms, chain.place),
+            since=(chain.created_ms, chain.place), ticket=chain.id,
         )  # fmt: skip
         # What was done before is not taken from the patience: a lone task's first attempt alone has waited since.
         waited = self.clock.now_ms() - chain.created_ms if chain.kind == "task" and not task.attempt else 0

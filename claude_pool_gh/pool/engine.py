@@ -67,6 +67,9 @@ class Engine:
     next_priority: Callable[[], int | None] = lambda: None
     """Of what this process carries and has no slot yet; a chain that goes before it is taken up without room."""
 
+    taken: Callable[[Claim], None] = lambda _claim: None
+    """Told of each chain that was taken up from the queue, in their order, before it is carried."""
+
     _open: ClassVar[bool] = False
     _carrying: dict[str, float] = field(default_factory=dict)
     _draining: bool = False
@@ -199,6 +202,7 @@ class Engine:
             lambda tx: queue.claim(tx, self.worker, pool=self.name, at_most=self.at_most, below=below)
         )
         if claim is not None:
+            self.taken(claim)
             await self._start(claim)
         return claim is not None and not full
 

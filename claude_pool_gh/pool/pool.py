@@ -25,6 +25,7 @@ from claude_pool_gh.pool.metrics import MetricsFilter, SessionMetrics, measure
 from claude_pool_gh.pool.orders import ALONE, ChainOptions, Orders
 from claude_pool_gh.pool.plan import AgentRun
 from claude_pool_gh.pool.ports import Agent, Clock, HostStep, Observer, Workspaces
+from claude_pool_gh.pool.queue import Claim
 from claude_pool_gh.pool.records import (
     ChainProgress,
     ChainResult,
@@ -109,7 +110,7 @@ class Pool:
         self._engine = Engine(
             url=engine_url(database), database=database, carry=self._carry, live=self.live, clock=clock,
             worker=self._worker, room=self._room, next_priority=lambda: self._slots.next_priority,
-            overdue=self._end_overdue, ended=self._ended_overdue,
+            overdue=self._end_overdue, ended=self._ended_overdue, taken=self._expect,
             at_most=config.max_chains, name=parts.name,
         )  # fmt: skip
         self._waiting = Waiting(database, self._engine.is_alone)
@@ -521,6 +522,9 @@ class Pool:
             await self._runner.carry(chain_id, generation)
         finally:
             self._waiting.wake(chain_id)
+
+    def _expect(self, claim: Claim) -> None:
+        self._slots.expect(claim.chain_id, claim.priority, claim.since)
 
     def _end_overdue(self, tx: Transaction, chain_id: str) -> bool:
         ended = end_overdue(tx, chain_id, self._clock.now_ms())

@@ -25,6 +25,9 @@ class Claim:
 
     chain_id: str
     generation: int
+    priority: int = 0
+    since: tuple[int, ...] = ()
+    """Its place among those of its priority."""
 
 
 def claim(
@@ -41,9 +44,12 @@ def claim(
     waiting = sa.and_(_C.state == ChainState.queued, _C.pool == pool, _C.owner.is_(None))
     if below is not None:
         waiting = sa.and_(waiting, _C.priority < below)
-    statement = sa.select(_C.id, _C.generation).where(waiting).order_by(*_ORDER).limit(1)
+    columns = (_C.id, _C.generation, _C.priority, _C.created_ms, _C.place)
+    statement = sa.select(*columns).where(waiting).order_by(*_ORDER).limit(1)
     row = tx.execute(statement.with_for_update(skip_locked=True)).one_or_none()
-    return None if row is None else take(tx, row.id, row.generation, worker)
+    if row is None or take(tx, row.id, row.generation, worker) is None:
+        return None
+    return Claim(row.id, row.generation + 1, row.priority, (row.created_ms, row.place))
 
 
 def take(tx: Transaction, chain_id: str, generation: int, worker: str) -> Claim | None:

@@ -50,6 +50,12 @@ class Runner:
 
     async def carry(self, chain_id: str, generation: int) -> None:
         """Bring a chain to rest: done, or parked. Returns early when another worker has taken it over."""
+        try:
+            await self._carry(chain_id, generation)
+        finally:
+            self.attempts.slots.not_coming(chain_id)
+
+    async def _carry(self, chain_id: str, generation: int) -> None:
         with self.live.carrying(chain_id, generation) as held:
             for trouble in range(MOST_TROUBLES):
                 try:
@@ -97,6 +103,7 @@ class Runner:
             began = await self.attempts.write(held, lambda tx: self._begin(tx, held.chain_id))
             if began is not None:
                 return began
+            self.attempts.slots.not_coming(held.chain_id)
             with suppress(TimeoutError):
                 async with asyncio.timeout(_MONEY_SECONDS):
                     await freed.wait()
@@ -139,6 +146,7 @@ class Runner:
 
     async def _call_host(self, held: Held, chain: ChainRow, step: HostCall, record: StepRow) -> bool:
         now = self.attempts.clock.now_ms
+        self.attempts.slots.not_coming(chain.id)
         if record.state is StepState.pending:
             await self.attempts.write(held, lambda tx: chains.begin_step(tx, record, now()))
         answer = await self.host_steps[step.call](HostStepContext(chain.id, chain.plan, chain.results))

@@ -8,10 +8,13 @@ import itertools
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from claude_pool_gh.pool.config import SlotConfig
 from claude_pool_gh.pool.errors import NoSlotAvailable, PoolShutdown
+
+_ON_THE_WAY_SECONDS: Final = 5.0
+"""How long a slot is kept at most for somebody who was expected: from the queue to the slot it takes milliseconds."""
 
 
 @dataclass(slots=True, eq=False)
@@ -39,6 +42,8 @@ class Need:
     """This very slot."""
     since: tuple[int, ...] = ()
     """Orders waiters of a priority by when their work was made. Default: by when they came."""
+    ticket: str | None = None
+    """The name under which `Slots.expect` was told of this waiter."""
     patience: float | None = None
     """Seconds that were granted in all, which whoever waits in vain is told."""
 
@@ -77,6 +82,7 @@ class Slots:
         self._broken: list[Slot] = []  # and not held any more
         self._waiting: list[tuple[int, tuple[int, ...], int, _Waiter]] = []
         self._arrivals = itertools.count()
+        self._expected: dict[str, tuple[int, tuple[int, ...]]] = {}
         self._renewed, self._retired, self._revivable = renewed, retired, revivable
         self.closing = asyncio.Event()
         """Set when slots are handed out no more."""
@@ -137,6 +143,19 @@ class Slots:
         finally:
             self._give_back(slot)
 
+    def expect(self, ticket: str, priority: int, since: tuple[int, ...]) -> None:
+        """Somebody with this place in the line is on the way: who comes after it does not overtake it meanwhile.
+
+        Ends when it asks for a slot, with `not_coming`, or after some seconds, whatever became of it.
+        """
+        self._expected[ticket] = (priority, since)
+        asyncio.get_running_loop().call_later(_ON_THE_WAY_SECONDS, self.not_coming, ticket)
+
+    def not_coming(self, ticket: str) -> None:
+        """Who was expected does something else first: nobody waits for it."""
+        if self._expected.pop(ticket, None) is not None:
+            self._hand_out()
+
     def add(self, slots: Iterable[Slot]) -> None:
         """More slots, which take what waits."""
         for slot in slots:
@@ -186,14 +205,12 @@ class Slots:
             raise PoolShutdown("the pool takes no more work")
         if stop is not None and stop.is_set():
             raise StoppedWaiting
+        self._expected.pop(need.ticket or "", None)
         self._check_hope(need)
-        for slot in self._idle:
-            if need.fits(slot):
-                self._idle.remove(slot)
-                return slot
         waiter = _Waiter(need, asyncio.get_running_loop().create_future())
         heapq.heappush(self._waiting, (need.priority, need.since, next(self._arrivals), waiter))
-        return await self._wait(waiter, seconds, stop)
+        self._hand_out()
+        return waiter.given.result() if waiter.given.done() else await self._wait(waiter, seconds, stop)
 
     async def _wait(self, waiter: _Waiter, seconds: float | None, stop: asyncio.Event | None) -> Slot:
         stopping = None if stop is None else asyncio.create_task(stop.wait())
@@ -238,20 +255,26 @@ class Slots:
     def _offer(self, slot: Slot) -> None:
         if slot.retiring:
             return self._drop(slot)
+        self._idle.append(slot)
+        return self._hand_out()
+
+    def _hand_out(self) -> None:
+        """Give idle slots to whoever waits, in their order; each who comes before them and is on the way keeps one."""
         passed_over = []
-        try:
-            while self._waiting:
-                entry = heapq.heappop(self._waiting)
-                waiter = entry[-1]
-                if waiter.given.done():
-                    continue
-                if waiter.need.fits(slot):
-                    return waiter.given.set_result(slot)
+        while self._idle and self._waiting:
+            entry = heapq.heappop(self._waiting)
+            waiter = entry[-1]
+            if waiter.given.done():
+                continue
+            slot = next((slot for slot in self._idle if waiter.need.fits(slot)), None)
+            ahead = sum(place < entry[:2] for place in self._expected.values())
+            if slot is None or len(self._idle) <= ahead:
                 passed_over.append(entry)
-        finally:
-            for entry in passed_over:
-                heapq.heappush(self._waiting, entry)
-        return self._idle.append(slot)
+                continue
+            self._idle.remove(slot)
+            waiter.given.set_result(slot)
+        for entry in passed_over:
+            heapq.heappush(self._waiting, entry)
 
     def _drop(self, slot: Slot) -> None:
         del self._all[slot.id]

@@ -65,6 +65,17 @@ async def test_a_task_without_success_is_failed_and_says_what_was_run(open_pool:
     assert (status.failed_tasks, status.completed_tasks, status.total_spend_microdollars) == (1, 0, 777)
 
 
+async def test_tasks_start_in_the_order_in_which_they_were_submitted(open_pool: OpenPool) -> None:
+    agent = Puppet()
+    names = [f"{number}" for number in range(40)]
+    async with open_pool(agent) as pool:
+        for first, second in zip(names[::2], names[1::2], strict=True):
+            made = [await pool.submit(first), await pool.submit(second)]  # while the slot is idle
+            for task_id in made:
+                await pool.wait(task_id, timeout_secs=GUARD)
+    assert agent.prompts == names
+
+
 async def test_a_result_is_none_until_there_is_one(open_pool: OpenPool) -> None:
     gate = Gate()
     agent = Puppet(gate)

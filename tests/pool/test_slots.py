@@ -132,6 +132,40 @@ async def test_a_lower_priority_number_goes_first_and_equals_keep_their_order() 
     assert order == ["e", "b", "d", "a", "c"]
 
 
+async def test_one_who_is_on_the_way_is_not_overtaken() -> None:
+    slots = Slots(make(1))
+    slots.expect("first", 0, (1, 0))
+    later = await waiting(slots, Need(since=(1, 1), ticket="later"))
+    urgent = await holding(slots, Need(priority=-1, since=(9, 9)))
+    first = await waiting(slots, Need(since=(1, 0), ticket="first"))
+    await urgent.let_go()
+    assert (first.holds, later.holds) == ("s0", None)
+
+
+async def test_of_two_idle_slots_one_is_kept_for_who_is_on_the_way() -> None:
+    slots = Slots(make(2))
+    slots.expect("first", 0, (1, 0))
+    assert (await holding(slots, Need(since=(1, 1)))).holds == "s0"
+    last = await waiting(slots, Need(since=(1, 2)))
+    assert (await holding(slots, Need(since=(1, 0), ticket="first"))).holds == "s1"
+    assert last.holds is None
+
+
+async def test_nobody_waits_for_one_who_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    slots = Slots(make(1))
+    slots.expect("first", 0, (1, 0))
+    second = await waiting(slots, Need(since=(1, 1)))
+    slots.not_coming("first")
+    await turns()
+    assert second.holds == "s0"
+    await second.let_go()
+    monkeypatch.setattr("claude_pool_gh.pool.slots._ON_THE_WAY_SECONDS", 0.02)
+    slots.expect("lost", 0, (2, 0))
+    third = await waiting(slots, Need(since=(2, 1)))
+    await asyncio.sleep(0.05)
+    assert third.holds == "s0", "however it was lost"
+
+
 async def test_one_who_stops_waiting_is_passed_over() -> None:
     slots = Slots(make(1))
     holder, gone, next_one = Worker(slots), Worker(slots), Worker(slots)
