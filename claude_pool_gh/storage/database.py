@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -50,7 +50,7 @@ class Database:
             self._writers = self._readers = ThreadPoolExecutor(_POSTGRES_THREADS, "database")
 
     @classmethod
-    def open(cls, url: str) -> Database:
+    def open(cls, url: str) -> Self:
         """Open `url`. Creates the folder of a SQLite file, never a table: that is `migrations.upgrade`."""
         parsed = sa.make_url(url)
         if parsed.get_backend_name() == "sqlite":

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -14,10 +16,11 @@ from claude_pool_gh.pool.pool import Pool
 from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Ending, Line
 from claude_pool_gh.pool.records import TaskFilter
 from claude_pool_gh.pool.states import TaskState
-from claude_pool_gh.storage import Transaction
+from claude_pool_gh.storage import Database, Transaction
 from tests.pool.acts import GUARD, Payer, Stepped, Stubborn, Ticker, Witness, until, until_here, until_idle
 from tests.pool.puppet import Gate, OpenPool, Puppet, failed, said
 
+T = TypeVar("T")
 SOON = PoolConfig(retry_delay_secs=0.01)
 
 
@@ -65,15 +68,27 @@ async def test_a_task_without_success_is_failed_and_says_what_was_run(open_pool:
     assert (status.failed_tasks, status.completed_tasks, status.total_spend_microdollars) == (1, 0, 777)
 
 
-async def test_tasks_start_in_the_order_in_which_they_were_submitted(open_pool: OpenPool) -> None:
-    agent = Puppet()
-    names = [f"{number}" for number in range(40)]
-    async with open_pool(agent) as pool:
-        for first, second in zip(names[::2], names[1::2], strict=True):
-            made = [await pool.submit(first), await pool.submit(second)]  # while the slot is idle
-            for task_id in made:
-                await pool.wait(task_id, timeout_secs=GUARD)
-    assert agent.prompts == names
+class HeldUp(Database):
+    """A database in which the first chain to be carried is looked up last."""
+
+    held_up: bool = False
+
+    async def read(self, work: Callable[[Transaction], T]) -> T:
+        if "Runner._open" in work.__qualname__ and not self.held_up:
+            self.held_up = True
+            await asyncio.sleep(0.2)
+        return await super().read(work)
+
+
+async def test_tasks_start_in_the_order_in_which_they_were_submitted(tmp_path: Path) -> None:
+    agent, database = Puppet(), HeldUp.open(f"sqlite:///{tmp_path}/pool.sqlite")
+    async with Pool.open(agent, state=tmp_path, store=database) as pool:
+        made = [await pool.submit(name) for name in ("first", "second")]  # while the slot is idle
+        for task_id in made:
+            await pool.wait(task_id, timeout_secs=GUARD)
+    assert database.held_up
+    assert agent.prompts == ["first", "second"]
+    database.close()
 
 
 async def test_a_result_is_none_until_there_is_one(open_pool: OpenPool) -> None:
