@@ -35,6 +35,10 @@ class Verb:
     arguments: str = ""
     flags: tuple[Flag, ...] = ()
     most_arguments: int | None = None
+    spends: bool = False
+    """Whether it lets agents work, which costs money."""
+    pushes: bool = False
+    """Whether what it leads to needs the App's permission to write contents."""
 
 
 @dataclass(frozen=True, slots=True)

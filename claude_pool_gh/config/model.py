@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 Dollars = Annotated[float, Field(gt=0, le=100_000, description="US dollars")]
 RoleName = Literal["read", "triage", "write", "maintain", "admin"]
 ModelId = Annotated[str, Field(pattern=r"^claude-[A-Za-z0-9.@-]+$", max_length=80)]
+Globs = Annotated[tuple[Annotated[str, Field(min_length=1, max_length=200)], ...], Field(max_length=100)]
 
 
 class Section(BaseModel):
@@ -29,6 +30,25 @@ class Budget(Section):
     )
 
 
+class Limits(Section):
+    """How often people may command; beyond it the bot says so once an hour and is silent otherwise."""
+
+    user_hour: Annotated[int, Field(ge=1, le=10_000, description="One user's commands in an hour")] = 30
+    thread_hour: Annotated[int, Field(ge=1, le=10_000, description="Commands in one thread in an hour")] = 60
+
+
+class Triggers(Section):
+    """What asks for a command besides a comment. Whoever caused it needs the verb's role all the same."""
+
+    labels: Annotated[bool, Field(description="A label `pool:VERB` runs that verb")] = True
+    opened: Annotated[bool, Field(description="Review a pull request when it is opened, drafts excepted")] = (
+        False
+    )
+    ready_for_review: Annotated[
+        bool, Field(description="Review a pull request when it is no draft any more")
+    ] = False
+
+
 class Review(Section):
     """How pull requests are reviewed."""
 
@@ -37,10 +57,46 @@ class Review(Section):
         Field(description="Findings of this severity or worse fail the check; else it is neutral"),
     ] = "never"
     most_comments: Annotated[int, Field(ge=1, le=30, description="Inline comments in one review")] = 10
-    exclude: Annotated[
-        tuple[str, ...], Field(description="Globs of paths that are not read", max_length=100)
-    ] = ()
+    exclude: Annotated[Globs, Field(description="Globs of paths that are not read")] = ()
     turns: Annotated[int, Field(ge=1, le=500, description="How often each agent may speak")] = 40
+    on_push: Annotated[
+        bool,
+        Field(description="When the head moves, end a running review and review the new head"),
+    ] = False
+
+
+class Changes(Section):
+    """What `fix`, `implement` and workflows that change files may do, and who approves it."""
+
+    approvals: Annotated[int, Field(ge=1, le=10, description="People who must approve the same patch")] = 1
+    four_eyes: Annotated[bool, Field(description="Whoever asked for a change does not count as approver")] = (
+        False
+    )
+    codeowners: Annotated[
+        bool, Field(description="An owner of every touched path, by CODEOWNERS, must be among the approvers")
+    ] = False
+    protected: Annotated[
+        Globs,
+        Field(description="Paths that need a second approver, besides .github, CODEOWNERS and lock files"),
+    ] = ()
+    max_rejections: Annotated[
+        int, Field(ge=1, le=20, description="The rejection with this number ends the chain")
+    ] = 3
+    most_files: Annotated[int, Field(ge=1, le=1000, description="Files that one change may touch")] = 50
+    most_lines: Annotated[
+        int, Field(ge=1, le=100_000, description="Lines that one change may add and remove")
+    ] = 2_000
+    draft: Annotated[
+        bool,
+        Field(
+            description="`fix` opens a draft pull request into the branch, so that the repository's own CI checks it"
+        ),
+    ] = False
+    branches: Annotated[
+        str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*(/[A-Za-z0-9_-]+)*/$", max_length=60)
+    ] = "pool/"
+    """What the names of new branches begin with."""
+    turns: Annotated[int, Field(ge=1, le=500, description="How often each agent may speak")] = 60
 
 
 class RepositoryConfig(Section):
@@ -52,10 +108,23 @@ class RepositoryConfig(Section):
     model: Annotated[ModelId | None, Field(description="Full id; default: the server's")] = None
     effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
     budget: Budget = Budget()
+    limits: Limits = Limits()
     permissions: Annotated[
         dict[str, RoleName], Field(description="Verb -> least role that may use it, never below read")
     ] = Field(default_factory=dict)
+    bots: Annotated[
+        tuple[Annotated[int, Field(gt=0)], ...],
+        Field(description="Numeric ids of bot accounts that may command; their role counts as anybody's"),
+    ] = ()
+    outsiders: Annotated[
+        Literal["ask", "trust"],
+        Field(
+            description="`ask`: nothing is spent on a pull request of somebody without write before `/pool ok SHA`"
+        ),
+    ] = "ask"
+    triggers: Triggers = Triggers()
     review: Review = Review()
+    changes: Changes = Changes()
     wall_minutes: Annotated[int, Field(ge=1, le=240, description="Longest time of one agent run")] = 15
     on_error: Annotated[
         Literal["neutral", "failure"], Field(description="The check when the bot itself fails")

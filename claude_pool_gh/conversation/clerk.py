@@ -6,18 +6,19 @@ is either still received, and is handled again, or handled for good.
 
 from __future__ import annotations
 
-import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
-from claude_pool_gh.commands.grammar import Mistake, Verb, parse
-from claude_pool_gh.config.load import PATH, load
+from claude_pool_gh.commands.grammar import Command, Mistake, Verb, parse
+from claude_pool_gh.config.load import Configuration, Faults
 from claude_pool_gh.config.model import RepositoryConfig
-from claude_pool_gh.conversation.desk import Answer, Asked, Desk, Start, VerbRoom
+from claude_pool_gh.conversation import strangers
+from claude_pool_gh.conversation.desk import Act, Answer, Asked, Desk, Start, VerbRoom
+from claude_pool_gh.conversation.setup import Setups
 from claude_pool_gh.github import reads
 from claude_pool_gh.github.effects.kinds import Reaction, Reply
 from claude_pool_gh.github.effects.rows import want
@@ -27,11 +28,13 @@ from claude_pool_gh.github.tables import commands
 from claude_pool_gh.pool import chains
 from claude_pool_gh.pool.errors import CapReached, RecipeError
 from claude_pool_gh.pool.ledger import Account
+from claude_pool_gh.pool.plan import Plan
 from claude_pool_gh.pool.ports import Observer
 from claude_pool_gh.pool.tables import chains as chain_rows
 from claude_pool_gh.reports import replies
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.storage.owners import is_gone, own_id
+from claude_pool_gh.terms.ids import Trigger
 from claude_pool_gh.terms.markdown import SafeMarkdown
 from claude_pool_gh.terms.roles import Role
 
@@ -41,6 +44,11 @@ _TRIES: Final = 8
 _TAKEN_MS: Final = 120_000
 """For so long nobody else of this process takes a command that is being handled."""
 _C: Final = commands.c
+_ON_THE_WAY: Final = ("queued", "running")
+_INDISPENSABLE: Final = frozenset({"contents", "issues", "pull_requests"})
+"""Permissions without which a command that runs agents makes no sense; a check can be a status instead."""
+
+Deed = Callable[[Transaction], tuple[SafeMarkdown | None, str | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +66,7 @@ class Refusal:
     once_per: str = ""
 
 
-Decision = Silence | Refusal | Answer | tuple[Asked, Start]
+Decision = Silence | Refusal | Answer | Act | tuple[Asked, Start]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +76,7 @@ class Clerk:
     desk: Desk
     rooms: Mapping[str, VerbRoom]
     observer: Observer
+    setups: Setups
 
     @property
     def verbs(self) -> dict[str, Verb]:
@@ -94,7 +103,7 @@ class Clerk:
         due = sa.or_(_C.due_ms <= now, _C.owner != own_id())
         waiting = sa.select(commands).where(_C.state == "received", due).order_by(_C.received_ms, _C.key)
         for row in tx.execute(waiting.limit(50)):
-            if row.due_ms <= now or is_gone(row.owner):
+            if (row.due_ms <= now or is_gone(row.owner)) and not _is_behind(tx, row.key):
                 same = sa.and_(_C.key == row.key, _C.due_ms == row.due_ms)
                 taken = commands.update().where(same).values(owner=own_id(), due_ms=now + _TAKEN_MS)
                 if tx.execute(taken).rowcount:
@@ -105,46 +114,97 @@ class Clerk:
         forge, repository = self.desk.forge, request.thread.repository
         try:
             branch = await reads.default_branch(forge, repository)
-            file = await reads.trusted_file(forge, repository, branch, PATH)
+            found = await self.setups.of(repository, branch)
         except ForgeRefused as error:
             # Without a token for the repository there is nobody we could speak to.
             return Silence(f"GitHub refused: {error}")
-        config = load("" if file is None else file.text, frozenset(self.rooms))
-        if isinstance(config, RepositoryConfig) and config.door != self.desk.door:
+        config = found.value if isinstance(found, Configuration) else RepositoryConfig()
+        if isinstance(found, Configuration) and config.door != self.desk.door:
             return Silence(f"the repository's door is {config.door}")
+        if (why := await self._unheard(request, config)) is not None:
+            return Silence(why)
+        now = self.desk.clock.now_ms()
+        beyond = await self.desk.database.read(
+            lambda tx: strangers.too_often(tx, request, config.limits, now)
+        )
+        if beyond is not None:
+            return self._too_often(request, config, beyond, now)
         command = parse(request.line, self.verbs)
         role = await reads.role_of(forge, repository, request.actor)
         if isinstance(command, Mistake):
             return self._mistake(command, role, request)
-        needed = _needed(command.verb, config)
+        needed = _needed(command.verb, found)
         if role < needed:
             return Refusal(
                 replies.not_allowed(command.verb.name, needed, role),
                 f"{request.actor.id}:{command.verb.name}",
             )
-        if not isinstance(config, RepositoryConfig):
-            return Refusal(replies.faulty_config(PATH, config))
-        return await self._ask_verb(Asked(request=request, command=command, config=config, branch=branch))
+        if isinstance(found, Faults):
+            return Refusal(replies.faulty_config(found.file, found.faults))
+        return await self._ask_verb(request, command, found, branch, role)
+
+    async def _unheard(self, request: CommandRequest, config: RepositoryConfig) -> str | None:
+        """Why a command is not even answered: what caused it is nobody who may command here, or is not switched on."""
+        if request.actor.id == await self.desk.forge.access.own_id(request.thread.repository):
+            return "the bot never obeys itself"
+        if not request.actor.is_human and request.actor.id not in config.bots:
+            return f"{request.actor.login} is no person, and not among `bots`"
+        if isinstance(request.source, Trigger) and not _is_switched_on(request.source.kind, config):
+            return f"{request.source.kind} starts nothing here"
+        return None
+
+    def _too_often(
+        self, request: CommandRequest, config: RepositoryConfig, beyond: str, now_ms: int
+    ) -> Refusal:
+        most = config.limits.user_hour if beyond == "user" else config.limits.thread_hour
+        whose = f"{request.actor.id}" if beyond == "user" else "all"
+        return Refusal(replies.rate_limited(beyond, most), f"{whose}:often:{now_ms // strangers.HOUR_MS}")
 
     def _mistake(self, found: Mistake, role: Role, request: CommandRequest) -> Decision:
         """A mistake is explained to those who could have meant something; a stranger is told once."""
         return Refusal(replies.mistake(found), "" if role >= Role.triage else f"{request.actor.id}:mistake")
 
-    async def _ask_verb(self, asked: Asked) -> Decision:
-        room, request = self.rooms[asked.command.verb.name], asked.request
-        forge, repository = self.desk.forge, request.thread.repository
-        if not await reads.comment_unchanged(forge, repository, request.comment, request.body_sha256):
+    async def _ask_verb(
+        self, request: CommandRequest, command: Command, found: Configuration, branch: str, role: Role
+    ) -> Decision:
+        room, forge, repository = self.rooms[command.verb.name], self.desk.forge, request.thread.repository
+        comment = request.comment
+        if comment is not None and not await reads.comment_unchanged(
+            forge, repository, comment, request.body_sha256
+        ):
             return Refusal(replies.changed_comment())
-        place = "pull" if await reads.is_pull(self.desk.forge, asked.request.thread) else "issue"
-        if place not in room.verb.places:
+        issue = await reads.issue(forge, request.thread)
+        asked = Asked(
+            request=request, command=command, configuration=found, branch=branch, role=role, issue=issue
+        )
+        if asked.place not in room.verb.places:
             return Refusal(replies.wrong_place(room.verb))
+        if (refusal := await self._kept_out(asked, room.verb)) is not None:
+            return refusal
         try:
             answer = await room.answer(self.desk, asked)
         except RecipeError as error:
             return Refusal(replies.faulty_recipe(str(error)))
         except ForgeRefused as error:
             return Refusal(replies.broken(f"GitHub refused what it needs to read ({error.status})"))
-        return answer if isinstance(answer, Answer) else (asked, answer)
+        return (asked, answer) if isinstance(answer, Start) else answer
+
+    async def _kept_out(self, asked: Asked, verb: Verb) -> Refusal | None:
+        """Why a permitted command runs nothing all the same."""
+        if verb.pushes and self.desk.door == "action":
+            return Refusal(replies.only_app(verb.name))
+        lacking = self.desk.forge.access.lacking(asked.thread.repository)
+        if lacking is not None and verb.spends:
+            missing = [name for name in lacking.permissions if name.split(":")[0] in _INDISPENSABLE]
+            if missing:
+                return Refusal(replies.lacking(missing, lacking.url), f"lacking:{','.join(missing)}")
+        if not verb.spends or asked.place != "pull" or asked.config.outsiders == "trust":
+            return None
+        commit = await strangers.unvetted_commit(self.desk, asked.thread)
+        if commit is None:
+            return None
+        once = "" if asked.request.comment else f"unvetted:{commit}"
+        return Refusal(replies.unvetted(commit, asked.request.line), once)
 
     def _carry_out(self, tx: Transaction, request: CommandRequest, decision: Decision) -> str:
         match decision:
@@ -156,35 +216,60 @@ class Clerk:
             case Answer(text):
                 self._reply(tx, request, text, "")
                 return self._close(tx, request, "answered")
+            case Act(do):
+                return self._act(tx, request, do)
             case (asked, start):
                 return self._start(tx, asked, start)
+
+    def _act(self, tx: Transaction, request: CommandRequest, do: Deed) -> str:
+        text, chain_id = do(tx)
+        if text is not None:
+            self._reply(tx, request, text, "")
+        elif request.comment is not None:
+            self._react(tx, request, "+1")
+        if chain_id is not None:
+            self.observer.changed(tx, chain_id)
+        return self._close(tx, request, "done", chain_id or "")
 
     def _start(self, tx: Transaction, asked: Asked, start: Start) -> str:
         """Chain, reservation, first comment and reaction: all or none."""
         request, now = asked.request, self.desk.clock.now_ms()
-        thread = request.thread
+        thread, plan = request.thread, start.plan
         account = Account(
-            thread=f"{thread.repository.id}:{thread.number}",
+            thread=asked.key,
             user=str(request.actor.id),
             repository=str(thread.repository.id),
         )
         chain_id = chain_id_of(request)
-        if _is_running(tx, account.thread, start.plan.verb):
-            self._reply(tx, request, replies.already_running(start.plan.verb), "")
-            return self._close(tx, request, "refused: already running")
+        if (same := _same_request(tx, account.thread, plan)) is not None:
+            self._reply(tx, request, replies.joined(same, plan.verb), "")
+            self._react(tx, request, "eyes")
+            return self._close(tx, request, "joined", same)
+        if start.instead:
+            self._end_others(tx, account.thread, plan.verb, now)
         savepoint = tx.begin_nested()
         try:
-            chains.create(tx, chain_id, start.plan, account, start.caps, now)
+            chains.create(tx, chain_id, plan, account, start.caps, now)
         except CapReached as refusal:
             savepoint.rollback()
-            self._reply(tx, request, replies.cap_reached(refusal), "")
+            once = "" if request.comment else f"cap:{refusal.cap}:{now // strangers.HOUR_MS}"
+            self._reply(tx, request, replies.cap_reached(refusal, request.line), once)
             return self._close(tx, request, "refused: cap")
         savepoint.commit()
+        if start.after is not None:
+            start.after(tx, chain_id)
         self.observer.changed(tx, chain_id)
-        reaction = Reaction(comment=request.comment, content="eyes")
-        want(tx, f"reaction:{request.key}:eyes", thread.repository, reaction, now)
+        self._react(tx, request, "eyes")
         tx.execute(commands.update().where(_C.key == request.key).values(chain_id=chain_id))
         return self._close(tx, request, "started", chain_id)
+
+    def _end_others(self, tx: Transaction, thread: str, verb: str, now_ms: int) -> None:
+        """End the chains of a verb that a new one replaces."""
+        own = sa.and_(chain_rows.c.account_thread == thread, chain_rows.c.state.in_(_ON_THE_WAY))
+        for row in tx.execute(sa.select(chain_rows.c.id, chain_rows.c.plan).where(own)).all():
+            if row.plan["verb"] == verb:
+                chains.request_cancel(tx, row.id, now_ms)
+                self.observer.changed(tx, row.id)
 
     def _close(self, tx: Transaction, request: CommandRequest, answer: str, chain_id: str = "") -> str:
         tx.execute(
@@ -198,10 +283,17 @@ class Clerk:
         )
         return chain_id
 
+    def _react(self, tx: Transaction, request: CommandRequest, content: Any) -> None:
+        if request.comment is not None:
+            reaction = Reaction(comment=request.comment, content=content)
+            now = self.desk.clock.now_ms()
+            want(tx, f"reaction:{request.key}:{content}", request.thread.repository, reaction, now)
+
     def _reply(self, tx: Transaction, request: CommandRequest, text: SafeMarkdown, once_per: str) -> None:
-        thread = request.thread
+        thread, comment = request.thread, request.comment
         which = f"{thread.repository.id}:{thread.number}:{once_per}" if once_per else request.key
-        reply = Reply(number=thread.number, body=text)
+        root = comment.root if comment is not None else None
+        reply = Reply(number=thread.number, body=text, in_reply_to=root)
         want(tx, f"reply:{which}", thread.repository, reply, self.desk.clock.now_ms())
 
     async def _postpone(self, request: CommandRequest, reason: str, error: Exception) -> str:
@@ -222,16 +314,45 @@ class Clerk:
 
 def chain_id_of(request: CommandRequest) -> str:
     """The chain that a command starts: the same command, the same chain."""
-    return hashlib.sha256(request.key.encode()).hexdigest()[:10]
+    return request.digest[:10]
 
 
-def _is_running(tx: Transaction, thread: str, verb: str) -> bool:
-    """Whether a chain of this verb is on its way in a thread: a second would pay for, and say, the same again."""
-    own = sa.and_(chain_rows.c.account_thread == thread, chain_rows.c.state.in_(["queued", "running"]))
-    return any(plan["verb"] == verb for plan in tx.execute(sa.select(chain_rows.c.plan).where(own)).scalars())
+def _is_behind(tx: Transaction, key: str) -> bool:
+    """Whether an earlier command of the same comment is still to be handled: they take effect in their order."""
+    source, _, ordinal = key.rpartition(":")
+    before = [f"{source}:{number}" for number in range(int(ordinal))]
+    own = sa.and_(_C.key.in_(before), _C.state == "received")
+    return bool(before) and tx.execute(sa.select(_C.key).where(own)).first() is not None
 
 
-def _needed(verb: Verb, config: object) -> Role:
-    if isinstance(config, RepositoryConfig) and verb.name in config.permissions:
-        return Role.named(config.permissions[verb.name])
+def _same_request(tx: Transaction, thread: str, plan: Plan) -> str | None:
+    """A chain on its way in the thread that was asked for with the same words at the same commit, and is planned so."""
+    own = sa.and_(chain_rows.c.account_thread == thread, chain_rows.c.state.in_(_ON_THE_WAY))
+    for row in tx.execute(sa.select(chain_rows.c.id, chain_rows.c.plan).where(own)):
+        if row.plan["verb"] == plan.verb and _identity(row.plan["context"]) == _identity(plan.context):
+            return str(row.id)
+    return None
+
+
+def _identity(context: Mapping[str, Any]) -> tuple[str, ...]:
+    return " ".join(str(context["line"]).split()), str(context["head"]), str(context["config_blob"])
+
+
+def _is_switched_on(kind: str, config: RepositoryConfig) -> bool:
+    match kind:
+        case "label":
+            return config.triggers.labels
+        case "opened":
+            return config.triggers.opened
+        case "ready_for_review":
+            return config.triggers.ready_for_review
+        case "push":
+            return config.review.on_push
+        case _:
+            return True
+
+
+def _needed(verb: Verb, found: Configuration | Faults) -> Role:
+    if isinstance(found, Configuration) and verb.name in found.value.permissions:
+        return Role.named(found.value.permissions[verb.name])
     return verb.role

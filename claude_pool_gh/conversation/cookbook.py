@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from claude_pool_gh.conversation.desk import Asked, Desk
@@ -11,7 +13,7 @@ from claude_pool_gh.pool.errors import RecipeError
 from claude_pool_gh.pool.kitchen import Kitchen, expand
 from claude_pool_gh.pool.plan import Step
 from claude_pool_gh.pool.skills import Skill, parse_skill
-from claude_pool_gh.pool.workflows import Workflow, parse_workflow
+from claude_pool_gh.pool.workflows import Workflow, WorkflowFile, Written, parse_workflow
 from claude_pool_gh.recipes import built_in
 
 FOLDER: Final = ".github/claude-pool"
@@ -19,46 +21,58 @@ FOLDER: Final = ".github/claude-pool"
 READING: Final = frozenset({"Read", "Grep", "Glob"})
 """All that an agent gets: whoever writes a repository's recipes must not be able to give it a shell on this host."""
 
-
-async def steps_for(
-    desk: Desk,
-    asked: Asked,
-    workflow: str,
-    *,
-    outputs: dict[str, dict[str, Any]],
-    hosts: frozenset[str],
-    turns: int,
-) -> tuple[Step, ...]:
-    """The steps of a workflow in full. Raises RecipeError for a faulty file."""
-    file = parse_workflow(*await _text(desk, asked, f"workflows/{workflow}.yml"))
-    kitchen = Kitchen(
-        skills=await _skills(desk, asked, file.workflow),
-        outputs=outputs,
-        hosts=hosts,
-        tools=READING,
-        most_seconds=desk.defaults.wall_seconds or asked.config.wall_minutes * 60,
-        most_usd=asked.config.budget.task,
-        model=asked.command.flags.get("model") or asked.config.model or desk.defaults.model,
-        effort=asked.command.flags.get("effort") or asked.config.effort,
-        turns=asked.command.flags.get("turns") or turns,
-    )
-    return expand(file.written, kitchen)
+EDITING: Final = READING | {"Edit", "Write"}
+"""The same for verbs whose agents change files, each in a worktree of its own."""
 
 
-async def _skills(desk: Desk, asked: Asked, recipe: Workflow) -> dict[str, Skill]:
-    every = [each for step in recipe.steps for each in (step, *(step.branches or ()))]
-    names = sorted({step.skill for step in every if step.skill})
-    texts = await asyncio.gather(*(_text(desk, asked, f"skills/{name}/SKILL.md") for name in names))
-    return {name: parse_skill(*text) for name, text in zip(names, texts, strict=True)}
+@dataclass(frozen=True, slots=True)
+class Cookbook:
+    """The recipes as one command may use them."""
 
+    desk: Desk
+    asked: Asked
+    hosts: frozenset[str] = frozenset()
+    outputs: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    tools: frozenset[str] = READING
 
-async def _text(desk: Desk, asked: Asked, path: str) -> tuple[str, str]:
-    """A recipe's text, and what to call it in an error."""
-    own = f"{FOLDER}/{path}"
-    found = await trusted_file(desk.forge, asked.request.thread.repository, asked.branch, own)
-    if found is not None:
-        return found.text, own
-    text = built_in(path)
-    if text is None:
-        raise RecipeError(f"there is no {own} on the default branch, and no built-in recipe of that name")
-    return text, path
+    async def steps(self, workflow: str, *, turns: int) -> tuple[Step, ...]:
+        """The steps of a workflow in full. Raises RecipeError for a faulty file."""
+        file = await self.workflow(workflow)
+        return await self.expand(file.workflow, file.written, turns=turns)
+
+    async def workflow(self, name: str) -> WorkflowFile:
+        """A workflow's file. Raises RecipeError."""
+        return parse_workflow(*await self._text(f"workflows/{name}.yml"))
+
+    async def expand(self, workflow: Workflow, written: Written, *, turns: int) -> tuple[Step, ...]:
+        """A workflow's steps in full. Raises RecipeError."""
+        config, flags, defaults = self.asked.config, self.asked.command.flags, self.desk.defaults
+        kitchen = Kitchen(
+            skills=await self._skills(workflow),
+            outputs=self.outputs,
+            hosts=self.hosts,
+            tools=self.tools,
+            most_seconds=defaults.wall_seconds or config.wall_minutes * 60,
+            most_usd=config.budget.task,
+            model=flags.get("model") or config.model or defaults.model,
+            effort=flags.get("effort") or config.effort,
+            turns=flags.get("turns") or turns,
+        )
+        return expand(written, kitchen)
+
+    async def _skills(self, recipe: Workflow) -> dict[str, Skill]:
+        every = [each for step in recipe.steps for each in (step, *(step.branches or ()))]
+        names = sorted({step.skill for step in every if step.skill})
+        texts = await asyncio.gather(*(self._text(f"skills/{name}/SKILL.md") for name in names))
+        return {name: parse_skill(*text) for name, text in zip(names, texts, strict=True)}
+
+    async def _text(self, path: str) -> tuple[str, str]:
+        """A recipe's text, and what to call it in an error."""
+        own = f"{FOLDER}/{path}"
+        found = await trusted_file(self.desk.forge, self.asked.thread.repository, self.asked.branch, own)
+        if found is not None:
+            return found.text, own
+        text = built_in(path)
+        if text is None:
+            raise RecipeError(f"there is no {own} on the default branch, and no built-in recipe of that name")
+        return text, path

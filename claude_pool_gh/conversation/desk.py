@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from claude_pool_gh.commands.grammar import Command, Verb
+from claude_pool_gh.config.load import Configuration
 from claude_pool_gh.config.model import RepositoryConfig
+from claude_pool_gh.conversation.facts import Facts, thread_key
+from claude_pool_gh.github import reads
 from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.intake import CommandRequest
+from claude_pool_gh.pool.chains import ChainRow
 from claude_pool_gh.pool.ledger import Caps
-from claude_pool_gh.pool.plan import MICRODOLLARS, Plan
+from claude_pool_gh.pool.plan import MICRODOLLARS, Limits, Plan, Step
 from claude_pool_gh.pool.ports import Clock, HostStep
-from claude_pool_gh.storage import Database
+from claude_pool_gh.reports.views import Report
+from claude_pool_gh.storage import Database, Transaction
+from claude_pool_gh.terms.ids import Thread
+from claude_pool_gh.terms.links import Links
 from claude_pool_gh.terms.markdown import SafeMarkdown
+from claude_pool_gh.terms.roles import Role
 from claude_pool_gh.worktrees.leases import Worktrees
 
 
@@ -37,6 +46,7 @@ class Desk:
     worktrees: Worktrees
     clock: Clock
     defaults: Defaults
+    links: Links
     door: str
     """`app` or `action`: the other one's repositories are not ours to answer."""
 
@@ -47,9 +57,38 @@ class Asked:
 
     request: CommandRequest
     command: Command
-    config: RepositoryConfig
+    configuration: Configuration
     branch: str
     """The default branch, source of every recipe."""
+    role: Role
+    """The live role of whoever asks."""
+    issue: reads.Issue
+    """The thread as it is now."""
+
+    @property
+    def config(self) -> RepositoryConfig:
+        """What the repository decides."""
+        return self.configuration.value
+
+    @property
+    def thread(self) -> Thread:
+        """Where it was asked."""
+        return self.request.thread
+
+    @property
+    def key(self) -> str:
+        """Names the thread in our rows."""
+        return thread_key(self.thread)
+
+    @property
+    def place(self) -> Literal["pull", "issue"]:
+        """What kind of thread it is."""
+        return "pull" if self.issue.is_pull else "issue"
+
+    @property
+    def text(self) -> str:
+        """The command's free words as one text."""
+        return " ".join(self.command.words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +99,44 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Act:
+    """A verb's answer that changes what is stored: done, and put into words, in the transaction that decides.
+
+    It gives back what to say, or nothing where the tracking comment says enough, and the chain that goes on, if any.
+    """
+
+    do: Callable[[Transaction], tuple[SafeMarkdown | None, str | None]]
+
+
+@dataclass(frozen=True, slots=True)
 class Start:
     """A verb's answer that starts a chain."""
 
     plan: Plan
     caps: Caps
+    instead: bool = False
+    """End chains of this verb that run in the thread: the new one replaces them."""
+    after: Callable[[Transaction, str], None] | None = None
+    """What else belongs into the transaction that makes the chain, given its id."""
+
+
+Reply = Answer | Act | Start
 
 
 @dataclass(frozen=True, slots=True)
 class VerbRoom:
-    """One verb, whole: its grammar, how it answers, and the host steps of its recipe."""
+    """One verb, whole: its grammar, how it answers, and what its chains do and show."""
 
     verb: Verb
-    answer: Callable[[Desk, Asked], Awaitable[Answer | Start]]
+    answer: Callable[[Desk, Asked], Awaitable[Reply]]
     host_steps: Callable[[Desk], dict[str, HostStep]] = field(default=lambda _desk: {})
+    facts: type[Facts] = Facts
+    report: Callable[[Transaction, ChainRow], Report | None] = field(default=lambda _tx, _chain: None)
+    """What its tracking comment shows besides steps and money."""
+    intent: Callable[[ChainRow], str] = field(default=lambda _chain: "")
+    """What a chain will do, in one sentence."""
+    check: bool = False
+    """Whether its chains have a check run at their head."""
 
 
 def caps_of(config: RepositoryConfig, command: Command, defaults: Defaults) -> Caps:
@@ -88,3 +151,37 @@ def caps_of(config: RepositoryConfig, command: Command, defaults: Defaults) -> C
         repository_month=int(budget.repository_month * MICRODOLLARS),
         pool=defaults.pool_cap,
     )
+
+
+def plan_of(desk: Desk, asked: Asked, steps: tuple[Step, ...], facts: Facts, caps: Caps) -> Plan:
+    """The plan of a command's chain."""
+    limits = Limits(
+        task=caps.task,
+        chain=caps.chain,
+        wall_seconds=desk.defaults.wall_seconds or asked.config.wall_minutes * 60,
+        idle_seconds=desk.defaults.idle_seconds,
+    )
+    return Plan(
+        verb=asked.command.verb.name,
+        steps=steps,
+        limits=limits,
+        workspace=facts.workspace,
+        context=facts.model_dump(mode="json"),
+    )
+
+
+async def facts_for(desk: Desk, asked: Asked, pull: reads.Pull | None) -> dict[str, Any]:
+    """The facts that every chain has, of the thread as it is now."""
+    common = {
+        "thread": asked.thread,
+        "place": asked.place,
+        "requester": asked.request.actor,
+        "line": asked.request.line,
+        "default_branch": asked.branch,
+        "config_blob": asked.configuration.blob,
+        "on_error": asked.config.on_error,
+    }
+    if pull is not None:
+        return common | {"head": pull.head, "base": pull.base, "base_ref": pull.base_ref}
+    head = await reads.branch_head(desk.forge, asked.thread.repository, asked.branch)
+    return common | {"head": head, "base": head, "base_ref": asked.branch}

@@ -6,30 +6,40 @@ so they can lag behind but never contradict them, and never hang.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
-from claude_pool_gh.conversation.review.facts import Facts
-from claude_pool_gh.conversation.review.gather import restored
-from claude_pool_gh.findings.model import Finding
-from claude_pool_gh.github.effects.kinds import CheckRun, Comment
+from claude_pool_gh.conversation import line
+from claude_pool_gh.conversation.desk import VerbRoom
+from claude_pool_gh.conversation.facts import Facts
+from claude_pool_gh.conversation.gates import work_of
+from claude_pool_gh.github.effects.kinds import Button, CheckRun, Comment
 from claude_pool_gh.github.effects.rows import want
-from claude_pool_gh.pool import chains, ledger, tasks
+from claude_pool_gh.github.tables import threads
+from claude_pool_gh.pool import chains, continuation, ledger, tasks
 from claude_pool_gh.pool.chains import ChainRow, StepRow
+from claude_pool_gh.pool.outcomes import Verdict
 from claude_pool_gh.pool.plan import AgentRun
 from claude_pool_gh.pool.ports import Clock
-from claude_pool_gh.pool.states import StepState, TaskState
+from claude_pool_gh.pool.runner import APPROVAL
+from claude_pool_gh.pool.states import ChainState, StepState, TaskState
 from claude_pool_gh.pool.tables import chains as chain_rows
 from claude_pool_gh.pool.tasks import TaskRow
+from claude_pool_gh.reports.changes import files_of
 from claude_pool_gh.reports.headline import conclusion, headline
 from claude_pool_gh.reports.tracking import tracking
-from claude_pool_gh.reports.views import Bill, Looked, Reviewed, Run, StepLine
+from claude_pool_gh.reports.views import Bill, Changed, FileChange, Kept, Looked, Presented, Run, StepLine
 from claude_pool_gh.reports.words import count, dollars, duration
 from claude_pool_gh.storage import Transaction
 
-_EARLIER = 5
+_EARLIER: Final = 5
+_WARNING_SHARE: Final = 0.8
+"""Part of a cap from which on its use is shown without being asked for."""
+
+CONTINUABLE: Final = frozenset({Verdict.out_of_budget, Verdict.out_of_turns, Verdict.quota, Verdict.failed})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,36 +47,60 @@ class Progress:
     """The pool's observer."""
 
     clock: Clock
+    rooms: Mapping[str, VerbRoom]
 
     def changed(self, tx: Transaction, chain_id: str) -> None:
-        """Want the tracking comment and the check run as the chain now is."""
+        """Want what should stand on GitHub of a chain as it now is, and of those whose place in the line it changes."""
         chain = chains.get(tx, chain_id)
-        facts = Facts.model_validate(chain.plan.context)
-        run = self._run(tx, chain, facts)
-        repository, number = facts.thread.repository, facts.thread.number
-        now = self.clock.now_ms()
+        self._show(tx, chain)
+        if line.moves(tx, chain):
+            for other in line.waiting(tx)[: line.TOLD]:
+                if other != chain_id:
+                    self._show(tx, chains.get(tx, other))
+
+    def _show(self, tx: Transaction, chain: ChainRow) -> None:
+        room = self.rooms.get(chain.plan.verb)
+        if room is None:
+            return
+        facts = room.facts.model_validate(chain.plan.context)
+        repository, number, now = facts.thread.repository, facts.thread.number, self.clock.now_ms()
+        run = self._run(tx, chain, facts, room)
+        if room.check and facts.place == "pull":
+            key = f"check:{repository.id}:{number}:{chain.plan.verb}:{facts.head}"
+            if _newest(tx, chain, head=facts.head) == chain.id:
+                want(tx, key, repository, _check(run, facts), now)
+        newest = _newest(tx, chain)
+        if (
+            newest != chain.id
+        ):  # a later command has taken the comment over, and shows this one as an earlier run
+            chain = chains.get(tx, newest)
+            facts = room.facts.model_validate(chain.plan.context)
+            run = self._run(tx, chain, facts, room)
         comment = Comment(number=number, body=tracking(run))
         want(tx, f"comment:{repository.id}:{number}:{chain.plan.verb}", repository, comment, now)
-        check_key = f"check:{repository.id}:{number}:{chain.plan.verb}:{facts.head}"
-        want(tx, check_key, repository, _check(run, facts), now)
 
-    def _run(self, tx: Transaction, chain: ChainRow, facts: Facts) -> Run:
+    def _run(self, tx: Transaction, chain: ChainRow, facts: Facts, room: VerbRoom) -> Run:
         runs = tasks.of_chain(tx, chain.id)
-        gathered = chain.results.get("gather")
         ended = chain.ended_ms or self.clock.now_ms()
+        bill = self._bill(tx, chain)
         return Run(
             chain_id=chain.id,
             verb=chain.plan.verb,
             head=facts.head,
-            requester=facts.requester,
-            intent=_intent(chain),
+            requester=facts.requester.login,
+            intent=room.intent(chain),
             steps=_steps(tx, chain, runs, self.clock.now_ms()),
-            bill=self._bill(tx, chain),
+            bill=bill,
             outcome=chain.outcome,
+            waits=chain.state is ChainState.parked and chain.parked_for == APPROVAL,
             elapsed_ms=ended - (chain.started_ms or ended),
-            reviewed=restored(gathered) if gathered else None,
+            report=room.report(tx, chain),
+            place=line.place(tx, chain),
+            stale=_stale(tx, chain, facts),
+            kept=_kept(tx, chain),
+            warnings=_warnings(bill),
             looked=[_looked(task) for task in runs if task.outcome],
-            earlier=_earlier(tx, chain),
+            earlier=self._earlier(tx, chain),
         )
 
     def _bill(self, tx: Transaction, chain: ChainRow) -> Bill:
@@ -83,14 +117,97 @@ class Progress:
             caps=uses,
         )
 
+    def _earlier(self, tx: Transaction, chain: ChainRow) -> list[str]:
+        """The thread's earlier runs of the same verb, one line each."""
+        rows = tx.execute(
+            sa.select(chain_rows.c.id)
+            .where(_same(chain), chain_rows.c.id != chain.id, _before(chain))
+            .order_by(chain_rows.c.created_ms.desc(), chain_rows.c.id)
+            .limit(_EARLIER)
+        ).scalars()
+        return [self.one_line(tx, chains.get(tx, each)) for each in rows]
 
-def _intent(chain: ChainRow) -> str:
-    brief = chain.results.get("brief")
-    if not brief or "files" not in brief:
-        return "Will read the change, and have every finding confirmed by a second run."
-    parts = f" in {count(len(brief['groups']), 'part')}" if len(brief["groups"]) > 1 else ""
-    what = "what is new of " if brief["incremental"] else ""
-    return f"Reads {what}{count(brief['files'], 'file')}{parts}, and has every finding confirmed by a second run."
+    def one_line(self, tx: Transaction, chain: ChainRow) -> str:
+        """A chain in a line: commit, verdict, cost."""
+        spent, upper_bound = ledger.cost_of(tx, chain.id)
+        head = str(chain.plan.context.get("head", ""))[:9]
+        return f"`{head}` {self.title_of(tx, chain)}, {dollars(spent, upper_bound=upper_bound)}"
+
+    def title_of(self, tx: Transaction, chain: ChainRow) -> str:
+        """What came of a chain, or where it is."""
+        room = self.rooms.get(chain.plan.verb)
+        if chain.state is ChainState.parked or chain.outcome:
+            report = None if room is None else room.report(tx, chain)
+            return headline(chain.outcome, report, chain.plan.verb)
+        return "running" if chain.state is ChainState.running else "waiting for its turn"
+
+
+def _same(chain: ChainRow) -> sa.ColumnElement[bool]:
+    """Chains of the same thread and verb."""
+    return sa.and_(
+        chain_rows.c.account_thread == chain.account.thread,
+        chain_rows.c.plan["verb"].as_string() == chain.plan.verb,
+    )
+
+
+def _before(chain: ChainRow) -> sa.ColumnElement[bool]:
+    return chain_rows.c.created_ms <= chain.created_ms
+
+
+def _newest(tx: Transaction, chain: ChainRow, *, head: str | None = None) -> str:
+    """The newest chain of the same thread and verb, at one head or at any."""
+    wanted = _same(chain)
+    if head is not None:
+        wanted = sa.and_(wanted, chain_rows.c.plan["context"]["head"].as_string() == head)
+    newest = sa.select(chain_rows.c.id).where(wanted).order_by(
+        chain_rows.c.created_ms.desc(), chain_rows.c.id.desc()
+    )  # fmt: skip
+    return str(tx.execute(newest.limit(1)).scalar_one())
+
+
+def _stale(tx: Transaction, chain: ChainRow, facts: Facts) -> str:
+    """The head that the pull request is known to have now, where a chain that is not over works on another one."""
+    if facts.place != "pull" or chain.state is ChainState.done:
+        return ""
+    head = tx.execute(sa.select(threads.c.head).where(threads.c.key == facts.key)).scalar_one_or_none()
+    return str(head) if head and head != facts.head else ""
+
+
+def _kept(tx: Transaction, chain: ChainRow) -> Kept | None:
+    """How a chain that ended early goes on."""
+    if chain.outcome is None or chain.outcome.verdict not in CONTINUABLE:
+        return None
+    if not chain.steps or not tasks.of_chain(tx, chain.id) or not continuation.can_go_on(tx, chain):
+        return None
+    return Kept(command=f"/pool continue {chain.id}{_more(chain)}", files=_files(tx, chain))
+
+
+def _more(chain: ChainRow) -> str:
+    """What the command that goes on must give more of."""
+    match chain.outcome.verdict if chain.outcome else None:
+        case Verdict.out_of_budget:
+            return f" --budget {chain.plan.limits.chain / 1_000_000:.2f}"
+        case Verdict.out_of_turns:
+            runs = [step for step in chain.plan.steps if isinstance(step, AgentRun)]
+            return f" --turns {2 * max((run.overrides.max_turns or 30 for run in runs), default=30)}"
+        case _:
+            return ""
+
+
+def _files(tx: Transaction, chain: ChainRow) -> tuple[FileChange, ...]:
+    """What the chain's newest run has changed, finished or not."""
+    works = tasks.works_of(tx, [task.run_id for task in tasks.of_chain(tx, chain.id)])
+    newest = tasks.kept_work(tx, list(works)[-1]) if works else work_of(tx, chain)
+    return files_of(newest.patch) if newest else ()
+
+
+def _warnings(bill: Bill) -> list[str]:
+    """Caps that are nearly used up."""
+    return [
+        f"{100 * use.used // use.limit} % of the cap per {use.name} ({dollars(use.limit)}) is used or set aside."
+        for use in bill.caps
+        if use.used >= _WARNING_SHARE * use.limit
+    ]
 
 
 def _steps(tx: Transaction, chain: ChainRow, runs: list[TaskRow], now_ms: int) -> list[StepLine]:
@@ -125,6 +242,8 @@ def _detail(record: StepRow, runs: list[TaskRow]) -> str:
 def _elapsed(record: StepRow, now_ms: int) -> int | None:
     if record.started_ms is None or (record.state is StepState.running and record.ended_ms is None):
         return None
+    if record.state is StepState.pending_review:
+        return None
     return (record.ended_ms or now_ms) - record.started_ms
 
 
@@ -138,51 +257,51 @@ def _looked(task: TaskRow) -> Looked:
     )
 
 
-def _earlier(tx: Transaction, chain: ChainRow) -> list[str]:
-    """The thread's earlier runs of the same verb, one line each."""
-    rows = tx.execute(
-        sa.select(chain_rows.c.id)
-        .where(
-            chain_rows.c.account_thread == chain.account.thread,
-            chain_rows.c.id != chain.id,
-            chain_rows.c.state == "done",
-            chain_rows.c.created_ms <= chain.created_ms,
-        )
-        .order_by(chain_rows.c.created_ms.desc())
-        .limit(_EARLIER)
-    ).scalars()
-    return [_one_line(tx, chains.get(tx, each)) for each in rows]
-
-
-def title_of(chain: ChainRow) -> str:
-    """What came of a chain, in a line."""
-    gathered = chain.results.get("gather")
-    reviewed: Reviewed | None = restored(gathered) if gathered else None
-    return headline(chain.outcome, reviewed) if chain.outcome else "unfinished"
-
-
-def _one_line(tx: Transaction, chain: ChainRow) -> str:
-    spent, upper_bound = ledger.cost_of(tx, chain.id)
-    head = str(chain.plan.context.get("head", ""))[:9]
-    return f"`{head}` {title_of(chain)}, {dollars(spent, upper_bound=upper_bound)}"
-
-
 def _check(run: Run, facts: Facts) -> CheckRun:
     name = f"claude-pool/{run.verb}"
+    if run.waits:
+        return CheckRun(
+            name=name,
+            head=facts.head,
+            status="completed",
+            conclusion="action_required",
+            title=headline(None, run.report, run.verb)[:200],
+            summary=f"{_cost(run)}. What waits, and what it would change, stands in the conversation.",
+            buttons=_buttons(run),
+        )
     if run.outcome is None:
         started = any(step.state != StepState.pending for step in run.steps)
         status = "in_progress" if started else "queued"
         title = next(
             (f"{s.name} {s.detail}".strip() for s in run.steps if s.state == StepState.running), "Waiting"
         )
-        return CheckRun(name=name, head=facts.head, status=status, title=title, summary=run.intent)
-    found: tuple[Finding, ...] = run.reviewed.confirmed if run.reviewed else ()
+        return CheckRun(name=name, head=facts.head, status=status, title=title[:200], summary=run.intent)
     return CheckRun(
         name=name,
         head=facts.head,
         status="completed",
-        conclusion=conclusion(run.outcome, found, fail_on=facts.settings.fail_on, on_error=facts.on_error),
-        title=headline(run.outcome, run.reviewed)[:200],
-        summary=f"{dollars(run.bill.spent, upper_bound=run.bill.upper_bound)} of {dollars(run.bill.cap)}, "
-        f"{duration(run.elapsed_ms)}. The findings stand in the pull request's conversation.",
+        conclusion=conclusion(
+            run.outcome, run.report, fail_on=getattr(getattr(facts, "settings", None), "fail_on", "never"),
+            on_error=facts.on_error,
+        ),
+        title=headline(run.outcome, run.report, run.verb)[:200],
+        summary=f"{_cost(run)}. The findings stand in the pull request's conversation.",
+    )  # fmt: skip
+
+
+def _cost(run: Run) -> str:
+    spent = dollars(run.bill.spent, upper_bound=run.bill.upper_bound)
+    return f"{spent} of {dollars(run.bill.cap)}, {duration(run.elapsed_ms)}"
+
+
+def _buttons(run: Run) -> tuple[Button, ...]:
+    report = run.report
+    if not isinstance(report, Changed | Presented) or report.stale or not report.gate:
+        return ()
+    approve = Button(
+        label="Approve",
+        description=f"Let {report.gate} out, exactly as shown",
+        identifier=f"approve:{report.gate}",
     )
+    reject = Button(label="Reject", description="Have it done again", identifier=f"reject:{report.gate}")
+    return approve, reject

@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 from claude_pool_gh.commands.grammar import Verb
-from claude_pool_gh.conversation import help as help_verb
+from claude_pool_gh.conversation import approve, ask, dismiss, fix, implement, ok, run, steer, tell, triage
 from claude_pool_gh.conversation.desk import VerbRoom
+from claude_pool_gh.conversation.progress import Progress
 from claude_pool_gh.conversation.review import verb as review
+from claude_pool_gh.pool.clock import SystemClock
+from claude_pool_gh.pool.ports import Clock
 
 
-def rooms() -> dict[str, VerbRoom]:
+def running() -> dict[str, VerbRoom]:
+    """The verbs that start chains."""
+    rooms = (review.ROOM, ask.ROOM, fix.ROOM, implement.ROOM, triage.ROOM, run.ROOM)
+    return {room.verb.name: room for room in rooms}
+
+
+def rooms(clock: Clock | None = None) -> dict[str, VerbRoom]:
     """Every verb by its name, in the order of the help."""
-    running = [review.ROOM]
-    verbs: dict[str, Verb] = {room.verb.name: room.verb for room in running} | {
-        help_verb.VERB.name: help_verb.VERB
-    }
-    return {room.verb.name: room for room in [*running, help_verb.room(verbs)]}
+    chains = running()
+    progress = Progress(clock or SystemClock(), chains)
+    verbs: dict[str, Verb] = {}
+    every = (
+        *chains.values(),
+        *approve.ROOMS,
+        *steer.Steering(chains, progress).rooms,
+        dismiss.ROOM,
+        ok.ROOM,
+        *tell.rooms(verbs, progress),
+    )
+    verbs.update({room.verb.name: room.verb for room in every})
+    return {room.verb.name: room for room in every}

@@ -1,15 +1,31 @@
-"""What was asserted in each thread, so that nothing is said twice."""
+"""What was asserted in each thread and what became of it, so that nothing is said twice and recipes can be judged."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
-from typing import Final
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from claude_pool_gh.findings.identity import fingerprint
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.storage import Transaction, insert_once, metadata
+
+
+class Standing(StrEnum):
+    """What became of a finding."""
+
+    open = "open"
+    fixed = "fixed"
+    """The code that it is about is not there any more."""
+    dismissed = "dismissed"
+    """A person with write access said that it is none."""
+    ignored = "ignored"
+    """Its thread was closed with it open."""
+
 
 findings: Final = sa.Table(
     "findings",
@@ -18,10 +34,13 @@ findings: Final = sa.Table(
     sa.Column("thread", sa.String(128), nullable=False),
     sa.Column("fingerprint", sa.String(20), nullable=False),
     sa.Column("chain_id", sa.String(64), nullable=False),
-    sa.Column("state", sa.String(16), nullable=False),  # open, dismissed
+    sa.Column("recipe", sa.String(64), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
     sa.Column("reason", sa.Text),
+    sa.Column("settled_by", sa.String(100)),
     sa.Column("stated", sa.JSON, nullable=False),
     sa.Column("created_ms", sa.BigInteger, nullable=False),
+    sa.Column("settled_ms", sa.BigInteger),
     sa.Index("ix_findings_thread", "thread"),
 )
 
@@ -33,19 +52,48 @@ reviewed: Final = sa.Table(
     sa.Column("chain_id", sa.String(64), nullable=False),
 )
 
+_F: Final = findings.c
 
-def known(tx: Transaction, thread: str, state: str) -> list[Finding]:
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A finding that was posted, with the name it keeps and what became of it."""
+
+    mark: str
+    finding: Finding
+    state: Standing
+    reason: str = ""
+    by: str = ""
+
+
+def mark_of(thread: str, mark: str) -> str:
+    """What is hidden in a finding's inline comment, so that it can be found again."""
+    return f"finding:{thread}:{mark}"
+
+
+def known(tx: Transaction, thread: str, state: Standing | str) -> list[Finding]:
     """The findings of a thread that are in a state, oldest first."""
-    rows = tx.execute(
-        sa.select(findings.c.stated)
-        .where(findings.c.thread == thread, findings.c.state == state)
-        .order_by(findings.c.created_ms)
-    ).scalars()
-    return [Finding.model_validate(row) for row in rows]
+    return [each.finding for each in every(tx, thread) if each.state == state]
 
 
-def remember(tx: Transaction, thread: str, chain_id: str, new: Iterable[Finding], now_ms: int) -> None:
-    """Store findings as open."""
+def every(tx: Transaction, thread: str) -> list[Known]:
+    """All findings of a thread, oldest first."""
+    rows = tx.execute(sa.select(findings).where(_F.thread == thread).order_by(_F.created_ms, _F.id))
+    return [_known(row) for row in rows]
+
+
+def dismissed_in(tx: Transaction, repository_id: int, *, last: int) -> list[Known]:
+    """The newest dismissals of a repository, newest first."""
+    own = sa.and_(_F.thread.startswith(f"{repository_id}:"), _F.state == Standing.dismissed)
+    rows = tx.execute(sa.select(findings).where(own).order_by(_F.settled_ms.desc(), _F.id).limit(last))
+    return [_known(row) for row in rows]
+
+
+def remember(
+    tx: Transaction, thread: str, chain_id: str, recipe: str, new: Iterable[Finding], now_ms: int
+) -> list[Finding]:
+    """Store findings as open; those that were not known yet. One that was fixed and came back is open again."""
+    added = []
     for finding in new:
         mark = fingerprint(finding)
         values = {
@@ -53,11 +101,44 @@ def remember(tx: Transaction, thread: str, chain_id: str, new: Iterable[Finding]
             "thread": thread,
             "fingerprint": mark,
             "chain_id": chain_id,
-            "state": "open",
+            "recipe": recipe,
+            "state": Standing.open,
             "stated": finding.model_dump(mode="json"),
             "created_ms": now_ms,
         }
-        insert_once(tx, findings, values)
+        back = sa.and_(_F.id == values["id"], _F.state == Standing.fixed)
+        again: dict[str, Any] = {"state": Standing.open, "settled_ms": None, "chain_id": chain_id}
+        if (
+            insert_once(tx, findings, values)
+            or tx.execute(findings.update().where(back).values(**again)).rowcount
+        ):
+            added.append(finding)
+    return added
+
+
+def settle(
+    tx: Transaction, thread: str, mark: str, state: Standing, now_ms: int, *, reason: str = "", by: str = ""
+) -> bool:
+    """Note what became of an open finding. False when it was not open."""
+    own = sa.and_(_F.thread == thread, _F.fingerprint == mark, _F.state == Standing.open)
+    values = {"state": state, "reason": reason, "settled_by": by, "settled_ms": now_ms}
+    return bool(tx.execute(findings.update().where(own).values(**values)).rowcount)
+
+
+def ignore_open(tx: Transaction, thread: str, now_ms: int) -> None:
+    """A thread was closed: what is open in it was not worth anybody's while."""
+    own = sa.and_(_F.thread == thread, _F.state == Standing.open)
+    tx.execute(findings.update().where(own).values(state=Standing.ignored, settled_ms=now_ms))
+
+
+def shares(tx: Transaction, repository_id: int) -> dict[str, Counter[str]]:
+    """For each recipe, how many of a repository's findings are in each state."""
+    counts: dict[str, Counter[str]] = {}
+    own = _F.thread.startswith(f"{repository_id}:")
+    columns = (_F.recipe, _F.state, sa.func.count())
+    for recipe, state, number in tx.execute(sa.select(*columns).where(own).group_by(_F.recipe, _F.state)):
+        counts.setdefault(str(recipe), Counter())[str(state)] += int(number)
+    return counts
 
 
 def last_reviewed(tx: Transaction, thread: str) -> str | None:
@@ -69,3 +150,8 @@ def set_reviewed(tx: Transaction, thread: str, head: str, chain_id: str) -> None
     """Note that a thread was reviewed whole at a commit."""
     if not insert_once(tx, reviewed, {"thread": thread, "head": head, "chain_id": chain_id}):
         tx.execute(reviewed.update().where(reviewed.c.thread == thread).values(head=head, chain_id=chain_id))
+
+
+def _known(row: sa.Row[Any]) -> Known:
+    finding = Finding.model_validate(row.stated)
+    return Known(row.fingerprint, finding, Standing(row.state), row.reason or "", row.settled_by or "")

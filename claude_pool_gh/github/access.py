@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -11,7 +12,7 @@ import aiohttp
 import gidgethub
 from gidgethub.aiohttp import GitHubAPI
 
-from claude_pool_gh.github.errors import ForgeUnavailable, sort_refusal
+from claude_pool_gh.github.errors import ForgeRefused, ForgeUnavailable, sort_refusal
 from claude_pool_gh.terms.ids import Repository
 
 PERMISSIONS: Final = {
@@ -24,10 +25,29 @@ PERMISSIONS: Final = {
 }
 """What a token may do; nothing here can push."""
 
+PUSHING: Final = {"contents": "write", "metadata": "read"}
+"""What a token may do that is made for one push, after a person's approval."""
+
 _LIFETIME: Final = 50 * 60.0
 """Seconds; GitHub's are good for an hour."""
 
 ACTIONS_BOT: Final = "github-actions[bot]"
+
+
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """Permissions that an installation was not granted, and the page where its owner can do that."""
+
+    permissions: tuple[str, ...]
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The account under which our comments and commits appear."""
+
+    id: int
+    login: str
 
 
 class Access(Protocol):
@@ -37,8 +57,24 @@ class Access(Protocol):
         """A token that may speak to the repository now. `fresh`: the last one was refused."""
         ...
 
+    async def push_token(self, repository: Repository) -> str:
+        """A token for one push. Raises ForgeRefused where the App may not write contents."""
+        ...
+
+    async def account(self, repository: Repository) -> Account:
+        """Who we are."""
+        ...
+
     async def own_id(self, repository: Repository) -> int:
         """The user id under which our comments appear."""
+        ...
+
+    def lacking(self, repository: Repository) -> Lacking | None:
+        """What the last token for the repository had to go without."""
+        ...
+
+    async def sibling(self, repository: Repository, name: str) -> Repository | None:
+        """Another repository of the same owner, if we may read it."""
         ...
 
 
@@ -51,7 +87,8 @@ class AppAccess:
     app_id: str
     private_key: str = field(repr=False)
     _tokens: dict[int, tuple[str, float]] = field(default_factory=dict, repr=False)
-    _own_id: int | None = None
+    _lacking: dict[int, Lacking] = field(default_factory=dict)
+    _account: Account | None = None
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def token(self, repository: Repository, *, fresh: bool = False) -> str:
@@ -60,23 +97,87 @@ class AppAccess:
             kept = self._tokens.get(repository.id)
             if kept is not None and not fresh and time.monotonic() < kept[1]:
                 return kept[0]
-            path = f"/app/installations/{repository.installation_id}/access_tokens"
-            wanted = {"repository_ids": [repository.id], "permissions": PERMISSIONS}
-            answer = await self._as_app("POST", path, wanted)
-            self._tokens[repository.id] = (str(answer["token"]), time.monotonic() + _LIFETIME)
+            self._tokens[repository.id] = (await self._mint(repository), time.monotonic() + _LIFETIME)
             return self._tokens[repository.id][0]
 
-    async def own_id(self, repository: Repository) -> int:
-        """See `Access.own_id`: the App's bot user."""
-        if self._own_id is None:
-            slug = str((await self._as_app("GET", "/app"))["slug"])
+    async def push_token(self, repository: Repository) -> str:
+        """See `Access.push_token`. Never kept: it is made for one push."""
+        return await self._minted(repository, PUSHING)
+
+    async def account(self, repository: Repository) -> Account:
+        """See `Access.account`: the App's bot user."""
+        if self._account is None:
+            slug = str((await self.as_app("GET", "/app"))["slug"])
             token = await self.token(repository)
             api = GitHubAPI(self.session, "claude-pool-gh", base_url=self.api_url)
             user = await _asked(api.getitem("/users{/login}", {"login": f"{slug}[bot]"}, oauth_token=token))
-            self._own_id = int(user["id"])
-        return self._own_id
+            self._account = Account(int(user["id"]), str(user["login"]))
+        return self._account
 
-    async def _as_app(self, method: str, path: str, body: Any = None) -> Any:
+    async def own_id(self, repository: Repository) -> int:
+        """See `Access.own_id`."""
+        return (await self.account(repository)).id
+
+    def lacking(self, repository: Repository) -> Lacking | None:
+        """See `Access.lacking`."""
+        return self._lacking.get(repository.installation_id)
+
+    async def sibling(self, repository: Repository, name: str) -> Repository | None:
+        """See `Access.sibling`: one that the same installation sees."""
+        path = f"/app/installations/{repository.installation_id}/access_tokens"
+        wanted = {"repositories": [name], "permissions": {"contents": "read", "metadata": "read"}}
+        try:
+            answer = await self.as_app("POST", path, wanted)
+        except ForgeRefused:
+            return None
+        found = next((each for each in answer.get("repositories") or () if each["name"] == name), None)
+        if found is None:
+            return None
+        self._tokens[int(found["id"])] = (str(answer["token"]), time.monotonic() + _LIFETIME)
+        return Repository(
+            id=int(found["id"]), owner=repository.owner, name=name, installation_id=repository.installation_id
+        )
+
+    async def repositories_of(self, installation_id: int) -> list[Any]:
+        """The repositories that an installation sees, the first ten thousand of them."""
+        path = f"/app/installations/{installation_id}/access_tokens"
+        token = str((await self.as_app("POST", path, {"permissions": {"metadata": "read"}}))["token"])
+        api = GitHubAPI(self.session, "claude-pool-gh", base_url=self.api_url)
+        found: list[Any] = []
+        for page in range(1, 101):
+            listing = f"/installation/repositories?per_page=100&page={page}"
+            answer = await _asked(api.getitem(listing, oauth_token=token))
+            found += answer["repositories"]
+            if len(answer["repositories"]) < 100:
+                break
+        return found
+
+    async def _mint(self, repository: Repository) -> str:
+        """A token with all that we use or, where the installation was granted less, with that, and a note of it."""
+        try:
+            token = await self._minted(repository, PERMISSIONS)
+        except ForgeRefused as error:
+            if error.status != 422 or "permission" not in error.message.lower():
+                raise
+        else:
+            self._lacking.pop(repository.installation_id, None)
+            return token
+        installation = await self.as_app("GET", f"/app/installations/{repository.installation_id}")
+        has = installation["permissions"]
+        granted = {name: level for name, level in PERMISSIONS.items() if has.get(name) in (level, "write")}
+        missing = tuple(f"{name}: {level}" for name, level in PERMISSIONS.items() if name not in granted)
+        self._lacking[repository.installation_id] = Lacking(
+            missing, f"{installation['html_url']}/permissions/update"
+        )
+        return await self._minted(repository, granted)
+
+    async def _minted(self, repository: Repository, permissions: Mapping[str, str]) -> str:
+        path = f"/app/installations/{repository.installation_id}/access_tokens"
+        wanted = {"repository_ids": [repository.id], "permissions": dict(permissions)}
+        return str((await self.as_app("POST", path, wanted))["token"])
+
+    async def as_app(self, method: str, path: str, body: Any = None) -> Any:
+        """One request as the App itself. Raises the errors of `errors`."""
         api = GitHubAPI(
             self.session,
             "claude-pool-gh",
@@ -95,18 +196,35 @@ class JobAccess:
     api_url: str
     job_token: str = field(repr=False)
     login: str = ACTIONS_BOT
-    _own_id: int | None = None
+    _account: Account | None = None
 
     async def token(self, repository: Repository, *, fresh: bool = False) -> str:  # noqa: ARG002
         """See `Access.token`: there is only this one."""
         return self.job_token
 
-    async def own_id(self, repository: Repository) -> int:  # noqa: ARG002
-        """See `Access.own_id`: the job's bot."""
-        if self._own_id is None:
+    async def push_token(self, repository: Repository) -> str:  # noqa: ARG002
+        """See `Access.push_token`: the job's own, if its permissions allow it."""
+        return self.job_token
+
+    async def account(self, repository: Repository) -> Account:  # noqa: ARG002
+        """See `Access.account`: the job's bot."""
+        if self._account is None:
             api = GitHubAPI(self.session, "claude-pool-gh", base_url=self.api_url, oauth_token=self.job_token)
-            self._own_id = int((await _asked(api.getitem("/users{/login}", {"login": self.login})))["id"])
-        return self._own_id
+            user = await _asked(api.getitem("/users{/login}", {"login": self.login}))
+            self._account = Account(int(user["id"]), str(user["login"]))
+        return self._account
+
+    async def own_id(self, repository: Repository) -> int:
+        """See `Access.own_id`."""
+        return (await self.account(repository)).id
+
+    def lacking(self, repository: Repository) -> Lacking | None:  # noqa: ARG002
+        """See `Access.lacking`: a job cannot know."""
+        return None
+
+    async def sibling(self, repository: Repository, name: str) -> Repository | None:  # noqa: ARG002
+        """See `Access.sibling`: a job's token is for its own repository."""
+        return None
 
 
 async def _asked(call: Any) -> Any:

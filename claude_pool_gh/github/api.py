@@ -7,7 +7,7 @@ gidgethub makes the request and reads the answer; it never retries, and neither 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
@@ -27,12 +27,25 @@ _PAGE: Final = 100
 _PAGES_LIMIT: Final = 40
 
 
+Pusher = Callable[[Repository, str, Any, str | None], Awaitable[None]]
+"""Puts a change (see `effects.kinds.Change`) on a ref that is still at the commit given, or does not exist yet.
+
+Raises ForgeRefused where it is not, or git is told no; ForgeUnavailable where nobody knows.
+"""
+
+
+async def _no_pusher(*_: Any) -> None:
+    raise ForgeRefused(403, "this process pushes nothing")
+
+
 class Forge:
     """GitHub's API for one configured server."""
 
-    def __init__(self, session: aiohttp.ClientSession, api_url: str, access: Access) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, api_url: str, access: Access, pusher: Pusher = _no_pusher
+    ) -> None:
         self._api = GitHubAPI(session, AGENT, base_url=api_url.rstrip("/"))
-        self.access = access
+        self.access, self.pusher = access, pusher
 
     async def read(self, repository: Repository, path: str, *, accept: str = _JSON, **query: Any) -> Any:
         """GET, again after failures that pass. `path` follows `/repos/OWNER/NAME`."""

@@ -3,7 +3,8 @@
 ForgeError
 |- ForgeUnavailable   no answer, or 5xx: what was asked may or may not have happened
 |- RateLimited        asked to wait; `seconds` says how long
-|- ForgeRefused       4xx: it did not happen and will not by asking again
+`- ForgeRefused       4xx: it did not happen and will not by asking again
+   |- NotAsApproved   what was approved does not hold any more
    `- NotFound        404 or 410
 """
 
@@ -35,6 +36,16 @@ class ForgeRefused(ForgeError):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(f"GitHub answered {status}: {message[:500]}")
         self.status, self.message = status, message
+
+
+class NotAsApproved(ForgeRefused):
+    """What a person approved does not hold any more; GitHub was not even asked. The text is for that person."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(409, message)
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class NotFound(ForgeRefused):

@@ -1,22 +1,25 @@
-"""From a verified delivery to durable commands, in one transaction."""
+"""From a verified delivery to durable commands and news, in one transaction."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
-from claude_pool_gh.commands.lines import command_lines
+from claude_pool_gh.commands.lines import WORD, command_lines
+from claude_pool_gh.github import news, payloads
 from claude_pool_gh.github.deliveries import VerifiedDelivery
+from claude_pool_gh.github.news import News
 from claude_pool_gh.github.tables import commands, deliveries, repositories
 from claude_pool_gh.storage import Transaction, insert_once
-from claude_pool_gh.terms.ids import Actor, CommentRef, Repository, Term, Thread
+from claude_pool_gh.terms.ids import Actor, CommentRef, Repository, Source, Term, Thread, Trigger
 
-EVENTS: Final = frozenset({("issue_comment", "created"), ("pull_request_review_comment", "created")})
-"""The closed list. Everything else is counted and dropped."""
+LABEL: Final = "pool:"
+"""A label that begins so asks for the verb after it."""
+REVIEW: Final = f"{WORD} review"
 
 
 class CommandRequest(Term):
@@ -24,15 +27,37 @@ class CommandRequest(Term):
 
     thread: Thread
     actor: Actor
-    comment: CommentRef
-    body_sha256: str
+    source: Source
     line: str
-    ordinal: int
+    ordinal: int = 0
+    body_sha256: str = ""
+    """Of a comment: what it said when it was delivered."""
 
     @property
     def key(self) -> str:
         """Names the command for ever, whichever delivery brings it."""
-        return f"{self.comment.kind}:{self.thread.repository.id}:{self.comment.id}:{self.ordinal}"
+        return f"{self.source.kind}:{self.thread.repository.id}:{self.source.id}:{self.ordinal}"
+
+    @property
+    def digest(self) -> str:
+        """The key as forty hex digits: the same command, the same chain."""
+        return hashlib.sha256(self.key.encode()).hexdigest()[:40]
+
+    @property
+    def comment(self) -> CommentRef | None:
+        """The comment that it stands in, if it stands in one."""
+        return self.source if isinstance(self.source, CommentRef) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a delivery holds for us."""
+
+    requests: tuple[CommandRequest, ...] = ()
+    news: tuple[News, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.requests or self.news)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,79 +68,170 @@ class NotForUs:
     malformed: bool = False
 
 
-class _Payload(BaseModel):
-    """Base of what is read of payloads: the few fields used, every other ignored."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
-
-
-class _User(_Payload):
-    id: int
-    login: str
-    type: str = "Unknown"
-
-
-class _Repository(_Payload):
-    id: int
-    name: str
-    owner: _User
-
-
-class _Comment(_Payload):
-    id: int
-    body: str | None
-    user: _User | None
-
-
-class _Numbered(_Payload):
-    number: int
-
-
-class _Installation(_Payload):
-    id: int
-
-
-class _Created(_Payload):
-    action: Literal["created"]
-    comment: _Comment
-    repository: _Repository
-    sender: _User
-    installation: _Installation | None = None
-    issue: _Numbered | None = None
-    pull_request: _Numbered | None = None
-
-
-def recognise(delivery: VerifiedDelivery) -> list[CommandRequest] | NotForUs:
-    """The commands in a delivery. Pure: whether they may run is decided later, against GitHub itself."""
+def recognise(delivery: VerifiedDelivery) -> Found | NotForUs:
+    """The commands and news in a delivery. Pure: whether they may run is decided later, against GitHub itself."""
     action = delivery.payload.get("action")
-    if not isinstance(action, str) or (delivery.event, action) not in EVENTS:
+    reader = _READERS.get((delivery.event, action)) if isinstance(action, str) else None
+    if reader is None:
         return NotForUs(f"{delivery.event}.{action} is not listened to")
     try:
-        payload = _Created.model_validate(delivery.payload)
-        return _commands(delivery.event, payload)
+        return reader(delivery)
     except ValidationError as error:
         fields = ", ".join(sorted({".".join(map(str, e["loc"])) for e in error.errors()}))
         return NotForUs(f"the body is not that of {delivery.event}: {fields}", malformed=True)
 
 
-def _commands(event: str, payload: _Created) -> list[CommandRequest] | NotForUs:
-    holder = payload.issue if event == "issue_comment" else payload.pull_request
-    author = payload.comment.user
+def _comment(delivery: VerifiedDelivery) -> Found | NotForUs:
+    payload = payloads.CommentEvent.model_validate(delivery.payload)
+    holder = payload.issue if delivery.event == "issue_comment" else payload.pull_request
+    comment = payload.comment
     if holder is None:
-        return NotForUs(f"the body is not that of {event}: no thread", malformed=True)
-    if author is None or author.id != payload.sender.id:
+        return NotForUs(f"the body is not that of {delivery.event}: no thread", malformed=True)
+    if comment.user is None or comment.user.id != payload.sender.id:
         return NotForUs("the sender is not the comment's author")
-    if author.type != "User":
-        return NotForUs(f"{author.login} is a {author.type.lower()}, and only people command")
-    body = _text(payload.comment.body or "").decode()
-    return requests(
-        body,
-        thread=Thread(repository=_repository(payload), number=holder.number),
-        actor=Actor(id=author.id, login=author.login),
-        comment=CommentRef(
-            id=payload.comment.id, kind="issue_comment" if event == "issue_comment" else "review_comment"
-        ),
+    found = requests(
+        _text(comment.body or "").decode(),
+        thread=Thread(repository=payload.place, number=holder.number),
+        actor=comment.user.actor,
+        comment=_ref(delivery.event, comment),
     )
+    return Found(tuple(found))
+
+
+def _deleted(delivery: VerifiedDelivery) -> Found | NotForUs:
+    payload = payloads.CommentEvent.model_validate(delivery.payload)
+    holder = payload.issue if delivery.event == "issue_comment" else payload.pull_request
+    if holder is None:
+        return NotForUs(f"the body is not that of {delivery.event}: no thread", malformed=True)
+    thread = Thread(repository=payload.place, number=holder.number)
+    return Found(news=(news.CommentDeleted(thread, _ref(delivery.event, payload.comment)),))
+
+
+def _ref(event: str, comment: payloads.Comment) -> CommentRef:
+    if event == "issue_comment":
+        return CommentRef(id=comment.id)
+    return CommentRef(id=comment.id, kind="review_comment", root=comment.in_reply_to_id or comment.id)
+
+
+def _labeled(delivery: VerifiedDelivery) -> Found | NotForUs:
+    payload: payloads.PullEvent | payloads.IssueEvent
+    if delivery.event == "issues":
+        payload = payloads.IssueEvent.model_validate(delivery.payload)
+        holder: payloads.Issue | payloads.Pull = payload.issue
+    else:
+        payload = payloads.PullEvent.model_validate(delivery.payload)
+        holder = payload.pull_request
+    name = payload.label.name if payload.label else ""
+    if not name.startswith(LABEL):
+        return NotForUs("a label that asks for nothing")
+    line = f"{WORD} {' '.join(name.removeprefix(LABEL).split())}"
+    # A label that is taken off and put on again asks again; the time of the event tells the two apart.
+    return Found(
+        (_triggered(payload, holder.number, "label", f"{holder.number}:{name}:{holder.updated_at}", line),)
+    )
+
+
+def _opened(delivery: VerifiedDelivery) -> Found | NotForUs:
+    payload = payloads.PullEvent.model_validate(delivery.payload)
+    pull = payload.pull_request
+    known = news.HeadMoved(_thread(payload, pull.number), pull.head.sha)
+    if pull.draft:
+        return Found(news=(known,))
+    kind = str(delivery.payload["action"])
+    id_ = f"{pull.number}" if kind == "opened" else f"{pull.number}:{pull.updated_at}"
+    return Found((_triggered(payload, pull.number, kind, id_, REVIEW),), (known,))
+
+
+def _pushed(delivery: VerifiedDelivery) -> Found | NotForUs:
+    payload = payloads.PullEvent.model_validate(delivery.payload)
+    pull = payload.pull_request
+    moved = news.HeadMoved(_thread(payload, pull.number), pull.head.sha)
+    asked = _triggered(payload, pull.number, "push", f"{pull.number}:{pull.head.sha}", REVIEW)
+    return Found(() if pull.draft else (asked,), (moved,))
+
+
+def _closed(delivery: VerifiedDelivery) -> Found | NotForUs:
+    payload: payloads.PullEvent | payloads.IssueEvent
+    if delivery.event == "issues":
+        payload = payloads.IssueEvent.model_validate(delivery.payload)
+        number = payload.issue.number
+    else:
+        payload = payloads.PullEvent.model_validate(delivery.payload)
+        number = payload.pull_request.number
+    return Found(news=(news.ThreadClosed(_thread(payload, number)),))
+
+
+def _check(delivery: VerifiedDelivery) -> Found | NotForUs:
+    payload = payloads.CheckEvent.model_validate(delivery.payload)
+    run = payload.check_run
+    place = _checked(run.external_id or "", payload.place)
+    if place is None:
+        return NotForUs("a check run of somebody else's")
+    thread, verb = place
+    if payload.requested_action is None:
+        id_ = f"{run.id}:{run.completed_at}"
+        return Found((_triggered(payload, thread.number, "rerun", id_, f"{WORD} {verb}"),))
+    act, _, gate = payload.requested_action.identifier.partition(":")
+    id_ = f"{run.id}:{payload.requested_action.identifier}:{payload.sender.id}"
+    return Found((_triggered(payload, thread.number, "button", id_, f"{WORD} {act} {gate}".strip()),))
+
+
+def _checked(external_id: str, repository: Repository) -> tuple[Thread, str] | None:
+    """The thread and verb of a check run of ours, by the key of its effect."""
+    parts = external_id.split(":")
+    if len(parts) != 5 or parts[:2] != ["check", str(repository.id)] or not parts[2].isdigit():
+        return None
+    return Thread(repository=repository, number=int(parts[2])), parts[3]
+
+
+def _installation(delivery: VerifiedDelivery) -> Found | NotForUs:
+    payload = payloads.InstallationEvent.model_validate(delivery.payload)
+    states = {"deleted": "removed", "suspend": "suspended"}
+    owner = payload.installation.account.login if payload.installation.account else ""
+    gained = [*(payload.repositories or ()), *payload.repositories_added]
+    if payload.action == "removed":
+        ids = tuple(each.id for each in payload.repositories_removed)
+        return Found(news=(news.RepositoriesRemoved(payload.installation.id, ids),))
+    named = tuple(
+        Repository(id=each.id, owner=owner, name=each.name, installation_id=payload.installation.id)
+        for each in (gained if owner else ())
+    )
+    state: Any = states.get(payload.action, "active")
+    return Found(news=(news.InstallationChanged(payload.installation.id, state, named),))
+
+
+def _repository_changed(delivery: VerifiedDelivery) -> Found | NotForUs:
+    payload = payloads.Event.model_validate(delivery.payload)
+    gone = delivery.payload["action"] == "deleted"
+    state: Any = "removed" if gone else "archived" if payload.repository.archived else "active"
+    return Found(news=(news.RepositoryChanged(payload.place, state),))
+
+
+_Reader = Callable[[VerifiedDelivery], Found | NotForUs]
+_READERS: Final[Mapping[tuple[str, str], _Reader]] = {
+    ("issue_comment", "created"): _comment,
+    ("issue_comment", "deleted"): _deleted,
+    ("pull_request_review_comment", "created"): _comment,
+    ("pull_request_review_comment", "deleted"): _deleted,
+    ("issues", "labeled"): _labeled,
+    ("issues", "closed"): _closed,
+    ("pull_request", "labeled"): _labeled,
+    ("pull_request", "opened"): _opened,
+    ("pull_request", "ready_for_review"): _opened,
+    ("pull_request", "synchronize"): _pushed,
+    ("pull_request", "closed"): _closed,
+    ("check_run", "rerequested"): _check,
+    ("check_run", "requested_action"): _check,
+    **{("installation", act): _installation for act in ("created", "deleted", "suspend", "unsuspend")},
+    **{("installation_repositories", act): _installation for act in ("added", "removed")},
+    **{
+        ("repository", act): _repository_changed
+        for act in ("renamed", "transferred", "archived", "unarchived", "deleted")
+    },
+}
+"""The closed list. Everything else is counted and dropped."""
+
+EVENTS: Final = frozenset(_READERS)
 
 
 def requests(body: str, *, thread: Thread, actor: Actor, comment: CommentRef) -> list[CommandRequest]:
@@ -123,7 +239,7 @@ def requests(body: str, *, thread: Thread, actor: Actor, comment: CommentRef) ->
     digest = body_digest(body)
     return [
         CommandRequest(
-            thread=thread, actor=actor, comment=comment, body_sha256=digest, line=line, ordinal=ordinal
+            thread=thread, actor=actor, source=comment, body_sha256=digest, line=line, ordinal=ordinal
         )
         for ordinal, line in enumerate(command_lines(body))
     ]
@@ -139,19 +255,39 @@ def _text(body: str) -> bytes:
     return body.encode(errors="replace")
 
 
-def take_in(tx: Transaction, delivery: VerifiedDelivery, found: list[CommandRequest], now_ms: int) -> int:
-    """Make a delivery and its commands durable; how many commands were new.
+def _thread(payload: payloads.Event, number: int) -> Thread:
+    return Thread(repository=payload.place, number=number)
 
-    A GUID is stored with its work, so one whose first attempt died before the commit is taken in again.
+
+def _triggered(payload: payloads.Event, number: int, kind: Any, id_: str, line: str) -> CommandRequest:
+    source = Trigger(kind=kind, id=_text(id_).decode()[:100])
+    return CommandRequest(
+        thread=_thread(payload, number), actor=payload.sender.actor, source=source, line=_text(line).decode()
+    )
+
+
+def take_in(
+    tx: Transaction,
+    delivery: VerifiedDelivery,
+    found: Found,
+    now_ms: int,
+    told: Callable[[Transaction, News], None] = lambda _tx, _news: None,
+) -> int:
+    """Make a delivery, its commands and its news durable; how many commands were new.
+
+    A GUID is stored with its work, so one whose first attempt died before the commit is taken in again. `told` gets
+    each of the news, in the same transaction; hearing it twice must do no harm.
     """
     row = {"guid": delivery.guid, "event": delivery.event[:64], "received_ms": now_ms}
     insert_once(tx, deliveries, row | {"action": str(delivery.payload.get("action"))[:64]})
-    return sum(store(tx, request, now_ms) for request in found)
+    for each in found.news:
+        told(tx, each)
+    return sum(store(tx, request, now_ms) for request in found.requests)
 
 
-def remember_repository(tx: Transaction, repository: Repository) -> None:
+def remember_repository(tx: Transaction, repository: Repository, state: str = "active") -> None:
     """Keep a repository's present names, by its number: it may have been renamed or transferred."""
-    values = repository.model_dump()
+    values = repository.model_dump() | {"state": state}
     if not insert_once(tx, repositories, values):
         same = repositories.c.id == repository.id
         tx.execute(repositories.update().where(same).values(**values))
@@ -163,6 +299,8 @@ def store(tx: Transaction, request: CommandRequest, now_ms: int) -> bool:
     values: Mapping[str, Any] = {
         "key": request.key,
         "state": "received",
+        "thread": f"{request.thread.repository.id}:{request.thread.number}",
+        "actor_id": request.actor.id,
         "line": request.line,
         "request": request.model_dump(mode="json"),
         "tries": 0,
@@ -170,12 +308,3 @@ def store(tx: Transaction, request: CommandRequest, now_ms: int) -> bool:
         "received_ms": now_ms,
     }
     return insert_once(tx, commands, values)
-
-
-def _repository(payload: _Created) -> Repository:
-    return Repository(
-        id=payload.repository.id,
-        owner=payload.repository.owner.login,
-        name=payload.repository.name,
-        installation_id=payload.installation.id if payload.installation else 0,
-    )

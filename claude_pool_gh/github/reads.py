@@ -22,10 +22,11 @@ class Pull:
     number: int
     title: str
     body: str
-    author: str
+    author: Actor
     open: bool
     draft: bool
     head: str
+    head_ref: str
     head_repository_id: int | None
     """None when the fork was deleted."""
     base_ref: str
@@ -63,10 +64,63 @@ async def comment_unchanged(forge: Forge, repository: Repository, comment: Comme
     return body_digest(now.get("body") or "") == digest
 
 
-async def is_pull(forge: Forge, thread: Thread) -> bool:
-    """Whether a thread is a pull request."""
-    issue = await forge.read(thread.repository, f"/issues/{thread.number}")
-    return issue.get("pull_request") is not None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issue:
+    """An issue, or what a pull request shares with issues, as it is now."""
+
+    number: int
+    title: str
+    body: str
+    author: Actor
+    open: bool
+    locked: bool
+    is_pull: bool
+    labels: tuple[str, ...]
+
+
+async def issue(forge: Forge, thread: Thread) -> Issue:
+    """A thread as it is now."""
+    answer = await forge.read(thread.repository, f"/issues/{thread.number}")
+    return Issue(
+        number=int(answer["number"]),
+        title=str(answer["title"]),
+        body=str(answer.get("body") or ""),
+        author=_actor(answer.get("user")),
+        open=answer["state"] == "open",
+        locked=bool(answer.get("locked")),
+        is_pull=answer.get("pull_request") is not None,
+        labels=tuple(str(label["name"]) for label in answer.get("labels") or ()),
+    )
+
+
+async def labels(forge: Forge, repository: Repository) -> list[str]:
+    """The repository's own labels."""
+    return [str(label["name"]) async for label in forge.pages(repository, "/labels")]
+
+
+async def comments(forge: Forge, thread: Thread, *, last: int = 30) -> list[tuple[Actor, str]]:
+    """Who said what in a thread's conversation, the newest of it, oldest first."""
+    listing = forge.pages(thread.repository, f"/issues/{thread.number}/comments")
+    found = [(_actor(each.get("user")), str(each.get("body") or "")) async for each in listing]
+    return found[-last:]
+
+
+async def merge_base(forge: Forge, repository: Repository, base: str, head: str) -> str:
+    """The commit from which `head` went its own way, as GitHub sees it now."""
+    answer = await forge.read(repository, f"/compare/{segment(base)}...{segment(head)}", per_page=1)
+    return str(answer["merge_base_commit"]["sha"])
+
+
+async def branch_head(forge: Forge, repository: Repository, branch: str) -> str:
+    """The commit a branch is at now."""
+    return str((await forge.read(repository, f"/branches/{segment(branch)}"))["commit"]["sha"])
+
+
+def _actor(user: Any) -> Actor:
+    """An account; `ghost` where it is gone."""
+    if not user:
+        return Actor(id=10137, login="ghost", is_human=False)
+    return Actor(id=int(user["id"]), login=str(user["login"]), is_human=user.get("type") == "User")
 
 
 async def pull(forge: Forge, thread: Thread) -> Pull:
@@ -77,10 +131,11 @@ async def pull(forge: Forge, thread: Thread) -> Pull:
         number=int(answer["number"]),
         title=str(answer["title"]),
         body=str(answer.get("body") or ""),
-        author=str((answer.get("user") or {}).get("login", "ghost")),
+        author=_actor(answer.get("user")),
         open=answer["state"] == "open",
         draft=bool(answer.get("draft")),
         head=str(answer["head"]["sha"]),
+        head_ref=str(answer["head"]["ref"]),
         head_repository_id=head_repository.get("id"),
         base_ref=str(answer["base"]["ref"]),
         base=str(answer["base"]["sha"]),
@@ -92,7 +147,9 @@ async def default_branch(forge: Forge, repository: Repository) -> str:
     return str((await forge.read(repository, ""))["default_branch"])
 
 
-async def trusted_file(forge: Forge, repository: Repository, branch: str, path: str) -> TrustedFile | None:
+async def trusted_file(
+    forge: Forge, repository: Repository, branch: str | None, path: str
+) -> TrustedFile | None:
     """A text file of the default branch; None when there is none. Never called with a pull request's head."""
     where = "/".join(segment(part) for part in path.split("/"))
     try:

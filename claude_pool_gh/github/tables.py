@@ -15,6 +15,27 @@ repositories: Final = sa.Table(
     sa.Column("owner", sa.String(100), nullable=False),
     sa.Column("name", sa.String(100), nullable=False),
     sa.Column("installation_id", sa.BigInteger, nullable=False),
+    sa.Column(
+        "state", sa.String(16), nullable=False, default="active"
+    ),  # active, archived, suspended, removed
+    sa.Index("ix_repositories_installation_id", "installation_id"),
+)
+
+threads: Final = sa.Table(
+    "threads",
+    metadata,
+    # What events said last of an issue or pull request: hints for those who look, never ground for a decision.
+    sa.Column("key", sa.String(128), primary_key=True),
+    sa.Column("head", sa.String(64)),
+    sa.Column("open", sa.Boolean, nullable=False, default=True),
+)
+
+cursors: Final = sa.Table(
+    "cursors",
+    metadata,
+    # How far something that GitHub lists was read.
+    sa.Column("name", sa.String(128), primary_key=True),
+    sa.Column("value", sa.String(200), nullable=False),
 )
 
 deliveries: Final = sa.Table(
@@ -32,6 +53,8 @@ commands: Final = sa.Table(
     # source kind, repository, comment and place in it: the same comment under another GUID is the same command
     sa.Column("key", sa.String(160), primary_key=True),
     sa.Column("state", sa.String(16), nullable=False),  # received, handled
+    sa.Column("thread", sa.String(128), nullable=False),
+    sa.Column("actor_id", sa.BigInteger, nullable=False),
     sa.Column("line", sa.Text, nullable=False),
     sa.Column("request", sa.JSON, nullable=False),
     sa.Column("answer", sa.Text),
@@ -41,6 +64,8 @@ commands: Final = sa.Table(
     sa.Column("due_ms", sa.BigInteger, nullable=False),
     sa.Column("received_ms", sa.BigInteger, nullable=False),
     sa.Index("ix_commands_state", "state", "due_ms"),
+    sa.Index("ix_commands_thread", "thread", "received_ms"),
+    sa.Index("ix_commands_actor_id", "actor_id", "received_ms"),
 )
 
 effects: Final = sa.Table(
@@ -48,6 +73,8 @@ effects: Final = sa.Table(
     metadata,
     sa.Column("key", sa.String(200), primary_key=True),
     sa.Column("kind", sa.String(24), nullable=False),
+    # The chain that shows what became of it.
+    sa.Column("chain_id", sa.String(64)),
     sa.Column("repository_id", sa.BigInteger, nullable=False),
     sa.Column("installation_id", sa.BigInteger, nullable=False),
     sa.Column("state", sa.String(16), nullable=False),  # wanted, written, gone, refused

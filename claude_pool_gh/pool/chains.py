@@ -313,6 +313,18 @@ def reject_step(
     )
 
 
+def send_back(tx: Transaction, chain: ChainRow, first: str, gate: StepRow, feedback: str) -> None:
+    """A person has rejected what a gate shows: everything from step `first` to the gate runs again."""
+    names = [step.name for step in chain.steps]
+    for step in chain.steps[names.index(first) : names.index(gate.name) + 1]:
+        tasks.decide(tx, chain.id, step.name, TaskState.pending)
+        tasks.reopen(tx, chain.id, step.name)
+        also: dict[str, Any] = {"result": None, "work": None, "started_ms": None, "ended_ms": None}
+        if step.name == first:
+            also["rejections"] = [*step.rejections, feedback]
+        move(tx, steps, STEP_MOVES, step.id, step.state, StepState.pending, **also)
+
+
 def tags_of(tx: Transaction, chain_ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """The tags of these chains."""
     found: dict[str, tuple[str, ...]] = {}

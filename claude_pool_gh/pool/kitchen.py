@@ -38,6 +38,8 @@ def expand(written: Written, kitchen: Kitchen) -> tuple[Step, ...]:
     for step in written.steps:
         if step.name in done:
             raise written.error(step, "another step has this name")
+        if step.again_from is not None and step.again_from not in done:
+            raise written.error(step, no_such("earlier step", step.again_from, list(done)))
         made = _step(written, step, kitchen)
         _check_references(written, step, made, done)
         done[step.name] = made
@@ -47,6 +49,7 @@ def expand(written: Written, kitchen: Kitchen) -> tuple[Step, ...]:
 def _step(written: Written, step: ChainStep, kitchen: Kitchen) -> Step:
     common: dict[str, Any] = {
         "name": step.name, "when": step.when, "gate": step.gate, "max_rejections": step.max_rejections,
+        "again_from": step.again_from,
     }  # fmt: skip
     if step.host is not None:
         if step.host not in kitchen.hosts:

@@ -46,6 +46,8 @@ class _Step(Frozen):
     """When the step has succeeded, the chain waits for a person's approval of what it did."""
     max_rejections: Annotated[int, Field(ge=1)] = 3
     """The rejection with this number fails the step; those before it run the step again with the feedback."""
+    again_from: str | None = None
+    """Name of the earlier step from which a rejection starts again; None: this one."""
 
 
 class HostCall(_Step):

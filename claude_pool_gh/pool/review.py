@@ -27,10 +27,14 @@ def reject(tx: Transaction, chain_id: str, feedback: str, now_ms: int) -> bool:
     Raises NotUnderReview, CapReached.
     """
     chain, step = _waiting(tx, chain_id)
-    most = next(each.max_rejections for each in chain.plan.steps if each.name == step.name)
-    count = len(step.rejections) + 1
+    planned = next(each for each in chain.plan.steps if each.name == step.name)
+    most, first = planned.max_rejections, planned.again_from or step.name
+    count = len(next(each for each in chain.steps if each.name == first).rejections) + 1
     last = count >= most
-    chains.reject_step(tx, step, chain_id, feedback, now_ms, last=last)
+    if last or first == step.name:
+        chains.reject_step(tx, step, chain_id, feedback, now_ms, last=last)
+    else:
+        chains.send_back(tx, chain, first, step, feedback)
     if last:
         reason = f"rejected {count} of {most} times; the last feedback: {feedback}"
         chains.finish(tx, chains.get(tx, chain_id), Outcome(verdict=Verdict.failed, reason=reason), now_ms)

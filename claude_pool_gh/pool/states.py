@@ -71,7 +71,8 @@ TASK_MOVES: Final[Moves] = {
     # back to pending: the process died under a running task, which starts again as a new attempt
     "running": frozenset({"completed", "failed", "cancelled", "pending_review", "pending"}),
     "pending_review": frozenset({"completed", "pending", "failed", "cancelled"}),
-    "completed": frozenset(),
+    # back to pending: a person has rejected what came of it at a later step's gate
+    "completed": frozenset({"pending"}),
     "failed": frozenset({"pending"}),
     "cancelled": frozenset(),
 }
@@ -80,8 +81,9 @@ STEP_MOVES: Final[Moves] = {
     "pending": frozenset({"running", "skipped", "cancelled"}),
     "running": frozenset({"completed", "failed", "cancelled", "pending_review"}),
     "pending_review": frozenset({"completed", "pending", "failed", "cancelled"}),
-    "completed": frozenset(),
-    "skipped": frozenset(),
+    # back to pending: a person has rejected what came of it at a later step's gate
+    "completed": frozenset({"pending"}),
+    "skipped": frozenset({"pending"}),
     "failed": frozenset(),
     "cancelled": frozenset(),
 }

@@ -121,6 +121,26 @@ def decide(tx: Transaction, chain_id: str, step: str, new: TaskState) -> None:
             move(tx, tasks, TASK_MOVES, task.id, task.state, new)
 
 
+def reopen(tx: Transaction, chain_id: str, step: str) -> None:
+    """Let every finished task of a step run again: what came of it was rejected."""
+    for task in of_chain(tx, chain_id, step):
+        if task.state in (TaskState.completed, TaskState.failed):
+            move(tx, tasks, TASK_MOVES, task.id, task.state, TaskState.pending)
+
+
+def take_over(tx: Transaction, old: TaskRow, task_id: str, chain_id: str, now_ms: int) -> None:
+    """Store a task of another chain's as this chain's own.
+
+    A completed one is completed here too, and has cost nothing here. Any other one is to be run, and is told how the
+    earlier attempt ended.
+    """
+    add(tx, task_id, chain_id, old.step, old.shard, old.title, now_ms)
+    also: dict[str, Any] = {"outcome": old.outcome}
+    if old.state is TaskState.completed:
+        also |= {"state": TaskState.completed, "model": old.model, "started_ms": now_ms, "ended_ms": now_ms}
+    tx.execute(tasks.update().where(tasks.c.id == task_id).values(**also))
+
+
 def cancel_open(tx: Transaction, chain_id: str, now_ms: int) -> None:
     """Cancel whatever of a chain has not ended, and close its money."""
     cancelled = AgentOutcome(ending=Ending.cancelled)

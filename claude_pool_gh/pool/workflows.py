@@ -41,6 +41,8 @@ class ChainStep(Frozen):
     when: Condition | None = None
     gate: bool = False
     max_rejections: Annotated[int, Field(ge=1)] = 3
+    again_from: str | None = None
+    """With `gate`: the earlier step from which a rejection starts again, with the feedback. Default: this one."""
     tools: tuple[str, ...] | None = None
     model: str | None = None
     effort: Effort | None = None

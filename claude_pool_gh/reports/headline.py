@@ -7,54 +7,111 @@ from typing import Literal
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.pool.outcomes import Outcome, Verdict
 from claude_pool_gh.reports.neutralize import neutralize_line
-from claude_pool_gh.reports.views import Reviewed
-from claude_pool_gh.reports.words import count
+from claude_pool_gh.reports.views import Changed, Fate, Presented, Report, Reviewed, Told, Triaged
+from claude_pool_gh.reports.words import count, difference
 from claude_pool_gh.terms.severity import Severity
 
 Conclusion = Literal["success", "failure", "neutral", "cancelled", "action_required"]
 
 
-def headline(outcome: Outcome, reviewed: Reviewed | None) -> str:
-    """What came of it. Whatever is not a whole review says so first: GitHub shows neutral as a pass."""
-    found = reviewed.confirmed if reviewed else ()
-    files = reviewed.files if reviewed else 0
+def headline(outcome: Outcome | None, report: Report | None, verb: str = "review") -> str:
+    """What came of it. Whatever is not whole says so first: GitHub shows neutral as a pass."""
+    if outcome is None:
+        return _waiting(report)
     reason = neutralize_line(outcome.reason, 240)
     match outcome.verdict:
-        case Verdict.clean:
-            return f"Nothing found in {count(files, 'file')}"
-        case Verdict.findings:
-            new = len(reviewed.new) if reviewed else 0
-            open_ = f"{count(len(found), 'finding')} still open" if not new else f"{count(new, 'finding')}"
-            more = f" and {len(found) - new} still open" if new and len(found) > new else ""
-            return f"{open_}{more} in {count(files, 'file')}, the worst {found[0].severity}"
+        case Verdict.clean | Verdict.findings:
+            return _reviewed(report if isinstance(report, Reviewed) else Reviewed())
         case Verdict.answered:
-            return "Done"
-        case Verdict.skipped:
-            return f"NOT REVIEWED: {reason}"
-        case Verdict.quota:
-            return f"NOT REVIEWED: {reason}"
+            return _done(report)
+        case Verdict.skipped | Verdict.quota:
+            return f"{_not_done(verb)}: {reason}"
         case Verdict.out_of_budget:
-            return f"{_not_whole(found)}: out of budget" + (f" ({reason})" if reason else "")
+            return f"{_not_whole(report, verb)}: out of budget" + (f" ({reason})" if reason else "")
         case Verdict.out_of_turns:
-            return f"{_not_whole(found)}: out of turns"
+            return f"{_not_whole(report, verb)}: out of turns"
         case Verdict.cancelled:
-            return "NOT REVIEWED: cancelled"
+            return f"{_not_done(verb)}: cancelled"
         case Verdict.failed:
-            return f"{_not_whole(found)}: {reason}"
+            return f"{_not_whole(report, verb)}: {reason}"
 
 
-def _not_whole(found: tuple[Finding, ...]) -> str:
-    return f"PARTLY REVIEWED ({count(len(found), 'finding')})" if found else "NOT REVIEWED"
+def _waiting(report: Report | None) -> str:
+    match report:
+        case Changed(stale=stale) | Presented(stale=stale) if stale:
+            return f"NOT APPLIED: {neutralize_line(stale, 200)}"
+        case Changed():
+            return f"AWAITING APPROVAL: {difference(report.files)}"
+        case _:
+            return "AWAITING APPROVAL"
+
+
+def _done(report: Report | None) -> str:
+    match report:
+        case Changed():
+            return _let_out(report)
+        case Told():
+            return "Answered"
+        case Triaged():
+            return "Triaged"
+        case _:
+            return "Done"
+
+
+def _let_out(report: Changed) -> str:
+    match report:
+        case Changed(fate=Fate.pushed):
+            return f"Pushed {report.commit[:9]}: {difference(report.files)}"
+        case Changed(fate=Fate.proposed):
+            return f"Pull request #{report.pull}: {difference(report.files)}"
+        case Changed(fate=Fate.writing):
+            return f"Approved, being pushed: {difference(report.files)}"
+        case Changed(fate=Fate.refused):
+            return f"NOT PUSHED: {neutralize_line(report.refused, 200)}"
+        case Changed(fate=Fate.patch_only):
+            return f"A patch for you to apply: {difference(report.files)}"
+        case Changed(questions=questions) if questions:
+            return f"Not clear enough to be done: {count(len(questions), 'question')}"
+        case _:
+            return "Nothing was changed"
+
+
+def _reviewed(reviewed: Reviewed) -> str:
+    new, fixed = len(reviewed.new), len(reviewed.fixed)
+    still = len(reviewed.confirmed) - new
+    files = count(reviewed.files, "file")
+    if not new and not still and not fixed:
+        return f"Nothing found in {files}"
+    if not fixed and not still:
+        counts = count(new, "finding")
+    else:
+        told = ((new, "new"), (fixed, "fixed"), (still, "still open"))
+        counts = ", ".join(f"{number} {word}" for number, word in told if number)
+    worst = f", the worst {reviewed.confirmed[0].severity}" if reviewed.confirmed else ""
+    return f"{counts} in {files}{worst}"
+
+
+def _not_done(verb: str) -> str:
+    return "NOT REVIEWED" if verb == "review" else "NOT DONE"
+
+
+def _not_whole(report: Report | None, verb: str) -> str:
+    if isinstance(report, Reviewed) and report.confirmed:
+        return f"PARTLY REVIEWED ({count(len(report.confirmed), 'finding')})"
+    return _not_done(verb)
 
 
 def conclusion(
-    outcome: Outcome, found: tuple[Finding, ...], *, fail_on: str, on_error: Literal["neutral", "failure"]
+    outcome: Outcome, report: Report | None, *, fail_on: str, on_error: Literal["neutral", "failure"]
 ) -> Conclusion:
     """The check run's conclusion. A run that did nothing is never green."""
     match outcome.verdict:
-        case Verdict.clean | Verdict.answered:
+        case Verdict.answered:
+            return _concluded(report)
+        case Verdict.clean:
             return "success"
         case Verdict.findings:
+            found = report.confirmed if isinstance(report, Reviewed) else ()
             return "failure" if _fails(found, fail_on) else "neutral"
         case Verdict.skipped | Verdict.quota:
             return "neutral"
@@ -64,6 +121,16 @@ def conclusion(
             return "cancelled"
         case Verdict.failed:
             return on_error if outcome.ours else "failure"
+
+
+def _concluded(report: Report | None) -> Conclusion:
+    match report:
+        case Changed(fate=Fate.refused):
+            return "failure"
+        case Changed(fate=Fate.nothing | Fate.patch_only):
+            return "neutral"
+        case _:
+            return "success"
 
 
 def _fails(found: tuple[Finding, ...], fail_on: str) -> bool:

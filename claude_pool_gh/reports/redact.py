@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from base64 import b64encode
 from collections.abc import Iterable
@@ -23,6 +24,41 @@ _PATTERNS: Final = re.compile(
 )
 
 
+_KINDS: Final = (
+    ("a GitHub token", re.compile(r"gh[pousr]_[A-Za-z0-9_.\-]{20,}|github_pat_[A-Za-z0-9_]{20,}")),
+    ("an Anthropic key", re.compile(r"sk-ant-[A-Za-z0-9_-]{10,}")),
+    ("a JSON Web Token", re.compile(r"eyJ[A-Za-z0-9_-]{10,1000}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]+")),
+    ("a private key", re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")),
+    ("an AWS key", re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b")),
+    ("a Slack token", re.compile(r"\bxox[abposr]-[A-Za-z0-9-]{10,}")),
+)
+_TOKEN: Final = re.compile(r"[A-Za-z0-9+/=_-]{32,}")
+_DIGEST: Final = re.compile(r"(?:sha(?:1|256|384|512)[-:=])[A-Za-z0-9+/=]+", re.IGNORECASE)
+_MOST_ORDER: Final = 4.3
+"""Bits a character above which a long token of mixed characters is taken for a secret. Words and paths have less."""
+
+
+def leaks(text: str) -> tuple[str, ...]:
+    """What kinds of secrets a text seems to hold, by their shapes and by how little order there is in a token."""
+    found = [kind for kind, shape in _KINDS if shape.search(text)]
+    if any(_is_random(token) for token in _TOKEN.findall(_DIGEST.sub("", text))):
+        found.append("a random token")
+    return tuple(found)
+
+
+def _is_random(token: str) -> bool:
+    """Whether nobody would write this by hand. Hex digests, paths and words in a row are not random enough."""
+    kinds = (
+        any(c.islower() for c in token),
+        any(c.isupper() for c in token),
+        any(c.isdigit() for c in token),
+    )
+    if not all(kinds) or token.count("/") > 3 or token.count("_") + token.count("-") > 4:
+        return False
+    share = [token.count(c) / len(token) for c in set(token)]
+    return -sum(p * math.log2(p) for p in share) > _MOST_ORDER
+
+
 class Redactor:
     """Knows the live secrets of this process and the shapes of others."""
 
@@ -32,6 +68,10 @@ class Redactor:
         self._known = (
             re.compile("|".join(map(re.escape, sorted(forms, key=len, reverse=True)))) if forms else None
         )
+
+    def holds(self, text: str) -> bool:
+        """Whether a secret of this very process is in a text, in any of the ways it is commonly written."""
+        return self._known is not None and self._known.search(text) is not None
 
     def __call__(self, text: str) -> str:
         """The text with every known secret and everything that looks like one replaced."""

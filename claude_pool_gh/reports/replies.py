@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from claude_pool_gh.commands.grammar import Mistake, Verb
 from claude_pool_gh.pool.errors import CapReached
 from claude_pool_gh.pool.yaml_file import Fault
-from claude_pool_gh.reports.neutralize import code, neutralize_line
+from claude_pool_gh.reports.neutralize import code, neutralize, neutralize_line
+from claude_pool_gh.reports.views import Link, Told
 from claude_pool_gh.reports.words import dollars, fitting
 from claude_pool_gh.terms.markdown import SafeMarkdown
 from claude_pool_gh.terms.roles import Role
@@ -58,27 +59,29 @@ def faulty_recipe(problem: str) -> SafeMarkdown:
     )
 
 
-def cap_reached(refusal: CapReached) -> SafeMarkdown:
-    """The run would pass a cap."""
+def cap_reached(refusal: CapReached, line: str = "/pool review") -> SafeMarkdown:
+    """The run would pass a cap: which one, who may raise it and how."""
     text = (
         f"Nothing was run: it would need {dollars(refusal.asked)}, and the cap per {refusal.cap} "
-        f"of {dollars(refusal.limit)} has {dollars(refusal.left)} left."
+        f"of {dollars(refusal.limit)} has {dollars(refusal.left)} left. {_who_raises(refusal.cap)}"
     )
     if refusal.left >= 50_000:
-        text += f" To run within that: `/pool review --budget {refusal.left // 10_000 / 100:.2f}`"
+        text += f" To run within that: {code(f'{line} --budget {refusal.left // 10_000 / 100:.2f}')}"
     return fitting(text)
 
 
-def already_running(verb: str) -> SafeMarkdown:
-    """The same is being done already."""
-    return fitting(
-        f"A `{verb}` of this thread is running already; its comment shows how far it is. Nothing else was run."
-    )
+def _who_raises(cap: str) -> str:
+    """Who may raise a cap, and how."""
+    if cap.startswith("pool"):
+        return "Only the server's operator can raise it, with `CLAUDE_POOL_BUDGET_USD`."
+    key = {"user and day": "user_day", "repository and month": "repository_month"}.get(cap, cap)
+    where = f"`budget.{key}` in `.github/claude-pool.yml`, in dollars"
+    return f"Whoever may change the default branch can raise it: {where}."
 
 
-def closed() -> SafeMarkdown:
-    """The pull request is closed."""
-    return fitting("This pull request is closed. Nothing was run.")
+def closed(what: str = "pull request") -> SafeMarkdown:
+    """The thread is closed."""
+    return fitting(f"This {what} is closed. Nothing was run.")
 
 
 def broken(reason: str) -> SafeMarkdown:
@@ -88,22 +91,227 @@ def broken(reason: str) -> SafeMarkdown:
     )
 
 
-def help_all(verbs: Mapping[str, Verb]) -> SafeMarkdown:
-    """Every verb in a line."""
+def help_all(verbs: Mapping[str, Verb], needed: Mapping[str, Role], has: Role) -> SafeMarkdown:
+    """Every verb in a line, with the role that it needs here; those that the asker may use are marked."""
     rows = ["| command | on | needs | does |", "|---|---|---|---|"]
     for verb in verbs.values():
         places = ", ".join("PR" if place == "pull" else place for place in sorted(verb.places, reverse=True))
         usage = f"/pool {verb.name} {verb.arguments}".strip()
-        rows.append(
-            f"| `{usage}` | {places} | {verb.role.name} | {verb.summary} |".replace("[PATH…]|", "[PATH…]\\|")
-        )
-    rows.append("\n`/pool help VERB` shows a command's flags.")
+        role = needed[verb.name]
+        mark = "" if has >= role else " 🔒"
+        rows.append(f"| `{usage}` | {places} | {role.name}{mark} | {verb.summary} |")
+    locked = " 🔒 needs more than you have here." if any(has < role for role in needed.values()) else ""
+    rows.append(f"\n`/pool help VERB` shows a command's flags. Your role here is **{has.name}**.{locked}")
     return fitting("\n".join(rows))
 
 
-def help_verb(verb: Verb) -> SafeMarkdown:
+def help_verb(verb: Verb, needed: Role) -> SafeMarkdown:
     """One verb in full."""
     usage = f"/pool {verb.name} {verb.arguments}".strip()
-    lines = [f"`{usage}`", verb.summary, f"Needs the role **{verb.role.name}**."]
+    lines = [f"`{usage}`", verb.summary, f"Needs the role **{needed.name}** here."]
     flags = [f"- `--{flag.name}` {flag.what}" for flag in verb.flags]
     return fitting("\n\n".join([*lines, "\n".join(flags)] if flags else lines))
+
+
+# ---- refusals of strangers
+
+
+def rate_limited(which: str, most: int) -> SafeMarkdown:
+    """Too many commands in an hour; said once an hour."""
+    whose = "You have" if which == "user" else "This thread has"
+    return fitting(
+        f"{whose} used the {most} commands that an hour allows here, so nothing was run. Commands that come too early "
+        f"are not kept: repeat it later. The limit is `limits.{which}_hour` in `.github/claude-pool.yml`."
+    )
+
+
+def unvetted(commit: str, line: str) -> SafeMarkdown:
+    """The pull request is an outsider's, and nobody has looked at this commit."""
+    return fitting(
+        "This pull request is of somebody without write access, so nothing is spent on it before a maintainer has "
+        f"looked at what it holds. If `{commit[:12]}` may be read by the agents:\n\n"
+        f"```\n/pool ok {commit[:12]}\n{_copyable(line)}\n```\n\nEach push needs its own word."
+    )
+
+
+def lacking(permissions: Sequence[str], url: str) -> SafeMarkdown:
+    """The App may not do what the command needs."""
+    named = ", ".join(code(each) for each in permissions)
+    return fitting(
+        f"The App was not granted {named}, and this command needs it. Nothing was run. An owner of the account can "
+        f"grant it: {url}"
+    )
+
+
+def not_there(verb: str) -> SafeMarkdown:
+    """A command of the other kind of thread, or of none."""
+    return fitting(f"`/pool {verb}` finds nothing here that it could act on.")
+
+
+def joined(chain_id: str, verb: str) -> SafeMarkdown:
+    """The same was asked for already and is on its way."""
+    return fitting(
+        f"The same {verb} is on its way already ({code(chain_id)}); this joins it. Its comment shows how far it is."
+    )
+
+
+def candidates(verb: str, found: Sequence[tuple[str, str]]) -> SafeMarkdown:
+    """Several chains could be meant."""
+    lines = "\n".join(
+        f"- `/pool {verb} {chain_id}`: {neutralize_line(what)}" for chain_id, what in found[:10]
+    )
+    return fitting(f"Which one?\n\n{lines}")
+
+
+def no_candidate(what: str) -> SafeMarkdown:
+    """No chain fits."""
+    return fitting(f"There is nothing here to {what}.")
+
+
+def unknown_id(given: str) -> SafeMarkdown:
+    """An ID that matches nothing in this thread."""
+    return fitting(f"Nothing in this thread has the ID {code(given)}. `/pool status` lists what there is.")
+
+
+# ---- approvals
+
+
+def stale_gate(given: str, why: str, now: str | None) -> SafeMarkdown:
+    """An approval of something that is not what would go out now."""
+    more = f" What waits now has the ID {code(now)}; look at it first." if now else ""
+    return fitting(f"{code(given)} does not match: {neutralize_line(why)}. Nothing was approved.{more}")
+
+
+def approved(gate: str, people: Sequence[str], still: str) -> SafeMarkdown:
+    """One approval of several."""
+    named = ", ".join(code(each) for each in people)
+    return fitting(f"{code(gate)} is approved by {named}. {still}")
+
+
+def not_counted() -> SafeMarkdown:
+    """Four eyes: the requester's own approval."""
+    return fitting(
+        "Whoever asked for a change cannot approve it here (`changes.four_eyes`). Somebody else with write access can."
+    )
+
+
+def rejected(again: bool, count: int, most: int) -> SafeMarkdown:
+    """What a rejection leads to."""
+    if again:
+        return fitting(f"Rejected ({count} of {most}); it is done again with all feedback so far.")
+    return fitting(f"Rejected for the {most}th time, which ends it. Nothing was let out.")
+
+
+def needs_text(verb: str, what: str) -> SafeMarkdown:
+    """A command without the words that make it one."""
+    return fitting(f"`/pool {verb}` needs {what}. Nothing was run.")
+
+
+def still_needed(people: int, why: str, owners: Sequence[str]) -> str:
+    """What a gate still waits for."""
+    parts = []
+    if people:
+        parts.append(f"{people} more {'person' if people == 1 else 'people'} must approve ({why}).")
+    if owners:
+        shown = ", ".join(code(path) for path in owners[:5])
+        parts.append(f"An owner of {shown} must be among them.")
+    return " ".join(parts)
+
+
+def gate_ready(verb: str, who: str, gate: str, what: str) -> SafeMarkdown:
+    """The one reply that tells of a gate."""
+    return fitting(
+        f"@{who} `/pool {verb}` waits for approval: {what}. The comment above shows it; to let exactly that out: "
+        f"`/pool approve {gate}`"
+    )
+
+
+# ---- what was decided
+
+
+def cancelled(chain_id: str) -> SafeMarkdown:
+    """A chain was ended."""
+    return fitting(f"{code(chain_id)} is being ended. What it did and cost so far is kept.")
+
+
+def trusted(commit: str) -> SafeMarkdown:
+    """An outsider's commit may be read."""
+    return fitting(f"Agents may read `{commit[:12]}`. The next push needs its own `/pool ok`.")
+
+
+def wrong_commit(given: str, head: str) -> SafeMarkdown:
+    """An ok for something else than the head."""
+    return fitting(
+        f"{code(given)} is not the head of this pull request, which is `{head[:12]}`. Look at that first, then: "
+        f"`/pool ok {head[:12]}`"
+    )
+
+
+def dismissed(mark: str, heading: str) -> SafeMarkdown:
+    """A finding is not reported again."""
+    return fitting(
+        f"Dismissed: {neutralize_line(heading)} ({code(mark[:8])}). It will not be reported again."
+    )
+
+
+def fixed_thread(head: str) -> SafeMarkdown:
+    """Under a finding that is gone."""
+    return fitting(f"Gone at `{head[:9]}`: the code that this is about is not there any more.")
+
+
+def dismissed_thread(who: str, reason: str) -> SafeMarkdown:
+    """Under a finding that a person dismissed."""
+    return fitting(
+        f"Dismissed by {code(who)}: {neutralize_line(reason, 500)}. It will not be reported again."
+    )
+
+
+def answer(told: Told) -> SafeMarkdown:
+    """An agent's answer, with links to what it speaks of."""
+    parts: list[str] = [neutralize(told.text, 12_000)]
+    if told.links:
+        parts.append(
+            "Where to look: " + ", ".join(f"[{code(_place(link))}]({link.url})" for link in told.links[:20])
+        )
+    return fitting("\n\n".join(parts))
+
+
+def withheld(kinds: Sequence[str]) -> SafeMarkdown:
+    """In place of a post that holds what looks like a secret."""
+    named = ", ".join(kinds)
+    return fitting(
+        f"🔒 This post was withheld: it holds what looks like a secret ({named}). Only the operator can read it, with "
+        "`claude-pool-gh show`. If it is real, change it: an agent has seen it."
+    )
+
+
+def _place(link: Link) -> str:
+    return f"{link.path}:{link.start}" + (f"-{link.end}" if link.end != link.start else "")
+
+
+def _copyable(line: str) -> str:
+    """A command line as it may stand in a fence of ours."""
+    return " ".join(line.replace("`", "").split())[:300]
+
+
+def moved_on(was: str, now: str, line: str) -> SafeMarkdown:
+    """What was begun at another head cannot go on at this one."""
+    return fitting(
+        f"That was about `{was[:9]}`, and the head is `{now[:9]}` now. To begin anew: {code(_copyable(line))}"
+    )
+
+
+def which_finding(known: Sequence[tuple[str, str]]) -> SafeMarkdown:
+    """A finding has to be named."""
+    if not known:
+        return fitting("This pull request has no open finding. Nothing was done.")
+    lines = "\n".join(f"- `{mark[:8]}` {neutralize_line(heading, 160)}" for mark, heading in known[:20])
+    return fitting(f"Which finding? Reply under it, or begin with its name:\n\n{lines}")
+
+
+def only_app(verb: str) -> SafeMarkdown:
+    """A verb that waits for people, asked of a job that ends."""
+    return fitting(
+        f"`/pool {verb}` waits for an approval, and a job of GitHub Actions cannot: it needs the App on a server. "
+        "Nothing was run."
+    )

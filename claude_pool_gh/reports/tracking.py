@@ -6,22 +6,36 @@ from collections.abc import Sequence
 from typing import Final
 
 from claude_pool_gh.pool.outcomes import Verdict
+from claude_pool_gh.reports import changes
 from claude_pool_gh.reports.findings import listed
 from claude_pool_gh.reports.headline import headline
-from claude_pool_gh.reports.neutralize import code, neutralize_line
-from claude_pool_gh.reports.views import Bill, Looked, Reviewed, Run, StepLine
-from claude_pool_gh.reports.words import count, dollars, duration, fitting, fold, place, title
+from claude_pool_gh.reports.neutralize import code, neutralize, neutralize_line
+from claude_pool_gh.reports.views import (
+    Bill,
+    Changed,
+    Fate,
+    Kept,
+    Looked,
+    Place,
+    Presented,
+    Reviewed,
+    Run,
+    StepLine,
+    Triaged,
+)
+from claude_pool_gh.reports.words import count, difference, dollars, duration, fitting, fold, place, title
 from claude_pool_gh.terms.markdown import SafeMarkdown
 
 _SIGNS: Final = {
     "pending": "·", "running": "▶", "completed": "✓", "failed": "✗", "cancelled": "✗", "pending_review": "⏸",
 }  # fmt: skip
+_UNDONE: Final = (Fate.nothing, Fate.refused)
 _VERDICT_SIGNS: Final = {Verdict.clean: "✅", Verdict.findings: "🔎", Verdict.answered: "✅"}
 
 
 def tracking(run: Run) -> SafeMarkdown:
     """The whole comment."""
-    parts = _running(run) if run.outcome is None else _ended(run)
+    parts = _running(run) if run.outcome is None and not run.waits else _at_rest(run)
     if run.earlier:
         parts.append(
             fold(count(len(run.earlier), "earlier run"), "\n".join(f"- {line}" for line in run.earlier))
@@ -36,30 +50,44 @@ def _running(run: Run) -> list[str]:
         low, high = run.bill.usual
         promise += f", usually {dollars(low)} to {dollars(high)} here"
     started = any(step.state != "pending" for step in run.steps)
-    state = "running" if started else "waiting for its turn"
-    return [
-        f"### {run.verb.capitalize()} of `{run.head[:9]}`: {state}",
-        f"{promise}.",
-        steps_table(run.steps),
-    ]
+    state = "running" if started and run.place is None else "waiting for its turn"
+    parts = [f"### {run.verb.capitalize()} of `{run.head[:9]}`: {state}", f"{promise}."]
+    if run.place is not None:
+        parts.append(_in_line(run.place))
+    if run.stale:
+        parts.append(f"⚠️ The head has moved to `{run.stale[:9]}` since: this is about `{run.head[:9]}`.")
+    return [*parts, *_warnings(run), steps_table(run.steps)]
 
 
-def _ended(run: Run) -> list[str]:
-    if run.outcome is None:
-        raise ValueError("the run has not ended")
-    sign = _VERDICT_SIGNS.get(run.outcome.verdict, "⚠️")
-    parts = [f"### {sign} {headline(run.outcome, run.reviewed)}"]
-    found = run.reviewed.confirmed if run.reviewed else ()
-    if found:
-        parts.append(f"**{title(found[0])}** {place(found[0])}")
-    if run.reviewed and run.reviewed.note:
-        parts.append(neutralize_line(run.reviewed.note))
+def _in_line(place: Place) -> str:
+    where = "Next in line" if place.number == 1 else f"Number {place.number} in line"
+    slots = "the only slot is" if place.slots == 1 else f"all {place.slots} slots are"
+    why = f"{slots} busy" if place.busy >= place.slots else "those before it start first"
+    return f"{where}: {why}."
+
+
+def _at_rest(run: Run) -> list[str]:
+    verdict = run.outcome.verdict if run.outcome else None
+    sign = "⏸" if verdict is None else _VERDICT_SIGNS.get(verdict, "⚠️")
+    if isinstance(run.report, Changed) and run.report.fate in _UNDONE and run.outcome:
+        sign = "⚠️"
+    parts = [f"### {sign} {headline(run.outcome, run.report, run.verb)}"]
     spent = dollars(run.bill.spent, upper_bound=run.bill.upper_bound)
-    parts.append(f"{spent} of {dollars(run.bill.cap)} · {duration(run.elapsed_ms)} · {_next(run)}")
-    if run.reviewed and not run.reviewed.posted and found:
-        parts.append(listed(found))
-    if run.reviewed:
-        parts += _details(run.reviewed)
+    money = f"{spent} of {dollars(run.bill.cap)} · {duration(run.elapsed_ms)}"
+    match run.report:
+        case Reviewed():
+            parts += _review(run.report, money, _next(run))
+        case Changed() if run.outcome is None or run.outcome.verdict is Verdict.answered:
+            parts += [*changes.body(run.report), money]
+        case Presented():
+            handed_in = fold("What was handed in", neutralize(run.report.text, 8_000))
+            parts += [changes.waiting(run.report), money, handed_in]
+        case Triaged():
+            parts += [*_triaged(run.report), money]
+        case _:
+            parts.append(" · ".join(filter(None, (money, _next(run)))))
+    parts += _kept(run.kept)
+    parts += _warnings(run)
     parts.append(fold("Steps", steps_table(run.steps)))
     parts.append(fold("Bill", bill_table(run.steps, run.bill)))
     if run.looked:
@@ -67,20 +95,57 @@ def _ended(run: Run) -> list[str]:
     return parts
 
 
+def _warnings(run: Run) -> list[str]:
+    return [f"⚠️ {warning}" for warning in run.warnings]
+
+
+def _review(reviewed: Reviewed, money: str, next_: str) -> list[str]:
+    found = reviewed.confirmed
+    parts = [f"**{title(found[0])}** {place(found[0])}"] if found else []
+    if reviewed.note:
+        parts.append(neutralize_line(reviewed.note))
+    parts.append(f"{money} · {next_}")
+    if not reviewed.posted and found:
+        parts.append(listed(found))
+    return [*parts, *_details(reviewed)]
+
+
+def _triaged(triaged: Triaged) -> list[str]:
+    parts: list[str] = [neutralize(triaged.summary, 1_500)]
+    if triaged.labels:
+        parts.append("Labels: " + ", ".join(code(label) for label in triaged.labels))
+    if triaged.missing:
+        missing = "\n".join(f"- {neutralize_line(each, 300)}" for each in triaged.missing[:8])
+        parts.append(f"Missing before somebody can work on it:\n\n{missing}")
+    if triaged.note:
+        parts.append(neutralize(triaged.note, 1_000))
+    return parts
+
+
+def _kept(kept: Kept | None) -> list[str]:
+    """What is left of a chain that ended early, and how it goes on."""
+    if kept is None:
+        return []
+    work = ""
+    if kept.files:
+        work = f" What it had changed is kept ({difference(kept.files)}), and it starts from there."
+    return [f"Nothing that was paid for is lost.{work} To go on:\n\n```\n{kept.command}\n```"]
+
+
 def _next(run: Run) -> str:
     """The one most useful next command."""
     verdict = run.outcome.verdict if run.outcome else None
-    if run.reviewed and run.reviewed.unread:
+    if run.kept is not None:
+        return ""
+    if isinstance(run.report, Reviewed) and run.report.unread:
         return "for a part of it: `/pool review PATH`"
     match verdict:
-        case Verdict.out_of_budget:
-            return f"next: `/pool review --budget {run.bill.cap / 500_000:.2f}`"
-        case Verdict.out_of_turns:
-            return "next: `/pool review --turns 80`"
         case Verdict.clean | Verdict.findings:
             return "after the next push: `/pool review`"
+        case Verdict.answered:
+            return ""
         case _:
-            return "again: `/pool review`"
+            return "again: `/pool retry`"
 
 
 def _details(reviewed: Reviewed) -> list[str]:
@@ -93,6 +158,8 @@ def _details(reviewed: Reviewed) -> list[str]:
         lines.append(
             f"Found before and still there: {', '.join(place(each) for each in reviewed.standing[:10])}"
         )
+    if reviewed.fixed:
+        lines.append(f"Found before and fixed: {', '.join(title(each) for each in reviewed.fixed[:10])}")
     if reviewed.known:
         lines.append(f"{count(reviewed.known, 'finding')} of earlier runs not repeated")
     weighed = [f"{n} {word}" for n, word in ((reviewed.refuted, "refuted"), (reviewed.unsure, "unsure")) if n]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.pool.ledger import CapUse
@@ -63,6 +64,8 @@ class Reviewed:
     dropped: Sequence[str] = ()
     left_out: Sequence[str] = ()
     unread: Sequence[str] = ()
+    fixed: Sequence[Finding] = ()
+    """Posted by an earlier run and gone from the code at this head."""
     note: str = ""
     """What a reader must know of it, such as that the head has moved."""
     posted: bool = True
@@ -84,6 +87,132 @@ def _worst_first(found: tuple[Finding, ...]) -> tuple[Finding, ...]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """Lines of a file, at the commit that was read."""
+
+    path: str
+    start: int
+    end: int
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """An answer in an agent's words."""
+
+    text: str
+    links: Sequence[Link] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Triaged:
+    """What an issue was sorted into."""
+
+    summary: str
+    labels: Sequence[str] = ()
+    missing: Sequence[str] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """What a patch does to one file, as the host counts it."""
+
+    path: str
+    added: int
+    removed: int
+    note: str = ""
+    """`new`, `deleted`, `binary`, `renamed from ...`, `mode ...`."""
+
+
+class Fate(StrEnum):
+    """Where a change is on its way out."""
+
+    waiting = "waiting"
+    writing = "writing"
+    pushed = "pushed"
+    proposed = "proposed"
+    refused = "refused"
+    patch_only = "patch_only"
+    nothing = "nothing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """A change that an agent made: the host's facts, and apart from them what the agent says."""
+
+    files: Sequence[FileChange]
+    protected: Sequence[str]
+    parent: str
+    commit: str
+    digest: str
+    branch: str
+    """Where it goes: the pull request's branch, or a new one."""
+    fate: Fate
+    gate: str = ""
+    approved_by: Sequence[str] = ()
+    still_needed: str = ""
+    """What the policy still asks for before the gate opens."""
+    stale: str = ""
+    """Why the gate cannot be opened any more."""
+    refused: str = ""
+    pull: int | None = None
+    """The pull request that was opened for it."""
+    checks: str = ""
+    """What the host ran of the repository's own checks, or why it ran none."""
+    rejections: int = 0
+    most_rejections: int = 0
+    patch: str = ""
+    """The patch itself, where it is to be shown."""
+    download: str = ""
+    title: str = ""
+    prose: str = ""
+    questions: Sequence[str] = ()
+    """What the agent asks instead of changing anything."""
+
+    @property
+    def added(self) -> int:
+        """Lines added in all."""
+        return sum(file.added for file in self.files)
+
+    @property
+    def removed(self) -> int:
+        """Lines removed in all."""
+        return sum(file.removed for file in self.files)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presented:
+    """What an agent handed in at a workflow's own gate, without a patch of its own."""
+
+    text: str
+    gate: str
+    approved_by: Sequence[str] = ()
+    still_needed: str = ""
+    stale: str = ""
+
+
+Report = Reviewed | Told | Triaged | Changed | Presented
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A chain's place in the line, while it waits for a slot."""
+
+    number: int
+    busy: int
+    slots: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What a chain that ended early leaves: the command that goes on with it, and what it had changed so far."""
+
+    command: str
+    files: Sequence[FileChange] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """One chain as its tracking comment shows it."""
 
@@ -96,8 +225,16 @@ class Run:
     steps: Sequence[StepLine]
     bill: Bill
     outcome: Outcome | None = None
+    waits: bool = False
+    """It waits for a person."""
     elapsed_ms: int = 0
-    reviewed: Reviewed | None = None
+    report: Report | None = None
+    place: Place | None = None
+    stale: str = ""
+    """The head that the thread has now, where it is not the one that is being read."""
+    kept: Kept | None = None
+    warnings: Sequence[str] = ()
+    """The host's own words about money and permissions."""
     looked: Sequence[Looked] = ()
     earlier: Sequence[str] = field(default_factory=tuple)
     """Earlier runs in this thread, one line each, the newest first."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.reports.neutralize import code, neutralize_line
+from claude_pool_gh.reports.views import FileChange
 from claude_pool_gh.terms.markdown import COMMENT_LIMIT, SafeMarkdown
 
 _CUT = "\n\n*The rest is left out: GitHub takes no longer comments. `claude-pool-gh show` has all of it.*"
@@ -27,6 +30,12 @@ def duration(milliseconds: int) -> str:
 def count(number: int, one: str, many: str | None = None) -> str:
     """`1 file`, `2 files`."""
     return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def difference(files: Sequence[FileChange]) -> str:
+    """A change in numbers."""
+    added, removed = sum(file.added for file in files), sum(file.removed for file in files)
+    return f"{count(len(files), 'file')}, +{added} \u2212{removed}"
 
 
 def fold(summary: str, body: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from claude_pool_gh.conversation.progress import title_of
+from claude_pool_gh.conversation.progress import Progress
 from claude_pool_gh.github import intake, tables
 from claude_pool_gh.github.deliveries import VerifiedDelivery
 from claude_pool_gh.pool import chains, ledger, reading
@@ -79,24 +79,24 @@ async def main() -> int:
         print(f"::error::{error}")  # noqa: T201 - the runner reads it
         return 2
     found = _recognise(job)
-    if isinstance(found, intake.NotForUs) or not found:
+    if isinstance(found, intake.NotForUs) or not found.requests:
         why = found.reason if isinstance(found, intake.NotForUs) else "the comment holds no command"
         _report(job, Result("nothing", ""), f"Nothing to do: {why}.")
         return 0
     with tempfile.TemporaryDirectory(prefix="claude-pool-") as folder:
         private = settings.model_copy(update={"state_dir": Path(folder), "database_url": ""})
-        result = await _run(private, job, found)
+        result = await _run(private, job, found.requests)
     _report(job, result, f"{result.title} ({dollars(result.cost, upper_bound=result.upper_bound)})")
     return 1 if result.failed else 0
 
 
-def _recognise(job: Job) -> list[intake.CommandRequest] | intake.NotForUs:
+def _recognise(job: Job) -> intake.Found | intake.NotForUs:
     """The commands in the event file. The runner wrote it from GitHub's own event: it needs no signature."""
     payload: dict[str, Any] = json.loads(job.event_file.read_text("utf-8"))
     return intake.recognise(VerifiedDelivery("actions-event", job.event, payload))
 
 
-async def _run(settings: Settings, job: Job, found: list[intake.CommandRequest]) -> Result:
+async def _run(settings: Settings, job: Job, found: tuple[intake.CommandRequest, ...]) -> Result:
     async with open_house(settings, door="action", job_token=job.token) as house:
         now = house.clock.now_ms()
         await house.database.transact(lambda tx: [intake.store(tx, request, now) for request in found])
@@ -106,7 +106,7 @@ async def _run(settings: Settings, job: Job, found: list[intake.CommandRequest])
             await asyncio.sleep(_POLL_SECONDS)
         serving.cancel()
         await house.writer.drained()
-        return await house.database.read(_result)
+        return await house.database.read(lambda tx: _result(tx, house.progress))
 
 
 def _all_done(tx: Transaction) -> bool:
@@ -114,7 +114,7 @@ def _all_done(tx: Transaction) -> bool:
     return not tx.execute(waiting).scalar_one() and not reading.waiting_chains(tx)
 
 
-def _result(tx: Transaction) -> Result:
+def _result(tx: Transaction, progress: Progress) -> Result:
     """The last command that started a chain speaks for the job; without one, what was answered."""
     rows = tx.execute(sa.select(tables.commands).order_by(tables.commands.c.key)).all()
     started = [chains.get(tx, row.chain_id) for row in rows if row.chain_id]
@@ -125,7 +125,7 @@ def _result(tx: Transaction) -> Result:
     last = started[-1].outcome
     return Result(
         word=last.verdict if last else "unfinished",
-        title=title_of(started[-1]),
+        title=progress.title_of(tx, started[-1]),
         failed=last is None or last.verdict in _FAILED,
         cost=sum(cost for cost, _ in costs),
         upper_bound=any(bound for _, bound in costs),

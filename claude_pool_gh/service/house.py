@@ -13,9 +13,13 @@ import sqlalchemy as sa
 
 from claude_pool_gh.agent.claude import ClaudeAgent
 from claude_pool_gh.conversation import verbs
+from claude_pool_gh.conversation.catching_up import CatchUp
 from claude_pool_gh.conversation.clerk import Clerk
 from claude_pool_gh.conversation.desk import Defaults, Desk
+from claude_pool_gh.conversation.gazette import Gazette
 from claude_pool_gh.conversation.progress import Progress
+from claude_pool_gh.conversation.screen import screened
+from claude_pool_gh.conversation.setup import Setups
 from claude_pool_gh.github import tables
 from claude_pool_gh.github.access import Access, AppAccess, JobAccess
 from claude_pool_gh.github.api import TIMEOUT, Forge
@@ -24,6 +28,7 @@ from claude_pool_gh.pool.clock import SystemClock
 from claude_pool_gh.pool.config import MICRODOLLARS, PoolConfig, ScalingConfig, SlotMode
 from claude_pool_gh.pool.pool import Pool
 from claude_pool_gh.reports.redact import Redactor
+from claude_pool_gh.service.pushing import pusher
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.storage import Database, migrations
 from claude_pool_gh.terms.ids import Repository
@@ -45,6 +50,9 @@ class House:
     writer: Writer
     pool: Pool
     clerk: Clerk
+    gazette: Gazette
+    progress: Progress
+    catch_up: CatchUp | None = None
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     def wake(self) -> None:
@@ -64,6 +72,16 @@ class House:
                     await self.arrived.wait()
             except TimeoutError:
                 continue
+
+    async def catch_up_for_ever(self, seconds: float) -> None:
+        """Look for what was not delivered, at once and then again and again."""
+        while self.catch_up is not None:
+            try:
+                if await self.catch_up.everything():
+                    self.wake()
+            except Exception:
+                logger.exception("not caught up", extra={"action": "catch_up_failed"})
+            await asyncio.sleep(seconds)
 
     async def handle_due(self) -> None:
         """Handle every command that is due, a few at a time."""
@@ -90,12 +108,20 @@ async def open_house(
         migrations.upgrade(database.engine)
         # Whatever a URL names is reached directly: a proxy of this machine's would see tokens.
         session = await stack.enter_async_context(aiohttp.ClientSession(timeout=TIMEOUT))
-        forge = Forge(session, settings.github_api_url, _access(settings, session, job_token))
+        access = _access(settings, session, job_token)
+        forge = Forge(session, settings.github_api_url, access)
         worktrees = Worktrees(
             settings.state_dir.absolute(), _logins(database, forge, settings.github_server_url)
         )
         worktrees.sweep()
-        writer = Writer(database, forge, clock.now_ms, settings.write_interval)
+        forge.pusher = pusher(database, forge, worktrees, settings.github_server_url)
+        redactor = Redactor(settings.all_secrets)
+        rooms = verbs.rooms(clock)
+        progress = Progress(clock, rooms)
+        writer = Writer(
+            database, forge, clock.now_ms, settings.write_interval,
+            screen=screened(redactor), told=progress.changed,
+        )  # fmt: skip
         writer.start()
         stack.push_async_callback(writer.close)
 
@@ -107,14 +133,14 @@ async def open_house(
             wall_seconds=settings.wall_timeout,
         )
         desk = Desk(
-            database=database, forge=forge, worktrees=worktrees, clock=clock, defaults=defaults, door=door
-        )
-        rooms = verbs.rooms()
-        watching = _Watching(Progress(clock), writer)
+            database=database, forge=forge, worktrees=worktrees, clock=clock, defaults=defaults, door=door,
+            links=settings.links,
+        )  # fmt: skip
+        watching = _Watching(progress, writer)
         agent = ClaudeAgent(
             key=settings.anthropic_api_key.get_secret_value(),
             base_url=settings.anthropic_base_url,
-            redact=Redactor(settings.all_secrets),
+            redact=redactor,
         )
         hosts = {name: step for room in rooms.values() for name, step in room.host_steps(desk).items()}
         pool = await stack.enter_async_context(
@@ -130,8 +156,12 @@ async def open_house(
                 clock=clock,
             )
         )
-        clerk = Clerk(desk, rooms, watching)
-        yield House(database, clock, writer, pool, clerk)
+        clerk = Clerk(desk, rooms, watching, Setups(forge, frozenset(rooms)))
+        gazette = Gazette(clock, watching)
+        catch_up = None
+        if isinstance(access, AppAccess):
+            catch_up = CatchUp(database=database, forge=forge, access=access, clock=clock, told=gazette.take)
+        yield House(database, clock, writer, pool, clerk, gazette, progress, catch_up)
 
 
 def _pool_config(settings: Settings) -> PoolConfig:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Annotated, Final
 
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from claude_pool_gh.terms.links import Links
 
 PREFIX: Final = "CLAUDE_POOL_"
 
@@ -61,6 +64,24 @@ class Settings(BaseSettings):
     github_server_url: Annotated[
         str, Field(validation_alias=_plain("GITHUB_SERVER_URL"), description="GitHub, for git")
     ] = "https://github.com"
+
+    public_url: Annotated[
+        str,
+        Field(
+            description="Where this server is reached from outside; set, patches and reports can be downloaded"
+        ),
+    ] = ""
+    poll: Annotated[
+        float,
+        Field(ge=0, description="Seconds between two looks for what GitHub could not deliver; 0: never"),
+    ] = 300.0
+
+    @property
+    def links(self) -> Links:
+        """Where things can be looked at."""
+        key = hashlib.sha256(b"downloads\0" + self.webhook_secret.get_secret_value().encode()).digest()
+        public = self.public_url.rstrip("/") or None
+        return Links(server=self.github_server_url.rstrip("/"), public=public, download_key=key)
 
     @property
     def secrets(self) -> tuple[str, ...]:

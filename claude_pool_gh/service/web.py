@@ -56,11 +56,14 @@ class WebhookApp:
         if isinstance(found, intake.NotForUs):
             return self._answer(400 if found.malformed else 202, found.reason)
         if not found:
-            return self._answer(202, "no command in it")
+            return self._answer(202, "nothing for us in it")
         now = self._house.clock.now_ms()
-        new = await self._house.database.transact(lambda tx: intake.take_in(tx, delivery, found, now))
+        told = self._house.gazette.take
+        new = await self._house.database.transact(lambda tx: intake.take_in(tx, delivery, found, now, told))
         self._house.wake()
-        return self._answer(202, f"{new} new" if new else "known already")
+        if found.news:
+            self._house.writer.wake()
+        return self._answer(202, f"{new} new" if new or not found.requests else "known already")
 
     async def _healthz(self, _request: web.Request) -> web.Response:
         return web.Response(text="ok\n")

@@ -60,3 +60,17 @@ class CommentRef(Term):
 
     id: Positive
     kind: Literal["issue_comment", "review_comment"] = "issue_comment"
+    root: Positive | None = None
+    """Of a reply in a review's thread: the comment that began it."""
+
+
+class Trigger(Term):
+    """Something else than a comment that asks for a command: a label, a button, an event that configuration names."""
+
+    kind: Literal["label", "opened", "ready_for_review", "push", "button", "rerun"]
+    id: Annotated[str, Field(max_length=100)]
+    """Tells one such happening from every other of its kind in the repository."""
+
+
+Source = Annotated[CommentRef | Trigger, Field(discriminator="kind")]
+"""Where a command came from."""

@@ -18,7 +18,8 @@ from claude_pool_gh.pool.ports import JSON, Wanted, Work
 from claude_pool_gh.worktrees.errors import WorktreeError
 from claude_pool_gh.worktrees.git import Login, git
 from claude_pool_gh.worktrees.mirror import Mirror, checked_commit, take_bytes_as_they_are
-from claude_pool_gh.worktrees.snapshot import CAPTURING, capture, restore
+from claude_pool_gh.worktrees.push import push
+from claude_pool_gh.worktrees.snapshot import CAPTURING, Signature, capture, commit_as, restore
 
 Logins = Callable[[int], Awaitable[Login]]
 """Gives credentials and clone URL for a repository id."""
@@ -79,6 +80,17 @@ class Worktrees:
         mirror = await self.fetch(repository_id, [base], list(spec["refs"]))
         async with lend(mirror, self.state / "leases", base, wanted) as lease:
             yield lease
+
+    async def commit(self, repository_id: int, work: Work, parent: str, signature: Signature) -> str:
+        """The commit that captured work becomes. The parent must have been fetched; made again, it has the same id."""
+        mirror = self.mirror(repository_id).path
+        return await commit_as(mirror, await restore(mirror, work), parent, signature)
+
+    async def push(
+        self, repository_id: int, login: Login, commit: str, ref: str, expected: str | None
+    ) -> None:
+        """Move a branch of the origin to a commit. Raises PushRefused, WorktreeError."""
+        await push(self.mirror(repository_id).path, login, commit, ref, expected)
 
     def sweep(self) -> None:
         """Remove what dead processes left behind. Only at start, before the first lease."""

@@ -90,6 +90,32 @@ async def restore(mirror: Path, work: Work) -> str:
     return made
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """All that makes a commit's id besides its files and its parent."""
+
+    message: str
+    name: str
+    email: str
+    when_s: int
+    """Seconds since the epoch."""
+
+
+async def commit_as(mirror: Path, snapshot: str, parent: str, signature: Signature) -> str:
+    """A commit with a snapshot's files, written as its author and for its message; the same one each time."""
+    tree = (await git("rev-parse", f"{checked_commit(snapshot)}^{{tree}}", git_dir=mirror)).decode().strip()
+    when = f"@{signature.when_s} +0000"
+    own = {
+        "GIT_AUTHOR_NAME": signature.name, "GIT_AUTHOR_EMAIL": signature.email, "GIT_AUTHOR_DATE": when,
+        "GIT_COMMITTER_NAME": signature.name, "GIT_COMMITTER_EMAIL": signature.email, "GIT_COMMITTER_DATE": when,
+    }  # fmt: skip
+    made = await git(
+        "commit-tree", tree, "-p", checked_commit(parent), "-F", "-", git_dir=mirror, environment=own,
+        stdin=signature.message.encode(),
+    )  # fmt: skip
+    return made.decode().strip()
+
+
 async def _commit(mirror: Path, tree: str, base: str) -> str:
     dates = {"GIT_AUTHOR_DATE": _WHEN, "GIT_COMMITTER_DATE": _WHEN}
     made = await git("commit-tree", tree, "-p", base, "-m", "Snapshot", git_dir=mirror, environment=dates)

@@ -27,6 +27,8 @@ WEBHOOKS = (
     "check-run-rerequested",
     "installation-created",
     "installation-deleted",
+    "installation-suspend",
+    "installation-unsuspend",
     "installation-repositories-added",
     "installation-repositories-removed",
     "issue-comment-created",
@@ -35,6 +37,7 @@ WEBHOOKS = (
     "issues-closed",
     "issues-edited",
     "issues-labeled",
+    "issues-locked",
     "issues-opened",
     "issues-reopened",
     "issues-unlabeled",
@@ -42,6 +45,7 @@ WEBHOOKS = (
     "pull-request-closed",
     "pull-request-edited",
     "pull-request-labeled",
+    "pull-request-locked",
     "pull-request-opened",
     "pull-request-ready-for-review",
     "pull-request-reopened",
@@ -52,6 +56,10 @@ WEBHOOKS = (
     "pull-request-synchronize",
     "pull-request-unlabeled",
     "push",
+    "repository-archived",
+    "repository-renamed",
+    "repository-transferred",
+    "repository-unarchived",
 )
 # Errors that most operations can answer but few of them list; the checker judges those bodies by this schema.
 ALSO = ("#/components/schemas/basic-error",)

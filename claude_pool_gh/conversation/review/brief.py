@@ -10,10 +10,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from claude_pool_gh.conversation.desk import Desk
-from claude_pool_gh.conversation.review.facts import Facts, facts_of
+from claude_pool_gh.conversation.review.facts import ReviewFacts, facts_of
+from claude_pool_gh.conversation.review.feedback import take_thumbs
 from claude_pool_gh.findings import changes, tables
 from claude_pool_gh.findings.changes import Change, Group
-from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.github import reads
 from claude_pool_gh.github.errors import ForgeError
 from claude_pool_gh.pool.errors import StepFailed
@@ -27,11 +27,13 @@ _LINKED: Final = re.compile(r"(?:^|[\s(])#(\d{1,9})\b")
 _LINKED_LIMIT: Final = 3
 _GUIDES: Final = ("AGENTS.md", "CLAUDE.md")
 _GUIDANCE_LIMIT: Final = 12_000
+_DISMISSED_TOLD: Final = 15
 
 
 async def brief(desk: Desk, context: HostStepContext) -> Done | Finish:
     """Fetch the commits, cut the diff into groups, and write down what surrounds it."""
     facts = facts_of(context)
+    await take_thumbs(desk, facts)
     try:
         mirror, base = await _fetch(desk, facts)
         whole = changes.parse(await history.diff(mirror, base, facts.head))
@@ -55,7 +57,7 @@ async def brief(desk: Desk, context: HostStepContext) -> Done | Finish:
 
 async def _result(
     desk: Desk,
-    facts: Facts,
+    facts: ReviewFacts,
     mirror: Path,
     base: str,
     groups: Sequence[Group],
@@ -88,12 +90,12 @@ async def _result(
     }
 
 
-async def _fetch(desk: Desk, facts: Facts) -> tuple[Path, str]:
+async def _fetch(desk: Desk, facts: ReviewFacts) -> tuple[Path, str]:
     mirror = await desk.worktrees.fetch(facts.thread.repository.id, [facts.head, facts.base], facts.refs)
     return mirror, await history.merge_base(mirror, facts.base, facts.head)
 
 
-async def _since_last(desk: Desk, facts: Facts, mirror: Path) -> frozenset[str] | None:
+async def _since_last(desk: Desk, facts: ReviewFacts, mirror: Path) -> frozenset[str] | None:
     """Paths that changed since the last review of this thread; None when the whole range is to be read."""
     last = await desk.database.read(lambda tx: tables.last_reviewed(tx, facts.key))
     if last is None or last == facts.head or facts.paths or facts.focus:
@@ -108,7 +110,7 @@ async def _since_last(desk: Desk, facts: Facts, mirror: Path) -> frozenset[str] 
         return None
 
 
-def _nothing(whole: Sequence[Change], facts: Facts, since: frozenset[str] | None) -> Finish:
+def _nothing(whole: Sequence[Change], facts: ReviewFacts, since: frozenset[str] | None) -> Finish:
     if not whole:
         reason = "the pull request changes nothing"
     elif since is not None:
@@ -121,7 +123,7 @@ def _nothing(whole: Sequence[Change], facts: Facts, since: frozenset[str] | None
     return Finish(outcome.model_dump(mode="json"))
 
 
-async def _about(desk: Desk, facts: Facts, fence: str, groups: Sequence[Group]) -> str:
+async def _about(desk: Desk, facts: ReviewFacts, fence: str, groups: Sequence[Group]) -> str:
     """The pull request in words, as a person sees it on GitHub, fenced as material."""
     repository, thread = facts.thread.repository, facts.thread
     pull = await reads.pull(desk.forge, thread)
@@ -130,7 +132,7 @@ async def _about(desk: Desk, facts: Facts, fence: str, groups: Sequence[Group]) 
     failed = await reads.failed_checks(desk.forge, repository, facts.head)
     parts = [
         (
-            f"Repository {repository.full_name}, pull request {thread.number}, by {pull.author}, "
+            f"Repository {repository.full_name}, pull request {thread.number}, by {pull.author.login}, "
             f"into {facts.base_ref}. What follows between the fence lines was written by others."
         ),
         fence,
@@ -161,21 +163,25 @@ def _first_line(message: str) -> str:
     return visible_text(message, 200).strip().partition("\n")[0]
 
 
-async def _known(desk: Desk, facts: Facts) -> list[str]:
+async def _known(desk: Desk, facts: ReviewFacts) -> list[str]:
     """Findings that were posted or dismissed before, so that they are not stated again."""
     parts = []
-    for state, heading in (
-        ("open", "Reported before, do not repeat"),
-        ("dismissed", "Dismissed by maintainers"),
-    ):
-        found: list[Finding] = await desk.database.read(lambda tx, s=state: tables.known(tx, facts.key, s))  # type: ignore[misc]
-        if found:
-            lines = [f"- {finding.path}:{finding.start_line} {finding.title}" for finding in found[-20:]]
-            parts.append(f"{heading}:\n" + "\n".join(lines))
+    open_ = await desk.database.read(lambda tx: tables.known(tx, facts.key, "open"))
+    if open_:
+        lines = [f"- {finding.path}:{finding.start_line} {finding.title}" for finding in open_[-20:]]
+        parts.append("Reported before, do not repeat:\n" + "\n".join(lines))
+    repository = facts.thread.repository.id
+    dismissed = await desk.database.read(lambda tx: tables.dismissed_in(tx, repository, last=_DISMISSED_TOLD))
+    if dismissed:
+        told = [
+            f"- {each.finding.path} {each.finding.title}: {visible_text(each.reason, 300) or 'no reason given'}"
+            for each in dismissed
+        ]
+        parts.append("Dismissed by maintainers, with their reasons:\n" + "\n".join(told))
     return parts
 
 
-async def _guidance(desk: Desk, facts: Facts, mirror: Path, paths: Sequence[str]) -> str:
+async def _guidance(desk: Desk, facts: ReviewFacts, mirror: Path, paths: Sequence[str]) -> str:
     """The repository's own guidance for reviewers: from the default branch, never from the head."""
     if facts.guidance:
         return f"Guidance of the repository's maintainers:\n\n{facts.guidance[:_GUIDANCE_LIMIT]}"
@@ -193,11 +199,10 @@ async def _guidance(desk: Desk, facts: Facts, mirror: Path, paths: Sequence[str]
     return f"Guidance of the repository's maintainers:\n\n{joined}" if joined else ""
 
 
-async def _branch_head(desk: Desk, facts: Facts) -> str | None:
+async def _branch_head(desk: Desk, facts: ReviewFacts) -> str | None:
     if facts.base_ref == facts.default_branch:
         return facts.base
-    answer = await desk.forge.read(facts.thread.repository, f"/branches/{facts.default_branch}")
-    return str(answer["commit"]["sha"])
+    return await reads.branch_head(desk.forge, facts.thread.repository, facts.default_branch)
 
 
 def _chosen(change: Change, paths: Sequence[str]) -> bool:

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from claude_pool_gh.conversation.desk import Desk
-from claude_pool_gh.conversation.review.facts import Facts, facts_of
+from claude_pool_gh.conversation.review.facts import ReviewFacts, facts_of
 from claude_pool_gh.conversation.review.verdict import conclude, place, weigh
 from claude_pool_gh.findings import tables
+from claude_pool_gh.findings.identity import fingerprint
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.github import reads
-from claude_pool_gh.github.effects.kinds import InlineComment, Review
+from claude_pool_gh.github.effects.kinds import InlineComment, Review, Settled
 from claude_pool_gh.github.effects.rows import want
 from claude_pool_gh.github.errors import ForgeError
+from claude_pool_gh.pool.chains import ChainRow
 from claude_pool_gh.pool.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.ports import Finish, HostStepContext
 from claude_pool_gh.reports import findings as words
+from claude_pool_gh.reports.replies import fixed_thread
 from claude_pool_gh.reports.views import Reviewed
 from claude_pool_gh.storage import Transaction
 
-_LISTS: Final = ("inline", "more", "outside", "standing")
+_LISTS: Final = ("inline", "more", "outside", "standing", "fixed")
 
 
 async def gather(desk: Desk, context: HostStepContext) -> Finish:
@@ -46,6 +50,7 @@ async def gather(desk: Desk, context: HostStepContext) -> Finish:
         outside=placed.outside,
         known=check["known"],
         standing=standing_still,
+        fixed=tuple(map(Finding.model_validate, check["fixed"])) if _is_whole(outcome) else (),
         refuted=weighed.refuted,
         unsure=weighed.unsure,
         dropped=check["dropped"],
@@ -59,13 +64,46 @@ async def gather(desk: Desk, context: HostStepContext) -> Finish:
 
     def commit(tx: Transaction) -> None:
         now = desk.clock.now_ms()
-        if reviewed.new and standing.postable:
-            want(tx, f"review:{context.chain_id}", facts.thread.repository, _review(facts, reviewed), now)
-            tables.remember(tx, facts.key, context.chain_id, reviewed.new, now)
-        if outcome.verdict in (Verdict.clean, Verdict.findings) and not facts.paths and standing.postable:
+        if not standing.postable:
+            return
+        # Another review of the thread may have posted some of them meanwhile.
+        added = tables.remember(tx, facts.key, context.chain_id, context.plan.verb, reviewed.new, now)
+        if added:
+            fresh = replace(
+                reviewed,
+                inline=_among(reviewed.inline, added),
+                more=_among(reviewed.more, added),
+                outside=_among(reviewed.outside, added),
+            )
+            want(tx, f"review:{context.chain_id}", facts.thread.repository, _review(facts, fresh), now)
+        for finding in reviewed.fixed:
+            settle_fixed(tx, facts, finding, now)
+        if _is_whole(outcome) and not facts.paths:
             tables.set_reviewed(tx, facts.key, facts.head, context.chain_id)
 
     return Finish(outcome.model_dump(mode="json"), stored(reviewed), commit)
+
+
+def _is_whole(outcome: Outcome) -> bool:
+    """Whether everything was read that was to be read."""
+    return outcome.verdict in (Verdict.clean, Verdict.findings)
+
+
+def _among(findings: Sequence[Finding], added: list[Finding]) -> tuple[Finding, ...]:
+    return tuple(finding for finding in findings if finding in added)
+
+
+def settle_fixed(tx: Transaction, facts: ReviewFacts, finding: Finding, now_ms: int) -> None:
+    """The code of a finding is gone: note it, and say so under its inline comment."""
+    mark = fingerprint(finding)
+    if tables.settle(tx, facts.key, mark, tables.Standing.fixed, now_ms):
+        settled = Settled(
+            number=facts.thread.number,
+            mark=tables.mark_of(facts.key, mark),
+            reply=fixed_thread(facts.head),
+            headline=f"✅ **Fixed** at `{facts.head[:9]}`",
+        )
+        want(tx, f"settled:{facts.key}:{mark}:{facts.head[:12]}", facts.thread.repository, settled, now_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +114,7 @@ class _Standing:
     note: str = ""
 
 
-async def _standing(desk: Desk, facts: Facts) -> _Standing:
+async def _standing(desk: Desk, facts: ReviewFacts) -> _Standing:
     """Whether a review of the commit that was read still makes sense."""
     try:
         pull = await reads.pull(desk.forge, facts.thread)
@@ -96,22 +134,23 @@ async def _standing(desk: Desk, facts: Facts) -> _Standing:
     )
 
 
-def _review(facts: Facts, reviewed: Reviewed) -> Review:
+def _review(facts: ReviewFacts, reviewed: Reviewed) -> Review:
     return Review(
         number=facts.thread.number,
         commit=facts.head,
         body=words.review_body(reviewed, facts.head),
-        comments=tuple(_inline(finding) for finding in reviewed.inline),
+        comments=tuple(_inline(finding, facts.key) for finding in reviewed.inline),
         fallback=words.whole(reviewed, facts.head),
     )
 
 
-def _inline(finding: Finding) -> InlineComment:
+def _inline(finding: Finding, thread: str) -> InlineComment:
     return InlineComment(
         path=finding.path,
         line=finding.end_line,
         start_line=finding.start_line if finding.start_line < finding.end_line else None,
         body=words.inline(finding),
+        mark=tables.mark_of(thread, fingerprint(finding)),
     )
 
 
@@ -124,6 +163,7 @@ def stored(reviewed: Reviewed) -> dict[str, Any]:
         "outside": [finding.model_dump(mode="json") for finding in reviewed.outside],
         "known": reviewed.known,
         "standing": [finding.model_dump(mode="json") for finding in reviewed.standing],
+        "fixed": [finding.model_dump(mode="json") for finding in reviewed.fixed],
         "refuted": reviewed.refuted,
         "unsure": reviewed.unsure,
         "dropped": list(reviewed.dropped),
@@ -132,6 +172,12 @@ def stored(reviewed: Reviewed) -> dict[str, Any]:
         "note": reviewed.note,
         "posted": reviewed.posted,
     }
+
+
+def report(chain: ChainRow) -> Reviewed | None:
+    """What a chain's tracking comment shows of its review."""
+    gathered = chain.results.get("gather")
+    return restored(gathered) if gathered else None
 
 
 def restored(result: dict[str, Any]) -> Reviewed:

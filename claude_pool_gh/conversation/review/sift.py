@@ -8,12 +8,13 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from claude_pool_gh.conversation.desk import Desk
-from claude_pool_gh.conversation.review.facts import facts_of
+from claude_pool_gh.conversation.review.facts import ReviewFacts, facts_of
 from claude_pool_gh.findings import tables
 from claude_pool_gh.findings.anchor import Dropped, anchor
-from claude_pool_gh.findings.identity import fingerprint, without_repeats
+from claude_pool_gh.findings.identity import fingerprint, match, same_defect, without_repeats
 from claude_pool_gh.findings.model import Finding, Findings
 from claude_pool_gh.pool.ports import Done, HostStepContext
+from claude_pool_gh.storage import Transaction
 from claude_pool_gh.worktrees import history
 
 CANDIDATES: Final = 20
@@ -27,22 +28,43 @@ async def sift(desk: Desk, context: HostStepContext) -> Done:
     files = await history.read_files(mirror, facts.head, {finding.path for finding in stated})
     held = [anchor(finding, files) for finding in stated]
     before = await desk.database.read(lambda tx: tables.known(tx, facts.key, "open"))
-    dismissed = await desk.database.read(lambda tx: tables.known(tx, facts.key, "dismissed"))
-    known = {fingerprint(finding) for finding in (*before, *dismissed)}
+    dismissed = await desk.database.read(lambda tx: _dismissed(tx, facts))
     still = await history.read_files(mirror, facts.head, {finding.path for finding in before})
-    standing = [each for each in (anchor(finding, still) for finding in before) if isinstance(each, Finding)]
+    anchored = {fingerprint(finding): anchor(finding, still) for finding in before}
     distinct = without_repeats([finding for finding in held if isinstance(finding, Finding)])
-    new = [finding for finding in distinct if fingerprint(finding) not in known]
+    asked = [finding for finding in distinct if not any(same_defect(each, finding) for each in dismissed)]
+    new, again = match(before, asked)
+    repeated = {fingerprint(finding) for finding in again}
+    standing = [_placed(finding, anchored) for finding in before if _stands(finding, anchored, repeated)]
+    gone = [finding for finding in before if not _stands(finding, anchored, repeated)]
     dropped = [f"{each.path}: {each.title} ({each.reason})" for each in held if isinstance(each, Dropped)]
     return Done(
         {
             "candidates": [_candidate(finding) for finding in new[:CANDIDATES]],
             "known": len(distinct) - len(new),
+            "fixed": [finding.model_dump(mode="json") for finding in gone],
             "standing": [finding.model_dump(mode="json") for finding in standing],
             "unverified": len(new[CANDIDATES:]),
             "dropped": dropped + [f"{each.path}: {each.title} (too many)" for each in new[CANDIDATES:]],
         }
     )
+
+
+def _stands(finding: Finding, anchored: Mapping[str, Finding | Dropped], repeated: set[str]) -> bool:
+    """Whether what was posted before is still wrong: its code is still there, or this run states it of changed code."""
+    mark = fingerprint(finding)
+    return isinstance(anchored[mark], Finding) or mark in repeated
+
+
+def _placed(finding: Finding, anchored: Mapping[str, Finding | Dropped]) -> Finding:
+    """A finding where it stands now; where its code has changed, where it stood."""
+    found = anchored[fingerprint(finding)]
+    return found if isinstance(found, Finding) else finding
+
+
+def _dismissed(tx: Transaction, facts: ReviewFacts) -> list[Finding]:
+    """What maintainers of the repository have said is no defect, here or in another thread."""
+    return [each.finding for each in tables.dismissed_in(tx, facts.thread.repository.id, last=500)]
 
 
 def stated_by(task: Mapping[str, Any]) -> tuple[Finding, ...]:

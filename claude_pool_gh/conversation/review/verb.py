@@ -7,18 +7,31 @@ from typing import Final
 
 from claude_pool_gh.commands.flags import COMMON
 from claude_pool_gh.commands.grammar import Flag, Verb
-from claude_pool_gh.conversation.cookbook import FOLDER, steps_for
-from claude_pool_gh.conversation.desk import Answer, Asked, Desk, Start, VerbRoom, caps_of
+from claude_pool_gh.conversation.cookbook import FOLDER, Cookbook
+from claude_pool_gh.conversation.desk import (
+    Answer,
+    Asked,
+    Desk,
+    Reply,
+    Start,
+    VerbRoom,
+    caps_of,
+    facts_for,
+    plan_of,
+)
 from claude_pool_gh.conversation.review.brief import brief
-from claude_pool_gh.conversation.review.facts import Facts
-from claude_pool_gh.conversation.review.gather import gather
+from claude_pool_gh.conversation.review.facts import ReviewFacts
+from claude_pool_gh.conversation.review.gather import gather, report
 from claude_pool_gh.conversation.review.sift import sift
 from claude_pool_gh.findings.model import output_schemas
 from claude_pool_gh.github import reads
+from claude_pool_gh.pool.chains import ChainRow
 from claude_pool_gh.pool.errors import RecipeError
-from claude_pool_gh.pool.plan import AgentRun, Limits, Plan, Step
+from claude_pool_gh.pool.plan import AgentRun, Step
 from claude_pool_gh.pool.ports import HostStep
 from claude_pool_gh.reports import replies
+from claude_pool_gh.reports.words import count
+from claude_pool_gh.terms.ids import Trigger
 from claude_pool_gh.terms.roles import Role
 
 VERB: Final = Verb(
@@ -28,46 +41,30 @@ VERB: Final = Verb(
     role=Role.write,
     arguments="[PATH…]",
     flags=(Flag("focus", "what to look at first, in quotes"), *COMMON),
+    spends=True,
 )
 
 
-async def answer(desk: Desk, asked: Asked) -> Answer | Start:
+async def answer(desk: Desk, asked: Asked) -> Reply:
     """Plan a review of the head as it is now; whatever is pushed later is not part of it."""
-    thread = asked.request.thread
+    thread = asked.thread
     pull = await reads.pull(desk.forge, thread)
     if not pull.open:
         return Answer(replies.closed())
-    hosts = frozenset(host_steps(desk))
-    steps = await steps_for(
-        desk, asked, "review", outputs=output_schemas(), hosts=hosts, turns=asked.config.review.turns
-    )
+    cookbook = Cookbook(desk, asked, hosts=frozenset(host_steps(desk)), outputs=output_schemas())
+    steps = await cookbook.steps("review", turns=asked.config.review.turns)
     _check_shape(steps)
     guidance = await reads.trusted_file(desk.forge, thread.repository, asked.branch, f"{FOLDER}/review.md")
-    facts = Facts(
-        thread=thread,
-        requester=asked.request.actor.login,
-        head=pull.head,
-        base=pull.base,
-        base_ref=pull.base_ref,
-        default_branch=asked.branch,
+    facts = ReviewFacts(
+        **await facts_for(desk, asked, pull),
         focus=str(asked.command.flags.get("focus", "")),
         paths=asked.command.words,
         guidance="" if guidance is None else guidance.text,
         settings=asked.config.review,
-        on_error=asked.config.on_error,
     )
     caps = caps_of(asked.config, asked.command, desk.defaults)
-    limits = Limits(
-        task=caps.task,
-        chain=caps.chain,
-        wall_seconds=desk.defaults.wall_seconds or asked.config.wall_minutes * 60,
-        idle_seconds=desk.defaults.idle_seconds,
-    )
-    workspace = {"repository_id": thread.repository.id, "commit": pull.head, "refs": facts.refs}
-    plan = Plan(
-        verb=VERB.name, steps=steps, limits=limits, workspace=workspace, context=facts.model_dump(mode="json")
-    )
-    return Start(plan, caps)
+    pushed = isinstance(asked.request.source, Trigger) and asked.request.source.kind == "push"
+    return Start(plan_of(desk, asked, steps, facts, caps), caps, instead=pushed)
 
 
 _SHAPE: Final = ("brief", "find", "check", "verify", "gather")
@@ -92,4 +89,22 @@ def host_steps(desk: Desk) -> dict[str, HostStep]:
     }
 
 
-ROOM: Final = VerbRoom(VERB, answer, host_steps)
+def intent(chain: ChainRow) -> str:
+    """What it will do, in one sentence."""
+    brief = chain.results.get("brief")
+    if not brief or "files" not in brief:
+        return "Will read the change, and have every finding confirmed by a second run."
+    parts = f" in {count(len(brief['groups']), 'part')}" if len(brief["groups"]) > 1 else ""
+    what = "what is new of " if brief["incremental"] else ""
+    return f"Reads {what}{count(brief['files'], 'file')}{parts}, and has every finding confirmed by a second run."
+
+
+ROOM: Final = VerbRoom(
+    VERB,
+    answer,
+    host_steps,
+    facts=ReviewFacts,
+    report=lambda _tx, chain: report(chain),
+    intent=intent,
+    check=True,
+)

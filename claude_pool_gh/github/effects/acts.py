@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
-from claude_pool_gh.github.api import Forge
-from claude_pool_gh.github.effects.kinds import CheckRun, Comment, Reaction, Reply, Review
-from claude_pool_gh.github.effects.rows import EffectRow
+from claude_pool_gh.github.api import Forge, segment
+from claude_pool_gh.github.effects import pushes
+from claude_pool_gh.github.effects.kinds import (
+    CheckRun,
+    Comment,
+    InlineComment,
+    Labels,
+    Proposal,
+    Push,
+    Reaction,
+    Reply,
+    Review,
+    Settled,
+)
+from claude_pool_gh.github.effects.rows import EffectRow, marker
 from claude_pool_gh.github.errors import ForgeRefused, NotFound
+from claude_pool_gh.terms.ids import Repository
+
+_STATES: Final = {"success": "success", "neutral": "success", "skipped": "success", "failure": "failure"}
+_DESCRIPTION_LIMIT: Final = 140
 
 
 class Deleted(Exception):
@@ -17,19 +33,33 @@ class Deleted(Exception):
 
 async def make(forge: Forge, row: EffectRow) -> int | None:
     """Make the effect for the first time; its id on GitHub."""
-    match row.effect:
-        case Comment() | Reply():
-            body = {"body": f"{row.effect.body}\n\n{row.marker}"}
-            path = f"/issues/{row.effect.number}/comments"
-            return int((await forge.call("POST", row.repository, path, body))["id"])
+    repository, effect = row.repository, row.effect
+    match effect:
+        case Comment() | Reply(in_reply_to=None):
+            return await _post(
+                forge, repository, f"/issues/{effect.number}/comments", _marked(row, effect.body)
+            )
+        case Reply():
+            path = f"/pulls/{effect.number}/comments/{effect.in_reply_to}/replies"
+            return await _post(forge, repository, path, _marked(row, effect.body))
         case Reaction():
-            await forge.call("POST", row.repository, _reactions(row.effect), {"content": row.effect.content})
+            await forge.call("POST", repository, _reactions(effect), {"content": effect.content})
+            return None
+        case Labels():
+            await forge.call(
+                "POST", repository, f"/issues/{effect.number}/labels", {"labels": list(effect.names)}
+            )
             return None
         case CheckRun():
-            body = _check(row.effect) | {"head_sha": row.effect.head, "external_id": row.key}
-            return int((await forge.call("POST", row.repository, "/check-runs", body))["id"])
+            return await _check_run(forge, row, effect)
         case Review():
-            return await _review(forge, row, row.effect)
+            return await _review(forge, row, effect)
+        case Settled():
+            return await _settle(forge, row, effect)
+        case Push():
+            return await pushes.push(forge, repository, effect)
+        case Proposal():
+            return await pushes.propose(forge, repository, effect)
 
 
 async def change(forge: Forge, row: EffectRow, remote_id: int) -> None:
@@ -37,11 +67,11 @@ async def change(forge: Forge, row: EffectRow, remote_id: int) -> None:
     try:
         match row.effect:
             case Comment():
-                body = {"body": f"{row.effect.body}\n\n{row.marker}"}
+                body = _marked(row, row.effect.body)
                 await forge.call("PATCH", row.repository, f"/issues/comments/{remote_id}", body)
             case CheckRun():
                 await forge.call("PATCH", row.repository, f"/check-runs/{remote_id}", _check(row.effect))
-            case Reply() | Reaction() | Review():
+            case Reply() | Reaction() | Labels() | Review() | Settled() | Push() | Proposal():
                 return
     except NotFound as error:
         raise Deleted from error
@@ -50,9 +80,10 @@ async def change(forge: Forge, row: EffectRow, remote_id: int) -> None:
 async def find(forge: Forge, row: EffectRow) -> int | None:
     """The id of what an earlier attempt made, if it did: by our marker or external id, and our own author."""
     match row.effect:
-        case Comment() | Reply():
-            listing = f"/issues/{row.effect.number}/comments"
-            return await _by_marker(forge, row, listing)
+        case Comment() | Reply(in_reply_to=None):
+            return await _by_marker(forge, row, f"/issues/{row.effect.number}/comments")
+        case Reply():
+            return await _by_marker(forge, row, f"/pulls/{row.effect.number}/comments")
         case Review():
             return await _by_marker(forge, row, f"/pulls/{row.effect.number}/reviews")
         case CheckRun():
@@ -61,18 +92,34 @@ async def find(forge: Forge, row: EffectRow) -> int | None:
                 row.repository, path, key="check_runs", check_name=row.effect.name, filter="all"
             )
             return await _first(runs, lambda run: run.get("external_id") == row.key)
-        case Reaction():
+        case Push():
+            return await pushes.find_push(forge, row.repository, row.effect)
+        case Proposal():
+            return await pushes.find_proposal(forge, row.repository, row.effect)
+        case Reaction() | Labels() | Settled():  # GitHub makes these once, or the act looks for itself
             return None
 
 
+def _marked(row: EffectRow, body: str) -> dict[str, str]:
+    return {"body": f"{body}\n\n{row.marker}"}
+
+
+async def _post(forge: Forge, repository: Repository, path: str, body: Any) -> int:
+    return int((await forge.call("POST", repository, path, body))["id"])
+
+
 async def _by_marker(forge: Forge, row: EffectRow, listing: str) -> int | None:
-    own = await forge.access.own_id(row.repository)
+    found = await _ours(forge, row.repository, listing, row.marker)
+    return None if found is None else int(found["id"])
 
-    def is_ours(item: Any) -> bool:
-        author = (item.get("user") or {}).get("id")
-        return author == own and row.marker in (item.get("body") or "")
 
-    return await _first(forge.pages(row.repository, listing), is_ours)
+async def _ours(forge: Forge, repository: Repository, listing: str, mark: str) -> Any:
+    """The first thing in a listing that we made and that holds a mark: anybody can copy a mark, nobody our author."""
+    own = await forge.access.own_id(repository)
+    async for item in forge.pages(repository, listing):
+        if (item.get("user") or {}).get("id") == own and mark in (item.get("body") or ""):
+            return item
+    return None
 
 
 async def _first(items: Any, wanted: Callable[[Any], bool]) -> int | None:
@@ -85,23 +132,55 @@ async def _first(items: Any, wanted: Callable[[Any], bool]) -> int | None:
 async def _review(forge: Forge, row: EffectRow, review: Review) -> int:
     path = f"/pulls/{review.number}/reviews"
     comments = [_inline(comment) for comment in review.comments]
-    body = {"commit_id": review.commit, "event": "COMMENT", "body": f"{review.body}\n\n{row.marker}"}
+    body = {"commit_id": review.commit, "event": "COMMENT"} | _marked(row, review.body)
     try:
         made = await forge.call("POST", row.repository, path, body | {"comments": comments})
     except ForgeRefused as error:
         if error.status != 422 or not review.fallback:
             raise
         # GitHub makes all comments or none; what cannot stand at its line still deserves to be read.
-        whole = {"event": "COMMENT", "body": f"{review.fallback}\n\n{row.marker}"}
+        whole = {"event": "COMMENT"} | _marked(row, review.fallback)
         made = await forge.call("POST", row.repository, path, whole)
     return int(made["id"])
 
 
-def _inline(comment: Any) -> dict[str, Any]:
-    place = {"path": comment.path, "body": comment.body, "line": comment.line, "side": "RIGHT"}
+def _inline(comment: InlineComment) -> dict[str, Any]:
+    body = f"{comment.body}\n\n{marker(comment.mark)}" if comment.mark else comment.body
+    place: dict[str, Any] = {"path": comment.path, "body": body, "line": comment.line, "side": "RIGHT"}
     if comment.start_line is not None and comment.start_line < comment.line:
         place |= {"start_line": comment.start_line, "start_side": "RIGHT"}
     return place
+
+
+async def _settle(forge: Forge, row: EffectRow, settled: Settled) -> int | None:
+    """Answer under our inline comment, unless that is done, and put the headline over it."""
+    listing = f"/pulls/{settled.number}/comments"
+    comment = await _ours(forge, row.repository, listing, marker(settled.mark))
+    if comment is None:  # never made inline, or deleted by a person
+        return None
+    if await _ours(forge, row.repository, listing, row.marker) is None:
+        await _post(forge, row.repository, f"{listing}/{comment['id']}/replies", _marked(row, settled.reply))
+    body = str(comment["body"])
+    if not body.startswith(settled.headline):
+        folded = (
+            f"{settled.headline}\n\n<details><summary>what was reported</summary>\n\n{body}\n\n</details>"
+        )
+        await forge.call("PATCH", row.repository, f"/pulls/comments/{comment['id']}", {"body": folded})
+    return int(comment["id"])
+
+
+async def _check_run(forge: Forge, row: EffectRow, check: CheckRun) -> int | None:
+    body = _check(check) | {"head_sha": check.head, "external_id": row.key}
+    try:
+        return await _post(forge, row.repository, "/check-runs", body)
+    except ForgeRefused as error:
+        if error.status != 403:
+            raise
+    # The token may not write checks: a commit status says at least the verdict.
+    state = _STATES.get(check.conclusion or "", "error") if check.status == "completed" else "pending"
+    status = {"state": state, "context": check.name, "description": check.title[:_DESCRIPTION_LIMIT]}
+    await forge.call("POST", row.repository, f"/statuses/{segment(check.head)}", status)
+    return None
 
 
 def _check(check: CheckRun) -> dict[str, Any]:
@@ -109,6 +188,7 @@ def _check(check: CheckRun) -> dict[str, Any]:
         "name": check.name,
         "status": check.status,
         "output": {"title": check.title, "summary": check.summary},
+        "actions": [button.model_dump() for button in check.buttons],
     }
     return body | ({"conclusion": check.conclusion} if check.conclusion else {})
 

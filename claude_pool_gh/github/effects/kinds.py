@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
-from claude_pool_gh.terms.ids import CommentRef, Term
+from claude_pool_gh.terms.ids import Actor, CommentRef, Term
 
 
 class Comment(Term):
@@ -18,11 +18,12 @@ class Comment(Term):
 
 
 class Reply(Term):
-    """A comment that is made once."""
+    """A comment that is made once. `in_reply_to`: the comment that began the review thread it belongs into."""
 
     kind: Literal["reply"] = "reply"
     number: int
     body: str
+    in_reply_to: int | None = None
 
 
 class Reaction(Term):
@@ -31,6 +32,22 @@ class Reaction(Term):
     kind: Literal["reaction"] = "reaction"
     comment: CommentRef
     content: Literal["eyes", "+1", "confused"]
+
+
+class Labels(Term):
+    """Labels that a thread should have besides its own."""
+
+    kind: Literal["labels"] = "labels"
+    number: int
+    names: tuple[str, ...]
+
+
+class Button(Term):
+    """A button of a check run."""
+
+    label: Annotated[str, Field(max_length=20)]
+    description: Annotated[str, Field(max_length=40)]
+    identifier: Annotated[str, Field(max_length=20)]
 
 
 class CheckRun(Term):
@@ -45,15 +62,17 @@ class CheckRun(Term):
     )
     title: str
     summary: str
+    buttons: tuple[Button, ...] = ()
 
 
 class InlineComment(Term):
-    """A comment at lines of the diff."""
+    """A comment at lines of the diff. `mark` is hidden in it, so that what becomes of it can be said there."""
 
     path: str
     line: int
     start_line: int | None = None
     body: str
+    mark: str = ""
 
 
 class Review(Term):
@@ -67,12 +86,77 @@ class Review(Term):
     fallback: str = ""
 
 
-Effect = Annotated[Comment | Reply | Reaction | CheckRun | Review, Field(discriminator="kind")]
+class Settled(Term):
+    """An inline comment of ours about which there is nothing more to do: answered, and folded under one line.
+
+    GitHub's REST API cannot resolve a review thread, so the comment itself says that it is settled.
+    """
+
+    kind: Literal["settled"] = "settled"
+    number: int
+    mark: str
+    reply: str
+    headline: str
+
+
+class Authority(Term):
+    """Who must still be allowed to, at the very moment: the least role by its number, and everybody's account."""
+
+    actors: tuple[Actor, ...]
+    least: int
+
+
+class Change(Term):
+    """A commit of an agent's captured work, with all that makes its id: it can be made again anywhere."""
+
+    run_id: str
+    parent: str
+    commit: str
+    message: str
+    author_name: str
+    author_email: str
+    made_s: int
+    """Seconds since the epoch."""
+
+
+class Push(Term):
+    """A commit on a pull request's branch, which must still be where the approval saw it."""
+
+    kind: Literal["push"] = "push"
+    number: int
+    branch: str
+    change: Change
+    authority: Authority
+
+
+class Proposal(Term):
+    """A new branch with a commit, and a pull request for it."""
+
+    kind: Literal["proposal"] = "proposal"
+    branch: str
+    base: str
+    change: Change
+    title: str
+    body: str
+    draft: bool = False
+    authority: Authority
+
+
+Effect = Annotated[
+    Comment | Reply | Reaction | Labels | CheckRun | Review | Settled | Push | Proposal,
+    Field(discriminator="kind"),
+]
 
 _EFFECT: TypeAdapter[Effect] = TypeAdapter(Effect)
 
-PRIORITY = {"reaction": 0, "reply": 1, "comment": 2, "check": 2, "review": 1}
-"""Lower goes first: refusals, first comments and results before progress."""
+PRIORITY = {
+    "reaction": 0, "push": 0, "proposal": 0, "reply": 1, "review": 1, "comment": 2, "check": 2, "labels": 2,
+    "settled": 3,
+}  # fmt: skip
+"""Lower goes first: what people wait for, refusals, first comments and results before progress."""
+
+ONCE = (Review, Reply, Push, Proposal, Settled)
+"""Effects that happen one time, whatever is wanted later under the same key."""
 
 
 def read(stored: Any) -> Effect:

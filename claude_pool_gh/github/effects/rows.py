@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from claude_pool_gh.github.effects.kinds import PRIORITY, Effect, Review, read
+from claude_pool_gh.github.effects.kinds import ONCE, PRIORITY, Effect, read
 from claude_pool_gh.github.tables import effects, leases, repositories
 from claude_pool_gh.storage import Transaction, insert_once
 from claude_pool_gh.storage.owners import is_gone
@@ -32,6 +32,7 @@ class EffectRow:
     attempted: bool
     remote_id: int | None
     tries: int
+    chain_id: str | None = None
 
     @property
     def marker(self) -> str:
@@ -39,17 +40,38 @@ class EffectRow:
         return marker(self.key)
 
 
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of an effect: its state, its id on GitHub, and why it was refused."""
+
+    state: str
+    remote_id: int | None
+    error: str
+
+
 def marker(key: str) -> str:
     """The hidden marker of a key."""
     return f"<!-- claude-pool:{hashlib.sha256(key.encode()).hexdigest()[:24]} -->"
 
 
-def want(tx: Transaction, key: str, repository: Repository, effect: Effect, now_ms: int) -> None:
-    """Let `effect` stand or happen. Wanting the same again changes nothing; a once effect is wanted only once."""
+def want(
+    tx: Transaction,
+    key: str,
+    repository: Repository,
+    effect: Effect,
+    now_ms: int,
+    *,
+    chain_id: str | None = None,
+) -> None:
+    """Let `effect` stand or happen. Wanting the same again changes nothing; a once effect is wanted only once.
+
+    `chain_id`: the chain that shows what became of it.
+    """
     stored = effect.model_dump(mode="json")
     fresh = {
         "key": key,
         "kind": effect.kind,
+        "chain_id": chain_id,
         "repository_id": repository.id,
         "installation_id": repository.installation_id,
         "state": "wanted",
@@ -61,7 +83,7 @@ def want(tx: Transaction, key: str, repository: Repository, effect: Effect, now_
         "tries": 0,
         "due_ms": now_ms,
     }
-    if insert_once(tx, effects, fresh) or isinstance(effect, Review):
+    if insert_once(tx, effects, fresh) or isinstance(effect, ONCE):
         return
     columns = sa.select(_E.wanted, _E.wanted_version, _E.written_version)
     row = tx.execute(columns.where(_E.key == key).with_for_update()).one()
@@ -162,6 +184,13 @@ def unwritten(tx: Transaction) -> int:
     return int(tx.execute(sa.select(sa.func.count()).where(_E.state == "wanted")).scalar_one())
 
 
+def fate(tx: Transaction, key: str) -> Fate | None:
+    """What became of an effect so far; None where nobody wanted it."""
+    columns = (_E.state, _E.remote_id, _E.error)
+    row = tx.execute(sa.select(*columns).where(_E.key == key)).one_or_none()
+    return None if row is None else Fate(row.state, row.remote_id, row.error or "")
+
+
 def _row(row: sa.Row[Any]) -> EffectRow:
     return EffectRow(
         key=row.key,
@@ -174,4 +203,5 @@ def _row(row: sa.Row[Any]) -> EffectRow:
         attempted=row.attempted,
         remote_id=row.remote_id,
         tries=row.tries,
+        chain_id=row.chain_id,
     )

@@ -7,11 +7,13 @@ import logging
 import random
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
 from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.effects import acts, rows
+from claude_pool_gh.github.effects.kinds import Effect
 from claude_pool_gh.github.effects.rows import EffectRow
 from claude_pool_gh.github.errors import ForgeError, ForgeRefused, RateLimited
 from claude_pool_gh.storage import Database, Transaction
@@ -29,8 +31,22 @@ _TRIES_LIMIT: Final = 50
 class Writer:
     """Runs between `start` and `close`. `wake` tells it that a row has changed."""
 
-    def __init__(self, database: Database, forge: Forge, now_ms: Callable[[], int], interval: float) -> None:
-        """`interval`: seconds between two writes of one installation, as GitHub asks of Apps."""
+    def __init__(
+        self,
+        database: Database,
+        forge: Forge,
+        now_ms: Callable[[], int],
+        interval: float,
+        *,
+        screen: Callable[[Effect], Effect] = lambda effect: effect,
+        told: Callable[[Transaction, str], None] = lambda _tx, _chain: None,
+    ) -> None:
+        """`interval`: seconds between two writes of one installation, as GitHub asks of Apps.
+
+        `screen` sees every effect in the moment it is written, and may put a harmless one in its place. `told` is told
+        of the chain that shows what became of an effect, in the transaction that notes it.
+        """
+        self._screen, self._told = screen, told
         self._database = database
         self._forge = forge
         self._now_ms = now_ms
@@ -111,6 +127,7 @@ class Writer:
 
     async def _write(self, row: EffectRow) -> None:
         """One effect; whatever happens becomes the row's new state."""
+        row = replace(row, effect=self._screen(row.effect))
         try:
             remote_id = await self._perform(row)
         except acts.Deleted:
@@ -128,7 +145,12 @@ class Writer:
                 logger.exception("effect failed", extra={"action": "effect_failed", "key": row.key})
             await self._later(row, max(self._interval, 0.05) * 2 ** min(row.tries, 12), error)
         else:
-            await self._database.transact(lambda tx: rows.written(tx, row, remote_id))
+            await self._database.transact(lambda tx: self._note(tx, row, remote_id))
+
+    def _note(self, tx: Transaction, row: EffectRow, remote_id: int | None) -> None:
+        rows.written(tx, row, remote_id)
+        if row.chain_id is not None:
+            self._told(tx, row.chain_id)
 
     async def _perform(self, row: EffectRow) -> int | None:
         if row.remote_id is not None:
@@ -164,4 +186,9 @@ class Writer:
         return await self._database.transact(lambda tx: rows.postpone(tx, row, due, str(error)))
 
     async def _end(self, row: EffectRow, state: str, error: str) -> None:
-        await self._database.transact(lambda tx: rows.ended(tx, row, state, error))
+        def end(tx: Transaction) -> None:
+            rows.ended(tx, row, state, error)
+            if row.chain_id is not None:
+                self._told(tx, row.chain_id)
+
+        await self._database.transact(end)

@@ -32,6 +32,7 @@ DEFAULT_EVENTS: tuple[str, ...] = (
     "pull_request_review",
     "pull_request_review_comment",
     "push",
+    "repository",
 )
 # Every App gets these whether it asked or not.
 ALWAYS_EVENTS = frozenset({"installation", "installation_repositories", "ping"})
@@ -89,7 +90,7 @@ class Installation:
 
     def hears(self, event: str) -> bool:
         """Whether deliveries of this event go to the App."""
-        return not self.suspended and (event in ALWAYS_EVENTS or event in self.events)
+        return event in ALWAYS_EVENTS or (not self.suspended and event in self.events)
 
 
 @dataclass(frozen=True, slots=True)

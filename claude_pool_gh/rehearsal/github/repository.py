@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from claude_pool_gh.rehearsal.github.acts import issues, merging, pulls, pushes
+from claude_pool_gh.rehearsal.github.acts import issues, merging, moving, pulls, pushes
 from claude_pool_gh.rehearsal.github.diffs import Diff, diff
 from claude_pool_gh.rehearsal.github.git import Files, GitDir, GitError
 from claude_pool_gh.rehearsal.github.people import ROLES, Actor, Role, User
@@ -28,6 +28,7 @@ class Repository:
     created_at: float
     private: bool = False
     default_branch: str = "main"
+    archived: bool = False
     parent: Repository | None = None
     forks: list[Repository] = field(default_factory=list)
     roles: dict[int, Role] = field(default_factory=dict)
@@ -47,6 +48,18 @@ class Repository:
     def clone_url(self) -> str:
         """Where git finds it."""
         return f"{self.world.url}/{self.full_name}.git"
+
+    def rename(self, name: str) -> None:
+        """Give it another name."""
+        moving.rename(self, name)
+
+    def transfer(self, login: str) -> None:
+        """Give it to another organization."""
+        moving.transfer(self, self.world.user(login, "Organization"))
+
+    def archive(self, *, on: bool = True) -> None:
+        """Make it read-only, or writable again."""
+        moving.archive(self, on=on)
 
     # people
 
@@ -168,6 +181,10 @@ class Repository:
     def ready(self, pull: Pull, actor: Actor) -> None:
         """Take a pull request out of draft."""
         pulls.ready(pull, actor)
+
+    def lock(self, issue: Issue, by: User | None = None) -> None:
+        """Let nobody without write access comment."""
+        issues.lock(issue, Actor(by or self.owner))
 
     def add_label(self, issue: Issue, name: str, by: User | None = None) -> None:
         """Put a label on a thread, making it when the repository has none of that name."""

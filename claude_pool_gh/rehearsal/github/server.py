@@ -170,6 +170,12 @@ class SimulatedGitHub:
         """Remove the App from the account; its tokens die at once."""
         accounts.uninstall(self.world, installation)
 
+    async def suspend(self, installation: Installation, *, on: bool = True) -> None:
+        """Suspend an installation, or bring it back, and wait until its App has heard."""
+        before = len(self.deliveries)
+        accounts.suspend(self.world, installation, on=on)
+        await self.deliveries_out.settle_since(before)
+
     def create_repository(
         self,
         full_name: str,

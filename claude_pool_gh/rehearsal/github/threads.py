@@ -64,6 +64,7 @@ class Issue(Written):
     title: str = field(kw_only=True)
     closed_at: float | None = None
     closed_by: User | None = None
+    locked: bool = False
     labels: list[Label] = field(default_factory=list)
     comments: list[Comment] = field(default_factory=list)
 

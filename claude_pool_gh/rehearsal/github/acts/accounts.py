@@ -118,6 +118,18 @@ def uninstall(world: World, installation: Installation) -> None:
         world.tokens.revoke(token)
 
 
+def suspend(world: World, installation: Installation, *, on: bool) -> None:
+    """Suspend an installation, or bring it back, and tell it so; its tokens die with a suspension."""
+    installation.suspended = on
+    payload = {"installation": shapes.installation(world, installation)}
+    action = "suspend" if on else "unsuspend"
+    world.emit(
+        Event("installation", action, Actor(installation.account), payload, installation=installation)
+    )
+    for token in [one for one in world.tokens.live.values() if one.installation is installation and on]:
+        world.tokens.revoke(token)
+
+
 def change_repositories(
     installation: Installation, added: Sequence[Repository] = (), removed: Sequence[Repository] = ()
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from claude_pool_gh.rehearsal.github.acts.issues import check_body, touch
-from claude_pool_gh.rehearsal.github.errors import invalid
+from claude_pool_gh.rehearsal.github.errors import RefusedError, invalid
 from claude_pool_gh.rehearsal.github.people import Actor
 from claude_pool_gh.rehearsal.github.shapes import issues as shapes
 from claude_pool_gh.rehearsal.github.threads import REACTIONS, Comment, Issue, Reaction, Written
@@ -13,6 +13,10 @@ from claude_pool_gh.rehearsal.github.world import Event, World
 def create(issue: Issue, actor: Actor, body: str) -> Comment:
     """Say something in a thread."""
     check_body(issue.repository, "IssueComment", body)
+    if issue.locked and actor.app is not None:
+        raise RefusedError(403, "Unable to create comment because issue is locked.")
+    if issue.repository.archived:
+        raise RefusedError(403, "Repository was archived so is read-only.")
     if not body.strip():
         raise invalid("IssueComment", "data", "unprocessable", "Body cannot be blank")
     world = issue.repository.world

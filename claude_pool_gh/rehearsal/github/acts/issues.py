@@ -90,6 +90,13 @@ def close(issue: Issue, actor: Actor) -> None:
         tell(issue, actor, "closed")
 
 
+def lock(issue: Issue, actor: Actor) -> None:
+    """Let nobody without write access comment. An App's token may not either, whatever it may do elsewhere."""
+    issue.locked = True
+    touch(issue)
+    tell(issue, actor, "locked")
+
+
 def reopen(issue: Issue, actor: Actor) -> None:
     """Open it again."""
     if isinstance(issue, Pull) and issue.merged_at is not None:

@@ -31,6 +31,18 @@ def list_comments(call: Call) -> Answer:
     return paged(call, found, shapes.comment)
 
 
+def list_all(call: Call) -> Answer:
+    """The review comments of all pull requests."""
+    since = parse_iso(call.query["since"]) if call.query.get("since") else 0.0
+    every = [comment for pull in call.repository.pulls for comment in pull.review_comments]
+    found = [one for one in every if int(one.updated_at) >= since]
+    recent = call.query.get("sort") == "updated"
+    found.sort(
+        key=lambda one: one.updated_at if recent else one.id, reverse=call.query.get("direction") == "desc"
+    )
+    return paged(call, found, shapes.comment)
+
+
 def get_comment(call: Call) -> Answer:
     """One review comment."""
     return Answer(json=shapes.comment(the_review_comment(call)))
@@ -61,6 +73,7 @@ def reply(call: Call) -> Answer:
 
 ROUTES = (
     Route("GET", "/repos/{owner}/{repo}/pulls/{pull_number}/comments", list_comments, READ),
+    Route("GET", "/repos/{owner}/{repo}/pulls/comments", list_all, READ),
     Route("GET", "/repos/{owner}/{repo}/pulls/comments/{comment_id}", get_comment, READ),
     Route("PATCH", "/repos/{owner}/{repo}/pulls/comments/{comment_id}", edit_comment, WRITE),
     Route("DELETE", "/repos/{owner}/{repo}/pulls/comments/{comment_id}", delete_comment, WRITE),

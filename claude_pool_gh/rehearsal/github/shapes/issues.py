@@ -93,7 +93,7 @@ def issue(one: Issue) -> Json:
         "labels": [label(one.repository, each) for each in one.labels],
         "state": one.state,
         "state_reason": "completed" if one.closed_at is not None and not isinstance(one, Pull) else None,
-        "locked": False,
+        "locked": one.locked,
         "assignee": None,
         "assignees": [],
         "milestone": None,

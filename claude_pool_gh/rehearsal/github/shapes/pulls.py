@@ -38,7 +38,7 @@ def simple(one: Pull) -> Json:
         **{f"{name}_url": links[name]["href"] for name in COPIED},
         "number": one.number,
         "state": one.state,
-        "locked": False,
+        "locked": one.locked,
         "title": one.title,
         "user": user(world, one.author),
         "body": one.body,

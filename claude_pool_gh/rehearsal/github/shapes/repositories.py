@@ -109,7 +109,7 @@ def repository(one: Repository) -> Json:
         "has_pages": False,
         "has_downloads": False,
         "has_discussions": False,
-        "archived": False,
+        "archived": one.archived,
         "disabled": False,
         "visibility": "private" if one.private else "public",
         "allow_forking": True,

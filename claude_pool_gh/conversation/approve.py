@@ -1,0 +1,194 @@
+"""`/pool approve` and `/pool reject`: a person's word on exactly what a gate shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from claude_pool_gh.commands.grammar import Verb
+from claude_pool_gh.config.owners import parse as parse_owners
+from claude_pool_gh.conversation import tables
+from claude_pool_gh.conversation.candidates import of_thread
+from claude_pool_gh.conversation.changes import ChangeFacts
+from claude_pool_gh.conversation.desk import Act, Answer, Asked, Desk, Reply, VerbRoom
+from claude_pool_gh.conversation.gates import Gate, gate_of, needed
+from claude_pool_gh.github import reads
+from claude_pool_gh.pool import chains, review
+from claude_pool_gh.pool.chains import ChainRow
+from claude_pool_gh.pool.errors import CapReached
+from claude_pool_gh.pool.states import ChainState
+from claude_pool_gh.reports import replies
+from claude_pool_gh.reports.changes import files_of
+from claude_pool_gh.storage import Transaction
+from claude_pool_gh.terms.ids import Trigger
+from claude_pool_gh.terms.markdown import SafeMarkdown
+from claude_pool_gh.terms.roles import Role
+
+_PLACES: Final = frozenset({"pull", "issue"})
+
+APPROVE: Final = Verb(
+    name="approve",
+    summary="Lets out exactly the patch with this ID, at exactly that commit.",
+    places=_PLACES,
+    role=Role.write,
+    arguments="ID",
+    most_arguments=1,
+)
+REJECT: Final = Verb(
+    name="reject",
+    summary="Has it done again, with your words and all feedback so far.",
+    places=_PLACES,
+    role=Role.write,
+    arguments="ID TEXT",
+)
+
+Said = tuple[SafeMarkdown | None, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Live:
+    """What is approved against, as it is on GitHub at this moment."""
+
+    head: str
+    merge_base: str
+    config_blob: str
+    why_not: str = ""
+    """Why nothing can be approved here at all."""
+
+
+async def approve(desk: Desk, asked: Asked) -> Reply:
+    """Open a gate, if the ID is that of what would go out now."""
+    if not asked.command.words:
+        return Answer(await desk.database.read(lambda tx: _which(tx, asked)))
+    given = asked.command.words[0].lower()
+    chain = await desk.database.read(lambda tx: _waiting(tx, asked, given))
+    if chain is None:
+        return Answer(replies.unknown_id(given))
+    live = await _live(desk, asked, chain)
+    return Act(lambda tx: _approve(tx, desk, asked, chain.id, given, live))
+
+
+async def reject(desk: Desk, asked: Asked) -> Reply:
+    """Send what a gate shows back, with words."""
+    words = asked.command.words
+    if not words:
+        return Answer(await desk.database.read(lambda tx: _which(tx, asked)))
+    chain = await desk.database.read(lambda tx: _waiting(tx, asked, words[0].lower()))
+    if chain is None:
+        return Answer(replies.unknown_id(words[0]))
+    text = " ".join(words[1:])
+    if not text and isinstance(asked.request.source, Trigger):
+        text = "Rejected with the button, without words."
+    if not text:
+        return Answer(replies.needs_text("reject", "what is wrong, so that it can be done better"))
+    return Act(lambda tx: _reject(tx, desk, asked, chain.id, text[:4_000]))
+
+
+def _approve(tx: Transaction, desk: Desk, asked: Asked, chain_id: str, given: str, live: _Live) -> Said:
+    chains.lock(tx, chain_id)
+    chain, now = chains.get(tx, chain_id), desk.clock.now_ms()
+    facts = facts_of(chain)
+    gate = gate_of(tx, chain, head=live.head, merge_base=live.merge_base, config_blob=live.config_blob)
+    # Invariant: the ID that was given is made anew from what would go out now. Nothing else opens a gate.
+    if live.why_not or gate is None or gate.id != given:
+        return replies.stale_gate(given, live.why_not or _why(facts, live, chain), None), None
+    actor = asked.request.actor
+    if facts.policy.four_eyes and actor.id == facts.requester.id:
+        return replies.not_counted(), None
+    tables.approve(tx, gate.id, chain_id, actor, now)
+    people = tables.approvals_of(tx, gate.id)
+    missing = needed(
+        facts.policy,
+        people,
+        _paths(gate),
+        requester_id=facts.requester.id,
+        rules=parse_owners(facts.codeowners),
+    )
+    if missing:
+        still = replies.still_needed(missing.people, missing.why, missing.owners)
+        return replies.approved(gate.id, [each.login for each in people], still), chain_id
+    try:
+        with tx.begin_nested():
+            review.approve(tx, chain_id, now)
+    except CapReached as refusal:
+        return replies.cap_reached(refusal, asked.request.line), None
+    return None, chain_id
+
+
+def _reject(tx: Transaction, desk: Desk, asked: Asked, chain_id: str, text: str) -> Said:
+    chains.lock(tx, chain_id)
+    chain = chains.get(tx, chain_id)
+    if chain.state is not ChainState.parked:
+        return replies.unknown_id(asked.command.words[0]), None
+    try:
+        with tx.begin_nested():
+            again = review.reject(tx, chain_id, f"{asked.request.actor.login}: {text}", desk.clock.now_ms())
+    except CapReached as refusal:
+        return replies.cap_reached(refusal, asked.request.line), None
+    after = chains.get(tx, chain_id)
+    counts = [len(step.rejections) for step in after.steps]
+    most = max((step.max_rejections for step in after.plan.steps if step.gate), default=1)
+    return replies.rejected(again, max(counts), most), chain_id
+
+
+def facts_of(chain: ChainRow) -> ChangeFacts:
+    """What a chain with a gate knows, of whichever verb it is."""
+    known = {name: value for name, value in chain.plan.context.items() if name in ChangeFacts.model_fields}
+    return ChangeFacts.model_validate(known)
+
+
+def _waiting(tx: Transaction, asked: Asked, given: str) -> ChainRow | None:
+    """The thread's chain that showed this ID, whether it still holds or not."""
+    return next((chain for chain in of_thread(tx, asked.key) if _shown(tx, chain) == given), None)
+
+
+def _shown(tx: Transaction, chain: ChainRow) -> str | None:
+    """The ID under which a chain's gate was shown."""
+    if chain.state is not ChainState.parked or "merge_base" not in chain.plan.context:
+        return None
+    facts = facts_of(chain)
+    gate = gate_of(tx, chain, head=facts.head, merge_base=facts.merge_base, config_blob=facts.config_blob)
+    return None if gate is None else gate.id
+
+
+def _which(tx: Transaction, asked: Asked) -> SafeMarkdown:
+    """Without an ID nothing is approved: it says which there are."""
+    found = [(gate, chain.plan.verb) for chain in of_thread(tx, asked.key) if (gate := _shown(tx, chain))]
+    if not found:
+        return replies.no_candidate("approve")
+    return replies.candidates(asked.command.verb.name, found)
+
+
+async def _live(desk: Desk, asked: Asked, chain: ChainRow) -> _Live:
+    facts = facts_of(chain)
+    blob = asked.configuration.blob
+    if (
+        facts.place == "issue"
+    ):  # what goes out is a branch from the commit that was read; nobody else moves that
+        return _Live(facts.head, facts.merge_base, blob)
+    pull = await reads.pull(desk.forge, asked.thread)
+    if not pull.open:
+        return _Live(pull.head, "", blob, "the pull request is closed")
+    if pull.head != facts.head or pull.base_ref != facts.base_ref:
+        return _Live(pull.head, "", blob)
+    base = await reads.merge_base(desk.forge, asked.thread.repository, pull.base, pull.head)
+    return _Live(pull.head, base, blob)
+
+
+def _why(facts: ChangeFacts, live: _Live, chain: ChainRow) -> str:
+    if chain.state is not ChainState.parked:
+        return "nothing waits for approval there any more"
+    if live.head != facts.head:
+        return f"the head has moved to {live.head[:9]} since it was shown"
+    if live.config_blob != facts.config_blob:
+        return "the repository's configuration has changed since it was shown"
+    if live.merge_base != facts.merge_base:
+        return "the branch that it goes into has changed since it was shown"
+    return "what would go out now is not what was shown under this ID"
+
+
+def _paths(gate: Gate) -> list[str]:
+    return [] if gate.work is None else [file.path for file in files_of(gate.work.patch)]
+
+
+ROOMS: Final[tuple[Any, ...]] = (VerbRoom(APPROVE, approve), VerbRoom(REJECT, reject))

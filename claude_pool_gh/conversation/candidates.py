@@ -1,0 +1,62 @@
+"""Which chain of a thread a command means: the one that is named or, without a name, the only one that fits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from claude_pool_gh.conversation.desk import Asked
+from claude_pool_gh.pool import chains
+from claude_pool_gh.pool.chains import ChainRow
+from claude_pool_gh.pool.tables import chains as chain_rows
+from claude_pool_gh.reports import replies
+from claude_pool_gh.storage import Transaction
+from claude_pool_gh.terms.markdown import SafeMarkdown
+
+_MOST = 50
+
+
+@dataclass(frozen=True, slots=True)
+class NotOne:
+    """No chain, or several, and what to say of that."""
+
+    text: SafeMarkdown
+
+
+def of_thread(tx: Transaction, thread: str) -> list[ChainRow]:
+    """The thread's chains, newest first."""
+    newest = (chain_rows.c.created_ms.desc(), chain_rows.c.id)
+    own = (
+        sa.select(chain_rows.c.id).where(chain_rows.c.account_thread == thread).order_by(*newest).limit(_MOST)
+    )
+    return [chains.get(tx, chain_id) for chain_id in tx.execute(own).scalars()]
+
+
+def meant(
+    tx: Transaction,
+    asked: Asked,
+    fits: Callable[[ChainRow], bool],
+    *,
+    what: str,
+    title: Callable[[ChainRow], str],
+    newest: bool = False,
+) -> ChainRow | NotOne:
+    """The chain that a command means. `newest`: without a name the newest that fits, however many do."""
+    found: Sequence[ChainRow] = of_thread(tx, asked.key)
+    if asked.command.words:
+        given = asked.command.words[0]
+        named = [chain for chain in found if chain.id == given.lower()]
+        if not named:
+            return NotOne(replies.unknown_id(given))
+        return named[0] if fits(named[0]) else NotOne(replies.no_candidate(what))
+    fitting = [chain for chain in found if fits(chain)]
+    if not fitting:
+        return NotOne(replies.no_candidate(what))
+    if len(fitting) > 1 and not newest:
+        verb = asked.command.verb.name
+        return NotOne(
+            replies.candidates(verb, [(each.id, f"{each.plan.verb}, {title(each)}") for each in fitting])
+        )
+    return fitting[0]

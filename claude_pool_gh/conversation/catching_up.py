@@ -1,0 +1,180 @@
+"""Finds what GitHub could not deliver while nobody listened: by its log of deliveries, and by reading comments.
+
+GitHub never delivers again by itself. Both ways feed the same intake, whose keys make a second hearing harmless; so
+they also serve a laptop without a public address, with nothing but these two.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from claude_pool_gh.github import intake
+from claude_pool_gh.github.access import AppAccess
+from claude_pool_gh.github.api import Forge
+from claude_pool_gh.github.deliveries import VerifiedDelivery
+from claude_pool_gh.github.errors import ForgeError
+from claude_pool_gh.github.news import News
+from claude_pool_gh.github.tables import cursors, deliveries
+from claude_pool_gh.pool.ports import Clock
+from claude_pool_gh.storage import Database, Transaction, insert_once
+from claude_pool_gh.terms.ids import Actor, CommentRef, Repository, Thread
+
+logger = logging.getLogger(__name__)
+
+_PAGES: Final = 20
+_PAGE: Final = 100
+_OVERLAP: Final = timedelta(minutes=2)
+"""GitHub shows some things late: each reading begins a little before the last one ended."""
+_LOOK_BACK: Final = timedelta(hours=1)
+"""How old a comment may be that nobody has heard of, where there is no cursor yet."""
+
+Told = Callable[[Transaction, News], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatchUp:
+    """Reads what was missed."""
+
+    database: Database
+    forge: Forge
+    access: AppAccess
+    clock: Clock
+    told: Told
+
+    async def everything(self) -> int:
+        """Both ways; how many commands were new. What cannot be read now is read next time."""
+        found = 0
+        for way in (self.deliveries, self.comments):
+            try:
+                found += await way()
+            except ForgeError as error:
+                logger.warning("not caught up: %s", error, extra={"action": "catch_up_failed"})
+        return found
+
+    async def deliveries(self) -> int:
+        """Take in the App's deliveries of the last days that failed, and that we have not heard of since."""
+        new = 0
+        cursor = await self.database.read(lambda tx: _cursor(tx, "deliveries"))
+        newest = int(cursor or 0)
+        failed: dict[str, int] = {}
+        heard: set[str] = set()
+        async for item in self._listed(newest):
+            newest = max(newest, int(item["id"]))
+            if 200 <= int(item["status_code"] or 0) < 300:
+                heard.add(item["guid"])
+            elif (item["event"], item["action"]) in intake.EVENTS:
+                failed.setdefault(item["guid"], int(item["id"]))
+        for guid in [guid for guid in failed if guid not in heard]:
+            new += await self._take(guid, failed[guid])
+        await self.database.transact(lambda tx: _set_cursor(tx, "deliveries", str(newest)))
+        return new
+
+    async def _listed(self, after: int) -> AsyncIterator[Any]:
+        """The deliveries since the last reading, newest first."""
+        cursor = ""
+        for _ in range(_PAGES):
+            path = f"/app/hook/deliveries?per_page={_PAGE}" + (f"&cursor={cursor}" if cursor else "")
+            page = await self.access.as_app("GET", path)
+            for item in page:
+                if int(item["id"]) <= after:
+                    return
+                yield item
+            if len(page) < _PAGE:
+                return
+            cursor = f"v1_{page[-1]['id']}"
+
+    async def _take(self, guid: str, delivery_id: int) -> int:
+        if await self.database.read(lambda tx: _is_known(tx, guid)):
+            return 0
+        full = await self.access.as_app("GET", f"/app/hook/deliveries/{delivery_id}")
+        payload = full["request"]["payload"]
+        body = json.loads(payload) if isinstance(payload, str) else payload
+        # It came over our own authenticated request, as good as a signature.
+        delivery = VerifiedDelivery(guid, str(full["event"]), body)
+        found = intake.recognise(delivery)
+        if isinstance(found, intake.NotForUs):
+            return 0
+        now = self.clock.now_ms()
+        return await self.database.transact(lambda tx: intake.take_in(tx, delivery, found, now, self.told))
+
+    async def comments(self) -> int:
+        """Take in the commands of comments written since the last reading, in every repository we are installed on."""
+        new = 0
+        async for repository in self._repositories():
+            try:
+                new += await self._comments_of(repository)
+            except ForgeError as error:
+                logger.warning("comments not read: %s", error, extra={"action": "comments_not_read"})
+        return new
+
+    async def _repositories(self) -> AsyncIterator[Repository]:
+        for installation in await self.access.as_app("GET", f"/app/installations?per_page={_PAGE}"):
+            if installation.get("suspended_at"):
+                continue
+            owner, id_ = str(installation["account"]["login"]), int(installation["id"])
+            for each in await self.access.repositories_of(id_):
+                yield Repository(id=int(each["id"]), owner=owner, name=str(each["name"]), installation_id=id_)
+
+    async def _comments_of(self, repository: Repository) -> int:
+        name = f"comments:{repository.id}"
+        begun = datetime.fromtimestamp(self.clock.now_ms() / 1000, UTC)
+        cursor = await self.database.read(lambda tx: _cursor(tx, name))
+        since = datetime.fromisoformat(cursor) - _OVERLAP if cursor else begun - _LOOK_BACK
+        found: list[intake.CommandRequest] = []
+        for listing in ("/issues/comments", "/pulls/comments"):
+            pages = self.forge.pages(
+                repository,
+                listing,
+                since=since.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                sort="updated",
+                direction="asc",
+            )
+            async for comment in pages:
+                found += _requests(comment, repository)
+
+        def store(tx: Transaction) -> int:
+            intake.remember_repository(tx, repository)
+            _set_cursor(tx, name, begun.isoformat())
+            return sum(intake.store(tx, request, self.clock.now_ms()) for request in found)
+
+        return await self.database.transact(store)
+
+
+def _requests(comment: Any, repository: Repository) -> list[intake.CommandRequest]:
+    """The commands of a listed comment. One that was edited is none: only what was created so counts."""
+    user = comment.get("user") or {}
+    thread_url = str(comment.get("issue_url") or comment.get("pull_request_url") or "")
+    number = thread_url.rpartition("/")[2]
+    if not user or not number.isdigit() or comment["created_at"] != comment["updated_at"]:
+        return []
+    inline = "pull_request_url" in comment
+    ref = CommentRef(id=int(comment["id"]))
+    if inline:
+        root = int(comment.get("in_reply_to_id") or comment["id"])
+        ref = CommentRef(id=int(comment["id"]), kind="review_comment", root=root)
+    return intake.requests(
+        str(comment.get("body") or ""),
+        thread=Thread(repository=repository, number=int(number)),
+        actor=Actor(id=int(user["id"]), login=str(user["login"]), is_human=user.get("type") == "User"),
+        comment=ref,
+    )
+
+
+def _is_known(tx: Transaction, guid: str) -> bool:
+    return tx.execute(sa.select(deliveries.c.guid).where(deliveries.c.guid == guid)).first() is not None
+
+
+def _cursor(tx: Transaction, name: str) -> str | None:
+    return tx.execute(sa.select(cursors.c.value).where(cursors.c.name == name)).scalar_one_or_none()
+
+
+def _set_cursor(tx: Transaction, name: str, value: str) -> None:
+    if not insert_once(tx, cursors, {"name": name, "value": value}):
+        tx.execute(cursors.update().where(cursors.c.name == name).values(value=value))

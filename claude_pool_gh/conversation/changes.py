@@ -1,0 +1,374 @@
+"""A change's way out, shared by every verb whose agents edit files: laid before people, approved, pushed.
+
+The agent's work comes as a patch in our rows. The host counts it, makes the commit that would go out, and parks the
+chain. Only what was shown under a gate's ID can be approved, and only that commit is pushed.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from claude_pool_gh.config.model import RepositoryConfig
+from claude_pool_gh.config.owners import parse as parse_owners
+from claude_pool_gh.conversation import tables
+from claude_pool_gh.conversation.desk import Asked, Desk
+from claude_pool_gh.conversation.facts import Facts
+from claude_pool_gh.conversation.gates import Policy, gate_id, needed, plan_digest, protected, work_of
+from claude_pool_gh.github.effects.kinds import Authority, Change, Proposal, Push, Reply
+from claude_pool_gh.github.effects.rows import fate, want
+from claude_pool_gh.github.tables import threads
+from claude_pool_gh.pool import chains
+from claude_pool_gh.pool.chains import ChainRow
+from claude_pool_gh.pool.errors import StepFailed
+from claude_pool_gh.pool.outcomes import Outcome, Verdict
+from claude_pool_gh.pool.plan import Step
+from claude_pool_gh.pool.ports import Done, Finish, HostStep, HostStepContext, Work
+from claude_pool_gh.pool.states import ChainState, StepState
+from claude_pool_gh.reports import replies
+from claude_pool_gh.reports.changes import files_of, summary
+from claude_pool_gh.reports.neutralize import neutralize, neutralize_line
+from claude_pool_gh.reports.redact import leaks
+from claude_pool_gh.reports.views import Changed, Fate, FileChange
+from claude_pool_gh.storage import Transaction
+from claude_pool_gh.terms.roles import Role
+from claude_pool_gh.worktrees.errors import WorktreeError
+from claude_pool_gh.worktrees.snapshot import Signature
+
+logger = logging.getLogger(__name__)
+
+NOT_CHECKED: Final = "**not checked**: this server runs nothing of a repository's"
+_DRAFT_CHECKED: Final = (
+    "**not checked** here; an approval opens a draft pull request, which the repository's CI checks"
+)
+_LINK_OUT: Final = re.compile(rb"^\+(?:/|(?:\.\./)+)", re.MULTILINE)
+
+
+class ChangeFacts(Facts):
+    """What a chain knows that changes files."""
+
+    merge_base: str = ""
+    branch: str
+    """Where the change goes: the pull request's own branch, or a new one."""
+    into: str
+    """The branch of the pull request that is opened; empty where the commit goes on `branch` as it is."""
+    fork: bool = False
+    """The pull request comes from a fork: nothing is pushed there."""
+    draft: bool = False
+    policy: Policy = Policy()
+    codeowners: str = ""
+    most_files: int = 50
+    most_lines: int = 2_000
+    least_role: int = int(Role.write)
+    """What whoever asked and whoever approves must be, also when it is pushed."""
+
+
+def policy_of(config: RepositoryConfig) -> dict[str, Any]:
+    """What the configuration says of changes, as facts."""
+    own = config.changes
+    return {
+        "policy": Policy(
+            approvals=own.approvals,
+            four_eyes=own.four_eyes,
+            codeowners=own.codeowners,
+            protected=own.protected,
+        ),
+        "most_files": own.most_files,
+        "most_lines": own.most_lines,
+    }
+
+
+def with_limits(steps: tuple[Step, ...], config: RepositoryConfig) -> tuple[Step, ...]:
+    """The steps with as many rejections at their gates as the configuration allows."""
+    most = {"max_rejections": config.changes.max_rejections}
+    return tuple(step.model_copy(update=most) if step.gate else step for step in steps)
+
+
+def least_role(asked: Asked) -> int:
+    """The role that the verb needs here, never below write: its commit lets code into the repository."""
+    named = asked.config.permissions.get(asked.command.verb.name)
+    return int(max(Role.write, Role.named(named) if named else asked.command.verb.role))
+
+
+# ---- laid before people
+
+
+async def propose(desk: Desk, context: HostStepContext, facts: ChangeFacts) -> Done | Finish:
+    """The chain's work as a commit with the host's facts; the chain ends here where there is nothing to approve."""
+    chain = await desk.database.read(lambda tx: chains.get(tx, context.chain_id))
+    work = await desk.database.read(lambda tx: work_of(tx, chain))
+    if work is None or not work.patch:
+        return Finish(_answered(), {"fate": Fate.nothing, "prose": _prose(context)})
+    files = _counted(work)
+    _check(facts, files, work)
+    result = await _result(desk, facts, chain, work, _prose(context))
+    if facts.fork:
+        return Finish(_answered(), result | {"fate": Fate.patch_only})
+    result |= {"gate": _own_gate(chain, facts, work)}
+    told = replies.gate_ready(
+        chain.plan.verb,
+        facts.requester.login,
+        result["gate"],
+        summary(_changed(facts, result, work, Fate.waiting)),
+    )
+
+    def tell(tx: Transaction) -> None:
+        reply = Reply(number=facts.thread.number, body=told)
+        want(tx, f"gate:{result['gate']}", facts.thread.repository, reply, desk.clock.now_ms())
+
+    return Done(result, tell)
+
+
+def _counted(work: Work) -> tuple[FileChange, ...]:
+    try:
+        return files_of(work.patch)
+    except ValueError as error:
+        raise StepFailed(f"the patch cannot be read: {error}") from error
+
+
+def _check(facts: ChangeFacts, files: tuple[FileChange, ...], work: Work) -> None:
+    """Raises StepFailed for a patch that nobody should be asked about."""
+    lines = sum(file.added + file.removed for file in files)
+    if len(files) > facts.most_files:
+        raise StepFailed(
+            f"the change touches {len(files)} files; `changes.most_files` allows {facts.most_files}"
+        )
+    if lines > facts.most_lines:
+        raise StepFailed(f"the change is {lines} lines; `changes.most_lines` allows {facts.most_lines}")
+    if b"mode 160000" in work.patch:
+        raise StepFailed("the change adds a submodule, and agents may not")
+    if b"mode 120000" in work.patch and _LINK_OUT.search(work.patch):
+        raise StepFailed("the change adds a link that leads out of the repository")
+    found = leaks("\n".join(_added(work.patch)))
+    if found:
+        raise StepFailed(f"the change holds what looks like a secret ({', '.join(found)})")
+
+
+def _added(patch: bytes) -> list[str]:
+    lines = patch.decode(errors="replace").split("\n")
+    return [line[1:] for line in lines if line.startswith("+") and not line.startswith("+++")]
+
+
+async def _result(
+    desk: Desk, facts: ChangeFacts, chain: ChainRow, work: Work, prose: dict[str, str]
+) -> dict[str, Any]:
+    account = await desk.forge.access.account(facts.thread.repository)
+    change = {
+        "run_id": _run_of(chain),
+        "parent": facts.head,
+        "message": _message(chain, facts),
+        "author_name": account.login,
+        "author_email": f"{account.id}+{account.login}@users.noreply.github.com",
+        "made_s": chain.created_ms // 1000,
+    }
+    try:
+        commit = await desk.worktrees.commit(facts.thread.repository.id, work, facts.head, signature(change))
+    except WorktreeError as error:
+        raise StepFailed(f"the change cannot be made a commit: {error.what}", ours=True) from error
+    checks = _DRAFT_CHECKED if facts.draft else NOT_CHECKED
+    return {"change": change | {"commit": commit}, "digest": work.digest, "checks": checks, "prose": prose}
+
+
+def signature(change: dict[str, Any]) -> Signature:
+    """What makes the commit's id."""
+    return Signature(
+        message=change["message"],
+        name=change["author_name"],
+        email=change["author_email"],
+        when_s=change["made_s"],
+    )
+
+
+def _message(chain: ChainRow, facts: ChangeFacts) -> str:
+    """The host's own words only: what an agent writes into a commit message could start builds or close issues."""
+    what = "pull request" if facts.place == "pull" else "issue"
+    return (
+        f"Apply /pool {chain.plan.verb} on {what} {facts.thread.number}\n\n"
+        f"Made by an agent for {facts.requester.login}, and approved by a person.\nChain: {chain.id}\n"
+    )
+
+
+def _run_of(chain: ChainRow) -> str:
+    work = chain.work
+    return str(work["run"]) if work else ""
+
+
+def _prose(context: HostStepContext) -> dict[str, str]:
+    """What the agents say of their change: the description where one was written, else the last one's words."""
+    described = (context.results.get("describe") or [{}])[0].get("structured")
+    if isinstance(described, dict):
+        return {"title": str(described.get("title", "")), "body": str(described.get("body", ""))}
+    texts = [
+        str(runs[0].get("text") or "") for runs in context.results.values() if isinstance(runs, list) and runs
+    ]
+    return {"title": "", "body": next((text for text in reversed(texts) if text), "")}
+
+
+def _own_gate(chain: ChainRow, facts: ChangeFacts, work: Work) -> str:
+    step = next(each for each in chain.plan.steps if each.name == _gate_step(chain))
+    first = step.again_from or step.name
+    rejections = len(next(each.rejections for each in chain.steps if each.name == first))
+    return gate_id(
+        chain.id, step.name, rejections, head=facts.head, merge_base=facts.merge_base, patch=work.digest,
+        plan=plan_digest(chain.plan, facts.config_blob),
+    )  # fmt: skip
+
+
+def _gate_step(chain: ChainRow) -> str:
+    return next(
+        step.name
+        for step, record in zip(chain.plan.steps, chain.steps, strict=True)
+        if step.gate and record.state in (StepState.running, StepState.pending_review, StepState.pending)
+    )
+
+
+def _answered() -> dict[str, Any]:
+    return Outcome(verdict=Verdict.answered).model_dump(mode="json")
+
+
+# ---- let out
+
+
+async def let_out(desk: Desk, context: HostStepContext, facts: ChangeFacts) -> Finish:
+    """Want the push, or the new branch and its pull request, in one transaction with the chain's end."""
+    result = context.results["propose"]
+    approvals = await desk.database.read(lambda tx: tables.approvals_of(tx, result["gate"]))
+    people = {each.actor_id: each.login for each in approvals} | {facts.requester.id: facts.requester.login}
+    actors = tuple(
+        facts.requester.model_copy(update={"id": id_, "login": login}) for id_, login in people.items()
+    )
+    authority = Authority(actors=actors, least=facts.least_role)
+    change = Change.model_validate(result["change"])
+    effect: Push | Proposal
+    if facts.into:
+        effect = Proposal(
+            branch=facts.branch, base=facts.into, change=change, draft=facts.draft, authority=authority,
+            title=_title(context, facts), body=_body(context, facts),
+        )  # fmt: skip
+    else:
+        effect = Push(number=facts.thread.number, branch=facts.branch, change=change, authority=authority)
+
+    def commit(tx: Transaction) -> None:
+        key = f"change:{context.chain_id}"
+        want(tx, key, facts.thread.repository, effect, desk.clock.now_ms(), chain_id=context.chain_id)
+
+    return Finish(_answered(), {"let_out": True}, commit)
+
+
+def _title(context: HostStepContext, facts: ChangeFacts) -> str:
+    written = context.results["propose"]["prose"]["title"]
+    return neutralize_line(written, 100) if written else f"Changes for #{facts.thread.number}"
+
+
+def _body(context: HostStepContext, facts: ChangeFacts) -> str:
+    """The agent's description without life, and the host's own lines, which are alive."""
+    prose = neutralize(context.results["propose"]["prose"]["body"], 6_000)
+    tie = f"Closes #{facts.thread.number}" if facts.place == "issue" else f"For #{facts.thread.number}"
+    foot = f"<sub>Made by an agent for `{facts.requester.login}` · `{context.chain_id}` · checks: {NOT_CHECKED}</sub>"
+    return "\n\n".join(filter(None, (prose, tie, foot)))
+
+
+# ---- shown
+
+
+def report(tx: Transaction, chain: ChainRow, facts: ChangeFacts) -> Changed | None:
+    """What a chain's tracking comment shows of its change; None before there is one."""
+    asked = chain.results.get("ready")
+    if isinstance(asked, dict) and asked.get("questions"):
+        return _changed(facts, {"prose": {}}, None, Fate.nothing, questions=tuple(asked["questions"]))
+    result = next((step.result for step in chain.steps if step.name == "propose"), None)
+    if not isinstance(result, dict):
+        return None
+    work = work_of(tx, chain)
+    if work is None or "change" not in result:
+        return _changed(facts, result, None, Fate.nothing)
+    gate = str(result.get("gate", ""))
+    approvals = tables.approvals_of(tx, gate) if gate else []
+    outcome = fate(tx, f"change:{chain.id}")
+    where = _fate(chain, result, None if outcome is None else outcome.state, facts)
+    paths = [file.path for file in files_of(work.patch)]
+    missing = needed(
+        facts.policy, approvals, paths, requester_id=facts.requester.id, rules=parse_owners(facts.codeowners)
+    )
+    step = next(each for each in chain.plan.steps if each.name == "propose")
+    record = next(each for each in chain.steps if each.name == (step.again_from or step.name))
+    told = replies.still_needed(missing.people, missing.why, missing.owners)
+    return _changed(
+        facts, result, work, where,
+        gate=gate,
+        stale=moved_on(tx, facts) if where is Fate.waiting else "",
+        approved_by=tuple(each.login for each in approvals),
+        still_needed=told if _partly(missing, approvals, facts) else "",
+        refused="" if outcome is None else outcome.error,
+        pull=outcome.remote_id if outcome and where is Fate.proposed else None,
+        rejections=len(record.rejections),
+        most_rejections=step.max_rejections,
+    )  # fmt: skip
+
+
+def moved_on(tx: Transaction, facts: Facts) -> str:
+    """Why a gate cannot be opened any more, as far as GitHub's events have told; an approval looks for itself."""
+    known = tx.execute(sa.select(threads).where(threads.c.key == facts.key)).one_or_none()
+    if known is None or facts.place != "pull":
+        return ""
+    if not known.open:
+        return "the pull request was closed"
+    return f"the head has moved to {known.head[:9]}" if known.head and known.head != facts.head else ""
+
+
+def _partly(missing: Any, approvals: list[tables.Approval], facts: ChangeFacts) -> bool:
+    """Whether it is worth saying who is needed: not where one approval by anybody is all."""
+    usual = facts.policy == Policy() and missing.people <= 1 and not missing.owners
+    return bool(approvals) or not usual
+
+
+def _fate(chain: ChainRow, result: dict[str, Any], effect: str | None, facts: ChangeFacts) -> Fate:
+    if "fate" in result:
+        return Fate(result["fate"])
+    if chain.state is not ChainState.done:
+        return Fate.waiting
+    match effect:
+        case "written":
+            return Fate.proposed if facts.into else Fate.pushed
+        case "refused" | "gone":
+            return Fate.refused
+        case _:
+            return Fate.writing
+
+
+def _changed(
+    facts: ChangeFacts, result: dict[str, Any], work: Work | None, where: Fate, **more: Any
+) -> Changed:
+    files = files_of(work.patch) if work else ()
+    change = result.get("change") or {}
+    prose = result.get("prose") or {}
+    shown = work is not None and (where is Fate.patch_only or len(work.patch) < 20_000)
+    return Changed(
+        files=files,
+        protected=protected([file.path for file in files], facts.policy.protected),
+        parent=facts.head,
+        commit=change.get("commit", ""),
+        digest=result.get("digest", ""),
+        branch=facts.branch,
+        fate=where,
+        checks=result.get("checks", ""),
+        patch=work.patch.decode(errors="replace") if shown and work else "",
+        title=prose.get("title", ""),
+        prose=prose.get("body", ""),
+        **more,
+    )
+
+
+def host_steps(desk: Desk, facts: Any = ChangeFacts) -> dict[str, HostStep]:
+    """The steps that lay a change before people and let it out, for the recipes that name them."""
+
+    async def lay(context: HostStepContext) -> Done | Finish:
+        return await propose(desk, context, facts.model_validate(context.plan.context))
+
+    async def out(context: HostStepContext) -> Finish:
+        return await let_out(desk, context, facts.model_validate(context.plan.context))
+
+    return {"change.propose": lay, "change.push": out, "change.open": out}

@@ -1,0 +1,53 @@
+"""What a chain's plan knows from the start, frozen when the command was accepted."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from claude_pool_gh.pool.ports import HostStepContext
+from claude_pool_gh.terms.ids import Actor, Term, Thread
+
+
+class Facts(Term):
+    """What every chain of a thread knows; stored as the plan's context. Verbs add to it."""
+
+    thread: Thread
+    place: Literal["pull", "issue"]
+    requester: Actor
+    line: str
+    """The command as it was written."""
+    head: str
+    """The commit that the agents see: the pull request's head, or the default branch's as it was then."""
+    base: str = ""
+    base_ref: str
+    """The branch that a pull request goes into; of an issue, the default branch."""
+    default_branch: str
+    config_blob: str = ""
+    """Changes when the repository's configuration does."""
+    on_error: Literal["neutral", "failure"] = "neutral"
+
+    @property
+    def refs(self) -> list[str]:
+        """Where the commits are found; a fork's head too."""
+        own = [f"refs/pull/{self.thread.number}/head"] if self.place == "pull" else []
+        return [f"refs/heads/{self.base_ref}", *own]
+
+    @property
+    def key(self) -> str:
+        """Names the thread in our rows."""
+        return thread_key(self.thread)
+
+    @property
+    def workspace(self) -> dict[str, object]:
+        """What a lease of a worktree is told."""
+        return {"repository_id": self.thread.repository.id, "commit": self.head, "refs": self.refs}
+
+
+def thread_key(thread: Thread) -> str:
+    """Names a thread in our rows."""
+    return f"{thread.repository.id}:{thread.number}"
+
+
+def thread_of(context: HostStepContext) -> Thread:
+    """The thread of the chain that a host step belongs to."""
+    return Thread.model_validate(context.plan.context["thread"])

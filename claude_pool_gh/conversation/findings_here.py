@@ -1,0 +1,42 @@
+"""Which finding of a thread a command means: by the reply it stands in, or by the first digits of its name."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from claude_pool_gh.conversation.desk import Asked, Desk
+from claude_pool_gh.findings import tables
+from claude_pool_gh.findings.tables import Known, Standing
+from claude_pool_gh.github.effects.rows import marker
+from claude_pool_gh.github.errors import NotFound
+
+LEAST_DIGITS: Final = 6
+
+
+async def open_findings(desk: Desk, asked: Asked) -> list[Known]:
+    """The findings of the thread that are open, oldest first."""
+    every = await desk.database.read(lambda tx: tables.every(tx, asked.key))
+    return [each for each in every if each.state is Standing.open]
+
+
+async def replied_to(desk: Desk, asked: Asked, known: list[Known]) -> Known | None:
+    """The finding under whose inline comment the command stands; only our own comment counts."""
+    comment = asked.request.comment
+    if comment is None or comment.root is None:
+        return None
+    try:
+        root = await desk.forge.read(asked.thread.repository, f"/pulls/comments/{comment.root}")
+    except NotFound:
+        return None
+    if (root.get("user") or {}).get("id") != await desk.forge.access.own_id(asked.thread.repository):
+        return None
+    body = root.get("body") or ""
+    return next((each for each in known if marker(tables.mark_of(asked.key, each.mark)) in body), None)
+
+
+def named(word: str, known: list[Known]) -> Known | None:
+    """The finding whose name begins with a word of the command."""
+    if len(word) < LEAST_DIGITS:
+        return None
+    found = [each for each in known if each.mark.startswith(word.lower())]
+    return found[0] if len(found) == 1 else None

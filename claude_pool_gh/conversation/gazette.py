@@ -1,0 +1,87 @@
+"""What GitHub's own events change: heads move, threads close, repositories are renamed, installations end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from claude_pool_gh.conversation.facts import thread_key
+from claude_pool_gh.findings import tables as findings
+from claude_pool_gh.github import news
+from claude_pool_gh.github.intake import remember_repository
+from claude_pool_gh.github.news import News
+from claude_pool_gh.github.tables import effects, repositories, threads
+from claude_pool_gh.pool import chains
+from claude_pool_gh.pool.ports import Clock, Observer
+from claude_pool_gh.pool.tables import chains as chain_rows
+from claude_pool_gh.storage import Transaction, insert_once
+from claude_pool_gh.terms.ids import Thread
+
+_UNFINISHED = ("queued", "running", "parked")
+
+
+@dataclass(frozen=True, slots=True)
+class Gazette:
+    """Takes each of the news in, in the transaction that stores its delivery. Hearing it twice does no harm."""
+
+    clock: Clock
+    observer: Observer
+
+    def take(self, tx: Transaction, told: News) -> None:
+        """Note what is new, end what cannot go on, and show it."""
+        match told:
+            case news.HeadMoved(thread, head):
+                remember_repository(tx, thread.repository)
+                self._note(tx, thread, head=head)
+                self._show(tx, thread)
+            case news.ThreadClosed(thread):
+                self._note(tx, thread, open=False)
+                findings.ignore_open(tx, thread_key(thread), self.clock.now_ms())
+                self._show(tx, thread)
+            case news.CommentDeleted(_, comment):
+                # What a person deletes stays deleted: no later edit brings it back.
+                kind = "comment" if comment.kind == "issue_comment" else "review_comment"
+                gone = sa.and_(effects.c.remote_id == comment.id, effects.c.kind == kind)
+                tx.execute(effects.update().where(gone).values(state="gone"))
+            case news.InstallationChanged(id_, state, named):
+                for repository in named if state == "active" else ():
+                    remember_repository(tx, repository)
+                own = repositories.c.installation_id == id_
+                tx.execute(repositories.update().where(own).values(state=state))
+                if state != "active":
+                    self._end(tx, self._of_installation(tx, id_))
+            case news.RepositoriesRemoved(_, ids):
+                tx.execute(repositories.update().where(repositories.c.id.in_(ids)).values(state="removed"))
+                self._end(tx, ids)
+            case news.RepositoryChanged(repository, state):
+                remember_repository(tx, repository, state)
+                if state != "active":
+                    self._end(tx, (repository.id,))
+
+    def _note(self, tx: Transaction, thread: Thread, **known: object) -> None:
+        key = thread_key(thread)
+        if not insert_once(tx, threads, {"key": key, "open": True, **known}):
+            tx.execute(threads.update().where(threads.c.key == key).values(**{"open": True, **known}))
+
+    def _show(self, tx: Transaction, thread: Thread) -> None:
+        """What waits or runs in a thread may be about something else than its head now."""
+        own = sa.and_(chain_rows.c.account_thread == thread_key(thread), chain_rows.c.state.in_(_UNFINISHED))
+        for chain_id in tx.execute(sa.select(chain_rows.c.id).where(own)).scalars().all():
+            self.observer.changed(tx, chain_id)
+
+    def _of_installation(self, tx: Transaction, installation_id: int) -> tuple[int, ...]:
+        own = sa.select(repositories.c.id).where(repositories.c.installation_id == installation_id)
+        return tuple(tx.execute(own).scalars())
+
+    def _end(self, tx: Transaction, repository_ids: tuple[int, ...]) -> None:
+        """Nothing more is spent for repositories that nobody here may speak to, and nothing more is written there."""
+        wanted = [str(each) for each in repository_ids]
+        own = sa.and_(chain_rows.c.account_repository.in_(wanted), chain_rows.c.state.in_(_UNFINISHED))
+        for chain_id in tx.execute(sa.select(chain_rows.c.id).where(own)).scalars().all():
+            chains.request_cancel(tx, chain_id, self.clock.now_ms())
+            self.observer.changed(tx, chain_id)
+        gone = sa.and_(effects.c.repository_id.in_(repository_ids), effects.c.state == "wanted")
+        tx.execute(
+            effects.update().where(gone).values(state="refused", error="the repository is out of reach")
+        )

@@ -1,0 +1,99 @@
+"""`/pool implement`: plans and makes what an issue asks for; after an approval a pull request is opened."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from claude_pool_gh.commands.flags import COMMON
+from claude_pool_gh.commands.grammar import Verb
+from claude_pool_gh.conversation import changes, outputs
+from claude_pool_gh.conversation.changes import ChangeFacts, least_role, policy_of
+from claude_pool_gh.conversation.cookbook import EDITING, Cookbook
+from claude_pool_gh.conversation.desk import (
+    Answer,
+    Asked,
+    Desk,
+    Reply,
+    Start,
+    VerbRoom,
+    caps_of,
+    facts_for,
+    plan_of,
+)
+from claude_pool_gh.conversation.fix import codeowners, new_branch
+from claude_pool_gh.conversation.material import about_thread, new_fence
+from claude_pool_gh.pool.outcomes import Outcome, Verdict
+from claude_pool_gh.pool.ports import Done, Finish, HostStep, HostStepContext
+from claude_pool_gh.reports import replies
+from claude_pool_gh.terms.roles import Role
+
+VERB: Final = Verb(
+    name="implement",
+    summary="Plans, makes and checks what the issue asks for; waits for approval before it opens a pull request.",
+    places=frozenset({"issue"}),
+    role=Role.write,
+    arguments="[TEXT]",
+    flags=COMMON,
+    spends=True,
+    pushes=True,
+)
+
+
+class ImplementFacts(ChangeFacts):
+    """What is to be made, besides what the issue says."""
+
+    more: str = ""
+
+
+async def answer(desk: Desk, asked: Asked) -> Reply:
+    """Plan a change of the default branch as it is now."""
+    if not asked.issue.open:
+        return Answer(replies.closed("issue"))
+    cookbook = Cookbook(
+        desk, asked, hosts=frozenset(host_steps(desk)), outputs=outputs.schemas(), tools=EDITING
+    )
+    steps = await cookbook.steps("implement", turns=asked.config.changes.turns)
+    common = await facts_for(desk, asked, None)
+    facts = ImplementFacts(
+        **common,
+        **policy_of(asked.config),
+        merge_base=common["head"],
+        branch=new_branch(asked.config.changes.branches, asked),
+        into=asked.branch,
+        codeowners=await codeowners(desk, asked, asked.branch),
+        least_role=least_role(asked),
+        more=asked.text[:2_000],
+    )
+    caps = caps_of(asked.config, asked.command, desk.defaults)
+    return Start(plan_of(desk, asked, changes.with_limits(steps, asked.config), facts, caps), caps)
+
+
+def host_steps(desk: Desk) -> dict[str, HostStep]:
+    """The recipe's steps that run without a model."""
+
+    async def brief(context: HostStepContext) -> Done:
+        facts = ImplementFacts.model_validate(context.plan.context)
+        about = await about_thread(desk, facts, new_fence())
+        more = f"\n\nThe maintainer who asked adds: {facts.more}" if facts.more else ""
+        return Done({"about": about + more})
+
+    async def ready(context: HostStepContext) -> Done | Finish:
+        """A plan that needs answers first ends here, with its questions."""
+        planned = context.results["plan"][0].get("structured") or {}
+        if planned.get("ready"):
+            return Done({})
+        questions = [str(each) for each in planned.get("questions") or ["What exactly is wanted?"]]
+        outcome = Outcome(verdict=Verdict.answered)
+        return Finish(outcome.model_dump(mode="json"), {"questions": questions})
+
+    return {"implement.brief": brief, "implement.ready": ready, **changes.host_steps(desk, ImplementFacts)}
+
+
+ROOM: Final = VerbRoom(
+    VERB,
+    answer,
+    host_steps,
+    facts=ImplementFacts,
+    report=lambda tx, chain: changes.report(tx, chain, ImplementFacts.model_validate(chain.plan.context)),
+    intent=lambda _chain: "Plans, makes and checks the change, and waits for approval of the exact patch.",
+)

@@ -1,0 +1,42 @@
+"""`/pool ok`: a maintainer has looked at an outsider's commit, and money may be spent on it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from claude_pool_gh.commands.grammar import Verb
+from claude_pool_gh.conversation import tables
+from claude_pool_gh.conversation.desk import Act, Answer, Asked, Desk, Reply, VerbRoom
+from claude_pool_gh.github import reads
+from claude_pool_gh.reports import replies
+from claude_pool_gh.storage import Transaction
+from claude_pool_gh.terms.markdown import SafeMarkdown
+from claude_pool_gh.terms.roles import Role
+
+VERB: Final = Verb(
+    name="ok",
+    summary="Lets agents read this commit of somebody without write access.",
+    places=frozenset({"pull"}),
+    role=Role.write,
+    arguments="SHA",
+    most_arguments=1,
+)
+_LEAST: Final = 7
+
+
+async def answer(desk: Desk, asked: Asked) -> Reply:
+    """Trust the head, if that is the commit that was named: a push in between is not trusted with it."""
+    if not asked.command.words:
+        return Answer(replies.needs_text("ok", "the commit that you have looked at"))
+    given, pull = asked.command.words[0].lower(), await reads.pull(desk.forge, asked.thread)
+    if len(given) < _LEAST or not pull.head.startswith(given):
+        return Answer(replies.wrong_commit(given, pull.head))
+
+    def do(tx: Transaction) -> tuple[SafeMarkdown | None, str | None]:
+        tables.trust(tx, asked.key, pull.head, asked.request.actor, desk.clock.now_ms())
+        return replies.trusted(pull.head), None
+
+    return Act(do)
+
+
+ROOM: Final = VerbRoom(VERB, answer)

@@ -1,0 +1,55 @@
+"""What agents of the conversation's own verbs answer with, typed; the models also give the JSON Schemas."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from claude_pool_gh.findings.model import Stated
+
+_Line = Annotated[str, Field(min_length=1, max_length=400)]
+
+
+class StatedPlace(Stated):
+    """Lines that show something."""
+
+    path: Annotated[str, Field(min_length=1, max_length=500, description="From the repository's root")]
+    start_line: Annotated[int, Field(ge=1)]
+    end_line: Annotated[int, Field(ge=1)]
+
+
+class StatedAnswer(Stated):
+    """An answer to a question."""
+
+    answer: Annotated[
+        str, Field(min_length=1, max_length=12_000, description="Markdown, at most fifteen lines")
+    ]
+    places: Annotated[tuple[StatedPlace, ...], Field(max_length=8)] = ()
+
+
+class StatedTriage(Stated):
+    """What an issue is about."""
+
+    summary: Annotated[str, Field(min_length=1, max_length=1_500, description="At most three sentences")]
+    labels: Annotated[
+        tuple[_Line, ...], Field(max_length=4, description="Only from the list, as written")
+    ] = ()
+    missing: Annotated[tuple[_Line, ...], Field(max_length=8)] = ()
+    note: Annotated[str, Field(max_length=1_000, description="If the code shows that it is intended")] = ""
+
+
+class StatedDescription(Stated):
+    """Title and text of a pull request."""
+
+    title: Annotated[str, Field(min_length=1, max_length=100)]
+    body: Annotated[str, Field(max_length=6_000)]
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """JSON Schemas by the names that recipes use."""
+    return {
+        "answer": StatedAnswer.model_json_schema(),
+        "triage": StatedTriage.model_json_schema(),
+        "description": StatedDescription.model_json_schema(),
+    }

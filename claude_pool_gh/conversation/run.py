@@ -1,0 +1,197 @@
+"""`/pool run`: a workflow of the repository's own, with its arguments; what it changes goes through the same gate."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from claude_pool_gh.commands.flags import COMMON
+from claude_pool_gh.commands.grammar import Verb
+from claude_pool_gh.conversation import changes
+from claude_pool_gh.conversation.ask import say
+from claude_pool_gh.conversation.changes import ChangeFacts, least_role, policy_of
+from claude_pool_gh.conversation.cookbook import EDITING, Cookbook
+from claude_pool_gh.conversation.desk import (
+    Answer,
+    Asked,
+    Desk,
+    Reply,
+    Start,
+    VerbRoom,
+    caps_of,
+    facts_for,
+    plan_of,
+)
+from claude_pool_gh.conversation.fix import codeowners, new_branch
+from claude_pool_gh.conversation.gates import gate_of, waiting_step
+from claude_pool_gh.conversation.tables import approvals_of
+from claude_pool_gh.github import reads
+from claude_pool_gh.pool.chains import ChainRow
+from claude_pool_gh.pool.plan import AgentRun, Branches, HostCall, Step
+from claude_pool_gh.pool.ports import Done, Finish, HostStep, HostStepContext
+from claude_pool_gh.pool.results import output_of
+from claude_pool_gh.pool.workflows import bind
+from claude_pool_gh.reports import replies
+from claude_pool_gh.reports.views import Changed, Presented, Told
+from claude_pool_gh.storage import Transaction
+from claude_pool_gh.terms.ids import CommentRef
+from claude_pool_gh.terms.roles import Role
+
+VERB: Final = Verb(
+    name="run",
+    summary="Runs a workflow of this repository, from `.github/claude-pool/workflows`.",
+    places=frozenset({"pull", "issue"}),
+    role=Role.write,
+    arguments="WORKFLOW [KEY=VALUE…]",
+    flags=COMMON,
+    spends=True,
+    pushes=True,
+)
+_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+_OWN: Final = frozenset({"ask", "fix", "implement", "review", "triage"})
+"""Recipes that are verbs: their host steps belong to those."""
+_CHANGING: Final = frozenset({"Edit", "Write"})
+
+
+class RunFacts(ChangeFacts):
+    """Which workflow, and what its arguments are."""
+
+    workflow: str
+    arguments: dict[str, Any]
+    answer_to: CommentRef | None = None
+
+
+async def answer(desk: Desk, asked: Asked) -> Reply:
+    """Plan the workflow at the head, or at the default branch as it is now."""
+    words = asked.command.words
+    if not words or not _NAME.fullmatch(words[0]) or words[0] in _OWN:
+        return Answer(replies.needs_text("run", "the name of a workflow in `.github/claude-pool/workflows`"))
+    given = dict(word.partition("=")[::2] for word in words[1:] if "=" in word)
+    if len(given) != len(words) - 1:
+        return Answer(replies.needs_text("run", "arguments as `KEY=VALUE`, each once"))
+    pull = await reads.pull(desk.forge, asked.thread) if asked.place == "pull" else None
+    cookbook = Cookbook(desk, asked, tools=EDITING)
+    file = await cookbook.workflow(words[0])
+    arguments = bind(file.workflow.arguments, given, f"the workflow {words[0]}")
+    steps = await cookbook.expand(file.workflow, file.written, turns=asked.config.changes.turns)
+    facts = await _facts(desk, asked, pull, words[0], arguments, changing=_changes(steps))
+    caps = caps_of(asked.config, asked.command, desk.defaults)
+    plan = plan_of(desk, asked, changes.with_limits(_ended(steps), asked.config), facts, caps)
+    # The workflow's texts name its arguments as `{args.NAME}`, which are the plan's context.
+    return Start(plan.model_copy(update={"context": arguments | plan.context}), caps)
+
+
+async def _facts(
+    desk: Desk,
+    asked: Asked,
+    pull: reads.Pull | None,
+    workflow: str,
+    arguments: Mapping[str, Any],
+    *,
+    changing: bool,
+) -> RunFacts:
+    common = await facts_for(desk, asked, pull)
+    base = common["head"]
+    if pull is not None:
+        base = await reads.merge_base(desk.forge, asked.thread.repository, pull.base, pull.head)
+    fork = pull is not None and pull.head_repository_id != asked.thread.repository.id
+    return RunFacts(
+        **common,
+        **policy_of(asked.config),
+        merge_base=base,
+        branch=pull.head_ref if pull else new_branch(asked.config.changes.branches, asked),
+        into="" if pull else asked.branch,
+        fork=fork,
+        codeowners=await codeowners(desk, asked, common["base_ref"]) if changing else "",
+        least_role=least_role(asked),
+        workflow=workflow,
+        arguments=dict(arguments),
+        answer_to=asked.request.comment,
+    )
+
+
+def _ended(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """The workflow's steps, and after them those of the host that let its result out."""
+    if not _changes(steps):
+        return (*steps, HostCall(name="reply", call="run.reply"))
+    first = next(step.name for step in steps if _changes((step,)))
+    propose = HostCall(name="propose", call="change.propose", gate=True, again_from=first)
+    return (*steps, propose, HostCall(name="open", call="change.open"))
+
+
+def _changes(steps: tuple[Step, ...]) -> bool:
+    """Whether any agent of these steps may change files."""
+    runs: list[AgentRun] = []
+    for step in steps:
+        match step:
+            case AgentRun():
+                runs.append(step)
+            case Branches():
+                runs += step.branches
+            case HostCall():
+                pass
+    return any(_CHANGING & set(run.overrides.tools or ()) for run in runs)
+
+
+def host_steps(desk: Desk) -> dict[str, HostStep]:
+    """The steps that the host puts after a workflow's own."""
+
+    async def reply(context: HostStepContext) -> Done | Finish:
+        facts = facts_of(context.plan.context)
+        outcomes = [runs for runs in context.results.values() if isinstance(runs, list) and runs]
+        text = output_of(outcomes[-1][-1]) if outcomes else ""
+        return say(desk, context, facts, Told(text=text or "(nothing was said)"), facts.answer_to)
+
+    return {"run.reply": reply, **changes.host_steps(desk, _Facts)}
+
+
+def facts_of(context: Mapping[str, Any]) -> RunFacts:
+    """The facts among a plan's context, which holds the workflow's arguments too."""
+    return RunFacts.model_validate({name: context[name] for name in RunFacts.model_fields if name in context})
+
+
+class _Facts(RunFacts):
+    """The facts as the plan holds them: beside them stand the workflow's arguments."""
+
+    @classmethod
+    def model_validate(cls, obj: Any, **_: Any) -> Any:
+        """The facts among a plan's context."""
+        return facts_of(obj)
+
+
+def report(tx: Transaction, chain: ChainRow) -> Changed | Presented | Told | None:
+    """What the tracking comment shows: a change, what waits at the workflow's own gate, or that it was answered."""
+    facts = facts_of(chain.plan.context)
+    step = waiting_step(chain)
+    if step is not None and step.name != "propose":
+        return _presented(tx, chain, facts)
+    said = chain.results.get("reply")
+    if isinstance(said, dict):
+        return Told(text=said["text"])
+    return changes.report(tx, chain, facts)
+
+
+def _presented(tx: Transaction, chain: ChainRow, facts: RunFacts) -> Presented | None:
+    gate = gate_of(tx, chain, head=facts.head, merge_base=facts.merge_base, config_blob=facts.config_blob)
+    step = waiting_step(chain)
+    if gate is None or step is None:
+        return None
+    runs = step.result if isinstance(step.result, list) else []
+    return Presented(
+        text="\n\n".join(output_of(run) for run in runs),
+        gate=gate.id,
+        approved_by=[each.login for each in approvals_of(tx, gate.id)],
+        stale=changes.moved_on(tx, facts),
+    )
+
+
+ROOM: Final = VerbRoom(
+    VERB,
+    answer,
+    host_steps,
+    facts=_Facts,
+    report=report,
+    intent=lambda chain: f"Runs the workflow `{facts_of(chain.plan.context).workflow}`.",
+    check=True,
+)

@@ -1,0 +1,140 @@
+"""`/pool status`, `cost`, `config` and `help`: they tell, free of charge."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from claude_pool_gh.commands.grammar import Verb
+from claude_pool_gh.config.load import DEFAULT, flat
+from claude_pool_gh.conversation import line
+from claude_pool_gh.conversation.candidates import of_thread
+from claude_pool_gh.conversation.desk import Answer, Asked, Desk, Reply, VerbRoom, caps_of
+from claude_pool_gh.conversation.gates import waiting_step
+from claude_pool_gh.conversation.progress import Progress
+from claude_pool_gh.conversation.steer import facts_of, needed_role
+from claude_pool_gh.findings import tables as findings
+from claude_pool_gh.pool import ledger
+from claude_pool_gh.pool.chains import ChainRow
+from claude_pool_gh.pool.ledger import Account
+from claude_pool_gh.pool.tables import chains, reservations
+from claude_pool_gh.reports import replies, tables
+from claude_pool_gh.reports.views import Changed, Presented
+from claude_pool_gh.storage import Transaction
+from claude_pool_gh.terms.roles import Role
+
+_PLACES: Final = frozenset({"pull", "issue"})
+_WEEKS: Final = 8
+_WEEK_MS: Final = 7 * 24 * 3_600_000
+
+
+def _verb(name: str, summary: str, **more: Any) -> Verb:
+    return Verb(name=name, summary=summary, places=_PLACES, role=Role.triage, **more)
+
+
+STATUS: Final = _verb("status", "What runs and waits here, and how busy the slots are.", most_arguments=0)
+COST: Final = _verb(
+    "cost", "What this repository has spent, by verb, model, user and week.", most_arguments=0
+)
+CONFIG: Final = _verb("config", "Every setting, and where its value came from.", most_arguments=0)
+HELP: Final = _verb("help", "Tells what each command does.", arguments="[VERB]", most_arguments=1)
+
+
+def rooms(verbs: Mapping[str, Verb], progress: Progress) -> tuple[VerbRoom, ...]:
+    """The four verbs. `verbs`: the whole table, which the help explains."""
+
+    async def status(desk: Desk, asked: Asked) -> Reply:
+        return Answer(await desk.database.read(lambda tx: tables.status(_status(tx, asked, progress))))
+
+    async def cost(desk: Desk, asked: Asked) -> Reply:
+        now = desk.clock.now_ms()
+        return Answer(await desk.database.read(lambda tx: tables.cost(_cost(tx, desk, asked, now))))
+
+    async def config(_desk: Desk, asked: Asked) -> Reply:
+        configuration = asked.configuration
+        return Answer(tables.configuration(flat(configuration.value), configuration.sources, DEFAULT))
+
+    async def help_(_desk: Desk, asked: Asked) -> Reply:
+        words = asked.command.words
+        known = verbs.get(words[0].lower()) if words else None
+        if known is not None:
+            return Answer(replies.help_verb(known, needed_role(known, asked)))
+        needed = {name: needed_role(verb, asked) for name, verb in verbs.items()}
+        return Answer(replies.help_all(verbs, needed, asked.role))
+
+    return VerbRoom(STATUS, status), VerbRoom(COST, cost), VerbRoom(CONFIG, config), VerbRoom(HELP, help_)
+
+
+def _status(tx: Transaction, asked: Asked, progress: Progress) -> tables.StatusView:
+    busy, count = line.slots_of(tx)
+    return tables.StatusView(
+        chains=[_chain(tx, chain, progress) for chain in of_thread(tx, asked.key)[:15]],
+        busy=busy,
+        slots=count,
+        waiting=len(line.waiting(tx)) if busy >= count else 0,
+        shares=findings.shares(tx, asked.thread.repository.id),
+    )
+
+
+def _chain(tx: Transaction, chain: ChainRow, progress: Progress) -> tables.ChainLine:
+    spent, upper_bound = ledger.cost_of(tx, chain.id)
+    room = progress.rooms.get(chain.plan.verb)
+    report = room.report(tx, chain) if room is not None and waiting_step(chain) is not None else None
+    return tables.ChainLine(
+        id=chain.id,
+        verb=chain.plan.verb,
+        title=progress.title_of(tx, chain),
+        requester=facts_of(chain).requester.login,
+        cost=spent,
+        upper_bound=upper_bound,
+        gate=report.gate if isinstance(report, Changed | Presented) and not report.stale else "",
+    )
+
+
+def _cost(tx: Transaction, desk: Desk, asked: Asked, now_ms: int) -> tables.CostView:
+    repository, actor = str(asked.thread.repository.id), asked.request.actor
+    caps = caps_of(asked.config, asked.command, desk.defaults)
+    account = Account(thread=asked.key, user=str(actor.id), repository=repository)
+    uses = ledger.cap_uses(tx, account, caps, now_ms)
+    money, chain = reservations.c, chains.c
+    own = sa.and_(
+        money.level == "request",
+        money.settled > 0,
+        chain.account_repository == repository,
+        money.created_ms > now_ms - _WEEKS * _WEEK_MS,
+    )
+    rows = tx.execute(
+        sa.select(chain.id, chain.plan, money.model, money.settled, money.created_ms).join(
+            chains, chain.id == money.chain_id
+        ).where(own)
+    ).all()  # fmt: skip
+    month = datetime.fromtimestamp(now_ms / 1000, UTC).replace(
+        day=1, hour=0, minute=0, second=0, microsecond=0
+    )
+    return tables.CostView(
+        by_verb=_sums((row.plan["verb"], row.id, row.settled) for row in rows),
+        by_model=_sums((row.model, row.id, row.settled) for row in rows),
+        by_user=_sums((row.plan["context"]["requester"]["login"], row.id, row.settled) for row in rows),
+        by_week=sorted(_sums((_week(row.created_ms), row.id, row.settled) for row in rows), reverse=True),
+        caps=uses,
+        month=sum(int(row.settled) for row in rows if row.created_ms >= month.timestamp() * 1000),
+    )
+
+
+def _sums(parts: Any) -> list[tuple[str, int, int]]:
+    """Chains and microdollars by name, the dearest first."""
+    totals: dict[str, int] = {}
+    members: dict[str, set[str]] = {}
+    for name, chain_id, amount in parts:
+        totals[str(name)] = totals.get(str(name), 0) + int(amount)
+        members.setdefault(str(name), set()).add(chain_id)
+    found = [(name, len(members[name]), total) for name, total in totals.items()]
+    return sorted(found, key=lambda each: (-each[2], each[0]))
+
+
+def _week(ms: int) -> str:
+    year, week, _ = datetime.fromtimestamp(ms / 1000, UTC).isocalendar()
+    return f"{year}-W{week:02}"

@@ -1,0 +1,102 @@
+"""`/pool triage`: an issue in three sentences, with labels of the repository's own and what is missing."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pydantic import ValidationError
+
+from claude_pool_gh.commands.flags import COMMON
+from claude_pool_gh.commands.grammar import Verb
+from claude_pool_gh.conversation import outputs
+from claude_pool_gh.conversation.cookbook import Cookbook
+from claude_pool_gh.conversation.desk import Asked, Desk, Reply, Start, VerbRoom, caps_of, facts_for, plan_of
+from claude_pool_gh.conversation.facts import Facts
+from claude_pool_gh.conversation.material import about_thread, new_fence
+from claude_pool_gh.conversation.outputs import StatedTriage
+from claude_pool_gh.github import reads
+from claude_pool_gh.github.effects.kinds import Labels
+from claude_pool_gh.github.effects.rows import want
+from claude_pool_gh.github.errors import ForgeError
+from claude_pool_gh.github.intake import LABEL
+from claude_pool_gh.pool.chains import ChainRow
+from claude_pool_gh.pool.errors import StepFailed
+from claude_pool_gh.pool.outcomes import Outcome, Verdict
+from claude_pool_gh.pool.ports import Done, Finish, HostStep, HostStepContext
+from claude_pool_gh.reports.views import Triaged
+from claude_pool_gh.reports.visible import visible_text
+from claude_pool_gh.storage import Transaction
+from claude_pool_gh.terms.roles import Role
+
+VERB: Final = Verb(
+    name="triage",
+    summary="Sums an issue up, puts labels of the repository's own on it and says what is missing.",
+    places=frozenset({"issue"}),
+    role=Role.write,
+    flags=COMMON,
+    most_arguments=0,
+    spends=True,
+)
+_TURNS: Final = 20
+
+
+async def answer(desk: Desk, asked: Asked) -> Reply:
+    """Plan a triage of the issue as it is now."""
+    cookbook = Cookbook(desk, asked, hosts=frozenset(host_steps(desk)), outputs=outputs.schemas())
+    steps = await cookbook.steps("triage", turns=_TURNS)
+    facts = Facts(**await facts_for(desk, asked, None))
+    caps = caps_of(asked.config, asked.command, desk.defaults)
+    return Start(plan_of(desk, asked, steps, facts, caps), caps)
+
+
+def host_steps(desk: Desk) -> dict[str, HostStep]:
+    """The recipe's steps that run without a model."""
+
+    async def brief(context: HostStepContext) -> Done:
+        facts = Facts.model_validate(context.plan.context)
+        own = await _labels(desk, facts)
+        shown = "\n".join(visible_text(label, 60) for label in own) or "(none)"
+        return Done({"about": await about_thread(desk, facts, new_fence()), "labels": shown, "own": own})
+
+    async def apply(context: HostStepContext) -> Finish:
+        facts = Facts.model_validate(context.plan.context)
+        try:
+            stated = StatedTriage.model_validate(context.results["sort"][0].get("structured"))
+        except ValidationError as error:
+            raise StepFailed("the agent's answer is not of the form asked for", ours=True) from error
+        chosen = tuple(label for label in stated.labels if label in context.results["brief"]["own"])
+
+        def commit(tx: Transaction) -> None:
+            if chosen:
+                labels = Labels(number=facts.thread.number, names=chosen)
+                want(tx, f"labels:{context.chain_id}", facts.thread.repository, labels, desk.clock.now_ms())
+
+        outcome = Outcome(verdict=Verdict.answered)
+        result = stated.model_dump(mode="json") | {"labels": list(chosen)}
+        return Finish(outcome.model_dump(mode="json"), result, commit)
+
+    return {"triage.brief": brief, "triage.apply": apply}
+
+
+async def _labels(desk: Desk, facts: Facts) -> list[str]:
+    """The labels that an agent may choose from: none that would start something."""
+    try:
+        own = await reads.labels(desk.forge, facts.thread.repository)
+    except ForgeError as error:
+        raise StepFailed("GitHub could not be reached", ours=True) from error
+    return [label for label in own if not label.startswith(LABEL)][:200]
+
+
+def report(chain: ChainRow) -> Triaged | None:
+    """What the tracking comment shows."""
+    result = chain.results.get("apply")
+    return Triaged(**result) if isinstance(result, dict) else None
+
+
+ROOM: Final = VerbRoom(
+    VERB,
+    answer,
+    host_steps,
+    report=lambda _tx, chain: report(chain),
+    intent=lambda _chain: "Reads the issue and the code that it is about, and sorts it.",
+)

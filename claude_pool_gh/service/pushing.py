@@ -1,0 +1,45 @@
+"""Joins the forge's effects with git: a change is made a commit again, wherever this runs, and pushed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from claude_pool_gh.github.api import Forge, Pusher
+from claude_pool_gh.github.errors import ForgeUnavailable, NotAsApproved
+from claude_pool_gh.pool import tasks
+from claude_pool_gh.storage import Database
+from claude_pool_gh.terms.ids import Repository
+from claude_pool_gh.worktrees.errors import WorktreeError
+from claude_pool_gh.worktrees.git import Login
+from claude_pool_gh.worktrees.leases import Worktrees
+from claude_pool_gh.worktrees.push import PushRefused
+from claude_pool_gh.worktrees.snapshot import Signature
+
+
+def pusher(database: Database, forge: Forge, worktrees: Worktrees, server_url: str) -> Pusher:
+    """What `Forge.pusher` does here."""
+
+    async def push(repository: Repository, ref: str, change: Any, expected: str | None) -> None:
+        work = await database.read(lambda tx: tasks.kept_work(tx, change.run_id))
+        if work is None:
+            raise NotAsApproved("the work that was approved is not kept any more")
+        try:
+            await worktrees.fetch(repository.id, [change.parent], [])
+            own = Signature(
+                message=change.message,
+                name=change.author_name,
+                email=change.author_email,
+                when_s=change.made_s,
+            )
+            commit = await worktrees.commit(repository.id, work, change.parent, own)
+            if commit != change.commit:
+                raise NotAsApproved(f"the kept work gives {commit[:9]}, and {change.commit[:9]} was approved")
+            token = await forge.access.push_token(repository)
+            url = f"{server_url.rstrip('/')}/{repository.owner}/{repository.name}.git"
+            await worktrees.push(repository.id, Login(token, url), commit, ref, expected)
+        except PushRefused as error:
+            raise NotAsApproved(error.what) from error
+        except WorktreeError as error:
+            raise ForgeUnavailable(str(error)) from error
+
+    return push
