@@ -11,6 +11,7 @@ from claude_pool_gh.conversation import tables
 from claude_pool_gh.conversation.candidates import of_thread
 from claude_pool_gh.conversation.changes import ChangeFacts
 from claude_pool_gh.conversation.desk import Act, Answer, Asked, Desk, Reply, VerbRoom
+from claude_pool_gh.conversation.facts import facts_of
 from claude_pool_gh.conversation.gates import Gate, gate_of, needed
 from claude_pool_gh.github import reads
 from claude_pool_gh.pool import chains, review
@@ -87,7 +88,7 @@ async def reject(desk: Desk, asked: Asked) -> Reply:
 def _approve(tx: Transaction, desk: Desk, asked: Asked, chain_id: str, given: str, live: _Live) -> Said:
     chains.lock(tx, chain_id)
     chain, now = chains.get(tx, chain_id), desk.clock.now_ms()
-    facts = facts_of(chain)
+    facts = facts_of(chain.plan.context, ChangeFacts)
     gate = gate_of(tx, chain, head=live.head, merge_base=live.merge_base, config_blob=live.config_blob)
     # Invariant: the ID that was given is made anew from what would go out now. Nothing else opens a gate.
     if live.why_not or gate is None or gate.id != given:
@@ -131,12 +132,6 @@ def _reject(tx: Transaction, desk: Desk, asked: Asked, chain_id: str, text: str)
     return replies.rejected(again, max(counts), most), chain_id
 
 
-def facts_of(chain: ChainRow) -> ChangeFacts:
-    """What a chain with a gate knows, of whichever verb it is."""
-    known = {name: value for name, value in chain.plan.context.items() if name in ChangeFacts.model_fields}
-    return ChangeFacts.model_validate(known)
-
-
 def _waiting(tx: Transaction, asked: Asked, given: str) -> ChainRow | None:
     """The thread's chain that showed this ID, whether it still holds or not."""
     return next((chain for chain in of_thread(tx, asked.key) if _shown(tx, chain) == given), None)
@@ -146,7 +141,7 @@ def _shown(tx: Transaction, chain: ChainRow) -> str | None:
     """The ID under which a chain's gate was shown."""
     if chain.state is not ChainState.parked or "merge_base" not in chain.plan.context:
         return None
-    facts = facts_of(chain)
+    facts = facts_of(chain.plan.context, ChangeFacts)
     gate = gate_of(tx, chain, head=facts.head, merge_base=facts.merge_base, config_blob=facts.config_blob)
     return None if gate is None else gate.id
 
@@ -160,7 +155,7 @@ def _which(tx: Transaction, asked: Asked) -> SafeMarkdown:
 
 
 async def _live(desk: Desk, asked: Asked, chain: ChainRow) -> _Live:
-    facts = facts_of(chain)
+    facts = facts_of(chain.plan.context, ChangeFacts)
     blob = asked.configuration.blob
     if (
         facts.place == "issue"

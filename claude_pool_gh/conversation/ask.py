@@ -22,7 +22,7 @@ from claude_pool_gh.conversation.desk import (
     facts_for,
     plan_of,
 )
-from claude_pool_gh.conversation.facts import Facts
+from claude_pool_gh.conversation.facts import Facts, facts_of
 from claude_pool_gh.conversation.material import about_thread, new_fence
 from claude_pool_gh.conversation.outputs import StatedAnswer, StatedPlace
 from claude_pool_gh.github import reads
@@ -76,7 +76,7 @@ def host_steps(desk: Desk) -> dict[str, HostStep]:
     """The recipe's steps that run without a model."""
 
     async def brief(context: HostStepContext) -> Done:
-        facts = AskFacts.model_validate(context.plan.context)
+        facts = facts_of(context.plan.context, AskFacts)
         fence = new_fence()
         about = await about_thread(desk, facts, fence)
         return Done(
@@ -84,7 +84,7 @@ def host_steps(desk: Desk) -> dict[str, HostStep]:
         )
 
     async def reply(context: HostStepContext) -> Finish:
-        facts = AskFacts.model_validate(context.plan.context)
+        facts = facts_of(context.plan.context, AskFacts)
         told = await told_of(desk, facts, context.results["answer"][0].get("structured"))
         return say(desk, context, facts, told, facts.answer_to)
 
@@ -135,7 +135,6 @@ ROOM: Final = VerbRoom(
     VERB,
     answer,
     host_steps,
-    facts=AskFacts,
     report=lambda _tx, chain: report(chain),
     intent=lambda _chain: "Reads the code and answers the question.",
 )

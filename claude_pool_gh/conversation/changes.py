@@ -16,7 +16,7 @@ from claude_pool_gh.config.model import RepositoryConfig
 from claude_pool_gh.config.owners import parse as parse_owners
 from claude_pool_gh.conversation import tables
 from claude_pool_gh.conversation.desk import Asked, Desk
-from claude_pool_gh.conversation.facts import Facts
+from claude_pool_gh.conversation.facts import Facts, facts_of
 from claude_pool_gh.conversation.gates import Policy, gate_id, needed, plan_digest, protected, work_of
 from claude_pool_gh.github.effects.kinds import Authority, Change, Proposal, Push, Reply
 from claude_pool_gh.github.effects.rows import fate, want
@@ -274,8 +274,9 @@ def _body(context: HostStepContext, facts: ChangeFacts) -> str:
 # ---- shown
 
 
-def report(tx: Transaction, chain: ChainRow, facts: ChangeFacts) -> Changed | None:
+def report(tx: Transaction, chain: ChainRow) -> Changed | None:
     """What a chain's tracking comment shows of its change; None before there is one."""
+    facts = facts_of(chain.plan.context, ChangeFacts)
     asked = chain.results.get("ready")
     if isinstance(asked, dict) and asked.get("questions"):
         return _changed(facts, {"prose": {}}, None, Fate.nothing, questions=tuple(asked["questions"]))
@@ -362,13 +363,13 @@ def _changed(
     )
 
 
-def host_steps(desk: Desk, facts: Any = ChangeFacts) -> dict[str, HostStep]:
+def host_steps(desk: Desk) -> dict[str, HostStep]:
     """The steps that lay a change before people and let it out, for the recipes that name them."""
 
     async def lay(context: HostStepContext) -> Done | Finish:
-        return await propose(desk, context, facts.model_validate(context.plan.context))
+        return await propose(desk, context, facts_of(context.plan.context, ChangeFacts))
 
     async def out(context: HostStepContext) -> Finish:
-        return await let_out(desk, context, facts.model_validate(context.plan.context))
+        return await let_out(desk, context, facts_of(context.plan.context, ChangeFacts))
 
     return {"change.propose": lay, "change.push": out, "change.open": out}

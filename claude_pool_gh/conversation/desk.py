@@ -130,13 +130,14 @@ class VerbRoom:
     verb: Verb
     answer: Callable[[Desk, Asked], Awaitable[Reply]]
     host_steps: Callable[[Desk], dict[str, HostStep]] = field(default=lambda _desk: {})
-    facts: type[Facts] = Facts
     report: Callable[[Transaction, ChainRow], Report | None] = field(default=lambda _tx, _chain: None)
     """What its tracking comment shows besides steps and money."""
     intent: Callable[[ChainRow], str] = field(default=lambda _chain: "")
     """What a chain will do, in one sentence."""
     check: bool = False
     """Whether its chains have a check run at their head."""
+    fail_on: Callable[[ChainRow], str] = field(default=lambda _chain: "never")
+    """The severity from which findings fail that check."""
 
 
 def caps_of(config: RepositoryConfig, command: Command, defaults: Defaults) -> Caps:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar
 
-from claude_pool_gh.pool.ports import HostStepContext
 from claude_pool_gh.terms.ids import Actor, Term, Thread
 
 
@@ -43,11 +43,14 @@ class Facts(Term):
         return {"repository_id": self.thread.repository.id, "commit": self.head, "refs": self.refs}
 
 
+F = TypeVar("F", bound=Facts)
+
+
+def facts_of(context: Mapping[str, Any], kind: type[F]) -> F:
+    """The facts of one kind among a plan's context, which may hold other things beside them."""
+    return kind.model_validate({name: context[name] for name in kind.model_fields if name in context})
+
+
 def thread_key(thread: Thread) -> str:
     """Names a thread in our rows."""
     return f"{thread.repository.id}:{thread.number}"
-
-
-def thread_of(context: HostStepContext) -> Thread:
-    """The thread of the chain that a host step belongs to."""
-    return Thread.model_validate(context.plan.context["thread"])

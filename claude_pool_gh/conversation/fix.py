@@ -21,6 +21,7 @@ from claude_pool_gh.conversation.desk import (
     facts_for,
     plan_of,
 )
+from claude_pool_gh.conversation.facts import facts_of
 from claude_pool_gh.conversation.findings_here import named, open_findings, replied_to
 from claude_pool_gh.conversation.material import about_thread, new_fence
 from claude_pool_gh.findings.tables import Known
@@ -128,17 +129,17 @@ def host_steps(desk: Desk) -> dict[str, HostStep]:
     """The recipe's steps that run without a model."""
 
     async def brief(context: HostStepContext) -> Done:
-        facts = FixFacts.model_validate(context.plan.context)
+        facts = facts_of(context.plan.context, FixFacts)
         fence = new_fence()
         return Done(
             {"about": await about_thread(desk, facts, fence), "fence": fence, "problems": facts.problems}
         )
 
-    return {"fix.brief": brief, **changes.host_steps(desk, FixFacts)}
+    return {"fix.brief": brief, **changes.host_steps(desk)}
 
 
 def _intent(chain: ChainRow) -> str:
-    facts = FixFacts.model_validate(chain.plan.context)
+    facts = facts_of(chain.plan.context, FixFacts)
     found = facts.problems.count("\nWhen it goes wrong: ")
     what = count(found, "finding") if found else "what was described"
     out = "makes a patch, since this is a fork" if facts.fork else "waits for approval of the exact patch"
@@ -149,8 +150,7 @@ ROOM: Final = VerbRoom(
     VERB,
     answer,
     host_steps,
-    facts=FixFacts,
-    report=lambda tx, chain: changes.report(tx, chain, FixFacts.model_validate(chain.plan.context)),
+    report=changes.report,
     intent=_intent,
     check=True,
 )

@@ -20,6 +20,7 @@ from claude_pool_gh.conversation.desk import (
     facts_for,
     plan_of,
 )
+from claude_pool_gh.conversation.facts import facts_of
 from claude_pool_gh.conversation.fix import codeowners, new_branch
 from claude_pool_gh.conversation.material import about_thread, new_fence
 from claude_pool_gh.pool.outcomes import Outcome, Verdict
@@ -72,7 +73,7 @@ def host_steps(desk: Desk) -> dict[str, HostStep]:
     """The recipe's steps that run without a model."""
 
     async def brief(context: HostStepContext) -> Done:
-        facts = ImplementFacts.model_validate(context.plan.context)
+        facts = facts_of(context.plan.context, ImplementFacts)
         about = await about_thread(desk, facts, new_fence())
         more = f"\n\nThe maintainer who asked adds: {facts.more}" if facts.more else ""
         return Done({"about": about + more})
@@ -86,14 +87,13 @@ def host_steps(desk: Desk) -> dict[str, HostStep]:
         outcome = Outcome(verdict=Verdict.answered)
         return Finish(outcome.model_dump(mode="json"), {"questions": questions})
 
-    return {"implement.brief": brief, "implement.ready": ready, **changes.host_steps(desk, ImplementFacts)}
+    return {"implement.brief": brief, "implement.ready": ready, **changes.host_steps(desk)}
 
 
 ROOM: Final = VerbRoom(
     VERB,
     answer,
     host_steps,
-    facts=ImplementFacts,
-    report=lambda tx, chain: changes.report(tx, chain, ImplementFacts.model_validate(chain.plan.context)),
+    report=changes.report,
     intent=lambda _chain: "Plans, makes and checks the change, and waits for approval of the exact patch.",
 )

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from claude_pool_gh.conversation import line
 from claude_pool_gh.conversation.desk import VerbRoom
-from claude_pool_gh.conversation.facts import Facts
+from claude_pool_gh.conversation.facts import Facts, facts_of
 from claude_pool_gh.conversation.gates import work_of
 from claude_pool_gh.github.effects.kinds import Button, CheckRun, Comment
 from claude_pool_gh.github.effects.rows import want
@@ -62,19 +62,19 @@ class Progress:
         room = self.rooms.get(chain.plan.verb)
         if room is None:
             return
-        facts = room.facts.model_validate(chain.plan.context)
+        facts = facts_of(chain.plan.context, Facts)
         repository, number, now = facts.thread.repository, facts.thread.number, self.clock.now_ms()
         run = self._run(tx, chain, facts, room)
         if room.check and facts.place == "pull":
             key = f"check:{repository.id}:{number}:{chain.plan.verb}:{facts.head}"
             if _newest(tx, chain, head=facts.head) == chain.id:
-                want(tx, key, repository, _check(run, facts), now)
+                want(tx, key, repository, _check(run, facts, room.fail_on(chain)), now)
         newest = _newest(tx, chain)
         if (
             newest != chain.id
         ):  # a later command has taken the comment over, and shows this one as an earlier run
             chain = chains.get(tx, newest)
-            facts = room.facts.model_validate(chain.plan.context)
+            facts = facts_of(chain.plan.context, Facts)
             run = self._run(tx, chain, facts, room)
         comment = Comment(number=number, body=tracking(run))
         want(tx, f"comment:{repository.id}:{number}:{chain.plan.verb}", repository, comment, now)
@@ -257,7 +257,7 @@ def _looked(task: TaskRow) -> Looked:
     )
 
 
-def _check(run: Run, facts: Facts) -> CheckRun:
+def _check(run: Run, facts: Facts, fail_on: str) -> CheckRun:
     name = f"claude-pool/{run.verb}"
     if run.waits:
         return CheckRun(
@@ -281,7 +281,7 @@ def _check(run: Run, facts: Facts) -> CheckRun:
         head=facts.head,
         status="completed",
         conclusion=conclusion(
-            run.outcome, run.report, fail_on=getattr(getattr(facts, "settings", None), "fail_on", "never"),
+            run.outcome, run.report, fail_on=fail_on,
             on_error=facts.on_error,
         ),
         title=headline(run.outcome, run.report, run.verb)[:200],

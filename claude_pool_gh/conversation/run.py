@@ -23,6 +23,7 @@ from claude_pool_gh.conversation.desk import (
     facts_for,
     plan_of,
 )
+from claude_pool_gh.conversation.facts import facts_of
 from claude_pool_gh.conversation.fix import codeowners, new_branch
 from claude_pool_gh.conversation.gates import gate_of, waiting_step
 from claude_pool_gh.conversation.tables import approvals_of
@@ -138,38 +139,24 @@ def host_steps(desk: Desk) -> dict[str, HostStep]:
     """The steps that the host puts after a workflow's own."""
 
     async def reply(context: HostStepContext) -> Done | Finish:
-        facts = facts_of(context.plan.context)
+        facts = facts_of(context.plan.context, RunFacts)
         outcomes = [runs for runs in context.results.values() if isinstance(runs, list) and runs]
         text = output_of(outcomes[-1][-1]) if outcomes else ""
         return say(desk, context, facts, Told(text=text or "(nothing was said)"), facts.answer_to)
 
-    return {"run.reply": reply, **changes.host_steps(desk, _Facts)}
-
-
-def facts_of(context: Mapping[str, Any]) -> RunFacts:
-    """The facts among a plan's context, which holds the workflow's arguments too."""
-    return RunFacts.model_validate({name: context[name] for name in RunFacts.model_fields if name in context})
-
-
-class _Facts(RunFacts):
-    """The facts as the plan holds them: beside them stand the workflow's arguments."""
-
-    @classmethod
-    def model_validate(cls, obj: Any, **_: Any) -> Any:
-        """The facts among a plan's context."""
-        return facts_of(obj)
+    return {"run.reply": reply, **changes.host_steps(desk)}
 
 
 def report(tx: Transaction, chain: ChainRow) -> Changed | Presented | Told | None:
     """What the tracking comment shows: a change, what waits at the workflow's own gate, or that it was answered."""
-    facts = facts_of(chain.plan.context)
+    facts = facts_of(chain.plan.context, RunFacts)
     step = waiting_step(chain)
     if step is not None and step.name != "propose":
         return _presented(tx, chain, facts)
     said = chain.results.get("reply")
     if isinstance(said, dict):
         return Told(text=said["text"])
-    return changes.report(tx, chain, facts)
+    return changes.report(tx, chain)
 
 
 def _presented(tx: Transaction, chain: ChainRow, facts: RunFacts) -> Presented | None:
@@ -190,8 +177,7 @@ ROOM: Final = VerbRoom(
     VERB,
     answer,
     host_steps,
-    facts=_Facts,
     report=report,
-    intent=lambda chain: f"Runs the workflow `{facts_of(chain.plan.context).workflow}`.",
+    intent=lambda chain: f"Runs the workflow `{facts_of(chain.plan.context, RunFacts).workflow}`.",
     check=True,
 )

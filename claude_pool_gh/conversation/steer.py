@@ -19,7 +19,7 @@ from claude_pool_gh.conversation.desk import (
     VerbRoom,
     caps_of,
 )
-from claude_pool_gh.conversation.facts import Facts
+from claude_pool_gh.conversation.facts import Facts, facts_of
 from claude_pool_gh.conversation.progress import CONTINUABLE, Progress
 from claude_pool_gh.github import reads
 from claude_pool_gh.pool import chains, continuation
@@ -77,7 +77,7 @@ class Steering:
         found = await self._meant(desk, asked, lambda _tx, chain: _is_over(chain), "run again")
         if isinstance(found, NotOne):
             return Answer(found.text)
-        line = facts_of(found).line
+        line = facts_of(found.plan.context, Facts).line
         command = parse(line, {name: room.verb for name, room in self.others.items()})
         if not isinstance(command, Command):
             return Answer(replies.no_candidate("run again"))
@@ -94,7 +94,7 @@ class Steering:
         found = await self._meant(desk, asked, _ended_early, "continue")
         if isinstance(found, NotOne):
             return Answer(found.text)
-        if (moved := await _has_moved(desk, asked, facts_of(found))) is not None:
+        if (moved := await _has_moved(desk, asked, facts_of(found.plan.context, Facts))) is not None:
             return moved
         caps = caps_of(asked.config, asked.command, desk.defaults)
         limits = found.plan.limits.model_copy(update={"task": caps.task, "chain": caps.chain})
@@ -132,12 +132,6 @@ def needed_role(verb: Verb, asked: Asked) -> Role:
     """The role that a verb needs in this repository."""
     named = asked.config.permissions.get(verb.name)
     return Role.named(named) if named else verb.role
-
-
-def facts_of(chain: ChainRow) -> Facts:
-    """What every chain of a thread knows, of whichever verb it is."""
-    known = {name: value for name, value in chain.plan.context.items() if name in Facts.model_fields}
-    return Facts.model_validate(known)
 
 
 def _is_open(chain: ChainRow) -> bool:

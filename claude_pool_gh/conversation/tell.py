@@ -13,9 +13,10 @@ from claude_pool_gh.config.load import DEFAULT, flat
 from claude_pool_gh.conversation import line
 from claude_pool_gh.conversation.candidates import of_thread
 from claude_pool_gh.conversation.desk import Answer, Asked, Desk, Reply, VerbRoom, caps_of
+from claude_pool_gh.conversation.facts import Facts, facts_of
 from claude_pool_gh.conversation.gates import waiting_step
 from claude_pool_gh.conversation.progress import Progress
-from claude_pool_gh.conversation.steer import facts_of, needed_role
+from claude_pool_gh.conversation.steer import needed_role
 from claude_pool_gh.findings import tables as findings
 from claude_pool_gh.pool import ledger
 from claude_pool_gh.pool.chains import ChainRow
@@ -87,7 +88,7 @@ def _chain(tx: Transaction, chain: ChainRow, progress: Progress) -> tables.Chain
         id=chain.id,
         verb=chain.plan.verb,
         title=progress.title_of(tx, chain),
-        requester=facts_of(chain).requester.login,
+        requester=facts_of(chain.plan.context, Facts).requester.login,
         cost=spent,
         upper_bound=upper_bound,
         gate=report.gate if isinstance(report, Changed | Presented) and not report.stale else "",

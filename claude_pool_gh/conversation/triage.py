@@ -11,7 +11,7 @@ from claude_pool_gh.commands.grammar import Verb
 from claude_pool_gh.conversation import outputs
 from claude_pool_gh.conversation.cookbook import Cookbook
 from claude_pool_gh.conversation.desk import Asked, Desk, Reply, Start, VerbRoom, caps_of, facts_for, plan_of
-from claude_pool_gh.conversation.facts import Facts
+from claude_pool_gh.conversation.facts import Facts, facts_of
 from claude_pool_gh.conversation.material import about_thread, new_fence
 from claude_pool_gh.conversation.outputs import StatedTriage
 from claude_pool_gh.github import reads
@@ -53,13 +53,13 @@ def host_steps(desk: Desk) -> dict[str, HostStep]:
     """The recipe's steps that run without a model."""
 
     async def brief(context: HostStepContext) -> Done:
-        facts = Facts.model_validate(context.plan.context)
+        facts = facts_of(context.plan.context, Facts)
         own = await _labels(desk, facts)
         shown = "\n".join(visible_text(label, 60) for label in own) or "(none)"
         return Done({"about": await about_thread(desk, facts, new_fence()), "labels": shown, "own": own})
 
     async def apply(context: HostStepContext) -> Finish:
-        facts = Facts.model_validate(context.plan.context)
+        facts = facts_of(context.plan.context, Facts)
         try:
             stated = StatedTriage.model_validate(context.results["sort"][0].get("structured"))
         except ValidationError as error:

@@ -82,8 +82,8 @@ def _reviewed(reviewed: Reviewed) -> str:
     files = count(reviewed.files, "file")
     if not new and not still and not fixed:
         return f"Nothing found in {files}"
-    if not fixed and not still:
-        counts = count(new, "finding")
+    if not fixed and not (new and still):
+        counts = count(new, "finding") if new else f"{count(still, 'finding')} still open"
     else:
         told = ((new, "new"), (fixed, "fixed"), (still, "still open"))
         counts = ", ".join(f"{number} {word}" for number, word in told if number)

@@ -104,7 +104,7 @@ def _review(reviewed: Reviewed, money: str, next_: str) -> list[str]:
     parts = [f"**{title(found[0])}** {place(found[0])}"] if found else []
     if reviewed.note:
         parts.append(neutralize_line(reviewed.note))
-    parts.append(f"{money} · {next_}")
+    parts.append(" · ".join(filter(None, (money, next_))))
     if not reviewed.posted and found:
         parts.append(listed(found))
     return [*parts, *_details(reviewed)]

@@ -35,7 +35,7 @@ def count(number: int, one: str, many: str | None = None) -> str:
 def difference(files: Sequence[FileChange]) -> str:
     """A change in numbers."""
     added, removed = sum(file.added for file in files), sum(file.removed for file in files)
-    return f"{count(len(files), 'file')}, +{added} \u2212{removed}"
+    return f"{count(len(files), 'file')}, +{added} -{removed}"
 
 
 def fold(summary: str, body: str) -> str:

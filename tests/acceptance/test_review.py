@@ -209,7 +209,7 @@ async def test_a_fork_is_reviewed_without_any_token_for_it(shop: World) -> None:
         "stranger:patch", base="main", title="From outside", body="", author=stranger
     )
     shop.pull, shop.seen_heads = pull, [pull.head_sha]
-    await shop.say("/pool review")
+    await shop.say(f"/pool ok {pull.head_sha}\n/pool review")
     check = await shop.reviewed()
     assert check.title == "2 findings in 2 files, the worst critical"
 
@@ -322,6 +322,6 @@ async def test_a_second_command_while_the_first_runs_pays_nothing(shop: World) -
     await shop.say("/pool review")
     await shop.github.until(lambda: shop.model.requests, timeout=20)
     await shop.say("/pool review")
-    assert "is running already" in await shop.answered(2)
+    assert "The same review is on its way already" in await shop.answered(2)
     await shop.reviewed()
     assert shop.rows("SELECT count(*) FROM chains") == [(1,)]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
+from claude_pool_gh.github.effects.rows import marker
 from claude_pool_gh.rehearsal import stage
 from claude_pool_gh.rehearsal.bot import WEBHOOK_SECRET, Bot, environment
 from claude_pool_gh.rehearsal.github import (
@@ -19,6 +20,7 @@ from claude_pool_gh.rehearsal.github import (
     Pull,
     Repository,
     Review,
+    ReviewComment,
     SimulatedGitHub,
     User,
 )
@@ -27,6 +29,7 @@ from claude_pool_gh.rehearsal.reviewer import Reviewer
 from tests.acceptance.forked import ForkedBot
 from tests.contract.checker import Contract
 
+T = TypeVar("T")
 LONG = 60.0
 UNWRITTEN = "SELECT count(*) FROM effects WHERE state = 'wanted'"
 _DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
@@ -104,6 +107,48 @@ class World:
         except TimeoutError as error:
             raise AssertionError(f"{error}\n\nserver log:\n" + "\n".join(self.bot.log)) from error
         return self.own_comments(number)[-1].body
+
+    async def replied_under(self, finding: ReviewComment, count: int = 1) -> str:
+        """Wait for the bot's n-th reply in a review's thread; its body."""
+
+        def ours() -> list[str]:
+            every = self.pull.review_comments
+            return [c.body for c in every if c.in_reply_to is finding and c.author.id == self.app.bot.id]
+
+        await self.until(lambda: len(ours()) >= count)
+        return ours()[-1]
+
+    async def until(self, condition: Callable[[], T], timeout: float = 30.0) -> T:
+        """Wait for the state to be as wanted; where it never is, the server's log says why."""
+        try:
+            return await self.github.until(condition, timeout=timeout)
+        except TimeoutError as error:
+            raise AssertionError(f"{error}\n\nserver log:\n" + "\n".join(self.bot.log)) from error
+
+    def comment_of(self, verb: str, number: int | None = None) -> str:
+        """The tracking comment of a verb in a thread, "" while there is none."""
+        mark = marker(f"comment:{self.repository.id}:{number or self.pull.number}:{verb}")
+        found = [c.body for c in self.own_comments(number) if mark in c.body]
+        assert len(found) <= 1, f"more than one tracking comment of {verb}"
+        return found[0] if found else ""
+
+    async def shows(self, verb: str, what: str, number: int | None = None, timeout: float = LONG) -> str:
+        """Wait until a verb's tracking comment holds a text; the comment."""
+        try:
+            await self.until(lambda: what in self.comment_of(verb, number), timeout=timeout)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n\nits comment:\n{self.comment_of(verb, number)}") from error
+        return self.comment_of(verb, number)
+
+    def replies(self, number: int | None = None) -> list[str]:
+        """The bot's comments in a thread that are no tracking comments, oldest first."""
+        found = [comment.body for comment in self.own_comments(number)]
+        return [body for body in found if "`/pool help`</sub>" not in body]
+
+    async def said(self, what: str, number: int | None = None) -> str:
+        """Wait for a reply of the bot's that holds a text; the reply."""
+        await self.until(lambda: any(what in body for body in self.replies(number)))
+        return next(body for body in reversed(self.replies(number)) if what in body)
 
     async def handled(self, count: int) -> None:
         """Wait until that many commands have been handled, whatever came of them."""

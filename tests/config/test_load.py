@@ -31,8 +31,29 @@ review:
   most_comments: 5
   exclude: ["docs/*", '*.md']
   turns: 10
+  on_push: true
 wall_minutes: 20
 on_error: failure
+limits:
+  user_hour: 3
+  thread_hour: 4
+bots: [29110]
+outsiders: trust
+triggers:
+  labels: false
+  opened: true
+  ready_for_review: true
+changes:
+  approvals: 2
+  four_eyes: true
+  codeowners: true
+  protected: ["infra/*"]
+  max_rejections: 5
+  most_files: 7
+  most_lines: 80
+  draft: true
+  branches: agents/pool/
+  turns: 30
 """
 
 
@@ -75,10 +96,34 @@ def test_every_key_is_read() -> None:
         "effort": "high",
         "budget": {"task": 0.5, "chain": 2, "thread": 5, "user_day": 6, "repository_month": 70},
         "permissions": {"review": "maintain", "help": "read"},
-        "review": {"fail_on": "high", "most_comments": 5, "exclude": ["docs/*", "*.md"], "turns": 10},
+        "review": {
+            "fail_on": "high",
+            "most_comments": 5,
+            "exclude": ["docs/*", "*.md"],
+            "turns": 10,
+            "on_push": True,
+        },
         "wall_minutes": 20,
         "on_error": "failure",
+        "limits": {"user_hour": 3, "thread_hour": 4},
+        "bots": [29110],
+        "outsiders": "trust",
+        "triggers": {"labels": False, "opened": True, "ready_for_review": True},
+        "changes": {
+            "approvals": 2,
+            "four_eyes": True,
+            "codeowners": True,
+            "protected": ["infra/*"],
+            "max_rejections": 5,
+            "most_files": 7,
+            "most_lines": 80,
+            "draft": True,
+            "branches": "agents/pool/",
+            "turns": 30,
+        },
     }
+    assert {key: found.model_dump()[key] for key in RepositoryConfig.model_fields} == found.model_dump()
+    assert found.model_fields_set == set(RepositoryConfig.model_fields)
 
 
 @pytest.mark.parametrize("text", [WHOLE.replace("\n", "\r\n"), "\ufeff" + WHOLE, "--- \n" + WHOLE])
@@ -141,18 +186,56 @@ def test_line_endings_and_a_byte_order_mark_do_not_matter(text: str) -> None:
         (
             "wall_minutes: 20",
             "wall_minutes: 241",
-            19,
+            20,
             "`wall_minutes`: input should be less than or equal to 240",
         ),
         (
             "wall_minutes: 20",
             "wall_minutes: 2001-02-03",
-            19,
+            20,
             "`wall_minutes`: input should be a valid integer",
         ),
-        ("on_error: failure", "on_error: success", 20, "`on_error`: input should be 'neutral' or 'failure'"),
-        ("on_error: failure", "xyzzy: 1", 20, "unknown key `xyzzy`; known: budget, door, effort"),
-        ("on_error: failure", "1: x", 20, "`1`: keys should be strings"),
+        ("on_error: failure", "on_error: success", 21, "`on_error`: input should be 'neutral' or 'failure'"),
+        ("on_error: failure", "xyzzy: 1", 21, "unknown key `xyzzy`; known: bots, budget, changes"),
+        ("on_error: failure", "1: x", 21, "`1`: keys should be strings"),
+        ("  user_hour: 3", "  user_hour: 0", 23, "`limits.user_hour`: input should be greater than or equal"),
+        ("  thread_hour: 4", "  threadhour: 4", 24, "unknown key `threadhour`, did you mean `thread_hour`?"),
+        ("bots: [29110]", "bots: [dependabot]", 25, "`bots.0`: input should be a valid integer"),
+        ("bots: [29110]", "bots: [-1]", 25, "`bots.0`: input should be greater than 0"),
+        ("outsiders: trust", "outsiders: refuse", 26, "`outsiders`: input should be 'ask' or 'trust'"),
+        ("  opened: true", "  opened: often", 29, "`triggers.opened`: input should be a valid boolean"),
+        ("  opened: true", "  open: true", 29, "unknown key `open`, did you mean `opened`?"),
+        (
+            "  approvals: 2",
+            "  approvals: 0",
+            32,
+            "`changes.approvals`: input should be greater than or equal to 1",
+        ),
+        ("  four_eyes: true", "  foureyes: true", 33, "unknown key `foureyes`, did you mean `four_eyes`?"),
+        (
+            '  protected: ["infra/*"]',
+            "  protected: ['']",
+            35,
+            "`changes.protected.0`: string should have at least 1",
+        ),
+        (
+            "  branches: agents/pool/",
+            "  branches: pool",
+            40,
+            "`changes.branches`: string should match pattern",
+        ),
+        (
+            "  branches: agents/pool/",
+            "  branches: ../x/",
+            40,
+            "`changes.branches`: string should match pattern",
+        ),
+        (
+            "  branches: agents/pool/",
+            "  branches: -x/",
+            40,
+            "`changes.branches`: string should match pattern",
+        ),
     ],
 )
 def test_a_fault_names_its_line_and_the_nearest_right_name(old: str, new: str, line: int, says: str) -> None:

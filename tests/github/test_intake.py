@@ -13,11 +13,12 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claude_pool_gh.github import tables
+from claude_pool_gh.github import news, tables
 from claude_pool_gh.github.deliveries import VerifiedDelivery
 from claude_pool_gh.github.intake import (
     EVENTS,
     CommandRequest,
+    Found,
     NotForUs,
     body_digest,
     recognise,
@@ -25,6 +26,7 @@ from claude_pool_gh.github.intake import (
     take_in,
 )
 from claude_pool_gh.storage import Database, Transaction, migrations
+from claude_pool_gh.terms.ids import CommentRef, Repository, Thread, Trigger
 
 GUID = "72d3162e-cc78-11e3-81ab-4c9367dc0958"
 PAYLOADS: list[tuple[str, dict[str, Any]]] = [
@@ -34,6 +36,7 @@ PAYLOADS: list[tuple[str, dict[str, Any]]] = [
     )
 ]
 NAMES = sorted({event for event, _ in PAYLOADS})
+COMMENTS = ["issue_comment", "pull_request_review_comment"]
 
 
 def payload(event: str = "issue_comment", **changes: Any) -> dict[str, Any]:
@@ -63,16 +66,57 @@ def payload(event: str = "issue_comment", **changes: Any) -> dict[str, Any]:
     return made
 
 
+def heard(body: dict[str, Any], event: str = "issue_comment") -> Found:
+    said = recognise(VerifiedDelivery(GUID, event, body))
+    assert isinstance(said, Found), said
+    return said
+
+
 def found(body: dict[str, Any], event: str = "issue_comment") -> list[CommandRequest]:
-    commands = recognise(VerifiedDelivery(GUID, event, body))
-    assert isinstance(commands, list), commands
-    return commands
+    said = heard(body, event)
+    assert said.news == ()
+    return list(said.requests)
 
 
 def dropped(body: dict[str, Any], event: str = "issue_comment") -> NotForUs:
     reason = recognise(VerifiedDelivery(GUID, event, body))
     assert isinstance(reason, NotForUs), reason
     return reason
+
+
+WIDGETS = Repository(id=5, owner="octo", name="widgets", installation_id=9)
+HERE = Thread(repository=WIDGETS, number=3)
+ONLY_THE_REPOSITORY = {"installation", "installation_repositories", "repository"}
+"""Events of which only the installation or the repository is read, so that others' bodies have what they need."""
+
+
+def everything(action: str, **changes: Any) -> dict[str, Any]:
+    """A body that has what each of our events needs."""
+    made = payload(
+        action=action,
+        pull_request={"number": 3, "head": {"sha": "a" * 40}, "draft": False, "updated_at": "then"},
+        issue={"number": 3, "updated_at": "then"},
+        label={"name": "pool:review"},
+        check_run={"id": 88, "external_id": "check:5:3:review:" + "a" * 40, "completed_at": "then"},
+        repositories=[{"id": 6, "name": "gadgets", "full_name": "octo/gadgets"}],
+        installation={"id": 9, "account": {"login": "octo"}},
+        repositories_added=[],
+        repositories_removed=[{"id": 7, "name": "gizmos", "full_name": "octo/gizmos"}],
+        **(
+            {"requested_action": {"identifier": "approve:0123456789"}} if action == "requested_action" else {}
+        ),
+    )
+    for name, value in changes.items():
+        *path, last = name.split("__")
+        here = made
+        for part in path:
+            here = here[part]
+        here[last] = value
+    return made
+
+
+def heard_requests(said: Found | NotForUs) -> bool:
+    return isinstance(said, Found) and bool(said.requests)
 
 
 @pytest.mark.parametrize(
@@ -88,6 +132,15 @@ def test_every_command_of_a_comment_is_found_with_where_it_came_from(event: str,
     }
     assert first.actor.model_dump() == {"id": 7, "login": "mona", "is_human": True}
     assert first.body_sha256 == body_digest("/pool review\n\n/pool help")
+    root = None if event == "issue_comment" else 77
+    assert first.source == first.comment == CommentRef.model_validate({"id": 77, "kind": kind, "root": root})
+
+
+def test_a_reply_in_a_reviews_thread_says_which_comment_began_it() -> None:
+    body = payload("pull_request_review_comment", comment__in_reply_to_id=70)
+    [first, _] = found(body, "pull_request_review_comment")
+    assert first.comment == CommentRef(id=77, kind="review_comment", root=70)
+    assert first.key == "review_comment:5:77:0"
 
 
 def test_a_comment_without_commands_asks_for_nothing() -> None:
@@ -102,8 +155,33 @@ def test_without_an_installation_the_actions_token_speaks() -> None:
     assert command.thread.repository.installation_id == 0
 
 
+LISTENED = {
+    "issue_comment": "created deleted",
+    "pull_request_review_comment": "created deleted",
+    "issues": "labeled closed",
+    "pull_request": "labeled opened ready_for_review synchronize closed",
+    "check_run": "rerequested requested_action",
+    "installation": "created deleted suspend unsuspend",
+    "installation_repositories": "added removed",
+    "repository": "renamed transferred archived unarchived deleted",
+}
+
+
 def test_the_list_of_events_is_closed() -> None:
-    assert {("issue_comment", "created"), ("pull_request_review_comment", "created")} == EVENTS
+    assert {(event, action) for event, actions in LISTENED.items() for action in actions.split()} == EVENTS
+
+
+def test_only_comments_labels_buttons_and_pull_requests_ask_for_anything() -> None:
+    asking = {
+        (event, action)
+        for event, action in EVENTS
+        if (said := recognise(VerifiedDelivery(GUID, event, everything(action)))) and heard_requests(said)
+    }
+    assert asking == {
+        ("issue_comment", "created"), ("pull_request_review_comment", "created"), ("issues", "labeled"),
+        ("pull_request", "labeled"), ("pull_request", "opened"), ("pull_request", "ready_for_review"),
+        ("pull_request", "synchronize"), ("check_run", "rerequested"), ("check_run", "requested_action"),
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("event", [*NAMES, "", "Issue_Comment", "issue_comment ", "unknown"])
@@ -127,19 +205,20 @@ def test_there_are_payloads_of_every_kind_of_event() -> None:
     )
 
 
-@pytest.mark.parametrize("event", sorted(name for name, _ in EVENTS))
+@pytest.mark.parametrize("event", sorted({name for name, _ in EVENTS}))
 def test_no_real_payload_passes_for_one_of_another_event(event: str) -> None:
     for own, body in PAYLOADS:
         said = recognise(VerifiedDelivery(GUID, event, body))
-        right = own == event and body.get("action") == "created"
-        assert isinstance(said, list) == right, (own, body)
-        if isinstance(said, NotForUs):
-            assert said.malformed == (body.get("action") == "created")
+        assert not heard_requests(said), (own, body)
+        if isinstance(said, Found):
+            assert own == event or event in ONLY_THE_REPOSITORY, (own, body)
+        elif event in COMMENTS:
+            assert said.malformed == (body.get("action") in ("created", "deleted"))
 
 
-@pytest.mark.parametrize("event", sorted(name for name, _ in EVENTS))
+@pytest.mark.parametrize("event", COMMENTS)
 def test_a_body_of_the_other_event_is_malformed(event: str) -> None:
-    [other] = {name for name, _ in EVENTS} - {event}
+    [other] = {*COMMENTS} - {event}
     assert dropped(payload(other), event) == NotForUs(
         f"the body is not that of {event}: no thread", malformed=True
     )
@@ -169,7 +248,7 @@ def test_a_body_of_another_form_is_malformed_and_says_where(changes: dict[str, A
     )
 
 
-@pytest.mark.parametrize("event", sorted(name for name, _ in EVENTS))
+@pytest.mark.parametrize("event", COMMENTS)
 def test_a_sender_who_is_not_the_author_is_not_heard(event: str) -> None:
     assert dropped(payload(event, sender__id=8), event) == NotForUs("the sender is not the comment's author")
     ghost = payload(event)
@@ -185,21 +264,16 @@ def test_a_name_does_not_make_the_author() -> None:
     assert len(found(payload(sender__login="renamed"))) == 2
 
 
-@pytest.mark.parametrize("kind", ["Bot", "Organization", "Mannequin", "", "user"])
+@pytest.mark.parametrize("kind", ["Bot", "Organization", "Mannequin", "", "user", None])
 @pytest.mark.parametrize("login", ["evil[bot]", "mona"])
-def test_only_people_command(kind: str, login: str) -> None:
-    body = payload(comment__user={"id": 7, "login": login, "type": kind})
-    assert dropped(body) == NotForUs(f"{login} is a {kind.lower()}, and only people command")
-
-
-def test_an_author_of_no_known_kind_is_not_taken_for_a_person() -> None:
-    assert isinstance(
-        recognise(VerifiedDelivery(GUID, "issue_comment", payload(comment__user__type=None))), NotForUs
-    )
+def test_who_is_no_person_is_known_as_none_and_left_to_the_clerk(kind: str | None, login: str) -> None:
+    user = {"id": 7, "login": login} | ({} if kind is None else {"type": kind})
+    assert [each.actor.is_human for each in found(payload(comment__user=user))] == [False, False]
 
 
 def test_a_suffix_neither_grants_nor_denies() -> None:
-    assert len(found(payload(comment__user__login="looks-like[bot]"))) == 2
+    body = payload(comment__user__login="looks-like[bot]")
+    assert [each.actor.is_human for each in found(body)] == [True, True]
 
 
 JSON = st.recursive(
@@ -211,18 +285,25 @@ PATHS = [
     ("action",), ("comment",), ("comment", "id"), ("comment", "body"), ("comment", "user"), ("comment", "user", "id"),
     ("comment", "user", "type"), ("repository",), ("repository", "id"), ("repository", "owner", "login"), ("sender",),
     ("issue",), ("issue", "number"), ("installation",),
+    ("comment", "in_reply_to_id"), ("pull_request",), ("pull_request", "head"), ("pull_request", "draft"),
+    ("pull_request", "updated_at"), ("label",), ("label", "name"), ("check_run",), ("check_run", "external_id"),
+    ("check_run", "completed_at"), ("requested_action",), ("requested_action", "identifier"),
+    ("installation", "account"), ("repositories",), ("repositories_removed",), ("repository", "archived"),
 ]  # fmt: skip
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.sampled_from(PATHS), JSON, st.sampled_from(sorted(name for name, _ in EVENTS)))
-def test_nothing_in_a_payload_makes_the_reader_raise(path: tuple[str, ...], value: Any, event: str) -> None:
-    body = payload(event)
+@given(st.sampled_from(PATHS), JSON, st.sampled_from(sorted(EVENTS)))
+def test_nothing_in_a_payload_makes_the_reader_raise(
+    path: tuple[str, ...], value: Any, listened: tuple[str, str]
+) -> None:
+    event, action = listened
+    body = everything(action)
     here = body
     for part in path[:-1]:
         here = here.get(part) or {}
     here[path[-1]] = value
-    assert isinstance(recognise(VerifiedDelivery(GUID, event, body)), list | NotForUs)
+    assert isinstance(recognise(VerifiedDelivery(GUID, event, body)), Found | NotForUs)
 
 
 def test_half_a_character_in_a_comment_is_replaced() -> None:
@@ -254,7 +335,7 @@ def counts(tx: Transaction) -> tuple[int, ...]:
 
 async def take(database: Database, body: dict[str, Any], guid: str = GUID) -> int:
     delivery = VerifiedDelivery(guid, "issue_comment", body)
-    return await database.transact(lambda tx: take_in(tx, delivery, found(body), 1))
+    return await database.transact(lambda tx: take_in(tx, delivery, heard(body), 1))
 
 
 async def test_a_redelivery_adds_nothing(database: Database) -> None:
@@ -271,7 +352,7 @@ async def test_the_same_comment_under_another_guid_adds_no_command(database: Dat
 
 async def test_a_delivery_whose_first_attempt_died_is_taken_in_again(database: Database) -> None:
     def die(tx: Transaction) -> None:
-        take_in(tx, VerifiedDelivery(GUID, "issue_comment", payload()), found(payload()), 1)
+        take_in(tx, VerifiedDelivery(GUID, "issue_comment", payload()), heard(payload()), 1)
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -291,7 +372,7 @@ async def test_a_repository_is_known_by_its_newest_name(database: Database) -> N
     await take(database, payload())
     await take(database, payload(repository__name="gadgets", comment__id=78), "g" * 9)
     rows = await database.read(lambda tx: tx.execute(sa.select(tables.repositories)).all())
-    assert [tuple(row) for row in rows] == [(5, "octo", "gadgets", 9)]
+    assert [tuple(row) for row in rows] == [(5, "octo", "gadgets", 9, "active")]
 
 
 async def test_a_stored_command_is_the_whole_request(database: Database) -> None:
@@ -304,6 +385,169 @@ async def test_a_stored_command_is_the_whole_request(database: Database) -> None
 
 def test_requests_count_the_commands_of_a_body() -> None:
     [one, *_] = found(payload())
+    assert one.comment is not None
     many = requests("/pool a\n" * 9, thread=one.thread, actor=one.actor, comment=one.comment)
     assert [request.ordinal for request in many] == [0, 1, 2, 3, 4]
     assert len({request.key for request in many}) == 5
+
+
+# ---- what asks besides comments
+
+
+def asked(event: str, action: str, **changes: Any) -> CommandRequest:
+    [request] = heard(everything(action, **changes), event).requests
+    assert (request.thread, request.actor.login, request.body_sha256) == (HERE, "mona", "")
+    assert request.comment is None
+    return request
+
+
+@pytest.mark.parametrize("event", ["issues", "pull_request"])
+def test_a_label_of_ours_asks_for_its_verb_each_time_it_is_put_on(event: str) -> None:
+    first = asked(event, "labeled")
+    assert (first.line, first.source) == ("/pool review", Trigger(kind="label", id="3:pool:review:then"))
+    holder = "issue" if event == "issues" else "pull_request"
+    again = asked(event, "labeled", **{f"{holder}__updated_at": "later"})
+    assert again.key != first.key == asked(event, "labeled").key
+
+
+@pytest.mark.parametrize("name", ["bug", "Pool:review", " pool:review", "pool", "xpool:review", ""])
+def test_any_other_label_asks_for_nothing(name: str) -> None:
+    body = everything("labeled", label__name=name)
+    assert dropped(body, "issues") == NotForUs("a label that asks for nothing")
+    assert dropped(everything("labeled", label=None), "issues") == NotForUs("a label that asks for nothing")
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("pool:fix", "/pool fix"),
+        ("pool:", "/pool "),
+        ("pool: review  --budget 5", "/pool review --budget 5"),
+        ("pool:review\n/pool approve x", "/pool review /pool approve x"),
+        ("pool:\ud800", "/pool ?"),
+    ],
+)
+def test_a_label_is_one_line_whatever_it_holds(name: str, line: str) -> None:
+    assert asked("issues", "labeled", label__name=name).line == line
+
+
+def test_a_pull_request_that_is_opened_asks_once_and_its_head_is_known() -> None:
+    said = heard(everything("opened"), "pull_request")
+    assert said.news == (news.HeadMoved(HERE, "a" * 40),)
+    assert [(each.line, each.source) for each in said.requests] == [
+        ("/pool review", Trigger(kind="opened", id="3"))
+    ]
+
+
+@pytest.mark.parametrize("action", ["opened", "ready_for_review", "synchronize"])
+def test_a_draft_asks_for_nothing_but_its_head_is_known(action: str) -> None:
+    said = heard(everything(action, pull_request__draft=True), "pull_request")
+    assert said == Found((), (news.HeadMoved(HERE, "a" * 40),))
+
+
+def test_each_head_and_each_leaving_of_the_draft_asks_once() -> None:
+    push = asked("pull_request", "synchronize")
+    assert push.source == Trigger(kind="push", id="3:" + "a" * 40)
+    assert asked("pull_request", "synchronize", pull_request__updated_at="later").key == push.key
+    assert asked("pull_request", "synchronize", pull_request__head={"sha": "b" * 40}).key != push.key
+    ready = asked("pull_request", "ready_for_review")
+    assert ready.source == Trigger(kind="ready_for_review", id="3:then")
+    assert asked("pull_request", "ready_for_review", pull_request__updated_at="later").key != ready.key
+
+
+@pytest.mark.parametrize("event", ["issues", "pull_request"])
+def test_a_closed_thread_is_news(event: str) -> None:
+    assert heard(everything("closed"), event) == Found(news=(news.ThreadClosed(HERE),))
+
+
+@pytest.mark.parametrize("event", COMMENTS)
+def test_a_deleted_comment_is_news_and_its_commands_are_not_run(event: str) -> None:
+    ref = CommentRef(id=77) if event == "issue_comment" else CommentRef(id=77, kind="review_comment", root=77)
+    assert heard(everything("deleted"), event) == Found(news=(news.CommentDeleted(HERE, ref),))
+
+
+def test_a_check_that_is_run_again_asks_for_its_verb() -> None:
+    first = asked("check_run", "rerequested")
+    assert (first.line, first.source) == ("/pool review", Trigger(kind="rerun", id="88:then"))
+    assert asked("check_run", "rerequested", check_run__completed_at="later").key != first.key
+
+
+def test_a_button_says_what_it_decides_and_of_whom() -> None:
+    pressed = asked("check_run", "requested_action")
+    assert pressed.line == "/pool approve 0123456789"
+    assert pressed.source == Trigger(kind="button", id="88:approve:0123456789:7")
+    assert (
+        asked("check_run", "requested_action", requested_action__identifier="cancel").line == "/pool cancel"
+    )
+
+
+@pytest.mark.parametrize(
+    "external",
+    [
+        None, "", "review", "check:5:3:review", "check:6:3:review:x", "check:5:x:review:x", "check:5:-3:review:x",
+        "ci:5:3:review:x", "check:5:3:review:x:y",
+    ],
+)  # fmt: skip
+def test_a_check_of_somebody_elses_asks_for_nothing(external: str | None) -> None:
+    for action in ("rerequested", "requested_action"):
+        said = dropped(everything(action, check_run__external_id=external), "check_run")
+        assert said == NotForUs("a check run of somebody else's")
+
+
+@pytest.mark.parametrize(
+    ("action", "state"),
+    [("created", "active"), ("unsuspend", "active"), ("suspend", "suspended"), ("deleted", "removed")],
+)
+def test_an_installation_says_what_it_may_see(action: str, state: Any) -> None:
+    gadgets = Repository(id=6, owner="octo", name="gadgets", installation_id=9)
+    said = heard(everything(action), "installation")
+    assert said == Found(news=(news.InstallationChanged(9, state, (gadgets,)),))
+
+
+def test_repositories_that_an_installation_loses_are_named() -> None:
+    said = heard(everything("removed"), "installation_repositories")
+    assert said == Found(news=(news.RepositoriesRemoved(9, (7,)),))
+
+
+@pytest.mark.parametrize(
+    ("action", "archived", "state"),
+    [
+        ("renamed", False, "active"), ("transferred", False, "active"), ("archived", True, "archived"),
+        ("unarchived", False, "active"), ("deleted", False, "removed"),
+    ],
+)  # fmt: skip
+def test_what_becomes_of_a_repository_is_news(action: str, archived: bool, state: Any) -> None:
+    said = heard(everything(action, repository__archived=archived), "repository")
+    assert said == Found(news=(news.RepositoryChanged(WIDGETS, state),))
+
+
+def test_no_two_sources_share_a_key() -> None:
+    requests = [
+        each
+        for event, action in sorted(EVENTS)
+        if isinstance(said := recognise(VerifiedDelivery(GUID, event, everything(action))), Found)
+        for each in said.requests
+    ]
+    labels = [each.key for each in requests if each.source.kind == "label"]
+    assert len({each.key for each in requests}) == len(requests) - len(labels) + 1
+    assert len({each.digest for each in requests}) == len({each.key for each in requests})
+
+
+async def test_news_are_told_in_the_same_transaction_as_the_delivery(database: Database) -> None:
+    told: list[news.News] = []
+    delivery = VerifiedDelivery(GUID, "pull_request", everything("opened"))
+    said = heard(everything("opened"), "pull_request")
+
+    def take_all(tx: Transaction) -> int:
+        return take_in(tx, delivery, said, 1, lambda _tx, each: told.append(each))
+
+    assert await database.transact(take_all) == 1
+    assert told == [news.HeadMoved(HERE, "a" * 40)]
+
+    def die(_tx: Transaction, _news: news.News) -> None:
+        raise ZeroDivisionError
+
+    other = VerifiedDelivery("h" * 9, "pull_request", everything("opened"))
+    with pytest.raises(ZeroDivisionError):
+        await database.transact(lambda tx: take_in(tx, other, said, 1, die))
+    assert await database.read(counts) == (1, 1, 1)

@@ -51,7 +51,7 @@ def ended(verdict: Verdict, reason: str = "", **fields: Any) -> Run:
     found = verdict is Verdict.findings
     values: dict[str, Any] = {
         "outcome": Outcome(verdict=verdict, reason=reason),
-        "reviewed": reviewed(inline=(finding(),) if found else (), refuted=1),
+        "report": reviewed(inline=(finding(),) if found else (), refuted=1),
         "looked": LOOKED,
     }
     return run(**(values | fields))

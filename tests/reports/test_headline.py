@@ -74,7 +74,7 @@ def test_the_worst_finding_is_named_wherever_it_stands() -> None:
 def test_every_verdict_has_its_conclusion(
     verdict: Verdict, ours: bool, on_error: Literal["neutral", "failure"]
 ) -> None:
-    found = conclusion(outcome(verdict, ours=ours), (), fail_on="never", on_error=on_error)
+    found = conclusion(outcome(verdict, ours=ours), reviewed(), fail_on="never", on_error=on_error)
     assert found == (on_error if ours and verdict is Verdict.failed else CONCLUSIONS[verdict])
     assert (found == "success") == (verdict in (Verdict.clean, Verdict.answered))
 
@@ -82,7 +82,7 @@ def test_every_verdict_has_its_conclusion(
 @pytest.mark.parametrize("severity", list(Severity))
 @pytest.mark.parametrize("fail_on", ["never", *Severity])
 def test_findings_fail_the_check_from_the_configured_severity_up(severity: Severity, fail_on: str) -> None:
-    found = (finding(severity="low"), finding(severity=severity))
+    found = reviewed(inline=(finding(severity="low"), finding(severity=severity)))
     fails = fail_on != "never" and max(severity.rank, 0) >= Severity(fail_on).rank
     expected = "failure" if fails else "neutral"
     assert conclusion(outcome(Verdict.findings), found, fail_on=fail_on, on_error="neutral") == expected

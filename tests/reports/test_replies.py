@@ -47,29 +47,33 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
     "cap": (
         replies.cap_reached(CapReached("thread", 10_000_000, 1_239_999, 3_000_000)),
         ("Nothing was run: it would need $3.00, and the cap per thread of $10.00 has $1.24 left. "
+        "Whoever may change the default branch can raise it: `budget.thread` in `.github/claude-pool.yml`, in dollars. "
         "To run within that: `/pool review --budget 1.23`"),
     ),
     "empty cap": (
         replies.cap_reached(CapReached("thread", 10_000_000, 49_999, 3_000_000)),
-        "Nothing was run: it would need $3.00, and the cap per thread of $10.00 has $0.05 left.",
+        ("Nothing was run: it would need $3.00, and the cap per thread of $10.00 has $0.05 left. "
+        "Whoever may change the default branch can raise it: `budget.thread` in `.github/claude-pool.yml`, "
+        "in dollars."),
     ),
     "broken": (
         replies.broken("<b>@mona"),
         "The command could not be carried out: `<b>` `@mona`. Nothing was run; try it again later.",
     ),
     "help": (
-        replies.help_all({"review": VERB, "help": HELP}),
+        replies.help_all({"review": VERB, "help": HELP}, {"review": Role.maintain, "help": Role.read}, Role.triage),
         ("| command | on | needs | does |\n|---|---|---|---|\n"
-        "| `/pool review [PATH…]` | PR | write | Reads it. |\n"
-        "| `/pool help` | PR, issue | triage | Tells. |\n\n`/pool help VERB` shows a command's flags."),
+        "| `/pool review [PATH…]` | PR | maintain 🔒 | Reads it. |\n"
+        "| `/pool help` | PR, issue | read | Tells. |\n\n`/pool help VERB` shows a command's flags. "
+        "Your role here is **triage**. 🔒 needs more than you have here."),
     ),
     "help for a verb": (
-        replies.help_verb(VERB),
-        "`/pool review [PATH…]`\n\nReads it.\n\nNeeds the role **write**.\n\n"
+        replies.help_verb(VERB, Role.admin),
+        "`/pool review [PATH…]`\n\nReads it.\n\nNeeds the role **admin** here.\n\n"
         + "\n".join(f"- `--{flag.name}` {flag.what}" for flag in VERB.flags),
     ),
     "help for a verb without flags": (
-        replies.help_verb(HELP), "`/pool help`\n\nTells.\n\nNeeds the role **triage**."
+        replies.help_verb(HELP, Role.read), "`/pool help`\n\nTells.\n\nNeeds the role **read** here."
     ),
     "changed": (
         replies.changed_comment(),

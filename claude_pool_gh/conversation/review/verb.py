@@ -19,6 +19,7 @@ from claude_pool_gh.conversation.desk import (
     facts_for,
     plan_of,
 )
+from claude_pool_gh.conversation.facts import facts_of
 from claude_pool_gh.conversation.review.brief import brief
 from claude_pool_gh.conversation.review.facts import ReviewFacts
 from claude_pool_gh.conversation.review.gather import gather, report
@@ -103,8 +104,8 @@ ROOM: Final = VerbRoom(
     VERB,
     answer,
     host_steps,
-    facts=ReviewFacts,
     report=lambda _tx, chain: report(chain),
     intent=intent,
     check=True,
+    fail_on=lambda chain: facts_of(chain.plan.context, ReviewFacts).settings.fail_on,
 )

@@ -123,9 +123,7 @@ def suspend(world: World, installation: Installation, *, on: bool) -> None:
     installation.suspended = on
     payload = {"installation": shapes.installation(world, installation)}
     action = "suspend" if on else "unsuspend"
-    world.emit(
-        Event("installation", action, Actor(installation.account), payload, installation=installation)
-    )
+    world.emit(Event("installation", action, Actor(installation.account), payload, installation=installation))
     for token in [one for one in world.tokens.live.values() if one.installation is installation and on]:
         world.tokens.revoke(token)
 

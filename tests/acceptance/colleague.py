@@ -1,0 +1,93 @@
+"""A scripted model that can do every verb's work: it knows by its instructions which agent it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from claude_pool_gh.rehearsal.model import Answer, Fail, ModelRequest, Reply, Text, ToolUse
+from claude_pool_gh.rehearsal.reviewer import Planted, Reviewer
+
+RESULT = "StructuredOutput"
+
+MENDED = ToolUse(
+    "Edit",
+    {
+        "file_path": "shop/prices.py",
+        "old_string": "    if quantity > BULK_FROM:",
+        "new_string": "    if quantity >= BULK_FROM:",
+    },
+)
+READ = ToolUse("Read", {"file_path": "shop/prices.py"})
+
+
+def write(path: str, content: str) -> ToolUse:
+    """A call that writes a file."""
+    return ToolUse("Write", {"file_path": path, "content": content})
+
+
+@dataclass
+class Colleague:
+    """One script for all agents. A test changes the parts that it is about."""
+
+    planted: Sequence[Planted] = ()
+    pace: float = 0.0
+    mends: Sequence[ToolUse] = (READ, MENDED)
+    mend_says: str = "Mended in shop/prices.py: the boundary counts now."
+    answer: Mapping[str, Any] = field(
+        default_factory=lambda: {
+            "answer": "From ten pieces on, by `line_total`.",
+            "places": [{"path": "shop/prices.py", "start_line": 7, "end_line": 9}],
+        }
+    )
+    triage: Mapping[str, Any] = field(
+        default_factory=lambda: {
+            "summary": "The discount is not given for exactly ten pieces.",
+            "labels": ["bug", "made-up"],
+            "missing": ["The version"],
+            "note": "",
+        }
+    )
+    plan: Mapping[str, Any] = field(
+        default_factory=lambda: {"ready": True, "questions": [], "plan": "Add a file."}
+    )
+    makes: Sequence[ToolUse] = (write("shop/gifts.py", "GIFT = True\n"),)
+    tests: Sequence[ToolUse] = (write("tests/test_gifts.py", "def test_gift() -> None:\n    assert True\n"),)
+    check: Mapping[str, Any] = field(default_factory=lambda: {"verdict": "good", "problems": []})
+    description: Mapping[str, Any] = field(
+        default_factory=lambda: {"title": "Add gifts", "body": "Gifts are there now."}
+    )
+    failures: list[Fail] = field(default_factory=list)
+    """Answers of the API before it works."""
+    seen: list[ModelRequest] = field(default_factory=list)
+
+    def __call__(self, request: ModelRequest) -> Reply:
+        """Answer one request of the Messages API."""
+        self.seen.append(request)
+        if self.failures:
+            return self.failures.pop(0)
+        told = f"{request.system}\n{request.text}"
+        for mark, steps in self._parts.items():
+            if mark in told:
+                turn = steps(request)
+                return Answer(turn[min(request.turn, len(turn) - 1)], delay=self.pace)
+        return Reviewer(self.planted, pace=self.pace)(request)
+
+    @property
+    def _parts(self) -> Mapping[str, Callable[[ModelRequest], list[tuple[Text | ToolUse, ...]]]]:
+        return {
+            "You mend problems": lambda _: acts(self.mends, self.mend_says),
+            "You answer a question": lambda _: [(ToolUse(RESULT, self.answer),)],
+            "Sort this issue": lambda _: [(ToolUse(RESULT, self.triage),)],
+            "Plan the smallest change": lambda _: [(ToolUse(RESULT, self.plan),)],
+            "Make this change in": lambda _: acts(self.makes, "Made it."),
+            "Add tests for this change": lambda _: acts(self.tests, "Added a test."),
+            "Somebody made a change": lambda _: [(ToolUse(RESULT, self.check),)],
+            "Write the title and the text": lambda _: [(ToolUse(RESULT, self.description),)],
+        }
+
+
+def acts(uses: Sequence[ToolUse], says: str) -> list[tuple[Text | ToolUse, ...]]:
+    """One tool after another, and then a word about it."""
+    return [*((use,) for use in uses), (Text(says),)]
