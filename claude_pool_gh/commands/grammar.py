@@ -39,6 +39,8 @@ class Verb:
     """Whether it lets agents work, which costs money."""
     pushes: bool = False
     """Whether what it leads to needs the App's permission to write contents."""
+    tells: bool = False
+    """Whether it only tells, so that a thread's author may use it too."""
 
 
 @dataclass(frozen=True, slots=True)

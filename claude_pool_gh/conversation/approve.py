@@ -129,7 +129,7 @@ def _reject(tx: Transaction, desk: Desk, asked: Asked, chain_id: str, text: str)
     after = chains.get(tx, chain_id)
     counts = [len(step.rejections) for step in after.steps]
     most = max((step.max_rejections for step in after.plan.steps if step.gate), default=1)
-    return replies.rejected(again, max(counts), most), chain_id
+    return replies.rejected(again, max(counts) if again else most, most), chain_id
 
 
 def _waiting(tx: Transaction, asked: Asked, given: str) -> ChainRow | None:

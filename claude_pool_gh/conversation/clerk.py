@@ -34,7 +34,7 @@ from claude_pool_gh.pool.tables import chains as chain_rows
 from claude_pool_gh.reports import replies
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.storage.owners import is_gone, own_id
-from claude_pool_gh.terms.ids import Trigger
+from claude_pool_gh.terms.ids import Repository, Trigger
 from claude_pool_gh.terms.markdown import SafeMarkdown
 from claude_pool_gh.terms.roles import Role
 
@@ -64,6 +64,8 @@ class Refusal:
 
     text: SafeMarkdown
     once_per: str = ""
+    everywhere: bool = False
+    """Whether once means once in the repository, not once in each thread."""
 
 
 Decision = Silence | Refusal | Answer | Act | tuple[Asked, Start]
@@ -116,8 +118,7 @@ class Clerk:
             branch = await reads.default_branch(forge, repository)
             found = await self.setups.of(repository, branch)
         except ForgeRefused as error:
-            # Without a token for the repository there is nobody we could speak to.
-            return Silence(f"GitHub refused: {error}")
+            return await self._out_of_reach(request, error)
         config = found.value if isinstance(found, Configuration) else RepositoryConfig()
         if isinstance(found, Configuration) and config.door != self.desk.door:
             return Silence(f"the repository's door is {config.door}")
@@ -134,7 +135,7 @@ class Clerk:
         if isinstance(command, Mistake):
             return self._mistake(command, role, request)
         needed = _needed(command.verb, found)
-        if role < needed:
+        if role < needed and not await self._tells_author(request, command.verb, found, role):
             return Refusal(
                 replies.not_allowed(command.verb.name, needed, role),
                 f"{request.actor.id}:{command.verb.name}",
@@ -142,6 +143,27 @@ class Clerk:
         if isinstance(found, Faults):
             return Refusal(replies.faulty_config(found.file, found.faults))
         return await self._ask_verb(request, command, found, branch, role)
+
+    async def _out_of_reach(self, request: CommandRequest, error: ForgeRefused) -> Decision:
+        """Without its configuration nothing is done in a repository; said where a permission is all that is missing."""
+        forge, repository = self.desk.forge, request.thread.repository
+        if not self._lacks(repository):
+            # Without a token for the repository there is nobody we could speak to.
+            return Silence(f"GitHub refused: {error}")
+        if (refusal := await self._lacking(repository)) is None:  # granted in the meantime
+            return await self._decide(request)
+        if not request.actor.is_human or await reads.role_of(forge, repository, request.actor) < Role.triage:
+            return Silence(f"GitHub refused: {error}")
+        return refusal
+
+    async def _tells_author(
+        self, request: CommandRequest, verb: Verb, found: Configuration | Faults, role: Role
+    ) -> bool:
+        """Whether somebody without the role is told all the same, as the author of the thread."""
+        chosen = isinstance(found, Configuration) and verb.name in found.value.permissions
+        if not verb.tells or chosen or role < Role.read:
+            return False
+        return (await reads.issue(self.desk.forge, request.thread)).author.id == request.actor.id
 
     async def _unheard(self, request: CommandRequest, config: RepositoryConfig) -> str | None:
         """Why a command is not even answered: what caused it is nobody who may command here, or is not switched on."""
@@ -157,8 +179,10 @@ class Clerk:
         self, request: CommandRequest, config: RepositoryConfig, beyond: str, now_ms: int
     ) -> Refusal:
         most = config.limits.user_hour if beyond == "user" else config.limits.thread_hour
-        whose = f"{request.actor.id}" if beyond == "user" else "all"
-        return Refusal(replies.rate_limited(beyond, most), f"{whose}:often:{now_ms // strangers.HOUR_MS}")
+        # A user's limit holds in the whole repository, so it is said once there, not once in each thread.
+        whose = f"user:{request.actor.id}" if beyond == "user" else f"{request.thread.number}:all"
+        once = f"{whose}:often:{now_ms // strangers.HOUR_MS}"
+        return Refusal(replies.rate_limited(beyond, most), once, everywhere=True)
 
     def _mistake(self, found: Mistake, role: Role, request: CommandRequest) -> Decision:
         """A mistake is explained to those who could have meant something; a stranger is told once."""
@@ -187,22 +211,39 @@ class Clerk:
             return Refusal(replies.faulty_recipe(str(error)))
         except ForgeRefused as error:
             return Refusal(replies.broken(f"GitHub refused what it needs to read ({error.status})"))
-        return (asked, answer) if isinstance(answer, Start) else answer
+        return await self._vetted(asked, answer) if isinstance(answer, Start) else answer
 
     async def _kept_out(self, asked: Asked, verb: Verb) -> Refusal | None:
         """Why a permitted command runs nothing all the same."""
         if verb.pushes and self.desk.door == "action":
             return Refusal(replies.only_app(verb.name))
-        lacking = self.desk.forge.access.lacking(asked.thread.repository)
-        if lacking is not None and verb.spends:
-            missing = [name for name in lacking.permissions if name.split(":")[0] in _INDISPENSABLE]
-            if missing:
-                return Refusal(replies.lacking(missing, lacking.url), f"lacking:{','.join(missing)}")
-        if not verb.spends or asked.place != "pull" or asked.config.outsiders == "trust":
+        repository = asked.thread.repository
+        return await self._lacking(repository) if verb.spends and self._lacks(repository) else None
+
+    def _lacks(self, repository: Repository) -> list[str]:
+        """Permissions without which nothing works, as far as the last token tells."""
+        lacking = self.desk.forge.access.lacking(repository)
+        named = () if lacking is None else lacking.permissions
+        return [name for name in named if name.split(":")[0] in _INDISPENSABLE]
+
+    async def _lacking(self, repository: Repository) -> Refusal | None:
+        """What to say where permissions are missing now: they may have been granted since the last token."""
+        access = self.desk.forge.access
+        await access.token(repository, fresh=True)
+        missing, lacking = self._lacks(repository), access.lacking(repository)
+        if not missing or lacking is None:
             return None
-        commit = await strangers.unvetted_commit(self.desk, asked.thread)
-        if commit is None:
-            return None
+        return Refusal(replies.lacking(missing, lacking.url), f"lacking:{','.join(missing)}")
+
+    async def _vetted(self, asked: Asked, start: Start) -> Decision:
+        """A chain, unless what it would read is an outsider's commit that nobody has looked at.
+
+        Judged by the plan's own commit: one that was pushed while it was made is not let through by a word on another.
+        """
+        commit = str(start.plan.context["head"])
+        free = asked.place != "pull" or asked.config.outsiders == "trust"
+        if free or not await strangers.is_unvetted(self.desk, asked.thread, asked.issue.author, commit):
+            return asked, start
         once = "" if asked.request.comment else f"unvetted:{commit}"
         return Refusal(replies.unvetted(commit, asked.request.line), once)
 
@@ -210,8 +251,8 @@ class Clerk:
         match decision:
             case Silence(why):
                 return self._close(tx, request, f"silence: {why}")
-            case Refusal(text, once_per):
-                self._reply(tx, request, text, once_per)
+            case Refusal(text, once_per, everywhere):
+                self._reply(tx, request, text, once_per, everywhere=everywhere)
                 return self._close(tx, request, "refused")
             case Answer(text):
                 self._reply(tx, request, text, "")
@@ -289,9 +330,18 @@ class Clerk:
             now = self.desk.clock.now_ms()
             want(tx, f"reaction:{request.key}:{content}", request.thread.repository, reaction, now)
 
-    def _reply(self, tx: Transaction, request: CommandRequest, text: SafeMarkdown, once_per: str) -> None:
+    def _reply(
+        self,
+        tx: Transaction,
+        request: CommandRequest,
+        text: SafeMarkdown,
+        once_per: str,
+        *,
+        everywhere: bool = False,
+    ) -> None:
         thread, comment = request.thread, request.comment
-        which = f"{thread.repository.id}:{thread.number}:{once_per}" if once_per else request.key
+        place = f"{thread.repository.id}" if everywhere else f"{thread.repository.id}:{thread.number}"
+        which = f"{place}:{once_per}" if once_per else request.key
         root = comment.root if comment is not None else None
         reply = Reply(number=thread.number, body=text, in_reply_to=root)
         want(tx, f"reply:{which}", thread.repository, reply, self.desk.clock.now_ms())

@@ -14,7 +14,7 @@ from claude_pool_gh.github import reads
 from claude_pool_gh.github.intake import CommandRequest
 from claude_pool_gh.github.tables import commands
 from claude_pool_gh.storage import Transaction
-from claude_pool_gh.terms.ids import Thread
+from claude_pool_gh.terms.ids import Actor, Thread
 from claude_pool_gh.terms.roles import Role
 
 HOUR_MS: Final = 3_600_000
@@ -38,14 +38,12 @@ def too_often(tx: Transaction, request: CommandRequest, limits: Limits, now_ms: 
     return "thread" if in_thread >= limits.thread_hour else None
 
 
-async def unvetted_commit(desk: Desk, thread: Thread) -> str | None:
-    """The head of an outsider's pull request that nobody has looked at yet; None where money may be spent.
+async def is_unvetted(desk: Desk, thread: Thread, author: Actor, commit: str) -> bool:
+    """Whether a commit of a pull request is an outsider's that nobody has looked at yet: no money is spent on it.
 
     An outsider is whoever may not write here, by the live API, and whatever account it is.
     """
-    pull = await reads.pull(desk.forge, thread)
-    if await reads.role_of(desk.forge, thread.repository, pull.author) >= Role.write:
-        return None
+    if await reads.role_of(desk.forge, thread.repository, author) >= Role.write:
+        return False
     key = thread_key(thread)
-    known = await desk.database.read(lambda tx: tables.is_trusted(tx, key, pull.head))
-    return None if known else pull.head
+    return not await desk.database.read(lambda tx: tables.is_trusted(tx, key, commit))

@@ -33,7 +33,7 @@ _WEEK_MS: Final = 7 * 24 * 3_600_000
 
 
 def _verb(name: str, summary: str, **more: Any) -> Verb:
-    return Verb(name=name, summary=summary, places=_PLACES, role=Role.triage, **more)
+    return Verb(name=name, summary=summary, places=_PLACES, role=Role.triage, tells=True, **more)
 
 
 STATUS: Final = _verb("status", "What runs and waits here, and how busy the slots are.", most_arguments=0)

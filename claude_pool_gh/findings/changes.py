@@ -66,10 +66,36 @@ class Group:
 
 def parse(diff: str) -> list[Change]:
     """Every file of a unified diff as git writes it. Raises ValueError for anything else."""
-    before, *sections = re.split(r"^(?=diff --git )", diff, flags=re.MULTILINE)
+    return [_change(section) for section in sections(diff)]
+
+
+def sections(diff: str) -> list[str]:
+    """The parts of a unified diff as git writes it, one for each file. Raises ValueError for anything else."""
+    before, *parts = re.split(r"^(?=diff --git )", diff, flags=re.MULTILINE)
     if before.strip():
         raise ValueError("not a unified diff as git writes it")
-    return [_change(section) for section in sections]
+    return parts
+
+
+def path_of(section: str) -> str:
+    """The path after the change, or before it for a deleted file."""
+    return _path(_header(section))
+
+
+def renamed_from(section: str) -> str | None:
+    """The path before the change, where that was another one."""
+    lines = [line for line in _header(section) if line.startswith("rename from ")]
+    return _unquoted(lines[0].removeprefix("rename from ")) if lines else None
+
+
+def mode_of(section: str) -> str:
+    """The mode that the file is given, where that is not a plain file's that stays one."""
+    found = re.findall(r"^new (?:(file) )?mode (\d+)$", "\n".join(_header(section)), re.MULTILINE)
+    return "".join(mode for new, mode in found if not new or mode != "100644")
+
+
+def _header(section: str) -> list[str]:
+    return section.partition("\n@@ ")[0].split("\n")
 
 
 def worth_reading(changes: Iterable[Change], exclude: Sequence[str] = ()) -> tuple[list[Change], list[str]]:
@@ -118,7 +144,7 @@ def _change(section: str) -> Change:
             text[:_FILE_CHARACTERS] + "\n[the rest of this file's diff is left out; read the file itself]\n"
         )
     return Change(
-        path=_path(section.partition("\n@@ ")[0].split("\n")),
+        path=path_of(section),
         text=text,
         added=sum(line.is_added for line in lines),
         removed=sum(line.is_removed for line in lines),
@@ -128,7 +154,7 @@ def _change(section: str) -> Change:
 
 
 def _path(header: list[str]) -> str:
-    """The path after the change, or before it for a deleted file; unidiff would keep git's quotes in it."""
+    """As unidiff does not find it: without git's quotes, and also where only the first line has it."""
     for start, prefix in (("+++ ", "b/"), ("--- ", "a/"), ("rename to ", ""), ("copy to ", "")):
         for line in header[1:]:
             if line.startswith(start) and (name := _unquoted(line.removeprefix(start))) != "/dev/null":

@@ -9,14 +9,22 @@ from __future__ import annotations
 
 from claude_pool_gh.pool import chains, tasks
 from claude_pool_gh.pool.chains import FINISHED, ChainRow, StepRow, StepWork
+from claude_pool_gh.pool.plan import HostCall
 from claude_pool_gh.pool.states import StepState, TaskState
 from claude_pool_gh.pool.tables import steps
 from claude_pool_gh.storage import Transaction
 
 
 def can_go_on(tx: Transaction, chain: ChainRow) -> bool:
-    """Whether a chain that has ended left something to be done."""
-    return _unfinished(tx, chain) is not None
+    """Whether a chain that has ended left something that another attempt may bring to its end.
+
+    A step of the host's own that refused something refuses it again, unless what failed was on our side.
+    """
+    position = _unfinished(tx, chain)
+    if position is None:
+        return False
+    ours = chain.outcome is not None and chain.outcome.ours
+    return ours or not isinstance(chain.plan.steps[position], HostCall)
 
 
 def take_over(tx: Transaction, old: ChainRow, new_id: str, now_ms: int) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
-from unidiff import PatchSet
+from unidiff import PatchedFile, PatchSet
 from unidiff.errors import UnidiffParseError
 
+from claude_pool_gh.findings.changes import mode_of, path_of, renamed_from, sections
 from claude_pool_gh.reports.neutralize import code, fence, neutralize, neutralize_line
 from claude_pool_gh.reports.views import Changed, Fate, FileChange, Presented
 from claude_pool_gh.reports.words import count, difference, fold
@@ -15,29 +16,33 @@ from claude_pool_gh.terms.markdown import SafeMarkdown
 
 _PATCH_LIMIT: Final = 30_000
 _FILES_SHOWN: Final = 60
+_KINDS: Final[tuple[tuple[str, Callable[[PatchedFile], bool]], ...]] = (
+    ("new", lambda file: file.is_added_file),
+    ("deleted", lambda file: file.is_removed_file),
+    ("binary", lambda file: file.is_binary_file),
+)
 
 
 def files_of(patch: bytes) -> tuple[FileChange, ...]:
     """What a patch does to each file. Raises ValueError for one that cannot be read."""
+    return tuple(
+        change for section in sections(patch.decode(errors="replace")) for change in _changes(section)
+    )
+
+
+def _changes(section: str) -> list[FileChange]:
+    """The file's row. A file that was renamed has two: whoever guards the old path must see that it is left."""
     try:
-        files = PatchSet(patch.decode(errors="replace"))
+        files = PatchSet(section)
     except UnidiffParseError as error:
         raise ValueError(str(error)) from error
-    return tuple(FileChange(file.path, file.added, file.removed, _note(file)) for file in files)
-
-
-def _note(file: object) -> str:
-    notes = []
-    for attribute, word in (
-        ("is_added_file", "new"),
-        ("is_removed_file", "deleted"),
-        ("is_binary_file", "binary"),
-    ):
-        if getattr(file, attribute, False):
-            notes.append(word)
-    if getattr(file, "is_rename", False):
-        notes.append(f"renamed from {str(getattr(file, 'source_file', '')).removeprefix('a/')}")
-    return ", ".join(notes)
+    path, before = path_of(section), renamed_from(section)
+    notes = [word for word, holds in _KINDS if any(holds(file) for file in files)]
+    notes += [f"renamed from {before}"] if before else []
+    notes += [f"mode {mode}"] if (mode := mode_of(section)) else []
+    added, removed = sum(file.added for file in files), sum(file.removed for file in files)
+    left = [FileChange(before, 0, 0, f"renamed to {path}")] if before else []
+    return [*left, FileChange(path, added, removed, ", ".join(notes))]
 
 
 def body(change: Changed) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Final
 from urllib.parse import quote
 
 _HIDDEN: Final = "[redacted]"
+_URL_SAFE: Final = str.maketrans("+/", "-_")
 _SHORTEST: Final = 8
 _PATTERNS: Final = re.compile(
     r"""gh[pousr]_[A-Za-z0-9_.\-]{20,}            # GitHub tokens, the long form with a JWT inside too
@@ -33,7 +34,10 @@ _KINDS: Final = (
     ("a Slack token", re.compile(r"\bxox[abposr]-[A-Za-z0-9-]{10,}")),
 )
 _TOKEN: Final = re.compile(r"[A-Za-z0-9+/=_-]{32,}")
-_DIGEST: Final = re.compile(r"(?:sha(?:1|256|384|512)[-:=])[A-Za-z0-9+/=]+", re.IGNORECASE)
+_DIGEST: Final = re.compile(r"(?:sha(?:1|256|384|512)[-:=]|\bh1:)[A-Za-z0-9+/=]+", re.IGNORECASE)
+_WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
+_LONGEST_WORDS: Final = 3.7
+"""Characters a word, on the average, up to which a token is no name: what is drawn by lot has about two."""
 _MOST_ORDER: Final = 4.3
 """Bits a character above which a long token of mixed characters is taken for a secret. Words and paths have less."""
 
@@ -54,6 +58,8 @@ def _is_random(token: str) -> bool:
         any(c.isdigit() for c in token),
     )
     if not all(kinds) or token.count("/") > 3 or token.count("_") + token.count("-") > 4:
+        return False
+    if len(token) / len(_WORD.findall(token)) > _LONGEST_WORDS:
         return False
     share = [token.count(c) / len(token) for c in set(token)]
     return -sum(p * math.log2(p) for p in share) > _MOST_ORDER
@@ -87,9 +93,9 @@ def _forms(secret: str) -> Iterable[str]:
         if len(piece) < _SHORTEST:
             continue
         raw = piece.encode()
-        yield from (piece, piece[::-1], raw.hex(), quote(piece, safe=""))
+        yield from (piece, piece[::-1], raw.hex(), raw.hex().upper(), quote(piece, safe=""))
         for shift in range(3):
             # Only the middle of the encoding is the same whatever stands before and after the secret.
             middle = b64encode(b"\0" * shift + raw).decode()[4 if shift else 0 : -4]
             if len(middle) >= _SHORTEST:
-                yield middle
+                yield from (middle, middle.translate(_URL_SAFE))

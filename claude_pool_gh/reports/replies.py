@@ -199,7 +199,7 @@ def rejected(again: bool, count: int, most: int) -> SafeMarkdown:
     """What a rejection leads to."""
     if again:
         return fitting(f"Rejected ({count} of {most}); it is done again with all feedback so far.")
-    return fitting(f"Rejected for the {most}th time, which ends it. Nothing was let out.")
+    return fitting(f"Rejected {count} of {most} times, which ends it. Nothing was let out.")
 
 
 def needs_text(verb: str, what: str) -> SafeMarkdown:

@@ -55,6 +55,7 @@ class Colleague:
     makes: Sequence[ToolUse] = (write("shop/gifts.py", "GIFT = True\n"),)
     tests: Sequence[ToolUse] = (write("tests/test_gifts.py", "def test_gift() -> None:\n    assert True\n"),)
     check: Mapping[str, Any] = field(default_factory=lambda: {"verdict": "good", "problems": []})
+    reworks: Sequence[ToolUse] = (write("shop/gifts.py", "GIFT = 1\n"),)
     description: Mapping[str, Any] = field(
         default_factory=lambda: {"title": "Add gifts", "body": "Gifts are there now."}
     )
@@ -74,16 +75,21 @@ class Colleague:
                 return Answer(turn[min(request.turn, len(turn) - 1)], delay=self.pace)
         return Reviewer(self.planted, pace=self.pace)(request)
 
+    def _answers(self, request: ModelRequest) -> tuple[Text | ToolUse, ...]:
+        typed = RESULT in request.tools
+        return (ToolUse(RESULT, self.answer),) if typed else (Text(str(self.answer["answer"])),)
+
     @property
     def _parts(self) -> Mapping[str, Callable[[ModelRequest], list[tuple[Text | ToolUse, ...]]]]:
         return {
             "You mend problems": lambda _: acts(self.mends, self.mend_says),
-            "You answer a question": lambda _: [(ToolUse(RESULT, self.answer),)],
+            "You answer a question": lambda request: [self._answers(request)],
             "Sort this issue": lambda _: [(ToolUse(RESULT, self.triage),)],
             "Plan the smallest change": lambda _: [(ToolUse(RESULT, self.plan),)],
             "Make this change in": lambda _: acts(self.makes, "Made it."),
             "Add tests for this change": lambda _: acts(self.tests, "Added a test."),
             "Somebody made a change": lambda _: [(ToolUse(RESULT, self.check),)],
+            "A review of this repository found": lambda _: acts(self.reworks, "Mended."),
             "Write the title and the text": lambda _: [(ToolUse(RESULT, self.description),)],
         }
 

@@ -17,6 +17,7 @@ from claude_pool_gh.rehearsal.github import (
     App,
     CheckRun,
     Comment,
+    Installation,
     Pull,
     Repository,
     Review,
@@ -76,6 +77,23 @@ class World:
     def heads(self) -> list[str]:
         """Every commit that was reviewed, as the check runs tell."""
         return list(dict.fromkeys(str(sha) for sha in self.seen_heads))
+
+    @property
+    def installation(self) -> Installation:
+        """The App's installation on the repository's owner."""
+        return next(iter(self.github.world.installations.values()))
+
+    async def begin(self) -> None:
+        """Start the server, again too, and let the App's webhooks go there."""
+        await self.bot.start()
+        self.app.webhook_url = f"{self.bot.url}/webhook"
+
+    def answers(self) -> list[tuple[str, str]]:
+        """Every command so far with what came of it, oldest first."""
+        return [
+            (str(a), str(b))
+            for a, b in self.rows("SELECT line, answer FROM commands ORDER BY received_ms, key")
+        ]
 
     seen_heads: list[str] = None  # type: ignore[assignment]
 

@@ -57,6 +57,7 @@ WEBHOOKS = (
     "pull-request-unlabeled",
     "push",
     "repository-archived",
+    "repository-deleted",
     "repository-renamed",
     "repository-transferred",
     "repository-unarchived",

@@ -6,7 +6,7 @@ from typing import Any
 
 from claude_pool_gh.pool.ledger import CapUse
 from claude_pool_gh.pool.outcomes import Outcome, Verdict
-from claude_pool_gh.reports.views import Bill, Looked, Reviewed, Run, StepLine
+from claude_pool_gh.reports.views import Bill, Changed, Fate, FileChange, Looked, Reviewed, Run, StepLine
 from tests.findings.make import finding
 
 STEPS = (
@@ -55,3 +55,24 @@ def ended(verdict: Verdict, reason: str = "", **fields: Any) -> Run:
         "looked": LOOKED,
     }
     return run(**(values | fields))
+
+
+def change(**fields: Any) -> Changed:
+    """A change that waits for approval."""
+    values: dict[str, Any] = {
+        "files": (
+            FileChange("shop/prices.py", 3, 1),
+            FileChange(".github/workflows/ci.yml", 0, 9, "deleted"),
+        ),
+        "protected": (".github/workflows/ci.yml",),
+        "parent": "0" * 40,
+        "commit": "c" * 40,
+        "digest": "d" * 64,
+        "branch": "topic",
+        "fate": Fate.waiting,
+        "gate": "0123456789",
+        "checks": "**not checked**",
+        "patch": "-a\n+b\n",
+        "prose": "It asks @mona no more.",
+    }
+    return Changed(**(values | fields))

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from base64 import b64encode
+import random
+import re
+import string
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claude_pool_gh.reports.redact import Redactor
+from claude_pool_gh.reports import redact
+from claude_pool_gh.reports.redact import Redactor, leaks
 
 SECRET = "correct/horse+battery~staple?42"
 PEM = (
@@ -25,6 +31,7 @@ FORMS: dict[str, Callable[[str], str]] = {
     "plain": lambda secret: secret,
     "reversed": lambda secret: secret[::-1],
     "hex": lambda secret: secret.encode().hex(),
+    "HEX": lambda secret: secret.encode().hex().upper(),
     "url": lambda secret: quote(secret, safe=""),
     "JSON": lambda secret: json.dumps({"key": secret}),
     "shell": lambda secret: f"export KEY='{secret}'",
@@ -55,15 +62,15 @@ def test_base64_of_a_secret_goes_whatever_stands_around_it(before: bytes, after:
 
 
 def test_each_of_the_three_offsets_of_base64_is_met() -> None:
-    redact = Redactor([SECRET])
+    hide = Redactor([SECRET])
     shown = {
-        offset: redact(b64encode(b"x" * offset + SECRET.encode() + b"yyy").decode()) for offset in range(6)
+        offset: hide(b64encode(b"x" * offset + SECRET.encode() + b"yyy").decode()) for offset in range(6)
     }
     assert all("[redacted]" in text for text in shown.values())
 
 
 def test_every_long_line_of_a_key_goes() -> None:
-    redact = Redactor([PEM])
+    hide = Redactor([PEM])
     line = PEM.splitlines()[1]
     for text in (
         line,
@@ -73,9 +80,9 @@ def test_every_long_line_of_a_key_goes() -> None:
         line.encode().hex(),
         line[::-1],
     ):
-        assert "Ab1+/Ab1" not in redact(text)
-        assert "/+1bA/+1bA" not in redact(text)
-        assert "[redacted]" in redact(text)
+        assert "Ab1+/Ab1" not in hide(text)
+        assert "/+1bA/+1bA" not in hide(text)
+        assert "[redacted]" in hide(text)
 
 
 def test_a_secret_that_holds_another_is_taken_whole() -> None:
@@ -127,7 +134,148 @@ def test_space_around_a_secret_does_not_save_it() -> None:
 @settings(deadline=None)
 @given(st.text(max_size=80))
 def test_redacting_twice_changes_nothing_more(text: str) -> None:
-    redact = Redactor([SECRET])
-    once = redact(f"{text}{SECRET}{text}")
-    assert redact(once) == once
+    hide = Redactor([SECRET])
+    once = hide(f"{text}{SECRET}{text}")
+    assert hide(once) == once
     assert SECRET not in once
+
+
+@pytest.mark.parametrize("offset", range(3))
+def test_base64_of_an_address_is_met_at_each_offset_too(offset: int) -> None:
+    secret = "?>~" * 10  # gives both signs in which the two alphabets differ
+    written = urlsafe_b64encode(b"x" * offset + secret.encode() + b"yyy").decode()
+    assert {"-", "_"} & set(written)
+    assert Redactor([secret]).holds(written)
+    assert "[redacted]" in Redactor([secret])(written)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_whether_a_text_holds_a_key_of_ours_is_told_in_every_form(form: str) -> None:
+    assert Redactor([SECRET]).holds(f"a {FORMS[form](SECRET)} b")
+    assert not Redactor(["another-secret-of-ours"]).holds(f"a {FORMS[form](SECRET)} b")
+    assert not Redactor().holds(f"a {FORMS[form](SECRET)} b")
+
+
+# ---- leaks
+
+
+def drawn(length: int, seed: int, alphabet: str = string.ascii_letters + string.digits) -> str:
+    return "".join(random.Random(seed).choices(alphabet, k=length))  # noqa: S311 - the same in every run
+
+
+KINDS = {
+    "a GitHub token": ["ghp_" + drawn(36, 1), "ghs_" + "x" * 20, LONG, "github_pat_" + drawn(59, 2)],
+    "an Anthropic key": ["sk-ant-api03-" + drawn(40, 4), "sk-ant-0123456789"],
+    "a JSON Web Token": ["eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJnaXRodWIifQ.c2lnbmF0dXJl"],
+    "a private key": [PEM, PEM.replace("RSA ", ""), PEM.replace("RSA", "OPENSSH"), PEM[:40]],
+    "an AWS key": ["AKIA" + "A1" * 8, "ASIA" + "B2" * 8],
+    "a Slack token": ["xoxb-" + "1a-" * 8],
+    "a random token": [
+        drawn(40, 5),
+        drawn(64, 6),
+        b64encode(hashlib.sha256(b"7").digest()).decode(),
+        "AIza" + drawn(35, 8),
+        "sk_live_" + drawn(48, 9),
+        "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "secret"), [(kind, each) for kind, some in KINDS.items() for each in some])
+@pytest.mark.parametrize("around", ["{}", "key = '{}'", "see https://x.example/?k={}&b", "a\n+{}\nb", "`{}`"])
+def test_what_leaks_is_named(kind: str, secret: str, around: str) -> None:
+    assert kind in leaks(around.format(secret))
+
+
+def test_every_kind_that_is_known_is_tried() -> None:
+    assert set(KINDS) == {kind for kind, _ in redact._KINDS} | {"a random token"}
+
+
+@pytest.mark.parametrize(
+    ("length", "least"),
+    [(32, 0.93), (36, 0.97), (40, 0.99), (64, 0.99)],
+)
+def test_nearly_every_token_that_was_drawn_by_lot_is_met(length: int, least: float) -> None:
+    met = sum(bool(leaks(f"token {drawn(length, seed)}")) for seed in range(1000))
+    assert met / 1000 >= least
+
+
+SUM = {name: hashlib.new(name, b"widgets") for name in ("md5", "sha1", "sha256", "sha512")}
+B64 = b64encode(SUM["sha512"].digest()).decode()
+NO_LEAKS = [
+    # digests
+    *(digest.hexdigest() for digest in SUM.values()),
+    SUM["sha256"].hexdigest().upper(),
+    f"commit {SUM['sha1'].hexdigest()}\nparent {SUM['sha1'].hexdigest()[::-1]}",
+    f"https://github.com/octo/widgets/commit/{SUM['sha1'].hexdigest()}",
+    "urn:uuid:6ba7b810-9dad-11d1-80b4-00c04fd430c8",
+    "6BA7B810-9DAD-11D1-80B4-00C04FD430C8",
+    "{6ba7b810-9dad-11d1-80b4-00c04fd430c8}-{6BA7B811-9DAD-11D1-80B4-00C04FD430C8}",
+    # lines of lock files
+    f'      "integrity": "sha512-{B64}",',
+    f"  integrity sha512-{B64}",
+    f"    resolution: {{integrity: sha512-{B64}}}",
+    f'<script integrity="sha384-{B64[:64]}" src=x>',
+    f'  resolved "https://registry.yarnpkg.com/left-pad/-/left-pad-1.3.0.tgz#{SUM["sha1"].hexdigest()}"',
+    f"  checksum: 10c0/{SUM['sha512'].hexdigest()}",
+    f'checksum = "{SUM["sha256"].hexdigest()}"',
+    f'    {{file = "x-1.0-py3-none-any.whl", hash = "sha256:{SUM["sha256"].hexdigest()}"}},',
+    f"    --hash=sha256:{SUM['sha256'].hexdigest()} \\",
+    f'"narHash": "sha256-{b64encode(SUM["sha256"].digest()).decode()}",',
+    "github.com/pkg/errors v0.9.1 h1:FEBLx1zS214owpjy7qsBeixbURkuhQAwrK5UwLGTwt4=",
+    "github.com/pkg/errors v0.9.1/go.mod h1:bwawxfHBFNV+L2hUp1rHADufV3IMtnDRdf1r5NINEl0=",
+    # paths and addresses
+    "src/main/java/com/example/Shop2/service/PriceCalculatorServiceImplementationTest.java",
+    "packages/Shop2/PriceCalculatorServiceImplementation.test.tsx",
+    "claude_pool_gh/conversation/Review2Something/VerdictXyzAbc",
+    "node_modules/.pnpm/@babel+plugin-transform-Modules2CommonJS@7.0.0",
+    "https://img.shields.io/badge/License-MIT-yellow.svg?style=for-the-badge&logo=Python3",
+    "https://en.wikipedia.org/wiki/List_of_HTTP_status_codes#2xx_Success",
+    "arn:aws:iam::123456789012:role/MyVeryLongRoleNameForProductionDeployments1",
+    # identifiers of forty characters and more
+    "convertBase64UrlToArrayBufferWithoutPadding",
+    "testThatHttp2ServerClosesConnectionGracefully",
+    "shouldReturn404WhenTheRequestedUserDoesNotExist",
+    "AbstractSingletonProxyFactoryBean2ConfigurationAware",
+    "getUserByIdAndOrganizationIdOrThrow404Error",
+    "XMLHttpRequest2EventTargetPrototypeFactoryWrapper",
+    "WhenJobQueueIsFullThenProducerBlocksForUpTo5Seconds",
+    "ThisIsAVeryLongClassNameForTheHttp2ConnectionPoolManager",
+    "crypto_pwhash_argon2id_MEMLIMIT_MODERATE",
+    "crypto_secretstream_xchacha20poly1305_HEADERBYTES",
+    "CLAUDE_POOL_MAXIMUM_NUMBER_OF_RETRIES_2_PER_MINUTE",
+    "test_Http2Server_closes_Connection_on_Timeout9",
+    # words, rules, alphabets
+    "The quick brown fox jumps over the lazy dog, 42 times in a row, and Mona's octocat says nothing.",
+    "=" * 60, "-" * 60, "_" * 60, "0" * 64, "=-" * 30,
+    string.ascii_lowercase + string.ascii_uppercase + string.digits,
+    string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/",
+    "/pool approve 0123456789", "`ghp_` tokens begin so, `sk-ant-` ones so, and `AKIA` so", "eyJ.x.y",
+    "-----BEGIN CERTIFICATE-----", "-----BEGIN PUBLIC KEY-----",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", NO_LEAKS)
+def test_what_only_looks_a_little_like_a_secret_is_not_withheld(text: str) -> None:
+    assert leaks(text) == ()
+    assert leaks(f"+{text}\n-{text}") == ()
+
+
+def test_no_file_of_this_projects_own_holds_a_random_token() -> None:
+    root = Path(__file__).parents[2]
+    files = [
+        *root.glob("claude_pool_gh/**/*.py"),
+        *root.glob("*.md"),
+        *root.glob("docs/*"),
+        root / "pyproject.toml",
+    ]
+    assert len(files) > 100
+    lines = (line for file in files for line in file.read_text("utf-8").splitlines())
+    assert [line for line in lines if "a random token" in leaks(line)] == []
+
+
+@pytest.mark.parametrize("guard", ["_WORD", "_DIGEST"])
+def test_these_tests_would_see_false_alarms(guard: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    never = re.compile(r"." if guard == "_WORD" else r"(?!)")
+    monkeypatch.setattr(redact, guard, never)
+    assert [text for text in NO_LEAKS if leaks(text)]

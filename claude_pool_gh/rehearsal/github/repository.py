@@ -29,6 +29,7 @@ class Repository:
     private: bool = False
     default_branch: str = "main"
     archived: bool = False
+    deleted: bool = False
     parent: Repository | None = None
     forks: list[Repository] = field(default_factory=list)
     roles: dict[int, Role] = field(default_factory=dict)
@@ -60,6 +61,10 @@ class Repository:
     def archive(self, *, on: bool = True) -> None:
         """Make it read-only, or writable again."""
         moving.archive(self, on=on)
+
+    def delete(self) -> None:
+        """Delete it; pull requests that came from it stay, and name no repository of their head any more."""
+        moving.delete(self)
 
     # people
 
@@ -189,6 +194,10 @@ class Repository:
     def add_label(self, issue: Issue, name: str, by: User | None = None) -> None:
         """Put a label on a thread, making it when the repository has none of that name."""
         issues.add_labels(issue, Actor(by or self.owner), [name])
+
+    def remove_label(self, issue: Issue, name: str, by: User | None = None) -> None:
+        """Take a label off a thread."""
+        issues.remove_label(issue, Actor(by or self.owner), self.label(name))
 
     # what there is
 

@@ -1,4 +1,4 @@
-"""Repositories that are renamed, transferred, archived."""
+"""Repositories that are renamed, transferred, archived, deleted."""
 
 from __future__ import annotations
 
@@ -38,6 +38,18 @@ def archive(repository: Repository, *, on: bool) -> None:
     """Make a repository read-only, or writable again."""
     repository.archived = on
     _tell(repository, "archived" if on else "unarchived")
+
+
+def delete(repository: Repository) -> None:
+    """Delete a repository. Installations hear of it, and see it no longer."""
+    world = repository.world
+    _tell(repository, "deleted")
+    repository.deleted = True
+    del world.repositories[repository.full_name.lower()]
+    if repository.parent is not None:
+        repository.parent.forks.remove(repository)
+    for installation in world.installations.values():
+        installation.repositories = [one for one in installation.repositories if one is not repository]
 
 
 def _move(repository: Repository, owner: User, name: str) -> None:

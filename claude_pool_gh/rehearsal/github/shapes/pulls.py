@@ -110,7 +110,7 @@ def _end(source: Repository, ref: str, sha: str) -> Json:
         "ref": ref,
         "sha": sha,
         "user": user(source.world, source.owner),
-        "repo": repository(source),
+        "repo": None if source.deleted else repository(source),
     }
 
 

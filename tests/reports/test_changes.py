@@ -1,0 +1,301 @@
+"""A change as people decide on it: what git says of it, never what the agent says."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from claude_pool_gh.commands.lines import command_lines
+from claude_pool_gh.reports import changes
+from claude_pool_gh.reports.changes import body, facts, files_of, summary, waiting
+from claude_pool_gh.reports.neutralize import neutralize
+from claude_pool_gh.reports.views import Changed, Fate, FileChange, Presented
+from tests.reports.judge import life
+from tests.reports.make import change
+from tests.reports.patches import Tree, patch
+
+LONG = b"".join(b"line %d\n" % number for number in range(30))
+PICTURE = bytes(range(256))
+HEADER = b"diff --git a/q b/q\n--- a/q\n+++ b/q\n@@ -1 +1 @@\n-a\n+b\n"
+
+TREES: dict[str, tuple[Tree, Tree, list[FileChange]]] = {
+    "an edited file": ({"a": b"1\n2\n"}, {"a": b"1\n3\n"}, [FileChange("a", 1, 1)]),
+    "a new file": ({}, {"s/a": b"1\n2\n"}, [FileChange("s/a", 2, 0, "new")]),
+    "a new empty file": ({}, {"a/__init__.py": b""}, [FileChange("a/__init__.py", 0, 0, "new")]),
+    "a deleted file": ({"a": b"1\n2\n"}, {}, [FileChange("a", 0, 2, "deleted")]),
+    "a deleted empty file": ({"a": b""}, {}, [FileChange("a", 0, 0, "deleted")]),
+    "a file without a last newline": ({"a": b"1"}, {"a": b"2"}, [FileChange("a", 1, 1)]),
+    "a file with CRLF": ({"a": b"1\r\n2\r\n"}, {"a": b"1\r\n3\r\n"}, [FileChange("a", 1, 1)]),
+    "a file of Latin 1": ({"a": b"\xe9\n"}, {"a": b"\xe8\n"}, [FileChange("a", 1, 1)]),
+    "strange line ends": (
+        {"a": "1\u2028\x0c2\r3\n".encode()}, {"a": "1\u2028\x0c4\r3\n".encode()}, [FileChange("a", 1, 1)],
+    ),
+    "two files": (
+        {"a": b"1\n", "b": b"1\n"}, {"a": b"2\n", "b": b"2\n3\n"}, [FileChange("a", 1, 1), FileChange("b", 2, 1)],
+    ),
+    "a renamed file": (
+        {"old": LONG}, {"new": LONG},
+        [FileChange("old", 0, 0, "renamed to new"), FileChange("new", 0, 0, "renamed from old")],
+    ),
+    "a renamed and edited file": (
+        {"old": LONG}, {"s/new": LONG + b"more\n"},
+        [FileChange("old", 0, 0, "renamed to s/new"), FileChange("s/new", 1, 0, "renamed from old")],
+    ),
+    "a new picture": ({}, {"a.png": PICTURE}, [FileChange("a.png", 0, 0, "new, binary")]),
+    "another picture": ({"a.png": PICTURE}, {"a.png": PICTURE[:9]}, [FileChange("a.png", 0, 0, "binary")]),
+    "a deleted picture": ({"a.png": PICTURE}, {}, [FileChange("a.png", 0, 0, "deleted, binary")]),
+    "a new link": ({}, {"l": "/etc/passwd"}, [FileChange("l", 1, 0, "new, mode 120000")]),
+    "a file that becomes a link": (
+        {"l": b"x\n"}, {"l": "/etc"}, [FileChange("l", 0, 1, "deleted"), FileChange("l", 1, 0, "new, mode 120000")],
+    ),
+    "content that looks like a diff": ({"a": b"x\n"}, {"a": HEADER}, [FileChange("a", 6, 1)]),
+    "content that looks like a header": (
+        {"a": b"x\n-- b/z\n"}, {"a": b"x\n++ b/.github/x\n"}, [FileChange("a", 1, 1)],
+    ),
+    "a name with an umlaut": ({}, {"s/wörk": b"x\n"}, [FileChange("s/wörk", 1, 0, "new")]),
+    "a name that is edited with an umlaut": (
+        {"s/wörk": b"y\n"}, {"s/wörk": b"x\n"}, [FileChange("s/wörk", 1, 1)],
+    ),
+    "a name that is no UTF-8": ({}, {os.fsdecode(b"s/\xe9"): b"x\n"}, [FileChange("s/\ufffd", 1, 0, "new")]),
+    "a name with quotes": ({}, {'s/a"b': b"x\n"}, [FileChange('s/a"b', 1, 0, "new")]),
+    "a name with a tab": ({}, {"s/a\tb": b"x\n"}, [FileChange("s/a\tb", 1, 0, "new")]),
+    "a name of two lines": ({}, {"s/a\nb": b"x\n"}, [FileChange("s/a\nb", 1, 0, "new")]),
+    "a name with a space": ({}, {"s/a b": b"x\n"}, [FileChange("s/a b", 1, 0, "new")]),
+    "a name like a header's, empty": ({}, {"s/a b/s/a": b""}, [FileChange("s/a b/s/a", 0, 0, "new")]),
+    "a name like a header's, binary": (
+        {}, {"s/a b/s/a": PICTURE}, [FileChange("s/a b/s/a", 0, 0, "new, binary")],
+    ),
+    "names that begin like git's prefixes": (
+        {"b/a": b"y\n"}, {"b/a": b"x\n", "a/b/c": b"x\n"}, [FileChange("a/b/c", 1, 0, "new"), FileChange("b/a", 1, 1)],
+    ),
+    "a renamed name with umlauts": (
+        {"s/wö": LONG}, {"öx": LONG},
+        [FileChange("s/wö", 0, 0, "renamed to öx"), FileChange("öx", 0, 0, "renamed from s/wö")],
+    ),
+    "nothing": ({"a": b"1\n"}, {"a": b"1\n"}, []),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", TREES)
+def test_the_hosts_facts_are_what_git_says(case: str, tmp_path: Path) -> None:
+    before, after, wanted = TREES[case]
+    assert list(files_of(patch(tmp_path, before, after))) == wanted
+
+
+def test_a_file_that_is_made_executable_says_so(tmp_path: Path) -> None:
+    made = patch(tmp_path, {"run": b"x\n"}, {"run": b"x\n", "new": b"x\n"}, frozenset({"run", "new"}))
+    assert files_of(made) == (
+        FileChange("new", 1, 0, "new, mode 100755"),
+        FileChange("run", 0, 0, "mode 100755"),
+    )
+
+
+@pytest.mark.parametrize(
+    "text", [b"hello", b"--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n", b"diff --git a/a b/a\n@@ -1"]
+)
+def test_what_is_no_patch_of_gits_is_refused(text: bytes) -> None:
+    if text.startswith(b"diff"):
+        assert files_of(text) == (FileChange("a", 0, 0),)
+    else:
+        with pytest.raises(ValueError, match="not a unified diff"):
+            files_of(text)
+
+
+def test_a_patch_that_breaks_off_is_refused(tmp_path: Path) -> None:
+    whole = patch(tmp_path, {"a": LONG}, {"a": b"0\n" + LONG + b"1\n"})
+    with pytest.raises(ValueError, match="Hunk"):
+        files_of(whole[: whole.rindex(b"\n+1")])
+
+
+# ---- what is shown
+
+FACTS = """\
+| file | added | removed | |
+|---|--:|--:|---|
+| `shop/prices.py` | 3 | 1 |  |
+| `.github/workflows/ci.yml` | 0 | 9 | deleted, **protected** |
+
+On `000000000`, commit `ccccccccc`, patch `dddddddddddd`. Checks: **not checked**."""
+COPY = """\
+To let exactly this out:
+
+```
+/pool approve 0123456789
+```
+
+or to have it done again: `/pool reject 0123456789 WHAT IS WRONG`."""
+SAYS = """\
+<details><summary>What the agent says</summary>
+
+It asks `@mona` no more.
+
+</details>"""
+PATCH = """\
+<details><summary>The patch</summary>
+
+```diff
+-a
++b
+```
+
+</details>"""
+
+DECISIONS: dict[str, tuple[dict[str, Any], str]] = {
+    "waiting": ({}, COPY),
+    "waiting for one more": (
+        {"approved_by": ("mona", "hubot"), "still_needed": "1 more person must approve (why)."},
+        f"Approved so far by `mona`, `hubot`. 1 more person must approve (why). {COPY}",
+    ),
+    "rejected before": (
+        {"rejections": 1, "most_rejections": 3}, f"{COPY} Rejected 1 of 3 times so far.",
+    ),
+    "stale": (
+        {"stale": "the head has moved to @mona"},
+        "It cannot be approved any more: the head has moved to `@mona`. Again: `/pool retry`",
+    ),
+    "writing": (
+        {"fate": Fate.writing, "approved_by": ("mona",)}, "Approved by `mona`, goes to `topic`.",
+    ),
+    "pushed": (
+        {"fate": Fate.pushed, "approved_by": ("mona", "hubot")}, "Approved by `mona`, `hubot`, goes to `topic`.",
+    ),
+    "proposed": (
+        {"fate": Fate.proposed, "approved_by": ("mona",), "pull": 12}, "Approved by `mona`, goes to pull request #12.",
+    ),
+    "refused": (
+        {"fate": Fate.refused, "approved_by": ("mona",), "refused": "the head moved, @mona"},
+        "It was approved by `mona`, but: the head moved, `@mona`.",
+    ),
+    "a fork": (
+        {"fate": Fate.patch_only, "gate": ""},
+        ("This is a fork, and nothing is pushed to forks. The patch is below; `git apply` takes it at `000000000`."),
+    ),
+    "a fork with a download": (
+        {"fate": Fate.patch_only, "gate": "", "download": "https://pool.example/p"},
+        ("This is a fork, and nothing is pushed to forks. [Download the patch](https://pool.example/p); "
+        "`git apply` takes it at `000000000`."),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", DECISIONS)
+def test_a_change_shows_what_can_be_decided_then_facts_then_prose_then_the_patch(case: str) -> None:
+    fields, decision = DECISIONS[case]
+    assert body(change(**fields)) == [decision, FACTS, SAYS, PATCH]
+
+
+def test_every_fate_is_shown() -> None:
+    shown = {fields.get("fate", Fate.waiting) for fields, _ in DECISIONS.values()}
+    assert shown | {Fate.nothing} == set(Fate)
+
+
+def test_nothing_changed_shows_what_the_agent_says_of_it() -> None:
+    assert body(change(files=(), fate=Fate.nothing)) == ["It asks `@mona` no more."]
+    assert body(change(files=(), fate=Fate.nothing, prose="")) == []
+
+
+def test_questions_come_instead_of_a_change() -> None:
+    asked = change(files=(), fate=Fate.nothing, questions=["Which @mona?\n/pool x", *map(str, range(20))])
+    [shown] = body(asked)
+    assert shown.startswith(
+        "Before anybody can work on it, this must be answered:\n\n- Which `@mona`? /pool x\n- 0\n"
+    )
+    assert shown.count("\n- ") == 10
+
+
+def test_what_was_handed_in_at_a_gate_of_a_workflow_has_the_same_lines_to_copy() -> None:
+    assert waiting(Presented(text="", gate="0123456789")) == COPY
+    assert waiting(
+        Presented(text="", gate="0123456789", approved_by=("mona",), still_needed="One more.")
+    ) == (f"Approved so far by `mona`. One more. {COPY}")
+    assert "approve 0123456789" not in waiting(Presented(text="", gate="0123456789", stale="closed"))
+
+
+def test_a_long_patch_is_not_shown_but_can_be_downloaded() -> None:
+    long = change(patch="x" * 30_001)
+    assert body(long)[-1].split("\n")[2] == "It is too long to be shown here."
+    assert (
+        "here. [All of it](https://pool.example/p)."
+        in body(replace(long, download="https://pool.example/p"))[-1]
+    )
+    assert "too long" not in body(change(patch="x" * 30_000))[-1]
+
+
+def test_more_files_than_a_person_reads_are_counted() -> None:
+    many = change(files=tuple(FileChange(f"f{n}", 1, 0) for n in range(63)))
+    assert "\n| `f59` | 1 | 0 |  |\n| and 3 more | | | |\n" in facts(many)
+
+
+def test_a_change_in_a_sentence() -> None:
+    assert summary(change()) == "2 files, +3 -10, 1 protected path among them"
+    assert summary(change(protected=())) == "2 files, +3 -10"
+
+
+PROSE = st.text(max_size=60) | st.sampled_from(
+    [
+        "| `x` | 9 | 9 | |",
+        "**protected**",
+        "Checks: all green.",
+        "</details>",
+        "```",
+        "patch `0`",
+        "\n\n|a|\n|-|\n",
+    ]
+)
+
+
+@settings(deadline=None)
+@given(PROSE, PROSE, st.lists(PROSE, max_size=2), PROSE)
+def test_no_word_of_the_agents_is_among_the_hosts_facts(
+    prose: str, title: str, questions: list[str], text: str
+) -> None:
+    said = change(prose=prose, title=title, questions=tuple(questions), patch=text)
+    assert facts(said) == FACTS
+    if not questions:
+        assert body(said)[:2] == [COPY, FACTS]
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from(["path", "note"]),
+    st.text(max_size=60)
+    | st.sampled_from(
+        [
+            "a | b",
+            "@mona",
+            "x` **protected** `",
+            "a\n| `y` | 0 | 0 | |",
+            "<b>",
+            "/pool approve x",
+            "![](x)",
+            "``",
+            "`|`",
+        ]
+    ),
+)
+def test_a_name_of_a_file_is_one_dead_cell_whatever_it_is(field: str, name: str) -> None:
+    file = FileChange(name, 1, 2) if field == "path" else FileChange("a", 1, 2, name)
+    shown = facts(change(files=(file,), protected=()))
+    assert command_lines(shown) == []
+    assert life(shown) == []
+    assert len(shown.split("\n")) == 5
+
+
+@pytest.mark.parametrize("guard", ["neutralize", "neutralize_line", "code"])
+def test_these_tests_would_see_it_if_the_guard_were_off(guard: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    hostile = change(files=(FileChange("@mona", 1, 1, "@mona"),), prose="@mona", stale="@mona")
+    assert [line for part in body(hostile) for line in life(part) if "html" not in line] == []
+    monkeypatch.setattr(changes, guard, lambda text, _limit=0: text)
+    assert [line for part in body(hostile) for line in life(part) if "html" not in line] != []
+
+
+def test_prose_is_neutralized_as_everywhere() -> None:
+    prose = "Closes #1\n/pool approve 0123456789\n<img src=x>"
+    assert neutralize(prose) in body(change(prose=prose))[2]
+    assert isinstance(change(), Changed)
