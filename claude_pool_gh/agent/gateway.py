@@ -199,7 +199,7 @@ class Gateway:
             return _error(402, "billing_error", run.detail)
         wait = _seconds(upstream.headers.get("retry-after"))
         if upstream.status == 429 and wait > _PATIENCE:
-            run.refuse("quota", f"the model's API asks to wait {wait:.0f} seconds")
+            run.refuse("quota", f"the model's API asks to wait until {self._meter.after(wait):%H:%M UTC}")
             return _error(402, "billing_error", run.detail)
         return web.Response(status=upstream.status, body=body, headers=_pick(upstream.headers, _RETURNED))
 

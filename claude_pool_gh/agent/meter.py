@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import uuid4
 
@@ -33,6 +34,10 @@ class Meter:
 
     database: Database
     clock: Clock
+
+    def after(self, seconds: float) -> datetime:
+        """What the clock will say then, in UTC."""
+        return datetime.fromtimestamp(self.clock.now_ms() / 1000 + seconds, UTC)
 
     async def admit(self, run_id: str, model: str, size: int, asked: int) -> Admitted | None:
         """Durably set the worst case of a request aside; None when the run's money does not reach."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from claude_pool_gh.findings.identity import fingerprint
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.reports.neutralize import fence, neutralize, neutralize_line, summary
 from claude_pool_gh.reports.views import Reviewed
@@ -21,6 +22,9 @@ def inline(finding: Finding) -> SafeMarkdown:
     if finding.suggestion is not None:
         # The one place where text of an agent's is alive: the host checked that it replaces the quoted lines only.
         parts.append(fence(finding.suggestion, "suggestion"))
+    parts.append(
+        f"<sub>`{fingerprint(finding)[:8]}` · reply with `/pool fix` or `/pool dismiss REASON`</sub>"
+    )
     return fitting("\n\n".join(parts))
 
 

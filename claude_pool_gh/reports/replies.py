@@ -96,7 +96,7 @@ def help_all(verbs: Mapping[str, Verb], needed: Mapping[str, Role], has: Role) -
     rows = ["| command | on | needs | does |", "|---|---|---|---|"]
     for verb in verbs.values():
         places = ", ".join("PR" if place == "pull" else place for place in sorted(verb.places, reverse=True))
-        usage = f"/pool {verb.name} {verb.arguments}".strip()
+        usage = f"/pool {verb.name} {verb.arguments}".strip().replace("|", "\\|")  # or it would part the cell
         role = needed[verb.name]
         mark = "" if has >= role else " 🔒"
         rows.append(f"| `{usage}` | {places} | {role.name}{mark} | {verb.summary} |")

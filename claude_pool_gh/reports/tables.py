@@ -124,7 +124,8 @@ def _values(lines: Sequence[tuple[str, Any, str]]) -> str:
     rows = ["| key | value | from |", "|---|---|---|"]
     for key, value, source in lines:
         shown = "" if value is None else code(_plain(value), 120)
-        rows.append(f"| {code(key)} | {shown.replace('|', chr(92) + '|')} | {neutralize_line(source)} |")
+        cells = (code(key), shown, neutralize_line(source))
+        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(rows)
 
 

@@ -79,7 +79,7 @@ def _at_rest(run: Run) -> list[str]:
             parts += _review(run.report, money, _next(run))
         case Changed() if run.outcome is None or run.outcome.verdict is Verdict.answered:
             parts += [*changes.body(run.report), money]
-        case Presented():
+        case Presented() if run.outcome is None:
             handed_in = fold("What was handed in", neutralize(run.report.text, 8_000))
             parts += [changes.waiting(run.report), money, handed_in]
         case Triaged():

@@ -99,8 +99,8 @@ class World:
 
     @property
     def reviews(self) -> list[Review]:
-        """The bot's reviews."""
-        return [review for review in self.pull.reviews if review.author.id == self.app.bot.id]
+        """The bot's reviews; GitHub makes one of each reply too, without a text of its own."""
+        return [one for one in self.pull.reviews if one.author.id == self.app.bot.id and one.body]
 
     async def reviewed(self, timeout: float = LONG) -> CheckRun:
         """Wait until the check is complete and the tracking comment shows the end; the check."""

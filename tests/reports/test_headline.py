@@ -8,9 +8,10 @@ import pytest
 
 from claude_pool_gh.pool.outcomes import Outcome, Verdict
 from claude_pool_gh.reports.headline import conclusion, headline
+from claude_pool_gh.reports.views import Fate, Presented, Report, Told, Triaged
 from claude_pool_gh.terms.severity import Severity
 from tests.findings.make import finding
-from tests.reports.make import reviewed
+from tests.reports.make import change, reviewed
 
 HEADLINES = {
     Verdict.clean: "Nothing found in 14 files",
@@ -86,3 +87,62 @@ def test_findings_fail_the_check_from_the_configured_severity_up(severity: Sever
     fails = fail_on != "never" and max(severity.rank, 0) >= Severity(fail_on).rank
     expected = "failure" if fails else "neutral"
     assert conclusion(outcome(Verdict.findings), found, fail_on=fail_on, on_error="neutral") == expected
+
+
+@pytest.mark.parametrize("verdict", [verdict for verdict in Verdict if verdict not in WHOLE])
+def test_what_is_no_review_and_came_to_nothing_is_not_done(verdict: Verdict) -> None:
+    for report in (None, change(), Told(text="")):
+        assert headline(outcome(verdict), report, "fix").startswith("NOT DONE: ")
+
+
+AT_REST: dict[str, Report | None] = {
+    "Answered": Told(text=""),
+    "Triaged": Triaged(summary=""),
+    "Done": Presented(text="", gate=""),
+    "Pushed ccccccccc: 2 files, +3 -10": change(fate=Fate.pushed),
+    "Pull request #12: 2 files, +3 -10": change(fate=Fate.proposed, pull=12),
+    "Approved, being pushed: 2 files, +3 -10": change(fate=Fate.writing),
+    "NOT PUSHED: the head moved, `@mona`": change(fate=Fate.refused, refused="the head moved, @mona"),
+    "A patch for you to apply: 2 files, +3 -10": change(fate=Fate.patch_only),
+    "Not clear enough to be done: 2 questions": change(fate=Fate.nothing, questions=("a", "b")),
+    "Nothing was changed": change(fate=Fate.nothing, files=()),
+}
+WAITING: dict[str, Report | None] = {
+    "AWAITING APPROVAL": Presented(text="", gate=""),
+    "AWAITING APPROVAL: 2 files, +3 -10": change(),
+    "NOT APPLIED: the head has moved to `@mona`": change(stale="the head has moved to @mona"),
+    "NOT APPLIED: it was closed": Presented(text="", gate="", stale="it was closed"),
+}
+
+
+@pytest.mark.parametrize("line", AT_REST)
+def test_an_answer_says_what_became_of_it(line: str) -> None:
+    assert headline(outcome(Verdict.answered), AT_REST[line], "fix") == line
+
+
+@pytest.mark.parametrize("line", WAITING)
+def test_what_waits_for_a_person_says_so(line: str) -> None:
+    assert headline(None, WAITING[line], "fix") == line
+
+
+def test_a_review_counts_what_is_new_what_is_fixed_and_what_still_stands() -> None:
+    old = finding(path="old.py", severity="low")
+    for fields, line in (
+        ({"standing": (old,)}, "1 finding still open in 14 files, the worst low"),
+        ({"fixed": (old, old)}, "2 fixed in 14 files"),
+        ({"inline": (finding(),), "fixed": (old,)}, "1 new, 1 fixed in 14 files, the worst high"),
+        ({"inline": (finding(),), "standing": (old,)}, "1 new, 1 still open in 14 files, the worst high"),
+    ):
+        assert headline(outcome(Verdict.findings), reviewed(**fields)) == line
+
+
+def test_a_finding_that_still_stands_fails_the_check_as_a_new_one_does() -> None:
+    found = reviewed(standing=(finding(severity="critical"),))
+    assert conclusion(outcome(Verdict.findings), found, fail_on="high", on_error="neutral") == "failure"
+
+
+@pytest.mark.parametrize("fate", list(Fate))
+def test_a_change_that_was_not_let_out_is_not_green(fate: Fate) -> None:
+    found = conclusion(outcome(Verdict.answered), change(fate=fate), fail_on="never", on_error="neutral")
+    wanted = {Fate.refused: "failure", Fate.nothing: "neutral", Fate.patch_only: "neutral"}
+    assert found == wanted.get(fate, "success")

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
+from pathlib import Path
+
 import pytest
 
 from claude_pool_gh.commands.flags import COMMON
 from claude_pool_gh.commands.grammar import Flag, Mistake, Verb
 from claude_pool_gh.commands.lines import command_lines
+from claude_pool_gh.conversation.verbs import rooms
 from claude_pool_gh.pool.errors import CapReached
 from claude_pool_gh.pool.yaml_file import Fault
 from claude_pool_gh.reports import replies
+from claude_pool_gh.reports.views import Link, Told
 from claude_pool_gh.terms.markdown import SafeMarkdown
 from claude_pool_gh.terms.roles import Role
+from tests.reports.judge import GITHUB, life
 
 VERB = Verb(
     name="review", summary="Reads it.", places=frozenset({"pull"}), role=Role.write, arguments="[PATH…]",
@@ -80,6 +86,152 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
         "The comment was edited or deleted before it could be acted on. Nothing was run; write a new one.",
     ),
     "closed": (replies.closed(), "This pull request is closed. Nothing was run."),
+    "pool's cap": (
+        replies.cap_reached(CapReached("pool and month", 10_000_000, 0, 3_000_000)),
+        ("Nothing was run: it would need $3.00, and the cap per pool and month of $10.00 has $0.00 left. "
+        "Only the server's operator can raise it, with `CLAUDE_POOL_BUDGET_USD`."),
+    ),
+    "user's cap": (
+        replies.cap_reached(CapReached("user and day", 20_000_000, 60_000, 3_000_000), "/pool ask `why` @mona?"),
+        ("Nothing was run: it would need $3.00, and the cap per user and day of $20.00 has $0.06 left. "
+        "Whoever may change the default branch can raise it: `budget.user_day` in `.github/claude-pool.yml`, "
+        "in dollars. To run within that: ``/pool ask `why` @mona? --budget 0.06``"),
+    ),
+    "repository's cap": (
+        replies.cap_reached(CapReached("repository and month", 20_000_000, 0, 3_000_000)),
+        ("Nothing was run: it would need $3.00, and the cap per repository and month of $20.00 has $0.00 left. "
+        "Whoever may change the default branch can raise it: `budget.repository_month` in `.github/claude-pool.yml`, "
+        "in dollars."),
+    ),
+    "help without what is needed more": (
+        replies.help_all({"help": HELP}, {"help": Role.read}, Role.read),
+        ("| command | on | needs | does |\n|---|---|---|---|\n| `/pool help` | PR, issue | read | Tells. |\n\n"
+        "`/pool help VERB` shows a command's flags. Your role here is **read**."),
+    ),
+    "closed issue": (replies.closed("issue"), "This issue is closed. Nothing was run."),
+    "too many of a user": (
+        replies.rate_limited("user", 30),
+        ("You have used the 30 commands that an hour allows here, so nothing was run. Commands that come too early are "
+        "not kept: repeat it later. The limit is `limits.user_hour` in `.github/claude-pool.yml`."),
+    ),
+    "too many in a thread": (
+        replies.rate_limited("thread", 60),
+        ("This thread has used the 60 commands that an hour allows here, so nothing was run. Commands that come too "
+        "early are not kept: repeat it later. The limit is `limits.thread_hour` in `.github/claude-pool.yml`."),
+    ),
+    "unvetted": (
+        replies.unvetted("a" * 40, "/pool ask ``` why\n@mona"),
+        ("This pull request is of somebody without write access, so nothing is spent on it before a maintainer has "
+        "looked at what it holds. If `aaaaaaaaaaaa` may be read by the agents:\n\n```\n/pool ok aaaaaaaaaaaa\n"
+        "/pool ask why @mona\n```\n\nEach push needs its own word."),
+    ),
+    "lacking": (
+        replies.lacking(["contents:write", "issues:write"], "https://github.com/settings/installations/9"),
+        ("The App was not granted `contents:write`, `issues:write`, and this command needs it. Nothing was run. "
+        "An owner of the account can grant it: https://github.com/settings/installations/9"),
+    ),
+    "not there": (replies.not_there("fix"), "`/pool fix` finds nothing here that it could act on."),
+    "joined": (
+        replies.joined("c-7", "review"),
+        "The same review is on its way already (`c-7`); this joins it. Its comment shows how far it is.",
+    ),
+    "candidates": (
+        replies.candidates("cancel", [("c-7", "review, @mona"), ("c-8", "fix, running")]),
+        "Which one?\n\n- `/pool cancel c-7`: review, `@mona`\n- `/pool cancel c-8`: fix, running",
+    ),
+    "no candidate": (replies.no_candidate("cancel"), "There is nothing here to cancel."),
+    "unknown id": (
+        replies.unknown_id("`@mona"),
+        "Nothing in this thread has the ID `` `@mona ``. `/pool status` lists what there is.",
+    ),
+    "stale gate": (
+        replies.stale_gate("0123456789", "the head has moved, @mona", "abcdef0123"),
+        ("`0123456789` does not match: the head has moved, `@mona`. Nothing was approved. What waits now has the ID "
+        "`abcdef0123`; look at it first."),
+    ),
+    "stale gate and nothing else": (
+        replies.stale_gate("@mona", "the pull request is closed", None),
+        "`@mona` does not match: the pull request is closed. Nothing was approved.",
+    ),
+    "approved": (
+        replies.approved("0123456789", ["mona", "hubot"], "1 more person must approve (why)."),
+        "`0123456789` is approved by `mona`, `hubot`. 1 more person must approve (why).",
+    ),
+    "not counted": (
+        replies.not_counted(),
+        ("Whoever asked for a change cannot approve it here (`changes.four_eyes`). "
+        "Somebody else with write access can."),
+    ),
+    "rejected": (
+        replies.rejected(again=True, count=1, most=3), "Rejected (1 of 3); it is done again with all feedback so far."
+    ),
+    "rejected for good": (
+        replies.rejected(again=False, count=3, most=3), "Rejected 3 of 3 times, which ends it. Nothing was let out."
+    ),
+    "needs text": (replies.needs_text("ask", "a question"), "`/pool ask` needs a question. Nothing was run."),
+    "still needed": (
+        SafeMarkdown(replies.still_needed(2, "why", ["a.py", "b`c"])),
+        "2 more people must approve (why). An owner of `a.py`, ``b`c`` must be among them.",
+    ),
+    "one is still needed": (SafeMarkdown(replies.still_needed(1, "why", [])), "1 more person must approve (why)."),
+    "an owner is still needed": (
+        SafeMarkdown(replies.still_needed(0, "", [f"f{n}" for n in range(7)])),
+        "An owner of `f0`, `f1`, `f2`, `f3`, `f4` must be among them.",
+    ),
+    "nobody is needed": (SafeMarkdown(replies.still_needed(0, "", [])), ""),
+    "gate ready": (
+        replies.gate_ready("fix", "mona", "0123456789", "2 files, +3 -10"),
+        ("@mona `/pool fix` waits for approval: 2 files, +3 -10. The comment above shows it; to let exactly that out: "
+        "`/pool approve 0123456789`"),
+    ),
+    "cancelled": (replies.cancelled("c-7"), "`c-7` is being ended. What it did and cost so far is kept."),
+    "trusted": (
+        replies.trusted("a" * 40), "Agents may read `aaaaaaaaaaaa`. The next push needs its own `/pool ok`."
+    ),
+    "wrong commit": (
+        replies.wrong_commit("@mona", "b" * 40),
+        ("`@mona` is not the head of this pull request, which is `bbbbbbbbbbbb`. Look at that first, then: "
+        "`/pool ok bbbbbbbbbbbb`"),
+    ),
+    "dismissed": (
+        replies.dismissed("0123456789abcdef0123", "@mona loses #1"),
+        "Dismissed: `@mona` loses `#1` (`01234567`). It will not be reported again.",
+    ),
+    "fixed thread": (
+        replies.fixed_thread("a" * 40), "Gone at `aaaaaaaaa`: the code that this is about is not there any more."
+    ),
+    "dismissed thread": (
+        replies.dismissed_thread("mona", "see #1\n/pool review"),
+        "Dismissed by `mona`: see `#1` /pool review. It will not be reported again.",
+    ),
+    "answer": (replies.answer(Told(text="Ask @mona.\n\n/pool x")), "Ask `@mona.`\n\n`/pool` x"),
+    "answer with places": (
+        replies.answer(Told(text="Here.", links=[
+            Link(path="a.py", start=3, end=3, url="https://github.com/o/w/blob/c/a.py#L3"),
+            Link(path="b`]c.py", start=3, end=5, url="https://github.com/o/w/blob/c/b%60%5Dc.py#L3-L5"),
+        ])),
+        ("Here.\n\nWhere to look: [`a.py:3`](https://github.com/o/w/blob/c/a.py#L3), "
+        "[``b`]c.py:3-5``](https://github.com/o/w/blob/c/b%60%5Dc.py#L3-L5)"),
+    ),
+    "withheld": (
+        replies.withheld(["a GitHub token", "a random token"]),
+        ("🔒 This post was withheld: it holds what looks like a secret (a GitHub token, a random token). Only the "
+        "operator can read it, with `claude-pool-gh show`. If it is real, change it: an agent has seen it."),
+    ),
+    "moved on": (
+        replies.moved_on("a" * 40, "b" * 40, "/pool ask `why` @mona"),
+        "That was about `aaaaaaaaa`, and the head is `bbbbbbbbb` now. To begin anew: `/pool ask why @mona`",
+    ),
+    "which finding": (
+        replies.which_finding([("0123456789", "@mona loses #1"), ("abcdefabcd", "b")]),
+        ("Which finding? Reply under it, or begin with its name:\n\n- `01234567` `@mona` loses `#1`\n- `abcdefab` b"),
+    ),
+    "no finding": (replies.which_finding([]), "This pull request has no open finding. Nothing was done."),
+    "only the App": (
+        replies.only_app("fix"),
+        ("`/pool fix` waits for an approval, and a job of GitHub Actions cannot: it needs the App on a server. "
+        "Nothing was run."),
+    ),
 }  # fmt: skip
 
 
@@ -88,3 +240,62 @@ def test_a_reply_says_what_happened_and_is_no_command_itself(case: str) -> None:
     said, wanted = REPLIES[case]
     assert said == wanted
     assert command_lines(said) == []
+
+
+def test_every_reply_is_among_these() -> None:
+    functions = [
+        name
+        for name, each in vars(replies).items()
+        if inspect.isfunction(each) and each.__module__ == replies.__name__ and not name.startswith("_")
+    ]
+    source = Path(__file__).read_text("utf-8")
+    assert len(functions) > 30
+    assert [name for name in functions if f"replies.{name}(" not in source] == []
+
+
+def alive(text: str) -> list[str]:
+    return [each for each in life(text) if each != "link_open" and "https://github.com/" not in each]
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in REPLIES if case not in ("gate ready", "answer with places")]
+)
+def test_only_who_is_told_of_a_gate_is_mentioned_and_only_the_host_links(case: str) -> None:
+    assert alive(REPLIES[case][0]) == []
+
+
+def test_the_one_reply_that_tells_of_a_gate_mentions_who_asked_and_nobody_else() -> None:
+    said, _ = REPLIES["gate ready"]
+    assert alive(said) == ["@mona "]
+    assert alive(said.removeprefix("@mona ")) == []
+
+
+def test_the_help_is_one_table_with_a_row_for_every_verb() -> None:
+    verbs = {name: room.verb for name, room in rooms().items()}
+    shown = replies.help_all(verbs, {name: verb.role for name, verb in verbs.items()}, Role.none)
+    cells = [token for token in GITHUB.parse(shown) if token.type in ("th_open", "td_open")]
+    texts = [token.content for token in GITHUB.parse(shown) if token.type == "inline"]
+    assert len(cells) == 4 * (1 + len(verbs))
+    assert [texts[4 + 4 * at].split()[:2] for at in range(len(verbs))] == [
+        ["`/pool", name if verb.arguments else f"{name}`"] for name, verb in verbs.items()
+    ]
+    assert shown.count("🔒") == len(verbs) + 1
+
+
+@pytest.mark.parametrize("name", list(rooms()))
+def test_each_verbs_help_names_all_its_flags(name: str) -> None:
+    verb = rooms()[name].verb
+    shown = replies.help_verb(verb, verb.role)
+    assert all(f"- `--{flag.name}` {flag.what}" in shown for flag in verb.flags)
+    assert life(shown) == []
+
+
+@pytest.mark.parametrize("guard", ["code", "neutralize", "neutralize_line"])
+def test_these_tests_would_see_it_if_the_guard_were_off(guard: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replies, guard, lambda text, _limit=0: text)
+    said = [
+        replies.unknown_id("@mona"),
+        replies.answer(Told(text="@mona")),
+        replies.dismissed("0123456789", "@mona"),
+    ]
+    assert [each for text in said for each in alive(text)]

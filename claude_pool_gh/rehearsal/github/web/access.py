@@ -49,10 +49,9 @@ def check(call: Call, route: Route) -> None:
         return
     if call.token is None:
         raise forbidden()
-    if "{owner}" in route.template:
-        # A repository that one may not see is a 404 before anything else.
-        if call.repository.archived and route.method != "GET":
-            raise RefusedError(403, "Repository was archived so is read-only.")
+    # A repository that one may not see is a 404 before anything else.
+    if "{owner}" in route.template and call.repository.archived and route.method != "GET":
+        raise RefusedError(403, "Repository was archived so is read-only.")
     if not any(_may(call, need) for need in route.needs.split()):
         raise forbidden()
 

@@ -1,0 +1,147 @@
+"""What becomes of findings: new, still open, fixed, dismissed; said once, and where it belongs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from claude_pool_gh.rehearsal import stage
+from claude_pool_gh.rehearsal.github import ReviewComment
+from tests.acceptance.colleague import Colleague
+from tests.acceptance.world import World
+
+SQL, BOUNDARY = stage.PLANTED[:2]
+NEW = replace(
+    BOUNDARY,
+    finding={
+        "path": "shop/extra.py",
+        "start_line": 2,
+        "end_line": 2,
+        "severity": "medium",
+        "category": "correctness",
+        "title": "Half of it is lost",
+        "body": "Integer division.",
+        "scenario": "half(3) -> 1",
+        "evidence": "    return n // 2",
+        "confidence": 0.9,
+    },
+)
+
+
+@pytest.fixture
+def colleague(here: World) -> Colleague:
+    """The model, which finds the planted defects."""
+    made = Colleague(planted=[SQL, BOUNDARY])
+    here.model.script = made
+    return made
+
+
+async def reviewed_once(here: World) -> list[ReviewComment]:
+    """A first review; its inline comments, the SQL first."""
+    await here.say("/pool review")
+    await here.shows("review", "2 findings in 2 files")
+    await here.until(lambda: here.reviews)
+    return sorted(here.reviews[0].comments, key=lambda each: each.path, reverse=True)
+
+
+async def again(here: World, what: str, line: str = "/pool review") -> str:
+    """Another review, at the head as it is now; its comment."""
+    here.seen_heads.append(here.pull.head_sha)
+    await here.say(line)
+    return await here.shows("review", what)
+
+
+async def test_a_push_brings_new_fixed_and_still_open_each_said_once_and_where_it_belongs(
+    here: World, colleague: Colleague
+) -> None:
+    sql, boundary = await reviewed_once(here)
+    mended = stage.head_files()["shop/prices.py"].replace("quantity > BULK_FROM", "quantity >= BULK_FROM")
+    moved = "# a line more\n\n" + stage.head_files()["shop/store.py"]
+    files = {
+        "shop/prices.py": mended,
+        "shop/store.py": moved,
+        "shop/extra.py": "def half(n):\n    return n // 2\n",
+    }
+    here.repository.commit("feature", files, message="Mend", author=here.maintainer)
+    colleague.planted = [SQL, NEW]
+
+    shown = await again(here, "1 new, 1 fixed, 1 still open in 3 files, the worst critical")
+    await here.written()
+    head = here.pull.head_sha
+    assert "Found before and still there: `shop/store.py:26-27`" in shown
+    assert "Found before and fixed: Exactly ten pieces get no bulk discount" in shown
+    assert [each.path for each in here.reviews[-1].comments] == ["shop/extra.py"], "nothing is said twice"
+    assert len(here.reviews) == 2
+    assert boundary.body.startswith(f"✅ **Fixed** at `{head[:9]}`\n\n<details><summary>what was reported")
+    assert await here.replied_under(boundary)
+    assert f"Gone at `{head[:9]}`" in await here.replied_under(boundary)
+    assert not sql.body.startswith("✅")
+
+    # Asked again at the same head: nothing is said or settled a second time.
+    comments = len(here.pull.review_comments)
+    await again(here, "2 findings still open in 3 files")
+    await here.written()
+    assert len(here.pull.review_comments) == comments
+
+
+async def test_a_dismissed_finding_is_not_reported_again_and_the_next_reviewer_is_told_why(
+    here: World, colleague: Colleague
+) -> None:
+    sql, boundary = await reviewed_once(here)
+    await here.github.reply(here.maintainer, boundary, "/pool dismiss")
+    assert "needs a reason" in await here.replied_under(boundary)
+    await here.github.reply(here.maintainer, boundary, "/pool dismiss ten is meant to be full price")
+    await here.until(lambda: boundary.body.startswith("✖️ **Dismissed** by `mona`"))
+    assert "Dismissed by `mona`: ten is meant to be full price." in await here.replied_under(boundary, 2)
+
+    stranger = here.github.create_user("stranger")
+    await here.github.reply(stranger, sql, "/pool dismiss I wrote it")
+    assert "needs the role **write**" in await here.replied_under(sql)
+    here.github.react(stranger, sql, "-1")
+    changed = {"shop/prices.py": stage.head_files()["shop/prices.py"] + "\n\nX = 1\n"}
+    here.repository.commit("feature", changed, message="More", author=here.maintainer)
+    await again(here, "1 finding still open in 1 file")
+    assert len(here.reviews) == 1
+    told = next(each.text for each in colleague.seen if "Dismissed by maintainers" in each.text)
+    assert "Exactly ten pieces get no bulk discount: ten is meant to be full price" in told
+
+    here.github.react(here.maintainer, sql, "-1")
+    here.repository.commit(
+        "feature", {"shop/prices.py": changed["shop/prices.py"] + "Y = 1\n"}, author=here.maintainer
+    )
+    await again(here, "Nothing found in 1 file")
+    await here.say("/pool status")
+    status = await here.said("What people make of findings")
+    assert "| review | 2 | 0 | 2 (100 %) | 0 | 0 |" in status
+
+
+async def test_a_finding_is_named_by_its_first_digits_and_mended_by_a_reply(
+    here: World, colleague: Colleague
+) -> None:
+    sql, boundary = await reviewed_once(here)
+    (name,) = re.findall(r"`([0-9a-f]{8})`", boundary.body)
+    await here.say("/pool dismiss")
+    which = await here.said("Which finding? Reply under it, or begin with its name:")
+    assert f"- `{name}` Exactly ten pieces get no bulk discount" in which
+    await here.say(f"/pool dismiss {name} not a defect")
+    await here.said(f"Dismissed: Exactly ten pieces get no bulk discount (`{name}`).")
+
+    await here.github.reply(here.maintainer, sql, "/pool fix with a placeholder")
+    await here.shows("fix", "AWAITING APPROVAL")
+    asked = next(each.text for each in colleague.seen if "The problems to mend" in each.text)
+    assert "The customer's name is pasted into the SQL text" in asked
+    assert "The maintainer adds: with a placeholder" in asked
+    assert "Exactly ten pieces" not in asked.split("The problems to mend")[1]
+
+
+async def test_what_is_open_when_a_pull_request_is_closed_counts_as_ignored(
+    here: World, colleague: Colleague
+) -> None:
+    await reviewed_once(here)
+    here.pull.close(here.maintainer)
+    await here.until(lambda: here.rows("SELECT DISTINCT state FROM findings") == [("ignored",)])
+    await here.say("/pool status")
+    assert "| review | 2 | 0 | 0 | 2 (100 %) | 0 |" in await here.said("What people make of findings")
+    assert colleague.seen

@@ -1,0 +1,466 @@
+"""Who may command, and who is kept out before a cent is spent: roles, bots, outsiders, too much of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, get_args
+
+import aiohttp
+import pytest
+
+from claude_pool_gh.conversation import strangers, verbs
+from claude_pool_gh.conversation.clerk import Clerk, Refusal, Silence
+from claude_pool_gh.conversation.desk import Defaults, Desk
+from claude_pool_gh.conversation.setup import Setups
+from claude_pool_gh.github import intake, reads
+from claude_pool_gh.github.access import AppAccess
+from claude_pool_gh.github.api import Forge
+from claude_pool_gh.github.deliveries import VerifiedDelivery
+from claude_pool_gh.pool.clock import SystemClock
+from claude_pool_gh.pool.ports import Observer
+from claude_pool_gh.rehearsal import stage
+from claude_pool_gh.rehearsal.github import Comment, Moment, Pull, Repository, Role, User
+from claude_pool_gh.rehearsal.reviewer import Reviewer
+from claude_pool_gh.storage import Database, Transaction, migrations
+from claude_pool_gh.terms import ids
+from claude_pool_gh.terms import roles as terms
+from claude_pool_gh.terms.links import Links
+from claude_pool_gh.worktrees.git import Login
+from claude_pool_gh.worktrees.leases import Worktrees
+from tests.acceptance.test_webhook import comment as commented
+from tests.acceptance.test_webhook import post, signed
+from tests.acceptance.world import World, world
+
+CONFIG: Final = ".github/claude-pool.yml"
+ROLES: Final[Sequence[Role]] = get_args(Role)
+TELLING: Final = ("status", "cost", "config", "help")
+"""Everything else needs write where nobody says otherwise."""
+ASSOCIATIONS: Final = (
+    "COLLABORATOR", "CONTRIBUTOR", "FIRST_TIMER", "FIRST_TIME_CONTRIBUTOR", "MANNEQUIN", "MEMBER", "NONE", "OWNER",
+)  # fmt: skip
+MONEY: Final = "SELECT count(*) FROM reservations"
+HEADS: Final = "SELECT json_extract(plan, '$.context.head') FROM chains"
+
+
+# ---- roles
+
+
+@asynccontextmanager
+async def clerk_of(here: World, folder: Path) -> AsyncIterator[Clerk]:
+    """The clerk of a server, in this process, so that a thousand commands can be decided and none carried out."""
+    database = Database.open(f"sqlite:///{folder / 'clerk.sqlite'}")
+    migrations.upgrade(database.engine)
+    async with aiohttp.ClientSession() as session:
+        access = AppAccess(session, here.github.api_url, str(here.app.id), here.app.private_key)
+        forge = Forge(session, here.github.api_url, access)
+        clock = SystemClock()
+        desk = Desk(
+            database=database, forge=forge, worktrees=Worktrees(folder / "clerk", _no_login), clock=clock,
+            defaults=Defaults(model="claude-sonnet-5-5", pool_cap=None, idle_seconds=1, wall_seconds=1),
+            links=Links(server=here.github.url), door="app",
+        )  # fmt: skip
+        rooms = verbs.rooms(clock)
+        yield Clerk(desk, rooms, Nobody(), Setups(forge, frozenset(rooms)))
+    database.close()
+
+
+class Nobody(Observer):
+    """Watches no chain."""
+
+    def changed(self, _tx: Any, _chain_id: str) -> None:
+        """See `Observer`."""
+
+    def committed(self) -> None:
+        """See `Observer`."""
+
+
+async def _no_login(_repository_id: int) -> Login:
+    raise AssertionError("nothing is fetched to decide")
+
+
+def asked(here: World, said: Comment, user: User) -> intake.CommandRequest:
+    """A comment's command, as if another user had written it."""
+    repository = ids.Repository(
+        id=here.repository.id, owner="octo", name="shop", installation_id=here.installation.id
+    )
+    (request,) = intake.requests(
+        said.body,
+        thread=ids.Thread(repository=repository, number=here.pull.number),
+        actor=ids.Actor(id=user.id, login=user.login, is_human=user.type == "User"),
+        comment=ids.CommentRef(id=said.id),
+    )
+    return request
+
+
+async def verdict(clerk: Clerk, request: intake.CommandRequest) -> str:
+    """What the clerk makes of a command: silence, a refusal for the role, or that it may go on."""
+    match await clerk._decide(request):
+        case Silence():
+            return "silent"
+        case Refusal(text) if "needs the role" in text:
+            return "refused"
+        case _:
+            return "goes on"
+
+
+def people(here: World) -> dict[tuple[str, Role], User]:
+    """One account of each kind for each role: people, bots, and bots that the configuration lists."""
+    found = {}
+    for kind in ("human", "bot", "listed"):
+        for role in ROLES:
+            login = f"{kind}-{role}"
+            user = here.github.world.user(f"{login}[bot]", "Bot")
+            if kind == "human":
+                user = here.github.create_user(login)
+            here.repository.grant(user, role)
+            found[kind, role] = user
+    return found
+
+
+async def test_every_verb_goes_by_the_live_role_and_by_nothing_else(tmp_path: Path) -> None:
+    async with world(tmp_path, start=False) as here, clerk_of(here, tmp_path) as clerk:
+        here.repository.private = True  # else everybody may read
+        everybody = people(here)
+        listed = [user.id for (kind, _), user in everybody.items() if kind == "listed"]
+        here.repository.commit("main", {CONFIG: f"bots: {listed}\n"})
+        for verb in verbs.rooms():
+            said = await here.say(f"/pool {verb}")
+            needed = terms.Role.triage if verb in TELLING else terms.Role.write
+            for (kind, role), user in everybody.items():
+                may = "goes on" if terms.Role.named(role) >= needed else "refused"
+                expected = "silent" if kind == "bot" else may
+                assert (verb, role, kind, await verdict(clerk, asked(here, said, user))) == (
+                    verb, role, kind, expected,
+                )  # fmt: skip
+        assert here.model.requests == []
+
+
+async def test_without_the_live_role_the_table_above_would_be_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The negative control: what the table says does come from that one question."""
+
+    async def anybody(*_: Any) -> terms.Role:
+        return terms.Role.admin
+
+    async with world(tmp_path, start=False) as here, clerk_of(here, tmp_path) as clerk:
+        stranger = here.github.create_user("stranger")
+        said = await here.say("/pool cancel")
+        assert await verdict(clerk, asked(here, said, stranger)) == "refused"
+        monkeypatch.setattr(reads, "role_of", anybody)
+        assert await verdict(clerk, asked(here, said, stranger)) == "goes on"
+
+
+@pytest.mark.parametrize(("set_to", "least"), [("read", "read"), ("maintain", "maintain")])
+async def test_every_verbs_role_can_be_raised_and_lowered_but_not_below_read(
+    tmp_path: Path, set_to: str, least: str
+) -> None:
+    async with world(tmp_path, start=False) as here, clerk_of(here, tmp_path) as clerk:
+        here.repository.private = True
+        everybody = people(here)
+        config = "permissions:\n" + "".join(f"  {verb}: {set_to}\n" for verb in verbs.rooms())
+        here.repository.commit("main", {CONFIG: config})
+        for verb in verbs.rooms():
+            said = await here.say(f"/pool {verb}")
+            for role in ROLES:
+                enough = terms.Role.named(role) >= terms.Role.named(least)
+                found = await verdict(clerk, asked(here, said, everybody["human", role]))
+                assert (verb, role, found) == (verb, role, "goes on" if enough else "refused")
+
+
+async def test_roles_of_the_configuration_and_of_the_moment_are_what_the_server_goes_by(here: World) -> None:
+    reader, writer = here.github.create_user("reader"), here.github.create_user("writer")
+    here.repository.grant(writer, "write")
+    config = "permissions: {cost: read, status: admin}\n"
+    here.repository.commit("main", {CONFIG: config}, author=here.maintainer)
+    await here.say("/pool cost", by=reader)
+    await here.said("This repository has spent **$0.00** this month.")
+    await here.say("/pool status", by=here.maintainer)
+    await here.said("`/pool status` needs the role **admin** in this repository; yours is **maintain**")
+    await here.say("/pool cancel", by=writer)
+    await here.said("There is nothing here to cancel.")
+    here.repository.grant(writer, "triage")
+    await here.say("/pool cancel", by=writer)
+    await here.said("`/pool cancel` needs the role **write** in this repository; yours is **triage**")
+    here.repository.commit("main", {CONFIG: "permissions: {cost: none}\n"}, author=here.maintainer)
+    await here.say("/pool cost", by=reader)
+    await here.written()
+    assert "has spent" not in here.replies()[-1], "a faulty file lets nobody in"
+    await here.say("/pool cost")
+    await here.said("line 1: Input should be 'read', 'triage', 'write', 'maintain' or 'admin'")
+
+
+async def test_an_association_in_a_payload_never_changes_what_is_decided(here: World) -> None:
+    stranger = here.github.create_user("stranger")
+    said = await here.say("/pool cancel", by=stranger)
+    refused = await here.said("needs the role **write**")
+    payload = next(each.payload for each in here.github.deliveries if each.event == "issue_comment")
+    without = None
+    for association in ASSOCIATIONS:
+        forged = payload | {
+            "comment": payload["comment"] | {"author_association": association},
+            "issue": payload["issue"] | {"author_association": association},
+        }
+        found = intake.recognise(VerifiedDelivery("guid-guid", "issue_comment", forged))
+        assert isinstance(found, intake.Found)
+        without = without or found
+        assert found == without
+    # And at the door: a real comment of the stranger's, signed as GitHub would, that calls him the owner.
+    again = await here.say("/pool cancel\n", by=stranger)
+    for said_by, association in ((again, "OWNER"), (said, "MEMBER")):
+        body = commented(here, said_by.body)
+        user = {"id": stranger.id, "login": stranger.login, "type": "User", "site_admin": True}
+        about = {"id": said_by.id + 1_000_000, "user": user, "author_association": association}
+        forged = body | {"comment": body["comment"] | about, "sender": user}
+        forged["installation"] = {"id": here.installation.id}
+        raw = json.dumps(forged).encode()
+        assert await post(here, raw, signed(raw)) == 202
+    await here.handled(4)
+    await here.written()
+    assert {answer for _, answer in here.answers()} == {"refused"}
+    assert [body for body in here.replies() if "needs the role" in body] == [refused], "and it is said once"
+
+
+async def test_the_threads_author_is_told_things_and_no_more(here: World) -> None:
+    author = here.github.create_user("asker")
+    issue = here.repository.open_issue("A question", "?", author)
+    other = here.github.create_user("other")
+    await here.say("/pool status", by=author, number=issue.number)
+    await here.said("Nothing was asked for here yet.", number=issue.number)
+    await here.say("/pool triage", by=author, number=issue.number)
+    await here.said("`/pool triage` needs the role **write**", number=issue.number)
+    await here.say("/pool status", by=other, number=issue.number)
+    await here.said("`/pool status` needs the role **triage**", number=issue.number)
+    here.repository.commit("main", {CONFIG: "permissions: {cost: triage}\n"}, author=here.maintainer)
+    await here.say("/pool cost", by=author, number=issue.number)
+    await here.said("`/pool cost` needs the role **triage**", number=issue.number)
+    assert here.model.requests == []
+
+
+# ---- bots
+
+
+async def test_bots_command_only_when_listed_by_their_number_and_never_the_bot_itself(here: World) -> None:
+    listed = here.github.create_app("listed-bot", webhook_secret="x" * 40)
+    named = here.github.create_app("named-bot", webhook_secret="x" * 40)
+    for app in (listed, named, here.app):
+        here.repository.grant(app.bot, "admin")
+    config = f"bots: [{listed.bot.id}, {here.app.bot.id}]\n"
+    here.repository.commit("main", {CONFIG: config}, author=here.maintainer)
+    # Its login has changed since it was listed, and another account has taken the old one.
+    renamed = here.github.world.users[listed.bot.login.lower()] = User(
+        listed.bot.id, "renamed-bot[bot]", "Bot", listed.bot.created_at
+    )
+    here.github.world.users["renamed-bot[bot]"] = renamed
+    thief = here.github.world.users["listed-bot[bot]"] = User(
+        here.github.world.ids.next(), "listed-bot[bot]", "Bot", 0.0
+    )
+    here.repository.grant(thief, "admin")
+    await here.say("/pool cancel", by=renamed)
+    await here.said("There is nothing here to cancel.")
+    for silent in (named.bot, thief, here.app.bot):
+        await here.say("/pool cancel", by=silent)
+    await here.handled(4)
+    here.repository.grant(renamed, "read")
+    await here.say("/pool cancel", by=renamed)
+    await here.said("yours is **read**")
+    await here.written()
+    assert len(here.replies()) == 3, "its own comment, and two answers"
+    assert [answer.split(":")[0] for _, answer in here.answers()].count("silence") == 3
+    here.repository.commit("main", {CONFIG: "bots: ['named-bot[bot]']\n"}, author=here.maintainer)
+    await here.say("/pool cancel", by=named.bot)
+    await here.say("/pool help")
+    await here.said("line 1: Input should be a valid integer")
+    assert len(here.replies()) == 4, "a login is an error, and nobody's permission"
+
+
+# ---- outsiders
+
+
+def from_outside(here: World, login: str = "stranger") -> tuple[Repository, Pull, User]:
+    """A stranger's fork with a pull request."""
+    stranger = here.github.create_user(login)
+    fork = here.repository.fork(login)
+    fork.commit("patch", stage.head_files(), message="From outside", author=stranger)
+    here.pull = here.repository.open_pull(f"{login}:patch", title="x", author=stranger)
+    here.seen_heads = [here.pull.head_sha]
+    return fork, here.pull, stranger
+
+
+async def test_nothing_is_spent_on_an_outsiders_commit_before_somebody_with_write_has_looked(
+    here: World,
+) -> None:
+    here.model.script = Reviewer(looks=False)
+    fork, pull, stranger = from_outside(here)
+    first = pull.head_sha[:12]
+    workflow = (
+        "name: tidy\ndescription: x\nsteps:\n  - {name: look, prompt: Look., config: {tools: [Read]}}\n"
+    )
+    files = {".github/claude-pool/workflows/tidy.yml": workflow, CONFIG: "permissions: {ask: read}\n"}
+    here.repository.commit("main", files, author=here.maintainer)
+
+    # Every verb that spends, and a maintainer is no exception.
+    spending = [
+        name for name, room in verbs.rooms().items() if room.verb.spends and "pull" in room.verb.places
+    ]
+    assert {"review", "ask", "fix", "run"} <= set(spending)
+    fresh = [name for name in spending if name not in ("retry", "continue", "audit")]
+    words = {"ask": " why?", "fix": " it", "run": " tidy"}
+    for name in fresh:
+        await here.say(f"/pool {name}{words.get(name, '')}")
+        await here.said(f"/pool ok {first}\n/pool {name}")
+    await here.say("/pool ask why?", by=stranger)
+    await here.handled(len(fresh) + 1)
+
+    # The word itself: whose, and on what.
+    await here.say(f"/pool ok {pull.head_sha}", by=stranger)
+    await here.said("`/pool ok` needs the role **write** in this repository; yours is **read**")
+    for wrong in (pull.head_sha[:6], "0" * 40, pull.base_sha, "feature"):
+        await here.say(f"/pool ok {wrong}")
+        await here.said(f"`{wrong}` is not the head of this pull request, which is `{first}`")
+    await here.say("/pool ok")
+    await here.said("`/pool ok` needs the commit that you have looked at")
+    assert here.rows(MONEY) == [(0,)]
+
+    await here.say(f"/pool ok {pull.head_sha[:7].upper()}")
+    await here.said(f"Agents may read `{first}`. The next push needs its own")
+    await here.say("/pool review")
+    await here.reviewed()
+    spent = here.rows(MONEY)
+    assert here.model.requests
+
+    # The next push needs the next word, also to run again what ran before.
+    before = pull.head_sha
+    fork.commit("patch", {"evil.py": "x = 1\n"}, message="More", author=stranger)
+    second = pull.head_sha[:12]
+    await here.say("/pool retry")
+    await here.said(f"/pool ok {second}\n/pool retry")
+    await here.say(f"/pool ok {before[:12]}")
+    await here.said(f"`{before[:12]}` is not the head of this pull request, which is `{second}`")
+    await here.say("/pool continue")
+    await here.written()
+    assert here.rows(MONEY) == spent
+    assert [head for (head,) in here.rows(HEADS)] == [before]
+
+
+async def test_a_push_while_a_command_is_decided_is_not_let_through_with_the_commit_before(
+    here: World,
+) -> None:
+    fork, pull, stranger = from_outside(here)
+    vetted = pull.head_sha
+    await here.say(f"/pool ok {vetted[:12]}")
+    await here.said("Agents may read")
+    looked = 0
+
+    async def push(moment: Moment) -> None:
+        nonlocal looked
+        if moment.phase == "after" and str(moment.route).endswith("/pulls/{pull_number}"):
+            looked += 1
+            if looked == 1:
+                fork.commit("patch", {"evil.py": "x = 1\n"}, message="Quick", author=stranger)
+
+    here.github.on_request(push)
+    await here.say("/pool review")
+    await here.handled(2)
+    assert looked, "the head was read"
+    assert pull.head_sha != vetted
+    assert {head for (head,) in here.rows(HEADS)} <= {vetted}
+
+
+async def test_an_author_who_lost_write_is_an_outsider_and_the_repository_may_trust_them(here: World) -> None:
+    author = here.pull.author
+    here.repository.grant(author, "triage")
+    await here.say("/pool review")
+    await here.said(f"/pool ok {here.pull.head_sha[:12]}\n/pool review")
+    assert here.rows(MONEY) == [(0,)]
+    here.repository.grant(author, "write")
+    await here.say("/pool review --budget 1")
+    await here.until(lambda: len(here.rows(HEADS)) == 1)
+    _, theirs, _ = from_outside(here)
+    here.repository.commit("main", {CONFIG: "outsiders: trust\n"}, author=here.maintainer)
+    await here.say("/pool review")
+    await here.until(lambda: (theirs.head_sha,) in here.rows(HEADS))
+    assert not [body for body in here.replies() if "/pool ok" in body]
+
+
+async def test_whether_a_commit_is_vetted_is_asked_of_the_author_and_of_that_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The negative control of the guard above, with the role that decides it swapped for another."""
+    async with world(tmp_path, start=False) as here, clerk_of(here, tmp_path) as clerk:
+        _, pull, stranger = from_outside(here)
+        said = await here.say("/pool review")
+        request = asked(here, said, here.maintainer)
+        author = ids.Actor(id=stranger.id, login=stranger.login)
+        assert await strangers.is_unvetted(clerk.desk, request.thread, author, pull.head_sha)
+        assert isinstance(await clerk._decide(request), Refusal)
+
+        async def writer(*_: Any) -> terms.Role:
+            return terms.Role.write
+
+        monkeypatch.setattr(reads, "role_of", writer)
+        assert not isinstance(await clerk._decide(request), Refusal)
+
+
+async def test_a_deleted_fork_can_be_reviewed_and_its_patch_is_for_hand(here: World) -> None:
+    here.model.script = Reviewer(looks=False)
+    fork, pull, _ = from_outside(here)
+    fork.delete()
+    await here.say(f"/pool ok {pull.head_sha[:12]}\n/pool review")
+    check = await here.reviewed()
+    assert check.conclusion == "success"
+    assert here.rows(HEADS) == [(pull.head_sha,)]
+
+
+# ---- too often
+
+
+async def test_beyond_a_limit_there_is_one_note_an_hour_however_many_commands_come(here: World) -> None:
+    here.repository.commit(
+        "main", {CONFIG: "limits: {user_hour: 3, thread_hour: 7}\n"}, author=here.maintainer
+    )
+    elsewhere = here.repository.open_issue("Another thread", "?", here.maintainer).number
+    others = [here.github.create_user(f"max-{number}") for number in range(3)]
+    for user in others:
+        here.repository.grant(user, "triage")
+    for _ in range(3):
+        await here.say("/pool help\n/pool help review")
+    await here.handled(6)
+    await here.written()
+    assert len(here.replies()) == 4, "three answers and one note"
+    await here.said("You have used the 3 commands that an hour allows here, so nothing was run.")
+    await here.say("/pool help\n/pool help\n/pool help", number=elsewhere)
+    await here.handled(9)
+    await here.written()
+    assert here.own_comments(elsewhere) == [], "it was said already"
+
+    # The thread has had six by now; the seventh is the last that is heard, whoever comes.
+    for user in others:
+        await here.say("/pool help\n/pool help", by=user)
+    await here.handled(15)
+    await here.written()
+    await here.said("This thread has used the 7 commands that an hour allows here")
+    assert len(here.replies()) == 6
+    await here.say("/pool help", by=others[0], number=elsewhere)
+    await here.said("🔒" if others else "", number=elsewhere)
+    assert len(here.own_comments(elsewhere)) == 1, "who keeps within the limits is answered"
+
+
+async def test_what_came_an_hour_ago_counts_no_more(tmp_path: Path) -> None:
+    async with world(tmp_path, start=False) as here, clerk_of(here, tmp_path) as clerk:
+        here.repository.commit("main", {CONFIG: "limits: {user_hour: 1}\n"})
+        now, found = clerk.desk.clock.now_ms(), []
+        for ago in (strangers.HOUR_MS + 1_000, strangers.HOUR_MS - 60_000, 0):
+            request = asked(here, await here.say("/pool cancel"), here.maintainer)
+            await clerk.desk.database.transact(partial(_store, request=request, at=now - ago))
+            decision = await clerk._decide(request)
+            found.append(isinstance(decision, Refusal) and "used the 1 commands" in decision.text)
+        assert found == [False, False, True]
+
+
+def _store(tx: Transaction, request: intake.CommandRequest, at: int) -> None:
+    assert intake.store(tx, request, at)
