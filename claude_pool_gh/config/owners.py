@@ -12,6 +12,10 @@ PLACES: Final = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
 """Where GitHub looks, in this order."""
 
 
+_COMMENT: Final = re.compile(r"(?:^|\s)#")
+_WORD: Final = re.compile(r"(?:\\.|[^\s\\])+")
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One line: whose paths these are. No owners: nobody's."""
@@ -21,11 +25,13 @@ class Rule:
 
 
 def parse(text: str) -> tuple[Rule, ...]:
-    """The rules of a file; comments and empty lines are passed over."""
-    lines = (
-        line.partition(" #")[0].split() for line in text.splitlines() if not line.lstrip().startswith("#")
+    """The rules of a file; comments and lines with what is no owner are passed over, as GitHub does."""
+    lines = (_WORD.findall(_COMMENT.split(line, maxsplit=1)[0]) for line in text.split("\n"))
+    return tuple(
+        Rule(words[0].replace("\\ ", " "), tuple(words[1:]))
+        for words in lines
+        if words and all("@" in owner for owner in words[1:])
     )
-    return tuple(Rule(words[0], tuple(words[1:])) for words in lines if words)
 
 
 def owners_of(rules: Sequence[Rule], path: str) -> tuple[str, ...]:
@@ -49,7 +55,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     signs = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
     text = "".join(signs.get(part, re.escape(part)) for part in parts)
     # `docs/*` names the files in a folder, and not those below them; a folder's name all that is in it.
-    below = "" if body.endswith("/*") else "(?:/.*)?"
+    below = "" if pattern.endswith("/*") else "(?:/.*)?"
     if pattern.endswith("/"):
         below = "/.*"
     return re.compile(f"{'' if rooted else '(?:.*/)?'}{text}{below}", re.DOTALL)

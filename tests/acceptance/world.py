@@ -178,6 +178,12 @@ class World:
         """Wait until every effect that was wanted is written."""
         await self.github.until(lambda: self.rows(UNWRITTEN) == [(0,)], timeout=30)
 
+    async def quiet(self) -> None:
+        """Wait until every command that came in has been handled, and what it led to so far is written."""
+        waiting = "SELECT count(*) FROM commands WHERE state = 'received'"
+        await self.until(lambda: self.rows(waiting) == [(0,)])
+        await self.written()
+
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Read the server's own database."""
         url = (

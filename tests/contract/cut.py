@@ -131,11 +131,14 @@ def mend(whole: Json) -> None:
     """Put right where the description contradicts itself.
 
     The list of installations wants each account to be a user *and* an enterprise; one alone wants either. A review
-    comment whose lines are gone from the diff has neither `line` nor `position`: GitHub answers null for both.
+    comment whose lines are gone from the diff has neither `line` nor `position`: GitHub answers null for both. The
+    head of a pull request whose fork was deleted has no repository, as the webhooks' schemas know.
     """
     comment = whole["components"]["schemas"]["pull-request-review-comment"]["properties"]
     for name in ("line", "position", "start_line"):
         comment[name]["nullable"] = True
+    head = whole["components"]["schemas"]["pull-request"]["properties"]["head"]["properties"]
+    head["repo"] = {"$ref": "#/components/schemas/nullable-repository"}
     listing = whole["paths"]["/app/installations"]["get"]["responses"]["200"]["content"]["application/json"]
     listing["schema"]["items"] = {"$ref": "#/components/schemas/installation"}
 
