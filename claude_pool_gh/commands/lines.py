@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock
 from markdown_it.rules_inline import StateInline
 
 WORD: Final = "/pool"
@@ -17,7 +19,8 @@ def command_lines(body: str) -> list[str]:
     """The command lines of a comment, in order, at most five.
 
     A command begins its line, in a paragraph at the top of the comment: not in a fence, an indented block, a
-    quote, a list, a table, HTML or an HTML comment, nor in a link or a code span that runs over several lines.
+    quote, a list, a table, a footnote, a formula, HTML or an HTML comment, nor in a link or a code span that runs
+    over several lines.
     """
     if WORD not in body:
         return []
@@ -25,8 +28,11 @@ def command_lines(body: str) -> list[str]:
     source = text.split("\n")
     notes: dict[str, Any] = {_BEGUN: {}}
     found: list[str] = []
+    within: list[str] = []
     for token in _MARKDOWN.parse(text, notes):
-        if token.type == "inline" and token.level == 1 and token.map:
+        if token.type == "html_block":
+            _follow(token.content, within)
+        elif token.type == "inline" and token.level == 1 and token.map and not within:
             begun = notes[_BEGUN].get(token.content, ())
             found.extend(source[token.map[0] + at] for at in sorted(begun))
     return [line for line in found if _is_command(line)][:_LINES_LIMIT]
@@ -36,12 +42,43 @@ def _note_line(state: StateInline, silent: bool) -> bool:
     """Matches nothing: notes the lines of a paragraph that begin with our word and that Markdown reads as text."""
     begins = state.pos == 0 or state.src[state.pos - 1] == "\n"
     if begins and not silent and state.linkLevel == 0 and state.src.startswith(WORD, state.pos):
-        state.env[_BEGUN].setdefault(state.src, set()).add(state.src.count("\n", 0, state.pos))
+        before, after = state.src[: state.pos], state.src[state.pos :]
+        within: list[str] = []
+        _follow("".join(token.content for token in state.tokens if token.type == "html_inline"), within)
+        if not within and not (before.count(_FORMULA) % 2 and _FORMULA in after):
+            state.env[_BEGUN].setdefault(state.src, set()).add(before.count("\n"))
     return False
 
 
+def _footnote(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """Passes over a footnote with the lines that lazily go on in it: GitHub shows it elsewhere, or not at all."""
+    if state.is_code_block(start) or not _NOTE.match(state.src[state.bMarks[start] + state.tShift[start] :]):
+        return False
+    if not silent:
+        state.line = start + 1
+        while state.line < end and not state.isEmpty(state.line):
+            state.line += 1
+    return True
+
+
+def _follow(html: str, within: list[str]) -> None:
+    """Keeps track of the elements that are open after a piece of HTML: what stands in them is no line of its own."""
+    for closes, name in _ELEMENT.findall(_COMMENT.sub("", html)):
+        if not closes:
+            within.append(name.lower())
+        elif name.lower() in within:
+            del within[len(within) - 1 - within[::-1].index(name.lower()) :]
+
+
+_FORMULA: Final = "$$"
+_NOTE: Final = re.compile(r"\[\^[^\]\s]+\]:")
+_COMMENT: Final = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+_ELEMENT: Final = re.compile(
+    r"<(/?)(blockquote|code|del|details|dl|kbd|ol|pre|s|samp|strike|table|tt|ul)(?=[\s/>])", re.IGNORECASE
+)
 _MARKDOWN: Final = MarkdownIt("commonmark").enable("table")
 _MARKDOWN.inline.ruler.before("text", "command", _note_line)
+_MARKDOWN.block.ruler.before("reference", "footnote", _footnote)
 
 
 def _is_command(line: str) -> bool:

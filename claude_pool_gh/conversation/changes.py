@@ -16,6 +16,7 @@ from claude_pool_gh.config.model import RepositoryConfig
 from claude_pool_gh.config.owners import parse as parse_owners
 from claude_pool_gh.conversation import tables
 from claude_pool_gh.conversation.desk import Asked, Desk
+from claude_pool_gh.conversation.downloads import url_of
 from claude_pool_gh.conversation.facts import Facts, facts_of
 from claude_pool_gh.conversation.gates import Policy, gate_id, needed, plan_digest, protected, work_of
 from claude_pool_gh.github.effects.kinds import Authority, Change, Proposal, Push, Reply
@@ -169,7 +170,13 @@ async def _result(
     except WorktreeError as error:
         raise StepFailed(f"the change cannot be made a commit: {error.what}", ours=True) from error
     checks = _DRAFT_CHECKED if facts.draft else NOT_CHECKED
-    return {"change": change | {"commit": commit}, "digest": work.digest, "checks": checks, "prose": prose}
+    return {
+        "change": change | {"commit": commit},
+        "digest": work.digest,
+        "checks": checks,
+        "prose": prose,
+        "download": url_of(desk.links, chain.id, "patch"),
+    }
 
 
 def signature(change: dict[str, Any]) -> Signature:
@@ -356,6 +363,7 @@ def _changed(
         branch=facts.branch,
         fate=where,
         checks=result.get("checks", ""),
+        download=result.get("download", ""),
         patch=work.patch.decode(errors="replace") if shown and work else "",
         title=prose.get("title", ""),
         prose=prose.get("body", ""),

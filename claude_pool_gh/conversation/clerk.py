@@ -218,6 +218,8 @@ class Clerk:
         if verb.pushes and self.desk.door == "action":
             return Refusal(replies.only_app(verb.name))
         repository = asked.thread.repository
+        if verb.pushes and (unable := await self.desk.forge.access.may_push(repository)) is not None:
+            return Refusal(replies.lacking(unable.permissions, unable.url))
         return await self._lacking(repository) if verb.spends and self._lacks(repository) else None
 
     def _lacks(self, repository: Repository) -> list[str]:

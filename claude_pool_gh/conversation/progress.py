@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from claude_pool_gh.conversation import line
 from claude_pool_gh.conversation.desk import VerbRoom
+from claude_pool_gh.conversation.downloads import url_of
 from claude_pool_gh.conversation.facts import Facts, facts_of
 from claude_pool_gh.conversation.gates import work_of
 from claude_pool_gh.github.effects.kinds import Button, CheckRun, Comment
@@ -30,10 +31,11 @@ from claude_pool_gh.pool.tables import chains as chain_rows
 from claude_pool_gh.pool.tasks import TaskRow
 from claude_pool_gh.reports.changes import files_of
 from claude_pool_gh.reports.headline import conclusion, headline
-from claude_pool_gh.reports.tracking import tracking
+from claude_pool_gh.reports.tracking import tracking, whole
 from claude_pool_gh.reports.views import Bill, Changed, FileChange, Kept, Looked, Presented, Run, StepLine
 from claude_pool_gh.reports.words import count, dollars, duration
 from claude_pool_gh.storage import Transaction
+from claude_pool_gh.terms.links import Links
 
 _EARLIER: Final = 5
 _WARNING_SHARE: Final = 0.8
@@ -48,6 +50,7 @@ class Progress:
 
     clock: Clock
     rooms: Mapping[str, VerbRoom]
+    links: Links | None = None
 
     def changed(self, tx: Transaction, chain_id: str) -> None:
         """Want what should stand on GitHub of a chain as it now is, and of those whose place in the line it changes."""
@@ -100,6 +103,7 @@ class Progress:
             kept=_kept(tx, chain),
             warnings=_warnings(bill),
             looked=[_looked(task) for task in runs if task.outcome],
+            download=url_of(self.links, chain.id, "report") if self.links else "",
             earlier=self._earlier(tx, chain),
         )
 
@@ -126,6 +130,14 @@ class Progress:
             .limit(_EARLIER)
         ).scalars()
         return [self.one_line(tx, chains.get(tx, each)) for each in rows]
+
+    def whole(self, tx: Transaction, chain_id: str) -> str:
+        """The tracking comment of a chain, however long it is; "" for a chain that shows nothing."""
+        chain = chains.get(tx, chain_id)
+        room = self.rooms.get(chain.plan.verb)
+        if room is None:
+            return ""
+        return whole(self._run(tx, chain, facts_of(chain.plan.context, Facts), room))
 
     def one_line(self, tx: Transaction, chain: ChainRow) -> str:
         """A chain in a line: commit, verdict, cost."""

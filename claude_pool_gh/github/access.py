@@ -61,6 +61,10 @@ class Access(Protocol):
         """A token for one push. Raises ForgeRefused where the App may not write contents."""
         ...
 
+    async def may_push(self, repository: Repository) -> Lacking | None:
+        """What is missing for a push; None where nothing is."""
+        ...
+
     async def account(self, repository: Repository) -> Account:
         """Who we are."""
         ...
@@ -103,6 +107,13 @@ class AppAccess:
     async def push_token(self, repository: Repository) -> str:
         """See `Access.push_token`. Never kept: it is made for one push."""
         return await self._minted(repository, PUSHING)
+
+    async def may_push(self, repository: Repository) -> Lacking | None:
+        """See `Access.may_push`."""
+        installation = await self.as_app("GET", f"/app/installations/{repository.installation_id}")
+        if installation["permissions"].get("contents") == "write":
+            return None
+        return Lacking(("contents: write",), f"{installation['html_url']}/permissions/update")
 
     async def account(self, repository: Repository) -> Account:
         """See `Access.account`: the App's bot user."""
@@ -205,6 +216,10 @@ class JobAccess:
     async def push_token(self, repository: Repository) -> str:  # noqa: ARG002
         """See `Access.push_token`: the job's own, if its permissions allow it."""
         return self.job_token
+
+    async def may_push(self, repository: Repository) -> Lacking | None:  # noqa: ARG002
+        """See `Access.may_push`: a job cannot know."""
+        return None
 
     async def account(self, repository: Repository) -> Account:  # noqa: ARG002
         """See `Access.account`: the job's bot."""

@@ -169,7 +169,8 @@ def _check(delivery: VerifiedDelivery) -> Found | NotForUs:
         return NotForUs("a check run of somebody else's")
     thread, verb = place
     if payload.requested_action is None:
-        id_ = f"{run.id}:{run.completed_at}"
+        # Who pressed belongs to it: somebody who is refused does not use up the press of somebody who may.
+        id_ = f"{run.id}:{run.completed_at}:{payload.sender.id}"
         return Found((_triggered(payload, thread.number, "rerun", id_, f"{WORD} {verb}"),))
     act, _, gate = payload.requested_action.identifier.partition(":")
     id_ = f"{run.id}:{payload.requested_action.identifier}:{payload.sender.id}"

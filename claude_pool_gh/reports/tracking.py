@@ -34,14 +34,20 @@ _VERDICT_SIGNS: Final = {Verdict.clean: "✅", Verdict.findings: "🔎", Verdict
 
 
 def tracking(run: Run) -> SafeMarkdown:
-    """The whole comment."""
+    """The comment, as much of it as GitHub takes."""
+    return fitting(whole(run), run.download)
+
+
+def whole(run: Run) -> str:
+    """All that there is to say, however long."""
     parts = _running(run) if run.outcome is None and not run.waits else _at_rest(run)
     if run.earlier:
         parts.append(
             fold(count(len(run.earlier), "earlier run"), "\n".join(f"- {line}" for line in run.earlier))
         )
-    parts.append(f"<sub>{code(run.chain_id)} · asked by {code(run.requester)} · `/pool help`</sub>")
-    return fitting("\n\n".join(parts))
+    download = f" · [all of it]({run.download})" if run.download else ""
+    parts.append(f"<sub>{code(run.chain_id)} · asked by {code(run.requester)}{download} · `/pool help`</sub>")
+    return "\n\n".join(parts)
 
 
 def _running(run: Run) -> list[str]:

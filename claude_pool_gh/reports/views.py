@@ -235,6 +235,8 @@ class Run:
     kept: Kept | None = None
     warnings: Sequence[str] = ()
     """The host's own words about money and permissions."""
+    download: str = ""
+    """Where all of it can be had, if anywhere."""
     looked: Sequence[Looked] = ()
     earlier: Sequence[str] = field(default_factory=tuple)
     """Earlier runs in this thread, one line each, the newest first."""

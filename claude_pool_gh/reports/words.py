@@ -9,7 +9,7 @@ from claude_pool_gh.reports.neutralize import code, neutralize_line
 from claude_pool_gh.reports.views import FileChange
 from claude_pool_gh.terms.markdown import COMMENT_LIMIT, SafeMarkdown
 
-_CUT = "\n\n*The rest is left out: GitHub takes no longer comments. `claude-pool-gh show` has all of it.*"
+_CUT = "\n\n*The rest is left out: GitHub takes no longer comments. {} has all of it.*"
 
 
 def dollars(microdollars: int, *, upper_bound: bool = False) -> str:
@@ -56,11 +56,11 @@ def title(finding: Finding) -> str:
     return neutralize_line(finding.title, 200)
 
 
-def fitting(text: str) -> SafeMarkdown:
-    """The text, cut where GitHub would refuse it, with every fold closed."""
+def fitting(text: str, download: str = "") -> SafeMarkdown:
+    """The text, cut where GitHub would refuse it, with every fold closed, and a word on where all of it is."""
     if len(text) <= COMMENT_LIMIT:
         return SafeMarkdown(text)
-    kept = text[: COMMENT_LIMIT - 200].rsplit("\n", 1)[0]
+    kept = text[: COMMENT_LIMIT - 500].rsplit("\n", 1)[0]
     fence, folds = "", 0
     for line in kept.split("\n"):
         ticks = line.strip()[: len(line.strip()) - len(line.strip().lstrip("`"))]
@@ -71,4 +71,5 @@ def fitting(text: str) -> SafeMarkdown:
         else:
             folds += line.startswith("<details>") - line.startswith("</details>")
     kept += f"\n{fence}" if fence else ""
-    return SafeMarkdown(kept + "\n\n</details>" * folds + _CUT)
+    where = f"[The download]({download})" if download else "`claude-pool-gh show`"
+    return SafeMarkdown(kept + "\n\n</details>" * folds + _CUT.format(where))

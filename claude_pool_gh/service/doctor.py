@@ -10,11 +10,15 @@ from typing import Final
 
 import click
 
-from claude_pool_gh.github.access import PERMISSIONS
+from claude_pool_gh.github import intake
+from claude_pool_gh.github.access import PERMISSIONS, PUSHING
 from claude_pool_gh.github.deliveries import check_secrets
 from claude_pool_gh.service.settings import PREFIX, Settings
 
-EVENTS: Final = ("issue_comment", "pull_request_review_comment")
+EVENTS: Final = tuple(
+    sorted({event for event, _ in intake.EVENTS} - {"installation", "installation_repositories"})
+)
+"""What the App must be subscribed to; every App hears of its installations."""
 _RANK: Final = {"": 0, "read": 1, "write": 2, "admin": 3}
 
 
@@ -148,9 +152,8 @@ def _app(settings: Settings) -> Iterator[Sign]:
 
 
 def _permissions(has: dict[str, str]) -> Sign:
-    lacks = [
-        f"{name}: {level}" for name, level in PERMISSIONS.items() if _RANK[has.get(name, "")] < _RANK[level]
-    ]
+    wanted = PERMISSIONS | PUSHING  # `fix` and `implement` push, after an approval
+    lacks = [f"{name}: {level}" for name, level in wanted.items() if _RANK[has.get(name, "")] < _RANK[level]]
     if lacks:
         return Sign("permissions", "too few", f"give the App: {', '.join(lacks)}; then accept the change")
     more = [name for name, level in has.items() if name not in PERMISSIONS and level != "read"]

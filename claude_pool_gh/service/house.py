@@ -117,7 +117,7 @@ async def open_house(
         forge.pusher = pusher(database, forge, worktrees, settings.github_server_url)
         redactor = Redactor(settings.all_secrets)
         rooms = verbs.rooms(clock)
-        progress = Progress(clock, rooms)
+        progress = Progress(clock, rooms, settings.links)
         writer = Writer(
             database, forge, clock.now_ms, settings.write_interval,
             screen=screened(redactor), told=progress.changed,

@@ -10,9 +10,13 @@ from typing import Final
 import sqlalchemy as sa
 from aiohttp import web
 
+from claude_pool_gh.conversation import downloads, gates
 from claude_pool_gh.github import intake
 from claude_pool_gh.github.deliveries import BODY_LIMIT, Rejected, VerifiedDelivery, verify
+from claude_pool_gh.pool import chains
+from claude_pool_gh.pool.errors import UnknownChain
 from claude_pool_gh.service.house import House
+from claude_pool_gh.service.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -22,9 +26,9 @@ _BODY_SECONDS: Final = 10.0
 class WebhookApp:
     """Takes deliveries for one house."""
 
-    def __init__(self, house: House, secrets: tuple[str, ...]) -> None:
+    def __init__(self, house: House, settings: Settings) -> None:
         self._house = house
-        self._secrets = secrets
+        self._secrets, self._links = settings.secrets, settings.links
         self._counts: Counter[str] = Counter()
 
     def application(self) -> web.Application:
@@ -34,6 +38,7 @@ class WebhookApp:
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/metrics", self._metrics)
+        app.router.add_get(r"/chains/{chain_id:[0-9a-f]{10}}.{suffix:patch|md}", self._download)
         return app
 
     async def _webhook(self, request: web.Request) -> web.Response:
@@ -64,6 +69,28 @@ class WebhookApp:
         if found.news:
             self._house.writer.wake()
         return self._answer(202, f"{new} new" if new or not found.requests else "known already")
+
+    async def _download(self, request: web.Request) -> web.Response:
+        """A patch or a report, for whoever was shown its address; without the right key it does not exist."""
+        chain_id, given = request.match_info["chain_id"], request.query.get("key", "")
+        what: downloads.What = "patch" if request.match_info["suffix"] == "patch" else "report"
+        if not downloads.may_have(self._links, chain_id, what, given):
+            raise web.HTTPNotFound
+        body = await self._house.database.read(lambda tx: self._body(tx, chain_id, what))
+        if not body:
+            raise web.HTTPNotFound
+        headers = {"Content-Disposition": f'attachment; filename="{chain_id}.{downloads.SUFFIXES[what]}"'}
+        safe = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+        return web.Response(body=body, content_type="text/plain", charset="utf-8", headers=headers | safe)
+
+    def _body(self, tx: sa.Connection, chain_id: str, what: downloads.What) -> bytes:
+        try:
+            if what == "report":
+                return self._house.progress.whole(tx, chain_id).encode()
+            work = gates.work_of(tx, chains.get(tx, chain_id))
+        except UnknownChain:
+            return b""
+        return b"" if work is None else work.patch
 
     async def _healthz(self, _request: web.Request) -> web.Response:
         return web.Response(text="ok\n")

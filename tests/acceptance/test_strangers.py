@@ -346,8 +346,9 @@ async def test_nothing_is_spent_on_an_outsiders_commit_before_somebody_with_writ
     assert [head for (head,) in here.rows(HEADS)] == [before]
 
 
+@pytest.mark.parametrize("phase", ["before", "after"])
 async def test_a_push_while_a_command_is_decided_is_not_let_through_with_the_commit_before(
-    here: World,
+    here: World, phase: str
 ) -> None:
     fork, pull, stranger = from_outside(here)
     vetted = pull.head_sha
@@ -357,17 +358,21 @@ async def test_a_push_while_a_command_is_decided_is_not_let_through_with_the_com
 
     async def push(moment: Moment) -> None:
         nonlocal looked
-        if moment.phase == "after" and str(moment.route).endswith("/pulls/{pull_number}"):
+        if moment.phase == phase and str(moment.route).endswith("/pulls/{pull_number}"):
             looked += 1
             if looked == 1:
                 fork.commit("patch", {"evil.py": "x = 1\n"}, message="Quick", author=stranger)
 
     here.github.on_request(push)
     await here.say("/pool review")
+    await here.until(lambda: looked)
     await here.quiet()
-    assert looked, "the head was read"
     assert pull.head_sha != vetted
-    assert {head for (head,) in here.rows(HEADS)} <= {vetted}
+    if phase == "before":
+        await here.said(f"/pool ok {pull.head_sha[:12]}\n/pool review")
+        assert here.rows(HEADS) == []
+    else:
+        assert here.rows(HEADS) == [(vetted,)]
 
 
 async def test_an_author_who_lost_write_is_an_outsider_and_the_repository_may_trust_them(here: World) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import aiohttp
 import pytest
 
 from claude_pool_gh.rehearsal.bot import WEBHOOK_SECRET, Bot
+from tests.acceptance.colleague import Colleague
 from tests.acceptance.world import World, world
 
 
@@ -95,3 +97,23 @@ async def test_a_server_without_a_good_secret_does_not_start(tmp_path: Path) -> 
             here.bot.environment["CLAUDE_POOL_WEBHOOK_SECRET"] = secret
             with pytest.raises(RuntimeError, match="WEBHOOK_SECRET"):
                 await here.bot.start()
+
+
+async def test_a_download_is_had_only_by_the_address_that_was_shown(tmp_path: Path) -> None:
+    async with world(tmp_path, more={"CLAUDE_POOL_PUBLIC_URL": "https://pool.example.org/"}) as here:
+        here.model.script = Colleague()
+        await here.say("/pool fix the boundary")
+        shown = await here.shows("fix", "AWAITING APPROVAL")
+        path, key = re.findall(
+            r"\[all of it\]\(https://pool\.example\.org(/chains/\w+\.md)\?key=(\w+)\)", shown
+        )[0]
+        async with aiohttp.ClientSession(here.bot.url) as session:
+            async with session.get(path, params={"key": key}) as answer:
+                assert answer.status == 200
+                assert answer.content_type == "text/plain"
+                assert (await answer.text()).startswith("### ⏸ AWAITING APPROVAL: 1 file")
+            for wrong in ("", key[:-1], "0" * 40):
+                async with session.get(path, params={"key": wrong}) as answer:
+                    assert answer.status == 404
+            async with session.get(path.replace(".md", ".patch"), params={"key": key}) as answer:
+                assert answer.status == 404, "a key is for one thing"

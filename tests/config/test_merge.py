@@ -134,11 +134,13 @@ def test_each_value_is_that_of_the_last_file_that_gives_it(over: dict[str, Any],
     first, second = (flat(RepositoryConfig.model_validate(each)) for each in (over, own))
     for key, value in flat(found.value).items():
         path = key.split(".")
+        if value == {}:  # nothing was given in it
+            continue
         if _has(own, path):
             assert (value, found.source(key)) == (second[key], PATH)
         elif _has(over, path):
             assert (value, found.source(key)) == (first[key], ORGANIZATION)
-        elif key != "permissions":
+        else:
             assert (value, found.source(key)) == (flat(RepositoryConfig())[key], DEFAULT)
 
 

@@ -56,8 +56,8 @@ async def test_what_is_missing_is_named_with_its_mend(github: SimulatedGitHub, t
     assert code == 1
     assert "openssl rand -hex 32" in text
     assert "set ANTHROPIC_API_KEY" in text
-    assert "give the App: checks: write, contents: read" in text
-    assert "subscribe the App to issue_comment" in text
+    assert "give the App: checks: write, contents: write" in text
+    assert "subscribe the App to check_run, issue_comment, issues, pull_request" in text
     assert "installations: none" in text
 
 

@@ -1,0 +1,202 @@
+"""The last look at what leaves: no effect carries a secret away, in whichever form and field it stands."""
+
+from __future__ import annotations
+
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Callable
+from typing import Any, get_args
+from urllib.parse import quote
+
+import pytest
+
+from claude_pool_gh.conversation import screen
+from claude_pool_gh.conversation.screen import screened
+from claude_pool_gh.github.effects.kinds import (
+    Authority,
+    Change,
+    CheckRun,
+    Comment,
+    Effect,
+    InlineComment,
+    Labels,
+    Proposal,
+    Push,
+    Reaction,
+    Reply,
+    Review,
+    Settled,
+)
+from claude_pool_gh.reports.redact import Redactor, leaks
+from claude_pool_gh.reports.replies import withheld
+from claude_pool_gh.terms.ids import Actor, CommentRef
+
+KEY = "correct/horse+battery~staple?42"
+FORMS: dict[str, Callable[[str], str]] = {
+    "raw": str,
+    "base64": lambda key: b64encode(key.encode()).decode(),
+    "base64, one further": lambda key: b64encode(f"x{key}yyy".encode()).decode(),
+    "base64, two further": lambda key: b64encode(f"xx{key}yyy".encode()).decode(),
+    "base64 of addresses": lambda key: urlsafe_b64encode(f"{key}~~~".encode()).decode(),
+    "hex": lambda key: key.encode().hex(),
+    "HEX": lambda key: key.encode().hex().upper(),
+    "reversed": lambda key: key[::-1],
+    "quoted": lambda key: quote(key, safe=""),
+}
+SHAPES = {
+    "a GitHub token": "ghp_" + "a1B2" * 9,
+    "an Anthropic key": "sk-ant-api03-" + "a1-B" * 9,
+    "a JSON Web Token": "eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJnaXRodWIifQ.c2lnbmF0dXJl",
+    "a private key": "-----BEGIN RSA PRIVATE KEY-----\nAb1+/xyz\n-----END RSA PRIVATE KEY-----",
+    "an AWS key": "AKIA" + "A1B2" * 4,
+    "a Slack token": "xoxb-" + "1a-" * 8,
+    "a random token": "tZ8kQ2vN6xB4mW9cJ1hL7pR3sD5fG0yU",
+}
+CHANGE = Change(
+    run_id="r",
+    parent="a" * 40,
+    commit="b" * 40,
+    message="m",
+    author_name="n",
+    author_email="e@e.example",
+    made_s=1,
+)
+MAY = Authority(actors=(Actor(id=7, login="mona"),), least=3)
+CLEAN = "Nothing to see here: `shop/prices.py:2`, at 0123456789abcdef0123456789abcdef01234567."
+
+
+def inline(body: str) -> InlineComment:
+    return InlineComment(path="a.py", line=3, body=body, mark="finding:5:3:x")
+
+
+def review(**fields: Any) -> Review:
+    return Review(**({"number": 3, "commit": "a" * 40, "body": CLEAN, "fallback": CLEAN} | fields))
+
+
+PLACES: dict[str, Callable[[str], Effect]] = {
+    "comment": lambda text: Comment(number=3, body=text),
+    "reply": lambda text: Reply(number=3, body=text),
+    "reply in a review": lambda text: Reply(number=3, body=text, in_reply_to=7),
+    "review's body": lambda text: review(body=text, comments=(inline(CLEAN),)),
+    "review's fallback": lambda text: review(fallback=text, comments=(inline(CLEAN),)),
+    "inline comment": lambda text: review(comments=(inline(CLEAN), inline(text), inline(CLEAN))),
+    "title of a check": lambda text: CheckRun(name="n", head="h", status="completed", title=text, summary=CLEAN),
+    "summary of a check": lambda text: CheckRun(name="n", head="h", status="completed", title=CLEAN, summary=text),
+    "settled finding": lambda text: Settled(number=3, mark="m", reply=text, headline=CLEAN),
+    "title of a pull request": lambda text: Proposal(
+        branch="pool/x", base="main", change=CHANGE, title=text, body=CLEAN, authority=MAY
+    ),
+    "body of a pull request": lambda text: Proposal(
+        branch="pool/x", base="main", change=CHANGE, title=CLEAN, body=text, authority=MAY
+    ),
+}  # fmt: skip
+WITHOUT_WORDS: list[Effect] = [
+    Reaction(comment=CommentRef(id=7), content="eyes"),
+    Labels(number=3, names=("bug",)),
+    Push(number=3, branch="topic", change=CHANGE, authority=MAY),
+]
+
+
+def leave(effect: Effect, *keys: str) -> Effect:
+    return screened(Redactor(keys or (KEY,)))(effect)
+
+
+def test_every_kind_of_effect_is_tried() -> None:
+    tried = {type(make("")) for make in PLACES.values()} | {type(each) for each in WITHOUT_WORDS}
+    assert tried == set(get_args(get_args(Effect)[0]))
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("form", FORMS)
+def test_a_key_of_this_server_does_not_leave_in_any_form(place: str, form: str) -> None:
+    secret = FORMS[form](KEY)
+    left = leave(PLACES[place](f"before\n{secret}\nafter"))
+    assert secret not in left.model_dump_json()
+    assert not Redactor([KEY]).holds(left.model_dump_json())
+    assert "a key of this server" in left.model_dump_json()
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("kind", SHAPES)
+def test_what_looks_like_a_secret_does_not_leave_either(place: str, kind: str) -> None:
+    left = leave(PLACES[place](f"before `{SHAPES[kind]}` after"))
+    text = left.model_dump_json()
+    assert SHAPES[kind].split("\n")[0] not in text
+    assert leaks("\n".join(_words(left))) == ()
+    assert kind in text
+
+
+def _words(effect: Effect) -> list[str]:
+    return [value for value in effect.model_dump(mode="json").values() if isinstance(value, str)]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_what_is_put_in_its_place_stands_where_it_stood(place: str) -> None:
+    whole, left = PLACES[place](CLEAN), leave(PLACES[place](KEY))
+    texts = {"body", "fallback", "comments", "title", "summary", "reply"}
+    assert type(left) is type(whole)
+    assert left.model_dump(exclude=texts) == whole.model_dump(exclude=texts)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_what_holds_no_secret_leaves_as_it_is(place: str) -> None:
+    effect = PLACES[place](CLEAN)
+    assert leave(effect) is effect
+
+
+@pytest.mark.parametrize("effect", WITHOUT_WORDS)
+def test_what_has_no_words_of_agents_is_passed_on(effect: Effect) -> None:
+    assert leave(effect) is effect
+
+
+def test_of_a_review_only_the_comments_that_hold_nothing_stay() -> None:
+    left = leave(review(comments=(inline("one"), inline(KEY), inline("two"))))
+    assert isinstance(left, Review)
+    assert [each.body for each in left.comments] == ["one", "two"]
+    assert left.body == left.fallback == withheld(("a key of this server",))
+
+
+def test_a_secret_in_a_reviews_own_text_leaves_its_comments_alone() -> None:
+    for fields in ({"body": KEY}, {"fallback": KEY}):
+        left = leave(review(comments=(inline("one"),), **fields))
+        assert isinstance(left, Review)
+        assert left.comments == (inline("one"),)
+        assert left.body == left.fallback == withheld(("a key of this server",))
+
+
+def test_a_check_keeps_its_conclusion_when_its_words_are_withheld() -> None:
+    check = CheckRun(
+        name="n", head="h", status="completed", conclusion="failure", title=SHAPES["an AWS key"], summary=""
+    )
+    left = leave(check)
+    assert isinstance(left, CheckRun)
+    assert (left.conclusion, left.title) == ("failure", "Withheld: it looks like a secret")
+    assert left.summary == withheld(("an AWS key",))
+
+
+def test_every_kind_that_was_found_is_named_and_the_own_key_first() -> None:
+    left = leave(Comment(number=3, body=f"{KEY} {SHAPES['an AWS key']} {SHAPES['a GitHub token']}"))
+    assert isinstance(left, Comment)
+    assert left.body == withheld(("a key of this server", "a GitHub token", "an AWS key"))
+
+
+def test_a_server_without_keys_still_knows_the_shapes() -> None:
+    look = screened(Redactor())
+    assert look(Comment(number=3, body=SHAPES["an AWS key"])) != Comment(number=3, body=SHAPES["an AWS key"])
+    assert look(Comment(number=3, body=KEY)) == Comment(number=3, body=KEY)
+
+
+def test_what_is_said_of_a_secret_is_not_withheld_again() -> None:
+    once = leave(Comment(number=3, body=KEY))
+    assert leave(once) is once
+
+
+@pytest.mark.parametrize("guard", ["leaks", "Redactor.holds"])
+def test_these_tests_would_see_it_if_the_guard_were_off(guard: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if guard == "leaks":
+        monkeypatch.setattr(screen, "leaks", lambda _text: ())
+        secrets = SHAPES
+    else:
+        monkeypatch.setattr(Redactor, "holds", lambda _self, _text: False)
+        secrets = {"raw": KEY}
+    effects = [make(secret) for make in PLACES.values() for secret in secrets.values()]
+    assert all(leave(effect) is effect for effect in effects)
