@@ -137,7 +137,7 @@ async def _opened(here: Path, url: str, github: SimulatedGitHub) -> AsyncIterato
     try:
         migrations.upgrade(database.engine)
         async with Pool.open(
-            ClaudeAgent(key="real-key", base_url=url, redact=str),
+            ClaudeAgent(key="real-key", base_url=url, redact=str, live=False),
             slots=2,
             config=PoolConfig(unattended_mode=True, slot_mode=SlotMode.ephemeral),
             state=here / "state",

@@ -66,6 +66,8 @@ class ClaudeAgent(Agent):
     """Applied to everything that is kept of a run. Default: takes out the key."""
     cli: Path | None = None
     """Default: the CLI in the SDK's own wheel."""
+    live: bool = True
+    """Follow what agents say piece by piece, for those who watch; else message by message, which costs less CPU."""
     start_seconds: float = 45.0
     gateway: Gateway | None = None
     """An open one, where several share it; else each pool opens its own."""
@@ -131,7 +133,7 @@ class ClaudeAgent(Agent):
 
         from claude_pool_gh.agent.options import options  # noqa: PLC0415 - the same
 
-        client = ClaudeSDKClient(options(task, folder, launch, facts, trusted=self.trusted))
+        client = ClaudeSDKClient(options(task, folder, launch, facts, trusted=self.trusted, live=self.live))
         session = _Session(client, launch)
         try:
             async with asyncio.timeout(task.wall_seconds) as wall, _ended_by(line.stop, wall):

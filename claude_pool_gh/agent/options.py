@@ -19,7 +19,7 @@ from claude_pool_gh.pool.ports import AgentTask
 
 
 def options(
-    task: AgentTask, folder: Path, launch: Launch, facts: Facts, *, trusted: bool
+    task: AgentTask, folder: Path, launch: Launch, facts: Facts, *, trusted: bool, live: bool
 ) -> ClaudeAgentOptions:
     """The options of one run."""
     servers = powers.servers(task, folder, trusted=trusted)
@@ -51,7 +51,7 @@ def options(
         hooks=None if trusted else {"PreToolUse": [_guard(task, folder, facts)]},
         output_format={"type": "json_schema", "schema": dict(task.schema)} if task.schema else None,
         max_turns=task.turns,
-        include_partial_messages=True,
+        include_partial_messages=live,
         max_buffer_size=64 * 2**20,
         extra_args=switches,
         stderr=facts.stderr.append,

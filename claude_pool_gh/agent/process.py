@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import marshal
 import os
+import py_compile
 import shlex
 import shutil
 import signal
@@ -97,12 +98,21 @@ def prepare(cli: Path, environment: Mapping[str, str]) -> Iterator[Launch]:
             "environment": _environment(folder) | dict(environment),
         }
         (folder / "launch").write_bytes(marshal.dumps(config))
-        command = [sys.executable, "-IS", str(_LAUNCHER), str(folder / "launch")]
+        command = [sys.executable, "-IS", str(_compiled()), str(folder / "launch")]
         (folder / "claude").write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
         (folder / "claude").chmod(0o700)
         yield Launch(folder, mode())
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@cache
+def _compiled() -> Path:
+    """The launcher as byte code: a script is compiled anew at each start, and every run waits for that."""
+    try:
+        return Path(py_compile.compile(str(_LAUNCHER), doraise=True) or _LAUNCHER)
+    except (OSError, py_compile.PyCompileError):  # an installation that we may not write to
+        return _LAUNCHER
 
 
 def sweep() -> None:

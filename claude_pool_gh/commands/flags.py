@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Final
 
 from claude_pool_gh.commands.grammar import Flag
@@ -14,11 +14,11 @@ _LEAST_DOLLARS: Final = Decimal("0.01")
 
 def _dollars(text: str) -> int:
     """Microdollars."""
-    try:
-        dollars = Decimal(text.removeprefix("$"))
-    except InvalidOperation:
-        raise ValueError("wants an amount in US dollars, such as 1.50") from None
-    if not dollars.is_finite() or not _LEAST_DOLLARS <= dollars <= 1000:
+    amount = re.fullmatch(r"\$?([0-9]+(?:\.[0-9]*)?|\.[0-9]+)", text)
+    if amount is None:
+        raise ValueError("wants an amount in US dollars, such as 1.50")
+    dollars = Decimal(amount[1])
+    if not _LEAST_DOLLARS <= dollars <= 1000:
         raise ValueError("wants an amount from 0.01 to 1000 US dollars")
     return int(dollars * 1_000_000)
 

@@ -55,9 +55,13 @@ def _footnote(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     if state.is_code_block(start) or not _NOTE.match(state.src[state.bMarks[start] + state.tShift[start] :]):
         return False
     if not silent:
-        state.line = start + 1
-        while state.line < end and not state.isEmpty(state.line):
-            state.line += 1
+        others = state.md.block.ruler.getRules("paragraph")
+        line = start + 1
+        while (
+            line < end and not state.isEmpty(line) and not any(it(state, line, end, _SILENT) for it in others)
+        ):
+            line += 1
+        state.line = line
     return True
 
 
@@ -70,6 +74,7 @@ def _follow(html: str, within: list[str]) -> None:
             del within[len(within) - 1 - within[::-1].index(name.lower()) :]
 
 
+_SILENT: Final = True
 _FORMULA: Final = "$$"
 _NOTE: Final = re.compile(r"\[\^[^\]\s]+\]:")
 _COMMENT: Final = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
@@ -78,7 +83,7 @@ _ELEMENT: Final = re.compile(
 )
 _MARKDOWN: Final = MarkdownIt("commonmark").enable("table")
 _MARKDOWN.inline.ruler.before("text", "command", _note_line)
-_MARKDOWN.block.ruler.before("reference", "footnote", _footnote)
+_MARKDOWN.block.ruler.before("reference", "footnote", _footnote, {"alt": ["paragraph", "reference"]})
 
 
 def _is_command(line: str) -> bool:

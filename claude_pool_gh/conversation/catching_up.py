@@ -65,13 +65,18 @@ class CatchUp:
         newest = int(cursor or 0)
         failed: dict[str, int] = {}
         heard: set[str] = set()
+        # A delivery is listed when it has ended: one that timed out comes after others with a higher id.
+        certain = datetime.fromtimestamp(self.clock.now_ms() / 1000, UTC) - _OVERLAP
         async for item in self._listed(newest):
-            newest = max(newest, int(item["id"]))
+            if datetime.fromisoformat(item["delivered_at"]) < certain:
+                newest = max(newest, int(item["id"]))
             if 200 <= int(item["status_code"] or 0) < 300:
                 heard.add(item["guid"])
             elif (item["event"], item["action"]) in intake.EVENTS:
                 failed.setdefault(item["guid"], int(item["id"]))
-        for guid in [guid for guid in failed if guid not in heard]:
+        for guid in [
+            guid for guid in reversed(failed) if guid not in heard
+        ]:  # in the order of their happening
             new += await self._take(guid, failed[guid])
         await self.database.transact(lambda tx: _set_cursor(tx, "deliveries", str(newest)))
         return new

@@ -19,7 +19,7 @@ from claude_pool_gh.config.model import RepositoryConfig
 from claude_pool_gh.conversation import strangers
 from claude_pool_gh.conversation.desk import Act, Answer, Asked, Desk, Start, VerbRoom
 from claude_pool_gh.conversation.setup import Setups
-from claude_pool_gh.github import reads
+from claude_pool_gh.github import intake, reads
 from claude_pool_gh.github.effects.kinds import Reaction, Reply
 from claude_pool_gh.github.effects.rows import want
 from claude_pool_gh.github.errors import ForgeError, ForgeRefused
@@ -109,16 +109,19 @@ class Clerk:
                 same = sa.and_(_C.key == row.key, _C.due_ms == row.due_ms)
                 taken = commands.update().where(same).values(owner=own_id(), due_ms=now + _TAKEN_MS)
                 if tx.execute(taken).rowcount:
-                    return CommandRequest.model_validate(row.request)
+                    return _as_named_now(tx, CommandRequest.model_validate(row.request))
         return None
 
     async def _decide(self, request: CommandRequest) -> Decision:
-        forge, repository = self.desk.forge, request.thread.repository
         try:
-            branch = await reads.default_branch(forge, repository)
-            found = await self.setups.of(repository, branch)
+            return await self._judge(request)
         except ForgeRefused as error:
             return await self._out_of_reach(request, error)
+
+    async def _judge(self, request: CommandRequest) -> Decision:
+        forge, repository = self.desk.forge, request.thread.repository
+        branch = await reads.default_branch(forge, repository)
+        found = await self.setups.of(repository, branch)
         config = found.value if isinstance(found, Configuration) else RepositoryConfig()
         if isinstance(found, Configuration) and config.door != self.desk.door:
             return Silence(f"the repository's door is {config.door}")
@@ -145,10 +148,10 @@ class Clerk:
         return await self._ask_verb(request, command, found, branch, role)
 
     async def _out_of_reach(self, request: CommandRequest, error: ForgeRefused) -> Decision:
-        """Without its configuration nothing is done in a repository; said where a permission is all that is missing."""
+        """What cannot be read cannot be decided; said where a permission is all that is missing."""
         forge, repository = self.desk.forge, request.thread.repository
         if not self._lacks(repository):
-            # Without a token for the repository there is nobody we could speak to.
+            # Without a token for the repository, or without the thread, there is nobody we could speak to.
             return Silence(f"GitHub refused: {error}")
         if (refusal := await self._lacking(repository)) is None:  # granted in the meantime
             return await self._decide(request)
@@ -367,6 +370,13 @@ class Clerk:
 def chain_id_of(request: CommandRequest) -> str:
     """The chain that a command starts: the same command, the same chain."""
     return request.digest[:10]
+
+
+def _as_named_now(tx: Transaction, request: CommandRequest) -> CommandRequest:
+    """A command in the repository as it is called by now: it may have been renamed since the delivery."""
+    known = intake.known_repository(tx, request.thread.repository.id)
+    thread = request.thread.model_copy(update={"repository": known or request.thread.repository})
+    return request.model_copy(update={"thread": thread})
 
 
 def _is_behind(tx: Transaction, key: str) -> bool:

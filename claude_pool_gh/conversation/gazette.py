@@ -44,13 +44,8 @@ class Gazette:
                 kind = "comment" if comment.kind == "issue_comment" else "review_comment"
                 gone = sa.and_(effects.c.remote_id == comment.id, effects.c.kind == kind)
                 tx.execute(effects.update().where(gone).values(state="gone"))
-            case news.InstallationChanged(id_, state, named):
-                for repository in named if state == "active" else ():
-                    remember_repository(tx, repository)
-                own = repositories.c.installation_id == id_
-                tx.execute(repositories.update().where(own).values(state=state))
-                if state != "active":
-                    self._end(tx, self._of_installation(tx, id_))
+            case news.InstallationChanged():
+                self._installation(tx, told)
             case news.RepositoriesRemoved(_, ids):
                 tx.execute(repositories.update().where(repositories.c.id.in_(ids)).values(state="removed"))
                 self._end(tx, ids)
@@ -58,6 +53,16 @@ class Gazette:
                 remember_repository(tx, repository, state)
                 if state != "active":
                     self._end(tx, (repository.id,))
+
+    def _installation(self, tx: Transaction, told: news.InstallationChanged) -> None:
+        for repository in told.repositories if told.state == "active" else ():
+            remember_repository(tx, repository)
+        own = repositories.c.installation_id == told.id
+        if told.state == "active":  # of the others, only those come back that were suspended with it
+            own = sa.and_(own, repositories.c.state == "suspended")
+        tx.execute(repositories.update().where(own).values(state=told.state))
+        if told.state != "active":
+            self._end(tx, self._of_installation(tx, told.id))
 
     def _note(self, tx: Transaction, thread: Thread, **known: object) -> None:
         key = thread_key(thread)
@@ -75,13 +80,21 @@ class Gazette:
         return tuple(tx.execute(own).scalars())
 
     def _end(self, tx: Transaction, repository_ids: tuple[int, ...]) -> None:
-        """Nothing more is spent for repositories that nobody here may speak to, and nothing more is written there."""
+        """Nothing more is spent for repositories that nobody here may speak to, and nothing more is written there.
+
+        What stands there, comments and checks, is brought up to date if they can ever be reached again; what was to
+        happen once does not happen late.
+        """
         wanted = [str(each) for each in repository_ids]
         own = sa.and_(chain_rows.c.account_repository.in_(wanted), chain_rows.c.state.in_(_UNFINISHED))
         for chain_id in tx.execute(sa.select(chain_rows.c.id).where(own)).scalars().all():
             chains.request_cancel(tx, chain_id, self.clock.now_ms())
             self.observer.changed(tx, chain_id)
-        gone = sa.and_(effects.c.repository_id.in_(repository_ids), effects.c.state == "wanted")
+        gone = sa.and_(
+            effects.c.repository_id.in_(repository_ids),
+            effects.c.state == "wanted",
+            effects.c.kind.not_in(("comment", "check")),
+        )
         tx.execute(
             effects.update().where(gone).values(state="refused", error="the repository is out of reach")
         )

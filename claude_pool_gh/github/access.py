@@ -90,19 +90,21 @@ class AppAccess:
     api_url: str
     app_id: str
     private_key: str = field(repr=False)
-    _tokens: dict[int, tuple[str, float]] = field(default_factory=dict, repr=False)
+    _tokens: dict[tuple[int, int], tuple[str, float]] = field(default_factory=dict, repr=False)
+    """By repository and installation: a repository that is transferred comes under another one."""
     _lacking: dict[int, Lacking] = field(default_factory=dict)
     _account: Account | None = None
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def token(self, repository: Repository, *, fresh: bool = False) -> str:
         """See `Access.token`. Minted for this repository alone: one of another installation is refused."""
+        key = (repository.id, repository.installation_id)
         async with self._lock:
-            kept = self._tokens.get(repository.id)
+            kept = self._tokens.get(key)
             if kept is not None and not fresh and time.monotonic() < kept[1]:
                 return kept[0]
-            self._tokens[repository.id] = (await self._mint(repository), time.monotonic() + _LIFETIME)
-            return self._tokens[repository.id][0]
+            self._tokens[key] = (await self._mint(repository), time.monotonic() + _LIFETIME)
+            return self._tokens[key][0]
 
     async def push_token(self, repository: Repository) -> str:
         """See `Access.push_token`. Never kept: it is made for one push."""
@@ -144,7 +146,8 @@ class AppAccess:
         found = next((each for each in answer.get("repositories") or () if each["name"] == name), None)
         if found is None:
             return None
-        self._tokens[int(found["id"])] = (str(answer["token"]), time.monotonic() + _LIFETIME)
+        key = (int(found["id"]), repository.installation_id)
+        self._tokens[key] = (str(answer["token"]), time.monotonic() + _LIFETIME)
         return Repository(
             id=int(found["id"]), owner=repository.owner, name=name, installation_id=repository.installation_id
         )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import sqlalchemy as sa
 from pydantic import ValidationError
 
 from claude_pool_gh.commands.lines import WORD, command_lines
@@ -292,6 +293,14 @@ def remember_repository(tx: Transaction, repository: Repository, state: str = "a
     if not insert_once(tx, repositories, values):
         same = repositories.c.id == repository.id
         tx.execute(repositories.update().where(same).values(**values))
+
+
+def known_repository(tx: Transaction, repository_id: int) -> Repository | None:
+    """A repository under its present names."""
+    row = tx.execute(sa.select(repositories).where(repositories.c.id == repository_id)).one_or_none()
+    if row is None:
+        return None
+    return Repository(id=row.id, owner=row.owner, name=row.name, installation_id=row.installation_id)
 
 
 def store(tx: Transaction, request: CommandRequest, now_ms: int) -> bool:

@@ -169,8 +169,11 @@ async def commit_messages(forge: Forge, thread: Thread) -> list[tuple[str, str]]
 
 
 async def failed_checks(forge: Forge, repository: Repository, commit: str) -> list[str]:
-    """Names of the check runs that failed at a commit."""
-    answer = await forge.read(repository, f"/commits/{commit}/check-runs", per_page=100)
+    """Names of the check runs that failed at a commit; none where the App may not read checks."""
+    try:
+        answer = await forge.read(repository, f"/commits/{commit}/check-runs", per_page=100)
+    except ForgeRefused:
+        return []
     return [str(run["name"]) for run in answer["check_runs"] if run.get("conclusion") == "failure"]
 
 

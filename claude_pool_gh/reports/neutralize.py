@@ -35,6 +35,9 @@ _AT_START: Final = re.compile(r"[/!]\w\S*|~{3}\S*")  # a command, or a fence tha
 _TABLE: Final = re.compile(
     r"[|:\s]*-[|:\s-]*"
 )  # under a line with bars, this makes cells of it: they cut code in pieces
+_MARK: Final = re.compile(r"(<!--\s*claude-pool):")
+_BLOCK: Final = re.compile(r"\A[0-9]{1,9}(?=[.)](?: |\Z))|\A(?=(?:#{1,6}|[-+*])(?: |\Z)|>|[-=*_ ]+\Z)")
+"""What makes a heading, an item, a quote or a rule of a line."""
 _PASSES: Final = 5
 _BREAKS: Final = frozenset({"softbreak", "hardbreak"})
 _DRAWN: Final = frozenset({"suggestion", "mermaid", "math", "geojson", "topojson", "stl"})
@@ -49,10 +52,10 @@ def neutralize(text: str, limit: int = 4_000) -> SafeMarkdown:
 
 
 def neutralize_line(text: str, limit: int = 300) -> SafeMarkdown:
-    """The same for a text that must stay on one line."""
+    """The same for a text that must stay on one line, and begins no block where the line begins with it."""
     one = " ".join(_visible(text).split())[:limit]
-    # No blocks: a leading `#` or `-` stays what it is.
-    return _settled(one, lambda line: " ".join(_render(_MARKDOWN.parseInline(line)).split()))
+    settled = _settled(one, lambda line: " ".join(_render(_MARKDOWN.parseInline(line)).split()))
+    return SafeMarkdown(_BLOCK.sub(lambda found: f"{found[0]}\\", settled))
 
 
 def code(text: str, limit: int = 300) -> SafeMarkdown:
@@ -94,8 +97,11 @@ def _render(tokens: list[Token]) -> str:
 
 
 def _visible(text: str) -> str:
-    """Without what a person cannot see: controls, direction marks, zero-width and tag characters."""
-    return "".join(
+    """Without what a person cannot see: controls, direction marks, zero-width and tag characters.
+
+    Nor with one of our own hidden marks: the host finds its comments again by them, so nobody else may write one.
+    """
+    seen = "".join(
         c
         for c in text
         if c in _KEPT_CONTROLS
@@ -104,6 +110,7 @@ def _visible(text: str) -> str:
             and c not in "\u115f\u1160\u3164\uffa0"
         )
     )
+    return _MARK.sub(r"\1 :", seen)
 
 
 def _blocks(tokens: list[Token]) -> Iterator[Token]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from claude_pool_gh.commands.grammar import Mistake, Verb
 from claude_pool_gh.pool.errors import CapReached
 from claude_pool_gh.pool.yaml_file import Fault
-from claude_pool_gh.reports.neutralize import code, neutralize, neutralize_line
+from claude_pool_gh.reports.neutralize import code, fence, neutralize, neutralize_line
 from claude_pool_gh.reports.views import Link, Told
 from claude_pool_gh.reports.words import dollars, fitting
 from claude_pool_gh.terms.markdown import SafeMarkdown
@@ -127,10 +127,11 @@ def rate_limited(which: str, most: int) -> SafeMarkdown:
 
 def unvetted(commit: str, line: str) -> SafeMarkdown:
     """The pull request is an outsider's, and nobody has looked at this commit."""
+    lines = fence(f"/pool ok {commit[:12]}\n{_copyable(line)}")
     return fitting(
         "This pull request is of somebody without write access, so nothing is spent on it before a maintainer has "
         f"looked at what it holds. If `{commit[:12]}` may be read by the agents:\n\n"
-        f"```\n/pool ok {commit[:12]}\n{_copyable(line)}\n```\n\nEach push needs its own word."
+        f"{lines}\n\nEach push needs its own word."
     )
 
 

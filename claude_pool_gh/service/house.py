@@ -141,6 +141,7 @@ async def open_house(
             key=settings.anthropic_api_key.get_secret_value(),
             base_url=settings.anthropic_base_url,
             redact=redactor,
+            live=False,  # a comment shows steps, not words
         )
         hosts = {name: step for room in rooms.values() for name, step in room.host_steps(desk).items()}
         pool = await stack.enter_async_context(

@@ -468,7 +468,7 @@ def test_a_deleted_comment_is_news_and_its_commands_are_not_run(event: str) -> N
 
 def test_a_check_that_is_run_again_asks_for_its_verb() -> None:
     first = asked("check_run", "rerequested")
-    assert (first.line, first.source) == ("/pool review", Trigger(kind="rerun", id="88:then"))
+    assert (first.line, first.source) == ("/pool review", Trigger(kind="rerun", id="88:then:7"))
     assert asked("check_run", "rerequested", check_run__completed_at="later").key != first.key
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from claude_pool_gh.findings.identity import fingerprint
 from claude_pool_gh.reports import findings as words
 from claude_pool_gh.reports.words import fold
 from tests.findings.make import finding
-from tests.reports.judge import life
+from tests.reports.judge import strange
 from tests.reports.make import reviewed
 
 INLINE = """\
@@ -16,28 +17,29 @@ INLINE = """\
 `total` has it already.
 
 **When it goes wrong:** two items -> 8 instead of 9"""
+FOOT = f"\n\n<sub>`{fingerprint(finding())[:8]}` · reply with `/pool fix` or `/pool dismiss REASON`</sub>"
 
 
 def test_an_inline_comment_says_what_why_and_when() -> None:
-    assert words.inline(finding()) == INLINE
+    assert words.inline(finding()) == INLINE + FOOT
 
 
 def test_a_suggestion_stands_in_the_one_living_block() -> None:
     shown = words.inline(finding(suggestion="    return total\n", category="data-loss"))
-    assert shown.endswith("\n\n```suggestion\n    return total\n```")
+    assert "\n\n```suggestion\n    return total\n```\n\n<sub>" in shown
     assert "*(high, data-loss)*" in shown
-    assert words.inline_without_suggestion(finding(suggestion="x")) == INLINE
+    assert words.inline_without_suggestion(finding(suggestion="x")) == INLINE + FOOT
 
 
 def test_a_suggestion_cannot_close_its_block() -> None:
     shown = words.inline(finding(suggestion="a\n``\u200b`\n@mona"))
-    assert life(shown.replace("suggestion", "")) == []
+    assert strange(shown.replace("suggestion", "")) == []
 
 
 def test_a_finding_that_opens_a_fence_does_not_swallow_what_follows() -> None:
     for body in ("```\nx", "<img src=x>", "~~~\n\\~~~", "    x", "> ```\n> x"):
         assert "\n\n**When it goes wrong:** two" in words.inline(finding(body=body))
-        assert life(words.inline(finding(body=body))) == []
+        assert strange(words.inline(finding(body=body))) == []
 
 
 def test_a_review_counts_and_folds_what_is_not_inline() -> None:

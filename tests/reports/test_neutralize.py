@@ -51,7 +51,7 @@ HOSTILE = {
     "![](http://a.example/x.png)": "`image: http://a.example/x.png`",
     "a <b>c</b>": "a `<b>`c`</b>`",
     "<img src=x>": "```\n<img src=x>\n```",
-    "<!-- claude-pool:mark -->": "```\n<!-- claude-pool:mark -->\n```",
+    "<!-- claude-pool:mark -->": "```\n<!-- claude-pool :mark -->\n```",
     "a <!-- b --> c": "a `<!-- b -->` c",
     '<b title="@mona `"><i>': '`` <b title="@mona `"> `` `<i>`',
     "/pool review": "`/pool` review",

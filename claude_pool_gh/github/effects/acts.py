@@ -20,7 +20,7 @@ from claude_pool_gh.github.effects.kinds import (
     Settled,
 )
 from claude_pool_gh.github.effects.rows import EffectRow, marker
-from claude_pool_gh.github.errors import ForgeRefused, NotFound
+from claude_pool_gh.github.errors import ForgeRefused, ForgeUnavailable, NotFound
 from claude_pool_gh.terms.ids import Repository
 
 _STATES: Final = {"success": "success", "neutral": "success", "skipped": "success", "failure": "failure"}
@@ -74,7 +74,16 @@ async def change(forge: Forge, row: EffectRow, remote_id: int) -> None:
             case Reply() | Reaction() | Labels() | Review() | Settled() | Push() | Proposal():
                 return
     except NotFound as error:
+        await _see(forge, row.repository)
         raise Deleted from error
+
+
+async def _see(forge: Forge, repository: Repository) -> None:
+    """Raises ForgeUnavailable where the whole repository is out of reach: then nothing in it was deleted by a person."""
+    try:
+        await forge.read(repository, "")
+    except ForgeRefused as error:
+        raise ForgeUnavailable(f"{repository.full_name} is out of reach") from error
 
 
 async def find(forge: Forge, row: EffectRow) -> int | None:
@@ -86,6 +95,8 @@ async def find(forge: Forge, row: EffectRow) -> int | None:
             return await _by_marker(forge, row, f"/pulls/{row.effect.number}/comments")
         case Review():
             return await _by_marker(forge, row, f"/pulls/{row.effect.number}/reviews")
+        case CheckRun() if _may_not_check(forge, row.repository):
+            return None
         case CheckRun():
             path = f"/commits/{row.effect.head}/check-runs"
             runs = forge.pages(
@@ -172,7 +183,8 @@ async def _settle(forge: Forge, row: EffectRow, settled: Settled) -> int | None:
 async def _check_run(forge: Forge, row: EffectRow, check: CheckRun) -> int | None:
     body = _check(check) | {"head_sha": check.head, "external_id": row.key}
     try:
-        return await _post(forge, row.repository, "/check-runs", body)
+        if not _may_not_check(forge, row.repository):
+            return await _post(forge, row.repository, "/check-runs", body)
     except ForgeRefused as error:
         if error.status != 403:
             raise
@@ -181,6 +193,12 @@ async def _check_run(forge: Forge, row: EffectRow, check: CheckRun) -> int | Non
     status = {"state": state, "context": check.name, "description": check.title[:_DESCRIPTION_LIMIT]}
     await forge.call("POST", row.repository, f"/statuses/{segment(check.head)}", status)
     return None
+
+
+def _may_not_check(forge: Forge, repository: Repository) -> bool:
+    """Whether the installation is known not to have been granted checks."""
+    lacking = forge.access.lacking(repository)
+    return lacking is not None and any(name.startswith("checks:") for name in lacking.permissions)
 
 
 def _check(check: CheckRun) -> dict[str, Any]:

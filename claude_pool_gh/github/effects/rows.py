@@ -119,13 +119,19 @@ def hold(tx: Transaction, name: str, owner: str, now_ms: int, lifetime_ms: int =
 
 def installations_due(tx: Transaction, now_ms: int) -> list[int]:
     """Installations that have something to write now."""
-    due = sa.select(_E.installation_id).where(_E.state == "wanted", _E.due_ms <= now_ms).distinct()
+    due = sa.select(_E.installation_id).where(_writable(), _E.due_ms <= now_ms).distinct()
     return [int(each) for each in tx.execute(due).scalars()]
 
 
 def earliest_due(tx: Transaction) -> int | None:
     """When the next effect is to be written; None when there is none."""
-    return tx.execute(sa.select(sa.func.min(_E.due_ms)).where(_E.state == "wanted")).scalar_one_or_none()
+    return tx.execute(sa.select(sa.func.min(_E.due_ms)).where(_writable())).scalar_one_or_none()
+
+
+def _writable() -> sa.ColumnElement[bool]:
+    """What is wanted of a repository that can be reached. The rest waits until it can, if it ever can."""
+    reached = sa.select(repositories.c.id).where(repositories.c.state == "active")
+    return sa.and_(_E.state == "wanted", _E.repository_id.in_(reached))
 
 
 def next_due(tx: Transaction, installation_id: int, now_ms: int) -> EffectRow | None:
@@ -133,7 +139,7 @@ def next_due(tx: Transaction, installation_id: int, now_ms: int) -> EffectRow | 
     row = tx.execute(
         sa.select(effects, repositories)
         .join(repositories, repositories.c.id == _E.repository_id)
-        .where(_E.state == "wanted", _E.installation_id == installation_id, _E.due_ms <= now_ms)
+        .where(_writable(), _E.installation_id == installation_id, _E.due_ms <= now_ms)
         .order_by(_E.priority, _E.due_ms, _E.key)
         .limit(1)
     ).one_or_none()
@@ -181,7 +187,7 @@ def postpone_all(tx: Transaction, installation_id: int, due_ms: int) -> None:
 
 def unwritten(tx: Transaction) -> int:
     """How many effects are still to be written."""
-    return int(tx.execute(sa.select(sa.func.count()).where(_E.state == "wanted")).scalar_one())
+    return int(tx.execute(sa.select(sa.func.count()).select_from(effects).where(_writable())).scalar_one())
 
 
 def fate(tx: Transaction, key: str) -> Fate | None:

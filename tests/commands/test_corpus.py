@@ -1,0 +1,110 @@
+"""Corpora of lines: whatever only looks like a command is none, and no command is missed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from claude_pool_gh.commands import lines
+from claude_pool_gh.commands.grammar import Command, parse
+from claude_pool_gh.commands.lines import command_lines
+from claude_pool_gh.conversation.verbs import rooms
+
+VERBS = {name: room.verb for name, room in rooms().items()}
+CORPUS = Path(__file__).parent / "corpus"
+NEAR: dict[str, list[str]] = yaml.safe_load((CORPUS / "near.yml").read_text("utf-8"))
+VALID: list[dict[str, Any]] = yaml.safe_load((CORPUS / "valid.yml").read_text("utf-8"))
+BODIES = [body for some in NEAR.values() for body in some]
+PARTED = [body for kind in ("in quotes", "in lists", "in HTML") for body in NEAR[kind]]
+
+
+def accepted(body: str) -> list[Command]:
+    found = (parse(line, VERBS) for line in command_lines(body))
+    return [each for each in found if isinstance(each, Command)]
+
+
+def meaning(command: Command) -> list[Any]:
+    return [command.verb.name, list(command.words), dict(command.flags)]
+
+
+def test_the_corpora_are_large_and_hold_nothing_twice() -> None:
+    valid = [each["body"] for each in VALID]
+    assert len(set(BODIES)) == len(BODIES) >= 300
+    assert len(set(valid)) == len(valid) >= 100
+    assert not set(valid) & set(BODIES)
+
+
+def test_every_verb_and_every_flag_of_it_is_among_the_valid_ones() -> None:
+    meant = [mean for each in VALID for mean in each["means"]]
+    assert {mean[0] for mean in meant} == set(VERBS)
+    written = [each["body"] for each in VALID]
+    for verb in VERBS.values():
+        for flag in verb.flags:
+            assert any(m[0] == verb.name and flag.name in (m[2] if len(m) > 2 else {}) for m in meant), flag
+            for form in (f"--{flag.name} ", f"--{flag.name}="):
+                assert any(f"/pool {verb.name}" in body and form in body for body in written), form
+
+
+@pytest.mark.parametrize("kind", NEAR)
+def test_none_of_the_near_commands_is_accepted(kind: str) -> None:
+    assert {body: found for body in NEAR[kind] if (found := accepted(body))} == {}
+
+
+@pytest.mark.parametrize("each", VALID, ids=[repr(each["body"])[:60] for each in VALID])
+def test_none_of_the_valid_commands_is_missed_or_misread(each: dict[str, Any]) -> None:
+    wanted = [[mean[0], *mean[1:], *([[], {}][len(mean) - 1 :])] for mean in each["means"]]
+    assert [meaning(command) for command in accepted(each["body"])] == wanted
+
+
+def test_line_ends_of_windows_change_nothing() -> None:
+    for each in VALID:
+        body = each["body"].replace("\r\n", "\n")
+        if "\r" not in body:
+            windows = body.replace("\n", "\r\n")
+            assert list(map(meaning, accepted(windows))) == list(map(meaning, accepted(body)))
+    for body in BODIES:
+        assert accepted(body.replace("\r\n", "\n").replace("\n", "\r\n")) == []
+
+
+def test_words_before_and_after_wake_no_near_command() -> None:
+    for body in BODIES:
+        assert accepted(f"Hello.\n\n{body}") == [], body
+        if body in PARTED:
+            assert accepted(f"{body}\n\nThank you.") == [], body
+
+
+def test_a_command_above_a_near_command_is_the_only_one() -> None:
+    for body in BODIES:
+        assert [command.verb.name for command in accepted(f"/pool cost\n\n{body}")] == ["cost"], body
+
+
+def woken(kind: str) -> bool:
+    return any(command_lines(body) for body in NEAR[kind])
+
+
+def test_the_near_commands_would_be_found_without_markdown() -> None:
+    kinds = ("in code", "in quotes", "in lists", "in HTML", "in links, images, tables, headings, definitions")
+    for kind in kinds:
+        naive = [line for body in NEAR[kind] for line in body.split("\n") if line.startswith("/pool")]
+        assert naive, kind
+
+
+@pytest.mark.parametrize(
+    ("guard", "off", "kinds"),
+    [
+        ("_is_command", lambda _line: True, ("another word", "glued or parted by something else")),
+        ("_follow", lambda _html, _within: None, ("in quotes", "in lists", "in code", "in HTML")),
+        ("_NOTE", re.compile(r"(?!)"), ("in links, images, tables, headings, definitions",)),
+        ("_FORMULA", "no formula", ("in links, images, tables, headings, definitions",)),
+    ],
+)
+def test_these_tests_would_see_it_if_a_guard_were_off(
+    guard: str, off: Any, kinds: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert [kind for kind in kinds if woken(kind)] == []
+    monkeypatch.setattr(lines, guard, off)
+    assert [kind for kind in kinds if woken(kind)] == [*kinds]
