@@ -173,7 +173,7 @@ def _details(reviewed: Reviewed) -> list[str]:
         lines.append(f"Not posted after the second look: {', '.join(weighed)}")
     if reviewed.dropped:
         lines.append(f"Dropped by the host's check: {len(reviewed.dropped)}")
-        lines += [f"  - {neutralize_line(why)}" for why in reviewed.dropped[:10]]
+        lines += [f"  - {told}" for why in reviewed.dropped[:10] if (told := neutralize_line(why))]
     if not lines:
         return []
     body = "\n".join(line if line.startswith("  ") else f"- {line}" for line in lines)
