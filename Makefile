@@ -3,7 +3,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-long lint eval bench lock clean help
+.PHONY: demo test test-long lint eval bench pictures lock clean help
 
 help: ## List these targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -32,6 +32,9 @@ bench: $(BIN)/.dev ## Measure, side by side with what a user would otherwise do
 lock: ## Resolve the dependencies anew (needs uv)
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header -o requirements.lock
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header -o requirements-dev.lock
+
+pictures: $(BIN)/.dev ## Take docs/pictures anew, with a headless chromium
+	$(BIN)/python -m tests.pictures
 
 clean: ## Remove everything that was built
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -36,7 +36,9 @@ _TABLE: Final = re.compile(
     r"[|:\s]*-[|:\s-]*"
 )  # under a line with bars, this makes cells of it: they cut code in pieces
 _MARK: Final = re.compile(r"(<!--\s*claude-pool):")
-_BLOCK: Final = re.compile(r"\A[0-9]{1,9}(?=[.)](?: |\Z))|\A(?=(?:#{1,6}|[-+*])(?: |\Z)|>|[-=*_ ]+\Z)")
+_BLOCK: Final = re.compile(
+    r"\A(?:[0-9]{1,9}(?=[.)](?: |\Z))|(?=(?:#{1,6}|[-+*])(?: |\Z)|>|(?P<rule>[-=*_])(?: *(?P=rule))*\Z))"
+)
 """What makes a heading, an item, a quote or a rule of a line."""
 _PASSES: Final = 5
 _BREAKS: Final = frozenset({"softbreak", "hardbreak"})

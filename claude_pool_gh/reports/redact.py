@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 _HIDDEN: Final = "[redacted]"
 _URL_SAFE: Final = str.maketrans("+/", "-_")
+_MARKS: Final = str.maketrans("", "", "\\`")
 _SHORTEST: Final = 8
 _PATTERNS: Final = re.compile(
     r"""gh[pousr]_[A-Za-z0-9_.\-]{20,}            # GitHub tokens, the long form with a JWT inside too
@@ -76,8 +77,12 @@ class Redactor:
         )
 
     def holds(self, text: str) -> bool:
-        """Whether a secret of this very process is in a text, in any of the ways it is commonly written."""
-        return self._known is not None and self._known.search(text) is not None
+        """Whether a secret of this very process is in a text, in any of the ways it is commonly written.
+
+        Also in Markdown, where an escape or a mark of code may stand within it.
+        """
+        texts = (text, text.translate(_MARKS))
+        return self._known is not None and any(self._known.search(each) for each in texts)
 
     def __call__(self, text: str) -> str:
         """The text with every known secret and everything that looks like one replaced."""

@@ -84,12 +84,12 @@ def _at_rest(run: Run) -> list[str]:
         case Reviewed():
             parts += _review(run.report, money, _next(run))
         case Changed() if run.outcome is None or run.outcome.verdict is Verdict.answered:
-            parts += [*changes.body(run.report), money]
+            parts += [money, *changes.body(run.report)]
         case Presented() if run.outcome is None:
             handed_in = fold("What was handed in", neutralize(run.report.text, 8_000))
-            parts += [changes.waiting(run.report), money, handed_in]
+            parts += [money, changes.waiting(run.report), handed_in]
         case Triaged():
-            parts += [*_triaged(run.report), money]
+            parts += [money, *_triaged(run.report)]
         case _:
             parts.append(" · ".join(filter(None, (money, _next(run)))))
     parts += _kept(run.kept)

@@ -219,6 +219,25 @@ def config_check(file: Any) -> None:
     sys.exit(1)
 
 
+@config.command("show")
+@click.argument("files", nargs=-1, required=True, type=click.File(), metavar="FILE...")
+def config_show(files: tuple[Any, ...]) -> None:
+    """Print every value that holds with a configuration file, and where it comes from.
+
+    Several files are laid over each other, key by key, as an organization's defaults and a repository's own file are.
+    """
+    from claude_pool_gh.config.load import Faults, Layer, flat, merge  # noqa: PLC0415
+    from claude_pool_gh.conversation.verbs import rooms  # noqa: PLC0415
+
+    found = merge([Layer(file.name, file.read()) for file in files], frozenset(rooms()))
+    if isinstance(found, Faults):
+        for fault in found.faults:
+            click.echo(f"{found.file}: {fault}", err=True)
+        sys.exit(1)
+    for key, value in flat(found.value).items():
+        click.echo(f"{key}: {json.dumps(value)}  # {found.source(key)}")
+
+
 @main.command(context_settings={"ignore_unknown_options": True})
 @click.option("--live", is_flag=True, help="Use the real model, with ANTHROPIC_API_KEY; costs a few cents.")
 @click.argument("script", required=False, type=click.Path(exists=True, dir_okay=False))

@@ -4,6 +4,7 @@ import re
 from functools import partial
 from pathlib import Path
 
+import pytest
 from markdown_it import MarkdownIt
 
 from claude_pool_gh.rehearsal import stage
@@ -240,6 +241,7 @@ async def test_binary_and_non_utf8_files_do_no_harm(tmp_path: Path) -> None:
         assert "Left out (generated, binary or excluded): `logo.png`" in here.tracking
 
 
+@pytest.mark.long
 async def test_three_thousand_files_are_read_as_far_as_one_review_goes_and_said_so(tmp_path: Path) -> None:
     head = {f"src/d{i // 100}/f{i}.py": f"x = {i}\n" for i in range(3000)}
     async with world(tmp_path, head=head) as here:

@@ -11,6 +11,7 @@ from claude_pool_gh import Effort, Ending, PoolConfig, SlotConfig
 from claude_pool_gh.rehearsal.model import Answer, Fail, ModelRequest, Reply, ScriptedModel, Text, say, use
 from tests.local.house import HAIKU, SONNET, House, in_turn
 
+pytestmark = pytest.mark.long  # a real CLI for each, and more of them than `make test` has time for
 OPUS = "claude-opus-5-5"
 READ = use("Read", {"file_path": "a.txt"})
 NUMBER: dict[str, Any] = {

@@ -26,6 +26,7 @@ from claude_pool_gh.github.effects.kinds import (
     Review,
     Settled,
 )
+from claude_pool_gh.reports.neutralize import neutralize, neutralize_line
 from claude_pool_gh.reports.redact import Redactor, leaks
 from claude_pool_gh.reports.replies import withheld
 from claude_pool_gh.terms.ids import Actor, CommentRef
@@ -171,6 +172,14 @@ def test_a_check_keeps_its_conclusion_when_its_words_are_withheld() -> None:
     assert isinstance(left, CheckRun)
     assert (left.conclusion, left.title) == ("failure", "Withheld: it looks like a secret")
     assert left.summary == withheld(("an AWS key",))
+
+
+@pytest.mark.parametrize(
+    "key", ["aa*bb*cc@dd_ee#12xyz", "wh_sec[1]_*x*", "hook#12secret", "$ecret<b>x</b>", "_secret_word_"]
+)
+def test_a_key_is_seen_also_where_markdown_was_made_harmless_within_it(key: str) -> None:
+    for text in (neutralize(f"It is {key} here."), neutralize_line(f"{key} it is")):
+        assert leave(Comment(number=3, body=text), key) != Comment(number=3, body=text)
 
 
 def test_every_kind_that_was_found_is_named_and_the_own_key_first() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claude_pool_gh.findings.identity import fingerprint, without_repeats
+from claude_pool_gh.findings.identity import fingerprint, match, same_defect, without_repeats
 from claude_pool_gh.terms.severity import Severity
 from tests.findings.make import finding
 
@@ -73,3 +73,44 @@ def test_nothing_is_lost_but_repeats(stated: list[tuple[str, Severity, float]]) 
     assert {fingerprint(one) for one in kept} == {fingerprint(one) for one in found}
     assert len(kept) == len({code for code, _, _ in stated})
     assert without_repeats(kept) == kept
+
+
+QUOTE = "    total = sum(item.price for item in basket)\n    return total - rebate"
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        ({}, True),
+        ({"start_line": 90, "end_line": 91, "title": "Other words"}, True),
+        ({"evidence": QUOTE.replace("rebate", "discount")}, True),
+        ({"evidence": QUOTE.replace("    ", "\t")}, True),
+        ({"evidence": "raise NotImplementedError"}, False),
+        ({"evidence": QUOTE.replace("rebate", "discount"), "category": "security"}, False),
+        ({"evidence": QUOTE.replace("rebate", "discount"), "path": "shop/other.py"}, False),
+    ],
+)
+def test_a_defect_whose_code_was_touched_is_the_same_one(change: dict[str, Any], same: bool) -> None:
+    before, now = finding(evidence=QUOTE), finding(**({"evidence": QUOTE} | change))
+    assert same_defect(before, now) == same_defect(now, before) == same
+
+
+def test_what_a_run_states_is_either_new_or_one_of_the_earlier_ones_once() -> None:
+    old, alike, other = (
+        finding(evidence=text) for text in (QUOTE, QUOTE.replace("rebate", "discount"), "other")
+    )
+    assert match([], [old, other]) == ([old, other], [])
+    assert match([old, other], [other]) == ([], [other])
+    assert match([old], [alike]) == ([], [old])
+    assert match([old], [old, alike]) == ([alike], [old])  # an earlier one is stated again by one only
+    assert match([old, alike], [alike, old]) == (
+        [],
+        [alike, old],
+    )  # and of two that are alike each keeps its own
+
+
+def test_names_of_findings_do_not_depend_on_the_order_in_which_they_are_stated() -> None:
+    earlier = [finding(evidence=QUOTE), finding(evidence=QUOTE.replace("rebate", "discount"))]
+    for now in (earlier, earlier[::-1]):
+        new, again = match(earlier[::-1], now)
+        assert (new, again) == ([], now)

@@ -102,10 +102,9 @@ def everything(action: str, **changes: Any) -> dict[str, Any]:
         installation={"id": 9, "account": {"login": "octo"}},
         repositories_added=[],
         repositories_removed=[{"id": 7, "name": "gizmos", "full_name": "octo/gizmos"}],
-        **(
-            {"requested_action": {"identifier": "approve:0123456789"}} if action == "requested_action" else {}
-        ),
     )
+    if action == "requested_action":
+        made["requested_action"] = {"identifier": "approve:0123456789"}
     for name, value in changes.items():
         *path, last = name.split("__")
         here = made

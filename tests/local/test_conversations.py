@@ -36,6 +36,7 @@ async def test_a_conversation_goes_on(house: House) -> None:
     assert "swordfish" not in str(unrelated.requests[0].body)
 
 
+@pytest.mark.long
 async def test_it_goes_on_twice_and_after_a_restart(house: House) -> None:
     state = house.place / "state"
     async with house.open(state=state) as pool:
@@ -55,6 +56,7 @@ async def test_what_one_task_costs_is_not_counted_again(house: House) -> None:
     assert first.cost_microdollars + second.result.cost_microdollars == house.model.bill.total
 
 
+@pytest.mark.long
 async def test_it_goes_on_in_another_worktree(house: House) -> None:
     git(house.folder, "init", "--quiet")
     git(house.folder, "add", "a.txt")
@@ -66,6 +68,7 @@ async def test_it_goes_on_in_another_worktree(house: House) -> None:
     assert SECRET in second.requests[0].text
 
 
+@pytest.mark.long
 async def test_it_goes_on_in_a_folder_with_a_long_name(house: House) -> None:
     """The CLI cuts long names of folders, and so does whoever brings it a conversation."""
     deep = house.place / ("d" * 100) / ("e" * 100) / ("f" * 100) / "ümlaut"

@@ -137,6 +137,7 @@ async def test_an_issue_that_leaves_open_what_is_wanted_ends_with_its_questions(
     assert [step.skipped for step in played.result.steps] == [False, True, True, True]
 
 
+@pytest.mark.long
 async def test_a_file_is_refactored_tested_checked_and_mended(repository: Path) -> None:
     worse = SHOP.replace("cents * pieces", "pieces + cents")
     verdict = {"verdict": "mend", "problems": ["shop.py: total(2, 3) gives 5, not 6"]}
@@ -174,6 +175,7 @@ async def test_a_part_is_reviewed_mended_and_reviewed_again(repository: Path) ->
     assert played.result.final_output == '{"problems": []}'
 
 
+@pytest.mark.long
 async def test_a_part_without_problems_is_left_alone(repository: Path) -> None:
     nothing = {"review-code": [result({"problems": []})]}
     played = await play(repository, "review_and_fix", {"review_target": "shop.py"}, nothing)

@@ -125,7 +125,7 @@ def test_a_line_is_dead_too_wherever_it_is_put(text: str) -> None:
     assert "\n" not in out
     assert hidden(out) == []
     assert neutralize_line(out) == out
-    for around in ("the {}", "**{}**", "- line 1: {}", "| {} |"):
+    for around in ("{}", "the {}", "**{}**", "- {}", "1. {}", "> {}", "- line 1: {}", "| {} |"):
         assert life(around.format(out)) == []
 
 

@@ -266,7 +266,8 @@ def test_no_file_of_this_projects_own_holds_a_random_token() -> None:
     files = [
         *root.glob("claude_pool_gh/**/*.py"),
         *root.glob("*.md"),
-        *root.glob("docs/*"),
+        *root.glob("docs/**/*.md"),
+        *root.glob("docs/*.yml"),
         root / "pyproject.toml",
     ]
     assert len(files) > 100

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from claude_pool_gh.config.load import flat
+from claude_pool_gh.config.model import RepositoryConfig
 from claude_pool_gh.service.cli import main
 from claude_pool_gh.service.show import _indented
 
@@ -32,6 +34,24 @@ def test_a_configuration_is_checked_line_by_line(tmp_path: Path) -> None:
     assert "line 2: unknown key `chian`, did you mean `chain`?" in done.output
     file.write_text("budget:\n  chain: 3\n")
     assert CliRunner().invoke(main, ["config", "check", str(file)]).output == "all right\n"
+
+
+def test_every_value_that_holds_is_printed_with_its_source(tmp_path: Path) -> None:
+    ours, own = tmp_path / "defaults.yml", tmp_path / "claude-pool.yml"
+    ours.write_text("budget:\n  chain: 3.5\n  task: 2\npermissions:\n  cost: read\n")
+    own.write_text("budget:\n  chain: 4\nbots: [7]\n")
+    lines = CliRunner().invoke(main, ["config", "show", str(ours), str(own)]).output.splitlines()
+    assert f"budget.chain: 4.0  # {own}" in lines
+    assert f"budget.task: 2.0  # {ours}" in lines
+    assert f'permissions.cost: "read"  # {ours}' in lines
+    assert f"bots: [7]  # {own}" in lines
+    assert "budget.thread: 10.0  # default" in lines
+    keys = [line.partition(":")[0] for line in lines]
+    assert set(keys) == {*flat(RepositoryConfig()), "permissions.cost"} - {"permissions"}
+    own.write_text("bugdet: {}\n")
+    done = CliRunner().invoke(main, ["config", "show", str(own)])
+    assert done.exit_code == 1
+    assert f"{own}: line 1: unknown key `bugdet`, did you mean `budget`?" in done.output
 
 
 def test_the_configurations_schema_is_printed() -> None:

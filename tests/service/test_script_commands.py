@@ -67,6 +67,7 @@ async def test_the_answer_of_a_prompt_goes_to_a_pipe_alone_and_its_bill_beside_i
     assert "claude-sonnet-5-5" in err
 
 
+@pytest.mark.long
 async def test_a_prompt_that_fails_says_why_and_exits_with_one(model: ScriptedModel, work: Path) -> None:
     code, _, err = await claude_pool(model, work, "run", "Go", "--tools", "Bash")
     assert code == 1
@@ -80,6 +81,7 @@ async def test_without_a_key_it_says_what_to_set(model: ScriptedModel, work: Pat
     assert "ANTHROPIC_API_KEY" in err
 
 
+@pytest.mark.long
 async def test_a_workflow_runs_by_name_and_stops_at_its_gate_where_nobody_can_be_asked(
     model: ScriptedModel, work: Path
 ) -> None:
@@ -98,6 +100,7 @@ async def test_a_workflow_goes_through_its_gate_with_approve(model: ScriptedMode
     ]  # fmt: skip
 
 
+@pytest.mark.long
 async def test_a_workflow_of_ones_own_runs_from_a_file_and_a_faulty_one_names_the_line(
     model: ScriptedModel, work: Path
 ) -> None:

@@ -79,7 +79,7 @@ async def change(forge: Forge, row: EffectRow, remote_id: int) -> None:
 
 
 async def _see(forge: Forge, repository: Repository) -> None:
-    """Raises ForgeUnavailable where the whole repository is out of reach: then nothing in it was deleted by a person."""
+    """Raises ForgeUnavailable where the whole repository is out of reach: nothing in it was deleted by a person."""
     try:
         await forge.read(repository, "")
     except ForgeRefused as error:

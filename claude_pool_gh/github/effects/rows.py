@@ -18,6 +18,8 @@ PROGRESS: Final = 5
 """Priority of an update to something that already stands."""
 
 _E: Final = effects.c
+_REACHED_BY: Final = repositories.c.installation_id.label("reached_by")
+"""The installation by now. The effect's own is the one that it was wanted under, and says whose turn it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +139,7 @@ def _writable() -> sa.ColumnElement[bool]:
 def next_due(tx: Transaction, installation_id: int, now_ms: int) -> EffectRow | None:
     """The most urgent effect of an installation."""
     row = tx.execute(
-        sa.select(effects, repositories)
+        sa.select(effects, repositories.c.owner, repositories.c.name, _REACHED_BY)
         .join(repositories, repositories.c.id == _E.repository_id)
         .where(_writable(), _E.installation_id == installation_id, _E.due_ms <= now_ms)
         .order_by(_E.priority, _E.due_ms, _E.key)
@@ -202,7 +204,7 @@ def _row(row: sa.Row[Any]) -> EffectRow:
         key=row.key,
         effect=read(row.wanted),
         repository=Repository(
-            id=row.repository_id, owner=row.owner, name=row.name, installation_id=row.installation_id
+            id=row.repository_id, owner=row.owner, name=row.name, installation_id=row.reached_by
         ),
         version=row.wanted_version,
         first=row.written_version == 0,

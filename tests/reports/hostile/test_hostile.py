@@ -46,7 +46,8 @@ def faults(shown: Shown, text: str) -> list[str]:
     """What is wrong with what is shown of a text."""
     out = shown.render(text)
     found = strange(out, shown.links, shown.headings)
-    found += [f"a command of ours: {line}" for line in command_lines(out)]
+    if "\n/pool" in f"\n{out}":  # else it has none, and needs not be read once more
+        found += [f"a command of ours: {line}" for line in command_lines(out)]
     found += [f"hidden: {each!r}" for each in hidden(out)]
     return found + (["a mark of ours"] if MARK.search(out) else [])
 
@@ -76,7 +77,7 @@ def test_what_is_left_of_it_can_still_be_read(kind: str) -> None:
     for text in OUTPUTS[kind]:
         if not hides.search(text):
             shown = neutralize(text)
-            assert [word for word in re.findall(r"\w+", text) if word not in shown] == [], text
+            assert [word for word in re.findall(r"[A-Za-z0-9]+", text) if word not in shown] == [], text
 
 
 def test_emoji_and_plain_markup_are_left_alone() -> None:

@@ -1,0 +1,76 @@
+"""A comment as GitHub would show it: Markdown to HTML, GitHub's styles, a headless browser."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Final, Literal
+
+from markdown_it import MarkdownIt
+
+Theme = Literal["light", "dark"]
+HERE: Final = Path(__file__).parent
+WIDTH: Final = 820
+_MARKDOWN: Final = MarkdownIt("commonmark", {"html": True, "breaks": True}).enable(["table", "strikethrough"])
+_BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome", "chrome")
+_FLAGS: Final = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+
+
+def browser() -> str | None:
+    """The browser of this machine, if it has one."""
+    return next((found for name in _BROWSERS if (found := shutil.which(name))), None)
+
+
+def html(markdown: str, theme: Theme) -> str:
+    """A page with one comment in it; a script writes its size where it can be read from outside."""
+    shown = re.sub(r"<!--.*?-->", "", markdown, flags=re.DOTALL)
+    body = _MARKDOWN.render(shown).replace(
+        '<code class="language-suggestion">', "<em>Suggested change</em>\n<code>"
+    )
+    style = (HERE / f"{theme}.css").read_text()
+    back = "#ffffff" if theme == "light" else "#0d1117"
+    edge = "#d0d7de" if theme == "light" else "#30363d"
+    return (
+        f"<!doctype html><meta charset=utf-8><style>{style} body {{ margin: 0; background: {back}; }} "
+        f".box {{ margin: 12px; padding: 16px 20px; border: 1px solid {edge}; border-radius: 6px; font-size: 14px; }}"
+        "</style><article class='markdown-body box'>"
+        f"{body}</article><script>const box = document.querySelector('.box'); "
+        "const wide = [...box.querySelectorAll('*')].some(e => e.getBoundingClientRect().right > innerWidth - 12 && "
+        "getComputedStyle(e.closest('table,pre') || e).overflowX === 'visible'); "
+        "document.title = `${box.getBoundingClientRect().height} ${wide}`</script>"
+    )
+
+
+def look(program: str, page: str) -> tuple[int, bool]:
+    """The height of a page's comment in pixels, and whether anything in it sticks out."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "page.html"
+        file.write_text(page)
+        out = _run(program, folder, f"--window-size={WIDTH},400", "--dump-dom", file.as_uri())
+    found = re.search(r"<title>([\d.]+) (true|false)</title>", out)
+    if found is None:
+        raise RuntimeError(f"the page did not say its size: {out[:300]}")
+    return int(float(found[1])) + 26, found[2] == "true"
+
+
+def picture(program: str, page: str, target: Path) -> None:
+    """Take a picture of a page, as high as its comment."""
+    height, _ = look(program, page)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "page.html"
+        file.write_text(page)
+        size = f"--window-size={WIDTH},{height}"
+        _run(
+            program, folder, size, "--force-device-scale-factor=1.5", f"--screenshot={target}", file.as_uri()
+        )
+
+
+def _run(program: str, folder: str, *arguments: str) -> str:
+    command = [program, *_FLAGS, f"--user-data-dir={folder}/profile", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
