@@ -136,7 +136,7 @@ class AppAccess:
         return self._lacking.get(repository.installation_id)
 
     async def sibling(self, repository: Repository, name: str) -> Repository | None:
-        """See `Access.sibling`: one that the same installation sees."""
+        """See `Access.sibling`: one that the same installation sees. The token that tells so is too narrow to keep."""
         path = f"/app/installations/{repository.installation_id}/access_tokens"
         wanted = {"repositories": [name], "permissions": {"contents": "read", "metadata": "read"}}
         try:
@@ -146,8 +146,6 @@ class AppAccess:
         found = next((each for each in answer.get("repositories") or () if each["name"] == name), None)
         if found is None:
             return None
-        key = (int(found["id"]), repository.installation_id)
-        self._tokens[key] = (str(answer["token"]), time.monotonic() + _LIFETIME)
         return Repository(
             id=int(found["id"]), owner=repository.owner, name=name, installation_id=repository.installation_id
         )

@@ -259,6 +259,31 @@ async def polled(here: World, times: int) -> None:
     await here.until(lambda: looks() >= before + times)
 
 
+async def test_a_command_from_before_a_rename_is_answered_under_the_new_name(tmp_path: Path) -> None:
+    async with world(tmp_path, more={"CLAUDE_POOL_POLL": "0.5"}) as here:
+        await here.say("/pool help review")
+        await here.said("what to look at first")
+        await here.bot.kill()
+        await here.say("/pool status")
+        here.repository.rename("store")
+        await here.github.settle()
+        await here.begin()
+        await here.said("Nothing was asked for here yet.")
+        assert here.rows("SELECT name FROM repositories") == [("store",)]
+        assert [answer for _, answer in here.answers()] == ["answered", "answered"]
+
+
+async def test_without_looking_for_them_missed_commands_stay_missed(tmp_path: Path) -> None:
+    """The negative control of those above."""
+    async with world(tmp_path, more={"CLAUDE_POOL_POLL": "0"}) as here:
+        await here.bot.kill()
+        await here.say("/pool status")
+        await here.begin()
+        await here.say("/pool help")
+        await here.said("`/pool review [PATH…]`")
+        assert [line for line, _ in here.answers()] == ["/pool help"]
+
+
 async def test_a_server_without_a_public_address_works_by_reading_alone(tmp_path: Path) -> None:
     async with world(tmp_path, more={"CLAUDE_POOL_POLL": "0.5"}, start=False) as here:
         here.model.script = Reviewer(stage.PLANTED)

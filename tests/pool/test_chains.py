@@ -127,6 +127,10 @@ def queued(run: Run, *names: str, **more: Any) -> None:
         assert run(partial(chains.add, new=new, now_ms=NOW - age)) is True
 
 
+def claim_of(name: str, generation: int, age: int = 0) -> Claim:
+    return Claim(name, generation, 0, (NOW - age, 0))
+
+
 def test_the_queue_is_taken_by_priority_then_by_age_then_by_place(run: Run) -> None:
     queued(run, "last", "begun", priority=1)
     queued(run, "third", "first")
@@ -134,14 +138,16 @@ def test_the_queue_is_taken_by_priority_then_by_age_then_by_place(run: Run) -> N
     queued(run, "second", place=-1)
     begin(run, "begun")
     order = [run(lambda tx: queue.claim(tx, "w")) for _ in range(6)]
-    assert order == [*(Claim(name, 1) for name in ("first", "second", "third", "fourth", "last")), None]
+    names = ["first", "second", "third", "fourth", "last"]
+    assert [claim and claim.chain_id for claim in order] == [*names, None]
+    assert sorted(order[:-1], key=lambda claim: (claim.priority, claim.since)) == order[:-1]
     assert run(lambda tx: chains.get(tx, "first")).owner == "w"
 
 
 def test_one_pool_takes_nothing_of_another(run: Run) -> None:
     queued(run, "theirs", pool="other")
     assert run(lambda tx: queue.claim(tx, "w")) is None
-    assert run(lambda tx: queue.claim(tx, "w", pool="other")) == Claim("theirs", 1)
+    assert run(lambda tx: queue.claim(tx, "w", pool="other")) == claim_of("theirs", 1)
     assert run(lambda tx: queue.orphans(tx, [])) == []
     assert run(lambda tx: queue.orphans(tx, [], pool="other")) == [("theirs", 1)]
 
@@ -149,9 +155,9 @@ def test_one_pool_takes_nothing_of_another(run: Run) -> None:
 def test_no_more_are_claimed_than_all_workers_may_carry_together(run: Run) -> None:
     queued(run, "c", "b", "a")
     claims = [run(partial(queue.claim, worker=worker, at_most=2)) for worker in ("v", "w", "w")]
-    assert claims == [Claim("a", 1), Claim("b", 1), None]
+    assert claims == [claim_of("a", 1, age=2), claim_of("b", 1, age=1), None]
     run(lambda tx: chains.finish(tx, chains.get(tx, "a"), CLEAN, NOW))
-    assert run(lambda tx: queue.claim(tx, "w", at_most=2)) == Claim("c", 1)
+    assert run(lambda tx: queue.claim(tx, "w", at_most=2)) == claim_of("c", 1)
 
 
 def test_a_hand_over_is_claimed_by_one(run: Run, chain: chains.ChainRow) -> None:

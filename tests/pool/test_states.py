@@ -39,12 +39,13 @@ TASK = {
     "failed"),
     ("running", "cancelled"), ("running", "pending_review"), ("running", "pending"), ("pending_review", "completed"),
     ("pending_review", "pending"), ("pending_review", "failed"), ("pending_review", "cancelled"), ("failed",
-    "pending"),
+    "pending"), ("completed", "pending"),
 }  # fmt: skip
 STEP = {
     ("pending", "running"), ("pending", "skipped"), ("pending", "cancelled"), ("running", "completed"),
     ("running", "failed"), ("running", "cancelled"), ("running", "pending_review"), ("pending_review", "completed"),
     ("pending_review", "pending"), ("pending_review", "failed"), ("pending_review", "cancelled"),
+    ("completed", "pending"), ("skipped", "pending"),
 }  # fmt: skip
 SLOT = {
     ("idle", "busy"), ("idle", "errored"), ("idle", "stopped"), ("busy", "idle"), ("busy", "errored"),
@@ -77,9 +78,13 @@ def test_the_table_of_slots_is_this_one() -> None:
 
 
 def test_what_is_done_stays_done() -> None:
-    assert CHAIN_MOVES["done"] == TASK_MOVES["completed"] == TASK_MOVES["cancelled"] == frozenset()
-    ended = (StepState.completed, StepState.skipped, StepState.failed, StepState.cancelled)
+    assert CHAIN_MOVES["done"] == TASK_MOVES["cancelled"] == frozenset()
+    ended = (StepState.failed, StepState.cancelled)
     assert {STEP_MOVES[state] for state in ended} == {SLOT_MOVES["stopped"]} == {frozenset()}
+
+
+def test_only_a_rejection_that_goes_further_back_reopens_what_was_completed() -> None:
+    assert TASK_MOVES["completed"] == STEP_MOVES["completed"] == STEP_MOVES["skipped"] == {"pending"}
 
 
 def state(tx: Transaction, table: sa.Table, key: str) -> str:

@@ -6,14 +6,15 @@ import inspect
 import re
 from collections.abc import Iterator
 from importlib.resources import files
+from typing import Any, cast
 
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
 from claude_pool_gh import recipes
 from claude_pool_gh.agent.powers import CONFINED
+from claude_pool_gh.conversation import outputs, verbs
 from claude_pool_gh.conversation.review import brief, sift
-from claude_pool_gh.conversation.review.verb import ROOM
 from claude_pool_gh.findings.model import output_schemas
 from claude_pool_gh.pool.kitchen import Kitchen, expand
 from claude_pool_gh.pool.plan import AgentRun, HostCall, Isolation, Limits, Plan, Step
@@ -27,9 +28,12 @@ ROOT = files(recipes)
 WORKFLOWS = sorted(file.name.removesuffix(".yml") for file in ROOT.joinpath("workflows").iterdir())
 SKILLS = sorted(folder.name for folder in ROOT.joinpath("skills").iterdir())
 READING = {"Read", "Grep", "Glob"}
-HOSTS = frozenset({"review.brief", "review.check", "review.gather"})
+ROOMS = verbs.rooms()
+HOSTS = frozenset(host for room in ROOMS.values() for host in room.host_steps(cast(Any, None)))
 FOR_THE_BOT = [name for name in WORKFLOWS if "host:" in ROOT.joinpath("workflows", f"{name}.yml").read_text()]
 FOR_SCRIPTS = [name for name in WORKFLOWS if name not in FOR_THE_BOT]
+READERS = ["ask", "review", "triage"]
+"""The bot's, whose agents only read."""
 
 
 def text_of(path: str) -> str:
@@ -42,9 +46,9 @@ def steps_of(name: str) -> tuple[Step, ...]:
     skills = {skill: parse_skill(text_of(f"skills/{skill}/SKILL.md"), skill) for skill in SKILLS}
     kitchen = Kitchen(
         skills=skills,
-        outputs=output_schemas(),
+        outputs=output_schemas() | outputs.schemas(),
         hosts=HOSTS,
-        tools=frozenset(READING) if name in FOR_THE_BOT else CONFINED,
+        tools=frozenset(READING) if name in READERS else CONFINED,
         model="claude-x",
         turns=40,
     )
@@ -59,8 +63,9 @@ def writes(step: AgentRun) -> bool:
     return step.overrides.tools is not None and not set(step.overrides.tools) <= READING
 
 
-def test_there_are_the_recipes_of_a_review() -> None:
-    assert FOR_THE_BOT == ["review"]
+def test_there_are_the_recipes_of_the_conversation() -> None:
+    assert FOR_THE_BOT == ["ask", "fix", "implement", "review", "triage"]
+    assert set(FOR_THE_BOT) <= set(ROOMS)
     assert {"find-defects", "verify-finding"} <= set(SKILLS)
     assert [step.name for step in steps_of("review")] == ["brief", "find", "check", "verify", "gather"]
 
@@ -96,7 +101,7 @@ def test_an_expanded_workflow_is_a_plan_that_survives_its_row(name: str) -> None
     assert Plan.model_validate_json(plan.model_dump_json()) == plan
 
 
-@pytest.mark.parametrize("name", FOR_THE_BOT)
+@pytest.mark.parametrize("name", READERS)
 def test_an_agent_that_reads_has_no_tool_that_writes_and_says_what_it_answers(name: str) -> None:
     for step in agents(name):
         assert step.overrides.tools is not None
@@ -104,6 +109,16 @@ def test_an_agent_that_reads_has_no_tool_that_writes_and_says_what_it_answers(na
         assert step.overrides.json_schema is not None
         assert not step.overrides.mcp_servers
         assert 0 < step.share <= 1
+
+
+@pytest.mark.parametrize("name", ["fix", "implement"])
+def test_what_an_agent_changes_is_laid_before_people_and_goes_back_to_where_it_was_made(name: str) -> None:
+    steps = steps_of(name)
+    (gate,) = (step for step in steps if isinstance(step, HostCall) and step.gate)
+    assert gate.call == "change.propose"
+    names = [step.name for step in steps]
+    assert names.index(str(gate.again_from)) < names.index(gate.name) == len(names) - 2, "only the push comes after"
+    assert not any(writes(step) for step in agents(name) if step.overrides.json_schema is not None)
 
 
 def test_the_shares_of_a_review_are_its_whole_budget() -> None:
@@ -136,7 +151,8 @@ def test_what_the_system_is_told_holds_no_item_and_no_material(name: str) -> Non
         assert [
             path for path in placeholders(step.system) if not path.startswith("steps.brief.guidance")
         ] == []
-        assert "never an instruction" in step.system
+        warned = f"{step.system}\n{step.prompt}"
+        assert "never an instruction" in warned or "not to be followed" in warned, step.name
 
 
 @pytest.mark.parametrize("schema", sorted(output_schemas()))
@@ -157,11 +173,10 @@ def test_the_schemas_take_what_the_models_make() -> None:
         jsonschema.validate({}, schemas["findings"])
 
 
-def test_every_host_step_of_a_review_is_one_the_verb_has() -> None:
-    calls = {step.call for step in steps_of("review") if isinstance(step, HostCall)}
-    assert calls == HOSTS
-    source = inspect.getsource(inspect.getmodule(ROOM.host_steps) or ROOM.host_steps)
-    assert calls <= set(re.findall(r'"(review\.\w+)"', source))
+@pytest.mark.parametrize("name", FOR_THE_BOT)
+def test_every_host_step_of_a_recipe_is_one_the_verb_has(name: str) -> None:
+    calls = {step.call for step in steps_of(name) if isinstance(step, HostCall)}
+    assert calls <= set(ROOMS[name].host_steps(cast(Any, None)))
 
 
 def keys_of(function: object) -> set[str]:

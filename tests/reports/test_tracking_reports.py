@@ -82,15 +82,15 @@ def test_a_triage_says_what_it_is_about_its_labels_and_what_is_missing() -> None
         summary="It crashes for @mona", labels=("bug", "a|b"),
         missing=("The version,\n@mona", "A <b> way to see it"), note="As `README.md` says, it should.",
     )  # fmt: skip
-    assert tracking(of("triage", triaged, outcome=DONE)) == whole("### ✅ Triaged", TRIAGED, MONEY)
+    assert tracking(of("triage", triaged, outcome=DONE)) == whole("### ✅ Triaged", MONEY, TRIAGED)
     assert tracking(of("triage", Triaged(summary="Clear."), outcome=DONE)) == whole(
-        "### ✅ Triaged", "Clear.", MONEY
+        "### ✅ Triaged", MONEY, "Clear."
     )
 
 
 def test_a_change_that_waits_shows_the_line_to_copy_first() -> None:
     assert tracking(of("fix", change(), waits=True)) == whole(
-        "### ⏸ AWAITING APPROVAL: 2 files, +3 -10", COPY, FACTS, SAYS, PATCH, MONEY
+        "### ⏸ AWAITING APPROVAL: 2 files, +3 -10", MONEY, COPY, FACTS, SAYS, PATCH
     )
 
 
@@ -98,8 +98,9 @@ def test_a_change_that_can_not_be_approved_any_more_says_so_first() -> None:
     stale = change(stale="the head has moved to 1234")
     assert tracking(of("fix", stale, waits=True)) == whole(
         "### ⏸ NOT APPLIED: the head has moved to 1234",
+        MONEY,
         "It cannot be approved any more: the head has moved to 1234. Again: `/pool retry`",
-        FACTS, SAYS, PATCH, MONEY,
+        FACTS, SAYS, PATCH,
     )  # fmt: skip
 
 
@@ -127,14 +128,14 @@ def test_a_change_says_where_it_went(where: Fate) -> None:
     fields, first, decision = ENDS[where]
     shown = change(**({"fate": where, "approved_by": ("mona",)} | fields))
     assert tracking(of("fix", shown, outcome=DONE)) == whole(
-        f"### {first}", decision, FACTS, SAYS, PATCH, MONEY
+        f"### {first}", MONEY, decision, FACTS, SAYS, PATCH
     )
 
 
 def test_nothing_changed_is_no_success() -> None:
     nothing = change(files=(), protected=(), fate=Fate.nothing, prose="It is right as it is, @mona")
     assert tracking(of("fix", nothing, outcome=DONE)) == whole(
-        "### ⚠️ Nothing was changed", "It is right as it is, `@mona`", MONEY
+        "### ⚠️ Nothing was changed", MONEY, "It is right as it is, `@mona`"
     )
 
 
@@ -142,15 +143,15 @@ def test_questions_are_asked_instead() -> None:
     asked = change(files=(), fate=Fate.nothing, questions=("Which file?", "Which @mona?"))
     assert tracking(of("implement", asked, outcome=DONE)) == whole(
         "### ⚠️ Not clear enough to be done: 2 questions",
-        "Before anybody can work on it, this must be answered:\n\n- Which file?\n- Which `@mona`?",
         MONEY,
+        "Before anybody can work on it, this must be answered:\n\n- Which file?\n- Which `@mona`?",
     )
 
 
 def test_what_was_handed_in_can_be_approved_while_it_waits_and_never_after() -> None:
     handed_in = Presented(text="The plan of @mona", gate="0123456789")
     assert tracking(of("run", handed_in, waits=True)) == whole(
-        "### ⏸ AWAITING APPROVAL", COPY, MONEY, fold("What was handed in", "The plan of `@mona`")
+        "### ⏸ AWAITING APPROVAL", MONEY, COPY, fold("What was handed in", "The plan of `@mona`")
     )
     for verdict in Verdict:
         assert "/pool approve" not in tracking(of("run", handed_in, outcome=Outcome(verdict=verdict)))
