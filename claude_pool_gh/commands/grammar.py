@@ -39,6 +39,8 @@ class Verb:
     """Whether it lets agents work, which costs money."""
     pushes: bool = False
     """Whether what it leads to needs the App's permission to write contents."""
+    free_text: bool = False
+    """Whether its arguments are prose, in which `--word` may stand; a flag of its own is still one anywhere."""
     tells: bool = False
     """Whether it only tells, so that a thread's author may use it too."""
 
@@ -97,6 +99,9 @@ def _arguments(line: str, verb: Verb, words: list[str]) -> Command | Mistake:
             continue
         name, equals, value = word.removeprefix("--").partition("=")
         flag = known.get(name)
+        if flag is None and verb.free_text and plain:
+            plain.append(word)  # a question about an option of theirs
+            continue
         if flag is None:
             return Mistake(line, f"`{verb.name}` has no flag `--{name}`", _nearest(name, known, "--"))
         text = value if equals else next(rest, None)

@@ -77,7 +77,9 @@ class Changes(Section):
     ] = False
     protected: Annotated[
         Globs,
-        Field(description="Paths that need a second approver, besides .github, CODEOWNERS and lock files"),
+        Field(
+            description="Paths, written as in CODEOWNERS, that need a second approver besides the built-in ones"
+        ),
     ] = ()
     max_rejections: Annotated[
         int, Field(ge=1, le=20, description="The rejection with this number ends the chain")

@@ -41,6 +41,7 @@ REJECT: Final = Verb(
     places=_PLACES,
     role=Role.write,
     arguments="ID TEXT",
+    free_text=True,
 )
 
 Said = tuple[SafeMarkdown | None, str | None]

@@ -45,6 +45,7 @@ VERB: Final = Verb(
     places=frozenset({"pull", "issue"}),
     role=Role.write,
     arguments="TEXT",
+    free_text=True,
     flags=COMMON,
     spends=True,
 )

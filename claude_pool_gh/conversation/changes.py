@@ -7,14 +7,13 @@ chain. Only what was shown under a gate's ID can be approved, and only that comm
 from __future__ import annotations
 
 import logging
-import re
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from claude_pool_gh.config.model import RepositoryConfig
 from claude_pool_gh.config.owners import parse as parse_owners
-from claude_pool_gh.conversation import tables
+from claude_pool_gh.conversation import patches, tables
 from claude_pool_gh.conversation.desk import Asked, Desk
 from claude_pool_gh.conversation.downloads import url_of
 from claude_pool_gh.conversation.facts import Facts, facts_of
@@ -32,7 +31,6 @@ from claude_pool_gh.pool.states import ChainState, StepState
 from claude_pool_gh.reports import replies
 from claude_pool_gh.reports.changes import files_of, summary
 from claude_pool_gh.reports.neutralize import neutralize, neutralize_line
-from claude_pool_gh.reports.redact import leaks
 from claude_pool_gh.reports.views import Changed, Fate, FileChange
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.terms.roles import Role
@@ -45,7 +43,6 @@ NOT_CHECKED: Final = "**not checked**: this server runs nothing of a repository'
 _DRAFT_CHECKED: Final = (
     "**not checked** here; an approval opens a draft pull request, which the repository's CI checks"
 )
-_LINK_OUT: Final = re.compile(rb"^\+(?:/|(?:\.\./)+)", re.MULTILINE)
 
 
 class ChangeFacts(Facts):
@@ -104,7 +101,9 @@ async def propose(desk: Desk, context: HostStepContext, facts: ChangeFacts) -> D
     if work is None or not work.patch:
         return Finish(_answered(), {"fate": Fate.nothing, "prose": _prose(context)})
     files = _counted(work)
-    _check(facts, files, work)
+    patches.check(
+        work.patch, files, most_files=facts.most_files, most_lines=facts.most_lines, is_ours=desk.holds_secret
+    )
     result = await _result(desk, facts, chain, work, _prose(context))
     if facts.fork:
         return Finish(_answered(), result | {"fate": Fate.patch_only})
@@ -128,29 +127,6 @@ def _counted(work: Work) -> tuple[FileChange, ...]:
         return files_of(work.patch)
     except ValueError as error:
         raise StepFailed(f"the patch cannot be read: {error}") from error
-
-
-def _check(facts: ChangeFacts, files: tuple[FileChange, ...], work: Work) -> None:
-    """Raises StepFailed for a patch that nobody should be asked about."""
-    lines = sum(file.added + file.removed for file in files)
-    if len(files) > facts.most_files:
-        raise StepFailed(
-            f"the change touches {len(files)} files; `changes.most_files` allows {facts.most_files}"
-        )
-    if lines > facts.most_lines:
-        raise StepFailed(f"the change is {lines} lines; `changes.most_lines` allows {facts.most_lines}")
-    if b"mode 160000" in work.patch:
-        raise StepFailed("the change adds a submodule, and agents may not")
-    if b"mode 120000" in work.patch and _LINK_OUT.search(work.patch):
-        raise StepFailed("the change adds a link that leads out of the repository")
-    found = leaks("\n".join(_added(work.patch)))
-    if found:
-        raise StepFailed(f"the change holds what looks like a secret ({', '.join(found)})")
-
-
-def _added(patch: bytes) -> list[str]:
-    lines = patch.decode(errors="replace").split("\n")
-    return [line[1:] for line in lines if line.startswith("+") and not line.startswith("+++")]
 
 
 async def _result(

@@ -47,6 +47,8 @@ class Desk:
     clock: Clock
     defaults: Defaults
     links: Links
+    holds_secret: Callable[[str], bool]
+    """Whether one of this server's own secrets is in a text, however it is written."""
     door: str
     """`app` or `action`: the other one's repositories are not ours to answer."""
 

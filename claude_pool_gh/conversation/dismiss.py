@@ -22,6 +22,7 @@ VERB: Final = Verb(
     places=frozenset({"pull"}),
     role=Role.write,
     arguments="[FINDING] REASON",
+    free_text=True,
 )
 
 

@@ -39,6 +39,7 @@ VERB: Final = Verb(
     places=frozenset({"pull"}),
     role=Role.write,
     arguments="[FINDING | TEXT]",
+    free_text=True,
     flags=COMMON,
     spends=True,
     pushes=True,

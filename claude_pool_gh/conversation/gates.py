@@ -6,10 +6,9 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatch
 from typing import Final
 
-from claude_pool_gh.config.owners import Rule, owners_of
+from claude_pool_gh.config.owners import Rule, matches, owners_of
 from claude_pool_gh.conversation.tables import Approval
 from claude_pool_gh.pool import tasks
 from claude_pool_gh.pool.chains import FINISHED, ChainRow, StepRow
@@ -20,11 +19,14 @@ from claude_pool_gh.storage import Transaction
 from claude_pool_gh.terms.ids import Term
 
 PROTECTED: Final = (
-    ".github/*", "CODEOWNERS", "*/CODEOWNERS", ".gitmodules", "*/.gitmodules",
-    "*.lock", "*-lock.json", "*-lock.yaml", "go.sum", "*/go.sum", "uv.lock", "npm-shrinkwrap.json",
-    ".claude/*", "*/.claude/*", ".mcp.json", "*/.mcp.json",
+    "/.github/", "CODEOWNERS", ".gitmodules", ".gitattributes", ".claude/", ".mcp.json", "CLAUDE.md",
+    "*.lock", "*-lock.json", "*-lock.yaml", "*.lockfile", "bun.lockb", "go.sum", "npm-shrinkwrap.json",
+    "packages.lock.json", "Package.resolved", ".terraform.lock.hcl",
 )  # fmt: skip
-"""Paths through which a change reaches further than the code it is in: builds, owners, dependencies, agents."""
+"""Paths through which a change reaches further than the code it is in: builds, owners, dependencies, agents.
+
+Written as in CODEOWNERS: a name without a slash is meant in every folder.
+"""
 
 
 class Policy(Term):
@@ -139,7 +141,8 @@ def protected(paths: Sequence[str], more: Sequence[str] = ()) -> tuple[str, ...]
 
 
 def _names(pattern: str, path: str) -> bool:
-    return fnmatch(path, pattern) or path.startswith(f"{pattern.rstrip('/')}/")
+    """As in CODEOWNERS, but `folder/*` guards what is deeper in the folder too: whoever writes it means the folder."""
+    return matches(f"{pattern}*" if pattern.endswith("/*") else pattern, path)
 
 
 def _unowned(approvals: Sequence[Approval], paths: Sequence[str], rules: Sequence[Rule]) -> tuple[str, ...]:

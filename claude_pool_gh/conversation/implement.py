@@ -34,6 +34,7 @@ VERB: Final = Verb(
     places=frozenset({"issue"}),
     role=Role.write,
     arguments="[TEXT]",
+    free_text=True,
     flags=COMMON,
     spends=True,
     pushes=True,

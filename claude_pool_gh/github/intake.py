@@ -169,12 +169,12 @@ def _check(delivery: VerifiedDelivery) -> Found | NotForUs:
     if place is None:
         return NotForUs("a check run of somebody else's")
     thread, verb = place
+    # Who pressed belongs to it: somebody who is refused does not use up the press of somebody who may.
+    id_ = f"{run.id}:{run.completed_at}:{payload.sender.id}"
     if payload.requested_action is None:
-        # Who pressed belongs to it: somebody who is refused does not use up the press of somebody who may.
-        id_ = f"{run.id}:{run.completed_at}:{payload.sender.id}"
         return Found((_triggered(payload, thread.number, "rerun", id_, f"{WORD} {verb}"),))
     act, _, gate = payload.requested_action.identifier.partition(":")
-    id_ = f"{run.id}:{payload.requested_action.identifier}:{payload.sender.id}"
+    id_ = f"{id_}:{payload.requested_action.identifier}"
     return Found((_triggered(payload, thread.number, "button", id_, f"{WORD} {act} {gate}".strip()),))
 
 

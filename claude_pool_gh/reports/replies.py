@@ -66,7 +66,8 @@ def cap_reached(refusal: CapReached, line: str = "/pool review") -> SafeMarkdown
         f"of {dollars(refusal.limit)} has {dollars(refusal.left)} left. {_who_raises(refusal.cap)}"
     )
     if refusal.left >= 50_000:
-        text += f" To run within that: {code(f'{line} --budget {refusal.left // 10_000 / 100:.2f}')}"
+        budget = f"--budget {refusal.left // 10_000 / 100:.2f}"
+        text += f" To run within that: {code(f'{line} {budget}') if len(line) < 200 else f'add `{budget}`'}"
     return fitting(text)
 
 

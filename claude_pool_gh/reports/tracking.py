@@ -205,11 +205,7 @@ def bill_table(steps: Sequence[StepLine], bill: Bill) -> str:
     ]
     if bill.upper_bound:
         rows.append("\n`≤` marks an upper bound: the model's API broke off before it said what it had used.")
-    return (
-        "\n".join(rows)
-        .replace("per user per", "per user and")
-        .replace("per repository per", "per repository and")
-    )
+    return "\n".join(rows)
 
 
 def _looked(looked: Looked) -> str:

@@ -134,7 +134,7 @@ async def open_house(
         )
         desk = Desk(
             database=database, forge=forge, worktrees=worktrees, clock=clock, defaults=defaults, door=door,
-            links=settings.links,
+            links=settings.links, holds_secret=redactor.holds,
         )  # fmt: skip
         watching = _Watching(progress, writer)
         agent = ClaudeAgent(

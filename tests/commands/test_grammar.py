@@ -147,3 +147,26 @@ def test_words_come_back_as_they_were_written(words: list[str], quoted: bool) ->
 @given(st.text(max_size=120))
 def test_no_line_makes_the_reader_raise(text: str) -> None:
     assert isinstance(parse(f"/pool {text}", VERBS), Command | Mistake)
+
+
+ASK = Verb(
+    name="ask",
+    summary="",
+    places=frozenset({"pull"}),
+    role=Role.read,
+    free_text=True,
+    flags=COMMON,
+    arguments="TEXT",
+)
+
+
+def test_in_prose_the_options_of_others_are_words_and_ours_are_still_flags() -> None:
+    found = parse("/pool ask why does x --bar=1 fail --budget 2 with --effrt low", {"ask": ASK})
+    assert isinstance(found, Command)
+    assert found.words == ("why", "does", "x", "--bar=1", "fail", "with", "--effrt", "low")
+    assert found.flags == {"budget": 2_000_000}
+
+
+@pytest.mark.parametrize("line", ["/pool ask --buget 2 why", "/pool review a --bar"])
+def test_before_the_prose_and_where_there_is_none_an_unknown_flag_is_a_mistake(line: str) -> None:
+    assert isinstance(parse(line, {"ask": ASK, "review": REVIEW}), Mistake)

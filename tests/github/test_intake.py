@@ -474,10 +474,16 @@ def test_a_check_that_is_run_again_asks_for_its_verb() -> None:
 def test_a_button_says_what_it_decides_and_of_whom() -> None:
     pressed = asked("check_run", "requested_action")
     assert pressed.line == "/pool approve 0123456789"
-    assert pressed.source == Trigger(kind="button", id="88:approve:0123456789:7")
+    assert pressed.source == Trigger(kind="button", id="88:then:7:approve:0123456789")
     assert (
         asked("check_run", "requested_action", requested_action__identifier="cancel").line == "/pool cancel"
     )
+
+
+def test_a_button_may_be_pressed_again_after_another_run_of_the_same_check() -> None:
+    first = asked("check_run", "requested_action")
+    assert asked("check_run", "requested_action").key == first.key
+    assert asked("check_run", "requested_action", check_run__completed_at="later").key != first.key
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,9 @@ def test_what_an_agent_changes_is_laid_before_people_and_goes_back_to_where_it_w
     (gate,) = (step for step in steps if isinstance(step, HostCall) and step.gate)
     assert gate.call == "change.propose"
     names = [step.name for step in steps]
-    assert names.index(str(gate.again_from)) < names.index(gate.name) == len(names) - 2, "only the push comes after"
+    assert names.index(str(gate.again_from)) < names.index(gate.name) == len(names) - 2, (
+        "only the push comes after"
+    )
     assert not any(writes(step) for step in agents(name) if step.overrides.json_schema is not None)
 
 

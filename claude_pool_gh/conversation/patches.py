@@ -1,0 +1,47 @@
+"""What a patch of an agent's may not hold, before anybody is asked about it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from claude_pool_gh.pool.errors import StepFailed
+from claude_pool_gh.reports.redact import leaks
+from claude_pool_gh.reports.views import FileChange
+
+_MODE: Final = re.compile(
+    # Only in a file's header: every line of a hunk begins with a sign, and base 85 has no spaces.
+    rb"^(?:new file mode|new mode|index [0-9a-f]+\.\.[0-9a-f]+) (120000|160000)$",
+    re.MULTILINE,
+)
+_KINDS: Final = {b"120000": "a symbolic link", b"160000": "a submodule"}
+
+
+def check(
+    patch: bytes,
+    files: Sequence[FileChange],
+    *,
+    most_files: int,
+    most_lines: int,
+    is_ours: Callable[[str], bool] = lambda _text: False,
+) -> None:
+    """Raise StepFailed for a patch that nobody should be asked about. `is_ours` knows this server's own secrets."""
+    lines = sum(file.added + file.removed for file in files)
+    if len(files) > most_files:
+        raise StepFailed(f"the change touches {len(files)} files; `changes.most_files` allows {most_files}")
+    if lines > most_lines:
+        raise StepFailed(f"the change is {lines} lines; `changes.most_lines` allows {most_lines}")
+    if mode := _MODE.search(patch):
+        raise StepFailed(f"the change adds or moves {_KINDS[mode[1]]}, and agents may not")
+    added = _added(patch)
+    if is_ours(added):
+        raise StepFailed("the change holds a key of this server")
+    if found := leaks(added):
+        raise StepFailed(f"the change holds what looks like a secret ({', '.join(found)})")
+
+
+def _added(patch: bytes) -> str:
+    """Every added line, and the new names of files too: nobody can tell a header from a line that looks like one."""
+    lines = patch.decode(errors="replace").split("\n")
+    return "\n".join(line[1:] for line in lines if line.startswith("+"))
