@@ -68,6 +68,22 @@ async def test_an_installation_that_is_removed_ends_what_runs_and_is_written_to_
     assert (await here.reviewed()).conclusion == "success"
 
 
+async def test_what_is_out_of_reach_for_a_while_is_not_taken_for_deleted_by_a_person(here: World) -> None:
+    await under_way(here)
+    installation, seen = here.installation, len(here.github.requests)
+    here.github.delivering = False  # nobody tells us
+    here.github.uninstall(installation)
+    here.model.script = QUICK
+    tokens = f"/app/installations/{installation.id}/access_tokens"
+    await here.until(lambda: [one for one in here.github.requests[seen:] if one.path == tokens])
+    await here.until(lambda: here.rows(CHAINS)[0][0] == "done")
+    here.github.delivering = True
+    here.github.install(here.app, "octo", [here.repository])
+    await here.github.settle()
+    assert (await here.reviewed()).status == "completed"
+    assert len(here.own_comments()) == 1
+
+
 async def test_a_suspended_installation_is_left_alone_and_shown_how_things_ended_when_it_is_back(
     here: World,
 ) -> None:
@@ -191,7 +207,14 @@ async def test_without_checks_a_status_says_the_verdict(tmp_path: Path) -> None:
         assert here.repository.check_runs(here.pull.head_sha) == []
 
 
-@pytest.mark.parametrize(("missing", "named"), [("contents", "contents: read"), ("issues", "issues: write")])
+@pytest.mark.parametrize(
+    ("missing", "named"),
+    [
+        ("contents", "contents: read"),
+        ("issues", "issues: write"),
+        ("pull_requests", "pull_requests: write"),
+    ],
+)
 async def test_a_missing_permission_is_named_with_the_page_that_grants_it(
     tmp_path: Path, missing: str, named: str
 ) -> None:
