@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from base64 import b64encode
@@ -70,24 +71,32 @@ class Redactor:
     """Knows the live secrets of this process and the shapes of others."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        forms = {form for secret in secrets for form in _forms(secret)}
+        known = sorted(set(secrets))
+        forms = {form for secret in known for form in _forms(secret)}
         # Longest first, so that a form that contains another is taken whole.
         self._known = (
             re.compile("|".join(map(re.escape, sorted(forms, key=len, reverse=True)))) if forms else None
         )
+        # Nobody can write it who does not know the secrets, and it is the same after a restart.
+        self._mark = f"[redacted {hashlib.sha256(repr(known).encode()).hexdigest()[:10]}]"
 
     def holds(self, text: str) -> bool:
-        """Whether a secret of this very process is in a text, in any of the ways it is commonly written.
+        """Whether a secret of this very process is in a text, in any of the ways it is commonly written, or was.
 
         Also in Markdown, where an escape or a mark of code may stand within it.
         """
         texts = (text, text.translate(_MARKS))
-        return self._known is not None and any(self._known.search(each) for each in texts)
+        return self._known is not None and any(
+            self._mark in each or self._known.search(each) for each in texts
+        )
 
     def __call__(self, text: str) -> str:
-        """The text with every known secret and everything that looks like one replaced."""
+        """The text with every known secret and everything that looks like one replaced.
+
+        A known one leaves a mark by which `holds` still tells that it was there.
+        """
         if self._known is not None:
-            text = self._known.sub(_HIDDEN, text)
+            text = self._known.sub(self._mark, text)
         return _PATTERNS.sub(_HIDDEN, text)
 
 

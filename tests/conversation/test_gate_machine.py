@@ -283,7 +283,7 @@ class Gate(RuleBasedStateMachine):
 @pytest.mark.timeout(300)
 def test_nothing_is_pushed_that_its_approver_was_not_shown() -> None:
     every = settings(max_examples=60, stateful_step_count=25, deadline=None)
-    run_state_machine_as_test(Gate, settings=every)  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(Gate, settings=every)
     assert CAME_TO["approved"] > 0, CAME_TO
     assert CAME_TO["refused"] > 0, CAME_TO
 
