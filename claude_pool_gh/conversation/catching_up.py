@@ -33,7 +33,7 @@ _PAGE: Final = 100
 _OVERLAP: Final = timedelta(minutes=2)
 """GitHub shows some things late: each reading begins a little before the last one ended."""
 _LOOK_BACK: Final = timedelta(hours=1)
-"""How old a comment may be that nobody has heard of, where there is no cursor yet."""
+"""How old may be what nobody has heard of, where there is no cursor yet: a first start answers no old story."""
 
 Told = Callable[[Transaction, News], None]
 
@@ -66,9 +66,13 @@ class CatchUp:
         failed: dict[str, int] = {}
         heard: set[str] = set()
         # A delivery is listed when it has ended: one that timed out comes after others with a higher id.
-        certain = datetime.fromtimestamp(self.clock.now_ms() / 1000, UTC) - _OVERLAP
+        begun = datetime.fromtimestamp(self.clock.now_ms() / 1000, UTC)
+        certain = begun - _OVERLAP
         async for item in self._listed(newest):
-            if datetime.fromisoformat(item["delivered_at"]) < certain:
+            ended = datetime.fromisoformat(item["delivered_at"])
+            if cursor is None and ended < begun - _LOOK_BACK:
+                break
+            if ended < certain:
                 newest = max(newest, int(item["id"]))
             if 200 <= int(item["status_code"] or 0) < 300:
                 heard.add(item["guid"])

@@ -34,7 +34,12 @@ def too_often(tx: Transaction, request: CommandRequest, limits: Limits, now_ms: 
     by_user = tx.execute(counted.where(before, _C.actor_id == request.actor.id, repository)).scalar_one()
     if by_user >= limits.user_hour:
         return "user"
-    in_thread = tx.execute(counted.where(before, _C.thread == thread_key(request.thread))).scalar_one()
+    # Nor do those who may not command here: what was refused counts for its author alone.
+    heard = sa.or_(
+        _C.answer.is_(None), sa.not_(sa.or_(_C.answer == "refused", _C.answer.startswith("silence")))
+    )
+    thread = sa.and_(_C.thread == thread_key(request.thread), heard)
+    in_thread = tx.execute(counted.where(before, thread)).scalar_one()
     return "thread" if in_thread >= limits.thread_hour else None
 
 

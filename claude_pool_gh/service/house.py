@@ -17,6 +17,7 @@ from claude_pool_gh.conversation.catching_up import CatchUp
 from claude_pool_gh.conversation.clerk import Clerk
 from claude_pool_gh.conversation.desk import Defaults, Desk
 from claude_pool_gh.conversation.gazette import Gazette
+from claude_pool_gh.conversation.judge import Judge
 from claude_pool_gh.conversation.progress import Progress
 from claude_pool_gh.conversation.screen import screened
 from claude_pool_gh.conversation.setup import Setups
@@ -157,7 +158,7 @@ async def open_house(
                 clock=clock,
             )
         )
-        clerk = Clerk(desk, rooms, watching, Setups(forge, frozenset(rooms)))
+        clerk = Clerk(Judge(desk, rooms, Setups(forge, frozenset(rooms))), watching)
         gazette = Gazette(clock, watching)
         catch_up = None
         if isinstance(access, AppAccess):

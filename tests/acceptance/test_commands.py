@@ -78,9 +78,11 @@ async def test_a_bot_is_never_obeyed(here: World) -> None:
     await here.say("/pool review", by=other.bot)
     await here.say("/pool review", by=here.app.bot)
     await here.say("/pool help")
-    assert "`/pool review [PATH…]`" in await here.answered()
+    await here.said("`/pool review [PATH…]`")
     await here.written()
-    assert len(here.own_comments()) == 1
+    ours = [each.body for each in here.own_comments()]
+    assert ours[0] == "/pool review", "that was we who asked"
+    assert len(ours) == 2
     assert here.model.requests == []
 
 

@@ -13,15 +13,15 @@ import aiohttp
 import pytest
 
 from claude_pool_gh.conversation import strangers, verbs
-from claude_pool_gh.conversation.clerk import Clerk, Refusal, Silence
 from claude_pool_gh.conversation.desk import Defaults, Desk
+from claude_pool_gh.conversation.judge import Judge, Refusal, Silence
 from claude_pool_gh.conversation.setup import Setups
 from claude_pool_gh.github import intake, reads
 from claude_pool_gh.github.access import AppAccess
 from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.deliveries import VerifiedDelivery
+from claude_pool_gh.github.tables import commands
 from claude_pool_gh.pool.clock import SystemClock
-from claude_pool_gh.pool.ports import Observer
 from claude_pool_gh.rehearsal import stage
 from claude_pool_gh.rehearsal.github import Comment, Moment, Pull, Repository, Role, User
 from claude_pool_gh.rehearsal.reviewer import Reviewer
@@ -50,32 +50,22 @@ HEADS: Final = "SELECT json_extract(plan, '$.context.head') FROM chains"
 
 
 @asynccontextmanager
-async def clerk_of(here: World, folder: Path) -> AsyncIterator[Clerk]:
-    """The clerk of a server, in this process, so that a thousand commands can be decided and none carried out."""
-    database = Database.open(f"sqlite:///{folder / 'clerk.sqlite'}")
+async def judge_of(here: World, folder: Path) -> AsyncIterator[Judge]:
+    """The judge of a server, in this process, so that a thousand commands can be decided and none carried out."""
+    database = Database.open(f"sqlite:///{folder / 'judge.sqlite'}")
     migrations.upgrade(database.engine)
     async with aiohttp.ClientSession() as session:
         access = AppAccess(session, here.github.api_url, str(here.app.id), here.app.private_key)
         forge = Forge(session, here.github.api_url, access)
         clock = SystemClock()
         desk = Desk(
-            database=database, forge=forge, worktrees=Worktrees(folder / "clerk", _no_login), clock=clock,
+            database=database, forge=forge, worktrees=Worktrees(folder / "judge", _no_login), clock=clock,
             defaults=Defaults(model="claude-sonnet-5-5", pool_cap=None, idle_seconds=1, wall_seconds=1),
             links=Links(server=here.github.url), holds_secret=lambda _text: False, door="app",
         )  # fmt: skip
         rooms = verbs.rooms(clock)
-        yield Clerk(desk, rooms, Nobody(), Setups(forge, frozenset(rooms)))
+        yield Judge(desk, rooms, Setups(forge, frozenset(rooms)))
     database.close()
-
-
-class Nobody(Observer):
-    """Watches no chain."""
-
-    def changed(self, _tx: Any, _chain_id: str) -> None:
-        """See `Observer`."""
-
-    def committed(self) -> None:
-        """See `Observer`."""
 
 
 async def _no_login(_repository_id: int) -> Login:
@@ -96,9 +86,9 @@ def asked(here: World, said: Comment, user: User) -> intake.CommandRequest:
     return request
 
 
-async def verdict(clerk: Clerk, request: intake.CommandRequest) -> str:
-    """What the clerk makes of a command: silence, a refusal for the role, or that it may go on."""
-    match await clerk._decide(request):
+async def verdict(judge: Judge, request: intake.CommandRequest) -> str:
+    """What the judge makes of a command: silence, a refusal for the role, or that it may go on."""
+    match await judge.decide(request):
         case Silence():
             return "silent"
         case Refusal(text) if "needs the role" in text:
@@ -122,7 +112,7 @@ def people(here: World) -> dict[tuple[str, Role], User]:
 
 
 async def test_every_verb_goes_by_the_live_role_and_by_nothing_else(tmp_path: Path) -> None:
-    async with world(tmp_path, start=False) as here, clerk_of(here, tmp_path) as clerk:
+    async with world(tmp_path, start=False) as here, judge_of(here, tmp_path) as judge:
         here.repository.private = True  # else everybody may read
         everybody = people(here)
         listed = [user.id for (kind, _), user in everybody.items() if kind == "listed"]
@@ -133,7 +123,7 @@ async def test_every_verb_goes_by_the_live_role_and_by_nothing_else(tmp_path: Pa
             for (kind, role), user in everybody.items():
                 may = "goes on" if terms.Role.named(role) >= needed else "refused"
                 expected = "silent" if kind == "bot" else may
-                assert (verb, role, kind, await verdict(clerk, asked(here, said, user))) == (
+                assert (verb, role, kind, await verdict(judge, asked(here, said, user))) == (
                     verb, role, kind, expected,
                 )  # fmt: skip
         assert here.model.requests == []
@@ -147,19 +137,19 @@ async def test_without_the_live_role_the_table_above_would_be_another(
     async def anybody(*_: Any) -> terms.Role:
         return terms.Role.admin
 
-    async with world(tmp_path, start=False) as here, clerk_of(here, tmp_path) as clerk:
+    async with world(tmp_path, start=False) as here, judge_of(here, tmp_path) as judge:
         stranger = here.github.create_user("stranger")
         said = await here.say("/pool cancel")
-        assert await verdict(clerk, asked(here, said, stranger)) == "refused"
+        assert await verdict(judge, asked(here, said, stranger)) == "refused"
         monkeypatch.setattr(reads, "role_of", anybody)
-        assert await verdict(clerk, asked(here, said, stranger)) == "goes on"
+        assert await verdict(judge, asked(here, said, stranger)) == "goes on"
 
 
 @pytest.mark.parametrize(("set_to", "least"), [("read", "read"), ("maintain", "maintain")])
 async def test_every_verbs_role_can_be_raised_and_lowered_but_not_below_read(
     tmp_path: Path, set_to: str, least: str
 ) -> None:
-    async with world(tmp_path, start=False) as here, clerk_of(here, tmp_path) as clerk:
+    async with world(tmp_path, start=False) as here, judge_of(here, tmp_path) as judge:
         here.repository.private = True
         everybody = people(here)
         config = "permissions:\n" + "".join(f"  {verb}: {set_to}\n" for verb in verbs.rooms())
@@ -168,7 +158,7 @@ async def test_every_verbs_role_can_be_raised_and_lowered_but_not_below_read(
             said = await here.say(f"/pool {verb}")
             for role in ROLES:
                 enough = terms.Role.named(role) >= terms.Role.named(least)
-                found = await verdict(clerk, asked(here, said, everybody["human", role]))
+                found = await verdict(judge, asked(here, said, everybody["human", role]))
                 assert (verb, role, found) == (verb, role, "goes on" if enough else "refused")
 
 
@@ -395,19 +385,19 @@ async def test_whether_a_commit_is_vetted_is_asked_of_the_author_and_of_that_com
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The negative control of the guard above, with the role that decides it swapped for another."""
-    async with world(tmp_path, start=False) as here, clerk_of(here, tmp_path) as clerk:
+    async with world(tmp_path, start=False) as here, judge_of(here, tmp_path) as judge:
         _, pull, stranger = from_outside(here)
         said = await here.say("/pool review")
         request = asked(here, said, here.maintainer)
         author = ids.Actor(id=stranger.id, login=stranger.login)
-        assert await strangers.is_unvetted(clerk.desk, request.thread, author, pull.head_sha)
-        assert isinstance(await clerk._decide(request), Refusal)
+        assert await strangers.is_unvetted(judge.desk, request.thread, author, pull.head_sha)
+        assert isinstance(await judge.decide(request), Refusal)
 
         async def writer(*_: Any) -> terms.Role:
             return terms.Role.write
 
         monkeypatch.setattr(reads, "role_of", writer)
-        assert not isinstance(await clerk._decide(request), Refusal)
+        assert not isinstance(await judge.decide(request), Refusal)
 
 
 async def test_a_deleted_fork_can_be_reviewed_and_its_patch_is_for_hand(here: World) -> None:
@@ -425,7 +415,7 @@ async def test_a_deleted_fork_can_be_reviewed_and_its_patch_is_for_hand(here: Wo
 
 async def test_beyond_a_limit_there_is_one_note_an_hour_however_many_commands_come(here: World) -> None:
     here.repository.commit(
-        "main", {CONFIG: "limits: {user_hour: 3, thread_hour: 7}\n"}, author=here.maintainer
+        "main", {CONFIG: "limits: {user_hour: 3, thread_hour: 4}\n"}, author=here.maintainer
     )
     elsewhere = here.repository.open_issue("Another thread", "?", here.maintainer).number
     others = [here.github.create_user(f"max-{number}") for number in range(3)]
@@ -440,11 +430,11 @@ async def test_beyond_a_limit_there_is_one_note_an_hour_however_many_commands_co
     await here.quiet()
     assert here.own_comments(elsewhere) == [], "it was said already"
 
-    # The thread has had six by now; the seventh is the last that is heard, whoever comes.
+    # Three were heard in the thread by now; the fourth is the last, whoever comes.
     for user in others:
         await here.say("/pool help\n/pool help", by=user)
     await here.quiet()
-    await here.said("This thread has used the 7 commands that an hour allows here")
+    await here.said("This thread has used the 4 commands that an hour allows here")
     assert len(here.replies()) == 6
     await here.say("/pool help", by=others[0], number=elsewhere)
     await here.said("🔒" if others else "", number=elsewhere)
@@ -452,16 +442,36 @@ async def test_beyond_a_limit_there_is_one_note_an_hour_however_many_commands_co
 
 
 async def test_what_came_an_hour_ago_counts_no_more(tmp_path: Path) -> None:
-    async with world(tmp_path, start=False) as here, clerk_of(here, tmp_path) as clerk:
+    async with world(tmp_path, start=False) as here, judge_of(here, tmp_path) as judge:
         here.repository.commit("main", {CONFIG: "limits: {user_hour: 1}\n"})
-        now, found = clerk.desk.clock.now_ms(), []
+        now, found = judge.desk.clock.now_ms(), []
         for ago in (strangers.HOUR_MS + 1_000, strangers.HOUR_MS - 60_000, 0):
             request = asked(here, await here.say("/pool cancel"), here.maintainer)
-            await clerk.desk.database.transact(partial(_store, request=request, at=now - ago))
-            decision = await clerk._decide(request)
+            await judge.desk.database.transact(partial(_store, request=request, at=now - ago))
+            decision = await judge.decide(request)
             found.append(isinstance(decision, Refusal) and "used the 1 commands" in decision.text)
         assert found == [False, False, True]
 
 
-def _store(tx: Transaction, request: intake.CommandRequest, at: int) -> None:
+async def test_strangers_cannot_talk_a_thread_silent(tmp_path: Path) -> None:
+    async with world(tmp_path, start=False) as here, judge_of(here, tmp_path) as judge:
+        here.repository.commit("main", {CONFIG: "limits: {thread_hour: 2}\n"})
+        now = judge.desk.clock.now_ms()
+
+        async def comes(by: User, ago: int, answer: str | None) -> intake.CommandRequest:
+            request = asked(here, await here.say("/pool cancel", by=by), by)
+            await judge.desk.database.transact(partial(_store, request=request, at=now - ago, answer=answer))
+            return request
+
+        for number in range(3):
+            await comes(here.github.create_user(f"stranger{number}"), 10 - number, "refused")
+        assert await verdict(judge, await comes(here.maintainer, 5, "done")) == "goes on"
+        assert await verdict(judge, await comes(here.maintainer, 4, None)) == "goes on"
+        last = await judge.decide(await comes(here.maintainer, 3, None))
+        assert isinstance(last, Refusal)
+        assert "used the 2 commands" in last.text, "those who may command count"
+
+
+def _store(tx: Transaction, request: intake.CommandRequest, at: int, answer: str | None = None) -> None:
     assert intake.store(tx, request, at)
+    tx.execute(commands.update().where(commands.c.key == request.key).values(answer=answer))

@@ -1,0 +1,220 @@
+"""Judges a command: from its line to silence, a refusal, an answer or a plan. It only reads (steps 3 to 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from claude_pool_gh.commands.grammar import Command, Mistake, Verb, parse
+from claude_pool_gh.config.load import Configuration, Faults
+from claude_pool_gh.config.model import RepositoryConfig
+from claude_pool_gh.conversation import strangers
+from claude_pool_gh.conversation.desk import Act, Answer, Asked, Desk, Start, VerbRoom
+from claude_pool_gh.conversation.setup import Setups
+from claude_pool_gh.github import reads
+from claude_pool_gh.github.errors import ForgeRefused
+from claude_pool_gh.github.intake import CommandRequest
+from claude_pool_gh.pool.errors import RecipeError
+from claude_pool_gh.reports import replies
+from claude_pool_gh.terms.ids import Repository, Trigger
+from claude_pool_gh.terms.markdown import SafeMarkdown
+from claude_pool_gh.terms.roles import Role
+
+_INDISPENSABLE: Final = frozenset({"contents", "issues", "pull_requests"})
+"""Permissions without which a command that runs agents makes no sense; a check can be a status instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A command that gets no answer, and why; for the log."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A command that is refused with words; `once_per` keeps a stranger from making us repeat them."""
+
+    text: SafeMarkdown
+    once_per: str = ""
+    everywhere: bool = False
+    """Whether once means once in the repository, not once in each thread."""
+
+
+Decision = Silence | Refusal | Answer | Act | tuple[Asked, Start]
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Decides on one command at a time."""
+
+    desk: Desk
+    rooms: Mapping[str, VerbRoom]
+    setups: Setups
+
+    @property
+    def verbs(self) -> dict[str, Verb]:
+        """The language's verbs."""
+        return {name: room.verb for name, room in self.rooms.items()}
+
+    async def decide(self, request: CommandRequest) -> Decision:
+        """What to do about a command. Reads GitHub and our rows, and changes neither. Raises ForgeError."""
+        try:
+            return await self._judge(request)
+        except ForgeRefused as error:
+            return await self._out_of_reach(request, error)
+
+    async def _judge(self, request: CommandRequest) -> Decision:
+        forge, repository = self.desk.forge, request.thread.repository
+        branch = await reads.default_branch(forge, repository)
+        found = await self.setups.of(repository, branch)
+        config = found.value if isinstance(found, Configuration) else RepositoryConfig()
+        if isinstance(found, Configuration) and config.door != self.desk.door:
+            return Silence(f"the repository's door is {config.door}")
+        if (why := await self._unheard(request, config)) is not None:
+            return Silence(why)
+        now = self.desk.clock.now_ms()
+        beyond = await self.desk.database.read(
+            lambda tx: strangers.too_often(tx, request, config.limits, now)
+        )
+        if beyond is not None:
+            return self._too_often(request, config, beyond, now)
+        command = parse(request.line, self.verbs)
+        role = await reads.role_of(forge, repository, request.actor)
+        if isinstance(command, Mistake):
+            return self._mistake(command, role, request)
+        needed = _needed(command.verb, found)
+        if role < needed and not await self._tells_author(request, command.verb, found, role):
+            return Refusal(
+                replies.not_allowed(command.verb.name, needed, role),
+                f"{request.actor.id}:{command.verb.name}",
+            )
+        if isinstance(found, Faults):
+            return Refusal(replies.faulty_config(found.file, found.faults))
+        return await self._ask_verb(request, command, found, branch, role)
+
+    async def _out_of_reach(self, request: CommandRequest, error: ForgeRefused) -> Decision:
+        """What cannot be read cannot be decided; said where a permission is all that is missing."""
+        forge, repository = self.desk.forge, request.thread.repository
+        if not self._lacks(repository):
+            # Without a token for the repository, or without the thread, there is nobody we could speak to.
+            return Silence(f"GitHub refused: {error}")
+        if (refusal := await self._lacking(repository)) is None:  # granted in the meantime
+            return await self.decide(request)
+        if not request.actor.is_human or await reads.role_of(forge, repository, request.actor) < Role.triage:
+            return Silence(f"GitHub refused: {error}")
+        return refusal
+
+    async def _tells_author(
+        self, request: CommandRequest, verb: Verb, found: Configuration | Faults, role: Role
+    ) -> bool:
+        """Whether somebody without the role is told all the same, as the author of the thread."""
+        chosen = isinstance(found, Configuration) and verb.name in found.value.permissions
+        if not verb.tells or chosen or role < Role.read:
+            return False
+        return (await reads.issue(self.desk.forge, request.thread)).author.id == request.actor.id
+
+    async def _unheard(self, request: CommandRequest, config: RepositoryConfig) -> str | None:
+        """Why a command is not even answered: what caused it is nobody who may command here, or is not switched on."""
+        if request.actor.id == await self.desk.forge.access.own_id(request.thread.repository):
+            return "the bot never obeys itself"
+        if not request.actor.is_human and request.actor.id not in config.bots:
+            return f"{request.actor.login} is no person, and not among `bots`"
+        if isinstance(request.source, Trigger) and not _is_switched_on(request.source.kind, config):
+            return f"{request.source.kind} starts nothing here"
+        return None
+
+    def _too_often(
+        self, request: CommandRequest, config: RepositoryConfig, beyond: str, now_ms: int
+    ) -> Refusal:
+        most = config.limits.user_hour if beyond == "user" else config.limits.thread_hour
+        # A user's limit holds in the whole repository, so it is said once there, not once in each thread.
+        whose = f"user:{request.actor.id}" if beyond == "user" else f"{request.thread.number}:all"
+        once = f"{whose}:often:{now_ms // strangers.HOUR_MS}"
+        return Refusal(replies.rate_limited(beyond, most), once, everywhere=True)
+
+    def _mistake(self, found: Mistake, role: Role, request: CommandRequest) -> Decision:
+        """A mistake is explained to those who could have meant something; a stranger is told once."""
+        return Refusal(replies.mistake(found), "" if role >= Role.triage else f"{request.actor.id}:mistake")
+
+    async def _ask_verb(
+        self, request: CommandRequest, command: Command, found: Configuration, branch: str, role: Role
+    ) -> Decision:
+        room, forge, repository = self.rooms[command.verb.name], self.desk.forge, request.thread.repository
+        comment = request.comment
+        if comment is not None and not await reads.comment_unchanged(
+            forge, repository, comment, request.body_sha256
+        ):
+            return Refusal(replies.changed_comment())
+        issue = await reads.issue(forge, request.thread)
+        asked = Asked(
+            request=request, command=command, configuration=found, branch=branch, role=role, issue=issue
+        )
+        if asked.place not in room.verb.places:
+            return Refusal(replies.wrong_place(room.verb))
+        if (refusal := await self._kept_out(asked, room.verb)) is not None:
+            return refusal
+        try:
+            answer = await room.answer(self.desk, asked)
+        except RecipeError as error:
+            return Refusal(replies.faulty_recipe(str(error)))
+        except ForgeRefused as error:
+            return Refusal(replies.broken(f"GitHub refused what it needs to read ({error.status})"))
+        return await self._vetted(asked, answer) if isinstance(answer, Start) else answer
+
+    async def _kept_out(self, asked: Asked, verb: Verb) -> Refusal | None:
+        """Why a permitted command runs nothing all the same."""
+        if verb.pushes and self.desk.door == "action":
+            return Refusal(replies.only_app(verb.name))
+        repository = asked.thread.repository
+        if verb.pushes and (unable := await self.desk.forge.access.may_push(repository)) is not None:
+            return Refusal(replies.lacking(unable.permissions, unable.url))
+        return await self._lacking(repository) if verb.spends and self._lacks(repository) else None
+
+    def _lacks(self, repository: Repository) -> list[str]:
+        """Permissions without which nothing works, as far as the last token tells."""
+        lacking = self.desk.forge.access.lacking(repository)
+        named = () if lacking is None else lacking.permissions
+        return [name for name in named if name.split(":")[0] in _INDISPENSABLE]
+
+    async def _lacking(self, repository: Repository) -> Refusal | None:
+        """What to say where permissions are missing now: they may have been granted since the last token."""
+        access = self.desk.forge.access
+        await access.token(repository, fresh=True)
+        missing, lacking = self._lacks(repository), access.lacking(repository)
+        if not missing or lacking is None:
+            return None
+        return Refusal(replies.lacking(missing, lacking.url), f"lacking:{','.join(missing)}")
+
+    async def _vetted(self, asked: Asked, start: Start) -> Decision:
+        """A chain, unless what it would read is an outsider's commit that nobody has looked at.
+
+        Judged by the plan's own commit: one that was pushed while it was made is not let through by a word on another.
+        """
+        commit = str(start.plan.context["head"])
+        free = asked.place != "pull" or asked.config.outsiders == "trust"
+        if free or not await strangers.is_unvetted(self.desk, asked.thread, asked.issue.author, commit):
+            return asked, start
+        once = "" if asked.request.comment else f"unvetted:{commit}"
+        return Refusal(replies.unvetted(commit, asked.request.line), once)
+
+
+def _is_switched_on(kind: str, config: RepositoryConfig) -> bool:
+    match kind:
+        case "label":
+            return config.triggers.labels
+        case "opened":
+            return config.triggers.opened
+        case "ready_for_review":
+            return config.triggers.ready_for_review
+        case "push":
+            return config.review.on_push
+        case _:
+            return True
+
+
+def _needed(verb: Verb, found: Configuration | Faults) -> Role:
+    if isinstance(found, Configuration) and verb.name in found.value.permissions:
+        return Role.named(found.value.permissions[verb.name])
+    return verb.role
