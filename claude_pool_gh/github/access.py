@@ -94,6 +94,7 @@ class AppAccess:
     """By repository and installation: a repository that is transferred comes under another one."""
     _lacking: dict[int, Lacking] = field(default_factory=dict)
     _account: Account | None = None
+    _app: GitHubAPI | None = field(default=None, repr=False)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def token(self, repository: Repository, *, fresh: bool = False) -> str:
@@ -190,13 +191,15 @@ class AppAccess:
 
     async def as_app(self, method: str, path: str, body: Any = None) -> Any:
         """One request as the App itself. Raises the errors of `errors`."""
-        api = GitHubAPI(
-            self.session,
-            "claude-pool-gh",
-            base_url=self.api_url,
-            app_id=self.app_id,
-            private_key=self.private_key,
-        )
+        if self._app is None:  # kept: it signs a new login only when the last one is about to expire
+            self._app = GitHubAPI(
+                self.session,
+                "claude-pool-gh",
+                base_url=self.api_url,
+                app_id=self.app_id,
+                private_key=self.private_key,
+            )
+        api = self._app
         return await _asked(api.getitem(path) if method == "GET" else api.post(path, data=body))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -209,6 +210,10 @@ class World:
         )
 
 
+_contract = cache(Contract)
+"""Loading it takes a moment, and it remembers how the description's references are resolved."""
+
+
 @asynccontextmanager
 async def world(
     folder: Path,
@@ -220,7 +225,8 @@ async def world(
     bot_type: type[Bot] = ForkedBot,
 ) -> AsyncIterator[World]:
     """Set the stage: a repository with an open pull request, the App installed, the server running."""
-    contract = Contract()
+    contract = _contract()
+    contract.clear()
     async with SimulatedGitHub.start(folder / "github") as github, ScriptedModel.start(Reviewer()) as model:
         github.observe(contract)
         app = github.create_app("claude-pool", webhook_secret=WEBHOOK_SECRET)

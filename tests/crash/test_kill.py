@@ -56,7 +56,7 @@ async def _death_or_end(here: World) -> bool:
     assert process is not None
     quiet = 0
     async with asyncio.timeout(60):
-        while process.returncode is None and quiet < 5:
+        while process.returncode is None and quiet < 3:
             await asyncio.sleep(0.1)
             over = here.check is not None and here.check.status == "completed" and bool(here.reviews)
             quiet = quiet + 1 if over and here.rows(UNWRITTEN) == [(0,)] else 0
