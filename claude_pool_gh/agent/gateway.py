@@ -32,6 +32,7 @@ _FORWARDED: Final = ("anthropic-version", "anthropic-beta", "content-type", "acc
 _RETURNED: Final = ("content-type", "retry-after", "request-id")
 _PATIENCE: Final = 120.0
 """Seconds that a 429 may ask to wait before it counts as an exhausted quota."""
+_HALF_A_DAY: Final = 43_200
 _UNWANTED: Final = 1.0
 """Seconds that open answers are read on when nobody wants the run any more."""
 _CANCELLED: Final = 3.0
@@ -199,7 +200,8 @@ class Gateway:
             return _error(402, "billing_error", run.detail)
         wait = _seconds(upstream.headers.get("retry-after"))
         if upstream.status == 429 and wait > _PATIENCE:
-            run.refuse("quota", f"the model's API asks to wait until {self._meter.after(wait):%H:%M UTC}")
+            shape = "%H:%M UTC" if wait < _HALF_A_DAY else "%d %B, %H:%M UTC"
+            run.refuse("quota", f"the model's API asks to wait until {self._meter.after(wait):{shape}}")
             return _error(402, "billing_error", run.detail)
         return web.Response(status=upstream.status, body=body, headers=_pick(upstream.headers, _RETURNED))
 

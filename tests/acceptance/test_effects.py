@@ -95,6 +95,7 @@ async def test_a_tracking_comment_deleted_by_a_person_stays_deleted(shop: World)
     assert shop.own_comments() == []
 
 
+@pytest.mark.long
 async def test_our_comment_is_found_in_a_thread_of_more_than_a_hundred(shop: World) -> None:
     for number in range(130):
         await shop.say(f"chatter {number}")

@@ -116,6 +116,7 @@ def _always(answer: Answer, _request: ModelRequest) -> Reply:
     return answer
 
 
+@pytest.mark.long
 async def test_ten_megabytes_of_answer_are_a_failure_with_a_bill(here: World) -> None:
     here.model.script = lambda _request: say("x" * 10_000_000)
     await here.say("/pool review")
@@ -175,6 +176,7 @@ async def test_a_push_while_it_runs_leaves_the_review_at_the_commit_that_was_rea
     assert f"The head has moved to {shop.pull.head_sha[:9]}" in shop.tracking
 
 
+@pytest.mark.long
 async def test_a_branch_rewritten_while_it_runs_gets_no_inline_comments(shop: World) -> None:
     shop.model.script = Reviewer(stage.PLANTED, pace=0.4)
     await shop.say("/pool review")
@@ -330,6 +332,7 @@ def _chains_done(here: World, count: int) -> bool:
     return here.rows("SELECT count(*) FROM chains WHERE state = 'done'") == [(count,)]
 
 
+@pytest.mark.long
 async def test_a_commit_message_that_nobody_can_see_does_no_harm(shop: World) -> None:
     shop.repository.commit("feature", {"x.py": "x = 1\n"}, message="<!-- hidden -->", author=shop.maintainer)
     shop.seen_heads = [shop.pull.head_sha]

@@ -145,6 +145,7 @@ async def test_without_the_live_role_the_table_above_would_be_another(
         assert await verdict(judge, asked(here, said, stranger)) == "goes on"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("set_to", "least"), [("read", "read"), ("maintain", "maintain")])
 async def test_every_verbs_role_can_be_raised_and_lowered_but_not_below_read(
     tmp_path: Path, set_to: str, least: str

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -134,8 +136,16 @@ async def test_a_short_rate_limit_for_ever_is_a_quota(bench: Bench) -> None:
 async def test_a_long_rate_limit_is_a_quota_at_once(bench: Bench) -> None:
     run = await bench.run(one_by_one(Fail(429, "rate_limit_error", "x", {"retry-after": "3600"})))
     assert run.outcome.ending is Ending.quota
-    assert "3600" in run.outcome.reason
+    until = re.search(r"asks to wait until (\d\d):(\d\d) UTC", run.outcome.reason)
+    assert until is not None, run.outcome.reason
+    wait = (int(until[1]) * 60 + int(until[2]) - time.time() / 60) % 1440
+    assert 55 <= wait <= 61, "an hour from now"
     assert len(bench.model.requests) == 1
+
+
+async def test_a_quota_of_days_says_the_day(bench: Bench) -> None:
+    run = await bench.run(one_by_one(Fail(429, "rate_limit_error", "x", {"retry-after": "172800"})))
+    assert re.search(r"asks to wait until \d\d [A-Z][a-z]+, \d\d:\d\d UTC", run.outcome.reason)
 
 
 @pytest.mark.usefixtures("one_retry")

@@ -15,8 +15,8 @@ from claude_pool_gh.rehearsal.reviewer import Reviewer
 from tests.acceptance.world import World, world
 
 _REVIEWER = Reviewer(stage.PLANTED[1:2], looks=False)
-_POLLS = 8
-_PACED = {"CLAUDE_POOL_WRITE_INTERVAL": "0.05"}
+_POLLS = 4
+_PACED = {"CLAUDE_POOL_WRITE_INTERVAL": "0.4"}
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from rich.console import Console
 
 from claude_pool_gh.rehearsal.model import ModelRequest, Reply, ScriptedModel, say
@@ -23,6 +24,7 @@ def test_a_finding_matches_by_file_lines_and_keyword() -> None:
     assert not matches(wanted, Stated(path="a.py", line=11, text="something else"))
 
 
+@pytest.mark.long
 async def test_the_evaluation_scores_what_the_bot_and_the_plain_prompt_say() -> None:
     defect, clean = read_cases(["01"])[0], read_cases(["07"])[0]
     assert defect.expected is not None

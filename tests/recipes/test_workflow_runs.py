@@ -109,6 +109,7 @@ async def play(
     return Played(ended, colleagues.seen, presented)
 
 
+@pytest.mark.long
 async def test_an_issue_becomes_a_change_with_tests_that_waits_for_approval(repository: Path) -> None:
     played = await play(
         repository,

@@ -91,6 +91,7 @@ async def test_a_workflow_runs_by_name_and_stops_at_its_gate_where_nobody_can_be
     assert "nothing was decided" in err
 
 
+@pytest.mark.long
 async def test_a_workflow_goes_through_its_gate_with_approve(model: ScriptedModel, work: Path) -> None:
     code, out, err = await claude_pool(model, work, "chain", "issue_to_pr", "issue=Print b too", "--approve")
     assert code == 0, err
@@ -117,6 +118,7 @@ async def test_a_workflow_of_ones_own_runs_from_a_file_and_a_faulty_one_names_th
     assert "needs who" in err
 
 
+@pytest.mark.long
 async def test_status_shows_what_a_store_holds(model: ScriptedModel, work: Path) -> None:
     await claude_pool(model, work, "run", "One", "--state-dir", "../store")
     await claude_pool(model, work, "chain", "issue_to_pr", "issue=x", "--state-dir", "../store")

@@ -52,6 +52,7 @@ async def test_sixty_four_leases_at_once(site: Site) -> None:
     assert len([ref for ref in refs(site) if ref.startswith("refs/pool/snapshots/")]) == 64
 
 
+@pytest.mark.long
 async def test_two_hundred_leases_with_failures_in_between_leave_nothing(site: Site) -> None:
     async with site.lease():
         pass
