@@ -96,7 +96,7 @@ async def test_a_timed_out_run_pays_what_the_answer_it_left_behind_cost(bench: B
 
 async def test_an_answer_that_outlasts_the_patience_counts_at_its_worst_case(bench: Bench) -> None:
     stall = Answer((Text("half"), Text("never")), stall_after=1)
-    run = await bench.run(one_by_one(READ, stall), wall_seconds=2)
+    run = await bench.run(one_by_one(READ, stall), wall_seconds=5)
     assert run.outcome.ending is Ending.timed_out
     assert run.bound
     assert bench.model.bill.total <= run.cost <= run.granted
