@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from claude_pool_gh.commands.grammar import Verb
 from claude_pool_gh.config.owners import parse as parse_owners
 from claude_pool_gh.conversation import tables
 from claude_pool_gh.conversation.candidates import of_thread
-from claude_pool_gh.conversation.changes import ChangeFacts
+from claude_pool_gh.conversation.change_facts import ChangeFacts
 from claude_pool_gh.conversation.desk import Act, Answer, Asked, Desk, Reply, VerbRoom
 from claude_pool_gh.conversation.facts import facts_of
 from claude_pool_gh.conversation.gates import Gate, gate_of, needed
@@ -158,9 +158,8 @@ def _which(tx: Transaction, asked: Asked) -> SafeMarkdown:
 async def _live(desk: Desk, asked: Asked, chain: ChainRow) -> _Live:
     facts = facts_of(chain.plan.context, ChangeFacts)
     blob = asked.configuration.blob
-    if (
-        facts.place == "issue"
-    ):  # what goes out is a branch from the commit that was read; nobody else moves that
+    if facts.place == "issue":
+        # What goes out is a branch from the commit that was read; nobody else moves that.
         return _Live(facts.head, facts.merge_base, blob)
     pull = await reads.pull(desk.forge, asked.thread)
     if not pull.open:
@@ -187,4 +186,4 @@ def _paths(gate: Gate) -> list[str]:
     return [] if gate.work is None else [file.path for file in files_of(gate.work.patch)]
 
 
-ROOMS: Final[tuple[Any, ...]] = (VerbRoom(APPROVE, approve), VerbRoom(REJECT, reject))
+ROOMS: Final[tuple[VerbRoom, ...]] = (VerbRoom(APPROVE, approve), VerbRoom(REJECT, reject))

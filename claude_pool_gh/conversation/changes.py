@@ -7,17 +7,18 @@ chain. Only what was shown under a gate's ID can be approved, and only that comm
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-from claude_pool_gh.config.model import RepositoryConfig
 from claude_pool_gh.config.owners import parse as parse_owners
 from claude_pool_gh.conversation import patches, tables
-from claude_pool_gh.conversation.desk import Asked, Desk
+from claude_pool_gh.conversation.change_facts import ChangeFacts
+from claude_pool_gh.conversation.desk import Desk
 from claude_pool_gh.conversation.downloads import url_of
 from claude_pool_gh.conversation.facts import Facts, facts_of
-from claude_pool_gh.conversation.gates import Policy, gate_id, needed, plan_digest, protected, work_of
+from claude_pool_gh.conversation.gates import Needed, Policy, gate_id, needed, plan_digest, protected, work_of
 from claude_pool_gh.github.effects.kinds import Authority, Change, Proposal, Push, Reply
 from claude_pool_gh.github.effects.rows import fate, want
 from claude_pool_gh.github.tables import threads
@@ -25,7 +26,6 @@ from claude_pool_gh.pool import chains
 from claude_pool_gh.pool.chains import ChainRow
 from claude_pool_gh.pool.errors import StepFailed
 from claude_pool_gh.pool.outcomes import Outcome, Verdict
-from claude_pool_gh.pool.plan import Step
 from claude_pool_gh.pool.ports import Done, Finish, HostStep, HostStepContext, Work
 from claude_pool_gh.pool.states import ChainState, StepState
 from claude_pool_gh.reports import replies
@@ -33,7 +33,6 @@ from claude_pool_gh.reports.changes import files_of, summary
 from claude_pool_gh.reports.neutralize import neutralize, neutralize_line
 from claude_pool_gh.reports.views import Changed, Fate, FileChange
 from claude_pool_gh.storage import Transaction
-from claude_pool_gh.terms.roles import Role
 from claude_pool_gh.worktrees.errors import WorktreeError
 from claude_pool_gh.worktrees.snapshot import Signature
 
@@ -43,52 +42,6 @@ NOT_CHECKED: Final = "**not checked**: this server runs nothing of a repository'
 _DRAFT_CHECKED: Final = (
     "**not checked** here; an approval opens a draft pull request, which the repository's CI checks"
 )
-
-
-class ChangeFacts(Facts):
-    """What a chain knows that changes files."""
-
-    merge_base: str = ""
-    branch: str
-    """Where the change goes: the pull request's own branch, or a new one."""
-    into: str
-    """The branch of the pull request that is opened; empty where the commit goes on `branch` as it is."""
-    fork: bool = False
-    """The pull request comes from a fork: nothing is pushed there."""
-    draft: bool = False
-    policy: Policy = Policy()
-    codeowners: str = ""
-    most_files: int = 50
-    most_lines: int = 2_000
-    least_role: int = int(Role.write)
-    """What whoever asked and whoever approves must be, also when it is pushed."""
-
-
-def policy_of(config: RepositoryConfig) -> dict[str, Any]:
-    """What the configuration says of changes, as facts."""
-    own = config.changes
-    return {
-        "policy": Policy(
-            approvals=own.approvals,
-            four_eyes=own.four_eyes,
-            codeowners=own.codeowners,
-            protected=own.protected,
-        ),
-        "most_files": own.most_files,
-        "most_lines": own.most_lines,
-    }
-
-
-def with_limits(steps: tuple[Step, ...], config: RepositoryConfig) -> tuple[Step, ...]:
-    """The steps with as many rejections at their gates as the configuration allows."""
-    most = {"max_rejections": config.changes.max_rejections}
-    return tuple(step.model_copy(update=most) if step.gate else step for step in steps)
-
-
-def least_role(asked: Asked) -> int:
-    """The role that the verb needs here, never below write: its commit lets code into the repository."""
-    named = asked.config.permissions.get(asked.command.verb.name)
-    return int(max(Role.write, Role.named(named) if named else asked.command.verb.role))
 
 
 # ---- laid before people
@@ -260,9 +213,6 @@ def _body(context: HostStepContext, facts: ChangeFacts) -> str:
 def report(tx: Transaction, chain: ChainRow) -> Changed | None:
     """What a chain's tracking comment shows of its change; None before there is one."""
     facts = facts_of(chain.plan.context, ChangeFacts)
-    asked = chain.results.get("ready")
-    if isinstance(asked, dict) and asked.get("questions"):
-        return _changed(facts, {"prose": {}}, None, Fate.nothing, questions=tuple(asked["questions"]))
     result = next((step.result for step in chain.steps if step.name == "propose"), None)
     if not isinstance(result, dict):
         return None
@@ -293,6 +243,11 @@ def report(tx: Transaction, chain: ChainRow) -> Changed | None:
     )  # fmt: skip
 
 
+def open_questions(facts: ChangeFacts, questions: Sequence[str]) -> Changed:
+    """What is shown where nobody knows yet what to change."""
+    return _changed(facts, {}, None, Fate.nothing, questions=tuple(questions))
+
+
 def moved_on(tx: Transaction, facts: Facts) -> str:
     """Why a gate cannot be opened any more, as far as GitHub's events have told; an approval looks for itself."""
     known = tx.execute(sa.select(threads).where(threads.c.key == facts.key)).one_or_none()
@@ -303,7 +258,7 @@ def moved_on(tx: Transaction, facts: Facts) -> str:
     return f"the head has moved to {known.head[:9]}" if known.head and known.head != facts.head else ""
 
 
-def _partly(missing: Any, approvals: list[tables.Approval], facts: ChangeFacts) -> bool:
+def _partly(missing: Needed, approvals: list[tables.Approval], facts: ChangeFacts) -> bool:
     """Whether it is worth saying who is needed: not where one approval by anybody is all."""
     usual = facts.policy == Policy() and missing.people <= 1 and not missing.owners
     return bool(approvals) or not usual

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from claude_pool_gh.conversation import strangers
 from claude_pool_gh.conversation.desk import Act, Answer, Asked, Desk, Start
+from claude_pool_gh.conversation.facts import chain_id_of
 from claude_pool_gh.conversation.judge import Decision, Judge, Refusal, Silence
 from claude_pool_gh.github import intake
 from claude_pool_gh.github.effects.kinds import Reaction, Reply
@@ -27,6 +28,7 @@ from claude_pool_gh.pool.errors import CapReached
 from claude_pool_gh.pool.ledger import Account
 from claude_pool_gh.pool.plan import Plan
 from claude_pool_gh.pool.ports import Observer
+from claude_pool_gh.pool.states import ON_THE_WAY
 from claude_pool_gh.pool.tables import chains as chain_rows
 from claude_pool_gh.reports import replies
 from claude_pool_gh.storage import Transaction
@@ -39,7 +41,6 @@ _TRIES: Final = 8
 _TAKEN_MS: Final = 120_000
 """For so long nobody else of this process takes a command that is being handled."""
 _C: Final = commands.c
-_ON_THE_WAY: Final = ("queued", "running")
 Deed = Callable[[Transaction], tuple[SafeMarkdown | None, str | None]]
 
 
@@ -141,7 +142,7 @@ class Clerk:
 
     def _end_others(self, tx: Transaction, thread: str, verb: str, now_ms: int) -> None:
         """End the chains of a verb that a new one replaces."""
-        own = sa.and_(chain_rows.c.account_thread == thread, chain_rows.c.state.in_(_ON_THE_WAY))
+        own = sa.and_(chain_rows.c.account_thread == thread, chain_rows.c.state.in_(ON_THE_WAY))
         for row in tx.execute(sa.select(chain_rows.c.id, chain_rows.c.plan).where(own)).all():
             if row.plan["verb"] == verb:
                 chains.request_cancel(tx, row.id, now_ms)
@@ -197,11 +198,6 @@ class Clerk:
         return await self.desk.database.transact(store)
 
 
-def chain_id_of(request: CommandRequest) -> str:
-    """The chain that a command starts: the same command, the same chain."""
-    return request.digest[:10]
-
-
 def _as_named_now(tx: Transaction, request: CommandRequest) -> CommandRequest:
     """A command in the repository as it is called by now: it may have been renamed since the delivery."""
     known = intake.known_repository(tx, request.thread.repository.id)
@@ -219,7 +215,7 @@ def _is_behind(tx: Transaction, key: str) -> bool:
 
 def _same_request(tx: Transaction, thread: str, plan: Plan) -> str | None:
     """A chain on its way in the thread that was asked for with the same words at the same commit, and is planned so."""
-    own = sa.and_(chain_rows.c.account_thread == thread, chain_rows.c.state.in_(_ON_THE_WAY))
+    own = sa.and_(chain_rows.c.account_thread == thread, chain_rows.c.state.in_(ON_THE_WAY))
     for row in tx.execute(sa.select(chain_rows.c.id, chain_rows.c.plan).where(own)):
         if row.plan["verb"] == plan.verb and _identity(row.plan["context"]) == _identity(plan.context):
             return str(row.id)

@@ -142,6 +142,12 @@ class VerbRoom:
     """The severity from which findings fail that check."""
 
 
+def needed_role(verb: Verb, config: RepositoryConfig) -> Role:
+    """The role that a verb needs in this repository."""
+    named = config.permissions.get(verb.name)
+    return Role.named(named) if named else verb.role
+
+
 def caps_of(config: RepositoryConfig, command: Command, defaults: Defaults) -> Caps:
     """The caps that hold for one command, in microdollars; `--budget` replaces the chain's."""
     budget = config.budget

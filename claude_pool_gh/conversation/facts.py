@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
 
+from claude_pool_gh.github.intake import CommandRequest
 from claude_pool_gh.terms.ids import Actor, Term, Thread
 
 
@@ -41,6 +42,11 @@ class Facts(Term):
     def workspace(self) -> dict[str, object]:
         """What a lease of a worktree is told."""
         return {"repository_id": self.thread.repository.id, "commit": self.head, "refs": self.refs}
+
+
+def chain_id_of(request: CommandRequest) -> str:
+    """The chain that a command starts: the same command, the same chain."""
+    return request.digest[:10]
 
 
 F = TypeVar("F", bound=Facts)

@@ -6,9 +6,8 @@ from typing import Final
 
 from claude_pool_gh.commands.flags import COMMON
 from claude_pool_gh.commands.grammar import Verb
-from claude_pool_gh.config.owners import PLACES
 from claude_pool_gh.conversation import changes, outputs
-from claude_pool_gh.conversation.changes import ChangeFacts, least_role, policy_of
+from claude_pool_gh.conversation.change_facts import ChangeFacts, decided, new_branch, with_limits
 from claude_pool_gh.conversation.cookbook import EDITING, Cookbook
 from claude_pool_gh.conversation.desk import (
     Answer,
@@ -26,7 +25,6 @@ from claude_pool_gh.conversation.findings_here import named, open_findings, repl
 from claude_pool_gh.conversation.material import about_thread, new_fence
 from claude_pool_gh.findings.tables import Known
 from claude_pool_gh.github import reads
-from claude_pool_gh.github.intake import CommandRequest
 from claude_pool_gh.pool.chains import ChainRow
 from claude_pool_gh.pool.ports import Done, HostStep, HostStepContext
 from claude_pool_gh.reports import replies
@@ -44,12 +42,16 @@ VERB: Final = Verb(
     spends=True,
     pushes=True,
 )
+_MOST: Final = 20
+"""Findings that one run mends."""
 
 
 class FixFacts(ChangeFacts):
     """What is to be mended."""
 
     problems: str
+    findings: int = 0
+    """How many of our own these are; 0 where they are described in words."""
 
 
 async def answer(desk: Desk, asked: Asked) -> Reply:
@@ -57,7 +59,7 @@ async def answer(desk: Desk, asked: Asked) -> Reply:
     pull = await reads.pull(desk.forge, asked.thread)
     if not pull.open:
         return Answer(replies.closed())
-    problems = await _problems(desk, asked)
+    problems, findings = await _problems(desk, asked)
     if not problems:
         return Answer(replies.needs_text("fix", "something to mend: this pull request has no open finding"))
     repository = asked.thread.repository
@@ -69,32 +71,35 @@ async def answer(desk: Desk, asked: Asked) -> Reply:
     steps = await cookbook.steps("fix", turns=asked.config.changes.turns)
     facts = FixFacts(
         **await facts_for(desk, asked, pull),
-        **policy_of(asked.config),
+        **await decided(desk, asked, pull.base_ref),
         merge_base=await reads.merge_base(desk.forge, repository, pull.base, pull.head),
-        branch=new_branch(asked.config.changes.branches, asked) if draft else pull.head_ref,
+        branch=new_branch(asked) if draft else pull.head_ref,
         into=pull.head_ref if draft else "",
         fork=fork,
         draft=draft,
-        codeowners=await codeowners(desk, asked, pull.base_ref),
-        least_role=least_role(asked),
         problems=problems,
+        findings=findings,
     )
     caps = caps_of(asked.config, asked.command, desk.defaults)
-    return Start(plan_of(desk, asked, changes.with_limits(steps, asked.config), facts, caps), caps)
+    return Start(plan_of(desk, asked, with_limits(steps, asked.config), facts, caps), caps)
 
 
-async def _problems(desk: Desk, asked: Asked) -> str:
-    """What is to be mended, in words: the finding replied to, the one that is named, the text, or all that is open."""
+async def _problems(desk: Desk, asked: Asked) -> tuple[str, int]:
+    """What is to be mended, in words: the finding replied to, the one that is named, the text, or all that is open.
+
+    And how many findings of ours these are.
+    """
     known = await open_findings(desk, asked)
     under = await replied_to(desk, asked, known)
     words = asked.command.words
     one = under or (named(words[0], known) if len(words) == 1 else None)
     if one is not None:
         more = f"\n\nThe maintainer adds: {asked.text[:1_500]}" if under and asked.text else ""
-        return _described(one) + more
+        return _described(one) + more, 1
     if asked.text:
-        return asked.text[:3_000]
-    return "\n\n".join(_described(each) for each in known[:20])
+        return asked.text[:3_000], 0
+    some = known[:_MOST]
+    return "\n\n".join(_described(each) for each in some), len(some)
 
 
 def _described(known: Known) -> str:
@@ -103,27 +108,6 @@ def _described(known: Known) -> str:
         f"{finding.path}, lines {finding.start_line} to {finding.end_line}: {finding.title}\n{finding.body}\n"
         f"When it goes wrong: {finding.scenario}"
     )
-
-
-def new_branch(prefix: str, asked: Asked) -> str:
-    """The name of a branch that belongs to this command alone."""
-    return f"{prefix}{asked.command.verb.name}-{asked.thread.number}-{chain_suffix(asked.request)}"
-
-
-def chain_suffix(request: CommandRequest) -> str:
-    """Names the command in a branch: the same command, the same branch."""
-    return request.digest[:10]
-
-
-async def codeowners(desk: Desk, asked: Asked, branch: str) -> str:
-    """The CODEOWNERS file that counts for a branch, where the configuration asks for owners."""
-    if not asked.config.changes.codeowners:
-        return ""
-    for place in PLACES:
-        found = await reads.trusted_file(desk.forge, asked.thread.repository, branch, place)
-        if found is not None:
-            return found.text
-    return ""
 
 
 def host_steps(desk: Desk) -> dict[str, HostStep]:
@@ -141,8 +125,7 @@ def host_steps(desk: Desk) -> dict[str, HostStep]:
 
 def _intent(chain: ChainRow) -> str:
     facts = facts_of(chain.plan.context, FixFacts)
-    found = facts.problems.count("\nWhen it goes wrong: ")
-    what = count(found, "finding") if found else "what was described"
+    what = count(facts.findings, "finding") if facts.findings else "what was described"
     out = "makes a patch, since this is a fork" if facts.fork else "waits for approval of the exact patch"
     return f"Mends {what} and {out}."
 

@@ -14,11 +14,10 @@ from claude_pool_gh.github.news import News
 from claude_pool_gh.github.tables import effects, repositories, threads
 from claude_pool_gh.pool import chains
 from claude_pool_gh.pool.ports import Clock, Observer
+from claude_pool_gh.pool.states import OPEN
 from claude_pool_gh.pool.tables import chains as chain_rows
 from claude_pool_gh.storage import Transaction, insert_once
 from claude_pool_gh.terms.ids import Thread
-
-_UNFINISHED = ("queued", "running", "parked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +38,12 @@ class Gazette:
                 self._note(tx, thread, open=False)
                 findings.ignore_open(tx, thread_key(thread), self.clock.now_ms())
                 self._show(tx, thread)
-            case news.CommentDeleted(_, comment):
+            case news.CommentDeleted(_, comment) if comment.kind == "issue_comment":
                 # What a person deletes stays deleted: no later edit brings it back.
-                kind = "comment" if comment.kind == "issue_comment" else "review_comment"
-                gone = sa.and_(effects.c.remote_id == comment.id, effects.c.kind == kind)
+                gone = sa.and_(effects.c.remote_id == comment.id, effects.c.kind == "comment")
                 tx.execute(effects.update().where(gone).values(state="gone"))
+            case news.CommentDeleted():
+                pass  # one in a review is never edited
             case news.InstallationChanged():
                 self._installation(tx, told)
             case news.RepositoriesRemoved(_, ids):
@@ -71,7 +71,7 @@ class Gazette:
 
     def _show(self, tx: Transaction, thread: Thread) -> None:
         """What waits or runs in a thread may be about something else than its head now."""
-        own = sa.and_(chain_rows.c.account_thread == thread_key(thread), chain_rows.c.state.in_(_UNFINISHED))
+        own = sa.and_(chain_rows.c.account_thread == thread_key(thread), chain_rows.c.state.in_(OPEN))
         for chain_id in tx.execute(sa.select(chain_rows.c.id).where(own)).scalars().all():
             self.observer.changed(tx, chain_id)
 
@@ -86,7 +86,7 @@ class Gazette:
         happen once does not happen late.
         """
         wanted = [str(each) for each in repository_ids]
-        own = sa.and_(chain_rows.c.account_repository.in_(wanted), chain_rows.c.state.in_(_UNFINISHED))
+        own = sa.and_(chain_rows.c.account_repository.in_(wanted), chain_rows.c.state.in_(OPEN))
         for chain_id in tx.execute(sa.select(chain_rows.c.id).where(own)).scalars().all():
             chains.request_cancel(tx, chain_id, self.clock.now_ms())
             self.observer.changed(tx, chain_id)

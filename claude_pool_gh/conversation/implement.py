@@ -7,7 +7,7 @@ from typing import Final
 from claude_pool_gh.commands.flags import COMMON
 from claude_pool_gh.commands.grammar import Verb
 from claude_pool_gh.conversation import changes, outputs
-from claude_pool_gh.conversation.changes import ChangeFacts, least_role, policy_of
+from claude_pool_gh.conversation.change_facts import ChangeFacts, decided, new_branch, with_limits
 from claude_pool_gh.conversation.cookbook import EDITING, Cookbook
 from claude_pool_gh.conversation.desk import (
     Answer,
@@ -21,11 +21,13 @@ from claude_pool_gh.conversation.desk import (
     plan_of,
 )
 from claude_pool_gh.conversation.facts import facts_of
-from claude_pool_gh.conversation.fix import codeowners, new_branch
 from claude_pool_gh.conversation.material import about_thread, new_fence
+from claude_pool_gh.pool.chains import ChainRow
 from claude_pool_gh.pool.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.ports import Done, Finish, HostStep, HostStepContext
 from claude_pool_gh.reports import replies
+from claude_pool_gh.reports.views import Changed
+from claude_pool_gh.storage import Transaction
 from claude_pool_gh.terms.roles import Role
 
 VERB: Final = Verb(
@@ -58,16 +60,14 @@ async def answer(desk: Desk, asked: Asked) -> Reply:
     common = await facts_for(desk, asked, None)
     facts = ImplementFacts(
         **common,
-        **policy_of(asked.config),
+        **await decided(desk, asked, asked.branch),
         merge_base=common["head"],
-        branch=new_branch(asked.config.changes.branches, asked),
+        branch=new_branch(asked),
         into=asked.branch,
-        codeowners=await codeowners(desk, asked, asked.branch),
-        least_role=least_role(asked),
         more=asked.text[:2_000],
     )
     caps = caps_of(asked.config, asked.command, desk.defaults)
-    return Start(plan_of(desk, asked, changes.with_limits(steps, asked.config), facts, caps), caps)
+    return Start(plan_of(desk, asked, with_limits(steps, asked.config), facts, caps), caps)
 
 
 def host_steps(desk: Desk) -> dict[str, HostStep]:
@@ -91,10 +91,18 @@ def host_steps(desk: Desk) -> dict[str, HostStep]:
     return {"implement.brief": brief, "implement.ready": ready, **changes.host_steps(desk)}
 
 
+def report(tx: Transaction, chain: ChainRow) -> Changed | None:
+    """What the tracking comment shows: the change, or what must be answered before there can be one."""
+    asked = chain.results.get("ready")
+    if isinstance(asked, dict) and asked.get("questions"):
+        return changes.open_questions(facts_of(chain.plan.context, ImplementFacts), asked["questions"])
+    return changes.report(tx, chain)
+
+
 ROOM: Final = VerbRoom(
     VERB,
     answer,
     host_steps,
-    report=changes.report,
+    report=report,
     intent=lambda _chain: "Plans, makes and checks the change, and waits for approval of the exact patch.",
 )

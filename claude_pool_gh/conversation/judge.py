@@ -10,7 +10,7 @@ from claude_pool_gh.commands.grammar import Command, Mistake, Verb, parse
 from claude_pool_gh.config.load import Configuration, Faults
 from claude_pool_gh.config.model import RepositoryConfig
 from claude_pool_gh.conversation import strangers
-from claude_pool_gh.conversation.desk import Act, Answer, Asked, Desk, Start, VerbRoom
+from claude_pool_gh.conversation.desk import Act, Answer, Asked, Desk, Start, VerbRoom, needed_role
 from claude_pool_gh.conversation.setup import Setups
 from claude_pool_gh.github import reads
 from claude_pool_gh.github.errors import ForgeRefused
@@ -84,7 +84,7 @@ class Judge:
         role = await reads.role_of(forge, repository, request.actor)
         if isinstance(command, Mistake):
             return self._mistake(command, role, request)
-        needed = _needed(command.verb, found)
+        needed = needed_role(command.verb, config)
         if role < needed and not await self._tells_author(request, command.verb, found, role):
             return Refusal(
                 replies.not_allowed(command.verb.name, needed, role),
@@ -212,9 +212,3 @@ def _is_switched_on(kind: str, config: RepositoryConfig) -> bool:
             return config.review.on_push
         case _:
             return True
-
-
-def _needed(verb: Verb, found: Configuration | Faults) -> Role:
-    if isinstance(found, Configuration) and verb.name in found.value.permissions:
-        return Role.named(found.value.permissions[verb.name])
-    return verb.role

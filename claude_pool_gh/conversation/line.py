@@ -6,8 +6,9 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from claude_pool_gh.pool import queue
 from claude_pool_gh.pool.chains import ChainRow
-from claude_pool_gh.pool.states import ChainState, SlotState, TaskState
+from claude_pool_gh.pool.states import ON_THE_WAY, ChainState, SlotState, TaskState
 from claude_pool_gh.pool.tables import chains, slots, tasks
 from claude_pool_gh.reports.views import Place
 from claude_pool_gh.storage import Transaction
@@ -16,7 +17,6 @@ TOLD: Final = 10
 """Chains whose place is kept up to date; those further back learn of it as they come nearer."""
 
 _C: Final = chains.c
-_UNFINISHED: Final = (ChainState.queued, ChainState.running)
 
 
 def waiting(tx: Transaction) -> list[str]:
@@ -28,14 +28,13 @@ def waiting(tx: Transaction) -> list[str]:
         sa.select(tasks.c.id).where(tasks.c.chain_id == _C.id, tasks.c.state == TaskState.pending).exists()
     )
     # One that is in a step of the host's own waits for nobody.
-    waits = sa.and_(_C.state.in_(_UNFINISHED), ~running, sa.or_(pending, _C.state == ChainState.queued))
-    order = (_C.priority, _C.created_ms, _C.place, _C.id)
-    return list(tx.execute(sa.select(_C.id).where(waits).order_by(*order).limit(200)).scalars())
+    waits = sa.and_(_C.state.in_(ON_THE_WAY), ~running, sa.or_(pending, _C.state == ChainState.queued))
+    return list(tx.execute(sa.select(_C.id).where(waits).order_by(*queue.ORDER).limit(200)).scalars())
 
 
 def place(tx: Transaction, chain: ChainRow) -> Place | None:
     """A chain's place in the line; None where it does not wait in one, or nothing is busy and it starts at once."""
-    if chain.state not in _UNFINISHED:
+    if chain.state not in ON_THE_WAY:
         return None
     busy, count = slots_of(tx)
     if busy < count:
@@ -46,7 +45,7 @@ def place(tx: Transaction, chain: ChainRow) -> Place | None:
 
 def moves(tx: Transaction, chain: ChainRow) -> bool:
     """Whether what has just changed of a chain may have moved the others' places: it came to rest or took a slot."""
-    if chain.state not in _UNFINISHED:
+    if chain.state not in ON_THE_WAY:
         return True
     count = sa.select(sa.func.count()).select_from(tasks)
     own = tx.execute(

@@ -297,7 +297,7 @@ def _check(run: Run, facts: Facts, fail_on: str) -> CheckRun:
             on_error=facts.on_error,
         ),
         title=headline(run.outcome, run.report, run.verb)[:200],
-        summary=f"{_cost(run)}. The findings stand in the pull request's conversation.",
+        summary=f"{_cost(run)}. All of it stands in the pull request's conversation.",
     )  # fmt: skip
 
 

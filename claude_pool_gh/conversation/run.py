@@ -10,7 +10,7 @@ from claude_pool_gh.commands.flags import COMMON
 from claude_pool_gh.commands.grammar import Verb
 from claude_pool_gh.conversation import changes
 from claude_pool_gh.conversation.ask import say
-from claude_pool_gh.conversation.changes import ChangeFacts, least_role, policy_of
+from claude_pool_gh.conversation.change_facts import ChangeFacts, decided, new_branch, with_limits
 from claude_pool_gh.conversation.cookbook import EDITING, Cookbook
 from claude_pool_gh.conversation.desk import (
     Answer,
@@ -24,11 +24,11 @@ from claude_pool_gh.conversation.desk import (
     plan_of,
 )
 from claude_pool_gh.conversation.facts import facts_of
-from claude_pool_gh.conversation.fix import codeowners, new_branch
 from claude_pool_gh.conversation.gates import gate_of, waiting_step
 from claude_pool_gh.conversation.tables import approvals_of
 from claude_pool_gh.github import reads
 from claude_pool_gh.pool.chains import ChainRow
+from claude_pool_gh.pool.errors import RecipeError
 from claude_pool_gh.pool.plan import AgentRun, Branches, HostCall, Step
 from claude_pool_gh.pool.ports import Done, Finish, HostStep, HostStepContext
 from claude_pool_gh.pool.results import output_of
@@ -74,11 +74,15 @@ async def answer(desk: Desk, asked: Asked) -> Reply:
     pull = await reads.pull(desk.forge, asked.thread) if asked.place == "pull" else None
     cookbook = Cookbook(desk, asked, tools=EDITING)
     file = await cookbook.workflow(words[0])
+    if taken := {each.name for each in file.workflow.arguments} & set(RunFacts.model_fields):
+        raise RecipeError(
+            f"the workflow {words[0]} may not call an argument {' or '.join(sorted(taken))}: it is taken"
+        )
     arguments = bind(file.workflow.arguments, given, f"the workflow {words[0]}")
     steps = await cookbook.expand(file.workflow, file.written, turns=asked.config.changes.turns)
-    facts = await _facts(desk, asked, pull, words[0], arguments, changing=_changes(steps))
+    facts = await _facts(desk, asked, pull, words[0], arguments)
     caps = caps_of(asked.config, asked.command, desk.defaults)
-    plan = plan_of(desk, asked, changes.with_limits(_ended(steps), asked.config), facts, caps)
+    plan = plan_of(desk, asked, with_limits(_ended(steps), asked.config), facts, caps)
     # The workflow's texts name its arguments as `{args.NAME}`, which are the plan's context.
     return Start(plan.model_copy(update={"context": arguments | plan.context}), caps)
 
@@ -89,8 +93,6 @@ async def _facts(
     pull: reads.Pull | None,
     workflow: str,
     arguments: Mapping[str, Any],
-    *,
-    changing: bool,
 ) -> RunFacts:
     common = await facts_for(desk, asked, pull)
     base = common["head"]
@@ -99,13 +101,11 @@ async def _facts(
     fork = pull is not None and pull.head_repository_id != asked.thread.repository.id
     return RunFacts(
         **common,
-        **policy_of(asked.config),
+        **await decided(desk, asked, common["base_ref"]),
         merge_base=base,
-        branch=pull.head_ref if pull else new_branch(asked.config.changes.branches, asked),
+        branch=pull.head_ref if pull else new_branch(asked),
         into="" if pull else asked.branch,
         fork=fork,
-        codeowners=await codeowners(desk, asked, common["base_ref"]) if changing else "",
-        least_role=least_role(asked),
         workflow=workflow,
         arguments=dict(arguments),
         answer_to=asked.request.comment,

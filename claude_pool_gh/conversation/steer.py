@@ -18,6 +18,7 @@ from claude_pool_gh.conversation.desk import (
     Start,
     VerbRoom,
     caps_of,
+    needed_role,
 )
 from claude_pool_gh.conversation.facts import Facts, facts_of
 from claude_pool_gh.conversation.progress import CONTINUABLE, Progress
@@ -81,19 +82,20 @@ class Steering:
         command = parse(line, {name: room.verb for name, room in self.others.items()})
         if not isinstance(command, Command):
             return Answer(replies.no_candidate("run again"))
-        needed = needed_role(command.verb, asked)
-        if asked.role < needed:
-            return Answer(replies.not_allowed(command.verb.name, needed, asked.role))
+        if (refusal := _not_allowed(asked, command.verb)) is not None:
+            return refusal
         request = asked.request.model_copy(update={"line": line})
         return await self.others[command.verb.name].answer(
             desk, replace(asked, command=command, request=request)
         )
 
     async def go_on(self, desk: Desk, asked: Asked) -> Reply:
-        """Go on where a chain ended early, with what it finished and the work that it left."""
+        """Go on where a chain ended early; whoever does needs what the command itself needs."""
         found = await self._meant(desk, asked, _ended_early, "continue")
         if isinstance(found, NotOne):
             return Answer(found.text)
+        if (refusal := _not_allowed(asked, self.others[found.plan.verb].verb)) is not None:
+            return refusal
         if (moved := await _has_moved(desk, asked, facts_of(found.plan.context, Facts))) is not None:
             return moved
         caps = caps_of(asked.config, asked.command, desk.defaults)
@@ -128,10 +130,10 @@ async def _has_moved(desk: Desk, asked: Asked, facts: Facts) -> Answer | None:
     return None if pull.head == facts.head else Answer(replies.moved_on(facts.head, pull.head, facts.line))
 
 
-def needed_role(verb: Verb, asked: Asked) -> Role:
-    """The role that a verb needs in this repository."""
-    named = asked.config.permissions.get(verb.name)
-    return Role.named(named) if named else verb.role
+def _not_allowed(asked: Asked, verb: Verb) -> Answer | None:
+    """What to say to somebody who may steer, but may not give the command that is steered."""
+    needed = needed_role(verb, asked.config)
+    return Answer(replies.not_allowed(verb.name, needed, asked.role)) if asked.role < needed else None
 
 
 def _is_open(chain: ChainRow) -> bool:

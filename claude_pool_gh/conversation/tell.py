@@ -12,11 +12,10 @@ from claude_pool_gh.commands.grammar import Verb
 from claude_pool_gh.config.load import DEFAULT, flat
 from claude_pool_gh.conversation import line
 from claude_pool_gh.conversation.candidates import of_thread
-from claude_pool_gh.conversation.desk import Answer, Asked, Desk, Reply, VerbRoom, caps_of
+from claude_pool_gh.conversation.desk import Answer, Asked, Desk, Reply, VerbRoom, caps_of, needed_role
 from claude_pool_gh.conversation.facts import Facts, facts_of
 from claude_pool_gh.conversation.gates import waiting_step
 from claude_pool_gh.conversation.progress import Progress
-from claude_pool_gh.conversation.steer import needed_role
 from claude_pool_gh.findings import tables as findings
 from claude_pool_gh.pool import ledger
 from claude_pool_gh.pool.chains import ChainRow
@@ -62,8 +61,8 @@ def rooms(verbs: Mapping[str, Verb], progress: Progress) -> tuple[VerbRoom, ...]
         words = asked.command.words
         known = verbs.get(words[0].lower()) if words else None
         if known is not None:
-            return Answer(replies.help_verb(known, needed_role(known, asked)))
-        needed = {name: needed_role(verb, asked) for name, verb in verbs.items()}
+            return Answer(replies.help_verb(known, needed_role(known, asked.config)))
+        needed = {name: needed_role(verb, asked.config) for name, verb in verbs.items()}
         return Answer(replies.help_all(verbs, needed, asked.role))
 
     return VerbRoom(STATUS, status), VerbRoom(COST, cost), VerbRoom(CONFIG, config), VerbRoom(HELP, help_)

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from claude_pool_gh.pool.states import ChainState
+from claude_pool_gh.pool.states import ON_THE_WAY, ChainState
 from claude_pool_gh.pool.tables import chains, workers
 from claude_pool_gh.storage import Transaction, insert_once, one_at_a_time
 
 _C = chains.c
-_ORDER = (_C.priority, _C.created_ms, _C.place, _C.id)
+ORDER = (_C.priority, _C.created_ms, _C.place, _C.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def claim(
     if below is not None:
         waiting = sa.and_(waiting, _C.priority < below)
     columns = (_C.id, _C.generation, _C.priority, _C.created_ms, _C.place)
-    statement = sa.select(*columns).where(waiting).order_by(*_ORDER).limit(1)
+    statement = sa.select(*columns).where(waiting).order_by(*ORDER).limit(1)
     row = tx.execute(statement.with_for_update(skip_locked=True)).one_or_none()
     if row is None or take(tx, row.id, row.generation, worker) is None:
         return None
@@ -54,7 +54,7 @@ def claim(
 
 def take(tx: Transaction, chain_id: str, generation: int, worker: str) -> Claim | None:
     """Take up a chain whose generation was just read; None when somebody else did."""
-    unfinished = _C.state.in_([ChainState.queued, ChainState.running])
+    unfinished = _C.state.in_(ON_THE_WAY)
     changed = chains.update().where(_C.id == chain_id, _C.generation == generation, unfinished)
     if tx.execute(changed.values(owner=worker, generation=generation + 1)).rowcount != 1:
         return None
@@ -63,25 +63,23 @@ def take(tx: Transaction, chain_id: str, generation: int, worker: str) -> Claim 
 
 def orphans(tx: Transaction, alive: Collection[str], *, pool: str = "main") -> list[tuple[str, int]]:
     """Id and generation of the pool's unfinished chains whose carrier is not among the living, oldest first."""
-    unfinished = sa.and_(_C.pool == pool, _C.state.in_([ChainState.queued, ChainState.running]))
+    unfinished = sa.and_(_C.pool == pool, _C.state.in_(ON_THE_WAY))
     gone = sa.and_(_C.owner.is_not(None), _C.owner.not_in(list(alive)))
     # Running without an owner: only where somebody mended rows by hand, and then it must go on too.
     lost = sa.or_(gone, sa.and_(_C.owner.is_(None), _C.state == ChainState.running))
-    rows = tx.execute(sa.select(_C.id, _C.generation).where(unfinished, lost).order_by(*_ORDER))
+    rows = tx.execute(sa.select(_C.id, _C.generation).where(unfinished, lost).order_by(*ORDER))
     return [(row.id, row.generation) for row in rows]
 
 
 def carried_by(tx: Transaction, worker: str) -> list[tuple[str, int]]:
     """Id and generation of the unfinished chains that a worker has taken up."""
-    own = sa.and_(_C.owner == worker, _C.state.in_([ChainState.queued, ChainState.running]))
+    own = sa.and_(_C.owner == worker, _C.state.in_(ON_THE_WAY))
     return [(row.id, row.generation) for row in tx.execute(sa.select(_C.id, _C.generation).where(own))]
 
 
 def carried(tx: Transaction, pool: str = "main") -> int:
     """How many chains of the pool are carried now, by all its workers."""
-    busy = sa.and_(
-        _C.pool == pool, _C.owner.is_not(None), _C.state.in_([ChainState.queued, ChainState.running])
-    )
+    busy = sa.and_(_C.pool == pool, _C.owner.is_not(None), _C.state.in_(ON_THE_WAY))
     return int(tx.execute(sa.select(sa.func.count()).select_from(chains).where(busy)).scalar_one())
 
 

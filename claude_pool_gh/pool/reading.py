@@ -30,7 +30,7 @@ from claude_pool_gh.pool.records import (
 )
 from claude_pool_gh.pool.results import output_of
 from claude_pool_gh.pool.slot_rows import SlotRow
-from claude_pool_gh.pool.states import ChainState, SlotState, StepState, TaskState
+from claude_pool_gh.pool.states import ON_THE_WAY, ChainState, SlotState, StepState, TaskState
 from claude_pool_gh.pool.tables import chains as chain_rows
 from claude_pool_gh.pool.tables import reservations as money_rows
 from claude_pool_gh.pool.tables import tags as tag_rows
@@ -164,7 +164,7 @@ def chain_of(tx: Transaction, given: str) -> str:
 
 def waiting_chains(tx: Transaction) -> int:
     """How many chains have not begun, or stopped between two steps."""
-    waiting = chain_rows.c.state.in_([ChainState.queued, ChainState.running])
+    waiting = chain_rows.c.state.in_(ON_THE_WAY)
     return int(tx.execute(sa.select(sa.func.count()).select_from(chain_rows).where(waiting)).scalar_one())
 
 
@@ -173,9 +173,7 @@ def task_counts(tx: Transaction) -> dict[TaskState, int]:
     rows = tx.execute(sa.select(task_rows.c.state, sa.func.count()).group_by(task_rows.c.state))
     counts = dict.fromkeys(TaskState, 0) | {TaskState(state): int(number) for state, number in rows}
     own = sa.select(task_rows.c.id).where(task_rows.c.chain_id == chain_rows.c.id).exists()
-    unbegun = sa.and_(
-        chain_rows.c.kind == "chain", chain_rows.c.state.in_([ChainState.queued, ChainState.running])
-    )
+    unbegun = sa.and_(chain_rows.c.kind == "chain", chain_rows.c.state.in_(ON_THE_WAY))
     counts[TaskState.pending] += _count(tx, sa.select(chain_rows.c.id).where(unbegun, ~own))
     for each in _UNLAID:
         counts[each] += _count(tx, _unlaid(TaskFilter(state=each)))
@@ -307,7 +305,7 @@ def _unlaid(wanted: TaskFilter) -> sa.Select[Any]:
     verdict = chain_rows.c.outcome["verdict"].as_string()
     match wanted.state:
         case TaskState.pending:
-            statement = statement.where(chain_rows.c.state.in_([ChainState.queued, ChainState.running]))
+            statement = statement.where(chain_rows.c.state.in_(ON_THE_WAY))
         case TaskState.cancelled:
             statement = statement.where(chain_rows.c.state == ChainState.done, verdict == Verdict.cancelled)
         case TaskState.failed:

@@ -24,7 +24,7 @@ from claude_pool_gh.pool.plan import AgentRun, Branches, HostCall, OnFailure, On
 from claude_pool_gh.pool.ports import AgentOutcome, Ending, Finish, HostStep, HostStepContext
 from claude_pool_gh.pool.render import render
 from claude_pool_gh.pool.results import items_of, values_of, with_item
-from claude_pool_gh.pool.states import ChainState, StepState, TaskState
+from claude_pool_gh.pool.states import ON_THE_WAY, ChainState, StepState, TaskState
 from claude_pool_gh.pool.tasks import TaskRow
 from claude_pool_gh.storage import Transaction
 
@@ -111,7 +111,7 @@ class Runner:
     def _begin(self, tx: Transaction, chain_id: str) -> ChainRow | None:
         """None while the money for it is set aside for others who may not need it all."""
         chain, now = chains.get(tx, chain_id), self.attempts.clock.now_ms()
-        if chain.state not in (ChainState.queued, ChainState.running):
+        if chain.state not in ON_THE_WAY:
             return chain
         if chain.cancel_requested:
             chains.finish(tx, chain, Outcome(verdict=Verdict.cancelled), now)

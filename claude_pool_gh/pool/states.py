@@ -25,6 +25,12 @@ class ChainState(StrEnum):
     done = "done"
 
 
+ON_THE_WAY: Final = (ChainState.queued, ChainState.running)
+"""Somebody carries such a chain, or soon will."""
+OPEN: Final = (*ON_THE_WAY, ChainState.parked)
+"""Not done."""
+
+
 class StepState(StrEnum):
     """Where a step is. `skipped`: its condition did not hold."""
 

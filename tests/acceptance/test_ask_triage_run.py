@@ -82,6 +82,8 @@ arguments:
 steps:
   - {name: look, prompt: "You answer a question: how many {args.what}?", output: {type: object}}
 """
+    taken = workflow.replace("name: what", "name: head").replace("args.what", "args.head")
+    here.repository.commit("main", {f"{FOLDER}/workflows/taken.yml": taken}, author=here.maintainer)
     here.repository.commit("main", {f"{FOLDER}/workflows/count.yml": workflow}, author=here.maintainer)
     await here.say("/pool run count what=files")
     await here.said('{"answer": "From ten pieces on')
@@ -90,6 +92,7 @@ steps:
     for line, problem in (
         ("/pool run", "needs the name of a workflow"),
         ("/pool run count", "the workflow count needs what"),
+        ("/pool run taken head=x", "the workflow taken may not call an argument head: it is taken"),
         ("/pool run count what=x whom=y", "knows no whom"),
         ("/pool run ../../secrets", "needs the name of a workflow"),
         ("/pool run fix", "needs the name of a workflow"),

@@ -87,6 +87,19 @@ async def test_the_models_limit_is_named_with_its_reset_and_a_crash_says_what_go
     await here.until(lambda: sum("From ten pieces on" in body for body in here.replies()) == 2)
 
 
+async def test_whoever_goes_on_needs_what_the_command_itself_needs(here: World, colleague: Colleague) -> None:
+    here.repository.commit("main", {CONFIG: "permissions: {ask: maintain}\n"}, author=here.maintainer)
+    writer = here.github.create_user("writer")
+    here.repository.grant(writer, "write")
+    colleague.failures = [Fail(429, "rate_limit_error", headers={"retry-after": "7200"})]
+    await here.say("/pool ask why?")
+    await here.shows("ask", "NOT DONE: ")
+    await here.say("/pool continue", by=writer)
+    await here.said("`/pool ask` needs the role **maintain** in this repository; yours is **write**")
+    await here.say("/pool continue")
+    await here.said("From ten pieces on")
+
+
 async def test_what_runs_can_be_cancelled_and_what_ended_can_be_run_again(
     here: World, colleague: Colleague
 ) -> None:

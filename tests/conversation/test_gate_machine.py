@@ -29,7 +29,7 @@ from hypothesis.stateful import (
 )
 
 from claude_pool_gh.conversation import approve, gates, tables
-from claude_pool_gh.conversation.changes import ChangeFacts
+from claude_pool_gh.conversation.change_facts import ChangeFacts
 from claude_pool_gh.conversation.gates import Policy, gate_of
 from claude_pool_gh.github.effects import pushes
 from claude_pool_gh.github.effects.kinds import Authority, Change, Push

@@ -1,0 +1,76 @@
+"""What a chain knows from the start that changes files: where its work goes, and who decides on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from claude_pool_gh.config.model import RepositoryConfig
+from claude_pool_gh.config.owners import PLACES
+from claude_pool_gh.conversation.desk import Asked, Desk, needed_role
+from claude_pool_gh.conversation.facts import Facts, chain_id_of
+from claude_pool_gh.conversation.gates import Policy
+from claude_pool_gh.github import reads
+from claude_pool_gh.pool.plan import Step
+from claude_pool_gh.terms.roles import Role
+
+
+class ChangeFacts(Facts):
+    """What a chain knows that changes files."""
+
+    merge_base: str = ""
+    branch: str
+    """Where the change goes: the pull request's own branch, or a new one."""
+    into: str
+    """The branch of the pull request that is opened; empty where the commit goes on `branch` as it is."""
+    fork: bool = False
+    """The pull request comes from a fork: nothing is pushed there."""
+    draft: bool = False
+    policy: Policy = Policy()
+    codeowners: str = ""
+    most_files: int = 50
+    most_lines: int = 2_000
+    least_role: int = int(Role.write)
+    """What whoever asked and whoever approves must be, also when it is pushed."""
+
+
+async def decided(desk: Desk, asked: Asked, into: str) -> dict[str, Any]:
+    """What the configuration, and the CODEOWNERS of the branch that a change goes into, say of it, as facts."""
+    own = asked.config.changes
+    return {
+        "codeowners": await _codeowners(desk, asked, into) if own.codeowners else "",
+        "least_role": _least_role(asked),
+        "policy": Policy(
+            approvals=own.approvals,
+            four_eyes=own.four_eyes,
+            codeowners=own.codeowners,
+            protected=own.protected,
+        ),
+        "most_files": own.most_files,
+        "most_lines": own.most_lines,
+    }
+
+
+def with_limits(steps: tuple[Step, ...], config: RepositoryConfig) -> tuple[Step, ...]:
+    """The steps with as many rejections at their gates as the configuration allows."""
+    most = {"max_rejections": config.changes.max_rejections}
+    return tuple(step.model_copy(update=most) if step.gate else step for step in steps)
+
+
+def _least_role(asked: Asked) -> int:
+    """The role that the verb needs here, never below write: its commit lets code into the repository."""
+    return int(max(Role.write, needed_role(asked.command.verb, asked.config)))
+
+
+def new_branch(asked: Asked) -> str:
+    """The name of a branch that belongs to this command alone."""
+    name = f"{asked.command.verb.name}-{asked.thread.number}-{chain_id_of(asked.request)}"
+    return asked.config.changes.branches + name
+
+
+async def _codeowners(desk: Desk, asked: Asked, branch: str) -> str:
+    """The CODEOWNERS file that counts for a branch."""
+    for place in PLACES:
+        found = await reads.trusted_file(desk.forge, asked.thread.repository, branch, place)
+        if found is not None:
+            return found.text
+    return ""
