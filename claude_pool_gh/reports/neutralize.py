@@ -21,7 +21,7 @@ from mdformat.renderer import MDRenderer
 from claude_pool_gh.terms.markdown import SafeMarkdown
 
 _INPUT_LIMIT: Final = 64 * 1024
-_MARKDOWN: Final = MarkdownIt("commonmark", {"maxNesting": 20})
+_MARKDOWN: Final = MarkdownIt("commonmark", {"maxNesting": 20}).enable("strikethrough")
 _ALIVE: Final = re.compile(
     r"""(?<![a-z0-9])@[a-z0-9][\w./-]*                               # a mention of a user or team
       | (?:(?<![\w.-])[\w.-]+/[\w.-]+)?\#\d+ | (?<![a-z0-9])gh-\d+  # a reference to an issue
@@ -171,6 +171,8 @@ def _harmless(children: list[Token]) -> Iterator[Token]:
                 yield _plain(" ")
             case "link_close":
                 pass
+            case "s_open" | "s_close":  # read as GitHub does, so that both part the text alike
+                yield _plain(token.markup)
             case "code_inline":
                 yield _code(token.content)
             case _:

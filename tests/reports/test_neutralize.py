@@ -110,6 +110,8 @@ TEXT = st.lists(BITS, max_size=14).map("".join) | st.text(max_size=40)
 @example("1. *&#x202e;*")
 @example("][x](u)\u202e*//e.x*")
 @example("\\~~~\n@mona\n")
+@example("~~https:*~~~*")
+@example("a ~~@mona~~ b")
 def test_whatever_comes_in_nothing_alive_comes_out(text: str) -> None:
     out = neutralize(text)
     assert life(out) == []
