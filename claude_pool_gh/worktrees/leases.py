@@ -19,7 +19,7 @@ from claude_pool_gh.worktrees.errors import WorktreeError
 from claude_pool_gh.worktrees.git import Login, git
 from claude_pool_gh.worktrees.mirror import Mirror, checked_commit, take_bytes_as_they_are
 from claude_pool_gh.worktrees.push import push
-from claude_pool_gh.worktrees.snapshot import CAPTURING, Signature, capture, commit_as, restore
+from claude_pool_gh.worktrees.snapshot import CAPTURING, Began, Signature, begun, capture, commit_as, restore
 
 Logins = Callable[[int], Awaitable[Login]]
 """Gives credentials and clone URL for a repository id."""
@@ -30,21 +30,19 @@ class Lease:
     """One leased worktree."""
 
     folder: Path
-    base: str
-    """The commit that the chain began at; the worktree may begin with an earlier step's work on it."""
+    began: Began
     run_id: str
     _mirror: Path
-    _began_with_work: bool = False
 
     async def capture(self) -> Work | None:
         """What differs from the base commit, stored in the mirror under the run's name; None when nothing ever did."""
         try:
-            kept = await capture(self._mirror, self.folder, self.base, self.run_id)
+            kept = await capture(self._mirror, self.folder, self.began, self.run_id)
         except WorktreeError as error:
             raise NoWorkspace(f"what the run changed cannot be kept: {error}") from error
-        if not kept.patch and not self._began_with_work:
+        if kept is None:
             return None
-        return Work(base=self.base, commit=kept.commit, patch=kept.patch, digest=kept.digest)
+        return Work(base=self.began.base, commit=kept.commit, patch=kept.patch, digest=kept.digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +105,9 @@ async def lend(mirror: Path, leases: Path, base: str, wanted: Wanted) -> AsyncIt
     place = leases / str(os.getpid()) / wanted.run_id
     try:
         start = base if wanted.start is None else await restore(mirror, wanted.start)
-        await _check_out(mirror, place, start)
-        yield Lease(place / "tree", base, wanted.run_id, mirror, wanted.start is not None)
+        own = await _check_out(mirror, place, start)
+        with begun(base, start, own / "worktrees" / "tree") as began:
+            yield Lease(place / "tree", began, wanted.run_id, mirror)
     finally:
         await asyncio.shield(asyncio.to_thread(remove, place))
 
@@ -120,8 +119,8 @@ def sweep_leases(leases: Path) -> None:
             remove(left)
 
 
-async def _check_out(mirror: Path, place: Path, commit: str) -> None:
-    """A throw-away bare repository that borrows the mirror's objects, and a worktree of that.
+async def _check_out(mirror: Path, place: Path, commit: str) -> Path:
+    """A throw-away bare repository that borrows the mirror's objects, and a worktree of that. Returns the former.
 
     The mirror itself has no worktrees: parallel adds would race for its `config.lock`, and an agent could
     reach its configuration through the worktree's `.git` file.
@@ -129,11 +128,14 @@ async def _check_out(mirror: Path, place: Path, commit: str) -> None:
     remove(place)
     place.mkdir(parents=True, mode=0o700)
     own = place / "git"
-    await git("init", "--quiet", "--bare", "--template=", own)
-    (own / "objects" / "info").mkdir(exist_ok=True)
+    (own / "refs").mkdir(parents=True)
+    (own / "objects" / "info").mkdir(parents=True)
     (own / "objects" / "info" / "alternates").write_text(f"{mirror / 'objects'}\n")
+    (own / "HEAD").write_text("ref: refs/heads/none\n")
+    (own / "config").write_text("[core]\n\trepositoryformatversion = 0\n\tbare = true\n")
     take_bytes_as_they_are(own)
     await git("worktree", "add", "--quiet", "--detach", place / "tree", commit, git_dir=own, timeout=300)
+    return own
 
 
 def remove(place: Path) -> None:

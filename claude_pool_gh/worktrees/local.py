@@ -19,7 +19,7 @@ from claude_pool_gh.worktrees.errors import WorktreeError
 from claude_pool_gh.worktrees.git import git
 from claude_pool_gh.worktrees.leases import Lease, lend, remove, sweep_leases
 from claude_pool_gh.worktrees.mirror import checked_commit, take_bytes_as_they_are
-from claude_pool_gh.worktrees.snapshot import KEPT_UNDER, restore
+from claude_pool_gh.worktrees.snapshot import KEPT_UNDER, begun, restore
 
 _FROM_DISK: Final = {"GIT_ALLOW_PROTOCOL": "file"}
 
@@ -134,7 +134,8 @@ async def _lend_clone(store: Path, leases: Path, base: str, wanted: Wanted) -> A
             "reset", "--hard", "--quiet", git_dir=own, environment={"GIT_WORK_TREE": str(tree)}, timeout=300
         )
         await _name_origin(own, store)
-        yield Lease(tree, base, wanted.run_id, store, wanted.start is not None)
+        with begun(base, start, own) as began:
+            yield Lease(tree, began, wanted.run_id, store)
     finally:
         await asyncio.shield(asyncio.to_thread(remove, place))
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from claude_pool_gh.pool.ports import Work
 from claude_pool_gh.worktrees.errors import WorktreeError
@@ -21,6 +23,36 @@ _DOT_GIT: Final = re.compile(r"(\.git|git~1)[ .]*(:.*)?", re.IGNORECASE)
 CAPTURING: Final = "capture-"
 KEPT_UNDER: Final = "refs/pool/snapshots"
 _WHEN: Final = "2000-01-01T00:00:00Z"  # a snapshot of the same work has the same id
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """How a worktree was before the agent came."""
+
+    base: str
+    """The commit that the chain began at."""
+    commit: str
+    """What was checked out: the base, or an earlier step's work on it."""
+    index: BinaryIO
+    """The index that the check-out wrote, in a file without a name, which no agent can reach. It knows size and times
+    of every file, so that only what has changed since is read again."""
+    written_ns: int
+    """When that index was written: files of the same second may have changed since, and git reads them again."""
+
+    def lay_index(self, path: Path) -> None:
+        """Write the index where git shall find it, with its own time."""
+        self.index.seek(0)
+        with path.open("wb") as file:
+            shutil.copyfileobj(self.index, file)
+        os.utime(path, ns=(self.written_ns, self.written_ns))
+
+
+@contextmanager
+def begun(base: str, commit: str, git_dir: Path) -> Iterator[Began]:
+    """The state of what was just checked out by `git_dir`, to be captured before the end."""
+    with tempfile.TemporaryFile() as kept, (git_dir / "index").open("rb") as index:
+        shutil.copyfileobj(index, kept)
+        yield Began(base, commit, kept, os.fstat(index.fileno()).st_mtime_ns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +70,24 @@ class Snapshot:
         return hashlib.sha256(self.patch).hexdigest()
 
 
-async def capture(mirror: Path, tree: Path, base: str, keep_as: str) -> Snapshot:
-    """Store the difference between `base` and the folder `tree` in the mirror, also when there is none.
+async def capture(mirror: Path, tree: Path, began: Began, keep_as: str) -> Snapshot | None:
+    """Store the difference between the base and the folder `tree` in the mirror; None when there never was one.
 
     `keep_as` names the ref that holds the commit. Nested git directories are renamed first: git would record them
     as a bare link and lose the files.
     """
     if tree.is_symlink() or not tree.is_dir():
         raise WorktreeError("the worktree is no folder any more")
-    nested = _unnest(tree)
+    nested, base = _unnest(tree), checked_commit(began.base)
     # Invariant: git directory, index and attributes that count are the host's; only file contents are the agent's.
     with tempfile.TemporaryDirectory(prefix=CAPTURING, dir=mirror.parent) as private:
-        own = {"GIT_WORK_TREE": str(tree), "GIT_INDEX_FILE": str(Path(private) / "index")}
-        await git("read-tree", checked_commit(base), git_dir=mirror, environment=own)
-        await git("add", "--all", "--", ".", git_dir=mirror, environment=own, timeout=300)
+        index = Path(private) / "index"
+        began.lay_index(index)
+        own = {"GIT_WORK_TREE": str(tree), "GIT_INDEX_FILE": str(index)}
+        add = ("add", "--all", "--verbose", "--", ".")
+        changes = await git(*add, git_dir=mirror, environment=own, timeout=300)
+        if not changes and began.commit == base:
+            return None
         written = (await git("write-tree", git_dir=mirror, environment=own)).decode().strip()
     commit = await _commit(mirror, written, base)
     patch = await git(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 from dataclasses import replace
@@ -64,7 +65,7 @@ async def test_every_kind_of_change_is_in_the_patch_and_the_patch_applies(site: 
         snapshot = await lease.capture()
     assert snapshot is not None
     assert site.at(snapshot.commit) == wanted
-    assert tree_of(apply(site, snapshot.patch, lease.base)) == wanted
+    assert tree_of(apply(site, snapshot.patch, lease.began.base)) == wanted
     assert len(snapshot.digest) == 64
 
 
@@ -140,6 +141,41 @@ async def test_an_emptied_worktree_is_a_snapshot_too(site: Site) -> None:
     assert site.at(snapshot.commit) == {}
 
 
+@pytest.mark.parametrize("later", [0.0, 1.1], ids=["in the same second", "a second later"])
+async def test_a_change_that_hides_behind_the_old_size_and_time_is_seen(site: Site, later: float) -> None:
+    async with site.lease() as lease:
+        file = lease.folder / "src" / "a.py"
+        before, was = file.stat(), file.read_bytes()
+        await asyncio.sleep(later)
+        file.write_bytes(was.swapcase())
+        os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+        snapshot = await lease.capture()
+    assert was != was.swapcase()
+    assert snapshot is not None
+    assert site.at(snapshot.commit)["src/a.py"] == ("100644", was.swapcase())
+
+
+async def test_where_nothing_was_changed_nothing_is_stored(site: Site) -> None:
+    async with site.lease() as lease:
+        (lease.folder / "README.md").touch()
+        (lease.folder / "empty").mkdir()
+        before = sorted(site.mirror.rglob("*"))
+        assert await lease.capture() is None
+        assert sorted(site.mirror.rglob("*")) == before
+
+
+async def test_the_first_files_of_an_empty_commit_are_captured(site: Site) -> None:
+    async with site.lease():
+        files = site.at(site.widgets.head())
+    empty = site.widgets.commit("main", dict.fromkeys(files))
+    async with site.lease(commit=empty) as lease:
+        assert await lease.capture() is None
+        (lease.folder / "first.txt").write_text("first\n")
+        snapshot = await lease.capture()
+    assert snapshot is not None
+    assert site.at(snapshot.commit) == {"first.txt": ("100644", b"first\n")}
+
+
 async def test_a_snapshot_outlives_its_lease_and_the_collection_of_garbage(site: Site) -> None:
     async with site.lease() as lease:
         (lease.folder / "new.txt").write_text("kept\n")
@@ -149,7 +185,7 @@ async def test_a_snapshot_outlives_its_lease_and_the_collection_of_garbage(site:
     assert await read_files(site.mirror, snapshot.commit, ["new.txt", "data.bin", "link", "no"]) == {
         "new.txt": "kept\n"
     }
-    assert "+kept" in await diff(site.mirror, lease.base, snapshot.commit)
+    assert "+kept" in await diff(site.mirror, lease.began.base, snapshot.commit)
     assert "new.txt" in await list_paths(site.mirror, snapshot.commit)
 
 
@@ -169,7 +205,7 @@ async def test_a_lease_can_begin_with_the_work_of_another(site: Site) -> None:
         second = await lease.capture()
     assert first is not None
     assert second is not None
-    assert (second.base, lease.base) == (first.base, first.base), (
+    assert (second.base, lease.began.base) == (first.base, first.base), (
         "a patch is always against the chain's own commit"
     )
     files = tree_of(apply(site, second.patch, second.base))
