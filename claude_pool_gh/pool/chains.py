@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -24,6 +24,14 @@ MAIN = "main"
 
 StepWork = dict[str, str]
 """The run whose captured work later steps begin with, and the commit that holds it: `run` and `commit`."""
+
+
+# Built once: a statement costs more to build than to run, and these run several times for each task.
+_WANTED: sa.BindParameter[str] = sa.bindparam("wanted")
+_CHAIN = sa.select(chains).where(chains.c.id == _WANTED)
+_STEPS = sa.select(steps).where(steps.c.chain_id == _WANTED).order_by(steps.c.position)
+# Not a lock of the key: rows that refer to the chain, such as a request's money, are inserted meanwhile.
+_GENERATION = sa.select(chains.c.generation).where(chains.c.id == _WANTED).with_for_update(key_share=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,10 +156,10 @@ def add(tx: Transaction, new: NewChain, now_ms: int) -> bool:
 
 def get(tx: Transaction, chain_id: str) -> ChainRow:
     """Read a chain. Raises UnknownChain."""
-    row = tx.execute(sa.select(chains).where(chains.c.id == chain_id)).one_or_none()
+    row = tx.execute(_CHAIN, {"wanted": chain_id}).one_or_none()
     if row is None:
         raise UnknownChain(f"no chain has the id {chain_id!r}")
-    found = tx.execute(sa.select(steps).where(steps.c.chain_id == chain_id).order_by(steps.c.position)).all()
+    found = tx.execute(_STEPS, {"wanted": chain_id}).all()
     return ChainRow(
         id=row.id,
         kind=row.kind,
@@ -176,9 +184,7 @@ def get(tx: Transaction, chain_id: str) -> ChainRow:
 
 def hold(tx: Transaction, chain_id: str, generation: int) -> None:
     """Go on only as the newest worker that took the chain up. Raises Superseded for every earlier one."""
-    # Not a lock of the key: rows that refer to the chain, such as a request's money, are inserted meanwhile.
-    statement = sa.select(chains.c.generation).where(chains.c.id == chain_id).with_for_update(key_share=True)
-    if tx.execute(statement).scalar_one() != generation:
+    if tx.execute(_GENERATION, {"wanted": chain_id}).scalar_one() != generation:
         raise Superseded(f"chain {chain_id} is carried on by another worker")
 
 
@@ -187,19 +193,11 @@ def lock(tx: Transaction, chain_id: str) -> None:
     tx.execute(sa.select(chains.c.id).where(chains.c.id == chain_id).with_for_update(key_share=True))
 
 
-def begin(tx: Transaction, chain: ChainRow, now_ms: int) -> None:
-    """A queued chain starts to run."""
-    started = chain.started_ms or now_ms
-    move(
-        tx,
-        chains,
-        CHAIN_MOVES,
-        chain.id,
-        chain.state,
-        ChainState.running,
-        started_ms=started,
-        parked_for=None,
-    )
+def begin(tx: Transaction, chain: ChainRow, now_ms: int) -> ChainRow:
+    """A queued chain starts to run; returns it as it is then."""
+    also: dict[str, Any] = {"started_ms": chain.started_ms or now_ms, "parked_for": None}
+    move(tx, chains, CHAIN_MOVES, chain.id, chain.state, ChainState.running, **also)
+    return replace(chain, state=ChainState.running, **also)
 
 
 def park(tx: Transaction, chain: ChainRow, reason: str) -> None:
@@ -223,9 +221,10 @@ def finish(tx: Transaction, chain: ChainRow, outcome: Outcome, now_ms: int) -> N
     stored = outcome.model_dump(mode="json")
     also = {"outcome": stored, "ended_ms": now_ms, "parked_for": None}
     move(tx, chains, CHAIN_MOVES, chain.id, chain.state, ChainState.done, **also)
-    cancelled = outcome.verdict is Verdict.cancelled
+    if outcome.verdict is not Verdict.cancelled:
+        return
     for step in get(tx, chain.id).steps:
-        if cancelled and step.state in (StepState.pending, StepState.running, StepState.pending_review):
+        if step.state in (StepState.pending, StepState.running, StepState.pending_review):
             move(tx, steps, STEP_MOVES, step.id, step.state, StepState.cancelled, ended_ms=now_ms)
 
 

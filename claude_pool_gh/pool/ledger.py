@@ -32,6 +32,24 @@ _SPENT_INSIDE: Final = (
 _SPENT: Final = sa.func.coalesce(sa.func.sum(sa.func.coalesce(_R.settled, _SPENT_INSIDE)), 0)
 """What chains have spent, also those that are not done: that never comes free again."""
 
+# Built once: see `chains`.
+_WANTED: Final[sa.BindParameter[str]] = sa.bindparam("wanted")
+_BOUND: Final = sa.func.max(sa.cast(_R.upper_bound, sa.Integer))
+_COST: Final = sa.select(sa.func.coalesce(sa.func.sum(_R.settled), 0), _BOUND).where(_R.level == "request")
+_COST_INSIDE: Final = _COST.where(sa.or_(_R.parent_id == _WANTED, _R.chain_id == _WANTED))
+_COST_OF_RUNS: Final = _COST.where(_R.parent_id.in_(sa.bindparam("wanted", expanding=True)))
+_KNOWN: Final = sa.select(_R.id).where(_R.id == _WANTED)
+_HELD: Final = sa.select(_R.reserved, _R.settled).where(_R.id == _WANTED)
+_OWNER: Final = sa.select(_R.chain_id, _R.step, _R.settled).where(_R.id == _WANTED)
+_USED_INSIDE: Final = sa.select(_USED).where(_R.parent_id == _WANTED)
+_USED_BY_STEP: Final = sa.select(_USED).where(
+    _R.chain_id == _WANTED, _R.level == "task", _R.step == sa.bindparam("of_step")
+)
+_OPEN_INSIDE: Final = sa.select(_R.id, _R.level).where(_R.parent_id == _WANTED, _R.settled.is_(None))
+_SUM_INSIDE: Final = sa.select(_USED, _BOUND).where(_R.parent_id == _WANTED)
+_INSERT: Final = reservations.insert()
+_SETTLE: Final = reservations.update().where(_R.id == _WANTED, _R.settled.is_(None))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caps:
@@ -100,7 +118,7 @@ def reserve_chain(tx: Transaction, chain_id: str, account: Account, caps: Caps, 
 
 def is_reserved(tx: Transaction, chain_id: str) -> bool:
     """Whether a chain's money was set aside already."""
-    return tx.execute(sa.select(_R.id).where(_R.id == chain_id)).first() is not None
+    return tx.execute(_KNOWN, {"wanted": chain_id}).first() is not None
 
 
 def may_come_free(tx: Transaction, account: Account, caps: Caps, now_ms: int) -> bool:
@@ -121,7 +139,7 @@ def check_hope(tx: Transaction, account: Account, caps: Caps, now_ms: int) -> No
 
 def let_go(tx: Transaction, chain_id: str) -> None:
     """Keep only what a chain has spent: while it is parked, others may use the rest."""
-    used = tx.execute(sa.select(_USED).where(_R.parent_id == chain_id)).scalar_one()
+    used = tx.execute(_USED_INSIDE, {"wanted": chain_id}).scalar_one()
     tx.execute(
         reservations.update().where(_R.id == chain_id, _R.settled.is_(None)).values(reserved=int(used))
     )
@@ -167,7 +185,7 @@ def reserve_request(
 ) -> bool:
     """Set the worst case of one request aside out of its task's rest. False when the rest is too small."""
     one_at_a_time(tx, "ledger")
-    task = tx.execute(sa.select(_R.chain_id, _R.step, _R.settled).where(_R.id == run_id)).one_or_none()
+    task = tx.execute(_OWNER, {"wanted": run_id}).one_or_none()
     if task is None or task.settled is not None or left_in(tx, run_id) < amount:
         return False
     _insert(
@@ -184,10 +202,10 @@ def granted(tx: Transaction, reservation_id: str) -> int:
 
 def left_in(tx: Transaction, reservation_id: str) -> int:
     """What an open reservation still holds that none inside it has taken."""
-    row = tx.execute(sa.select(_R.reserved, _R.settled).where(_R.id == reservation_id)).one()
+    row = tx.execute(_HELD, {"wanted": reservation_id}).one()
     if row.settled is not None:  # closed: what is taken now would be counted nowhere
         return 0
-    used = tx.execute(sa.select(_USED).where(_R.parent_id == reservation_id)).scalar_one()
+    used = tx.execute(_USED_INSIDE, {"wanted": reservation_id}).scalar_one()
     return max(0, int(row.reserved) - int(used))
 
 
@@ -208,48 +226,32 @@ def settle(tx: Transaction, reservation_id: str, now_ms: int) -> int:
 
     Reservations inside that are still open are settled first, as upper bounds: nobody will settle them later.
     """
-    inside = tx.execute(
-        sa.select(_R.id, _R.level).where(_R.parent_id == reservation_id, _R.settled.is_(None))
-    ).all()
-    for row in inside:
+    for row in tx.execute(_OPEN_INSIDE, {"wanted": reservation_id}).all():
         if row.level == "task":
             settle(tx, row.id, now_ms)
         else:
             settle_request_unknown(tx, row.id, "the run ended before the model's answer did", now_ms)
-    total = tx.execute(
-        sa.select(_USED, sa.func.max(sa.cast(_R.upper_bound, sa.Integer))).where(
-            _R.parent_id == reservation_id
-        )
-    ).one()
+    total = tx.execute(_SUM_INSIDE, {"wanted": reservation_id}).one()
     _settle(tx, reservation_id, int(total[0]), now_ms, upper_bound=bool(total[1]))
     return int(total[0])
 
 
 def cost_of(tx: Transaction, reservation_id: str) -> tuple[int, bool]:
     """What was spent inside a chain or task so far, and whether that is only an upper bound."""
-    row = tx.execute(
-        sa.select(
-            sa.func.coalesce(sa.func.sum(_R.settled), 0), sa.func.max(sa.cast(_R.upper_bound, sa.Integer))
-        ).where(_R.level == "request", sa.or_(_R.parent_id == reservation_id, _R.chain_id == reservation_id))
-    ).one()
+    row = tx.execute(_COST_INSIDE, {"wanted": reservation_id}).one()
     return int(row[0]), bool(row[1])
 
 
 def cost_of_task(tx: Transaction, task_id: str, attempts: int) -> tuple[int, bool]:
     """What a task has spent in all its attempts, and whether that is only an upper bound."""
     own = [f"{task_id}.{number}" for number in range(1, attempts + 1)]
-    row = tx.execute(
-        sa.select(
-            sa.func.coalesce(sa.func.sum(_R.settled), 0), sa.func.max(sa.cast(_R.upper_bound, sa.Integer))
-        ).where(_R.level == "request", _R.parent_id.in_(own))
-    ).one()
+    row = tx.execute(_COST_OF_RUNS, {"wanted": own}).one()
     return int(row[0]), bool(row[1])
 
 
 def used_by_step(tx: Transaction, chain_id: str, step: str) -> int:
     """What a step's tasks have spent or still hold."""
-    own = sa.and_(_R.chain_id == chain_id, _R.level == "task", _R.step == step)
-    return int(tx.execute(sa.select(_USED).where(own)).scalar_one())
+    return int(tx.execute(_USED_BY_STEP, {"wanted": chain_id, "of_step": step}).scalar_one())
 
 
 def cost_by_step(tx: Transaction, chain_id: str) -> dict[str, tuple[int, bool]]:
@@ -291,20 +293,16 @@ def _used_by_chains(
 
 
 def _reserved(tx: Transaction, reservation_id: str) -> int:
-    return int(tx.execute(sa.select(_R.reserved).where(_R.id == reservation_id)).scalar_one())
+    return int(tx.execute(_HELD, {"wanted": reservation_id}).one().reserved)
 
 
 def _insert(tx: Transaction, **values: Any) -> None:
     # A taken id is a fault of the caller's, and must not pass for money set aside: the key constraint says no.
-    tx.execute(reservations.insert().values(upper_bound=False, **values))
+    tx.execute(_INSERT, {"upper_bound": False, **values})
 
 
 def _settle(tx: Transaction, reservation_id: str, amount: int, now_ms: int, **also: Any) -> None:
-    tx.execute(
-        reservations.update()
-        .where(_R.id == reservation_id, _R.settled.is_(None))
-        .values(settled=amount, settled_ms=now_ms, **also)
-    )
+    tx.execute(_SETTLE, {"wanted": reservation_id, "settled": amount, "settled_ms": now_ms, **also})
 
 
 def _starts(now_ms: int) -> tuple[int, int]:

@@ -33,6 +33,8 @@ class Held:
     """Set when the chain's cancel was asked for."""
     runs: dict[str, LiveRun] = field(default_factory=dict)
     carrier: asyncio.Task[object] | None = None
+    begun: bool = False
+    """It was seen to run: unless it comes to rest, it still does."""
 
     @contextmanager
     def running(self, run: LiveRun) -> Iterator[LiveRun]:

@@ -220,11 +220,11 @@ class Pool:
 
     async def wait(self, task_id: str, *, timeout_secs: float | None = None) -> TaskResult:
         """Wait until a task has ended, or waits for approval. Raises UnknownTask, TimeoutError, PoolShutdown."""
-        task = await self.task(task_id)
+        chain_id = await self.database.read(lambda tx: reading.chain_of(tx, task_id))
         async with asyncio.timeout(timeout_secs):
-            if task.id == task.chain_id:  # its money is back too
-                await self._waiting.rest(task.chain_id)
-                task = await self.task(task_id)
+            if chain_id == task_id:  # a lone one: its money is back too
+                await self._waiting.rest(chain_id)
+            task = await self.task(task_id)
             while task.result is None:
                 await self._waiting.rest(task.chain_id)
                 task = await self.task(task_id)

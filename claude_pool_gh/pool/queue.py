@@ -17,6 +17,18 @@ from claude_pool_gh.storage import Transaction, insert_once, one_at_a_time
 
 _C = chains.c
 ORDER = (_C.priority, _C.created_ms, _C.place, _C.id)
+# Built once: see `chains`.
+_NEXT = (
+    sa.select(_C.id, _C.generation, _C.priority, _C.created_ms, _C.place)
+    .where(_C.state == ChainState.queued, _C.pool == sa.bindparam("of_pool"), _C.owner.is_(None))
+    .order_by(*ORDER)
+    .limit(1)
+    .with_for_update(skip_locked=True)
+)
+_NEXT_BELOW = _NEXT.where(_C.priority < sa.bindparam("below"))
+_TAKE = chains.update().where(
+    _C.id == sa.bindparam("wanted"), _C.generation == sa.bindparam("before"), _C.state.in_(ON_THE_WAY)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +53,10 @@ def claim(
         one_at_a_time(tx, f"queue {pool}")
         if carried(tx, pool) >= at_most:
             return None
-    waiting = sa.and_(_C.state == ChainState.queued, _C.pool == pool, _C.owner.is_(None))
-    if below is not None:
-        waiting = sa.and_(waiting, _C.priority < below)
-    columns = (_C.id, _C.generation, _C.priority, _C.created_ms, _C.place)
-    statement = sa.select(*columns).where(waiting).order_by(*ORDER).limit(1)
-    row = tx.execute(statement.with_for_update(skip_locked=True)).one_or_none()
+    if below is None:
+        row = tx.execute(_NEXT, {"of_pool": pool}).one_or_none()
+    else:
+        row = tx.execute(_NEXT_BELOW, {"of_pool": pool, "below": below}).one_or_none()
     if row is None or take(tx, row.id, row.generation, worker) is None:
         return None
     return Claim(row.id, row.generation + 1, row.priority, (row.created_ms, row.place))
@@ -54,9 +64,8 @@ def claim(
 
 def take(tx: Transaction, chain_id: str, generation: int, worker: str) -> Claim | None:
     """Take up a chain whose generation was just read; None when somebody else did."""
-    unfinished = _C.state.in_(ON_THE_WAY)
-    changed = chains.update().where(_C.id == chain_id, _C.generation == generation, unfinished)
-    if tx.execute(changed.values(owner=worker, generation=generation + 1)).rowcount != 1:
+    own = {"wanted": chain_id, "before": generation, "owner": worker, "generation": generation + 1}
+    if tx.execute(_TAKE, own).rowcount != 1:
         return None
     return Claim(chain_id, generation + 1)
 

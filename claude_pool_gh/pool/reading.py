@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from claude_pool_gh.pool import chains, ledger, slot_rows, tasks
 from claude_pool_gh.pool.chains import ChainRow, StepRow
+from claude_pool_gh.pool.errors import UnknownChain
 from claude_pool_gh.pool.metrics import Measured, MetricsFilter
 from claude_pool_gh.pool.outcomes import Verdict
 from claude_pool_gh.pool.plan import AgentRun, Branches, HostCall, Plan, Step
@@ -272,10 +273,12 @@ def _presented(record: StepRow) -> str:
 
 def _lone(tx: Transaction, task_id: str) -> TaskRecord | None:
     """A lone task from its chain, which is there before the task's own row is."""
-    row = tx.execute(sa.select(chain_rows.c.kind).where(chain_rows.c.id == task_id)).one_or_none()
-    if row is None or row.kind != "task":
+    try:
+        chain = chains.get(tx, task_id)
+    except UnknownChain:
         return None
-    chain = chains.get(tx, task_id)
+    if chain.kind != "task":
+        return None
     found = tasks.of_chain(tx, task_id)
     return _record(tx, found[0] if found else _unborn(chain), chain, chains.tags_of(tx, [task_id]))
 

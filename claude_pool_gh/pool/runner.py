@@ -93,15 +93,15 @@ class Runner:
 
     async def _open(self, held: Held) -> ChainRow | None:
         """The chain as it now is, begun where it was queued; it waits here for money that others may let go."""
-        while True:
+        if held.begun:
             chain = await self.attempts.database.read(lambda tx: chains.get(tx, held.chain_id))
             if chain.state is ChainState.running and not chain.cancel_requested:
                 return chain
-            if self.attempts.slots.closing.is_set() and not chain.cancel_requested:
-                raise PoolShutdown("the pool takes no more work")
+        while True:
             freed = self.live.freed
             began = await self.attempts.write(held, lambda tx: self._begin(tx, held.chain_id))
             if began is not None:
+                held.begun = True
                 return began
             self.attempts.slots.not_coming(held.chain_id)
             with suppress(TimeoutError):
@@ -115,17 +115,20 @@ class Runner:
             return chain
         if chain.cancel_requested:
             chains.finish(tx, chain, Outcome(verdict=Verdict.cancelled), now)
-        elif chain.state is ChainState.queued:
-            try:
-                if not ledger.is_reserved(tx, chain_id):
-                    ledger.reserve_chain(tx, chain_id, chain.account, chain.caps, now)
-            except CapReached as refusal:
-                if ledger.may_come_free(tx, chain.account, chain.caps, now):
-                    return None
-                chains.finish(tx, chain, Outcome(verdict=Verdict.out_of_budget, reason=str(refusal)), now)
-            else:
-                chains.begin(tx, chain, now)
-        return chains.get(tx, chain_id)
+            return chains.get(tx, chain_id)
+        if chain.state is ChainState.running:
+            return chain
+        if self.attempts.slots.closing.is_set():
+            raise PoolShutdown("the pool takes no more work")
+        try:
+            if not ledger.is_reserved(tx, chain_id):
+                ledger.reserve_chain(tx, chain_id, chain.account, chain.caps, now)
+        except CapReached as refusal:
+            if ledger.may_come_free(tx, chain.account, chain.caps, now):
+                return None
+            chains.finish(tx, chain, Outcome(verdict=Verdict.out_of_budget, reason=str(refusal)), now)
+            return chains.get(tx, chain_id)
+        return chains.begin(tx, chain, now)
 
     async def _do(self, held: Held, chain: ChainRow, step: Step, record: StepRow) -> bool:
         values = values_of(chain)
@@ -192,7 +195,8 @@ class Runner:
         chains.begin_step(tx, record, now)
         for unit in units:
             tasks.add(tx, unit.task_id, chain.id, record.name, unit.shard, unit.title, now)
-        died = [task for task in tasks.of_chain(tx, chain.id, record.name) if task.state is TaskState.running]
+        own = tasks.of_chain(tx, chain.id, record.name)
+        died = [task for task in own if task.state is TaskState.running]
         for task in died:
             if task.attempt >= most_attempts(units[task.shard].run, record.rejections):
                 reason = f"the server died {task.attempt} times while this ran"
@@ -202,7 +206,8 @@ class Runner:
         if died and chain.plan.on_restart is OnRestart.ask:
             chains.park(tx, chains.get(tx, chain.id), RESTART)
             return None
-        return [task for task in tasks.of_chain(tx, chain.id, record.name) if task.state is TaskState.pending]
+        own = tasks.of_chain(tx, chain.id, record.name) if died else own
+        return [task for task in own if task.state is TaskState.pending]
 
     def _collect(self, tx: Transaction, held: Held, step: AgentRun | Branches, record: StepRow) -> bool:
         """The step's result, every task's outcome in the order of the items, and what follows from it."""

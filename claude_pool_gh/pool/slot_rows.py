@@ -14,6 +14,7 @@ from claude_pool_gh.pool.tables import slots
 from claude_pool_gh.storage import Transaction, insert_once, one_at_a_time
 
 _C = slots.c
+_SLOT = sa.select(slots).where(_C.id == sa.bindparam("wanted"))  # built once: see `chains`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +125,7 @@ def configure(tx: Transaction, slot_id: str, config: SlotConfig) -> None:
 
 def get(tx: Transaction, slot_id: str) -> SlotRow:
     """Read a slot. Raises UnknownSlot."""
-    row = tx.execute(sa.select(slots).where(_C.id == slot_id)).one_or_none()
+    row = tx.execute(_SLOT, {"wanted": slot_id}).one_or_none()
     if row is None:
         raise UnknownSlot(f"no slot has the id {slot_id!r}")
     return _row(row)

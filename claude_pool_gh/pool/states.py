@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import cache
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -109,8 +110,13 @@ def move(tx: Transaction, table: sa.Table, moves: Moves, key: str, old: str, new
     """
     if new not in moves[old]:
         raise IllegalTransition(f"{table.name} {key}", old, new)
-    changed = tx.execute(
-        table.update().where(table.c.id == key, table.c.state == old).values(state=new, **also)
-    ).rowcount
+    changed = tx.execute(_moving(table), {"of_key": key, "from_state": old, "state": new, **also}).rowcount
     if changed != 1:
         raise IllegalTransition(f"{table.name} {key}, which is not {old},", old, new)
+
+
+@cache
+def _moving(table: sa.Table) -> sa.Update:
+    return table.update().where(
+        table.c.id == sa.bindparam("of_key"), table.c.state == sa.bindparam("from_state")
+    )

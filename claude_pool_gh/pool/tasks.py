@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,6 +16,15 @@ from claude_pool_gh.pool.tables import patches, tasks
 from claude_pool_gh.storage import Transaction, insert_once
 
 _LIGHT = tuple(column for column in tasks.c if column.name != "transcript")
+# Built once: see `chains`.
+_WANTED: sa.BindParameter[str] = sa.bindparam("wanted")
+_TASK = sa.select(*_LIGHT).where(tasks.c.id == _WANTED)
+_OF_CHAIN = sa.select(*_LIGHT).where(tasks.c.chain_id == _WANTED).order_by(tasks.c.created_ms, tasks.c.shard)
+_OF_STEP = _OF_CHAIN.where(tasks.c.step == sa.bindparam("of_step"))
+_WORK = sa.select(patches).where(patches.c.run_id == _WANTED)
+_COMMITS = sa.select(patches.c.run_id, patches.c.commit).where(
+    patches.c.run_id.in_(sa.bindparam("wanted", expanding=True))
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +69,7 @@ def add(tx: Transaction, task_id: str, chain_id: str, step: str, shard: int, tit
 
 def get(tx: Transaction, task_id: str) -> TaskRow:
     """Read one task. Raises UnknownTask."""
-    row = tx.execute(sa.select(*_LIGHT).where(tasks.c.id == task_id)).one_or_none()
+    row = tx.execute(_TASK, {"wanted": task_id}).one_or_none()
     if row is None:
         raise UnknownTask(f"no task has the id {task_id!r}")
     return _row(row)
@@ -68,12 +77,9 @@ def get(tx: Transaction, task_id: str) -> TaskRow:
 
 def of_chain(tx: Transaction, chain_id: str, step: str | None = None) -> list[TaskRow]:
     """The tasks of a chain, or of one of its steps, in order."""
-    statement = (
-        sa.select(*_LIGHT).where(tasks.c.chain_id == chain_id).order_by(tasks.c.created_ms, tasks.c.shard)
-    )
-    if step is not None:
-        statement = statement.where(tasks.c.step == step)
-    return [_row(row) for row in tx.execute(statement)]
+    if step is None:
+        return [_row(row) for row in tx.execute(_OF_CHAIN, {"wanted": chain_id})]
+    return [_row(row) for row in tx.execute(_OF_STEP, {"wanted": chain_id, "of_step": step})]
 
 
 def transcript(tx: Transaction, task_id: str) -> list[Any]:
@@ -84,9 +90,10 @@ def transcript(tx: Transaction, task_id: str) -> list[Any]:
 
 def begin(tx: Transaction, task: TaskRow, slot: str, model: str, now_ms: int) -> TaskRow:
     """A pending task starts its next attempt on a slot."""
-    also = {"attempt": task.attempt + 1, "slot": slot, "model": model, "started_ms": now_ms, "ended_ms": None}
+    also: dict[str, Any] = {"attempt": task.attempt + 1, "slot": slot, "model": model}
+    also |= {"started_ms": now_ms, "ended_ms": None}
     move(tx, tasks, TASK_MOVES, task.id, TaskState.pending, TaskState.running, **also)
-    return get(tx, task.id)
+    return replace(task, state=TaskState.running, **also)
 
 
 def give_back(tx: Transaction, task: TaskRow, now_ms: int, outcome: AgentOutcome | None = None) -> None:
@@ -164,7 +171,7 @@ def keep_work(tx: Transaction, run_id: str, chain_id: str, work: Work, now_ms: i
 
 def kept_work(tx: Transaction, run_id: str) -> Work | None:
     """What a run changed, if it changed anything."""
-    row = tx.execute(sa.select(patches).where(patches.c.run_id == run_id)).one_or_none()
+    row = tx.execute(_WORK, {"wanted": run_id}).one_or_none()
     if row is None:
         return None
     return Work(base=row.base, commit=row.commit, patch=bytes(row.patch), digest=row.digest)
@@ -172,11 +179,7 @@ def kept_work(tx: Transaction, run_id: str) -> Work | None:
 
 def works_of(tx: Transaction, run_ids: Iterable[str]) -> dict[str, str]:
     """The commits that these runs left, by run."""
-    wanted = patches.c.run_id.in_(list(run_ids))
-    return {
-        row.run_id: row.commit
-        for row in tx.execute(sa.select(patches.c.run_id, patches.c.commit).where(wanted))
-    }
+    return {row.run_id: row.commit for row in tx.execute(_COMMITS, {"wanted": list(run_ids)})}
 
 
 def _state_after(outcome: AgentOutcome, *, review: bool) -> TaskState:

@@ -18,6 +18,7 @@ from claude_pool_gh.storage import Database, Transaction
 _LOOK_SECONDS = 0.5
 _AT_ONCE = 500
 _STILL = (ChainState.done, ChainState.parked)
+_STATE = sa.select(chains.c.state).where(chains.c.id == sa.bindparam("wanted"))
 
 
 @dataclass(slots=True)
@@ -76,7 +77,7 @@ class Waiting:
 
 
 def _is_at_rest(tx: Transaction, chain_id: str) -> bool:
-    state = tx.execute(sa.select(chains.c.state).where(chains.c.id == chain_id)).scalar_one_or_none()
+    state = tx.execute(_STATE, {"wanted": chain_id}).scalar_one_or_none()
     if state is None:
         raise UnknownChain(f"no chain has the id {chain_id!r}")
     return state in _STILL

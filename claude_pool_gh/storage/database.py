@@ -10,6 +10,7 @@ import asyncio
 import zlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
@@ -95,9 +96,13 @@ class Database:
 
 def insert_once(tx: Transaction, table: sa.Table, values: Mapping[str, Any]) -> bool:
     """Insert a row unless its key is taken. True when this call made it."""
-    insert = sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert
-    statement = insert(table).values(**values).on_conflict_do_nothing().returning(sa.literal(1))
-    return tx.execute(statement).first() is not None
+    return tx.execute(_inserting(table, tx.dialect.name), values).first() is not None
+
+
+@cache
+def _inserting(table: sa.Table, dialect: str) -> sa.Insert:
+    insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    return insert(table).on_conflict_do_nothing().returning(sa.literal(1))
 
 
 def one_at_a_time(tx: Transaction, subject: str) -> None:

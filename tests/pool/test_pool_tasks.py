@@ -69,15 +69,15 @@ async def test_a_task_without_success_is_failed_and_says_what_was_run(open_pool:
 
 
 class HeldUp(Database):
-    """A database in which the first chain to be carried is looked up last."""
+    """A database in which the first chain to be carried begins last."""
 
     held_up: bool = False
 
-    async def read(self, work: Callable[[Transaction], T]) -> T:
-        if "Runner._open" in work.__qualname__ and not self.held_up:
+    async def transact(self, work: Callable[[Transaction], T]) -> T:
+        if "Attempts.write" in getattr(work, "__qualname__", "") and not self.held_up:
             self.held_up = True
             await asyncio.sleep(0.2)
-        return await super().read(work)
+        return await super().transact(work)
 
 
 async def test_tasks_start_in_the_order_in_which_they_were_submitted(tmp_path: Path) -> None:
