@@ -28,15 +28,17 @@ SLOTS = 4
 
 
 class Nothing(Agent):
-    """Ends at once, and notes when each run began and ended."""
+    """Does nothing for a while, and notes when each run began and ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.seconds = seconds
         self.began: list[float] = []
         self.ended: list[float] = []
 
     async def run(self, _task: AgentTask, _folder: Path, _line: Line) -> AgentOutcome:
         """Do nothing."""
         self.began.append(time.perf_counter())
+        await asyncio.sleep(self.seconds)
         self.ended.append(time.perf_counter())
         return AgentOutcome(ending=Ending.completed, text="done")
 
@@ -46,7 +48,7 @@ async def measure() -> list[Figure]:
     few = median([await _no_op(FEW) for _ in range(5)])
     middle, many = await _no_op(1_000), await _no_op(MANY)
     cli_few, cli_many = await _cli(10), await _cli(200)
-    hand_over = await _hand_over()
+    hand_over, flooded = await _hand_over(0.1), await _hand_over(0.0)
     bare = await _wake_up()
     return [
         Figure(f"no-op task, {FEW} queued", 1000 * few, "ms"),
@@ -57,6 +59,7 @@ async def measure() -> list[Figure]:
         Figure("cost of a task with the real CLI, 200 queued beside 10", cli_many / cli_few, "times", 1.3),
         Figure("hand-over of a freed slot with its rows, median", 1000 * median(hand_over), "ms", 20),
         Figure("hand-over of a freed slot with its rows, p95", 1000 * percentile(hand_over, 0.95), "ms"),
+        Figure("the same where tasks end faster than they can be taken up", 1000 * median(flooded), "ms"),
         Figure("hand-over of a freed slot alone, median", 1_000_000 * median(bare), "us"),
     ]
 
@@ -89,9 +92,9 @@ async def _cli(count: int) -> float:
                 return (time.perf_counter() - began) / count
 
 
-async def _hand_over() -> list[float]:
+async def _hand_over(seconds: float) -> list[float]:
     """From the end of one task on the only slot to the start of the next, all rows of both written."""
-    agent = Nothing()
+    agent = Nothing(seconds)
     with tempfile.TemporaryDirectory() as state:
         async with Pool.open(agent, slots=1, state=state) as pool:
             await pool.fan_out(["x"] * 100)

@@ -1,4 +1,4 @@
-"""Taking a worktree of a repository of 50,000 files, against a fresh clone."""
+"""Taking a worktree of a repository of 50,000 files and keeping what changed in it, against a fresh clone."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from claude_pool_gh.worktrees.local import LocalRepository
 
 FILES = 50_000
 ROUNDS = 3
+_WHO = ("-c", "user.name=b", "-c", "user.email=b@b", "-c", "maintenance.auto=false")
 
 
 async def measure() -> list[Figure]:
@@ -26,22 +27,40 @@ async def measure() -> list[Figure]:
         spec = await local.pinned(Isolation.worktree)
         await _worktree(local, spec, 0)  # makes the store
         trees = [await _worktree(local, spec, number) for number in range(1, 1 + ROUNDS)]
+        takes, captures, idle = ([each[part] for each in trees] for part in range(3))
         clones = [await _clone(repository, here / f"clone-{number}") for number in range(ROUNDS)]
+        commits = [await _commit(here / f"clone-{number}") for number in range(ROUNDS)]
         shared = [await _clone(repository, here / f"shared-{number}", "--shared") for number in range(ROUNDS)]
     return [
-        Figure(f"worktree of {FILES:,} files", median(trees), "s"),
+        Figure(f"worktree of {FILES:,} files", median(takes), "s"),
         Figure("fresh clone over the file system, objects copied", median(clones), "s"),
         Figure("fresh clone that borrows the objects (--shared)", median(shared), "s"),
-        Figure("worktree beside a fresh clone", median(trees) / median(clones), "times"),
+        Figure("worktree beside a fresh clone", median(takes) / median(clones), "times"),
+        Figure("finding that a run changed nothing", median(idle), "s"),
+        Figure("keeping one changed file as commit and patch", median(captures), "s"),
+        Figure("what a script would do for that: add, commit, diff in its clone", median(commits), "s"),
     ]
 
 
-async def _worktree(local: LocalRepository, spec: object, number: int) -> float:
+async def _worktree(local: LocalRepository, spec: object, number: int) -> tuple[float, float, float]:
+    """Seconds to take it, to keep one changed file, and before that to find that nothing was changed."""
     began = time.perf_counter()
     async with local.lease(Wanted(run_id=f"bench.{number}", slot="slot-0", spec=spec)) as lease:
-        took = time.perf_counter() - began
-        assert (lease.folder / "d0" / "f0.txt").is_file()
-    return took
+        took = time.perf_counter()
+        assert await lease.capture() is None
+        looked = time.perf_counter()
+        (lease.folder / "d0" / "f0.txt").write_text("changed\n")
+        assert await lease.capture() is not None
+        return took - began, time.perf_counter() - looked, looked - took
+
+
+async def _commit(clone: Path) -> float:
+    began = time.perf_counter()
+    (clone / "d0" / "f0.txt").write_text("changed\n")
+    await _git("-C", str(clone), "add", "--all")
+    await _git("-C", str(clone), *_WHO, "commit", "--quiet", "-m", "Change")
+    await _git("-C", str(clone), "diff", "--binary", "--output=/dev/null", "HEAD~1", "HEAD")
+    return time.perf_counter() - began
 
 
 async def _clone(repository: Path, to: Path, *more: str) -> float:
@@ -57,9 +76,7 @@ async def _repository(folder: Path) -> Path:
         (place / f"f{number}.txt").write_text(f"file {number}\n" * 20)
     await _git("init", "--quiet", str(folder))
     await _git("-C", str(folder), "add", "--all")
-    await _git(
-        "-C", str(folder), "-c", "user.name=b", "-c", "user.email=b@b", "commit", "--quiet", "-m", "All"
-    )
+    await _git("-C", str(folder), *_WHO, "commit", "--quiet", "-m", "All")
     await _git("-C", str(folder), "gc", "--quiet")
     return folder
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import ROUND_CEILING, Decimal
+from functools import lru_cache
 from typing import Any, Final
 
 from genai_prices import Usage, calc_price
@@ -17,6 +18,7 @@ _DOCUMENT_TOKENS: Final = 1_000_000
 """A packed document can fill every context window."""
 
 
+@lru_cache(maxsize=64)
 def is_priced(model: str) -> bool:
     """Whether there is a list price for a model."""
     try:

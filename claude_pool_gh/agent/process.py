@@ -53,7 +53,7 @@ class Launch:
 
     def is_over(self) -> bool:
         """Whether the launcher has run and ended."""
-        return self.pid is not None and not self._tree()
+        return self.pid is not None and self._root() is None
 
     async def end(self) -> None:
         """Leave no process of this run alive, whatever it does: some 5 seconds at the most."""
@@ -68,15 +68,22 @@ class Launch:
 
     def _tree(self) -> list[psutil.Process]:
         """The launcher and its descendants, taken before any of them is killed."""
-        if self.pid is None:
+        if (root := self._root()) is None:
             return []
         try:
-            root = psutil.Process(self.pid)
-            if str(self.folder / "launch") not in root.cmdline():
-                return []  # the launcher is gone, and another process has its number
             return [root, *root.children(recursive=True)]
         except psutil.NoSuchProcess:
             return []
+
+    def _root(self) -> psutil.Process | None:
+        """The launcher, unless it is gone; then another process may have its number."""
+        if self.pid is None:
+            return None
+        try:
+            root = psutil.Process(self.pid)
+            return root if str(self.folder / "launch") in root.cmdline() else None
+        except psutil.NoSuchProcess:
+            return None
 
 
 @contextmanager

@@ -47,7 +47,29 @@ _USED_BY_STEP: Final = sa.select(_USED).where(
 )
 _OPEN_INSIDE: Final = sa.select(_R.id, _R.level).where(_R.parent_id == _WANTED, _R.settled.is_(None))
 _SUM_INSIDE: Final = sa.select(_USED, _BOUND).where(_R.parent_id == _WANTED)
+_COST_BY_STEP: Final = (
+    sa.select(_R.step, sa.func.sum(_R.settled), _BOUND)
+    .where(_R.level == "request", _R.chain_id == _WANTED, _R.settled.is_not(None))
+    .group_by(_R.step)
+)
 _INSERT: Final = reservations.insert()
+_WHOSE: Final[sa.BindParameter[str]] = sa.bindparam("whose")
+_SINCE: Final = _R.created_ms >= sa.bindparam("since")
+_COUNTED: Final = {
+    "thread": chains.c.account_thread == _WHOSE,
+    "user and day": sa.and_(chains.c.account_user == _WHOSE, _SINCE),
+    "repository and month": sa.and_(chains.c.account_repository == _WHOSE, _SINCE),
+    "pool and month": _SINCE,
+}
+"""The chains that count against each cap."""
+
+
+def _total(of: sa.ColumnElement[Any], own: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    return sa.select(of).join(chains, chains.c.id == _R.id).where(_R.level == "chain", own)
+
+
+_USED_BY: Final = {cap: _total(_USED, own) for cap, own in _COUNTED.items()}
+_SPENT_BY: Final = {cap: _total(_SPENT, own) for cap, own in _COUNTED.items()}
 _SETTLE: Final = reservations.update().where(_R.id == _WANTED, _R.settled.is_(None))
 
 
@@ -88,23 +110,18 @@ class CapUse:
 
 def cap_uses(tx: Transaction, account: Account, caps: Caps, now_ms: int) -> list[CapUse]:
     """Every cap that a new chain of this account would count against, narrowest first."""
-    return [
-        CapUse(name, limit, _used_by_chains(tx, own)) for name, limit, own in _scopes(account, caps, now_ms)
-    ]
+    scopes = _scopes(account, caps, now_ms)
+    return [CapUse(name, limit, _sum(tx, _USED_BY[name], own)) for name, limit, own in scopes]
 
 
-def _scopes(account: Account, caps: Caps, now_ms: int) -> list[tuple[str, int, sa.ColumnElement[bool]]]:
-    """The caps that have a limit, each with the reservations that count against it."""
+def _scopes(account: Account, caps: Caps, now_ms: int) -> list[tuple[str, int, dict[str, Any]]]:
+    """The caps that have a limit, each with whose reservations count against it, and since when."""
     day, month = _starts(now_ms)
-    every: list[tuple[str, int | None, sa.ColumnElement[bool]]] = [
-        ("thread", caps.thread, chains.c.account_thread == account.thread),
-        ("user and day", caps.user_day, sa.and_(chains.c.account_user == account.user, _R.created_ms >= day)),
-        (
-            "repository and month",
-            caps.repository_month,
-            sa.and_(chains.c.account_repository == account.repository, _R.created_ms >= month),
-        ),
-        ("pool and month", caps.pool, _R.created_ms >= month),
+    every: list[tuple[str, int | None, dict[str, Any]]] = [
+        ("thread", caps.thread, {"whose": account.thread}),
+        ("user and day", caps.user_day, {"whose": account.user, "since": day}),
+        ("repository and month", caps.repository_month, {"whose": account.repository, "since": month}),
+        ("pool and month", caps.pool, {"since": month}),
     ]
     return [(name, limit, own) for name, limit, own in every if limit is not None]
 
@@ -124,15 +141,15 @@ def is_reserved(tx: Transaction, chain_id: str) -> bool:
 def may_come_free(tx: Transaction, account: Account, caps: Caps, now_ms: int) -> bool:
     """Whether what is only set aside, not spent, stands between this chain and its caps: then waiting can help."""
     return all(
-        limit - _used_by_chains(tx, own, _SPENT) >= caps.chain
-        for _, limit, own in _scopes(account, caps, now_ms)
+        limit - _sum(tx, _SPENT_BY[name], own) >= caps.chain
+        for name, limit, own in _scopes(account, caps, now_ms)
     )
 
 
 def check_hope(tx: Transaction, account: Account, caps: Caps, now_ms: int) -> None:
     """Raises CapReached where even waiting could not bring the least that a task needs: it is spent, not set aside."""
     for name, limit, own in _scopes(account, caps, now_ms):
-        left = limit - _used_by_chains(tx, own, _SPENT)
+        left = limit - _sum(tx, _SPENT_BY[name], own)
         if left < caps.chain:
             raise CapReached(name, limit, max(0, left), caps.chain)
 
@@ -256,11 +273,7 @@ def used_by_step(tx: Transaction, chain_id: str, step: str) -> int:
 
 def cost_by_step(tx: Transaction, chain_id: str) -> dict[str, tuple[int, bool]]:
     """What each step of a chain has cost so far, and whether that is only an upper bound."""
-    rows = tx.execute(
-        sa.select(_R.step, sa.func.sum(_R.settled), sa.func.max(sa.cast(_R.upper_bound, sa.Integer)))
-        .where(_R.level == "request", _R.chain_id == chain_id, _R.settled.is_not(None))
-        .group_by(_R.step)
-    )
+    rows = tx.execute(_COST_BY_STEP, {"wanted": chain_id})
     return {str(step): (int(total), bool(bound)) for step, total, bound in rows}
 
 
@@ -285,11 +298,8 @@ def usual_cost(tx: Transaction, repository: str, verb: str, *, last: int = 20) -
     return int(costs[len(costs) // 4]), int(costs[(3 * len(costs)) // 4])
 
 
-def _used_by_chains(
-    tx: Transaction, condition: sa.ColumnElement[bool], total: sa.ColumnElement[Any] = _USED
-) -> int:
-    statement = sa.select(total).join(chains, chains.c.id == _R.id).where(_R.level == "chain", condition)
-    return int(tx.execute(statement).scalar_one())
+def _sum(tx: Transaction, total: sa.Select[Any], own: Mapping[str, Any]) -> int:
+    return int(tx.execute(total, own).scalar_one())
 
 
 def _reserved(tx: Transaction, reservation_id: str) -> int:

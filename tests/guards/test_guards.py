@@ -1,0 +1,223 @@
+"""Negative controls: every guard is switched off in a copy of the package, and a test that stands for it turns red."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PARTS = (
+    "claude_pool_gh",
+    "tests",
+    "recipes",
+    "examples",
+    "pyproject.toml",
+    "action.yml",
+    "README.md",
+    "docs",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A line of the package that keeps something out, what it is without that, and the tests that must then fail."""
+
+    name: str
+    file: str
+    on: str
+    off: str
+    tests: str
+    chosen: str
+
+
+ACCEPTANCE = "tests/acceptance/test_"
+JUDGE, CLERK = "conversation/judge.py", "conversation/clerk.py"
+INTAKE, STRANGERS = "github/intake.py", "conversation/strangers.py"
+
+GUARDS = [
+    # what comes in
+    Guard(
+        "the signature", "github/deliveries.py",
+        "if not any([hmac.compare_digest(given[1], each) for each in made]):", "if False:",
+        "tests/github/test_deliveries.py", "signature",
+    ),
+    Guard(
+        "no memory of an old label", INTAKE,
+        'f"{holder.number}:{name}:{holder.updated_at}"', 'f"{holder.number}:{name}"',
+        f"{ACCEPTANCE}triggers.py", "label",
+    ),
+    Guard(
+        "a delivery's id proves nothing", INTAKE,
+        '"label", f"{holder.number}:{name}:{holder.updated_at}"', '"label", delivery.guid',
+        f"{ACCEPTANCE}triggers.py", "label",
+    ),
+    Guard(
+        "one press of a button by one person", INTAKE,
+        "{run.id}:{run.completed_at}:{payload.sender.id}", "{run.id}:{run.completed_at}",
+        f"{ACCEPTANCE}triggers.py", "button",
+    ),
+    # who may
+    Guard(
+        "the role", JUDGE, "if role < needed and not await", "if False and not await",
+        f"{ACCEPTANCE}commands.py", "stranger_is_refused or live_role",
+    ),
+    Guard(
+        "the role of a thread's author", JUDGE,
+        "if not verb.tells or chosen or role < Role.read:", "if True:",
+        f"{ACCEPTANCE}strangers.py", "threads_author",
+    ),
+    Guard(
+        "never its own voice", JUDGE,
+        "if request.actor.id == await self.desk.forge.access.own_id(request.thread.repository):", "if False:",
+        f"{ACCEPTANCE}strangers.py", "listed_by",
+    ),
+    Guard(
+        "bots by number", JUDGE,
+        "if not request.actor.is_human and request.actor.id not in config.bots:", "if False:",
+        f"{ACCEPTANCE}strangers.py", "listed_by",
+    ),
+    Guard(
+        "triggers only as configured", JUDGE,
+        "not _is_switched_on(request.source.kind, config)", "False",
+        f"{ACCEPTANCE}triggers.py", "label or opened",
+    ),
+    Guard(
+        "nothing is spent on outsiders", STRANGERS, "    return not await desk", "    return False and not await desk",
+        f"{ACCEPTANCE}strangers.py", "nothing_is_spent or while_a_command",
+    ),
+    Guard(
+        "not too often", STRANGERS, "    since = _C.received_ms", "    return None\n    since = _C.received_ms",
+        f"{ACCEPTANCE}strangers.py", "one_note",
+    ),
+    Guard(
+        "one note for an hour, everywhere", JUDGE, "once, everywhere=True)", "once)",
+        f"{ACCEPTANCE}strangers.py", "one_note",
+    ),
+    Guard(
+        "a refusal is told again when it was granted", JUDGE, "await access.token(repository, fresh=True)", "pass",
+        f"{ACCEPTANCE}github_side.py", "missing_permission",
+    ),
+    # what was approved
+    Guard(
+        "the approval binds the patch", "conversation/gates.py",
+        "bound = [chain_id, step, rejections, head, merge_base, patch, plan]",
+        "bound = [chain_id, step, rejections, head, merge_base, plan]",
+        "tests/conversation/test_gates.py", "id",
+    ),
+    Guard(
+        "the approval binds the configuration", "conversation/gates.py",
+        'bound = {"config": config_blob, "steps": steps,', 'bound = {"steps": steps,',
+        f"{ACCEPTANCE}fix.py tests/conversation/test_gates.py", "config or id",
+    ),
+    # money
+    Guard(
+        "a run never takes more than its chain has left", "pool/ledger.py",
+        "granted = min(most, left_in(tx, chain_id))", "granted = most",
+        "tests/pool/test_ledger.py tests/pool/test_ledger_machine.py", "",
+    ),
+    Guard(
+        "a request never takes more than its run has left", "pool/ledger.py",
+        "or left_in(tx, run_id) < amount", "or False",
+        "tests/pool/test_ledger.py tests/pool/test_ledger_machine.py", "",
+    ),
+    Guard(
+        "no cap is passed", "pool/ledger.py", "if use.left < amount:", "if False:",
+        "tests/pool/test_ledger.py tests/pool/test_ledger_machine.py", "",
+    ),
+    # who carries on
+    Guard(
+        "only the newest carrier writes", "pool/chains.py",
+        ".scalar_one() != generation:", ".scalar_one() < 0:",
+        "tests/pool/test_chain_durability.py tests/pool/test_chains.py", "",
+    ),
+    # what leaves
+    Guard(
+        "known secrets are taken out", "reports/redact.py",
+        "text = self._known.sub(self._mark, text)", "pass",
+        "tests/reports/test_redact.py", "",
+    ),
+    Guard(
+        "what looks like a secret is taken out", "reports/redact.py",
+        "return _PATTERNS.sub(_HIDDEN, text)", "return text",
+        "tests/reports/test_redact.py", "",
+    ),
+    Guard(
+        "a post that held a secret is withheld", "reports/redact.py",
+        "self._mark in each or self._known.search(each) for each in texts", "False for each in texts",
+        "tests/reports/test_redact.py tests/conversation/test_screen.py", "",
+    ),
+    # GitHub's side
+    Guard(
+        "chains of a repository that is gone end", "conversation/gazette.py",
+        "        wanted = [str(each) for each in repository_ids]\n",
+        "        return\n        wanted = [str(each) for each in repository_ids]\n",
+        f"{ACCEPTANCE}github_side.py", "removed_ends or suspended",
+    ),
+    Guard(
+        "nothing is written where nobody may", "github/effects/rows.py",
+        'return sa.and_(_E.state == "wanted", _E.repository_id.in_(reached))', 'return _E.state == "wanted"',
+        f"{ACCEPTANCE}github_side.py", "suspended",
+    ),
+    Guard(
+        "a repository that changed hands has another token", "github/access.py",
+        "key = (repository.id, repository.installation_id)", "key = (repository.id, 0)",
+        f"{ACCEPTANCE}github_side.py", "transferred",
+    ),
+    Guard(
+        "missed deliveries are asked for", "conversation/catching_up.py",
+        "for way in (self.deliveries, self.comments)", "for way in (self.comments,)",
+        f"{ACCEPTANCE}github_side.py", "was_down",
+    ),
+    Guard(
+        "missed comments are read", "conversation/catching_up.py",
+        "for way in (self.deliveries, self.comments)", "for way in (self.deliveries,)",
+        f"{ACCEPTANCE}github_side.py", "no_help",
+    ),
+    Guard(
+        "without checks there is a status", "github/effects/acts.py",
+        "return lacking is not None and any", "return False and any",
+        f"{ACCEPTANCE}github_side.py", "without_checks",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: guard.name.replace(" ", "-"))
+def test_without_it_a_test_turns_red(guard: Guard, tmp_path: Path) -> None:
+    for part in PARTS:
+        if (ROOT / part).is_dir():
+            shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
+        elif (ROOT / part).exists():
+            shutil.copy2(ROOT / part, tmp_path / part)
+    file = tmp_path / "claude_pool_gh" / guard.file
+    before = file.read_text()
+    assert before.count(guard.on) >= 1, f"{guard.file} does not hold this guard any more: name it anew"
+    file.write_text(before.replace(guard.on, guard.off))
+    world = tmp_path / "tests" / "acceptance" / "world.py"
+    world.write_text(
+        world.read_text().replace("LONG = 60.0", "LONG = 12.0").replace("float = 30.0", "float = 8.0")
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-x",
+        "-n",
+        "0",
+        "-p",
+        "no:cacheprovider",
+        "-m",
+        "not long",
+    ]
+    command += [*guard.tests.split(), *(["-k", guard.chosen] if guard.chosen else [])]
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    run = subprocess.run(command, cwd=tmp_path, env=environment, check=False, capture_output=True, text=True)
+    assert run.returncode == 1, f"no test missed it:\n{run.stdout[-2000:]}\n{run.stderr[-500:]}"
+    assert " error" not in run.stdout.splitlines()[-1], run.stdout[-2000:]
