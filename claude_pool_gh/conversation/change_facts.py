@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from claude_pool_gh.config.model import RepositoryConfig
 from claude_pool_gh.config.owners import PLACES
 from claude_pool_gh.conversation.desk import Asked, Desk, needed_role
-from claude_pool_gh.conversation.facts import Facts, chain_id_of
+from claude_pool_gh.conversation.facts import Facts, chain_id_of, facts_of
 from claude_pool_gh.conversation.gates import Policy
 from claude_pool_gh.github import reads
 from claude_pool_gh.pool.plan import Step
@@ -48,6 +49,21 @@ async def decided(desk: Desk, asked: Asked, into: str) -> dict[str, Any]:
         "most_files": own.most_files,
         "most_lines": own.most_lines,
     }
+
+
+async def as_decided_now(desk: Desk, asked: Asked, context: Mapping[str, Any]) -> dict[str, Any]:
+    """A plan's context with what the configuration says today: whoever goes on with a chain does so under that.
+
+    What comes to a gate afterwards is bound to it, and could not be approved under an older one.
+    """
+    now: dict[str, Any] = {"config_blob": asked.configuration.blob}
+    if "policy" in context:  # it changes files
+        then = facts_of(context, ChangeFacts)
+        changed = then.model_copy(update=await decided(desk, asked, then.base_ref))
+        now |= changed.model_dump(
+            mode="json", include=set(ChangeFacts.model_fields) - set(Facts.model_fields)
+        )
+    return dict(context) | now
 
 
 def with_limits(steps: tuple[Step, ...], config: RepositoryConfig) -> tuple[Step, ...]:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from claude_pool_gh.commands.flags import COMMON
 from claude_pool_gh.commands.grammar import Command, Flag, Verb, parse
 from claude_pool_gh.conversation.candidates import NotOne, meant
+from claude_pool_gh.conversation.change_facts import as_decided_now
 from claude_pool_gh.conversation.desk import (
     Act,
     Answer,
@@ -94,13 +95,16 @@ class Steering:
         found = await self._meant(desk, asked, _ended_early, "continue")
         if isinstance(found, NotOne):
             return Answer(found.text)
-        if (refusal := _not_allowed(asked, self.others[found.plan.verb].verb)) is not None:
+        verb = self.others[found.plan.verb].verb
+        if (refusal := _not_allowed(asked, verb)) is not None:
             return refusal
         if (moved := await _has_moved(desk, asked, facts_of(found.plan.context, Facts))) is not None:
             return moved
         caps = caps_of(asked.config, asked.command, desk.defaults)
         limits = found.plan.limits.model_copy(update={"task": caps.task, "chain": caps.chain})
-        plan = _with_more(found.plan, asked).model_copy(update={"limits": limits})
+        as_verb = replace(asked, command=replace(asked.command, verb=verb))
+        context = await as_decided_now(desk, as_verb, found.plan.context)
+        plan = _with_more(found.plan, asked).model_copy(update={"limits": limits, "context": context})
 
         def after(tx: Transaction, chain_id: str) -> None:
             continuation.take_over(tx, chains.get(tx, found.id), chain_id, desk.clock.now_ms())

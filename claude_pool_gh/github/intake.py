@@ -178,6 +178,15 @@ def _check(delivery: VerifiedDelivery) -> Found | NotForUs:
     return Found((_triggered(payload, thread.number, "button", id_, f"{WORD} {act} {gate}".strip()),))
 
 
+def _all_checks(delivery: VerifiedDelivery) -> Found | NotForUs:
+    """All checks again means the reviews: what a person must approve has buttons of its own."""
+    payload = payloads.CheckSuiteEvent.model_validate(delivery.payload)
+    suite = payload.check_suite
+    pressed = f"{suite.id}:{suite.updated_at}:{payload.sender.id}"
+    numbers = [pull.number for pull in suite.pull_requests]
+    return Found(tuple(_triggered(payload, n, "rerun", f"{pressed}:{n}", REVIEW) for n in numbers))
+
+
 def _checked(external_id: str, repository: Repository) -> tuple[Thread, str] | None:
     """The thread and verb of a check run of ours, by the key of its effect."""
     parts = external_id.split(":")
@@ -224,6 +233,7 @@ _READERS: Final[Mapping[tuple[str, str], _Reader]] = {
     ("pull_request", "closed"): _closed,
     ("check_run", "rerequested"): _check,
     ("check_run", "requested_action"): _check,
+    ("check_suite", "rerequested"): _all_checks,
     **{("installation", act): _installation for act in ("created", "deleted", "suspend", "unsuspend")},
     **{("installation_repositories", act): _installation for act in ("added", "removed")},
     **{

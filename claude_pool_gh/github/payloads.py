@@ -161,6 +161,20 @@ class CheckEvent(Event):
     requested_action: Action | None = None
 
 
+class CheckSuite(Payload):
+    """All our checks of one commit. GitHub names no pull request of a fork here."""
+
+    id: int
+    updated_at: str
+    pull_requests: list[Numbered] = []
+
+
+class CheckSuiteEvent(Event):
+    """`check_suite`."""
+
+    check_suite: CheckSuite
+
+
 class InstallationEvent(Payload):
     """`installation` and `installation_repositories`."""
 

@@ -15,9 +15,9 @@ from claude_pool_gh.github.access import PERMISSIONS, PUSHING
 from claude_pool_gh.github.deliveries import check_secrets
 from claude_pool_gh.service.settings import PREFIX, Settings
 
-EVENTS: Final = tuple(
-    sorted({event for event, _ in intake.EVENTS} - {"installation", "installation_repositories"})
-)
+_UNASKED: Final = {"installation", "installation_repositories", "check_suite"}
+"""Events that GitHub sends to every App, or to every App that may write checks."""
+EVENTS: Final = tuple(sorted({event for event, _ in intake.EVENTS} - _UNASKED))
 """What the App must be subscribed to; every App hears of its installations."""
 _RANK: Final = {"": 0, "read": 1, "write": 2, "admin": 3}
 

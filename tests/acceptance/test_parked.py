@@ -87,6 +87,28 @@ async def test_the_models_limit_is_named_with_its_reset_and_a_crash_says_what_go
     await here.until(lambda: sum("From ten pieces on" in body for body in here.replies()) == 2)
 
 
+async def test_what_goes_on_under_another_configuration_is_approved_under_that(
+    here: World, colleague: Colleague
+) -> None:
+    colleague.mends = (write("first.py", "x = 1\n"), READ, MENDED)
+    await here.say("/pool fix it --turns 2")
+    shown = await here.shows("fix", "### ⚠️ NOT DONE: out of turns")
+    (line,) = re.findall(r"```\n(/pool continue [0-9a-f]{10} --turns 4)\n```", shown)
+    config = "changes: {approvals: 2, protected: [first.py]}\n"
+    here.repository.commit("main", {CONFIG: config}, author=here.maintainer)
+    colleague.mends = (READ, MENDED)
+    await here.say(line)
+    shown = await here.shows("fix", "AWAITING APPROVAL: 2 files, +2 -1")
+    assert re.search(r"`first.py` .*\*\*protected\*\*", shown), "the gate is that of today's configuration"
+    (gate,) = re.findall(r"/pool approve ([0-9a-f]{10})\n", shown)
+    await here.say(f"/pool approve {gate}")
+    await here.shows("fix", "1 more")
+    other = here.github.create_user("other")
+    here.repository.grant(other, "write")
+    await here.say(f"/pool approve {gate}", by=other)
+    await here.shows("fix", "### ✅ Pushed")
+
+
 async def test_whoever_goes_on_needs_what_the_command_itself_needs(here: World, colleague: Colleague) -> None:
     here.repository.commit("main", {CONFIG: "permissions: {ask: maintain}\n"}, author=here.maintainer)
     writer = here.github.create_user("writer")

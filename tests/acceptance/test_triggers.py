@@ -162,6 +162,10 @@ async def test_the_checks_own_button_runs_the_review_again_for_whoever_may(here:
     here.github.clock.advance(2)
     await here.github.press(here.maintainer, here.repository, check)
     await ended(here, 3)
+    await here.github.press_all(reader, here.repository, check)
+    await here.github.press_all(here.maintainer, here.repository, check)
+    await ended(here, 4)
+    await hear_everything_again(here)
     other = here.github.create_app("other-ci", webhook_secret="x" * 40)
     check.app, check.external_id = other, "check:1:1:review:abc"
     commands = len(here.answers())

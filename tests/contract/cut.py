@@ -25,6 +25,7 @@ TARGET = HERE / "github-openapi.json"
 WEBHOOKS = (
     "check-run-requested-action",
     "check-run-rerequested",
+    "check-suite-rerequested",
     "installation-created",
     "installation-deleted",
     "installation-suspend",

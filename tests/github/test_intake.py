@@ -98,6 +98,7 @@ def everything(action: str, **changes: Any) -> dict[str, Any]:
         issue={"number": 3, "updated_at": "then"},
         label={"name": "pool:review"},
         check_run={"id": 88, "external_id": "check:5:3:review:" + "a" * 40, "completed_at": "then"},
+        check_suite={"id": 89, "updated_at": "then", "pull_requests": [{"number": 3}, {"number": 4}]},
         repositories=[{"id": 6, "name": "gadgets", "full_name": "octo/gadgets"}],
         installation={"id": 9, "account": {"login": "octo"}},
         repositories_added=[],
@@ -160,6 +161,7 @@ LISTENED = {
     "issues": "labeled closed",
     "pull_request": "labeled opened ready_for_review synchronize closed",
     "check_run": "rerequested requested_action",
+    "check_suite": "rerequested",
     "installation": "created deleted suspend unsuspend",
     "installation_repositories": "added removed",
     "repository": "renamed transferred archived unarchived deleted",
@@ -180,6 +182,7 @@ def test_only_comments_labels_buttons_and_pull_requests_ask_for_anything() -> No
         ("issue_comment", "created"), ("pull_request_review_comment", "created"), ("issues", "labeled"),
         ("pull_request", "labeled"), ("pull_request", "opened"), ("pull_request", "ready_for_review"),
         ("pull_request", "synchronize"), ("check_run", "rerequested"), ("check_run", "requested_action"),
+        ("check_suite", "rerequested"),
     }  # fmt: skip
 
 
@@ -484,6 +487,17 @@ def test_a_button_may_be_pressed_again_after_another_run_of_the_same_check() -> 
     first = asked("check_run", "requested_action")
     assert asked("check_run", "requested_action").key == first.key
     assert asked("check_run", "requested_action", check_run__completed_at="later").key != first.key
+
+
+def test_re_running_all_checks_asks_for_the_review_of_each_pull_request_of_the_commit() -> None:
+    first, second = heard(everything("rerequested"), "check_suite").requests
+    assert (first.line, first.thread.number) == ("/pool review", 3)
+    assert (second.line, second.thread.number) == ("/pool review", 4)
+    assert first.key != second.key
+    other = everything("rerequested", check_suite__updated_at="later")
+    assert first.key not in {each.key for each in heard(other, "check_suite").requests}
+    of_a_fork = everything("rerequested", check_suite__pull_requests=[])
+    assert heard(of_a_fork, "check_suite").requests == ()
 
 
 @pytest.mark.parametrize(

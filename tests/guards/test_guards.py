@@ -139,7 +139,7 @@ GUARDS = [
     # what leaves
     Guard(
         "known secrets are taken out", "reports/redact.py",
-        "text = self._known.sub(self._mark, text)", "pass",
+        "text = text.replace(form, self._mark)", "pass",
         "tests/reports/test_redact.py", "",
     ),
     Guard(
@@ -149,7 +149,7 @@ GUARDS = [
     ),
     Guard(
         "a post that held a secret is withheld", "reports/redact.py",
-        "self._mark in each or self._known.search(each) for each in texts", "False for each in texts",
+        "form in each for form in (self._mark, *self._known) for each in texts", "False for each in texts",
         "tests/reports/test_redact.py tests/conversation/test_screen.py", "",
     ),
     # GitHub's side

@@ -74,6 +74,8 @@ async def test_buttons_of_a_check_run_are_heard(
     await github.press(github.create_user("mona"), widgets, run)
     await github.press(github.create_user("mona"), widgets, run, "fix")
     assert hooks.names()[-2:] == ["check_run.rerequested", "check_run.requested_action"]
+    await github.press_all(github.create_user("mona"), widgets, run)
+    assert hooks.names()[-1] == "check_suite.rerequested"
 
 
 async def test_an_installation_gains_and_loses_repositories_and_goes(

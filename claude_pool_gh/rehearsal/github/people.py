@@ -26,6 +26,7 @@ DEFAULT_PERMISSIONS: Permissions = {
 }
 DEFAULT_EVENTS: tuple[str, ...] = (
     "check_run",
+    "check_suite",
     "issue_comment",
     "issues",
     "pull_request",

@@ -270,6 +270,12 @@ class SimulatedGitHub:
         accounts.press(repository, run, Actor(user), button)
         await self.deliveries_out.settle_since(before)
 
+    async def press_all(self, user: User, repository: Repository, run: CheckRun) -> None:
+        """Press Re-run all checks, where the checks of a run's App are shown."""
+        before = len(self.deliveries)
+        accounts.press_all(repository, run, Actor(user))
+        await self.deliveries_out.settle_since(before)
+
     # webhooks
 
     @property

@@ -202,12 +202,19 @@ def press(repository: Repository, run: CheckRun, actor: Actor, button: str | Non
     if button is not None:
         payload["requested_action"] = {"identifier": button}
     action = "rerequested" if button is None else "requested_action"
-    owner = next(
-        (
-            one
-            for one in repository.world.installations.values()
-            if one.app is run.app and one.covers(repository)
-        ),
-        None,
-    )
+    owner = _installed(repository, run)
     repository.world.emit(Event("check_run", action, actor, payload, repository, owner))
+
+
+def press_all(repository: Repository, run: CheckRun, actor: Actor) -> None:
+    """Tell the App that made a check run that somebody wants all its checks of that commit again."""
+    payload: dict[str, object] = {"check_suite": verdict_shapes.check_suite(repository, run)}
+    repository.world.emit(
+        Event("check_suite", "rerequested", actor, payload, repository, _installed(repository, run))
+    )
+
+
+def _installed(repository: Repository, run: CheckRun) -> Installation | None:
+    """The installation under which a check run was made."""
+    every = repository.world.installations.values()
+    return next((one for one in every if one.app is run.app and one.covers(repository)), None)

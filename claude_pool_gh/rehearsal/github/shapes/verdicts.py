@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from claude_pool_gh.rehearsal.github.clock import iso
 from claude_pool_gh.rehearsal.github.ids import node_id
+from claude_pool_gh.rehearsal.github.shapes import commits
 from claude_pool_gh.rehearsal.github.shapes.accounts import maybe_app, user
 from claude_pool_gh.rehearsal.github.shapes.issues import moment
 from claude_pool_gh.rehearsal.github.shapes.pulls import mention
@@ -14,6 +15,7 @@ from claude_pool_gh.rehearsal.github.verdicts import CheckRun, CommitStatus
 
 if TYPE_CHECKING:
     from claude_pool_gh.rehearsal.github.repository import Repository
+    from claude_pool_gh.rehearsal.github.threads import Pull
 
 Json = dict[str, Any]
 
@@ -22,11 +24,6 @@ def check_run(repository: Repository, one: CheckRun) -> Json:
     """The `check-run` shape."""
     url = f"{api(repository)}/check-runs/{one.id}"
     page_url = f"{page(repository)}/runs/{one.id}"
-    open_here = [
-        pull
-        for pull in repository.pulls
-        if pull.head_sha == one.head_sha and pull.closed_at is None and pull.head_repository is repository
-    ]
     return {
         "id": one.id,
         "head_sha": one.head_sha,
@@ -49,8 +46,54 @@ def check_run(repository: Repository, one: CheckRun) -> Json:
         "name": one.name,
         "check_suite": {"id": one.suite_id},
         "app": maybe_app(repository.world, one.app),
-        "pull_requests": [mention(pull) for pull in open_here],
+        "pull_requests": [mention(pull) for pull in _open_at(repository, one.head_sha)],
     }
+
+
+def _open_at(repository: Repository, sha: str) -> list[Pull]:
+    """The open pull requests of a commit; those of forks are not told."""
+    return [
+        pull
+        for pull in repository.pulls
+        if pull.head_sha == sha and pull.closed_at is None and pull.head_repository is repository
+    ]
+
+
+def check_suite(repository: Repository, run: CheckRun) -> Json:
+    """The suite of a check run, as in a `check_suite` event."""
+    own = [one for one in repository.all_check_runs if (one.app, one.head_sha) == (run.app, run.head_sha)]
+    times = [time for one in own for time in (one.started_at, one.completed_at) if time is not None]
+    pulls = _open_at(repository, run.head_sha)
+    url = f"{api(repository)}/check-suites/{run.suite_id}"
+    return {
+        "id": run.suite_id,
+        "node_id": node_id("CheckSuite", run.suite_id),
+        "head_branch": pulls[0].head_ref if pulls else None,
+        "head_sha": run.head_sha,
+        "status": "queued",
+        "conclusion": None,
+        "url": url,
+        "before": None,
+        "after": run.head_sha,
+        "pull_requests": [mention(pull) for pull in pulls],
+        "app": maybe_app(repository.world, run.app),
+        "created_at": iso(min(times)),
+        "updated_at": iso(max(times)),
+        "rerequestable": True,
+        "runs_rerequestable": True,
+        "latest_check_runs_count": len({one.name for one in own}),
+        "check_runs_url": f"{url}/check-runs",
+        "head_commit": _simple_commit(repository, run.head_sha),
+    }
+
+
+def _simple_commit(repository: Repository, sha: str) -> Json:
+    one = commits.commit(repository, sha)["commit"]
+    people = {
+        role: {"name": one[role]["name"], "email": one[role]["email"]} for role in ("author", "committer")
+    }
+    when = one["committer"]["date"]
+    return {"id": sha, "tree_id": one["tree"]["sha"], "message": one["message"], "timestamp": when, **people}
 
 
 def annotation(repository: Repository, run: CheckRun, one: Json) -> Json:
