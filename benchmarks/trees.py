@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -19,18 +20,22 @@ _WHO = ("-c", "user.name=b", "-c", "user.email=b@b", "-c", "maintenance.auto=fal
 
 
 async def measure() -> list[Figure]:
-    """Each taken and removed again, in turn."""
+    """All in turn, each on a disk that has nothing left to write: else the first pays for what was made before it."""
+    trees, clones, shared, commits = [], [], [], []
     with tempfile.TemporaryDirectory() as name:
         here = Path(name)
         repository = await _repository(here / "repository")
         local = LocalRepository(repository, here / "trees")
         spec = await local.pinned(Isolation.worktree)
         await _worktree(local, spec, 0)  # makes the store
-        trees = [await _worktree(local, spec, number) for number in range(1, 1 + ROUNDS)]
-        takes, captures, idle = ([each[part] for each in trees] for part in range(3))
-        clones = [await _clone(repository, here / f"clone-{number}") for number in range(ROUNDS)]
-        commits = [await _commit(here / f"clone-{number}") for number in range(ROUNDS)]
-        shared = [await _clone(repository, here / f"shared-{number}", "--shared") for number in range(ROUNDS)]
+        for number in range(1, 1 + ROUNDS):
+            trees.append(await _worktree(local, spec, number))
+            clones.append(await _clone(repository, here / "clone"))
+            commits.append(await _commit(here / "clone"))
+            shared.append(await _clone(repository, here / "shared", "--shared"))
+            for folder in ("clone", "shared"):
+                shutil.rmtree(here / folder)
+    takes, captures, idle = ([each[part] for each in trees] for part in range(3))
     return [
         Figure(f"worktree of {FILES:,} files", median(takes), "s"),
         Figure("fresh clone over the file system, objects copied", median(clones), "s"),
@@ -44,6 +49,7 @@ async def measure() -> list[Figure]:
 
 async def _worktree(local: LocalRepository, spec: object, number: int) -> tuple[float, float, float]:
     """Seconds to take it, to keep one changed file, and before that to find that nothing was changed."""
+    await asyncio.to_thread(os.sync)
     began = time.perf_counter()
     async with local.lease(Wanted(run_id=f"bench.{number}", slot="slot-0", spec=spec)) as lease:
         took = time.perf_counter()
@@ -64,6 +70,7 @@ async def _commit(clone: Path) -> float:
 
 
 async def _clone(repository: Path, to: Path, *more: str) -> float:
+    await asyncio.to_thread(os.sync)
     began = time.perf_counter()
     await _git("clone", "--quiet", *(more or ("--no-local",)), str(repository), str(to))
     return time.perf_counter() - began
