@@ -101,6 +101,7 @@ class World:
         ]
 
     seen_heads: list[str] = None  # type: ignore[assignment]
+    engine: sa.Engine | None = None
 
     @property
     def reviews(self) -> list[Review]:
@@ -191,16 +192,14 @@ class World:
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Read the server's own database."""
-        url = (
-            self.bot.environment.get("CLAUDE_POOL_DATABASE_URL")
-            or f"sqlite:///{self.bot.state / 'pool.sqlite'}"
-        )
-        engine = sa.create_engine(sa.make_url(url).set(drivername=_DRIVERS[url.split(":")[0]]))
-        try:
-            with engine.connect() as connection:
-                return [tuple(row) for row in connection.execute(sa.text(query))]
-        finally:
-            engine.dispose()
+        if self.engine is None:  # kept: some questions are asked many times a second
+            url = (
+                self.bot.environment.get("CLAUDE_POOL_DATABASE_URL")
+                or f"sqlite:///{self.bot.state / 'pool.sqlite'}"
+            )
+            self.engine = sa.create_engine(sa.make_url(url).set(drivername=_DRIVERS[url.split(":")[0]]))
+        with self.engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(sa.text(query))]
 
     @property
     def ledger(self) -> int:
@@ -250,5 +249,7 @@ async def world(
             yield here
         finally:
             await bot.kill()  # stopping well takes a second, and has a test of its own
+            if here.engine is not None:
+                here.engine.dispose()
         contract.assert_clean()
         assert not github.unknown_routes
