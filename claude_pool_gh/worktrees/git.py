@@ -95,15 +95,8 @@ async def git(
     """Run git and return what it printed. Raises WorktreeError; after `timeout` seconds the process is killed."""
     where = [] if git_dir is None else [f"--git-dir={git_dir}"]
     safe = [part for option in _SAFE for part in ("-c", option)]
-    process = await asyncio.create_subprocess_exec(
-        _executable(), *where, *safe, *map(str, arguments),
-        stdin=asyncio.subprocess.PIPE if stdin is not None else asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=scrubbed_environment() | dict(environment or {}),
-        cwd="/",
-        start_new_session=True,
-    )  # fmt: skip
+    command = [_executable(), *where, *safe, *map(str, arguments)]
+    process = await _start(command, scrubbed_environment() | dict(environment or {}), piped=stdin is not None)
     name = f"git {arguments[0]}"
     try:
         async with asyncio.timeout(timeout):
@@ -117,6 +110,30 @@ async def git(
     if process.returncode:
         raise WorktreeError(f"{name} failed", err.decode(errors="replace").strip()[-2000:])
     return out
+
+
+async def _start(
+    command: list[str], environment: dict[str, str], *, piped: bool
+) -> asyncio.subprocess.Process:
+    """Start it whole, also when cancelled meanwhile: else git's own children would live on, and be waited for."""
+    starting = asyncio.create_task(
+        asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.PIPE if piped else asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=environment,
+            cwd="/",
+            start_new_session=True,
+        )
+    )
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        process = await starting
+        _kill(process.pid)
+        await process.wait()
+        raise
 
 
 def scrubbed_environment() -> dict[str, str]:

@@ -252,6 +252,19 @@ async def test_a_timeout_ends_git_and_its_children(site: Site, silent: str) -> N
     assert with_url(silent) == []
 
 
+@pytest.mark.parametrize("turns", [1, 2, 3, 5, 8])
+async def test_a_cancel_while_git_is_being_started_leaves_nothing(silent: str, turns: int) -> None:
+    asking = asyncio.create_task(git("ls-remote", "--end-of-options", silent))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+        time.sleep(0.05)  # git has its helper by now, and the loop has not heard of either
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        async with asyncio.timeout(10):
+            await asking
+    assert with_url(silent) == []
+
+
 async def test_a_cancel_ends_git_and_its_children_and_frees_the_mirror(site: Site, silent: str) -> None:
     mirror = site.worktrees.mirror(site.widgets.id)
     asking = asyncio.create_task(mirror.fetch(Login("t", silent), [site.widgets.head()], ["refs/heads/main"]))
