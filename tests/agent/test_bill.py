@@ -86,9 +86,9 @@ async def test_a_cancelled_run_pays_what_the_answer_it_left_behind_cost(bench: B
 
 
 async def test_a_timed_out_run_pays_what_the_answer_it_left_behind_cost(bench: Bench) -> None:
-    slow = Answer(tuple(Text(f"part {n}") for n in range(8)), pause=0.4)
-    bench.gateway._read_on_seconds = 10.0
-    run = await bench.run(one_by_one(READ, slow), wall_seconds=2)
+    slow = Answer(tuple(Text(f"part {n}") for n in range(8)), pause=0.8)
+    bench.gateway._read_on_seconds = 15.0
+    run = await bench.run(one_by_one(READ, slow), wall_seconds=4)
     assert run.outcome.ending is Ending.timed_out
     assert len(bench.model.bill.items) == 2
     assert (run.cost, run.bound) == (bench.model.bill.total, False)
