@@ -35,7 +35,10 @@ class Stage:
 @asynccontextmanager
 async def staged(folder: Path, model_url: str, more: Mapping[str, str] | None = None) -> AsyncIterator[Stage]:
     """Set it, with high caps and no pause between writes."""
-    config = "budget: {thread: 10000, user_day: 10000, repository_month: 10000}\n"
+    config = (
+        "budget: {thread: 10000, user_day: 10000, repository_month: 10000}\n"
+        "limits: {user_hour: 10000, thread_hour: 10000}\n"
+    )
     async with SimulatedGitHub.start(folder / "github") as github:
         app = github.create_app("claude-pool", webhook_secret=bot.WEBHOOK_SECRET)
         maintainer = github.create_user("mona")
