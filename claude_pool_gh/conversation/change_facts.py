@@ -59,10 +59,8 @@ async def as_decided_now(desk: Desk, asked: Asked, context: Mapping[str, Any]) -
     now: dict[str, Any] = {"config_blob": asked.configuration.blob}
     if "policy" in context:  # it changes files
         then = facts_of(context, ChangeFacts)
-        changed = then.model_copy(update=await decided(desk, asked, then.base_ref))
-        now |= changed.model_dump(
-            mode="json", include=set(ChangeFacts.model_fields) - set(Facts.model_fields)
-        )
+        news = await decided(desk, asked, then.base_ref)
+        now |= then.model_copy(update=news).model_dump(mode="json", include=set(news))
     return dict(context) | now
 
 

@@ -115,7 +115,7 @@ async def git(
 async def _start(
     command: list[str], environment: dict[str, str], *, piped: bool
 ) -> asyncio.subprocess.Process:
-    """Start it whole, also when cancelled meanwhile: else git's own children would live on, and be waited for."""
+    """Start it whole, and end it when cancelled meanwhile: else git's own children would live on, and be waited for."""
     starting = asyncio.create_task(
         asyncio.create_subprocess_exec(
             *command,
@@ -130,10 +130,14 @@ async def _start(
     try:
         return await asyncio.shield(starting)
     except asyncio.CancelledError:
-        process = await starting
-        _kill(process.pid)
-        await process.wait()
+        starting.add_done_callback(_end_at_birth)  # also where a second cancel comes before that
+        await asyncio.wait([starting])
         raise
+
+
+def _end_at_birth(starting: asyncio.Task[asyncio.subprocess.Process]) -> None:
+    if not starting.cancelled() and starting.exception() is None:
+        _kill(starting.result().pid)
 
 
 def scrubbed_environment() -> dict[str, str]:

@@ -50,9 +50,10 @@ class Began:
 @contextmanager
 def begun(base: str, commit: str, git_dir: Path) -> Iterator[Began]:
     """The state of what was just checked out by `git_dir`, to be captured before the end."""
-    with tempfile.TemporaryFile() as kept, (git_dir / "index").open("rb") as index:
-        shutil.copyfileobj(index, kept)
-        yield Began(base, commit, kept, os.fstat(index.fileno()).st_mtime_ns)
+    written = git_dir / "index"
+    with tempfile.TemporaryFile() as kept:
+        kept.write(written.read_bytes())
+        yield Began(base, commit, kept, written.stat().st_mtime_ns)
 
 
 @dataclass(frozen=True, slots=True)

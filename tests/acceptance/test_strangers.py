@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Final, get_args
 
 import aiohttp
 import pytest
@@ -16,7 +16,7 @@ from claude_pool_gh.conversation import strangers, verbs
 from claude_pool_gh.conversation.desk import Defaults, Desk
 from claude_pool_gh.conversation.judge import Judge, Refusal, Silence
 from claude_pool_gh.conversation.setup import Setups
-from claude_pool_gh.github import intake, reads
+from claude_pool_gh.github import intake
 from claude_pool_gh.github.access import AppAccess
 from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.deliveries import VerifiedDelivery
@@ -127,22 +127,6 @@ async def test_every_verb_goes_by_the_live_role_and_by_nothing_else(tmp_path: Pa
                     verb, role, kind, expected,
                 )  # fmt: skip
         assert here.model.requests == []
-
-
-async def test_without_the_live_role_the_table_above_would_be_another(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The negative control: what the table says does come from that one question."""
-
-    async def anybody(*_: Any) -> terms.Role:
-        return terms.Role.admin
-
-    async with world(tmp_path, start=False) as here, judge_of(here, tmp_path) as judge:
-        stranger = here.github.create_user("stranger")
-        said = await here.say("/pool cancel")
-        assert await verdict(judge, asked(here, said, stranger)) == "refused"
-        monkeypatch.setattr(reads, "role_of", anybody)
-        assert await verdict(judge, asked(here, said, stranger)) == "goes on"
 
 
 @pytest.mark.long
@@ -382,10 +366,7 @@ async def test_an_author_who_lost_write_is_an_outsider_and_the_repository_may_tr
     assert not [body for body in here.replies() if "/pool ok" in body]
 
 
-async def test_whether_a_commit_is_vetted_is_asked_of_the_author_and_of_that_commit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The negative control of the guard above, with the role that decides it swapped for another."""
+async def test_whether_a_commit_is_vetted_is_asked_of_the_author_and_of_that_commit(tmp_path: Path) -> None:
     async with world(tmp_path, start=False) as here, judge_of(here, tmp_path) as judge:
         _, pull, stranger = from_outside(here)
         said = await here.say("/pool review")
@@ -393,12 +374,8 @@ async def test_whether_a_commit_is_vetted_is_asked_of_the_author_and_of_that_com
         author = ids.Actor(id=stranger.id, login=stranger.login)
         assert await strangers.is_unvetted(judge.desk, request.thread, author, pull.head_sha)
         assert isinstance(await judge.decide(request), Refusal)
-
-        async def writer(*_: Any) -> terms.Role:
-            return terms.Role.write
-
-        monkeypatch.setattr(reads, "role_of", writer)
-        assert not isinstance(await judge.decide(request), Refusal)
+        here.repository.grant(stranger, "write")
+        assert not isinstance(await judge.decide(request), Refusal), "the same commit, by one of us"
 
 
 async def test_a_deleted_fork_can_be_reviewed_and_its_patch_is_for_hand(here: World) -> None:

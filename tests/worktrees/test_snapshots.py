@@ -155,6 +155,16 @@ async def test_a_change_that_hides_behind_the_old_size_and_time_is_seen(site: Si
     assert site.at(snapshot.commit)["src/a.py"] == ("100644", was.swapcase())
 
 
+async def test_the_index_keeps_its_time_by_which_git_knows_what_it_must_read_again(site: Site) -> None:
+    """The git of this machine may compare nanoseconds, and not need it; others compare whole seconds."""
+    async with site.lease() as lease:
+        written = lease.folder.parent / "git" / "worktrees" / "tree" / "index"
+        await asyncio.sleep(0.05)
+        lease.began.lay_index(site.tmp / "index")
+        assert (site.tmp / "index").stat().st_mtime_ns == written.stat().st_mtime_ns
+        assert (site.tmp / "index").read_bytes() == written.read_bytes()
+
+
 async def test_where_nothing_was_changed_nothing_is_stored(site: Site) -> None:
     async with site.lease() as lease:
         (lease.folder / "README.md").touch()
