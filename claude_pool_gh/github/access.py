@@ -28,6 +28,9 @@ PERMISSIONS: Final = {
 PUSHING: Final = {"contents": "write", "metadata": "read"}
 """What a token may do that is made for one push, after a person's approval."""
 
+RESOLVING: Final = {"contents": "write", "metadata": "read", "pull_requests": "write"}
+"""What a token may do that is made to resolve one thread: GitHub asks for the right to push there."""
+
 _LIFETIME: Final = 50 * 60.0
 """Seconds; GitHub's are good for an hour."""
 
@@ -57,8 +60,8 @@ class Access(Protocol):
         """A token that may speak to the repository now. `fresh`: the last one was refused."""
         ...
 
-    async def push_token(self, repository: Repository) -> str:
-        """A token for one push. Raises ForgeRefused where the App may not write contents."""
+    async def token_once(self, repository: Repository, permissions: Mapping[str, str]) -> str:
+        """A token for one act that others may not do. Raises ForgeRefused where the App was not granted it."""
         ...
 
     async def may_push(self, repository: Repository) -> Lacking | None:
@@ -107,9 +110,9 @@ class AppAccess:
             self._tokens[key] = (await self._mint(repository), time.monotonic() + _LIFETIME)
             return self._tokens[key][0]
 
-    async def push_token(self, repository: Repository) -> str:
-        """See `Access.push_token`. Never kept: it is made for one push."""
-        return await self._minted(repository, PUSHING)
+    async def token_once(self, repository: Repository, permissions: Mapping[str, str]) -> str:
+        """See `Access.token_once`. Never kept."""
+        return await self._minted(repository, permissions)
 
     async def may_push(self, repository: Repository) -> Lacking | None:
         """See `Access.may_push`."""
@@ -217,8 +220,8 @@ class JobAccess:
         """See `Access.token`: there is only this one."""
         return self.job_token
 
-    async def push_token(self, repository: Repository) -> str:  # noqa: ARG002
-        """See `Access.push_token`: the job's own, if its permissions allow it."""
+    async def token_once(self, repository: Repository, permissions: Mapping[str, str]) -> str:  # noqa: ARG002
+        """See `Access.token_once`: the job's own, whatever its permissions are."""
         return self.job_token
 
     async def may_push(self, repository: Repository) -> Lacking | None:  # noqa: ARG002

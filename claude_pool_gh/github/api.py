@@ -16,7 +16,13 @@ import gidgethub
 from gidgethub.aiohttp import GitHubAPI
 
 from claude_pool_gh.github.access import Access
-from claude_pool_gh.github.errors import ForgeRefused, ForgeUnavailable, RateLimited, sort_refusal
+from claude_pool_gh.github.errors import (
+    ForgeRefused,
+    ForgeUnavailable,
+    RateLimited,
+    sort_query_refusal,
+    sort_refusal,
+)
 from claude_pool_gh.terms.ids import Repository
 
 AGENT: Final = "claude-pool-gh"
@@ -44,7 +50,9 @@ class Forge:
     def __init__(
         self, session: aiohttp.ClientSession, api_url: str, access: Access, pusher: Pusher = _no_pusher
     ) -> None:
-        self._api = GitHubAPI(session, AGENT, base_url=api_url.rstrip("/"))
+        url = api_url.rstrip("/")
+        self._session, self._api = session, GitHubAPI(session, AGENT, base_url=url)
+        self._graphql_url = f"{url.removesuffix('/v3')}/graphql"
         self.access, self.pusher = access, pusher
 
     async def read(self, repository: Repository, path: str, *, accept: str = _JSON, **query: Any) -> Any:
@@ -84,6 +92,12 @@ class Forge:
                 raise
         return await self._request(method, url, body, accept, await self.access.token(repository, fresh=True))
 
+    async def query(self, token: str, document: str, **variables: Any) -> Any:
+        """One query or mutation of the GraphQL API, for what REST cannot do. Raises the errors of `errors`."""
+        api = GitHubAPI(self._session, AGENT, oauth_token=token)
+        with _sorted():
+            return await api.graphql(document, endpoint=self._graphql_url, **variables)
+
     async def _request(self, method: str, url: str, body: Any, accept: str, token: str) -> Any:
         with _sorted():
             match method:
@@ -109,6 +123,12 @@ class _sorted:  # noqa: N801 - reads as a word at the `with`
                 raise ForgeUnavailable(f"{type(error).__name__}: {error}") from error
             case gidgethub.HTTPException():
                 raise sort_refusal(error.status_code, str(error), error.headers or {}) from error
+            case gidgethub.QueryError():
+                raise sort_query_refusal(error.response["errors"]) from error
+            case gidgethub.BadGraphQLRequest():
+                raise sort_refusal(error.status_code, str(error), {}) from error
+            case gidgethub.GraphQLException():
+                raise ForgeUnavailable(f"the answer cannot be read: {error}") from error
             case ValueError() if not isinstance(error, UnicodeError):
                 raise ForgeUnavailable(f"the answer cannot be read: {error}") from error
             case _:

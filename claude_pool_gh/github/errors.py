@@ -11,7 +11,8 @@ ForgeError
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 class ForgeError(Exception):
@@ -60,6 +61,17 @@ def sort_refusal(status: int, message: str, headers: Mapping[str, str]) -> Forge
     if status in (404, 410):
         return NotFound(status, message)
     return ForgeRefused(status, message)
+
+
+def sort_query_refusal(errors: Sequence[Mapping[str, Any]]) -> ForgeRefused | RateLimited:
+    """What an answer of the GraphQL API means that holds errors: it says their kinds in words, under status 200."""
+    message = str(errors[0].get("message", "")) if errors else "an error without a word"
+    kinds = {str(each.get("type", "")) for each in errors}
+    if "RATE_LIMITED" in kinds:
+        return RateLimited(60.0)
+    if "NOT_FOUND" in kinds:
+        return NotFound(404, message)
+    return ForgeRefused(403 if "FORBIDDEN" in kinds else 422, message)
 
 
 def _wait(headers: Mapping[str, str]) -> float:

@@ -152,7 +152,9 @@ def _app(settings: Settings) -> Iterator[Sign]:
 
 
 def _permissions(has: dict[str, str]) -> Sign:
-    wanted = PERMISSIONS | PUSHING  # `fix` and `implement` push, after an approval
+    wanted = (
+        PERMISSIONS | PUSHING
+    )  # `fix` and `implement` push after an approval; settled threads are resolved
     lacks = [f"{name}: {level}" for name, level in wanted.items() if _RANK[has.get(name, "")] < _RANK[level]]
     if lacks:
         return Sign("permissions", "too few", f"give the App: {', '.join(lacks)}; then accept the change")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from claude_pool_gh.github.access import PUSHING
 from claude_pool_gh.github.api import Forge, Pusher
 from claude_pool_gh.github.errors import ForgeUnavailable, NotAsApproved
 from claude_pool_gh.pool import tasks
@@ -34,7 +35,7 @@ def pusher(database: Database, forge: Forge, worktrees: Worktrees, server_url: s
             commit = await worktrees.commit(repository.id, work, change.parent, own)
             if commit != change.commit:
                 raise NotAsApproved(f"the kept work gives {commit[:9]}, and {change.commit[:9]} was approved")
-            token = await forge.access.push_token(repository)
+            token = await forge.access.token_once(repository, PUSHING)
             url = f"{server_url.rstrip('/')}/{repository.owner}/{repository.name}.git"
             await worktrees.push(repository.id, Login(token, url), commit, ref, expected)
         except PushRefused as error:

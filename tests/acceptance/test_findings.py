@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from claude_pool_gh.rehearsal import stage
-from claude_pool_gh.rehearsal.github import ReviewComment
+from claude_pool_gh.rehearsal.github import Fault, Respond, ReviewComment
 from tests.acceptance.colleague import Colleague
 from tests.acceptance.world import World
 
@@ -53,6 +53,11 @@ async def again(here: World, what: str, line: str = "/pool review") -> str:
     return await here.shows("review", what)
 
 
+def answers_to(here: World, comment: ReviewComment) -> list[ReviewComment]:
+    """What was answered in a thread."""
+    return [each for each in here.pull.review_comments if each.in_reply_to is comment]
+
+
 async def test_a_push_brings_new_fixed_and_still_open_each_said_once_and_where_it_belongs(
     here: World, colleague: Colleague
 ) -> None:
@@ -66,6 +71,8 @@ async def test_a_push_brings_new_fixed_and_still_open_each_said_once_and_where_i
     }
     here.repository.commit("feature", files, message="Mend", author=here.maintainer)
     colleague.planted = [SQL, NEW]
+    said = boundary.body
+    here.github.faults.add(Fault(Respond(502), route="/api/graphql", after_effect=True, times=2))
 
     shown = await again(here, "1 new, 1 fixed, 1 still open in 3 files, the worst critical")
     await here.written()
@@ -74,10 +81,11 @@ async def test_a_push_brings_new_fixed_and_still_open_each_said_once_and_where_i
     assert "Found before and fixed: Exactly ten pieces get no bulk discount" in shown
     assert [each.path for each in here.reviews[-1].comments] == ["shop/extra.py"], "nothing is said twice"
     assert len(here.reviews) == 2
-    assert boundary.body.startswith(f"✅ **Fixed** at `{head[:9]}`\n\n<details><summary>what was reported")
-    assert await here.replied_under(boundary)
     assert f"Gone at `{head[:9]}`" in await here.replied_under(boundary)
-    assert not sql.body.startswith("✅")
+    assert boundary.resolved_by is here.app.bot
+    assert boundary.body == said
+    assert len(answers_to(here, boundary)) == 1, "GitHub's failures meanwhile made nothing twice"
+    assert sql.resolved_by is None
 
     # Asked again at the same head: nothing is said or settled a second time.
     comments = len(here.pull.review_comments)
@@ -90,10 +98,14 @@ async def test_a_dismissed_finding_is_not_reported_again_and_the_next_reviewer_i
     here: World, colleague: Colleague
 ) -> None:
     sql, boundary = await reviewed_once(here)
+    # Without the right to push GitHub lets nobody resolve a thread: then the comment itself says it.
+    here.installation.permissions = {**here.installation.permissions, "contents": "read"}
     await here.github.reply(here.maintainer, boundary, "/pool dismiss")
     assert "needs a reason" in await here.replied_under(boundary)
     await here.github.reply(here.maintainer, boundary, "/pool dismiss ten is meant to be full price")
-    await here.until(lambda: boundary.body.startswith("✖️ **Dismissed** by `mona`"))
+    folded = "✖️ **Dismissed** by `mona`\n\n<details><summary>what was reported</summary>\n\n"
+    await here.until(lambda: boundary.body.startswith(folded))
+    assert boundary.resolved_by is None
     assert "Dismissed by `mona`: ten is meant to be full price." in await here.replied_under(boundary, 2)
 
     stranger = here.github.create_user("stranger")

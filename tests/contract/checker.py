@@ -16,7 +16,9 @@ from openapi_core.exceptions import OpenAPIError
 from werkzeug.datastructures import Headers, ImmutableMultiDict
 
 from claude_pool_gh.rehearsal.github import Exchange, WebhookSent
+from claude_pool_gh.rehearsal.github.routes.graphql import PATH as GRAPHQL
 from tests.contract.exceptions import BARE_LISTS, MEDIA, QUERY, STATUSES
+from tests.contract.graphql import GraphQLContract
 
 DESCRIPTION = Path(__file__).parent / "github-openapi.json"
 HOST = "https://api.github.com"
@@ -58,6 +60,7 @@ class Contract:
     def __post_init__(self) -> None:
         config = Config(spec_validator_cls=None)
         self._openapi = OpenAPI.from_dict(self.description, config=config)
+        self._graphql = GraphQLContract()
 
     def __call__(self, seen: Exchange | WebhookSent) -> None:
         if isinstance(seen, WebhookSent):
@@ -95,12 +98,21 @@ class Contract:
             self.violations.append(f"{name}: no such route")
             return
         self.seen[f"{exchange.method} {exchange.route}"] += 1
+        if exchange.route == GRAPHQL:
+            self._check_graphql(name, exchange)
+            return
         asked = self._asked(exchange)
         if not self._excused(exchange):
             self._judge(f"{name} (request)", lambda: self._openapi.validate_request(asked))
             self._check_names(name, exchange)
         if not exchange.injected:
             self._check_answer(name, exchange, asked)
+
+    def _check_graphql(self, name: str, exchange: Exchange) -> None:
+        if exchange.status != 200 or exchange.injected:
+            return
+        found = self._graphql.violations(exchange.request_body, exchange.response_body)
+        self.violations += [f"{name}: {problem}" for problem in found]
 
     def _check_answer(self, name: str, exchange: Exchange, asked: Asked) -> None:
         assert exchange.route is not None

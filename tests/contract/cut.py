@@ -18,6 +18,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from claude_pool_gh.rehearsal.github.routes.graphql import PATH as GRAPHQL
 from claude_pool_gh.rehearsal.github.server import SimulatedGitHub
 
 HERE = Path(__file__).parent
@@ -149,6 +150,8 @@ def cut(whole: Json) -> Json:
     mend(whole)
     paths: dict[str, dict[str, Json]] = {}
     for template, method in served():
+        if template == GRAPHQL:  # it has a description of its own
+            continue
         item = whole["paths"][template]
         kept = paths.setdefault(template, {})
         kept[method] = slim(item[method])

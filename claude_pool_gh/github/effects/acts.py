@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from claude_pool_gh.github.api import Forge, segment
-from claude_pool_gh.github.effects import pushes
+from claude_pool_gh.github.effects import pushes, threads
 from claude_pool_gh.github.effects.kinds import (
     CheckRun,
     Comment,
@@ -25,6 +26,7 @@ from claude_pool_gh.terms.ids import Repository
 
 _STATES: Final = {"success": "success", "neutral": "success", "skipped": "success", "failure": "failure"}
 _DESCRIPTION_LIMIT: Final = 140
+_ISO: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class Deleted(Exception):
@@ -164,7 +166,7 @@ def _inline(comment: InlineComment) -> dict[str, Any]:
 
 
 async def _settle(forge: Forge, row: EffectRow, settled: Settled) -> int | None:
-    """Answer under our inline comment, unless that is done, and put the headline over it."""
+    """Answer under our inline comment and resolve its thread; where that is not allowed, fold it under a headline."""
     listing = f"/pulls/{settled.number}/comments"
     comment = await _ours(forge, row.repository, listing, marker(settled.mark))
     if comment is None:  # never made inline, or deleted by a person
@@ -172,7 +174,8 @@ async def _settle(forge: Forge, row: EffectRow, settled: Settled) -> int | None:
     if await _ours(forge, row.repository, listing, row.marker) is None:
         await _post(forge, row.repository, f"{listing}/{comment['id']}/replies", _marked(row, settled.reply))
     body = str(comment["body"])
-    if not body.startswith(settled.headline):
+    is_resolved = await threads.resolve(forge, row.repository, settled.number, int(comment["id"]))
+    if not is_resolved and not body.startswith(settled.headline):
         folded = (
             f"{settled.headline}\n\n<details><summary>what was reported</summary>\n\n{body}\n\n</details>"
         )
@@ -208,7 +211,11 @@ def _check(check: CheckRun) -> dict[str, Any]:
         "output": {"title": check.title, "summary": check.summary},
         "actions": [button.model_dump() for button in check.buttons],
     }
-    return body | ({"conclusion": check.conclusion} if check.conclusion else {})
+    if check.conclusion:
+        body["conclusion"] = check.conclusion
+        if check.answered_ms is not None:
+            body["completed_at"] = datetime.fromtimestamp(check.answered_ms / 1000, UTC).strftime(_ISO)
+    return body
 
 
 def _reactions(reaction: Reaction) -> str:

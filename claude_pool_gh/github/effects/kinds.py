@@ -63,6 +63,8 @@ class CheckRun(Term):
     title: str
     summary: str
     buttons: tuple[Button, ...] = ()
+    answered_ms: int | None = None
+    """When a press of one of its buttons was last answered: GitHub is told this as the time of its completion."""
 
 
 class InlineComment(Term):
@@ -87,9 +89,9 @@ class Review(Term):
 
 
 class Settled(Term):
-    """An inline comment of ours about which there is nothing more to do: answered, and folded under one line.
+    """An inline comment of ours about which there is nothing more to do: answered, and its thread resolved.
 
-    GitHub's REST API cannot resolve a review thread, so the comment itself says that it is settled.
+    Where GitHub does not allow us to resolve it, the comment itself says so, folded under `headline`.
     """
 
     kind: Literal["settled"] = "settled"

@@ -19,6 +19,7 @@ from claude_pool_gh.rehearsal.github.limits import Limits
 from claude_pool_gh.rehearsal.github.people import Actor, App, Installation, Permissions, User
 from claude_pool_gh.rehearsal.github.repository import Repository
 from claude_pool_gh.rehearsal.github.routes import table
+from claude_pool_gh.rehearsal.github.routes.graphql import PATH as GRAPHQL
 from claude_pool_gh.rehearsal.github.story import tell_recent
 from claude_pool_gh.rehearsal.github.threads import Comment, Issue, ReviewComment
 from claude_pool_gh.rehearsal.github.tokens import Token
@@ -57,6 +58,7 @@ class SimulatedGitHub:
         github = cls(Path(directory), asyncio.get_running_loop())
         application = web.Application(client_max_size=MOST_BYTES)
         application.router.add_route("*", PREFIX + "{tail:/.*}", github.front.serve)
+        application.router.add_route("POST", GRAPHQL, github.front.serve)
         application.router.add_route("*", "/{owner}/{repo}.git/{tail:.*}", Transport(github.front).serve)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.5)
         await runner.setup()

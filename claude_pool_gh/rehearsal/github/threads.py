@@ -98,6 +98,8 @@ class ReviewComment(Written):
     side: Side = "RIGHT"
     start_side: Side | None = None
     in_reply_to: ReviewComment | None = None
+    resolved_by: User | None = None
+    """Of the comment that began a thread: who resolved it."""
 
 
 @dataclass(slots=True, eq=False)

@@ -1,0 +1,99 @@
+"""The GraphQL API, as far as review threads need it: two documents, known by their operation's name.
+
+The documents and the answers are held to GitHub's own schema in the tests; nothing here reads the language.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from claude_pool_gh.rehearsal.github.errors import RefusedError
+from claude_pool_gh.rehearsal.github.ids import node_id
+from claude_pool_gh.rehearsal.github.threads import Pull, ReviewComment
+from claude_pool_gh.rehearsal.github.web.call import Answer, Call, sees
+from claude_pool_gh.rehearsal.github.web.routing import Route
+
+Json = Mapping[str, Any]
+KIND = "PullRequestReviewThread"
+
+
+def answer(call: Call) -> Answer:
+    """Run the operation that the document names; what is refused is said under status 200."""
+    document, variables = str(call.body.get("query")), call.body.get("variables") or {}
+    named = re.search(r"\b(?:query|mutation)\s+(\w+)", document)
+    operation = OPERATIONS.get(named[1]) if named else None
+    if operation is None:
+        raise RefusedError(400, "This operation is not simulated")
+    try:
+        return Answer(json={"data": operation(call, variables)})
+    except Refused as refused:
+        return Answer(json={"data": None, "errors": [{"type": refused.kind, "message": str(refused)}]})
+
+
+class Refused(Exception):
+    """An error in GraphQL's own form."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+def review_threads(call: Call, given: Json) -> Json:
+    """The threads of a pull request, a hundred at a time, each with the comment that began it."""
+    pull = _pull(call, f"{given['owner']}/{given['name']}", int(given["number"]))
+    firsts = [one for one in pull.review_comments if one.in_reply_to is None]
+    begin = int(given.get("after") or 0)
+    page = firsts[begin : begin + 100]
+    more = begin + len(page) < len(firsts)
+    threads = {
+        "nodes": [_thread(one) for one in page],
+        "pageInfo": {"hasNextPage": more, "endCursor": str(begin + len(page)) if page else None},
+    }
+    return {"repository": {"pullRequest": {"reviewThreads": threads}}}
+
+
+def _pull(call: Call, full_name: str, number: int) -> Pull:
+    repository = call.world.repository(full_name)
+    if repository is None or not sees(call.bearer, repository):
+        raise Refused("NOT_FOUND", f"Could not resolve to a Repository with the name '{full_name}'.")
+    pull = repository.threads.get(number)
+    if not isinstance(pull, Pull):
+        raise Refused("NOT_FOUND", f"Could not resolve to a PullRequest with the number of {number}.")
+    if not call.bearer.may("pull_requests", "read"):
+        raise Refused("FORBIDDEN", "Resource not accessible by integration")
+    return pull
+
+
+def _thread(first: ReviewComment) -> Json:
+    return {
+        "id": node_id(KIND, first.id),
+        "isResolved": first.resolved_by is not None,
+        "comments": {"nodes": [{"fullDatabaseId": str(first.id)}]},
+    }
+
+
+def resolve_thread(call: Call, given: Json) -> Json:
+    """Resolve a thread: an App needs the right to push for it."""
+    every = [
+        comment
+        for repository in call.world.repositories.values()
+        if sees(call.bearer, repository)
+        for pull in repository.pulls
+        for comment in pull.review_comments
+    ]
+    first = next((one for one in every if node_id(KIND, one.id) == given["thread"]), None)
+    if first is None:
+        raise Refused("NOT_FOUND", f"Could not resolve to a node with the global id of '{given['thread']}'")
+    if not (call.bearer.may("contents", "write") and call.bearer.may("pull_requests", "write")):
+        raise Refused("FORBIDDEN", "Resource not accessible by integration")
+    first.resolved_by = call.actor.user
+    call.world.changed()
+    return {"resolveReviewThread": {"thread": {"isResolved": True}}}
+
+
+OPERATIONS = {"ReviewThreads": review_threads, "ResolveThread": resolve_thread}
+PATH = "/api/graphql"
+
+ROUTES = (Route("POST", PATH, answer),)
