@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -45,8 +46,8 @@ class Nothing(Agent):
 
 async def measure() -> list[Figure]:
     """Both queues, then the hand-over of a slot."""
-    few = median([await _no_op(FEW) for _ in range(5)])
-    middle, many = await _no_op(1_000), await _no_op(MANY)
+    few, many = await _side_by_side()
+    middle = await _no_op(1_000)
     cli_few, cli_many = await _cli(10), await _cli(200)
     hand_over, flooded = await _hand_over(0.1), await _hand_over(0.0)
     bare = await _wake_up()
@@ -73,6 +74,50 @@ async def _no_op(count: int) -> float:
             results = await pool.fan_out(["x"] * count)
             assert all(result.success for result in results)
             return (time.perf_counter() - began) / count
+
+
+class Halting(Nothing):
+    """Does nothing, and after every so many tasks not even that, until it is told to go on."""
+
+    def __init__(self, after: int) -> None:
+        super().__init__()
+        self.after, self.halted, self.going = after, asyncio.Event(), asyncio.Event()
+
+    async def run(self, task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+        """Do nothing, then perhaps halt; tasks that have begun meanwhile end when it goes on."""
+        await self.going.wait()
+        outcome = await super().run(task, folder, line)
+        if len(self.ended) % self.after == 0:
+            self.going.clear()
+            self.halted.set()
+        return outcome
+
+
+async def _side_by_side() -> tuple[float, float]:
+    """Wall seconds for one task of few and of many, in turns: the machine's own pace changes within minutes."""
+    agent, few, spent = Halting(MANY // 20), list[float](), 0.0
+    with tempfile.TemporaryDirectory() as state:
+        async with Pool.open(agent, slots=SLOTS, state=state) as pool:
+            many = asyncio.create_task(pool.fan_out(["x"] * MANY))
+            for _ in range(20):
+                agent.halted.clear()
+                agent.going.set()
+                began = time.perf_counter()
+                await agent.halted.wait()
+                spent += time.perf_counter() - began
+                few.append(await _few())
+            agent.going.set()
+            assert all(result.success for result in await many)
+    return sum(few) / len(few), spent / MANY
+
+
+async def _few() -> float:
+    """A task of few, in a process of its own: one has one pool."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "benchmarks.backlog", stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await child.communicate()
+    return float(said)
 
 
 async def _cli(count: int) -> float:
@@ -113,3 +158,11 @@ async def _wake_up() -> list[float]:
 
     await asyncio.gather(*(task() for _ in range(1000)))
     return gaps[1:]
+
+
+async def _warm_few() -> float:
+    return median([await _no_op(FEW) for _ in range(4)][1:])
+
+
+if __name__ == "__main__":
+    print(asyncio.run(_warm_few()))

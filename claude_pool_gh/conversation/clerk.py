@@ -19,7 +19,7 @@ from claude_pool_gh.conversation.facts import chain_id_of
 from claude_pool_gh.conversation.judge import Decision, Judge, Refusal, Silence
 from claude_pool_gh.github import intake
 from claude_pool_gh.github.effects.kinds import Reaction, Reply
-from claude_pool_gh.github.effects.rows import want
+from claude_pool_gh.github.effects.rows import press_answered, want
 from claude_pool_gh.github.errors import ForgeError
 from claude_pool_gh.github.intake import CommandRequest
 from claude_pool_gh.github.tables import commands
@@ -33,6 +33,7 @@ from claude_pool_gh.pool.tables import chains as chain_rows
 from claude_pool_gh.reports import replies
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.storage.owners import is_gone, own_id
+from claude_pool_gh.terms.ids import Trigger
 from claude_pool_gh.terms.markdown import SafeMarkdown
 
 logger = logging.getLogger(__name__)
@@ -152,6 +153,8 @@ class Clerk:
         tx.execute(
             commands.update().where(_C.key == request.key).values(state="handled", answer=answer[:2000])
         )
+        if isinstance(request.source, Trigger) and request.source.check:
+            press_answered(tx, request.source.check, self.desk.clock.now_ms())
         logger.info(
             "%s: %s",
             request.line.split()[:2],

@@ -172,10 +172,14 @@ def _check(delivery: VerifiedDelivery) -> Found | NotForUs:
     # Who pressed belongs to it: somebody who is refused does not use up the press of somebody who may.
     id_ = f"{run.id}:{run.completed_at}:{payload.sender.id}"
     if payload.requested_action is None:
-        return Found((_triggered(payload, thread.number, "rerun", id_, f"{WORD} {verb}"),))
+        rerun = _triggered(
+            payload, thread.number, "rerun", id_, f"{WORD} {verb}", check=run.external_id or ""
+        )
+        return Found((rerun,))
     act, _, gate = payload.requested_action.identifier.partition(":")
     id_ = f"{id_}:{payload.requested_action.identifier}"
-    return Found((_triggered(payload, thread.number, "button", id_, f"{WORD} {act} {gate}".strip()),))
+    line = f"{WORD} {act} {gate}".strip()
+    return Found((_triggered(payload, thread.number, "button", id_, line, check=run.external_id or ""),))
 
 
 def _all_checks(delivery: VerifiedDelivery) -> Found | NotForUs:
@@ -271,8 +275,10 @@ def _thread(payload: payloads.Event, number: int) -> Thread:
     return Thread(repository=payload.place, number=number)
 
 
-def _triggered(payload: payloads.Event, number: int, kind: Any, id_: str, line: str) -> CommandRequest:
-    source = Trigger(kind=kind, id=_text(id_).decode()[:100])
+def _triggered(
+    payload: payloads.Event, number: int, kind: Any, id_: str, line: str, check: str = ""
+) -> CommandRequest:
+    source = Trigger(kind=kind, id=_text(id_).decode()[:100], check=check)
     return CommandRequest(
         thread=_thread(payload, number), actor=payload.sender.actor, source=source, line=_text(line).decode()
     )

@@ -31,7 +31,13 @@ _ALIVE: Final = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_AT_START: Final = re.compile(r"[/!]\w\S*|~{3}\S*")  # a command, or a fence that the writer would not escape
+_AT_START: Final = re.compile(
+    r"""[/!]\w\S*                                                    # a command
+      | (?:bors|homu|recheck|reverify|retest)\b(?=[:\s]|\Z)           # one of bots that need no sign before it
+      | ~{3}\S*                                                      # a fence that the writer would not escape
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
 _TABLE: Final = re.compile(
     r"[|:\s]*-[|:\s-]*"
 )  # under a line with bars, this makes cells of it: they cut code in pieces

@@ -18,6 +18,7 @@ from claude_pool_gh.conversation.clerk import Clerk
 from claude_pool_gh.conversation.desk import Defaults, Desk
 from claude_pool_gh.conversation.gazette import Gazette
 from claude_pool_gh.conversation.judge import Judge
+from claude_pool_gh.conversation.moved import under_present_name
 from claude_pool_gh.conversation.progress import Progress
 from claude_pool_gh.conversation.screen import screened
 from claude_pool_gh.conversation.setup import Setups
@@ -144,7 +145,11 @@ async def open_house(
             redact=redactor,
             live=False,  # a comment shows steps, not words
         )
-        hosts = {name: step for room in rooms.values() for name, step in room.host_steps(desk).items()}
+        hosts = {
+            name: under_present_name(database, step)
+            for room in rooms.values()
+            for name, step in room.host_steps(desk).items()
+        }
         pool = await stack.enter_async_context(
             Pool.open(
                 agent,

@@ -70,6 +70,8 @@ class Trigger(Term):
     kind: Literal["label", "opened", "ready_for_review", "push", "button", "rerun"]
     id: Annotated[str, Field(max_length=100)]
     """Tells one such happening from every other of its kind in the repository."""
+    check: str = ""
+    """Of a button or a re-run: the key of the check run under which it was pressed."""
 
 
 Source = Annotated[CommentRef | Trigger, Field(discriminator="kind")]

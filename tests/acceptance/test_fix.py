@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 
@@ -167,6 +168,32 @@ async def test_the_buttons_of_the_check_decide_like_the_words(here: World, colle
     assert "mona: Rejected with the button, without words." in colleague.seen[-1].text
     again = next(each["identifier"] for each in check().actions if "approve" in each["identifier"])
     await here.github.press(here.maintainer, here.repository, check(), again)
+    await here.shows("fix", "### ✅ Pushed")
+    assert here.pull.head_sha != before
+
+
+async def test_whoever_was_refused_may_press_again_once_the_reason_is_gone(here: World) -> None:
+    await waiting(here)
+    before = here.pull.head_sha
+
+    def check() -> CheckRun:
+        return next(run for run in here.repository.check_runs(before) if run.name == "claude-pool/fix")
+
+    await here.until(lambda: check().conclusion == "action_required" and len(check().actions) == 2)
+    approve = check().actions[0]["identifier"]
+    completed = check().completed_at
+    newcomer = here.github.create_user("newcomer")
+    await here.until(lambda: time.time() > (completed or 0) + 1)  # GitHub tells seconds apart
+    await here.github.press(newcomer, here.repository, check(), approve)
+    await here.said("needs the role **write**")
+    refused = here.github.deliveries[-1]
+    await here.until(lambda: check().completed_at != completed)
+    here.repository.grant(newcomer, "write")
+    await here.github.redeliver(refused)
+    await here.quiet()
+    assert here.pull.head_sha == before, "what was pressed before is not pressed again by repeating it"
+    assert check().conclusion == "action_required"
+    await here.github.press(newcomer, here.repository, check(), approve)
     await here.shows("fix", "### ✅ Pushed")
     assert here.pull.head_sha != before
 

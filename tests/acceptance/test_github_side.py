@@ -133,7 +133,7 @@ async def test_a_renamed_and_a_transferred_repository_keeps_its_conversation_und
     await here.github.settle()
     here.model.script = QUICK
     check = await here.reviewed()
-    assert check.status == "completed", "what ran goes on, and shows its end under the new name"
+    assert check.conclusion == "success", "what ran goes on, reads on and shows its end under the new name"
     await here.say("/pool help")
     await here.said("`/pool review [PATH…]`")
 

@@ -468,16 +468,19 @@ def test_a_deleted_comment_is_news_and_its_commands_are_not_run(event: str) -> N
     assert heard(everything("deleted"), event) == Found(news=(news.CommentDeleted(HERE, ref),))
 
 
+CHECK = f"check:5:3:review:{'a' * 40}"
+
+
 def test_a_check_that_is_run_again_asks_for_its_verb() -> None:
     first = asked("check_run", "rerequested")
-    assert (first.line, first.source) == ("/pool review", Trigger(kind="rerun", id="88:then:7"))
+    assert (first.line, first.source) == ("/pool review", Trigger(kind="rerun", id="88:then:7", check=CHECK))
     assert asked("check_run", "rerequested", check_run__completed_at="later").key != first.key
 
 
 def test_a_button_says_what_it_decides_and_of_whom() -> None:
     pressed = asked("check_run", "requested_action")
     assert pressed.line == "/pool approve 0123456789"
-    assert pressed.source == Trigger(kind="button", id="88:then:7:approve:0123456789")
+    assert pressed.source == Trigger(kind="button", id="88:then:7:approve:0123456789", check=CHECK)
     assert (
         asked("check_run", "requested_action", requested_action__identifier="cancel").line == "/pool cancel"
     )

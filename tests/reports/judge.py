@@ -16,6 +16,7 @@ ALIVE = re.compile(
       | \[\^ | \[[ x]\] | \[!""",
     re.VERBOSE | re.IGNORECASE,
 )
+COMMAND = re.compile(r"\s*(?:[/!]\w|(?:bors|homu|recheck|reverify|retest)(?:[:\s]|$))", re.IGNORECASE)
 DRAWN = {"suggestion", "mermaid", "math", "geojson", "topojson", "stl"}
 
 
@@ -36,7 +37,7 @@ def life(text: str) -> list[str]:
         if token.type == "fence" and set(token.info.lower().split()[:1]) & DRAWN:
             found.append(token.info)
         if token.type == "inline":
-            found += [line for line in _starts(token) if re.match(r"\s*[/!]\w", line)]
+            found += [line for line in _starts(token) if COMMAND.match(line)]
     return found
 
 
@@ -77,7 +78,7 @@ def strange(text: str, links: Sequence[str] = (), headings: int = 0) -> list[str
             case "fence" if set(token.info.lower().split()[:1]) & DRAWN:
                 found.append(token.info)
             case "inline":
-                found += [f"a command: {line}" for line in _starts(token) if re.match(r"\s*[/!]\w", line)]
+                found += [f"a command: {line}" for line in _starts(token) if COMMAND.match(line)]
                 found += _strange_inline(token.children or [], links)
             case _:
                 pass

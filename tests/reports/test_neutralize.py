@@ -60,6 +60,8 @@ HOSTILE = {
     "- /pool\n- !merge": "- `/pool`\n- `!merge`",
     "> /pool": "> `/pool`",
     "# /pool": "`/pool`",
+    "bors r+\nthe bors bot, recheck": "`bors` r+\nthe bors bot, recheck",
+    "Rechecking it": "Rechecking it",
     "\\/pool &#47;pool": "`/pool` /pool",
     "\u00a0/pool": "`/pool`",
     "a&#10;/pool review": "a /pool review",
