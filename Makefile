@@ -2,6 +2,8 @@
 SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
+# Hundreds of short-lived processes run here: without compiled files each of them would compile everything again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test test-long lint eval bench pictures lock clean help
 

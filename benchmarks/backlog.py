@@ -48,7 +48,7 @@ async def measure() -> list[Figure]:
     """Both queues, then the hand-over of a slot."""
     few, many = await _side_by_side()
     middle = await _no_op(1_000)
-    cli_few, cli_many = await _cli(10), await _cli(200)
+    cli_few, cli_many = await _cli(10, 200)
     hand_over, flooded = await _hand_over(0.1), await _hand_over(0.0)
     bare = await _wake_up()
     return [
@@ -120,7 +120,8 @@ async def _few() -> float:
     return float(said)
 
 
-async def _cli(count: int) -> float:
+async def _cli(few: int, many: int) -> tuple[float, float]:
+    """Wall seconds for one task of few, as many before the others as after them, and for one of many."""
     config, run = PoolConfig(unattended_mode=True), TaskOverrides(model="claude-sonnet-5-5")
     with tempfile.TemporaryDirectory() as name:
         state = Path(name)
@@ -130,11 +131,16 @@ async def _cli(count: int) -> float:
             async with Pool.open(
                 agent, folder=state / "work", slots=2, state=state / "pool", config=config
             ) as pool:
-                await pool.fan_out(["warm"] * 2, config=run)
-                began = time.perf_counter()
-                results = await pool.fan_out(["What is this?"] * count, config=run)
-                assert all(result.success for result in results)
-                return (time.perf_counter() - began) / count
+
+                async def timed(count: int) -> float:
+                    began = time.perf_counter()
+                    results = await pool.fan_out(["What is this?"] * count, config=run)
+                    assert all(result.success for result in results)
+                    return (time.perf_counter() - began) / count
+
+                await timed(2)
+                before, spent, after = await timed(few), await timed(many), await timed(few)
+                return (before + after) / 2, spent
 
 
 async def _hand_over(seconds: float) -> list[float]:

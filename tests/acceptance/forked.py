@@ -18,7 +18,7 @@ from tempfile import mkstemp
 
 from claude_pool_gh.rehearsal.bot import Bot
 
-_PRELOAD = ["claude_pool_gh.service.serve", "claude_agent_sdk", "alembic.command", "tests.crash.mortal"]
+_PRELOAD = ["tests.acceptance.preload"]
 _START_SECONDS = 40.0
 _context = get_context("forkserver")
 _context.set_forkserver_preload(_PRELOAD)

