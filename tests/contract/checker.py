@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,7 @@ class Contract:
         config = Config(spec_validator_cls=None)
         self._openapi = OpenAPI.from_dict(self.description, config=config)
         self._graphql = GraphQLContract()
+        self._clean: set[str] = set()
 
     def __call__(self, seen: Exchange | WebhookSent) -> None:
         if isinstance(seen, WebhookSent):
@@ -103,10 +105,26 @@ class Contract:
             return
         asked = self._asked(exchange)
         if not self._excused(exchange):
-            self._judge(f"{name} (request)", lambda: self._openapi.validate_request(asked))
-            self._check_names(name, exchange)
+            with self._unless_known(exchange, "request", exchange.request_body) as is_new:
+                if is_new:
+                    self._judge(f"{name} (request)", lambda: self._openapi.validate_request(asked))
+                    self._check_names(name, exchange)
         if not exchange.injected:
-            self._check_answer(name, exchange, asked)
+            with self._unless_known(exchange, f"answer {exchange.status}", exchange.response_body) as is_new:
+                if is_new:
+                    self._check_answer(name, exchange, asked)
+
+    @contextmanager
+    def _unless_known(self, exchange: Exchange, side: str, body: bytes) -> Iterator[bool]:
+        """Whether the same was not judged before; it is known from now on, if nothing is found."""
+        kinds = [
+            headers.get("Content-Type") for headers in (exchange.request_headers, exchange.response_headers)
+        ]
+        key = repr((side, exchange.method, exchange.route, exchange.params, exchange.query, kinds, body))
+        before = len(self.violations)
+        yield key not in self._clean
+        if len(self.violations) == before:
+            self._clean.add(key)
 
     def _check_graphql(self, name: str, exchange: Exchange) -> None:
         if exchange.status != 200 or exchange.injected:
