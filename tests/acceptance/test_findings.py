@@ -137,8 +137,11 @@ async def test_a_finding_is_named_by_its_first_digits_and_mended_by_a_reply(
     await here.say("/pool dismiss")
     which = await here.said("Which finding? Reply under it, or begin with its name:")
     assert f"- `{name}` Exactly ten pieces get no bulk discount" in which
+    here.github.faults.add(Fault(Respond(502), route="/api/graphql", times=1000))
     await here.say(f"/pool dismiss {name} not a defect")
     await here.said(f"Dismissed: Exactly ten pieces get no bulk discount (`{name}`).")
+    await here.until(lambda: boundary.body.startswith("✖️ **Dismissed** by `mona`\n\n<details>"))
+    assert len(answers_to(here, boundary)) == 1
 
     await here.github.reply(here.maintainer, sql, "/pool fix with a placeholder")
     await here.shows("fix", "AWAITING APPROVAL")

@@ -26,6 +26,8 @@ from claude_pool_gh.terms.ids import Repository
 
 _STATES: Final = {"success": "success", "neutral": "success", "skipped": "success", "failure": "failure"}
 _DESCRIPTION_LIMIT: Final = 140
+_RESOLVE_TRIES: Final = 5
+"""How often a thread is tried to be resolved where GitHub only fails; after that its comment is folded instead."""
 _ISO: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -174,7 +176,9 @@ async def _settle(forge: Forge, row: EffectRow, settled: Settled) -> int | None:
     if await _ours(forge, row.repository, listing, row.marker) is None:
         await _post(forge, row.repository, f"{listing}/{comment['id']}/replies", _marked(row, settled.reply))
     body = str(comment["body"])
-    is_resolved = await threads.resolve(forge, row.repository, settled.number, int(comment["id"]))
+    is_resolved = row.tries < _RESOLVE_TRIES and await threads.resolve(
+        forge, row.repository, settled.number, int(comment["id"])
+    )
     if not is_resolved and not body.startswith(settled.headline):
         folded = (
             f"{settled.headline}\n\n<details><summary>what was reported</summary>\n\n{body}\n\n</details>"
