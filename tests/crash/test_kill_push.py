@@ -35,7 +35,9 @@ async def _die_at(here: World, point: tuple[str, str, str]) -> list[str]:
     return died
 
 
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize(
+    "point", [pytest.param(next(iter(POINTS)), marks=pytest.mark.long), *list(POINTS)[1:]]
+)
 async def test_a_fix_is_pushed_once_wherever_the_server_dies(tmp_path: Path, point: str) -> None:
     async with world(tmp_path) as here:
         here.model.script = Colleague()
@@ -55,7 +57,7 @@ async def test_a_fix_is_pushed_once_wherever_the_server_dies(tmp_path: Path, poi
         assert here.ledger == here.model.bill.total, "the agent did not run again"
 
 
-@pytest.mark.parametrize("phase", ["before", "after"])
+@pytest.mark.parametrize("phase", [pytest.param("before", marks=pytest.mark.long), "after"])
 async def test_a_pull_request_is_opened_once_wherever_the_server_dies(tmp_path: Path, phase: str) -> None:
     async with world(tmp_path) as here:
         here.model.script = Colleague()
