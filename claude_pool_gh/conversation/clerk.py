@@ -154,7 +154,7 @@ class Clerk:
             commands.update().where(_C.key == request.key).values(state="handled", answer=answer[:2000])
         )
         if isinstance(request.source, Trigger) and request.source.check:
-            press_answered(tx, request.source.check, self.desk.clock.now_ms())
+            press_answered(tx, request.source.check, request.thread.repository, self.desk.clock.now_ms())
         logger.info(
             "%s: %s",
             request.line.split()[:2],

@@ -152,9 +152,8 @@ def _app(settings: Settings) -> Iterator[Sign]:
 
 
 def _permissions(has: dict[str, str]) -> Sign:
-    wanted = (
-        PERMISSIONS | PUSHING
-    )  # `fix` and `implement` push after an approval; settled threads are resolved
+    # `fix` and `implement` push after an approval, and settled threads can be resolved.
+    wanted = PERMISSIONS | PUSHING
     lacks = [f"{name}: {level}" for name, level in wanted.items() if _RANK[has.get(name, "")] < _RANK[level]]
     if lacks:
         return Sign("permissions", "too few", f"give the App: {', '.join(lacks)}; then accept the change")

@@ -152,6 +152,15 @@ async def test_a_renamed_and_a_transferred_repository_keeps_its_conversation_und
     assert here.repository.check_runs(here.pull.head_sha)[-1].conclusion == "success"
 
 
+async def test_a_review_sees_under_the_new_name_that_its_head_has_moved(here: World) -> None:
+    await under_way(here)
+    here.repository.rename("store")
+    moved = here.repository.commit("feature", {"shop/more.py": "MORE = 1\n"}, author=here.maintainer)
+    await here.github.settle()
+    here.model.script = QUICK
+    await here.shows("review", f"The head has moved to {moved[:9]} since; that is not reviewed yet.")
+
+
 @pytest.mark.parametrize("act", ["archive", "delete"])
 async def test_an_archived_or_deleted_repository_ends_what_runs_there(here: World, act: str) -> None:
     await under_way(here)

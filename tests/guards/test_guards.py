@@ -62,6 +62,10 @@ GUARDS = [
         "{run.id}:{run.completed_at}:{payload.sender.id}", "{run.id}:{run.completed_at}",
         f"{ACCEPTANCE}triggers.py", "button",
     ),
+    Guard(
+        "struck-out words are no command", "commands/lines.py", " and not struck:", ":",
+        "tests/commands/test_corpus.py", "near",
+    ),
     # who may
     Guard(
         "the role", JUDGE, "if role < needed and not await", "if False and not await",
@@ -223,6 +227,11 @@ GUARDS = [
         f"{ACCEPTANCE}github_side.py", "was_down",
     ),
     Guard(
+        "other bots are not commanded by us", "reports/neutralize.py",
+        "(?:bors|homu|recheck|reverify|retest)", "(?:nobody)",
+        "tests/reports/test_neutralize.py", "",
+    ),
+    Guard(
         "missed comments are read", "conversation/catching_up.py",
         "for way in (self.deliveries, self.comments)", "for way in (self.deliveries,)",
         f"{ACCEPTANCE}github_side.py", "no_help",
@@ -231,6 +240,20 @@ GUARDS = [
         "without checks there is a status", "github/effects/acts.py",
         "return lacking is not None and any", "return False and any",
         f"{ACCEPTANCE}github_side.py", "without_checks",
+    ),
+    Guard(
+        "a refused press can be made again", CLERK,
+        "if isinstance(request.source, Trigger) and request.source.check:", "if False:",
+        f"{ACCEPTANCE}fix.py", "whoever_was_refused",
+    ),
+    Guard(
+        "a plan's old name is not used", "service/house.py", "under_present_name(database, step)", "step",
+        f"{ACCEPTANCE}github_side.py", "sees_under_the_new_name",
+    ),
+    Guard(
+        "a thread that GitHub cannot resolve is folded", "github/effects/acts.py",
+        "row.tries < _RESOLVE_TRIES and await", "await",
+        f"{ACCEPTANCE}findings.py", "named_by_its_first",
     ),
 ]  # fmt: skip
 

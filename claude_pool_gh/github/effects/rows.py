@@ -105,16 +105,13 @@ def want(
     )
 
 
-def press_answered(tx: Transaction, key: str, now_ms: int) -> None:
+def press_answered(tx: Transaction, key: str, repository: Repository, now_ms: int) -> None:
     """Let a check run say that a press under it was answered, or the next press could not be told from that one."""
-    row = tx.execute(
-        sa.select(_E.wanted, _E.wanted_version).where(_E.key == key, _E.kind == "check").with_for_update()
-    ).one_or_none()
-    if row is None or row.wanted["status"] != "completed":
-        return
-    again = {"wanted": row.wanted | {"answered_ms": now_ms}, "wanted_version": row.wanted_version + 1}
-    state = sa.case((_E.state == "written", "wanted"), else_=_E.state)
-    tx.execute(effects.update().where(_E.key == key).values(**again, state=state))
+    stored = tx.execute(
+        sa.select(_E.wanted).where(_E.key == key, _E.kind == "check").with_for_update()
+    ).scalar_one_or_none()
+    if stored is not None and stored["status"] == "completed":
+        want(tx, key, repository, read(stored).model_copy(update={"answered_ms": now_ms}), now_ms)
 
 
 def hold(tx: Transaction, name: str, owner: str, now_ms: int, lifetime_ms: int = 30_000) -> bool:

@@ -28,11 +28,11 @@ def answer(call: Call) -> Answer:
         raise RefusedError(400, "This operation is not simulated")
     try:
         return Answer(json={"data": operation(call, variables)})
-    except Refused as refused:
+    except QueryError as refused:
         return Answer(json={"data": None, "errors": [{"type": refused.kind, "message": str(refused)}]})
 
 
-class Refused(Exception):
+class QueryError(Exception):
     """An error in GraphQL's own form."""
 
     def __init__(self, kind: str, message: str) -> None:
@@ -57,12 +57,12 @@ def review_threads(call: Call, given: Json) -> Json:
 def _pull(call: Call, full_name: str, number: int) -> Pull:
     repository = call.world.repository(full_name)
     if repository is None or not sees(call.bearer, repository):
-        raise Refused("NOT_FOUND", f"Could not resolve to a Repository with the name '{full_name}'.")
+        raise QueryError("NOT_FOUND", f"Could not resolve to a Repository with the name '{full_name}'.")
     pull = repository.threads.get(number)
     if not isinstance(pull, Pull):
-        raise Refused("NOT_FOUND", f"Could not resolve to a PullRequest with the number of {number}.")
+        raise QueryError("NOT_FOUND", f"Could not resolve to a PullRequest with the number of {number}.")
     if not call.bearer.may("pull_requests", "read"):
-        raise Refused("FORBIDDEN", "Resource not accessible by integration")
+        raise QueryError("FORBIDDEN", "Resource not accessible by integration")
     return pull
 
 
@@ -85,9 +85,11 @@ def resolve_thread(call: Call, given: Json) -> Json:
     ]
     first = next((one for one in every if node_id(KIND, one.id) == given["thread"]), None)
     if first is None:
-        raise Refused("NOT_FOUND", f"Could not resolve to a node with the global id of '{given['thread']}'")
+        raise QueryError(
+            "NOT_FOUND", f"Could not resolve to a node with the global id of '{given['thread']}'"
+        )
     if not (call.bearer.may("contents", "write") and call.bearer.may("pull_requests", "write")):
-        raise Refused("FORBIDDEN", "Resource not accessible by integration")
+        raise QueryError("FORBIDDEN", "Resource not accessible by integration")
     first.resolved_by = call.actor.user
     call.world.changed()
     return {"resolveReviewThread": {"thread": {"isResolved": True}}}
