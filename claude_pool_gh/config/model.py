@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 Dollars = Annotated[float, Field(gt=0, le=100_000, description="US dollars")]
 RoleName = Literal["read", "triage", "write", "maintain", "admin"]
@@ -65,6 +66,14 @@ class Review(Section):
     ] = False
 
 
+class Check(Section):
+    """A command of the repository's own that says by its exit status whether a change is good."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$")]
+    run: Annotated[str, Field(min_length=1, max_length=2_000, description="Shell command, at the top")]
+    minutes: Annotated[int, Field(ge=1, le=60, description="Longest time")] = 10
+
+
 class Changes(Section):
     """What `fix`, `implement` and workflows that change files may do, and who approves it."""
 
@@ -88,6 +97,13 @@ class Changes(Section):
     most_lines: Annotated[
         int, Field(ge=1, le=100_000, description="Lines that one change may add and remove")
     ] = 2_000
+    checks: Annotated[
+        tuple[Check, ...],
+        Field(
+            max_length=10,
+            description="What the server runs on a change before people decide, in a sandbox without a network",
+        ),
+    ] = ()
     draft: Annotated[
         bool,
         Field(
@@ -99,6 +115,14 @@ class Changes(Section):
     ] = "pool/"
     """What the names of new branches begin with."""
     turns: Annotated[int, Field(ge=1, le=500, description="How often each agent may speak")] = 60
+
+    @field_validator("checks")
+    @classmethod
+    def _told_apart(cls, checks: tuple[Check, ...]) -> tuple[Check, ...]:
+        twice = [name for name, times in Counter(check.name for check in checks).items() if times > 1]
+        if twice:
+            raise ValueError(f"more than one check is called {twice[0]}")
+        return checks
 
 
 class RepositoryConfig(Section):

@@ -7,12 +7,12 @@ from typing import Final
 
 from claude_pool_gh.commands.grammar import Verb
 from claude_pool_gh.config.owners import parse as parse_owners
-from claude_pool_gh.conversation import tables
+from claude_pool_gh.conversation import checks, tables
 from claude_pool_gh.conversation.candidates import of_thread
 from claude_pool_gh.conversation.change_facts import ChangeFacts
 from claude_pool_gh.conversation.desk import Act, Answer, Asked, Desk, Reply, VerbRoom
 from claude_pool_gh.conversation.facts import facts_of
-from claude_pool_gh.conversation.gates import Gate, gate_of, needed
+from claude_pool_gh.conversation.gates import Gate, gate_of, needed, waiting_step
 from claude_pool_gh.github import reads
 from claude_pool_gh.pool import chains, review
 from claude_pool_gh.pool.chains import ChainRow
@@ -124,13 +124,21 @@ def _reject(tx: Transaction, desk: Desk, asked: Asked, chain_id: str, text: str)
         return replies.unknown_id(asked.command.words[0]), None
     try:
         with tx.begin_nested():
-            again = review.reject(tx, chain_id, f"{asked.request.actor.login}: {text}", desk.clock.now_ms())
+            again = review.reject(tx, chain_id, _feedback(chain, asked, text), desk.clock.now_ms())
     except CapReached as refusal:
         return replies.cap_reached(refusal, asked.request.line), None
     after = chains.get(tx, chain_id)
     counts = [len(step.rejections) for step in after.steps]
     most = max((step.max_rejections for step in after.plan.steps if step.gate), default=1)
     return replies.rejected(again, max(counts) if again else most, most), chain_id
+
+
+def _feedback(chain: ChainRow, asked: Asked, text: str) -> str:
+    """A person's words, and below them what the checks had printed: the agent cannot run them itself."""
+    shown = waiting_step(chain)
+    result = shown.result if shown is not None and isinstance(shown.result, dict) else {}
+    said = f"{asked.request.actor.login}: {' '.join(text.split())}"
+    return "\n\n".join(filter(None, (said, checks.as_feedback(result))))
 
 
 def _waiting(tx: Transaction, asked: Asked, given: str) -> ChainRow | None:

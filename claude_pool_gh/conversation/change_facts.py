@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from claude_pool_gh.config.model import RepositoryConfig
+from claude_pool_gh.config.model import Check, RepositoryConfig
 from claude_pool_gh.config.owners import PLACES
 from claude_pool_gh.conversation.desk import Asked, Desk, needed_role
 from claude_pool_gh.conversation.facts import Facts, chain_id_of, facts_of
@@ -26,6 +26,8 @@ class ChangeFacts(Facts):
     fork: bool = False
     """The pull request comes from a fork: nothing is pushed there."""
     draft: bool = False
+    checks: tuple[Check, ...] = ()
+    """What is run on the change before people decide."""
     policy: Policy = Policy()
     codeowners: str = ""
     most_files: int = 50
@@ -46,6 +48,7 @@ async def decided(desk: Desk, asked: Asked, into: str) -> dict[str, Any]:
             codeowners=own.codeowners,
             protected=own.protected,
         ),
+        "checks": own.checks,
         "most_files": own.most_files,
         "most_lines": own.most_lines,
     }

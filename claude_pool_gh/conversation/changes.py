@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 
 from claude_pool_gh.config.owners import parse as parse_owners
-from claude_pool_gh.conversation import patches, tables
+from claude_pool_gh.conversation import checks, patches, tables
 from claude_pool_gh.conversation.change_facts import ChangeFacts
 from claude_pool_gh.conversation.desk import Desk
 from claude_pool_gh.conversation.downloads import url_of
@@ -38,11 +38,6 @@ from claude_pool_gh.worktrees.snapshot import Signature
 
 logger = logging.getLogger(__name__)
 
-NOT_CHECKED: Final = "**not checked**: this server runs nothing of a repository's"
-_DRAFT_CHECKED: Final = (
-    "**not checked** here; an approval opens a draft pull request, which the repository's CI checks"
-)
-
 
 # ---- laid before people
 
@@ -58,6 +53,7 @@ async def propose(desk: Desk, context: HostStepContext, facts: ChangeFacts) -> D
         work.patch, files, most_files=facts.most_files, most_lines=facts.most_lines, is_ours=desk.holds_secret
     )
     result = await _result(desk, facts, chain, work, _prose(context))
+    result |= await checks.run(desk, facts, result["change"]["commit"])
     if facts.fork:
         return Finish(_answered(), result | {"fate": Fate.patch_only})
     result |= {"gate": _own_gate(chain, facts, work)}
@@ -98,11 +94,9 @@ async def _result(
         commit = await desk.worktrees.commit(facts.thread.repository.id, work, facts.head, signature(change))
     except WorktreeError as error:
         raise StepFailed(f"the change cannot be made a commit: {error.what}", ours=True) from error
-    checks = _DRAFT_CHECKED if facts.draft else NOT_CHECKED
     return {
         "change": change | {"commit": commit},
         "digest": work.digest,
-        "checks": checks,
         "prose": prose,
         "download": url_of(desk.links, chain.id, "patch"),
     }
@@ -203,7 +197,10 @@ def _body(context: HostStepContext, facts: ChangeFacts) -> str:
     """The agent's description without life, and the host's own lines, which are alive."""
     prose = neutralize(context.results["propose"]["prose"]["body"], 6_000)
     tie = f"Closes #{facts.thread.number}" if facts.place == "issue" else f"For #{facts.thread.number}"
-    foot = f"<sub>Made by an agent for `{facts.requester.login}` · `{context.chain_id}` · checks: {NOT_CHECKED}</sub>"
+    said = checks.in_a_line(context.results["propose"])
+    foot = (
+        f"<sub>Made by an agent for `{facts.requester.login}` · `{context.chain_id}` · checks: {said}</sub>"
+    )
     return "\n\n".join(filter(None, (prose, tie, foot)))
 
 
@@ -293,6 +290,7 @@ def _changed(
         digest=result.get("digest", ""),
         branch=facts.branch,
         fate=where,
+        checked=checks.of(result),
         checks=result.get("checks", ""),
         download=result.get("download", ""),
         patch=work.patch.decode(errors="replace") if shown and work else "",

@@ -18,6 +18,7 @@ from claude_pool_gh.pool.ledger import Caps
 from claude_pool_gh.pool.plan import MICRODOLLARS, Limits, Plan, Step
 from claude_pool_gh.pool.ports import Clock, HostStep
 from claude_pool_gh.reports.views import Report
+from claude_pool_gh.sandbox.sandbox import Sandbox
 from claude_pool_gh.storage import Database, Transaction
 from claude_pool_gh.terms.ids import Thread
 from claude_pool_gh.terms.links import Links
@@ -47,6 +48,8 @@ class Desk:
     clock: Clock
     defaults: Defaults
     links: Links
+    sandbox: Sandbox | None
+    """Where repositories' own checks run; None where the operator wants none."""
     holds_secret: Callable[[str], bool]
     """Whether one of this server's own secrets is in a text, however it is written."""
     door: str

@@ -22,7 +22,9 @@ def approve(tx: Transaction, chain_id: str, now_ms: int) -> None:
 
 
 def reject(tx: Transaction, chain_id: str, feedback: str, now_ms: int) -> bool:
-    """It is not good: the step runs again with all feedback so far. False when it has been rejected once too often.
+    """It is not good: the step runs again with all feedback so far. False when it was rejected once too often.
+
+    The first line of the feedback is a person's; what follows it is for the agent alone.
 
     Raises NotUnderReview, CapReached.
     """
@@ -36,7 +38,8 @@ def reject(tx: Transaction, chain_id: str, feedback: str, now_ms: int) -> bool:
     else:
         chains.send_back(tx, chain, first, step, feedback)
     if last:
-        reason = f"rejected {count} of {most} times; the last feedback: {feedback}"
+        said, _, _ = feedback.partition("\n")
+        reason = f"rejected {count} of {most} times; the last feedback: {said}"
         chains.finish(tx, chains.get(tx, chain_id), Outcome(verdict=Verdict.failed, reason=reason), now_ms)
     else:
         chains.unpark(tx, chain, now_ms)

@@ -21,7 +21,7 @@ from claude_pool_gh.pool.errors import CapReached, PoolError, PoolShutdown, Step
 from claude_pool_gh.pool.live import Held, Live
 from claude_pool_gh.pool.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.plan import AgentRun, Branches, HostCall, OnFailure, OnRestart, Step
-from claude_pool_gh.pool.ports import AgentOutcome, Ending, Finish, HostStep, HostStepContext
+from claude_pool_gh.pool.ports import AgentOutcome, Done, Ending, Finish, HostStep, HostStepContext
 from claude_pool_gh.pool.render import render
 from claude_pool_gh.pool.results import items_of, values_of, with_item
 from claude_pool_gh.pool.states import ON_THE_WAY, ChainState, StepState, TaskState
@@ -152,7 +152,9 @@ class Runner:
         self.attempts.slots.not_coming(chain.id)
         if record.state is StepState.pending:
             await self.attempts.write(held, lambda tx: chains.begin_step(tx, record, now()))
-        answer = await self.host_steps[step.call](HostStepContext(chain.id, chain.plan, chain.results))
+        answer = await self._host_answer(held, chain, step)
+        if answer is None:
+            return True  # the next look ends the chain
         parks = step.gate and not isinstance(answer, Finish)
 
         def store(tx: Transaction) -> None:
@@ -168,6 +170,19 @@ class Runner:
 
         await self.attempts.write(held, store)
         return not parks and not isinstance(answer, Finish)
+
+    async def _host_answer(self, held: Held, chain: ChainRow, step: HostCall) -> Done | Finish | None:
+        """What a step of the host's comes to; None where the chain was cancelled meanwhile."""
+        context = HostStepContext(chain.id, chain.plan, chain.results)
+        work = asyncio.ensure_future(self.host_steps[step.call](context))
+        stop = asyncio.create_task(held.stop.wait())
+        try:
+            await asyncio.wait({work, stop}, return_when="FIRST_COMPLETED")
+            return work.result() if work.done() else None
+        finally:
+            stop.cancel()
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
 
     async def _run_agents(
         self, held: Held, chain: ChainRow, step: AgentRun | Branches, record: StepRow, units: Sequence[Unit]

@@ -10,8 +10,8 @@ from unidiff.errors import UnidiffParseError
 
 from claude_pool_gh.findings.changes import mode_of, path_of, renamed_from, sections
 from claude_pool_gh.reports.neutralize import code, fence, neutralize, neutralize_line
-from claude_pool_gh.reports.views import Changed, Fate, FileChange, Presented
-from claude_pool_gh.reports.words import count, difference, fold
+from claude_pool_gh.reports.views import Changed, Checked, CheckEnd, Fate, FileChange, Presented
+from claude_pool_gh.reports.words import checks_in_short, count, difference, duration, fold
 from claude_pool_gh.terms.markdown import SafeMarkdown
 
 _PATCH_LIMIT: Final = 30_000
@@ -53,6 +53,11 @@ def body(change: Changed) -> list[str]:
     if not change.files:
         return [neutralize(change.prose, 2_000)] if change.prose else []
     parts: list[str] = [_decision(change), facts(change)]
+    parts += [
+        fold(f"What {code(check.name)} printed", fence(check.output, "text"))
+        for check in change.checked
+        if check.output
+    ]
     if change.prose:
         parts.append(fold("What the agent says", neutralize(change.prose, 6_000)))
     if change.patch:
@@ -73,7 +78,42 @@ def facts(change: Changed) -> SafeMarkdown:
         rows.append(f"| and {len(change.files) - _FILES_SHOWN} more | | | |")
     table = "\n".join(rows)
     bound = f"On `{change.parent[:9]}`, commit `{change.commit[:9]}`, patch `{change.digest[:12]}`."
-    return SafeMarkdown(f"{table}\n\n{bound} Checks: {change.checks or 'none'}.")
+    return SafeMarkdown("\n\n".join(filter(None, (table, f"{bound}{_unchecked(change)}", _checks(change)))))
+
+
+def _unchecked(change: Changed) -> str:
+    return "" if change.checked else f" Checks: {change.checks or 'none'}."
+
+
+def _checks(change: Changed) -> str:
+    """The table of checks, and below it what else the host has to say of them."""
+    if not change.checked:
+        return ""
+    rows = ["| check | on this commit | time |", "|---|---|--:|"]
+    rows += [
+        f"| {code(check.name)} | {_said_by(check)} | {duration(check.elapsed_ms)} |"
+        for check in change.checked
+    ]
+    return "\n".join(rows) + (f"\n\n{change.checks}" if change.checks else "")
+
+
+def _said_by(check: Checked) -> str:
+    status = "" if check.status is None else f" (exit status {check.status})"
+    match check.end:
+        case CheckEnd.passed:
+            return "✅ passed"
+        case CheckEnd.failed:
+            return f"❌ **failed**{status}, and passes without this change"
+        case CheckEnd.failed_before:
+            return f"⚠️ **proves nothing**: it fails{status}, and without this change too"
+        case CheckEnd.timed_out:
+            return "❌ **not finished** in the time that it may take"
+        case CheckEnd.flooded:
+            return "❌ **ended**: it printed more than it may"
+        case CheckEnd.out_of_memory:
+            return "❌ **ended**: it used more memory than it may"
+        case CheckEnd.not_run:
+            return "⚠️ **not checked**: it could not be started"
 
 
 def _decision(change: Changed) -> str:
@@ -131,4 +171,4 @@ def summary(change: Changed) -> str:
     """A change in a sentence, for the one reply that tells of it."""
     lines = difference(change.files)
     guarded = f", {count(len(change.protected), 'protected path')} among them" if change.protected else ""
-    return f"{lines}{guarded}"
+    return f"{lines}{guarded}{checks_in_short(change.checked)}"

@@ -8,7 +8,7 @@ from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.pool.outcomes import Outcome, Verdict
 from claude_pool_gh.reports.neutralize import neutralize_line
 from claude_pool_gh.reports.views import Changed, Fate, Presented, Report, Reviewed, Told, Triaged
-from claude_pool_gh.reports.words import count, difference
+from claude_pool_gh.reports.words import checks_in_short, count, difference
 from claude_pool_gh.terms.severity import Severity
 
 Conclusion = Literal["success", "failure", "neutral", "cancelled", "action_required"]
@@ -41,7 +41,7 @@ def _waiting(report: Report | None) -> str:
         case Changed(stale=stale) | Presented(stale=stale) if stale:
             return f"NOT APPLIED: {neutralize_line(stale, 200)}"
         case Changed():
-            return f"AWAITING APPROVAL: {difference(report.files)}"
+            return f"AWAITING APPROVAL: {difference(report.files)}{checks_in_short(report.checked)}"
         case _:
             return "AWAITING APPROVAL"
 

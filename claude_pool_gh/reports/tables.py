@@ -133,5 +133,7 @@ def _plain(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list | tuple):
-        return f"[{', '.join(map(str, value))}]"
-    return "{}" if value == {} else str(value)
+        return f"[{', '.join(map(_plain, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{name}: {_plain(each)}' for name, each in value.items())}}}"
+    return str(value)

@@ -137,6 +137,33 @@ class Fate(StrEnum):
     nothing = "nothing"
 
 
+class CheckEnd(StrEnum):
+    """What one of the repository's own checks says of a change."""
+
+    passed = "passed"
+    failed = "failed"
+    """It fails with the change, and passes without it."""
+    failed_before = "failed_before"
+    """It does not pass without the change either: it proves nothing."""
+    timed_out = "timed_out"
+    flooded = "flooded"
+    out_of_memory = "out_of_memory"
+    not_run = "not_run"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """One of the repository's own checks, as the host ran it."""
+
+    name: str
+    end: CheckEnd
+    status: int | None = None
+    """Its exit status, where it exited."""
+    elapsed_ms: int = 0
+    output: str = ""
+    """The end of what it printed where it did not pass: a stranger's words."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changed:
     """A change that an agent made: the host's facts, and apart from them what the agent says."""
@@ -158,8 +185,10 @@ class Changed:
     refused: str = ""
     pull: int | None = None
     """The pull request that was opened for it."""
+    checked: Sequence[Checked] = ()
+    """The repository's own checks that the host ran on it."""
     checks: str = ""
-    """What the host ran of the repository's own checks, or why it ran none."""
+    """Why none was run, and what will check it else: the host's words."""
     rejections: int = 0
     most_rejections: int = 0
     patch: str = ""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.reports.neutralize import code, neutralize_line
-from claude_pool_gh.reports.views import FileChange
+from claude_pool_gh.reports.views import Checked, CheckEnd, FileChange
 from claude_pool_gh.terms.markdown import COMMENT_LIMIT, SafeMarkdown
 
 _CUT = "\n\n*The rest is left out: GitHub takes no longer comments. {} has all of it.*"
@@ -36,6 +36,16 @@ def difference(files: Sequence[FileChange]) -> str:
     """A change in numbers."""
     added, removed = sum(file.added for file in files), sum(file.removed for file in files)
     return f"{count(len(files), 'file')}, +{added} -{removed}"
+
+
+def checks_in_short(checked: Sequence[Checked]) -> str:
+    """What the checks say, with a comma before it; nothing where there were none."""
+    if not checked:
+        return ""
+    bad = [check.name for check in checked if check.end is not CheckEnd.passed]
+    if not bad:
+        return f", {count(len(checked), 'check')} passed"
+    return f", check {bad[0]} did not pass" if len(bad) == 1 else f", {len(bad)} checks did not pass"
 
 
 def fold(summary: str, body: str) -> str:

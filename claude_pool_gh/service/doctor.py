@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -39,6 +40,7 @@ def examine(settings: Settings) -> Iterator[Sign]:
         ("git", _git),
         ("Claude CLI", _cli),
         ("process isolation", _isolation),
+        ("checks", _checks),
         ("database", _database),
     ):
         yield _safely(what, check, settings)
@@ -107,6 +109,16 @@ def _isolation(_settings: Settings) -> Sign:
     if mode() == "namespace":
         return Sign("process isolation", "each agent in a PID namespace of its own")
     return Sign("process isolation", "no PID namespaces here; agents end by parent-death signal and reaper")
+
+
+def _checks(settings: Settings) -> Sign:
+    sandbox = settings.sandbox
+    if sandbox is None:
+        return Sign("checks", f"none are run; {PREFIX}CHECKS=1 lets repositories name some")
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    fault = asyncio.run(sandbox.fault())
+    mend = f"mend that, or set {PREFIX}CHECKS=0: until then every change is shown as not checked"
+    return Sign("checks", fault or "walled in, as a command has shown", mend if fault else "")
 
 
 def _database(settings: Settings) -> Sign:

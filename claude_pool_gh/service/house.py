@@ -136,7 +136,7 @@ async def open_house(
         )
         desk = Desk(
             database=database, forge=forge, worktrees=worktrees, clock=clock, defaults=defaults, door=door,
-            links=settings.links, holds_secret=redactor.holds,
+            links=settings.links, sandbox=settings.sandbox, holds_secret=redactor.holds,
         )  # fmt: skip
         watching = _Watching(progress, writer)
         agent = ClaudeAgent(

@@ -9,6 +9,8 @@ from typing import Annotated, Final
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from claude_pool_gh.sandbox.process import Bounds
+from claude_pool_gh.sandbox.sandbox import Sandbox
 from claude_pool_gh.terms.links import Links
 
 PREFIX: Final = "CLAUDE_POOL_"
@@ -65,6 +67,23 @@ class Settings(BaseSettings):
         str, Field(validation_alias=_plain("GITHUB_SERVER_URL"), description="GitHub, for git")
     ] = "https://github.com"
 
+    checks: Annotated[
+        bool,
+        Field(
+            description="Run the checks that repositories name, walled in by bubblewrap, without a network"
+        ),
+    ] = False
+    check_folders: Annotated[
+        str,
+        Field(description="Folders that checks may read besides the system's programs, colon-separated"),
+    ] = ""
+    check_memory_mb: Annotated[
+        int,
+        Field(
+            ge=64, description="Memory of one check, and as much again for its files, which are kept there"
+        ),
+    ] = 2048
+
     public_url: Annotated[
         str,
         Field(
@@ -96,6 +115,15 @@ class Settings(BaseSettings):
         if self.private_key_file is not None:
             return self.private_key_file.read_text()
         return self.private_key.get_secret_value().replace("\\n", "\n")
+
+    @property
+    def sandbox(self) -> Sandbox | None:
+        """Where repositories' checks run, if anywhere."""
+        if not self.checks:
+            return None
+        folders = tuple(Path(each) for each in self.check_folders.split(":") if each)
+        bounds = Bounds(memory=self.check_memory_mb << 20)
+        return Sandbox(private=self.state_dir.absolute(), folders=folders, bounds=bounds, at_once=self.slots)
 
     @property
     def database(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -83,6 +84,16 @@ class Worktrees:
         """The commit that captured work becomes. The parent must have been fetched; made again, it has the same id."""
         mirror = self.mirror(repository_id).path
         return await commit_as(mirror, await restore(mirror, work), parent, signature)
+
+    @asynccontextmanager
+    async def archive(self, repository_id: int, commit: str) -> AsyncIterator[Path]:
+        """A commit's files as a tar archive, gone at the end. The commit must be in the mirror."""
+        place = self.state / "leases" / str(os.getpid())
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.NamedTemporaryFile(dir=place, prefix="archive-", suffix=".tar") as file:
+            write = ("archive", "--format=tar", f"--output={file.name}", checked_commit(commit))
+            await git(*write, git_dir=self.mirror(repository_id).path, timeout=300)
+            yield Path(file.name)
 
     async def push(
         self, repository_id: int, login: Login, commit: str, ref: str, expected: str | None

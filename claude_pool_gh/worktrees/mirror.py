@@ -77,7 +77,8 @@ class Mirror:
 def take_bytes_as_they_are(git_dir: Path) -> None:
     """Let no `.gitattributes` of a tree change or refuse content on its way in or out: no filter, no encoding."""
     (git_dir / "info").mkdir(exist_ok=True)
-    (git_dir / "info" / "attributes").write_text("* -text -filter -ident !working-tree-encoding\n")
+    own = "* -text -filter -ident -export-ignore -export-subst !working-tree-encoding\n"
+    (git_dir / "info" / "attributes").write_text(own)
 
 
 def checked_commit(text: str) -> str:

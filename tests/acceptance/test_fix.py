@@ -45,7 +45,7 @@ async def test_a_fix_is_shown_approved_and_pushed_as_shown(here: World) -> None:
     assert f"```\n/pool approve {gate}\n```" in shown
     assert "| `shop/prices.py` | 1 | 1 |  |" in shown
     assert f"On `{before[:9]}`, commit `" in shown
-    assert "**not checked**: this server runs nothing of a repository's" in shown
+    assert "Checks: **not checked**: `changes.checks` in the configuration names none." in shown
     assert "+    if quantity >= BULK_FROM:" in shown
     assert here.pull.head_sha == before, "nothing is pushed before somebody says so"
     assert "@mona `/pool fix` waits for approval: 1 file, +1 -1." in await here.said(
@@ -238,10 +238,17 @@ async def test_a_patch_that_nobody_should_be_asked_about_is_not_shown(
     assert here.pull.head_sha == before
 
 
+async def test_checks_that_this_server_does_not_run_are_not_passed_over(here: World) -> None:
+    config = "changes: {checks: [{name: tests, run: make test}]}\n"
+    here.repository.commit("main", {CONFIG: config}, author=here.maintainer)
+    await waiting(here)
+    assert "Checks: **not checked**: this server runs no checks." in here.comment_of("fix")
+
+
 async def test_a_draft_pull_request_lets_the_repositorys_own_ci_check(here: World) -> None:
     here.repository.commit("main", {CONFIG: "changes: {draft: true}\n"}, author=here.maintainer)
     before, gate = here.pull.head_sha, await waiting(here)
-    assert "an approval opens a draft pull request" in here.comment_of("fix")
+    assert "names none; an approval opens a draft pull request, which the" in here.comment_of("fix")
     await here.say(f"/pool approve {gate}")
     await here.shows("fix", "### ✅ Pull request #2: 1 file, +1 -1")
     opened = here.repository.pull(2)

@@ -61,7 +61,7 @@ async def judge_of(here: World, folder: Path) -> AsyncIterator[Judge]:
         desk = Desk(
             database=database, forge=forge, worktrees=Worktrees(folder / "judge", _no_login), clock=clock,
             defaults=Defaults(model="claude-sonnet-5-5", pool_cap=None, idle_seconds=1, wall_seconds=1),
-            links=Links(server=here.github.url), holds_secret=lambda _text: False, door="app",
+            links=Links(server=here.github.url), sandbox=None, holds_secret=lambda _text: False, door="app",
         )  # fmt: skip
         rooms = verbs.rooms(clock)
         yield Judge(desk, rooms, Setups(forge, frozenset(rooms)))

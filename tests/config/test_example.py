@@ -67,6 +67,7 @@ def test_this_test_would_see_a_key_that_is_missing() -> None:
         "permissions: {ask: triage, fix: maintain}",
         "bots: [49699333]",
         "review: {exclude: ['docs/*', '*.md']}",
+        "changes: {checks: [{name: tests, run: make test, minutes: 10}]}",
     ],
 )
 def test_what_the_remarks_suggest_can_be_written(example: str) -> None:

@@ -54,6 +54,10 @@ changes:
   draft: true
   branches: agents/pool/
   turns: 30
+  checks:
+    - name: tests
+      run: make test
+    - {name: lint, run: make lint, minutes: 2}
 """
 
 
@@ -117,6 +121,10 @@ def test_every_key_is_read() -> None:
             "max_rejections": 5,
             "most_files": 7,
             "most_lines": 80,
+            "checks": [
+                {"name": "tests", "run": "make test", "minutes": 10},
+                {"name": "lint", "run": "make lint", "minutes": 2},
+            ],
             "draft": True,
             "branches": "agents/pool/",
             "turns": 30,
@@ -236,6 +244,26 @@ def test_line_endings_and_a_byte_order_mark_do_not_matter(text: str) -> None:
             40,
             "`changes.branches`: string should match pattern",
         ),
+        (
+            "    - name: tests",
+            "    - name: all tests",
+            43,
+            "`changes.checks.0.name`: string should match pattern",
+        ),
+        ("    - name: tests", "    - name: lint", 42, "`changes.checks`: more than one check is called lint"),
+        (
+            "      run: make test",
+            "      run: ''",
+            44,
+            "`changes.checks.0.run`: string should have at least 1",
+        ),
+        (
+            "lint, minutes: 2",
+            "lint, minutes: 61",
+            45,
+            "`changes.checks.1.minutes`: input should be less than or equal to 60",
+        ),
+        ("lint, minutes: 2", "lint, minuts: 2", 45, "unknown key `minuts`, did you mean `minutes`?"),
     ],
 )
 def test_a_fault_names_its_line_and_the_nearest_right_name(old: str, new: str, line: int, says: str) -> None:

@@ -79,7 +79,8 @@ This repository has spent **$2.01** this month.
 | `2026-W48` | 4 | $2.01 |"""),
     "configuration": (
         tables.configuration(
-            {"door": "app", "model": None, "changes.draft": True, "bots": [7, 8], "permissions": {}, "x": "a|b"},
+            {"door": "app", "model": None, "changes.draft": True, "bots": [7, 8], "permissions": {}, "x": "a|b",
+             "changes.checks": [{"name": "tests", "run": "make test"}]},
             {"changes.draft": "octo/.github", "x": "@mona"}, DEFAULT,
         ), """\
 | key | value | from |
@@ -95,6 +96,7 @@ This repository has spent **$2.01** this month.
 | `model` |  | default |
 | `bots` | `[7, 8]` | default |
 | `permissions` | `{}` | default |
+| `changes.checks` | `[{name: tests, run: make test}]` | default |
 
 </details>"""),
 }  # fmt: skip

