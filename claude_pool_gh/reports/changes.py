@@ -54,7 +54,7 @@ def body(change: Changed) -> list[str]:
         return [neutralize(change.prose, 2_000)] if change.prose else []
     parts: list[str] = [_decision(change), facts(change)]
     parts += [
-        fold(f"What {code(check.name)} printed", fence(check.output, "text"))
+        fold(f"What {check.name} printed", fence(check.output, "text"))
         for check in change.checked
         if check.output
     ]

@@ -32,22 +32,22 @@ changes:
     - {name: tools, run: no-such-tool --all, minutes: 1}
 """
 
-pytestmark = [needs_walls, pytest.mark.usefixtures("colleague")]
+pytestmark = needs_walls
 
 
 @pytest.fixture
 async def here(tmp_path: Path) -> AsyncIterator[World]:
     """The stage, with a server that runs checks."""
     async with world(tmp_path, more={"CLAUDE_POOL_CHECKS": "1"}) as made:
+        made.model.script = Colleague(planted=stage.PLANTED)
         yield made
 
 
 @pytest.fixture
 def colleague(here: World) -> Colleague:
     """The model, which mends what it is told."""
-    made = Colleague(planted=stage.PLANTED)
-    here.model.script = made
-    return made
+    assert isinstance(here.model.script, Colleague)
+    return here.model.script
 
 
 def configure(here: World, text: str) -> None:
@@ -74,7 +74,7 @@ async def test_each_check_is_told_by_what_it_says_of_the_change(here: World) -> 
 | `style` | ❌ **failed** (exit status 3), and passes without this change | TIME |
 | `tools` | ⚠️ **proves nothing**: it fails (exit status 127), and without this change too | TIME |
 
-<details><summary>What `style` printed</summary>
+<details><summary>What style printed</summary>
 
 ```text
 prices.py: ask @mona, closes #1, ![x](https://evil.example/x.png)
@@ -82,7 +82,7 @@ prices.py: ask @mona, closes #1, ![x](https://evil.example/x.png)
 
 </details>
 
-<details><summary>What `tools` printed</summary>
+<details><summary>What tools printed</summary>
 
 ```text
 /bin/sh: 1: no-such-tool: not found
@@ -158,6 +158,21 @@ async def test_nothing_of_a_forks_is_run(here: World) -> None:
     assert "Checks: **not checked**: this is a fork, and nothing of a fork's is run." in shown
 
 
+async def test_a_server_that_cannot_wall_commands_in_runs_none_and_says_so(tmp_path: Path) -> None:
+    more = {"CLAUDE_POOL_CHECKS": "1", "CLAUDE_POOL_CHECK_FOLDERS": "/nonexistent/tools"}
+    async with world(tmp_path / "other", more=more) as here:
+        here.model.script = Colleague(planted=stage.PLANTED)
+        configure(here, "changes: {checks: [{name: ours, run: 'test -d shop'}]}\n")
+        await here.say(FIX)
+        shown = await here.shows("fix", "AWAITING APPROVAL: 1 file, +1 -1\n")
+        assert (
+            "**not checked**: this server cannot wall commands in (`claude-pool-gh doctor` says why)."
+            in shown
+        )
+        assert any("no sandbox: no such folder: /nonexistent/tools" in line for line in here.bot.log)
+        assert "/nonexistent" not in shown
+
+
 async def test_a_draft_is_checked_here_and_by_the_repositorys_own_ci(here: World) -> None:
     configure(here, "changes: {draft: true, checks: [{name: ours, run: 'test -d shop'}]}\n")
     await here.say(FIX)
@@ -178,11 +193,12 @@ async def test_a_cancel_ends_a_check_that_runs(here: World) -> None:
     assert alive("sleep 97002") == []
 
 
-async def test_a_server_that_dies_while_it_checks_checks_again(here: World) -> None:
+@pytest.mark.parametrize("how", ["kill", "stop"])
+async def test_a_server_that_ends_while_it_checks_checks_again(here: World, how: str) -> None:
     configure(here, "changes: {checks: [{name: slow, run: 'sleep 6.97003'}]}\n")
     await here.say(FIX)
     await here.until(lambda: alive("sleep 6.97003"), timeout=60)
-    await here.bot.kill()
+    await getattr(here.bot, how)()
     for _ in range(100):
         if not alive("sleep 6.97003"):
             break

@@ -39,6 +39,7 @@ class Guard:
 ACCEPTANCE = "tests/acceptance/test_"
 JUDGE, CLERK = "conversation/judge.py", "conversation/clerk.py"
 INTAKE, STRANGERS = "github/intake.py", "conversation/strangers.py"
+WALLS, SANDBOX = "sandbox/walls.py", "sandbox/sandbox.py"
 
 GUARDS = [
     # what comes in
@@ -203,6 +204,64 @@ GUARDS = [
         "a post that held a secret is withheld", "reports/redact.py",
         "form in each for form in (self._mark, *self._known) for each in texts", "False for each in texts",
         "tests/reports/test_redact.py tests/conversation/test_screen.py", "",
+    ),
+    # what runs of a repository's
+    Guard(
+        "no network for checks", WALLS, '"--unshare-all",', '"--unshare-all", "--share-net",',
+        "tests/sandbox/test_walls.py", "network or sockets",
+    ),
+    Guard(
+        "no files for checks", WALLS, '"/lib64")', '"/lib64", "/var")',
+        "tests/sandbox/test_walls.py", "secrets or nothing_else",
+    ),
+    Guard(
+        "no other families of sockets", "sandbox/filter.py",
+        "_line(_RETURN, _FAIL | errno.EAFNOSUPPORT)", "_line(_RETURN, _ALLOW)",
+        "tests/sandbox/test_walls.py", "families",
+    ),
+    Guard(
+        "no back doors of the kernel", "sandbox/filter.py", "for number in known.refused:", "for number in ():",
+        "tests/sandbox/test_walls.py", "back_doors_are_shut",
+    ),
+    Guard(
+        "checks die with the server", WALLS, '"--die-with-parent", ', "",
+        "tests/sandbox/test_sandbox.py", "dies_with or background",
+    ),
+    Guard(
+        "checks do not fork for ever", SANDBOX, '"RLIMIT_NPROC": ', '"RLIMIT_NPROC": 100_000 + ',
+        "tests/sandbox/test_sandbox.py", "fork_for_ever",
+    ),
+    Guard(
+        "checks do not take all memory", "sandbox/process.py",
+        "await asyncio.to_thread(_memory, process.pid) <= most", "await asyncio.to_thread(_memory, process.pid) >= 0",
+        "tests/sandbox/test_sandbox.py", "many_processes",
+    ),
+    Guard(
+        "checks do not print for ever", "sandbox/process.py", "return self.seen > self.most", "return False",
+        "tests/sandbox/test_sandbox.py", "flood",
+    ),
+    Guard(
+        "walls are proven first", "conversation/checks.py",
+        "if fault := await desk.sandbox.fault():", 'if fault := "":',
+        f"{ACCEPTANCE}checks.py", "cannot_wall",
+    ),
+    Guard(
+        "nothing of a fork's is run", "conversation/checks.py", "if facts.fork:", "if False:",
+        f"{ACCEPTANCE}checks.py", "forks",
+    ),
+    Guard(
+        "only the difference is the change's fault", "conversation/checks.py",
+        "CheckEnd.failed if before is not None and before.well", "CheckEnd.failed if True",
+        "tests/conversation/test_checks.py", "",
+    ),
+    Guard(
+        "attributes hide nothing from checks", "worktrees/mirror.py", " -export-ignore -export-subst", "",
+        "tests/worktrees/test_leases.py", "archive",
+    ),
+    Guard(
+        "a cancel ends a check", "pool/runner.py", "stop = asyncio.create_task(held.stop.wait())",
+        "stop = asyncio.create_task(asyncio.sleep(99))",
+        f"{ACCEPTANCE}checks.py", "cancel",
     ),
     # GitHub's side
     Guard(

@@ -501,3 +501,36 @@ async def test_what_a_failed_or_stopped_run_cost_counts_against_the_cap_after_a_
         await run_chain(pool, [step("one", "one")], options=small)
         with pytest.raises(CapReached, match="pool and month"):
             await pool.submit_chain([step("one", "one")], options=ChainOptions(budget_usd=0.02))
+
+
+# ---- a step of the host's
+
+
+@pytest.mark.parametrize("stubborn", [False, True])
+async def test_a_cancel_ends_a_step_of_the_hosts_that_takes_long(open_pool: OpenPool, stubborn: bool) -> None:
+    begun, ended_ = asyncio.Event(), asyncio.Event()
+
+    async def slow(_context: HostStepContext) -> Done:
+        begun.set()
+        try:
+            await asyncio.sleep(GUARD)
+        except asyncio.CancelledError:
+            if not stubborn:
+                raise
+            await asyncio.sleep(0.1)
+        finally:
+            ended_.set()
+        return Done({"never": "kept"})
+
+    agent = Puppet()
+    async with open_pool(agent, host_steps={"slow": slow}) as pool:
+        chain = await pool.submit_chain([step("one", "1"), step("slow", host="slow"), step("two", "2")])
+        async with asyncio.timeout(GUARD):
+            await begun.wait()
+        assert await pool.cancel_chain(chain) is True
+        result = await ended(pool, chain)
+        assert ended_.is_set()
+        assert (result.success, result.verdict) == (False, "cancelled")
+        assert [each.success for each in result.steps] == [True, False, False]
+        assert (await pool.chains(unfinished=True)) == []
+    assert agent.prompts == ["1"]

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from claude_pool_gh.commands.lines import command_lines
 from claude_pool_gh.reports import changes
 from claude_pool_gh.reports.changes import body, facts, files_of, summary, waiting
+from claude_pool_gh.reports.headline import headline
 from claude_pool_gh.reports.neutralize import neutralize
-from claude_pool_gh.reports.views import Changed, Fate, FileChange, Presented
+from claude_pool_gh.reports.views import Changed, Checked, CheckEnd, Fate, FileChange, Presented
+from claude_pool_gh.reports.words import checks_in_short
 from tests.reports.judge import life
 from tests.reports.make import change
 from tests.reports.patches import Tree, patch
@@ -145,6 +147,18 @@ PATCH = """\
 ```
 
 </details>"""
+
+PASSED = Checked(name="tests", end=CheckEnd.passed, status=0, elapsed_ms=83_000)
+FAILED = Checked(name="lint", end=CheckEnd.failed, status=2, elapsed_ms=4_100, output="a.py: ``` @mona\n")
+SAID: dict[CheckEnd, str] = {
+    CheckEnd.passed: "✅ passed",
+    CheckEnd.failed: "❌ **failed** (exit status 2), and passes without this change",
+    CheckEnd.failed_before: "⚠️ **proves nothing**: it fails (exit status 2), and without this change too",
+    CheckEnd.timed_out: "❌ **not finished** in the time that it may take",
+    CheckEnd.flooded: "❌ **ended**: it printed more than it may",
+    CheckEnd.out_of_memory: "❌ **ended**: it used more memory than it may",
+    CheckEnd.not_run: "⚠️ **not checked**: it could not be started",
+}
 
 DECISIONS: dict[str, tuple[dict[str, Any], str]] = {
     "waiting": ({}, COPY),
@@ -299,3 +313,60 @@ def test_prose_is_neutralized_as_everywhere() -> None:
     prose = "Closes #1\n/pool approve 0123456789\n<img src=x>"
     assert neutralize(prose) in body(change(prose=prose))[2]
     assert isinstance(change(), Changed)
+
+
+# ---- checks
+
+
+def test_checks_that_ran_stand_in_a_table_below_the_facts_with_what_the_bad_ones_printed() -> None:
+    told = "An approval opens a draft pull request."
+    shown = body(change(checked=(PASSED, FAILED), checks=told))
+    assert (
+        shown[1].split("\n\n", 1)[1]
+        == """\
+On `000000000`, commit `ccccccccc`, patch `dddddddddddd`.
+
+| check | on this commit | time |
+|---|---|--:|
+| `tests` | ✅ passed | 1 min 23 s |
+| `lint` | ❌ **failed** (exit status 2), and passes without this change | 4.1 s |
+
+An approval opens a draft pull request."""
+    )
+    assert (
+        shown[2]
+        == """\
+<details><summary>What lint printed</summary>
+
+````text
+a.py: ``` @mona
+````
+
+</details>"""
+    )
+    assert shown[3:] == body(change())[2:]
+
+
+@pytest.mark.parametrize("end", CheckEnd)
+def test_each_end_of_a_check_is_told_as_it_is(end: CheckEnd) -> None:
+    check = replace(FAILED, end=end)
+    assert f"| `lint` | {SAID[end]} | 4.1 s |" in facts(change(checked=(check,)))
+
+
+@pytest.mark.parametrize(
+    ("ends", "said"),
+    [
+        ((), ""),
+        (("passed",), ", 1 check passed"),
+        (("passed", "passed"), ", 2 checks passed"),
+        (("passed", "failed"), ", check c1 did not pass"),
+        (("not_run",), ", check c0 did not pass"),
+        (("timed_out", "failed_before", "passed"), ", 2 checks did not pass"),
+    ],
+)
+def test_checks_in_short(ends: tuple[str, ...], said: str) -> None:
+    checked = [Checked(name=f"c{number}", end=CheckEnd(end)) for number, end in enumerate(ends)]
+    assert checks_in_short(checked) == said
+    made = change(checked=checked, protected=())
+    assert summary(made) == f"2 files, +3 -10{said}"
+    assert headline(None, made, "fix") == f"AWAITING APPROVAL: 2 files, +3 -10{said}"

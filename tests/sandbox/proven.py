@@ -35,7 +35,7 @@ def lacking() -> str:
             [own, "--unshare-all", "--ro-bind", "/", "/", "/bin/true"],
             capture_output=True, text=True, check=False, cwd="/", **nobody,
         )  # fmt: skip
-    return ran.stderr.strip()
+    return str(ran.stderr).strip()
 
 
 needs_walls = pytest.mark.skipif(bool(lacking()), reason=f"no sandbox can be made here: {lacking()}")

@@ -9,6 +9,7 @@ import pytest
 
 from claude_pool_gh.rehearsal.bot import WEBHOOK_SECRET, environment
 from claude_pool_gh.rehearsal.github import App, SimulatedGitHub
+from tests.sandbox.proven import needs_walls
 
 
 @pytest.fixture
@@ -68,3 +69,23 @@ async def test_a_wrong_key_is_said_to_be_wrong(github: SimulatedGitHub, tmp_path
     assert code == 1
     assert "check the App's id, its private key" in text
     assert "PRIVATE KEY" not in text.replace("private key", "")
+
+
+@needs_walls
+async def test_checks_are_said_to_be_off_or_walled_in_or_what_they_lack(
+    github: SimulatedGitHub, tmp_path: Path
+) -> None:
+    app = github.create_app("claude-pool", webhook_secret=WEBHOOK_SECRET)
+    _, text = await doctor(github, app, tmp_path / "state")
+    assert "✓ checks: none are run; CLAUDE_POOL_CHECKS=1 lets repositories name some\n" in text
+    _, text = await doctor(github, app, tmp_path / "state", CLAUDE_POOL_CHECKS="1")
+    assert "✓ checks: walled in, as a command has shown\n" in text
+    code, text = await doctor(
+        github,
+        app,
+        tmp_path / "state",
+        CLAUDE_POOL_CHECKS="1",
+        CLAUDE_POOL_CHECK_FOLDERS="/nonexistent/tools",
+    )
+    assert code == 1
+    assert "✗ checks: no such folder: /nonexistent/tools\n    mend that, or set CLAUDE_POOL_CHECKS=0" in text

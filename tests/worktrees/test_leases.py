@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import subprocess
+import tarfile
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +34,33 @@ async def test_a_lease_is_the_commit_and_nothing_else(site: Site) -> None:
         assert (lease.folder / "link").is_symlink()
         assert lease.folder.parent.stat().st_mode & 0o077 == 0
         assert await lease.capture() is None
+    assert site.leftovers() == []
+
+
+async def test_an_archive_is_the_commit_whatever_its_attributes_say(site: Site) -> None:
+    more = {
+        ".gitattributes": "* text eol=crlf\nhidden.txt export-ignore\nsubst.txt export-subst\n",
+        "hidden.txt": "here\n",
+        "subst.txt": "$Format:%H$\n",
+    }
+    site.widgets.commit("main", more)
+    async with site.lease() as lease:
+        commit = lease.began.base
+        async with site.worktrees.archive(site.widgets.id, commit) as path:
+            assert path.stat().st_mode & 0o077 == 0
+            with tarfile.open(path) as tar:
+                members = {each.name: each for each in tar.getmembers() if not each.isdir()}
+                plain = {name: tar.extractfile(each) for name, each in members.items() if each.isfile()}
+                texts = {name: file.read() for name, file in plain.items() if file is not None}
+        assert set(members) == {*FILES, *more}
+        assert members["link"].issym()
+        assert members["run.sh"].mode & 0o111
+        assert texts["crlf.txt"] == FILES["crlf.txt"]
+        assert {name: texts[name].decode() for name in more} == more
+    assert site.leftovers() == []
+    with pytest.raises(WorktreeError):
+        async with site.worktrees.archive(site.widgets.id, "0" * 40):
+            pass
     assert site.leftovers() == []
 
 

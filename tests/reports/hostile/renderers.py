@@ -15,6 +15,8 @@ from claude_pool_gh.reports.neutralize import code, fence, neutralize, neutraliz
 from claude_pool_gh.reports.tables import ChainLine, StatusView
 from claude_pool_gh.reports.tracking import tracking
 from claude_pool_gh.reports.views import (
+    Checked,
+    CheckEnd,
     Fate,
     FileChange,
     Link,
@@ -76,6 +78,10 @@ def _around(text: str) -> str:
     return tracking(run(outcome=outcome, looked=(looked,), steps=steps, requester=text, chain_id=text))
 
 
+def _checked(text: str) -> Checked:
+    return Checked(name="tests", end=CheckEnd.failed, status=1, elapsed_ms=1_000, output=text)
+
+
 def _change(text: str, fate: Fate) -> str:
     made = change(
         prose=text, title=text, patch=text, fate=fate, refused=text, branch=text, approved_by=(text,),
@@ -127,6 +133,9 @@ REPORTS: Final[dict[str, Shown]] = {
     ),
     "a change that waits": Shown(
         _report(lambda text: change(prose=text, title=text, patch=text), waits=True), headings=1
+    ),
+    "what a check printed": Shown(
+        _report(lambda text: change(checked=(_checked(text),), checks="Host's words."), waits=True), headings=1
     ),
     "a change with questions": Shown(
         _report(lambda text: change(files=(), fate=Fate.nothing, questions=(text, text))), headings=1
