@@ -20,6 +20,8 @@ from claude_pool_gh.reports.tracking import tracking
 from claude_pool_gh.reports.views import (
     Bill,
     Changed,
+    Checked,
+    CheckEnd,
     Fate,
     Kept,
     Link,
@@ -98,8 +100,19 @@ REVIEWED: Final = Reviewed(
 CHANGED: Final = Changed(
     files=files_of(PATCH), protected=(), parent="7ffe83b0d3c1", commit="c0ffee1234567", digest="9f86d081884c7d65",
     branch="bulk-discount", fate=Fate.waiting, gate="3f9a1c07be",
-    checks="**not checked**: this server runs nothing of a repository's", patch=PATCH.decode(),
+    checked=(Checked(name="tests", end=CheckEnd.passed, elapsed_ms=41_000), Checked(name="lint", end=CheckEnd.passed, elapsed_ms=3_200)),
+    patch=PATCH.decode(),
     prose="Mended in `shop/prices.py`: the boundary counts now.\n\nA reviewer should look at the test's name.",
+)  # fmt: skip
+BROKEN: Final = (
+    CHANGED.checked[0],
+    Checked(
+        name="lint", end=CheckEnd.failed, status=1, elapsed_ms=3_200,
+        output="shop/prices.py:10:8: PLR2004 Magic value used in comparison, consider a constant\nFound 1 error.\n",
+    ),
+    Checked(
+        name="types", end=CheckEnd.failed_before, status=127, elapsed_ms=300, output="/bin/sh: 1: mypy: not found\n"
+    ),
 )  # fmt: skip
 FIX: Final = replace(
     RUN, verb="fix", steps=FIX_STEPS, report=CHANGED, waits=True, elapsed_ms=73_000,
@@ -139,6 +152,7 @@ def scenes() -> Mapping[str, str]:
                 ),
             )
         ),
+        "fix-check-failed": tracking(replace(FIX, report=replace(CHANGED, checked=BROKEN))),
         "fix-stale": tracking(replace(FIX, report=replace(CHANGED, stale="the head has moved to 99aabbccd"))),
         "fix-pushed": tracking(
             replace(FIX, waits=False, outcome=DONE, report=replace(CHANGED, fate=Fate.pushed, approved_by=("mona",)))
