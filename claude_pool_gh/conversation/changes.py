@@ -309,4 +309,4 @@ def host_steps(desk: Desk) -> dict[str, HostStep]:
     async def out(context: HostStepContext) -> Finish:
         return await let_out(desk, context, facts_of(context.plan.context, ChangeFacts))
 
-    return {"change.propose": lay, "change.push": out, "change.open": out}
+    return {checks.STEP: lay, "change.push": out, "change.open": out}

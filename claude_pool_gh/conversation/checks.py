@@ -11,7 +11,10 @@ from claude_pool_gh.config.model import Check
 from claude_pool_gh.conversation.change_facts import ChangeFacts
 from claude_pool_gh.conversation.desk import Desk
 from claude_pool_gh.conversation.material import new_fence
+from claude_pool_gh.pool.chains import ChainRow, StepRow
 from claude_pool_gh.pool.errors import StepFailed
+from claude_pool_gh.pool.plan import HostCall, Step
+from claude_pool_gh.pool.states import StepState
 from claude_pool_gh.reports.views import Checked, CheckEnd
 from claude_pool_gh.reports.words import checks_in_short
 from claude_pool_gh.sandbox.process import End, Ran
@@ -20,6 +23,8 @@ from claude_pool_gh.worktrees.errors import WorktreeError
 
 logger = logging.getLogger(__name__)
 
+STEP: Final = "change.propose"
+"""The step of the host's in which checks run."""
 _OUTPUT: Final = 4_000
 """Characters of what a check printed that are kept, where it did not pass."""
 _DRAFT: Final = "an approval opens a draft pull request, which the repository's own CI checks"
@@ -95,6 +100,14 @@ def _end(ran: Ran, before: Ran | None) -> CheckEnd:
 
 
 # ---- told
+
+
+def on_their_way(chain: ChainRow, step: Step, record: StepRow) -> str:
+    """Which checks a running step may be waiting for; nothing for any other step."""
+    if record.state is not StepState.running or not isinstance(step, HostCall) or step.call != STEP:
+        return ""
+    names = [str(check["name"]) for check in chain.plan.context.get("checks", ())]
+    return f"checks: {', '.join(names)}" if names else ""
 
 
 def of(result: Mapping[str, Any]) -> tuple[Checked, ...]:

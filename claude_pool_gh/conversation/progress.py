@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from claude_pool_gh.conversation import line
+from claude_pool_gh.conversation import checks, line
 from claude_pool_gh.conversation.desk import VerbRoom
 from claude_pool_gh.conversation.downloads import url_of
 from claude_pool_gh.conversation.facts import Facts, facts_of
@@ -232,7 +232,7 @@ def _steps(tx: Transaction, chain: ChainRow, runs: list[TaskRow], now_ms: int) -
             StepLine(
                 name=step.name,
                 state=record.state,
-                detail=_detail(record, own),
+                detail=_detail(record, own) or checks.on_their_way(chain, step, record),
                 model=step.overrides.model or "" if isinstance(step, AgentRun) else "",
                 elapsed_ms=_elapsed(record, now_ms),
                 cost=cost,

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from claude_pool_gh.commands.flags import COMMON
 from claude_pool_gh.commands.grammar import Verb
-from claude_pool_gh.conversation import changes
+from claude_pool_gh.conversation import changes, checks
 from claude_pool_gh.conversation.ask import say
 from claude_pool_gh.conversation.change_facts import ChangeFacts, decided, new_branch, with_limits
 from claude_pool_gh.conversation.cookbook import EDITING, Cookbook
@@ -117,7 +117,7 @@ def _ended(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     if not _changes(steps):
         return (*steps, HostCall(name="reply", call="run.reply"))
     first = next(step.name for step in steps if _changes((step,)))
-    propose = HostCall(name="propose", call="change.propose", gate=True, again_from=first)
+    propose = HostCall(name="propose", call=checks.STEP, gate=True, again_from=first)
     return (*steps, propose, HostCall(name="open", call="change.open"))
 
 

@@ -188,6 +188,7 @@ async def test_a_cancel_ends_a_check_that_runs(here: World) -> None:
     configure(here, "changes: {checks: [{name: slow, run: 'sleep 97002'}]}\n")
     await here.say(FIX)
     await here.until(lambda: alive("sleep 97002"), timeout=60)
+    await here.shows("fix", "**propose** checks: slow")
     await here.say("/pool cancel")
     await here.shows("fix", "NOT DONE: cancelled")
     assert alive("sleep 97002") == []
