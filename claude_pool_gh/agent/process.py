@@ -5,23 +5,20 @@ from __future__ import annotations
 import asyncio
 import marshal
 import os
-import py_compile
 import shlex
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Final
 
 import psutil
 
-_LAUNCHER: Final = Path(__file__).with_name("launcher.py")
+from claude_pool_gh.processes.launching import command, mode
+
 _PREFIX: Final = "cpg-"
 _PASSED_ON: Final = ("PATH", "LANG", "TZ")
 
@@ -98,28 +95,19 @@ def prepare(cli: Path, environment: Mapping[str, str]) -> Iterator[Launch]:
         for name in ("home", "config", "tmp"):
             (folder / name).mkdir()
         config = {
-            "cli": str(cli),
+            "program": str(cli),
             "mode": mode(),
             "parent": os.getpid(),
             "pid_file": str(folder / "pid"),
             "environment": _environment(folder) | dict(environment),
         }
         (folder / "launch").write_bytes(marshal.dumps(config))
-        command = [sys.executable, "-IS", str(_compiled()), str(folder / "launch")]
-        (folder / "claude").write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
+        start = shlex.join(command(folder / "launch"))
+        (folder / "claude").write_text(f'#!/bin/sh\nexec {start} "$@"\n')
         (folder / "claude").chmod(0o700)
         yield Launch(folder, mode())
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-@cache
-def _compiled() -> Path:
-    """The launcher as byte code: a script is compiled anew at each start, and every run waits for that."""
-    try:
-        return Path(py_compile.compile(str(_LAUNCHER), doraise=True) or _LAUNCHER)
-    except (OSError, py_compile.PyCompileError):  # an installation that we may not write to
-        return _LAUNCHER
 
 
 def sweep() -> None:
@@ -128,17 +116,6 @@ def sweep() -> None:
         server = folder.name.split("-")[1]
         if server.isdigit() and not psutil.pid_exists(int(server)):
             shutil.rmtree(folder, ignore_errors=True)
-
-
-@cache
-def mode() -> str:
-    """`namespace` where this machine allows it, else `reaper`; CLAUDE_POOL_PROCESS_MODE can only choose the latter."""
-    if os.environ.get("CLAUDE_POOL_PROCESS_MODE") == "reaper":
-        return "reaper"
-    probe = subprocess.run(  # noqa: S603 - our own file, no input
-        [sys.executable, "-IS", str(_LAUNCHER), "--probe"], check=False, capture_output=True, timeout=30
-    )
-    return "namespace" if probe.returncode == 0 else "reaper"
 
 
 def bundled_cli() -> Path:

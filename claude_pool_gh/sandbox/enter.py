@@ -18,7 +18,7 @@ def main() -> None:
     """Do as the configuration says; returns only by raising OSError."""
     with open(sys.argv[1], "rb") as file:
         config = marshal.load(file)  # noqa: S302 - written by our own process, for us alone
-    libc = ctypes.CDLL(None, use_errno=True)
+    launcher = os.getppid()
     with open("/proc/self/oom_score_adj", "w", encoding="utf-8") as file:
         file.write("1000")  # where memory runs out, this goes before the server
     if config["user"]:
@@ -30,9 +30,9 @@ def main() -> None:
         _, hard = resource.getrlimit(which)
         value = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(which, (value, value))
-    # After the change of user, which would undo it.
-    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != config["parent"]:
+    # Once more, since the change of user has undone what the launcher asked for.
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != launcher:
         os._exit(1)
     arguments = [part if isinstance(part, str) else held(part) for part in config["arguments"]]
     command = [config["program"], "--json-status-fd", sys.argv[2], *arguments]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import marshal
 import os
 import sys
 import time
@@ -15,6 +16,7 @@ from typing import Final
 
 import psutil
 
+from claude_pool_gh.processes.launching import command
 from claude_pool_gh.sandbox.walls import NOT_UNPACKED
 
 _ENTER: Final = Path(__file__).with_name("enter.py")
@@ -66,17 +68,17 @@ class Bounds:
     """Bytes that it may print."""
 
 
-async def watched(config: Path, files: Path, bounds: Bounds, seconds: float) -> Ran:
-    """Become what the configuration says, with the files on standard input. Cancelled, it leaves nothing alive."""
+async def watched(folder: Path, files: Path, bounds: Bounds, seconds: float) -> Ran:
+    """Start what a folder of its own holds, with the files on standard input. Cancelled, it leaves nothing alive."""
     began = time.monotonic()
     told, telling = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        process, stream = await _start(config, files, telling)
+        process, stream = await _start(folder, files, telling)
         output = _Output(bounds.output)
         try:
             end = await _end(process, stream, output, bounds.memory, seconds)
         finally:
-            await _kill(process, stream)
+            await _end_all(process, stream)
         status = _status(told)
     finally:
         os.close(told)
@@ -86,11 +88,17 @@ async def watched(config: Path, files: Path, bounds: Bounds, seconds: float) -> 
     return Ran(end=end, status=status if end is End.exited else None, seconds=spent, output=output.text)
 
 
-async def _start(config: Path, files: Path, telling: int) -> _Started:
+async def _start(folder: Path, files: Path, telling: int) -> _Started:
+    """Through the launcher: should this process die, it ends all that was started, whatever came of that meanwhile."""
+    launch = {
+        "program": sys.executable, "environment": {}, "mode": "reaper",
+        "parent": os.getpid(), "pid_file": str(folder / "pid"),
+    }  # fmt: skip
+    (folder / "launch").write_bytes(marshal.dumps(launch))
     try:
         with files.open("rb") as stdin:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-IS", _ENTER, config, str(telling),
+                *command(folder / "launch"), "-IS", _ENTER, folder / "config", str(telling),
                 stdin=stdin, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
                 pass_fds=(telling,), env={}, cwd="/", start_new_session=True,
             )  # fmt: skip
@@ -145,30 +153,49 @@ class _Output:
 
 
 async def _end_outgrown(process: asyncio.subprocess.Process, most: int) -> None:
-    """Kill it once all its processes together hold more memory than that."""
+    """End it once all its processes together hold more memory than that."""
     while await asyncio.to_thread(_memory, process.pid) <= most:  # noqa: ASYNC110 - nothing tells of memory
         await asyncio.sleep(_LOOK_SECONDS)
-    process.kill()
+    with suppress(ProcessLookupError):
+        process.terminate()
 
 
 def _memory(root: int) -> int:
     total = 0
-    with suppress(psutil.NoSuchProcess):
-        for each in psutil.Process(root).children(recursive=True):
-            with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-                total += each.memory_info().rss
+    for each in _below(root):
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            total += each.memory_info().rss
     return total
 
 
-async def _kill(process: asyncio.subprocess.Process, stream: asyncio.StreamReader) -> None:
-    """With bubblewrap dies process 1 inside, and with that the kernel ends every other; their pipe closes then."""
+def _below(root: int) -> list[psutil.Process]:
+    with suppress(psutil.NoSuchProcess):
+        return list(psutil.Process(root).children(recursive=True))
+    return []
+
+
+async def _end_all(process: asyncio.subprocess.Process, stream: asyncio.StreamReader) -> None:
+    """Leave nothing alive. The launcher sees to that; only where it does not come to it, its tree is killed by us."""
+    tree = _below(process.pid)
     with suppress(ProcessLookupError):
-        process.kill()
+        process.terminate()
     with suppress(TimeoutError):
-        async with asyncio.timeout(_END_SECONDS):
-            while await stream.read(1 << 16):
-                pass
-            await process.wait()
+        await _over(process, stream)
+        return
+    for each in {*tree, *_below(process.pid)}:
+        with suppress(psutil.NoSuchProcess):
+            each.kill()
+    process.kill()
+    with suppress(TimeoutError):
+        await _over(process, stream)
+
+
+async def _over(process: asyncio.subprocess.Process, stream: asyncio.StreamReader) -> None:
+    """Wait until nobody can print any more, and it has ended. Raises TimeoutError."""
+    async with asyncio.timeout(_END_SECONDS):
+        while await stream.read(1 << 16):
+            pass
+        await process.wait()
 
 
 def _status(told: int) -> int | None:

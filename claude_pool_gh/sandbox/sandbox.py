@@ -76,15 +76,14 @@ class Sandbox:
         """
         async with self._room:
             config = await asyncio.to_thread(self._config, command)
-            with _private(config) as path:
-                return await watched(path, files, self.bounds, seconds)
+            with _private(config) as folder:
+                return await watched(folder, files, self.bounds, seconds)
 
     def _config(self, command: str) -> dict[str, Any]:
         """What `enter.py` is told."""
         root = os.getuid() == 0
         filtered = seccomp.program(platform.machine())
         return {
-            "parent": os.getpid(),
             "user": _NOBODY if root else 0,
             "arguments": arguments(command, folders=self.folders, disk=self.bounds.memory, seccomp=filtered),
             "limits": {
@@ -100,14 +99,13 @@ class Sandbox:
 
 @contextmanager
 def _private(config: dict[str, Any]) -> Iterator[Path]:
-    """A file with the configuration, in a folder of its own that the next start removes where this process dies."""
-    with tempfile.TemporaryDirectory(prefix=f"cpg-{os.getpid()}-check-") as folder:
-        program = bubblewrap.found() or Path("/nonexistent/bwrap")
+    """A folder with the configuration, which the next start removes where this process dies."""
+    with tempfile.TemporaryDirectory(prefix=f"cpg-{os.getpid()}-check-") as name:
+        folder, program = Path(name), bubblewrap.found() or Path("/nonexistent/bwrap")
         if config["user"]:
-            program = bubblewrap.reachable(program, Path(folder))
-        path = Path(folder, "config")
-        path.write_bytes(marshal.dumps(config | {"program": str(program)}))
-        yield path
+            program = bubblewrap.reachable(program, folder)
+        (folder / "config").write_bytes(marshal.dumps(config | {"program": str(program)}))
+        yield folder
 
 
 def _threads(user: int) -> int:

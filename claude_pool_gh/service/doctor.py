@@ -104,7 +104,7 @@ def _version_of(program: str) -> str:
 
 
 def _isolation(_settings: Settings) -> Sign:
-    from claude_pool_gh.agent.process import mode  # noqa: PLC0415
+    from claude_pool_gh.processes.launching import mode  # noqa: PLC0415
 
     if mode() == "namespace":
         return Sign("process isolation", "each agent in a PID namespace of its own")

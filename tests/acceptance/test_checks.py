@@ -12,7 +12,7 @@ import pytest
 from claude_pool_gh.rehearsal import stage
 from tests.acceptance.colleague import READ, Colleague, write
 from tests.acceptance.world import World, world
-from tests.sandbox.proven import alive, needs_walls
+from tests.sandbox.proven import alive, needs_walls, sleeping
 
 CONFIG = ".github/claude-pool.yml"
 ID = re.compile(r"/pool approve ([0-9a-f]{10})")
@@ -148,7 +148,7 @@ async def test_a_pull_request_cannot_say_what_is_run(here: World) -> None:
 
 
 async def test_nothing_of_a_forks_is_run(here: World) -> None:
-    configure(here, "changes: {checks: [{name: ours, run: 'sleep 97001'}]}\n")
+    configure(here, "changes: {checks: [{name: ours, run: 'touch x'}]}\n")
     stranger = here.github.create_user("stranger")
     fork = here.repository.fork("stranger")
     fork.commit("patch", stage.head_files(), message="From outside", author=stranger)
@@ -185,28 +185,30 @@ async def test_a_draft_is_checked_here_and_by_the_repositorys_own_ci(here: World
 
 
 async def test_a_cancel_ends_a_check_that_runs(here: World) -> None:
-    configure(here, "changes: {checks: [{name: slow, run: 'sleep 97002'}]}\n")
+    nap = sleeping()
+    configure(here, f"changes: {{checks: [{{name: slow, run: {nap}}}]}}\n")
     await here.say(FIX)
-    await here.until(lambda: alive("sleep 97002"), timeout=60)
+    await here.until(lambda: alive(nap), timeout=60)
     await here.shows("fix", "**propose** checks: slow")
     await here.say("/pool cancel")
     await here.shows("fix", "NOT DONE: cancelled")
-    assert alive("sleep 97002") == []
+    assert alive(nap) == []
 
 
 @pytest.mark.parametrize("how", ["kill", "stop"])
 async def test_a_server_that_ends_while_it_checks_checks_again(here: World, how: str) -> None:
-    configure(here, "changes: {checks: [{name: slow, run: 'sleep 6.97003'}]}\n")
+    nap = sleeping(6)
+    configure(here, f"changes: {{checks: [{{name: slow, run: {nap}}}]}}\n")
     await here.say(FIX)
-    await here.until(lambda: alive("sleep 6.97003"), timeout=60)
+    await here.until(lambda: alive(nap), timeout=60)
     await getattr(here.bot, how)()
     for _ in range(100):
-        if not alive("sleep 6.97003"):
+        if not alive(nap):
             break
         await asyncio.sleep(0.05)
-    assert alive("sleep 6.97003") == [], "it dies with the server"
+    assert alive(nap) == [], "it dies with the server"
     asked = len(here.model.requests)
     await here.begin()
     shown = await here.shows("fix", "AWAITING APPROVAL: 1 file, +1 -1, 1 check passed", timeout=90)
-    assert "| `slow` | ✅ passed | 7" in shown
+    assert "| `slow` | ✅ passed | " in shown
     assert len(here.model.requests) == asked, "the agent's work is kept, and not paid for again"

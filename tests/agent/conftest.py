@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from claude_pool_gh.agent import process
 from claude_pool_gh.agent.gateway import Gateway
 from claude_pool_gh.agent.meter import Meter
+from claude_pool_gh.processes import launching
 from claude_pool_gh.rehearsal.model import ScriptedModel
 from claude_pool_gh.storage import Database, migrations
 from tests.agent.bench import REAL_KEY, Bench, WallClock, done, zombies
@@ -45,11 +45,11 @@ def each_mode(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     """The test runs in both ways of holding processes."""
     if request.param == "reaper":
         monkeypatch.setenv("CLAUDE_POOL_PROCESS_MODE", "reaper")
-    process.mode.cache_clear()
-    if process.mode() != request.param:
+    launching.mode.cache_clear()
+    if launching.mode() != request.param:
         pytest.skip("this machine allows no PID namespace")
     yield request.param
-    process.mode.cache_clear()
+    launching.mode.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -16,8 +16,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from claude_pool_gh.agent import launcher, process
+from claude_pool_gh.agent import process
 from claude_pool_gh.pool.ports import Ending, Line
+from claude_pool_gh.processes import launcher
 from claude_pool_gh.rehearsal.model import Answer, ScriptedModel, Text
 from tests.agent.bench import (
     REAL_KEY,
@@ -242,7 +243,7 @@ def test_a_killed_server_of_a_plain_user_takes_every_descendant_with_it(
 
 def write_config(folder: Path, cli: Path, mode: str, environment: dict[str, str] | None = None) -> Path:
     config = {
-        "cli": str(cli),
+        "program": str(cli),
         "mode": mode,
         "parent": 0,
         "pid_file": str(folder / "pid"),

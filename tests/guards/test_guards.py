@@ -224,8 +224,12 @@ GUARDS = [
         "tests/sandbox/test_walls.py", "back_doors_are_shut",
     ),
     Guard(
-        "checks die with the server", WALLS, '"--die-with-parent", ', "",
-        "tests/sandbox/test_sandbox.py", "dies_with or background",
+        "checks die with their launcher", WALLS, '"--die-with-parent", ', "",
+        "tests/sandbox/test_sandbox.py", "kills_the_launcher",
+    ),
+    Guard(
+        "checks end at whatever moment", "sandbox/process.py", "process.terminate()", "process.kill()",
+        "tests/sandbox/test_sandbox.py", "whatever_moment_it",
     ),
     Guard(
         "checks do not fork for ever", SANDBOX, '"RLIMIT_NPROC": ', '"RLIMIT_NPROC": 100_000 + ',

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 import tarfile
 import tempfile
@@ -55,6 +56,11 @@ def archive(folder: Path, files: Mapping[str, str]) -> Path:
                 source.write_text(content)
             tar.add(source, name)
     return path
+
+
+def sleeping(seconds: int = 45) -> str:
+    """A command that takes long enough, that nobody else runs, and that ends even where a test finds it left alive."""
+    return f"sleep {seconds}.{secrets.randbelow(10**9):09}"
 
 
 def alive(mark: str) -> list[psutil.Process]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import signal
 import site
 import subprocess
 import sys
@@ -18,7 +17,7 @@ import pytest
 from claude_pool_gh.sandbox import bubblewrap
 from claude_pool_gh.sandbox.process import Bounds, End
 from claude_pool_gh.sandbox.sandbox import Sandbox
-from tests.sandbox.proven import alive, archive, needs_walls
+from tests.sandbox.proven import alive, archive, needs_walls, sleeping
 
 pytestmark = needs_walls
 ROOT = Path(__file__).parents[2]
@@ -87,18 +86,20 @@ async def test_output_that_is_no_text_is_told(sandbox: Sandbox, files: Path) -> 
 
 
 async def test_time_ends_it_with_all_that_it_started(sandbox: Sandbox, files: Path) -> None:
+    nap = sleeping()
     began = time.monotonic()
-    command = "trap '' TERM INT HUP; setsid sleep 98761 & sleep 98761"
+    command = f"trap '' TERM INT HUP; setsid {nap} & {nap}"
     ran = await sandbox.run(command, files, seconds=1)
     assert (ran.end, ran.status) == (End.timed_out, None)
     assert time.monotonic() - began < 6
-    assert await gone("sleep 98761")
+    assert await gone(nap)
 
 
 async def test_what_it_leaves_in_the_background_ends_with_it(sandbox: Sandbox, files: Path) -> None:
-    ran = await sandbox.run("setsid sleep 98762 >/dev/null 2>&1 & echo done", files, seconds=20)
+    nap = sleeping()
+    ran = await sandbox.run(f"setsid {nap} >/dev/null 2>&1 & echo done", files, seconds=20)
     assert (ran.well, ran.output) == (True, "done\n")
-    assert await gone("sleep 98762")
+    assert await gone(nap)
 
 
 async def test_a_flood_of_output_ends_it(sandbox: Sandbox, files: Path) -> None:
@@ -113,19 +114,21 @@ async def test_a_silent_one_that_has_closed_its_output_is_waited_for(sandbox: Sa
 
 
 async def test_it_cannot_fork_for_ever(sandbox: Sandbox, files: Path) -> None:
-    command = "i=0; while [ $i -lt 300 ]; do sleep 98763 & i=$((i+1)); done; echo all"
+    nap = sleeping()
+    command = f"i=0; while [ $i -lt 300 ]; do {nap} & i=$((i+1)); done; echo all"
     ran = await sandbox.run(command, files, seconds=20)
     assert "all" not in ran.output.split()
     assert not ran.well
-    assert await gone("sleep 98763")
+    assert await gone(nap)
 
 
 async def test_a_fork_bomb_ends_in_time(sandbox: Sandbox, files: Path) -> None:
+    nap = sleeping()
     began = time.monotonic()
-    ran = await sandbox.run("bomb() { bomb | bomb & }; bomb; sleep 98764", files, seconds=2)
+    ran = await sandbox.run("bomb() { bomb | bomb & }; bomb; " + nap, files, seconds=2)
     assert ran.end in (End.timed_out, End.flooded)
     assert time.monotonic() - began < 8
-    assert await gone("sleep 98764")
+    assert await gone(nap)
 
 
 async def test_one_process_cannot_take_all_memory(sandbox: Sandbox, files: Path) -> None:
@@ -134,10 +137,11 @@ async def test_one_process_cannot_take_all_memory(sandbox: Sandbox, files: Path)
 
 
 async def test_many_processes_cannot_take_all_memory(sandbox: Sandbox, files: Path) -> None:
-    one = "(head -c 100M /dev/zero; sleep 98765) | tail >/dev/null"
+    nap = sleeping()
+    one = f"(head -c 100M /dev/zero; {nap}) | tail >/dev/null"
     ran = await sandbox.run(f"{one} & {one} & {one} & wait", files, seconds=30)
     assert ran.end is End.out_of_memory
-    assert await gone("sleep 98765")
+    assert await gone(nap)
 
 
 async def test_files_have_an_end(sandbox: Sandbox, files: Path) -> None:
@@ -157,29 +161,75 @@ async def test_so_many_at_once_and_no_more(private: Path, files: Path) -> None:
 
 
 async def test_a_cancelled_one_leaves_nothing_alive(sandbox: Sandbox, files: Path) -> None:
-    running = asyncio.create_task(sandbox.run("sleep 98766", files, seconds=60))
-    while not alive("sleep 98766"):
+    nap = sleeping()
+    running = asyncio.create_task(sandbox.run(nap, files, seconds=60))
+    while not alive(nap):
         await asyncio.sleep(0.02)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    assert await gone("sleep 98766")
+    assert await gone(nap)
     assert [left for left in Path("/tmp").glob(f"cpg-{os.getpid()}-check-*") if left.is_dir()] == []
 
 
-async def test_it_dies_with_the_server(private: Path, tmp_path: Path) -> None:
-    files = archive(tmp_path, {"a": ""})
+def server(private: Path, files: Path, shell: str) -> list[str]:
+    """A process that runs something in a sandbox, and says when it begins."""
     script = (
         "import asyncio, sys; from pathlib import Path; from claude_pool_gh.sandbox.sandbox import Sandbox\n"
         "place = Sandbox(private=Path(sys.argv[1]))\n"
-        "asyncio.run(place.run('setsid sleep 98767 & sleep 98767', Path(sys.argv[2]), seconds=60))\n"
+        "print('begins', flush=True)\n"
+        "asyncio.run(place.run(sys.argv[3], Path(sys.argv[2]), seconds=60))\n"
     )
-    command = [sys.executable, "-c", script, str(private), str(files)]
-    with subprocess.Popen(command, cwd=ROOT) as server:
-        while len([each for each in alive("sleep 98767") if each.name() == "sleep"]) < 2:
+    return [sys.executable, "-c", script, str(private), str(files), shell]
+
+
+async def test_it_dies_with_the_server(private: Path, tmp_path: Path) -> None:
+    files, nap = archive(tmp_path, {"a": ""}), sleeping()
+    with subprocess.Popen(server(private, files, f"setsid {nap} & {nap}"), cwd=ROOT) as process:
+        while len([each for each in alive(nap) if each.name() == "sleep"]) < 2:
             await asyncio.sleep(0.02)
-        server.send_signal(signal.SIGKILL)
-    assert await gone("sleep 98767")
+        process.kill()
+    assert await gone(nap)
+
+
+@pytest.mark.parametrize("how", ["cancelled", "out of time"])
+async def test_at_whatever_moment_it_is_ended_nothing_is_left_alive(
+    sandbox: Sandbox, files: Path, how: str
+) -> None:
+    """Also while the walls are being built, when bubblewrap's own processes do not hold each other yet."""
+    nap = sleeping()
+    for step in range(40):
+        seconds = 0.002 * step
+        running = asyncio.create_task(sandbox.run(nap, files, seconds=60 if how == "cancelled" else seconds))
+        if how == "cancelled":
+            await asyncio.sleep(seconds)
+            running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert await gone(nap, seconds=1.0)
+
+
+async def test_at_whatever_moment_the_server_dies_nothing_is_left_alive(
+    private: Path, tmp_path: Path
+) -> None:
+    files, nap = archive(tmp_path, {"a": ""}), sleeping()
+    for step in range(10):
+        with subprocess.Popen(server(private, files, nap), cwd=ROOT, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.readline()  # it begins now
+            await asyncio.sleep(0.008 * step)
+            process.kill()
+    assert await gone(nap)
+
+
+async def test_whoever_kills_the_launcher_ends_the_command(sandbox: Sandbox, files: Path) -> None:
+    nap = sleeping()
+    running = asyncio.create_task(sandbox.run(nap, files, seconds=60))
+    while not (naps := [each for each in alive(nap) if each.name() == "sleep"]):
+        await asyncio.sleep(0.02)
+    (launcher,) = [each for each in naps[0].parents() if "launcher" in " ".join(each.cmdline())]
+    launcher.kill()
+    assert (await running).end is End.not_started
+    assert await gone(nap)
 
 
 async def test_where_the_walls_cannot_be_built_it_says_why(private: Path, files: Path) -> None:
@@ -234,8 +284,9 @@ async def test_a_folder_that_holds_the_servers_own_files_proves_the_walls_wrong(
 
 
 async def test_what_it_takes_of_the_host(sandbox: Sandbox, files: Path) -> None:
-    running = asyncio.create_task(sandbox.run("sleep 98768", files, seconds=60))
-    while not (found := [each for each in alive("sleep 98768") if each.name() == "sleep"]):
+    nap = sleeping()
+    running = asyncio.create_task(sandbox.run(nap, files, seconds=60))
+    while not (found := [each for each in alive(nap) if each.name() == "sleep"]):
         await asyncio.sleep(0.02)
     command = psutil.Process(found[0].pid)
     told = Path(f"/proc/{command.pid}/oom_score_adj").read_text().strip()

@@ -1,9 +1,9 @@
-"""Starts the CLI so that it cannot outlive us, with an environment built from nothing.
+"""Starts a program so that it cannot outlive us, with an environment built from nothing.
 
 Run as a script of its own, `python -IS launcher.py CONFIG ARGUMENTS...`, it imports nothing of this package, and of
-the standard library only what loads in a moment: every run of an agent waits for it. Two ways, both Linux:
+the standard library only what loads in a moment: every run waits for it. Two ways, both Linux:
 
-- `namespace`: the CLI is process 1 of a new PID namespace. When it or this launcher dies, the kernel kills
+- `namespace`: the program is process 1 of a new PID namespace. When it or this launcher dies, the kernel kills
   every process inside, however often it forked or changed its session.
 - `reaper`: this launcher adopts every orphan below it and ends them all before it ends itself.
 
@@ -157,7 +157,7 @@ def main() -> int:
         enter_namespace()
     else:
         checked(libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl")
-    child = start([config["cli"], *sys.argv[2:]], config["environment"], namespace=namespace)
+    child = start([config["program"], *sys.argv[2:]], config["environment"], namespace=namespace)
     status = wait_for(child)
     if not namespace:
         end_all()

@@ -1,0 +1,1 @@
+"""Starts programs so that they, and all that they start, cannot outlive us."""

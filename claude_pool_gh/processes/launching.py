@@ -1,0 +1,38 @@
+"""Starts `launcher.py`, which starts a program."""
+
+from __future__ import annotations
+
+import os
+import py_compile
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+_LAUNCHER: Final = Path(__file__).with_name("launcher.py")
+
+
+def command(config: Path) -> list[str]:
+    """Starts what a configuration says; more arguments are the program's own."""
+    return [sys.executable, "-IS", str(_compiled()), str(config)]
+
+
+@cache
+def mode() -> str:
+    """`namespace` where this machine allows it, else `reaper`; CLAUDE_POOL_PROCESS_MODE can only choose the latter."""
+    if os.environ.get("CLAUDE_POOL_PROCESS_MODE") == "reaper":
+        return "reaper"
+    probe = subprocess.run(  # noqa: S603 - our own file, no input
+        [sys.executable, "-IS", str(_LAUNCHER), "--probe"], check=False, capture_output=True, timeout=30
+    )
+    return "namespace" if probe.returncode == 0 else "reaper"
+
+
+@cache
+def _compiled() -> Path:
+    """The launcher as byte code: a script is compiled anew at each start, and every run waits for that."""
+    try:
+        return Path(py_compile.compile(str(_LAUNCHER), doraise=True) or _LAUNCHER)
+    except (OSError, py_compile.PyCompileError):  # an installation that we may not write to
+        return _LAUNCHER
