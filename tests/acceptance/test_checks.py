@@ -197,7 +197,7 @@ async def test_a_cancel_ends_a_check_that_runs(here: World) -> None:
 
 @pytest.mark.parametrize("how", ["kill", "stop"])
 async def test_a_server_that_ends_while_it_checks_checks_again(here: World, how: str) -> None:
-    nap = sleeping(6)
+    nap = sleeping(3)
     configure(here, f"changes: {{checks: [{{name: slow, run: {nap}}}]}}\n")
     await here.say(FIX)
     await here.until(lambda: alive(nap), timeout=60)

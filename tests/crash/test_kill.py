@@ -16,7 +16,6 @@ from tests.acceptance.world import UNWRITTEN, World
 from tests.crash.points import find_points, mortal_world, without_the_engines_own_steps
 
 SHARDS = 4
-PARTS = 2
 
 
 async def _die_and_live_on(
@@ -164,13 +163,13 @@ async def test_the_same_with_and_without_the_engines_own_database(
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("part", range(PARTS))
-async def test_a_rotating_quarter_of_the_points_on_postgresql(
-    tmp_path: Path, common: Path, postgres: Callable[[], str], part: int
+async def test_a_rotating_eighth_of_the_points_on_postgresql(
+    tmp_path: Path, common: Path, postgres: Callable[[], str]
 ) -> None:
     points = without_the_engines_own_steps(await _points(common, postgres()))
-    quarter = dt.datetime.now(dt.UTC).timetuple().tm_yday % 4
-    await _sweep(tmp_path, points[quarter::4][part::PARTS], postgres, forget=False)
+    await _sweep(
+        tmp_path, points[dt.datetime.now(dt.UTC).timetuple().tm_yday % 8 :: 8], postgres, forget=False
+    )
 
 
 @pytest.mark.long
