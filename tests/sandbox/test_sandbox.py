@@ -113,7 +113,8 @@ async def test_a_silent_one_that_has_closed_its_output_is_waited_for(sandbox: Sa
     assert (ran.end, ran.status) == (End.exited, 4)
 
 
-async def test_it_cannot_fork_for_ever(sandbox: Sandbox, files: Path) -> None:
+async def test_it_cannot_fork_for_ever(private: Path, files: Path) -> None:
+    sandbox = Sandbox(private=private, bounds=Bounds(memory=2 << 30, processes=64))
     nap = sleeping()
     command = f"i=0; while [ $i -lt 300 ]; do {nap} & i=$((i+1)); done; echo all"
     ran = await sandbox.run(command, files, seconds=20)
@@ -226,10 +227,11 @@ async def test_whoever_kills_the_launcher_ends_the_command(sandbox: Sandbox, fil
     running = asyncio.create_task(sandbox.run(nap, files, seconds=60))
     while not (naps := [each for each in alive(nap) if each.name() == "sleep"]):
         await asyncio.sleep(0.02)
-    (launcher,) = [each for each in naps[0].parents() if "launcher" in " ".join(each.cmdline())]
+    started = [each for each in naps[0].parents() if each.cmdline()[1:2] == ["-IS"]]
+    (launcher,) = [each for each in started if "launcher" in each.cmdline()[2]]
     launcher.kill()
+    assert await gone(nap), "by itself, and not at its own end"
     assert (await running).end is End.not_started
-    assert await gone(nap)
 
 
 async def test_where_the_walls_cannot_be_built_it_says_why(private: Path, files: Path) -> None:
