@@ -185,8 +185,8 @@ async def _end_all(process: asyncio.subprocess.Process, stream: asyncio.StreamRe
     for each in {*tree, *_below(process.pid)}:
         with suppress(psutil.NoSuchProcess):
             each.kill()
-    process.kill()
-    with suppress(TimeoutError):
+    with suppress(ProcessLookupError, TimeoutError):
+        process.kill()
         await _over(process, stream)
 
 

@@ -121,7 +121,7 @@ class Settings(BaseSettings):
         """Where repositories' checks run, if anywhere."""
         if not self.checks:
             return None
-        folders = tuple(Path(each) for each in self.check_folders.split(":") if each)
+        folders = tuple(Path(each).absolute() for each in self.check_folders.split(":") if each)
         bounds = Bounds(memory=self.check_memory_mb << 20)
         return Sandbox(private=self.state_dir.absolute(), folders=folders, bounds=bounds, at_once=self.slots)
 
