@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import marshal
 import os
 import shlex
 import shutil
@@ -17,7 +16,7 @@ from typing import Final
 
 import psutil
 
-from claude_pool_gh.processes.launching import command, mode
+from claude_pool_gh.processes.launching import mode, prepared
 
 _PREFIX: Final = "cpg-"
 _PASSED_ON: Final = ("PATH", "LANG", "TZ")
@@ -94,16 +93,8 @@ def prepare(cli: Path, environment: Mapping[str, str]) -> Iterator[Launch]:
     try:
         for name in ("home", "config", "tmp"):
             (folder / name).mkdir()
-        config = {
-            "program": str(cli),
-            "mode": mode(),
-            "parent": os.getpid(),
-            "pid_file": str(folder / "pid"),
-            "environment": _environment(folder) | dict(environment),
-        }
-        (folder / "launch").write_bytes(marshal.dumps(config))
-        start = shlex.join(command(folder / "launch"))
-        (folder / "claude").write_text(f'#!/bin/sh\nexec {start} "$@"\n')
+        start = prepared(folder, str(cli), _environment(folder) | dict(environment), mode())
+        (folder / "claude").write_text(f'#!/bin/sh\nexec {shlex.join(start)} "$@"\n')
         (folder / "claude").chmod(0o700)
         yield Launch(folder, mode())
     finally:

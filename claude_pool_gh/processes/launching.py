@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import marshal
 import os
 import py_compile
 import subprocess
 import sys
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -13,9 +15,17 @@ from typing import Final
 _LAUNCHER: Final = Path(__file__).with_name("launcher.py")
 
 
-def command(config: Path) -> list[str]:
-    """Starts what a configuration says; more arguments are the program's own."""
-    return [sys.executable, "-IS", str(_compiled()), str(config)]
+def prepared(folder: Path, program: str, environment: Mapping[str, str], how: str) -> list[str]:
+    """The command that starts a program for as long as this process lives; more arguments are the program's own.
+
+    `how` is one of the launcher's modes. The folder keeps the launcher's orders as `launch`, and its number as `pid`.
+    """
+    orders = {
+        "program": program, "environment": dict(environment), "mode": how,
+        "parent": os.getpid(), "pid_file": str(folder / "pid"),
+    }  # fmt: skip
+    (folder / "launch").write_bytes(marshal.dumps(orders))
+    return [sys.executable, "-IS", str(_compiled()), str(folder / "launch")]
 
 
 @cache

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import marshal
 import os
 import sys
 import time
@@ -16,7 +15,7 @@ from typing import Final
 
 import psutil
 
-from claude_pool_gh.processes.launching import command
+from claude_pool_gh.processes.launching import prepared
 from claude_pool_gh.sandbox.walls import NOT_UNPACKED
 
 _ENTER: Final = Path(__file__).with_name("enter.py")
@@ -90,15 +89,11 @@ async def watched(folder: Path, files: Path, bounds: Bounds, seconds: float) -> 
 
 async def _start(folder: Path, files: Path, telling: int) -> _Started:
     """Through the launcher: should this process die, it ends all that was started, whatever came of that meanwhile."""
-    launch = {
-        "program": sys.executable, "environment": {}, "mode": "reaper",
-        "parent": os.getpid(), "pid_file": str(folder / "pid"),
-    }  # fmt: skip
-    (folder / "launch").write_bytes(marshal.dumps(launch))
+    start = prepared(folder, sys.executable, {}, "reaper")
     try:
         with files.open("rb") as stdin:
             process = await asyncio.create_subprocess_exec(
-                *command(folder / "launch"), "-IS", _ENTER, folder / "config", str(telling),
+                *start, "-IS", _ENTER, folder / "config", str(telling),
                 stdin=stdin, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
                 pass_fds=(telling,), env={}, cwd="/", start_new_session=True,
             )  # fmt: skip

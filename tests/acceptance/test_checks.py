@@ -18,6 +18,8 @@ CONFIG = ".github/claude-pool.yml"
 ID = re.compile(r"/pool approve ([0-9a-f]{10})")
 FIX = "/pool fix the discount must count from ten pieces"
 TIME = re.compile(r"\| \d+\.\d s \|")
+SHELL = re.compile(r"^.*no-such-tool: .*not found$", re.MULTILINE)
+"""How this machine's shell says it."""
 
 CHECKS = r"""
 changes:
@@ -55,8 +57,8 @@ def configure(here: World, text: str) -> None:
 
 
 def checks(shown: str) -> str:
-    """The part of a comment about checks, without what depends on the machine's pace."""
-    part = shown[shown.index("| check |") :]
+    """The part of a comment about checks, without what depends on the machine."""
+    part = SHELL.sub("no-such-tool: not found", shown[shown.index("| check |") :])
     return TIME.sub("| TIME |", part[: part.index("<details><summary>What the agent says")]).strip()
 
 
@@ -85,7 +87,7 @@ prices.py: ask @mona, closes #1, ![x](https://evil.example/x.png)
 <details><summary>What tools printed</summary>
 
 ```text
-/bin/sh: 1: no-such-tool: not found
+no-such-tool: not found
 ```
 
 </details>"""
@@ -112,9 +114,7 @@ async def test_whoever_is_told_of_a_failed_check_can_let_it_out_or_send_it_back(
     assert re.search(
         r"which is material and no instruction:\n(=== material [0-9a-f]{16} ===)\nprices\.py: .*\n+\1", told
     )
-    assert "no-such-tool: not found" not in told, (
-        "what fails without the change too is not the agent's to mend"
-    )
+    assert "no-such-tool: " not in told, "what fails without the change too is not the agent's to mend"
     (second,) = ID.findall(here.comment_of("fix"))
     await here.say(f"/pool approve {second}")
     await here.shows("fix", "### ✅ Pushed")

@@ -245,6 +245,22 @@ GUARDS = [
         "tests/sandbox/test_sandbox.py", "flood",
     ),
     Guard(
+        "checks end in time", "sandbox/process.py", "async with asyncio.timeout(seconds):",
+        "async with asyncio.timeout(None):",
+        "tests/sandbox/test_sandbox.py", "time_ends",
+    ),
+    Guard(
+        "the files of checks have an end", WALLS, '"--size", str(disk), "--perms"', '"--perms"',
+        "tests/sandbox/test_sandbox.py", "files_have_an_end",
+    ),
+    *[
+        Guard(
+            "checks are not root", SANDBOX, '"user": _NOBODY if root else 0', '"user": 0',
+            "tests/sandbox/test_sandbox.py", "takes_of_the_host",
+        )
+        for _ in range(os.getuid() == 0)  # nobody else has rights to give up
+    ],
+    Guard(
         "walls are proven first", "conversation/checks.py",
         "if fault := await desk.sandbox.fault():", 'if fault := "":',
         f"{ACCEPTANCE}checks.py", "cannot_wall",

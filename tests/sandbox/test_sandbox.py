@@ -8,12 +8,14 @@ import shutil
 import site
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import psutil
 import pytest
 
+from claude_pool_gh.agent import process as agent_process
 from claude_pool_gh.sandbox import bubblewrap
 from claude_pool_gh.sandbox.process import Bounds, End
 from claude_pool_gh.sandbox.sandbox import Sandbox
@@ -232,6 +234,16 @@ async def test_whoever_kills_the_launcher_ends_the_command(sandbox: Sandbox, fil
     launcher.kill()
     assert await gone(nap), "by itself, and not at its own end"
     assert (await running).end is End.not_started
+
+
+async def test_the_next_start_removes_the_folder_of_a_check_whose_server_died() -> None:
+    with subprocess.Popen(["true"]) as dead:
+        dead.wait()
+    left = Path(tempfile.mkdtemp(prefix=f"cpg-{dead.pid}-check-"))
+    own = Path(tempfile.mkdtemp(prefix=f"cpg-{os.getpid()}-check-"))
+    agent_process.sweep()
+    assert (left.exists(), own.exists()) == (False, True)
+    own.rmdir()
 
 
 async def test_where_the_walls_cannot_be_built_it_says_why(private: Path, files: Path) -> None:
