@@ -12,6 +12,7 @@ from typing import Final
 
 from claude_pool_gh.pool.ids import checked
 from claude_pool_gh.pool.ports import Conversation
+from claude_pool_gh.storage.private import private_folder
 
 _KEPT: Final = 50
 """Conversations that a slot keeps; the oldest goes first."""
@@ -38,7 +39,7 @@ def keep(conversation: Conversation | None, config: Path, session_id: str | None
     """Take the run's conversation to the slot's folder."""
     if conversation is None or session_id is None:
         return
-    conversation.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(conversation.home)
     for file in (config / "projects").glob(f"*/{checked(session_id)}.jsonl"):
         if not file.is_symlink():
             shutil.copyfile(file, conversation.home / file.name)

@@ -68,7 +68,7 @@ class Clerk:
         except ForgeError as error:
             return await self._postpone(request, "GitHub could not be reached", error)
         except Exception as error:  # around one command: whatever is wrong with it must not stop the others
-            logger.exception("command failed", extra={"action": "command_failed", "key": request.key})
+            logger.exception("command failed", extra=_told(request, "command_failed"))
             return await self._postpone(request, "of an error on our side", error)
 
     def _claim(self, tx: Transaction) -> CommandRequest | None:
@@ -156,10 +156,7 @@ class Clerk:
         if isinstance(request.source, Trigger) and request.source.check:
             press_answered(tx, request.source.check, request.thread.repository, self.desk.clock.now_ms())
         logger.info(
-            "%s: %s",
-            request.line.split()[:2],
-            answer,
-            extra={"action": "command_handled", "key": request.key},
+            "command: %s", answer.partition("\n")[0], extra=_told(request, "command_handled", chain_id)
         )
         return chain_id
 
@@ -197,8 +194,16 @@ class Clerk:
             tx.execute(commands.update().where(_C.key == request.key).values(tries=tries, due_ms=due))
             return ""
 
-        logger.warning("postponed: %s", error, extra={"action": "command_postponed", "key": request.key})
+        logger.warning("command postponed: %s", error, extra=_told(request, "command_postponed"))
         return await self.desk.database.transact(store)
+
+
+def _told(request: CommandRequest, action: str, chain_id: str = "") -> dict[str, str]:
+    """What every log line about a command says of it."""
+    thread = request.thread
+    where = f"{thread.repository.full_name}#{thread.number}"
+    verb = " ".join(request.line.split()[:2])
+    return {"action": action, "where": where, "command": verb, "chain": chain_id, "key": request.key}
 
 
 def _as_named_now(tx: Transaction, request: CommandRequest) -> CommandRequest:

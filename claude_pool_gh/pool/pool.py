@@ -47,6 +47,7 @@ from claude_pool_gh.pool.waiting import Waiting
 from claude_pool_gh.pool.workflows import ChainStep
 from claude_pool_gh.storage import Database, Transaction, migrations
 from claude_pool_gh.storage.owners import own_id
+from claude_pool_gh.storage.private import private_file, private_folder
 
 T = TypeVar("T")
 _MEND_SECONDS: Final = 30.0
@@ -148,7 +149,9 @@ class Pool:
         _check_bounds(config, len(configs))
         async with AsyncExitStack() as stack:
             stack.enter_context(Engine.the_only_one())
-            home = Path(state) if state is not None else Path(stack.enter_context(_temporary()))
+            home = (
+                private_folder(Path(state)) if state is not None else Path(stack.enter_context(_temporary()))
+            )
             database = _database(store, home, stack)
             migrations.upgrade(database.engine)
             await stack.enter_async_context(agent.at_work(database, clock))
@@ -647,7 +650,9 @@ def engine_url(database: Database) -> str:
     """
     url = database.engine.url
     if url.get_backend_name() == "sqlite":
-        return f"sqlite:///{str(url.database).removesuffix('.sqlite')}-engine.sqlite"
+        file = Path(f"{str(url.database).removesuffix('.sqlite')}-engine.sqlite")
+        private_file(file)
+        return f"sqlite:///{file}"
     return url.set(drivername="postgresql").render_as_string(hide_password=False)
 
 

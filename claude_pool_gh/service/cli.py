@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import sys
 from pathlib import Path
 from typing import Any
@@ -39,10 +38,9 @@ def _settings(given: dict[str, Any]) -> Settings:
 @click.version_option(package_name="claude-pool-gh")
 def main() -> None:
     """A pool of Claude agents at a GitHub repository's service."""
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    from claude_pool_gh.service import logs  # noqa: PLC0415 - `--help` should not wait for it
+
+    logs.configure()
 
 
 @main.command()

@@ -1,70 +1,89 @@
-"""`claude-pool-gh doctor`: everything a server needs, each right or exactly what to do."""
+"""`claude-pool-gh doctor`: everything a server needs, each right or exactly what to do.
+
+It asks in the way in which the server will ask, and changes nothing that it examines.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import resource
 import shutil
+import socket
 import subprocess
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Final
 
+import aiohttp
 import click
+import yarl
 
-from claude_pool_gh.github import intake
-from claude_pool_gh.github.access import PERMISSIONS, PUSHING
 from claude_pool_gh.github.deliveries import check_secrets
+from claude_pool_gh.service import doctor_github
+from claude_pool_gh.service.serve import check_key
 from claude_pool_gh.service.settings import PREFIX, Settings
+from claude_pool_gh.service.signs import Sign
 
-_UNASKED: Final = {"installation", "installation_repositories", "check_suite"}
-"""Events that GitHub sends to every App, or to every App that may write checks."""
-EVENTS: Final = tuple(sorted({event for event, _ in intake.EVENTS} - _UNASKED))
-"""What the App must be subscribed to; every App hears of its installations."""
-_RANK: Final = {"": 0, "read": 1, "write": 2, "admin": 3}
-
-
-@dataclass(frozen=True, slots=True)
-class Sign:
-    """One thing that was examined. `mend` is empty when it is right."""
-
-    what: str
-    found: str
-    mend: str = ""
+_DISK: Final = 2 * 2**30
+"""Free bytes below which mirrors and worktrees soon have no room."""
+_FILES: Final = 4096
+"""Open files that a busy server needs: connections, pipes of agents, databases."""
 
 
 def examine(settings: Settings) -> Iterator[Sign]:
     """Examine everything; a check that fails says what to do and never stops the others."""
     for what, check in (
         ("webhook secret", _secret),
-        ("model key", _model_key),
+        ("private key", _private_key),
+        ("model", _model),
         ("git", _git),
         ("Claude CLI", _cli),
         ("process isolation", _isolation),
         ("checks", _checks),
+        ("state folder", _state),
         ("database", _database),
+        ("disk", _disk),
+        ("open files", _open_files),
+        ("address", _address),
+        ("public URL", _public_url),
+        ("GitHub App", doctor_github.examine),
     ):
-        yield _safely(what, check, settings)
-    yield from _app(settings)
+        yield from _safely(what, check, settings)
 
 
-def print_findings(signs: Iterator[Sign]) -> int:
-    """Print as they come; the exit code is 1 when something is to be mended."""
-    sick = 0
+def print_findings(signs: Iterable[Sign]) -> int:
+    """Print as they come; the exit code is 1 when something is to be fixed."""
+    problems = 0
     for sign in signs:
         mark = click.style("✗", fg="red") if sign.mend else click.style("✓", fg="green")
         click.echo(f"{mark} {sign.what}: {sign.found}")
         if sign.mend:
-            sick += 1
+            problems += 1
             click.echo(f"    {sign.mend}")
-    click.echo("all well" if not sick else f"{sick} to mend")
-    return 1 if sick else 0
+    click.echo("all checks passed" if not problems else f"{problems} to fix")
+    return 1 if problems else 0
 
 
-def _safely(what: str, check: Callable[[Settings], Sign], settings: Settings) -> Sign:
+def _safely(
+    what: str, check: Callable[[Settings], Sign | Iterable[Sign]], settings: Settings
+) -> Iterator[Sign]:
     try:
-        return check(settings)
+        found = check(settings)
+        if isinstance(found, Sign):
+            yield found
+        else:
+            yield from found
     except Exception as error:  # noqa: BLE001 - a doctor reports whatever it meets
-        return Sign(what, f"{type(error).__name__}: {str(error)[:300]}", "see the message")
+        yield Sign(what, f"{type(error).__name__}: {_hidden(str(error), settings)[:300]}", "see the message")
+
+
+def _hidden(text: str, settings: Settings) -> str:
+    """A message of a library without our secrets in it."""
+    with suppress(Exception):
+        for secret in settings.all_secrets:
+            text = text.replace(secret, "***")
+    return text
 
 
 def _secret(settings: Settings) -> Sign:
@@ -77,10 +96,48 @@ def _secret(settings: Settings) -> Sign:
     return Sign("webhook secret", f"{len(settings.secrets)} in use")
 
 
-def _model_key(settings: Settings) -> Sign:
-    if not settings.anthropic_api_key.get_secret_value():
-        return Sign("model key", "missing", "set ANTHROPIC_API_KEY")
-    return Sign("model key", f"set, for {settings.anthropic_base_url}, model {settings.model}")
+def _private_key(settings: Settings) -> Sign:
+    try:
+        check_key(settings)
+    except ValueError as error:
+        return Sign("private key", "not usable", str(error))
+    return Sign("private key", "a private key in PEM form")
+
+
+def _model(settings: Settings) -> Sign:
+    """Ask the API for the model by name, which costs nothing."""
+    key = settings.anthropic_api_key.get_secret_value()
+    if not key:
+        return Sign("model", "no key", "set ANTHROPIC_API_KEY")
+    base = settings.anthropic_base_url.rstrip("/")
+    try:
+        status, kind = asyncio.run(_asked(f"{base}/v1/models/{settings.model}", key))
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        found = f"{base} cannot be reached: {str(error) or type(error).__name__}"
+        return Sign(
+            "model", found, "check ANTHROPIC_BASE_URL and this machine's way to it (no proxy is used)"
+        )
+    match status:
+        case 200:
+            return Sign("model", f"{settings.model} at {base}")
+        case 401 | 403:
+            return Sign("model", f"{base} refuses the key ({status})", "set ANTHROPIC_API_KEY to a valid key")
+        case 404 if kind == "not_found_error":
+            return Sign(
+                "model", f"{base} knows no {settings.model}", f"set {PREFIX}MODEL to the full id of a model"
+            )
+        case _:
+            return Sign("model", f"not checked: {base} answered {status} when asked for {settings.model}")
+
+
+async def _asked(url: str, key: str) -> tuple[int, str]:
+    headers = {"x-api-key": key, "anthropic-version": "2023-06-01"}
+    timeout = aiohttp.ClientTimeout(total=15)
+    async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url, headers=headers) as answer:
+        kind = ""
+        with suppress(Exception):
+            kind = str((await answer.json(content_type=None))["error"]["type"])
+        return answer.status, kind
 
 
 def _git(_settings: Settings) -> Sign:
@@ -115,65 +172,94 @@ def _checks(settings: Settings) -> Sign:
     sandbox = settings.sandbox
     if sandbox is None:
         return Sign("checks", f"none are run; {PREFIX}CHECKS=1 lets repositories name some")
-    settings.state_dir.mkdir(parents=True, exist_ok=True)
     fault = asyncio.run(sandbox.fault())
-    mend = f"mend that, or set {PREFIX}CHECKS=0: until then every change is shown as not checked"
-    return Sign("checks", fault or "walled in, as a command has shown", mend if fault else "")
+    mend = f"fix that, or set {PREFIX}CHECKS=0: until then every change is shown as not checked"
+    return Sign("checks", fault or "sandbox works (self-test passed)", mend if fault else "")
+
+
+def _state(settings: Settings) -> Sign:
+    """Whether the server can write its folder, or make it, and whether others can read it."""
+    from claude_pool_gh.storage.private import open_to_others  # noqa: PLC0415
+
+    folder = settings.state_dir.absolute()
+    if folder.exists() and not folder.is_dir():
+        return Sign("state folder", f"{folder} is a file", f"remove it, or set {PREFIX}STATE_DIR to a folder")
+    if folder.is_dir() and open_to_others(folder):
+        return Sign("state folder", f"{folder} can be read by other users", f"chmod 700 {folder}")
+    near = next(each for each in (folder, *folder.parents) if each.exists())
+    if not os.access(near, os.W_OK | os.X_OK):
+        owner = f"{os.getuid()}:{os.getgid()}"
+        mend = f"mkdir -p {folder} && chown {owner} {folder}, as a user who may"
+        return Sign("state folder", f"this user cannot write {near}", mend)
+    return Sign("state folder", str(folder) + ("" if folder.is_dir() else " (will be made)"))
 
 
 def _database(settings: Settings) -> Sign:
-    from claude_pool_gh.storage import Database, migrations  # noqa: PLC0415
+    """Connect and read the schema's revision. Only `serve` migrates."""
+    import sqlalchemy as sa  # noqa: PLC0415
 
-    database = Database.open(settings.database)
+    from claude_pool_gh.service.show import why  # noqa: PLC0415
+    from claude_pool_gh.storage import Database, for_people, migrations  # noqa: PLC0415
+
+    shown = for_people(settings.database)
     try:
-        migrations.upgrade(database.engine)
+        database = Database.open_existing(settings.database)
+    except FileNotFoundError:
+        return Sign("database", f"{shown} (will be made)")
+    try:
+        found = migrations.current(database.engine)
+    except sa.exc.SQLAlchemyError as error:
+        mend = f"check {PREFIX}DATABASE_URL, and that the database runs and lets this user in"
+        return Sign("database", f"{shown}: {why(error)}", mend)
     finally:
         database.close()
-    return Sign("database", database.engine.url.render_as_string(hide_password=True))
+    newest = migrations.newest()
+    if found is not None and found > newest:
+        return Sign("database", f"{shown} belongs to a newer version", "install the version that made it")
+    return Sign(
+        "database", shown + ("" if found == newest else " (`serve` will bring its tables up to date)")
+    )
 
 
-def _app(settings: Settings) -> Iterator[Sign]:
-    """The App and its installations, asked through PyGithub."""
-    from github import Auth, GithubException, GithubIntegration  # noqa: PLC0415 - `serve` never imports it
+def _disk(settings: Settings) -> Sign:
+    folder = settings.state_dir.absolute()
+    near = next(each for each in (folder, *folder.parents) if each.exists())
+    free = shutil.disk_usage(near).free
+    mend = "" if free >= _DISK else f"free some space there, or set {PREFIX}STATE_DIR to another disk"
+    return Sign("disk", f"{free / 2**30:.1f} GiB free at {near}", mend)
 
-    if not settings.app_id or not settings.key:
-        yield Sign("GitHub App", "not configured", f"set {PREFIX}APP_ID and {PREFIX}PRIVATE_KEY or _FILE")
-        return
+
+def _open_files(_settings: Settings) -> Sign:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard == resource.RLIM_INFINITY or hard >= _FILES:
+        return Sign("open files", "no limit" if hard == resource.RLIM_INFINITY else f"at most {hard}")
+    return Sign(
+        "open files", f"at most {hard}", f"allow {_FILES}: ulimit -Hn, or LimitNOFILE= of the service"
+    )
+
+
+def _address(settings: Settings) -> Sign:
+    """Whether the server could listen there now."""
+    where = f"{settings.host}:{settings.port}"
     try:
-        auth = Auth.AppAuth(settings.app_id, settings.key)
-        integration = GithubIntegration(auth=auth, base_url=settings.github_api_url, retry=None, timeout=15)
-        app = integration.get_app()
-        installations = list(integration.get_installations())
-    except (GithubException, ValueError, OSError) as error:
-        mend = "check the App's id, its private key, this machine's clock and GITHUB_API_URL"
-        yield Sign("GitHub App", f"{type(error).__name__}: {str(error)[:200]}", mend)
-        return
-    yield Sign("GitHub App", f"{app.name} ({app.slug})")
-    yield _permissions(dict(app.permissions))
-    yield _events(list(app.events))
-    where = f"https://github.com/apps/{app.slug}/installations/new"
-    accounts = ", ".join(str(each.raw_data["account"]["login"]) for each in installations)
-    yield Sign("installations", accounts or "none", "" if installations else f"install the App: {where}")
-    for each in installations:
-        if each.raw_data.get("suspended_at"):
-            yield Sign(
-                "installation",
-                f"{each.raw_data['account']['login']} is suspended",
-                "its owner must lift that",
-            )
+        found = socket.getaddrinfo(settings.host or None, settings.port, type=socket.SOCK_STREAM)
+        for family, kind, protocol, _, address in found[:1]:
+            with socket.socket(family, kind, protocol) as tried:
+                tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                tried.bind(address)
+    except OSError as error:
+        mend = (
+            f"stop what listens there (the server itself, if it runs), or set {PREFIX}HOST and {PREFIX}PORT"
+        )
+        return Sign("address", f"{where}: {error.strerror or error}", mend)
+    return Sign("address", f"{where} is free")
 
 
-def _permissions(has: dict[str, str]) -> Sign:
-    # `fix` and `implement` push after an approval, and settled threads can be resolved.
-    wanted = PERMISSIONS | PUSHING
-    lacks = [f"{name}: {level}" for name, level in wanted.items() if _RANK[has.get(name, "")] < _RANK[level]]
-    if lacks:
-        return Sign("permissions", "too few", f"give the App: {', '.join(lacks)}; then accept the change")
-    more = [name for name, level in has.items() if name not in PERMISSIONS and level != "read"]
-    return Sign("permissions", "enough" + (f"; not needed: {', '.join(more)}" if more else ""))
-
-
-def _events(has: list[str]) -> Sign:
-    lacks = [name for name in EVENTS if name not in has]
-    mend = f"subscribe the App to {', '.join(lacks)}" if lacks else ""
-    return Sign("events", "all" if not lacks else f"{len(lacks)} missing", mend)
+def _public_url(settings: Settings) -> Sign:
+    if not settings.public_url:
+        return Sign("public URL", f"not set; {PREFIX}PUBLIC_URL lets people download patches and reports")
+    with suppress(ValueError):
+        parsed = yarl.URL(settings.public_url)
+        if parsed.scheme in ("http", "https") and parsed.host:
+            return Sign("public URL", settings.public_url)
+    return Sign("public URL", f"{settings.public_url!r} is no URL", f"set {PREFIX}PUBLIC_URL to https://HOST")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import aiohttp
 import sqlalchemy as sa
@@ -30,9 +32,11 @@ from claude_pool_gh.pool.clock import SystemClock
 from claude_pool_gh.pool.config import MICRODOLLARS, PoolConfig, ScalingConfig, SlotMode
 from claude_pool_gh.pool.pool import Pool
 from claude_pool_gh.reports.redact import Redactor
+from claude_pool_gh.service.journal import Journal
 from claude_pool_gh.service.pushing import pusher
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.storage import Database, migrations
+from claude_pool_gh.storage.private import close_to_others, open_to_others, private_folder
 from claude_pool_gh.terms.ids import Repository
 from claude_pool_gh.worktrees.git import Login
 from claude_pool_gh.worktrees.leases import Logins, Worktrees
@@ -103,6 +107,7 @@ async def open_house(
     settings: Settings, *, door: str = "app", job_token: str | None = None
 ) -> AsyncIterator[House]:
     """Open everything, from the database up, and close it in reverse order."""
+    close_state(settings.state_dir)
     async with AsyncExitStack() as stack:
         clock = SystemClock()
         database = Database.open(settings.database)
@@ -138,7 +143,7 @@ async def open_house(
             database=database, forge=forge, worktrees=worktrees, clock=clock, defaults=defaults, door=door,
             links=settings.links, sandbox=settings.sandbox, holds_secret=redactor.holds,
         )  # fmt: skip
-        watching = _Watching(progress, writer)
+        watching = _Watching(progress, writer, Journal())
         agent = ClaudeAgent(
             key=settings.anthropic_api_key.get_secret_value(),
             base_url=settings.anthropic_base_url,
@@ -171,6 +176,21 @@ async def open_house(
         yield House(database, clock, writer, pool, clerk, gazette, progress, catch_up)
 
 
+def close_state(folder: Path) -> None:
+    """Keep what this process writes, and what an earlier one has written to the state folder, from other users."""
+    os.umask(0o077)
+    private_folder(folder)
+    for ours in ("mirrors", "leases", "conversations"):
+        if (folder / ours).is_dir():
+            close_to_others(folder / ours)
+    if open_to_others(folder):
+        logger.warning(
+            "%s can be read by other users of this machine: chmod 700 it",
+            folder,
+            extra={"action": "state_open"},
+        )
+
+
 def _pool_config(settings: Settings) -> PoolConfig:
     """Nobody sits beside a server to be asked, and nothing of one stranger's task may be there for the next one's."""
     return PoolConfig(
@@ -183,16 +203,19 @@ def _pool_config(settings: Settings) -> PoolConfig:
 
 @dataclass(frozen=True, slots=True)
 class _Watching:
-    """Shows every change of a chain, and lets the writer know that there is something to write."""
+    """Shows every change of a chain, lets the writer know that there is something to write, and logs what has ended."""
 
     progress: Progress
     writer: Writer
+    journal: Journal
 
     def changed(self, tx: sa.Connection, chain_id: str) -> None:
         self.progress.changed(tx, chain_id)
+        self.journal.changed(tx, chain_id)
 
     def committed(self) -> None:
         self.writer.wake()
+        self.journal.committed()
 
 
 def _access(settings: Settings, session: aiohttp.ClientSession, job_token: str | None) -> Access:

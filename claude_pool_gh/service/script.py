@@ -29,8 +29,9 @@ from claude_pool_gh.pool.records import (
 from claude_pool_gh.pool.workflows import Workflow, parse_workflow
 from claude_pool_gh.reports.words import dollars, duration
 from claude_pool_gh.service.settings import Settings
+from claude_pool_gh.service.show import open_to_look
 from claude_pool_gh.service.terminal import Terminal, overview
-from claude_pool_gh.storage import Database, Transaction, migrations
+from claude_pool_gh.storage import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,12 +172,8 @@ def _steps(result: ChainResult) -> list[str]:
 
 async def status(settings: Settings) -> None:
     """Print slots, tasks, chains and money of a pool's store, whoever works on it."""
-    database = Database.open(settings.database)
+    database = open_to_look(settings.database)
     try:
-        if migrations.current(database.engine) is None:
-            raise click.ClickException(
-                f"there is no pool's database at {settings.database}; give --state-dir"
-            )
         budget = None if settings.budget_usd is None else microdollars(settings.budget_usd)
 
         def read(tx: Transaction) -> tuple[PoolStatus, list[SlotRecord], list[ChainProgress]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import click
+import sqlalchemy as sa
 from rich.console import Console
 from rich.table import Table
 
@@ -15,18 +16,14 @@ from claude_pool_gh.pool.tasks import TaskRow
 from claude_pool_gh.reports.words import dollars, duration
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.service.terminal import plain
-from claude_pool_gh.storage import Database, Transaction, migrations
+from claude_pool_gh.storage import Database, Transaction, for_people, migrations
 
 
 async def show(settings: Settings, chain_id: str, step: str | None) -> None:
     """Print a chain, or the transcripts of one of its steps. Everything in it was redacted when it was stored."""
-    database = Database.open(settings.database)
+    database = open_to_look(settings.database)
     console = Console(highlight=False, markup=False)
     try:
-        if migrations.current(database.engine) is None:
-            raise click.ClickException(
-                f"there is no pool's database at {settings.database}; give --state-dir"
-            )
         if step is None:
             await database.read(lambda tx: _print_chain(console, tx, chains.get(tx, chain_id)))
         else:
@@ -37,6 +34,33 @@ async def show(settings: Settings, chain_id: str, step: str | None) -> None:
         ) from error
     finally:
         database.close()
+
+
+def open_to_look(url: str) -> Database:
+    """A pool's database that is there already. Raises ClickException for none, or one that cannot be reached."""
+    try:
+        database = Database.open_existing(url)
+        try:
+            if migrations.current(database.engine) is not None:
+                return database
+        except BaseException:
+            database.close()
+            raise
+        database.close()
+        raise FileNotFoundError(f"there is no pool's database at {for_people(url)}")  # noqa: TRY301 - said once, below
+    except FileNotFoundError as error:
+        raise click.ClickException(f"{error}; name its folder with --state-dir") from error
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    except sa.exc.SQLAlchemyError as error:
+        raise click.ClickException(
+            f"the database at {for_people(url)} cannot be read: {why(error)}"
+        ) from error
+
+
+def why(error: sa.exc.SQLAlchemyError) -> str:
+    """The database's own first sentence, without the statement and without a link to the library's pages."""
+    return str(getattr(error, "orig", None) or type(error).__name__).strip().partition("\n")[0]
 
 
 def _print_chain(console: Console, tx: Transaction, chain: ChainRow) -> None:

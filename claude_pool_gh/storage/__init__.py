@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
-from claude_pool_gh.storage.database import Database, Transaction, insert_once, metadata, one_at_a_time
+from claude_pool_gh.storage.database import (
+    Database,
+    Transaction,
+    for_people,
+    insert_once,
+    metadata,
+    one_at_a_time,
+    parsed_url,
+)
 
-__all__ = ["Database", "Transaction", "insert_once", "metadata", "one_at_a_time"]
+__all__ = ["Database", "Transaction", "for_people", "insert_once", "metadata", "one_at_a_time", "parsed_url"]

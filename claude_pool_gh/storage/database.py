@@ -17,6 +17,8 @@ from typing import Any, Final, Self, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from claude_pool_gh.storage.private import private_file, private_folder
+
 Transaction = sa.Connection
 """What a room's functions take as their first argument."""
 
@@ -52,18 +54,28 @@ class Database:
 
     @classmethod
     def open(cls, url: str) -> Self:
-        """Open `url`. Creates the folder of a SQLite file, never a table: that is `migrations.upgrade`."""
-        parsed = sa.make_url(url)
-        if parsed.get_backend_name() == "sqlite":
-            return cls(_open_sqlite(parsed))
+        """Open `url`. Creates a SQLite file, for its owner alone, but never a table: that is `migrations.upgrade`.
+
+        Raises ValueError for another kind of database.
+        """
+        parsed = parsed_url(url)
         if parsed.get_backend_name() == "postgresql":
-            pooled = sa.create_engine(
-                parsed.set(drivername="postgresql+psycopg"), pool_size=_POSTGRES_THREADS, pool_pre_ping=True
-            )
-            return cls(pooled)
-        raise ValueError(
-            f"DATABASE_URL must begin with sqlite:/// or postgresql://, not {parsed.drivername}://"
-        )
+            return cls(_open_postgresql(parsed))
+        if (file := _file(parsed)) is not None:
+            private_folder(file.parent)
+            private_file(file)
+        return cls(_open_sqlite(parsed))
+
+    @classmethod
+    def open_existing(cls, url: str) -> Self:
+        """Open `url` to look at it: what is not there is not made. Raises FileNotFoundError, ValueError."""
+        parsed = parsed_url(url)
+        if parsed.get_backend_name() == "postgresql":
+            return cls(_open_postgresql(parsed))
+        file = _file(parsed)
+        if file is not None and not file.is_file():
+            raise FileNotFoundError(f"there is no database at {for_people(url)}")
+        return cls(_open_sqlite(parsed))
 
     async def transact(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` in one transaction, commit, and return what it returned. Any exception rolls it back."""
@@ -114,9 +126,40 @@ def one_at_a_time(tx: Transaction, subject: str) -> None:
         tx.execute(sa.select(sa.func.pg_advisory_xact_lock(zlib.crc32(subject.encode()))))
 
 
+def parsed_url(url: str) -> sa.URL:
+    """A database's URL, of SQLite or PostgreSQL. Raises ValueError for any other; its text holds no password."""
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError:
+        raise ValueError(
+            "DATABASE_URL is no URL; write sqlite:////path/to/file or postgresql://..."
+        ) from None
+    if parsed.drivername == "postgres":  # what most hosting services print
+        parsed = parsed.set(drivername="postgresql")
+    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+        raise ValueError(
+            f"DATABASE_URL must begin with sqlite:/// or postgresql://, not {parsed.drivername}://"
+        )
+    return parsed
+
+
+def for_people(url: str) -> str:
+    """A database's URL as it may be shown: without the password, wherever it stands in it."""
+    parsed = parsed_url(url)
+    hidden = {name: "***" if "pass" in name.lower() else value for name, value in parsed.query.items()}
+    return parsed.set(query=hidden).render_as_string(hide_password=True)
+
+
+def _file(url: sa.URL) -> Path | None:
+    return Path(url.database) if url.database and url.database != ":memory:" else None
+
+
+def _open_postgresql(url: sa.URL) -> sa.Engine:
+    driver = url.set(drivername="postgresql+psycopg")
+    return sa.create_engine(driver, pool_size=_POSTGRES_THREADS, pool_pre_ping=True)
+
+
 def _open_sqlite(url: sa.URL) -> sa.Engine:
-    if url.database and url.database != ":memory:":
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(url, connect_args={"check_same_thread": False})
 
     @sa.event.listens_for(engine, "connect")

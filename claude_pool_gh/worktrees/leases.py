@@ -16,6 +16,7 @@ import psutil
 from claude_pool_gh.pool.config import Isolation
 from claude_pool_gh.pool.errors import NoWorkspace
 from claude_pool_gh.pool.ports import JSON, Wanted, Work
+from claude_pool_gh.storage.private import private_folder
 from claude_pool_gh.worktrees.errors import WorktreeError
 from claude_pool_gh.worktrees.git import Login, git
 from claude_pool_gh.worktrees.mirror import Mirror, checked_commit, take_bytes_as_they_are
@@ -89,7 +90,7 @@ class Worktrees:
     async def archive(self, repository_id: int, commit: str) -> AsyncIterator[Path]:
         """A commit's files as a tar archive, gone at the end. The commit must be in the mirror."""
         place = self.state / "leases" / str(os.getpid())
-        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(place)
         with tempfile.NamedTemporaryFile(dir=place, prefix="archive-", suffix=".tar") as file:
             write = ("archive", "--format=tar", f"--output={file.name}", checked_commit(commit))
             await git(*write, git_dir=self.mirror(repository_id).path, timeout=300)
@@ -137,7 +138,7 @@ async def _check_out(mirror: Path, place: Path, commit: str) -> Path:
     reach its configuration through the worktree's `.git` file.
     """
     remove(place)
-    place.mkdir(parents=True, mode=0o700)
+    private_folder(place)
     own = place / "git"
     (own / "refs").mkdir(parents=True)
     (own / "objects" / "info").mkdir(parents=True)

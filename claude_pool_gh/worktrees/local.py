@@ -15,6 +15,7 @@ from claude_pool_gh.pool.config import Isolation
 from claude_pool_gh.pool.errors import NoWorkspace
 from claude_pool_gh.pool.folders import SharedFolder
 from claude_pool_gh.pool.ports import JSON, Wanted, Work, Workspace
+from claude_pool_gh.storage.private import private_folder
 from claude_pool_gh.worktrees.errors import WorktreeError
 from claude_pool_gh.worktrees.git import git
 from claude_pool_gh.worktrees.leases import Lease, lend, remove, sweep_leases
@@ -103,7 +104,7 @@ async def _store(leases: Path, repository: Path) -> Path:
     store = leases / f"store-{hashlib.sha256(os.fsencode(repository)).hexdigest()[:16]}.git"
     if not (store / "HEAD").exists():
         sweep_leases(leases)
-        store.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(store)
         await git("init", "--quiet", "--bare", "--template=", store)
         await git("config", "uploadpack.allowAnySHA1InWant", "true", git_dir=store)
     (store / "objects" / "info").mkdir(exist_ok=True)
@@ -124,7 +125,7 @@ async def _lend_clone(store: Path, leases: Path, base: str, wanted: Wanted) -> A
     try:
         start = base if wanted.start is None else await restore(store, wanted.start)
         remove(place)
-        place.mkdir(parents=True, mode=0o700)
+        private_folder(place)
         await git("init", "--quiet", "--template=", "--initial-branch=pool", tree)
         own = tree / ".git"
         take_bytes_as_they_are(own)

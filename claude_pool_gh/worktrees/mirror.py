@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from claude_pool_gh.storage.private import private_folder
 from claude_pool_gh.worktrees.errors import WorktreeError
 from claude_pool_gh.worktrees.git import Login, git
 
@@ -63,7 +64,7 @@ class Mirror:
 
     async def _make(self) -> None:
         if not (self.path / "HEAD").exists():
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            private_folder(self.path.parent)
             await git("init", "--quiet", "--bare", "--template=", "--initial-branch=main", self.path)
         take_bytes_as_they_are(self.path)
 
@@ -96,7 +97,7 @@ def _kept(ref: str) -> str:
 
 @asynccontextmanager
 async def _across_processes(path: Path) -> AsyncIterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(path.parent)
     with path.open("w") as file:
         await asyncio.to_thread(fcntl.flock, file, fcntl.LOCK_EX)
         yield

@@ -25,6 +25,10 @@ class ScriptedModel:
         self.requests: list[ModelRequest] = []
         self.bill = Bill()
         self.url = ""
+        self.refuses: str | None = None
+        """A key that it does not take."""
+        self.unknown: frozenset[str] = frozenset()
+        """Models that it does not have."""
 
     @classmethod
     @asynccontextmanager
@@ -45,6 +49,8 @@ class ScriptedModel:
             await runner.cleanup()
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
+        if request.method == "GET" and "/v1/models/" in request.path:
+            return self._model(request)
         if request.method != "POST" or not request.path.endswith("/v1/messages"):
             return web.json_response(_error("not_found_error", "not scripted"), status=404)
         raw = await request.read()
@@ -59,6 +65,17 @@ class ScriptedModel:
                 return web.Response(body=reply.body, status=reply.status, content_type=reply.content_type)
             case Answer():
                 return await self._send(request, asked, reply)
+
+    def _model(self, request: web.Request) -> web.Response:
+        """One model, by its id."""
+        name = request.path.rpartition("/")[2]
+        if not (key := request.headers.get("x-api-key")) or key == self.refuses:
+            return web.json_response(_error("authentication_error", "invalid x-api-key"), status=401)
+        if name in self.unknown:
+            return web.json_response(_error("not_found_error", f"model: {name}"), status=404)
+        return web.json_response(
+            {"type": "model", "id": name, "display_name": name, "created_at": "2026-01-01T00:00:00Z"}
+        )
 
     async def _reply(self, asked: ModelRequest) -> Reply:
         reply = self.script(asked)

@@ -1,0 +1,146 @@
+"""What `doctor` asks GitHub about the App, its webhook and its installations, through PyGithub."""
+
+from __future__ import annotations
+
+import datetime as dt
+import email.utils
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from claude_pool_gh.github import intake
+from claude_pool_gh.github.access import PERMISSIONS, PUSHING
+from claude_pool_gh.service.settings import PREFIX, Settings
+from claude_pool_gh.service.signs import Sign
+
+_UNASKED: Final = {"installation", "installation_repositories", "check_suite"}
+"""Events that GitHub sends to every App, or to every App that may write checks."""
+EVENTS: Final = tuple(sorted({event for event, _ in intake.EVENTS} - _UNASKED))
+"""What the App must be subscribed to; every App hears of its installations."""
+_RANK: Final = {"": 0, "read": 1, "write": 2, "admin": 3}
+_SKEW_SECONDS: Final = 60
+
+
+def examine(settings: Settings) -> Iterator[Sign]:
+    """The App as GitHub knows it. What cannot be asked is one sign that names the most likely cause."""
+    from github import Auth, GithubException, GithubIntegration  # noqa: PLC0415 - `serve` never imports it
+
+    if not settings.app_id:
+        yield Sign("GitHub App", "not configured", f"set {PREFIX}APP_ID to the id on the App's page")
+        return
+    try:
+        key = settings.key
+        auth = Auth.AppAuth(settings.app_id, key)
+        integration = GithubIntegration(auth=auth, base_url=settings.github_api_url, retry=None, timeout=15)
+        app = integration.get_app()
+        installations = [each.raw_data for each in integration.get_installations()]
+        _, hook = integration.requester.requestJsonAndCheck("GET", "/app/hook/config")
+        _, sent = integration.requester.requestJsonAndCheck("GET", "/app/hook/deliveries?per_page=20")
+    except GithubException as error:
+        yield Sign(
+            "GitHub App", f"GitHub answered {error.status}: {_message(error)}", _cause(settings, error)
+        )
+        return
+    except Exception as error:  # noqa: BLE001 - a key that is no key, no network, an answer that is no JSON
+        yield Sign("GitHub App", f"{type(error).__name__}: {str(error)[:200]}", _unreachable(settings))
+        return
+    yield Sign("GitHub App", f"{app.name} ({app.slug})")
+    yield _permissions(dict(app.permissions))
+    yield _events(list(app.events))
+    yield from _hook(settings, hook, sent)
+    yield from _installations(app.slug, installations)
+
+
+def _message(error: Any) -> str:
+    data = error.data if isinstance(error.data, Mapping) else {}
+    return str(data.get("message") or error.data)[:200]
+
+
+def _cause(settings: Settings, error: Any) -> str:
+    """The one most likely cause of a refusal."""
+    skew = _skew(error.headers or {})
+    if skew > _SKEW_SECONDS:
+        return f"set this machine's clock: it is {skew:.0f} seconds away from GitHub's"
+    if error.status == 404:
+        return _unreachable(settings)
+    if "Integration not found" in _message(error) or "could not be found" in _message(error):
+        return f"check {PREFIX}APP_ID: GitHub knows no App {settings.app_id}"
+    return f"check the App's id, its private key: {PREFIX}APP_ID and the private key are not of the same App"
+
+
+def _skew(headers: Mapping[str, str]) -> float:
+    told = {name.lower(): value for name, value in headers.items()}.get("date", "")
+    try:
+        return abs(email.utils.parsedate_to_datetime(told).astimezone(dt.UTC).timestamp() - time.time())
+    except (TypeError, ValueError):
+        return 0.0
+
+
+def _unreachable(settings: Settings) -> str:
+    url = settings.github_api_url.rstrip("/")
+    if not url.endswith(("/api/v3", "//api.github.com")):
+        return f"check GITHUB_API_URL: {url} is no address of GitHub's API (Enterprise Server: https://HOST/api/v3)"
+    return f"check GITHUB_API_URL ({url}), the private key, and this machine's way to GitHub"
+
+
+def _permissions(has: Mapping[str, str]) -> Sign:
+    # `fix` and `implement` push after an approval, and settled threads can be resolved.
+    if lacks := _lacks(has):
+        return Sign("permissions", "too few", f"give the App: {', '.join(lacks)}; then accept the change")
+    more = [name for name, level in has.items() if name not in PERMISSIONS and level != "read"]
+    return Sign("permissions", "enough" + (f"; not needed: {', '.join(more)}" if more else ""))
+
+
+def _lacks(has: Mapping[str, str]) -> list[str]:
+    wanted = PERMISSIONS | PUSHING
+    return [f"{name}: {level}" for name, level in wanted.items() if _RANK[has.get(name, "")] < _RANK[level]]
+
+
+def _events(has: list[str]) -> Sign:
+    lacks = [name for name in EVENTS if name not in has]
+    mend = f"subscribe the App to {', '.join(lacks)}" if lacks else ""
+    return Sign("events", "all" if not lacks else f"{len(lacks)} missing", mend)
+
+
+def _hook(settings: Settings, hook: Any, sent: Any) -> Iterator[Sign]:
+    """Where GitHub sends events, and how the last ones went."""
+    page = "on the App's page, under Webhook"
+    url = str(hook.get("url") or "")
+    if not url.rstrip("/").endswith("/webhook"):
+        where = f"{settings.public_url.rstrip('/') or 'https://YOUR-HOST'}/webhook"
+        yield Sign("webhook", f"events are sent to {url or 'nowhere'}", f"set its URL to {where} {page}")
+    elif not hook.get("secret"):
+        yield Sign("webhook", "no secret is set in the App", f"enter {PREFIX}WEBHOOK_SECRET {page}")
+    elif hook.get("content_type") != "json":
+        yield Sign("webhook", f"events come as {hook.get('content_type')}", f"choose application/json {page}")
+    else:
+        yield Sign("webhook", url)
+    if sent:
+        failed = [each for each in sent if not 200 <= int(each.get("status_code") or 0) < 300]
+        last = sent[0]
+        found = f"{len(sent) - len(failed)} of the last {len(sent)} arrived"
+        mend = ""
+        if last in failed:
+            code = last.get("status_code")
+            why = "the webhook secrets differ" if code == 401 else "the server was not reached, or failed"
+            mend = (
+                f"the last one ({last.get('event')}) ended with {code}: {why}; see Advanced on the App's page"
+            )
+        yield Sign("deliveries", found, mend)
+
+
+def _installations(slug: str, installations: Sequence[Mapping[str, Any]]) -> Iterator[Sign]:
+    where = f"https://github.com/apps/{slug}/installations/new"
+    accounts = ", ".join(str(each["account"]["login"]) for each in installations)
+    yield Sign("installations", accounts or "none", "" if installations else f"install the App: {where}")
+    for each in installations:
+        login = str(each["account"]["login"])
+        if each.get("suspended_at"):
+            yield Sign("installation", f"{login} is suspended", "its owner must lift that")
+        elif lacks := _lacks(each.get("permissions") or {}):
+            page = str(each.get("html_url") or "the installation's page on GitHub")
+            yield Sign(
+                "installation",
+                f"{login} has not granted {', '.join(lacks)}",
+                f"its owner must accept that: {page}",
+            )

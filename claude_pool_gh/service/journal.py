@@ -1,0 +1,122 @@
+"""Logs how agent runs and chains end, so that whoever runs the server learns it without reading any thread.
+
+The pool tells of a change inside the transaction that makes it. A line is written after that transaction has been
+committed, once for each run and chain in the life of a process.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from claude_pool_gh.conversation.facts import Facts, facts_of
+from claude_pool_gh.pool import chains, ledger, tasks
+from claude_pool_gh.pool.chains import ChainRow
+from claude_pool_gh.pool.outcomes import Verdict
+from claude_pool_gh.pool.ports import Ending
+from claude_pool_gh.pool.states import ChainState, TaskState
+from claude_pool_gh.storage import Transaction
+
+logger = logging.getLogger(__name__)
+
+_OVER: Final = frozenset(
+    {TaskState.completed, TaskState.failed, TaskState.cancelled, TaskState.pending_review}
+)
+_REMEMBERED: Final = 10_000
+_MICRODOLLARS: Final = 1_000_000
+_OPERATORS: Final = re.compile(
+    r"authenticat|x-api-key|permission_error|not_found_error|may not exist|credit balance|billing|"
+    r"cannot be reached|could not be reached|Unable to connect|API Error: 40[134]|\b40[134]\b|operator",
+    re.IGNORECASE,
+)
+"""Reasons that only whoever runs the server can do something about: key, credit, model, network."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line, before it is written."""
+
+    level: int
+    text: str
+    facts: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Journal:
+    """Collects what has ended, and logs it when that is durable."""
+
+    _waiting: dict[str, Entry] = field(default_factory=dict)
+    _told: OrderedDict[str, None] = field(default_factory=OrderedDict)
+
+    def changed(self, tx: Transaction, chain_id: str) -> None:
+        """A chain, one of its steps or runs has changed: note what is over."""
+        chain = chains.get(tx, chain_id)
+        common = _common(chain)
+        for task in tasks.of_chain(tx, chain_id):
+            if task.state in _OVER and task.run_id not in self._told:
+                self._waiting[task.run_id] = _of_task(task, common)
+        parked = f"{chain_id} {chain.parked_for}" if chain.state is ChainState.parked else chain_id
+        if chain.state in (ChainState.done, ChainState.parked) and parked not in self._told:
+            self._waiting[parked] = _of_chain(tx, chain, common)
+
+    def committed(self) -> None:
+        """What was noted is durable: log it."""
+        waiting, self._waiting = self._waiting, {}
+        for name, entry in waiting.items():
+            self._told[name] = None
+            logger.log(entry.level, entry.text, extra=entry.facts)
+        while len(self._told) > _REMEMBERED:
+            self._told.popitem(last=False)
+
+
+def only_the_operator_can_act(reason: str) -> bool:
+    """Whether a failure is one that nobody on GitHub can do anything about."""
+    return bool(_OPERATORS.search(reason))
+
+
+def _common(chain: ChainRow) -> dict[str, Any]:
+    facts = facts_of(chain.plan.context, Facts)
+    return {
+        "where": f"{facts.thread.repository.full_name}#{facts.thread.number}",
+        "verb": chain.plan.verb,
+        "chain": chain.id,
+        "user": facts.requester.login,
+    }
+
+
+def _of_task(task: tasks.TaskRow, common: dict[str, Any]) -> Entry:
+    outcome: dict[str, Any] = task.outcome or {}
+    ending, reason = str(outcome.get("ending", task.state)), str(outcome.get("reason", ""))
+    facts = common | {
+        "action": "run_ended",
+        "step": task.step,
+        "run": task.run_id,
+        "model": task.model,
+        "outcome": ending,
+        "reason": reason,
+        "ms": outcome.get("elapsed_ms"),
+    }
+    return Entry(_level(ending not in (Ending.completed, Ending.cancelled), reason), "run ended", facts)
+
+
+def _of_chain(tx: Transaction, chain: ChainRow, common: dict[str, Any]) -> Entry:
+    spent, upper_bound = ledger.cost_of(tx, chain.id)
+    reason = chain.outcome.reason if chain.outcome else ""
+    facts = common | {
+        "action": "chain_ended" if chain.outcome else "chain_parked",
+        "outcome": str(chain.outcome.verdict) if chain.outcome else f"waits for {chain.parked_for}",
+        "reason": reason,
+        "usd": f"{'<=' if upper_bound else ''}{spent / _MICRODOLLARS:.6f}",
+        "ms": (chain.ended_ms - chain.started_ms) if chain.ended_ms and chain.started_ms else None,
+    }
+    failed = chain.outcome is not None and chain.outcome.verdict in (Verdict.failed, Verdict.quota)
+    return Entry(_level(failed, reason), "chain ended" if chain.outcome else "chain waits", facts)
+
+
+def _level(failed: bool, reason: str) -> int:
+    if not failed:
+        return logging.INFO
+    return logging.ERROR if only_the_operator_can_act(reason) else logging.WARNING
