@@ -11,8 +11,11 @@ import resource
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 import aiohttp
@@ -172,7 +175,9 @@ def _checks(settings: Settings) -> Sign:
     sandbox = settings.sandbox
     if sandbox is None:
         return Sign("checks", f"none are run; {PREFIX}CHECKS=1 lets repositories name some")
-    fault = asyncio.run(sandbox.fault())
+    with tempfile.TemporaryDirectory(prefix="claude-pool-") as scratch:
+        there = settings.state_dir.is_dir()
+        fault = asyncio.run((sandbox if there else replace(sandbox, private=Path(scratch))).fault())
     mend = f"fix that, or set {PREFIX}CHECKS=0: until then every change is shown as not checked"
     return Sign("checks", fault or "sandbox works (self-test passed)", mend if fault else "")
 

@@ -44,6 +44,17 @@ class Runner:
     pull: Pull
     maintainer: User
 
+    @property
+    def workspace(self) -> Path:
+        """The job's folder: a checkout of the pull request, which may hold anything."""
+        made = self.folder / "workspace"
+        made.mkdir(exist_ok=True)
+        for name in ("claude_pool_gh", "aiohttp", "click"):
+            (made / f"{name}.py").write_text(
+                "raise SystemExit('a module of the pull request was imported')\n"
+            )
+        return made
+
     async def run(self, body: str) -> tuple[int, dict[str, str], str]:
         """Comment, then run the job for that comment's event; exit code, outputs and summary."""
         comment = await self.github.comment(self.maintainer, self.repository, self.pull.number, body)
@@ -64,10 +75,18 @@ class Runner:
             "ANTHROPIC_BASE_URL": self.model.url,
             "CLAUDE_POOL_WRITE_INTERVAL": "0",
         } | _step_environment({"anthropic_api_key": "sk-ant-secret-key", "github_token": token})
-        # The step's own lines install the package; here it is installed, so only its last line is run.
-        command = [sys.executable, "-m", "claude_pool_gh.service.cli", "action"]
+        # What the first step installs is installed here already: its Python is this one.
+        python = self.folder / "claude-pool" / "bin" / "python"
+        python.parent.mkdir(parents=True, exist_ok=True)
+        python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+        python.chmod(0o755)
+        command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", _step("pool")["run"]]
         process = await asyncio.create_subprocess_exec(
-            *command, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+            *command,
+            env=environment,
+            cwd=self.workspace,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
         )
         out, _ = await process.communicate()
         assert process.returncode is not None
@@ -106,11 +125,20 @@ def _step_environment(inputs: Mapping[str, str]) -> dict[str, str]:
     action = yaml.safe_load((ROOT / "action.yml").read_text())
     defaults = {name: str(given.get("default", "")) for name, given in action["inputs"].items()}
     values = defaults | dict(inputs)
-    (step,) = action["runs"]["steps"]
     filled = {}
-    for name, text in step["env"].items():
-        filled[name] = re.sub(r"\$\{\{ inputs\.(\w+) \}\}", lambda found: values[found[1]], text)
+    for name, text in _step("pool")["env"].items():
+        told = text.replace("${{ github.action_path }}", str(ROOT))
+        filled[name] = re.sub(r"\$\{\{ inputs\.(\w+) \}\}", lambda found: values[found[1]], told)
     return {name: text for name, text in filled.items() if "${{" not in text}
+
+
+def _steps() -> dict[str, Any]:
+    """The steps of the action by their ids."""
+    return {step["id"]: step for step in yaml.safe_load((ROOT / "action.yml").read_text())["runs"]["steps"]}
+
+
+def _step(name: str) -> Any:
+    return _steps()[name]
 
 
 def _outputs(text: str) -> dict[str, str]:
@@ -183,5 +211,19 @@ def test_the_action_and_the_workflow_pass_a_security_linter() -> None:
 
 
 def test_no_input_is_pasted_into_a_script() -> None:
-    (step,) = yaml.safe_load((ROOT / "action.yml").read_text())["runs"]["steps"]
-    assert "${{" not in step["run"]
+    for step in _steps().values():
+        assert "${{" not in step["run"]
+
+
+def test_the_step_that_installs_has_no_secret_and_installs_by_hash_only() -> None:
+    """Installing runs code of others, and building code of whoever is newest today."""
+    install = _step("install")
+    assert not [name for name, value in install["env"].items() if "inputs." in value or "secrets." in value]
+    asked = [line for line in install["run"].replace("\\\n", " ").splitlines() if "pip install" in line]
+    assert asked
+    for line in asked:
+        assert "--require-hashes" in line
+        assert "--only-binary :all:" in line
+    for name, step in _steps().items():
+        if name != "install":
+            assert "pip" not in step["run"]

@@ -334,7 +334,31 @@ GUARDS = [
         "row.tries < _RESOLVE_TRIES and await", "await",
         f"{ACCEPTANCE}findings.py", "named_by_its_first",
     ),
+    # the operator's
+    Guard(
+        "state files are the owner's alone", "service/house.py",
+        "os.umask(0o077)", "os.umask(0o022)",
+        f"{ACCEPTANCE}operator.py", "owner_alone",
+    ),
+    Guard(
+        "no password in a database's URL", "storage/database.py",
+        "render_as_string(hide_password=True)", "render_as_string(hide_password=False)",
+        "tests/service/test_doctor_rows.py", "not_migrated",
+    ),
+    Guard(
+        "the key is parsed before the server listens", "service/serve.py",
+        "_check_app_id, check_key, _check_model_key", "_check_app_id, _check_model_key",
+        "tests/service/test_secrets.py", "prints_a_secret",
+    ),
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: guard.name.replace(" ", "-"))
+def test_it_is_where_the_list_says(guard: Guard) -> None:
+    """Else its control would be lost without anybody's notice until the long tests run."""
+    assert guard.on in (ROOT / "claude_pool_gh" / guard.file).read_text()
+    for file in guard.tests.split():
+        assert (ROOT / file).exists()
 
 
 @pytest.mark.long

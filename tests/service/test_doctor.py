@@ -9,12 +9,20 @@ import pytest
 
 from claude_pool_gh.rehearsal.bot import WEBHOOK_SECRET, environment
 from claude_pool_gh.rehearsal.github import App, SimulatedGitHub
+from claude_pool_gh.rehearsal.model import ScriptedModel
+from claude_pool_gh.rehearsal.reviewer import Reviewer
 from tests.sandbox.proven import needs_walls
 
 
 @pytest.fixture
 async def github(tmp_path: Path) -> AsyncIterator[SimulatedGitHub]:
     async with SimulatedGitHub.start(tmp_path / "github") as made:
+        yield made
+
+
+@pytest.fixture
+async def model() -> AsyncIterator[ScriptedModel]:
+    async with ScriptedModel.start(Reviewer()) as made:
         yield made
 
 
@@ -30,18 +38,26 @@ async def doctor(github: SimulatedGitHub, app: App, folder: Path, **more: str) -
     return process.returncode, out.decode()
 
 
-async def test_a_healthy_server_is_told_so(github: SimulatedGitHub, tmp_path: Path) -> None:
+async def test_a_healthy_server_is_told_so(
+    github: SimulatedGitHub, model: ScriptedModel, tmp_path: Path
+) -> None:
     app = github.create_app("claude-pool", webhook_secret=WEBHOOK_SECRET)
     repository = github.create_repository("octo/shop", files={"a": "b"})
     github.install(app, "octo", [repository])
-    code, text = await doctor(github, app, tmp_path / "state")
+    await github.settle()
+    app.webhook_url = "https://bot.example/webhook"
+    code, text = await doctor(github, app, tmp_path / "state", ANTHROPIC_BASE_URL=model.url)
     assert code == 0, text
+    assert not (tmp_path / "state").exists(), "a diagnosis changes nothing"
     for sign in (
         "webhook secret: 1 in use",
         "Claude CLI: 2.",
         "GitHub App:",
         "permissions: enough",
         "events: all",
+        "webhook: https://bot.example/webhook",
+        "model: claude-sonnet-5-5 at http://127.0.0.1",
+        "private key: a private key in PEM form",
     ):
         assert f"✓ {sign}" in text
     assert "installations: octo" in text
@@ -60,6 +76,7 @@ async def test_what_is_missing_is_named_with_its_mend(github: SimulatedGitHub, t
     assert "give the App: checks: write, contents: write" in text
     assert "subscribe the App to check_run, issue_comment, issues, pull_request" in text
     assert "installations: none" in text
+    assert "✗ webhook: events are sent to" in text
 
 
 async def test_a_wrong_key_is_said_to_be_wrong(github: SimulatedGitHub, tmp_path: Path) -> None:
@@ -79,7 +96,7 @@ async def test_checks_are_said_to_be_off_or_walled_in_or_what_they_lack(
     _, text = await doctor(github, app, tmp_path / "state")
     assert "✓ checks: none are run; CLAUDE_POOL_CHECKS=1 lets repositories name some\n" in text
     _, text = await doctor(github, app, tmp_path / "state", CLAUDE_POOL_CHECKS="1")
-    assert "✓ checks: walled in, as a command has shown\n" in text
+    assert "✓ checks: sandbox works (self-test passed)\n" in text
     code, text = await doctor(
         github,
         app,
@@ -88,4 +105,4 @@ async def test_checks_are_said_to_be_off_or_walled_in_or_what_they_lack(
         CLAUDE_POOL_CHECK_FOLDERS="/nonexistent/tools",
     )
     assert code == 1
-    assert "✗ checks: no such folder: /nonexistent/tools\n    mend that, or set CLAUDE_POOL_CHECKS=0" in text
+    assert "✗ checks: no such folder: /nonexistent/tools\n    fix that, or set CLAUDE_POOL_CHECKS=0" in text

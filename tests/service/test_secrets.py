@@ -1,0 +1,61 @@
+"""No command prints a secret, whatever goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+SECRETS = {
+    "CLAUDE_POOL_DATABASE_URL": "postgresql://bot:canary-database@127.0.0.1:9/pool?sslpassword=canary-query",
+    "CLAUDE_POOL_WEBHOOK_SECRET": "canary-webhook-secret-of-at-least-32-characters",
+    "CLAUDE_POOL_PRIVATE_KEY": "canary-private-key",
+    "ANTHROPIC_API_KEY": "sk-ant-canary-model-key",
+    "GITHUB_TOKEN": "canary-token",
+}
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        (("pool", "status"), 1),
+        (("show", "abc"), 1),
+        (("doctor",), 1),
+        (("serve",), 1),
+        (("action",), 2),
+        (("run", "hi", "--slots", "1"), 1),
+    ],
+)
+async def test_no_command_prints_a_secret(tmp_path: Path, command: tuple[str, ...], code: int) -> None:
+    told = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "ANTHROPIC_BASE_URL": "http://127.0.0.1:9",
+        "GITHUB_API_URL": "http://127.0.0.1:9",
+        "CLAUDE_POOL_APP_ID": "1",
+    } | SECRETS
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "claude_pool_gh.service.cli", *command, env=told, cwd=tmp_path,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    out, _ = await process.communicate()
+    text = out.decode()
+    assert "canary" not in text
+    assert "Traceback" not in text
+    assert process.returncode == code, text
+
+
+@pytest.mark.parametrize("command", [("pool", "status"), ("show", "abc")])
+async def test_looking_makes_nothing(tmp_path: Path, command: tuple[str, ...]) -> None:
+    told = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "claude_pool_gh.service.cli", *command, env=told, cwd=tmp_path,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    out, _ = await process.communicate()
+    assert process.returncode == 1
+    assert f"there is no database at sqlite:///{tmp_path}/.state/pool.sqlite" in out.decode()
+    assert list(tmp_path.iterdir()) == []
