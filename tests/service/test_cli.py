@@ -63,7 +63,7 @@ def test_the_configurations_schema_is_printed() -> None:
 def test_show_says_where_it_looked(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["show", "abc", "--state-dir", str(tmp_path)])
     assert done.exit_code == 1
-    assert "there is no pool's database at" in done.output
+    assert "there is no database at" in done.output
 
 
 def test_a_transcript_cannot_drive_the_terminal() -> None:

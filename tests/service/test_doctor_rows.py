@@ -35,7 +35,8 @@ async def model() -> AsyncIterator[ScriptedModel]:
 
 
 def settings(folder: Path, **more: Any) -> Settings:
-    return Settings(**({"state_dir": folder / "state", "ANTHROPIC_API_KEY": KEY} | more))
+    given: dict[str, Any] = {"state_dir": folder / "state", "ANTHROPIC_API_KEY": KEY}
+    return Settings(**(given | more))
 
 
 async def told(check: Callable[[Settings], Sign | Iterable[Sign]], with_: Settings) -> list[Sign]:
