@@ -2,14 +2,15 @@
 
 The text is parsed as Markdown, what could act is turned into code or plain words, and the tree is written out
 again: so nothing hides behind an entity, an escape or an unclosed tag. Mentions, references to issues, closing
-keywords' targets, links, images, HTML, suggestion blocks and command lines do nothing afterwards.
+keywords' targets, links, images, HTML, suggestion blocks and command lines do nothing afterwards. Then GitHub's own
+renderer reads it: what acts in spite of all that is shown as plain code.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from html import escape
 from itertools import groupby
 from typing import Final
@@ -18,21 +19,14 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from mdformat.renderer import MDRenderer
 
+from claude_pool_gh.reports.rendered import ACTING, CODE, DRAWN, acts, acts_in_a_line
+from claude_pool_gh.reports.unseen import seen
 from claude_pool_gh.terms.markdown import SafeMarkdown
 
 _INPUT_LIMIT: Final = 64 * 1024
 _MARKDOWN: Final = MarkdownIt("commonmark", {"maxNesting": 20}).enable("strikethrough")
-_ALIVE: Final = re.compile(
-    r"""(?<![a-z0-9])@[a-z0-9][\w./-]*                               # a mention of a user or team
-      | (?:(?<![\w.-])[\w.-]+/[\w.-]+)?\#\d+ | (?<![a-z0-9])gh-\d+  # a reference to an issue
-      | (?:https?|ftp|mailto):\S+ | (?<![a-z0-9])www\.\S+            # what GitHub makes a link of by itself
-      | (?<![\w.+-])[\w.+-]+@[\w-]+\.[\w.-]+                        # an address
-      | \[\^ | \[(?=!|x\]|\ \])                                     # footnotes, alerts and boxes
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
 _AT_START: Final = re.compile(
-    r"""[/!]\w\S*                                                    # a command
+    r"""[/!.?%&+=$-][^\W_]\S*                                         # a command, an option, a vote
       | (?:bors|homu|recheck|reverify|retest)\b(?=[:\s]|\Z)           # one of bots that need no sign before it
       | ~{3}\S*                                                      # a fence that the writer would not escape
     """,
@@ -48,27 +42,54 @@ _BLOCK: Final = re.compile(
 """What makes a heading, an item, a quote or a rule of a line."""
 _PASSES: Final = 5
 _BREAKS: Final = frozenset({"softbreak", "hardbreak"})
-_DRAWN: Final = frozenset({"suggestion", "mermaid", "math", "geojson", "topojson", "stl"})
-_KEPT_CONTROLS: Final = frozenset("\n\t")
+_TICKS_IN_CODE: Final = re.compile("`{17,}")
+_TICKS_IN_FENCE: Final = re.compile("`{101,}")
+"""Longer runs are cut: cmark-gfm reads no code between more than 80 backticks, and counts no more than 255 of a fence."""
+_COMMAND_IN_CODE: Final = re.compile(
+    r"^(?:[/!.@][A-Za-z]|(?:bors|homu|recheck|reverify|retest)\b)", re.MULTILINE
+)
+_BAR: Final = re.compile(r"(\\*)\|")
+_FENCE: Final = re.compile(r"(\s*)(`{3,})[^`]*\Z")
+_QUIET: Final = re.compile(r"\A(?P<before>\s*)(?P<line>[^\W\d_].*?)\s*\Z")
+_BETWEEN: Final = re.compile(r"(?:(?<=[^\W_])|(?<!.)) (?=[^\W_])")
+"""A blank between words: any other could open emphasis if it were written as an entity."""
+_SENTENCE_END: Final = tuple(".,:;!?…。)")
+_MOST_WORDS: Final = 8
+"""Up to so many words without a full stop, a line may be a command of another bot's."""
+_EMPHASIS: Final = frozenset({"em_open", "em_close", "strong_open", "strong_close"})
 
 
+@lru_cache(maxsize=128)
 def neutralize(text: str, limit: int = 4_000) -> SafeMarkdown:
     """The text as Markdown that does nothing, at most some `limit` characters of it."""
-    return _settled(
-        _visible(text[:_INPUT_LIMIT])[:limit], lambda text: _render(_MARKDOWN.parse(text)).strip()
-    )
+    shown = _visible(text[:_INPUT_LIMIT])[:limit]
+    settled = _settled(shown, lambda text: _render(_MARKDOWN.parse(text)).strip())
+    return proven(_unbidden(settled), acts, lambda: fence(shown, "text"))
 
 
+@lru_cache(maxsize=1024)
 def neutralize_line(text: str, limit: int = 300) -> SafeMarkdown:
     """The same for a text that must stay on one line, and begins no block where the line begins with it."""
     one = " ".join(_visible(text).split())[:limit]
     settled = _settled(one, lambda line: " ".join(_render(_MARKDOWN.parseInline(line)).split()))
-    return SafeMarkdown(_BLOCK.sub(lambda found: f"{found[0]}\\", settled))
+    line = _BLOCK.sub(lambda found: f"{found[0]}\\", settled)
+    return (
+        proven(line, lambda line: acts_in_a_line(line, cell(line)), lambda: code(one, limit))
+        if line
+        else line
+    )
+
+
+def proven(
+    text: str, acting: Callable[[str], list[str]], plainly: Callable[[], SafeMarkdown]
+) -> SafeMarkdown:
+    """The text, if nothing in it acts when GitHub's own renderer has rendered it; else what is dead by its form."""
+    return plainly() if acting(text) else SafeMarkdown(text)
 
 
 def code(text: str, limit: int = 300) -> SafeMarkdown:
     """The text as inline code, whatever it holds."""
-    one = " ".join(_visible(text).split())[:limit] or " "
+    one = _cut(_TICKS_IN_CODE, " ".join(_visible(text).split()))[:limit] or " "
     ticks = "`" * (1 + max((len(run) for run in re.findall(r"`+", one)), default=0))
     pad = " " if one.startswith("`") or one.endswith("`") else ""
     return SafeMarkdown(f"{ticks}{pad}{one}{pad}{ticks}")
@@ -76,9 +97,30 @@ def code(text: str, limit: int = 300) -> SafeMarkdown:
 
 def fence(text: str, language: str = "") -> SafeMarkdown:
     """The text as a block of code, whatever it holds."""
-    body = _visible(text).rstrip("\n")
+    whole = _visible(text).rstrip("\n")
+    body = _cut(_TICKS_IN_FENCE, whole)
     ticks = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", body)), default=0))
-    return SafeMarkdown(f"{ticks}{language}\n{body}\n{ticks}" if body else f"{ticks}{language}\n{ticks}")
+    if language == "suggestion":
+        # To be taken as it is, or not at all.
+        language = language if body == whole else "text"
+        return SafeMarkdown(f"{ticks}{language}\n{body}\n{ticks}" if body else f"{ticks}{language}\n{ticks}")
+    return SafeMarkdown(_indented(ticks, language, body.split("\n") if body else []))
+
+
+def cell(text: str) -> str:
+    """Markdown of ours for a cell of a table: a bar that parts no cells has an odd number of backslashes before it."""
+    return _BAR.sub(lambda found: found[1] + "\\" * (2 - (len(found[1]) + 1) % 2) + "|", text)
+
+
+def _indented(ticks: str, language: str, lines: list[str]) -> str:
+    """A fence; by a blank further right, which is not shown, where a line in it looks like a bot's command."""
+    pad = " " if _COMMAND_IN_CODE.search("\n".join(lines)) else ""
+    return "\n".join(f"{pad}{line}" if line else "" for line in (f"{ticks}{language}", *lines, ticks))
+
+
+def _cut(runs: re.Pattern[str], text: str) -> str:
+    """With long runs of backticks cut short, visibly."""
+    return runs.sub(lambda run: f"{run[0][:3]}…", text)
 
 
 def summary(text: str, limit: int = 160) -> SafeMarkdown:
@@ -100,25 +142,47 @@ def _settled(text: str, once: Callable[[str], str]) -> SafeMarkdown:
     return SafeMarkdown(text)
 
 
+def _unbidden(text: str) -> str:
+    """The text, with no line of it a command to any bot: by what a line looks like, not by a list of bots.
+
+    Bots read the source, people the page. A line of a few words, or one that begins with a small letter, has its first
+    letter written as an entity; a line of a few words its spaces too. The page is the same.
+    """
+    lines = text.split("\n")
+    ends = ""
+    at = 0
+    while at < len(lines):
+        line = lines[at].strip()
+        opening = _FENCE.match(lines[at])
+        if ends:
+            ends = "" if line == ends else ends
+        elif opening:
+            ends = opening[2]
+            end = next((n for n in range(at + 1, len(lines)) if lines[n].strip() == ends), len(lines) - 1)
+            if not opening[1]:
+                block = _indented(ends, lines[at][len(ends) :], lines[at + 1 : end])
+                lines[at : end + 1] = block.split("\n")
+        else:
+            lines[at] = _QUIET.sub(_quieted, lines[at])
+        at += 1
+    return "\n".join(lines)
+
+
+def _quieted(found: re.Match[str]) -> str:
+    line = found["line"]
+    if len(line.split()) > _MOST_WORDS or line.endswith(_SENTENCE_END):
+        return found[0] if not line[0].islower() else f"{found['before']}&#{ord(line[0])};{line[1:]}"
+    rest = line[1:] if "`" in line else _BETWEEN.sub("&#32;", line[1:])
+    return f"{found['before']}&#{ord(line[0])};{rest}"
+
+
 def _render(tokens: list[Token]) -> str:
     return MDRenderer().render(list(_blocks(tokens)), _MARKDOWN.options, {})
 
 
 def _visible(text: str) -> str:
-    """Without what a person cannot see: controls, direction marks, zero-width and tag characters.
-
-    Nor with one of our own hidden marks: the host finds its comments again by them, so nobody else may write one.
-    """
-    seen = "".join(
-        c
-        for c in text
-        if c in _KEPT_CONTROLS
-        or (
-            unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cs", "Zl", "Zp")
-            and c not in "\u115f\u1160\u3164\uffa0"
-        )
-    )
-    return _MARK.sub(r"\1 :", seen)
+    """Without what a person cannot see, nor one of our own hidden marks: the host finds its comments by them."""
+    return _MARK.sub(r"\1 :", seen(text))
 
 
 def _blocks(tokens: list[Token]) -> Iterator[Token]:
@@ -132,7 +196,7 @@ def _blocks(tokens: list[Token]) -> Iterator[Token]:
             case "fence":
                 language = re.match(r"[\w+-]*", token.info)
                 named = language[0] if language else ""
-                token.info = "" if named.lower() in _DRAWN else named
+                token.info = "" if named.lower() in DRAWN else named
                 token.content = _ended(token.content)
                 yield token
             case "code_block":
@@ -147,17 +211,22 @@ def _blocks(tokens: list[Token]) -> Iterator[Token]:
 
 def _ended(block: str) -> str:
     """Code with its last line ended, or the fence would close on that line, which is to say never."""
-    return block.rstrip("\n") + "\n"
+    return _cut(_TICKS_IN_FENCE, _visible(block).rstrip("\n")) + "\n"
 
 
 def _inline(children: list[Token]) -> Iterator[Token]:
     """The tokens without life: texts that come to stand side by side are read as one, codes are kept apart."""
-    runs = [(kind, list(run)) for kind, run in groupby(_harmless(children), key=lambda token: token.type)]
+    harmless = list(_harmless(children))
+    if _acts_across(harmless):
+        harmless = [token for token in harmless if token.type not in _EMPHASIS]
+    runs = [(kind, list(run)) for kind, run in groupby(harmless, key=lambda token: token.type)]
     starts = [True, *(kind in _BREAKS for kind, _ in runs)]
     ends = [*(kind in _BREAKS for kind, _ in runs[1:]), True]
+    follows = [kind for kind, _ in runs[1:]] + [""]
     after_code = False
-    for (kind, run), is_start, is_end in zip(runs, starts, ends, strict=False):
-        for token in _text(run, is_start=is_start, is_end=is_end) if kind == "text" else run:
+    for (kind, run), is_start, is_end, next_kind in zip(runs, starts, ends, follows, strict=False):
+        dead = _text(run, is_start=is_start, is_end=is_end, before_code=next_kind == "code_inline")
+        for token in dead if kind == "text" else run:
             is_code = token.type == "code_inline"
             if is_code and after_code:
                 yield _plain(" ")
@@ -165,7 +234,21 @@ def _inline(children: list[Token]) -> Iterator[Token]:
             after_code = is_code
 
 
+def _acts_across(tokens: list[Token]) -> bool:
+    """Whether something acts once emphasis is gone, as where GitHub writes none within another."""
+    if not any(token.type in _EMPHASIS for token in tokens):
+        return False
+    parts: list[str] = []
+    for is_code, run in groupby(tokens, key=lambda token: token.type not in ("text", *_EMPHASIS)):
+        parts.append(CODE if is_code else "".join(token.content for token in run if token.type == "text"))
+    alone = [token.content for token in tokens if token.type == "text"]
+    return sum(len(ACTING.findall(part)) for part in parts) != sum(
+        len(ACTING.findall(each)) for each in alone
+    )
+
+
 def _harmless(children: list[Token]) -> Iterator[Token]:
+    strong = 0
     for token in children:
         match token.type:
             case "html_inline":
@@ -179,13 +262,19 @@ def _harmless(children: list[Token]) -> Iterator[Token]:
                 pass
             case "s_open" | "s_close":  # read as GitHub does, so that both part the text alike
                 yield _plain(token.markup)
+            case (
+                "strong_open" | "strong_close"
+            ):  # GitHub writes no strong within strong: the texts would meet
+                strong += token.nesting
+                if strong == (token.nesting == 1):
+                    yield token
             case "code_inline":
                 yield _code(token.content)
             case _:
                 yield token
 
 
-def _text(tokens: list[Token], *, is_start: bool, is_end: bool) -> Iterator[Token]:
+def _text(tokens: list[Token], *, is_start: bool, is_end: bool, before_code: bool) -> Iterator[Token]:
     # Once more without what cannot be seen: entities are read only now.
     text = re.sub(r"\s+", " ", _visible("".join(token.content for token in tokens)))
     text = text.lstrip() if is_start else text
@@ -194,13 +283,16 @@ def _text(tokens: list[Token], *, is_start: bool, is_end: bool) -> Iterator[Toke
     if begin:
         yield _code(begin[0])
         text = text[begin.end() :]
-    for part, alive in _parted(text):
+    formula = before_code and text.endswith("$")
+    for part, alive in _parted(text[:-1] if formula else text):
         yield _code(part) if alive else _plain(part)
+    if formula:
+        yield _code("$")
 
 
 def _parted(text: str) -> Iterator[tuple[str, bool]]:
     """The pieces of a text, and which of them are alive. What follows one is read as if nothing stood before it."""
-    while found := _ALIVE.search(text):
+    while found := ACTING.search(text):
         if found.start():
             yield text[: found.start()], False
         yield found[0], True
@@ -214,4 +306,5 @@ def _plain(text: str) -> Token:
 
 
 def _code(text: str) -> Token:
-    return Token("code_inline", "code", 0, content=_visible(text).replace("\n", " ") or " ", markup="`")
+    content = _cut(_TICKS_IN_CODE, _visible(text).replace("\n", " ")) or " "
+    return Token("code_inline", "code", 0, content=content, markup="`")

@@ -1,115 +1,219 @@
-"""Judges a text as GitHub would: what of it would come alive."""
+"""Judges a text as GitHub would: rendered by its own renderer, and read in the source as other bots read it."""
 
 from __future__ import annotations
 
-import html
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
 
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
+from claude_pool_gh.reports.rendered import html_of
+from claude_pool_gh.reports.unseen import seen
 
-GITHUB = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 ALIVE = re.compile(
     r"""(?<![a-z0-9])@[a-z0-9] | \#\d | (?<![a-z0-9])gh-\d | (?:https?|ftp|mailto):\S | (?<![a-z0-9])www\.\S
-      | \[\^ | \[[ x]\] | \[!""",
+      | \[\^ | \[[ x]\] | \[! | (?<![0-9a-z_])[0-9a-f]{7,40}(?![0-9a-z_])""",
     re.VERBOSE | re.IGNORECASE,
 )
-COMMAND = re.compile(r"\s*(?:[/!]\w|(?:bors|homu|recheck|reverify|retest)(?:[:\s]|$))", re.IGNORECASE)
+COMMAND = re.compile(
+    r"""\s*(?:[/!.]\w | (?:bors|homu|recheck|reverify|retest|atlantis|jenkins|lgtm|rerun|codecov)\b
+      | (?:ok|add)\ to\ | (?:run|skip|build|test|rebuild|merge|rebase)\ \w+(?:\ \w+)?\s*\Z | r\?\s)""",
+    re.VERBOSE | re.IGNORECASE,
+)
+SIGN = re.compile(r"(?:\s*(?:[-*+>]|\d+[.)])\s)+(?:[/!]\w|(?:bors|homu|recheck|reverify|retest)\b)")
+"""In a list or a quote only what can be nothing else."""
+ANYWHERE = re.compile(r"\A\W*(?:\w+\W+)?(?:(?:re)?test\W+this\W+please|ok\W+to\W+test)\W*\Z", re.IGNORECASE)
+"""What some bots look for anywhere; in a line of its own it is no part of a sentence."""
 DRAWN = {"suggestion", "mermaid", "math", "geojson", "topojson", "stl"}
+PLAIN = {"p", "ul", "ol", "li", "blockquote", "pre", "code", "hr", "br", "em", "strong", "del"}
+TABLE = {"table", "thead", "tbody", "tr", "th", "td"}
+FLOWING = {"code", "br", "em", "strong", "del", "a", "sub"}
+VOID = {"br", "hr", "img", "input"}
 
 
-def tokens_of(tokens: list[Token]) -> Iterator[Token]:
-    for token in tokens:
-        yield token
-        yield from tokens_of(token.children or [])
+def as_read(text: str) -> str:
+    """The source without what only keeps other bots from reading it: letters as entities, fences one to the right."""
+    plain = re.sub(r"&#(\d+);", lambda found: chr(int(found[1])), text)
+    return re.sub(
+        r"^ (`{3,})(.*)\n((?: .*\n|\n)*?) \1$",
+        lambda found: found[0].replace("\n ", "\n")[1:],
+        plain,
+        flags=re.MULTILINE,
+    )
+
+
+@dataclass
+class Node:
+    """A text of the page, and the elements it stands in."""
+
+    text: str
+    path: tuple[str, ...]
+    href: str = ""
+
+
+@dataclass
+class Tag:
+    """A tag of the page: its name, its attributes, the elements it stands in."""
+
+    name: str
+    attrs: dict[str, str | None]
+    path: tuple[str, ...]
+
+
+@dataclass
+class Tree(HTMLParser):
+    """A rendered text, in order."""
+
+    markdown: str
+    nodes: list[Node | Tag] = field(default_factory=list)
+    other: list[str] = field(default_factory=list)
+    unopened: list[str] = field(default_factory=list)
+    path: list[Tag] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.feed(html_of(self.markdown))
+        self.close()
+
+    def _names(self) -> tuple[str, ...]:
+        return tuple(tag.name for tag in self.path)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = Tag(tag, dict(attrs), self._names())
+        self.nodes.append(found)
+        if tag not in VOID:
+            self.path.append(found)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in VOID:
+            return
+        if self.path and self.path[-1].name == tag:
+            self.path.pop()
+        else:
+            self.unopened.append(f"</{tag}>")
+
+    def handle_data(self, data: str) -> None:
+        href = next((tag.attrs.get("href") for tag in reversed(self.path) if tag.name == "a"), "") or ""
+        self.nodes.append(Node(data, self._names(), href))
+
+    def handle_comment(self, data: str) -> None:
+        self.other.append(f"<!--{data}-->")
+
+    def handle_decl(self, decl: str) -> None:
+        self.other.append(f"<!{decl}>")
+
+    def unknown_decl(self, data: str) -> None:
+        self.other.append(f"<![{data}]>")
+
+    def handle_pi(self, data: str) -> None:
+        self.other.append(f"<?{data}>")
+
+    def texts(self, links: Sequence[str] = ()) -> Iterator[str]:
+        """Each text outside of code, and all of a block's as one: where GitHub drops a tag, they meet."""
+        together = ""
+        for node in self.nodes:
+            if isinstance(node, Tag):
+                if node.name not in FLOWING:
+                    yield together
+                    together = ""
+                elif node.name == "br":
+                    together += "\n"
+            elif {"code", "pre"} & set(node.path):
+                together += "\ufffc"
+            elif not (node.href and node.href in links):
+                yield node.text
+                together += node.text
+        yield together
+
+    def drawn(self) -> Iterator[str]:
+        for node in self.nodes:
+            if isinstance(node, Tag) and node.name == "pre":
+                language = (node.attrs.get("lang") or "").lower().split(":")[0]
+                if language in DRAWN:
+                    yield language
 
 
 def life(text: str) -> list[str]:
-    """What GitHub would make something of."""
-    found = []
-    for token in tokens_of(GITHUB.parse(text)):
-        if token.type in ("link_open", "image", "html_inline", "html_block", "heading_open"):
-            found.append(token.type)
-        if token.type == "text" and ALIVE.search(token.content):
-            found.append(token.content)
-        if token.type == "fence" and set(token.info.lower().split()[:1]) & DRAWN:
-            found.append(token.info)
-        if token.type == "inline":
-            found += [line for line in _starts(token) if COMMAND.match(line)]
-    return found
+    """What GitHub would make something of, or another bot obey."""
+    return strange(text, known=PLAIN) + [f"not ended: {text!r}" for _ in range(not _ends(text))]
 
 
-def _starts(inline: Token) -> Iterator[str]:
-    start = True
-    for child in inline.children or []:
-        if start and child.type == "text":
-            yield child.content
-        start = child.type in ("softbreak", "hardbreak")
+def _ends(text: str) -> bool:
+    tree = Tree(f"{text}\n\nTHE END")
+    last = tree.nodes[-1] if not isinstance(tree.nodes[-1], Tag) else None
+    texts = [node for node in tree.nodes if isinstance(node, Node) and node.text.strip()]
+    return bool(texts) and texts[-1].text.strip() == "THE END" and texts[-1].path == ("p",) and last is not None
 
 
 def hidden(text: str) -> list[str]:
-    return [
+    kept = [c for c in text if c in "\u200c\u200d\ufe0e\ufe0f" or "\U000e0000" <= c <= "\U000e007f"]
+    gone = [
         c for c in text if c not in "\n\t" and unicodedata.category(c) in ("Cc", "Cf", "Co", "Cs", "Zl", "Zp")
     ]
+    return [c for c in gone if c not in kept] + (["a joiner"] if seen(text) != text else [])
 
 
-# What the host itself writes: folds, small print, and the summary of a fold, in which GitHub reads HTML and mentions.
-FOLD = re.compile(r"\s*(?:</?details>|<details><summary>(?P<summary>.*)</summary>)\s*")
-SUMMARY_CODE = re.compile(r"<code>[^<>]*</code>")
-OWN_INLINE = ("<sub>", "</sub>")
+def commands(source: str) -> Iterator[str]:
+    """Lines of the source that a bot would obey. The host's own lines to copy stand in fences and name itself."""
+    ends = ""
+    for line in source.split("\n"):
+        ticks = re.match(r"\s*(`{3,})[^`]*$", line)
+        if ends:
+            if line.strip() == ends:
+                ends = ""
+            elif re.match(r"[/!.@][A-Za-z]|bors\b|recheck\b", line) and not line.startswith("/pool "):
+                yield f"a command in code: {line}"
+        elif ticks:
+            ends = ticks[1]
+        elif COMMAND.match(line) or ANYWHERE.match(line) or SIGN.match(line):
+            yield f"a command: {line}"
 
 
-def strange(text: str, links: Sequence[str] = (), headings: int = 0) -> list[str]:
+# What the host itself writes beside plain Markdown: folds with a summary, small print, tables, headings.
+HOST = PLAIN | TABLE | {"details", "summary", "sub"}
+
+
+def strange(
+    text: str, links: Sequence[str] = (), headings: int = 0, known: frozenset[str] | set[str] = frozenset(HOST)
+) -> list[str]:
     """What comes alive in a text beside what the host writes: its folds, `links`, and so many headings at the top."""
-    found: list[str] = []
-    depth = 0
-    for at, token in enumerate(GITHUB.parse(text)):
-        match token.type:
-            case "html_block":
-                lines = [line for line in token.content.split("\n") if line.strip()]
-                found += [line for line in lines if not _is_fold(line)]
-                depth += sum(line.count("<details>") - line.count("</details>") for line in lines)
-            case "heading_open" if at < 3 * headings:
+    tree = Tree(text)
+    found = [*commands(text), *tree.other, *tree.unopened, *(f"drawn: {each}" for each in tree.drawn())]
+    found += [f"never closed: <{tag.name}>" for tag in tree.path]
+    tags = [node for node in tree.nodes if isinstance(node, Tag)]
+    for at, tag in enumerate(tags):
+        match tag.name:
+            case "h3" if at < headings:
                 pass
-            case "heading_open":
-                found.append("a heading")
-            case "fence" if set(token.info.lower().split()[:1]) & DRAWN:
-                found.append(token.info)
-            case "inline":
-                found += [f"a command: {line}" for line in _starts(token) if COMMAND.match(line)]
-                found += _strange_inline(token.children or [], links)
+            case "a":
+                if tag.attrs.get("href") not in links:
+                    found.append(f"a link to {tag.attrs.get('href')}")
+            case _ if tag.name not in known:
+                found.append(f"<{tag.name}>")
+            case "details" | "summary" | "sub" if tag.attrs:
+                found.append(f"<{tag.name}> with {tag.attrs}")
+            case "details" if "p" in tag.path or "li" in tag.path or "blockquote" in tag.path:
+                found.append("a fold within a text")
             case _:
                 pass
-        if depth < 0:
-            found.append("a fold that somebody else closed")
-    return found + (["a fold that nobody closed"] if depth else [])
+        if "summary" in tag.path and tag.name != "code":
+            found.append(f"<{tag.name}> in a summary")
+    return found + [each for each in tree.texts(links) if ALIVE.search(each)]
 
 
-def _is_fold(line: str) -> bool:
-    fold = FOLD.fullmatch(line)
-    if fold is None:
-        return False
-    rest = html.unescape(SUMMARY_CODE.sub("…", fold["summary"] or ""))
-    return "<" not in SUMMARY_CODE.sub("", fold["summary"] or "") and not ALIVE.search(rest)
+def within(text: str, name: str) -> list[str]:
+    """The texts within each element of a name, whole."""
+    tree = Tree(text)
+    shown: list[str] = []
+    for node in tree.nodes:
+        if isinstance(node, Tag) and node.name == name:
+            shown.append("")
+        elif isinstance(node, Node) and name in node.path:
+            shown[-1] += node.text
+    return shown
 
 
-def _strange_inline(children: list[Token], links: Sequence[str]) -> Iterator[str]:
-    linked = False
-    for child in children:
-        match child.type:
-            case "link_open":
-                linked = child.attrs.get("href") in links
-                if not linked:
-                    yield f"a link to {child.attrs.get('href')}"
-            case "link_close":
-                linked = False
-            case "image":
-                yield "an image"
-            case "html_inline" if child.content not in OWN_INLINE:
-                yield child.content
-            case "text" if not linked and ALIVE.search(child.content):
-                yield child.content
-            case _:
-                pass
+def outline(text: str) -> list[str]:
+    """The page's tags in order."""
+    return [node.name for node in Tree(text).nodes if isinstance(node, Tag)]

@@ -9,8 +9,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from claude_pool_gh.commands.lines import command_lines
-from claude_pool_gh.reports.neutralize import code, fence, neutralize, neutralize_line, summary
-from tests.reports.judge import ALIVE, GITHUB, hidden, life
+from claude_pool_gh.reports.neutralize import cell, code, fence, neutralize, neutralize_line, summary
+from tests.reports.judge import ALIVE, Tree, as_read, hidden, life, outline, strange, within
 
 
 def test_the_judge_of_these_tests_sees_life() -> None:
@@ -88,8 +88,9 @@ HOSTILE = {
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_trick_comes_to_nothing_and_stays_readable(text: str) -> None:
-    assert neutralize(text) == HOSTILE[text]
-    assert life(HOSTILE[text]) == []
+    out = neutralize(text)
+    assert as_read(out) == HOSTILE[text]
+    assert life(out) == []
 
 
 BITS = st.sampled_from([
@@ -129,17 +130,22 @@ def test_a_line_is_dead_too_wherever_it_is_put(text: str) -> None:
     assert "\n" not in out
     assert hidden(out) == []
     assert neutralize_line(out) == out
-    for around in ("{}", "the {}", "**{}**", "- {}", "1. {}", "> {}", "- line 1: {}", "| {} |"):
+    for around in ("the {}", "**{}**", "- {}", "1. {}", "> {}", "- line 1: {}"):
         assert life(around.format(out)) == []
+    row = f"| a | b |\n|---|---|\n| **{cell(out)}** {cell(out)} | c |"
+    assert strange(row) == []
+    assert outline(row).count("td") == 2
 
 
 @settings(max_examples=300, deadline=None)
 @given(TEXT, st.sampled_from(["", "suggestion", "python"]))
 def test_a_fence_holds_whatever_is_put_into_it(text: str, language: str) -> None:
-    tokens = GITHUB.parse(fence(text, language) + "\n\nafter")
-    assert [token.type for token in tokens][:2] == ["fence", "paragraph_open"]
-    assert tokens[0].info == language
-    assert hidden(tokens[0].content) == []
+    out = fence(text, language) + "\n\nafter"
+    assert outline(out) == ["pre", "code", "p"]
+    assert within(out, "p") == ["after"]
+    pre = next(node for node in Tree(out).nodes)
+    assert getattr(pre, "attrs", {}).get("lang", "") == language
+    assert hidden(within(out, "pre")[0]) == []
 
 
 def test_a_fence_is_longer_than_what_it_holds_once_hidden_characters_are_gone() -> None:
@@ -154,9 +160,9 @@ def test_an_empty_suggestion_deletes_its_lines() -> None:
 @given(TEXT)
 def test_code_holds_whatever_is_put_into_it(text: str) -> None:
     out = code(text)
-    children = GITHUB.parseInline(f"a {out} b")[0].children or []
-    assert [child.type for child in children] == ["text", "code_inline", "text"]
-    assert children[1].content.strip() == " ".join(out.strip("`").split())
+    assert outline(f"a {out} b") == ["p", "code"]
+    assert within(f"a {out} b", "p")[0].startswith("a ")
+    assert within(f"a {out} b", "code")[0].strip() == " ".join(out.strip("`").split())
     assert hidden(out) == []
 
 
@@ -176,8 +182,8 @@ def test_a_summary_is_read_as_it_was_written() -> None:
 
 
 def test_texts_are_cut_at_their_limits() -> None:
-    assert neutralize("a" * 9_000) == "a" * 4_000
-    assert neutralize("a" * 90, 50) == "a" * 50
+    assert as_read(neutralize("a" * 9_000)) == "a" * 4_000
+    assert as_read(neutralize("a" * 90, 50)) == "a" * 50
     assert neutralize_line("b" * 900) == "b" * 300
     assert code("c" * 900) == f"`{'c' * 300}`"
     assert len(summary("d" * 900)) == 160
