@@ -194,7 +194,12 @@ class AppAccess:
             with sorted_errors():
                 return str((await self.as_app("POST", path, wanted))["token"])
         except ForgeRefused as error:
-            if error.status in (403, 404):  # suspended, or not installed any more
+            is_permission = error.status == 422 and "permission" in error.message.lower()
+            if not is_permission and error.status in (
+                403,
+                404,
+                422,
+            ):  # suspended, or not installed there any more
                 raise NotAdmitted(error.status, error.message) from error
             raise
 
@@ -208,7 +213,7 @@ class AppAccess:
         except jwt.PyJWTError as error:
             raise OperatorNeeded(f"the App's private key cannot be used: {error}") from error
         except ForgeRefused as error:
-            if error.status != 401:
+            if error.status != 401 and "integration not found" not in error.message.lower():
                 raise
             told = f"GitHub does not accept the App's id and private key: {error.message}"
             raise OperatorNeeded(told) from error

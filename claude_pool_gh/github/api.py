@@ -40,12 +40,14 @@ class Forge:
     """GitHub's API for one configured server."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, api_url: str, access: Access, pusher: Pusher = _no_pusher
-    ) -> None:
+        self, session: aiohttp.ClientSession, api_url: str, access: Access, pusher: Pusher = _no_pusher,
+        *, patience: float = 0.5,
+    ) -> None:  # fmt: skip
+        """`patience`: seconds before a read that failed is made again, at first."""
         url = api_url.rstrip("/")
         self._session, self._api = session, Client(session, url)
         self._graphql_url = f"{url.removesuffix('/v3')}/graphql"
-        self.access, self.pusher = access, pusher
+        self.access, self.pusher, self._patience = access, pusher, patience
 
     async def read(self, repository: Repository, path: str, *, accept: str = _JSON, **query: Any) -> Any:
         """GET, again after failures that pass. `path` follows `/repos/OWNER/NAME`."""
@@ -53,7 +55,7 @@ class Forge:
             try:
                 return _formed(await self.call("GET", repository, path + _query(query), accept=accept))
             except (ForgeUnavailable, RateLimited) as error:
-                wait = error.seconds if isinstance(error, RateLimited) else 0.5 * 2**attempt
+                wait = error.seconds if isinstance(error, RateLimited) else self._patience * 2**attempt
                 if attempt == _READ_TRIES - 1 or wait > 30:
                     raise
                 await asyncio.sleep(wait)

@@ -91,7 +91,7 @@ async def comment_unchanged(forge: Forge, repository: Repository, comment: Comme
         now = await forge.read(repository, f"/{place}/comments/{comment.id}")
     except NotFound:
         return False
-    return body_digest(now.get("body") or "") == digest
+    return body_digest(now["body"] or "") == digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
