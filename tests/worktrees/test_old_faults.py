@@ -7,10 +7,12 @@ import hashlib
 import os
 import time
 import zlib
+from dataclasses import replace
 
 import pytest
 
-from claude_pool_gh.rehearsal.github import Fault, SimulatedGitHub, Stall
+from claude_pool_gh.pool.errors import NoWorkspace
+from claude_pool_gh.rehearsal.github import Fault, Respond, SimulatedGitHub, Stall
 from claude_pool_gh.worktrees.errors import OriginUnavailable, TookTooLong, WorktreeError
 from claude_pool_gh.worktrees.git import Login
 from claude_pool_gh.worktrees.mirror import Mirror
@@ -215,3 +217,20 @@ async def test_an_outage_is_asked_once_and_named_so(site: Site) -> None:
     login = Login(site.token, "http://127.0.0.1:9/octo/widgets.git")
     with pytest.raises(OriginUnavailable, match="GitHub could not be reached"):
         await site.worktrees.mirror(site.widgets.id).fetch(login, [site.widgets.head()], ["refs/heads/main"])
+
+
+async def test_a_short_outage_ends_no_run(site: Site, github: SimulatedGitHub) -> None:
+    patient = replace(site.worktrees, pauses=(0.01, 0.02))
+    github.faults.add(Fault(Respond(503), times=2))
+    async with patient.lease(site.wanted("c1.find.0.1")) as lease:
+        assert (lease.folder / "README.md").exists()
+    site.widgets.commit("main", {"late.py": "z = 3\n"})
+    github.faults.add(Fault(Respond(503), times=9))
+    with pytest.raises(NoWorkspace, match=r"could not be reached for a fetch \(3 tries\)$"):
+        async with patient.lease(site.wanted("c1.find.0.2")):
+            pytest.fail("GitHub was not there")
+    github.faults.clear()
+    github.faults.add(Fault(Respond(403, "Repository access blocked")))
+    with pytest.raises(NoWorkspace, match="GitHub refused the fetch: Repository access blocked"):
+        async with patient.lease(site.wanted("c1.find.0.3", site.spec(refs=[]))):
+            pytest.fail("it was let in")
