@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_KEEPS: Final = "The patch stays here, so you can also apply it yourself."
+KEEPS: Final = "The patch stays here, so you can also apply it yourself."
 _UNSIGNED: Final = """\
 The bot's commits are unsigned. Let its App bypass this rule in the ruleset or branch protection, or apply the patch \
 yourself and sign it."""
@@ -36,5 +36,5 @@ def advice(refusal: str) -> str:
     """One or two sentences; the general one where the words are not known, as those of a company's own hook."""
     for words, told in _ADVICE:
         if re.search(words, refusal):
-            return told if "yourself" in told or "retry" in told else f"{told} {_KEEPS}"
-    return _KEEPS
+            return told if "yourself" in told or "retry" in told else f"{told} {KEEPS}"
+    return KEEPS

@@ -13,7 +13,7 @@ from typing import Final
 
 from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.effects import acts, rows
-from claude_pool_gh.github.effects.kinds import Effect
+from claude_pool_gh.github.effects.kinds import Effect, Reply, Review
 from claude_pool_gh.github.effects.rows import EffectRow
 from claude_pool_gh.github.errors import (
     ForgeRefused,
@@ -239,6 +239,11 @@ class Writer:
     async def _end(self, row: EffectRow, state: str, error: str) -> None:
         def end(tx: Transaction) -> None:
             rows.ended(tx, row, state, error)
+            if state == "refused" and isinstance(row.effect, Review):
+                # What was found is not lost with the form that it was to have.
+                body = row.effect.fallback or row.effect.body
+                instead = Reply(number=row.effect.number, body=body)
+                rows.want(tx, f"{row.key}:instead", row.repository, instead, self._now_ms())
             if row.chain_id is not None:
                 self._told(tx, row.chain_id)
 
