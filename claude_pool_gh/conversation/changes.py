@@ -271,7 +271,7 @@ def _fate(chain: ChainRow, result: dict[str, Any], effect: str | None, facts: Ch
             return Fate.proposed if facts.into else Fate.pushed
         case "refused" | "gone":
             return Fate.refused
-        case _:
+        case _:  # wanted, however long it takes
             return Fate.writing
 
 

@@ -288,17 +288,15 @@ def _check(run: Run, facts: Facts, fail_on: str) -> CheckRun:
             (f"{s.name} {s.detail}".strip() for s in run.steps if s.state == StepState.running), "Waiting"
         )
         return CheckRun(name=name, head=facts.head, status=status, title=title[:200], summary=run.intent)
+    concluded = conclusion(run.outcome, run.report, fail_on=fail_on, on_error=facts.on_error)
     return CheckRun(
         name=name,
         head=facts.head,
-        status="completed",
-        conclusion=conclusion(
-            run.outcome, run.report, fail_on=fail_on,
-            on_error=facts.on_error,
-        ),
+        status="completed" if concluded else "in_progress",
+        conclusion=concluded,
         title=headline(run.outcome, run.report, run.verb)[:200],
         summary=f"{_cost(run)}. All of it stands in the pull request's conversation.",
-    )  # fmt: skip
+    )
 
 
 def _cost(run: Run) -> str:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 import aiohttp
-import gidgethub
-from gidgethub.aiohttp import GitHubAPI
+import jwt
 
-from claude_pool_gh.github.errors import ForgeRefused, ForgeUnavailable, sort_refusal
+from claude_pool_gh.github.client import Client, sorted_errors
+from claude_pool_gh.github.errors import ForgeRefused, NotAdmitted, OperatorNeeded
 from claude_pool_gh.terms.ids import Repository
 
 PERMISSIONS: Final = {
@@ -97,7 +97,7 @@ class AppAccess:
     """By repository and installation: a repository that is transferred comes under another one."""
     _lacking: dict[int, Lacking] = field(default_factory=dict)
     _account: Account | None = None
-    _app: GitHubAPI | None = field(default=None, repr=False)
+    _app: Client | None = field(default=None, repr=False)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def token(self, repository: Repository, *, fresh: bool = False) -> str:
@@ -126,7 +126,7 @@ class AppAccess:
         if self._account is None:
             slug = str((await self.as_app("GET", "/app"))["slug"])
             token = await self.token(repository)
-            api = GitHubAPI(self.session, "claude-pool-gh", base_url=self.api_url)
+            api = Client(self.session, self.api_url)
             user = await _asked(api.getitem("/users{/login}", {"login": f"{slug}[bot]"}, oauth_token=token))
             self._account = Account(int(user["id"]), str(user["login"]))
         return self._account
@@ -158,7 +158,7 @@ class AppAccess:
         """The repositories that an installation sees, the first ten thousand of them."""
         path = f"/app/installations/{installation_id}/access_tokens"
         token = str((await self.as_app("POST", path, {"permissions": {"metadata": "read"}}))["token"])
-        api = GitHubAPI(self.session, "claude-pool-gh", base_url=self.api_url)
+        api = Client(self.session, self.api_url)
         found: list[Any] = []
         for page in range(1, 101):
             listing = f"/installation/repositories?per_page=100&page={page}"
@@ -190,20 +190,33 @@ class AppAccess:
     async def _minted(self, repository: Repository, permissions: Mapping[str, str]) -> str:
         path = f"/app/installations/{repository.installation_id}/access_tokens"
         wanted = {"repository_ids": [repository.id], "permissions": dict(permissions)}
-        return str((await self.as_app("POST", path, wanted))["token"])
+        try:
+            with sorted_errors():
+                return str((await self.as_app("POST", path, wanted))["token"])
+        except ForgeRefused as error:
+            is_permission = error.status == 422 and "permission" in error.message.lower()
+            if not is_permission and error.status in (
+                403,
+                404,
+                422,
+            ):  # suspended, or not installed there any more
+                raise NotAdmitted(error.status, error.message) from error
+            raise
 
     async def as_app(self, method: str, path: str, body: Any = None) -> Any:
-        """One request as the App itself. Raises the errors of `errors`."""
+        """One request as the App itself. Raises the errors of `errors`; OperatorNeeded where its key is refused."""
         if self._app is None:  # kept: it signs a new login only when the last one is about to expire
-            self._app = GitHubAPI(
-                self.session,
-                "claude-pool-gh",
-                base_url=self.api_url,
-                app_id=self.app_id,
-                private_key=self.private_key,
-            )
+            self._app = Client(self.session, self.api_url, app_id=self.app_id, private_key=self.private_key)
         api = self._app
-        return await _asked(api.getitem(path) if method == "GET" else api.post(path, data=body))
+        try:
+            return await _asked(api.getitem(path) if method == "GET" else api.post(path, data=body))
+        except jwt.PyJWTError as error:
+            raise OperatorNeeded(f"the App's private key cannot be used: {error}") from error
+        except ForgeRefused as error:
+            if error.status != 401 and "integration not found" not in error.message.lower():
+                raise
+            told = f"GitHub does not accept the App's id and private key: {error.message}"
+            raise OperatorNeeded(told) from error
 
 
 @dataclass(slots=True)
@@ -231,7 +244,7 @@ class JobAccess:
     async def account(self, repository: Repository) -> Account:  # noqa: ARG002
         """See `Access.account`: the job's bot."""
         if self._account is None:
-            api = GitHubAPI(self.session, "claude-pool-gh", base_url=self.api_url, oauth_token=self.job_token)
+            api = Client(self.session, self.api_url, oauth_token=self.job_token)
             user = await _asked(api.getitem("/users{/login}", {"login": self.login}))
             self._account = Account(int(user["id"]), str(user["login"]))
         return self._account
@@ -250,11 +263,5 @@ class JobAccess:
 
 
 async def _asked(call: Any) -> Any:
-    try:
+    with sorted_errors():
         return await call
-    except gidgethub.GitHubBroken as error:
-        raise ForgeUnavailable(str(error)) from error
-    except gidgethub.HTTPException as error:
-        raise sort_refusal(error.status_code, str(error), error.headers or {}) from error
-    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-        raise ForgeUnavailable(f"{type(error).__name__}: {error}") from error

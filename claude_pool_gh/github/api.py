@@ -1,7 +1,7 @@
 """One request to GitHub's API, with its failures sorted by what they mean for whoever asked.
 
-gidgethub makes the request and reads the answer; it never retries, and neither does this: reads are repeated by
-`Forge.read`, writes only by the writer of effects, which looks first whether they happened.
+gidgethub makes the request and reads the answer (see `client`); it never retries, and neither does this: reads are
+repeated by `Forge.read`, writes only by the writer of effects, which looks first whether they happened.
 """
 
 from __future__ import annotations
@@ -12,20 +12,12 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 import aiohttp
-import gidgethub
-from gidgethub.aiohttp import GitHubAPI
 
 from claude_pool_gh.github.access import Access
-from claude_pool_gh.github.errors import (
-    ForgeRefused,
-    ForgeUnavailable,
-    RateLimited,
-    sort_query_refusal,
-    sort_refusal,
-)
+from claude_pool_gh.github.client import Client, sorted_errors
+from claude_pool_gh.github.errors import ForgeRefused, ForgeUnavailable, RateLimited, Unreadable
 from claude_pool_gh.terms.ids import Repository
 
-AGENT: Final = "claude-pool-gh"
 TIMEOUT: Final = aiohttp.ClientTimeout(total=60, sock_connect=10)
 _JSON: Final = "application/vnd.github+json"
 _READ_TRIES: Final = 4
@@ -48,20 +40,22 @@ class Forge:
     """GitHub's API for one configured server."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, api_url: str, access: Access, pusher: Pusher = _no_pusher
-    ) -> None:
+        self, session: aiohttp.ClientSession, api_url: str, access: Access, pusher: Pusher = _no_pusher,
+        *, patience: float = 0.5,
+    ) -> None:  # fmt: skip
+        """`patience`: seconds before a read that failed is made again, at first."""
         url = api_url.rstrip("/")
-        self._session, self._api = session, GitHubAPI(session, AGENT, base_url=url)
+        self._session, self._api = session, Client(session, url)
         self._graphql_url = f"{url.removesuffix('/v3')}/graphql"
-        self.access, self.pusher = access, pusher
+        self.access, self.pusher, self._patience = access, pusher, patience
 
     async def read(self, repository: Repository, path: str, *, accept: str = _JSON, **query: Any) -> Any:
         """GET, again after failures that pass. `path` follows `/repos/OWNER/NAME`."""
         for attempt in range(_READ_TRIES):
             try:
-                return await self.call("GET", repository, path + _query(query), accept=accept)
+                return _formed(await self.call("GET", repository, path + _query(query), accept=accept))
             except (ForgeUnavailable, RateLimited) as error:
-                wait = error.seconds if isinstance(error, RateLimited) else 0.5 * 2**attempt
+                wait = error.seconds if isinstance(error, RateLimited) else self._patience * 2**attempt
                 if attempt == _READ_TRIES - 1 or wait > 30:
                     raise
                 await asyncio.sleep(wait)
@@ -73,7 +67,9 @@ class Forge:
         """Every item of a listing, all pages. Pages are asked for by number: no link of an answer is followed."""
         for page in range(1, _PAGES_LIMIT + 1):
             answer = await self.read(repository, path, **query, per_page=_PAGE, page=page)
-            items = answer[key] if key else answer
+            items = answer.get(key) if key and isinstance(answer, dict) else answer
+            if not isinstance(items, list):
+                raise Unreadable(f"{path}: no list")
             for item in items:
                 yield item
             if len(items) < _PAGE:
@@ -94,12 +90,12 @@ class Forge:
 
     async def query(self, token: str, document: str, **variables: Any) -> Any:
         """One query or mutation of the GraphQL API, for what REST cannot do. Raises the errors of `errors`."""
-        api = GitHubAPI(self._session, AGENT, oauth_token=token)
-        with _sorted():
+        api = Client(self._session, self._graphql_url, oauth_token=token)
+        with sorted_errors():
             return await api.graphql(document, endpoint=self._graphql_url, **variables)
 
     async def _request(self, method: str, url: str, body: Any, accept: str, token: str) -> Any:
-        with _sorted():
+        with sorted_errors():
             match method:
                 case "GET":
                     return await self._api.getitem(url, accept=accept, oauth_token=token)
@@ -111,28 +107,11 @@ class Forge:
                     raise ValueError(f"{method} is not used here")
 
 
-class _sorted:  # noqa: N801 - reads as a word at the `with`
-    """Turns gidgethub's and aiohttp's exceptions into ours."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        match error:
-            case gidgethub.GitHubBroken() | aiohttp.ClientError() | TimeoutError() | ConnectionError():
-                raise ForgeUnavailable(f"{type(error).__name__}: {error}") from error
-            case gidgethub.HTTPException():
-                raise sort_refusal(error.status_code, str(error), error.headers or {}) from error
-            case gidgethub.QueryError():
-                raise sort_query_refusal(error.response["errors"]) from error
-            case gidgethub.BadGraphQLRequest():
-                raise sort_refusal(error.status_code, str(error), {}) from error
-            case gidgethub.GraphQLException():
-                raise ForgeUnavailable(f"the answer cannot be read: {error}") from error
-            case ValueError() if not isinstance(error, UnicodeError):
-                raise ForgeUnavailable(f"the answer cannot be read: {error}") from error
-            case _:
-                return
+def _formed(answer: Any) -> Any:
+    """An answer to a read, which is an object or a list: a page of HTML or nothing at all is a proxy's."""
+    if not isinstance(answer, dict | list):
+        raise Unreadable(f"the answer is {type(answer).__name__}, no object and no list")
+    return answer
 
 
 def segment(text: str) -> str:

@@ -2,17 +2,30 @@
 
 ForgeError
 |- ForgeUnavailable   no answer, or 5xx: what was asked may or may not have happened
+|  |- Unreadable      an answer, but not in the form that GitHub documents
+|  `- OperatorNeeded  it works again when whoever runs this server has changed something
 |- RateLimited        asked to wait; `seconds` says how long
 `- ForgeRefused       4xx: it did not happen and will not by asking again
    |- NotAsApproved   what was approved does not hold any more
+   |- PushDeclined    GitHub does not take this commit on this branch
+   |- NotAdmitted     the App has no access to the account or the repository now
    `- NotFound        404 or 410
+
+Three kinds that nothing may mix up: a refusal is told at once with its own reason, a fault that passes is tried again,
+and after silence it is looked up what happened.
 """
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
+
+_PASSING: Final = frozenset({408, 425})
+_LIMITS: Final = ("rate limit", "abuse detection", "too many requests", "submitted too quickly")
+"""Limits that GitHub announces in words only: with 403, and of comments with 422."""
+_DEFAULT_WAIT: Final = 60.0
 
 
 class ForgeError(Exception):
@@ -21,6 +34,14 @@ class ForgeError(Exception):
 
 class ForgeUnavailable(ForgeError):
     """GitHub did not answer, or with its own failure. The outcome of a write is unknown."""
+
+
+class Unreadable(ForgeUnavailable):
+    """GitHub's answer has not the form that it documents: a proxy's page, half a body, another kind of value."""
+
+
+class OperatorNeeded(ForgeUnavailable):
+    """Nothing works before the operator of this server has changed something. Until then it is tried again."""
 
 
 class RateLimited(ForgeError):
@@ -32,11 +53,12 @@ class RateLimited(ForgeError):
 
 
 class ForgeRefused(ForgeError):
-    """GitHub said no."""
+    """GitHub said no. `permissions`: those that would have allowed it, where GitHub names them."""
 
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(f"GitHub answered {status}: {message[:500]}")
-        self.status, self.message = status, message
+    def __init__(self, status: int, message: str, permissions: str = "") -> None:
+        needs = f" (needs the permission {permissions})" if permissions else ""
+        super().__init__(f"GitHub answered {status}: {message[:500]}{needs}")
+        self.status, self.message, self.permissions = status, message, permissions
 
 
 class NotAsApproved(ForgeRefused):
@@ -49,29 +71,78 @@ class NotAsApproved(ForgeRefused):
         return self.message
 
 
+class PushDeclined(ForgeRefused):
+    """GitHub does not take this commit on this branch. The text, GitHub's own, is for whoever approved it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(422, message)
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class NotAdmitted(ForgeRefused):
+    """The App is suspended, or not installed there any more. What was wanted waits until it is back."""
+
+
 class NotFound(ForgeRefused):
     """There is no such thing, or we may not see it."""
 
 
-def sort_refusal(status: int, message: str, headers: Mapping[str, str]) -> ForgeRefused | RateLimited:
-    """What a 4xx means: 403 and 429 can both be a limit of either kind."""
-    low = message.lower()
-    if status == 429 or (status == 403 and ("rate limit" in low or "retry-after" in headers)):
+def sort_refusal(status: int, message: str, headers: Mapping[str, str]) -> ForgeError:
+    """What a status outside 2xx means. 403, 422 and 429 can all be a limit."""
+    if status >= 500 or status in _PASSING or status < 400:
+        return ForgeUnavailable(f"GitHub answered {status}: {message[:200]}")
+    if status == 429 or (status in (403, 422) and _is_limit(status, message, headers)):
         return RateLimited(_wait(headers))
     if status in (404, 410):
         return NotFound(status, message)
-    return ForgeRefused(status, message)
+    permissions = headers.get("x-accepted-github-permissions", "") if status in (401, 403) else ""
+    return ForgeRefused(status, message, permissions)
 
 
-def sort_query_refusal(errors: Sequence[Mapping[str, Any]]) -> ForgeRefused | RateLimited:
+def _is_limit(status: int, message: str, headers: Mapping[str, str]) -> bool:
+    if any(words in message.lower() for words in _LIMITS):
+        return True
+    return status == 403 and ("retry-after" in headers or headers.get("x-ratelimit-remaining") == "0")
+
+
+def sort_query_refusal(errors: Any) -> ForgeError:
     """What an answer of the GraphQL API means that holds errors: it says their kinds in words, under status 200."""
-    message = str(errors[0].get("message", "")) if errors else "an error without a word"
-    kinds = {str(each.get("type", "")) for each in errors}
-    if "RATE_LIMITED" in kinds:
-        return RateLimited(60.0)
+    listed = [each for each in errors if isinstance(each, Mapping)] if isinstance(errors, Sequence) else []
+    message = str(listed[0].get("message", "")) if listed else "an error without a word"
+    kinds = {str(each.get("type", "")) for each in listed}
+    if "RATE_LIMITED" in kinds or any(words in message.lower() for words in _LIMITS):
+        return RateLimited(_DEFAULT_WAIT)
     if "NOT_FOUND" in kinds:
         return NotFound(404, message)
+    if "SERVICE_UNAVAILABLE" in kinds or "INTERNAL" in kinds or "Something went wrong" in message:
+        return ForgeUnavailable(message)  # GitHub's own failures come as errors of a query too
     return ForgeRefused(403 if "FORBIDDEN" in kinds else 422, message)
+
+
+def message_of(body: bytes) -> str:
+    """GitHub's own sentence in the body of a refusal, with what it says of each field; never raises."""
+    try:
+        said = json.loads(body)
+    except (ValueError, RecursionError):
+        return "an answer that is no JSON"
+    if not isinstance(said, Mapping):
+        return "an answer of another form"
+    errors = said.get("errors")
+    listed = errors if isinstance(errors, Sequence) and not isinstance(errors, str) else [errors]
+    parts = [str(said.get("message") or ""), "; ".join(filter(None, map(_error, listed)))]
+    return ": ".join(filter(None, parts)) or "no reason given"
+
+
+def _error(error: Any) -> str:
+    if isinstance(error, str):
+        return error
+    if not isinstance(error, Mapping):
+        return ""
+    if error.get("message"):
+        return str(error["message"])
+    return " ".join(str(error[name]) for name in ("field", "code") if error.get(name))
 
 
 def _wait(headers: Mapping[str, str]) -> float:
@@ -82,4 +153,4 @@ def _wait(headers: Mapping[str, str]) -> float:
     reset = headers.get("x-ratelimit-reset", "")
     if headers.get("x-ratelimit-remaining") == "0" and reset.isdigit():
         return max(1.0, float(reset) - time.time())
-    return 60.0
+    return _DEFAULT_WAIT

@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 import base64
+import functools
+import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, ParamSpec, TypeVar
 
 from claude_pool_gh.github.api import Forge, segment
-from claude_pool_gh.github.errors import ForgeRefused, NotFound
+from claude_pool_gh.github.client import sorted_errors
+from claude_pool_gh.github.errors import ForgeRefused, NotFound, Unreadable
 from claude_pool_gh.github.intake import body_digest
 from claude_pool_gh.terms.ids import Actor, CommentRef, Repository, Thread
 from claude_pool_gh.terms.roles import Role
 
+logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
 _FILE_LIMIT: Final = 256 * 1024
+
+
+def _read(ask: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+    """Lets an answer of another form than GitHub's be what it is: a fault that passes, as `Unreadable`."""
+
+    @functools.wraps(ask)
+    async def asked(*arguments: P.args, **named: P.kwargs) -> T:
+        with sorted_errors():
+            return await ask(*arguments, **named)
+
+    return asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,18 +61,29 @@ class TrustedFile:
     blob: str
 
 
+@_read
 async def role_of(forge: Forge, repository: Repository, actor: Actor) -> Role:
     """The live role of a user. Fails closed: whatever is not a clear answer about this very user is `none`."""
     try:
-        answer = await forge.read(repository, f"/collaborators/{segment(actor.login)}/permission")
+        return _role(await forge.read(repository, f"/collaborators/{segment(actor.login)}/permission"), actor)
     except ForgeRefused:
         return Role.none
-    user = answer.get("user") or {}
-    if user.get("id") != actor.id:  # a login can be given up and taken by somebody else
+    except Unreadable as error:
+        logger.warning("no clear role: %s", error, extra={"action": "role_unreadable"})
         return Role.none
-    return max(Role.named(str(answer.get("role_name"))), Role.named(str(answer.get("permission"))))
 
 
+def _role(answer: Any, actor: Actor) -> Role:
+    match answer:
+        case {"user": {"id": int(id_)}} if (
+            id_ == actor.id
+        ):  # a login can be given up and taken by somebody else
+            return max(Role.named(str(answer.get("role_name"))), Role.named(str(answer.get("permission"))))
+        case _:
+            return Role.none
+
+
+@_read
 async def comment_unchanged(forge: Forge, repository: Repository, comment: CommentRef, digest: str) -> bool:
     """Whether a comment still exists and says what it said when it was delivered."""
     place = "issues" if comment.kind == "issue_comment" else "pulls"
@@ -61,7 +91,7 @@ async def comment_unchanged(forge: Forge, repository: Repository, comment: Comme
         now = await forge.read(repository, f"/{place}/comments/{comment.id}")
     except NotFound:
         return False
-    return body_digest(now.get("body") or "") == digest
+    return body_digest(now["body"] or "") == digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +108,7 @@ class Issue:
     labels: tuple[str, ...]
 
 
+@_read
 async def issue(forge: Forge, thread: Thread) -> Issue:
     """A thread as it is now."""
     answer = await forge.read(thread.repository, f"/issues/{thread.number}")
@@ -93,11 +124,13 @@ async def issue(forge: Forge, thread: Thread) -> Issue:
     )
 
 
+@_read
 async def labels(forge: Forge, repository: Repository) -> list[str]:
     """The repository's own labels."""
     return [str(label["name"]) async for label in forge.pages(repository, "/labels")]
 
 
+@_read
 async def comments(forge: Forge, thread: Thread, *, last: int = 30) -> list[tuple[Actor, str]]:
     """Who said what in a thread's conversation, the newest of it, oldest first."""
     listing = forge.pages(thread.repository, f"/issues/{thread.number}/comments")
@@ -105,12 +138,14 @@ async def comments(forge: Forge, thread: Thread, *, last: int = 30) -> list[tupl
     return found[-last:]
 
 
+@_read
 async def merge_base(forge: Forge, repository: Repository, base: str, head: str) -> str:
     """The commit from which `head` went its own way, as GitHub sees it now."""
     answer = await forge.read(repository, f"/compare/{segment(base)}...{segment(head)}", per_page=1)
     return str(answer["merge_base_commit"]["sha"])
 
 
+@_read
 async def branch_head(forge: Forge, repository: Repository, branch: str) -> str:
     """The commit a branch is at now."""
     return str((await forge.read(repository, f"/branches/{segment(branch)}"))["commit"]["sha"])
@@ -123,6 +158,7 @@ def _actor(user: Any) -> Actor:
     return Actor(id=int(user["id"]), login=str(user["login"]), is_human=user.get("type") == "User")
 
 
+@_read
 async def pull(forge: Forge, thread: Thread) -> Pull:
     """A pull request as it is now."""
     answer = await forge.read(thread.repository, f"/pulls/{thread.number}")
@@ -142,11 +178,13 @@ async def pull(forge: Forge, thread: Thread) -> Pull:
     )
 
 
+@_read
 async def default_branch(forge: Forge, repository: Repository) -> str:
     """The branch from which configuration, recipes and guidance come."""
     return str((await forge.read(repository, ""))["default_branch"])
 
 
+@_read
 async def trusted_file(
     forge: Forge, repository: Repository, branch: str | None, path: str
 ) -> TrustedFile | None:
@@ -162,12 +200,14 @@ async def trusted_file(
     return TrustedFile(path, text, str(answer["sha"]))
 
 
+@_read
 async def commit_messages(forge: Forge, thread: Thread) -> list[tuple[str, str]]:
     """Id and message of the first hundred commits of a pull request, oldest first."""
     found = await forge.read(thread.repository, f"/pulls/{thread.number}/commits", per_page=100)
     return [(str(each["sha"]), str(each["commit"]["message"])) for each in found]
 
 
+@_read
 async def failed_checks(forge: Forge, repository: Repository, commit: str) -> list[str]:
     """Names of the check runs that failed at a commit; none where the App may not read checks."""
     try:
@@ -177,6 +217,7 @@ async def failed_checks(forge: Forge, repository: Repository, commit: str) -> li
     return [str(run["name"]) for run in answer["check_runs"] if run.get("conclusion") == "failure"]
 
 
+@_read
 async def issue_text(forge: Forge, repository: Repository, number: int) -> tuple[str, str] | None:
     """Title and body of an issue; None when there is none that we may see."""
     try:

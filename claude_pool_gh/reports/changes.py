@@ -10,6 +10,7 @@ from unidiff.errors import UnidiffParseError
 
 from claude_pool_gh.findings.changes import mode_of, path_of, renamed_from, sections
 from claude_pool_gh.reports.neutralize import code, fence, neutralize, neutralize_line
+from claude_pool_gh.reports.refusals import advice
 from claude_pool_gh.reports.views import Changed, Checked, CheckEnd, Fate, FileChange, Presented
 from claude_pool_gh.reports.words import checks_in_short, count, difference, duration, fold
 from claude_pool_gh.terms.markdown import SafeMarkdown
@@ -121,14 +122,18 @@ def _decision(change: Changed) -> str:
         case Fate.waiting:
             return waiting(change)
         case Fate.refused:
-            return f"It was approved by {_people(change.approved_by)}, but: {neutralize_line(change.refused, 300)}."
-        case Fate.proposed | Fate.pushed | Fate.writing:
-            where = (
-                f"pull request #{change.pull}"
-                if change.pull and change.fate is Fate.proposed
-                else code(change.branch)
+            why = neutralize_line(change.refused, 500).rstrip(".")
+            return (
+                f"Approved by {_people(change.approved_by)}, but not pushed: {why}. {advice(change.refused)}"
             )
-            return f"Approved by {_people(change.approved_by)}, goes to {where}."
+        case Fate.writing:
+            late = f" Not done yet: {neutralize_line(change.refused, 300)}." if change.refused else ""
+            return f"Approved by {_people(change.approved_by)}; pushing to {code(change.branch)}.{late}"
+        case Fate.pushed:
+            return f"Approved by {_people(change.approved_by)}; pushed to {code(change.branch)}."
+        case Fate.proposed:
+            where = f"pull request #{change.pull}" if change.pull else "a pull request"
+            return f"Approved by {_people(change.approved_by)}; pushed to {code(change.branch)}, opened as {where}."
         case Fate.patch_only:
             told = "This is a fork, and nothing is pushed to forks."
             where = f"[Download the patch]({change.download})" if change.download else "The patch is below"

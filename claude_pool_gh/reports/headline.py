@@ -103,8 +103,11 @@ def _not_whole(report: Report | None, verb: str) -> str:
 
 def conclusion(
     outcome: Outcome, report: Report | None, *, fail_on: str, on_error: Literal["neutral", "failure"]
-) -> Conclusion:
-    """The check run's conclusion. A run that did nothing is never green."""
+) -> Conclusion | None:
+    """The check run's conclusion; None while what it would speak of does not stand yet on GitHub.
+
+    A run that did nothing is never green.
+    """
     match outcome.verdict:
         case Verdict.answered:
             return _concluded(report)
@@ -123,14 +126,24 @@ def conclusion(
             return on_error if outcome.ours else "failure"
 
 
-def _concluded(report: Report | None) -> Conclusion:
+def _concluded(report: Report | None) -> Conclusion | None:
     match report:
-        case Changed(fate=Fate.refused):
-            return "failure"
-        case Changed(fate=Fate.nothing | Fate.patch_only):
-            return "neutral"
+        case Changed(fate=fate):
+            return _concluded_change(fate)
         case _:
             return "success"
+
+
+def _concluded_change(fate: Fate) -> Conclusion | None:
+    match fate:
+        case Fate.pushed | Fate.proposed:
+            return "success"
+        case Fate.waiting | Fate.writing:
+            return None
+        case Fate.refused:
+            return "failure"
+        case Fate.nothing | Fate.patch_only:
+            return "neutral"
 
 
 def _fails(found: tuple[Finding, ...], fail_on: str) -> bool:

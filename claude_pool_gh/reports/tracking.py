@@ -29,7 +29,6 @@ from claude_pool_gh.terms.markdown import SafeMarkdown
 _SIGNS: Final = {
     "pending": "·", "running": "▶", "completed": "✓", "failed": "✗", "cancelled": "✗", "pending_review": "⏸",
 }  # fmt: skip
-_UNDONE: Final = (Fate.nothing, Fate.refused)
 _VERDICT_SIGNS: Final = {Verdict.clean: "✅", Verdict.findings: "🔎", Verdict.answered: "✅"}
 
 
@@ -75,8 +74,8 @@ def _in_line(place: Place) -> str:
 def _at_rest(run: Run) -> list[str]:
     verdict = run.outcome.verdict if run.outcome else None
     sign = "⏸" if verdict is None else _VERDICT_SIGNS.get(verdict, "⚠️")
-    if isinstance(run.report, Changed) and run.report.fate in _UNDONE and run.outcome:
-        sign = "⚠️"
+    if isinstance(run.report, Changed) and run.outcome:
+        sign = {Fate.nothing: "⚠️", Fate.refused: "⚠️", Fate.writing: "⏳"}.get(run.report.fate, sign)
     parts = [f"### {sign} {headline(run.outcome, run.report, run.verb)}"]
     spent = dollars(run.bill.spent, upper_bound=run.bill.upper_bound)
     money = f"{spent} of {dollars(run.bill.cap)} · {duration(run.elapsed_ms)}"

@@ -21,6 +21,7 @@ from claude_pool_gh.conversation.desk import Defaults, Desk
 from claude_pool_gh.conversation.gazette import Gazette
 from claude_pool_gh.conversation.judge import Judge
 from claude_pool_gh.conversation.moved import under_present_name
+from claude_pool_gh.conversation.patience import LONGEST, patient
 from claude_pool_gh.conversation.progress import Progress
 from claude_pool_gh.conversation.screen import screened
 from claude_pool_gh.conversation.setup import Setups
@@ -28,6 +29,7 @@ from claude_pool_gh.github import tables
 from claude_pool_gh.github.access import Access, AppAccess, JobAccess
 from claude_pool_gh.github.api import TIMEOUT, Forge
 from claude_pool_gh.github.effects.writer import Writer
+from claude_pool_gh.github.errors import ForgeRefused, ForgeUnavailable, RateLimited
 from claude_pool_gh.pool.clock import SystemClock
 from claude_pool_gh.pool.config import MICRODOLLARS, PoolConfig, ScalingConfig, SlotMode
 from claude_pool_gh.pool.pool import Pool
@@ -38,12 +40,15 @@ from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.storage import Database, migrations
 from claude_pool_gh.storage.private import close_to_others, open_to_others, private_folder
 from claude_pool_gh.terms.ids import Repository
+from claude_pool_gh.worktrees.errors import OriginUnavailable, WorktreeError
 from claude_pool_gh.worktrees.git import Login
 from claude_pool_gh.worktrees.leases import Logins, Worktrees
 
 logger = logging.getLogger(__name__)
 
 _CLERKS = 4
+_PATIENCE = {"app": LONGEST, "action": 1800.0}
+"""Seconds for which a step waits for GitHub; a job of GitHub Actions costs money while it waits."""
 _LOOK_EVERY = 5.0
 
 
@@ -151,7 +156,7 @@ async def open_house(
             live=False,  # a comment shows steps, not words
         )
         hosts = {
-            name: under_present_name(database, step)
+            name: patient(under_present_name(database, step), longest=_PATIENCE[door])
             for room in rooms.values()
             for name, step in room.host_steps(desk).items()
         }
@@ -227,7 +232,12 @@ def _access(settings: Settings, session: aiohttp.ClientSession, job_token: str |
 def _logins(database: Database, forge: Forge, server_url: str) -> Logins:
     async def login(repository_id: int) -> Login:
         repository = await database.read(lambda tx: _repository(tx, repository_id))
-        token = await forge.access.token(repository)
+        try:
+            token = await forge.access.token(repository)
+        except (ForgeUnavailable, RateLimited) as error:
+            raise OriginUnavailable("GitHub gave no token now", str(error)) from error
+        except ForgeRefused as error:
+            raise WorktreeError(f"GitHub gave no token: {error}") from error
         return Login(token, f"{server_url.rstrip('/')}/{repository.owner}/{repository.name}.git")
 
     return login

@@ -6,11 +6,11 @@ from typing import Any
 
 from claude_pool_gh.github.access import PUSHING
 from claude_pool_gh.github.api import Forge, Pusher
-from claude_pool_gh.github.errors import ForgeUnavailable, NotAsApproved
+from claude_pool_gh.github.errors import ForgeUnavailable, NotAsApproved, OperatorNeeded, PushDeclined
 from claude_pool_gh.pool import tasks
 from claude_pool_gh.storage import Database
 from claude_pool_gh.terms.ids import Repository
-from claude_pool_gh.worktrees.errors import WorktreeError
+from claude_pool_gh.worktrees.errors import OriginUnavailable, OutOfDisk
 from claude_pool_gh.worktrees.git import Login
 from claude_pool_gh.worktrees.leases import Worktrees
 from claude_pool_gh.worktrees.push import PushRefused
@@ -39,8 +39,10 @@ def pusher(database: Database, forge: Forge, worktrees: Worktrees, server_url: s
             url = f"{server_url.rstrip('/')}/{repository.owner}/{repository.name}.git"
             await worktrees.push(repository.id, Login(token, url), commit, ref, expected)
         except PushRefused as error:
-            raise NotAsApproved(error.what) from error
-        except WorktreeError as error:
+            raise PushDeclined(error.what) from error
+        except OutOfDisk as error:
+            raise OperatorNeeded(str(error)) from error
+        except OriginUnavailable as error:
             raise ForgeUnavailable(str(error)) from error
 
     return push

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from claude_pool_gh.worktrees.errors import WorktreeError
+from claude_pool_gh.worktrees import faults
+from claude_pool_gh.worktrees.errors import TookTooLong, WorktreeError
 
 _PASSED_ON: Final = (
     "PATH",
@@ -29,17 +30,6 @@ _PASSED_ON: Final = (
     "NO_PROXY",
     "no_proxy",
 )
-
-_OLD_SINS: Final = (
-    "badTimezone",
-    "missingSpaceBeforeDate",
-    "zeroPaddedFilemode",
-    "missingEmail",
-    "badDate",
-    "badDateOverflow",
-    "zeroPaddedDate",
-)
-"""Faults of objects in the history of many a repository, which do no harm."""
 
 _SAFE: Final = (
     "core.hooksPath=/dev/null",
@@ -57,11 +47,14 @@ _SAFE: Final = (
     "submodule.recurse=false",
     "fetch.recurseSubmodules=false",
     "transfer.fsckObjects=true",
-    *(f"fetch.fsck.{old}=ignore" for old in _OLD_SINS),
+    *(f"fetch.fsck.{old}=ignore" for old in faults.TOLERATED),
     "advice.detachedHead=false",
     "user.name=claude-pool",
     "user.email=claude-pool@localhost",
 )
+
+_PRINTED_LIMIT: Final = 4000
+"""Characters of what a failed command printed that are kept."""
 
 DEFAULT_TIMEOUT: Final = 60.0
 """Seconds for a command that stays on this machine."""
@@ -102,14 +95,19 @@ async def git(
         async with asyncio.timeout(timeout):
             out, err = await process.communicate(stdin)
     except TimeoutError as error:
-        raise WorktreeError(f"{name} took more than {timeout:.0f} seconds") from error
+        raise TookTooLong(f"{name} took more than {timeout:.0f} seconds") from error
     finally:
         if process.returncode is None:
             _kill(process.pid)
             await process.wait()
     if process.returncode:
-        raise WorktreeError(f"{name} failed", err.decode(errors="replace").strip()[-2000:])
+        said, printed = (_end_of(each) for each in (err, out))
+        raise WorktreeError(f"{name} failed", said, printed)
     return out
+
+
+def _end_of(printed: bytes) -> str:
+    return printed.decode(errors="replace").strip()[-_PRINTED_LIMIT:]
 
 
 async def _start(

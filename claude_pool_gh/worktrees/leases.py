@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import shutil
 import tempfile
@@ -17,14 +18,20 @@ from claude_pool_gh.pool.config import Isolation
 from claude_pool_gh.pool.errors import NoWorkspace
 from claude_pool_gh.pool.ports import JSON, Wanted, Work
 from claude_pool_gh.storage.private import private_folder
-from claude_pool_gh.worktrees.errors import WorktreeError
+from claude_pool_gh.worktrees.errors import OriginUnavailable, WorktreeError
 from claude_pool_gh.worktrees.git import Login, git
 from claude_pool_gh.worktrees.mirror import Mirror, checked_commit, take_bytes_as_they_are
 from claude_pool_gh.worktrees.push import push
 from claude_pool_gh.worktrees.snapshot import CAPTURING, Began, Signature, begun, capture, commit_as, restore
 
+logger = logging.getLogger(__name__)
+
 Logins = Callable[[int], Awaitable[Login]]
 """Gives credentials and clone URL for a repository id."""
+
+
+class NotFetched(WorktreeError, NoWorkspace):
+    """The commit that a run was to begin with could not be brought here. `what` is fit for a comment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,8 @@ class Worktrees:
 
     state: Path
     login: Logins
+    pauses: tuple[float, ...] = (2, 5, 10, 20, 40, 60)
+    """Seconds between the tries of a fetch for a run."""
     _mirrors: dict[int, Mirror] = field(default_factory=dict)
 
     def mirror(self, repository_id: int) -> Mirror:
@@ -77,9 +86,23 @@ class Worktrees:
         """A detached worktree of the repository at the commit that the plan names; the folder is removed at the end."""
         spec = wanted.spec
         repository_id, base = int(spec["repository_id"]), checked_commit(spec["commit"])
-        mirror = await self.fetch(repository_id, [base], list(spec["refs"]))
+        mirror = await self._fetch_patiently(repository_id, [base], list(spec["refs"]))
         async with lend(mirror, self.state / "leases", base, wanted) as lease:
             yield lease
+
+    async def _fetch_patiently(self, repository_id: int, wanted: list[str], refs: list[str]) -> Path:
+        """`fetch`, again after faults that pass: a short outage ends no run."""
+        for pause in (*self.pauses, None):
+            try:
+                return await self.fetch(repository_id, wanted, refs)
+            except OriginUnavailable as error:
+                if pause is None:
+                    raise NotFetched(f"{error.what} ({len(self.pauses) + 1} tries)") from error
+                logger.warning("fetched again: %s", error, extra={"action": "fetch_again"})
+                await asyncio.sleep(pause)
+            except WorktreeError as error:
+                raise NotFetched(error.what) from error
+        raise AssertionError("unreachable")
 
     async def commit(self, repository_id: int, work: Work, parent: str, signature: Signature) -> str:
         """The commit that captured work becomes. The parent must have been fetched; made again, it has the same id."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import logging
 import re
+import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -12,10 +14,16 @@ from pathlib import Path
 from typing import Final
 
 from claude_pool_gh.storage.private import private_folder
-from claude_pool_gh.worktrees.errors import WorktreeError
+from claude_pool_gh.worktrees import faults, trees
+from claude_pool_gh.worktrees.answers import Meaning, meaning_of, reason_of
+from claude_pool_gh.worktrees.errors import OriginUnavailable, OutOfDisk, TookTooLong, WorktreeError
 from claude_pool_gh.worktrees.git import Login, git
 
+logger = logging.getLogger(__name__)
+
 FETCH_TIMEOUT: Final = 600.0
+_OLD_SECONDS: Final = 3600.0
+"""An object that git began to write that long ago, it has not finished."""
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
 
@@ -26,6 +34,7 @@ class Mirror:
     path: Path
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     present: set[str] = field(default_factory=set)
+    fetch_seconds: float = FETCH_TIMEOUT
 
     async def fetch(self, login: Login, wanted: Iterable[str], refs: Iterable[str]) -> None:
         """Make every commit in `wanted` present, fetching `refs` and then single commits where needed.
@@ -36,31 +45,62 @@ class Mirror:
         async with self.lock, _across_processes(self.path.with_suffix(".lock")):
             await self._make()
             missing = [commit for commit in commits if not await self.has(commit)]
-            if missing and (kept := [f"+{ref}:{_kept(ref)}" for ref in refs]):
-                with suppress(WorktreeError):  # a branch may be gone; what counts is whether the commits come
+            absent = [commit for commit in missing if not await self._came(commit)]
+            if absent and (kept := [f"+{ref}:{_kept(ref)}" for ref in refs]):
+                try:
                     await self._fetch(login, kept)
-            for commit in [commit for commit in missing if not await self.has(commit)]:
+                except (OriginUnavailable, TookTooLong):  # the next request would end the same way
+                    raise
+                except (
+                    WorktreeError
+                ) as error:  # a branch may be gone; what counts is whether the commits come
+                    logger.info("refs not fetched: %s", error, extra={"action": "refs_not_fetched"})
+            for commit in [commit for commit in absent if not await self._came(commit)]:
                 await self._fetch(login, [f"{commit}:refs/pool/commits/{commit}"])
             for commit in missing:
+                await trees.check(self.path, commit)
                 await git("update-ref", f"refs/pool/commits/{commit}", commit, git_dir=self.path)
+                self.present.add(commit)
 
     async def has(self, commit: str) -> bool:
-        """Whether a commit is here. Nothing is ever removed from a mirror, so a yes is remembered."""
+        """Whether a fetch brought a commit here. Nothing is ever removed from a mirror, so a yes is remembered."""
         if commit in self.present:
             return True
+        kept = f"refs/pool/commits/{checked_commit(commit)}"
         try:
-            await git("cat-file", "-e", f"{checked_commit(commit)}^{{commit}}", git_dir=self.path)
+            await git("rev-parse", "--verify", "--quiet", kept, git_dir=self.path)
         except WorktreeError:
             return False
         self.present.add(commit)
         return True
 
+    async def _came(self, commit: str) -> bool:
+        """Whether a commit came with another ref. Its object alone proves nothing: a killed fetch may have left it."""
+        contains = ("for-each-ref", "--count=1", "--contains", commit, "refs/pool")
+        try:
+            return bool(await git(*contains, git_dir=self.path))
+        except WorktreeError:
+            return False
+
     def unlock(self) -> None:
-        """Remove git's lock files that a killed process left here, unless somebody is at work."""
+        """Remove git's lock files and half packs that a killed process left here, unless somebody is at work."""
         with self.path.with_suffix(".lock").open("w") as file, suppress(BlockingIOError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             for left in self.path.rglob("*.lock"):
                 left.unlink(missing_ok=True)
+            self._remove_partial(0.0)
+            self._remove_partial(time.time(), "??/tmp_obj_*", _OLD_SECONDS)
+
+    def _remove_partial(self, since: float, what: str = "pack/tmp_*", older: float = 0.0) -> int:
+        """Remove files that git had not finished, written since a time or older than so many seconds; their bytes."""
+        removed = 0
+        for left in (self.path / "objects").glob(what):
+            with suppress(FileNotFoundError):
+                written = left.stat()
+                if written.st_mtime >= since or (older and written.st_mtime < time.time() - older):
+                    left.unlink()
+                    removed += written.st_size
+        return removed
 
     async def _make(self) -> None:
         if not (self.path / "HEAD").exists():
@@ -69,10 +109,52 @@ class Mirror:
         take_bytes_as_they_are(self.path)
 
     async def _fetch(self, login: Login, refspecs: list[str]) -> None:
-        await git(
-            "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--end-of-options", login.url, *refspecs,
-            git_dir=self.path, environment=login.environment(), timeout=FETCH_TIMEOUT,
-        )  # fmt: skip
+        """One fetch. What it leaves half done when it fails, or is ended, goes: nothing could go on from it."""
+        began, finished, removed = time.time() - 1, False, 0
+        self._remove_partial(began, older=2 * self.fetch_seconds)  # of a process that was killed
+        try:
+            await git(
+                "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--end-of-options", login.url, *refspecs,
+                git_dir=self.path, environment=login.environment(), timeout=self.fetch_seconds,
+            )  # fmt: skip
+            finished = True
+        except TookTooLong as error:
+            removed = self._remove_partial(began)
+            raise _too_long(removed, self.fetch_seconds) from error
+        except WorktreeError as error:
+            raise _sorted(error) from error
+        finally:
+            if not finished:
+                removed += self._remove_partial(began)
+                logger.warning(
+                    "fetch failed, %d bytes of half packs removed", removed, extra={"action": "fetch_failed"}
+                )
+
+
+def _too_long(received: int, seconds: float) -> WorktreeError:
+    """A fetch that its time limit ended: of something that came, more would not come in the same time."""
+    if not received:
+        return OriginUnavailable(f"GitHub sent nothing for {seconds:.0f} seconds")
+    size = f"{received / 1e6:.0f} MB"
+    return TookTooLong(f"fetching the repository took more than {seconds:.0f} seconds ({size} had arrived)")
+
+
+def _sorted(error: WorktreeError) -> WorktreeError:
+    """A failed fetch as what it means."""
+    match meaning_of(error.detail):
+        case Meaning.passing:
+            return OriginUnavailable("GitHub could not be reached for a fetch", error.detail)
+        case Meaning.no_room:
+            return OutOfDisk("there is no room left on the server's disk", error.detail)
+        case Meaning.refused:
+            reason = reason_of("", error.detail) or "no reason given"
+            return WorktreeError(f"GitHub refused the fetch: {reason}", error.detail)
+        case _ if fault := faults.named(error.detail):
+            return WorktreeError(f"git refuses an object of the repository's history ({fault})", error.detail)
+        case _ if "not our ref" in error.detail:
+            return WorktreeError("GitHub does not have the commit any more", error.detail)
+        case _:
+            return error
 
 
 def take_bytes_as_they_are(git_dir: Path) -> None:

@@ -8,6 +8,7 @@ from claude_pool_gh.rehearsal.github import (
     Fault,
     Hide,
     Reset,
+    Respond,
     Truncate,
     bad_gateway,
     secondary_limit,
@@ -124,13 +125,16 @@ async def test_a_marker_in_a_strangers_comment_is_not_taken_for_ours(shop: World
     assert len(shop.own_comments()) == 1
 
 
-async def test_commits_that_cannot_be_fetched_end_the_review_with_a_reason(shop: World) -> None:
+async def test_commits_that_github_does_not_give_end_the_review_with_its_reason(shop: World) -> None:
     route = "/{owner}/{repo}.git/git-upload-pack"
-    shop.github.faults.add(Fault(bad_gateway(), method="POST", route=route, times=50))
+    shop.github.faults.add(
+        Fault(Respond(403, "Repository access blocked"), method="GET", route=route, times=50)
+    )
     await shop.say("/pool review")
     check = await shop.reviewed()
     assert check.conclusion == "neutral"
-    assert check.title == "NOT REVIEWED: the pull request's commits cannot be read: git fetch failed"
+    told = "the pull request's commits cannot be read: GitHub refused the fetch: Repository access blocked"
+    assert check.title == f"NOT REVIEWED: {told}"
     assert shop.model.requests == []
     assert shop.rows("SELECT count(*) FROM reservations WHERE settled IS NULL") == [(0,)]
 

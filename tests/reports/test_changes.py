@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from claude_pool_gh.commands.lines import command_lines
-from claude_pool_gh.reports import changes
+from claude_pool_gh.reports import changes, refusals
 from claude_pool_gh.reports.changes import body, facts, files_of, summary, waiting
 from claude_pool_gh.reports.headline import headline
 from claude_pool_gh.reports.neutralize import neutralize
@@ -174,17 +174,22 @@ DECISIONS: dict[str, tuple[dict[str, Any], str]] = {
         "It cannot be approved any more: the head has moved to `@mona`. Again: `/pool retry`",
     ),
     "writing": (
-        {"fate": Fate.writing, "approved_by": ("mona",)}, "Approved by `mona`, goes to `topic`.",
+        {"fate": Fate.writing, "approved_by": ("mona",)}, "Approved by `mona`; pushing to `topic`.",
+    ),
+    "writing for long": (
+        {"fate": Fate.writing, "approved_by": ("mona",), "refused": "GitHub did not answer; it is tried again"},
+        "Approved by `mona`; pushing to `topic`. Not done yet: GitHub did not answer; it is tried again.",
     ),
     "pushed": (
-        {"fate": Fate.pushed, "approved_by": ("mona", "hubot")}, "Approved by `mona`, `hubot`, goes to `topic`.",
+        {"fate": Fate.pushed, "approved_by": ("mona", "hubot")}, "Approved by `mona`, `hubot`; pushed to `topic`.",
     ),
     "proposed": (
-        {"fate": Fate.proposed, "approved_by": ("mona",), "pull": 12}, "Approved by `mona`, goes to pull request #12.",
+        {"fate": Fate.proposed, "approved_by": ("mona",), "pull": 12},
+        "Approved by `mona`; pushed to `topic`, opened as pull request #12.",
     ),
     "refused": (
         {"fate": Fate.refused, "approved_by": ("mona",), "refused": "the head moved, @mona"},
-        "It was approved by `mona`, but: the head moved, `@mona`.",
+        f"Approved by `mona`, but not pushed: the head moved, `@mona`. {refusals.KEEPS}",
     ),
     "a fork": (
         {"fate": Fate.patch_only, "gate": ""},

@@ -8,6 +8,7 @@ import pytest
 
 from claude_pool_gh.commands.lines import command_lines
 from claude_pool_gh.pool.outcomes import Outcome, Verdict
+from claude_pool_gh.reports import refusals
 from claude_pool_gh.reports.tracking import tracking
 from claude_pool_gh.reports.views import (
     Bill,
@@ -106,15 +107,16 @@ def test_a_change_that_can_not_be_approved_any_more_says_so_first() -> None:
 
 ENDS: dict[Fate, tuple[dict[str, Any], str, str]] = {
     Fate.writing: (
-        {}, "✅ Approved, being pushed: 2 files, +3 -10", "Approved by `mona`, goes to `topic`.",
+        {}, "⏳ Approved, being pushed: 2 files, +3 -10", "Approved by `mona`; pushing to `topic`.",
     ),
-    Fate.pushed: ({}, "✅ Pushed ccccccccc: 2 files, +3 -10", "Approved by `mona`, goes to `topic`."),
+    Fate.pushed: ({}, "✅ Pushed ccccccccc: 2 files, +3 -10", "Approved by `mona`; pushed to `topic`."),
     Fate.proposed: (
-        {"pull": 12}, "✅ Pull request #12: 2 files, +3 -10", "Approved by `mona`, goes to pull request #12.",
+        {"pull": 12}, "✅ Pull request #12: 2 files, +3 -10",
+        "Approved by `mona`; pushed to `topic`, opened as pull request #12.",
     ),
     Fate.refused: (
         {"refused": "the branch moved"}, "⚠️ NOT PUSHED: the branch moved",
-        "It was approved by `mona`, but: the branch moved.",
+        f"Approved by `mona`, but not pushed: the branch moved. {refusals.KEEPS}",
     ),
     Fate.patch_only: (
         {"approved_by": ()}, "✅ A patch for you to apply: 2 files, +3 -10",

@@ -6,12 +6,19 @@ approved must be allowed to in this very moment, and the branch must be where th
 
 from __future__ import annotations
 
+import asyncio
+from typing import Final
+
 from claude_pool_gh.github import reads
 from claude_pool_gh.github.api import Forge, segment
+from claude_pool_gh.github.client import sorted_errors
 from claude_pool_gh.github.effects.kinds import Authority, Proposal, Push
-from claude_pool_gh.github.errors import ForgeRefused, NotAsApproved, NotFound
+from claude_pool_gh.github.errors import ForgeRefused, ForgeUnavailable, NotAsApproved, NotFound
 from claude_pool_gh.terms.ids import Repository, Thread
 from claude_pool_gh.terms.roles import Role
+
+_SHOWN_AFTER: Final = (0.5, 1.0, 2.0)
+"""Seconds to wait before a pull request is asked for again whose branch GitHub does not know yet."""
 
 
 async def push(forge: Forge, repository: Repository, wanted: Push) -> int:
@@ -35,7 +42,8 @@ async def find_push(forge: Forge, repository: Repository, wanted: Push) -> int |
         answer = await forge.read(repository, f"/compare/{basehead}")
     except NotFound:
         return None
-    return wanted.number if answer["status"] in ("identical", "ahead") else None
+    with sorted_errors():
+        return wanted.number if answer["status"] in ("identical", "ahead") else None
 
 
 async def propose(forge: Forge, repository: Repository, wanted: Proposal) -> int:
@@ -53,13 +61,21 @@ async def propose(forge: Forge, repository: Repository, wanted: Proposal) -> int
         "body": wanted.body,
         "draft": wanted.draft,
     }
-    try:
-        return int((await forge.call("POST", repository, "/pulls", body))["number"])
-    except ForgeRefused as error:
-        found = await find_proposal(forge, repository, wanted) if error.status == 422 else None
-        if found is None:
-            raise
-        return found
+    for wait in (*_SHOWN_AFTER, None):
+        try:
+            made = await forge.call("POST", repository, "/pulls", body)
+        except ForgeRefused as error:
+            if error.status != 422:
+                raise
+            if (found := await find_proposal(forge, repository, wanted)) is not None:
+                return found
+            if wait is None or "head" not in error.message:
+                raise
+            await asyncio.sleep(wait)  # GitHub shows a new branch a moment after it has taken it
+        else:
+            with sorted_errors():
+                return int(made["number"])
+    raise ForgeUnavailable("unreachable")
 
 
 async def find_proposal(forge: Forge, repository: Repository, wanted: Proposal) -> int | None:
@@ -77,7 +93,8 @@ async def _branch_head(forge: Forge, repository: Repository, branch: str) -> str
         answer = await forge.read(repository, f"/git/ref/heads/{segment(branch)}")
     except NotFound:
         return None
-    return str(answer["object"]["sha"])
+    with sorted_errors():
+        return str(answer["object"]["sha"])
 
 
 async def _check_authority(forge: Forge, repository: Repository, wanted: Authority) -> None:

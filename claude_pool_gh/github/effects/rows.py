@@ -35,6 +35,8 @@ class EffectRow:
     remote_id: int | None
     tries: int
     chain_id: str | None = None
+    error: str = ""
+    """Why the last try did not write it, for people."""
 
     @property
     def marker(self) -> str:
@@ -44,7 +46,7 @@ class EffectRow:
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What became of an effect: its state, its id on GitHub, and why it was refused."""
+    """What became of an effect: its state, its id on GitHub, and why it was refused or is not written yet."""
 
     state: str
     remote_id: int | None
@@ -221,4 +223,5 @@ def _row(row: sa.Row[Any]) -> EffectRow:
         remote_id=row.remote_id,
         tries=row.tries,
         chain_id=row.chain_id,
+        error=row.error or "",
     )

@@ -13,9 +13,15 @@ from typing import Final
 
 from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.effects import acts, rows
-from claude_pool_gh.github.effects.kinds import Effect
+from claude_pool_gh.github.effects.kinds import Effect, Reply, Review
 from claude_pool_gh.github.effects.rows import EffectRow
-from claude_pool_gh.github.errors import ForgeError, ForgeRefused, RateLimited
+from claude_pool_gh.github.errors import (
+    ForgeRefused,
+    ForgeUnavailable,
+    NotAdmitted,
+    OperatorNeeded,
+    RateLimited,
+)
 from claude_pool_gh.storage import Database, Transaction
 from claude_pool_gh.storage.owners import own_id
 
@@ -23,9 +29,15 @@ logger = logging.getLogger(__name__)
 
 _LOOK_AGAIN: Final = 5
 """How often, an interval apart, a thing made by an unanswered request is looked for before it is made again."""
-_LONGEST_WAIT: Final = 300.0
+_LONGEST_WAIT: Final = 60.0
+"""Seconds between two tries at first: what an outage has held up follows soon after it."""
+_PATIENT_TRIES: Final = 60
+"""Tries after which an outage is a long one."""
+_LONGEST_LIMIT: Final = 3600.0
+_OPERATOR_SECONDS: Final = 60.0
 _IDLE_SECONDS: Final = 15.0
-_TRIES_LIMIT: Final = 50
+_FAULTS_LIMIT: Final = 20
+"""Errors of our own after which an effect is given up. GitHub's outages have no such limit."""
 
 
 class Writer:
@@ -133,17 +145,25 @@ class Writer:
         except acts.Deleted:
             await self._end(row, "gone", "deleted by a person")
         except RateLimited as limit:
-            await self._later(row, limit.seconds, limit)
+            await self._limited(row, limit)
+        except (NotAdmitted, OperatorNeeded) as error:
+            logger.error(  # noqa: TRY400 - the text says all; a traceback would hide it
+                "the operator must act: %s", error, extra={"action": "operator_needed", "key": row.key}
+            )
+            await self._later(
+                row, _OPERATOR_SECONDS, "the operator of this bot must act; nothing can be done here"
+            )
         except ForgeRefused as refusal:
-            logger.warning("refused: %s", refusal, extra={"action": "effect_refused", "key": row.key})
-            if refusal.status == 401:
-                await self._later(row, 60, refusal)
-            else:
-                await self._end(row, "refused", str(refusal))
+            await self._refused(row, refusal)
+        except ForgeUnavailable as error:
+            logger.warning("not written yet: %s", error, extra={"action": "effect_later", "key": row.key})
+            await self._later(row, self._backoff(row), "GitHub did not answer; it is tried again")
         except Exception as error:  # around one effect: one that cannot be written must not stop the others
-            if not isinstance(error, ForgeError):
-                logger.exception("effect failed", extra={"action": "effect_failed", "key": row.key})
-            await self._later(row, max(self._interval, 0.05) * 2 ** min(row.tries, 12), error)
+            logger.exception("effect failed", extra={"action": "effect_failed", "key": row.key})
+            if row.tries >= _FAULTS_LIMIT:
+                await self._end(row, "refused", f"an error on our side ({type(error).__name__})")
+            else:
+                await self._later(row, self._backoff(row), "an error on our side; it is tried again")
         else:
             await self._database.transact(lambda tx: self._note(tx, row, remote_id))
 
@@ -174,20 +194,56 @@ class Writer:
                 await asyncio.sleep(self._interval)
         return None
 
-    async def _later(self, row: EffectRow, seconds: float, error: Exception) -> None:
-        if row.tries >= _TRIES_LIMIT:
-            return await self._end(row, "refused", str(error))
-        wait = min(seconds, _LONGEST_WAIT) * random.uniform(1.0, 1.2)  # noqa: S311 - spreads load, no secret
-        due = self._now_ms() + int(wait * 1000)
-        if isinstance(error, RateLimited):
-            await self._database.transact(
-                lambda tx: rows.postpone_all(tx, row.repository.installation_id, due)
-            )
-        return await self._database.transact(lambda tx: rows.postpone(tx, row, due, str(error)))
+    async def _refused(self, row: EffectRow, refusal: ForgeRefused) -> None:
+        """GitHub's final no, told at once. A token that is not accepted is not final: the next one may be."""
+        lacks = bool(refusal.permissions) or "not accessible by" in refusal.message
+        logger.log(
+            logging.ERROR if lacks else logging.WARNING,
+            "refused: %s",
+            refusal,
+            extra={"action": "permission_missing" if lacks else "effect_refused", "key": row.key},
+        )
+        if refusal.status == 401:
+            await self._later(row, 60, "GitHub did not accept the bot's token; it is tried again")
+        else:
+            await self._end(row, "refused", str(refusal))
+
+    async def _limited(self, row: EffectRow, limit: RateLimited) -> None:
+        """GitHub asks to wait, and is heard: whoever goes on asking is shut out for longer."""
+        due = self._due(min(limit.seconds, _LONGEST_LIMIT))
+        logger.warning("not written yet: %s", limit, extra={"action": "rate_limited", "key": row.key})
+
+        def wait(tx: Transaction) -> None:
+            rows.postpone_all(tx, row.repository.installation_id, due)
+            self._postpone(tx, row, due, "GitHub asks the bot to wait; it is tried again")
+
+        await self._database.transact(wait)
+
+    async def _later(self, row: EffectRow, seconds: float, why: str) -> None:
+        """Once more after a while, however often: what is wanted is kept until GitHub takes it or says no."""
+        longest = _LONGEST_WAIT if row.tries < _PATIENT_TRIES else _LONGEST_LIMIT
+        due = self._due(min(seconds, longest))
+        await self._database.transact(lambda tx: self._postpone(tx, row, due, why))
+
+    def _postpone(self, tx: Transaction, row: EffectRow, due_ms: int, why: str) -> None:
+        rows.postpone(tx, row, due_ms, why)
+        if row.chain_id is not None and row.error != why:
+            self._told(tx, row.chain_id)
+
+    def _backoff(self, row: EffectRow) -> float:
+        return float(max(self._interval, 0.05) * 2 ** min(row.tries, 17))
+
+    def _due(self, seconds: float) -> int:
+        return self._now_ms() + int(seconds * random.uniform(1.0, 1.2) * 1000)  # noqa: S311 - no secret
 
     async def _end(self, row: EffectRow, state: str, error: str) -> None:
         def end(tx: Transaction) -> None:
             rows.ended(tx, row, state, error)
+            if state == "refused" and isinstance(row.effect, Review):
+                # What was found is not lost with the form that it was to have.
+                body = row.effect.fallback or row.effect.body
+                instead = Reply(number=row.effect.number, body=body)
+                rows.want(tx, f"{row.key}:instead", row.repository, instead, self._now_ms())
             if row.chain_id is not None:
                 self._told(tx, row.chain_id)
 

@@ -1,0 +1,92 @@
+"""A no, not now, and silence: what people see while GitHub is away, and where it refuses what they approved."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+import pytest
+
+from claude_pool_gh.rehearsal import stage
+from claude_pool_gh.rehearsal.github import CheckRun, Fault, Moment, Respond
+from claude_pool_gh.rehearsal.reviewer import Reviewer
+from tests.acceptance.colleague import Colleague
+from tests.acceptance.world import World
+
+RECEIVE = "/{owner}/{repo}.git/git-receive-pack"
+UPLOAD = "/{owner}/{repo}.git/git-upload-pack"
+PULL = "/repos/{owner}/{repo}/pulls/{pull_number}"
+RULE = "echo 'error: GH013: Repository rule violations found for refs/heads/feature.' >&2\n"
+REASON = "echo '- Commits must have verified signatures. @mona' >&2\n"
+
+
+async def test_a_push_is_shown_as_it_is_late_at_first_and_refused_at_last(here: World) -> None:
+    here.model.script = Colleague(planted=stage.PLANTED)
+    before = here.pull.head_sha
+    await here.say("/pool fix the discount must count from ten pieces")
+    (gate,) = re.findall(r"/pool approve ([0-9a-f]{10})\n", await here.shows("fix", "AWAITING APPROVAL"))
+    outage = here.github.faults.add(Fault(Respond(503, "Unavailable"), route=RECEIVE, times=10**6))
+    await here.say(f"/pool approve {gate}")
+    shown = await here.shows("fix", "Not done yet: GitHub did not answer; it is tried again.")
+    assert "### ⏳ Approved, being pushed: 1 file, +1 -1" in shown
+
+    def check() -> CheckRun:
+        return next(run for run in here.repository.check_runs(before) if run.name == "claude-pool/fix")
+
+    await here.until(lambda: check().status == "in_progress" and "being pushed" in (check().title or ""))
+    assert check().conclusion is None, "nothing is green before the commit stands"
+    assert outage.hits
+
+    hook = here.repository.git.path / "hooks" / "pre-receive"
+    hook.write_text(f"#!/bin/sh\n{RULE}{REASON}exit 1\n")
+    here.github.faults.clear()
+    shown = await here.shows(
+        "fix", "### ⚠️ NOT PUSHED: GitHub refused the push: GH013: Repository rule violations"
+    )
+    assert "Approved by `mona`, but not pushed: GitHub refused the push: GH013" in shown
+    assert "Commits must have verified signatures. `@mona`. The bot's commits are unsigned." in shown
+    await here.until(lambda: check().status == "completed")
+    assert check().conclusion == "failure"
+    assert here.pull.head_sha == before
+    assert any("GitHub refused the push: GH013" in line for line in here.bot.log)
+    pushes = len([one for one in here.github.requests if one.route == RECEIVE])
+    await here.quiet()
+    await asyncio.sleep(1)
+    assert len([one for one in here.github.requests if one.route == RECEIVE]) == pushes, (
+        "a no is not asked for again"
+    )
+
+
+PHASES = [
+    ("GET", UPLOAD), ("GET", PULL), ("POST", "/repos/{owner}/{repo}/pulls/{pull_number}/reviews"),
+    ("POST", "/app/installations/{installation_id}/access_tokens"),
+    ("PATCH", "/repos/{owner}/{repo}/check-runs/{check_run_id}"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("seconds", "phases"), [(6.0, PHASES[:2]), pytest.param(20.0, PHASES, marks=pytest.mark.long)]
+)
+async def test_an_outage_ends_no_review(here: World, seconds: float, phases: list[tuple[str, str]]) -> None:
+    """GitHub goes away when it is asked for a thing the first time, each time for so long, API and git alike."""
+    here.model.script = Reviewer(stage.PLANTED, looks=False)
+    loop, began, back = asyncio.get_running_loop(), list[tuple[str, str]](), 0.0
+
+    def away(moment: Moment) -> bool:
+        nonlocal back
+        point = (moment.method, str(moment.route))
+        if point in phases and point not in began and loop.time() > back:
+            began.append(point)
+            back = loop.time() + seconds
+        return loop.time() < back
+
+    here.github.faults.add(Fault(Respond(503, "Unavailable"), times=10**6, when=away))
+    await here.say("/pool review")
+    check = await here.reviewed(timeout=60 + 3 * seconds * len(phases))
+    await here.until(lambda: here.reviews, timeout=60 + 2 * seconds)
+    assert "2 findings" in (check.title or "")
+    assert sorted(began) == sorted(phases)
+    await here.until(lambda: loop.time() > back)
+    await here.written()
+    assert len(here.reviews) == 1
+    assert here.ledger == here.model.bill.total, "nothing was run twice"
