@@ -4,25 +4,46 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
+from contextlib import AsyncExitStack
 
 from aiohttp import web
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from claude_pool_gh.github.deliveries import check_secrets
 from claude_pool_gh.service.house import open_house
-from claude_pool_gh.service.settings import Settings
+from claude_pool_gh.service.settings import PREFIX, Settings, variable
 from claude_pool_gh.service.web import WebhookApp
 
 logger = logging.getLogger(__name__)
 
 
+class StartError(ValueError):
+    """Why a server cannot start, one line for each reason."""
+
+
 def check(settings: Settings) -> None:
-    """Raises ValueError, saying what to set, where a server could not work or would not be safe."""
-    check_secrets(settings.secrets)
-    if not settings.app_id or not settings.key:
-        raise ValueError("APP_ID and PRIVATE_KEY (or PRIVATE_KEY_FILE) of the GitHub App are not set")
+    """Raises StartError with everything to set without which a server could not work or would not be safe."""
+    missing = []
+    try:
+        check_secrets(settings.secrets)
+    except ValueError as error:
+        missing.append(f"{PREFIX}{error}")
+    if not settings.app_id:
+        missing.append(f"{variable('app_id')} is not set: the id of the GitHub App")
+    try:
+        if not settings.key.strip():
+            missing.append(
+                f"{variable('private_key')} or {variable('private_key_file')} is not set: the App's private key"
+            )
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "it is not a text file"
+        missing.append(f"{variable('private_key_file')} cannot be read: {why}")
     if not settings.anthropic_api_key.get_secret_value():
-        raise ValueError("ANTHROPIC_API_KEY is not set")
+        missing.append(f"{variable('anthropic_api_key')} is not set: the key for the model's API")
+    if missing:
+        raise StartError("\n".join(missing))
 
 
 async def serve(settings: Settings) -> None:
@@ -31,12 +52,22 @@ async def serve(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with open_house(settings) as house:
+    async with AsyncExitStack() as stack:
+        try:
+            house = await stack.enter_async_context(open_house(settings))
+        except (OperationalError, InterfaceError) as error:
+            # What the driver says may hold the address with its password.
+            raise StartError(f"the database cannot be opened ({type(error.orig).__name__})") from error
         app = WebhookApp(house, settings).application()
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         site = web.TCPSite(runner, settings.host, settings.port)
-        await site.start()
+        try:
+            await site.start()
+        except OSError as error:
+            await runner.cleanup()
+            why = os.strerror(error.errno).lower() if error.errno else str(error)
+            raise StartError(f"{settings.host} port {settings.port} cannot be listened on: {why}") from error
         host, port = runner.addresses[0][:2]
         # The one line that a starter may wait for.
         print(f"listening on http://{host}:{port}", flush=True)  # noqa: T201
