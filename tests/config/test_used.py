@@ -21,7 +21,7 @@ from claude_pool_gh.service.settings import Settings, read, variable
 from claude_pool_gh.terms.roles import Role
 
 SOURCES = Path(__file__).parents[2] / "claude_pool_gh"
-RECIPE = "name: one\nsteps:\n  - name: only\n    prompt: Do it.\n"
+RECIPE = "name: one\ndescription: One.\nsteps:\n  - name: only\n    prompt: Do it.\n"
 VERB = Verb(name="run", summary="", places=frozenset({"pull"}), role=Role.write)
 
 
