@@ -16,6 +16,7 @@ from claude_pool_gh.agent import conversations, powers, process
 from claude_pool_gh.agent.gateway import PLACEHOLDER_KEY, Gateway
 from claude_pool_gh.agent.meter import Meter
 from claude_pool_gh.agent.outcome import Facts, judge
+from claude_pool_gh.agent.passes import Pass, Signs
 from claude_pool_gh.agent.record import Record
 from claude_pool_gh.pool.ports import Agent, AgentOutcome, AgentTask, Clock, Ending, Line
 from claude_pool_gh.storage import Database
@@ -28,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 _INTERRUPT_SECONDS: Final = 3.0
 _LOOK_SECONDS: Final = 0.5
+_PINGS: Final = 4
+"""How many times the idle limit pings alone may hold a run beyond it."""
 _API: Final = "https://api.anthropic.com"
 _QUIET: Final = {
     "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
@@ -69,6 +72,8 @@ class ClaudeAgent(Agent):
     live: bool = True
     """Follow what agents say piece by piece, for those who watch; else message by message, which costs less CPU."""
     start_seconds: float = 45.0
+    patience_seconds: float = 300.0
+    """How long a request waits for a model's API that is overloaded, broken or not there."""
     gateway: Gateway | None = None
     """An open one, where several share it; else each pool opens its own."""
 
@@ -85,7 +90,7 @@ class ClaudeAgent(Agent):
             )
         process.sweep()
         upstream = self.base_url or os.environ.get("ANTHROPIC_BASE_URL") or _API
-        self.gateway = Gateway(Meter(database, clock), upstream, key)
+        self.gateway = Gateway(Meter(database, clock), upstream, key, patience=self.patience_seconds)
         if self.redact is None and len(key) >= _LEAST_SECRET:
             self.redact = lambda text: text.replace(key, "[key]")
         await self.gateway.start()
@@ -116,25 +121,29 @@ class ClaudeAgent(Agent):
                     conversations.bring(task.conversation, launch.config, folder)
                 except LookupError as error:
                     return AgentOutcome(ending=Ending.failed, reason=str(error), model=task.model)
-                await self._watch(task, folder, launch, facts, line)
+                await self._watch(task, folder, launch, facts, line, run)
                 conversations.keep(task.conversation, launch.config, facts.session_id)
             if facts.stopped:
                 run.hurry()
         facts.elapsed_ms = int((time.monotonic() - started) * 1000)
         facts.command = str(cli)
-        return judge(task, facts, line, run.verdict, run.detail)
+        return judge(task, facts, line, run)
 
     async def _watch(
-        self, task: AgentTask, folder: Path, launch: process.Launch, facts: Facts, line: Line
+        self, task: AgentTask, folder: Path, launch: process.Launch, facts: Facts, line: Line, run: Pass
     ) -> None:
         """Drive the CLI under three clocks, and leave no process behind on any way out."""
         os.environ["CLAUDE_AGENT_SDK_SKIP_VERSION_CHECK"] = "1"  # the CLI is the SDK's own: no second process
         from claude_agent_sdk import ClaudeSDKClient  # noqa: PLC0415 - half a second, and only runs need it
 
         from claude_pool_gh.agent.options import options  # noqa: PLC0415 - the same
+        from claude_pool_gh.agent.reminder import Reminder  # noqa: PLC0415 - the same
 
-        client = ClaudeSDKClient(options(task, folder, launch, facts, trusted=self.trusted, live=self.live))
-        session = _Session(client, launch)
+        reminder = Reminder(task, lambda: run.turns)
+        client = ClaudeSDKClient(
+            options(task, folder, launch, facts, reminder, trusted=self.trusted, live=self.live)
+        )
+        session = _Session(client, launch, run.signs)
         try:
             async with asyncio.timeout(task.wall_seconds) as wall, _ended_by(line.stop, wall):
                 await session.start(self.start_seconds)
@@ -185,6 +194,7 @@ async def _to_the_end(work: asyncio.Task[None]) -> None:
 class _Session:
     client: ClaudeSDKClient
     launch: process.Launch
+    signs: Signs
     clock: str = ""
     connecting: asyncio.Task[None] | None = None
     started: bool = False
@@ -207,22 +217,41 @@ class _Session:
         self.started = True
 
     async def messages(self, idle_seconds: float) -> AsyncIterator[Message]:
-        """The run's messages; a silence of `idle_seconds` is a timeout. Retries of the API count as silence."""
+        """The run's messages; `idle_seconds` without a sign of work are a timeout.
+
+        Signs of work are the CLI's messages, except that it tries again, and the pieces of an answer, also while
+        nothing of it reaches the CLI's own output. A model that thinks may send nothing but pings: they hold a run
+        for `_PINGS` times as long. A wait for an API that is not there has its own end, see `Gateway`.
+        """
         stream = self.client.receive_response()
-        deadline = asyncio.get_running_loop().time() + idle_seconds
+        heard = time.monotonic()
         while True:
+            waiting = asyncio.ensure_future(anext(stream))
             try:
-                async with asyncio.timeout_at(deadline):
-                    message = await anext(stream)
+                while not waiting.done():
+                    now = time.monotonic()
+                    left = 1.0 if self.signs.waiting else self._left(heard, now, idle_seconds)
+                    if left <= 0:
+                        self.clock = f"nothing was heard of it for {idle_seconds:.0f} seconds"
+                        raise TimeoutError(self.clock)
+                    await asyncio.wait({waiting}, timeout=left)
+                message = waiting.result()
             except StopAsyncIteration:
                 self.finished = True
                 return
-            except TimeoutError:
-                self.clock = f"nothing was heard of it for {idle_seconds:.0f} seconds"
-                raise
+            finally:
+                if not waiting.done():
+                    waiting.cancel()
+                    await asyncio.wait({waiting})
             if getattr(message, "subtype", "") != "api_retry":
-                deadline = asyncio.get_running_loop().time() + idle_seconds
+                heard = time.monotonic()
             yield message
+
+    def _left(self, heard: float, now: float, idle_seconds: float) -> float:
+        """Seconds until silence has lasted too long."""
+        worked = max(heard, self.signs.work)
+        pinged = min(self.signs.ping, worked + _PINGS * idle_seconds)
+        return max(worked, pinged) + idle_seconds - now
 
     async def end(self, facts: Facts, task: AgentTask, line: Line) -> None:
         """Interrupt what still runs, so that the CLI says how far it came; then end every process."""

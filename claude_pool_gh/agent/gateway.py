@@ -1,8 +1,8 @@
 """The loopback proxy between every agent and the model's API.
 
 It holds the real key, which no agent sees; knows by its path which run a request belongs to; lets it use only
-that run's models; and asks the meter before each request goes out. An answer is read to its end even when the
-agent is gone, so that what the API reports is booked.
+that run's models, and only what can be priced; and asks the meter before each request goes out. An answer is read to
+its end even when the agent is gone, so that what the API reports is booked.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import secrets
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -19,69 +18,63 @@ from typing import Any, Final
 import aiohttp
 from aiohttp import web
 
-from claude_pool_gh.agent import prices
-from claude_pool_gh.agent.meter import Admitted, Meter
-from claude_pool_gh.agent.usage import StreamUsage, whole_usage
+from claude_pool_gh.agent import admission, counted, prices
+from claude_pool_gh.agent.counted import Conversation
+from claude_pool_gh.agent.meter import LEAST_OUTPUT, MOST_OUTPUT, Admitted, Meter, needed
+from claude_pool_gh.agent.passes import UNWANTED, Pass, Verdict
+from claude_pool_gh.agent.prices import Load
+from claude_pool_gh.agent.upstream import Opened, Upstream
+from claude_pool_gh.agent.usage import StreamUsage, is_error, whole_usage
 
 logger = logging.getLogger(__name__)
+
+__all__ = ["PLACEHOLDER_KEY", "UNWANTED", "Gateway", "Pass"]
 
 PLACEHOLDER_KEY: Final = "held-by-the-gateway"
 _BODY_LIMIT: Final = 64 * 2**20
 _LEAST_THINKING: Final = 1024  # the API refuses less
-_FORWARDED: Final = ("anthropic-version", "anthropic-beta", "content-type", "accept", "user-agent")
+_FORWARDED: Final = ("anthropic-version", "content-type", "accept", "user-agent")
+_BETA: Final = "anthropic-beta"
+_STARTED_BY_AN_AGENT: Final = "x-claude-code-agent-id"
 _RETURNED: Final = ("content-type", "retry-after", "request-id")
-_PATIENCE: Final = 120.0
-"""Seconds that a 429 may ask to wait before it counts as an exhausted quota."""
 _HALF_A_DAY: Final = 43_200
-_UNWANTED: Final = 1.0
-"""Seconds that open answers are read on when nobody wants the run any more."""
 _CANCELLED: Final = 3.0
 """The same when its task was cancelled; the pool waits for 4 until it believes that the run cannot be ended."""
+_MARGIN: Final = 1.1
+"""By how much an answer may be read as more tokens than the API has counted when it was asked: it calls that count an
+estimate that may be off by a little."""
 _NO_MONEY: Final = (
     "the money set aside for this run, ${:.2f}, has ${:.2f} left, which does not pay for another request"
 )
 _AFTER_A_BREAK: Final = (
     ", since the model's API broke off an earlier answer and that counts at its worst case"
 )
-
-
-@dataclass(slots=True)
-class Pass:
-    """One run's way through the gateway. `verdict` is why the gateway refused it, if it did."""
-
-    run_id: str
-    models: frozenset[str]
-    token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
-    verdict: str | None = None
-    detail: str = ""
-    answers: set[asyncio.Task[None]] = field(default_factory=set)
-    unknown: bool = False
-    """Whether an answer broke off, so that it counts at its worst case."""
-    read_on: float = 0.0
-    """Seconds that answers still open at the run's end are read on."""
-
-    def hurry(self, seconds: float = _UNWANTED) -> None:
-        """Nobody wants the run any more: it ends soon, not when its last answer does."""
-        self.read_on = min(self.read_on, seconds)
-
-    def refuse(self, verdict: str, detail: str) -> None:
-        """Note the first reason for which the run cannot go on: `budget`, `model`, `key` or `quota`."""
-        if self.verdict is None:
-            self.verdict, self.detail = verdict, detail
+_CREDIT: Final = "credit balance"
+_BROKE_OFF: Final = "the model's API broke off before it reported the tokens used"
+_HALF_REPORTED: Final = (
+    "the model's API broke off; what it had read is known, what it wrote counts at its most"
+)
 
 
 class Gateway:
     """Serves on a free port of the loopback interface between `start` and `close`."""
 
-    def __init__(self, meter: Meter, upstream: str, key: str, *, read_on: float = 8.0) -> None:
-        """`read_on`: seconds that a finished run's open answers are read on, then booked as an upper bound."""
+    def __init__(
+        self, meter: Meter, upstream: str, key: str, *, read_on: float = 8.0, patience: float = 0.0
+    ) -> None:
+        """`read_on`: seconds that a finished run's open answers are read on, then booked as an upper bound.
+
+        `patience`: seconds that a request waits for an API that is overloaded, broken or not there.
+        """
         self._read_on_seconds = read_on
         self._meter = meter
-        self._upstream = upstream.rstrip("/")
+        self._url_above = upstream.rstrip("/")
         self._key = key
+        self._patience = patience
         self._passes: dict[str, Pass] = {}
         self._runner: web.AppRunner | None = None
         self._session: aiohttp.ClientSession | None = None
+        self._upstream: Upstream | None = None
         self._url = ""
 
     async def start(self) -> None:
@@ -95,6 +88,7 @@ class Gateway:
         self._url = f"http://{host}:{port}"
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=600)
         self._session = aiohttp.ClientSession(timeout=timeout, auto_decompress=True, read_bufsize=2**20)
+        self._upstream = Upstream(self._url_above, self._key, self._patience, self._session)
 
     async def close(self) -> None:
         """Stop serving; answers still open are left to be settled at the next start."""
@@ -114,6 +108,7 @@ class Gateway:
             run.hurry(_CANCELLED)
             raise
         finally:
+            run.over.set()
             del self._passes[run.token]
             await asyncio.shield(_read_on(run))
 
@@ -127,25 +122,66 @@ class Gateway:
             return _error(400, "invalid_request_error", "the body is not a JSON object")
         model = str(body.get("model", ""))
         if model not in run.models:
-            run.refuse("model", f"the agent asked for the model {model!r}, which this step may not use")
-            return _error(402, "billing_error", run.detail)
-        asked = body.get("max_tokens")
-        size, tokens = prices.weigh(body, len(raw)), asked if isinstance(asked, int) and asked > 0 else 4096
-        admitted = await self._meter.admit(run.run_id, model, size, tokens)
+            detail = f"the agent asked for the model {model!r}, which this step may not use"
+            return _refused(run, "model", detail)
+        strange = (
+            admission.query_fault(request.query)
+            or admission.version_fault(request.headers.get("anthropic-version"))
+            or admission.fault(body)
+        )
+        if strange is not None:
+            return _refused(run, "request", f"the agent's request holds {strange}, whose price is not known")
+        headers = {name: request.headers[name] for name in _FORWARDED if name in request.headers}
+        if betas := admission.listed(request.headers.get(_BETA, "")):
+            headers[_BETA] = betas
+        call = _Call(
+            run, model, body, dict(request.query), headers, counted.conversation(body, len(raw)),
+            own=_STARTED_BY_AN_AGENT not in request.headers,
+        )  # fmt: skip
+        admitted = await self._admitted(call)
         if admitted is None:
             granted, left = (amount / 1e6 for amount in await self._meter.rest(run.run_id))
-            run.refuse("budget", _NO_MONEY.format(granted, left) + (_AFTER_A_BREAK if run.unknown else ""))
-            return _error(402, "billing_error", run.detail)
+            searching = (
+                "; a search of the web may bring in as much as the model can read" if call.searches else ""
+            )
+            broken = _AFTER_A_BREAK if run.unknown else ""
+            return _refused(run, "budget", _NO_MONEY.format(granted, left) + searching + broken)
         if run.token not in self._passes:  # it ended while the money was being set aside
             await self._meter.settle_unanswered(admitted.request_id)
             return _error(404, "not_found_error", "this run is over")
-        return await self._forward(request, run, model, _lowered(body, admitted.max_tokens), admitted)
+        call.admitted = admitted
+        call.lower(admitted.max_tokens)
+        return await self._forward(request, call)
 
-    async def _forward(
-        self, request: web.Request, run: Pass, model: str, body: dict[str, Any], admitted: Admitted
-    ) -> web.StreamResponse:
+    async def _admitted(self, call: _Call) -> Admitted | None:
+        """Set the request's worst case aside, as tight as it can be proven; None when the money does not reach.
+
+        The API is asked to count only where what is known by itself leaves less than a whole answer.
+        """
+        run, asked = call.run, call.asked
+        tokens = run.counts.bound(call.conversation)
+        load = Load(tokens, prices.kept_for(call.body), call.searches)
+        _, left = await self._meter.rest(run.run_id)
+        if left < needed(call.model, load, min(asked, MOST_OUTPUT)) and self._upstream is not None:
+            told = await self._upstream.count(call.body, call.query, call.headers)
+            if told is not None:
+                load = Load(min(tokens, int(told * _MARGIN) + 1), load.cached, load.searches)
+        while True:
+            admitted = await self._meter.admit(run.run_id, call.model, load, asked)
+            if admitted is not None or load.searches <= 1:
+                break
+            load = Load(load.tokens, load.cached, load.searches - 1)
+        if admitted is None:
+            granted, left = await self._meter.rest(run.run_id)
+            enough = needed(call.model, load, min(asked, LEAST_OUTPUT))
+            run.short = max(run.short, granted - left + enough)
+        elif load.searches:
+            call.search_at_most(load.searches)
+        return admitted
+
+    async def _forward(self, request: web.Request, call: _Call) -> web.StreamResponse:
         """Hand the answer on piece by piece, while a task of its own fetches, reads and books it to the end."""
-        call = _Call(run, model, admitted, body, dict(request.query), _pick(request.headers, _FORWARDED))
+        run = call.run
         fetching = asyncio.create_task(self._exchange(call))
         run.answers.add(fetching)
         fetching.add_done_callback(run.answers.discard)
@@ -170,62 +206,96 @@ class Gateway:
             call.pieces.put_nowait(None)
 
     async def _ask_and_book(self, call: _Call) -> None:
-        try:
-            upstream = await self._ask(call)
-        except aiohttp.ClientConnectorError as error:  # never reached, so never paid
-            await self._meter.settle_unanswered(call.admitted.request_id)
-            return call.answer(_unreachable(error))
-        except (aiohttp.ClientError, TimeoutError) as error:
-            await self._book(call, None)  # nobody knows whether the API worked for it
-            return call.answer(_unreachable(error))
-        async with upstream:
-            if upstream.status != 200:
-                return call.answer(await self._refused(call.run, upstream, call.admitted))
-            return await self._read(call, upstream)
-
-    async def _ask(self, call: _Call) -> aiohttp.ClientResponse:
-        if self._session is None:
+        if self._upstream is None:
             raise RuntimeError("the gateway is not started")
-        headers = call.headers | {"x-api-key": self._key}
-        url = f"{self._upstream}/v1/messages"
-        return await self._session.post(
-            url, params=call.query, json=call.body, headers=headers, allow_redirects=False
-        )
+        try:
+            found = await self._upstream.ask(call.run, call.body, call.query, call.headers)
+        except aiohttp.ClientConnectorError as error:  # never reached, so never paid
+            await self._meter.settle_unanswered(call.request_id)
+            return call.answer(self._unreachable(call.run, error))
+        except (aiohttp.ClientError, TimeoutError) as error:
+            if call.run.over.is_set() and call.run.trouble:  # the last answer was a refusal
+                await self._meter.settle_unanswered(call.request_id)
+            else:
+                await self._unknown(call)  # nobody knows whether the API worked for it
+            return call.answer(_unreachable(error))
+        async with found.response:
+            if found.status != 200:
+                return call.answer(await self._refusal(call, found))
+            if not found.is_answer:
+                await self._meter.settle_unanswered(call.request_id)
+                call.run.trouble = (
+                    f"it answers with {found.response.content_type}, which is no answer of that API"
+                )
+                return call.answer(_error(502, "api_error", f"the model's API: {call.run.trouble}"))
+            return await self._read(call, found)
 
-    async def _refused(self, run: Pass, upstream: aiohttp.ClientResponse, admitted: Admitted) -> web.Response:
-        await self._meter.settle_unanswered(admitted.request_id)
-        body = await upstream.read()
-        if upstream.status in (401, 403):
-            run.refuse("key", f"the model's API refused the server's key (HTTP {upstream.status})")
+    def _unreachable(self, run: Pass, error: Exception) -> web.Response:
+        if self._patience and len(run.models) < 2:
+            run.refuse("overload", f"the model's API cannot be reached, tried for {_minutes(self._patience)}")
             return _error(402, "billing_error", run.detail)
-        wait = _seconds(upstream.headers.get("retry-after"))
-        if upstream.status == 429 and wait > _PATIENCE:
-            shape = "%H:%M UTC" if wait < _HALF_A_DAY else "%d %B, %H:%M UTC"
-            run.refuse("quota", f"the model's API asks to wait until {self._meter.after(wait):{shape}}")
-            return _error(402, "billing_error", run.detail)
-        return web.Response(status=upstream.status, body=body, headers=_pick(upstream.headers, _RETURNED))
+        return _unreachable(error)
 
-    async def _read(self, call: _Call, upstream: aiohttp.ClientResponse) -> None:
-        call.answer(web.StreamResponse(headers=_pick(upstream.headers, _RETURNED)))
-        streamed = upstream.content_type == "text/event-stream"
+    async def _refusal(self, call: _Call, found: Opened) -> web.Response:
+        """The agent's answer where the API gave none. What no further try can change ends the run at once."""
+        run, status = call.run, found.status
+        await self._meter.settle_unanswered(call.request_id)
+        body = b"".join([piece async for piece in found.pieces()])
+        said = body[:4_000].decode("utf-8", "replace").lower()
+        if status in (401, 403):
+            return _refused(run, "key", f"the model's API refused the server's key (HTTP {status})")
+        if status == 402 or (status == 400 and _CREDIT in said):
+            return _refused(
+                run, "credit", f"the server's account with the model's API has no credit (HTTP {status})"
+            )
+        if status == 404:
+            return _refused(
+                run, "unknown_model", f"the model's API does not know the model {call.model!r} (HTTP 404)"
+            )
+        if status == 429 and not found.passes:
+            shape = "%H:%M UTC" if found.wait < _HALF_A_DAY else "%d %B, %H:%M UTC"
+            until = f"{self._meter.after(found.wait):{shape}}"
+            return _refused(run, "quota", f"the model's API asks to wait until {until}")
+        if found.passes and self._patience and len(run.models) < 2:
+            return _refused(
+                run, "overload", f"the model's API: {run.trouble}, tried for {_minutes(self._patience)}"
+            )
+        headers = {name: found.response.headers[name] for name in _RETURNED if name in found.response.headers}
+        return web.Response(status=status, body=body, headers=headers)
+
+    async def _read(self, call: _Call, found: Opened) -> None:
+        upstream = found.response
+        head = {name: upstream.headers[name] for name in _RETURNED if name in upstream.headers}
+        call.answer(web.StreamResponse(headers=head))
         seen, whole = StreamUsage(), bytearray()
         try:
             call.broken = True
-            async for piece in upstream.content.iter_any():
-                seen.feed(piece) if streamed else whole.extend(piece)
+            async for piece in found.pieces():
+                before = seen.events
+                seen.feed(piece) if found.streamed else whole.extend(piece)
+                call.run.signs.heard(work=not found.streamed or seen.events > before)
                 call.pieces.put_nowait(piece)
             call.broken = False
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
             logger.info("an answer broke off: %s", type(error).__name__, extra={"action": "answer_broken"})
         usage = seen.counts if seen.complete else whole_usage(bytes(whole))
-        await self._book(call, usage)
-
-    def _book(self, call: _Call, usage: dict[str, Any] | None) -> Coroutine[Any, Any, None]:
-        if usage is None:
+        if usage is not None:
+            await self._meter.settle(call.request_id, call.model, usage)
+            if not call.rewritten:
+                call.run.counts.learn(call.conversation, usage)
+            call.run.turns += call.own
+        elif is_error(bytes(whole)):
+            await self._meter.settle_unanswered(call.request_id)
+        elif seen.has_input:
             call.run.unknown = True
-            note = "the model's API broke off before it reported the tokens used"
-            return self._meter.settle_unknown(call.admitted.request_id, note)
-        return self._meter.settle(call.admitted.request_id, call.model, usage)
+            tokens = int(call.body["max_tokens"])
+            await self._meter.settle_part(call.request_id, call.model, seen.counts, tokens, _HALF_REPORTED)
+        else:
+            await self._unknown(call)
+
+    async def _unknown(self, call: _Call) -> None:
+        call.run.unknown = True
+        await self._meter.settle_unknown(call.request_id, _BROKE_OFF)
 
 
 @dataclass(slots=True)
@@ -234,20 +304,72 @@ class _Call:
 
     run: Pass
     model: str
-    admitted: Admitted
     body: dict[str, Any]
     query: dict[str, str]
     headers: dict[str, str]
+    conversation: Conversation
+    own: bool
+    """Whether it is the agent's own, not of one that it has started."""
+    admitted: Admitted | None = None
     head: asyncio.Future[web.StreamResponse] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
     pieces: asyncio.Queue[bytes | None] = field(default_factory=asyncio.Queue)
     broken: bool = False
+    rewritten: bool = False
+    """Whether it is read in another way than it was asked, so that its count says nothing of the agent's next one."""
+
+    @property
+    def request_id(self) -> str:
+        """Names it in the ledger."""
+        return "" if self.admitted is None else self.admitted.request_id
+
+    @property
+    def asked(self) -> int:
+        """Tokens of output that the agent asks for."""
+        asked = self.body.get("max_tokens")
+        return asked if isinstance(asked, int) and asked > 0 else 4096
+
+    @property
+    def searches(self) -> int:
+        """Searches of the web that the agent asks for."""
+        tool = admission.web_search(self.body)
+        return 0 if tool is None else int(tool["max_uses"])
+
+    def search_at_most(self, times: int) -> None:
+        """Allow only the searches that are paid for."""
+        tool = admission.web_search(self.body)
+        if tool is not None and tool["max_uses"] != times:
+            self.rewritten = True
+            self.body["tools"] = [
+                each | {"max_uses": times} if each is tool else each for each in self.body["tools"]
+            ]
+
+    def lower(self, max_tokens: int) -> None:
+        """Ask for as many tokens as are paid for, and a thinking budget that fits below them."""
+        self.body["max_tokens"] = max_tokens
+        thinking = self.body.get("thinking")
+        if isinstance(thinking, dict) and isinstance(budget := thinking.get("budget_tokens"), int):
+            fits = {"budget_tokens": min(budget, max_tokens // 2)}
+            if max_tokens >= 2 * _LEAST_THINKING:
+                self.body["thinking"] = thinking | fits
+            else:
+                self.body["thinking"], self.rewritten = {"type": "disabled"}, True
 
     def answer(self, head: web.StreamResponse) -> None:
         """Let the agent have the head of its answer, if it still waits."""
         if not self.head.done():
             self.head.set_result(head)
+
+
+def _refused(run: Pass, verdict: Verdict, detail: str) -> web.Response:
+    """End the run: HTTP 402 is the one refusal that the CLI neither repeats nor answers with another model."""
+    run.refuse(verdict, detail)
+    return _error(402, "billing_error", detail)
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"
 
 
 async def _read_on(run: Pass) -> None:
@@ -256,20 +378,6 @@ async def _read_on(run: Pass) -> None:
         await asyncio.wait(set(run.answers), timeout=run.read_on)
     for answer in set(run.answers):
         answer.cancel()
-
-
-def _lowered(body: dict[str, Any], max_tokens: int) -> dict[str, Any]:
-    """The request with `max_tokens` as paid for, and a thinking budget that fits below it."""
-    changed = body | {"max_tokens": max_tokens}
-    thinking = body.get("thinking")
-    if isinstance(thinking, dict) and isinstance(budget := thinking.get("budget_tokens"), int):
-        fits = {"budget_tokens": min(budget, max_tokens // 2)}
-        changed["thinking"] = thinking | fits if max_tokens >= 2 * _LEAST_THINKING else {"type": "disabled"}
-    return changed
-
-
-def _pick(headers: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
-    return {name: headers[name] for name in names if name in headers}
 
 
 def _unreachable(error: Exception) -> web.Response:
@@ -286,10 +394,3 @@ def _parse(raw: bytes) -> dict[str, Any] | None:
 
 def _error(status: int, kind: str, message: str) -> web.Response:
     return web.json_response({"type": "error", "error": {"type": kind, "message": message}}, status=status)
-
-
-def _seconds(text: str | None) -> float:
-    try:
-        return float(text or 0)
-    except ValueError:
-        return 0.0

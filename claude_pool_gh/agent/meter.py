@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import uuid4
 
 from claude_pool_gh.agent import prices
+from claude_pool_gh.agent.prices import Load
 from claude_pool_gh.pool import ledger
 from claude_pool_gh.pool.ports import Clock
 from claude_pool_gh.storage import Database, Transaction
@@ -39,13 +41,13 @@ class Meter:
         """What the clock will say then, in UTC."""
         return datetime.fromtimestamp(self.clock.now_ms() / 1000 + seconds, UTC)
 
-    async def admit(self, run_id: str, model: str, size: int, asked: int) -> Admitted | None:
+    async def admit(self, run_id: str, model: str, load: Load, asked: int) -> Admitted | None:
         """Durably set the worst case of a request aside; None when the run's money does not reach."""
-        return await self.database.transact(lambda tx: self._admit(tx, run_id, model, size, asked))
+        return await self.database.transact(lambda tx: self._admit(tx, run_id, model, load, asked))
 
-    def _admit(self, tx: Transaction, run_id: str, model: str, size: int, asked: int) -> Admitted | None:
+    def _admit(self, tx: Transaction, run_id: str, model: str, load: Load, asked: int) -> Admitted | None:
         left = ledger.left_in(tx, run_id)
-        wanted = worst_case(model, size, asked, left)
+        wanted = worst_case(model, load, asked, left)
         if wanted is None:
             return None
         request_id, (tokens, amount) = uuid4().hex, wanted
@@ -57,13 +59,28 @@ class Meter:
         """What was set aside for a run, and what of it is left."""
         return await self.database.read(lambda tx: (ledger.granted(tx, run_id), ledger.left_in(tx, run_id)))
 
-    async def settle(self, request_id: str, model: str, usage: dict[str, Any]) -> None:
-        """Book what the API reported, or the whole reservation where the model has no list price."""
-        if not prices.is_priced(model):
-            return await self.settle_unknown(request_id, f"no list price is known for {model}")
-        cost = prices.price(model, usage)
-        return await self.database.transact(
-            lambda tx: ledger.settle_request(tx, request_id, cost, self.clock.now_ms(), usage=usage)
+    async def settle(self, request_id: str, model: str, usage: Mapping[str, Any]) -> None:
+        """Book what the API reported; without a list price at that of the dearest model, as an upper bound."""
+        bound = not prices.is_priced(model)
+        note = (
+            f"no list price is known for {model}; it counts as the dearest model that has one"
+            if bound
+            else None
+        )
+        await self._settle(request_id, prices.price(model, usage), dict(usage), note)
+
+    async def settle_part(
+        self, request_id: str, model: str, usage: Mapping[str, Any], tokens: int, note: str
+    ) -> None:
+        """Book the input that the API reported and the most that an answer of `tokens` can cost, as an upper bound."""
+        await self._settle(request_id, prices.most_for_rest(model, usage, tokens), dict(usage), note)
+
+    async def _settle(self, request_id: str, cost: int, usage: dict[str, Any], note: str | None) -> None:
+        now = self.clock.now_ms()
+        await self.database.transact(
+            lambda tx: ledger.settle_request(
+                tx, request_id, cost, now, usage=usage, upper_bound=note is not None, note=note
+            )
         )
 
     async def settle_unknown(self, request_id: str, note: str) -> None:
@@ -77,20 +94,23 @@ class Meter:
         await self.database.transact(lambda tx: ledger.settle_request(tx, request_id, 0, self.clock.now_ms()))
 
 
-def worst_case(model: str, size: int, asked: int, left: int) -> tuple[int, int] | None:
+def worst_case(model: str, load: Load, asked: int, left: int) -> tuple[int, int] | None:
     """How many tokens of output `left` microdollars pay for, and what to reserve; None when too few.
 
-    A model without a price takes all that is left, since nothing smaller would be safe.
+    A model without a list price counts as the dearest that has one.
     """
-    if not prices.is_priced(model):
-        return (asked, left) if left > 0 else None
-    rest = left - prices.most_for_input(model, size)
-    tokens = min(asked, MOST_OUTPUT, _affordable(model, size, rest))
+    rest = left - prices.most_for_input(model, load)
+    tokens = min(asked, MOST_OUTPUT, _affordable(model, load, rest))
     if tokens < min(LEAST_OUTPUT, asked):
         return None
-    return tokens, prices.most_for_input(model, size) + prices.most_for_output(model, size, tokens)
+    return tokens, prices.most_for_input(model, load) + prices.most_for_output(model, load, tokens)
 
 
-def _affordable(model: str, size: int, money: int) -> int:
-    per_million = prices.most_for_output(model, size, 1_000_000)
+def needed(model: str, load: Load, tokens: int) -> int:
+    """Microdollars that a request with an answer of so many tokens needs."""
+    return prices.most_for_input(model, load) + prices.most_for_output(model, load, tokens) + 1
+
+
+def _affordable(model: str, load: Load, money: int) -> int:
+    per_million = prices.most_for_output(model, load, 1_000_000)
     return max(0, (money - 1) * 1_000_000 // per_million)

@@ -9,17 +9,25 @@ from typing import Any
 from uuid import uuid4
 
 from claude_agent_sdk import ClaudeAgentOptions, HookMatcher
-from claude_agent_sdk.types import SystemPromptPreset
+from claude_agent_sdk.types import HookEvent, SystemPromptPreset
 
 from claude_pool_gh.agent import powers
 from claude_pool_gh.agent.guard import refusal
 from claude_pool_gh.agent.outcome import Facts
 from claude_pool_gh.agent.process import Launch
+from claude_pool_gh.agent.reminder import Reminder
 from claude_pool_gh.pool.ports import AgentTask
 
 
 def options(
-    task: AgentTask, folder: Path, launch: Launch, facts: Facts, *, trusted: bool, live: bool
+    task: AgentTask,
+    folder: Path,
+    launch: Launch,
+    facts: Facts,
+    reminder: Reminder,
+    *,
+    trusted: bool,
+    live: bool,
 ) -> ClaudeAgentOptions:
     """The options of one run."""
     servers = powers.servers(task, folder, trusted=trusted)
@@ -48,7 +56,7 @@ def options(
         allowed_tools=powers.allowed(task, trusted=trusted),
         disallowed_tools=powers.disallowed(task),
         permission_mode=task.permission_mode.value,
-        hooks=None if trusted else {"PreToolUse": [_guard(task, folder, facts)]},
+        hooks=_hooks(None if trusted else _guard(task, folder, facts), reminder),
         output_format={"type": "json_schema", "schema": dict(task.schema)} if task.schema else None,
         max_turns=task.turns,
         include_partial_messages=live,
@@ -56,6 +64,13 @@ def options(
         extra_args=switches,
         stderr=facts.stderr.append,
     )
+
+
+def _hooks(guard: HookMatcher | None, reminder: Reminder) -> dict[HookEvent, list[HookMatcher]]:
+    hooks: dict[HookEvent, list[HookMatcher]] = {
+        "PostToolBatch": [HookMatcher(hooks=[reminder.hook], timeout=10)]
+    }
+    return hooks if guard is None else {**hooks, "PreToolUse": [guard]}
 
 
 def _guard(task: AgentTask, folder: Path, facts: Facts) -> HookMatcher:

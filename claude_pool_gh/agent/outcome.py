@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from claude_pool_gh.agent.passes import OPERATOR, Pass
 from claude_pool_gh.agent.record import Record
 from claude_pool_gh.pool.config import PermissionMode
 from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Ending, Line
@@ -17,13 +18,19 @@ _LOOK_BACK: Final = 4_000
 _VERDICTS: Final = {
     "budget": Ending.out_of_budget,
     "quota": Ending.quota,
+    "overload": Ending.quota,
     "model": Ending.failed,
+    "request": Ending.failed,
     "key": Ending.failed,
+    "credit": Ending.failed,
+    "unknown_model": Ending.failed,
 }
 _BY_RULE: Final = re.compile(
     r"^Permission to use .* has been denied|denied by your permission settings", re.DOTALL
 )
 """What the CLI says of a call that a rule refuses, and not of one that it would have asked about."""
+_ADDRESS: Final = re.compile(r"\(?(?:https?://)?(?:127\.0\.0\.1|localhost)(?::\d+)?\S*\)?")
+"""This process's own address, where the CLI believes the model's API to be."""
 _WORTH_ANOTHER_TRY: Final = frozenset({408, 409, 500, 502, 503, 504, 529})
 
 
@@ -103,21 +110,21 @@ class Facts:
                 pass
 
 
-def judge(task: AgentTask, facts: Facts, line: Line, verdict: str | None, detail: str) -> AgentOutcome:
-    """The outcome. The gateway's own reason (`verdict`) outranks whatever the CLI says."""
+def judge(task: AgentTask, facts: Facts, line: Line, run: Pass) -> AgentOutcome:
+    """The outcome. The gateway's own reason (`run.verdict`) outranks whatever the CLI says."""
     result = facts.result
-    ending, reason, retryable = _ending(task, facts, verdict, detail)
+    ending, reason, retryable = _ending(task, facts, run)
     complete = ending is Ending.completed
     said = facts.record.text if complete or len(facts.record.text) > len(line.partial) else line.partial
     return AgentOutcome(
         ending=ending,
         reason=facts.record.redact(reason)[:500],
         retryable=retryable,
+        operator=run.verdict in OPERATOR,
+        short=run.short if ending is Ending.out_of_budget else 0,
         broken=result is None and not facts.started and not facts.stopped,
-        text=facts.record.redact(said)[:20_000],
-        structured=_redacted(result.structured_output, facts.record.redact)
-        if complete and task.schema
-        else None,
+        text=facts.record.redact(said if complete else _ADDRESS.sub("", said))[:20_000],
+        structured=_redacted(_handed_in(task, facts, ending), facts.record.redact),
         turns=0 if result is None else int(result.num_turns),
         elapsed_ms=facts.elapsed_ms,
         model=task.model,
@@ -130,23 +137,31 @@ def judge(task: AgentTask, facts: Facts, line: Line, verdict: str | None, detail
     )
 
 
-def _ending(task: AgentTask, facts: Facts, verdict: str | None, detail: str) -> tuple[Ending, str, bool]:
+def _ending(task: AgentTask, facts: Facts, run: Pass) -> tuple[Ending, str, bool]:
     result = facts.result
-    if verdict is not None:
-        return _VERDICTS[verdict], detail, False
+    if run.verdict is not None:
+        return _VERDICTS[run.verdict], run.detail, False
     if facts.distrust:
         return Ending.failed, facts.distrust, False
     if facts.stopped:
         return Ending.cancelled, "", False
     if facts.timed_out:
-        return Ending.timed_out, facts.timed_out, True
+        # It has cost what a whole run costs, and would again: only a run that never began is worth another try.
+        return Ending.timed_out, facts.timed_out, not facts.started
     if result is None:
         return Ending.failed, f"the CLI ended without a result: {_why(facts)}", True
     if result.terminal_reason == "max_turns":
         return Ending.out_of_turns, f"no result after {task.turns} turns", False
     if result.is_error:
-        return _api_error(result)
+        return _api_error(result, run.trouble)
     return _completed(task, facts)
+
+
+def _handed_in(task: AgentTask, facts: Facts, ending: Ending) -> Any:
+    """The typed result; of a run that ran out of turns, what it had handed in before."""
+    if facts.result is None or not task.schema or ending not in (Ending.completed, Ending.out_of_turns):
+        return None
+    return facts.result.structured_output
 
 
 def _completed(task: AgentTask, facts: Facts) -> tuple[Ending, str, bool]:
@@ -161,7 +176,7 @@ def _completed(task: AgentTask, facts: Facts) -> tuple[Ending, str, bool]:
     return Ending.completed, "", False
 
 
-def _api_error(result: Any) -> tuple[Ending, str, bool]:
+def _api_error(result: Any, trouble: str) -> tuple[Ending, str, bool]:
     # An error of the API arrives as subtype "success": only `is_error` and the reasons can be trusted.
     status = result.api_error_status
     what = result.terminal_reason or result.subtype
@@ -169,8 +184,11 @@ def _api_error(result: Any) -> tuple[Ending, str, bool]:
         return Ending.quota, "the model's API is over its rate limit", True
     if what == "structured_output_retry_exhausted" or result.subtype == "error_max_structured_output_retries":
         return Ending.failed, "the model gave no result of the form asked for", True
-    said = str(result.result or "; ".join(result.errors or ()))[:300]
-    return Ending.failed, f"{what}: {said}", status is None or status in _WORTH_ANOTHER_TRY
+    again = status is None or status in _WORTH_ANOTHER_TRY
+    if trouble and (status is None or status in _WORTH_ANOTHER_TRY):
+        return Ending.failed, f"the model's API: {trouble}", again
+    said = _ADDRESS.sub("", str(result.result or "; ".join(result.errors or ()))).strip()[:300]
+    return Ending.failed, f"{what}: {said}", again
 
 
 def _why(facts: Facts) -> str:

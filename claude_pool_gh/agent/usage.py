@@ -17,6 +17,10 @@ class StreamUsage:
     def __init__(self) -> None:
         self.counts: dict[str, Any] = {}
         self.complete = False
+        self.error = ""
+        """The kind of error that the API has sent instead of an answer's events."""
+        self.events = 0
+        """Events besides those that only say that the connection stands."""
         self._rest = b""
 
     def feed(self, chunk: bytes) -> None:
@@ -28,9 +32,23 @@ class StreamUsage:
             if line.startswith(b"data:"):
                 self._take(line[5:])
 
+    @property
+    def refused(self) -> bool:
+        """Whether the API has sent an error before it had begun to answer, so nothing was read or written."""
+        return bool(self.error) and self.events == 1
+
+    @property
+    def has_input(self) -> bool:
+        """Whether the API has said what it has read."""
+        return isinstance(self.counts.get("input_tokens"), int)
+
     def _take(self, data: bytes) -> None:
         event = _object(data)
+        if event.get("type") != "ping":
+            self.events += 1
         match event.get("type"):
+            case "error":
+                self.error = str(_object_at(event, "error").get("type") or "api_error")
             case "message_start":
                 self.counts |= _object_at(_object_at(event, "message"), "usage")
             case "message_delta":
@@ -44,6 +62,11 @@ def whole_usage(body: bytes) -> dict[str, Any] | None:
     """The counts of an answer that came in one piece; None when it is none of the API's answers."""
     usage = _object_at(_object(body), "usage")
     return usage if _is_whole(usage) else None
+
+
+def is_error(body: bytes) -> bool:
+    """Whether an answer in one piece is the API's word that there is none."""
+    return _object(body).get("type") == "error"
 
 
 def _is_whole(counts: dict[str, Any]) -> bool:

@@ -16,7 +16,7 @@ Globs = Annotated[tuple[Annotated[str, Field(min_length=1, max_length=200)], ...
 class Section(BaseModel):
     """Base: a key that does not exist is an error, never ignored."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Budget(Section):

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from claude_pool_gh.conversation.desk import Asked, Desk
+from claude_pool_gh.conversation.desk import Asked, Desk, caps_of
 from claude_pool_gh.github.reads import trusted_file
+from claude_pool_gh.pool.config import MICRODOLLARS
 from claude_pool_gh.pool.errors import RecipeError
 from claude_pool_gh.pool.kitchen import Kitchen, expand
 from claude_pool_gh.pool.plan import Step
@@ -52,8 +53,8 @@ class Cookbook:
             outputs=self.outputs,
             hosts=self.hosts,
             tools=self.tools,
-            most_seconds=defaults.wall_seconds or config.wall_minutes * 60,
-            most_usd=config.budget.task,
+            most_seconds=defaults.wall(config),
+            most_usd=caps_of(config, self.asked.command, defaults).task / MICRODOLLARS,
             model=flags.get("model") or config.model or defaults.model,
             effort=flags.get("effort") or config.effort,
             turns=flags.get("turns") or turns,

@@ -14,8 +14,9 @@ from claude_pool_gh.github import reads
 from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.intake import CommandRequest
 from claude_pool_gh.pool.chains import ChainRow
+from claude_pool_gh.pool.config import microdollars
 from claude_pool_gh.pool.ledger import Caps
-from claude_pool_gh.pool.plan import MICRODOLLARS, Limits, Plan, Step
+from claude_pool_gh.pool.plan import Limits, Plan, Step
 from claude_pool_gh.pool.ports import Clock, HostStep
 from claude_pool_gh.reports.views import Report
 from claude_pool_gh.sandbox.sandbox import Sandbox
@@ -35,7 +36,18 @@ class Defaults:
     pool_cap: int | None
     idle_seconds: float
     wall_seconds: float | None
-    """Overrides the configuration's, for tests and small servers."""
+    """Overrides the configuration's `wall_minutes`; None: that holds."""
+
+    def overrides(self, config: RepositoryConfig) -> dict[str, Any]:
+        """Keys of the configuration whose value this server decides, with what holds."""
+        held: dict[str, Any] = {} if config.model else {"model": self.model}
+        if self.wall_seconds is not None:
+            held["wall_minutes"] = round(self.wall_seconds / 60, 2)
+        return held
+
+    def wall(self, config: RepositoryConfig) -> float:
+        """Seconds that one agent run may take."""
+        return config.wall_minutes * 60.0 if self.wall_seconds is None else self.wall_seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,15 +164,16 @@ def needed_role(verb: Verb, config: RepositoryConfig) -> Role:
 
 
 def caps_of(config: RepositoryConfig, command: Command, defaults: Defaults) -> Caps:
-    """The caps that hold for one command, in microdollars; `--budget` replaces the chain's."""
+    """The caps that hold for one command, in microdollars; `--budget` replaces the chain's and each task's."""
     budget = config.budget
-    chain = int(command.flags.get("budget") or budget.chain * MICRODOLLARS)
+    asked = command.flags.get("budget")
+    chain = microdollars(budget.chain) if asked is None else int(asked)
     return Caps(
-        task=min(int(budget.task * MICRODOLLARS), chain),
+        task=min(microdollars(budget.task), chain) if asked is None else chain,
         chain=chain,
-        thread=int(budget.thread * MICRODOLLARS),
-        user_day=int(budget.user_day * MICRODOLLARS),
-        repository_month=int(budget.repository_month * MICRODOLLARS),
+        thread=microdollars(budget.thread),
+        user_day=microdollars(budget.user_day),
+        repository_month=microdollars(budget.repository_month),
         pool=defaults.pool_cap,
     )
 
@@ -170,7 +183,7 @@ def plan_of(desk: Desk, asked: Asked, steps: tuple[Step, ...], facts: Facts, cap
     limits = Limits(
         task=caps.task,
         chain=caps.chain,
-        wall_seconds=desk.defaults.wall_seconds or asked.config.wall_minutes * 60,
+        wall_seconds=desk.defaults.wall(asked.config),
         idle_seconds=desk.defaults.idle_seconds,
     )
     return Plan(

@@ -28,6 +28,8 @@ from claude_pool_gh.terms.roles import Role
 
 _PLACES: Final = frozenset({"pull", "issue"})
 _WEEKS: Final = 8
+_SERVER: Final = "this server"
+"""Where a value comes from that the operator decides."""
 _WEEK_MS: Final = 7 * 24 * 3_600_000
 
 
@@ -53,9 +55,10 @@ def rooms(verbs: Mapping[str, Verb], progress: Progress) -> tuple[VerbRoom, ...]
         now = desk.clock.now_ms()
         return Answer(await desk.database.read(lambda tx: tables.cost(_cost(tx, desk, asked, now))))
 
-    async def config(_desk: Desk, asked: Asked) -> Reply:
-        configuration = asked.configuration
-        return Answer(tables.configuration(flat(configuration.value), configuration.sources, DEFAULT))
+    async def config(desk: Desk, asked: Asked) -> Reply:
+        configuration, held = asked.configuration, desk.defaults.overrides(asked.config)
+        sources = {**configuration.sources, **dict.fromkeys(held, _SERVER)}
+        return Answer(tables.configuration(flat(configuration.value) | held, sources, DEFAULT))
 
     async def help_(_desk: Desk, asked: Asked) -> Reply:
         words = asked.command.words

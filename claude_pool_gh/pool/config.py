@@ -23,7 +23,7 @@ READING: Final = ("Read", "Grep", "Glob")
 class Frozen(BaseModel):
     """Base of the pool's stored values."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 class PermissionMode(StrEnum):

@@ -141,13 +141,21 @@ def _overrides(
         "max_turns": step.turns or step.config.max_turns or kitchen.turns,
         "json_schema": _schema(written, at, step, kitchen),
         "max_budget_usd": _at_most(
-            written, at, "budget_usd", step.budget_usd or step.config.max_budget_usd, kitchen.most_usd
+            written, at, "budget_usd", _first(step.budget_usd, step.config.max_budget_usd), kitchen.most_usd
         ),
         "timeout_secs": _at_most(
-            written, at, "timeout_secs", step.timeout_secs or step.config.timeout_secs, kitchen.most_seconds
+            written,
+            at,
+            "timeout_secs",
+            _first(step.timeout_secs, step.config.timeout_secs),
+            kitchen.most_seconds,
         ),
     }
     return TaskOverrides.model_validate(step.config.model_dump() | given)
+
+
+def _first(own: float | None, other: float | None) -> float | None:
+    return other if own is None else own
 
 
 def _at_most(

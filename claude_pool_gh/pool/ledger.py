@@ -227,10 +227,11 @@ def left_in(tx: Transaction, reservation_id: str) -> int:
 
 
 def settle_request(
-    tx: Transaction, request_id: str, cost: int, now_ms: int, *, usage: Mapping[str, Any] | None = None
-) -> None:
-    """Book what a request cost. The first settlement stands; a later one changes nothing."""
-    _settle(tx, request_id, cost, now_ms, usage=usage)
+    tx: Transaction, request_id: str, cost: int, now_ms: int, *, usage: Mapping[str, Any] | None = None,
+    upper_bound: bool = False, note: str | None = None,
+) -> None:  # fmt: skip
+    """Book what a request cost, or at most did. The first settlement stands; a later one changes nothing."""
+    _settle(tx, request_id, cost, now_ms, usage=usage, upper_bound=upper_bound, note=note)
 
 
 def settle_request_unknown(tx: Transaction, request_id: str, note: str, now_ms: int) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Annotated, Any, Final
+
+from pydantic import Field
 
 from claude_pool_gh.pool.chains import NewChain
 from claude_pool_gh.pool.config import Frozen, PoolConfig, microdollars
@@ -30,7 +32,7 @@ class ChainOptions(Frozen):
     """Lower goes first."""
     isolation: Isolation | None = None
     """Where its agents work. Default: as `PoolConfig.worktree_isolation` says."""
-    budget_usd: float | None = None
+    budget_usd: Annotated[float, Field(gt=0)] | None = None
     """Most that the chain may cost, in dollars. Default: `PoolConfig.chain_budget_usd`."""
     on_restart: OnRestart = OnRestart.rerun
     """What becomes of a run whose process died under it."""
@@ -48,7 +50,7 @@ class Orders:
         self, prompt: str, run: AgentRun, *, tags: Sequence[str], priority: int, place: int, now_ms: int
     ) -> NewChain:
         """A chain of one step, for one task."""
-        cap = microdollars(run.overrides.max_budget_usd or self.config.task_budget_usd)
+        cap = microdollars(_first(run.overrides.max_budget_usd, self.config.task_budget_usd))
         patience = self.config.slot_assignment_timeout_secs
         # The text comes in as a value: what a caller writes in braces is no placeholder.
         plan = self._plan("task", (run,), {"prompt": prompt}, cap, cap, ChainOptions())
@@ -82,7 +84,7 @@ class Orders:
         steps = self._expanded(replace(file.written, arguments=frozenset(values)))
         own = {
             "isolation": options.isolation or recipe.isolation,
-            "budget_usd": options.budget_usd or recipe.budget_usd,
+            "budget_usd": recipe.budget_usd if options.budget_usd is None else options.budget_usd,
             "on_restart": recipe.on_restart if options.on_restart is OnRestart.rerun else options.on_restart,
         }
         return self._chain(name, steps, values, options.model_copy(update=own), 0)
@@ -106,7 +108,7 @@ class Orders:
     def _chain(
         self, verb: str, steps: tuple[Step, ...], values: dict[str, Any], options: ChainOptions, place: int
     ) -> NewChain:
-        cap = microdollars(options.budget_usd or self.config.chain_budget_usd)
+        cap = microdollars(_first(options.budget_usd, self.config.chain_budget_usd))
         task = min(cap, microdollars(self.config.task_budget_usd))
         return NewChain(
             id=new_id("chain"),
@@ -141,6 +143,11 @@ class Orders:
             context=values,
             on_restart=options.on_restart,
         )
+
+
+def _first(asked: float | None, default: float) -> float:
+    """What was asked for, else the default: nothing is decided by whether a number is zero."""
+    return default if asked is None else asked
 
 
 def _nobody_in_particular() -> Account:

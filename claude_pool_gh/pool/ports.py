@@ -89,6 +89,10 @@ class AgentOutcome:
     reason: str = ""
     """For a person, when it did not complete."""
     retryable: bool = False
+    operator: bool = False
+    """Whether it fails again until whoever runs this server changes something: its key, its credit, its model."""
+    short: int = 0
+    """Microdollars that the run would have had to have to go on, where its money did not reach."""
     broken: bool = False
     """The run could not be carried out at all: its slot, not its task, is to blame."""
     text: str = ""

@@ -21,7 +21,7 @@ from claude_pool_gh.pool import chains, ledger, reading
 from claude_pool_gh.pool.outcomes import Verdict
 from claude_pool_gh.reports.words import dollars
 from claude_pool_gh.service.house import open_house
-from claude_pool_gh.service.settings import Settings
+from claude_pool_gh.service.settings import Settings, SettingsError, read
 from claude_pool_gh.storage import Transaction
 
 _POLL_SECONDS: Final = 0.1
@@ -74,9 +74,13 @@ async def main() -> int:
     """Handle the job's event; the exit code is 0 unless a command failed or could not finish."""
     try:
         job = Job.from_environment()
-        settings = Settings()
+        settings = read()
+    except SettingsError as error:
+        for fault in error.faults:
+            print(f"::error::{fault}")  # noqa: T201 - the runner reads it
+        return 2
     except ValueError as error:
-        print(f"::error::{error}")  # noqa: T201 - the runner reads it
+        print(f"::error::{error}")  # noqa: T201
         return 2
     found = _recognise(job)
     if isinstance(found, intake.NotForUs) or not found.requests:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from claude_pool_gh.service.settings import PREFIX, Settings
-
-_UNPREFIXED = {"anthropic_api_key", "anthropic_base_url", "github_api_url", "github_server_url"}
+from claude_pool_gh.service.settings import Settings, SettingsError, read, variable
 
 
 def _with_settings(command: Any) -> Any:
@@ -20,18 +19,18 @@ def _with_settings(command: Any) -> Any:
     for name, field in reversed(Settings.model_fields.items()):
         if "secret" in name or ("key" in name and not name.endswith("_file")):
             continue  # a secret on a command line is seen by every user of the machine
-        variable = name.upper() if name in _UNPREFIXED else f"{PREFIX}{name.upper()}"
         default = "" if field.default in (None, "") else f", default {field.default}"
-        text = f"{field.description or ''} [{variable}{default}]".strip()
+        text = f"{field.description or ''} [{variable(name)}{default}]".strip()
         command = click.option(f"--{name.replace('_', '-')}", name, default=None, help=text)(command)
     return command
 
 
 def _settings(given: dict[str, Any]) -> Settings:
+    """The settings; a flag that is empty counts as not given, as an empty variable does."""
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
+        return read({name: value for name, value in given.items() if value not in (None, "")})
+    except SettingsError as error:
+        raise click.ClickException("\n".join(("these settings cannot be used:", *error.faults))) from error
 
 
 @click.group(context_settings={"max_content_width": 110})
@@ -51,28 +50,51 @@ def serve(**given: Any) -> None:
     Secrets come from the environment only: CLAUDE_POOL_WEBHOOK_SECRET, CLAUDE_POOL_PRIVATE_KEY (or
     --private-key-file) and ANTHROPIC_API_KEY. `claude-pool-gh doctor` says what is missing.
     """
-    from claude_pool_gh.service.serve import check  # noqa: PLC0415 - `--help` should not wait for the engine
+    from claude_pool_gh.service.serve import StartError, check  # noqa: PLC0415 - `--help` should not wait for it
     from claude_pool_gh.service.serve import serve as run  # noqa: PLC0415
 
     settings = _settings(given)
     try:
         check(settings)
-    except ValueError as error:
+        asyncio.run(run(settings))
+    except StartError as error:
         raise click.ClickException(f"{error}\n`claude-pool-gh doctor` checks everything.") from error
-    asyncio.run(run(settings))
+
+
+class _Positive(click.FloatRange):
+    """A number above zero. `nan` compares with nothing, so a range alone lets it pass."""
+
+    name = "number"
+
+    def __init__(self, most: float) -> None:
+        super().__init__(0, most, min_open=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a number that can be used here", param, ctx)
+        return number
 
 
 def _for_scripts(command: Any) -> Any:
     """Flags of the commands that open a pool of their own."""
     options = [
-        click.option("--slots", default=2, show_default=True, help="Agents that run at the same time."),
+        click.option(
+            "--slots", type=click.IntRange(1, 64), default=2, show_default=True, help="Agents that run at the same time."
+        ),
         click.option("--folder", default=".", help="Where agents work. Default: here."),
         click.option(
             "--isolation", type=click.Choice(["none", "worktree", "clone"]), default="none", show_default=True,
             help="Let agents work in git worktrees or clones of the folder; what they change is kept as a commit.",
         ),
         click.option("--trusted", is_flag=True, help="Allow tools that reach beyond the folder, such as Bash."),
-        click.option("--budget", type=float, help="Most that it may cost, in dollars. Default: 1 a task, 3 a chain."),
+        click.option(
+            "--budget", type=_Positive(100_000),
+            help="Most that it may cost, in dollars. Default: 1 a task, 3 a chain.",
+        ),
+        click.option(
+            "--timeout", type=_Positive(30 * 86_400), help="Seconds that one agent run may take. Default: 900."
+        ),
         click.option("--model", help="Full id of the model."),
         click.option("--state-dir", help="Keep the pool's store here, so that what is cut off goes on next time."),
         click.option("--json", "as_json", is_flag=True, help="Print the whole result as JSON."),
@@ -96,6 +118,7 @@ def _wishes(given: dict[str, Any]) -> Any:
         trusted=given["trusted"],
         as_json=given["as_json"],
         budget_usd=given["budget"],
+        timeout_secs=given["timeout"],
     )
 
 
@@ -106,7 +129,7 @@ def _wishes(given: dict[str, Any]) -> Any:
 @click.option(
     "--effort", type=click.Choice(["low", "medium", "high", "xhigh", "max"]), help="How much it thinks."
 )
-@click.option("--turns", type=int, help="Most turns. Default: 30.")
+@click.option("--turns", type=click.IntRange(1, 500), help="Most turns. Default: 30.")
 @_for_scripts
 def run_prompt(
     prompt: str,

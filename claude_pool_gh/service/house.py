@@ -31,7 +31,7 @@ from claude_pool_gh.github.api import TIMEOUT, Forge
 from claude_pool_gh.github.effects.writer import Writer
 from claude_pool_gh.github.errors import ForgeRefused, ForgeUnavailable, RateLimited
 from claude_pool_gh.pool.clock import SystemClock
-from claude_pool_gh.pool.config import MICRODOLLARS, PoolConfig, ScalingConfig, SlotMode
+from claude_pool_gh.pool.config import PoolConfig, ScalingConfig, SlotMode, microdollars
 from claude_pool_gh.pool.pool import Pool
 from claude_pool_gh.reports.redact import Redactor
 from claude_pool_gh.service.journal import Journal
@@ -107,6 +107,16 @@ class House:
                 self.pool.wake()
 
 
+def defaults_of(settings: Settings) -> Defaults:
+    """What this server decides where a repository does not."""
+    return Defaults(
+        model=settings.model,
+        pool_cap=None if settings.budget_usd is None else microdollars(settings.budget_usd),
+        idle_seconds=settings.idle_timeout,
+        wall_seconds=settings.wall_timeout,
+    )
+
+
 @asynccontextmanager
 async def open_house(
     settings: Settings, *, door: str = "app", job_token: str | None = None
@@ -137,15 +147,9 @@ async def open_house(
         writer.start()
         stack.push_async_callback(writer.close)
 
-        pool_cap = None if settings.budget_usd is None else int(settings.budget_usd * MICRODOLLARS)
-        defaults = Defaults(
-            model=settings.model,
-            pool_cap=pool_cap,
-            idle_seconds=settings.idle_timeout,
-            wall_seconds=settings.wall_timeout,
-        )
         desk = Desk(
-            database=database, forge=forge, worktrees=worktrees, clock=clock, defaults=defaults, door=door,
+            database=database, forge=forge, worktrees=worktrees, clock=clock, defaults=defaults_of(settings),
+            door=door,
             links=settings.links, sandbox=settings.sandbox, holds_secret=redactor.holds,
         )  # fmt: skip
         watching = _Watching(progress, writer, Journal())

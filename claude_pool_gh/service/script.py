@@ -46,6 +46,7 @@ class Wishes:
     trusted: bool
     as_json: bool
     budget_usd: float | None
+    timeout_secs: float | None = None
 
 
 async def run(wishes: Wishes, prompt: str, overrides: TaskOverrides) -> int:
@@ -121,12 +122,7 @@ async def _pool(wishes: Wishes) -> AsyncIterator[Pool]:
         model=settings.model,
         worktree_isolation=wishes.isolation is Isolation.worktree,
         idle_timeout_secs=settings.idle_timeout,
-        **({"timeout_secs": settings.wall_timeout} if settings.wall_timeout else {}),
-        **(
-            {"task_budget_usd": wishes.budget_usd, "chain_budget_usd": wishes.budget_usd}
-            if wishes.budget_usd
-            else {}
-        ),
+        **_asked(wishes),
     )
     agent = ClaudeAgent(
         key=settings.anthropic_api_key.get_secret_value() or None,
@@ -141,6 +137,15 @@ async def _pool(wishes: Wishes) -> AsyncIterator[Pool]:
             yield pool
     except (PoolError, ValueError) as error:
         raise click.ClickException(str(error)) from error
+
+
+def _asked(wishes: Wishes) -> dict[str, float]:
+    """What the command line or the environment decides; what neither names stays at the pool's own default."""
+    wall = wishes.settings.wall_timeout if wishes.timeout_secs is None else wishes.timeout_secs
+    asked = {} if wall is None else {"timeout_secs": wall}
+    if wishes.budget_usd is not None:
+        asked |= {"task_budget_usd": wishes.budget_usd, "chain_budget_usd": wishes.budget_usd}
+    return asked
 
 
 def _shelved(pool: Pool, name: str) -> Workflow:

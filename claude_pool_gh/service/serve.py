@@ -4,54 +4,57 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
+from contextlib import AsyncExitStack
 
 from aiohttp import web
 from cryptography.exceptions import UnsupportedAlgorithm
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from claude_pool_gh.github.deliveries import check_secrets
 from claude_pool_gh.service.house import open_house
-from claude_pool_gh.service.settings import PREFIX, Settings
+from claude_pool_gh.service.settings import PREFIX, Settings, variable
 from claude_pool_gh.service.web import WebhookApp
 
 logger = logging.getLogger(__name__)
 
 
+class StartError(ValueError):
+    """Why a server cannot start, one line for each reason."""
+
+
 def check(settings: Settings) -> None:
-    """Raises ValueError where a server could not work or would not be safe, with a line for each thing to set."""
-    faults = []
-    for look in (_check_secret, _check_app_id, check_key, _check_model_key):
-        try:
-            look(settings)
-        except ValueError as error:
-            faults.append(str(error))
-    if faults:
-        raise ValueError("\n".join(faults))
-
-
-def _check_secret(settings: Settings) -> None:
+    """Raises StartError with everything to set without which a server could not work or would not be safe."""
+    missing = []
     try:
         check_secrets(settings.secrets)
     except ValueError as error:
-        raise ValueError(str(error).replace("WEBHOOK_SECRET", f"{PREFIX}WEBHOOK_SECRET", 1)) from error
-
-
-def _check_app_id(settings: Settings) -> None:
+        missing.append(f"{PREFIX}{error}")
     if not settings.app_id:
-        raise ValueError(f"{PREFIX}APP_ID is not set: the id on the App's page")
+        missing.append(f"{variable('app_id')} is not set: the id of the GitHub App")
+    try:
+        check_key(settings)
+    except ValueError as error:
+        missing.append(str(error))
+    if not settings.anthropic_api_key.get_secret_value():
+        missing.append(f"{variable('anthropic_api_key')} is not set: the key for the model's API")
+    if missing:
+        raise StartError("\n".join(missing))
 
 
 def check_key(settings: Settings) -> None:
     """Raises ValueError, saying what to set, unless there is an RSA private key in PEM form to sign with."""
     file = settings.private_key_file
-    where = f"{PREFIX}PRIVATE_KEY" if file is None else f"{PREFIX}PRIVATE_KEY_FILE={file}"
+    where = variable("private_key") if file is None else f"{variable('private_key_file')}={file}"
     try:
         text = settings.key
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is not a text file"
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is not a text file"
         raise ValueError(f"{where} cannot be read: {reason}") from None
     if not text.strip():
-        raise ValueError(f"{PREFIX}PRIVATE_KEY or {PREFIX}PRIVATE_KEY_FILE is not set: the App's private key")
+        either = f"{variable('private_key')} or {variable('private_key_file')}"
+        raise ValueError(f"{either} is not set: the App's private key")
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey  # noqa: PLC0415
     from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
 
@@ -66,23 +69,28 @@ def check_key(settings: Settings) -> None:
         )
 
 
-def _check_model_key(settings: Settings) -> None:
-    if not settings.anthropic_api_key.get_secret_value():
-        raise ValueError("ANTHROPIC_API_KEY is not set")
-
-
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT."""
     check(settings)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with open_house(settings) as house:
+    async with AsyncExitStack() as stack:
+        try:
+            house = await stack.enter_async_context(open_house(settings))
+        except (OperationalError, InterfaceError) as error:
+            # What the driver says may hold the address with its password.
+            raise StartError(f"the database cannot be opened ({type(error.orig).__name__})") from error
         app = WebhookApp(house, settings).application()
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         site = web.TCPSite(runner, settings.host, settings.port)
-        await site.start()
+        try:
+            await site.start()
+        except OSError as error:
+            await runner.cleanup()
+            why = os.strerror(error.errno).lower() if error.errno else str(error)
+            raise StartError(f"{settings.host} port {settings.port} cannot be listened on: {why}") from error
         host, port = runner.addresses[0][:2]
         # The one line that a starter may wait for.
         print(f"listening on http://{host}:{port}", flush=True)  # noqa: T201

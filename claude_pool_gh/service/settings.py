@@ -3,17 +3,61 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from claude_pool_gh.pool.yaml_file import nearest
 from claude_pool_gh.sandbox.process import Bounds
 from claude_pool_gh.sandbox.sandbox import Sandbox
 from claude_pool_gh.terms.links import Links
 
 PREFIX: Final = "CLAUDE_POOL_"
+_ELSEWHERE: Final = frozenset({f"{PREFIX}PROCESS_MODE"})
+"""Variables with our prefix that are read where no settings are at hand."""
+
+
+class SettingsError(ValueError):
+    """What is wrong with the settings, all of it, one line for each."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = tuple(faults)
+
+
+def _none(value: Any) -> Any:
+    """The word `none` means that there is no limit."""
+    return None if isinstance(value, str) and value.strip().lower() == "none" else value
+
+
+def _web_address(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or any(each.isspace() for each in value) or parts.query or parts.fragment:
+        raise ValueError("wants an address such as https://example.com")
+    return value
+
+
+def _optional_address(value: str) -> str:
+    return value and _web_address(value)
+
+
+def _database_address(value: str) -> str:
+    if value and not value.startswith(("sqlite:", "postgresql:", "postgresql+")):
+        raise ValueError("wants sqlite:////path or postgresql://user@host/name")
+    return value
+
+
+_OrNone = BeforeValidator(_none)
+_Address = Annotated[str, AfterValidator(_web_address)]
 
 
 def _plain(name: str) -> AliasChoices:
@@ -24,7 +68,7 @@ def _plain(name: str) -> AliasChoices:
 class Settings(BaseSettings):
     """What a server is told from outside."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
 
     app_id: Annotated[str, Field(description="The GitHub App's id")] = ""
     private_key: Annotated[SecretStr, Field(description="The App's private key, PEM")] = SecretStr("")
@@ -33,7 +77,9 @@ class Settings(BaseSettings):
         SecretStr, Field(description="Secret of the App's webhook; several, comma-separated, while rotating")
     ] = SecretStr("")
     database_url: Annotated[
-        str, Field(description="sqlite:////path or postgresql://...; default in STATE_DIR")
+        str,
+        AfterValidator(_database_address),
+        Field(description="sqlite:////path or postgresql://...; default in STATE_DIR"),
     ] = ""
     state_dir: Annotated[Path, Field(description="Folder for database, mirrors and worktrees")] = Path(
         ".state"
@@ -41,30 +87,39 @@ class Settings(BaseSettings):
     host: Annotated[str, Field(description="Address to listen on")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535, description="Port to listen on; 0 picks a free one")] = 8080
     slots: Annotated[int, Field(ge=1, le=64, description="Agents that run at the same time")] = 2
-    budget_usd: Annotated[float | None, Field(gt=0, description="Cap on all spending per calendar month")] = (
-        100.0
-    )
+    budget_usd: Annotated[
+        Annotated[float, Field(gt=0, allow_inf_nan=False)] | None,
+        _OrNone,
+        Field(description="Cap on all spending per calendar month; `none`: no cap"),
+    ] = 100.0
     model: Annotated[str, Field(description="Full id of the model where a repository names none")] = (
         "claude-sonnet-5-5"
     )
     write_interval: Annotated[float, Field(ge=0, description="Seconds between two writes to GitHub")] = 1.0
-    idle_timeout: Annotated[float, Field(gt=0, description="Seconds of silence that end an agent run")] = (
-        120.0
-    )
+    idle_timeout: Annotated[
+        float,
+        Field(
+            gt=0,
+            allow_inf_nan=False,
+            description="Seconds without a sign of work that end an agent run",
+        ),
+    ] = 120.0
     wall_timeout: Annotated[
-        float | None, Field(gt=0, description="Seconds that end an agent run; default: the repository's own")
-    ] = 100.0
+        Annotated[float, Field(gt=0, allow_inf_nan=False)] | None,
+        _OrNone,
+        Field(description="Seconds that end an agent run; default: the repository's `wall_minutes`"),
+    ] = None
     anthropic_api_key: Annotated[SecretStr, Field(validation_alias=_plain("ANTHROPIC_API_KEY"))] = SecretStr(
         ""
     )
     anthropic_base_url: Annotated[
-        str, Field(validation_alias=_plain("ANTHROPIC_BASE_URL"), description="The model's API")
+        _Address, Field(validation_alias=_plain("ANTHROPIC_BASE_URL"), description="The model's API")
     ] = "https://api.anthropic.com"
     github_api_url: Annotated[
-        str, Field(validation_alias=_plain("GITHUB_API_URL"), description="GitHub's API")
+        _Address, Field(validation_alias=_plain("GITHUB_API_URL"), description="GitHub's API")
     ] = "https://api.github.com"
     github_server_url: Annotated[
-        str, Field(validation_alias=_plain("GITHUB_SERVER_URL"), description="GitHub, for git")
+        _Address, Field(validation_alias=_plain("GITHUB_SERVER_URL"), description="GitHub, for git")
     ] = "https://github.com"
 
     checks: Annotated[
@@ -86,6 +141,7 @@ class Settings(BaseSettings):
 
     public_url: Annotated[
         str,
+        AfterValidator(_optional_address),
         Field(
             description="Where this server is reached from outside; set, patches and reports can be downloaded"
         ),
@@ -138,3 +194,41 @@ class Settings(BaseSettings):
                 None, (*self.secrets, self.key, self.anthropic_api_key.get_secret_value(), self.database_url)
             )
         )
+
+
+def read(given: Mapping[str, Any] | None = None) -> Settings:
+    """The settings from flags, which go first, and the environment. Raises SettingsError with everything wrong."""
+    faults = _unknown(os.environ)
+    try:
+        settings = Settings(**(given or {}))
+    except ValidationError as error:
+        faults += [_told(problem, given or {}) for problem in error.errors()]
+    else:
+        if not faults:
+            return settings
+    raise SettingsError(faults)
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    alias = Settings.model_fields[name].validation_alias
+    return str(alias.choices[0]) if isinstance(alias, AliasChoices) else f"{PREFIX}{name.upper()}"
+
+
+def _unknown(environment: Mapping[str, str]) -> list[str]:
+    """Variables with our prefix that mean nothing. A misspelt cap must not leave the default in force."""
+    known = [variable(name) for name in Settings.model_fields]
+    upper = {name.upper() for name in known} | _ELSEWHERE
+    strange = [name for name in environment if name.upper().startswith(PREFIX) and name.upper() not in upper]
+    return [f"{name}: there is no such setting{nearest(name.upper(), known)}" for name in sorted(strange)]
+
+
+def _told(problem: Any, given: Mapping[str, Any]) -> str:
+    """One fault in a line. The value is not repeated: it may be a secret."""
+    field = str(problem["loc"][0]) if problem["loc"] else ""
+    name = next(
+        (each for each in Settings.model_fields if field.lower() in (each, variable(each).lower())), ""
+    )
+    what = f"--{name.replace('_', '-')}" if name in given else variable(name) if name else field
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    return f"{what}: {message[:1].lower()}{message[1:]}"

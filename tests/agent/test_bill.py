@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from claude_pool_gh.agent import meter, prices
 from claude_pool_gh.agent.gateway import PLACEHOLDER_KEY, Gateway
 from claude_pool_gh.agent.meter import Admitted, Meter
+from claude_pool_gh.agent.prices import Load
 from claude_pool_gh.agent.usage import StreamUsage, whole_usage
 from claude_pool_gh.pool.ports import Ending, Line
 from claude_pool_gh.rehearsal.model import (
@@ -128,9 +129,9 @@ async def test_max_tokens_are_lowered_to_what_the_money_pays_for(bench: Bench) -
 class Careless(Meter):
     """The control: sets nothing aside and lowers nothing."""
 
-    async def admit(self, run_id: str, model: str, size: int, asked: int) -> Admitted | None:
-        del size
-        admitted = await super().admit(run_id, model, 0, 1)
+    async def admit(self, run_id: str, model: str, load: Load, asked: int) -> Admitted | None:
+        del load
+        admitted = await super().admit(run_id, model, Load(0), 1)
         return None if admitted is None else Admitted(admitted.request_id, asked)
 
 
@@ -182,8 +183,8 @@ async def test_a_pass_ends_with_its_run(bench: Bench) -> None:
 class Slow(Meter):
     """Takes its time to set money aside, as a busy database does."""
 
-    async def admit(self, run_id: str, model: str, size: int, asked: int) -> Admitted | None:
-        admitted = await super().admit(run_id, model, size, asked)
+    async def admit(self, run_id: str, model: str, load: Load, asked: int) -> Admitted | None:
+        admitted = await super().admit(run_id, model, load, asked)
         await asyncio.sleep(0.5)
         return admitted
 
@@ -218,10 +219,16 @@ async def test_the_api_is_never_reached_for_nothing(bench: Bench, database: Data
     assert await bench.settle(task) == (0, False)
 
 
-async def test_a_model_without_a_price_settles_at_all_there_is_and_says_so(bench: Bench) -> None:
-    run = await bench.run(one_by_one(done()), model="claude-nobody-knows-1")
+async def test_a_model_without_a_price_counts_as_the_dearest_and_says_so(bench: Bench) -> None:
+    usage = Usage(input_tokens=1_000, output_tokens=100)
+    run = await bench.run(
+        one_by_one(use("StructuredOutput", {"answer": "42"}, usage=usage)), model="claude-nobody-knows-1"
+    )
     assert run.outcome.ending is Ending.completed
-    assert (run.cost, run.bound) == (run.granted, True)
+    dearest = max(
+        prices.price(model, {"input_tokens": 1_000, "output_tokens": 100}) for model in prices._known()
+    )
+    assert (run.cost, run.bound) == (dearest, True)
 
 
 async def test_a_thinking_budget_fits_below_the_lowered_max_tokens(bench: Bench) -> None:
@@ -317,30 +324,35 @@ async def test_an_api_that_redirects_is_not_followed(bench: Bench) -> None:
     size=st.integers(0, 2_000_000),
     asked=st.integers(1, 200_000),
     left=st.integers(0, 20_000_000),
-    model=st.sampled_from(["claude-sonnet-5-5", "claude-opus-5-5", "claude-haiku-4-5", "claude-haiku-5-5"]),
-)
-@settings(max_examples=200, deadline=None)
+    model=st.sampled_from([
+        "claude-sonnet-5-5", "claude-opus-5-5", "claude-haiku-4-5", "claude-haiku-5-5", "claude-sonnet-4-5",
+        "claude-nobody-knows-1",
+    ]),
+    cached=st.sampled_from(["", "5m", "1h"]),
+    searches=st.integers(0, 3),
+    geo=st.sampled_from([None, "global", "us"]),
+)  # fmt: skip
+@settings(max_examples=300, deadline=None)
 def test_what_is_set_aside_is_there_and_pays_for_the_dearest_answer(
-    size: int, asked: int, left: int, model: str
+    size: int, asked: int, left: int, model: str, cached: str, searches: int, geo: str | None
 ) -> None:
-    found = meter.worst_case(model, size, asked, left)
+    found = meter.worst_case(model, Load(size, cached, searches), asked, left)
     if found is None:
         return
     tokens, amount = found
     assert min(asked, meter.LEAST_OUTPUT) <= tokens <= asked
     assert amount <= left
+    hour = {"cache_creation": {"ephemeral_1h_input_tokens": size}}
+    read = size + searches * 1_000_000
     for usage in (
-        {"input_tokens": size, "output_tokens": tokens},
-        {"input_tokens": 0, "cache_creation_input_tokens": size, "output_tokens": tokens},
-        {
-            "input_tokens": 1,
-            "cache_creation_input_tokens": size,
-            "cache_creation": {"ephemeral_1h_input_tokens": size},
-            "output_tokens": tokens,
-        },
+        {"input_tokens": read, "output_tokens": tokens, "server_tool_use": {"web_search_requests": searches}},
         {"input_tokens": 1, "cache_read_input_tokens": size, "output_tokens": tokens},
+        *([{"cache_creation_input_tokens": size, "output_tokens": tokens}] if cached else []),
+        *([{"cache_creation_input_tokens": size, "output_tokens": tokens, **hour}] if cached == "1h" else []),
     ):
-        assert prices.price(model, usage) <= amount
+        if searches and model == "claude-haiku-4-5":
+            continue  # its window is smaller
+        assert prices.price(model, {**usage, "inference_geo": geo}) <= amount
 
 
 def test_a_picture_weighs_more_than_its_bytes() -> None:

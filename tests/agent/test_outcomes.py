@@ -12,7 +12,18 @@ import pytest
 
 from claude_pool_gh.agent import claude, process
 from claude_pool_gh.pool.ports import Ending, Line
-from claude_pool_gh.rehearsal.model import Answer, Fail, ModelRequest, Raw, Reply, Text, ToolUse, say, use
+from claude_pool_gh.rehearsal.model import (
+    Answer,
+    Fail,
+    ModelRequest,
+    Raw,
+    Reply,
+    Text,
+    ToolUse,
+    Usage,
+    say,
+    use,
+)
 from tests.agent.bench import REAL_KEY, Bench, Run, a_task, calls, done, one_by_one
 
 
@@ -170,12 +181,13 @@ async def test_a_malformed_request_fails_for_good(bench: Bench) -> None:
     assert not run.outcome.retryable
 
 
-async def test_an_html_answer_never_completes(bench: Bench) -> None:
+@pytest.mark.usefixtures("one_retry")
+async def test_an_html_answer_never_completes_and_costs_nothing(bench: Bench) -> None:
     run = await bench.run(one_by_one(Raw(b"<html>502 Bad Gateway</html>")))
-    assert run.outcome.ending is Ending.out_of_budget
-    assert "broke off" in run.outcome.reason
-    assert run.bound
-    assert 0 < run.cost <= run.granted
+    assert run.outcome.ending is Ending.failed
+    assert run.outcome.reason == "the model's API: it answers with text/html, which is no answer of that API"
+    assert (run.cost, run.bound) == (0, False)
+    assert "127.0.0.1" not in f"{run.outcome.reason} {run.outcome.text}"
 
 
 @pytest.mark.parametrize(
@@ -207,13 +219,17 @@ async def test_a_count_beyond_all_measure_counts_as_unknown(bench: Bench) -> Non
     assert 0 < run.cost <= run.granted
 
 
-async def test_a_cut_in_mid_stream_counts_at_its_worst_case(bench: Bench) -> None:
-    cut = Answer((Text("half"), Text("never")), cut_after=1)
+async def test_a_cut_in_mid_stream_counts_what_was_reported_and_the_most_of_the_rest(bench: Bench) -> None:
+    read = Usage(input_tokens=2_000, output_tokens=10)
+    cut = Answer((Text("half"), Text("never")), usage=read, cut_after=1)
     run = await bench.run(one_by_one(cut, done()))
-    assert run.outcome.ending is Ending.out_of_budget
-    assert "broke off" in run.outcome.reason
     assert run.bound
     assert bench.model.bill.total <= run.cost <= run.granted
+    rows = await bench.requests_in_ledger(f"{bench.chain}.find.{bench.runs}")
+    first = min(rows, key=lambda row: row.created_ms)
+    most = int(bench.model.requests[0].body["max_tokens"]) * 10
+    assert (first.settled, first.upper_bound) == (2_000 * 2 + most, True)
+    assert first.settled < first.reserved
 
 
 async def test_a_stall_is_an_idle_timeout(bench: Bench) -> None:
@@ -221,7 +237,7 @@ async def test_a_stall_is_an_idle_timeout(bench: Bench) -> None:
     run = await bench.run(one_by_one(stall), idle_seconds=2)
     assert run.outcome.ending is Ending.timed_out
     assert "nothing was heard of it for 2 seconds" in run.outcome.reason
-    assert run.outcome.retryable
+    assert not run.outcome.retryable, "it has cost what a whole run costs"
     assert run.bound
     assert bench.model.bill.total <= run.cost <= run.granted
     assert run.seconds < 12

@@ -1,0 +1,82 @@
+"""One run's way through the gateway: what it may ask, and what became of what it asked."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from claude_pool_gh.agent.counted import Counts
+
+UNWANTED: Final = 1.0
+"""Seconds that open answers are read on when nobody wants the run any more."""
+
+Verdict = Literal["budget", "model", "request", "quota", "overload", "key", "credit", "unknown_model"]
+OPERATOR: Final[frozenset[str]] = frozenset({"key", "credit", "unknown_model"})
+"""Verdicts that stay until whoever runs this server changes something."""
+
+
+@dataclass(slots=True)
+class Signs:
+    """When a run was last heard of by way of the model's API, by the monotonic clock."""
+
+    work: float = field(default_factory=time.monotonic)
+    """The last piece of an answer."""
+    ping: float = field(default_factory=time.monotonic)
+    """The last sign that the API still has the request."""
+    waiting: int = 0
+    """Requests that wait for an API that is overloaded or not there. That has its own limit, so it is no silence."""
+
+    def heard(self, *, work: bool) -> None:
+        """Bytes have come."""
+        self.ping = time.monotonic()
+        if work:
+            self.work = self.ping
+
+    @contextmanager
+    def patient(self) -> Iterator[None]:
+        """Wait for the API."""
+        self.waiting += 1
+        try:
+            yield
+        finally:
+            self.waiting -= 1
+            self.heard(work=True)
+
+
+@dataclass(slots=True)
+class Pass:
+    """One run's way through the gateway. `verdict` is why the gateway refused it, if it did."""
+
+    run_id: str
+    models: frozenset[str]
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    verdict: Verdict | None = None
+    detail: str = ""
+    trouble: str = ""
+    """What the model's API last said instead of an answer, in our words."""
+    short: int = 0
+    """Microdollars that the run would have had to have in all to make the request for which its money did not reach."""
+    answers: set[asyncio.Task[None]] = field(default_factory=set)
+    unknown: bool = False
+    """Whether an answer broke off, so that it counts at its worst case."""
+    read_on: float = 0.0
+    """Seconds that answers still open at the run's end are read on."""
+    signs: Signs = field(default_factory=Signs)
+    counts: Counts = field(default_factory=Counts)
+    turns: int = 0
+    """Answers that the agent itself, not one that it started, has got."""
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def hurry(self, seconds: float = UNWANTED) -> None:
+        """Nobody wants the run any more: it ends soon, not when its last answer does."""
+        self.read_on = min(self.read_on, seconds)
+
+    def refuse(self, verdict: Verdict, detail: str) -> None:
+        """Note the first reason for which the run cannot go on."""
+        if self.verdict is None:
+            self.verdict, self.detail = verdict, detail
