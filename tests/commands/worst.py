@@ -46,7 +46,7 @@ WORST: Final[Mapping[str, Callable[[int], str]]] = {
     "struck out that never ends": _times("~~a "),
     "stars": _times("*"),
     "tables": lambda size: "|a" * (size // 12) + "\n" + "|-" * (size // 12) + "|\n" + "|a\n" * (size // 6),
-    "wide tables": lambda size: "|a" * 200 + "\n" + "|-" * 200 + "|\n" + "|a\n" * (size // 6),
+    "wide tables": lambda size: "|a" * 200 + "\n" + "|-" * 200 + "|\n" + "|a\n" * min(size // 6, 1_900),
     "small tables": lambda size: "|a|b|\n|-|-|\n" + "|a\n" * (size // 4),
     "tags": _times("<b>"),
     "tags of nobody": lambda size: "<x>" * (size // 6) + "</y>" * (size // 8),
