@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import shlex
+import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, Final
 
 from claude_pool_gh.commands.lines import WORD
+from claude_pool_gh.commands.words import DASHES, NotClosed, Word, next_word, words
 from claude_pool_gh.terms.roles import Role
 
 _LINE_LIMIT: Final = 2_000
+_BLANK: Final = " \t"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,9 @@ class Verb:
     pushes: bool = False
     """Whether what it leads to needs the App's permission to write contents."""
     free_text: bool = False
-    """Whether its arguments are prose, in which `--word` may stand; a flag of its own is still one anywhere."""
+    """Whether its arguments are prose, which is kept as it was written; its flags stand before or behind it."""
+    needs: tuple[str, ...] = ()
+    """What its words must be, in order; "" for one that may be missing with all after it."""
     tells: bool = False
     """Whether it only tells, so that a thread's author may use it too."""
 
@@ -52,6 +57,8 @@ class Command:
     verb: Verb
     words: tuple[str, ...] = ()
     flags: Mapping[str, Any] = field(default_factory=dict)
+    text: str = ""
+    """Its free words as one text; prose as it was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,53 +74,120 @@ def parse(line: str, verbs: Mapping[str, Verb]) -> Command | Mistake:
     """Read a line that begins with `/pool`. A faulty one runs nothing."""
     if len(line) > _LINE_LIMIT:
         return Mistake(line[:80], f"the line is longer than {_LINE_LIMIT} characters")
-    try:
-        words = _words(line)[1:]
-    except ValueError:
-        return Mistake(line, 'a `"` is not closed')
-    if not words:
-        return Command(verbs["help"])
-    verb = verbs.get(words[0].lower())
-    if verb is None:
+    if any(_is_unseen(letter) for letter in line):
         return Mistake(
-            line, f"there is no command {words[0]!r}", _nearest(words[0].lower(), verbs, WORD + " ")
+            line, "the line has characters in it that are not shown; type it, rather than paste it"
         )
-    return _arguments(line, verb, words[1:])
+    try:
+        word = next_word(line, len(WORD))
+        if word is None:
+            return Command(verbs["help"])
+        verb = verbs.get(word.text.lower()) if word.text.isascii() and not word.quoted else None
+        if verb is None:
+            near = _nearest(_folded(word.text), verbs, WORD + " ")
+            return Mistake(line, f"there is no command {word.text!r}", near)
+        found = (_prose if verb.free_text else _arguments)(line, verb, word.end)
+    except NotClosed as error:
+        return Mistake(line, f"a `{error}` is not closed")
+    except _Faulty as error:
+        return Mistake(line, error.problem, error.nearest)
+    return _missing(line, found) or found
 
 
-def _words(line: str) -> list[str]:
-    lexer = shlex.shlex(line, posix=True, punctuation_chars=False)
-    lexer.whitespace_split, lexer.whitespace = True, " \t"
-    lexer.quotes, lexer.escape, lexer.commenters = '"', "", ""
-    return list(lexer)
+class _Faulty(ValueError):  # noqa: N818 - never leaves this module
+    def __init__(self, problem: str, nearest: str | None = None) -> None:
+        super().__init__(problem)
+        self.problem, self.nearest = problem, nearest
 
 
-def _arguments(line: str, verb: Verb, words: list[str]) -> Command | Mistake:
-    known = {flag.name: flag for flag in verb.flags}
+def _is_unseen(letter: str) -> bool:
+    """Whether a character changes what is read without being seen; joiners of scripts and of emoji do not."""
+    return letter not in "\t\u200c\u200d" and unicodedata.category(letter) in ("Cc", "Cf", "Zl", "Zp", "Cs")
+
+
+def _arguments(line: str, verb: Verb, start: int) -> Command:
+    """Words and flags in any order."""
     plain: list[str] = []
     flags: dict[str, Any] = {}
-    rest = iter(words)
-    for word in rest:
-        if not word.startswith("--"):
-            plain.append(word)
+    given = words(line, start)
+    while given:
+        word = given.pop(0)
+        if not word.dashes:
+            plain.append(word.text)
             continue
-        name, equals, value = word.removeprefix("--").partition("=")
-        flag = known.get(name)
-        if flag is None and verb.free_text and plain:
-            plain.append(word)  # a question about an option of theirs
-            continue
-        if flag is None:
-            return Mistake(line, f"`{verb.name}` has no flag `--{name}`", _nearest(name, known, "--"))
-        text = value if equals else next(rest, None)
-        if text is None or (not equals and text.startswith("--")):
-            return Mistake(line, f"`--{name}` needs a value: {flag.what}")
-        try:
-            flags[name] = flag.read(text)
-        except ValueError as error:
-            return Mistake(line, f"`--{name}` {error}")
+        name, value, took_next = _flag(verb, word, given[0] if given else None)
+        flags[name] = value
+        del given[:took_next]
     if verb.most_arguments is not None and len(plain) > verb.most_arguments:
-        return Mistake(line, f"`{verb.name}` takes no {plain[verb.most_arguments]!r}")
-    return Command(verb, tuple(plain), flags)
+        raise _Faulty(f"`{verb.name}` takes no {plain[verb.most_arguments]!r}")
+    return Command(verb, tuple(plain), flags, " ".join(plain))
+
+
+def _prose(line: str, verb: Verb, start: int) -> Command:
+    """Flags, a text as it was written, and flags again. A flag's name amid the text may be meant as one: it is said."""
+    before, behind = {}, {}
+    text = line[start:].strip(_BLANK)
+    while text.startswith("--") and (word := next_word(text, 0)) is not None:
+        following = None if "=" in word.text else next_word(text, word.end)
+        name, before[name], took_next = _flag(verb, word, following)
+        text = text[following.end if took_next and following else word.end :].lstrip(_BLANK)
+    named = "|".join(map(re.escape, (flag.name for flag in verb.flags))) or "(?!)"
+    last = re.compile(_LAST.format(named=named))
+    while (match := last.search(text)) is not None:
+        word = Word(match["flag"], 0, 0)
+        value = next_word(match["value"], 0) if match["value"] else None
+        name, read, _ = _flag(verb, word, value)
+        behind.setdefault(name, read)
+        text = text[: match.start()].rstrip(_BLANK)
+    if (amid := re.search(_AMID.format(named=named), text, re.ASCII | re.IGNORECASE)) is not None:
+        raise _Faulty(
+            f"`{amid[0]}` may be meant as a flag: those stand before or behind the text; in backticks it is text",
+            f"--{amid['name'].lower()}",
+        )
+    return Command(verb, tuple(text.split()), before | behind, text)
+
+
+def _flag(verb: Verb, word: Word, following: Word | None) -> tuple[str, Any, bool]:
+    """The name and value of a flag, and whether its value is the word after it."""
+    known = {flag.name: flag for flag in verb.flags}
+    name, equals, value = word.text.removeprefix(word.dashes).partition("=")
+    if word.dashes != "--" or name not in known:
+        problem = f"`{verb.name}` has no flag `{word.dashes}{name}`"
+        raise _Faulty(problem, _nearest(_folded(name), known, "--"))
+    text = value if equals else following.text if following is not None else None
+    if text is None or (not equals and following is not None and _is_flag(following, known)):
+        raise _Faulty(f"`--{name}` needs a value: {known[name].what}")
+    try:
+        return name, known[name].read(text), not equals
+    except ValueError as error:
+        raise _Faulty(f"`--{name}` {error}") from error
+
+
+def _is_flag(word: Word, known: Mapping[str, Any]) -> bool:
+    name = word.text.removeprefix(word.dashes).partition("=")[0]
+    return word.dashes.startswith("--") or (bool(word.dashes) and name in known)
+
+
+def _missing(line: str, found: Command) -> Mistake | None:
+    """What a command lacks to mean anything."""
+    given = len(found.words)
+    for at, what in enumerate(found.verb.needs):
+        if what and given <= at and (given or not at):
+            return Mistake(line, f"`{found.verb.name}` needs {what}")
+    return None
+
+
+_LAST: Final = (
+    r"(?:^|[ \t]+)(?P<flag>--(?:{named})(?:=[^ \t]*)?)"
+    r"""(?:[ \t]+(?P<value>"[^"]*"|'[^']*'|\u201c[^\u201d]*\u201d|[^ \t"]+))?$"""
+)
+"""A flag at the end of a text, and its value."""
+_AMID: Final = r"(?<!\S)" + DASHES + r"(?P<name>{named})(?=[\s=]|$)"
+
+
+def _folded(text: str) -> str:
+    """A word as it was meant, to find the nearest: wide and ornate letters become plain ones."""
+    return unicodedata.normalize("NFKC", text).lower()
 
 
 def _nearest(word: str, known: Mapping[str, Any], prefix: str) -> str | None:

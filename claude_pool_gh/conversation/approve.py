@@ -42,6 +42,7 @@ REJECT: Final = Verb(
     role=Role.write,
     arguments="ID TEXT",
     free_text=True,
+    needs=("", "what is wrong, so that it can be done better"),
 )
 
 Said = tuple[SafeMarkdown | None, str | None]

@@ -46,6 +46,7 @@ VERB: Final = Verb(
     role=Role.write,
     arguments="TEXT",
     free_text=True,
+    needs=("a question",),
     flags=COMMON,
     spends=True,
 )

@@ -104,8 +104,8 @@ class Asked:
 
     @property
     def text(self) -> str:
-        """The command's free words as one text."""
-        return " ".join(self.command.words)
+        """The command's free words as one text, as they were written."""
+        return self.command.text
 
 
 @dataclass(frozen=True, slots=True)

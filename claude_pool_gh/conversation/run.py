@@ -45,6 +45,7 @@ VERB: Final = Verb(
     places=frozenset({"pull", "issue"}),
     role=Role.write,
     arguments="WORKFLOW [KEY=VALUE…]",
+    needs=("the name of a workflow in `.github/claude-pool/workflows`",),
     flags=COMMON,
     spends=True,
     pushes=True,

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from claude_pool_gh.commands import lines
 from claude_pool_gh.commands.grammar import Command, parse
 from claude_pool_gh.commands.lines import command_lines
 from claude_pool_gh.conversation.verbs import rooms
@@ -82,29 +80,8 @@ def test_a_command_above_a_near_command_is_the_only_one() -> None:
         assert [command.verb.name for command in accepted(f"/pool cost\n\n{body}")] == ["cost"], body
 
 
-def woken(kind: str) -> bool:
-    return any(command_lines(body) for body in NEAR[kind])
-
-
 def test_the_near_commands_would_be_found_without_markdown() -> None:
     kinds = ("in code", "in quotes", "in lists", "in HTML", "in links, images, tables, headings, definitions")
     for kind in kinds:
         naive = [line for body in NEAR[kind] for line in body.split("\n") if line.startswith("/pool")]
         assert naive, kind
-
-
-@pytest.mark.parametrize(
-    ("guard", "off", "kinds"),
-    [
-        ("_is_command", lambda _line: True, ("another word", "glued or parted by something else")),
-        ("_follow", lambda _html, _within: None, ("in quotes", "in lists", "in code", "in HTML")),
-        ("_NOTE", re.compile(r"(?!)"), ("in links, images, tables, headings, definitions",)),
-        ("_FORMULA", "no formula", ("in links, images, tables, headings, definitions",)),
-    ],
-)
-def test_these_tests_would_see_it_if_a_guard_were_off(
-    guard: str, off: Any, kinds: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert [kind for kind in kinds if woken(kind)] == []
-    monkeypatch.setattr(lines, guard, off)
-    assert [kind for kind in kinds if woken(kind)] == [*kinds]

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from claude_pool_gh.commands.flags import COMMON
 from claude_pool_gh.commands.grammar import Command, Flag, Mistake, Verb, parse
+from claude_pool_gh.commands.words import Word
 from claude_pool_gh.terms.roles import Role
 
 REVIEW = Verb(
@@ -47,9 +48,11 @@ def test_the_word_alone_asks_for_help() -> None:
         ('/pool review "a b" c', ("a b", "c")),
         ('/pool review a" "b', ("a b",)),
         ('/pool review ""', ("",)),
-        ("/pool review it's #1 a\\b 'c d'", ("it's", "#1", "a\\b", "'c", "d'")),
+        ("/pool review it's #1 a\\b 'c d'", ("it's", "#1", "a\\b", "c d")),
+        ("/pool review 'it's so' \u2018c d\u2019 x\u2019s", ("it's so", "c d", "x\u2019s")),
+        ('/pool review "say \\"hi\\"" a\\', ('say "hi"', "a\\")),
         ("/pool review src/ü-日.py a=b $HOME `x`", ("src/ü-日.py", "a=b", "$HOME", "`x`")),
-        ("/pool review -x -", ("-x", "-")),
+        ('/pool review "-x" ./-x', ("-x", "./-x")),
     ],
 )
 def test_words_are_parted_by_spaces_and_tabs_and_held_together_by_quotes(
@@ -98,6 +101,17 @@ def test_a_flag_is_followed_by_its_value_or_joined_to_it(text: str, flags: dict[
         ("/pool help --budget 1", "`help` has no flag `--budget`", None),
         ("/pool review --focus", "`--focus` needs a value: what", None),
         ("/pool review --focus --budget 1", "`--focus` needs a value: what", None),
+        ("/pool review --foucs x", "`review` has no flag `--foucs`", "--focus"),
+        ("/pool review \u2014budget 1", "`review` has no flag `\u2014budget`", "--budget"),
+        ("/pool review -budget 1", "`review` has no flag `-budget`", "--budget"),
+        ("/pool review src \u2212\u2212turns=1", "`review` has no flag `\u2212\u2212turns`", "--turns"),
+        ("/pool review --\uff42udget 1", "`review` has no flag `--\uff42udget`", "--budget"),
+        ("/pool review -x", "`review` has no flag `-x`", None),
+        ('/pool "review"', "there is no command 'review'", "/pool review"),
+        ("/pool rev\u0131ew", "there is no command 'rev\u0131ew'", "/pool review"),
+        ("/pool \uff52eview", "there is no command '\uff52eview'", "/pool review"),
+        ("/pool review \u201ca b", "a `\u201c` is not closed", None),
+        ("/pool review 'a b", "a `'` is not closed", None),
         ("/pool help a b", "`help` takes no 'b'", None),
         ('/pool review "a', 'a `"` is not closed', None),
         ('/pool review --focus="a', 'a `"` is not closed', None),
@@ -133,11 +147,20 @@ def test_an_overlong_line_is_refused_and_not_repeated() -> None:
     assert len(found.line) == 80
 
 
-WORD = st.text(st.characters(codec="utf-8", exclude_characters=' \t"\n\r'), min_size=1, max_size=12)
+WORD = st.text(
+    st.characters(codec="utf-8", exclude_characters=' \t"\n\r\\', exclude_categories=("C", "Zl", "Zp")),
+    min_size=1,
+    max_size=12,
+)
 
 
 @settings(deadline=None)
-@given(st.lists(WORD.filter(lambda word: not word.startswith("--")), max_size=6), st.booleans())
+@given(
+    st.lists(
+        WORD.filter(lambda word: not Word(word, 0, 0).dashes and word[0] not in "'“„‘‚«»‹›「＂="), max_size=6
+    ),
+    st.booleans(),
+)
 def test_words_come_back_as_they_were_written(words: list[str], quoted: bool) -> None:
     written = [f'"{word}"' if quoted else word for word in words]
     assert understood(" ".join(["/pool review", *written])).words == tuple(words)
@@ -157,16 +180,88 @@ ASK = Verb(
     free_text=True,
     flags=COMMON,
     arguments="TEXT",
+    needs=("a question",),
+)
+REJECT = Verb(
+    name="reject",
+    summary="",
+    places=frozenset({"pull"}),
+    role=Role.read,
+    free_text=True,
+    arguments="ID TEXT",
+    needs=("", "what is wrong"),
 )
 
 
-def test_in_prose_the_options_of_others_are_words_and_ours_are_still_flags() -> None:
-    found = parse("/pool ask why does x --bar=1 fail --budget 2 with --effrt low", {"ask": ASK})
-    assert isinstance(found, Command)
-    assert found.words == ("why", "does", "x", "--bar=1", "fail", "with", "--effrt", "low")
-    assert found.flags == {"budget": 2_000_000}
+def prose(line: str) -> Command | Mistake:
+    return parse(line, {"ask": ASK, "review": REVIEW, "reject": REJECT})
 
 
-@pytest.mark.parametrize("line", ["/pool ask --buget 2 why", "/pool review a --bar"])
-def test_before_the_prose_and_where_there_is_none_an_unknown_flag_is_a_mistake(line: str) -> None:
-    assert isinstance(parse(line, {"ask": ASK, "review": REVIEW}), Mistake)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "why does x --bar=1 fail with --effrt low",
+        'the message must be "not found", not "missing"',
+        'how tall is a 5" disk?',
+        "it's   two  spaces\tand a tab",
+        "-x or - ?",
+        "why \u2014 of all things \u2014 this?",
+        "what does `--budget 5` do",
+        "is the low-budget --budgets flag (--budget) right",
+        "“quoted” ‘and’ 'so on",
+        "a\\b \\",
+        "\U0001f468\u200d\U0001f469\u200d\U0001f467 \u2764\ufe0f",
+    ],
+)
+def test_prose_is_kept_as_it_was_written(text: str) -> None:
+    found = prose(f"/pool ask {text}")
+    assert isinstance(found, Command), found
+    assert (found.text, found.words, found.flags) == (text, tuple(text.split()), {})
+    found = prose(f"/pool ask --turns=2 {text} --budget 2")
+    assert isinstance(found, Command), found
+    assert (found.text, found.flags) == (text, {"budget": 2_000_000, "turns": 2})
+
+
+@pytest.mark.parametrize(
+    ("line", "problem", "nearest"),
+    [
+        ("/pool ask --buget 2 why", "`ask` has no flag `--buget`", "--budget"),
+        ("/pool ask --budget 2", "`ask` needs a question", None),
+        ("/pool ask", "`ask` needs a question", None),
+        ("/pool ask why --budget", "`--budget` needs a value: the most it may cost, in US dollars", None),
+        ("/pool ask why --budget -5", "`--budget` wants an amount in US dollars, such as 1.50", None),
+        ("/pool reject 0123456789", "`reject` needs what is wrong", None),
+        ("/pool review a --bar", "`review` has no flag `--bar`", None),
+    ],
+)
+def test_a_fault_around_prose_is_said(line: str, problem: str, nearest: str | None) -> None:
+    assert prose(line) == Mistake(line, problem, nearest)
+
+
+@pytest.mark.parametrize(
+    "dashes",
+    ["--", "-", "\u2014", "\u2013", "\u2013\u2013", "\u2014\u2014", "\u2212", "\uff0d", "\u2010", "---"],
+)
+@pytest.mark.parametrize(
+    "line",
+    [
+        "/pool ask why {}budget 2 is it so",
+        "/pool ask {}budget=2x why is it",
+        "/pool ask why it is {}Budget 2 so",
+    ],
+)
+def test_a_flag_that_may_be_meant_is_neither_taken_nor_overheard(line: str, dashes: str) -> None:
+    found = prose(line.format(dashes))
+    assert isinstance(found, Mistake)
+    assert found.nearest == "--budget" or "`--budget` wants" in found.problem
+
+
+def test_what_may_be_left_out_may_be_left_out() -> None:
+    assert isinstance(prose("/pool reject"), Command)
+
+
+@pytest.mark.parametrize(
+    "unseen", ["\u200b", "\u202e", "\u2066", "\u00ad", "\U000e0061", "\ufeff", "\u2028", "\x1b"]
+)
+def test_a_line_that_does_not_show_what_it_says_is_a_mistake(unseen: str) -> None:
+    assert "not shown" in refused(f"/pool review src{unseen}").problem

@@ -34,12 +34,14 @@ VALID = {
     "after an unclosed comment that shows": ("a <!-- b\n/pool review", ["/pool review"]),
     "with a mistake, which is answered": ("/pool reviw", ["/pool reviw"]),
     "after NUL": ("\0\n\n/pool review", ["/pool review"]),
+    "with a large letter": ("/Pool review", ["/pool review"]),
+    "without what its comment hides": ("/pool fix a <!-- b --> c", ["/pool fix a  c"]),
     "after a hard break": ("one\\\n/pool review", ["/pool review"]),
 }
 
 NEAR = [
     # not the word
-    "/poolx review", "/POOL review", "/Pool review", "pool review", "//pool review", "/ pool review",
+    "/poolx review", "pool review", "//pool review", "/ pool review",
     "\\/pool review",
     "/pool-review", "/pool:review", "/pool/review", "/pool, review", "/pools", "@pool review", "!pool review",
     "/pool\u00a0review", "/pool\u2003review", "/pool\u200breview", "\u200b/pool review", "\ufeff/pool review",

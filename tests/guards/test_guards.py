@@ -38,6 +38,7 @@ class Guard:
 
 ACCEPTANCE = "tests/acceptance/test_"
 JUDGE, CLERK = "conversation/judge.py", "conversation/clerk.py"
+SHOWN = "commands/shown.py"
 INTAKE, STRANGERS = "github/intake.py", "conversation/strangers.py"
 WALLS, SANDBOX = "sandbox/walls.py", "sandbox/sandbox.py"
 
@@ -64,8 +65,37 @@ GUARDS = [
         f"{ACCEPTANCE}triggers.py", "button",
     ),
     Guard(
-        "struck-out words are no command", "commands/lines.py", " and not struck:", ":",
+        "struck-out words are no command", SHOWN, 'frozenset({"b", "div",', 'frozenset({"b", "del", "div",',
         "tests/commands/test_corpus.py", "near",
+    ),
+    Guard(
+        "what HTML is put around is no command", SHOWN, "elif not self.open and ", "elif ",
+        "tests/commands/test_corpus.py", "near",
+    ),
+    Guard(
+        "what the author's HTML holds is no command", SHOWN, " if each.number in written]", "]",
+        "tests/commands/test_corpus.py", "near",
+    ),
+    Guard(
+        "formulas are no commands", "commands/lines.py", "if each.number not in formulas", "if True",
+        "tests/commands/test_corpus.py", "near",
+    ),
+    Guard(
+        "quoted mail is no command", "commands/lines.py", "source = source[: own_lines(source)]", "pass",
+        "tests/commands/test_mail.py", "does_not_approve",
+    ),
+    Guard(
+        "a comment is read once", "commands/lines.py",
+        "if each.number not in formulas", "if each.number not in _in_formulas(source)",
+        "tests/commands/test_linear.py", "commands",
+    ),
+    Guard(
+        "no table that the renderer fills", SHOWN, "cells > _CELLS_LIMIT", "False",
+        "tests/commands/test_linear.py", "tables",
+    ),
+    Guard(
+        "what the renderer allocates is freed", "commands/cmark.py", "library.cmark_node_free(tree)", "pass",
+        "tests/commands/test_linear.py", "kept",
     ),
     # who may
     Guard(

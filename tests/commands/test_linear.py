@@ -1,0 +1,46 @@
+"""Finding commands takes time in proportion to a text's length, whatever stands in it; and nothing is kept of it."""
+
+from __future__ import annotations
+
+import resource
+import time
+
+import pytest
+
+from claude_pool_gh.commands.lines import find
+from tests.commands.worst import SIZE, WORST, text
+
+_FLOOR = 0.002
+"""Seconds below which a time says more about the machine than about the text."""
+
+
+def seconds(name: str, size: int) -> float:
+    body = text(name, size)
+    taken = []
+    for _ in range(3):
+        begun = time.thread_time()
+        find(body)
+        taken.append(time.thread_time() - begun)
+    return min(taken)
+
+
+@pytest.mark.parametrize("name", WORST)
+def test_four_times_the_text_takes_about_four_times_the_time(name: str) -> None:
+    small, middle, large = (max(_FLOOR, seconds(name, size)) for size in (SIZE // 16, SIZE // 4, SIZE))
+    assert middle / small < 9
+    assert large / middle < 9
+
+
+def test_a_table_that_the_renderer_would_fill_takes_no_more_than_other_texts() -> None:
+    assert seconds("wide tables", SIZE) < 30 * max(_FLOOR, seconds("prose", SIZE))
+
+
+def test_nothing_is_kept_of_a_text() -> None:
+    body = text("emphasis", SIZE)
+    find(body)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for _ in range(20):
+        find(body)
+    assert (
+        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 30_000
+    )  # KB; a leak is some 10 MB each
