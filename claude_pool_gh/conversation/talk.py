@@ -48,7 +48,11 @@ def conversation(found: Discussion, reader: Reader, *, without: int | None = Non
         ),
     ]
     told = [text for _, _, text in sorted(entries) if text]
-    return newest(_blank_lines, told, LIMIT, beyond=found.beyond)
+    shown = newest(_blank_lines, told, LIMIT, beyond=found.beyond)
+    if not found.unknown:
+        return shown
+    note = f"({found.unknown} left out: GitHub did not say whether a maintainer has hidden them)"
+    return f"{shown}\n\n{note}".strip()
 
 
 def place(thread: LineThread, reader: Reader) -> str:

@@ -5,14 +5,15 @@ Invariant: what a maintainer has hidden on the page does not leave this module.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.effects.threads import THREADS
-from claude_pool_gh.github.errors import ForgeRefused
+from claude_pool_gh.github.errors import ForgeError, ForgeRefused, NotFound
 from claude_pool_gh.github.reads import actor_of
 from claude_pool_gh.terms.ids import Actor, Thread
 
@@ -32,6 +33,8 @@ _NODES_LIMIT: Final = 100
 _LAST: Final = 60
 """Comments, reviews and inline threads of each kind that are looked at, the newest."""
 _THREAD_PAGES: Final = 5
+_TRIES: Final = 3
+_PAUSE: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +88,8 @@ class Discussion:
     threads: tuple[LineThread, ...] = ()
     beyond: int = 0
     """How many older ones were left out."""
+    unknown: int = 0
+    """How many were left out because GitHub did not say whether the page shows them."""
 
     def thread(self, root: int) -> LineThread | None:
         """The thread that a comment began."""
@@ -105,13 +110,16 @@ async def discussion(forge: Forge, thread: Thread, *, is_pull: bool, root: int |
         grouped = by_thread(lines)
         threads = [each for each in grouped if each in grouped[-_LAST:] or each.root == root]
         beyond += len(told) - len(reviews) + len(grouped) - len(threads)
-    hidden = await _hidden(forge, thread, [*comments, *(r.said for r in reviews), *_all_said(threads)])
+    said = [*comments, *(each.said for each in reviews), *_all_said(threads)]
+    known = await _known(forge, thread, said)
     resolved = await _resolved(forge, thread) if threads else frozenset()
+    every_thread = [_shown(each, known, resolved) for each in threads]
     return Discussion(
-        comments=tuple(each for each in comments if each.node not in hidden),
-        reviews=tuple(each for each in reviews if each.said.node not in hidden),
-        threads=tuple(shown for each in threads if (shown := _shown(each, hidden, resolved)) is not None),
+        comments=tuple(each for each in comments if each.node in known.shown),
+        reviews=tuple(each for each in reviews if each.said.node in known.shown),
+        threads=tuple(each for each in every_thread if each.said or each.root == root),
         beyond=beyond,
+        unknown=len({each.node for each in said} - known.shown - known.hidden),
     )
 
 
@@ -138,18 +146,10 @@ def _line_thread(root: int, group: Sequence[Any]) -> LineThread:
     )
 
 
-def _shown(thread: LineThread, hidden: frozenset[str], resolved: frozenset[int]) -> LineThread | None:
-    """A thread without what is hidden in it; None where that is all of it."""
-    said = tuple(each for each in thread.said if each.node not in hidden)
-    return (
-        LineThread(
-            root=thread.root, path=thread.path, line=thread.line, start_line=thread.start_line,
-            original_line=thread.original_line, side=thread.side, hunk=thread.hunk,
-            resolved=thread.root in resolved, said=said,
-        )
-        if said
-        else None
-    )  # fmt: skip
+def _shown(thread: LineThread, known: _Known, resolved: frozenset[int]) -> LineThread:
+    """A thread without what is hidden in it."""
+    said = tuple(each for each in thread.said if each.node in known.shown)
+    return replace(thread, said=said, resolved=thread.root in resolved)
 
 
 def _all_said(threads: Iterable[LineThread]) -> list[Said]:
@@ -167,20 +167,48 @@ def _said(answer: Any, *, is_comment: bool = False) -> Said:
     )
 
 
-async def _hidden(forge: Forge, thread: Thread, said: Sequence[Said]) -> frozenset[str]:
-    """Which of these a maintainer has hidden: only the GraphQL API tells."""
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What GitHub says of some comments: which of them are shown. Of the rest it said nothing, or they are hidden."""
+
+    shown: frozenset[str] = frozenset()
+    hidden: frozenset[str] = frozenset()
+
+
+async def _known(forge: Forge, thread: Thread, said: Sequence[Said]) -> _Known:
+    """Which of these the page shows: only the GraphQL API tells. What it does not answer for counts as hidden."""
     nodes = [each.node for each in said if each.node]
-    found: set[str] = set()
-    for begin in range(0, len(nodes), _NODES_LIMIT):
+    parts = [nodes[begin : begin + _NODES_LIMIT] for begin in range(0, len(nodes), _NODES_LIMIT)]
+    found = [await _asked(forge, thread, part) for part in parts]
+    return _Known(
+        frozenset[str]().union(*(each.shown for each in found)),
+        frozenset[str]().union(*(each.hidden for each in found)),
+    )
+
+
+async def _asked(forge: Forge, thread: Thread, nodes: Sequence[str]) -> _Known:
+    for attempt in range(_TRIES):
         token = await forge.access.token(thread.repository)
         try:
-            answer = await forge.query(token, HIDDEN, ids=nodes[begin : begin + _NODES_LIMIT])
-        except ForgeRefused as error:
-            # One that was deleted meanwhile; or a server without this query. What is left is still only material.
-            logger.warning("hidden comments are not known: %s", error, extra={"action": "hidden_unknown"})
-            continue
-        found |= {str(each["id"]) for each in answer["nodes"] if each and each.get("isMinimized")}
-    return frozenset(found)
+            answer = await forge.query(token, HIDDEN, ids=list(nodes))
+        except NotFound:  # one of them was deleted meanwhile: the others are asked for without it
+            if len(nodes) == 1:
+                return _Known(hidden=frozenset(nodes))
+            halves = nodes[: len(nodes) // 2], nodes[len(nodes) // 2 :]
+            first, second = [await _asked(forge, thread, half) for half in halves]
+            return _Known(first.shown | second.shown, first.hidden | second.hidden)
+        except ForgeError as error:
+            if isinstance(error, ForgeRefused) or attempt == _TRIES - 1:
+                logger.warning("hidden comments are not known: %s", error, extra={"action": "hidden_unknown"})
+                return _Known()
+            await asyncio.sleep(_PAUSE * 2**attempt)
+        else:
+            told = [each for each in answer["nodes"] if each and "isMinimized" in each]
+            return _Known(
+                frozenset(str(each["id"]) for each in told if not each["isMinimized"]),
+                frozenset(str(each["id"]) for each in told if each["isMinimized"]),
+            )
+    return _Known()
 
 
 async def _resolved(forge: Forge, thread: Thread) -> frozenset[int]:
@@ -199,7 +227,7 @@ async def _resolved(forge: Forge, thread: Thread) -> frozenset[int]:
                 number=thread.number,
                 after=after,
             )
-        except ForgeRefused:
+        except ForgeError:
             break
         page = answer["repository"]["pullRequest"]["reviewThreads"]
         for each in page["nodes"]:

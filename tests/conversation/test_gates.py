@@ -168,7 +168,7 @@ GUARDED_PATHS = [
     ".drone.yml", ".woodpecker/a.yml", ".teamcity/settings.kts", "appveyor.yml", ".npmrc", "web/.npmrc", ".yarnrc.yml",
     ".yarn/releases/yarn.cjs", ".pnpmfile.cjs", "pip.conf", ".vscode/tasks.json", "web/.vscode/tasks.json",
     ".idea/workspace.xml", ".devcontainer/devcontainer.json", ".husky/pre-commit", ".pre-commit-config.yaml",
-    "lefthook.yml", ".githooks/pre-push", ".envrc", "sub/.envrc", ".tool-versions", "mise.toml", "a/.config/mise/x.toml",
+    "lefthook.yml", ".githooks/pre-push", ".envrc", "sub/.envrc", ".tool-versions", "mise.toml", "a/.config/mise/x",
     "renovate.json", ".cargo/config.toml", ".mvn/extensions.xml", ".readthedocs.yaml", "netlify.toml", "Tiltfile",
 ]  # fmt: skip
 FREE_PATHS = [
