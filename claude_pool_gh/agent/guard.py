@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,36 +25,109 @@ def refusal(tool: str, arguments: Mapping[str, Any], task: AgentTask, folder: Pa
         return None  # whoever runs the server decides what it may reach
     for name in _PATH_ARGUMENTS:
         given = arguments.get(name)
-        if given is not None and not _inside(str(given), folder):
-            return f"{given} lies outside the worktree"
-        if given is not None and _is_git(str(given)):
-            return f"{given} belongs to git"
+        if given is not None and (why := _path_refusal(str(given), folder)):
+            return f"{given} {why}"
     given = str(arguments.get("file_path", ""))
-    if tool == "Read" and given.lower().endswith(".pdf"):
+    if tool == "Read" and _is_pdf(given, folder):
         return f"{given} is a PDF: what reading it costs cannot be known before"
     pattern = arguments.get("pattern") if tool == "Glob" else arguments.get("glob")
-    if pattern is not None and not _stays_below(str(pattern), folder, str(arguments.get("path") or ".")):
-        return f"{pattern} reaches outside the worktree"
+    if pattern is not None and (
+        why := _glob_refusal(tool, str(pattern), folder, str(arguments.get("path") or "."))
+    ):
+        return f"{pattern} {why}"
     return None
 
 
-def _inside(given: str, folder: Path) -> bool:
-    """Whether a path lies in the folder, however the CLI may read it: it trims, and knows a home."""
-    if given != given.strip() or given.startswith("~"):
-        return False
+def _path_refusal(given: str, folder: Path) -> str:
+    """What is wrong with a path, judged by where it leads; empty where nothing is."""
+    place = _place(given, folder)
+    if place is None:
+        return "lies outside the worktree"
+    return "belongs to git" if _is_git(place, folder) else ""
+
+
+def _place(given: str, folder: Path) -> Path | None:
+    """Where a path leads in the folder, links followed; None where it leads out, however the CLI may read it."""
+    if given != given.strip() or given.startswith("~"):  # the CLI trims, and knows a home
+        return None
     try:
-        return (folder / given).resolve().is_relative_to(folder.resolve())
+        place, own = (folder / given).resolve(), folder.resolve()
     except (OSError, ValueError, RuntimeError):
-        return False
+        return None
+    return place if place.is_relative_to(own) else None
 
 
-def _is_git(given: str) -> bool:
-    return any(part.lower().rstrip(" .") == ".git" for part in given.split("/"))
+def _is_git(place: Path, folder: Path) -> bool:
+    """Whether a place in the folder is git's: by its name as any file system reads it, or by being the same file."""
+    inside = place.relative_to(folder.resolve())
+    if any(_names_git(part) for part in inside.parts):
+        return True
+    own = _identity(folder / ".git")
+    return own is not None and any(
+        _identity(folder / part) == own for part in (inside, *inside.parents) if part != Path()
+    )
 
 
-def _stays_below(pattern: str, folder: Path, start: str) -> bool:
-    """Whether a glob that begins at `start` names nothing outside the folder, also not through a link."""
+def _names_git(part: str) -> bool:
+    """Whether some file system reads a name as git's folder: case, blanks or dots at its end, what is not seen."""
+    seen = (
+        "".join(c for c in part if unicodedata.category(c) != "Cf").casefold().partition(":")[0].rstrip(" .")
+    )
+    return seen == ".git" or re.fullmatch(r"git~\d+", seen) is not None
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _is_pdf(given: str, folder: Path) -> bool:
+    place = _place(given, folder)
+    return any(name.lower().endswith(".pdf") for name in (given, "" if place is None else place.name))
+
+
+def _glob_refusal(tool: str, pattern: str, folder: Path, start: str) -> str:
+    """What is wrong with a glob that begins at `start`; empty where nothing is."""
+    outside = "reaches outside the worktree"
     if _ESCAPE.search(pattern):
-        return False
+        return outside
+    if pattern.startswith("!"):
+        return ""  # it only leaves out
     plain = re.split(r"[*?\[{]", pattern, maxsplit=1)[0].rpartition("/")[0]
-    return _inside(f"{start}/{plain}", folder)
+    place = _place(f"{start}/{plain}", folder)
+    if place is None:
+        return outside
+    if _is_git(place, folder) or any(_may_name_git(part) for part in pattern.split("/")):
+        return "reaches what belongs to git; name what you look for, such as .github/**"
+    beyond = pattern[len(plain) :].replace("/", "")
+    if tool == "Grep" and set(beyond) <= {"*"} and (place / ".git").exists():
+        # Such a glob overrides the CLI's own rule that git's folder is left out.
+        return "names everything, what belongs to git too: leave it out"
+    return ""
+
+
+def _may_name_git(part: str) -> bool:
+    """Whether a part of a glob picks git's folder out by more than naming everything."""
+    plain = part.casefold().replace("\\", "").replace("[^", "[!")
+    readings = [each for each in _spelled_out(plain) if set(each) - {"*"}]
+    return any(fnmatchcase(".git", each) for each in readings)
+
+
+def _spelled_out(part: str, most: int = 64) -> list[str]:
+    """A part of a glob without braces: each of its readings; as if it named git's folder where they are too many."""
+    readings = [part]
+    while any("{" in each for each in readings):
+        again: list[str] = []
+        for each in readings:
+            found = re.search(r"\{([^{}]*)\}", each)
+            if found is None:  # a brace that spans several parts, or is never closed
+                again.append(each.replace("{", "*").replace("}", "*").replace(",", "*"))
+                continue
+            again += [each[: found.start()] + one + each[found.end() :] for one in found[1].split(",")]
+        readings = again
+        if len(readings) > most:
+            return [".git"]
+    return [each.replace("}", "*").replace(",", "*") if "}" in each else each for each in readings]

@@ -94,7 +94,7 @@ def parse(line: str, verbs: Mapping[str, Verb]) -> Command | Mistake:
     return _missing(line, found) or found
 
 
-class _Faulty(ValueError):  # noqa: N818 - never leaves this module
+class _Faulty(ValueError):
     def __init__(self, problem: str, nearest: str | None = None) -> None:
         super().__init__(problem)
         self.problem, self.nearest = problem, nearest

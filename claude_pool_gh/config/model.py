@@ -90,6 +90,10 @@ class Changes(Section):
             description="Paths, written as in CODEOWNERS, that need a second approver besides the built-in ones"
         ),
     ] = ()
+    protected_approvals: Annotated[
+        int,
+        Field(ge=1, le=10, description="People who must approve what touches protected paths"),
+    ] = 2
     max_rejections: Annotated[
         int, Field(ge=1, le=20, description="The rejection with this number ends the chain")
     ] = 3

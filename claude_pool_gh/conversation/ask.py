@@ -23,7 +23,7 @@ from claude_pool_gh.conversation.desk import (
     plan_of,
 )
 from claude_pool_gh.conversation.facts import Facts, facts_of
-from claude_pool_gh.conversation.material import about_thread, new_fence
+from claude_pool_gh.conversation.material import about_thread
 from claude_pool_gh.conversation.outputs import StatedAnswer, StatedPlace
 from claude_pool_gh.github import reads
 from claude_pool_gh.github.effects.kinds import Reply as ReplyEffect
@@ -79,11 +79,8 @@ def host_steps(desk: Desk) -> dict[str, HostStep]:
 
     async def brief(context: HostStepContext) -> Done:
         facts = facts_of(context.plan.context, AskFacts)
-        fence = new_fence()
-        about = await about_thread(desk, facts, fence)
-        return Done(
-            {"about": about, "fence": fence, "question": facts.question, "who": facts.requester.login}
-        )
+        material = await about_thread(desk, facts, "ask")
+        return Done(material.result | {"question": facts.question, "who": facts.requester.login})
 
     async def reply(context: HostStepContext) -> Finish:
         facts = facts_of(context.plan.context, AskFacts)

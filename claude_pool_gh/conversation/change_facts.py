@@ -47,6 +47,7 @@ async def decided(desk: Desk, asked: Asked, into: str) -> dict[str, Any]:
             four_eyes=own.four_eyes,
             codeowners=own.codeowners,
             protected=own.protected,
+            protected_approvals=own.protected_approvals,
         ),
         "checks": own.checks,
         "most_files": own.most_files,

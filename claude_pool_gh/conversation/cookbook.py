@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from claude_pool_gh.conversation.desk import Asked, Desk, caps_of
+from claude_pool_gh.conversation.guidance import BRIEF, guided
 from claude_pool_gh.github.reads import trusted_file
 from claude_pool_gh.pool.config import MICRODOLLARS
 from claude_pool_gh.pool.errors import RecipeError
@@ -46,12 +47,12 @@ class Cookbook:
         return parse_workflow(*await self._text(f"workflows/{name}.yml"))
 
     async def expand(self, workflow: Workflow, written: Written, *, turns: int) -> tuple[Step, ...]:
-        """A workflow's steps in full. Raises RecipeError."""
+        """A workflow's steps in full, each agent told the maintainers' rules. Raises RecipeError."""
         config, flags, defaults = self.asked.config, self.asked.command.flags, self.desk.defaults
         kitchen = Kitchen(
             skills=await self._skills(workflow),
             outputs=self.outputs,
-            hosts=self.hosts,
+            hosts=self.hosts | {BRIEF},
             tools=self.tools,
             most_seconds=defaults.wall(config),
             most_usd=caps_of(config, self.asked.command, defaults).task / MICRODOLLARS,
@@ -59,7 +60,7 @@ class Cookbook:
             effort=flags.get("effort") or config.effort,
             turns=flags.get("turns") or turns,
         )
-        return expand(written, kitchen)
+        return guided(expand(written, kitchen))
 
     async def _skills(self, recipe: Workflow) -> dict[str, Skill]:
         every = [each for step in recipe.steps for each in (step, *(step.branches or ()))]

@@ -202,6 +202,7 @@ async def facts_for(desk: Desk, asked: Asked, pull: reads.Pull | None) -> dict[s
         "place": asked.place,
         "requester": asked.request.actor,
         "line": asked.request.line,
+        "asked_in": asked.request.comment,
         "default_branch": asked.branch,
         "config_blob": asked.configuration.blob,
         "on_error": asked.config.on_error,

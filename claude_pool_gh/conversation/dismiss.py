@@ -30,8 +30,9 @@ async def answer(desk: Desk, asked: Asked) -> Reply:
     """Dismiss the finding replied to, or the one that is named."""
     known = await open_findings(desk, asked)
     under, words = await replied_to(desk, asked, known), asked.command.words
-    found = under or (named(words[0], known) if words else None)
-    reason = " ".join(words if under else words[1:])
+    by_name = named(words[0], known) if words else None
+    found = by_name or under
+    reason = " ".join(words[1:] if by_name else words)
     if found is None:
         return Answer(replies.which_finding([(each.mark, each.finding.title) for each in known]))
     if not reason:

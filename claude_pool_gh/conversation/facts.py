@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
 
 from claude_pool_gh.github.intake import CommandRequest
-from claude_pool_gh.terms.ids import Actor, Term, Thread
+from claude_pool_gh.terms.ids import Actor, CommentRef, Term, Thread
 
 
 class Facts(Term):
@@ -17,6 +17,8 @@ class Facts(Term):
     requester: Actor
     line: str
     """The command as it was written."""
+    asked_in: CommentRef | None = None
+    """The comment in which it stands; None where a label, a button or an event asked."""
     head: str
     """The commit that the agents see: the pull request's head, or the default branch's as it was then."""
     base: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from claude_pool_gh.commands.flags import COMMON
@@ -22,14 +23,16 @@ from claude_pool_gh.conversation.desk import (
 )
 from claude_pool_gh.conversation.facts import facts_of
 from claude_pool_gh.conversation.findings_here import named, open_findings, replied_to
-from claude_pool_gh.conversation.material import about_thread, new_fence
-from claude_pool_gh.findings.tables import Known
+from claude_pool_gh.conversation.material import Part, about_thread
+from claude_pool_gh.conversation.whereabouts import described, whereabouts
+from claude_pool_gh.findings import tables
 from claude_pool_gh.github import reads
 from claude_pool_gh.pool.chains import ChainRow
 from claude_pool_gh.pool.ports import Done, HostStep, HostStepContext
 from claude_pool_gh.reports import replies
 from claude_pool_gh.reports.words import count
 from claude_pool_gh.terms.roles import Role
+from claude_pool_gh.worktrees import history
 
 VERB: Final = Verb(
     name="fix",
@@ -43,13 +46,18 @@ VERB: Final = Verb(
     pushes=True,
 )
 _MOST: Final = 20
-"""Findings that one run mends."""
+"""Findings that one run fixes."""
+_FILES: Final = 200
+"""Changed files in which a finding's lines are looked for where they are not in its own any more."""
 
 
 class FixFacts(ChangeFacts):
-    """What is to be mended."""
+    """What is to be fixed."""
 
+    marks: tuple[str, ...] = ()
+    """The findings of ours, by their names."""
     problems: str
+    """In a maintainer's words: what is to be fixed, or what is to be minded where it is findings."""
     findings: int = 0
     """How many of our own these are; 0 where they are described in words."""
 
@@ -59,9 +67,9 @@ async def answer(desk: Desk, asked: Asked) -> Reply:
     pull = await reads.pull(desk.forge, asked.thread)
     if not pull.open:
         return Answer(replies.closed())
-    problems, findings = await _problems(desk, asked)
-    if not problems:
-        return Answer(replies.needs_text("fix", "something to mend: this pull request has no open finding"))
+    marks, problems = await _problems(desk, asked)
+    if not (marks or problems):
+        return Answer(replies.needs_text("fix", "something to fix: this pull request has no open finding"))
     repository = asked.thread.repository
     fork = pull.head_repository_id != repository.id
     draft = asked.config.changes.draft and not fork
@@ -77,37 +85,50 @@ async def answer(desk: Desk, asked: Asked) -> Reply:
         into=pull.head_ref if draft else "",
         fork=fork,
         draft=draft,
+        marks=marks,
         problems=problems,
-        findings=findings,
+        findings=len(marks),
     )
     caps = caps_of(asked.config, asked.command, desk.defaults)
     return Start(plan_of(desk, asked, with_limits(steps, asked.config), facts, caps), caps)
 
 
-async def _problems(desk: Desk, asked: Asked) -> tuple[str, int]:
-    """What is to be mended, in words: the finding replied to, the one that is named, the text, or all that is open.
+async def _problems(desk: Desk, asked: Asked) -> tuple[tuple[str, ...], str]:
+    """What is to be fixed: the findings by their names, and what the maintainer says.
 
-    And how many findings of ours these are.
+    That is the finding replied to, or the one that is named, or the text, or what is said under the lines where the
+    command stands, or all that is open.
     """
     known = await open_findings(desk, asked)
     under = await replied_to(desk, asked, known)
     words = asked.command.words
-    one = under or (named(words[0], known) if len(words) == 1 else None)
+    one = named(words[0], known) if len(words) == 1 else None
     if one is not None:
-        more = f"\n\nThe maintainer adds: {asked.text[:1_500]}" if under and asked.text else ""
-        return _described(one) + more, 1
+        return (one.mark,), ""
+    if under is not None:
+        return (under.mark,), asked.text[:1_500]
     if asked.text:
-        return asked.text[:3_000], 0
-    some = known[:_MOST]
-    return "\n\n".join(_described(each) for each in some), len(some)
+        return (), asked.text[:3_000]
+    comment = asked.request.comment
+    if comment is not None and comment.root not in (None, comment.id):
+        return (), _THREAD
+    return tuple(each.mark for each in known[:_MOST]), ""
 
 
-def _described(known: Known) -> str:
-    finding = known.finding
-    return (
-        f"{finding.path}, lines {finding.start_line} to {finding.end_line}: {finding.title}\n{finding.body}\n"
-        f"When it goes wrong: {finding.scenario}"
-    )
+_THREAD: Final = f"What is asked for under the lines where the command stands; see “{Part.place.value}”."
+
+
+async def _to_fix(desk: Desk, facts: FixFacts, paths: Sequence[str]) -> str:
+    """The problems in words, each finding with its present place at the head."""
+    every = await desk.database.read(lambda tx: tables.every(tx, facts.key))
+    chosen = [each for each in every if each.mark in facts.marks]
+    mirror = desk.worktrees.mirror(facts.thread.repository.id).path
+    own = {each.finding.path for each in chosen}
+    files = await history.read_files(mirror, facts.head, [*own, *[p for p in paths if p not in own][:_FILES]])
+    told = [described(each.finding, each.mark, whereabouts(each.finding, files)) for each in chosen]
+    if told and facts.problems:
+        told.append(f"The maintainer adds: {facts.problems}")
+    return "\n\n".join(told) or facts.problems
 
 
 def host_steps(desk: Desk) -> dict[str, HostStep]:
@@ -115,10 +136,9 @@ def host_steps(desk: Desk) -> dict[str, HostStep]:
 
     async def brief(context: HostStepContext) -> Done:
         facts = facts_of(context.plan.context, FixFacts)
-        fence = new_fence()
-        return Done(
-            {"about": await about_thread(desk, facts, fence), "fence": fence, "problems": facts.problems}
-        )
+        material = await about_thread(desk, facts, "fix")
+        problems = await _to_fix(desk, facts, material.paths)
+        return Done(material.result | {"problems": problems, "who": facts.requester.login})
 
     return {"fix.brief": brief, **changes.host_steps(desk)}
 

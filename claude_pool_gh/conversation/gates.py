@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 from claude_pool_gh.config.owners import Rule, matches, owners_of
+from claude_pool_gh.conversation.protected_paths import PROTECTED
 from claude_pool_gh.conversation.tables import Approval
 from claude_pool_gh.pool import tasks
 from claude_pool_gh.pool.chains import FINISHED, ChainRow, StepRow
@@ -18,16 +19,6 @@ from claude_pool_gh.pool.states import StepState
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.terms.ids import Term
 
-PROTECTED: Final = (
-    "/.github/", "CODEOWNERS", ".gitmodules", ".gitattributes", ".claude/", ".mcp.json", "CLAUDE.md",
-    "*.lock", "*-lock.json", "*-lock.yaml", "*.lockfile", "bun.lockb", "go.sum", "npm-shrinkwrap.json",
-    "packages.lock.json", "Package.resolved", ".terraform.lock.hcl",
-)  # fmt: skip
-"""Paths through which a change reaches further than the code it is in: builds, owners, dependencies, agents.
-
-Written as in CODEOWNERS: a name without a slash is meant in every folder.
-"""
-
 
 class Policy(Term):
     """Who must approve, as the configuration said when the command was accepted."""
@@ -36,6 +27,8 @@ class Policy(Term):
     four_eyes: bool = False
     codeowners: bool = False
     protected: tuple[str, ...] = ()
+    protected_approvals: int = 2
+    """How many must approve what touches a protected path."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,17 +120,25 @@ def needed(
     """What the policy still asks for. Pure."""
     counted = [each for each in approvals if not (policy.four_eyes and each.actor_id == requester_id)]
     touched = protected(paths, policy.protected)
-    least = max(policy.approvals, 2 if touched else 1)
-    why = "it touches protected paths" if touched and policy.approvals < 2 else "the configuration says so"
+    least = max(policy.approvals, policy.protected_approvals if touched else 1)
+    why = "the configuration says so"
+    if touched and policy.approvals < least:
+        why = f"it touches protected paths, which need {least} (`changes.protected_approvals`)"
     people = max(0, least - len({each.actor_id for each in counted}))
     unowned = _unowned(counted, paths, rules) if policy.codeowners else ()
     return Needed(people, unowned, why if people else "")
 
 
 def protected(paths: Sequence[str], more: Sequence[str] = ()) -> tuple[str, ...]:
-    """The paths among these that need a second approver. Case does not help to slip through."""
-    patterns = [pattern.lower() for pattern in (*PROTECTED, *more)]
-    return tuple(path for path in paths if any(_names(pattern, path.lower()) for pattern in patterns))
+    """The paths among these that need a second approver, however a file system may read their names."""
+    patterns = [pattern.casefold() for pattern in (*PROTECTED, *more)]
+    return tuple(path for path in paths if any(_names(pattern, _as_read(path)) for pattern in patterns))
+
+
+def _as_read(path: str) -> str:
+    """A path as the most forgiving file system reads it: case, blanks and dots at an end, what is not seen."""
+    seen = "".join(c for c in path if unicodedata.category(c) not in ("Cf", "Cc"))
+    return "/".join(part.rstrip(" .") or part for part in seen.casefold().split("/"))
 
 
 def _names(pattern: str, path: str) -> bool:

@@ -21,7 +21,7 @@ from claude_pool_gh.conversation.desk import (
     plan_of,
 )
 from claude_pool_gh.conversation.facts import facts_of
-from claude_pool_gh.conversation.material import about_thread, new_fence
+from claude_pool_gh.conversation.material import about_thread
 from claude_pool_gh.pool.chains import ChainRow
 from claude_pool_gh.pool.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.ports import Done, Finish, HostStep, HostStepContext
@@ -75,9 +75,9 @@ def host_steps(desk: Desk) -> dict[str, HostStep]:
 
     async def brief(context: HostStepContext) -> Done:
         facts = facts_of(context.plan.context, ImplementFacts)
-        about = await about_thread(desk, facts, new_fence())
+        material = await about_thread(desk, facts, "implement")
         more = f"\n\nThe maintainer who asked adds: {facts.more}" if facts.more else ""
-        return Done({"about": about + more})
+        return Done(material.result | {"about": material.about + more})
 
     async def ready(context: HostStepContext) -> Done | Finish:
         """A plan that needs answers first ends here, with its questions."""

@@ -23,8 +23,10 @@ from claude_pool_gh.conversation.desk import (
     facts_for,
     plan_of,
 )
-from claude_pool_gh.conversation.facts import facts_of
+from claude_pool_gh.conversation.facts import Facts, facts_of
 from claude_pool_gh.conversation.gates import gate_of, waiting_step
+from claude_pool_gh.conversation.guidance import BRIEF
+from claude_pool_gh.conversation.material import about_thread
 from claude_pool_gh.conversation.tables import approvals_of
 from claude_pool_gh.github import reads
 from claude_pool_gh.pool.chains import ChainRow
@@ -137,7 +139,7 @@ def _changes(steps: tuple[Step, ...]) -> bool:
 
 
 def host_steps(desk: Desk) -> dict[str, HostStep]:
-    """The steps that the host puts after a workflow's own."""
+    """The brief that every workflow may have, and the steps that the host puts after a workflow's own."""
 
     async def reply(context: HostStepContext) -> Done | Finish:
         facts = facts_of(context.plan.context, RunFacts)
@@ -145,7 +147,12 @@ def host_steps(desk: Desk) -> dict[str, HostStep]:
         text = output_of(outcomes[-1][-1]) if outcomes else ""
         return say(desk, context, facts, Told(text=text or "(nothing was said)"), facts.answer_to)
 
-    return {"run.reply": reply, **changes.host_steps(desk)}
+    async def brief(context: HostStepContext) -> Done:
+        facts = facts_of(context.plan.context, Facts)
+        material = await about_thread(desk, facts, "run")
+        return Done(material.result | {"who": facts.requester.login, "request": facts.line})
+
+    return {BRIEF: brief, "run.reply": reply, **changes.host_steps(desk)}
 
 
 def report(tx: Transaction, chain: ChainRow) -> Changed | Presented | Told | None:

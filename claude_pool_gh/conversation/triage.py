@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from pydantic import ValidationError
@@ -12,7 +13,7 @@ from claude_pool_gh.conversation import outputs
 from claude_pool_gh.conversation.cookbook import Cookbook
 from claude_pool_gh.conversation.desk import Asked, Desk, Reply, Start, VerbRoom, caps_of, facts_for, plan_of
 from claude_pool_gh.conversation.facts import Facts, facts_of
-from claude_pool_gh.conversation.material import about_thread, new_fence
+from claude_pool_gh.conversation.material import about_thread, plain
 from claude_pool_gh.conversation.outputs import StatedTriage
 from claude_pool_gh.github import reads
 from claude_pool_gh.github.effects.kinds import Labels
@@ -55,8 +56,8 @@ def host_steps(desk: Desk) -> dict[str, HostStep]:
     async def brief(context: HostStepContext) -> Done:
         facts = facts_of(context.plan.context, Facts)
         own = await _labels(desk, facts)
-        shown = "\n".join(visible_text(label, 60) for label in own) or "(none)"
-        return Done({"about": await about_thread(desk, facts, new_fence()), "labels": shown, "own": own})
+        material = await about_thread(desk, facts, "triage")
+        return Done(material.result | {"labels": material.fenced(shown(own)), "own": list(own)})
 
     async def apply(context: HostStepContext) -> Finish:
         facts = facts_of(context.plan.context, Facts)
@@ -78,13 +79,22 @@ def host_steps(desk: Desk) -> dict[str, HostStep]:
     return {"triage.brief": brief, "triage.apply": apply}
 
 
-async def _labels(desk: Desk, facts: Facts) -> list[str]:
-    """The labels that an agent may choose from: none that would start something."""
+def shown(labels: Mapping[str, str]) -> str:
+    """Labels with what the repository says they mean, a line each. Pure."""
+    lines = [
+        f"- {plain(name)[:60]}" + (f": {meaning}" if (meaning := visible_text(said, 200)) else "")
+        for name, said in labels.items()
+    ]
+    return "\n".join(" ".join(line.split()) for line in lines) or "(none)"
+
+
+async def _labels(desk: Desk, facts: Facts) -> dict[str, str]:
+    """The labels that an agent may choose from, with their descriptions: none that would start something."""
     try:
         own = await reads.labels(desk.forge, facts.thread.repository)
     except ForgeError as error:
         raise StepFailed("GitHub could not be reached", ours=True) from error
-    return [label for label in own if not label.startswith(LABEL)][:200]
+    return dict([each for each in own if not each[0].startswith(LABEL)][:200])
 
 
 def report(chain: ChainRow) -> Triaged | None:

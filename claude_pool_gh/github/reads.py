@@ -116,7 +116,7 @@ async def issue(forge: Forge, thread: Thread) -> Issue:
         number=int(answer["number"]),
         title=str(answer["title"]),
         body=str(answer.get("body") or ""),
-        author=_actor(answer.get("user")),
+        author=actor_of(answer.get("user")),
         open=answer["state"] == "open",
         locked=bool(answer.get("locked")),
         is_pull=answer.get("pull_request") is not None,
@@ -125,16 +125,19 @@ async def issue(forge: Forge, thread: Thread) -> Issue:
 
 
 @_read
-async def labels(forge: Forge, repository: Repository) -> list[str]:
-    """The repository's own labels."""
-    return [str(label["name"]) async for label in forge.pages(repository, "/labels")]
+async def labels(forge: Forge, repository: Repository) -> list[tuple[str, str]]:
+    """The repository's own labels, each with its description."""
+    return [
+        (str(label["name"]), str(label.get("description") or ""))
+        async for label in forge.pages(repository, "/labels")
+    ]
 
 
 @_read
 async def comments(forge: Forge, thread: Thread, *, last: int = 30) -> list[tuple[Actor, str]]:
     """Who said what in a thread's conversation, the newest of it, oldest first."""
     listing = forge.pages(thread.repository, f"/issues/{thread.number}/comments")
-    found = [(_actor(each.get("user")), str(each.get("body") or "")) async for each in listing]
+    found = [(actor_of(each.get("user")), str(each.get("body") or "")) async for each in listing]
     return found[-last:]
 
 
@@ -151,7 +154,7 @@ async def branch_head(forge: Forge, repository: Repository, branch: str) -> str:
     return str((await forge.read(repository, f"/branches/{segment(branch)}"))["commit"]["sha"])
 
 
-def _actor(user: Any) -> Actor:
+def actor_of(user: Any) -> Actor:
     """An account; `ghost` where it is gone."""
     if not user:
         return Actor(id=10137, login="ghost", is_human=False)
@@ -167,7 +170,7 @@ async def pull(forge: Forge, thread: Thread) -> Pull:
         number=int(answer["number"]),
         title=str(answer["title"]),
         body=str(answer.get("body") or ""),
-        author=_actor(answer.get("user")),
+        author=actor_of(answer.get("user")),
         open=answer["state"] == "open",
         draft=bool(answer.get("draft")),
         head=str(answer["head"]["sha"]),

@@ -33,6 +33,15 @@ async def diff(mirror: Path, old: str, new: str, *, context: int = CONTEXT_LINES
     return out.decode(errors="replace")
 
 
+async def changed_paths(mirror: Path, old: str, new: str) -> list[str]:
+    """The files that differ between two commits, by their names in the newer one where they have one."""
+    out = await git(
+        "diff", "--name-only", "-z", "--no-ext-diff", "--find-renames", "--end-of-options",
+        checked_commit(old), checked_commit(new), git_dir=mirror,
+    )  # fmt: skip
+    return [path for path in out.decode(errors="replace").split("\0") if path]
+
+
 async def read_files(mirror: Path, commit: str, paths: Iterable[str]) -> dict[str, str]:
     """The text files among `paths` at a commit. Links, binaries and files over 2 MB are left out."""
     return await asyncio.to_thread(_read_files, mirror, checked_commit(commit), tuple(paths))

@@ -127,7 +127,8 @@ async def test_four_eyes_and_protected_paths_need_other_people(here: World) -> N
     await here.said("Whoever asked for a change cannot approve it here")
     await here.say(f"/pool approve {gate}", by=people[0])
     await here.said(
-        f"`{gate}` is approved by `max`. 1 more person must approve (it touches protected paths)."
+        f"`{gate}` is approved by `max`. 1 more person must approve "
+        "(it touches protected paths, which need 2 (`changes.protected_approvals`))."
     )
     await here.say(f"/pool approve {gate}", by=people[0])
     await here.handled(5)

@@ -422,6 +422,29 @@ async def test_edits_stay_in_the_worktree(bench: Bench, secrets: dict[str, Path]
     assert [*short_folder.rglob("escaped"), *short_folder.rglob("pre-commit")] == []
 
 
+async def test_no_search_finds_gits_own_folder_and_no_link_leads_there(bench: Bench) -> None:
+    """The CLI's own searches leave it out; whatever would override that is refused."""
+    (bench.folder / ".git").mkdir()
+    (bench.folder / ".git" / "config").write_text("GIT-CANARY of git\n")
+    (bench.folder / "gitlink").symlink_to(".git")
+    content = {"pattern": "CANARY", "output_mode": "content"}
+    attempts: list[Attempt] = [
+        ("Grep", content),
+        ("Grep", content | {"glob": "**/*"}),
+        ("Grep", content | {"glob": "**/config"}),
+        ("Grep", content | {"glob": "*/config"}),
+        ("Grep", content | {"path": "gitlink"}),
+        ("Grep", content | {"glob": "gitlink/**"}),
+        ("Read", {"file_path": "gitlink/config"}),
+        ("Glob", {"pattern": "gitlink/*"}),
+        ("Glob", {"pattern": "**/con*g"}),
+    ]
+    answered, run = await attempt(bench, attempts)
+    told = zip(attempts, answered, strict=True)
+    assert [(each, text) for each, text in told if "CANARY of" in text] == []
+    assert sum(entry["what"] == "is refused" for entry in run.outcome.transcript) == 5
+
+
 # the check by itself
 
 
@@ -440,10 +463,52 @@ async def test_edits_stay_in_the_worktree(bench: Bench, secrets: dict[str, Path]
         ("Glob", {"pattern": "{a,/etc}/*"}),
         ("Grep", {"pattern": "/", "glob": "!/etc/*"}),
         ("Grep", {"pattern": "x", "path": "~root"}),
+        # a link that leads to git's folder, under whatever name
+        ("Read", {"file_path": "gitlink/config"}),
+        ("Read", {"file_path": "gitlink"}),
+        ("Read", {"file_path": "deep/../gitlink/config"}),
+        ("Read", {"file_path": "configlink"}),
+        ("Write", {"file_path": "gitlink/hooks/pre-commit", "content": "x"}),
+        ("Grep", {"pattern": "x", "path": "gitlink"}),
+        ("Grep", {"pattern": "x", "glob": "gitlink/*"}),
+        ("Glob", {"pattern": "gitlink/*"}),
+        ("Glob", {"pattern": "*", "path": "gitlink"}),
+        ("Glob", {"pattern": "gitlink/**/*", "path": "."}),
+        ("Read", {"file_path": "samelink/config"}),
+        # names that some file system reads as git's
+        ("Read", {"file_path": ".git./config"}),
+        ("Read", {"file_path": ".GIT /config"}),
+        ("Read", {"file_path": "GIT~1/config"}),
+        ("Read", {"file_path": ".g\u200cit/config"}),
+        ("Read", {"file_path": ".git::$INDEX_ALLOCATION/config"}),
+        ("Read", {"file_path": "sub/.git/config"}),
+        # globs that pick it out
+        ("Grep", {"pattern": "x", "glob": ".git/**"}),
+        ("Grep", {"pattern": "x", "glob": ".gi[t]/config"}),
+        ("Grep", {"pattern": "x", "glob": ".g[^x]t/config"}),
+        ("Grep", {"pattern": "x", "glob": "**/.G*/config"}),
+        ("Grep", {"pattern": "x", "glob": "{.git,a}/config"}),
+        ("Grep", {"pattern": "x", "glob": "{.git/config,a}"}),
+        ("Grep", {"pattern": "x", "glob": "{a,{b,.gi?}}/config"}),
+        ("Grep", {"pattern": "x", "glob": ".gi\\t/config"}),
+        ("Glob", {"pattern": ".*/config"}),
+        ("Grep", {"pattern": "x", "glob": "**/*"}),
+        ("Grep", {"pattern": "x", "glob": "*"}),
+        ("Grep", {"pattern": "x", "glob": "./**"}),
+        # a PDF under another name
+        ("Read", {"file_path": "paperlink"}),
     ],
 )
 def test_the_check_refuses(tmp_path: Path, tool: str, arguments: dict[str, Any]) -> None:
     (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / ".git" / "hooks").mkdir(parents=True)
+    (tmp_path / ".git" / "config").touch()
+    (tmp_path / "gitlink").symlink_to(".git")
+    (tmp_path / "configlink").symlink_to("gitlink/config")
+    (tmp_path / "paper.pdf").touch()
+    (tmp_path / "paperlink").symlink_to("paper.pdf")
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "samelink").symlink_to("deep/../.git")
     if arguments == {"file_path": 7}:
         (tmp_path / "7").symlink_to("/etc/passwd")
     assert refusal(tool, arguments, a_task("t"), tmp_path) is not None
@@ -458,7 +523,20 @@ def test_the_check_refuses(tmp_path: Path, tool: str, arguments: dict[str, Any])
         ("Glob", {"pattern": "{src,lib}/**/*.{ts,tsx}"}),
         ("Grep", {"pattern": "/../~{"}),
         ("Grep", {"pattern": "x", "glob": "!**/dist/**"}),
+        ("Grep", {"pattern": "x", "glob": "!**/.git/**"}),
+        ("Grep", {"pattern": "x", "glob": "src/**"}),
+        ("Grep", {"pattern": "x", "glob": "**/*.py"}),
+        ("Grep", {"pattern": "x", "glob": ".github/**/*.{yml,yaml}"}),
+        ("Glob", {"pattern": "**/*"}),
+        ("Glob", {"pattern": "{src/**,lib/**}/*.py"}),
+        ("Glob", {"pattern": "**/{a,b}*/x[0-9].[ch]"}),
+        ("Glob", {"pattern": ".github/*"}),
+        ("Read", {"file_path": "legit/git.py"}),
+        ("Read", {"file_path": "link/a.txt"}),
     ],
 )
 def test_the_check_lets_pass(tmp_path: Path, tool: str, arguments: dict[str, Any]) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / ".git").write_text("gitdir: elsewhere")
+    (tmp_path / "link").symlink_to("src")
     assert refusal(tool, arguments, a_task("t"), tmp_path) is None

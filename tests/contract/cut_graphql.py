@@ -1,4 +1,4 @@
-"""Cuts GitHub's GraphQL schema to the types and fields that our two documents use.
+"""Cuts GitHub's GraphQL schema to the types and fields that our documents use.
 
     npm pack @octokit/graphql-schema@15.26.1
     tar xzf octokit-graphql-schema-15.26.1.tgz package/schema.graphql
@@ -21,6 +21,7 @@ from graphql import (
     FieldNode,
     InputObjectTypeDefinitionNode,
     InputValueDefinitionNode,
+    InterfaceTypeDefinitionNode,
     ScalarTypeDefinitionNode,
     TypeDefinitionNode,
     TypeInfo,
@@ -32,10 +33,11 @@ from graphql import (
     visit,
 )
 
+from claude_pool_gh.github.discussion import HIDDEN
 from claude_pool_gh.github.effects.threads import RESOLVE, THREADS
 
 TARGET = Path(__file__).parent / "github.graphql"
-DOCUMENTS = (THREADS, RESOLVE)
+DOCUMENTS = (THREADS, RESOLVE, HIDDEN)
 
 
 def used(whole: DocumentNode) -> dict[str, set[str]]:
@@ -46,7 +48,8 @@ def used(whole: DocumentNode) -> dict[str, set[str]]:
         def enter_field(self, node: FieldNode, *_: Any) -> None:
             parent = info.get_parent_type()
             assert parent is not None, f"there is no {node.name.value} here"
-            found[parent.name].add(node.name.value)
+            if not node.name.value.startswith("__"):
+                found[parent.name].add(node.name.value)
 
     for document in DOCUMENTS:
         visit(parse(document), TypeInfoVisitor(info, Note()))
@@ -59,15 +62,18 @@ def arguments(nodes: Sequence[InputValueDefinitionNode]) -> list[str]:
 
 
 def written(node: Any, fields: set[str]) -> str:
-    """A type with the wanted ones of its fields, without descriptions, directives and interfaces."""
+    """A type with the wanted ones of its fields, without descriptions, directives and other interfaces than `Node`."""
     name = node.name.value
     if isinstance(node, ScalarTypeDefinitionNode):
         return f"scalar {name}\n"
     if isinstance(node, InputObjectTypeDefinitionNode):
         return "\n".join([f"input {name} {{", *(f"  {each}" for each in arguments(node.fields or ())), "}\n"])
-    lines = [f"type {name} {{"]
+    is_node = "Node" in [each.name.value for each in getattr(node, "interfaces", None) or ()]
+    kind = "interface" if isinstance(node, InterfaceTypeDefinitionNode) else "type"
+    wanted = fields | {"id"} if is_node or name == "Node" else fields
+    lines = [f"{kind} {name} {'implements Node ' if is_node else ''}{{"]
     for each in node.fields:
-        if each.name.value in fields:
+        if each.name.value in wanted:
             given = f"({', '.join(arguments(each.arguments))})" if each.arguments else ""
             lines.append(f"  {each.name.value}{given}: {print_ast(each.type)}")
     return "\n".join([*lines, "}\n"])

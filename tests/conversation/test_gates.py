@@ -10,10 +10,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from claude_pool_gh.config.model import RepositoryConfig
-from claude_pool_gh.config.owners import parse
-from claude_pool_gh.conversation import gates
+from claude_pool_gh.config.owners import matches, parse
 from claude_pool_gh.conversation.gates import (
-    PROTECTED,
     Needed,
     Policy,
     gate_id,
@@ -21,6 +19,7 @@ from claude_pool_gh.conversation.gates import (
     plan_digest,
     protected,
 )
+from claude_pool_gh.conversation.protected_paths import KINDS, Kind
 from claude_pool_gh.conversation.tables import Approval
 from claude_pool_gh.pool.config import TaskOverrides
 from claude_pool_gh.pool.plan import AgentRun, HostCall, Limits, Plan
@@ -29,6 +28,7 @@ REQUESTER, MONA, HUBOT, TESS = (
     Approval(number, name) for number, name in enumerate(("req", "mona", "hubot", "tess"), 1)
 )
 RULES = parse("*.py @mona @hubot\n/docs/ @tess\n/lib/ @octo/team\n/free/\n/mail/ mona@octo.example\n")
+WHY = "it touches protected paths, which need 2 (`changes.protected_approvals`)"
 PLAIN, GUARDED = ["src/a.txt"], ["src/a.txt", ".github/workflows/ci.yml"]
 
 
@@ -59,9 +59,10 @@ def test_so_many_different_people_as_the_policy_says_must_approve(
 def test_what_is_missing_says_why() -> None:
     assert need(Policy()) == Needed(1, (), "the configuration says so")
     assert need(Policy(approvals=2), MONA) == Needed(1, (), "the configuration says so")
-    assert need(Policy(), MONA, paths=GUARDED) == Needed(1, (), "it touches protected paths")
+    assert need(Policy(), MONA, paths=GUARDED) == Needed(1, (), WHY)
     assert need(Policy(approvals=2), paths=GUARDED) == Needed(2, (), "the configuration says so")
     assert need(Policy(), MONA) == Needed()
+    assert not need(Policy(protected_approvals=1), MONA, paths=GUARDED), "a maintainer alone can decide it so"
     assert not need(Policy(), MONA)
 
 
@@ -117,7 +118,7 @@ def test_an_owner_who_asked_for_it_counts_unless_four_eyes_must_see_it() -> None
 def test_codeowners_and_protection_are_asked_for_together() -> None:
     policy = Policy(codeowners=True, four_eyes=True)
     paths = ["a.py", ".github/x"]
-    assert need(policy, REQUESTER, TESS, paths=paths) == Needed(1, ("a.py",), "it touches protected paths")
+    assert need(policy, REQUESTER, TESS, paths=paths) == Needed(1, ("a.py",), WHY)
     assert not need(policy, TESS, MONA, paths=paths)
 
 
@@ -140,7 +141,11 @@ def test_one_more_approval_never_makes_more_necessary(
 def test_the_policy_of_a_new_repository_is_that_of_its_configuration() -> None:
     own = RepositoryConfig().changes
     assert Policy() == Policy(
-        approvals=own.approvals, four_eyes=own.four_eyes, codeowners=own.codeowners, protected=own.protected
+        approvals=own.approvals,
+        four_eyes=own.four_eyes,
+        codeowners=own.codeowners,
+        protected=own.protected,
+        protected_approvals=own.protected_approvals,
     )
 
 
@@ -154,11 +159,25 @@ GUARDED_PATHS = [
     "go.sum", "tools/go.sum", ".claude/settings.json", "sub/.claude/skills/x/SKILL.md", ".mcp.json", "sub/.mcp.json",
     "CLAUDE.md", "sub/CLAUDE.md", ".gitattributes", "gradle.lockfile", "web/npm-shrinkwrap.json", "bun.lockb",
     "src/App/packages.lock.json", "Package.resolved", ".terraform.lock.hcl",
+    # whatever agents obey
+    "AGENTS.md", "web/AGENTS.md", "GEMINI.md", ".cursor/rules/a.mdc", ".cursorrules", ".github/copilot-instructions.md",
+    ".windsurfrules", ".clinerules", ".clinerules/a.md", ".aider.conf.yml", ".codex/config.toml", "sub/.mcp.json",
+    # whatever runs by itself
+    ".circleci/config.yml", ".gitlab-ci.yml", "Jenkinsfile", "ci/Jenkinsfile", "Jenkinsfile.release", ".travis.yml",
+    "azure-pipelines.yml", "azure-pipelines-nightly.yaml", "bitbucket-pipelines.yml", ".buildkite/pipeline.yml",
+    ".drone.yml", ".woodpecker/a.yml", ".teamcity/settings.kts", "appveyor.yml", ".npmrc", "web/.npmrc", ".yarnrc.yml",
+    ".yarn/releases/yarn.cjs", ".pnpmfile.cjs", "pip.conf", ".vscode/tasks.json", "web/.vscode/tasks.json",
+    ".idea/workspace.xml", ".devcontainer/devcontainer.json", ".husky/pre-commit", ".pre-commit-config.yaml",
+    "lefthook.yml", ".githooks/pre-push", ".envrc", "sub/.envrc", ".tool-versions", "mise.toml", "a/.config/mise/x",
+    "renovate.json", ".cargo/config.toml", ".mvn/extensions.xml", ".readthedocs.yaml", "netlify.toml", "Tiltfile",
 ]  # fmt: skip
 FREE_PATHS = [
     "README.md", "github/workflows/ci.yml", "my.github/x", "src/.github.py", "docs/CODEOWNERS.md", "lock", "lock.py",
     "src/lock/a.py", "a.lock.py", "package.json", "go.mod", "gosum", "src/mcp.json", "claude/x", "x.claude/y",
     ".githubber/x", "CODEOWNERSHIP",
+    # code like any other: it runs because somebody builds it, and the patch shows it
+    "Dockerfile", "Makefile", "setup.py", "conftest.py", "build.gradle", "docs/AGENTS.rst", "MY-AGENTS.md", "agents/x",
+    "vscode/settings.json", "src/npmrc", "pip.confidence", "envrc", "renovate/x.json",
 ]  # fmt: skip
 
 
@@ -174,10 +193,21 @@ def test_other_paths_are_not(path: str) -> None:
     assert protected([path]) == ()
 
 
-@pytest.mark.parametrize("pattern", PROTECTED)
-def test_every_pattern_of_ours_is_needed(pattern: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gates, "PROTECTED", tuple(each for each in PROTECTED if each != pattern))
-    assert [path for path in GUARDED_PATHS if not protected([path])]
+@pytest.mark.parametrize(
+    "path",
+    ["CLAUDE.md ", "claude.md.", ".vscode./tasks.json", "AGE\u200dNTS.md", "Jenkin\u017ffile", ".Cursor /x"],
+)
+def test_a_name_that_some_file_system_reads_as_a_protected_one_is_protected(path: str) -> None:
+    assert protected([path]) == (path,)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.what.replace(" ", "-"))
+def test_every_kind_of_protected_paths_has_a_reason_and_an_example(kind: Kind) -> None:
+    assert kind.why
+    assert [
+        path for path in GUARDED_PATHS for pattern in kind.patterns if matches(pattern.lower(), path.lower())
+    ]
+    assert len(set(kind.patterns)) == len(kind.patterns)
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,11 @@ import re
 import secrets
 from collections.abc import Sequence
 from fnmatch import fnmatch
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Final
 
 from claude_pool_gh.conversation.desk import Desk
+from claude_pool_gh.conversation.guidance import guidance
 from claude_pool_gh.conversation.review.facts import ReviewFacts, facts_of
 from claude_pool_gh.conversation.review.feedback import take_thumbs
 from claude_pool_gh.findings import changes, tables
@@ -25,8 +26,6 @@ from claude_pool_gh.worktrees.errors import WorktreeError
 
 _LINKED: Final = re.compile(r"(?:^|[\s(])#(\d{1,9})\b")
 _LINKED_LIMIT: Final = 3
-_GUIDES: Final = ("AGENTS.md", "CLAUDE.md")
-_GUIDANCE_LIMIT: Final = 12_000
 _DISMISSED_TOLD: Final = 15
 
 
@@ -50,7 +49,7 @@ async def brief(desk: Desk, context: HostStepContext) -> Done | Finish:
         return _nothing(whole, facts, since)
     groups, beyond = changes.group(read)
     try:
-        return Done(await _result(desk, facts, mirror, base, groups, beyond, left_out, since))
+        return Done(await _result(desk, facts, base, groups, beyond, left_out, since))
     except ForgeError as error:
         raise StepFailed("GitHub could not be reached", ours=True) from error
 
@@ -58,7 +57,6 @@ async def brief(desk: Desk, context: HostStepContext) -> Done | Finish:
 async def _result(
     desk: Desk,
     facts: ReviewFacts,
-    mirror: Path,
     base: str,
     groups: Sequence[Group],
     beyond: Sequence[Change],
@@ -75,7 +73,7 @@ async def _result(
         "request": f"The maintainer who asked wants you to look first at: {facts.focus[:500]}"
         if facts.focus
         else "",
-        "guidance": await _guidance(desk, facts, mirror, paths),
+        "guidance": await guidance(desk, facts, paths, own=facts.guidance),
         "groups": [
             {"title": group.title, "text": group.text, "paths": [change.path for change in group.changes]}
             for group in groups
@@ -179,30 +177,6 @@ async def _known(desk: Desk, facts: ReviewFacts) -> list[str]:
         ]
         parts.append("Dismissed by maintainers, with their reasons:\n" + "\n".join(told))
     return parts
-
-
-async def _guidance(desk: Desk, facts: ReviewFacts, mirror: Path, paths: Sequence[str]) -> str:
-    """The repository's own guidance for reviewers: from the default branch, never from the head."""
-    if facts.guidance:
-        return f"Guidance of the repository's maintainers:\n\n{facts.guidance[:_GUIDANCE_LIMIT]}"
-    folders = {str(folder) for path in paths for folder in PurePosixPath(path).parents}
-    wanted = sorted(f"{folder}/{name}".removeprefix("./") for folder in folders for name in _GUIDES)[:60]
-    branch = await _branch_head(desk, facts)
-    if branch is None:
-        return ""
-    await desk.worktrees.fetch(facts.thread.repository.id, [branch], [f"refs/heads/{facts.default_branch}"])
-    found = await history.read_files(mirror, branch, wanted)
-    texts = [
-        f"From {path}:\n\n{text}" for path, text in sorted(found.items(), key=lambda item: item[0].count("/"))
-    ]
-    joined = "\n\n".join(texts)[:_GUIDANCE_LIMIT]
-    return f"Guidance of the repository's maintainers:\n\n{joined}" if joined else ""
-
-
-async def _branch_head(desk: Desk, facts: ReviewFacts) -> str | None:
-    if facts.base_ref == facts.default_branch:
-        return facts.base
-    return await reads.branch_head(desk.forge, facts.thread.repository, facts.default_branch)
 
 
 def _chosen(change: Change, paths: Sequence[str]) -> bool:

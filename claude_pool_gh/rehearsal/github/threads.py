@@ -46,6 +46,8 @@ class Written:
     updated_at: float
     via: App | None = None
     reactions: list[Reaction] = field(default_factory=list)
+    minimized: bool = False
+    """A maintainer has hidden it: the page shows it folded. Only the GraphQL API tells."""
 
 
 @dataclass(slots=True, eq=False)
@@ -114,6 +116,7 @@ class Review:
     commit_id: str
     submitted_at: float
     comments: list[ReviewComment] = field(default_factory=list)
+    minimized: bool = False
 
 
 @dataclass(slots=True, eq=False)

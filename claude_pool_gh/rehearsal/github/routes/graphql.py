@@ -1,4 +1,4 @@
-"""The GraphQL API, as far as review threads need it: two documents, known by their operation's name.
+"""The GraphQL API, as far as threads need it: three documents, known by their operation's name.
 
 The documents and the answers are held to GitHub's own schema in the tests; nothing here reads the language.
 """
@@ -11,7 +11,7 @@ from typing import Any
 
 from claude_pool_gh.rehearsal.github.errors import RefusedError
 from claude_pool_gh.rehearsal.github.ids import node_id
-from claude_pool_gh.rehearsal.github.threads import Pull, ReviewComment
+from claude_pool_gh.rehearsal.github.threads import Comment, Pull, Review, ReviewComment
 from claude_pool_gh.rehearsal.github.web.call import Answer, Call, sees
 from claude_pool_gh.rehearsal.github.web.routing import Route
 
@@ -95,7 +95,29 @@ def resolve_thread(call: Call, given: Json) -> Json:
     return {"resolveReviewThread": {"thread": {"isResolved": True}}}
 
 
-OPERATIONS = {"ReviewThreads": review_threads, "ResolveThread": resolve_thread}
+def hidden(call: Call, given: Json) -> Json:
+    """Whether each of some comments and reviews was hidden by a maintainer."""
+    found: dict[str, Json] = {}
+    for repository in call.world.repositories.values():
+        if not sees(call.bearer, repository):
+            continue
+        for thread in repository.threads.values():
+            found |= dict(_hideable("IssueComment", one) for one in thread.comments)
+            if isinstance(thread, Pull):
+                found |= dict(_hideable("PullRequestReview", one) for one in thread.reviews)
+                found |= dict(_hideable("PullRequestReviewComment", one) for one in thread.review_comments)
+    missing = [each for each in given["ids"] if each not in found]
+    if missing:
+        raise QueryError("NOT_FOUND", f"Could not resolve to a node with the global id of '{missing[0]}'")
+    return {"nodes": [found[each] for each in given["ids"]]}
+
+
+def _hideable(kind: str, one: Comment | Review | ReviewComment) -> tuple[str, Json]:
+    name = node_id(kind, one.id)
+    return name, {"__typename": kind, "id": name, "isMinimized": one.minimized}
+
+
+OPERATIONS = {"ReviewThreads": review_threads, "ResolveThread": resolve_thread, "Hidden": hidden}
 PATH = "/api/graphql"
 
 ROUTES = (Route("POST", PATH, answer),)

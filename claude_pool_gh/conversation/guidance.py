@@ -1,0 +1,128 @@
+"""What the maintainers ask of whoever works on their code: `AGENTS.md` and `CLAUDE.md`, of the default branch alone.
+
+It is the maintainers' own word, so it stands in the system prompt, outside the fence around what others wrote.
+Invariant: nothing of a pull request's head is taken for guidance.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from claude_pool_gh.conversation.desk import Desk
+from claude_pool_gh.conversation.facts import Facts
+from claude_pool_gh.github import reads
+from claude_pool_gh.pool.plan import AgentRun, Branches, HostCall, Step
+from claude_pool_gh.pool.render import placeholders
+from claude_pool_gh.worktrees import history
+
+GUIDES: Final = ("AGENTS.md", "CLAUDE.md")
+HEADING: Final = "Rules of this repository's maintainers, from the default branch. Keep to them:"
+_LIMIT: Final = 12_000
+_LEAST: Final = 1_500
+"""Characters that every guide gets, however many there are."""
+_FOLDERS_LIMIT: Final = 60
+_LISTED_LIMIT: Final = 20
+_ONLY_IMPORT: Final = re.compile(r"\s*@[\w./-]+\s*")
+"""A `CLAUDE.md` that only names the file in which the rules stand."""
+
+
+async def guidance(desk: Desk, facts: Facts, paths: Sequence[str], *, own: str = "") -> str:
+    """The rules for whoever works on these files, the nearest folder's last. Raises ForgeError and WorktreeError.
+
+    `own`: what the repository has written for this verb alone, in place of them.
+    """
+    if own.strip():
+        return told({".github/claude-pool/review.md": own})
+    branch = await _default_head(desk, facts)
+    mirror = await desk.worktrees.fetch(
+        facts.thread.repository.id, [branch], [f"refs/heads/{facts.default_branch}"]
+    )
+    found = await history.read_files(mirror, branch, wanted(paths))
+    more = await _elsewhere(mirror, branch, found) if facts.place == "issue" else []
+    return told(found, more)
+
+
+def wanted(paths: Iterable[str]) -> list[str]:
+    """The guides that count for these files: in the root, and in every folder above them. Pure."""
+    folders = {".", *(str(folder) for path in paths for folder in PurePosixPath(path).parents)}
+    nearest = sorted(folders, key=lambda folder: (folder != ".", folder.count("/"), folder))[:_FOLDERS_LIMIT]
+    return [f"{folder}/{name}".removeprefix("./") for folder in nearest for name in GUIDES]
+
+
+def told(found: Mapping[str, str], elsewhere: Sequence[str] = ()) -> str:
+    """Guides as the agent is told them: the root's first, each text once, none longer than its share. Pure."""
+    once: dict[str, str] = {}
+    for path, text in sorted(found.items(), key=lambda item: (item[0].count("/"), item[0])):
+        if text.strip() and not _ONLY_IMPORT.fullmatch(text) and text.strip() not in once.values():
+            once[path] = text.strip()
+    share = max(_LEAST, _LIMIT // max(1, len(once)))
+    parts = [f"From {path}:\n\n{_cut(text, share)}" for path, text in once.items()]
+    if elsewhere:
+        listed = ", ".join(elsewhere[:_LISTED_LIMIT])
+        parts.append(f"There are more for other folders; read the nearest before you work there: {listed}")
+    return f"{HEADING}\n\n" + "\n\n".join(parts)[: 2 * _LIMIT] if parts else ""
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[:limit]}\n(the rest of this file is left out)"
+
+
+async def _elsewhere(mirror: Path, branch: str, found: Mapping[str, str]) -> list[str]:
+    """Guides of other folders; agents see the default branch itself, so what they read there is the maintainers'."""
+    every = await history.list_paths(mirror, branch)
+    return [path for path in every if PurePosixPath(path).name in GUIDES and path not in found]
+
+
+async def _default_head(desk: Desk, facts: Facts) -> str:
+    """The default branch's commit as it was when the command came, where that is known."""
+    if facts.base and facts.base_ref == facts.default_branch:
+        return facts.base
+    return await reads.branch_head(desk.forge, facts.thread.repository, facts.default_branch)
+
+
+# ---- put into every agent's instructions
+
+BRIEF: Final = "thread.brief"
+"""The host's step that any workflow may name: the thread in words, and the guidance."""
+
+
+def guided(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """The steps, with the guidance in every agent's instructions that does not name it already. Pure.
+
+    It comes from the workflow's own brief; where it has none, one is put before its first step.
+    """
+    brief = next(
+        (step for step in steps if isinstance(step, HostCall) and step.call.endswith(".brief")), None
+    )
+    if brief is None:
+        taken = {step.name for step in steps}
+        name = next(
+            name for name in ("brief", *(f"brief{n}" for n in range(len(taken) + 1))) if name not in taken
+        )
+        brief = HostCall(name=name, call=BRIEF)
+        steps = (brief, *steps)
+    path, after = f"steps.{brief.name}.guidance", False
+    done: list[Step] = []
+    for step in steps:
+        match step:
+            case AgentRun() if after:
+                done.append(_told(step, path))
+            case Branches() if after:
+                runs = tuple(_told(run, path) for run in step.branches)
+                done.append(step.model_copy(update={"branches": runs}))
+            case _:
+                done.append(step)
+        after = after or step is brief
+    return tuple(done)
+
+
+def _told(run: AgentRun, path: str) -> AgentRun:
+    """A run that is told the guidance: after its instructions or, where these are in its prompt, before that."""
+    if path in {*placeholders(run.system), *placeholders(run.prompt)}:
+        return run
+    if run.system:
+        return run.model_copy(update={"system": f"{run.system}\n\n{{{path}}}"})
+    return run.model_copy(update={"prompt": f"{{{path}}}\n\n{run.prompt}"})

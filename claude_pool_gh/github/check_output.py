@@ -1,0 +1,80 @@
+"""Which checks failed at a commit, and what they say of it: check runs of anybody but us, and commit statuses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from claude_pool_gh.github.api import Forge
+from claude_pool_gh.github.errors import ForgeRefused
+from claude_pool_gh.terms.ids import Repository
+
+_FAILED: Final = frozenset({"failure", "timed_out"})
+_OWN: Final = "check:"
+"""How the external id of every check run of ours begins."""
+_CHECKS_LIMIT: Final = 10
+_ANNOTATIONS_LIMIT: Final = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedCheck:
+    """A check that failed. Whatever it says may come from the pull request itself."""
+
+    name: str
+    title: str = ""
+    summary: str = ""
+    text: str = ""
+    annotations: tuple[str, ...] = ()
+    """As `path:line message`."""
+
+
+async def failed(forge: Forge, repository: Repository, commit: str) -> list[FailedCheck]:
+    """The checks that failed at a commit; none where we may not read them."""
+    try:
+        answer = await forge.read(repository, f"/commits/{commit}/check-runs", per_page=100)
+    except ForgeRefused:
+        runs: list[Any] = []
+    else:
+        runs = [run for run in answer["check_runs"] if run.get("conclusion") in _FAILED and not _is_ours(run)]
+    found = [await _run(forge, repository, run) for run in runs[:_CHECKS_LIMIT]]
+    return found + await _statuses(forge, repository, commit)
+
+
+def _is_ours(run: Any) -> bool:
+    return str(run.get("external_id") or "").startswith(_OWN) and str(run["name"]).startswith("claude-pool/")
+
+
+async def _run(forge: Forge, repository: Repository, run: Any) -> FailedCheck:
+    output = run.get("output") or {}
+    annotations: list[Any] = []
+    if output.get("annotations_count"):
+        try:
+            annotations = await forge.read(
+                repository, f"/check-runs/{int(run['id'])}/annotations", per_page=_ANNOTATIONS_LIMIT
+            )
+        except ForgeRefused:
+            annotations = []
+    return FailedCheck(
+        name=str(run["name"]),
+        title=str(output.get("title") or ""),
+        summary=str(output.get("summary") or ""),
+        text=str(output.get("text") or ""),
+        annotations=tuple(_line(each) for each in annotations),
+    )
+
+
+def _line(annotation: Any) -> str:
+    said = " ".join(str(annotation.get(key) or "") for key in ("title", "message", "raw_details")).strip()
+    return f"{annotation['path']}:{annotation['start_line']} {said}"
+
+
+async def _statuses(forge: Forge, repository: Repository, commit: str) -> list[FailedCheck]:
+    try:
+        answer = await forge.read(repository, f"/commits/{commit}/status", per_page=100)
+    except ForgeRefused:
+        return []
+    return [
+        FailedCheck(name=str(each["context"]), title=str(each.get("description") or ""))
+        for each in answer.get("statuses") or ()
+        if each.get("state") in ("failure", "error") and not str(each["context"]).startswith("claude-pool/")
+    ][:_CHECKS_LIMIT]
