@@ -131,6 +131,10 @@ class RepositoryConfig(Section):
     door: Annotated[
         Literal["app", "action"], Field(description="Who answers commands where both are installed")
     ] = "app"
+    notify: Annotated[
+        bool,
+        Field(description="Mention whoever gave a command when it has ended and posted no review or answer"),
+    ] = True
     model: Annotated[ModelId | None, Field(description="Full id; default: the server's")] = None
     effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
     budget: Budget = Budget()

@@ -70,7 +70,11 @@ class Steering:
             if isinstance(found, NotOne):
                 return found.text, None
             chains.request_cancel(tx, found.id, desk.clock.now_ms())
-            return replies.cancelled(found.id), found.id
+            facts = facts_of(found.plan.context, Facts)
+            other = facts.requester.id != asked.request.actor.id and facts.requester.is_human and facts.notify
+            return replies.cancelled(
+                found.id, found.plan.verb, facts.requester.login if other else ""
+            ), found.id
 
         return Act(do)
 

@@ -47,23 +47,27 @@ def rooms(verbs: Mapping[str, Verb], progress: Progress) -> tuple[VerbRoom, ...]
     """The four verbs. `verbs`: the whole table, which the help explains."""
 
     async def status(desk: Desk, asked: Asked) -> Reply:
-        return Answer(await desk.database.read(lambda tx: tables.status(_status(tx, asked, progress))))
+        return Answer(
+            await desk.database.read(lambda tx: tables.status(_status(tx, asked, progress))), "status"
+        )
 
     async def cost(desk: Desk, asked: Asked) -> Reply:
         now = desk.clock.now_ms()
-        return Answer(await desk.database.read(lambda tx: tables.cost(_cost(tx, desk, asked, now))))
+        return Answer(await desk.database.read(lambda tx: tables.cost(_cost(tx, desk, asked, now))), "cost")
 
     async def config(_desk: Desk, asked: Asked) -> Reply:
         configuration = asked.configuration
-        return Answer(tables.configuration(flat(configuration.value), configuration.sources, DEFAULT))
+        return Answer(
+            tables.configuration(flat(configuration.value), configuration.sources, DEFAULT), "config"
+        )
 
     async def help_(_desk: Desk, asked: Asked) -> Reply:
         words = asked.command.words
         known = verbs.get(words[0].lower()) if words else None
         if known is not None:
-            return Answer(replies.help_verb(known, needed_role(known, asked.config)))
+            return Answer(replies.help_verb(known, needed_role(known, asked.config)), f"help {known.name}")
         needed = {name: needed_role(verb, asked.config) for name, verb in verbs.items()}
-        return Answer(replies.help_all(verbs, needed, asked.role))
+        return Answer(replies.help_all(verbs, needed, asked.role), "help")
 
     return VerbRoom(STATUS, status), VerbRoom(COST, cost), VerbRoom(CONFIG, config), VerbRoom(HELP, help_)
 

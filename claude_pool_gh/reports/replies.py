@@ -150,11 +150,25 @@ def not_there(verb: str) -> SafeMarkdown:
     return fitting(f"`/pool {verb}` finds nothing here that it could act on.")
 
 
-def joined(chain_id: str, verb: str) -> SafeMarkdown:
+def joined(chain_id: str, verb: str, where: str = "") -> SafeMarkdown:
     """The same was asked for already and is on its way."""
+    comment = f"[its comment]({where})" if where else "its comment"
     return fitting(
-        f"The same {verb} is on its way already ({code(chain_id)}); this joins it. Its comment shows how far it is."
+        f"The same {verb} is already running or queued ({code(chain_id)}), so no second one was started; "
+        f"{comment} shows its progress."
     )
+
+
+def again(verb: str, where: str) -> SafeMarkdown:
+    """A command whose comment stands further up, since it is not the first of its kind here."""
+    return fitting(f"Accepted. Progress and result of this `/pool {verb}` are in [this comment]({where}).")
+
+
+def over(people: Sequence[str], verb: str, verdict: str, where: str) -> SafeMarkdown:
+    """The one reply that tells whoever gave a command that it is over. `verdict`: neutralized already."""
+    mentions = " ".join(f"@{who}" for who in people)
+    details = f" · [details]({where})" if where else ""
+    return fitting(f"{mentions} `/pool {verb}` has ended: {verdict}{details}")
 
 
 def candidates(verb: str, found: Sequence[tuple[str, str]]) -> SafeMarkdown:
@@ -231,9 +245,12 @@ def gate_ready(verb: str, who: str, gate: str, what: str) -> SafeMarkdown:
 # ---- what was decided
 
 
-def cancelled(chain_id: str) -> SafeMarkdown:
-    """A chain was ended."""
-    return fitting(f"{code(chain_id)} is being ended. What it did and cost so far is kept.")
+def cancelled(chain_id: str, verb: str, requester: str = "") -> SafeMarkdown:
+    """A chain was cancelled. `requester`: whose it was, where somebody else cancels it."""
+    whose = f"@{requester} your " if requester else ""
+    return fitting(
+        f"{whose}`/pool {verb}` ({code(chain_id)}) is being cancelled. Its results so far and its cost are kept."
+    )
 
 
 def trusted(commit: str) -> SafeMarkdown:

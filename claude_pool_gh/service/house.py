@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import aiohttp
 import sqlalchemy as sa
@@ -41,6 +42,8 @@ logger = logging.getLogger(__name__)
 
 _CLERKS = 4
 _LOOK_EVERY = 5.0
+_TICK = 30.0
+"""Seconds after which the comments of what runs are looked at; they change once a minute, or when the cost does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,17 @@ class House:
             except Exception:
                 logger.exception("not caught up", extra={"action": "catch_up_failed"})
             await asyncio.sleep(seconds)
+
+    async def show_time_for_ever(self) -> None:
+        """Bring the time and the cost of what runs up to date, again and again."""
+        while True:
+            await asyncio.sleep(_TICK)
+            try:
+                for chain_id in await self.database.read(self.progress.running):
+                    await self.database.transact(partial(self.progress.tick, chain_id=chain_id))
+                self.writer.wake()
+            except Exception:
+                logger.exception("time not shown", extra={"action": "tick_failed"})
 
     async def handle_due(self) -> None:
         """Handle every command that is due, a few at a time."""
