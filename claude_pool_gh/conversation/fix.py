@@ -33,7 +33,7 @@ from claude_pool_gh.terms.roles import Role
 
 VERB: Final = Verb(
     name="fix",
-    summary="Mends the open findings, one of them, or what you describe; waits for approval of the exact patch.",
+    summary="Fixes the open findings, one of them, or what you describe; waits for approval of the exact patch.",
     places=frozenset({"pull"}),
     role=Role.write,
     arguments="[FINDING | TEXT]",
@@ -61,7 +61,7 @@ async def answer(desk: Desk, asked: Asked) -> Reply:
         return Answer(replies.closed())
     problems, findings = await _problems(desk, asked)
     if not problems:
-        return Answer(replies.needs_text("fix", "something to mend: this pull request has no open finding"))
+        return Answer(replies.needs_text("fix", "something to fix: this pull request has no open finding"))
     repository = asked.thread.repository
     fork = pull.head_repository_id != repository.id
     draft = asked.config.changes.draft and not fork
@@ -127,7 +127,7 @@ def _intent(chain: ChainRow) -> str:
     facts = facts_of(chain.plan.context, FixFacts)
     what = count(facts.findings, "finding") if facts.findings else "what was described"
     out = "makes a patch, since this is a fork" if facts.fork else "waits for approval of the exact patch"
-    return f"Mends {what} and {out}."
+    return f"Fixes {what} and {out}."
 
 
 ROOM: Final = VerbRoom(

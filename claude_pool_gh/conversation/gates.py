@@ -102,6 +102,11 @@ def _rejections(chain: ChainRow, step: StepRow) -> tuple[str, ...]:
 
 # ---- who is needed
 
+_TWO: Final = (
+    "protected paths need two people (no setting lowers that for the built-in ones; `changes.protected` adds more; a "
+    "single maintainer can apply the patch by hand)"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Needed:
@@ -128,7 +133,7 @@ def needed(
     counted = [each for each in approvals if not (policy.four_eyes and each.actor_id == requester_id)]
     touched = protected(paths, policy.protected)
     least = max(policy.approvals, 2 if touched else 1)
-    why = "it touches protected paths" if touched and policy.approvals < 2 else "the configuration says so"
+    why = _TWO if touched and policy.approvals < 2 else f"`changes.approvals` is {policy.approvals}"
     people = max(0, least - len({each.actor_id for each in counted}))
     unowned = _unowned(counted, paths, rules) if policy.codeowners else ()
     return Needed(people, unowned, why if people else "")

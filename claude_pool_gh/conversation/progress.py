@@ -167,7 +167,7 @@ class Progress:
         if chain.state is ChainState.parked or chain.outcome:
             report = None if room is None else room.report(tx, chain)
             return headline(chain.outcome, report, chain.plan.verb)
-        return "running" if chain.state is ChainState.running else "waiting for its turn"
+        return "running" if chain.state is ChainState.running else "waiting in the queue"
 
 
 def comment_key(chain: ChainRow, facts: Facts) -> str:
@@ -255,7 +255,7 @@ def _files(tx: Transaction, chain: ChainRow) -> tuple[FileChange, ...]:
 def _warnings(bill: Bill) -> list[str]:
     """Caps that are nearly used up."""
     return [
-        f"{100 * use.used // use.limit} % of the cap per {use.name} ({dollars(use.limit)}) is used or set aside."
+        f"{100 * use.used // use.limit} % of the cap per {use.name} ({dollars(use.limit)}) is used or reserved."
         for use in bill.caps
         if use.used >= _WARNING_SHARE * use.limit
     ]
@@ -322,7 +322,7 @@ def _check(run: Run, facts: Facts, fail_on: str) -> CheckRun:
             status="completed",
             conclusion="action_required",
             title=headline(None, run.report, run.verb)[:200],
-            summary=f"{_cost(run)}. What waits, and what it would change, stands in the conversation.",
+            summary=f"{_cost(run)}. The conversation shows what is waiting and what it would change.",
             buttons=_buttons(run),
         )
     if run.outcome is None:
@@ -341,7 +341,7 @@ def _check(run: Run, facts: Facts, fail_on: str) -> CheckRun:
             on_error=facts.on_error,
         ),
         title=headline(run.outcome, run.report, run.verb)[:200],
-        summary=f"{_cost(run)}. All of it stands in the pull request's conversation.",
+        summary=f"{_cost(run)}. The pull request's conversation has the details.",
     )  # fmt: skip
 
 
@@ -356,8 +356,8 @@ def _buttons(run: Run) -> tuple[Button, ...]:
         return ()
     approve = Button(
         label="Approve",
-        description=f"Let {report.gate} out, exactly as shown",
+        description=f"Push {report.gate} exactly as shown",
         identifier=f"approve:{report.gate}",
     )
-    reject = Button(label="Reject", description="Have it done again", identifier=f"reject:{report.gate}")
+    reject = Button(label="Reject", description="Run the agent again", identifier=f"reject:{report.gate}")
     return approve, reject

@@ -37,7 +37,7 @@ _PLACES: Final = frozenset({"pull", "issue"})
 _FLAGS: Final[Mapping[str, Flag]] = {flag.name: flag for flag in COMMON}
 
 CANCEL: Final = Verb(
-    name="cancel", summary="Ends what runs or waits here; its work and its bill are kept.", places=_PLACES,
+    name="cancel", summary="Cancels what runs or waits here; work and cost are kept.", places=_PLACES,
     role=Role.write, arguments="[ID]", most_arguments=1,
 )  # fmt: skip
 RETRY: Final = Verb(
@@ -45,7 +45,7 @@ RETRY: Final = Verb(
     arguments="[ID]", most_arguments=1, spends=True,
 )  # fmt: skip
 CONTINUE: Final = Verb(
-    name="continue", summary="Goes on with what ended early, from where it stopped.", places=_PLACES,
+    name="continue", summary="Resumes a run that ended early, from where it stopped.", places=_PLACES,
     role=Role.write, arguments="[ID]", flags=(_FLAGS["budget"], _FLAGS["turns"]), most_arguments=1, spends=True,
 )  # fmt: skip
 

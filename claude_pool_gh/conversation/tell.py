@@ -35,12 +35,14 @@ def _verb(name: str, summary: str, **more: Any) -> Verb:
     return Verb(name=name, summary=summary, places=_PLACES, role=Role.triage, tells=True, **more)
 
 
-STATUS: Final = _verb("status", "What runs and waits here, and how busy the slots are.", most_arguments=0)
-COST: Final = _verb(
-    "cost", "What this repository has spent, by verb, model, user and week.", most_arguments=0
+STATUS: Final = _verb(
+    "status", "Shows what runs and waits here, and how busy the slots are.", most_arguments=0
 )
-CONFIG: Final = _verb("config", "Every setting, and where its value came from.", most_arguments=0)
-HELP: Final = _verb("help", "Tells what each command does.", arguments="[VERB]", most_arguments=1)
+COST: Final = _verb(
+    "cost", "Shows what this repository has spent, by verb, model, user and week.", most_arguments=0
+)
+CONFIG: Final = _verb("config", "Shows every setting and where its value comes from.", most_arguments=0)
+HELP: Final = _verb("help", "Shows what each command does.", arguments="[VERB]", most_arguments=1)
 
 
 def rooms(verbs: Mapping[str, Verb], progress: Progress) -> tuple[VerbRoom, ...]:

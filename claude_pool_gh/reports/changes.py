@@ -73,7 +73,7 @@ def _shown(change: Changed) -> list[str]:
     if not change.patch:
         return []
     is_short = change.added + change.removed < _SHORT and len(change.patch) <= _SHORT_CHARACTERS
-    if is_short and change.fate in _TO_BE_READ:
+    if is_short and change.fate in _TO_BE_READ and not change.stale:
         return [_patch(change)]
     return [fold("The patch", _patch(change))]
 
@@ -158,8 +158,9 @@ def _decision(change: Changed, home: str) -> str:
 def waiting(shown: Changed | Presented) -> str:
     """What a person can do at a gate: the lines to copy, and who is still needed."""
     if shown.stale:
+        what = "patch" if isinstance(shown, Changed) else "result"
         return (
-            f"This patch is outdated: {neutralize_line(shown.stale, 200)}. To make a new one: `/pool retry`"
+            f"This {what} is outdated: {neutralize_line(shown.stale, 200)}. To make a new one: `/pool retry`"
         )
     have = f"Approved so far by {_people(shown.approved_by)}. " if shown.approved_by else ""
     still = f"{shown.still_needed} " if shown.still_needed else ""

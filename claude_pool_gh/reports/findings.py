@@ -36,11 +36,8 @@ def _shown(finding: Finding, foot: str) -> SafeMarkdown:
 
 def review_body(reviewed: Reviewed, head: str) -> SafeMarkdown:
     """The review's own text, above its inline comments."""
-    total = len(reviewed.new)
-    parts = [
-        f"{count(total, 'finding')} in {count(reviewed.files, 'file')} read at `{head[:9]}`, "
-        "each confirmed by a second run."
-    ]
+    total, files = len(reviewed.new), count(reviewed.files, "file")
+    parts = [f"{count(total, 'finding')} in {files} read at `{head[:9]}`, each confirmed by a second run."]
     parts += _further(reviewed)
     return fitting("\n\n".join(parts))
 

@@ -183,7 +183,7 @@ def _kept(run: Run) -> list[str]:
     if any(step.state == "completed" and step.cost for step in run.steps):
         saved.append("Finished steps are saved.")
     if run.kept.files:
-        saved.append(f"The files changed so far are saved too ({difference(run.kept.files)}).")
+        saved.append(f"The files changed so far are saved ({difference(run.kept.files)}).")
     return [f"{' '.join([*saved, 'To resume:'])}\n\n```\n{run.kept.command}\n```"]
 
 

@@ -56,7 +56,7 @@ def print_findings(signs: Iterator[Sign]) -> int:
         if sign.mend:
             sick += 1
             click.echo(f"    {sign.mend}")
-    click.echo("all well" if not sick else f"{sick} to mend")
+    click.echo("all checks passed" if not sick else f"{sick} {'problem' if sick == 1 else 'problems'}")
     return 1 if sick else 0
 
 
@@ -117,8 +117,8 @@ def _checks(settings: Settings) -> Sign:
         return Sign("checks", f"none are run; {PREFIX}CHECKS=1 lets repositories name some")
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     fault = asyncio.run(sandbox.fault())
-    mend = f"mend that, or set {PREFIX}CHECKS=0: until then every change is shown as not checked"
-    return Sign("checks", fault or "walled in, as a command has shown", mend if fault else "")
+    mend = f"fix that, or set {PREFIX}CHECKS=0; until then every change is shown as not checked"
+    return Sign("checks", fault or "sandbox works (self-test passed)", mend if fault else "")
 
 
 def _database(settings: Settings) -> Sign:

@@ -61,7 +61,7 @@ async def test_who_is_cancelled_by_somebody_else_is_told_by_the_answer_to_that(s
     await shop.reviewed()
     await shop.quiet()
     (answer,) = shop.replies()
-    assert answer.startswith("@mona your `/pool review` (`")
+    assert answer.startswith("@mona `/pool review` (`")
     assert reactions(comment) == ["confused"]
 
 

@@ -13,6 +13,7 @@ from claude_pool_gh.config.model import RepositoryConfig
 from claude_pool_gh.config.owners import parse
 from claude_pool_gh.conversation import gates
 from claude_pool_gh.conversation.gates import (
+    _TWO,
     PROTECTED,
     Needed,
     Policy,
@@ -57,10 +58,10 @@ def test_so_many_different_people_as_the_policy_says_must_approve(
 
 
 def test_what_is_missing_says_why() -> None:
-    assert need(Policy()) == Needed(1, (), "the configuration says so")
-    assert need(Policy(approvals=2), MONA) == Needed(1, (), "the configuration says so")
-    assert need(Policy(), MONA, paths=GUARDED) == Needed(1, (), "it touches protected paths")
-    assert need(Policy(approvals=2), paths=GUARDED) == Needed(2, (), "the configuration says so")
+    assert need(Policy()) == Needed(1, (), "`changes.approvals` is 1")
+    assert need(Policy(approvals=2), MONA) == Needed(1, (), "`changes.approvals` is 2")
+    assert need(Policy(), MONA, paths=GUARDED) == Needed(1, (), _TWO)
+    assert need(Policy(approvals=2), paths=GUARDED) == Needed(2, (), "`changes.approvals` is 2")
     assert need(Policy(), MONA) == Needed()
     assert not need(Policy(), MONA)
 
@@ -117,7 +118,7 @@ def test_an_owner_who_asked_for_it_counts_unless_four_eyes_must_see_it() -> None
 def test_codeowners_and_protection_are_asked_for_together() -> None:
     policy = Policy(codeowners=True, four_eyes=True)
     paths = ["a.py", ".github/x"]
-    assert need(policy, REQUESTER, TESS, paths=paths) == Needed(1, ("a.py",), "it touches protected paths")
+    assert need(policy, REQUESTER, TESS, paths=paths) == Needed(1, ("a.py",), _TWO)
     assert not need(policy, TESS, MONA, paths=paths)
 
 

@@ -79,7 +79,7 @@ async def test_checks_are_said_to_be_off_or_walled_in_or_what_they_lack(
     _, text = await doctor(github, app, tmp_path / "state")
     assert "✓ checks: none are run; CLAUDE_POOL_CHECKS=1 lets repositories name some\n" in text
     _, text = await doctor(github, app, tmp_path / "state", CLAUDE_POOL_CHECKS="1")
-    assert "✓ checks: walled in, as a command has shown\n" in text
+    assert "✓ checks: sandbox works (self-test passed)\n" in text
     code, text = await doctor(
         github,
         app,
