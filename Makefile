@@ -24,6 +24,7 @@ lint: $(BIN)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python evals/check.py
 
 eval: $(BIN)/.dev ## Measure the review on 30 small pull requests; needs ANTHROPIC_API_KEY and costs money
 	$(BIN)/python -m evals.run

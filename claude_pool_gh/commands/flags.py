@@ -16,34 +16,34 @@ def _dollars(text: str) -> int:
     """Microdollars."""
     amount = re.fullmatch(r"\$?([0-9]+(?:\.[0-9]*)?|\.[0-9]+)", text)
     if amount is None:
-        raise ValueError("wants an amount in US dollars, such as 1.50")
+        raise ValueError("must be an amount in US dollars, such as 1.50")
     dollars = Decimal(amount[1])
     if not _LEAST_DOLLARS <= dollars <= 1000:
-        raise ValueError("wants an amount from 0.01 to 1000 US dollars")
+        raise ValueError("must be an amount from 0.01 to 1000 US dollars")
     return int(dollars * 1_000_000)
 
 
 def _turns(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 500:
-        raise ValueError("wants a number from 1 to 500")
+        raise ValueError("must be a number from 1 to 500")
     return int(text)
 
 
 def _effort(text: str) -> str:
     if text not in EFFORTS:
-        raise ValueError(f"wants one of {', '.join(EFFORTS)}")
+        raise ValueError(f"must be one of {', '.join(EFFORTS)}")
     return text
 
 
 def _model(text: str) -> str:
     if not re.fullmatch(r"claude-[A-Za-z0-9.@-]{1,73}", text):
-        raise ValueError("wants the full id of a Claude model, such as claude-sonnet-5-5")
+        raise ValueError("must be the full id of a Claude model, such as claude-sonnet-5-5")
     return text
 
 
 COMMON: Final = (
     Flag("model", "full id of a Claude model", _model),
     Flag("effort", f"one of {', '.join(EFFORTS)}", _effort),
-    Flag("budget", "the most it may cost, in US dollars", _dollars),
-    Flag("turns", "how often each agent may speak", _turns),
+    Flag("budget", "maximum cost, in US dollars", _dollars),
+    Flag("turns", "maximum turns of each agent", _turns),
 )

@@ -20,11 +20,11 @@ class Section(BaseModel):
 
 
 class Budget(Section):
-    """Caps, from the narrowest to the widest. No cap is ever passed."""
+    """Caps, from the narrowest to the widest. No cap is ever exceeded."""
 
     task: Annotated[Dollars, Field(description="One agent run")] = 1.0
     chain: Annotated[Dollars, Field(description="One command")] = 3.0
-    thread: Annotated[Dollars, Field(description="One issue or pull request, for ever")] = 10.0
+    thread: Annotated[Dollars, Field(description="One issue or pull request, over its whole lifetime")] = 10.0
     user_day: Annotated[Dollars, Field(description="One user's commands in a day (UTC)")] = 20.0
     repository_month: Annotated[Dollars, Field(description="This repository in a calendar month (UTC)")] = (
         100.0
@@ -32,21 +32,21 @@ class Budget(Section):
 
 
 class Limits(Section):
-    """How often people may command; beyond it the bot says so once an hour and is silent otherwise."""
+    """Commands per hour. Beyond the limit the bot says so once an hour and otherwise stays silent."""
 
     user_hour: Annotated[int, Field(ge=1, le=10_000, description="One user's commands in an hour")] = 30
     thread_hour: Annotated[int, Field(ge=1, le=10_000, description="Commands in one thread in an hour")] = 60
 
 
 class Triggers(Section):
-    """What asks for a command besides a comment. Whoever caused it needs the verb's role all the same."""
+    """What starts a command besides a comment. The person who caused it needs the verb's role."""
 
     labels: Annotated[bool, Field(description="A label `pool:VERB` runs that verb")] = True
     opened: Annotated[bool, Field(description="Review a pull request when it is opened, drafts excepted")] = (
         False
     )
     ready_for_review: Annotated[
-        bool, Field(description="Review a pull request when it is no draft any more")
+        bool, Field(description="Review a draft pull request when it becomes ready for review")
     ] = False
 
 
@@ -59,10 +59,10 @@ class Review(Section):
     ] = "never"
     most_comments: Annotated[int, Field(ge=1, le=30, description="Inline comments in one review")] = 10
     exclude: Annotated[Globs, Field(description="Globs of paths that are not read")] = ()
-    turns: Annotated[int, Field(ge=1, le=500, description="How often each agent may speak")] = 40
+    turns: Annotated[int, Field(ge=1, le=500, description="Maximum turns of each agent")] = 40
     on_push: Annotated[
         bool,
-        Field(description="When the head moves, end a running review and review the new head"),
+        Field(description="When the head moves, cancel a running review and review the new head"),
     ] = False
 
 
@@ -71,23 +71,23 @@ class Check(Section):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$")]
     run: Annotated[str, Field(min_length=1, max_length=2_000, description="Shell command, at the top")]
-    minutes: Annotated[int, Field(ge=1, le=60, description="Longest time")] = 10
+    minutes: Annotated[int, Field(ge=1, le=60, description="Maximum minutes")] = 10
 
 
 class Changes(Section):
     """What `fix`, `implement` and workflows that change files may do, and who approves it."""
 
     approvals: Annotated[int, Field(ge=1, le=10, description="People who must approve the same patch")] = 1
-    four_eyes: Annotated[bool, Field(description="Whoever asked for a change does not count as approver")] = (
-        False
-    )
+    four_eyes: Annotated[
+        bool, Field(description="The requester of a change does not count as an approver")
+    ] = False
     codeowners: Annotated[
-        bool, Field(description="An owner of every touched path, by CODEOWNERS, must be among the approvers")
+        bool, Field(description="A code owner of every changed path must be among the approvers")
     ] = False
     protected: Annotated[
         Globs,
         Field(
-            description="Paths, written as in CODEOWNERS, that need a second approver besides the built-in ones"
+            description="Paths, written as in CODEOWNERS, that need a second approver in addition to the built-in ones"
         ),
     ] = ()
     protected_approvals: Annotated[
@@ -105,7 +105,7 @@ class Changes(Section):
         tuple[Check, ...],
         Field(
             max_length=10,
-            description="What the server runs on a change before people decide, in a sandbox without a network",
+            description="What the server runs on a change before people decide, in a sandbox without network access",
         ),
     ] = ()
     draft: Annotated[
@@ -117,8 +117,8 @@ class Changes(Section):
     branches: Annotated[
         str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*(/[A-Za-z0-9_-]+)*/$", max_length=60)
     ] = "pool/"
-    """What the names of new branches begin with."""
-    turns: Annotated[int, Field(ge=1, le=500, description="How often each agent may speak")] = 60
+    """Prefix of new branches."""
+    turns: Annotated[int, Field(ge=1, le=500, description="Maximum turns of each agent")] = 60
 
     @field_validator("checks")
     @classmethod
@@ -140,22 +140,30 @@ class RepositoryConfig(Section):
     budget: Budget = Budget()
     limits: Limits = Limits()
     permissions: Annotated[
-        dict[str, RoleName], Field(description="Verb -> least role that may use it, never below read")
+        dict[str, RoleName], Field(description="Verb -> lowest role that may use it, never below read")
     ] = Field(default_factory=dict)
     bots: Annotated[
         tuple[Annotated[int, Field(gt=0)], ...],
-        Field(description="Numeric ids of bot accounts that may command; their role counts as anybody's"),
+        Field(
+            description="Numeric ids of bot accounts that may give commands; they need the role, like a person"
+        ),
     ] = ()
     outsiders: Annotated[
         Literal["ask", "trust"],
         Field(
-            description="`ask`: nothing is spent on a pull request of somebody without write before `/pool ok SHA`"
+            description="`ask`: agents run on a pull request from someone without write only after `/pool ok SHA`"
         ),
     ] = "ask"
     triggers: Triggers = Triggers()
     review: Review = Review()
     changes: Changes = Changes()
-    wall_minutes: Annotated[int, Field(ge=1, le=240, description="Longest time of one agent run")] = 15
+    wall_minutes: Annotated[int, Field(ge=1, le=240, description="Maximum minutes of one agent run")] = 15
     on_error: Annotated[
-        Literal["neutral", "failure"], Field(description="The check when the bot itself fails")
+        Literal["neutral", "failure"], Field(description="Conclusion of the check when the bot itself fails")
     ] = "neutral"
+    notify: Annotated[
+        bool,
+        Field(
+            description="Mention the requester when a command has ended without posting a review or an answer"
+        ),
+    ] = True

@@ -29,7 +29,7 @@ _PLACES: Final = frozenset({"pull", "issue"})
 
 APPROVE: Final = Verb(
     name="approve",
-    summary="Lets out exactly the patch with this ID, at exactly that commit.",
+    summary="Pushes exactly the patch with this ID, on exactly that commit.",
     places=_PLACES,
     role=Role.write,
     arguments="ID",
@@ -37,7 +37,7 @@ APPROVE: Final = Verb(
 )
 REJECT: Final = Verb(
     name="reject",
-    summary="Has it done again, with your words and all feedback so far.",
+    summary="Runs the agent again with your feedback and all earlier feedback.",
     places=_PLACES,
     role=Role.write,
     arguments="ID TEXT",
@@ -81,9 +81,9 @@ async def reject(desk: Desk, asked: Asked) -> Reply:
         return Answer(replies.unknown_id(words[0]))
     text = " ".join(words[1:])
     if not text and isinstance(asked.request.source, Trigger):
-        text = "Rejected with the button, without words."
+        text = "Rejected with the button, without a comment."
     if not text:
-        return Answer(replies.needs_text("reject", "what is wrong, so that it can be done better"))
+        return Answer(replies.needs_text("reject", "a description of what should be different"))
     return Act(lambda tx: _reject(tx, desk, asked, chain.id, text[:4_000]))
 
 

@@ -107,7 +107,7 @@ async def told_of(desk: Desk, facts: Facts, structured: Any) -> Told:
     try:
         stated = StatedAnswer.model_validate(structured)
     except ValidationError as error:
-        raise StepFailed("the agent's answer is not of the form asked for", ours=True) from error
+        raise StepFailed("the agent's answer does not have the requested form", ours=True) from error
     mirror = desk.worktrees.mirror(facts.thread.repository.id).path
     files = await history.read_files(mirror, facts.head, {each.path for each in stated.places})
     links = [link for each in stated.places if (link := _link(desk, facts, each, files)) is not None]

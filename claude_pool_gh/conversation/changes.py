@@ -93,7 +93,7 @@ async def _result(
     try:
         commit = await desk.worktrees.commit(facts.thread.repository.id, work, facts.head, signature(change))
     except WorktreeError as error:
-        raise StepFailed(f"the change cannot be made a commit: {error.what}", ours=True) from error
+        raise StepFailed(f"the change cannot be committed: {error.what}", ours=True) from error
     return {
         "change": change | {"commit": commit},
         "digest": work.digest,

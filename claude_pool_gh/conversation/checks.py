@@ -39,7 +39,7 @@ async def run(desk: Desk, facts: ChangeFacts, commit: str) -> dict[str, Any]:
     try:
         ran = [await _one(desk, sandbox, repository, check, commit, facts.head) for check in facts.checks]
     except WorktreeError as error:
-        raise StepFailed(f"the files of the change cannot be laid out: {error.what}", ours=True) from error
+        raise StepFailed(f"the files of the change cannot be checked out: {error.what}", ours=True) from error
     remark = f"{_DRAFT[:1].upper()}{_DRAFT[1:]} too." if facts.draft else ""
     return {"checks": remark, "checked": [asdict(each) for each in ran]}
 
@@ -53,7 +53,7 @@ async def _why_none(desk: Desk, facts: ChangeFacts) -> str:
         return "this server runs no checks"
     if fault := await desk.sandbox.fault():
         logger.error("no sandbox: %s", fault, extra={"action": "no_sandbox"})
-        return "this server cannot wall commands in (`claude-pool-gh doctor` says why)"
+        return "this server has no working sandbox (`claude-pool-gh doctor` says why)"
     return ""
 
 

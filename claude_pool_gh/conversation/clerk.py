@@ -13,17 +13,19 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from claude_pool_gh.conversation import strangers
+from claude_pool_gh.conversation import endings, strangers
 from claude_pool_gh.conversation.desk import Act, Answer, Asked, Desk, Start
-from claude_pool_gh.conversation.facts import chain_id_of
+from claude_pool_gh.conversation.facts import Facts, chain_id_of, facts_of
 from claude_pool_gh.conversation.judge import Decision, Judge, Refusal, Silence
+from claude_pool_gh.conversation.progress import comment_key
 from claude_pool_gh.github import intake
-from claude_pool_gh.github.effects.kinds import Reaction, Reply
+from claude_pool_gh.github.effects.kinds import Reply
 from claude_pool_gh.github.effects.rows import press_answered, want
 from claude_pool_gh.github.errors import ForgeError
 from claude_pool_gh.github.intake import CommandRequest
-from claude_pool_gh.github.tables import commands
+from claude_pool_gh.github.tables import commands, effects
 from claude_pool_gh.pool import chains
+from claude_pool_gh.pool.chains import ChainRow
 from claude_pool_gh.pool.errors import CapReached
 from claude_pool_gh.pool.ledger import Account
 from claude_pool_gh.pool.plan import Plan
@@ -41,6 +43,8 @@ logger = logging.getLogger(__name__)
 _TRIES: Final = 8
 _TAKEN_MS: Final = 120_000
 """For so long nobody else of this process takes a command that is being handled."""
+_ANSWERED_BELOW: Final = frozenset({"ask"})
+"""Verbs whose result is a comment of its own anyway."""
 _C: Final = commands.c
 Deed = Callable[[Transaction], tuple[SafeMarkdown | None, str | None]]
 
@@ -88,11 +92,14 @@ class Clerk:
         match decision:
             case Silence(why):
                 return self._close(tx, request, f"silence: {why}")
-            case Refusal(text, once_per, everywhere):
-                self._reply(tx, request, text, once_per, everywhere=everywhere)
+            case Refusal(text, once_per, everywhere, slot):
+                if slot:
+                    self._show(tx, request, text, slot)
+                else:
+                    self._reply(tx, request, text, once_per, everywhere=everywhere)
                 return self._close(tx, request, "refused")
-            case Answer(text):
-                self._reply(tx, request, text, "")
+            case Answer(text, slot):
+                self._show(tx, request, text, slot)
                 return self._close(tx, request, "answered")
             case Act(do):
                 return self._act(tx, request, do)
@@ -103,8 +110,8 @@ class Clerk:
         text, chain_id = do(tx)
         if text is not None:
             self._reply(tx, request, text, "")
-        elif request.comment is not None:
-            self._react(tx, request, "+1")
+        else:
+            endings.react(tx, request, "+1", self.desk.clock.now_ms())
         if chain_id is not None:
             self.observer.changed(tx, chain_id)
         return self._close(tx, request, "done", chain_id or "")
@@ -120,8 +127,10 @@ class Clerk:
         )
         chain_id = chain_id_of(request)
         if (same := _same_request(tx, account.thread, plan)) is not None:
-            self._reply(tx, request, replies.joined(same, plan.verb), "")
-            self._react(tx, request, "eyes")
+            where = self._stands(tx, chains.get(tx, same))
+            self._reply(tx, request, replies.joined(same, plan.verb, where), "")
+            endings.react(tx, request, "eyes", now)
+            tx.execute(commands.update().where(_C.key == request.key).values(chain_id=same))
             return self._close(tx, request, "joined", same)
         if start.instead:
             self._end_others(tx, account.thread, plan.verb, now)
@@ -136,8 +145,11 @@ class Clerk:
         savepoint.commit()
         if start.after is not None:
             start.after(tx, chain_id)
+        stands = self._stands(tx, chains.get(tx, chain_id))
+        if stands and request.comment is not None and plan.verb not in _ANSWERED_BELOW:
+            self._reply(tx, request, replies.again(plan.verb, stands), "")
         self.observer.changed(tx, chain_id)
-        self._react(tx, request, "eyes")
+        endings.react(tx, request, "eyes", now)
         tx.execute(commands.update().where(_C.key == request.key).values(chain_id=chain_id))
         return self._close(tx, request, "started", chain_id)
 
@@ -160,11 +172,21 @@ class Clerk:
         )
         return chain_id
 
-    def _react(self, tx: Transaction, request: CommandRequest, content: Any) -> None:
-        if request.comment is not None:
-            reaction = Reaction(comment=request.comment, content=content)
-            now = self.desk.clock.now_ms()
-            want(tx, f"reaction:{request.key}:{content}", request.thread.repository, reaction, now)
+    def _stands(self, tx: Transaction, chain: ChainRow) -> str:
+        """Where the tracking comment stands that shows a chain, or that it is about to take over; "" if nowhere."""
+        facts = facts_of(chain.plan.context, Facts)
+        return endings.comment_url(tx, self.desk.links, facts, comment_key(chain, facts))
+
+    def _show(self, tx: Transaction, request: CommandRequest, text: SafeMarkdown, slot: str) -> None:
+        """Answer below the command, and let the thread's earlier answer of that name go."""
+        if not slot or request.comment is None or request.comment.root is not None:
+            return self._reply(tx, request, text, "")
+        thread, now = request.thread, self.desk.clock.now_ms()
+        name = f"shown:{thread.repository.id}:{thread.number}:{slot}:"
+        own = sa.and_(effects.c.key.startswith(name, autoescape=True), effects.c.state == "written")
+        newest = tx.execute(sa.select(sa.func.max(effects.c.remote_id)).where(own)).scalar_one()
+        reply = Reply(number=thread.number, body=text, replaces=newest)
+        return want(tx, f"{name}{request.key}", thread.repository, reply, now)
 
     def _reply(
         self,

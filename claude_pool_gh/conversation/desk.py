@@ -113,6 +113,8 @@ class Answer:
     """A verb's answer that runs nothing."""
 
     text: SafeMarkdown
+    slot: str = ""
+    """A thread keeps one answer of each such name, the newest: an earlier one is deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +208,7 @@ async def facts_for(desk: Desk, asked: Asked, pull: reads.Pull | None) -> dict[s
         "default_branch": asked.branch,
         "config_blob": asked.configuration.blob,
         "on_error": asked.config.on_error,
+        "notify": asked.config.notify,
     }
     if pull is not None:
         return common | {"head": pull.head, "base": pull.base, "base_ref": pull.base_ref}

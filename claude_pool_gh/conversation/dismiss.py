@@ -18,7 +18,7 @@ from claude_pool_gh.terms.roles import Role
 
 VERB: Final = Verb(
     name="dismiss",
-    summary="Says that a finding is none: it is not reported again. Under a finding, without its name.",
+    summary="Marks a finding as wrong; it is not reported again. In a reply to a finding, omit the ID.",
     places=frozenset({"pull"}),
     role=Role.write,
     arguments="[FINDING] REASON",

@@ -28,6 +28,8 @@ class Facts(Term):
     config_blob: str = ""
     """Changes when the repository's configuration does."""
     on_error: Literal["neutral", "failure"] = "neutral"
+    notify: bool = True
+    """Whether whoever gave the command is mentioned at its end."""
 
     @property
     def refs(self) -> list[str]:

@@ -36,7 +36,7 @@ from claude_pool_gh.worktrees import history
 
 VERB: Final = Verb(
     name="fix",
-    summary="Mends the open findings, one of them, or what you describe; waits for approval of the exact patch.",
+    summary="Fixes the open findings, one of them, or what you describe; waits for approval of the exact patch.",
     places=frozenset({"pull"}),
     role=Role.write,
     arguments="[FINDING | TEXT]",
@@ -147,7 +147,7 @@ def _intent(chain: ChainRow) -> str:
     facts = facts_of(chain.plan.context, FixFacts)
     what = count(facts.findings, "finding") if facts.findings else "what was described"
     out = "makes a patch, since this is a fork" if facts.fork else "waits for approval of the exact patch"
-    return f"Mends {what} and {out}."
+    return f"Fixes {what} and {out}."
 
 
 ROOM: Final = VerbRoom(

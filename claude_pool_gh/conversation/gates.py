@@ -121,9 +121,9 @@ def needed(
     counted = [each for each in approvals if not (policy.four_eyes and each.actor_id == requester_id)]
     touched = protected(paths, policy.protected)
     least = max(policy.approvals, policy.protected_approvals if touched else 1)
-    why = "the configuration says so"
+    why = f"`changes.approvals` is {policy.approvals}"
     if touched and policy.approvals < least:
-        why = f"it touches protected paths, which need {least} (`changes.protected_approvals`)"
+        why = f"protected paths need {least} people (`changes.protected_approvals`)"
     people = max(0, least - len({each.actor_id for each in counted}))
     unowned = _unowned(counted, paths, rules) if policy.codeowners else ()
     return Needed(people, unowned, why if people else "")

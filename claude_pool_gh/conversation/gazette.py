@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -14,10 +15,13 @@ from claude_pool_gh.github.news import News
 from claude_pool_gh.github.tables import effects, repositories, threads
 from claude_pool_gh.pool import chains
 from claude_pool_gh.pool.ports import Clock, Observer
-from claude_pool_gh.pool.states import OPEN
+from claude_pool_gh.pool.states import OPEN, ChainState
 from claude_pool_gh.pool.tables import chains as chain_rows
 from claude_pool_gh.storage import Transaction, insert_once
 from claude_pool_gh.terms.ids import Thread
+
+_ENDED: Final = 10
+"""Chains of a thread that have ended and are shown again when its head moves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,7 @@ class Gazette:
                 remember_repository(tx, thread.repository)
                 self._note(tx, thread, head=head)
                 self._show(tx, thread)
+                self._show_ended(tx, thread)
             case news.ThreadClosed(thread):
                 self._note(tx, thread, open=False)
                 findings.ignore_open(tx, thread_key(thread), self.clock.now_ms())
@@ -73,6 +78,15 @@ class Gazette:
         """What waits or runs in a thread may be about something else than its head now."""
         own = sa.and_(chain_rows.c.account_thread == thread_key(thread), chain_rows.c.state.in_(OPEN))
         for chain_id in tx.execute(sa.select(chain_rows.c.id).where(own)).scalars().all():
+            self.observer.changed(tx, chain_id)
+
+    def _show_ended(self, tx: Transaction, thread: Thread) -> None:
+        """What was said of an earlier head stays, and says that the head has moved."""
+        own = sa.and_(
+            chain_rows.c.account_thread == thread_key(thread), chain_rows.c.state == ChainState.done
+        )
+        newest = sa.select(chain_rows.c.id).where(own).order_by(chain_rows.c.created_ms.desc()).limit(_ENDED)
+        for chain_id in tx.execute(newest).scalars().all():
             self.observer.changed(tx, chain_id)
 
     def _of_installation(self, tx: Transaction, installation_id: int) -> tuple[int, ...]:

@@ -40,6 +40,8 @@ class Refusal:
     once_per: str = ""
     everywhere: bool = False
     """Whether once means once in the repository, not once in each thread."""
+    slot: str = ""
+    """As of an answer: a thread keeps the newest of these."""
 
 
 Decision = Silence | Refusal | Answer | Act | tuple[Asked, Start]
@@ -136,7 +138,9 @@ class Judge:
 
     def _mistake(self, found: Mistake, role: Role, request: CommandRequest) -> Decision:
         """A mistake is explained to those who could have meant something; a stranger is told once."""
-        return Refusal(replies.mistake(found), "" if role >= Role.triage else f"{request.actor.id}:mistake")
+        if role < Role.triage:
+            return Refusal(replies.mistake(found), f"{request.actor.id}:mistake")
+        return Refusal(replies.mistake(found), slot="mistake")
 
     async def _ask_verb(
         self, request: CommandRequest, command: Command, found: Configuration, branch: str, role: Role

@@ -15,7 +15,7 @@ from claude_pool_gh.terms.roles import Role
 
 VERB: Final = Verb(
     name="ok",
-    summary="Lets agents read this commit of somebody without write access.",
+    summary="Allows agents to run on this commit from someone without write access.",
     places=frozenset({"pull"}),
     role=Role.write,
     arguments="SHA",
@@ -27,7 +27,7 @@ _LEAST: Final = 7
 async def answer(desk: Desk, asked: Asked) -> Reply:
     """Trust the head, if that is the commit that was named: a push in between is not trusted with it."""
     if not asked.command.words:
-        return Answer(replies.needs_text("ok", "the commit that you have looked at"))
+        return Answer(replies.needs_text("ok", "the commit that you have reviewed"))
     given, pull = asked.command.words[0].lower(), await reads.pull(desk.forge, asked.thread)
     if len(given) < _LEAST or not pull.head.startswith(given):
         return Answer(replies.wrong_commit(given, pull.head))

@@ -36,9 +36,9 @@ def check(
         raise StepFailed(f"the change adds or moves {_KINDS[mode[1]]}, and agents may not")
     added = _added(patch)
     if is_ours(added):
-        raise StepFailed("the change holds a key of this server")
+        raise StepFailed("the change contains a key of this server")
     if found := leaks(added):
-        raise StepFailed(f"the change holds what looks like a secret ({', '.join(found)})")
+        raise StepFailed(f"the change contains what looks like a secret ({', '.join(found)})")
 
 
 def _added(patch: bytes) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from claude_pool_gh.conversation import checks, line
+from claude_pool_gh.conversation import checks, endings, line
 from claude_pool_gh.conversation.desk import VerbRoom
 from claude_pool_gh.conversation.downloads import url_of
 from claude_pool_gh.conversation.facts import Facts, facts_of
@@ -23,7 +23,7 @@ from claude_pool_gh.github.tables import threads
 from claude_pool_gh.pool import chains, continuation, ledger, tasks
 from claude_pool_gh.pool.chains import ChainRow, StepRow
 from claude_pool_gh.pool.outcomes import Verdict
-from claude_pool_gh.pool.plan import AgentRun
+from claude_pool_gh.pool.plan import AgentRun, Step
 from claude_pool_gh.pool.ports import Clock
 from claude_pool_gh.pool.runner import APPROVAL
 from claude_pool_gh.pool.states import ChainState, StepState, TaskState
@@ -38,6 +38,7 @@ from claude_pool_gh.storage import Transaction
 from claude_pool_gh.terms.links import Links
 
 _EARLIER: Final = 5
+_TICKED: Final = 100
 _WARNING_SHARE: Final = 0.8
 """Part of a cap from which on its use is shown without being asked for."""
 
@@ -72,7 +73,10 @@ class Progress:
             key = f"check:{repository.id}:{number}:{chain.plan.verb}:{facts.head}"
             if _newest(tx, chain, head=facts.head) == chain.id:
                 want(tx, key, repository, _check(run, facts, room.fail_on(chain)), now)
-        newest = _newest(tx, chain)
+        if chain.outcome is not None:
+            end = endings.End(chain, facts, chain.outcome, run.report, comment_key(chain, facts))
+            endings.tell(tx, end, self.links, now)
+        newest = _newest(tx, chain, subject=True)
         if (
             newest != chain.id
         ):  # a later command has taken the comment over, and shows this one as an earlier run
@@ -80,26 +84,38 @@ class Progress:
             facts = facts_of(chain.plan.context, Facts)
             run = self._run(tx, chain, facts, room)
         comment = Comment(number=number, body=tracking(run))
-        want(tx, f"comment:{repository.id}:{number}:{chain.plan.verb}", repository, comment, now)
+        want(tx, comment_key(chain, facts), repository, comment, now)
+
+    def running(self, tx: Transaction) -> list[str]:
+        """The chains that run: what they show changes by the mere passing of time."""
+        own = sa.select(chain_rows.c.id).where(chain_rows.c.state == ChainState.running)
+        return list(tx.execute(own.limit(_TICKED)).scalars())
+
+    def tick(self, tx: Transaction, chain_id: str) -> None:
+        """Bring the time and the cost of a chain that runs up to date."""
+        chain = chains.get(tx, chain_id)
+        if chain.state is ChainState.running:
+            self._show(tx, chain)
 
     def _run(self, tx: Transaction, chain: ChainRow, facts: Facts, room: VerbRoom) -> Run:
         runs = tasks.of_chain(tx, chain.id)
-        ended = chain.ended_ms or self.clock.now_ms()
-        bill = self._bill(tx, chain)
+        bill, steps = self._bill(tx, chain), _steps(tx, chain, runs, self.clock.now_ms())
         return Run(
             chain_id=chain.id,
             verb=chain.plan.verb,
+            name=_name(chain),
+            home=_home(self.links, facts),
             head=facts.head,
             requester=facts.requester.login,
             intent=room.intent(chain),
-            steps=_steps(tx, chain, runs, self.clock.now_ms()),
+            steps=steps,
             bill=bill,
             outcome=chain.outcome,
             waits=chain.state is ChainState.parked and chain.parked_for == APPROVAL,
-            elapsed_ms=ended - (chain.started_ms or ended),
+            elapsed_ms=sum(step.elapsed_ms or 0 for step in steps),
             report=room.report(tx, chain),
             place=line.place(tx, chain),
-            stale=_stale(tx, chain, facts),
+            stale=_stale(tx, facts),
             kept=_kept(tx, chain),
             warnings=_warnings(bill),
             looked=[_looked(task) for task in runs if task.outcome],
@@ -125,7 +141,7 @@ class Progress:
         """The thread's earlier runs of the same verb, one line each."""
         rows = tx.execute(
             sa.select(chain_rows.c.id)
-            .where(_same(chain), chain_rows.c.id != chain.id, _before(chain))
+            .where(_same(chain, subject=True), chain_rows.c.id != chain.id, _before(chain))
             .order_by(chain_rows.c.created_ms.desc(), chain_rows.c.id)
             .limit(_EARLIER)
         ).scalars()
@@ -151,24 +167,47 @@ class Progress:
         if chain.state is ChainState.parked or chain.outcome:
             report = None if room is None else room.report(tx, chain)
             return headline(chain.outcome, report, chain.plan.verb)
-        return "running" if chain.state is ChainState.running else "waiting for its turn"
+        return "running" if chain.state is ChainState.running else "waiting in the queue"
 
 
-def _same(chain: ChainRow) -> sa.ColumnElement[bool]:
-    """Chains of the same thread and verb."""
-    return sa.and_(
+def comment_key(chain: ChainRow, facts: Facts) -> str:
+    """Key of the comment that shows a chain: one for each verb in a thread, and for each workflow of `run`."""
+    workflow = f":{_workflow(chain)}" if _workflow(chain) else ""
+    return f"comment:{facts.thread.repository.id}:{facts.thread.number}:{chain.plan.verb}{workflow}"
+
+
+def _workflow(chain: ChainRow) -> str:
+    """The workflow that a chain of `run` runs; "" for every other verb."""
+    return str(chain.plan.context.get("workflow", "")) if chain.plan.verb == "run" else ""
+
+
+def _name(chain: ChainRow) -> str:
+    return f"workflow `{_workflow(chain)}`" if _workflow(chain) else ""
+
+
+def _home(links: Links | None, facts: Facts) -> str:
+    """The page of the repository."""
+    return "" if links is None else f"{links.server.rstrip('/')}/{facts.thread.repository.full_name}"
+
+
+def _same(chain: ChainRow, *, subject: bool = False) -> sa.ColumnElement[bool]:
+    """Chains of the same thread and verb; with `subject` of the same workflow too."""
+    own = [
         chain_rows.c.account_thread == chain.account.thread,
         chain_rows.c.plan["verb"].as_string() == chain.plan.verb,
-    )
+    ]
+    if subject and (workflow := _workflow(chain)):
+        own.append(chain_rows.c.plan["context"]["workflow"].as_string() == workflow)
+    return sa.and_(*own)
 
 
 def _before(chain: ChainRow) -> sa.ColumnElement[bool]:
     return chain_rows.c.created_ms <= chain.created_ms
 
 
-def _newest(tx: Transaction, chain: ChainRow, *, head: str | None = None) -> str:
+def _newest(tx: Transaction, chain: ChainRow, *, head: str | None = None, subject: bool = False) -> str:
     """The newest chain of the same thread and verb, at one head or at any."""
-    wanted = _same(chain)
+    wanted = _same(chain, subject=subject)
     if head is not None:
         wanted = sa.and_(wanted, chain_rows.c.plan["context"]["head"].as_string() == head)
     newest = sa.select(chain_rows.c.id).where(wanted).order_by(
@@ -177,9 +216,9 @@ def _newest(tx: Transaction, chain: ChainRow, *, head: str | None = None) -> str
     return str(tx.execute(newest.limit(1)).scalar_one())
 
 
-def _stale(tx: Transaction, chain: ChainRow, facts: Facts) -> str:
-    """The head that the pull request is known to have now, where a chain that is not over works on another one."""
-    if facts.place != "pull" or chain.state is ChainState.done:
+def _stale(tx: Transaction, facts: Facts) -> str:
+    """The head that the pull request is known to have now, where a chain is about another one."""
+    if facts.place != "pull":
         return ""
     head = tx.execute(sa.select(threads.c.head).where(threads.c.key == facts.key)).scalar_one_or_none()
     return str(head) if head and head != facts.head else ""
@@ -216,7 +255,7 @@ def _files(tx: Transaction, chain: ChainRow) -> tuple[FileChange, ...]:
 def _warnings(bill: Bill) -> list[str]:
     """Caps that are nearly used up."""
     return [
-        f"{100 * use.used // use.limit} % of the cap per {use.name} ({dollars(use.limit)}) is used or set aside."
+        f"{100 * use.used // use.limit} % of the cap per {use.name} ({dollars(use.limit)}) is used or reserved."
         for use in bill.caps
         if use.used >= _WARNING_SHARE * use.limit
     ]
@@ -234,7 +273,7 @@ def _steps(tx: Transaction, chain: ChainRow, runs: list[TaskRow], now_ms: int) -
                 state=record.state,
                 detail=_detail(record, own) or checks.on_their_way(chain, step, record),
                 model=step.overrides.model or "" if isinstance(step, AgentRun) else "",
-                elapsed_ms=_elapsed(record, now_ms),
+                elapsed_ms=_elapsed(step, record, own, now_ms),
                 cost=cost,
                 upper_bound=upper_bound,
             )
@@ -251,12 +290,17 @@ def _detail(record: StepRow, runs: list[TaskRow]) -> str:
     return f"{progress}: {', '.join(running[:3])}" if running else progress
 
 
-def _elapsed(record: StepRow, now_ms: int) -> int | None:
-    if record.started_ms is None or (record.state is StepState.running and record.ended_ms is None):
+def _elapsed(step: Step, record: StepRow, runs: list[TaskRow], now_ms: int) -> int | None:
+    """How long a step has worked. What waits for a person, or has waited, does not work."""
+    if record.started_ms is None:
         return None
-    if record.state is StepState.pending_review:
-        return None
-    return (record.ended_ms or now_ms) - record.started_ms
+    if record.state is StepState.pending_review or (step.gate and record.ended_ms is not None):
+        ended = [task.ended_ms for task in runs if task.ended_ms is not None]
+        if ended:
+            return max(0, max(ended) - record.started_ms)
+        result = record.result if isinstance(record.result, dict) else {}
+        return sum(check.elapsed_ms for check in checks.of(result))
+    return max(0, (record.ended_ms or now_ms) - record.started_ms)
 
 
 def _looked(task: TaskRow) -> Looked:
@@ -278,7 +322,7 @@ def _check(run: Run, facts: Facts, fail_on: str) -> CheckRun:
             status="completed",
             conclusion="action_required",
             title=headline(None, run.report, run.verb)[:200],
-            summary=f"{_cost(run)}. What waits, and what it would change, stands in the conversation.",
+            summary=f"{_cost(run)}. The conversation shows what is waiting and what it would change.",
             buttons=_buttons(run),
         )
     if run.outcome is None:
@@ -295,7 +339,7 @@ def _check(run: Run, facts: Facts, fail_on: str) -> CheckRun:
         status="completed" if concluded else "in_progress",
         conclusion=concluded,
         title=headline(run.outcome, run.report, run.verb)[:200],
-        summary=f"{_cost(run)}. All of it stands in the pull request's conversation.",
+        summary=f"{_cost(run)}. The pull request's conversation has the details.",
     )
 
 
@@ -310,8 +354,8 @@ def _buttons(run: Run) -> tuple[Button, ...]:
         return ()
     approve = Button(
         label="Approve",
-        description=f"Let {report.gate} out, exactly as shown",
+        description=f"Push {report.gate} exactly as shown",
         identifier=f"approve:{report.gate}",
     )
-    reject = Button(label="Reject", description="Have it done again", identifier=f"reject:{report.gate}")
+    reject = Button(label="Reject", description="Run the agent again", identifier=f"reject:{report.gate}")
     return approve, reject

@@ -37,7 +37,7 @@ _PLACES: Final = frozenset({"pull", "issue"})
 _FLAGS: Final[Mapping[str, Flag]] = {flag.name: flag for flag in COMMON}
 
 CANCEL: Final = Verb(
-    name="cancel", summary="Ends what runs or waits here; its work and its bill are kept.", places=_PLACES,
+    name="cancel", summary="Cancels what runs or waits here; work and cost are kept.", places=_PLACES,
     role=Role.write, arguments="[ID]", most_arguments=1,
 )  # fmt: skip
 RETRY: Final = Verb(
@@ -45,7 +45,7 @@ RETRY: Final = Verb(
     arguments="[ID]", most_arguments=1, spends=True,
 )  # fmt: skip
 CONTINUE: Final = Verb(
-    name="continue", summary="Goes on with what ended early, from where it stopped.", places=_PLACES,
+    name="continue", summary="Resumes a run that ended early, from where it stopped.", places=_PLACES,
     role=Role.write, arguments="[ID]", flags=(_FLAGS["budget"], _FLAGS["turns"]), most_arguments=1, spends=True,
 )  # fmt: skip
 
@@ -70,7 +70,11 @@ class Steering:
             if isinstance(found, NotOne):
                 return found.text, None
             chains.request_cancel(tx, found.id, desk.clock.now_ms())
-            return replies.cancelled(found.id), found.id
+            facts = facts_of(found.plan.context, Facts)
+            other = facts.requester.id != asked.request.actor.id and facts.requester.is_human and facts.notify
+            return replies.cancelled(
+                found.id, found.plan.verb, facts.requester.login if other else ""
+            ), found.id
 
         return Act(do)
 

@@ -37,36 +37,41 @@ def _verb(name: str, summary: str, **more: Any) -> Verb:
     return Verb(name=name, summary=summary, places=_PLACES, role=Role.triage, tells=True, **more)
 
 
-STATUS: Final = _verb("status", "What runs and waits here, and how busy the slots are.", most_arguments=0)
-COST: Final = _verb(
-    "cost", "What this repository has spent, by verb, model, user and week.", most_arguments=0
+STATUS: Final = _verb(
+    "status", "Shows what runs and waits here, and how busy the slots are.", most_arguments=0
 )
-CONFIG: Final = _verb("config", "Every setting, and where its value came from.", most_arguments=0)
-HELP: Final = _verb("help", "Tells what each command does.", arguments="[VERB]", most_arguments=1)
+COST: Final = _verb(
+    "cost", "Shows what this repository has spent, by verb, model, user and week.", most_arguments=0
+)
+CONFIG: Final = _verb("config", "Shows every setting and where its value comes from.", most_arguments=0)
+HELP: Final = _verb("help", "Shows what each command does.", arguments="[VERB]", most_arguments=1)
 
 
 def rooms(verbs: Mapping[str, Verb], progress: Progress) -> tuple[VerbRoom, ...]:
     """The four verbs. `verbs`: the whole table, which the help explains."""
 
     async def status(desk: Desk, asked: Asked) -> Reply:
-        return Answer(await desk.database.read(lambda tx: tables.status(_status(tx, asked, progress))))
+        return Answer(
+            await desk.database.read(lambda tx: tables.status(_status(tx, asked, progress))), "status"
+        )
 
     async def cost(desk: Desk, asked: Asked) -> Reply:
         now = desk.clock.now_ms()
-        return Answer(await desk.database.read(lambda tx: tables.cost(_cost(tx, desk, asked, now))))
+        return Answer(await desk.database.read(lambda tx: tables.cost(_cost(tx, desk, asked, now))), "cost")
 
     async def config(desk: Desk, asked: Asked) -> Reply:
         configuration, held = asked.configuration, desk.defaults.overrides(asked.config)
         sources = {**configuration.sources, **dict.fromkeys(held, _SERVER)}
-        return Answer(tables.configuration(flat(configuration.value) | held, sources, DEFAULT))
+        shown = tables.configuration(flat(configuration.value) | held, sources, DEFAULT)
+        return Answer(shown, "config")
 
     async def help_(_desk: Desk, asked: Asked) -> Reply:
         words = asked.command.words
         known = verbs.get(words[0].lower()) if words else None
         if known is not None:
-            return Answer(replies.help_verb(known, needed_role(known, asked.config)))
+            return Answer(replies.help_verb(known, needed_role(known, asked.config)), f"help {known.name}")
         needed = {name: needed_role(verb, asked.config) for name, verb in verbs.items()}
-        return Answer(replies.help_all(verbs, needed, asked.role))
+        return Answer(replies.help_all(verbs, needed, asked.role), "help")
 
     return VerbRoom(STATUS, status), VerbRoom(COST, cost), VerbRoom(CONFIG, config), VerbRoom(HELP, help_)
 

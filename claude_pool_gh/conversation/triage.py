@@ -31,7 +31,7 @@ from claude_pool_gh.terms.roles import Role
 
 VERB: Final = Verb(
     name="triage",
-    summary="Sums an issue up, puts labels of the repository's own on it and says what is missing.",
+    summary="Summarizes an issue, applies existing labels and lists missing information.",
     places=frozenset({"issue"}),
     role=Role.write,
     flags=COMMON,
@@ -64,7 +64,7 @@ def host_steps(desk: Desk) -> dict[str, HostStep]:
         try:
             stated = StatedTriage.model_validate(context.results["sort"][0].get("structured"))
         except ValidationError as error:
-            raise StepFailed("the agent's answer is not of the form asked for", ours=True) from error
+            raise StepFailed("the agent's answer does not have the requested form", ours=True) from error
         chosen = tuple(label for label in stated.labels if label in context.results["brief"]["own"])
 
         def commit(tx: Transaction) -> None:
@@ -108,5 +108,5 @@ ROOM: Final = VerbRoom(
     answer,
     host_steps,
     report=lambda _tx, chain: report(chain),
-    intent=lambda _chain: "Reads the issue and the code that it is about, and sorts it.",
+    intent=lambda _chain: "Reads the issue and the related code, summarizes the issue and labels it.",
 )

@@ -103,6 +103,8 @@ class Forge:
                     return await self._api.post(url, data=body, accept=accept, oauth_token=token)
                 case "PATCH":
                     return await self._api.patch(url, data=body, accept=accept, oauth_token=token)
+                case "DELETE":
+                    return await self._api.delete(url, accept=accept, oauth_token=token)
                 case _:
                     raise ValueError(f"{method} is not used here")
 

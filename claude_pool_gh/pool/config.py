@@ -94,7 +94,7 @@ class _Choices(Frozen):
     system_prompt: str | None = None
     """Put after the CLI's own system prompt, never in its place."""
     allowed_tools: tuple[str, ...] | None = None
-    """Permission rules, such as `Edit` or `mcp__tracker__*`: uses that need no question. Adds to the wider ones'."""
+    """Permission rules, such as `Edit` or `mcp__tracker__*`: what needs no question. Adds to the wider ones'."""
     mcp_servers: dict[str, dict[str, Any]] | None = None
     """MCP servers by name, each as in `.mcp.json`. Adds to the wider ones'; one of the same name is replaced."""
     effort: Effort | None = None

@@ -254,7 +254,7 @@ class Runner:
         chain = await self.attempts.database.read(lambda tx: chains.get(tx, held.chain_id))
         position = chain.next_step
         record = None if position is None else chain.steps[position]
-        broken = StepFailed("an error on our side that did not pass", ours=True)
+        broken = StepFailed("an error on our side that did not go away", ours=True)
         with suppress(Superseded):
             await self._finish(held, record, _failure(broken, ""))
 

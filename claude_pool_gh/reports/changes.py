@@ -12,10 +12,14 @@ from claude_pool_gh.findings.changes import mode_of, path_of, renamed_from, sect
 from claude_pool_gh.reports.neutralize import code, fence, neutralize, neutralize_line
 from claude_pool_gh.reports.refusals import advice
 from claude_pool_gh.reports.views import Changed, Checked, CheckEnd, Fate, FileChange, Presented
-from claude_pool_gh.reports.words import checks_in_short, count, difference, duration, fold
+from claude_pool_gh.reports.words import checks_in_short, commit, count, difference, duration, fold
 from claude_pool_gh.terms.markdown import SafeMarkdown
 
 _PATCH_LIMIT: Final = 30_000
+_SHORT: Final = 40
+"""Changed lines from which on a patch is folded."""
+_SHORT_CHARACTERS: Final = 6_000
+_TO_BE_READ: Final = (Fate.waiting, Fate.patch_only)
 _FILES_SHOWN: Final = 60
 _KINDS: Final[tuple[tuple[str, Callable[[PatchedFile], bool]], ...]] = (
     ("new", lambda file: file.is_added_file),
@@ -46,24 +50,33 @@ def _changes(section: str) -> list[FileChange]:
     return [*left, FileChange(path, added, removed, ", ".join(notes))]
 
 
-def body(change: Changed) -> list[str]:
-    """The parts of a tracking comment that show a change."""
+def body(change: Changed, home: str = "") -> list[str]:
+    """The parts of a tracking comment that show a change. `home`: the repository's page."""
     if change.questions:
         asked = "\n".join(f"- {neutralize_line(question, 400)}" for question in change.questions[:10])
-        return [f"Before anybody can work on it, this must be answered:\n\n{asked}"]
+        return [f"Please answer these questions first:\n\n{asked}"]
     if not change.files:
         return [neutralize(change.prose, 2_000)] if change.prose else []
-    parts: list[str] = [_decision(change), facts(change)]
+    decision, shown = _decision(change, home), [facts(change), *_shown(change)]
+    parts = [*shown, decision] if change.fate is Fate.waiting and not change.stale else [decision, *shown]
     parts += [
-        fold(f"What {check.name} printed", fence(check.output, "text"))
+        fold(f"Output of {check.name}", fence(check.output, "text"))
         for check in change.checked
         if check.output
     ]
     if change.prose:
         parts.append(fold("What the agent says", neutralize(change.prose, 6_000)))
-    if change.patch:
-        parts.append(fold("The patch", _patch(change)))
     return [part for part in parts if part]
+
+
+def _shown(change: Changed) -> list[str]:
+    """The patch: what one approves is open where it is short and still waits, and folded otherwise."""
+    if not change.patch:
+        return []
+    is_short = change.added + change.removed < _SHORT and len(change.patch) <= _SHORT_CHARACTERS
+    if is_short and change.fate in _TO_BE_READ and not change.stale:
+        return [_patch(change)]
+    return [fold("The patch", _patch(change))]
 
 
 def facts(change: Changed) -> SafeMarkdown:
@@ -78,12 +91,15 @@ def facts(change: Changed) -> SafeMarkdown:
     if len(change.files) > _FILES_SHOWN:
         rows.append(f"| and {len(change.files) - _FILES_SHOWN} more | | | |")
     table = "\n".join(rows)
-    bound = f"On `{change.parent[:9]}`, commit `{change.commit[:9]}`, patch `{change.digest[:12]}`."
-    return SafeMarkdown("\n\n".join(filter(None, (table, f"{bound}{_unchecked(change)}", _checks(change)))))
+    bound = ""
+    if change.fate is Fate.waiting:  # what the ID stands for; afterwards only the commit is of interest
+        bound = f"On `{change.parent[:9]}`, commit `{change.commit[:9]}`, patch `{change.digest[:12]}`."
+    told = " ".join(filter(None, (bound, _unchecked(change))))
+    return SafeMarkdown("\n\n".join(filter(None, (table, told, _checks(change)))))
 
 
 def _unchecked(change: Changed) -> str:
-    return "" if change.checked else f" Checks: {change.checks or 'none'}."
+    return "" if change.checked else f"Checks: {change.checks or 'none'}."
 
 
 def _checks(change: Changed) -> str:
@@ -104,20 +120,20 @@ def _said_by(check: Checked) -> str:
         case CheckEnd.passed:
             return "✅ passed"
         case CheckEnd.failed:
-            return f"❌ **failed**{status}, and passes without this change"
+            return f"❌ **failed**{status}, but passes without this change"
         case CheckEnd.failed_before:
-            return f"⚠️ **proves nothing**: it fails{status}, and without this change too"
+            return f"⚠️ **inconclusive**: fails{status}, and fails without this change too"
         case CheckEnd.timed_out:
-            return "❌ **not finished** in the time that it may take"
+            return "❌ **timed out**"
         case CheckEnd.flooded:
-            return "❌ **ended**: it printed more than it may"
+            return "❌ **ended**: exceeded its output limit"
         case CheckEnd.out_of_memory:
-            return "❌ **ended**: it used more memory than it may"
+            return "❌ **ended**: exceeded its memory limit"
         case CheckEnd.not_run:
-            return "⚠️ **not checked**: it could not be started"
+            return "⚠️ **not checked**: could not be started"
 
 
-def _decision(change: Changed) -> str:
+def _decision(change: Changed, home: str) -> str:
     match change.fate:
         case Fate.waiting:
             return waiting(change)
@@ -130,14 +146,16 @@ def _decision(change: Changed) -> str:
             late = f" Not done yet: {neutralize_line(change.refused, 300)}." if change.refused else ""
             return f"Approved by {_people(change.approved_by)}; pushing to {code(change.branch)}.{late}"
         case Fate.pushed:
-            return f"Approved by {_people(change.approved_by)}; pushed to {code(change.branch)}."
+            made = f"Pushed {commit(change.commit, home)} to {code(change.branch)}"
+            return f"{made}, approved by {_people(change.approved_by)}."
         case Fate.proposed:
-            where = f"pull request #{change.pull}" if change.pull else "a pull request"
-            return f"Approved by {_people(change.approved_by)}; pushed to {code(change.branch)}, opened as {where}."
+            pull = f"pull request #{change.pull}" if change.pull else "a pull request"
+            made = f"Opened {pull} with {commit(change.commit, home)}"
+            return f"{made}, approved by {_people(change.approved_by)}."
         case Fate.patch_only:
-            told = "This is a fork, and nothing is pushed to forks."
             where = f"[Download the patch]({change.download})" if change.download else "The patch is below"
-            return f"{told} {where}; `git apply` takes it at `{change.parent[:9]}`."
+            apply = f"apply it at {commit(change.parent, home)} with `git apply`"
+            return f"This is a fork, and the bot does not push to forks. {where}; {apply}."
         case Fate.nothing:
             return ""
 
@@ -145,22 +163,27 @@ def _decision(change: Changed) -> str:
 def waiting(shown: Changed | Presented) -> str:
     """What a person can do at a gate: the lines to copy, and who is still needed."""
     if shown.stale:
-        return f"It cannot be approved any more: {neutralize_line(shown.stale, 200)}. Again: `/pool retry`"
+        what = "patch" if isinstance(shown, Changed) else "result"
+        return (
+            f"This {what} is outdated: {neutralize_line(shown.stale, 200)}. To make a new one: `/pool retry`"
+        )
     have = f"Approved so far by {_people(shown.approved_by)}. " if shown.approved_by else ""
     still = f"{shown.still_needed} " if shown.still_needed else ""
-    rejected = ""
-    if isinstance(shown, Changed) and shown.rejections:
-        rejected = f" Rejected {shown.rejections} of {shown.most_rejections} times so far."
+    rejected, what = "", "continue with exactly this"
+    if isinstance(shown, Changed):
+        what = "push exactly this patch"
+        if shown.rejections:
+            rejected = f" Rejected {shown.rejections} of {shown.most_rejections} times so far."
     return (
-        f"{have}{still}To let exactly this out:\n\n```\n/pool approve {shown.gate}\n```\n\n"
-        f"or to have it done again: `/pool reject {shown.gate} WHAT IS WRONG`.{rejected}"
+        f"{have}{still}To {what}, comment:\n\n```\n/pool approve {shown.gate}\n```\n\n"
+        f"To ask for changes: `/pool reject {shown.gate} what should be different`.{rejected}"
     )
 
 
 def _patch(change: Changed) -> str:
     if len(change.patch) > _PATCH_LIMIT:
-        more = f" [All of it]({change.download})." if change.download else ""
-        return f"It is too long to be shown here.{more}"
+        more = f" [Download it]({change.download})." if change.download else ""
+        return f"The patch is too long to be shown here.{more}"
     return fence(change.patch, "diff")
 
 
@@ -175,5 +198,5 @@ def _cell(text: str) -> str:
 def summary(change: Changed) -> str:
     """A change in a sentence, for the one reply that tells of it."""
     lines = difference(change.files)
-    guarded = f", {count(len(change.protected), 'protected path')} among them" if change.protected else ""
+    guarded = f", including {count(len(change.protected), 'protected path')}" if change.protected else ""
     return f"{lines}{guarded}{checks_in_short(change.checked)}"

@@ -14,6 +14,14 @@ from claude_pool_gh.terms.markdown import SafeMarkdown
 
 def inline(finding: Finding) -> SafeMarkdown:
     """The body of an inline comment: what is wrong, the case that shows it, and a suggestion where one applies."""
+    return _shown(finding, f"`{_id(finding)}` · reply with `/pool fix` or `/pool dismiss REASON`")
+
+
+def _id(finding: Finding) -> str:
+    return fingerprint(finding)[:8]
+
+
+def _shown(finding: Finding, foot: str) -> SafeMarkdown:
     parts = [
         f"**{title(finding)}** *({finding.severity}, {finding.category})*",
         neutralize(finding.body, 2_500),
@@ -22,18 +30,14 @@ def inline(finding: Finding) -> SafeMarkdown:
     if finding.suggestion is not None:
         # The one place where text of an agent's is alive: the host checked that it replaces the quoted lines only.
         parts.append(fence(finding.suggestion, "suggestion"))
-    parts.append(
-        f"<sub>`{fingerprint(finding)[:8]}` · reply with `/pool fix` or `/pool dismiss REASON`</sub>"
-    )
+    parts.append(f"<sub>{foot}</sub>")
     return fitting("\n\n".join(parts))
 
 
 def review_body(reviewed: Reviewed, head: str) -> SafeMarkdown:
     """The review's own text, above its inline comments."""
-    total = len(reviewed.new)
-    parts = [
-        f"{count(total, 'finding')} in {count(reviewed.files, 'file')} at `{head[:9]}`, each confirmed by a second run."
-    ]
+    total, files = len(reviewed.new), count(reviewed.files, "file")
+    parts = [f"{count(total, 'finding')} in {files} read at `{head[:9]}`, each confirmed by a second run."]
     parts += _further(reviewed)
     return fitting("\n\n".join(parts))
 
@@ -56,8 +60,10 @@ def listed(findings: Sequence[Finding]) -> str:
 
 
 def inline_without_suggestion(finding: Finding) -> SafeMarkdown:
-    """The same as an inline comment, where a suggestion could not be applied."""
-    return inline(finding.model_copy(update={"suggestion": None}))
+    """A finding in a text that nobody can reply to: without its suggestion, with its ID in the commands."""
+    mark = _id(finding)
+    foot = f"`/pool fix {mark}` or `/pool dismiss {mark} REASON`"
+    return _shown(finding.model_copy(update={"suggestion": None}), foot)
 
 
 def _further(reviewed: Reviewed) -> list[str]:

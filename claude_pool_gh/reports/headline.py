@@ -15,7 +15,7 @@ Conclusion = Literal["success", "failure", "neutral", "cancelled", "action_requi
 
 
 def headline(outcome: Outcome | None, report: Report | None, verb: str = "review") -> str:
-    """What came of it. Whatever is not whole says so first: GitHub shows neutral as a pass."""
+    """The result in a line. Whatever is incomplete says so first: GitHub shows neutral as a pass."""
     if outcome is None:
         return _waiting(report)
     reason = neutralize_line(outcome.reason, 240)
@@ -71,7 +71,7 @@ def _let_out(report: Changed) -> str:
         case Changed(fate=Fate.patch_only):
             return f"A patch for you to apply: {difference(report.files)}"
         case Changed(questions=questions) if questions:
-            return f"Not clear enough to be done: {count(len(questions), 'question')}"
+            return f"{count(len(questions), 'question')} before I can start"
         case _:
             return "Nothing was changed"
 
@@ -87,8 +87,8 @@ def _reviewed(reviewed: Reviewed) -> str:
     else:
         told = ((new, "new"), (fixed, "fixed"), (still, "still open"))
         counts = ", ".join(f"{number} {word}" for number, word in told if number)
-    worst = f", the worst {reviewed.confirmed[0].severity}" if reviewed.confirmed else ""
-    return f"{counts} in {files}{worst}"
+    worst = f" (worst: {reviewed.confirmed[0].severity})" if reviewed.confirmed else ""
+    return f"{counts}{worst} in {files} read"
 
 
 def _not_done(verb: str) -> str:

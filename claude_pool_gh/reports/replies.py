@@ -25,7 +25,7 @@ def not_allowed(verb: str, needed: Role, has: Role) -> SafeMarkdown:
     """The actor's role is too low."""
     return fitting(
         f"`/pool {verb}` needs the role **{needed.name}** in this repository; yours is **{has.name}**. "
-        "A maintainer can run it for you, or lower `permissions` in `.github/claude-pool.yml`."
+        "A maintainer can run it for you, or change `permissions` in `.github/claude-pool.yml`."
     )
 
 
@@ -67,7 +67,7 @@ def cap_reached(refusal: CapReached, line: str = "/pool review") -> SafeMarkdown
     )
     if refusal.left >= 50_000:
         budget = f"--budget {refusal.left // 10_000 / 100:.2f}"
-        text += f" To run within that: {code(f'{line} {budget}') if len(line) < 200 else f'add `{budget}`'}"
+        text += f" To run within what is left: {code(f'{line} {budget}') if len(line) < 200 else f'add `{budget}`'}"
     return fitting(text)
 
 
@@ -77,7 +77,7 @@ def _who_raises(cap: str) -> str:
         return "Only the server's operator can raise it, with `CLAUDE_POOL_BUDGET_USD`."
     key = {"user and day": "user_day", "repository and month": "repository_month"}.get(cap, cap)
     where = f"`budget.{key}` in `.github/claude-pool.yml`, in dollars"
-    return f"Whoever may change the default branch can raise it: {where}."
+    return f"Anyone who can change the default branch can raise it: {where}."
 
 
 def closed(what: str = "pull request") -> SafeMarkdown:
@@ -101,7 +101,7 @@ def help_all(verbs: Mapping[str, Verb], needed: Mapping[str, Role], has: Role) -
         role = needed[verb.name]
         mark = "" if has >= role else " 🔒"
         rows.append(f"| `{usage}` | {places} | {role.name}{mark} | {verb.summary} |")
-    locked = " 🔒 needs more than you have here." if any(has < role for role in needed.values()) else ""
+    locked = " 🔒 needs a higher role than yours." if any(has < role for role in needed.values()) else ""
     rows.append(f"\n`/pool help VERB` shows a command's flags. Your role here is **{has.name}**.{locked}")
     return fitting("\n".join(rows))
 
@@ -121,8 +121,8 @@ def rate_limited(which: str, most: int) -> SafeMarkdown:
     """Too many commands in an hour; said once an hour."""
     whose = "You have" if which == "user" else "This thread has"
     return fitting(
-        f"{whose} used the {most} commands that an hour allows here, so nothing was run. Commands that come too early "
-        f"are not kept: repeat it later. The limit is `limits.{which}_hour` in `.github/claude-pool.yml`."
+        f"{whose} used up the limit of {most} commands per hour, so nothing was run. Commands over the limit are not "
+        f"queued: repeat it later. The limit is `limits.{which}_hour` in `.github/claude-pool.yml`."
     )
 
 
@@ -130,9 +130,9 @@ def unvetted(commit: str, line: str) -> SafeMarkdown:
     """The pull request is an outsider's, and nobody has looked at this commit."""
     lines = fence(f"/pool ok {commit[:12]}\n{_copyable(line)}")
     return fitting(
-        "This pull request is of somebody without write access, so nothing is spent on it before a maintainer has "
-        f"looked at what it holds. If `{commit[:12]}` may be read by the agents:\n\n"
-        f"{lines}\n\nEach push needs its own word."
+        "This pull request comes from someone without write access. A maintainer must allow each commit before agents "
+        f"run. After reviewing `{commit[:12]}`, allow it with:\n\n{lines}\n\n"
+        "Each push needs a new `/pool ok`, unless `.github/claude-pool.yml` says `outsiders: trust`."
     )
 
 
@@ -147,14 +147,28 @@ def lacking(permissions: Sequence[str], url: str) -> SafeMarkdown:
 
 def not_there(verb: str) -> SafeMarkdown:
     """A command of the other kind of thread, or of none."""
-    return fitting(f"`/pool {verb}` finds nothing here that it could act on.")
+    return fitting(f"`/pool {verb}` has nothing to act on here.")
 
 
-def joined(chain_id: str, verb: str) -> SafeMarkdown:
+def joined(chain_id: str, verb: str, where: str = "") -> SafeMarkdown:
     """The same was asked for already and is on its way."""
+    comment = f"[its comment]({where})" if where else "its comment"
     return fitting(
-        f"The same {verb} is on its way already ({code(chain_id)}); this joins it. Its comment shows how far it is."
+        f"The same {verb} is already running or queued ({code(chain_id)}), so no second one was started; "
+        f"{comment} shows its progress."
     )
+
+
+def again(verb: str, where: str) -> SafeMarkdown:
+    """A command whose comment stands further up, since it is not the first of its kind here."""
+    return fitting(f"Accepted. Progress and result of this `/pool {verb}` are in [this comment]({where}).")
+
+
+def over(people: Sequence[str], verb: str, verdict: str, where: str) -> SafeMarkdown:
+    """The one reply that tells whoever gave a command that it is over. `verdict`: neutralized already."""
+    mentions = " ".join(f"@{who}" for who in people)
+    details = f" · [details]({where})" if where else ""
+    return fitting(f"{mentions} `/pool {verb}` has ended: {verdict}{details}")
 
 
 def candidates(verb: str, found: Sequence[tuple[str, str]]) -> SafeMarkdown:
@@ -162,7 +176,7 @@ def candidates(verb: str, found: Sequence[tuple[str, str]]) -> SafeMarkdown:
     lines = "\n".join(
         f"- `/pool {verb} {chain_id}`: {neutralize_line(what)}" for chain_id, what in found[:10]
     )
-    return fitting(f"Which one?\n\n{lines}")
+    return fitting(f"Several runs match. Which one?\n\n{lines}")
 
 
 def no_candidate(what: str) -> SafeMarkdown:
@@ -180,7 +194,7 @@ def unknown_id(given: str) -> SafeMarkdown:
 
 def stale_gate(given: str, why: str, now: str | None) -> SafeMarkdown:
     """An approval of something that is not what would go out now."""
-    more = f" What waits now has the ID {code(now)}; look at it first." if now else ""
+    more = f" The patch that is waiting now has the ID {code(now)}; look at it first." if now else ""
     return fitting(f"{code(given)} does not match: {neutralize_line(why)}. Nothing was approved.{more}")
 
 
@@ -193,15 +207,15 @@ def approved(gate: str, people: Sequence[str], still: str) -> SafeMarkdown:
 def not_counted() -> SafeMarkdown:
     """Four eyes: the requester's own approval."""
     return fitting(
-        "Whoever asked for a change cannot approve it here (`changes.four_eyes`). Somebody else with write access can."
+        "The requester of a change cannot approve it here (`changes.four_eyes`). Someone else with write access can."
     )
 
 
 def rejected(again: bool, count: int, most: int) -> SafeMarkdown:
     """What a rejection leads to."""
     if again:
-        return fitting(f"Rejected ({count} of {most}); it is done again with all feedback so far.")
-    return fitting(f"Rejected {count} of {most} times, which ends it. Nothing was let out.")
+        return fitting(f"Rejected ({count} of {most}); the agent tries again with all feedback so far.")
+    return fitting(f"Rejected {count} of {most} times, so the run has ended. Nothing was pushed.")
 
 
 def needs_text(verb: str, what: str) -> SafeMarkdown:
@@ -213,17 +227,17 @@ def still_needed(people: int, why: str, owners: Sequence[str]) -> str:
     """What a gate still waits for."""
     parts = []
     if people:
-        parts.append(f"{people} more {'person' if people == 1 else 'people'} must approve ({why}).")
+        parts.append(f"{people} more {'person' if people == 1 else 'people'} must approve: {why}.")
     if owners:
         shown = ", ".join(code(path) for path in owners[:5])
-        parts.append(f"An owner of {shown} must be among them.")
+        parts.append(f"A code owner of {shown} must be among them (`changes.codeowners`).")
     return " ".join(parts)
 
 
 def gate_ready(verb: str, who: str, gate: str, what: str) -> SafeMarkdown:
     """The one reply that tells of a gate."""
     return fitting(
-        f"@{who} `/pool {verb}` waits for approval: {what}. The comment above shows it; to let exactly that out: "
+        f"@{who} `/pool {verb}` waits for approval: {what}. The comment above shows it. To push exactly that patch: "
         f"`/pool approve {gate}`"
     )
 
@@ -231,20 +245,23 @@ def gate_ready(verb: str, who: str, gate: str, what: str) -> SafeMarkdown:
 # ---- what was decided
 
 
-def cancelled(chain_id: str) -> SafeMarkdown:
-    """A chain was ended."""
-    return fitting(f"{code(chain_id)} is being ended. What it did and cost so far is kept.")
+def cancelled(chain_id: str, verb: str, requester: str = "") -> SafeMarkdown:
+    """A chain was cancelled. `requester`: whose it was, where somebody else cancels it."""
+    whose = f"@{requester} " if requester else ""
+    return fitting(
+        f"{whose}`/pool {verb}` ({code(chain_id)}) is being cancelled. Its results so far and its cost are kept."
+    )
 
 
 def trusted(commit: str) -> SafeMarkdown:
     """An outsider's commit may be read."""
-    return fitting(f"Agents may read `{commit[:12]}`. The next push needs its own `/pool ok`.")
+    return fitting(f"Agents may read `{commit[:12]}`. Each push needs a new `/pool ok`.")
 
 
 def wrong_commit(given: str, head: str) -> SafeMarkdown:
     """An ok for something else than the head."""
     return fitting(
-        f"{code(given)} is not the head of this pull request, which is `{head[:12]}`. Look at that first, then: "
+        f"{code(given)} is not the head of this pull request, which is `{head[:12]}`. Review that commit first, then: "
         f"`/pool ok {head[:12]}`"
     )
 
@@ -282,8 +299,8 @@ def withheld(kinds: Sequence[str]) -> SafeMarkdown:
     """In place of a post that holds what looks like a secret."""
     named = ", ".join(kinds)
     return fitting(
-        f"🔒 This post was withheld: it holds what looks like a secret ({named}). Only the operator can read it, with "
-        "`claude-pool-gh show`. If it is real, change it: an agent has seen it."
+        f"🔒 This post was withheld: it contains what looks like a secret ({named}). Only the operator can read it, "
+        "with `claude-pool-gh show`. If the secret is real, replace it: an agent has seen it."
     )
 
 
@@ -299,7 +316,7 @@ def _copyable(line: str) -> str:
 def moved_on(was: str, now: str, line: str) -> SafeMarkdown:
     """What was begun at another head cannot go on at this one."""
     return fitting(
-        f"That was about `{was[:9]}`, and the head is `{now[:9]}` now. To begin anew: {code(_copyable(line))}"
+        f"That run was about `{was[:9]}`, but the head is now `{now[:9]}`. To start again: {code(_copyable(line))}"
     )
 
 
@@ -308,12 +325,12 @@ def which_finding(known: Sequence[tuple[str, str]]) -> SafeMarkdown:
     if not known:
         return fitting("This pull request has no open finding. Nothing was done.")
     lines = "\n".join(f"- `{mark[:8]}` {neutralize_line(heading, 160)}" for mark, heading in known[:20])
-    return fitting(f"Which finding? Reply under it, or begin with its name:\n\n{lines}")
+    return fitting(f"Which finding? Reply to it, or start with its ID:\n\n{lines}")
 
 
 def only_app(verb: str) -> SafeMarkdown:
     """A verb that waits for people, asked of a job that ends."""
     return fitting(
-        f"`/pool {verb}` waits for an approval, and a job of GitHub Actions cannot: it needs the App on a server. "
+        f"`/pool {verb}` waits for an approval, and a GitHub Actions job cannot wait: use the App on a server. "
         "Nothing was run."
     )

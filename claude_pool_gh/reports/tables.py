@@ -61,11 +61,13 @@ def status(view: StatusView) -> SafeMarkdown:
             rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
         parts.append("\n".join(rows))
     else:
-        parts.append("Nothing was asked for here yet.")
+        parts.append("No commands yet.")
     slots = f"{view.busy} of {view.slots} slots are busy"
-    parts.append(f"{slots}, {view.waiting} in line." if view.waiting else f"{slots}, nobody waits.")
+    parts.append(
+        f"{slots}, {view.waiting} waiting in the queue." if view.waiting else f"{slots}, the queue is empty."
+    )
     if view.shares:
-        parts.append(fold("What people make of findings in this repository", _shares(view.shares)))
+        parts.append(fold("What became of earlier findings", _shares(view.shares)))
     return fitting("\n\n".join(parts))
 
 
@@ -86,7 +88,7 @@ def _share(number: int, total: int) -> str:
 def cost(view: CostView) -> SafeMarkdown:
     """What this repository has spent, and what is left."""
     parts = [f"This repository has spent **{dollars(view.month)}** this month."]
-    rows = ["| cap per | used or set aside | of | left |", "|---|--:|--:|--:|"]
+    rows = ["| cap per | used or reserved | of | left |", "|---|--:|--:|--:|"]
     for use in view.caps:
         warning = " ⚠️" if use.used >= 0.8 * use.limit else ""
         rows.append(
@@ -115,8 +117,8 @@ def configuration(values: Mapping[str, Any], sources: Mapping[str, str], default
     if chosen:
         parts.append(_values(chosen))
     else:
-        parts.append("No configuration file: everything is as it comes.")
-    parts.append(fold("Everything else, at its default", _values(rest)))
+        parts.append("No configuration file: all settings are at their defaults.")
+    parts.append(fold("Other settings, at their defaults", _values(rest)))
     return fitting("\n\n".join(parts))
 
 

@@ -14,7 +14,6 @@ from claude_pool_gh.reports.views import (
     Bill,
     Changed,
     Fate,
-    Kept,
     Looked,
     Place,
     Presented,
@@ -23,29 +22,46 @@ from claude_pool_gh.reports.views import (
     StepLine,
     Triaged,
 )
-from claude_pool_gh.reports.words import count, difference, dollars, duration, fitting, fold, place, title
+from claude_pool_gh.reports.words import (
+    amounts,
+    commit,
+    count,
+    difference,
+    dollars,
+    duration,
+    fitting,
+    fold,
+    linked,
+    minutes,
+    place,
+    title,
+)
 from claude_pool_gh.terms.markdown import SafeMarkdown
 
 _SIGNS: Final = {
     "pending": "·", "running": "▶", "completed": "✓", "failed": "✗", "cancelled": "✗", "pending_review": "⏸",
+    "skipped": "⏭",
 }  # fmt: skip
+_LISTED: Final = 10
+_HEAD_MOVED: Final = "The head has moved"
 _VERDICT_SIGNS: Final = {Verdict.clean: "✅", Verdict.findings: "🔎", Verdict.answered: "✅"}
 
 
 def tracking(run: Run) -> SafeMarkdown:
-    """The comment, as much of it as GitHub takes."""
+    """The comment, cut where GitHub would refuse it."""
     return fitting(whole(run), run.download)
 
 
 def whole(run: Run) -> str:
-    """All that there is to say, however long."""
+    """The whole text, however long."""
     parts = _running(run) if run.outcome is None and not run.waits else _at_rest(run)
     if run.earlier:
         parts.append(
             fold(count(len(run.earlier), "earlier run"), "\n".join(f"- {line}" for line in run.earlier))
         )
-    download = f" · [all of it]({run.download})" if run.download else ""
-    parts.append(f"<sub>{code(run.chain_id)} · asked by {code(run.requester)}{download} · `/pool help`</sub>")
+    download = f" · [full report]({run.download})" if run.download else ""
+    foot = f"{code(run.chain_id)} · requested by {code(run.requester)}{download} · `/pool help`"
+    parts.append(f"<sub>{foot}</sub>")
     return "\n\n".join(parts)
 
 
@@ -55,20 +71,37 @@ def _running(run: Run) -> list[str]:
         low, high = run.bill.usual
         promise += f", usually {dollars(low)} to {dollars(high)} here"
     started = any(step.state != "pending" for step in run.steps)
-    state = "running" if started and run.place is None else "waiting for its turn"
-    parts = [f"### {run.verb.capitalize()} of `{run.head[:9]}`: {state}", f"{promise}."]
+    state = "running" if started and run.place is None else "waiting in the queue"
+    parts = [f"### {_name(run)} of {commit(run.head, run.home)}: {state}", f"{promise}."]
     if run.place is not None:
-        parts.append(_in_line(run.place))
-    if run.stale:
-        parts.append(f"⚠️ The head has moved to `{run.stale[:9]}` since: this is about `{run.head[:9]}`.")
-    return [*parts, *_warnings(run), steps_table(run.steps)]
+        parts.append(_in_queue(run.place))
+    if started:
+        spent = dollars(run.bill.spent, upper_bound=run.bill.upper_bound)
+        parts.append(f"So far: {minutes(run.elapsed_ms)}, {spent}.")
+    return [*parts, *_moved(run), *_warnings(run), steps_table(run.steps)]
 
 
-def _in_line(place: Place) -> str:
-    where = "Next in line" if place.number == 1 else f"Number {place.number} in line"
-    slots = "the only slot is" if place.slots == 1 else f"all {place.slots} slots are"
-    why = f"{slots} busy" if place.busy >= place.slots else "those before it start first"
-    return f"{where}: {why}."
+def _name(run: Run) -> str:
+    named = run.name or run.verb
+    return named[:1].upper() + named[1:]
+
+
+def _moved(run: Run) -> list[str]:
+    """That the pull request has another head by now."""
+    if not run.stale:
+        return []
+    now = commit(run.stale, run.home)
+    return [f"⚠️ The head has moved to {now} since. This is about {commit(run.head, run.home)}."]
+
+
+_ORDINALS: Final = {1: "Next", 2: "Second", 3: "Third"}
+_SLOTS: Final = {1: "the only slot is", 2: "both slots are"}
+
+
+def _in_queue(place: Place) -> str:
+    where = _ORDINALS.get(place.number, f"Number {place.number}")
+    busy = f"{_SLOTS.get(place.slots, f'all {place.slots} slots are')} busy"
+    return f"{where} in the queue: {busy if place.busy >= place.slots else 'earlier requests start first'}."
 
 
 def _at_rest(run: Run) -> list[str]:
@@ -76,22 +109,23 @@ def _at_rest(run: Run) -> list[str]:
     sign = "⏸" if verdict is None else _VERDICT_SIGNS.get(verdict, "⚠️")
     if isinstance(run.report, Changed) and run.outcome:
         sign = {Fate.nothing: "⚠️", Fate.refused: "⚠️", Fate.writing: "⏳"}.get(run.report.fate, sign)
-    parts = [f"### {sign} {headline(run.outcome, run.report, run.verb)}"]
+    of = f"{_name(run)}: " if run.name else ""
+    parts = [f"### {sign} {of}{headline(run.outcome, run.report, run.verb)}"]
     spent = dollars(run.bill.spent, upper_bound=run.bill.upper_bound)
-    money = f"{spent} of {dollars(run.bill.cap)} · {duration(run.elapsed_ms)}"
+    facts = f"Commit {commit(run.head, run.home)} · {spent} of {dollars(run.bill.cap)} · {duration(run.elapsed_ms)}"
     match run.report:
         case Reviewed():
-            parts += _review(run.report, money, _next(run))
+            parts += _review(run, run.report, facts)
         case Changed() if run.outcome is None or run.outcome.verdict is Verdict.answered:
-            parts += [money, *changes.body(run.report)]
+            parts += [facts, *changes.body(run.report, run.home)]
         case Presented() if run.outcome is None:
             handed_in = fold("What was handed in", neutralize(run.report.text, 8_000))
-            parts += [money, changes.waiting(run.report), handed_in]
+            parts += [facts, changes.waiting(run.report), handed_in]
         case Triaged():
-            parts += [money, *_triaged(run.report)]
+            parts += [facts, *_triaged(run.report)]
         case _:
-            parts.append(" · ".join(filter(None, (money, _next(run)))))
-    parts += _kept(run.kept)
+            parts.append(" · ".join(filter(None, (facts, _next(run)))))
+    parts += _kept(run)
     parts += _warnings(run)
     parts.append(fold("Steps", steps_table(run.steps)))
     parts.append(fold("Bill", bill_table(run.steps, run.bill)))
@@ -104,15 +138,28 @@ def _warnings(run: Run) -> list[str]:
     return [f"⚠️ {warning}" for warning in run.warnings]
 
 
-def _review(reviewed: Reviewed, money: str, next_: str) -> list[str]:
-    found = reviewed.confirmed
-    parts = [f"**{title(found[0])}** {place(found[0])}"] if found else []
-    if reviewed.note:
+def _review(run: Run, reviewed: Reviewed, facts: str) -> list[str]:
+    found, moved = reviewed.confirmed, _moved(run)
+    parts = [*moved, *_list(run, reviewed)]
+    if reviewed.note and not (moved and reviewed.note.startswith(_HEAD_MOVED)):
         parts.append(neutralize_line(reviewed.note))
-    parts.append(" · ".join(filter(None, (money, next_))))
+    parts.append(" · ".join(filter(None, (facts, _next(run)))))
     if not reviewed.posted and found:
         parts.append(listed(found))
     return [*parts, *_details(reviewed)]
+
+
+def _list(run: Run, reviewed: Reviewed) -> list[str]:
+    """The findings, the worst first: as many as fit on a screen, and how many more there are."""
+    found, old = reviewed.confirmed, {id(each) for each in reviewed.standing}
+    lines = [
+        f"- **{each.severity}** {title(each)} · {linked(each, run.home, run.head)}"
+        + (" · still open" if id(each) in old else "")
+        for each in found[:_LISTED]
+    ]
+    if len(found) > _LISTED:
+        lines.append(f"- and {len(found) - _LISTED} more")
+    return ["\n".join(lines)] if lines else []
 
 
 def _triaged(triaged: Triaged) -> list[str]:
@@ -121,20 +168,22 @@ def _triaged(triaged: Triaged) -> list[str]:
         parts.append("Labels: " + ", ".join(code(label) for label in triaged.labels))
     if triaged.missing:
         missing = "\n".join(f"- {neutralize_line(each, 300)}" for each in triaged.missing[:8])
-        parts.append(f"Missing before somebody can work on it:\n\n{missing}")
+        parts.append(f"Missing information:\n\n{missing}")
     if triaged.note:
         parts.append(neutralize(triaged.note, 1_000))
     return parts
 
 
-def _kept(kept: Kept | None) -> list[str]:
-    """What is left of a chain that ended early, and how it goes on."""
-    if kept is None:
+def _kept(run: Run) -> list[str]:
+    """What is left of a chain that ended early, and how to resume it."""
+    if run.kept is None:
         return []
-    work = ""
-    if kept.files:
-        work = f" What it had changed is kept ({difference(kept.files)}), and it starts from there."
-    return [f"Nothing that was paid for is lost.{work} To go on:\n\n```\n{kept.command}\n```"]
+    saved = []
+    if any(step.state == "completed" and step.cost for step in run.steps):
+        saved.append("Finished steps are saved.")
+    if run.kept.files:
+        saved.append(f"The files changed so far are saved ({difference(run.kept.files)}).")
+    return [f"{' '.join([*saved, 'To resume:'])}\n\n```\n{run.kept.command}\n```"]
 
 
 def _next(run: Run) -> str:
@@ -143,14 +192,14 @@ def _next(run: Run) -> str:
     if run.kept is not None:
         return ""
     if isinstance(run.report, Reviewed) and run.report.unread:
-        return "for a part of it: `/pool review PATH`"
+        return "to review a part: `/pool review PATH`"
     match verdict:
         case Verdict.clean | Verdict.findings:
             return "after the next push: `/pool review`"
         case Verdict.answered:
             return ""
         case _:
-            return "again: `/pool retry`"
+            return "to try again: `/pool retry`"
 
 
 def _details(reviewed: Reviewed) -> list[str]:
@@ -158,20 +207,20 @@ def _details(reviewed: Reviewed) -> list[str]:
     if reviewed.unread:
         lines.append(f"**Not read:** {_paths(reviewed.unread)}")
     if reviewed.left_out:
-        lines.append(f"Left out (generated, binary or excluded): {_paths(reviewed.left_out)}")
+        lines.append(f"Skipped (generated, binary or excluded): {_paths(reviewed.left_out)}")
     if reviewed.standing:
         lines.append(
-            f"Found before and still there: {', '.join(place(each) for each in reviewed.standing[:10])}"
+            f"Found earlier, still open: {', '.join(place(each) for each in reviewed.standing[:10])}"
         )
     if reviewed.fixed:
-        lines.append(f"Found before and fixed: {', '.join(title(each) for each in reviewed.fixed[:10])}")
+        lines.append(f"Found earlier, now fixed: {', '.join(title(each) for each in reviewed.fixed[:10])}")
     if reviewed.known:
-        lines.append(f"{count(reviewed.known, 'finding')} of earlier runs not repeated")
+        lines.append(f"{count(reviewed.known, 'finding')} from earlier runs not repeated")
     weighed = [f"{n} {word}" for n, word in ((reviewed.refuted, "refuted"), (reviewed.unsure, "unsure")) if n]
     if weighed:
-        lines.append(f"Not posted after the second look: {', '.join(weighed)}")
+        lines.append(f"Rejected by the second reviewer: {', '.join(weighed)}")
     if reviewed.dropped:
-        lines.append(f"Dropped by the host's check: {len(reviewed.dropped)}")
+        lines.append(f"Failed validation: {len(reviewed.dropped)}")
         lines += [f"  - {told}" for why in reviewed.dropped[:10] if (told := neutralize_line(why))]
     if not lines:
         return []
@@ -182,20 +231,36 @@ def _details(reviewed: Reviewed) -> list[str]:
 def steps_table(steps: Sequence[StepLine]) -> str:
     """The steps, one in a row."""
     rows = ["| | step | model | time | cost |", "|---|---|---|--:|--:|"]
-    for step in steps:
+    costs, _ = _costs(steps)
+    for step, cost in zip(steps, costs, strict=True):
         detail = f" {neutralize_line(step.detail, 160)}" if step.detail else ""
         time = "" if step.elapsed_ms is None else duration(step.elapsed_ms)
-        cost = dollars(step.cost, upper_bound=step.upper_bound) if step.cost else ""
+        if step.state == "running" and step.elapsed_ms is not None:
+            time = minutes(step.elapsed_ms)
         cells = (_SIGNS.get(step.state, "?"), f"**{step.name}**{detail}", step.model, time, cost)
         rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(rows)
 
 
+def _costs(steps: Sequence[StepLine], more: int = 0) -> tuple[list[str], str]:
+    """What each step has cost, "" where nothing, and their sum with what `more` adds: as shown, they add up."""
+    texts, total = amounts([*(step.cost for step in steps), more])
+    shown = [
+        f"{'≤ ' if step.upper_bound else ''}{text}" if step.cost else ""
+        for step, text in zip(steps, texts, strict=False)
+    ]
+    return shown, total
+
+
 def bill_table(steps: Sequence[StepLine], bill: Bill) -> str:
     """What it cost and what is left of every cap."""
     rows = ["| | cost |", "|---|--:|"]
-    rows += [f"| {s.name} | {dollars(s.cost, upper_bound=s.upper_bound)} |" for s in steps if s.cost]
-    rows.append(f"| **this run** | **{dollars(bill.spent, upper_bound=bill.upper_bound)}** |")
+    other = max(0, bill.spent - sum(step.cost for step in steps))
+    costs, total = _costs(steps, other)
+    rows += [f"| {step.name} | {cost} |" for step, cost in zip(steps, costs, strict=True) if cost]
+    if other and any(costs):
+        rows.append(f"| other | {dollars(other)} |")
+    rows.append(f"| **this run** | **{'≤ ' if bill.upper_bound else ''}{total}** |")
     rows.append(f"| this thread so far | {dollars(bill.thread)} |")
     rows.append(f"| this repository this month | {dollars(bill.month)} |")
     rows += [
@@ -203,7 +268,9 @@ def bill_table(steps: Sequence[StepLine], bill: Bill) -> str:
         for cap in bill.caps
     ]
     if bill.upper_bound:
-        rows.append("\n`≤` marks an upper bound: the model's API broke off before it said what it had used.")
+        rows.append(
+            "\n`≤` marks an upper bound: the connection to the model's API broke before it reported the usage."
+        )
     return "\n".join(rows)
 
 

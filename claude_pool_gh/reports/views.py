@@ -251,6 +251,10 @@ class Run:
     requester: str
     intent: str
     """What it will do, in one sentence."""
+    name: str = ""
+    """What the comment is headed with instead of the verb, such as the workflow's name."""
+    home: str = ""
+    """The repository's page; "" where nothing is linked."""
     steps: Sequence[StepLine]
     bill: Bill
     outcome: Outcome | None = None

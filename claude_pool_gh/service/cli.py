@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from claude_pool_gh.service import logs
 from claude_pool_gh.service.settings import Settings, SettingsError, read, variable
 
 
@@ -36,16 +37,14 @@ def _settings(given: dict[str, Any]) -> Settings:
 @click.group(context_settings={"max_content_width": 110})
 @click.version_option(package_name="claude-pool-gh")
 def main() -> None:
-    """A pool of Claude agents at a GitHub repository's service."""
-    from claude_pool_gh.service import logs  # noqa: PLC0415 - `--help` should not wait for it
-
+    """Run pools of Claude agents on GitHub repositories."""
     logs.configure()
 
 
 @main.command()
 @_with_settings
 def serve(**given: Any) -> None:
-    """Listen for the GitHub App's webhooks and do what people ask.
+    """Listen for the GitHub App's webhooks and run the commands in them.
 
     Secrets come from the environment only: CLAUDE_POOL_WEBHOOK_SECRET, CLAUDE_POOL_PRIVATE_KEY (or
     --private-key-file) and ANTHROPIC_API_KEY. `claude-pool-gh doctor` says what is missing.
@@ -90,13 +89,13 @@ def _for_scripts(command: Any) -> Any:
         click.option("--trusted", is_flag=True, help="Allow tools that reach beyond the folder, such as Bash."),
         click.option(
             "--budget", type=_Positive(100_000),
-            help="Most that it may cost, in dollars. Default: 1 a task, 3 a chain.",
+            help="Maximum cost in US dollars. Default: 1 per task, 3 per chain.",
         ),
         click.option(
             "--timeout", type=_Positive(30 * 86_400), help="Seconds that one agent run may take. Default: 900."
         ),
         click.option("--model", help="Full id of the model."),
-        click.option("--state-dir", help="Keep the pool's store here, so that what is cut off goes on next time."),
+        click.option("--state-dir", help="Keep the pool's database here, so that interrupted work resumes."),
         click.option("--json", "as_json", is_flag=True, help="Print the whole result as JSON."),
     ]  # fmt: skip
     for option in reversed(options):
@@ -124,12 +123,14 @@ def _wishes(given: dict[str, Any]) -> Any:
 
 @main.command("run")
 @click.argument("prompt")
-@click.option("--tools", help="The agent's tools, with commas. Default: Read,Grep,Glob.")
-@click.option("--allow", multiple=True, help="A permission rule, such as Edit: uses that need no question.")
+@click.option("--tools", help="The agent's tools, comma-separated. Default: Read,Grep,Glob.")
 @click.option(
-    "--effort", type=click.Choice(["low", "medium", "high", "xhigh", "max"]), help="How much it thinks."
+    "--allow", multiple=True, help="A permission rule, such as Edit: what the agent may do without asking."
 )
-@click.option("--turns", type=click.IntRange(1, 500), help="Most turns. Default: 30.")
+@click.option(
+    "--effort", type=click.Choice(["low", "medium", "high", "xhigh", "max"]), help="Reasoning effort."
+)
+@click.option("--turns", type=click.IntRange(1, 500), help="Maximum turns. Default: 30.")
 @_for_scripts
 def run_prompt(
     prompt: str,
@@ -161,7 +162,8 @@ def run_prompt(
 def run_chain(workflow: str, arguments: tuple[str, ...], *, approve: bool, **given: Any) -> None:
     """Run a workflow, a file or one by name: claude-pool-gh chain review_and_fix review_target=src.
 
-    At a gate it shows what waits and asks. Progress goes to standard error, the last step's answer to standard output.
+    At a gate it shows what is waiting and asks. Progress goes to standard error, the last step's answer to standard
+    output.
     """
     from claude_pool_gh.service.script import chain  # noqa: PLC0415
 
@@ -178,7 +180,7 @@ def _key_and_value(given: str) -> tuple[str, str]:
 
 @main.group("pool")
 def pool_group() -> None:
-    """A pool's store, whoever works on it."""
+    """Inspect a pool's database."""
 
 
 @pool_group.command("status")
@@ -204,7 +206,7 @@ def show(chain_id: str, step: str | None, **given: Any) -> None:
 @main.command()
 @_with_settings
 def doctor(**given: Any) -> None:
-    """Check App, installation, permissions, events, keys, CLI, git and database; say what to mend."""
+    """Check App, installation, permissions, events, keys, CLI, git and database; say what to fix."""
     from claude_pool_gh.service.doctor import examine, print_findings  # noqa: PLC0415
 
     sys.exit(print_findings(examine(_settings(given))))
@@ -226,14 +228,14 @@ def config_schema() -> None:
 @config.command("check")
 @click.argument("file", type=click.File())
 def config_check(file: Any) -> None:
-    """Say what is wrong with a configuration file, line by line."""
+    """Check a configuration file; print each error with its line."""
     from claude_pool_gh.config.load import load  # noqa: PLC0415
     from claude_pool_gh.config.model import RepositoryConfig  # noqa: PLC0415
     from claude_pool_gh.conversation.verbs import rooms  # noqa: PLC0415
 
     found = load(file.read(), frozenset(rooms()))
     if isinstance(found, RepositoryConfig):
-        click.echo("all right")
+        click.echo("no errors")
         return
     for fault in found:
         click.echo(f"{file.name}: {fault}", err=True)
@@ -243,9 +245,9 @@ def config_check(file: Any) -> None:
 @config.command("show")
 @click.argument("files", nargs=-1, required=True, type=click.File(), metavar="FILE...")
 def config_show(files: tuple[Any, ...]) -> None:
-    """Print every value that holds with a configuration file, and where it comes from.
+    """Print every effective value of a configuration file, and where it comes from.
 
-    Several files are laid over each other, key by key, as an organization's defaults and a repository's own file are.
+    Several files are merged key by key, as an organization's defaults and a repository's own file are.
     """
     from claude_pool_gh.config.load import Faults, Layer, flat, merge  # noqa: PLC0415
     from claude_pool_gh.conversation.verbs import rooms  # noqa: PLC0415
@@ -266,7 +268,7 @@ def config_show(files: tuple[Any, ...]) -> None:
 def rehearse(script: str | None, arguments: tuple[str, ...], *, live: bool) -> None:
     """Show a whole review on this machine, against a simulated GitHub and, unless --live, a scripted model.
 
-    With a Python SCRIPT it runs that, with a scripted model in the real one's place: no key, no cost.
+    With a Python SCRIPT, run that with a scripted model instead of the real one: no key, no cost.
     """
     from claude_pool_gh.service.rehearse import rehearse as run  # noqa: PLC0415
     from claude_pool_gh.service.rehearse import rehearse_script  # noqa: PLC0415

@@ -8,6 +8,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -50,6 +51,8 @@ _CLERKS = 4
 _PATIENCE = {"app": LONGEST, "action": 1800.0}
 """Seconds for which a step waits for GitHub; a job of GitHub Actions costs money while it waits."""
 _LOOK_EVERY = 5.0
+_TICK = 30.0
+"""Seconds after which the comments of what runs are looked at; they change once a minute, or when the cost does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,17 @@ class House:
             except Exception:
                 logger.exception("not caught up", extra={"action": "catch_up_failed"})
             await asyncio.sleep(seconds)
+
+    async def show_time_for_ever(self) -> None:
+        """Bring the time and the cost of what runs up to date, again and again."""
+        while True:
+            await asyncio.sleep(_TICK)
+            try:
+                for chain_id in await self.database.read(self.progress.running):
+                    await self.database.transact(partial(self.progress.tick, chain_id=chain_id))
+                self.writer.wake()
+            except Exception:
+                logger.exception("time not shown", extra={"action": "tick_failed"})
 
     async def handle_due(self) -> None:
         """Handle every command that is due, a few at a time."""

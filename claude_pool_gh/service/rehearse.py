@@ -113,12 +113,12 @@ def _differs(repository: Repository, pull: Pull, body: str) -> bool:
 def _is_over(repository: Repository, pull: Pull) -> bool:
     first = _tracking(repository, pull).split("\n", 1)[0]
     checked = any(run.status == "completed" for run in repository.check_runs(pull.head_sha))
-    return checked and not first.endswith(("running", "waiting for its turn"))
+    return checked and not first.endswith(("running", "waiting in the queue"))
 
 
 def _curtain(out: Console, repository: Repository, pull: Pull) -> None:
     """Everything that stands on the pull request at the end."""
-    out.rule("What stands on the pull request now")
+    out.rule("What the pull request shows now")
     out.print(_comment(_tracking(repository, pull)))
     for review in pull.reviews:
         _say(out, review.author.login, "reviewed", _visible(review.body))

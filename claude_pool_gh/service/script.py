@@ -82,7 +82,7 @@ async def _follow(pool: Pool, wishes: Wishes, chain_id: str, workflow: Workflow,
         if result is not None:
             break
         if not await _decide(pool, terminal, chain_id, approve=approve):
-            terminal.note(f"{chain_id} waits for approval; nothing was decided")
+            terminal.note(f"{chain_id} waits for approval; no decision was made")
             return 2
     terminal.answer(_json(result) if wishes.as_json else result.final_output)
     for line in _steps(result):

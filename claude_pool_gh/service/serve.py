@@ -94,7 +94,7 @@ async def serve(settings: Settings) -> None:
         host, port = runner.addresses[0][:2]
         # The one line that a starter may wait for.
         print(f"listening on http://{host}:{port}", flush=True)  # noqa: T201
-        work = [house.serve_commands()]
+        work = [house.serve_commands(), house.show_time_for_ever()]
         work += [house.catch_up_for_ever(settings.poll)] if settings.poll else []
         working = [asyncio.create_task(each) for each in work]
         house.wake()

@@ -125,7 +125,7 @@ class Settings(BaseSettings):
     checks: Annotated[
         bool,
         Field(
-            description="Run the checks that repositories name, walled in by bubblewrap, without a network"
+            description="Run the checks that repositories name, in a sandbox (bubblewrap) without network access"
         ),
     ] = False
     check_folders: Annotated[

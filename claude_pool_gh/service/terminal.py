@@ -97,7 +97,7 @@ def picture(progress: ChainProgress, title: str, steps: Sequence[str], seconds: 
 def overview(status: PoolStatus, slots: Sequence[SlotRecord], chains: Sequence[ChainProgress]) -> Group:
     """What `pool status` prints."""
     money = (
-        f"{dollars(status.total_spend_microdollars)} spent, {dollars(status.reserved_microdollars)} set aside"
+        f"{dollars(status.total_spend_microdollars)} spent, {dollars(status.reserved_microdollars)} reserved"
     )
     cap = "" if status.budget_microdollars is None else f", cap {dollars(status.budget_microdollars)} a month"
     counts = (

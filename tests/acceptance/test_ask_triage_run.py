@@ -51,7 +51,7 @@ async def test_a_question_is_answered_once_with_links_to_lines_that_exist(
 async def test_two_different_questions_at_once_are_both_answered(here: World, colleague: Colleague) -> None:
     colleague.pace = 0.3
     await here.say("/pool ask one?\n/pool ask two?\n/pool ask one?")
-    await here.said("The same ask is on its way already")
+    await here.said("The same ask is already running or queued")
     await here.until(lambda: sum("From ten pieces on" in body for body in here.replies()) == 2)
     assert here.rows("SELECT count(*) FROM chains") == [(2,)]
     await here.shows("ask", "1 earlier run")

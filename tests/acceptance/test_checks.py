@@ -166,8 +166,7 @@ async def test_a_server_that_cannot_wall_commands_in_runs_none_and_says_so(tmp_p
         await here.say(FIX)
         shown = await here.shows("fix", "AWAITING APPROVAL: 1 file, +1 -1\n")
         assert (
-            "**not checked**: this server cannot wall commands in (`claude-pool-gh doctor` says why)."
-            in shown
+            "**not checked**: this server has no working sandbox (`claude-pool-gh doctor` says why)." in shown
         )
         assert any("no sandbox: no such folder: /nonexistent/tools" in line for line in here.bot.log)
         assert "/nonexistent" not in shown

@@ -64,7 +64,7 @@ async def test_a_repositorys_own_file_goes_before_the_organizations_key_by_key(h
     reader = here.github.create_user("reader")
     await here.say("/pool cost\n/pool status", by=reader)
     assert "| thread | $0.00 | $8.00 | $8.00 |" in await here.said("has spent **$0.00** this month")
-    await here.said("Nothing was asked for here yet.")
+    await here.said("No commands yet.")
     assert here.model.requests == []
 
     # In the organization's own repository `.github` the file is that repository's, once.
@@ -79,7 +79,7 @@ async def test_a_repositorys_own_file_goes_before_the_organizations_key_by_key(h
 async def test_without_files_everything_is_as_it_comes(here: World) -> None:
     await here.say("/pool config")
     answer = await here.answered()
-    assert answer.startswith("No configuration file: everything is as it comes.")
+    assert answer.startswith("No configuration file: all settings are at their defaults.")
     assert {source for _, source in rows_of(answer).values()} == {"default"}
 
 

@@ -135,7 +135,7 @@ async def test_a_finding_is_named_by_its_first_digits_and_mended_by_a_reply(
     sql, boundary = await reviewed_once(here)
     (name,) = re.findall(r"`([0-9a-f]{8})`", boundary.body)
     await here.say("/pool dismiss")
-    which = await here.said("Which finding? Reply under it, or begin with its name:")
+    which = await here.said("Which finding? Reply to it, or start with its ID:")
     assert f"- `{name}` Exactly ten pieces get no bulk discount" in which
     here.github.faults.add(Fault(Respond(502), route="/api/graphql", times=1000))
     await here.say(f"/pool dismiss {name} not a defect")

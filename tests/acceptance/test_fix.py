@@ -75,7 +75,7 @@ async def test_a_rejection_is_heard_and_the_next_patch_has_an_id_of_its_own(
     after = {"old_string": "    if quantity >= BULK_FROM:", "new_string": "    if quantity >= 10:"}
     colleague.mends = (READ, ToolUse("Edit", {**MENDED.input, **after}))  # it begins with what was rejected
     await here.say(f"/pool reject {first} use the constant's value")
-    await here.said("Rejected (1 of 3); it is done again with all feedback so far.")
+    await here.said("Rejected (1 of 3); the agent tries again with all feedback so far.")
     await here.until(lambda: first not in here.comment_of("fix") and "AWAITING" in here.comment_of("fix"))
     shown = here.comment_of("fix")
     (second,) = ID.findall(shown)
@@ -89,7 +89,7 @@ async def test_a_rejection_is_heard_and_the_next_patch_has_an_id_of_its_own(
     await here.until(lambda: "Rejected 2 of 3" in here.comment_of("fix"))
     (third,) = ID.findall(here.comment_of("fix"))
     await here.say(f"/pool reject {third} never")
-    await here.said("Rejected 3 of 3 times, which ends it. Nothing was let out.")
+    await here.said("Rejected 3 of 3 times, so the run has ended. Nothing was pushed.")
     await here.shows("fix", "### ⚠️ NOT DONE: rejected 3 of 3 times")
     assert "1. mona: use the constant's value\n2. mona: no" in colleague.seen[-1].text
 
@@ -124,11 +124,11 @@ async def test_four_eyes_and_protected_paths_need_other_people(here: World) -> N
     await here.say(f"/pool approve {gate}", by=people[2])
     await here.said("`/pool approve` needs the role **write** in this repository; yours is **read**")
     await here.say(f"/pool approve {gate}")
-    await here.said("Whoever asked for a change cannot approve it here")
+    await here.said("The requester of a change cannot approve it here")
     await here.say(f"/pool approve {gate}", by=people[0])
     await here.said(
-        f"`{gate}` is approved by `max`. 1 more person must approve "
-        "(it touches protected paths, which need 2 (`changes.protected_approvals`))."
+        f"`{gate}` is approved by `max`. 1 more person must approve: protected paths need 2 people "
+        "(`changes.protected_approvals`)."
     )
     await here.say(f"/pool approve {gate}", by=people[0])
     await here.handled(5)
@@ -166,7 +166,7 @@ async def test_the_buttons_of_the_check_decide_like_the_words(here: World, colle
             approve != each["identifier"] and "approve" in each["identifier"] for each in check().actions
         )
     )
-    assert "mona: Rejected with the button, without words." in colleague.seen[-1].text
+    assert "mona: Rejected with the button, without a comment." in colleague.seen[-1].text
     again = next(each["identifier"] for each in check().actions if "approve" in each["identifier"])
     await here.github.press(here.maintainer, here.repository, check(), again)
     await here.shows("fix", "### ✅ Pushed")

@@ -266,7 +266,7 @@ async def test_what_was_said_while_the_server_was_down_is_done_once_when_it_is_b
             "failed"
         ] * 2
         await here.begin()
-        await here.said("Nothing was asked for here yet.")
+        await here.said("No commands yet.")
         await here.said("has no flag")
         await here.said("There is nothing here to cancel.")
         # And then GitHub is asked to deliver again what we have found ourselves.
@@ -300,7 +300,7 @@ async def test_a_command_from_before_a_rename_is_answered_under_the_new_name(tmp
         here.repository.rename("store")
         await here.github.settle()
         await here.begin()
-        await here.said("Nothing was asked for here yet.")
+        await here.said("No commands yet.")
         assert here.rows("SELECT name FROM repositories") == [("store",)]
         assert [answer for _, answer in here.answers()] == ["answered", "answered"]
 

@@ -20,7 +20,7 @@ CONFIG = ".github/claude-pool.yml"
         ("budget: {chain: 2, user_day: 1}", {}, ("the cap per user and day of $1.00 has $1.00 left. Whoever may change "
          "the default branch can raise it: `budget.user_day` in")),
         ("budget: {chain: 2, repository_month: 1}", {}, ("the cap per repository and month of $1.00 has $1.00 left. "
-         "Whoever may change the default branch can raise it: `budget.repository_month` in")),
+         "Anyone who can change the default branch can raise it: `budget.repository_month` in")),
         ("budget: {chain: 2}", {"CLAUDE_POOL_BUDGET_USD": "1"}, ("the cap per pool and month of $1.00 has $1.00 left. "
          "Only the server's operator can raise it, with `CLAUDE_POOL_BUDGET_USD`.")),
     ],
@@ -34,7 +34,7 @@ async def test_a_refusal_says_which_cap_who_may_raise_it_and_how(
         await here.say("/pool ask why?")
         said = await here.said("Nothing was run: it would need $2.00")
         assert says in said
-        assert "To run within that: `/pool ask why? --budget 1.00`" in said
+        assert "To run within what is left: `/pool ask why? --budget 1.00`" in said
         assert here.model.requests == []
 
 
@@ -43,7 +43,7 @@ async def test_the_bill_the_warning_and_the_tables(here: World) -> None:
     config = "budget: {chain: 0.9, task: 0.5, thread: 1}\n"
     here.repository.commit("main", {CONFIG: config}, author=here.maintainer)
     await here.say("/pool ask why?")
-    await here.shows("ask", "⚠️ 90 % of the cap per thread ($1.00) is used or set aside.")
+    await here.shows("ask", "⚠️ 90 % of the cap per thread ($1.00) is used or reserved.")
     shown = await here.shows("ask", "### ✅ Answered")
     assert "| **this run** | **$0.0" in shown
     assert "⚠️" not in shown, "what was only set aside has come free"

@@ -346,6 +346,6 @@ async def test_a_second_command_while_the_first_runs_pays_nothing(shop: World) -
     await shop.say("/pool review")
     await shop.github.until(lambda: shop.model.requests, timeout=20)
     await shop.say("/pool review")
-    assert "The same review is on its way already" in await shop.answered(2)
+    assert "The same review is already running or queued" in await shop.answered(2)
     await shop.reviewed()
     assert shop.rows("SELECT count(*) FROM chains") == [(1,)]

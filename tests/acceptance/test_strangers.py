@@ -204,7 +204,7 @@ async def test_the_threads_author_is_told_things_and_no_more(here: World) -> Non
     issue = here.repository.open_issue("A question", "?", author)
     other = here.github.create_user("other")
     await here.say("/pool status", by=author, number=issue.number)
-    await here.said("Nothing was asked for here yet.", number=issue.number)
+    await here.said("No commands yet.", number=issue.number)
     await here.say("/pool triage", by=author, number=issue.number)
     await here.said("`/pool triage` needs the role **write**", number=issue.number)
     await here.say("/pool status", by=other, number=issue.number)
@@ -297,7 +297,7 @@ async def test_nothing_is_spent_on_an_outsiders_commit_before_somebody_with_writ
         await here.say(f"/pool ok {wrong}")
         await here.said(f"`{wrong}` is not the head of this pull request, which is `{first}`")
     await here.say("/pool ok")
-    await here.said("`/pool ok` needs the commit that you have looked at")
+    await here.said("`/pool ok` needs the commit that you have reviewed")
     assert here.rows(MONEY) == [(0,)]
 
     await here.say(f"/pool ok {pull.head_sha[:7].upper()}")

@@ -114,7 +114,7 @@ class World:
         def over() -> CheckRun | None:
             run = self.check
             first = self.tracking.split("\n", 1)[0]
-            ended = bool(first) and not first.endswith(("running", "waiting for its turn"))
+            ended = bool(first) and not first.endswith(("running", "waiting in the queue"))
             return run if run is not None and run.status == "completed" and ended else None
 
         try:

@@ -137,7 +137,7 @@ def test_a_faulty_line_says_what_is_wrong_and_what_comes_nearest(
 )  # fmt: skip
 def test_a_value_that_a_flag_cannot_read_is_refused(flag: str) -> None:
     name = flag.split(maxsplit=1)[0].split("=", maxsplit=1)[0]
-    assert refused(f"/pool review {flag}").problem.startswith(f"`{name}` wants ")
+    assert refused(f"/pool review {flag}").problem.startswith(f"`{name}` must be ")
 
 
 def test_an_overlong_line_is_refused_and_not_repeated() -> None:

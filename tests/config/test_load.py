@@ -58,6 +58,7 @@ changes:
     - name: tests
       run: make test
     - {name: lint, run: make lint, minutes: 2}
+notify: false
 """
 
 
@@ -96,6 +97,7 @@ def test_every_key_is_read() -> None:
     found = config(WHOLE)
     assert found.model_dump(mode="json") == {
         "door": "action",
+        "notify": False,
         "model": "claude-sonnet-5-5",
         "effort": "high",
         "budget": {"task": 0.5, "chain": 2, "thread": 5, "user_day": 6, "repository_month": 70},

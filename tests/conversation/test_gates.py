@@ -28,7 +28,7 @@ REQUESTER, MONA, HUBOT, TESS = (
     Approval(number, name) for number, name in enumerate(("req", "mona", "hubot", "tess"), 1)
 )
 RULES = parse("*.py @mona @hubot\n/docs/ @tess\n/lib/ @octo/team\n/free/\n/mail/ mona@octo.example\n")
-WHY = "it touches protected paths, which need 2 (`changes.protected_approvals`)"
+WHY = "protected paths need 2 people (`changes.protected_approvals`)"
 PLAIN, GUARDED = ["src/a.txt"], ["src/a.txt", ".github/workflows/ci.yml"]
 
 
@@ -57,10 +57,10 @@ def test_so_many_different_people_as_the_policy_says_must_approve(
 
 
 def test_what_is_missing_says_why() -> None:
-    assert need(Policy()) == Needed(1, (), "the configuration says so")
-    assert need(Policy(approvals=2), MONA) == Needed(1, (), "the configuration says so")
+    assert need(Policy()) == Needed(1, (), "`changes.approvals` is 1")
+    assert need(Policy(approvals=2), MONA) == Needed(1, (), "`changes.approvals` is 2")
     assert need(Policy(), MONA, paths=GUARDED) == Needed(1, (), WHY)
-    assert need(Policy(approvals=2), paths=GUARDED) == Needed(2, (), "the configuration says so")
+    assert need(Policy(approvals=2), paths=GUARDED) == Needed(2, (), "`changes.approvals` is 2")
     assert need(Policy(), MONA) == Needed()
     assert not need(Policy(protected_approvals=1), MONA, paths=GUARDED), "a maintainer alone can decide it so"
     assert not need(Policy(), MONA)

@@ -162,7 +162,7 @@ def scenes() -> Mapping[str, str]:
                 FIX, waits=False, report=None, outcome=parked,
                 steps=(FIX_STEPS[0], replace(FIX_STEPS[1], state="failed"), *FIX_STEPS[3:]),
                 kept=Kept(command="/pool continue 1a2b3c4d5e --turns 120", files=files_of(PATCH)),
-                warnings=("84 % of the cap per thread ($10.00) is used or set aside.",),
+                warnings=("84 % of the cap per thread ($10.00) is used or reserved.",),
             )
         ),
         "implement-questions": tracking(

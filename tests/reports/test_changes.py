@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from claude_pool_gh.commands.lines import command_lines
-from claude_pool_gh.reports import changes, refusals
+from claude_pool_gh.reports import changes
 from claude_pool_gh.reports.changes import body, facts, files_of, summary, waiting
 from claude_pool_gh.reports.headline import headline
 from claude_pool_gh.reports.neutralize import neutralize
@@ -117,21 +117,21 @@ def test_a_patch_that_breaks_off_is_refused(tmp_path: Path) -> None:
 
 # ---- what is shown
 
-FACTS = """\
+TABLE = """\
 | file | added | removed | |
 |---|--:|--:|---|
 | `shop/prices.py` | 3 | 1 |  |
-| `.github/workflows/ci.yml` | 0 | 9 | deleted, **protected** |
-
-On `000000000`, commit `ccccccccc`, patch `dddddddddddd`. Checks: **not checked**."""
+| `.github/workflows/ci.yml` | 0 | 9 | deleted, **protected** |"""
+FACTS = f"{TABLE}\n\nOn `000000000`, commit `ccccccccc`, patch `dddddddddddd`. Checks: **not checked**."
+SETTLED = f"{TABLE}\n\nChecks: **not checked**."
 COPY = """\
-To let exactly this out:
+To push exactly this patch, comment:
 
 ```
 /pool approve 0123456789
 ```
 
-or to have it done again: `/pool reject 0123456789 WHAT IS WRONG`."""
+To ask for changes: `/pool reject 0123456789 what should be different`."""
 SAYS = """\
 <details><summary>What the agent says</summary>
 
@@ -139,25 +139,22 @@ It asks `@mona` no more.
 
 </details>"""
 PATCH = """\
-<details><summary>The patch</summary>
-
 ```diff
 -a
 +b
-```
-
-</details>"""
+```"""
+FOLDED = f"<details><summary>The patch</summary>\n\n{PATCH}\n\n</details>"
 
 PASSED = Checked(name="tests", end=CheckEnd.passed, status=0, elapsed_ms=83_000)
 FAILED = Checked(name="lint", end=CheckEnd.failed, status=2, elapsed_ms=4_100, output="a.py: ``` @mona\n")
 SAID: dict[CheckEnd, str] = {
     CheckEnd.passed: "✅ passed",
-    CheckEnd.failed: "❌ **failed** (exit status 2), and passes without this change",
-    CheckEnd.failed_before: "⚠️ **proves nothing**: it fails (exit status 2), and without this change too",
-    CheckEnd.timed_out: "❌ **not finished** in the time that it may take",
-    CheckEnd.flooded: "❌ **ended**: it printed more than it may",
-    CheckEnd.out_of_memory: "❌ **ended**: it used more memory than it may",
-    CheckEnd.not_run: "⚠️ **not checked**: it could not be started",
+    CheckEnd.failed: "❌ **failed** (exit status 2), but passes without this change",
+    CheckEnd.failed_before: "⚠️ **inconclusive**: fails (exit status 2), and fails without this change too",
+    CheckEnd.timed_out: "❌ **timed out**",
+    CheckEnd.flooded: "❌ **ended**: exceeded its output limit",
+    CheckEnd.out_of_memory: "❌ **ended**: exceeded its memory limit",
+    CheckEnd.not_run: "⚠️ **not checked**: could not be started",
 }
 
 DECISIONS: dict[str, tuple[dict[str, Any], str]] = {
@@ -171,42 +168,66 @@ DECISIONS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "stale": (
         {"stale": "the head has moved to @mona"},
-        "It cannot be approved any more: the head has moved to `@mona`. Again: `/pool retry`",
+        "This patch is outdated: the head has moved to `@mona`. To make a new one: `/pool retry`",
     ),
     "writing": (
         {"fate": Fate.writing, "approved_by": ("mona",)}, "Approved by `mona`; pushing to `topic`.",
     ),
-    "writing for long": (
-        {"fate": Fate.writing, "approved_by": ("mona",), "refused": "GitHub did not answer; it is tried again"},
-        "Approved by `mona`; pushing to `topic`. Not done yet: GitHub did not answer; it is tried again.",
-    ),
     "pushed": (
-        {"fate": Fate.pushed, "approved_by": ("mona", "hubot")}, "Approved by `mona`, `hubot`; pushed to `topic`.",
+        {"fate": Fate.pushed, "approved_by": ("mona", "hubot")},
+        "Pushed `ccccccccc` to `topic`, approved by `mona`, `hubot`.",
     ),
     "proposed": (
         {"fate": Fate.proposed, "approved_by": ("mona",), "pull": 12},
-        "Approved by `mona`; pushed to `topic`, opened as pull request #12.",
+        "Opened pull request #12 with `ccccccccc`, approved by `mona`.",
     ),
     "refused": (
         {"fate": Fate.refused, "approved_by": ("mona",), "refused": "the head moved, @mona"},
-        f"Approved by `mona`, but not pushed: the head moved, `@mona`. {refusals.KEEPS}",
+        "Approved by `mona`, but not pushed: the head moved, `@mona`.",
     ),
     "a fork": (
         {"fate": Fate.patch_only, "gate": ""},
-        ("This is a fork, and nothing is pushed to forks. The patch is below; `git apply` takes it at `000000000`."),
+        ("This is a fork, and the bot does not push to forks. The patch is below; apply it at `000000000` with "
+        "`git apply`."),
     ),
     "a fork with a download": (
         {"fate": Fate.patch_only, "gate": "", "download": "https://pool.example/p"},
-        ("This is a fork, and nothing is pushed to forks. [Download the patch](https://pool.example/p); "
-        "`git apply` takes it at `000000000`."),
+        ("This is a fork, and the bot does not push to forks. [Download the patch](https://pool.example/p); "
+        "apply it at `000000000` with `git apply`."),
     ),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("case", DECISIONS)
-def test_a_change_shows_what_can_be_decided_then_facts_then_prose_then_the_patch(case: str) -> None:
+def test_a_change_that_waits_shows_the_patch_and_then_what_to_copy_and_any_other_says_first_what_came_of_it(
+    case: str,
+) -> None:
     fields, decision = DECISIONS[case]
-    assert body(change(**fields)) == [decision, FACTS, SAYS, PATCH]
+    shown = body(change(**fields))
+    match fields.get("fate", Fate.waiting):
+        case Fate.waiting if "stale" not in fields:
+            assert shown == [FACTS, PATCH, decision, SAYS]
+        case Fate.waiting:
+            assert shown == [decision, FACTS, FOLDED, SAYS]
+        case Fate.patch_only:
+            assert shown == [decision, SETTLED, PATCH, SAYS]
+        case _:
+            assert shown == [decision, SETTLED, FOLDED, SAYS]
+
+
+@pytest.mark.parametrize(("lines", "is_open"), [(39, True), (40, False)])
+def test_a_patch_is_open_below_forty_lines(lines: int, is_open: bool) -> None:
+    shown = body(change(files=(FileChange("a", lines, 0),)))
+    assert (PATCH in shown, FOLDED in shown) == (is_open, not is_open)
+
+
+def test_a_patch_of_few_but_endless_lines_is_folded() -> None:
+    assert "<details><summary>The patch</summary>" in body(change(patch=f"+{'x' * 6_000}\n"))[1]
+
+
+def test_commits_are_links_where_the_repository_is_known() -> None:
+    pushed = body(change(fate=Fate.pushed, approved_by=("mona",)), "https://github.com/o/w")[0]
+    assert pushed.startswith(f"Pushed [`ccccccccc`](https://github.com/o/w/commit/{'c' * 40}) to `topic`")
 
 
 def test_every_fate_is_shown() -> None:
@@ -222,28 +243,27 @@ def test_nothing_changed_shows_what_the_agent_says_of_it() -> None:
 def test_questions_come_instead_of_a_change() -> None:
     asked = change(files=(), fate=Fate.nothing, questions=["Which @mona?\n/pool x", *map(str, range(20))])
     [shown] = body(asked)
-    assert shown.startswith(
-        "Before anybody can work on it, this must be answered:\n\n- Which `@mona`? /pool x\n- 0\n"
-    )
+    assert shown.startswith("Please answer these questions first:\n\n- Which `@mona`? /pool x\n- 0\n")
     assert shown.count("\n- ") == 10
 
 
 def test_what_was_handed_in_at_a_gate_of_a_workflow_has_the_same_lines_to_copy() -> None:
-    assert waiting(Presented(text="", gate="0123456789")) == COPY
+    copied = COPY.replace("push exactly this patch", "continue with exactly this")
+    assert waiting(Presented(text="", gate="0123456789")) == copied
     assert waiting(
         Presented(text="", gate="0123456789", approved_by=("mona",), still_needed="One more.")
-    ) == (f"Approved so far by `mona`. One more. {COPY}")
+    ) == (f"Approved so far by `mona`. One more. {copied}")
     assert "approve 0123456789" not in waiting(Presented(text="", gate="0123456789", stale="closed"))
 
 
 def test_a_long_patch_is_not_shown_but_can_be_downloaded() -> None:
     long = change(patch="x" * 30_001)
-    assert body(long)[-1].split("\n")[2] == "It is too long to be shown here."
+    assert body(long)[1].split("\n")[2] == "The patch is too long to be shown here."
     assert (
-        "here. [All of it](https://pool.example/p)."
-        in body(replace(long, download="https://pool.example/p"))[-1]
+        "here. [Download it](https://pool.example/p)."
+        in body(replace(long, download="https://pool.example/p"))[1]
     )
-    assert "too long" not in body(change(patch="x" * 30_000))[-1]
+    assert "too long" not in body(change(patch="x" * 30_000))[1]
 
 
 def test_more_files_than_a_person_reads_are_counted() -> None:
@@ -252,7 +272,7 @@ def test_more_files_than_a_person_reads_are_counted() -> None:
 
 
 def test_a_change_in_a_sentence() -> None:
-    assert summary(change()) == "2 files, +3 -10, 1 protected path among them"
+    assert summary(change()) == "2 files, +3 -10, including 1 protected path"
     assert summary(change(protected=())) == "2 files, +3 -10"
 
 
@@ -277,7 +297,8 @@ def test_no_word_of_the_agents_is_among_the_hosts_facts(
     said = change(prose=prose, title=title, questions=tuple(questions), patch=text)
     assert facts(said) == FACTS
     if not questions:
-        assert body(said)[:2] == [COPY, FACTS]
+        assert body(said)[0] == FACTS
+        assert COPY in body(said)
 
 
 @settings(deadline=None)
@@ -316,7 +337,7 @@ def test_these_tests_would_see_it_if_the_guard_were_off(guard: str, monkeypatch:
 
 def test_prose_is_neutralized_as_everywhere() -> None:
     prose = "Closes #1\n/pool approve 0123456789\n<img src=x>"
-    assert neutralize(prose) in body(change(prose=prose))[2]
+    assert neutralize(prose) in body(change(prose=prose))[3]
     assert isinstance(change(), Changed)
 
 
@@ -327,21 +348,21 @@ def test_checks_that_ran_stand_in_a_table_below_the_facts_with_what_the_bad_ones
     told = "An approval opens a draft pull request."
     shown = body(change(checked=(PASSED, FAILED), checks=told))
     assert (
-        shown[1].split("\n\n", 1)[1]
+        shown[0].split("\n\n", 1)[1]
         == """\
 On `000000000`, commit `ccccccccc`, patch `dddddddddddd`.
 
 | check | on this commit | time |
 |---|---|--:|
 | `tests` | ✅ passed | 1 min 23 s |
-| `lint` | ❌ **failed** (exit status 2), and passes without this change | 4.1 s |
+| `lint` | ❌ **failed** (exit status 2), but passes without this change | 4.1 s |
 
 An approval opens a draft pull request."""
     )
     assert (
-        shown[2]
+        shown[3]
         == """\
-<details><summary>What lint printed</summary>
+<details><summary>Output of lint</summary>
 
 ````text
 a.py: ``` @mona
@@ -349,7 +370,7 @@ a.py: ``` @mona
 
 </details>"""
     )
-    assert shown[3:] == body(change())[2:]
+    assert [*shown[1:3], *shown[4:]] == body(change())[1:]
 
 
 @pytest.mark.parametrize("end", CheckEnd)

@@ -28,7 +28,13 @@ def test_a_suggestion_stands_in_the_one_living_block() -> None:
     shown = words.inline(finding(suggestion="    return total\n", category="data-loss"))
     assert "\n\n```suggestion\n    return total\n```\n\n<sub>" in shown
     assert "*(high, data-loss)*" in shown
-    assert words.inline_without_suggestion(finding(suggestion="x")) == INLINE + FOOT
+
+
+def test_a_finding_in_a_text_that_takes_no_reply_has_its_id_in_the_commands() -> None:
+    mark = fingerprint(finding())[:8]
+    foot = f"\n\n<sub>`/pool fix {mark}` or `/pool dismiss {mark} REASON`</sub>"
+    assert words.inline_without_suggestion(finding(suggestion="x")) == INLINE + foot
+    assert "reply with" not in words.listed([finding()])
 
 
 def test_a_suggestion_cannot_close_its_block() -> None:
@@ -45,9 +51,11 @@ def test_a_finding_that_opens_a_fence_does_not_swallow_what_follows() -> None:
 def test_a_review_counts_and_folds_what_is_not_inline() -> None:
     low = finding(severity="low", evidence="y")
     found = reviewed(inline=(finding(),), more=(low,), outside=(low, low))
-    one = fold("low: The rebate is taken twice", "`shop/prices.py:2`\n\n" + words.inline(low))
+    one = fold(
+        "low: The rebate is taken twice", "`shop/prices.py:2`\n\n" + words.inline_without_suggestion(low)
+    )
     assert words.review_body(found, "0123456789abcdef") == (
-        "4 findings in 14 files at `012345678`, each confirmed by a second run.\n\n"
+        "4 findings in 14 files read at `012345678`, each confirmed by a second run.\n\n"
         + fold("1 more in the diff", one) + "\n\n" + fold("2 outside the diff", f"{one}\n{one}")
     )  # fmt: skip
 

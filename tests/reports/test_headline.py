@@ -15,7 +15,7 @@ from tests.reports.make import change, reviewed
 
 HEADLINES = {
     Verdict.clean: "Nothing found in 14 files",
-    Verdict.findings: "1 finding in 14 files, the worst high",
+    Verdict.findings: "1 finding (worst: high) in 14 files read",
     Verdict.answered: "Done",
     Verdict.skipped: "NOT REVIEWED: the reason `@mona`",
     Verdict.quota: "NOT REVIEWED: the reason `@mona`",
@@ -66,7 +66,7 @@ def test_a_part_that_was_reviewed_is_counted(verdict: Verdict) -> None:
 
 def test_the_worst_finding_is_named_wherever_it_stands() -> None:
     found = reviewed(inline=(finding(severity="low"),), outside=(finding(severity="critical"),), files=1)
-    assert headline(outcome(Verdict.findings), found) == "2 findings in 1 file, the worst critical"
+    assert headline(outcome(Verdict.findings), found) == "2 findings (worst: critical) in 1 file read"
 
 
 @pytest.mark.parametrize("verdict", list(Verdict))
@@ -104,7 +104,7 @@ AT_REST: dict[str, Report | None] = {
     "Approved, being pushed: 2 files, +3 -10": change(fate=Fate.writing),
     "NOT PUSHED: the head moved, `@mona`": change(fate=Fate.refused, refused="the head moved, @mona"),
     "A patch for you to apply: 2 files, +3 -10": change(fate=Fate.patch_only),
-    "Not clear enough to be done: 2 questions": change(fate=Fate.nothing, questions=("a", "b")),
+    "2 questions before I can start": change(fate=Fate.nothing, questions=("a", "b")),
     "Nothing was changed": change(fate=Fate.nothing, files=()),
 }
 WAITING: dict[str, Report | None] = {
@@ -128,10 +128,10 @@ def test_what_waits_for_a_person_says_so(line: str) -> None:
 def test_a_review_counts_what_is_new_what_is_fixed_and_what_still_stands() -> None:
     old = finding(path="old.py", severity="low")
     for fields, line in (
-        ({"standing": (old,)}, "1 finding still open in 14 files, the worst low"),
-        ({"fixed": (old, old)}, "2 fixed in 14 files"),
-        ({"inline": (finding(),), "fixed": (old,)}, "1 new, 1 fixed in 14 files, the worst high"),
-        ({"inline": (finding(),), "standing": (old,)}, "1 new, 1 still open in 14 files, the worst high"),
+        ({"standing": (old,)}, "1 finding still open (worst: low) in 14 files read"),
+        ({"fixed": (old, old)}, "2 fixed in 14 files read"),
+        ({"inline": (finding(),), "fixed": (old,)}, "1 new, 1 fixed (worst: high) in 14 files read"),
+        ({"inline": (finding(),), "standing": (old,)}, "1 new, 1 still open (worst: high) in 14 files read"),
     ):
         assert headline(outcome(Verdict.findings), reviewed(**fields)) == line
 

@@ -38,7 +38,7 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
     "not allowed": (
         replies.not_allowed("review", Role.write, Role.read),
         ("`/pool review` needs the role **write** in this repository; yours is **read**. "
-        "A maintainer can run it for you, or lower `permissions` in `.github/claude-pool.yml`."),
+        "A maintainer can run it for you, or change `permissions` in `.github/claude-pool.yml`."),
     ),
     "wrong place": (replies.wrong_place(VERB), "`/pool review` works on a pull request. Nothing was run."),
     "faulty configuration": (
@@ -52,14 +52,14 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
     ),
     "cap": (
         replies.cap_reached(CapReached("thread", 10_000_000, 1_239_999, 3_000_000)),
-        ("Nothing was run: it would need $3.00, and the cap per thread of $10.00 has $1.24 left. "
-        "Whoever may change the default branch can raise it: `budget.thread` in `.github/claude-pool.yml`, in dollars. "
-        "To run within that: `/pool review --budget 1.23`"),
+        ("Nothing was run: it would need $3.00, and the cap per thread of $10.00 has $1.24 left. Anyone who can "
+        "change the default branch can raise it: `budget.thread` in `.github/claude-pool.yml`, in dollars. To "
+        "run within what is left: `/pool review --budget 1.23`"),
     ),
     "empty cap": (
         replies.cap_reached(CapReached("thread", 10_000_000, 49_999, 3_000_000)),
         ("Nothing was run: it would need $3.00, and the cap per thread of $10.00 has $0.05 left. "
-        "Whoever may change the default branch can raise it: `budget.thread` in `.github/claude-pool.yml`, "
+        "Anyone who can change the default branch can raise it: `budget.thread` in `.github/claude-pool.yml`, "
         "in dollars."),
     ),
     "broken": (
@@ -71,7 +71,7 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
         ("| command | on | needs | does |\n|---|---|---|---|\n"
         "| `/pool review [PATH…]` | PR | maintain 🔒 | Reads it. |\n"
         "| `/pool help` | PR, issue | read | Tells. |\n\n`/pool help VERB` shows a command's flags. "
-        "Your role here is **triage**. 🔒 needs more than you have here."),
+        "Your role here is **triage**. 🔒 needs a higher role than yours."),
     ),
     "help for a verb": (
         replies.help_verb(VERB, Role.admin),
@@ -94,14 +94,14 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
     "user's cap": (
         replies.cap_reached(CapReached("user and day", 20_000_000, 60_000, 3_000_000), "/pool ask `why` @mona?"),
         ("Nothing was run: it would need $3.00, and the cap per user and day of $20.00 has $0.06 left. "
-        "Whoever may change the default branch can raise it: `budget.user_day` in `.github/claude-pool.yml`, "
-        "in dollars. To run within that: ``/pool ask `why` @mona? --budget 0.06``"),
+        "Anyone who can change the default branch can raise it: `budget.user_day` in `.github/claude-pool.yml`, "
+        "in dollars. To run within what is left: ``/pool ask `why` @mona? --budget 0.06``"),
     ),
     "repository's cap": (
         replies.cap_reached(CapReached("repository and month", 20_000_000, 0, 3_000_000)),
         ("Nothing was run: it would need $3.00, and the cap per repository and month of $20.00 has $0.00 left. "
-        "Whoever may change the default branch can raise it: `budget.repository_month` in `.github/claude-pool.yml`, "
-        "in dollars."),
+        "Anyone who can change the default branch can raise it: `budget.repository_month` in "
+        "`.github/claude-pool.yml`, in dollars."),
     ),
     "help without what is needed more": (
         replies.help_all({"help": HELP}, {"help": Role.read}, Role.read),
@@ -111,33 +111,37 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
     "closed issue": (replies.closed("issue"), "This issue is closed. Nothing was run."),
     "too many of a user": (
         replies.rate_limited("user", 30),
-        ("You have used the 30 commands that an hour allows here, so nothing was run. Commands that come too early are "
-        "not kept: repeat it later. The limit is `limits.user_hour` in `.github/claude-pool.yml`."),
+        ("You have used up the limit of 30 commands per hour, so nothing was run. Commands over the limit "
+        "are not queued: repeat it later. The limit is `limits.user_hour` in `.github/claude-pool.yml`."),
     ),
     "too many in a thread": (
         replies.rate_limited("thread", 60),
-        ("This thread has used the 60 commands that an hour allows here, so nothing was run. Commands that come too "
-        "early are not kept: repeat it later. The limit is `limits.thread_hour` in `.github/claude-pool.yml`."),
+        ("This thread has used up the limit of 60 commands per hour, so nothing was run. Commands over the "
+        "limit are not queued: repeat it later. The limit is `limits.thread_hour` in "
+        "`.github/claude-pool.yml`."),
     ),
     "unvetted": (
         replies.unvetted("a" * 40, "/pool ask ``` why\n@mona"),
-        ("This pull request is of somebody without write access, so nothing is spent on it before a maintainer has "
-        "looked at what it holds. If `aaaaaaaaaaaa` may be read by the agents:\n\n```\n/pool ok aaaaaaaaaaaa\n"
-        "/pool ask why @mona\n```\n\nEach push needs its own word."),
+        ("This pull request comes from someone without write access. A maintainer must allow each commit "
+        "before agents run. After reviewing `aaaaaaaaaaaa`, allow it with:\n\n```\n/pool ok aaaaaaaaaaaa\n"
+        "/pool ask why @mona\n```\n\nEach push needs a new `/pool ok`, unless `.github/claude-pool.yml` "
+        "says `outsiders: trust`."),
     ),
     "lacking": (
         replies.lacking(["contents:write", "issues:write"], "https://github.com/settings/installations/9"),
         ("The App was not granted `contents:write`, `issues:write`, and this command needs it. Nothing was run. "
         "An owner of the account can grant it: https://github.com/settings/installations/9"),
     ),
-    "not there": (replies.not_there("fix"), "`/pool fix` finds nothing here that it could act on."),
+    "not there": (replies.not_there("fix"), "`/pool fix` has nothing to act on here."),
     "joined": (
         replies.joined("c-7", "review"),
-        "The same review is on its way already (`c-7`); this joins it. Its comment shows how far it is.",
+        ("The same review is already running or queued (`c-7`), so no second one was started; its comment "
+        "shows its progress."),
     ),
     "candidates": (
         replies.candidates("cancel", [("c-7", "review, @mona"), ("c-8", "fix, running")]),
-        "Which one?\n\n- `/pool cancel c-7`: review, `@mona`\n- `/pool cancel c-8`: fix, running",
+        ("Several runs match. Which one?\n\n- `/pool cancel c-7`: review, `@mona`\n- `/pool cancel c-8`: "
+        "fix, running"),
     ),
     "no candidate": (replies.no_candidate("cancel"), "There is nothing here to cancel."),
     "unknown id": (
@@ -146,8 +150,8 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
     ),
     "stale gate": (
         replies.stale_gate("0123456789", "the head has moved, @mona", "abcdef0123"),
-        ("`0123456789` does not match: the head has moved, `@mona`. Nothing was approved. What waits now has the ID "
-        "`abcdef0123`; look at it first."),
+        ("`0123456789` does not match: the head has moved, `@mona`. Nothing was approved. The patch that is "
+        "waiting now has the ID `abcdef0123`; look at it first."),
     ),
     "stale gate and nothing else": (
         replies.stale_gate("@mona", "the pull request is closed", None),
@@ -159,38 +163,68 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
     ),
     "not counted": (
         replies.not_counted(),
-        ("Whoever asked for a change cannot approve it here (`changes.four_eyes`). "
-        "Somebody else with write access can."),
+        ("The requester of a change cannot approve it here (`changes.four_eyes`). Someone else with write "
+        "access can."),
     ),
     "rejected": (
-        replies.rejected(again=True, count=1, most=3), "Rejected (1 of 3); it is done again with all feedback so far."
+        replies.rejected(again=True, count=1, most=3),
+        "Rejected (1 of 3); the agent tries again with all feedback so far.",
     ),
     "rejected for good": (
-        replies.rejected(again=False, count=3, most=3), "Rejected 3 of 3 times, which ends it. Nothing was let out."
+        replies.rejected(again=False, count=3, most=3),
+        "Rejected 3 of 3 times, so the run has ended. Nothing was pushed.",
     ),
     "needs text": (replies.needs_text("ask", "a question"), "`/pool ask` needs a question. Nothing was run."),
     "still needed": (
         SafeMarkdown(replies.still_needed(2, "why", ["a.py", "b`c"])),
-        "2 more people must approve (why). An owner of `a.py`, ``b`c`` must be among them.",
+        ("2 more people must approve: why. A code owner of `a.py`, ``b`c`` must be among them "
+        "(`changes.codeowners`)."),
     ),
-    "one is still needed": (SafeMarkdown(replies.still_needed(1, "why", [])), "1 more person must approve (why)."),
+    "one is still needed": (SafeMarkdown(replies.still_needed(1, "why", [])), "1 more person must approve: why."),
     "an owner is still needed": (
         SafeMarkdown(replies.still_needed(0, "", [f"f{n}" for n in range(7)])),
-        "An owner of `f0`, `f1`, `f2`, `f3`, `f4` must be among them.",
+        "A code owner of `f0`, `f1`, `f2`, `f3`, `f4` must be among them (`changes.codeowners`).",
     ),
     "nobody is needed": (SafeMarkdown(replies.still_needed(0, "", [])), ""),
     "gate ready": (
         replies.gate_ready("fix", "mona", "0123456789", "2 files, +3 -10"),
-        ("@mona `/pool fix` waits for approval: 2 files, +3 -10. The comment above shows it; to let exactly that out: "
-        "`/pool approve 0123456789`"),
+        ("@mona `/pool fix` waits for approval: 2 files, +3 -10. The comment above shows it. To push exactly "
+        "that patch: `/pool approve 0123456789`"),
     ),
-    "cancelled": (replies.cancelled("c-7"), "`c-7` is being ended. What it did and cost so far is kept."),
+    "cancelled": (
+        replies.cancelled("c-7", "review"),
+        "`/pool review` (`c-7`) is being cancelled. Its results so far and its cost are kept.",
+    ),
+    "cancelled by another": (
+        replies.cancelled("c-7", "review", "mona"),
+        "@mona `/pool review` (`c-7`) is being cancelled. Its results so far and its cost are kept.",
+    ),
+    "again": (
+        replies.again("review", "https://github.com/o/w/pull/1#issuecomment-7"),
+        ("Accepted. Progress and result of this `/pool review` are in [this "
+        "comment](https://github.com/o/w/pull/1#issuecomment-7)."),
+    ),
+    "over": (
+        replies.over(("mona", "max"), "review", "Nothing found in 2 files",
+            "https://github.com/o/w/pull/1#issuecomment-7"),
+        ("@mona @max `/pool review` has ended: Nothing found in 2 files · "
+        "[details](https://github.com/o/w/pull/1#issuecomment-7)"),
+    ),
+    "over without a comment": (
+        replies.over(("mona",), "fix", "NOT DONE: out of turns", ""),
+        "@mona `/pool fix` has ended: NOT DONE: out of turns",
+    ),
+    "joined with a link": (
+        replies.joined("c-7", "review", "https://github.com/o/w/pull/1#issuecomment-7"),
+        ("The same review is already running or queued (`c-7`), so no second one was started; [its "
+        "comment](https://github.com/o/w/pull/1#issuecomment-7) shows its progress."),
+    ),
     "trusted": (
-        replies.trusted("a" * 40), "Agents may read `aaaaaaaaaaaa`. The next push needs its own `/pool ok`."
+        replies.trusted("a" * 40), "Agents may read `aaaaaaaaaaaa`. Each push needs a new `/pool ok`."
     ),
     "wrong commit": (
         replies.wrong_commit("@mona", "b" * 40),
-        ("`@mona` is not the head of this pull request, which is `bbbbbbbbbbbb`. Look at that first, then: "
+        ("`@mona` is not the head of this pull request, which is `bbbbbbbbbbbb`. Review that commit first, then: "
         "`/pool ok bbbbbbbbbbbb`"),
     ),
     "dismissed": (
@@ -215,21 +249,22 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
     ),
     "withheld": (
         replies.withheld(["a GitHub token", "a random token"]),
-        ("🔒 This post was withheld: it holds what looks like a secret (a GitHub token, a random token). Only the "
-        "operator can read it, with `claude-pool-gh show`. If it is real, change it: an agent has seen it."),
+        ("🔒 This post was withheld: it contains what looks like a secret (a GitHub token, a random token). Only the "
+        "operator can read it, with `claude-pool-gh show`. If the secret is real, replace it: an agent has seen it."),
     ),
     "moved on": (
         replies.moved_on("a" * 40, "b" * 40, "/pool ask `why` @mona"),
-        "That was about `aaaaaaaaa`, and the head is `bbbbbbbbb` now. To begin anew: `/pool ask why @mona`",
+        ("That run was about `aaaaaaaaa`, but the head is now `bbbbbbbbb`. To start again: `/pool ask why "
+        "@mona`"),
     ),
     "which finding": (
         replies.which_finding([("0123456789", "@mona loses #1"), ("abcdefabcd", "b")]),
-        ("Which finding? Reply under it, or begin with its name:\n\n- `01234567` `@mona` loses `#1`\n- `abcdefab` b"),
+        ("Which finding? Reply to it, or start with its ID:\n\n- `01234567` `@mona` loses `#1`\n- `abcdefab` b"),
     ),
     "no finding": (replies.which_finding([]), "This pull request has no open finding. Nothing was done."),
     "only the App": (
         replies.only_app("fix"),
-        ("`/pool fix` waits for an approval, and a job of GitHub Actions cannot: it needs the App on a server. "
+        ("`/pool fix` waits for an approval, and a GitHub Actions job cannot wait: use the App on a server. "
         "Nothing was run."),
     ),
 }  # fmt: skip
@@ -253,21 +288,30 @@ def test_every_reply_is_among_these() -> None:
     assert [name for name in functions if f"replies.{name}(" not in source] == []
 
 
+MENTIONING = {
+    "gate ready": "@mona",
+    "cancelled by another": "@mona",
+    "over": "@mona @max",
+    "over without a comment": "@mona",
+}
+
+
 def alive(text: str) -> list[str]:
     return [each for each in life(text) if each != "link_open" and "https://github.com/" not in each]
 
 
 @pytest.mark.parametrize(
-    "case", [case for case in REPLIES if case not in ("gate ready", "answer with places")]
+    "case", [case for case in REPLIES if case not in (*MENTIONING, "answer with places")]
 )
 def test_only_who_is_told_of_a_gate_is_mentioned_and_only_the_host_links(case: str) -> None:
     assert alive(REPLIES[case][0]) == []
 
 
-def test_the_one_reply_that_tells_of_a_gate_mentions_who_asked_and_nobody_else() -> None:
-    said, _ = REPLIES["gate ready"]
-    assert alive(said) == ["@mona "]
-    assert alive(said.removeprefix("@mona ")) == []
+@pytest.mark.parametrize("case", MENTIONING)
+def test_what_must_notify_mentions_who_asked_and_nobody_else(case: str) -> None:
+    said, people = REPLIES[case][0], MENTIONING[case]
+    assert [each.strip() for each in alive(said)] == [people]
+    assert alive(said.removeprefix(f"{people} ")) == []
 
 
 def test_the_help_is_one_table_with_a_row_for_every_verb() -> None:

@@ -39,9 +39,9 @@ SHOWN = {
 | `c-7` | fix | AWAITING APPROVAL `0123456789` | `mona` | $0.42 |
 | `c-6` | review | a \\| b | `h\\|t` | ≤ $0.01 |
 
-2 of 2 slots are busy, 3 in line.
+2 of 2 slots are busy, 3 waiting in the queue.
 
-<details><summary>What people make of findings in this repository</summary>
+<details><summary>What became of earlier findings</summary>
 
 | recipe | findings | fixed | dismissed | ignored | open |
 |---|--:|--:|--:|--:|--:|
@@ -51,12 +51,12 @@ SHOWN = {
 </details>"""),
     "nothing yet": (
         tables.status(StatusView(chains=(), busy=0, slots=4, waiting=0)),
-        "Nothing was asked for here yet.\n\n0 of 4 slots are busy, nobody waits.",
+        "No commands yet.\n\n0 of 4 slots are busy, the queue is empty.",
     ),
     "cost": (tables.cost(COST), """\
 This repository has spent **$2.01** this month.
 
-| cap per | used or set aside | of | left |
+| cap per | used or reserved | of | left |
 |---|--:|--:|--:|
 | thread ⚠️ | $8.00 | $10.00 | $2.00 |
 | user and day | $16.00 | $20.00 | $4.00 |
@@ -88,7 +88,7 @@ This repository has spent **$2.01** this month.
 | `changes.draft` | `true` | octo/.github |
 | `x` | `a\\|b` | `@mona` |
 
-<details><summary>Everything else, at its default</summary>
+<details><summary>Other settings, at their defaults</summary>
 
 | key | value | from |
 |---|---|---|
@@ -112,7 +112,7 @@ def test_a_table_is_shown_whole_and_is_no_command(case: str) -> None:
 def test_without_a_file_every_key_is_at_its_default() -> None:
     values = flat(RepositoryConfig())
     shown = tables.configuration(values, {}, DEFAULT)
-    assert shown.startswith("No configuration file: everything is as it comes.\n\n<details>")
+    assert shown.startswith("No configuration file: all settings are at their defaults.\n\n<details>")
     assert [key for key in values if f"| `{key}` | " not in shown] == []
     assert shown.count("| default |") == len(values)
 

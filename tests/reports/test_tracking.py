@@ -8,6 +8,7 @@ import pytest
 
 from claude_pool_gh.commands.lines import command_lines
 from claude_pool_gh.pool.outcomes import Outcome, Verdict
+from claude_pool_gh.pool.states import StepState
 from claude_pool_gh.reports.tracking import tracking
 from claude_pool_gh.reports.views import Bill, Looked, Reviewed, StepLine
 from claude_pool_gh.terms.markdown import COMMENT_LIMIT
@@ -16,7 +17,7 @@ from tests.reports.judge import GITHUB, life
 from tests.reports.make import BILL, STEPS, ended, reviewed, run
 
 WAITING = """\
-### Review of `012345678`: waiting for its turn
+### Review of `012345678`: waiting in the queue
 
 Reads 14 files in 3 parts. At most $3.00, usually $0.40 to $0.90 here.
 
@@ -26,12 +27,14 @@ Reads 14 files in 3 parts. At most $3.00, usually $0.40 to $0.90 here.
 | · | **find** |  |  |  |
 | · | **verify** |  |  |  |
 
-<sub>`c-7` · asked by `mona` · `/pool help`</sub>"""
+<sub>`c-7` · requested by `mona` · `/pool help`</sub>"""
 
 RUNNING = """\
 ### Review of `012345678`: running
 
 Reads 14 files in 3 parts. At most $3.00.
+
+So far: 1 min, ≤ $0.01.
 
 | | step | model | time | cost |
 |---|---|---|--:|--:|
@@ -39,7 +42,7 @@ Reads 14 files in 3 parts. At most $3.00.
 | ▶ | **find** 1 of 3: `@mona` \\| x | claude-sonnet-5-5 |  | ≤ $0.01 |
 | · | **verify** |  |  |  |
 
-<sub>`c-7` · asked by `mona` · `/pool help`</sub>"""
+<sub>`c-7` · requested by `mona` · `/pool help`</sub>"""
 
 STEPS_AND_BILL = """\
 <details><summary>Steps</summary>
@@ -77,33 +80,36 @@ searched `def price`
 CLEAN = f"""\
 ### ✅ Nothing found in 14 files
 
-$0.50 of $3.00 · 1 min 11 s · after the next push: `/pool review`
+Commit `012345678` · $0.50 of $3.00 · 1 min 11 s · after the next push: `/pool review`
 
 <details><summary>What was not posted or not read</summary>
 
-- Not posted after the second look: 1 refuted
+- Rejected by the second reviewer: 1 refuted
 
 </details>
 
 {STEPS_AND_BILL}
 
-<sub>`c-7` · asked by `mona` · `/pool help`</sub>"""
+<sub>`c-7` · requested by `mona` · `/pool help`</sub>"""
 
 FINDINGS = f"""\
-### 🔎 4 findings in 14 files, the worst critical
+### 🔎 4 findings (worst: critical) in 14 files read
 
-**`@mona` loses `#1`** `shop/prices.py:3-5`
+- **critical** `@mona` loses `#1` · `shop/prices.py:3-5`
+- **high** The rebate is taken twice · `shop/prices.py:2`
+- **low** The rebate is taken twice · `shop/prices.py:2`
+- **low** The rebate is taken twice · `shop/prices.py:2`
 
 The head has moved to 0123 since; that is not reviewed yet.
 
-$0.50 of $3.00 · 1 min 11 s · after the next push: `/pool review`
+Commit `012345678` · $0.50 of $3.00 · 1 min 11 s · after the next push: `/pool review`
 
 <details><summary>What was not posted or not read</summary>
 
-- Left out (generated, binary or excluded): `yarn.lock`
-- 1 finding of earlier runs not repeated
-- Not posted after the second look: 1 refuted, 2 unsure
-- Dropped by the host's check: 1
+- Skipped (generated, binary or excluded): `yarn.lock`
+- 1 finding from earlier runs not repeated
+- Rejected by the second reviewer: 1 refuted, 2 unsure
+- Failed validation: 1
   - a.py: `@mona` (not there)
 
 </details>
@@ -116,12 +122,12 @@ $0.50 of $3.00 · 1 min 11 s · after the next push: `/pool review`
 
 </details>
 
-<sub>`c-7` · asked by `mona` · `/pool help`</sub>"""
+<sub>`c-7` · requested by `mona` · `/pool help`</sub>"""
 
 OUT_OF_BUDGET = """\
 ### ⚠️ NOT REVIEWED: out of budget
 
-≤ $3.00 of $3.00 · 1 min 11 s · again: `/pool retry`
+Commit `012345678` · ≤ $3.00 of $3.00 · 1 min 11 s · to try again: `/pool retry`
 
 <details><summary>Steps</summary>
 
@@ -141,11 +147,11 @@ OUT_OF_BUDGET = """\
 | this thread so far | $3.00 |
 | this repository this month | $3.00 |
 
-`≤` marks an upper bound: the model's API broke off before it said what it had used.
+`≤` marks an upper bound: the connection to the model's API broke before it reported the usage.
 
 </details>
 
-<sub>`c-7` · asked by `mona` · `/pool help`</sub>"""
+<sub>`c-7` · requested by `mona` · `/pool help`</sub>"""
 
 MANY = (
     finding(),
@@ -196,7 +202,7 @@ def test_a_review_that_ran_out_of_money_offers_more() -> None:
 
 FIRST_LINES = {
     Verdict.clean: "### ✅ Nothing found in 14 files",
-    Verdict.findings: "### 🔎 1 finding in 14 files, the worst high",
+    Verdict.findings: "### 🔎 1 finding (worst: high) in 14 files read",
     Verdict.answered: "### ✅ Done",
     Verdict.skipped: "### ⚠️ NOT REVIEWED: why",
     Verdict.quota: "### ⚠️ NOT REVIEWED: why",
@@ -217,18 +223,20 @@ def test_every_verdict_has_its_first_line_and_its_next_command(verdict: Verdict)
     lines = tracking(ended(verdict, "why")).split("\n")
     assert lines[0] == FIRST_LINES[verdict]
     money = next(line for line in lines if " of $3.00 · " in line)
-    next_ = NEXT.get(verdict, "again: `/pool retry`")
-    assert money == " · ".join(filter(None, ("$0.50 of $3.00", "1 min 11 s", next_)))
+    next_ = NEXT.get(verdict, "to try again: `/pool retry`")
+    assert money == " · ".join(filter(None, ("Commit `012345678`", "$0.50 of $3.00", "1 min 11 s", next_)))
 
 
 @pytest.mark.parametrize("verdict", list(Verdict))
 @pytest.mark.parametrize("posted", [True, False])
 @pytest.mark.parametrize("note", ["", "the head\nhas moved\n\n" * 9])
-def test_the_first_screen_has_at_most_eight_lines(verdict: Verdict, posted: bool, note: str) -> None:
-    found = reviewed(inline=MANY * 4, unread=("a",) * 90, left_out=("b",) * 90, posted=posted, note=note)
+def test_the_first_screen_has_at_most_ten_findings_and_eight_more_lines(
+    verdict: Verdict, posted: bool, note: str
+) -> None:
+    found = reviewed(inline=MANY * 20, unread=("a",) * 90, left_out=("b",) * 90, posted=posted, note=note)
     outcome = Outcome(verdict=verdict, reason="why\n\n" * 40)
     first = tracking(run(outcome=outcome, report=found)).split("<details>")[0]
-    assert len(first.rstrip("\n").split("\n")) <= 8
+    assert len(first.rstrip("\n").split("\n")) <= 10 + 8
 
 
 def test_findings_that_could_not_be_posted_are_listed() -> None:
@@ -275,5 +283,66 @@ def test_a_comment_never_grows_beyond_what_github_takes() -> None:
     many = tuple(finding(evidence=f"x{n}", body="`code` " * 500) for n in range(30))
     shown = tracking(ended(Verdict.findings, report=reviewed(inline=many, posted=False), bill=BILL))
     assert len(shown) <= COMMENT_LIMIT
-    assert "The rest is left out" in shown
+    assert "Shortened: GitHub does not accept longer comments" in shown
     assert shown.count("<details>") == shown.count("</details>")
+
+
+HOME = "https://github.com/octo/shop"
+
+
+def test_what_ended_names_its_commit_and_links_what_it_found() -> None:
+    found = reviewed(inline=MANY, standing=(finding(path="old.py", severity="low"),))
+    lines = tracking(ended(Verdict.findings, report=found, home=HOME)).split("\n")
+    blob = f"{HOME}/blob/0123456789abcdef"
+    assert lines[2:5] == [
+        f"- **critical** `@mona` loses `#1` · [`shop/prices.py:3-5`]({blob}/shop/prices.py#L3-L5)",
+        f"- **high** The rebate is taken twice · [`shop/prices.py:2`]({blob}/shop/prices.py#L2)",
+        f"- **low** The rebate is taken twice · [`old.py:2`]({blob}/old.py#L2) · still open",
+    ]
+    assert lines[6].startswith(f"Commit [`012345678`]({HOME}/commit/0123456789abcdef) · $0.50 of $3.00 · ")
+
+
+def test_ten_findings_are_listed_and_the_others_counted() -> None:
+    many = tuple(finding(evidence=f"x{n}", title=f"Number {n}") for n in range(12))
+    lines = tracking(ended(Verdict.findings, report=reviewed(inline=many))).split("\n")
+    assert lines[2].startswith("- **high** Number 0 · ")
+    assert (lines[11].split(" · ")[0], lines[12], lines[13]) == ("- **high** Number 9", "- and 2 more", "")
+
+
+def test_what_ended_says_when_the_head_has_moved_and_says_it_once() -> None:
+    note = "The head has moved to 456 since; that is not reviewed yet."
+    shown = tracking(ended(Verdict.clean, report=reviewed(note=note), stale="fedcba9876543210", home=HOME))
+    now = f"[`fedcba987`]({HOME}/commit/fedcba9876543210)"
+    assert f"⚠️ The head has moved to {now} since. This is about [`012345678`]" in shown.split("\n\n")[1]
+    assert shown.count("The head has moved") == 1
+    assert note in tracking(ended(Verdict.clean, report=reviewed(note=note)))
+
+
+def test_a_workflow_is_called_by_its_name() -> None:
+    named = {"verb": "run", "name": "workflow `nightly`", "report": None}
+    assert tracking(ended(Verdict.answered, **named)).startswith("### ✅ Workflow `nightly`: Done\n")
+    steps = (StepLine(name="read", state="running"),)
+    assert tracking(run(steps=steps, **named)).startswith("### Workflow `nightly` of `012345678`: running\n")
+
+
+def test_time_and_cost_move_while_it_runs() -> None:
+    steps = (StepLine(name="find", state="running", elapsed_ms=185_000, cost=10_000),)
+    bill = Bill(spent=10_000, upper_bound=False, cap=3_000_000)
+    shown = tracking(run(steps=steps, bill=bill, elapsed_ms=185_000))
+    assert "\n\nSo far: 3 min, $0.01.\n\n" in shown
+    assert "| ▶ | **find** |  | 3 min | $0.01 |" in shown
+
+
+@pytest.mark.parametrize("state", list(StepState))
+def test_every_state_of_a_step_has_a_sign(state: StepState) -> None:
+    assert "| ? |" not in tracking(run(steps=(StepLine(name="find", state=state),)))
+
+
+def test_the_columns_of_money_add_up() -> None:
+    steps = tuple(
+        StepLine(name=f"s{n}", state="completed", cost=cost) for n, cost in enumerate((44_900, 154_900))
+    )
+    shown = tracking(
+        ended(Verdict.clean, steps=steps, bill=Bill(spent=199_800, upper_bound=False, cap=3_000_000))
+    )
+    assert "| s0 | $0.05 |\n| s1 | $0.15 |\n| **this run** | **$0.20** |" in shown

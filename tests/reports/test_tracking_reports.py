@@ -8,7 +8,6 @@ import pytest
 
 from claude_pool_gh.commands.lines import command_lines
 from claude_pool_gh.pool.outcomes import Outcome, Verdict
-from claude_pool_gh.reports import refusals
 from claude_pool_gh.reports.tracking import tracking
 from claude_pool_gh.reports.views import (
     Bill,
@@ -25,10 +24,10 @@ from claude_pool_gh.reports.views import (
 from claude_pool_gh.reports.words import fold
 from tests.findings.make import finding
 from tests.reports.make import STEPS, change, ended, reviewed, run
-from tests.reports.test_changes import COPY, FACTS, PATCH, SAYS
+from tests.reports.test_changes import COPY, FACTS, FOLDED, PATCH, SAYS, SETTLED
 
 DONE = Outcome(verdict=Verdict.answered)
-MONEY = "$0.42 of $3.00 · 1 min 11 s"
+MONEY = "Commit `012345678` · $0.42 of $3.00 · 1 min 11 s"
 STEPS_TABLE = """\
 | | step | model | time | cost |
 |---|---|---|--:|--:|
@@ -49,7 +48,7 @@ FOLDS = f"""\
 | this repository this month | $0.00 |
 
 </details>"""
-FOOT = "<sub>`c-7` · asked by `mona` · `/pool help`</sub>"
+FOOT = "<sub>`c-7` · requested by `mona` · `/pool help`</sub>"
 
 
 def of(verb: str, report: Report | None = None, **fields: Any) -> Run:
@@ -70,7 +69,7 @@ It crashes for `@mona`
 
 Labels: `bug`, `a|b`
 
-Missing before somebody can work on it:
+Missing information:
 
 - The version, `@mona`
 - A `<b>` way to see it
@@ -91,7 +90,7 @@ def test_a_triage_says_what_it_is_about_its_labels_and_what_is_missing() -> None
 
 def test_a_change_that_waits_shows_the_line_to_copy_first() -> None:
     assert tracking(of("fix", change(), waits=True)) == whole(
-        "### ⏸ AWAITING APPROVAL: 2 files, +3 -10", MONEY, COPY, FACTS, SAYS, PATCH
+        "### ⏸ AWAITING APPROVAL: 2 files, +3 -10", MONEY, FACTS, PATCH, COPY, SAYS
     )
 
 
@@ -100,27 +99,28 @@ def test_a_change_that_can_not_be_approved_any_more_says_so_first() -> None:
     assert tracking(of("fix", stale, waits=True)) == whole(
         "### ⏸ NOT APPLIED: the head has moved to 1234",
         MONEY,
-        "It cannot be approved any more: the head has moved to 1234. Again: `/pool retry`",
-        FACTS, SAYS, PATCH,
+        "This patch is outdated: the head has moved to 1234. To make a new one: `/pool retry`",
+        FACTS, FOLDED, SAYS,
     )  # fmt: skip
 
 
 ENDS: dict[Fate, tuple[dict[str, Any], str, str]] = {
     Fate.writing: (
-        {}, "⏳ Approved, being pushed: 2 files, +3 -10", "Approved by `mona`; pushing to `topic`.",
+        {}, "✅ Approved, being pushed: 2 files, +3 -10", "Approved by `mona`; pushing to `topic`.",
     ),
-    Fate.pushed: ({}, "✅ Pushed ccccccccc: 2 files, +3 -10", "Approved by `mona`; pushed to `topic`."),
+    Fate.pushed: ({}, "✅ Pushed ccccccccc: 2 files, +3 -10", "Pushed `ccccccccc` to `topic`, approved by `mona`."),
     Fate.proposed: (
         {"pull": 12}, "✅ Pull request #12: 2 files, +3 -10",
-        "Approved by `mona`; pushed to `topic`, opened as pull request #12.",
+        "Opened pull request #12 with `ccccccccc`, approved by `mona`.",
     ),
     Fate.refused: (
         {"refused": "the branch moved"}, "⚠️ NOT PUSHED: the branch moved",
-        f"Approved by `mona`, but not pushed: the branch moved. {refusals.KEEPS}",
+        "Approved by `mona`, but not pushed: the branch moved.",
     ),
     Fate.patch_only: (
         {"approved_by": ()}, "✅ A patch for you to apply: 2 files, +3 -10",
-        "This is a fork, and nothing is pushed to forks. The patch is below; `git apply` takes it at `000000000`.",
+        ("This is a fork, and the bot does not push to forks. The patch is below; apply it at `000000000` with "
+        "`git apply`."),
     ),
 }  # fmt: skip
 
@@ -129,8 +129,9 @@ ENDS: dict[Fate, tuple[dict[str, Any], str, str]] = {
 def test_a_change_says_where_it_went(where: Fate) -> None:
     fields, first, decision = ENDS[where]
     shown = change(**({"fate": where, "approved_by": ("mona",)} | fields))
+    patch = PATCH if where is Fate.patch_only else FOLDED
     assert tracking(of("fix", shown, outcome=DONE)) == whole(
-        f"### {first}", MONEY, decision, FACTS, SAYS, PATCH
+        f"### {first}", MONEY, decision, SETTLED, patch, SAYS
     )
 
 
@@ -144,16 +145,19 @@ def test_nothing_changed_is_no_success() -> None:
 def test_questions_are_asked_instead() -> None:
     asked = change(files=(), fate=Fate.nothing, questions=("Which file?", "Which @mona?"))
     assert tracking(of("implement", asked, outcome=DONE)) == whole(
-        "### ⚠️ Not clear enough to be done: 2 questions",
+        "### ⚠️ 2 questions before I can start",
         MONEY,
-        "Before anybody can work on it, this must be answered:\n\n- Which file?\n- Which `@mona`?",
+        "Please answer these questions first:\n\n- Which file?\n- Which `@mona`?",
     )
+
+
+HANDED_IN = COPY.replace("push exactly this patch", "continue with exactly this")
 
 
 def test_what_was_handed_in_can_be_approved_while_it_waits_and_never_after() -> None:
     handed_in = Presented(text="The plan of @mona", gate="0123456789")
     assert tracking(of("run", handed_in, waits=True)) == whole(
-        "### ⏸ AWAITING APPROVAL", MONEY, COPY, fold("What was handed in", "The plan of `@mona`")
+        "### ⏸ AWAITING APPROVAL", MONEY, HANDED_IN, fold("What was handed in", "The plan of `@mona`")
     )
     for verdict in Verdict:
         assert "/pool approve" not in tracking(of("run", handed_in, outcome=Outcome(verdict=verdict)))
@@ -170,8 +174,7 @@ def test_what_ended_early_says_what_is_kept_and_how_it_goes_on() -> None:
     assert tracking(early) == whole(
         "### ⚠️ NOT DONE: out of turns",
         MONEY,
-        "Nothing that was paid for is lost. What it had changed is kept (2 files, +3 -10), and it starts from there. "
-        "To go on:\n\n```\n/pool continue c-7 --turns 80\n```",
+        "The files changed so far are saved (2 files, +3 -10). To resume:\n\n```\n/pool continue c-7 --turns 80\n```",
     )
 
 
@@ -184,7 +187,7 @@ def test_a_review_that_can_be_continued_names_one_next_command_only() -> None:
         "### ⚠️ NOT REVIEWED: out of budget",
         MONEY,
         fold("What was not posted or not read", "- **Not read:** `a`"),
-        "Nothing that was paid for is lost. To go on:\n\n```\n/pool continue c-7 --budget 6.00\n```",
+        "To resume:\n\n```\n/pool continue c-7 --budget 6.00\n```",
     )
     assert shown.count("/pool") == 2
 
@@ -194,10 +197,11 @@ def test_who_waits_in_line_learns_of_the_place_the_moved_head_and_every_warning(
         "fix", place=Place(3, 2, 2), stale="f" * 40, warnings=("80 % of the month is spent.", "And more.")
     )
     parts = (
-        "### Fix of `012345678`: waiting for its turn",
+        "### Fix of `012345678`: waiting in the queue",
         "Reads 14 files in 3 parts. At most $3.00.",
-        "Number 3 in line: all 2 slots are busy.",
-        "⚠️ The head has moved to `fffffffff` since: this is about `012345678`.",
+        "Third in the queue: both slots are busy.",
+        "So far: 1 min, $0.42.",
+        "⚠️ The head has moved to `fffffffff` since. This is about `012345678`.",
         "⚠️ 80 % of the month is spent.", "⚠️ And more.", STEPS_TABLE, FOOT,
     )  # fmt: skip
     assert tracking(waiting) == "\n\n".join(parts)
@@ -206,15 +210,15 @@ def test_who_waits_in_line_learns_of_the_place_the_moved_head_and_every_warning(
 @pytest.mark.parametrize(
     ("place", "says"),
     [
-        (Place(1, 1, 1), "Next in line: the only slot is busy."),
-        (Place(1, 4, 4), "Next in line: all 4 slots are busy."),
-        (Place(2, 3, 4), "Number 2 in line: those before it start first."),
+        (Place(1, 1, 1), "Next in the queue: the only slot is busy."),
+        (Place(1, 4, 4), "Next in the queue: all 4 slots are busy."),
+        (Place(2, 3, 4), "Second in the queue: earlier requests start first."),
     ],
 )
 def test_a_place_in_line_says_why_it_waits(place: Place, says: str) -> None:
     shown = tracking(of("ask", place=place))
     assert says in shown.split("\n\n")
-    assert "waiting for its turn" in shown
+    assert "waiting in the queue" in shown
 
 
 def test_who_has_a_slot_has_no_place() -> None:
@@ -228,16 +232,17 @@ def test_warnings_stay_when_it_has_ended() -> None:
 
 
 STANDING = f"""\
-### 🔎 1 new, 1 fixed, 1 still open in 14 files, the worst high
+### 🔎 1 new, 1 fixed, 1 still open (worst: high) in 14 files read
 
-**The rebate is taken twice** `shop/prices.py:2`
+- **high** The rebate is taken twice · `shop/prices.py:2`
+- **low** The rebate is taken twice · `old.py:2` · still open
 
 {MONEY} · after the next push: `/pool review`
 
 <details><summary>What was not posted or not read</summary>
 
-- Found before and still there: `old.py:2`
-- Found before and fixed: `@mona` is gone
+- Found earlier, still open: `old.py:2`
+- Found earlier, now fixed: `@mona` is gone
 
 </details>"""
 

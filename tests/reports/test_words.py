@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from claude_pool_gh.reports.words import count, dollars, duration, fitting, fold, place
+from claude_pool_gh.reports.words import (
+    amounts,
+    count,
+    dollars,
+    duration,
+    fitting,
+    fold,
+    linked,
+    minutes,
+    operator_must_act,
+    place,
+)
 from claude_pool_gh.terms.markdown import COMMENT_LIMIT
 from tests.findings.make import finding
 
-CUT = "*The rest is left out:"
+CUT = "*Shortened:"
 
 
 @pytest.mark.parametrize(
@@ -73,7 +86,7 @@ def test_a_fence_that_was_cut_is_closed(ticks: str) -> None:
 def test_folds_that_were_cut_are_closed() -> None:
     text = fitting(fold("one", "a") + "\n\n" + fold("two", fold("three", "line of it\n" * 9_000)))
     assert (text.count("<details>"), text.count("</details>")) == (3, 3)
-    assert text.rstrip().endswith("has all of it.*")
+    assert text.rstrip().endswith("has the whole text.*")
     assert text.index("</details>\n\n</details>") < text.index(CUT)
 
 
@@ -113,3 +126,52 @@ def test_whatever_is_cut_fits_and_says_that_it_was_cut(parts: list[str], tail: s
     assert len(text) <= COMMENT_LIMIT
     tokens = MarkdownIt("commonmark").parse(text)
     assert tokens[-2].content.startswith(CUT)
+
+
+@pytest.mark.parametrize(
+    ("parts", "shown", "total"),
+    [
+        ((44_900, 154_900), ["$0.05", "$0.15"], "$0.20"),
+        ((35_000, 145_000, 20_400), ["$0.04", "$0.14", "$0.02"], "$0.20"),
+        ((4_000, 190_000), ["$0.0040", "$0.1900"], "$0.1940"),
+        ((50, 50), ["$0.0001", "$0.0000"], "$0.0001"),
+        ((0, 420_000), ["$0.00", "$0.42"], "$0.42"),
+        ((), [], "$0.00"),
+    ],
+)
+def test_amounts_add_up_as_they_are_shown(parts: tuple[int, ...], shown: list[str], total: str) -> None:
+    assert amounts(parts) == (shown, total)
+
+
+@given(st.lists(st.integers(0, 3_000_000), max_size=12))
+def test_whatever_the_amounts_are_their_column_adds_up(parts: list[int]) -> None:
+    shown, total = amounts(parts)
+    assert sum(Decimal(each[1:]) for each in shown) == Decimal(total[1:])
+    assert all(
+        abs(Decimal(text[1:]) * 1_000_000 - part) < 10_000 for text, part in zip(shown, parts, strict=True)
+    )
+
+
+def test_a_finding_is_linked_at_its_lines_at_the_commit_that_was_read() -> None:
+    home = "https://github.com/octo/shop"
+    one = linked(finding(path="a b/ü`.py"), home, "c" * 40)
+    assert one.endswith(f"({home}/blob/{'c' * 40}/a%20b/%C3%BC%60.py#L2)")
+    assert linked(finding(end_line=5), home, "c").endswith("/blob/c/shop/prices.py#L2-L5)")
+    assert linked(finding(), "", "c") == "`shop/prices.py:2`"
+
+
+def test_time_that_runs_is_shown_in_whole_minutes() -> None:
+    assert [minutes(each) for each in (0, 59_999, 60_000, 3_599_999)] == [
+        "under 1 min",
+        "under 1 min",
+        "1 min",
+        "59 min",
+    ]
+
+
+def test_the_operators_trouble_is_told_as_that() -> None:
+    said = operator_must_act("the model's API refuses its key")
+    assert (
+        said
+        == "the bot's operator must act (the model's API refuses its key); there is nothing that you can do here"
+    )

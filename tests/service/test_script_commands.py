@@ -88,7 +88,7 @@ async def test_a_workflow_runs_by_name_and_stops_at_its_gate_where_nobody_can_be
     code, out, err = await claude_pool(model, work, "chain", "issue_to_pr", "issue=Print b too")
     assert (code, out) == (2, "")
     assert "describe waits for approval" in err
-    assert "nothing was decided" in err
+    assert "no decision was made" in err
 
 
 @pytest.mark.long

@@ -94,10 +94,10 @@ def intent(chain: ChainRow) -> str:
     """What it will do, in one sentence."""
     brief = chain.results.get("brief")
     if not brief or "files" not in brief:
-        return "Will read the change, and have every finding confirmed by a second run."
+        return "Reads the change. A second run checks every finding."
     parts = f" in {count(len(brief['groups']), 'part')}" if len(brief["groups"]) > 1 else ""
-    what = "what is new of " if brief["incremental"] else ""
-    return f"Reads {what}{count(brief['files'], 'file')}{parts}, and has every finding confirmed by a second run."
+    what = "the new changes in " if brief["incremental"] else ""
+    return f"Reads {what}{count(brief['files'], 'file')}{parts}. A second run checks every finding."
 
 
 ROOM: Final = VerbRoom(

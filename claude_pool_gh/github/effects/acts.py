@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from claude_pool_gh.github.api import Forge, segment
-from claude_pool_gh.github.effects import pushes, threads
+from claude_pool_gh.github.effects import pushes, reactions, threads
 from claude_pool_gh.github.effects.kinds import (
     CheckRun,
     Comment,
@@ -39,16 +40,14 @@ async def make(forge: Forge, row: EffectRow) -> int | None:
     """Make the effect for the first time; its id on GitHub."""
     repository, effect = row.repository, row.effect
     match effect:
-        case Comment() | Reply(in_reply_to=None):
+        case Comment():
             return await _post(
                 forge, repository, f"/issues/{effect.number}/comments", _marked(row, effect.body)
             )
         case Reply():
-            path = f"/pulls/{effect.number}/comments/{effect.in_reply_to}/replies"
-            return await _post(forge, repository, path, _marked(row, effect.body))
+            return await _reply(forge, row, effect)
         case Reaction():
-            await forge.call("POST", repository, _reactions(effect), {"content": effect.content})
-            return None
+            return await reactions.react(forge, row, effect)
         case Labels():
             await forge.call(
                 "POST", repository, f"/issues/{effect.number}/labels", {"labels": list(effect.names)}
@@ -75,7 +74,11 @@ async def change(forge: Forge, row: EffectRow, remote_id: int) -> None:
                 await forge.call("PATCH", row.repository, f"/issues/comments/{remote_id}", body)
             case CheckRun():
                 await forge.call("PATCH", row.repository, f"/check-runs/{remote_id}", _check(row.effect))
-            case Reply() | Reaction() | Labels() | Review() | Settled() | Push() | Proposal():
+            case Reaction():
+                await reactions.react(forge, row, row.effect)
+            case Reply():
+                await _replace(forge, row.repository, row.effect)
+            case Labels() | Review() | Settled() | Push() | Proposal():
                 return
     except NotFound as error:
         await _see(forge, row.repository)
@@ -111,8 +114,26 @@ async def find(forge: Forge, row: EffectRow) -> int | None:
             return await pushes.find_push(forge, row.repository, row.effect)
         case Proposal():
             return await pushes.find_proposal(forge, row.repository, row.effect)
-        case Reaction() | Labels() | Settled():  # GitHub makes these once, or the act looks for itself
+        case Reaction():
+            return await reactions.find(forge, row, row.effect)
+        case Labels() | Settled():  # GitHub makes these once, or the act looks for itself
             return None
+
+
+async def _reply(forge: Forge, row: EffectRow, reply: Reply) -> int:
+    path = f"/issues/{reply.number}/comments"
+    if reply.in_reply_to is not None:
+        path = f"/pulls/{reply.number}/comments/{reply.in_reply_to}/replies"
+    made = await _post(forge, row.repository, path, _marked(row, reply.body))
+    await _replace(forge, row.repository, reply)
+    return made
+
+
+async def _replace(forge: Forge, repository: Repository, reply: Reply) -> None:
+    """Delete the comment that a reply takes the place of; it may be gone already."""
+    if reply.replaces is not None:
+        with suppress(NotFound):
+            await forge.call("DELETE", repository, f"/issues/comments/{reply.replaces}")
 
 
 def _marked(row: EffectRow, body: str) -> dict[str, str]:
@@ -220,8 +241,3 @@ def _check(check: CheckRun) -> dict[str, Any]:
         if check.answered_ms is not None:
             body["completed_at"] = datetime.fromtimestamp(check.answered_ms / 1000, UTC).strftime(_ISO)
     return body
-
-
-def _reactions(reaction: Reaction) -> str:
-    place = "issues" if reaction.comment.kind == "issue_comment" else "pulls"
-    return f"/{place}/comments/{reaction.comment.id}/reactions"

@@ -24,14 +24,20 @@ class Reply(Term):
     number: int
     body: str
     in_reply_to: int | None = None
+    replaces: int | None = None
+    """An earlier comment of ours that this one makes superfluous: it is deleted when this one stands."""
+
+
+ReactionContent = Literal["eyes", "+1", "confused"]
+"""Accepted, done, not done."""
 
 
 class Reaction(Term):
-    """A reaction to a comment; GitHub itself makes it only once."""
+    """Our reaction to a comment, which follows what became of the command in it."""
 
     kind: Literal["reaction"] = "reaction"
     comment: CommentRef
-    content: Literal["eyes", "+1", "confused"]
+    content: ReactionContent
 
 
 class Labels(Term):

@@ -1,0 +1,116 @@
+"""Whoever gave a command is told once that it is over, and a thread is not filled with answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from claude_pool_gh.conversation.endings import reaction_of
+from claude_pool_gh.pool.outcomes import Outcome, Verdict
+from claude_pool_gh.rehearsal import stage
+from claude_pool_gh.rehearsal.github import Comment
+from claude_pool_gh.rehearsal.reviewer import Reviewer
+from claude_pool_gh.reports.views import Fate, Report
+from tests.acceptance.world import World
+from tests.reports.make import change, reviewed
+
+CONFIG = ".github/claude-pool.yml"
+
+
+def reactions(comment: Comment) -> list[str]:
+    return [reaction.content for reaction in comment.reactions]
+
+
+def ends(replies: Sequence[str]) -> list[str]:
+    return [body for body in replies if "has ended" in body]
+
+
+async def test_an_end_is_told_by_a_reaction_and_by_a_reply_only_where_no_review_is(shop: World) -> None:
+    first = await shop.say("/pool review")
+    await shop.reviewed()
+    await shop.quiet()
+    assert len(shop.reviews) == 1, "which notifies"
+    assert (reactions(first), shop.replies()) == (["+1"], [])
+
+    second = await shop.say("/pool review")
+    answer = await shop.said("has ended")
+    await shop.quiet()
+    mark = f"#issuecomment-{shop.own_comments()[0].id}"
+    assert [mark in body for body in shop.replies()] == [True, True], "what is edited stands further up"
+    assert answer.startswith("@mona `/pool review` has ended: 2 findings still open")
+    assert reactions(second) == ["+1"]
+    assert len(ends(shop.replies())) == 1
+
+
+async def test_nobody_is_mentioned_where_that_is_switched_off(here: World) -> None:
+    here.repository.commit("main", {CONFIG: "notify: false\n"}, author=here.maintainer)
+    comment = await here.say("/pool review")
+    await here.reviewed()
+    await here.quiet()
+    assert (reactions(comment), here.replies()) == (["+1"], [])
+
+
+async def test_who_is_cancelled_by_somebody_else_is_told_by_the_answer_to_that(shop: World) -> None:
+    other = shop.github.create_user("max")
+    shop.repository.grant(other, "write")
+    shop.model.script = Reviewer(stage.PLANTED, pace=2.0)
+    comment = await shop.say("/pool review")
+    await shop.until(lambda: shop.model.requests)
+    await shop.say("/pool cancel", by=other)
+    await shop.reviewed()
+    await shop.quiet()
+    (answer,) = shop.replies()
+    assert answer.startswith("@mona `/pool review` (`")
+    assert reactions(comment) == ["confused"]
+
+
+async def test_a_thread_keeps_the_newest_answer_of_each_kind(here: World) -> None:
+    for line in (
+        "/pool status",
+        "/pool reveiw",
+        "/pool help",
+        "/pool status",
+        "/pool nonsense",
+        "/pool status",
+    ):
+        await here.say(line)
+        await here.quiet()
+    shown = here.replies()
+    assert len(shown) == 3
+    assert "`/pool review [PATH…]`" in shown[0]
+    assert "nonsense" in shown[1]
+    assert "slots" in shown[2], "the newest stands last"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "report", "wanted"),
+    [
+        (Verdict.clean, reviewed(), "+1"),
+        (Verdict.findings, reviewed(), "+1"),
+        (Verdict.answered, None, "+1"),
+        (Verdict.answered, change(fate=Fate.pushed), "+1"),
+        (Verdict.answered, change(fate=Fate.proposed), "+1"),
+        (Verdict.answered, change(fate=Fate.patch_only), "+1"),
+        (Verdict.answered, change(fate=Fate.writing), None),
+        (Verdict.answered, change(fate=Fate.refused), "confused"),
+        (Verdict.answered, change(fate=Fate.nothing), "confused"),
+        (Verdict.failed, None, "confused"),
+        (Verdict.cancelled, change(fate=Fate.writing), "confused"),
+        (Verdict.skipped, None, "confused"),
+        (Verdict.quota, None, "confused"),
+        (Verdict.out_of_budget, reviewed(), "confused"),
+        (Verdict.out_of_turns, None, "confused"),
+    ],
+)
+def test_what_an_end_looks_like_on_the_command(
+    verdict: Verdict, report: Report | None, wanted: str | None
+) -> None:
+    assert reaction_of(Outcome(verdict=verdict), report) == wanted
+
+
+def test_every_verdict_and_every_fate_has_its_reaction() -> None:
+    for verdict in Verdict:
+        reaction_of(Outcome(verdict=verdict), None)
+    for fate in Fate:
+        reaction_of(Outcome(verdict=Verdict.answered), change(fate=fate))
