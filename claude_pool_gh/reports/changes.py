@@ -78,7 +78,8 @@ def facts(change: Changed) -> SafeMarkdown:
     if len(change.files) > _FILES_SHOWN:
         rows.append(f"| and {len(change.files) - _FILES_SHOWN} more | | | |")
     table = "\n".join(rows)
-    bound = f"On `{change.parent[:9]}`, commit `{change.commit[:9]}`, patch `{change.digest[:12]}`."
+    commit = f", commit `{change.commit[:9]}`" if change.commit else ""
+    bound = f"On `{change.parent[:9]}`{commit}, patch `{change.digest[:12]}`."
     return SafeMarkdown("\n\n".join(filter(None, (table, f"{bound}{_unchecked(change)}", _checks(change)))))
 
 

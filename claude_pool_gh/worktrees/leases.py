@@ -17,6 +17,7 @@ import psutil
 from claude_pool_gh.pool.config import Isolation
 from claude_pool_gh.pool.errors import NoWorkspace
 from claude_pool_gh.pool.ports import JSON, Wanted, Work
+from claude_pool_gh.worktrees import lfs
 from claude_pool_gh.worktrees.errors import OriginUnavailable, WorktreeError
 from claude_pool_gh.worktrees.git import Login, git
 from claude_pool_gh.worktrees.mirror import Mirror, checked_commit, take_bytes_as_they_are
@@ -107,6 +108,10 @@ class Worktrees:
         """The commit that captured work becomes. The parent must have been fetched; made again, it has the same id."""
         mirror = self.mirror(repository_id).path
         return await commit_as(mirror, await restore(mirror, work), parent, signature)
+
+    async def plain_bytes_in_lfs(self, repository_id: int, parent: str, commit: str) -> tuple[str, ...]:
+        """The files of a commit that belong to Git LFS and hold plain bytes. Both commits must be in the mirror."""
+        return await lfs.plain_bytes(self.mirror(repository_id).path, parent, commit)
 
     @asynccontextmanager
     async def archive(self, repository_id: int, commit: str) -> AsyncIterator[Path]:
