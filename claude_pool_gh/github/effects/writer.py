@@ -65,6 +65,8 @@ class Writer:
         self._interval = interval
         self._changed = asyncio.Event()
         self._busy: dict[int, asyncio.Task[None]] = {}
+        self._limited_until: dict[int, int] = {}
+        """By installation: until then GitHub is asked for nothing, what is wanted meanwhile included."""
         self._main: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -102,7 +104,7 @@ class Writer:
         self._changed.clear()
         now = self._now_ms()
         for installation in await self._database.read(partial(rows.installations_due, now_ms=now)):
-            if installation not in self._busy:
+            if installation not in self._busy and self._limited_until.get(installation, 0) <= now:
                 self._busy[installation] = asyncio.create_task(self._serve(installation))
         pause = self._pause(await self._database.read(rows.earliest_due))
         with suppress(TimeoutError):
@@ -130,6 +132,9 @@ class Writer:
             self.wake()
 
     async def _next(self, installation: int) -> EffectRow | None:
+        if self._limited_until.get(installation, 0) > self._now_ms():
+            return None
+
         def claim(tx: Transaction) -> EffectRow | None:
             if not rows.hold(tx, f"writer:{installation}", own_id(), self._now_ms()):
                 return None
@@ -210,7 +215,9 @@ class Writer:
 
     async def _limited(self, row: EffectRow, limit: RateLimited) -> None:
         """GitHub asks to wait, and is heard: whoever goes on asking is shut out for longer."""
-        due = self._due(min(limit.seconds, _LONGEST_LIMIT))
+        due = self._limited_until[row.repository.installation_id] = self._due(
+            min(limit.seconds, _LONGEST_LIMIT)
+        )
         logger.warning("not written yet: %s", limit, extra={"action": "rate_limited", "key": row.key})
 
         def wait(tx: Transaction) -> None:
