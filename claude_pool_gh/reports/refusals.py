@@ -26,7 +26,7 @@ _ADVICE: Final[tuple[tuple[str, str], ...]] = (
     (r"workflows?`? permission|`?workflow`? scope", _WORKFLOWS),
     (r"GH009|GITHUB PUSH PROTECTION|[Ss]ecrets? detected", _DETECTED),
     (r"GH001|file size limit|maximum allowed size", "A file or the commit is larger than GitHub takes."),
-    (r"GH006|GH013|[Pp]rotected branch|rule violations|through a pull request", _RULES),
+    (r"GH003|GH006|GH013|[Pp]rotected branch|rule violations|through a pull request", _RULES),
     (
         r"has moved|branch of this name",
         "Ask again with `/pool retry`: it starts from the branch as it is now.",

@@ -57,6 +57,8 @@ async def _is_pointer(mirror: Path, commit: str, path: bytes) -> bool:
     name = path.decode("utf-8", "surrogateescape")
     listed = await git("ls-tree", "-z", "-l", "--full-tree", commit, "--", name, git_dir=mirror)
     _, kind, id_, size = listed.split(b"\t")[0].split()
-    if kind != b"blob" or int(size) > _POINTER_LIMIT:
-        return kind != b"blob"
+    if kind != b"blob" or not int(size):  # an empty file is its own pointer
+        return True
+    if int(size) > _POINTER_LIMIT:
+        return False
     return (await git("cat-file", "blob", id_.decode(), git_dir=mirror)).startswith(_POINTER)

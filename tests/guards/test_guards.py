@@ -374,7 +374,8 @@ GUARDS = [
     ),
     Guard(
         "no half packs are left", "worktrees/mirror.py",
-        "            removed = self._remove_partial(began)\n", "            removed = 3_000_000\n            finished = True\n",
+        "            removed = self._remove_partial(began)\n",
+        "            removed = 3_000_000\n            finished = True\n",
         "tests/worktrees/test_old_faults.py", "leaves_nothing",
     ),
     Guard(

@@ -33,7 +33,7 @@ async def test_plain_bytes_where_a_pointer_belongs_are_found_by_name(site: Site)
     }
     site.widgets.commit("main", start)
     assert await found(site, {"m.bin": b"\0plain", "README.md": "x\n"}) == ("m.bin",)
-    assert await found(site, {"new.bin": b"x" * 5000, "sub/x.dat": "", "a b\té.bin": "x"}) == (
+    assert await found(site, {"new.bin": b"x" * 5000, "sub/x.dat": "x", "empty.bin": "", "a b\té.bin": "x"}) == (
         "a b\té.bin", "new.bin", "sub/x.dat",
     )  # fmt: skip
     assert await found(site, {"m.bin": POINTER.replace("4d", "5e"), "sub/x.dat": POINTER}) == ()
