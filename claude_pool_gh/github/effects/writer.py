@@ -34,7 +34,6 @@ _LONGEST_WAIT: Final = 60.0
 _PATIENT_TRIES: Final = 60
 """Tries after which an outage is a long one."""
 _LONGEST_LIMIT: Final = 3600.0
-_OPERATOR_SECONDS: Final = 60.0
 _IDLE_SECONDS: Final = 15.0
 _FAULTS_LIMIT: Final = 20
 """Errors of our own after which an effect is given up. GitHub's outages have no such limit."""
@@ -155,9 +154,8 @@ class Writer:
             logger.error(  # noqa: TRY400 - the text says all; a traceback would hide it
                 "the operator must act: %s", error, extra={"action": "operator_needed", "key": row.key}
             )
-            await self._later(
-                row, _OPERATOR_SECONDS, "the operator of this bot must act; nothing can be done here"
-            )
+            why = "the operator of this bot must act; nothing can be done here"
+            await self._later(row, self._backoff(row), why)
         except ForgeRefused as refusal:
             await self._refused(row, refusal)
         except ForgeUnavailable as error:
