@@ -19,6 +19,10 @@ class ChangeFacts(Facts):
     """What a chain knows that changes files."""
 
     merge_base: str = ""
+    marks: tuple[str, ...] = ()
+    """The findings that it fixes, by their names."""
+    problems: str = ""
+    """A maintainer's words on what it is to do."""
     branch: str
     """Where the change goes: the pull request's own branch, or a new one."""
     into: str

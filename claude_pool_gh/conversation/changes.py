@@ -13,12 +13,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from claude_pool_gh.config.owners import parse as parse_owners
-from claude_pool_gh.conversation import checks, patches, tables
+from claude_pool_gh.conversation import checks, messages, patches, tables
 from claude_pool_gh.conversation.change_facts import ChangeFacts
 from claude_pool_gh.conversation.desk import Desk
 from claude_pool_gh.conversation.downloads import url_of
 from claude_pool_gh.conversation.facts import Facts, facts_of
 from claude_pool_gh.conversation.gates import Needed, Policy, gate_id, needed, plan_digest, protected, work_of
+from claude_pool_gh.findings import tables as findings
+from claude_pool_gh.github import reads
 from claude_pool_gh.github.effects.kinds import Authority, Change, Proposal, Push, Reply
 from claude_pool_gh.github.effects.rows import fate, want
 from claude_pool_gh.github.tables import threads
@@ -30,7 +32,7 @@ from claude_pool_gh.pool.ports import Done, Finish, HostStep, HostStepContext, W
 from claude_pool_gh.pool.states import ChainState, StepState
 from claude_pool_gh.reports import replies
 from claude_pool_gh.reports.changes import files_of, summary
-from claude_pool_gh.reports.neutralize import neutralize, neutralize_line
+from claude_pool_gh.reports.neutralize import neutralize
 from claude_pool_gh.reports.views import Changed, Fate, FileChange
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.worktrees.errors import WorktreeError
@@ -81,21 +83,8 @@ def _counted(work: Work) -> tuple[FileChange, ...]:
 async def _result(
     desk: Desk, facts: ChangeFacts, chain: ChainRow, work: Work, prose: dict[str, str]
 ) -> dict[str, Any]:
-    account = await desk.forge.access.account(facts.thread.repository)
-    change = {
-        "run_id": _run_of(chain),
-        "parent": facts.head,
-        "message": _message(chain, facts),
-        "author_name": account.login,
-        "author_email": f"{account.id}+{account.login}@users.noreply.github.com",
-        "made_s": chain.created_ms // 1000,
-    }
-    try:
-        commit = await desk.worktrees.commit(facts.thread.repository.id, work, facts.head, signature(change))
-    except WorktreeError as error:
-        raise StepFailed(f"the change cannot be committed: {error.what}", ours=True) from error
     return {
-        "change": change | {"commit": commit},
+        "change": await _commit(desk, chain, facts, work),
         "digest": work.digest,
         "prose": prose,
         "download": url_of(desk.links, chain.id, "patch"),
@@ -112,13 +101,47 @@ def signature(change: dict[str, Any]) -> Signature:
     )
 
 
-def _message(chain: ChainRow, facts: ChangeFacts) -> str:
-    """The host's own words only: what an agent writes into a commit message could start builds or close issues."""
-    what = "pull request" if facts.place == "pull" else "issue"
-    return (
-        f"Apply /pool {chain.plan.verb} on {what} {facts.thread.number}\n\n"
-        f"Made by an agent for {facts.requester.login}, and approved by a person.\nChain: {chain.id}\n"
-    )
+async def _message(desk: Desk, chain: ChainRow, facts: ChangeFacts, approved_by: Sequence[str] = ()) -> str:
+    """The commit's message, from the host's facts, not from what an agent says of its work."""
+    every = await desk.database.read(lambda tx: findings.every(tx, facts.key)) if facts.marks else []
+    fixed = [
+        messages.Fixed(known.finding.title, known.finding.path)
+        for known in every
+        if known.mark in facts.marks
+    ]
+    what, words = "pull request" if facts.place == "pull" else "issue", facts.problems
+    if facts.place == "issue" and not (fixed or words):
+        words = (await reads.issue(desk.forge, facts.thread)).title
+    return messages.message(
+        chain.plan.verb, f"{what} {facts.thread.number}", fixed, words,
+        requested_by=facts.requester.login, approved_by=approved_by, chain=chain.id,
+    )  # fmt: skip
+
+
+async def _commit(
+    desk: Desk, chain: ChainRow, facts: ChangeFacts, work: Work, approved_by: Sequence[str] = ()
+) -> dict[str, Any]:
+    """All that makes the change's commit, and its id."""
+    account = await desk.forge.access.account(facts.thread.repository)
+    change = {
+        "run_id": _run_of(chain),
+        "parent": facts.head,
+        "message": await _message(desk, chain, facts, approved_by),
+        "author_name": account.login,
+        "author_email": f"{account.id}+{account.login}@users.noreply.github.com",
+        "made_s": chain.created_ms // 1000,
+    }
+    repository = facts.thread.repository.id
+    try:
+        await desk.worktrees.fetch(repository, [facts.head], facts.refs)
+        commit = await desk.worktrees.commit(repository, work, facts.head, signature(change))
+        plain = await desk.worktrees.plain_bytes_in_lfs(repository, facts.head, commit)
+    except WorktreeError as error:
+        raise StepFailed(f"the change cannot be made a commit: {error.what}", ours=True) from error
+    if plain:
+        named = ", ".join(plain[:5]) + (f" and {len(plain) - 5} more" if len(plain) > 5 else "")
+        raise StepFailed(f"files of Git LFS are changed, which only its own program can store: {named}")
+    return change | {"commit": commit}
 
 
 def _run_of(chain: ChainRow) -> str:
@@ -163,15 +186,23 @@ def _answered() -> dict[str, Any]:
 
 
 async def let_out(desk: Desk, context: HostStepContext, facts: ChangeFacts) -> Finish:
-    """Want the push, or the new branch and its pull request, in one transaction with the chain's end."""
+    """Want the push, or the new branch and its pull request, in one transaction with the chain's end.
+
+    What was approved is the patch at its parent; the commit made of it now says also who approved it.
+    """
     result = context.results["propose"]
+    chain = await desk.database.read(lambda tx: chains.get(tx, context.chain_id))
+    work = await desk.database.read(lambda tx: work_of(tx, chain))
+    if work is None or work.digest != result["digest"]:
+        raise StepFailed("the work that was approved is not kept any more", ours=True)
     approvals = await desk.database.read(lambda tx: tables.approvals_of(tx, result["gate"]))
     people = {each.actor_id: each.login for each in approvals} | {facts.requester.id: facts.requester.login}
     actors = tuple(
         facts.requester.model_copy(update={"id": id_, "login": login}) for id_, login in people.items()
     )
     authority = Authority(actors=actors, least=facts.least_role)
-    change = Change.model_validate(result["change"])
+    made = await _commit(desk, chain, facts, work, [each.login for each in approvals])
+    change = Change.model_validate(made)
     effect: Push | Proposal
     if facts.into:
         effect = Proposal(
@@ -185,12 +216,13 @@ async def let_out(desk: Desk, context: HostStepContext, facts: ChangeFacts) -> F
         key = f"change:{context.chain_id}"
         want(tx, key, facts.thread.repository, effect, desk.clock.now_ms(), chain_id=context.chain_id)
 
-    return Finish(_answered(), {"let_out": True}, commit)
+    return Finish(_answered(), {"let_out": True, "change": made}, commit)
 
 
 def _title(context: HostStepContext, facts: ChangeFacts) -> str:
-    written = context.results["propose"]["prose"]["title"]
-    return neutralize_line(written, 100) if written else f"Changes for #{facts.thread.number}"
+    return messages.title(
+        context.results["propose"]["prose"]["title"], f"Changes for issue {facts.thread.number}"
+    )
 
 
 def _body(context: HostStepContext, facts: ChangeFacts) -> str:
@@ -233,11 +265,18 @@ def report(tx: Transaction, chain: ChainRow) -> Changed | None:
         stale=moved_on(tx, facts) if where is Fate.waiting else "",
         approved_by=tuple(each.login for each in approvals),
         still_needed=told if _partly(missing, approvals, facts) else "",
+        commit=_let_out_as(chain),
         refused="" if outcome is None else outcome.error,
         pull=outcome.remote_id if outcome and where is Fate.proposed else None,
         rejections=len(record.rejections),
         most_rejections=step.max_rejections,
     )  # fmt: skip
+
+
+def _let_out_as(chain: ChainRow) -> str:
+    """The commit that goes out; "" before it was approved, since its message says who did that."""
+    every = (step.result for step in chain.steps if isinstance(step.result, dict))
+    return next((str(result["change"]["commit"]) for result in every if result.get("let_out")), "")
 
 
 def open_questions(facts: ChangeFacts, questions: Sequence[str]) -> Changed:
@@ -279,14 +318,12 @@ def _changed(
     facts: ChangeFacts, result: dict[str, Any], work: Work | None, where: Fate, **more: Any
 ) -> Changed:
     files = files_of(work.patch) if work else ()
-    change = result.get("change") or {}
     prose = result.get("prose") or {}
     shown = work is not None and (where is Fate.patch_only or len(work.patch) < 20_000)
     return Changed(
         files=files,
         protected=protected([file.path for file in files], facts.policy.protected),
         parent=facts.head,
-        commit=change.get("commit", ""),
         digest=result.get("digest", ""),
         branch=facts.branch,
         fate=where,

@@ -41,6 +41,10 @@ from claude_pool_gh.terms.markdown import SafeMarkdown
 logger = logging.getLogger(__name__)
 
 _TRIES: Final = 8
+_OUTAGE_TRIES: Final = 400
+"""The same while GitHub cannot be reached: more than a day."""
+_LONGEST_DELAY: Final = 256
+"""Seconds."""
 _TAKEN_MS: Final = 120_000
 """For so long nobody else of this process takes a command that is being handled."""
 _ANSWERED_BELOW: Final = frozenset({"ask"})
@@ -209,10 +213,10 @@ class Clerk:
 
         def store(tx: Transaction) -> str:
             tries = int(tx.execute(sa.select(_C.tries).where(_C.key == request.key)).scalar_one()) + 1
-            if tries >= _TRIES:
+            if tries >= (_OUTAGE_TRIES if isinstance(error, ForgeError) else _TRIES):
                 self._reply(tx, request, replies.broken(reason), "")
                 return self._close(tx, request, f"given up: {error}")
-            due = self.desk.clock.now_ms() + 1000 * 2**tries
+            due = self.desk.clock.now_ms() + 1000 * min(2**tries, _LONGEST_DELAY)
             tx.execute(commands.update().where(_C.key == request.key).values(tries=tries, due_ms=due))
             return ""
 

@@ -29,8 +29,9 @@ from claude_pool_gh.findings import tables
 from claude_pool_gh.github import reads
 from claude_pool_gh.pool.chains import ChainRow
 from claude_pool_gh.pool.ports import Done, HostStep, HostStepContext
-from claude_pool_gh.reports import replies
+from claude_pool_gh.reports import refusals, replies
 from claude_pool_gh.reports.words import count
+from claude_pool_gh.terms.branches import why_no_branch
 from claude_pool_gh.terms.roles import Role
 from claude_pool_gh.worktrees import history
 
@@ -73,6 +74,8 @@ async def answer(desk: Desk, asked: Asked) -> Reply:
     repository = asked.thread.repository
     fork = pull.head_repository_id != repository.id
     draft = asked.config.changes.draft and not fork
+    if not (fork or draft) and (why := why_no_branch(pull.head_ref)):
+        return Answer(refusals.odd_branch(pull.head_ref, why))
     cookbook = Cookbook(
         desk, asked, hosts=frozenset(host_steps(desk)), outputs=outputs.schemas(), tools=EDITING
     )

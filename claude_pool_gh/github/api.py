@@ -68,8 +68,8 @@ class Forge:
         for page in range(1, _PAGES_LIMIT + 1):
             answer = await self.read(repository, path, **query, per_page=_PAGE, page=page)
             items = answer.get(key) if key and isinstance(answer, dict) else answer
-            if not isinstance(items, list):
-                raise Unreadable(f"{path}: no list")
+            if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+                raise Unreadable(f"{path}: no list of objects")
             for item in items:
                 yield item
             if len(items) < _PAGE:

@@ -152,5 +152,6 @@ def _wait(headers: Mapping[str, str]) -> float:
         return float(after)
     reset = headers.get("x-ratelimit-reset", "")
     if headers.get("x-ratelimit-remaining") == "0" and reset.isdigit():
-        return max(1.0, float(reset) - time.time())
+        rest = float(reset) - time.time()
+        return rest if rest > 1 else _DEFAULT_WAIT  # one that has passed says nothing of this limit
     return _DEFAULT_WAIT

@@ -75,9 +75,8 @@ async def role_of(forge: Forge, repository: Repository, actor: Actor) -> Role:
 
 def _role(answer: Any, actor: Actor) -> Role:
     match answer:
-        case {"user": {"id": int(id_)}} if (
-            id_ == actor.id
-        ):  # a login can be given up and taken by somebody else
+        # A login can be given up and taken by somebody else.
+        case {"user": {"id": int(id_)}} if id_ == actor.id:
             return max(Role.named(str(answer.get("role_name"))), Role.named(str(answer.get("permission"))))
         case _:
             return Role.none

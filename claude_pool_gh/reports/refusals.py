@@ -1,9 +1,12 @@
-"""What people can do about a push that GitHub refused, by GitHub's own words."""
+"""What people can do about a push that GitHub refuses, by GitHub's own words, or that git could not even ask for."""
 
 from __future__ import annotations
 
 import re
 from typing import Final
+
+from claude_pool_gh.reports.neutralize import code, neutralize_line
+from claude_pool_gh.terms.markdown import SafeMarkdown
 
 KEEPS: Final = "The patch stays here, so you can also apply it yourself."
 _UNSIGNED: Final = """\
@@ -23,13 +26,21 @@ _ADVICE: Final[tuple[tuple[str, str], ...]] = (
     (r"workflows?`? permission|`?workflow`? scope", _WORKFLOWS),
     (r"GH009|GITHUB PUSH PROTECTION|[Ss]ecrets? detected", _DETECTED),
     (r"GH001|file size limit|maximum allowed size", "A file or the commit is larger than GitHub takes."),
-    (r"GH006|GH013|[Pp]rotected branch|rule violations|through a pull request", _RULES),
+    (r"GH003|GH006|GH013|[Pp]rotected branch|rule violations|through a pull request", _RULES),
     (
         r"has moved|branch of this name",
         "Ask again with `/pool retry`: it starts from the branch as it is now.",
     ),
     (r"[Pp]ermission to .* denied|not granted|not accessible by integration|archived", _MAY_NOT),
 )
+
+
+def odd_branch(name: str, why: str) -> SafeMarkdown:
+    """Said before anything is run: nothing could be pushed to this branch afterwards."""
+    return SafeMarkdown(
+        f"Nothing can be pushed to the branch {code(name, 100)}: {neutralize_line(why, 100)}. Nothing was run. Rename "
+        "the branch, or set `changes.draft: true`, which opens a pull request from a branch of its own."
+    )
 
 
 def advice(refusal: str) -> str:

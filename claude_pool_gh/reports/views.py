@@ -171,11 +171,12 @@ class Changed:
     files: Sequence[FileChange]
     protected: Sequence[str]
     parent: str
-    commit: str
     digest: str
     branch: str
     """Where it goes: the pull request's branch, or a new one."""
     fate: Fate
+    commit: str = ""
+    """What goes out, or went out; made when it was approved."""
     gate: str = ""
     approved_by: Sequence[str] = ()
     still_needed: str = ""

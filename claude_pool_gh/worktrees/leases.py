@@ -18,6 +18,8 @@ from claude_pool_gh.pool.config import Isolation
 from claude_pool_gh.pool.errors import NoWorkspace
 from claude_pool_gh.pool.ports import JSON, Wanted, Work
 from claude_pool_gh.storage.private import private_folder
+from claude_pool_gh.worktrees import lfs
+from claude_pool_gh.worktrees.answers import Meaning, meaning_of
 from claude_pool_gh.worktrees.errors import OriginUnavailable, WorktreeError
 from claude_pool_gh.worktrees.git import Login, git
 from claude_pool_gh.worktrees.mirror import Mirror, checked_commit, take_bytes_as_they_are
@@ -48,7 +50,10 @@ class Lease:
         try:
             kept = await capture(self._mirror, self.folder, self.began, self.run_id)
         except WorktreeError as error:
-            raise NoWorkspace(f"what the run changed cannot be kept: {error}") from error
+            logger.exception("not captured", extra={"action": "not_captured", "run": self.run_id})
+            full = meaning_of(error.detail) is Meaning.no_room
+            why = "the server's disk is full; the operator of this bot must act" if full else error.what
+            raise NoWorkspace(f"what the run changed cannot be kept: {why}") from error
         if kept is None:
             return None
         return Work(base=self.began.base, commit=kept.commit, patch=kept.patch, digest=kept.digest)
@@ -108,6 +113,10 @@ class Worktrees:
         """The commit that captured work becomes. The parent must have been fetched; made again, it has the same id."""
         mirror = self.mirror(repository_id).path
         return await commit_as(mirror, await restore(mirror, work), parent, signature)
+
+    async def plain_bytes_in_lfs(self, repository_id: int, parent: str, commit: str) -> tuple[str, ...]:
+        """The files of a commit that belong to Git LFS and hold plain bytes. Both commits must be in the mirror."""
+        return await lfs.plain_bytes(self.mirror(repository_id).path, parent, commit)
 
     @asynccontextmanager
     async def archive(self, repository_id: int, commit: str) -> AsyncIterator[Path]:

@@ -24,6 +24,9 @@ logger = logging.getLogger(__name__)
 FETCH_TIMEOUT: Final = 600.0
 _OLD_SECONDS: Final = 3600.0
 """An object that git began to write that long ago, it has not finished."""
+_MANY_PACKS: Final = 40
+_MANY_LOOSE: Final = 27
+"""Objects in one of 256 folders: some seven thousand in all."""
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
 
@@ -61,6 +64,8 @@ class Mirror:
                 await trees.check(self.path, commit)
                 await git("update-ref", f"refs/pool/commits/{commit}", commit, git_dir=self.path)
                 self.present.add(commit)
+            if missing:
+                await self._repack()
 
     async def has(self, commit: str) -> bool:
         """Whether a fetch brought a commit here. Nothing is ever removed from a mirror, so a yes is remembered."""
@@ -81,6 +86,19 @@ class Mirror:
             return bool(await git(*contains, git_dir=self.path))
         except WorktreeError:
             return False
+
+    async def _repack(self) -> None:
+        """Join packs, and what lies loose, where many fetches have left many. Nothing is removed that any ref lacks."""
+        packs = sum(1 for _ in (self.path / "objects" / "pack").glob("*.pack"))
+        sample = self.path / "objects" / "17"  # as git itself estimates: one of 256 folders
+        loose = sum(1 for _ in sample.iterdir()) if sample.exists() else 0
+        if packs < _MANY_PACKS and loose < _MANY_LOOSE:
+            return
+        try:
+            await git("repack", "--geometric=2", "-d", "--quiet", git_dir=self.path, timeout=FETCH_TIMEOUT)
+            await git("prune-packed", "--quiet", git_dir=self.path)
+        except WorktreeError as error:
+            logger.warning("mirror not repacked: %s", error, extra={"action": "repack_failed"})
 
     def unlock(self) -> None:
         """Remove git's lock files and half packs that a killed process left here, unless somebody is at work."""

@@ -44,7 +44,7 @@ async def test_a_fix_is_shown_approved_and_pushed_as_shown(here: World) -> None:
     assert shown.startswith("### ⏸ AWAITING APPROVAL: 1 file, +1 -1\n")
     assert f"```\n/pool approve {gate}\n```" in shown
     assert "| `shop/prices.py` | 1 | 1 |  |" in shown
-    assert f"On `{before[:9]}`, commit `" in shown
+    assert f"On `{before[:9]}`, patch `" in shown
     assert "Checks: **not checked**: `changes.checks` in the configuration names none." in shown
     assert "+    if quantity >= BULK_FROM:" in shown
     assert here.pull.head_sha == before, "nothing is pushed before somebody says so"
@@ -61,7 +61,11 @@ async def test_a_fix_is_shown_approved_and_pushed_as_shown(here: World) -> None:
     author, parent, message = log.split("\n", 2)
     assert author == f"claude-pool[bot] <{here.app.bot.id}+claude-pool[bot]@users.noreply.github.com>"
     assert parent == before
-    assert message.startswith("Apply /pool fix on pull request 1\n\nMade by an agent for mona")
+    chain = here.rows("SELECT id FROM chains")[0][0]
+    assert message.strip() == (
+        "Fix: the discount must count from ten pieces\n\nFor pull request 1.\n\n"
+        f"Requested-by: mona\nApproved-by: mona\nPool-chain: {chain}"
+    )
     check = next(run for run in here.repository.check_runs(before) if run.name == "claude-pool/fix")
     assert (check.conclusion, check.title) == ("success", f"Pushed {commit}: 1 file, +1 -1")
 

@@ -39,7 +39,10 @@ async def test_an_issue_becomes_a_pull_request_that_closes_it(here: World, colle
     await here.say(f"/pool approve {gate}", number=issue.number)
     await here.shows("implement", "### ✅ Pull request #", issue.number)
     pull = here.repository.pulls[-1]
-    assert pull.title == "Add gifts, fixes `#7`"
+    assert pull.title == "Add gifts, fixes 7", (
+        "a title is no Markdown: it is made the subject of a commit and of mail"
+    )
+    assert here.repository.git.text("log", "-1", "--format=%s", pull.head_sha) == "Implement: Gifts"
     assert "Gifts are there now. Closes `#7` `@everyone`" in pull.body
     assert f"\n\nCloses #{issue.number}\n\n" in pull.body, "the host's own line is alive"
     assert re.fullmatch(rf"pool/implement-{issue.number}-[0-9a-f]{{10}}", pull.head_ref)

@@ -90,3 +90,38 @@ async def test_an_outage_ends_no_review(here: World, seconds: float, phases: lis
     await here.written()
     assert len(here.reviews) == 1
     assert here.ledger == here.model.bill.total, "nothing was run twice"
+
+
+async def test_what_could_not_go_out_is_said_before_it_is_paid_for_or_asked_about(here: World) -> None:
+    here.model.script = Colleague(planted=stage.PLANTED)
+    files = {
+        "#12-fix": {"x.md": "x\n"},
+        "-odd": {"x.md": "x\n"},
+        "lfs": {".gitattributes": "*.py filter=lfs\n"},
+    }
+    numbers = {}
+    for branch, changed in files.items():
+        here.repository.commit(branch, changed, onto=here.pull.head_sha, author=here.maintainer)
+        opened = here.repository.open_pull(branch, base="main", title="x", body="", author=here.maintainer)
+        numbers[branch] = opened.number
+
+    await here.say("/pool fix the boundary, fixes #7 @octocat", number=numbers["-odd"])
+    told = await here.said(
+        "Nothing can be pushed to the branch `-odd`: it begins with a dash.", numbers["-odd"]
+    )
+    assert "Nothing was run." in told
+    assert here.model.requests == []
+
+    await here.say("/pool fix the boundary, fixes #7 @octocat", number=numbers["lfs"])
+    lfs = "NOT DONE: files of Git LFS are changed, which only its own program can store: shop/prices.py"
+    await here.shows("fix", lfs, numbers["lfs"])
+
+    await here.say("/pool fix the boundary, fixes #7 @octocat", number=numbers["#12-fix"])
+    shown = await here.shows("fix", "AWAITING APPROVAL", numbers["#12-fix"])
+    (gate,) = re.findall(r"/pool approve ([0-9a-f]{10})\n", shown)
+    await here.say(f"/pool approve {gate}", number=numbers["#12-fix"])
+    await here.shows("fix", "### ✅ Pushed", numbers["#12-fix"])
+    assert (
+        here.repository.git.text("log", "-1", "--format=%s", "refs/heads/#12-fix")
+        == "Fix: the boundary, fixes 7 octocat"
+    )

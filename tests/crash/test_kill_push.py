@@ -53,7 +53,7 @@ async def test_a_fix_is_pushed_once_wherever_the_server_dies(tmp_path: Path, poi
         await here.shows("fix", "### ✅ Pushed")
         log = here.repository.git.text("log", "--format=%H %s", f"{before}..feature").splitlines()
         assert len(log) == 1, log
-        assert log[0].endswith("Apply /pool fix on pull request 1")
+        assert log[0].endswith("Fix: the boundary")
         assert here.ledger == here.model.bill.total, "the agent did not run again"
 
 

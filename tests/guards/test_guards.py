@@ -380,6 +380,63 @@ GUARDS = [
         "        check_key(settings)\n    except", "        pass\n    except",
         "tests/service/test_secrets.py", "prints_a_secret",
     ),
+    # what GitHub answers, and what goes out
+    Guard(
+        "a refused push is read where git reports it", "worktrees/answers.py",
+        "for kind, reason in _REJECTED.findall(out):", "for kind, reason in _REJECTED.findall(err):",
+        "tests/worktrees/test_push.py", "refusal_is_final",
+    ),
+    Guard(
+        "no conclusion before the commit stands", "reports/headline.py",
+        'case Fate.pushed | Fate.proposed:\n            return "success"',
+        'case Fate.pushed | Fate.proposed | Fate.writing:\n            return "success"',
+        "tests/reports/test_headline.py", "not_let_out",
+    ),
+    Guard(
+        "no branch that looks like an option", "terms/branches.py", 'if name.startswith("-"):', "if False:",
+        "tests/worktrees/test_push.py", "branches_are_named or only_a_branch",
+    ),
+    Guard(
+        "the role of this very user", "github/reads.py", "if id_ == actor.id:", "if id_:",
+        "tests/github/test_answers.py", "clear_answer",
+    ),
+    Guard(
+        "no role from an answer that is none", "github/reads.py",
+        "    except Unreadable as error:", "    except ZeroDivisionError as error:",
+        "tests/github/test_answers.py", "clear_answer",
+    ),
+    Guard(
+        "no token to another server", "github/client.py",
+        "if urlsplit(there)[:2] != urlsplit(url)[:2]:", "if False:",
+        "tests/github/test_answers.py", "another_server",
+    ),
+    Guard(
+        "an outage ends no step", "conversation/patience.py", "if passing is None:", "if True:",
+        "tests/conversation/test_patience.py", "passes_ends",
+    ),
+    Guard(
+        "no tree that can be read in two ways", "worktrees/mirror.py", "await trees.check(self.path, commit)", "pass",
+        "tests/worktrees/test_old_faults.py", "two_ways",
+    ),
+    Guard(
+        "no half packs are left", "worktrees/mirror.py",
+        "            removed = self._remove_partial(began)\n",
+        "            removed = 3_000_000\n            finished = True\n",
+        "tests/worktrees/test_old_faults.py", "leaves_nothing",
+    ),
+    Guard(
+        "no plain bytes in the place of a pointer", "worktrees/lfs.py",
+        'if fields[i + 2] == b"lfs"', "if False", "tests/worktrees/test_lfs.py", "plain_bytes",
+    ),
+    Guard(
+        "nothing in a commit's message acts", "conversation/messages.py",
+        '.replace("@", "").replace("#", "")', "", "tests/conversation/test_messages.py", "acts",
+    ),
+    Guard(
+        "a limit holds for what is wanted later", "github/effects/writer.py",
+        "and self._limited_until.get(installation, 0) <= now:", "and True:",
+        "tests/github/test_writer.py", "waited_for",
+    ),
 ]  # fmt: skip
 
 

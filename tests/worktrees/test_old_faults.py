@@ -14,7 +14,7 @@ import pytest
 from claude_pool_gh.pool.errors import NoWorkspace
 from claude_pool_gh.rehearsal.github import Fault, Respond, SimulatedGitHub, Stall
 from claude_pool_gh.worktrees.errors import OriginUnavailable, TookTooLong, WorktreeError
-from claude_pool_gh.worktrees.git import Login
+from claude_pool_gh.worktrees.git import Login, git
 from claude_pool_gh.worktrees.mirror import Mirror
 from claude_pool_gh.worktrees.trees import ambiguous
 from tests.worktrees.site import Site
@@ -234,3 +234,23 @@ async def test_a_short_outage_ends_no_run(site: Site, github: SimulatedGitHub) -
     with pytest.raises(NoWorkspace, match="GitHub refused the fetch: Repository access blocked"):
         async with patient.lease(site.wanted("c1.find.0.3", site.spec(refs=[]))):
             pytest.fail("it was let in")
+
+
+async def test_many_fetches_leave_few_packs_and_lose_nothing(site: Site) -> None:
+    site.widgets.commit("main", {f"f{n}.txt": f"{n}\n" for n in range(120)})  # more than git unpacks
+    login, mirror = Login(site.token, site.widgets.clone_url), site.worktrees.mirror(site.widgets.id)
+    await mirror.fetch(login, [site.widgets.head()], ["refs/heads/main"])
+    store = mirror.path / "objects" / "pack"
+    id_ = ""
+    for number in range(45):  # as as many fetches of as many objects would leave
+        text = f"{number}\n".encode()
+        id_ = (await git("hash-object", "-w", "--stdin", git_dir=mirror.path, stdin=text)).decode()
+        await git("pack-objects", "--quiet", store / "pack", git_dir=mirror.path, stdin=id_.encode())
+    assert len(list(store.glob("*.pack"))) > 40
+    head = site.widgets.commit("main", {"late.py": "z = 3\n"})
+    await mirror.fetch(login, [head], ["refs/heads/main"])
+    assert len(list(store.glob("*.pack"))) < 5
+    assert await git("cat-file", "-t", id_.strip(), git_dir=mirror.path) == b"blob\n", (
+        "what no ref names stays too"
+    )
+    await git("fsck", "--connectivity-only", git_dir=mirror.path)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from claude_pool_gh.github.access import RESOLVING
 from claude_pool_gh.github.api import Forge
+from claude_pool_gh.github.client import sorted_errors
 from claude_pool_gh.github.errors import ForgeRefused
 from claude_pool_gh.terms.ids import Repository
 
@@ -36,9 +37,10 @@ async def resolve(forge: Forge, repository: Repository, number: int, comment: in
     """
     try:
         token = await forge.access.token_once(repository, RESOLVING)
-        thread = await _thread(forge, token, repository, number, comment)
-        if thread is not None and not thread["isResolved"]:
-            await forge.query(token, RESOLVE, thread=thread["id"])
+        with sorted_errors():
+            thread = await _thread(forge, token, repository, number, comment)
+            if thread is not None and not thread["isResolved"]:
+                await forge.query(token, RESOLVE, thread=thread["id"])
     except ForgeRefused:
         return False
     return thread is not None

@@ -34,7 +34,6 @@ _LONGEST_WAIT: Final = 60.0
 _PATIENT_TRIES: Final = 60
 """Tries after which an outage is a long one."""
 _LONGEST_LIMIT: Final = 3600.0
-_OPERATOR_SECONDS: Final = 60.0
 _IDLE_SECONDS: Final = 15.0
 _FAULTS_LIMIT: Final = 20
 """Errors of our own after which an effect is given up. GitHub's outages have no such limit."""
@@ -65,6 +64,8 @@ class Writer:
         self._interval = interval
         self._changed = asyncio.Event()
         self._busy: dict[int, asyncio.Task[None]] = {}
+        self._limited_until: dict[int, int] = {}
+        """By installation: until then GitHub is asked for nothing, what is wanted meanwhile included."""
         self._main: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -102,7 +103,7 @@ class Writer:
         self._changed.clear()
         now = self._now_ms()
         for installation in await self._database.read(partial(rows.installations_due, now_ms=now)):
-            if installation not in self._busy:
+            if installation not in self._busy and self._limited_until.get(installation, 0) <= now:
                 self._busy[installation] = asyncio.create_task(self._serve(installation))
         pause = self._pause(await self._database.read(rows.earliest_due))
         with suppress(TimeoutError):
@@ -130,6 +131,9 @@ class Writer:
             self.wake()
 
     async def _next(self, installation: int) -> EffectRow | None:
+        if self._limited_until.get(installation, 0) > self._now_ms():
+            return None
+
         def claim(tx: Transaction) -> EffectRow | None:
             if not rows.hold(tx, f"writer:{installation}", own_id(), self._now_ms()):
                 return None
@@ -150,9 +154,8 @@ class Writer:
             logger.error(  # noqa: TRY400 - the text says all; a traceback would hide it
                 "the operator must act: %s", error, extra={"action": "operator_needed", "key": row.key}
             )
-            await self._later(
-                row, _OPERATOR_SECONDS, "the operator of this bot must act; nothing can be done here"
-            )
+            why = "the operator of this bot must act; nothing can be done here"
+            await self._later(row, self._backoff(row), why)
         except ForgeRefused as refusal:
             await self._refused(row, refusal)
         except ForgeUnavailable as error:
@@ -210,7 +213,9 @@ class Writer:
 
     async def _limited(self, row: EffectRow, limit: RateLimited) -> None:
         """GitHub asks to wait, and is heard: whoever goes on asking is shut out for longer."""
-        due = self._due(min(limit.seconds, _LONGEST_LIMIT))
+        due = self._limited_until[row.repository.installation_id] = self._due(
+            min(limit.seconds, _LONGEST_LIMIT)
+        )
         logger.warning("not written yet: %s", limit, extra={"action": "rate_limited", "key": row.key})
 
         def wait(tx: Transaction) -> None:

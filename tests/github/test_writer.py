@@ -1,0 +1,200 @@
+"""The writer of effects: told at once where GitHub refuses, kept for ever where it is away, and never mixed up."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from claude_pool_gh.github import tables
+from claude_pool_gh.github.access import AppAccess
+from claude_pool_gh.github.api import Forge
+from claude_pool_gh.github.effects import rows
+from claude_pool_gh.github.effects.kinds import Comment, Reply, Review
+from claude_pool_gh.github.effects.writer import Writer
+from claude_pool_gh.rehearsal.github import App, Fault, Installation, Pull, Respond, SimulatedGitHub
+from claude_pool_gh.storage import Database, Transaction, migrations
+from claude_pool_gh.terms.ids import Repository
+
+COMMENTS = "/repos/{owner}/{repo}/issues/{issue_number}/comments"
+REVIEWS = "/repos/{owner}/{repo}/pulls/{pull_number}/reviews"
+
+
+@dataclass
+class Bench:
+    """A writer at work on a simulated GitHub; `told` lists the chains that were shown anew."""
+
+    github: SimulatedGitHub
+    app: App
+    installation: Installation
+    pull: Pull
+    database: Database
+    repository: Repository
+    writer: Writer
+    told: list[str] = field(default_factory=list)
+
+    def want(self, effect: Any, key: str = "k", chain: str | None = None) -> None:
+        """Want an effect, as of now."""
+        now = int(time.time() * 1000)
+
+        def store(tx: Transaction) -> None:
+            rows.want(tx, key, self.repository, effect, now, chain_id=chain)
+
+        with self.database.engine.begin() as tx:
+            store(tx)
+        self.writer.wake()
+
+    def row(self, key: str = "k") -> Any:
+        with self.database.engine.begin() as tx:
+            return tx.execute(tables.effects.select().where(tables.effects.c.key == key)).one_or_none()
+
+    def change(self, key: str = "k", **values: Any) -> None:
+        with self.database.engine.begin() as tx:
+            tx.execute(tables.effects.update().where(tables.effects.c.key == key).values(**values))
+        self.writer.wake()
+
+    async def until(self, condition: Any) -> None:
+        async with asyncio.timeout(20):
+            while not condition():
+                await asyncio.sleep(0.02)
+
+    def bodies(self) -> list[str]:
+        return [each.body for each in self.pull.repository.comments(self.pull.number)]
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    database = Database.open(f"sqlite:///{tmp_path / 'pool.sqlite'}")
+    migrations.upgrade(database.engine)
+    async with SimulatedGitHub.start(tmp_path / "github") as github, aiohttp.ClientSession() as session:
+        mona = github.create_user("mona")
+        shop = github.create_repository("octo/shop")
+        shop.grant(mona, "admin")
+        shop.commit("topic", {"a.py": "x = 1\n"}, author=mona)
+        pull = shop.open_pull("topic", base="main", title="x", body="y", author=mona)
+        app = github.create_app("claude-pool")
+        installation = github.install(app, "octo", [shop])
+        access = AppAccess(session, github.api_url, str(app.id), app.private_key)
+        forge = Forge(session, github.api_url, access, patience=0.001)
+        named = Repository(id=shop.id, owner="octo", name="shop", installation_id=installation.id)
+        told: list[str] = []
+        writer = Writer(
+            database, forge, lambda: int(time.time() * 1000), 0.0, told=lambda _tx, chain: told.append(chain)
+        )
+        with database.engine.begin() as tx:
+            tx.execute(tables.repositories.insert().values(
+                id=shop.id, owner="octo", name="shop", installation_id=installation.id, state="active"
+            ))  # fmt: skip
+        writer.start()
+        yield Bench(github, app, installation, pull, database, named, writer, told)
+        await writer.close()
+    database.close()
+
+
+def comment(bench: Bench, body: str = "hello") -> Comment:
+    return Comment(number=bench.pull.number, body=body)
+
+
+async def test_what_an_outage_holds_up_is_kept_however_long_it_lasts(bench: Bench) -> None:
+    outage = bench.github.faults.add(Fault(Respond(503), route=COMMENTS, times=10**6))
+    bench.want(comment(bench), chain="c1")
+    await bench.until(lambda: bench.row().tries > 3)
+    bench.change(tries=500, due_ms=0)
+    await bench.until(lambda: bench.row().tries > 500)
+    assert bench.row().state == "wanted"
+    assert bench.row().due_ms > time.time() * 1000 + 3_000_000, "asked for once an hour by then"
+    assert bench.told == ["c1"], "told once that it is late, not at each try"
+    assert outage.hits > 3
+    bench.github.faults.clear()
+    bench.change(due_ms=0)
+    await bench.until(lambda: bench.row().state == "written")
+    assert bench.told == ["c1", "c1"]
+    assert len(bench.bodies()) == 1
+
+
+async def test_a_refusal_is_told_at_once_and_asked_for_once(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    header = {"X-Accepted-GitHub-Permissions": "issues=write"}
+    refusal = Respond(403, "Resource not accessible by integration", header)
+    fault = bench.github.faults.add(Fault(refusal, route=COMMENTS, times=99))
+    with caplog.at_level(logging.ERROR):
+        bench.want(comment(bench), chain="c1")
+        await bench.until(lambda: bench.row().state == "refused")
+    assert bench.row().error == (
+        "GitHub answered 403: Resource not accessible by integration (needs the permission issues=write)"
+    )
+    assert "needs the permission issues=write" in caplog.text
+    assert (fault.hits, bench.told) == (1, ["c1"])
+
+
+async def test_an_app_that_is_not_let_in_waits_until_it_is(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    await bench.github.suspend(bench.installation)
+    with caplog.at_level(logging.ERROR):
+        bench.want(comment(bench), chain="c1")
+        await bench.until(lambda: bench.row().tries)
+    assert "the operator must act: GitHub answered 403: This installation has been suspended" in caplog.text
+    assert (bench.row().state, bench.told) == ("wanted", ["c1"])
+    assert bench.row().error == "the operator of this bot must act; nothing can be done here"
+    await bench.github.suspend(bench.installation, on=False)
+    bench.change(due_ms=0)
+    await bench.until(lambda: bench.row().state == "written")
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        Respond(429, "x", {"Retry-After": "1800"}),
+        Respond(403, "You have exceeded a secondary rate limit.", {"Retry-After": "1800"}),
+    ],
+)
+async def test_a_limit_is_waited_for_as_long_as_github_says_by_the_whole_installation(
+    bench: Bench, limit: Respond
+) -> None:
+    fault = bench.github.faults.add(Fault(limit, route=COMMENTS, times=99))
+    bench.want(comment(bench))
+    await bench.until(lambda: bench.row().tries)
+    bench.want(Reply(number=bench.pull.number, body="x"), key="other")
+    assert bench.row().due_ms > time.time() * 1000 + 1_700_000
+    await asyncio.sleep(1.5)
+    assert (fault.hits, bench.row("other").tries) == (1, 0), "what is wanted meanwhile waits too"
+
+
+async def test_a_review_that_is_refused_is_said_in_a_comment(bench: Bench) -> None:
+    bench.github.faults.add(Fault(Respond(422, "Unprocessable"), method="POST", route=REVIEWS, times=99))
+    bench.want(
+        Review(number=bench.pull.number, commit=bench.pull.head_sha, body="b", fallback="2 findings: ...")
+    )
+    await bench.until(
+        lambda: bench.row("k:instead") is not None and bench.row("k:instead").state == "written"
+    )
+    assert [body.split("\n")[0] for body in bench.bodies()] == ["2 findings: ..."]
+    assert bench.row().state == "refused"
+
+
+async def test_an_error_of_our_own_is_tried_again_and_given_up_in_the_end(bench: Bench) -> None:
+    bench.github.faults.add(
+        Fault(Respond(201, body=b'{"no": "id"}'), method="POST", route=COMMENTS, times=99)
+    )
+    bench.want(comment(bench), chain="c1")
+    await bench.until(lambda: bench.row().tries > 1)
+    bench.change(tries=20, due_ms=0)
+    await bench.until(lambda: bench.row().state == "refused")
+    assert bench.row().error == "an error on our side (KeyError)"
+
+
+async def test_a_written_body_that_is_half_is_looked_for_not_made_again(bench: Bench) -> None:
+    half = Respond(201, body=b'{"id": 1, "bo')
+    bench.github.faults.add(Fault(half, method="POST", route=COMMENTS, after_effect=True))
+    bench.want(comment(bench))
+    await bench.until(lambda: bench.row().state == "written")
+    assert len(bench.bodies()) == 1
