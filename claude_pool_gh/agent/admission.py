@@ -71,7 +71,10 @@ _SOURCES: Final = frozenset({"base64", "content", "text", "url"})
 
 def query_fault(query: Mapping[str, str]) -> str | None:
     """The part of a query that cannot be priced."""
-    return next((f"the query `{name}={query[name]}`" for name in query if query[name] not in QUERY.get(name, ())), None)
+    return next(
+        (f"the query `{name}={query[name]}`" for name in query if query[name] not in QUERY.get(name, ())),
+        None,
+    )
 
 
 def version_fault(version: str | None) -> str | None:
@@ -119,7 +122,11 @@ def _tool_faults(tools: Any) -> Iterator[str]:
             keys = _SEARCH_KEYS
             uses = tool.get("max_uses")
             if not isinstance(uses, int) or isinstance(uses, bool) or uses < 1 or searches > 1:
-                yield "the tool `web_search` without `max_uses`" if searches == 1 else "a second tool `web_search`"
+                yield (
+                    "the tool `web_search` without `max_uses`"
+                    if searches == 1
+                    else "a second tool `web_search`"
+                )
         elif kind in (None, "custom"):
             keys = _TOOL_KEYS
             if tool.get("allowed_callers") not in (None, [], ["direct"]):
@@ -154,7 +161,11 @@ def _block_faults(value: Any) -> Iterator[str]:
             if kind is not None and kind not in _BLOCKS:
                 yield f"content of the kind `{str(kind)[:60]}`"
             source = each.get("source")
-            if kind in ("document", "image") and isinstance(source, dict) and source.get("type") not in _SOURCES:
+            if (
+                kind in ("document", "image")
+                and isinstance(source, dict)
+                and source.get("type") not in _SOURCES
+            ):
                 yield f"a source of the kind `{str(source.get('type'))[:60]}`"
             left += [each[key] for key in ("content", "source") if isinstance(each.get(key), list)]
             if isinstance(source, dict) and isinstance(source.get("content"), list):

@@ -90,9 +90,7 @@ class ClaudeAgent(Agent):
             )
         process.sweep()
         upstream = self.base_url or os.environ.get("ANTHROPIC_BASE_URL") or _API
-        self.gateway = Gateway(
-            Meter(database, clock), upstream, key, patience=self.patience_seconds
-        )
+        self.gateway = Gateway(Meter(database, clock), upstream, key, patience=self.patience_seconds)
         if self.redact is None and len(key) >= _LEAST_SECRET:
             self.redact = lambda text: text.replace(key, "[key]")
         await self.gateway.start()

@@ -83,7 +83,11 @@ def conversation(body: Mapping[str, Any], size: int) -> Conversation:
         digests.append(running.digest())
         weights.append(len(_text(message)) + prices.packed(message))
     tools = body.get("tools")
-    late = [t for t in tools if isinstance(t, dict) and t.get("defer_loading")] if isinstance(tools, list) else []
+    late = (
+        [t for t in tools if isinstance(t, dict) and t.get("defer_loading")]
+        if isinstance(tools, list)
+        else []
+    )
     return Conversation(
         digests=tuple(digests),
         weights=tuple(weights),
@@ -126,15 +130,25 @@ def _blocks(content: list[Any]) -> list[Any]:
     every = []
     for block in content:
         own = _unmarked(block)
-        if isinstance(own, dict) and own.get("type") == "tool_result" and isinstance(own.get("content"), list):
+        if (
+            isinstance(own, dict)
+            and own.get("type") == "tool_result"
+            and isinstance(own.get("content"), list)
+        ):
             own = {**own, "content": _blocks(own["content"])}
         every.append(own)
     return every
 
 
 def _unmarked(block: Any) -> Any:
-    return {key: each for key, each in block.items() if key != "cache_control"} if isinstance(block, dict) else block
+    return (
+        {key: each for key, each in block.items() if key != "cache_control"}
+        if isinstance(block, dict)
+        else block
+    )
 
 
 def _text(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode(
+        "utf-8", "surrogatepass"
+    )

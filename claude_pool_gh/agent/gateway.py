@@ -51,7 +51,9 @@ _AFTER_A_BREAK: Final = (
 )
 _CREDIT: Final = "credit balance"
 _BROKE_OFF: Final = "the model's API broke off before it reported the tokens used"
-_HALF_REPORTED: Final = "the model's API broke off; what it had read is known, what it wrote counts at its most"
+_HALF_REPORTED: Final = (
+    "the model's API broke off; what it had read is known, what it wrote counts at its most"
+)
 
 
 class Gateway:
@@ -140,7 +142,9 @@ class Gateway:
         admitted = await self._admitted(call)
         if admitted is None:
             granted, left = (amount / 1e6 for amount in await self._meter.rest(run.run_id))
-            searching = "; a search of the web may bring in as much as the model can read" if call.searches else ""
+            searching = (
+                "; a search of the web may bring in as much as the model can read" if call.searches else ""
+            )
             broken = _AFTER_A_BREAK if run.unknown else ""
             return _refused(run, "budget", _NO_MONEY.format(granted, left) + searching + broken)
         if run.token not in self._passes:  # it ended while the money was being set aside
@@ -221,7 +225,9 @@ class Gateway:
                 return call.answer(await self._refusal(call, found))
             if not found.is_answer:
                 await self._meter.settle_unanswered(call.request_id)
-                call.run.trouble = f"it answers with {found.response.content_type}, which is no answer of that API"
+                call.run.trouble = (
+                    f"it answers with {found.response.content_type}, which is no answer of that API"
+                )
                 return call.answer(_error(502, "api_error", f"the model's API: {call.run.trouble}"))
             return await self._read(call, found)
 
@@ -240,15 +246,21 @@ class Gateway:
         if status in (401, 403):
             return _refused(run, "key", f"the model's API refused the server's key (HTTP {status})")
         if status == 402 or (status == 400 and _CREDIT in said):
-            return _refused(run, "credit", f"the server's account with the model's API has no credit (HTTP {status})")
+            return _refused(
+                run, "credit", f"the server's account with the model's API has no credit (HTTP {status})"
+            )
         if status == 404:
-            return _refused(run, "unknown_model", f"the model's API does not know the model {call.model!r} (HTTP 404)")
+            return _refused(
+                run, "unknown_model", f"the model's API does not know the model {call.model!r} (HTTP 404)"
+            )
         if status == 429 and not found.passes:
             shape = "%H:%M UTC" if found.wait < _HALF_A_DAY else "%d %B, %H:%M UTC"
             until = f"{self._meter.after(found.wait):{shape}}"
             return _refused(run, "quota", f"the model's API asks to wait until {until}")
         if found.passes and self._patience and len(run.models) < 2:
-            return _refused(run, "overload", f"the model's API: {run.trouble}, tried for {_minutes(self._patience)}")
+            return _refused(
+                run, "overload", f"the model's API: {run.trouble}, tried for {_minutes(self._patience)}"
+            )
         headers = {name: found.response.headers[name] for name in _RETURNED if name in found.response.headers}
         return web.Response(status=status, body=body, headers=headers)
 
@@ -330,7 +342,9 @@ class _Call:
         tool = admission.web_search(self.body)
         if tool is not None and tool["max_uses"] != times:
             self.rewritten = True
-            self.body["tools"] = [each | {"max_uses": times} if each is tool else each for each in self.body["tools"]]
+            self.body["tools"] = [
+                each | {"max_uses": times} if each is tool else each for each in self.body["tools"]
+            ]
 
     def lower(self, max_tokens: int) -> None:
         """Ask for as many tokens as are paid for, and a thinking budget that fits below them."""

@@ -62,7 +62,11 @@ class Meter:
     async def settle(self, request_id: str, model: str, usage: Mapping[str, Any]) -> None:
         """Book what the API reported; without a list price at that of the dearest model, as an upper bound."""
         bound = not prices.is_priced(model)
-        note = f"no list price is known for {model}; it counts as the dearest model that has one" if bound else None
+        note = (
+            f"no list price is known for {model}; it counts as the dearest model that has one"
+            if bound
+            else None
+        )
         await self._settle(request_id, prices.price(model, usage), dict(usage), note)
 
     async def settle_part(

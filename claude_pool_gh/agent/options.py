@@ -20,7 +20,14 @@ from claude_pool_gh.pool.ports import AgentTask
 
 
 def options(
-    task: AgentTask, folder: Path, launch: Launch, facts: Facts, reminder: Reminder, *, trusted: bool, live: bool
+    task: AgentTask,
+    folder: Path,
+    launch: Launch,
+    facts: Facts,
+    reminder: Reminder,
+    *,
+    trusted: bool,
+    live: bool,
 ) -> ClaudeAgentOptions:
     """The options of one run."""
     servers = powers.servers(task, folder, trusted=trusted)
@@ -60,7 +67,9 @@ def options(
 
 
 def _hooks(guard: HookMatcher | None, reminder: Reminder) -> dict[HookEvent, list[HookMatcher]]:
-    hooks: dict[HookEvent, list[HookMatcher]] = {"PostToolBatch": [HookMatcher(hooks=[reminder.hook], timeout=10)]}
+    hooks: dict[HookEvent, list[HookMatcher]] = {
+        "PostToolBatch": [HookMatcher(hooks=[reminder.hook], timeout=10)]
+    }
     return hooks if guard is None else {**hooks, "PreToolUse": [guard]}
 
 

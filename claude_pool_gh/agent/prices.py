@@ -11,7 +11,6 @@ from typing import Any, Final
 from genai_prices import Usage, calc_price
 from genai_prices.data_snapshot import get_snapshot
 
-
 _PROVIDER: Final = "anthropic"
 _OVERHEAD_TOKENS: Final = 2_000
 """Tokens that the API adds of its own for tools and structure; far above what it documents."""
@@ -115,7 +114,7 @@ def most_for_input(model: str, load: Load) -> int:
     dollars = _dollars(model, **counts)
     if load.searches:
         window = max(tokens, _window(model))
-        full = counts | {name: window for name in counts}
+        full = counts | dict.fromkeys(counts, window)
         dollars += load.searches * _dollars(model, **full) + _dollars(model, web_searches=load.searches)
     return _micro(dollars * _ABROAD)
 
@@ -183,5 +182,3 @@ def _micro(dollars: Decimal) -> int:
 def _count(usage: Mapping[str, Any], name: str) -> int:
     value = usage.get(name)
     return value if isinstance(value, int) and value > 0 else 0
-
-

@@ -35,7 +35,13 @@ class Reminder:
         if not 1 <= left <= min(_SOON, self.task.turns - 1) or left in self.told:
             return ""
         self.told.add(left)
-        how = f"call {RESULT_TOOL} with what you have found so far" if self.task.schema else "give your answer with what you have"
+        how = (
+            f"call {RESULT_TOOL} with what you have found so far"
+            if self.task.schema
+            else "give your answer with what you have"
+        )
         if left == 1:
             return f"This is your last turn. Use no other tool: {how} now. What you do not hand in is lost."
-        return f"You have {left} turns left of {self.task.turns}. Come to an end: {how} before they are used up."
+        return (
+            f"You have {left} turns left of {self.task.turns}. Come to an end: {how} before they are used up."
+        )

@@ -104,7 +104,10 @@ class Upstream:
                     return found
                 found.response.release()
             logger.warning(
-                "the model's API: %s; asked again in %.0f seconds", run.trouble, wait, extra={"action": "model_api_waits"}
+                "the model's API: %s; asked again in %.0f seconds",
+                run.trouble,
+                wait,
+                extra={"action": "model_api_waits"},
             )
             with run.signs.patient(), suppress(TimeoutError):
                 async with asyncio.timeout(wait):
@@ -113,7 +116,9 @@ class Upstream:
                 raise aiohttp.ClientConnectionError("the run is over")
             pause = min(2 * pause, _LONGEST_PAUSE)
 
-    async def _once(self, body: Mapping[str, Any], query: Mapping[str, str], headers: Mapping[str, str]) -> Opened:
+    async def _once(
+        self, body: Mapping[str, Any], query: Mapping[str, str], headers: Mapping[str, str]
+    ) -> Opened:
         response = await self._post("/v1/messages", body, query, headers)
         found = Opened(response, response.status)
         if response.status == 200 and found.streamed:

@@ -14,8 +14,8 @@ from claude_pool_gh.github import reads
 from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.intake import CommandRequest
 from claude_pool_gh.pool.chains import ChainRow
-from claude_pool_gh.pool.ledger import Caps
 from claude_pool_gh.pool.config import microdollars
+from claude_pool_gh.pool.ledger import Caps
 from claude_pool_gh.pool.plan import Limits, Plan, Step
 from claude_pool_gh.pool.ports import Clock, HostStep
 from claude_pool_gh.reports.views import Report

@@ -144,7 +144,11 @@ def _overrides(
             written, at, "budget_usd", _first(step.budget_usd, step.config.max_budget_usd), kitchen.most_usd
         ),
         "timeout_secs": _at_most(
-            written, at, "timeout_secs", _first(step.timeout_secs, step.config.timeout_secs), kitchen.most_seconds
+            written,
+            at,
+            "timeout_secs",
+            _first(step.timeout_secs, step.config.timeout_secs),
+            kitchen.most_seconds,
         ),
     }
     return TaskOverrides.model_validate(step.config.model_dump() | given)

@@ -132,16 +132,16 @@ def _kept(kept: Kept | None) -> list[str]:
     """What is left of a chain that ended early, and how it goes on."""
     if kept is None:
         return []
-    work = ""
+    told = ["Finished steps are saved."] if kept.saved else []
     if kept.files:
-        work = f" What it had changed is kept ({difference(kept.files)}), and it starts from there."
-    return [f"Nothing that was paid for is lost.{work} To go on:\n\n```\n{kept.command}\n```"]
+        told.append(f"What it had changed is kept ({difference(kept.files)}), and it starts from there.")
+    return [" ".join((*told, f"To go on:\n\n```\n{kept.command}\n```"))]
 
 
 def _next(run: Run) -> str:
     """The one most useful next command."""
     verdict = run.outcome.verdict if run.outcome else None
-    if run.kept is not None:
+    if run.kept is not None or (run.outcome is not None and run.outcome.operator):
         return ""
     if isinstance(run.report, Reviewed) and run.report.unread:
         return "for a part of it: `/pool review PATH`"

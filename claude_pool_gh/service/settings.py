@@ -68,9 +68,7 @@ def _plain(name: str) -> AliasChoices:
 class Settings(BaseSettings):
     """What a server is told from outside."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True
-    )
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
 
     app_id: Annotated[str, Field(description="The GitHub App's id")] = ""
     private_key: Annotated[SecretStr, Field(description="The App's private key, PEM")] = SecretStr("")
@@ -111,6 +109,14 @@ class Settings(BaseSettings):
         _OrNone,
         Field(description="Seconds that end an agent run; default: the repository's `wall_minutes`"),
     ] = None
+    model_patience: Annotated[
+        float,
+        Field(
+            ge=0,
+            allow_inf_nan=False,
+            description="Seconds that a run waits for a model's API that is overloaded or cannot be reached",
+        ),
+    ] = 300.0
     anthropic_api_key: Annotated[SecretStr, Field(validation_alias=_plain("ANTHROPIC_API_KEY"))] = SecretStr(
         ""
     )
@@ -228,7 +234,9 @@ def _unknown(environment: Mapping[str, str]) -> list[str]:
 def _told(problem: Any, given: Mapping[str, Any]) -> str:
     """One fault in a line. The value is not repeated: it may be a secret."""
     field = str(problem["loc"][0]) if problem["loc"] else ""
-    name = next((each for each in Settings.model_fields if field.lower() in (each, variable(each).lower())), "")
+    name = next(
+        (each for each in Settings.model_fields if field.lower() in (each, variable(each).lower())), ""
+    )
     what = f"--{name.replace('_', '-')}" if name in given else variable(name) if name else field
     message = str(problem["msg"]).removeprefix("Value error, ")
     return f"{what}: {message[:1].lower()}{message[1:]}"

@@ -63,7 +63,9 @@ UNPRICED: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("what", UNPRICED)
-async def test_what_cannot_be_priced_is_refused_by_name_before_the_api_hears_of_it(bench: Bench, what: str) -> None:
+async def test_what_cannot_be_priced_is_refused_by_name_before_the_api_hears_of_it(
+    bench: Bench, what: str
+) -> None:
     body, named = UNPRICED[what]
     task = await bench.grant(300_000)
     async with bench.gateway.admit(f"{task}.1", frozenset({MODEL})) as (run, url):
@@ -76,8 +78,17 @@ async def test_what_cannot_be_priced_is_refused_by_name_before_the_api_hears_of_
 
 async def test_no_other_address_or_query_reaches_the_api(bench: Bench) -> None:
     task = await bench.grant(300_000)
-    async with bench.gateway.admit(f"{task}.1", frozenset({MODEL})) as (_, url), aiohttp.ClientSession() as session:
-        for path in ("v1/messages/batches", "v1/files", "v1/complete", "v1/models", "v1/messages/count_tokens"):
+    async with (
+        bench.gateway.admit(f"{task}.1", frozenset({MODEL})) as (_, url),
+        aiohttp.ClientSession() as session,
+    ):
+        for path in (
+            "v1/messages/batches",
+            "v1/files",
+            "v1/complete",
+            "v1/models",
+            "v1/messages/count_tokens",
+        ):
             async with session.post(f"{url}/{path}", json={"model": MODEL, "requests": []}) as answer:
                 assert answer.status == 404, path
         body = {"model": MODEL, "max_tokens": 10, "messages": []}
@@ -93,17 +104,28 @@ async def test_no_other_address_or_query_reaches_the_api(bench: Bench) -> None:
 async def test_beta_features_that_nobody_has_priced_are_left_out(bench: Bench) -> None:
     task = await bench.grant(300_000)
     headers = {"anthropic-beta": "fast-mode-2026-02-01, effort-2025-11-24,server-side-fallback-2026-07-01"}
-    async with bench.gateway.admit(f"{task}.1", frozenset({MODEL})) as (_, url), aiohttp.ClientSession() as session:
+    async with (
+        bench.gateway.admit(f"{task}.1", frozenset({MODEL})) as (_, url),
+        aiohttp.ClientSession() as session,
+    ):
         body = {"model": MODEL, "max_tokens": 10, "messages": []}
         for given in (headers, {"anthropic-beta": "fast-mode-2026-02-01"}):
             async with session.post(f"{url}/v1/messages", json=body, headers=given) as answer:
                 assert answer.status == 200
-    assert [request.headers.get("anthropic-beta") for request in bench.model.requests] == ["effort-2025-11-24", None]
+    assert [request.headers.get("anthropic-beta") for request in bench.model.requests] == [
+        "effort-2025-11-24",
+        None,
+    ]
 
 
 def test_what_a_tool_was_called_with_is_only_text() -> None:
     """An agent may write about any of this; it is read as what it says, not as what it is."""
-    call = {"type": "tool_use", "id": "t", "name": "Write", "input": {"type": "container_upload", "speed": "fast"}}
+    call = {
+        "type": "tool_use",
+        "id": "t",
+        "name": "Write",
+        "input": {"type": "container_upload", "speed": "fast"},
+    }
     assert admission.fault({"messages": [{"role": "assistant", "content": [call]}]}) is None
 
 
@@ -145,7 +167,10 @@ async def test_everything_that_the_real_cli_sends_is_forwarded(bench: Bench, mod
         case "sonnet 4.5":
             more = {"model": "claude-sonnet-4-5", "effort": "max"}
         case "trusted":
-            more = {"tools": ("Read", "Bash", "WebFetch", "WebSearch", "Agent", "Edit"), "permission_mode": PermissionMode.plan}
+            more = {
+                "tools": ("Read", "Bash", "WebFetch", "WebSearch", "Agent", "Edit"),
+                "permission_mode": PermissionMode.plan,
+            }
         case "fallback":
             more, script = {"fallback_model": "claude-haiku-4-5"}, fallback
         case "search":

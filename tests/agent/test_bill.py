@@ -221,9 +221,13 @@ async def test_the_api_is_never_reached_for_nothing(bench: Bench, database: Data
 
 async def test_a_model_without_a_price_counts_as_the_dearest_and_says_so(bench: Bench) -> None:
     usage = Usage(input_tokens=1_000, output_tokens=100)
-    run = await bench.run(one_by_one(use("StructuredOutput", {"answer": "42"}, usage=usage)), model="claude-nobody-knows-1")
+    run = await bench.run(
+        one_by_one(use("StructuredOutput", {"answer": "42"}, usage=usage)), model="claude-nobody-knows-1"
+    )
     assert run.outcome.ending is Ending.completed
-    dearest = max(prices.price(model, {"input_tokens": 1_000, "output_tokens": 100}) for model in prices._known())
+    dearest = max(
+        prices.price(model, {"input_tokens": 1_000, "output_tokens": 100}) for model in prices._known()
+    )
     assert (run.cost, run.bound) == (dearest, True)
 
 

@@ -16,7 +16,10 @@ from claude_pool_gh.rehearsal.model import Answer, Text, Usage, use
 from tests.agent.bench import Bench, done, one_by_one
 
 MARK = {"type": "ephemeral"}
-TOOLS = [{"name": "Read", "input_schema": {}}, {"name": "Later", "description": "x" * 500, "defer_loading": True}]
+TOOLS = [
+    {"name": "Read", "input_schema": {}},
+    {"name": "Later", "description": "x" * 500, "defer_loading": True},
+]
 
 
 def of(*messages: Any, **more: Any) -> Conversation:
@@ -62,7 +65,18 @@ def test_what_was_counted_before_is_not_counted_by_bytes_again() -> None:
         of(ANSWER, FIRST, SECOND),
         of(text("a" * 4_500), text("a" * 4_500), SECOND),
     ],
-    ids=["a letter", "system", "model", "tools", "thinking", "choice", "role", "effort", "order", "cut elsewhere"],
+    ids=[
+        "a letter",
+        "system",
+        "model",
+        "tools",
+        "thinking",
+        "choice",
+        "role",
+        "effort",
+        "order",
+        "cut elsewhere",
+    ],
 )
 def test_another_conversation_is_not_taken_for_the_same(longer: Conversation) -> None:
     assert after_first().bound(longer) == longer.whole
@@ -71,15 +85,20 @@ def test_another_conversation_is_not_taken_for_the_same(longer: Conversation) ->
 def test_marks_for_the_cache_do_not_make_another_conversation() -> None:
     """The CLI moves its mark to the newest message, and writes a text alone as itself."""
     counts = Counts()
-    marked = of(text("a" * 9_000, cache_control=MARK), system=[{"type": "text", "text": "S", "cache_control": MARK}])
+    marked = of(
+        text("a" * 9_000, cache_control=MARK), system=[{"type": "text", "text": "S", "cache_control": MARK}]
+    )
     counts.learn(marked, {"input_tokens": 2_500, "output_tokens": 1})
     plain = {"role": "user", "content": "a" * 9_000}
-    longer = of(plain, ANSWER, text("c", cache_control={**MARK, "ttl": "1h"}), system=[{"type": "text", "text": "S"}])
+    longer = of(
+        plain, ANSWER, text("c", cache_control={**MARK, "ttl": "1h"}), system=[{"type": "text", "text": "S"}]
+    )
     assert counts.bound(longer) < 5_000 < longer.whole
 
 
 def test_a_mark_that_is_content_is_content() -> None:
     """What a tool is called with is read by the model, whatever its keys are called."""
+
     def call(value: Any) -> dict[str, Any]:
         block = {"type": "tool_use", "id": "t", "name": "Read", "input": {"cache_control": value}}
         return {"role": "assistant", "content": [block]}
@@ -135,7 +154,9 @@ def test_a_picture_that_is_new_counts_as_a_picture() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.floats(0, 1)), min_size=1, max_size=12), st.data())
 @settings(max_examples=200, deadline=None)
-def test_the_bound_is_never_below_what_the_api_counts(turns: list[tuple[int, float]], data: st.DataObject) -> None:
+def test_the_bound_is_never_below_what_the_api_counts(
+    turns: list[tuple[int, float]], data: st.DataObject
+) -> None:
     """Conversations that grow, fork and are cut; the API counts any number of tokens up to the bytes of each part."""
     counts, messages, real = Counts(), [text("go" * 50)], [40]
     system = data.draw(st.integers(0, 900))
@@ -150,7 +171,7 @@ def test_the_bound_is_never_below_what_the_api_counts(turns: list[tuple[int, flo
         if kind != 1:  # else the answer broke off
             counts.learn(now, {"input_tokens": tokens, "output_tokens": output})
         for role in ("assistant", "user"):
-            message = text(f"{step}" + "é\n\"x" * data.draw(st.integers(0, 80)), role)
+            message = text(f"{step}" + 'é\n"x' * data.draw(st.integers(0, 80)), role)
             messages.append(message)
             real.append(int(share * size(message)))
 
@@ -165,13 +186,19 @@ def test_the_bound_is_never_below_what_the_api_counts(turns: list[tuple[int, flo
 )  # fmt: skip
 def test_the_cache_is_priced_by_the_requests_own_ttl(control: Any, kept: str, factor: float) -> None:
     block = {"type": "text", "text": "a"} | ({} if control is None else {"cache_control": control})
-    for body in ({"messages": [{"role": "user", "content": [block]}]}, {"system": [block]}, {"tools": [block]}):
+    for body in (
+        {"messages": [{"role": "user", "content": [block]}]},
+        {"system": [block]},
+        {"tools": [block]},
+    ):
         assert kept_for(body) == kept
     assert most_for_input("claude-sonnet-5-5", Load(98_000, kept)) == round(100_000 * 2 * factor * 1.1)
 
 
 def test_the_longest_ttl_of_a_request_counts() -> None:
-    short, long = ({"type": "text", "cache_control": {"type": "ephemeral", "ttl": ttl}} for ttl in ("5m", "1h"))
+    short, long = (
+        {"type": "text", "cache_control": {"type": "ephemeral", "ttl": ttl}} for ttl in ("5m", "1h")
+    )
     assert kept_for({"system": [long], "messages": [{"role": "user", "content": [short]}]}) == "1h"
 
 
@@ -193,7 +220,9 @@ MANY = {"input_tokens": 10_000, "output_tokens": 2_000}
         ("claude-opus-5", {"inference_geo": "us", "speed": "fast"}, 2.2),
     ],
 )
-def test_every_multiplier_that_the_api_reports_is_booked(model: str, more: dict[str, Any], factor: float) -> None:
+def test_every_multiplier_that_the_api_reports_is_booked(
+    model: str, more: dict[str, Any], factor: float
+) -> None:
     assert price(model, MANY | more) == round(price(model, MANY) * factor)
 
 
@@ -201,7 +230,9 @@ def test_every_pass_is_booked_at_its_own_model() -> None:
     passes = [{"type": "message", **MANY}, {"type": "fallback_message", "model": "claude-fable-5", **MANY}]
     expected = price("claude-sonnet-5-5", MANY) + price("claude-fable-5", MANY)
     assert price("claude-sonnet-5-5", MANY | {"iterations": passes}) == expected
-    assert price("claude-sonnet-5-5", MANY | {"iterations": [{"type": "message", "input_tokens": 1}]}) == price("claude-sonnet-5-5", MANY)
+    assert price(
+        "claude-sonnet-5-5", MANY | {"iterations": [{"type": "message", "input_tokens": 1}]}
+    ) == price("claude-sonnet-5-5", MANY)
     unknown = [{"type": "advisor_message", "model": "claude-nobody-knows-1", **MANY}]
     assert price("claude-sonnet-5-5", MANY | {"iterations": unknown}) >= price("claude-opus-4-1", MANY)
 
@@ -216,7 +247,11 @@ async def test_a_long_conversation_is_not_refused_far_below_its_money(bench: Ben
     reads = [
         Answer(
             use("Read", {"file_path": f"f{number}.py"}).blocks,
-            Usage(cache_read_input_tokens=500 + 2_500 * number, cache_creation_input_tokens=2_500, output_tokens=90),
+            Usage(
+                cache_read_input_tokens=500 + 2_500 * number,
+                cache_creation_input_tokens=2_500,
+                output_tokens=90,
+            ),
         )
         for number in range(8)
     ]

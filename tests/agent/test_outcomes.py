@@ -12,7 +12,18 @@ import pytest
 
 from claude_pool_gh.agent import claude, process
 from claude_pool_gh.pool.ports import Ending, Line
-from claude_pool_gh.rehearsal.model import Answer, Fail, ModelRequest, Raw, Reply, Text, ToolUse, Usage, say, use
+from claude_pool_gh.rehearsal.model import (
+    Answer,
+    Fail,
+    ModelRequest,
+    Raw,
+    Reply,
+    Text,
+    ToolUse,
+    Usage,
+    say,
+    use,
+)
 from tests.agent.bench import REAL_KEY, Bench, Run, a_task, calls, done, one_by_one
 
 

@@ -20,7 +20,9 @@ from claude_pool_gh.rehearsal.model import Fail, ModelRequest, Raw, Reply, Text,
 from tests.agent.bench import MODEL, REAL_KEY, Bench, Run, done, one_by_one
 from tests.agent.test_bill import ask
 
-OVERLOADED = b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}\n\n'
+OVERLOADED = (
+    b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}\n\n'
+)
 
 
 @asynccontextmanager
@@ -200,7 +202,13 @@ async def test_an_agent_near_its_last_turn_is_told_and_what_it_hands_in_is_kept(
     run = await bench.run(script, turns=5)
     assert (run.outcome.ending, run.outcome.structured) == (Ending.completed, {"answer": "what I have"})
     told = [str(request.body["messages"]) for request in bench.model.requests]
-    assert [text.count(" turns left of 5") + text.count("This is your last turn") for text in told] == [0, 0, 1, 2, 3]
+    assert [text.count(" turns left of 5") + text.count("This is your last turn") for text in told] == [
+        0,
+        0,
+        1,
+        2,
+        3,
+    ]
 
 
 async def test_trusted_agents_are_told_too(bench: Bench) -> None:

@@ -38,7 +38,9 @@ def defaults(**environment: str) -> Defaults:
         return defaults_of(read())
 
 
-async def planned(config: RepositoryConfig, of: Defaults, turns: int = 1, flags: dict[str, Any] | None = None) -> tuple[Plan, AgentRun, Any]:
+async def planned(
+    config: RepositoryConfig, of: Defaults, turns: int = 1, flags: dict[str, Any] | None = None
+) -> tuple[Plan, AgentRun, Any]:
     """The plan of a chain of one step, the step and the caps."""
     desk = Desk(
         **{name: cast(Any, None) for name in Desk.__dataclass_fields__ if name != "defaults"}, defaults=of
@@ -105,7 +107,9 @@ async def test_a_servers_own_clock_goes_before_and_is_shown_as_its_own() -> None
 
 async def test_the_documented_silence_is_what_ends_a_run() -> None:
     plan, _, _ = await planned(RepositoryConfig(), defaults())
-    assert plan.limits.idle_seconds == Settings.model_fields["idle_timeout"].default < plan.limits.wall_seconds
+    assert (
+        plan.limits.idle_seconds == Settings.model_fields["idle_timeout"].default < plan.limits.wall_seconds
+    )
 
 
 async def test_a_budget_lifts_the_tasks_cap_with_the_chains() -> None:

@@ -168,13 +168,13 @@ def test_what_ended_early_says_what_is_kept_and_how_it_goes_on() -> None:
     assert tracking(early) == whole(
         "### ⚠️ NOT DONE: out of turns",
         MONEY,
-        "Nothing that was paid for is lost. What it had changed is kept (2 files, +3 -10), and it starts from there. "
+        "What it had changed is kept (2 files, +3 -10), and it starts from there. "
         "To go on:\n\n```\n/pool continue c-7 --turns 80\n```",
     )
 
 
 def test_a_review_that_can_be_continued_names_one_next_command_only() -> None:
-    kept = Kept(command="/pool continue c-7 --budget 6.00")
+    kept = Kept(command="/pool continue c-7 --budget 6.00", saved=True)
     shown = tracking(
         of("review", reviewed(unread=("a",)), outcome=Outcome(verdict=Verdict.out_of_budget), kept=kept)
     )
@@ -182,7 +182,7 @@ def test_a_review_that_can_be_continued_names_one_next_command_only() -> None:
         "### ⚠️ NOT REVIEWED: out of budget",
         MONEY,
         fold("What was not posted or not read", "- **Not read:** `a`"),
-        "Nothing that was paid for is lost. To go on:\n\n```\n/pool continue c-7 --budget 6.00\n```",
+        "Finished steps are saved. To go on:\n\n```\n/pool continue c-7 --budget 6.00\n```",
     )
     assert shown.count("/pool") == 2
 

@@ -79,14 +79,18 @@ def test_the_variable_that_the_launcher_reads_is_known() -> None:
 
 
 @pytest.mark.parametrize("name", ["anthropic_base_url", "github_api_url", "github_server_url", "public_url"])
-@pytest.mark.parametrize("value", ["nonsense", "ftp://a.example", "https://", "http://a b", "https://a.example:port"])
+@pytest.mark.parametrize(
+    "value", ["nonsense", "ftp://a.example", "https://", "http://a b", "https://a.example:port"]
+)
 def test_an_address_that_is_none_is_refused(name: str, value: str) -> None:
     (fault,) = faults(**{variable(name): value})
     assert fault == f"{variable(name)}: wants an address such as https://example.com"
 
 
 def test_everything_that_is_wrong_is_said_at_once_and_no_value_repeated() -> None:
-    said = faults(CLAUDE_POOL_PORT="abc", CLAUDE_POOL_DATABASE_URL="mysql://u:secret@h/n", CLAUDE_POOL_SLOTZ="2")
+    said = faults(
+        CLAUDE_POOL_PORT="abc", CLAUDE_POOL_DATABASE_URL="mysql://u:secret@h/n", CLAUDE_POOL_SLOTZ="2"
+    )
     assert [line.partition(":")[0] for line in said] == [
         "CLAUDE_POOL_SLOTZ", "CLAUDE_POOL_DATABASE_URL", "CLAUDE_POOL_PORT",
     ]  # fmt: skip
@@ -105,7 +109,9 @@ def test_servers_do_not_start_with_settings_that_cannot_be_used(command: str) ->
 
 def test_the_action_names_every_fault_in_a_line_of_its_own(tmp_path: Path) -> None:
     job = {"GITHUB_EVENT_NAME": "issues", "GITHUB_EVENT_PATH": str(tmp_path), "GITHUB_TOKEN": "t"}
-    done = CliRunner().invoke(main, ["action"], env={**BARE, **job, "CLAUDE_POOL_BUDGET": "5", "CLAUDE_POOL_SLOTS": "0"})
+    done = CliRunner().invoke(
+        main, ["action"], env={**BARE, **job, "CLAUDE_POOL_BUDGET": "5", "CLAUDE_POOL_SLOTS": "0"}
+    )
     assert done.exit_code == 2
     assert [line.partition(": ")[0] for line in done.output.splitlines()] == [
         "::error::CLAUDE_POOL_BUDGET", "::error::CLAUDE_POOL_SLOTS",
@@ -119,7 +125,10 @@ def test_all_that_a_server_lacks_is_named_at_once(tmp_path: Path) -> None:
         "CLAUDE_POOL_WEBHOOK_SECRET", "CLAUDE_POOL_APP_ID", "CLAUDE_POOL_PRIVATE_KEY", "ANTHROPIC_API_KEY",
     ]  # fmt: skip
     missing = {**BARE, "CLAUDE_POOL_PRIVATE_KEY_FILE": str(tmp_path / "none.pem")}
-    assert "CLAUDE_POOL_PRIVATE_KEY_FILE cannot be read: No such file" in CliRunner().invoke(main, ["serve"], env=missing).output
+    assert (
+        "CLAUDE_POOL_PRIVATE_KEY_FILE cannot be read: No such file"
+        in CliRunner().invoke(main, ["serve"], env=missing).output
+    )
 
 
 @pytest.mark.parametrize("command", [["run", "hi"], ["chain", "review_and_fix"]])
@@ -156,4 +165,6 @@ def test_every_setting_says_its_own_default() -> None:
     """A default that its description gives in words must be the one that the field has."""
     for name, field in Settings.model_fields.items():
         if "default:" in (field.description or ""):
-            assert field.default in (None, ""), f"{PREFIX}{name} describes another default than {field.default}"
+            assert field.default in (None, ""), (
+                f"{PREFIX}{name} describes another default than {field.default}"
+            )
