@@ -39,6 +39,8 @@ _FIELDS: Final = frozenset({
     "output_config", "output_format", "service_tier", "speed", "stop_sequences", "stream", "system", "temperature",
     "thinking", "tool_choice", "tools", "top_k", "top_p",
 })  # fmt: skip
+LEFT_OUT: Final = frozenset({"data_flow", "diagnostics", "safeguards"})
+"""Remarks of the CLI's about its request. The features that read them are not listed, so they go no further."""
 _VALUES: Final[Mapping[str, tuple[Any, ...]]] = {
     "speed": (None, "standard"),
     "service_tier": (None, "standard_only"),
@@ -98,7 +100,7 @@ def web_search(body: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _faults(body: Mapping[str, Any]) -> Iterator[str]:
-    yield from (f"the field `{name}`" for name in body if name not in _FIELDS)
+    yield from (f"the field `{name}`" for name in body if name not in _FIELDS | LEFT_OUT)
     for name, values in _VALUES.items():
         if (value := body.get(name)) not in values or isinstance(value, bool):
             yield f"the field `{name}` with the value {str(value)[:60]!r}"

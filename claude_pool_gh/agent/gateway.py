@@ -131,6 +131,7 @@ class Gateway:
         )
         if strange is not None:
             return _refused(run, "request", f"the agent's request holds {strange}, whose price is not known")
+        body = {name: value for name, value in body.items() if name not in admission.LEFT_OUT}
         headers = {name: request.headers[name] for name in _FORWARDED if name in request.headers}
         if betas := admission.listed(request.headers.get(_BETA, "")):
             headers[_BETA] = betas

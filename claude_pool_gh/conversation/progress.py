@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from claude_pool_gh.conversation import checks, endings, line
+from claude_pool_gh.conversation import checks, endings, extent, line
 from claude_pool_gh.conversation.desk import VerbRoom
 from claude_pool_gh.conversation.downloads import url_of
 from claude_pool_gh.conversation.facts import Facts, facts_of
@@ -116,7 +116,7 @@ class Progress:
             report=room.report(tx, chain),
             place=line.place(tx, chain),
             stale=_stale(tx, facts),
-            kept=_kept(tx, chain),
+            kept=_kept(tx, chain, bill),
             warnings=_warnings(bill),
             looked=[_looked(task) for task in runs if task.outcome],
             download=url_of(self.links, chain.id, "report") if self.links else "",
@@ -224,25 +224,18 @@ def _stale(tx: Transaction, facts: Facts) -> str:
     return str(head) if head and head != facts.head else ""
 
 
-def _kept(tx: Transaction, chain: ChainRow) -> Kept | None:
-    """How a chain that ended early goes on."""
-    if chain.outcome is None or chain.outcome.verdict not in CONTINUABLE:
+def _kept(tx: Transaction, chain: ChainRow, bill: Bill) -> Kept | None:
+    """How a chain that ended early goes on; None where it would only end in the same way."""
+    if chain.outcome is None or chain.outcome.verdict not in CONTINUABLE or chain.outcome.operator:
         return None
-    if not chain.steps or not tasks.of_chain(tx, chain.id) or not continuation.can_go_on(tx, chain):
+    own = tasks.of_chain(tx, chain.id)
+    if not chain.steps or not own or not continuation.can_go_on(tx, chain):
         return None
-    return Kept(command=f"/pool continue {chain.id}{_more(chain)}", files=_files(tx, chain))
-
-
-def _more(chain: ChainRow) -> str:
-    """What the command that goes on must give more of."""
-    match chain.outcome.verdict if chain.outcome else None:
-        case Verdict.out_of_budget:
-            return f" --budget {chain.plan.limits.chain / 1_000_000:.2f}"
-        case Verdict.out_of_turns:
-            runs = [step for step in chain.plan.steps if isinstance(step, AgentRun)]
-            return f" --turns {2 * max((run.overrides.max_turns or 30 for run in runs), default=30)}"
-        case _:
-            return ""
+    more = extent.more(chain, own, min((use.left for use in bill.caps), default=None))
+    if more is None:
+        return None
+    saved = any(task.state is TaskState.completed for task in own)
+    return Kept(command=f"/pool continue {chain.id}{more}", files=_files(tx, chain), saved=saved)
 
 
 def _files(tx: Transaction, chain: ChainRow) -> tuple[FileChange, ...]:

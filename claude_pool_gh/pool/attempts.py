@@ -46,6 +46,9 @@ MOST_ATTEMPTS: Final = 4
 LEAST_FOR_A_TASK: Final = 20_000
 """Two cents: with less, not even one small answer can be paid for."""
 
+_CUT_OFF: Final = frozenset({Ending.out_of_turns, Ending.timed_out, Ending.out_of_budget})
+"""Ends of runs that were on their way: what they had said is worth going on from."""
+
 _OVERTIME_SECONDS: Final = 15.0
 """What an agent gets beyond its wall clock, which it watches itself, before the pool ends it."""
 _STOP_SECONDS: Final = 5.0
@@ -343,7 +346,7 @@ def _prompt(unit: Unit, task: TaskRow, error: str, *, recovering: bool) -> str:
     prompt = prompting.with_feedback(prompt, unit.rejections, output_of(before))
     if recovering and unit.run.recovery is not None:
         return prompting.with_recovery(prompt, render(unit.run.recovery, {**unit.values, "error": error}))
-    return prompting.with_error(prompt, error)
+    return prompting.with_error(prompt, error, output_of(before) if before.get("ending") in _CUT_OFF else "")
 
 
 def _start(tx: Transaction, chain: ChainRow, task: TaskRow) -> Work | None:

@@ -22,8 +22,12 @@ class Verdict(StrEnum):
 
 
 class Outcome(Frozen):
-    """A verdict with its reason. `ours` says that the failure is this side's, not something the user can mend."""
+    """A verdict with its reason. `ours` says that the failure is this side's, not something the user can mend.
+
+    `operator` says that it happens again until whoever runs the server changes something.
+    """
 
     verdict: Verdict
     reason: str = ""
     ours: bool = False
+    operator: bool = False

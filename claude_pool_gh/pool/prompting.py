@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from claude_pool_gh.pool.config import RunConfig, SlotConfig
 from claude_pool_gh.pool.plan import AgentRun
 from claude_pool_gh.pool.ports import AgentTask, Conversation
+
+_SAID: Final = 6_000
+"""Characters of what an earlier attempt had said that the next one is told, the newest ones."""
 
 
 def agent_task(
@@ -54,12 +58,13 @@ def with_feedback(prompt: str, rejections: Sequence[str], answer: str) -> str:
     return f"{prompt}\n\nThis was done before and rejected.{last}\n\nThe feedback, oldest first:\n\n{said}"
 
 
-def with_error(prompt: str, error: str) -> str:
-    """The prompt after an attempt that failed of something the next one can avoid."""
+def with_error(prompt: str, error: str, said: str = "") -> str:
+    """The prompt after an attempt that failed of something the next one can avoid, with what it had said by then."""
     if not error:
         return prompt
     told = "The working directory holds what it had changed, if it was to change anything."
-    return f"{prompt}\n\nAn earlier attempt at this ended without a result: {error}\n{told}"
+    last = f"\n\nWhat it had said by then; go on from there:\n\n{said[-_SAID:]}" if said else ""
+    return f"{prompt}\n\nAn earlier attempt at this ended without a result: {error}\n{told}{last}"
 
 
 def with_recovery(prompt: str, recovery: str) -> str:

@@ -35,6 +35,11 @@ MOST_TROUBLES: Final = 5
 
 APPROVAL: Final = "approval"
 RESTART: Final = "restart"
+_VERDICTS: Final = {
+    Ending.out_of_budget: Verdict.out_of_budget,
+    Ending.out_of_turns: Verdict.out_of_turns,
+    Ending.quota: Verdict.quota,
+}
 _MONEY_SECONDS: Final = 1.0
 """Between two looks whether another process has let money go."""
 
@@ -320,15 +325,8 @@ def _outcome_of(task: TaskRow, *, alone: bool) -> Outcome:
     outcome = task.outcome or {}
     reason = str(outcome.get("reason", ""))
     told = reason if alone else f"step {task.step}: {reason}"
-    match outcome.get("ending"):
-        case Ending.out_of_budget:
-            return Outcome(verdict=Verdict.out_of_budget, reason=told)
-        case Ending.out_of_turns:
-            return Outcome(verdict=Verdict.out_of_turns, reason=told)
-        case Ending.quota:
-            return Outcome(verdict=Verdict.quota, reason=told)
-        case _:
-            return Outcome(verdict=Verdict.failed, reason=told)
+    verdict = _VERDICTS.get(Ending(outcome.get("ending", Ending.failed)), Verdict.failed)
+    return Outcome(verdict=verdict, reason=told, operator=bool(outcome.get("operator")))
 
 
 def _failure(error: PoolError, step: str) -> Outcome:

@@ -196,6 +196,8 @@ def _stored(outcome: AgentOutcome) -> dict[str, Any]:
     return {
         "ending": outcome.ending,
         "reason": outcome.reason,
+        "operator": outcome.operator,
+        "short": outcome.short,
         "text": outcome.text,
         "structured": outcome.structured,
         "turns": outcome.turns,

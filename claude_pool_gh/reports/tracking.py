@@ -178,9 +178,7 @@ def _kept(run: Run) -> list[str]:
     """What is left of a chain that ended early, and how to resume it."""
     if run.kept is None:
         return []
-    saved = []
-    if any(step.state == "completed" and step.cost for step in run.steps):
-        saved.append("Finished steps are saved.")
+    saved = ["Finished steps are saved."] if run.kept.saved else []
     if run.kept.files:
         saved.append(f"The files changed so far are saved ({difference(run.kept.files)}).")
     return [f"{' '.join([*saved, 'To resume:'])}\n\n```\n{run.kept.command}\n```"]
@@ -189,7 +187,7 @@ def _kept(run: Run) -> list[str]:
 def _next(run: Run) -> str:
     """The one most useful next command."""
     verdict = run.outcome.verdict if run.outcome else None
-    if run.kept is not None:
+    if run.kept is not None or (run.outcome is not None and run.outcome.operator):
         return ""
     if isinstance(run.report, Reviewed) and run.report.unread:
         return "to review a part: `/pool review PATH`"

@@ -240,6 +240,8 @@ class Kept:
 
     command: str
     files: Sequence[FileChange] = ()
+    saved: bool = False
+    """Whether it had finished runs, which are not paid for again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -171,6 +171,7 @@ async def open_house(
             key=settings.anthropic_api_key.get_secret_value(),
             base_url=settings.anthropic_base_url,
             redact=redactor,
+            patience_seconds=settings.model_patience,
             live=False,  # a comment shows steps, not words
         )
         hosts = {

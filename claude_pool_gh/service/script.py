@@ -128,6 +128,7 @@ async def _pool(wishes: Wishes) -> AsyncIterator[Pool]:
         key=settings.anthropic_api_key.get_secret_value() or None,
         base_url=settings.anthropic_base_url,
         trusted=wishes.trusted,
+        patience_seconds=settings.model_patience,
     )
     here = wishes.folder.absolute()
     try:

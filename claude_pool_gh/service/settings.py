@@ -109,6 +109,14 @@ class Settings(BaseSettings):
         _OrNone,
         Field(description="Seconds that end an agent run; default: the repository's `wall_minutes`"),
     ] = None
+    model_patience: Annotated[
+        float,
+        Field(
+            ge=0,
+            allow_inf_nan=False,
+            description="Seconds that a run waits for a model's API that is overloaded or cannot be reached",
+        ),
+    ] = 300.0
     anthropic_api_key: Annotated[SecretStr, Field(validation_alias=_plain("ANTHROPIC_API_KEY"))] = SecretStr(
         ""
     )

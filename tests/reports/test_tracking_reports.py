@@ -179,7 +179,7 @@ def test_what_ended_early_says_what_is_kept_and_how_it_goes_on() -> None:
 
 
 def test_a_review_that_can_be_continued_names_one_next_command_only() -> None:
-    kept = Kept(command="/pool continue c-7 --budget 6.00")
+    kept = Kept(command="/pool continue c-7 --budget 6.00", saved=True)
     shown = tracking(
         of("review", reviewed(unread=("a",)), outcome=Outcome(verdict=Verdict.out_of_budget), kept=kept)
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
@@ -22,6 +22,8 @@ class ScriptedModel:
 
     def __init__(self, script: Script) -> None:
         self.script = script
+        self.counts: Callable[[ModelRequest], int] | None = None
+        """How many tokens a request is said to have where that is asked for; None: nobody counts here."""
         self.requests: list[ModelRequest] = []
         self.bill = Bill()
         self.url = ""
@@ -51,6 +53,10 @@ class ScriptedModel:
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         if request.method == "GET" and "/v1/models/" in request.path:
             return self._model(request)
+        if request.path.endswith("/v1/messages/count_tokens") and self.counts is not None:
+            raw = await request.read()
+            asked = ModelRequest(request.path, dict(request.headers), json.loads(raw), len(raw))
+            return web.json_response({"input_tokens": self.counts(asked)})
         if request.method != "POST" or not request.path.endswith("/v1/messages"):
             return web.json_response(_error("not_found_error", "not scripted"), status=404)
         raw = await request.read()
