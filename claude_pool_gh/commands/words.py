@@ -35,7 +35,7 @@ class Word:
         return match[0] if match else ""
 
 
-class NotClosed(ValueError):  # noqa: N818 - says what it is
+class NotClosed(ValueError):
     """A quote has no end."""
 
 

@@ -172,7 +172,7 @@ def _requests(comment: Any, repository: Repository) -> list[intake.CommandReques
         str(comment.get("body") or ""),
         thread=Thread(repository=repository, number=int(number)),
         actor=Actor(id=int(user["id"]), login=str(user["login"]), is_human=user.get("type") == "User"),
-        comment=ref,
+        source=ref,
     )
 
 

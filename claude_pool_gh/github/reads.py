@@ -9,7 +9,7 @@ from typing import Any, Final
 from claude_pool_gh.github.api import Forge, segment
 from claude_pool_gh.github.errors import ForgeRefused, NotFound
 from claude_pool_gh.github.intake import body_digest
-from claude_pool_gh.terms.ids import Actor, CommentRef, Repository, Thread
+from claude_pool_gh.terms.ids import Actor, CommentRef, Repository, ReviewRef, Thread
 from claude_pool_gh.terms.roles import Role
 
 _FILE_LIMIT: Final = 256 * 1024
@@ -54,14 +54,42 @@ async def role_of(forge: Forge, repository: Repository, actor: Actor) -> Role:
     return max(Role.named(str(answer.get("role_name"))), Role.named(str(answer.get("permission"))))
 
 
-async def comment_unchanged(forge: Forge, repository: Repository, comment: CommentRef, digest: str) -> bool:
-    """Whether a comment still exists and says what it said when it was delivered."""
-    place = "issues" if comment.kind == "issue_comment" else "pulls"
+BY_MAIL: Final = """
+query CreatedViaEmail($id: ID!) {
+  node(id: $id) {
+    __typename
+    ... on IssueComment { id createdViaEmail }
+    ... on PullRequestReviewComment { id createdViaEmail }
+    ... on PullRequestReview { id createdViaEmail }
+  }
+}
+"""
+
+
+async def unchanged(
+    forge: Forge, thread: Thread, source: CommentRef | ReviewRef, digest: str
+) -> str | None:
+    """What GraphQL calls a comment or review, if it still exists and says what it said when it was delivered."""
+    match source:
+        case ReviewRef():
+            path = f"/pulls/{thread.number}/reviews/{source.id}"
+        case CommentRef():
+            place = "issues" if source.kind == "issue_comment" else "pulls"
+            path = f"/{place}/comments/{source.id}"
     try:
-        now = await forge.read(repository, f"/{place}/comments/{comment.id}")
+        now = await forge.read(thread.repository, path)
     except NotFound:
-        return False
-    return body_digest(now.get("body") or "") == digest
+        return None
+    return str(now["node_id"]) if body_digest(now.get("body") or "") == digest else None
+
+
+async def came_by_mail(forge: Forge, repository: Repository, node: str) -> bool:
+    """Whether a comment or review was sent as an answer to a mail. Where GitHub does not say, it may have been."""
+    try:
+        answer = await forge.query(await forge.access.token(repository), BY_MAIL, id=node)
+    except ForgeRefused:
+        return True
+    return bool((answer.get("node") or {}).get("createdViaEmail", True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

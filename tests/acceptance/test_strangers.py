@@ -81,7 +81,7 @@ def asked(here: World, said: Comment, user: User) -> intake.CommandRequest:
         said.body,
         thread=ids.Thread(repository=repository, number=here.pull.number),
         actor=ids.Actor(id=user.id, login=user.login, is_human=user.type == "User"),
-        comment=ids.CommentRef(id=said.id),
+        source=ids.CommentRef(id=said.id),
     )
     return request
 

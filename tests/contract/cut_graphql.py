@@ -1,4 +1,4 @@
-"""Cuts GitHub's GraphQL schema to the types and fields that our two documents use.
+"""Cuts GitHub's GraphQL schema to the types and fields that our three documents use.
 
     npm pack @octokit/graphql-schema@15.26.1
     tar xzf octokit-graphql-schema-15.26.1.tgz package/schema.graphql
@@ -21,6 +21,7 @@ from graphql import (
     FieldNode,
     InputObjectTypeDefinitionNode,
     InputValueDefinitionNode,
+    InterfaceTypeDefinitionNode,
     ScalarTypeDefinitionNode,
     TypeDefinitionNode,
     TypeInfo,
@@ -33,9 +34,10 @@ from graphql import (
 )
 
 from claude_pool_gh.github.effects.threads import RESOLVE, THREADS
+from claude_pool_gh.github.reads import BY_MAIL
 
 TARGET = Path(__file__).parent / "github.graphql"
-DOCUMENTS = (THREADS, RESOLVE)
+DOCUMENTS = (THREADS, RESOLVE, BY_MAIL)
 
 
 def used(whole: DocumentNode) -> dict[str, set[str]]:
@@ -48,6 +50,7 @@ def used(whole: DocumentNode) -> dict[str, set[str]]:
             assert parent is not None, f"there is no {node.name.value} here"
             found[parent.name].add(node.name.value)
 
+    found["Node"].add("id")
     for document in DOCUMENTS:
         visit(parse(document), TypeInfoVisitor(info, Note()))
     return found
@@ -65,7 +68,10 @@ def written(node: Any, fields: set[str]) -> str:
         return f"scalar {name}\n"
     if isinstance(node, InputObjectTypeDefinitionNode):
         return "\n".join([f"input {name} {{", *(f"  {each}" for each in arguments(node.fields or ())), "}\n"])
-    lines = [f"type {name} {{"]
+    kind = "interface" if isinstance(node, InterfaceTypeDefinitionNode) else "type"
+    # The only interface that a document asks by is the one that everything with an id has.
+    node_too = kind == "type" and "id" in fields and any(one.name.value == "Node" for one in node.interfaces)
+    lines = [f"{kind} {name}{' implements Node' if node_too else ''} {{"]
     for each in node.fields:
         if each.name.value in fields:
             given = f"({', '.join(arguments(each.arguments))})" if each.arguments else ""

@@ -158,8 +158,10 @@ def test_without_an_installation_the_actions_token_speaks() -> None:
 LISTENED = {
     "issue_comment": "created deleted",
     "pull_request_review_comment": "created deleted",
-    "issues": "labeled closed",
-    "pull_request": "labeled opened ready_for_review synchronize closed",
+    "pull_request_review": "submitted",
+    "issues": "labeled closed deleted transferred reopened",
+    "pull_request": "labeled opened ready_for_review synchronize closed reopened",
+    "merge_group": "checks_requested",
     "check_run": "rerequested requested_action",
     "check_suite": "rerequested",
     "installation": "created deleted suspend unsuspend",
@@ -388,7 +390,7 @@ async def test_a_stored_command_is_the_whole_request(database: Database) -> None
 def test_requests_count_the_commands_of_a_body() -> None:
     [one, *_] = found(payload())
     assert one.comment is not None
-    many = requests("/pool a\n" * 9, thread=one.thread, actor=one.actor, comment=one.comment)
+    many = requests("/pool a\n" * 9, thread=one.thread, actor=one.actor, source=one.comment)
     assert [request.ordinal for request in many] == [0, 1, 2, 3, 4]
     assert len({request.key for request in many}) == 5
 

@@ -46,6 +46,7 @@ class Written:
     updated_at: float
     via: App | None = None
     reactions: list[Reaction] = field(default_factory=list)
+    by_mail: bool = False
 
 
 @dataclass(slots=True, eq=False)

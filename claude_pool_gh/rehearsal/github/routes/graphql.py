@@ -1,10 +1,11 @@
-"""The GraphQL API, as far as review threads need it: two documents, known by their operation's name.
+"""The GraphQL API, as far as review threads need it: three documents, known by their operation's name.
 
 The documents and the answers are held to GitHub's own schema in the tests; nothing here reads the language.
 """
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -95,7 +96,25 @@ def resolve_thread(call: Call, given: Json) -> Json:
     return {"resolveReviewThread": {"thread": {"isResolved": True}}}
 
 
-OPERATIONS = {"ReviewThreads": review_threads, "ResolveThread": resolve_thread}
+def created_via_email(call: Call, given: Json) -> Json:
+    """Whether a comment or a review was sent by mail."""
+    for repository in call.world.repositories.values():
+        if not sees(call.bearer, repository):
+            continue
+        for thread in repository.threads.values():
+            written: dict[str, bool] = {node_id("IssueComment", one.id): one.by_mail for one in thread.comments}
+            if isinstance(thread, Pull):
+                written |= {
+                    node_id("PullRequestReviewComment", one.id): one.by_mail for one in thread.review_comments
+                }
+                written |= {node_id("PullRequestReview", one.id): False for one in thread.reviews}
+            if given["id"] in written:
+                kind = base64.b64decode(given["id"]).decode().partition(":")[0]
+                return {"node": {"__typename": kind, "id": given["id"], "createdViaEmail": written[given["id"]]}}
+    raise QueryError("NOT_FOUND", f"Could not resolve to a node with the global id of '{given['id']}'")
+
+
+OPERATIONS = {"CreatedViaEmail": created_via_email, "ReviewThreads": review_threads, "ResolveThread": resolve_thread}
 PATH = "/api/graphql"
 
 ROUTES = (Route("POST", PATH, answer),)
