@@ -140,5 +140,7 @@ UNHEARD: Final[Mapping[str, Mapping[str, str]]] = {
 def why_unheard(event: str, action: str | None) -> str:
     """Why an event is not listened to, for the log."""
     actions = UNHEARD.get(event, {})
-    reason = actions.get(action or "") or actions.get(EVERY) or "GitHub had no such event when this was written"
-    return f"{event}.{action} is not listened to: {reason}" if action else f"{event} is not listened to: {reason}"
+    reason = (
+        actions.get(action or "") or actions.get(EVERY) or "GitHub had no such event when this was written"
+    )
+    return f"{event}.{action} is not listened to: {reason}"

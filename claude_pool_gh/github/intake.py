@@ -180,6 +180,9 @@ def _pushed(delivery: VerifiedDelivery) -> Found | NotForUs:
 def _closed(delivery: VerifiedDelivery) -> Found | NotForUs:
     payload: payloads.PullEvent | payloads.IssueEvent
     if delivery.event == "issues":
+        if delivery.payload["action"] == "deleted" and "comment" in delivery.payload:
+            # The event's name is not signed, and a deleted comment has all that a deleted issue has.
+            return NotForUs("the body is not that of issues: it has a comment", malformed=True)
         payload = payloads.IssueEvent.model_validate(delivery.payload)
         number = payload.issue.number
     else:

@@ -73,5 +73,12 @@ class RepositoryChanged:
 
 
 News = (
-    HeadMoved | ThreadClosed | ThreadReopened | GroupQueued | CommentDeleted | InstallationChanged | RepositoriesRemoved | RepositoryChanged
+    HeadMoved
+    | ThreadClosed
+    | ThreadReopened
+    | GroupQueued
+    | CommentDeleted
+    | InstallationChanged
+    | RepositoriesRemoved
+    | RepositoryChanged
 )

@@ -66,9 +66,7 @@ query CreatedViaEmail($id: ID!) {
 """
 
 
-async def unchanged(
-    forge: Forge, thread: Thread, source: CommentRef | ReviewRef, digest: str
-) -> str | None:
+async def unchanged(forge: Forge, thread: Thread, source: CommentRef | ReviewRef, digest: str) -> str | None:
     """What GraphQL calls a comment or review, if it still exists and says what it said when it was delivered."""
     match source:
         case ReviewRef():

@@ -49,7 +49,7 @@ class WebhookApp:
             return self._answer(413, "too large")
         except TimeoutError:
             return self._answer(408, "too slow")
-        match verify(self._secrets, request.headers, body):
+        match await asyncio.to_thread(verify, self._secrets, request.headers, body):
             case Rejected(status, reason):
                 return self._answer(status, reason)
             case VerifiedDelivery() as delivery:
@@ -57,7 +57,9 @@ class WebhookApp:
 
     async def _take(self, delivery: VerifiedDelivery) -> web.Response:
         """Durable first, then 202; the work happens outside the request."""
-        found = intake.recognise(delivery)
+        found = await asyncio.to_thread(
+            intake.recognise, delivery
+        )  # whatever stands in it, others are served meanwhile
         if isinstance(found, intake.NotForUs):
             return self._answer(400 if found.malformed else 202, found.reason)
         if not found:

@@ -102,7 +102,9 @@ def created_via_email(call: Call, given: Json) -> Json:
         if not sees(call.bearer, repository):
             continue
         for thread in repository.threads.values():
-            written: dict[str, bool] = {node_id("IssueComment", one.id): one.by_mail for one in thread.comments}
+            written: dict[str, bool] = {
+                node_id("IssueComment", one.id): one.by_mail for one in thread.comments
+            }
             if isinstance(thread, Pull):
                 written |= {
                     node_id("PullRequestReviewComment", one.id): one.by_mail for one in thread.review_comments
@@ -110,11 +112,17 @@ def created_via_email(call: Call, given: Json) -> Json:
                 written |= {node_id("PullRequestReview", one.id): False for one in thread.reviews}
             if given["id"] in written:
                 kind = base64.b64decode(given["id"]).decode().partition(":")[0]
-                return {"node": {"__typename": kind, "id": given["id"], "createdViaEmail": written[given["id"]]}}
+                return {
+                    "node": {"__typename": kind, "id": given["id"], "createdViaEmail": written[given["id"]]}
+                }
     raise QueryError("NOT_FOUND", f"Could not resolve to a node with the global id of '{given['id']}'")
 
 
-OPERATIONS = {"CreatedViaEmail": created_via_email, "ReviewThreads": review_threads, "ResolveThread": resolve_thread}
+OPERATIONS = {
+    "CreatedViaEmail": created_via_email,
+    "ReviewThreads": review_threads,
+    "ResolveThread": resolve_thread,
+}
 PATH = "/api/graphql"
 
 ROUTES = (Route("POST", PATH, answer),)
