@@ -12,7 +12,6 @@ from claude_pool_gh.commands.grammar import Verb
 from claude_pool_gh.conversation import outputs
 from claude_pool_gh.conversation.cookbook import Cookbook
 from claude_pool_gh.conversation.desk import (
-    Answer,
     Asked,
     Desk,
     Reply,

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from claude_pool_gh.conversation.facts import thread_key
-from claude_pool_gh.findings import tables as findings
 from claude_pool_gh.conversation.groups import group_check
+from claude_pool_gh.findings import tables as findings
 from claude_pool_gh.github import news
 from claude_pool_gh.github.effects.kinds import CheckRun
 from claude_pool_gh.github.effects.rows import want
@@ -20,7 +20,7 @@ from claude_pool_gh.pool.ports import Clock, Observer
 from claude_pool_gh.pool.states import OPEN
 from claude_pool_gh.pool.tables import chains as chain_rows
 from claude_pool_gh.storage import Transaction, insert_once
-from claude_pool_gh.terms.ids import Thread
+from claude_pool_gh.terms.ids import CommentRef, Thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +47,8 @@ class Gazette:
                 self._show(tx, thread)
             case news.GroupQueued(thread, head):
                 self._answer_group(tx, thread, head)
-            case news.CommentDeleted(_, comment) if comment.kind == "issue_comment":
-                # What a person deletes stays deleted: no later edit brings it back.
-                gone = sa.and_(effects.c.remote_id == comment.id, effects.c.kind == "comment")
-                tx.execute(effects.update().where(gone).values(state="gone"))
-            case news.CommentDeleted():
-                pass  # one in a review is never edited
+            case news.CommentDeleted(_, comment):
+                self._forget(tx, comment)
             case news.InstallationChanged():
                 self._installation(tx, told)
             case news.RepositoriesRemoved(_, ids):
@@ -62,6 +58,12 @@ class Gazette:
                 remember_repository(tx, repository, state)
                 if state != "active":
                     self._end(tx, (repository.id,))
+
+    def _forget(self, tx: Transaction, comment: CommentRef) -> None:
+        """What a person deletes stays deleted: no later edit brings it back. One in a review is never edited."""
+        if comment.kind == "issue_comment":
+            gone = sa.and_(effects.c.remote_id == comment.id, effects.c.kind == "comment")
+            tx.execute(effects.update().where(gone).values(state="gone"))
 
     def _answer_group(self, tx: Transaction, thread: Thread, commit: str) -> None:
         """Repeat at a merge queue's commit what the review's check says of the pull request that it was made for.

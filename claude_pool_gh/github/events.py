@@ -1,4 +1,4 @@
-"""A decision for every event and action that GitHub can send: what is listened to is in `intake`, the rest here, with why.
+"""A decision for every event and action that GitHub can send: `intake` has what is listened to, this the rest, with why.
 
 A test holds both against GitHub's own list, so that a new event there is a decision here.
 """
@@ -49,7 +49,8 @@ UNHEARD: Final[Mapping[str, Mapping[str, str]]] = {
         "review_requested": "the App is no user whose review could be requested",
         "review_request_removed": "the App is no user whose review could be requested",
         "auto_merge_enabled": "merging is not ours", "auto_merge_disabled": "merging is not ours",
-        "enqueued": "merge_group.checks_requested names the commit that waits", "dequeued": "nothing of ours waits in it",
+        "enqueued": "merge_group.checks_requested names the commit that waits",
+        "dequeued": "nothing of ours waits in it",
         "stacked": "the base is read live when a command runs",
     },
     "merge_group": {"destroyed": "a check on a commit that is gone is seen by nobody"},

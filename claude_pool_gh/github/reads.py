@@ -68,17 +68,21 @@ query CreatedViaEmail($id: ID!) {
 
 async def unchanged(forge: Forge, thread: Thread, source: CommentRef | ReviewRef, digest: str) -> str | None:
     """What GraphQL calls a comment or review, if it still exists and says what it said when it was delivered."""
-    match source:
-        case ReviewRef():
-            path = f"/pulls/{thread.number}/reviews/{source.id}"
-        case CommentRef():
-            place = "issues" if source.kind == "issue_comment" else "pulls"
-            path = f"/{place}/comments/{source.id}"
     try:
-        now = await forge.read(thread.repository, path)
+        now = await forge.read(thread.repository, _path(thread, source))
     except NotFound:
         return None
     return str(now["node_id"]) if body_digest(now.get("body") or "") == digest else None
+
+
+def _path(thread: Thread, source: CommentRef | ReviewRef) -> str:
+    match source.kind:
+        case "review":
+            return f"/pulls/{thread.number}/reviews/{source.id}"
+        case "issue_comment":
+            return f"/issues/comments/{source.id}"
+        case "review_comment":
+            return f"/pulls/comments/{source.id}"
 
 
 async def came_by_mail(forge: Forge, repository: Repository, node: str) -> bool:

@@ -14,7 +14,6 @@ from claude_pool_gh.reports.words import dollars, fitting
 from claude_pool_gh.terms.markdown import SafeMarkdown
 from claude_pool_gh.terms.roles import Role
 
-
 COMMIT_DIGITS: Final = 12
 """How many digits of a commit are shown where somebody may name it by them, and how many are needed."""
 
@@ -52,8 +51,8 @@ def changed_comment() -> SafeMarkdown:
 def below_in_mail(line: str) -> SafeMarkdown:
     """A command in a mail, with other words above it."""
     return fitting(
-        f"{code(line)} was not run: it came by mail and stands below other text, where mail programs put what they quote. "
-        "In a mail, write commands in the first lines; or write a comment on GitHub."
+        f"{code(line)} was not run: it came by mail and stands below other text, where mail programs put what they "
+        "quote. In a mail, write commands in the first lines; or write a comment on GitHub."
     )
 
 

@@ -9,6 +9,7 @@ import signal
 from aiohttp import web
 
 from claude_pool_gh.github.deliveries import check_secrets
+from claude_pool_gh.service.bounds import IDLE_SECONDS, GuardedSite
 from claude_pool_gh.service.house import open_house
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.service.web import WebhookApp
@@ -32,11 +33,16 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with open_house(settings) as house:
-        app = WebhookApp(house, settings).application()
-        runner = web.AppRunner(app, access_log=None)
+        app = WebhookApp(house, settings)
+        runner = web.AppRunner(
+            app.application(),
+            access_log=None,
+            max_headers=64,
+            lingering_time=2,
+            keepalive_timeout=IDLE_SECONDS,
+        )
         await runner.setup()
-        site = web.TCPSite(runner, settings.host, settings.port)
-        await site.start()
+        await GuardedSite(runner, settings.host, settings.port, app.connections).start()
         host, port = runner.addresses[0][:2]
         # The one line that a starter may wait for.
         print(f"listening on http://{host}:{port}", flush=True)  # noqa: T201
