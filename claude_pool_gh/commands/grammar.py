@@ -125,7 +125,8 @@ def _arguments(line: str, verb: Verb, start: int) -> Command:
 
 def _prose(line: str, verb: Verb, start: int) -> Command:
     """Flags, a text as it was written, and flags again. A flag's name amid the text may be meant as one: it is said."""
-    before, behind = {}, {}
+    before: dict[str, Any] = {}
+    behind: dict[str, Any] = {}
     text = line[start:].strip(_BLANK)
     while text.startswith("--") and (word := next_word(text, 0)) is not None:
         following = None if "=" in word.text else next_word(text, word.end)

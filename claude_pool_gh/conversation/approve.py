@@ -21,7 +21,6 @@ from claude_pool_gh.pool.states import ChainState
 from claude_pool_gh.reports import replies
 from claude_pool_gh.reports.changes import files_of
 from claude_pool_gh.storage import Transaction
-from claude_pool_gh.terms.ids import Trigger
 from claude_pool_gh.terms.markdown import SafeMarkdown
 from claude_pool_gh.terms.roles import Role
 
@@ -79,11 +78,7 @@ async def reject(desk: Desk, asked: Asked) -> Reply:
     chain = await desk.database.read(lambda tx: _waiting(tx, asked, words[0].lower()))
     if chain is None:
         return Answer(replies.unknown_id(words[0]))
-    text = " ".join(words[1:])
-    if not text and isinstance(asked.request.source, Trigger):
-        text = "Rejected with the button, without a comment."
-    if not text:
-        return Answer(replies.needs_text("reject", "a description of what should be different"))
+    text = asked.text.removeprefix(words[0]).strip()
     return Act(lambda tx: _reject(tx, desk, asked, chain.id, text[:4_000]))
 
 

@@ -12,7 +12,6 @@ from claude_pool_gh.commands.grammar import Verb
 from claude_pool_gh.conversation import outputs
 from claude_pool_gh.conversation.cookbook import Cookbook
 from claude_pool_gh.conversation.desk import (
-    Answer,
     Asked,
     Desk,
     Reply,
@@ -62,8 +61,6 @@ class AskFacts(Facts):
 
 async def answer(desk: Desk, asked: Asked) -> Reply:
     """Plan an answer at the head, or at the default branch as it is now."""
-    if not asked.text:
-        return Answer(replies.needs_text("ask", "a question"))
     pull = await reads.pull(desk.forge, asked.thread) if asked.place == "pull" else None
     cookbook = Cookbook(desk, asked, hosts=frozenset(host_steps(desk)), outputs=outputs.schemas())
     steps = await cookbook.steps("ask", turns=_TURNS)

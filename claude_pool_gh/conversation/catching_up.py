@@ -6,6 +6,7 @@ they also serve a laptop without a public address, with nothing but these two.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Callable
@@ -24,7 +25,7 @@ from claude_pool_gh.github.news import News
 from claude_pool_gh.github.tables import cursors, deliveries
 from claude_pool_gh.pool.ports import Clock
 from claude_pool_gh.storage import Database, Transaction, insert_once
-from claude_pool_gh.terms.ids import Actor, CommentRef, Repository, Thread
+from claude_pool_gh.terms.ids import Actor, CommentRef, Repository, ReviewRef, Thread
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +108,7 @@ class CatchUp:
         body = json.loads(payload) if isinstance(payload, str) else payload
         # It came over our own authenticated request, as good as a signature.
         delivery = VerifiedDelivery(guid, str(full["event"]), body)
-        found = intake.recognise(delivery)
+        found = await asyncio.to_thread(intake.recognise, delivery)
         if isinstance(found, intake.NotForUs):
             return 0
         now = self.clock.now_ms()
@@ -136,7 +137,7 @@ class CatchUp:
         begun = datetime.fromtimestamp(self.clock.now_ms() / 1000, UTC)
         cursor = await self.database.read(lambda tx: _cursor(tx, name))
         since = datetime.fromisoformat(cursor) - _OVERLAP if cursor else begun - _LOOK_BACK
-        found: list[intake.CommandRequest] = []
+        found = await self._in_reviews(repository, since)
         for listing in ("/issues/comments", "/pulls/comments"):
             pages = self.forge.pages(
                 repository,
@@ -146,7 +147,7 @@ class CatchUp:
                 direction="asc",
             )
             async for comment in pages:
-                found += _requests(comment, repository)
+                found += await asyncio.to_thread(_requests, comment, repository)
 
         def store(tx: Transaction) -> int:
             intake.remember_repository(tx, repository)
@@ -154,6 +155,31 @@ class CatchUp:
             return sum(intake.store(tx, request, self.clock.now_ms()) for request in found)
 
         return await self.database.transact(store)
+
+    async def _in_reviews(self, repository: Repository, since: datetime) -> list[intake.CommandRequest]:
+        """The commands in the texts of reviews, which GitHub lists by pull request only: of those that have changed."""
+        found: list[intake.CommandRequest] = []
+        changed = self.forge.pages(repository, "/pulls", state="all", sort="updated", direction="desc")
+        async for pull in changed:
+            if datetime.fromisoformat(pull["updated_at"]) < since:
+                break
+            thread = Thread(repository=repository, number=int(pull["number"]))
+            async for review in self.forge.pages(repository, f"/pulls/{thread.number}/reviews"):
+                sent = review.get("submitted_at")
+                if review.get("user") and sent and datetime.fromisoformat(sent) >= since:
+                    found += await asyncio.to_thread(_in_review, review, thread)
+        return found
+
+
+def _in_review(review: Any, thread: Thread) -> list[intake.CommandRequest]:
+    """The commands of a listed review."""
+    source = ReviewRef(id=int(review["id"]))
+    actor = _actor(review["user"])
+    return intake.requests(str(review.get("body") or ""), thread=thread, actor=actor, source=source)
+
+
+def _actor(user: Any) -> Actor:
+    return Actor(id=int(user["id"]), login=str(user["login"]), is_human=user.get("type") == "User")
 
 
 def _requests(comment: Any, repository: Repository) -> list[intake.CommandRequest]:
@@ -171,8 +197,8 @@ def _requests(comment: Any, repository: Repository) -> list[intake.CommandReques
     return intake.requests(
         str(comment.get("body") or ""),
         thread=Thread(repository=repository, number=int(number)),
-        actor=Actor(id=int(user["id"]), login=str(user["login"]), is_human=user.get("type") == "User"),
-        comment=ref,
+        actor=_actor(user),
+        source=ref,
     )
 
 

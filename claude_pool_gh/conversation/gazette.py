@@ -8,8 +8,11 @@ from typing import Final
 import sqlalchemy as sa
 
 from claude_pool_gh.conversation.facts import thread_key
+from claude_pool_gh.conversation.groups import group_check
 from claude_pool_gh.findings import tables as findings
 from claude_pool_gh.github import news
+from claude_pool_gh.github.effects.kinds import CheckRun
+from claude_pool_gh.github.effects.rows import want
 from claude_pool_gh.github.intake import remember_repository
 from claude_pool_gh.github.news import News
 from claude_pool_gh.github.tables import effects, repositories, threads
@@ -18,7 +21,7 @@ from claude_pool_gh.pool.ports import Clock, Observer
 from claude_pool_gh.pool.states import OPEN, ChainState
 from claude_pool_gh.pool.tables import chains as chain_rows
 from claude_pool_gh.storage import Transaction, insert_once
-from claude_pool_gh.terms.ids import Thread
+from claude_pool_gh.terms.ids import CommentRef, Thread
 
 _ENDED: Final = 10
 """Chains of a thread that have ended and are shown again when its head moves."""
@@ -43,12 +46,14 @@ class Gazette:
                 self._note(tx, thread, open=False)
                 findings.ignore_open(tx, thread_key(thread), self.clock.now_ms())
                 self._show(tx, thread)
-            case news.CommentDeleted(_, comment) if comment.kind == "issue_comment":
-                # What a person deletes stays deleted: no later edit brings it back.
-                gone = sa.and_(effects.c.remote_id == comment.id, effects.c.kind == "comment")
-                tx.execute(effects.update().where(gone).values(state="gone"))
-            case news.CommentDeleted():
-                pass  # one in a review is never edited
+            case news.ThreadReopened(thread, head):
+                self._note(tx, thread, **({"head": head} if head else {}))
+                findings.reopen_ignored(tx, thread_key(thread))
+                self._show(tx, thread)
+            case news.GroupQueued(thread, head):
+                self._answer_group(tx, thread, head)
+            case news.CommentDeleted(_, comment):
+                self._forget(tx, comment)
             case news.InstallationChanged():
                 self._installation(tx, told)
             case news.RepositoriesRemoved(_, ids):
@@ -58,6 +63,29 @@ class Gazette:
                 remember_repository(tx, repository, state)
                 if state != "active":
                     self._end(tx, (repository.id,))
+
+    def _forget(self, tx: Transaction, comment: CommentRef) -> None:
+        """What a person deletes stays deleted: no later edit brings it back. One in a review is never edited."""
+        if comment.kind == "issue_comment":
+            gone = sa.and_(effects.c.remote_id == comment.id, effects.c.kind == "comment")
+            tx.execute(effects.update().where(gone).values(state="gone"))
+
+    def _answer_group(self, tx: Transaction, thread: Thread, commit: str) -> None:
+        """Repeat at a merge queue's commit what the review's check says of the pull request that it was made for.
+
+        Without a review of it there is nothing to repeat, and no required check that would have let it into the queue.
+        """
+        remember_repository(tx, thread.repository)
+        like = f"check:{thread_key(thread)}:review:"
+        own = sa.and_(effects.c.key.startswith(like, autoescape=True), effects.c.kind == "check")
+        known = tx.execute(sa.select(threads.c.head).where(threads.c.key == thread_key(thread))).scalar()
+        newest = tx.execute(sa.select(effects).where(own).order_by(effects.c.due_ms.desc())).all()
+        rows = [CheckRun.model_validate(row.wanted) for row in newest]
+        if not rows:
+            return
+        there = next((each for each in rows if each.head == known), None)
+        check = group_check(there, thread.number, commit)
+        want(tx, f"group:{thread_key(thread)}:{commit}", thread.repository, check, self.clock.now_ms())
 
     def _installation(self, tx: Transaction, told: news.InstallationChanged) -> None:
         for repository in told.repositories if told.state == "active" else ():

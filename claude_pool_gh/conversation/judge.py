@@ -146,11 +146,13 @@ class Judge:
         self, request: CommandRequest, command: Command, found: Configuration, branch: str, role: Role
     ) -> Decision:
         room, forge, repository = self.rooms[command.verb.name], self.desk.forge, request.thread.repository
-        comment = request.comment
-        if comment is not None and not await reads.comment_unchanged(
-            forge, repository, comment, request.body_sha256
-        ):
-            return Refusal(replies.changed_comment())
+        if (source := request.written_in) is not None:
+            node = await reads.unchanged(forge, request.thread, source, request.body_sha256)
+            if node is None:
+                return Refusal(replies.changed_comment())
+            # Below other words in a mail may stand what was answered, whatever the mail program put in between.
+            if not request.leads and await reads.came_by_mail(forge, repository, node):
+                return Refusal(replies.below_in_mail(request.line))
         issue = await reads.issue(forge, request.thread)
         asked = Asked(
             request=request, command=command, configuration=found, branch=branch, role=role, issue=issue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from claude_pool_gh.commands.grammar import Verb
@@ -21,7 +22,7 @@ VERB: Final = Verb(
     arguments="SHA",
     most_arguments=1,
 )
-_LEAST: Final = 7
+_HEX: Final = re.compile(r"[0-9a-f]+")
 
 
 async def answer(desk: Desk, asked: Asked) -> Reply:
@@ -29,7 +30,9 @@ async def answer(desk: Desk, asked: Asked) -> Reply:
     if not asked.command.words:
         return Answer(replies.needs_text("ok", "the commit that you have reviewed"))
     given, pull = asked.command.words[0].lower(), await reads.pull(desk.forge, asked.thread)
-    if len(given) < _LEAST or not pull.head.startswith(given):
+    if _HEX.fullmatch(given) and len(given) < replies.COMMIT_DIGITS:
+        return Answer(replies.short_commit(given, pull.head))
+    if not _HEX.fullmatch(given) or not pull.head.startswith(given):
         return Answer(replies.wrong_commit(given, pull.head))
 
     def do(tx: Transaction) -> tuple[SafeMarkdown | None, str | None]:

@@ -18,6 +18,8 @@ from claude_pool_gh.terms.ids import Actor, Thread
 from claude_pool_gh.terms.roles import Role
 
 HOUR_MS: Final = 3_600_000
+_REFUSED_TIMES: Final = 4
+"""So many times a user's limit may be refused in an hour, before nothing is said any more."""
 _C: Final = commands.c
 
 
@@ -30,16 +32,17 @@ def too_often(tx: Transaction, request: CommandRequest, limits: Limits, now_ms: 
         since, sa.or_(_C.received_ms < mine, sa.and_(_C.received_ms == mine, _C.key < request.key))
     )
     counted = sa.select(sa.func.count()).select_from(commands)
-    repository = _C.thread.startswith(f"{request.thread.repository.id}:")
-    by_user = tx.execute(counted.where(before, _C.actor_id == request.actor.id, repository)).scalar_one()
-    if by_user >= limits.user_hour:
+    # Who may not command here, what was mistyped, and what is switched off do not take anybody's turn.
+    silent, refused = _C.answer.startswith("silence"), _C.answer.startswith("refused")
+    heard = sa.or_(_C.answer.is_(None), sa.not_(sa.or_(silent, refused)))
+    own = sa.and_(before, _C.actor_id == request.actor.id)
+    mine_here = sa.and_(own, _C.thread.startswith(f"{request.thread.repository.id}:"))
+    if tx.execute(counted.where(mine_here, heard)).scalar_one() >= limits.user_hour:
         return "user"
-    # Nor do those who may not command here: what was refused counts for its author alone.
-    heard = sa.or_(
-        _C.answer.is_(None), sa.not_(sa.or_(_C.answer == "refused", _C.answer.startswith("silence")))
-    )
-    thread = sa.and_(_C.thread == thread_key(request.thread), heard)
-    in_thread = tx.execute(counted.where(before, thread)).scalar_one()
+    # But a flood of such lines is answered no more either.
+    if tx.execute(counted.where(mine_here, refused)).scalar_one() >= _REFUSED_TIMES * limits.user_hour:
+        return "user"
+    in_thread = tx.execute(counted.where(before, _C.thread == thread_key(request.thread), heard)).scalar_one()
     return "thread" if in_thread >= limits.thread_hour else None
 
 

@@ -131,6 +131,12 @@ def ignore_open(tx: Transaction, thread: str, now_ms: int) -> None:
     tx.execute(findings.update().where(own).values(state=Standing.ignored, settled_ms=now_ms))
 
 
+def reopen_ignored(tx: Transaction, thread: str) -> None:
+    """A thread is open again: so is what was open in it when it was closed."""
+    own = sa.and_(_F.thread == thread, _F.state == Standing.ignored)
+    tx.execute(findings.update().where(own).values(state=Standing.open, settled_ms=None))
+
+
 def shares(tx: Transaction, repository_id: int) -> dict[str, Counter[str]]:
     """For each recipe, how many of a repository's findings are in each state."""
     counts: dict[str, Counter[str]] = {}

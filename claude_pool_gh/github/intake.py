@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,17 +11,20 @@ from typing import Any, Final
 import sqlalchemy as sa
 from pydantic import ValidationError
 
-from claude_pool_gh.commands.lines import WORD, command_lines
+from claude_pool_gh.commands.lines import WORD, find
 from claude_pool_gh.github import news, payloads
 from claude_pool_gh.github.deliveries import VerifiedDelivery
+from claude_pool_gh.github.events import why_unheard
 from claude_pool_gh.github.news import News
 from claude_pool_gh.github.tables import commands, deliveries, repositories
 from claude_pool_gh.storage import Transaction, insert_once
-from claude_pool_gh.terms.ids import Actor, CommentRef, Repository, Source, Term, Thread, Trigger
+from claude_pool_gh.terms.ids import Actor, CommentRef, Repository, ReviewRef, Source, Term, Thread, Trigger
 
+_GROUP: Final = re.compile(r"/pr-([1-9][0-9]{0,9})-[0-9a-f]{7,64}\Z", re.ASCII)
 LABEL: Final = "pool:"
 """A label that begins so asks for the verb after it."""
 REVIEW: Final = f"{WORD} review"
+_WITHOUT_WORDS: Final = "Rejected with the button, without a comment."
 
 
 class CommandRequest(Term):
@@ -32,7 +36,9 @@ class CommandRequest(Term):
     line: str
     ordinal: int = 0
     body_sha256: str = ""
-    """Of a comment: what it said when it was delivered."""
+    """Of a comment or a review: what it said when it was delivered."""
+    leads: bool = True
+    """Whether nothing but commands stands above it in its comment or review."""
 
     @property
     def key(self) -> str:
@@ -48,6 +54,11 @@ class CommandRequest(Term):
     def comment(self) -> CommentRef | None:
         """The comment that it stands in, if it stands in one."""
         return self.source if isinstance(self.source, CommentRef) else None
+
+    @property
+    def written_in(self) -> CommentRef | ReviewRef | None:
+        """The text that it stands in, if a person wrote it."""
+        return None if isinstance(self.source, Trigger) else self.source
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +85,7 @@ def recognise(delivery: VerifiedDelivery) -> Found | NotForUs:
     action = delivery.payload.get("action")
     reader = _READERS.get((delivery.event, action)) if isinstance(action, str) else None
     if reader is None:
-        return NotForUs(f"{delivery.event}.{action} is not listened to")
+        return NotForUs(why_unheard(delivery.event, action if isinstance(action, str) else None))
     try:
         return reader(delivery)
     except ValidationError as error:
@@ -94,7 +105,22 @@ def _comment(delivery: VerifiedDelivery) -> Found | NotForUs:
         _text(comment.body or "").decode(),
         thread=Thread(repository=payload.place, number=holder.number),
         actor=comment.user.actor,
-        comment=_ref(delivery.event, comment),
+        source=_ref(delivery.event, comment),
+    )
+    return Found(tuple(found))
+
+
+def _submitted(delivery: VerifiedDelivery) -> Found | NotForUs:
+    """The text of a review itself; the comments that come with it have events of their own."""
+    payload = payloads.ReviewEvent.model_validate(delivery.payload)
+    review = payload.review
+    if review.user is None or review.user.id != payload.sender.id:
+        return NotForUs("the sender is not the review's author")
+    found = requests(
+        _text(review.body or "").decode(),
+        thread=Thread(repository=payload.place, number=payload.pull_request.number),
+        actor=review.user.actor,
+        source=ReviewRef(id=review.id),
     )
     return Found(tuple(found))
 
@@ -154,12 +180,34 @@ def _pushed(delivery: VerifiedDelivery) -> Found | NotForUs:
 def _closed(delivery: VerifiedDelivery) -> Found | NotForUs:
     payload: payloads.PullEvent | payloads.IssueEvent
     if delivery.event == "issues":
+        if delivery.payload["action"] == "deleted" and "comment" in delivery.payload:
+            # The event's name is not signed, and a deleted comment has all that a deleted issue has.
+            return NotForUs("the body is not that of issues: it has a comment", malformed=True)
         payload = payloads.IssueEvent.model_validate(delivery.payload)
         number = payload.issue.number
     else:
         payload = payloads.PullEvent.model_validate(delivery.payload)
         number = payload.pull_request.number
     return Found(news=(news.ThreadClosed(_thread(payload, number)),))
+
+
+def _reopened(delivery: VerifiedDelivery) -> Found | NotForUs:
+    payload: payloads.PullEvent | payloads.IssueEvent
+    if delivery.event == "issues":
+        payload = payloads.IssueEvent.model_validate(delivery.payload)
+        return Found(news=(news.ThreadReopened(_thread(payload, payload.issue.number)),))
+    payload = payloads.PullEvent.model_validate(delivery.payload)
+    pull = payload.pull_request
+    return Found(news=(news.ThreadReopened(_thread(payload, pull.number), pull.head.sha),))
+
+
+def _grouped(delivery: VerifiedDelivery) -> Found | NotForUs:
+    """A merge queue asks for checks of a commit of its own, whose branch names the pull request that it is made for."""
+    payload = payloads.GroupEvent.model_validate(delivery.payload)
+    named = _GROUP.search(payload.merge_group.head_ref)
+    if named is None:
+        return NotForUs("a merge group that names no pull request")
+    return Found(news=(news.GroupQueued(_thread(payload, int(named[1])), payload.merge_group.head_sha),))
 
 
 def _check(delivery: VerifiedDelivery) -> Found | NotForUs:
@@ -178,7 +226,8 @@ def _check(delivery: VerifiedDelivery) -> Found | NotForUs:
         return Found((rerun,))
     act, _, gate = payload.requested_action.identifier.partition(":")
     id_ = f"{id_}:{payload.requested_action.identifier}"
-    line = f"{WORD} {act} {gate}".strip()
+    words = _WITHOUT_WORDS if act == "reject" else ""
+    line = f"{WORD} {act} {gate} {words}".strip()
     return Found((_triggered(payload, thread.number, "button", id_, line, check=run.external_id or ""),))
 
 
@@ -226,15 +275,21 @@ _Reader = Callable[[VerifiedDelivery], Found | NotForUs]
 _READERS: Final[Mapping[tuple[str, str], _Reader]] = {
     ("issue_comment", "created"): _comment,
     ("issue_comment", "deleted"): _deleted,
+    ("pull_request_review", "submitted"): _submitted,
     ("pull_request_review_comment", "created"): _comment,
     ("pull_request_review_comment", "deleted"): _deleted,
     ("issues", "labeled"): _labeled,
     ("issues", "closed"): _closed,
+    ("issues", "deleted"): _closed,
+    ("issues", "transferred"): _closed,
+    ("issues", "reopened"): _reopened,
     ("pull_request", "labeled"): _labeled,
     ("pull_request", "opened"): _opened,
     ("pull_request", "ready_for_review"): _opened,
     ("pull_request", "synchronize"): _pushed,
     ("pull_request", "closed"): _closed,
+    ("pull_request", "reopened"): _reopened,
+    ("merge_group", "checks_requested"): _grouped,
     ("check_run", "rerequested"): _check,
     ("check_run", "requested_action"): _check,
     ("check_suite", "rerequested"): _all_checks,
@@ -245,19 +300,27 @@ _READERS: Final[Mapping[tuple[str, str], _Reader]] = {
         for act in ("renamed", "transferred", "archived", "unarchived", "deleted")
     },
 }
-"""The closed list. Everything else is counted and dropped."""
+"""The closed list. For everything else `events` says why not."""
 
 EVENTS: Final = frozenset(_READERS)
 
 
-def requests(body: str, *, thread: Thread, actor: Actor, comment: CommentRef) -> list[CommandRequest]:
-    """The commands in a comment's body."""
+def requests(
+    body: str, *, thread: Thread, actor: Actor, source: CommentRef | ReviewRef
+) -> list[CommandRequest]:
+    """The commands in the body of a comment or a review."""
     digest = body_digest(body)
     return [
         CommandRequest(
-            thread=thread, actor=actor, source=comment, body_sha256=digest, line=line, ordinal=ordinal
+            thread=thread,
+            actor=actor,
+            source=source,
+            body_sha256=digest,
+            line=line.text,
+            ordinal=ordinal,
+            leads=line.leads,
         )
-        for ordinal, line in enumerate(command_lines(body))
+        for ordinal, line in enumerate(find(body))
     ]
 
 

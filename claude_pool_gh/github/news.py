@@ -24,6 +24,22 @@ class ThreadClosed:
 
 
 @dataclass(frozen=True, slots=True)
+class ThreadReopened:
+    """An issue or pull request is open again; a pull request with its head, which may have moved meanwhile."""
+
+    thread: Thread
+    head: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupQueued:
+    """A merge queue waits for checks at a commit that it made for a pull request."""
+
+    thread: Thread
+    head: str
+
+
+@dataclass(frozen=True, slots=True)
 class CommentDeleted:
     """Somebody deleted a comment."""
 
@@ -57,5 +73,12 @@ class RepositoryChanged:
 
 
 News = (
-    HeadMoved | ThreadClosed | CommentDeleted | InstallationChanged | RepositoriesRemoved | RepositoryChanged
+    HeadMoved
+    | ThreadClosed
+    | ThreadReopened
+    | GroupQueued
+    | CommentDeleted
+    | InstallationChanged
+    | RepositoriesRemoved
+    | RepositoryChanged
 )

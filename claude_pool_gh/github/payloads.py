@@ -67,6 +67,14 @@ class Comment(Payload):
     in_reply_to_id: int | None = None
 
 
+class Review(Payload):
+    """A submitted review, by its own text."""
+
+    id: int
+    body: str | None = None
+    user: User | None
+
+
 class Head(Payload):
     """The head of a pull request."""
 
@@ -98,6 +106,13 @@ class Label(Payload):
     """A label."""
 
     name: str
+
+
+class MergeGroup(Payload):
+    """What a merge queue is about to merge."""
+
+    head_sha: str
+    head_ref: str
 
 
 class CheckRun(Payload):
@@ -140,6 +155,13 @@ class CommentEvent(Event):
     pull_request: Numbered | None = None
 
 
+class ReviewEvent(Event):
+    """`pull_request_review`."""
+
+    review: Review
+    pull_request: Numbered
+
+
 class PullEvent(Event):
     """`pull_request`."""
 
@@ -152,6 +174,12 @@ class IssueEvent(Event):
 
     issue: Issue
     label: Label | None = None
+
+
+class GroupEvent(Event):
+    """`merge_group`."""
+
+    merge_group: MergeGroup
 
 
 class CheckEvent(Event):

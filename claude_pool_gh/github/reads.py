@@ -13,7 +13,7 @@ from claude_pool_gh.github.api import Forge, segment
 from claude_pool_gh.github.client import sorted_errors
 from claude_pool_gh.github.errors import ForgeRefused, NotFound, Unreadable
 from claude_pool_gh.github.intake import body_digest
-from claude_pool_gh.terms.ids import Actor, CommentRef, Repository, Thread
+from claude_pool_gh.terms.ids import Actor, CommentRef, Repository, ReviewRef, Thread
 from claude_pool_gh.terms.roles import Role
 
 logger = logging.getLogger(__name__)
@@ -82,15 +82,46 @@ def _role(answer: Any, actor: Actor) -> Role:
             return Role.none
 
 
+BY_MAIL: Final = """
+query CreatedViaEmail($id: ID!) {
+  node(id: $id) {
+    __typename
+    ... on IssueComment { id createdViaEmail }
+    ... on PullRequestReviewComment { id createdViaEmail }
+    ... on PullRequestReview { id createdViaEmail }
+  }
+}
+"""
+
+
 @_read
-async def comment_unchanged(forge: Forge, repository: Repository, comment: CommentRef, digest: str) -> bool:
-    """Whether a comment still exists and says what it said when it was delivered."""
-    place = "issues" if comment.kind == "issue_comment" else "pulls"
+async def unchanged(forge: Forge, thread: Thread, source: CommentRef | ReviewRef, digest: str) -> str | None:
+    """What GraphQL calls a comment or review, if it still exists and says what it said when it was delivered."""
     try:
-        now = await forge.read(repository, f"/{place}/comments/{comment.id}")
+        now = await forge.read(thread.repository, _path(thread, source))
     except NotFound:
-        return False
-    return body_digest(now["body"] or "") == digest
+        return None
+    return str(now["node_id"]) if body_digest(now.get("body") or "") == digest else None
+
+
+def _path(thread: Thread, source: CommentRef | ReviewRef) -> str:
+    match source.kind:
+        case "review":
+            return f"/pulls/{thread.number}/reviews/{source.id}"
+        case "issue_comment":
+            return f"/issues/comments/{source.id}"
+        case "review_comment":
+            return f"/pulls/comments/{source.id}"
+
+
+@_read
+async def came_by_mail(forge: Forge, repository: Repository, node: str) -> bool:
+    """Whether a comment or review was sent as an answer to a mail. Where GitHub does not say, it may have been."""
+    try:
+        answer = await forge.query(await forge.access.token(repository), BY_MAIL, id=node)
+    except ForgeRefused:
+        return True
+    return bool((answer.get("node") or {}).get("createdViaEmail", True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from claude_pool_gh.commands.grammar import Mistake, Verb
 from claude_pool_gh.pool.errors import CapReached
@@ -12,6 +13,9 @@ from claude_pool_gh.reports.views import Link, Told
 from claude_pool_gh.reports.words import dollars, fitting
 from claude_pool_gh.terms.markdown import SafeMarkdown
 from claude_pool_gh.terms.roles import Role
+
+COMMIT_DIGITS: Final = 12
+"""How many digits of a commit are shown where somebody may name it by them, and how many are needed."""
 
 
 def mistake(found: Mistake) -> SafeMarkdown:
@@ -41,6 +45,14 @@ def changed_comment() -> SafeMarkdown:
     """The comment no longer says what was delivered."""
     return fitting(
         "The comment was edited or deleted before it could be acted on. Nothing was run; write a new one."
+    )
+
+
+def below_in_mail(line: str) -> SafeMarkdown:
+    """A command in a mail, with other words above it."""
+    return fitting(
+        f"{code(line)} was not run: it came by mail and stands below other text, where mail programs put what they "
+        "quote. In a mail, write commands in the first lines; or write a comment on GitHub."
     )
 
 
@@ -263,6 +275,14 @@ def wrong_commit(given: str, head: str) -> SafeMarkdown:
     return fitting(
         f"{code(given)} is not the head of this pull request, which is `{head[:12]}`. Review that commit first, then: "
         f"`/pool ok {head[:12]}`"
+    )
+
+
+def short_commit(given: str, head: str) -> SafeMarkdown:
+    """An ok that names a commit by too few digits."""
+    return fitting(
+        f"{code(given)} is too short: another commit can be made that begins so. At least {COMMIT_DIGITS} digits are "
+        f"needed. If the present head is the commit that you have looked at: `/pool ok {head}`"
     )
 
 

@@ -13,6 +13,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from claude_pool_gh.github.deliveries import check_secrets
+from claude_pool_gh.service.bounds import IDLE_SECONDS, GuardedSite
 from claude_pool_gh.service.house import open_house
 from claude_pool_gh.service.settings import PREFIX, Settings, variable
 from claude_pool_gh.service.web import WebhookApp
@@ -81,10 +82,16 @@ async def serve(settings: Settings) -> None:
         except (OperationalError, InterfaceError) as error:
             # What the driver says may hold the address with its password.
             raise StartError(f"the database cannot be opened ({type(error.orig).__name__})") from error
-        app = WebhookApp(house, settings).application()
-        runner = web.AppRunner(app, access_log=None)
+        app = WebhookApp(house, settings)
+        runner = web.AppRunner(
+            app.application(),
+            access_log=None,
+            max_headers=64,
+            lingering_time=2,
+            keepalive_timeout=IDLE_SECONDS,
+        )
         await runner.setup()
-        site = web.TCPSite(runner, settings.host, settings.port)
+        site = GuardedSite(runner, settings.host, settings.port, app.connections)
         try:
             await site.start()
         except OSError as error:

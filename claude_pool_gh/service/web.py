@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import sqlalchemy as sa
@@ -15,6 +17,14 @@ from claude_pool_gh.github import intake
 from claude_pool_gh.github.deliveries import BODY_LIMIT, Rejected, VerifiedDelivery, verify
 from claude_pool_gh.pool import chains
 from claude_pool_gh.pool.errors import UnknownChain
+from claude_pool_gh.service.bounds import (
+    Bodies,
+    Connections,
+    Sparing,
+    TooMuch,
+    connections_for,
+    raise_file_limit,
+)
 from claude_pool_gh.service.house import House
 from claude_pool_gh.service.settings import Settings
 
@@ -30,10 +40,12 @@ class WebhookApp:
         self._house = house
         self._secrets, self._links = settings.secrets, settings.links
         self._counts: Counter[str] = Counter()
+        self._bodies, self._sparing = Bodies(), Sparing()
+        self.connections = Connections(connections_for(raise_file_limit()))
 
     def application(self) -> web.Application:
         """The routes."""
-        app = web.Application(client_max_size=BODY_LIMIT)
+        app = web.Application(client_max_size=BODY_LIMIT, middlewares=[self.connections.middleware])
         app.router.add_post("/webhook", self._webhook)
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
@@ -44,20 +56,23 @@ class WebhookApp:
     async def _webhook(self, request: web.Request) -> web.Response:
         try:
             async with asyncio.timeout(_BODY_SECONDS):
-                body = await request.read()
-        except web.HTTPRequestEntityTooLarge:
-            return self._answer(413, "too large")
+                body = await self._bodies.read(request.content.iter_any(), BODY_LIMIT)
+        except TooMuch as error:
+            return self._answer(error.status, str(error))
         except TimeoutError:
             return self._answer(408, "too slow")
-        match verify(self._secrets, request.headers, body):
-            case Rejected(status, reason):
-                return self._answer(status, reason)
-            case VerifiedDelivery() as delivery:
-                return await self._take(delivery)
+        try:
+            # Whatever stands in it, others are served meanwhile.
+            match await asyncio.to_thread(_read, self._secrets, request.headers, body):
+                case Rejected(status, reason):
+                    return self._answer(status, reason)
+                case (delivery, found):
+                    return await self._take(delivery, found)
+        finally:
+            self._bodies.release(len(body))
 
-    async def _take(self, delivery: VerifiedDelivery) -> web.Response:
+    async def _take(self, delivery: VerifiedDelivery, found: intake.Found | intake.NotForUs) -> web.Response:
         """Durable first, then 202; the work happens outside the request."""
-        found = intake.recognise(delivery)
         if isinstance(found, intake.NotForUs):
             return self._answer(400 if found.malformed else 202, found.reason)
         if not found:
@@ -116,5 +131,14 @@ class WebhookApp:
     def _answer(self, status: int, text: str) -> web.Response:
         self._counts[str(status)] += 1
         if status >= 400:
-            logger.warning("delivery: %s", text, extra={"action": "delivery_refused", "status": status})
+            line = self._sparing.line(f"delivery: {text}", time.monotonic())
+            if line is not None:
+                logger.warning("%s", line, extra={"action": "delivery_refused", "status": status})
         return web.Response(status=status, text=f"{text}\n")
+
+
+def _read(
+    secrets: Sequence[str], headers: Mapping[str, str], body: bytes
+) -> tuple[VerifiedDelivery, intake.Found | intake.NotForUs] | Rejected:
+    delivery = verify(secrets, headers, body)
+    return delivery if isinstance(delivery, Rejected) else (delivery, intake.recognise(delivery))

@@ -64,6 +64,13 @@ class CommentRef(Term):
     """Of a reply in a review's thread: the comment that began it."""
 
 
+class ReviewRef(Term):
+    """A submitted review, by its own text: nobody can react to it or answer under it."""
+
+    id: Positive
+    kind: Literal["review"] = "review"
+
+
 class Trigger(Term):
     """Something else than a comment that asks for a command: a label, a button, an event that configuration names."""
 
@@ -74,5 +81,5 @@ class Trigger(Term):
     """Of a button or a re-run: the key of the check run under which it was pressed."""
 
 
-Source = Annotated[CommentRef | Trigger, Field(discriminator="kind")]
+Source = Annotated[CommentRef | ReviewRef | Trigger, Field(discriminator="kind")]
 """Where a command came from."""

@@ -6,6 +6,8 @@ import pytest
 
 from claude_pool_gh.rehearsal import stage
 from claude_pool_gh.rehearsal.github import Moment
+from claude_pool_gh.rehearsal.github.acts import reviews
+from claude_pool_gh.rehearsal.github.people import Actor
 from claude_pool_gh.rehearsal.reviewer import Reviewer
 from tests.acceptance.world import World
 
@@ -304,3 +306,35 @@ async def test_the_other_door_stays_silent_about_mistakes_too(here: World) -> No
     await here.handled(2)
     await here.written()
     assert here.own_comments() == []
+
+
+async def test_by_mail_only_what_stands_above_all_other_text_is_a_command(here: World) -> None:
+    """The net below the list of mail programs: what GitHub itself knows of a comment."""
+    number = here.pull.number
+
+    async def mail(body: str) -> None:
+        await here.github.comment(here.maintainer, here.repository, number, body, by_mail=True)
+
+    await mail("Not yet.\n\nxyz, qqq zzz\n\n/pool config\n")
+    await here.said("`/pool config` was not run: it came by mail and stands below other text")
+    await mail("/pool cost\n\nxyz, qqq zzz\n\n/pool config\n")
+    await here.answered(3)
+    await here.quiet()
+    assert not [body for body in here.replies() if "No configuration file" in body]
+    await here.say("On the page, words may stand above it.\n\n/pool config")
+    await here.said("No configuration file")
+
+
+async def test_the_text_of_a_review_is_heard_and_nothing_of_it_that_was_edited(here: World) -> None:
+    def submit(event: str, body: str) -> Any:
+        return reviews.create(
+            here.pull, Actor(here.maintainer), event=event, body=body, commit_id=None, comments=()
+        )
+
+    submit("COMMENT", "Looks good.\n\n/pool help review")
+    await here.github.settle()
+    assert "`--focus` what to look at first" in await here.answered()
+    submit("COMMENT", "Nothing.")
+    await here.github.settle()
+    await here.quiet()
+    assert len(here.own_comments()) == 1

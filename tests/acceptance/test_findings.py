@@ -160,3 +160,5 @@ async def test_what_is_open_when_a_pull_request_is_closed_counts_as_ignored(
     await here.say("/pool status")
     assert "| review | 2 | 0 | 0 | 2 (100 %) | 0 |" in await here.said("What people make of findings")
     assert colleague.seen
+    here.pull.reopen(here.maintainer)
+    await here.until(lambda: here.rows("SELECT DISTINCT state FROM findings") == [("open",)])

@@ -37,6 +37,8 @@ from tests.acceptance.world import World, world
 
 CONFIG: Final = ".github/claude-pool.yml"
 ROLES: Final[Sequence[Role]] = get_args(Role)
+WORDS: Final = {"ask": " why?", "run": " tidy"}
+"""Without which a verb is no command."""
 TELLING: Final = ("status", "cost", "config", "help")
 """Everything else needs write where nobody says otherwise."""
 ASSOCIATIONS: Final = (
@@ -81,7 +83,7 @@ def asked(here: World, said: Comment, user: User) -> intake.CommandRequest:
         said.body,
         thread=ids.Thread(repository=repository, number=here.pull.number),
         actor=ids.Actor(id=user.id, login=user.login, is_human=user.type == "User"),
-        comment=ids.CommentRef(id=said.id),
+        source=ids.CommentRef(id=said.id),
     )
     return request
 
@@ -118,7 +120,7 @@ async def test_every_verb_goes_by_the_live_role_and_by_nothing_else(tmp_path: Pa
         listed = [user.id for (kind, _), user in everybody.items() if kind == "listed"]
         here.repository.commit("main", {CONFIG: f"bots: {listed}\n"})
         for verb in verbs.rooms():
-            said = await here.say(f"/pool {verb}")
+            said = await here.say(f"/pool {verb}{WORDS.get(verb, '')}")
             needed = terms.Role.triage if verb in TELLING else terms.Role.write
             for (kind, role), user in everybody.items():
                 may = "goes on" if terms.Role.named(role) >= needed else "refused"
@@ -140,7 +142,7 @@ async def test_every_verbs_role_can_be_raised_and_lowered_but_not_below_read(
         config = "permissions:\n" + "".join(f"  {verb}: {set_to}\n" for verb in verbs.rooms())
         here.repository.commit("main", {CONFIG: config})
         for verb in verbs.rooms():
-            said = await here.say(f"/pool {verb}")
+            said = await here.say(f"/pool {verb}{WORDS.get(verb, '')}")
             for role in ROLES:
                 enough = terms.Role.named(role) >= terms.Role.named(least)
                 found = await verdict(judge, asked(here, said, everybody["human", role]))
@@ -293,14 +295,18 @@ async def test_nothing_is_spent_on_an_outsiders_commit_before_somebody_with_writ
     # The word itself: whose, and on what.
     await here.say(f"/pool ok {pull.head_sha}", by=stranger)
     await here.said("`/pool ok` needs the role **write** in this repository; yours is **read**")
-    for wrong in (pull.head_sha[:6], "0" * 40, pull.base_sha, "feature"):
+    for wrong in ("0" * 40, pull.base_sha, pull.head_sha + "0", "feature"):
         await here.say(f"/pool ok {wrong}")
         await here.said(f"`{wrong}` is not the head of this pull request, which is `{first}`")
+    for short in (pull.head_sha[:7], pull.head_sha[:11]):
+        await here.say(f"/pool ok {short}")
+        await here.said(f"`{short}` is too short: another commit can be made that begins so.")
+        await here.said(f"`/pool ok {pull.head_sha}`")
     await here.say("/pool ok")
     await here.said("`/pool ok` needs the commit that you have reviewed")
     assert here.rows(MONEY) == [(0,)]
 
-    await here.say(f"/pool ok {pull.head_sha[:7].upper()}")
+    await here.say(f"/pool ok {pull.head_sha[:12].upper()}")
     await here.said(f"Agents may read `{first}`. The next push needs its own")
     await here.say("/pool review")
     await here.reviewed()

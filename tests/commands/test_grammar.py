@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001
 """One command line: words, quotes, flags; and for a faulty one, what to say."""
 
 from __future__ import annotations

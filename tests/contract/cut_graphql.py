@@ -35,9 +35,10 @@ from graphql import (
 
 from claude_pool_gh.github.discussion import HIDDEN
 from claude_pool_gh.github.effects.threads import RESOLVE, THREADS
+from claude_pool_gh.github.reads import BY_MAIL
 
 TARGET = Path(__file__).parent / "github.graphql"
-DOCUMENTS = (THREADS, RESOLVE, HIDDEN)
+DOCUMENTS = (THREADS, RESOLVE, HIDDEN, BY_MAIL)
 
 
 def used(whole: DocumentNode) -> dict[str, set[str]]:
@@ -51,6 +52,7 @@ def used(whole: DocumentNode) -> dict[str, set[str]]:
             if not node.name.value.startswith("__"):
                 found[parent.name].add(node.name.value)
 
+    found["Node"].add("id")
     for document in DOCUMENTS:
         visit(parse(document), TypeInfoVisitor(info, Note()))
     return found
@@ -68,12 +70,12 @@ def written(node: Any, fields: set[str]) -> str:
         return f"scalar {name}\n"
     if isinstance(node, InputObjectTypeDefinitionNode):
         return "\n".join([f"input {name} {{", *(f"  {each}" for each in arguments(node.fields or ())), "}\n"])
-    is_node = "Node" in [each.name.value for each in getattr(node, "interfaces", None) or ()]
     kind = "interface" if isinstance(node, InterfaceTypeDefinitionNode) else "type"
-    wanted = fields | {"id"} if is_node or name == "Node" else fields
-    lines = [f"{kind} {name} {'implements Node ' if is_node else ''}{{"]
+    # The only interface that a document asks by is the one that everything with an id has.
+    node_too = kind == "type" and "id" in fields and any(one.name.value == "Node" for one in node.interfaces)
+    lines = [f"{kind} {name}{' implements Node' if node_too else ''} {{"]
     for each in node.fields:
-        if each.name.value in wanted:
+        if each.name.value in fields:
             given = f"({', '.join(arguments(each.arguments))})" if each.arguments else ""
             lines.append(f"  {each.name.value}{given}: {print_ast(each.type)}")
     return "\n".join([*lines, "}\n"])

@@ -97,6 +97,10 @@ async def test_a_thread_that_is_closed_leaves_what_was_open_ignored(database: Da
     await settle(database, "1:7", one, Standing.fixed)
     await database.transact(lambda tx: tables.ignore_open(tx, "1:7", 9))
     assert await database.read(lambda tx: tables.known(tx, "1:7", Standing.ignored)) == [two]
+    await database.transact(lambda tx: tables.reopen_ignored(tx, "1:8"))
+    assert await database.read(lambda tx: tables.known(tx, "1:7", Standing.ignored)) == [two]
+    await database.transact(lambda tx: tables.reopen_ignored(tx, "1:7"))
+    assert await database.read(lambda tx: tables.known(tx, "1:7", Standing.open)) == [two]
     assert await database.read(lambda tx: tables.known(tx, "1:7", Standing.fixed)) == [one]
     assert await database.read(lambda tx: tables.known(tx, "1:8", Standing.open)) == [one]
 

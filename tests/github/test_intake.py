@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claude_pool_gh.github import news, tables
+from claude_pool_gh.github import events, news, tables
 from claude_pool_gh.github.deliveries import VerifiedDelivery
 from claude_pool_gh.github.intake import (
     EVENTS,
@@ -99,6 +99,8 @@ def everything(action: str, **changes: Any) -> dict[str, Any]:
         label={"name": "pool:review"},
         check_run={"id": 88, "external_id": "check:5:3:review:" + "a" * 40, "completed_at": "then"},
         check_suite={"id": 89, "updated_at": "then", "pull_requests": [{"number": 3}, {"number": 4}]},
+        merge_group={"head_sha": "b" * 40, "head_ref": f"refs/heads/gh-readonly-queue/main/pr-3-{'c' * 40}"},
+        review={"id": 90, "body": "/pool review", "user": {"id": 7, "login": "mona", "type": "User"}},
         repositories=[{"id": 6, "name": "gadgets", "full_name": "octo/gadgets"}],
         installation={"id": 9, "account": {"login": "octo"}},
         repositories_added=[],
@@ -158,8 +160,10 @@ def test_without_an_installation_the_actions_token_speaks() -> None:
 LISTENED = {
     "issue_comment": "created deleted",
     "pull_request_review_comment": "created deleted",
-    "issues": "labeled closed",
-    "pull_request": "labeled opened ready_for_review synchronize closed",
+    "pull_request_review": "submitted",
+    "issues": "labeled closed deleted transferred reopened",
+    "pull_request": "labeled opened ready_for_review synchronize closed reopened",
+    "merge_group": "checks_requested",
     "check_run": "rerequested requested_action",
     "check_suite": "rerequested",
     "installation": "created deleted suspend unsuspend",
@@ -172,6 +176,41 @@ def test_the_list_of_events_is_closed() -> None:
     assert {(event, action) for event, actions in LISTENED.items() for action in actions.split()} == EVENTS
 
 
+EVERY: dict[str, set[str]] = {
+    line.split()[0]: set(line.split()[1:]) or {""}
+    for line in (Path(__file__).parent / "data" / "events.txt").read_text().splitlines()
+}
+"""GitHub's own list of events and their actions."""
+
+
+def test_every_event_and_action_of_githubs_own_list_is_decided_once() -> None:
+    undecided, twice, unknown = set(), set(), set()
+    for event, actions in EVERY.items():
+        for action in actions:
+            ignored = action in events.UNHEARD.get(event, {}) or events.EVERY in events.UNHEARD.get(event, {})
+            heard_too = (event, action) in EVENTS
+            undecided |= set() if ignored or heard_too else {(event, action)}
+            twice |= {(event, action)} if ignored and heard_too else set()
+    for event, reasons in events.UNHEARD.items():
+        unknown |= {
+            (event, each) for each in reasons if each not in (EVERY.get(event, set()) | {events.EVERY})
+        }
+        unknown |= set() if event in EVERY else {(event, "")}
+    unknown |= {each for each in EVENTS if each[1] not in EVERY.get(each[0], set())}
+    assert (undecided, twice, unknown) == (set(), set(), set())
+    assert len(EVERY) > 70
+    assert sum(map(len, EVERY.values())) > 250
+    assert all(len(reason) > 10 for reasons in events.UNHEARD.values() for reason in reasons.values())
+
+
+def test_the_list_itself_is_not_behind_the_payloads() -> None:
+    assert {name for name in NAMES if name not in EVERY} <= {
+        "content_reference",
+        "deployment_review",
+        "security_advisory",
+    }
+
+
 def test_only_comments_labels_buttons_and_pull_requests_ask_for_anything() -> None:
     asking = {
         (event, action)
@@ -179,7 +218,8 @@ def test_only_comments_labels_buttons_and_pull_requests_ask_for_anything() -> No
         if (said := recognise(VerifiedDelivery(GUID, event, everything(action)))) and heard_requests(said)
     }
     assert asking == {
-        ("issue_comment", "created"), ("pull_request_review_comment", "created"), ("issues", "labeled"),
+        ("issue_comment", "created"), ("pull_request_review_comment", "created"),
+        ("pull_request_review", "submitted"), ("issues", "labeled"),
         ("pull_request", "labeled"), ("pull_request", "opened"), ("pull_request", "ready_for_review"),
         ("pull_request", "synchronize"), ("check_run", "rerequested"), ("check_run", "requested_action"),
         ("check_suite", "rerequested"),
@@ -192,7 +232,9 @@ def test_every_event_and_action_beside_the_list_is_dropped(event: str) -> None:
     for action in actions:
         if (event, action) not in EVENTS:
             body = payload(action=action)
-            assert dropped(body, event) == NotForUs(f"{event}.{body.get('action')} is not listened to")
+            said = dropped(body, event)
+            assert said.reason.startswith(f"{event}.{body.get('action')} is not listened to: ")
+            assert not said.malformed
 
 
 @pytest.mark.parametrize("action", [[], {}, ["created"], 1, True, 1.5])
@@ -388,7 +430,7 @@ async def test_a_stored_command_is_the_whole_request(database: Database) -> None
 def test_requests_count_the_commands_of_a_body() -> None:
     [one, *_] = found(payload())
     assert one.comment is not None
-    many = requests("/pool a\n" * 9, thread=one.thread, actor=one.actor, comment=one.comment)
+    many = requests("/pool a\n" * 9, thread=one.thread, actor=one.actor, source=one.comment)
     assert [request.ordinal for request in many] == [0, 1, 2, 3, 4]
     assert len({request.key for request in many}) == 5
 

@@ -228,10 +228,12 @@ class SimulatedGitHub:
 
     # people at work
 
-    async def comment(self, user: User, repository: Repository, number: int, body: str) -> Comment:
+    async def comment(
+        self, user: User, repository: Repository, number: int, body: str, *, by_mail: bool = False
+    ) -> Comment:
         """Say something in a thread, and wait until the webhooks of it have been answered."""
         before = len(self.deliveries)
-        comment = comments.create(repository.issue(number), Actor(user), body)
+        comment = comments.create(repository.issue(number), Actor(user), body, by_mail=by_mail)
         await self.deliveries_out.settle_since(before)
         return comment
 

@@ -48,6 +48,7 @@ class Written:
     reactions: list[Reaction] = field(default_factory=list)
     minimized: bool = False
     """A maintainer has hidden it: the page shows it folded. Only the GraphQL API tells."""
+    by_mail: bool = False
 
 
 @dataclass(slots=True, eq=False)

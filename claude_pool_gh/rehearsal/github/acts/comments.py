@@ -10,7 +10,7 @@ from claude_pool_gh.rehearsal.github.threads import REACTIONS, Comment, Issue, R
 from claude_pool_gh.rehearsal.github.world import Event, World
 
 
-def create(issue: Issue, actor: Actor, body: str) -> Comment:
+def create(issue: Issue, actor: Actor, body: str, *, by_mail: bool = False) -> Comment:
     """Say something in a thread."""
     check_body(issue.repository, "IssueComment", body)
     if issue.locked and actor.app is not None:
@@ -21,7 +21,7 @@ def create(issue: Issue, actor: Actor, body: str) -> Comment:
         raise invalid("IssueComment", "data", "unprocessable", "Body cannot be blank")
     world = issue.repository.world
     now = world.now()
-    comment = Comment(world.ids.next(), actor.user, body, now, now, actor.app, issue=issue)
+    comment = Comment(world.ids.next(), actor.user, body, now, now, actor.app, issue=issue, by_mail=by_mail)
     issue.comments.append(comment)
     touch(issue)
     _tell(comment, actor, "created")

@@ -1,4 +1,4 @@
-"""The GraphQL API, as far as threads need it: three documents, known by their operation's name.
+"""The GraphQL API, as far as threads need it: four documents, known by their operation's name.
 
 The documents and the answers are held to GitHub's own schema in the tests; nothing here reads the language.
 """
@@ -6,7 +6,7 @@ The documents and the answers are held to GitHub's own schema in the tests; noth
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from claude_pool_gh.rehearsal.github.errors import RefusedError
@@ -97,27 +97,50 @@ def resolve_thread(call: Call, given: Json) -> Json:
 
 def hidden(call: Call, given: Json) -> Json:
     """Whether each of some comments and reviews was hidden by a maintainer."""
-    found: dict[str, Json] = {}
+    found = {name: (kind, one) for name, kind, one in _written(call)}
+    missing = [each for each in given["ids"] if each not in found]
+    if missing:
+        raise _unknown(missing[0])
+    named = {
+        name: {"__typename": kind, "id": name, "isMinimized": one.minimized}
+        for name, (kind, one) in found.items()
+    }
+    return {"nodes": [named[each] for each in given["ids"]]}
+
+
+def created_via_email(call: Call, given: Json) -> Json:
+    """Whether a comment or a review was sent by mail."""
+    for name, kind, one in _written(call):
+        if name == given["id"]:
+            return {"node": {"__typename": kind, "id": name, "createdViaEmail": one.by_mail}}
+    raise _unknown(given["id"])
+
+
+def _written(call: Call) -> Iterator[tuple[str, str, Comment | Review | ReviewComment]]:
+    """Every comment and review that may be seen, with its name and kind."""
     for repository in call.world.repositories.values():
         if not sees(call.bearer, repository):
             continue
         for thread in repository.threads.values():
-            found |= dict(_hideable("IssueComment", one) for one in thread.comments)
+            for comment in thread.comments:
+                yield node_id("IssueComment", comment.id), "IssueComment", comment
             if isinstance(thread, Pull):
-                found |= dict(_hideable("PullRequestReview", one) for one in thread.reviews)
-                found |= dict(_hideable("PullRequestReviewComment", one) for one in thread.review_comments)
-    missing = [each for each in given["ids"] if each not in found]
-    if missing:
-        raise QueryError("NOT_FOUND", f"Could not resolve to a node with the global id of '{missing[0]}'")
-    return {"nodes": [found[each] for each in given["ids"]]}
+                for review in thread.reviews:
+                    yield node_id("PullRequestReview", review.id), "PullRequestReview", review
+                for line in thread.review_comments:
+                    yield node_id("PullRequestReviewComment", line.id), "PullRequestReviewComment", line
 
 
-def _hideable(kind: str, one: Comment | Review | ReviewComment) -> tuple[str, Json]:
-    name = node_id(kind, one.id)
-    return name, {"__typename": kind, "id": name, "isMinimized": one.minimized}
+def _unknown(name: str) -> QueryError:
+    return QueryError("NOT_FOUND", f"Could not resolve to a node with the global id of '{name}'")
 
 
-OPERATIONS = {"ReviewThreads": review_threads, "ResolveThread": resolve_thread, "Hidden": hidden}
+OPERATIONS = {
+    "CreatedViaEmail": created_via_email,
+    "Hidden": hidden,
+    "ResolveThread": resolve_thread,
+    "ReviewThreads": review_threads,
+}
 PATH = "/api/graphql"
 
 ROUTES = (Route("POST", PATH, answer),)

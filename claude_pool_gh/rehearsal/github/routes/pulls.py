@@ -26,7 +26,11 @@ def list_pulls(call: Call) -> Answer:
         return state in ("all", one.state) and head in (None, label) and base in (None, one.base_ref)
 
     found = [one for one in call.repository.pulls if wanted(one)]
-    found.sort(key=lambda one: one.number, reverse=call.query.get("direction") != "asc")
+    by_update = call.query.get("sort") == "updated"
+    found.sort(
+        key=lambda one: (one.updated_at if by_update else 0, one.number),
+        reverse=call.query.get("direction") != "asc",
+    )
     return paged(call, found, shapes.simple)
 
 

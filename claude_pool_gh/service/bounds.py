@@ -1,0 +1,213 @@
+"""What a stranger can take of the web server: connections, time for a head, bytes of bodies, lines of the log."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+from collections.abc import AsyncIterable
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
+
+from aiohttp import web
+
+HEAD_SECONDS: Final = 10.0
+"""For the first request of a connection to say what it wants."""
+IDLE_SECONDS: Final = 75.0
+"""Between two requests of a connection; proxies keep theirs open for a minute."""
+_CONNECTIONS: Final = 1_000
+_FILES: Final = 65_536
+_SMALL: Final = 2**20
+_BODIES: Final = 64 * 2**20
+_LARGE_BODIES: Final = 48 * 2**20
+
+
+def raise_file_limit() -> int:
+    """Let the process open as many files as it may; how many that are."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        soft = wanted
+    return wanted if soft == resource.RLIM_INFINITY else soft
+
+
+def connections_for(files: int) -> int:
+    """How many connections may be open at once, so that most files are left for agents, git and databases."""
+    return max(8, min(_CONNECTIONS, files // 4))
+
+
+@dataclass(slots=True, eq=False)
+class Connections:
+    """Every open connection, oldest first.
+
+    aiohttp knows no limit of their number and none for a request's head. When there are too many, the one that has
+    waited longest without a request is closed: whoever says what he wants is served, also during a flood.
+    """
+
+    most: int
+    head_seconds: float = HEAD_SECONDS
+    idle_seconds: float = IDLE_SECONDS
+    open: dict[asyncio.BaseTransport, _Guarded] = field(default_factory=dict)
+
+    def guard(self, server: web.Server) -> asyncio.Protocol:
+        """A protocol for a new connection."""
+        return _Guarded(self, server())
+
+    def full(self) -> bool:
+        """Whether there is no room, after what only waits has made some."""
+        if len(self.open) < self.most:
+            return False
+        waiting = next((each for each in self.open.values() if not each.busy), None)
+        if waiting is None:
+            return True
+        waiting.drop()
+        return False
+
+    @web.middleware
+    async def middleware(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        """Note that a connection has a request, for as long as that is answered."""
+        guarded = self.open.get(request.transport) if request.transport is not None else None
+        if guarded is None:
+            return cast("web.StreamResponse", await handler(request))
+        guarded.begin()
+        try:
+            return cast("web.StreamResponse", await handler(request))
+        finally:
+            guarded.end()
+
+
+class _Guarded(asyncio.Protocol):
+    """One connection: passes everything on to aiohttp's own protocol, and ends what only waits."""
+
+    def __init__(self, connections: Connections, inner: asyncio.Protocol) -> None:
+        self._connections, self._inner = connections, inner
+        self._transport: asyncio.Transport | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+        self.busy = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        if self._connections.full():
+            self._transport.abort()
+            self._transport = None
+            return
+        self._connections.open[transport] = self
+        self._wait(self._connections.head_seconds)
+        self._inner.connection_made(transport)
+
+    def _wait(self, seconds: float) -> None:
+        self._deadline = asyncio.get_running_loop().call_later(seconds, self.drop)
+
+    def begin(self) -> None:
+        """A request's head has come."""
+        self.busy = True
+        if self._deadline is not None:
+            self._deadline.cancel()
+
+    def end(self) -> None:
+        """A request is answered."""
+        self.busy = False
+        if self._transport in self._connections.open:
+            self._wait(self._connections.idle_seconds)
+
+    def drop(self) -> None:
+        """Close it without a word."""
+        if self._transport is not None:
+            self._connections.open.pop(self._transport, None)
+            self._transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        if self._transport is not None:
+            self._connections.open.pop(self._transport, None)
+            self._inner.connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._transport is not None:
+            self._inner.data_received(data)
+
+    def eof_received(self) -> bool | None:
+        return self._inner.eof_received()
+
+    def pause_writing(self) -> None:
+        self._inner.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._inner.resume_writing()
+
+
+class GuardedSite(web.TCPSite):
+    """Listens as aiohttp does, with each connection guarded."""
+
+    def __init__(self, runner: web.AppRunner, host: str, port: int, connections: Connections) -> None:
+        super().__init__(runner, host, port)
+        self._connections, self._at = connections, (host, port)
+
+    async def start(self) -> None:
+        """Listen."""
+        await web.BaseSite.start(self)
+        if (server := self._runner.server) is None:
+            raise RuntimeError("the runner is not set up")
+        guard = self._connections.guard
+        self._server = await asyncio.get_running_loop().create_server(lambda: guard(server), *self._at)
+
+
+class TooMuch(Exception):
+    """More bytes than there is room for, in this body or in all of them."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+@dataclass(slots=True)
+class Bodies:
+    """The bytes of all bodies that are being read or handled."""
+
+    held: int = 0
+
+    async def read(self, chunks: AsyncIterable[bytes], most: int) -> bytes:
+        """One body. Raises TooMuch. Its bytes are held until `release`.
+
+        Counted is what has come, not what was announced. Large ones leave room for the small ones that most are.
+        """
+        body = bytearray()
+        try:
+            async for chunk in chunks:
+                self._check(len(body) + len(chunk), len(chunk), most)
+                body += chunk
+                self.held += len(chunk)
+        except BaseException:
+            self.release(len(body))
+            raise
+        return bytes(body)
+
+    def _check(self, size: int, more: int, most: int) -> None:
+        if size > most:
+            raise TooMuch(413, "too large")
+        if self.held + more > (_BODIES if size <= _SMALL else _LARGE_BODIES):
+            raise TooMuch(503, "too many bytes at once; deliver it again")
+
+    def release(self, count: int) -> None:
+        """The bytes of a body are needed no more."""
+        self.held -= count
+
+
+@dataclass(slots=True)
+class Sparing:
+    """Decides which of the lines that strangers cause are logged: a few a minute, and then how many were left out."""
+
+    most: int = 10
+    minute: int = -1
+    count: int = 0
+
+    def line(self, text: str, now: float) -> str | None:
+        """What to log, if anything."""
+        minute, before = int(now // 60), ""
+        if minute != self.minute:
+            left_out = self.count - self.most
+            before = f" ({left_out} more were refused and not logged)" if left_out > 0 else ""
+            self.minute, self.count = minute, 0
+        self.count += 1
+        return text + before if self.count <= self.most else None

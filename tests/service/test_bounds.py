@@ -1,0 +1,178 @@
+"""A stranger who connects, and says little or much, keeps nobody else out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import resource
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from claude_pool_gh.service.bounds import (
+    Bodies,
+    Connections,
+    GuardedSite,
+    Sparing,
+    TooMuch,
+    connections_for,
+    raise_file_limit,
+)
+
+HALF = b"POST /webhook HTTP/1.1\r\nHost: x\r\n"
+
+
+@asynccontextmanager
+async def listening(connections: Connections, go_on: asyncio.Event | None = None) -> AsyncIterator[int]:
+    async def healthz(_request: web.Request) -> web.Response:
+        return web.Response(text="ok")
+
+    async def slow(_request: web.Request) -> web.Response:
+        assert go_on is not None
+        await go_on.wait()
+        return web.Response(text="late")
+
+    app = web.Application(middlewares=[connections.middleware])
+    app.router.add_get("/healthz", healthz)
+    app.router.add_get("/slow", slow)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await GuardedSite(runner, "127.0.0.1", 0, connections).start()
+    try:
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
+
+
+async def healthy(port: int) -> bool:
+    async with (
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session,
+        session.get(f"http://127.0.0.1:{port}/healthz") as response,
+    ):
+        return await response.text() == "ok"
+
+
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def half(port: int) -> Streams:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(HALF)
+    await writer.drain()
+    return reader, writer
+
+
+async def ended(streams: Streams, seconds: float) -> bool:
+    try:
+        async with asyncio.timeout(seconds):
+            return await streams[0].read() == b""
+    except ConnectionError:
+        return True
+    except TimeoutError:
+        return False
+
+
+async def test_a_head_that_does_not_come_is_not_waited_for() -> None:
+    async with listening(Connections(100, head_seconds=0.3)) as port:
+        began = asyncio.get_running_loop().time()
+        assert await ended(await half(port), 10)
+        assert 0.2 < asyncio.get_running_loop().time() - began < 8
+        assert await healthy(port)
+
+
+async def test_a_connection_without_requests_is_not_kept_for_ever() -> None:
+    connections = Connections(100, head_seconds=5, idle_seconds=0.3)
+    async with listening(connections) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(2):
+            writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert b"200 OK" in await reader.readuntil(b"\r\n\r\nok")
+        assert await ended((reader, writer), 10)
+        assert connections.open == {}
+
+
+async def test_a_flood_of_connections_that_say_nothing_keeps_nobody_out() -> None:
+    connections = Connections(8, head_seconds=60)
+    async with listening(connections) as port:
+        silent = [await half(port) for _ in range(40)]
+        assert await healthy(port)
+        assert len(connections.open) <= 8
+        gone = await asyncio.gather(*(ended(each, 0.5) for each in silent))
+        assert sum(gone) >= 32
+        assert not all(gone)
+
+
+async def test_who_is_being_served_is_not_closed_for_who_comes_later() -> None:
+    go_on = asyncio.Event()
+    async with listening(Connections(2), go_on) as port, aiohttp.ClientSession() as session:
+        asked = [asyncio.create_task(session.get(f"http://127.0.0.1:{port}/slow")) for _ in range(2)]
+        await asyncio.sleep(0.3)
+        with pytest.raises(aiohttp.ClientError):
+            await healthy(port)
+        go_on.set()
+        assert [await (await each).text() for each in asked] == ["late", "late"]
+        await session.close()
+        assert await healthy(port)
+
+
+async def chunks(*sizes: int) -> AsyncIterator[bytes]:
+    for size in sizes:
+        yield b"x" * size
+
+
+MIB = 2**20
+
+
+async def test_bodies_are_bounded_one_by_one_and_together() -> None:
+    bodies = Bodies()
+    assert await bodies.read(chunks(3, 4), 10) == b"x" * 7
+    assert bodies.held == 7
+    bodies.release(7)
+    with pytest.raises(TooMuch) as refused:
+        await bodies.read(chunks(3, 8), 10)
+    assert (refused.value.status, bodies.held) == (413, 0)
+    large = [await bodies.read(chunks(*[MIB] * 10), 10 * MIB) for _ in range(4)]
+    with pytest.raises(TooMuch) as refused:
+        await bodies.read(chunks(*[MIB] * 10), 10 * MIB)
+    assert (refused.value.status, bodies.held) == (503, 40 * MIB)
+    # The many small ones, which most deliveries are, still find room.
+    small = [await bodies.read(chunks(MIB), 10 * MIB) for _ in range(20)]
+    for each in (*large, *small):
+        bodies.release(len(each))
+    assert bodies.held == 0
+
+
+async def test_a_body_that_breaks_off_holds_nothing() -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        yield b"x" * 100
+        raise ConnectionResetError
+
+    bodies = Bodies()
+    with contextlib.suppress(ConnectionResetError):
+        await bodies.read(broken(), 1000)
+    assert bodies.held == 0
+
+
+def test_what_strangers_cause_is_logged_a_few_times_a_minute() -> None:
+    sparing = Sparing()
+    assert [sparing.line("no", 60.0) for _ in range(1000)] == ["no"] * 10 + [None] * 990
+    assert sparing.line("no", 119.0) is None
+    assert sparing.line("no", 121.0) == "no (991 more were refused and not logged)"
+    assert sparing.line("no", 400.0) == "no"
+
+
+@pytest.mark.parametrize(("files", "connections"), [(64, 16), (256, 64), (1024, 256), (65_536, 1000), (8, 8)])
+def test_most_files_are_left_for_other_things(files: int, connections: int) -> None:
+    assert connections_for(files) == connections
+
+
+def test_the_limit_of_files_is_raised_as_far_as_it_may_be() -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(200, before[1]), before[1]))
+        assert raise_file_limit() == min(before[1], 65_536) == resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
