@@ -106,7 +106,11 @@ def _end(ran: Ran, before: Ran | None) -> CheckEnd:
 
 def on_their_way(chain: ChainRow, step: Step, record: StepRow) -> str:
     """Which checks a running step may be waiting for; nothing for any other step."""
-    if record.state is not StepState.running or not isinstance(step, HostCall) or step.call not in (STEP, TRIAL):
+    if (
+        record.state is not StepState.running
+        or not isinstance(step, HostCall)
+        or step.call not in (STEP, TRIAL)
+    ):
         return ""
     names = [str(check["name"]) for check in chain.plan.context.get("checks", ())]
     return f"checks: {', '.join(names)}" if names else ""

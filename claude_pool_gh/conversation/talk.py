@@ -17,6 +17,8 @@ _OWN_LIMIT: Final = 4_000
 _OURS: Final = "<!-- claude-pool:"
 """In everything that we post: in an Action our account is also that of other workflows."""
 _HUNK_LIMIT: Final = 4_000
+_SHORT_HUNK: Final = 4
+"""Lines of the diff that are shown above a thread in which the command does not stand."""
 _PLACE_LIMIT: Final = 10_000
 _STATES: Final = {"APPROVED": "approved", "CHANGES_REQUESTED": "changes requested", "DISMISSED": "dismissed"}
 
@@ -119,9 +121,9 @@ def _thread(thread: LineThread, reader: Reader) -> str:
     resolved = " (marked as resolved)" if thread.resolved else ""
     if not said:
         return ""
-    return f"On {where(thread).removesuffix('.')}{resolved}:\n" + "\n".join(
-        "  " + text.replace("\n", "\n  ") for text in said
-    )
+    lines = [f"On {where(thread).removesuffix('.')}{resolved}:"]
+    lines += [f"  | {line}" for line in thread.hunk.split("\n")[-_SHORT_HUNK:] if line]
+    return "\n".join([*lines, *("  " + text.replace("\n", "\n  ") for text in said)])
 
 
 def _end(text: str, limit: int) -> str:

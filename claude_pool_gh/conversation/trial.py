@@ -71,7 +71,9 @@ async def _work(desk: Desk, context: HostStepContext) -> Work | None:
 
 async def _commit(desk: Desk, facts: ChangeFacts, work: Work) -> str:
     """The work as a commit that is never pushed: only its files count here."""
-    nobody = Signature(message="Tried before anybody decides", name="claude-pool", email="noreply@localhost", when_s=0)
+    nobody = Signature(
+        message="Tried before anybody decides", name="claude-pool", email="noreply@localhost", when_s=0
+    )
     try:
         return await desk.worktrees.commit(facts.thread.repository.id, work, facts.head, nobody)
     except WorktreeError as error:

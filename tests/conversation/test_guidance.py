@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from claude_pool_gh.conversation.guidance import BRIEF, HEADING, guided, told, wanted
+from claude_pool_gh.conversation.guidance import BRIEF, GUIDES, HEADING, guided, imported, told, wanted
 from claude_pool_gh.pool.plan import AgentRun, Branches, HostCall
 
 BRIEF_STEP = HostCall(name="brief", call="fix.brief")
@@ -10,11 +10,11 @@ RULES = "{steps.brief.guidance}"
 
 
 def test_the_guides_of_the_root_and_of_every_folder_above_the_files_count() -> None:
-    assert wanted([]) == ["AGENTS.md", "CLAUDE.md"]
+    assert wanted([]) == ["AGENTS.md", "CLAUDE.md", ".claude/CLAUDE.md"]
     assert wanted(["web/app/a.ts", "web/b.ts"]) == [
-        f"{folder}{name}" for folder in ("", "web/", "web/app/") for name in ("AGENTS.md", "CLAUDE.md")
+        f"{folder}{name}" for folder in ("", "web/", "web/app/") for name in GUIDES
     ]
-    assert len(wanted([f"{n}/a.py" for n in range(500)])) == 120
+    assert len(wanted([f"{n}/a.py" for n in range(500)])) == 180
 
 
 def test_guides_are_told_from_the_root_inwards_each_text_once() -> None:
@@ -27,6 +27,16 @@ def test_guides_are_told_from_the_root_inwards_each_text_once() -> None:
     assert told(found) == f"{HEADING}\n\nFrom AGENTS.md:\n\nSpaces.\n\nFrom web/AGENTS.md:\n\nTabs."
     assert told({}) == told({"AGENTS.md": " \n"}) == ""
     assert told({}, ["web/AGENTS.md"]).endswith("read the nearest before you work there: web/AGENTS.md")
+
+
+def test_a_file_that_a_guide_names_counts_and_the_line_that_names_it_does_not() -> None:
+    shim = "<!-- The rules of all agents. -->\n@AGENTS.md\n"
+    assert imported({"CLAUDE.md": shim, "AGENTS.md": "x"}) == []
+    assert imported({"CLAUDE.md": shim}) == ["AGENTS.md"]
+    assert imported({"web/CLAUDE.md": "Use @alice.\n- @./rules/a.md\n@../../secret.md\n"}) == [
+        "web/rules/a.md"
+    ]
+    assert told({"CLAUDE.md": shim, "AGENTS.md": "Spaces."}) == f"{HEADING}\n\nFrom AGENTS.md:\n\nSpaces."
 
 
 def test_a_long_guide_leaves_room_for_the_nearest_and_says_that_it_was_cut() -> None:

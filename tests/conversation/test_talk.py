@@ -49,7 +49,8 @@ def test_everything_said_is_told_in_its_order_with_its_author_and_place() -> Non
     assert talk.conversation(found, READER) == (
         "mona: First.\n\nrita, in a review (changes requested): Please split it.\n\n"
         "rita: Fourth, about the finding.\n\n"
-        "On app/calc.py, line 2 (marked as resolved):\n  rita: Why 0?\n  mona: Because."
+        "On app/calc.py, line 2 (marked as resolved):\n"
+        "  | @@ -1,3 +1,4 @@\n  |  def f(x):\n  | +    return x / 0\n  rita: Why 0?\n  mona: Because."
     )
 
 
