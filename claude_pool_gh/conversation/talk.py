@@ -107,7 +107,7 @@ def _one(said: Said, reader: Reader, what: str = "") -> str:
     if said.id == reader.asked_in or (own and not reader.is_answer(said)):
         return ""
     text = visible_text(said.text, _OWN_LIMIT if own else _ONE_LIMIT)
-    note = ", you, earlier" if own else ""
+    note = ", you, earlier" if own else f" ({said.badge})" if said.badge else ""
     return f"{said.author.login}{note}{what}: {text}" if text else ""
 
 

@@ -42,12 +42,12 @@ READER = Reader(own_id=BOT.id, is_answer=lambda one: "ANSWER" in one.text or not
 
 def test_everything_said_is_told_in_its_order_with_its_author_and_place() -> None:
     found = Discussion(
-        comments=(said(1, "First."), said(4, "Fourth, about the *finding*.", RITA)),
+        comments=(said(1, "First.", badge="member"), said(4, "Fourth, about the *finding*.", RITA)),
         reviews=(Reviewed(said=said(2, "Please split it.", RITA), state="CHANGES_REQUESTED"),),
         threads=(thread(3, said(3, "Why 0?", RITA), said(5, "Because."), resolved=True),),
     )
     assert talk.conversation(found, READER) == (
-        "mona: First.\n\nrita, in a review (changes requested): Please split it.\n\n"
+        "mona (member): First.\n\nrita, in a review (changes requested): Please split it.\n\n"
         "rita: Fourth, about the finding.\n\n"
         "On app/calc.py, line 2 (marked as resolved):\n"
         "  | @@ -1,3 +1,4 @@\n  |  def f(x):\n  | +    return x / 0\n  rita: Why 0?\n  mona: Because."
