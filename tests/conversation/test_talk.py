@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from claude_pool_gh.conversation import talk
+from claude_pool_gh.conversation.clerk import _identity
 from claude_pool_gh.conversation.material import (
     SEES,
     Material,
@@ -136,6 +137,17 @@ def test_review_comments_form_threads_in_the_order_of_their_last_word() -> None:
 
     threads = by_thread([comment(1, "1"), comment(2, "2"), comment(3, "3", 1), comment(4, "2", 2)])
     assert [(each.root, [one.id for one in each.said]) for each in threads] == [(2, [2, 4]), (1, [1, 3])]
+
+
+def test_the_same_words_under_other_lines_are_another_request() -> None:
+    def under(root: int | None, number: int) -> tuple[str, ...]:
+        asked_in = {"id": number, "kind": "review_comment" if root else "issue_comment", "root": root}
+        return _identity({"line": "/pool ask why?", "head": "h", "config_blob": "c", "asked_in": asked_in})
+
+    assert under(1, 8) == under(1, 9)
+    assert under(None, 8) == under(None, 9)
+    assert len({under(1, 8), under(2, 9), under(None, 7)}) == 3
+    assert _identity({"line": "/pool fix", "head": "h", "config_blob": "c", "asked_in": None})[-1] == ""
 
 
 # ---- what each verb is told
