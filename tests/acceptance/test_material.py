@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from claude_pool_gh.rehearsal import stage
@@ -23,9 +24,10 @@ steps:
 
 def outside(request: ModelRequest) -> str:
     """What a request says outside the fence around others' words."""
-    lines = f"{request.system}\n{request.text}".split("\n")
-    fence = next(line for line in lines if line.startswith("=== material "))
-    return "\n".join("\n".join(lines).split(fence)[::2])
+    whole = f"{request.system}\n{request.text}"
+    for fence in set(re.findall(r"^=== material \w+ ===$", whole, re.MULTILINE)):
+        whole = "".join(whole.split(fence)[::2])
+    return whole
 
 
 async def test_a_command_under_a_line_is_answered_for_that_line(tmp_path: Path) -> None:
