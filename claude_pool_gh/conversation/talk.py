@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -17,6 +18,8 @@ _OWN_LIMIT: Final = 4_000
 _OURS: Final = "<!-- claude-pool:"
 """In everything that we post: in an Action our account is also that of other workflows."""
 _HUNK_LIMIT: Final = 4_000
+_HARMLESS: Final = "\u200c\u200d\ufeff\u00ad"
+"""Joiners of scripts and emoji, marks of byte order, soft hyphens."""
 _SHORT_HUNK: Final = 4
 """Lines of the diff that are shown above a thread in which the command does not stand."""
 _PLACE_LIMIT: Final = 10_000
@@ -62,7 +65,9 @@ def place(thread: LineThread, reader: Reader) -> str:
     said = [text for each in thread.said if (text := _one(each, reader))]
     parts = [
         f"{where(thread)}{' The thread is marked as resolved.' if thread.resolved else ''}",
-        f"The part of the diff that is shown there:\n{_end(thread.hunk, _HUNK_LIMIT)}" if thread.hunk else "",
+        f"The part of the diff that is shown there:\n{_end(spelled(thread.hunk), _HUNK_LIMIT)}"
+        if thread.hunk
+        else "",
         f"What is said there, oldest first:\n\n{newest(_blank_lines, said, _PLACE_LIMIT)}" if said else "",
     ]
     return "\n\n".join(filter(None, parts))
@@ -122,8 +127,17 @@ def _thread(thread: LineThread, reader: Reader) -> str:
     if not said:
         return ""
     lines = [f"On {where(thread).removesuffix('.')}{resolved}:"]
-    lines += [f"  | {line}" for line in thread.hunk.split("\n")[-_SHORT_HUNK:] if line]
+    lines += [f"  | {line}" for line in spelled(thread.hunk).split("\n")[-_SHORT_HUNK:] if line]
     return "\n".join([*lines, *("  " + text.replace("\n", "\n  ") for text in said)])
+
+
+def spelled(text: str) -> str:
+    """Code as a person sees it: a character that nobody sees, and that changes what is read, by its number."""
+    return "".join(f"<U+{ord(c):04X}>" if _is_unseen(c) else c for c in text)
+
+
+def _is_unseen(c: str) -> bool:
+    return c not in _HARMLESS and (unicodedata.category(c) == "Cf" or 0xE0100 <= ord(c) <= 0xE01EF)
 
 
 def _end(text: str, limit: int) -> str:

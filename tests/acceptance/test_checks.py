@@ -105,7 +105,9 @@ async def test_whoever_is_told_of_a_failed_check_can_let_it_out_or_send_it_back(
     await here.say(FIX)
     shown = await here.shows("fix", "AWAITING APPROVAL")
     again = next(each.text for each in colleague.seen if "do not weaken the check" in each.text)
-    assert "The check style failed. It printed, between the two lines" in again, "it had one more round before"
+    assert "The check style failed. It printed, between the two lines" in again, (
+        "it had one more round before"
+    )
     assert "no-such-tool: " not in again
     assert "| ✓ | **rework** 1 run |" in shown
     (first,) = ID.findall(shown)

@@ -127,6 +127,12 @@ def test_of_a_long_hunk_the_end_is_shown_which_is_the_line_in_question() -> None
     assert len(told) < 5_000
 
 
+def test_characters_that_nobody_sees_are_named_in_code() -> None:
+    tags = "".join(chr(0xE0000 + ord(c)) for c in "hi")
+    assert talk.spelled(f"a{tags}b\u202ec\u200b\u200dd") == "a<U+E0068><U+E0069>b<U+202E>c<U+200B>\u200dd"
+    assert "<U+202E>" in talk.place(thread(1, hunk="+a\u202eb"), READER)
+
+
 def test_review_comments_form_threads_in_the_order_of_their_last_word() -> None:
     def comment(number: int, at: str, to: int | None = None) -> dict[str, object]:
         made: dict[str, object] = {
