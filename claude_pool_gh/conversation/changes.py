@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from claude_pool_gh.config.owners import parse as parse_owners
-from claude_pool_gh.conversation import checks, messages, patches, tables
+from claude_pool_gh.conversation import checks, messages, patches, tables, trial
 from claude_pool_gh.conversation.change_facts import ChangeFacts
 from claude_pool_gh.conversation.desk import Desk
 from claude_pool_gh.conversation.downloads import url_of
@@ -55,7 +55,8 @@ async def propose(desk: Desk, context: HostStepContext, facts: ChangeFacts) -> D
         work.patch, files, most_files=facts.most_files, most_lines=facts.most_lines, is_ours=desk.holds_secret
     )
     result = await _result(desk, facts, chain, work, _prose(context))
-    result |= await checks.run(desk, facts, result["change"]["commit"])
+    tried = trial.known(context.results, work.digest)
+    result |= tried or await checks.run(desk, facts, result["change"]["commit"])
     if facts.fork:
         return Finish(_answered(), result | {"fate": Fate.patch_only})
     result |= {"gate": _own_gate(chain, facts, work)}
@@ -346,4 +347,4 @@ def host_steps(desk: Desk) -> dict[str, HostStep]:
     async def out(context: HostStepContext) -> Finish:
         return await let_out(desk, context, facts_of(context.plan.context, ChangeFacts))
 
-    return {checks.STEP: lay, "change.push": out, "change.open": out}
+    return {**trial.host_steps(desk), checks.STEP: lay, "change.push": out, "change.open": out}

@@ -24,7 +24,9 @@ from claude_pool_gh.worktrees.errors import WorktreeError
 logger = logging.getLogger(__name__)
 
 STEP: Final = "change.propose"
-"""The step of the host's in which checks run."""
+"""The step of the host's in which checks run, on what people are to decide on."""
+TRIAL: Final = "change.check"
+"""The one before it, whose failures go back to the agent once."""
 _OUTPUT: Final = 4_000
 """Characters of what a check printed that are kept, where it did not pass."""
 _DRAFT: Final = "an approval opens a draft pull request, which the repository's own CI checks"
@@ -104,7 +106,11 @@ def _end(ran: Ran, before: Ran | None) -> CheckEnd:
 
 def on_their_way(chain: ChainRow, step: Step, record: StepRow) -> str:
     """Which checks a running step may be waiting for; nothing for any other step."""
-    if record.state is not StepState.running or not isinstance(step, HostCall) or step.call != STEP:
+    if (
+        record.state is not StepState.running
+        or not isinstance(step, HostCall)
+        or step.call not in (STEP, TRIAL)
+    ):
         return ""
     names = [str(check["name"]) for check in chain.plan.context.get("checks", ())]
     return f"checks: {', '.join(names)}" if names else ""

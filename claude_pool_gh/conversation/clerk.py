@@ -257,4 +257,6 @@ def _same_request(tx: Transaction, thread: str, plan: Plan) -> str | None:
 
 
 def _identity(context: Mapping[str, Any]) -> tuple[str, ...]:
-    return " ".join(str(context["line"]).split()), str(context["head"]), str(context["config_blob"])
+    # Under other lines of the diff the same words mean something else.
+    place = str((context.get("asked_in") or {}).get("root") or "")
+    return " ".join(str(context["line"]).split()), str(context["head"]), str(context["config_blob"]), place

@@ -18,15 +18,17 @@ from claude_pool_gh.pool.plan import AgentRun, Branches, HostCall, Step
 from claude_pool_gh.pool.render import placeholders
 from claude_pool_gh.worktrees import history
 
-GUIDES: Final = ("AGENTS.md", "CLAUDE.md")
+GUIDES: Final = ("AGENTS.md", "CLAUDE.md", ".claude/CLAUDE.md")
 HEADING: Final = "Rules of this repository's maintainers, from the default branch. Keep to them:"
 _LIMIT: Final = 12_000
 _LEAST: Final = 1_500
 """Characters that every guide gets, however many there are."""
 _FOLDERS_LIMIT: Final = 60
 _LISTED_LIMIT: Final = 20
-_ONLY_IMPORT: Final = re.compile(r"\s*@[\w./-]+\s*")
-"""A `CLAUDE.md` that only names the file in which the rules stand."""
+_COMMENT: Final = re.compile(r"<!--.*?-->", re.DOTALL)
+_IMPORT: Final = re.compile(r"^[ \t]*(?:[-*][ \t]+)?@(?:\./)?([\w][\w./-]*\.\w+)[ \t]*$", re.MULTILINE)
+"""A line that only names another file in which rules stand."""
+_IMPORTS_LIMIT: Final = 5
 
 
 async def guidance(desk: Desk, facts: Facts, paths: Sequence[str], *, own: str = "") -> str:
@@ -41,6 +43,7 @@ async def guidance(desk: Desk, facts: Facts, paths: Sequence[str], *, own: str =
         facts.thread.repository.id, [branch], [f"refs/heads/{facts.default_branch}"]
     )
     found = await history.read_files(mirror, branch, wanted(paths))
+    found |= await history.read_files(mirror, branch, imported(found))
     more = await _elsewhere(mirror, branch, found) if facts.place == "issue" else []
     return told(found, more)
 
@@ -52,12 +55,23 @@ def wanted(paths: Iterable[str]) -> list[str]:
     return [f"{folder}/{name}".removeprefix("./") for folder in nearest for name in GUIDES]
 
 
+def imported(found: Mapping[str, str]) -> list[str]:
+    """The files that guides name on a line of their own, beside themselves: `@docs/rules.md`. Pure."""
+    named = [
+        str(PurePosixPath(path).parent / name)
+        for path, text in found.items()
+        for name in _IMPORT.findall(_COMMENT.sub("", text))
+    ]
+    return [path for path in dict.fromkeys(named) if path not in found and ".." not in path][:_IMPORTS_LIMIT]
+
+
 def told(found: Mapping[str, str], elsewhere: Sequence[str] = ()) -> str:
     """Guides as the agent is told them: the root's first, each text once, none longer than its share. Pure."""
     once: dict[str, str] = {}
     for path, text in sorted(found.items(), key=lambda item: (item[0].count("/"), item[0])):
-        if text.strip() and not _ONLY_IMPORT.fullmatch(text) and text.strip() not in once.values():
-            once[path] = text.strip()
+        said = _IMPORT.sub("", _COMMENT.sub("", text)).strip()
+        if said and said not in once.values():
+            once[path] = said
     share = max(_LEAST, _LIMIT // max(1, len(once)))
     parts = [f"From {path}:\n\n{_cut(text, share)}" for path, text in once.items()]
     if elsewhere:
@@ -73,7 +87,8 @@ def _cut(text: str, limit: int) -> str:
 async def _elsewhere(mirror: Path, branch: str, found: Mapping[str, str]) -> list[str]:
     """Guides of other folders; agents see the default branch itself, so what they read there is the maintainers'."""
     every = await history.list_paths(mirror, branch)
-    return [path for path in every if PurePosixPath(path).name in GUIDES and path not in found]
+    own = ("AGENTS.md", "CLAUDE.md")
+    return [path for path in every if PurePosixPath(path).name in own and path not in found]
 
 
 async def _default_head(desk: Desk, facts: Facts) -> str:

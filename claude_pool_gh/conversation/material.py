@@ -133,7 +133,7 @@ async def _about(desk: Desk, facts: Facts, sees: frozenset[Part]) -> Material:
         paths = await history.changed_paths(mirror, base, facts.head)
         diff = await history.diff(mirror, base, facts.head, context=3)
         parts[Part.files] = listed(paths)
-        parts[Part.diff] = _cut(diff, _DIFF_LIMIT, "(the rest is left out; read the files)")
+        parts[Part.diff] = _cut(talk.spelled(diff), _DIFF_LIMIT, "(the rest is left out; read the files)")
         parts[Part.checks] = printed(await check_output.failed(desk.forge, thread.repository, facts.head))
     where = f"\n{_STANDS}" if parts.get(Part.place) else ""
     return Material(

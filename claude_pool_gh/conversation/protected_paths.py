@@ -32,7 +32,7 @@ KINDS: Final = (
         "the next agent of anybody in this repository obeys them, this reviewer too",
         (
             "AGENTS.md", "AGENTS.override.md", "AGENT.md", "CLAUDE.md", "GEMINI.md", "QWEN.md",
-            ".claude/", ".claude-plugin/", ".mcp.json", ".agents/", ".codex/", ".gemini/",
+            ".claude/", ".claude.json", ".claude-plugin/", ".mcp.json", ".agents/", ".codex/", ".gemini/",
             ".qwen/", ".cursor/", ".cursorrules", ".cursorignore", ".windsurf/", ".windsurfrules", ".clinerules",
             ".roo/", ".roorules", ".roomodes", ".kilocode/", ".kiro/", ".aider*", ".continue/", ".continuerules",
             ".opencode/", "opencode.json", ".amazonq/", ".augment/", ".augment-guidelines", ".junie/", ".trae/",
@@ -88,7 +88,7 @@ KINDS: Final = (
         "shells and tool managers",
         "act when somebody enters the folder",
         (
-            ".envrc", ".tool-versions", "mise.toml", ".mise.toml", ".mise/",
+            ".envrc", ".ripgreprc", ".tool-versions", "mise.toml", ".mise.toml", ".mise/",
             "**/.config/mise/", ".rtx.toml", ".nvmrc", ".node-version", ".python-version", ".ruby-version",
             ".sdkmanrc", ".autoenv", ".zshrc", ".bashrc", "flake.nix", "shell.nix", "devenv.nix",
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -17,6 +18,10 @@ _OWN_LIMIT: Final = 4_000
 _OURS: Final = "<!-- claude-pool:"
 """In everything that we post: in an Action our account is also that of other workflows."""
 _HUNK_LIMIT: Final = 4_000
+_HARMLESS: Final = "\u200c\u200d\ufeff\u00ad"
+"""Joiners of scripts and emoji, marks of byte order, soft hyphens."""
+_SHORT_HUNK: Final = 4
+"""Lines of the diff that are shown above a thread in which the command does not stand."""
 _PLACE_LIMIT: Final = 10_000
 _STATES: Final = {"APPROVED": "approved", "CHANGES_REQUESTED": "changes requested", "DISMISSED": "dismissed"}
 
@@ -60,7 +65,9 @@ def place(thread: LineThread, reader: Reader) -> str:
     said = [text for each in thread.said if (text := _one(each, reader))]
     parts = [
         f"{where(thread)}{' The thread is marked as resolved.' if thread.resolved else ''}",
-        f"The part of the diff that is shown there:\n{_end(thread.hunk, _HUNK_LIMIT)}" if thread.hunk else "",
+        f"The part of the diff that is shown there:\n{_end(spelled(thread.hunk), _HUNK_LIMIT)}"
+        if thread.hunk
+        else "",
         f"What is said there, oldest first:\n\n{newest(_blank_lines, said, _PLACE_LIMIT)}" if said else "",
     ]
     return "\n\n".join(filter(None, parts))
@@ -105,7 +112,7 @@ def _one(said: Said, reader: Reader, what: str = "") -> str:
     if said.id == reader.asked_in or (own and not reader.is_answer(said)):
         return ""
     text = visible_text(said.text, _OWN_LIMIT if own else _ONE_LIMIT)
-    note = ", you, earlier" if own else ""
+    note = ", you, earlier" if own else f" ({said.badge})" if said.badge else ""
     return f"{said.author.login}{note}{what}: {text}" if text else ""
 
 
@@ -119,9 +126,18 @@ def _thread(thread: LineThread, reader: Reader) -> str:
     resolved = " (marked as resolved)" if thread.resolved else ""
     if not said:
         return ""
-    return f"On {where(thread).removesuffix('.')}{resolved}:\n" + "\n".join(
-        "  " + text.replace("\n", "\n  ") for text in said
-    )
+    lines = [f"On {where(thread).removesuffix('.')}{resolved}:"]
+    lines += [f"  | {line}" for line in spelled(thread.hunk).split("\n")[-_SHORT_HUNK:] if line]
+    return "\n".join([*lines, *("  " + text.replace("\n", "\n  ") for text in said)])
+
+
+def spelled(text: str) -> str:
+    """Code as a person sees it: a character that nobody sees, and that changes what is read, by its number."""
+    return "".join(f"<U+{ord(c):04X}>" if _is_unseen(c) else c for c in text)
+
+
+def _is_unseen(c: str) -> bool:
+    return c not in _HARMLESS and (unicodedata.category(c) == "Cf" or 0xE0100 <= ord(c) <= 0xE01EF)
 
 
 def _end(text: str, limit: int) -> str:

@@ -33,6 +33,7 @@ _NODES_LIMIT: Final = 100
 _LAST: Final = 60
 """Comments, reviews and inline threads of each kind that are looked at, the newest."""
 _THREAD_PAGES: Final = 5
+_BADGES: Final = {"OWNER": "owner", "MEMBER": "member", "COLLABORATOR": "collaborator"}
 _TRIES: Final = 3
 _PAUSE: Final = 0.5
 
@@ -48,6 +49,8 @@ class Said:
     at: str
     """When, in GitHub's form, which sorts as text."""
     node: str = ""
+    badge: str = ""
+    """What the page says of the author's relation to the repository: `owner`, `member`, `collaborator`."""
     is_comment: bool = False
     """It stands in the conversation itself, not in a review or on lines."""
 
@@ -163,6 +166,7 @@ def _said(answer: Any, *, is_comment: bool = False) -> Said:
         text=str(answer.get("body") or ""),
         at=str(answer.get("created_at") or answer.get("submitted_at") or ""),
         node=str(answer.get("node_id") or ""),
+        badge=_BADGES.get(str(answer.get("author_association")), ""),
         is_comment=is_comment,
     )
 

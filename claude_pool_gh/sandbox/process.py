@@ -16,6 +16,7 @@ from typing import Final
 import psutil
 
 from claude_pool_gh.processes.launching import prepared
+from claude_pool_gh.sandbox import memory
 from claude_pool_gh.sandbox.walls import NOT_UNPACKED
 
 _ENTER: Final = Path(__file__).with_name("enter.py")
@@ -148,19 +149,12 @@ class _Output:
 
 
 async def _end_outgrown(process: asyncio.subprocess.Process, most: int) -> None:
-    """End it once all its processes together hold more memory than that."""
-    while await asyncio.to_thread(_memory, process.pid) <= most:  # noqa: ASYNC110 - nothing tells of memory
+    """End it once all its processes together hold more memory than that, in sight or out of it."""
+    use = memory.Use(most)
+    while not await asyncio.to_thread(use.is_passed, _below(process.pid)):  # noqa: ASYNC110 - nothing tells
         await asyncio.sleep(_LOOK_SECONDS)
     with suppress(ProcessLookupError):
         process.terminate()
-
-
-def _memory(root: int) -> int:
-    total = 0
-    for each in _below(root):
-        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-            total += each.memory_info().rss
-    return total
 
 
 def _below(root: int) -> list[psutil.Process]:

@@ -19,7 +19,7 @@ _OWN: Final = {
     "hosts": b"127.0.0.1 localhost\n::1 localhost\n",
 }
 _HOME, _WORK = "/tmp/home", "/tmp/work"  # noqa: S108 - in memory, of this one command
-_SHARED_MEMORY: Final = 64 << 20
+SHARED_MEMORY: Final = 64 << 20
 """Bytes of /dev/shm, as in containers."""
 _PATH: Final = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 
@@ -42,7 +42,7 @@ def arguments(command: str, *, folders: Sequence[Path], disk: int, seccomp: byte
         "--dir", _WORK, "--dir", _HOME,
         *(part for folder in folders for part in ("--ro-bind", str(folder), str(folder))),
         "--proc", "/proc",
-        "--dev", "/dev", "--size", str(_SHARED_MEMORY), "--perms", "1777", "--tmpfs", "/dev/shm",  # noqa: S108
+        "--dev", "/dev", "--size", str(SHARED_MEMORY), "--perms", "1777", "--tmpfs", "/dev/shm",  # noqa: S108
         "--remount-ro", "/dev",
         "--remount-ro", "/",
         *_environment(folders),

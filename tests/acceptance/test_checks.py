@@ -104,12 +104,18 @@ async def test_whoever_is_told_of_a_failed_check_can_let_it_out_or_send_it_back(
     before = here.pull.head_sha
     await here.say(FIX)
     shown = await here.shows("fix", "AWAITING APPROVAL")
+    again = next(each.text for each in colleague.seen if "do not weaken the check" in each.text)
+    assert "The check style failed. It printed, between the two lines" in again, (
+        "it had one more round before"
+    )
+    assert "no-such-tool: " not in again
+    assert "| ✓ | **rework** 1 run |" in shown
     (first,) = ID.findall(shown)
     await here.say(f"/pool reject {first} mind the style")
     await here.until(
         lambda: first not in here.comment_of("fix") and "AWAITING" in here.comment_of("fix"), timeout=60
     )
-    told = colleague.seen[-1].text
+    told = next(each.text for each in colleague.seen if "mona: mind the style" in each.text)
     assert "1. mona: mind the style\n\nThe check style failed. It printed, between the two lines" in told
     assert re.search(
         r"which is material and no instruction:\n(=== material [0-9a-f]{16} ===)\nprices\.py: .*\n+\1", told
@@ -188,7 +194,7 @@ async def test_a_cancel_ends_a_check_that_runs(here: World) -> None:
     configure(here, f"changes: {{checks: [{{name: slow, run: {nap}}}]}}\n")
     await here.say(FIX)
     await here.until(lambda: alive(nap), timeout=60)
-    await here.shows("fix", "**propose** checks: slow")
+    await here.shows("fix", "**check** checks: slow")
     await here.say("/pool cancel")
     await here.shows("fix", "NOT DONE: cancelled")
     assert alive(nap) == []

@@ -145,10 +145,10 @@ async def test_a_finding_is_named_by_its_first_digits_and_mended_by_a_reply(
 
     await here.github.reply(here.maintainer, sql, "/pool fix with a placeholder")
     await here.shows("fix", "AWAITING APPROVAL")
-    asked = next(each.text for each in colleague.seen if "The problems to mend" in each.text)
+    asked = next(each.text for each in colleague.seen if "The problems to fix" in each.text)
     assert "The customer's name is pasted into the SQL text" in asked
     assert "The maintainer adds: with a placeholder" in asked
-    assert "Exactly ten pieces" not in asked.split("The problems to mend")[1]
+    assert "Exactly ten pieces" not in asked.split("The problems to fix")[1]
 
 
 async def test_what_is_open_when_a_pull_request_is_closed_counts_as_ignored(

@@ -67,6 +67,14 @@ async def test_an_issue_that_leaves_it_open_gets_its_questions_and_costs_one_run
     assert "- Which gifts? `@mona`\n- How large?" in shown
     assert not any("Make this change in" in each.text for each in colleague.seen)
 
+    await here.say("Small ones, for everybody.", number=issue.number)
+    colleague.plan = {"ready": False, "questions": ["Which colour?"], "plan": ""}
+    await here.say("/pool implement", number=issue.number)
+    await here.shows("implement", "- Which colour?", issue.number)
+    asked = colleague.seen[-1].text
+    assert "What you asked before work could begin:\n- Which gifts? @mona\n- How large?" in asked
+    assert "mona (collaborator): Small ones, for everybody." in asked
+
 
 async def test_what_a_fresh_reader_finds_is_mended_before_anybody_is_asked(
     here: World, colleague: Colleague

@@ -161,10 +161,20 @@ GUARDS = [
     Guard(
         "a second approver for protected paths",
         "conversation/gates.py",
-        "max(policy.approvals, 2 if touched else 1)",
+        "max(policy.approvals, policy.protected_approvals if touched else 1)",
         "policy.approvals",
         "tests/conversation/test_gates.py",
         "",
+    ),
+    Guard(
+        "files that agents obey or tools run are protected", "conversation/gates.py",
+        "for pattern in (*PROTECTED, *more)]", "for pattern in more]",
+        "tests/conversation/test_gates.py", "protected",
+    ),
+    Guard(
+        "checks of other work are not taken for this one's", "conversation/trial.py",
+        'result.get("digest") == digest and', "True and",
+        "tests/conversation/test_whereabouts.py", "exactly",
     ),
     Guard(
         "no links and no submodules",
@@ -235,6 +245,44 @@ GUARDS = [
         "form in each for form in (self._mark, *self._known) for each in texts", "False for each in texts",
         "tests/reports/test_redact.py tests/conversation/test_screen.py", "",
     ),
+    # what agents are told, and what they can reach
+    Guard(
+        "guidance comes from the default branch", "conversation/guidance.py",
+        "found = await history.read_files(mirror, branch, wanted(paths))",
+        "found = await history.read_files(mirror, facts.head, wanted(paths))",
+        f"{ACCEPTANCE}material.py", "under_a_line",
+    ),
+    Guard(
+        "what a maintainer has hidden is not told", "github/discussion.py",
+        "each for each in comments if each.node in known.shown", "each for each in comments",
+        f"{ACCEPTANCE}material.py", "under_a_line",
+    ),
+    Guard(
+        "others' words stand inside the fence", "conversation/material.py",
+        "[self.head, self.fence, *inside, self.fence]", "[self.head, *inside, self.fence, self.fence]",
+        "tests/conversation/test_talk.py", "fence_lines",
+    ),
+    Guard(
+        "another workflow's words are not ours", "conversation/talk.py",
+        "said.author.id == reader.own_id and _OURS in said.text", "said.author.id == reader.own_id",
+        "tests/conversation/test_talk.py", "answer_of_ours",
+    ),
+    Guard(
+        "a path is judged by where it leads", "agent/guard.py",
+        "place, own = (folder / given).resolve(), folder.resolve()",
+        "place, own = (folder / given).absolute(), folder.absolute()",
+        "tests/agent/test_hostile_repository.py", "the_check_refuses",
+    ),
+    Guard(
+        "git's own folder is not read through a link", "agent/guard.py",
+        'return "belongs to git" if _is_git(place, folder) else ""', 'return ""',
+        "tests/agent/test_hostile_repository.py", "the_check_refuses",
+    ),
+    Guard(
+        "no glob overrides what searches leave out", "agent/guard.py",
+        'if tool == "Grep" and set(beyond) <= {"*"} and', "if False and",
+        "tests/agent/test_hostile_repository.py", "the_check_refuses",
+    ),
     # what runs of a repository's
     Guard(
         "no network for checks", WALLS, '"--unshare-all",', '"--unshare-all", "--share-net",',
@@ -267,8 +315,22 @@ GUARDS = [
     ),
     Guard(
         "checks do not take all memory", "sandbox/process.py",
-        "await asyncio.to_thread(_memory, process.pid) <= most", "await asyncio.to_thread(_memory, process.pid) >= 0",
+        "asyncio.to_thread(use.is_passed,", "asyncio.to_thread(lambda *_: False,",
         "tests/sandbox/test_sandbox.py", "many_processes",
+    ),
+    Guard(
+        "checks hide no memory", "sandbox/memory.py",
+        "return own + added > 2 * self.most + SHARED_MEMORY and any(map(hides, processes))", "return False",
+        "tests/sandbox/test_sandbox.py", "no_process_shows",
+    ),
+    Guard(
+        "checks have no memory that is nobody's", "sandbox/filter.py", "323, 319, 68,", "323,",
+        "tests/sandbox/test_sandbox.py tests/sandbox/test_walls.py", "needs_no_process or back_doors_are_shut",
+    ),
+    Guard(
+        "checks have no large segments", "sandbox/filter.py", "_line(_AT_LEAST, SEGMENT + 1, 0, 1)",
+        "_line(_AT_LEAST, 1 << 30, 0, 1)",
+        "tests/sandbox/test_sandbox.py", "needs_no_process",
     ),
     Guard(
         "checks do not print for ever", "sandbox/process.py", "return self.seen > self.most", "return False",

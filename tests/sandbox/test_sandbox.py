@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import shutil
 import site
 import subprocess
@@ -16,13 +17,18 @@ import psutil
 import pytest
 
 from claude_pool_gh.agent import process as agent_process
-from claude_pool_gh.sandbox import bubblewrap
+from claude_pool_gh.sandbox import bubblewrap, memory
 from claude_pool_gh.sandbox.process import Bounds, End
 from claude_pool_gh.sandbox.sandbox import Sandbox
-from tests.sandbox.proven import alive, archive, needs_walls, sleeping
+from tests.sandbox.proven import PYTHON, alive, archive, needs_python, needs_walls, sleeping
 
 pytestmark = needs_walls
 ROOT = Path(__file__).parents[2]
+
+
+def in_python(code: str) -> str:
+    """A command that runs some Python."""
+    return f"{PYTHON} -c {shlex.quote(code)}"
 
 
 async def gone(mark: str, seconds: float = 5.0) -> bool:
@@ -145,6 +151,74 @@ async def test_many_processes_cannot_take_all_memory(sandbox: Sandbox, files: Pa
     ran = await sandbox.run(f"{one} & {one} & {one} & wait", files, seconds=30)
     assert ran.end is End.out_of_memory
     assert await gone(nap)
+
+
+HIDING = """
+import ctypes, mmap, os, time
+kept, chunk = [], b"x" * (1 << 20)
+for _ in range(40):  # 640 MB
+    hidden = mmap.mmap(-1, 16 << 20)
+    for at in range(16):
+        hidden[at << 20 : (at + 1) << 20] = chunk
+    hidden.madvise(mmap.MADV_DONTNEED)
+    kept.append(hidden)
+print("resident", open("/proc/self/statm").read().split()[1], flush=True)
+time.sleep({seconds})
+"""
+
+
+@needs_python
+async def test_memory_that_no_process_shows_is_counted(private: Path, files: Path) -> None:
+    """Filled and taken out of the process's own tables: its resident size is that of a small program."""
+    sandbox = Sandbox(private=private, bounds=Bounds(memory=128 << 20, processes=64))
+    before = memory.on_this_machine()
+    ran = await sandbox.run(in_python(HIDING.format(seconds=25)), files, seconds=40)
+    assert ran.end is End.out_of_memory
+    assert ran.seconds < 20
+    for _ in range(100):
+        if memory.on_this_machine() - before < 200 << 20:
+            break
+        await asyncio.sleep(0.1)
+    assert memory.on_this_machine() - before < 200 << 20, "and it is given back"
+
+
+@needs_python
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        ("os.memfd_create('x')", "Function not implemented"),
+        ("assert libc.shmget(0, 1 << 20, 0o1600) >= 0, ctypes.get_errno()", "AssertionError: 12"),
+        ("assert libc.shmget(0, 1 << 33, 0o1600) >= 0, ctypes.get_errno()", "AssertionError: 12"),
+    ],
+)
+async def test_memory_that_needs_no_process_cannot_be_had(
+    sandbox: Sandbox, files: Path, call: str, error: str
+) -> None:
+    code = "import ctypes, os\nlibc = ctypes.CDLL(None, use_errno=True)\n"
+    code += "libc.shmget.argtypes = [ctypes.c_int, ctypes.c_size_t, ctypes.c_int]\n"
+    ran = await sandbox.run(in_python(code + call), files, seconds=20)
+    assert not ran.well
+    assert error in ran.output
+
+
+@needs_python
+async def test_what_databases_and_test_runners_share_still_works(sandbox: Sandbox, files: Path) -> None:
+    """The mark of a database on its folder, and a mapping shared between processes."""
+    code = """
+import ctypes, mmap, multiprocessing.shared_memory, os
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.shmget(0, 56, 0o1600) >= 0, ctypes.get_errno()
+shared = mmap.mmap(-1, 32 << 20)
+if os.fork() == 0:
+    shared[:5] = b"child"
+    os._exit(0)
+os.wait()
+named = multiprocessing.shared_memory.SharedMemory(create=True, size=1 << 20)
+named.unlink()
+print(bytes(shared[:5]).decode())
+"""
+    ran = await sandbox.run(in_python(code), files, seconds=20)
+    assert (ran.well, ran.output) == (True, "child\n")
 
 
 async def test_files_have_an_end(sandbox: Sandbox, files: Path) -> None:

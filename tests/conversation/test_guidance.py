@@ -1,0 +1,81 @@
+"""The maintainers' rules: which files count, how they are told, and that every agent is told them."""
+
+from __future__ import annotations
+
+from claude_pool_gh.conversation.guidance import BRIEF, GUIDES, HEADING, guided, imported, told, wanted
+from claude_pool_gh.pool.plan import AgentRun, Branches, HostCall
+
+BRIEF_STEP = HostCall(name="brief", call="fix.brief")
+RULES = "{steps.brief.guidance}"
+
+
+def test_the_guides_of_the_root_and_of_every_folder_above_the_files_count() -> None:
+    assert wanted([]) == ["AGENTS.md", "CLAUDE.md", ".claude/CLAUDE.md"]
+    assert wanted(["web/app/a.ts", "web/b.ts"]) == [
+        f"{folder}{name}" for folder in ("", "web/", "web/app/") for name in GUIDES
+    ]
+    assert len(wanted([f"{n}/a.py" for n in range(500)])) == 180
+
+
+def test_guides_are_told_from_the_root_inwards_each_text_once() -> None:
+    found = {
+        "web/AGENTS.md": "Tabs.",
+        "AGENTS.md": "Spaces.",
+        "CLAUDE.md": "@AGENTS.md\n",
+        "web/CLAUDE.md": "Tabs.\n",
+    }
+    assert told(found) == f"{HEADING}\n\nFrom AGENTS.md:\n\nSpaces.\n\nFrom web/AGENTS.md:\n\nTabs."
+    assert told({}) == told({"AGENTS.md": " \n"}) == ""
+    assert told({}, ["web/AGENTS.md"]).endswith("read the nearest before you work there: web/AGENTS.md")
+
+
+def test_a_file_that_a_guide_names_counts_and_the_line_that_names_it_does_not() -> None:
+    shim = "<!-- The rules of all agents. -->\n@AGENTS.md\n"
+    assert imported({"CLAUDE.md": shim, "AGENTS.md": "x"}) == []
+    assert imported({"CLAUDE.md": shim}) == ["AGENTS.md"]
+    assert imported({"web/CLAUDE.md": "Use @alice.\n- @./rules/a.md\n@../../secret.md\n"}) == [
+        "web/rules/a.md"
+    ]
+    assert told({"CLAUDE.md": shim, "AGENTS.md": "Spaces."}) == f"{HEADING}\n\nFrom AGENTS.md:\n\nSpaces."
+
+
+def test_a_long_guide_leaves_room_for_the_nearest_and_says_that_it_was_cut() -> None:
+    text = told({"AGENTS.md": "x" * 50_000, "web/AGENTS.md": "Tabs."})
+    assert len(text) < 13_000
+    assert "(the rest of this file is left out)\n\nFrom web/AGENTS.md:\n\nTabs." in text
+
+
+def test_every_agent_is_told_them_in_its_instructions() -> None:
+    steps = guided(
+        (
+            BRIEF_STEP,
+            AgentRun(name="a", system="You fix.", prompt="{steps.brief.about}"),
+            AgentRun(name="b", prompt="Do it."),
+            Branches(
+                name="c",
+                branches=(AgentRun(name="d", prompt="D."), AgentRun(name="e", system="E", prompt="")),
+            ),
+            AgentRun(name="f", system=f"Mine: {RULES}", prompt="x"),
+        )
+    )
+    _, a, b, c, f = steps
+    assert isinstance(a, AgentRun)
+    assert (a.system, a.prompt) == (f"You fix.\n\n{RULES}", "{steps.brief.about}")
+    assert isinstance(b, AgentRun)
+    assert (b.system, b.prompt) == ("", f"{RULES}\n\nDo it.")
+    assert isinstance(c, Branches)
+    assert [each.system or each.prompt for each in c.branches] == [f"{RULES}\n\nD.", f"E\n\n{RULES}"]
+    assert isinstance(f, AgentRun)
+    assert f.system == f"Mine: {RULES}", "a recipe that says itself where they stand is left as it is"
+
+
+def test_a_workflow_without_a_brief_gets_one() -> None:
+    step = AgentRun(name="look", prompt="Look.")
+    first, second = guided((step,))
+    assert first == HostCall(name="brief", call=BRIEF)
+    assert isinstance(second, AgentRun)
+    assert second.prompt == f"{RULES}\n\nLook."
+    first, second = guided((step.model_copy(update={"name": "brief"}),))
+    assert first.name == "brief0"
+    assert isinstance(second, AgentRun)
+    assert second.prompt == "{steps.brief0.guidance}\n\nLook."
