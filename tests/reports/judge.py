@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -21,9 +20,9 @@ COMMAND = re.compile(
       | (?:ok|add)\ to\ | (?:run|skip|build|test|rebuild|merge|rebase)\ \w+(?:\ \w+)?\s*\Z | r\?\s)""",
     re.VERBOSE | re.IGNORECASE,
 )
-SIGN = re.compile(r"(?:\s*(?:[-*+>]|\d+[.)])\s)+(?:[/!]\w|(?:bors|homu|recheck|reverify|retest)\b)")
-"""In a list or a quote only what can be nothing else."""
-ANYWHERE = re.compile(r"\A\W*(?:\w+\W+)?(?:(?:re)?test\W+this\W+please|ok\W+to\W+test)\W*\Z", re.IGNORECASE)
+SIGN = re.compile(r"(?:\s*(?:[-*+>]|\d+[.)])\s)+[/!]\w")
+"""In a list or a quote, where a bot would have to look for it."""
+ANYWHERE = re.compile(r"\s*(?:jenkins\W+)?(?:(?:re)?test\W+this\W+please|ok\W+to\W+test)\W*\Z", re.IGNORECASE)
 """What some bots look for anywhere; in a line of its own it is no part of a sentence."""
 DRAWN = {"suggestion", "mermaid", "math", "geojson", "topojson", "stl"}
 PLAIN = {"p", "ul", "ol", "li", "blockquote", "pre", "code", "hr", "br", "em", "strong", "del"}
@@ -147,25 +146,22 @@ def _ends(text: str) -> bool:
 
 
 def hidden(text: str) -> list[str]:
-    kept = [c for c in text if c in "\u200c\u200d\ufe0e\ufe0f" or "\U000e0000" <= c <= "\U000e007f"]
-    gone = [
-        c for c in text if c not in "\n\t" and unicodedata.category(c) in ("Cc", "Cf", "Co", "Cs", "Zl", "Zp")
-    ]
-    return [c for c in gone if c not in kept] + (["a joiner"] if seen(text) != text else [])
+    shown = seen(text)
+    return [c for c in text if c not in shown] + (["a joiner"] if shown != text else [])
 
 
 def commands(source: str) -> Iterator[str]:
     """Lines of the source that a bot would obey. The host's own lines to copy stand in fences and name itself."""
-    ends = ""
+    ends = language = ""
     for line in source.split("\n"):
-        ticks = re.match(r"\s*(`{3,})[^`]*$", line)
+        ticks = re.match(r"\s*(?:(?:[-*+>]|\d+[.)])\s+)*(`{3,})([^`]*)$", line)
         if ends:
-            if line.strip() == ends:
+            if line.strip("> ") == ends:
                 ends = ""
-            elif re.match(r"[/!.@][A-Za-z]|bors\b|recheck\b", line) and not line.startswith("/pool "):
+            elif re.match(r"[/!.@][A-Za-z]|bors \w", line) and language != "taken" and line[:6] != "/pool ":
                 yield f"a command in code: {line}"
         elif ticks:
-            ends = ticks[1]
+            ends, language = ticks[1], ticks[2]
         elif COMMAND.match(line) or ANYWHERE.match(line) or SIGN.match(line):
             yield f"a command: {line}"
 
@@ -190,7 +186,7 @@ def strange(
                 if tag.attrs.get("href") not in links:
                     found.append(f"a link to {tag.attrs.get('href')}")
             case _ if tag.name not in known:
-                found.append(f"<{tag.name}>")
+                found.append("a heading" if tag.name[0] == "h" else f"<{tag.name}>")
             case "details" | "summary" | "sub" if tag.attrs:
                 found.append(f"<{tag.name}> with {tag.attrs}")
             case "details" if "p" in tag.path or "li" in tag.path or "blockquote" in tag.path:
