@@ -9,7 +9,7 @@ from unidiff import PatchedFile, PatchSet
 from unidiff.errors import UnidiffParseError
 
 from claude_pool_gh.findings.changes import mode_of, path_of, renamed_from, sections
-from claude_pool_gh.reports.neutralize import code, fence, neutralize, neutralize_line
+from claude_pool_gh.reports.neutralize import cell, code, fence, neutralize, neutralize_line
 from claude_pool_gh.reports.views import Changed, Checked, CheckEnd, Fate, FileChange, Presented
 from claude_pool_gh.reports.words import checks_in_short, count, difference, duration, fold
 from claude_pool_gh.terms.markdown import SafeMarkdown
@@ -52,7 +52,7 @@ def body(change: Changed) -> list[str]:
         return [f"Before anybody can work on it, this must be answered:\n\n{asked}"]
     if not change.files:
         return [neutralize(change.prose, 2_000)] if change.prose else []
-    parts: list[str] = [_decision(change), facts(change)]
+    parts: list[str] = [_decision(change), _suspects(change), facts(change)]
     parts += [
         fold(f"What {check.name} printed", fence(check.output, "text"))
         for check in change.checked
@@ -65,6 +65,21 @@ def body(change: Changed) -> list[str]:
     return [part for part in parts if part]
 
 
+def _suspects(change: Changed) -> str:
+    """What perhaps is a secret, where it stands: to approve the patch is to let it out."""
+    if not change.suspects or change.fate not in (Fate.waiting, Fate.patch_only):
+        return ""
+    lines = [
+        f"- {code(f'{each.path}:{each.line}', 200)}, {each.length} characters beginning with {code(each.begins)}"
+        for each in change.suspects[:10]
+    ]
+    more = f"\n- and {len(change.suspects) - 10} more" if len(change.suspects) > 10 else ""
+    return (
+        "⚠️ This patch adds what looks like a random token. If it is a secret, reject the patch; to approve it is to "
+        "publish the token:\n\n" + "\n".join(lines) + more
+    )
+
+
 def facts(change: Changed) -> SafeMarkdown:
     """What the host knows of a change. Nothing in it is the agent's word."""
     rows = ["| file | added | removed | |", "|---|--:|--:|---|"]
@@ -73,7 +88,7 @@ def facts(change: Changed) -> SafeMarkdown:
         notes: list[str] = [neutralize_line(file.note, 160)] if file.note else []
         notes += ["**protected**"] if file.path in protected else []
         cells: tuple[str, ...] = (code(file.path, 160), str(file.added), str(file.removed), ", ".join(notes))
-        rows.append("| " + " | ".join(map(_cell, cells)) + " |")
+        rows.append("| " + " | ".join(map(cell, cells)) + " |")
     if len(change.files) > _FILES_SHOWN:
         rows.append(f"| and {len(change.files) - _FILES_SHOWN} more | | | |")
     table = "\n".join(rows)
@@ -91,7 +106,7 @@ def _checks(change: Changed) -> str:
         return ""
     rows = ["| check | on this commit | time |", "|---|---|--:|"]
     rows += [
-        f"| {code(check.name)} | {_said_by(check)} | {duration(check.elapsed_ms)} |"
+        f"| {cell(code(check.name))} | {_said_by(check)} | {duration(check.elapsed_ms)} |"
         for check in change.checked
     ]
     return "\n".join(rows) + (f"\n\n{change.checks}" if change.checks else "")
@@ -161,10 +176,6 @@ def _patch(change: Changed) -> str:
 
 def _people(logins: Sequence[str]) -> str:
     return ", ".join(code(login) for login in logins) or "nobody"
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
 
 
 def summary(change: Changed) -> str:

@@ -26,7 +26,7 @@ from claude_pool_gh.terms.markdown import SafeMarkdown
 _INPUT_LIMIT: Final = 64 * 1024
 _MARKDOWN: Final = MarkdownIt("commonmark", {"maxNesting": 20}).enable("strikethrough")
 _AT_START: Final = re.compile(
-    r"[/!.?%&+=$-][^\W_]\S*"  # a command, an option, a vote
+    r"[/!.?%&+=-][^\W_]\S*"  # a command, an option, a vote
     r"|~{3}\S*"  # a fence that the writer would not escape
 )
 _TABLE: Final = re.compile(
@@ -41,7 +41,7 @@ _PASSES: Final = 5
 _BREAKS: Final = frozenset({"softbreak", "hardbreak"})
 _TICKS_IN_CODE: Final = re.compile("`{17,}")
 _TICKS_IN_FENCE: Final = re.compile("`{101,}")
-"""Longer runs are cut: cmark-gfm reads no code between more than 80 backticks, and counts no more than 255 of a fence."""
+"""Longer runs are cut: cmark-gfm reads no code between more than 80 backticks, and counts a fence's up to 255."""
 _COMMAND_IN_CODE: Final = re.compile(r"^(?:[/!.@][A-Za-z]|[a-z]+\??(?: [\w+-]+){1,3}$)", re.MULTILINE)
 _BAR: Final = re.compile(r"(\\*)\|")
 _NESTED: Final = r"\s*(?:(?:[-*+>]|[0-9]+[.)])\s+)*"
@@ -52,6 +52,8 @@ _BETWEEN: Final = re.compile(r"(?:(?<=[^\W_])|(?<!.)) (?=[^\W_])")
 _SENTENCE: Final = re.compile(r".*\S[.,:;!?…。)]\Z")
 _MOST_WORDS: Final = 8
 """Up to so many words without a full stop, a line may be a command of another bot's."""
+_LONGEST_NAME: Final = 24
+"""No bot's name is longer: what is, may be a secret, which must be known again as it is."""
 _EMPHASIS: Final = frozenset({"em_open", "em_close", "strong_open", "strong_close"})
 
 
@@ -164,6 +166,8 @@ def _unbidden(text: str) -> str:
 
 def _quieted(found: re.Match[str]) -> str:
     line = found["line"]
+    if len(line.split(None, 1)[0]) > _LONGEST_NAME:
+        return found[0]
     if len(line.split()) > _MOST_WORDS or _SENTENCE.match(line):
         return f"{found['before']}&#{ord(line[0])};{line[1:]}" if line[0].islower() else found[0]
     rest = line[1:] if "`" in line else _BETWEEN.sub("&#32;", line[1:])

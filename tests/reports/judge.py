@@ -142,7 +142,9 @@ def _ends(text: str) -> bool:
     tree = Tree(f"{text}\n\nTHE END")
     last = tree.nodes[-1] if not isinstance(tree.nodes[-1], Tag) else None
     texts = [node for node in tree.nodes if isinstance(node, Node) and node.text.strip()]
-    return bool(texts) and texts[-1].text.strip() == "THE END" and texts[-1].path == ("p",) and last is not None
+    return (
+        bool(texts) and texts[-1].text.strip() == "THE END" and texts[-1].path == ("p",) and last is not None
+    )
 
 
 def hidden(text: str) -> list[str]:
@@ -171,7 +173,10 @@ HOST = PLAIN | TABLE | {"details", "summary", "sub"}
 
 
 def strange(
-    text: str, links: Sequence[str] = (), headings: int = 0, known: frozenset[str] | set[str] = frozenset(HOST)
+    text: str,
+    links: Sequence[str] = (),
+    headings: int = 0,
+    known: frozenset[str] | set[str] = frozenset(HOST),
 ) -> list[str]:
     """What comes alive in a text beside what the host writes: its folds, `links`, and so many headings at the top."""
     tree = Tree(text)
