@@ -42,7 +42,9 @@ _BREAKS: Final = frozenset({"softbreak", "hardbreak"})
 _TICKS_IN_CODE: Final = re.compile("`{17,}")
 _TICKS_IN_FENCE: Final = re.compile("`{101,}")
 """Longer runs are cut: cmark-gfm reads no code between more than 80 backticks, and counts a fence's up to 255."""
-_COMMAND_IN_CODE: Final = re.compile(r"^(?:[/!.@][A-Za-z]|[a-z]+\??(?: [\w+-]+){1,3}$)", re.MULTILINE)
+_COMMAND_IN_CODE: Final = re.compile(
+    r"^(?:(?!/pool )[/!.@][A-Za-z]|[a-z]+\??(?: [\w+-]+){1,3}$)", re.MULTILINE
+)
 _BAR: Final = re.compile(r"(\\*)\|")
 _NESTED: Final = r"\s*(?:(?:[-*+>]|[0-9]+[.)])\s+)*"
 _FENCE: Final = re.compile(rf"({_NESTED})(`{{3,}})[^`]*\Z")
@@ -50,8 +52,10 @@ _QUIET: Final = re.compile(rf"\A(?P<before>{_NESTED})(?P<line>[^\W\d_].*?)\s*\Z"
 _BETWEEN: Final = re.compile(r"(?:(?<=[^\W_])|(?<!.)) (?=[^\W_])")
 """A blank between words: any other could open emphasis if it were written as an entity."""
 _SENTENCE: Final = re.compile(r".*\S[.,:;!?…。)]\Z")
+_OPTION: Final = re.compile(r"\s--?\w")
 _MOST_WORDS: Final = 8
-"""Up to so many words without a full stop, a line may be a command of another bot's."""
+_MOST_WORDS_OF_A_HEADING: Final = 4
+"""Up to so many words without a full stop, a line may be a command; fewer where it begins with a capital."""
 _LONGEST_NAME: Final = 24
 """No bot's name is longer: what is, may be a secret, which must be known again as it is."""
 _EMPHASIS: Final = frozenset({"em_open", "em_close", "strong_open", "strong_close"})
@@ -143,8 +147,8 @@ def _settled(text: str, once: Callable[[str], str]) -> SafeMarkdown:
 def _unbidden(text: str) -> str:
     """The text, with no line of it a command to any bot: by what a line looks like, not by a list of bots.
 
-    Bots read the source, people the page. A line of a few words, or one that begins with a small letter, has its first
-    letter written as an entity; a line of a few words its spaces too. The page is the same.
+    Bots read the source, people the page. A line of a few words, one with options, or one that begins with a small
+    letter has its first letter written as an entity; a line of a few words its spaces too. The page is the same.
     """
     lines = text.split("\n")
     ends = ""
@@ -168,9 +172,12 @@ def _quieted(found: re.Match[str]) -> str:
     line = found["line"]
     if len(line.split(None, 1)[0]) > _LONGEST_NAME:
         return found[0]
-    if len(line.split()) > _MOST_WORDS or _SENTENCE.match(line):
-        return f"{found['before']}&#{ord(line[0])};{line[1:]}" if line[0].islower() else found[0]
-    rest = line[1:] if "`" in line else _BETWEEN.sub("&#32;", line[1:])
+    small = line[0].islower()
+    most = _MOST_WORDS if small else _MOST_WORDS_OF_A_HEADING
+    short = len(line.split()) <= most and not _SENTENCE.match(line) and (small or "`" not in line)
+    if not (small or short or _OPTION.search(line)):
+        return found[0]
+    rest = _BETWEEN.sub("&#32;", line[1:]) if short and "`" not in line else line[1:]
     return f"{found['before']}&#{ord(line[0])};{rest}"
 
 

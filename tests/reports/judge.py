@@ -7,9 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
+from markdown_it import MarkdownIt
+
 from claude_pool_gh.reports.rendered import html_of
 from claude_pool_gh.reports.unseen import seen
 
+GITHUB = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+"""Near enough where a test only takes a text of ours apart."""
 ALIVE = re.compile(
     r"""(?<![a-z0-9])@[a-z0-9] | \#\d | (?<![a-z0-9])gh-\d | (?:https?|ftp|mailto):\S | (?<![a-z0-9])www\.\S
       | \[\^ | \[[ x]\] | \[! | (?<![0-9a-z_])[0-9a-f]{7,40}(?![0-9a-z_])""",
@@ -108,22 +112,27 @@ class Tree(HTMLParser):
     def handle_pi(self, data: str) -> None:
         self.other.append(f"<?{data}>")
 
-    def texts(self, links: Sequence[str] = ()) -> Iterator[str]:
-        """Each text outside of code, and all of a block's as one: where GitHub drops a tag, they meet."""
+    def alive(self, links: Sequence[str] = ()) -> Iterator[str]:
+        """Texts outside of code that act, or do once all of a block's are one: where GitHub drops a tag, they meet."""
         together = ""
+        alone = False
         for node in self.nodes:
             if isinstance(node, Tag):
                 if node.name not in FLOWING:
-                    yield together
-                    together = ""
+                    if not alone and ALIVE.search(together):
+                        yield together
+                    together, alone = "", False
                 elif node.name == "br":
                     together += "\n"
             elif {"code", "pre"} & set(node.path):
                 together += "\ufffc"
             elif not (node.href and node.href in links):
-                yield node.text
                 together += node.text
-        yield together
+                if ALIVE.search(node.text):
+                    alone = True
+                    yield node.text
+        if not alone and ALIVE.search(together):
+            yield together
 
     def drawn(self) -> Iterator[str]:
         for node in self.nodes:
@@ -133,9 +142,13 @@ class Tree(HTMLParser):
                     yield language
 
 
+_NAMES = {"a link": "link_open", "<img>": "image", "a heading": "heading_open"}
+
+
 def life(text: str) -> list[str]:
     """What GitHub would make something of, or another bot obey."""
-    return strange(text, known=PLAIN) + [f"not ended: {text!r}" for _ in range(not _ends(text))]
+    found = strange(text, known=PLAIN | TABLE) + [f"not ended: {text!r}" for _ in range(not _ends(text))]
+    return [_NAMES.get(each.split(" to ")[0], "html_block" if each[0] == "<" else each) for each in found]
 
 
 def _ends(text: str) -> bool:
@@ -160,7 +173,11 @@ def commands(source: str) -> Iterator[str]:
         if ends:
             if line.strip("> ") == ends:
                 ends = ""
-            elif re.match(r"[/!.@][A-Za-z]|bors \w", line) and language != "taken" and line[:6] != "/pool ":
+            elif (
+                re.match(r"[/!.@][A-Za-z]|bors \w", line)
+                and language not in ("taken", "suggestion")
+                and line[:6] != "/pool "
+            ):
                 yield f"a command in code: {line}"
         elif ticks:
             ends, language = ticks[1], ticks[2]
@@ -200,7 +217,9 @@ def strange(
                 pass
         if "summary" in tag.path and tag.name != "code":
             found.append(f"<{tag.name}> in a summary")
-    return found + [each for each in tree.texts(links) if ALIVE.search(each)]
+    cells = (node for node in tree.nodes if isinstance(node, Node) and node.path[-1:] in (("td",), ("th",)))
+    found += [f"a command in a cell: {node.text}" for node in cells if re.match(r"[/!]\w", node.text)]
+    return [*found, *tree.alive(links)]
 
 
 def within(text: str, name: str) -> list[str]:

@@ -120,6 +120,7 @@ TEXT = st.lists(BITS, max_size=14).map("".join) | st.text(max_size=40)
 def test_whatever_comes_in_nothing_alive_comes_out(text: str) -> None:
     out = neutralize(text)
     assert life(out) == []
+    assert "table" not in outline(out)
     assert hidden(out) == []
     assert neutralize(out) == out
     assert command_lines(out) == []
