@@ -15,7 +15,8 @@ from claude_pool_gh.reports.unseen import seen
 GITHUB = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 """Near enough where a test only takes a text of ours apart."""
 ALIVE = re.compile(
-    r"""(?<![a-z0-9])@[a-z0-9] | \#\d | (?<![a-z0-9])gh-\d | (?:https?|ftp|mailto):\S | (?<![a-z0-9])www\.\S
+    r"""(?<![a-z0-9])@[a-z0-9] | \#\d | (?<![a-z0-9])gh-\d | (?:https?|ftp|mailto):[^\s\ufffc]
+      | (?<![a-z0-9])www\.[^\s\ufffc]
       | \[\^ | \[[ x]\] | \[! | (?<![0-9a-z_])[0-9a-f]{7,40}(?![0-9a-z_])""",
     re.VERBOSE | re.IGNORECASE,
 )
