@@ -99,7 +99,7 @@ def test_a_random_token_is_no_reason_to_refuse_but_is_named_with_its_place(tmp_p
 @pytest.mark.parametrize(
     "line",
     ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl a@b",
-     "pay 1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2", "x=data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYA0lEQVR42mNk"],
+     "pay 1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2", "x=data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYA0lEQVR42mNk"],  # noqa: E501
 )  # fmt: skip
 def test_what_is_public_by_its_form_is_not_even_named(tmp_path: Path, line: str) -> None:
     text = patch(tmp_path, {}, {"a": f"{line}\n".encode()})

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from itertools import pairwise
 
 from markdown_it import MarkdownIt
 
@@ -218,8 +219,14 @@ def strange(
                 pass
         if "summary" in tag.path and tag.name != "code":
             found.append(f"<{tag.name}> in a summary")
-    cells = (node for node in tree.nodes if isinstance(node, Node) and node.path[-1:] in (("td",), ("th",)))
-    found += [f"a command in a cell: {node.text}" for node in cells if re.match(r"[/!]\w", node.text)]
+    for tag, node in pairwise(tree.nodes):
+        if (
+            isinstance(tag, Tag)
+            and tag.name in ("td", "th")
+            and isinstance(node, Node)
+            and re.match(r"[/!]\w", node.text)
+        ):
+            found.append(f"a command in a cell: {node.text}")
     return [*found, *tree.alive(links)]
 
 
