@@ -77,9 +77,12 @@ def neutralize_line(text: str, limit: int = 300) -> SafeMarkdown:
     line = _BLOCK.sub(lambda found: f"{found[0]}\\", settled)
     return (
         proven(line, lambda line: acts_in_a_line(line, cell(line)), lambda: code(one, limit))
-        if line
-        else line
+        if one
+        else _NOTHING
     )
+
+
+_NOTHING: Final = SafeMarkdown("")
 
 
 def proven(

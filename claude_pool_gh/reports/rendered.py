@@ -9,8 +9,8 @@ import re
 from html.parser import HTMLParser
 from typing import Any, Final
 
-import cffi
-from cmarkgfm import _cmark, cmark
+import cffi  # type: ignore[import-untyped]
+from cmarkgfm import _cmark, cmark  # type: ignore[import-untyped]
 
 _OPTIONS: Final = (
     cmark.Options.CMARK_OPT_UNSAFE

@@ -191,7 +191,7 @@ def commands(source: str) -> Iterator[str]:
 HOST = PLAIN | TABLE | {"details", "summary", "sub"}
 
 
-def strange(
+def strange(  # noqa: C901 - one straight list of what the host writes
     text: str,
     links: Sequence[str] = (),
     headings: int = 0,
