@@ -331,6 +331,7 @@ def _changed(
         checked=checks.of(result),
         checks=result.get("checks", ""),
         download=result.get("download", ""),
+        suspects=patches.suspects(work.patch) if work else (),
         patch=work.patch.decode(errors="replace") if shown and work else "",
         title=prose.get("title", ""),
         prose=prose.get("body", ""),

@@ -1,8 +1,12 @@
-"""The last look at what leaves: a post that holds a secret does not, and says so."""
+"""The last look at what leaves: a post that holds a secret does not, and says so.
+
+A secret is a key of this server or one of a known format. What only looks random costs that token, not the post.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from html import unescape
 from typing import Final
 
 from claude_pool_gh.github.effects.kinds import (
@@ -15,8 +19,9 @@ from claude_pool_gh.github.effects.kinds import (
     Review,
     Settled,
 )
-from claude_pool_gh.reports.redact import Redactor, leaks
+from claude_pool_gh.reports.redact import Redactor, veiled
 from claude_pool_gh.reports.replies import withheld
+from claude_pool_gh.reports.secrets import secrets
 
 _OURS: Final = "a key of this server"
 
@@ -27,9 +32,12 @@ def screened(redactor: Redactor) -> Callable[[Effect], Effect]:
     def kinds(*texts: str) -> tuple[str, ...]:
         whole = "\n".join(texts)
         own = (_OURS,) if redactor.holds(whole) else ()
-        return (*own, *leaks(whole))
+        return (*own, *secrets(unescape(whole)))
 
     def screen(effect: Effect) -> Effect:
+        return _veiled(held(effect))
+
+    def held(effect: Effect) -> Effect:
         match effect:
             case Comment() | Reply():
                 found = kinds(effect.body)
@@ -53,6 +61,36 @@ def screened(redactor: Redactor) -> Callable[[Effect], Effect]:
                 return effect
 
     return screen
+
+
+def _veiled(effect: Effect) -> Effect:
+    """The effect without random tokens in its words; itself where there are none."""
+    match effect:
+        case Comment() | Reply():
+            return _changed(effect, body=veiled(effect.body))
+        case Review():
+            comments = tuple(_inline(each) for each in effect.comments)
+            return _changed(
+                effect, body=veiled(effect.body), fallback=veiled(effect.fallback), comments=comments
+            )
+        case CheckRun():
+            return _changed(effect, title=veiled(effect.title), summary=veiled(effect.summary))
+        case Settled():
+            return _changed(effect, reply=veiled(effect.reply))
+        case Proposal():
+            return _changed(effect, title=veiled(effect.title), body=veiled(effect.body))
+        case _:
+            return effect
+
+
+def _inline(comment: InlineComment) -> InlineComment:
+    shown = veiled(comment.body)
+    return comment if shown == comment.body else comment.model_copy(update={"body": shown})
+
+
+def _changed(effect: Effect, **words: object) -> Effect:
+    new = {name: value for name, value in words.items() if value != getattr(effect, name)}
+    return effect.model_copy(update=new) if new else effect
 
 
 def _without(review: Review, kept: tuple[InlineComment, ...], note: str) -> Review:

@@ -9,7 +9,7 @@ from unidiff import PatchedFile, PatchSet
 from unidiff.errors import UnidiffParseError
 
 from claude_pool_gh.findings.changes import mode_of, path_of, renamed_from, sections
-from claude_pool_gh.reports.neutralize import code, fence, neutralize, neutralize_line
+from claude_pool_gh.reports.neutralize import cell, code, fence, neutralize, neutralize_line
 from claude_pool_gh.reports.refusals import advice
 from claude_pool_gh.reports.views import Changed, Checked, CheckEnd, Fate, FileChange, Presented
 from claude_pool_gh.reports.words import checks_in_short, commit, count, difference, duration, fold
@@ -57,7 +57,7 @@ def body(change: Changed, home: str = "") -> list[str]:
         return [f"Please answer these questions first:\n\n{asked}"]
     if not change.files:
         return [neutralize(change.prose, 2_000)] if change.prose else []
-    decision, shown = _decision(change, home), [facts(change), *_shown(change)]
+    decision, shown = _decision(change, home), [_suspects(change), facts(change), *_shown(change)]
     parts = [*shown, decision] if change.fate is Fate.waiting and not change.stale else [decision, *shown]
     parts += [
         fold(f"Output of {check.name}", fence(check.output, "text"))
@@ -79,6 +79,21 @@ def _shown(change: Changed) -> list[str]:
     return [fold("The patch", _patch(change))]
 
 
+def _suspects(change: Changed) -> str:
+    """What perhaps is a secret, where it stands: to approve the patch is to let it out."""
+    if not change.suspects or change.fate not in (Fate.waiting, Fate.patch_only):
+        return ""
+    lines = [
+        f"- {code(f'{each.path}:{each.line}', 200)}, {each.length} characters beginning with {code(each.begins)}"
+        for each in change.suspects[:10]
+    ]
+    more = f"\n- and {len(change.suspects) - 10} more" if len(change.suspects) > 10 else ""
+    return (
+        "⚠️ This patch adds what looks like a random token. If it is a secret, reject the patch; to approve it is to "
+        "publish the token:\n\n" + "\n".join(lines) + more
+    )
+
+
 def facts(change: Changed) -> SafeMarkdown:
     """What the host knows of a change. Nothing in it is the agent's word."""
     rows = ["| file | added | removed | |", "|---|--:|--:|---|"]
@@ -87,7 +102,7 @@ def facts(change: Changed) -> SafeMarkdown:
         notes: list[str] = [neutralize_line(file.note, 160)] if file.note else []
         notes += ["**protected**"] if file.path in protected else []
         cells: tuple[str, ...] = (code(file.path, 160), str(file.added), str(file.removed), ", ".join(notes))
-        rows.append("| " + " | ".join(map(_cell, cells)) + " |")
+        rows.append("| " + " | ".join(map(cell, cells)) + " |")
     if len(change.files) > _FILES_SHOWN:
         rows.append(f"| and {len(change.files) - _FILES_SHOWN} more | | | |")
     table = "\n".join(rows)
@@ -109,7 +124,7 @@ def _checks(change: Changed) -> str:
         return ""
     rows = ["| check | on this commit | time |", "|---|---|--:|"]
     rows += [
-        f"| {code(check.name)} | {_said_by(check)} | {duration(check.elapsed_ms)} |"
+        f"| {cell(code(check.name))} | {_said_by(check)} | {duration(check.elapsed_ms)} |"
         for check in change.checked
     ]
     return "\n".join(rows) + (f"\n\n{change.checks}" if change.checks else "")
@@ -190,10 +205,6 @@ def _patch(change: Changed) -> str:
 
 def _people(logins: Sequence[str]) -> str:
     return ", ".join(code(login) for login in logins) or "nobody"
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
 
 
 def summary(change: Changed) -> str:

@@ -26,11 +26,8 @@ from claude_pool_gh.terms.markdown import SafeMarkdown
 _INPUT_LIMIT: Final = 64 * 1024
 _MARKDOWN: Final = MarkdownIt("commonmark", {"maxNesting": 20}).enable("strikethrough")
 _AT_START: Final = re.compile(
-    r"""[/!.?%&+=$-][^\W_]\S*                                         # a command, an option, a vote
-      | (?:bors|homu|recheck|reverify|retest)\b(?=[:\s]|\Z)           # one of bots that need no sign before it
-      | ~{3}\S*                                                      # a fence that the writer would not escape
-    """,
-    re.VERBOSE | re.IGNORECASE,
+    r"[/!.?%&+=-][^\W_]\S*"  # a command, an option, a vote
+    r"|~{3}\S*"  # a fence that the writer would not escape
 )
 _TABLE: Final = re.compile(
     r"[|:\s]*-[|:\s-]*"
@@ -44,18 +41,23 @@ _PASSES: Final = 5
 _BREAKS: Final = frozenset({"softbreak", "hardbreak"})
 _TICKS_IN_CODE: Final = re.compile("`{17,}")
 _TICKS_IN_FENCE: Final = re.compile("`{101,}")
-"""Longer runs are cut: cmark-gfm reads no code between more than 80 backticks, and counts no more than 255 of a fence."""
+"""Longer runs are cut: cmark-gfm reads no code between more than 80 backticks, and counts a fence's up to 255."""
 _COMMAND_IN_CODE: Final = re.compile(
-    r"^(?:[/!.@][A-Za-z]|(?:bors|homu|recheck|reverify|retest)\b)", re.MULTILINE
+    r"^(?:(?!/pool )[/!.@][A-Za-z]|[a-z]+\??(?: [\w+-]+){1,3}$)", re.MULTILINE
 )
 _BAR: Final = re.compile(r"(\\*)\|")
-_FENCE: Final = re.compile(r"(\s*)(`{3,})[^`]*\Z")
-_QUIET: Final = re.compile(r"\A(?P<before>\s*)(?P<line>[^\W\d_].*?)\s*\Z")
+_NESTED: Final = r"\s*(?:(?:[-*+>]|[0-9]+[.)])\s+)*"
+_FENCE: Final = re.compile(rf"({_NESTED})(`{{3,}})[^`]*\Z")
+_QUIET: Final = re.compile(rf"\A(?P<before>{_NESTED})(?P<line>[^\W\d_].*?)\s*\Z")
 _BETWEEN: Final = re.compile(r"(?:(?<=[^\W_])|(?<!.)) (?=[^\W_])")
 """A blank between words: any other could open emphasis if it were written as an entity."""
-_SENTENCE_END: Final = tuple(".,:;!?…。)")
+_SENTENCE: Final = re.compile(r".*\S[.,:;!?…。)]\Z")
+_OPTION: Final = re.compile(r"\s--?\w")
 _MOST_WORDS: Final = 8
-"""Up to so many words without a full stop, a line may be a command of another bot's."""
+_MOST_WORDS_OF_A_HEADING: Final = 4
+"""Up to so many words without a full stop, a line may be a command; fewer where it begins with a capital."""
+_LONGEST_NAME: Final = 24
+"""No bot's name is longer: what is, may be a secret, which must be known again as it is."""
 _EMPHASIS: Final = frozenset({"em_open", "em_close", "strong_open", "strong_close"})
 
 
@@ -75,9 +77,12 @@ def neutralize_line(text: str, limit: int = 300) -> SafeMarkdown:
     line = _BLOCK.sub(lambda found: f"{found[0]}\\", settled)
     return (
         proven(line, lambda line: acts_in_a_line(line, cell(line)), lambda: code(one, limit))
-        if line
-        else line
+        if one
+        else _NOTHING
     )
+
+
+_NOTHING: Final = SafeMarkdown("")
 
 
 def proven(
@@ -100,11 +105,10 @@ def fence(text: str, language: str = "") -> SafeMarkdown:
     whole = _visible(text).rstrip("\n")
     body = _cut(_TICKS_IN_FENCE, whole)
     ticks = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", body)), default=0))
-    if language == "suggestion":
-        # To be taken as it is, or not at all.
-        language = language if body == whole else "text"
-        return SafeMarkdown(f"{ticks}{language}\n{body}\n{ticks}" if body else f"{ticks}{language}\n{ticks}")
-    return SafeMarkdown(_indented(ticks, language, body.split("\n") if body else []))
+    if language == "suggestion" and body != whole:
+        language = "text"  # to be taken as it is, or not at all
+    lines = [f"{ticks}{language}", *(body.split("\n") if body else []), ticks]
+    return SafeMarkdown("\n".join(lines if language == "suggestion" else _indented(lines)))
 
 
 def cell(text: str) -> str:
@@ -112,10 +116,11 @@ def cell(text: str) -> str:
     return _BAR.sub(lambda found: found[1] + "\\" * (2 - (len(found[1]) + 1) % 2) + "|", text)
 
 
-def _indented(ticks: str, language: str, lines: list[str]) -> str:
-    """A fence; by a blank further right, which is not shown, where a line in it looks like a bot's command."""
-    pad = " " if _COMMAND_IN_CODE.search("\n".join(lines)) else ""
-    return "\n".join(f"{pad}{line}" if line else "" for line in (f"{ticks}{language}", *lines, ticks))
+def _indented(fence: list[str]) -> list[str]:
+    """A fence's lines; one to the right, which is not shown, where a line in it looks like a bot's command."""
+    if not _COMMAND_IN_CODE.search("\n".join(fence[1:-1])):
+        return fence
+    return [f" {line}" if line else "" for line in fence]
 
 
 def _cut(runs: re.Pattern[str], text: str) -> str:
@@ -145,34 +150,37 @@ def _settled(text: str, once: Callable[[str], str]) -> SafeMarkdown:
 def _unbidden(text: str) -> str:
     """The text, with no line of it a command to any bot: by what a line looks like, not by a list of bots.
 
-    Bots read the source, people the page. A line of a few words, or one that begins with a small letter, has its first
-    letter written as an entity; a line of a few words its spaces too. The page is the same.
+    Bots read the source, people the page. A line of a few words, one with options, or one that begins with a small
+    letter has its first letter written as an entity; a line of a few words its spaces too. The page is the same.
     """
     lines = text.split("\n")
     ends = ""
-    at = 0
-    while at < len(lines):
-        line = lines[at].strip()
-        opening = _FENCE.match(lines[at])
-        if ends:
-            ends = "" if line == ends else ends
+    begin = 0
+    for at, line in enumerate(lines):
+        opening = _FENCE.match(line)
+        if ends and line.lstrip("> ") == ends:
+            if line == ends:
+                lines[begin : at + 1] = _indented(lines[begin : at + 1])
+            ends = ""
+        elif ends:
+            continue
         elif opening:
-            ends = opening[2]
-            end = next((n for n in range(at + 1, len(lines)) if lines[n].strip() == ends), len(lines) - 1)
-            if not opening[1]:
-                block = _indented(ends, lines[at][len(ends) :], lines[at + 1 : end])
-                lines[at : end + 1] = block.split("\n")
+            ends, begin = opening[2], at
         else:
-            lines[at] = _QUIET.sub(_quieted, lines[at])
-        at += 1
+            lines[at] = _QUIET.sub(_quieted, line)
     return "\n".join(lines)
 
 
 def _quieted(found: re.Match[str]) -> str:
     line = found["line"]
-    if len(line.split()) > _MOST_WORDS or line.endswith(_SENTENCE_END):
-        return found[0] if not line[0].islower() else f"{found['before']}&#{ord(line[0])};{line[1:]}"
-    rest = line[1:] if "`" in line else _BETWEEN.sub("&#32;", line[1:])
+    if len(line.split(None, 1)[0]) > _LONGEST_NAME:
+        return found[0]
+    small = line[0].islower()
+    most = _MOST_WORDS if small else _MOST_WORDS_OF_A_HEADING
+    short = len(line.split()) <= most and not _SENTENCE.match(line) and (small or "`" not in line)
+    if not (small or short or _OPTION.search(line)):
+        return found[0]
+    rest = _BETWEEN.sub("&#32;", line[1:]) if short and "`" not in line else line[1:]
     return f"{found['before']}&#{ord(line[0])};{rest}"
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import re
 from base64 import b64encode
 from collections.abc import Iterable
+from html import unescape
 from typing import Final
 from urllib.parse import quote
+
+from claude_pool_gh.reports.secrets import Suspicion, suspicions
 
 _HIDDEN: Final = "[redacted]"
 _URL_SAFE: Final = str.maketrans("+/", "-_")
 _MARKS: Final = str.maketrans("", "", "\\`")
 _SHORTEST: Final = 8
+_SUGGESTION: Final = re.compile(r"^(`{3,})suggestion$", re.MULTILINE)
 _PATTERNS: Final = re.compile(
     r"""gh[pousr]_[A-Za-z0-9_.\-]{20,}            # GitHub tokens, the long form with a JWT inside too
       | github_pat_[A-Za-z0-9_]{20,}
@@ -27,44 +30,30 @@ _PATTERNS: Final = re.compile(
 )
 
 
-_KINDS: Final = (
-    ("a GitHub token", re.compile(r"gh[pousr]_[A-Za-z0-9_.\-]{20,}|github_pat_[A-Za-z0-9_]{20,}")),
-    ("an Anthropic key", re.compile(r"sk-ant-[A-Za-z0-9_-]{10,}")),
-    ("a JSON Web Token", re.compile(r"eyJ[A-Za-z0-9_-]{10,1000}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]+")),
-    ("a private key", re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")),
-    ("an AWS key", re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b")),
-    ("a Slack token", re.compile(r"\bxox[abposr]-[A-Za-z0-9-]{10,}")),
-)
-_TOKEN: Final = re.compile(r"[A-Za-z0-9+/=_-]{32,}")
-_DIGEST: Final = re.compile(r"(?:sha(?:1|256|384|512)[-:=]|\bh1:)[A-Za-z0-9+/=]+", re.IGNORECASE)
-_WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
-_LONGEST_WORDS: Final = 3.7
-"""Characters a word, on the average, up to which a token is no name: what is drawn by lot has about two."""
-_MOST_ORDER: Final = 4.3
-"""Bits a character above which a long token of mixed characters is taken for a secret. Words and paths have less."""
+VEIL: Final = "[withheld: looks like a random token]"
 
 
-def leaks(text: str) -> tuple[str, ...]:
-    """What kinds of secrets a text seems to hold, by their shapes and by how little order there is in a token."""
-    found = [kind for kind, shape in _KINDS if shape.search(text)]
-    if any(_is_random(token) for token in _TOKEN.findall(_DIGEST.sub("", text))):
-        found.append("a random token")
-    return tuple(found)
+def veiled(text: str) -> str:
+    """The text without what only looks like a secret: it costs that token, by name, and nothing else.
+
+    A suggestion that would have to be taken without it is none.
+    """
+    found = suspicions(text)
+    if not found:
+        return text
+    parts: list[str] = []
+    at = 0
+    for each in found:
+        beside = " " if text[each.end : each.end + 1] in ("(", "[", ":") else ""  # or it could become a link
+        parts += (text[at : each.start], VEIL, beside)
+        at = each.end
+    shown = "".join([*parts, text[at:]])
+    return _SUGGESTION.sub(r"\1text", shown) if _inside_suggestion(text, found) else shown
 
 
-def _is_random(token: str) -> bool:
-    """Whether nobody would write this by hand. Hex digests, paths and words in a row are not random enough."""
-    kinds = (
-        any(c.islower() for c in token),
-        any(c.isupper() for c in token),
-        any(c.isdigit() for c in token),
-    )
-    if not all(kinds) or token.count("/") > 3 or token.count("_") + token.count("-") > 4:
-        return False
-    if len(token) / len(_WORD.findall(token)) > _LONGEST_WORDS:
-        return False
-    share = [token.count(c) / len(token) for c in set(token)]
-    return -sum(p * math.log2(p) for p in share) > _MOST_ORDER
+def _inside_suggestion(text: str, found: tuple[Suspicion, ...]) -> bool:
+    opening = _SUGGESTION.search(text)
+    return opening is not None and any(each.start > opening.start() for each in found)
 
 
 class Redactor:
@@ -82,11 +71,12 @@ class Redactor:
     def holds(self, text: str) -> bool:
         """Whether a secret of this very process is in a text, in any of the ways it is commonly written, or was.
 
-        Also in Markdown, where an escape or a mark of code may stand within it.
+        Also in Markdown, where an escape, an entity or a mark of code may stand within it.
         """
         if not self._known:
             return False
-        texts = (text, text.translate(_MARKS))
+        read = unescape(text)
+        texts = (text, text.translate(_MARKS), read, read.translate(_MARKS))
         return any(form in each for form in (self._mark, *self._known) for each in texts)
 
     def __call__(self, text: str) -> str:

@@ -9,8 +9,8 @@ import re
 from html.parser import HTMLParser
 from typing import Any, Final
 
-import cffi
-from cmarkgfm import _cmark, cmark
+import cffi  # type: ignore[import-untyped]
+from cmarkgfm import _cmark, cmark  # type: ignore[import-untyped]
 
 _OPTIONS: Final = (
     cmark.Options.CMARK_OPT_UNSAFE
@@ -25,7 +25,7 @@ ACTING: Final = re.compile(
     r"""(?<![a-z0-9])@[a-z0-9][\w./-]*                               # a mention of a user or team
       | (?:(?<![\w.-])[\w.-]+/[\w.-]+)?\#\d+ | (?<![a-z0-9])gh-\d+  # a reference to an issue
       | (?<![0-9a-z_])[0-9a-f]{7,40}(?![0-9a-z_])                    # one to a commit
-      | (?:https?|ftp|mailto|xmpp):\S+ | (?<![a-z0-9])www\.\S+       # what GitHub makes a link of by itself
+      | (?:https?|ftp|mailto|xmpp):[^\s\ufffc]\S* | (?<![a-z0-9])www\.[^\s\ufffc]\S*  # a link
       | (?<![\w.+-])[\w.+-]+@[\w-]+\.[\w.-]+                        # an address
       | \[\^ | \[(?=!|x\]|\ \])                                     # footnotes, alerts and boxes
       | \[(?=(?:skip|no)[ ]|ci[ ]|actions[ ])                        # keeps builds from running, once it is squashed
@@ -168,7 +168,10 @@ def acts(markdown: str) -> list[str]:
     return page.acting
 
 
-_LINE: Final = "{0}\n\nthe {0}\n\n**{0}** *(high)*\n\n- {0}\n\n1. {0}\n\n> {0}\n\n| a | b |\n|---|---|\n| **c** {1} | d |\n"
+_LINE: Final = (
+    "{0}\n\nthe {0}\n\n**{0}** *(high)*\n\n- {0}\n\n1. {0}\n\n> {0}\n\n"
+    "| a | b |\n|---|---|\n| **c** {1} | d |\n"
+)
 """Wherever the host puts a line of an agent's."""
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from claude_pool_gh.pool.ledger import CapUse
-from claude_pool_gh.reports.neutralize import code, neutralize_line
+from claude_pool_gh.reports.neutralize import cell, code, neutralize_line
 from claude_pool_gh.reports.words import dollars, fitting, fold
 from claude_pool_gh.terms.markdown import SafeMarkdown
 
@@ -58,7 +58,7 @@ def status(view: StatusView) -> SafeMarkdown:
             gate = f" `{chain.gate}`" if chain.gate else ""
             cost = dollars(chain.cost, upper_bound=chain.upper_bound)
             cells = (code(chain.id), chain.verb, chain.title + gate, code(chain.requester), cost)
-            rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+            rows.append("| " + " | ".join(map(cell, cells)) + " |")
         parts.append("\n".join(rows))
     else:
         parts.append("No commands yet.")
@@ -105,7 +105,7 @@ def cost(view: CostView) -> SafeMarkdown:
 
 def _sums(what: str, lines: Sequence[tuple[str, int, int]]) -> str:
     rows = [f"| {what} | runs | cost |", "|---|--:|--:|"]
-    rows += [f"| {code(name)} | {number} | {dollars(total)} |" for name, number, total in lines[:15]]
+    rows += [f"| {cell(code(name))} | {number} | {dollars(total)} |" for name, number, total in lines[:15]]
     return "\n".join(rows)
 
 
@@ -127,7 +127,7 @@ def _values(lines: Sequence[tuple[str, Any, str]]) -> str:
     for key, value, source in lines:
         shown = "" if value is None else code(_plain(value), 120)
         cells = (code(key), shown, neutralize_line(source))
-        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+        rows.append("| " + " | ".join(map(cell, cells)) + " |")
     return "\n".join(rows)
 
 

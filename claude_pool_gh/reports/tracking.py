@@ -9,7 +9,7 @@ from claude_pool_gh.pool.outcomes import Verdict
 from claude_pool_gh.reports import changes
 from claude_pool_gh.reports.findings import listed
 from claude_pool_gh.reports.headline import headline
-from claude_pool_gh.reports.neutralize import code, neutralize, neutralize_line
+from claude_pool_gh.reports.neutralize import cell, code, neutralize, neutralize_line
 from claude_pool_gh.reports.views import (
     Bill,
     Changed,
@@ -236,7 +236,7 @@ def steps_table(steps: Sequence[StepLine]) -> str:
         if step.state == "running" and step.elapsed_ms is not None:
             time = minutes(step.elapsed_ms)
         cells = (_SIGNS.get(step.state, "?"), f"**{step.name}**{detail}", step.model, time, cost)
-        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+        rows.append("| " + " | ".join(map(cell, cells)) + " |")
     return "\n".join(rows)
 
 

@@ -125,6 +125,16 @@ class FileChange:
     """`new`, `deleted`, `binary`, `renamed from ...`, `mode ...`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A random token that a patch adds: perhaps a secret, which whoever approves the patch must know."""
+
+    path: str
+    line: int
+    begins: str
+    length: int
+
+
 class Fate(StrEnum):
     """Where a change is on its way out."""
 
@@ -192,6 +202,8 @@ class Changed:
     """Why none was run, and what will check it else: the host's words."""
     rejections: int = 0
     most_rejections: int = 0
+    suspects: Sequence[Suspect] = ()
+    """Random tokens that it adds."""
     patch: str = ""
     """The patch itself, where it is to be shown."""
     download: str = ""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Final
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+
+from claude_pool_gh.reports.unseen import seen
 
 _MARKDOWN: Final = MarkdownIt("commonmark", {"maxNesting": 20})
 _NOT_SHOWN: Final = frozenset(
@@ -30,7 +31,7 @@ def visible_text(markdown: str, limit: int = 12_000) -> str:
         if label in referred:
             tokens += _MARKDOWN.parse(text)
     lines = "\n\n".join(filter(None, (block.strip() for block in _blocks(tokens))))
-    return _seen(lines)[:limit]
+    return seen(lines)[:limit]
 
 
 def _without_notes(markdown: str) -> tuple[str, list[tuple[str, str]]]:
@@ -81,20 +82,6 @@ def _inline(children: list[Token]) -> Iterator[str]:
                 yield "\n"
             case _:
                 pass  # tags are not shown, and of an image only the picture
-
-
-def _seen(text: str) -> str:
-    return "".join(
-        c
-        for c in text
-        if c in "\n\t"
-        or (
-            unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cs")
-            and not 0xFE00 <= ord(c) <= 0xFE0F
-            and not 0xE0100 <= ord(c) <= 0xE01EF
-            and c not in "\u115f\u1160\u3164\uffa0\u2800"
-        )
-    )
 
 
 def _text_of(html: str) -> str:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from typing import Final
 from urllib.parse import quote
 
 from claude_pool_gh.findings.model import Finding
-from claude_pool_gh.reports.neutralize import code, neutralize_line
+from claude_pool_gh.reports.neutralize import code, fence, neutralize_line
+from claude_pool_gh.reports.rendered import html_of
 from claude_pool_gh.reports.views import Checked, CheckEnd, FileChange
 from claude_pool_gh.terms.markdown import COMMENT_LIMIT, SafeMarkdown
 
 _CUT = "\n\n*Shortened: GitHub does not accept longer comments. {} has the whole text.*"
+_TRIES: Final = 8
+_FENCE: Final = re.compile(r"(\s*(?:> ?)*)(`{3,})[^`]*\Z")
 
 
 def dollars(microdollars: int, *, upper_bound: bool = False) -> str:
@@ -109,16 +114,36 @@ def fitting(text: str, download: str = "") -> SafeMarkdown:
     """The text, cut where GitHub would refuse it, with every fold closed, and a word on where all of it is."""
     if len(text) <= COMMENT_LIMIT:
         return SafeMarkdown(text)
-    kept = text[: COMMENT_LIMIT - 500].rsplit("\n", 1)[0]
-    fence, folds = "", 0
+    where = f"[The download]({download})" if download else "`claude-pool-gh show`"
+    note = _CUT.format(where)
+    kept = text[: COMMENT_LIMIT - 500]
+    for _ in range(_TRIES):
+        kept = kept.rpartition("\n")[0].rstrip("\n")
+        shown = f"{_closed(kept)}{note}"
+        if kept and _stands_apart(shown, note):
+            return SafeMarkdown(shown)
+        kept = kept.rpartition("\n\n")[0]  # within something that cannot be closed here: before it
+    return SafeMarkdown(f"{fence(text[: COMMENT_LIMIT // 2], 'text')}{note}")
+
+
+def _closed(kept: str) -> str:
+    """The text with its open fence and its open folds closed."""
+    ends, indent, folds = "", "", 0
     for line in kept.split("\n"):
-        ticks = line.strip()[: len(line.strip()) - len(line.strip().lstrip("`"))]
-        if fence:
-            fence = "" if line.strip() == ticks and len(ticks) >= len(fence) else fence
-        elif len(ticks) >= 3 and "`" not in line.strip().lstrip("`"):
-            fence = ticks
+        opening = _FENCE.match(line)
+        if ends:
+            ends = "" if line.strip("> ") == ends else ends
+        elif opening:
+            ends, indent = opening[2], opening[1]
         else:
             folds += line.startswith("<details>") - line.startswith("</details>")
-    kept += f"\n{fence}" if fence else ""
-    where = f"[The download]({download})" if download else "`claude-pool-gh show`"
-    return SafeMarkdown(kept + "\n\n</details>" * folds + _CUT.format(where))
+    kept += f"\n{indent}{ends}" if ends else ""
+    return kept + "\n\n</details>" * folds
+
+
+def _stands_apart(shown: str, note: str) -> bool:
+    """Whether the note is read as such: not in a fence, an item or a fold that goes on."""
+    page = html_of(shown)
+    return page.rstrip().endswith(html_of(note).strip()) and page.count("<details>") == page.count(
+        "</details>"
+    )

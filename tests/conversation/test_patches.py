@@ -11,6 +11,7 @@ from claude_pool_gh.conversation import patches
 from claude_pool_gh.pool.errors import StepFailed
 from claude_pool_gh.reports.changes import files_of
 from claude_pool_gh.reports.redact import Redactor
+from claude_pool_gh.reports.views import Suspect
 from tests.reports.patches import Tree, patch
 
 KEY = "sk-ant-api03-" + "Zx9Kq2Lm" * 6
@@ -83,6 +84,27 @@ def test_a_secret_is_seen_wherever_it_is_added(tmp_path: Path, trees: tuple[Tree
 def test_what_was_there_already_is_nobodys_fault_now(tmp_path: Path) -> None:
     old = f"key = '{KEY}'\n".encode()
     look(patch(tmp_path, {"a.py": old + b"x\n"}, {"a.py": old + b"y\n"}))
+
+
+def test_a_random_token_is_no_reason_to_refuse_but_is_named_with_its_place(tmp_path: Path) -> None:
+    token = "tZ8kQ2vN6xB4mW9cJ1hL7pR3sD5fG0yU"
+    before = {"a.py": b"1\n2\n3\n4\n5\n6\n7\n8\n9\n", "b": f"x = '{token}'\n".encode()}
+    after = {"a.py": f"0\n1\n2\n3\n4\n5\n6\n7\n8\nx = '{token}'\n9\n".encode(), "b": before["b"] + b"y\n",
+             "new/b.txt": f"{token}\n".encode()}  # fmt: skip
+    text = patch(tmp_path, before, after)
+    look(text)
+    assert patches.suspects(text) == (Suspect("a.py", 10, "tZ8k", 32), Suspect("new/b.txt", 1, "tZ8k", 32))
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl a@b",
+     "pay 1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2", "x=data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYA0lEQVR42mNk"],  # noqa: E501
+)  # fmt: skip
+def test_what_is_public_by_its_form_is_not_even_named(tmp_path: Path, line: str) -> None:
+    text = patch(tmp_path, {}, {"a": f"{line}\n".encode()})
+    look(text)
+    assert patches.suspects(text) == ()
 
 
 def test_a_key_of_this_server_is_known_by_itself(tmp_path: Path) -> None:

@@ -27,8 +27,9 @@ from claude_pool_gh.github.effects.kinds import (
     Settled,
 )
 from claude_pool_gh.reports.neutralize import neutralize, neutralize_line
-from claude_pool_gh.reports.redact import Redactor, leaks
+from claude_pool_gh.reports.redact import VEIL, Redactor
 from claude_pool_gh.reports.replies import withheld
+from claude_pool_gh.reports.secrets import secrets, suspicions
 from claude_pool_gh.terms.ids import Actor, CommentRef
 
 KEY = "correct/horse+battery~staple?42"
@@ -44,14 +45,14 @@ FORMS: dict[str, Callable[[str], str]] = {
     "quoted": lambda key: quote(key, safe=""),
 }
 SHAPES = {
-    "a GitHub token": "ghp_" + "a1B2" * 9,
+    "a GitHub token": "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",
     "an Anthropic key": "sk-ant-api03-" + "a1-B" * 9,
     "a JSON Web Token": "eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJnaXRodWIifQ.c2lnbmF0dXJl",
     "a private key": "-----BEGIN RSA PRIVATE KEY-----\nAb1+/xyz\n-----END RSA PRIVATE KEY-----",
     "an AWS key": "AKIA" + "A1B2" * 4,
     "a Slack token": "xoxb-" + "1a-" * 8,
-    "a random token": "tZ8kQ2vN6xB4mW9cJ1hL7pR3sD5fG0yU",
 }
+RANDOM = "tZ8kQ2vN6xB4mW9cJ1hL7pR3sD5fG0yU"
 CHANGE = Change(
     run_id="r",
     parent="a" * 40,
@@ -128,8 +129,16 @@ def test_what_looks_like_a_secret_does_not_leave_either(place: str, kind: str) -
     left = leave(PLACES[place](f"before `{SHAPES[kind]}` after"))
     text = left.model_dump_json()
     assert SHAPES[kind].split("\n")[0] not in text
-    assert leaks("\n".join(_words(left))) == ()
+    assert secrets("\n".join(_words(left))) == ()
     assert kind in text
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_what_only_looks_random_costs_that_token_and_the_post_stands(place: str) -> None:
+    whole, left = PLACES[place](f"before `{RANDOM}` after"), leave(PLACES[place](f"before `{RANDOM}` after"))
+    assert left.model_dump_json() == whole.model_dump_json().replace(RANDOM, VEIL)
+    assert VEIL in left.model_dump_json()
+    assert suspicions("\n".join(_words(left))) == ()
 
 
 def _words(effect: Effect) -> list[str]:
@@ -205,13 +214,11 @@ def test_what_is_said_of_a_secret_is_not_withheld_again() -> None:
     assert leave(once) is once
 
 
-@pytest.mark.parametrize("guard", ["leaks", "Redactor.holds"])
+@pytest.mark.parametrize("guard", ["secrets", "veiled", "Redactor.holds"])
 def test_these_tests_would_see_it_if_the_guard_were_off(guard: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    if guard == "leaks":
-        monkeypatch.setattr(screen, "leaks", lambda _text: ())
-        secrets = SHAPES
-    else:
+    texts: dict[str, str] = {"secrets": SHAPES["an AWS key"], "veiled": RANDOM, "Redactor.holds": KEY}
+    if guard == "Redactor.holds":
         monkeypatch.setattr(Redactor, "holds", lambda _self, _text: False)
-        secrets = {"raw": KEY}
-    effects = [make(secret) for make in PLACES.values() for secret in secrets.values()]
-    assert all(leave(effect) is effect for effect in effects)
+    else:
+        monkeypatch.setattr(screen, guard, lambda text: text if guard == "veiled" else ())
+    assert all(leave(effect) is effect for effect in (make(texts[guard]) for make in PLACES.values()))

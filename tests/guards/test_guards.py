@@ -187,7 +187,7 @@ GUARDS = [
     Guard(
         "no secrets in a patch",
         "conversation/patches.py",
-        "if found := leaks(added):",
+        "if found := secrets(added):",
         "if found := ():",
         "tests/conversation/test_patches.py",
         "",
@@ -282,6 +282,46 @@ GUARDS = [
         "no glob overrides what searches leave out", "agent/guard.py",
         'if tool == "Grep" and set(beyond) <= {"*"} and', "if False and",
         "tests/agent/test_hostile_repository.py", "the_check_refuses",
+    ),
+    Guard(
+        "what still acts when it is rendered is shown as code", "reports/neutralize.py",
+        "return plainly() if acting(text) else SafeMarkdown(text)", "return SafeMarkdown(text)",
+        "tests/reports/test_neutralize.py", "still_acts",
+    ),
+    Guard(
+        "no code between more backticks than GitHub reads", "reports/neutralize.py",
+        're.compile("`{17,}")', 're.compile("`{9999,}")',
+        "tests/reports/test_neutralize.py", "long_runs",
+    ),
+    Guard(
+        "no fence longer than GitHub counts", "reports/neutralize.py",
+        're.compile("`{101,}")', 're.compile("`{9999,}")',
+        "tests/reports/test_neutralize.py", "long_runs",
+    ),
+    Guard(
+        "texts that meet without emphasis are read together", "reports/neutralize.py",
+        "    if _acts_across(harmless):", "    if False:",
+        "tests/reports/test_neutralize.py", "read_together or ordinary",
+    ),
+    Guard(
+        "a bar parts no cells", "reports/neutralize.py",
+        '"\\\\" * (2 - (len(found[1]) + 1) % 2)', '""',
+        "tests/reports/test_neutralize.py", "parts_no_cells",
+    ),
+    Guard(
+        "what nobody sees goes by its class", "reports/unseen.py",
+        "    if kind in _INVISIBLE:", '    if kind == "Cc":',
+        "tests/reports/test_unseen.py", "",
+    ),
+    Guard(
+        "joiners go where they join nothing", "reports/unseen.py",
+        "or _has_meaning(c, kept, following):", "or c in (_ZWJ, _ZWNJ, _EMOJI):",
+        "tests/reports/test_unseen.py", "",
+    ),
+    Guard(
+        "a random token is taken out of a post", "conversation/screen.py",
+        "return _veiled(held(effect))", "return held(effect)",
+        "tests/conversation/test_screen.py", "costs_that_token",
     ),
     # what runs of a repository's
     Guard(
@@ -399,8 +439,8 @@ GUARDS = [
     ),
     Guard(
         "other bots are not commanded by us", "reports/neutralize.py",
-        "(?:bors|homu|recheck|reverify|retest)", "(?:nobody)",
-        "tests/reports/test_neutralize.py", "",
+        "proven(_unbidden(settled), acts", "proven(settled, acts",
+        "tests/reports/test_neutralize.py", "bare_command",
     ),
     Guard(
         "missed comments are read", "conversation/catching_up.py",

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from itertools import pairwise
+
+from markdown_it import MarkdownIt
 
 from claude_pool_gh.reports.rendered import html_of
 from claude_pool_gh.reports.unseen import seen
 
+GITHUB = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+"""Near enough where a test only takes a text of ours apart."""
 ALIVE = re.compile(
-    r"""(?<![a-z0-9])@[a-z0-9] | \#\d | (?<![a-z0-9])gh-\d | (?:https?|ftp|mailto):\S | (?<![a-z0-9])www\.\S
+    r"""(?<![a-z0-9])@[a-z0-9] | \#\d | (?<![a-z0-9])gh-\d | (?:https?|ftp|mailto):[^\s\ufffc]
+      | (?<![a-z0-9])www\.[^\s\ufffc]
       | \[\^ | \[[ x]\] | \[! | (?<![0-9a-z_])[0-9a-f]{7,40}(?![0-9a-z_])""",
     re.VERBOSE | re.IGNORECASE,
 )
@@ -21,9 +26,9 @@ COMMAND = re.compile(
       | (?:ok|add)\ to\ | (?:run|skip|build|test|rebuild|merge|rebase)\ \w+(?:\ \w+)?\s*\Z | r\?\s)""",
     re.VERBOSE | re.IGNORECASE,
 )
-SIGN = re.compile(r"(?:\s*(?:[-*+>]|\d+[.)])\s)+(?:[/!]\w|(?:bors|homu|recheck|reverify|retest)\b)")
-"""In a list or a quote only what can be nothing else."""
-ANYWHERE = re.compile(r"\A\W*(?:\w+\W+)?(?:(?:re)?test\W+this\W+please|ok\W+to\W+test)\W*\Z", re.IGNORECASE)
+SIGN = re.compile(r"(?:\s*(?:[-*+>]|\d+[.)])\s)+[/!]\w")
+"""In a list or a quote, where a bot would have to look for it."""
+ANYWHERE = re.compile(r"\s*(?:jenkins\W+)?(?:(?:re)?test\W+this\W+please|ok\W+to\W+test)\W*\Z", re.IGNORECASE)
 """What some bots look for anywhere; in a line of its own it is no part of a sentence."""
 DRAWN = {"suggestion", "mermaid", "math", "geojson", "topojson", "stl"}
 PLAIN = {"p", "ul", "ol", "li", "blockquote", "pre", "code", "hr", "br", "em", "strong", "del"}
@@ -109,22 +114,27 @@ class Tree(HTMLParser):
     def handle_pi(self, data: str) -> None:
         self.other.append(f"<?{data}>")
 
-    def texts(self, links: Sequence[str] = ()) -> Iterator[str]:
-        """Each text outside of code, and all of a block's as one: where GitHub drops a tag, they meet."""
+    def alive(self, links: Sequence[str] = ()) -> Iterator[str]:
+        """Texts outside of code that act, or do once all of a block's are one: where GitHub drops a tag, they meet."""
         together = ""
+        alone = False
         for node in self.nodes:
             if isinstance(node, Tag):
                 if node.name not in FLOWING:
-                    yield together
-                    together = ""
+                    if not alone and ALIVE.search(together):
+                        yield together
+                    together, alone = "", False
                 elif node.name == "br":
                     together += "\n"
             elif {"code", "pre"} & set(node.path):
                 together += "\ufffc"
             elif not (node.href and node.href in links):
-                yield node.text
                 together += node.text
-        yield together
+                if ALIVE.search(node.text):
+                    alone = True
+                    yield node.text
+        if not alone and ALIVE.search(together):
+            yield together
 
     def drawn(self) -> Iterator[str]:
         for node in self.nodes:
@@ -134,9 +144,13 @@ class Tree(HTMLParser):
                     yield language
 
 
+_NAMES = {"a link": "link_open", "<img>": "image", "a heading": "heading_open"}
+
+
 def life(text: str) -> list[str]:
     """What GitHub would make something of, or another bot obey."""
-    return strange(text, known=PLAIN) + [f"not ended: {text!r}" for _ in range(not _ends(text))]
+    found = strange(text, known=PLAIN | TABLE) + [f"not ended: {text!r}" for _ in range(not _ends(text))]
+    return [_NAMES.get(each.split(" to ")[0], "html_block" if each[0] == "<" else each) for each in found]
 
 
 def _ends(text: str) -> bool:
@@ -149,25 +163,26 @@ def _ends(text: str) -> bool:
 
 
 def hidden(text: str) -> list[str]:
-    kept = [c for c in text if c in "\u200c\u200d\ufe0e\ufe0f" or "\U000e0000" <= c <= "\U000e007f"]
-    gone = [
-        c for c in text if c not in "\n\t" and unicodedata.category(c) in ("Cc", "Cf", "Co", "Cs", "Zl", "Zp")
-    ]
-    return [c for c in gone if c not in kept] + (["a joiner"] if seen(text) != text else [])
+    shown = seen(text)
+    return [c for c in text if c not in shown] + (["a joiner"] if shown != text else [])
 
 
 def commands(source: str) -> Iterator[str]:
     """Lines of the source that a bot would obey. The host's own lines to copy stand in fences and name itself."""
-    ends = ""
+    ends = language = ""
     for line in source.split("\n"):
-        ticks = re.match(r"\s*(`{3,})[^`]*$", line)
+        ticks = re.match(r"\s*(?:(?:[-*+>]|\d+[.)])\s+)*(`{3,})([^`]*)$", line)
         if ends:
-            if line.strip() == ends:
+            if line.strip("> ") == ends:
                 ends = ""
-            elif re.match(r"[/!.@][A-Za-z]|bors\b|recheck\b", line) and not line.startswith("/pool "):
+            elif (
+                re.match(r"[/!.@][A-Za-z]|bors \w", line)
+                and language not in ("taken", "suggestion")
+                and line[:6] != "/pool "
+            ):
                 yield f"a command in code: {line}"
         elif ticks:
-            ends = ticks[1]
+            ends, language = ticks[1], ticks[2]
         elif COMMAND.match(line) or ANYWHERE.match(line) or SIGN.match(line):
             yield f"a command: {line}"
 
@@ -176,7 +191,7 @@ def commands(source: str) -> Iterator[str]:
 HOST = PLAIN | TABLE | {"details", "summary", "sub"}
 
 
-def strange(
+def strange(  # noqa: C901 - one straight list of what the host writes
     text: str,
     links: Sequence[str] = (),
     headings: int = 0,
@@ -195,7 +210,7 @@ def strange(
                 if tag.attrs.get("href") not in links:
                     found.append(f"a link to {tag.attrs.get('href')}")
             case _ if tag.name not in known:
-                found.append(f"<{tag.name}>")
+                found.append("a heading" if tag.name[0] == "h" else f"<{tag.name}>")
             case "details" | "summary" | "sub" if tag.attrs:
                 found.append(f"<{tag.name}> with {tag.attrs}")
             case "details" if "p" in tag.path or "li" in tag.path or "blockquote" in tag.path:
@@ -204,7 +219,15 @@ def strange(
                 pass
         if "summary" in tag.path and tag.name != "code":
             found.append(f"<{tag.name}> in a summary")
-    return found + [each for each in tree.texts(links) if ALIVE.search(each)]
+    for tag, node in pairwise(tree.nodes):
+        if (
+            isinstance(tag, Tag)
+            and tag.name in ("td", "th")
+            and isinstance(node, Node)
+            and re.match(r"[/!]\w", node.text)
+        ):
+            found.append(f"a command in a cell: {node.text}")
+    return [*found, *tree.alive(links)]
 
 
 def within(text: str, name: str) -> list[str]:

@@ -16,7 +16,7 @@ from claude_pool_gh.reports import changes
 from claude_pool_gh.reports.changes import body, facts, files_of, summary, waiting
 from claude_pool_gh.reports.headline import headline
 from claude_pool_gh.reports.neutralize import neutralize
-from claude_pool_gh.reports.views import Changed, Checked, CheckEnd, Fate, FileChange, Presented
+from claude_pool_gh.reports.views import Changed, Checked, CheckEnd, Fate, FileChange, Presented, Suspect
 from claude_pool_gh.reports.words import checks_in_short
 from tests.reports.judge import life
 from tests.reports.make import change
@@ -396,3 +396,11 @@ def test_checks_in_short(ends: tuple[str, ...], said: str) -> None:
     made = change(checked=checked, protected=())
     assert summary(made) == f"2 files, +3 -10{said}"
     assert headline(None, made, "fix") == f"AWAITING APPROVAL: 2 files, +3 -10{said}"
+
+
+def test_a_random_token_in_a_patch_is_named_above_it_for_who_approves() -> None:
+    suspect = Suspect("shop/`a|b`.py", 7, "tZ8k", 32)
+    shown = "\n\n".join(body(change(suspects=(suspect,))))
+    assert "adds what looks like a random token" in shown
+    assert "- `` shop/`a|b`.py:7 ``, 32 characters beginning with `tZ8k`" in shown
+    assert "random token" not in "\n\n".join(body(change(suspects=(suspect,), fate=Fate.pushed)))

@@ -39,7 +39,7 @@ def test_a_finding_in_a_text_that_takes_no_reply_has_its_id_in_the_commands() ->
 
 def test_a_suggestion_cannot_close_its_block() -> None:
     shown = words.inline(finding(suggestion="a\n``\u200b`\n@mona"))
-    assert strange(shown.replace("suggestion", "")) == []
+    assert strange(shown.replace("suggestion", "taken")) == []
 
 
 def test_a_finding_that_opens_a_fence_does_not_swallow_what_follows() -> None:

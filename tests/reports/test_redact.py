@@ -16,9 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claude_pool_gh.reports import redact
+from claude_pool_gh.reports import secrets as formats
 from claude_pool_gh.reports.neutralize import code, neutralize
-from claude_pool_gh.reports.redact import Redactor, leaks
+from claude_pool_gh.reports.redact import VEIL, Redactor, veiled
+from claude_pool_gh.reports.secrets import secrets, suspicions
 
 
 class Plain(Redactor):
@@ -168,24 +169,39 @@ def test_whether_a_text_holds_a_key_of_ours_is_told_in_every_form(form: str) -> 
 # ---- leaks
 
 
+def leaks(text: str) -> tuple[str, ...]:
+    """What a text seems to hold, by known formats and by chance."""
+    return secrets(text) + (("a random token",) if suspicions(text) else ())
+
+
 def drawn(length: int, seed: int, alphabet: str = string.ascii_letters + string.digits) -> str:
     return "".join(random.Random(seed).choices(alphabet, k=length))  # noqa: S311 - the same in every run
 
 
 KINDS = {
-    "a GitHub token": ["ghp_" + drawn(36, 1), "ghs_" + "x" * 20, LONG, "github_pat_" + drawn(59, 2)],
+    "a GitHub token": [
+        "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", "ghs_" + "x" * 20, LONG, "github_pat_" + drawn(59, 2)
+    ],
     "an Anthropic key": ["sk-ant-api03-" + drawn(40, 4), "sk-ant-0123456789"],
     "a JSON Web Token": ["eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJnaXRodWIifQ.c2lnbmF0dXJl"],
-    "a private key": [PEM, PEM.replace("RSA ", ""), PEM.replace("RSA", "OPENSSH"), PEM[:40]],
+    "a private key": [PEM, PEM.replace("RSA ", ""), PEM.replace("RSA", "OPENSSH"), PEM[:40], "b3BlbnNzaC1rZXktdjEAAAAABG5vbmU"],  # noqa: E501
     "an AWS key": ["AKIA" + "A1" * 8, "ASIA" + "B2" * 8],
     "a Slack token": ["xoxb-" + "1a-" * 8],
+    "a Slack webhook": ["https://hooks.slack.com/services/T01234567/B01234567/" + drawn(24, 31)],
+    "an OpenAI key": ["sk-proj-" + drawn(40, 32), f"sk-{drawn(20, 33)}T3BlbkFJ{drawn(20, 34)}"],
+    "a Stripe key": ["sk_live_" + drawn(24, 35), "rk_live_" + drawn(48, 9)],
+    "a GitLab token": ["glpat-" + drawn(20, 36)],
+    "an npm token": ["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"],
+    "a PyPI token": ["pypi-AgEI" + drawn(80, 37)],
+    "a SendGrid key": [f"SG.{drawn(22, 38)}.{drawn(43, 39)}"],
+    "a wallet's private key": ["5HueCGU8rMjxEXxiPuD5BDku4MkFqeZyd4dZ1jvhTVqvbTLvyTJ", "xprv" + "9s21ZrQH143K3" * 8],
     "a random token": [
         drawn(40, 5),
         drawn(64, 6),
         b64encode(hashlib.sha256(b"7").digest()).decode(),
         "AIza" + drawn(35, 8),
-        "sk_live_" + drawn(48, 9),
-        "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        "tp_" + drawn(48, 9),
+        "ghp_" + drawn(36, 1),  # its checksum is wrong: nobody's token, and yet random
     ],
 }  # fmt: skip
 
@@ -197,7 +213,7 @@ def test_what_leaks_is_named(kind: str, secret: str, around: str) -> None:
 
 
 def test_every_kind_that_is_known_is_tried() -> None:
-    assert set(KINDS) == {kind for kind, _ in redact._KINDS} | {"a random token"}
+    assert set(KINDS) == {*formats.KINDS, "a random token"}
 
 
 @pytest.mark.parametrize(
@@ -233,6 +249,33 @@ NO_LEAKS = [
     f'"narHash": "sha256-{b64encode(SUM["sha256"].digest()).decode()}",',
     "github.com/pkg/errors v0.9.1 h1:FEBLx1zS214owpjy7qsBeixbURkuhQAwrK5UwLGTwt4=",
     "github.com/pkg/errors v0.9.1/go.mod h1:bwawxfHBFNV+L2hUp1rHADufV3IMtnDRdf1r5NINEl0=",
+    # what is public by its form
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl a@b",
+    "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABgQDdTq8xR7ELNmVwh3KiYFg2b5Pu9kXzJt4cSm6Q1oGf0vHaB7yUeRjMl user@host",
+    "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBKr3iXx5B2s9Tq4fVn7Zc1 x",
+    "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=",
+    "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEVs/o5+uQbTjL3chynL4wXgUg2R9q9UU8I5mEovUf86QZ7kOBIjJwqnzD1omageEH",
+    "-----BEGIN CERTIFICATE-----\n" + "MIIDdzCCAl+gAwIBAgIEAgAAuTANBgkqhkiG9w0BAQUFADBaMQswCQYDVQQGEwJJ\n" * 3 + "-----END CERTIFICATE-----",  # noqa: E501
+    "cert = '-----BEGIN CERTIFICATE-----\\nMIIDdzCCAl+gAwIBAgIEAgAAuTANBgkqhkiG9w0BAQUFADBaMQswCQYDVQQGEwJJ\\n'",
+    "-----BEGIN PGP SIGNATURE-----\n\niQIzBAABCgAdFiEEK7f2vXqR9wZ3LmT6nYb1cD8sHkAFAmN5x0gACgkQnYb1cD8s",
+    "<img src='data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=='>",  # noqa: E501
+    'ICON = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6"',
+    'PHOTO = "/9j/4AAQSkZJRgABAQEASABIAAD2wBDAAgGBgcGBQgHBwcJCQgKDBQNDAsLDBkSEw8UHRofHh0aHBwgJC4nICIsIxwcKDcpLDAxNDQ0Hyc5PTgyPC4zNDL"',  # noqa: E501
+    "\n".join(b64encode(hashlib.sha512(bytes([n])).digest()[:57]).decode() for n in range(5)),
+    "pay 1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2 or 3J98t1WpEZ73CNmQviecrnyiWrnqRhWNLy",
+    "to 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
+    "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4, addr1qx2fxv2umyhttkxyxp8x0dlpdt3k6cwng5pxj3jhsydzer3jcu5d8",
+    "mint EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v",
+    "ipfs://QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWKSgXX",
+    "trusted-public-keys = cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY=",
+    "SHA256:nThbg6kXUpJWGl7E1IGOCspRomTxdCARLviKw6E5SY8 github.com",
+    "untrusted comment: minisign\nRWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3",
+    "AKIAIOSFODNN7EXAMPLE and wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+    # tokens that are in every document
+    "ghp_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "npm_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    # one line each, as they are published
+    "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwiaWF0IjoxNTE2MjM5MDIyfQ.SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c",
+    "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
     # paths and addresses
     "src/main/java/com/example/Shop2/service/PriceCalculatorServiceImplementationTest.java",
     "packages/Shop2/PriceCalculatorServiceImplementation.test.tsx",
@@ -284,11 +327,30 @@ def test_no_file_of_this_projects_own_holds_a_random_token() -> None:
     assert [line for line in lines if "a random token" in leaks(line)] == []
 
 
-@pytest.mark.parametrize("guard", ["_WORD", "_DIGEST"])
+@pytest.mark.parametrize("guard", ["_WORD", "_PUBLIC", "_SAID_PUBLIC"])
 def test_these_tests_would_see_false_alarms(guard: str, monkeypatch: pytest.MonkeyPatch) -> None:
     never = re.compile(r"." if guard == "_WORD" else r"(?!)")
-    monkeypatch.setattr(redact, guard, never)
+    monkeypatch.setattr(formats, guard, never)
     assert [text for text in NO_LEAKS if leaks(text)]
+
+
+@pytest.mark.parametrize("found", KINDS["a random token"])
+def test_a_random_token_costs_itself_and_nothing_else(found: str) -> None:
+    assert veiled(f"The key is `{found}`, see line 3.") == f"The key is `{VEIL}`, see line 3."
+    assert veiled(f"{found}(x) and {found}") == f"{VEIL} (x) and {VEIL}"
+    assert veiled("Nothing of that kind.") == "Nothing of that kind."
+
+
+def test_a_suggestion_that_held_one_is_none_any_more() -> None:
+    token = KINDS["a random token"][0]
+    assert veiled(f"Use it:\n\n```suggestion\nkey = {token}\n```") == f"Use it:\n\n```text\nkey = {VEIL}\n```"
+    assert veiled(f"{token}\n\n```suggestion\nx\n```") == f"{VEIL}\n\n```suggestion\nx\n```"
+
+
+def test_the_checksum_tells_a_token_from_what_only_begins_like_one() -> None:
+    right = "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"
+    assert secrets(right) == ("a GitHub token",)
+    assert secrets(right[:-1] + "8") == ()
 
 
 def test_a_known_secret_that_was_taken_out_is_still_told_of_also_in_markdown() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -175,3 +176,41 @@ def test_the_operators_trouble_is_told_as_that() -> None:
         said
         == "the bot's operator must act (the model's API refuses its key); there is nothing that you can do here"
     )
+
+
+@pytest.mark.parametrize(
+    "filler",
+    [
+        "A line of words.\n\n", "- an item\n\n  more of it\n\n", "> said\n> so\n", "| a | b |\n", "&amp;" * 40 + "\n",
+        "<details><summary>x</summary>\n\n" + fence("y\n" * 40) + "\n\n</details>\n\n",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "opening",
+    [
+        "",
+        "```text\n",
+        "<details><summary>s</summary>\n\n",
+        "- item\n\n  ```text\n",
+        "> ```\n",
+        "- a\n\n  - b\n\n    ````\n",
+    ],
+)
+def test_a_cut_leaves_no_fence_fold_or_item_open(opening: str, filler: str) -> None:
+    indent = re.match(r" *", opening.split("\n")[-2] if "```" in opening else "")
+    quote = "> " if opening.startswith("> ") else ""
+    lead = quote or (indent[0] if indent else "")
+    body = "\n".join(f"{lead}{line}" for line in (filler * (80_000 // len(filler))).split("\n"))
+    shown = fitting(f"The first words.\n\n{opening}{body}", "https://pool.example/x")
+    assert len(shown) <= COMMENT_LIMIT
+    page = html_of(shown)
+    assert page.rstrip().endswith("has the whole text.</em></p>")
+    assert "<em>Shortened:" in page
+    assert page.count("<details>") == page.count("</details>")
+    assert page.startswith("<p>The first words.</p>")
+
+
+def test_a_single_line_without_end_is_shown_as_code() -> None:
+    page = html_of(fitting("`@mona " * 20_000))
+    assert page.startswith('<pre lang="text">')
+    assert page.rstrip().endswith("has the whole text.</em></p>")

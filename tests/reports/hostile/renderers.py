@@ -99,7 +99,6 @@ def _status(text: str) -> str:
 
 PLAIN: Final[dict[str, Shown]] = {
     "neutralize": Shown(neutralize),
-    "neutralize_line": Shown(neutralize_line),
     "neutralize_line in words": Shown(lambda text: f"NOT DONE: {neutralize_line(text)}. Nothing was run."),
     "neutralize_line in bold": Shown(lambda text: f"**{neutralize_line(text)}** *(high)*"),
     "neutralize_line in a list": Shown(lambda text: f"- a\n- {neutralize_line(text)}\n- b"),
@@ -115,7 +114,7 @@ REPORTS: Final[dict[str, Shown]] = {
     "findings.inline": Shown(lambda text: findings.inline(_finding(text))),
     # The one living block is the host's: what stands in it must not leave it.
     "findings.inline with a suggestion": Shown(
-        lambda text: findings.inline(finding(suggestion=text)).replace("suggestion\n", "text\n", 1)
+        lambda text: findings.inline(finding(suggestion=text)).replace("suggestion\n", "taken\n", 1)
     ),
     "findings.listed": Shown(lambda text: findings.listed([_finding(text), _finding(text)])),
     "findings.review_body": Shown(
