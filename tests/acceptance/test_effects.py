@@ -121,7 +121,7 @@ async def test_a_marker_in_a_strangers_comment_is_not_taken_for_ours(shop: World
     shop.github.faults.add(Fault(bad_gateway(), method="POST", route=COMMENTS))
     await shop.say("/pool review")
     await shop.reviewed()
-    assert len(shop.own_comments()) == 1
+    assert len(shop.own_comments()) - len(shop.ends()) == 1
 
 
 async def test_commits_that_cannot_be_fetched_end_the_review_with_a_reason(shop: World) -> None:

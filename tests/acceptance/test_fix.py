@@ -98,7 +98,7 @@ async def test_what_was_shown_at_another_head_cannot_be_approved(here: World) ->
     gate = await waiting(here)
     here.repository.commit("feature", {"late.py": "z = 3\n"}, message="Late", author=here.maintainer)
     moved = here.pull.head_sha
-    await here.shows("fix", f"It cannot be approved any more: the head has moved to {moved[:9]}")
+    await here.shows("fix", f"This patch is outdated: the head has moved to {moved[:9]}")
     await here.say(f"/pool approve {gate}")
     await here.said(f"`{gate}` does not match: the head has moved to {moved[:9]} since it was shown")
     assert here.pull.head_sha == moved
