@@ -92,7 +92,7 @@ def facts(change: Changed) -> SafeMarkdown:
     table = "\n".join(rows)
     bound = ""
     if change.fate is Fate.waiting:  # what the ID stands for; afterwards only the commit is of interest
-        bound = f"On `{change.parent[:9]}`, commit `{change.commit[:9]}`, patch `{change.digest[:12]}`."
+        bound = f"New commit `{change.commit[:9]}`, patch `{change.digest[:12]}`."
     told = " ".join(filter(None, (bound, _unchecked(change))))
     return SafeMarkdown("\n\n".join(filter(None, (table, told, _checks(change)))))
 

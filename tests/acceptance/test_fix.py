@@ -44,7 +44,8 @@ async def test_a_fix_is_shown_approved_and_pushed_as_shown(here: World) -> None:
     assert shown.startswith("### ⏸ AWAITING APPROVAL: 1 file, +1 -1\n")
     assert f"```\n/pool approve {gate}\n```" in shown
     assert "| `shop/prices.py` | 1 | 1 |  |" in shown
-    assert f"On `{before[:9]}`, commit `" in shown
+    assert f"Based on [`{before[:9]}`](" in shown
+    assert "New commit `" in shown
     assert "Checks: **not checked**: `changes.checks` in the configuration names none." in shown
     assert "+    if quantity >= BULK_FROM:" in shown
     assert here.pull.head_sha == before, "nothing is pushed before somebody says so"

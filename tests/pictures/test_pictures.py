@@ -45,8 +45,8 @@ def faults(picture: png.Picture) -> list[str]:
     lowest = max(y for y in range(height) if picture.pixel(middle, y) != back)
     if picture.pixel(middle, lowest) != border or height - lowest > 60:
         found.append("the lower border is missing")
-    inside = [row for row in picture.rows[height // 2 : lowest - 2] if len(set(_colours(picture, row))) > 2]
-    if not inside:
+    inside = picture.rows[height // 2 : lowest - 2]
+    if not any(len(set(_colours(picture, row))) > 2 for row in inside):
         found.append("the lower half is blank")
     return found
 
