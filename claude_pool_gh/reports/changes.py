@@ -108,8 +108,8 @@ def facts(change: Changed) -> SafeMarkdown:
     table = "\n".join(rows)
     bound = ""
     if change.fate is Fate.waiting:  # what the ID stands for; afterwards only the commit is of interest
-        commit = f", commit `{change.commit[:9]}`" if change.commit else ""
-        bound = f"On `{change.parent[:9]}`{commit}, patch `{change.digest[:12]}`."
+        made = f"New commit `{change.commit[:9]}`, patch" if change.commit else "Patch"
+        bound = f"{made} `{change.digest[:12]}`."
     told = " ".join(filter(None, (bound, _unchecked(change))))
     return SafeMarkdown("\n\n".join(filter(None, (table, told, _checks(change)))))
 

@@ -112,7 +112,10 @@ def _at_rest(run: Run) -> list[str]:
     of = f"{_name(run)}: " if run.name else ""
     parts = [f"### {sign} {of}{headline(run.outcome, run.report, run.verb)}"]
     spent = dollars(run.bill.spent, upper_bound=run.bill.upper_bound)
-    facts = f"Commit {commit(run.head, run.home)} · {spent} of {dollars(run.bill.cap)} · {duration(run.elapsed_ms)}"
+    at = "Based on" if isinstance(run.report, Changed) and run.report.files else "Commit"
+    facts = (
+        f"{at} {commit(run.head, run.home)} · {spent} of {dollars(run.bill.cap)} · {duration(run.elapsed_ms)}"
+    )
     match run.report:
         case Reviewed():
             parts += _review(run, run.report, facts)

@@ -73,10 +73,10 @@ async def test_each_check_is_told_by_what_it_says_of_the_change(here: World) -> 
 | check | on this commit | time |
 |---|---|--:|
 | `boundary` | ✅ passed | TIME |
-| `style` | ❌ **failed** (exit status 3), and passes without this change | TIME |
-| `tools` | ⚠️ **proves nothing**: it fails (exit status 127), and without this change too | TIME |
+| `style` | ❌ **failed** (exit status 3), but passes without this change | TIME |
+| `tools` | ⚠️ **inconclusive**: fails (exit status 127), and fails without this change too | TIME |
 
-<details><summary>What style printed</summary>
+<details><summary>Output of style</summary>
 
 ```text
 prices.py: ask @mona, closes #1, ![x](https://evil.example/x.png)
@@ -84,7 +84,7 @@ prices.py: ask @mona, closes #1, ![x](https://evil.example/x.png)
 
 </details>
 
-<details><summary>What tools printed</summary>
+<details><summary>Output of tools</summary>
 
 ```text
 no-such-tool: not found

@@ -122,7 +122,7 @@ async def test_a_marker_in_a_strangers_comment_is_not_taken_for_ours(shop: World
     shop.github.faults.add(Fault(bad_gateway(), method="POST", route=COMMENTS))
     await shop.say("/pool review")
     await shop.reviewed()
-    assert len(shop.own_comments()) == 1
+    assert len(shop.own_comments()) - len(shop.ends()) == 1
 
 
 async def test_commits_that_github_does_not_give_end_the_review_with_its_reason(shop: World) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pytest
 
 from claude_pool_gh.conversation.endings import reaction_of
@@ -22,25 +20,26 @@ def reactions(comment: Comment) -> list[str]:
     return [reaction.content for reaction in comment.reactions]
 
 
-def ends(replies: Sequence[str]) -> list[str]:
-    return [body for body in replies if "has ended" in body]
-
-
 async def test_an_end_is_told_by_a_reaction_and_by_a_reply_only_where_no_review_is(shop: World) -> None:
     first = await shop.say("/pool review")
     await shop.reviewed()
     await shop.quiet()
     assert len(shop.reviews) == 1, "which notifies"
-    assert (reactions(first), shop.replies()) == (["+1"], [])
+    assert (reactions(first), shop.replies(), shop.ends()) == (["+1"], [], [])
 
     second = await shop.say("/pool review")
-    answer = await shop.said("has ended")
+    await shop.until(shop.ends)
     await shop.quiet()
     mark = f"#issuecomment-{shop.own_comments()[0].id}"
-    assert [mark in body for body in shop.replies()] == [True, True], "what is edited stands further up"
-    assert answer.startswith("@mona `/pool review` has ended: 2 findings still open")
+    (accepted,), (end,) = shop.replies(), shop.ends()
+    assert mark in accepted, "what is edited stands further up"
+    assert mark in end
+    assert end.startswith("@mona `/pool review` has ended: 2 findings still open")
     assert reactions(second) == ["+1"]
-    assert len(ends(shop.replies())) == 1
+    for delivery in [one for one in shop.github.deliveries if one.event == "issue_comment"]:
+        await shop.github.redeliver(delivery)
+    await shop.quiet()
+    assert (len(shop.replies()), len(shop.ends())) == (1, 1)
 
 
 async def test_nobody_is_mentioned_where_that_is_switched_off(here: World) -> None:
@@ -48,7 +47,7 @@ async def test_nobody_is_mentioned_where_that_is_switched_off(here: World) -> No
     comment = await here.say("/pool review")
     await here.reviewed()
     await here.quiet()
-    assert (reactions(comment), here.replies()) == (["+1"], [])
+    assert (reactions(comment), here.replies(), here.ends()) == (["+1"], [], [])
 
 
 async def test_who_is_cancelled_by_somebody_else_is_told_by_the_answer_to_that(shop: World) -> None:
@@ -62,7 +61,7 @@ async def test_who_is_cancelled_by_somebody_else_is_told_by_the_answer_to_that(s
     await shop.quiet()
     (answer,) = shop.replies()
     assert answer.startswith("@mona `/pool review` (`")
-    assert reactions(comment) == ["confused"]
+    assert (reactions(comment), shop.ends()) == (["confused"], [])
 
 
 async def test_a_thread_keeps_the_newest_answer_of_each_kind(here: World) -> None:

@@ -74,11 +74,11 @@ async def test_a_push_brings_new_fixed_and_still_open_each_said_once_and_where_i
     said = boundary.body
     here.github.faults.add(Fault(Respond(502), route="/api/graphql", after_effect=True, times=2))
 
-    shown = await again(here, "1 new, 1 fixed, 1 still open in 3 files, the worst critical")
+    shown = await again(here, "1 new, 1 fixed, 1 still open (worst: critical) in 3 files read")
     await here.written()
     head = here.pull.head_sha
-    assert "Found before and still there: `shop/store.py:26-27`" in shown
-    assert "Found before and fixed: Exactly ten pieces get no bulk discount" in shown
+    assert "Found earlier, still open: `shop/store.py:26-27`" in shown
+    assert "Found earlier, now fixed: Exactly ten pieces get no bulk discount" in shown
     assert [each.path for each in here.reviews[-1].comments] == ["shop/extra.py"], "nothing is said twice"
     assert len(here.reviews) == 2
     assert f"Gone at `{head[:9]}`" in await here.replied_under(boundary)

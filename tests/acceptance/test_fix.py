@@ -44,7 +44,8 @@ async def test_a_fix_is_shown_approved_and_pushed_as_shown(here: World) -> None:
     assert shown.startswith("### ⏸ AWAITING APPROVAL: 1 file, +1 -1\n")
     assert f"```\n/pool approve {gate}\n```" in shown
     assert "| `shop/prices.py` | 1 | 1 |  |" in shown
-    assert f"On `{before[:9]}`, patch `" in shown
+    assert f"Based on [`{before[:9]}`](" in shown
+    assert "Patch `" in shown
     assert "Checks: **not checked**: `changes.checks` in the configuration names none." in shown
     assert "+    if quantity >= BULK_FROM:" in shown
     assert here.pull.head_sha == before, "nothing is pushed before somebody says so"
@@ -102,7 +103,7 @@ async def test_what_was_shown_at_another_head_cannot_be_approved(here: World) ->
     gate = await waiting(here)
     here.repository.commit("feature", {"late.py": "z = 3\n"}, message="Late", author=here.maintainer)
     moved = here.pull.head_sha
-    await here.shows("fix", f"It cannot be approved any more: the head has moved to {moved[:9]}")
+    await here.shows("fix", f"This patch is outdated: the head has moved to {moved[:9]}")
     await here.say(f"/pool approve {gate}")
     await here.said(f"`{gate}` does not match: the head has moved to {moved[:9]} since it was shown")
     assert here.pull.head_sha == moved

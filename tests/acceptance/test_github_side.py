@@ -81,7 +81,7 @@ async def test_what_is_out_of_reach_for_a_while_is_not_taken_for_deleted_by_a_pe
     here.github.install(here.app, "octo", [here.repository])
     await here.github.settle()
     assert (await here.reviewed()).status == "completed"
-    assert len(here.own_comments()) == 1
+    assert (len(here.own_comments()), len(here.ends())) == (2, 1)
 
 
 async def test_a_suspended_installation_is_left_alone_and_shown_how_things_ended_when_it_is_back(
@@ -148,7 +148,7 @@ async def test_a_renamed_and_a_transferred_repository_keeps_its_conversation_und
     await here.until(lambda: [state for state, _ in here.rows(CHAINS)] == ["done", "done"])
     await here.quiet()
     ((newest,),) = here.rows("SELECT id FROM chains ORDER BY created_ms DESC LIMIT 1")
-    assert f"<sub>`{newest}` · asked by `mona`" in await here.shows("review", "Nothing found")
+    assert f"<sub>`{newest}` · requested by `mona`" in await here.shows("review", "Nothing found")
     assert here.repository.check_runs(here.pull.head_sha)[-1].conclusion == "success"
 
 

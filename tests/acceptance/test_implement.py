@@ -63,7 +63,7 @@ async def test_an_issue_that_leaves_it_open_gets_its_questions_and_costs_one_run
     colleague.plan = {"ready": False, "questions": ["Which gifts? @mona", "How large?"], "plan": ""}
     issue = here.repository.open_issue("Gifts", "We want gifts.", here.maintainer)
     await here.say("/pool implement", number=issue.number)
-    shown = await here.shows("implement", "Not clear enough to be done: 2 questions", issue.number)
+    shown = await here.shows("implement", "2 questions before I can start", issue.number)
     assert "- Which gifts? `@mona`\n- How large?" in shown
     assert not any("Make this change in" in each.text for each in colleague.seen)
 

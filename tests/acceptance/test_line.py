@@ -16,13 +16,15 @@ async def test_who_waits_sees_the_place_in_the_line_and_why(tmp_path: Path) -> N
         await here.say("/pool ask zero?")
         await here.until(lambda: slow.seen)
         await here.say("/pool ask one?", number=issues[0].number)
-        await here.shows("ask", "Next in line: the only slot is busy.", issues[0].number)
+        await here.shows("ask", "Next in the queue: the only slot is busy.", issues[0].number)
         await here.say("/pool ask two?", number=issues[1].number)
-        await here.shows("ask", "Number 2 in line: the only slot is busy.", issues[1].number)
+        await here.shows("ask", "Second in the queue: the only slot is busy.", issues[1].number)
         await here.say("/pool status", number=issues[2].number)
-        assert "1 of 1 slots are busy, 2 in line." in await here.said("slots are busy", issues[2].number)
+        assert "1 of 1 slots are busy, 2 waiting in the queue." in await here.said(
+            "slots are busy", issues[2].number
+        )
         # As the first one ends, those behind it move up without anybody asking.
-        await here.shows("ask", "Next in line: the only slot is busy.", issues[1].number)
+        await here.shows("ask", "Next in the queue: the only slot is busy.", issues[1].number)
         slow.pace = 0
         await here.shows("ask", "### ✅ Answered", issues[1].number)
 

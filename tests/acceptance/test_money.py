@@ -15,10 +15,10 @@ CONFIG = ".github/claude-pool.yml"
 @pytest.mark.parametrize(
     ("config", "server", "says"),
     [
-        ("budget: {chain: 2, thread: 1}", {}, ("the cap per thread of $1.00 has $1.00 left. Whoever may change the "
+        ("budget: {chain: 2, thread: 1}", {}, ("the cap per thread of $1.00 has $1.00 left. Anyone who can change the "
          "default branch can raise it: `budget.thread` in `.github/claude-pool.yml`, in dollars.")),
-        ("budget: {chain: 2, user_day: 1}", {}, ("the cap per user and day of $1.00 has $1.00 left. Whoever may change "
-         "the default branch can raise it: `budget.user_day` in")),
+        ("budget: {chain: 2, user_day: 1}", {}, ("the cap per user and day of $1.00 has $1.00 left. Anyone who can "
+         "change the default branch can raise it: `budget.user_day` in")),
         ("budget: {chain: 2, repository_month: 1}", {}, ("the cap per repository and month of $1.00 has $1.00 left. "
          "Anyone who can change the default branch can raise it: `budget.repository_month` in")),
         ("budget: {chain: 2}", {"CLAUDE_POOL_BUDGET_USD": "1"}, ("the cap per pool and month of $1.00 has $1.00 left. "

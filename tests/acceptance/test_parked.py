@@ -27,7 +27,7 @@ async def test_out_of_turns_goes_on_from_the_work_that_was_kept(here: World, col
     before = here.pull.head_sha
     await here.say("/pool fix it --turns 2")
     shown = await here.shows("fix", "### ⚠️ NOT DONE: out of turns")
-    assert "What it had changed is kept (1 file, +1 -0), and it starts from there. To go on:" in shown
+    assert "The files changed so far are saved (1 file, +1 -0). To resume:" in shown
     (line,) = re.findall(r"```\n(/pool continue [0-9a-f]{10} --turns 4)\n```", shown)
     check = next(run for run in here.repository.check_runs(before) if run.name == "claude-pool/fix")
     assert check.conclusion == "action_required"
@@ -133,7 +133,7 @@ async def test_what_runs_can_be_cancelled_and_what_ended_can_be_run_again(
     await here.say("/pool cancel 0000000000")
     await here.said("Nothing in this thread has the ID `0000000000`")
     await here.say("/pool cancel")
-    await here.said("is being ended. What it did and cost so far is kept.")
+    await here.said("is being cancelled. Its results so far and its cost are kept.")
     await here.shows("ask", "### ⚠️ NOT DONE: cancelled")
     colleague.pace = 0
     await here.say("/pool continue")

@@ -307,7 +307,7 @@ async def test_nothing_is_spent_on_an_outsiders_commit_before_somebody_with_writ
     assert here.rows(MONEY) == [(0,)]
 
     await here.say(f"/pool ok {pull.head_sha[:12].upper()}")
-    await here.said(f"Agents may read `{first}`. The next push needs its own")
+    await here.said(f"Agents may read `{first}`. Each push needs a new")
     await here.say("/pool review")
     await here.reviewed()
     spent = here.rows(MONEY)

@@ -157,7 +157,7 @@ async def test_the_checks_own_button_runs_the_review_again_for_whoever_may(here:
     assert len(here.repository.check_runs(here.pull.head_sha)) == 1, (
         "it is the same check, brought up to date"
     )
-    assert len(here.own_comments()) == 2, "one tracking comment, one refusal"
+    assert len(here.own_comments()) - len(here.ends()) == 2, "one tracking comment, one refusal"
     await hear_everything_again(here)
     here.github.clock.advance(2)
     await here.github.press(here.maintainer, here.repository, check)

@@ -105,7 +105,7 @@ async def test_a_download_is_had_only_by_the_address_that_was_shown(tmp_path: Pa
         await here.say("/pool fix the boundary")
         shown = await here.shows("fix", "AWAITING APPROVAL")
         path, key = re.findall(
-            r"\[all of it\]\(https://pool\.example\.org(/chains/\w+\.md)\?key=(\w+)\)", shown
+            r"\[full report\]\(https://pool\.example\.org(/chains/\w+\.md)\?key=(\w+)\)", shown
         )[0]
         async with aiohttp.ClientSession(here.bot.url) as session:
             async with session.get(path, params={"key": key}) as answer:

@@ -165,9 +165,13 @@ class World:
         return self.comment_of(verb, number)
 
     def replies(self, number: int | None = None) -> list[str]:
-        """The bot's comments in a thread that are no tracking comments, oldest first."""
+        """The bot's answers in a thread: neither tracking comments nor words that a run has ended; oldest first."""
         found = [comment.body for comment in self.own_comments(number)]
-        return [body for body in found if "`/pool help`</sub>" not in body]
+        return [body for body in found if "`/pool help`</sub>" not in body and " has ended: " not in body]
+
+    def ends(self, number: int | None = None) -> list[str]:
+        """What the bot wrote to say that a run has ended, oldest first."""
+        return [one.body for one in self.own_comments(number) if " has ended: " in one.body]
 
     async def said(self, what: str, number: int | None = None) -> str:
         """Wait for a reply of the bot's that holds a text; the reply."""

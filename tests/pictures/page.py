@@ -11,9 +11,14 @@ from typing import Final, Literal
 
 from markdown_it import MarkdownIt
 
+from tests.pictures import png
+
 Theme = Literal["light", "dark"]
 HERE: Final = Path(__file__).parent
 WIDTH: Final = 820
+LEAST_HEIGHT: Final = 400
+BARS: Final = 200
+SCALE: Final = 1.5
 _MARKDOWN: Final = MarkdownIt("commonmark", {"html": True, "breaks": True}).enable(["table", "strikethrough"])
 _BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome", "chrome")
 _FLAGS: Final = (
@@ -60,15 +65,19 @@ def look(program: str, page: str) -> tuple[int, bool]:
 
 
 def picture(program: str, page: str, target: Path) -> None:
-    """Take a picture of a page, as high as its comment."""
+    """Take a picture of a page, as high as its comment.
+
+    A browser takes the height of its own bars off the window, and refuses a low one: the window is higher than needed,
+    and what is below the comment is cut off.
+    """
     height, _ = look(program, page)
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "page.html"
+        file, taken = Path(folder) / "page.html", Path(folder) / "taken.png"
         file.write_text(page)
-        size = f"--window-size={WIDTH},{height}"
-        _run(
-            program, folder, size, "--force-device-scale-factor=1.5", f"--screenshot={target}", file.as_uri()
-        )
+        size = f"--window-size={WIDTH},{max(height, LEAST_HEIGHT) + BARS}"
+        scale = f"--force-device-scale-factor={SCALE}"
+        _run(program, folder, size, scale, f"--screenshot={taken}", file.as_uri())
+        png.write(target, png.read(taken).top(round(height * SCALE)))
 
 
 def _run(program: str, folder: str, *arguments: str) -> str:

@@ -88,8 +88,8 @@ BILL: Final = Bill(
     spent=590_000, upper_bound=False, cap=3_000_000, thread=1_240_000, month=31_750_000, caps=CAPS
 )
 RUN: Final = Run(
-    chain_id="1a2b3c4d5e", verb="review", head="7ffe83b0d3c1", requester="mona",
-    intent="Reads 14 files in 2 parts, and has every finding confirmed by a second run.",
+    chain_id="1a2b3c4d5e", verb="review", head="7ffe83b0d3c1", requester="mona", home="https://github.com/octo/shop",
+    intent="Reads 14 files in 2 parts. A second run checks every finding.",
     steps=REVIEW_STEPS, bill=BILL, elapsed_ms=136_000,
     looked=(Looked(task="find: shop/prices.py and 6 more", files=("shop/prices.py", "shop/store.py"), searches=("BULK_",)),),
 )  # fmt: skip
@@ -102,7 +102,7 @@ CHANGED: Final = Changed(
     branch="bulk-discount", fate=Fate.waiting, gate="3f9a1c07be",
     checked=(Checked(name="tests", end=CheckEnd.passed, elapsed_ms=41_000), Checked(name="lint", end=CheckEnd.passed, elapsed_ms=3_200)),
     patch=PATCH.decode(),
-    prose="Mended in `shop/prices.py`: the boundary counts now.\n\nA reviewer should look at the test's name.",
+    prose="Fixed in `shop/prices.py`: the boundary counts now.\n\nA reviewer should look at the test's name.",
 )  # fmt: skip
 BROKEN: Final = (
     CHANGED.checked[0],
@@ -125,9 +125,9 @@ def scenes() -> Mapping[str, str]:
     """Name -> the comment as Markdown."""
     running = replace(
         RUN,
-        steps=(*REVIEW_STEPS[:1], step("find", "running", detail="1 of 2: shop/store.py and 6 more", model=SONNET, cost=210_000),
+        steps=(*REVIEW_STEPS[:1], step("find", "running", detail="1 of 2: shop/store.py and 6 more", model=SONNET, cost=210_000, elapsed_ms=85_000),
                *(step(name, "pending") for name in ("check", "verify", "gather"))),
-        bill=replace(BILL, usual=(400_000, 900_000)),
+        bill=replace(BILL, spent=210_000, usual=(400_000, 900_000)), elapsed_ms=85_140,
     )  # fmt: skip
     parked = Outcome(verdict=Verdict.out_of_turns, reason="no result after 60 turns")
     verbs = {name: room.verb for name, room in rooms().items()}
@@ -148,7 +148,7 @@ def scenes() -> Mapping[str, str]:
                 FIX,
                 report=replace(
                     CHANGED, protected=("tests/test_prices.py",), approved_by=("max",),
-                    still_needed="1 more person must approve (it touches protected paths).",
+                    still_needed=replies.still_needed(1, "protected paths need two people", ()),
                 ),
             )
         ),
@@ -192,7 +192,7 @@ def scenes() -> Mapping[str, str]:
                 chains=(
                     tables.ChainLine(id="1a2b3c4d5e", verb="fix", title="AWAITING APPROVAL: 2 files, +5 -1", requester="mona",
                                      cost=260_000, gate="3f9a1c07be"),
-                    tables.ChainLine(id="0c1d2e3f4a", verb="review", title="2 findings in 14 files, the worst critical",
+                    tables.ChainLine(id="0c1d2e3f4a", verb="review", title="2 findings (worst: critical) in 14 files read",
                                      requester="max", cost=590_000),
                 ),
                 busy=2, slots=2, waiting=3, shares={"review": {"fixed": 31, "dismissed": 4, "ignored": 2, "open": 3}},

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from tests.pictures import png
 from tests.pictures.page import browser, html, look
 from tests.pictures.scenes import scenes
 
@@ -22,10 +25,59 @@ def test_no_comment_is_wider_than_its_box(name: str) -> None:
     assert 60 < height < 1600
 
 
-def test_the_pictures_of_every_scene_are_there() -> None:
-    from pathlib import Path  # noqa: PLC0415
+PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
+NAMES = [f"{name}-{theme}" for name in SCENES for theme in ("light", "dark")]
 
-    folder = Path(__file__).parents[2] / "docs" / "pictures"
-    assert {path.stem for path in folder.glob("*.png")} == {
-        f"{n}-{t}" for n in SCENES for t in ("light", "dark")
-    }
+
+def test_the_pictures_of_every_scene_are_there() -> None:
+    assert {path.stem for path in PICTURES.glob("*.png")} == set(NAMES)
+
+
+def faults(picture: png.Picture) -> list[str]:
+    """What is wrong with a picture of a comment: it must end with the box's lower border, and not be blank above."""
+    height, middle = len(picture.rows), picture.width // 2
+    back = picture.pixel(0, 0)
+    edge = next((y for y in range(height) if picture.pixel(middle, y) != back), None)
+    if edge is None:
+        return ["nothing is shown"]
+    found = []
+    border = picture.pixel(middle, edge)
+    lowest = max(y for y in range(height) if picture.pixel(middle, y) != back)
+    if picture.pixel(middle, lowest) != border or height - lowest > 60:
+        found.append("the lower border is missing")
+    inside = picture.rows[height // 2 : lowest - 2]
+    if not any(len(set(_colours(picture, row))) > 2 for row in inside):
+        found.append("the lower half is blank")
+    return found
+
+
+def _colours(picture: png.Picture, row: bytes) -> list[bytes]:
+    step = picture.samples
+    return [row[i : i + 3] for i in range(0, len(row), step)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_picture_is_cut_off_or_blank(name: str) -> None:
+    assert faults(png.read(PICTURES / f"{name}.png")) == []
+
+
+def drawn(height: int, *, text: range, border: bool = True) -> png.Picture:
+    """A box with a line of text, as a picture."""
+    white, grey, black = b"\xff\xff\xff", b"\xd0\xd7\xde", b"\x10\x10\x10"
+    rows = [white * 100 for _ in range(height)]
+    rows[10] = white * 10 + grey * 80 + white * 10
+    for y in text:
+        rows[y] = white * 10 + grey + white * 20 + black * 20 + white * 38 + grey + white * 10
+    if border:
+        rows[height - 10] = rows[10]
+    return png.Picture(100, 3, tuple(rows))
+
+
+def test_this_test_sees_what_is_blank_or_cut_off_and_pictures_can_be_read_back(tmp_path: Path) -> None:
+    whole = drawn(100, text=range(15, 85))
+    assert faults(whole) == []
+    assert faults(drawn(100, text=range(15, 40))) == ["the lower half is blank"]
+    assert "the lower border is missing" in faults(drawn(100, text=range(15, 30), border=False))
+    assert "the lower border is missing" in faults(whole.top(60))
+    png.write(tmp_path / "a.png", whole)
+    assert png.read(tmp_path / "a.png") == whole

@@ -20,7 +20,7 @@ def test_the_workflow_in_the_reference_is_a_workflow() -> None:
     shelf = Shelf((files("claude_pool_gh.recipes"),))
     kitchen = Kitchen(skills={"describe-change": shelf.skill("describe-change")})
     steps = expand(parse_workflow(text, "docs/pool.md").written, kitchen)
-    assert [step.name for step in steps] == ["read", "mend", "check", "tell"]
+    assert [step.name for step in steps] == ["read", "fix", "check", "tell"]
 
 
 def test_the_reference_names_every_packaged_recipe() -> None:

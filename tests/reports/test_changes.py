@@ -122,7 +122,7 @@ TABLE = """\
 |---|--:|--:|---|
 | `shop/prices.py` | 3 | 1 |  |
 | `.github/workflows/ci.yml` | 0 | 9 | deleted, **protected** |"""
-FACTS = f"{TABLE}\n\nOn `000000000`, commit `ccccccccc`, patch `dddddddddddd`. Checks: **not checked**."
+FACTS = f"{TABLE}\n\nNew commit `ccccccccc`, patch `dddddddddddd`. Checks: **not checked**."
 SETTLED = f"{TABLE}\n\nChecks: **not checked**."
 COPY = """\
 To push exactly this patch, comment:
@@ -350,7 +350,7 @@ def test_checks_that_ran_stand_in_a_table_below_the_facts_with_what_the_bad_ones
     assert (
         shown[0].split("\n\n", 1)[1]
         == """\
-On `000000000`, commit `ccccccccc`, patch `dddddddddddd`.
+New commit `ccccccccc`, patch `dddddddddddd`.
 
 | check | on this commit | time |
 |---|---|--:|

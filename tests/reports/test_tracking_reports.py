@@ -28,6 +28,7 @@ from tests.reports.test_changes import COPY, FACTS, FOLDED, PATCH, SAYS, SETTLED
 
 DONE = Outcome(verdict=Verdict.answered)
 MONEY = "Commit `012345678` · $0.42 of $3.00 · 1 min 11 s"
+BASED = MONEY.replace("Commit", "Based on")
 STEPS_TABLE = """\
 | | step | model | time | cost |
 |---|---|---|--:|--:|
@@ -90,7 +91,7 @@ def test_a_triage_says_what_it_is_about_its_labels_and_what_is_missing() -> None
 
 def test_a_change_that_waits_shows_the_line_to_copy_first() -> None:
     assert tracking(of("fix", change(), waits=True)) == whole(
-        "### ⏸ AWAITING APPROVAL: 2 files, +3 -10", MONEY, FACTS, PATCH, COPY, SAYS
+        "### ⏸ AWAITING APPROVAL: 2 files, +3 -10", BASED, FACTS, PATCH, COPY, SAYS
     )
 
 
@@ -98,7 +99,7 @@ def test_a_change_that_can_not_be_approved_any_more_says_so_first() -> None:
     stale = change(stale="the head has moved to 1234")
     assert tracking(of("fix", stale, waits=True)) == whole(
         "### ⏸ NOT APPLIED: the head has moved to 1234",
-        MONEY,
+        BASED,
         "This patch is outdated: the head has moved to 1234. To make a new one: `/pool retry`",
         FACTS, FOLDED, SAYS,
     )  # fmt: skip
@@ -131,7 +132,7 @@ def test_a_change_says_where_it_went(where: Fate) -> None:
     shown = change(**({"fate": where, "approved_by": ("mona",)} | fields))
     patch = PATCH if where is Fate.patch_only else FOLDED
     assert tracking(of("fix", shown, outcome=DONE)) == whole(
-        f"### {first}", MONEY, decision, SETTLED, patch, SAYS
+        f"### {first}", BASED, decision, SETTLED, patch, SAYS
     )
 
 

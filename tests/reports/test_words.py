@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from claude_pool_gh.reports.neutralize import fence
+from claude_pool_gh.reports.rendered import html_of
 from claude_pool_gh.reports.words import (
     amounts,
     count,

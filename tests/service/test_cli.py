@@ -33,7 +33,7 @@ def test_a_configuration_is_checked_line_by_line(tmp_path: Path) -> None:
     assert done.exit_code == 1
     assert "line 2: unknown key `chian`, did you mean `chain`?" in done.output
     file.write_text("budget:\n  chain: 3\n")
-    assert CliRunner().invoke(main, ["config", "check", str(file)]).output == "all right\n"
+    assert CliRunner().invoke(main, ["config", "check", str(file)]).output == "no errors\n"
 
 
 def test_every_value_that_holds_is_printed_with_its_source(tmp_path: Path) -> None:

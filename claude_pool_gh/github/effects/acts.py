@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -65,8 +66,8 @@ async def make(forge: Forge, row: EffectRow) -> int | None:
             return await pushes.propose(forge, repository, effect)
 
 
-async def change(forge: Forge, row: EffectRow, remote_id: int) -> None:
-    """Bring what stands to the wanted content. Raises Deleted."""
+async def change(forge: Forge, row: EffectRow, remote_id: int) -> int:
+    """Bring what stands to the wanted content; the id that it has now. Raises Deleted."""
     try:
         match row.effect:
             case Comment():
@@ -75,14 +76,15 @@ async def change(forge: Forge, row: EffectRow, remote_id: int) -> None:
             case CheckRun():
                 await forge.call("PATCH", row.repository, f"/check-runs/{remote_id}", _check(row.effect))
             case Reaction():
-                await reactions.react(forge, row, row.effect)
+                return await reactions.react(forge, replace(row, remote_id=remote_id), row.effect)
             case Reply():
                 await _replace(forge, row.repository, row.effect)
             case Labels() | Review() | Settled() | Push() | Proposal():
-                return
+                pass
     except NotFound as error:
         await _see(forge, row.repository)
         raise Deleted from error
+    return remote_id
 
 
 async def _see(forge: Forge, repository: Repository) -> None:

@@ -177,13 +177,11 @@ class Writer:
 
     async def _perform(self, row: EffectRow) -> int | None:
         if row.remote_id is not None:
-            await acts.change(self._forge, row, row.remote_id)
-            return row.remote_id
+            return await acts.change(self._forge, row, row.remote_id)
         if row.attempted:
             found = await self._look(row)
             if found is not None:
-                await acts.change(self._forge, row, found)
-                return found
+                return await acts.change(self._forge, row, found)
         await self._database.transact(lambda tx: rows.attempt(tx, row))
         return await acts.make(self._forge, row)
 
