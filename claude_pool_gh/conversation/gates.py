@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from claude_pool_gh.config.owners import Rule, matches, owners_of
+from claude_pool_gh.config.owners import Rule, owners_of
 from claude_pool_gh.conversation.tables import Approval
 from claude_pool_gh.pool import tasks
 from claude_pool_gh.pool.chains import FINISHED, ChainRow, StepRow
@@ -17,6 +17,7 @@ from claude_pool_gh.pool.ports import Work
 from claude_pool_gh.pool.states import StepState
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.terms.ids import Term
+from claude_pool_gh.terms.patterns import matches
 
 PROTECTED: Final = (
     "/.github/", "CODEOWNERS", ".gitmodules", ".gitattributes", ".claude/", ".mcp.json", "CLAUDE.md",

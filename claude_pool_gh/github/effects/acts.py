@@ -7,11 +7,10 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from claude_pool_gh.github.api import Forge, segment
-from claude_pool_gh.github.effects import pushes, threads
+from claude_pool_gh.github.effects import pushes, reviews, threads
 from claude_pool_gh.github.effects.kinds import (
     CheckRun,
     Comment,
-    InlineComment,
     Labels,
     Proposal,
     Push,
@@ -57,7 +56,7 @@ async def make(forge: Forge, row: EffectRow) -> int | None:
         case CheckRun():
             return await _check_run(forge, row, effect)
         case Review():
-            return await _review(forge, row, effect)
+            return await reviews.post(forge, row, effect)
         case Settled():
             return await _settle(forge, row, effect)
         case Push():
@@ -142,29 +141,6 @@ async def _first(items: Any, wanted: Callable[[Any], bool]) -> int | None:
         if wanted(item):
             return int(item["id"])
     return None
-
-
-async def _review(forge: Forge, row: EffectRow, review: Review) -> int:
-    path = f"/pulls/{review.number}/reviews"
-    comments = [_inline(comment) for comment in review.comments]
-    body = {"commit_id": review.commit, "event": "COMMENT"} | _marked(row, review.body)
-    try:
-        made = await forge.call("POST", row.repository, path, body | {"comments": comments})
-    except ForgeRefused as error:
-        if error.status != 422 or not review.fallback:
-            raise
-        # GitHub makes all comments or none; what cannot stand at its line still deserves to be read.
-        whole = {"event": "COMMENT"} | _marked(row, review.fallback)
-        made = await forge.call("POST", row.repository, path, whole)
-    return int(made["id"])
-
-
-def _inline(comment: InlineComment) -> dict[str, Any]:
-    body = f"{comment.body}\n\n{marker(comment.mark)}" if comment.mark else comment.body
-    place: dict[str, Any] = {"path": comment.path, "body": body, "line": comment.line, "side": "RIGHT"}
-    if comment.start_line is not None and comment.start_line < comment.line:
-        place |= {"start_line": comment.start_line, "start_side": "RIGHT"}
-    return place
 
 
 async def _settle(forge: Forge, row: EffectRow, settled: Settled) -> int | None:

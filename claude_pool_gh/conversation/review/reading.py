@@ -1,0 +1,112 @@
+"""What there is to read of a pull request: names and sizes first, the text only of what an agent is to read."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from claude_pool_gh.findings import changes
+from claude_pool_gh.findings.anchor import Dropped, anchor
+from claude_pool_gh.findings.changes import Change, Read
+from claude_pool_gh.findings.diffs import Entry, dealt, entries
+from claude_pool_gh.findings.model import Finding
+from claude_pool_gh.findings.paths import candidates
+from claude_pool_gh.terms import patterns
+from claude_pool_gh.worktrees import history
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """A pull request's files, and what is to be read of them."""
+
+    listed: tuple[Entry, ...]
+    changes: tuple[Change, ...] = ()
+    left_out: tuple[str, ...] = ()
+    unreadable: tuple[tuple[str, str], ...] = ()
+    """Paths that should have been read and could not be, with the reason."""
+
+
+async def listed(mirror: Path, old: str, new: str) -> tuple[Entry, ...]:
+    """The files that differ between two commits."""
+    found = await history.listing(mirror, old, new)
+    return tuple(await asyncio.to_thread(entries, found))
+
+
+async def difference(
+    mirror: Path,
+    base: str,
+    head: str,
+    *,
+    exclude: Sequence[str],
+    paths: Sequence[str],
+    since: frozenset[str] | None,
+) -> Difference:
+    """The files that changed, and the text of those that were asked for and are worth reading."""
+    found = await listed(mirror, base, head)
+    worth, left_out = await asyncio.to_thread(changes.worth_reading, found, exclude)
+    wanted = [
+        entry for entry in worth if is_chosen(entry.path, paths) and (since is None or entry.path in since)
+    ]
+    read = await _read(mirror, base, head, wanted)
+    return Difference(
+        listed=found, changes=read.changes, left_out=tuple(left_out), unreadable=read.unreadable
+    )
+
+
+async def _read(mirror: Path, base: str, head: str, wanted: Sequence[Entry]) -> Read:
+    names = [entry.names for entry in wanted]
+    out = await history.diffs(mirror, base, head, names)
+    try:
+        return await asyncio.to_thread(_parsed, wanted, out)
+    except (
+        ValueError
+    ):  # not even the files can be told apart: each for itself, so that the odd one costs only itself
+        read: list[Read] = []
+        for entry in wanted:
+            alone = b"".join(await history.diffs(mirror, base, head, [entry.names]))
+            try:
+                read.append(await asyncio.to_thread(_parsed, [entry], [alone]))
+            except ValueError as error:
+                read.append(Read((), ((entry.path, str(error)),)))
+        return Read(
+            tuple(change for each in read for change in each.changes),
+            tuple(odd for each in read for odd in each.unreadable),
+        )
+
+
+def _parsed(wanted: Sequence[Entry], out: Sequence[bytes]) -> Read:
+    texts = dealt(b"".join(out).decode(errors="replace"), wanted)
+    return changes.read(wanted, texts)
+
+
+def is_chosen(path: str, paths: Sequence[str]) -> bool:
+    """Whether a file is among those that the command names; without names all are."""
+    return not paths or any(patterns.names(each, path) for each in paths)
+
+
+def unmatched(paths: Sequence[str], among: Iterable[str]) -> list[str]:
+    """The names and patterns that name none of these paths."""
+    known = list(among)
+    return [each for each in paths if not any(patterns.names(each, path) for path in known)]
+
+
+async def held(
+    mirror: Path, base: str, head: str, stated: Sequence[Finding], renamed: Mapping[str, str]
+) -> list[Finding | Dropped]:
+    """Each stated finding held against the files that it can mean, at the head or at the merge base."""
+    if not stated:
+        return []
+    sides = {"RIGHT": head, "LEFT": base}
+    texts = {}
+    for side, commit in sides.items():
+        tree = frozenset(await history.list_paths(mirror, commit))
+        known = tree | renamed.keys() if side == "LEFT" else tree
+        meant = {path for finding in stated for path in candidates(finding.path, known)}
+        if side == "LEFT":
+            meant = {renamed.get(path, path) for path in meant}
+        texts[side] = await history.read_files(mirror, commit, meant)
+    return await asyncio.to_thread(
+        lambda: [anchor(finding, texts["RIGHT"], texts["LEFT"], renamed) for finding in stated]
+    )
