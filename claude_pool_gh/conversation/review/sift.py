@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from pydantic import ValidationError
-
 from claude_pool_gh.conversation.desk import Desk
 from claude_pool_gh.conversation.review.facts import ReviewFacts, facts_of
 from claude_pool_gh.conversation.review.reading import held
+from claude_pool_gh.conversation.review.stated import stated_by
+from claude_pool_gh.conversation.review.unplaced import corrected
 from claude_pool_gh.findings import tables
 from claude_pool_gh.findings.anchor import Dropped
 from claude_pool_gh.findings.identity import fingerprint, match, same_defect, without_repeats
-from claude_pool_gh.findings.model import Finding, Findings
+from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.pool.ports import Done, HostStepContext
 from claude_pool_gh.storage import Transaction
 
@@ -27,7 +27,12 @@ async def sift(desk: Desk, context: HostStepContext) -> Done:
     mirror = desk.worktrees.mirror(facts.thread.repository.id).path
     brief = context.results["brief"]
     base, renamed = brief["merge_base"], brief["renamed"]
-    checked = await held(mirror, base, facts.head, stated, renamed)
+    again_stated = [finding for task in context.results.get("restate", ()) for finding in stated_by(task)]
+    checked = corrected(
+        stated,
+        await held(mirror, base, facts.head, stated, renamed),
+        await held(mirror, base, facts.head, again_stated, renamed),
+    )
     before = await desk.database.read(lambda tx: tables.known(tx, facts.key, "open"))
     dismissed = await desk.database.read(lambda tx: _dismissed(tx, facts))
     again_held = await held(mirror, base, facts.head, before, renamed)
@@ -66,14 +71,6 @@ def _placed(finding: Finding, anchored: Mapping[str, Finding | Dropped]) -> Find
 def _dismissed(tx: Transaction, facts: ReviewFacts) -> list[Finding]:
     """What maintainers of the repository have said is no defect, here or in another thread."""
     return [each.finding for each in tables.dismissed_in(tx, facts.thread.repository.id, last=500)]
-
-
-def stated_by(task: Mapping[str, Any]) -> tuple[Finding, ...]:
-    """What one agent stated. A result of another form states nothing; its task has failed already."""
-    try:
-        return Findings.model_validate(task.get("structured") or {"findings": []}).findings
-    except ValidationError:
-        return ()
 
 
 def _candidate(finding: Finding) -> dict[str, Any]:
