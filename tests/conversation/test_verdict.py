@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from claude_pool_gh.conversation.review.reading import unread_in_words
 from claude_pool_gh.conversation.review.verdict import conclude, place, weigh
 from claude_pool_gh.pool.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.ports import Ending
@@ -178,6 +179,15 @@ def test_a_result_of_another_form_is_no_clean_review() -> None:
 
 def test_claims_that_nobody_verified_are_not_passed_over() -> None:
     assert conclude([DONE], [], confirmed=0, unverified=3).verdict is Verdict.out_of_budget
+
+
+def test_a_review_that_could_not_read_a_file_is_not_green_and_names_it() -> None:
+    told = unread_in_words([("a.py", "odd"), *[("b.py", "long")] * 4])
+    assert told == "5 files could not be read whole (a.py: odd; b.py: long; b.py: long; and 2 more)"
+    assert conclude([DONE], [], confirmed=0, not_read=told) == Outcome(
+        verdict=Verdict.skipped, reason=f"nothing found, but {told}"
+    )
+    assert conclude([DONE], [], confirmed=1, not_read=told).verdict is Verdict.findings
 
 
 def test_a_part_of_the_change_is_never_a_clean_review() -> None:

@@ -11,10 +11,15 @@ from typing import Any, Final
 from claude_pool_gh.conversation.desk import Desk
 from claude_pool_gh.conversation.review.facts import ReviewFacts, facts_of
 from claude_pool_gh.conversation.review.feedback import take_thumbs
-from claude_pool_gh.conversation.review.reading import Difference, difference, listed
+from claude_pool_gh.conversation.review.reading import (
+    Difference,
+    difference,
+    listed,
+    unmatched,
+    unread_in_words,
+)
 from claude_pool_gh.findings import changes, tables
 from claude_pool_gh.findings.changes import Change, Group
-from claude_pool_gh.findings.diffs import Entry
 from claude_pool_gh.github import reads
 from claude_pool_gh.github.errors import ForgeError
 from claude_pool_gh.pool.errors import StepFailed
@@ -45,8 +50,8 @@ async def brief(desk: Desk, context: HostStepContext) -> Done | Finish:
         raise StepFailed(f"the pull request's commits cannot be read: {error.what}", ours=True) from error
     except ValueError as error:
         raise StepFailed(f"the pull request's diff cannot be read: {error}") from error
-    if not found.changes and not found.unreadable:
-        return _nothing(found.listed, facts, since)
+    if not found.changes:
+        return _nothing(found, facts, since)
     groups, beyond = changes.group(found.changes)
     try:
         return Done(await _result(desk, facts, mirror, base, groups, beyond, found, since))
@@ -81,6 +86,7 @@ async def _result(
         ],
         "files": len(paths),
         "hunks": {change.path: change.hunks for group in groups for change in group.changes},
+        "unmatched": await unmatched(mirror, facts, found),
         "renamed": {entry.path: entry.before for entry in found.listed if entry.status == "R"},
         "left_out": found.left_out,
         "unreadable": found.unreadable,
@@ -107,8 +113,10 @@ async def _since_last(desk: Desk, facts: ReviewFacts, mirror: Path) -> frozenset
         return None
 
 
-def _nothing(whole: Sequence[Entry], facts: ReviewFacts, since: frozenset[str] | None) -> Finish:
-    if not whole:
+def _nothing(found: Difference, facts: ReviewFacts, since: frozenset[str] | None) -> Finish:
+    if found.unreadable:
+        reason = unread_in_words(found.unreadable)
+    elif not found.listed:
         reason = "the pull request changes nothing"
     elif since is not None:
         reason = "nothing worth reading has changed since the last review"

@@ -9,6 +9,7 @@ from typing import Any, Final
 from claude_pool_gh.conversation.desk import Desk
 from claude_pool_gh.conversation.review.comments import review_of
 from claude_pool_gh.conversation.review.facts import ReviewFacts, facts_of
+from claude_pool_gh.conversation.review.reading import unread_in_words
 from claude_pool_gh.conversation.review.verdict import conclude, place, weigh
 from claude_pool_gh.findings import tables
 from claude_pool_gh.findings.identity import fingerprint
@@ -39,6 +40,7 @@ async def gather(desk: Desk, context: HostStepContext) -> Finish:
         context.results["verify"],
         confirmed=len(weighed.confirmed) + len(standing_still),
         unread=len(brief["unread"]),
+        not_read=unread_in_words(brief["unreadable"]) if brief["unreadable"] else "",
         unverified=check["unverified"],
         only=facts.paths,
     )
@@ -54,9 +56,9 @@ async def gather(desk: Desk, context: HostStepContext) -> Finish:
         refuted=weighed.refuted,
         unsure=weighed.unsure,
         dropped=check["dropped"],
-        left_out=brief["left_out"],
+        left_out=[*brief["left_out"], *(f"{path} ({reason})" for path, reason in brief["unreadable"])],
         unread=brief["unread"],
-        note=standing.note,
+        note=" ".join(filter(None, [standing.note, *brief["unmatched"]])),
         posted=standing.postable,
     )
     if not standing.postable and outcome.verdict is Verdict.clean:
@@ -79,7 +81,7 @@ async def gather(desk: Desk, context: HostStepContext) -> Finish:
             want(tx, f"review:{context.chain_id}", facts.thread.repository, review, now)
         for finding in reviewed.fixed:
             settle_fixed(tx, facts, finding, now)
-        if _is_whole(outcome) and not facts.paths:
+        if _is_whole(outcome) and not facts.paths and not brief["unreadable"]:
             tables.set_reviewed(tx, facts.key, facts.head, context.chain_id)
 
     return Finish(outcome.model_dump(mode="json"), stored(reviewed), commit)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from claude_pool_gh.conversation.review.facts import ReviewFacts
 from claude_pool_gh.findings import changes
 from claude_pool_gh.findings.anchor import Dropped, anchor
 from claude_pool_gh.findings.changes import Change, Read
 from claude_pool_gh.findings.diffs import Entry, dealt, entries
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.findings.paths import candidates
+from claude_pool_gh.reports.words import count
 from claude_pool_gh.terms import patterns
 from claude_pool_gh.worktrees import history
 
@@ -86,10 +88,33 @@ def is_chosen(path: str, paths: Sequence[str]) -> bool:
     return not paths or any(patterns.names(each, path) for each in paths)
 
 
-def unmatched(paths: Sequence[str], among: Iterable[str]) -> list[str]:
-    """The names and patterns that name none of these paths."""
-    known = list(among)
-    return [each for each in paths if not any(patterns.names(each, path) for path in known)]
+async def unmatched(mirror: Path, facts: ReviewFacts, found: Difference) -> list[str]:
+    """What names nothing: paths of the command among the changed files, excluded ones in the whole repository."""
+    changed = [entry.path for entry in found.listed]
+    told = [f"No changed file matches {each}." for each in facts.paths if not _names_any(each, changed)]
+    if not facts.settings.exclude:
+        return told
+    tree = [*await history.list_paths(mirror, facts.head), *changed]
+    return told + await asyncio.to_thread(_excluding_nothing, facts.settings.exclude, tree)
+
+
+def _names_any(name: str, paths: Sequence[str]) -> bool:
+    return any(patterns.names(name, path) for path in paths)
+
+
+def _excluding_nothing(exclude: Sequence[str], tree: Sequence[str]) -> list[str]:
+    return [
+        f"review.exclude: {each} matches no file."
+        for each in exclude
+        if not any(patterns.matches(each, path) for path in tree)
+    ]
+
+
+def unread_in_words(unreadable: Sequence[Sequence[str]]) -> str:
+    """Which files could not be read, and why: the first three, and how many more."""
+    told = "; ".join(f"{path}: {reason}" for path, reason in unreadable[:3])
+    more = f"; and {len(unreadable) - 3} more" if len(unreadable) > 3 else ""
+    return f"{count(len(unreadable), 'file')} could not be read whole ({told}{more})"
 
 
 async def held(

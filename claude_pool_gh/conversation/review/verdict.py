@@ -75,12 +75,14 @@ def conclude(
     *,
     confirmed: int,
     unread: int = 0,
+    not_read: str = "",
     unverified: int = 0,
     only: Sequence[str] = (),
 ) -> Outcome:
     """The outcome. A review that did not read everything is never clean, whatever it found.
 
     `confirmed` counts what is wrong at this head, also what earlier runs posted; `only` are the paths it was told.
+    `not_read` says in words which files could not be read.
     """
     for tasks, what in ((found, "be read"), (judged, "be verified")):
         broken = [task for task in tasks if task.get("ending") != Ending.completed]
@@ -97,6 +99,8 @@ def conclude(
         return Outcome(verdict=Verdict.out_of_budget, reason=f"{unverified} claims were not verified")
     if confirmed:
         return Outcome(verdict=Verdict.findings)
+    if not_read:
+        return Outcome(verdict=Verdict.skipped, reason=f"nothing found, but {not_read}")
     if only:
         return Outcome(verdict=Verdict.skipped, reason=f"nothing found, but only {', '.join(only)} was read")
     return Outcome(verdict=Verdict.clean)
