@@ -21,6 +21,7 @@ from claude_pool_gh.findings.quotes import Quoted, is_numbered, lines_of
 _SIGNED: Final = re.compile(r"^(?:[+-](?![+-])|@@ |diff --git |--- |\+\+\+ )")
 _PROSE: Final = re.compile(r"^(?:[A-Z][a-z']+|`[^`]+`)(?:\s+[\w'`<>=!/*+.-]+){2,}[.:!]?$")
 _BRACKETS: Final = "()[]{}"
+_ENDS: Final = ("end", "fi", "done", "esac", "endif", "endfunction", "endwhile", "endfor")
 _TEXTS: Final = ("md", "markdown", "rst", "txt", "adoc", "html", "csv")
 _PARSED_LIMIT: Final = 1_000_000
 
@@ -135,9 +136,10 @@ def _stays_readable(
 
 
 def _balance(lines: Sequence[str]) -> dict[str, int]:
-    """How many brackets of each kind are opened and not closed."""
+    """How many brackets of each kind are opened and not closed, and how many words that end a block there are."""
     counts = Counter(sign for line in lines for sign in line if sign in _BRACKETS)
-    return {pair: counts[pair[0]] - counts[pair[1]] for pair in ("()", "[]", "{}")}
+    opened = {pair: counts[pair[0]] - counts[pair[1]] for pair in ("()", "[]", "{}")}
+    return opened | Counter(line.strip() for line in lines if line.strip() in _ENDS)
 
 
 def _parses(parser: Callable[[str], object], text: str) -> bool:

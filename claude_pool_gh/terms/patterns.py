@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import Final
 
 
 def matches(pattern: str, path: str) -> bool:
@@ -36,18 +37,39 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     pattern = _plain(pattern)
     rooted = "/" in pattern.rstrip("/")
     body = pattern.strip("/")
-    parts = re.split(r"((?:\*\*/)+|\*{2,}|\*|\?)", body)
-    text = "".join(_sign(part) for part in parts)
     # `docs/*` names the files in a folder, and not those below them; a folder's name all that is in it.
     below = "" if pattern.endswith("/*") else "(?:/.*)?"
     if pattern.endswith("/"):
         below = "/.*"
-    return re.compile(f"{'' if rooted else '(?:.*/)?'}{text}{below}", re.DOTALL)
+    return re.compile(_text(body if rooted else f"**/{body}") + below, re.DOTALL)
 
 
-def _sign(part: str) -> str:
-    if part.startswith("**/"):
-        return "(?:.*/)?"
-    if part.startswith("**"):
-        return ".*"
-    return {"*": "[^/]*", "?": "[^/]"}.get(part, re.escape(part))
+_DEEP: Final = re.compile(r"((?:\*\*/)+|\*{2,})")
+_FREE: Final = {True: "(?:.*?/)??", False: ".*?"}
+"""What `**/` and `**` stand for."""
+
+
+def _text(body: str) -> str:
+    """As a regular expression that takes time in proportion to a path's length squared at most.
+
+    A wildcard that another one of at least its power follows takes the first place that fits, and never another one:
+    what comes after it can reach wherever a later place could.
+    """
+    first, *rest = _DEEP.split(body)
+    text = _within(first, is_last=not rest)
+    for at in range(0, len(rest), 2):
+        is_last = at + 2 >= len(rest)
+        part = _FREE["/" in rest[at]] + _within(rest[at + 1], is_last=is_last)
+        text += part if is_last else f"(?>{part})"
+    return text
+
+
+def _within(part: str, *, is_last: bool) -> str:
+    """A part without `**`."""
+    first, *rest = (
+        "".join("[^/]" if sign == "?" else re.escape(sign) for sign in piece) for piece in part.split("*")
+    )
+    free = [f"[^/]*?{piece}" for piece in rest]
+    return first + "".join(
+        piece if is_last and number == len(free) else f"(?>{piece})" for number, piece in enumerate(free, 1)
+    )

@@ -82,7 +82,9 @@ async def test_without_files_everything_is_as_it_comes(here: World) -> None:
     assert answer.startswith("No configuration file: everything is as it comes.")
     assert {source for _, source in rows_of(answer).values()} == {"default"}
     # Limits that somebody has written down are never passed over in silence.
-    here.repository.commit("main", {".github/claude-pool.yaml": "budget: {chain: 1}\n"}, author=here.maintainer)
+    here.repository.commit(
+        "main", {".github/claude-pool.yaml": "budget: {chain: 1}\n"}, author=here.maintainer
+    )
     await here.say("/pool review")
     told = await here.answered(2)
     assert told.startswith("`.github/claude-pool.yaml` on the default branch has errors, so nothing was run:")

@@ -327,20 +327,20 @@ def test_any_repository_is_read_and_shows_what_github_shows(
     old, new = data.draw(trees), data.draw(trees)
     # some files only change a little, or move
     for path, content in list(old.items()):
-        match data.draw(st.sampled_from(["gone", "same", "edited", "moved"])):
-            case "same":
-                new[path] = content
-            case "edited":
-                new[path] = content.replace(b"7\n", b"seven\n", 1) + b"end"
-            case "moved":
-                new["moved " + path.replace("/", "_")] = content + b"\n1"
+        fate = data.draw(st.sampled_from(["gone", "same", "edited", "moved"]))
+        if fate == "same":
+            new[path] = content
+        elif fate == "edited":
+            new[path] = content.replace(b"7\n", b"seven\n", 1) + b"end"
+        elif fate == "moved":
+            new["moved " + path.replace("/", "_")] = content + b"\n1"
     if not is_a_tree(new):
         return
-    both = git(folder, "init", "-q") and ("HEAD~1", "HEAD")
+    git(folder, "init", "-q")
     for tree in (old, new):
-        for path in folder.iterdir():
-            if path.name != ".git":
-                git(folder, "rm", "-rqf", "--", f":(literal){path.name}")
+        for standing in folder.iterdir():
+            if standing.name != ".git":
+                git(folder, "rm", "-rqf", "--", f":(literal){standing.name}")
         write(folder, tree)
         git(folder, "add", "-A")
         git(folder, "commit", "-qm", "x", "--allow-empty")
@@ -435,7 +435,9 @@ def test_no_file_is_lost_or_read_twice(files: list[tuple[str, int]]) -> None:
     [
         ("**/*.gen.py", "a.gen.py"), ("**/*.gen.py", "x/y/a.gen.py"), ("**/generated/**", "generated/x.py"),
         ("**/generated/**", "a/generated/b/x.py"), ("/docs/**", "docs/a/b.md"), ("docs/", "docs/a/b.md"),
-        ("docs/", "x/docs/a.md"), ("./app/**", "app/x.py"), ("./docs", "docs/a.md"), ("*.gen.py", "a/b.gen.py"),
+        ("docs/", "x/docs/a.md"), ("app/**/[slug]/page.tsx", "app/a/b/[slug]/page.tsx"),
+        ("app/[id]/**", "app/[id]/page.tsx"), ("(auth)/[[...sign-in]]", "(auth)/[[...sign-in]]/page.js"),
+        ("./app/**", "app/x.py"), ("./docs", "docs/a.md"), ("*.gen.py", "a/b.gen.py"),
     ],
 )  # fmt: skip
 def test_patterns_mean_what_people_write(pattern: str, path: str) -> None:

@@ -10,6 +10,7 @@ from tests.findings.make import finding
 
 PY = "def f(q):\n    if q > 10:  # TODO tiers\n        return 1\n    return 0\n"
 IF = "    if q > 10:  # TODO tiers"
+RB = "def f(q)\n  return 1 if q\n  0\nend\n"
 JS = "function f(q) {\n  if (q > 10) {\n    return 1;\n  }\n  return 0;\n}\n"
 
 
@@ -91,6 +92,15 @@ def test_what_does_not_surely_fit_is_left_out(evidence: str, suggestion: str) ->
         ("a.md", "# Title\n\nGo there now please.\n", "Go there now please.", "Come here now please.", True),
         ("old.py", "print 'xx'\nyy = (1)\n", "yy = (1)", "yy = (2)", True),  # no Python that we can parse
         ("old.py", "print 'xx'\nyy = (1)\n", "yy = (1)", "yy = (2", False),
+        ("a.rb", RB, "  return 1 if q", "  return 2 if q", True),
+        ("a.rb", RB, "  return 1 if q", "  return 2 if q\nend", False),  # one closing word too many
+        (
+            "a.js",
+            JS,
+            "    return 1;",
+            "  if (q > 10) {\n    return 2;\n  }",
+            False,
+        ),  # begins with the line above
         ("list.yml", "steps:\n- run: xx\n- run: yy\n", "- run: yy", "- run: zz", True),
     ],
 )

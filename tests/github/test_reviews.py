@@ -112,6 +112,17 @@ async def test_after_an_unknown_outcome_nothing_more_is_tried(tmp_path: Path, ki
         assert await acts.find(forge, wanted) == pull.reviews[0].id
 
 
+async def test_a_text_that_a_refusal_left_behind_is_completed_and_not_posted_again(tmp_path: Path) -> None:
+    async with stage(tmp_path) as (github, pull, forge, repository):
+        wanted = row(pull, repository, FITS)
+        kind = Respond(422, "Unprocessable Entity")
+        github.faults.add(Fault(kind, method="POST", route=REVIEWS, after_effect=True))
+        made = await acts.make(forge, wanted)
+        [review] = pull.reviews
+        assert (review.id, posts(github), review.body.startswith("FALLBACK")) == (made, 1, True)
+        assert await acts.find(forge, wanted) == made
+
+
 async def test_another_refusal_is_no_matter_of_places(tmp_path: Path) -> None:
     async with stage(tmp_path) as (github, pull, forge, repository):
         github.faults.add(Fault(Respond(403, "Forbidden"), method="POST", route=REVIEWS))

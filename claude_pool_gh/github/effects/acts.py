@@ -19,6 +19,7 @@ from claude_pool_gh.github.effects.kinds import (
     Review,
     Settled,
 )
+from claude_pool_gh.github.effects.marks import ours
 from claude_pool_gh.github.effects.rows import EffectRow, marker
 from claude_pool_gh.github.errors import ForgeRefused, ForgeUnavailable, NotFound
 from claude_pool_gh.terms.ids import Repository
@@ -123,17 +124,8 @@ async def _post(forge: Forge, repository: Repository, path: str, body: Any) -> i
 
 
 async def _by_marker(forge: Forge, row: EffectRow, listing: str) -> int | None:
-    found = await _ours(forge, row.repository, listing, row.marker)
+    found = await ours(forge, row.repository, listing, row.marker)
     return None if found is None else int(found["id"])
-
-
-async def _ours(forge: Forge, repository: Repository, listing: str, mark: str) -> Any:
-    """The first thing in a listing that we made and that holds a mark: anybody can copy a mark, nobody our author."""
-    own = await forge.access.own_id(repository)
-    async for item in forge.pages(repository, listing):
-        if (item.get("user") or {}).get("id") == own and mark in (item.get("body") or ""):
-            return item
-    return None
 
 
 async def _first(items: Any, wanted: Callable[[Any], bool]) -> int | None:
@@ -146,10 +138,10 @@ async def _first(items: Any, wanted: Callable[[Any], bool]) -> int | None:
 async def _settle(forge: Forge, row: EffectRow, settled: Settled) -> int | None:
     """Answer under our inline comment and resolve its thread; where that is not allowed, fold it under a headline."""
     listing = f"/pulls/{settled.number}/comments"
-    comment = await _ours(forge, row.repository, listing, marker(settled.mark))
+    comment = await ours(forge, row.repository, listing, marker(settled.mark))
     if comment is None:  # never made inline, or deleted by a person
         return None
-    if await _ours(forge, row.repository, listing, row.marker) is None:
+    if await ours(forge, row.repository, listing, row.marker) is None:
         await _post(forge, row.repository, f"{listing}/{comment['id']}/replies", _marked(row, settled.reply))
     body = str(comment["body"])
     is_resolved = row.tries < _RESOLVE_TRIES and await threads.resolve(

@@ -2,7 +2,8 @@
 
 GitHub makes a review with all of its comments or not at all, and does not say which one it does not take. So after a
 refusal its own picture of the change is asked, and what does not fit there goes into the review's text. Every try has
-the same marker: after an unknown outcome the writer looks for it before anything is tried again.
+the same marker: after an unknown outcome the writer looks for it before anything is tried again. A refusal has been
+seen to leave the review's text behind, without its comments: then that text is completed, and no second one is made.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from claude_pool_gh.findings.diffs import pieces_of, shown
 from claude_pool_gh.findings.spots import Hunk
 from claude_pool_gh.github.api import Forge, segment
 from claude_pool_gh.github.effects.kinds import InlineComment, Review
+from claude_pool_gh.github.effects.marks import ours
 from claude_pool_gh.github.effects.rows import EffectRow, marker
 from claude_pool_gh.github.errors import ForgeRefused
 from claude_pool_gh.terms.ids import Repository
@@ -31,6 +33,11 @@ async def post(forge: Forge, row: EffectRow, review: Review) -> int:
     except ForgeRefused as error:
         if error.status != 422 or not comments:
             raise
+    left = await ours(forge, row.repository, f"/pulls/{review.number}/reviews", row.marker)
+    if left is not None:
+        path = f"/pulls/{review.number}/reviews/{left['id']}"
+        await forge.call("PUT", row.repository, path, {"body": f"{_whole(review)}\n\n{row.marker}"})
+        return int(left["id"])
     fit = await _fitting(forge, row.repository, review)
     tries = [fit] if len(fit) < len(comments) else []
     tries += [[each for each in fit if each is not out] for out in fit]
@@ -53,10 +60,13 @@ async def _try(forge: Forge, row: EffectRow, review: Review, comments: Sequence[
 
 async def _in_words(forge: Forge, row: EffectRow, review: Review) -> int:
     """Without a comment at any line, and without a commit, which may be what is refused."""
-    text = review.fallback or "\n\n".join(
-        [review.body, *(each.listed or each.body for each in review.comments)]
-    )
-    return await _create(forge, row, review, {"event": "COMMENT", "body": f"{text}\n\n{row.marker}"})
+    body = {"event": "COMMENT", "body": f"{_whole(review)}\n\n{row.marker}"}
+    return await _create(forge, row, review, body)
+
+
+def _whole(review: Review) -> str:
+    listed = [each.listed or each.body for each in review.comments]
+    return review.fallback or "\n\n".join([review.body, *listed])
 
 
 async def _create(forge: Forge, row: EffectRow, review: Review, body: Any) -> int:
