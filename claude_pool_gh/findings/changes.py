@@ -17,7 +17,7 @@ GROUP_CHARACTERS: Final = 120_000
 GROUPS_LIMIT: Final = 12
 PART_CHARACTERS: Final = 60_000
 """A file with a longer diff is read in parts."""
-FILE_CHARACTERS: Final = 1_000_000
+FILE_BYTES: Final = 1_000_000
 """A file with a longer diff is not read."""
 _LINE_CHARACTERS: Final = 5_000
 _CUT: Final = " [the rest of this line is left out]"
@@ -89,13 +89,13 @@ def worth_reading(listed: Iterable[Entry], exclude: Sequence[str] = ()) -> tuple
     return read, left_out
 
 
-def read(listed: Sequence[Entry], texts: Mapping[str, str]) -> Read:
+def read(listed: Sequence[Entry], texts: Mapping[str, bytes]) -> Read:
     """The changes of the files whose texts are given. A file that cannot be read costs only itself."""
     changes: list[Change] = []
     unreadable: list[tuple[str, str]] = []
     for entry in listed:
-        text = texts.get(entry.path, "")
         try:
+            text = _decoded(texts.get(entry.path, b""))
             pieces = _pieces(text)
         except ValueError as error:
             unreadable.append((entry.path, str(error)))
@@ -106,10 +106,14 @@ def read(listed: Sequence[Entry], texts: Mapping[str, str]) -> Read:
     return Read(tuple(changes), tuple(unreadable))
 
 
+def _decoded(part: bytes) -> str:
+    if len(part) > FILE_BYTES:
+        raise ValueError(f"its diff has {len(part):,} bytes")
+    return part.decode(errors="replace")
+
+
 def _pieces(text: str) -> list[Piece]:
     """The hunks of a file's diff, at least one. Raises ValueError."""
-    if len(text) > FILE_CHARACTERS:
-        raise ValueError(f"its diff has {len(text):,} characters")
     pieces = pieces_of(text)
     if not pieces:
         raise ValueError("git shows no lines of it")

@@ -19,6 +19,8 @@ GITHUB_CONTEXT: Final = 3
 _SECTION: Final = re.compile(r"^(?=diff --git )", re.MULTILINE)
 _HUNK: Final = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 _INDEX: Final = re.compile(r"^index ([0-9a-f]+)\.\.([0-9a-f]+)", re.MULTILINE)
+_START: Final = b"diff --git "
+_HEADER_LIMIT: Final = 20_000
 _ESCAPES: Final = {
     b"a": b"\a", b"b": b"\b", b"t": b"\t", b"n": b"\n", b"v": b"\v", b"f": b"\f", b"r": b"\r", b'"': b'"',
     b"\\": b"\\",
@@ -88,22 +90,38 @@ def sections(diff: str) -> list[str]:
     return parts
 
 
-def dealt(diff: str, listed: Sequence[Entry]) -> dict[str, str]:
+def dealt(diff: bytes, listed: Sequence[Entry]) -> dict[str, bytes]:
     """Each file's part of a diff of exactly these files, by its path. Raises ValueError where they do not agree.
 
     Git writes the parts in the order of its list, a changed type as two. The ids of the contents must be the same.
+    Bytes, since a part may be very long: nobody reads such a one, and it should cost nothing.
     """
-    parts = iter(sections(diff))
-    found: dict[str, str] = {}
+    parts = _split(diff)
+    found: dict[str, bytes] = {}
     for entry in listed:
-        mine = [next(parts, "") for _ in range(2 if entry.status == "T" else 1)]
-        stated = [match.groups() for part in mine if (match := _INDEX.search(header_of(part)))]
+        mine = [next(parts, b"") for _ in range(2 if entry.status == "T" else 1)]
+        stated = [match.groups() for part in mine if (match := _INDEX.search(_header(part)))]
         if not all(mine) or (stated and (stated[0][0], stated[-1][1]) != entry.blobs):
             raise ValueError("the diff is not of the files that are listed")
-        found[entry.path] = "".join(mine)
+        found[entry.path] = b"".join(mine)
     if next(parts, None) is not None:
         raise ValueError("the diff is of more files than are listed")
     return found
+
+
+def _split(diff: bytes) -> Iterator[bytes]:
+    if diff and not diff.startswith(_START):
+        raise ValueError("not a unified diff as git writes it")
+    at = 0
+    while at < len(diff):
+        end = diff.find(b"\n" + _START, at) + 1 or len(diff)
+        yield diff[at:end]
+        at = end
+
+
+def _header(part: bytes) -> str:
+    end = part.find(b"\n@@ ", 0, _HEADER_LIMIT)
+    return part[: end if end >= 0 else _HEADER_LIMIT].decode(errors="replace")
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,7 @@ def listed_and_read(folder: Path) -> tuple[list[Entry], Read]:
     both = ("HEAD~1", "HEAD")
     options = ("diff", "--find-renames", "--full-index")
     found = entries(git(folder, *options, "--raw", "--numstat", "--no-abbrev", "-z", *both))
-    text = git(folder, *options, "--unified=10", *both).decode(errors="replace")
+    text = git(folder, *options, "--unified=10", *both)
     return found, read(found, dealt(text, found))
 
 
@@ -167,7 +167,7 @@ def test_a_renamed_file_has_both_paths(tmp_path: Path) -> None:
     assert set(found) == {"new one", "neu ö"}
     assert (found["new one"].size, found["neu ö"].size) == (0, 2)
     assert (found["new one"].before, found["neu ö"].before) == ("old one", "ölt")
-    texts = {"neu ö": git(tmp_path, "diff", "-M", "HEAD~1", "HEAD", "--", "ölt", "neu ö").decode()}
+    texts = {"neu ö": git(tmp_path, "diff", "-M", "HEAD~1", "HEAD", "--", "ölt", "neu ö")}
     assert read([found["neu ö"]], texts).changes[0].before == "ölt"
 
 
@@ -238,7 +238,7 @@ def test_a_name_that_is_no_utf_8_costs_nothing(tmp_path: Path) -> None:
 
 
 def test_an_empty_diff_has_no_files() -> None:
-    assert (entries(b""), dealt("", []), sections("")) == ([], {}, [])
+    assert (entries(b""), dealt(b"", []), sections("")) == ([], {}, [])
 
 
 @pytest.mark.parametrize("text", ["hello", "<html>", "@@ -1 +1 @@\n-a\n+b\n"])
@@ -247,6 +247,8 @@ def test_what_is_no_diff_is_refused(text: str) -> None:
         sections(text)
     with pytest.raises(ValueError, match="not a list"):
         entries(text.encode())
+    with pytest.raises(ValueError, match="not a unified diff"):
+        dealt(text.encode(), [])
 
 
 BLOBS = ("1" * 40, "2" * 40)
@@ -263,19 +265,19 @@ def entry(path: str, lines: int = 1, *, binary: bool = False) -> Entry:
         ("@@ -1 +1 @@\n-a\n+b\n+c\n", "a hunk has more lines than it says"),
         ("@@ -1 +1,2 @@\n-a\n-b\n+c\n+d\n", "a hunk's lines are not those that it says"),
         ("", "git shows no lines of it"),
-        (f"@@ -0,0 +1 @@\n+{'x' * 1_000_000}\n", "its diff has 1,000,016 characters"),
+        (f"@@ -0,0 +1 @@\n+{'x' * 1_000_000}\n", "its diff has 1,000,016 bytes"),
     ],
 )
 def test_a_part_that_cannot_be_read_costs_only_its_file(body: str, reason: str) -> None:
     good = "@@ -1 +1 @@\n-a\n+b\n"
-    found = read([entry("odd"), entry("even")], {"odd": body, "even": good})
+    found = read([entry("odd"), entry("even")], {"odd": body.encode(), "even": good.encode()})
     assert found.unreadable == (("odd", reason),)
     assert [change.path for change in found.changes] == ["even"]
 
 
 def test_a_diff_of_other_files_than_are_listed_is_refused() -> None:
     one = f"diff --git a/x b/x\nindex {'1' * 40}..{'2' * 40} 100644\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n"
-    assert dealt(one, [entry("x")]) == {"x": one}
+    assert dealt(one.encode(), [entry("x")]) == {"x": one.encode()}
     for text, listed in (
         (one, []),
         (one + one, [entry("x")]),
@@ -283,13 +285,13 @@ def test_a_diff_of_other_files_than_are_listed_is_refused() -> None:
         (one.replace("2" * 40, "3" * 40), [entry("x")]),
     ):
         with pytest.raises(ValueError, match="listed"):
-            dealt(text, listed)
+            dealt(text.encode(), listed)
 
 
 def test_three_thousand_files_are_read() -> None:
     body = "@@ -1 +1 @@\n-a\n+b\n"
     names = [f"f{number}" for number in range(3_000)]
-    found = read([entry(name) for name in names], dict.fromkeys(names, body))
+    found = read([entry(name) for name in names], dict.fromkeys(names, body.encode()))
     assert len({change.path for change in found.changes}) == 3_000
     groups, beyond = group(found.changes)
     assert (len(groups), len(beyond)) == (GROUPS_LIMIT, 3_000 - GROUPS_LIMIT * GROUP_FILES)
@@ -298,7 +300,7 @@ def test_three_thousand_files_are_read() -> None:
 def test_a_long_diff_of_one_file_is_read_in_parts_and_nothing_of_it_is_lost() -> None:
     lines = [f"+{number} {'x' * 90}" for number in range(2_000)]
     text = "\n".join(["diff --git a/x b/x", "--- /dev/null", "+++ b/x", "@@ -0,0 +1,2000 @@", *lines, ""])
-    found = read([entry("x", 2_000)], {"x": text})
+    found = read([entry("x", 2_000)], {"x": text.encode()})
     assert (len(found.changes), found.unreadable) == (4, ())
     assert [line for change in found.changes for line in change.text.split("\n")[4:-1]] == lines
     assert found.changes[1].text.split("\n")[3].startswith("@@ -0,0 +")
@@ -310,7 +312,7 @@ def test_a_long_diff_of_one_file_is_read_in_parts_and_nothing_of_it_is_lost() ->
 
 def test_a_line_without_end_is_cut_and_said() -> None:
     text = f"diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+{'x' * 9_000}\n"
-    found = read([entry("x")], {"x": text})
+    found = read([entry("x")], {"x": text.encode()})
     assert found.unreadable == (("x", "it has lines of more than 5,000 characters"),)
     assert len(found.changes[0].text) < 6_000
 

@@ -79,8 +79,7 @@ async def _read(mirror: Path, base: str, head: str, wanted: Sequence[Entry]) -> 
 
 
 def _parsed(wanted: Sequence[Entry], out: Sequence[bytes]) -> Read:
-    texts = dealt(b"".join(out).decode(errors="replace"), wanted)
-    return changes.read(wanted, texts)
+    return changes.read(wanted, dealt(b"".join(out), wanted))
 
 
 def is_chosen(path: str, paths: Sequence[str]) -> bool:
