@@ -86,6 +86,16 @@ async def test_a_refused_comment_costs_itself_and_is_listed(tmp_path: Path) -> N
         assert await acts.find(forge, wanted) == made == review.id
 
 
+async def test_a_text_that_would_be_too_long_says_how_much_it_leaves_out(tmp_path: Path) -> None:
+    async with stage(tmp_path) as (_github, pull, forge, repository):
+        long = [OUTSIDE.model_copy(update={"listed": f"listed {n} " + "x" * 20_000}) for n in range(5)]
+        await acts.make(forge, row(pull, repository, FITS, *long))
+        [review] = pull.reviews
+        assert [comment.body.split("\n")[0] for comment in review.comments] == ["FITS"]
+        assert "listed 2 " in review.body
+        assert "*2 more are left out here" in review.body
+
+
 async def test_what_github_refuses_for_a_reason_of_its_own_is_found_by_leaving_it_out(tmp_path: Path) -> None:
     async with stage(tmp_path) as (_github, pull, forge, repository):
         await acts.make(forge, row(pull, repository, FITS, BLANK, LEFT))

@@ -22,6 +22,7 @@ from claude_pool_gh.terms.ids import Repository
 
 _FILES_LIMIT: Final = 300
 """Files that GitHub lists of a comparison."""
+_BODY_LIMIT: Final = 64_000
 _NOT_PLACED: Final = "GitHub takes no comment at the lines of what follows:"
 
 
@@ -53,9 +54,18 @@ async def post(forge: Forge, row: EffectRow, review: Review) -> int:
 async def _try(forge: Forge, row: EffectRow, review: Review, comments: Sequence[InlineComment]) -> int:
     """With these comments at their lines, and the others in the review's own text."""
     others = [each.listed or each.body for each in review.comments if each not in comments]
-    text = "\n\n".join([review.body, *([_NOT_PLACED] if others else []), *others])
+    text = _joined(review.body, [_NOT_PLACED, *others] if others else [])
     body = {"commit_id": review.commit, "event": "COMMENT", "body": f"{text}\n\n{row.marker}"}
     return await _create(forge, row, review, body | {"comments": [_inline(each) for each in comments]})
+
+
+def _joined(text: str, parts: Sequence[str]) -> str:
+    """One after the other, each whole, as many as GitHub takes; else it would refuse the whole review."""
+    for number, part in enumerate(parts):
+        if len(text) + len(part) > _BODY_LIMIT:
+            return f"{text}\n\n*{len(parts) - number} more are left out here: GitHub takes no longer text.*"
+        text = f"{text}\n\n{part}"
+    return text
 
 
 async def _in_words(forge: Forge, row: EffectRow, review: Review) -> int:
@@ -66,7 +76,7 @@ async def _in_words(forge: Forge, row: EffectRow, review: Review) -> int:
 
 def _whole(review: Review) -> str:
     listed = [each.listed or each.body for each in review.comments]
-    return review.fallback or "\n\n".join([review.body, *listed])
+    return review.fallback or _joined(review.body, listed)
 
 
 async def _create(forge: Forge, row: EffectRow, review: Review, body: Any) -> int:
