@@ -5,7 +5,8 @@ An organization may have defaults in its repository `.github`; a repository's ow
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -16,6 +17,9 @@ from claude_pool_gh.pool.yaml_file import Fault, Loaded, no_such, read
 
 PATH: Final = ".github/claude-pool.yml"
 DEFAULT: Final = "default"
+_MEANT: Final = re.compile(
+    r"(?:[.]github/)?[.]?claude-?pool(?:-gh|-bot)?(?:[.-]config)?[.](?:ya?ml|json|toml)"
+)
 
 Overlay = dict[str, Any]
 
@@ -50,6 +54,16 @@ class Configuration:
     def source(self, key: str) -> str:
         """Where a value came from."""
         return self.sources.get(key, DEFAULT)
+
+
+def misnamed(names: Iterable[str]) -> Faults | None:
+    """What is wrong where there is no file with the right name, but one that was surely meant to be it."""
+    found = sorted(
+        name for name in names if name != PATH and _MEANT.fullmatch(name.replace("_", "-").lower())
+    )
+    if not found:
+        return None
+    return Faults(found[0], (Fault(1, f"a file of this name is not read; rename it to {PATH}"),))
 
 
 def load(text: str, verbs: frozenset[str]) -> RepositoryConfig | list[Fault]:

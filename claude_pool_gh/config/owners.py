@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Final
+
+from claude_pool_gh.terms.patterns import matches
 
 PLACES: Final = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
 """Where GitHub looks, in this order."""
@@ -40,22 +41,3 @@ def owners_of(rules: Sequence[Rule], path: str) -> tuple[str, ...]:
         if matches(rule.pattern, path):
             return tuple(owner.removeprefix("@") for owner in rule.owners)
     return ()
-
-
-def matches(pattern: str, path: str) -> bool:
-    """Whether a pattern of a CODEOWNERS file, or of `.gitignore`'s kind, names a path."""
-    return _compiled(pattern).fullmatch(path) is not None
-
-
-@cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    rooted = "/" in pattern.rstrip("/")
-    body = pattern.strip("/")
-    parts = re.split(r"(\*\*/|\*\*|\*|\?)", body)
-    signs = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    text = "".join(signs.get(part, re.escape(part)) for part in parts)
-    # `docs/*` names the files in a folder, and not those below them; a folder's name all that is in it.
-    below = "" if pattern.endswith("/*") else "(?:/.*)?"
-    if pattern.endswith("/"):
-        below = "/.*"
-    return re.compile(f"{'' if rooted else '(?:.*/)?'}{text}{below}", re.DOTALL)

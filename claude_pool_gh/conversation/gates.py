@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from claude_pool_gh.config.owners import Rule, matches, owners_of
+from claude_pool_gh.config.owners import Rule, owners_of
 from claude_pool_gh.conversation.protected_paths import PROTECTED
 from claude_pool_gh.conversation.tables import Approval
 from claude_pool_gh.pool import tasks
@@ -18,6 +18,7 @@ from claude_pool_gh.pool.ports import Work
 from claude_pool_gh.pool.states import StepState
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.terms.ids import Term
+from claude_pool_gh.terms.patterns import matches
 
 
 class Policy(Term):

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Final
 
-from claude_pool_gh.config.load import PATH, Configuration, Faults, Layer, merge
+from claude_pool_gh.config.load import PATH, Configuration, Faults, Layer, merge, misnamed
 from claude_pool_gh.github import reads
 from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.errors import ForgeRefused
@@ -27,9 +27,16 @@ class Setups:
     async def of(self, repository: Repository, branch: str) -> Configuration | Faults:
         """The configuration that holds on a repository's default branch, or what is wrong with it."""
         file = await reads.trusted_file(self.forge, repository, branch, PATH)
+        if file is None and (faults := await self._misnamed(repository, branch)) is not None:
+            return faults
         layers = [await self._defaults(repository)] if repository.name != _HOME else []
         layers.append(None if file is None else Layer(PATH, file.text, file.blob))
         return merge([layer for layer in layers if layer is not None], self.verbs)
+
+    async def _misnamed(self, repository: Repository, branch: str) -> Faults | None:
+        """Nothing is done where somebody has written down limits that would not hold."""
+        folders = [await reads.names_in(self.forge, repository, branch, folder) for folder in (".github", "")]
+        return misnamed(name for names in folders for name in names)
 
     async def _defaults(self, repository: Repository) -> Layer | None:
         kept = self._kept.get(repository.owner)

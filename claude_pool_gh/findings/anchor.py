@@ -1,14 +1,28 @@
 """The host's check of what an agent states: it must be true of the files, whatever the agent says.
 
-Invariant: nothing of a finding reaches GitHub unless its evidence stands, word for word, in the file it names.
+Invariant: nothing of a finding reaches GitHub unless its evidence stands in the file it names: at the head, or for
+deleted code (side LEFT) in the file before the change.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
+from claude_pool_gh.findings import paths, suggestions
 from claude_pool_gh.findings.model import Finding
+from claude_pool_gh.findings.quotes import Quoted, Side, Unclear, lines_of, locate
+
+_EVIDENCE_LIMIT: Final = 4_000
+NO_FILE: Final = {
+    "RIGHT": "there is no such text file at the head",
+    "LEFT": "there was no such text file before the change",
+}
+ONLY_BEFORE: Final = Unclear(
+    "its evidence is only in the file before the change, and it is not stated for side LEFT"
+)
+_NO_RENAMES: Final[Mapping[str, str]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,54 +34,60 @@ class Dropped:
     reason: str
 
 
-def anchor(finding: Finding, files: Mapping[str, str]) -> Finding | Dropped:
-    """The finding with its lines set where its evidence stands, without a suggestion that cannot apply.
+def anchor(
+    finding: Finding,
+    head: Mapping[str, str],
+    base: Mapping[str, str],
+    renamed: Mapping[str, str] = _NO_RENAMES,
+) -> Finding | Dropped:
+    """The finding at the lines where its evidence stands, with that quoted as it stands, and no unfit suggestion.
 
-    Its own line numbers only decide between several places: models count badly, but quote well.
+    `head` and `base` hold the text files at the head and at the merge base, `renamed` the paths before the change
+    of files that have another one now. A finding about deleted code has the path that GitHub shows: the new one.
     """
-    text = files.get(finding.path)
-    if text is None:
-        return Dropped(finding.title, finding.path, "there is no such text file at the head")
-    original = _lines(text)
-    lines = [line.rstrip() for line in original]
-    evidence = [line.rstrip() for line in _lines(finding.evidence.strip("\r\n"))]
-    start = _place(lines, evidence, finding.start_line)
-    if start is None:
-        return Dropped(finding.title, finding.path, "its evidence is not in the file, or in several places")
-    end = start + len(evidence) - 1
-    quoted = (
-        lines[start - 1 : end] == evidence
-    )  # else only but for indentation, and so would be the suggestion
-    applies = quoted and _applies(finding.suggestion, original[start - 1 : end])
-    suggestion = finding.suggestion if applies else None
+    files = {"RIGHT": head, "LEFT": base}
+    found = _on_side(finding, finding.side, files[finding.side], renamed)
+    if isinstance(found, Unclear) and finding.side == "RIGHT":
+        before = _on_side(finding, "LEFT", base, renamed)
+        if isinstance(before, Finding) and _quotes_removed_lines(finding.evidence):
+            still = _on_side(finding.model_copy(update={"side": "LEFT"}), "LEFT", head, _NO_RENAMES)
+            found = found if isinstance(still, Finding) else before
+        elif isinstance(before, Finding):
+            found = ONLY_BEFORE
+    return found if isinstance(found, Finding) else Dropped(finding.title, finding.path, found.reason)
+
+
+def _on_side(
+    finding: Finding, side: Side, files: Mapping[str, str], renamed: Mapping[str, str]
+) -> Finding | Unclear:
+    """The finding held against the files of one side. The first path under which the quote stands is meant."""
+    before = renamed if side == "LEFT" else _NO_RENAMES
+    known = files.keys() | {path for path, old in before.items() if old in files}
+    unclear = Unclear(NO_FILE[side])
+    for path in paths.candidates(finding.path, known):
+        old = before.get(path, path)
+        lines = lines_of(files[old])
+        found = locate(lines, finding.evidence, (finding.start_line, finding.end_line), side=side, path=path)
+        if isinstance(found, Quoted):
+            now = next((new for new, was in before.items() if was == old), path)
+            return _anchored(finding, side, now, lines, found)
+        unclear = found if unclear.reason == NO_FILE[side] else unclear
+    return unclear
+
+
+def _anchored(finding: Finding, side: Side, path: str, lines: list[str], found: Quoted) -> Finding:
+    quoted = "\n".join(lines[found.start - 1 : found.end])
+    suggestion = None
+    if side == "RIGHT" and finding.suggestion is not None:
+        suggestion = suggestions.fitting(finding.suggestion, path, lines, found)
     return finding.model_copy(
-        update={"start_line": start, "end_line": end, "side": "RIGHT", "suggestion": suggestion}
-    )
+        update={
+            "path": path, "side": side, "start_line": found.start, "end_line": found.end, "suggestion": suggestion,
+            "evidence": quoted if len(quoted) <= _EVIDENCE_LIMIT else finding.evidence,
+        }
+    )  # fmt: skip
 
 
-def _place(lines: list[str], evidence: list[str], stated: int) -> int | None:
-    """The line where the evidence begins: as stated, or at its only match, exactly or but for indentation."""
-    if not any(line.strip() for line in evidence):
-        return None
-    for normal in (str.rstrip, str.strip):
-        wanted = [normal(line) for line in evidence]
-        have = [normal(line) for line in lines]
-        found = [i + 1 for i in range(len(have) - len(wanted) + 1) if have[i : i + len(wanted)] == wanted]
-        if stated in found:
-            return stated
-        if found:
-            return found[0] if len(found) == 1 else None
-    return None
-
-
-def _applies(suggestion: str | None, original: list[str]) -> bool:
-    """Whether a suggestion can replace exactly the quoted lines: it changes them and breaks no fence."""
-    if suggestion is None or "```" in suggestion or "\0" in suggestion:
-        return False
-    return _lines(suggestion.rstrip("\r\n")) != original
-
-
-def _lines(text: str) -> list[str]:
-    """Lines as git and GitHub count them: a form feed or a Unicode separator ends none."""
-    lines = text.replace("\r\n", "\n").split("\n")
-    return lines if lines[-1] else lines[:-1]
+def _quotes_removed_lines(evidence: str) -> bool:
+    """Whether it is a piece of a diff that shows removed lines only."""
+    return all(line.startswith("-") for line in evidence.split("\n") if line.strip())

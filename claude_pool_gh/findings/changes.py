@@ -1,44 +1,46 @@
-"""A pull request's diff, file by file: what changed, which lines can carry a comment, how much there is."""
+"""What a pull request changes, file by file: what to read, in which parts, and where a comment can stand."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from fnmatch import fnmatch
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
-from unidiff import PatchSet
-from unidiff.errors import UnidiffParseError
+from claude_pool_gh.findings.diffs import Entry, Piece, header_of, pieces_of, shown
+from claude_pool_gh.findings.spots import Hunk
+from claude_pool_gh.terms.patterns import matches
 
 GROUP_FILES: Final = 20
 GROUP_LINES: Final = 400
 GROUP_CHARACTERS: Final = 120_000
 GROUPS_LIMIT: Final = 12
-_FILE_CHARACTERS: Final = 60_000
+PART_CHARACTERS: Final = 60_000
+"""A file with a longer diff is read in parts."""
+FILE_BYTES: Final = 1_000_000
+"""A file with a longer diff is not read."""
+_LINE_CHARACTERS: Final = 5_000
+_CUT: Final = " [the rest of this line is left out]"
 
-_NOT_READ: Final = (
+NOT_READ: Final = (
     "*.lock", "*-lock.json", "*-lock.yaml", "*.min.js", "*.min.css", "*.map", "*.snap", "*.svg", "*.pb.go",
-    "go.sum", "*/vendor/*", "vendor/*", "*/node_modules/*",
+    "go.sum", "**/vendor/**", "**/node_modules/**",
 )  # fmt: skip
-_ESCAPES: Final = {
-    b"a": b"\a", b"b": b"\b", b"t": b"\t", b"n": b"\n", b"v": b"\v", b"f": b"\f", b"r": b"\r", b'"': b'"',
-    b"\\": b"\\",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One changed file."""
+    """One changed file, or a part of one whose diff is long."""
 
     path: str
     text: str
     """Its part of the diff."""
     added: int
     removed: int
-    commentable: frozenset[int]
-    """Lines of the new file that the diff shows: GitHub takes inline comments nowhere else."""
-    binary: bool = False
+    hunks: tuple[Hunk, ...] = ()
+    """What GitHub shows of the whole file: it takes inline comments nowhere else."""
+    before: str | None = None
+    """The path before the change, where that was another one."""
 
     @property
     def size(self) -> int:
@@ -55,8 +57,8 @@ class Group:
     @property
     def title(self) -> str:
         """What people read while it runs."""
-        first, rest = self.changes[0].path, len(self.changes) - 1
-        return first if not rest else f"{first} and {rest} more"
+        paths = list(dict.fromkeys(change.path for change in self.changes))
+        return paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
 
     @property
     def text(self) -> str:
@@ -64,52 +66,97 @@ class Group:
         return "\n".join(change.text for change in self.changes)
 
 
-def parse(diff: str) -> list[Change]:
-    """Every file of a unified diff as git writes it. Raises ValueError for anything else."""
-    return [_change(section) for section in sections(diff)]
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The text of changes, and what could not be read of them."""
+
+    changes: tuple[Change, ...]
+    unreadable: tuple[tuple[str, str], ...]
+    """Paths with the reason."""
 
 
-def sections(diff: str) -> list[str]:
-    """The parts of a unified diff as git writes it, one for each file. Raises ValueError for anything else."""
-    before, *parts = re.split(r"^(?=diff --git )", diff, flags=re.MULTILINE)
-    if before.strip():
-        raise ValueError("not a unified diff as git writes it")
-    return parts
-
-
-def path_of(section: str) -> str:
-    """The path after the change, or before it for a deleted file."""
-    return _path(_header(section))
-
-
-def renamed_from(section: str) -> str | None:
-    """The path before the change, where that was another one."""
-    lines = [line for line in _header(section) if line.startswith("rename from ")]
-    return _unquoted(lines[0].removeprefix("rename from ")) if lines else None
-
-
-def mode_of(section: str) -> str:
-    """The mode that the file is given, where that is not a plain file's that stays one."""
-    found = re.findall(r"^new (?:(file) )?mode (\d+)$", "\n".join(_header(section)), re.MULTILINE)
-    return "".join(mode for new, mode in found if not new or mode != "100644")
-
-
-def _header(section: str) -> list[str]:
-    return section.partition("\n@@ ")[0].split("\n")
-
-
-def worth_reading(changes: Iterable[Change], exclude: Sequence[str] = ()) -> tuple[list[Change], list[str]]:
-    """The changes that a reviewer should read, and the paths left out: binary, generated, excluded."""
-    read: list[Change] = []
+def worth_reading(listed: Iterable[Entry], exclude: Sequence[str] = ()) -> tuple[list[Entry], list[str]]:
+    """The files that a reviewer should read, and the paths left out: binary, generated, excluded."""
+    read: list[Entry] = []
     left_out: list[str] = []
-    for change in changes:
-        pointless = change.binary or not change.size
-        matched = any(fnmatch(change.path, pattern) for pattern in (*_NOT_READ, *exclude))
+    for entry in listed:
+        pointless = entry.binary or not entry.size
+        matched = any(matches(pattern, entry.path) for pattern in (*NOT_READ, *exclude))
         if pointless or matched:
-            left_out.append(change.path)
+            left_out.append(entry.path)
         else:
-            read.append(change)
+            read.append(entry)
     return read, left_out
+
+
+def read(listed: Sequence[Entry], texts: Mapping[str, bytes]) -> Read:
+    """The changes of the files whose texts are given. A file that cannot be read costs only itself."""
+    changes: list[Change] = []
+    unreadable: list[tuple[str, str]] = []
+    for entry in listed:
+        try:
+            text = _decoded(texts.get(entry.path, b""))
+            pieces = _pieces(text)
+        except ValueError as error:
+            unreadable.append((entry.path, str(error)))
+            continue
+        if any(len(line) > _LINE_CHARACTERS for piece in pieces for line in piece.lines):
+            unreadable.append((entry.path, f"it has lines of more than {_LINE_CHARACTERS:,} characters"))
+        changes += _parts(entry, header_of(text), pieces)
+    return Read(tuple(changes), tuple(unreadable))
+
+
+def _decoded(part: bytes) -> str:
+    if len(part) > FILE_BYTES:
+        raise ValueError(f"its diff has {len(part):,} bytes")
+    return part.decode(errors="replace")
+
+
+def _pieces(text: str) -> list[Piece]:
+    """The hunks of a file's diff, at least one. Raises ValueError."""
+    pieces = pieces_of(text)
+    if not pieces:
+        raise ValueError("git shows no lines of it")
+    return pieces
+
+
+def _parts(entry: Entry, header: str, pieces: Sequence[Piece]) -> Iterator[Change]:
+    """One change, or several where its diff is too long for one."""
+    header = re.sub(r"^index [0-9a-f]+\.\.[0-9a-f]+(?: \d+)?\n", "", header, flags=re.MULTILINE)
+    whole = Change(entry.path, "", 0, 0, shown(pieces), entry.before)
+    for some in _shares(pieces):
+        text = "\n".join([header, *(piece.text for piece in some), ""])
+        added, removed = sum(piece.added for piece in some), sum(piece.removed for piece in some)
+        yield replace(whole, text=text, added=added, removed=removed)
+
+
+def _shares(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
+    some: list[Piece] = []
+    size = 0
+    for piece in (short for long in pieces for short in _cut(long)):
+        length = len(piece.text)
+        if some and size + length > PART_CHARACTERS:
+            yield some
+            some, size = [], 0
+        some.append(piece)
+        size += length
+    yield some
+
+
+def _cut(piece: Piece) -> Iterator[Piece]:
+    """The hunk, or several that follow each other where it is too long."""
+    left, right, size = piece.left, piece.right, 0
+    lines: list[str] = []
+    for full in piece.lines:
+        line = full if len(full) <= _LINE_CHARACTERS else full[:_LINE_CHARACTERS] + _CUT
+        if lines and size + len(line) > PART_CHARACTERS and not line.startswith("\\"):
+            yield Piece(left, right, piece.heading, tuple(lines))
+            left += sum(each[0] in "- " for each in lines)
+            right += sum(each[0] in "+ " for each in lines)
+            lines, size = [], 0
+        lines.append(line)
+        size += len(line) + 1
+    yield Piece(left, right, piece.heading, tuple(lines))
 
 
 def group(changes: Sequence[Change]) -> tuple[list[Group], list[Change]]:
@@ -130,46 +177,3 @@ def _fits(some: list[Change], change: Change) -> bool:
         and sum(each.size for each in together) <= GROUP_LINES
         and sum(len(each.text) for each in together) <= GROUP_CHARACTERS
     )
-
-
-def _change(section: str) -> Change:
-    try:
-        files = PatchSet(section)
-    except UnidiffParseError as error:
-        raise ValueError(f"not a unified diff: {error}") from error
-    lines = [line for file in files for hunk in file for line in hunk]
-    text = section
-    if len(text) > _FILE_CHARACTERS:
-        text = (
-            text[:_FILE_CHARACTERS] + "\n[the rest of this file's diff is left out; read the file itself]\n"
-        )
-    return Change(
-        path=path_of(section),
-        text=text,
-        added=sum(line.is_added for line in lines),
-        removed=sum(line.is_removed for line in lines),
-        commentable=frozenset(line.target_line_no for line in lines if line.target_line_no is not None),
-        binary=any(file.is_binary_file for file in files),
-    )
-
-
-def _path(header: list[str]) -> str:
-    """As unidiff does not find it: without git's quotes, and also where only the first line has it."""
-    for start, prefix in (("+++ ", "b/"), ("--- ", "a/"), ("rename to ", ""), ("copy to ", "")):
-        for line in header[1:]:
-            if line.startswith(start) and (name := _unquoted(line.removeprefix(start))) != "/dev/null":
-                return name.removeprefix(prefix)
-    names = header[0].removeprefix("diff --git ")  # the same name twice, so it may hold spaces
-    quoted = re.match(r'"(?:\\.|[^"\\])*"', names)
-    return _unquoted(quoted[0] if quoted else names[: len(names) // 2]).removeprefix("a/")
-
-
-def _unquoted(name: str) -> str:
-    """A path as git writes it in a header: in C's quotes where it holds anything unusual."""
-    if not name.startswith('"'):
-        return name.removesuffix("\t")
-    escaped = name.strip("\t")[1:-1].encode()
-    plain = re.sub(
-        rb"\\([0-7]{3}|.)", lambda match: _ESCAPES.get(match[1]) or bytes([int(match[1], 8)]), escaped
-    )
-    return plain.decode(errors="replace")

@@ -101,6 +101,8 @@ class Forge:
                     return await self._api.getitem(url, accept=accept, oauth_token=token)
                 case "POST":
                     return await self._api.post(url, data=body, accept=accept, oauth_token=token)
+                case "PUT":
+                    return await self._api.put(url, data=body, accept=accept, oauth_token=token)
                 case "PATCH":
                     return await self._api.patch(url, data=body, accept=accept, oauth_token=token)
                 case "DELETE":

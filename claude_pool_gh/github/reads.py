@@ -234,6 +234,17 @@ async def trusted_file(
 
 
 @_read
+async def names_in(forge: Forge, repository: Repository, branch: str, folder: str) -> list[str]:
+    """The paths of the files directly in a folder of the default branch; none where there is no such folder."""
+    try:
+        answer = await forge.read(repository, f"/contents/{folder}", ref=branch)
+    except NotFound:
+        return []
+    listed = answer if isinstance(answer, list) else []
+    return [str(each["path"]) for each in listed if each.get("type") == "file"]
+
+
+@_read
 async def commit_messages(forge: Forge, thread: Thread) -> list[tuple[str, str]]:
     """Id and message of the first hundred commits of a pull request, oldest first."""
     found = await forge.read(thread.repository, f"/pulls/{thread.number}/commits", per_page=100)

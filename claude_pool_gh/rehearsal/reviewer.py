@@ -21,6 +21,16 @@ class Planted:
     finding: Mapping[str, Any]
     verdict: str = "confirmed"
     reason: str = "walked through the code: the scenario gives the wrong result"
+    restated: Mapping[str, Any] | None = None
+    """The same finding as it is stated when it comes back because it has no place."""
+
+    shown: str = ""
+    """What the diff shows of it, by which the reviewer knows that it is its own; else the file's header."""
+
+    @property
+    def mark(self) -> str:
+        """The text in the diff that it is found by."""
+        return self.shown or f"+++ b/{self.path}"
 
     @property
     def path(self) -> str:
@@ -39,13 +49,17 @@ class Reviewer:
 
     def __call__(self, request: ModelRequest) -> Answer:
         """Answer one request of the Messages API."""
-        verifying = "You decide whether the claim is true" in request.system
-        steps = self._verify(request) if verifying else self._find(request)
+        if "You decide whether the claim is true" in request.system:
+            steps = self._verify(request)
+        elif "You correct where they point to" in request.system:
+            steps = self._restate(request)
+        else:
+            steps = self._find(request)
         turn = min(request.turn, len(steps) - 1)
         return Answer(steps[turn], delay=self.pace)
 
     def _find(self, request: ModelRequest) -> list[tuple[Text | ToolUse, ...]]:
-        mine = [each for each in self.planted if f"+++ b/{each.path}" in request.text]
+        mine = [each for each in self.planted if each.mark in request.text]
         result = ToolUse(_RESULT, {"findings": [dict(each.finding) for each in mine]})
         if not self.looks:
             return [(result,)]
@@ -55,6 +69,10 @@ class Reviewer:
         ]
         search = ToolUse("Grep", {"pattern": "def ", "output_mode": "files_with_matches"})
         return [*looks, (Text("Now who else uses it."), search), (result,)]
+
+    def _restate(self, request: ModelRequest) -> list[tuple[Text | ToolUse, ...]]:
+        mine = [each for each in self.planted if str(each.finding["title"]) in request.text]
+        return [(ToolUse(_RESULT, {"findings": [dict(each.restated) for each in mine if each.restated]}),)]
 
     def _verify(self, request: ModelRequest) -> list[tuple[Text | ToolUse, ...]]:
         claim = next((each for each in self.planted if str(each.finding["title"]) in request.text), None)

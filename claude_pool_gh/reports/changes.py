@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
-from unidiff import PatchedFile, PatchSet
-from unidiff.errors import UnidiffParseError
-
-from claude_pool_gh.findings.changes import mode_of, path_of, renamed_from, sections
+from claude_pool_gh.findings.diffs import (
+    is_binary,
+    is_deleted,
+    is_new,
+    mode_of,
+    path_of,
+    pieces_of,
+    renamed_from,
+    sections,
+)
 from claude_pool_gh.reports.neutralize import cell, code, fence, neutralize, neutralize_line
 from claude_pool_gh.reports.refusals import advice
 from claude_pool_gh.reports.views import Changed, Checked, CheckEnd, Fate, FileChange, Presented
@@ -21,11 +27,6 @@ _SHORT: Final = 40
 _SHORT_CHARACTERS: Final = 6_000
 _TO_BE_READ: Final = (Fate.waiting, Fate.patch_only)
 _FILES_SHOWN: Final = 60
-_KINDS: Final[tuple[tuple[str, Callable[[PatchedFile], bool]], ...]] = (
-    ("new", lambda file: file.is_added_file),
-    ("deleted", lambda file: file.is_removed_file),
-    ("binary", lambda file: file.is_binary_file),
-)
 
 
 def files_of(patch: bytes) -> tuple[FileChange, ...]:
@@ -37,15 +38,16 @@ def files_of(patch: bytes) -> tuple[FileChange, ...]:
 
 def _changes(section: str) -> list[FileChange]:
     """The file's row. A file that was renamed has two: whoever guards the old path must see that it is left."""
-    try:
-        files = PatchSet(section)
-    except UnidiffParseError as error:
-        raise ValueError(str(error)) from error
     path, before = path_of(section), renamed_from(section)
-    notes = [word for word, holds in _KINDS if any(holds(file) for file in files)]
+    kinds = (("new", is_new), ("deleted", is_deleted), ("binary", is_binary))
+    notes = [word for word, holds in kinds if holds(section)]
     notes += [f"renamed from {before}"] if before else []
     notes += [f"mode {mode}"] if (mode := mode_of(section)) else []
-    added, removed = sum(file.added for file in files), sum(file.removed for file in files)
+    try:
+        pieces = pieces_of(section)
+    except ValueError:  # whoever decides sees the path, and that nobody counted its lines
+        pieces, notes = [], [*notes, "its lines cannot be counted"]
+    added, removed = sum(piece.added for piece in pieces), sum(piece.removed for piece in pieces)
     left = [FileChange(before, 0, 0, f"renamed to {path}")] if before else []
     return [*left, FileChange(path, added, removed, ", ".join(notes))]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from claude_pool_gh.findings.identity import fingerprint
 from claude_pool_gh.findings.model import Finding
@@ -11,65 +11,81 @@ from claude_pool_gh.reports.views import Reviewed
 from claude_pool_gh.reports.words import count, fitting, fold, place, title
 from claude_pool_gh.terms.markdown import SafeMarkdown
 
-
-def inline(finding: Finding) -> SafeMarkdown:
-    """The body of an inline comment: what is wrong, the case that shows it, and a suggestion where one applies."""
-    return _shown(finding, f"`{_id(finding)}` · reply with `/pool fix` or `/pool dismiss REASON`")
+Linked = Callable[[Finding], str]
+"""Gives the page of the file that a finding is about."""
 
 
-def _id(finding: Finding) -> str:
-    return fingerprint(finding)[:8]
+def inline(finding: Finding, about: SafeMarkdown | None = None) -> SafeMarkdown:
+    """The body of an inline comment: what is wrong, the case that shows it, and a suggestion where one applies.
+
+    `about` names the lines that are meant, where the comment stands at others.
+    """
+    advice = "reply with `/pool fix` or `/pool dismiss REASON`"
+    return _body(finding, about, finding.suggestion if about is None else None, advice)
 
 
-def _shown(finding: Finding, foot: str) -> SafeMarkdown:
-    parts = [
-        f"**{title(finding)}** *({finding.severity}, {finding.category})*",
+def _body(finding: Finding, about: SafeMarkdown | None, suggestion: str | None, advice: str) -> SafeMarkdown:
+    parts = [f"**{title(finding)}** *({finding.severity}, {finding.category})*"]
+    parts += [f"This is about {about}."] if about is not None else []
+    parts += [
         neutralize(finding.body, 2_500),
         f"**When it goes wrong:** {neutralize_line(finding.scenario, 600)}",
     ]
-    if finding.suggestion is not None:
+    if suggestion is not None:
         # The one place where text of an agent's is alive: the host checked that it replaces the quoted lines only.
-        parts.append(fence(finding.suggestion, "suggestion"))
-    parts.append(f"<sub>{foot}</sub>")
+        parts.append(fence(suggestion, "suggestion"))
+    parts.append(f"<sub>`{_short(finding)}` · {advice}</sub>")
     return fitting("\n\n".join(parts))
 
 
-def review_body(reviewed: Reviewed, head: str) -> SafeMarkdown:
+def _short(finding: Finding) -> str:
+    """The ID that people copy."""
+    return fingerprint(finding)[:8]
+
+
+def lines_link(finding: Finding, page: str) -> SafeMarkdown:
+    """A finding's lines as a link to them. `page` is the host's: the file at the commit that has these lines."""
+    lines = f"L{finding.start_line}"
+    if finding.end_line > finding.start_line:
+        lines += f"-L{finding.end_line}"
+    removed = ", in the file before the change" if finding.side == "LEFT" else ""
+    return SafeMarkdown(f"[{place(finding)}]({page}#{lines}){removed}")
+
+
+def review_body(reviewed: Reviewed, head: str, link: Linked | None = None) -> SafeMarkdown:
     """The review's own text, above its inline comments."""
-    total, files = len(reviewed.new), count(reviewed.files, "file")
-    parts = [f"{count(total, 'finding')} in {files} read at `{head[:9]}`, each confirmed by a second run."]
-    parts += _further(reviewed)
+    total = len(reviewed.new)
+    parts = [
+        f"{count(total, 'finding')} in {count(reviewed.files, 'file')} read at `{head[:9]}`, each confirmed by a second run."
+    ]
+    parts += _further(reviewed, link)
     return fitting("\n\n".join(parts))
 
 
-def whole(reviewed: Reviewed, head: str) -> SafeMarkdown:
+def whole(reviewed: Reviewed, head: str, link: Linked | None = None) -> SafeMarkdown:
     """Every finding in one text, for when none can stand at its line."""
-    parts = [f"{count(len(reviewed.new), 'finding')} at `{head[:9]}`:", listed(reviewed.inline)]
-    return fitting("\n\n".join([*parts, *_further(reviewed)]))
+    parts = [f"{count(len(reviewed.new), 'finding')} at `{head[:9]}`:", listed(reviewed.inline, link)]
+    return fitting("\n\n".join([*parts, *_further(reviewed, link)]))
 
 
-def listed(findings: Sequence[Finding]) -> str:
-    """Findings one below the other, folded."""
-    return "\n".join(
-        fold(
-            f"{finding.severity}: {summary(finding.title)}",
-            f"{place(finding)}\n\n{inline_without_suggestion(finding)}",
-        )
-        for finding in findings
-    )
+def listed(findings: Sequence[Finding], link: Linked | None = None) -> SafeMarkdown:
+    """Findings one below the other, folded. `link` gives the page of a finding's file."""
+    return SafeMarkdown("\n".join(one_listed(finding, link) for finding in findings))
 
 
-def inline_without_suggestion(finding: Finding) -> SafeMarkdown:
-    """A finding in a text that nobody can reply to: without its suggestion, with its ID in the commands."""
-    mark = _id(finding)
-    foot = f"`/pool fix {mark}` or `/pool dismiss {mark} REASON`"
-    return _shown(finding.model_copy(update={"suggestion": None}), foot)
+def one_listed(finding: Finding, link: Linked | None = None) -> SafeMarkdown:
+    """A finding where no reply can stand under it: the commands that it offers name it."""
+    where = place(finding) if link is None else lines_link(finding, link(finding))
+    short = _short(finding)
+    advice = f"comment `/pool fix {short}` or `/pool dismiss {short} REASON`"
+    heading = f"{finding.severity}: {summary(finding.title)}"
+    return SafeMarkdown(fold(heading, f"{where}\n\n{_body(finding, None, None, advice)}"))
 
 
-def _further(reviewed: Reviewed) -> list[str]:
+def _further(reviewed: Reviewed, link: Linked | None) -> list[str]:
     parts = []
     if reviewed.more:
-        parts.append(fold(f"{len(reviewed.more)} more in the diff", listed(reviewed.more)))
+        parts.append(fold(f"{len(reviewed.more)} more in the diff", listed(reviewed.more, link)))
     if reviewed.outside:
-        parts.append(fold(f"{len(reviewed.outside)} outside the diff", listed(reviewed.outside)))
+        parts.append(fold(f"{len(reviewed.outside)} outside the diff", listed(reviewed.outside, link)))
     return parts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,14 +23,40 @@ async def merge_base(mirror: Path, base: str, head: str) -> str:
     return found.decode().split()[0]
 
 
+_DIFF: Final = ("diff", "--no-ext-diff", "--no-textconv", "--no-color", "--find-renames", "--full-index")
+_NAMES_AT_ONCE: Final = 200
+
+
 async def diff(mirror: Path, old: str, new: str, *, context: int = CONTEXT_LINES) -> str:
     """The changes between two commits as a unified diff; bytes that are no UTF-8 are shown as replacements."""
-    out = await git(
-        "diff", "--no-ext-diff", "--no-textconv", "--no-color", "--find-renames", "--src-prefix=a/",
-        "--dst-prefix=b/", f"--unified={context}", "--end-of-options", checked_commit(old), checked_commit(new),
-        git_dir=mirror,
+    out = await _diff(mirror, old, new, f"--unified={context}")
+    return await asyncio.to_thread(out.decode, errors="replace")
+
+
+async def listing(mirror: Path, old: str, new: str) -> bytes:
+    """The files that differ, with their modes, contents' ids and numbers of lines, as `git diff -z` lists them."""
+    return await _diff(mirror, old, new, "--raw", "--numstat", "--no-abbrev", "-z")
+
+
+async def diffs(
+    mirror: Path, old: str, new: str, names: Sequence[Sequence[str]], *, context: int = CONTEXT_LINES
+) -> list[bytes]:
+    """The changes of these files, each named by its paths on both sides, some at a time, in the same order."""
+    return [
+        await _diff(
+            mirror, old, new, f"--unified={context}",
+            paths=[name for each in names[at : at + _NAMES_AT_ONCE] for name in each],
+        )
+        for at in range(0, len(names), _NAMES_AT_ONCE)
+    ]  # fmt: skip
+
+
+async def _diff(mirror: Path, old: str, new: str, *options: str, paths: Sequence[str] = ()) -> bytes:
+    return await git(
+        *_DIFF, "--src-prefix=a/", "--dst-prefix=b/", *options,
+        "--end-of-options", checked_commit(old), checked_commit(new), "--", *paths,
+        git_dir=mirror, environment={"GIT_LITERAL_PATHSPECS": "1"},
     )  # fmt: skip
-    return out.decode(errors="replace")
 
 
 async def changed_paths(mirror: Path, old: str, new: str) -> list[str]:

@@ -81,6 +81,14 @@ async def test_without_files_everything_is_as_it_comes(here: World) -> None:
     answer = await here.answered()
     assert answer.startswith("No configuration file: all settings are at their defaults.")
     assert {source for _, source in rows_of(answer).values()} == {"default"}
+    # Limits that somebody has written down are never passed over in silence.
+    here.repository.commit(
+        "main", {".github/claude-pool.yaml": "budget: {chain: 1}\n"}, author=here.maintainer
+    )
+    await here.say("/pool review")
+    told = await here.answered(2)
+    assert told.startswith("`.github/claude-pool.yaml` on the default branch has errors, so nothing was run:")
+    assert f"rename it to {CONFIG}" in told
 
 
 @pytest.mark.parametrize(

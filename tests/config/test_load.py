@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claude_pool_gh.config.load import load
+from claude_pool_gh.config.load import PATH, load, misnamed
 from claude_pool_gh.config.model import RepositoryConfig
 from claude_pool_gh.pool.yaml_file import Fault
 from claude_pool_gh.terms.roles import Role
@@ -344,3 +344,26 @@ def test_no_permission_below_read_can_be_written(role: str) -> None:
 def test_no_text_makes_the_reader_raise(text: str) -> None:
     found = load(text, VERBS)
     assert isinstance(found, RepositoryConfig) or all(fault.line >= 1 for fault in found)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".github/claude-pool.yaml", ".github/claude_pool.yml", ".github/Claude-Pool.yml", ".github/claudepool.yml",
+        ".github/.claude-pool.yml", "claude-pool.yml", ".claude-pool.yaml", ".github/claude-pool.json",
+        ".github/claude-pool-gh.yml", ".github/claude-pool.config.yml",
+    ],
+)  # fmt: skip
+def test_a_file_with_nearly_the_right_name_is_said_to_have_the_wrong_one(name: str) -> None:
+    found = misnamed(["README.md", name])
+    assert found is not None
+    assert found.file == name
+    assert f"rename it to {PATH}" in str(found.faults[0])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [PATH, ".github/claude-pool.md", ".github/dependabot.yml", "docs/claude-pool.yml", ".github/claude.yml"],
+)
+def test_other_files_are_no_misnamed_configuration(name: str) -> None:
+    assert misnamed([name]) is None

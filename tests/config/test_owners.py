@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claude_pool_gh.config.owners import PLACES, Rule, matches, owners_of, parse
+from claude_pool_gh.config.owners import PLACES, Rule, owners_of, parse
+from claude_pool_gh.terms.patterns import matches
 
 # The file of the documentation, comments and all; the last pattern that matches counts.
 EXAMPLE = """\

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from claude_pool_gh.conversation.review.reading import unread_in_words
 from claude_pool_gh.conversation.review.verdict import conclude, place, weigh
 from claude_pool_gh.pool.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.ports import Ending
@@ -58,50 +59,31 @@ def test_a_judgement_too_many_or_too_few_is_an_error() -> None:
             weigh([candidate()], tasks)
 
 
+HUNK = [1, 3, 1, 3]
+
+
 def test_inline_goes_what_the_diff_shows_up_to_the_limit() -> None:
     shown = [finding(evidence=str(n), start_line=n, end_line=n) for n in (1, 2, 3)]
     other = [finding(path="other.py", evidence=str(n)) for n in range(5)]
-    placed = place([*other, *shown], {"shop/prices.py": [1, 2, 3]}, 2)
+    placed = place([*other, *shown], {"shop/prices.py": [HUNK]}, 2)
     assert placed.inline == (shown[0], shown[1])
     assert placed.more == (shown[2],)
-    assert placed.outside == tuple(other[:3])
-
-
-@pytest.mark.parametrize(
-    ("start", "end", "inside"),
-    [
-        (10, 12, True),
-        (11, 11, True),
-        (9, 10, False),
-        (12, 13, False),
-        (20, 20, True),
-        (12, 20, False),
-        (1, 1, False),
-    ],
-)
-def test_every_line_of_a_finding_must_be_shown_since_github_takes_no_range_over_two_hunks(
-    start: int, end: int, inside: bool
-) -> None:
-    one = finding(start_line=start, end_line=end)
-    placed = place([one], {"shop/prices.py": [10, 11, 12, 20, 21]}, 10)
-    assert (placed.inline, placed.outside) == (((one,), ()) if inside else ((), (one,)))
+    assert placed.outside == tuple(other)
 
 
 @settings(deadline=None)
-@given(
-    st.lists(st.tuples(st.booleans(), st.integers(0, 99)), max_size=20), st.integers(1, 10), st.integers(0, 5)
-)
-def test_no_finding_stands_in_two_places_or_changes_its_order(
-    stated: list[tuple[bool, int]], most_inline: int, most_outside: int
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 99)), max_size=20), st.integers(1, 10))
+def test_no_finding_is_lost_stands_in_two_places_or_changes_its_order(
+    stated: list[tuple[bool, int]], most_inline: int
 ) -> None:
     found = [
         finding(path="in" if inside else "out", evidence=f"{at} {n}") for at, (inside, n) in enumerate(stated)
     ]
-    placed = place(found, {"in": [2]}, most_inline, most_outside)
+    placed = place(found, {"in": [HUNK]}, most_inline)
     within = [one for one in found if one.path == "in"]
     assert [*placed.inline, *placed.more] == within
     assert len(placed.inline) == min(most_inline, len(within))
-    assert list(placed.outside) == [one for one in found if one.path == "out"][:most_outside]
+    assert list(placed.outside) == [one for one in found if one.path == "out"]
 
 
 def test_a_whole_review_is_clean_or_has_findings() -> None:
@@ -197,6 +179,15 @@ def test_a_result_of_another_form_is_no_clean_review() -> None:
 
 def test_claims_that_nobody_verified_are_not_passed_over() -> None:
     assert conclude([DONE], [], confirmed=0, unverified=3).verdict is Verdict.out_of_budget
+
+
+def test_a_review_that_could_not_read_a_file_is_not_green_and_names_it() -> None:
+    told = unread_in_words([("a.py", "odd"), *[("b.py", "long")] * 4])
+    assert told == "5 files could not be read whole (a.py: odd; b.py: long; b.py: long; and 2 more)"
+    assert conclude([DONE], [], confirmed=0, not_read=told) == Outcome(
+        verdict=Verdict.skipped, reason=f"nothing found, but {told}"
+    )
+    assert conclude([DONE], [], confirmed=1, not_read=told).verdict is Verdict.findings
 
 
 def test_a_part_of_the_change_is_never_a_clean_review() -> None:

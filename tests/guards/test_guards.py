@@ -539,6 +539,60 @@ GUARDS = [
         "and self._limited_until.get(installation, 0) <= now:", "and True:",
         "tests/github/test_writer.py", "waited_for",
     ),
+    # what agents state
+    Guard(
+        "invented quotes are dropped", "findings/anchor.py",
+        "else Dropped(finding.title, finding.path, found.reason)", "else finding",
+        "tests/findings/test_quotes.py", "made_up",
+    ),
+    Guard(
+        "a quote means something", "findings/quotes.py", "if not _means_something(quote):", "if False:",
+        "tests/findings/test_quotes.py", "made_up",
+    ),
+    Guard(
+        "deleted code is held against what it was", "findings/anchor.py",
+        'files = {"RIGHT": head, "LEFT": base}', 'files = {"RIGHT": head, "LEFT": head}',
+        "tests/findings/test_anchor.py", "deleted or removed",
+    ),
+    Guard(
+        "comments stand in GitHub's own hunks", "findings/diffs.py",
+        "GITHUB_CONTEXT: Final = 3", "GITHUB_CONTEXT: Final = 10",
+        "tests/findings/test_changes.py", "github_shows",
+    ),
+    Guard(
+        "a range lies in one hunk", "findings/spots.py",
+        "max(min(finding.end_line, last), first)", "finding.end_line",
+        "tests/findings/test_spots.py", "",
+    ),
+    Guard(
+        "a suggestion leaves a file that can be read", "findings/suggestions.py",
+        "return _parses(parser, texts[1])", "return True",
+        "tests/findings/test_suggestions.py", "read_afterwards",
+    ),
+    Guard(
+        "a suggestion states nothing twice", "findings/suggestions.py",
+        "or _doubles(new, old, before, after)", "",
+        "tests/findings/test_suggestions.py", "surely_fit",
+    ),
+    Guard(
+        "a refused comment costs itself", "github/effects/reviews.py",
+        "if error.status != 422 or not comments:", "if True:",
+        "tests/github/test_reviews.py", "costs_itself",
+    ),
+    Guard(
+        "a refused review is not posted twice", "github/effects/reviews.py", "if left is not None:", "if False:",
+        "tests/github/test_reviews.py", "left_behind",
+    ),
+    Guard(
+        "one odd file costs itself", "findings/changes.py",
+        "unreadable.append((entry.path, str(error)))", "raise",
+        "tests/findings/test_changes.py", "costs_only",
+    ),
+    Guard(
+        "limits under another name are not passed over", "conversation/setup.py",
+        "if file is None and (faults", "if False and (faults",
+        f"{ACCEPTANCE}configuration.py", "without_files",
+    ),
 ]  # fmt: skip
 
 

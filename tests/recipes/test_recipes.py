@@ -14,7 +14,7 @@ import pytest
 from claude_pool_gh import recipes
 from claude_pool_gh.agent.powers import CONFINED
 from claude_pool_gh.conversation import outputs, verbs
-from claude_pool_gh.conversation.review import brief, sift
+from claude_pool_gh.conversation.review import brief, sift, unplaced
 from claude_pool_gh.findings.model import output_schemas
 from claude_pool_gh.pool.kitchen import Kitchen, expand
 from claude_pool_gh.pool.plan import AgentRun, HostCall, Isolation, Limits, Plan, Step
@@ -67,7 +67,15 @@ def test_there_are_the_recipes_of_the_conversation() -> None:
     assert FOR_THE_BOT == ["ask", "fix", "implement", "review", "triage"]
     assert set(FOR_THE_BOT) <= set(ROOMS)
     assert {"find-defects", "verify-finding"} <= set(SKILLS)
-    assert [step.name for step in steps_of("review")] == ["brief", "find", "check", "verify", "gather"]
+    assert [step.name for step in steps_of("review")] == [
+        "brief",
+        "find",
+        "place",
+        "restate",
+        "check",
+        "verify",
+        "gather",
+    ]
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
@@ -188,19 +196,21 @@ def keys_of(function: object) -> set[str]:
 
 def test_every_placeholder_of_a_review_is_one_the_host_fills() -> None:
     briefed, candidates = keys_of(brief._result), keys_of(sift._candidate)
-    checked = keys_of(sift.sift)
+    checked, odd = keys_of(sift.sift), keys_of(unplaced.unplaced)
     for step in agents("review"):
-        item = {"find": {"title", "text", "paths"}, "verify": candidates}[step.name]
-        assert item <= briefed | candidates
+        items = {"find": {"title", "text", "paths"}, "restate": {"title", "text"}, "verify": candidates}
+        item = items[step.name]
+        assert item <= briefed | candidates | odd
         for path in placeholders(f"{step.system}\n{step.prompt}\n{step.title}"):
             root, *rest = path.split(".")
             known = {"steps": {f"brief.{key}" for key in briefed}, "item": item}[root]
             assert ".".join(rest) in known, path
-        assert step.each in {f"brief.{key}" for key in briefed} | {f"check.{key}" for key in checked}
+        results = {"brief": briefed, "check": checked, "place": odd}
+        assert step.each in {f"{name}.{key}" for name, keys in results.items() for key in keys}
 
 
 def test_a_review_can_be_asked_in_words() -> None:
-    find, verify = agents("review")
+    find, restate, verify = agents("review")
     brief_ = {
         "about": "ABOUT {item.text}",
         "fence": "=== 1 ===",
@@ -219,6 +229,8 @@ def test_a_review_can_be_asked_in_words() -> None:
     assert render(find.title, values) == render(verify.title, values) == "a.py"
     assert "=== 1 ===\nCLAIM\n=== 1 ===" in render(verify.prompt, values)
     assert render(verify.system, values) == verify.system
+    assert "=== 1 ===\n+x {steps.brief.request}\n=== 1 ===" in render(restate.prompt, values)
+    assert render(restate.system, values) == restate.system
 
 
 def test_allowed_tools_may_be_one_text_with_commas() -> None:

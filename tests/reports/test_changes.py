@@ -103,16 +103,26 @@ def test_a_file_that_is_made_executable_says_so(tmp_path: Path) -> None:
 )
 def test_what_is_no_patch_of_gits_is_refused(text: bytes) -> None:
     if text.startswith(b"diff"):
-        assert files_of(text) == (FileChange("a", 0, 0),)
+        assert files_of(text) == (FileChange("a", 0, 0, "its lines cannot be counted"),)
     else:
         with pytest.raises(ValueError, match="not a unified diff"):
             files_of(text)
 
 
-def test_a_patch_that_breaks_off_is_refused(tmp_path: Path) -> None:
-    whole = patch(tmp_path, {"a": LONG}, {"a": b"0\n" + LONG + b"1\n"})
-    with pytest.raises(ValueError, match="Hunk"):
-        files_of(whole[: whole.rindex(b"\n+1")])
+def test_a_file_whose_part_of_a_patch_cannot_be_read_is_named_and_costs_no_other(tmp_path: Path) -> None:
+    whole = patch(tmp_path, {"a": LONG, "b": b"x\n"}, {"a": b"0\n" + LONG + b"1\n", "b": b"y\n"})
+    broken = whole.replace(b"\n+1\n", b"\n")
+    assert files_of(broken) == (
+        FileChange("a", 0, 0, "its lines cannot be counted"),
+        FileChange("b", 1, 1),
+    )
+
+
+@pytest.mark.parametrize("name", ["docs/Über uns.md", "plan b/notes.md", "a b.txt", 'é "q".txt', " b/ b/x y"])
+def test_an_added_file_with_an_ordinary_name_is_read(tmp_path: Path, name: str) -> None:
+    assert files_of(patch(tmp_path, {"k": b"1\n"}, {"k": b"1\n", name: b"x\n"})) == (
+        FileChange(name, 1, 0, "new"),
+    )
 
 
 # ---- what is shown

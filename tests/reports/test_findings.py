@@ -17,7 +17,8 @@ INLINE = """\
 `total` has it already.
 
 **When it goes wrong:** two items -> 8 instead of 9"""
-FOOT = f"\n\n<sub>`{fingerprint(finding())[:8]}` · reply with `/pool fix` or `/pool dismiss REASON`</sub>"
+SHORT = fingerprint(finding())[:8]
+FOOT = f"\n\n<sub>`{SHORT}` · reply with `/pool fix` or `/pool dismiss REASON`</sub>"
 
 
 def test_an_inline_comment_says_what_why_and_when() -> None:
@@ -28,13 +29,6 @@ def test_a_suggestion_stands_in_the_one_living_block() -> None:
     shown = words.inline(finding(suggestion="    return total\n", category="data-loss"))
     assert "\n\n```suggestion\n    return total\n```\n\n<sub>" in shown
     assert "*(high, data-loss)*" in shown
-
-
-def test_a_finding_in_a_text_that_takes_no_reply_has_its_id_in_the_commands() -> None:
-    mark = fingerprint(finding())[:8]
-    foot = f"\n\n<sub>`/pool fix {mark}` or `/pool dismiss {mark} REASON`</sub>"
-    assert words.inline_without_suggestion(finding(suggestion="x")) == INLINE + foot
-    assert "reply with" not in words.listed([finding()])
 
 
 def test_a_suggestion_cannot_close_its_block() -> None:
@@ -51,13 +45,32 @@ def test_a_finding_that_opens_a_fence_does_not_swallow_what_follows() -> None:
 def test_a_review_counts_and_folds_what_is_not_inline() -> None:
     low = finding(severity="low", evidence="y")
     found = reviewed(inline=(finding(),), more=(low,), outside=(low, low))
-    one = fold(
-        "low: The rebate is taken twice", "`shop/prices.py:2`\n\n" + words.inline_without_suggestion(low)
-    )
+    short = fingerprint(low)[:8]
+    advice = f"comment `/pool fix {short}` or `/pool dismiss {short} REASON`"
+    body = words.inline(low).replace("reply with `/pool fix` or `/pool dismiss REASON`", advice)
+    one = fold("low: The rebate is taken twice", f"`shop/prices.py:2`\n\n{body}")
     assert words.review_body(found, "0123456789abcdef") == (
         "4 findings in 14 files read at `012345678`, each confirmed by a second run.\n\n"
         + fold("1 more in the diff", one) + "\n\n" + fold("2 outside the diff", f"{one}\n{one}")
     )  # fmt: skip
+
+
+def test_where_no_reply_is_possible_the_commands_name_the_finding() -> None:
+    found = reviewed(inline=(finding(suggestion="    return 0"),), more=(finding(),), outside=(finding(),))
+    for text in (words.whole(found, "0" * 40), words.listed([finding(suggestion="x")])):
+        assert "reply with" not in text
+        assert "```" not in text
+        assert f"`/pool fix {SHORT}` or `/pool dismiss {SHORT} REASON`" in text
+
+
+def test_a_comment_beside_its_lines_names_them_and_offers_no_suggestion() -> None:
+    one = finding(suggestion="    return total", end_line=4)
+    shown = words.inline(one, words.lines_link(one, "https://github.example/o/r/blob/abc/shop/prices.py"))
+    page = "https://github.example/o/r/blob/abc/shop/prices.py#L2-L4"
+    assert f"\n\nThis is about [`shop/prices.py:2-4`]({page}).\n\n" in shown
+    assert "suggestion" not in shown
+    removed = words.lines_link(finding(side="LEFT"), "https://x/y")
+    assert removed == "[`shop/prices.py:2`](https://x/y#L2), in the file before the change"
 
 
 def test_the_whole_text_holds_every_finding() -> None:

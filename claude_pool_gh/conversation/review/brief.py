@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Sequence
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +12,13 @@ from claude_pool_gh.conversation.desk import Desk
 from claude_pool_gh.conversation.guidance import guidance
 from claude_pool_gh.conversation.review.facts import ReviewFacts, facts_of
 from claude_pool_gh.conversation.review.feedback import take_thumbs
+from claude_pool_gh.conversation.review.reading import (
+    Difference,
+    difference,
+    listed,
+    unmatched,
+    unread_in_words,
+)
 from claude_pool_gh.findings import changes, tables
 from claude_pool_gh.findings.changes import Change, Group
 from claude_pool_gh.github import reads
@@ -35,21 +41,19 @@ async def brief(desk: Desk, context: HostStepContext) -> Done | Finish:
     await take_thumbs(desk, facts)
     try:
         mirror, base = await _fetch(desk, facts)
-        whole = changes.parse(await history.diff(mirror, base, facts.head))
         since = await _since_last(desk, facts, mirror)
+        found = await difference(
+            mirror, base, facts.head, exclude=facts.settings.exclude, paths=facts.paths, since=since
+        )
     except WorktreeError as error:  # its detail is for operators
         raise StepFailed(f"the pull request's commits cannot be read: {error.what}", ours=True) from error
     except ValueError as error:
         raise StepFailed(f"the pull request's diff cannot be read: {error}") from error
-    read, left_out = changes.worth_reading(whole, facts.settings.exclude)
-    read = [
-        change for change in read if _chosen(change, facts.paths) and (since is None or change.path in since)
-    ]
-    if not read:
-        return _nothing(whole, facts, since)
-    groups, beyond = changes.group(read)
+    if not found.changes:
+        return _nothing(found, facts, since)
+    groups, beyond = changes.group(found.changes)
     try:
-        return Done(await _result(desk, facts, base, groups, beyond, left_out, since))
+        return Done(await _result(desk, facts, mirror, base, groups, beyond, found, since))
     except ForgeError as error:
         raise StepFailed("GitHub could not be reached", ours=True) from error
 
@@ -60,11 +64,11 @@ async def _result(
     base: str,
     groups: Sequence[Group],
     beyond: Sequence[Change],
-    left_out: list[str],
+    found: Difference,
     since: frozenset[str] | None,
 ) -> dict[str, Any]:
     fence = f"=== material {secrets.token_hex(8)} ==="
-    paths = [change.path for group in groups for change in group.changes]
+    paths = list(dict.fromkeys(change.path for group in groups for change in group.changes))
     return {
         "head": facts.head,
         "merge_base": base,
@@ -79,11 +83,12 @@ async def _result(
             for group in groups
         ],
         "files": len(paths),
-        "commentable": {
-            change.path: sorted(change.commentable) for group in groups for change in group.changes
-        },
-        "left_out": left_out,
-        "unread": [change.path for change in beyond],
+        "hunks": {change.path: change.hunks for group in groups for change in group.changes},
+        "unmatched": await unmatched(mirror, facts, found),
+        "renamed": {entry.path: entry.before for entry in found.listed if entry.status == "R"},
+        "left_out": found.left_out,
+        "unreadable": found.unreadable,
+        "unread": list(dict.fromkeys(change.path for change in beyond)),
         "incremental": since is not None,
     }
 
@@ -101,15 +106,15 @@ async def _since_last(desk: Desk, facts: ReviewFacts, mirror: Path) -> frozenset
     try:
         if await history.merge_base(mirror, last, facts.head) != last:
             return None  # the branch was rewritten
-        return frozenset(
-            change.path for change in changes.parse(await history.diff(mirror, last, facts.head))
-        )
+        return frozenset(entry.path for entry in await listed(mirror, last, facts.head))
     except WorktreeError:
         return None
 
 
-def _nothing(whole: Sequence[Change], facts: ReviewFacts, since: frozenset[str] | None) -> Finish:
-    if not whole:
+def _nothing(found: Difference, facts: ReviewFacts, since: frozenset[str] | None) -> Finish:
+    if found.unreadable:
+        reason = unread_in_words(found.unreadable)
+    elif not found.listed:
         reason = "the pull request changes nothing"
     elif since is not None:
         reason = "nothing worth reading has changed since the last review"
@@ -177,9 +182,3 @@ async def _known(desk: Desk, facts: ReviewFacts) -> list[str]:
         ]
         parts.append("Dismissed by maintainers, with their reasons:\n" + "\n".join(told))
     return parts
-
-
-def _chosen(change: Change, paths: Sequence[str]) -> bool:
-    if not paths:
-        return True
-    return any(fnmatch(change.path, path) or change.path.startswith(f"{path.rstrip('/')}/") for path in paths)

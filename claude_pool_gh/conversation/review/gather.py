@@ -7,19 +7,20 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from claude_pool_gh.conversation.desk import Desk
+from claude_pool_gh.conversation.review.comments import review_of
 from claude_pool_gh.conversation.review.facts import ReviewFacts, facts_of
+from claude_pool_gh.conversation.review.reading import unread_in_words
 from claude_pool_gh.conversation.review.verdict import conclude, place, weigh
 from claude_pool_gh.findings import tables
 from claude_pool_gh.findings.identity import fingerprint
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.github import reads
-from claude_pool_gh.github.effects.kinds import InlineComment, Review, Settled
+from claude_pool_gh.github.effects.kinds import Settled
 from claude_pool_gh.github.effects.rows import want
 from claude_pool_gh.github.errors import ForgeError
 from claude_pool_gh.pool.chains import ChainRow
 from claude_pool_gh.pool.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.ports import Finish, HostStepContext
-from claude_pool_gh.reports import findings as words
 from claude_pool_gh.reports.replies import fixed_thread
 from claude_pool_gh.reports.views import Reviewed
 from claude_pool_gh.storage import Transaction
@@ -32,13 +33,14 @@ async def gather(desk: Desk, context: HostStepContext) -> Finish:
     facts = facts_of(context)
     brief, check = context.results["brief"], context.results["check"]
     weighed = weigh(check["candidates"], context.results["verify"])
-    placed = place(weighed.confirmed, brief["commentable"], facts.settings.most_comments)
+    placed = place(weighed.confirmed, brief["hunks"], facts.settings.most_comments)
     standing_still = tuple(map(Finding.model_validate, check["standing"]))
     outcome = conclude(
         context.results["find"],
         context.results["verify"],
         confirmed=len(weighed.confirmed) + len(standing_still),
         unread=len(brief["unread"]),
+        not_read=unread_in_words(brief["unreadable"]) if brief["unreadable"] else "",
         unverified=check["unverified"],
         only=facts.paths,
     )
@@ -54,9 +56,9 @@ async def gather(desk: Desk, context: HostStepContext) -> Finish:
         refuted=weighed.refuted,
         unsure=weighed.unsure,
         dropped=check["dropped"],
-        left_out=brief["left_out"],
+        left_out=[*brief["left_out"], *(f"{path} ({reason})" for path, reason in brief["unreadable"])],
         unread=brief["unread"],
-        note=standing.note,
+        note=" ".join(filter(None, [standing.note, *brief["unmatched"]])),
         posted=standing.postable,
     )
     if not standing.postable and outcome.verdict is Verdict.clean:
@@ -75,10 +77,11 @@ async def gather(desk: Desk, context: HostStepContext) -> Finish:
                 more=_among(reviewed.more, added),
                 outside=_among(reviewed.outside, added),
             )
-            want(tx, f"review:{context.chain_id}", facts.thread.repository, _review(facts, fresh), now)
+            review = review_of(desk.links, facts, brief, fresh)
+            want(tx, f"review:{context.chain_id}", facts.thread.repository, review, now)
         for finding in reviewed.fixed:
             settle_fixed(tx, facts, finding, now)
-        if _is_whole(outcome) and not facts.paths:
+        if _is_whole(outcome) and not facts.paths and not brief["unreadable"]:
             tables.set_reviewed(tx, facts.key, facts.head, context.chain_id)
 
     return Finish(outcome.model_dump(mode="json"), stored(reviewed), commit)
@@ -131,26 +134,6 @@ async def _standing(desk: Desk, facts: ReviewFacts) -> _Standing:
         )
     return _Standing(
         postable=False, note=f"the branch was rewritten to {pull.head[:9]} while it was reviewed"
-    )
-
-
-def _review(facts: ReviewFacts, reviewed: Reviewed) -> Review:
-    return Review(
-        number=facts.thread.number,
-        commit=facts.head,
-        body=words.review_body(reviewed, facts.head),
-        comments=tuple(_inline(finding, facts.key) for finding in reviewed.inline),
-        fallback=words.whole(reviewed, facts.head),
-    )
-
-
-def _inline(finding: Finding, thread: str) -> InlineComment:
-    return InlineComment(
-        path=finding.path,
-        line=finding.end_line,
-        start_line=finding.start_line if finding.start_line < finding.end_line else None,
-        body=words.inline(finding),
-        mark=tables.mark_of(thread, fingerprint(finding)),
     )
 
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from pydantic import ValidationError
-
 from claude_pool_gh.conversation.desk import Desk
 from claude_pool_gh.conversation.review.facts import ReviewFacts, facts_of
+from claude_pool_gh.conversation.review.reading import held
+from claude_pool_gh.conversation.review.stated import stated_by
+from claude_pool_gh.conversation.review.unplaced import corrected
 from claude_pool_gh.findings import tables
-from claude_pool_gh.findings.anchor import Dropped, anchor
+from claude_pool_gh.findings.anchor import Dropped
 from claude_pool_gh.findings.identity import fingerprint, match, same_defect, without_repeats
-from claude_pool_gh.findings.model import Finding, Findings
+from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.pool.ports import Done, HostStepContext
 from claude_pool_gh.storage import Transaction
-from claude_pool_gh.worktrees import history
 
 CANDIDATES: Final = 20
 
@@ -25,19 +25,25 @@ async def sift(desk: Desk, context: HostStepContext) -> Done:
     facts = facts_of(context)
     stated = [finding for task in context.results["find"] for finding in stated_by(task)]
     mirror = desk.worktrees.mirror(facts.thread.repository.id).path
-    files = await history.read_files(mirror, facts.head, {finding.path for finding in stated})
-    held = [anchor(finding, files) for finding in stated]
+    brief = context.results["brief"]
+    base, renamed = brief["merge_base"], brief["renamed"]
+    again_stated = [finding for task in context.results.get("restate", ()) for finding in stated_by(task)]
+    checked = corrected(
+        stated,
+        await held(mirror, base, facts.head, stated, renamed),
+        await held(mirror, base, facts.head, again_stated, renamed),
+    )
     before = await desk.database.read(lambda tx: tables.known(tx, facts.key, "open"))
     dismissed = await desk.database.read(lambda tx: _dismissed(tx, facts))
-    still = await history.read_files(mirror, facts.head, {finding.path for finding in before})
-    anchored = {fingerprint(finding): anchor(finding, still) for finding in before}
-    distinct = without_repeats([finding for finding in held if isinstance(finding, Finding)])
+    again_held = await held(mirror, base, facts.head, before, renamed)
+    anchored = {fingerprint(known): at for known, at in zip(before, again_held, strict=True)}
+    distinct = without_repeats([finding for finding in checked if isinstance(finding, Finding)])
     asked = [finding for finding in distinct if not any(same_defect(each, finding) for each in dismissed)]
     new, again = match(before, asked)
     repeated = {fingerprint(finding) for finding in again}
     standing = [_placed(finding, anchored) for finding in before if _stands(finding, anchored, repeated)]
     gone = [finding for finding in before if not _stands(finding, anchored, repeated)]
-    dropped = [f"{each.path}: {each.title} ({each.reason})" for each in held if isinstance(each, Dropped)]
+    dropped = [f"{each.path}: {each.title} ({each.reason})" for each in checked if isinstance(each, Dropped)]
     return Done(
         {
             "candidates": [_candidate(finding) for finding in new[:CANDIDATES]],
@@ -65,14 +71,6 @@ def _placed(finding: Finding, anchored: Mapping[str, Finding | Dropped]) -> Find
 def _dismissed(tx: Transaction, facts: ReviewFacts) -> list[Finding]:
     """What maintainers of the repository have said is no defect, here or in another thread."""
     return [each.finding for each in tables.dismissed_in(tx, facts.thread.repository.id, last=500)]
-
-
-def stated_by(task: Mapping[str, Any]) -> tuple[Finding, ...]:
-    """What one agent stated. A result of another form states nothing; its task has failed already."""
-    try:
-        return Findings.model_validate(task.get("structured") or {"findings": []}).findings
-    except ValidationError:
-        return ()
 
 
 def _candidate(finding: Finding) -> dict[str, Any]:

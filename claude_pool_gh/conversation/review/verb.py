@@ -24,6 +24,7 @@ from claude_pool_gh.conversation.review.brief import brief
 from claude_pool_gh.conversation.review.facts import ReviewFacts
 from claude_pool_gh.conversation.review.gather import gather, report
 from claude_pool_gh.conversation.review.sift import sift
+from claude_pool_gh.conversation.review.unplaced import unplaced
 from claude_pool_gh.findings.model import output_schemas
 from claude_pool_gh.github import reads
 from claude_pool_gh.pool.chains import ChainRow
@@ -68,16 +69,16 @@ async def answer(desk: Desk, asked: Asked) -> Reply:
     return Start(plan_of(desk, asked, steps, facts, caps), caps, instead=pushed)
 
 
-_SHAPE: Final = ("brief", "find", "check", "verify", "gather")
+_SHAPE: Final = ("brief", "find", "place", "restate", "check", "verify", "gather")
 
 
 def _check_shape(steps: Sequence[Step]) -> None:
     """A repository may change the skills, titles and limits of the recipe, not what its steps hand to each other."""
     names = tuple(step.name for step in steps)
     outputs = [step.overrides.json_schema is not None for step in steps if isinstance(step, AgentRun)]
-    if names != _SHAPE or outputs != [True, True]:
+    if names != _SHAPE or outputs != [True, True, True]:
         raise RecipeError(
-            f"the workflow review must have the steps {', '.join(_SHAPE)}, find and verify with outputs"
+            f"the workflow review must have the steps {', '.join(_SHAPE)}, find, restate and verify with outputs"
         )
 
 
@@ -85,6 +86,7 @@ def host_steps(desk: Desk) -> dict[str, HostStep]:
     """The recipe's steps that run without a model."""
     return {
         "review.brief": lambda context: brief(desk, context),
+        "review.place": lambda context: unplaced(desk, context),
         "review.check": lambda context: sift(desk, context),
         "review.gather": lambda context: gather(desk, context),
     }

@@ -9,6 +9,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from claude_pool_gh.findings.model import Finding, Findings, Judgement
+from claude_pool_gh.findings.spots import Shown, spot
 from claude_pool_gh.pool.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.ports import Ending
 
@@ -61,16 +62,11 @@ def weigh(candidates: Sequence[Mapping[str, Any]], judged: Sequence[Mapping[str,
     return Weighed(tuple(confirmed), refuted, unsure)
 
 
-def place(
-    confirmed: Sequence[Finding],
-    commentable: Mapping[str, Sequence[int]],
-    most_inline: int,
-    most_outside: int = 3,
-) -> Placed:
-    """Inline where GitHub takes a comment, at most `most_inline`; a few that lie outside the diff, folded."""
-    within = [finding for finding in confirmed if _in_diff(finding, commentable)]
-    outside = [finding for finding in confirmed if not _in_diff(finding, commentable)]
-    return Placed(tuple(within[:most_inline]), tuple(within[most_inline:]), tuple(outside[:most_outside]))
+def place(confirmed: Sequence[Finding], shown: Shown, most_inline: int) -> Placed:
+    """Inline where GitHub takes a comment, at most `most_inline`; all others are listed, and none is lost."""
+    within = [finding for finding in confirmed if spot(finding, shown) is not None]
+    outside = [finding for finding in confirmed if spot(finding, shown) is None]
+    return Placed(tuple(within[:most_inline]), tuple(within[most_inline:]), tuple(outside))
 
 
 def conclude(
@@ -79,12 +75,14 @@ def conclude(
     *,
     confirmed: int,
     unread: int = 0,
+    not_read: str = "",
     unverified: int = 0,
     only: Sequence[str] = (),
 ) -> Outcome:
     """The outcome. A review that did not read everything is never clean, whatever it found.
 
     `confirmed` counts what is wrong at this head, also what earlier runs posted; `only` are the paths it was told.
+    `not_read` says in words which files could not be read.
     """
     for tasks, what in ((found, "be read"), (judged, "be verified")):
         broken = [task for task in tasks if task.get("ending") != Ending.completed]
@@ -101,6 +99,8 @@ def conclude(
         return Outcome(verdict=Verdict.out_of_budget, reason=f"{unverified} claims were not verified")
     if confirmed:
         return Outcome(verdict=Verdict.findings)
+    if not_read:
+        return Outcome(verdict=Verdict.skipped, reason=f"nothing found, but {not_read}")
     if only:
         return Outcome(verdict=Verdict.skipped, reason=f"nothing found, but only {', '.join(only)} was read")
     return Outcome(verdict=Verdict.clean)
@@ -128,8 +128,3 @@ def _judgement(task: Mapping[str, Any]) -> str:
         return Judgement.model_validate(task.get("structured") or {}).verdict
     except ValidationError:
         return "unsure"
-
-
-def _in_diff(finding: Finding, commentable: Mapping[str, Sequence[int]]) -> bool:
-    lines = set(commentable.get(finding.path, ()))
-    return all(line in lines for line in range(finding.start_line, finding.end_line + 1))

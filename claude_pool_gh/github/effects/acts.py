@@ -9,11 +9,10 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from claude_pool_gh.github.api import Forge, segment
-from claude_pool_gh.github.effects import pushes, reactions, threads
+from claude_pool_gh.github.effects import pushes, reactions, reviews, threads
 from claude_pool_gh.github.effects.kinds import (
     CheckRun,
     Comment,
-    InlineComment,
     Labels,
     Proposal,
     Push,
@@ -22,6 +21,7 @@ from claude_pool_gh.github.effects.kinds import (
     Review,
     Settled,
 )
+from claude_pool_gh.github.effects.marks import ours
 from claude_pool_gh.github.effects.rows import EffectRow, marker
 from claude_pool_gh.github.errors import ForgeRefused, ForgeUnavailable, NotFound
 from claude_pool_gh.terms.ids import Repository
@@ -57,7 +57,7 @@ async def make(forge: Forge, row: EffectRow) -> int | None:
         case CheckRun():
             return await _check_run(forge, row, effect)
         case Review():
-            return await _review(forge, row, effect)
+            return await reviews.post(forge, row, effect)
         case Settled():
             return await _settle(forge, row, effect)
         case Push():
@@ -147,17 +147,8 @@ async def _post(forge: Forge, repository: Repository, path: str, body: Any) -> i
 
 
 async def _by_marker(forge: Forge, row: EffectRow, listing: str) -> int | None:
-    found = await _ours(forge, row.repository, listing, row.marker)
+    found = await ours(forge, row.repository, listing, row.marker)
     return None if found is None else int(found["id"])
-
-
-async def _ours(forge: Forge, repository: Repository, listing: str, mark: str) -> Any:
-    """The first thing in a listing that we made and that holds a mark: anybody can copy a mark, nobody our author."""
-    own = await forge.access.own_id(repository)
-    async for item in forge.pages(repository, listing):
-        if (item.get("user") or {}).get("id") == own and mark in (item.get("body") or ""):
-            return item
-    return None
 
 
 async def _first(items: Any, wanted: Callable[[Any], bool]) -> int | None:
@@ -167,36 +158,13 @@ async def _first(items: Any, wanted: Callable[[Any], bool]) -> int | None:
     return None
 
 
-async def _review(forge: Forge, row: EffectRow, review: Review) -> int:
-    path = f"/pulls/{review.number}/reviews"
-    comments = [_inline(comment) for comment in review.comments]
-    body = {"commit_id": review.commit, "event": "COMMENT"} | _marked(row, review.body)
-    try:
-        made = await forge.call("POST", row.repository, path, body | {"comments": comments})
-    except ForgeRefused as error:
-        if error.status != 422 or not review.fallback:
-            raise
-        # GitHub makes all comments or none; what cannot stand at its line still deserves to be read.
-        whole = {"event": "COMMENT"} | _marked(row, review.fallback)
-        made = await forge.call("POST", row.repository, path, whole)
-    return int(made["id"])
-
-
-def _inline(comment: InlineComment) -> dict[str, Any]:
-    body = f"{comment.body}\n\n{marker(comment.mark)}" if comment.mark else comment.body
-    place: dict[str, Any] = {"path": comment.path, "body": body, "line": comment.line, "side": "RIGHT"}
-    if comment.start_line is not None and comment.start_line < comment.line:
-        place |= {"start_line": comment.start_line, "start_side": "RIGHT"}
-    return place
-
-
 async def _settle(forge: Forge, row: EffectRow, settled: Settled) -> int | None:
     """Answer under our inline comment and resolve its thread; where that is not allowed, fold it under a headline."""
     listing = f"/pulls/{settled.number}/comments"
-    comment = await _ours(forge, row.repository, listing, marker(settled.mark))
+    comment = await ours(forge, row.repository, listing, marker(settled.mark))
     if comment is None:  # never made inline, or deleted by a person
         return None
-    if await _ours(forge, row.repository, listing, row.marker) is None:
+    if await ours(forge, row.repository, listing, row.marker) is None:
         await _post(forge, row.repository, f"{listing}/{comment['id']}/replies", _marked(row, settled.reply))
     body = str(comment["body"])
     is_resolved = row.tries < _RESOLVE_TRIES and await threads.resolve(

@@ -79,7 +79,10 @@ class InlineComment(Term):
     path: str
     line: int
     start_line: int | None = None
+    side: Literal["LEFT", "RIGHT"] = "RIGHT"
     body: str
+    listed: str = ""
+    """The same for the review's own text, where GitHub does not take the comment at its lines."""
     mark: str = ""
 
 
@@ -89,6 +92,8 @@ class Review(Term):
     kind: Literal["review"] = "review"
     number: int
     commit: str
+    base: str = ""
+    """The commit that it is compared with, where it is known: the merge base."""
     body: str
     comments: tuple[InlineComment, ...] = ()
     fallback: str = ""

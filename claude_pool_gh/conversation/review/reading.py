@@ -1,0 +1,136 @@
+"""What there is to read of a pull request: names and sizes first, the text only of what an agent is to read."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from claude_pool_gh.conversation.review.facts import ReviewFacts
+from claude_pool_gh.findings import changes
+from claude_pool_gh.findings.anchor import Dropped, anchor
+from claude_pool_gh.findings.changes import Change, Read
+from claude_pool_gh.findings.diffs import Entry, dealt, entries
+from claude_pool_gh.findings.model import Finding
+from claude_pool_gh.findings.paths import candidates
+from claude_pool_gh.reports.words import count
+from claude_pool_gh.terms import patterns
+from claude_pool_gh.worktrees import history
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """A pull request's files, and what is to be read of them."""
+
+    listed: tuple[Entry, ...]
+    changes: tuple[Change, ...] = ()
+    left_out: tuple[str, ...] = ()
+    unreadable: tuple[tuple[str, str], ...] = ()
+    """Paths that should have been read and could not be, with the reason."""
+
+
+async def listed(mirror: Path, old: str, new: str) -> tuple[Entry, ...]:
+    """The files that differ between two commits."""
+    found = await history.listing(mirror, old, new)
+    return tuple(await asyncio.to_thread(entries, found))
+
+
+async def difference(
+    mirror: Path,
+    base: str,
+    head: str,
+    *,
+    exclude: Sequence[str],
+    paths: Sequence[str],
+    since: frozenset[str] | None,
+) -> Difference:
+    """The files that changed, and the text of those that were asked for and are worth reading."""
+    found = await listed(mirror, base, head)
+    worth, left_out = await asyncio.to_thread(changes.worth_reading, found, exclude)
+    wanted = [
+        entry for entry in worth if is_chosen(entry.path, paths) and (since is None or entry.path in since)
+    ]
+    read = await _read(mirror, base, head, wanted)
+    return Difference(
+        listed=found, changes=read.changes, left_out=tuple(left_out), unreadable=read.unreadable
+    )
+
+
+async def _read(mirror: Path, base: str, head: str, wanted: Sequence[Entry]) -> Read:
+    names = [entry.names for entry in wanted]
+    out = await history.diffs(mirror, base, head, names)
+    try:
+        return await asyncio.to_thread(_parsed, wanted, out)
+    except (
+        ValueError
+    ):  # not even the files can be told apart: each for itself, so that the odd one costs only itself
+        read: list[Read] = []
+        for entry in wanted:
+            alone = b"".join(await history.diffs(mirror, base, head, [entry.names]))
+            try:
+                read.append(await asyncio.to_thread(_parsed, [entry], [alone]))
+            except ValueError as error:
+                read.append(Read((), ((entry.path, str(error)),)))
+        return Read(
+            tuple(change for each in read for change in each.changes),
+            tuple(odd for each in read for odd in each.unreadable),
+        )
+
+
+def _parsed(wanted: Sequence[Entry], out: Sequence[bytes]) -> Read:
+    return changes.read(wanted, dealt(b"".join(out), wanted))
+
+
+def is_chosen(path: str, paths: Sequence[str]) -> bool:
+    """Whether a file is among those that the command names; without names all are."""
+    return not paths or any(patterns.names(each, path) for each in paths)
+
+
+async def unmatched(mirror: Path, facts: ReviewFacts, found: Difference) -> list[str]:
+    """What names nothing: paths of the command among the changed files, excluded ones in the whole repository."""
+    changed = [entry.path for entry in found.listed]
+    told = [f"No changed file matches {each}." for each in facts.paths if not _names_any(each, changed)]
+    if not facts.settings.exclude:
+        return told
+    tree = [*await history.list_paths(mirror, facts.head), *changed]
+    return told + await asyncio.to_thread(_excluding_nothing, facts.settings.exclude, tree)
+
+
+def _names_any(name: str, paths: Sequence[str]) -> bool:
+    return any(patterns.names(name, path) for path in paths)
+
+
+def _excluding_nothing(exclude: Sequence[str], tree: Sequence[str]) -> list[str]:
+    return [
+        f"review.exclude: {each} matches no file."
+        for each in exclude
+        if not any(patterns.matches(each, path) for path in tree)
+    ]
+
+
+def unread_in_words(unreadable: Sequence[Sequence[str]]) -> str:
+    """Which files could not be read, and why: the first three, and how many more."""
+    told = "; ".join(f"{path}: {reason}" for path, reason in unreadable[:3])
+    more = f"; and {len(unreadable) - 3} more" if len(unreadable) > 3 else ""
+    return f"{count(len(unreadable), 'file')} could not be read whole ({told}{more})"
+
+
+async def held(
+    mirror: Path, base: str, head: str, stated: Sequence[Finding], renamed: Mapping[str, str]
+) -> list[Finding | Dropped]:
+    """Each stated finding held against the files that it can mean, at the head or at the merge base."""
+    if not stated:
+        return []
+    sides = {"RIGHT": head, "LEFT": base}
+    texts = {}
+    for side, commit in sides.items():
+        tree = frozenset(await history.list_paths(mirror, commit))
+        known = tree | renamed.keys() if side == "LEFT" else tree
+        meant = {path for finding in stated for path in candidates(finding.path, known)}
+        if side == "LEFT":
+            meant = {renamed.get(path, path) for path in meant}
+        texts[side] = await history.read_files(mirror, commit, meant)
+    return await asyncio.to_thread(
+        lambda: [anchor(finding, texts["RIGHT"], texts["LEFT"], renamed) for finding in stated]
+    )

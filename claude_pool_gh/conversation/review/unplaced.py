@@ -1,0 +1,67 @@
+"""Third step: what an agent stated and the host cannot find in the files goes back once, with the reason.
+
+A claim must not be lost for the way it was written down. Where everything has its place, this costs nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from claude_pool_gh.conversation.desk import Desk
+from claude_pool_gh.conversation.review.facts import facts_of
+from claude_pool_gh.conversation.review.reading import held
+from claude_pool_gh.conversation.review.stated import stated_by
+from claude_pool_gh.findings.anchor import Dropped
+from claude_pool_gh.findings.model import Finding
+from claude_pool_gh.pool.ports import Done, HostStepContext
+
+_MOST: Final = 20
+_DIFF_LIMIT: Final = 20_000
+
+
+async def unplaced(desk: Desk, context: HostStepContext) -> Done:
+    """The findings to be corrected, for one agent; an empty list where there are none."""
+    facts, brief = facts_of(context), context.results["brief"]
+    stated = [finding for task in context.results["find"] for finding in stated_by(task)]
+    mirror = desk.worktrees.mirror(facts.thread.repository.id).path
+    checked = await held(mirror, brief["merge_base"], facts.head, stated, brief["renamed"])
+    odd = [(one, at) for one, at in zip(stated, checked, strict=True) if isinstance(at, Dropped)][:_MOST]
+    if not odd:
+        return Done({"unplaced": []})
+    text = "\n\n".join(_told(one, at.reason) for one, at in odd)
+    return Done({"unplaced": [{"title": "findings without a place", "text": f"{text}{_diff(brief, odd)}"}]})
+
+
+def _told(finding: Finding, reason: str) -> str:
+    whole = json.dumps(finding.model_dump(mode="json", exclude_none=True), ensure_ascii=False, indent=1)
+    return f"It cannot be placed because {reason}:\n{whole}"
+
+
+def _diff(brief: Mapping[str, Any], odd: Sequence[tuple[Finding, Dropped]]) -> str:
+    """What the diff shows of the files that the findings name, which a reader of the head does not see there."""
+    meant = [
+        group["text"] for group in brief["groups"] if any(_ends_alike(one, group["paths"]) for one, _ in odd)
+    ]
+    return f"\n\nThe diff of these files:\n\n{chr(10).join(meant)[:_DIFF_LIMIT]}" if meant else ""
+
+
+def _ends_alike(finding: Finding, paths: Sequence[str]) -> bool:
+    name = finding.path.strip("`").rpartition("/")[2].partition(":")[0]
+    return any(path.rpartition("/")[2] == name for path in paths)
+
+
+def corrected(
+    stated: Sequence[Finding], checked: Sequence[Finding | Dropped], again: Sequence[Finding | Dropped]
+) -> list[Finding | Dropped]:
+    """What was stated, with what had no place replaced by its correction, where that has one."""
+    found = {_key(each.title): each for each in again if isinstance(each, Finding)}
+    return [
+        found.get(_key(one.title), at) if isinstance(at, Dropped) else at
+        for one, at in zip(stated, checked, strict=True)
+    ]
+
+
+def _key(title: str) -> str:
+    return " ".join(title.split()).casefold()

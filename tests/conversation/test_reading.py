@@ -1,0 +1,117 @@
+"""What is read of a pull request, from real repositories."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from claude_pool_gh.conversation.review.reading import Difference, difference, held
+from claude_pool_gh.findings.anchor import Dropped
+from claude_pool_gh.findings.model import Finding
+from tests.findings.make import finding
+
+
+def git(folder: Path, *arguments: str) -> str:
+    own = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null", "HOME": str(folder)}
+    command = [
+        "git",
+        "-c",
+        "user.name=x",
+        "-c",
+        "user.email=x@x",
+        "-c",
+        "init.defaultBranch=main",
+        *arguments,
+    ]
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env={"PATH": os.environ["PATH"]} | own,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.strip()
+
+
+def commit(folder: Path, files: dict[str, bytes | None]) -> str:
+    for path, content in files.items():
+        file = folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.unlink(missing_ok=True) if content is None else file.write_bytes(content)
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", "x")
+    return git(folder, "rev-parse", "HEAD")
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    git(tmp_path, "init", "-q")
+    return tmp_path
+
+
+async def read(
+    repository: Path, base: str, head: str, *exclude: str, paths: tuple[str, ...] = ()
+) -> Difference:
+    return await difference(repository / ".git", base, head, exclude=exclude, paths=paths, since=None)
+
+
+LINES = b"".join(b"line %d\n" % n for n in range(30))
+
+
+async def test_odd_names_renames_and_modes_are_read_beside_each_other(repository: Path) -> None:
+    base = commit(repository, {"old one.py": LINES, "plain.py": b"x\n", "gone.py": b"y\n", "run": b"z\n"})
+    git(repository, "mv", "old one.py", "neu ö.py")
+    (repository / "run").chmod(0o755)
+    (repository / "link").symlink_to("plain.py")
+    changed: dict[str, bytes | None] = {
+        "neu ö.py": LINES + b"more\n", "plan b/notes.md": b"a\n", "docs/Über uns.md": b"a\n", "tab\there": b"a\n",
+        "gone.py": None, "binary": b"\0", "yarn.lock": b"1\n",
+    }  # fmt: skip
+    found = await read(repository, base, commit(repository, changed))
+    assert {(change.path, change.before, change.size) for change in found.changes} == {
+        ("neu ö.py", "old one.py", 1), ("plan b/notes.md", None, 1), ("docs/Über uns.md", None, 1),
+        ("tab\there", None, 1), ("gone.py", None, 1), ("link", None, 1),
+    }  # fmt: skip
+    assert (sorted(found.left_out), found.unreadable) == (["binary", "run", "yarn.lock"], ())
+
+
+async def test_only_what_was_asked_for_is_read(repository: Path) -> None:
+    base = commit(repository, {"app/[id]/page.tsx": b"1\n", "app/i/page.tsx": b"1\n", "a.gen.py": b"1\n"})
+    head = commit(repository, {"app/[id]/page.tsx": b"2\n", "app/i/page.tsx": b"2\n", "a.gen.py": b"2\n"})
+    found = await read(repository, base, head, "**/*.gen.py", paths=("app/[id]/page.tsx",))
+    assert [change.path for change in found.changes] == ["app/[id]/page.tsx"]
+    assert found.left_out == ("a.gen.py",)
+
+
+async def test_a_very_large_file_costs_itself_and_little_time_of_this_process(repository: Path) -> None:
+    base = commit(repository, {"a.py": b"x = 1\n"})
+    large = b"".join(b'{"id": %d, "name": "generated"},\n' % n for n in range(300_000))
+    head = commit(repository, {"a.py": b"x = 2\n", "large.json": large})
+    began = time.process_time()
+    found = await read(repository, base, head)
+    assert time.process_time() - began < 1
+    assert [change.path for change in found.changes] == ["a.py"]
+    [(path, reason)] = found.unreadable
+    assert (path, reason.startswith("its diff has 1")) == ("large.json", True)
+    assert (await read(repository, base, head, "*.json")).unreadable == ()
+
+
+async def test_claims_are_held_against_both_sides(repository: Path) -> None:
+    base = commit(repository, {"old.py": LINES + b"guard(user)\n", "gone.py": b"def gone():\n"})
+    git(repository, "mv", "old.py", "new.py")
+    head = commit(repository, {"new.py": LINES, "gone.py": None})
+    stated = [
+        finding(path="/tmp/lease/new.py:9", evidence="8\tline 7"),
+        finding(path="new.py", evidence="guard(user)", side="LEFT"),
+        finding(path="gone.py", evidence="def gone():", side="LEFT"),
+        finding(path="new.py", evidence="guard(user)"),
+    ]
+    found = await held(repository / ".git", base, head, stated, {"new.py": "old.py"})
+    assert [(one.path, one.side, one.start_line) for one in found if isinstance(one, Finding)] == [
+        ("new.py", "RIGHT", 8), ("new.py", "LEFT", 31), ("gone.py", "LEFT", 1),
+    ]  # fmt: skip
+    assert isinstance(found[3], Dropped)
