@@ -16,6 +16,7 @@ GROUP_LINES: Final = 400
 GROUP_CHARACTERS: Final = 120_000
 GROUPS_LIMIT: Final = 12
 _FILE_CHARACTERS: Final = 60_000
+_CUT: Final = "\n[the rest of this file's diff is left out; read the file itself]\n"
 
 _NOT_READ: Final = (
     "*.lock", "*-lock.json", "*-lock.yaml", "*.min.js", "*.min.css", "*.map", "*.snap", "*.svg", "*.pb.go",
@@ -44,6 +45,11 @@ class Change:
     def size(self) -> int:
         """Changed lines."""
         return self.added + self.removed
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether `text` holds only the beginning of its part of the diff."""
+        return self.text.endswith(_CUT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +146,7 @@ def _change(section: str) -> Change:
     lines = [line for file in files for hunk in file for line in hunk]
     text = section
     if len(text) > _FILE_CHARACTERS:
-        text = (
-            text[:_FILE_CHARACTERS] + "\n[the rest of this file's diff is left out; read the file itself]\n"
-        )
+        text = text[:_FILE_CHARACTERS] + _CUT
     return Change(
         path=path_of(section),
         text=text,

@@ -5,6 +5,7 @@ It reads a file and searches before it answers, so that a rehearsal shows tools 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,18 +15,39 @@ from claude_pool_gh.rehearsal.model import Answer, ModelRequest, Text, ToolUse
 _RESULT = "StructuredOutput"
 
 
+KNOWN_VERDICTS = ("still", "fixed")
+"""Said of a finding of an earlier commit, which is not stated again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Planted:
-    """One finding that the reviewer will state, and what the second reader will say of it."""
+    """One finding that the reviewer will state, and what the second reader will say of it.
+
+    With `still` or `fixed` it is one of an earlier commit: only the second reader speaks of it.
+    """
 
     finding: Mapping[str, Any]
     verdict: str = "confirmed"
     reason: str = "walked through the code: the scenario gives the wrong result"
+    more: Mapping[str, Any] = field(default_factory=dict)
+    """What else the second reader answers."""
 
     @property
     def path(self) -> str:
         """The file it is about."""
         return str(self.finding["path"])
+
+    @property
+    def judgement(self) -> dict[str, Any]:
+        """The second reader's whole answer."""
+        return {
+            "verdict": self.verdict,
+            "introduced": True,
+            "severity": self.finding["severity"],
+            "suggestion": "fixes" if self.finding.get("suggestion") else "none",
+            "reason": self.reason,
+            **self.more,
+        }
 
 
 @dataclass(slots=True)
@@ -45,22 +67,29 @@ class Reviewer:
         return Answer(steps[turn], delay=self.pace)
 
     def _find(self, request: ModelRequest) -> list[tuple[Text | ToolUse, ...]]:
-        mine = [each for each in self.planted if f"+++ b/{each.path}" in request.text]
+        mine = [
+            each
+            for each in self.planted
+            if each.verdict not in KNOWN_VERDICTS
+            and (f"+++ b/{each.path}" in request.text or f"--- a/{each.path}" in request.text)
+        ]
         result = ToolUse(_RESULT, {"findings": [dict(each.finding) for each in mine]})
         if not self.looks:
             return [(result,)]
-        looks: list[tuple[Text | ToolUse, ...]] = [
-            (Text("I read the changed file first."), ToolUse("Read", {"file_path": path}))
-            for path in dict.fromkeys(each.path for each in mine)
-        ]
+        shown = re.findall(r"^\+\+\+ b/(.+)$", request.text, re.MULTILINE)
+        opened = dict.fromkeys([*(each.path for each in mine), *shown[:1]])
+        reads = [ToolUse("Read", {"file_path": path}) for path in opened]
         search = ToolUse("Grep", {"pattern": "def ", "output_mode": "files_with_matches"})
-        return [*looks, (Text("Now who else uses it."), search), (result,)]
+        return [(Text("I read the changed files, and who else uses them."), *reads, search), (result,)]
 
     def _verify(self, request: ModelRequest) -> list[tuple[Text | ToolUse, ...]]:
-        claim = next((each for each in self.planted if str(each.finding["title"]) in request.text), None)
+        claim = next(
+            (each for each in self.planted if f"Claim: {each.finding['title']}" in request.text), None
+        )
         if claim is None:
-            return [(ToolUse(_RESULT, {"verdict": "unsure", "reason": "not a claim of this rehearsal"}),)]
-        result = ToolUse(_RESULT, {"verdict": claim.verdict, "reason": claim.reason})
+            unknown = {"verdict": "unsure", "introduced": True, "severity": "low", "suggestion": "none"}
+            return [(ToolUse(_RESULT, unknown | {"reason": "not a claim of this rehearsal"}),)]
+        result = ToolUse(_RESULT, claim.judgement)
         if not self.looks:
             return [(result,)]
         return [(ToolUse("Read", {"file_path": claim.path}),), (result,)]

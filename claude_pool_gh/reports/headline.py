@@ -21,7 +21,10 @@ def headline(outcome: Outcome | None, report: Report | None, verb: str = "review
     reason = neutralize_line(outcome.reason, 240)
     match outcome.verdict:
         case Verdict.clean | Verdict.findings:
-            return _reviewed(report if isinstance(report, Reviewed) else Reviewed())
+            said = _reviewed(report if isinstance(report, Reviewed) else Reviewed())
+            return f"{said}; {reason}" if reason else said
+        case Verdict.unsettled:
+            return f"NOT SETTLED: {reason}{_fixed(report)}"
         case Verdict.answered:
             return _done(report)
         case Verdict.skipped | Verdict.quota:
@@ -91,6 +94,11 @@ def _reviewed(reviewed: Reviewed) -> str:
     return f"{counts} in {files}{worst}"
 
 
+def _fixed(report: Report | None) -> str:
+    fixed = len(report.fixed) if isinstance(report, Reviewed) else 0
+    return f", {fixed} fixed" if fixed else ""
+
+
 def _not_done(verb: str) -> str:
     return "NOT REVIEWED" if verb == "review" else "NOT DONE"
 
@@ -104,16 +112,22 @@ def _not_whole(report: Report | None, verb: str) -> str:
 def conclusion(
     outcome: Outcome, report: Report | None, *, fail_on: str, on_error: Literal["neutral", "failure"]
 ) -> Conclusion:
-    """The check run's conclusion. A run that did nothing is never green."""
+    """The check run's conclusion. A run that did nothing is never green.
+
+    GitHub lets neutral pass where a check is required: what an open finding fails, no other trouble makes neutral.
+    """
+    found = report.confirmed if isinstance(report, Reviewed) else ()
+    concluded = _of(outcome, report, on_error)
+    return "failure" if concluded == "neutral" and _fails(found, fail_on) else concluded
+
+
+def _of(outcome: Outcome, report: Report | None, on_error: Literal["neutral", "failure"]) -> Conclusion:
     match outcome.verdict:
         case Verdict.answered:
             return _concluded(report)
         case Verdict.clean:
             return "success"
-        case Verdict.findings:
-            found = report.confirmed if isinstance(report, Reviewed) else ()
-            return "failure" if _fails(found, fail_on) else "neutral"
-        case Verdict.skipped | Verdict.quota:
+        case Verdict.findings | Verdict.unsettled | Verdict.skipped | Verdict.quota:
             return "neutral"
         case Verdict.out_of_budget | Verdict.out_of_turns:
             return "action_required"

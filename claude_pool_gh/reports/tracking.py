@@ -18,6 +18,7 @@ from claude_pool_gh.reports.views import (
     Looked,
     Place,
     Presented,
+    Remark,
     Reviewed,
     Run,
     StepLine,
@@ -29,6 +30,8 @@ from claude_pool_gh.terms.markdown import SafeMarkdown
 _SIGNS: Final = {
     "pending": "·", "running": "▶", "completed": "✓", "failed": "✗", "cancelled": "✗", "pending_review": "⏸",
 }  # fmt: skip
+_REMARKS: Final = 20
+"""Claims of one kind that are listed; the rest is counted."""
 _UNDONE: Final = (Fate.nothing, Fate.refused)
 _VERDICT_SIGNS: Final = {Verdict.clean: "✅", Verdict.findings: "🔎", Verdict.answered: "✅"}
 
@@ -146,7 +149,7 @@ def _next(run: Run) -> str:
     if isinstance(run.report, Reviewed) and run.report.unread:
         return "for a part of it: `/pool review PATH`"
     match verdict:
-        case Verdict.clean | Verdict.findings:
+        case Verdict.clean | Verdict.findings | Verdict.unsettled:
             return "after the next push: `/pool review`"
         case Verdict.answered:
             return ""
@@ -168,16 +171,36 @@ def _details(reviewed: Reviewed) -> list[str]:
         lines.append(f"Found before and fixed: {', '.join(title(each) for each in reviewed.fixed[:10])}")
     if reviewed.known:
         lines.append(f"{count(reviewed.known, 'finding')} of earlier runs not repeated")
-    weighed = [f"{n} {word}" for n, word in ((reviewed.refuted, "refuted"), (reviewed.unsure, "unsure")) if n]
-    if weighed:
-        lines.append(f"Not posted after the second look: {', '.join(weighed)}")
-    if reviewed.dropped:
-        lines.append(f"Dropped by the host's check: {len(reviewed.dropped)}")
-        lines += [f"  - {told}" for why in reviewed.dropped[:10] if (told := neutralize_line(why))]
+    if reviewed.unopened:
+        lines.append(f"**Answered from the diff alone:** {_paths(reviewed.unopened)}")
+    for what, remarks in (
+        ("**Not settled**", reviewed.unsettled),
+        ("Still open, since nobody could say whether it is fixed", reviewed.unchecked),
+        ("There before this change, and not counted", reviewed.before),
+        ("Dismissed by a maintainer, and stated again", reviewed.hidden),
+        ("Refuted by a second reader", reviewed.refuted),
+    ):
+        lines += _remarks(what, remarks)
     if not lines:
         return []
     body = "\n".join(line if line.startswith("  ") else f"- {line}" for line in lines)
     return [fold("What was not posted or not read", body)]
+
+
+def _remarks(what: str, remarks: Sequence[Remark]) -> list[str]:
+    """Claims by title, place and reason; those that are not listed are counted."""
+    if not remarks:
+        return []
+    listed = sorted(remarks, key=lambda each: -(each.severity.rank if each.severity else -1))[:_REMARKS]
+    more = [f"  - and {len(remarks) - _REMARKS} more"] if len(remarks) > _REMARKS else []
+    return [f"{what}: {len(remarks)}", *(f"  - {_remark(each)}" for each in listed), *more]
+
+
+def _remark(remark: Remark) -> str:
+    where = code(f"{remark.path}:{remark.line}" if remark.line else remark.path, 200) if remark.path else ""
+    said = f"{neutralize_line(remark.title, 200)} {where}".strip()
+    severity = f" ({remark.severity})" if remark.severity else ""
+    return f"{said}{severity}: {neutralize_line(remark.reason, 300)}"
 
 
 def steps_table(steps: Sequence[StepLine]) -> str:
