@@ -112,7 +112,7 @@ async def merge_base(forge: Forge, repository: Repository, base: str, head: str)
 
 
 async def is_ancestor(forge: Forge, repository: Repository, older: str, newer: str) -> bool:
-    """Whether a commit goes on from another one, however many lie between. Not where GitHub does not know it any more."""
+    """Whether a commit goes on from another one, however many lie between. Not where GitHub no longer knows it."""
     try:
         answer = await forge.read(repository, f"/compare/{segment(older)}...{segment(newer)}", per_page=1)
     except NotFound:

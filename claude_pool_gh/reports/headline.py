@@ -20,7 +20,9 @@ def headline(outcome: Outcome | None, report: Report | None, verb: str = "review
         return _waiting(report)
     reason = neutralize_line(outcome.reason, 240)
     match outcome.verdict:
-        case Verdict.clean | Verdict.findings:
+        case Verdict.clean:
+            return _reviewed(report if isinstance(report, Reviewed) else Reviewed())
+        case Verdict.findings:
             said = _reviewed(report if isinstance(report, Reviewed) else Reviewed())
             return f"{said}; {reason}" if reason else said
         case Verdict.unsettled:

@@ -157,7 +157,7 @@ def _weigh_known(found: Weighed, candidate: Mapping[str, Any], answer: _Answer) 
 
 
 def _confirmed(finding: Finding, judgement: Judgement, others: Sequence[Finding]) -> Finding:
-    """As it is posted: with the second reader's severity, and a suggestion only where that reader says that it works."""
+    """As it is posted: with the second reader's severity, and a suggestion only where that reader says it works."""
     said = "".join(f"\n\nAlso stated of these lines: {each.title}" for each in others)
     return finding.model_copy(
         update={
