@@ -20,11 +20,8 @@ def headline(outcome: Outcome | None, report: Report | None, verb: str = "review
         return _waiting(report)
     reason = neutralize_line(outcome.reason, 240)
     match outcome.verdict:
-        case Verdict.clean:
-            return _reviewed(report if isinstance(report, Reviewed) else Reviewed())
-        case Verdict.findings:
-            said = _reviewed(report if isinstance(report, Reviewed) else Reviewed())
-            return f"{said}; {reason}" if reason else said
+        case Verdict.clean | Verdict.findings:
+            return _found(outcome, report)
         case Verdict.unsettled:
             return f"NOT SETTLED: {reason}{_fixed(report)}"
         case Verdict.answered:
@@ -79,6 +76,13 @@ def _let_out(report: Changed) -> str:
             return f"Not clear enough to be done: {count(len(questions), 'question')}"
         case _:
             return "Nothing was changed"
+
+
+def _found(outcome: Outcome, report: Report | None) -> str:
+    """What was found, and of findings what is left open beside them."""
+    said = _reviewed(report if isinstance(report, Reviewed) else Reviewed())
+    left = outcome.reason if outcome.verdict is Verdict.findings else ""
+    return f"{said}; {neutralize_line(left, 240)}" if left else said
 
 
 def _reviewed(reviewed: Reviewed) -> str:
