@@ -57,6 +57,8 @@ class Reviewer:
     planted: Sequence[Planted] = ()
     pace: float = 0.0
     looks: bool = True
+    quick: bool = False
+    """Look and answer in one turn."""
     said: list[str] = field(default_factory=list)
 
     def __call__(self, request: ModelRequest) -> Answer:
@@ -64,6 +66,9 @@ class Reviewer:
         verifying = "You decide whether the claim is true" in request.system
         steps = self._verify(request) if verifying else self._find(request)
         turn = min(request.turn, len(steps) - 1)
+        if self.quick and len(steps) > 1:
+            steps = [tuple(block for step in steps for block in step)]
+            turn = 0
         return Answer(steps[turn], delay=self.pace)
 
     def _find(self, request: ModelRequest) -> list[tuple[Text | ToolUse, ...]]:
