@@ -189,6 +189,34 @@ async def test_a_rewritten_branch_whose_old_commit_is_gone_fixes_nothing(tmp_pat
         assert outcome.verdict is Verdict.findings
 
 
+async def test_a_fix_that_a_push_takes_back_is_noticed_whatever_the_first_reader_says(tmp_path: Path) -> None:
+    with calc(tmp_path) as here:
+        await here.review([DIVIDES], "confirmed")
+        here.commit({"app/calc.py": CALC})
+        outcome, _, _ = await here.review([], "fixed")
+        assert [state for state, *_ in await states(here)] == ["fixed"]
+        here.commit({"app/calc.py": "import os\n" + ZERO})
+        outcome, _, _ = await here.review([], "unsure")
+        assert outcome.verdict is Verdict.unsettled
+        outcome, reviewed, _ = await here.review([], "confirmed")
+        assert [each.start_line for each in reviewed.new] == [45], "it is posted again"
+        assert await states(here) == [("open", "app/calc.py", 45)]
+        assert outcome.verdict is Verdict.findings
+
+
+async def test_a_quote_with_a_line_more_is_no_second_finding_in_the_next_run(tmp_path: Path) -> None:
+    with calc(tmp_path) as here:
+        await here.review([DIVIDES], "confirmed")
+        wider = DIVIDES | {
+            "start_line": 43,
+            "evidence": "def f15(x):\n    return x / 0",
+            "title": "No check of x",
+        }
+        _, reviewed, _ = await here.review([wider], "confirmed")
+        assert (reviewed.new, reviewed.known) == ((), 1)
+        assert len(await here.known()) == 1
+
+
 # every claim is named
 
 

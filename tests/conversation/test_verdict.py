@@ -261,9 +261,13 @@ def test_six_confirmed_findings_outside_the_diff_are_six() -> None:
 
 def test_a_new_finding_on_the_lines_of_one_that_was_found_again_is_that_one() -> None:
     old, new = finding(severity="low", mark="aaaa"), finding(severity="critical", title="In other words")
-    assert without_known([new], []) == ([new], [])
-    assert without_known([new], [old]) == ([], [old.model_copy(update={"severity": Severity.critical})])
-    assert without_known([finding(start_line=9, end_line=9)], [old])[1] == [old]
+    worse = old.model_copy(update={"severity": Severity.critical})
+    assert without_known([new], [], []) == ([new], [])
+    assert without_known([new], [old], []) == ([], [worse])
+    assert without_known([new], [], [old]) == ([], [worse]), "a quote with a line more or less"
+    other = finding(category="security", start_line=1, end_line=3)
+    assert without_known([other], [], [old]) == ([other], [old]), "another harm on the same lines"
+    assert without_known([finding(start_line=9, end_line=9)], [old], [old])[1] == [old, old]
 
 
 # what it came to

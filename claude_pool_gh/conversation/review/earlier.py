@@ -38,12 +38,15 @@ class Earlier:
 
     standing: tuple[Finding, ...] = ()
     changed: tuple[Changed, ...] = ()
+    back: tuple[Finding, ...] = ()
+    """Fixed once, and their very code is there again, as after a push that takes the fix back."""
 
     def only(self, marks: Sequence[str]) -> Earlier:
         """Those of them that are still open."""
         return Earlier(
             tuple(each for each in self.standing if fingerprint(each) in marks),
             tuple(each for each in self.changed if fingerprint(each.finding) in marks),
+            self.back,
         )
 
     def stored(self) -> dict[str, Any]:
@@ -54,6 +57,7 @@ class Earlier:
                 {"finding": each.finding.model_dump(mode="json"), "change": each.change}
                 for each in self.changed
             ],
+            "back": [each.model_dump(mode="json") for each in self.back],
         }
 
     @classmethod
@@ -64,22 +68,26 @@ class Earlier:
             tuple(
                 Changed(Finding.model_validate(each["finding"]), each["change"]) for each in stored["changed"]
             ),
+            tuple(map(Finding.model_validate, stored["back"])),
         )
 
 
 async def earlier(desk: Desk, facts: ReviewFacts, mirror: Path, merge_base: str, *, is_open: bool) -> Earlier:
     """Hold every open finding against the files at the head, through renamed files and moved lines."""
 
-    def ask(tx: Transaction) -> tuple[list[Known], str]:
+    def ask(tx: Transaction) -> tuple[list[Known], list[Known], str]:
         if is_open:  # whatever was heard of its closing is over
             tables.reopen_ignored(tx, facts.key)
-        open_ = [each for each in tables.every(tx, facts.key) if each.state is Standing.open]
+        every = tables.every(tx, facts.key)
         last = tables.last_reviewed(tx, facts.key)
-        return open_, last.head if last else ""
+        open_ = [each for each in every if each.state is Standing.open]
+        fixed = [each for each in every if each.state is Standing.fixed]
+        return open_, fixed, last.head if last else ""
 
-    open_, last = await desk.database.transact(ask)
+    open_, fixed, last = await desk.database.transact(ask)
+    back = await _back(mirror, facts.head, [each.finding for each in fixed])
     if not open_:
-        return Earlier()
+        return Earlier(back=back)
     diffs = {head: await _between(mirror, head, facts.head) for head in {each.head or last for each in open_}}
     renamed = await _renamed_here(mirror, merge_base, facts.head)
     moved_: list[tuple[Finding, FileDiff | None]] = []
@@ -101,7 +109,15 @@ async def earlier(desk: Desk, facts: ReviewFacts, mirror: Path, merge_base: str,
         else:
             near = diff.near(finding.start_line, finding.end_line, old=True) if diff else ""
             changed.append(Changed(finding, near or (diff.section[:4_000] if diff else "")))
-    return Earlier(tuple(standing), tuple(changed))
+    return Earlier(tuple(standing), tuple(changed), back)
+
+
+async def _back(mirror: Path, head: str, fixed: Sequence[Finding]) -> tuple[Finding, ...]:
+    files = await history.read_files(mirror, head, {each.path for each in fixed}) if fixed else {}
+    found = (
+        still_there(each, files[each.path]) for each in fixed if each.path in files and each.side == "RIGHT"
+    )
+    return tuple(each for each in found if each is not None)
 
 
 def _still(finding: Finding, files: Mapping[str, str], bases: Mapping[str, str]) -> Finding | None:

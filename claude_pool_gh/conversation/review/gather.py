@@ -49,16 +49,16 @@ async def gather(desk: Desk, context: HostStepContext) -> Finish:
     brief, check = context.results["brief"], context.results["check"]
     weighed = weigh(check["candidates"], context.results["verify"], _reread(context))
     found_again = await _placed_anew(desk, facts, weighed.still)
-    confirmed, found_again = without_known(weighed.confirmed, found_again)
+    unmoved = list(map(Finding.model_validate, check["standing"]))
+    confirmed, where_they_are = without_known(weighed.confirmed, found_again, unmoved)
     placed = place(confirmed, brief["commentable"], facts.settings.most_comments)
     unchecked = [
         *weighed.unchecked,
         *((Finding.model_validate(each["finding"]), str(each["reason"])) for each in check["changed"]),
     ]
-    unmoved = tuple(map(Finding.model_validate, check["standing"]))
     unsettled = [*(Remark(**each) for each in check["unsettled"]), *weighed.unsettled]
     diff_alone = unopened(brief["groups"], context.results["find"])
-    standing_still = (*unmoved, *found_again, *(finding for finding, _ in unchecked))
+    standing_still = (*where_they_are, *(finding for finding, _ in unchecked))
     outcome = conclude(
         context.results["find"],
         weighed.broken,
@@ -96,7 +96,7 @@ async def gather(desk: Desk, context: HostStepContext) -> Finish:
         now = desk.clock.now_ms()
         if not standing.postable:
             return
-        for finding in (*unmoved, *found_again):
+        for finding in where_they_are:
             tables.carry(tx, facts.key, finding, facts.head)
         # Another review of the thread may have posted some of them meanwhile.
         added = tables.remember(

@@ -57,7 +57,8 @@ async def sift(desk: Desk, context: HostStepContext) -> Done:
     diff = hunks.by_path(await history.diff(mirror, brief["merge_base"], facts.head))
     now = await desk.database.read(lambda tx: _now(tx, facts))
     earlier = Earlier.restored(brief["earlier"]).only(now.marks)
-    sorted_ = _sorted(claims, earlier, now.dismissed, diff)
+    stated_again = [each for each in earlier.back if not any(same_defect(each, claim) for claim in claims)]
+    sorted_ = _sorted([*claims, *stated_again], earlier, now.dismissed, diff)
     new = merged([now.new(claim) for claim in sorted_.new])
     candidates, beyond = new[:CANDIDATES], new[CANDIDATES:]
     again, later = earlier.changed[:RECHECKED], earlier.changed[RECHECKED:]

@@ -130,12 +130,22 @@ def _not_whole(broken: Sequence[Mapping[str, Any]], total: int, what: str) -> Ou
 
 
 def without_known(
-    confirmed: Sequence[Finding], found_again: Sequence[Finding]
+    confirmed: Sequence[Finding], found_again: Sequence[Finding], standing: Sequence[Finding]
 ) -> tuple[list[Finding], list[Finding]]:
-    """New findings, without those on the lines where an open one was found again: it stays, at the worse severity."""
-    new, known = [], list(found_again)
+    """New findings, without those that repeat an open one, and the open ones at the worse severity.
+
+    Quotes of one defect differ by a line from run to run. Nothing is hidden by that: the open one is shown and counts.
+    """
+    new, known = [], [*found_again, *standing]
     for finding in confirmed:
-        at = next((at for at, each in enumerate(known) if overlap(finding, each)), None)
+        at = next(
+            (
+                at
+                for at, each in enumerate(known)
+                if overlap(finding, each) and (at < len(found_again) or each.category == finding.category)
+            ),
+            None,
+        )
         if at is None:
             new.append(finding)
         elif finding.severity.rank > known[at].severity.rank:
