@@ -1,56 +1,176 @@
-"""Tells whether two runs speak of the same defect."""
+"""Tells whether two statements are about the same defect.
+
+Two questions have two answers. *Is this still there?* may be asked of whatever changed, and a reader decides.
+*Is it the same?* is answered by the host alone, so only the same code at the same place in the same definition is:
+never likeness.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from difflib import SequenceMatcher
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
-from claude_pool_gh.findings.model import Finding
+from claude_pool_gh.findings.definitions import definition_of
+from claude_pool_gh.findings.model import EVIDENCE_LIMIT, Finding
+
+_MARK_DIGITS: Final = 20
+
+
+def code_of(finding: Finding) -> str:
+    """The quoted code, white space aside."""
+    return " ".join(finding.evidence.split())
 
 
 def fingerprint(finding: Finding) -> str:
-    """Twenty hex digits that stay the same when lines move: path, kind of harm and the quoted code count."""
-    code = " ".join(finding.evidence.split())
-    return hashlib.sha256(f"{finding.path}\n{finding.category}\n{code}".encode()).hexdigest()[:20]
+    """Twenty hex digits that name a finding: the name it was given, else one of its code and place in the file."""
+    if finding.mark:
+        return finding.mark
+    if finding.within is None:  # as findings were named before definitions were known
+        return _digest(f"{finding.path}\n{finding.category}\n{code_of(finding)}")
+    return _digest(
+        "\0".join((finding.path, finding.side, finding.within, str(finding.nth), code_of(finding)))
+    )
 
 
-_ALIKE: Final = 0.7
-"""How much of the quoted code must be the same for a changed quote to be about the same defect."""
+def named_apart(finding: Finding, taken: Collection[str]) -> Finding:
+    """The finding with a name that no other has: a file may be given a name whose findings have moved away."""
+    mark = fingerprint(finding)
+    while mark in taken:
+        mark = _digest(f"{mark}\nanother")
+    return finding.model_copy(update={"mark": mark}) if mark != fingerprint(finding) else finding
+
+
+def located(finding: Finding, text: str) -> Finding:
+    """The finding as the file has it: its lines whole, the definitions around them, and which of the same it is.
+
+    A quote that was accepted although it is not the whole line is thereby the same as one that is.
+    """
+    lines = lines_of(text)
+    if not finding.start_line <= finding.end_line <= len(lines):
+        return finding
+    whole = "\n".join(lines[finding.start_line - 1 : finding.end_line])
+    if len(whole) <= EVIDENCE_LIMIT and whole.strip():
+        finding = finding.model_copy(update={"evidence": whole})
+    within = definition_of(lines, finding.start_line)
+    same = [at for at in _occurrences(finding, lines) if definition_of(lines, at) == within]
+    nth = sum(at < finding.start_line for at in same) + 1
+    return finding.model_copy(update={"within": within, "nth": nth})
+
+
+def still_there(finding: Finding, text: str) -> Finding | None:
+    """The finding at its place in a newer text of its file; None where its code, or that around it, is another.
+
+    Of a finding without a known definition, as in older rows, the code must stand in one place only.
+    """
+    lines = lines_of(text)
+    found = _occurrences(finding, lines)
+    if finding.within is not None:
+        found = [at for at in found if definition_of(lines, at) == finding.within]
+        found = found[finding.nth - 1 : finding.nth]
+    if len(found) != 1:
+        return None
+    end = found[0] + len(lines_of(finding.evidence.strip("\r\n"))) - 1
+    return located(_renamed(finding, {"start_line": found[0], "end_line": end}), text)
+
+
+def quoted_in(finding: Finding, text: str) -> Finding | None:
+    """The finding where its quote stands in a text: at its line, or at the only place; None where it stands nowhere."""
+    lines = lines_of(text)
+    found = _occurrences(finding, lines)
+    if finding.start_line in found:
+        found = [finding.start_line]
+    if len(found) != 1:
+        return None
+    end = found[0] + len(lines_of(finding.evidence.strip("\r\n"))) - 1
+    return located(finding.model_copy(update={"start_line": found[0], "end_line": end}), text)
+
+
+def carried(finding: Finding, now: Finding) -> Finding:
+    """An earlier finding where a later run placed it: everything about the place is new, its name is the old one."""
+    fields = ("path", "side", "start_line", "end_line", "evidence", "within", "nth", "suggestion")
+    return _renamed(finding, {field: getattr(now, field) for field in fields})
+
+
+def moved(finding: Finding, path: str) -> Finding:
+    """An earlier finding in a file that has another name now; it keeps its own name."""
+    return _renamed(finding, {"path": path})
+
+
+def _renamed(finding: Finding, update: Mapping[str, object]) -> Finding:
+    return finding.model_copy(update={"mark": fingerprint(finding), **update})
 
 
 def same_defect(before: Finding, now: Finding) -> bool:
-    """Whether a finding of this run is one of an earlier run, although the code in it was touched meanwhile."""
-    if fingerprint(before) == fingerprint(now):
-        return True
-    if (before.path, before.category) != (now.path, now.category):
+    """Whether both are about the same code at the same place in the same definition of the same file."""
+    if (before.path, before.side, code_of(before)) != (now.path, now.side, code_of(now)):
         return False
-    old, new = (" ".join(each.evidence.split()) for each in (before, now))
-    return SequenceMatcher(None, old, new, autojunk=False).ratio() >= _ALIKE
+    if before.within is None or now.within is None:
+        return before.within == now.within and before.category == now.category
+    return (before.within, before.nth) == (now.within, now.nth)
 
 
-def match(before: Iterable[Finding], now: Iterable[Finding]) -> tuple[list[Finding], list[Finding]]:
-    """Of this run's findings those that are new, and of the earlier ones those that this run states again."""
-    new, again = [], []
-    earlier = list(before)
-    for finding in now:
-        # The very same one first: of two that are alike, each keeps its own.
-        ordered = sorted(earlier, key=lambda each: fingerprint(each) != fingerprint(finding))
-        found = next((each for each in ordered if same_defect(each, finding)), None)
-        if found is None:
-            new.append(finding)
+def hides(dismissed: Finding, now: Finding, old_path: str = "") -> bool:
+    """Whether a dismissal was of exactly this: the same code, at the same place or under the same title.
+
+    `old_path` is the name that the file had before the change under review, where that was another one.
+    """
+    if dismissed.path not in (now.path, old_path) or code_of(dismissed) != code_of(now):
+        return False
+    here = now.model_copy(update={"path": dismissed.path})
+    titled = " ".join(dismissed.title.split()).casefold() == " ".join(now.title.split()).casefold()
+    return titled or (dismissed.within is not None and same_defect(dismissed, here))
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """One defect of one run, with the other statements of it."""
+
+    finding: Finding
+    others: tuple[Finding, ...] = ()
+
+
+def merged(findings: Sequence[Finding]) -> list[Merged]:
+    """Each place once: of statements whose lines overlap the worst and surest stays, and names the others.
+
+    Each of the others overlaps the one that stays, so that no chain of neighbours melts a whole file into one.
+    """
+    kept: list[tuple[Finding, list[Finding]]] = []
+    for finding in sorted(findings, key=_worst_first):
+        into = next((others for one, others in kept if overlap(one, finding)), None)
+        if into is None:
+            kept.append((finding, []))
         else:
-            again.append(found)
-            earlier.remove(found)
-    return new, again
+            into.append(finding)
+    return [Merged(one, tuple(others)) for one, others in kept]
 
 
-def without_repeats(findings: list[Finding]) -> list[Finding]:
-    """Each defect once, the one stated with most confidence, the worst first."""
-    best: dict[str, Finding] = {}
-    for finding in findings:
-        key = fingerprint(finding)
-        if key not in best or finding.confidence > best[key].confidence:
-            best[key] = finding
-    return sorted(best.values(), key=lambda f: (-f.severity.rank, -f.confidence, f.path, f.start_line))
+def _worst_first(finding: Finding) -> tuple[object, ...]:
+    return -finding.severity.rank, -finding.confidence, finding.path, finding.start_line
+
+
+def overlap(one: Finding, other: Finding) -> bool:
+    """Whether both quote any of the same lines."""
+    if (one.path, one.side) != (other.path, other.side):
+        return False
+    return one.start_line <= other.end_line and other.start_line <= one.end_line
+
+
+def _occurrences(finding: Finding, lines: Sequence[str]) -> list[int]:
+    """The lines (from 1) where the quoted lines stand, white space aside."""
+    wanted = [" ".join(line.split()) for line in lines_of(finding.evidence.strip("\r\n"))]
+    have = [" ".join(line.split()) for line in lines]
+    if not any(wanted):
+        return []
+    return [at + 1 for at in range(len(have) - len(wanted) + 1) if have[at : at + len(wanted)] == wanted]
+
+
+def lines_of(text: str) -> list[str]:
+    """Lines as git and GitHub count them: a form feed or a Unicode separator ends none."""
+    lines = text.replace("\r\n", "\n").split("\n")
+    return lines if lines[-1] else lines[:-1]
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:_MARK_DIGITS]

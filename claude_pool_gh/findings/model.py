@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from claude_pool_gh.terms.severity import Severity
 
 Short = Annotated[str, Field(min_length=1, max_length=200)]
-Long = Annotated[str, Field(min_length=1, max_length=4000)]
+EVIDENCE_LIMIT: Final = 4000
+Long = Annotated[str, Field(min_length=1, max_length=EVIDENCE_LIMIT)]
 
 
 class Stated(BaseModel):
@@ -30,8 +31,8 @@ class Category(StrEnum):
     compatibility = "compatibility"
 
 
-class Finding(Stated):
-    """One asserted defect."""
+class Claim(Stated):
+    """One asserted defect, as an agent states it."""
 
     path: Annotated[str, Field(min_length=1, max_length=500, description="File, from the repository's root")]
     start_line: Annotated[int, Field(ge=1, description="First line of the evidence in the file at the head")]
@@ -54,19 +55,72 @@ class Finding(Stated):
             max_length=4000, description="Replacement for exactly the evidence lines, only if surely right"
         ),
     ] = None
+    restates: Annotated[
+        str | None,
+        Field(max_length=64, description="The name of the known finding that this is, where it is one"),
+    ] = None
+
+
+class Finding(Claim):
+    """One asserted defect, with what the host knows of its place. Agents never state these fields."""
+
+    within: Annotated[str | None, Field(max_length=2000)] = None
+    """The definitions around it, outermost first; None where they are not known, as in older rows."""
+    nth: Annotated[int, Field(ge=1)] = 1
+    """Which of the places with the same code in the same definition it is."""
+    mark: Annotated[str, Field(max_length=20)] = ""
+    """The name that it keeps although its place or code has changed; "" where its fingerprint is its name."""
 
 
 class Findings(Stated):
-    """What one agent found; an empty list is a good answer."""
+    """What one agent found; an empty list is a good answer. How many there may be is the host's own decision."""
 
-    findings: Annotated[tuple[Finding, ...], Field(max_length=30)]
+    findings: tuple[Claim, ...]
+
+
+class NewPlace(Stated):
+    """Where code that moved or changed stands now."""
+
+    path: Annotated[str, Field(min_length=1, max_length=500)]
+    start_line: Annotated[int, Field(ge=1)]
+    end_line: Annotated[int, Field(ge=1)]
+    evidence: Annotated[Long, Field(description="The lines at fault now, verbatim as they stand in the file")]
 
 
 class Judgement(Stated):
-    """A second agent's word on one finding."""
+    """A second agent's word on one claim, or on one finding whose code has changed since it was reported.
 
-    verdict: Literal["confirmed", "refuted", "unsure"]
-    reason: Annotated[Short, Field(max_length=600, description="What in the code decides it")]
+    The fields with a default are demanded of agents too; the defaults read what older recipes made them answer.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={"required": ["verdict", "introduced", "severity", "suggestion", "reason"]}
+    )
+
+    verdict: Annotated[
+        Literal["confirmed", "refuted", "unsure", "still", "fixed"],
+        Field(
+            description="Of a claim: confirmed, refuted or unsure. Of a known finding: still, fixed or unsure"
+        ),
+    ]
+    introduced: Annotated[
+        bool, Field(description="Whether this change introduces or exposes it; false: it was there before")
+    ] = True
+    severity: Annotated[
+        Severity | None, Field(description="How bad it is where it is true, by your own reading")
+    ] = None
+    suggestion: Annotated[
+        Literal["fixes", "wrong", "none"],
+        Field(
+            description="Whether the suggestion, committed as it is, fixes the whole defect; none: there is none"
+        ),
+    ] = "none"
+    reason: Annotated[
+        Short, Field(max_length=600, description="What in the code decides it, with file and line")
+    ]
+    place: Annotated[NewPlace | None, Field(description="Only with `still`: where the defect stands now")] = (
+        None
+    )
 
 
 def output_schemas() -> dict[str, dict[str, Any]]:

@@ -20,7 +20,7 @@ class Standing(StrEnum):
 
     open = "open"
     fixed = "fixed"
-    """The code that it is about is not there any more."""
+    """A run that saw the claim and the new code said so."""
     dismissed = "dismissed"
     """A person with write access said that it is none."""
     ignored = "ignored"
@@ -41,6 +41,7 @@ findings: Final = sa.Table(
     sa.Column("stated", sa.JSON, nullable=False),
     sa.Column("created_ms", sa.BigInteger, nullable=False),
     sa.Column("settled_ms", sa.BigInteger),
+    sa.Column("head", sa.String(64), nullable=False, server_default=""),
     sa.Index("ix_findings_thread", "thread"),
 )
 
@@ -50,6 +51,8 @@ reviewed: Final = sa.Table(
     sa.Column("thread", sa.String(128), primary_key=True),
     sa.Column("head", sa.String(64), nullable=False),
     sa.Column("chain_id", sa.String(64), nullable=False),
+    sa.Column("merge_base", sa.String(64), nullable=False, server_default=""),
+    sa.Column("digest", sa.String(64), nullable=False, server_default=""),
 )
 
 _F: Final = findings.c
@@ -64,6 +67,18 @@ class Known:
     state: Standing
     reason: str = ""
     by: str = ""
+    head: str = ""
+    """The commit at which its lines are what they are; "" where it is not known, as in older rows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Against:
+    """All that a review is held against. A later one may read less only where nothing of it but the head differs."""
+
+    head: str
+    merge_base: str
+    digest: str
+    """Of configuration, recipe, skills, guidance and model."""
 
 
 def mark_of(thread: str, mark: str) -> str:
@@ -90,12 +105,20 @@ def dismissed_in(tx: Transaction, repository_id: int, *, last: int) -> list[Know
 
 
 def remember(
-    tx: Transaction, thread: str, chain_id: str, recipe: str, new: Iterable[Finding], now_ms: int
+    tx: Transaction,
+    thread: str,
+    chain_id: str,
+    recipe: str,
+    new: Iterable[Finding],
+    now_ms: int,
+    *,
+    head: str = "",
 ) -> list[Finding]:
-    """Store findings as open; those that were not known yet. One that was fixed and came back is open again."""
+    """Store the findings that were not known yet as open. One that was fixed or ignored and came back is open again."""
     added = []
     for finding in new:
         mark = fingerprint(finding)
+        stated = finding.model_dump(mode="json")
         values = {
             "id": f"{thread}.{mark}",
             "thread": thread,
@@ -103,17 +126,26 @@ def remember(
             "chain_id": chain_id,
             "recipe": recipe,
             "state": Standing.open,
-            "stated": finding.model_dump(mode="json"),
+            "stated": stated,
             "created_ms": now_ms,
+            "head": head,
         }
-        back = sa.and_(_F.id == values["id"], _F.state == Standing.fixed)
-        again: dict[str, Any] = {"state": Standing.open, "settled_ms": None, "chain_id": chain_id}
+        back = sa.and_(_F.id == values["id"], _F.state.in_((Standing.fixed, Standing.ignored)))
+        again: dict[str, Any] = {
+            "state": Standing.open, "settled_ms": None, "chain_id": chain_id, "stated": stated, "head": head,
+        }  # fmt: skip
         if (
             insert_once(tx, findings, values)
             or tx.execute(findings.update().where(back).values(**again)).rowcount
         ):
             added.append(finding)
     return added
+
+
+def carry(tx: Transaction, thread: str, finding: Finding, head: str) -> None:
+    """Note where an open finding stands at a newer commit. Its name stays."""
+    own = sa.and_(_F.thread == thread, _F.fingerprint == fingerprint(finding), _F.state == Standing.open)
+    tx.execute(findings.update().where(own).values(stated=finding.model_dump(mode="json"), head=head))
 
 
 def settle(
@@ -147,17 +179,27 @@ def shares(tx: Transaction, repository_id: int) -> dict[str, Counter[str]]:
     return counts
 
 
-def last_reviewed(tx: Transaction, thread: str) -> str | None:
-    """The head commit that the last complete review of a thread read."""
-    return tx.execute(sa.select(reviewed.c.head).where(reviewed.c.thread == thread)).scalar_one_or_none()
+def last_reviewed(tx: Transaction, thread: str) -> Against | None:
+    """What the last complete review of a thread was held against."""
+    row = tx.execute(sa.select(reviewed).where(reviewed.c.thread == thread)).one_or_none()
+    return None if row is None else Against(head=row.head, merge_base=row.merge_base, digest=row.digest)
 
 
-def set_reviewed(tx: Transaction, thread: str, head: str, chain_id: str) -> None:
-    """Note that a thread was reviewed whole at a commit."""
-    if not insert_once(tx, reviewed, {"thread": thread, "head": head, "chain_id": chain_id}):
-        tx.execute(reviewed.update().where(reviewed.c.thread == thread).values(head=head, chain_id=chain_id))
+def set_reviewed(tx: Transaction, thread: str, against: Against, chain_id: str) -> None:
+    """Note that a thread was reviewed whole, and every claim settled."""
+    values = {
+        "head": against.head, "merge_base": against.merge_base, "digest": against.digest, "chain_id": chain_id,
+    }  # fmt: skip
+    if not insert_once(tx, reviewed, {"thread": thread, **values}):
+        tx.execute(reviewed.update().where(reviewed.c.thread == thread).values(**values))
 
 
 def _known(row: sa.Row[Any]) -> Known:
     finding = Finding.model_validate(row.stated)
-    return Known(row.fingerprint, finding, Standing(row.state), row.reason or "", row.settled_by or "")
+    if (
+        fingerprint(finding) != row.fingerprint
+    ):  # its comment on GitHub has this name, whatever it is called now
+        finding = finding.model_copy(update={"mark": row.fingerprint})
+    return Known(
+        row.fingerprint, finding, Standing(row.state), row.reason or "", row.settled_by or "", row.head
+    )

@@ -179,6 +179,16 @@ async def merge_base(forge: Forge, repository: Repository, base: str, head: str)
 
 
 @_read
+async def is_ancestor(forge: Forge, repository: Repository, older: str, newer: str) -> bool:
+    """Whether a commit goes on from another one, however many lie between. Not where GitHub no longer knows it."""
+    try:
+        answer = await forge.read(repository, f"/compare/{segment(older)}...{segment(newer)}", per_page=1)
+    except NotFound:
+        return False
+    return answer["status"] in ("ahead", "identical")
+
+
+@_read
 async def branch_head(forge: Forge, repository: Repository, branch: str) -> str:
     """The commit a branch is at now."""
     return str((await forge.read(repository, f"/branches/{segment(branch)}"))["commit"]["sha"])

@@ -12,6 +12,8 @@ class Verdict(StrEnum):
 
     clean = "clean"
     findings = "findings"
+    unsettled = "unsettled"
+    """All was read, and something that was said of it is neither confirmed nor refuted."""
     answered = "answered"
     skipped = "skipped"
     quota = "quota"

@@ -5,6 +5,7 @@ It reads a file and searches before it answers, so that a rehearsal shows tools 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,9 +15,16 @@ from claude_pool_gh.rehearsal.model import Answer, ModelRequest, Text, ToolUse
 _RESULT = "StructuredOutput"
 
 
+KNOWN_VERDICTS = ("still", "fixed")
+"""Said of a finding of an earlier commit, which is not stated again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Planted:
-    """One finding that the reviewer will state, and what the second reader will say of it."""
+    """One finding that the reviewer will state, and what the second reader will say of it.
+
+    With `still` or `fixed` it is one of an earlier commit: only the second reader speaks of it.
+    """
 
     finding: Mapping[str, Any]
     verdict: str = "confirmed"
@@ -27,15 +35,31 @@ class Planted:
     shown: str = ""
     """What the diff shows of it, by which the reviewer knows that it is its own; else the file's header."""
 
-    @property
-    def mark(self) -> str:
-        """The text in the diff that it is found by."""
-        return self.shown or f"+++ b/{self.path}"
+    more: Mapping[str, Any] = field(default_factory=dict)
+    """What else the second reader answers."""
 
     @property
     def path(self) -> str:
         """The file it is about."""
         return str(self.finding["path"])
+
+    def is_in(self, text: str) -> bool:
+        """Whether a part of a diff is the one that it is found in."""
+        if self.shown:
+            return self.shown in text
+        return f"+++ b/{self.path}" in text or f"--- a/{self.path}" in text
+
+    @property
+    def judgement(self) -> dict[str, Any]:
+        """The second reader's whole answer."""
+        return {
+            "verdict": self.verdict,
+            "introduced": True,
+            "severity": self.finding["severity"],
+            "suggestion": "fixes" if self.finding.get("suggestion") else "none",
+            "reason": self.reason,
+            **self.more,
+        }
 
 
 @dataclass(slots=True)
@@ -45,6 +69,8 @@ class Reviewer:
     planted: Sequence[Planted] = ()
     pace: float = 0.0
     looks: bool = True
+    quick: bool = False
+    """Look and answer in one turn."""
     said: list[str] = field(default_factory=list)
 
     def __call__(self, request: ModelRequest) -> Answer:
@@ -56,29 +82,36 @@ class Reviewer:
         else:
             steps = self._find(request)
         turn = min(request.turn, len(steps) - 1)
+        if self.quick and len(steps) > 1:
+            steps = [tuple(block for step in steps for block in step)]
+            turn = 0
         return Answer(steps[turn], delay=self.pace)
 
     def _find(self, request: ModelRequest) -> list[tuple[Text | ToolUse, ...]]:
-        mine = [each for each in self.planted if each.mark in request.text]
+        mine = [
+            each for each in self.planted if each.verdict not in KNOWN_VERDICTS and each.is_in(request.text)
+        ]
         result = ToolUse(_RESULT, {"findings": [dict(each.finding) for each in mine]})
         if not self.looks:
             return [(result,)]
-        looks: list[tuple[Text | ToolUse, ...]] = [
-            (Text("I read the changed file first."), ToolUse("Read", {"file_path": path}))
-            for path in dict.fromkeys(each.path for each in mine)
-        ]
+        shown = re.findall(r"^\+\+\+ b/(.+)$", request.text, re.MULTILINE)
+        opened = dict.fromkeys([*(each.path for each in mine), *shown[:1]])
+        reads = [ToolUse("Read", {"file_path": path}) for path in opened]
         search = ToolUse("Grep", {"pattern": "def ", "output_mode": "files_with_matches"})
-        return [*looks, (Text("Now who else uses it."), search), (result,)]
+        return [(Text("I read the changed files, and who else uses them."), *reads, search), (result,)]
 
     def _restate(self, request: ModelRequest) -> list[tuple[Text | ToolUse, ...]]:
         mine = [each for each in self.planted if str(each.finding["title"]) in request.text]
         return [(ToolUse(_RESULT, {"findings": [dict(each.restated) for each in mine if each.restated]}),)]
 
     def _verify(self, request: ModelRequest) -> list[tuple[Text | ToolUse, ...]]:
-        claim = next((each for each in self.planted if str(each.finding["title"]) in request.text), None)
+        claim = next(
+            (each for each in self.planted if f"Claim: {each.finding['title']}" in request.text), None
+        )
         if claim is None:
-            return [(ToolUse(_RESULT, {"verdict": "unsure", "reason": "not a claim of this rehearsal"}),)]
-        result = ToolUse(_RESULT, {"verdict": claim.verdict, "reason": claim.reason})
+            unknown = {"verdict": "unsure", "introduced": True, "severity": "low", "suggestion": "none"}
+            return [(ToolUse(_RESULT, unknown | {"reason": "not a claim of this rehearsal"}),)]
+        result = ToolUse(_RESULT, claim.judgement)
         if not self.looks:
             return [(result,)]
         return [(ToolUse("Read", {"file_path": claim.path}),), (result,)]

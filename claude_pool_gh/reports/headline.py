@@ -21,7 +21,9 @@ def headline(outcome: Outcome | None, report: Report | None, verb: str = "review
     reason = neutralize_line(outcome.reason, 240)
     match outcome.verdict:
         case Verdict.clean | Verdict.findings:
-            return _reviewed(report if isinstance(report, Reviewed) else Reviewed())
+            return _found(outcome, report)
+        case Verdict.unsettled:
+            return f"NOT SETTLED: {reason}{_fixed(report)}"
         case Verdict.answered:
             return _done(report)
         case Verdict.skipped | Verdict.quota:
@@ -76,6 +78,13 @@ def _let_out(report: Changed) -> str:
             return "Nothing was changed"
 
 
+def _found(outcome: Outcome, report: Report | None) -> str:
+    """What was found, and of findings what is left open beside them."""
+    said = _reviewed(report if isinstance(report, Reviewed) else Reviewed())
+    left = outcome.reason if outcome.verdict is Verdict.findings else ""
+    return f"{said}; {neutralize_line(left, 240)}" if left else said
+
+
 def _reviewed(reviewed: Reviewed) -> str:
     new, fixed = len(reviewed.new), len(reviewed.fixed)
     still = len(reviewed.confirmed) - new
@@ -89,6 +98,11 @@ def _reviewed(reviewed: Reviewed) -> str:
         counts = ", ".join(f"{number} {word}" for number, word in told if number)
     worst = f" (worst: {reviewed.confirmed[0].severity})" if reviewed.confirmed else ""
     return f"{counts}{worst} in {files} read"
+
+
+def _fixed(report: Report | None) -> str:
+    fixed = len(report.fixed) if isinstance(report, Reviewed) else 0
+    return f", {fixed} fixed" if fixed else ""
 
 
 def _not_done(verb: str) -> str:
@@ -107,16 +121,22 @@ def conclusion(
     """The check run's conclusion; None while what it would speak of does not stand yet on GitHub.
 
     A run that did nothing is never green.
+    GitHub lets neutral pass where a check is required: what an open finding fails, no other trouble makes neutral.
     """
+    found = report.confirmed if isinstance(report, Reviewed) else ()
+    concluded = _of(outcome, report, on_error)
+    return "failure" if concluded == "neutral" and _fails(found, fail_on) else concluded
+
+
+def _of(
+    outcome: Outcome, report: Report | None, on_error: Literal["neutral", "failure"]
+) -> Conclusion | None:
     match outcome.verdict:
         case Verdict.answered:
             return _concluded(report)
         case Verdict.clean:
             return "success"
-        case Verdict.findings:
-            found = report.confirmed if isinstance(report, Reviewed) else ()
-            return "failure" if _fails(found, fail_on) else "neutral"
-        case Verdict.skipped | Verdict.quota:
+        case Verdict.findings | Verdict.unsettled | Verdict.skipped | Verdict.quota:
             return "neutral"
         case Verdict.out_of_budget | Verdict.out_of_turns:
             return "action_required"

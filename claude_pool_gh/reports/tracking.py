@@ -17,6 +17,7 @@ from claude_pool_gh.reports.views import (
     Looked,
     Place,
     Presented,
+    Remark,
     Reviewed,
     Run,
     StepLine,
@@ -44,6 +45,8 @@ _SIGNS: Final = {
 }  # fmt: skip
 _LISTED: Final = 10
 _HEAD_MOVED: Final = "The head has moved"
+_REMARKS: Final = 20
+"""Claims of one kind that are listed; the rest is counted."""
 _VERDICT_SIGNS: Final = {Verdict.clean: "✅", Verdict.findings: "🔎", Verdict.answered: "✅"}
 
 
@@ -195,7 +198,7 @@ def _next(run: Run) -> str:
     if isinstance(run.report, Reviewed) and run.report.unread:
         return "to review a part: `/pool review PATH`"
     match verdict:
-        case Verdict.clean | Verdict.findings:
+        case Verdict.clean | Verdict.findings | Verdict.unsettled:
             return "after the next push: `/pool review`"
         case Verdict.answered:
             return ""
@@ -217,16 +220,36 @@ def _details(reviewed: Reviewed) -> list[str]:
         lines.append(f"Found earlier, now fixed: {', '.join(title(each) for each in reviewed.fixed[:10])}")
     if reviewed.known:
         lines.append(f"{count(reviewed.known, 'finding')} from earlier runs not repeated")
-    weighed = [f"{n} {word}" for n, word in ((reviewed.refuted, "refuted"), (reviewed.unsure, "unsure")) if n]
-    if weighed:
-        lines.append(f"Rejected by the second reviewer: {', '.join(weighed)}")
-    if reviewed.dropped:
-        lines.append(f"Failed validation: {len(reviewed.dropped)}")
-        lines += [f"  - {told}" for why in reviewed.dropped[:10] if (told := neutralize_line(why))]
+    if reviewed.unopened:
+        lines.append(f"**Answered from the diff alone:** {_paths(reviewed.unopened)}")
+    for what, remarks in (
+        ("**Not settled**", reviewed.unsettled),
+        ("Still open, since nobody could say whether it is fixed", reviewed.unchecked),
+        ("There before this change, and not counted", reviewed.before),
+        ("Dismissed by a maintainer, and stated again", reviewed.hidden),
+        ("Refuted by a second reader", reviewed.refuted),
+    ):
+        lines += _remarks(what, remarks)
     if not lines:
         return []
     body = "\n".join(line if line.startswith("  ") else f"- {line}" for line in lines)
     return [fold("What was not posted or not read", body)]
+
+
+def _remarks(what: str, remarks: Sequence[Remark]) -> list[str]:
+    """Claims by title, place and reason; those that are not listed are counted."""
+    if not remarks:
+        return []
+    listed = sorted(remarks, key=lambda each: -(each.severity.rank if each.severity else -1))[:_REMARKS]
+    more = [f"  - and {len(remarks) - _REMARKS} more"] if len(remarks) > _REMARKS else []
+    return [f"{what}: {len(remarks)}", *(f"  - {_remark(each)}" for each in listed), *more]
+
+
+def _remark(remark: Remark) -> str:
+    where = code(f"{remark.path}:{remark.line}" if remark.line else remark.path, 200) if remark.path else ""
+    said = f"{neutralize_line(remark.title, 200)} {where}".strip()
+    severity = f" ({remark.severity})" if remark.severity else ""
+    return f"{said}{severity}: {neutralize_line(remark.reason, 300)}"
 
 
 def steps_table(steps: Sequence[StepLine]) -> str:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.pool.ledger import CapUse
 from claude_pool_gh.pool.outcomes import Outcome
+from claude_pool_gh.terms.severity import Severity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,17 @@ class Bill:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """A claim that is not shown as a finding of this run, and why."""
+
+    title: str
+    path: str = ""
+    line: int = 0
+    severity: Severity | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reviewed:
     """The result of a review, before it becomes words."""
 
@@ -59,13 +71,22 @@ class Reviewed:
     standing: Sequence[Finding] = ()
     """Posted by an earlier run and still in the code at this head."""
     known: int = 0
-    refuted: int = 0
-    unsure: int = 0
-    dropped: Sequence[str] = ()
+    """How many claims repeat what is open already."""
+    unsettled: Sequence[Remark] = ()
+    """Claims that are neither confirmed nor refuted: not placed, unsure, not verified, over a limit."""
+    unchecked: Sequence[Remark] = ()
+    """Open findings whose code has changed and of which nobody could say whether they are fixed: they stay open."""
+    refuted: Sequence[Remark] = ()
+    before: Sequence[Remark] = ()
+    """True, but there before this change."""
+    hidden: Sequence[Remark] = ()
+    """Stated again although a maintainer has dismissed exactly that; the reason is the maintainer's."""
+    unopened: Sequence[str] = ()
+    """Parts of the change whose reader opened no file, or not a file whose diff was cut."""
     left_out: Sequence[str] = ()
     unread: Sequence[str] = ()
     fixed: Sequence[Finding] = ()
-    """Posted by an earlier run and gone from the code at this head."""
+    """Posted by an earlier run, and fixed at this head as a second reader says."""
     note: str = ""
     """What a reader must know of it, such as that the head has moved."""
     posted: bool = True

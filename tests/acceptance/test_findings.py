@@ -70,7 +70,7 @@ async def test_a_push_brings_new_fixed_and_still_open_each_said_once_and_where_i
         "shop/extra.py": "def half(n):\n    return n // 2\n",
     }
     here.repository.commit("feature", files, message="Mend", author=here.maintainer)
-    colleague.planted = [SQL, NEW]
+    colleague.planted = [SQL, NEW, replace(BOUNDARY, verdict="fixed")]
     said = boundary.body
     here.github.faults.add(Fault(Respond(502), route="/api/graphql", after_effect=True, times=2))
 
@@ -117,7 +117,12 @@ async def test_a_dismissed_finding_is_not_reported_again_and_the_next_reviewer_i
     await again(here, "1 finding still open in 1 file")
     assert len(here.reviews) == 1
     told = next(each.text for each in colleague.seen if "Dismissed by maintainers" in each.text)
-    assert "Exactly ten pieces get no bulk discount: ten is meant to be full price" in told
+    assert '"Exactly ten pieces get no bulk discount", because "ten is meant to be full price"' in told
+    fences = [line for line in told.splitlines() if line.startswith("=== material ")]
+    inside = [told.split(fences[0])[number] for number in (1, 3)]
+    assert not any("Dismissed by maintainers" in each for each in inside), (
+        "the host's own facts stand outside"
+    )
 
     here.github.react(here.maintainer, sql, "-1")
     here.repository.commit(

@@ -14,7 +14,7 @@ from claude_pool_gh.rehearsal.reviewer import Reviewer
 from tests.acceptance.world import World, world
 
 CONFIG: Final = ".github/claude-pool.yml"
-QUICK: Final = Reviewer(looks=False)
+QUICK: Final = Reviewer(quick=True)
 CHAINS: Final = "SELECT state, json_extract(outcome, '$.verdict') FROM chains ORDER BY created_ms"
 STATES: Final = "SELECT state FROM repositories"
 ALL: Final[Mapping[str, str]] = {

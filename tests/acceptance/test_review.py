@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +21,7 @@ async def test_a_review_comes_back_as_comment_review_check_and_bill(shop: World)
 
     assert [reaction.content for reaction in comment.reactions] == ["+1"]
     assert (check.name, check.conclusion) == ("claude-pool/review", "neutral")
-    assert check.title == "2 findings (worst: critical) in 2 files read"
+    assert check.title == "2 findings (worst: critical) in 2 files read; 1 claim could not be settled"
     await shop.github.until(lambda: shop.reviews)
     (review,) = shop.reviews
     assert review.state == "COMMENTED"
@@ -28,9 +29,20 @@ async def test_a_review_comes_back_as_comment_review_check_and_bill(shop: World)
     assert [(c.path, c.line) for c in review.comments] == [("shop/store.py", 25), ("shop/prices.py", 10)]
     assert "```suggestion\n    if quantity >= BULK_FROM:\n```" in review.comments[1].body
     assert len(shop.own_comments()) == 1
-    assert shop.tracking.startswith("### 🔎 2 findings (worst: critical) in 2 files read\n")
-    assert "1 refuted" in shop.tracking
-    assert "A line that the file does not have" in shop.tracking
+    assert shop.tracking.startswith(
+        "### 🔎 2 findings (worst: critical) in 2 files read; 1 claim could not be settled\n"
+    )
+    assert "Refuted by a second reader: 1\n  - The voucher is rounded in the shop's favour" in shop.tracking
+    assert "cents are whole by design" in shop.tracking, "with the second reader's reason"
+    assert "**Not settled**: 1\n  - A line that the file does not have" in shop.tracking
+    verified = [request for request in shop.model.requests if "You decide whether" in request.system]
+    assert all("What this pull request changes there" in request.text for request in verified)
+    assert all("It changes." in request.text for request in verified), "the description"
+    assert all(
+        "integer cents" in request.system.lower() or "AGENTS.md" in request.system for request in verified
+    )
+    argument = str(stage.PLANTED[0].finding["body"])
+    assert not any(argument in request.text for request in verified), "not the first reader's argument"
     assert shop.ledger == shop.model.bill.total
     assert f"**${shop.model.bill.total / 1e6:.2f}**" in shop.tracking
 
@@ -75,7 +87,7 @@ async def test_every_agent_works_at_the_pinned_head_with_reading_tools_only(shop
 async def test_a_large_change_is_spread_over_several_agents(tmp_path: Path) -> None:
     files = {f"pkg{i // 10}/module_{i}.py": "x = 1\n" * 30 for i in range(45)}
     async with world(tmp_path, head=files) as here:
-        here.model.script = Reviewer(looks=False)
+        here.model.script = Reviewer(quick=True)
         await here.say("/pool review")
         check = await here.reviewed()
         assert check.title == "Nothing found in 45 files"
@@ -147,6 +159,7 @@ async def test_a_cap_that_is_used_up_refuses_the_run_by_name(here: World) -> Non
 
 
 async def test_a_second_review_edits_the_same_comment_and_repeats_nothing(shop: World) -> None:
+    shop.model.script = Reviewer(stage.PLANTED[:3])
     await shop.say("/pool review")
     await shop.reviewed()
     await shop.github.until(lambda: shop.reviews)
@@ -213,7 +226,7 @@ async def test_a_fork_is_reviewed_without_any_token_for_it(shop: World) -> None:
     shop.pull, shop.seen_heads = pull, [pull.head_sha]
     await shop.say(f"/pool ok {pull.head_sha}\n/pool review")
     check = await shop.reviewed()
-    assert check.title == "2 findings (worst: critical) in 2 files read"
+    assert check.title == "2 findings (worst: critical) in 2 files read; 1 claim could not be settled"
 
 
 async def test_an_empty_change_is_said_to_be_empty(tmp_path: Path) -> None:
@@ -322,6 +335,7 @@ async def test_a_failed_check_does_not_turn_green_while_its_finding_stands(shop:
         assert shop.check.conclusion != "success"
     shop.repository.commit("feature", stage.base_files(), message="Take it back", author=shop.maintainer)
     shop.repository.commit("feature", {"shop/fine.py": "y = 2\n"}, message="Fine", author=shop.maintainer)
+    shop.model.script = Reviewer([replace(each, verdict="fixed") for each in stage.PLANTED[:2]])
     shop.seen_heads.append(shop.pull.head_sha)
     await shop.say("/pool review")
     await shop.github.until(lambda: shop.repository.check_runs(shop.pull.head_sha))
@@ -337,7 +351,8 @@ async def test_a_commit_message_that_nobody_can_see_does_no_harm(shop: World) ->
     shop.repository.commit("feature", {"x.py": "x = 1\n"}, message="<!-- hidden -->", author=shop.maintainer)
     shop.seen_heads = [shop.pull.head_sha]
     await shop.say("/pool review")
-    assert (await shop.reviewed()).title == "2 findings (worst: critical) in 3 files read"
+    title = "2 findings (worst: critical) in 3 files read; 1 claim could not be settled"
+    assert (await shop.reviewed()).title == title
 
 
 async def test_a_second_command_while_the_first_runs_pays_nothing(shop: World) -> None:

@@ -13,7 +13,7 @@ from tests.acceptance.test_webhook import post
 from tests.acceptance.world import LONG, World
 
 CONFIG: Final = ".github/claude-pool.yml"
-QUICK: Final = Reviewer(looks=False)
+QUICK: Final = Reviewer(quick=True)
 CHAINS: Final = "SELECT id, state, json_extract(outcome, '$.verdict') FROM chains ORDER BY created_ms"
 
 

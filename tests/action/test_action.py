@@ -168,7 +168,7 @@ async def test_a_job_reviews_with_the_same_comment_review_and_check(runner: Runn
     assert float(outputs["cost_usd"]) == pytest.approx(runner.model.bill.total / 1e6)
     assert "2 findings" in summary
     (tracking,) = runner.comments
-    assert tracking.body.startswith("### 🔎 2 findings (worst: critical) in 2 files read")
+    assert tracking.body.startswith("### 🔎 2 findings (worst: critical) in 2 files read; 1 claim")
     (review,) = runner.pull.reviews
     assert len(review.comments) == 2
     (check,) = runner.repository.check_runs(runner.pull.head_sha)

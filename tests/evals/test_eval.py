@@ -42,7 +42,7 @@ async def test_the_evaluation_scores_what_the_bot_and_the_plain_prompt_say() -> 
         "evidence": evidence,
         "confidence": 0.9,
     }
-    reviewer = Reviewer([Planted(finding)], looks=False)
+    reviewer = Reviewer([Planted(finding)], quick=True)
     plain = [{"path": "x.py", "line": 1, "title": "A false alarm", "body": ""}]
 
     def script(request: ModelRequest) -> Reply:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from claude_pool_gh.findings.model import Category, Finding, Findings, Judgement, output_schemas
+from claude_pool_gh.findings.model import Category, Claim, Finding, Findings, Judgement, output_schemas
 from claude_pool_gh.terms.severity import Severity
 from tests.findings.make import finding
 
@@ -36,25 +36,32 @@ def test_a_finding_survives_its_row() -> None:
     assert Finding.model_validate(stated.model_dump(mode="json")) == stated
 
 
-@pytest.mark.parametrize("verdict", ["confirmed", "refuted", "unsure"])
-def test_a_judgement_is_one_of_three(verdict: str) -> None:
+@pytest.mark.parametrize("verdict", ["confirmed", "refuted", "unsure", "still", "fixed"])
+def test_a_judgement_is_one_of_five(verdict: str) -> None:
     assert Judgement.model_validate({"verdict": verdict, "reason": "x"}).verdict == verdict
     with pytest.raises(ValidationError):
         Judgement.model_validate({"verdict": verdict.upper(), "reason": "x"})
 
 
-def test_at_most_thirty_findings_are_stated_at_once() -> None:
-    Findings(findings=(finding(),) * 30)
+def test_how_many_findings_are_stated_is_for_the_host_to_cut_and_not_for_the_form_to_refuse() -> None:
+    stated = finding().model_dump(mode="json", include=set(Claim.model_fields))
+    assert len(Findings.model_validate({"findings": [stated] * 300}).findings) == 300
+    assert "maxItems" not in output_schemas()["findings"]["properties"]["findings"]
+
+
+@pytest.mark.parametrize("field", ["within", "nth", "mark"])
+def test_what_the_host_knows_of_a_finding_is_nothing_that_an_agent_states(field: str) -> None:
+    stated = finding().model_dump(mode="json", include=set(Claim.model_fields))
     with pytest.raises(ValidationError):
-        Findings(findings=(finding(),) * 31)
+        Findings.model_validate({"findings": [stated | {field: "1"}]})
 
 
 def test_the_schemas_say_what_the_models_hold() -> None:
     schemas = output_schemas()
     assert set(schemas) == {"findings", "judgement"}
-    stated = schemas["findings"]["$defs"]["Finding"]
+    stated = schemas["findings"]["$defs"]["Claim"]
     assert stated["additionalProperties"] is False
-    assert set(stated["required"]) == set(Finding.model_fields) - {"side", "suggestion"}
+    assert set(stated["required"]) == set(Claim.model_fields) - {"side", "suggestion", "restates"}
     assert stated["properties"]["scenario"]["maxLength"] == 600
     assert schemas["findings"]["$defs"]["Category"]["enum"] == [str(category) for category in Category]
     assert schemas["findings"]["$defs"]["Severity"]["enum"] == ["low", "medium", "high", "critical"]

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from claude_pool_gh.findings import tables
-from claude_pool_gh.findings.identity import fingerprint
+from claude_pool_gh.findings.identity import carried, fingerprint, located
 from claude_pool_gh.findings.model import Finding
-from claude_pool_gh.findings.tables import Known, Standing
-from claude_pool_gh.storage import Database, migrations
+from claude_pool_gh.findings.tables import Against, Known, Standing
+from claude_pool_gh.storage import Database, Transaction, migrations
 from tests.findings.make import finding
 
 
@@ -49,10 +49,12 @@ async def test_a_finding_is_remembered_once_for_each_thread(database: Database) 
 
 
 async def test_the_last_reviewed_commit_is_the_newest(database: Database) -> None:
+    first = Against(head="a" * 40, merge_base="0" * 40, digest="d")
+    second = Against(head="b" * 40, merge_base="1" * 40, digest="e")
     assert await database.read(lambda tx: tables.last_reviewed(tx, "1:7")) is None
-    await database.transact(lambda tx: tables.set_reviewed(tx, "1:7", "a" * 40, "c1"))
-    await database.transact(lambda tx: tables.set_reviewed(tx, "1:7", "b" * 40, "c2"))
-    assert await database.read(lambda tx: tables.last_reviewed(tx, "1:7")) == "b" * 40
+    await database.transact(lambda tx: tables.set_reviewed(tx, "1:7", first, "c1"))
+    await database.transact(lambda tx: tables.set_reviewed(tx, "1:7", second, "c2"))
+    assert await database.read(lambda tx: tables.last_reviewed(tx, "1:7")) == second
     assert await database.read(lambda tx: tables.last_reviewed(tx, "1:8")) is None
 
 
@@ -77,14 +79,14 @@ async def test_only_an_open_finding_of_that_thread_is_settled(database: Database
 
 
 @pytest.mark.parametrize("state", list(Standing))
-async def test_only_a_fixed_finding_that_comes_back_is_said_again(
+async def test_only_a_fixed_or_ignored_finding_that_comes_back_is_said_again(
     database: Database, state: Standing
 ) -> None:
     one = finding()
     await remember(database, "1:7", one)
     if state is not Standing.open:
         await settle(database, "1:7", one, state)
-    came_back = state is Standing.fixed
+    came_back = state in (Standing.fixed, Standing.ignored)
     assert await remember(database, "1:7", one, now_ms=9) == ([one] if came_back else [])
     [known] = await database.read(lambda tx: tables.every(tx, "1:7"))
     assert known.state is (Standing.open if came_back else state)
@@ -125,3 +127,47 @@ async def test_recipes_are_judged_by_what_people_did_with_their_findings(databas
         "review": {"fixed": 1, "dismissed": 1, "open": 1},
         "security": {"open": 1},
     }
+
+
+async def test_where_an_open_finding_stands_now_is_noted_under_its_old_name(database: Database) -> None:
+    one = finding()
+    await remember(database, "1:7", one)
+    now = carried(
+        one, located(finding(path="b.py", start_line=2, end_line=2), "x\n    return total - rebate\n")
+    )
+    await database.transact(lambda tx: tables.carry(tx, "1:7", now, "b" * 40))
+    [known] = await database.read(lambda tx: tables.every(tx, "1:7"))
+    assert (known.mark, known.finding, known.head) == (fingerprint(one), now, "b" * 40)
+    assert await settle(database, "1:7", known.finding, Standing.fixed)
+    await database.transact(lambda tx: tables.carry(tx, "1:7", one, "c" * 40))
+    [known] = await database.read(lambda tx: tables.every(tx, "1:7"))
+    assert known.finding == now, "only an open one is carried on"
+
+
+async def test_an_older_row_keeps_the_name_that_its_comment_has(database: Database) -> None:
+    one = finding()
+    stated = one.model_dump(mode="json", exclude={"within", "nth", "mark", "restates"})
+
+    def insert(tx: Transaction) -> None:
+        values = {"id": "1:7.aaaa", "thread": "1:7", "fingerprint": "aaaa", "chain_id": "c", "recipe": "review",
+                  "state": "open", "stated": stated, "created_ms": 1}  # fmt: skip
+        tx.execute(tables.findings.insert().values(**values))
+
+    await database.transact(insert)
+    [known] = await database.read(lambda tx: tables.every(tx, "1:7"))
+    assert (known.mark, fingerprint(known.finding), known.finding.within, known.head) == (
+        "aaaa",
+        "aaaa",
+        None,
+        "",
+    )
+
+
+async def test_a_thread_that_is_open_again_has_its_findings_open_again(database: Database) -> None:
+    one, two = finding(), finding(evidence="two")
+    await remember(database, "1:7", one, two)
+    await settle(database, "1:7", two, Standing.dismissed)
+    await database.transact(lambda tx: tables.ignore_open(tx, "1:7", 9))
+    await database.transact(lambda tx: tables.reopen_ignored(tx, "1:7"))
+    assert await database.read(lambda tx: tables.known(tx, "1:7", Standing.open)) == [one]
+    assert await database.read(lambda tx: tables.known(tx, "1:7", Standing.dismissed)) == [two]

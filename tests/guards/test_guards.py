@@ -41,6 +41,20 @@ JUDGE, CLERK = "conversation/judge.py", "conversation/clerk.py"
 SHOWN = "commands/shown.py"
 INTAKE, STRANGERS = "github/intake.py", "conversation/strangers.py"
 WALLS, SANDBOX = "sandbox/walls.py", "sandbox/sandbox.py"
+REVIEW = "conversation/review/"
+FACTS_OUTSIDE = """\
+      {steps.brief.facts}
+
+      The part of the diff that is yours to review, between the two lines {steps.brief.fence}:
+
+      {steps.brief.fence}
+"""
+FACTS_INSIDE = """\
+      The part of the diff that is yours to review, between the two lines {steps.brief.fence}:
+
+      {steps.brief.fence}
+      {steps.brief.facts}
+"""
 
 GUARDS = [
     # what comes in
@@ -322,6 +336,63 @@ GUARDS = [
         "a random token is taken out of a post", "conversation/screen.py",
         "return _veiled(held(effect))", "return held(effect)",
         "tests/conversation/test_screen.py", "costs_that_token",
+    ),
+    # what a review says
+    Guard(
+        "green only where every claim is settled", f"{REVIEW}verdict.py",
+        "    if open_:\n", "    if False:\n",
+        "tests/conversation/test_verdict.py", "green_only",
+    ),
+    Guard(
+        "fixed needs a judgement", f"{REVIEW}weigh.py",
+        "found.unchecked.append((finding, answer.reason))", "found.fixed.append(finding)",
+        "tests/conversation/test_review_steps.py", "fixed_only_where",
+    ),
+    Guard(
+        "a verdict counts where the file was opened", f"{REVIEW}weigh.py",
+        "if not opened(task, candidate):", "if False:",
+        "tests/conversation/test_verdict.py", "opened_its_file",
+    ),
+    Guard(
+        "a part counts as read where a file was opened", f"{REVIEW}verdict.py",
+        'told.append(str(group["title"]))', "pass",
+        "tests/conversation/test_verdict.py", "nobody_opened",
+    ),
+    Guard(
+        "a dismissal hides the same code alone", "findings/identity.py",
+        " or code_of(dismissed) != code_of(now):", ":",
+        "tests/findings/test_identity.py", "hides_no_other_code",
+    ),
+    Guard(
+        "a dismissal hides the same place alone", "findings/identity.py",
+        "return titled or (dismissed.within is not None and same_defect(dismissed, here))", "return True",
+        "tests/findings/test_identity.py", "at_the_same_place_or_under",
+    ),
+    Guard(
+        "the same finding only in the same definition", "findings/identity.py",
+        "return (before.within, before.nth) == (now.within, now.nth)", "return True",
+        "tests/findings/test_identity.py", "no_other_line_ever_counts",
+    ),
+    Guard(
+        "the host's facts stand outside the fence", "recipes/workflows/review.yml",
+        FACTS_OUTSIDE, FACTS_INSIDE,
+        "tests/recipes/test_recipes.py", "asked_in_words",
+    ),
+    Guard(
+        "others' words are quoted among the host's facts", f"{REVIEW}host_facts.py",
+        'return json.dumps(" ".join(visible_text(text, limit).split()), ensure_ascii=False)',
+        "return visible_text(text, limit)",
+        "tests/conversation/test_review_texts.py", "one_quoted_line",
+    ),
+    Guard(
+        "less is read only under the same conditions", f"{REVIEW}memory.py",
+        "if (last.merge_base, last.digest) != (against.merge_base, against.digest):", "if False:",
+        "tests/conversation/test_review_steps.py", "less_is_read_only",
+    ),
+    Guard(
+        "the second reader is not told the argument", f"{REVIEW}questions.py",
+        "Scenario: {finding.scenario}", "Scenario: {finding.scenario} {finding.body}",
+        "tests/conversation/test_review_texts.py", "not_the_argument",
     ),
     # what runs of a repository's
     Guard(

@@ -27,6 +27,7 @@ from claude_pool_gh.reports.views import (
     Link,
     Looked,
     Place,
+    Remark,
     Reviewed,
     Run,
     StepLine,
@@ -34,6 +35,7 @@ from claude_pool_gh.reports.views import (
     Triaged,
 )
 from claude_pool_gh.terms.roles import Role
+from claude_pool_gh.terms.severity import Severity
 
 SQL, BOUNDARY, VOUCHER = (Finding.model_validate(planted.finding) for planted in stage.PLANTED[:3])
 SONNET: Final = "claude-sonnet-5-5"
@@ -94,7 +96,11 @@ RUN: Final = Run(
     looked=(Looked(task="find: shop/prices.py and 6 more", files=("shop/prices.py", "shop/store.py"), searches=("BULK_",)),),
 )  # fmt: skip
 REVIEWED: Final = Reviewed(
-    files=14, inline=(SQL, BOUNDARY), standing=(VOUCHER,), fixed=(VOUCHER,), known=1, refuted=2, dropped=("a: b (c)",),
+    files=14, inline=(SQL, BOUNDARY), standing=(VOUCHER,), fixed=(VOUCHER,), known=1,
+    refuted=(Remark(title="The total can be negative", path="shop/prices.py", line=31, severity=Severity.medium,
+                    reason="line_total refuses it, shop/prices.py:12"),),
+    unsettled=(Remark(title="The rate is read twice", path="shop/rates.py", line=8, severity=Severity.low,
+                      reason="its evidence is not in the file, or in several places"),),
     left_out=("uv.lock",),
 )  # fmt: skip
 CHANGED: Final = Changed(

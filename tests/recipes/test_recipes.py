@@ -14,14 +14,15 @@ import pytest
 from claude_pool_gh import recipes
 from claude_pool_gh.agent.powers import CONFINED
 from claude_pool_gh.conversation import outputs, verbs
-from claude_pool_gh.conversation.review import brief, sift, unplaced
-from claude_pool_gh.findings.model import output_schemas
+from claude_pool_gh.conversation.review import brief, gather, questions, sift, unplaced
+from claude_pool_gh.findings.model import Claim, output_schemas
 from claude_pool_gh.pool.kitchen import Kitchen, expand
 from claude_pool_gh.pool.plan import AgentRun, HostCall, Isolation, Limits, Plan, Step
 from claude_pool_gh.pool.render import placeholders, render
 from claude_pool_gh.pool.skills import parse_skill
 from claude_pool_gh.pool.workflows import parse_workflow
 from claude_pool_gh.recipes import built_in
+from claude_pool_gh.rehearsal.reviewer import Planted
 from tests.findings.make import finding
 
 ROOT = files(recipes)
@@ -68,14 +69,8 @@ def test_there_are_the_recipes_of_the_conversation() -> None:
     assert set(FOR_THE_BOT) <= set(ROOMS)
     assert {"find-defects", "verify-finding"} <= set(SKILLS)
     assert [step.name for step in steps_of("review")] == [
-        "brief",
-        "find",
-        "place",
-        "restate",
-        "check",
-        "verify",
-        "gather",
-    ]
+        "brief", "find", "place", "restate", "check", "verify", "doubts", "reread", "gather",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
@@ -159,7 +154,9 @@ def test_whatever_decides_what_a_script_does_next_is_typed(name: str) -> None:
 def test_what_the_system_is_told_holds_no_item_and_no_material(name: str) -> None:
     for step in agents(name):
         assert [
-            path for path in placeholders(step.system) if not path.startswith("steps.brief.guidance")
+            path
+            for path in placeholders(step.system)
+            if not path.startswith(("steps.brief.guidance", "steps.brief.turns."))
         ] == []
         warned = f"{step.system}\n{step.prompt}"
         assert "never an instruction" in warned or "not to be followed" in warned, step.name
@@ -175,12 +172,15 @@ def test_the_schemas_are_valid_and_closed(schema: str) -> None:
 def test_the_schemas_take_what_the_models_make() -> None:
     schemas = output_schemas()
     jsonschema.validate(
-        {"findings": [finding().model_dump(mode="json", exclude_none=True)]}, schemas["findings"]
+        {"findings": [finding().model_dump(mode="json", include=set(Claim.model_fields), exclude_none=True)]},
+        schemas["findings"],
     )
     jsonschema.validate({"findings": []}, schemas["findings"])
-    jsonschema.validate({"verdict": "unsure", "reason": "x"}, schemas["judgement"])
+    jsonschema.validate(Planted(finding().model_dump(mode="json")).judgement, schemas["judgement"])
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({}, schemas["findings"])
+    with pytest.raises(jsonschema.ValidationError, match="introduced"):
+        jsonschema.validate({"verdict": "unsure", "reason": "x"}, schemas["judgement"])
 
 
 @pytest.mark.parametrize("name", FOR_THE_BOT)
@@ -195,42 +195,59 @@ def keys_of(function: object) -> set[str]:
 
 
 def test_every_placeholder_of_a_review_is_one_the_host_fills() -> None:
-    briefed, candidates = keys_of(brief._result), keys_of(sift._candidate)
-    checked, odd = keys_of(sift.sift), keys_of(unplaced.unplaced)
+    briefed, part = keys_of(brief.brief), keys_of(brief._group)
+    candidates = keys_of(questions.of_claim) & keys_of(questions.of_known)
+    checked, doubted, odd = keys_of(sift.sift), keys_of(gather.doubts), keys_of(unplaced.unplaced)
+    turns = {f"brief.turns.{name}" for name in ("find", "verify")}
     for step in agents("review"):
-        items = {"find": {"title", "text", "paths"}, "restate": {"title", "text"}, "verify": candidates}
+        items = {"find": part, "restate": {"title", "text"}, "verify": candidates, "reread": candidates}
         item = items[step.name]
-        assert item <= briefed | candidates | odd
         for path in placeholders(f"{step.system}\n{step.prompt}\n{step.title}"):
             root, *rest = path.split(".")
-            known = {"steps": {f"brief.{key}" for key in briefed}, "item": item}[root]
+            known = {"steps": {f"brief.{key}" for key in briefed} | turns, "item": item}[root]
             assert ".".join(rest) in known, path
-        results = {"brief": briefed, "check": checked, "place": odd}
-        assert step.each in {f"{name}.{key}" for name, keys in results.items() for key in keys}
+        assert step.each in (
+            {f"brief.{key}" for key in briefed}
+            | {f"check.{key}" for key in checked}
+            | {f"doubts.{key}" for key in doubted}
+            | {f"place.{key}" for key in odd}
+        )
 
 
 def test_a_review_can_be_asked_in_words() -> None:
-    find, restate, verify = agents("review")
+    find, restate, verify, reread = agents("review")
     brief_ = {
         "about": "ABOUT {item.text}",
+        "facts": "FACTS",
+        "intent": "INTENT",
         "fence": "=== 1 ===",
         "request": "REQUEST",
         "guidance": "GUIDANCE",
+        "turns": {"find": 40, "verify": 15},
     }
     values = {
         "steps": {"brief": brief_},
-        "item": {"title": "a.py", "text": "+x {steps.brief.request}", "claim": "CLAIM"},
+        "item": {"title": "a.py", "text": "+x {steps.brief.request}", "claim": "CLAIM", "question": "TRUE?"},
     }
     assert render(find.prompt, values) == (
-        "ABOUT {item.text}\n\nThe part of the diff that is yours to review, between the two lines === 1 ===:\n\n"
+        "ABOUT {item.text}\n\nFACTS\n\n"
+        "The part of the diff that is yours to review, between the two lines === 1 ===:\n\n"
         "=== 1 ===\n+x {steps.brief.request}\n=== 1 ===\n\nREQUEST\n"
     )
     assert render(find.system, values).endswith("never an instruction.\n\nGUIDANCE")
     assert render(find.title, values) == render(verify.title, values) == "a.py"
-    assert "=== 1 ===\nCLAIM\n=== 1 ===" in render(verify.prompt, values)
-    assert render(verify.system, values) == verify.system
+    assert render(verify.prompt, values).startswith("INTENT\n\n")
+    assert render(verify.prompt, values).endswith("=== 1 ===\nCLAIM\n=== 1 ===\n\nTRUE?\n")
+    assert render(verify.system, values).endswith("never an instruction.\n\nGUIDANCE"), "rules reach it too"
     assert "=== 1 ===\n+x {steps.brief.request}\n=== 1 ===" in render(restate.prompt, values)
     assert render(restate.system, values) == restate.system
+    assert "You have 40 turns" in render(find.system, values)
+    assert "You have 15 turns" in render(verify.system, values)
+    assert (reread.prompt, reread.system, reread.overrides) == (
+        verify.prompt,
+        verify.system,
+        verify.overrides,
+    )
 
 
 def test_allowed_tools_may_be_one_text_with_commas() -> None:

@@ -6,7 +6,18 @@ from typing import Any
 
 from claude_pool_gh.pool.ledger import CapUse
 from claude_pool_gh.pool.outcomes import Outcome, Verdict
-from claude_pool_gh.reports.views import Bill, Changed, Fate, FileChange, Looked, Reviewed, Run, StepLine
+from claude_pool_gh.reports.views import (
+    Bill,
+    Changed,
+    Fate,
+    FileChange,
+    Looked,
+    Remark,
+    Reviewed,
+    Run,
+    StepLine,
+)
+from claude_pool_gh.terms.severity import Severity
 from tests.findings.make import finding
 
 STEPS = (
@@ -26,6 +37,11 @@ BILL = Bill(
     caps=(CapUse("thread", 10_000_000, 700_000), CapUse("user and day", 20_000_000, 500_000)),
 )  # fmt: skip
 LOOKED = (Looked(task="shop/prices.py", files=("shop/prices.py", "shop/store.py"), searches=("def price",)),)
+
+
+REFUTED = (
+    Remark(title="It cannot happen", path="a.py", line=3, severity=Severity.low, reason="@mona checks it in b.py:4"),
+)  # fmt: skip
 
 
 def reviewed(**fields: Any) -> Reviewed:
@@ -51,7 +67,7 @@ def ended(verdict: Verdict, reason: str = "", **fields: Any) -> Run:
     found = verdict is Verdict.findings
     values: dict[str, Any] = {
         "outcome": Outcome(verdict=verdict, reason=reason),
-        "report": reviewed(inline=(finding(),) if found else (), refuted=1),
+        "report": reviewed(inline=(finding(),) if found else (), refuted=REFUTED),
         "looked": LOOKED,
     }
     return run(**(values | fields))

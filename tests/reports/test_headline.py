@@ -15,7 +15,8 @@ from tests.reports.make import change, reviewed
 
 HEADLINES = {
     Verdict.clean: "Nothing found in 14 files",
-    Verdict.findings: "1 finding (worst: high) in 14 files read",
+    Verdict.findings: "1 finding (worst: high) in 14 files read; the reason `@mona`",
+    Verdict.unsettled: "NOT SETTLED: the reason `@mona`",
     Verdict.answered: "Done",
     Verdict.skipped: "NOT REVIEWED: the reason `@mona`",
     Verdict.quota: "NOT REVIEWED: the reason `@mona`",
@@ -27,6 +28,7 @@ HEADLINES = {
 CONCLUSIONS = {
     Verdict.clean: "success",
     Verdict.findings: "neutral",
+    Verdict.unsettled: "neutral",
     Verdict.answered: "success",
     Verdict.skipped: "neutral",
     Verdict.quota: "neutral",
@@ -36,6 +38,9 @@ CONCLUSIONS = {
     Verdict.failed: "failure",
 }
 WHOLE = (Verdict.clean, Verdict.findings, Verdict.answered)
+
+
+FOUND = Outcome(verdict=Verdict.findings)
 
 
 def outcome(verdict: Verdict, *, ours: bool = False) -> Outcome:
@@ -54,8 +59,9 @@ def test_every_verdict_has_its_headline(verdict: Verdict) -> None:
 
 @pytest.mark.parametrize("verdict", [verdict for verdict in Verdict if verdict not in WHOLE])
 def test_what_is_no_whole_review_says_so_first(verdict: Verdict) -> None:
-    assert headline(outcome(verdict), None).startswith("NOT REVIEWED: ")
-    assert headline(outcome(verdict), reviewed()).startswith("NOT REVIEWED: ")
+    said = "NOT SETTLED: " if verdict is Verdict.unsettled else "NOT REVIEWED: "
+    assert headline(outcome(verdict), None).startswith(said)
+    assert headline(outcome(verdict), reviewed()).startswith(said)
 
 
 @pytest.mark.parametrize("verdict", [Verdict.out_of_budget, Verdict.out_of_turns, Verdict.failed])
@@ -66,7 +72,7 @@ def test_a_part_that_was_reviewed_is_counted(verdict: Verdict) -> None:
 
 def test_the_worst_finding_is_named_wherever_it_stands() -> None:
     found = reviewed(inline=(finding(severity="low"),), outside=(finding(severity="critical"),), files=1)
-    assert headline(outcome(Verdict.findings), found) == "2 findings (worst: critical) in 1 file read"
+    assert headline(FOUND, found) == "2 findings (worst: critical) in 1 file read"
 
 
 @pytest.mark.parametrize("verdict", list(Verdict))
@@ -91,8 +97,9 @@ def test_findings_fail_the_check_from_the_configured_severity_up(severity: Sever
 
 @pytest.mark.parametrize("verdict", [verdict for verdict in Verdict if verdict not in WHOLE])
 def test_what_is_no_review_and_came_to_nothing_is_not_done(verdict: Verdict) -> None:
+    said = "NOT SETTLED: " if verdict is Verdict.unsettled else "NOT DONE: "
     for report in (None, change(), Told(text="")):
-        assert headline(outcome(verdict), report, "fix").startswith("NOT DONE: ")
+        assert headline(outcome(verdict), report, "fix").startswith(said)
 
 
 AT_REST: dict[str, Report | None] = {
@@ -133,12 +140,26 @@ def test_a_review_counts_what_is_new_what_is_fixed_and_what_still_stands() -> No
         ({"inline": (finding(),), "fixed": (old,)}, "1 new, 1 fixed (worst: high) in 14 files read"),
         ({"inline": (finding(),), "standing": (old,)}, "1 new, 1 still open (worst: high) in 14 files read"),
     ):
-        assert headline(outcome(Verdict.findings), reviewed(**fields)) == line
+        assert headline(FOUND, reviewed(**fields)) == line
 
 
 def test_a_finding_that_still_stands_fails_the_check_as_a_new_one_does() -> None:
     found = reviewed(standing=(finding(severity="critical"),))
     assert conclusion(outcome(Verdict.findings), found, fail_on="high", on_error="neutral") == "failure"
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_an_open_finding_that_fails_the_check_is_made_neutral_by_no_other_trouble(verdict: Verdict) -> None:
+    """GitHub takes neutral for a pass where a check is required."""
+    found = reviewed(standing=(finding(severity="critical"),))
+    ended = conclusion(outcome(verdict, ours=True), found, fail_on="high", on_error="neutral")
+    assert ended != "neutral"
+    assert conclusion(outcome(verdict, ours=True), found, fail_on="never", on_error="neutral") != "failure"
+
+
+def test_what_was_fixed_is_said_beside_what_is_not_settled() -> None:
+    found = reviewed(fixed=(finding(),))
+    assert headline(outcome(Verdict.unsettled), found) == "NOT SETTLED: the reason `@mona`, 1 fixed"
 
 
 @pytest.mark.parametrize("fate", list(Fate))

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from claude_pool_gh.conversation.desk import Desk
 from claude_pool_gh.conversation.guidance import guidance
+from claude_pool_gh.conversation.review.earlier import Earlier, earlier
 from claude_pool_gh.conversation.review.facts import ReviewFacts, facts_of
 from claude_pool_gh.conversation.review.feedback import take_thumbs
+from claude_pool_gh.conversation.review.host_facts import host_facts
+from claude_pool_gh.conversation.review.memory import digest_of, since_last
 from claude_pool_gh.conversation.review.reading import (
     Difference,
     difference,
@@ -20,11 +23,13 @@ from claude_pool_gh.conversation.review.reading import (
     unread_in_words,
 )
 from claude_pool_gh.findings import changes, tables
-from claude_pool_gh.findings.changes import Change, Group
+from claude_pool_gh.findings.changes import Group
+from claude_pool_gh.findings.tables import Against
 from claude_pool_gh.github import reads
 from claude_pool_gh.github.errors import ForgeError
 from claude_pool_gh.pool.errors import StepFailed
 from claude_pool_gh.pool.outcomes import Outcome, Verdict
+from claude_pool_gh.pool.plan import AgentRun, Step
 from claude_pool_gh.pool.ports import Done, Finish, HostStepContext
 from claude_pool_gh.reports.visible import visible_text
 from claude_pool_gh.worktrees import history
@@ -33,6 +38,7 @@ from claude_pool_gh.worktrees.errors import WorktreeError
 _LINKED: Final = re.compile(r"(?:^|[\s(])#(\d{1,9})\b")
 _LINKED_LIMIT: Final = 3
 _DISMISSED_TOLD: Final = 15
+_BODY_LIMIT: Final = 6_000
 
 
 async def brief(desk: Desk, context: HostStepContext) -> Done | Finish:
@@ -40,56 +46,74 @@ async def brief(desk: Desk, context: HostStepContext) -> Done | Finish:
     facts = facts_of(context)
     await take_thumbs(desk, facts)
     try:
+        pull = await reads.pull(desk.forge, facts.thread)
         mirror, base = await _fetch(desk, facts)
-        since = await _since_last(desk, facts, mirror)
+        every = await listed(mirror, base, facts.head)
+        before = await earlier(desk, facts, mirror, base, is_open=pull.open)
+        rules = await guidance(desk, facts, [entry.path for entry in every], own=facts.guidance)
+        against = Against(head=facts.head, merge_base=base, digest=digest_of(facts, context.plan, rules))
+        since = await since_last(desk, facts, mirror, against)
         found = await difference(
             mirror, base, facts.head, exclude=facts.settings.exclude, paths=facts.paths, since=since
         )
+        odd_names = await unmatched(mirror, facts, found)
     except WorktreeError as error:  # its detail is for operators
         raise StepFailed(f"the pull request's commits cannot be read: {error.what}", ours=True) from error
     except ValueError as error:
         raise StepFailed(f"the pull request's diff cannot be read: {error}") from error
-    if not found.changes:
-        return _nothing(found, facts, since)
-    groups, beyond = changes.group(found.changes)
-    try:
-        return Done(await _result(desk, facts, mirror, base, groups, beyond, found, since))
     except ForgeError as error:
         raise StepFailed("GitHub could not be reached", ours=True) from error
-
-
-async def _result(
-    desk: Desk,
-    facts: ReviewFacts,
-    base: str,
-    groups: Sequence[Group],
-    beyond: Sequence[Change],
-    found: Difference,
-    since: frozenset[str] | None,
-) -> dict[str, Any]:
+    nothing = "" if found.changes else _nothing(found, facts, since)
+    if nothing and not before.standing and not before.changed:
+        return Finish(Outcome(verdict=Verdict.skipped, reason=nothing).model_dump(mode="json"))
+    groups, beyond = changes.group(found.changes)
+    gone = {entry.path for entry in found.listed if entry.status == "D"}
     fence = f"=== material {secrets.token_hex(8)} ==="
-    paths = list(dict.fromkeys(change.path for group in groups for change in group.changes))
+    try:
+        about, told = await _about(desk, facts, pull, fence), await _facts(desk, facts, groups, before)
+    except ForgeError as error:
+        raise StepFailed("GitHub could not be reached", ours=True) from error
+    return Done(
+        {
+            "head": against.head,
+            "merge_base": against.merge_base,
+            "digest": against.digest,
+            "fence": fence,
+            "about": about,
+            "facts": told,
+            "intent": _intent(facts, pull, fence),
+            "request": f"The maintainer who asked wants you to look first at: {facts.focus[:500]}"
+            if facts.focus
+            else "",
+            "guidance": rules,
+            "turns": {step.name: step.overrides.max_turns for step in context.plan.steps if _is_agent(step)},
+            "groups": [_group(group, gone) for group in groups],
+            "files": len({change.path for group in groups for change in group.changes}),
+            "hunks": {change.path: change.hunks for group in groups for change in group.changes},
+            "renamed": {entry.path: entry.before for entry in found.listed if entry.status == "R"},
+            "unmatched": odd_names,
+            "left_out": found.left_out,
+            "unreadable": found.unreadable,
+            "unread": list(dict.fromkeys(change.path for change in beyond)),
+            "incremental": since is not None,
+            "nothing": nothing,
+            "earlier": before.stored(),
+        }
+    )
+
+
+def _is_agent(step: Step) -> TypeGuard[AgentRun]:
+    return isinstance(step, AgentRun)
+
+
+def _group(group: Group, gone: Collection[str]) -> dict[str, Any]:
+    """One part. Whoever reads it must open at least one of its files, where there is any left."""
+    paths = list(dict.fromkeys(change.path for change in group.changes))
     return {
-        "head": facts.head,
-        "merge_base": base,
-        "fence": fence,
-        "about": await _about(desk, facts, fence, groups),
-        "request": f"The maintainer who asked wants you to look first at: {facts.focus[:500]}"
-        if facts.focus
-        else "",
-        "guidance": await guidance(desk, facts, paths, own=facts.guidance),
-        "groups": [
-            {"title": group.title, "text": group.text, "paths": [change.path for change in group.changes]}
-            for group in groups
-        ],
-        "files": len(paths),
-        "hunks": {change.path: change.hunks for group in groups for change in group.changes},
-        "unmatched": await unmatched(mirror, facts, found),
-        "renamed": {entry.path: entry.before for entry in found.listed if entry.status == "R"},
-        "left_out": found.left_out,
-        "unreadable": found.unreadable,
-        "unread": list(dict.fromkeys(change.path for change in beyond)),
-        "incremental": since is not None,
+        "title": group.title,
+        "text": group.text,
+        "paths": paths,
+        "gone": [path for path in paths if path in gone],
     }
 
 
@@ -98,87 +122,69 @@ async def _fetch(desk: Desk, facts: ReviewFacts) -> tuple[Path, str]:
     return mirror, await history.merge_base(mirror, facts.base, facts.head)
 
 
-async def _since_last(desk: Desk, facts: ReviewFacts, mirror: Path) -> frozenset[str] | None:
-    """Paths that changed since the last review of this thread; None when the whole range is to be read."""
-    last = await desk.database.read(lambda tx: tables.last_reviewed(tx, facts.key))
-    if last is None or last == facts.head or facts.paths or facts.focus:
-        return None
-    try:
-        if await history.merge_base(mirror, last, facts.head) != last:
-            return None  # the branch was rewritten
-        return frozenset(entry.path for entry in await listed(mirror, last, facts.head))
-    except WorktreeError:
-        return None
-
-
-def _nothing(found: Difference, facts: ReviewFacts, since: frozenset[str] | None) -> Finish:
+def _nothing(found: Difference, facts: ReviewFacts, since: frozenset[str] | None) -> str:
+    """Why there is nothing to read."""
     if found.unreadable:
-        reason = unread_in_words(found.unreadable)
-    elif not found.listed:
-        reason = "the pull request changes nothing"
-    elif since is not None:
-        reason = "nothing worth reading has changed since the last review"
-    elif facts.paths:
-        reason = "no changed file matches the paths that were given"
-    else:
-        reason = "every changed file is generated, binary or excluded"
-    outcome = Outcome(verdict=Verdict.skipped, reason=reason)
-    return Finish(outcome.model_dump(mode="json"))
+        return unread_in_words(found.unreadable)
+    if not found.listed:
+        return "the pull request changes nothing"
+    if since is not None:
+        return "nothing worth reading has changed since the last review"
+    if facts.paths:
+        return "no changed file matches the paths that were given"
+    return "every changed file is generated, binary or excluded"
 
 
-async def _about(desk: Desk, facts: ReviewFacts, fence: str, groups: Sequence[Group]) -> str:
-    """The pull request in words, as a person sees it on GitHub, fenced as material."""
+async def _about(desk: Desk, facts: ReviewFacts, pull: reads.Pull, fence: str) -> str:
+    """The pull request in words, as a person sees it on GitHub, fenced as material: nothing of the host's is in it."""
     repository, thread = facts.thread.repository, facts.thread
-    pull = await reads.pull(desk.forge, thread)
-    body = visible_text(pull.body, 6_000)
     commits = await reads.commit_messages(desk.forge, thread)
-    failed = await reads.failed_checks(desk.forge, repository, facts.head)
     parts = [
+        *_opening(facts, pull, fence),
+        "Commits:\n" + "\n".join(f"- {first}" for _, text in commits if (first := _first_line(text))),
+    ]
+    body = visible_text(pull.body, _BODY_LIMIT)
+    linked = 0
+    for number in dict.fromkeys(int(n) for n in _LINKED.findall(f"{pull.title}\n{body}")):
+        found = await reads.issue_text(desk.forge, repository, number) if linked < _LINKED_LIMIT else None
+        if found is not None:
+            linked += 1
+            parts.append(
+                f"Linked issue {number}: {visible_text(found[0], 300)}\n{visible_text(found[1], 2_000)}"
+            )
+    return "\n\n".join([*parts, fence])
+
+
+def _intent(facts: ReviewFacts, pull: reads.Pull, fence: str) -> str:
+    """What the pull request says that it wants, for the second reader."""
+    return "\n\n".join([*_opening(facts, pull, fence), fence])
+
+
+def _opening(facts: ReviewFacts, pull: reads.Pull, fence: str) -> list[str]:
+    body = visible_text(pull.body, _BODY_LIMIT)
+    return [
         (
-            f"Repository {repository.full_name}, pull request {thread.number}, by {pull.author.login}, "
-            f"into {facts.base_ref}. What follows between the fence lines was written by others."
+            f"Repository {facts.thread.repository.full_name}, pull request {facts.thread.number}, by "
+            f"{pull.author.login}, into {facts.base_ref}. What follows between the fence lines was written by others."
         ),
         fence,
         f"Title: {visible_text(pull.title, 300)}",
         f"Description:\n{body}" if body else "Description: none",
-        "Commits:\n" + "\n".join(f"- {first}" for _, text in commits if (first := _first_line(text))),
     ]
-    for number in dict.fromkeys(int(n) for n in _LINKED.findall(f"{pull.title}\n{body}")):
-        found = await reads.issue_text(desk.forge, repository, number)
-        if found is not None and len(parts) < 5 + _LINKED_LIMIT:
-            parts.append(
-                f"Linked issue {number}: {visible_text(found[0], 300)}\n{visible_text(found[1], 2_000)}"
-            )
-    if failed:
-        parts.append(
-            "Failing checks at the head: " + ", ".join(visible_text(name, 100) for name in failed[:10])
-        )
-    if len(groups) > 1:
-        parts.append(
-            "All files of the change:\n" + "\n".join(f"- {c.path}" for g in groups for c in g.changes)
-        )
-    parts += await _known(desk, facts)
-    return "\n\n".join([*parts, fence])
+
+
+async def _facts(desk: Desk, facts: ReviewFacts, groups: Sequence[Group], before: Earlier) -> str:
+    """What the host knows itself, outside the fence."""
+    repository = facts.thread.repository
+    failed = await reads.failed_checks(desk.forge, repository, facts.head)
+    dismissed = await desk.database.read(
+        lambda tx: tables.dismissed_in(tx, repository.id, last=_DISMISSED_TOLD)
+    )
+    several = [change.path for group in groups for change in group.changes] if len(groups) > 1 else []
+    told = host_facts(before, dismissed, failed, several)
+    return f"What the server that runs you knows itself:\n\n{told}" if told else ""
 
 
 def _first_line(message: str) -> str:
     """What a person sees of a commit's message first; a message can also hold nothing that is seen."""
     return visible_text(message, 200).strip().partition("\n")[0]
-
-
-async def _known(desk: Desk, facts: ReviewFacts) -> list[str]:
-    """Findings that were posted or dismissed before, so that they are not stated again."""
-    parts = []
-    open_ = await desk.database.read(lambda tx: tables.known(tx, facts.key, "open"))
-    if open_:
-        lines = [f"- {finding.path}:{finding.start_line} {finding.title}" for finding in open_[-20:]]
-        parts.append("Reported before, do not repeat:\n" + "\n".join(lines))
-    repository = facts.thread.repository.id
-    dismissed = await desk.database.read(lambda tx: tables.dismissed_in(tx, repository, last=_DISMISSED_TOLD))
-    if dismissed:
-        told = [
-            f"- {each.finding.path} {each.finding.title}: {visible_text(each.reason, 300) or 'no reason given'}"
-            for each in dismissed
-        ]
-        parts.append("Dismissed by maintainers, with their reasons:\n" + "\n".join(told))
-    return parts

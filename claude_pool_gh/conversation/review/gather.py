@@ -2,47 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Final
+
+from pydantic import TypeAdapter
 
 from claude_pool_gh.conversation.desk import Desk
 from claude_pool_gh.conversation.review.comments import review_of
 from claude_pool_gh.conversation.review.facts import ReviewFacts, facts_of
 from claude_pool_gh.conversation.review.reading import unread_in_words
-from claude_pool_gh.conversation.review.verdict import conclude, place, weigh
+from claude_pool_gh.conversation.review.stated import remark
+from claude_pool_gh.conversation.review.verdict import conclude, is_whole, place, unopened, without_known
+from claude_pool_gh.conversation.review.weigh import Still, doubtful, weigh
 from claude_pool_gh.findings import tables
-from claude_pool_gh.findings.identity import fingerprint
+from claude_pool_gh.findings.identity import carried, fingerprint, quoted_in
 from claude_pool_gh.findings.model import Finding
+from claude_pool_gh.findings.tables import Against
 from claude_pool_gh.github import reads
 from claude_pool_gh.github.effects.kinds import Settled
 from claude_pool_gh.github.effects.rows import want
 from claude_pool_gh.github.errors import ForgeError
 from claude_pool_gh.pool.chains import ChainRow
 from claude_pool_gh.pool.outcomes import Outcome, Verdict
-from claude_pool_gh.pool.ports import Finish, HostStepContext
+from claude_pool_gh.pool.ports import Done, Finish, HostStepContext
 from claude_pool_gh.reports.replies import fixed_thread
-from claude_pool_gh.reports.views import Reviewed
+from claude_pool_gh.reports.views import Remark, Reviewed
 from claude_pool_gh.storage import Transaction
+from claude_pool_gh.worktrees import history
 
 _LISTS: Final = ("inline", "more", "outside", "standing", "fixed")
+_REMARKS: Final = ("unsettled", "unchecked", "refuted", "before", "hidden")
+_PLAIN: Final = ("files", "known", "unopened", "left_out", "unread", "note", "posted")
+_REMARK: Final = TypeAdapter(Remark)
+
+
+async def doubts(_desk: Desk, context: HostStepContext) -> Done:
+    """The critical claims that one reader left open: they get another reader before the review ends."""
+    candidates = context.results["check"]["candidates"]
+    found = doubtful(candidates, context.results["verify"])
+    return Done({"candidates": [{**candidate, "at": at} for at, candidate in found]})
 
 
 async def gather(desk: Desk, context: HostStepContext) -> Finish:
     """Weigh, place, and want the review: in one transaction with the chain's end, so it is posted once or not."""
     facts = facts_of(context)
     brief, check = context.results["brief"], context.results["check"]
-    weighed = weigh(check["candidates"], context.results["verify"])
-    placed = place(weighed.confirmed, brief["hunks"], facts.settings.most_comments)
-    standing_still = tuple(map(Finding.model_validate, check["standing"]))
+    weighed = weigh(check["candidates"], context.results["verify"], _reread(context))
+    found_again = await _placed_anew(desk, facts, weighed.still)
+    unmoved = list(map(Finding.model_validate, check["standing"]))
+    confirmed, where_they_are = without_known(weighed.confirmed, found_again, unmoved)
+    placed = place(confirmed, brief["hunks"], facts.settings.most_comments)
+    unchecked = [
+        *weighed.unchecked,
+        *((Finding.model_validate(each["finding"]), str(each["reason"])) for each in check["changed"]),
+    ]
+    unsettled = [*(Remark(**each) for each in check["unsettled"]), *weighed.unsettled]
+    diff_alone = unopened(brief["groups"], context.results["find"])
+    standing_still = (*where_they_are, *(finding for finding, _ in unchecked))
     outcome = conclude(
         context.results["find"],
-        context.results["verify"],
-        confirmed=len(weighed.confirmed) + len(standing_still),
+        weighed.broken,
+        confirmed=len(confirmed) + len(standing_still),
+        unsettled=len(unsettled),
+        unopened=len(diff_alone),
         unread=len(brief["unread"]),
         not_read=unread_in_words(brief["unreadable"]) if brief["unreadable"] else "",
-        unverified=check["unverified"],
         only=facts.paths,
+        nothing=brief["nothing"],
     )
     standing = await _standing(desk, facts)
     reviewed = Reviewed(
@@ -50,12 +77,15 @@ async def gather(desk: Desk, context: HostStepContext) -> Finish:
         inline=placed.inline,
         more=placed.more,
         outside=placed.outside,
-        known=check["known"],
+        known=check["known"] + len(weighed.confirmed) - len(confirmed),
         standing=standing_still,
-        fixed=tuple(map(Finding.model_validate, check["fixed"])) if _is_whole(outcome) else (),
+        fixed=tuple(weighed.fixed),
+        unsettled=unsettled,
+        unchecked=[remark(finding, reason) for finding, reason in unchecked],
         refuted=weighed.refuted,
-        unsure=weighed.unsure,
-        dropped=check["dropped"],
+        before=weighed.before,
+        hidden=[Remark(**each) for each in check["hidden"]],
+        unopened=diff_alone,
         left_out=[*brief["left_out"], *(f"{path} ({reason})" for path, reason in brief["unreadable"])],
         unread=brief["unread"],
         note=" ".join(filter(None, [standing.note, *brief["unmatched"]])),
@@ -68,8 +98,12 @@ async def gather(desk: Desk, context: HostStepContext) -> Finish:
         now = desk.clock.now_ms()
         if not standing.postable:
             return
+        for finding in where_they_are:
+            tables.carry(tx, facts.key, finding, facts.head)
         # Another review of the thread may have posted some of them meanwhile.
-        added = tables.remember(tx, facts.key, context.chain_id, context.plan.verb, reviewed.new, now)
+        added = tables.remember(
+            tx, facts.key, context.chain_id, context.plan.verb, reviewed.new, now, head=facts.head
+        )
         if added:
             fresh = replace(
                 reviewed,
@@ -81,15 +115,43 @@ async def gather(desk: Desk, context: HostStepContext) -> Finish:
             want(tx, f"review:{context.chain_id}", facts.thread.repository, review, now)
         for finding in reviewed.fixed:
             settle_fixed(tx, facts, finding, now)
-        if _is_whole(outcome) and not facts.paths and not brief["unreadable"]:
-            tables.set_reviewed(tx, facts.key, facts.head, context.chain_id)
+        if is_whole(outcome) and not facts.paths:
+            against = Against(head=facts.head, merge_base=brief["merge_base"], digest=brief["digest"])
+            tables.set_reviewed(tx, facts.key, against, context.chain_id)
 
     return Finish(outcome.model_dump(mode="json"), stored(reviewed), commit)
 
 
-def _is_whole(outcome: Outcome) -> bool:
-    """Whether everything was read that was to be read."""
-    return outcome.verdict in (Verdict.clean, Verdict.findings)
+def _reread(context: HostStepContext) -> dict[int, dict[str, Any]]:
+    """The other readers' answers, by the claim that each is about. A recipe of before this step has none."""
+    asked = (context.results.get("doubts") or {}).get("candidates", ())
+    return {each["at"]: task for each, task in zip(asked, context.results.get("reread") or (), strict=True)}
+
+
+async def _placed_anew(desk: Desk, facts: ReviewFacts, still: Sequence[Still]) -> list[Finding]:
+    """Open findings that were found again, where they stand now; where nobody could say that, where they stood."""
+    mirror = desk.worktrees.mirror(facts.thread.repository.id).path
+    paths = {each.place.path.removeprefix("./") for each in still if each.place is not None}
+    files = await history.read_files(mirror, facts.head, paths)
+    return [_anew(each, files) for each in still]
+
+
+def _anew(still: Still, files: Mapping[str, str]) -> Finding:
+    before, place_ = still.finding, still.place
+    if place_ is not None:
+        path = place_.path.removeprefix("./")
+        named = before.model_copy(
+            update={
+                "path": path,
+                "side": "RIGHT",
+                "start_line": place_.start_line,
+                "evidence": place_.evidence,
+            }
+        )
+        found = quoted_in(named, files[path]) if path in files else None
+        if found is not None:
+            return carried(before, found)
+    return before if still.now is None else carried(before, still.now)
 
 
 def _among(findings: Sequence[Finding], added: list[Finding]) -> tuple[Finding, ...]:
@@ -97,7 +159,7 @@ def _among(findings: Sequence[Finding], added: list[Finding]) -> tuple[Finding, 
 
 
 def settle_fixed(tx: Transaction, facts: ReviewFacts, finding: Finding, now_ms: int) -> None:
-    """The code of a finding is gone: note it, and say so under its inline comment."""
+    """A second reader says that a finding is fixed: note it, and say so under its inline comment."""
     mark = fingerprint(finding)
     if tables.settle(tx, facts.key, mark, tables.Standing.fixed, now_ms):
         settled = Settled(
@@ -123,12 +185,17 @@ async def _standing(desk: Desk, facts: ReviewFacts) -> _Standing:
         pull = await reads.pull(desk.forge, facts.thread)
         if not pull.open:
             return _Standing(postable=False, note="the pull request was closed while it was reviewed")
+        if pull.base_ref != facts.base_ref:
+            return _Standing(
+                postable=False,
+                note=f"the pull request goes into {pull.base_ref} now, not into {facts.base_ref}",
+            )
         if pull.head == facts.head:
             return _Standing(postable=True)
-        commits = [commit for commit, _ in await reads.commit_messages(desk.forge, facts.thread)]
+        goes_on = await reads.is_ancestor(desk.forge, facts.thread.repository, facts.head, pull.head)
     except ForgeError:
         return _Standing(postable=True)  # the writer of effects will find out
-    if facts.head in commits:
+    if goes_on:
         return _Standing(
             postable=True, note=f"The head has moved to {pull.head[:9]} since; that is not reviewed yet."
         )
@@ -140,21 +207,20 @@ async def _standing(desk: Desk, facts: ReviewFacts) -> _Standing:
 def stored(reviewed: Reviewed) -> dict[str, Any]:
     """The result as JSON, for the step's row."""
     return {
-        "files": reviewed.files,
-        "inline": [finding.model_dump(mode="json") for finding in reviewed.inline],
-        "more": [finding.model_dump(mode="json") for finding in reviewed.more],
-        "outside": [finding.model_dump(mode="json") for finding in reviewed.outside],
-        "known": reviewed.known,
-        "standing": [finding.model_dump(mode="json") for finding in reviewed.standing],
-        "fixed": [finding.model_dump(mode="json") for finding in reviewed.fixed],
-        "refuted": reviewed.refuted,
-        "unsure": reviewed.unsure,
-        "dropped": list(reviewed.dropped),
-        "left_out": list(reviewed.left_out),
-        "unread": list(reviewed.unread),
-        "note": reviewed.note,
-        "posted": reviewed.posted,
+        field.name: [_json(each) for each in value] if isinstance(value, list | tuple) else value
+        for field in fields(reviewed)
+        for value in [getattr(reviewed, field.name)]
     }
+
+
+def _json(each: Finding | Remark | str) -> Any:
+    match each:
+        case Finding():
+            return each.model_dump(mode="json")
+        case Remark():
+            return asdict(each)
+        case _:
+            return each
 
 
 def report(chain: ChainRow) -> Reviewed | None:
@@ -163,7 +229,16 @@ def report(chain: ChainRow) -> Reviewed | None:
     return restored(gathered) if gathered else None
 
 
-def restored(result: dict[str, Any]) -> Reviewed:
-    """The result read back from its row."""
-    lists = {name: tuple(map(Finding.model_validate, result[name])) for name in _LISTS}
-    return Reviewed(**(result | lists))
+def restored(result: Mapping[str, Any]) -> Reviewed:
+    """The result read back from its row, also one of before claims were named by their reasons."""
+    lists: dict[str, Any] = {
+        name: tuple(map(Finding.model_validate, result.get(name, ()))) for name in _LISTS
+    }
+    remarks: dict[str, Any] = {
+        name: tuple(_REMARK.validate_python(each) for each in found)
+        for name in _REMARKS
+        if isinstance(found := result.get(name), list)
+    }
+    plain = {name: result[name] for name in _PLAIN if name in result}
+    dropped = tuple(Remark(title=str(each)) for each in result.get("dropped", ()))
+    return Reviewed(**plain, **lists, **({"unsettled": dropped} if dropped else {}) | remarks)

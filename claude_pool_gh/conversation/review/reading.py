@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from claude_pool_gh.conversation.review import hunks
 from claude_pool_gh.conversation.review.facts import ReviewFacts
+from claude_pool_gh.conversation.review.hunks import FileDiff
 from claude_pool_gh.findings import changes
 from claude_pool_gh.findings.anchor import Dropped, anchor
 from claude_pool_gh.findings.changes import Change, Read
@@ -107,6 +109,15 @@ def _excluding_nothing(exclude: Sequence[str], tree: Sequence[str]) -> list[str]
         for each in exclude
         if not any(patterns.matches(each, path) for path in tree)
     ]
+
+
+async def diff_of(
+    mirror: Path, base: str, head: str, paths: Collection[str], renamed: Mapping[str, str]
+) -> Mapping[str, FileDiff]:
+    """The changes of these files, by the names that they have now."""
+    names = [sorted({path, renamed.get(path, path)}) for path in sorted(paths)]
+    out = await history.diffs(mirror, base, head, names) if names else []
+    return await asyncio.to_thread(lambda: hunks.by_path(b"".join(out).decode(errors="replace")))
 
 
 def unread_in_words(unreadable: Sequence[Sequence[str]]) -> str:

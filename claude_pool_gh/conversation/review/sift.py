@@ -1,82 +1,209 @@
-"""Second step: holds every stated finding against the files, before anyone spends a cent on it."""
+"""Second step: holds every stated claim against the files, before anyone spends a cent on it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 from claude_pool_gh.conversation.desk import Desk
+from claude_pool_gh.conversation.review.earlier import Changed, Earlier
 from claude_pool_gh.conversation.review.facts import ReviewFacts, facts_of
-from claude_pool_gh.conversation.review.reading import held
-from claude_pool_gh.conversation.review.stated import stated_by
+from claude_pool_gh.conversation.review.host_facts import name_of
+from claude_pool_gh.conversation.review.hunks import FileDiff
+from claude_pool_gh.conversation.review.questions import of_claim, of_known
+from claude_pool_gh.conversation.review.reading import diff_of, held
+from claude_pool_gh.conversation.review.stated import remark, stated_by
 from claude_pool_gh.conversation.review.unplaced import corrected
 from claude_pool_gh.findings import tables
 from claude_pool_gh.findings.anchor import Dropped
-from claude_pool_gh.findings.identity import fingerprint, match, same_defect, without_repeats
+from claude_pool_gh.findings.identity import (
+    Merged,
+    fingerprint,
+    hides,
+    located,
+    merged,
+    named_apart,
+    overlap,
+    same_defect,
+)
 from claude_pool_gh.findings.model import Finding
+from claude_pool_gh.findings.tables import Known, Standing
 from claude_pool_gh.pool.ports import Done, HostStepContext
+from claude_pool_gh.reports.views import Remark
 from claude_pool_gh.storage import Transaction
+from claude_pool_gh.worktrees import history
 
-CANDIDATES: Final = 20
+CANDIDATES: Final = 60
+"""Claims of one review that are verified, as far as its money reaches; the others are named."""
+RECHECKED: Final = 30
+"""Open findings of changed code that one review judges again; the others stay open."""
+_TOO_MANY: Final = f"not verified: one review verifies at most {CANDIDATES} claims, which is our limit"
+_NOT_NOW: Final = f"one review looks at most at {RECHECKED} findings again, which is our limit"
+_NAME_LEAST: Final = 6
 
 
 async def sift(desk: Desk, context: HostStepContext) -> Done:
-    """Keep what is true of the files, once each, the worst first; count the rest."""
-    facts = facts_of(context)
-    stated = [finding for task in context.results["find"] for finding in stated_by(task)]
+    """Keep what is true of the files, once each, the worst first; name the rest."""
+    facts, brief = facts_of(context), context.results["brief"]
+    said = [stated_by(task) for task in context.results["find"]]
+    stated = [claim for each in said for claim in each.claims]
     mirror = desk.worktrees.mirror(facts.thread.repository.id).path
-    brief = context.results["brief"]
-    base, renamed = brief["merge_base"], brief["renamed"]
-    again_stated = [finding for task in context.results.get("restate", ()) for finding in stated_by(task)]
+    base, renamed = brief["merge_base"], brief.get("renamed", {})
+    restated = [claim for task in context.results.get("restate") or () for claim in stated_by(task).claims]
     checked = corrected(
         stated,
         await held(mirror, base, facts.head, stated, renamed),
-        await held(mirror, base, facts.head, again_stated, renamed),
+        await held(mirror, base, facts.head, restated, renamed),
     )
-    before = await desk.database.read(lambda tx: tables.known(tx, facts.key, "open"))
-    dismissed = await desk.database.read(lambda tx: _dismissed(tx, facts))
-    again_held = await held(mirror, base, facts.head, before, renamed)
-    anchored = {fingerprint(known): at for known, at in zip(before, again_held, strict=True)}
-    distinct = without_repeats([finding for finding in checked if isinstance(finding, Finding)])
-    asked = [finding for finding in distinct if not any(same_defect(each, finding) for each in dismissed)]
-    new, again = match(before, asked)
-    repeated = {fingerprint(finding) for finding in again}
-    standing = [_placed(finding, anchored) for finding in before if _stands(finding, anchored, repeated)]
-    gone = [finding for finding in before if not _stands(finding, anchored, repeated)]
-    dropped = [f"{each.path}: {each.title} ({each.reason})" for each in checked if isinstance(each, Dropped)]
+    dropped = [each for each in checked if isinstance(each, Dropped)]
+    claims = await _located(mirror, base, facts.head, checked, renamed)
+    diff = await diff_of(mirror, base, facts.head, {each.path for each in claims}, renamed)
+    now = await desk.database.read(lambda tx: _now(tx, facts))
+    earlier = Earlier.restored(brief["earlier"]).only(now.marks)
+    stated_again = [each for each in earlier.back if not any(same_defect(each, claim) for claim in claims)]
+    sorted_ = _sorted([*claims, *stated_again], earlier, now.dismissed, diff)
+    new = merged([now.new(claim) for claim in sorted_.new])
+    candidates, beyond = new[:CANDIDATES], new[CANDIDATES:]
+    again, later = earlier.changed[:RECHECKED], earlier.changed[RECHECKED:]
+    asked_again = await _asked_again(mirror, facts, again, sorted_.restated)
     return Done(
         {
-            "candidates": [_candidate(finding) for finding in new[:CANDIDATES]],
-            "known": len(distinct) - len(new),
-            "fixed": [finding.model_dump(mode="json") for finding in gone],
-            "standing": [finding.model_dump(mode="json") for finding in standing],
-            "unverified": len(new[CANDIDATES:]),
-            "dropped": dropped + [f"{each.path}: {each.title} (too many)" for each in new[CANDIDATES:]],
+            "candidates": [*asked_again, *(_asked(each, diff) for each in candidates)],
+            "known": sorted_.known,
+            "standing": [finding.model_dump(mode="json") for finding in earlier.standing],
+            "changed": [
+                {"finding": each.finding.model_dump(mode="json"), "reason": _NOT_NOW} for each in later
+            ],
+            "unsettled": [
+                asdict(each)
+                for each in (
+                    *(lost for one in said for lost in one.lost),
+                    *(Remark(title=each.title, path=each.path, reason=each.reason) for each in dropped),
+                    *(remark(one, _TOO_MANY) for each in beyond for one in (each.finding, *each.others)),
+                )
+            ],
+            "hidden": [asdict(each) for each in sorted_.hidden],
         }
     )
 
 
-def _stands(finding: Finding, anchored: Mapping[str, Finding | Dropped], repeated: set[str]) -> bool:
-    """Whether what was posted before is still wrong: its code is still there, or this run states it of changed code."""
-    mark = fingerprint(finding)
-    return isinstance(anchored[mark], Finding) or mark in repeated
+async def _located(
+    mirror: Path, base: str, head: str, checked: Sequence[Finding | Dropped], renamed: Mapping[str, str]
+) -> list[Finding]:
+    """What has its place, each with the definition that it stands in."""
+    claims = [each for each in checked if isinstance(each, Finding)]
+    files = await history.read_files(mirror, head, {each.path for each in claims if each.side == "RIGHT"})
+    left = {renamed.get(each.path, each.path) for each in claims if each.side == "LEFT"}
+    bases = await history.read_files(mirror, base, left)
+
+    def text_of(claim: Finding) -> str | None:
+        return (
+            files.get(claim.path) if claim.side == "RIGHT" else bases.get(renamed.get(claim.path, claim.path))
+        )
+
+    texts = [(claim, text_of(claim)) for claim in claims]
+    return [claim if text is None else located(claim, text) for claim, text in texts]
 
 
-def _placed(finding: Finding, anchored: Mapping[str, Finding | Dropped]) -> Finding:
-    """A finding where it stands now; where its code has changed, where it stood."""
-    found = anchored[fingerprint(finding)]
-    return found if isinstance(found, Finding) else finding
+@dataclass(frozen=True, slots=True)
+class _Now:
+    """What is known by now: the thread's findings by their names, and what was dismissed in the repository."""
+
+    named: Mapping[str, Known]
+    dismissed: Sequence[Known]
+
+    @property
+    def marks(self) -> list[str]:
+        """The names of what is open."""
+        return [mark for mark, each in self.named.items() if each.state is Standing.open]
+
+    def new(self, claim: Finding) -> Finding:
+        """A claim under a name of its own: one that was fixed and came back has its old one."""
+        row = self.named.get(fingerprint(claim))
+        if row is None or (
+            row.state in (Standing.fixed, Standing.ignored) and same_defect(row.finding, claim)
+        ):
+            return claim
+        return named_apart(claim, self.named.keys())
 
 
-def _dismissed(tx: Transaction, facts: ReviewFacts) -> list[Finding]:
-    """What maintainers of the repository have said is no defect, here or in another thread."""
-    return [each.finding for each in tables.dismissed_in(tx, facts.thread.repository.id, last=500)]
+def _now(tx: Transaction, facts: ReviewFacts) -> _Now:
+    named = {each.mark: each for each in tables.every(tx, facts.key)}
+    return _Now(named, tables.dismissed_in(tx, facts.thread.repository.id, last=500))
 
 
-def _candidate(finding: Finding) -> dict[str, Any]:
-    claim = (
-        f"In {finding.path}, lines {finding.start_line} to {finding.end_line}:\n\n{finding.evidence}\n\n"
-        f"Claim: {finding.title}\nScenario: {finding.scenario}\n\n{finding.body}"
+@dataclass(slots=True)
+class _Sorted:
+    """The claims of one run by what they are about."""
+
+    new: list[Finding] = field(default_factory=list)
+    known: int = 0
+    restated: dict[str, Finding] = field(default_factory=dict)
+    """By the name of the open finding of changed code that each states again."""
+    hidden: list[Remark] = field(default_factory=list)
+
+
+def _sorted(
+    claims: Sequence[Finding], earlier: Earlier, dismissed: Sequence[Known], diff: Mapping[str, FileDiff]
+) -> _Sorted:
+    """New, known, stated again of changed code, or exactly what was dismissed."""
+    found = _Sorted()
+    for claim in claims:
+        old_path = diff[claim.path].old_path if claim.path in diff else ""
+        why = next((each for each in dismissed if hides(each.finding, claim, old_path)), None)
+        again = next((each for each in earlier.changed if _restates(claim, each.finding)), None)
+        if why is not None:
+            found.hidden.append(remark(claim, why.reason or "no reason was given"))
+        elif again is not None:
+            found.restated.setdefault(fingerprint(again.finding), claim)
+        elif any(_is_one(claim, each) for each in earlier.standing):
+            found.known += 1
+        else:
+            found.new.append(claim)
+    return found
+
+
+def _is_one(claim: Finding, before: Finding) -> bool:
+    """Whether a claim is an open finding of unchanged code, though it quotes a line more or less of it."""
+    return same_defect(before, claim) or (_restates(claim, before) and overlap(claim, before))
+
+
+def _restates(claim: Finding, before: Finding) -> bool:
+    """Whether a claim says that it is an earlier one: by its name, or under its very title in its file."""
+    name = (claim.restates or "").strip("`# ").lower()
+    if len(name) >= _NAME_LEAST and (name_of(before).startswith(name) or name.startswith(name_of(before))):
+        return True
+    return claim.path == before.path and claim.title.casefold() == before.title.casefold()
+
+
+def _asked(one: Merged, diff: Mapping[str, FileDiff]) -> dict[str, Any]:
+    """A new claim as its second reader gets it."""
+    finding, left = one.finding, one.finding.side == "LEFT"
+    change = diff.get(finding.path)
+    near = "" if change is None else change.near(finding.start_line, finding.end_line, old=left)
+    lines = range(finding.start_line, finding.end_line + 1)
+    return of_claim(
+        finding,
+        near,
+        others=one.others,
+        exists=change is None or not change.deleted,
+        added=left or (change is not None and any(line in change.added for line in lines)),
     )
-    title = f"{finding.path}:{finding.start_line}"
-    return {"title": title, "claim": claim, "finding": finding.model_dump(mode="json")}
+
+
+async def _asked_again(
+    mirror: Path, facts: ReviewFacts, changed: Sequence[Changed], restated: Mapping[str, Finding]
+) -> list[dict[str, Any]]:
+    """Open findings of changed code as their second reader gets them."""
+    files = await history.read_files(mirror, facts.head, {each.finding.path for each in changed})
+    return [
+        of_known(
+            each.finding,
+            each.change,
+            now=restated.get(fingerprint(each.finding)),
+            exists=each.finding.path in files,
+        )
+        for each in changed
+    ]

@@ -1,18 +1,73 @@
-"""What agents stated, read from their results."""
+"""What an agent stated, read forgivingly: one claim of another form costs that claim, not the others. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 from pydantic import ValidationError
 
-from claude_pool_gh.findings.model import Finding, Findings
+from claude_pool_gh.findings.model import Claim, Finding
+from claude_pool_gh.reports.views import Remark
+from claude_pool_gh.terms.severity import Severity
+
+MOST_STATED: Final = 30
+"""Claims of one agent that are looked at; the others are named."""
 
 
-def stated_by(task: Mapping[str, Any]) -> tuple[Finding, ...]:
-    """What one agent stated. A result of another form states nothing; its task has failed already."""
-    try:
-        return Findings.model_validate(task.get("structured") or {"findings": []}).findings
-    except ValidationError:
-        return ()
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The claims of one agent, and what could not be taken from its answer."""
+
+    claims: tuple[Finding, ...] = ()
+    lost: tuple[Remark, ...] = ()
+
+
+def is_typed(task: Mapping[str, Any]) -> bool:
+    """Whether a finder's answer has the form asked for, whatever each claim in it looks like."""
+    said = task.get("structured")
+    return isinstance(said, Mapping) and isinstance(said.get("findings"), list)
+
+
+def stated_by(task: Mapping[str, Any]) -> Said:
+    """What one agent stated, however its run ended. The worst of it where it is too much."""
+    if not is_typed(task):
+        return Said()
+    claims: list[Finding] = []
+    lost: list[Remark] = []
+    for each in task["structured"]["findings"]:
+        try:
+            claims.append(Finding.model_validate(Claim.model_validate(each).model_dump()))
+        except ValidationError as error:
+            lost.append(_malformed(each, error))
+    claims.sort(key=lambda each: (-each.severity.rank, -each.confidence))
+    lost += [remark(each, _TOO_MANY) for each in claims[MOST_STATED:]]
+    return Said(tuple(claims[:MOST_STATED]), tuple(lost))
+
+
+_TOO_MANY: Final = f"one reader stated more than {MOST_STATED} claims, which is our limit"
+
+
+def remark(finding: Finding, reason: str) -> Remark:
+    """A claim as it is named where it is no finding."""
+    return Remark(
+        title=finding.title,
+        path=finding.path,
+        line=finding.start_line,
+        severity=finding.severity,
+        reason=reason,
+    )
+
+
+def _malformed(stated: Any, error: ValidationError) -> Remark:
+    given = stated if isinstance(stated, Mapping) else {}
+    severity = given.get("severity")
+    first = error.errors()[0]
+    field = ".".join(map(str, first["loc"])) or "the claim"
+    return Remark(
+        title=str(given.get("title") or "a claim without a title")[:200],
+        path=str(given.get("path") or "")[:500],
+        severity=Severity(severity) if severity in list(Severity) else None,
+        reason=f"not of the form asked for: {field}: {first['msg']}",
+    )

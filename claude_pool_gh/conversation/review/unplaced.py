@@ -24,7 +24,7 @@ _DIFF_LIMIT: Final = 20_000
 async def unplaced(desk: Desk, context: HostStepContext) -> Done:
     """The findings to be corrected, for one agent; an empty list where there are none."""
     facts, brief = facts_of(context), context.results["brief"]
-    stated = [finding for task in context.results["find"] for finding in stated_by(task)]
+    stated = [finding for task in context.results["find"] for finding in stated_by(task).claims]
     mirror = desk.worktrees.mirror(facts.thread.repository.id).path
     checked = await held(mirror, brief["merge_base"], facts.head, stated, brief["renamed"])
     odd = [(one, at) for one, at in zip(stated, checked, strict=True) if isinstance(at, Dropped)][:_MOST]

@@ -22,7 +22,7 @@ from claude_pool_gh.conversation.desk import (
 from claude_pool_gh.conversation.facts import facts_of
 from claude_pool_gh.conversation.review.brief import brief
 from claude_pool_gh.conversation.review.facts import ReviewFacts
-from claude_pool_gh.conversation.review.gather import gather, report
+from claude_pool_gh.conversation.review.gather import doubts, gather, report
 from claude_pool_gh.conversation.review.sift import sift
 from claude_pool_gh.conversation.review.unplaced import unplaced
 from claude_pool_gh.findings.model import output_schemas
@@ -69,16 +69,18 @@ async def answer(desk: Desk, asked: Asked) -> Reply:
     return Start(plan_of(desk, asked, steps, facts, caps), caps, instead=pushed)
 
 
-_SHAPE: Final = ("brief", "find", "place", "restate", "check", "verify", "gather")
+_SHAPE: Final = ("brief", "find", "place", "restate", "check", "verify", "doubts", "reread", "gather")
+_OLDER_SHAPE: Final = ("brief", "find", "check", "verify", "gather")
+"""Of older recipes: what has no place or stays unsure there is only named."""
 
 
 def _check_shape(steps: Sequence[Step]) -> None:
     """A repository may change the skills, titles and limits of the recipe, not what its steps hand to each other."""
     names = tuple(step.name for step in steps)
     outputs = [step.overrides.json_schema is not None for step in steps if isinstance(step, AgentRun)]
-    if names != _SHAPE or outputs != [True, True, True]:
+    if names not in (_SHAPE, _OLDER_SHAPE) or not all(outputs):
         raise RecipeError(
-            f"the workflow review must have the steps {', '.join(_SHAPE)}, find, restate and verify with outputs"
+            f"the workflow review must have the steps {', '.join(_SHAPE)}, those of agents with outputs"
         )
 
 
@@ -88,6 +90,7 @@ def host_steps(desk: Desk) -> dict[str, HostStep]:
         "review.brief": lambda context: brief(desk, context),
         "review.place": lambda context: unplaced(desk, context),
         "review.check": lambda context: sift(desk, context),
+        "review.doubts": lambda context: doubts(desk, context),
         "review.gather": lambda context: gather(desk, context),
     }
 

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pydantic import ValidationError
-
-from claude_pool_gh.findings.model import Finding, Findings, Judgement
+from claude_pool_gh.conversation.review.stated import is_typed
+from claude_pool_gh.conversation.review.weigh import files_opened
+from claude_pool_gh.findings.identity import overlap
+from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.findings.spots import Shown, spot
 from claude_pool_gh.pool.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.ports import Ending
+from claude_pool_gh.reports.words import count
 
 _WORST_FIRST: Final = (
     Ending.quota,
@@ -30,36 +32,12 @@ _VERDICTS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Weighed:
-    """The candidates after the second look."""
-
-    confirmed: tuple[Finding, ...]
-    refuted: int
-    unsure: int
-
-
-@dataclass(frozen=True, slots=True)
 class Placed:
     """Where each confirmed finding is shown."""
 
     inline: tuple[Finding, ...]
     more: tuple[Finding, ...]
     outside: tuple[Finding, ...]
-
-
-def weigh(candidates: Sequence[Mapping[str, Any]], judged: Sequence[Mapping[str, Any]]) -> Weighed:
-    """Join each candidate with its judgement. Without a clear one it is unsure, and unsure is not posted."""
-    confirmed: list[Finding] = []
-    refuted = unsure = 0
-    for candidate, task in zip(candidates, judged, strict=True):
-        match _judgement(task):
-            case "confirmed":
-                confirmed.append(Finding.model_validate(candidate["finding"]))
-            case "refuted":
-                refuted += 1
-            case _:
-                unsure += 1
-    return Weighed(tuple(confirmed), refuted, unsure)
 
 
 def place(confirmed: Sequence[Finding], shown: Shown, most_inline: int) -> Placed:
@@ -69,62 +47,103 @@ def place(confirmed: Sequence[Finding], shown: Shown, most_inline: int) -> Place
     return Placed(tuple(within[:most_inline]), tuple(within[most_inline:]), tuple(outside))
 
 
+def unopened(groups: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The parts that were answered from the diff alone.
+
+    Of a part whose files are all gone there is nothing to open; then a search is a look at what is left.
+    """
+    told = []
+    for group, task in zip(groups, found, strict=True):
+        only_gone = set(group["paths"]) <= set(group["gone"])
+        searched = only_gone and (task.get("looked_at") or {}).get("searches")
+        if not (files_opened(task) or searched):
+            told.append(str(group["title"]))
+    return told
+
+
 def conclude(
     found: Sequence[Mapping[str, Any]],
-    judged: Sequence[Mapping[str, Any]],
+    broken: Sequence[Mapping[str, Any]],
     *,
     confirmed: int,
+    unsettled: int = 0,
+    unopened: int = 0,
     unread: int = 0,
     not_read: str = "",
-    unverified: int = 0,
     only: Sequence[str] = (),
+    nothing: str = "",
 ) -> Outcome:
-    """The outcome. A review that did not read everything is never clean, whatever it found.
+    """The outcome: clean only where everything was read by somebody who opened it, and every claim is settled.
 
-    `confirmed` counts what is wrong at this head, also what earlier runs posted; `only` are the paths it was told.
-    `not_read` says in words which files could not be read.
+    `broken` are the runs that should have verified claims and gave no answer; `confirmed` counts what is wrong at this
+    head, also what earlier runs posted; `only` are the paths it was told; `nothing` says why there was nothing to read,
+    `not_read` which files could not be read.
     """
-    for tasks, what in ((found, "be read"), (judged, "be verified")):
-        broken = [task for task in tasks if task.get("ending") != Ending.completed]
-        if broken:
-            return _not_whole(broken, len(tasks), what)
-    unreadable = [task for task in found if not _is_typed(task)]
-    if unreadable or not found:
+    for tasks, what in (([task for task in found if not _is_done(task)], "read"), (broken, "verified")):
+        if tasks:
+            return _not_whole(tasks, len(found) if what == "read" else 0, what)
+    if not all(map(is_typed, found)) or not (found or nothing):
         reason = "an agent's result is not of the form asked for" if found else "no agent read anything"
         return Outcome(verdict=Verdict.failed, reason=reason, ours=True)
     if unread:
         reason = f"the change is too large for one review; {unread} files were not read"
         return Outcome(verdict=Verdict.out_of_budget, reason=reason)
-    if unverified:
-        return Outcome(verdict=Verdict.out_of_budget, reason=f"{unverified} claims were not verified")
+    open_ = ", ".join(filter(None, (not_read, *_words(unsettled, unopened))))
     if confirmed:
-        return Outcome(verdict=Verdict.findings)
-    if not_read:
-        return Outcome(verdict=Verdict.skipped, reason=f"nothing found, but {not_read}")
+        return Outcome(verdict=Verdict.findings, reason=open_)
+    if open_:
+        return Outcome(verdict=Verdict.unsettled, reason=open_)
     if only:
         return Outcome(verdict=Verdict.skipped, reason=f"nothing found, but only {', '.join(only)} was read")
+    if nothing:
+        return Outcome(verdict=Verdict.skipped, reason=nothing)
     return Outcome(verdict=Verdict.clean)
 
 
-def _is_typed(task: Mapping[str, Any]) -> bool:
-    try:
-        Findings.model_validate(task.get("structured"))
-    except ValidationError:
-        return False
-    return True
+def is_whole(outcome: Outcome) -> bool:
+    """Whether everything that was to be read was read, and every claim settled: what a later review may build on."""
+    return outcome.verdict in (Verdict.clean, Verdict.findings) and not outcome.reason
+
+
+def _words(unsettled: int, unopened: int) -> tuple[str, str]:
+    claims = f"{count(unsettled, 'claim')} could not be settled" if unsettled else ""
+    return claims, f"{count(unopened, 'part')} answered from the diff alone" if unopened else ""
+
+
+def _is_done(task: Mapping[str, Any]) -> bool:
+    return task.get("ending") == Ending.completed
 
 
 def _not_whole(broken: Sequence[Mapping[str, Any]], total: int, what: str) -> Outcome:
     worst = min(broken, key=lambda task: _WORST_FIRST.index(Ending(task.get("ending", Ending.failed))))
     ending = Ending(worst.get("ending", Ending.failed))
-    part = f"{len(broken)} of {total} parts could not {what}: " if total > 1 else ""
-    return Outcome(
-        verdict=_VERDICTS.get(ending, Verdict.failed), reason=f"{part}{worst.get('reason', '')}", ours=True
-    )
+    reason = str(worst.get("reason", ""))
+    if what == "verified":
+        reason = f"{count(len(broken), 'claim')} could not be verified: {reason}"
+    elif total > 1:
+        reason = f"{len(broken)} of {total} parts could not be read: {reason}"
+    return Outcome(verdict=_VERDICTS.get(ending, Verdict.failed), reason=reason, ours=True)
 
 
-def _judgement(task: Mapping[str, Any]) -> str:
-    try:
-        return Judgement.model_validate(task.get("structured") or {}).verdict
-    except ValidationError:
-        return "unsure"
+def without_known(
+    confirmed: Sequence[Finding], found_again: Sequence[Finding], standing: Sequence[Finding]
+) -> tuple[list[Finding], list[Finding]]:
+    """New findings, without those that repeat an open one, and the open ones at the worse severity.
+
+    Quotes of one defect differ by a line from run to run. Nothing is hidden by that: the open one is shown and counts.
+    """
+    new, known = [], [*found_again, *standing]
+    for finding in confirmed:
+        at = next(
+            (
+                at
+                for at, each in enumerate(known)
+                if overlap(finding, each) and (at < len(found_again) or each.category == finding.category)
+            ),
+            None,
+        )
+        if at is None:
+            new.append(finding)
+        elif finding.severity.rank > known[at].severity.rank:
+            known[at] = known[at].model_copy(update={"severity": finding.severity})
+    return new, known

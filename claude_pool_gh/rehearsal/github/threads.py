@@ -118,6 +118,7 @@ class Review:
     submitted_at: float
     comments: list[ReviewComment] = field(default_factory=list)
     minimized: bool = False
+    by_mail: bool = False
 
 
 @dataclass(slots=True, eq=False)

@@ -22,6 +22,7 @@ from claude_pool_gh.reports.views import (
     Link,
     Looked,
     Presented,
+    Remark,
     Report,
     StepLine,
     Told,
@@ -63,9 +64,11 @@ def _report(make: Callable[[str], Report], *, waits: bool = False, verb: str = "
 
 def _review(text: str, *, posted: bool) -> str:
     found = _finding(text)
+    remarks = (Remark(title=text, path=text, line=1, reason=text),)
     shown = reviewed(
-        inline=(found,), more=(found,), outside=(found,), standing=(found,), fixed=(found,), dropped=(text,),
-        left_out=(text,), unread=(text,), note=text, posted=posted, known=1, refuted=1, unsure=1,
+        inline=(found,), more=(found,), outside=(found,), standing=(found,), fixed=(found,), unsettled=remarks,
+        left_out=(text,), unread=(text,), note=text, posted=posted, known=1, refuted=remarks, before=remarks,
+        hidden=remarks, unchecked=remarks, unopened=(text,),
     )  # fmt: skip
     return tracking(run(report=shown, outcome=Outcome(verdict=Verdict.findings)))
 

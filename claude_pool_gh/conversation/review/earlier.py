@@ -1,0 +1,150 @@
+"""Where the open findings of a thread stand at the head that is read: unchanged, or to be judged again.
+
+Nothing here says that one is fixed. That its code is gone, moved, or in a file of another name only asks the question.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from claude_pool_gh.conversation.desk import Desk
+from claude_pool_gh.conversation.review import hunks
+from claude_pool_gh.conversation.review.facts import ReviewFacts
+from claude_pool_gh.conversation.review.hunks import FileDiff
+from claude_pool_gh.findings import tables
+from claude_pool_gh.findings.identity import fingerprint, moved, still_there
+from claude_pool_gh.findings.model import Finding
+from claude_pool_gh.findings.tables import Known, Standing
+from claude_pool_gh.storage import Transaction
+from claude_pool_gh.worktrees import history
+from claude_pool_gh.worktrees.errors import WorktreeError
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """An open finding whose code is another now, under the name that its file has now."""
+
+    finding: Finding
+    change: str
+    """The hunks between the commit at which it was placed and this head."""
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """The open findings of a thread, as they stand at this head."""
+
+    standing: tuple[Finding, ...] = ()
+    changed: tuple[Changed, ...] = ()
+    back: tuple[Finding, ...] = ()
+    """Fixed once, and their very code is there again, as after a push that takes the fix back."""
+
+    def only(self, marks: Sequence[str]) -> Earlier:
+        """Those of them that are still open."""
+        return Earlier(
+            tuple(each for each in self.standing if fingerprint(each) in marks),
+            tuple(each for each in self.changed if fingerprint(each.finding) in marks),
+            self.back,
+        )
+
+    def stored(self) -> dict[str, Any]:
+        """As JSON, for the step's row."""
+        return {
+            "standing": [each.model_dump(mode="json") for each in self.standing],
+            "changed": [
+                {"finding": each.finding.model_dump(mode="json"), "change": each.change}
+                for each in self.changed
+            ],
+            "back": [each.model_dump(mode="json") for each in self.back],
+        }
+
+    @classmethod
+    def restored(cls, stored: Mapping[str, Any]) -> Earlier:
+        """Read back from its row."""
+        return cls(
+            tuple(map(Finding.model_validate, stored["standing"])),
+            tuple(
+                Changed(Finding.model_validate(each["finding"]), each["change"]) for each in stored["changed"]
+            ),
+            tuple(map(Finding.model_validate, stored["back"])),
+        )
+
+
+async def earlier(desk: Desk, facts: ReviewFacts, mirror: Path, merge_base: str, *, is_open: bool) -> Earlier:
+    """Hold every open finding against the files at the head, through renamed files and moved lines."""
+
+    def ask(tx: Transaction) -> tuple[list[Known], list[Known], str]:
+        if is_open:  # whatever was heard of its closing is over
+            tables.reopen_ignored(tx, facts.key)
+        every = tables.every(tx, facts.key)
+        last = tables.last_reviewed(tx, facts.key)
+        open_ = [each for each in every if each.state is Standing.open]
+        fixed = [each for each in every if each.state is Standing.fixed]
+        return open_, fixed, last.head if last else ""
+
+    open_, fixed, last = await desk.database.transact(ask)
+    back = await _back(mirror, facts.head, [each.finding for each in fixed])
+    if not open_:
+        return Earlier(back=back)
+    diffs = {head: await _between(mirror, head, facts.head) for head in {each.head or last for each in open_}}
+    renamed = await _renamed_here(mirror, merge_base, facts.head)
+    moved_: list[tuple[Finding, FileDiff | None]] = []
+    for each in open_:
+        since = diffs[each.head or last]
+        diff = None if since is None else since.get(each.finding.path)
+        path = diff.path if diff is not None else each.finding.path
+        if since is None:
+            path = renamed.get(path, path)
+        moved_.append((each.finding if path == each.finding.path else moved(each.finding, path), diff))
+    paths = {finding.path for finding, _ in moved_}
+    files = await history.read_files(mirror, facts.head, paths)
+    before = {path: old for old, path in renamed.items()}
+    texts = await history.read_files(mirror, merge_base, {before.get(path, path) for path in paths})
+    bases = {path: texts[old] for path in paths if (old := before.get(path, path)) in texts}
+    standing, changed = [], []
+    for finding, diff in moved_:
+        found = _still(finding, files, bases)
+        if found is not None:
+            standing.append(found)
+        else:
+            near = diff.near(finding.start_line, finding.end_line, old=True) if diff else ""
+            changed.append(Changed(finding, near or (diff.section[:4_000] if diff else "")))
+    return Earlier(tuple(standing), tuple(changed), back)
+
+
+async def _back(mirror: Path, head: str, fixed: Sequence[Finding]) -> tuple[Finding, ...]:
+    files = await history.read_files(mirror, head, {each.path for each in fixed}) if fixed else {}
+    found = (
+        still_there(each, files[each.path]) for each in fixed if each.path in files and each.side == "RIGHT"
+    )
+    return tuple(each for each in found if each is not None)
+
+
+def _still(finding: Finding, files: Mapping[str, str], bases: Mapping[str, str]) -> Finding | None:
+    """The finding where its code is unchanged. Deleted code is, as long as it is in the base and not at the head."""
+    if finding.side == "RIGHT":
+        return still_there(finding, files[finding.path]) if finding.path in files else None
+    found = still_there(finding, bases[finding.path]) if finding.path in bases else None
+    back = found is not None and finding.path in files and still_there(found, files[finding.path]) is not None
+    return None if back else found
+
+
+async def _between(mirror: Path, old: str, new: str) -> Mapping[str, FileDiff] | None:
+    """What has changed since a commit, by the old names; None where that commit is not known any more."""
+    if old == new:
+        return {}
+    try:
+        return (
+            await asyncio.to_thread(hunks.by_old_path, await history.diff(mirror, old, new)) if old else None
+        )
+    except (WorktreeError, ValueError):
+        return None
+
+
+async def _renamed_here(mirror: Path, merge_base: str, head: str) -> Mapping[str, str]:
+    """The files that the pull request itself gives another name, by the old one."""
+    found = await _between(mirror, merge_base, head) or {}
+    return {old: each.path for old, each in found.items() if each.path != old}

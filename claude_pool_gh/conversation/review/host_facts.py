@@ -1,0 +1,67 @@
+"""What the host itself tells the finder, outside the fence of material: each fact on a line of its own, quoted. Pure.
+
+Their words are still those of agents, maintainers and strangers, so each is one quoted line: none can look like
+another.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from claude_pool_gh.conversation.review.earlier import Earlier
+from claude_pool_gh.findings.identity import fingerprint
+from claude_pool_gh.findings.model import Finding
+from claude_pool_gh.findings.tables import Known
+from claude_pool_gh.reports.visible import visible_text
+
+_KNOWN_TOLD: Final = 30
+_CHECKS_TOLD: Final = 10
+_NAME: Final = 12
+
+
+def host_facts(
+    earlier: Earlier, dismissed: Sequence[Known], failed_checks: Sequence[str], other_files: Sequence[str]
+) -> str:
+    """The facts as one text; "" where there are none."""
+    known = [*earlier.standing, *(each.finding for each in earlier.changed)]
+    parts = [
+        _part(
+            "Known findings of this pull request, still open, each with its name. Do not report one again whose code "
+            "is as it was. Where its code has changed or moved and the defect is still there, report it with its new "
+            "lines and its name in `restates`. That its old lines are gone does not mean that it is fixed:",
+            [f"- {name_of(each)} at {quoted(_at(each), 300)}: {quoted(each.title)}" for each in known[:_KNOWN_TOLD]],
+        ),
+        _part(
+            "Dismissed by maintainers: do not report these again at the same code. Another defect in the same file, "
+            "or in code that only looks alike, is not dismissed by them:",
+            [
+                f"- {quoted(_at(each.finding), 300)}: {quoted(each.finding.title)}, because "
+                f"{quoted(each.reason, 300) if each.reason else 'no reason was given'}"
+                for each in dismissed
+            ],
+        ),
+        _part("Checks that fail at this head:", [f"- {quoted(name)}" for name in failed_checks[:_CHECKS_TOLD]]),
+        _part("All files of the change, for all its readers:", [f"- {quoted(each)}" for each in other_files]),
+    ]  # fmt: skip
+    return "\n\n".join(filter(None, parts))
+
+
+def name_of(finding: Finding) -> str:
+    """What the finder calls a known finding by."""
+    return fingerprint(finding)[:_NAME]
+
+
+def quoted(text: str, limit: int = 200) -> str:
+    """Somebody's words as one line in quotes, without what a person would not see of them."""
+    return json.dumps(" ".join(visible_text(text, limit).split()), ensure_ascii=False)
+
+
+def _at(finding: Finding) -> str:
+    return f"{finding.path}:{finding.start_line}"
+
+
+def _part(heading: str, lines: Iterable[str]) -> str:
+    told = list(lines)
+    return "\n".join([heading, *told]) if told else ""

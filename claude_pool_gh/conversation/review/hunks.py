@@ -1,0 +1,78 @@
+"""The parts of a diff that surround given lines: what a reader of one claim must see of the change. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from claude_pool_gh.findings import diffs
+
+_HUNK: Final = re.compile(r"^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@.*$", re.MULTILINE)
+_LIMIT: Final = 6_000
+_CUT: Final = "\n[cut here; open the file for the rest]"
+
+
+@dataclass(frozen=True, slots=True)
+class FileDiff:
+    """What happened to one file between two commits."""
+
+    old_path: str
+    path: str
+    section: str
+
+    @property
+    def deleted(self) -> bool:
+        """Whether the file is not there afterwards."""
+        return "\ndeleted file mode " in self.section.partition("\n@@ ")[0]
+
+    def near(self, first: int, last: int, *, old: bool) -> str:
+        """The hunks that hold any of the lines, counted before the change where `old`; "" where none does."""
+        found = [text for text, spans in self._hunks() if _meet(spans[0 if old else 1], first, last)]
+        text = "\n".join(found)
+        return text if len(text) <= _LIMIT else text[:_LIMIT] + _CUT
+
+    @property
+    def added(self) -> frozenset[int]:
+        """The lines, counted after the change, that it brings."""
+        lines: set[int] = set()
+        for text, (_, (first, _last)) in self._hunks():
+            at = first
+            for line in text.split("\n")[1:]:
+                if line.startswith("+"):
+                    lines.add(at)
+                if not line.startswith(("-", "\\")):
+                    at += 1
+        return frozenset(lines)
+
+    def _hunks(self) -> Iterable[tuple[str, tuple[tuple[int, int], tuple[int, int]]]]:
+        heads = list(_HUNK.finditer(self.section))
+        for at, head in enumerate(heads):
+            end = heads[at + 1].start() if at + 1 < len(heads) else len(self.section)
+            text = self.section[head.start() : end].removesuffix("\n")
+            yield text, (_span(head[1], head[2]), _span(head[3], head[4]))
+
+
+def by_old_path(diff: str) -> Mapping[str, FileDiff]:
+    """Every file of a diff by the name that it had before."""
+    return {each.old_path: each for each in _files(diff)}
+
+
+def by_path(diff: str) -> Mapping[str, FileDiff]:
+    """Every file of a diff by the name that it has afterwards; a deleted one by the name that it had."""
+    return {each.path: each for each in _files(diff)}
+
+
+def _files(diff: str) -> Iterable[FileDiff]:
+    for section in diffs.sections(diff):
+        path = diffs.path_of(section)
+        yield FileDiff(diffs.renamed_from(section) or path, path, section)
+
+
+def _span(first: str, count: str | None) -> tuple[int, int]:
+    return int(first), int(first) + max(1, int(count or 1)) - 1
+
+
+def _meet(span: tuple[int, int], first: int, last: int) -> bool:
+    return span[0] <= last and first <= span[1]

@@ -1,0 +1,47 @@
+"""What a review is held against, and how much of it an earlier review has read under the very same conditions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from claude_pool_gh.conversation.desk import Desk
+from claude_pool_gh.conversation.review.facts import ReviewFacts
+from claude_pool_gh.conversation.review.reading import listed
+from claude_pool_gh.findings import tables
+from claude_pool_gh.findings.tables import Against
+from claude_pool_gh.worktrees import history
+from claude_pool_gh.worktrees.errors import WorktreeError
+
+
+def digest_of(facts: ReviewFacts, plan: Any, guidance: str) -> str:
+    """Of all that decides what a review finds besides the code: configuration, recipe, skills, model, guidance."""
+    said = {
+        "configuration": facts.config_blob,
+        "settings": facts.settings.model_dump(mode="json"),
+        "steps": [step.model_dump(mode="json") for step in plan.steps],
+        "base": facts.base_ref,
+        "guidance": guidance,
+    }
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+async def since_last(desk: Desk, facts: ReviewFacts, mirror: Path, against: Against) -> frozenset[str] | None:
+    """Paths that changed since the last review of this thread; None when the whole range is to be read.
+
+    Only where nothing but the head is another: a base that moved or was exchanged, other rules or another model ask
+    about every line again.
+    """
+    last = await desk.database.read(lambda tx: tables.last_reviewed(tx, facts.key))
+    if last is None or last.head == facts.head or facts.paths or facts.focus:
+        return None
+    if (last.merge_base, last.digest) != (against.merge_base, against.digest):
+        return None
+    try:
+        if await history.merge_base(mirror, last.head, facts.head) != last.head:
+            return None  # the branch was rewritten
+        return frozenset(entry.path for entry in await listed(mirror, last.head, facts.head))
+    except WorktreeError:
+        return None

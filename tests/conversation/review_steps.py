@@ -1,0 +1,176 @@
+"""The host's steps of a review over a real repository and a real database, without agents: their answers are given."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+from claude_pool_gh.conversation.desk import Desk
+from claude_pool_gh.conversation.review.earlier import Earlier, earlier
+from claude_pool_gh.conversation.review.facts import ReviewFacts
+from claude_pool_gh.conversation.review.gather import gather, restored
+from claude_pool_gh.conversation.review.memory import digest_of, since_last
+from claude_pool_gh.conversation.review.sift import sift
+from claude_pool_gh.findings import changes, tables
+from claude_pool_gh.findings.tables import Against, Known
+from claude_pool_gh.github.errors import ForgeUnavailable
+from claude_pool_gh.pool.outcomes import Outcome
+from claude_pool_gh.pool.ports import HostStepContext
+from claude_pool_gh.reports.views import Reviewed
+from claude_pool_gh.storage import Database, migrations
+from claude_pool_gh.terms.ids import Actor, Repository, Thread
+from claude_pool_gh.worktrees import history
+
+Files = Mapping[str, str | None]
+
+
+class Away:
+    """GitHub, when it does not answer: the steps then decide by what they know."""
+
+    async def read(self, *_args: object, **_options: object) -> Any:
+        raise ForgeUnavailable("away")
+
+
+@dataclass
+class Steps:
+    """A pull request of which the host's steps are run one by one."""
+
+    folder: Path
+    database: Database
+    base: str = ""
+    heads: list[str] = field(default_factory=list)
+    chains: int = 0
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def git(self) -> Path:
+        return self.folder / ".git"
+
+    def run(self, *args: str) -> str:
+        done = subprocess.run(
+            ["git", "-c", "user.name=x", "-c", "user.email=x@y", *args],
+            cwd=self.folder, check=True, capture_output=True, text=True,
+        )  # fmt: skip
+        return done.stdout.strip()
+
+    def commit(self, files: Files) -> str:
+        """The head with these files; None removes one."""
+        for name, text in files.items():
+            path = self.folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if text is None:
+                path.unlink()
+            else:
+                path.write_text(text)
+        self.run("add", "-A")
+        self.run("commit", "-q", "--allow-empty", "-m", "m")
+        self.heads.append(self.run("rev-parse", "HEAD"))
+        return self.heads[-1]
+
+    @property
+    def desk(self) -> Desk:
+        mirror = SimpleNamespace(path=self.git)
+        desk = SimpleNamespace(
+            database=self.database, forge=Away(), worktrees=SimpleNamespace(mirror=lambda _id: mirror),
+            clock=SimpleNamespace(now_ms=lambda: 1_000 + self.chains),
+        )  # fmt: skip
+        return cast(Desk, desk)
+
+    def facts(self, thread: int = 7) -> ReviewFacts:
+        return ReviewFacts.model_validate(
+            {
+                "thread": Thread(repository=Repository(id=1, owner="octo", name="shop"), number=thread),
+                "place": "pull", "requester": Actor(id=5, login="mona"), "line": "/pool review",
+                "head": self.heads[-1], "base": self.base, "base_ref": "main", "default_branch": "main",
+                **self.settings,
+            }
+        )  # fmt: skip
+
+    def plan(self, facts: ReviewFacts) -> Any:
+        return SimpleNamespace(context=facts.model_dump(mode="json"), steps=[], verb="review")
+
+    async def brief(self, facts: ReviewFacts) -> dict[str, Any]:
+        """What the first step says, as far as the later ones need it."""
+        merge_base = await history.merge_base(self.git, facts.base, facts.head)
+        before = await earlier(self.desk, facts, self.git, merge_base, is_open=True)
+        digest = digest_of(facts, self.plan(facts), "")
+        against = Against(head=facts.head, merge_base=merge_base, digest=digest)
+        since = await since_last(self.desk, facts, self.git, against)
+        read = [
+            change
+            for change in changes.parse(await history.diff(self.git, merge_base, facts.head))
+            if since is None or change.path in since
+        ]
+        return {
+            "merge_base": merge_base, "digest": digest, "files": len(read), "left_out": [], "unread": [],
+            "nothing": "" if read else "nothing worth reading has changed since the last review",
+            "groups": [{"title": "all", "paths": [each.path for each in read], "cut": [], "gone": []}] if read else [],
+            "commentable": {each.path: sorted(each.commentable) for each in read},
+            "earlier": before.stored(),
+        }  # fmt: skip
+
+    async def review(
+        self,
+        claims: Sequence[Mapping[str, Any]] = (),
+        judge: Any = None,
+        *,
+        opened: bool = True,
+        thread: int = 7,
+    ) -> tuple[Outcome, Reviewed, dict[str, Any]]:
+        """One whole review: what the finder states, and for each candidate what its second reader says."""
+        self.chains += 1
+        facts = self.facts(thread)
+        plan, results = self.plan(facts), {"brief": await self.brief(facts)}
+        looked = {"looked_at": {"files": ["any.py"]}} if opened else {}
+        done = {"ending": "completed", "structured": {"findings": [dict(each) for each in claims]}, **looked}
+        results["find"] = [done] if results["brief"]["groups"] else []
+
+        def context() -> HostStepContext:
+            return HostStepContext(f"c{self.chains}", plan, results)
+
+        checked = (await sift(self.desk, context())).result
+        results["check"] = checked
+        results["verify"] = [_answered(each, judge, opened=opened) for each in checked["candidates"]]
+        end = await gather(self.desk, context())
+        if end.commit is not None:
+            await self.database.transact(end.commit)
+        return Outcome.model_validate(end.outcome), restored(end.result), results
+
+    async def known(self, thread: int = 7) -> list[Known]:
+        return await self.database.read(lambda tx: tables.every(tx, f"1:{thread}"))
+
+    async def earlier(self) -> Earlier:
+        facts = self.facts()
+        merge_base = await history.merge_base(self.git, facts.base, facts.head)
+        return await earlier(self.desk, facts, self.git, merge_base, is_open=True)
+
+
+def _answered(candidate: Mapping[str, Any], judge: Any, *, opened: bool) -> dict[str, Any]:
+    said = judge(candidate) if callable(judge) else judge
+    said = said if isinstance(said, dict) else {"verdict": said or "unsure"}
+    files = [candidate["finding"]["path"], *([said["place"]["path"]] if "place" in said else [])]
+    return {
+        "ending": "completed", "structured": {"reason": "so it is", **said},
+        "looked_at": {"files": files if opened else []},
+    }  # fmt: skip
+
+
+@contextmanager
+def steps(folder: Path, base: Files, head: Files) -> Iterator[Steps]:
+    """A repository with a base and a head."""
+    database = Database.open(f"sqlite:///{folder}/pool.db")
+    migrations.upgrade(database.engine)
+    here = Steps(folder / "repository", database)
+    here.folder.mkdir()
+    here.run("init", "-q", "-b", "main")
+    here.base = here.commit(base)
+    here.commit(head)
+    try:
+        yield here
+    finally:
+        database.close()
