@@ -108,8 +108,8 @@ Commit `012345678` · $0.50 of $3.00 · 1 min 11 s · after the next push: `/poo
 
 <details><summary>What was not posted or not read</summary>
 
-- Left out (generated, binary or excluded): `yarn.lock`
-- 1 finding of earlier runs not repeated
+- Skipped (generated, binary or excluded): `yarn.lock`
+- 1 finding from earlier runs not repeated
 - **Answered from the diff alone:** `b.py and 2 more`
 - **Not settled**: 2
   - `@mona` is asked `a.py:3` (critical): not sure
