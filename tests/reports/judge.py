@@ -219,7 +219,7 @@ def strange(  # noqa: C901 - one straight list of what the host writes
                 pass
         if "summary" in tag.path and tag.name != "code":
             found.append(f"<{tag.name}> in a summary")
-    for tag, node in pairwise(tree.nodes):
+    for cell, node in pairwise(tree.nodes):
         if (
             isinstance(tag, Tag)
             and tag.name in ("td", "th")
