@@ -219,13 +219,9 @@ def strange(  # noqa: C901 - one straight list of what the host writes
                 pass
         if "summary" in tag.path and tag.name != "code":
             found.append(f"<{tag.name}> in a summary")
-    for tag, node in pairwise(tree.nodes):
-        if (
-            isinstance(tag, Tag)
-            and tag.name in ("td", "th")
-            and isinstance(node, Node)
-            and re.match(r"[/!]\w", node.text)
-        ):
+    for cell, node in pairwise(tree.nodes):
+        begins = isinstance(cell, Tag) and cell.name in ("td", "th") and isinstance(node, Node)
+        if begins and isinstance(node, Node) and re.match(r"[/!]\w", node.text):
             found.append(f"a command in a cell: {node.text}")
     return [*found, *tree.alive(links)]
 

@@ -412,5 +412,5 @@ def test_a_random_token_in_a_patch_is_named_above_it_for_who_approves() -> None:
     suspect = Suspect("shop/`a|b`.py", 7, "tZ8k", 32)
     shown = "\n\n".join(body(change(suspects=(suspect,))))
     assert "adds what looks like a random token" in shown
-    assert "- `` shop/`a|b`.py:7 ``, 32 characters beginning with `tZ8k`" in shown
+    assert "- ``shop/`a|b`.py:7``, 32 characters beginning with `tZ8k`" in shown
     assert "random token" not in "\n\n".join(body(change(suspects=(suspect,), fate=Fate.pushed)))
