@@ -333,6 +333,20 @@ async def test_a_failed_check_does_not_turn_green_while_its_finding_stands(shop:
         await shop.written()
         assert shop.check is not None
         assert shop.check.conclusion != "success"
+    # Its code is written in another way, and this time nobody states it: that says nothing of whether it is fixed.
+    other = {
+        name: text.replace("    query = f", "    sql = query = f")
+        for name, text in stage.head_files().items()
+    }
+    shop.repository.commit("feature", other, message="Write it otherwise", author=shop.maintainer)
+    shop.seen_heads.append(shop.pull.head_sha)
+    shop.model.script = Reviewer()
+    await shop.say("/pool review")
+    await shop.github.until(lambda: shop.repository.check_runs(shop.pull.head_sha))
+    assert (await shop.reviewed()).conclusion == "failure"
+    assert "Still open, since nobody could say whether it is fixed: 1" in shop.tracking
+    assert [each.resolved_by for each in shop.reviews[0].comments] == [None, None]
+
     shop.repository.commit("feature", stage.base_files(), message="Take it back", author=shop.maintainer)
     shop.repository.commit("feature", {"shop/fine.py": "y = 2\n"}, message="Fine", author=shop.maintainer)
     shop.model.script = Reviewer([replace(each, verdict="fixed") for each in stage.PLANTED[:2]])

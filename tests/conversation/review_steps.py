@@ -29,10 +29,16 @@ from claude_pool_gh.worktrees import history
 Files = Mapping[str, str | None]
 
 
-class Away:
-    """GitHub, when it does not answer: the steps then decide by what they know."""
+@dataclass
+class Answers:
+    """What GitHub answers by the path that is asked for; without one it is away."""
 
-    async def read(self, *_args: object, **_options: object) -> Any:
+    by_path: Mapping[str, Any] = field(default_factory=dict)
+
+    async def read(self, _repository: object, path: str, **_options: object) -> Any:
+        for beginning, answer in self.by_path.items():
+            if path.startswith(beginning):
+                return answer
         raise ForgeUnavailable("away")
 
 
@@ -46,6 +52,7 @@ class Steps:
     heads: list[str] = field(default_factory=list)
     chains: int = 0
     settings: dict[str, Any] = field(default_factory=dict)
+    answers: Answers = field(default_factory=Answers)
 
     @property
     def git(self) -> Path:
@@ -76,7 +83,7 @@ class Steps:
     def desk(self) -> Desk:
         mirror = SimpleNamespace(path=self.git)
         desk = SimpleNamespace(
-            database=self.database, forge=Away(), worktrees=SimpleNamespace(mirror=lambda _id: mirror),
+            database=self.database, forge=self.answers, worktrees=SimpleNamespace(mirror=lambda _id: mirror),
             clock=SimpleNamespace(now_ms=lambda: 1_000 + self.chains),
         )  # fmt: skip
         return cast(Desk, desk)

@@ -13,7 +13,7 @@ from claude_pool_gh.findings import tables
 from claude_pool_gh.findings.tables import Standing
 from claude_pool_gh.pool.outcomes import Outcome, Verdict
 from claude_pool_gh.reports.views import Remark
-from tests.conversation.review_steps import Steps, steps
+from tests.conversation.review_steps import Answers, Steps, steps
 
 CALC = "".join(f"def f{i}(x):\n    return x + {i}\n\n" for i in range(1, 31))
 ZERO = CALC.replace("return x + 15\n", "return x / 0\n")  # line 44 is the changed line
@@ -376,6 +376,39 @@ async def test_what_was_ignored_is_open_again_in_a_pull_request_that_is_reviewed
         outcome, _, _ = await here.review([])
         assert outcome.verdict is Verdict.findings
         assert [state for state, *_ in await states(here)] == ["open"]
+
+
+# how the pull request stands at the end
+
+
+def pull(head: str, base_ref: str = "main") -> dict[str, Any]:
+    return {
+        "number": 7, "title": "t", "body": "", "state": "open", "head": {"sha": head, "ref": "f", "repo": {"id": 1}},
+        "base": {"sha": "0" * 40, "ref": base_ref}, "user": {"id": 5, "login": "mona", "type": "User"},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("status", "postable"), [("ahead", True), ("identical", True), ("diverged", False), ("behind", False)]
+)
+async def test_a_push_meanwhile_is_no_rewritten_branch_however_many_commits_it_brings(
+    tmp_path: Path, status: str, postable: bool
+) -> None:
+    with calc(tmp_path) as here:
+        here.answers = Answers({"/pulls/7": pull("e" * 40), "/compare/": {"status": status, "commits": []}})
+        _, reviewed, _ = await here.review([DIVIDES], "confirmed")
+        assert reviewed.posted == postable
+        assert len(await here.known()) == postable
+        assert ("was rewritten" in reviewed.note) == (not postable)
+
+
+async def test_a_review_against_another_base_than_the_present_one_is_not_green(tmp_path: Path) -> None:
+    with calc(tmp_path) as here:
+        here.answers = Answers({"/pulls/7": pull(here.heads[-1], base_ref="release")})
+        outcome, _, _ = await here.review([])
+        note = "the pull request goes into release now, not into main"
+        assert outcome == Outcome(verdict=Verdict.skipped, reason=note)
+        assert await here.database.read(lambda tx: tables.last_reviewed(tx, "1:7")) is None
 
 
 # rows
