@@ -607,7 +607,7 @@ GUARDS = [
     ),
     Guard(
         "a limit holds for what is wanted later", "github/effects/writer.py",
-        "and self._limited_until.get(installation, 0) <= now:", "and True:",
+        "due = self._limited_until[row.repository.installation_id] = ", "due = ",
         "tests/github/test_writer.py", "waited_for",
     ),
     # what agents state
