@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from benchmarks import backlog, comments, load, overhead, road, throughput, trees
+from benchmarks import backlog, comments, load, money, overhead, road, throughput, trees
 
 PARTS = {
     "overhead": (overhead.measure, "A task through the pool beside the bare CLI"),
@@ -14,6 +14,7 @@ PARTS = {
     "trees": (trees.measure, "A worktree of a repository of 50,000 files beside a fresh clone"),
     "road": (road.measure, "One review in its parts"),
     "comments": (comments.measure, "Finding commands in hostile comments of 64 KB"),
+    "money": (money.measure, "Reviews that end for want of money, by the bound of a request"),
     "acknowledge": (load.acknowledge, "Webhooks while all slots wait on a slow model"),
     "first-comment": (load.first_comment, "First comment while fifty chains are on their way"),
 }
