@@ -117,7 +117,7 @@ def test_the_place_of_a_command_is_the_line_the_hunk_and_what_is_said_there() ->
     ],
 )
 def test_where_a_thread_stands_is_said_in_words(more: dict[str, object], where: str) -> None:
-    assert talk.where(thread(1, **more)) == where  # type: ignore[arg-type]
+    assert talk.where(thread(1, **more)) == where
 
 
 def test_of_a_long_hunk_the_end_is_shown_which_is_the_line_in_question() -> None:
