@@ -7,10 +7,11 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
-from claude_pool_gh.commands import cmark
+from claude_pool_gh.terms import cmark
 
 _PAGE_LIMIT: Final = 512 * 1024
 """Characters of HTML; what a person writes makes a few thousand, and never this out of one comment."""
+_EXTENSIONS: Final = ("table", "strikethrough")
 _CELLS_LIMIT: Final = 20_000
 """Columns times rows: the renderer fills rows up to the width of their table."""
 _NESTED: Final = re.compile(r"(?:[ \t]*(?:>|[-+*](?=[ \t])|[0-9]{1,9}[.)](?=[ \t]))){64}")
@@ -57,11 +58,13 @@ def shown(source: list[str], candidates: list[int]) -> list[Shown]:
     for number in candidates:
         line = source[number]
         marked[number] = marks.numbered(number) + marks.unnumbered(line[_WORD_LENGTH:])
-    page = cmark.render("\n".join(marked))
-    if len(page.whole) > _PAGE_LIMIT:
+    text = "\n".join(marked)
+    # Once without the HTML of its author's, and once with it.
+    safe, whole = cmark.render(text, _EXTENSIONS, cmark.FOOTNOTES, cmark.FOOTNOTES | cmark.UNSAFE)
+    if len(whole) > _PAGE_LIMIT:
         return []
-    written = {marks.number(each) for each in marks.pattern.finditer(page.safe)} - {_NO_NUMBER}
-    return [each for each in _Reader(page.whole, marks).read() if each.number in written]
+    written = {marks.number(each) for each in marks.pattern.finditer(safe)} - {_NO_NUMBER}
+    return [each for each in _Reader(whole, marks).read() if each.number in written]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,11 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
-from typing import Any, Final
+from typing import Final
 
-import cffi  # type: ignore[import-untyped]
-from cmarkgfm import _cmark, cmark  # type: ignore[import-untyped]
+from claude_pool_gh.terms import cmark
 
-_OPTIONS: Final = (
-    cmark.Options.CMARK_OPT_UNSAFE
-    | cmark.Options.CMARK_OPT_FOOTNOTES
-    | cmark.Options.CMARK_OPT_GITHUB_PRE_LANG
-)
+_OPTIONS: Final = cmark.UNSAFE | cmark.FOOTNOTES | cmark.PRE_LANG
 _EXTENSIONS: Final = ("table", "strikethrough", "autolink", "tasklist")
 """Without `tagfilter`: what it would escape must be seen."""
 CODE: Final = "\ufffc"
@@ -40,51 +35,10 @@ _BLOCKS: Final = frozenset({"p", "ul", "ol", "li", "blockquote", "pre", "hr"})
 _TABLE: Final = frozenset({"table", "thead", "tbody", "tr", "th", "td"})
 
 
-class _Memory:
-    """Gives back what the binding does not: it would keep some ninety times a text's length for ever."""
-
-    def __init__(self) -> None:
-        ffi: Any = cffi.FFI()
-        ffi.cdef("void cmark_node_free(void *); void free(void *);")
-        self._ffi = ffi
-        self._free: Any = ffi.dlopen(None).free
-        try:
-            self._free_tree: Any = ffi.dlopen(_cmark.__file__).cmark_node_free
-        except (AttributeError, OSError):  # a build that hides it: its memory stays taken
-            self._free_tree = None
-
-    def free(self, pointer: Any) -> None:
-        self._free(self._ffi.cast("void *", _address(pointer)))
-
-    def free_tree(self, root: Any) -> None:
-        if self._free_tree is not None:
-            self._free_tree(self._ffi.cast("void *", _address(root)))
-
-
-def _address(pointer: Any) -> int:
-    return int(_cmark.ffi.cast("intptr_t", pointer))
-
-
-_MEMORY: Final = _Memory()
-
-
 def html_of(markdown: str) -> str:
     """The page that GitHub makes of it, before it links anything."""
-    cmark.core_extensions_ensure_registered()
-    parser = cmark.parser_new(_OPTIONS)
-    try:
-        for name in _EXTENSIONS:
-            cmark.parser_attach_syntax_extension(parser, cmark.find_syntax_extension(name))
-        cmark.parser_feed(parser, markdown.encode(errors="replace").decode())
-        root = cmark.parser_finish(parser)
-        written = _cmark.lib.cmark_render_html(root, _OPTIONS, cmark.parser_get_syntax_extensions(parser))
-        try:
-            return str(_cmark.ffi.string(written).decode())
-        finally:
-            _MEMORY.free(written)
-            _MEMORY.free_tree(root)
-    finally:
-        cmark.parser_free(parser)
+    (page,) = cmark.render(markdown, _EXTENSIONS, _OPTIONS)
+    return page
 
 
 class Page(HTMLParser):
