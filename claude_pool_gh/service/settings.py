@@ -51,7 +51,7 @@ def _optional_address(value: str) -> str:
 
 
 def _database_address(value: str) -> str:
-    if value and not value.startswith(("sqlite:", "postgresql:", "postgresql+")):
+    if value and not value.startswith(("sqlite:", "postgres:", "postgresql:", "postgresql+")):
         raise ValueError("wants sqlite:////path or postgresql://user@host/name")
     return value
 
