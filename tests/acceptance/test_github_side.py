@@ -332,7 +332,9 @@ async def test_a_server_without_a_public_address_works_by_reading_alone(tmp_path
             lambda: here.rows("SELECT count(*) FROM findings WHERE state = 'dismissed'") == [(1,)]
         )
         body = "Looks good.\n\n/pool cost"
-        reviews.create(here.pull, Actor(here.maintainer), event="COMMENT", body=body, commit_id=None, comments=())
+        reviews.create(
+            here.pull, Actor(here.maintainer), event="COMMENT", body=body, commit_id=None, comments=()
+        )
         await here.said("This repository has spent")
         edited = await here.say("hello")
         here.github.clock.advance(2)  # times have whole seconds
