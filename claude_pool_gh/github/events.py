@@ -1,4 +1,4 @@
-"""A decision for every event and action that GitHub can send: `intake` has what is listened to, this the rest, with why.
+"""A decision for every event and action that GitHub can send: `intake` has what is heard, and this the rest, with why.
 
 A test holds both against GitHub's own list, so that a new event there is a decision here.
 """

@@ -25,6 +25,8 @@ from claude_pool_gh.service.settings import Settings, SettingsError, read
 from claude_pool_gh.storage import Transaction
 
 _POLL_SECONDS: Final = 0.1
+_EVENTS: Final = {"pull_request_target": "pull_request"}
+"""What Actions calls otherwise than webhooks do: the same happening, in a job of the base branch."""
 _FAILED: Final = frozenset({Verdict.failed, Verdict.out_of_budget, Verdict.out_of_turns, Verdict.quota})
 
 
@@ -97,7 +99,7 @@ async def main() -> int:
 def _recognise(job: Job) -> intake.Found | intake.NotForUs:
     """The commands in the event file. The runner wrote it from GitHub's own event: it needs no signature."""
     payload: dict[str, Any] = json.loads(job.event_file.read_text("utf-8"))
-    return intake.recognise(VerifiedDelivery("actions-event", job.event, payload))
+    return intake.recognise(VerifiedDelivery("actions-event", _EVENTS.get(job.event, job.event), payload))
 
 
 async def _run(settings: Settings, job: Job, found: tuple[intake.CommandRequest, ...]) -> Result:

@@ -45,7 +45,7 @@ async def test_a_question_is_answered_once_with_links_to_lines_that_exist(
     await here.said("From ten pieces on.", issue.number)
     assert "Title: Discount" in colleague.seen[-1].text
     await here.say("/pool ask", number=issue.number)
-    await here.said("`/pool ask` needs a question. Nothing was run.", issue.number)
+    await here.said("needs a question. Nothing was run", issue.number)
 
 
 async def test_two_different_questions_at_once_are_both_answered(here: World, colleague: Colleague) -> None:

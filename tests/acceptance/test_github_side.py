@@ -10,6 +10,8 @@ import pytest
 
 from claude_pool_gh.rehearsal import stage
 from claude_pool_gh.rehearsal.github import Request
+from claude_pool_gh.rehearsal.github.acts import reviews
+from claude_pool_gh.rehearsal.github.people import Actor
 from claude_pool_gh.rehearsal.reviewer import Reviewer
 from tests.acceptance.world import World, world
 
@@ -329,13 +331,18 @@ async def test_a_server_without_a_public_address_works_by_reading_alone(tmp_path
         await here.until(
             lambda: here.rows("SELECT count(*) FROM findings WHERE state = 'dismissed'") == [(1,)]
         )
+        body = "Looks good.\n\n/pool cost"
+        reviews.create(
+            here.pull, Actor(here.maintainer), event="COMMENT", body=body, commit_id=None, comments=()
+        )
+        await here.said("This repository has spent")
         edited = await here.say("hello")
         here.github.clock.advance(2)  # times have whole seconds
         await here.github.edit_comment(here.maintainer, edited, "/pool help")
         await here.github.edit_comment(here.maintainer, old, "/pool review again")
         await polled(here, times=2)
         await here.quiet()
-        assert len(here.answers()) == 2, "what was edited is no command"
+        assert len(here.answers()) == 3, "what was edited is no command"
         assert here.rows("SELECT count(*) FROM chains") == [(1,)]
 
 

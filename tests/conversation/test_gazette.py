@@ -115,7 +115,7 @@ async def group(database: Database, *reviews: CheckRun, ref: str = f"pr-3-{'d' *
         (
             [review(None, status="in_progress")],
             "neutral",
-            "NOT REVIEWED: the review of pull request 3 was not finished",
+            "NOT REVIEWED: the review of pull request 3 was not",
         ),
         ([review(head=OTHER)], "neutral", "NOT REVIEWED: pull request 3 has no review at its present head"),
         ([review(head=OTHER), review("failure")], "failure", "Pull request 3: Nothing found"),

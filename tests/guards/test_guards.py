@@ -104,12 +104,66 @@ GUARDS = [
         "tests/commands/test_linear.py", "commands",
     ),
     Guard(
-        "no table that the renderer fills", SHOWN, "cells > _CELLS_LIMIT", "False",
-        "tests/commands/test_linear.py", "tables",
-    ),
-    Guard(
         "what the renderer allocates is freed", "terms/cmark.py", "_free_tree(_address(tree))", "pass",
         "tests/commands/test_linear.py", "kept",
+    ),
+    Guard(
+        "another dash is no prose", "commands/grammar.py",
+        "if (amid := re.search(", "if False and (amid := re.search(",
+        "tests/commands/test_grammar.py", "neither_taken",
+    ),
+    Guard(
+        "what is not shown is no command", "commands/grammar.py",
+        "if any(_is_unseen(letter) for letter in line):", "if False:",
+        "tests/commands/test_grammar.py", "does_not_show",
+    ),
+    Guard(
+        "no verb by folding letters", "commands/grammar.py",
+        "if word.text.isascii() and not word.quoted else None", "",
+        "tests/commands/test_corpus.py", "near",
+    ),
+    Guard(
+        "below other text a mail is no command", JUDGE, "if not request.leads and await", "if False and await",
+        f"{ACCEPTANCE}commands.py", "by_mail",
+    ),
+    Guard(
+        "the text of a review is heard", INTAKE, '    ("pull_request_review", "submitted"): _submitted,\n', "",
+        f"{ACCEPTANCE}commands.py tests/github/test_intake.py", "text_of_a_review or decided_once",
+    ),
+    Guard(
+        "an edited review is no command", "github/reads.py",
+        'if body_digest(now.get("body") or "") == digest else None', "",
+        f"{ACCEPTANCE}commands.py", "edited",
+    ),
+    Guard(
+        "what was closed opens again", "conversation/gazette.py",
+        "findings.reopen_ignored(tx, thread_key(thread))", "pass",
+        "tests/conversation/test_gazette.py", "open_again",
+    ),
+    Guard(
+        "a merge queue is told of the present head", "conversation/gazette.py",
+        "if each.head == known), None)", "), None)",
+        "tests/conversation/test_gazette.py", "merge_queue",
+    ),
+    Guard(
+        "a head is not waited for", "service/bounds.py", "self._wait(self._connections.head_seconds)", "pass",
+        "tests/service/test_bounds.py", "head_that_does_not_come",
+    ),
+    Guard(
+        "who says nothing makes room", "service/bounds.py", "        waiting.drop()\n", "        return True\n",
+        "tests/service/test_bounds.py", "flood",
+    ),
+    Guard(
+        "no more connections than files", "service/bounds.py", "if len(self.open) < self.most:", "if True:",
+        "tests/service/test_bounds.py", "flood",
+    ),
+    Guard(
+        "bodies are bounded together", "service/bounds.py", "self.held + more > (", "False and (",
+        "tests/service/test_bounds.py", "together",
+    ),
+    Guard(
+        "twelve digits of a commit", "conversation/ok.py", "len(given) < replies.COMMIT_DIGITS", "len(given) < 7",
+        f"{ACCEPTANCE}strangers.py", "nothing_is_spent",
     ),
     # who may
     Guard(

@@ -174,6 +174,14 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
         replies.rejected(again=False, count=3, most=3),
         "Rejected 3 of 3 times, so the run has ended. Nothing was pushed.",
     ),
+    "below in a mail": (
+        replies.below_in_mail("/pool approve 0123456789"),
+        ("`/pool approve 0123456789` was not run: it came by mail and stands below other text, where mail programs put "
+        "what they quote. In a mail, write commands in the first lines; or write a comment on GitHub.")),
+    "too short a commit": (
+        replies.short_commit("abc1234", "b" * 40),
+        ("`abc1234` is too short: another commit can be made that begins so. At least 12 digits are needed. If the "
+        f"present head is the commit that you have looked at: `/pool ok {'b' * 40}`")),
     "needs text": (replies.needs_text("ask", "a question"), "`/pool ask` needs a question. Nothing was run."),
     "still needed": (
         SafeMarkdown(replies.still_needed(2, "why", ["a.py", "b`c"])),
