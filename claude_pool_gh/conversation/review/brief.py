@@ -85,7 +85,7 @@ async def _result(
             for group in groups
         ],
         "files": len(paths),
-        "hunks": {change.path: change.hunks for group in groups for change in group.changes},
+        "hunks": {change.path: change.hunks for change in found.changes},
         "unmatched": await unmatched(mirror, facts, found),
         "renamed": {entry.path: entry.before for entry in found.listed if entry.status == "R"},
         "left_out": found.left_out,

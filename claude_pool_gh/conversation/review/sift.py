@@ -35,7 +35,7 @@ async def sift(desk: Desk, context: HostStepContext) -> Done:
     )
     before = await desk.database.read(lambda tx: tables.known(tx, facts.key, "open"))
     dismissed = await desk.database.read(lambda tx: _dismissed(tx, facts))
-    again_held = await held(mirror, base, facts.head, before, renamed)
+    again_held = await held(mirror, base, facts.head, before, renamed, posted=True)
     anchored = {fingerprint(known): at for known, at in zip(before, again_held, strict=True)}
     distinct = without_repeats([finding for finding in checked if isinstance(finding, Finding)])
     asked = [finding for finding in distinct if not any(same_defect(each, finding) for each in dismissed)]
