@@ -58,7 +58,7 @@ class Review(Section):
         Field(description="Findings of this severity or worse fail the check; else it is neutral"),
     ] = "never"
     most_comments: Annotated[int, Field(ge=1, le=30, description="Inline comments in one review")] = 10
-    exclude: Annotated[Globs, Field(description="Globs of paths that are not read")] = ()
+    exclude: Annotated[Globs, Field(description="Paths that are not read; patterns as in CODEOWNERS")] = ()
     turns: Annotated[int, Field(ge=1, le=500, description="Maximum turns of each agent")] = 40
     on_push: Annotated[
         bool,

@@ -12,7 +12,7 @@ from typing import Final
 
 from claude_pool_gh.findings import paths, suggestions
 from claude_pool_gh.findings.model import Finding
-from claude_pool_gh.findings.quotes import Quoted, Side, Unclear, lines_of, locate
+from claude_pool_gh.findings.quotes import Quoted, Side, Unclear, lines_of, locate, occurrences
 
 _EVIDENCE_LIMIT: Final = 4_000
 NO_FILE: Final = {
@@ -45,33 +45,61 @@ def anchor(
     `head` and `base` hold the text files at the head and at the merge base, `renamed` the paths before the change
     of files that have another one now. A finding about deleted code has the path that GitHub shows: the new one.
     """
-    files = {"RIGHT": head, "LEFT": base}
-    found = _on_side(finding, finding.side, files[finding.side], renamed)
-    if isinstance(found, Unclear) and finding.side == "RIGHT":
-        before = _on_side(finding, "LEFT", base, renamed)
-        if isinstance(before, Finding) and _quotes_removed_lines(finding.evidence):
-            still = _on_side(finding.model_copy(update={"side": "LEFT"}), "LEFT", head, _NO_RENAMES)
-            found = found if isinstance(still, Finding) else before
-        elif isinstance(before, Finding):
-            found = ONLY_BEFORE
+    found: Finding | Unclear
+    if finding.side == "LEFT":
+        found = _on_left(finding, head, base, renamed)
+    else:
+        found = _on_side(finding, "RIGHT", head, renamed)
+        if isinstance(found, Unclear):
+            before = _on_side(finding, "LEFT", base, renamed)
+            if isinstance(before, Finding):
+                gone = _is_removed(before, head, base, renamed)
+                found = before if gone and _quotes_removed_lines(finding.evidence) else ONLY_BEFORE
     return found if isinstance(found, Finding) else Dropped(finding.title, finding.path, found.reason)
+
+
+def _on_left(
+    finding: Finding, head: Mapping[str, str], base: Mapping[str, str], renamed: Mapping[str, str]
+) -> Finding | Unclear:
+    """A finding about deleted code. What was not deleted is meant at the head, whatever side was stated."""
+    found = _on_side(finding, "LEFT", base, renamed)
+    if isinstance(found, Finding) and _is_removed(found, head, base, renamed):
+        return found
+    now = _on_side(finding, "RIGHT", head, renamed)
+    return now if isinstance(now, Finding) else found
+
+
+def _is_removed(
+    found: Finding, head: Mapping[str, str], base: Mapping[str, str], renamed: Mapping[str, str]
+) -> bool:
+    """Whether the lines of a finding stand less often in the file than before the change."""
+    quote = lines_of(found.evidence)
+    old = renamed.get(found.path, found.path)
+    before = base[old] if old in base else base.get(found.path, "")
+    return occurrences(lines_of(head.get(found.path, "")), quote) < occurrences(lines_of(before), quote)
 
 
 def _on_side(
     finding: Finding, side: Side, files: Mapping[str, str], renamed: Mapping[str, str]
 ) -> Finding | Unclear:
     """The finding held against the files of one side. The first path under which the quote stands is meant."""
-    before = renamed if side == "LEFT" else _NO_RENAMES
-    known = files.keys() | {path for path, old in before.items() if old in files}
+    before = {old: new for new, old in renamed.items()}
+    other = renamed if side == "LEFT" else before
+    known = files.keys() | {path for path, name in other.items() if name in files}
     unclear = Unclear(NO_FILE[side])
     for path in paths.candidates(finding.path, known):
-        old = before.get(path, path)
-        lines = lines_of(files[old])
-        found = locate(lines, finding.evidence, (finding.start_line, finding.end_line), side=side, path=path)
-        if isinstance(found, Quoted):
-            now = next((new for new, was in before.items() if was == old), path)
-            return _anchored(finding, side, now, lines, found)
-        unclear = found if unclear.reason == NO_FILE[side] else unclear
+        for name in dict.fromkeys(
+            (other.get(path, path), path) if side == "LEFT" else (path, other.get(path, path))
+        ):
+            if name not in files:
+                continue
+            lines = lines_of(files[name])
+            stated = (finding.start_line, finding.end_line)
+            found = locate(lines, finding.evidence, stated, side=side, path=path)
+            if isinstance(found, Quoted):
+                now = before.get(name, name) if side == "LEFT" else name
+                return _anchored(finding, side, now, lines, found)
+            unclear = found if unclear.reason == NO_FILE[side] else unclear
     return unclear
 
 

@@ -88,6 +88,13 @@ def lines_of(text: str) -> list[str]:
     return lines if lines[-1] else lines[:-1]
 
 
+def occurrences(lines: Sequence[str], quote: Sequence[str]) -> int:
+    """How often lines stand in a file, one after the other, whatever their indentation."""
+    there = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    wanted = tuple(line for line in quote if line.strip())
+    return len(_places(there, wanted, _equal_but_for_indentation)) if wanted else 0
+
+
 def is_numbered(lines: Sequence[str]) -> bool:
     """Whether each line begins with its number, as tools show files."""
     found = [_NUMBER.match(line) for line in lines if line.strip()]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from claude_pool_gh.rehearsal.reviewer import Planted
 from tests.acceptance.colleague import Colleague
 from tests.acceptance.world import World, world
@@ -98,6 +100,7 @@ async def test_every_finding_stands_where_github_takes_it_or_in_the_reviews_text
         assert "+Hello" in read  # a name with a blank and an umlaut
 
 
+@pytest.mark.long
 async def test_a_path_is_literal_first_and_one_that_names_nothing_is_said(tmp_path: Path) -> None:
     async with world(tmp_path, base=BASE, head=HEAD) as here:
         here.model.script = script = Colleague()

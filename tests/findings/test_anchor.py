@@ -94,9 +94,34 @@ def test_a_finding_about_deleted_code_is_held_against_the_file_before_the_change
 
 def test_a_removed_file_is_held_against_what_it_was() -> None:
     assert isinstance(anchor(CHECK, {}, {"app/own.py": OLD}), Finding)
-    assert anchor(CHECK, {"app/own.py": OLD}, {}) == Dropped(
+    assert anchor(CHECK, {}, {}) == Dropped(
         CHECK.title, "app/own.py", "there was no such text file before the change"
     )
+
+
+@pytest.mark.parametrize("base", [{}, {"app/own.py": OLD}])
+def test_what_was_not_deleted_is_meant_at_the_head_whatever_side_was_stated(base: dict[str, str]) -> None:
+    found = anchor(CHECK, {"app/own.py": "import x\n" + OLD}, base)
+    assert isinstance(found, Finding)
+    assert (found.side, found.start_line) == ("RIGHT", 3)
+
+
+def test_one_of_two_equal_lines_can_be_missed() -> None:
+    twice = OLD + OLD.replace("get", "put")
+    found = anchor(
+        CHECK.model_copy(update={"start_line": 5}), {"app/own.py": OLD + NEW}, {"app/own.py": twice}
+    )
+    assert isinstance(found, Finding)
+    assert (found.side, found.start_line) == ("LEFT", 5)
+
+
+def test_a_path_that_was_another_files_before_is_held_against_both() -> None:
+    renamed = {"a.py": "b.py", "c.py": "a.py"}
+    base = {"a.py": "one_here(x)\n", "b.py": "two_here(x)\n"}
+    for evidence, path in (("two_here(x)", "a.py"), ("one_here(x)", "c.py")):
+        found = anchor(finding(path="a.py", evidence=evidence, side="LEFT"), {}, base, renamed)
+        assert isinstance(found, Finding)
+        assert found.path == path
 
 
 @pytest.mark.parametrize("stated", ["app/own.py", "app/old.py", "a/app/old.py"])
@@ -106,6 +131,13 @@ def test_deleted_code_of_a_renamed_file_has_the_path_that_github_shows(stated: s
     found = anchor(one, {"app/own.py": NEW}, {"app/old.py": OLD}, renamed)
     assert isinstance(found, Finding)
     assert (found.path, found.side, found.start_line) == ("app/own.py", "LEFT", 2)
+
+
+def test_a_renamed_file_can_be_named_as_it_was() -> None:
+    one = finding(path="app/old.py", evidence="    return id")
+    found = anchor(one, {"app/own.py": NEW}, {"app/old.py": OLD}, {"app/own.py": "app/old.py"})
+    assert isinstance(found, Finding)
+    assert (found.path, found.side, found.start_line) == ("app/own.py", "RIGHT", 2)
 
 
 def test_removed_lines_as_the_diff_shows_them_are_about_the_left_side() -> None:

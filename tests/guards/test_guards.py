@@ -676,8 +676,13 @@ GUARDS = [
     ),
     Guard(
         "deleted code is held against what it was", "findings/anchor.py",
-        'files = {"RIGHT": head, "LEFT": base}', 'files = {"RIGHT": head, "LEFT": head}',
+        'found = _on_side(finding, "LEFT", base, renamed)', 'found = _on_side(finding, "LEFT", head, renamed)',
         "tests/findings/test_anchor.py", "deleted or removed",
+    ),
+    Guard(
+        "what is there again is deleted no more", "findings/anchor.py",
+        "found.side != finding.side", "False",
+        "tests/findings/test_anchor.py", "there_again",
     ),
     Guard(
         "comments stand in GitHub's own hunks", "findings/diffs.py",

@@ -89,7 +89,7 @@ async def brief(desk: Desk, context: HostStepContext) -> Done | Finish:
             "turns": {step.name: step.overrides.max_turns for step in context.plan.steps if _is_agent(step)},
             "groups": [_group(group, gone) for group in groups],
             "files": len({change.path for group in groups for change in group.changes}),
-            "hunks": {change.path: change.hunks for group in groups for change in group.changes},
+            "hunks": {change.path: change.hunks for change in found.changes},
             "renamed": {entry.path: entry.before for entry in found.listed if entry.status == "R"},
             "unmatched": odd_names,
             "left_out": found.left_out,

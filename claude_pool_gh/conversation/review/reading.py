@@ -128,20 +128,24 @@ def unread_in_words(unreadable: Sequence[Sequence[str]]) -> str:
 
 
 async def held(
-    mirror: Path, base: str, head: str, stated: Sequence[Finding], renamed: Mapping[str, str]
+    mirror: Path,
+    base: str,
+    head: str,
+    stated: Sequence[Finding],
+    renamed: Mapping[str, str],
 ) -> list[Finding | Dropped]:
-    """Each stated finding held against the files that it can mean, at the head or at the merge base."""
+    """Each stated finding held against the files that it can mean, at the head and at the merge base."""
     if not stated:
         return []
-    sides = {"RIGHT": head, "LEFT": base}
-    texts = {}
-    for side, commit in sides.items():
-        tree = frozenset(await history.list_paths(mirror, commit))
-        known = tree | renamed.keys() if side == "LEFT" else tree
-        meant = {path for finding in stated for path in candidates(finding.path, known)}
-        if side == "LEFT":
-            meant = {renamed.get(path, path) for path in meant}
-        texts[side] = await history.read_files(mirror, commit, meant)
-    return await asyncio.to_thread(
-        lambda: [anchor(finding, texts["RIGHT"], texts["LEFT"], renamed) for finding in stated]
-    )
+    sides = [frozenset(await history.list_paths(mirror, commit)) for commit in (head, base)]
+    known = sides[0] | sides[1] | renamed.keys()
+    meant = await asyncio.to_thread(_meant, stated, known, renamed)
+    now, before = [await history.read_files(mirror, commit, meant) for commit in (head, base)]
+    return await asyncio.to_thread(lambda: [anchor(finding, now, before, renamed) for finding in stated])
+
+
+def _meant(stated: Sequence[Finding], known: frozenset[str], renamed: Mapping[str, str]) -> set[str]:
+    """Every path that one of them can mean, under its name on either side."""
+    found = {path for finding in stated for path in candidates(finding.path, known)}
+    olds = {old: new for new, old in renamed.items()}
+    return found | {renamed[path] for path in found & renamed.keys()} | {olds[p] for p in found & olds.keys()}
