@@ -54,7 +54,11 @@ async def sift(desk: Desk, context: HostStepContext) -> Done:
     dropped = [each for each in held if isinstance(each, Dropped)]
     bases = await history.read_files(mirror, brief["merge_base"], _on_the_left(held))
     claims = [_located(each, files, bases) for each in held if isinstance(each, Finding)]
-    diff = hunks.by_path(await history.diff(mirror, brief["merge_base"], facts.head))
+    text = await history.diff(mirror, brief["merge_base"], facts.head)
+    diff = {
+        **hunks.by_old_path(text),
+        **hunks.by_path(text),
+    }  # a claim about deleted code may name the old file
     now = await desk.database.read(lambda tx: _now(tx, facts))
     earlier = Earlier.restored(brief["earlier"]).only(now.marks)
     stated_again = [each for each in earlier.back if not any(same_defect(each, claim) for claim in claims)]
@@ -174,7 +178,7 @@ def _asked(one: Merged, diff: Mapping[str, FileDiff]) -> dict[str, Any]:
         finding,
         near,
         others=one.others,
-        exists=change is None or not change.deleted,
+        exists=change is None or (not change.deleted and change.path == finding.path),
         added=left or (change is not None and any(line in change.added for line in lines)),
     )
 
