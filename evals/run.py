@@ -98,9 +98,8 @@ async def _review(
         for f in found
     ]
     verdict = json.loads(outcome)
-    failed = (
-        "" if verdict["verdict"] in ("clean", "findings") else f"{verdict['verdict']}: {verdict['reason']}"
-    )
+    ended = verdict["verdict"] in ("clean", "findings", "unsettled")
+    failed = "" if ended else f"{verdict['verdict']}: {verdict['reason']}"
     return score(case, stated, cost, seconds, failed)
 
 

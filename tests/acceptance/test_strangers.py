@@ -270,7 +270,7 @@ def from_outside(here: World, login: str = "stranger") -> tuple[Repository, Pull
 async def test_nothing_is_spent_on_an_outsiders_commit_before_somebody_with_write_has_looked(
     here: World,
 ) -> None:
-    here.model.script = Reviewer(looks=False)
+    here.model.script = Reviewer(quick=True)
     fork, pull, stranger = from_outside(here)
     first = pull.head_sha[:12]
     workflow = (
@@ -385,7 +385,7 @@ async def test_whether_a_commit_is_vetted_is_asked_of_the_author_and_of_that_com
 
 
 async def test_a_deleted_fork_can_be_reviewed_and_its_patch_is_for_hand(here: World) -> None:
-    here.model.script = Reviewer(looks=False)
+    here.model.script = Reviewer(quick=True)
     fork, pull, _ = from_outside(here)
     fork.delete()
     await here.say(f"/pool ok {pull.head_sha[:12]}\n/pool review")

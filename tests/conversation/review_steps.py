@@ -128,13 +128,15 @@ class Steps:
         *,
         opened: bool = True,
         thread: int = 7,
+        ending: str = "completed",
     ) -> tuple[Outcome, Reviewed, dict[str, Any]]:
         """One whole review: what the finder states, and for each candidate what its second reader says."""
         self.chains += 1
         facts = self.facts(thread)
-        plan, results = self.plan(facts), {"brief": await self.brief(facts)}
+        plan = self.plan(facts)
+        results: dict[str, Any] = {"brief": await self.brief(facts)}
         looked = {"looked_at": {"files": ["any.py"]}} if opened else {}
-        done = {"ending": "completed", "structured": {"findings": [dict(each) for each in claims]}, **looked}
+        done = {"ending": ending, "structured": {"findings": [dict(each) for each in claims]}, **looked}
         results["find"] = [done] if results["brief"]["groups"] else []
 
         def context() -> HostStepContext:

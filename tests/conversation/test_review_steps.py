@@ -12,6 +12,7 @@ from claude_pool_gh.conversation.review.sift import CANDIDATES
 from claude_pool_gh.findings import tables
 from claude_pool_gh.findings.tables import Standing
 from claude_pool_gh.pool.outcomes import Outcome, Verdict
+from claude_pool_gh.reports.headline import headline
 from claude_pool_gh.reports.views import Remark
 from tests.conversation.review_steps import Answers, Steps, steps
 
@@ -270,6 +271,18 @@ async def test_more_claims_than_one_review_verifies_are_named(tmp_path: Path) ->
         assert outcome == Outcome(verdict=Verdict.findings, reason="2 claims could not be settled")
         assert {each.title for each in reviewed.unsettled} == {"Half a claim", "g31 divides"}
         assert CANDIDATES == 60
+
+
+async def test_what_a_reader_found_before_its_last_turn_is_kept_and_the_review_is_not_whole(
+    tmp_path: Path,
+) -> None:
+    with calc(tmp_path) as here:
+        outcome, reviewed, _ = await here.review([DIVIDES], "confirmed", ending="out_of_turns")
+        assert outcome.verdict is Verdict.out_of_turns
+        assert [each.title for each in reviewed.new] == ["f15 divides by zero"]
+        assert headline(outcome, reviewed).startswith("PARTLY REVIEWED (1 finding)")
+        assert [state for state, *_ in await states(here)] == ["open"]
+        assert await here.database.read(lambda tx: tables.last_reviewed(tx, "1:7")) is None
 
 
 async def test_overlapping_statements_are_verified_once_and_the_same_line_of_two_functions_twice(

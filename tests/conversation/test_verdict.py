@@ -328,30 +328,33 @@ def test_of_several_endings_the_one_that_a_person_can_do_most_about_is_told() ->
             )
 
 
-ENDINGS = st.sampled_from([None, *Ending])
-BROKEN = st.sampled_from([None, *(each for each in Ending if each is not Ending.completed)])
-FEW = st.integers(0, 2)
+FOUND: dict[str, list[dict[str, Any]]] = {
+    "nobody read": [],
+    "all read": [DONE],
+    "both parts read": [DONE, DONE],
+    "another form": [DONE, DONE | {"structured": None}],
+    "no ending": [ended(None)],
+    **{f"a part ended: {each}": [DONE, ended(each)] for each in Ending if each is not Ending.completed},
+}
+BROKEN: list[list[dict[str, Any]]] = [[], *([ended(each)] for each in Ending if each is not Ending.completed)]
 
 
-@settings(deadline=None, max_examples=400)
-@given(
-    st.lists(st.tuples(ENDINGS, st.booleans()), max_size=3), st.lists(BROKEN, max_size=2), FEW, FEW, FEW, FEW,
-    st.sampled_from([(), ("README.md",)]), st.sampled_from(["", "nothing changed"]),
-)  # fmt: skip
-def test_a_review_is_green_only_where_all_was_read_and_nothing_is_left_open(
-    found: list[tuple[Ending | None, bool]], broken: list[Ending | None], confirmed: int, unsettled: int,
-    unopened_: int, unread: int, only: tuple[str, ...], nothing: str,
-) -> None:  # fmt: skip
-    tasks = [ended(one) if typed else ended(one) | {"structured": None} for one, typed in found]
-    outcome = conclude(
-        tasks, [ended(one) for one in broken], confirmed=confirmed, unsettled=unsettled, unopened=unopened_,
-        unread=unread, only=only, nothing=nothing,
-    )  # fmt: skip
-    read = bool(found) and all(one is Ending.completed and typed for one, typed in found)
-    open_ = any((broken, confirmed, unsettled, unopened_, unread, only, nothing))
-    assert (outcome.verdict is Verdict.clean) == (read and not open_)
-    left = any((unsettled, unopened_, unread, broken))
-    assert not (is_whole(outcome) and left), "nothing that is open is ever taken as read"
+def test_a_review_is_green_only_where_all_was_read_and_nothing_is_left_open() -> None:
+    """Every combination of what can be wrong with a review."""
+    green = 0
+    for (how, found), broken in itertools.product(FOUND.items(), BROKEN):
+        for confirmed, unsettled, unopened_, unread in itertools.product((0, 1), repeat=4):
+            for only, nothing in itertools.product(((), ("README.md",)), ("", "nothing changed")):
+                outcome = conclude(
+                    found, broken, confirmed=confirmed, unsettled=unsettled, unopened=unopened_, unread=unread,
+                    only=only, nothing=nothing,
+                )  # fmt: skip
+                left = any((broken, unsettled, unopened_, unread))
+                clean = how in ("all read", "both parts read") and not any((left, confirmed, only, nothing))
+                assert (outcome.verdict is Verdict.clean) == clean, (how, outcome)
+                assert not (is_whole(outcome) and left), "nothing that is open is ever taken as read"
+                green += clean
+    assert green == 2
 
 
 @pytest.mark.parametrize(

@@ -188,7 +188,7 @@ def _asked(one: Merged, diff: Mapping[str, FileDiff]) -> dict[str, Any]:
         finding,
         near,
         others=one.others,
-        exists=change is None or not change.deleted,
+        exists=change is None or (not change.deleted and change.path == finding.path),
         added=left or (change is not None and any(line in change.added for line in lines)),
     )
 
