@@ -111,7 +111,8 @@ def _at_rest(run: Run) -> list[str]:
     verdict = run.outcome.verdict if run.outcome else None
     sign = "⏸" if verdict is None else _VERDICT_SIGNS.get(verdict, "⚠️")
     if isinstance(run.report, Changed) and run.outcome:
-        sign = {Fate.nothing: "⚠️", Fate.refused: "⚠️", Fate.writing: "⏳"}.get(run.report.fate, sign)
+        late = "⏳" if verdict is Verdict.answered else sign  # what ended before it was approved goes nowhere
+        sign = {Fate.nothing: "⚠️", Fate.refused: "⚠️", Fate.writing: late}.get(run.report.fate, sign)
     of = f"{_name(run)}: " if run.name else ""
     parts = [f"### {sign} {of}{headline(run.outcome, run.report, run.verb)}"]
     spent = dollars(run.bill.spent, upper_bound=run.bill.upper_bound)

@@ -149,7 +149,7 @@ async def test_four_eyes_and_protected_paths_need_other_people(here: World) -> N
     await here.say(f"/pool approve {gate}", by=people[1])
     await here.shows("fix", "### ⚠️ NOT PUSHED: mona has the role read now, and write is needed")
     assert here.pull.head_sha == before
-    assert "It was approved by `max`, `moritz`, but:" in here.comment_of("fix")
+    assert "Approved by `max`, `moritz`, but not pushed:" in here.comment_of("fix")
 
 
 async def test_the_buttons_of_the_check_decide_like_the_words(here: World, colleague: Colleague) -> None:

@@ -198,3 +198,14 @@ async def test_a_written_body_that_is_half_is_looked_for_not_made_again(bench: B
     bench.want(comment(bench))
     await bench.until(lambda: bench.row().state == "written")
     assert len(bench.bodies()) == 1
+
+
+async def test_after_a_short_limit_everything_that_waited_is_written(bench: Bench) -> None:
+    bench.github.faults.add(Fault(Respond(429, "x", {"Retry-After": "1"}), method="POST", route=COMMENTS))
+    began = time.monotonic()
+    bench.want(comment(bench))
+    await bench.until(lambda: bench.row().tries)
+    bench.want(Reply(number=bench.pull.number, body="x"), key="other")
+    await bench.until(lambda: bench.row("other").state == bench.row().state == "written")
+    assert time.monotonic() - began > 1
+    assert len(bench.bodies()) == 2

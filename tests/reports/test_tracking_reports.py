@@ -272,3 +272,9 @@ def test_no_line_trails_off_and_nothing_in_it_is_a_command(shown: Run) -> None:
     text = tracking(shown)
     assert not [line for line in text.split("\n") if line.endswith((" ·", " · ", "· "))]
     assert command_lines(text) == []
+
+
+def test_a_change_that_ended_before_it_was_approved_is_not_on_its_way() -> None:
+    failed = Outcome(verdict=Verdict.failed, reason="rejected 3 of 3 times")
+    shown = tracking(of("fix", change(fate=Fate.writing), outcome=failed))
+    assert shown.startswith("### ⚠️ NOT DONE: rejected 3 of 3 times")
