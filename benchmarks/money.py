@@ -55,7 +55,11 @@ class Changed:
         before = self.lines[max(0, self.new.start - 10) : self.new.start]
         after = self.lines[self.new.stop : self.new.stop + 10]
         own = (self.lines[number] for number in self.new)
-        marked = [*(f" {line}" for line in before), *(f"+{line}" for line in own), *(f" {line}" for line in after)]
+        marked = [
+            *(f" {line}" for line in before),
+            *(f"+{line}" for line in own),
+            *(f" {line}" for line in after),
+        ]
         numbered = (f"{self.new.start + number:>5} {line}" for number, line in enumerate(marked))
         return f"+++ b/{self.path}\n" + "\n".join(numbered)
 
@@ -116,9 +120,18 @@ class Run:
             self.counts.learn(conversation(body, size), usage)
             before = _tokens(size) - 5
             if file is not None:
-                call = {"type": "tool_use", "id": file.path, "name": "Read", "input": {"file_path": file.path}}
+                call = {
+                    "type": "tool_use",
+                    "id": file.path,
+                    "name": "Read",
+                    "input": {"file_path": file.path},
+                }
                 result = {"type": "tool_result", "tool_use_id": file.path, "content": file.read}
-                messages = [*messages, {"role": "assistant", "content": [call]}, {"role": "user", "content": [result]}]
+                messages = [
+                    *messages,
+                    {"role": "assistant", "content": [call]},
+                    {"role": "user", "content": [result]},
+                ]
         return False
 
 

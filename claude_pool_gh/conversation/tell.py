@@ -56,7 +56,7 @@ def rooms(verbs: Mapping[str, Verb], progress: Progress) -> tuple[VerbRoom, ...]
         return Answer(await desk.database.read(lambda tx: tables.cost(_cost(tx, desk, asked, now))))
 
     async def config(desk: Desk, asked: Asked) -> Reply:
-        configuration, held = asked.configuration, desk.defaults.overrides(asked.config)
+        configuration, held = asked.configuration, desk.defaults.overrides()
         sources = {**configuration.sources, **dict.fromkeys(held, _SERVER)}
         return Answer(tables.configuration(flat(configuration.value) | held, sources, DEFAULT))
 

@@ -10,9 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from claude_pool_gh.agent.counted import Conversation, Counts, conversation
-from claude_pool_gh.agent.prices import kept_for, most_for_input, price
-from claude_pool_gh.agent.prices import Load
-from claude_pool_gh.rehearsal.model import Answer, Text, Usage, use
+from claude_pool_gh.agent.prices import Load, kept_for, most_for_input, price
+from claude_pool_gh.rehearsal.model import Answer, Usage, use
 from tests.agent.bench import Bench, done, one_by_one
 
 MARK = {"type": "ephemeral"}

@@ -4,20 +4,18 @@ at once, and says so."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
 from aiohttp import web
 
-from claude_pool_gh.agent import claude, upstream
+from claude_pool_gh.agent.claude import _PINGS, _Session
 from claude_pool_gh.agent.gateway import Gateway
 from claude_pool_gh.agent.passes import Signs
-from claude_pool_gh.agent.claude import _PINGS, _Session
 from claude_pool_gh.pool.ports import Ending
-from claude_pool_gh.rehearsal.model import Fail, ModelRequest, Raw, Reply, Text, Answer, say, use
-from tests.agent.bench import MODEL, REAL_KEY, Bench, Run, done, one_by_one
+from claude_pool_gh.rehearsal.model import Fail, ModelRequest, Raw, Reply, say, use
+from tests.agent.bench import MODEL, REAL_KEY, Bench, done, one_by_one
 from tests.agent.test_bill import ask
 
 OVERLOADED = (
@@ -184,7 +182,7 @@ async def test_a_model_that_thinks_in_silence_is_not_idle(bench: Bench) -> None:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:
-        async with patient(bench, 0, "http://127.0.0.1:{}".format(runner.addresses[0][1])):
+        async with patient(bench, 0, f"http://127.0.0.1:{runner.addresses[0][1]}"):
             run = await bench.run(idle_seconds=2, schema=None)
     finally:
         await runner.cleanup()

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from claude_pool_gh.pool.config import Isolation
 from claude_pool_gh.service.cli import main
 from claude_pool_gh.service.script import Wishes, _asked
 from claude_pool_gh.service.settings import PREFIX, Settings, SettingsError, read, variable
-from claude_pool_gh.pool.config import Isolation
 
 NUMBERS = [name for name, field in Settings.model_fields.items() if isinstance(field.default, int | float)]
 NO_LIMIT = {"budget_usd", "wall_timeout"}
