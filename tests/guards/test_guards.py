@@ -185,8 +185,7 @@ GUARDS = [
     ),
     Guard(
         "no clock before a repository's own", "service/settings.py",
-        "        Field(description=\"Seconds that end an agent run; default: the repository's `wall_minutes`\"),\n    ] = None",
-        "        Field(description=\"Seconds that end an agent run; default: the repository's `wall_minutes`\"),\n    ] = 100.0",
+        "repository's `wall_minutes`\"),\n    ] = None", "repository's `wall_minutes`\"),\n    ] = 100.0",
         "tests/config/test_used.py tests/service/test_settings.py", "wall_minutes or stands_before",
     ),
     Guard(
