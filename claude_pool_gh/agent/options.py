@@ -67,9 +67,8 @@ def options(
 
 
 def _hooks(guard: HookMatcher | None, reminder: Reminder) -> dict[HookEvent, list[HookMatcher]]:
-    hooks: dict[HookEvent, list[HookMatcher]] = {
-        "PostToolBatch": [HookMatcher(hooks=[reminder.hook], timeout=10)]
-    }
+    after: HookEvent = "PostToolBatch"  # type: ignore[assignment]  # the CLI knows it, the SDK's types do not yet
+    hooks: dict[HookEvent, list[HookMatcher]] = {after: [HookMatcher(hooks=[reminder.hook], timeout=10)]}
     return hooks if guard is None else {**hooks, "PreToolUse": [guard]}
 
 

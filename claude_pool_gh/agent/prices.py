@@ -127,7 +127,7 @@ def most_for_output(model: str, load: Load, tokens: int) -> int:
 
 
 def most_for_rest(model: str, usage: Mapping[str, Any], tokens: int) -> int:
-    """The most for an answer that broke off after its input was counted: that input, and all the output it might have."""
+    """The most for an answer that broke off once its input was counted: that, and all the output that it may have."""
     return price(model, {**usage, "output_tokens": max(tokens, _count(usage, "output_tokens"))})
 
 

@@ -35,11 +35,9 @@ class Reminder:
         if not 1 <= left <= min(_SOON, self.task.turns - 1) or left in self.told:
             return ""
         self.told.add(left)
-        how = (
-            f"call {RESULT_TOOL} with what you have found so far"
-            if self.task.schema
-            else "give your answer with what you have"
-        )
+        how = "give your answer with what you have"
+        if self.task.schema:
+            how = f"call {RESULT_TOOL} with what you have found so far"
         if left == 1:
             return f"This is your last turn. Use no other tool: {how} now. What you do not hand in is lost."
         return (

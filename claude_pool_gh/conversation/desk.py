@@ -38,12 +38,9 @@ class Defaults:
     wall_seconds: float | None
     """Overrides the configuration's `wall_minutes`; None: that holds."""
 
-    def overrides(self, config: RepositoryConfig) -> dict[str, Any]:
+    def overrides(self) -> dict[str, Any]:
         """Keys of the configuration whose value this server decides, with what holds."""
-        held: dict[str, Any] = {} if config.model else {"model": self.model}
-        if self.wall_seconds is not None:
-            held["wall_minutes"] = round(self.wall_seconds / 60, 2)
-        return held
+        return {} if self.wall_seconds is None else {"wall_minutes": round(self.wall_seconds / 60, 2)}
 
     def wall(self, config: RepositoryConfig) -> float:
         """Seconds that one agent run may take."""

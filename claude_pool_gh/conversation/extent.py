@@ -1,4 +1,4 @@
-"""What a chain that ended early would have to be given to come further: more money, more turns, or nothing more. Pure."""
+"""What a chain that ended early has to be given to come further: more money, more turns, or nothing more. Pure."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def rooms(verbs: Mapping[str, Verb], progress: Progress) -> tuple[VerbRoom, ...]
         return Answer(await desk.database.read(lambda tx: tables.cost(_cost(tx, desk, asked, now))), "cost")
 
     async def config(desk: Desk, asked: Asked) -> Reply:
-        configuration, held = asked.configuration, desk.defaults.overrides(asked.config)
+        configuration, held = asked.configuration, desk.defaults.overrides()
         sources = {**configuration.sources, **dict.fromkeys(held, _SERVER)}
         shown = tables.configuration(flat(configuration.value) | held, sources, DEFAULT)
         return Answer(shown, "config")

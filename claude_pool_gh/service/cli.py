@@ -79,7 +79,8 @@ def _for_scripts(command: Any) -> Any:
     """Flags of the commands that open a pool of their own."""
     options = [
         click.option(
-            "--slots", type=click.IntRange(1, 64), default=2, show_default=True, help="Agents that run at the same time."
+            "--slots", type=click.IntRange(1, 64), default=2, show_default=True,
+            help="Agents that run at the same time.",
         ),
         click.option("--folder", default=".", help="Where agents work. Default: here."),
         click.option(

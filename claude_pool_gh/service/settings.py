@@ -41,7 +41,7 @@ def _web_address(value: str) -> str:
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         usable = False
-    if not usable or any(each.isspace() for each in value) or parts.query or parts.fragment:
+    if not usable or any(each.isspace() or each in "?#" for each in value):
         raise ValueError("wants an address such as https://example.com")
     return value
 

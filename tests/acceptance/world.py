@@ -243,7 +243,8 @@ async def world(
             "feature", base="main", title="A change", body="It changes.", author=author
         )
         github.install(app, "octo", [repository])
-        bot = bot_type(folder / "state", environment(github, app, model.url, folder / "state", more))
+        settings = {"CLAUDE_POOL_MODEL_PATIENCE": "0", **(more or {})}  # an outage is told at once
+        bot = bot_type(folder / "state", environment(github, app, model.url, folder / "state", settings))
         here = World(github, model, app, repository, pull, maintainer, bot, contract)
         here.seen_heads = [pull.head_sha]
         if start:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import aiohttp
 import psutil
@@ -344,12 +345,13 @@ def test_what_is_set_aside_is_there_and_pays_for_the_dearest_answer(
     assert amount <= left
     hour = {"cache_creation": {"ephemeral_1h_input_tokens": size}}
     read = size + searches * 1_000_000
-    for usage in (
+    usages: tuple[dict[str, Any], ...] = (
         {"input_tokens": read, "output_tokens": tokens, "server_tool_use": {"web_search_requests": searches}},
         {"input_tokens": 1, "cache_read_input_tokens": size, "output_tokens": tokens},
         *([{"cache_creation_input_tokens": size, "output_tokens": tokens}] if cached else []),
         *([{"cache_creation_input_tokens": size, "output_tokens": tokens, **hour}] if cached == "1h" else []),
-    ):
+    )
+    for usage in usages:
         if searches and model == "claude-haiku-4-5":
             continue  # its window is smaller
         assert prices.price(model, {**usage, "inference_geo": geo}) <= amount

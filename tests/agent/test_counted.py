@@ -181,7 +181,8 @@ def test_the_bound_is_never_below_what_the_api_counts(
 @pytest.mark.parametrize(
     ("control", "kept", "factor"),
     [(None, "", 1.0), ({"type": "ephemeral"}, "5m", 1.25), ({"type": "ephemeral", "ttl": "5m"}, "5m", 1.25),
-     ({"type": "ephemeral", "ttl": "1h"}, "1h", 2.0), ({"type": "ephemeral", "ttl": "2d"}, "1h", 2.0), ("x", "1h", 2.0)],
+     ({"type": "ephemeral", "ttl": "1h"}, "1h", 2.0), ({"type": "ephemeral", "ttl": "2d"}, "1h", 2.0),
+     ("x", "1h", 2.0)],
 )  # fmt: skip
 def test_the_cache_is_priced_by_the_requests_own_ttl(control: Any, kept: str, factor: float) -> None:
     block = {"type": "text", "text": "a"} | ({} if control is None else {"cache_control": control})
@@ -240,7 +241,7 @@ def test_every_pass_is_booked_at_its_own_model() -> None:
 
 
 async def test_a_long_conversation_is_not_refused_far_below_its_money(bench: Bench) -> None:
-    """Sixty kilobytes, read in eight pieces: some 20,000 tokens, which a byte for a token would make twenty-five cents."""
+    """Sixty kilobytes, read in eight pieces: some 20,000 tokens; taken as bytes, twenty-five cents."""
     for number in range(8):
         (bench.folder / f"f{number}.py").write_text(f"x = {number}  # remark\n" * 270)
     reads = [

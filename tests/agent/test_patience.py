@@ -1,5 +1,7 @@
-"""An API that is overloaded or not there for a while ends no run, and costs nothing; what only an operator can mend does
-at once, and says so."""
+"""An API that is overloaded or not there for a while ends no run, and costs nothing.
+
+What only an operator can fix ends it at once, and is marked as that.
+"""
 
 from __future__ import annotations
 

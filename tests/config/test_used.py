@@ -56,16 +56,16 @@ async def planned(
     return plan, cast(AgentRun, steps[0]), caps
 
 
-Used = Callable[[Plan, AgentRun, Any], Any]
+Used = Callable[[tuple[Plan, AgentRun, Any]], Any]
 IN_PLAN: dict[str, tuple[Any, Used]] = {
-    "model": ("claude-opus-5-5", lambda plan, run, caps: run.overrides.model),
-    "effort": ("max", lambda plan, run, caps: run.overrides.effort),
-    "budget.task": (0.5, lambda plan, run, caps: plan.limits.task / 1e6),
-    "budget.chain": (4.0, lambda plan, run, caps: plan.limits.chain / 1e6),
-    "budget.thread": (5.0, lambda plan, run, caps: caps.thread / 1e6),
-    "budget.user_day": (6.0, lambda plan, run, caps: caps.user_day / 1e6),
-    "budget.repository_month": (7.0, lambda plan, run, caps: caps.repository_month / 1e6),
-    "wall_minutes": (3, lambda plan, run, caps: plan.limits.wall_seconds / 60),
+    "model": ("claude-opus-5-5", lambda made: made[1].overrides.model),
+    "effort": ("max", lambda made: made[1].overrides.effort),
+    "budget.task": (0.5, lambda made: made[0].limits.task / 1e6),
+    "budget.chain": (4.0, lambda made: made[0].limits.chain / 1e6),
+    "budget.thread": (5.0, lambda made: made[2].thread / 1e6),
+    "budget.user_day": (6.0, lambda made: made[2].user_day / 1e6),
+    "budget.repository_month": (7.0, lambda made: made[2].repository_month / 1e6),
+    "wall_minutes": (3, lambda made: made[0].limits.wall_seconds / 60),
 }
 """Key -> another value than its default, and where it must be found in what a chain is made of."""
 
@@ -78,10 +78,9 @@ def with_key(key: str, value: Any) -> RepositoryConfig:
 @pytest.mark.parametrize("key", IN_PLAN)
 async def test_a_key_that_a_plan_is_made_of_is_the_value_that_is_used(key: str) -> None:
     value, used = IN_PLAN[key]
-    plan, run, caps = await planned(with_key(key, value), defaults())
-    assert used(plan, run, caps) == value
+    assert used(await planned(with_key(key, value), defaults())) == value
     if (default := flat(RepositoryConfig())[key]) is not None:
-        assert used(*await planned(RepositoryConfig(), defaults())) == default
+        assert used(await planned(RepositoryConfig(), defaults())) == default
 
 
 @pytest.mark.parametrize("key", [key for key in flat(RepositoryConfig()) if key not in IN_PLAN])
@@ -101,8 +100,8 @@ async def test_a_servers_own_clock_goes_before_and_is_shown_as_its_own() -> None
     of = defaults(CLAUDE_POOL_WALL_TIMEOUT="90", CLAUDE_POOL_MODEL="claude-haiku-4-5")
     plan, run, _ = await planned(RepositoryConfig(), of)
     assert (plan.limits.wall_seconds, run.overrides.model) == (90, "claude-haiku-4-5")
-    assert of.overrides(RepositoryConfig()) == {"model": "claude-haiku-4-5", "wall_minutes": 1.5}
-    assert defaults().overrides(with_key("model", "claude-opus-5-5")) == {}
+    assert of.overrides() == {"wall_minutes": 1.5}
+    assert defaults().overrides() == {}
 
 
 async def test_the_documented_silence_is_what_ends_a_run() -> None:

@@ -291,6 +291,57 @@ GUARDS = [
         "no cap is passed", "pool/ledger.py", "if use.left < amount:", "if False:",
         "tests/pool/test_ledger.py tests/pool/test_ledger_machine.py", "",
     ),
+    Guard(
+        "no clock before a repository's own", "service/settings.py",
+        "repository's `wall_minutes`\"),\n    ] = None", "repository's `wall_minutes`\"),\n    ] = 100.0",
+        "tests/config/test_used.py tests/service/test_settings.py", "wall_minutes or stands_before",
+    ),
+    Guard(
+        "a misspelt cap", "service/settings.py", "faults = _unknown(os.environ)", "faults = []",
+        "tests/service/test_settings.py", "misspelt",
+    ),
+    Guard(
+        "only fields with a price", "agent/admission.py", "if name not in _FIELDS | LEFT_OUT)", "if False)",
+        "tests/agent/test_admission.py", "cannot_be_priced",
+    ),
+    Guard(
+        "only kinds of tool with a price", "agent/admission.py",
+        'yield f"the tool `{str(kind)[:60]}`"', "pass",
+        "tests/agent/test_admission.py", "cannot_be_priced",
+    ),
+    Guard(
+        "only beta features with a price", "agent/admission.py", " if name in BETAS)", ")",
+        "tests/agent/test_admission.py", "beta",
+    ),
+    Guard(
+        "the price of an hour in the cache", "agent/prices.py", 'if load.cached == "1h":', "if False:",
+        "tests/agent/test_counted.py", "ttl",
+    ),
+    Guard(
+        "what fast mode and places multiply by", "agent/prices.py",
+        'if usage.get("speed") not in (None, "", "standard"):', "if False:",
+        "tests/agent/test_counted.py", "multiplier",
+    ),
+    Guard(
+        "the same conversation, letter by letter", "agent/counted.py",
+        'running.update(len(text).to_bytes(8, "big") + text)', 'running.update(b"message")',
+        "tests/agent/test_counted.py", "another_conversation",
+    ),
+    Guard(
+        "what was appended counts by its bytes", "agent/counted.py",
+        "appended += of.weights[place - 1]", "appended += 0",
+        "tests/agent/test_counted.py", "never_below or counted_before",
+    ),
+    Guard(
+        "marks only where the API looks for them", "agent/counted.py",
+        "own = _unmarked(block)", "own = json.loads(json.dumps(block), object_hook=_unmarked)",
+        "tests/agent/test_counted.py", "mark_that_is_content",
+    ),
+    Guard(
+        "a timeout is not repeated unasked", "agent/outcome.py",
+        "return Ending.timed_out, facts.timed_out, not facts.started", "return Ending.timed_out, facts.timed_out, True",
+        "tests/agent/test_outcomes.py", "stall",
+    ),
     # who carries on
     Guard(
         "only the newest carrier writes", "pool/chains.py",
