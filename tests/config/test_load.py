@@ -48,6 +48,7 @@ changes:
   four_eyes: true
   codeowners: true
   protected: ["infra/*"]
+  protected_approvals: 3
   max_rejections: 5
   most_files: 7
   most_lines: 80
@@ -118,6 +119,7 @@ def test_every_key_is_read() -> None:
             "four_eyes": True,
             "codeowners": True,
             "protected": ["infra/*"],
+            "protected_approvals": 3,
             "max_rejections": 5,
             "most_files": 7,
             "most_lines": 80,
