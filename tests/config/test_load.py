@@ -48,7 +48,6 @@ changes:
   four_eyes: true
   codeowners: true
   protected: ["infra/*"]
-  protected_approvals: 3
   max_rejections: 5
   most_files: 7
   most_lines: 80
@@ -59,6 +58,7 @@ changes:
     - name: tests
       run: make test
     - {name: lint, run: make lint, minutes: 2}
+  protected_approvals: 3
 """
 
 
