@@ -113,7 +113,7 @@ async def test_whoever_is_told_of_a_failed_check_can_let_it_out_or_send_it_back(
     (first,) = ID.findall(shown)
     await here.say(f"/pool reject {first} mind the style")
     await here.until(
-        lambda: first not in here.comment_of("fix") and "AWAITING" in here.comment_of("fix"), timeout=60
+        lambda: first not in here.comment_of("fix") and "AWAITING" in here.comment_of("fix"), timeout=90
     )
     told = next(each.text for each in colleague.seen if "mona: mind the style" in each.text)
     assert "1. mona: mind the style\n\nThe check style failed. It printed, between the two lines" in told

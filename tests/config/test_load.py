@@ -58,6 +58,7 @@ changes:
     - name: tests
       run: make test
     - {name: lint, run: make lint, minutes: 2}
+  protected_approvals: 3
 notify: false
 """
 
@@ -120,6 +121,7 @@ def test_every_key_is_read() -> None:
             "four_eyes": True,
             "codeowners": True,
             "protected": ["infra/*"],
+            "protected_approvals": 3,
             "max_rejections": 5,
             "most_files": 7,
             "most_lines": 80,
