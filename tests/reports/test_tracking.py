@@ -319,7 +319,7 @@ def test_what_ended_says_when_the_head_has_moved_and_says_it_once() -> None:
 
 
 def test_a_workflow_is_called_by_its_name() -> None:
-    named = {"verb": "run", "name": "workflow `nightly`", "report": None}
+    named: dict[str, Any] = {"verb": "run", "name": "workflow `nightly`", "report": None}
     assert tracking(ended(Verdict.answered, **named)).startswith("### ✅ Workflow `nightly`: Done\n")
     steps = (StepLine(name="read", state="running"),)
     assert tracking(run(steps=steps, **named)).startswith("### Workflow `nightly` of `012345678`: running\n")
