@@ -36,7 +36,7 @@ lock: ## Resolve the dependencies anew (needs uv)
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header -o requirements.lock
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header -o requirements-dev.lock
 
-pictures: $(BIN)/.dev ## Take docs/pictures anew, with a headless chromium
+pictures: $(BIN)/.dev ## Take docs/pictures anew; needs chromium and a colour emoji font
 	$(BIN)/python -m tests.pictures
 
 clean: ## Remove everything that was built
