@@ -37,7 +37,7 @@ lock: ## Resolve the dependencies anew (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header -o requirements-dev.lock
 	uv pip compile --group pyproject.toml:build -c requirements-dev.lock --universal --python-version 3.11 --generate-hashes --no-header -o requirements-build.lock
 
-pictures: $(BIN)/.dev ## Take docs/pictures anew, with a headless chromium
+pictures: $(BIN)/.dev ## Take docs/pictures anew; needs chromium and a colour emoji font
 	$(BIN)/python -m tests.pictures
 
 clean: ## Remove everything that was built

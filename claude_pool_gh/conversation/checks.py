@@ -48,9 +48,9 @@ async def run(desk: Desk, facts: ChangeFacts, commit: str) -> dict[str, Any]:
 
 async def _why_none(desk: Desk, facts: ChangeFacts) -> str:
     if not facts.checks:
-        return "`changes.checks` in the configuration names none"
+        return "`changes.checks` in the configuration is empty"
     if facts.fork:
-        return "this is a fork, and nothing of a fork's is run"
+        return "this is a fork, and checks do not run on forks"
     if desk.sandbox is None:
         return "this server runs no checks"
     if fault := await desk.sandbox.fault():

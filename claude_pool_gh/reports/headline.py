@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from typing import Final, Literal
 
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.pool.outcomes import Outcome, Verdict
@@ -11,6 +12,9 @@ from claude_pool_gh.reports.views import Changed, Fate, Presented, Report, Revie
 from claude_pool_gh.reports.words import checks_in_short, count, difference
 from claude_pool_gh.terms.severity import Severity
 
+_ADVICE: Final = re.compile(r"\s*\b(?:Run|Use|Try|Type) `?(?:claude\b|--?[a-z]|/(?!pool)[a-z])[^.\n]*\.?")
+"""What the CLI tells whoever sits in front of it: here nobody does, and what people can do is said elsewhere."""
+
 Conclusion = Literal["success", "failure", "neutral", "cancelled", "action_required"]
 
 
@@ -18,7 +22,7 @@ def headline(outcome: Outcome | None, report: Report | None, verb: str = "review
     """The result in a line. Whatever is incomplete says so first: GitHub shows neutral as a pass."""
     if outcome is None:
         return _waiting(report)
-    reason = neutralize_line(outcome.reason, 240)
+    reason = neutralize_line(_ADVICE.sub("", outcome.reason), 240)
     match outcome.verdict:
         case Verdict.clean | Verdict.findings:
             return _found(outcome, report)

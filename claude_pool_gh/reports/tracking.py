@@ -94,7 +94,8 @@ def _moved(run: Run) -> list[str]:
     if not run.stale:
         return []
     now = commit(run.stale, run.home)
-    return [f"⚠️ The head has moved to {now} since. This is about {commit(run.head, run.home)}."]
+    then = "that is not reviewed yet" if run.outcome else f"this is about {commit(run.head, run.home)}"
+    return [f"⚠️ {_HEAD_MOVED} to {now} since; {then}."]
 
 
 _ORDINALS: Final = {1: "Next", 2: "Second", 3: "Third"}

@@ -138,7 +138,8 @@ def _comment(body: str) -> Panel:
 
 
 def _tracking(repository: Repository, pull: Pull) -> str:
-    bodies = [c.body for c in repository.comments(pull.number) if c.author.login.endswith("[bot]")]
+    own = [c.body for c in repository.comments(pull.number) if c.author.login.endswith("[bot]")]
+    bodies = [body for body in own if "`/pool help`</sub>" in body]
     return bodies[-1] if bodies else ""
 
 

@@ -161,7 +161,7 @@ async def test_nothing_of_a_forks_is_run(here: World) -> None:
     here.pull = here.repository.open_pull("stranger:patch", base="main", title="x", body="", author=stranger)
     await here.say(f"/pool ok {here.pull.head_sha[:12]}\n{FIX}")
     shown = await here.shows("fix", "### ✅ A patch for you to apply")
-    assert "Checks: **not checked**: this is a fork, and nothing of a fork's is run." in shown
+    assert "Checks: **not checked**: this is a fork, and checks do not run on forks." in shown
 
 
 async def test_a_server_that_cannot_wall_commands_in_runs_none_and_says_so(tmp_path: Path) -> None:

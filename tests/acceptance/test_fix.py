@@ -46,7 +46,7 @@ async def test_a_fix_is_shown_approved_and_pushed_as_shown(here: World) -> None:
     assert "| `shop/prices.py` | 1 | 1 |  |" in shown
     assert f"Based on [`{before[:9]}`](" in shown
     assert "Patch `" in shown
-    assert "Checks: **not checked**: `changes.checks` in the configuration names none." in shown
+    assert "Checks: **not checked**: `changes.checks` in the configuration is empty." in shown
     assert "+    if quantity >= BULK_FROM:" in shown
     assert here.pull.head_sha == before, "nothing is pushed before somebody says so"
     assert "@mona `/pool fix` waits for approval: 1 file, +1 -1." in await here.said(
@@ -254,7 +254,7 @@ async def test_checks_that_this_server_does_not_run_are_not_passed_over(here: Wo
 async def test_a_draft_pull_request_lets_the_repositorys_own_ci_check(here: World) -> None:
     here.repository.commit("main", {CONFIG: "changes: {draft: true}\n"}, author=here.maintainer)
     before, gate = here.pull.head_sha, await waiting(here)
-    assert "names none; an approval opens a draft pull request, which the" in here.comment_of("fix")
+    assert "is empty; an approval opens a draft pull request, which the" in here.comment_of("fix")
     await here.say(f"/pool approve {gate}")
     await here.shows("fix", "### ✅ Pull request #2: 1 file, +1 -1")
     opened = here.repository.pull(2)

@@ -160,7 +160,7 @@ async def test_a_review_sees_under_the_new_name_that_its_head_has_moved(here: Wo
     moved = here.repository.commit("feature", {"shop/more.py": "MORE = 1\n"}, author=here.maintainer)
     await here.github.settle()
     here.model.script = QUICK
-    await here.shows("review", f"The head has moved to {moved[:9]} since; that is not reviewed yet.")
+    await here.shows("review", f"The head has moved to [`{moved[:9]}`](")
 
 
 @pytest.mark.parametrize("act", ["archive", "delete"])

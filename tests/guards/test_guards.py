@@ -638,6 +638,21 @@ GUARDS = [
         f"{ACCEPTANCE}github_side.py", "sees_under_the_new_name",
     ),
     Guard(
+        "a review and a mention are not both posted", "conversation/endings.py",
+        'if any(fate is not None and fate.state != "refused" for fate in posted):', "if False:",
+        f"{ACCEPTANCE}endings.py", "by_a_reply_only",
+    ),
+    Guard(
+        "nobody is mentioned who does not want it", "conversation/endings.py",
+        "if people and end.facts.notify and _is_needed(", "if people and _is_needed(",
+        f"{ACCEPTANCE}endings.py", "switched_off",
+    ),
+    Guard(
+        "a reaction is replaced, not added to", "github/effects/reactions.py",
+        "await _delete(forge, row, reaction, {row.remote_id} - {made})", "pass",
+        f"{ACCEPTANCE}endings.py", "by_a_reply_only",
+    ),
+    Guard(
         "a thread that GitHub cannot resolve is folded", "github/effects/acts.py",
         "row.tries < _RESOLVE_TRIES and await", "await",
         f"{ACCEPTANCE}findings.py", "named_by_its_first",

@@ -170,3 +170,18 @@ def test_a_change_that_was_not_let_out_is_not_green(fate: Fate) -> None:
         Fate.patch_only: "neutral",
     }  # fmt: skip
     assert found == wanted.get(fate), "what does not stand yet has no conclusion"
+
+
+@pytest.mark.parametrize(
+    ("reason", "shown"),
+    [
+        ("There's an issue with the selected model (x). Run --model to pick a different model.",
+         "There's an issue with the selected model (x)."),
+        ("no such key. Run /login to sign in", "no such key."),
+        ("not found. Try `claude --resume` again. It failed", "not found. It failed"),
+        ("Run the tests, and then push", "Run the tests, and then push"),
+        ("the head has moved. Use /pool retry", "the head has moved. Use /pool retry"),
+    ],
+)  # fmt: skip
+def test_what_the_cli_advises_its_user_is_not_passed_on(reason: str, shown: str) -> None:
+    assert headline(Outcome(verdict=Verdict.failed, reason=reason), None).endswith(f": {shown}")

@@ -335,13 +335,13 @@ def test_what_ended_says_when_the_head_has_moved_and_says_it_once() -> None:
     note = "The head has moved to 456 since; that is not reviewed yet."
     shown = tracking(ended(Verdict.clean, report=reviewed(note=note), stale="fedcba9876543210", home=HOME))
     now = f"[`fedcba987`]({HOME}/commit/fedcba9876543210)"
-    assert f"⚠️ The head has moved to {now} since. This is about [`012345678`]" in shown.split("\n\n")[1]
+    assert shown.split("\n\n")[1] == f"⚠️ The head has moved to {now} since; that is not reviewed yet."
     assert shown.count("The head has moved") == 1
     assert note in tracking(ended(Verdict.clean, report=reviewed(note=note)))
 
 
 def test_a_workflow_is_called_by_its_name() -> None:
-    named = {"verb": "run", "name": "workflow `nightly`", "report": None}
+    named: dict[str, Any] = {"verb": "run", "name": "workflow `nightly`", "report": None}
     assert tracking(ended(Verdict.answered, **named)).startswith("### ✅ Workflow `nightly`: Done\n")
     steps = (StepLine(name="read", state="running"),)
     assert tracking(run(steps=steps, **named)).startswith("### Workflow `nightly` of `012345678`: running\n")

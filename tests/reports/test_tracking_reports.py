@@ -202,7 +202,7 @@ def test_who_waits_in_line_learns_of_the_place_the_moved_head_and_every_warning(
         "Reads 14 files in 3 parts. At most $3.00.",
         "Third in the queue: both slots are busy.",
         "So far: 1 min, $0.42.",
-        "⚠️ The head has moved to `fffffffff` since. This is about `012345678`.",
+        "⚠️ The head has moved to `fffffffff` since; this is about `012345678`.",
         "⚠️ 80 % of the month is spent.", "⚠️ And more.", STEPS_TABLE, FOOT,
     )  # fmt: skip
     assert tracking(waiting) == "\n\n".join(parts)
