@@ -15,8 +15,9 @@ from claude_pool_gh.conversation.review.earlier import Earlier, earlier
 from claude_pool_gh.conversation.review.facts import ReviewFacts
 from claude_pool_gh.conversation.review.gather import gather, restored
 from claude_pool_gh.conversation.review.memory import digest_of, since_last
+from claude_pool_gh.conversation.review.reading import difference
 from claude_pool_gh.conversation.review.sift import sift
-from claude_pool_gh.findings import changes, tables
+from claude_pool_gh.findings import tables
 from claude_pool_gh.findings.tables import Against, Known
 from claude_pool_gh.github.errors import ForgeUnavailable
 from claude_pool_gh.pool.outcomes import Outcome
@@ -108,16 +109,14 @@ class Steps:
         digest = digest_of(facts, self.plan(facts), "")
         against = Against(head=facts.head, merge_base=merge_base, digest=digest)
         since = await since_last(self.desk, facts, self.git, against)
-        read = [
-            change
-            for change in changes.parse(await history.diff(self.git, merge_base, facts.head))
-            if since is None or change.path in since
-        ]
+        found = await difference(self.git, merge_base, facts.head, exclude=(), paths=(), since=since)
+        read = found.changes
         return {
             "merge_base": merge_base, "digest": digest, "files": len(read), "left_out": [], "unread": [],
             "nothing": "" if read else "nothing worth reading has changed since the last review",
-            "groups": [{"title": "all", "paths": [each.path for each in read], "cut": [], "gone": []}] if read else [],
-            "commentable": {each.path: sorted(each.commentable) for each in read},
+            "groups": [{"title": "all", "paths": [each.path for each in read], "gone": []}] if read else [],
+            "hunks": {each.path: each.hunks for each in read}, "unreadable": [], "unmatched": [],
+            "renamed": {entry.path: entry.before for entry in found.listed if entry.status == "R"},
             "earlier": before.stored(),
         }  # fmt: skip
 

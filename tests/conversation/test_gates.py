@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from claude_pool_gh.config.model import RepositoryConfig
-from claude_pool_gh.config.owners import matches, parse
+from claude_pool_gh.config.owners import parse
 from claude_pool_gh.conversation.gates import (
     Needed,
     Policy,
@@ -23,6 +23,7 @@ from claude_pool_gh.conversation.protected_paths import KINDS, Kind
 from claude_pool_gh.conversation.tables import Approval
 from claude_pool_gh.pool.config import TaskOverrides
 from claude_pool_gh.pool.plan import AgentRun, HostCall, Limits, Plan
+from claude_pool_gh.terms.patterns import matches
 
 REQUESTER, MONA, HUBOT, TESS = (
     Approval(number, name) for number, name in enumerate(("req", "mona", "hubot", "tess"), 1)

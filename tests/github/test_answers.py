@@ -146,9 +146,7 @@ def test_a_reason_is_found_or_not_but_nothing_breaks(body: bytes) -> None:
 # ---- forms
 
 READS: dict[str, Callable[[Desk], Awaitable[Any]]] = {
-    "comment": lambda d: reads.comment_unchanged(
-        d.forge, d.named, CommentRef(kind="issue_comment", id=1), "x"
-    ),
+    "comment": lambda d: reads.unchanged(d.forge, d.thread, CommentRef(kind="issue_comment", id=1), "x"),
     "issue": lambda d: reads.issue(d.forge, d.thread),
     "labels": lambda d: reads.labels(d.forge, d.named),
     "comments": lambda d: reads.comments(d.forge, d.thread),
