@@ -101,7 +101,8 @@ async def unchanged(forge: Forge, thread: Thread, source: CommentRef | ReviewRef
         now = await forge.read(thread.repository, _path(thread, source))
     except NotFound:
         return None
-    return str(now["node_id"]) if body_digest(now.get("body") or "") == digest else None
+    node, body = str(now["node_id"]), now["body"] or ""
+    return node if body_digest(body) == digest else None
 
 
 def _path(thread: Thread, source: CommentRef | ReviewRef) -> str:

@@ -55,9 +55,8 @@ def lines_link(finding: Finding, page: str) -> SafeMarkdown:
 def review_body(reviewed: Reviewed, head: str, link: Linked | None = None) -> SafeMarkdown:
     """The review's own text, above its inline comments."""
     total = len(reviewed.new)
-    parts = [
-        f"{count(total, 'finding')} in {count(reviewed.files, 'file')} read at `{head[:9]}`, each confirmed by a second run."
-    ]
+    files = count(reviewed.files, "file")
+    parts = [f"{count(total, 'finding')} in {files} read at `{head[:9]}`, each confirmed by a second run."]
     parts += _further(reviewed, link)
     return fitting("\n\n".join(parts))
 

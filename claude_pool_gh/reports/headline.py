@@ -9,7 +9,7 @@ from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.pool.outcomes import Outcome, Verdict
 from claude_pool_gh.reports.neutralize import neutralize_line
 from claude_pool_gh.reports.views import Changed, Fate, Presented, Report, Reviewed, Told, Triaged
-from claude_pool_gh.reports.words import checks_in_short, count, difference
+from claude_pool_gh.reports.words import checks_in_short, count, difference, operator_must_act
 from claude_pool_gh.terms.severity import Severity
 
 _ADVICE: Final = re.compile(r"\s*\b(?:Run|Use|Try|Type) `?(?:claude\b|--?[a-z]|/(?!pool)[a-z])[^.\n]*\.?")
@@ -22,7 +22,7 @@ def headline(outcome: Outcome | None, report: Report | None, verb: str = "review
     """The result in a line. Whatever is incomplete says so first: GitHub shows neutral as a pass."""
     if outcome is None:
         return _waiting(report)
-    reason = neutralize_line(_ADVICE.sub("", outcome.reason), 240)
+    reason = _reason(outcome)
     match outcome.verdict:
         case Verdict.clean | Verdict.findings:
             return _found(outcome, report)
@@ -40,6 +40,11 @@ def headline(outcome: Outcome | None, report: Report | None, verb: str = "review
             return f"{_not_done(verb)}: cancelled"
         case Verdict.failed:
             return f"{_not_whole(report, verb)}: {reason}"
+
+
+def _reason(outcome: Outcome) -> str:
+    told = neutralize_line(_ADVICE.sub("", outcome.reason), 240)
+    return operator_must_act(told) if outcome.operator else told
 
 
 def _waiting(report: Report | None) -> str:

@@ -7,7 +7,6 @@ committed, once for each run and chain in the life of a process.
 from __future__ import annotations
 
 import logging
-import re
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -27,12 +26,6 @@ _OVER: Final = frozenset(
 )
 _REMEMBERED: Final = 10_000
 _MICRODOLLARS: Final = 1_000_000
-_OPERATORS: Final = re.compile(
-    r"authenticat|x-api-key|permission_error|not_found_error|may not exist|credit balance|billing|"
-    r"cannot be reached|could not be reached|Unable to connect|API Error: 40[134]|\b40[134]\b|operator",
-    re.IGNORECASE,
-)
-"""Reasons that only whoever runs the server can do something about: key, credit, model, network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +65,6 @@ class Journal:
             self._told.popitem(last=False)
 
 
-def only_the_operator_can_act(reason: str) -> bool:
-    """Whether a failure is one that nobody on GitHub can do anything about."""
-    return bool(_OPERATORS.search(reason))
-
-
 def _common(chain: ChainRow) -> dict[str, Any]:
     facts = facts_of(chain.plan.context, Facts)
     return {
@@ -99,7 +87,8 @@ def _of_task(task: tasks.TaskRow, common: dict[str, Any]) -> Entry:
         "reason": reason,
         "ms": outcome.get("elapsed_ms"),
     }
-    return Entry(_level(ending not in (Ending.completed, Ending.cancelled), reason), "run ended", facts)
+    failed = ending not in (Ending.completed, Ending.cancelled)
+    return Entry(_level(failed=failed, operator=bool(outcome.get("operator"))), "run ended", facts)
 
 
 def _of_chain(tx: Transaction, chain: ChainRow, common: dict[str, Any]) -> Entry:
@@ -113,10 +102,13 @@ def _of_chain(tx: Transaction, chain: ChainRow, common: dict[str, Any]) -> Entry
         "ms": (chain.ended_ms - chain.started_ms) if chain.ended_ms and chain.started_ms else None,
     }
     failed = chain.outcome is not None and chain.outcome.verdict in (Verdict.failed, Verdict.quota)
-    return Entry(_level(failed, reason), "chain ended" if chain.outcome else "chain waits", facts)
+    operator = chain.outcome is not None and chain.outcome.operator
+    level = _level(failed=failed, operator=operator)
+    return Entry(level, "chain ended" if chain.outcome else "chain waits", facts)
 
 
-def _level(failed: bool, reason: str) -> int:
+def _level(*, failed: bool, operator: bool) -> int:
+    """An error is what only whoever runs the server can do something about: key, credit, model, network."""
     if not failed:
         return logging.INFO
-    return logging.ERROR if only_the_operator_can_act(reason) else logging.WARNING
+    return logging.ERROR if operator else logging.WARNING

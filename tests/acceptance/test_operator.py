@@ -6,12 +6,9 @@ import os
 import stat
 from pathlib import Path
 
-import pytest
-
 from claude_pool_gh.rehearsal import stage
 from claude_pool_gh.rehearsal.model import Fail
 from claude_pool_gh.rehearsal.reviewer import Reviewer
-from claude_pool_gh.service.journal import only_the_operator_can_act
 from tests.acceptance.world import World, world
 
 
@@ -63,19 +60,3 @@ async def test_a_key_that_the_models_api_refuses_is_an_error_in_the_log(tmp_path
             assert "outcome=failed" in line
             assert "refused the server's key" in line
         assert "\x1b" not in "\n".join(w.bot.log)
-
-
-@pytest.mark.parametrize(
-    ("reason", "operators"),
-    [
-        ("the model's API refused the server's key (HTTP 401)", True),
-        ("api_error: There's an issue with the selected model (claude-nosuch). It may not exist", True),
-        ("api_error: Your credit balance is too low to access the Anthropic API", True),
-        ("api_error: Unable to connect to API (ECONNREFUSED)", True),
-        ("it ran longer than 900 seconds", False),
-        ("the model gave no result of the form asked for", False),
-        ("an agent's result is not of the form asked for", False),
-    ],
-)
-def test_what_only_the_operator_can_act_on_is_known_by_its_reason(reason: str, operators: bool) -> None:
-    assert only_the_operator_can_act(reason) is operators

@@ -53,7 +53,7 @@ async def planned(
     steps = await Cookbook(desk, asked).expand(file.workflow, file.written, turns=turns)
     caps = caps_of(config, asked.command, of)
     plan = plan_of(desk, asked, steps, cast(Any, _Facts()), caps)
-    return plan, cast(AgentRun, steps[0]), caps
+    return plan, next(step for step in steps if isinstance(step, AgentRun)), caps
 
 
 Used = Callable[[tuple[Plan, AgentRun, Any]], Any]

@@ -25,6 +25,7 @@ from claude_pool_gh.pool.ports import HostStepContext
 from claude_pool_gh.reports.views import Reviewed
 from claude_pool_gh.storage import Database, migrations
 from claude_pool_gh.terms.ids import Actor, Repository, Thread
+from claude_pool_gh.terms.links import Links
 from claude_pool_gh.worktrees import history
 
 Files = Mapping[str, str | None]
@@ -86,6 +87,7 @@ class Steps:
         desk = SimpleNamespace(
             database=self.database, forge=self.answers, worktrees=SimpleNamespace(mirror=lambda _id: mirror),
             clock=SimpleNamespace(now_ms=lambda: 1_000 + self.chains),
+            links=Links(server="https://github.com", public=None, download_key=b""),
         )  # fmt: skip
         return cast(Desk, desk)
 

@@ -132,7 +132,7 @@ GUARDS = [
     ),
     Guard(
         "an edited review is no command", "github/reads.py",
-        'if body_digest(now.get("body") or "") == digest else None', "",
+        "node if body_digest(body) == digest else None", "node",
         f"{ACCEPTANCE}commands.py", "edited",
     ),
     Guard(
@@ -744,11 +744,6 @@ GUARDS = [
         "deleted code is held against what it was", "findings/anchor.py",
         'found = _on_side(finding, "LEFT", base, renamed)', 'found = _on_side(finding, "LEFT", head, renamed)',
         "tests/findings/test_anchor.py", "deleted or removed",
-    ),
-    Guard(
-        "what is there again is deleted no more", "findings/anchor.py",
-        "found.side != finding.side", "False",
-        "tests/findings/test_anchor.py", "there_again",
     ),
     Guard(
         "comments stand in GitHub's own hunks", "findings/diffs.py",

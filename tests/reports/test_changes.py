@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from claude_pool_gh.commands.lines import command_lines
-from claude_pool_gh.reports import changes
+from claude_pool_gh.reports import changes, refusals
 from claude_pool_gh.reports.changes import body, facts, files_of, summary, waiting
 from claude_pool_gh.reports.headline import headline
 from claude_pool_gh.reports.neutralize import neutralize
@@ -193,7 +193,7 @@ DECISIONS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "refused": (
         {"fate": Fate.refused, "approved_by": ("mona",), "refused": "the head moved, @mona"},
-        "Approved by `mona`, but not pushed: the head moved, `@mona`.",
+        f"Approved by `mona`, but not pushed: the head moved, `@mona`. {refusals.KEEPS}",
     ),
     "a fork": (
         {"fate": Fate.patch_only, "gate": ""},

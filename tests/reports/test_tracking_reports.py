@@ -8,6 +8,7 @@ import pytest
 
 from claude_pool_gh.commands.lines import command_lines
 from claude_pool_gh.pool.outcomes import Outcome, Verdict
+from claude_pool_gh.reports import refusals
 from claude_pool_gh.reports.tracking import tracking
 from claude_pool_gh.reports.views import (
     Bill,
@@ -107,7 +108,7 @@ def test_a_change_that_can_not_be_approved_any_more_says_so_first() -> None:
 
 ENDS: dict[Fate, tuple[dict[str, Any], str, str]] = {
     Fate.writing: (
-        {}, "✅ Approved, being pushed: 2 files, +3 -10", "Approved by `mona`; pushing to `topic`.",
+        {}, "⏳ Approved, being pushed: 2 files, +3 -10", "Approved by `mona`; pushing to `topic`.",
     ),
     Fate.pushed: ({}, "✅ Pushed ccccccccc: 2 files, +3 -10", "Pushed `ccccccccc` to `topic`, approved by `mona`."),
     Fate.proposed: (
@@ -116,7 +117,7 @@ ENDS: dict[Fate, tuple[dict[str, Any], str, str]] = {
     ),
     Fate.refused: (
         {"refused": "the branch moved"}, "⚠️ NOT PUSHED: the branch moved",
-        "Approved by `mona`, but not pushed: the branch moved.",
+        f"Approved by `mona`, but not pushed: the branch moved. {refusals.KEEPS}",
     ),
     Fate.patch_only: (
         {"approved_by": ()}, "✅ A patch for you to apply: 2 files, +3 -10",
@@ -188,7 +189,7 @@ def test_a_review_that_can_be_continued_names_one_next_command_only() -> None:
         "### ⚠️ NOT REVIEWED: out of budget",
         MONEY,
         fold("What was not posted or not read", "- **Not read:** `a`"),
-        "To resume:\n\n```\n/pool continue c-7 --budget 6.00\n```",
+        "Finished steps are saved. To resume:\n\n```\n/pool continue c-7 --budget 6.00\n```",
     )
     assert shown.count("/pool") == 2
 

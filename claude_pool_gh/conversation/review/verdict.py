@@ -61,7 +61,7 @@ def unopened(groups: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, A
     return told
 
 
-def conclude(
+def conclude(  # noqa: PLR0913 - each is one thing that keeps a review from being green
     found: Sequence[Mapping[str, Any]],
     broken: Sequence[Mapping[str, Any]],
     *,
@@ -122,7 +122,8 @@ def _not_whole(broken: Sequence[Mapping[str, Any]], total: int, what: str) -> Ou
         reason = f"{count(len(broken), 'claim')} could not be verified: {reason}"
     elif total > 1:
         reason = f"{len(broken)} of {total} parts could not be read: {reason}"
-    return Outcome(verdict=_VERDICTS.get(ending, Verdict.failed), reason=reason, ours=True)
+    operator = any(task.get("operator") for task in broken)
+    return Outcome(verdict=_VERDICTS.get(ending, Verdict.failed), reason=reason, ours=True, operator=operator)
 
 
 def without_known(
