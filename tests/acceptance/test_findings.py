@@ -41,7 +41,7 @@ def colleague(here: World) -> Colleague:
 async def reviewed_once(here: World) -> list[ReviewComment]:
     """A first review; its inline comments, the SQL first."""
     await here.say("/pool review")
-    await here.shows("review", "2 findings in 2 files")
+    await here.shows("review", "2 findings (worst: critical) in 2 files read")
     await here.until(lambda: here.reviews)
     return sorted(here.reviews[0].comments, key=lambda each: each.path, reverse=True)
 
@@ -125,7 +125,7 @@ async def test_a_dismissed_finding_is_not_reported_again_and_the_next_reviewer_i
     )
     await again(here, "Nothing found in 1 file")
     await here.say("/pool status")
-    status = await here.said("What people make of findings")
+    status = await here.said("What became of earlier findings")
     assert "| review | 2 | 0 | 2 (100 %) | 0 | 0 |" in status
 
 
@@ -158,5 +158,5 @@ async def test_what_is_open_when_a_pull_request_is_closed_counts_as_ignored(
     here.pull.close(here.maintainer)
     await here.until(lambda: here.rows("SELECT DISTINCT state FROM findings") == [("ignored",)])
     await here.say("/pool status")
-    assert "| review | 2 | 0 | 0 | 2 (100 %) | 0 |" in await here.said("What people make of findings")
+    assert "| review | 2 | 0 | 0 | 2 (100 %) | 0 |" in await here.said("What became of earlier findings")
     assert colleague.seen

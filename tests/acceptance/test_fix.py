@@ -72,7 +72,7 @@ async def test_a_rejection_is_heard_and_the_next_patch_has_an_id_of_its_own(
 ) -> None:
     first = await waiting(here)
     await here.say(f"/pool reject {first}")
-    await here.said("`/pool reject` needs what is wrong")
+    await here.said("`/pool reject` needs a description of what should be different")
     after = {"old_string": "    if quantity >= BULK_FROM:", "new_string": "    if quantity >= 10:"}
     colleague.mends = (READ, ToolUse("Edit", {**MENDED.input, **after}))  # it begins with what was rejected
     await here.say(f"/pool reject {first} use the constant's value")
@@ -144,7 +144,7 @@ async def test_four_eyes_and_protected_paths_need_other_people(here: World) -> N
     await here.say(f"/pool approve {gate}", by=people[1])
     await here.shows("fix", "### ⚠️ NOT PUSHED: mona has the role read now, and write is needed")
     assert here.pull.head_sha == before
-    assert "It was approved by `max`, `moritz`, but:" in here.comment_of("fix")
+    assert "Approved by `max`, `moritz`, but not pushed:" in here.comment_of("fix")
 
 
 async def test_the_buttons_of_the_check_decide_like_the_words(here: World, colleague: Colleague) -> None:
@@ -207,7 +207,7 @@ async def test_a_fork_gets_the_patch_and_no_push(here: World) -> None:
     before = here.pull.head_sha
     await here.say(f"/pool ok {before[:12]}\n/pool fix the boundary")
     shown = await here.shows("fix", "### ✅ A patch for you to apply: 1 file, +1 -1")
-    assert "This is a fork, and nothing is pushed to forks. The patch is below" in shown
+    assert "This is a fork, and the bot does not push to forks. The patch is below" in shown
     assert "+    if quantity >= BULK_FROM:" in shown
     assert here.pull.head_sha == before
     assert not [each for each in here.github.requests if each.path.endswith("git-receive-pack")]
