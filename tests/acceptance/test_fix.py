@@ -217,7 +217,7 @@ async def test_a_fork_gets_the_patch_and_no_push(here: World) -> None:
     ("mends", "says"),
     [
         ((), "### ⚠️ Nothing was changed"),
-        ((write("a.py", f'KEY = "{AWS}"\n'),), "holds what looks like a secret (an AWS key)"),
+        ((write("a.py", f'KEY = "{AWS}"\n'),), "contains what looks like a secret (an AWS key)"),
         (
             (write(".git/hooks/post-checkout", "x"), write("b.py", "y = 1\n")),
             "AWAITING APPROVAL: 1 file, +1 -0",
