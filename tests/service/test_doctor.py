@@ -88,4 +88,4 @@ async def test_checks_are_said_to_be_off_or_walled_in_or_what_they_lack(
         CLAUDE_POOL_CHECK_FOLDERS="/nonexistent/tools",
     )
     assert code == 1
-    assert "✗ checks: no such folder: /nonexistent/tools\n    mend that, or set CLAUDE_POOL_CHECKS=0" in text
+    assert "✗ checks: no such folder: /nonexistent/tools\n    fix that, or set CLAUDE_POOL_CHECKS=0" in text
