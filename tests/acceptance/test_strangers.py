@@ -433,7 +433,7 @@ async def test_what_came_an_hour_ago_counts_no_more(tmp_path: Path) -> None:
             request = asked(here, await here.say("/pool cancel"), here.maintainer)
             await judge.desk.database.transact(partial(_store, request=request, at=now - ago))
             decision = await judge.decide(request)
-            found.append(isinstance(decision, Refusal) and "used the 1 commands" in decision.text)
+            found.append(isinstance(decision, Refusal) and "limit of 1 command per" in decision.text)
         assert found == [False, False, True]
 
 
@@ -453,7 +453,7 @@ async def test_strangers_cannot_talk_a_thread_silent(tmp_path: Path) -> None:
         assert await verdict(judge, await comes(here.maintainer, 4, None)) == "goes on"
         last = await judge.decide(await comes(here.maintainer, 3, None))
         assert isinstance(last, Refusal)
-        assert "used the 2 commands" in last.text, "those who may command count"
+        assert "limit of 2 commands" in last.text, "those who may command count"
 
 
 def _store(tx: Transaction, request: intake.CommandRequest, at: int, answer: str | None = None) -> None:
