@@ -121,8 +121,8 @@ def rate_limited(which: str, most: int) -> SafeMarkdown:
     """Too many commands in an hour; said once an hour."""
     whose = "You have" if which == "user" else "This thread has"
     return fitting(
-        f"{whose} used up the limit of {count(most, 'command')} per hour, so nothing was run. Commands over the limit are "
-        f"not queued: repeat it later. The limit is `limits.{which}_hour` in `.github/claude-pool.yml`."
+        f"{whose} used up the limit of {count(most, 'command')} per hour, so nothing was run. Commands over the limit "
+        f"are not queued: repeat it later. The limit is `limits.{which}_hour` in `.github/claude-pool.yml`."
     )
 
 
