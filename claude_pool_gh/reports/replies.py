@@ -10,7 +10,7 @@ from claude_pool_gh.pool.errors import CapReached
 from claude_pool_gh.pool.yaml_file import Fault
 from claude_pool_gh.reports.neutralize import code, fence, neutralize, neutralize_line
 from claude_pool_gh.reports.views import Link, Told
-from claude_pool_gh.reports.words import dollars, fitting
+from claude_pool_gh.reports.words import count, dollars, fitting
 from claude_pool_gh.terms.markdown import SafeMarkdown
 from claude_pool_gh.terms.roles import Role
 
@@ -133,8 +133,8 @@ def rate_limited(which: str, most: int) -> SafeMarkdown:
     """Too many commands in an hour; said once an hour."""
     whose = "You have" if which == "user" else "This thread has"
     return fitting(
-        f"{whose} used up the limit of {most} commands per hour, so nothing was run. Commands over the limit are not "
-        f"queued: repeat it later. The limit is `limits.{which}_hour` in `.github/claude-pool.yml`."
+        f"{whose} used up the limit of {count(most, 'command')} per hour, so nothing was run. Commands over the limit "
+        f"are not queued: repeat it later. The limit is `limits.{which}_hour` in `.github/claude-pool.yml`."
     )
 
 
@@ -223,11 +223,11 @@ def not_counted() -> SafeMarkdown:
     )
 
 
-def rejected(again: bool, count: int, most: int) -> SafeMarkdown:
+def rejected(again: bool, times: int, most: int) -> SafeMarkdown:
     """What a rejection leads to."""
     if again:
-        return fitting(f"Rejected ({count} of {most}); the agent tries again with all feedback so far.")
-    return fitting(f"Rejected {count} of {most} times, so the run has ended. Nothing was pushed.")
+        return fitting(f"Rejected ({times} of {most}); the agent tries again with all feedback so far.")
+    return fitting(f"Rejected {times} of {most} times, so the run has ended. Nothing was pushed.")
 
 
 def needs_text(verb: str, what: str) -> SafeMarkdown:

@@ -115,13 +115,13 @@ steps:
     colleague.mend_says = "Tidied."
     before = here.pull.head_sha
     await here.say("/pool run tidy")
-    shown = await here.shows("run:tidy", "### ⏸ AWAITING APPROVAL\n")
+    shown = await here.shows("run:tidy", "### ⏸ Workflow `tidy`: AWAITING APPROVAL\n")
     first = shown.split("/pool approve ")[1][:10]
     await here.say(f"/pool approve {first}")
     shown = await here.shows("run:tidy", "AWAITING APPROVAL: 1 file, +1 -0")
     second = shown.split("/pool approve ")[1][:10]
     assert second != first
     await here.say(f"/pool approve {second}")
-    await here.shows("run:tidy", "### ✅ Pushed")
+    await here.shows("run:tidy", "### ✅ Workflow `tidy`: Pushed")
     assert here.pull.head_sha != before
     assert here.repository.read("feature", "tidy.txt") == b"tidy\n"

@@ -41,7 +41,7 @@ def colleague(here: World) -> Colleague:
 async def reviewed_once(here: World) -> list[ReviewComment]:
     """A first review; its inline comments, the SQL first."""
     await here.say("/pool review")
-    await here.shows("review", "2 findings in 2 files")
+    await here.shows("review", "2 findings (worst: critical) in 2 files read")
     await here.until(lambda: here.reviews)
     return sorted(here.reviews[0].comments, key=lambda each: each.path, reverse=True)
 
@@ -89,7 +89,7 @@ async def test_a_push_brings_new_fixed_and_still_open_each_said_once_and_where_i
 
     # Asked again at the same head: nothing is said or settled a second time.
     comments = len(here.pull.review_comments)
-    await again(here, "2 findings still open in 3 files")
+    await again(here, "2 findings still open (worst: ")
     await here.written()
     assert len(here.pull.review_comments) == comments
 
@@ -114,7 +114,7 @@ async def test_a_dismissed_finding_is_not_reported_again_and_the_next_reviewer_i
     here.github.react(stranger, sql, "-1")
     changed = {"shop/prices.py": stage.head_files()["shop/prices.py"] + "\n\nX = 1\n"}
     here.repository.commit("feature", changed, message="More", author=here.maintainer)
-    await again(here, "1 finding still open in 1 file")
+    await again(here, "1 finding still open (worst: ")
     assert len(here.reviews) == 1
     told = next(each.text for each in colleague.seen if "Dismissed by maintainers" in each.text)
     assert '"Exactly ten pieces get no bulk discount", because "ten is meant to be full price"' in told
@@ -130,7 +130,7 @@ async def test_a_dismissed_finding_is_not_reported_again_and_the_next_reviewer_i
     )
     await again(here, "Nothing found in 1 file")
     await here.say("/pool status")
-    status = await here.said("What people make of findings")
+    status = await here.said("What became of earlier findings")
     assert "| review | 2 | 0 | 2 (100 %) | 0 | 0 |" in status
 
 
@@ -163,7 +163,7 @@ async def test_what_is_open_when_a_pull_request_is_closed_counts_as_ignored(
     here.pull.close(here.maintainer)
     await here.until(lambda: here.rows("SELECT DISTINCT state FROM findings") == [("ignored",)])
     await here.say("/pool status")
-    assert "| review | 2 | 0 | 0 | 2 (100 %) | 0 |" in await here.said("What people make of findings")
+    assert "| review | 2 | 0 | 0 | 2 (100 %) | 0 |" in await here.said("What became of earlier findings")
     assert colleague.seen
     here.pull.reopen(here.maintainer)
     await here.until(lambda: here.rows("SELECT DISTINCT state FROM findings") == [("open",)])

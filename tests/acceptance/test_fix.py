@@ -212,7 +212,7 @@ async def test_a_fork_gets_the_patch_and_no_push(here: World) -> None:
     before = here.pull.head_sha
     await here.say(f"/pool ok {before[:12]}\n/pool fix the boundary")
     shown = await here.shows("fix", "### ✅ A patch for you to apply: 1 file, +1 -1")
-    assert "This is a fork, and nothing is pushed to forks. The patch is below" in shown
+    assert "This is a fork, and the bot does not push to forks. The patch is below" in shown
     assert "+    if quantity >= BULK_FROM:" in shown
     assert here.pull.head_sha == before
     assert not [each for each in here.github.requests if each.path.endswith("git-receive-pack")]
@@ -222,7 +222,7 @@ async def test_a_fork_gets_the_patch_and_no_push(here: World) -> None:
     ("mends", "says"),
     [
         ((), "### ⚠️ Nothing was changed"),
-        ((write("a.py", f'KEY = "{AWS}"\n'),), "holds what looks like a secret (an AWS key)"),
+        ((write("a.py", f'KEY = "{AWS}"\n'),), "contains what looks like a secret (an AWS key)"),
         (
             (write(".git/hooks/post-checkout", "x"), write("b.py", "y = 1\n")),
             "AWAITING APPROVAL: 1 file, +1 -0",

@@ -152,6 +152,6 @@ async def test_several_that_could_be_meant_are_listed(here: World, colleague: Co
     await here.say("/pool ask one?\n/pool review")
     await here.until(lambda: len(colleague.seen) == 2)
     await here.say("/pool cancel")
-    which = await here.said("Several fit. Which one?")
+    which = await here.said("Several runs match. Which one?")
     assert re.search(r"- `/pool cancel [0-9a-f]{10}`: review, running\n", which)
     assert re.search(r"- `/pool cancel [0-9a-f]{10}`: ask, running\n", which)

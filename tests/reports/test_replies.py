@@ -167,11 +167,11 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
         "access can."),
     ),
     "rejected": (
-        replies.rejected(again=True, count=1, most=3),
+        replies.rejected(again=True, times=1, most=3),
         "Rejected (1 of 3); the agent tries again with all feedback so far.",
     ),
     "rejected for good": (
-        replies.rejected(again=False, count=3, most=3),
+        replies.rejected(again=False, times=3, most=3),
         "Rejected 3 of 3 times, so the run has ended. Nothing was pushed.",
     ),
     "below in a mail": (
