@@ -76,7 +76,7 @@ async def test_a_rejection_is_heard_and_the_next_patch_has_an_id_of_its_own(
 ) -> None:
     first = await waiting(here)
     await here.say(f"/pool reject {first}")
-    await here.said("needs what is wrong")
+    await here.said("`/pool reject` needs a description of what should be different")
     after = {"old_string": "    if quantity >= BULK_FROM:", "new_string": "    if quantity >= 10:"}
     colleague.mends = (READ, ToolUse("Edit", {**MENDED.input, **after}))  # it begins with what was rejected
     await here.say(f"/pool reject {first} use the constant's value")

@@ -67,7 +67,8 @@ def _review(text: str, *, posted: bool) -> str:
     remarks = (Remark(title=text, path=text, line=1, reason=text),)
     shown = reviewed(
         inline=(found,), more=(found,), outside=(found,), standing=(found,), fixed=(found,), unsettled=remarks,
-        left_out=(text,), unread=(text,), note=f"No changed file matches {text}.", posted=posted, known=1, refuted=remarks, before=remarks,
+        left_out=(text,), unread=(text,), note=f"No changed file matches {text}.", posted=posted, known=1,
+        refuted=remarks, before=remarks,
         hidden=remarks, unchecked=remarks, unopened=(text,),
     )  # fmt: skip
     return tracking(run(report=shown, outcome=Outcome(verdict=Verdict.findings)))
