@@ -262,7 +262,7 @@ async def test_the_transcript_can_be_read_afterwards_redacted(here: World) -> No
     )
     out, _ = await shown.communicate()
     assert b"uses  Read" in out
-    assert b"I read the changed file first." in out
+    assert b"I read the changed files, and who else uses them." in out
 
 
 async def test_a_reply_under_a_finding_can_command_too(shop: World) -> None:
@@ -281,13 +281,13 @@ BRIEF = "name: review\ndescription: x\nsteps:\n  - {name: brief, host: review.br
 @pytest.mark.parametrize(
     ("path", "text", "problem"),
     [
-        ("workflows/review.yml", BRIEF, "must have the steps brief, find, check, verify, doubts, reread, gather"),
+        ("workflows/review.yml", BRIEF, "must have the steps brief, find, place, restate, check, verify, doubts, reread, gather"),
         ("skills/find-defects/SKILL.md", "---\nname: find-defects\ndescription: x\nallowed-tools: [Bash]\n---\nRun it.",
          "unknown tool `Bash`"),
         ("workflows/review.yml", BRIEF + "  - {name: find, prompt: x, config: {mcp_servers: {m: {command: sh}}}}\n",
          "MCP servers are tools too, and none may be brought along here"),
         ("workflows/review.yml", BRIEF + "  - {name: find, branches: [{name: a, skill: find-defects}]}\n",
-         "must have the steps brief, find, check, verify, doubts, reread, gather"),
+         "must have the steps brief, find, place, restate, check, verify, doubts, reread, gather"),
     ],
 )  # fmt: skip
 async def test_a_recipe_that_drops_a_step_or_wants_a_shell_is_refused(
