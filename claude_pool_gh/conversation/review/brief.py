@@ -25,7 +25,7 @@ from claude_pool_gh.conversation.review.reading import (
 from claude_pool_gh.findings import changes, tables
 from claude_pool_gh.findings.changes import Group
 from claude_pool_gh.findings.tables import Against
-from claude_pool_gh.github import reads
+from claude_pool_gh.github import check_output, reads
 from claude_pool_gh.github.errors import ForgeError
 from claude_pool_gh.pool.errors import StepFailed
 from claude_pool_gh.pool.outcomes import Outcome, Verdict
@@ -176,7 +176,7 @@ def _opening(facts: ReviewFacts, pull: reads.Pull, fence: str) -> list[str]:
 async def _facts(desk: Desk, facts: ReviewFacts, groups: Sequence[Group], before: Earlier) -> str:
     """What the host knows itself, outside the fence."""
     repository = facts.thread.repository
-    failed = await reads.failed_checks(desk.forge, repository, facts.head)
+    failed = await check_output.names_of_failed(desk.forge, repository, facts.head)
     dismissed = await desk.database.read(
         lambda tx: tables.dismissed_in(tx, repository.id, last=_DISMISSED_TOLD)
     )
