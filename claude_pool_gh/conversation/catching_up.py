@@ -22,10 +22,11 @@ from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.deliveries import VerifiedDelivery
 from claude_pool_gh.github.errors import ForgeError
 from claude_pool_gh.github.news import News
+from claude_pool_gh.github.reads import actor_of
 from claude_pool_gh.github.tables import cursors, deliveries
 from claude_pool_gh.pool.ports import Clock
 from claude_pool_gh.storage import Database, Transaction, insert_once
-from claude_pool_gh.terms.ids import Actor, CommentRef, Repository, ReviewRef, Thread
+from claude_pool_gh.terms.ids import CommentRef, Repository, ReviewRef, Thread
 
 logger = logging.getLogger(__name__)
 
@@ -174,12 +175,8 @@ class CatchUp:
 def _in_review(review: Any, thread: Thread) -> list[intake.CommandRequest]:
     """The commands of a listed review."""
     source = ReviewRef(id=int(review["id"]))
-    actor = _actor(review["user"])
+    actor = actor_of(review["user"])
     return intake.requests(str(review.get("body") or ""), thread=thread, actor=actor, source=source)
-
-
-def _actor(user: Any) -> Actor:
-    return Actor(id=int(user["id"]), login=str(user["login"]), is_human=user.get("type") == "User")
 
 
 def _requests(comment: Any, repository: Repository) -> list[intake.CommandRequest]:
@@ -197,7 +194,7 @@ def _requests(comment: Any, repository: Repository) -> list[intake.CommandReques
     return intake.requests(
         str(comment.get("body") or ""),
         thread=Thread(repository=repository, number=int(number)),
-        actor=_actor(user),
+        actor=actor_of(user),
         source=ref,
     )
 

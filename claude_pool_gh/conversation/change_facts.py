@@ -22,7 +22,7 @@ class ChangeFacts(Facts):
     marks: tuple[str, ...] = ()
     """The findings that it fixes, by their names."""
     problems: str = ""
-    """A maintainer's words on what it is to do."""
+    """A maintainer's words: what it is to do, or what is to be minded where it fixes findings."""
     branch: str
     """Where the change goes: the pull request's own branch, or a new one."""
     into: str

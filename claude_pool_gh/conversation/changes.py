@@ -115,7 +115,7 @@ async def _message(desk: Desk, chain: ChainRow, facts: ChangeFacts, approved_by:
         words = (await reads.issue(desk.forge, facts.thread)).title
     return messages.message(
         chain.plan.verb, f"{what} {facts.thread.number}", fixed, words,
-        requested_by=facts.requester.login, approved_by=approved_by, chain=chain.id,
+        requested_by=facts.requester.login, approved_by=approved_by, chain=chain.id, is_ours=desk.holds_secret,
     )  # fmt: skip
 
 

@@ -55,12 +55,8 @@ _FILES: Final = 200
 class FixFacts(ChangeFacts):
     """What is to be fixed."""
 
-    marks: tuple[str, ...] = ()
-    """The findings of ours, by their names."""
-    problems: str
-    """In a maintainer's words: what is to be fixed, or what is to be minded where it is findings."""
     findings: int = 0
-    """How many of our own these are; 0 where they are described in words."""
+    """How many of our own these are; 0 where they are described in words, or under the lines where it was asked."""
 
 
 async def answer(desk: Desk, asked: Asked) -> Reply:
@@ -69,7 +65,7 @@ async def answer(desk: Desk, asked: Asked) -> Reply:
     if not pull.open:
         return Answer(replies.closed())
     marks, problems = await _problems(desk, asked)
-    if not (marks or problems):
+    if not (marks or problems or _stands_under_lines(asked)):
         return Answer(replies.needs_text("fix", "something to fix: this pull request has no open finding"))
     repository = asked.thread.repository
     fork = pull.head_repository_id != repository.id
@@ -112,10 +108,15 @@ async def _problems(desk: Desk, asked: Asked) -> tuple[tuple[str, ...], str]:
         return (under.mark,), asked.text[:1_500]
     if asked.text:
         return (), asked.text[:3_000]
-    comment = asked.request.comment
-    if comment is not None and comment.root not in (None, comment.id):
-        return (), _THREAD
+    if _stands_under_lines(asked):
+        return (), ""
     return tuple(each.mark for each in known[:_MOST]), ""
+
+
+def _stands_under_lines(asked: Asked) -> bool:
+    """Whether the command answers what somebody has said under lines of the diff."""
+    comment = asked.request.comment
+    return comment is not None and comment.root not in (None, comment.id)
 
 
 _THREAD: Final = f"What is asked for under the lines where the command stands; see “{Part.place.value}”."
@@ -131,7 +132,7 @@ async def _to_fix(desk: Desk, facts: FixFacts, paths: Sequence[str]) -> str:
     told = [described(each.finding, each.mark, whereabouts(each.finding, files)) for each in chosen]
     if told and facts.problems:
         told.append(f"The maintainer adds: {facts.problems}")
-    return "\n\n".join(told) or facts.problems
+    return "\n\n".join(told) or facts.problems or _THREAD
 
 
 def host_steps(desk: Desk) -> dict[str, HostStep]:

@@ -126,7 +126,7 @@ async def _about(desk: Desk, facts: Facts, sees: frozenset[Part]) -> Material:
     if Part.questions in sees:
         parts[Part.questions] = await _questions(desk, facts)
     if Part.linked in sees:
-        parts[Part.linked] = await _linked(desk, facts, f"{issue.title}\n{issue.body}")
+        parts[Part.linked] = await linked_issues(desk, facts, f"{issue.title}\n{issue.body}")
     paths: list[str] = []
     if pull:
         mirror, base = await fetched(desk, facts)
@@ -190,7 +190,7 @@ async def _questions(desk: Desk, facts: Facts) -> str:
     return "\n".join(f"- {each}" for each in dict.fromkeys(asked[:16]) if each)
 
 
-async def _linked(desk: Desk, facts: Facts, text: str) -> str:
+async def linked_issues(desk: Desk, facts: Facts, text: str) -> str:
     """Title and text of the issues that a thread's own text names."""
     told: list[str] = []
     for number in dict.fromkeys(int(found) for found in _LINKED.findall(visible_text(text, 12_000))):

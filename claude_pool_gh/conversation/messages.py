@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
+
+from claude_pool_gh.reports.secrets import secrets
 
 _SUBJECT_LIMIT: Final = 72
 _LISTED: Final = 20
@@ -55,8 +57,15 @@ def message(
     requested_by: str,
     approved_by: Sequence[str],
     chain: str,
+    is_ours: Callable[[str], bool] = lambda _text: False,
 ) -> str:
-    """A commit's message. `what`: the thread, as "pull request 7"; `words`: a person's, where no finding is meant."""
+    """A commit's message. `what`: the thread, as "pull request 7"; `words`: a person's, where no finding is meant.
+
+    Words that hold a secret are left out: what is pushed cannot be taken back. `is_ours` knows this server's own.
+    """
+    whole = "\n".join([words, *(text for each in fixed for text in (each.title, each.path))])
+    if is_ours(whole) or secrets(whole):
+        fixed, words = (), ""
     said = [_one(each, 100_000) for each in fixed]
     if len(fixed) == 1:
         subject, body = f"Fix: {_one(fixed[0], _SUBJECT_LIMIT - 5)}", ""

@@ -39,7 +39,10 @@ def patient(step: HostStep, *, longest: float = LONGEST, pause: float = 1.0) -> 
             except Exception as error:
                 passing = _passing(error)
                 if passing is None:
-                    raise _told(error) from error
+                    refused = _refused(error)
+                    if refused is None:
+                        raise
+                    raise refused from error
                 waited = asyncio.get_running_loop().time() - began
                 rest = (
                     min(longest, _UNREADABLE_SECONDS if isinstance(passing, Unreadable) else longest) - waited
@@ -69,12 +72,12 @@ def _passing(error: BaseException | None) -> Passing | None:
     return None
 
 
-def _told(error: Exception) -> Exception:
-    """A refusal of GitHub's in its own words; anything else as it is."""
+def _refused(error: Exception) -> StepFailed | None:
+    """A refusal of GitHub's in its own words; None where it is something else."""
     cause = error.__cause__ if isinstance(error, StepFailed) else error
     if isinstance(cause, ForgeRefused):
         return StepFailed(f"GitHub refused what this step needs: {cause}", ours=True)
-    return error
+    return None
 
 
 def _seconds(passing: Passing, wait: float) -> float:

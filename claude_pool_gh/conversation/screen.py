@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from html import unescape
-from typing import Final
+from typing import Final, TypeVar
 
 from claude_pool_gh.github.effects.kinds import (
     CheckRun,
@@ -22,8 +22,10 @@ from claude_pool_gh.github.effects.kinds import (
 from claude_pool_gh.reports.redact import Redactor, veiled
 from claude_pool_gh.reports.replies import withheld
 from claude_pool_gh.reports.secrets import secrets
+from claude_pool_gh.terms.ids import Term
 
 _OURS: Final = "a key of this server"
+Worded = TypeVar("Worded", bound=Term)
 
 
 def screened(redactor: Redactor) -> Callable[[Effect], Effect]:
@@ -43,8 +45,9 @@ def screened(redactor: Redactor) -> Callable[[Effect], Effect]:
                 found = kinds(effect.body)
                 return effect.model_copy(update={"body": withheld(found)}) if found else effect
             case Review():
-                found = kinds(effect.body, effect.fallback, *(each.body for each in effect.comments))
-                kept = tuple(each for each in effect.comments if not kinds(each.body))
+                inline = (text for each in effect.comments for text in (each.body, each.listed))
+                found = kinds(effect.body, effect.fallback, *inline)
+                kept = tuple(each for each in effect.comments if not kinds(each.body, each.listed))
                 return effect if not found else _without(effect, kept, withheld(found))
             case CheckRun():
                 found = kinds(effect.title, effect.summary)
@@ -84,11 +87,10 @@ def _veiled(effect: Effect) -> Effect:
 
 
 def _inline(comment: InlineComment) -> InlineComment:
-    shown = veiled(comment.body)
-    return comment if shown == comment.body else comment.model_copy(update={"body": shown})
+    return _changed(comment, body=veiled(comment.body), listed=veiled(comment.listed))
 
 
-def _changed(effect: Effect, **words: object) -> Effect:
+def _changed(effect: Worded, **words: object) -> Worded:
     new = {name: value for name, value in words.items() if value != getattr(effect, name)}
     return effect.model_copy(update=new) if new else effect
 

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from claude_pool_gh.findings import paths, suggestions
-from claude_pool_gh.findings.model import Finding
+from claude_pool_gh.findings.model import EVIDENCE_LIMIT, Finding
 from claude_pool_gh.findings.quotes import Quoted, Side, Unclear, lines_of, locate, occurrences
 
-_EVIDENCE_LIMIT: Final = 4_000
 NO_FILE: Final = {
     "RIGHT": "there is no such text file at the head",
     "LEFT": "there was no such text file before the change",
@@ -111,7 +110,7 @@ def _anchored(finding: Finding, side: Side, path: str, lines: list[str], found: 
     return finding.model_copy(
         update={
             "path": path, "side": side, "start_line": found.start, "end_line": found.end, "suggestion": suggestion,
-            "evidence": quoted if len(quoted) <= _EVIDENCE_LIMIT else finding.evidence,
+            "evidence": quoted if len(quoted) <= EVIDENCE_LIMIT else finding.evidence,
         }
     )  # fmt: skip
 

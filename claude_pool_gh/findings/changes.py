@@ -47,11 +47,6 @@ class Change:
         """Changed lines."""
         return self.added + self.removed
 
-    @property
-    def is_cut(self) -> bool:
-        """Whether `text` holds only the beginning of its part of the diff."""
-        return self.text.endswith(_CUT)
-
 
 @dataclass(frozen=True, slots=True)
 class Group:

@@ -14,6 +14,7 @@ from typing import Final
 
 from claude_pool_gh.findings.definitions import definition_of
 from claude_pool_gh.findings.model import EVIDENCE_LIMIT, Finding
+from claude_pool_gh.findings.quotes import lines_of
 
 _MARK_DIGITS: Final = 20
 
@@ -164,12 +165,6 @@ def _occurrences(finding: Finding, lines: Sequence[str]) -> list[int]:
     if not any(wanted):
         return []
     return [at + 1 for at in range(len(have) - len(wanted) + 1) if have[at : at + len(wanted)] == wanted]
-
-
-def lines_of(text: str) -> list[str]:
-    """Lines as git and GitHub count them: a form feed or a Unicode separator ends none."""
-    lines = text.replace("\r\n", "\n").split("\n")
-    return lines if lines[-1] else lines[:-1]
 
 
 def _digest(text: str) -> str:

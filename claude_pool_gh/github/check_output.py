@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from claude_pool_gh.github.api import Forge
+from claude_pool_gh.github.client import checked
 from claude_pool_gh.github.errors import ForgeRefused
 from claude_pool_gh.terms.ids import Repository
 
@@ -28,16 +29,27 @@ class FailedCheck:
     """As `path:line message`."""
 
 
+@checked
 async def failed(forge: Forge, repository: Repository, commit: str) -> list[FailedCheck]:
     """The checks that failed at a commit; none where we may not read them."""
+    found = [await _run(forge, repository, run) for run in await _runs(forge, repository, commit)]
+    return found + await _statuses(forge, repository, commit)
+
+
+@checked
+async def names_of_failed(forge: Forge, repository: Repository, commit: str) -> list[str]:
+    """Only what they are called."""
+    names = [str(run["name"]) for run in await _runs(forge, repository, commit)]
+    return names + [each.name for each in await _statuses(forge, repository, commit)]
+
+
+async def _runs(forge: Forge, repository: Repository, commit: str) -> list[Any]:
     try:
         answer = await forge.read(repository, f"/commits/{commit}/check-runs", per_page=100)
     except ForgeRefused:
-        runs: list[Any] = []
-    else:
-        runs = [run for run in answer["check_runs"] if run.get("conclusion") in _FAILED and not _is_ours(run)]
-    found = [await _run(forge, repository, run) for run in runs[:_CHECKS_LIMIT]]
-    return found + await _statuses(forge, repository, commit)
+        return []
+    runs = [run for run in answer["check_runs"] if run.get("conclusion") in _FAILED and not _is_ours(run)]
+    return runs[:_CHECKS_LIMIT]
 
 
 def _is_ours(run: Any) -> bool:

@@ -5,8 +5,9 @@ A token goes to the configured server and to no other: a redirect is followed on
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+import functools
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, ParamSpec, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
@@ -21,6 +22,8 @@ from claude_pool_gh.github.errors import (
     sort_refusal,
 )
 
+P = ParamSpec("P")
+T = TypeVar("T")
 AGENT: Final = "claude-pool-gh"
 _REDIRECTS: Final = frozenset({301, 302, 307, 308})
 _MOST_REDIRECTS: Final = 3
@@ -87,3 +90,14 @@ class sorted_errors:  # noqa: N801 - reads as a word at the `with`
                 raise Unreadable(f"the answer cannot be read: {type(error).__name__}: {error}") from error
             case _:
                 return
+
+
+def checked(ask: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+    """Lets an answer of another form than GitHub's be what it is: a fault that passes, as `Unreadable`."""
+
+    @functools.wraps(ask)
+    async def asked(*arguments: P.args, **named: P.kwargs) -> T:
+        with sorted_errors():
+            return await ask(*arguments, **named)
+
+    return asked

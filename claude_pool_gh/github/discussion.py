@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from claude_pool_gh.github.api import Forge
+from claude_pool_gh.github.client import checked, sorted_errors
 from claude_pool_gh.github.effects.threads import THREADS
 from claude_pool_gh.github.errors import ForgeError, ForgeRefused, NotFound
 from claude_pool_gh.github.reads import actor_of
@@ -99,6 +100,7 @@ class Discussion:
         return next((each for each in self.threads if each.root == root), None)
 
 
+@checked
 async def discussion(forge: Forge, thread: Thread, *, is_pull: bool, root: int | None = None) -> Discussion:
     """What is said in a thread and shown on its page. The inline thread that `root` began is always among it."""
     number = thread.number
@@ -223,21 +225,23 @@ async def _resolved(forge: Forge, thread: Thread) -> frozenset[int]:
     for _ in range(_THREAD_PAGES):
         token = await forge.access.token(repository)
         try:
-            answer = await forge.query(
-                token,
-                THREADS,
-                owner=repository.owner,
-                name=repository.name,
-                number=thread.number,
-                after=after,
-            )
+            with sorted_errors():
+                answer = await forge.query(
+                    token,
+                    THREADS,
+                    owner=repository.owner,
+                    name=repository.name,
+                    number=thread.number,
+                    after=after,
+                )
+                page = answer["repository"]["pullRequest"]["reviewThreads"]
+                resolved = [each for each in page["nodes"] if each["isResolved"]]
+                found |= {
+                    int(one["fullDatabaseId"]) for each in resolved for one in each["comments"]["nodes"]
+                }
+                goes_on, after = page["pageInfo"]["hasNextPage"], page["pageInfo"]["endCursor"]
         except ForgeError:
             break
-        page = answer["repository"]["pullRequest"]["reviewThreads"]
-        for each in page["nodes"]:
-            if each["isResolved"]:
-                found |= {int(one["fullDatabaseId"]) for one in each["comments"]["nodes"]}
-        if not page["pageInfo"]["hasNextPage"]:
+        if not goes_on:
             break
-        after = page["pageInfo"]["endCursor"]
     return frozenset(found)

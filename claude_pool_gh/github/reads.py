@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import base64
-import functools
 import logging
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Any, Final
 
 from claude_pool_gh.github.api import Forge, segment
-from claude_pool_gh.github.client import sorted_errors
+from claude_pool_gh.github.client import checked
 from claude_pool_gh.github.errors import ForgeRefused, NotFound, Unreadable
 from claude_pool_gh.github.intake import body_digest
 from claude_pool_gh.terms.ids import Actor, CommentRef, Repository, ReviewRef, Thread
@@ -18,20 +16,7 @@ from claude_pool_gh.terms.roles import Role
 
 logger = logging.getLogger(__name__)
 
-P = ParamSpec("P")
-T = TypeVar("T")
 _FILE_LIMIT: Final = 256 * 1024
-
-
-def _read(ask: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
-    """Lets an answer of another form than GitHub's be what it is: a fault that passes, as `Unreadable`."""
-
-    @functools.wraps(ask)
-    async def asked(*arguments: P.args, **named: P.kwargs) -> T:
-        with sorted_errors():
-            return await ask(*arguments, **named)
-
-    return asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +46,7 @@ class TrustedFile:
     blob: str
 
 
-@_read
+@checked
 async def role_of(forge: Forge, repository: Repository, actor: Actor) -> Role:
     """The live role of a user. Fails closed: whatever is not a clear answer about this very user is `none`."""
     try:
@@ -94,7 +79,7 @@ query CreatedViaEmail($id: ID!) {
 """
 
 
-@_read
+@checked
 async def unchanged(forge: Forge, thread: Thread, source: CommentRef | ReviewRef, digest: str) -> str | None:
     """What GraphQL calls a comment or review, if it still exists and says what it said when it was delivered."""
     try:
@@ -115,7 +100,7 @@ def _path(thread: Thread, source: CommentRef | ReviewRef) -> str:
             return f"/pulls/comments/{source.id}"
 
 
-@_read
+@checked
 async def came_by_mail(forge: Forge, repository: Repository, node: str) -> bool:
     """Whether a comment or review was sent as an answer to a mail. Where GitHub does not say, it may have been."""
     try:
@@ -139,7 +124,7 @@ class Issue:
     labels: tuple[str, ...]
 
 
-@_read
+@checked
 async def issue(forge: Forge, thread: Thread) -> Issue:
     """A thread as it is now."""
     answer = await forge.read(thread.repository, f"/issues/{thread.number}")
@@ -155,7 +140,7 @@ async def issue(forge: Forge, thread: Thread) -> Issue:
     )
 
 
-@_read
+@checked
 async def labels(forge: Forge, repository: Repository) -> list[tuple[str, str]]:
     """The repository's own labels, each with its description."""
     return [
@@ -164,22 +149,14 @@ async def labels(forge: Forge, repository: Repository) -> list[tuple[str, str]]:
     ]
 
 
-@_read
-async def comments(forge: Forge, thread: Thread, *, last: int = 30) -> list[tuple[Actor, str]]:
-    """Who said what in a thread's conversation, the newest of it, oldest first."""
-    listing = forge.pages(thread.repository, f"/issues/{thread.number}/comments")
-    found = [(actor_of(each.get("user")), str(each.get("body") or "")) async for each in listing]
-    return found[-last:]
-
-
-@_read
+@checked
 async def merge_base(forge: Forge, repository: Repository, base: str, head: str) -> str:
     """The commit from which `head` went its own way, as GitHub sees it now."""
     answer = await forge.read(repository, f"/compare/{segment(base)}...{segment(head)}", per_page=1)
     return str(answer["merge_base_commit"]["sha"])
 
 
-@_read
+@checked
 async def is_ancestor(forge: Forge, repository: Repository, older: str, newer: str) -> bool:
     """Whether a commit goes on from another one, however many lie between. Not where GitHub no longer knows it."""
     try:
@@ -189,7 +166,7 @@ async def is_ancestor(forge: Forge, repository: Repository, older: str, newer: s
     return answer["status"] in ("ahead", "identical")
 
 
-@_read
+@checked
 async def branch_head(forge: Forge, repository: Repository, branch: str) -> str:
     """The commit a branch is at now."""
     return str((await forge.read(repository, f"/branches/{segment(branch)}"))["commit"]["sha"])
@@ -202,7 +179,7 @@ def actor_of(user: Any) -> Actor:
     return Actor(id=int(user["id"]), login=str(user["login"]), is_human=user.get("type") == "User")
 
 
-@_read
+@checked
 async def pull(forge: Forge, thread: Thread) -> Pull:
     """A pull request as it is now."""
     answer = await forge.read(thread.repository, f"/pulls/{thread.number}")
@@ -222,13 +199,13 @@ async def pull(forge: Forge, thread: Thread) -> Pull:
     )
 
 
-@_read
+@checked
 async def default_branch(forge: Forge, repository: Repository) -> str:
     """The branch from which configuration, recipes and guidance come."""
     return str((await forge.read(repository, ""))["default_branch"])
 
 
-@_read
+@checked
 async def trusted_file(
     forge: Forge, repository: Repository, branch: str | None, path: str
 ) -> TrustedFile | None:
@@ -244,7 +221,7 @@ async def trusted_file(
     return TrustedFile(path, text, str(answer["sha"]))
 
 
-@_read
+@checked
 async def names_in(forge: Forge, repository: Repository, branch: str, folder: str) -> list[str]:
     """The paths of the files directly in a folder of the default branch; none where there is no such folder."""
     try:
@@ -255,24 +232,14 @@ async def names_in(forge: Forge, repository: Repository, branch: str, folder: st
     return [str(each["path"]) for each in listed if each.get("type") == "file"]
 
 
-@_read
+@checked
 async def commit_messages(forge: Forge, thread: Thread) -> list[tuple[str, str]]:
     """Id and message of the first hundred commits of a pull request, oldest first."""
     found = await forge.read(thread.repository, f"/pulls/{thread.number}/commits", per_page=100)
     return [(str(each["sha"]), str(each["commit"]["message"])) for each in found]
 
 
-@_read
-async def failed_checks(forge: Forge, repository: Repository, commit: str) -> list[str]:
-    """Names of the check runs that failed at a commit; none where the App may not read checks."""
-    try:
-        answer = await forge.read(repository, f"/commits/{commit}/check-runs", per_page=100)
-    except ForgeRefused:
-        return []
-    return [str(run["name"]) for run in answer["check_runs"] if run.get("conclusion") == "failure"]
-
-
-@_read
+@checked
 async def issue_text(forge: Forge, repository: Repository, number: int) -> tuple[str, str] | None:
     """Title and body of an issue; None when there is none that we may see."""
     try:

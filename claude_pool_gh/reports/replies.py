@@ -157,11 +157,6 @@ def lacking(permissions: Sequence[str], url: str) -> SafeMarkdown:
     )
 
 
-def not_there(verb: str) -> SafeMarkdown:
-    """A command of the other kind of thread, or of none."""
-    return fitting(f"`/pool {verb}` has nothing to act on here.")
-
-
 def joined(chain_id: str, verb: str, where: str = "") -> SafeMarkdown:
     """The same was asked for already and is on its way."""
     comment = f"[its comment]({where})" if where else "its comment"
@@ -294,8 +289,10 @@ def dismissed(mark: str, heading: str) -> SafeMarkdown:
 
 
 def fixed_thread(head: str) -> SafeMarkdown:
-    """Under a finding that is gone."""
-    return fitting(f"Gone at `{head[:9]}`: the code that this is about is not there any more.")
+    """Under a finding of which a second reader says that it is fixed."""
+    return fitting(
+        f"Fixed at `{head[:9]}`: a second reader looked for this in the code there, and it is gone."
+    )
 
 
 def dismissed_thread(who: str, reason: str) -> SafeMarkdown:

@@ -86,7 +86,12 @@ def place(finding: Finding) -> str:
 
 
 def linked(finding: Finding, home: str, head: str) -> str:
-    """Where a finding is, as a link to these lines at the commit that was read. `home`: the repository's page."""
+    """Where a finding is, as a link to these lines at the commit that was read. `home`: the repository's page.
+
+    The lines of deleted code are other ones there, so they are named without a link.
+    """
+    if finding.side == "LEFT":
+        return f"{place(finding)}, in the file before the change"
     if not home:
         return place(finding)
     lines = f"#L{finding.start_line}"

@@ -98,7 +98,8 @@ def _lacks(has: Mapping[str, str]) -> list[str]:
 
 def _events(has: list[str]) -> Sign:
     lacks = [name for name in EVENTS if name not in has]
-    mend = f"subscribe the App to {', '.join(lacks)}" if lacks else ""
+    first = "give the App merge_queues: read; then " if "merge_group" in lacks else ""
+    mend = f"{first}subscribe the App to {', '.join(lacks)}" if lacks else ""
     return Sign("events", "all" if not lacks else f"{len(lacks)} missing", mend)
 
 

@@ -81,7 +81,7 @@ async def test_a_push_brings_new_fixed_and_still_open_each_said_once_and_where_i
     assert "Found earlier, now fixed: Exactly ten pieces get no bulk discount" in shown
     assert [each.path for each in here.reviews[-1].comments] == ["shop/extra.py"], "nothing is said twice"
     assert len(here.reviews) == 2
-    assert f"Gone at `{head[:9]}`" in await here.replied_under(boundary)
+    assert f"Fixed at `{head[:9]}`" in await here.replied_under(boundary)
     assert boundary.resolved_by is here.app.bot
     assert boundary.body == said
     assert len(answers_to(here, boundary)) == 1, "GitHub's failures meanwhile made nothing twice"

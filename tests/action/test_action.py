@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
+from claude_pool_gh.pool.outcomes import Verdict
 from claude_pool_gh.rehearsal import stage
 from claude_pool_gh.rehearsal.github import Comment, Pull, Repository, SimulatedGitHub, User
 from claude_pool_gh.rehearsal.model import ScriptedModel
@@ -208,6 +209,11 @@ def test_the_action_and_the_workflow_pass_a_security_linter() -> None:
     command = [str(BIN / "zizmor"), "--offline", "--persona", "auditor", *files]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
+
+
+def test_every_outcome_is_named_where_the_action_is_described() -> None:
+    described = yaml.safe_load((ROOT / "action.yml").read_text())["outputs"]["outcome"]["description"]
+    assert [each for each in Verdict if each not in described] == []
 
 
 def test_no_input_is_pasted_into_a_script() -> None:

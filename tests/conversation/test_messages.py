@@ -74,6 +74,19 @@ def test_nothing_that_others_wrote_acts(text: str) -> None:
         assert names == ["Requested-by", "Approved-by", "Pool-chain"], parsed
 
 
+def test_words_that_hold_a_secret_are_left_out() -> None:
+    token = "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"
+    plainly = written()
+    assert written(Fixed(f"{token} is logged", "p")) == plainly
+    assert written(Fixed("a", "p"), Fixed("b", f"keys/{token}")) == plainly
+    assert written(words=f"take {token} out") == plainly
+    ours = message(
+        "fix", "pull request 7", [Fixed("hunter2 is logged", "p")], "", requested_by="mona", approved_by=("hubot",),
+        chain=CHAIN, is_ours=lambda text: "hunter2" in text,
+    )  # fmt: skip
+    assert ours == plainly
+
+
 def test_titles_read_well_without_signs() -> None:
     assert title("Add gifts, fixes #7 for @octocat", "x") == "Add gifts, fixes 7 for octocat"
     assert title("  ", "Changes for issue 7") == "Changes for issue 7"

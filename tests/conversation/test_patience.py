@@ -81,6 +81,13 @@ async def test_an_error_of_our_own_stays_one() -> None:
         await patient(Failing(1, KeyError("x")))(CONTEXT)
 
 
+async def test_what_a_step_failed_of_stays_behind_its_words_for_the_log() -> None:
+    cause = WorktreeError("git diff failed", "fatal: bad object")
+    with pytest.raises(StepFailed) as failed:
+        await patient(Failing(1, cause, "the diff cannot be read"))(CONTEXT)
+    assert failed.value.__cause__ is cause
+
+
 @pytest.mark.parametrize(
     ("error", "told"),
     [

@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
-from claude_pool_gh.conversation.review.gather import restored, stored
-from claude_pool_gh.conversation.review.sift import CANDIDATES
+from claude_pool_gh.conversation.review.gather import gather, restored, stored
+from claude_pool_gh.conversation.review.sift import CANDIDATES, sift
+from claude_pool_gh.conversation.review.unplaced import unplaced
 from claude_pool_gh.findings import tables
 from claude_pool_gh.findings.tables import Standing
+from claude_pool_gh.pool.errors import StepFailed
 from claude_pool_gh.pool.outcomes import Outcome, Verdict
+from claude_pool_gh.pool.ports import HostStepContext
 from claude_pool_gh.reports.headline import headline
 from claude_pool_gh.reports.views import Remark
 from tests.conversation.review_steps import Answers, Steps, steps
@@ -437,3 +440,17 @@ async def test_a_result_survives_its_row_and_older_ones_are_read(tmp_path: Path)
     }  # fmt: skip
     assert restored(old).unsettled == (Remark(title="a.py: b (c)"),)
     assert restored(old).known == 1
+
+
+# begun before an upgrade
+
+
+@pytest.mark.parametrize("step", [unplaced, sift, gather])
+async def test_a_review_that_an_older_server_began_ends_with_the_reason(tmp_path: Path, step: Any) -> None:
+    with calc(tmp_path) as here:
+        facts = here.facts()
+        older = {"head": facts.head, "merge_base": here.base, "groups": [], "commentable": {}, "unread": []}
+        check = {"candidates": [], "standing": [], "fixed": [], "known": 0, "unverified": 0, "dropped": []}
+        results = {"brief": older, "find": [], "check": check, "verify": []}
+        with pytest.raises(StepFailed, match="upgraded after the review had begun"):
+            await step(here.desk, HostStepContext("c1", here.plan(facts), results))

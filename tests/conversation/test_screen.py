@@ -66,8 +66,8 @@ MAY = Authority(actors=(Actor(id=7, login="mona"),), least=3)
 CLEAN = "Nothing to see here: `shop/prices.py:2`, at 0123456789abcdef0123456789abcdef01234567."
 
 
-def inline(body: str) -> InlineComment:
-    return InlineComment(path="a.py", line=3, body=body, mark="finding:5:3:x")
+def inline(body: str, listed: str = CLEAN) -> InlineComment:
+    return InlineComment(path="a.py", line=3, body=body, listed=listed, mark="finding:5:3:x")
 
 
 def review(**fields: Any) -> Review:
@@ -81,6 +81,7 @@ PLACES: dict[str, Callable[[str], Effect]] = {
     "review's body": lambda text: review(body=text, comments=(inline(CLEAN),)),
     "review's fallback": lambda text: review(fallback=text, comments=(inline(CLEAN),)),
     "inline comment": lambda text: review(comments=(inline(CLEAN), inline(text), inline(CLEAN))),
+    "inline comment as it is listed": lambda text: review(comments=(inline(CLEAN, text), inline(CLEAN))),
     "title of a check": lambda text: CheckRun(name="n", head="h", status="completed", title=text, summary=CLEAN),
     "summary of a check": lambda text: CheckRun(name="n", head="h", status="completed", title=CLEAN, summary=text),
     "settled finding": lambda text: Settled(number=3, mark="m", reply=text, headline=CLEAN),

@@ -12,9 +12,10 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from claude_pool_gh.github import reads
+from claude_pool_gh.github import check_output, reads
 from claude_pool_gh.github.access import AppAccess, JobAccess
 from claude_pool_gh.github.api import Forge
+from claude_pool_gh.github.discussion import discussion
 from claude_pool_gh.github.errors import (
     ForgeError,
     ForgeRefused,
@@ -149,13 +150,14 @@ READS: dict[str, Callable[[Desk], Awaitable[Any]]] = {
     "comment": lambda d: reads.unchanged(d.forge, d.thread, CommentRef(kind="issue_comment", id=1), "x"),
     "issue": lambda d: reads.issue(d.forge, d.thread),
     "labels": lambda d: reads.labels(d.forge, d.named),
-    "comments": lambda d: reads.comments(d.forge, d.thread),
+    "discussion": lambda d: discussion(d.forge, d.thread, is_pull=True),
     "merge base": lambda d: reads.merge_base(d.forge, d.named, "a", "b"),
     "branch": lambda d: reads.branch_head(d.forge, d.named, "main"),
     "pull": lambda d: reads.pull(d.forge, d.thread),
     "default branch": lambda d: reads.default_branch(d.forge, d.named),
     "commits": lambda d: reads.commit_messages(d.forge, d.thread),
-    "checks": lambda d: reads.failed_checks(d.forge, d.named, "a" * 40),
+    "checks": lambda d: check_output.failed(d.forge, d.named, "a" * 40),
+    "names of checks": lambda d: check_output.names_of_failed(d.forge, d.named, "a" * 40),
     "issue text": lambda d: reads.issue_text(d.forge, d.named, 1),
 }
 FORMS = {

@@ -10,6 +10,7 @@ import claude_pool_gh
 from claude_pool_gh.pool.kitchen import Kitchen, expand
 from claude_pool_gh.pool.shelf import Shelf
 from claude_pool_gh.pool.workflows import parse_workflow
+from claude_pool_gh.service.doctor_github import EVENTS
 
 HERE = Path(__file__).parents[2]
 REFERENCE = (HERE / "docs" / "pool.md").read_text()
@@ -32,3 +33,9 @@ def test_the_reference_names_every_packaged_recipe() -> None:
 def test_the_readme_lists_the_whole_surface_of_the_library() -> None:
     readme = (HERE / "README.md").read_text()
     assert [name for name in claude_pool_gh.__all__ if f"`{name}" not in readme] == []
+
+
+def test_the_readme_names_every_event_that_the_doctor_asks_for() -> None:
+    readme = " ".join((HERE / "README.md").read_text().split())
+    (named,) = re.findall(r"Events: \*(.*?)\*\.", readme)
+    assert sorted(each.replace(" ", "_") for each in named.split(", ")) == list(EVENTS)

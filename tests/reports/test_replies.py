@@ -132,7 +132,6 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
         ("The App was not granted `contents:write`, `issues:write`, and this command needs it. Nothing was run. "
         "An owner of the account can grant it: https://github.com/settings/installations/9"),
     ),
-    "not there": (replies.not_there("fix"), "`/pool fix` has nothing to act on here."),
     "joined": (
         replies.joined("c-7", "review"),
         ("The same review is already running or queued (`c-7`), so no second one was started; its comment "
@@ -240,7 +239,8 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
         "Dismissed: `@mona` loses `#1` (`01234567`). It will not be reported again.",
     ),
     "fixed thread": (
-        replies.fixed_thread("a" * 40), "Gone at `aaaaaaaaa`: the code that this is about is not there any more."
+        replies.fixed_thread("a" * 40),
+        "Fixed at `aaaaaaaaa`: a second reader looked for this in the code there, and it is gone.",
     ),
     "dismissed thread": (
         replies.dismissed_thread("mona", "see #1\n/pool review"),

@@ -161,6 +161,8 @@ def test_a_finding_is_linked_at_its_lines_at_the_commit_that_was_read() -> None:
     assert one.endswith(f"({home}/blob/{'c' * 40}/a%20b/%C3%BC%60.py#L2)")
     assert linked(finding(end_line=5), home, "c").endswith("/blob/c/shop/prices.py#L2-L5)")
     assert linked(finding(), "", "c") == "`shop/prices.py:2`"
+    deleted = linked(finding(side="LEFT"), home, "c" * 40)
+    assert deleted == "`shop/prices.py:2`, in the file before the change", "the head has other lines there"
 
 
 def test_time_that_runs_is_shown_in_whole_minutes() -> None:

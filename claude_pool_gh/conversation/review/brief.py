@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-import secrets
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeGuard
 
 from claude_pool_gh.conversation.desk import Desk
 from claude_pool_gh.conversation.guidance import guidance
+from claude_pool_gh.conversation.material import linked_issues, new_fence
 from claude_pool_gh.conversation.review.earlier import Earlier, earlier
 from claude_pool_gh.conversation.review.facts import ReviewFacts, facts_of
 from claude_pool_gh.conversation.review.feedback import take_thumbs
@@ -25,7 +24,7 @@ from claude_pool_gh.conversation.review.reading import (
 from claude_pool_gh.findings import changes, tables
 from claude_pool_gh.findings.changes import Group
 from claude_pool_gh.findings.tables import Against
-from claude_pool_gh.github import reads
+from claude_pool_gh.github import check_output, reads
 from claude_pool_gh.github.errors import ForgeError
 from claude_pool_gh.pool.errors import StepFailed
 from claude_pool_gh.pool.outcomes import Outcome, Verdict
@@ -35,8 +34,6 @@ from claude_pool_gh.reports.visible import visible_text
 from claude_pool_gh.worktrees import history
 from claude_pool_gh.worktrees.errors import WorktreeError
 
-_LINKED: Final = re.compile(r"(?:^|[\s(])#(\d{1,9})\b")
-_LINKED_LIMIT: Final = 3
 _DISMISSED_TOLD: Final = 15
 _BODY_LIMIT: Final = 6_000
 
@@ -68,7 +65,7 @@ async def brief(desk: Desk, context: HostStepContext) -> Done | Finish:
         return Finish(Outcome(verdict=Verdict.skipped, reason=nothing).model_dump(mode="json"))
     groups, beyond = changes.group(found.changes)
     gone = {entry.path for entry in found.listed if entry.status == "D"}
-    fence = f"=== material {secrets.token_hex(8)} ==="
+    fence = new_fence()
     try:
         about, told = await _about(desk, facts, pull, fence), await _facts(desk, facts, groups, before)
     except ForgeError as error:
@@ -137,21 +134,13 @@ def _nothing(found: Difference, facts: ReviewFacts, since: frozenset[str] | None
 
 async def _about(desk: Desk, facts: ReviewFacts, pull: reads.Pull, fence: str) -> str:
     """The pull request in words, as a person sees it on GitHub, fenced as material: nothing of the host's is in it."""
-    repository, thread = facts.thread.repository, facts.thread
-    commits = await reads.commit_messages(desk.forge, thread)
+    commits = await reads.commit_messages(desk.forge, facts.thread)
     parts = [
         *_opening(facts, pull, fence),
         "Commits:\n" + "\n".join(f"- {first}" for _, text in commits if (first := _first_line(text))),
     ]
-    body = visible_text(pull.body, _BODY_LIMIT)
-    linked = 0
-    for number in dict.fromkeys(int(n) for n in _LINKED.findall(f"{pull.title}\n{body}")):
-        found = await reads.issue_text(desk.forge, repository, number) if linked < _LINKED_LIMIT else None
-        if found is not None:
-            linked += 1
-            parts.append(
-                f"Linked issue {number}: {visible_text(found[0], 300)}\n{visible_text(found[1], 2_000)}"
-            )
+    if linked := await linked_issues(desk, facts, f"{pull.title}\n{pull.body}"):
+        parts.append(f"Issues that it names:\n{linked}")
     return "\n\n".join([*parts, fence])
 
 
@@ -176,7 +165,7 @@ def _opening(facts: ReviewFacts, pull: reads.Pull, fence: str) -> list[str]:
 async def _facts(desk: Desk, facts: ReviewFacts, groups: Sequence[Group], before: Earlier) -> str:
     """What the host knows itself, outside the fence."""
     repository = facts.thread.repository
-    failed = await reads.failed_checks(desk.forge, repository, facts.head)
+    failed = await check_output.names_of_failed(desk.forge, repository, facts.head)
     dismissed = await desk.database.read(
         lambda tx: tables.dismissed_in(tx, repository.id, last=_DISMISSED_TOLD)
     )

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from claude_pool_gh.config.model import Review
 from claude_pool_gh.conversation.facts import Facts
+from claude_pool_gh.pool.errors import StepFailed
 from claude_pool_gh.pool.ports import HostStepContext
 
 
@@ -19,3 +23,14 @@ class ReviewFacts(Facts):
 def facts_of(context: HostStepContext) -> ReviewFacts:
     """The facts of the chain that a host step belongs to."""
     return ReviewFacts.model_validate(context.plan.context)
+
+
+def brief_of(context: HostStepContext) -> Mapping[str, Any]:
+    """What the first step has found. Raises StepFailed where an older version of this server found it.
+
+    That does not say against what the review is held, so nothing true could be said at its end.
+    """
+    brief: Mapping[str, Any] = context.results["brief"]
+    if "digest" not in brief:
+        raise StepFailed("this server was upgraded after the review had begun: it must begin anew", ours=True)
+    return brief

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from claude_pool_gh.conversation.desk import Desk
 from claude_pool_gh.conversation.review.comments import review_of
-from claude_pool_gh.conversation.review.facts import ReviewFacts, facts_of
+from claude_pool_gh.conversation.review.facts import ReviewFacts, brief_of, facts_of
 from claude_pool_gh.conversation.review.reading import unread_in_words
 from claude_pool_gh.conversation.review.stated import remark
 from claude_pool_gh.conversation.review.verdict import conclude, is_whole, place, unopened, without_known
@@ -47,7 +47,7 @@ async def doubts(_desk: Desk, context: HostStepContext) -> Done:
 async def gather(desk: Desk, context: HostStepContext) -> Finish:
     """Weigh, place, and want the review: in one transaction with the chain's end, so it is posted once or not."""
     facts = facts_of(context)
-    brief, check = context.results["brief"], context.results["check"]
+    brief, check = brief_of(context), context.results["check"]
     weighed = weigh(check["candidates"], context.results["verify"], _reread(context))
     found_again = await _placed_anew(desk, facts, weighed.still)
     unmoved = list(map(Finding.model_validate, check["standing"]))

@@ -25,7 +25,7 @@ class FileDiff:
     @property
     def deleted(self) -> bool:
         """Whether the file is not there afterwards."""
-        return "\ndeleted file mode " in self.section.partition("\n@@ ")[0]
+        return diffs.is_deleted(self.section)
 
     def near(self, first: int, last: int, *, old: bool) -> str:
         """The hunks that hold any of the lines, counted before the change where `old`; "" where none does."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from claude_pool_gh.conversation.desk import Desk
 from claude_pool_gh.conversation.review.earlier import Changed, Earlier
-from claude_pool_gh.conversation.review.facts import ReviewFacts, facts_of
+from claude_pool_gh.conversation.review.facts import ReviewFacts, brief_of, facts_of
 from claude_pool_gh.conversation.review.host_facts import name_of
 from claude_pool_gh.conversation.review.hunks import FileDiff
 from claude_pool_gh.conversation.review.questions import of_claim, of_known
@@ -46,11 +46,11 @@ _NAME_LEAST: Final = 6
 
 async def sift(desk: Desk, context: HostStepContext) -> Done:
     """Keep what is true of the files, once each, the worst first; name the rest."""
-    facts, brief = facts_of(context), context.results["brief"]
+    facts, brief = facts_of(context), brief_of(context)
     said = [stated_by(task) for task in context.results["find"]]
     stated = [claim for each in said for claim in each.claims]
     mirror = desk.worktrees.mirror(facts.thread.repository.id).path
-    base, renamed = brief["merge_base"], brief.get("renamed", {})
+    base, renamed = brief["merge_base"], brief["renamed"]
     restated = [claim for task in context.results.get("restate") or () for claim in stated_by(task).claims]
     checked = corrected(
         stated,

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from claude_pool_gh.conversation.desk import Desk
-from claude_pool_gh.conversation.review.facts import facts_of
+from claude_pool_gh.conversation.review.facts import brief_of, facts_of
 from claude_pool_gh.conversation.review.reading import held
 from claude_pool_gh.conversation.review.stated import stated_by
 from claude_pool_gh.findings.anchor import Dropped
@@ -23,7 +23,7 @@ _DIFF_LIMIT: Final = 20_000
 
 async def unplaced(desk: Desk, context: HostStepContext) -> Done:
     """The findings to be corrected, for one agent; an empty list where there are none."""
-    facts, brief = facts_of(context), context.results["brief"]
+    facts, brief = facts_of(context), brief_of(context)
     stated = [finding for task in context.results["find"] for finding in stated_by(task).claims]
     mirror = desk.worktrees.mirror(facts.thread.repository.id).path
     checked = await held(mirror, brief["merge_base"], facts.head, stated, brief["renamed"])

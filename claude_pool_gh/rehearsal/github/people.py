@@ -29,6 +29,7 @@ DEFAULT_EVENTS: tuple[str, ...] = (
     "check_suite",
     "issue_comment",
     "issues",
+    "merge_group",
     "pull_request",
     "pull_request_review",
     "pull_request_review_comment",
