@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from claude_pool_gh.conversation.desk import Asked, Desk
@@ -11,6 +12,7 @@ from claude_pool_gh.github.effects.rows import marker
 from claude_pool_gh.github.errors import NotFound
 
 LEAST_DIGITS: Final = 6
+_NAME: Final = re.compile(rf"(?=.*[0-9])[0-9a-fA-F]{{{LEAST_DIGITS},8}}")
 
 
 async def open_findings(desk: Desk, asked: Asked) -> list[Known]:
@@ -32,6 +34,11 @@ async def replied_to(desk: Desk, asked: Asked, known: list[Known]) -> Known | No
         return None
     body = root.get("body") or ""
     return next((each for each in known if marker(tables.mark_of(asked.key, each.mark)) in body), None)
+
+
+def reads_as_name(word: str) -> bool:
+    """Whether a word looks like a finding's ID, be there such a finding or not."""
+    return _NAME.fullmatch(word) is not None
 
 
 def named(word: str, known: list[Known]) -> Known | None:

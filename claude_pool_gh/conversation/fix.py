@@ -22,10 +22,11 @@ from claude_pool_gh.conversation.desk import (
     plan_of,
 )
 from claude_pool_gh.conversation.facts import facts_of
-from claude_pool_gh.conversation.findings_here import named, open_findings, replied_to
+from claude_pool_gh.conversation.findings_here import named, open_findings, reads_as_name, replied_to
 from claude_pool_gh.conversation.material import Part, about_thread
 from claude_pool_gh.conversation.whereabouts import described, whereabouts
 from claude_pool_gh.findings import tables
+from claude_pool_gh.findings.tables import Known
 from claude_pool_gh.github import reads
 from claude_pool_gh.pool.chains import ChainRow
 from claude_pool_gh.pool.ports import Done, HostStep, HostStepContext
@@ -64,7 +65,11 @@ async def answer(desk: Desk, asked: Asked) -> Reply:
     pull = await reads.pull(desk.forge, asked.thread)
     if not pull.open:
         return Answer(replies.closed())
-    marks, problems = await _problems(desk, asked)
+    known = await open_findings(desk, asked)
+    under = await replied_to(desk, asked, known)
+    if under is None and _names_none(asked.command.words, known):
+        return Answer(replies.which_finding([(each.mark, each.finding.title) for each in known]))
+    marks, problems = _problems(asked, known, under)
     if not (marks or problems or _stands_under_lines(asked)):
         return Answer(replies.needs_text("fix", "something to fix: this pull request has no open finding"))
     repository = asked.thread.repository
@@ -92,14 +97,17 @@ async def answer(desk: Desk, asked: Asked) -> Reply:
     return Start(plan_of(desk, asked, with_limits(steps, asked.config), facts, caps), caps)
 
 
-async def _problems(desk: Desk, asked: Asked) -> tuple[tuple[str, ...], str]:
+def _names_none(words: Sequence[str], known: list[Known]) -> bool:
+    """Whether a finding was named that is not open here. An agent that is told to fix a number costs money in vain."""
+    return len(words) == 1 and reads_as_name(words[0]) and named(words[0], known) is None
+
+
+def _problems(asked: Asked, known: list[Known], under: Known | None) -> tuple[tuple[str, ...], str]:
     """What is to be fixed: the findings by their names, and what the maintainer says.
 
     That is the finding replied to, or the one that is named, or the text, or what is said under the lines where the
     command stands, or all that is open.
     """
-    known = await open_findings(desk, asked)
-    under = await replied_to(desk, asked, known)
     words = asked.command.words
     one = named(words[0], known) if len(words) == 1 else None
     if one is not None:

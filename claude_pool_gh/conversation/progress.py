@@ -260,10 +260,11 @@ def _steps(tx: Transaction, chain: ChainRow, runs: list[TaskRow], now_ms: int) -
     for step, record in zip(chain.plan.steps, chain.steps, strict=True):
         cost, upper_bound = costs.get(step.name, (0, False))
         own = [task for task in runs if task.step == step.name]
+        idle = isinstance(step, AgentRun) and record.state is StepState.completed and record.result == []
         lines.append(
             StepLine(
                 name=step.name,
-                state=record.state,
+                state=StepState.skipped if idle else record.state,  # there was nothing for it to do
                 detail=_detail(record, own) or checks.on_their_way(chain, step, record),
                 model=step.overrides.model or "" if isinstance(step, AgentRun) else "",
                 elapsed_ms=_elapsed(step, record, own, now_ms),

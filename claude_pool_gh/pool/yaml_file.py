@@ -52,7 +52,10 @@ def read(text: str, model: type[M]) -> Loaded[M] | list[Fault]:
         return [Fault(1, f"the file is larger than {_SIZE_LIMIT // 1024} KiB")]
     try:
         node = _compose(text)
-        lines = {} if node is None else dict(_lines(node, ()))
+        every = [] if node is None else list(_lines(node, ()))
+        if twice := list(_twice(every)):
+            return twice
+        lines = dict(every)
         values = yaml.safe_load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -70,8 +73,9 @@ def read(text: str, model: type[M]) -> Loaded[M] | list[Fault]:
     try:
         return Loaded(model.model_validate(values), lines)
     except ValidationError as error:
-        every = error.errors()
-        return [_fault(problem, lines, model) for problem in every if not _follows(problem, every)]
+        problems = error.errors()
+        found = [_fault(problem, lines, model) for problem in problems if not _follows(problem, problems)]
+        return sorted(found, key=lambda fault: fault.line)
 
 
 def no_such(what: str, name: str, known: Sequence[str]) -> str:
@@ -108,6 +112,19 @@ def _lines(node: yaml.Node, path: Path) -> Iterator[tuple[Path, int]]:
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
             yield from _lines(value, (*path, str(index)))
+
+
+def _twice(every: Sequence[tuple[Path, int]]) -> Iterator[Fault]:
+    """Keys that stand more than once in a mapping: YAML forbids it, PyYAML keeps only the last of them."""
+    first: dict[Path, int] = {}
+    again: set[Path] = set()
+    for path, line in every:
+        if path in first and not any(path[:depth] in again for depth in range(len(path))):
+            again.add(path)
+            yield Fault(
+                line, f"`{'.'.join(path)}` is already on line {first[path]}; put all of it in one place"
+            )
+        first.setdefault(path, line)
 
 
 def _follows(problem: Any, every: Sequence[Any]) -> bool:

@@ -204,6 +204,8 @@ def _next(run: Run) -> str:
             return "after the next push: `/pool review`"
         case Verdict.answered:
             return ""
+        case Verdict.skipped:  # the same line would end in the same way: of other paths, another commit
+            return "to review all of it: `/pool review`"
         case _:
             return "to try again: `/pool retry`"
 

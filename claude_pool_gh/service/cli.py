@@ -41,7 +41,7 @@ def main() -> None:
     logs.configure()
 
 
-@main.command()
+@main.command(short_help="Run the server of the GitHub App.")
 @_with_settings
 def serve(**given: Any) -> None:
     """Listen for the GitHub App's webhooks and run the commands in them.
@@ -122,7 +122,7 @@ def _wishes(given: dict[str, Any]) -> Any:
     )
 
 
-@main.command("run")
+@main.command("run", short_help="Run one prompt here, from a script or a shell.")
 @click.argument("prompt")
 @click.option("--tools", help="The agent's tools, comma-separated. Default: Read,Grep,Glob.")
 @click.option(
@@ -155,7 +155,7 @@ def run_prompt(
     sys.exit(asyncio.run(run(_wishes(given), prompt, overrides)))
 
 
-@main.command("chain")
+@main.command("chain", short_help="Run a workflow here, a file or one by name.")
 @click.argument("workflow")
 @click.argument("arguments", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--approve", is_flag=True, help="Approve every gate without being asked.")
@@ -193,7 +193,7 @@ def pool_status(**given: Any) -> None:
     asyncio.run(status(_settings(given)))
 
 
-@main.command()
+@main.command(short_help="Print what happened in a chain, and what its agents said.")
 @click.argument("chain_id")
 @click.option("--step", help="Only the runs of this step, with everything the agents said and did.")
 @_with_settings
@@ -204,7 +204,7 @@ def show(chain_id: str, step: str | None, **given: Any) -> None:
     asyncio.run(print_chain(_settings(given), chain_id, step))
 
 
-@main.command()
+@main.command(short_help="Check everything that a server needs, and say what to fix.")
 @_with_settings
 def doctor(**given: Any) -> None:
     """Check App, installation, permissions, events, keys, CLI, git and database; say what to fix."""
@@ -227,7 +227,7 @@ def config_schema() -> None:
 
 
 @config.command("check")
-@click.argument("file", type=click.File())
+@click.argument("file", type=click.File(errors="replace"))
 def config_check(file: Any) -> None:
     """Check a configuration file; print each error with its line."""
     from claude_pool_gh.config.load import load  # noqa: PLC0415
@@ -243,8 +243,8 @@ def config_check(file: Any) -> None:
     sys.exit(1)
 
 
-@config.command("show")
-@click.argument("files", nargs=-1, required=True, type=click.File(), metavar="FILE...")
+@config.command("show", short_help="Print every effective value, and where it comes from.")
+@click.argument("files", nargs=-1, required=True, type=click.File(errors="replace"), metavar="FILE...")
 def config_show(files: tuple[Any, ...]) -> None:
     """Print every effective value of a configuration file, and where it comes from.
 
@@ -262,7 +262,10 @@ def config_show(files: tuple[Any, ...]) -> None:
         click.echo(f"{key}: {json.dumps(value)}  # {found.source(key)}")
 
 
-@main.command(context_settings={"ignore_unknown_options": True})
+@main.command(
+    context_settings={"ignore_unknown_options": True},
+    short_help="Show a whole review on this machine, with a simulated GitHub.",
+)
 @click.option("--live", is_flag=True, help="Use the real model, with ANTHROPIC_API_KEY; costs a few cents.")
 @click.argument("script", required=False, type=click.Path(exists=True, dir_okay=False))
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)

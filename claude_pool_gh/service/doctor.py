@@ -93,8 +93,9 @@ def _secret(settings: Settings) -> Sign:
     try:
         check_secrets(settings.secrets)
     except ValueError as error:
+        made = "" if settings.secrets else "; make one: openssl rand -hex 32"
         return Sign(
-            "webhook secret", "not usable", f"{error}; then set it as {PREFIX}WEBHOOK_SECRET and in the App"
+            "webhook secret", "not usable", f"{PREFIX}{error}{made}; then set it there and in the App"
         )
     return Sign("webhook secret", f"{len(settings.secrets)} in use")
 

@@ -10,12 +10,15 @@ from typing import Any, Final
 
 from claude_pool_gh.github import intake
 from claude_pool_gh.github.access import PERMISSIONS, PUSHING
+from claude_pool_gh.service.serve import check_key
 from claude_pool_gh.service.settings import PREFIX, Settings
 from claude_pool_gh.service.signs import Sign
 
 _UNASKED: Final = {"installation", "installation_repositories", "check_suite"}
 """Events that GitHub sends to every App, or to every App that may write checks."""
-EVENTS: Final = tuple(sorted({event for event, _ in intake.EVENTS} - _UNASKED))
+QUEUE: Final = "merge_group"
+"""What only an App needs whose check a merge queue waits for. GitHub offers it beside the permission alone."""
+EVENTS: Final = tuple(sorted({event for event, _ in intake.EVENTS} - _UNASKED - {QUEUE}))
 """What the App must be subscribed to; every App hears of its installations."""
 _RANK: Final = {"": 0, "read": 1, "write": 2, "admin": 3}
 _SKEW_SECONDS: Final = 60
@@ -27,6 +30,11 @@ def examine(settings: Settings) -> Iterator[Sign]:
 
     if not settings.app_id:
         yield Sign("GitHub App", "not configured", f"set {PREFIX}APP_ID to the id on the App's page")
+        return
+    try:
+        check_key(settings)
+    except ValueError:
+        yield Sign("GitHub App", "not asked", "first mend the private key, see above")
         return
     try:
         key = settings.key
@@ -98,9 +106,11 @@ def _lacks(has: Mapping[str, str]) -> list[str]:
 
 def _events(has: list[str]) -> Sign:
     lacks = [name for name in EVENTS if name not in has]
-    first = "give the App merge_queues: read; then " if "merge_group" in lacks else ""
-    mend = f"{first}subscribe the App to {', '.join(lacks)}" if lacks else ""
-    return Sign("events", "all" if not lacks else f"{len(lacks)} missing", mend)
+    mend = f"subscribe the App to {', '.join(lacks)}" if lacks else ""
+    queue = (
+        "" if QUEUE in has else f"; for a merge queue also {QUEUE}, with the permission merge_queues: read"
+    )
+    return Sign("events", f"{len(lacks)} missing" if lacks else f"all{queue}", mend)
 
 
 def _hook(settings: Settings, hook: Any, sent: Any) -> Iterator[Sign]:

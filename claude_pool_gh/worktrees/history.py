@@ -53,6 +53,7 @@ async def diffs(
 
 async def _diff(mirror: Path, old: str, new: str, *options: str, paths: Sequence[str] = ()) -> bytes:
     return await git(
+        "-c", "core.quotePath=false",  # an agent copies a name as it is shown, and opens the file by it
         *_DIFF, "--src-prefix=a/", "--dst-prefix=b/", *options,
         "--end-of-options", checked_commit(old), checked_commit(new), "--", *paths,
         git_dir=mirror, environment={"GIT_LITERAL_PATHSPECS": "1"},

@@ -142,6 +142,9 @@ async def test_a_finding_is_named_by_its_first_digits_and_mended_by_a_reply(
     await here.say("/pool dismiss")
     which = await here.said("Which finding? Reply to it, or start with its ID:")
     assert f"- `{name}` Exactly ten pieces get no bulk discount" in which
+    await here.say("/pool fix 12345678")
+    await here.handled(3)
+    assert here.answers()[-1] == ("/pool fix 12345678", "answered"), "no agent is paid to fix a number"
     here.github.faults.add(Fault(Respond(502), route="/api/graphql", times=1000))
     await here.say(f"/pool dismiss {name} not a defect")
     await here.said(f"Dismissed: Exactly ten pieces get no bulk discount (`{name}`).")

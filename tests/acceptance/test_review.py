@@ -52,6 +52,8 @@ async def test_nothing_found_is_green_and_writes_no_review(here: World) -> None:
     check = await here.reviewed()
 
     assert (check.conclusion, check.title) == ("success", "Nothing found in 2 files")
+    assert "| ✓ | **find** 1 run |" in here.tracking
+    assert "| ⏭ | **verify** |" in here.tracking, "with no claim there was nothing to verify"
     assert here.reviews == []
     assert here.tracking.startswith("### ✅ Nothing found in 2 files\n")
 

@@ -369,3 +369,19 @@ def test_a_file_with_nearly_the_right_name_is_said_to_have_the_wrong_one(name: s
 )
 def test_other_files_are_no_misnamed_configuration(name: str) -> None:
     assert misnamed([name]) is None
+
+
+def test_a_key_that_stands_twice_is_a_fault_and_not_the_last_one_alone() -> None:
+    """PyYAML would keep the second `changes` and drop `four_eyes` without a word."""
+    text = "changes:\n  four_eyes: true\nnotify: false\nchanges:\n  draft: true\n  draft: false\n"
+    assert faults(text) == [Fault(4, "`changes` is already on line 1; put all of it in one place")]
+    assert faults("changes:\n  draft: true\n  draft: false\n") == [
+        Fault(3, "`changes.draft` is already on line 2; put all of it in one place")
+    ]
+    assert faults("changes: {four_eyes: true}\nchanges: {four_eyes: false}\n") == [
+        Fault(2, "`changes` is already on line 1; put all of it in one place")
+    ]
+
+
+def test_faults_come_in_the_order_of_their_lines() -> None:
+    assert [fault.line for fault in faults("bugdet: {}\nreview:\n  turns: 0\nmodel: opus\n")] == [1, 3, 4]

@@ -410,6 +410,11 @@ def test_a_part_of_which_nobody_opened_a_file_is_answered_from_the_diff_alone(
     assert unopened([group], [DONE | {"looked_at": looked}]) == wanted
 
 
+def test_a_part_that_was_not_answered_at_all_is_not_said_to_be_answered() -> None:
+    group = {"title": "a.py", "paths": ["a.py"], "gone": []}
+    assert unopened([group], [DONE | {"ending": Ending.out_of_budget, "looked_at": {}}]) == []
+
+
 def test_of_a_part_that_is_gone_a_search_is_a_look() -> None:
     group = {"title": "a.py", "paths": ["a.py"], "gone": ["a.py"]}
     assert unopened([group], [DONE | {"looked_at": {"files": [], "searches": ["a"]}}]) == []

@@ -235,6 +235,7 @@ NEXT = {
     Verdict.findings: "after the next push: `/pool review`",
     Verdict.unsettled: "after the next push: `/pool review`",
     Verdict.answered: "",
+    Verdict.skipped: "to review all of it: `/pool review`",
 }
 
 

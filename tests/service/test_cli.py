@@ -68,3 +68,12 @@ def test_show_says_where_it_looked(tmp_path: Path) -> None:
 
 def test_a_transcript_cannot_drive_the_terminal() -> None:
     assert _indented("a\x1b[2Jb\nc") == "a\ufffd[2Jb\n" + " " * 12 + "c"
+
+
+@pytest.mark.parametrize("command", ["check", "show"])
+def test_a_file_that_is_not_utf_8_is_read_as_the_server_reads_it(tmp_path: Path, command: str) -> None:
+    file = tmp_path / "claude-pool.yml"
+    file.write_bytes(b"# caf\xe9\nbudgte: {}\n")
+    done = CliRunner().invoke(main, ["config", command, str(file)])
+    assert done.exit_code == 1
+    assert "line 2: unknown key `budgte`, did you mean `budget`?" in done.output

@@ -54,7 +54,7 @@ async def test_a_healthy_server_is_told_so(
         "Claude CLI: 2.",
         "GitHub App:",
         "permissions: enough",
-        "events: all",
+        "events: all; for a merge queue also merge_group, with the permission merge_queues: read",
         "webhook: https://bot.example/webhook",
         "model: claude-sonnet-5-5 at http://127.0.0.1",
         "private key: a private key in PEM form",

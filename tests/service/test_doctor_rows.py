@@ -65,7 +65,9 @@ async def test_the_model_is_asked_for_by_name(model: ScriptedModel, tmp_path: Pa
     said = await one(doctor._model, asking(ANTHROPIC_BASE_URL="http://127.0.0.1:9"))
     assert "cannot be reached" in said
     assert "check ANTHROPIC_BASE_URL" in said
-    assert "cannot be reached" in await one(doctor._model, asking(ANTHROPIC_BASE_URL="nonsense"))
+    assert "cannot be reached" in await one(
+        doctor._model, asking().model_copy(update={"anthropic_base_url": "nonsense"})
+    )
 
 
 async def test_a_private_key_that_cannot_be_used_is_described(tmp_path: Path) -> None:
@@ -91,6 +93,7 @@ async def test_an_app_that_cannot_be_asked_names_the_cause(github: SimulatedGitH
 
     assert "set CLAUDE_POOL_APP_ID" in await said(app_id="")
     assert "CLAUDE_POOL_APP_ID" in await said(app_id="999999")
+    assert "not asked -> first mend the private key" in await said(private_key="")
     assert "the private key" in await said(private_key="garbage")
     assert "the private key" in await said(private_key_file=tmp_path / "none.pem", private_key="")
     assert "https://HOST/api/v3" in await said(GITHUB_API_URL=github.url)
@@ -135,10 +138,12 @@ async def test_the_database_is_read_and_not_migrated(tmp_path: Path) -> None:
     said = await one(doctor._database, settings(tmp_path, database_url=secret))
     assert "S3cretPw" not in said
     assert "check CLAUDE_POOL_DATABASE_URL" in said
-    said = await one(doctor._database, settings(tmp_path, database_url="mysql://bot:S3cretPw@x/y"))
+    unread = settings(tmp_path).model_copy(update={"database_url": "mysql://bot:S3cretPw@x/y"})
+    said = await one(doctor._database, unread)
     assert "must begin with sqlite:/// or postgresql://" in said
     assert "S3cretPw" not in said
-    said = await one(doctor._database, settings(tmp_path, database_url="S3cretPw no url"))
+    unread = settings(tmp_path).model_copy(update={"database_url": "S3cretPw no url"})
+    said = await one(doctor._database, unread)
     assert "S3cretPw" not in said
 
 

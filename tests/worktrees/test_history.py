@@ -57,3 +57,15 @@ async def test_git_sees_nothing_of_the_servers_environment(
         done.set()
         watcher.join()
     assert not any(seen)
+
+
+async def test_a_name_is_shown_as_an_agent_can_open_it(tmp_path: Path) -> None:
+    script = (
+        f"git init -q -b main {tmp_path} && cd {tmp_path} && git config user.name x && git config user.email x@y && "
+        "git commit -q --allow-empty -m one && echo text > größe.py && git add . && git commit -qm two && "
+        "git rev-parse HEAD~ HEAD"
+    )
+    done = subprocess.run(["sh", "-c", script], check=True, capture_output=True, text=True)
+    old, new = done.stdout.split()
+    shown = await history.diff(tmp_path / ".git", old, new)
+    assert "+++ b/größe.py\n" in shown

@@ -50,10 +50,13 @@ def place(confirmed: Sequence[Finding], shown: Shown, most_inline: int) -> Place
 def unopened(groups: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, Any]]) -> list[str]:
     """The parts that were answered from the diff alone.
 
-    Of a part whose files are all gone there is nothing to open; then a search is a look at what is left.
+    One that was not answered at all, for want of money or turns, is no such part: the outcome speaks of that. Of a part
+    whose files are all gone there is nothing to open; then a search is a look at what is left.
     """
     told = []
     for group, task in zip(groups, found, strict=True):
+        if not _is_done(task):
+            continue
         only_gone = set(group["paths"]) <= set(group["gone"])
         searched = only_gone and (task.get("looked_at") or {}).get("searches")
         if not (files_opened(task) or searched):
