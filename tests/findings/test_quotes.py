@@ -145,5 +145,5 @@ def test_a_long_file_and_a_long_quote_take_little_time() -> None:
 
 def test_a_long_line_that_repeats_itself_takes_little_time() -> None:
     began = time.process_time()
-    assert isinstance(locate(["**a" * 150_000], "**a" * 1_000 + "*", (1, 1), path="a.js"), Unclear)
-    assert time.process_time() - began < 3
+    assert isinstance(locate(["**a" * 330_000] * 2, "**a" * 1_333 + "*", (1, 1), path="a.js"), Unclear)
+    assert time.process_time() - began < 5
