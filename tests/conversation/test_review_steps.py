@@ -451,6 +451,19 @@ async def test_a_review_against_another_base_than_the_present_one_is_not_green(t
         assert await here.database.read(lambda tx: tables.last_reviewed(tx, "1:7")) is None
 
 
+async def test_a_review_at_another_merge_base_than_the_present_one_is_not_green(tmp_path: Path) -> None:
+    with calc(tmp_path) as here:
+        compared = {"merge_base_commit": {"sha": "a" * 40}}
+        here.answers = Answers({"/pulls/7": pull(here.heads[-1]), "/compare/": compared})
+        outcome, reviewed, _ = await here.review([])
+        note = "main was rewritten or has taken commits of this head since"
+        assert (outcome, reviewed.note) == (Outcome(verdict=Verdict.skipped, reason=note), note)
+        assert await here.database.read(lambda tx: tables.last_reviewed(tx, "1:7")) is None
+        compared["merge_base_commit"] = {"sha": here.base}
+        outcome, _, _ = await here.review([])
+        assert outcome == CLEAN, "the base only went on"
+
+
 # rows
 
 
