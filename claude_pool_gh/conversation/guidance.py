@@ -25,7 +25,6 @@ _LEAST: Final = 1_500
 """Characters that every guide gets, however many there are."""
 _FOLDERS_LIMIT: Final = 60
 _LISTED_LIMIT: Final = 20
-_COMMENT: Final = re.compile(r"<!--.*?-->", re.DOTALL)
 _IMPORT: Final = re.compile(r"^[ \t]*(?:[-*][ \t]+)?@(?:\./)?([\w][\w./-]*\.\w+)[ \t]*$", re.MULTILINE)
 """A line that only names another file in which rules stand."""
 _IMPORTS_LIMIT: Final = 5
@@ -60,7 +59,7 @@ def imported(found: Mapping[str, str]) -> list[str]:
     named = [
         str(PurePosixPath(path).parent / name)
         for path, text in found.items()
-        for name in _IMPORT.findall(_COMMENT.sub("", text))
+        for name in _IMPORT.findall(_uncommented(text))
     ]
     return [path for path in dict.fromkeys(named) if path not in found and ".." not in path][:_IMPORTS_LIMIT]
 
@@ -69,7 +68,7 @@ def told(found: Mapping[str, str], elsewhere: Sequence[str] = ()) -> str:
     """Guides as the agent is told them: the root's first, each text once, none longer than its share. Pure."""
     once: dict[str, str] = {}
     for path, text in sorted(found.items(), key=lambda item: (item[0].count("/"), item[0])):
-        said = _IMPORT.sub("", _COMMENT.sub("", text)).strip()
+        said = _IMPORT.sub("", _uncommented(text)).strip()
         if said and said not in once.values():
             once[path] = said
     share = max(_LEAST, _LIMIT // max(1, len(once)))
@@ -78,6 +77,15 @@ def told(found: Mapping[str, str], elsewhere: Sequence[str] = ()) -> str:
         listed = ", ".join(elsewhere[:_LISTED_LIMIT])
         parts.append(f"There are more for other folders; read the nearest before you work there: {listed}")
     return f"{HEADING}\n\n" + "\n\n".join(parts)[: 2 * _LIMIT] if parts else ""
+
+
+def _uncommented(text: str) -> str:
+    """Without HTML comments, in linear time: after one that never ends, no other does."""
+    parts, at = [], 0
+    while (start := text.find("<!--", at)) >= 0 and (end := text.find("-->", start + 4)) >= 0:
+        parts.append(text[at:start])
+        at = end + 3
+    return "".join([*parts, text[at:]])
 
 
 def _cut(text: str, limit: int) -> str:

@@ -26,6 +26,13 @@ NOT_READ: Final = (
     "*.lock", "*-lock.json", "*-lock.yaml", "*.min.js", "*.min.css", "*.map", "*.snap", "*.svg", "*.pb.go",
     "go.sum", "**/vendor/**", "**/node_modules/**",
 )  # fmt: skip
+_CODE: Final = frozenset({
+    "bash", "bat", "c", "cc", "cjs", "clj", "cpp", "cs", "css", "cts", "cxx", "dart", "ex", "exs", "fs", "go", "gradle",
+    "groovy", "h", "hpp", "hs", "html", "java", "js", "json", "jsx", "kt", "kts", "lua", "m", "mjs", "ml", "mts", "php",
+    "pl", "pm", "ps1", "py", "pyi", "r", "rb", "rs", "scala", "sh", "sql", "svelte", "swift", "tf", "toml", "ts", "tsx",
+    "vb", "vue", "xml", "yaml", "yml", "zig", "zsh",
+})  # fmt: skip
+"""Endings of names of code. One NUL character makes such a file binary for git, and runs all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +83,24 @@ class Read:
 
 
 def worth_reading(listed: Iterable[Entry], exclude: Sequence[str] = ()) -> tuple[list[Entry], list[str]]:
-    """The files that a reviewer should read, and the paths left out: binary, generated, excluded."""
+    """The files that a reviewer should read, and the paths left out: binary, generated, excluded.
+
+    Code that git takes for binary should be read, although nobody can: a review must not be green without it.
+    """
     read: list[Entry] = []
     left_out: list[str] = []
     for entry in listed:
-        pointless = entry.binary or not entry.size
+        pointless = not _is_hidden_code(entry) if entry.binary else not entry.size
         matched = any(matches(pattern, entry.path) for pattern in (*NOT_READ, *exclude))
         if pointless or matched:
             left_out.append(entry.path)
         else:
             read.append(entry)
     return read, left_out
+
+
+def _is_hidden_code(entry: Entry) -> bool:
+    return entry.status != "D" and entry.path.rpartition("/")[2].rpartition(".")[2].lower() in _CODE
 
 
 def read(listed: Sequence[Entry], texts: Mapping[str, bytes]) -> Read:

@@ -38,6 +38,8 @@ _WORD: Final = re.compile(r"\w")
 MOST_LINES: Final = 60
 """Lines between the first and the last of a quote that leaves some out."""
 _VARIANTS: Final = 24
+_TRIED: Final = 200
+"""Places in one line at which a part of it is looked at: a megabyte that repeats itself has hundreds of thousands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +205,9 @@ def _has_whole(line: str, part: str) -> bool:
     starts = {match.start() for match in _TOKEN.finditer(line)}
     ends = {match.end() for match in _TOKEN.finditer(line)}
     at = line.find(part)
-    while at >= 0:
+    for _ in range(_TRIED):
+        if at < 0:
+            break
         if _is_edge(at, part[0], starts) and _is_edge(at + len(part), part[-1], ends):
             return True
         at = line.find(part, at + 1)

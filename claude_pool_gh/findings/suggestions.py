@@ -24,6 +24,10 @@ _BRACKETS: Final = "()[]{}"
 _ENDS: Final = ("end", "fi", "done", "esac", "endif", "endfunction", "endwhile", "endfor")
 _TEXTS: Final = ("md", "markdown", "rst", "txt", "adoc", "html", "csv")
 _PARSED_LIMIT: Final = 1_000_000
+_SLOW: Final = ("toml", "yml", "yaml")
+_SLOW_LIMIT: Final = 200_000
+_SLOW_LINE_LIMIT: Final = 1_000
+"""Parsers written in Python take minutes for a long file, or for one line of brackets or dots."""
 
 
 def fitting(suggestion: str, path: str, lines: Sequence[str], found: Quoted) -> str | None:
@@ -130,9 +134,19 @@ def _stays_readable(
     """Whether a file that its language's parser took is taken afterwards too. Without a parser brackets must match."""
     parser = _PARSERS.get(kind)
     texts = ["\n".join([*lines, ""]) for lines in (before, after)]
-    if parser is None or len(texts[0]) > _PARSED_LIMIT or not _parses(parser, texts[0]):
+    if (
+        parser is None
+        or not all(_is_soon_parsed(kind, text) for text in texts)
+        or not _parses(parser, texts[0])
+    ):
         return _balance(old) == _balance(new)
     return _parses(parser, texts[1])
+
+
+def _is_soon_parsed(kind: str, text: str) -> bool:
+    if kind not in _SLOW:
+        return len(text) <= _PARSED_LIMIT
+    return len(text) <= _SLOW_LIMIT and all(len(line) <= _SLOW_LINE_LIMIT for line in text.split("\n"))
 
 
 def _balance(lines: Sequence[str]) -> dict[str, int]:

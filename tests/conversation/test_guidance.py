@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from claude_pool_gh.conversation.guidance import BRIEF, GUIDES, HEADING, guided, imported, told, wanted
 from claude_pool_gh.pool.plan import AgentRun, Branches, HostCall
 
@@ -79,3 +81,9 @@ def test_a_workflow_without_a_brief_gets_one() -> None:
     assert first.name == "brief0"
     assert isinstance(second, AgentRun)
     assert second.prompt == "{steps.brief0.guidance}\n\nLook."
+
+
+def test_comments_that_never_end_take_little_time() -> None:
+    began = time.process_time()
+    assert "a<!--<!--" in told({"CLAUDE.md": "a<!-- b -->" + "<!--" * 100_000})
+    assert time.process_time() - began < 5

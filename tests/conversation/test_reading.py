@@ -79,6 +79,19 @@ async def test_odd_names_renames_and_modes_are_read_beside_each_other(repository
     assert (sorted(found.left_out), found.unreadable) == (["binary", "run", "yarn.lock"], ())
 
 
+async def test_code_that_a_nul_hides_from_git_is_not_left_out_unsaid(repository: Path) -> None:
+    base = commit(repository, {"a.py": b"x = 1\n", "old.php": b"<?php\0"})
+    more: dict[str, bytes | None] = {
+        "a.py": b"x = 2\n",
+        "run.php": b"<?php /* \0 */ run();\n",
+        "old.php": None,
+    }
+    found = await read(repository, base, commit(repository, more | {"logo.png": b"\x89PNG\0"}))
+    assert [change.path for change in found.changes] == ["a.py"]
+    assert found.unreadable == (("run.php", "git shows no lines of it"),)
+    assert sorted(found.left_out) == ["logo.png", "old.php"]
+
+
 async def test_only_what_was_asked_for_is_read(repository: Path) -> None:
     base = commit(repository, {"app/[id]/page.tsx": b"1\n", "app/i/page.tsx": b"1\n", "a.gen.py": b"1\n"})
     head = commit(repository, {"app/[id]/page.tsx": b"2\n", "app/i/page.tsx": b"2\n", "a.gen.py": b"2\n"})

@@ -107,6 +107,33 @@ async def test_a_defect_that_is_found_again_keeps_its_name_and_gets_its_new_plac
         assert outcome.verdict is Verdict.findings
 
 
+async def test_another_defect_under_the_title_of_a_known_one_is_not_lost_with_it(tmp_path: Path) -> None:
+    same = "It divides by zero"
+    with calc(tmp_path) as here:
+        await here.review([DIVIDES | {"title": same}], "confirmed")
+        head = CALC.replace("x + 25\n", "x / 0\n").replace("x + 5\n", "5 / 0\n")
+        here.commit({"app/calc.py": head})
+        found = [
+            claim("app/calc.py", 74, "    return x / 0", same),
+            claim("app/calc.py", 14, "    return 5 / 0", same),
+        ]
+
+        def says(candidate: Any) -> str:
+            return "fixed" if candidate["kind"] == "known" else "confirmed"
+
+        outcome, reviewed, _ = await here.review(found[:1], says)
+        assert outcome.verdict is Verdict.unsettled
+        assert [each.line for each in reviewed.unsettled] == [74]
+    (tmp_path / "both").mkdir()
+    with calc(tmp_path / "both") as here:
+        await here.review([DIVIDES | {"title": same}], "confirmed")
+        here.commit({"app/calc.py": head})
+        outcome, reviewed, _ = await here.review(found, says)
+        assert outcome.verdict is Verdict.findings
+        assert [each.start_line for each in reviewed.new] == [14]
+        assert [each.line for each in reviewed.unsettled] == [74]
+
+
 @pytest.mark.parametrize("by", ["name", "title"])
 async def test_a_known_defect_that_is_stated_again_is_judged_and_not_reported_anew(
     tmp_path: Path, by: str
@@ -425,6 +452,19 @@ async def test_a_review_against_another_base_than_the_present_one_is_not_green(t
         note = "the pull request goes into release now, not into main"
         assert outcome == Outcome(verdict=Verdict.skipped, reason=note)
         assert await here.database.read(lambda tx: tables.last_reviewed(tx, "1:7")) is None
+
+
+async def test_a_review_at_another_merge_base_than_the_present_one_is_not_green(tmp_path: Path) -> None:
+    with calc(tmp_path) as here:
+        compared = {"merge_base_commit": {"sha": "a" * 40}}
+        here.answers = Answers({"/pulls/7": pull(here.heads[-1]), "/compare/": compared})
+        outcome, reviewed, _ = await here.review([])
+        note = "main was rewritten or has taken commits of this head since"
+        assert (outcome, reviewed.note) == (Outcome(verdict=Verdict.skipped, reason=note), note)
+        assert await here.database.read(lambda tx: tables.last_reviewed(tx, "1:7")) is None
+        compared["merge_base_commit"] = {"sha": here.base}
+        outcome, _, _ = await here.review([])
+        assert outcome == CLEAN, "the base only went on"
 
 
 # rows

@@ -141,3 +141,9 @@ def test_a_long_file_and_a_long_quote_take_little_time() -> None:
     for evidence in ("compute(9999, other)", "\n".join(lines[:40]) + "\nno", "+" + lines[7] + "\n...\n+nope"):
         assert isinstance(locate(lines, evidence, (1, 1), path="a.py"), Unclear)
     assert time.process_time() - began < 5
+
+
+def test_a_long_line_that_repeats_itself_takes_little_time() -> None:
+    began = time.process_time()
+    assert isinstance(locate(["**a" * 330_000] * 2, "**a" * 1_333 + "*", (1, 1), path="a.js"), Unclear)
+    assert time.process_time() - began < 5

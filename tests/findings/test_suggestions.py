@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from claude_pool_gh.findings.anchor import anchor
@@ -113,3 +115,18 @@ def test_a_file_that_could_be_read_can_be_read_afterwards(
 @pytest.mark.parametrize("suggestion", ["x = " + "(" * 3_000, "x = " + "-" * 3_900 + "1", "x = '\\d'"])
 def test_no_suggestion_breaks_the_parser(suggestion: str) -> None:
     kept("aa = 1\nbb = 2\n", "aa = 1", suggestion)
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "suggestion"),
+    [
+        ("a.toml", "bb = 1\n" + "a." * 30_000 + "b = 1\n", "bb = 2"),
+        ("a.yml", "bb: 1\n" + "cc: [1, 2]\n" * 50_000, "bb: 2"),
+        ("a.yml", "bb: 1\n", "bb: " + "[" * 3_900),
+    ],
+    ids=["dots", "long", "brackets"],
+)
+def test_what_takes_long_to_parse_is_not_parsed(path: str, text: str, suggestion: str) -> None:
+    began = time.process_time()
+    kept(text, text.partition("\n")[0], suggestion, path)
+    assert time.process_time() - began < 2

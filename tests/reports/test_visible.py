@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -112,6 +114,12 @@ SHOWN = {
 def test_what_is_shown_stays(case: str) -> None:
     text, shown = SHOWN[case]
     assert visible_text(text).replace("\n\n\n", "\n\n") == shown
+
+
+def test_labels_of_footnotes_that_never_end_take_little_time() -> None:
+    began = time.process_time()
+    visible_text("[^" * 24_000)
+    assert time.process_time() - began < 3
 
 
 def test_a_long_text_is_cut() -> None:

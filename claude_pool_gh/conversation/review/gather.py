@@ -71,7 +71,7 @@ async def gather(desk: Desk, context: HostStepContext) -> Finish:
         only=facts.paths,
         nothing=brief["nothing"],
     )
-    standing = await _standing(desk, facts)
+    standing = await _standing(desk, facts, brief["merge_base"])
     reviewed = Reviewed(
         files=brief["files"],
         inline=placed.inline,
@@ -91,7 +91,7 @@ async def gather(desk: Desk, context: HostStepContext) -> Finish:
         note=" ".join(filter(None, [standing.note, *brief["unmatched"]])),
         posted=standing.postable,
     )
-    if not standing.postable and outcome.verdict is Verdict.clean:
+    if (standing.rebased or not standing.postable) and outcome.verdict is Verdict.clean:
         outcome = Outcome(verdict=Verdict.skipped, reason=standing.note)
 
     def commit(tx: Transaction) -> None:
@@ -177,9 +177,11 @@ class _Standing:
 
     postable: bool
     note: str = ""
+    rebased: bool = False
+    """Whether the same head changes something else by now, since its base was rewritten or has taken some of it."""
 
 
-async def _standing(desk: Desk, facts: ReviewFacts) -> _Standing:
+async def _standing(desk: Desk, facts: ReviewFacts, merge_base: str) -> _Standing:
     """Whether a review of the commit that was read still makes sense."""
     try:
         pull = await reads.pull(desk.forge, facts.thread)
@@ -191,7 +193,12 @@ async def _standing(desk: Desk, facts: ReviewFacts) -> _Standing:
                 note=f"the pull request goes into {pull.base_ref} now, not into {facts.base_ref}",
             )
         if pull.head == facts.head:
-            return _Standing(postable=True)
+            repository = facts.thread.repository
+            same = pull.base == facts.base or merge_base == await reads.merge_base(
+                desk.forge, repository, pull.base, pull.head
+            )
+            note = "" if same else f"{facts.base_ref} was rewritten or has taken commits of this head since"
+            return _Standing(postable=True, note=note, rebased=not same)
         goes_on = await reads.is_ancestor(desk.forge, facts.thread.repository, facts.head, pull.head)
     except ForgeError:
         return _Standing(postable=True)  # the writer of effects will find out

@@ -141,7 +141,7 @@ class _Sorted:
     new: list[Finding] = field(default_factory=list)
     known: int = 0
     restated: dict[str, Finding] = field(default_factory=dict)
-    """By the name of the open finding of changed code that each states again."""
+    """By the name of the open finding of changed code that each states again; one each, others are new."""
     hidden: list[Remark] = field(default_factory=list)
 
 
@@ -153,11 +153,12 @@ def _sorted(
     for claim in claims:
         old_path = diff[claim.path].old_path if claim.path in diff else ""
         why = next((each for each in dismissed if hides(each.finding, claim, old_path)), None)
-        again = next((each for each in earlier.changed if _restates(claim, each.finding)), None)
+        meant = (fingerprint(each.finding) for each in earlier.changed if _restates(claim, each.finding))
+        again = next((mark for mark in meant if mark not in found.restated), None)
         if why is not None:
             found.hidden.append(remark(claim, why.reason or "no reason was given"))
         elif again is not None:
-            found.restated.setdefault(fingerprint(again.finding), claim)
+            found.restated[again] = claim
         elif any(_is_one(claim, each) for each in earlier.standing):
             found.known += 1
         else:

@@ -55,12 +55,21 @@ def _ends_alike(finding: Finding, paths: Sequence[str]) -> bool:
 def corrected(
     stated: Sequence[Finding], checked: Sequence[Finding | Dropped], again: Sequence[Finding | Dropped]
 ) -> list[Finding | Dropped]:
-    """What was stated, with what had no place replaced by its correction, where that has one."""
-    found = {_key(each.title): each for each in again if isinstance(each, Finding)}
-    return [
-        found.get(_key(one.title), at) if isinstance(at, Dropped) else at
-        for one, at in zip(stated, checked, strict=True)
-    ]
+    """What was stated, with what had no place replaced by its correction, where that has one.
+
+    A correction stands for one claim: of several with its title the one in its file, else the first.
+    """
+    left = [each for each in again if isinstance(each, Finding)]
+    found = list(checked)
+    odd = [at for at, each in enumerate(checked) if isinstance(each, Dropped)]
+    for elsewhere in (False, True):
+        for at in odd:
+            title, path = _key(stated[at].title), stated[at].path
+            fits = (each for each in left if _key(each.title) == title and (elsewhere or each.path == path))
+            if isinstance(found[at], Dropped) and (one := next(fits, None)) is not None:
+                found[at] = one
+                left.remove(one)
+    return found
 
 
 def _key(title: str) -> str:

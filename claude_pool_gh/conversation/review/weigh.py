@@ -144,16 +144,17 @@ def _weigh_claim(found: Weighed, candidate: Mapping[str, Any], answer: _Answer) 
 
 def _weigh_known(found: Weighed, candidate: Mapping[str, Any], answer: _Answer) -> None:
     finding = finding_of(candidate)
+    now = None if candidate["now"] is None else Finding.model_validate(candidate["now"])
     judgement = answer.judgement
     if not answer.settles or judgement is None:
         found.unchecked.append((finding, answer.reason))
     elif judgement.verdict == "fixed":
         found.fixed.append(finding)
+        if now is not None:  # which may be another defect under the same title
+            why = f"stated as {finding.title!r} again, which is fixed; not verified by itself"
+            found.unsettled.append(remark(now, why))
     else:
-        now = candidate["now"]
-        found.still.append(
-            Still(finding, judgement.place, None if now is None else Finding.model_validate(now))
-        )
+        found.still.append(Still(finding, judgement.place, now))
 
 
 def _confirmed(finding: Finding, judgement: Judgement, others: Sequence[Finding]) -> Finding:
