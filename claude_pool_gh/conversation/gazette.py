@@ -34,7 +34,7 @@ class Gazette:
     clock: Clock
     observer: Observer
 
-    def take(self, tx: Transaction, told: News) -> None:
+    def take(self, tx: Transaction, told: News) -> None:  # noqa: C901 - one straight table
         """Note what is new, end what cannot go on, and show it."""
         match told:
             case news.HeadMoved(thread, head):
@@ -42,6 +42,8 @@ class Gazette:
                 self._note(tx, thread, head=head)
                 self._show(tx, thread)
                 self._show_ended(tx, thread)
+            case news.BaseChanged(thread, head, base_ref):
+                self._doubt_review(tx, thread, head, base_ref)
             case news.ThreadClosed(thread):
                 self._note(tx, thread, open=False)
                 findings.ignore_open(tx, thread_key(thread), self.clock.now_ms())
@@ -69,6 +71,21 @@ class Gazette:
         if comment.kind == "issue_comment":
             gone = sa.and_(effects.c.remote_id == comment.id, effects.c.kind == "comment")
             tx.execute(effects.update().where(gone).values(state="gone"))
+
+    def _doubt_review(self, tx: Transaction, thread: Thread, head: str, base_ref: str) -> None:
+        """A check speaks of the base that was read. Against another one nobody has read the change."""
+        key = f"check:{thread_key(thread)}:review:{head}"
+        row = tx.execute(sa.select(effects.c.wanted).where(effects.c.key == key)).scalar_one_or_none()
+        check = None if row is None else CheckRun.model_validate(row)
+        if check is not None and check.status == "completed":
+            title = f"NOT REVIEWED: it goes into {base_ref} now, which is not what was read"[:200]
+            summary = (
+                "The base of this pull request was changed after its review. To review it again: /pool review"
+            )
+            doubted = check.model_copy(
+                update={"conclusion": "neutral", "title": title, "summary": summary, "buttons": ()}
+            )
+            want(tx, key, thread.repository, doubted, self.clock.now_ms())
 
     def _answer_group(self, tx: Transaction, thread: Thread, commit: str) -> None:
         """Repeat at a merge queue's commit what the review's check says of the pull request that it was made for.

@@ -113,15 +113,20 @@ def same_defect(before: Finding, now: Finding) -> bool:
 
 
 def hides(dismissed: Finding, now: Finding, old_path: str = "") -> bool:
-    """Whether a dismissal was of exactly this: the same code, at the same place or under the same title.
+    """Whether a dismissal was of exactly this: the same code at the same place, and the same fault of it.
 
+    The same fault has the same title, or does the same kind of harm and is no worse: else a dismissed trifle would hide
+    a security hole in its line. Where an older dismissal stood is not known; it hides only under its own title.
     `old_path` is the name that the file had before the change under review, where that was another one.
     """
     if dismissed.path not in (now.path, old_path) or code_of(dismissed) != code_of(now):
         return False
     here = now.model_copy(update={"path": dismissed.path})
     titled = " ".join(dismissed.title.split()).casefold() == " ".join(now.title.split()).casefold()
-    return titled or (dismissed.within is not None and same_defect(dismissed, here))
+    if dismissed.within is None:
+        return titled
+    alike = dismissed.category == now.category and now.severity.rank <= dismissed.severity.rank
+    return same_defect(dismissed, here) and (titled or alike)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,6 @@ UNHEARD: Final[Mapping[str, Mapping[str, str]]] = {
         "unlocked": "what was refused there is asked for again",
     },
     "pull_request": {
-        "edited": "title and body are read when a command runs; an approval is held against the base as it is then",
         "assigned": _NOT_READ, "unassigned": _NOT_READ, "milestoned": _NOT_READ, "demilestoned": _NOT_READ,
         "unlabeled": "what a label started is ended with `/pool cancel`",
         "locked": "GitHub refuses what may not be written there, and that is told where it can be",

@@ -177,6 +177,14 @@ def _pushed(delivery: VerifiedDelivery) -> Found | NotForUs:
     return Found(() if pull.draft else (asked,), (moved,))
 
 
+def _edited(delivery: VerifiedDelivery) -> Found | NotForUs:
+    payload = payloads.PullEvent.model_validate(delivery.payload)
+    if "base" not in (payload.changes or {}):
+        return NotForUs("a title or a body that was edited is read when a command runs")
+    pull = payload.pull_request
+    return Found((), (news.BaseChanged(_thread(payload, pull.number), pull.head.sha, pull.base.ref),))
+
+
 def _closed(delivery: VerifiedDelivery) -> Found | NotForUs:
     payload: payloads.PullEvent | payloads.IssueEvent
     if delivery.event == "issues":
@@ -287,6 +295,7 @@ _READERS: Final[Mapping[tuple[str, str], _Reader]] = {
     ("pull_request", "opened"): _opened,
     ("pull_request", "ready_for_review"): _opened,
     ("pull_request", "synchronize"): _pushed,
+    ("pull_request", "edited"): _edited,
     ("pull_request", "closed"): _closed,
     ("pull_request", "reopened"): _reopened,
     ("merge_group", "checks_requested"): _grouped,

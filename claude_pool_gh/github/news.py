@@ -17,6 +17,15 @@ class HeadMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class BaseChanged:
+    """A pull request goes into another branch now; its head is the same."""
+
+    thread: Thread
+    head: str
+    base_ref: str
+
+
+@dataclass(frozen=True, slots=True)
 class ThreadClosed:
     """An issue or pull request was closed."""
 
@@ -74,6 +83,7 @@ class RepositoryChanged:
 
 News = (
     HeadMoved
+    | BaseChanged
     | ThreadClosed
     | ThreadReopened
     | GroupQueued

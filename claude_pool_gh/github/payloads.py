@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -87,10 +88,17 @@ class Numbered(Payload):
     number: int
 
 
+class Base(Payload):
+    """The branch that a pull request goes into."""
+
+    ref: str = ""
+
+
 class Pull(Numbered):
     """A pull request."""
 
     head: Head
+    base: Base = Base()
     draft: bool | None = False
     updated_at: str = ""
     """Tells one event about it from the next of the same kind."""
@@ -167,6 +175,8 @@ class PullEvent(Event):
 
     pull_request: Pull
     label: Label | None = None
+    changes: Mapping[str, Any] | None = None
+    """What an edit changed, by name, with what was there before."""
 
 
 class IssueEvent(Event):

@@ -45,7 +45,7 @@ PARTS: Final[Mapping[str, str]] = {
     "issue converted to a discussion": "GitHub deletes the issue: as closed",
     "new head": "what was shown says that the head has moved; nothing that was approved for another commit is pushed",
     "force-pushed head": "as a new head; findings are looked for in the new code",
-    "another base": "what was approved for the old base is not pushed; a review is of the base as it is then",
+    "another base": "what was approved for the old base is not pushed; a review's check becomes neutral",
     "head branch deleted": "reviews go on by the pull request's own ref; a push is refused by git, and told",
     "head repository deleted": "reviewed by the pull request's own ref; a patch is for hand",
     "renamed repository": "known by its number; written to under the name that it has by then",

@@ -281,7 +281,8 @@ BRIEF = "name: review\ndescription: x\nsteps:\n  - {name: brief, host: review.br
 @pytest.mark.parametrize(
     ("path", "text", "problem"),
     [
-        ("workflows/review.yml", BRIEF, "must have the steps brief, find, place, restate, check, verify, doubts, reread, gather"),
+        ("workflows/review.yml", BRIEF,
+         "must have the steps brief, find, place, restate, check, verify, doubts, reread, gather"),
         ("skills/find-defects/SKILL.md", "---\nname: find-defects\ndescription: x\nallowed-tools: [Bash]\n---\nRun it.",
          "unknown tool `Bash`"),
         ("workflows/review.yml", BRIEF + "  - {name: find, prompt: x, config: {mcp_servers: {m: {command: sh}}}}\n",

@@ -42,15 +42,16 @@ def database(tmp_path: Path) -> Any:
     opened.close()
 
 
+ABOUT: dict[str, Any] = {
+    "repository": {"id": 5, "name": "widgets", "owner": {"id": 1, "login": "octo"}},
+    "sender": {"id": 7, "login": "mona", "type": "User"},
+    "installation": {"id": 9},
+}
+
+
 async def hear(database: Database, event: str, action: str, **more: Any) -> None:
     """Take a delivery in, as the web server does."""
-    payload = {
-        "action": action,
-        "repository": {"id": 5, "name": "widgets", "owner": {"id": 1, "login": "octo"}},
-        "sender": {"id": 7, "login": "mona", "type": "User"},
-        "installation": {"id": 9},
-        **more,
-    }
+    payload = {"action": action, **ABOUT, **more}
     delivery = VerifiedDelivery(f"guid-{event}-{action}", event, payload)
     found = intake.recognise(delivery)
     assert isinstance(found, intake.Found), found
@@ -87,6 +88,28 @@ def review(conclusion: Any = "success", head: str = HEAD, status: Any = "complet
         title="Nothing found",
         summary="",
     )
+
+
+async def test_a_check_is_no_longer_green_once_the_change_goes_into_another_branch(
+    database: Database,
+) -> None:
+    def store(tx: Transaction) -> None:
+        want(tx, f"check:5:3:review:{HEAD}", PLACE, review(), 1)
+
+    async def conclusions() -> list[str | None]:
+        rows = await database.read(lambda tx: tx.execute(effects.select()).all())
+        return [CheckRun.model_validate(row.wanted).conclusion for row in rows]
+
+    await database.transact(store)
+    there = pull()["pull_request"] | {"base": {"ref": "release"}}
+    payload = {"action": "edited", "changes": {"title": {"from": "x"}}, "pull_request": there}
+    told = intake.recognise(VerifiedDelivery("guid", "pull_request", payload | ABOUT))
+    assert isinstance(told, intake.NotForUs), "a title says nothing of what was read"
+    assert await conclusions() == ["success"]
+    await hear(
+        database, "pull_request", "edited", pull_request=there, changes={"base": {"ref": {"from": "main"}}}
+    )
+    assert await conclusions() == ["neutral"]
 
 
 async def group(database: Database, *reviews: CheckRun, ref: str = f"pr-3-{'d' * 40}") -> list[CheckRun]:

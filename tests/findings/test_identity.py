@@ -218,10 +218,14 @@ def test_a_dismissal_hides_no_other_code(dismissed: str, other: str) -> None:
         assert not same_defect(finding(evidence=dismissed, title="t"), finding(evidence=other, title=title))
 
 
-def test_a_dismissal_hides_the_same_code_at_the_same_place_or_under_the_same_title() -> None:
-    assert hides(at(4), at(4, title="In other words", category="security"))
-    assert hides(at(4, title="Divides by zero"), at(9, title="divides  by zero"))
-    assert not hides(at(4), at(9, title="In other words"))
+def test_a_dismissal_hides_the_same_fault_of_the_same_code_at_the_same_place() -> None:
+    assert hides(at(4, title="Divides by zero"), at(4, title="divides  by zero", category="security"))
+    assert hides(at(4), at(4, title="In other words"))
+    assert not hides(at(4), at(4, title="In other words", category="security")), (
+        "another harm in the same line"
+    )
+    assert not hides(at(4, severity="low"), at(4, title="In other words", severity="critical")), "a worse one"
+    assert not hides(at(4, title="Divides by zero"), at(9, title="Divides by zero")), "in another function"
     assert not hides(at(4), at(4, path="b.py"))
     assert hides(at(4), at(4, path="b.py"), old_path="shop/prices.py")
     assert not hides(at(4), at(9, title="other", path="b.py"), old_path="shop/prices.py")

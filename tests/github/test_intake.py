@@ -52,7 +52,7 @@ def payload(event: str = "issue_comment", **changes: Any) -> dict[str, Any]:
         },
         "sender": dict(mona),
         "installation": {"id": 9},
-        "issue" if event == "issue_comment" else "pull_request": {"number": 3},
+        "issue" if event == "issue_comment" else "pull_request": {"number edited": 3},
     }
     for name, value in changes.items():
         *path, last = name.split("__")

@@ -141,6 +141,11 @@ GUARDS = [
         "tests/conversation/test_gazette.py", "open_again",
     ),
     Guard(
+        "a check does not speak of a base that nobody read", "conversation/gazette.py",
+        "self._doubt_review(tx, thread, head, base_ref)", "pass",
+        "tests/conversation/test_gazette.py", "another_branch",
+    ),
+    Guard(
         "a merge queue is told of the present head", "conversation/gazette.py",
         "if each.head == known), None)", "), None)",
         "tests/conversation/test_gazette.py", "merge_queue",

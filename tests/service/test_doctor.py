@@ -74,10 +74,7 @@ async def test_what_is_missing_is_named_with_its_mend(github: SimulatedGitHub, t
     assert "openssl rand -hex 32" in text
     assert "set ANTHROPIC_API_KEY" in text
     assert "give the App: checks: write, contents: write" in text
-    assert (
-        "give the App merge_queues: read; then subscribe the App to check_run, issue_comment, issues, merge_group, "
-        in text
-    )
+    assert "subscribe the App to check_run, issue_comment, issues, pull_request" in text
     assert "installations: none" in text
     assert "✗ webhook: events are sent to" in text
 

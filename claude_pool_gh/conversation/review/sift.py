@@ -167,8 +167,14 @@ def _sorted(
 
 
 def _is_one(claim: Finding, before: Finding) -> bool:
-    """Whether a claim is an open finding of unchanged code, though it quotes a line more or less of it."""
-    return same_defect(before, claim) or (_restates(claim, before) and overlap(claim, before))
+    """Whether a claim is an open finding of unchanged code, though it quotes a line more or less of it.
+
+    One that is worse, or another fault of the same code, is looked at anew.
+    """
+    if claim.severity.rank > before.severity.rank:
+        return False
+    same = same_defect(before, claim) and claim.category == before.category
+    return same or (_restates(claim, before) and overlap(claim, before))
 
 
 def _restates(claim: Finding, before: Finding) -> bool:
