@@ -52,7 +52,7 @@ def payload(event: str = "issue_comment", **changes: Any) -> dict[str, Any]:
         },
         "sender": dict(mona),
         "installation": {"id": 9},
-        "issue" if event == "issue_comment" else "pull_request": {"number edited": 3},
+        "issue" if event == "issue_comment" else "pull_request": {"number": 3},
     }
     for name, value in changes.items():
         *path, last = name.split("__")
@@ -162,7 +162,7 @@ LISTENED = {
     "pull_request_review_comment": "created deleted",
     "pull_request_review": "submitted",
     "issues": "labeled closed deleted transferred reopened",
-    "pull_request": "labeled opened ready_for_review synchronize closed reopened",
+    "pull_request": "labeled opened ready_for_review synchronize edited closed reopened",
     "merge_group": "checks_requested",
     "check_run": "rerequested requested_action",
     "check_suite": "rerequested",

@@ -474,9 +474,9 @@ GUARDS = [
         "tests/findings/test_identity.py", "hides_no_other_code",
     ),
     Guard(
-        "a dismissal hides the same place alone", "findings/identity.py",
-        "return titled or (dismissed.within is not None and same_defect(dismissed, here))", "return True",
-        "tests/findings/test_identity.py", "at_the_same_place_or_under",
+        "a dismissal hides the same fault alone", "findings/identity.py",
+        "return same_defect(dismissed, here) and (titled or alike)", "return same_defect(dismissed, here)",
+        "tests/findings/test_identity.py", "at_the_same_place",
     ),
     Guard(
         "the same finding only in the same definition", "findings/identity.py",
