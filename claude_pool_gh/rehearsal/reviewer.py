@@ -114,4 +114,7 @@ class Reviewer:
         result = ToolUse(_RESULT, claim.judgement)
         if not self.looks:
             return [(result,)]
-        return [(ToolUse("Read", {"file_path": claim.path}),), (result,)]
+        named = re.search(r"^In (.+), lines \d+ to \d+", request.text, re.MULTILINE)
+        look = ToolUse("Read", {"file_path": named[1] if named else claim.path})
+        search = ToolUse("Grep", {"pattern": "def ", "output_mode": "files_with_matches"})
+        return [(look, search), (result,)]

@@ -112,7 +112,7 @@ def opened(task: Mapping[str, Any], candidate: Mapping[str, Any]) -> bool:
     """Whether a run opened the file that a candidate names, or of a file that is gone anything at all."""
     files = files_opened(task)
     place = (task.get("structured") or {}).get("place")
-    elsewhere = place.get("path") if isinstance(place, Mapping) else None
+    elsewhere = str(place.get("path")).removeprefix("./") if isinstance(place, Mapping) else None
     if not candidate["exists"]:
         return bool(files or (task.get("looked_at") or {}).get("searches"))
     return bool({finding_of(candidate).path, elsewhere} & files)
