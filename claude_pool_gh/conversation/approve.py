@@ -116,8 +116,9 @@ def _approve(tx: Transaction, desk: Desk, asked: Asked, chain_id: str, given: st
 def _reject(tx: Transaction, desk: Desk, asked: Asked, chain_id: str, text: str) -> Said:
     chains.lock(tx, chain_id)
     chain = chains.get(tx, chain_id)
-    if chain.state is not ChainState.parked:
-        return replies.unknown_id(asked.command.words[0]), None
+    given = asked.command.words[0]
+    if _shown(tx, chain) != given.lower():  # decided meanwhile, or done again: it is another patch's turn
+        return replies.unknown_id(given), None
     try:
         with tx.begin_nested():
             again = review.reject(tx, chain_id, _feedback(chain, asked, text), desk.clock.now_ms())
