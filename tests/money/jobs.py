@@ -21,6 +21,9 @@ GREEDY: Final = "greedy"
 UNTOLD: Final = frozenset({"cut", "stall", "garbage"})
 """Answers that never say what they have used."""
 
+ASKED_AGAIN: Final = frozenset({"429", "500", "529"})
+"""Refusals after which the gateway waits and asks again."""
+
 _MARK: Final = re.compile(r"\[((?:j|extra|greedy)\d+\.\d+)]")
 
 
