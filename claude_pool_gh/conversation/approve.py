@@ -41,7 +41,7 @@ REJECT: Final = Verb(
     role=Role.write,
     arguments="ID TEXT",
     free_text=True,
-    needs=("", "what is wrong, so that it can be done better"),
+    needs=("", "a description of what should be different"),
 )
 
 Said = tuple[SafeMarkdown | None, str | None]

@@ -17,6 +17,7 @@ from tests.sandbox.proven import alive, needs_walls, sleeping
 CONFIG = ".github/claude-pool.yml"
 ID = re.compile(r"/pool approve ([0-9a-f]{10})")
 FIX = "/pool fix the discount must count from ten pieces"
+OUTPUT = re.compile(r"<details><summary>Output of .*?</details>", re.DOTALL)
 TIME = re.compile(r"\| \d+\.\d s \|")
 SHELL = re.compile(r"^.*no-such-tool: .*not found$", re.MULTILINE)
 """How this machine's shell says it."""
@@ -59,7 +60,8 @@ def configure(here: World, text: str) -> None:
 def checks(shown: str) -> str:
     """The part of a comment about checks, without what depends on the machine."""
     part = SHELL.sub("no-such-tool: not found", shown[shown.index("| check |") :])
-    return TIME.sub("| TIME |", part[: part.index("<details><summary>What the agent says")]).strip()
+    table, outputs = part[: part.index("\n\n")], OUTPUT.findall(part)
+    return TIME.sub("| TIME |", "\n\n".join([table, *outputs]))
 
 
 async def test_each_check_is_told_by_what_it_says_of_the_change(here: World) -> None:
@@ -86,9 +88,9 @@ prices.py: ask @mona, closes #1, ![x](https://evil.example/x.png)
 
 <details><summary>Output of tools</summary>
 
-```text
+ ```text
 no-such-tool: not found
-```
+ ```
 
 </details>"""
     )

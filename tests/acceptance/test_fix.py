@@ -76,7 +76,7 @@ async def test_a_rejection_is_heard_and_the_next_patch_has_an_id_of_its_own(
 ) -> None:
     first = await waiting(here)
     await here.say(f"/pool reject {first}")
-    await here.said("`/pool reject` needs a description of what should be different")
+    await here.said("`reject` needs a description of what should be different")
     after = {"old_string": "    if quantity >= BULK_FROM:", "new_string": "    if quantity >= 10:"}
     colleague.mends = (READ, ToolUse("Edit", {**MENDED.input, **after}))  # it begins with what was rejected
     await here.say(f"/pool reject {first} use the constant's value")
@@ -103,9 +103,9 @@ async def test_what_was_shown_at_another_head_cannot_be_approved(here: World) ->
     gate = await waiting(here)
     here.repository.commit("feature", {"late.py": "z = 3\n"}, message="Late", author=here.maintainer)
     moved = here.pull.head_sha
-    await here.shows("fix", f"This patch is outdated: the head has moved to {moved[:9]}")
+    await here.shows("fix", f"This patch is outdated: the head has moved to `{moved[:9]}`")
     await here.say(f"/pool approve {gate}")
-    await here.said(f"`{gate}` does not match: the head has moved to {moved[:9]} since it was shown")
+    await here.said(f"`{gate}` does not match: the head has moved to `{moved[:9]}` since it was shown")
     assert here.pull.head_sha == moved
 
     await here.say("/pool retry")

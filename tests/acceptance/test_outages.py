@@ -69,7 +69,7 @@ PHASES = [
 )
 async def test_an_outage_ends_no_review(here: World, seconds: float, phases: list[tuple[str, str]]) -> None:
     """GitHub goes away when it is asked for a thing the first time, each time for so long, API and git alike."""
-    here.model.script = Reviewer(stage.PLANTED, looks=False)
+    here.model.script = Reviewer(stage.PLANTED, quick=True)
     loop, began, back = asyncio.get_running_loop(), list[tuple[str, str]](), 0.0
 
     def away(moment: Moment) -> bool:

@@ -36,3 +36,8 @@ QUERY: Mapping[str, str] = {
     "per_page": "PyGithub adds it to lists that are not paged",
     "page": "PyGithub adds it to lists that are not paged",
 }
+
+# Fields that GitHub sends as null although the description does not allow it.
+NULLS: Mapping[str, str] = {
+    "head.repo": "lists of pull requests from a fork that was deleted; the description of a single one allows it",
+}

@@ -29,7 +29,6 @@ DEFAULT_EVENTS: tuple[str, ...] = (
     "check_suite",
     "issue_comment",
     "issues",
-    "merge_group",
     "pull_request",
     "pull_request_review",
     "pull_request_review_comment",

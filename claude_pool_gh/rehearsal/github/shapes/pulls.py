@@ -42,7 +42,9 @@ def simple(one: Pull) -> Json:
         "title": one.title,
         "user": user(world, one.author),
         "body": one.body,
-        "labels": [label(one.repository, each) for each in one.labels],
+        "labels": [
+            {**label(one.repository, each), "description": each.description or ""} for each in one.labels
+        ],
         "milestone": None,
         "active_lock_reason": None,
         "created_at": iso(one.created_at),
