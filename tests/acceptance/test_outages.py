@@ -65,7 +65,8 @@ PHASES = [
 
 
 @pytest.mark.parametrize(
-    ("seconds", "phases"), [(6.0, PHASES[:2]), pytest.param(20.0, PHASES, marks=pytest.mark.long)]
+    ("seconds", "phases"),
+    [(6.0, PHASES[:2]), pytest.param(20.0, PHASES, marks=[pytest.mark.long, pytest.mark.timeout(600)])],
 )
 async def test_an_outage_ends_no_review(here: World, seconds: float, phases: list[tuple[str, str]]) -> None:
     """GitHub goes away when it is asked for a thing the first time, each time for so long, API and git alike."""

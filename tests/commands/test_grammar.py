@@ -254,7 +254,7 @@ def test_a_fault_around_prose_is_said(line: str, problem: str, nearest: str | No
 def test_a_flag_that_may_be_meant_is_neither_taken_nor_overheard(line: str, dashes: str) -> None:
     found = prose(line.format(dashes))
     assert isinstance(found, Mistake)
-    assert found.nearest == "--budget" or "`--budget` wants" in found.problem
+    assert found.nearest == "--budget" or "`--budget` must be" in found.problem
 
 
 def test_what_may_be_left_out_may_be_left_out() -> None:

@@ -36,6 +36,7 @@ async def test_no_command_prints_a_secret(tmp_path: Path, command: tuple[str, ..
         "ANTHROPIC_BASE_URL": "http://127.0.0.1:9",
         "GITHUB_API_URL": "http://127.0.0.1:9",
         "CLAUDE_POOL_APP_ID": "1",
+        "CLAUDE_POOL_MODEL_PATIENCE": "0",
     } | SECRETS
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "claude_pool_gh.service.cli", *command, env=told, cwd=tmp_path,
