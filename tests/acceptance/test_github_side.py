@@ -83,6 +83,8 @@ async def test_what_is_out_of_reach_for_a_while_is_not_taken_for_deleted_by_a_pe
     here.github.install(here.app, "octo", [here.repository])
     await here.github.settle()
     assert (await here.reviewed()).status == "completed"
+    await here.until(here.ends)
+    await here.written()
     assert (len(here.own_comments()), len(here.ends())) == (2, 1)
 
 
