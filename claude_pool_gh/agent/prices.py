@@ -27,6 +27,8 @@ _FASTEST: Final = 6
 _EVERYWHERE: Final = (None, "", "global", "not_available")
 _WINDOW: Final = 1_000_000
 """The largest context that any model reads."""
+_EXTENDED: Final = ("claude-sonnet-4-0", "claude-sonnet-4-5")
+"""Models listed with a smaller context that the beta feature `context-1m` widens to the largest, at a higher price."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,25 +107,29 @@ def most_for_input(model: str, load: Load) -> int:
 
     Nobody can know what is still in the cache: so all of it is read anew, and written where the request asks for that.
     """
-    tokens = load.tokens + _OVERHEAD_TOKENS
-    counts = {"input_tokens": tokens}
+    read = _most_read(model, load)
+    counts = {"input_tokens": read}
     if load.cached:
-        counts["cache_write_tokens"] = tokens
+        counts["cache_write_tokens"] = read
     if load.cached == "1h":
-        counts["cache_write_1h_tokens"] = tokens
+        counts["cache_write_1h_tokens"] = read
     dollars = _dollars(model, **counts)
     if load.searches:
-        window = max(tokens, _window(model))
-        full = counts | dict.fromkeys(counts, window)
-        dollars += load.searches * _dollars(model, **full) + _dollars(model, web_searches=load.searches)
+        dollars += _dollars(model, web_searches=load.searches)
     return _micro(dollars * _ABROAD)
 
 
 def most_for_output(model: str, load: Load, tokens: int) -> int:
     """The most that `tokens` of output can cost after this input (long inputs can cost more)."""
-    read = (max(load.tokens, _window(model)) if load.searches else load.tokens) + _OVERHEAD_TOKENS
+    read = _most_read(model, load)
     whole = _dollars(model, input_tokens=read, output_tokens=tokens) - _dollars(model, input_tokens=read)
     return _micro(whole * _ABROAD) + 1
+
+
+def _most_read(model: str, load: Load) -> int:
+    """Tokens of input that may be counted: after each search the model reads all again, and one price holds for all."""
+    tokens = load.tokens + _OVERHEAD_TOKENS
+    return tokens + load.searches * max(tokens, _window(model))
 
 
 def most_for_rest(model: str, usage: Mapping[str, Any], tokens: int) -> int:
@@ -172,7 +178,7 @@ def _windows() -> dict[str, int]:
 
 
 def _window(model: str) -> int:
-    return max(_windows().get(model, _WINDOW), 200_000)
+    return _WINDOW if model in _EXTENDED else max(_windows().get(model, _WINDOW), 200_000)
 
 
 def _micro(dollars: Decimal) -> int:

@@ -333,7 +333,7 @@ async def test_an_api_that_redirects_is_not_followed(bench: Bench) -> None:
     searches=st.integers(0, 3),
     geo=st.sampled_from([None, "global", "us"]),
 )  # fmt: skip
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=1_000, deadline=None)
 def test_what_is_set_aside_is_there_and_pays_for_the_dearest_answer(
     size: int, asked: int, left: int, model: str, cached: str, searches: int, geo: str | None
 ) -> None:
@@ -355,6 +355,16 @@ def test_what_is_set_aside_is_there_and_pays_for_the_dearest_answer(
         if searches and model == "claude-haiku-4-5":
             continue  # its window is smaller
         assert prices.price(model, {**usage, "inference_geo": geo}) <= amount
+
+
+@pytest.mark.parametrize(("model", "size"), [("claude-sonnet-4-5", 0), ("claude-haiku-5-5", 2_777)])
+def test_what_a_search_brings_in_has_the_price_of_long_inputs(model: str, size: int) -> None:
+    """Two that Hypothesis found now and then: a context that a beta feature widens, and a sum above the threshold."""
+    found = meter.worst_case(model, Load(size, "", 1), 1, 20_000_000)
+    assert found is not None
+    searched = {"web_search_requests": 1}
+    read = {"input_tokens": size + 1_000_000, "output_tokens": 1, "server_tool_use": searched}
+    assert prices.price(model, read | {"inference_geo": "us"}) <= found[1]
 
 
 def test_a_picture_weighs_more_than_its_bytes() -> None:
