@@ -13,10 +13,12 @@ from typing import Any, Final, TypeVar
 
 from claude_pool_gh.pool import chains, context, ledger, reading, review, slot_rows
 from claude_pool_gh.pool.attempts import Attempts
+from claude_pool_gh.pool.carrying import Carrying
 from claude_pool_gh.pool.chains import NewChain
 from claude_pool_gh.pool.clock import SystemClock
 from claude_pool_gh.pool.config import Isolation, PoolConfig, SlotConfig, SlotMode, TaskOverrides
-from claude_pool_gh.pool.engine import Engine, end_overdue
+from claude_pool_gh.pool.dispatch_lock import dispatching_from
+from claude_pool_gh.pool.dispatcher import Dispatcher
 from claude_pool_gh.pool.errors import PoolShutdown, ScalingRefused, UnknownSlot
 from claude_pool_gh.pool.folders import SharedFolder
 from claude_pool_gh.pool.ids import checked, new_id
@@ -25,7 +27,6 @@ from claude_pool_gh.pool.metrics import MetricsFilter, SessionMetrics, measure
 from claude_pool_gh.pool.orders import ALONE, ChainOptions, Orders
 from claude_pool_gh.pool.plan import AgentRun
 from claude_pool_gh.pool.ports import Agent, Clock, HostStep, Observer, Workspaces
-from claude_pool_gh.pool.queue import Claim
 from claude_pool_gh.pool.records import (
     ChainProgress,
     ChainResult,
@@ -46,8 +47,8 @@ from claude_pool_gh.pool.supervisor import Supervisor, may_restart
 from claude_pool_gh.pool.waiting import Waiting
 from claude_pool_gh.pool.workflows import ChainStep
 from claude_pool_gh.storage import Database, Transaction, migrations
-from claude_pool_gh.storage.owners import own_id
-from claude_pool_gh.storage.private import private_file, private_folder
+from claude_pool_gh.storage.owners import new_owner
+from claude_pool_gh.storage.private import private_folder
 
 T = TypeVar("T")
 _MEND_SECONDS: Final = 30.0
@@ -61,6 +62,7 @@ class Parts:
     """What a pool is put together from, besides its agent, slots and settings."""
 
     name: str
+    worker: str
     home: Path
     workspaces: Workspaces
     shelf: Shelf
@@ -85,7 +87,7 @@ class Pool:
         self._name, self._workspaces = parts.name, parts.workspaces
         clock, observer, host_steps = parts.clock, parts.observer, parts.host_steps
         self.live = Live()
-        self._clock, self._observer, self._worker = clock, observer, own_id()
+        self._clock, self._observer, self._worker = clock, observer, parts.worker
         self._started_ms, self._closing = clock.now_ms(), False
         self._places = itertools.count()  # tells apart what is made in the same millisecond
         self._orders = Orders(config, parts.shelf, frozenset(host_steps))
@@ -107,14 +109,17 @@ class Pool:
             config=config,
             home=parts.home / "slots",
         )
-        self._runner = Runner(attempts=attempts, live=self.live, host_steps=host_steps)
-        self._engine = Engine(
-            url=engine_url(database), database=database, carry=self._carry, live=self.live, clock=clock,
-            worker=self._worker, room=self._room, next_priority=lambda: self._slots.next_priority,
-            overdue=self._end_overdue, ended=self._ended_overdue, taken=self._expect,
-            at_most=config.max_chains, name=parts.name,
-        )  # fmt: skip
-        self._waiting = Waiting(database, self._engine.is_alone)
+        self._waiting = Waiting(database)
+        runner = Runner(attempts=attempts, live=self.live, host_steps=host_steps)
+        self._dispatcher = Dispatcher(
+            database=database,
+            events=Carrying(runner, self._slots, self._waiting, observer),
+            live=self.live,
+            clock=clock,
+            worker=self._worker,
+            pool=parts.name,
+            at_most=config.max_chains,
+        )
         self._supervisor = Supervisor(database, self._slots, config)
         self._errands: set[asyncio.Task[None]] = set()
 
@@ -142,22 +147,25 @@ class Pool:
         they last as long as the pool. `store`: `postgresql://...` or `sqlite:///...` in place of the folder's own.
         `workspaces`: where agents work, by default in the current folder. `shelf`: skills and workflows by name.
 
-        Raises ScalingRefused for a number of slots outside `config.scaling`, PoolError where a pool is open already.
+        Raises ScalingRefused for a number of slots outside `config.scaling`, PoolError where another process runs
+        tasks from the same SQLite file.
         """
         config, clock = config or PoolConfig(), clock or SystemClock()
         configs = [SlotConfig()] * slots if isinstance(slots, int) else list(slots)
         _check_bounds(config, len(configs))
         async with AsyncExitStack() as stack:
-            stack.enter_context(Engine.the_only_one())
             home = (
                 private_folder(Path(state)) if state is not None else Path(stack.enter_context(_temporary()))
             )
             database = _database(store, home, stack)
+            stack.enter_context(dispatching_from(database))
             migrations.upgrade(database.engine)
             await stack.enter_async_context(agent.at_work(database, clock))
-            names = await database.transact(lambda tx: slot_rows.register(tx, own_id(), configs))
+            worker = new_owner()
+            names = await database.transact(lambda tx: slot_rows.register(tx, worker, configs))
             parts = Parts(
                 name=name,
+                worker=worker,
                 home=home,
                 workspaces=workspaces or SharedFolder(Path.cwd()),
                 shelf=shelf or Shelf(),
@@ -167,8 +175,9 @@ class Pool:
             )
             pool = cls(agent, dict(zip(names, configs, strict=True)), config, database, parts)
             stack.push_async_callback(pool._close)
-            await pool._engine.launch()
-            loops = [pool._supervisor.watch(), pool._waiting.look_for_ever(), pool._mend_for_ever()]
+            await pool._dispatcher.launch()
+            looking = pool._waiting.look_for_ever(pool._dispatcher.is_alone)
+            loops = [pool._supervisor.watch(), looking, pool._mend_for_ever()]
             stack.push_async_callback(_cancel, [asyncio.create_task(loop) for loop in loops])
             yield pool
 
@@ -401,7 +410,7 @@ class Pool:
             await self.database.transact(lambda tx: slot_rows.remove(tx, names))
             raise
         self._slots.add(Slot(name, own) for name, own in zip(names, configs, strict=True))
-        self._engine.wake()
+        self._dispatcher.wake()
         return names
 
     async def scale_down(self, count: int) -> list[str]:
@@ -436,7 +445,7 @@ class Pool:
             slots=self._slots.count,
             busy=self._slots.busy,
             tasks_waiting=self._slots.waiting,
-            chains_running=self._engine.running,
+            chains_running=self._dispatcher.running,
         )
 
     async def metrics(self, wanted: MetricsFilter | None = None) -> SessionMetrics:
@@ -451,7 +460,7 @@ class Pool:
         What had not begun stays queued in the store. Always returns, at the latest some 12 seconds after the deadline.
         """
         self._closing = True
-        self._engine.drain()
+        self._dispatcher.drain()
         self._slots.close()
         self.live.rouse()
         await self._until_still(deadline_secs)
@@ -469,7 +478,7 @@ class Pool:
 
     def wake(self) -> None:
         """Somebody else has queued a chain in the pool's database."""
-        self._engine.wake()
+        self._dispatcher.wake()
 
     # ---- inside
 
@@ -489,7 +498,7 @@ class Pool:
 
         await self.database.transact(store)
         self._observer.committed()
-        self._engine.wake()
+        self._dispatcher.wake()
         return [each.id for each in new]
 
     async def _see_through(self, adding: Coroutine[Any, Any, list[str]]) -> list[TaskResult]:
@@ -520,25 +529,6 @@ class Pool:
         ]
         return [replace(each, plan=plan, pool=self._name) for each, plan in zip(new, plans, strict=True)]
 
-    async def _carry(self, chain_id: str, generation: int) -> None:
-        try:
-            await self._runner.carry(chain_id, generation)
-        finally:
-            self._waiting.wake(chain_id)
-
-    def _expect(self, claim: Claim) -> None:
-        self._slots.expect(claim.chain_id, claim.priority, claim.since)
-
-    def _end_overdue(self, tx: Transaction, chain_id: str) -> bool:
-        ended = end_overdue(tx, chain_id, self._clock.now_ms())
-        if ended:
-            self._observer.changed(tx, chain_id)
-        return ended
-
-    def _ended_overdue(self, chain_id: str) -> None:
-        self._observer.committed()
-        self._waiting.wake(chain_id)
-
     async def _decide(self, given: str, decision: Callable[[Transaction, str], T]) -> T:
         def decide(tx: Transaction) -> tuple[str, T]:
             chain_id = reading.chain_of(tx, given)
@@ -549,12 +539,8 @@ class Pool:
         chain_id, result = await self.database.transact(decide)
         self._observer.committed()
         self._waiting.wake(chain_id)
-        self._engine.wake()
+        self._dispatcher.wake()
         return result
-
-    def _room(self) -> int:
-        """How many chains to carry. Those that wait while a slot is idle need another one, and are in nobody's way."""
-        return 2 * self._slots.count + 2 + (self._slots.waiting if self._slots.idle_ids else 0)
 
     def _retired(self, slot: Slot) -> None:
         """A slot is gone for good."""
@@ -609,7 +595,7 @@ class Pool:
     async def _close(self) -> None:
         self._closing = True
         self._slots.close()
-        await self._engine.close()
+        await self._dispatcher.close()
         self._waiting.close()
         await asyncio.gather(*self._errands, return_exceptions=True)
 
@@ -640,20 +626,6 @@ def _database(store: str | Database | None, home: Path, stack: AsyncExitStack) -
     database = Database.open(store or f"sqlite:///{home.absolute()}/pool.sqlite")
     stack.callback(database.close)
     return database
-
-
-def engine_url(database: Database) -> str:
-    """Where the durable engine's rows are.
-
-    Beside ours in PostgreSQL; with SQLite in a file of their own, since two writers of one file would wait for each
-    other.
-    """
-    url = database.engine.url
-    if url.get_backend_name() == "sqlite":
-        file = Path(f"{str(url.database).removesuffix('.sqlite')}-engine.sqlite")
-        private_file(file)
-        return f"sqlite:///{file}"
-    return url.set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 async def _cancel(tasks: list[asyncio.Task[None]]) -> None:

@@ -26,8 +26,6 @@ class Waiting:
     """Who waits for which chain to come to rest: done, or parked."""
 
     database: Database
-    alone: Callable[[], bool]
-    """Whether no other worker is on the database, so that nothing comes to rest unseen."""
     events: dict[str, asyncio.Event] = field(default_factory=dict)
     callers: Counter[str] = field(default_factory=Counter)
     closed: bool = False
@@ -52,11 +50,11 @@ class Waiting:
         for event in self.events.values():
             event.set()
 
-    async def look_for_ever(self) -> None:
-        """Wake those whose chain another process has brought to rest."""
+    async def look_for_ever(self, alone: Callable[[], bool]) -> None:
+        """Wake those whose chain another worker has brought to rest; `alone` where there is none on the database."""
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
-            if not self.events or self.alone():
+            if not self.events or alone():
                 continue
             asked = list(self.events)
             for start in range(0, len(asked), _AT_ONCE):

@@ -1,7 +1,7 @@
 """Makes the server mortal: it kills itself at the durable point that it is told.
 
-A durable point is a commit that wrote something, in any database of the process, ours or the engine's. Its label
-says which tables it wrote, and its number how often that label has come; so nobody has to list the points by hand.
+A durable point is a commit that wrote something, in any database of the process. Its label says
+which tables it wrote, and its number how often that label has come; so nobody has to list the points by hand.
 What lies between two commits is lost by a death before the second, so dying before each covers them all.
 
     MORTAL_LOG   file that gets a line for every point

@@ -15,7 +15,6 @@ from claude_pool_gh.rehearsal.reviewer import Reviewer
 from tests.acceptance.world import World, world
 
 _REVIEWER = Reviewer(stage.PLANTED[1:2], quick=True)
-_POLLS = 4
 _PACED = {"CLAUDE_POOL_WRITE_INTERVAL": "0.4"}
 
 
@@ -74,17 +73,5 @@ async def find_points(folder: Path, database_url: str | None) -> list[str]:
         await here.github.until(lambda: here.reviews)
         await here.written()
         commits = (folder / "points.log").read_text().split("\n")
-        own = [point for point in commits if point.endswith("/before") and not _is_idling(point)]
+        own = [point for point in commits if point.endswith("/before")]
         return sorted({*own, *reaper.seen})
-
-
-def without_the_engines_own_steps(points: list[str]) -> list[str]:
-    """The points with a few only of the engine's steps to its newest tables, of which PostgreSQL commits seventy."""
-    steps = [point for point in points if point.startswith("dbos_migrations#")]
-    return [point for point in points if point not in steps[2:-2]]
-
-
-def _is_idling(point: str) -> bool:
-    """The engine writes a row at every poll of an idle queue: after the first few, one is like another."""
-    label, _, number = point.removesuffix("/before").partition("#")
-    return label == "workflow_status" and int(number) > _POLLS

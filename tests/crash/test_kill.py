@@ -13,24 +13,22 @@ import pytest
 import sqlalchemy as sa
 
 from tests.acceptance.world import UNWRITTEN, World
-from tests.crash.points import find_points, mortal_world, without_the_engines_own_steps
+from tests.crash.points import find_points, mortal_world
 
 SHARDS = 4
 
 
-async def _die_and_live_on(
-    folder: Path, point: str, database_url: str | None, *, forget_engine: bool, then: str = "nowhere"
-) -> bool:
+async def _die_and_live_on(folder: Path, point: str, database_url: str | None, then: str = "nowhere") -> bool:
     """Play the story with a death at `point`, and one at `then` in the recovery; whether it died at `point`."""
     async with mortal_world(folder, point, database_url) as (here, _):
         died = not await _start(here)
         if died:
-            await _restart(here, then, forget_engine=forget_engine)
+            await _restart(here, then)
         comment = await here.say("/pool review")
         before: dict[str, tuple[int, int]] = {}
         while await _death_or_end(here):
             before |= _finished(here)
-            await _restart(here, "nowhere" if died else then, forget_engine=forget_engine)
+            await _restart(here, "nowhere" if died else then)
             died = True
             for delivery in here.github.deliveries:
                 if delivery.event == "issue_comment" and delivery.state != "delivered":
@@ -72,11 +70,8 @@ async def _start(here: World) -> bool:
     return True
 
 
-async def _restart(here: World, at: str, *, forget_engine: bool) -> None:
+async def _restart(here: World, at: str) -> None:
     """Start it again, mortal at `at`; if it dies of that before it listens, start it for good."""
-    if forget_engine:
-        for file in here.bot.state.glob("pool-engine.sqlite*"):
-            file.unlink()
     await here.bot.ended()
     here.bot.environment["MORTAL_AT"] = at
     if not await _start(here):
@@ -105,15 +100,12 @@ def _check_money(here: World, point: str) -> None:
         assert here.ledger == here.model.bill.total, point
 
 
-async def _sweep(
-    tmp_path: Path, points: list[str], fresh_database: Callable[[], str | None], *, forget: bool | None
-) -> None:
+async def _sweep(tmp_path: Path, points: list[str], fresh_database: Callable[[], str | None]) -> None:
     died = 0
     for number, point in enumerate(points):
-        forget_engine = number % 2 == 0 if forget is None else forget
         folder = tmp_path / f"{number}"
         folder.mkdir()
-        died += await _die_and_live_on(folder, point, fresh_database(), forget_engine=forget_engine)
+        died += await _die_and_live_on(folder, point, fresh_database())
     # How often a coalesced progress edit is written varies; nearly every point must still have been a death.
     assert died >= 0.7 * len(points), f"the server died at only {died} of {len(points)} points"
 
@@ -148,28 +140,15 @@ async def test_a_death_at_any_point_loses_and_doubles_nothing(
 ) -> None:
     points = await _points(common, None)
     assert len(points) > 40
-    await _sweep(tmp_path, points[shard::SHARDS], _sqlite, forget=None)
-
-
-@pytest.mark.long
-@pytest.mark.timeout(1200)
-@pytest.mark.parametrize("shard", range(SHARDS))
-@pytest.mark.parametrize("forget", [False, True])
-async def test_the_same_with_and_without_the_engines_own_database(
-    tmp_path: Path, common: Path, shard: int, forget: bool
-) -> None:
-    points = await _points(common, None)
-    await _sweep(tmp_path, points[shard::SHARDS], _sqlite, forget=forget)
+    await _sweep(tmp_path, points[shard::SHARDS], _sqlite)
 
 
 @pytest.mark.timeout(900)
 async def test_a_rotating_eighth_of_the_points_on_postgresql(
     tmp_path: Path, common: Path, postgres: Callable[[], str]
 ) -> None:
-    points = without_the_engines_own_steps(await _points(common, postgres()))
-    await _sweep(
-        tmp_path, points[dt.datetime.now(dt.UTC).timetuple().tm_yday % 8 :: 8], postgres, forget=False
-    )
+    points = await _points(common, postgres())
+    await _sweep(tmp_path, points[dt.datetime.now(dt.UTC).timetuple().tm_yday % 8 :: 8], postgres)
 
 
 @pytest.mark.long
@@ -179,7 +158,7 @@ async def test_every_point_on_postgresql(
     tmp_path: Path, common: Path, postgres: Callable[[], str], quarter: int
 ) -> None:
     points = await _points(common, postgres())
-    await _sweep(tmp_path, points[quarter::4], postgres, forget=False)
+    await _sweep(tmp_path, points[quarter::4], postgres)
 
 
 @pytest.mark.long
@@ -193,4 +172,4 @@ async def test_a_second_death_during_the_recovery_changes_nothing(
         second = points[(number * 7 + 3) % len(points)]
         folder = tmp_path / f"{number}"
         folder.mkdir()
-        await _die_and_live_on(folder, points[number], None, forget_engine=False, then=second)
+        await _die_and_live_on(folder, points[number], None, then=second)

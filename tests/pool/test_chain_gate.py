@@ -21,18 +21,6 @@ from tests.pool.puppet import Gate, OpenPool, Puppet, echo, failed, said
 GATED = [step("one", "one"), step("two", "two", gate=True), step("three", "three {previous_output}")]
 
 
-def forget_engine(open_pool: OpenPool) -> None:
-    """Lose everything that the durable engine itself has stored."""
-    if open_pool.store is None:
-        for file in open_pool.state.glob("pool-engine.sqlite*"):
-            file.unlink()
-        return
-    engine = sa.create_engine(sa.make_url(open_pool.store).set(drivername="postgresql+psycopg"))
-    with engine.begin() as connection:
-        connection.exec_driver_sql("DROP SCHEMA dbos CASCADE")
-    engine.dispose()
-
-
 async def test_a_gated_step_waits_as_a_row_and_approval_goes_on(open_pool: OpenPool) -> None:
     """No process, no slot and no task of this pool is held meanwhile."""
     agent = Puppet()
@@ -58,16 +46,13 @@ async def test_a_gated_step_waits_as_a_row_and_approval_goes_on(open_pool: OpenP
     assert [each.output for each in result.steps] == ["<one>", "<two>", "<three <two>>"]
 
 
-@pytest.mark.parametrize("engine", ["kept", "lost"])
-async def test_approval_goes_on_in_another_pool_opened_later(open_pool: OpenPool, engine: str) -> None:
-    """A restart lies in between, with the engine's own rows or without them; nothing runs twice."""
+async def test_approval_goes_on_in_another_pool_opened_later(open_pool: OpenPool) -> None:
+    """A restart lies in between; nothing runs twice."""
     agent = spender(cost=100)
     async with open_pool(agent) as pool:
         chain, second = await pool.submit_chain(GATED), await pool.submit_chain(GATED)
         await parked(pool, chain)
         await parked(pool, second)
-    if engine == "lost":
-        forget_engine(open_pool)
     later = spender(cost=10)
     async with open_pool(later) as pool:
         assert (await pool.chain_progress(chain)).waits_for == "approval"
@@ -290,7 +275,7 @@ async def test_what_is_decided_outlives_the_process(open_pool: OpenPool) -> None
         ids = [await pool.submit_chain(GATED) for _ in range(2)]
         for chain in ids:
             await parked(pool, chain)
-        pool._engine.drain()  # takes nothing up any more
+        pool._dispatcher.drain()  # takes nothing up any more
         await pool.approve(ids[0])
         await pool.reject(ids[1], "shorter")
     async with open_pool(later) as pool:

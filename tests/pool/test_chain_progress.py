@@ -162,7 +162,7 @@ async def test_nothing_of_ended_chains_stays_in_memory(open_pool: OpenPool) -> N
         await parked(pool, parking)
         await pool.cancel_chain(parking)
         await run_chain(pool, [step("one", "1")])
-        await until(lambda: not pool.live.held and not pool._engine._carrying)
+        await until(lambda: not pool.live.held and not pool._dispatcher._carried)
         assert not pool._waiting.events
         assert not pool._waiting.callers
         assert pool.load.busy == pool.load.tasks_waiting == 0

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from claude_pool_gh.pool.config import PoolConfig, TaskOverrides
-from claude_pool_gh.pool.errors import PoolError, PoolShutdown
+from claude_pool_gh.pool.errors import PoolShutdown
 from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Ending, Line
 from claude_pool_gh.pool.states import SlotState, TaskState
 from claude_pool_gh.pool.workflows import ChainStep
@@ -228,33 +228,6 @@ async def test_a_pool_that_is_left_without_a_drain_goes_on_where_it_was(open_poo
         assert [result.cost_microdollars for result in results] == [200, 100, 100, 100, 100]
         assert (await pool.status()).total_spend_microdollars == 600, "nothing that was paid is forgotten"
     assert {task.model for task in agent.seen} == {"m"}
-
-
-async def test_a_process_has_one_pool_at_a_time_and_the_first_does_not_suffer(open_pool: OpenPool) -> None:
-    agent = Puppet()
-    async with open_pool(agent) as pool:
-        for _ in range(2):
-            with pytest.raises(PoolError, match="one pool at a time"):
-                async with open_pool(Puppet()):
-                    raise AssertionError
-        assert (await asyncio.wait_for(pool.run("a"), GUARD)).output == "<a>"
-        assert [slot.id for slot in await pool.slots()] == ["slot-0"]
-    async with open_pool(agent) as pool:
-        assert (await asyncio.wait_for(pool.run("b"), GUARD)).output == "<b>"
-
-
-async def test_of_two_pools_that_are_opened_at_once_one_works(open_pool: OpenPool) -> None:
-    opened = asyncio.Event()
-
-    async def attempt() -> str:
-        async with open_pool(Puppet()) as pool:
-            opened.set()
-            result = await asyncio.wait_for(pool.run("a"), GUARD)
-            return f"{result.output} on {[slot.id for slot in await pool.slots()]}"
-
-    answers = await asyncio.gather(attempt(), attempt(), return_exceptions=True)
-    assert [isinstance(answer, PoolError) for answer in answers] == [False, True]
-    assert answers[0] == "<a> on ['slot-0']"
 
 
 async def test_a_pool_can_be_opened_after_one_that_could_not(open_pool: OpenPool) -> None:

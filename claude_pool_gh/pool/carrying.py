@@ -1,0 +1,50 @@
+"""What the dispatcher asks a pool, and tells it, about the chains that it carries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from claude_pool_gh.pool.ports import Observer
+from claude_pool_gh.pool.queue import Claim
+from claude_pool_gh.pool.runner import Runner
+from claude_pool_gh.pool.slots import Slots
+from claude_pool_gh.pool.waiting import Waiting
+from claude_pool_gh.storage import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Carrying:
+    """Joins the dispatcher with the runner, the slots, and whoever waits for a chain or watches it."""
+
+    runner: Runner
+    slots: Slots
+    waiting: Waiting
+    observer: Observer
+
+    async def carry(self, claim: Claim) -> None:
+        """Bring a chain to rest, and wake who waits for that."""
+        try:
+            await self.runner.carry(claim.chain_id, claim.generation)
+        finally:
+            self.waiting.wake(claim.chain_id)
+
+    def taken(self, claim: Claim) -> None:
+        """Let the chain's first task have its place among those that wait for a slot."""
+        self.slots.expect(claim.chain_id, claim.priority, claim.since)
+
+    def changed(self, tx: Transaction, chain_id: str) -> None:
+        """Let the observer note, in the transaction, a chain that nobody carried."""
+        self.observer.changed(tx, chain_id)
+
+    def ended(self, chain_id: str) -> None:
+        """Tell the observer, and wake who waits."""
+        self.observer.committed()
+        self.waiting.wake(chain_id)
+
+    def room(self) -> int:
+        """How many chains to carry. Those that wait while a slot is idle need another one, and are in nobody's way."""
+        return 2 * self.slots.count + 2 + (self.slots.waiting if self.slots.idle_ids else 0)
+
+    def next_priority(self) -> int | None:
+        """The lowest priority number among the tasks that wait for a slot."""
+        return self.slots.next_priority
