@@ -14,7 +14,7 @@ demo: $(BIN)/claude-pool-gh ## Show a whole review here; LIVE=1 with ANTHROPIC_A
 	@$(BIN)/claude-pool-gh rehearse $(if $(LIVE),--live)
 
 test: $(BIN)/.dev lint ## Lint, types, layers and every test that is not long
-	$(BIN)/python -m pytest -q -n 3 --dist load --maxschedchunk=1 -m "not long"
+	$(BIN)/python -m pytest -q -n 4 --dist load --maxschedchunk=1 -m "not long"
 
 test-long: $(BIN)/.dev ## The tests that take longer
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m long

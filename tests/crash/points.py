@@ -15,7 +15,7 @@ from claude_pool_gh.rehearsal.reviewer import Reviewer
 from tests.acceptance.world import World, world
 
 _REVIEWER = Reviewer(stage.PLANTED[1:2], quick=True)
-_PACED = {"CLAUDE_POOL_WRITE_INTERVAL": "0.4"}
+_PACED = {"CLAUDE_POOL_WRITE_INTERVAL": "0.15"}
 
 
 @dataclass(slots=True)
