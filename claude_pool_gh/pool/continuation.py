@@ -20,6 +20,8 @@ def can_go_on(tx: Transaction, chain: ChainRow) -> bool:
 
     A step of the host's own that refused something refuses it again, unless what failed was on our side.
     """
+    if chain.outcome is not None and chain.outcome.anew:
+        return False
     position = _unfinished(tx, chain)
     if position is None:
         return False

@@ -50,12 +50,13 @@ class RecipeError(PoolError):
 class StepFailed(PoolError):
     """A host step ended without a result; `reason` is fit to be read by a user.
 
-    `ours`: nothing that the user could mend.
+    `ours`: nothing that the user could mend. `anew`: what the chain has stored is no use any more, so that only another
+    one, from the beginning, can do better.
     """
 
-    def __init__(self, reason: str, *, ours: bool = False) -> None:
+    def __init__(self, reason: str, *, ours: bool = False, anew: bool = False) -> None:
         super().__init__(reason)
-        self.reason, self.ours = reason, ours
+        self.reason, self.ours, self.anew = reason, ours, anew
 
 
 class PoolShutdown(PoolError):

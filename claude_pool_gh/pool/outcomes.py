@@ -26,10 +26,12 @@ class Verdict(StrEnum):
 class Outcome(Frozen):
     """A verdict with its reason. `ours` says that the failure is this side's, not something the user can mend.
 
-    `operator` says that it happens again until whoever runs the server changes something.
+    `operator` says that it happens again until whoever runs the server changes something. `anew` says that going on
+    with what is finished would end in the same way: only a run from the beginning can do better.
     """
 
     verdict: Verdict
     reason: str = ""
     ours: bool = False
     operator: bool = False
+    anew: bool = False

@@ -331,5 +331,5 @@ def _outcome_of(task: TaskRow, *, alone: bool) -> Outcome:
 
 def _failure(error: PoolError, step: str) -> Outcome:
     if isinstance(error, StepFailed):
-        return Outcome(verdict=Verdict.failed, reason=error.reason, ours=error.ours)
+        return Outcome(verdict=Verdict.failed, reason=error.reason, ours=error.ours, anew=error.anew)
     return Outcome(verdict=Verdict.failed, reason=f"step {step}: {error}")

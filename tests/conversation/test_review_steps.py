@@ -492,5 +492,6 @@ async def test_a_review_that_an_older_server_began_ends_with_the_reason(tmp_path
         older = {"head": facts.head, "merge_base": here.base, "groups": [], "commentable": {}, "unread": []}
         check = {"candidates": [], "standing": [], "fixed": [], "known": 0, "unverified": 0, "dropped": []}
         results = {"brief": older, "find": [], "check": check, "verify": []}
-        with pytest.raises(StepFailed, match="upgraded after the review had begun"):
+        with pytest.raises(StepFailed, match="upgraded after the review had begun; /pool retry") as failed:
             await step(here.desk, HostStepContext("c1", here.plan(facts), results))
+        assert failed.value.anew, "`/pool continue` would end in the same way"

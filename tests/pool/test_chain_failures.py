@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from claude_pool_gh.pool import chains, continuation
 from claude_pool_gh.pool.config import PoolConfig, TaskOverrides
 from claude_pool_gh.pool.errors import CapReached, StepFailed
 from claude_pool_gh.pool.orders import ChainOptions
@@ -128,6 +129,27 @@ async def test_what_only_shows_while_running_names_the_step_too(open_pool: OpenP
             assert result.total_cost_microdollars == result.steps[0].cost_microdollars == 100
         assert (await pool.chains(unfinished=True)) == []
     assert agent.prompts == ["1"] * len(faults)
+
+
+async def test_going_on_is_offered_where_it_can_end_otherwise(open_pool: OpenPool) -> None:
+    """What is stored is kept for an error of ours; where just that is of no use any more, only a new run can help."""
+    errors = {
+        "theirs": (StepFailed("no"), False),
+        "ours": (StepFailed("no", ours=True), True),
+        "stored by an older version": (StepFailed("no", ours=True, anew=True), False),
+    }
+    for name, (error, hope) in errors.items():
+
+        async def fails(_context: HostStepContext, error: StepFailed = error) -> Done:
+            raise error
+
+        async with open_pool(spender(cost=100), host_steps={"fails": fails}) as pool:
+            chain = await pool.submit_chain([step("one", "1"), step("two", host="fails")])
+            await ended(pool, chain)
+            found = await pool.database.read(
+                lambda tx, chain=chain: continuation.can_go_on(tx, chains.get(tx, chain))  # type: ignore[misc]
+            )
+        assert found is hope, name
 
 
 # ---- trying again

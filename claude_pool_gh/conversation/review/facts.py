@@ -32,5 +32,6 @@ def brief_of(context: HostStepContext) -> Mapping[str, Any]:
     """
     brief: Mapping[str, Any] = context.results["brief"]
     if "digest" not in brief:
-        raise StepFailed("this server was upgraded after the review had begun: it must begin anew", ours=True)
+        reason = "this server was upgraded after the review had begun; /pool retry begins it anew"
+        raise StepFailed(reason, ours=True, anew=True)
     return brief
