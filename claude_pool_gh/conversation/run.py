@@ -30,7 +30,6 @@ from claude_pool_gh.conversation.material import about_thread
 from claude_pool_gh.conversation.tables import approvals_of
 from claude_pool_gh.github import reads
 from claude_pool_gh.pool.chains import ChainRow
-from claude_pool_gh.pool.errors import RecipeError
 from claude_pool_gh.pool.plan import AgentRun, Branches, HostCall, Step
 from claude_pool_gh.pool.ports import Done, Finish, HostStep, HostStepContext
 from claude_pool_gh.pool.results import output_of
@@ -77,17 +76,12 @@ async def answer(desk: Desk, asked: Asked) -> Reply:
     pull = await reads.pull(desk.forge, asked.thread) if asked.place == "pull" else None
     cookbook = Cookbook(desk, asked, tools=EDITING)
     file = await cookbook.workflow(words[0])
-    if taken := {each.name for each in file.workflow.arguments} & set(RunFacts.model_fields):
-        raise RecipeError(
-            f"the workflow {words[0]} may not call an argument {' or '.join(sorted(taken))}: it is taken"
-        )
     arguments = bind(file.workflow.arguments, given, f"the workflow {words[0]}")
     steps = await cookbook.expand(file.workflow, file.written, turns=asked.config.changes.turns)
     facts = await _facts(desk, asked, pull, words[0], arguments)
     caps = caps_of(asked.config, asked.command, desk.defaults)
     plan = plan_of(desk, asked, with_limits(_ended(steps), asked.config), facts, caps)
-    # The workflow's texts name its arguments as `{args.NAME}`, which are the plan's context.
-    return Start(plan.model_copy(update={"context": arguments | plan.context}), caps)
+    return Start(plan.model_copy(update={"arguments": arguments}), caps)
 
 
 async def _facts(

@@ -123,4 +123,6 @@ class Plan(Frozen):
     """What `Workspaces.lease` is given for every agent step."""
     context: dict[str, Any] = Field(default_factory=dict)
     """Facts that host steps and templates may use; the pool does not read them."""
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    """What whoever started the workflow gave it; to templates these go before facts of the same names."""
     on_restart: OnRestart = OnRestart.rerun
