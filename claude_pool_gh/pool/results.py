@@ -19,7 +19,11 @@ def values_of(chain: ChainRow) -> dict[str, Any]:
     """Everything that a template of the chain's next step may name, but for `item` and a step's own arguments."""
     results = chain.results
     steps = {step.name: _view(step, results[step.name]) for step in chain.plan.steps if step.name in results}
-    return {"steps": steps, "args": chain.plan.context | chain.plan.arguments, "previous_output": _previous(chain)}
+    return {
+        "steps": steps,
+        "args": chain.plan.context | chain.plan.arguments,
+        "previous_output": _previous(chain),
+    }
 
 
 def items_of(step: AgentRun, values: Mapping[str, Any]) -> list[Any]:

@@ -33,14 +33,20 @@ Files = Mapping[str, str | None]
 
 @dataclass
 class Answers:
-    """What GitHub answers by the path that is asked for; without one it is away."""
+    """What GitHub answers by the path that is asked for, or refuses; without one it is away."""
 
     by_path: Mapping[str, Any] = field(default_factory=dict)
+    still: dict[str, Any] = field(default_factory=dict)
+    """The pull request, where nothing was said of it."""
 
     async def read(self, _repository: object, path: str, **_options: object) -> Any:
         for beginning, answer in self.by_path.items():
             if path.startswith(beginning):
+                if isinstance(answer, Exception):
+                    raise answer
                 return answer
+        if self.still and not self.by_path and path.startswith("/pulls/"):
+            return self.still
         raise ForgeUnavailable("away")
 
 
@@ -134,6 +140,7 @@ class Steps:
         """One whole review: what the finder states, and for each candidate what its second reader says."""
         self.chains += 1
         facts = self.facts(thread)
+        self.answers.still = pull(facts.head, facts.base_ref, facts.base)
         plan = self.plan(facts)
         results: dict[str, Any] = {"brief": await self.brief(facts)}
         looked = {"looked_at": {"files": ["any.py"]}} if opened else {}
@@ -158,6 +165,14 @@ class Steps:
         facts = self.facts()
         merge_base = await history.merge_base(self.git, facts.base, facts.head)
         return await earlier(self.desk, facts, self.git, merge_base, is_open=True)
+
+
+def pull(head: str, base_ref: str = "main", base: str = "0" * 40) -> dict[str, Any]:
+    """The pull request as GitHub tells of it."""
+    return {
+        "number": 7, "title": "t", "body": "", "state": "open", "head": {"sha": head, "ref": "f", "repo": {"id": 1}},
+        "base": {"sha": base, "ref": base_ref}, "user": {"id": 5, "login": "mona", "type": "User"},
+    }  # fmt: skip
 
 
 def _answered(candidate: Mapping[str, Any], judge: Any, *, opened: bool) -> dict[str, Any]:

@@ -12,12 +12,13 @@ from claude_pool_gh.conversation.review.sift import CANDIDATES, sift
 from claude_pool_gh.conversation.review.unplaced import unplaced
 from claude_pool_gh.findings import tables
 from claude_pool_gh.findings.tables import Standing
+from claude_pool_gh.github.errors import ForgeRefused, ForgeUnavailable
 from claude_pool_gh.pool.errors import StepFailed
 from claude_pool_gh.pool.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.ports import HostStepContext
 from claude_pool_gh.reports.headline import headline
 from claude_pool_gh.reports.views import Remark
-from tests.conversation.review_steps import Answers, Steps, steps
+from tests.conversation.review_steps import Answers, Steps, pull, steps
 
 CALC = "".join(f"def f{i}(x):\n    return x + {i}\n\n" for i in range(1, 31))
 ZERO = CALC.replace("return x + 15\n", "return x / 0\n")  # line 44 is the changed line
@@ -424,13 +425,6 @@ async def test_what_was_ignored_is_open_again_in_a_pull_request_that_is_reviewed
 # how the pull request stands at the end
 
 
-def pull(head: str, base_ref: str = "main") -> dict[str, Any]:
-    return {
-        "number": 7, "title": "t", "body": "", "state": "open", "head": {"sha": head, "ref": "f", "repo": {"id": 1}},
-        "base": {"sha": "0" * 40, "ref": base_ref}, "user": {"id": 5, "login": "mona", "type": "User"},
-    }  # fmt: skip
-
-
 @pytest.mark.parametrize(
     ("status", "postable"), [("ahead", True), ("identical", True), ("diverged", False), ("behind", False)]
 )
@@ -465,6 +459,21 @@ async def test_a_review_at_another_merge_base_than_the_present_one_is_not_green(
         compared["merge_base_commit"] = {"sha": here.base}
         outcome, _, _ = await here.review([])
         assert outcome == CLEAN, "the base only went on"
+
+
+async def test_a_pull_request_of_which_github_says_nothing_is_not_green(tmp_path: Path) -> None:
+    """A refusal costs the green check; while GitHub is away nothing is concluded, and the step is done again."""
+    with calc(tmp_path) as here:
+        here.answers = Answers({"/pulls/7": ForgeRefused(403, "Resource not accessible")})
+        outcome, reviewed, _ = await here.review([])
+        assert outcome == Outcome(verdict=Verdict.skipped, reason=reviewed.note)
+        assert "GitHub answered 403: Resource not accessible" in reviewed.note
+        here.answers = Answers({"/elsewhere": {}})
+        with pytest.raises(ForgeUnavailable):
+            await here.review([])
+        here.answers = Answers()
+        outcome, _, _ = await here.review([])
+        assert outcome == CLEAN
 
 
 # rows

@@ -22,7 +22,7 @@ from claude_pool_gh.findings.tables import Against
 from claude_pool_gh.github import reads
 from claude_pool_gh.github.effects.kinds import Settled
 from claude_pool_gh.github.effects.rows import want
-from claude_pool_gh.github.errors import ForgeError
+from claude_pool_gh.github.errors import ForgeRefused
 from claude_pool_gh.pool.chains import ChainRow
 from claude_pool_gh.pool.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.ports import Done, Finish, HostStepContext
@@ -91,7 +91,7 @@ async def gather(desk: Desk, context: HostStepContext) -> Finish:
         note=" ".join(filter(None, [standing.note, *brief["unmatched"]])),
         posted=standing.postable,
     )
-    if (standing.rebased or not standing.postable) and outcome.verdict is Verdict.clean:
+    if (standing.doubtful or not standing.postable) and outcome.verdict is Verdict.clean:
         outcome = Outcome(verdict=Verdict.skipped, reason=standing.note)
 
     def commit(tx: Transaction) -> None:
@@ -177,8 +177,9 @@ class _Standing:
 
     postable: bool
     note: str = ""
-    rebased: bool = False
-    """Whether the same head changes something else by now, since its base was rewritten or has taken some of it."""
+    doubtful: bool = False
+    """Whether the same head may change something else by now: its base was rewritten or has taken some of it, or nobody
+    could say whether it has."""
 
 
 async def _standing(desk: Desk, facts: ReviewFacts, merge_base: str) -> _Standing:
@@ -198,10 +199,14 @@ async def _standing(desk: Desk, facts: ReviewFacts, merge_base: str) -> _Standin
                 desk.forge, repository, pull.base, pull.head
             )
             note = "" if same else f"{facts.base_ref} was rewritten or has taken commits of this head since"
-            return _Standing(postable=True, note=note, rebased=not same)
+            return _Standing(postable=True, note=note, doubtful=not same)
         goes_on = await reads.is_ancestor(desk.forge, facts.thread.repository, facts.head, pull.head)
-    except ForgeError:
-        return _Standing(postable=True)  # the writer of effects will find out
+    except ForgeRefused as refusal:  # what only fails for a while is asked again, with the whole step
+        return _Standing(
+            postable=True,
+            note=f"GitHub did not say how the pull request stands now: {refusal}",
+            doubtful=True,
+        )
     if goes_on:
         return _Standing(
             postable=True, note=f"The head has moved to {pull.head[:9]} since; that is not reviewed yet."
