@@ -789,6 +789,37 @@ GUARDS = [
         "if file is None and (faults", "if False and (faults",
         f"{ACCEPTANCE}configuration.py", "without_files",
     ),
+    Guard(
+        "a pull request of which nothing is known is not green", "conversation/review/gather.py",
+        "if (standing.doubtful or not standing.postable)", "if (not standing.postable)",
+        "tests/conversation/test_review_steps.py", "says_nothing",
+    ),
+    Guard(
+        "what an older server stored is not gone on with", "pool/continuation.py",
+        "if chain.outcome is not None and chain.outcome.anew:", "if False:",
+        "tests/pool/test_chain_failures.py", "going_on",
+    ),
+    # the dispatcher
+    Guard(
+        "pools leave each other's chains alone", "pool/queue.py",
+        '_C.pool == sa.bindparam("of_pool"), ', "",
+        "tests/pool/test_dispatcher.py", "leave_each_other",
+    ),
+    Guard(
+        "every open pool is a worker of its own", "storage/owners.py",
+        'return f"{own_id()}/{uuid4().hex[:8]}"', "return own_id()",
+        "tests/pool/test_dispatcher.py", "leave_each_other",
+    ),
+    Guard(
+        "a claim and its task are one step", "pool/dispatcher.py",
+        "        async with self._claiming:\n            claim = await", "        if True:\n            claim = await",
+        "tests/pool/test_dispatcher.py", "never_loses",
+    ),
+    Guard(
+        "one process dispatches from a file", "pool/dispatch_lock.py",
+        'if url.get_backend_name() != "sqlite"', "if True",
+        "tests/pool/test_dispatcher.py", "second_process",
+    ),
 ]  # fmt: skip
 
 

@@ -22,6 +22,8 @@ async def test_two_pools_of_a_process_on_one_store_leave_each_other_alone(open_p
     async with open_pool(first, name="first") as one:
         slow = await one.submit("slow")
         await until(lambda: first.running == 1)
+        waiting = [await one.submit(f"{number}") for number in range(8)]
+        await until(lambda: one.load.chains_running == 4)  # and the others are still in the queue
         async with open_pool(second, name="second") as two:
             assert (await asyncio.wait_for(two.run("a"), GUARD)).output == "<a>"
             await one._dispatcher.take_over()
@@ -32,7 +34,8 @@ async def test_two_pools_of_a_process_on_one_store_leave_each_other_alone(open_p
         gate.opened.set()
         result = await one.wait(slow, timeout_secs=GUARD)
         assert (result.success, (await one.task(slow)).attempts) == (True, 1)
-    assert (first.prompts, second.prompts) == (["slow"], ["a"])
+        assert all([(await one.wait(each, timeout_secs=GUARD)).success for each in waiting])
+    assert (first.prompts, second.prompts) == (["slow", *"01234567"], ["a"])
 
 
 async def test_two_pools_of_a_name_in_one_process_run_each_task_once(open_pool: OpenPool) -> None:
