@@ -15,8 +15,11 @@ import random
 import sysconfig
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
+
+import yaml
 
 from benchmarks.figures import Figure
 from claude_pool_gh.agent import prices
@@ -30,8 +33,9 @@ from claude_pool_gh.pool.config import MICRODOLLARS
 COMMITS: Final = 84
 MODELS: Final = ("claude-sonnet-5-5", "claude-opus-5-5", "claude-haiku-4-5")
 SLOTS: Final = (1, 2, 4)
-_SHARE: Final = 0.65
-"""The part of a review's money that the agents which look for defects have; see `recipes/workflows/review.yml`."""
+_REVIEW: Final = yaml.safe_load((files("claude_pool_gh.recipes") / "workflows" / "review.yml").read_text("utf-8"))
+_SHARE: Final = float(next(step["share"] for step in _REVIEW["steps"] if step["name"] == "find"))
+"""The part of a review's money that the agents which look for defects have."""
 _BYTES_A_TOKEN: Final = 3.5
 _SYSTEM: Final = "x" * 12_000
 """As long as what stands before the diff: system prompt, tools and facts."""
@@ -152,13 +156,13 @@ async def measure() -> list[Figure]:
 def commits() -> list[list[Changed]]:
     """As many commits as the measurement takes, from small to large."""
     chance = random.Random(84)  # noqa: S311 - the same commits each time, nothing secret
-    files = list(_sources())
+    sources = list(_sources())
     made = []
     for number in range(COMMITS):
         wanted = round(100 * 30 ** (number / (COMMITS - 1)))
         commit: list[Changed] = []
         while wanted > 0:
-            path, lines = chance.choice(files)
+            path, lines = chance.choice(sources)
             most = min(wanted, len(lines), chance.randint(20, 600))
             start = chance.randrange(len(lines) - most + 1)
             if path not in {file.path for file in commit}:
