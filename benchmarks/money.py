@@ -33,7 +33,9 @@ from claude_pool_gh.pool.config import MICRODOLLARS
 COMMITS: Final = 84
 MODELS: Final = ("claude-sonnet-5-5", "claude-opus-5-5", "claude-haiku-4-5")
 SLOTS: Final = (1, 2, 4)
-_REVIEW: Final = yaml.safe_load((files("claude_pool_gh.recipes") / "workflows" / "review.yml").read_text("utf-8"))
+_REVIEW: Final = yaml.safe_load(
+    (files("claude_pool_gh.recipes") / "workflows" / "review.yml").read_text("utf-8")
+)
 _SHARE: Final = float(next(step["share"] for step in _REVIEW["steps"] if step["name"] == "find"))
 """The part of a review's money that the agents which look for defects have."""
 _BYTES_A_TOKEN: Final = 3.5

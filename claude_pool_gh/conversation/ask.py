@@ -25,7 +25,7 @@ from claude_pool_gh.conversation.facts import Facts, facts_of
 from claude_pool_gh.conversation.material import about_thread
 from claude_pool_gh.conversation.outputs import StatedAnswer, StatedPlace
 from claude_pool_gh.github import reads
-from claude_pool_gh.github.effects.kinds import Reply as ReplyEffect
+from claude_pool_gh.github.effects.reply import Reply as ReplyEffect
 from claude_pool_gh.github.effects.rows import want
 from claude_pool_gh.pool.chains import ChainRow
 from claude_pool_gh.pool.errors import StepFailed

@@ -21,7 +21,10 @@ from claude_pool_gh.conversation.facts import Facts, facts_of
 from claude_pool_gh.conversation.gates import Needed, Policy, gate_id, needed, plan_digest, protected, work_of
 from claude_pool_gh.findings import tables as findings
 from claude_pool_gh.github import reads
-from claude_pool_gh.github.effects.kinds import Authority, Change, Proposal, Push, Reply
+from claude_pool_gh.github.effects.change import Authority, Change
+from claude_pool_gh.github.effects.proposal import Proposal
+from claude_pool_gh.github.effects.push import Push
+from claude_pool_gh.github.effects.reply import Reply
 from claude_pool_gh.github.effects.rows import fate, want
 from claude_pool_gh.github.tables import threads
 from claude_pool_gh.pool import chains

@@ -19,7 +19,7 @@ from claude_pool_gh.conversation.facts import Facts, chain_id_of, facts_of
 from claude_pool_gh.conversation.judge import Decision, Judge, Refusal, Silence
 from claude_pool_gh.conversation.progress import comment_key
 from claude_pool_gh.github import intake
-from claude_pool_gh.github.effects.kinds import Reply
+from claude_pool_gh.github.effects.reply import Reply
 from claude_pool_gh.github.effects.rows import press_answered, want
 from claude_pool_gh.github.errors import ForgeError
 from claude_pool_gh.github.intake import CommandRequest

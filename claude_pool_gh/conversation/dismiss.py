@@ -9,8 +9,8 @@ from claude_pool_gh.conversation.desk import Act, Answer, Asked, Desk, Reply, Ve
 from claude_pool_gh.conversation.findings_here import named, open_findings, replied_to
 from claude_pool_gh.findings import tables
 from claude_pool_gh.findings.tables import Known, Standing
-from claude_pool_gh.github.effects.kinds import Settled
 from claude_pool_gh.github.effects.rows import want
+from claude_pool_gh.github.effects.settled import Settled
 from claude_pool_gh.reports import replies
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.terms.markdown import SafeMarkdown

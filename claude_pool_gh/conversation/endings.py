@@ -14,7 +14,8 @@ import sqlalchemy as sa
 
 from claude_pool_gh.conversation.facts import Facts
 from claude_pool_gh.github.effects import rows
-from claude_pool_gh.github.effects.kinds import Reaction, ReactionContent, Reply
+from claude_pool_gh.github.effects.reaction import Reaction, ReactionContent
+from claude_pool_gh.github.effects.reply import Reply
 from claude_pool_gh.github.intake import CommandRequest
 from claude_pool_gh.github.tables import commands, repositories
 from claude_pool_gh.pool.chains import ChainRow

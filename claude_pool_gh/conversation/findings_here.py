@@ -8,7 +8,7 @@ from typing import Final
 from claude_pool_gh.conversation.desk import Asked, Desk
 from claude_pool_gh.findings import tables
 from claude_pool_gh.findings.tables import Known, Standing
-from claude_pool_gh.github.effects.rows import marker
+from claude_pool_gh.github.effects.marks import marker
 from claude_pool_gh.github.errors import NotFound
 
 LEAST_DIGITS: Final = 6

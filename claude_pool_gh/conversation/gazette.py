@@ -11,7 +11,8 @@ from claude_pool_gh.conversation.facts import thread_key
 from claude_pool_gh.conversation.groups import group_check
 from claude_pool_gh.findings import tables as findings
 from claude_pool_gh.github import news
-from claude_pool_gh.github.effects.kinds import CheckRun
+from claude_pool_gh.github.effects.check_run import CheckRun
+from claude_pool_gh.github.effects.registry import kinds
 from claude_pool_gh.github.effects.rows import want
 from claude_pool_gh.github.intake import remember_repository
 from claude_pool_gh.github.news import News
@@ -152,7 +153,7 @@ class Gazette:
         gone = sa.and_(
             effects.c.repository_id.in_(repository_ids),
             effects.c.state == "wanted",
-            effects.c.kind.not_in(("comment", "check")),
+            effects.c.kind.not_in([name for name, kind in kinds().items() if kind.lasting]),
         )
         tx.execute(
             effects.update().where(gone).values(state="refused", error="the repository is out of reach")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from claude_pool_gh.github.effects.kinds import CheckRun
+from claude_pool_gh.github.effects.check_run import CheckRun
 
 _NAME = "claude-pool/review"
 

@@ -23,7 +23,7 @@ from claude_pool_gh.conversation.guidance import guidance
 from claude_pool_gh.github import check_output, reads
 from claude_pool_gh.github.check_output import FailedCheck
 from claude_pool_gh.github.discussion import Discussion, Said, discussion
-from claude_pool_gh.github.effects.rows import marker
+from claude_pool_gh.github.effects.marks import marker
 from claude_pool_gh.github.errors import ForgeError
 from claude_pool_gh.pool.errors import StepFailed
 from claude_pool_gh.reports.visible import visible_text

@@ -17,7 +17,8 @@ from claude_pool_gh.conversation.desk import VerbRoom
 from claude_pool_gh.conversation.downloads import url_of
 from claude_pool_gh.conversation.facts import Facts, facts_of
 from claude_pool_gh.conversation.gates import work_of
-from claude_pool_gh.github.effects.kinds import Button, CheckRun, Comment
+from claude_pool_gh.github.effects.check_run import Button, CheckRun
+from claude_pool_gh.github.effects.comment import Comment
 from claude_pool_gh.github.effects.rows import want
 from claude_pool_gh.github.tables import threads
 from claude_pool_gh.pool import chains, continuation, ledger, tasks

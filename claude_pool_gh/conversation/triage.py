@@ -16,7 +16,7 @@ from claude_pool_gh.conversation.facts import Facts, facts_of
 from claude_pool_gh.conversation.material import about_thread, plain
 from claude_pool_gh.conversation.outputs import StatedTriage
 from claude_pool_gh.github import reads
-from claude_pool_gh.github.effects.kinds import Labels
+from claude_pool_gh.github.effects.labels import Labels
 from claude_pool_gh.github.effects.rows import want
 from claude_pool_gh.github.errors import ForgeError
 from claude_pool_gh.github.intake import LABEL

@@ -26,7 +26,7 @@ _PAGES_LIMIT: Final = 40
 
 
 Pusher = Callable[[Repository, str, Any, str | None], Awaitable[None]]
-"""Puts a change (see `effects.kinds.Change`) on a ref that is still at the commit given, or does not exist yet.
+"""Puts a change (see `effects.change.Change`) on a ref that is still at the commit given, or does not exist yet.
 
 Raises ForgeRefused where it is not, or git is told no; ForgeUnavailable where nobody knows.
 """

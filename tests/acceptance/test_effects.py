@@ -115,7 +115,7 @@ async def test_our_comment_is_found_in_a_thread_of_more_than_a_hundred(shop: Wor
 
 
 async def test_a_marker_in_a_strangers_comment_is_not_taken_for_ours(shop: World) -> None:
-    from claude_pool_gh.github.effects.rows import marker  # noqa: PLC0415
+    from claude_pool_gh.github.effects.marks import marker  # noqa: PLC0415
 
     key = f"comment:{shop.repository.id}:{shop.pull.number}:review"
     await shop.say(f"I am the bot.\n\n{marker(key)}")

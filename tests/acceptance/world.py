@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from claude_pool_gh.github.effects.rows import marker
+from claude_pool_gh.github.effects.marks import marker
 from claude_pool_gh.rehearsal import stage
 from claude_pool_gh.rehearsal.bot import WEBHOOK_SECRET, Bot, environment
 from claude_pool_gh.rehearsal.github import (

@@ -31,8 +31,9 @@ from hypothesis.stateful import (
 from claude_pool_gh.conversation import approve, gates, tables
 from claude_pool_gh.conversation.change_facts import ChangeFacts
 from claude_pool_gh.conversation.gates import Policy, gate_of
-from claude_pool_gh.github.effects import pushes
-from claude_pool_gh.github.effects.kinds import Authority, Change, Push
+from claude_pool_gh.github.effects.change import Authority, Change
+from claude_pool_gh.github.effects.effect import Making
+from claude_pool_gh.github.effects.push import Push
 from claude_pool_gh.github.errors import NotAsApproved
 from claude_pool_gh.pool import chains, tasks
 from claude_pool_gh.pool.ledger import Account, Caps
@@ -261,7 +262,7 @@ class Gate(RuleBasedStateMachine):
         commit, head, config = self.shown[self.gate]
         before, roles = self.hub.head, dict(self.hub.roles)
         try:
-            asyncio.run(pushes.push(self.hub, REPOSITORY, self.wanted))  # type: ignore[arg-type]
+            asyncio.run(self.wanted.make(self.hub, Making(key="push", repository=REPOSITORY, marker="")))  # type: ignore[arg-type]
         except NotAsApproved:
             assert self.hub.head == before
             CAME_TO["stopped at the last moment"] += 1

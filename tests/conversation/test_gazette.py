@@ -12,7 +12,7 @@ from claude_pool_gh.findings import tables as findings
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.github import intake
 from claude_pool_gh.github.deliveries import VerifiedDelivery
-from claude_pool_gh.github.effects.kinds import CheckRun
+from claude_pool_gh.github.effects.check_run import CheckRun
 from claude_pool_gh.github.effects.rows import want
 from claude_pool_gh.github.tables import effects, threads
 from claude_pool_gh.pool.clock import SystemClock

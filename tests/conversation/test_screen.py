@@ -4,28 +4,25 @@ from __future__ import annotations
 
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 
 from claude_pool_gh.conversation import screen
 from claude_pool_gh.conversation.screen import screened
-from claude_pool_gh.github.effects.kinds import (
-    Authority,
-    Change,
-    CheckRun,
-    Comment,
-    Effect,
-    InlineComment,
-    Labels,
-    Proposal,
-    Push,
-    Reaction,
-    Reply,
-    Review,
-    Settled,
-)
+from claude_pool_gh.github.effects.change import Authority, Change
+from claude_pool_gh.github.effects.check_run import CheckRun
+from claude_pool_gh.github.effects.comment import Comment
+from claude_pool_gh.github.effects.effect import Effect
+from claude_pool_gh.github.effects.labels import Labels
+from claude_pool_gh.github.effects.proposal import Proposal
+from claude_pool_gh.github.effects.push import Push
+from claude_pool_gh.github.effects.reaction import Reaction
+from claude_pool_gh.github.effects.registry import kinds
+from claude_pool_gh.github.effects.reply import Reply
+from claude_pool_gh.github.effects.review import InlineComment, Review
+from claude_pool_gh.github.effects.settled import Settled
 from claude_pool_gh.reports.neutralize import neutralize, neutralize_line
 from claude_pool_gh.reports.redact import VEIL, Redactor
 from claude_pool_gh.reports.replies import withheld
@@ -105,7 +102,7 @@ def leave(effect: Effect, *keys: str) -> Effect:
 
 def test_every_kind_of_effect_is_tried() -> None:
     tried = {type(make("")) for make in PLACES.values()} | {type(each) for each in WITHOUT_WORDS}
-    assert tried == set(get_args(get_args(Effect)[0]))
+    assert tried == set(kinds().values())
 
 
 @pytest.mark.parametrize("place", PLACES)

@@ -12,8 +12,7 @@ import pytest
 
 from claude_pool_gh.github.access import AppAccess
 from claude_pool_gh.github.api import Forge
-from claude_pool_gh.github.effects import acts
-from claude_pool_gh.github.effects.kinds import InlineComment, Review
+from claude_pool_gh.github.effects.review import InlineComment, Review
 from claude_pool_gh.github.effects.rows import EffectRow
 from claude_pool_gh.github.errors import ForgeRefused, ForgeUnavailable
 from claude_pool_gh.rehearsal.github import Fault, Pull, Reset, Respond, SimulatedGitHub
@@ -58,13 +57,17 @@ def row(pull: Pull, repository: ids.Repository, *comments: InlineComment, **fiel
     )  # fmt: skip
 
 
+async def made_by(forge: Forge, wanted: EffectRow) -> int | None:
+    return await wanted.effect.make(forge, wanted.making)
+
+
 def posts(github: SimulatedGitHub) -> int:
     return sum(one.method == "POST" and one.path.endswith("/reviews") for one in github.requests)
 
 
 async def test_what_fits_is_posted_at_once_on_both_sides(tmp_path: Path) -> None:
     async with stage(tmp_path) as (github, pull, forge, repository):
-        await acts.make(forge, row(pull, repository, FITS, RANGE, LEFT, GONE))
+        await made_by(forge, row(pull, repository, FITS, RANGE, LEFT, GONE))
         [review] = pull.reviews
         assert [(c.body.split("\n")[0], c.side, c.start_line, c.line) for c in review.comments] == [
             ("FITS", "RIGHT", None, 11), ("RANGE", "RIGHT", 8, 10), ("LEFT", "LEFT", None, 40),
@@ -76,20 +79,20 @@ async def test_what_fits_is_posted_at_once_on_both_sides(tmp_path: Path) -> None
 async def test_a_refused_comment_costs_itself_and_is_listed(tmp_path: Path) -> None:
     async with stage(tmp_path) as (github, pull, forge, repository):
         wanted = row(pull, repository, FITS, OUTSIDE, LEFT, OVER, WRONG_SIDE, NO_FILE)
-        made = await acts.make(forge, wanted)
+        made = await made_by(forge, wanted)
         [review] = pull.reviews
         assert [comment.body.split("\n")[0] for comment in review.comments] == ["FITS", "LEFT"]
         for text in ("listed OUTSIDE", "listed OVER", "listed WRONG SIDE", "NO FILE"):
             assert text in review.body
         assert "listed FITS" not in review.body
         assert posts(github) == 2
-        assert await acts.find(forge, wanted) == made == review.id
+        assert await wanted.effect.find(forge, wanted.making) == made == review.id
 
 
 async def test_a_text_that_would_be_too_long_says_how_much_it_leaves_out(tmp_path: Path) -> None:
     async with stage(tmp_path) as (_github, pull, forge, repository):
         long = [OUTSIDE.model_copy(update={"listed": f"listed {n} " + "x" * 20_000}) for n in range(5)]
-        await acts.make(forge, row(pull, repository, FITS, *long))
+        await made_by(forge, row(pull, repository, FITS, *long))
         [review] = pull.reviews
         assert [comment.body.split("\n")[0] for comment in review.comments] == ["FITS"]
         assert "listed 2 " in review.body
@@ -98,7 +101,7 @@ async def test_a_text_that_would_be_too_long_says_how_much_it_leaves_out(tmp_pat
 
 async def test_what_github_refuses_for_a_reason_of_its_own_is_found_by_leaving_it_out(tmp_path: Path) -> None:
     async with stage(tmp_path) as (_github, pull, forge, repository):
-        await acts.make(forge, row(pull, repository, FITS, BLANK, LEFT))
+        await made_by(forge, row(pull, repository, FITS, BLANK, LEFT))
         [review] = pull.reviews
         assert [comment.body.split("\n")[0] for comment in review.comments] == ["FITS", "LEFT"]
         assert "listed BLANK" in review.body
@@ -106,7 +109,7 @@ async def test_what_github_refuses_for_a_reason_of_its_own_is_found_by_leaving_i
 
 async def test_where_nothing_can_stand_at_its_line_all_is_said_in_words(tmp_path: Path) -> None:
     async with stage(tmp_path) as (_github, pull, forge, repository):
-        await acts.make(forge, row(pull, repository, FITS, commit="1" * 40))
+        await made_by(forge, row(pull, repository, FITS, commit="1" * 40))
         [review] = pull.reviews
         assert (review.comments, review.body.startswith("FALLBACK")) == ([], True)
 
@@ -117,9 +120,9 @@ async def test_after_an_unknown_outcome_nothing_more_is_tried(tmp_path: Path, ki
         wanted = row(pull, repository, FITS, OUTSIDE)
         github.faults.add(Fault(kind, method="POST", route=REVIEWS, skip=1, after_effect=True))
         with pytest.raises(ForgeUnavailable):
-            await acts.make(forge, wanted)
+            await made_by(forge, wanted)
         assert (len(pull.reviews), posts(github)) == (1, 2)
-        assert await acts.find(forge, wanted) == pull.reviews[0].id
+        assert await wanted.effect.find(forge, wanted.making) == pull.reviews[0].id
 
 
 async def test_a_text_that_a_refusal_left_behind_is_completed_and_not_posted_again(tmp_path: Path) -> None:
@@ -127,15 +130,15 @@ async def test_a_text_that_a_refusal_left_behind_is_completed_and_not_posted_aga
         wanted = row(pull, repository, FITS)
         kind = Respond(422, "Unprocessable Entity")
         github.faults.add(Fault(kind, method="POST", route=REVIEWS, after_effect=True))
-        made = await acts.make(forge, wanted)
+        made = await made_by(forge, wanted)
         [review] = pull.reviews
         assert (review.id, posts(github), review.body.startswith("FALLBACK")) == (made, 1, True)
-        assert await acts.find(forge, wanted) == made
+        assert await wanted.effect.find(forge, wanted.making) == made
 
 
 async def test_another_refusal_is_no_matter_of_places(tmp_path: Path) -> None:
     async with stage(tmp_path) as (github, pull, forge, repository):
         github.faults.add(Fault(Respond(403, "Forbidden"), method="POST", route=REVIEWS))
         with pytest.raises(ForgeRefused):
-            await acts.make(forge, row(pull, repository, FITS))
+            await made_by(forge, row(pull, repository, FITS))
         assert posts(github) == 1

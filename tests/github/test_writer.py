@@ -17,7 +17,9 @@ from claude_pool_gh.github import tables
 from claude_pool_gh.github.access import AppAccess
 from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.effects import rows
-from claude_pool_gh.github.effects.kinds import Comment, Reply, Review
+from claude_pool_gh.github.effects.comment import Comment
+from claude_pool_gh.github.effects.reply import Reply
+from claude_pool_gh.github.effects.review import Review
 from claude_pool_gh.github.effects.writer import Writer
 from claude_pool_gh.rehearsal.github import App, Fault, Installation, Pull, Respond, SimulatedGitHub
 from claude_pool_gh.storage import Database, Transaction, migrations

@@ -444,7 +444,7 @@ GUARDS = [
     ),
     Guard(
         "a random token is taken out of a post", "conversation/screen.py",
-        "return _veiled(held(effect))", "return held(effect)",
+        "return harmless.reworded(veiled)", "return harmless",
         "tests/conversation/test_screen.py", "costs_that_token",
     ),
     # what a review says
@@ -629,7 +629,7 @@ GUARDS = [
         f"{ACCEPTANCE}github_side.py", "no_help",
     ),
     Guard(
-        "without checks there is a status", "github/effects/acts.py",
+        "without checks there is a status", "github/effects/check_run.py",
         "return lacking is not None and any", "return False and any",
         f"{ACCEPTANCE}github_side.py", "without_checks",
     ),
@@ -653,13 +653,13 @@ GUARDS = [
         f"{ACCEPTANCE}endings.py", "switched_off",
     ),
     Guard(
-        "a reaction is replaced, not added to", "github/effects/reactions.py",
-        "await _delete(forge, row, reaction, {row.remote_id} - {made})", "pass",
+        "a reaction is replaced, not added to", "github/effects/reaction.py",
+        "await self._delete(forge, making, {making.remote_id} - {made})", "pass",
         f"{ACCEPTANCE}endings.py", "by_a_reply_only",
     ),
     Guard(
-        "a thread that GitHub cannot resolve is folded", "github/effects/acts.py",
-        "row.tries < _RESOLVE_TRIES and await", "await",
+        "a thread that GitHub cannot resolve is folded", "github/effects/settled.py",
+        "making.tries < _RESOLVE_TRIES and await", "await",
         f"{ACCEPTANCE}findings.py", "named_by_its_first",
     ),
     # the operator's
@@ -771,12 +771,12 @@ GUARDS = [
         "tests/findings/test_suggestions.py", "surely_fit",
     ),
     Guard(
-        "a refused comment costs itself", "github/effects/reviews.py",
+        "a refused comment costs itself", "github/effects/review.py",
         "if error.status != 422 or not comments:", "if True:",
         "tests/github/test_reviews.py", "costs_itself",
     ),
     Guard(
-        "a refused review is not posted twice", "github/effects/reviews.py", "if left is not None:", "if False:",
+        "a refused review is not posted twice", "github/effects/review.py", "if left is not None:", "if False:",
         "tests/github/test_reviews.py", "left_behind",
     ),
     Guard(

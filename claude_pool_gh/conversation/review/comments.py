@@ -11,7 +11,7 @@ from claude_pool_gh.findings import tables
 from claude_pool_gh.findings.identity import fingerprint
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.findings.spots import Shown, spot
-from claude_pool_gh.github.effects.kinds import InlineComment, Review
+from claude_pool_gh.github.effects.review import InlineComment, Review
 from claude_pool_gh.reports import findings as words
 from claude_pool_gh.reports.views import Reviewed
 from claude_pool_gh.terms.links import Links

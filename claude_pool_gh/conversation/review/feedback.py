@@ -10,7 +10,7 @@ from claude_pool_gh.conversation.review.facts import ReviewFacts
 from claude_pool_gh.findings import tables
 from claude_pool_gh.findings.tables import Standing
 from claude_pool_gh.github import reads
-from claude_pool_gh.github.effects.rows import marker
+from claude_pool_gh.github.effects.marks import marker
 from claude_pool_gh.github.errors import ForgeError
 from claude_pool_gh.terms.ids import Actor
 from claude_pool_gh.terms.roles import Role

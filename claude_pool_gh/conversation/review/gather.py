@@ -20,8 +20,8 @@ from claude_pool_gh.findings.identity import carried, fingerprint, quoted_in
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.findings.tables import Against
 from claude_pool_gh.github import reads
-from claude_pool_gh.github.effects.kinds import Settled
 from claude_pool_gh.github.effects.rows import want
+from claude_pool_gh.github.effects.settled import Settled
 from claude_pool_gh.github.errors import ForgeRefused
 from claude_pool_gh.pool.chains import ChainRow
 from claude_pool_gh.pool.outcomes import Outcome, Verdict

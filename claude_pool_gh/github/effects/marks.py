@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from claude_pool_gh.github.api import Forge
 from claude_pool_gh.terms.ids import Repository
+
+
+def marker(key: str) -> str:
+    """The hidden marker of a key."""
+    return f"<!-- claude-pool:{hashlib.sha256(key.encode()).hexdigest()[:24]} -->"
+
+
+def marked(body: str, mark: str) -> dict[str, str]:
+    """The body of a request, with the mark at its end."""
+    return {"body": f"{body}\n\n{mark}"}
+
+
+async def post(forge: Forge, repository: Repository, path: str, body: Any) -> int:
+    """Make something; its id."""
+    return int((await forge.call("POST", repository, path, body))["id"])
 
 
 async def ours(forge: Forge, repository: Repository, listing: str, mark: str) -> Any:
@@ -15,3 +31,9 @@ async def ours(forge: Forge, repository: Repository, listing: str, mark: str) ->
         if (item.get("user") or {}).get("id") == own and mark in (item.get("body") or ""):
             return item
     return None
+
+
+async def id_of_ours(forge: Forge, repository: Repository, listing: str, mark: str) -> int | None:
+    """Its id; None where there is none."""
+    found = await ours(forge, repository, listing, mark)
+    return None if found is None else int(found["id"])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-from claude_pool_gh.github.effects.kinds import ONCE, PRIORITY, Effect, read
+from claude_pool_gh.github.effects.effect import Effect, Making
+from claude_pool_gh.github.effects.marks import marker
+from claude_pool_gh.github.effects.registry import read
 from claude_pool_gh.github.tables import effects, leases, repositories
 from claude_pool_gh.storage import Transaction, insert_once
 from claude_pool_gh.storage.owners import is_gone
@@ -39,9 +40,16 @@ class EffectRow:
     """Why the last try did not write it, for people."""
 
     @property
-    def marker(self) -> str:
-        """Hidden in the body of what we make, so that it can be found again; only our own author's counts."""
-        return marker(self.key)
+    def making(self) -> Making:
+        """What the effect's own class needs to know of it."""
+        return Making(
+            key=self.key,
+            repository=self.repository,
+            marker=marker(self.key),
+            attempted=self.attempted,
+            remote_id=self.remote_id,
+            tries=self.tries,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +59,6 @@ class Fate:
     state: str
     remote_id: int | None
     error: str
-
-
-def marker(key: str) -> str:
-    """The hidden marker of a key."""
-    return f"<!-- claude-pool:{hashlib.sha256(key.encode()).hexdigest()[:24]} -->"
 
 
 def want(
@@ -79,7 +82,7 @@ def want(
         "repository_id": repository.id,
         "installation_id": repository.installation_id,
         "state": "wanted",
-        "priority": PRIORITY[effect.kind],
+        "priority": effect.priority,
         "wanted": stored,
         "wanted_version": 1,
         "written_version": 0,
@@ -87,7 +90,7 @@ def want(
         "tries": 0,
         "due_ms": now_ms,
     }
-    if insert_once(tx, effects, fresh) or isinstance(effect, ONCE):
+    if insert_once(tx, effects, fresh) or effect.once:
         return
     columns = sa.select(_E.wanted, _E.wanted_version, _E.written_version)
     row = tx.execute(columns.where(_E.key == key).with_for_update()).one()

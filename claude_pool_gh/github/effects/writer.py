@@ -12,13 +12,14 @@ from functools import partial
 from typing import Final
 
 from claude_pool_gh.github.api import Forge
-from claude_pool_gh.github.effects import acts, rows
-from claude_pool_gh.github.effects.kinds import Effect, Reply, Review
+from claude_pool_gh.github.effects import rows
+from claude_pool_gh.github.effects.effect import Effect
 from claude_pool_gh.github.effects.rows import EffectRow
 from claude_pool_gh.github.errors import (
     ForgeRefused,
     ForgeUnavailable,
     NotAdmitted,
+    NotFound,
     OperatorNeeded,
     RateLimited,
 )
@@ -37,6 +38,10 @@ _LONGEST_LIMIT: Final = 3600.0
 _IDLE_SECONDS: Final = 15.0
 _FAULTS_LIMIT: Final = 20
 """Errors of our own after which an effect is given up. GitHub's outages have no such limit."""
+
+
+class Deleted(Exception):
+    """What stood was deleted by a person."""
 
 
 class Writer:
@@ -146,7 +151,7 @@ class Writer:
         row = replace(row, effect=self._screen(row.effect))
         try:
             remote_id = await self._perform(row)
-        except acts.Deleted:
+        except Deleted:
             await self._end(row, "gone", "deleted by a person")
         except RateLimited as limit:
             await self._limited(row, limit)
@@ -177,18 +182,31 @@ class Writer:
 
     async def _perform(self, row: EffectRow) -> int | None:
         if row.remote_id is not None:
-            return await acts.change(self._forge, row, row.remote_id)
+            return await self._change(row, row.remote_id)
         if row.attempted:
             found = await self._look(row)
             if found is not None:
-                return await acts.change(self._forge, row, found)
+                return await self._change(row, found)
         await self._database.transact(lambda tx: rows.attempt(tx, row))
-        return await acts.make(self._forge, row)
+        return await row.effect.make(self._forge, row.making)
+
+    async def _change(self, row: EffectRow, remote_id: int) -> int:
+        """Bring what stands to what is wanted; its id. Raises Deleted where it is gone and its repository is not."""
+        try:
+            return await row.effect.update(self._forge, row.making, remote_id)
+        except NotFound as error:
+            try:
+                await self._forge.read(row.repository, "")
+            except (
+                ForgeRefused
+            ) as refusal:  # the whole repository is out of reach: no person deleted anything
+                raise ForgeUnavailable(f"{row.repository.full_name} is out of reach") from refusal
+            raise Deleted from error
 
     async def _look(self, row: EffectRow) -> int | None:
         """Look for what an attempt of unknown outcome made; it can take GitHub seconds to show it."""
         for again in range(_LOOK_AGAIN):
-            found = await acts.find(self._forge, row)
+            found = await row.effect.find(self._forge, row.making)
             if found is not None:
                 return found
             if again < _LOOK_AGAIN - 1:
@@ -242,10 +260,7 @@ class Writer:
     async def _end(self, row: EffectRow, state: str, error: str) -> None:
         def end(tx: Transaction) -> None:
             rows.ended(tx, row, state, error)
-            if state == "refused" and isinstance(row.effect, Review):
-                # What was found is not lost with the form that it was to have.
-                body = row.effect.fallback or row.effect.body
-                instead = Reply(number=row.effect.number, body=body)
+            if state == "refused" and (instead := row.effect.instead()) is not None:
                 rows.want(tx, f"{row.key}:instead", row.repository, instead, self._now_ms())
             if row.chain_id is not None:
                 self._told(tx, row.chain_id)
