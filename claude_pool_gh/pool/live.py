@@ -60,6 +60,11 @@ class Held:
         for run_id in [each for each in self.open if each.rpartition(".")[0] in task_ids]:
             del self.open[run_id]
 
+    def forget_all(self) -> None:
+        """The chain is at rest, or another worker's."""
+        for run_id in [each for each in self.open if each.startswith(f"{self.chain_id}.")]:
+            del self.open[run_id]
+
     @contextmanager
     def running(self, run: LiveRun) -> Iterator[LiveRun]:
         """Show a run while the block lasts."""

@@ -72,6 +72,7 @@ class Runner:
                 # Some faults are in the chain itself: it is not tried for ever.
                 logger.exception("chain broke", extra={"action": "chain_broke", "chain": chain_id})
                 await self._give_up(held)
+            held.forget_all()
 
     async def _advance(self, held: Held) -> bool:
         """Do the first unfinished step. True while there is more to do."""

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
-from claude_pool_gh.storage import retried
+from claude_pool_gh.storage import passes, retried
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -14,6 +14,8 @@ T = TypeVar("T")
 MOST_TROUBLES: Final = 5
 """What broke this often in a row is given up."""
 _LONGEST_DELAY: Final = 60.0
+_LONGEST_WAIT: Final = 10.0
+"""Between two looks whether the database is back."""
 
 
 async def despite_trouble(
@@ -21,7 +23,8 @@ async def despite_trouble(
 ) -> T:
     """What comes of some work that is tried again after any error, except for those in `but`, which mean something.
 
-    `delay`: seconds before the second try; doubled before each further one. Raises the last error.
+    `delay`: seconds before the second try; doubled before each further one. Errors of the database's that pass do not
+    count: they are waited out. Raises the last error.
     """
 
     def on(error: BaseException) -> bool:
@@ -29,7 +32,7 @@ async def despite_trouble(
 
     async def tried() -> T:
         try:
-            return await work()
+            return await _waiting_for_the_database(work, delay)
         except Exception as error:
             if on(error):
                 logger.exception("trouble", extra={"action": "trouble", "subject": subject})
@@ -44,3 +47,13 @@ async def despite_trouble(
     return await retried(
         tried, failure, on=on, first_delay=delay, longest_delay=_LONGEST_DELAY, attempts=MOST_TROUBLES
     )
+
+
+async def _waiting_for_the_database(work: Callable[[], Awaitable[T]], delay: float) -> T:
+    try:
+        return await work()
+    except Exception as error:
+        if not passes(error):
+            raise
+        failure = error
+    return await retried(work, failure, on=passes, first_delay=delay, longest_delay=_LONGEST_WAIT)

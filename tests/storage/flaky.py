@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import threading
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -41,6 +42,8 @@ class Flaky:
     when: When = When.before
     times: int = 1
     """How often it fails before it is committed, one try after the other."""
+    stays_away: float = 0.0
+    """Seconds for which the database answers nothing after that."""
     away: bool = False
     """The database answers nothing."""
     refused: int = 0
@@ -83,9 +86,13 @@ class Flaky:
             self.real_commit(connection)
         if self.database.engine.dialect.name == "postgresql":
             connection.dbapi_connection.pgconn.finish()
-            if self.when is When.before:
-                self.real_commit(connection)  # raises what the driver says to that
+        if self.stays_away:
+            self.away = True
+            threading.Timer(self.stays_away, self._come_back).start()
         raise self._error()
+
+    def _come_back(self) -> None:
+        self.away = False
 
     def _error(self) -> Exception:
         if self.database.engine.dialect.name == "postgresql":
