@@ -126,7 +126,10 @@ class Dispatcher:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-        await self.database.transact(lambda tx: _forget(tx, [self.worker]))
+        try:
+            await self.database.transact(lambda tx: _forget(tx, [self.worker]))
+        except Exception:  # the others see by themselves that it is gone
+            logger.exception("not signed off", extra={"action": "worker_left", "worker": self.worker})
 
     async def _dispatch(self) -> None:
         """Take up queued chains while there is room: at once when one comes or goes, else every second."""
@@ -177,13 +180,22 @@ class Dispatcher:
             try:
                 await self._heed()
                 await self._end_overdue()
-                if asyncio.get_running_loop().time() - beaten >= _BEAT_SECONDS:
+                if (late := asyncio.get_running_loop().time() - beaten) >= _BEAT_SECONDS:
+                    await self._look_round(late)
                     beaten = asyncio.get_running_loop().time()
-                    await self._beat()
-                    if not self._draining:
-                        await self.take_over()
             except Exception:
                 logger.exception("pulse failed", extra={"action": "pulse_failed"})
+
+    async def _look_round(self, since_last: float) -> None:
+        """Show that this worker lives, and see who does not.
+
+        `since_last`: seconds since it last could. While the database is away nobody can, and nobody died of that.
+        """
+        await self._beat()
+        if since_last > self.silence / 2:
+            self._watch.forget()
+        if not self._draining:
+            await self.take_over()
 
     async def _beat(self) -> None:
         await self.database.transact(lambda tx: queue.beat(tx, self.worker, self.clock.now_ms()))

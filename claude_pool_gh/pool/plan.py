@@ -126,3 +126,7 @@ class Plan(Frozen):
     arguments: dict[str, Any] = Field(default_factory=dict)
     """What whoever started the workflow gave it; to templates these go before facts of the same names."""
     on_restart: OnRestart = OnRestart.rerun
+
+    def is_gated(self, step: str) -> bool:
+        """Whether what comes of a step waits for a person."""
+        return any(each.gate for each in self.steps if each.name == step)

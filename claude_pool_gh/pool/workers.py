@@ -28,6 +28,10 @@ class Watch:
             if now - since < self.silence and not is_gone(worker)
         }
 
+    def forget(self) -> None:
+        """Give everybody their time again: who could not look for a while cannot tell who was silent."""
+        self.seen = {}
+
     def _look(self, worker: str, beat: int, now: float) -> tuple[int, float]:
         before = self.seen.get(worker)
         return (beat, now) if before is None or before[0] != beat else before

@@ -330,6 +330,29 @@ async def test_the_chain_of_a_silent_worker_elsewhere_is_taken_over_and_of_a_bea
     assert agent.prompts == ["one", "two"]
 
 
+@pytest.mark.parametrize(("since_last", "taken_over"), [(5.0, True), (45.0, False)])
+async def test_a_worker_that_was_cut_off_itself_takes_nobody_else_for_dead(
+    open_pool: OpenPool, since_last: float, *, taken_over: bool
+) -> None:
+    now, gate = [0.0], Gate()
+    async with open_pool(Puppet(gate)) as pool:
+        pool._dispatcher.drain()
+        chain = await pool.submit_chain([step("one", "one")])
+
+        def taken(tx: Transaction) -> None:
+            queue.beat(tx, ELSEWHERE, 0)
+            assert queue.take(tx, chain, 0, ELSEWHERE) is not None
+
+        await pool.database.transact(taken)
+        pool._dispatcher._watch = Watch(30.0, clock=lambda: now[0])
+        await pool._dispatcher.take_over()
+        now[0] += 45.0  # nobody could write to the database, the other one neither
+        pool._dispatcher._draining = False
+        await pool._dispatcher._look_round(since_last)
+        assert (chain in pool.live.held or bool(pool._dispatcher.running)) is taken_over
+        assert (ELSEWHERE in await pool.database.read(queue.beats)) is not taken_over
+
+
 async def test_a_cancel_and_a_park_at_the_same_time_leave_no_chain_behind(
     postgres: Callable[[], str], tmp_path: Path
 ) -> None:

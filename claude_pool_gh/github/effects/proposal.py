@@ -59,6 +59,7 @@ class Proposal(Effect):
             "body": self.body,
             "draft": self.draft,
         }
+        # Not `stamina`: before each try it is looked up whether the last one did it.
         for wait in (*_SHOWN_AFTER, None):
             try:
                 made = await forge.call("POST", repository, "/pulls", body)
