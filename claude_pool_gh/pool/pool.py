@@ -157,7 +157,7 @@ class Pool:
             home = (
                 private_folder(Path(state)) if state is not None else Path(stack.enter_context(_temporary()))
             )
-            database = _database(store, home, stack)
+            database = _database(store, None if state is None else home, stack)
             stack.enter_context(dispatching_from(database))
             migrations.upgrade(database.engine)
             await stack.enter_async_context(agent.at_work(database, clock))
@@ -620,10 +620,13 @@ def _temporary() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="claude-pool-", ignore_cleanup_errors=True)
 
 
-def _database(store: str | Database | None, home: Path, stack: AsyncExitStack) -> Database:
+def _database(store: str | Database | None, state: Path | None, stack: AsyncExitStack) -> Database:
     if isinstance(store, Database):
         return store
-    database = Database.open(store or f"sqlite:///{home.absolute()}/pool.sqlite")
+    if store is None and state is None:
+        database = Database.temporary()
+    else:
+        database = Database.open(store or f"sqlite:///{(state or Path()).absolute()}/pool.sqlite")
     stack.callback(database.close)
     return database
 

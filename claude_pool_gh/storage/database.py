@@ -1,17 +1,19 @@
 """SQLite or PostgreSQL behind one call: `await database.transact(work)`.
 
 A transaction is a plain function of a connection. It runs whole in a worker thread and is committed when it
-returns, so no transaction ever stays open across an `await`, and a kill leaves either all of it or nothing.
+returns, so no transaction ever stays open across an `await`, and a kill leaves either all of it or nothing. In a
+temporary database it runs where it was asked for: there is no disk to wait for.
 """
 
 from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
+from sqlite3 import connect
 from typing import Any, Final, Self, TypeVar
 
 import sqlalchemy as sa
@@ -41,12 +43,17 @@ class Database:
     """One open database.
 
     SQLite gets a single writing thread, since a second writer would only wait for the file's lock, and reads
-    beside it on threads of their own (WAL lets them). PostgreSQL gets a small pool for both.
+    beside it on threads of their own (WAL lets them). PostgreSQL gets a small pool for both. A temporary database has
+    one connection and no thread.
     """
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
-        if engine.dialect.name == "sqlite":
+        self._writers: ThreadPoolExecutor | None
+        self._readers: ThreadPoolExecutor | None
+        if _is_temporary(engine.url):
+            self._writers = self._readers = None
+        elif engine.dialect.name == "sqlite":
             self._writers = ThreadPoolExecutor(1, "database-write")
             self._readers = ThreadPoolExecutor(2, "database-read")
         else:
@@ -61,10 +68,19 @@ class Database:
         parsed = parsed_url(url)
         if parsed.get_backend_name() == "postgresql":
             return cls(_open_postgresql(parsed))
-        if (file := _file(parsed)) is not None:
-            private_folder(file.parent)
-            private_file(file)
+        if (file := _file(parsed)) is None:
+            return cls.temporary()
+        private_folder(file.parent)
+        private_file(file)
         return cls(_open_sqlite(parsed))
+
+    @classmethod
+    def temporary(cls) -> Self:
+        """A new empty database for this process alone, gone when it is closed. Nothing of it is synced to disk.
+
+        SQLite keeps it in memory, and moves to an unnamed file in the system's temporary folder what exceeds its cache.
+        """
+        return cls(_open_temporary())
 
     @classmethod
     def open_existing(cls, url: str) -> Self:
@@ -79,13 +95,20 @@ class Database:
 
     async def transact(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` in one transaction, commit, and return what it returned. Any exception rolls it back."""
-        return await asyncio.get_running_loop().run_in_executor(
-            self._writers, self._run, work, "BEGIN IMMEDIATE"
-        )
+        return await self._run_in(self._writers, work, "BEGIN IMMEDIATE")
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` on a consistent snapshot; it must not write."""
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._run, work, "BEGIN")
+        return await self._run_in(self._readers, work, "BEGIN")
+
+    async def _run_in(
+        self, threads: ThreadPoolExecutor | None, work: Callable[[Transaction], T], begin: str
+    ) -> T:
+        if threads is not None:
+            return await asyncio.get_running_loop().run_in_executor(threads, self._run, work, begin)
+        result = self._run(work, begin)
+        await asyncio.sleep(0)  # who asks again and again must not keep others from their turn
+        return result
 
     def _run(self, work: Callable[[Transaction], T], begin: str) -> T:
         with self.engine.connect().execution_options(begin_statement=begin) as connection:
@@ -95,14 +118,16 @@ class Database:
             except BaseException:
                 # An unfinished SELECT lives on in the exception's frames, and with it its snapshot: SQLite would refuse
                 # this connection's next write at once, as long as anybody holds the exception.
-                if self.engine.dialect.name == "sqlite":
+                # A temporary database is its one connection, and has no other that could wait for it.
+                if self.engine.dialect.name == "sqlite" and self._writers is not None:
                     connection.invalidate()
                 raise
 
     def close(self) -> None:
         """Finish what runs, then let go of every connection."""
-        self._writers.shutdown()
-        self._readers.shutdown()
+        for threads in (self._writers, self._readers):
+            if threads is not None:
+                threads.shutdown()
         self.engine.dispose()
 
 
@@ -159,18 +184,28 @@ def _open_postgresql(url: sa.URL) -> sa.Engine:
     return sa.create_engine(driver, pool_size=_POSTGRES_THREADS, pool_pre_ping=True)
 
 
+def _is_temporary(url: sa.URL) -> bool:
+    return url.get_backend_name() == "sqlite" and _file(url) is None
+
+
 def _open_sqlite(url: sa.URL) -> sa.Engine:
     engine = sa.create_engine(url, connect_args={"check_same_thread": False})
+    return _prepared(engine, ("journal_mode=WAL", "synchronous=FULL"))  # a 202 must survive a power cut
 
+
+def _open_temporary() -> sa.Engine:
+    # The empty name is SQLite's own word for a temporary database. A rollback needs a journal, in memory.
+    engine = sa.create_engine(
+        "sqlite://", creator=lambda: connect("", check_same_thread=False), poolclass=sa.StaticPool
+    )
+    return _prepared(engine, ("journal_mode=MEMORY", "synchronous=OFF"))
+
+
+def _prepared(engine: sa.Engine, own: Sequence[str]) -> sa.Engine:
     @sa.event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # transactions are begun by us, below
-        for pragma in (
-            f"busy_timeout={_BUSY_MILLISECONDS}",
-            "journal_mode=WAL",
-            "synchronous=FULL",  # a 202 must survive a power cut
-            "foreign_keys=ON",
-        ):
+        for pragma in (f"busy_timeout={_BUSY_MILLISECONDS}", "foreign_keys=ON", *own):
             connection.execute(f"PRAGMA {pragma}")
 
     @sa.event.listens_for(engine, "begin")
