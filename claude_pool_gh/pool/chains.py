@@ -216,8 +216,7 @@ def unpark(tx: Transaction, chain: ChainRow, now_ms: int) -> None:
 def finish(tx: Transaction, chain: ChainRow, outcome: Outcome, now_ms: int) -> None:
     """Write the chain's one terminal state and close its reservation, and whatever of it is still open."""
     tasks.cancel_open(tx, chain.id, now_ms)
-    if ledger.is_reserved(tx, chain.id):
-        ledger.settle(tx, chain.id, now_ms)
+    ledger.settle(tx, chain.id, now_ms)
     stored = outcome.model_dump(mode="json")
     also = {"outcome": stored, "ended_ms": now_ms, "parked_for": None}
     move(tx, chains, CHAIN_MOVES, chain.id, chain.state, ChainState.done, **also)

@@ -42,11 +42,23 @@ _KNOWN: Final = sa.select(_R.id).where(_R.id == _WANTED)
 _HELD: Final = sa.select(_R.reserved, _R.settled).where(_R.id == _WANTED)
 _OWNER: Final = sa.select(_R.chain_id, _R.step, _R.settled).where(_R.id == _WANTED)
 _USED_INSIDE: Final = sa.select(_USED).where(_R.parent_id == _WANTED)
+_I: Final = _INSIDE.c
+_LEFT: Final = sa.select(
+    _R.reserved,
+    _R.settled,
+    sa.select(sa.func.coalesce(sa.func.sum(sa.func.coalesce(_I.settled, _I.reserved)), 0))
+    .where(_I.parent_id == _WANTED)
+    .correlate(None)
+    .scalar_subquery()
+    .label("used"),
+).where(_R.id == _WANTED)
 _USED_BY_STEP: Final = sa.select(_USED).where(
     _R.chain_id == _WANTED, _R.level == "task", _R.step == sa.bindparam("of_step")
 )
 _OPEN_INSIDE: Final = sa.select(_R.id, _R.level).where(_R.parent_id == _WANTED, _R.settled.is_(None))
-_SUM_INSIDE: Final = sa.select(_USED, _BOUND).where(_R.parent_id == _WANTED)
+_SUM_INSIDE: Final = sa.select(_USED, _BOUND, sa.func.count() - sa.func.count(_R.settled)).where(
+    _R.parent_id == _WANTED
+)
 _COST_BY_STEP: Final = (
     sa.select(_R.step, sa.func.sum(_R.settled), _BOUND)
     .where(_R.level == "request", _R.chain_id == _WANTED, _R.settled.is_not(None))
@@ -219,11 +231,10 @@ def granted(tx: Transaction, reservation_id: str) -> int:
 
 def left_in(tx: Transaction, reservation_id: str) -> int:
     """What an open reservation still holds that none inside it has taken."""
-    row = tx.execute(_HELD, {"wanted": reservation_id}).one()
+    row = tx.execute(_LEFT, {"wanted": reservation_id}).one()
     if row.settled is not None:  # closed: what is taken now would be counted nowhere
         return 0
-    used = tx.execute(_USED_INSIDE, {"wanted": reservation_id}).scalar_one()
-    return max(0, int(row.reserved) - int(used))
+    return max(0, int(row.reserved) - int(row.used))
 
 
 def settle_request(
@@ -240,18 +251,20 @@ def settle_request_unknown(tx: Transaction, request_id: str, note: str, now_ms: 
 
 
 def settle(tx: Transaction, reservation_id: str, now_ms: int) -> int:
-    """Close a chain's or task's reservation at the sum of what lies inside it; returns that sum.
+    """Close a chain's or task's reservation, if it has one, at the sum of what lies inside it; returns that sum.
 
     Reservations inside that are still open are settled first, as upper bounds: nobody will settle them later.
     """
-    for row in tx.execute(_OPEN_INSIDE, {"wanted": reservation_id}).all():
-        if row.level == "task":
-            settle(tx, row.id, now_ms)
-        else:
-            settle_request_unknown(tx, row.id, "the run ended before the model's answer did", now_ms)
-    total = tx.execute(_SUM_INSIDE, {"wanted": reservation_id}).one()
-    _settle(tx, reservation_id, int(total[0]), now_ms, upper_bound=bool(total[1]))
-    return int(total[0])
+    total, bound, still_open = tx.execute(_SUM_INSIDE, {"wanted": reservation_id}).one()
+    if still_open:
+        for row in tx.execute(_OPEN_INSIDE, {"wanted": reservation_id}).all():
+            if row.level == "task":
+                settle(tx, row.id, now_ms)
+            else:
+                settle_request_unknown(tx, row.id, "the run ended before the model's answer did", now_ms)
+        total, bound, _ = tx.execute(_SUM_INSIDE, {"wanted": reservation_id}).one()
+    _settle(tx, reservation_id, int(total), now_ms, upper_bound=bool(bound))
+    return int(total)
 
 
 def cost_of(tx: Transaction, reservation_id: str) -> tuple[int, bool]:

@@ -51,8 +51,8 @@ class TaskRow:
         return f"{self.id}.{self.attempt}"
 
 
-def add(tx: Transaction, task_id: str, chain_id: str, step: str, shard: int, title: str, now_ms: int) -> None:
-    """Store a pending task of a step, unless it is there already."""
+def add(tx: Transaction, task_id: str, chain_id: str, step: str, shard: int, title: str, now_ms: int) -> bool:
+    """Store a pending task of a step, unless it is there already. True when this call made it."""
     values = {
         "id": task_id,
         "chain_id": chain_id,
@@ -64,7 +64,7 @@ def add(tx: Transaction, task_id: str, chain_id: str, step: str, shard: int, tit
         "model": "",
         "created_ms": now_ms,
     }
-    insert_once(tx, tasks, values)
+    return insert_once(tx, tasks, values)
 
 
 def get(tx: Transaction, task_id: str) -> TaskRow:
@@ -96,22 +96,26 @@ def begin(tx: Transaction, task: TaskRow, slot: str, model: str, now_ms: int) ->
     return replace(task, state=TaskState.running, **also)
 
 
-def give_back(tx: Transaction, task: TaskRow, now_ms: int, outcome: AgentOutcome | None = None) -> None:
-    """A running task goes back to pending: its process died, or it may succeed when tried again."""
-    if task.attempt:
-        ledger.settle(tx, task.run_id, now_ms)
+def give_back(tx: Transaction, task: TaskRow, now_ms: int, outcome: AgentOutcome | None = None) -> int:
+    """A running task goes back to pending: its process died, or it may succeed when tried again.
+
+    Returns what its attempt has cost.
+    """
+    cost = ledger.settle(tx, task.run_id, now_ms) if task.attempt else 0
     kept = {} if outcome is None else {"outcome": _stored(outcome), "transcript": list(outcome.transcript)}
     move(tx, tasks, TASK_MOVES, task.id, TaskState.running, TaskState.pending, slot=None, **kept)
+    return cost
 
 
-def end(tx: Transaction, task: TaskRow, outcome: AgentOutcome, now_ms: int, *, review: bool = False) -> None:
-    """Write how a running task ended, with its outcome and transcript, and close its reservation.
+def end(tx: Transaction, task: TaskRow, outcome: AgentOutcome, now_ms: int, *, review: bool = False) -> int:
+    """Write how a running task ended, with its outcome and transcript, close its reservation, and return its cost.
 
-    `review`: a success waits for a person's approval before it counts as completed.
+    `review`: a success waits for a person's approval before it counts as completed. The cost is the last attempt's.
     """
-    ledger.settle(tx, task.run_id, now_ms)
+    cost = ledger.settle(tx, task.run_id, now_ms)
     also = {"outcome": _stored(outcome), "transcript": list(outcome.transcript), "ended_ms": now_ms}
     move(tx, tasks, TASK_MOVES, task.id, TaskState.running, _state_after(outcome, review=review), **also)
+    return cost
 
 
 def end_unstarted(tx: Transaction, task: TaskRow, outcome: AgentOutcome, now_ms: int) -> None:
