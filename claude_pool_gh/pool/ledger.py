@@ -8,7 +8,7 @@ reservations, settled ones at what they cost and open ones in full: so no cap is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -37,7 +37,19 @@ _WANTED: Final[sa.BindParameter[str]] = sa.bindparam("wanted")
 _BOUND: Final = sa.func.max(sa.cast(_R.upper_bound, sa.Integer))
 _COST: Final = sa.select(sa.func.coalesce(sa.func.sum(_R.settled), 0), _BOUND).where(_R.level == "request")
 _COST_INSIDE: Final = _COST.where(sa.or_(_R.parent_id == _WANTED, _R.chain_id == _WANTED))
-_COST_OF_RUNS: Final = _COST.where(_R.parent_id.in_(sa.bindparam("wanted", expanding=True)))
+_SEVERAL: Final[sa.BindParameter[list[str]]] = sa.bindparam("several", expanding=True)
+_COST_OF_RUNS: Final = _COST.where(_R.parent_id.in_(_SEVERAL))
+_SUMS: Final = (sa.func.coalesce(sa.func.sum(_R.settled), 0), _BOUND)
+_COST_BY_RUN: Final = (
+    sa.select(_R.parent_id, *_SUMS)
+    .where(_R.level == "request", _R.parent_id.in_(_SEVERAL))
+    .group_by(_R.parent_id)
+)
+_COST_BY_CHAIN: Final = (
+    sa.select(_R.chain_id, *_SUMS)
+    .where(_R.level == "request", _R.chain_id.in_(_SEVERAL))
+    .group_by(_R.chain_id)
+)
 _KNOWN: Final = sa.select(_R.id).where(_R.id == _WANTED)
 _HELD: Final = sa.select(_R.reserved, _R.settled).where(_R.id == _WANTED)
 _OWNER: Final = sa.select(_R.chain_id, _R.step, _R.settled).where(_R.id == _WANTED)
@@ -276,8 +288,20 @@ def cost_of(tx: Transaction, reservation_id: str) -> tuple[int, bool]:
 def cost_of_task(tx: Transaction, task_id: str, attempts: int) -> tuple[int, bool]:
     """What a task has spent in all its attempts, and whether that is only an upper bound."""
     own = [f"{task_id}.{number}" for number in range(1, attempts + 1)]
-    row = tx.execute(_COST_OF_RUNS, {"wanted": own}).one()
+    row = tx.execute(_COST_OF_RUNS, {"several": own}).one()
     return int(row[0]), bool(row[1])
+
+
+def cost_of_runs(tx: Transaction, run_ids: Iterable[str]) -> dict[str, tuple[int, bool]]:
+    """What each of these runs has spent, as `cost_of` says it; one that has spent nothing is left out."""
+    rows = tx.execute(_COST_BY_RUN, {"several": list(run_ids)})
+    return {str(run): (int(total), bool(bound)) for run, total, bound in rows}
+
+
+def cost_of_chains(tx: Transaction, chain_ids: Iterable[str]) -> dict[str, tuple[int, bool]]:
+    """What each of these chains has spent so far; one that has spent nothing is left out."""
+    rows = tx.execute(_COST_BY_CHAIN, {"several": list(chain_ids)})
+    return {str(chain): (int(total), bool(bound)) for chain, total, bound in rows}
 
 
 def used_by_step(tx: Transaction, chain_id: str, step: str) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from claude_pool_gh.pool import chains, context, ledger, reading, review, slot_rows
+from claude_pool_gh.pool import chains, context, ledger, listing, reading, review, slot_rows
 from claude_pool_gh.pool.attempts import Attempts
 from claude_pool_gh.pool.carrying import Carrying
 from claude_pool_gh.pool.chains import NewChain
@@ -256,9 +256,16 @@ class Pool:
         """One task. Raises UnknownTask."""
         return await self.database.read(lambda tx: reading.task(tx, task_id))
 
-    async def tasks(self, wanted: TaskFilter | None = None) -> list[TaskRecord]:
-        """The tasks that a filter lets through, oldest first."""
-        return await self.database.read(lambda tx: reading.every_task(tx, wanted or TaskFilter()))
+    async def tasks(
+        self, wanted: TaskFilter | None = None, *, limit: int | None = None, after: str | None = None
+    ) -> list[TaskRecord]:
+        """The tasks that a filter lets through, oldest first, as they were at one moment.
+
+        `limit`: at most so many, the first of those that follow the task with the id `after`, the last one of the page
+        before. Raises UnknownTask where that is gone, ValueError for a limit below 1.
+        """
+        every = wanted or TaskFilter()
+        return await self.database.read(lambda tx: listing.tasks(tx, every, limit=limit, after=after))
 
     async def fan_out(
         self, prompts: Sequence[str], *, config: TaskOverrides | None = None, tags: Sequence[str] = ()
@@ -320,11 +327,7 @@ class Pool:
     async def chain_progress(self, chain_id: str) -> ChainProgress:
         """How far a chain is, with what its agents say at this moment. Raises UnknownChain."""
         progress = await self.database.read(lambda tx: reading.chain_progress(tx, chain_id))
-        held = self.live.held.get(chain_id)
-        if held is None or not held.runs:
-            return progress
-        said = [run.line.partial for run in held.runs.values() if run.line.partial]
-        return progress.model_copy(update={"current_step_partial_output": "\n".join(said)})
+        return self._with_words(progress)
 
     async def chain_result(self, chain_id: str) -> ChainResult | None:
         """How a chain ended; None while it has not. Raises UnknownChain."""
@@ -354,10 +357,17 @@ class Pool:
         self._waiting.wake(chain_id)
         return open_
 
-    async def chains(self, *, unfinished: bool = False) -> list[ChainProgress]:
-        """Every chain, oldest first, lone tasks left out."""
-        ids = await self.database.read(lambda tx: reading.chain_ids(tx, unfinished=unfinished))
-        return [await self.chain_progress(chain_id) for chain_id in ids]
+    async def chains(
+        self, *, unfinished: bool = False, limit: int | None = None, after: str | None = None
+    ) -> list[ChainProgress]:
+        """Every chain, oldest first, lone tasks left out, as they were at one moment.
+
+        `limit` and `after`: a page, as in `tasks`. Raises UnknownChain where `after` is gone.
+        """
+        found = await self.database.read(
+            lambda tx: listing.progress(tx, unfinished=unfinished, limit=limit, after=after)
+        )
+        return [self._with_words(progress) for progress in found]
 
     # ---- shared context
 
@@ -565,6 +575,14 @@ class Pool:
         if found is None:
             raise UnknownSlot(f"this process has no slot {slot_id!r}")
         return found
+
+    def _with_words(self, progress: ChainProgress) -> ChainProgress:
+        """The progress with what its agents say, where they are here."""
+        held = self.live.held.get(progress.chain_id)
+        if held is None or not held.runs:
+            return progress
+        said = [run.line.partial for run in held.runs.values() if run.line.partial]
+        return progress.model_copy(update={"current_step_partial_output": "\n".join(said)})
 
     def _with_folder(self, slot: SlotRecord) -> SlotRecord:
         """The record with where its agent works, where that is here."""

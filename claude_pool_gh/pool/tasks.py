@@ -19,6 +19,7 @@ _LIGHT = tuple(column for column in tasks.c if column.name != "transcript")
 # Built once: see `chains`.
 _WANTED: sa.BindParameter[str] = sa.bindparam("wanted")
 _TASK = sa.select(*_LIGHT).where(tasks.c.id == _WANTED)
+_TASKS = sa.select(*_LIGHT).where(tasks.c.id.in_(sa.bindparam("several", expanding=True)))
 _OF_CHAIN = sa.select(*_LIGHT).where(tasks.c.chain_id == _WANTED).order_by(tasks.c.created_ms, tasks.c.shard)
 _OF_STEP = _OF_CHAIN.where(tasks.c.step == sa.bindparam("of_step"))
 _WORK = sa.select(patches).where(patches.c.run_id == _WANTED)
@@ -73,6 +74,11 @@ def get(tx: Transaction, task_id: str) -> TaskRow:
     if row is None:
         raise UnknownTask(f"no task has the id {task_id!r}")
     return _row(row)
+
+
+def several(tx: Transaction, task_ids: Iterable[str]) -> dict[str, TaskRow]:
+    """Read these tasks. What is not there is left out."""
+    return {row.id: _row(row) for row in tx.execute(_TASKS, {"several": list(task_ids)})}
 
 
 def of_chain(tx: Transaction, chain_id: str, step: str | None = None) -> list[TaskRow]:
@@ -183,7 +189,9 @@ def kept_work(tx: Transaction, run_id: str) -> Work | None:
 
 def works_of(tx: Transaction, run_ids: Iterable[str]) -> dict[str, str]:
     """The commits that these runs left, by run."""
-    return {row.run_id: row.commit for row in tx.execute(_COMMITS, {"wanted": list(run_ids)})}
+    wanted = list(run_ids)
+    found = tx.execute(_COMMITS, {"wanted": wanted}) if wanted else ()
+    return {row.run_id: row.commit for row in found}
 
 
 def _state_after(outcome: AgentOutcome, *, review: bool) -> TaskState:

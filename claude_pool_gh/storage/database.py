@@ -111,7 +111,10 @@ class Database:
         return result
 
     def _run(self, work: Callable[[Transaction], T], begin: str) -> T:
-        with self.engine.connect().execution_options(begin_statement=begin) as connection:
+        # PostgreSQL's own default lets each statement of a transaction see another state.
+        snapshot = begin == "BEGIN" and self.engine.dialect.name == "postgresql"
+        level = {"isolation_level": "REPEATABLE READ"} if snapshot else {}
+        with self.engine.connect().execution_options(begin_statement=begin, **level) as connection:
             try:
                 with connection.begin():
                     return work(connection)
