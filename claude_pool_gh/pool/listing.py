@@ -67,6 +67,11 @@ def tasks(
     return [record for some in _parts(ids) for record in reading.records(tx, dict(some))]
 
 
+def lone(tx: Transaction, ids: Sequence[str]) -> list[TaskRecord]:
+    """Lone tasks by their ids, in that order. What is not there is left out."""
+    return [record for some in _parts(ids) for record in reading.records(tx, {each: each for each in some})]
+
+
 def progress(
     tx: Transaction, *, unfinished: bool = False, limit: int | None = None, after: str | None = None
 ) -> list[ChainProgress]:

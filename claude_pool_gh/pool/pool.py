@@ -515,10 +515,17 @@ class Pool:
         """The results of tasks that are being added; when their caller gives up, they are cancelled."""
         added = asyncio.create_task(adding)
         try:
-            return [await self.wait(task_id) for task_id in await asyncio.shield(added)]
+            return await self._results(await asyncio.shield(added))
         except asyncio.CancelledError:
             await asyncio.shield(self._give_up(added))
             raise
+
+    async def _results(self, ids: Sequence[str]) -> list[TaskResult]:
+        """The results of lone tasks, in the same order, once all are there; they are read together."""
+        for task_id in ids:
+            await self._waiting.rest(task_id)
+        found = await self.database.read(lambda tx: listing.lone(tx, ids))
+        return [task.result or await self.wait(task.id) for task in found]
 
     async def _give_up(self, added: asyncio.Task[list[str]]) -> None:
         """End tasks that nobody waits for; those that have not begun never do."""

@@ -210,7 +210,11 @@ CREATE TABLE workers (
 	CONSTRAINT pk_workers PRIMARY KEY (id)
 );
 CREATE INDEX ix_approvals_chain_id ON approvals (chain_id);
+CREATE INDEX ix_chains_account_repository ON chains (account_repository, created_ms);
 CREATE INDEX ix_chains_account_thread ON chains (account_thread);
+CREATE INDEX ix_chains_account_user ON chains (account_user, created_ms);
+CREATE INDEX ix_chains_carried ON chains (state, owner);
+CREATE INDEX ix_chains_deadline ON chains (state, deadline_ms);
 CREATE INDEX ix_chains_state ON chains (state, pool, priority, created_ms, place);
 CREATE INDEX ix_commands_actor_id ON commands (actor_id, received_ms);
 CREATE INDEX ix_commands_state ON commands (state, due_ms);
@@ -220,10 +224,11 @@ CREATE INDEX ix_findings_thread ON findings (thread);
 CREATE INDEX ix_patches_chain_id ON patches (chain_id);
 CREATE INDEX ix_repositories_installation_id ON repositories (installation_id);
 CREATE INDEX ix_reservations_chain_id ON reservations (chain_id);
+CREATE INDEX ix_reservations_level ON reservations (level, created_ms);
 CREATE INDEX ix_reservations_parent_id ON reservations (parent_id);
 CREATE INDEX ix_slots_worker ON slots (worker);
 CREATE INDEX ix_steps_chain_id ON steps (chain_id);
 CREATE INDEX ix_tags_tag ON tags (tag);
 CREATE INDEX ix_tasks_chain_id ON tasks (chain_id);
 CREATE INDEX ix_tasks_state ON tasks (state);
-INSERT INTO alembic_version (version_num) VALUES ('0003');
+INSERT INTO alembic_version (version_num) VALUES ('0004');
