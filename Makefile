@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Hundreds of short-lived processes run here: without compiled files each of them would compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-long lint eval bench pictures lock clean help
+.PHONY: demo test test-long lint eval bench schema pictures lock clean help
 
 help: ## List these targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -36,6 +36,9 @@ lock: ## Resolve the dependencies anew (needs uv)
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header -o requirements.lock
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header -o requirements-dev.lock
 	uv pip compile --group pyproject.toml:build -c requirements-dev.lock --universal --python-version 3.11 --generate-hashes --no-header -o requirements-build.lock
+
+schema: $(BIN)/.dev ## After a new migration: write what a new SQLite database begins with
+	$(BIN)/python -m claude_pool_gh.storage.migrations
 
 pictures: $(BIN)/.dev ## Take docs/pictures anew; needs chromium and a colour emoji font
 	$(BIN)/python -m tests.pictures

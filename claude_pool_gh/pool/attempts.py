@@ -293,15 +293,16 @@ class Attempts:
             now = self.clock.now_ms()
             if work is not None:
                 tasks.keep_work(tx, task.run_id, chain.id, work, now)
-            if again:
+            cost = (
                 tasks.give_back(tx, task, now, outcome)
-            else:
-                tasks.end(tx, task, outcome, now, review=chain.plan.is_gated(task.step))
+                if again
+                else tasks.end(tx, task, outcome, now, review=chain.plan.is_gated(task.step))
+            )
             slot_rows.vacate(
                 tx, slot.id,
                 completed=outcome.ending is Ending.completed,
                 broken=slot.broken,
-                cost=ledger.cost_of(tx, task.run_id)[0],
+                cost=cost,
                 session_id=outcome.session_id,
             )  # fmt: skip
             if self.config.slot_mode is SlotMode.ephemeral and not slot.broken:

@@ -8,7 +8,7 @@ reservations, settled ones at what they cost and open ones in full: so no cap is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -37,16 +37,40 @@ _WANTED: Final[sa.BindParameter[str]] = sa.bindparam("wanted")
 _BOUND: Final = sa.func.max(sa.cast(_R.upper_bound, sa.Integer))
 _COST: Final = sa.select(sa.func.coalesce(sa.func.sum(_R.settled), 0), _BOUND).where(_R.level == "request")
 _COST_INSIDE: Final = _COST.where(sa.or_(_R.parent_id == _WANTED, _R.chain_id == _WANTED))
-_COST_OF_RUNS: Final = _COST.where(_R.parent_id.in_(sa.bindparam("wanted", expanding=True)))
+_SEVERAL: Final[sa.BindParameter[list[str]]] = sa.bindparam("several", expanding=True)
+_COST_OF_RUNS: Final = _COST.where(_R.parent_id.in_(_SEVERAL))
+_SUMS: Final = (sa.func.coalesce(sa.func.sum(_R.settled), 0), _BOUND)
+_COST_BY_RUN: Final = (
+    sa.select(_R.parent_id, *_SUMS)
+    .where(_R.level == "request", _R.parent_id.in_(_SEVERAL))
+    .group_by(_R.parent_id)
+)
+_COST_BY_CHAIN: Final = (
+    sa.select(_R.chain_id, *_SUMS)
+    .where(_R.level == "request", _R.chain_id.in_(_SEVERAL))
+    .group_by(_R.chain_id)
+)
 _KNOWN: Final = sa.select(_R.id).where(_R.id == _WANTED)
 _HELD: Final = sa.select(_R.reserved, _R.settled).where(_R.id == _WANTED)
 _OWNER: Final = sa.select(_R.chain_id, _R.step, _R.settled).where(_R.id == _WANTED)
 _USED_INSIDE: Final = sa.select(_USED).where(_R.parent_id == _WANTED)
+_I: Final = _INSIDE.c
+_LEFT: Final = sa.select(
+    _R.reserved,
+    _R.settled,
+    sa.select(sa.func.coalesce(sa.func.sum(sa.func.coalesce(_I.settled, _I.reserved)), 0))
+    .where(_I.parent_id == _WANTED)
+    .correlate(None)
+    .scalar_subquery()
+    .label("used"),
+).where(_R.id == _WANTED)
 _USED_BY_STEP: Final = sa.select(_USED).where(
     _R.chain_id == _WANTED, _R.level == "task", _R.step == sa.bindparam("of_step")
 )
 _OPEN_INSIDE: Final = sa.select(_R.id, _R.level).where(_R.parent_id == _WANTED, _R.settled.is_(None))
-_SUM_INSIDE: Final = sa.select(_USED, _BOUND).where(_R.parent_id == _WANTED)
+_SUM_INSIDE: Final = sa.select(_USED, _BOUND, sa.func.count() - sa.func.count(_R.settled)).where(
+    _R.parent_id == _WANTED
+)
 _COST_BY_STEP: Final = (
     sa.select(_R.step, sa.func.sum(_R.settled), _BOUND)
     .where(_R.level == "request", _R.chain_id == _WANTED, _R.settled.is_not(None))
@@ -219,11 +243,10 @@ def granted(tx: Transaction, reservation_id: str) -> int:
 
 def left_in(tx: Transaction, reservation_id: str) -> int:
     """What an open reservation still holds that none inside it has taken."""
-    row = tx.execute(_HELD, {"wanted": reservation_id}).one()
+    row = tx.execute(_LEFT, {"wanted": reservation_id}).one()
     if row.settled is not None:  # closed: what is taken now would be counted nowhere
         return 0
-    used = tx.execute(_USED_INSIDE, {"wanted": reservation_id}).scalar_one()
-    return max(0, int(row.reserved) - int(used))
+    return max(0, int(row.reserved) - int(row.used))
 
 
 def settle_request(
@@ -240,18 +263,20 @@ def settle_request_unknown(tx: Transaction, request_id: str, note: str, now_ms: 
 
 
 def settle(tx: Transaction, reservation_id: str, now_ms: int) -> int:
-    """Close a chain's or task's reservation at the sum of what lies inside it; returns that sum.
+    """Close a chain's or task's reservation, if it has one, at the sum of what lies inside it; returns that sum.
 
     Reservations inside that are still open are settled first, as upper bounds: nobody will settle them later.
     """
-    for row in tx.execute(_OPEN_INSIDE, {"wanted": reservation_id}).all():
-        if row.level == "task":
-            settle(tx, row.id, now_ms)
-        else:
-            settle_request_unknown(tx, row.id, "the run ended before the model's answer did", now_ms)
-    total = tx.execute(_SUM_INSIDE, {"wanted": reservation_id}).one()
-    _settle(tx, reservation_id, int(total[0]), now_ms, upper_bound=bool(total[1]))
-    return int(total[0])
+    total, bound, still_open = tx.execute(_SUM_INSIDE, {"wanted": reservation_id}).one()
+    if still_open:
+        for row in tx.execute(_OPEN_INSIDE, {"wanted": reservation_id}).all():
+            if row.level == "task":
+                settle(tx, row.id, now_ms)
+            else:
+                settle_request_unknown(tx, row.id, "the run ended before the model's answer did", now_ms)
+        total, bound, _ = tx.execute(_SUM_INSIDE, {"wanted": reservation_id}).one()
+    _settle(tx, reservation_id, int(total), now_ms, upper_bound=bool(bound))
+    return int(total)
 
 
 def cost_of(tx: Transaction, reservation_id: str) -> tuple[int, bool]:
@@ -263,8 +288,20 @@ def cost_of(tx: Transaction, reservation_id: str) -> tuple[int, bool]:
 def cost_of_task(tx: Transaction, task_id: str, attempts: int) -> tuple[int, bool]:
     """What a task has spent in all its attempts, and whether that is only an upper bound."""
     own = [f"{task_id}.{number}" for number in range(1, attempts + 1)]
-    row = tx.execute(_COST_OF_RUNS, {"wanted": own}).one()
+    row = tx.execute(_COST_OF_RUNS, {"several": own}).one()
     return int(row[0]), bool(row[1])
+
+
+def cost_of_runs(tx: Transaction, run_ids: Iterable[str]) -> dict[str, tuple[int, bool]]:
+    """What each of these runs has spent, as `cost_of` says it; one that has spent nothing is left out."""
+    rows = tx.execute(_COST_BY_RUN, {"several": list(run_ids)})
+    return {str(run): (int(total), bool(bound)) for run, total, bound in rows}
+
+
+def cost_of_chains(tx: Transaction, chain_ids: Iterable[str]) -> dict[str, tuple[int, bool]]:
+    """What each of these chains has spent so far; one that has spent nothing is left out."""
+    rows = tx.execute(_COST_BY_CHAIN, {"several": list(chain_ids)})
+    return {str(chain): (int(total), bool(bound)) for chain, total, bound in rows}
 
 
 def used_by_step(tx: Transaction, chain_id: str, step: str) -> int:

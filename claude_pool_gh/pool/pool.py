@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from claude_pool_gh.pool import chains, context, ledger, reading, review, slot_rows
+from claude_pool_gh.pool import chains, context, ledger, listing, reading, review, slot_rows
 from claude_pool_gh.pool.attempts import Attempts
 from claude_pool_gh.pool.carrying import Carrying
 from claude_pool_gh.pool.chains import NewChain
@@ -158,7 +158,7 @@ class Pool:
             home = (
                 private_folder(Path(state)) if state is not None else Path(stack.enter_context(_temporary()))
             )
-            database = _database(store, home, stack)
+            database = _database(store, None if state is None else home, stack)
             stack.enter_context(dispatching_from(database))
             migrations.upgrade(database.engine)
             await stack.enter_async_context(agent.at_work(database, clock))
@@ -257,9 +257,16 @@ class Pool:
         """One task. Raises UnknownTask."""
         return await self.database.read(lambda tx: reading.task(tx, task_id))
 
-    async def tasks(self, wanted: TaskFilter | None = None) -> list[TaskRecord]:
-        """The tasks that a filter lets through, oldest first."""
-        return await self.database.read(lambda tx: reading.every_task(tx, wanted or TaskFilter()))
+    async def tasks(
+        self, wanted: TaskFilter | None = None, *, limit: int | None = None, after: str | None = None
+    ) -> list[TaskRecord]:
+        """The tasks that a filter lets through, oldest first, as they were at one moment.
+
+        `limit`: at most so many, the first of those that follow the task with the id `after`, the last one of the page
+        before. Raises UnknownTask where that is gone, ValueError for a limit below 1.
+        """
+        every = wanted or TaskFilter()
+        return await self.database.read(lambda tx: listing.tasks(tx, every, limit=limit, after=after))
 
     async def fan_out(
         self, prompts: Sequence[str], *, config: TaskOverrides | None = None, tags: Sequence[str] = ()
@@ -321,11 +328,7 @@ class Pool:
     async def chain_progress(self, chain_id: str) -> ChainProgress:
         """How far a chain is, with what its agents say at this moment. Raises UnknownChain."""
         progress = await self.database.read(lambda tx: reading.chain_progress(tx, chain_id))
-        held = self.live.held.get(chain_id)
-        if held is None or not held.runs:
-            return progress
-        said = [run.line.partial for run in held.runs.values() if run.line.partial]
-        return progress.model_copy(update={"current_step_partial_output": "\n".join(said)})
+        return self._with_words(progress)
 
     async def chain_result(self, chain_id: str) -> ChainResult | None:
         """How a chain ended; None while it has not. Raises UnknownChain."""
@@ -355,10 +358,17 @@ class Pool:
         self._waiting.wake(chain_id)
         return open_
 
-    async def chains(self, *, unfinished: bool = False) -> list[ChainProgress]:
-        """Every chain, oldest first, lone tasks left out."""
-        ids = await self.database.read(lambda tx: reading.chain_ids(tx, unfinished=unfinished))
-        return [await self.chain_progress(chain_id) for chain_id in ids]
+    async def chains(
+        self, *, unfinished: bool = False, limit: int | None = None, after: str | None = None
+    ) -> list[ChainProgress]:
+        """Every chain, oldest first, lone tasks left out, as they were at one moment.
+
+        `limit` and `after`: a page, as in `tasks`. Raises UnknownChain where `after` is gone.
+        """
+        found = await self.database.read(
+            lambda tx: listing.progress(tx, unfinished=unfinished, limit=limit, after=after)
+        )
+        return [self._with_words(progress) for progress in found]
 
     # ---- shared context
 
@@ -506,10 +516,17 @@ class Pool:
         """The results of tasks that are being added; when their caller gives up, they are cancelled."""
         added = asyncio.create_task(adding)
         try:
-            return [await self.wait(task_id) for task_id in await asyncio.shield(added)]
+            return await self._results(await asyncio.shield(added))
         except asyncio.CancelledError:
             await asyncio.shield(self._give_up(added))
             raise
+
+    async def _results(self, ids: Sequence[str]) -> list[TaskResult]:
+        """The results of lone tasks, in the same order, once all are there; they are read together."""
+        for task_id in ids:
+            await self._waiting.rest(task_id)
+        found = await self.database.read(lambda tx: listing.lone(tx, ids))
+        return [task.result or await self.wait(task.id) for task in found]
 
     async def _give_up(self, added: asyncio.Task[list[str]]) -> None:
         """End tasks that nobody waits for; those that have not begun never do."""
@@ -572,6 +589,14 @@ class Pool:
             raise UnknownSlot(f"this process has no slot {slot_id!r}")
         return found
 
+    def _with_words(self, progress: ChainProgress) -> ChainProgress:
+        """The progress with what its agents say, where they are here."""
+        held = self.live.held.get(progress.chain_id)
+        if held is None or not held.runs:
+            return progress
+        said = [run.line.partial for run in held.runs.values() if run.line.partial]
+        return progress.model_copy(update={"current_step_partial_output": "\n".join(said)})
+
     def _with_folder(self, slot: SlotRecord) -> SlotRecord:
         """The record with where its agent works, where that is here."""
         run = None if slot.current_task is None else self.live.run_of(slot.current_task)
@@ -626,10 +651,13 @@ def _temporary() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="claude-pool-", ignore_cleanup_errors=True)
 
 
-def _database(store: str | Database | None, home: Path, stack: AsyncExitStack) -> Database:
+def _database(store: str | Database | None, state: Path | None, stack: AsyncExitStack) -> Database:
     if isinstance(store, Database):
         return store
-    database = Database.open(store or f"sqlite:///{home.absolute()}/pool.sqlite")
+    if store is None and state is None:
+        database = Database.temporary()
+    else:
+        database = Database.open(store or f"sqlite:///{(state or Path()).absolute()}/pool.sqlite")
     stack.callback(database.close)
     return database
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from claude_pool_gh.pool import chains, ledger, slot_rows, tasks
 from claude_pool_gh.pool.chains import ChainRow, StepRow
-from claude_pool_gh.pool.errors import UnknownChain
 from claude_pool_gh.pool.metrics import Measured, MetricsFilter
 from claude_pool_gh.pool.outcomes import Verdict
 from claude_pool_gh.pool.plan import AgentRun, Branches, HostCall, Plan, Step
@@ -39,7 +39,7 @@ from claude_pool_gh.pool.tables import tasks as task_rows
 from claude_pool_gh.pool.tasks import TaskRow
 from claude_pool_gh.storage import Transaction
 
-_MADE = sa.case((chain_rows.c.kind == "task", chain_rows.c.created_ms), else_=task_rows.c.created_ms).label(
+MADE = sa.case((chain_rows.c.kind == "task", chain_rows.c.created_ms), else_=task_rows.c.created_ms).label(
     "made_ms"
 )
 """When a task was made: a lone one when it was submitted, one of a chain when its step began."""
@@ -50,27 +50,51 @@ _UNLAID = (TaskState.pending, TaskState.failed, TaskState.cancelled)
 _ENDED = (TaskState.completed, TaskState.failed, TaskState.cancelled, TaskState.pending_review)
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is told of tasks besides their own rows."""
+
+    tags: Mapping[str, tuple[str, ...]]
+    """Of each chain."""
+    costs: Mapping[str, tuple[int, bool]]
+    """What each run has spent, and whether that is only an upper bound."""
+    commits: Mapping[str, str]
+    """The commit that each run left."""
+
+
 def task(tx: Transaction, task_id: str) -> TaskRecord:
     """One task. Raises UnknownTask, also for a chain's id."""
-    if (alone := _lone(tx, task_id)) is not None:
-        return alone
-    row = tasks.get(tx, task_id)
-    return _record(tx, row, chains.get(tx, row.chain_id), chains.tags_of(tx, [row.chain_id]))
+    found = records(tx, {task_id: task_id})
+    if not found:  # one of a chain, whose id is not its own
+        row = tasks.get(tx, task_id)
+        found = records(tx, {task_id: row.chain_id})
+    return found[0]
 
 
-def every_task(tx: Transaction, wanted: TaskFilter) -> list[TaskRecord]:
-    """The tasks that a filter lets through, oldest first; lone ones also while they are only queued."""
-    laid_out = sa.select(task_rows.c.id, _MADE, chain_rows.c.place, task_rows.c.shard).join(chain_rows)
-    if wanted.state is not None:
-        laid_out = laid_out.where(task_rows.c.state == wanted.state)
-    if wanted.slot_id is not None:
-        laid_out = laid_out.where(task_rows.c.slot == wanted.slot_id)
-    if wanted.tags is not None:
-        laid_out = laid_out.where(task_rows.c.chain_id.in_(_tagged(wanted.tags)))
-    found = [(row.made_ms, row.place, row.shard, row.id) for row in tx.execute(laid_out)]
-    if wanted.slot_id is None:
-        found += [(row.created_ms, row.place, 0, row.id) for row in tx.execute(_unlaid(wanted))]
-    return [task(tx, task_id) for *_, task_id in sorted(found)]
+def records(tx: Transaction, wanted: Mapping[str, str]) -> list[TaskRecord]:
+    """The tasks with these ids, each given with its chain's, in their order; in a fixed number of statements."""
+    found, rows = chains.several(tx, set(wanted.values())), tasks.several(tx, wanted)
+    for task_id, chain_id in wanted.items():
+        chain = found.get(chain_id)
+        if task_id not in rows and chain is not None and chain.kind == "task":
+            rows[task_id] = _unborn(chain)
+    shown = [rows[task_id] for task_id in wanted if task_id in rows]
+    shown = [row for row in shown if row.chain_id in found]
+    known = _known(tx, shown)
+    return [_record(row, found[row.chain_id], known) for row in shown]
+
+
+def _known(tx: Transaction, rows: Sequence[TaskRow]) -> Known:
+    every_run = [run for row in rows for run in _runs_of(row)]
+    return Known(
+        tags=chains.tags_of(tx, {row.chain_id for row in rows}),
+        costs=ledger.cost_of_runs(tx, every_run),
+        commits=tasks.works_of(tx, [row.run_id for row in rows]),
+    )
+
+
+def _runs_of(row: TaskRow) -> list[str]:
+    return [f"{row.id}.{number}" for number in range(1, row.attempt + 1)]
 
 
 def chain_result(tx: Transaction, chain_id: str) -> ChainResult | None:
@@ -100,7 +124,11 @@ def chain_result(tx: Transaction, chain_id: str) -> ChainResult | None:
 
 def chain_progress(tx: Transaction, chain_id: str) -> ChainProgress:
     """How far a chain is, as stored. Raises UnknownChain."""
-    chain = chains.get(tx, chain_id)
+    return progress_of(chains.get(tx, chain_id), ledger.cost_of(tx, chain_id)[0])
+
+
+def progress_of(chain: ChainRow, cost: int) -> ChainProgress:
+    """How far a chain is that has cost this much."""
     position = None if chain.state is ChainState.done else chain.next_step
     record = None if position is None else chain.steps[position]
     started = record is not None and record.started_ms is not None
@@ -115,7 +143,7 @@ def chain_progress(tx: Transaction, chain_id: str) -> ChainProgress:
         current_step_name=None if record is None else record.name,
         current_step_started_at=(record.started_ms or 0) // 1000 if record is not None and started else None,
         waits_for=chain.parked_for,
-        cost_microdollars=ledger.cost_of(tx, chain_id)[0],
+        cost_microdollars=cost,
         review_output=_presented(record) if record is not None and presented else None,
         review_commit=work.get("commit") if presented else None,
     )
@@ -148,15 +176,6 @@ def slots(tx: Transaction, wanted: SlotFilter) -> list[SlotRecord]:
     return [_slot(row) for row in slot_rows.every(tx) if _fits(wanted, row)]
 
 
-def chain_ids(tx: Transaction, *, unfinished: bool) -> list[str]:
-    """Every chain that is not a lone task, oldest first."""
-    wanted = chain_rows.c.kind == "chain"
-    if unfinished:
-        wanted = sa.and_(wanted, chain_rows.c.state != ChainState.done)
-    order = (chain_rows.c.created_ms, chain_rows.c.place)
-    return list(tx.execute(sa.select(chain_rows.c.id).where(wanted).order_by(*order)).scalars())
-
-
 def chain_of(tx: Transaction, given: str) -> str:
     """The chain that an id means: its own, or that of the task with this id. Raises UnknownTask."""
     own = tx.execute(sa.select(chain_rows.c.id).where(chain_rows.c.id == given)).scalar_one_or_none()
@@ -177,7 +196,7 @@ def task_counts(tx: Transaction) -> dict[TaskState, int]:
     unbegun = sa.and_(chain_rows.c.kind == "chain", chain_rows.c.state.in_(ON_THE_WAY))
     counts[TaskState.pending] += _count(tx, sa.select(chain_rows.c.id).where(unbegun, ~own))
     for each in _UNLAID:
-        counts[each] += _count(tx, _unlaid(TaskFilter(state=each)))
+        counts[each] += _count(tx, unlaid(TaskFilter(state=each)))
     return counts
 
 
@@ -208,13 +227,13 @@ def measured(tx: Transaction, wanted: MetricsFilter) -> list[Measured]:
     """The tasks that a filter lets through, as far as metrics go."""
     statement = sa.select(*(c for c in task_rows.c if c.name != "transcript")).join(chain_rows)
     if wanted.since_ms is not None:
-        statement = statement.where(wanted.since_ms <= _MADE)
+        statement = statement.where(wanted.since_ms <= MADE)
     if wanted.until_ms is not None:
-        statement = statement.where(wanted.until_ms >= _MADE)
+        statement = statement.where(wanted.until_ms >= MADE)
     if wanted.model is not None:
         statement = statement.where(task_rows.c.model == wanted.model)
     if wanted.tags is not None:
-        statement = statement.where(task_rows.c.chain_id.in_(_tagged(wanted.tags)))
+        statement = statement.where(task_rows.c.chain_id.in_(tagged(wanted.tags)))
     costs = _costs(tx)
     return [
         Measured(
@@ -228,7 +247,7 @@ def measured(tx: Transaction, wanted: MetricsFilter) -> list[Measured]:
     ] + [
         Measured(state=state, model="", cost=0, elapsed_ms=0, turns=0)
         for state in _UNLAID if wanted.model is None
-        for row in tx.execute(_unlaid(TaskFilter(state=state, tags=wanted.tags)))
+        for row in tx.execute(unlaid(TaskFilter(state=state, tags=wanted.tags)))
         if (wanted.since_ms or 0) <= row.created_ms <= (wanted.until_ms or row.created_ms)
     ]  # fmt: skip
 
@@ -271,18 +290,6 @@ def _presented(record: StepRow) -> str:
     return record.result if isinstance(record.result, str) else json.dumps(record.result, ensure_ascii=False)
 
 
-def _lone(tx: Transaction, task_id: str) -> TaskRecord | None:
-    """A lone task from its chain, which is there before the task's own row is."""
-    try:
-        chain = chains.get(tx, task_id)
-    except UnknownChain:
-        return None
-    if chain.kind != "task":
-        return None
-    found = tasks.of_chain(tx, task_id)
-    return _record(tx, found[0] if found else _unborn(chain), chain, chains.tags_of(tx, [task_id]))
-
-
 def _unborn(chain: ChainRow) -> TaskRow:
     """The row that a lone task would have: its chain has not begun, or ended before it did."""
     states = {ChainState.queued: TaskState.pending, ChainState.running: TaskState.pending}
@@ -300,27 +307,31 @@ def _unborn(chain: ChainRow) -> TaskRow:
     )  # fmt: skip
 
 
-def _unlaid(wanted: TaskFilter) -> sa.Select[Any]:
+def unlaid(wanted: TaskFilter) -> sa.Select[Any]:
     """Lone tasks whose own row is not there yet, or never came to be."""
     own = sa.select(task_rows.c.id).where(task_rows.c.chain_id == chain_rows.c.id).exists()
     statement = sa.select(chain_rows.c.id, chain_rows.c.created_ms, chain_rows.c.place)
-    statement = statement.where(chain_rows.c.kind == "task", ~own)
+    statement = statement.where(chain_rows.c.kind == "task", ~own, unlaid_in(wanted.state))
+    return statement if wanted.tags is None else statement.where(chain_rows.c.id.in_(tagged(wanted.tags)))
+
+
+def unlaid_in(state: TaskState | None) -> sa.ColumnElement[bool]:
+    """Where the chain of a lone task without a row of its own is, for the task to be in a state; None: in any."""
     verdict = chain_rows.c.outcome["verdict"].as_string()
-    match wanted.state:
+    match state:
         case TaskState.pending:
-            statement = statement.where(chain_rows.c.state.in_(ON_THE_WAY))
+            return chain_rows.c.state.in_(ON_THE_WAY)
         case TaskState.cancelled:
-            statement = statement.where(chain_rows.c.state == ChainState.done, verdict == Verdict.cancelled)
+            return sa.and_(chain_rows.c.state == ChainState.done, verdict == Verdict.cancelled)
         case TaskState.failed:
-            statement = statement.where(chain_rows.c.state == ChainState.done, verdict != Verdict.cancelled)
+            return sa.and_(chain_rows.c.state == ChainState.done, verdict != Verdict.cancelled)
         case None:
-            pass
+            return sa.true()
         case _:
-            statement = statement.where(sa.false())
-    return statement if wanted.tags is None else statement.where(chain_rows.c.id.in_(_tagged(wanted.tags)))
+            return sa.false()
 
 
-def _record(tx: Transaction, row: TaskRow, chain: ChainRow, tags: dict[str, tuple[str, ...]]) -> TaskRecord:
+def _record(row: TaskRow, chain: ChainRow, known: Known) -> TaskRecord:
     step = step_of(chain.plan, row.step)
     record = next(record for record in chain.steps if record.name == row.step)
     run = _run_of(step, row.shard)
@@ -333,8 +344,8 @@ def _record(tx: Transaction, row: TaskRow, chain: ChainRow, tags: dict[str, tupl
         original_prompt=asked if record.rejections else None,
         state=row.state,
         slot_id=row.slot,
-        result=_result(tx, row, chain) if row.state in _ENDED else None,
-        tags=tags.get(row.chain_id, ()),
+        result=_result(row, chain, known) if row.state in _ENDED else None,
+        tags=known.tags.get(row.chain_id, ()),
         config=run.overrides if run else None,
         review_required=bool(step and step.gate),
         max_rejections=step.max_rejections if step else 3,
@@ -356,20 +367,19 @@ def _run_of(step: Step | None, shard: int) -> AgentRun | None:
             return None
 
 
-def _result(tx: Transaction, row: TaskRow, chain: ChainRow) -> TaskResult:
+def _result(row: TaskRow, chain: ChainRow, known: Known) -> TaskResult:
     outcome: dict[str, Any] = row.outcome or {}
-    cost, bound = ledger.cost_of_task(tx, row.id, row.attempt)
+    spent = [known.costs.get(run, (0, False)) for run in _runs_of(row)]
     ending, reason = Ending(outcome.get("ending", Ending.failed)), str(outcome.get("reason", ""))
     if row.state is TaskState.cancelled:  # maybe with what an earlier attempt left
         ending = Ending.cancelled
     success = ending is Ending.completed and row.state in (TaskState.completed, TaskState.pending_review)
     if ending is Ending.completed and row.state is TaskState.failed:  # rejected once too often
         ending, reason = Ending.failed, chain.outcome.reason if chain.outcome else ""
-    works = tasks.works_of(tx, [row.run_id])
     return TaskResult(
         output=output_of(outcome) or reason,
         success=success,
-        cost_microdollars=cost,
+        cost_microdollars=sum(cost for cost, _ in spent),
         turns_used=int(outcome.get("turns") or 0),
         elapsed_ms=int(outcome.get("elapsed_ms") or 0),
         model=row.model or None,
@@ -381,8 +391,8 @@ def _result(tx: Transaction, row: TaskRow, chain: ChainRow) -> TaskResult:
         ending=ending,
         reason=reason,
         structured=outcome.get("structured"),
-        upper_bound=bound,
-        commit=works.get(row.run_id),
+        upper_bound=any(bound for _, bound in spent),
+        commit=known.commits.get(row.run_id),
     )
 
 
@@ -422,7 +432,8 @@ def _count(tx: Transaction, wanted: sa.Select[Any]) -> int:
     return int(tx.execute(sa.select(sa.func.count()).select_from(wanted.subquery())).scalar_one())
 
 
-def _tagged(wanted: Sequence[str]) -> sa.Select[Any]:
+def tagged(wanted: Sequence[str]) -> sa.Select[Any]:
+    """The chains that have any of these tags."""
     return sa.select(tag_rows.c.chain_id).where(tag_rows.c.tag.in_(list(wanted)))
 
 

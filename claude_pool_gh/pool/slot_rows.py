@@ -9,12 +9,21 @@ import sqlalchemy as sa
 
 from claude_pool_gh.pool.config import SlotConfig
 from claude_pool_gh.pool.errors import UnknownSlot
-from claude_pool_gh.pool.states import SLOT_MOVES, SlotState, move
+from claude_pool_gh.pool.states import SLOT_MOVES, SlotState, move, move_by, moved, moving
 from claude_pool_gh.pool.tables import slots
 from claude_pool_gh.storage import Transaction, insert_once, one_at_a_time
 
 _C = slots.c
-_SLOT = sa.select(slots).where(_C.id == sa.bindparam("wanted"))  # built once: see `chains`
+# Built once: see `chains`.
+_SLOT = sa.select(slots).where(_C.id == sa.bindparam("wanted"))
+_DONE: sa.BindParameter[int] = sa.bindparam("done", type_=sa.Integer)
+_VACATE = moving(slots).values(
+    session_id=sa.func.coalesce(sa.bindparam("session"), _C.session_id),
+    tasks_completed=_C.tasks_completed + _DONE,
+    cost=_C.cost + sa.bindparam("paid"),
+    # A slot that works again has its restarts back.
+    restart_count=sa.case((_DONE == 1, 0), else_=_C.restart_count),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +59,12 @@ def forget_workers(tx: Transaction, workers: Collection[str]) -> None:
 
 def occupy(tx: Transaction, slot_id: str, worker: str, config: SlotConfig, task_id: str) -> None:
     """A slot begins a task. An ephemeral slot is born with it."""
+    if moved(tx, slots, SLOT_MOVES, slot_id, SlotState.idle, SlotState.busy, current_task=task_id):
+        return
     if _insert(tx, slot_id, worker, config, SlotState.busy, task_id):
         return
-    row = get(tx, slot_id)
-    if row.state is SlotState.busy:  # its last task ended while the database could not be written
-        move(tx, slots, SLOT_MOVES, slot_id, SlotState.busy, SlotState.idle, current_task=None)
+    # Still busy: its last task ended while the database could not be written.
+    move(tx, slots, SLOT_MOVES, slot_id, SlotState.busy, SlotState.idle, current_task=None)
     move(tx, slots, SLOT_MOVES, slot_id, SlotState.idle, SlotState.busy, current_task=task_id)
 
 
@@ -68,16 +78,9 @@ def vacate(
     session_id: str | None,
 ) -> None:
     """A slot's task has ended."""
-    row = get(tx, slot_id)
-    move(
-        tx, slots, SLOT_MOVES, slot_id, SlotState.busy, SlotState.errored if broken else SlotState.idle,
-        current_task=None,
-        session_id=session_id or row.session_id,
-        tasks_completed=row.tasks_completed + completed,
-        cost=row.cost + cost,
-        # A slot that works again has its restarts back.
-        restart_count=0 if completed else row.restart_count,
-    )  # fmt: skip
+    also = {"current_task": None, "session": session_id, "done": int(completed), "paid": cost}
+    after = SlotState.errored if broken else SlotState.idle
+    move_by(tx, _VACATE, slots, SLOT_MOVES, slot_id, SlotState.busy, after, **also)
 
 
 def replace(tx: Transaction, slot_id: str, heir: str) -> str:

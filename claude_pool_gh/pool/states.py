@@ -108,15 +108,41 @@ def move(tx: Transaction, table: sa.Table, moves: Moves, key: str, old: str, new
 
     Raises IllegalTransition when the table of moves forbids it or the record is not in `old` any more.
     """
-    if new not in moves[old]:
-        raise IllegalTransition(f"{table.name} {key}", old, new)
-    changed = tx.execute(_moving(table), {"of_key": key, "from_state": old, "state": new, **also}).rowcount
-    if changed != 1:
+    move_by(tx, moving(table), table, moves, key, old, new, **also)
+
+
+def move_by(
+    tx: Transaction, by: sa.Update, table: sa.Table, moves: Moves, key: str, old: str, new: str, **also: Any
+) -> None:
+    """As `move`, by a statement made of `moving` that counts from what is there; `also`: its parameters."""
+    if not _moved(tx, by, table, moves, key, old, new, also):
         raise IllegalTransition(f"{table.name} {key}, which is not {old},", old, new)
 
 
+def moved(tx: Transaction, table: sa.Table, moves: Moves, key: str, old: str, new: str, **also: Any) -> bool:
+    """As `move`; False where the record is not in `old`, and then nothing has changed."""
+    return _moved(tx, moving(table), table, moves, key, old, new, also)
+
+
 @cache
-def _moving(table: sa.Table) -> sa.Update:
+def moving(table: sa.Table) -> sa.Update:
+    """The statement that moves a record of a table."""
     return table.update().where(
         table.c.id == sa.bindparam("of_key"), table.c.state == sa.bindparam("from_state")
     )
+
+
+def _moved(
+    tx: Transaction,
+    by: sa.Update,
+    table: sa.Table,
+    moves: Moves,
+    key: str,
+    old: str,
+    new: str,
+    also: Mapping[str, Any],
+) -> bool:
+    if new not in moves[old]:
+        raise IllegalTransition(f"{table.name} {key}", old, new)
+    changed = tx.execute(by, {"of_key": key, "from_state": old, "state": new, **also})
+    return bool(changed.rowcount == 1)

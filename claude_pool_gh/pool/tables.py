@@ -38,7 +38,13 @@ chains: Final = sa.Table(
     sa.Column("owner", sa.String(128)),
     sa.Column("generation", sa.Integer, nullable=False, default=0),
     sa.Index("ix_chains_state", "state", "pool", "priority", "created_ms", "place"),
+    # Who is carried by whom, and whose deadline is over: asked every few seconds, however long the queue is.
+    sa.Index("ix_chains_carried", "state", "owner"),
+    sa.Index("ix_chains_deadline", "state", "deadline_ms"),
+    # What counts against each cap.
     sa.Index("ix_chains_account_thread", "account_thread"),
+    sa.Index("ix_chains_account_user", "account_user", "created_ms"),
+    sa.Index("ix_chains_account_repository", "account_repository", "created_ms"),
 )
 
 tags: Final = sa.Table(
@@ -121,6 +127,7 @@ reservations: Final = sa.Table(
     sa.Column("settled_ms", sa.BigInteger),
     sa.Index("ix_reservations_parent_id", "parent_id"),
     sa.Index("ix_reservations_chain_id", "chain_id"),
+    sa.Index("ix_reservations_level", "level", "created_ms"),
 )
 
 slots: Final = sa.Table(

@@ -19,6 +19,7 @@ _LIGHT = tuple(column for column in tasks.c if column.name != "transcript")
 # Built once: see `chains`.
 _WANTED: sa.BindParameter[str] = sa.bindparam("wanted")
 _TASK = sa.select(*_LIGHT).where(tasks.c.id == _WANTED)
+_TASKS = sa.select(*_LIGHT).where(tasks.c.id.in_(sa.bindparam("several", expanding=True)))
 _OF_CHAIN = sa.select(*_LIGHT).where(tasks.c.chain_id == _WANTED).order_by(tasks.c.created_ms, tasks.c.shard)
 _OF_STEP = _OF_CHAIN.where(tasks.c.step == sa.bindparam("of_step"))
 _WORK = sa.select(patches).where(patches.c.run_id == _WANTED)
@@ -56,8 +57,8 @@ class TaskRow:
         return f"{self.id}.{self.attempt + 1}"
 
 
-def add(tx: Transaction, task_id: str, chain_id: str, step: str, shard: int, title: str, now_ms: int) -> None:
-    """Store a pending task of a step, unless it is there already."""
+def add(tx: Transaction, task_id: str, chain_id: str, step: str, shard: int, title: str, now_ms: int) -> bool:
+    """Store a pending task of a step, unless it is there already. True when this call made it."""
     values = {
         "id": task_id,
         "chain_id": chain_id,
@@ -69,7 +70,7 @@ def add(tx: Transaction, task_id: str, chain_id: str, step: str, shard: int, tit
         "model": "",
         "created_ms": now_ms,
     }
-    insert_once(tx, tasks, values)
+    return insert_once(tx, tasks, values)
 
 
 def get(tx: Transaction, task_id: str) -> TaskRow:
@@ -78,6 +79,11 @@ def get(tx: Transaction, task_id: str) -> TaskRow:
     if row is None:
         raise UnknownTask(f"no task has the id {task_id!r}")
     return _row(row)
+
+
+def several(tx: Transaction, task_ids: Iterable[str]) -> dict[str, TaskRow]:
+    """Read these tasks. What is not there is left out."""
+    return {row.id: _row(row) for row in tx.execute(_TASKS, {"several": list(task_ids)})}
 
 
 def of_chain(tx: Transaction, chain_id: str, step: str | None = None) -> list[TaskRow]:
@@ -101,22 +107,26 @@ def begin(tx: Transaction, task: TaskRow, slot: str, model: str, now_ms: int) ->
     return replace(task, state=TaskState.running, **also)
 
 
-def give_back(tx: Transaction, task: TaskRow, now_ms: int, outcome: AgentOutcome | None = None) -> None:
-    """A running task goes back to pending: its process died, or it may succeed when tried again."""
-    if task.attempt:
-        ledger.settle(tx, task.run_id, now_ms)
+def give_back(tx: Transaction, task: TaskRow, now_ms: int, outcome: AgentOutcome | None = None) -> int:
+    """A running task goes back to pending: its process died, or it may succeed when tried again.
+
+    Returns what its attempt has cost.
+    """
+    cost = ledger.settle(tx, task.run_id, now_ms) if task.attempt else 0
     kept = {} if outcome is None else {"outcome": _stored(outcome), "transcript": list(outcome.transcript)}
     move(tx, tasks, TASK_MOVES, task.id, TaskState.running, TaskState.pending, slot=None, **kept)
+    return cost
 
 
-def end(tx: Transaction, task: TaskRow, outcome: AgentOutcome, now_ms: int, *, review: bool = False) -> None:
-    """Write how a running task ended, with its outcome and transcript, and close its reservation.
+def end(tx: Transaction, task: TaskRow, outcome: AgentOutcome, now_ms: int, *, review: bool = False) -> int:
+    """Write how a running task ended, with its outcome and transcript, close its reservation, and return its cost.
 
-    `review`: a success waits for a person's approval before it counts as completed.
+    `review`: a success waits for a person's approval before it counts as completed. The cost is the last attempt's.
     """
-    ledger.settle(tx, task.run_id, now_ms)
+    cost = ledger.settle(tx, task.run_id, now_ms)
     also = {"outcome": _stored(outcome), "transcript": list(outcome.transcript), "ended_ms": now_ms}
     move(tx, tasks, TASK_MOVES, task.id, TaskState.running, _state_after(outcome, review=review), **also)
+    return cost
 
 
 def end_unstarted(tx: Transaction, task: TaskRow, outcome: AgentOutcome, now_ms: int) -> None:
@@ -184,7 +194,9 @@ def kept_work(tx: Transaction, run_id: str) -> Work | None:
 
 def works_of(tx: Transaction, run_ids: Iterable[str]) -> dict[str, str]:
     """The commits that these runs left, by run."""
-    return {row.run_id: row.commit for row in tx.execute(_COMMITS, {"wanted": list(run_ids)})}
+    wanted = list(run_ids)
+    found = tx.execute(_COMMITS, {"wanted": wanted}) if wanted else ()
+    return {row.run_id: row.commit for row in found}
 
 
 def _state_after(outcome: AgentOutcome, *, review: bool) -> TaskState:

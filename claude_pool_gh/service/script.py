@@ -14,7 +14,7 @@ from rich.console import Console
 
 from claude_pool_gh.agent.claude import ClaudeAgent
 from claude_pool_gh.local import Pool
-from claude_pool_gh.pool import reading
+from claude_pool_gh.pool import listing, reading
 from claude_pool_gh.pool.config import Isolation, PoolConfig, TaskOverrides, microdollars
 from claude_pool_gh.pool.errors import PoolError
 from claude_pool_gh.pool.orders import ChainOptions
@@ -183,7 +183,7 @@ async def status(settings: Settings) -> None:
         budget = None if settings.budget_usd is None else microdollars(settings.budget_usd)
 
         def read(tx: Transaction) -> tuple[PoolStatus, list[SlotRecord], list[ChainProgress]]:
-            chains = [reading.chain_progress(tx, each) for each in reading.chain_ids(tx, unfinished=True)]
+            chains = listing.progress(tx, unfinished=True)
             return reading.status(tx, budget=budget, shutdown=False), reading.slots(tx, SlotFilter()), chains
 
         Console(highlight=False).print(overview(*await database.read(read)))

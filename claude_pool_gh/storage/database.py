@@ -2,18 +2,20 @@
 
 A transaction is a plain function of a connection. It runs whole in a worker thread and is committed when it
 returns, so no transaction ever stays open across an `await`, and a kill leaves either all of it or nothing. It acts on
-nothing outside of the database, so it can run again: errors that pass are waited for, see `Database.transact`.
+nothing outside of the database, so it can run again: errors that pass are waited for, see `Database.transact`. In a
+temporary database it runs where it was asked for: there is no disk to wait for.
 """
 
 from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from sqlite3 import connect
 from typing import Any, Final, Generic, Self, TypeVar, cast
 
 import sqlalchemy as sa
@@ -44,6 +46,7 @@ class _Call(Generic[T]):
     work: Callable[[Transaction], T]
     begin: str
     writes: bool
+    """Whether the answer to its commit may be lost: in a temporary database there is none to wait for."""
     receipt: Receipt | None = None
     answer: T | None = None
     in_doubt: bool = False
@@ -54,13 +57,18 @@ class Database:
     """One open database.
 
     SQLite gets a single writing thread, since a second writer would only wait for the file's lock, and reads
-    beside it on threads of their own (WAL lets them). PostgreSQL gets a small pool for both.
+    beside it on threads of their own (WAL lets them). PostgreSQL gets a small pool for both. A temporary database has
+    one connection and no thread.
     """
 
     def __init__(self, engine: sa.Engine, retries: Retries | None = None) -> None:
         self.engine, self.retries = engine, retries or Retries()
         self._receipts = Receipts(engine.dialect.name)
-        if engine.dialect.name == "sqlite":
+        self._writers: ThreadPoolExecutor | None
+        self._readers: ThreadPoolExecutor | None
+        if _is_temporary(engine.url):
+            self._writers = self._readers = None
+        elif engine.dialect.name == "sqlite":
             self._writers = ThreadPoolExecutor(1, "database-write")
             self._readers = ThreadPoolExecutor(2, "database-read")
         else:
@@ -75,10 +83,19 @@ class Database:
         parsed = parsed_url(url)
         if parsed.get_backend_name() == "postgresql":
             return cls(_open_postgresql(parsed), retries)
-        if (file := _file(parsed)) is not None:
-            private_folder(file.parent)
-            private_file(file)
+        if (file := _file(parsed)) is None:
+            return cls.temporary(retries=retries)
+        private_folder(file.parent)
+        private_file(file)
         return cls(_open_sqlite(parsed), retries)
+
+    @classmethod
+    def temporary(cls, *, retries: Retries | None = None) -> Self:
+        """A new empty database for this process alone, gone when it is closed. Nothing of it is synced to disk.
+
+        SQLite keeps it in memory, and moves to an unnamed file in the system's temporary folder what exceeds its cache.
+        """
+        return cls(_open_temporary(), retries)
 
     @classmethod
     def open_existing(cls, url: str) -> Self:
@@ -104,15 +121,15 @@ class Database:
         the transaction was committed.
         """
         return await self._answered(
-            _Call(work, "BEGIN IMMEDIATE", writes=True), self._writers, forever=forever
+            _Call(work, "BEGIN IMMEDIATE", writes=self._writers is not None), self._writers, forever=forever
         )
 
     async def read(self, work: Callable[[Transaction], T], *, forever: bool = False) -> T:
         """Run `work` on a consistent snapshot; it must not write. Errors that pass are waited for as in `transact`."""
         return await self._answered(_Call(work, "BEGIN", writes=False), self._readers, forever=forever)
 
-    async def _answered(self, call: _Call[T], threads: ThreadPoolExecutor, *, forever: bool) -> T:
-        run = partial(asyncio.get_running_loop().run_in_executor, threads, self._run, call)
+    async def _answered(self, call: _Call[T], threads: ThreadPoolExecutor | None, *, forever: bool) -> T:
+        run = partial(self._run_in, threads, call)
         try:
             return await run()
         except Exception as error:
@@ -132,6 +149,13 @@ class Database:
             ),
         )
 
+    async def _run_in(self, threads: ThreadPoolExecutor | None, call: _Call[T]) -> T:
+        if threads is not None:
+            return await asyncio.get_running_loop().run_in_executor(threads, self._run, call)
+        result = self._run(call)
+        await asyncio.sleep(0)  # who asks again and again must not keep others from their turn
+        return result
+
     def _run(self, call: _Call[T]) -> T:
         try:
             answer = self._try(call)
@@ -143,7 +167,10 @@ class Database:
         return answer
 
     def _try(self, call: _Call[T]) -> T:
-        with self.engine.connect().execution_options(begin_statement=call.begin) as connection:
+        # PostgreSQL's own default lets each statement of a transaction see another state.
+        snapshot = call.begin == "BEGIN" and self.engine.dialect.name == "postgresql"
+        level = {"isolation_level": "REPEATABLE READ"} if snapshot else {}
+        with self.engine.connect().execution_options(begin_statement=call.begin, **level) as connection:
             try:
                 with connection.begin():
                     if call.in_doubt and call.receipt and self._receipts.stands(connection, call.receipt):
@@ -158,7 +185,8 @@ class Database:
             except BaseException:
                 # An unfinished SELECT lives on in the exception's frames, and with it its snapshot: SQLite would refuse
                 # this connection's next write at once, as long as anybody holds the exception.
-                if self.engine.dialect.name == "sqlite":
+                # A temporary database is its one connection, and has no other that could wait for it.
+                if self.engine.dialect.name == "sqlite" and self._writers is not None:
                     connection.invalidate()
                 raise
             return answer
@@ -169,8 +197,9 @@ class Database:
 
     def close(self) -> None:
         """Finish what runs, then let go of every connection."""
-        self._writers.shutdown()
-        self._readers.shutdown()
+        for threads in (self._writers, self._readers):
+            if threads is not None:
+                threads.shutdown()
         self.engine.dispose()
 
 
@@ -235,18 +264,28 @@ def _open_postgresql(url: sa.URL) -> sa.Engine:
     return sa.create_engine(driver, pool_size=_POSTGRES_THREADS, pool_pre_ping=True, connect_args=usual)
 
 
+def _is_temporary(url: sa.URL) -> bool:
+    return url.get_backend_name() == "sqlite" and _file(url) is None
+
+
 def _open_sqlite(url: sa.URL) -> sa.Engine:
     engine = sa.create_engine(url, connect_args={"check_same_thread": False})
+    return _prepared(engine, ("journal_mode=WAL", "synchronous=FULL"))  # a 202 must survive a power cut
 
+
+def _open_temporary() -> sa.Engine:
+    # The empty name is SQLite's own word for a temporary database. A rollback needs a journal, in memory.
+    engine = sa.create_engine(
+        "sqlite://", creator=lambda: connect("", check_same_thread=False), poolclass=sa.StaticPool
+    )
+    return _prepared(engine, ("journal_mode=MEMORY", "synchronous=OFF"))
+
+
+def _prepared(engine: sa.Engine, own: Sequence[str]) -> sa.Engine:
     @sa.event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # transactions are begun by us, below
-        for pragma in (
-            f"busy_timeout={_BUSY_MILLISECONDS}",
-            "journal_mode=WAL",
-            "synchronous=FULL",  # a 202 must survive a power cut
-            "foreign_keys=ON",
-        ):
+        for pragma in (f"busy_timeout={_BUSY_MILLISECONDS}", "foreign_keys=ON", *own):
             connection.execute(f"PRAGMA {pragma}")
 
     @sa.event.listens_for(engine, "begin")

@@ -1,18 +1,33 @@
-"""Brings a database to the newest schema. The scripts in `versions/` are history: never edit one that shipped."""
+"""Brings a database to the newest schema. The scripts in `versions/` are history: never edit one that shipped.
+
+`new_sqlite.sql` is what all of them together make of an empty SQLite database. A new one is made by it at once, without
+Alembic, whose import alone takes longer. After a change of schema: `make schema`.
+"""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Final
 
 import sqlalchemy as sa
 
-_HERE = Path(__file__).parent
+_HERE: Final = Path(__file__).parent
+NEW_SQLITE: Final = _HERE / "new_sqlite.sql"
+_END: Final = ";\n"
+_BLANKS: Final = re.compile(r"[ \t]+\n")
+_EVERYTHING: Final = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY type DESC, name"
 
 
 def upgrade(engine: sa.Engine) -> None:
     """Run the missing migrations, all in one transaction. A database that is up to date is left alone."""
-    if current(engine) == newest():
+    if current(engine) == newest() or _made_at_once(engine):
         return
+    run(engine)
+
+
+def run(engine: sa.Engine) -> None:
+    """Run the missing migrations with Alembic, as a database needs that has tables already."""
     from alembic import command  # noqa: PLC0415 - 9 MB that a server with a current schema need not carry
     from alembic.config import Config  # noqa: PLC0415
 
@@ -34,3 +49,29 @@ def current(engine: sa.Engine) -> str | None:
 def newest() -> str:
     """The newest revision there is a script for; scripts are numbered in their order."""
     return max(path.name.split("_")[0] for path in (_HERE / "versions").glob("[0-9]*.py"))
+
+
+def script_of(engine: sa.Engine) -> str:
+    """The text of `new_sqlite.sql`, of a SQLite database that the migrations have just made."""
+    with engine.connect() as connection:
+        made = [_BLANKS.sub("\n", str(sql)) for sql in connection.exec_driver_sql(_EVERYTHING).scalars()]
+    revision = f"INSERT INTO alembic_version (version_num) VALUES ('{current(engine)}')"  # noqa: S608 - ours
+    return "".join(f"{statement}{_END}" for statement in (*made, revision))
+
+
+def _made_at_once(engine: sa.Engine) -> bool:
+    """Whether this was an empty SQLite database, which now has the newest schema."""
+    if engine.dialect.name != "sqlite":
+        return False
+    *made, revision = NEW_SQLITE.read_text("utf-8").removesuffix(_END).split(_END)
+    if f"'{newest()}'" not in revision:  # a migration came after it
+        return False
+    with (
+        engine.connect().execution_options(begin_statement="BEGIN IMMEDIATE") as connection,
+        connection.begin(),
+    ):
+        if connection.exec_driver_sql("SELECT 1 FROM sqlite_master").first() is not None:
+            return False
+        for statement in (*made, revision):
+            connection.exec_driver_sql(statement)
+    return True

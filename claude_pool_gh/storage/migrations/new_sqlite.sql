@@ -1,0 +1,240 @@
+CREATE TABLE alembic_version (
+	version_num VARCHAR(32) NOT NULL,
+	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+);
+CREATE TABLE approvals (
+	gate VARCHAR(16) NOT NULL,
+	actor_id BIGINT NOT NULL,
+	login VARCHAR(100) NOT NULL,
+	chain_id VARCHAR(64) NOT NULL,
+	created_ms BIGINT NOT NULL,
+	CONSTRAINT pk_approvals PRIMARY KEY (gate, actor_id)
+);
+CREATE TABLE chains (
+	id VARCHAR(64) NOT NULL,
+	pool VARCHAR(128) NOT NULL,
+	kind VARCHAR(8) NOT NULL,
+	state VARCHAR(16) NOT NULL,
+	parked_for VARCHAR(16),
+	outcome JSON,
+	"plan" JSON NOT NULL,
+	account_thread VARCHAR(128) NOT NULL,
+	account_user VARCHAR(128) NOT NULL,
+	account_repository VARCHAR(128) NOT NULL,
+	caps JSON NOT NULL,
+	priority INTEGER NOT NULL,
+	place INTEGER NOT NULL,
+	deadline_ms BIGINT,
+	created_ms BIGINT NOT NULL,
+	started_ms BIGINT,
+	ended_ms BIGINT,
+	cancel_requested BOOLEAN NOT NULL,
+	owner VARCHAR(128),
+	generation INTEGER NOT NULL,
+	CONSTRAINT pk_chains PRIMARY KEY (id)
+);
+CREATE TABLE commands (
+	"key" VARCHAR(160) NOT NULL,
+	state VARCHAR(16) NOT NULL,
+	line TEXT NOT NULL,
+	request JSON NOT NULL,
+	answer TEXT,
+	chain_id VARCHAR(64),
+	owner VARCHAR(160),
+	tries INTEGER NOT NULL,
+	due_ms BIGINT NOT NULL,
+	received_ms BIGINT NOT NULL, thread VARCHAR(128) DEFAULT '' NOT NULL, actor_id BIGINT DEFAULT '0' NOT NULL,
+	CONSTRAINT pk_commands PRIMARY KEY ("key")
+);
+CREATE TABLE context (
+	"key" VARCHAR(128) NOT NULL,
+	value TEXT NOT NULL,
+	updated_ms BIGINT NOT NULL,
+	CONSTRAINT pk_context PRIMARY KEY ("key")
+);
+CREATE TABLE cursors (
+	name VARCHAR(128) NOT NULL,
+	value VARCHAR(200) NOT NULL,
+	CONSTRAINT pk_cursors PRIMARY KEY (name)
+);
+CREATE TABLE deliveries (
+	guid VARCHAR(64) NOT NULL,
+	event VARCHAR(64) NOT NULL,
+	action VARCHAR(64),
+	received_ms BIGINT NOT NULL,
+	CONSTRAINT pk_deliveries PRIMARY KEY (guid)
+);
+CREATE TABLE effects (
+	"key" VARCHAR(200) NOT NULL,
+	kind VARCHAR(24) NOT NULL,
+	repository_id BIGINT NOT NULL,
+	installation_id BIGINT NOT NULL,
+	state VARCHAR(16) NOT NULL,
+	priority INTEGER NOT NULL,
+	wanted JSON NOT NULL,
+	wanted_version INTEGER NOT NULL,
+	written_version INTEGER NOT NULL,
+	attempted BOOLEAN NOT NULL,
+	remote_id BIGINT,
+	tries INTEGER NOT NULL,
+	due_ms BIGINT NOT NULL,
+	error TEXT, chain_id VARCHAR(64),
+	CONSTRAINT pk_effects PRIMARY KEY ("key")
+);
+CREATE TABLE findings (
+	id VARCHAR(200) NOT NULL,
+	thread VARCHAR(128) NOT NULL,
+	fingerprint VARCHAR(20) NOT NULL,
+	chain_id VARCHAR(64) NOT NULL,
+	state VARCHAR(16) NOT NULL,
+	reason TEXT,
+	stated JSON NOT NULL,
+	created_ms BIGINT NOT NULL, recipe VARCHAR(64) DEFAULT 'review' NOT NULL, settled_by VARCHAR(100), settled_ms BIGINT, head VARCHAR(64) DEFAULT '' NOT NULL,
+	CONSTRAINT pk_findings PRIMARY KEY (id)
+);
+CREATE TABLE leases (
+	name VARCHAR(100) NOT NULL,
+	owner VARCHAR(160) NOT NULL,
+	expires_ms BIGINT NOT NULL,
+	CONSTRAINT pk_leases PRIMARY KEY (name)
+);
+CREATE TABLE patches (
+	run_id VARCHAR(160) NOT NULL,
+	chain_id VARCHAR(64) NOT NULL,
+	base VARCHAR(64) NOT NULL,
+	"commit" VARCHAR(64) NOT NULL,
+	digest VARCHAR(64) NOT NULL,
+	patch BLOB NOT NULL,
+	created_ms BIGINT NOT NULL,
+	CONSTRAINT pk_patches PRIMARY KEY (run_id),
+	CONSTRAINT fk_patches_chain_id_chains FOREIGN KEY(chain_id) REFERENCES chains (id)
+);
+CREATE TABLE receipts (
+	writer VARCHAR(64) NOT NULL,
+	number BIGINT NOT NULL,
+	written_ms BIGINT NOT NULL,
+	CONSTRAINT pk_receipts PRIMARY KEY (writer)
+);
+CREATE TABLE repositories (
+	id BIGINT NOT NULL,
+	owner VARCHAR(100) NOT NULL,
+	name VARCHAR(100) NOT NULL,
+	installation_id BIGINT NOT NULL, state VARCHAR(16) DEFAULT 'active' NOT NULL,
+	CONSTRAINT pk_repositories PRIMARY KEY (id)
+);
+CREATE TABLE reservations (
+	id VARCHAR(160) NOT NULL,
+	level VARCHAR(8) NOT NULL,
+	parent_id VARCHAR(160),
+	chain_id VARCHAR(64) NOT NULL,
+	step VARCHAR(64),
+	model VARCHAR(128),
+	reserved BIGINT NOT NULL,
+	settled BIGINT,
+	upper_bound BOOLEAN NOT NULL,
+	note TEXT,
+	usage JSON,
+	created_ms BIGINT NOT NULL,
+	settled_ms BIGINT,
+	CONSTRAINT pk_reservations PRIMARY KEY (id),
+	CONSTRAINT fk_reservations_chain_id_chains FOREIGN KEY(chain_id) REFERENCES chains (id)
+);
+CREATE TABLE reviewed (
+	thread VARCHAR(128) NOT NULL,
+	head VARCHAR(64) NOT NULL,
+	chain_id VARCHAR(64) NOT NULL, merge_base VARCHAR(64) DEFAULT '' NOT NULL, digest VARCHAR(64) DEFAULT '' NOT NULL,
+	CONSTRAINT pk_reviewed PRIMARY KEY (thread)
+);
+CREATE TABLE slots (
+	id VARCHAR(64) NOT NULL,
+	worker VARCHAR(128) NOT NULL,
+	state VARCHAR(16) NOT NULL,
+	config JSON NOT NULL,
+	current_task VARCHAR(128),
+	session_id VARCHAR(64),
+	tasks_completed BIGINT NOT NULL,
+	cost BIGINT NOT NULL,
+	restart_count INTEGER NOT NULL,
+	CONSTRAINT pk_slots PRIMARY KEY (id)
+);
+CREATE TABLE steps (
+	id VARCHAR(128) NOT NULL,
+	chain_id VARCHAR(64) NOT NULL,
+	position INTEGER NOT NULL,
+	name VARCHAR(64) NOT NULL,
+	state VARCHAR(16) NOT NULL,
+	result JSON,
+	rejections JSON NOT NULL,
+	work JSON,
+	started_ms BIGINT,
+	ended_ms BIGINT,
+	CONSTRAINT pk_steps PRIMARY KEY (id),
+	CONSTRAINT fk_steps_chain_id_chains FOREIGN KEY(chain_id) REFERENCES chains (id)
+);
+CREATE TABLE tags (
+	chain_id VARCHAR(64) NOT NULL,
+	tag VARCHAR(128) NOT NULL,
+	CONSTRAINT pk_tags PRIMARY KEY (chain_id, tag),
+	CONSTRAINT fk_tags_chain_id_chains FOREIGN KEY(chain_id) REFERENCES chains (id)
+);
+CREATE TABLE tasks (
+	id VARCHAR(128) NOT NULL,
+	chain_id VARCHAR(64) NOT NULL,
+	step VARCHAR(64) NOT NULL,
+	shard INTEGER NOT NULL,
+	title TEXT NOT NULL,
+	state VARCHAR(16) NOT NULL,
+	attempt INTEGER NOT NULL,
+	model VARCHAR(128) NOT NULL,
+	slot VARCHAR(64),
+	outcome JSON,
+	transcript JSON,
+	created_ms BIGINT NOT NULL,
+	started_ms BIGINT,
+	ended_ms BIGINT,
+	CONSTRAINT pk_tasks PRIMARY KEY (id),
+	CONSTRAINT fk_tasks_chain_id_chains FOREIGN KEY(chain_id) REFERENCES chains (id)
+);
+CREATE TABLE threads (
+	"key" VARCHAR(128) NOT NULL,
+	head VARCHAR(64),
+	open BOOLEAN NOT NULL,
+	CONSTRAINT pk_threads PRIMARY KEY ("key")
+);
+CREATE TABLE trusted_commits (
+	thread VARCHAR(128) NOT NULL,
+	"commit" VARCHAR(64) NOT NULL,
+	actor_id BIGINT NOT NULL,
+	login VARCHAR(100) NOT NULL,
+	created_ms BIGINT NOT NULL,
+	CONSTRAINT pk_trusted_commits PRIMARY KEY (thread, "commit")
+);
+CREATE TABLE workers (
+	id VARCHAR(128) NOT NULL,
+	started_ms BIGINT NOT NULL,
+	beat BIGINT NOT NULL,
+	CONSTRAINT pk_workers PRIMARY KEY (id)
+);
+CREATE INDEX ix_approvals_chain_id ON approvals (chain_id);
+CREATE INDEX ix_chains_account_repository ON chains (account_repository, created_ms);
+CREATE INDEX ix_chains_account_thread ON chains (account_thread);
+CREATE INDEX ix_chains_account_user ON chains (account_user, created_ms);
+CREATE INDEX ix_chains_carried ON chains (state, owner);
+CREATE INDEX ix_chains_deadline ON chains (state, deadline_ms);
+CREATE INDEX ix_chains_state ON chains (state, pool, priority, created_ms, place);
+CREATE INDEX ix_commands_actor_id ON commands (actor_id, received_ms);
+CREATE INDEX ix_commands_state ON commands (state, due_ms);
+CREATE INDEX ix_commands_thread ON commands (thread, received_ms);
+CREATE INDEX ix_effects_state ON effects (state, installation_id, priority);
+CREATE INDEX ix_findings_thread ON findings (thread);
+CREATE INDEX ix_patches_chain_id ON patches (chain_id);
+CREATE INDEX ix_repositories_installation_id ON repositories (installation_id);
+CREATE INDEX ix_reservations_chain_id ON reservations (chain_id);
+CREATE INDEX ix_reservations_level ON reservations (level, created_ms);
+CREATE INDEX ix_reservations_parent_id ON reservations (parent_id);
+CREATE INDEX ix_slots_worker ON slots (worker);
+CREATE INDEX ix_steps_chain_id ON steps (chain_id);
+CREATE INDEX ix_tags_tag ON tags (tag);
+CREATE INDEX ix_tasks_chain_id ON tasks (chain_id);
+CREATE INDEX ix_tasks_state ON tasks (state);
+INSERT INTO alembic_version (version_num) VALUES ('0005');
