@@ -12,11 +12,11 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psutil
-
 from claude_pool_gh.pool.config import Isolation
 from claude_pool_gh.pool.errors import NoWorkspace
 from claude_pool_gh.pool.ports import JSON, Wanted, Work
+from claude_pool_gh.storage import owners
+from claude_pool_gh.storage.owners import own_mark
 from claude_pool_gh.storage.private import private_folder
 from claude_pool_gh.worktrees import lfs
 from claude_pool_gh.worktrees.answers import Meaning, meaning_of
@@ -121,7 +121,7 @@ class Worktrees:
     @asynccontextmanager
     async def archive(self, repository_id: int, commit: str) -> AsyncIterator[Path]:
         """A commit's files as a tar archive, gone at the end. The commit must be in the mirror."""
-        place = self.state / "leases" / str(os.getpid())
+        place = self.state / "leases" / own_mark()
         private_folder(place)
         with tempfile.NamedTemporaryFile(dir=place, prefix="archive-", suffix=".tar") as file:
             write = ("archive", "--format=tar", f"--output={file.name}", checked_commit(commit))
@@ -146,7 +146,7 @@ class Worktrees:
 @asynccontextmanager
 async def lend(mirror: Path, leases: Path, base: str, wanted: Wanted) -> AsyncIterator[Lease]:
     """A worktree of the mirror at `base`, or at the work of an earlier step on it; removed at the end."""
-    place = leases / str(os.getpid()) / wanted.run_id
+    place = leases / own_mark() / wanted.run_id
     try:
         start = base if wanted.start is None else await restore(mirror, wanted.start)
         own = await _check_out(mirror, place, start)
@@ -158,9 +158,7 @@ async def lend(mirror: Path, leases: Path, base: str, wanted: Wanted) -> AsyncIt
 
 def sweep_leases(leases: Path) -> None:
     """Remove what dead processes left behind."""
-    for left in leases.glob("*"):
-        if left.name.isdigit() and not psutil.pid_exists(int(left.name)):
-            remove(left)
+    owners.sweep(leases.glob("*"), remove=remove)
 
 
 async def _check_out(mirror: Path, place: Path, commit: str) -> Path:

@@ -15,6 +15,7 @@ from claude_pool_gh.pool.config import Isolation
 from claude_pool_gh.pool.errors import NoWorkspace
 from claude_pool_gh.pool.folders import SharedFolder
 from claude_pool_gh.pool.ports import JSON, Wanted, Work, Workspace
+from claude_pool_gh.storage.owners import own_mark
 from claude_pool_gh.storage.private import private_folder
 from claude_pool_gh.worktrees.errors import WorktreeError
 from claude_pool_gh.worktrees.git import git
@@ -38,6 +39,7 @@ class LocalRepository:
     base_dir: Path
     """Where worktrees and clones are made, unless `PoolConfig.worktree_base_dir` says otherwise."""
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _swept: set[Path] = field(default_factory=set)
 
     async def pinned(self, isolation: Isolation) -> JSON:
         """The commit that is checked out now: a chain starts from it however long it waits."""
@@ -63,6 +65,11 @@ class LocalRepository:
         try:
             _, common = await self._git_dirs()
             async with self._lock:
+                if (
+                    leases not in self._swept
+                ):  # what earlier processes left there, once before the first lease
+                    self._swept.add(leases)
+                    sweep_leases(leases)
                 store = await _store(leases, common)
             lending = lend if isolation is Isolation.worktree else _lend_clone
             async with lending(store, leases, base, wanted) as lease:
@@ -103,7 +110,6 @@ async def _store(leases: Path, repository: Path) -> Path:
     """A bare repository of our own that borrows the user's objects: what is captured is written here first."""
     store = leases / f"store-{hashlib.sha256(os.fsencode(repository)).hexdigest()[:16]}.git"
     if not (store / "HEAD").exists():
-        sweep_leases(leases)
         private_folder(store)
         await git("init", "--quiet", "--bare", "--template=", store)
         await git("config", "uploadpack.allowAnySHA1InWant", "true", git_dir=store)
@@ -120,7 +126,7 @@ async def _store(leases: Path, repository: Path) -> Path:
 @asynccontextmanager
 async def _lend_clone(store: Path, leases: Path, base: str, wanted: Wanted) -> AsyncIterator[Lease]:
     """A repository with objects of its own, checked out at `base` or at the work of an earlier step on it."""
-    place = leases / str(os.getpid()) / wanted.run_id
+    place = leases / own_mark() / wanted.run_id
     tree = place / "tree"
     try:
         start = base if wanted.start is None else await restore(store, wanted.start)

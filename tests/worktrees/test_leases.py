@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from claude_pool_gh.storage.owners import own_mark
 from claude_pool_gh.worktrees import leases
 from claude_pool_gh.worktrees.errors import WorktreeError
 from tests.worktrees.conftest import FILES
@@ -149,6 +150,18 @@ async def test_the_start_sweeps_up_after_a_killed_server(site: Site) -> None:
     assert site.leftovers() == []
     async with site.lease(commit=commit) as lease:
         assert (lease.folder / "new.txt").exists()
+
+
+async def test_a_server_with_the_number_of_the_one_that_was_killed_sweeps_up_after_it(site: Site) -> None:
+    """As in a container, where every start is process 1: what tells them apart is when they started."""
+    place, host, number = site.worktrees.state / "leases", *own_mark().split(".")[:2]
+    for left in (f"{host}.{number}.1", str(os.getpid())):
+        (place / left / "old-run" / "tree").mkdir(parents=True)
+    async with site.lease() as lease:
+        site.worktrees.sweep()
+        assert (lease.folder / "crlf.txt").exists(), "the control: its own are in use"
+        assert [path.name for path in place.iterdir()] == [own_mark()]
+    assert site.leftovers() == []
 
 
 @pytest.fixture
