@@ -24,7 +24,16 @@ from claude_pool_gh.worktrees.errors import OriginUnavailable, WorktreeError
 from claude_pool_gh.worktrees.git import Login, git
 from claude_pool_gh.worktrees.mirror import Mirror, checked_commit, take_bytes_as_they_are
 from claude_pool_gh.worktrees.push import push
-from claude_pool_gh.worktrees.snapshot import CAPTURING, Began, Signature, begun, capture, commit_as, restore
+from claude_pool_gh.worktrees.snapshot import (
+    CAPTURING,
+    KEPT_UNDER,
+    Began,
+    Signature,
+    begun,
+    capture,
+    commit_as,
+    restore,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -46,9 +55,9 @@ class Lease:
     _mirror: Path
 
     async def capture(self) -> Work | None:
-        """What differs from the base commit, stored in the mirror under the run's name; None when nothing ever did."""
+        """What differs from the base commit, as a commit in the mirror; None when nothing ever did."""
         try:
-            kept = await capture(self._mirror, self.folder, self.began, self.run_id)
+            kept = await capture(self._mirror, self.folder, self.began)
         except WorktreeError as error:
             logger.exception("not captured", extra={"action": "not_captured", "run": self.run_id})
             full = meaning_of(error.detail) is Meaning.no_room
@@ -141,6 +150,7 @@ class Worktrees:
             remove(left)
         for path in (self.state / "mirrors").glob("*.git"):
             Mirror(path).unlock()
+            remove(path / KEPT_UNDER)  # versions before this one left a ref there for each run
 
 
 @asynccontextmanager

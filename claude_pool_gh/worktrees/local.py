@@ -30,8 +30,8 @@ _FROM_DISK: Final = {"GIT_ALLOW_PROTOCOL": "file"}
 class LocalRepository:
     """Lends the repository's folder itself, worktrees of it, or clones.
 
-    What a run changes in a worktree or clone is kept as a commit under `refs/pool/snapshots/` of the repository, named
-    after the run. Nothing else of the repository is touched.
+    What a task changes in a worktree or clone is kept as a commit under `refs/pool/snapshots/` of the repository, named
+    after its newest run. Nothing else of the repository is touched.
     """
 
     folder: Path
@@ -100,10 +100,18 @@ class _Kept:
     async def capture(self) -> Work | None:
         work = await self.lease.capture()
         if work is not None:
-            ref = f"{KEPT_UNDER}/{self.lease.run_id}"
+            kept = f"+{work.commit}:{KEPT_UNDER}/{self.lease.run_id}"
             fetch = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--end-of-options")
-            await git(*fetch, self.store, f"+{ref}:{ref}", git_dir=self.repository, environment=_FROM_DISK)
+            await git(*fetch, self.store, kept, git_dir=self.repository, environment=_FROM_DISK)
+            await self._drop_earlier_attempts()
         return work
+
+    async def _drop_earlier_attempts(self) -> None:
+        """What this attempt began with, or was told of, is superseded: of each task the newest work is kept."""
+        task, _, attempt = self.lease.run_id.rpartition(".")
+        for earlier in range(1, int(attempt) if attempt.isdecimal() else 1):
+            with suppress(WorktreeError):  # most have left nothing
+                await git("update-ref", "-d", f"{KEPT_UNDER}/{task}.{earlier}", git_dir=self.repository)
 
 
 async def _store(leases: Path, repository: Path) -> Path:

@@ -78,7 +78,18 @@ async def test_sixty_four_leases_at_once(site: Site) -> None:
 
     assert await asyncio.gather(*map(one, range(64))) == [str(number) for number in range(64)]
     assert site.leftovers() == []
-    assert len([ref for ref in refs(site) if ref.startswith("refs/pool/snapshots/")]) == 64
+    assert [ref for ref in refs(site) if ref.startswith("refs/pool/snapshots/")] == [], (
+        "patches bring them back"
+    )
+
+
+async def test_the_start_removes_the_refs_that_earlier_versions_left(site: Site) -> None:
+    async with site.lease() as lease:
+        kept = ["update-ref", "refs/pool/snapshots/c1.find.0.1", lease.began.base]
+    subprocess.run(["git", f"--git-dir={site.mirror}", *kept], check=True)
+    before = refs(site)
+    site.worktrees.sweep()
+    assert before - refs(site) == {"refs/pool/snapshots/c1.find.0.1"}
 
 
 @pytest.mark.long
