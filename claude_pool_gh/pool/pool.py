@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from claude_pool_gh.pool import chains, context, ledger, reading, review, slot_rows
+from claude_pool_gh.pool import chain_results, chains, context, ledger, reading, review, slot_rows
 from claude_pool_gh.pool.attempts import Attempts
 from claude_pool_gh.pool.carrying import Carrying
 from claude_pool_gh.pool.chains import NewChain
@@ -35,6 +35,7 @@ from claude_pool_gh.pool.records import (
     PoolStatus,
     SlotFilter,
     SlotRecord,
+    StepResult,
     TaskFilter,
     TaskRecord,
     TaskResult,
@@ -195,7 +196,7 @@ class Pool:
         (result,) = await self._see_through(submit())
         return result
 
-    async def submit(
+    async def submit(  # noqa: PLR0913 - all optional, by name
         self,
         prompt: str,
         *,
@@ -206,12 +207,15 @@ class Pool:
         resume: str | None = None,
         review: bool = False,
         max_rejections: int = 3,
+        isolation: Isolation | None = None,
     ) -> str:
         """Queue one task durably and return its id.
 
         `priority`: lower goes first. `role`: only on a slot that has it. `resume`: go on with the conversation of an
         earlier task, whose `TaskResult.session_id` this is, on its slot. `review`: a success waits for `approve` or
-        `reject`. Raises PoolShutdown, CapReached when the pool's money is spent, ValueError for no such `resume`.
+        `reject`. `isolation`: where it works, by default as `PoolConfig.worktree_isolation` says.
+
+        Raises PoolShutdown, CapReached when the pool's money is spent, ValueError for no such `resume`.
         """
         for part in () if resume is None else resume.partition("/")[::2]:
             checked(part)
@@ -222,7 +226,9 @@ class Pool:
             gate=review, max_rejections=max_rejections,
         )  # fmt: skip
         now, place = self._clock.now_ms(), next(self._places)
-        new = self._orders.lone(prompt, run, tags=tags, priority=priority, place=place, now_ms=now)
+        new = self._orders.lone(
+            prompt, run, tags=tags, priority=priority, place=place, now_ms=now, isolation=isolation
+        )
         (task_id,) = await self._add([new])
         return task_id
 
@@ -328,7 +334,11 @@ class Pool:
 
     async def chain_result(self, chain_id: str) -> ChainResult | None:
         """How a chain ended; None while it has not. Raises UnknownChain."""
-        return await self.database.read(lambda tx: reading.chain_result(tx, chain_id))
+        return await self.database.read(lambda tx: chain_results.chain_result(tx, chain_id))
+
+    async def chain_steps(self, chain_id: str) -> tuple[StepResult, ...]:
+        """What each step of a chain came to that has ended so far, or waits for approval. Raises UnknownChain."""
+        return await self.database.read(lambda tx: chain_results.step_results(tx, chain_id))
 
     async def wait_chain(self, chain_id: str, *, timeout_secs: float | None = None) -> ChainResult | None:
         """Wait until a chain has ended, and return how; None when it waits for somebody.

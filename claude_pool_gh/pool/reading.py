@@ -13,18 +13,16 @@ from claude_pool_gh.pool import chains, ledger, slot_rows, tasks
 from claude_pool_gh.pool.chains import ChainRow, StepRow
 from claude_pool_gh.pool.errors import UnknownChain
 from claude_pool_gh.pool.metrics import Measured, MetricsFilter
-from claude_pool_gh.pool.outcomes import Verdict
-from claude_pool_gh.pool.plan import AgentRun, Branches, HostCall, Plan, Step
+from claude_pool_gh.pool.outcomes import FAILURES, Verdict
+from claude_pool_gh.pool.plan import AgentRun, Branches, Plan, Step
 from claude_pool_gh.pool.ports import Ending
 from claude_pool_gh.pool.prompting import with_feedback
 from claude_pool_gh.pool.records import (
     ChainProgress,
-    ChainResult,
     ChainStatus,
     PoolStatus,
     SlotFilter,
     SlotRecord,
-    StepResult,
     TaskFilter,
     TaskRecord,
     TaskResult,
@@ -71,31 +69,6 @@ def every_task(tx: Transaction, wanted: TaskFilter) -> list[TaskRecord]:
     if wanted.slot_id is None:
         found += [(row.created_ms, row.place, 0, row.id) for row in tx.execute(_unlaid(wanted))]
     return [task(tx, task_id) for *_, task_id in sorted(found)]
-
-
-def chain_result(tx: Transaction, chain_id: str) -> ChainResult | None:
-    """How a chain ended; None while it has not. Raises UnknownChain."""
-    chain = chains.get(tx, chain_id)
-    if chain.outcome is None:
-        return None
-    costs, rows = ledger.cost_by_step(tx, chain_id), tasks.of_chain(tx, chain_id)
-    steps = tuple(
-        _step_result(
-            step, record, costs.get(step.name, (0, False))[0], [r for r in rows if r.step == step.name]
-        )
-        for step, record in zip(chain.plan.steps, chain.steps, strict=True)
-    )
-    success = chain.outcome.verdict not in _FAILURES
-    said = next((step.output for step in reversed(steps) if step.output), "")
-    return ChainResult(
-        steps=steps,
-        final_output=said if success else chain.outcome.reason or said,
-        total_cost_microdollars=ledger.cost_of(tx, chain_id)[0],
-        success=success,
-        commit=(chain.work or {}).get("commit"),
-        verdict=chain.outcome.verdict,
-        reason=chain.outcome.reason,
-    )
 
 
 def chain_progress(tx: Transaction, chain_id: str) -> ChainProgress:
@@ -238,11 +211,6 @@ def step_of(plan: Plan, name: str) -> Step | None:
     return next((step for step in plan.steps if step.name == name), None)
 
 
-_FAILURES = (
-    Verdict.failed, Verdict.cancelled, Verdict.out_of_budget, Verdict.out_of_turns, Verdict.quota,
-)  # fmt: skip
-
-
 def _slot(row: SlotRow) -> SlotRecord:
     return SlotRecord(
         id=row.id,
@@ -258,7 +226,8 @@ def _slot(row: SlotRow) -> SlotRecord:
 
 
 def _fits(wanted: SlotFilter, row: SlotRow) -> bool:
-    return (
+    gone = row.state is SlotState.stopped and wanted.state is not SlotState.stopped
+    return not gone and (
         wanted.state in (None, row.state)
         and wanted.name in (None, row.config.name)
         and wanted.role in (None, row.config.role)
@@ -392,30 +361,12 @@ def _address(row: TaskRow, outcome: dict[str, Any]) -> str | None:
     return f"{row.slot}/{session}" if session and row.slot else None
 
 
-def _step_result(step: Step, record: StepRow, cost: int, own: Sequence[TaskRow]) -> StepResult:
-    return StepResult(
-        name=step.name,
-        output=_said(step, record, own),
-        success=record.state is StepState.completed,
-        cost_microdollars=cost,
-        retries_used=sum(max(0, row.attempt - 1) for row in own),
-        skipped=record.state in (StepState.skipped, StepState.pending, StepState.cancelled) and not own,
-    )
-
-
-def _said(step: Step, record: StepRow, own: Sequence[TaskRow]) -> str:
-    if isinstance(step, HostCall):
-        return record.result if isinstance(record.result, str) else ""
-    outcomes = [row.outcome or {} for row in own]
-    return "\n\n".join(filter(None, (output_of(each) or str(each.get("reason", "")) for each in outcomes)))
-
-
 def _status(chain: ChainRow) -> ChainStatus:
     if chain.outcome is None:
         return ChainStatus(chain.state)
     if chain.outcome.verdict is Verdict.cancelled:
         return ChainStatus.cancelled
-    return ChainStatus.failed if chain.outcome.verdict in _FAILURES else ChainStatus.completed
+    return ChainStatus.failed if chain.outcome.verdict in FAILURES else ChainStatus.completed
 
 
 def _count(tx: Transaction, wanted: sa.Select[Any]) -> int:

@@ -115,8 +115,25 @@ class SlotFilter(Frozen):
     """Which slots to list; all that is given must hold."""
 
     state: SlotState | None = None
+    """Without one: every slot that is in service, so not the `stopped` ones."""
     name: str | None = None
     role: str | None = None
+
+
+class StepTask(Frozen):
+    """How one task of a step ended."""
+
+    id: str
+    title: str
+    """Of a branch its name, of an item of `each` what the step's `title` makes of it."""
+    success: bool
+    ending: Ending
+    output: str
+    """What the agent answered; of one that failed, what it had said so far."""
+    error: str = ""
+    """Why it failed."""
+    structured: Any = None
+    """The typed result, where one was asked for."""
 
 
 class StepResult(Frozen):
@@ -124,8 +141,20 @@ class StepResult(Frozen):
 
     name: str
     output: str
+    """What its agents answered; of one that failed, what it had said so far, else why it failed."""
     success: bool
+    """Whether every task of it succeeded, also where `on_failure: continue` let the chain go on without that."""
+    ending: Ending | None = None
+    """Why it ended: of several tasks, how the first that failed did. None for a step without tasks."""
+    error: str = ""
+    """What went wrong, task by task; empty for a success."""
+    structured: Any = None
+    """The typed result: of one agent its own, of several a list of theirs, of a host step what it returned."""
+    tasks: tuple[StepTask, ...] = ()
+    """In the order of the branches, or of the items of `each`."""
     cost_microdollars: int
+    upper_bound: bool = False
+    """Whether the cost is only known to be no more than this."""
     retries_used: int
     """Attempts beyond the first, of all the step's tasks together."""
     skipped: bool = False
@@ -138,14 +167,19 @@ class ChainResult(Frozen):
     steps: tuple[StepResult, ...]
     """In the order of their running; also those that were skipped."""
     final_output: str
-    """What the last agent answered; of a chain that failed, why."""
+    """What the last agent answered; of a chain that ended early, why."""
     total_cost_microdollars: int
+    upper_bound: bool = False
+    """Whether the cost is only known to be no more than this."""
     success: bool
+    """Whether it came to its end and every step that ran succeeded. A step that failed makes this False also where
+    `on_failure: continue` let the chain go on: then `verdict` says how the chain ended, and `reason` which failed."""
     commit: str | None = None
     """The commit that holds the files as the chain left them, where it worked in worktrees and changed any."""
     verdict: str
     """`answered`, `failed`, `cancelled`, `out_of_budget`, ... or what the chain's own last step said."""
     reason: str = ""
+    """Why it ended early, or which steps failed."""
 
 
 class ChainStatus(StrEnum):

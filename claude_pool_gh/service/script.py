@@ -42,7 +42,8 @@ class Wishes:
     folder: Path
     state: Path | None
     slots: int
-    isolation: Isolation
+    isolation: Isolation | None
+    """None: nothing was said of it."""
     trusted: bool
     as_json: bool
     budget_usd: float | None
@@ -52,7 +53,7 @@ class Wishes:
 async def run(wishes: Wishes, prompt: str, overrides: TaskOverrides) -> int:
     """Run one prompt and print the answer. The exit code: 0 when it was done."""
     async with _pool(wishes) as pool:
-        task_id = await pool.submit(prompt, config=overrides)
+        task_id = await pool.submit(prompt, config=overrides, isolation=wishes.isolation)
         terminal = Terminal(pool)
         async with terminal.watching(task_id, title=prompt):
             result = await pool.wait(task_id)
@@ -65,9 +66,7 @@ async def chain(wishes: Wishes, name: str, args: dict[str, str], *, approve: boo
     """Run a workflow, from a file or by name, and print what came of it. The exit code: 0 when it was done."""
     async with _pool(wishes) as pool:
         workflow = _shelved(pool, name)
-        options = ChainOptions(
-            isolation=None if workflow.isolation else wishes.isolation, budget_usd=wishes.budget_usd
-        )
+        options = ChainOptions(isolation=wishes.isolation, budget_usd=wishes.budget_usd)
         chain_id = await pool.submit_workflow(workflow.name, args, options=options)
         return await _follow(pool, wishes, chain_id, workflow, approve=approve)
 
@@ -120,7 +119,6 @@ async def _pool(wishes: Wishes) -> AsyncIterator[Pool]:
     settings = wishes.settings
     config = PoolConfig(
         model=settings.model,
-        worktree_isolation=wishes.isolation is Isolation.worktree,
         idle_timeout_secs=settings.idle_timeout,
         **_asked(wishes),
     )
@@ -169,10 +167,12 @@ def _bill(result: TaskResult) -> str:
 def _steps(result: ChainResult) -> list[str]:
     end = f"{result.verdict}: {result.reason}" if result.reason else result.verdict
     kept = f", kept as commit {result.commit}" if result.commit else ""
-    lines = [f"{end}, {dollars(result.total_cost_microdollars)}{kept}"]
+    lines = [f"{end}, {dollars(result.total_cost_microdollars, upper_bound=result.upper_bound)}{kept}"]
     for step in result.steps:
         what = "skipped" if step.skipped else "done" if step.success else "failed"
-        lines.append(f"  {step.name}: {what}, {dollars(step.cost_microdollars)}")
+        lines.append(
+            f"  {step.name}: {what}, {dollars(step.cost_microdollars, upper_bound=step.upper_bound)}"
+        )
     return lines
 
 
