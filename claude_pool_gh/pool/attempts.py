@@ -160,10 +160,12 @@ class Attempts:
             wall_seconds=limits.wall_seconds, idle_seconds=limits.idle_seconds,
         )  # fmt: skip
 
-        system = render(unit.run.system, unit.values)
+        system, asked = render(unit.run.system, unit.values), render(unit.run.prompt, unit.values)
 
         def begin(tx: Transaction) -> tuple[TaskRow, str | None, dict[str, str], Work | None]:
-            started = tasks.begin(tx, task, slot.id, config.model, self.clock.now_ms())
+            started = tasks.begin(
+                tx, task, slot.id, config.model, self.clock.now_ms(), prompt=prompt, asked=asked
+            )
             slot_rows.occupy(tx, slot.id, self.worker, slot.config, started.id)
             refusal = self._reserve(tx, chain, unit, started)
             return started, refusal, context.everything(tx), _start(tx, chain, task)

@@ -266,6 +266,13 @@ class Pool:
         """The tasks that a filter lets through, oldest first."""
         return await self.database.read(lambda tx: reading.every_task(tx, wanted or TaskFilter()))
 
+    async def transcript(self, task_id: str) -> list[Any]:
+        """What happened in a task's last attempt, in order, redacted: entries with `what` and `text`.
+
+        Empty while it runs. Raises UnknownTask.
+        """
+        return await self.database.read(lambda tx: reading.transcript(tx, task_id))
+
     async def fan_out(
         self, prompts: Sequence[str], *, config: TaskOverrides | None = None, tags: Sequence[str] = ()
     ) -> list[TaskResult]:

@@ -56,11 +56,18 @@ def task(tx: Transaction, task_id: str) -> TaskRecord:
     return _record(tx, row, chains.get(tx, row.chain_id), chains.tags_of(tx, [row.chain_id]))
 
 
+def transcript(tx: Transaction, task_id: str) -> list[Any]:
+    """What happened in a task's last attempt. Raises UnknownTask."""
+    return tasks.transcript(tx, task(tx, task_id).id)
+
+
 def every_task(tx: Transaction, wanted: TaskFilter) -> list[TaskRecord]:
     """The tasks that a filter lets through, oldest first; lone ones also while they are only queued."""
     laid_out = sa.select(task_rows.c.id, _MADE, chain_rows.c.place, task_rows.c.shard).join(chain_rows)
     if wanted.state is not None:
         laid_out = laid_out.where(task_rows.c.state == wanted.state)
+    if wanted.chain_id is not None:
+        laid_out = laid_out.where(task_rows.c.chain_id == wanted.chain_id)
     if wanted.slot_id is not None:
         laid_out = laid_out.where(task_rows.c.slot == wanted.slot_id)
     if wanted.tags is not None:
@@ -275,6 +282,8 @@ def _unlaid(wanted: TaskFilter) -> sa.Select[Any]:
     statement = sa.select(chain_rows.c.id, chain_rows.c.created_ms, chain_rows.c.place)
     statement = statement.where(chain_rows.c.kind == "task", ~own)
     verdict = chain_rows.c.outcome["verdict"].as_string()
+    if wanted.chain_id is not None:
+        statement = statement.where(chain_rows.c.id == wanted.chain_id)
     match wanted.state:
         case TaskState.pending:
             statement = statement.where(chain_rows.c.state.in_(ON_THE_WAY))
@@ -293,13 +302,13 @@ def _record(tx: Transaction, row: TaskRow, chain: ChainRow, tags: dict[str, tupl
     step = step_of(chain.plan, row.step)
     record = next(record for record in chain.steps if record.name == row.step)
     run = _run_of(step, row.shard)
-    asked = str(chain.plan.context["prompt"]) if chain.kind == "task" else run.prompt if run else ""
+    before, now = _prompts(row, chain, run, record)
     return TaskRecord(
         id=row.id,
         chain_id=row.chain_id,
         step=row.step,
-        prompt=with_feedback(asked, record.rejections, output_of(row.outcome or {})),
-        original_prompt=asked if record.rejections else None,
+        prompt=now,
+        original_prompt=before if record.rejections else None,
         state=row.state,
         slot_id=row.slot,
         result=_result(tx, row, chain) if row.state in _ENDED else None,
@@ -313,6 +322,15 @@ def _record(tx: Transaction, row: TaskRow, chain: ChainRow, tags: dict[str, tupl
         started_at_ms=row.started_ms,
         completed_at_ms=row.ended_ms,
     )
+
+
+def _prompts(row: TaskRow, chain: ChainRow, run: AgentRun | None, record: StepRow) -> tuple[str, str]:
+    """A task's prompt without any feedback, and the one that was sent last or, where it is to run again, will be."""
+    template = str(chain.plan.context["prompt"]) if chain.kind == "task" else run.prompt if run else ""
+    sent = template if row.prompt is None else row.prompt
+    asked = sent if row.asked is None else row.asked
+    rejected = row.state is TaskState.pending and record.rejections
+    return asked, with_feedback(asked, record.rejections, output_of(row.outcome or {})) if rejected else sent
 
 
 def _run_of(step: Step | None, shard: int) -> AgentRun | None:
@@ -352,6 +370,7 @@ def _result(tx: Transaction, row: TaskRow, chain: ChainRow) -> TaskResult:
         structured=outcome.get("structured"),
         upper_bound=bound,
         commit=works.get(row.run_id),
+        looked_at=outcome.get("looked_at") or {},
     )
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
+from pydantic import Field
+
 from claude_pool_gh.pool.config import Frozen, SlotConfig, TaskOverrides
 from claude_pool_gh.pool.ports import Ending
 from claude_pool_gh.pool.states import SlotState, TaskState
@@ -27,7 +29,7 @@ class TaskResult(Frozen):
     elapsed_ms: int
     """How long the last attempt took."""
     model: str | None = None
-    """The model asked for; None where it was the agent's own choice."""
+    """The model that answered or, where the agent does not say, that was asked for; None where nobody named one."""
     session_id: str | None = None
     """The conversation, which another task may go on with."""
     failed_command: str | None = None
@@ -48,6 +50,8 @@ class TaskResult(Frozen):
     """Whether the cost is only known to be no more than this."""
     commit: str | None = None
     """The commit that holds what the task changed, where it worked in a worktree or clone."""
+    looked_at: dict[str, Any] = Field(default_factory=dict)
+    """Files, searches and denials of the last attempt, as lists of texts."""
 
 
 class TaskRecord(Frozen):
@@ -59,7 +63,7 @@ class TaskRecord(Frozen):
     step: str
     """Name of the chain's step."""
     prompt: str
-    """What it was asked; of a chain's step the template."""
+    """What its last attempt was sent, values filled in; of a step that has not begun the template."""
     state: TaskState
     slot_id: str | None = None
     """The slot that runs it, or ran it last."""
@@ -90,6 +94,8 @@ class TaskFilter(Frozen):
     slot_id: str | None = None
     tags: tuple[str, ...] | None = None
     """Any of these."""
+    chain_id: str | None = None
+    """Of this chain."""
 
 
 class SlotRecord(Frozen):
