@@ -7,6 +7,7 @@ from typing import Any
 
 from claude_pool_gh.pool import chains, ledger, tasks
 from claude_pool_gh.pool.chains import ChainRow, StepRow
+from claude_pool_gh.pool.ids import TaskId
 from claude_pool_gh.pool.outcomes import FAILURES
 from claude_pool_gh.pool.plan import HostCall, Step
 from claude_pool_gh.pool.ports import Ending
@@ -92,7 +93,7 @@ def _task(row: TaskRow, *, rejected: bool) -> StepTask:
         ending = Ending.failed
     error = "" if success else error_of(outcome) or ("rejected" if rejected else ending.value)
     return StepTask(
-        id=row.id, title=row.title, success=success, ending=ending, output=output_of(outcome), error=error,
+        id=TaskId(row.id), title=row.title, success=success, ending=ending, output=output_of(outcome), error=error,
         structured=outcome.get("structured"),
     )  # fmt: skip
 

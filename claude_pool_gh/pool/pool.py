@@ -8,10 +8,21 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from claude_pool_gh.pool import chain_results, chains, context, ledger, reading, review, slot_rows
+from claude_pool_gh.pool import (
+    addresses,
+    chain_results,
+    chains,
+    context,
+    ledger,
+    reading,
+    review,
+    slot_rows,
+    tasks,
+)
 from claude_pool_gh.pool.attempts import Attempts
 from claude_pool_gh.pool.carrying import Carrying
 from claude_pool_gh.pool.chains import NewChain
@@ -21,7 +32,7 @@ from claude_pool_gh.pool.dispatch_lock import dispatching_from
 from claude_pool_gh.pool.dispatcher import Dispatcher
 from claude_pool_gh.pool.errors import PoolShutdown, ScalingRefused, UnknownSlot
 from claude_pool_gh.pool.folders import SharedFolder
-from claude_pool_gh.pool.ids import checked, new_id
+from claude_pool_gh.pool.ids import ChainId, TaskId, checked, new_id
 from claude_pool_gh.pool.live import Live
 from claude_pool_gh.pool.metrics import MetricsFilter, SessionMetrics, measure
 from claude_pool_gh.pool.orders import ALONE, ChainOptions, Orders
@@ -190,7 +201,7 @@ class Pool:
         `more` as in `submit`.
         """
 
-        async def submit() -> list[str]:
+        async def submit() -> list[TaskId]:
             return [await self.submit(prompt, config=config, **more)]
 
         (result,) = await self._see_through(submit())
@@ -208,7 +219,7 @@ class Pool:
         review: bool = False,
         max_rejections: int = 3,
         isolation: Isolation | None = None,
-    ) -> str:
+    ) -> TaskId:
         """Queue one task durably and return its id.
 
         `priority`: lower goes first. `role`: only on a slot that has it. `resume`: go on with the conversation of an
@@ -230,15 +241,16 @@ class Pool:
             prompt, run, tags=tags, priority=priority, place=place, now_ms=now, isolation=isolation
         )
         (task_id,) = await self._add([new])
-        return task_id
+        return TaskId(task_id)
 
-    async def result(self, task_id: str) -> TaskResult | None:
+    async def result(self, task_id: TaskId) -> TaskResult | None:
         """How a task ended, also when it was cancelled; None while it has not. Raises UnknownTask."""
-        return (await self.task(task_id)).result
+        return (await self._task(task_id, instead="chain_result")).result
 
-    async def wait(self, task_id: str, *, timeout_secs: float | None = None) -> TaskResult:
+    async def wait(self, task_id: TaskId, *, timeout_secs: float | None = None) -> TaskResult:
         """Wait until a task has ended, or waits for approval. Raises UnknownTask, TimeoutError, PoolShutdown."""
-        chain_id = await self.database.read(lambda tx: reading.chain_of(tx, task_id))
+        asked = partial(addresses.chain_of_task, given=task_id, instead="wait_chain")
+        chain_id = await self.database.read(asked)
         async with asyncio.timeout(timeout_secs):
             if chain_id == task_id:  # a lone one: its money is back too
                 await self._waiting.rest(chain_id)
@@ -250,28 +262,32 @@ class Pool:
                     await asyncio.sleep(_LOOK_SECONDS)
         return task.result
 
-    async def cancel(self, task_id: str) -> bool:
-        """End a task, or the chain with this id; what it said and cost is kept. False when it had ended already.
+    async def cancel(self, task_id: TaskId) -> bool:
+        """End a task; what it said and cost is kept. False when it had ended already.
 
-        Raises UnknownTask.
+        Raises UnknownTask, PartOfChain for a task of a chain, which `cancel_chain` ends as a whole.
         """
-        task = await self.database.read(lambda tx: reading.chain_of(tx, task_id))
-        return await self.cancel_chain(task)
+        return await self._cancel(lambda tx: addresses.lone_task(tx, task_id))
 
-    async def task(self, task_id: str) -> TaskRecord:
+    async def task(self, task_id: TaskId) -> TaskRecord:
         """One task. Raises UnknownTask."""
-        return await self.database.read(lambda tx: reading.task(tx, task_id))
+        return await self._task(task_id, instead="chain_progress")
 
     async def tasks(self, wanted: TaskFilter | None = None) -> list[TaskRecord]:
         """The tasks that a filter lets through, oldest first."""
         return await self.database.read(lambda tx: reading.every_task(tx, wanted or TaskFilter()))
 
-    async def transcript(self, task_id: str) -> list[Any]:
+    async def transcript(self, task_id: TaskId) -> list[Any]:
         """What happened in a task's last attempt, in order, redacted: entries with `what` and `text`.
 
         Empty while it runs. Raises UnknownTask.
         """
-        return await self.database.read(lambda tx: reading.transcript(tx, task_id))
+
+        def read(tx: Transaction) -> list[Any]:
+            addresses.chain_of_task(tx, task_id, instead="tasks(TaskFilter(chain_id=...))")
+            return tasks.transcript(tx, task_id)
+
+        return await self.database.read(read)
 
     async def fan_out(
         self, prompts: Sequence[str], *, config: TaskOverrides | None = None, tags: Sequence[str] = ()
@@ -283,22 +299,34 @@ class Pool:
             self._orders.lone(prompt, run, tags=tags, priority=0, place=next(self._places), now_ms=now)
             for prompt in prompts
         ]
-        return await self._see_through(self._add(new))
+
+        async def submit() -> list[TaskId]:
+            return [TaskId(each) for each in await self._add(new)]
+
+        return await self._see_through(submit())
 
     # ---- review
 
-    async def approve(self, task_id: str) -> None:
-        """A task, or a chain's step, that waits for approval is good; a chain goes on. Raises NotUnderReview."""
+    async def approve(self, task_id: TaskId | ChainId) -> None:
+        """A task, or a chain's step, that waits for approval is good; a chain goes on.
+
+        Raises NotUnderReview, UnknownTask, PartOfChain for one of several tasks of a step.
+        """
         await self._decide(task_id, lambda tx, chain_id: review.approve(tx, chain_id, self._clock.now_ms()))
 
-    async def reject(self, task_id: str, feedback: str) -> bool:
+    async def reject(self, task_id: TaskId | ChainId, feedback: str) -> bool:
         """It is not good: it runs again with all feedback so far. False when that was once too often, and it failed."""
         now = self._clock.now_ms
         return bool(await self._decide(task_id, lambda tx, c: review.reject(tx, c, feedback, now())))
 
-    async def go_on(self, chain_id: str) -> None:
-        """Let a chain go on that asks before it spends again on a run whose process died."""
-        await self._decide(chain_id, lambda tx, c: review.go_on(tx, c, self._clock.now_ms()))
+    async def go_on(self, chain_id: ChainId) -> None:
+        """Let a chain go on that asks before it spends again on a run whose process died. Raises NotUnderReview."""
+
+        def decide(tx: Transaction, _chain_id: str) -> None:
+            addresses.chain(tx, chain_id, instead="approve or reject")
+            review.go_on(tx, chain_id, self._clock.now_ms())
+
+        await self._decide(chain_id, decide)
 
     # ---- chains
 
@@ -308,7 +336,7 @@ class Pool:
         *,
         args: Mapping[str, Any] | None = None,
         options: ChainOptions | None = None,
-    ) -> str:
+    ) -> ChainId:
         """Check a chain whole, queue it durably, and return its id. Raises RecipeError, PoolShutdown, CapReached."""
         (chain_id,) = await self.fan_out_chains([steps], args=args, options=options)
         return chain_id
@@ -319,18 +347,19 @@ class Pool:
         *,
         args: Mapping[str, Any] | None = None,
         options: ChainOptions | None = None,
-    ) -> list[str]:
+    ) -> list[ChainId]:
         """Queue several chains, all or, where one is faulty, none; their ids in the order given."""
-        return await self._add(self._orders.chains(every, args or {}, options or ChainOptions()))
+        added = await self._add(self._orders.chains(every, args or {}, options or ChainOptions()))
+        return [ChainId(each) for each in added]
 
     async def submit_workflow(
         self, name: str, args: Mapping[str, Any] | None = None, *, options: ChainOptions | None = None
-    ) -> str:
+    ) -> ChainId:
         """Queue a workflow from the shelf as a chain. Raises RecipeError for a faulty one or wrong arguments."""
         (chain_id,) = await self._add([self._orders.workflow(name, args or {}, options or ChainOptions())])
-        return chain_id
+        return ChainId(chain_id)
 
-    async def chain_progress(self, chain_id: str) -> ChainProgress:
+    async def chain_progress(self, chain_id: ChainId | TaskId) -> ChainProgress:
         """How far a chain is, with what its agents say at this moment. Raises UnknownChain."""
         progress = await self.database.read(lambda tx: reading.chain_progress(tx, chain_id))
         held = self.live.held.get(chain_id)
@@ -339,42 +368,43 @@ class Pool:
         said = [run.line.partial for run in held.runs.values() if run.line.partial]
         return progress.model_copy(update={"current_step_partial_output": "\n".join(said)})
 
-    async def chain_result(self, chain_id: str) -> ChainResult | None:
+    async def chain_result(self, chain_id: ChainId) -> ChainResult | None:
         """How a chain ended; None while it has not. Raises UnknownChain."""
-        return await self.database.read(lambda tx: chain_results.chain_result(tx, chain_id))
 
-    async def chain_steps(self, chain_id: str) -> tuple[StepResult, ...]:
+        def read(tx: Transaction) -> ChainResult | None:
+            return chain_results.chain_result(tx, addresses.chain(tx, chain_id, instead="result"))
+
+        return await self.database.read(read)
+
+    async def chain_steps(self, chain_id: ChainId) -> tuple[StepResult, ...]:
         """What each step of a chain came to that has ended so far, or waits for approval. Raises UnknownChain."""
-        return await self.database.read(lambda tx: chain_results.step_results(tx, chain_id))
 
-    async def wait_chain(self, chain_id: str, *, timeout_secs: float | None = None) -> ChainResult | None:
+        def read(tx: Transaction) -> tuple[StepResult, ...]:
+            return chain_results.step_results(tx, addresses.chain(tx, chain_id, instead="task"))
+
+        return await self.database.read(read)
+
+    async def wait_chain(self, chain_id: ChainId, *, timeout_secs: float | None = None) -> ChainResult | None:
         """Wait until a chain has ended, and return how; None when it waits for somebody.
 
-        Raises TimeoutError, PoolShutdown.
+        Raises UnknownChain, TimeoutError, PoolShutdown.
         """
+        await self.database.read(lambda tx: addresses.chain(tx, chain_id, instead="wait"))
         async with asyncio.timeout(timeout_secs):
             await self._waiting.rest(chain_id)
         return await self.chain_result(chain_id)
 
-    async def cancel_chain(self, chain_id: str) -> bool:
-        """End a chain at once, whatever of it runs; finished steps keep their results. False when it had ended."""
+    async def cancel_chain(self, chain_id: ChainId) -> bool:
+        """End a chain at once, whatever of it runs; finished steps keep their results. False when it had ended.
 
-        def request(tx: Transaction) -> bool:
-            before = chains.get(tx, chain_id).state
-            if chains.request_cancel(tx, chain_id, self._clock.now_ms()):
-                self._observer.changed(tx, chain_id)
-            return before is not ChainState.done
-
-        open_ = await self.database.transact(request)
-        self._observer.committed()
-        self.live.stop(chain_id)
-        self._waiting.wake(chain_id)
-        return open_
+        Raises UnknownChain.
+        """
+        return await self._cancel(lambda tx: addresses.chain(tx, chain_id, instead="cancel"))
 
     async def chains(self, *, unfinished: bool = False) -> list[ChainProgress]:
         """Every chain, oldest first, lone tasks left out."""
         ids = await self.database.read(lambda tx: reading.chain_ids(tx, unfinished=unfinished))
-        return [await self.chain_progress(chain_id) for chain_id in ids]
+        return [await self.chain_progress(ChainId(chain_id)) for chain_id in ids]
 
     # ---- shared context
 
@@ -518,7 +548,7 @@ class Pool:
         self._dispatcher.wake()
         return [each.id for each in new]
 
-    async def _see_through(self, adding: Coroutine[Any, Any, list[str]]) -> list[TaskResult]:
+    async def _see_through(self, adding: Coroutine[Any, Any, list[TaskId]]) -> list[TaskResult]:
         """The results of tasks that are being added; when their caller gives up, they are cancelled."""
         added = asyncio.create_task(adding)
         try:
@@ -527,7 +557,7 @@ class Pool:
             await asyncio.shield(self._give_up(added))
             raise
 
-    async def _give_up(self, added: asyncio.Task[list[str]]) -> None:
+    async def _give_up(self, added: asyncio.Task[list[TaskId]]) -> None:
         """End tasks that nobody waits for; those that have not begun never do."""
         ids = await added
         for task_id in [each for each in ids if each not in self.live.held]:
@@ -546,9 +576,16 @@ class Pool:
         ]
         return [replace(each, plan=plan, pool=self._name) for each, plan in zip(new, plans, strict=True)]
 
+    async def _task(self, task_id: str, *, instead: str) -> TaskRecord:
+        def read(tx: Transaction) -> TaskRecord:
+            addresses.chain_of_task(tx, task_id, instead=instead)
+            return reading.task(tx, task_id)
+
+        return await self.database.read(read)
+
     async def _decide(self, given: str, decision: Callable[[Transaction, str], T]) -> T:
         def decide(tx: Transaction) -> tuple[str, T]:
-            chain_id = reading.chain_of(tx, given)
+            chain_id = addresses.decided(tx, given)
             result = decision(tx, chain_id)
             self._observer.changed(tx, chain_id)
             return chain_id, result
@@ -558,6 +595,20 @@ class Pool:
         self._waiting.wake(chain_id)
         self._dispatcher.wake()
         return result
+
+    async def _cancel(self, named: Callable[[Transaction], str]) -> bool:
+        def request(tx: Transaction) -> tuple[str, bool]:
+            chain_id = named(tx)
+            before = chains.get(tx, chain_id).state
+            if chains.request_cancel(tx, chain_id, self._clock.now_ms()):
+                self._observer.changed(tx, chain_id)
+            return chain_id, before is not ChainState.done
+
+        chain_id, was_open = await self.database.transact(request)
+        self._observer.committed()
+        self.live.stop(chain_id)
+        self._waiting.wake(chain_id)
+        return was_open
 
     def _retired(self, slot: Slot) -> None:
         """A slot is gone for good."""
@@ -604,7 +655,7 @@ class Pool:
                     running = [chain_id for chain_id, held in self.live.held.items() if held.runs]
                     for chain_id in set(running) - set(late):
                         late.append(chain_id)
-                        await self.cancel_chain(chain_id)
+                        await self._cancel(lambda _tx, chain_id=chain_id: chain_id)  # type: ignore[misc]
                     with suppress(TimeoutError):
                         await asyncio.wait_for(freed.wait(), _LOOK_SECONDS)
         return late

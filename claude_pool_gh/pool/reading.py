@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from claude_pool_gh.pool import chains, ledger, slot_rows, tasks
 from claude_pool_gh.pool.chains import ChainRow, StepRow
 from claude_pool_gh.pool.errors import UnknownChain
+from claude_pool_gh.pool.ids import ChainId, TaskId
 from claude_pool_gh.pool.metrics import Measured, MetricsFilter
 from claude_pool_gh.pool.outcomes import FAILURES, Verdict
 from claude_pool_gh.pool.plan import AgentRun, Branches, Plan, Step
@@ -56,11 +57,6 @@ def task(tx: Transaction, task_id: str) -> TaskRecord:
     return _record(tx, row, chains.get(tx, row.chain_id), chains.tags_of(tx, [row.chain_id]))
 
 
-def transcript(tx: Transaction, task_id: str) -> list[Any]:
-    """What happened in a task's last attempt. Raises UnknownTask."""
-    return tasks.transcript(tx, task(tx, task_id).id)
-
-
 def every_task(tx: Transaction, wanted: TaskFilter) -> list[TaskRecord]:
     """The tasks that a filter lets through, oldest first; lone ones also while they are only queued."""
     laid_out = sa.select(task_rows.c.id, _MADE, chain_rows.c.place, task_rows.c.shard).join(chain_rows)
@@ -87,7 +83,7 @@ def chain_progress(tx: Transaction, chain_id: str) -> ChainProgress:
     presented = record is not None and record.state is StepState.pending_review
     work = (record.work if record is not None and presented else None) or chain.work or {}
     return ChainProgress(
-        chain_id=chain.id,
+        chain_id=ChainId(chain.id),
         status=_status(chain),
         total_steps=len(chain.steps),
         completed_steps=sum(step.state in chains.FINISHED for step in chain.steps),
@@ -135,12 +131,6 @@ def chain_ids(tx: Transaction, *, unfinished: bool) -> list[str]:
         wanted = sa.and_(wanted, chain_rows.c.state != ChainState.done)
     order = (chain_rows.c.created_ms, chain_rows.c.place)
     return list(tx.execute(sa.select(chain_rows.c.id).where(wanted).order_by(*order)).scalars())
-
-
-def chain_of(tx: Transaction, given: str) -> str:
-    """The chain that an id means: its own, or that of the task with this id. Raises UnknownTask."""
-    own = tx.execute(sa.select(chain_rows.c.id).where(chain_rows.c.id == given)).scalar_one_or_none()
-    return tasks.get(tx, given).chain_id if own is None else str(own)
 
 
 def waiting_chains(tx: Transaction) -> int:
@@ -304,8 +294,8 @@ def _record(tx: Transaction, row: TaskRow, chain: ChainRow, tags: dict[str, tupl
     run = _run_of(step, row.shard)
     before, now = _prompts(row, chain, run, record)
     return TaskRecord(
-        id=row.id,
-        chain_id=row.chain_id,
+        id=TaskId(row.id),
+        chain_id=ChainId(row.chain_id),
         step=row.step,
         prompt=now,
         original_prompt=before if record.rejections else None,

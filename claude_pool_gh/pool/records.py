@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import Field
 
 from claude_pool_gh.pool.config import Frozen, SlotConfig, TaskOverrides
+from claude_pool_gh.pool.ids import ChainId, TaskId
 from claude_pool_gh.pool.ports import Ending
 from claude_pool_gh.pool.states import SlotState, TaskState
 
@@ -57,8 +58,8 @@ class TaskResult(Frozen):
 class TaskRecord(Frozen):
     """A task: one agent run with its attempts."""
 
-    id: str
-    chain_id: str
+    id: TaskId
+    chain_id: ChainId
     """The chain it belongs to; a lone task is its own."""
     step: str
     """Name of the chain's step."""
@@ -129,7 +130,7 @@ class SlotFilter(Frozen):
 class StepTask(Frozen):
     """How one task of a step ended."""
 
-    id: str
+    id: TaskId
     title: str
     """Of a branch its name, of an item of `each` what the step's `title` makes of it."""
     success: bool
@@ -202,7 +203,7 @@ class ChainStatus(StrEnum):
 class ChainProgress(Frozen):
     """How far a chain is."""
 
-    chain_id: str
+    chain_id: ChainId
     status: ChainStatus
     total_steps: int
     completed_steps: int

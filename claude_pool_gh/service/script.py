@@ -17,6 +17,7 @@ from claude_pool_gh.local import Pool
 from claude_pool_gh.pool import reading
 from claude_pool_gh.pool.config import Isolation, PoolConfig, TaskOverrides, microdollars
 from claude_pool_gh.pool.errors import PoolError
+from claude_pool_gh.pool.ids import ChainId
 from claude_pool_gh.pool.orders import ChainOptions
 from claude_pool_gh.pool.records import (
     ChainProgress,
@@ -71,7 +72,7 @@ async def chain(wishes: Wishes, name: str, args: dict[str, str], *, approve: boo
         return await _follow(pool, wishes, chain_id, workflow, approve=approve)
 
 
-async def _follow(pool: Pool, wishes: Wishes, chain_id: str, workflow: Workflow, *, approve: bool) -> int:
+async def _follow(pool: Pool, wishes: Wishes, chain_id: ChainId, workflow: Workflow, *, approve: bool) -> int:
     terminal = Terminal(pool)
     while True:
         async with terminal.watching(
@@ -89,7 +90,7 @@ async def _follow(pool: Pool, wishes: Wishes, chain_id: str, workflow: Workflow,
     return 0 if result.success else 1
 
 
-async def _decide(pool: Pool, terminal: Terminal, chain_id: str, *, approve: bool) -> bool:
+async def _decide(pool: Pool, terminal: Terminal, chain_id: ChainId, *, approve: bool) -> bool:
     """Let the person at the terminal approve or reject what a chain waits with. False when nobody does either."""
     progress = await pool.chain_progress(chain_id)
     if progress.waits_for != "approval":

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from claude_pool_gh.pool import ledger
 from claude_pool_gh.pool.errors import NotUnderReview
+from claude_pool_gh.pool.ids import ChainId, TaskId
 from claude_pool_gh.pool.pool import Pool
 from claude_pool_gh.pool.ports import Done, HostStepContext
 from claude_pool_gh.pool.tables import chains, reservations, steps, tasks
@@ -87,7 +88,7 @@ async def test_a_killed_chain_goes_on_at_its_step_and_what_was_done_is_not_repea
     kill(process)
     agent = Noting(log=log)
     async with open_pool(agent, slots=2) as pool:
-        result = await ended(pool, chain)
+        result = await ended(pool, ChainId(chain))
         interrupted = await pool.database.read(lambda tx: ledger.cost_of(tx, f"{chain}.per.2.1"))
         assert await all_money_is_settled(pool)
         assert len(await pool.slots()) == 2  # those of the dead are gone
@@ -158,9 +159,11 @@ async def test_what_was_queued_when_the_process_died_runs_in_the_next(
     assert len(given) == 10
     async with open_pool(Noting(log=log), slots=2) as pool:
         assert (await pool.status()).total_spend_microdollars >= 600
-        results = [await ended(pool, each) for each in given]
+        results = [await ended(pool, ChainId(each)) for each in given if each.startswith("chain-")]
         assert all(each.success for each in results)
-        assert (await pool.result(given[-1])).output == "<say 2>"  # type: ignore[union-attr]
+        every = [await pool.wait(TaskId(each)) for each in given if each.startswith("task-")]
+        assert all(each.success for each in every)
+        assert every[-1].output == "<say 2>"
         status = await pool.status()
         assert (status.completed_tasks, status.pending_tasks, status.running_tasks) == (16, 0, 0)
         assert status.total_spend_microdollars == 2 * 5_300

@@ -8,6 +8,7 @@ import pytest
 
 from claude_pool_gh.pool.config import TaskOverrides
 from claude_pool_gh.pool.errors import UnknownChain, UnknownTask
+from claude_pool_gh.pool.ids import ChainId, TaskId
 from claude_pool_gh.pool.metrics import MetricsFilter
 from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Ending, Line
 from claude_pool_gh.pool.records import TaskFilter, TaskRecord
@@ -100,7 +101,7 @@ async def test_what_happened_in_a_task_can_be_read(open_pool: OpenPool) -> None:
         assert (await pool.wait(task_id, timeout_secs=GUARD)).looked_at == looked
         assert await pool.transcript(task_id) == list(entries)
         with pytest.raises(UnknownTask):
-            await pool.transcript("task-nobody")
+            await pool.transcript(TaskId("task-nobody"))
         await pool.drain()
         assert await pool.transcript(task_id) == list(entries)
 
@@ -173,4 +174,4 @@ async def test_what_finished_steps_of_a_running_chain_came_to_can_be_read(open_p
         result = await ended(pool, chain_id)
         assert await pool.chain_steps(chain_id) == result.steps
         with pytest.raises(UnknownChain):
-            await pool.chain_steps("chain-nobody")
+            await pool.chain_steps(ChainId("chain-nobody"))

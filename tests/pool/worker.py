@@ -155,15 +155,17 @@ async def main(spec: dict[str, Any]) -> None:
     chains = [[ChainStep.model_validate(step) for step in steps] for steps in spec.get("chains", [])]
     agent, slots = Noting(log=log, hangs=True), spec.get("slots", 2)
     async with Pool.open(agent, slots=slots, config=config, state=spec["state"], store=database) as pool:
-        ids = await pool.fan_out_chains(chains, options=options) if chains else []
-        ids += [await pool.submit(prompt) for prompt in spec.get("tasks", [])]
-        for each in ids:
+        made = await pool.fan_out_chains(chains, options=options) if chains else []
+        lone = [await pool.submit(prompt) for prompt in spec.get("tasks", [])]
+        for each in (*made, *lone):
             log.note("submitted", each)
         log.note("open", pool._worker.replace(" ", "_"))
         if spec.get("serve"):
             await asyncio.Event().wait()
-        for each in ids:
-            await pool.wait_chain(each)
+        for chain_id in made:
+            await pool.wait_chain(chain_id)
+        for task_id in lone:
+            await pool.wait(task_id)
 
 
 if __name__ == "__main__":
