@@ -18,6 +18,7 @@ from claude_pool_gh.pool import (
     chains,
     context,
     ledger,
+    places,
     reading,
     review,
     slot_rows,
@@ -73,7 +74,8 @@ _AFTER_THE_DEADLINE: Final = 12.0
 class Parts:
     """What a pool is put together from, besides its agent, slots and settings."""
 
-    name: str
+    queue: str
+    """Under which its chains are queued; see `places`."""
     worker: str
     home: Path
     workspaces: Workspaces
@@ -96,7 +98,7 @@ class Pool:
     ) -> None:
         """Put the parts together; `open` makes them and brings them to life."""
         self.config, self.database, self.shelf = config, database, parts.shelf
-        self._name, self._workspaces = parts.name, parts.workspaces
+        self._queue, self._workspaces = parts.queue, parts.workspaces
         clock, observer, host_steps = parts.clock, parts.observer, parts.host_steps
         self.live = Live()
         self._clock, self._observer, self._worker = clock, observer, parts.worker
@@ -129,7 +131,7 @@ class Pool:
             live=self.live,
             clock=clock,
             worker=self._worker,
-            pool=parts.name,
+            pool=parts.queue,
             at_most=config.max_chains,
         )
         self._supervisor = Supervisor(database, self._slots, config)
@@ -154,7 +156,7 @@ class Pool:
     ) -> AsyncIterator[Pool]:
         """Open a pool for the length of the block; what is unfinished at its end goes on when its store is next opened.
 
-        `name`: workers on one store share the chains of a name, and leave those of other names alone. `slots`: how
+        `name`: workers on one store share the chains of a name and a folder, and leave all others alone. `slots`: how
         many, or what each decides for itself. `state`: folder for the store and the slots' conversations; without one
         they last as long as the pool. `store`: `postgresql://...` or `sqlite:///...` in place of the folder's own.
         `workspaces`: where agents work, by default in the current folder. `shelf`: skills and workflows by name.
@@ -175,11 +177,14 @@ class Pool:
             await stack.enter_async_context(agent.at_work(database, clock))
             worker = new_owner()
             names = await database.transact(lambda tx: slot_rows.register(tx, worker, configs))
+            workspaces = workspaces or SharedFolder(Path.cwd())
+            queue = places.queue_of(name, workspaces.folder)
+            await database.transact(lambda tx: places.adopt(tx, name, queue))
             parts = Parts(
-                name=name,
+                queue=queue,
                 worker=worker,
                 home=home,
-                workspaces=workspaces or SharedFolder(Path.cwd()),
+                workspaces=workspaces,
                 shelf=shelf or Shelf(),
                 host_steps=host_steps or {},
                 observer=observer or _Nobody(),
@@ -574,7 +579,7 @@ class Pool:
         plans = [
             each.plan.model_copy(update={"workspace": pins[each.plan.workspace["isolation"]]}) for each in new
         ]
-        return [replace(each, plan=plan, pool=self._name) for each, plan in zip(new, plans, strict=True)]
+        return [replace(each, plan=plan, pool=self._queue) for each, plan in zip(new, plans, strict=True)]
 
     async def _task(self, task_id: str, *, instead: str) -> TaskRecord:
         def read(tx: Transaction) -> TaskRecord:

@@ -189,6 +189,14 @@ class Wanted:
 class Workspaces(Protocol):
     """Lends folders to runs."""
 
+    @property
+    def folder(self) -> Path | None:
+        """The folder, absolute, in which agents work or of which they get copies: chains of another are left alone.
+
+        None where a plan names its source itself, so that any worker can carry any chain.
+        """
+        ...
+
     async def pinned(self, isolation: Isolation) -> JSON:
         """What a new chain's plan says of its workspace, as things stand now. Raises NoWorkspace."""
         ...

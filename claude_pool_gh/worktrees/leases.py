@@ -91,6 +91,11 @@ class Worktrees:
             await mirror.fetch(await self.login(repository_id), wanted, refs)
         return mirror.path
 
+    @property
+    def folder(self) -> None:
+        """None: a plan names its repository, and any worker can fetch that."""
+        return None
+
     async def pinned(self, isolation: Isolation) -> JSON:
         """Always refused: the plan of a repository's chain says itself which commit it is about."""
         raise NoWorkspace(f"which repository? {isolation} alone does not say")

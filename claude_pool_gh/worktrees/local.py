@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from claude_pool_gh.pool import places
 from claude_pool_gh.pool.config import Isolation
 from claude_pool_gh.pool.errors import NoWorkspace
 from claude_pool_gh.pool.folders import SharedFolder
@@ -41,10 +42,14 @@ class LocalRepository:
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _swept: set[Path] = field(default_factory=set)
 
+    def __post_init__(self) -> None:
+        """Make the folder's name absolute: a plan outlives the process, and its working folder."""
+        object.__setattr__(self, "folder", self.folder.resolve())
+
     async def pinned(self, isolation: Isolation) -> JSON:
-        """The commit that is checked out now: a chain starts from it however long it waits."""
+        """The folder, and the commit that is checked out now: a chain starts from it however long it waits."""
         if isolation is Isolation.none:
-            return {"isolation": isolation}
+            return {"isolation": isolation, "folder": str(self.folder)}
         try:
             own, _ = await self._git_dirs()
             found = await git("rev-parse", "--verify", "HEAD^{commit}", git_dir=own)
@@ -52,12 +57,13 @@ class LocalRepository:
             raise NoWorkspace(
                 f"isolation {isolation.value!r} needs a git repository with a commit: {error}"
             ) from error
-        return {"isolation": isolation, "commit": found.decode().strip()}
+        return {"isolation": isolation, "folder": str(self.folder), "commit": found.decode().strip()}
 
     @asynccontextmanager
     async def lease(self, wanted: Wanted) -> AsyncIterator[Workspace]:
         """The folder that the plan asks for; a worktree or clone is removed at the end."""
         isolation = Isolation(wanted.spec["isolation"])
+        places.check(wanted.spec, self.folder)
         if isolation is Isolation.none:
             yield SharedFolder(self.folder)
             return
