@@ -228,8 +228,9 @@ class Pool:
         """Queue one task durably and return its id.
 
         `priority`: lower goes first. `role`: only on a slot that has it. `resume`: go on with the conversation of an
-        earlier task, whose `TaskResult.session_id` this is, on its slot. `review`: a success waits for `approve` or
-        `reject`. `isolation`: where it works, by default as `PoolConfig.worktree_isolation` says.
+        earlier task, whose `TaskResult.session_id` this is, on its slot if that is still here. `review`: a success
+        waits for `approve` or `reject`. `isolation`: where it works, by default as `PoolConfig.worktree_isolation`
+        says.
 
         Raises PoolShutdown, CapReached when the pool's money is spent, ValueError for no such `resume`.
         """

@@ -42,9 +42,9 @@ class Conversation:
     """Where an agent keeps what was said, so that a later task can go on with it."""
 
     home: Path
-    """A folder of the slot's own."""
+    """A folder of the slot's own, among those of the other slots."""
     resume: str | None
-    """Session id of the conversation that goes on; None begins a new one."""
+    """Session id of the conversation that goes on, on whichever slot it was kept; None begins a new one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -92,6 +92,12 @@ def transcript(tx: Transaction, task_id: str) -> list[Any]:
     return list(found or [])
 
 
+def has_session(tx: Transaction, session_id: str) -> bool:
+    """Whether a task has left a conversation under this id."""
+    own = tasks.c.outcome["session_id"].as_string() == session_id
+    return tx.execute(sa.select(tasks.c.id).where(own).limit(1)).first() is not None
+
+
 def begin(
     tx: Transaction, task: TaskRow, slot: str, model: str, now_ms: int, *, prompt: str = "", asked: str = ""
 ) -> TaskRow:

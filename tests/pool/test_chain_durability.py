@@ -293,3 +293,30 @@ async def test_a_chain_ends_once_wherever_its_process_is_killed(
         if not await dies_and_goes_on(open_pool, worker, log, f"{when}:{number}"):
             break
     assert number > 12
+
+
+async def test_a_kept_conversation_goes_on_after_its_process_was_killed(
+    open_pool: OpenPool, worker: Callable[..., Any], log: Log
+) -> None:
+    """The dead process's slots may still have their names; the conversation is found by its own id."""
+    process = worker(tasks=["keep s1", "say done"], slots=1, serve=True)
+    with looking(open_pool) as database:
+        ended_ = sa.select(sa.func.count()).select_from(tasks).where(tasks.c.ended_ms.is_not(None))
+        await until(lambda: any(what == "open" for what, *_ in log.lines()))
+        await until(lambda: database.read(lambda tx: bool(tx.execute(ended_).scalar_one() == 2)))
+    kill(process)
+    agent = Puppet()
+    async with open_pool(agent, slots=2) as pool:
+        kept = (await pool.tasks())[0].result
+        assert kept is not None
+        assert kept.session_id == "slot-0/s1"
+        assert "slot-0" not in {slot.id for slot in pool._slots.all}
+        assert (await pool.run("go on", resume=kept.session_id)).success
+        gone = await pool.run("go on", resume="slot-0/s2")
+        assert (gone.success, gone.reason) == (
+            False,
+            "slot-0 is gone, and the conversation that it kept with it",
+        )
+    (task,) = agent.seen
+    assert task.conversation is not None
+    assert (task.conversation.resume, task.conversation.home.parent) == ("s1", open_pool.state / "slots")

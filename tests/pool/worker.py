@@ -95,6 +95,8 @@ class Noting(Spender):
             outcome = said(f"<{task.prompt}>")
             if line.stop.is_set():
                 outcome = AgentOutcome(ending=Ending.cancelled, text=line.partial)
+        elif word == "keep":
+            outcome = said(f"<{task.prompt}>", session_id=rest[0])
         elif word == "pay":
             await self.ask(task, 1_000_000, 400_000)
             outcome = said(f"<{task.prompt}>")
