@@ -60,7 +60,7 @@ class StepFailed(PoolError):
 
 
 class PoolShutdown(PoolError):
-    """The pool is draining or closed. What was queued stays in the store and goes on at the next start."""
+    """The pool is draining or closed. The message says what becomes of what it had not done."""
 
 
 class NoSlotAvailable(PoolError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -19,6 +20,7 @@ from claude_pool_gh.pool import (
     context,
     ledger,
     places,
+    queue,
     reading,
     review,
     slot_rows,
@@ -28,6 +30,7 @@ from claude_pool_gh.pool.attempts import Attempts
 from claude_pool_gh.pool.carrying import Carrying
 from claude_pool_gh.pool.chains import NewChain
 from claude_pool_gh.pool.clock import SystemClock
+from claude_pool_gh.pool.closed import CLOSED, CLOSED_AND_GONE, ClosedDatabase
 from claude_pool_gh.pool.config import Isolation, PoolConfig, SlotConfig, SlotMode, TaskOverrides
 from claude_pool_gh.pool.dispatch_lock import dispatching_from
 from claude_pool_gh.pool.dispatcher import Dispatcher
@@ -63,6 +66,7 @@ from claude_pool_gh.storage import Database, Transaction, migrations
 from claude_pool_gh.storage.owners import new_owner
 from claude_pool_gh.storage.private import private_folder
 
+logger = logging.getLogger(__name__)
 T = TypeVar("T")
 _MEND_SECONDS: Final = 30.0
 _LOOK_SECONDS: Final = 0.1
@@ -76,6 +80,8 @@ class Parts:
 
     queue: str
     """Under which its chains are queued; see `places`."""
+    kept: bool
+    """Whether its store is there after its end."""
     worker: str
     home: Path
     workspaces: Workspaces
@@ -123,7 +129,7 @@ class Pool:
             config=config,
             home=parts.home / "slots",
         )
-        self._waiting = Waiting(database)
+        self._kept, self._waiting = parts.kept, Waiting(database, kept=parts.kept)
         runner = Runner(attempts=attempts, live=self.live, host_steps=host_steps)
         self._dispatcher = Dispatcher(
             database=database,
@@ -154,7 +160,10 @@ class Pool:
         observer: Observer | None = None,
         clock: Clock | None = None,
     ) -> AsyncIterator[Pool]:
-        """Open a pool for the length of the block; what is unfinished at its end goes on when its store is next opened.
+        """Open a pool for the length of the block.
+
+        With a `state` or `store`, what is unfinished at the block's end goes on when that is next opened. Without one
+        the block first waits for it; where an exception ends the block, it is cancelled, and a warning says how much.
 
         `name`: workers on one store share the chains of a name and a folder, and leave all others alone. `slots`: how
         many, or what each decides for itself. `state`: folder for the store and the slots' conversations; without one
@@ -178,10 +187,11 @@ class Pool:
             worker = new_owner()
             names = await database.transact(lambda tx: slot_rows.register(tx, worker, configs))
             workspaces = workspaces or SharedFolder(Path.cwd())
-            queue = places.queue_of(name, workspaces.folder)
-            await database.transact(lambda tx: places.adopt(tx, name, queue))
+            named = places.queue_of(name, workspaces.folder)
+            await database.transact(lambda tx: places.adopt(tx, name, named))
             parts = Parts(
-                queue=queue,
+                queue=named,
+                kept=state is not None or store is not None,
                 worker=worker,
                 home=home,
                 workspaces=workspaces,
@@ -196,6 +206,8 @@ class Pool:
             looking = pool._waiting.look_for_ever(pool._dispatcher.is_alone)
             loops = [pool._supervisor.watch(), looking, pool._mend_for_ever()]
             stack.push_async_callback(_cancel, [asyncio.create_task(loop) for loop in loops])
+            if not parts.kept:
+                await stack.enter_async_context(pool._to_the_end())
             yield pool
 
     # ---- one task
@@ -234,6 +246,7 @@ class Pool:
 
         Raises PoolShutdown, CapReached when the pool's money is spent, ValueError for no such `resume`.
         """
+        self._check_open()
         for part in () if resume is None else resume.partition("/")[::2]:
             checked(part)
         if resume is not None and self.config.slot_mode is SlotMode.ephemeral:
@@ -355,6 +368,7 @@ class Pool:
         options: ChainOptions | None = None,
     ) -> list[ChainId]:
         """Queue several chains, all or, where one is faulty, none; their ids in the order given."""
+        self._check_open()
         added = await self._add(self._orders.chains(every, args or {}, options or ChainOptions()))
         return [ChainId(each) for each in added]
 
@@ -362,6 +376,7 @@ class Pool:
         self, name: str, args: Mapping[str, Any] | None = None, *, options: ChainOptions | None = None
     ) -> ChainId:
         """Queue a workflow from the shelf as a chain. Raises RecipeError for a faulty one or wrong arguments."""
+        self._check_open()
         (chain_id,) = await self._add([self._orders.workflow(name, args or {}, options or ChainOptions())])
         return ChainId(chain_id)
 
@@ -439,6 +454,7 @@ class Pool:
 
     async def configure_slot(self, slot_id: str, config: SlotConfig) -> None:
         """Change what one of this process's slots decides, from its next task on. Raises UnknownSlot."""
+        self._check_open()
         slot = self._slot(slot_id)
         await self.database.transact(lambda tx: slot_rows.configure(tx, slot_id, config))
         self._slots.configure(slot, config)
@@ -448,10 +464,12 @@ class Pool:
 
         Raises UnknownSlot, IllegalTransition where it is not errored.
         """
+        self._check_open()
         await self._supervisor.restart(self._slot(slot_id))
 
     async def scale_up(self, count: int, *, config: SlotConfig | None = None) -> list[str]:
         """More slots, which take what waits at once; returns their ids. Raises ScalingRefused, and then adds none."""
+        self._check_open()
         _check_bounds(self.config, self._slots.count + count)
         if count < 0:
             raise ScalingRefused("to have fewer slots, use scale_down")
@@ -471,6 +489,7 @@ class Pool:
 
         Raises ScalingRefused, and then removes none.
         """
+        self._check_open()
         if count < 0:
             raise ScalingRefused("to have more slots, use scale_up")
         _check_bounds(self.config, self._slots.count - count)
@@ -510,8 +529,10 @@ class Pool:
     async def drain(self, deadline_secs: float = 60.0) -> DrainSummary:
         """Take no more work, let running tasks end, and end by force what still runs at the deadline.
 
-        What had not begun stays queued in the store. Always returns, at the latest some 12 seconds after the deadline.
+        What had not begun stays queued in the store; where none is kept it is `lost`, and not waited for. Always
+        returns, at the latest some 12 seconds after the deadline. Raises PoolShutdown for a closed pool.
         """
+        self._check_open()
         self._closing = True
         self._dispatcher.drain()
         self._slots.close()
@@ -522,11 +543,13 @@ class Pool:
         await self.database.transact(lambda tx: slot_rows.stop(tx, gone))
         self._waiting.close()
         completed, spent = await self.database.read(lambda tx: reading.done_since(tx, self._started_ms))
+        unfinished = await self._left(parked=not self._kept)
         return DrainSummary(
             total_cost_microdollars=spent,
             total_tasks_completed=completed,
             cancelled=tuple(late),
-            left_queued=await self.database.read(reading.waiting_chains),
+            left_queued=len(unfinished) if self._kept else 0,
+            lost=0 if self._kept else len(unfinished),
         )
 
     def wake(self) -> None:
@@ -537,6 +560,7 @@ class Pool:
 
     async def _add(self, new: Sequence[NewChain]) -> list[str]:
         """Store chains, all or none, and let the engine know."""
+        self._check_open()
         if self._closing:
             raise PoolShutdown("the pool takes no more work")
         new = await self._pinned(new)
@@ -671,7 +695,38 @@ class Pool:
         self._slots.close()
         await self._dispatcher.close()
         self._waiting.close()
+        await self._waiting.gone()
         await asyncio.gather(*self._errands, return_exceptions=True)
+        self.database = ClosedDatabase(CLOSED if self._kept else CLOSED_AND_GONE)
+
+    def _check_open(self) -> None:
+        if isinstance(self.database, ClosedDatabase):
+            raise PoolShutdown(CLOSED if self._kept else CLOSED_AND_GONE)
+
+    async def _left(self, *, parked: bool) -> list[str]:
+        return await self.database.read(lambda tx: queue.left(tx, self._queue, self._worker, parked=parked))
+
+    @asynccontextmanager
+    async def _to_the_end(self) -> AsyncIterator[None]:
+        """Around a block whose store is gone after it: nothing that was submitted in it is lost in silence."""
+        try:
+            yield
+            if self._closing:  # it was drained, and the drain has told what is lost
+                return
+            self._closing = True
+            while self._slots.count and (left := await self._left(parked=False)):
+                await self._waiting.rest(left[0])
+        except BaseException as why:
+            await self._warn_of_loss(f"an exception ended the pool's block ({type(why).__name__})")
+            raise
+        await self._warn_of_loss("the pool's block has ended")
+
+    async def _warn_of_loss(self, why: str) -> None:
+        if lost := await self._left(parked=True):
+            logger.warning(
+                "%s: %d of what was submitted has not ended, is cancelled and lost, since the pool keeps nothing; "
+                "with `state=...` it would go on later", why, len(lost), extra={"action": "work_lost"},
+            )  # fmt: skip
 
 
 class _Nobody:

@@ -266,4 +266,6 @@ class DrainSummary(Frozen):
     cancelled: tuple[str, ...]
     """Chains that still ran at the deadline, and were ended."""
     left_queued: int
-    """Chains that had not begun; they stay in the store for its next pool."""
+    """Chains that had not begun, or stopped between two steps; they stay in the store for its next pool."""
+    lost: int = 0
+    """Chains that had not ended, and are gone, since the pool was opened without `state` and `store`."""
