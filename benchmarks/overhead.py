@@ -23,6 +23,7 @@ from claude_pool_gh.findings.model import output_schemas
 from claude_pool_gh.pool import chains
 from claude_pool_gh.pool.clock import SystemClock
 from claude_pool_gh.pool.config import PoolConfig, SlotMode, TaskOverrides
+from claude_pool_gh.pool.ids import ChainId
 from claude_pool_gh.pool.ledger import Account, Caps
 from claude_pool_gh.pool.plan import AgentRun, Limits, Plan
 from claude_pool_gh.pool.pool import Pool
@@ -163,6 +164,6 @@ class _Bot:
         now = SystemClock().now_ms()
         await self.database.transact(lambda tx: chains.create(tx, chain_id, self.plan, account, CAPS, now))
         self.pool.wake()
-        result = await self.pool.wait_chain(chain_id)
+        result = await self.pool.wait_chain(ChainId(chain_id))
         assert result is not None
         assert result.success, result

@@ -25,14 +25,20 @@ def bring(conversation: Conversation | None, config: Path, folder: Path) -> None
     """
     if conversation is None or conversation.resume is None:
         return
-    kept = conversation.home / f"{checked(conversation.resume)}.jsonl"
-    if not kept.is_file():
+    kept = _newest(conversation.home.parent, conversation.resume)
+    if kept is None:
         raise LookupError(f"the conversation {conversation.resume} is not kept any more")
     from claude_agent_sdk import project_key_for_directory  # noqa: PLC0415 - half a second, and only runs need it
 
     place = config / "projects" / project_key_for_directory(folder)
     place.mkdir(parents=True)
     shutil.copyfile(kept, place / kept.name)
+
+
+def _newest(homes: Path, session_id: str) -> Path | None:
+    """Where a conversation is kept: a slot's name may be another process's by now, its session id is its own."""
+    found = [file for file in homes.glob(f"*/{checked(session_id)}.jsonl") if file.is_file()]
+    return max(found, key=lambda file: file.stat().st_mtime_ns, default=None)
 
 
 def keep(conversation: Conversation | None, config: Path, session_id: str | None) -> None:
@@ -43,6 +49,9 @@ def keep(conversation: Conversation | None, config: Path, session_id: str | None
     for file in (config / "projects").glob(f"*/{checked(session_id)}.jsonl"):
         if not file.is_symlink():
             shutil.copyfile(file, conversation.home / file.name)
+            for older in conversation.home.parent.glob(f"*/{file.name}"):
+                if older.parent != conversation.home:  # it went on here
+                    older.unlink(missing_ok=True)
     kept = sorted(conversation.home.glob("*.jsonl"), key=lambda file: file.stat().st_mtime, reverse=True)
     for file in kept[_KEPT:]:
         file.unlink(missing_ok=True)

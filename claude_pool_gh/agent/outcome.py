@@ -53,6 +53,8 @@ class Facts:
     guarded: set[str] = field(default_factory=set)
     """Calls that the host's own guard, or one of the task's rules, refused: nobody would have been asked."""
     distrust: str = ""
+    model: str = ""
+    """The one that answered last: after an overload the fallback."""
     elapsed_ms: int = 0
     result: Any = None
     stderr: deque[str] = field(default_factory=lambda: deque(maxlen=_STDERR_LINES))
@@ -68,6 +70,8 @@ class Facts:
             case "SystemMessage":
                 self._system(message, task)
             case "AssistantMessage" | "UserMessage" as who:
+                if who == "AssistantMessage" and message.model in (task.model, task.fallback_model):
+                    self.model = message.model  # else a helper's own, or what the CLI itself puts in
                 for block in message.content if isinstance(message.content, list) else ():
                     self._block(block, own=who == "AssistantMessage")
             case "StreamEvent":
@@ -127,7 +131,7 @@ def judge(task: AgentTask, facts: Facts, line: Line, run: Pass) -> AgentOutcome:
         structured=_redacted(_handed_in(task, facts, ending), facts.record.redact),
         turns=0 if result is None else int(result.num_turns),
         elapsed_ms=facts.elapsed_ms,
-        model=task.model,
+        model=facts.model or task.model,
         session_id=facts.session_id if task.conversation is not None else None,
         command="" if complete else facts.command,
         exit_code=None if complete else facts.exit_code,

@@ -17,6 +17,8 @@ from typing import Final
 import psutil
 
 from claude_pool_gh.processes.launching import mode, prepared
+from claude_pool_gh.storage import owners
+from claude_pool_gh.storage.owners import own_mark
 
 _PREFIX: Final = "cpg-"
 _PASSED_ON: Final = ("PATH", "LANG", "TZ")
@@ -89,7 +91,7 @@ def prepare(cli: Path, environment: Mapping[str, str]) -> Iterator[Launch]:
     The CLI sees `environment`, the few variables of `_PASSED_ON`, and nothing else of ours.
     """
     # The path is short since the CLI puts a socket below it, and sockets have short names.
-    folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
+    folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{own_mark()}-"))
     try:
         for name in ("home", "config", "tmp"):
             (folder / name).mkdir()
@@ -103,10 +105,7 @@ def prepare(cli: Path, environment: Mapping[str, str]) -> Iterator[Launch]:
 
 def sweep() -> None:
     """Remove the folders of runs whose server died under them."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
-        server = folder.name.split("-")[1]
-        if server.isdigit() and not psutil.pid_exists(int(server)):
-            shutil.rmtree(folder, ignore_errors=True)
+    owners.sweep(Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"), lambda folder: folder.name.split("-")[1])
 
 
 def bundled_cli() -> Path:

@@ -89,7 +89,8 @@ def _approve(tx: Transaction, desk: Desk, asked: Asked, chain_id: str, given: st
     gate = gate_of(tx, chain, head=live.head, merge_base=live.merge_base, config_blob=live.config_blob)
     # Invariant: the ID that was given is made anew from what would go out now. Nothing else opens a gate.
     if live.why_not or gate is None or gate.id != given:
-        return replies.stale_gate(given, live.why_not or _why(facts, live, chain), None), None
+        why = live.why_not or _why(facts, live, chain)
+        return replies.stale_gate(given, why, _waits_now(tx, asked, given, live)), None
     actor = asked.request.actor
     if facts.policy.four_eyes and actor.id == facts.requester.id:
         return replies.not_counted(), None
@@ -150,6 +151,15 @@ def _shown(tx: Transaction, chain: ChainRow) -> str | None:
     facts = facts_of(chain.plan.context, ChangeFacts)
     gate = gate_of(tx, chain, head=facts.head, merge_base=facts.merge_base, config_blob=facts.config_blob)
     return None if gate is None else gate.id
+
+
+def _waits_now(tx: Transaction, asked: Asked, given: str, live: _Live) -> str | None:
+    """The ID of the thread's newest patch that waits on the present head; whether it still holds is another look."""
+    for chain in of_thread(tx, asked.key):
+        shown = _shown(tx, chain)
+        if shown not in (None, given) and facts_of(chain.plan.context, ChangeFacts).head == live.head:
+            return shown
+    return None
 
 
 def _which(tx: Transaction, asked: Asked) -> SafeMarkdown:

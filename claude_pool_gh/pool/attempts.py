@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -108,10 +109,10 @@ class Attempts:
     async def run(self, held: Held, chain: ChainRow, unit: Unit, task: TaskRow) -> None:
         """Run one pending task to its end."""
         error = str((task.outcome or {}).get("reason", "")) if not unit.rejections else ""
-        recovering = False
+        recovering, wanted = False, await self._keeper(unit.run.resume)
         for retries_left in range(unit.run.retries, -2, -1):
             try:
-                async with self._slot(held, chain, unit, task) as slot:
+                async with self._slot(held, chain, unit, task, wanted) as slot:
                     with held.answering_for(task.next_run_id):
                         prompt = _prompt(unit, task, error, recovering=recovering)
                         outcome, task, work = await self._attempt(held, chain, unit, task, slot, prompt)
@@ -137,8 +138,20 @@ class Attempts:
     def _end_unstarted(self, tx: Transaction, *, task_id: str, outcome: AgentOutcome) -> None:
         tasks.end_unstarted(tx, tasks.get(tx, task_id), outcome, self.clock.now_ms())
 
-    def _slot(self, held: Held, chain: ChainRow, unit: Unit, task: TaskRow) -> Any:
-        wanted = task_slot(unit.run.resume)
+    async def _keeper(self, resume: str | None) -> str | None:
+        """The slot on which a conversation goes on; None for any.
+
+        That of its address, if it is here. Else the process that had this slot is gone: what it kept is found by its
+        session id, if the store knows of any such, and goes on wherever a slot is free.
+        """
+        slot, session = task_slot(resume), task_session(resume)
+        if slot is None or session is None or any(each.id == slot for each in self.slots.all):
+            return slot
+        return None if await self.database.read(lambda tx: tasks.has_session(tx, session)) else slot
+
+    def _slot(
+        self, held: Held, chain: ChainRow, unit: Unit, task: TaskRow, wanted: str | None
+    ) -> AbstractAsyncContextManager[Slot]:
         own = next((s.config.slot_assignment_timeout_secs for s in self.slots.all if s.id == wanted), None)
         patience = own or self.config.slot_assignment_timeout_secs
         need = Need(
@@ -169,10 +182,12 @@ class Attempts:
             wall_seconds=limits.wall_seconds, idle_seconds=limits.idle_seconds,
         )  # fmt: skip
 
-        system = render(unit.run.system, unit.values)
+        system, asked = render(unit.run.system, unit.values), render(unit.run.prompt, unit.values)
 
         def begin(tx: Transaction) -> tuple[TaskRow, str | None, dict[str, str], Work | None]:
-            started = tasks.begin(tx, task, slot.id, config.model, self.clock.now_ms())
+            started = tasks.begin(
+                tx, task, slot.id, config.model, self.clock.now_ms(), prompt=prompt, asked=asked
+            )
             slot_rows.occupy(tx, slot.id, self.worker, slot.config, started.id)
             refusal = self._reserve(tx, chain, unit, started)
             return started, refusal, context.everything(tx), _start(tx, chain, task)

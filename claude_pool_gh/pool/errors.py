@@ -9,6 +9,7 @@
     |- NoSlotAvailable        no slot came free in time, or none is left
     |- ScalingRefused         more or fewer slots than the bounds allow
     |- NotUnderReview         nothing waits for a decision here
+    |- PartOfChain            the task is one of a chain's, which ends, or is decided, as a whole
     |- Superseded             another worker has taken this chain over
     |- NoWorkspace            the folder that a run was to have to itself cannot be made
     `- NotFound
@@ -60,7 +61,7 @@ class StepFailed(PoolError):
 
 
 class PoolShutdown(PoolError):
-    """The pool is draining or closed. What was queued stays in the store and goes on at the next start."""
+    """The pool is draining or closed. The message says what becomes of what it had not done."""
 
 
 class NoSlotAvailable(PoolError):
@@ -73,6 +74,10 @@ class ScalingRefused(PoolError):
 
 class NotUnderReview(PoolError):
     """Nothing waits for a decision under this id: it was decided already, or never came so far."""
+
+
+class PartOfChain(PoolError):
+    """What was asked for one task holds for its chain, or for its step with all the tasks in it; see the message."""
 
 
 class Superseded(PoolError):

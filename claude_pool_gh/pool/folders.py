@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from claude_pool_gh.pool import places
 from claude_pool_gh.pool.config import Isolation
 from claude_pool_gh.pool.errors import NoWorkspace
 from claude_pool_gh.pool.ports import JSON, Wanted, Work
@@ -18,18 +19,23 @@ class SharedFolder:
 
     folder: Path
 
+    def __post_init__(self) -> None:
+        """Make the folder's name absolute: a plan outlives the process, and its working folder."""
+        object.__setattr__(self, "folder", self.folder.resolve())
+
     async def pinned(self, isolation: Isolation) -> JSON:
-        """The folder; there is nothing to pin. Raises NoWorkspace for any isolation."""
+        """The folder. Raises NoWorkspace for any isolation."""
         if isolation is not Isolation.none:
             raise NoWorkspace(
                 f"isolation {isolation.value!r} needs git: open the pool with `workspaces=LocalRepository(...)`"
             )
-        return {"isolation": isolation}
+        return {"isolation": isolation, "folder": str(self.folder)}
 
     @asynccontextmanager
     async def lease(self, wanted: Wanted) -> AsyncIterator[SharedFolder]:
         """The folder, for a run that asks for no isolation."""
         await self.pinned(Isolation((wanted.spec or {}).get("isolation", Isolation.none)))
+        places.check(wanted.spec, self.folder)
         if not self.folder.is_dir():
             raise NoWorkspace(f"{self.folder} is no folder")
         yield self

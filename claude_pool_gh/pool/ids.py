@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import re
 import secrets
-from typing import Final
+from typing import Final, NewType
+
+TaskId = NewType("TaskId", str)
+"""Names a task. What reads one from outside, such as a file, makes it with `TaskId(text)`."""
+ChainId = NewType("ChainId", str)
+"""Names a chain. A lone task is no chain to its caller."""
 
 _SAFE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 

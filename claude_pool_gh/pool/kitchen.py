@@ -250,11 +250,11 @@ def _variables(step: Step) -> set[str] | None:
         case HostCall():
             return None
         case Branches():
-            return {"output"} | {branch.name for branch in step.branches}
+            return {"output", "error"} | {branch.name for branch in step.branches}
         case AgentRun(each=None):
             schema = step.overrides.json_schema
             if schema is not None and "properties" not in schema:
                 return None
-            return {"output"} | set(step.output_vars) | set((schema or {}).get("properties", ()))
+            return {"output", "error"} | set(step.output_vars) | set((schema or {}).get("properties", ()))
         case AgentRun():
-            return {"output", "outputs", "results"}
+            return {"output", "outputs", "results", "error", "errors"}

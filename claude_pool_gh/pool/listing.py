@@ -97,6 +97,8 @@ def _let_through(wanted: TaskFilter) -> Iterator[sa.ColumnElement[bool]]:
     if wanted.state is not None:
         unlaid = sa.and_(task_rows.c.id.is_(None), reading.unlaid_in(wanted.state))
         yield sa.or_(task_rows.c.state == wanted.state, unlaid)
+    if wanted.chain_id is not None:
+        yield _C.id == wanted.chain_id
     if wanted.slot_id is not None:
         yield task_rows.c.slot == wanted.slot_id
     if wanted.tags is not None:

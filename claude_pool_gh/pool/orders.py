@@ -47,13 +47,14 @@ class Orders:
     hosts: frozenset[str]
 
     def lone(
-        self, prompt: str, run: AgentRun, *, tags: Sequence[str], priority: int, place: int, now_ms: int
-    ) -> NewChain:
+        self, prompt: str, run: AgentRun, *, tags: Sequence[str], priority: int, place: int, now_ms: int,
+        isolation: Isolation | None = None,
+    ) -> NewChain:  # fmt: skip
         """A chain of one step, for one task."""
         cap = microdollars(_first(run.overrides.max_budget_usd, self.config.task_budget_usd))
         patience = self.config.slot_assignment_timeout_secs
         # The text comes in as a value: what a caller writes in braces is no placeholder.
-        plan = self._plan("task", (run,), {"prompt": prompt}, cap, cap, ChainOptions())
+        plan = self._plan("task", (run,), {"prompt": prompt}, cap, cap, ChainOptions(isolation=isolation))
         return NewChain(
             id=new_id("task"),
             kind="task",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 from claude_pool_gh.pool.plan import Frozen
 
@@ -21,6 +22,12 @@ class Verdict(StrEnum):
     out_of_turns = "out_of_turns"
     cancelled = "cancelled"
     failed = "failed"
+
+
+FAILURES: Final = (
+    Verdict.failed, Verdict.cancelled, Verdict.out_of_budget, Verdict.out_of_turns, Verdict.quota,
+)  # fmt: skip
+"""Ends of chains that did not come to their end."""
 
 
 class Outcome(Frozen):

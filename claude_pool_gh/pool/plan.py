@@ -26,7 +26,7 @@ class OnFailure(StrEnum):
     fail = "fail"
     """The chain ends."""
     go_on = "continue"
-    """The chain goes on, and later steps see in the step's result what failed."""
+    """The chain goes on, later steps can name what failed as `{steps.NAME.error}`, and the chain's result says it."""
 
 
 class OnRestart(StrEnum):

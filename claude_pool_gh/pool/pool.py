@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -12,17 +13,31 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from claude_pool_gh.pool import chains, context, ledger, listing, reading, review, slot_rows
+from claude_pool_gh.pool import (
+    addresses,
+    chain_results,
+    chains,
+    context,
+    ledger,
+    listing,
+    places,
+    queue,
+    reading,
+    review,
+    slot_rows,
+    tasks,
+)
 from claude_pool_gh.pool.attempts import Attempts
 from claude_pool_gh.pool.carrying import Carrying
 from claude_pool_gh.pool.chains import NewChain
 from claude_pool_gh.pool.clock import SystemClock
+from claude_pool_gh.pool.closed import CLOSED, CLOSED_AND_GONE, ClosedDatabase
 from claude_pool_gh.pool.config import Isolation, PoolConfig, SlotConfig, SlotMode, TaskOverrides
 from claude_pool_gh.pool.dispatch_lock import dispatching_from
 from claude_pool_gh.pool.dispatcher import Dispatcher
 from claude_pool_gh.pool.errors import PoolShutdown, ScalingRefused, UnknownSlot
 from claude_pool_gh.pool.folders import SharedFolder
-from claude_pool_gh.pool.ids import checked, new_id
+from claude_pool_gh.pool.ids import ChainId, TaskId, checked, new_id
 from claude_pool_gh.pool.live import Live
 from claude_pool_gh.pool.metrics import MetricsFilter, SessionMetrics, measure
 from claude_pool_gh.pool.orders import ALONE, ChainOptions, Orders
@@ -36,6 +51,7 @@ from claude_pool_gh.pool.records import (
     PoolStatus,
     SlotFilter,
     SlotRecord,
+    StepResult,
     TaskFilter,
     TaskRecord,
     TaskResult,
@@ -51,6 +67,7 @@ from claude_pool_gh.storage import Database, Transaction, migrations
 from claude_pool_gh.storage.owners import new_owner
 from claude_pool_gh.storage.private import private_folder
 
+logger = logging.getLogger(__name__)
 T = TypeVar("T")
 _MEND_SECONDS: Final = 30.0
 _LOOK_SECONDS: Final = 0.1
@@ -62,7 +79,10 @@ _AFTER_THE_DEADLINE: Final = 12.0
 class Parts:
     """What a pool is put together from, besides its agent, slots and settings."""
 
-    name: str
+    queue: str
+    """Under which its chains are queued; see `places`."""
+    kept: bool
+    """Whether its store is there after its end."""
     worker: str
     home: Path
     workspaces: Workspaces
@@ -85,7 +105,7 @@ class Pool:
     ) -> None:
         """Put the parts together; `open` makes them and brings them to life."""
         self.config, self.database, self.shelf = config, database, parts.shelf
-        self._name, self._workspaces = parts.name, parts.workspaces
+        self._queue, self._workspaces = parts.queue, parts.workspaces
         clock, observer, host_steps = parts.clock, parts.observer, parts.host_steps
         self.live = Live()
         self._clock, self._observer, self._worker = clock, observer, parts.worker
@@ -110,7 +130,7 @@ class Pool:
             config=config,
             home=parts.home / "slots",
         )
-        self._waiting = Waiting(database)
+        self._kept, self._waiting = parts.kept, Waiting(database, kept=parts.kept)
         runner = Runner(attempts=attempts, live=self.live, host_steps=host_steps)
         self._dispatcher = Dispatcher(
             database=database,
@@ -118,7 +138,7 @@ class Pool:
             live=self.live,
             clock=clock,
             worker=self._worker,
-            pool=parts.name,
+            pool=parts.queue,
             at_most=config.max_chains,
         )
         self._supervisor = Supervisor(database, self._slots, config)
@@ -141,9 +161,12 @@ class Pool:
         observer: Observer | None = None,
         clock: Clock | None = None,
     ) -> AsyncIterator[Pool]:
-        """Open a pool for the length of the block; what is unfinished at its end goes on when its store is next opened.
+        """Open a pool for the length of the block.
 
-        `name`: workers on one store share the chains of a name, and leave those of other names alone. `slots`: how
+        With a `state` or `store`, what is unfinished at the block's end goes on when that is next opened. Without one
+        the block first waits for it; where an exception ends the block, it is cancelled, and a warning says how much.
+
+        `name`: workers on one store share the chains of a name and a folder, and leave all others alone. `slots`: how
         many, or what each decides for itself. `state`: folder for the store and the slots' conversations; without one
         they last as long as the pool. `store`: `postgresql://...` or `sqlite:///...` in place of the folder's own.
         `workspaces`: where agents work, by default in the current folder. `shelf`: skills and workflows by name.
@@ -164,11 +187,15 @@ class Pool:
             await stack.enter_async_context(agent.at_work(database, clock))
             worker = new_owner()
             names = await database.transact(lambda tx: slot_rows.register(tx, worker, configs))
+            workspaces = workspaces or SharedFolder(Path.cwd())
+            named = places.queue_of(name, workspaces.folder)
+            await database.transact(lambda tx: places.adopt(tx, name, named))
             parts = Parts(
-                name=name,
+                queue=named,
+                kept=state is not None or store is not None,
                 worker=worker,
                 home=home,
-                workspaces=workspaces or SharedFolder(Path.cwd()),
+                workspaces=workspaces,
                 shelf=shelf or Shelf(),
                 host_steps=host_steps or {},
                 observer=observer or _Nobody(),
@@ -180,6 +207,8 @@ class Pool:
             looking = pool._waiting.look_for_ever(pool._dispatcher.is_alone)
             loops = [pool._supervisor.watch(), looking, pool._mend_for_ever()]
             stack.push_async_callback(_cancel, [asyncio.create_task(loop) for loop in loops])
+            if not parts.kept:
+                await stack.enter_async_context(pool._to_the_end())
             yield pool
 
     # ---- one task
@@ -190,13 +219,13 @@ class Pool:
         `more` as in `submit`.
         """
 
-        async def submit() -> list[str]:
+        async def submit() -> list[TaskId]:
             return [await self.submit(prompt, config=config, **more)]
 
         (result,) = await self._see_through(submit())
         return result
 
-    async def submit(
+    async def submit(  # noqa: PLR0913 - all optional, by name
         self,
         prompt: str,
         *,
@@ -207,13 +236,18 @@ class Pool:
         resume: str | None = None,
         review: bool = False,
         max_rejections: int = 3,
-    ) -> str:
+        isolation: Isolation | None = None,
+    ) -> TaskId:
         """Queue one task durably and return its id.
 
         `priority`: lower goes first. `role`: only on a slot that has it. `resume`: go on with the conversation of an
-        earlier task, whose `TaskResult.session_id` this is, on its slot. `review`: a success waits for `approve` or
-        `reject`. Raises PoolShutdown, CapReached when the pool's money is spent, ValueError for no such `resume`.
+        earlier task, whose `TaskResult.session_id` this is, on its slot if that is still here. `review`: a success
+        waits for `approve` or `reject`. `isolation`: where it works, by default as `PoolConfig.worktree_isolation`
+        says.
+
+        Raises PoolShutdown, CapReached when the pool's money is spent, ValueError for no such `resume`.
         """
+        self._check_open()
         for part in () if resume is None else resume.partition("/")[::2]:
             checked(part)
         if resume is not None and self.config.slot_mode is SlotMode.ephemeral:
@@ -223,18 +257,21 @@ class Pool:
             gate=review, max_rejections=max_rejections,
         )  # fmt: skip
         now, place = self._clock.now_ms(), next(self._places)
-        new = self._orders.lone(prompt, run, tags=tags, priority=priority, place=place, now_ms=now)
+        new = self._orders.lone(
+            prompt, run, tags=tags, priority=priority, place=place, now_ms=now, isolation=isolation
+        )
         (task_id,) = await self._add([new])
-        return task_id
+        return TaskId(task_id)
 
-    async def result(self, task_id: str) -> TaskResult | None:
+    async def result(self, task_id: TaskId) -> TaskResult | None:
         """How a task ended, also when it was cancelled; None while it has not. Raises UnknownTask."""
-        return (await self.task(task_id)).result
+        return (await self._task(task_id, instead="chain_result")).result
 
-    async def wait(self, task_id: str, *, timeout_secs: float | None = None) -> TaskResult:
+    async def wait(self, task_id: TaskId, *, timeout_secs: float | None = None) -> TaskResult:
         """Wait until a task has ended, or waits for approval. Raises UnknownTask, TimeoutError, PoolShutdown."""
+        asked = partial(addresses.chain_of_task, given=task_id, instead="wait_chain")
+        chain_id = await self.database.read(asked, forever=True)
         async with asyncio.timeout(timeout_secs):
-            chain_id = await self.database.read(lambda tx: reading.chain_of(tx, task_id), forever=True)
             if chain_id == task_id:  # a lone one: its money is back too
                 await self._waiting.rest(chain_id)
             task = await self._seen(task_id)
@@ -245,17 +282,16 @@ class Pool:
                     await asyncio.sleep(_LOOK_SECONDS)
         return task.result
 
-    async def cancel(self, task_id: str) -> bool:
-        """End a task, or the chain with this id; what it said and cost is kept. False when it had ended already.
+    async def cancel(self, task_id: TaskId) -> bool:
+        """End a task; what it said and cost is kept. False when it had ended already.
 
-        Raises UnknownTask.
+        Raises UnknownTask, PartOfChain for a task of a chain, which `cancel_chain` ends as a whole.
         """
-        task = await self.database.read(lambda tx: reading.chain_of(tx, task_id))
-        return await self.cancel_chain(task)
+        return await self._cancel(lambda tx: addresses.lone_task(tx, task_id))
 
-    async def task(self, task_id: str) -> TaskRecord:
+    async def task(self, task_id: TaskId) -> TaskRecord:
         """One task. Raises UnknownTask."""
-        return await self.database.read(lambda tx: reading.task(tx, task_id))
+        return await self._task(task_id, instead="chain_progress")
 
     async def tasks(
         self, wanted: TaskFilter | None = None, *, limit: int | None = None, after: str | None = None
@@ -268,6 +304,18 @@ class Pool:
         every = wanted or TaskFilter()
         return await self.database.read(lambda tx: listing.tasks(tx, every, limit=limit, after=after))
 
+    async def transcript(self, task_id: TaskId) -> list[Any]:
+        """What happened in a task's last attempt, in order, redacted: entries with `what` and `text`.
+
+        Empty while it runs. Raises UnknownTask.
+        """
+
+        def read(tx: Transaction) -> list[Any]:
+            addresses.chain_of_task(tx, task_id, instead="tasks(TaskFilter(chain_id=...))")
+            return tasks.transcript(tx, task_id)
+
+        return await self.database.read(read)
+
     async def fan_out(
         self, prompts: Sequence[str], *, config: TaskOverrides | None = None, tags: Sequence[str] = ()
     ) -> list[TaskResult]:
@@ -278,22 +326,34 @@ class Pool:
             self._orders.lone(prompt, run, tags=tags, priority=0, place=next(self._places), now_ms=now)
             for prompt in prompts
         ]
-        return await self._see_through(self._add(new))
+
+        async def submit() -> list[TaskId]:
+            return [TaskId(each) for each in await self._add(new)]
+
+        return await self._see_through(submit())
 
     # ---- review
 
-    async def approve(self, task_id: str) -> None:
-        """A task, or a chain's step, that waits for approval is good; a chain goes on. Raises NotUnderReview."""
+    async def approve(self, task_id: TaskId | ChainId) -> None:
+        """A task, or a chain's step, that waits for approval is good; a chain goes on.
+
+        Raises NotUnderReview, UnknownTask, PartOfChain for one of several tasks of a step.
+        """
         await self._decide(task_id, lambda tx, chain_id: review.approve(tx, chain_id, self._clock.now_ms()))
 
-    async def reject(self, task_id: str, feedback: str) -> bool:
+    async def reject(self, task_id: TaskId | ChainId, feedback: str) -> bool:
         """It is not good: it runs again with all feedback so far. False when that was once too often, and it failed."""
         now = self._clock.now_ms
         return bool(await self._decide(task_id, lambda tx, c: review.reject(tx, c, feedback, now())))
 
-    async def go_on(self, chain_id: str) -> None:
-        """Let a chain go on that asks before it spends again on a run whose process died."""
-        await self._decide(chain_id, lambda tx, c: review.go_on(tx, c, self._clock.now_ms()))
+    async def go_on(self, chain_id: ChainId) -> None:
+        """Let a chain go on that asks before it spends again on a run whose process died. Raises NotUnderReview."""
+
+        def decide(tx: Transaction, _chain_id: str) -> None:
+            addresses.chain(tx, chain_id, instead="approve or reject")
+            review.go_on(tx, chain_id, self._clock.now_ms())
+
+        await self._decide(chain_id, decide)
 
     # ---- chains
 
@@ -303,7 +363,7 @@ class Pool:
         *,
         args: Mapping[str, Any] | None = None,
         options: ChainOptions | None = None,
-    ) -> str:
+    ) -> ChainId:
         """Check a chain whole, queue it durably, and return its id. Raises RecipeError, PoolShutdown, CapReached."""
         (chain_id,) = await self.fan_out_chains([steps], args=args, options=options)
         return chain_id
@@ -314,49 +374,57 @@ class Pool:
         *,
         args: Mapping[str, Any] | None = None,
         options: ChainOptions | None = None,
-    ) -> list[str]:
+    ) -> list[ChainId]:
         """Queue several chains, all or, where one is faulty, none; their ids in the order given."""
-        return await self._add(self._orders.chains(every, args or {}, options or ChainOptions()))
+        self._check_open()
+        added = await self._add(self._orders.chains(every, args or {}, options or ChainOptions()))
+        return [ChainId(each) for each in added]
 
     async def submit_workflow(
         self, name: str, args: Mapping[str, Any] | None = None, *, options: ChainOptions | None = None
-    ) -> str:
+    ) -> ChainId:
         """Queue a workflow from the shelf as a chain. Raises RecipeError for a faulty one or wrong arguments."""
+        self._check_open()
         (chain_id,) = await self._add([self._orders.workflow(name, args or {}, options or ChainOptions())])
-        return chain_id
+        return ChainId(chain_id)
 
-    async def chain_progress(self, chain_id: str) -> ChainProgress:
+    async def chain_progress(self, chain_id: ChainId | TaskId) -> ChainProgress:
         """How far a chain is, with what its agents say at this moment. Raises UnknownChain."""
         progress = await self.database.read(lambda tx: reading.chain_progress(tx, chain_id))
         return self._with_words(progress)
 
-    async def chain_result(self, chain_id: str) -> ChainResult | None:
+    async def chain_result(self, chain_id: ChainId) -> ChainResult | None:
         """How a chain ended; None while it has not. Raises UnknownChain."""
-        return await self.database.read(lambda tx: reading.chain_result(tx, chain_id))
 
-    async def wait_chain(self, chain_id: str, *, timeout_secs: float | None = None) -> ChainResult | None:
+        def read(tx: Transaction) -> ChainResult | None:
+            return chain_results.chain_result(tx, addresses.chain(tx, chain_id, instead="result"))
+
+        return await self.database.read(read)
+
+    async def chain_steps(self, chain_id: ChainId) -> tuple[StepResult, ...]:
+        """What each step of a chain came to that has ended so far, or waits for approval. Raises UnknownChain."""
+
+        def read(tx: Transaction) -> tuple[StepResult, ...]:
+            return chain_results.step_results(tx, addresses.chain(tx, chain_id, instead="task"))
+
+        return await self.database.read(read)
+
+    async def wait_chain(self, chain_id: ChainId, *, timeout_secs: float | None = None) -> ChainResult | None:
         """Wait until a chain has ended, and return how; None when it waits for somebody.
 
-        Raises TimeoutError, PoolShutdown.
+        Raises UnknownChain, TimeoutError, PoolShutdown.
         """
+        await self.database.read(lambda tx: addresses.chain(tx, chain_id, instead="wait"))
         async with asyncio.timeout(timeout_secs):
             await self._waiting.rest(chain_id)
-            return await self.database.read(lambda tx: reading.chain_result(tx, chain_id), forever=True)
+            return await self.database.read(lambda tx: chain_results.chain_result(tx, chain_id), forever=True)
 
-    async def cancel_chain(self, chain_id: str) -> bool:
-        """End a chain at once, whatever of it runs; finished steps keep their results. False when it had ended."""
+    async def cancel_chain(self, chain_id: ChainId) -> bool:
+        """End a chain at once, whatever of it runs; finished steps keep their results. False when it had ended.
 
-        def request(tx: Transaction) -> bool:
-            before = chains.get(tx, chain_id).state
-            if chains.request_cancel(tx, chain_id, self._clock.now_ms()):
-                self._observer.changed(tx, chain_id)
-            return before is not ChainState.done
-
-        open_ = await self.database.transact(request)
-        self._observer.committed()
-        self.live.stop(chain_id)
-        self._waiting.wake(chain_id)
-        return open_
+        Raises UnknownChain.
+        """
+        return await self._cancel(lambda tx: addresses.chain(tx, chain_id, instead="cancel"))
 
     async def chains(
         self, *, unfinished: bool = False, limit: int | None = None, after: str | None = None
@@ -397,6 +465,7 @@ class Pool:
 
     async def configure_slot(self, slot_id: str, config: SlotConfig) -> None:
         """Change what one of this process's slots decides, from its next task on. Raises UnknownSlot."""
+        self._check_open()
         slot = self._slot(slot_id)
         await self.database.transact(lambda tx: slot_rows.configure(tx, slot_id, config))
         self._slots.configure(slot, config)
@@ -406,10 +475,12 @@ class Pool:
 
         Raises UnknownSlot, IllegalTransition where it is not errored.
         """
+        self._check_open()
         await self._supervisor.restart(self._slot(slot_id))
 
     async def scale_up(self, count: int, *, config: SlotConfig | None = None) -> list[str]:
         """More slots, which take what waits at once; returns their ids. Raises ScalingRefused, and then adds none."""
+        self._check_open()
         _check_bounds(self.config, self._slots.count + count)
         if count < 0:
             raise ScalingRefused("to have fewer slots, use scale_down")
@@ -429,6 +500,7 @@ class Pool:
 
         Raises ScalingRefused, and then removes none.
         """
+        self._check_open()
         if count < 0:
             raise ScalingRefused("to have more slots, use scale_up")
         _check_bounds(self.config, self._slots.count - count)
@@ -468,8 +540,10 @@ class Pool:
     async def drain(self, deadline_secs: float = 60.0) -> DrainSummary:
         """Take no more work, let running tasks end, and end by force what still runs at the deadline.
 
-        What had not begun stays queued in the store. Always returns, at the latest some 12 seconds after the deadline.
+        What had not begun stays queued in the store; where none is kept it is `lost`, and not waited for. Always
+        returns, at the latest some 12 seconds after the deadline. Raises PoolShutdown for a closed pool.
         """
+        self._check_open()
         self._closing = True
         self._dispatcher.drain()
         self._slots.close()
@@ -480,11 +554,13 @@ class Pool:
         await self.database.transact(lambda tx: slot_rows.stop(tx, gone))
         self._waiting.close()
         completed, spent = await self.database.read(lambda tx: reading.done_since(tx, self._started_ms))
+        unfinished = await self._left(parked=not self._kept)
         return DrainSummary(
             total_cost_microdollars=spent,
             total_tasks_completed=completed,
             cancelled=tuple(late),
-            left_queued=await self.database.read(reading.waiting_chains),
+            left_queued=len(unfinished) if self._kept else 0,
+            lost=0 if self._kept else len(unfinished),
         )
 
     def wake(self) -> None:
@@ -495,6 +571,7 @@ class Pool:
 
     async def _add(self, new: Sequence[NewChain]) -> list[str]:
         """Store chains, all or none, and let the engine know."""
+        self._check_open()
         if self._closing:
             raise PoolShutdown("the pool takes no more work")
         new = await self._pinned(new)
@@ -512,7 +589,7 @@ class Pool:
         self._dispatcher.wake()
         return [each.id for each in new]
 
-    async def _see_through(self, adding: Coroutine[Any, Any, list[str]]) -> list[TaskResult]:
+    async def _see_through(self, adding: Coroutine[Any, Any, list[TaskId]]) -> list[TaskResult]:
         """The results of tasks that are being added; when their caller gives up, they are cancelled."""
         added = asyncio.create_task(adding)
         try:
@@ -521,14 +598,14 @@ class Pool:
             await asyncio.shield(self._give_up(added))
             raise
 
-    async def _results(self, ids: Sequence[str]) -> list[TaskResult]:
+    async def _results(self, ids: Sequence[TaskId]) -> list[TaskResult]:
         """The results of lone tasks, in the same order, once all are there; they are read together."""
         for task_id in ids:
             await self._waiting.rest(task_id)
         found = await self.database.read(lambda tx: listing.lone(tx, ids))
         return [task.result or await self.wait(task.id) for task in found]
 
-    async def _give_up(self, added: asyncio.Task[list[str]]) -> None:
+    async def _give_up(self, added: asyncio.Task[list[TaskId]]) -> None:
         """End tasks that nobody waits for; those that have not begun never do."""
         ids = await added
         for task_id in [each for each in ids if each not in self.live.held]:
@@ -545,11 +622,18 @@ class Pool:
         plans = [
             each.plan.model_copy(update={"workspace": pins[each.plan.workspace["isolation"]]}) for each in new
         ]
-        return [replace(each, plan=plan, pool=self._name) for each, plan in zip(new, plans, strict=True)]
+        return [replace(each, plan=plan, pool=self._queue) for each, plan in zip(new, plans, strict=True)]
+
+    async def _task(self, task_id: str, *, instead: str) -> TaskRecord:
+        def read(tx: Transaction) -> TaskRecord:
+            addresses.chain_of_task(tx, task_id, instead=instead)
+            return reading.task(tx, task_id)
+
+        return await self.database.read(read)
 
     async def _decide(self, given: str, decision: Callable[[Transaction, str], T]) -> T:
         def decide(tx: Transaction) -> tuple[str, T]:
-            chain_id = reading.chain_of(tx, given)
+            chain_id = addresses.decided(tx, given)
             result = decision(tx, chain_id)
             self._observer.changed(tx, chain_id)
             return chain_id, result
@@ -563,6 +647,20 @@ class Pool:
     async def _seen(self, task_id: str) -> TaskRecord:
         """A task for somebody who waits for it, and so for the database too."""
         return await self.database.read(lambda tx: reading.task(tx, task_id), forever=True)
+
+    async def _cancel(self, named: Callable[[Transaction], str]) -> bool:
+        def request(tx: Transaction) -> tuple[str, bool]:
+            chain_id = named(tx)
+            before = chains.get(tx, chain_id).state
+            if chains.request_cancel(tx, chain_id, self._clock.now_ms()):
+                self._observer.changed(tx, chain_id)
+            return chain_id, before is not ChainState.done
+
+        chain_id, was_open = await self.database.transact(request)
+        self._observer.committed()
+        self.live.stop(chain_id)
+        self._waiting.wake(chain_id)
+        return was_open
 
     def _retired(self, slot: Slot) -> None:
         """A slot is gone for good."""
@@ -618,7 +716,7 @@ class Pool:
                     running = [chain_id for chain_id, held in self.live.held.items() if held.runs]
                     for chain_id in set(running) - set(late):
                         late.append(chain_id)
-                        await self.cancel_chain(chain_id)
+                        await self._cancel(lambda _tx, chain_id=chain_id: chain_id)  # type: ignore[misc]
                     with suppress(TimeoutError):
                         await asyncio.wait_for(freed.wait(), _LOOK_SECONDS)
         return late
@@ -628,7 +726,38 @@ class Pool:
         self._slots.close()
         await self._dispatcher.close()
         self._waiting.close()
+        await self._waiting.gone()
         await asyncio.gather(*self._errands, return_exceptions=True)
+        self.database = ClosedDatabase(CLOSED if self._kept else CLOSED_AND_GONE)
+
+    def _check_open(self) -> None:
+        if isinstance(self.database, ClosedDatabase):
+            raise PoolShutdown(CLOSED if self._kept else CLOSED_AND_GONE)
+
+    async def _left(self, *, parked: bool) -> list[str]:
+        return await self.database.read(lambda tx: queue.left(tx, self._queue, self._worker, parked=parked))
+
+    @asynccontextmanager
+    async def _to_the_end(self) -> AsyncIterator[None]:
+        """Around a block whose store is gone after it: nothing that was submitted in it is lost in silence."""
+        try:
+            yield
+            if self._closing:  # it was drained, and the drain has told what is lost
+                return
+            self._closing = True
+            while self._slots.count and (left := await self._left(parked=False)):
+                await self._waiting.rest(left[0])
+        except BaseException as why:
+            await self._warn_of_loss(f"an exception ended the pool's block ({type(why).__name__})")
+            raise
+        await self._warn_of_loss("the pool's block has ended")
+
+    async def _warn_of_loss(self, why: str) -> None:
+        if lost := await self._left(parked=True):
+            logger.warning(
+                "%s: %d of what was submitted has not ended, is cancelled and lost, since the pool keeps nothing; "
+                "with `state=...` it would go on later", why, len(lost), extra={"action": "work_lost"},
+            )  # fmt: skip
 
 
 class _Nobody:

@@ -42,9 +42,9 @@ class Conversation:
     """Where an agent keeps what was said, so that a later task can go on with it."""
 
     home: Path
-    """A folder of the slot's own."""
+    """A folder of the slot's own, among those of the other slots."""
     resume: str | None
-    """Session id of the conversation that goes on; None begins a new one."""
+    """Session id of the conversation that goes on, on whichever slot it was kept; None begins a new one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +188,14 @@ class Wanted:
 
 class Workspaces(Protocol):
     """Lends folders to runs."""
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder, absolute, in which agents work or of which they get copies: chains of another are left alone.
+
+        None where a plan names its source itself, so that any worker can carry any chain.
+        """
+        ...
 
     async def pinned(self, isolation: Isolation) -> JSON:
         """What a new chain's plan says of its workspace, as things stand now. Raises NoWorkspace."""

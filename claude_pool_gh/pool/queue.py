@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from claude_pool_gh.pool.states import ON_THE_WAY, ChainState
+from claude_pool_gh.pool.states import ON_THE_WAY, OPEN, ChainState
 from claude_pool_gh.pool.tables import chains, workers
 from claude_pool_gh.storage import Transaction, insert_once, one_at_a_time
 
@@ -84,6 +84,17 @@ def carried_by(tx: Transaction, worker: str) -> list[tuple[str, int]]:
     """Id and generation of the unfinished chains that a worker has taken up."""
     own = sa.and_(_C.owner == worker, _C.state.in_(ON_THE_WAY))
     return [(row.id, row.generation) for row in tx.execute(sa.select(_C.id, _C.generation).where(own))]
+
+
+def left(tx: Transaction, pool: str, worker: str, *, parked: bool) -> list[str]:
+    """The pool's unfinished chains that no other worker carries, first of all the next; `parked`: those too."""
+    states = OPEN if parked else ON_THE_WAY
+    mine = sa.or_(_C.owner.is_(None), _C.owner == worker)
+    return list(
+        tx.execute(
+            sa.select(_C.id).where(_C.pool == pool, _C.state.in_(states), mine).order_by(*ORDER)
+        ).scalars()
+    )
 
 
 def carried(tx: Transaction, pool: str = "main") -> int:

@@ -12,19 +12,18 @@ import sqlalchemy as sa
 
 from claude_pool_gh.pool import chains, ledger, slot_rows, tasks
 from claude_pool_gh.pool.chains import ChainRow, StepRow
+from claude_pool_gh.pool.ids import ChainId, TaskId
 from claude_pool_gh.pool.metrics import Measured, MetricsFilter
-from claude_pool_gh.pool.outcomes import Verdict
-from claude_pool_gh.pool.plan import AgentRun, Branches, HostCall, Plan, Step
+from claude_pool_gh.pool.outcomes import FAILURES, Verdict
+from claude_pool_gh.pool.plan import AgentRun, Branches, Plan, Step
 from claude_pool_gh.pool.ports import Ending
 from claude_pool_gh.pool.prompting import with_feedback
 from claude_pool_gh.pool.records import (
     ChainProgress,
-    ChainResult,
     ChainStatus,
     PoolStatus,
     SlotFilter,
     SlotRecord,
-    StepResult,
     TaskFilter,
     TaskRecord,
     TaskResult,
@@ -97,31 +96,6 @@ def _runs_of(row: TaskRow) -> list[str]:
     return [f"{row.id}.{number}" for number in range(1, row.attempt + 1)]
 
 
-def chain_result(tx: Transaction, chain_id: str) -> ChainResult | None:
-    """How a chain ended; None while it has not. Raises UnknownChain."""
-    chain = chains.get(tx, chain_id)
-    if chain.outcome is None:
-        return None
-    costs, rows = ledger.cost_by_step(tx, chain_id), tasks.of_chain(tx, chain_id)
-    steps = tuple(
-        _step_result(
-            step, record, costs.get(step.name, (0, False))[0], [r for r in rows if r.step == step.name]
-        )
-        for step, record in zip(chain.plan.steps, chain.steps, strict=True)
-    )
-    success = chain.outcome.verdict not in _FAILURES
-    said = next((step.output for step in reversed(steps) if step.output), "")
-    return ChainResult(
-        steps=steps,
-        final_output=said if success else chain.outcome.reason or said,
-        total_cost_microdollars=ledger.cost_of(tx, chain_id)[0],
-        success=success,
-        commit=(chain.work or {}).get("commit"),
-        verdict=chain.outcome.verdict,
-        reason=chain.outcome.reason,
-    )
-
-
 def chain_progress(tx: Transaction, chain_id: str) -> ChainProgress:
     """How far a chain is, as stored. Raises UnknownChain."""
     return progress_of(chains.get(tx, chain_id), ledger.cost_of(tx, chain_id)[0])
@@ -135,7 +109,7 @@ def progress_of(chain: ChainRow, cost: int) -> ChainProgress:
     presented = record is not None and record.state is StepState.pending_review
     work = (record.work if record is not None and presented else None) or chain.work or {}
     return ChainProgress(
-        chain_id=chain.id,
+        chain_id=ChainId(chain.id),
         status=_status(chain),
         total_steps=len(chain.steps),
         completed_steps=sum(step.state in chains.FINISHED for step in chain.steps),
@@ -174,12 +148,6 @@ def status(tx: Transaction, *, budget: int | None, shutdown: bool) -> PoolStatus
 def slots(tx: Transaction, wanted: SlotFilter) -> list[SlotRecord]:
     """The slots of every worker that a filter lets through."""
     return [_slot(row) for row in slot_rows.every(tx) if _fits(wanted, row)]
-
-
-def chain_of(tx: Transaction, given: str) -> str:
-    """The chain that an id means: its own, or that of the task with this id. Raises UnknownTask."""
-    own = tx.execute(sa.select(chain_rows.c.id).where(chain_rows.c.id == given)).scalar_one_or_none()
-    return tasks.get(tx, given).chain_id if own is None else str(own)
 
 
 def waiting_chains(tx: Transaction) -> int:
@@ -257,11 +225,6 @@ def step_of(plan: Plan, name: str) -> Step | None:
     return next((step for step in plan.steps if step.name == name), None)
 
 
-_FAILURES = (
-    Verdict.failed, Verdict.cancelled, Verdict.out_of_budget, Verdict.out_of_turns, Verdict.quota,
-)  # fmt: skip
-
-
 def _slot(row: SlotRow) -> SlotRecord:
     return SlotRecord(
         id=row.id,
@@ -277,7 +240,8 @@ def _slot(row: SlotRow) -> SlotRecord:
 
 
 def _fits(wanted: SlotFilter, row: SlotRow) -> bool:
-    return (
+    gone = row.state is SlotState.stopped and wanted.state is not SlotState.stopped
+    return not gone and (
         wanted.state in (None, row.state)
         and wanted.name in (None, row.config.name)
         and wanted.role in (None, row.config.role)
@@ -335,13 +299,13 @@ def _record(row: TaskRow, chain: ChainRow, known: Known) -> TaskRecord:
     step = step_of(chain.plan, row.step)
     record = next(record for record in chain.steps if record.name == row.step)
     run = _run_of(step, row.shard)
-    asked = str(chain.plan.context["prompt"]) if chain.kind == "task" else run.prompt if run else ""
+    before, now = _prompts(row, chain, run, record)
     return TaskRecord(
-        id=row.id,
-        chain_id=row.chain_id,
+        id=TaskId(row.id),
+        chain_id=ChainId(row.chain_id),
         step=row.step,
-        prompt=with_feedback(asked, record.rejections, output_of(row.outcome or {})),
-        original_prompt=asked if record.rejections else None,
+        prompt=now,
+        original_prompt=before if record.rejections else None,
         state=row.state,
         slot_id=row.slot,
         result=_result(row, chain, known) if row.state in _ENDED else None,
@@ -355,6 +319,15 @@ def _record(row: TaskRow, chain: ChainRow, known: Known) -> TaskRecord:
         started_at_ms=row.started_ms,
         completed_at_ms=row.ended_ms,
     )
+
+
+def _prompts(row: TaskRow, chain: ChainRow, run: AgentRun | None, record: StepRow) -> tuple[str, str]:
+    """A task's prompt without any feedback, and the one that was sent last or, where it is to run again, will be."""
+    template = str(chain.plan.context["prompt"]) if chain.kind == "task" else run.prompt if run else ""
+    sent = template if row.prompt is None else row.prompt
+    asked = sent if row.asked is None else row.asked
+    rejected = row.state is TaskState.pending and record.rejections
+    return asked, with_feedback(asked, record.rejections, output_of(row.outcome or {})) if rejected else sent
 
 
 def _run_of(step: Step | None, shard: int) -> AgentRun | None:
@@ -393,6 +366,7 @@ def _result(row: TaskRow, chain: ChainRow, known: Known) -> TaskResult:
         structured=outcome.get("structured"),
         upper_bound=any(bound for _, bound in spent),
         commit=known.commits.get(row.run_id),
+        looked_at=outcome.get("looked_at") or {},
     )
 
 
@@ -402,30 +376,12 @@ def _address(row: TaskRow, outcome: dict[str, Any]) -> str | None:
     return f"{row.slot}/{session}" if session and row.slot else None
 
 
-def _step_result(step: Step, record: StepRow, cost: int, own: Sequence[TaskRow]) -> StepResult:
-    return StepResult(
-        name=step.name,
-        output=_said(step, record, own),
-        success=record.state is StepState.completed,
-        cost_microdollars=cost,
-        retries_used=sum(max(0, row.attempt - 1) for row in own),
-        skipped=record.state in (StepState.skipped, StepState.pending, StepState.cancelled) and not own,
-    )
-
-
-def _said(step: Step, record: StepRow, own: Sequence[TaskRow]) -> str:
-    if isinstance(step, HostCall):
-        return record.result if isinstance(record.result, str) else ""
-    outcomes = [row.outcome or {} for row in own]
-    return "\n\n".join(filter(None, (output_of(each) or str(each.get("reason", "")) for each in outcomes)))
-
-
 def _status(chain: ChainRow) -> ChainStatus:
     if chain.outcome is None:
         return ChainStatus(chain.state)
     if chain.outcome.verdict is Verdict.cancelled:
         return ChainStatus.cancelled
-    return ChainStatus.failed if chain.outcome.verdict in _FAILURES else ChainStatus.completed
+    return ChainStatus.failed if chain.outcome.verdict in FAILURES else ChainStatus.completed
 
 
 def _count(tx: Transaction, wanted: sa.Select[Any]) -> int:

@@ -8,7 +8,10 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
+from pydantic import Field
+
 from claude_pool_gh.pool.config import Frozen, SlotConfig, TaskOverrides
+from claude_pool_gh.pool.ids import ChainId, TaskId
 from claude_pool_gh.pool.ports import Ending
 from claude_pool_gh.pool.states import SlotState, TaskState
 
@@ -27,7 +30,7 @@ class TaskResult(Frozen):
     elapsed_ms: int
     """How long the last attempt took."""
     model: str | None = None
-    """The model asked for; None where it was the agent's own choice."""
+    """The model that answered or, where the agent does not say, that was asked for; None where nobody named one."""
     session_id: str | None = None
     """The conversation, which another task may go on with."""
     failed_command: str | None = None
@@ -48,18 +51,20 @@ class TaskResult(Frozen):
     """Whether the cost is only known to be no more than this."""
     commit: str | None = None
     """The commit that holds what the task changed, where it worked in a worktree or clone."""
+    looked_at: dict[str, Any] = Field(default_factory=dict)
+    """Files, searches and denials of the last attempt, as lists of texts."""
 
 
 class TaskRecord(Frozen):
     """A task: one agent run with its attempts."""
 
-    id: str
-    chain_id: str
+    id: TaskId
+    chain_id: ChainId
     """The chain it belongs to; a lone task is its own."""
     step: str
     """Name of the chain's step."""
     prompt: str
-    """What it was asked; of a chain's step the template."""
+    """What its last attempt was sent, values filled in; of a step that has not begun the template."""
     state: TaskState
     slot_id: str | None = None
     """The slot that runs it, or ran it last."""
@@ -90,6 +95,8 @@ class TaskFilter(Frozen):
     slot_id: str | None = None
     tags: tuple[str, ...] | None = None
     """Any of these."""
+    chain_id: str | None = None
+    """Of this chain."""
 
 
 class SlotRecord(Frozen):
@@ -115,8 +122,25 @@ class SlotFilter(Frozen):
     """Which slots to list; all that is given must hold."""
 
     state: SlotState | None = None
+    """Without one: every slot that is in service, so not the `stopped` ones."""
     name: str | None = None
     role: str | None = None
+
+
+class StepTask(Frozen):
+    """How one task of a step ended."""
+
+    id: TaskId
+    title: str
+    """Of a branch its name, of an item of `each` what the step's `title` makes of it."""
+    success: bool
+    ending: Ending
+    output: str
+    """What the agent answered; of one that failed, what it had said so far."""
+    error: str = ""
+    """Why it failed."""
+    structured: Any = None
+    """The typed result, where one was asked for."""
 
 
 class StepResult(Frozen):
@@ -124,8 +148,20 @@ class StepResult(Frozen):
 
     name: str
     output: str
+    """What its agents answered; of one that failed, what it had said so far, else why it failed."""
     success: bool
+    """Whether every task of it succeeded, also where `on_failure: continue` let the chain go on without that."""
+    ending: Ending | None = None
+    """Why it ended: of several tasks, how the first that failed did. None for a step without tasks."""
+    error: str = ""
+    """What went wrong, task by task; empty for a success."""
+    structured: Any = None
+    """The typed result: of one agent its own, of several a list of theirs, of a host step what it returned."""
+    tasks: tuple[StepTask, ...] = ()
+    """In the order of the branches, or of the items of `each`."""
     cost_microdollars: int
+    upper_bound: bool = False
+    """Whether the cost is only known to be no more than this."""
     retries_used: int
     """Attempts beyond the first, of all the step's tasks together."""
     skipped: bool = False
@@ -138,14 +174,19 @@ class ChainResult(Frozen):
     steps: tuple[StepResult, ...]
     """In the order of their running; also those that were skipped."""
     final_output: str
-    """What the last agent answered; of a chain that failed, why."""
+    """What the last agent answered; of a chain that ended early, why."""
     total_cost_microdollars: int
+    upper_bound: bool = False
+    """Whether the cost is only known to be no more than this."""
     success: bool
+    """Whether it came to its end and every step that ran succeeded. A step that failed makes this False also where
+    `on_failure: continue` let the chain go on: then `verdict` says how the chain ended, and `reason` which failed."""
     commit: str | None = None
     """The commit that holds the files as the chain left them, where it worked in worktrees and changed any."""
     verdict: str
     """`answered`, `failed`, `cancelled`, `out_of_budget`, ... or what the chain's own last step said."""
     reason: str = ""
+    """Why it ended early, or which steps failed."""
 
 
 class ChainStatus(StrEnum):
@@ -162,7 +203,7 @@ class ChainStatus(StrEnum):
 class ChainProgress(Frozen):
     """How far a chain is."""
 
-    chain_id: str
+    chain_id: ChainId
     status: ChainStatus
     total_steps: int
     completed_steps: int
@@ -225,4 +266,6 @@ class DrainSummary(Frozen):
     cancelled: tuple[str, ...]
     """Chains that still ran at the deadline, and were ended."""
     left_queued: int
-    """Chains that had not begun; they stay in the store for its next pool."""
+    """Chains that had not begun, or stopped between two steps; they stay in the store for its next pool."""
+    lost: int = 0
+    """Chains that had not ended, and are gone, since the pool was opened without `state` and `store`."""

@@ -10,6 +10,7 @@ from typing import Any
 from claude_pool_gh.pool.chains import ChainRow
 from claude_pool_gh.pool.errors import RecipeError, StepFailed
 from claude_pool_gh.pool.plan import AgentRun, Branches, HostCall, Step
+from claude_pool_gh.pool.ports import Ending
 from claude_pool_gh.pool.render import ABSENT, look_up, render
 
 logger = logging.getLogger(__name__)
@@ -54,6 +55,12 @@ def output_of(outcome: Mapping[str, Any]) -> str:
     )
 
 
+def error_of(outcome: Mapping[str, Any]) -> str:
+    """Why a run did not complete; empty for one that did."""
+    ending = outcome.get("ending", Ending.completed)
+    return "" if ending == Ending.completed else str(outcome.get("reason") or ending)
+
+
 def _view(step: Step, result: Any) -> Any:
     if result is None and not isinstance(step, HostCall):
         return ABSENT
@@ -66,11 +73,13 @@ def _view(step: Step, result: Any) -> Any:
             return {
                 "output": _joined(result),
                 "outputs": [output_of(run) for run in result],
+                "error": _errors(result),
+                "errors": [error_of(run) for run in result],
                 "results": [run.get("structured") for run in result],
             }
         case Branches():
             named = {run.name: _one(run, each) for run, each in zip(step.branches, result, strict=True)}
-            return {"output": _joined(result)} | named
+            return {"output": _joined(result), "error": _errors(result)} | named
 
 
 def _one(step: AgentRun, outcome: Mapping[str, Any]) -> dict[str, Any]:
@@ -78,7 +87,7 @@ def _one(step: AgentRun, outcome: Mapping[str, Any]) -> dict[str, Any]:
     typed = structured if isinstance(structured, dict) else {}
     may_be_missing = dict.fromkeys((step.overrides.json_schema or {}).get("properties", ()))
     named = {var: _part(typed, path) for var, path in step.output_vars.items()}
-    return may_be_missing | {"output": output_of(outcome)} | typed | named
+    return may_be_missing | {"output": output_of(outcome), "error": error_of(outcome)} | typed | named
 
 
 def _part(typed: Mapping[str, Any], path: str) -> Any:
@@ -93,6 +102,11 @@ def _joined(result: list[Mapping[str, Any]]) -> str:
     if len(result) == 1:
         return output_of(result[0])
     return "\n\n".join(f"{run.get('title', '')}:\n{output_of(run)}" for run in result)
+
+
+def _errors(result: list[Mapping[str, Any]]) -> str:
+    """What went wrong, task by task; empty where nothing did."""
+    return "\n".join(f"{run.get('title', '')}: {error_of(run)}" for run in result if error_of(run))
 
 
 def _previous(chain: ChainRow) -> str:

@@ -87,6 +87,9 @@ tasks: Final = sa.Table(
     sa.Column("slot", sa.String(64)),
     sa.Column("outcome", sa.JSON),
     sa.Column("transcript", sa.JSON),
+    # What the last attempt was sent and, where feedback or an error was added to it, what it was without that.
+    sa.Column("prompt", sa.Text),
+    sa.Column("asked", sa.Text),
     sa.Column("created_ms", sa.BigInteger, nullable=False),
     sa.Column("started_ms", sa.BigInteger),
     sa.Column("ended_ms", sa.BigInteger),

@@ -45,6 +45,10 @@ class TaskRow:
     created_ms: int
     started_ms: int | None
     ended_ms: int | None
+    prompt: str | None = None
+    """What the last attempt was sent; None before the first."""
+    asked: str | None = None
+    """The same without feedback and errors of earlier attempts; None where it had none."""
 
     @property
     def run_id(self) -> str:
@@ -99,10 +103,19 @@ def transcript(tx: Transaction, task_id: str) -> list[Any]:
     return list(found or [])
 
 
-def begin(tx: Transaction, task: TaskRow, slot: str, model: str, now_ms: int) -> TaskRow:
-    """A pending task starts its next attempt on a slot."""
+def has_session(tx: Transaction, session_id: str) -> bool:
+    """Whether a task has left a conversation under this id."""
+    own = tasks.c.outcome["session_id"].as_string() == session_id
+    return tx.execute(sa.select(tasks.c.id).where(own).limit(1)).first() is not None
+
+
+def begin(
+    tx: Transaction, task: TaskRow, slot: str, model: str, now_ms: int, *, prompt: str = "", asked: str = ""
+) -> TaskRow:
+    """A pending task starts its next attempt on a slot. `asked`: the prompt without what earlier attempts added."""
     also: dict[str, Any] = {"attempt": task.attempt + 1, "slot": slot, "model": model}
     also |= {"started_ms": now_ms, "ended_ms": None}
+    also |= {"prompt": prompt, "asked": None if asked == prompt else asked}
     move(tx, tasks, TASK_MOVES, task.id, TaskState.pending, TaskState.running, **also)
     return replace(task, state=TaskState.running, **also)
 
@@ -113,7 +126,7 @@ def give_back(tx: Transaction, task: TaskRow, now_ms: int, outcome: AgentOutcome
     Returns what its attempt has cost.
     """
     cost = ledger.settle(tx, task.run_id, now_ms) if task.attempt else 0
-    kept = {} if outcome is None else {"outcome": _stored(outcome), "transcript": list(outcome.transcript)}
+    kept = {} if outcome is None else _learned(outcome)
     move(tx, tasks, TASK_MOVES, task.id, TaskState.running, TaskState.pending, slot=None, **kept)
     return cost
 
@@ -124,7 +137,7 @@ def end(tx: Transaction, task: TaskRow, outcome: AgentOutcome, now_ms: int, *, r
     `review`: a success waits for a person's approval before it counts as completed. The cost is the last attempt's.
     """
     cost = ledger.settle(tx, task.run_id, now_ms)
-    also = {"outcome": _stored(outcome), "transcript": list(outcome.transcript), "ended_ms": now_ms}
+    also = _learned(outcome) | {"ended_ms": now_ms}
     move(tx, tasks, TASK_MOVES, task.id, TaskState.running, _state_after(outcome, review=review), **also)
     return cost
 
@@ -209,6 +222,12 @@ def _state_after(outcome: AgentOutcome, *, review: bool) -> TaskState:
             return TaskState.failed
 
 
+def _learned(outcome: AgentOutcome) -> dict[str, Any]:
+    """What the row learns from a run that has ended. Which model was asked for is no matter once another answered."""
+    answered = {"model": outcome.model} if outcome.model else {}
+    return {"outcome": _stored(outcome), "transcript": list(outcome.transcript)} | answered
+
+
 def _stored(outcome: AgentOutcome) -> dict[str, Any]:
     return {
         "ending": outcome.ending,
@@ -236,5 +255,6 @@ def _row(row: sa.Row[Any]) -> TaskRow:
     return TaskRow(
         id=row.id, chain_id=row.chain_id, step=row.step, shard=row.shard, title=row.title,
         state=TaskState(row.state), attempt=row.attempt, model=row.model, slot=row.slot, outcome=row.outcome,
-        created_ms=row.created_ms, started_ms=row.started_ms, ended_ms=row.ended_ms,
+        created_ms=row.created_ms, started_ms=row.started_ms, ended_ms=row.ended_ms, prompt=row.prompt,
+        asked=row.asked,
     )  # fmt: skip

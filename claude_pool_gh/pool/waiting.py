@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -17,6 +17,7 @@ from claude_pool_gh.pool.tables import chains
 from claude_pool_gh.storage import Database, Transaction
 
 _LOOK_SECONDS = 0.5
+_LAST_LOOK_SECONDS = 5.0
 _AT_ONCE = 500
 _STILL = (ChainState.done, ChainState.parked)
 _STATE = sa.select(chains.c.state).where(chains.c.id == sa.bindparam("wanted"))
@@ -27,18 +28,38 @@ class Waiting:
     """Who waits for which chain to come to rest: done, or parked."""
 
     database: Database
+    kept: bool = True
+    """Whether the store outlives the pool, so that what has not ended goes on later."""
     events: dict[str, asyncio.Event] = field(default_factory=dict)
     callers: Counter[str] = field(default_factory=Counter)
     closed: bool = False
+    left: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when one of them has left."""
 
     async def rest(self, chain_id: str) -> None:
         """Wait until a chain is at rest. Raises UnknownChain, PoolShutdown when nobody here will carry it on."""
         with self._waiting_for(chain_id) as event:
             while not await self.database.read(lambda tx: _is_at_rest(tx, chain_id), forever=True):
                 if self.closed:
-                    raise PoolShutdown(f"the pool closed before {chain_id} had ended; its store has it")
+                    raise PoolShutdown(
+                        f"the pool closed before {chain_id} had ended; {self._what_becomes_of_it}"
+                    )
                 await event.wait()
                 event.clear()
+
+    @property
+    def _what_becomes_of_it(self) -> str:
+        if self.kept:
+            return "its store has it, and it goes on when that is next opened"
+        return "it is lost, since the pool was opened without `state` and `store`"
+
+    async def gone(self) -> None:
+        """Wait until nobody waits here any more; each looks once more after `close`."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_LOOK_SECONDS):
+                while self.callers:
+                    self.left.clear()
+                    await self.left.wait()
 
     def wake(self, chain_id: str) -> None:
         """A chain may have come to rest."""
@@ -73,6 +94,7 @@ class Waiting:
             self.callers[chain_id] -= 1
             if not self.callers[chain_id]:
                 del self.callers[chain_id], self.events[chain_id]
+            self.left.set()
 
 
 def _is_at_rest(tx: Transaction, chain_id: str) -> bool:

@@ -21,6 +21,7 @@ from claude_pool_gh.sandbox import filter as seccomp
 from claude_pool_gh.sandbox.process import Bounds, Ran, watched
 from claude_pool_gh.sandbox.proof import ASKED, judged, own_namespaces
 from claude_pool_gh.sandbox.walls import arguments
+from claude_pool_gh.storage.owners import own_mark
 
 _NOBODY: Final = 65534
 _PROOF_SECONDS: Final = 20.0
@@ -100,7 +101,7 @@ class Sandbox:
 @contextmanager
 def _private(config: dict[str, Any]) -> Iterator[Path]:
     """A folder with the configuration, which the next start removes where this process dies."""
-    with tempfile.TemporaryDirectory(prefix=f"cpg-{os.getpid()}-check-") as name:
+    with tempfile.TemporaryDirectory(prefix=f"cpg-{own_mark()}-check-") as name:
         folder, program = Path(name), bubblewrap.found() or Path("/nonexistent/bwrap")
         if config["user"]:
             program = bubblewrap.reachable(program, folder)

@@ -84,8 +84,9 @@ def _for_scripts(command: Any) -> Any:
         ),
         click.option("--folder", default=".", help="Where agents work. Default: here."),
         click.option(
-            "--isolation", type=click.Choice(["none", "worktree", "clone"]), default="none", show_default=True,
-            help="Let agents work in git worktrees or clones of the folder; what they change is kept as a commit.",
+            "--isolation", type=click.Choice(["none", "worktree", "clone"]),
+            help="Let agents work in git worktrees or clones of the folder; what they change is kept as a commit. "
+            "Default: as the workflow says, else none.",
         ),
         click.option("--trusted", is_flag=True, help="Allow tools that reach beyond the folder, such as Bash."),
         click.option(
@@ -114,7 +115,7 @@ def _wishes(given: dict[str, Any]) -> Any:
         folder=Path(given["folder"]),
         state=None if state is None else Path(state),
         slots=given["slots"],
-        isolation=Isolation(given["isolation"]),
+        isolation=None if given["isolation"] is None else Isolation(given["isolation"]),
         trusted=given["trusted"],
         as_json=given["as_json"],
         budget_usd=given["budget"],

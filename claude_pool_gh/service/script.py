@@ -17,6 +17,7 @@ from claude_pool_gh.local import Pool
 from claude_pool_gh.pool import listing, reading
 from claude_pool_gh.pool.config import Isolation, PoolConfig, TaskOverrides, microdollars
 from claude_pool_gh.pool.errors import PoolError
+from claude_pool_gh.pool.ids import ChainId
 from claude_pool_gh.pool.orders import ChainOptions
 from claude_pool_gh.pool.records import (
     ChainProgress,
@@ -42,7 +43,8 @@ class Wishes:
     folder: Path
     state: Path | None
     slots: int
-    isolation: Isolation
+    isolation: Isolation | None
+    """None: nothing was said of it."""
     trusted: bool
     as_json: bool
     budget_usd: float | None
@@ -52,7 +54,7 @@ class Wishes:
 async def run(wishes: Wishes, prompt: str, overrides: TaskOverrides) -> int:
     """Run one prompt and print the answer. The exit code: 0 when it was done."""
     async with _pool(wishes) as pool:
-        task_id = await pool.submit(prompt, config=overrides)
+        task_id = await pool.submit(prompt, config=overrides, isolation=wishes.isolation)
         terminal = Terminal(pool)
         async with terminal.watching(task_id, title=prompt):
             result = await pool.wait(task_id)
@@ -65,14 +67,12 @@ async def chain(wishes: Wishes, name: str, args: dict[str, str], *, approve: boo
     """Run a workflow, from a file or by name, and print what came of it. The exit code: 0 when it was done."""
     async with _pool(wishes) as pool:
         workflow = _shelved(pool, name)
-        options = ChainOptions(
-            isolation=None if workflow.isolation else wishes.isolation, budget_usd=wishes.budget_usd
-        )
+        options = ChainOptions(isolation=wishes.isolation, budget_usd=wishes.budget_usd)
         chain_id = await pool.submit_workflow(workflow.name, args, options=options)
         return await _follow(pool, wishes, chain_id, workflow, approve=approve)
 
 
-async def _follow(pool: Pool, wishes: Wishes, chain_id: str, workflow: Workflow, *, approve: bool) -> int:
+async def _follow(pool: Pool, wishes: Wishes, chain_id: ChainId, workflow: Workflow, *, approve: bool) -> int:
     terminal = Terminal(pool)
     while True:
         async with terminal.watching(
@@ -90,7 +90,7 @@ async def _follow(pool: Pool, wishes: Wishes, chain_id: str, workflow: Workflow,
     return 0 if result.success else 1
 
 
-async def _decide(pool: Pool, terminal: Terminal, chain_id: str, *, approve: bool) -> bool:
+async def _decide(pool: Pool, terminal: Terminal, chain_id: ChainId, *, approve: bool) -> bool:
     """Let the person at the terminal approve or reject what a chain waits with. False when nobody does either."""
     progress = await pool.chain_progress(chain_id)
     if progress.waits_for != "approval":
@@ -120,7 +120,6 @@ async def _pool(wishes: Wishes) -> AsyncIterator[Pool]:
     settings = wishes.settings
     config = PoolConfig(
         model=settings.model,
-        worktree_isolation=wishes.isolation is Isolation.worktree,
         idle_timeout_secs=settings.idle_timeout,
         **_asked(wishes),
     )
@@ -169,10 +168,12 @@ def _bill(result: TaskResult) -> str:
 def _steps(result: ChainResult) -> list[str]:
     end = f"{result.verdict}: {result.reason}" if result.reason else result.verdict
     kept = f", kept as commit {result.commit}" if result.commit else ""
-    lines = [f"{end}, {dollars(result.total_cost_microdollars)}{kept}"]
+    lines = [f"{end}, {dollars(result.total_cost_microdollars, upper_bound=result.upper_bound)}{kept}"]
     for step in result.steps:
         what = "skipped" if step.skipped else "done" if step.success else "failed"
-        lines.append(f"  {step.name}: {what}, {dollars(step.cost_microdollars)}")
+        lines.append(
+            f"  {step.name}: {what}, {dollars(step.cost_microdollars, upper_bound=step.upper_bound)}"
+        )
     return lines
 
 

@@ -20,6 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from claude_pool_gh.local import Pool
+from claude_pool_gh.pool.ids import ChainId, TaskId
 from claude_pool_gh.pool.records import ChainProgress, PoolStatus, SlotRecord
 from claude_pool_gh.reports.words import dollars, duration
 
@@ -40,7 +41,9 @@ class Terminal:
         return sys.stdin.isatty() and self.progress.is_terminal
 
     @asynccontextmanager
-    async def watching(self, chain_id: str, *, title: str, steps: Sequence[str] = ()) -> AsyncIterator[None]:
+    async def watching(
+        self, chain_id: ChainId | TaskId, *, title: str, steps: Sequence[str] = ()
+    ) -> AsyncIterator[None]:
         """Show how far a chain is while the block lasts; nothing where nobody looks."""
         if not self.progress.is_terminal:
             yield
@@ -69,7 +72,9 @@ class Terminal:
             Panel(Text(plain(text)), title=Text(f"{step} waits for approval"), title_align="left")
         )
 
-    async def _watch(self, live: Live, chain_id: str, title: str, steps: Sequence[str], since: float) -> None:
+    async def _watch(
+        self, live: Live, chain_id: ChainId | TaskId, title: str, steps: Sequence[str], since: float
+    ) -> None:
         while True:
             progress = await self.pool.chain_progress(chain_id)
             live.update(picture(progress, title, steps, time.monotonic() - since))

@@ -12,12 +12,13 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psutil
 import stamina
 
 from claude_pool_gh.pool.config import Isolation
 from claude_pool_gh.pool.errors import NoWorkspace
 from claude_pool_gh.pool.ports import JSON, Wanted, Work
+from claude_pool_gh.storage import owners
+from claude_pool_gh.storage.owners import own_mark
 from claude_pool_gh.storage.private import private_folder
 from claude_pool_gh.worktrees import lfs
 from claude_pool_gh.worktrees.answers import Meaning, meaning_of
@@ -25,7 +26,16 @@ from claude_pool_gh.worktrees.errors import OriginUnavailable, WorktreeError
 from claude_pool_gh.worktrees.git import Login, git
 from claude_pool_gh.worktrees.mirror import Mirror, checked_commit, take_bytes_as_they_are
 from claude_pool_gh.worktrees.push import push
-from claude_pool_gh.worktrees.snapshot import CAPTURING, Began, Signature, begun, capture, commit_as, restore
+from claude_pool_gh.worktrees.snapshot import (
+    CAPTURING,
+    KEPT_UNDER,
+    Began,
+    Signature,
+    begun,
+    capture,
+    commit_as,
+    restore,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -47,9 +57,9 @@ class Lease:
     _mirror: Path
 
     async def capture(self) -> Work | None:
-        """What differs from the base commit, stored in the mirror under the run's name; None when nothing ever did."""
+        """What differs from the base commit, as a commit in the mirror; None when nothing ever did."""
         try:
-            kept = await capture(self._mirror, self.folder, self.began, self.run_id)
+            kept = await capture(self._mirror, self.folder, self.began)
         except WorktreeError as error:
             logger.exception("not captured", extra={"action": "not_captured", "run": self.run_id})
             full = meaning_of(error.detail) is Meaning.no_room
@@ -84,6 +94,11 @@ class Worktrees:
         if not present:
             await mirror.fetch(await self.login(repository_id), wanted, refs)
         return mirror.path
+
+    @property
+    def folder(self) -> None:
+        """None: a plan names its repository, and any worker can fetch that."""
+        return None
 
     async def pinned(self, isolation: Isolation) -> JSON:
         """Always refused: the plan of a repository's chain says itself which commit it is about."""
@@ -126,7 +141,7 @@ class Worktrees:
     @asynccontextmanager
     async def archive(self, repository_id: int, commit: str) -> AsyncIterator[Path]:
         """A commit's files as a tar archive, gone at the end. The commit must be in the mirror."""
-        place = self.state / "leases" / str(os.getpid())
+        place = self.state / "leases" / own_mark()
         private_folder(place)
         with tempfile.NamedTemporaryFile(dir=place, prefix="archive-", suffix=".tar") as file:
             write = ("archive", "--format=tar", f"--output={file.name}", checked_commit(commit))
@@ -146,12 +161,13 @@ class Worktrees:
             remove(left)
         for path in (self.state / "mirrors").glob("*.git"):
             Mirror(path).unlock()
+            remove(path / KEPT_UNDER)  # versions before this one left a ref there for each run
 
 
 @asynccontextmanager
 async def lend(mirror: Path, leases: Path, base: str, wanted: Wanted) -> AsyncIterator[Lease]:
     """A worktree of the mirror at `base`, or at the work of an earlier step on it; removed at the end."""
-    place = leases / str(os.getpid()) / wanted.run_id
+    place = leases / own_mark() / wanted.run_id
     try:
         start = base if wanted.start is None else await restore(mirror, wanted.start)
         own = await _check_out(mirror, place, start)
@@ -163,9 +179,7 @@ async def lend(mirror: Path, leases: Path, base: str, wanted: Wanted) -> AsyncIt
 
 def sweep_leases(leases: Path) -> None:
     """Remove what dead processes left behind."""
-    for left in leases.glob("*"):
-        if left.name.isdigit() and not psutil.pid_exists(int(left.name)):
-            remove(left)
+    owners.sweep(leases.glob("*"), remove=remove)
 
 
 async def _check_out(mirror: Path, place: Path, commit: str) -> Path:

@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from claude_pool_gh.pool import places
 from claude_pool_gh.pool.config import Isolation
 from claude_pool_gh.pool.errors import NoWorkspace
 from claude_pool_gh.pool.folders import SharedFolder
 from claude_pool_gh.pool.ports import JSON, Wanted, Work, Workspace
+from claude_pool_gh.storage.owners import own_mark
 from claude_pool_gh.storage.private import private_folder
 from claude_pool_gh.worktrees.errors import WorktreeError
 from claude_pool_gh.worktrees.git import git
@@ -29,8 +31,8 @@ _FROM_DISK: Final = {"GIT_ALLOW_PROTOCOL": "file"}
 class LocalRepository:
     """Lends the repository's folder itself, worktrees of it, or clones.
 
-    What a run changes in a worktree or clone is kept as a commit under `refs/pool/snapshots/` of the repository, named
-    after the run. Nothing else of the repository is touched.
+    What a task changes in a worktree or clone is kept as a commit under `refs/pool/snapshots/` of the repository, named
+    after its newest run. Nothing else of the repository is touched.
     """
 
     folder: Path
@@ -38,11 +40,16 @@ class LocalRepository:
     base_dir: Path
     """Where worktrees and clones are made, unless `PoolConfig.worktree_base_dir` says otherwise."""
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _swept: set[Path] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        """Make the folder's name absolute: a plan outlives the process, and its working folder."""
+        object.__setattr__(self, "folder", self.folder.resolve())
 
     async def pinned(self, isolation: Isolation) -> JSON:
-        """The commit that is checked out now: a chain starts from it however long it waits."""
+        """The folder, and the commit that is checked out now: a chain starts from it however long it waits."""
         if isolation is Isolation.none:
-            return {"isolation": isolation}
+            return {"isolation": isolation, "folder": str(self.folder)}
         try:
             own, _ = await self._git_dirs()
             found = await git("rev-parse", "--verify", "HEAD^{commit}", git_dir=own)
@@ -50,12 +57,13 @@ class LocalRepository:
             raise NoWorkspace(
                 f"isolation {isolation.value!r} needs a git repository with a commit: {error}"
             ) from error
-        return {"isolation": isolation, "commit": found.decode().strip()}
+        return {"isolation": isolation, "folder": str(self.folder), "commit": found.decode().strip()}
 
     @asynccontextmanager
     async def lease(self, wanted: Wanted) -> AsyncIterator[Workspace]:
         """The folder that the plan asks for; a worktree or clone is removed at the end."""
         isolation = Isolation(wanted.spec["isolation"])
+        places.check(wanted.spec, self.folder)
         if isolation is Isolation.none:
             yield SharedFolder(self.folder)
             return
@@ -63,6 +71,11 @@ class LocalRepository:
         try:
             _, common = await self._git_dirs()
             async with self._lock:
+                if (
+                    leases not in self._swept
+                ):  # what earlier processes left there, once before the first lease
+                    self._swept.add(leases)
+                    sweep_leases(leases)
                 store = await _store(leases, common)
             lending = lend if isolation is Isolation.worktree else _lend_clone
             async with lending(store, leases, base, wanted) as lease:
@@ -93,17 +106,24 @@ class _Kept:
     async def capture(self) -> Work | None:
         work = await self.lease.capture()
         if work is not None:
-            ref = f"{KEPT_UNDER}/{self.lease.run_id}"
+            kept = f"+{work.commit}:{KEPT_UNDER}/{self.lease.run_id}"
             fetch = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--end-of-options")
-            await git(*fetch, self.store, f"+{ref}:{ref}", git_dir=self.repository, environment=_FROM_DISK)
+            await git(*fetch, self.store, kept, git_dir=self.repository, environment=_FROM_DISK)
+            await self._drop_earlier_attempts()
         return work
+
+    async def _drop_earlier_attempts(self) -> None:
+        """What this attempt began with, or was told of, is superseded: of each task the newest work is kept."""
+        task, _, attempt = self.lease.run_id.rpartition(".")
+        for earlier in range(1, int(attempt) if attempt.isdecimal() else 1):
+            with suppress(WorktreeError):  # most have left nothing
+                await git("update-ref", "-d", f"{KEPT_UNDER}/{task}.{earlier}", git_dir=self.repository)
 
 
 async def _store(leases: Path, repository: Path) -> Path:
     """A bare repository of our own that borrows the user's objects: what is captured is written here first."""
     store = leases / f"store-{hashlib.sha256(os.fsencode(repository)).hexdigest()[:16]}.git"
     if not (store / "HEAD").exists():
-        sweep_leases(leases)
         private_folder(store)
         await git("init", "--quiet", "--bare", "--template=", store)
         await git("config", "uploadpack.allowAnySHA1InWant", "true", git_dir=store)
@@ -120,7 +140,7 @@ async def _store(leases: Path, repository: Path) -> Path:
 @asynccontextmanager
 async def _lend_clone(store: Path, leases: Path, base: str, wanted: Wanted) -> AsyncIterator[Lease]:
     """A repository with objects of its own, checked out at `base` or at the work of an earlier step on it."""
-    place = leases / str(os.getpid()) / wanted.run_id
+    place = leases / own_mark() / wanted.run_id
     tree = place / "tree"
     try:
         start = base if wanted.start is None else await restore(store, wanted.start)

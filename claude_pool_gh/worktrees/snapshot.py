@@ -71,11 +71,11 @@ class Snapshot:
         return hashlib.sha256(self.patch).hexdigest()
 
 
-async def capture(mirror: Path, tree: Path, began: Began, keep_as: str) -> Snapshot | None:
+async def capture(mirror: Path, tree: Path, began: Began) -> Snapshot | None:
     """Store the difference between the base and the folder `tree` in the mirror; None when there never was one.
 
-    `keep_as` names the ref that holds the commit. Nested git directories are renamed first: git would record them
-    as a bare link and lose the files.
+    No ref holds the commit: nothing is removed from a mirror, and `restore` makes it anew from its patch. Nested git
+    directories are renamed first: git would record them as a bare link and lose the files.
     """
     if tree.is_symlink() or not tree.is_dir():
         raise WorktreeError("the worktree is no folder any more")
@@ -95,7 +95,6 @@ async def capture(mirror: Path, tree: Path, began: Began, keep_as: str) -> Snaps
         "diff", "--binary", "--no-ext-diff", "--no-textconv", "--no-color", "--end-of-options", base, commit,
         git_dir=mirror,
     )  # fmt: skip
-    await git("update-ref", f"{KEPT_UNDER}/{keep_as}", commit, git_dir=mirror)
     return Snapshot(commit, patch, nested)
 
 

@@ -112,6 +112,8 @@ async def test_what_was_shown_at_another_head_cannot_be_approved(here: World) ->
     await here.shows("fix", "AWAITING APPROVAL")
     (again,) = ID.findall(here.comment_of("fix"))
     assert again != gate
+    await here.say(f"/pool approve {gate}")
+    await here.said(f"The patch that is waiting now has the ID `{again}`; look at it first.")
     here.repository.commit("main", {CONFIG: "review: {turns: 3}\n"}, author=here.maintainer)
     await here.say(f"/pool approve {again}")
     await here.said("the repository's configuration has changed since it was shown")

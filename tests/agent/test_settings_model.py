@@ -42,7 +42,7 @@ async def test_the_narrowest_setting_names_the_model(house: House) -> None:
     asked = [{request.model for request in run.requests} for run in (agents_own, pools, slots, tasks)]
     assert asked == [{SONNET}, {HAIKU}, {OPUS}, {SONNET}]
     assert [run.models for run in (agents_own, pools, slots, tasks)] == asked
-    assert [run.result.model for run in (agents_own, pools, slots, tasks)] == [None, HAIKU, OPUS, SONNET]
+    assert [run.result.model for run in (agents_own, pools, slots, tasks)] == [SONNET, HAIKU, OPUS, SONNET]
 
 
 async def test_the_fallback_goes_on_where_the_model_is_overloaded(house: House) -> None:
@@ -52,7 +52,7 @@ async def test_the_fallback_goes_on_where_the_model_is_overloaded(house: House) 
     run = await house.run(script, model=SONNET, fallback_model=HAIKU)
     assert (run.result.ending, run.result.output) == (Ending.completed, "from the other one")
     assert [request.model for request in run.requests][-1] == HAIKU
-    assert run.models == {SONNET, HAIKU}
+    assert (run.models, run.result.model) == ({SONNET, HAIKU}, HAIKU), "the one that answered"
     assert {row.settled for row in run.ledger if row.model == SONNET} == {0}, "a refusal costs nothing"
     assert (
         run.result.cost_microdollars == sum(row.settled for row in run.ledger) == house.model.bill.total > 0

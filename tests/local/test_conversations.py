@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from claude_pool_gh import Ending, Pool, PoolConfig, SlotMode, SlotState, TaskResult
+from claude_pool_gh.pool import queue
 from claude_pool_gh.rehearsal.model import Answer, Text, ToolUse, say
 from tests.local.house import House, git, in_turn
 
@@ -93,13 +94,43 @@ async def test_an_ephemeral_slot_keeps_nothing(house: House) -> None:
     assert len(house.model.requests) == asked
 
 
-@pytest.mark.parametrize("other", [False, True], ids=["unheard of", "of another slot"])
-async def test_a_conversation_that_is_not_kept_breaks_nothing(house: House, *, other: bool) -> None:
+async def test_a_conversation_is_found_by_its_own_id_whatever_slot_it_was_kept_on(house: House) -> None:
     async with house.open(slots=2) as pool:
         slot, _, session = str((await begin(house, pool)).session_id).partition("/")
-        wanted = {"slot-0": "slot-1", "slot-1": "slot-0"}[slot]
-        address = f"{wanted}/{session}" if other else f"{slot}/0d1f6a52-0000-4000-8000-000000000000"
-        run = await house.run_in(pool, resume=address)
+        other = {"slot-0": "slot-1", "slot-1": "slot-0"}[slot]
+        script = in_turn(say("a"), say("b"))
+        second = await house.run_in(pool, script, prompt="Which?", resume=f"{other}/{session}")
+        third = await house.run_in(pool, prompt="And again", resume=f"{slot}/{session}")
+    assert SECRET in second.requests[0].text
+    assert second.result.session_id == f"{other}/{session}"
+    assert [text in third.requests[0].text for text in (SECRET, "Which?", "And again")] == [True] * 3, (
+        "the newest"
+    )
+
+
+@pytest.mark.long
+async def test_a_conversation_goes_on_after_its_server_was_killed(house: House) -> None:
+    """The dead worker's slots still have their names, so the new ones get others."""
+    state = house.place / "state"
+    async with house.open(state=state) as pool:
+        first = await begin(house, pool)
+        await pool.database.transact(
+            lambda tx: tx.exec_driver_sql("UPDATE slots SET worker = 'elsewhere/1/1'")
+        )
+        await pool.database.transact(lambda tx: queue.beat(tx, "elsewhere/1/1", 0))
+    async with house.open(state=state) as pool:
+        assert "slot-1" in {slot.id for slot in await pool.slots()}
+        second = await house.run_in(pool, prompt="Which?", resume=first.session_id)
+    assert second.result.success, second.result.reason
+    assert SECRET in second.requests[0].text
+    assert str(first.session_id).startswith("slot-0/")
+    assert str(second.result.session_id).startswith("slot-1/")
+
+
+async def test_a_conversation_that_is_not_kept_breaks_nothing(house: House) -> None:
+    async with house.open(slots=2) as pool:
+        slot = str((await begin(house, pool)).session_id).partition("/")[0]
+        run = await house.run_in(pool, resume=f"{slot}/0d1f6a52-0000-4000-8000-000000000000")
         assert {slot.state for slot in await pool.slots()} == {SlotState.idle}
     assert run.result.ending is Ending.failed
     assert "is not kept any more" in run.result.reason

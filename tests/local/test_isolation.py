@@ -368,6 +368,23 @@ async def test_what_a_later_step_undoes_stays_undone(repository: LocalRepository
         assert work is not None, "the next step begins with this, not with what was undone"
 
 
+async def test_of_each_task_the_newest_work_is_kept(repository: LocalRepository) -> None:
+    spec = await repository.pinned(Isolation.worktree)
+    for run in ("t.a.0.1", "t.a.0.2", "t.a.0.3", "t.b.0.1", "t.a.0.4"):
+        async with repository.lease(Wanted(run_id=run, slot="s", spec=spec)) as workspace:
+            if run != "t.a.0.4":  # it changes nothing
+                (workspace.folder / "a.txt").write_text(run)
+            assert (await workspace.capture() is None) == (run == "t.a.0.4")
+    assert set(snapshots(repository.folder)) == {"t.a.0.3", "t.b.0.1"}
+    assert {ref for ref in await refs_of_stores(repository) if "snapshots" in ref} == set(), "ours needs none"
+
+
+async def refs_of_stores(repository: LocalRepository) -> list[str]:
+    stores = list(repository.base_dir.glob("store-*"))
+    assert stores
+    return [ref for store in stores for ref in git(store, "for-each-ref", "--format=%(refname)").splitlines()]
+
+
 async def test_work_that_does_not_fit_its_patch_is_refused(repository: LocalRepository) -> None:
     spec = await repository.pinned(Isolation.worktree)
     async with repository.lease(Wanted(run_id="r.1", slot="s", spec=spec)) as workspace:

@@ -13,6 +13,7 @@ import pytest
 
 from claude_pool_gh import ChainStep, Ending, Pool, PoolConfig, SlotState, TaskOverrides, TaskResult
 from claude_pool_gh.agent.process import bundled_cli
+from claude_pool_gh.pool.ids import ChainId, TaskId
 from claude_pool_gh.rehearsal.model import Answer, Text, say, use
 from tests.agent.bench import alive, killed_at_last
 from tests.local.house import KEY, STALL, House, in_turn, ledger_of, until
@@ -31,15 +32,15 @@ def nothing_is_left(short_folder: Path) -> Iterator[None]:
     assert left == []
 
 
-async def partial(pool: Pool, chain_id: str) -> str:
+async def partial(pool: Pool, chain_id: TaskId | ChainId) -> str:
     return (await pool.chain_progress(chain_id)).current_step_partial_output or ""
 
 
-async def speaks(pool: Pool, chain_id: str) -> bool:
+async def speaks(pool: Pool, chain_id: TaskId | ChainId) -> bool:
     return bool(await partial(pool, chain_id))
 
 
-async def cancelled(pool: Pool, task_id: str) -> tuple[TaskResult, float]:
+async def cancelled(pool: Pool, task_id: TaskId) -> tuple[TaskResult, float]:
     """Cancel a task; gives how it ended and how long that took, by the clock of its row."""
     began = time.time()
     assert await pool.cancel(task_id)

@@ -29,6 +29,7 @@ from claude_pool_gh import (
     TaskOverrides,
 )
 from claude_pool_gh.pool import chains
+from claude_pool_gh.pool.ids import ChainId, TaskId
 from claude_pool_gh.pool.tables import reservations, tags
 from claude_pool_gh.storage import Transaction
 
@@ -69,7 +70,7 @@ async def _carry(pool: Pool, job: dict[str, Any], known: list[str]) -> None:
     """One job to its end; the pool's cap may be reached before."""
     with suppress(CapReached):
         for each in known or await _begin(pool, job):
-            await (pool.wait_chain(each) if job["kind"] == "chain" else pool.wait(each))
+            await (pool.wait_chain(ChainId(each)) if job["kind"] == "chain" else pool.wait(TaskId(each)))
 
 
 async def _begin(pool: Pool, job: dict[str, Any]) -> list[str]:
@@ -106,16 +107,16 @@ async def _cancel(pool: Pool, jobs: list[dict[str, Any]]) -> None:
                     group.create_task(_cancel_later(pool, each, wanted.pop(name)))
 
 
-async def _cancel_later(pool: Pool, chain_id: str, seconds: float) -> None:
+async def _cancel_later(pool: Pool, given: str, seconds: float) -> None:
     await asyncio.sleep(seconds)
-    await pool.cancel(chain_id)
+    await (pool.cancel_chain(ChainId(given)) if given.startswith("chain-") else pool.cancel(TaskId(given)))
 
 
 async def _fill_up(pool: Pool, known: dict[str, list[str]], runs: int) -> None:
     """Plain tasks until there were so many runs."""
     before = known.get("extra", [])
     for each in before:
-        await pool.wait(each)
+        await pool.wait(TaskId(each))
     begun = sa.select(sa.func.count()).where(reservations.c.level == "task")
     missing = runs - int(await pool.database.read(lambda tx: tx.execute(begun).scalar_one()))
     config = TaskOverrides(model="claude-haiku-4-5", max_budget_usd=0.2)
@@ -133,7 +134,7 @@ async def _spend_the_rest(pool: Pool, known: dict[str, list[str]], shard: int) -
             (task_id,) = known.get(name) or [await pool.submit(text, config=config, tags=(name,))]
         except CapReached as refusal:
             return {"cap": refusal.cap, "text": str(refusal), "left": refusal.left, "asked": refusal.asked}
-        await pool.wait(task_id)
+        await pool.wait(TaskId(task_id))
     raise RuntimeError("the pool's money never ends")
 
 

@@ -12,6 +12,7 @@ from uuid import uuid4
 from claude_pool_gh.pool import ledger
 from claude_pool_gh.pool.pool import Pool
 from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Clock, Line
+from claude_pool_gh.pool.records import SlotFilter
 from claude_pool_gh.pool.states import SlotState
 from claude_pool_gh.storage import Database, Transaction
 from tests.pool.puppet import Puppet, said
@@ -40,7 +41,7 @@ async def until_idle(pool: Pool, count: int) -> None:
     """Wait until all slots of the pool, so many, are idle in their records too."""
 
     async def idle() -> bool:
-        states = [slot.state for slot in await pool.slots() if slot.state is not SlotState.stopped]
+        states = [slot.state for slot in await pool.slots()]
         return states == [SlotState.idle] * count
 
     await until(idle)
@@ -50,7 +51,7 @@ async def until_slot_is(pool: Pool, slot_id: str, state: SlotState) -> None:
     """Wait until a slot's record says this."""
 
     async def there() -> bool:
-        return any(slot.id == slot_id and slot.state is state for slot in await pool.slots())
+        return any(slot.id == slot_id for slot in await pool.slots(SlotFilter(state=state)))
 
     await until(there)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from claude_pool_gh.pool import ledger
 from claude_pool_gh.pool.config import PoolConfig
+from claude_pool_gh.pool.ids import ChainId
 from claude_pool_gh.pool.orders import ALONE
 from claude_pool_gh.pool.pool import Pool
 from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Clock, Line
@@ -87,7 +88,7 @@ def spender(outcome: AgentOutcome | None = None, *, cost: int) -> Spender:
     return agent
 
 
-async def ended(pool: Pool, chain_id: str) -> ChainResult:
+async def ended(pool: Pool, chain_id: ChainId) -> ChainResult:
     """How the chain ends."""
     result = await pool.wait_chain(chain_id, timeout_secs=GUARD)
     assert result is not None, "the chain waits for somebody"
@@ -99,7 +100,7 @@ async def run_chain(pool: Pool, steps: list[ChainStep], **more: Any) -> ChainRes
     return await ended(pool, await pool.submit_chain(steps, **more))
 
 
-async def parked(pool: Pool, chain_id: str) -> None:
+async def parked(pool: Pool, chain_id: ChainId) -> None:
     """Wait until the chain waits for somebody."""
     assert await pool.wait_chain(chain_id, timeout_secs=GUARD) is None
     assert (await pool.chain_progress(chain_id)).status == "parked"

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from claude_pool_gh.pool import ledger
 from claude_pool_gh.pool.errors import NotUnderReview
+from claude_pool_gh.pool.ids import ChainId, TaskId
 from claude_pool_gh.pool.pool import Pool
 from claude_pool_gh.pool.ports import Done, HostStepContext
 from claude_pool_gh.pool.tables import chains, reservations, steps, tasks
@@ -87,7 +88,7 @@ async def test_a_killed_chain_goes_on_at_its_step_and_what_was_done_is_not_repea
     kill(process)
     agent = Noting(log=log)
     async with open_pool(agent, slots=2) as pool:
-        result = await ended(pool, chain)
+        result = await ended(pool, ChainId(chain))
         interrupted = await pool.database.read(lambda tx: ledger.cost_of(tx, f"{chain}.per.2.1"))
         assert await all_money_is_settled(pool)
         assert len(await pool.slots()) == 2  # those of the dead are gone
@@ -158,9 +159,11 @@ async def test_what_was_queued_when_the_process_died_runs_in_the_next(
     assert len(given) == 10
     async with open_pool(Noting(log=log), slots=2) as pool:
         assert (await pool.status()).total_spend_microdollars >= 600
-        results = [await ended(pool, each) for each in given]
+        results = [await ended(pool, ChainId(each)) for each in given if each.startswith("chain-")]
         assert all(each.success for each in results)
-        assert (await pool.result(given[-1])).output == "<say 2>"  # type: ignore[union-attr]
+        every = [await pool.wait(TaskId(each)) for each in given if each.startswith("task-")]
+        assert all(each.success for each in every)
+        assert every[-1].output == "<say 2>"
         status = await pool.status()
         assert (status.completed_tasks, status.pending_tasks, status.running_tasks) == (16, 0, 0)
         assert status.total_spend_microdollars == 2 * 5_300
@@ -290,3 +293,30 @@ async def test_a_chain_ends_once_wherever_its_process_is_killed(
         if not await dies_and_goes_on(open_pool, worker, log, f"{when}:{number}"):
             break
     assert number > 12
+
+
+async def test_a_kept_conversation_goes_on_after_its_process_was_killed(
+    open_pool: OpenPool, worker: Callable[..., Any], log: Log
+) -> None:
+    """The dead process's slots may still have their names; the conversation is found by its own id."""
+    process = worker(tasks=["keep s1", "say done"], slots=1, serve=True)
+    with looking(open_pool) as database:
+        ended_ = sa.select(sa.func.count()).select_from(tasks).where(tasks.c.ended_ms.is_not(None))
+        await until(lambda: any(what == "open" for what, *_ in log.lines()))
+        await until(lambda: database.read(lambda tx: bool(tx.execute(ended_).scalar_one() == 2)))
+    kill(process)
+    agent = Puppet()
+    async with open_pool(agent, slots=2) as pool:
+        kept = (await pool.tasks())[0].result
+        assert kept is not None
+        assert kept.session_id == "slot-0/s1"
+        assert "slot-0" not in {slot.id for slot in pool._slots.all}
+        assert (await pool.run("go on", resume=kept.session_id)).success
+        gone = await pool.run("go on", resume="slot-0/s2")
+        assert (gone.success, gone.reason) == (
+            False,
+            "slot-0 is gone, and the conversation that it kept with it",
+        )
+    (task,) = agent.seen
+    assert task.conversation is not None
+    assert (task.conversation.resume, task.conversation.home.parent) == ("s1", open_pool.state / "slots")

@@ -14,7 +14,7 @@ from claude_pool_gh.pool.config import PoolConfig, TaskOverrides
 from claude_pool_gh.pool.errors import CapReached, StepFailed
 from claude_pool_gh.pool.orders import ChainOptions
 from claude_pool_gh.pool.pool import Pool
-from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Done, HostStepContext, Line
+from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Done, Ending, HostStepContext, Line
 from claude_pool_gh.pool.records import ChainResult
 from claude_pool_gh.pool.tables import reservations, steps, tasks
 from tests.pool.kit import GUARD, QUICK, Spender, ended, parked, run_chain, script, spender, step, until
@@ -94,16 +94,92 @@ async def test_a_chain_may_go_on_after_a_step_that_failed(open_pool: OpenPool, k
     agent = Puppet(script({"list": said(structured={"parts": ["fine", "bad"]}), "some": bad_fails}))
     chain = [
         step("list", "list", output_vars={"parts": "parts"}),
+        step("some", **kinds[kind], title="{item}" if kind == "each" else "", on_failure="continue"),
+        step("after", "after [{steps.some.output}] [{steps.some.error}]"),
+    ]
+    async with open_pool(agent) as pool:
+        chain_id = await pool.submit_chain(chain)
+        result = await ended(pool, chain_id)
+        assert (await pool.chain_progress(chain_id)).status == "completed"
+    told = {"plain": "after [] [no]", "branches": "[right: no]", "each": "[bad: no]"}
+    assert agent.prompts[-1].startswith("after ")
+    assert told[kind] in agent.prompts[-1]
+    assert ("<fine>" in agent.prompts[-1]) is (kind != "plain")
+    some = result.steps[1]
+    assert (some.success, some.ending, some.skipped) == (False, Ending.failed, False)
+    assert [(each.success, each.error) for each in some.tasks][-1] == (False, "no")
+    assert "no" in some.error
+    assert [each.success for each in result.steps] == [True, False, True]
+    assert (result.success, result.verdict) == (False, "answered")
+    assert result.reason == f"step some: {some.error}"
+    assert result.final_output.startswith("<after ")
+
+
+@pytest.mark.parametrize("kind", ["plain", "branches", "each"])
+async def test_the_control_a_step_that_succeeded_has_no_error(open_pool: OpenPool, kind: str) -> None:
+    kinds: dict[str, Rows] = {
+        "plain": {"prompt": "fine"},
+        "branches": {"branches": [step("left", "fine"), step("right", "fine")]},
+        "each": {"prompt": "{item}", "each": "list.parts"},
+    }
+    agent = Puppet(script({"list": said(structured={"parts": ["a", "b"]})}))
+    errors = {"branches": "{steps.some.left.error}", "each": "{steps.some.errors}"}.get(kind, "")
+    chain = [
+        step("list", "list", output_vars={"parts": "parts"}),
         step("some", **kinds[kind], on_failure="continue"),
-        step("after", "after {steps.some.output}"),
+        step(
+            "after",
+            f"after [{{steps.some.error}}] {errors}",
+            when={"value": "steps.some.error", "empty": True},
+        ),
     ]
     async with open_pool(agent) as pool:
         result = await run_chain(pool, chain)
-    assert result.success
-    assert agent.prompts[-1].startswith("after ")
-    assert ("<fine>" in agent.prompts[-1]) is (kind != "plain")
-    assert "no" in result.steps[1].output
-    assert result.final_output.startswith("<after ")
+    assert (result.success, result.reason, result.steps[2].skipped) == (True, "", False)
+    assert agent.prompts[-1].startswith("after []")
+    assert {(each.success, each.ending, each.error) for each in result.steps} == {
+        (True, Ending.completed, "")
+    }
+
+
+async def test_a_step_may_wait_for_the_failure_of_another(open_pool: OpenPool) -> None:
+    agent = Puppet(script({"try": failed("no luck")}))
+    chain = [
+        step("try", "try", on_failure="continue"),
+        step("mend", "mend {steps.try.error}", when={"value": "steps.try.error", "empty": False}),
+        step("rest", "rest", when={"value": "steps.mend.error", "empty": False}),
+        step("skip", "skip [{steps.rest.error}]"),
+    ]
+    async with open_pool(agent) as pool:
+        result = await run_chain(pool, chain)
+    assert agent.prompts == ["try", "mend no luck", "skip []"]
+    assert [each.skipped for each in result.steps] == [False, False, True, False]
+    assert (result.success, result.reason) == (False, "step try: no luck")
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_sum_says_whether_it_is_only_an_upper_bound(open_pool: OpenPool, *, known: bool) -> None:
+    """An answer whose price never came is booked at the most that it may have cost."""
+    agent = Spender()
+
+    async def pays(task: AgentTask, _folder: Path, _line: Line) -> AgentOutcome:
+        assert await agent.ask(task, 5_000, 5_000 if known or task.prompt == "one" else None)
+        return said()
+
+    agent.act = pays
+    async with open_pool(agent) as pool:
+        result = await run_chain(pool, [step("one", "one"), step("two", "two")])
+    assert [each.upper_bound for each in result.steps] == [False, not known]
+    assert (result.upper_bound, result.total_cost_microdollars) == (not known, 10_000)
+
+
+async def test_a_chain_whose_every_step_failed_has_no_answer(open_pool: OpenPool) -> None:
+    agent = Puppet(script({"one": failed("no"), "two": failed("nor this")}))
+    async with open_pool(agent) as pool:
+        result = await run_chain(pool, [step(name, name, on_failure="continue") for name in ("one", "two")])
+    assert (result.success, result.final_output) == (False, "")
+    assert result.reason == "step one: no; step two: nor this"
+    assert [each.output for each in result.steps] == ["no", "nor this"], "as of a lone task that failed"
 
 
 async def test_what_only_shows_while_running_names_the_step_too(open_pool: OpenPool) -> None:

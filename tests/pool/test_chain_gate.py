@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from claude_pool_gh.pool.config import PoolConfig
 from claude_pool_gh.pool.errors import CapReached, NotUnderReview, UnknownTask
+from claude_pool_gh.pool.ids import ChainId
 from claude_pool_gh.pool.orders import ChainOptions
 from claude_pool_gh.pool.pool import Pool
 from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Done, HostStepContext, Line
@@ -172,7 +173,7 @@ async def test_a_decision_is_made_once(open_pool: OpenPool) -> None:
         gate.opened.set()
         assert (await ended(pool, chain)).success
         with pytest.raises(UnknownTask):
-            await pool.approve("chain-nobody")
+            await pool.approve(ChainId("chain-nobody"))
     assert agent.prompts == ["one", "two", "three <two>"]
 
 
@@ -180,7 +181,7 @@ async def test_of_decisions_at_the_same_time_one_holds(open_pool: OpenPool) -> N
     """Whoever comes second is told that it was decided, or cancels what was."""
     agent = Puppet()
 
-    async def decide(pool: Pool, chain: str, how: int) -> str:
+    async def decide(pool: Pool, chain: ChainId, how: int) -> str:
         try:
             match how % 3:
                 case 0:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from claude_pool_gh.pool.errors import UnknownChain
+from claude_pool_gh.pool.ids import ChainId
 from claude_pool_gh.pool.ports import AgentTask
 from tests.pool.kit import Spender, ended, parked, run_chain, script, step, until
 from tests.pool.puppet import Gate, OpenPool, Puppet, failed, said
@@ -124,7 +125,7 @@ async def test_a_chain_that_nobody_knows_is_an_error(open_pool: OpenPool) -> Non
     async with open_pool(Puppet()) as pool:
         for asked in (pool.chain_progress, pool.chain_result, pool.wait_chain, pool.cancel_chain):
             with pytest.raises(UnknownChain, match="chain-nobody"):
-                await asked("chain-nobody")
+                await asked(ChainId("chain-nobody"))
 
 
 async def test_a_chain_s_money_shows_while_it_runs_and_counts_once(open_pool: OpenPool) -> None:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from claude_pool_gh.pool import queue
 from claude_pool_gh.pool.config import PoolConfig
+from claude_pool_gh.pool.places import queue_of
 from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Line
 from claude_pool_gh.pool.tables import chains, reservations, tasks, workers
 from claude_pool_gh.pool.workers import Watch
@@ -24,6 +25,8 @@ from tests.pool.worker import Log, Noting, kill, start
 
 ELSEWHERE = "elsewhere/1/1"
 """A worker on another host, of which only its beats can be known."""
+HERE = queue_of("main", Path.cwd().resolve())
+"""The queue of pools that are opened without a name in this folder, as all of them here are."""
 
 
 @pytest.fixture
@@ -108,7 +111,7 @@ async def test_two_processes_keep_the_bounds_of_chains_and_of_money_together(
     done = sa.select(sa.func.count()).select_from(chains).where(chains.c.state == "done")
 
     def look(tx: Transaction) -> bool:
-        carried.append(queue.carried(tx))
+        carried.append(queue.carried(tx, HERE))
         money.append(int(tx.execute(held).scalar_one()))
         return bool(tx.execute(done).scalar_one() == 12)
 
@@ -382,8 +385,10 @@ async def test_two_that_take_up_chains_at_the_same_time_keep_the_bound(shared: O
     waits = "SELECT count(*) FROM pg_locks WHERE NOT granted"
     try:
         with database.engine.connect() as one, one.begin():
-            assert queue.claim(one, ELSEWHERE, at_most=1) is not None
-            other = asyncio.create_task(database.transact(lambda tx: queue.claim(tx, own_id(), at_most=1)))
+            assert queue.claim(one, ELSEWHERE, pool=HERE, at_most=1) is not None
+            other = asyncio.create_task(
+                database.transact(lambda tx: queue.claim(tx, own_id(), pool=HERE, at_most=1))
+            )
 
             async def stands_still() -> bool:
                 return await database.read(lambda tx: bool(tx.exec_driver_sql(waits).scalar_one()))

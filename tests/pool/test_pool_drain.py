@@ -10,6 +10,7 @@ import pytest
 from claude_pool_gh.pool.config import PoolConfig, TaskOverrides
 from claude_pool_gh.pool.errors import PoolShutdown
 from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Ending, Line
+from claude_pool_gh.pool.records import SlotFilter
 from claude_pool_gh.pool.states import SlotState, TaskState
 from claude_pool_gh.pool.workflows import ChainStep
 from tests.pool.acts import GUARD, Payer, Stubborn, until, until_here, until_idle, until_it_speaks
@@ -44,7 +45,9 @@ async def test_a_drain_lets_running_tasks_end_and_takes_no_others(open_pool: Ope
         left = [each for each in ids if each not in ran]
         assert [(await pool.task(each)).state for each in ran] == [TaskState.completed] * 2
         assert [await pool.result(each) for each in left] == [None] * 10
-        assert [slot.state for slot in await pool.slots()] == [SlotState.stopped] * 2
+        assert await pool.slots() == [], "none is in service"
+        gone = await pool.slots(SlotFilter(state=SlotState.stopped))
+        assert [slot.state for slot in gone] == [SlotState.stopped] * 2
         status = await pool.status()
         assert (status.shutdown, status.total_slots, status.pending_tasks, status.running_tasks) == (
             True,

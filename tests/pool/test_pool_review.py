@@ -9,6 +9,7 @@ import pytest
 
 from claude_pool_gh.pool.config import PoolConfig, TaskOverrides
 from claude_pool_gh.pool.errors import CapReached, NotUnderReview, PoolError, UnknownTask
+from claude_pool_gh.pool.ids import TaskId
 from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Ending, Line
 from claude_pool_gh.pool.states import TaskState
 from tests.pool.acts import GUARD, Payer, Ticker, until_here, until_idle
@@ -101,7 +102,7 @@ async def test_nothing_but_what_waits_for_it_can_be_decided(open_pool: OpenPool)
     agent = Puppet(act)
     async with open_pool(agent) as pool:
 
-        async def refused(task_id: str) -> None:
+        async def refused(task_id: TaskId) -> None:
             before = await pool.task(task_id)
             for decide in (pool.approve, lambda each: pool.reject(each, "no")):
                 with pytest.raises(NotUnderReview, match="does not wait for approval"):
@@ -125,7 +126,7 @@ async def test_nothing_but_what_waits_for_it_can_be_decided(open_pool: OpenPool)
         await pool.approve(running)
         await refused(running)
         with pytest.raises(UnknownTask):
-            await pool.approve("task-none")
+            await pool.approve(TaskId("task-none"))
 
 
 @pytest.mark.parametrize("decisions", ["approve+approve", "approve+reject", "reject+reject"])

@@ -10,6 +10,7 @@ import pytest
 from claude_pool_gh.pool.config import PoolConfig, ScalingConfig, SlotConfig
 from claude_pool_gh.pool.errors import ScalingRefused
 from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Ending, Line
+from claude_pool_gh.pool.records import SlotFilter
 from claude_pool_gh.pool.states import SlotState, TaskState
 from tests.pool.acts import GUARD, Payer, until, until_here, until_idle, until_slot_is
 from tests.pool.puppet import Gate, OpenPool, Puppet, echo
@@ -179,6 +180,8 @@ async def test_a_target_is_reached_from_above_and_from_below(open_pool: OpenPool
             await pool.set_target_slots(target)
             assert pool.load.slots == target
             await until_idle(pool, target)
+        left = {slot.id for slot in await pool.slots(SlotFilter(state=SlotState.stopped))}
+        assert (len(left), left & {slot.id for slot in await pool.slots()}) == (3, set())
 
 
 async def test_a_pool_without_slots_keeps_its_tasks_until_there_is_one(open_pool: OpenPool) -> None:

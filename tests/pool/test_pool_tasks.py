@@ -12,6 +12,7 @@ import pytest
 
 from claude_pool_gh.pool.config import PoolConfig, SlotConfig, TaskOverrides
 from claude_pool_gh.pool.errors import UnknownTask
+from claude_pool_gh.pool.ids import TaskId
 from claude_pool_gh.pool.pool import Pool
 from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Ending, Line
 from claude_pool_gh.pool.records import TaskFilter
@@ -43,7 +44,7 @@ async def test_a_result_says_what_the_agent_did_and_the_record_says_where_and_wh
     assert (result.structured, result.turns_used, result.elapsed_ms) == ({"ok": True}, 3, 55)
     assert (result.cost_microdollars, result.upper_bound, result.budget_exceeded) == (1234, False, False)
     assert (result.model, result.session_id) == ("m", "slot-0/abc")
-    assert (task.id, task.chain_id, task.prompt, task.tags) == (task_id, task_id, "look", ("a", "b"))
+    assert (task.id, str(task.chain_id), task.prompt, task.tags) == (task_id, task_id, "look", ("a", "b"))
     assert (task.state, task.slot_id, task.attempts) == (TaskState.completed, "slot-0", 1)
     assert task.started_at_ms is not None
     assert task.completed_at_ms is not None
@@ -546,4 +547,4 @@ async def test_what_is_not_there_is_an_error_of_its_own_kind(open_pool: OpenPool
     async with open_pool(Puppet()) as pool:
         for ask in (pool.task, pool.result, pool.wait, pool.cancel):
             with pytest.raises(UnknownTask, match="task-none"):
-                await ask("task-none")
+                await ask(TaskId("task-none"))

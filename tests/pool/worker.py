@@ -95,6 +95,8 @@ class Noting(Spender):
             outcome = said(f"<{task.prompt}>")
             if line.stop.is_set():
                 outcome = AgentOutcome(ending=Ending.cancelled, text=line.partial)
+        elif word == "keep":
+            outcome = said(f"<{task.prompt}>", session_id=rest[0])
         elif word == "pay":
             await self.ask(task, 1_000_000, 400_000)
             outcome = said(f"<{task.prompt}>")
@@ -155,15 +157,17 @@ async def main(spec: dict[str, Any]) -> None:
     chains = [[ChainStep.model_validate(step) for step in steps] for steps in spec.get("chains", [])]
     agent, slots = Noting(log=log, hangs=True), spec.get("slots", 2)
     async with Pool.open(agent, slots=slots, config=config, state=spec["state"], store=database) as pool:
-        ids = await pool.fan_out_chains(chains, options=options) if chains else []
-        ids += [await pool.submit(prompt) for prompt in spec.get("tasks", [])]
-        for each in ids:
+        made = await pool.fan_out_chains(chains, options=options) if chains else []
+        lone = [await pool.submit(prompt) for prompt in spec.get("tasks", [])]
+        for each in (*made, *lone):
             log.note("submitted", each)
         log.note("open", pool._worker.replace(" ", "_"))
         if spec.get("serve"):
             await asyncio.Event().wait()
-        for each in ids:
-            await pool.wait_chain(each)
+        for chain_id in made:
+            await pool.wait_chain(chain_id)
+        for task_id in lone:
+            await pool.wait(task_id)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from claude_pool_gh.agent import process as agent_process
 from claude_pool_gh.sandbox import bubblewrap, memory
 from claude_pool_gh.sandbox.process import Bounds, End
 from claude_pool_gh.sandbox.sandbox import Sandbox
+from claude_pool_gh.storage.owners import own_mark
 from tests.sandbox.proven import PYTHON, alive, archive, needs_python, needs_walls, sleeping
 
 pytestmark = needs_walls
@@ -251,7 +252,7 @@ async def test_a_cancelled_one_leaves_nothing_alive(sandbox: Sandbox, files: Pat
     with pytest.raises(asyncio.CancelledError):
         await running
     assert await gone(nap)
-    assert [left for left in Path("/tmp").glob(f"cpg-{os.getpid()}-check-*") if left.is_dir()] == []
+    assert [left for left in Path("/tmp").glob(f"cpg-{own_mark()}-check-*") if left.is_dir()] == []
 
 
 def server(private: Path, files: Path, shell: str) -> list[str]:
@@ -319,7 +320,7 @@ async def test_the_next_start_removes_the_folder_of_a_check_whose_server_died() 
     with subprocess.Popen(["true"]) as dead:
         dead.wait()
     left = Path(tempfile.mkdtemp(prefix=f"cpg-{dead.pid}-check-"))
-    own = Path(tempfile.mkdtemp(prefix=f"cpg-{os.getpid()}-check-"))
+    own = Path(tempfile.mkdtemp(prefix=f"cpg-{own_mark()}-check-"))
     agent_process.sweep()
     assert (left.exists(), own.exists()) == (False, True)
     own.rmdir()

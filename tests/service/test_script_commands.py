@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from claude_pool_gh.rehearsal.companion import Companion
-from claude_pool_gh.rehearsal.model import ScriptedModel
+from claude_pool_gh.rehearsal.model import ScriptedModel, say, use
 
 HERE = Path(__file__).parents[2]
 ASKED = "This is a scripted answer, in the place of a model's, to: "
@@ -116,6 +116,49 @@ async def test_a_workflow_of_ones_own_runs_from_a_file_and_a_faulty_one_names_th
     code, _, err = await claude_pool(model, work, "chain", "mine.yml")
     assert code == 1
     assert "needs who" in err
+
+
+WRITES = """name: mine
+description: d
+isolation: worktree
+steps:
+  - {name: a, prompt: Write, config: {tools: [Write], allowed_tools: [Write]}}
+"""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("asked", "alone"),
+    [(None, True), ("none", False), ("clone", True)],
+    ids=["as the workflow says", "none", "clone"],
+)
+async def test_the_isolation_that_is_asked_for_goes_before_the_workflow_s(
+    model: ScriptedModel, work: Path, asked: str | None, alone: bool
+) -> None:
+    (work / "mine.yml").write_text(WRITES)
+    model.script = lambda request: (use("Write", {"file_path": "new.txt", "content": "x"}), say("done"))[
+        request.turn
+    ]
+    more = () if asked is None else ("--isolation", asked)
+    code, out, err = await claude_pool(model, work, "chain", "mine.yml", *more)
+    assert (code, out.strip()) == (0, "done"), err
+    assert ("kept as commit" in err, not (work / "new.txt").exists()) == (alone, alone)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("asked", ["worktree", "clone"])
+async def test_a_prompt_alone_gets_the_isolation_that_is_asked_for(
+    model: ScriptedModel, work: Path, asked: str
+) -> None:
+    model.script = lambda request: (use("Write", {"file_path": "new.txt", "content": "x"}), say("done"))[
+        request.turn
+    ]
+    code, _, err = await claude_pool(
+        model, work, "run", "Go", "--tools", "Write", "--allow", "Write", "--isolation", asked
+    )
+    assert code == 0, err
+    assert "kept as commit" in err
+    assert not (work / "new.txt").exists()
 
 
 @pytest.mark.long

@@ -45,7 +45,7 @@ class Site:
 
     async def snapshot(self, lease: Lease) -> Snapshot:
         """What the lease would capture, with the names of the git folders that were found in it."""
-        snapshot = await capture(self.mirror, lease.folder, lease.began, f"{lease.run_id}.own")
+        snapshot = await capture(self.mirror, lease.folder, lease.began)
         assert snapshot is not None
         return snapshot
 

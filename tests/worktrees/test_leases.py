@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from claude_pool_gh.storage.owners import own_mark
 from claude_pool_gh.worktrees import leases
 from claude_pool_gh.worktrees.errors import WorktreeError
 from tests.worktrees.conftest import FILES
@@ -77,7 +78,18 @@ async def test_sixty_four_leases_at_once(site: Site) -> None:
 
     assert await asyncio.gather(*map(one, range(64))) == [str(number) for number in range(64)]
     assert site.leftovers() == []
-    assert len([ref for ref in refs(site) if ref.startswith("refs/pool/snapshots/")]) == 64
+    assert [ref for ref in refs(site) if ref.startswith("refs/pool/snapshots/")] == [], (
+        "patches bring them back"
+    )
+
+
+async def test_the_start_removes_the_refs_that_earlier_versions_left(site: Site) -> None:
+    async with site.lease() as lease:
+        kept = ["update-ref", "refs/pool/snapshots/c1.find.0.1", lease.began.base]
+    subprocess.run(["git", f"--git-dir={site.mirror}", *kept], check=True)
+    before = refs(site)
+    site.worktrees.sweep()
+    assert before - refs(site) == {"refs/pool/snapshots/c1.find.0.1"}
 
 
 @pytest.mark.long
@@ -149,6 +161,18 @@ async def test_the_start_sweeps_up_after_a_killed_server(site: Site) -> None:
     assert site.leftovers() == []
     async with site.lease(commit=commit) as lease:
         assert (lease.folder / "new.txt").exists()
+
+
+async def test_a_server_with_the_number_of_the_one_that_was_killed_sweeps_up_after_it(site: Site) -> None:
+    """As in a container, where every start is process 1: what tells them apart is when they started."""
+    place, host, number = site.worktrees.state / "leases", *own_mark().split(".")[:2]
+    for left in (f"{host}.{number}.1", str(os.getpid())):
+        (place / left / "old-run" / "tree").mkdir(parents=True)
+    async with site.lease() as lease:
+        site.worktrees.sweep()
+        assert (lease.folder / "crlf.txt").exists(), "the control: its own are in use"
+        assert [path.name for path in place.iterdir()] == [own_mark()]
+    assert site.leftovers() == []
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import pytest
 
 from claude_pool_gh.worktrees.errors import WorktreeError
 from claude_pool_gh.worktrees.history import diff, list_paths, read_files
+from claude_pool_gh.worktrees.snapshot import restore
 from tests.worktrees.site import Site
 
 
@@ -191,11 +192,14 @@ async def test_a_snapshot_outlives_its_lease_and_the_collection_of_garbage(site:
         (lease.folder / "new.txt").write_text("kept\n")
         snapshot = await lease.capture()
     assert snapshot is not None
-    subprocess.run(["git", f"--git-dir={site.mirror}", "gc", "--prune=now", "--quiet"], check=True)
+    subprocess.run(["git", f"--git-dir={site.mirror}", "gc", "--quiet"], check=True)
     assert await read_files(site.mirror, snapshot.commit, ["new.txt", "data.bin", "link", "no"]) == {
         "new.txt": "kept\n"
     }
     assert "+kept" in await diff(site.mirror, lease.began.base, snapshot.commit)
+    assert "new.txt" in await list_paths(site.mirror, snapshot.commit)
+    forget(site, snapshot.commit)  # by somebody who removes all that no ref holds
+    assert await restore(site.mirror, snapshot) == snapshot.commit
     assert "new.txt" in await list_paths(site.mirror, snapshot.commit)
 
 
@@ -246,7 +250,7 @@ async def test_work_is_made_anew_from_its_patch_where_nobody_has_its_commit(site
         wanted = tree_of(lease.folder)
         work = await lease.capture()
     assert work is not None
-    forget(site, lease.run_id, work.commit)
+    forget(site, work.commit)
     async with site.lease(start=work) as lease:
         assert tree_of(lease.folder) == wanted
         assert await lease.capture() == work
@@ -257,7 +261,7 @@ async def test_a_patch_that_gives_another_commit_is_refused(site: Site) -> None:
         (lease.folder / "new.txt").write_text("true\n")
         work = await lease.capture()
     assert work is not None
-    forget(site, lease.run_id, work.commit)
+    forget(site, work.commit)
     for patch in (work.patch.replace(b"+true", b"+fake"), b"", b"no patch"):
         with pytest.raises(WorktreeError):
             async with site.lease(start=replace(work, patch=patch)):
@@ -265,9 +269,8 @@ async def test_a_patch_that_gives_another_commit_is_refused(site: Site) -> None:
     assert site.leftovers() == []
 
 
-def forget(site: Site, run_id: str, commit: str) -> None:
+def forget(site: Site, commit: str) -> None:
     """Make the mirror one that has never seen a run's work."""
     own = ["git", f"--git-dir={site.mirror}"]
-    subprocess.run([*own, "update-ref", "-d", f"refs/pool/snapshots/{run_id}"], check=True)
     subprocess.run([*own, "gc", "--prune=now", "--quiet"], check=True)
     assert subprocess.run([*own, "cat-file", "-e", commit], check=False, capture_output=True).returncode != 0

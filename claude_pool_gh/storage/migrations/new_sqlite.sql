@@ -191,7 +191,7 @@ CREATE TABLE tasks (
 	transcript JSON,
 	created_ms BIGINT NOT NULL,
 	started_ms BIGINT,
-	ended_ms BIGINT,
+	ended_ms BIGINT, prompt TEXT, asked TEXT,
 	CONSTRAINT pk_tasks PRIMARY KEY (id),
 	CONSTRAINT fk_tasks_chain_id_chains FOREIGN KEY(chain_id) REFERENCES chains (id)
 );
@@ -237,4 +237,4 @@ CREATE INDEX ix_steps_chain_id ON steps (chain_id);
 CREATE INDEX ix_tags_tag ON tags (tag);
 CREATE INDEX ix_tasks_chain_id ON tasks (chain_id);
 CREATE INDEX ix_tasks_state ON tasks (state);
-INSERT INTO alembic_version (version_num) VALUES ('0005');
+INSERT INTO alembic_version (version_num) VALUES ('0006');

@@ -1,0 +1,49 @@
+"""What a process leaves behind bears its mark, and is swept when that process is gone: never before."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from claude_pool_gh.storage.owners import is_mark_gone, own_mark, sweep
+
+
+def mark_of_a_dead_process() -> str:
+    code = "from claude_pool_gh.storage.owners import own_mark; print(own_mark())"
+    return subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+def test_only_what_bears_the_mark_of_a_dead_process_goes(tmp_path: Path) -> None:
+    host, number, start = own_mark().split(".")
+    gone = [mark_of_a_dead_process(), f"{host}.{number}.1", str(os.getpid()), "999999999"]
+    kept = [
+        own_mark(),
+        f"abcdef.{number}.1",
+        f"abcdef.999999999.{start}",
+        "1",
+        "store-1.git",
+        "a.b.c",
+        f"{host}..1",
+        "",
+    ]
+    for name in filter(None, [*gone, *kept]):
+        (tmp_path / name / "run").mkdir(parents=True)
+    sweep(tmp_path.glob("*"))
+    assert {path.name for path in tmp_path.iterdir()} == set(filter(None, kept))
+
+
+@pytest.mark.parametrize("mark", ["", "x", "-1", "1.2", "..", "a.b.c", "a.1.", "a.1.-f", "a.1.f.f"])
+def test_what_is_no_mark_is_never_gone(mark: str) -> None:
+    assert not is_mark_gone(mark)
+
+
+def test_a_mark_is_one_part_of_a_name_and_short() -> None:
+    assert "-" not in own_mark()
+    assert "/" not in own_mark()
+    assert len(own_mark()) <= 24, "a socket's path has room for some 100 characters in all"
