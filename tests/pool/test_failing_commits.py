@@ -18,6 +18,8 @@ from claude_pool_gh.storage.receipts import Receipt, Receipts
 from tests.pool.stories import BRIEFLY, SOON, STORIES, Counted, Story, opened, told
 from tests.storage.flaky import Flaky, When
 
+pytestmark = pytest.mark.timeout(600)  # many short lives of a pool in each
+
 Fresh = Callable[[], tuple[str, Path]]
 
 
