@@ -36,13 +36,15 @@ def passes(error: BaseException) -> bool:
     Programming errors, integrity errors and errors of the data do not pass, nor does anything else that was raised
     inside a transaction.
     """
+    if isinstance(error, sqlite3.Error):
+        # Also "no such table" is an operational error to this driver, so its number decides.
+        return getattr(error, "sqlite_errorcode", 0) & 0xFF in _SQLITE
     if not isinstance(error, sa.exc.DBAPIError):
         return isinstance(error, sa.exc.TimeoutError)
     if error.connection_invalidated:
         return True
     if isinstance(error.orig, sqlite3.Error):
-        # Also "no such table" is an operational error to this driver, so its number decides.
-        return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _SQLITE
+        return passes(error.orig)
     state = getattr(error.orig, "sqlstate", None)  # psycopg's, which a pool on a file need not have
     if state is None:
         return isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from shutil import copyfile
+from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
@@ -16,6 +17,8 @@ from claude_pool_gh.storage import Retries, Transaction
 from claude_pool_gh.storage.receipts import Receipt, Receipts
 from tests.pool.stories import BRIEFLY, SOON, STORIES, Counted, Story, opened, told
 from tests.storage.flaky import Flaky, When
+
+pytestmark = pytest.mark.timeout(600)  # many short lives of a pool in each
 
 Fresh = Callable[[], tuple[str, Path]]
 
@@ -26,6 +29,25 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("empty") / "pool.sqlite"
     opened(f"sqlite:///{file}", SOON).close()
     return file
+
+
+@pytest.fixture(scope="session")
+def template(postgres: Callable[[], str]) -> str:
+    """The same on PostgreSQL, which copies a database that nobody is connected to."""
+    url = postgres()
+    opened(url, SOON).close()
+    return url
+
+
+def _copy(url: str) -> str:
+    one, name = sa.make_url(url), f"t{uuid4().hex}"
+    engine = sa.create_engine(
+        one.set(database="postgres", drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT"
+    )
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {one.database}")
+    engine.dispose()
+    return one.set(database=name).render_as_string(hide_password=False)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.long)])
@@ -41,7 +63,7 @@ def fresh(request: pytest.FixtureRequest, tmp_path: Path, empty: Path) -> Fresh:
         if request.param == "sqlite":
             copyfile(empty, state / "pool.sqlite")
             return f"sqlite:///{state}/pool.sqlite", state
-        return request.getfixturevalue("postgres")(), state
+        return _copy(request.getfixturevalue("template")), state
 
     return new
 
