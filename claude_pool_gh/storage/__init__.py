@@ -7,9 +7,19 @@ from claude_pool_gh.storage.database import (
     Transaction,
     for_people,
     insert_once,
+    inserting,
     metadata,
     one_at_a_time,
     parsed_url,
 )
 
-__all__ = ["Database", "Transaction", "for_people", "insert_once", "metadata", "one_at_a_time", "parsed_url"]
+__all__ = [
+    "Database",
+    "Transaction",
+    "for_people",
+    "insert_once",
+    "inserting",
+    "metadata",
+    "one_at_a_time",
+    "parsed_url",
+]

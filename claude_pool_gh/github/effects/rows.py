@@ -8,11 +8,10 @@ from functools import cache
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from claude_pool_gh.github.effects.kinds import ONCE, PRIORITY, Effect, read
 from claude_pool_gh.github.tables import effects, leases, repositories
-from claude_pool_gh.storage import Transaction, insert_once
+from claude_pool_gh.storage import Transaction, insert_once, inserting
 from claude_pool_gh.storage.owners import is_gone
 from claude_pool_gh.terms.ids import Repository
 
@@ -98,7 +97,7 @@ def want(
 @cache
 def _wanting(dialect: str, *, final: bool) -> sa.Insert:
     """Insert an effect, or let the one that is there want what the new one does, unless it does already."""
-    insert = (sqlite.insert if dialect == "sqlite" else postgresql.insert)(effects)
+    insert = inserting(effects, dialect)
     updates_what_stands = sa.and_(_E.written_version > 0, sa.literal(not final))
     return insert.on_conflict_do_update(
         index_elements=[_E.key],
