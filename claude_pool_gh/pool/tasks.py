@@ -73,6 +73,14 @@ def add(tx: Transaction, task_id: str, chain_id: str, step: str, shard: int, tit
     return insert_once(tx, tasks, values)
 
 
+def fresh(task_id: str, chain_id: str, step: str, shard: int, title: str, now_ms: int) -> TaskRow:
+    """The row that `add` has just made."""
+    return TaskRow(
+        id=task_id, chain_id=chain_id, step=step, shard=shard, title=title, state=TaskState.pending, attempt=0,
+        model="", slot=None, outcome=None, created_ms=now_ms, started_ms=None, ended_ms=None,
+    )  # fmt: skip
+
+
 def get(tx: Transaction, task_id: str) -> TaskRow:
     """Read one task. Raises UnknownTask."""
     row = tx.execute(_TASK, {"wanted": task_id}).one_or_none()
