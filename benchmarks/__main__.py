@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from benchmarks import backlog, comments, load, money, overhead, road, throughput, trees
+from benchmarks import backlog, comments, light, load, money, overhead, road, throughput, trees
 
 PARTS = {
+    "light": (light.measure, "What the engine itself costs, beside plain asyncio"),
     "overhead": (overhead.measure, "A task through the pool beside the bare CLI"),
     "throughput": (throughput.measure, "N slots beside `xargs -P N` over the bare CLI"),
     "backlog": (backlog.measure, "What one task costs as the queue grows; how fast a freed slot is taken"),

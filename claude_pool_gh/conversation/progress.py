@@ -6,13 +6,14 @@ so they can lag behind but never contradict them, and never hang.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from claude_pool_gh.conversation import checks, endings, extent, line
+from claude_pool_gh.conversation.around import Seen, read
 from claude_pool_gh.conversation.desk import VerbRoom
 from claude_pool_gh.conversation.downloads import url_of
 from claude_pool_gh.conversation.facts import Facts, facts_of
@@ -20,8 +21,7 @@ from claude_pool_gh.conversation.gates import work_of
 from claude_pool_gh.github.effects.check_run import Button, CheckRun
 from claude_pool_gh.github.effects.comment import Comment
 from claude_pool_gh.github.effects.rows import want
-from claude_pool_gh.github.tables import threads
-from claude_pool_gh.pool import chains, continuation, ledger, tasks
+from claude_pool_gh.pool import continuation, tasks
 from claude_pool_gh.pool.chains import ChainRow, StepRow
 from claude_pool_gh.pool.outcomes import Verdict
 from claude_pool_gh.pool.plan import AgentRun, Step
@@ -38,8 +38,8 @@ from claude_pool_gh.reports.words import count, dollars, duration
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.terms.links import Links
 
-_EARLIER: Final = 5
 _TICKED: Final = 100
+_STATE: Final = sa.select(chain_rows.c.state).where(chain_rows.c.id == sa.bindparam("wanted"))
 _WARNING_SHARE: Final = 0.8
 """Part of a cap from which on its use is shown without being asked for."""
 
@@ -56,36 +56,36 @@ class Progress:
 
     def changed(self, tx: Transaction, chain_id: str) -> None:
         """Want what should stand on GitHub of a chain as it now is, and of those whose place in the line it changes."""
-        chain = chains.get(tx, chain_id)
-        self._show(tx, chain)
-        if line.moves(tx, chain):
-            for other in line.waiting(tx)[: line.TOLD]:
+        seen = self._show(tx, chain_id)
+        if line.moves(seen.chain, seen.runs):
+            for other in seen.line.waiting[: line.TOLD]:
                 if other != chain_id:
-                    self._show(tx, chains.get(tx, other))
+                    self._show(tx, other, seen.line)
 
-    def _show(self, tx: Transaction, chain: ChainRow) -> None:
-        room = self.rooms.get(chain.plan.verb)
+    def _show(self, tx: Transaction, chain_id: str, at: line.Line | None = None) -> Seen:
+        now = self.clock.now_ms()
+        around = read(tx, chain_id, now, at=at)
+        chain, room = around.own.chain, self.rooms.get(around.own.chain.plan.verb)
         if room is None:
-            return
+            return around.own
         facts = facts_of(chain.plan.context, Facts)
-        repository, number, now = facts.thread.repository, facts.thread.number, self.clock.now_ms()
-        run = self._run(tx, chain, facts, room)
+        repository, number = facts.thread.repository, facts.thread.number
+        run = self._run(tx, around.own, facts, room)
         if room.check and facts.place == "pull":
             key = f"check:{repository.id}:{number}:{chain.plan.verb}:{facts.head}"
-            if _newest(tx, chain, head=facts.head) == chain.id:
+            if around.newest_at_head == chain.id:
                 want(tx, key, repository, _check(run, facts, room.fail_on(chain)), now)
         if chain.outcome is not None:
             end = endings.End(chain, facts, chain.outcome, run.report, comment_key(chain, facts))
             endings.tell(tx, end, self.links, now)
-        newest = _newest(tx, chain, subject=True)
-        if (
-            newest != chain.id
-        ):  # a later command has taken the comment over, and shows this one as an earlier run
-            chain = chains.get(tx, newest)
+        if around.newest is not around.own:
+            # A later command has taken the comment over, and shows this one as an earlier run.
+            chain = around.newest.chain
             facts = facts_of(chain.plan.context, Facts)
-            run = self._run(tx, chain, facts, room)
+            run = self._run(tx, around.newest, facts, room)
         comment = Comment(number=number, body=tracking(run))
         want(tx, comment_key(chain, facts), repository, comment, now)
+        return around.own
 
     def running(self, tx: Transaction) -> list[str]:
         """The chains that run: what they show changes by the mere passing of time."""
@@ -94,13 +94,13 @@ class Progress:
 
     def tick(self, tx: Transaction, chain_id: str) -> None:
         """Bring the time and the cost of a chain that runs up to date."""
-        chain = chains.get(tx, chain_id)
-        if chain.state is ChainState.running:
-            self._show(tx, chain)
+        state = tx.execute(_STATE, {"wanted": chain_id}).scalar_one_or_none()
+        if state == ChainState.running:
+            self._show(tx, chain_id)
 
-    def _run(self, tx: Transaction, chain: ChainRow, facts: Facts, room: VerbRoom) -> Run:
-        runs = tasks.of_chain(tx, chain.id)
-        bill, steps = self._bill(tx, chain), _steps(tx, chain, runs, self.clock.now_ms())
+    def _run(self, tx: Transaction, seen: Seen, facts: Facts, room: VerbRoom) -> Run:
+        chain, runs = seen.chain, seen.runs
+        bill, steps = _bill(seen), _steps(seen, self.clock.now_ms())
         return Run(
             chain_id=chain.id,
             verb=chain.plan.verb,
@@ -115,52 +115,27 @@ class Progress:
             waits=chain.state is ChainState.parked and chain.parked_for == APPROVAL,
             elapsed_ms=sum(step.elapsed_ms or 0 for step in steps),
             report=room.report(tx, chain),
-            place=line.place(tx, chain),
-            stale=_stale(tx, facts),
-            kept=_kept(tx, chain, bill),
+            place=seen.line.place(chain),
+            stale=_stale(seen, facts),
+            kept=_kept(tx, seen, bill),
             warnings=_warnings(bill),
             looked=[_looked(task) for task in runs if task.outcome],
             download=url_of(self.links, chain.id, "report") if self.links else "",
-            earlier=self._earlier(tx, chain),
+            earlier=[self.one_line(tx, each, seen.bill.cost(each.id)) for each in seen.earlier],
         )
-
-    def _bill(self, tx: Transaction, chain: ChainRow) -> Bill:
-        spent, upper_bound = ledger.cost_of(tx, chain.id)
-        uses = ledger.cap_uses(tx, chain.account, chain.caps, self.clock.now_ms())
-        used = {use.name: use.used for use in uses}
-        return Bill(
-            spent=spent,
-            upper_bound=upper_bound,
-            cap=chain.plan.limits.chain,
-            usual=ledger.usual_cost(tx, chain.account.repository, chain.plan.verb),
-            thread=used["thread"],
-            month=used["repository and month"],
-            caps=uses,
-        )
-
-    def _earlier(self, tx: Transaction, chain: ChainRow) -> list[str]:
-        """The thread's earlier runs of the same verb, one line each."""
-        rows = tx.execute(
-            sa.select(chain_rows.c.id)
-            .where(_same(chain, subject=True), chain_rows.c.id != chain.id, _before(chain))
-            .order_by(chain_rows.c.created_ms.desc(), chain_rows.c.id)
-            .limit(_EARLIER)
-        ).scalars()
-        return [self.one_line(tx, chains.get(tx, each)) for each in rows]
 
     def whole(self, tx: Transaction, chain_id: str) -> str:
         """The tracking comment of a chain, however long it is; "" for a chain that shows nothing."""
-        chain = chains.get(tx, chain_id)
-        room = self.rooms.get(chain.plan.verb)
+        seen = read(tx, chain_id, self.clock.now_ms(), alone=True).own
+        room = self.rooms.get(seen.chain.plan.verb)
         if room is None:
             return ""
-        return whole(self._run(tx, chain, facts_of(chain.plan.context, Facts), room))
+        return whole(self._run(tx, seen, facts_of(seen.chain.plan.context, Facts), room))
 
-    def one_line(self, tx: Transaction, chain: ChainRow) -> str:
+    def one_line(self, tx: Transaction, chain: ChainRow, cost: tuple[int, bool]) -> str:
         """A chain in a line: commit, verdict, cost."""
-        spent, upper_bound = ledger.cost_of(tx, chain.id)
         head = str(chain.plan.context.get("head", ""))[:9]
-        return f"`{head}` {self.title_of(tx, chain)}, {dollars(spent, upper_bound=upper_bound)}"
+        return f"`{head}` {self.title_of(tx, chain)}, {dollars(cost[0], upper_bound=cost[1])}"
 
     def title_of(self, tx: Transaction, chain: ChainRow) -> str:
         """What came of a chain, or where it is."""
@@ -191,58 +166,45 @@ def _home(links: Links | None, facts: Facts) -> str:
     return "" if links is None else f"{links.server.rstrip('/')}/{facts.thread.repository.full_name}"
 
 
-def _same(chain: ChainRow, *, subject: bool = False) -> sa.ColumnElement[bool]:
-    """Chains of the same thread and verb; with `subject` of the same workflow too."""
-    own = [
-        chain_rows.c.account_thread == chain.account.thread,
-        chain_rows.c.plan["verb"].as_string() == chain.plan.verb,
-    ]
-    if subject and (workflow := _workflow(chain)):
-        own.append(chain_rows.c.plan["context"]["workflow"].as_string() == workflow)
-    return sa.and_(*own)
+def _bill(seen: Seen) -> Bill:
+    spent, upper_bound = seen.bill.cost(seen.chain.id)
+    used = {use.name: use.used for use in seen.bill.uses}
+    return Bill(
+        spent=spent,
+        upper_bound=upper_bound,
+        cap=seen.chain.plan.limits.chain,
+        usual=seen.bill.usual,
+        thread=used["thread"],
+        month=used["repository and month"],
+        caps=seen.bill.uses,
+    )
 
 
-def _before(chain: ChainRow) -> sa.ColumnElement[bool]:
-    return chain_rows.c.created_ms <= chain.created_ms
-
-
-def _newest(tx: Transaction, chain: ChainRow, *, head: str | None = None, subject: bool = False) -> str:
-    """The newest chain of the same thread and verb, at one head or at any."""
-    wanted = _same(chain, subject=subject)
-    if head is not None:
-        wanted = sa.and_(wanted, chain_rows.c.plan["context"]["head"].as_string() == head)
-    newest = sa.select(chain_rows.c.id).where(wanted).order_by(
-        chain_rows.c.created_ms.desc(), chain_rows.c.id.desc()
-    )  # fmt: skip
-    return str(tx.execute(newest.limit(1)).scalar_one())
-
-
-def _stale(tx: Transaction, facts: Facts) -> str:
+def _stale(seen: Seen, facts: Facts) -> str:
     """The head that the pull request is known to have now, where a chain is about another one."""
     if facts.place != "pull":
         return ""
-    head = tx.execute(sa.select(threads.c.head).where(threads.c.key == facts.key)).scalar_one_or_none()
-    return str(head) if head and head != facts.head else ""
+    return seen.thread_head if seen.thread_head != facts.head else ""
 
 
-def _kept(tx: Transaction, chain: ChainRow, bill: Bill) -> Kept | None:
+def _kept(tx: Transaction, seen: Seen, bill: Bill) -> Kept | None:
     """How a chain that ended early goes on; None where it would only end in the same way."""
+    chain, own = seen.chain, seen.runs
     if chain.outcome is None or chain.outcome.verdict not in CONTINUABLE or chain.outcome.operator:
         return None
-    own = tasks.of_chain(tx, chain.id)
     if not chain.steps or not own or not continuation.can_go_on(tx, chain):
         return None
     more = extent.more(chain, own, min((use.left for use in bill.caps), default=None))
     if more is None:
         return None
     saved = any(task.state is TaskState.completed for task in own)
-    return Kept(command=f"/pool continue {chain.id}{more}", files=_files(tx, chain), saved=saved)
+    return Kept(command=f"/pool continue {chain.id}{more}", files=_files(tx, seen), saved=saved)
 
 
-def _files(tx: Transaction, chain: ChainRow) -> tuple[FileChange, ...]:
+def _files(tx: Transaction, seen: Seen) -> tuple[FileChange, ...]:
     """What the chain's newest run has changed, finished or not."""
-    works = tasks.works_of(tx, [task.run_id for task in tasks.of_chain(tx, chain.id)])
-    newest = tasks.kept_work(tx, list(works)[-1]) if works else work_of(tx, chain)
+    works = tasks.works_of(tx, [task.run_id for task in seen.runs])
+    newest = tasks.kept_work(tx, list(works)[-1]) if works else work_of(tx, seen.chain)
     return files_of(newest.patch) if newest else ()
 
 
@@ -255,8 +217,8 @@ def _warnings(bill: Bill) -> list[str]:
     ]
 
 
-def _steps(tx: Transaction, chain: ChainRow, runs: list[TaskRow], now_ms: int) -> list[StepLine]:
-    costs = ledger.cost_by_step(tx, chain.id)
+def _steps(seen: Seen, now_ms: int) -> list[StepLine]:
+    chain, runs, costs = seen.chain, seen.runs, seen.bill.steps.get(seen.chain.id, {})
     lines = []
     for step, record in zip(chain.plan.steps, chain.steps, strict=True):
         cost, upper_bound = costs.get(step.name, (0, False))
@@ -276,7 +238,7 @@ def _steps(tx: Transaction, chain: ChainRow, runs: list[TaskRow], now_ms: int) -
     return lines
 
 
-def _detail(record: StepRow, runs: list[TaskRow]) -> str:
+def _detail(record: StepRow, runs: Sequence[TaskRow]) -> str:
     if not runs:
         return ""
     done = sum(1 for task in runs if task.state in (TaskState.completed, TaskState.failed))
@@ -285,7 +247,7 @@ def _detail(record: StepRow, runs: list[TaskRow]) -> str:
     return f"{progress}: {', '.join(running[:3])}" if running else progress
 
 
-def _elapsed(step: Step, record: StepRow, runs: list[TaskRow], now_ms: int) -> int | None:
+def _elapsed(step: Step, record: StepRow, runs: Sequence[TaskRow], now_ms: int) -> int | None:
     """How long a step has worked. What waits for a person, or has waited, does not work."""
     if record.started_ms is None:
         return None

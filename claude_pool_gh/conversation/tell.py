@@ -77,12 +77,12 @@ def rooms(verbs: Mapping[str, Verb], progress: Progress) -> tuple[VerbRoom, ...]
 
 
 def _status(tx: Transaction, asked: Asked, progress: Progress) -> tables.StatusView:
-    busy, count = line.slots_of(tx)
+    now = line.read(tx)
     return tables.StatusView(
         chains=[_chain(tx, chain, progress) for chain in of_thread(tx, asked.key)[:15]],
-        busy=busy,
-        slots=count,
-        waiting=len(line.waiting(tx)) if busy >= count else 0,
+        busy=now.busy,
+        slots=now.count,
+        waiting=len(now.waiting) if now.busy >= now.count else 0,
         shares=findings.shares(tx, asked.thread.repository.id),
     )
 

@@ -20,7 +20,7 @@ from claude_pool_gh.pool.tables import chains, reservations
 from claude_pool_gh.storage import Transaction, one_at_a_time
 
 _R: Final = reservations.c
-_USED: Final = sa.func.coalesce(sa.func.sum(sa.func.coalesce(_R.settled, _R.reserved)), 0)
+USED: Final = sa.func.coalesce(sa.func.sum(sa.func.coalesce(_R.settled, _R.reserved)), 0)
 
 _INSIDE: Final = reservations.alias("inside")
 _SPENT_INSIDE: Final = (
@@ -34,12 +34,12 @@ _SPENT: Final = sa.func.coalesce(sa.func.sum(sa.func.coalesce(_R.settled, _SPENT
 
 # Built once: see `chains`.
 _WANTED: Final[sa.BindParameter[str]] = sa.bindparam("wanted")
-_BOUND: Final = sa.func.max(sa.cast(_R.upper_bound, sa.Integer))
-_COST: Final = sa.select(sa.func.coalesce(sa.func.sum(_R.settled), 0), _BOUND).where(_R.level == "request")
+BOUND: Final = sa.func.max(sa.cast(_R.upper_bound, sa.Integer))
+_COST: Final = sa.select(sa.func.coalesce(sa.func.sum(_R.settled), 0), BOUND).where(_R.level == "request")
 _COST_INSIDE: Final = _COST.where(sa.or_(_R.parent_id == _WANTED, _R.chain_id == _WANTED))
 _SEVERAL: Final[sa.BindParameter[list[str]]] = sa.bindparam("several", expanding=True)
 _COST_OF_RUNS: Final = _COST.where(_R.parent_id.in_(_SEVERAL))
-_SUMS: Final = (sa.func.coalesce(sa.func.sum(_R.settled), 0), _BOUND)
+_SUMS: Final = (sa.func.coalesce(sa.func.sum(_R.settled), 0), BOUND)
 _COST_BY_RUN: Final = (
     sa.select(_R.parent_id, *_SUMS)
     .where(_R.level == "request", _R.parent_id.in_(_SEVERAL))
@@ -53,7 +53,7 @@ _COST_BY_CHAIN: Final = (
 _KNOWN: Final = sa.select(_R.id).where(_R.id == _WANTED)
 _HELD: Final = sa.select(_R.reserved, _R.settled).where(_R.id == _WANTED)
 _OWNER: Final = sa.select(_R.chain_id, _R.step, _R.settled).where(_R.id == _WANTED)
-_USED_INSIDE: Final = sa.select(_USED).where(_R.parent_id == _WANTED)
+_USED_INSIDE: Final = sa.select(USED).where(_R.parent_id == _WANTED)
 _I: Final = _INSIDE.c
 _LEFT: Final = sa.select(
     _R.reserved,
@@ -64,26 +64,37 @@ _LEFT: Final = sa.select(
     .scalar_subquery()
     .label("used"),
 ).where(_R.id == _WANTED)
-_USED_BY_STEP: Final = sa.select(_USED).where(
+_USED_BY_STEP: Final = sa.select(USED).where(
     _R.chain_id == _WANTED, _R.level == "task", _R.step == sa.bindparam("of_step")
 )
 _OPEN_INSIDE: Final = sa.select(_R.id, _R.level).where(_R.parent_id == _WANTED, _R.settled.is_(None))
-_SUM_INSIDE: Final = sa.select(_USED, _BOUND, sa.func.count() - sa.func.count(_R.settled)).where(
+_SUM_INSIDE: Final = sa.select(USED, BOUND, sa.func.count() - sa.func.count(_R.settled)).where(
     _R.parent_id == _WANTED
 )
 _COST_BY_STEP: Final = (
-    sa.select(_R.step, sa.func.sum(_R.settled), _BOUND)
+    sa.select(_R.step, sa.func.sum(_R.settled), BOUND)
     .where(_R.level == "request", _R.chain_id == _WANTED, _R.settled.is_not(None))
     .group_by(_R.step)
 )
 _INSERT: Final = reservations.insert()
-_WHOSE: Final[sa.BindParameter[str]] = sa.bindparam("whose")
-_SINCE: Final = _R.created_ms >= sa.bindparam("since")
+
+
+def counted(cap: str, of: str = "") -> sa.ColumnElement[bool]:
+    """The chains that count against a cap; `of` tells its parameters from those of others in one statement."""
+    whose, since = sa.bindparam(f"whose{of}", type_=sa.String), _R.created_ms >= sa.bindparam(f"since{of}")
+    match cap:
+        case "thread":
+            return chains.c.account_thread == whose
+        case "user and day":
+            return sa.and_(chains.c.account_user == whose, since)
+        case "repository and month":
+            return sa.and_(chains.c.account_repository == whose, since)
+        case _:
+            return since
+
+
 _COUNTED: Final = {
-    "thread": chains.c.account_thread == _WHOSE,
-    "user and day": sa.and_(chains.c.account_user == _WHOSE, _SINCE),
-    "repository and month": sa.and_(chains.c.account_repository == _WHOSE, _SINCE),
-    "pool and month": _SINCE,
+    cap: counted(cap) for cap in ("thread", "user and day", "repository and month", "pool and month")
 }
 """The chains that count against each cap."""
 
@@ -92,8 +103,21 @@ def _total(of: sa.ColumnElement[Any], own: sa.ColumnElement[bool]) -> sa.Select[
     return sa.select(of).join(chains, chains.c.id == _R.id).where(_R.level == "chain", own)
 
 
-_USED_BY: Final = {cap: _total(_USED, own) for cap, own in _COUNTED.items()}
+_USED_BY: Final = {cap: _total(USED, own) for cap, own in _COUNTED.items()}
 _SPENT_BY: Final = {cap: _total(_SPENT, own) for cap, own in _COUNTED.items()}
+USUAL: Final = (
+    sa.select(_R.settled)
+    .join(chains, chains.c.id == _R.id)
+    .where(
+        _R.level == "chain",
+        _R.settled > 0,
+        chains.c.account_repository == sa.bindparam("of_repository"),
+        chains.c.plan["verb"].as_string() == sa.bindparam("of_verb"),
+    )
+    .order_by(_R.settled_ms.desc())
+    .limit(sa.bindparam("last", 20))
+)
+_ENOUGH: Final = 4
 _SETTLE: Final = reservations.update().where(_R.id == _WANTED, _R.settled.is_(None))
 
 
@@ -148,6 +172,9 @@ def _scopes(account: Account, caps: Caps, now_ms: int) -> list[tuple[str, int, d
         ("pool and month", caps.pool, {"since": month}),
     ]
     return [(name, limit, own) for name, limit, own in every if limit is not None]
+
+
+scopes: Final = _scopes
 
 
 def reserve_chain(tx: Transaction, chain_id: str, account: Account, caps: Caps, now_ms: int) -> None:
@@ -317,23 +344,16 @@ def cost_by_step(tx: Transaction, chain_id: str) -> dict[str, tuple[int, bool]]:
 
 def usual_cost(tx: Transaction, repository: str, verb: str, *, last: int = 20) -> tuple[int, int] | None:
     """The middle half of what this repository's finished chains of a verb have cost; None below four of them."""
-    costs = sorted(
-        tx.execute(
-            sa.select(_R.settled)
-            .join(chains, chains.c.id == _R.id)
-            .where(
-                _R.level == "chain",
-                _R.settled > 0,
-                chains.c.account_repository == repository,
-                chains.c.plan["verb"].as_string() == verb,
-            )
-            .order_by(_R.settled_ms.desc())
-            .limit(last)
-        ).scalars()
-    )
-    if len(costs) < 4:
+    asked = {"of_repository": repository, "of_verb": verb, "last": last}
+    return middle_half(tx.execute(USUAL, asked).scalars())
+
+
+def middle_half(costs: Iterable[int]) -> tuple[int, int] | None:
+    """The middle half of these amounts; None below four of them."""
+    found = sorted(costs)
+    if len(found) < _ENOUGH:
         return None
-    return int(costs[len(costs) // 4]), int(costs[(3 * len(costs)) // 4])
+    return int(found[len(found) // 4]), int(found[(3 * len(found)) // 4])
 
 
 def _sum(tx: Transaction, total: sa.Select[Any], own: Mapping[str, Any]) -> int:

@@ -23,6 +23,7 @@ from claude_pool_gh.pool import (
     places,
     queue,
     reading,
+    retention,
     review,
     slot_rows,
     tasks,
@@ -437,6 +438,23 @@ class Pool:
             lambda tx: listing.progress(tx, unfinished=unfinished, limit=limit, after=after)
         )
         return [self._with_words(progress) for progress in found]
+
+    async def prune(self, *, older_than_secs: float) -> int:
+        """Delete this pool's tasks and chains that ended longer ago than this; returns how many of them.
+
+        With them go their records, transcripts and patches: nobody can ask for them, or go on after them in a list.
+        What they cost stays in `status` and in every cap. Chains that belong to a thread, as a bot's do, stay, with all
+        that refers to them, and lose their transcripts. Raises ValueError for a negative time.
+        """
+        if older_than_secs < 0:
+            raise ValueError(
+                f"older_than_secs is {older_than_secs:g}: give the seconds that what ended is kept"
+            )
+        before, deleted = self._clock.now_ms() - int(older_than_secs * 1000), 0
+        while some := await self.database.transact(lambda tx: retention.prune(tx, self._name, before)):
+            deleted += some
+        await self.database.transact(lambda tx: retention.forget_transcripts(tx, self._name, before))
+        return deleted
 
     # ---- shared context
 

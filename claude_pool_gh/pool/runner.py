@@ -213,8 +213,14 @@ class Runner:
         """
         now = self.attempts.clock.now_ms()
         chains.begin_step(tx, record, now)
-        for unit in units:
-            tasks.add(tx, unit.task_id, chain.id, record.name, unit.shard, unit.title, now)
+        made = [
+            tasks.add(tx, unit.task_id, chain.id, record.name, unit.shard, unit.title, now) for unit in units
+        ]
+        if all(made):
+            return [
+                tasks.fresh(unit.task_id, chain.id, record.name, unit.shard, unit.title, now)
+                for unit in units
+            ]
         own = tasks.of_chain(tx, chain.id, record.name)
         running = [task for task in own if task.state is TaskState.running]
         died = [task for task in running if task.run_id not in held.open]

@@ -21,6 +21,11 @@ _WANTED: sa.BindParameter[str] = sa.bindparam("wanted")
 _TASK = sa.select(*_LIGHT).where(tasks.c.id == _WANTED)
 _TASKS = sa.select(*_LIGHT).where(tasks.c.id.in_(sa.bindparam("several", expanding=True)))
 _OF_CHAIN = sa.select(*_LIGHT).where(tasks.c.chain_id == _WANTED).order_by(tasks.c.created_ms, tasks.c.shard)
+_OF_CHAINS = (
+    sa.select(*_LIGHT)
+    .where(tasks.c.chain_id.in_(sa.bindparam("several", expanding=True)))
+    .order_by(tasks.c.created_ms, tasks.c.shard)
+)
 _OF_STEP = _OF_CHAIN.where(tasks.c.step == sa.bindparam("of_step"))
 _WORK = sa.select(patches).where(patches.c.run_id == _WANTED)
 _COMMITS = sa.select(patches.c.run_id, patches.c.commit).where(
@@ -77,6 +82,14 @@ def add(tx: Transaction, task_id: str, chain_id: str, step: str, shard: int, tit
     return insert_once(tx, tasks, values)
 
 
+def fresh(task_id: str, chain_id: str, step: str, shard: int, title: str, now_ms: int) -> TaskRow:
+    """The row that `add` has just made."""
+    return TaskRow(
+        id=task_id, chain_id=chain_id, step=step, shard=shard, title=title, state=TaskState.pending, attempt=0,
+        model="", slot=None, outcome=None, created_ms=now_ms, started_ms=None, ended_ms=None,
+    )  # fmt: skip
+
+
 def get(tx: Transaction, task_id: str) -> TaskRow:
     """Read one task. Raises UnknownTask."""
     row = tx.execute(_TASK, {"wanted": task_id}).one_or_none()
@@ -95,6 +108,14 @@ def of_chain(tx: Transaction, chain_id: str, step: str | None = None) -> list[Ta
     if step is None:
         return [_row(row) for row in tx.execute(_OF_CHAIN, {"wanted": chain_id})]
     return [_row(row) for row in tx.execute(_OF_STEP, {"wanted": chain_id, "of_step": step})]
+
+
+def of_chains(tx: Transaction, chain_ids: Iterable[str]) -> dict[str, list[TaskRow]]:
+    """The tasks of each of these chains, in order."""
+    found: dict[str, list[TaskRow]] = {chain_id: [] for chain_id in chain_ids}
+    for row in tx.execute(_OF_CHAINS, {"several": list(found)}):
+        found[row.chain_id].append(_row(row))
+    return found
 
 
 def transcript(tx: Transaction, task_id: str) -> list[Any]:

@@ -7,6 +7,7 @@ from claude_pool_gh.storage.database import (
     Transaction,
     for_people,
     insert_once,
+    inserting,
     one_at_a_time,
     parsed_url,
 )
@@ -19,6 +20,7 @@ __all__ = [
     "Transaction",
     "for_people",
     "insert_once",
+    "inserting",
     "metadata",
     "one_at_a_time",
     "parsed_url",

@@ -16,14 +16,17 @@ from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from sqlite3 import connect
-from typing import Any, Final, Generic, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar, cast
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 
 from claude_pool_gh.storage.private import private_file, private_folder
 from claude_pool_gh.storage.receipts import Receipt, Receipts
 from claude_pool_gh.storage.retries import Retries, passes, retried
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
 
 Transaction = sa.Connection
 """What a room's functions take as their first argument."""
@@ -217,8 +220,16 @@ def insert_once(tx: Transaction, table: sa.Table, values: Mapping[str, Any]) -> 
 
 @cache
 def _inserting(table: sa.Table, dialect: str) -> sa.Insert:
-    insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
-    return insert(table).on_conflict_do_nothing().returning(sa.literal(1))
+    return inserting(table, dialect).on_conflict_do_nothing().returning(sa.literal(1))
+
+
+def inserting(table: sa.Table, dialect: str) -> sqlite.Insert | postgresql.Insert:
+    """An insert that can say what happens where the key is taken, in the words of `tx.dialect.name`."""
+    if dialect == "sqlite":
+        return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - a tenth of SQLAlchemy, for those who use it
+
+    return postgresql.insert(table)
 
 
 def one_at_a_time(tx: Transaction, subject: str) -> None:

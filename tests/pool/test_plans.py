@@ -10,8 +10,7 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
-from claude_pool_gh.conversation import line
-from claude_pool_gh.pool import chains, ledger, queue, slot_rows, tasks
+from claude_pool_gh.pool import bill, chains, ledger, queue, slot_rows, tasks
 from claude_pool_gh.pool.config import SlotConfig
 from claude_pool_gh.pool.ledger import Account, Caps
 from claude_pool_gh.pool.outcomes import Outcome, Verdict
@@ -45,7 +44,7 @@ HOT: dict[str, Asks] = {
     "hope": lambda tx: ledger.check_hope(tx, ACCOUNT, CAPS, NOW),
     "usual cost": lambda tx: ledger.usual_cost(tx, "1", "review"),
     "cost by step": lambda tx: ledger.cost_by_step(tx, "chain"),
-    "the line": line.waiting,
+    "bill": lambda tx: bill.read(tx, ["chain"], ACCOUNT, CAPS, "review", NOW),
     # Every few seconds.
     "orphans": lambda tx: queue.orphans(tx, ["w"]),
     "carried by": lambda tx: queue.carried_by(tx, "w"),
@@ -59,7 +58,7 @@ HOT: dict[str, Asks] = {
 def books(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     """A store with some chains of several accounts, few of them open."""
     sqlite = request.param == "sqlite"
-    file = tmp_path_factory.mktemp("books") / "a.sqlite"
+    file = tmp_path_factory.mktemp("bill") / "a.sqlite"
     database = Database.open(f"sqlite:///{file}" if sqlite else request.getfixturevalue("postgres")())
     migrations.upgrade(database.engine)
     with database.engine.begin() as tx:
@@ -118,7 +117,7 @@ def _scans(database: Database, asks: Asks, *, without: Sequence[str] = ()) -> It
 def _whole_on_sqlite(tx: Transaction, statement: str, parameters: Any) -> Iterator[str]:
     # Another text each time: a plan that the connection remembers is not made anew when an index is gone.
     for row in tx.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement} -- {uuid4()}", parameters):
-        if re.match(r"SCAN (?!CONSTANT|\d|\(|inner_)", row[-1]):
+        if re.match(r"SCAN (?!CONSTANT|\d|\(|anon_|inner_)", row[-1]):
             yield row[-1]
 
 

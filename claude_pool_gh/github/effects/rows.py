@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -11,7 +12,7 @@ from claude_pool_gh.github.effects.effect import Effect, Making
 from claude_pool_gh.github.effects.marks import marker
 from claude_pool_gh.github.effects.registry import read
 from claude_pool_gh.github.tables import effects, leases, repositories
-from claude_pool_gh.storage import Transaction, insert_once
+from claude_pool_gh.storage import Transaction, insert_once, inserting
 from claude_pool_gh.storage.owners import is_gone
 from claude_pool_gh.terms.ids import Repository
 
@@ -90,23 +91,27 @@ def want(
         "tries": 0,
         "due_ms": now_ms,
     }
-    if insert_once(tx, effects, fresh) or effect.once:
+    if effect.once:
+        insert_once(tx, effects, fresh)
         return
-    columns = sa.select(_E.wanted, _E.wanted_version, _E.written_version)
-    row = tx.execute(columns.where(_E.key == key).with_for_update()).one()
-    if row.wanted == stored:
-        return
-    final = stored.get("status") == "completed"
-    also = {"priority": PROGRESS} if row.written_version and not final else {}
-    tx.execute(
-        effects.update()
-        .where(_E.key == key)
-        .values(
-            wanted=stored,
-            wanted_version=row.wanted_version + 1,
-            state=sa.case((_E.state == "gone", "gone"), else_="wanted"),
-            **also,
-        )
+    tx.execute(_wanting(tx.dialect.name, final=stored.get("status") == "completed"), fresh)
+
+
+@cache
+def _wanting(dialect: str, *, final: bool) -> sa.Insert:
+    """Insert an effect, or let the one that is there want what the new one does, unless it does already."""
+    insert = inserting(effects, dialect)
+    updates_what_stands = sa.and_(_E.written_version > 0, sa.literal(not final))
+    return insert.on_conflict_do_update(
+        index_elements=[_E.key],
+        set_={
+            "wanted": insert.excluded.wanted,
+            "wanted_version": _E.wanted_version + 1,
+            "state": sa.case((_E.state == "gone", "gone"), else_="wanted"),
+            "priority": sa.case((updates_what_stands, PROGRESS), else_=_E.priority),
+        },
+        # The same fields in the same order are the same text.
+        where=sa.cast(_E.wanted, sa.Text) != sa.cast(insert.excluded.wanted, sa.Text),
     )
 
 

@@ -1,0 +1,130 @@
+"""A store does not grow for ever: what ended long ago can be deleted, and the money that it cost still counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+import sqlalchemy as sa
+
+from claude_pool_gh.pool import chains, ledger
+from claude_pool_gh.pool.config import PoolConfig
+from claude_pool_gh.pool.errors import UnknownChain, UnknownTask
+from claude_pool_gh.pool.ledger import Account, Caps
+from claude_pool_gh.pool.outcomes import Outcome, Verdict
+from claude_pool_gh.pool.pool import Pool
+from claude_pool_gh.pool.tables import chains as chain_rows
+from claude_pool_gh.pool.tables import patches, reservations, steps, tags, tasks
+from claude_pool_gh.storage import Transaction
+from tests.pool.kit import spender, step
+from tests.pool.make import DAY, NOW, plan
+from tests.pool.puppet import Gate, OpenPool, Puppet
+
+SOON = 0.0
+
+
+@dataclass
+class Clock:
+    """Stands where the test puts it."""
+
+    now: int = NOW
+
+    def now_ms(self) -> int:
+        return self.now
+
+
+async def test_what_ended_long_ago_is_gone_and_what_it_cost_still_counts(open_pool: OpenPool) -> None:
+    clock, config = Clock(), PoolConfig(budget_microdollars=10**9)
+    async with open_pool(spender(cost=700), clock=clock, config=config) as pool:
+        old = [await pool.submit(each, tags=("a",)) for each in ("one", "two")]
+        chain = await pool.submit_chain([step("one", "1"), step("two", "2")])
+        for each in old:
+            await pool.wait(each)
+        await pool.wait_chain(chain)
+        clock.now += 2 * DAY
+        young = await pool.submit("young")
+        await pool.wait(young)
+        before, used = await pool.status(), await _used(pool, clock.now)
+        assert before.total_spend_microdollars == used == 5 * 700
+        assert await pool.prune(older_than_secs=3 * DAY / 1000) == 0
+        assert await pool.prune(older_than_secs=DAY / 1000) == 3
+        assert await pool.prune(older_than_secs=DAY / 1000) == 0
+        assert [task.id for task in await pool.tasks()] == [young]
+        assert await pool.chains() == []
+        with pytest.raises(UnknownTask):
+            await pool.task(old[0])
+        with pytest.raises(UnknownChain):
+            await pool.chain_result(chain)
+        after = await pool.status()
+        assert (after.total_spend_microdollars, after.completed_tasks) == (before.total_spend_microdollars, 1)
+        assert await _used(pool, clock.now) == used
+        # The next time adds to the same sums.
+        clock.now += DAY
+        assert await pool.prune(older_than_secs=0.5) == 1
+        assert (await pool.status()).total_spend_microdollars == 5 * 700
+        assert await _used(pool, clock.now) == used
+        counts = await pool.database.read(_rows)
+        assert counts == {"chains": 2, "tags": 0, "steps": 0, "tasks": 0, "patches": 0, "reservations": 3}
+
+
+async def test_what_has_not_ended_stays_and_so_does_another_pools(open_pool: OpenPool) -> None:
+    gate, clock = Gate(), Clock()
+    agent = Puppet(act=gate)
+    async with open_pool(agent, clock=clock) as pool:
+        running, queued = await pool.submit("runs"), await pool.submit("waits")
+        await agent.arrived.wait()
+        clock.now += 9 * DAY
+        assert await pool.prune(older_than_secs=SOON) == 0
+        gate.opened.set()
+        assert (await pool.wait(running)).success
+        assert (await pool.wait(queued)).success
+    clock.now += 1000
+    async with open_pool(Puppet(), name="other", clock=clock) as pool:
+        assert await pool.prune(older_than_secs=SOON) == 0
+        assert len(await pool.tasks()) == 2
+        with pytest.raises(ValueError, match="older_than_secs is -1"):
+            await pool.prune(older_than_secs=-1)
+
+
+async def test_a_threads_chains_stay_with_their_results_and_lose_their_transcripts(
+    open_pool: OpenPool,
+) -> None:
+    clock = Clock()
+    account, caps = Account(thread="1:7", user="7", repository="1"), Caps(task=1, chain=3, thread=100)
+
+    def make(tx: Transaction) -> None:
+        chains.create(tx, "bot", plan(), account, caps, clock.now)
+        task = {
+            "id": "bot.find.0",
+            "chain_id": "bot",
+            "step": "find",
+            "shard": 0,
+            "title": "",
+            "state": "completed",
+        }
+        more = {"attempt": 1, "model": "m", "outcome": {"text": "x"}, "transcript": ["long"], "created_ms": 1}
+        tx.execute(tasks.insert().values(**task, **more))
+        chains.finish(tx, chains.get(tx, "bot"), Outcome(verdict=Verdict.clean), clock.now)
+
+    async with open_pool(Puppet(), clock=clock) as pool:
+        await pool.database.transact(make)
+        clock.now += DAY
+        kept = sa.select(tasks.c.outcome, tasks.c.transcript)
+        assert await pool.prune(older_than_secs=2 * DAY / 1000) == 0
+        assert await pool.database.read(lambda tx: tx.execute(kept).one()) == ({"text": "x"}, ["long"])
+        assert await pool.prune(older_than_secs=SOON) == 0
+        assert await pool.database.read(lambda tx: tx.execute(kept).one()) == ({"text": "x"}, None)
+        assert await pool.chain_result("bot") is not None
+
+
+async def _used(pool: Pool, now_ms: int) -> int:
+    """What counts against the pool's own cap."""
+    nobody, caps = Account(thread="", user="", repository=""), Caps(task=1, chain=1, pool=10**9)
+    (use,) = await pool.database.read(lambda tx: ledger.cap_uses(tx, nobody, caps, now_ms))
+    return use.used
+
+
+def _rows(tx: Transaction) -> dict[str, int]:
+    count = sa.select(sa.func.count())
+    every = (chain_rows, tags, steps, tasks, patches, reservations)
+    return {table.name: tx.execute(count.select_from(table)).scalar_one() for table in every}
