@@ -54,6 +54,8 @@ class Pass:
 
     run_id: str
     models: frozenset[str]
+    most: int | None = None
+    """Microdollars up to which the run's money may grow as it is needed; None: it has what was set aside for it."""
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     verdict: Verdict | None = None
     detail: str = ""

@@ -8,10 +8,12 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from claude_pool_gh.pool import chains, context, ledger, reading, review, slot_rows
+from claude_pool_gh.pool.agent_run import at_work, least
 from claude_pool_gh.pool.attempts import Attempts
 from claude_pool_gh.pool.carrying import Carrying
 from claude_pool_gh.pool.chains import NewChain
@@ -90,7 +92,7 @@ class Pool:
         self._clock, self._observer, self._worker = clock, observer, parts.worker
         self._started_ms, self._closing = clock.now_ms(), False
         self._places = itertools.count()  # tells apart what is made in the same millisecond
-        self._orders = Orders(config, parts.shelf, frozenset(host_steps))
+        self._orders = Orders(config, parts.shelf, frozenset(host_steps), partial(least, agent))
         ephemeral = config.slot_mode is SlotMode.ephemeral
         self._slots = Slots(
             [Slot(name, own) for name, own in configs.items()],
@@ -160,7 +162,7 @@ class Pool:
             database = _database(store, home, stack)
             stack.enter_context(dispatching_from(database))
             migrations.upgrade(database.engine)
-            await stack.enter_async_context(agent.at_work(database, clock))
+            await stack.enter_async_context(at_work(agent, database, clock))
             worker = new_owner()
             names = await database.transact(lambda tx: slot_rows.register(tx, worker, configs))
             parts = Parts(

@@ -74,7 +74,8 @@ class Payer(Puppet):
 
     async def pay(self, task: AgentTask, microdollars: int) -> None:
         request_id, now = uuid4().hex, self.now_ms()
-        run = task.run_id
+        run, most = task.run_id, task.budget_microdollars
+        await self.books[-1].transact(lambda tx: ledger.extend(tx, run, microdollars, most, now))
         await self.books[-1].transact(
             lambda tx: ledger.reserve_request(tx, request_id, run, task.model, microdollars, now)
         )

@@ -183,7 +183,7 @@ async def test_a_chains_cost_and_its_tasks_are_counted_once(open_pool: OpenPool)
         return said(turns=1)
 
     agent = Payer(act)
-    async with open_pool(agent, config=PoolConfig(retry_delay_secs=0.01)) as pool:
+    async with open_pool(agent, config=PoolConfig(retries=1, retry_delay_secs=0.01)) as pool:
         steps = [ChainStep(name=name, prompt=name) for name in "abc"]
         chain = await pool.wait_chain(await pool.submit_chain(steps), timeout_secs=GUARD)
         found, status = await pool.metrics(), await pool.status()

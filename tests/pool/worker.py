@@ -96,8 +96,10 @@ class Noting(Spender):
             if line.stop.is_set():
                 outcome = AgentOutcome(ending=Ending.cancelled, text=line.partial)
         elif word == "pay":
-            await self.ask(task, 1_000_000, 400_000)
-            outcome = said(f"<{task.prompt}>")
+            if await self.ask(task, 500_000, 400_000):
+                outcome = said(f"<{task.prompt}>")
+            else:
+                outcome = AgentOutcome(ending=Ending.out_of_budget, reason="the cap per pool and month")
         else:
             await asyncio.sleep(0.01)
             outcome = said(f"<{task.prompt}>")
