@@ -34,6 +34,11 @@ def least(agent: Agent, task: AgentTask) -> int:
     return LEAST_FOR_A_TASK if own is None else own(task)
 
 
+def is_metered(agent: Agent) -> bool:
+    """Whether an agent asks for its money piece by piece, so that it may begin with the least and take more later."""
+    return hasattr(agent, "least")
+
+
 def check_agent(agent: Any) -> None:
     """Raises TypeError, in words, for what is no `Agent`."""
     if isinstance(agent, type):

@@ -239,9 +239,11 @@ class Attempts:
             refusal = CapReached("step", int(chain.plan.limits.chain * unit.run.share), most, least)
         else:
             try:
-                ledger.reserve_task(
-                    tx, task.run_id, chain.id, task.step, most=most, least=least, now_ms=self.clock.now_ms()
-                )
+                now = self.clock.now_ms()
+                ledger.reserve_task(tx, task.run_id, chain.id, task.step, most=most, least=least, now_ms=now)
+                if not agent_run.is_metered(self.agent):
+                    # It may spend without asking: then no cap is exceeded only if all of it is set aside before.
+                    most = ledger.extend(tx, task.run_id, most, most, now, beside=self.slots.count)
             except CapReached as reached:
                 refusal = reached
         return most if refusal is None else AgentOutcome(ending=Ending.out_of_budget, reason=str(refusal))

@@ -126,18 +126,14 @@ def _scopes(account: Account, caps: Caps, now_ms: int) -> list[tuple[str, int, d
     return [(name, limit, own) for name, limit, own in every if limit is not None]
 
 
-def reserve_chain(
-    tx: Transaction, chain_id: str, account: Account, caps: Caps, now_ms: int, *, beside: int = 1
-) -> None:
-    """Set the chain's whole cap aside or, where it may begin with less, at most its part of what is left.
+def reserve_chain(tx: Transaction, chain_id: str, account: Account, caps: Caps, now_ms: int) -> None:
+    """Set the chain's whole cap aside or, where it may begin with less and a wider cap holds for it, only that.
 
-    `beside`: how many chains share what is left. Raises CapReached, naming the narrowest cap that is too small.
+    Raises CapReached, naming the narrowest cap that is too small.
     """
     one_at_a_time(tx, "ledger")
-    left = _check_caps(tx, account, caps, caps.to_begin, now_ms)
-    amount = caps.chain
-    if caps.least is not None and left is not None:
-        amount = min(caps.chain, max(caps.to_begin, left // max(1, beside)))
+    limited = _check_caps(tx, account, caps, caps.to_begin, now_ms)
+    amount = caps.to_begin if limited else caps.chain
     _insert(tx, id=chain_id, level="chain", chain_id=chain_id, reserved=amount, created_ms=now_ms)
 
 
@@ -179,20 +175,22 @@ def take_again(tx: Transaction, chain_id: str, account: Account, caps: Caps, now
         _raise(tx, chain_id, more)
 
 
-def _check_caps(tx: Transaction, account: Account, caps: Caps, amount: int, now_ms: int) -> int | None:
-    """What is left of the narrowest cap; None where none has a limit."""
+def _check_caps(tx: Transaction, account: Account, caps: Caps, amount: int, now_ms: int) -> bool:
+    """Whether any wider cap has a limit. Raises CapReached for one that leaves less than the amount."""
     uses = cap_uses(tx, account, caps, now_ms)
     for use in uses:
         if use.left < amount:
             raise CapReached(use.name, use.limit, use.left, amount, caps.change)
-    return min((use.left for use in uses), default=None)
+    return bool(uses)
 
 
-def extend(tx: Transaction, run_id: str, wanted: int, most: int | None, now_ms: int) -> int:
+def extend(
+    tx: Transaction, run_id: str, wanted: int, most: int | None, now_ms: int, *, beside: int = 1
+) -> int:
     """Let an open task hold more, so that `wanted` of it is free, as far as every cap allows; returns what is free.
 
-    `most`: the task's own cap; None lets it hold no more than it does. A chain whose whole cap is set aside already
-    has nothing to add.
+    `most`: the task's own cap; None lets it hold no more than it does. `beside`: how many share what the wider caps
+    have left. A chain whose whole cap is set aside already has nothing to add.
     """
     one_at_a_time(tx, "ledger")
     task = tx.execute(_OWNER, {"wanted": run_id}).one_or_none()
@@ -202,12 +200,12 @@ def extend(tx: Transaction, run_id: str, wanted: int, most: int | None, now_ms: 
     more = min(wanted - free, (most or 0) - _reserved(tx, run_id))
     if more <= 0:
         return free
-    more = min(more, _extended_chain(tx, task.chain_id, more, now_ms))
+    more = min(more, _extended_chain(tx, task.chain_id, more, now_ms, beside))
     _raise(tx, run_id, more)
     return free + more
 
 
-def _extended_chain(tx: Transaction, chain_id: str, wanted: int, now_ms: int) -> int:
+def _extended_chain(tx: Transaction, chain_id: str, wanted: int, now_ms: int, beside: int = 1) -> int:
     """What is free in an open chain once it holds more, where it does not hold its whole cap already."""
     free, held = left_in(tx, chain_id), tx.execute(_HELD, {"wanted": chain_id}).one()
     if free >= wanted or held.settled is not None:
@@ -217,7 +215,7 @@ def _extended_chain(tx: Transaction, chain_id: str, wanted: int, now_ms: int) ->
     if caps.least is None:
         return free
     account = Account(thread=row.account_thread, user=row.account_user, repository=row.account_repository)
-    room = [use.left for use in cap_uses(tx, account, caps, now_ms)]
+    room = [use.left // max(1, beside) for use in cap_uses(tx, account, caps, now_ms)]
     more = max(0, min(wanted - free, caps.chain - int(held.reserved), *room))
     _raise(tx, chain_id, more)
     return free + more

@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from claude_pool_gh.pool import chains, context, ledger, reading, review, slot_rows
-from claude_pool_gh.pool.agent_run import at_work, least
+from claude_pool_gh.pool import arguments, chains, context, ledger, reading, review, slot_rows
+from claude_pool_gh.pool.agent_run import at_work, check_agent, least
 from claude_pool_gh.pool.attempts import Attempts
 from claude_pool_gh.pool.carrying import Carrying
 from claude_pool_gh.pool.chains import NewChain
@@ -149,11 +149,13 @@ class Pool:
         they last as long as the pool. `store`: `postgresql://...` or `sqlite:///...` in place of the folder's own.
         `workspaces`: where agents work, by default in the current folder. `shelf`: skills and workflows by name.
 
-        Raises ScalingRefused for a number of slots outside `config.scaling`, PoolError where another process runs
-        tasks from the same SQLite file.
+        Raises TypeError and ValueError for arguments that cannot hold, ScalingRefused for a number of slots outside
+        `config.scaling`, PoolError where another process runs tasks from the same SQLite file.
         """
+        check_agent(agent)
+        arguments.settings("config", config, PoolConfig)
         config, clock = config or PoolConfig(), clock or SystemClock()
-        configs = [SlotConfig()] * slots if isinstance(slots, int) else list(slots)
+        configs = arguments.slots(slots)
         _check_bounds(config, len(configs))
         async with AsyncExitStack() as stack:
             home = (
@@ -185,14 +187,29 @@ class Pool:
 
     # ---- one task
 
-    async def run(self, prompt: str, *, config: TaskOverrides | None = None, **more: Any) -> TaskResult:
+    async def run(
+        self,
+        prompt: str,
+        *,
+        config: TaskOverrides | None = None,
+        tags: Sequence[str] = (),
+        priority: int = 0,
+        role: str | None = None,
+        resume: str | None = None,
+        review: bool = False,
+        max_rejections: int = 3,
+    ) -> TaskResult:
         """Run one task and wait for its end. When the caller gives up waiting, the task is cancelled.
 
-        `more` as in `submit`.
+        The arguments are those of `submit`.
         """
 
         async def submit() -> list[str]:
-            return [await self.submit(prompt, config=config, **more)]
+            submitted = self.submit(
+                prompt, config=config, tags=tags, priority=priority, role=role, resume=resume, review=review,
+                max_rejections=max_rejections,
+            )  # fmt: skip
+            return [await submitted]
 
         (result,) = await self._see_through(submit())
         return result
@@ -213,8 +230,12 @@ class Pool:
 
         `priority`: lower goes first. `role`: only on a slot that has it. `resume`: go on with the conversation of an
         earlier task, whose `TaskResult.session_id` this is, on its slot. `review`: a success waits for `approve` or
-        `reject`. Raises PoolShutdown, CapReached when the pool's money is spent, ValueError for no such `resume`.
+        `reject`. Raises PoolShutdown; CapReached when the pool's money is spent, or the task's own cap is less than
+        any run with its model needs; ValueError for settings that cannot hold; TypeError for values of another type.
         """
+        arguments.text("prompt", prompt)
+        arguments.settings("config", config, TaskOverrides)
+        tags = arguments.texts("tags", tags)
         for part in () if resume is None else resume.partition("/")[::2]:
             checked(part)
         if resume is not None and self.config.slot_mode is SlotMode.ephemeral:
@@ -265,7 +286,12 @@ class Pool:
     async def fan_out(
         self, prompts: Sequence[str], *, config: TaskOverrides | None = None, tags: Sequence[str] = ()
     ) -> list[TaskResult]:
-        """Run every prompt as a task of its own; their results in the order of the prompts, failed ones among them."""
+        """Run every prompt as a task of its own; their results in the order of the prompts, failed ones among them.
+
+        Raises as `submit`, and then runs none.
+        """
+        prompts, tags = arguments.texts("prompts", prompts), arguments.texts("tags", tags)
+        arguments.settings("config", config, TaskOverrides)
         run = AgentRun(name=ALONE, prompt="{args.prompt}", overrides=config or TaskOverrides())
         now = self._clock.now_ms()
         new = [
@@ -310,12 +336,17 @@ class Pool:
         options: ChainOptions | None = None,
     ) -> list[str]:
         """Queue several chains, all or, where one is faulty, none; their ids in the order given."""
+        for steps in every:
+            for step in steps:
+                arguments.settings("every step", step, ChainStep)
+        arguments.settings("options", options, ChainOptions)
         return await self._add(self._orders.chains(every, args or {}, options or ChainOptions()))
 
     async def submit_workflow(
         self, name: str, args: Mapping[str, Any] | None = None, *, options: ChainOptions | None = None
     ) -> str:
         """Queue a workflow from the shelf as a chain. Raises RecipeError for a faulty one or wrong arguments."""
+        arguments.settings("options", options, ChainOptions)
         (chain_id,) = await self._add([self._orders.workflow(name, args or {}, options or ChainOptions())])
         return chain_id
 
@@ -388,6 +419,7 @@ class Pool:
 
     async def configure_slot(self, slot_id: str, config: SlotConfig) -> None:
         """Change what one of this process's slots decides, from its next task on. Raises UnknownSlot."""
+        arguments.settings("config", config, SlotConfig)
         slot = self._slot(slot_id)
         await self.database.transact(lambda tx: slot_rows.configure(tx, slot_id, config))
         self._slots.configure(slot, config)

@@ -75,8 +75,8 @@ class AgentTask:
     schema: Mapping[str, Any] | None = None
     conversation: Conversation | None = None
     budget_microdollars: int | None = None
-    """Most that this run may cost: the task's cap without what its earlier attempts cost. Less may be left of a wider
-    cap: see `Line.spending`."""
+    """Most that this run may cost: the task's cap without what its earlier attempts cost or, where less is left of a
+    wider cap and the agent is not `Frugal`, this run's part of that."""
 
     @property
     def run_id(self) -> str:
@@ -197,7 +197,11 @@ class AtWork(Protocol):
 
 
 class Frugal(Protocol):
-    """An agent that knows what a run needs at the least."""
+    """An agent that reserves each thing that it pays for, and knows what a run needs at the least.
+
+    Under a tight budget its runs begin with that, and hold more as they need it. The runs of any other agent begin with
+    all that they may cost: of what is left, an equal part for each slot.
+    """
 
     def least(self, task: AgentTask) -> int:
         """Microdollars below which the run could not even begin; it is refused with less. Default: 20,000.

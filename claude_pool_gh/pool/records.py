@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
-from claude_pool_gh.pool.config import Frozen, SlotConfig, TaskOverrides
+from claude_pool_gh.pool.config import Frozen, SlotConfig, Strings, TaskOverrides
 from claude_pool_gh.pool.ports import Ending
 from claude_pool_gh.pool.states import SlotState, TaskState
 
@@ -88,7 +88,7 @@ class TaskFilter(Frozen):
 
     state: TaskState | None = None
     slot_id: str | None = None
-    tags: tuple[str, ...] | None = None
+    tags: Strings | None = None
     """Any of these."""
 
 

@@ -62,6 +62,9 @@ class Spender(Puppet):
         self.database = database
         yield
 
+    def least(self, _task: AgentTask) -> int:
+        return 20_000
+
     async def ask(self, task: AgentTask, most: int, cost: int | None = None) -> bool:
         """One request of at most `most` microdollars; without a cost it never comes back. False: not affordable."""
         assert self.database is not None

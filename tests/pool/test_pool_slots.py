@@ -243,8 +243,8 @@ async def test_a_slot_that_broke_forgets_the_conversation_it_had(open_pool: Open
     crash = Crash(0)
 
     async def act(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
-        await crash(task, folder, line)
-        return said(session_id="abc")
+        outcome = await crash(task, folder, line)
+        return outcome if outcome.broken else said(session_id="abc")
 
     async with open_pool(Puppet(act), config=PoolConfig(supervisor_enabled=False, **QUICK)) as pool:
         await pool.run("a")
