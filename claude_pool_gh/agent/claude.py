@@ -136,6 +136,7 @@ class ClaudeAgent:
         started = time.monotonic()
         may = frozenset(models.plain(each) for each in (task.model, task.fallback_model) if each)
         async with self.gateway.admit(task.run_id, may, task.budget_microdollars) as (run, url):
+            run.unchecked = True
             environment = _QUIET | {"ANTHROPIC_BASE_URL": url, "ANTHROPIC_API_KEY": PLACEHOLDER_KEY}
             with process.prepare(cli, environment) as launch:
                 try:
@@ -173,6 +174,10 @@ class ClaudeAgent:
                 await client.query(task.prompt)
                 async for message in session.messages(task.idle_seconds):
                     facts.take(message, task, line)
+                    if (
+                        facts.session_id is not None
+                    ):  # it has said what it runs with, and that is as it should be
+                        run.checked.set()
         except TimeoutError:
             facts.stopped = line.stop.is_set()
             facts.timed_out = session.clock or f"it ran longer than {task.wall_seconds:.0f} seconds"

@@ -122,6 +122,8 @@ class Gateway:
         if run is None:
             return _error(404, "not_found_error", "this run is over")
         raw = await request.read()
+        if not await run.is_checked():
+            return _error(404, "not_found_error", "this run is over")
         body = _parse(raw)
         if body is None:
             return _error(400, "invalid_request_error", "the body is not a JSON object")

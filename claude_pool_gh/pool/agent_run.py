@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from claude_pool_gh.pool.errors import CapReached
 from claude_pool_gh.pool.ports import Agent, AgentOutcome, AgentTask, Clock, Ending, Line
 from claude_pool_gh.pool.schemas import mismatch
 from claude_pool_gh.storage import Database
@@ -93,6 +94,8 @@ async def _run(agent: Agent, task: AgentTask, folder: Path, line: Line) -> Agent
         if (own := asyncio.current_task()) is not None and own.cancelling():
             raise
         return _broke("the agent ended itself by a cancel", line, retryable=True)
+    except CapReached as refusal:  # of `Line.spending`
+        return AgentOutcome(ending=Ending.out_of_budget, reason=str(refusal), text=line.partial)
     except Exception as error:  # around a stranger's code: whatever broke, the task ends in words
         logger.exception("agent raised", extra={"action": "agent_raised", "task": task.run_id})
         said = str(error) or "no message"

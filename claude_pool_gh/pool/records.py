@@ -8,6 +8,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
+from pydantic import model_validator
+
+from claude_pool_gh.pool import crate
 from claude_pool_gh.pool.config import Frozen, SlotConfig, Strings, TaskOverrides
 from claude_pool_gh.pool.ports import Ending
 from claude_pool_gh.pool.states import SlotState, TaskState
@@ -15,6 +18,8 @@ from claude_pool_gh.pool.states import SlotState, TaskState
 
 class TaskResult(Frozen):
     """How a task ended."""
+
+    _of_the_crate = model_validator(mode="before")(crate.task_result)
 
     output: str
     """What the agent answered; of a task that was stopped, what it had said so far; else why it failed."""
@@ -52,6 +57,8 @@ class TaskResult(Frozen):
 
 class TaskRecord(Frozen):
     """A task: one agent run with its attempts."""
+
+    _of_the_crate = model_validator(mode="before")(crate.task_record)
 
     id: str
     chain_id: str
@@ -95,6 +102,8 @@ class TaskFilter(Frozen):
 class SlotRecord(Frozen):
     """A slot, of this or another worker on the same store."""
 
+    _of_the_crate = model_validator(mode="before")(crate.slot_record)
+
     id: str
     state: SlotState
     config: SlotConfig
@@ -135,6 +144,8 @@ class StepResult(Frozen):
 class ChainResult(Frozen):
     """How a chain ended."""
 
+    _of_the_crate = model_validator(mode="before")(crate.chain_result)
+
     steps: tuple[StepResult, ...]
     """In the order of their running; also those that were skipped."""
     final_output: str
@@ -162,6 +173,8 @@ class ChainStatus(StrEnum):
 class ChainProgress(Frozen):
     """How far a chain is."""
 
+    _of_the_crate = model_validator(mode="before")(crate.chain_progress)
+
     chain_id: str
     status: ChainStatus
     total_steps: int
@@ -185,6 +198,8 @@ class ChainProgress(Frozen):
 
 class PoolStatus(Frozen):
     """The pool at a glance; tasks and money of every worker on the store."""
+
+    _of_the_crate = model_validator(mode="before")(crate.pool_status)
 
     total_slots: int
     idle_slots: int
@@ -217,6 +232,8 @@ class Load(Frozen):
 
 class DrainSummary(Frozen):
     """What a drain leaves."""
+
+    _of_the_crate = model_validator(mode="before")(crate.drain_summary)
 
     total_cost_microdollars: int
     """Spent since the pool was opened."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, model_validator
 
+from claude_pool_gh.pool import crate
 from claude_pool_gh.pool.conditions import Condition
 from claude_pool_gh.pool.config import AnyEffort, AnyIsolation, Frozen, Strings, TaskOverrides
 from claude_pool_gh.pool.errors import RecipeError
@@ -25,6 +26,8 @@ else:
 
 class ChainStep(Frozen):
     """One step as written: a `prompt`, a `skill`, a `host` function, or `branches` that run beside each other."""
+
+    _of_the_crate = model_validator(mode="before")(crate.chain_step)
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
     prompt: str | None = None
