@@ -147,15 +147,16 @@ async def test_what_is_no_schema_is_refused_at_submit(open_pool: OpenPool) -> No
 
 
 async def test_it_says_what_a_run_cost(open_pool: OpenPool) -> None:
-    async def act(_task: AgentTask, _line: Line) -> AgentOutcome:
-        return said(cost_microdollars=30_000)
+    async def act(task: AgentTask, _line: Line) -> AgentOutcome:
+        return said(cost_microdollars=task.budget_microdollars)
 
     agent = Own(act)
     async with open_pool(agent, config=PoolConfig(budget_microdollars=100_000, task_budget_usd=0.03)) as pool:
         results = await pool.fan_out(list("abcd"))
-        assert [result.cost_microdollars for result in results] == [30_000, 30_000, 30_000, 0]
-        assert results[-1].budget_exceeded
-        assert (await pool.status()).total_spend_microdollars == 90_000
+        assert {result.cost_microdollars for result in results} <= {20_000, 30_000}
+        assert all(result.success for result in results)
+        spent = (await pool.status()).total_spend_microdollars
+        assert 90_000 <= spent == sum(result.cost_microdollars for result in results) <= 100_000
         with pytest.raises(CapReached, match=r"set PoolConfig\.budget_microdollars"):
             await pool.submit("e")
 
