@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from claude_pool_gh.agent.claude import ClaudeAgent
-    from claude_pool_gh.local import Pool
+    from claude_pool_gh.local import Pool, usual_state
+    from claude_pool_gh.pool.conditions import Condition
     from claude_pool_gh.pool.config import (
         Effort,
         Isolation,
@@ -24,55 +25,127 @@ if TYPE_CHECKING:
     )
     from claude_pool_gh.pool.errors import (
         CapReached,
+        IllegalTransition,
         NoSlotAvailable,
+        NotFound,
         NotUnderReview,
         NoWorkspace,
+        PartOfChain,
         PoolError,
         PoolShutdown,
         RecipeError,
         ScalingRefused,
+        StepFailed,
+        Superseded,
+        UnknownChain,
+        UnknownSlot,
+        UnknownTask,
     )
-    from claude_pool_gh.pool.metrics import MetricsFilter, SessionMetrics
+    from claude_pool_gh.pool.ids import ChainId, TaskId
+    from claude_pool_gh.pool.metrics import MetricsFilter, ModelMetrics, SessionMetrics
     from claude_pool_gh.pool.orders import ChainOptions
+    from claude_pool_gh.pool.outcomes import Outcome, Verdict
     from claude_pool_gh.pool.plan import OnFailure, OnRestart
-    from claude_pool_gh.pool.ports import Agent, AgentOutcome, AgentTask, Ending, Line
+    from claude_pool_gh.pool.ports import (
+        Agent,
+        AgentOutcome,
+        AgentTask,
+        AtWork,
+        Clock,
+        Conversation,
+        Done,
+        Ending,
+        Finish,
+        Frugal,
+        HostStep,
+        HostStepContext,
+        Line,
+        Observer,
+        Purse,
+        Spending,
+        Wanted,
+        Work,
+        Workspace,
+        Workspaces,
+    )
     from claude_pool_gh.pool.records import (
         ChainProgress,
         ChainResult,
+        ChainStatus,
         DrainSummary,
+        Load,
         PoolStatus,
         SlotFilter,
         SlotRecord,
+        StepResult,
         TaskFilter,
         TaskRecord,
         TaskResult,
     )
     from claude_pool_gh.pool.shelf import Shelf
+    from claude_pool_gh.pool.skills import Argument, Skill
     from claude_pool_gh.pool.states import SlotState, TaskState
     from claude_pool_gh.pool.workflows import ChainStep, Workflow
+    from claude_pool_gh.storage import Database, Transaction
 
 _HOMES: Final = {
-    "agent.claude": ("ClaudeAgent",),
-    "local": ("Pool",),
+    "agent.claude": (
+        "ClaudeAgent",
+    ),
+    "local": (
+        "Pool", "usual_state",
+    ),
+    "pool.conditions": (
+        "Condition",
+    ),
     "pool.config": (
         "Effort", "Isolation", "PermissionMode", "PoolConfig", "ScalingConfig", "SlotConfig", "SlotMode",
         "TaskOverrides",
     ),
     "pool.errors": (
-        "CapReached", "NoSlotAvailable", "NotUnderReview", "NoWorkspace", "PoolError", "PoolShutdown", "RecipeError",
-        "ScalingRefused",
+        "CapReached", "IllegalTransition", "NoSlotAvailable", "NoWorkspace", "NotFound", "NotUnderReview",
+        "PartOfChain", "PoolError", "PoolShutdown", "RecipeError", "ScalingRefused", "StepFailed", "Superseded",
+        "UnknownChain", "UnknownSlot", "UnknownTask",
     ),
-    "pool.metrics": ("MetricsFilter", "SessionMetrics"),
-    "pool.orders": ("ChainOptions",),
-    "pool.plan": ("OnFailure", "OnRestart"),
-    "pool.ports": ("Agent", "AgentOutcome", "AgentTask", "Ending", "Line"),
+    "pool.ids": (
+        "ChainId", "TaskId",
+    ),
+    "pool.metrics": (
+        "MetricsFilter", "ModelMetrics", "SessionMetrics",
+    ),
+    "pool.orders": (
+        "ChainOptions",
+    ),
+    "pool.outcomes": (
+        "Outcome", "Verdict",
+    ),
+    "pool.plan": (
+        "OnFailure", "OnRestart",
+    ),
+    "pool.ports": (
+        "Agent", "AgentOutcome", "AgentTask", "AtWork", "Clock", "Conversation", "Done", "Ending", "Finish",
+        "Frugal", "HostStep", "HostStepContext", "Line", "Observer", "Purse", "Spending", "Wanted", "Work",
+        "Workspace", "Workspaces",
+    ),
     "pool.records": (
-        "ChainProgress", "ChainResult", "DrainSummary", "PoolStatus", "SlotFilter", "SlotRecord", "TaskFilter",
-        "TaskRecord", "TaskResult",
+        "ChainProgress", "ChainResult", "ChainStatus", "DrainSummary", "Load", "PoolStatus", "SlotFilter",
+        "SlotRecord", "StepResult", "TaskFilter", "TaskRecord", "TaskResult",
     ),
-    "pool.shelf": ("Shelf",),
-    "pool.states": ("SlotState", "TaskState"),
-    "pool.workflows": ("ChainStep", "Workflow"),
+    "pool.shelf": (
+        "Shelf",
+    ),
+    "pool.skills": (
+        "Argument", "Skill",
+    ),
+    "pool.states": (
+        "SlotState", "TaskState",
+    ),
+    "pool.workflows": (
+        "ChainStep", "Workflow",
+    ),
+    "storage": (
+        "Database", "Transaction",
+    ),
 }  # fmt: skip
 _HOME_OF: Final = {name: f"claude_pool_gh.{home}" for home, names in _HOMES.items() for name in names}
 
@@ -80,49 +153,92 @@ __all__ = [
     "Agent",
     "AgentOutcome",
     "AgentTask",
+    "Argument",
+    "AtWork",
     "CapReached",
+    "ChainId",
     "ChainOptions",
     "ChainProgress",
     "ChainResult",
+    "ChainStatus",
     "ChainStep",
     "ClaudeAgent",
+    "Clock",
+    "Condition",
+    "Conversation",
+    "Database",
+    "Done",
     "DrainSummary",
     "Effort",
     "Ending",
+    "Finish",
+    "Frugal",
+    "HostStep",
+    "HostStepContext",
+    "IllegalTransition",
     "Isolation",
     "Line",
+    "Load",
     "MetricsFilter",
+    "ModelMetrics",
     "NoSlotAvailable",
     "NoWorkspace",
+    "NotFound",
     "NotUnderReview",
+    "Observer",
     "OnFailure",
     "OnRestart",
+    "Outcome",
+    "PartOfChain",
     "PermissionMode",
     "Pool",
     "PoolConfig",
     "PoolError",
     "PoolShutdown",
     "PoolStatus",
+    "Purse",
     "RecipeError",
     "ScalingConfig",
     "ScalingRefused",
     "SessionMetrics",
     "Shelf",
+    "Skill",
     "SlotConfig",
     "SlotFilter",
     "SlotMode",
     "SlotRecord",
     "SlotState",
+    "Spending",
+    "StepFailed",
+    "StepResult",
+    "Superseded",
     "TaskFilter",
+    "TaskId",
     "TaskOverrides",
     "TaskRecord",
     "TaskResult",
     "TaskState",
+    "Transaction",
+    "UnknownChain",
+    "UnknownSlot",
+    "UnknownTask",
+    "Verdict",
+    "Wanted",
+    "Work",
     "Workflow",
+    "Workspace",
+    "Workspaces",
+    "usual_state",
 ]  # fmt: skip
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
-        raise AttributeError(f"claude_pool_gh has no {name!r}")
-    return getattr(import_module(_HOME_OF[name]), name)
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+if not TYPE_CHECKING:  # else a type checker would believe in any name
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOME_OF:
+            raise AttributeError(f"claude_pool_gh has no {name!r}")
+        return getattr(import_module(_HOME_OF[name]), name)

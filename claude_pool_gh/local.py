@@ -6,16 +6,21 @@ async with Pool.open(ClaudeAgent(), slots=4) as pool:
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Final
 
-from claude_pool_gh.pool import pool
-from claude_pool_gh.pool.ports import Agent, Workspaces
+from claude_pool_gh.pool import arguments, pool
+from claude_pool_gh.pool.chains import MAIN
+from claude_pool_gh.pool.config import PoolConfig, SlotConfig
+from claude_pool_gh.pool.ports import Agent, Clock, HostStep, Observer, Workspaces
 from claude_pool_gh.pool.shelf import Shelf
+from claude_pool_gh.storage import Database
 from claude_pool_gh.worktrees.local import LocalRepository
 
 PROJECT_RECIPES: Final = Path(".github/claude-pool")
@@ -28,35 +33,74 @@ class Pool(pool.Pool):
 
     @classmethod
     @asynccontextmanager
-    async def open(
+    async def open(  # noqa: PLR0913 - all optional, by name: a builder in one call
         cls,
         agent: Agent,
         *,
         folder: Path | str = ".",
+        name: str = MAIN,
+        slots: int | Sequence[SlotConfig] = 1,
+        config: PoolConfig | None = None,
+        state: Path | str | bool | None = None,
+        store: str | Database | None = None,
         workspaces: Workspaces | None = None,
         shelf: Shelf | None = None,
-        **more: Any,
+        host_steps: Mapping[str, HostStep] | None = None,
+        observer: Observer | None = None,
+        clock: Clock | None = None,
     ) -> AsyncIterator[Pool]:
-        """As `claude_pool_gh.pool.pool.Pool.open`, with agents that work in `folder`.
+        """Open a pool whose agents work in `folder`; what is unfinished at its end goes on when it is next opened.
 
-        Where it is a git repository, `PoolConfig.worktree_isolation` and the isolation of a chain give them worktrees
-        or clones of it, made in the pool's `state` folder. Raises ValueError for a `state` inside `folder`.
+        `name`: workers on one store share the chains of a name, and leave those of other names alone. `slots`: how
+        many, or what each decides for itself. `state`: folder for the store and the slots' conversations, outside of
+        `folder`; True for the usual place of this folder, see `usual_state`; without one they last as long as the
+        pool. `store`: `postgresql://...` or `sqlite:///...` in place of the folder's own. `shelf`: skills and
+        workflows by name. `host_steps`: functions that steps with `host` call, by name.
+
+        Where `folder` is a git repository, `PoolConfig.worktree_isolation` and the isolation of a chain give agents
+        worktrees or clones of it, made in the pool's `state` folder; `workspaces` replaces all that.
+
+        Raises TypeError and ValueError for arguments that cannot hold, among them a `state` inside `folder`;
+        ScalingRefused for a number of slots outside `config.scaling`; PoolError where another process runs tasks from
+        the same SQLite file.
         """
-        here, kept = Path(folder).resolve(), more.get("state")
-        if kept is not None and Path(kept).resolve().is_relative_to(here):
+        here = arguments.folder("folder", folder)
+        if isinstance(state, bool):
+            kept = usual_state(here) if state else None
+        else:
+            kept = None if state is None else Path(state)
+        if kept is not None and kept.resolve().is_relative_to(here):
             raise ValueError(
                 f"{kept} lies in {here}, where every agent could read the store and other tasks' conversations: "
-                "keep the pool's state outside of the folder that agents work in"
+                "keep the pool's state outside of the folder that agents work in, or say `state=True`, which keeps it "
+                f"in {usual_state(here)}"
             )
         with TemporaryDirectory(prefix="claude-pool-trees-", ignore_cleanup_errors=True) as scratch:
-            trees = Path(scratch) if kept is None else Path(kept) / "worktrees"
+            trees = Path(scratch) if kept is None else kept / "worktrees"
             async with super().open(
                 agent,
+                name=name,
+                slots=slots,
+                config=config,
+                state=kept,
+                store=store,
                 workspaces=workspaces or LocalRepository(here, trees),
                 shelf=shelf or recipes(here),
-                **more,
+                host_steps=host_steps,
+                observer=observer,
+                clock=clock,
             ) as opened:
                 yield opened  # type: ignore[misc]  # `cls` makes it
+
+
+def usual_state(folder: Path | str) -> Path:
+    """Where a pool keeps its state for a folder with `state=True`: one place for each, below the user's own.
+
+    `$XDG_STATE_HOME/claude-pool/NAME-DIGEST`, by default in `~/.local/state`.
+    """
+    here = Path(folder).resolve()
+    base = os.environ.get("XDG_STATE_HOME") or Path("~/.local/state").expanduser()
+    return Path(base) / "claude-pool" / f"{here.name}-{sha256(str(here).encode()).hexdigest()[:10]}"
 
 
 def recipes(folder: Path) -> Shelf:

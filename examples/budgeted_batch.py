@@ -1,4 +1,4 @@
-"""A batch under one cap: no request goes out that it does not pay for; what does not fit is refused, and says so."""
+"""A batch under one cap: no request is sent that it does not pay for; what does not fit is refused, and says so."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ CAP = 500_000  # microdollars: 50 cents for everything in this pool's store
 async def main() -> None:
     config = PoolConfig(budget_microdollars=CAP)
     async with Pool.open(ClaudeAgent(), slots=4, config=config) as pool:
-        # Each may cost up to 20 cents, so two run at a time; what they leave is there for those behind them.
+        # Each may cost up to 20 cents. It begins with the least that it needs, so all four slots work.
         small = TaskOverrides(max_budget_usd=0.20)
         results = await pool.fan_out([f"Name one risk in the area {n}" for n in range(12)], config=small)
         done = [result for result in results if result.success]
@@ -23,7 +23,7 @@ async def main() -> None:
             print("refused:", reason)
         assert status.total_spend_microdollars <= CAP
         try:
-            await pool.submit("One more, as dear as can be", config=TaskOverrides(max_budget_usd=5))
+            await pool.submit("One more, for a cent", config=TaskOverrides(max_budget_usd=0.01))
         except CapReached as refusal:
             print("refused:", refusal)
 

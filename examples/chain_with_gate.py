@@ -2,7 +2,7 @@
 
 import asyncio
 
-from claude_pool_gh import ChainOptions, ChainStep, ClaudeAgent, Pool
+from claude_pool_gh import ChainOptions, ChainStep, ClaudeAgent, Condition, Pool
 
 PLAN = {
     "type": "object",
@@ -14,7 +14,7 @@ STEPS = [
     ChainStep(name="plan", prompt="Is there something to improve in {args.file}?", output=PLAN),
     ChainStep(
         name="draft",
-        when={"value": "steps.plan.worthwhile", "equals": True},
+        when=Condition(value="steps.plan.worthwhile", equals=True),
         prompt="Describe this change to {args.file} as for a pull request: {steps.plan.title}",
         gate=True,
     ),

@@ -10,15 +10,15 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
-from claude_pool_gh.agent import conversations, powers, process
+from claude_pool_gh.agent import conversations, models, powers, process
 from claude_pool_gh.agent.gateway import PLACEHOLDER_KEY, Gateway
 from claude_pool_gh.agent.meter import Meter
 from claude_pool_gh.agent.outcome import Facts, judge
 from claude_pool_gh.agent.passes import Pass, Signs
 from claude_pool_gh.agent.record import Record
-from claude_pool_gh.pool.ports import Agent, AgentOutcome, AgentTask, Clock, Ending, Line
+from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Clock, Ending, Line
 from claude_pool_gh.storage import Database
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ MODEL: Final = "claude-sonnet-5-5"
 
 
 @dataclass(slots=True)
-class ClaudeAgent(Agent):
+class ClaudeAgent:
     """The Claude CLI, one process for each run, with the gateway between it and the model's API.
 
     Unless it is `trusted`, an agent reaches nothing but the files of its folder: other tools are refused.
@@ -62,7 +62,7 @@ class ClaudeAgent(Agent):
     base_url: str | None = None
     """The model's API. Default: ANTHROPIC_BASE_URL, else Anthropic's own."""
     model: str = MODEL
-    """What runs where nobody names a model."""
+    """What runs where nobody names a model: an id, or one of the CLI's short names, such as `haiku`."""
     trusted: bool = False
     """Let agents have every tool that they are given, Bash among them, with all that this process can reach."""
     redact: Callable[[str], str] | None = None
@@ -76,6 +76,25 @@ class ClaudeAgent(Agent):
     """How long a request waits for a model's API that is overloaded, broken or not there."""
     gateway: Gateway | None = None
     """An open one, where several share it; else each pool opens its own."""
+
+    keeps_time: ClassVar[bool] = True
+    """It ends its runs by its own clocks: see `Agent`."""
+
+    def least(self, task: AgentTask) -> int:
+        """Microdollars that the run's first request needs. Raises ValueError for what this agent may not do."""
+        task = self._settled(task)
+        if (why := powers.refusal(task, trusted=self.trusted)) is not None:
+            raise ValueError(why)
+        return models.least(task)
+
+    def _settled(self, task: AgentTask) -> AgentTask:
+        """The task with the models' full ids."""
+        mode, second = task.permission_mode, task.fallback_model
+        return replace(
+            task,
+            model=models.resolved(task.model or self.model, mode),
+            fallback_model=None if second is None else models.resolved(second, mode),
+        )
 
     @asynccontextmanager
     async def at_work(self, database: Database, clock: Clock) -> AsyncIterator[None]:
@@ -104,23 +123,28 @@ class ClaudeAgent(Agent):
         """Run the task in `folder` to its end; see `Agent.run`."""
         if self.gateway is None:
             raise RuntimeError("the agent is not at work: it runs inside `Pool.open`, or `at_work`")
-        folder, task = folder.resolve(), replace(task, model=task.model or self.model)
+        folder, task = folder.resolve(), self._settled(task)
         facts = Facts(Record(self.redact or str, str(folder)))
         try:
             cli = self.cli or process.bundled_cli()
         except FileNotFoundError as error:
-            return AgentOutcome(ending=Ending.failed, reason=str(error), model=task.model, broken=True)
+            return AgentOutcome(
+                ending=Ending.failed, reason=str(error), model=models.plain(task.model), broken=True
+            )
         if (why := powers.refusal(task, trusted=self.trusted)) is not None:
-            return AgentOutcome(ending=Ending.failed, reason=why, model=task.model)
+            return AgentOutcome(ending=Ending.failed, reason=why, model=models.plain(task.model))
         started = time.monotonic()
-        models = frozenset(filter(None, (task.model, task.fallback_model)))
-        async with self.gateway.admit(task.run_id, models) as (run, url):
+        may = frozenset(models.plain(each) for each in (task.model, task.fallback_model) if each)
+        async with self.gateway.admit(task.run_id, may, task.budget_microdollars) as (run, url):
+            run.unchecked = True
             environment = _QUIET | {"ANTHROPIC_BASE_URL": url, "ANTHROPIC_API_KEY": PLACEHOLDER_KEY}
             with process.prepare(cli, environment) as launch:
                 try:
                     conversations.bring(task.conversation, launch.config, folder)
                 except LookupError as error:
-                    return AgentOutcome(ending=Ending.failed, reason=str(error), model=task.model)
+                    return AgentOutcome(
+                        ending=Ending.failed, reason=str(error), model=models.plain(task.model)
+                    )
                 await self._watch(task, folder, launch, facts, line, run)
                 conversations.keep(task.conversation, launch.config, facts.session_id)
             if facts.stopped:
@@ -150,6 +174,10 @@ class ClaudeAgent(Agent):
                 await client.query(task.prompt)
                 async for message in session.messages(task.idle_seconds):
                     facts.take(message, task, line)
+                    if (
+                        facts.session_id is not None
+                    ):  # it has said what it runs with, and that is as it should be
+                        run.checked.set()
         except TimeoutError:
             facts.stopped = line.stop.is_set()
             facts.timed_out = session.clock or f"it ran longer than {task.wall_seconds:.0f} seconds"

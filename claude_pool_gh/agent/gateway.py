@@ -98,9 +98,14 @@ class Gateway:
             await self._session.close()
 
     @asynccontextmanager
-    async def admit(self, run_id: str, models: frozenset[str]) -> AsyncIterator[tuple[Pass, str]]:
-        """Let a run through while the block lasts; gives its pass and its base URL."""
-        run = Pass(run_id, models, read_on=self._read_on_seconds)
+    async def admit(
+        self, run_id: str, models: frozenset[str], most: int | None = None
+    ) -> AsyncIterator[tuple[Pass, str]]:
+        """Let a run through while the block lasts; gives its pass and its base URL.
+
+        `most`: up to how many microdollars its money may grow as it is needed.
+        """
+        run = Pass(run_id, models, most, read_on=self._read_on_seconds)
         self._passes[run.token] = run
         try:
             yield run, f"{self._url}/run/{run.token}"
@@ -117,6 +122,8 @@ class Gateway:
         if run is None:
             return _error(404, "not_found_error", "this run is over")
         raw = await request.read()
+        if not await run.is_checked():
+            return _error(404, "not_found_error", "this run is over")
         body = _parse(raw)
         if body is None:
             return _error(400, "invalid_request_error", "the body is not a JSON object")
@@ -162,8 +169,9 @@ class Gateway:
         run, asked = call.run, call.asked
         tokens = run.counts.bound(call.conversation)
         load = Load(tokens, prices.kept_for(call.body), call.searches)
-        _, left = await self._meter.rest(run.run_id)
-        if left < needed(call.model, load, min(asked, MOST_OUTPUT)) and self._upstream is not None:
+        whole = needed(call.model, load, min(asked, MOST_OUTPUT))
+        left = await self._meter.reach(run.run_id, whole, run.most)
+        if left < whole and self._upstream is not None:
             told = await self._upstream.count(call.body, call.query, call.headers)
             if told is not None:
                 load = Load(min(tokens, int(told * _MARGIN) + 1), load.cached, load.searches)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from claude_pool_gh.agent import models
 from claude_pool_gh.agent.passes import OPERATOR, Pass
 from claude_pool_gh.agent.record import Record
 from claude_pool_gh.pool.config import PermissionMode
@@ -15,6 +16,8 @@ from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Ending, Line
 
 _STDERR_LINES: Final = 20
 _LOOK_BACK: Final = 4_000
+_STARTED: Final = frozenset({"connected", "pending"})
+"""States of an MCP server in which its tools are there, or still may come."""
 _VERDICTS: Final = {
     "budget": Ending.out_of_budget,
     "quota": Ending.quota,
@@ -131,7 +134,7 @@ def judge(task: AgentTask, facts: Facts, line: Line, run: Pass) -> AgentOutcome:
         structured=_redacted(_handed_in(task, facts, ending), facts.record.redact),
         turns=0 if result is None else int(result.num_turns),
         elapsed_ms=facts.elapsed_ms,
-        model=facts.model or task.model,
+        model=facts.model or models.plain(task.model),
         session_id=facts.session_id if task.conversation is not None else None,
         command="" if complete else facts.command,
         exit_code=None if complete else facts.exit_code,
@@ -219,16 +222,28 @@ def _unlike(init: dict[str, Any], task: AgentTask, servers: frozenset[str]) -> s
     """What the CLI runs with that was not asked for: such a run is stopped before its first token."""
     if init.get("permissionMode") != task.permission_mode:
         return f"the CLI runs in permission mode {init.get('permissionMode')!r}"
-    if {server.get("name") for server in init.get("mcp_servers") or ()} - servers:
+    states = {server.get("name"): server.get("status") for server in init.get("mcp_servers") or ()}
+    if set(states) - servers:
         return "the CLI started MCP servers that nobody asked for"
+    if why := _not_started(states, task):
+        return why
     given = (tool for tool in init.get("tools", ()) if not tool.startswith("mcp__") or not servers)
     asked = {*task.tools, "StructuredOutput"} | ({"Task"} if "Agent" in task.tools else set())  # its old name
     extra = set(given) - asked
     if extra:
         return f"the CLI offers tools that nobody asked for: {', '.join(sorted(extra))}"
-    if init.get("model") != task.model:
+    if init.get("model") != models.plain(task.model):
         return f"the CLI runs the model {init.get('model')!r}"
     return ""
+
+
+def _not_started(states: Mapping[Any, Any], task: AgentTask) -> str:
+    """Which of the settings' MCP servers are not there: the task was given their tools to work with."""
+    missing = {name: states.get(name) for name in task.mcp_servers if states.get(name) not in _STARTED}
+    if not missing:
+        return ""
+    told = ", ".join(f"{name!r} ({state or 'not accepted by the CLI'})" for name, state in missing.items())
+    return f"MCP servers did not start: {told}; check `command` or `url` in `mcp_servers`, or leave them out"
 
 
 def _redacted(value: Any, redact: Callable[[str], str]) -> Any:

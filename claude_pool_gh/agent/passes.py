@@ -15,6 +15,9 @@ from claude_pool_gh.agent.counted import Counts
 UNWANTED: Final = 1.0
 """Seconds that open answers are read on when nobody wants the run any more."""
 
+_CHECK_SECONDS: Final = 30.0
+"""A CLI that has not said by then what it runs with does not say it before its first request."""
+
 Verdict = Literal["budget", "model", "request", "quota", "overload", "key", "credit", "unknown_model"]
 OPERATOR: Final[frozenset[str]] = frozenset({"key", "credit", "unknown_model"})
 """Verdicts that stay until whoever runs this server changes something."""
@@ -54,6 +57,8 @@ class Pass:
 
     run_id: str
     models: frozenset[str]
+    most: int | None = None
+    """Microdollars up to which the run's money may grow as it is needed; None: it has what was set aside for it."""
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     verdict: Verdict | None = None
     detail: str = ""
@@ -71,6 +76,21 @@ class Pass:
     turns: int = 0
     """Answers that the agent itself, not one that it started, has got."""
     over: asyncio.Event = field(default_factory=asyncio.Event)
+    unchecked: bool = False
+    """Whether nobody has seen yet what the CLI runs with: until then nothing that costs money is asked."""
+    checked: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def is_checked(self) -> bool:
+        """Wait until it is known what the CLI runs with; False where its run ends before, since it was not to be."""
+        if not self.unchecked:
+            return True
+        signs = [asyncio.create_task(event.wait()) for event in (self.checked, self.over)]
+        try:
+            await asyncio.wait(signs, timeout=_CHECK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for sign in signs:
+                sign.cancel()
+        return not self.over.is_set()
 
     def hurry(self, seconds: float = UNWANTED) -> None:
         """Nobody wants the run any more: it ends soon, not when its last answer does."""

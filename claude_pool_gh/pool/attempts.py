@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from claude_pool_gh.pool import chains, context, ledger, prompting, slot_rows, tasks
+from claude_pool_gh.pool import agent_run, chains, context, ledger, prompting, slot_rows, tasks
 from claude_pool_gh.pool.chains import ChainRow
 from claude_pool_gh.pool.config import PoolConfig, SlotMode, microdollars, resolve
 from claude_pool_gh.pool.errors import CapReached, NoSlotAvailable, NoWorkspace, PoolError
@@ -32,6 +32,7 @@ from claude_pool_gh.pool.ports import (
     Workspace,
     Workspaces,
 )
+from claude_pool_gh.pool.purse import RunPurse
 from claude_pool_gh.pool.render import render
 from claude_pool_gh.pool.results import output_of
 from claude_pool_gh.pool.slots import Need, Slot, Slots, StoppedWaiting
@@ -45,16 +46,9 @@ T = TypeVar("T")
 MOST_ATTEMPTS: Final = 4
 """A task whose process died this often is given up: something in it kills the server."""
 
-LEAST_FOR_A_TASK: Final = 20_000
-"""Two cents: with less, not even one small answer can be paid for."""
-
 _CUT_OFF: Final = frozenset({Ending.out_of_turns, Ending.timed_out, Ending.out_of_budget})
 """Ends of runs that were on their way: what they had said is worth going on from."""
 
-_OVERTIME_SECONDS: Final = 15.0
-"""What an agent gets beyond its wall clock, which it watches itself, before the pool ends it."""
-_STOP_SECONDS: Final = 5.0
-_CANCEL_SECONDS: Final = 4.0
 _LONGEST_DELAY: Final = 60.0
 
 
@@ -119,7 +113,7 @@ class Attempts:
                         held.open[task.run_id] = outcome
                         recovered = recovering
                         recovering = not recovered and _may_recover(unit.run, outcome, retries_left)
-                        again = recovering or (not recovered and _may_retry(outcome, retries_left))
+                        again = recovering or (not recovered and _may_retry(unit.run, outcome, retries_left))
                         most = most_attempts(unit.run, unit.rejections)
                         again = again and task.attempt < most and not held.stop.is_set()
                         again = await self._end(held, chain, task, outcome, work, slot, again=again)
@@ -184,27 +178,30 @@ class Attempts:
 
         system, asked = render(unit.run.system, unit.values), render(unit.run.prompt, unit.values)
 
-        def begin(tx: Transaction) -> tuple[TaskRow, str | None, dict[str, str], Work | None]:
+        work = prompting.agent_task(
+            task.id,
+            task.attempt + 1,
+            system=system,
+            prompt=prompt,
+            more_system="",
+            config=config,
+            conversation=self._conversation(slot, unit.run),
+        )
+
+        def begin(tx: Transaction) -> tuple[TaskRow, int | AgentOutcome, dict[str, str], Work | None]:
             started = tasks.begin(
                 tx, task, slot.id, config.model, self.clock.now_ms(), prompt=prompt, asked=asked
             )
             slot_rows.occupy(tx, slot.id, self.worker, slot.config, started.id)
-            refusal = self._reserve(tx, chain, unit, started)
-            return started, refusal, context.everything(tx), _start(tx, chain, task)
+            most = self._reserve(tx, chain, unit, started, work)
+            return started, most, context.everything(tx), _start(tx, chain, task)
 
-        started, refusal, shared, start = await self.write(held, begin)
-        if refusal is not None:
-            return AgentOutcome(ending=Ending.out_of_budget, reason=refusal), started, None
-        work = prompting.agent_task(
-            started.id,
-            started.attempt,
-            system=system,
-            prompt=prompt,
-            more_system=prompting.more_system(config.system_prompt, slot.config, shared),
-            config=config,
-            conversation=self._conversation(slot, unit.run),
-        )
-        line = Line(stop=held.stop)
+        started, most, shared, start = await self.write(held, begin)
+        if isinstance(most, AgentOutcome):
+            return most, started, None
+        more_system = prompting.more_system(config.system_prompt, slot.config, shared)
+        work = replace(work, more_system=more_system, budget_microdollars=most)
+        line = Line(stop=held.stop, purse=RunPurse(self.database, self.clock, work))
         live = LiveRun(started.id, started.step, slot.id, started.started_ms or 0, line)
         with held.running(live):
             wanted = Wanted(
@@ -212,7 +209,7 @@ class Attempts:
                 slot=slot.id,
                 spec=chain.plan.workspace,
                 start=start,
-                base_dir=self.config.worktree_base_dir,
+                base_dir=self._base_dir,
             )
             outcome, kept = await self._in_a_folder(work, wanted, live, writes=config.writes)
         if work.conversation is None:  # nothing was kept that could go on
@@ -226,7 +223,7 @@ class Attempts:
         try:
             async with self.workspaces.lease(wanted) as workspace:
                 live.folder = workspace.folder
-                outcome = await self._run_agent(work, workspace.folder, live.line)
+                outcome = await agent_run.run_agent(self.agent, work, workspace.folder, live.line)
                 return await _captured(workspace, outcome) if writes else (outcome, None)
         except NoWorkspace as error:
             return AgentOutcome(ending=Ending.failed, reason=str(error)), None
@@ -237,62 +234,43 @@ class Attempts:
             broken = live.folder is not None
             return AgentOutcome(ending=Ending.failed, reason=reason, retryable=True, broken=broken), None
 
-    async def _run_agent(self, work: AgentTask, folder: Path, line: Line) -> AgentOutcome:
-        """The agent's own end, or, where it does not heed `stop` or its clock, the one that it is given."""
-        run = asyncio.create_task(self.agent.run(work, folder, line))
-        stop = asyncio.create_task(line.stop.wait())
-        try:
-            await asyncio.wait(
-                {run, stop}, timeout=work.wall_seconds + _OVERTIME_SECONDS, return_when="FIRST_COMPLETED"
-            )
-            if not run.done() and line.stop.is_set():
-                await asyncio.wait({run}, timeout=_STOP_SECONDS)
-            if run.cancelled():
-                raise RuntimeError("the agent ended itself by a cancel")
-            if run.done():
-                return run.result()
-            run.cancel()
-            await asyncio.wait({run}, timeout=_CANCEL_SECONDS)
-        except asyncio.CancelledError:
-            run.cancel()
-            await asyncio.wait({run}, timeout=_STOP_SECONDS + _CANCEL_SECONDS)
-            raise
-        finally:
-            stop.cancel()
-        ending = Ending.cancelled if line.stop.is_set() else Ending.timed_out
-        reason = "" if line.stop.is_set() else f"it ran longer than {work.wall_seconds:.0f} seconds"
-        # An agent that cannot be ended may still be at work: nothing else runs on its slot.
-        return AgentOutcome(ending=ending, reason=reason, text=line.partial, broken=not run.done())
+    @property
+    def _base_dir(self) -> Path | None:
+        wanted = self.config.worktree_base_dir
+        return None if wanted is None else Path(wanted)
 
     def _conversation(self, slot: Slot, run: AgentRun) -> Conversation | None:
         if self.config.slot_mode is SlotMode.ephemeral:
             return None
         return Conversation(home=self.home / slot.id, resume=task_session(run.resume))
 
-    def _reserve(self, tx: Transaction, chain: ChainRow, unit: Unit, task: TaskRow) -> str | None:
-        """Set the attempt's money aside; the refusal to show when that cannot be."""
+    def _reserve(
+        self, tx: Transaction, chain: ChainRow, unit: Unit, task: TaskRow, work: AgentTask
+    ) -> int | AgentOutcome:
+        """Set the attempt's money aside; the most that it may come to, or how the task ends where that cannot be."""
+        try:
+            least = agent_run.least(self.agent, work)
+        except ValueError as error:
+            return AgentOutcome(ending=Ending.failed, reason=str(error))
         at_once = min(unit.siblings, max(1, self.slots.count))
         used, cap = ledger.used_by_step(tx, chain.id, task.step), task_cap(chain.plan, unit.run)
         rest = cap - ledger.cost_of_task(tx, task.id, task.attempt)[0]
         most = min(rest, task_budget(chain.plan, unit.run, at_once, used))
-        if rest < LEAST_FOR_A_TASK:
-            return str(CapReached("task", cap, max(0, rest), LEAST_FOR_A_TASK))
-        if most < LEAST_FOR_A_TASK <= ledger.left_in(tx, chain.id):
-            share = int(chain.plan.limits.chain * unit.run.share)
-            return str(CapReached("step", share, most, LEAST_FOR_A_TASK))
-        try:
-            ledger.reserve_task(
-                tx,
-                task.run_id,
-                chain.id,
-                task.step,
-                most=most,
-                least=LEAST_FOR_A_TASK,
-                now_ms=self.clock.now_ms(),
-            )
-        except CapReached as refusal:
-            return str(refusal)
-        return None
+        refusal: CapReached | None = None
+        if rest < least:
+            refusal = CapReached("task", cap, max(0, rest), least)
+        elif most < least <= ledger.left_in(tx, chain.id):
+            refusal = CapReached("step", int(chain.plan.limits.chain * unit.run.share), most, least)
+        else:
+            try:
+                now = self.clock.now_ms()
+                ledger.reserve_task(tx, task.run_id, chain.id, task.step, most=most, least=least, now_ms=now)
+                if not agent_run.is_metered(self.agent):
+                    # It may spend without asking: then no cap is exceeded only if all of it is set aside before.
+                    most = ledger.extend(tx, task.run_id, most, most, now, beside=self.slots.count)
+            except CapReached as reached:
+                refusal = reached
+        return most if refusal is None else AgentOutcome(ending=Ending.out_of_budget, reason=str(refusal))
 
     async def _end(
         self, held: Held, chain: ChainRow, task: TaskRow, outcome: AgentOutcome, work: Work | None, slot: Slot,
@@ -308,6 +286,10 @@ class Attempts:
             now = self.clock.now_ms()
             if work is not None:
                 tasks.keep_work(tx, task.run_id, chain.id, work, now)
+            if outcome.cost_microdollars > 0:
+                ledger.book(
+                    tx, f"{task.run_id}.cost", task.run_id, task.model, outcome.cost_microdollars, now
+                )
             cost = (
                 tasks.give_back(tx, task, now, outcome)
                 if again
@@ -405,12 +387,13 @@ def _start(tx: Transaction, chain: ChainRow, task: TaskRow) -> Work | None:
     return None if chain.work is None else tasks.kept_work(tx, chain.work["run"])
 
 
-def _may_retry(outcome: AgentOutcome, retries_left: int) -> bool:
-    return outcome.retryable and retries_left > 0
+def _may_retry(run: AgentRun, outcome: AgentOutcome, retries_left: int) -> bool:
+    asked = run.overrides.retry_timeouts and outcome.ending is Ending.timed_out
+    return (outcome.retryable or asked) and retries_left > 0
 
 
 def _may_recover(run: AgentRun, outcome: AgentOutcome, retries_left: int) -> bool:
     """Whether the one more attempt is due: the last retry failed of something that other words may help."""
-    if run.recovery is None or (outcome.retryable and retries_left > 0):
+    if run.recovery is None or _may_retry(run, outcome, retries_left):
         return False
     return outcome.retryable or outcome.ending in (Ending.out_of_turns, Ending.timed_out)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from pydantic import model_validator
 
 from claude_pool_gh.pool.config import Frozen
 from claude_pool_gh.pool.render import look_up
+
+if TYPE_CHECKING:  # what a caller may write
+    Values = Sequence[Any]
+else:
+    Values = tuple[Any, ...]
 
 
 class Condition(Frozen):
@@ -20,7 +25,7 @@ class Condition(Frozen):
     """The value is this."""
     differs: Any = None
     """The value is anything else."""
-    one_of: tuple[Any, ...] | None = None
+    one_of: Values | None = None
     """The value is one of these."""
     above: float | None = None
     """The value is a number greater than this."""

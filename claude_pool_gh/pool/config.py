@@ -6,12 +6,13 @@ slot's, a slot's before the pool's; lists of allowed tools add up, and a later M
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 MICRODOLLARS: Final = 1_000_000
 """Microdollars in a dollar."""
@@ -67,6 +68,47 @@ class Isolation(StrEnum):
     """All in the pool's own folder, at the same time as whoever else works there."""
 
 
+if TYPE_CHECKING:  # what a caller may write; all of it is the narrower type once it has been checked
+    Strings = Sequence[str]
+    AnyPermissionMode = (
+        PermissionMode | Literal["default", "acceptEdits", "bypassPermissions", "plan", "dontAsk", "auto"]
+    )
+    AnyEffort = Effort | Literal["low", "medium", "high", "xhigh", "max"]
+    AnySlotMode = SlotMode | Literal["persistent", "ephemeral"]
+    AnyIsolation = Isolation | Literal["worktree", "clone", "none"]
+    AnyPath = Path | str
+else:
+    Strings = tuple[str, ...]
+    AnyPermissionMode, AnyEffort, AnySlotMode, AnyIsolation = PermissionMode, Effort, SlotMode, Isolation
+    AnyPath = Path
+
+
+def _none_is_empty(given: Any) -> Any:
+    """The crate writes `null` for a list that nobody gave."""
+    return () if given is None else given
+
+
+def _servers(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Refuse an entry that no MCP server could be started or reached by."""
+    for name, entry in given.items():
+        ways = [way for way in ("command", "url") if way in entry]
+        if len(ways) != 1:
+            raise ValueError(
+                f"the MCP server {name!r} needs either `command`, a program to start, or `url`, where it is reached; "
+                f"it has {', '.join(f'`{key}`' for key in entry) or 'nothing'}"
+            )
+        if not isinstance(entry[ways[0]], str) or not entry[ways[0]].strip():
+            raise ValueError(f"`{ways[0]}` of the MCP server {name!r} must be a text that is not empty")
+        if ways == ["url"] and entry.get("type") in (None, "stdio"):
+            raise ValueError(
+                f"the MCP server {name!r} has a `url`: say how it is spoken to, with `type`: `http` or `sse`"
+            )
+    return given
+
+
+Servers = Annotated[dict[str, dict[str, Any]], AfterValidator(_servers)]
+
+
 class ScalingConfig(Frozen):
     """Bounds for the number of this process's slots."""
 
@@ -86,18 +128,20 @@ class _Choices(Frozen):
     """What pool, slot and task may each decide. None leaves the decision to the next wider one."""
 
     model: str | None = None
-    """Full id of the model, such as `claude-haiku-4-5-20251001`. Default: the agent's own."""
-    permission_mode: PermissionMode | None = None
+    """Id of the model, such as `claude-haiku-4-5-20251001`, or a short name that the agent knows, such as `haiku`.
+    Default: the agent's own."""
+    permission_mode: AnyPermissionMode | None = None
     """What the agent may do unasked. Default: `default`, or `dontAsk` where `unattended_mode` is on."""
     max_turns: Annotated[int, Field(ge=1)] | None = None
     """Most turns of one run. Default: 30."""
     system_prompt: str | None = None
     """Put after the CLI's own system prompt, never in its place."""
-    allowed_tools: tuple[str, ...] | None = None
+    allowed_tools: Strings | None = None
     """Permission rules, such as `Edit` or `mcp__tracker__*`: what needs no question. Adds to the wider ones'."""
-    mcp_servers: dict[str, dict[str, Any]] | None = None
-    """MCP servers by name, each as in `.mcp.json`. Adds to the wider ones'; one of the same name is replaced."""
-    effort: Effort | None = None
+    mcp_servers: Servers | None = None
+    """MCP servers by name, each as in `.mcp.json`: with `command`, or with `type` and `url`. Adds to the wider ones';
+    one of the same name is replaced. A run fails where one of them does not start."""
+    effort: AnyEffort | None = None
     """How much the model thinks. Default: the model's own."""
     fallback_model: str | None = None
     """Model to go on with where the first one is overloaded."""
@@ -119,9 +163,9 @@ class SlotConfig(_Choices):
 class TaskOverrides(_Choices):
     """What one task decides for itself."""
 
-    disallowed_tools: tuple[str, ...] = ()
+    disallowed_tools: Annotated[Strings, BeforeValidator(_none_is_empty)] = ()
     """Tools and permission rules that are refused whatever else allows them."""
-    tools: tuple[str, ...] | None = None
+    tools: Strings | None = None
     """The built-in tools that the agent has at all. Default: Read, Grep and Glob."""
     json_schema: dict[str, Any] | None = None
     """JSON Schema that the result must satisfy; a result of another form is a failure."""
@@ -129,6 +173,11 @@ class TaskOverrides(_Choices):
     """Most that the task may cost, in dollars, all its attempts together. Default: `PoolConfig.task_budget_usd`."""
     timeout_secs: Annotated[float, Field(gt=0)] | None = None
     """Seconds that one attempt may take. Default: `PoolConfig.timeout_secs`."""
+    retries: Annotated[int, Field(ge=0, le=5)] | None = None
+    """How often a run that failed of something temporary is tried again; each attempt may cost as much as the first.
+    Default: `PoolConfig.retries` for a lone task, `ChainStep.retries` for a chain's step."""
+    retry_timeouts: bool = False
+    """Whether `retries` also hold for a run that its clock has ended. It has cost what a whole run costs."""
 
 
 class PoolConfig(_Choices):
@@ -144,12 +193,15 @@ class PoolConfig(_Choices):
     """Seconds that one attempt of a task may take."""
     idle_timeout_secs: Annotated[float, Field(gt=0)] = 300.0
     """Seconds without any sign of an agent after which its attempt ends."""
+    retries: Annotated[int, Field(ge=0, le=5)] = 0
+    """How often a lone task that failed of something temporary is tried again, where it says nothing itself. Default:
+    never, since each attempt costs money. A chain's step has `ChainStep.retries`."""
     retry_delay_secs: Annotated[float, Field(gt=0)] = 2.0
     """Seconds before the first retry of a task that may succeed the next time, and of what went wrong on the pool's own
     side; doubled before each further one."""
     max_chains: Annotated[int, Field(ge=1)] | None = None
     """Most chains, lone tasks among them, that all workers on the store carry at the same time. Default: no limit."""
-    slot_mode: SlotMode = SlotMode.persistent
+    slot_mode: AnySlotMode = SlotMode.persistent
     """Whether slots outlive their tasks."""
     max_restarts: Annotated[int, Field(ge=0)] = 3
     """How often in a row the supervisor restarts a slot that broke, before it stays `errored`."""
@@ -172,7 +224,7 @@ class PoolConfig(_Choices):
     """Seconds after which a slot that broke is restarted."""
     strict_mcp_config: bool = True
     """Use only the MCP servers named in these settings, whatever the folder's `.mcp.json` says."""
-    worktree_base_dir: Path | None = None
+    worktree_base_dir: AnyPath | None = None
     """Where worktrees and clones are made. Default: in the pool's state folder."""
 
 
@@ -213,12 +265,14 @@ def resolve(
         fallback_model=task.fallback_model or slot.fallback_model or pool.fallback_model,
         effort=task.effort or slot.effort or pool.effort,
         turns=task.max_turns or slot.max_turns or pool.max_turns or 30,
-        tools=READING if task.tools is None else task.tools,
+        tools=READING if task.tools is None else tuple(task.tools),
         allowed_tools=_joined(pool, slot, task),
-        disallowed_tools=task.disallowed_tools,
+        disallowed_tools=tuple(task.disallowed_tools),
         mcp_servers={**(pool.mcp_servers or {}), **(slot.mcp_servers or {}), **(task.mcp_servers or {})},
         strict_mcp_config=pool.strict_mcp_config,
-        permission_mode=task.permission_mode or slot.permission_mode or pool.permission_mode or unasked,
+        permission_mode=PermissionMode(
+            task.permission_mode or slot.permission_mode or pool.permission_mode or unasked
+        ),
         detect_permission_prompts=pool.detect_permission_prompts,
         system_prompt=task.system_prompt or slot.system_prompt or pool.system_prompt or "",
         schema=task.json_schema,

@@ -35,12 +35,14 @@ class IllegalTransition(PoolError):
 
 
 class CapReached(PoolError):
-    """Nothing was reserved: the cap named here leaves too little. Amounts are microdollars."""
+    """Nothing was reserved: the cap named here leaves too little. Amounts are microdollars.
 
-    def __init__(self, cap: str, limit: int, left: int, asked: int) -> None:
-        super().__init__(
-            f"the cap per {cap} of ${limit / 1e6:.2f} has ${left / 1e6:.2f} left, asked for ${asked / 1e6:.2f}"
-        )
+    `change`: the setting that would help, where whoever reads this can change one.
+    """
+
+    def __init__(self, cap: str, limit: int, left: int, asked: int, change: str = "") -> None:
+        told = f"the cap per {cap} of ${limit / 1e6:.2f} has ${left / 1e6:.2f} left, asked for ${asked / 1e6:.2f}"
+        super().__init__(f"{told}; to change it, set {change}" if change else told)
         self.cap, self.limit, self.left, self.asked = cap, limit, left, asked
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from claude_pool_gh.pool.config import TaskOverrides
 from claude_pool_gh.pool.plan import AgentRun, Branches, HostCall, Step
@@ -12,6 +12,8 @@ from claude_pool_gh.pool.render import placeholders
 from claude_pool_gh.pool.skills import Skill
 from claude_pool_gh.pool.workflows import ChainStep, Written
 from claude_pool_gh.pool.yaml_file import nearest, no_such
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +84,7 @@ def _run(
         overrides=_overrides(written, at, step, skill, kitchen),
         share=step.share,
         output_vars=step.output_vars,
-        retries=step.retries,
+        retries=_first(_first(step.retries, step.config.retries), 1),
         recovery=step.recovery,
         on_failure=step.on_failure,
         **common,
@@ -154,7 +156,7 @@ def _overrides(
     return TaskOverrides.model_validate(step.config.model_dump() | given)
 
 
-def _first(own: float | None, other: float | None) -> float | None:
+def _first(own: T | None, other: T) -> T:
     return other if own is None else own
 
 

@@ -9,15 +9,42 @@ reservations, settled ones at what they cost and open ones in full: so no cap is
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
 
+from claude_pool_gh.pool.caps import Account, Caps, CapUse
 from claude_pool_gh.pool.errors import CapReached
 from claude_pool_gh.pool.tables import chains, reservations
 from claude_pool_gh.storage import Transaction, one_at_a_time
+
+__all__ = [
+    "Account",
+    "CapUse",
+    "Caps",
+    "book",
+    "cap_uses",
+    "check_hope",
+    "cost_by_step",
+    "cost_of",
+    "cost_of_task",
+    "extend",
+    "granted",
+    "is_reserved",
+    "left_in",
+    "let_go",
+    "may_come_free",
+    "reserve_chain",
+    "reserve_request",
+    "reserve_task",
+    "settle",
+    "settle_request",
+    "settle_request_unknown",
+    "take_again",
+    "used_by_step",
+    "usual_cost",
+]  # fmt: skip
 
 _R: Final = reservations.c
 USED: Final = sa.func.coalesce(sa.func.sum(sa.func.coalesce(_R.settled, _R.reserved)), 0)
@@ -118,42 +145,15 @@ USUAL: Final = (
     .limit(sa.bindparam("last", 20))
 )
 _ENOUGH: Final = 4
+_PAYER: Final = sa.select(
+    chains.c.account_thread, chains.c.account_user, chains.c.account_repository, chains.c.caps
+).where(chains.c.id == _WANTED)
+_RAISE: Final = (
+    reservations.update()
+    .where(_R.id == _WANTED, _R.settled.is_(None))
+    .values(reserved=_R.reserved + sa.bindparam("more"))
+)
 _SETTLE: Final = reservations.update().where(_R.id == _WANTED, _R.settled.is_(None))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caps:
-    """Limits in microdollars, from the narrowest to the widest; None is no limit. `pool` counts per calendar month."""
-
-    task: int
-    chain: int
-    thread: int | None = None
-    user_day: int | None = None
-    repository_month: int | None = None
-    pool: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
-    """Whose caps a chain counts against; the pool only compares these texts."""
-
-    thread: str
-    user: str
-    repository: str
-
-
-@dataclass(frozen=True, slots=True)
-class CapUse:
-    """One cap and what of it is spent or set aside."""
-
-    name: str
-    limit: int
-    used: int
-
-    @property
-    def left(self) -> int:
-        """What may still be reserved."""
-        return max(0, self.limit - self.used)
 
 
 def cap_uses(tx: Transaction, account: Account, caps: Caps, now_ms: int) -> list[CapUse]:
@@ -178,10 +178,14 @@ scopes: Final = _scopes
 
 
 def reserve_chain(tx: Transaction, chain_id: str, account: Account, caps: Caps, now_ms: int) -> None:
-    """Set the chain's whole cap aside. Raises CapReached, naming the narrowest cap that is too small."""
+    """Set the chain's whole cap aside or, where it may begin with less and a wider cap holds for it, only that.
+
+    Raises CapReached, naming the narrowest cap that is too small.
+    """
     one_at_a_time(tx, "ledger")
-    _check_caps(tx, account, caps, caps.chain, now_ms)
-    _insert(tx, id=chain_id, level="chain", chain_id=chain_id, reserved=caps.chain, created_ms=now_ms)
+    limited = _check_caps(tx, account, caps, caps.to_begin, now_ms)
+    amount = caps.to_begin if limited else caps.chain
+    _insert(tx, id=chain_id, level="chain", chain_id=chain_id, reserved=amount, created_ms=now_ms)
 
 
 def is_reserved(tx: Transaction, chain_id: str) -> bool:
@@ -192,7 +196,7 @@ def is_reserved(tx: Transaction, chain_id: str) -> bool:
 def may_come_free(tx: Transaction, account: Account, caps: Caps, now_ms: int) -> bool:
     """Whether what is only set aside, not spent, stands between this chain and its caps: then waiting can help."""
     return all(
-        limit - _sum(tx, _SPENT_BY[name], own) >= caps.chain
+        limit - _sum(tx, _SPENT_BY[name], own) >= caps.to_begin
         for name, limit, own in _scopes(account, caps, now_ms)
     )
 
@@ -201,8 +205,8 @@ def check_hope(tx: Transaction, account: Account, caps: Caps, now_ms: int) -> No
     """Raises CapReached where even waiting could not bring the least that a task needs: it is spent, not set aside."""
     for name, limit, own in _scopes(account, caps, now_ms):
         left = limit - _sum(tx, _SPENT_BY[name], own)
-        if left < caps.chain:
-            raise CapReached(name, limit, max(0, left), caps.chain)
+        if left < caps.to_begin:
+            raise CapReached(name, limit, max(0, left), caps.to_begin, caps.change)
 
 
 def let_go(tx: Transaction, chain_id: str) -> None:
@@ -216,18 +220,60 @@ def let_go(tx: Transaction, chain_id: str) -> None:
 def take_again(tx: Transaction, chain_id: str, account: Account, caps: Caps, now_ms: int) -> None:
     """Set aside again what a parked chain let go. Raises CapReached."""
     one_at_a_time(tx, "ledger")
-    more = caps.chain - _reserved(tx, chain_id)
+    more = min(caps.chain - _reserved(tx, chain_id), caps.to_begin)
     if more > 0:
         _check_caps(tx, account, caps, more, now_ms)
-        tx.execute(
-            reservations.update().where(_R.id == chain_id, _R.settled.is_(None)).values(reserved=caps.chain)
-        )
+        _raise(tx, chain_id, more)
 
 
-def _check_caps(tx: Transaction, account: Account, caps: Caps, amount: int, now_ms: int) -> None:
-    for use in cap_uses(tx, account, caps, now_ms):
+def _check_caps(tx: Transaction, account: Account, caps: Caps, amount: int, now_ms: int) -> bool:
+    """Whether any wider cap has a limit. Raises CapReached for one that leaves less than the amount."""
+    uses = cap_uses(tx, account, caps, now_ms)
+    for use in uses:
         if use.left < amount:
-            raise CapReached(use.name, use.limit, use.left, amount)
+            raise CapReached(use.name, use.limit, use.left, amount, caps.change)
+    return bool(uses)
+
+
+def extend(
+    tx: Transaction, run_id: str, wanted: int, most: int | None, now_ms: int, *, beside: int = 1
+) -> int:
+    """Let an open task hold more, so that `wanted` of it is free, as far as every cap allows; returns what is free.
+
+    `most`: the task's own cap; None lets it hold no more than it does. `beside`: how many share what the wider caps
+    have left. A chain whose whole cap is set aside already has nothing to add.
+    """
+    one_at_a_time(tx, "ledger")
+    task = tx.execute(_OWNER, {"wanted": run_id}).one_or_none()
+    if task is None or task.settled is not None:
+        return 0
+    free = left_in(tx, run_id)
+    more = min(wanted - free, (most or 0) - _reserved(tx, run_id))
+    if more <= 0:
+        return free
+    more = min(more, _extended_chain(tx, task.chain_id, more, now_ms, beside))
+    _raise(tx, run_id, more)
+    return free + more
+
+
+def _extended_chain(tx: Transaction, chain_id: str, wanted: int, now_ms: int, beside: int = 1) -> int:
+    """What is free in an open chain once it holds more, where it does not hold its whole cap already."""
+    free, held = left_in(tx, chain_id), tx.execute(_HELD, {"wanted": chain_id}).one()
+    if free >= wanted or held.settled is not None:
+        return free
+    row = tx.execute(_PAYER, {"wanted": chain_id}).one()
+    caps = Caps(**row.caps)
+    if caps.least is None:
+        return free
+    account = Account(thread=row.account_thread, user=row.account_user, repository=row.account_repository)
+    room = [use.left // max(1, beside) for use in cap_uses(tx, account, caps, now_ms)]
+    more = max(0, min(wanted - free, caps.chain - int(held.reserved), *room))
+    _raise(tx, chain_id, more)
+    return free + more
+
+
+def _raise(tx: Transaction, reservation_id: str, more: int) -> None:
+    tx.execute(_RAISE, {"wanted": reservation_id, "more": more})
 
 
 def reserve_task(
@@ -238,7 +284,7 @@ def reserve_task(
     Raises CapReached when less than `least` is left.
     """
     one_at_a_time(tx, "ledger")
-    granted = min(most, left_in(tx, chain_id))
+    granted = min(most, _extended_chain(tx, chain_id, least, now_ms))
     if granted < least:
         raise CapReached("chain", _reserved(tx, chain_id), left_in(tx, chain_id), least)
     _insert(
@@ -261,6 +307,16 @@ def reserve_request(
         model=model, reserved=amount, created_ms=now_ms,
     )  # fmt: skip
     return True
+
+
+def book(tx: Transaction, request_id: str, run_id: str, model: str, cost: int, now_ms: int) -> None:
+    """Book what a run cost without having reserved it: it is spent, so it counts, whatever was set aside."""
+    one_at_a_time(tx, "ledger")
+    task = tx.execute(_OWNER, {"wanted": run_id}).one()
+    _insert(
+        tx, id=request_id, level="request", parent_id=run_id, chain_id=task.chain_id, step=task.step, model=model,
+        reserved=cost, settled=cost, created_ms=now_ms, settled_ms=now_ms,
+    )  # fmt: skip
 
 
 def granted(tx: Transaction, reservation_id: str) -> int:

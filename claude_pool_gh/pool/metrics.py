@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
-from claude_pool_gh.pool.config import Frozen
+from claude_pool_gh.pool.config import Frozen, Strings
 from claude_pool_gh.pool.states import TaskState
 
 
@@ -17,7 +17,7 @@ class MetricsFilter(Frozen):
     """Made at or after this."""
     until_ms: int | None = None
     """Made at or before this."""
-    tags: tuple[str, ...] | None = None
+    tags: Strings | None = None
     """Any of these."""
     model: str | None = None
     """Run on this model."""

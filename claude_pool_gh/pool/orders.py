@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import Field
 
+from claude_pool_gh.pool import prompting, schemas
 from claude_pool_gh.pool.chains import NewChain
-from claude_pool_gh.pool.config import Frozen, PoolConfig, microdollars
-from claude_pool_gh.pool.errors import RecipeError
+from claude_pool_gh.pool.config import (
+    AnyIsolation,
+    Frozen,
+    PoolConfig,
+    SlotConfig,
+    Strings,
+    microdollars,
+    resolve,
+)
+from claude_pool_gh.pool.errors import CapReached, RecipeError
 from claude_pool_gh.pool.ids import new_id
 from claude_pool_gh.pool.kitchen import Kitchen, expand
 from claude_pool_gh.pool.ledger import Account, Caps
-from claude_pool_gh.pool.plan import AgentRun, Isolation, Limits, OnRestart, Plan, Step
+from claude_pool_gh.pool.plan import (
+    AgentRun,
+    AnyOnRestart,
+    Branches,
+    HostCall,
+    Isolation,
+    Limits,
+    OnRestart,
+    Plan,
+    Step,
+)
+from claude_pool_gh.pool.ports import AgentTask
 from claude_pool_gh.pool.shelf import Shelf
 from claude_pool_gh.pool.skills import Skill
 from claude_pool_gh.pool.workflows import ChainStep, Written, bind
 
+N = TypeVar("N", int, float)
 ALONE: Final = "task"
 """Name of the one step of a lone task."""
 
@@ -26,15 +47,15 @@ ALONE: Final = "task"
 class ChainOptions(Frozen):
     """What a chain is told besides its steps."""
 
-    tags: tuple[str, ...] = ()
+    tags: Strings = ()
     """Found again by these."""
     priority: int = 0
     """Lower goes first."""
-    isolation: Isolation | None = None
+    isolation: AnyIsolation | None = None
     """Where its agents work. Default: as `PoolConfig.worktree_isolation` says."""
     budget_usd: Annotated[float, Field(gt=0)] | None = None
     """Most that the chain may cost, in dollars. Default: `PoolConfig.chain_budget_usd`."""
-    on_restart: OnRestart = OnRestart.rerun
+    on_restart: AnyOnRestart = OnRestart.rerun
     """What becomes of a run whose process died under it."""
 
 
@@ -45,6 +66,8 @@ class Orders:
     config: PoolConfig
     shelf: Shelf
     hosts: frozenset[str]
+    least: Callable[[AgentTask], int]
+    """Microdollars that a run needs at the least, as its agent says; see `Frugal`."""
 
     def lone(
         self, prompt: str, run: AgentRun, *, tags: Sequence[str], priority: int, place: int, now_ms: int,
@@ -52,15 +75,18 @@ class Orders:
     ) -> NewChain:  # fmt: skip
         """A chain of one step, for one task."""
         cap = microdollars(_first(run.overrides.max_budget_usd, self.config.task_budget_usd))
+        retries = _first(run.overrides.retries, self.config.retries)
+        run = run.model_copy(update={"retries": retries})
         patience = self.config.slot_assignment_timeout_secs
         # The text comes in as a value: what a caller writes in braces is no placeholder.
         plan = self._plan("task", (run,), {"prompt": prompt}, cap, cap, ChainOptions(isolation=isolation))
+        least = self._checked(run, cap, prompt)
         return NewChain(
             id=new_id("task"),
             kind="task",
             plan=plan,
             account=_nobody_in_particular(),
-            caps=Caps(task=cap, chain=cap, pool=self.config.budget_microdollars),
+            caps=Caps(task=cap, chain=cap, pool=self.config.budget_microdollars, least=least),
             priority=priority,
             place=place,
             deadline_ms=None if patience is None else now_ms + int(patience * 1000),
@@ -111,15 +137,43 @@ class Orders:
     ) -> NewChain:
         cap = microdollars(_first(options.budget_usd, self.config.chain_budget_usd))
         task = min(cap, microdollars(self.config.task_budget_usd))
+        runs = [run for step in steps for run in _runs(step)]
+        # Each is checked, and the chain begins with what the first needs: its money grows with the steps.
+        needs = [self._checked(run, _own_cap(run, task), run.prompt, cap) for run in runs]
+        least = needs[0] if needs else 1
         return NewChain(
             id=new_id("chain"),
             plan=self._plan(verb, steps, values, task, cap, options),
             account=_nobody_in_particular(),
-            caps=Caps(task=task, chain=cap, pool=self.config.budget_microdollars),
+            caps=Caps(task=task, chain=cap, pool=self.config.budget_microdollars, least=least),
             priority=options.priority,
             place=place,
-            tags=options.tags,
+            tags=tuple(options.tags),
         )
+
+    def _checked(self, run: AgentRun, cap: int, prompt: str, chain: int | None = None) -> int:
+        """What a run needs at the least. Raises CapReached where its own cap is less, ValueError for wrong settings.
+
+        A slot may decide on another model; so the agent is asked again before each attempt.
+        """
+        schema = run.overrides.json_schema
+        if schema is not None and (wrong := schemas.fault(schema)) is not None:
+            raise ValueError(f"`json_schema` is no JSON Schema: {wrong}")
+        config = resolve(
+            self.config, SlotConfig(), run.overrides,
+            wall_seconds=self.config.timeout_secs, idle_seconds=self.config.idle_timeout_secs,
+        )  # fmt: skip
+        task = prompting.agent_task(
+            "", 0, system=run.system, prompt=prompt, more_system="", config=config, conversation=None
+        )
+        least = self.least(task)
+        if chain is not None and chain < least:
+            raise CapReached("chain", chain, chain, least, "ChainOptions.budget_usd")
+        if cap < least:
+            raise CapReached(
+                "task", cap, cap, least, "TaskOverrides.max_budget_usd or PoolConfig.task_budget_usd"
+            )
+        return least
 
     def _plan(
         self,
@@ -142,13 +196,29 @@ class Orders:
             ),
             workspace={"isolation": options.isolation or usual},
             context=values,
-            on_restart=options.on_restart,
+            on_restart=OnRestart(options.on_restart),
         )
 
 
-def _first(asked: float | None, default: float) -> float:
+def _first(asked: N | None, default: N) -> N:
     """What was asked for, else the default: nothing is decided by whether a number is zero."""
     return default if asked is None else asked
+
+
+def _runs(step: Step) -> tuple[AgentRun, ...]:
+    """The runs of agents that a step has."""
+    match step:
+        case AgentRun():
+            return (step,)
+        case Branches():
+            return step.branches
+        case HostCall():
+            return ()
+
+
+def _own_cap(run: AgentRun, usual: int) -> int:
+    asked = run.overrides.max_budget_usd
+    return usual if asked is None else microdollars(asked)
 
 
 def _nobody_in_particular() -> Account:

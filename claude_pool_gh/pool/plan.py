@@ -7,7 +7,7 @@ runs what was announced and paid for.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -15,8 +15,8 @@ from claude_pool_gh.pool.conditions import Condition
 from claude_pool_gh.pool.config import MICRODOLLARS, Frozen, Isolation, TaskOverrides
 
 __all__ = [
-    "MICRODOLLARS", "AgentRun", "Branches", "Frozen", "HostCall", "Isolation", "Limits", "OnFailure", "OnRestart",
-    "Plan", "Step",
+    "MICRODOLLARS", "AgentRun", "AnyOnFailure", "AnyOnRestart", "Branches", "Frozen", "HostCall", "Isolation", "Limits",
+    "OnFailure", "OnRestart", "Plan", "Step",
 ]  # fmt: skip
 
 
@@ -36,6 +36,13 @@ class OnRestart(StrEnum):
     """It starts a new attempt."""
     ask = "ask"
     """The chain parks, and starts the new attempt once somebody says so."""
+
+
+if TYPE_CHECKING:  # what a caller may write
+    AnyOnFailure = OnFailure | Literal["fail", "continue"]
+    AnyOnRestart = OnRestart | Literal["rerun", "ask"]
+else:
+    AnyOnFailure, AnyOnRestart = OnFailure, OnRestart
 
 
 class _Step(Frozen):

@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 
 from claude_pool_gh.pool import (
     addresses,
+    arguments,
     chain_results,
     chains,
     context,
@@ -28,6 +29,7 @@ from claude_pool_gh.pool import (
     slot_rows,
     tasks,
 )
+from claude_pool_gh.pool.agent_run import at_work, check_agent, least
 from claude_pool_gh.pool.attempts import Attempts
 from claude_pool_gh.pool.carrying import Carrying
 from claude_pool_gh.pool.chains import NewChain
@@ -112,7 +114,7 @@ class Pool:
         self._clock, self._observer, self._worker = clock, observer, parts.worker
         self._started_ms, self._closing = clock.now_ms(), False
         self._places = itertools.count()  # tells apart what is made in the same millisecond
-        self._orders = Orders(config, parts.shelf, frozenset(host_steps))
+        self._orders = Orders(config, parts.shelf, frozenset(host_steps), partial(least, agent))
         ephemeral = config.slot_mode is SlotMode.ephemeral
         self._slots = Slots(
             [Slot(name, own) for name, own in configs.items()],
@@ -172,11 +174,13 @@ class Pool:
         they last as long as the pool. `store`: `postgresql://...` or `sqlite:///...` in place of the folder's own.
         `workspaces`: where agents work, by default in the current folder. `shelf`: skills and workflows by name.
 
-        Raises ScalingRefused for a number of slots outside `config.scaling`, PoolError where another process runs
-        tasks from the same SQLite file.
+        Raises TypeError and ValueError for arguments that cannot hold, ScalingRefused for a number of slots outside
+        `config.scaling`, PoolError where another process runs tasks from the same SQLite file.
         """
+        check_agent(agent)
+        arguments.settings("config", config, PoolConfig)
         config, clock = config or PoolConfig(), clock or SystemClock()
-        configs = [SlotConfig()] * slots if isinstance(slots, int) else list(slots)
+        configs = arguments.slots(slots)
         _check_bounds(config, len(configs))
         async with AsyncExitStack() as stack:
             home = (
@@ -185,7 +189,7 @@ class Pool:
             database = _database(store, None if state is None else home, stack)
             stack.enter_context(dispatching_from(database))
             migrations.upgrade(database.engine)
-            await stack.enter_async_context(agent.at_work(database, clock))
+            await stack.enter_async_context(at_work(agent, database, clock))
             worker = new_owner()
             names = await database.transact(lambda tx: slot_rows.register(tx, worker, configs))
             workspaces = workspaces or SharedFolder(Path.cwd())
@@ -214,14 +218,30 @@ class Pool:
 
     # ---- one task
 
-    async def run(self, prompt: str, *, config: TaskOverrides | None = None, **more: Any) -> TaskResult:
+    async def run(  # noqa: PLR0913 - all optional, by name
+        self,
+        prompt: str,
+        *,
+        config: TaskOverrides | None = None,
+        tags: Sequence[str] = (),
+        priority: int = 0,
+        role: str | None = None,
+        resume: str | None = None,
+        review: bool = False,
+        max_rejections: int = 3,
+        isolation: Isolation | None = None,
+    ) -> TaskResult:
         """Run one task and wait for its end. When the caller gives up waiting, the task is cancelled.
 
-        `more` as in `submit`.
+        The arguments are those of `submit`.
         """
 
         async def submit() -> list[TaskId]:
-            return [await self.submit(prompt, config=config, **more)]
+            submitted = self.submit(
+                prompt, config=config, tags=tags, priority=priority, role=role, resume=resume, review=review,
+                max_rejections=max_rejections, isolation=isolation,
+            )  # fmt: skip
+            return [await submitted]
 
         (result,) = await self._see_through(submit())
         return result
@@ -246,9 +266,14 @@ class Pool:
         waits for `approve` or `reject`. `isolation`: where it works, by default as `PoolConfig.worktree_isolation`
         says.
 
-        Raises PoolShutdown, CapReached when the pool's money is spent, ValueError for no such `resume`.
+        Raises PoolShutdown; CapReached when the pool's money is spent, or the task's own cap is less than any run with
+        its model needs; ValueError for settings that cannot hold, or no such `resume`; TypeError for values of another
+        type.
         """
         self._check_open()
+        arguments.text("prompt", prompt)
+        arguments.settings("config", config, TaskOverrides)
+        tags = arguments.texts("tags", tags)
         for part in () if resume is None else resume.partition("/")[::2]:
             checked(part)
         if resume is not None and self.config.slot_mode is SlotMode.ephemeral:
@@ -320,7 +345,12 @@ class Pool:
     async def fan_out(
         self, prompts: Sequence[str], *, config: TaskOverrides | None = None, tags: Sequence[str] = ()
     ) -> list[TaskResult]:
-        """Run every prompt as a task of its own; their results in the order of the prompts, failed ones among them."""
+        """Run every prompt as a task of its own; their results in the order of the prompts, failed ones among them.
+
+        Raises as `submit`, and then runs none.
+        """
+        prompts, tags = arguments.texts("prompts", prompts), arguments.texts("tags", tags)
+        arguments.settings("config", config, TaskOverrides)
         run = AgentRun(name=ALONE, prompt="{args.prompt}", overrides=config or TaskOverrides())
         now = self._clock.now_ms()
         new = [
@@ -378,6 +408,10 @@ class Pool:
     ) -> list[ChainId]:
         """Queue several chains, all or, where one is faulty, none; their ids in the order given."""
         self._check_open()
+        for steps in every:
+            for step in steps:
+                arguments.settings("every step", step, ChainStep)
+        arguments.settings("options", options, ChainOptions)
         added = await self._add(self._orders.chains(every, args or {}, options or ChainOptions()))
         return [ChainId(each) for each in added]
 
@@ -386,6 +420,7 @@ class Pool:
     ) -> ChainId:
         """Queue a workflow from the shelf as a chain. Raises RecipeError for a faulty one or wrong arguments."""
         self._check_open()
+        arguments.settings("options", options, ChainOptions)
         (chain_id,) = await self._add([self._orders.workflow(name, args or {}, options or ChainOptions())])
         return ChainId(chain_id)
 
@@ -451,9 +486,9 @@ class Pool:
                 f"older_than_secs is {older_than_secs:g}: give the seconds that what ended is kept"
             )
         before, deleted = self._clock.now_ms() - int(older_than_secs * 1000), 0
-        while some := await self.database.transact(lambda tx: retention.prune(tx, self._name, before)):
+        while some := await self.database.transact(lambda tx: retention.prune(tx, self._queue, before)):
             deleted += some
-        await self.database.transact(lambda tx: retention.forget_transcripts(tx, self._name, before))
+        await self.database.transact(lambda tx: retention.forget_transcripts(tx, self._queue, before))
         return deleted
 
     # ---- shared context
@@ -484,6 +519,7 @@ class Pool:
     async def configure_slot(self, slot_id: str, config: SlotConfig) -> None:
         """Change what one of this process's slots decides, from its next task on. Raises UnknownSlot."""
         self._check_open()
+        arguments.settings("config", config, SlotConfig)
         slot = self._slot(slot_id)
         await self.database.transact(lambda tx: slot_rows.configure(tx, slot_id, config))
         self._slots.configure(slot, config)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -74,6 +74,9 @@ class AgentTask:
     effort: str | None = None
     schema: Mapping[str, Any] | None = None
     conversation: Conversation | None = None
+    budget_microdollars: int | None = None
+    """Most that this run may cost: the task's cap without what its earlier attempts cost or, where less is left of a
+    wider cap and the agent is not `Frugal`, this run's part of that."""
 
     @property
     def run_id(self) -> str:
@@ -83,7 +86,7 @@ class AgentTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentOutcome:
-    """How a run ended. What it cost is not here: only the ledger knows that."""
+    """How a run ended."""
 
     ending: Ending
     reason: str = ""
@@ -111,9 +114,30 @@ class AgentOutcome:
     """Files, searches and denials, as lists of texts."""
     transcript: tuple[JSON, ...] = ()
     """What happened, in order, redacted."""
+    cost_microdollars: int = 0
+    """What the run cost beside all that was booked while it ran, by `Line.spending` or a gateway. Nothing was reserved
+    for it, so a cap only stops the tasks after it: an agent whose single calls are dear reserves for each of them."""
 
 
 PARTIAL_LIMIT: Final = 20_000
+
+
+@dataclass(slots=True)
+class Spending:
+    """One thing that an agent pays for. Set `cost` when it is known; what is left at None counts at its most."""
+
+    most: int
+    """Microdollars that are reserved."""
+    cost: int | None = None
+    """Microdollars that it cost, at most `most`."""
+
+
+class Purse(Protocol):
+    """Where a run's money is; the pool gives each run its own."""
+
+    def spending(self, most: int) -> AbstractAsyncContextManager[Spending]:
+        """See `Line.spending`."""
+        ...
 
 
 @dataclass(slots=True)
@@ -124,6 +148,21 @@ class Line:
     """Set when the run is no longer wanted: the agent ends at once, and says how far it came."""
     partial: str = ""
     """The newest of what the agent has said, at most 20,000 characters."""
+    purse: Purse | None = None
+
+    def spending(self, most: int) -> AbstractAsyncContextManager[Spending]:
+        """Reserve `most` microdollars durably before something is paid for, and book at the end what it cost.
+
+            async with line.spending(most=50_000) as spent:
+                answer = await ask_a_model()
+                spent.cost = answer.microdollars
+
+        No cap is exceeded: raises CapReached, and then reserves nothing, where `most` is more than the run has left.
+        Where the block ends without a cost, also by a crash, all of `most` is booked, marked as an upper bound.
+        """
+        if self.purse is None:
+            raise RuntimeError("this line belongs to no pool: there is no money behind it")
+        return self.purse.spending(most)
 
     def say(self, text: str) -> None:
         """More of the agent's prose, as it comes."""
@@ -131,19 +170,46 @@ class Line:
 
 
 class Agent(Protocol):
-    """Runs one task in a folder."""
+    """Runs one task in a folder. A class with `run` alone is one; what else it may have is written below.
+
+    - `at_work`: see `AtWork`.
+    - `least`: see `Frugal`.
+    - `keeps_time = True`: it ends its runs itself when `AgentTask.wall_seconds` are over, so that it can say how far
+      it came; the pool then waits 15 seconds longer. Any other agent's `run` is cancelled when they are over.
+    """
 
     async def run(self, task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
-        """Run to the end. Never raises for what an agent can do wrong.
+        """Run to the end, and say how it ended.
 
-        When `line.stop` is set it ends the run and gives back what there is; a cancel stops the whole process tree.
+        When `line.stop` is set it should end the run and give back what there is; five seconds later, and when its
+        time is over, it is cancelled, and then leaves nothing behind. What it raises fails the task, with the
+        exception's text for a reason. A result that does not match `task.schema` fails it too.
         """
         ...
 
-    @asynccontextmanager
-    async def at_work(self, database: Database, clock: Clock) -> AsyncIterator[None]:  # noqa: ARG002
-        """Around everything that the agent is asked to run. Whatever costs money reserves it in `database`."""
-        yield
+
+class AtWork(Protocol):
+    """An agent that has something to open before its first run, and to close after its last one."""
+
+    def at_work(self, database: Database, clock: Clock) -> AbstractAsyncContextManager[None]:
+        """Around everything that the agent is asked to run."""
+        ...
+
+
+class Frugal(Protocol):
+    """An agent that reserves each thing that it pays for, and knows what a run needs at the least.
+
+    Under a tight budget its runs begin with that, and hold more as they need it. The runs of any other agent begin with
+    all that they may cost: of what is left, an equal part for each slot.
+    """
+
+    def least(self, task: AgentTask) -> int:
+        """Microdollars below which the run could not even begin; it is refused with less. Default: 20,000.
+
+        Asked when a task is submitted, and again before each attempt. Raises ValueError for settings that the agent
+        cannot run with, in words for whoever submits.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

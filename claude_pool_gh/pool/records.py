@@ -8,9 +8,10 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from claude_pool_gh.pool.config import Frozen, SlotConfig, TaskOverrides
+from claude_pool_gh.pool import crate
+from claude_pool_gh.pool.config import Frozen, SlotConfig, Strings, TaskOverrides
 from claude_pool_gh.pool.ids import ChainId, TaskId
 from claude_pool_gh.pool.ports import Ending
 from claude_pool_gh.pool.states import SlotState, TaskState
@@ -18,6 +19,8 @@ from claude_pool_gh.pool.states import SlotState, TaskState
 
 class TaskResult(Frozen):
     """How a task ended."""
+
+    _of_the_crate = model_validator(mode="before")(crate.task_result)
 
     output: str
     """What the agent answered; of a task that was stopped, what it had said so far; else why it failed."""
@@ -58,6 +61,8 @@ class TaskResult(Frozen):
 class TaskRecord(Frozen):
     """A task: one agent run with its attempts."""
 
+    _of_the_crate = model_validator(mode="before")(crate.task_record)
+
     id: TaskId
     chain_id: ChainId
     """The chain it belongs to; a lone task is its own."""
@@ -93,7 +98,7 @@ class TaskFilter(Frozen):
 
     state: TaskState | None = None
     slot_id: str | None = None
-    tags: tuple[str, ...] | None = None
+    tags: Strings | None = None
     """Any of these."""
     chain_id: str | None = None
     """Of this chain."""
@@ -101,6 +106,8 @@ class TaskFilter(Frozen):
 
 class SlotRecord(Frozen):
     """A slot, of this or another worker on the same store."""
+
+    _of_the_crate = model_validator(mode="before")(crate.slot_record)
 
     id: str
     state: SlotState
@@ -171,6 +178,8 @@ class StepResult(Frozen):
 class ChainResult(Frozen):
     """How a chain ended."""
 
+    _of_the_crate = model_validator(mode="before")(crate.chain_result)
+
     steps: tuple[StepResult, ...]
     """In the order of their running; also those that were skipped."""
     final_output: str
@@ -203,6 +212,8 @@ class ChainStatus(StrEnum):
 class ChainProgress(Frozen):
     """How far a chain is."""
 
+    _of_the_crate = model_validator(mode="before")(crate.chain_progress)
+
     chain_id: ChainId
     status: ChainStatus
     total_steps: int
@@ -226,6 +237,8 @@ class ChainProgress(Frozen):
 
 class PoolStatus(Frozen):
     """The pool at a glance; tasks and money of every worker on the store."""
+
+    _of_the_crate = model_validator(mode="before")(crate.pool_status)
 
     total_slots: int
     idle_slots: int
@@ -258,6 +271,8 @@ class Load(Frozen):
 
 class DrainSummary(Frozen):
     """What a drain leaves."""
+
+    _of_the_crate = model_validator(mode="before")(crate.drain_summary)
 
     total_cost_microdollars: int
     """Spent since the pool was opened."""

@@ -44,7 +44,7 @@ class Shelf:
         if name in self.added_workflows:
             own = self.added_workflows[name]
             names = frozenset(argument.name for argument in own.arguments)
-            return WorkflowFile(own, Written(own.steps, names, f"workflow {name}"))
+            return WorkflowFile(own, Written(tuple(own.steps), names, f"workflow {name}"))
         found = self._find("workflows", f"{name}.yml")
         if found is None:
             raise RecipeError(no_such("workflow", name, self.workflow_names()))

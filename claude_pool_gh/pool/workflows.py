@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, model_validator
 
+from claude_pool_gh.pool import crate
 from claude_pool_gh.pool.conditions import Condition
-from claude_pool_gh.pool.config import Effort, Frozen, TaskOverrides
+from claude_pool_gh.pool.config import AnyEffort, AnyIsolation, Frozen, Strings, TaskOverrides
 from claude_pool_gh.pool.errors import RecipeError
-from claude_pool_gh.pool.plan import Isolation, OnFailure, OnRestart
+from claude_pool_gh.pool.plan import AnyOnFailure, AnyOnRestart, OnFailure, OnRestart
 from claude_pool_gh.pool.skills import Argument
 from claude_pool_gh.pool.yaml_file import Loaded, read
+
+if TYPE_CHECKING:  # what a caller may write
+    Steps = Sequence["ChainStep"]
+    Arguments = Sequence[Argument]
+else:
+    Steps = tuple["ChainStep", ...]
+    Arguments = tuple[Argument, ...]
 
 
 class ChainStep(Frozen):
     """One step as written: a `prompt`, a `skill`, a `host` function, or `branches` that run beside each other."""
+
+    _of_the_crate = model_validator(mode="before")(crate.chain_step)
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
     prompt: str | None = None
@@ -29,7 +40,8 @@ class ChainStep(Frozen):
     """Templates for the skill's arguments."""
     host: str | None = None
     """Name of a function of the host's."""
-    branches: tuple[ChainStep, ...] | None = None
+    branches: Steps | None = None
+    """Plain prompts or skills that run beside each other."""
     each: str | None = None
     """Path to a list in an earlier result, such as `plan.parts`: the step runs once for each item, `{item}`."""
     at_once: Annotated[int, Field(ge=1)] | None = None
@@ -43,9 +55,9 @@ class ChainStep(Frozen):
     max_rejections: Annotated[int, Field(ge=1)] = 3
     again_from: str | None = None
     """With `gate`: the earlier step from which a rejection starts again, with the feedback. Default: this one."""
-    tools: tuple[str, ...] | None = None
+    tools: Strings | None = None
     model: str | None = None
-    effort: Effort | None = None
+    effort: AnyEffort | None = None
     turns: Annotated[int, Field(ge=1)] | None = None
     budget_usd: Annotated[float, Field(gt=0)] | None = None
     """Most that one run of this step may cost, in dollars, all its attempts together."""
@@ -57,10 +69,11 @@ class ChainStep(Frozen):
     """Names for parts of the typed result, by their dotted paths."""
     share: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Part of the chain's money that this step may use."""
-    retries: Annotated[int, Field(ge=0, le=5)] = 1
+    retries: Annotated[int, Field(ge=0, le=5)] | None = None
+    """How often a run that failed of something temporary is tried again. Default: that of `config`, else once."""
     recovery: str | None = None
     """Template for one more attempt after the last retry; it may name `{error}`."""
-    on_failure: OnFailure = OnFailure.fail
+    on_failure: AnyOnFailure = OnFailure.fail
     config: TaskOverrides = TaskOverrides()
     """Whatever else the step's runs decide for themselves."""
 
@@ -90,14 +103,14 @@ class Workflow(Frozen):
 
     name: str
     description: str
-    arguments: tuple[Argument, ...] = ()
+    arguments: Arguments = ()
     """What `{args.NAME}` stands for in its steps."""
-    isolation: Isolation | None = None
+    isolation: AnyIsolation | None = None
     """Where its agents work; None leaves it to whoever starts it."""
-    on_restart: OnRestart = OnRestart.rerun
+    on_restart: AnyOnRestart = OnRestart.rerun
     budget_usd: Annotated[float, Field(gt=0)] | None = None
     """Most that one run may cost, in dollars."""
-    steps: Annotated[tuple[ChainStep, ...], Field(min_length=1)]
+    steps: Annotated[Steps, Field(min_length=1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +144,11 @@ def parse_workflow(text: str, source: str) -> WorkflowFile:
         raise RecipeError(f"{source}, " + "; ".join(map(str, found)))
     workflow = found.value
     names = frozenset(argument.name for argument in workflow.arguments)
-    written = Written(workflow.steps, names if workflow.arguments else None, source, found)
+    written = Written(tuple(workflow.steps), names if workflow.arguments else None, source, found)
     return WorkflowFile(workflow, written)
 
 
-def bind(arguments: tuple[Argument, ...], given: dict[str, Any], what: str) -> dict[str, Any]:
+def bind(arguments: Sequence[Argument], given: dict[str, Any], what: str) -> dict[str, Any]:
     """The values of declared arguments. Raises RecipeError for one that is missing or unknown."""
     known = {argument.name for argument in arguments}
     unknown = sorted(set(given) - known)

@@ -60,7 +60,7 @@ class Contract:
     seen: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        config = Config(spec_validator_cls=None)
+        config = Config(spec_validator_cls=None)  # type: ignore[arg-type]  # None is "do not validate"
         self._openapi = OpenAPI.from_dict(self.description, config=config)
         self._graphql = GraphQLContract()
         self._clean: set[str] = set()

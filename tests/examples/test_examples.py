@@ -21,7 +21,10 @@ SAID = {
         "plan: {",
         "answered, $0.0",
     ],
-    "budgeted_batch.py": ["12 of 12 done", "refused: the cap per pool and month of $0.50"],
+    "budgeted_batch.py": [
+        "12 of 12 done",
+        "refused: the cap per task of $0.01 has $0.01 left, asked for $0.0",
+    ],
     "live_progress.py": ["running 0/2 look:", "answer: This is a scripted answer"],
 }
 

@@ -73,13 +73,18 @@ class Payer(Puppet):
         self.now_ms = clock.now_ms
         yield
 
-    async def pay(self, task: AgentTask, microdollars: int) -> None:
+    def least(self, _task: AgentTask) -> int:
+        return 20_000
+
+    async def pay(self, task: AgentTask, microdollars: int) -> bool:
         request_id, now = uuid4().hex, self.now_ms()
-        run = task.run_id
-        await self.books[-1].transact(
+        run, most = task.run_id, task.budget_microdollars
+        await self.books[-1].transact(lambda tx: ledger.extend(tx, run, microdollars, most, now))
+        paid = await self.books[-1].transact(
             lambda tx: ledger.reserve_request(tx, request_id, run, task.model, microdollars, now)
         )
         await self.books[-1].transact(lambda tx: ledger.settle_request(tx, request_id, microdollars, now))
+        return paid
 
 
 class Stepped:

@@ -63,16 +63,22 @@ class Spender(Puppet):
         self.database = database
         yield
 
+    def least(self, _task: AgentTask) -> int:
+        return 20_000
+
     async def ask(self, task: AgentTask, most: int, cost: int | None = None) -> bool:
         """One request of at most `most` microdollars; without a cost it never comes back. False: not affordable."""
         assert self.database is not None
-        name = f"{task.run_id}-request-{next(self.requests)}"
+        name, now = f"{task.run_id}-request-{next(self.requests)}", 1_786_000_000_000
+        await self.database.transact(
+            lambda tx: ledger.extend(tx, task.run_id, most, task.budget_microdollars, now)
+        )
         if not await self.database.transact(
-            lambda tx: ledger.reserve_request(tx, name, task.run_id, "m", most, 1_786_000_000_000)
+            lambda tx: ledger.reserve_request(tx, name, task.run_id, "m", most, now)
         ):
             return False
         if cost is not None:
-            await self.database.transact(lambda tx: ledger.settle_request(tx, name, cost, 1_786_000_000_000))
+            await self.database.transact(lambda tx: ledger.settle_request(tx, name, cost, now))
         return True
 
 

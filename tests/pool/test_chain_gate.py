@@ -74,7 +74,7 @@ async def test_its_unused_money_is_free_while_a_chain_waits(open_pool: OpenPool)
     """And is set aside again before it goes on; where it is gone by then, the approval says so and can be repeated."""
     gate = Gate()
     agent = spender(cost=400_000)
-    config = PoolConfig(budget_microdollars=2_000_000)
+    config = PoolConfig(budget_microdollars=2_000_000, task_budget_usd=2)
     one = ChainOptions(budget_usd=1.5)
     async with open_pool(agent, config=config, slots=2) as pool:
         chain = await pool.submit_chain(GATED[1:], options=one)
@@ -85,8 +85,12 @@ async def test_its_unused_money_is_free_while_a_chain_waits(open_pool: OpenPool)
         pays = agent.act
 
         async def pays_late(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
-            await gate(task, folder, line)
-            return await pays(task, folder, line)
+            if task.prompt != "other":
+                return await pays(task, folder, line)
+            async with line.spending(1_590_000) as spent:
+                outcome = await gate(task, folder, line)
+                spent.cost = 400_000
+            return outcome
 
         agent.act = pays_late
         other = await pool.submit_chain([step("other", "other")], options=ChainOptions(budget_usd=1.6))

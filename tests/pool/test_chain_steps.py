@@ -246,7 +246,11 @@ async def test_a_step_s_own_settings_reach_its_agent(open_pool: OpenPool) -> Non
         "output": schema, "config": {"fallback_model": "second", "disallowed_tools": ["Bash"]},
     }  # fmt: skip
     pool_s = PoolConfig(model="pool-model", timeout_secs=100.0, max_turns=11)
-    agent = Puppet()
+
+    async def act(task: AgentTask, _folder: Path, _line: Line) -> AgentOutcome:
+        return said(structured={"x": "y"} if task.schema else None)
+
+    agent = Puppet(act)
     steps = [
         step("silent", "p"),
         step("own", "p", **own),

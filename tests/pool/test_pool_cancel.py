@@ -111,7 +111,7 @@ async def test_a_cancel_ends_the_pause_before_a_retry_and_there_is_none(open_poo
         return failed("overloaded", retryable=True, text="half")
 
     agent = Puppet(act)
-    async with open_pool(agent, config=PoolConfig(retry_delay_secs=GUARD)) as pool:
+    async with open_pool(agent, config=PoolConfig(retries=1, retry_delay_secs=GUARD)) as pool:
         task_id = await pool.submit("a")
         await agent.arrived.wait()
         await until_idle(pool, 1)
@@ -124,8 +124,8 @@ async def test_a_cancel_ends_the_pause_before_a_retry_and_there_is_none(open_poo
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the pool grants an agent that does not heed it."""
-    monkeypatch.setattr("claude_pool_gh.pool.attempts._STOP_SECONDS", 0.05)
-    monkeypatch.setattr("claude_pool_gh.pool.attempts._CANCEL_SECONDS", 0.05)
+    monkeypatch.setattr("claude_pool_gh.pool.agent_run._STOP_SECONDS", 0.05)
+    monkeypatch.setattr("claude_pool_gh.pool.agent_run._CANCEL_SECONDS", 0.05)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -175,7 +175,7 @@ async def test_an_agent_that_cancels_itself_has_failed_and_was_not_cancelled(ope
         return await echo(task, folder, line)
 
     agent = Puppet(act)
-    config = PoolConfig(retry_delay_secs=0.01, supervisor_interval_secs=0.02)
+    config = PoolConfig(retries=1, retry_delay_secs=0.01, supervisor_interval_secs=0.02)
     async with open_pool(agent, config=config) as pool:
         assert (await asyncio.wait_for(pool.run("a"), GUARD)).success
     assert len(agent.seen) == 2

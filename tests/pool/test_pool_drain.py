@@ -107,8 +107,8 @@ async def test_what_still_runs_at_the_deadline_is_ended_and_keeps_what_it_said_a
 async def test_a_drain_comes_to_its_end_even_if_an_agent_does_not(
     open_pool: OpenPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("claude_pool_gh.pool.attempts._STOP_SECONDS", 0.05)
-    monkeypatch.setattr("claude_pool_gh.pool.attempts._CANCEL_SECONDS", 0.05)
+    monkeypatch.setattr("claude_pool_gh.pool.agent_run._STOP_SECONDS", 0.05)
+    monkeypatch.setattr("claude_pool_gh.pool.agent_run._CANCEL_SECONDS", 0.05)
     stubborn = Stubborn(deaf=True)
     agent = Puppet(stubborn)
     async with open_pool(agent) as pool:
@@ -132,13 +132,13 @@ async def test_a_drain_after_failures_and_cancels_does_not_wait_for_what_has_end
             case "fails":
                 return failed("no")
             case "breaks":
-                raise RuntimeError
+                return failed(broken=True, retryable=True)
             case "waits":
                 return await gate(task, folder, line)
             case _:
                 return said()
 
-    agent, config = Puppet(act), PoolConfig(retry_delay_secs=0.01, supervisor_interval_secs=0.02)
+    agent, config = Puppet(act), PoolConfig(retries=1, retry_delay_secs=0.01, supervisor_interval_secs=0.02)
     async with open_pool(agent, slots=2, config=config) as pool:
         assert not (await pool.run("fails")).success
         assert not (await pool.run("breaks")).success
@@ -168,7 +168,7 @@ async def test_a_task_between_two_attempts_is_left_for_the_next_pool(open_pool: 
         return failed("overloaded", retryable=True) if task.attempt == 1 else said("done")
 
     agent = Payer(act)
-    async with open_pool(agent, config=PoolConfig(retry_delay_secs=GUARD)) as pool:
+    async with open_pool(agent, config=PoolConfig(retries=1, retry_delay_secs=GUARD)) as pool:
         task_id = await pool.submit("a")
         await agent.arrived.wait()
         await until_idle(pool, 1)
@@ -235,7 +235,7 @@ async def test_a_pool_that_is_left_without_a_drain_goes_on_where_it_was(open_poo
 
 async def test_a_pool_can_be_opened_after_one_that_could_not(open_pool: OpenPool) -> None:
     class Unfit(Puppet):
-        def at_work(self, *_more: object) -> object:  # type: ignore[override]
+        def at_work(self, *_more: object) -> object:
             raise RuntimeError("no key")
 
     with pytest.raises(RuntimeError, match="no key"):

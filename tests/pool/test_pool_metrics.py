@@ -183,7 +183,7 @@ async def test_a_chains_cost_and_its_tasks_are_counted_once(open_pool: OpenPool)
         return said(turns=1)
 
     agent = Payer(act)
-    async with open_pool(agent, config=PoolConfig(retry_delay_secs=0.01)) as pool:
+    async with open_pool(agent, config=PoolConfig(retries=1, retry_delay_secs=0.01)) as pool:
         steps = [ChainStep(name=name, prompt=name) for name in "abc"]
         chain = await pool.wait_chain(await pool.submit_chain(steps), timeout_secs=GUARD)
         found, status = await pool.metrics(), await pool.status()
@@ -247,24 +247,28 @@ async def test_who_has_waited_for_a_task_finds_its_money_back(open_pool: OpenPoo
 
 async def test_tasks_that_are_queued_together_cannot_together_pass_the_budget(open_pool: OpenPool) -> None:
     async def act(task: AgentTask, _folder: Path, _line: Line) -> AgentOutcome:
-        await agent.pay(task, 1_000_000)
-        return said()
+        paid = await agent.pay(task, int(task.prompt))
+        return said() if paid else failed("no money", ending="out_of_budget")
 
     agent = Payer(act)
     config = PoolConfig(budget_microdollars=3_000_000, task_budget_usd=1.0)
     async with open_pool(agent, slots=8, config=config) as pool:
-        results = await pool.fan_out([str(number) for number in range(12)])
-        assert sum(result.success for result in results) == 3
+        results = await pool.fan_out(["1000000"] * 12)
+        done = sum(result.success for result in results)
+        assert done in (2, 3), (
+            "the third fits only once those are gone that began with little and got no more"
+        )
         refused = [result for result in results if not result.success]
         assert {result.ending for result in refused} == {Ending.out_of_budget}
         assert all(result.budget_exceeded and result.cost_microdollars == 0 for result in refused)
-        assert (await pool.status()).total_spend_microdollars == 3_000_000
+        assert (await pool.status()).total_spend_microdollars == done * 1_000_000
+        if done < 3:
+            assert (await pool.run("1000000")).success
         with pytest.raises(CapReached, match="pool and month"):
             await pool.submit("one more")
     async with open_pool(agent, config=config) as pool:
         with pytest.raises(CapReached):
             await pool.submit("in a new process")
-    assert len(agent.seen) == 3
 
 
 async def test_no_request_can_take_more_than_its_task_may_cost(open_pool: OpenPool) -> None:

@@ -233,7 +233,7 @@ async def test_a_rejection_that_cannot_be_paid_for_is_refused_and_changes_nothin
     open_pool: OpenPool,
 ) -> None:
     async def act(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
-        await agent.pay(task, 600_000 if task.prompt == "write" else 400_000)
+        await agent.pay(task, 600_000 if task.prompt == "write" else 590_000)
         return await attempts(task, folder, line)
 
     agent = Payer(act)
@@ -241,13 +241,15 @@ async def test_a_rejection_that_cannot_be_paid_for_is_refused_and_changes_nothin
     async with open_pool(agent, config=config) as pool:
         task_id = await pool.submit("write", review=True)
         await pool.wait(task_id, timeout_secs=GUARD)
-        await pool.run("other", config=TaskOverrides(max_budget_usd=0.5))
-        with pytest.raises(CapReached):
+        await pool.run("other", config=TaskOverrides(max_budget_usd=0.6))
+        with pytest.raises(
+            CapReached, match=r"\$0.01 left, asked for \$0.02; .* set PoolConfig.budget_microdollars"
+        ):
             await pool.reject(task_id, "again")
         task = await pool.task(task_id)
         assert (task.state, task.rejection_count) == (TaskState.pending_review, 0)
         await pool.approve(task_id)
-        assert (await pool.status()).total_spend_microdollars == 1_000_000
+        assert (await pool.status()).total_spend_microdollars == 1_190_000
     assert len(agent.seen) == 2
 
 
@@ -257,7 +259,7 @@ async def test_money_that_is_spent_and_under_review_is_not_waited_for(open_pool:
         return await attempts(task, folder, line)
 
     agent = Payer(act)
-    async with open_pool(agent, config=PoolConfig(budget_microdollars=1_200_000)) as pool:
+    async with open_pool(agent, config=PoolConfig(budget_microdollars=610_000)) as pool:
         task_id = await pool.submit("write", review=True)
         await pool.wait(task_id, timeout_secs=GUARD)
         with pytest.raises(CapReached):

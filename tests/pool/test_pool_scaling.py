@@ -13,7 +13,7 @@ from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Ending, Line
 from claude_pool_gh.pool.records import SlotFilter
 from claude_pool_gh.pool.states import SlotState, TaskState
 from tests.pool.acts import GUARD, Payer, until, until_here, until_idle, until_slot_is
-from tests.pool.puppet import Gate, OpenPool, Puppet, echo
+from tests.pool.puppet import Gate, OpenPool, Puppet, echo, failed
 
 UP_TO_4 = PoolConfig(scaling=ScalingConfig(min_slots=1, max_slots=4), supervisor_enabled=False)
 
@@ -123,7 +123,7 @@ async def test_idle_slots_go_first_and_a_busy_one_ends_its_task_and_takes_no_oth
 async def test_a_broken_slot_is_the_first_to_go(open_pool: OpenPool) -> None:
     async def act(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
         if task.prompt == "break":
-            raise RuntimeError
+            return failed(broken=True)
         return await echo(task, folder, line)
 
     config = UP_TO_4.model_copy(update={"retry_delay_secs": 0.01})
@@ -140,10 +140,15 @@ async def test_a_slot_that_breaks_in_its_last_task_is_gone_all_the_same(open_poo
 
     async def act(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
         await gate(task, folder, line)
-        raise RuntimeError
+        return failed(broken=True, retryable=True)
 
     agent = Puppet(act)
-    quick = {"retry_delay_secs": 0.01, "supervisor_enabled": True, "supervisor_interval_secs": 0.02}
+    quick = {
+        "retry_delay_secs": 0.01,
+        "retries": 1,
+        "supervisor_enabled": True,
+        "supervisor_interval_secs": 0.02,
+    }
     config = UP_TO_4.model_copy(update=quick)
     async with open_pool(agent, slots=[SlotConfig(role="a"), SlotConfig(role="b")], config=config) as pool:
         ids = [await pool.submit(role, role=role) for role in "ab"]

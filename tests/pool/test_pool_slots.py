@@ -15,13 +15,16 @@ from claude_pool_gh.pool.records import SlotFilter, SlotRecord
 from claude_pool_gh.pool.states import SlotState
 from claude_pool_gh.storage import Transaction
 from tests.pool.acts import GUARD, Payer, Witness, until, until_here, until_idle, until_slot_is
-from tests.pool.puppet import Gate, OpenPool, Puppet, echo, said
+from tests.pool.puppet import Gate, OpenPool, Puppet, echo, failed, said
 
-QUICK = {"supervisor_interval_secs": 0.02, "retry_delay_secs": 0.01}
+QUICK = {"supervisor_interval_secs": 0.02, "retry_delay_secs": 0.01, "retries": 1}
+
+
+CRASHED = failed("no such program: claude", retryable=True, broken=True)
 
 
 class Crash:
-    """An act that raises for its first prompts, and then does as it is asked."""
+    """An act that cannot be carried out for its first prompts, and then does as it is asked."""
 
     def __init__(self, times: float) -> None:
         self.times = times
@@ -29,7 +32,7 @@ class Crash:
     async def __call__(self, task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
         if self.times > 0:
             self.times -= 1
-            raise RuntimeError("no such program: claude")
+            return CRASHED
         return await echo(task, folder, line)
 
 
@@ -38,13 +41,15 @@ async def the_slot(pool: Pool) -> SlotRecord:
     return slot
 
 
-async def test_an_agent_that_raises_breaks_its_slot_which_comes_back_by_itself(open_pool: OpenPool) -> None:
+async def test_an_agent_that_cannot_run_breaks_its_slot_which_comes_back_by_itself(
+    open_pool: OpenPool,
+) -> None:
     agent = Puppet(Crash(1))
     async with open_pool(agent, config=PoolConfig(**QUICK)) as pool:
         result = await asyncio.wait_for(pool.run("a"), GUARD)
         (task,) = await pool.tasks()
         assert (result.success, task.attempts) == (True, 2)
-        assert "the run could not be set up (RuntimeError)" in agent.prompts[1]
+        assert "no such program: claude" in agent.prompts[1]
         await until_idle(pool, 1)
         slot = await the_slot(pool)
     assert (slot.restart_count, slot.tasks_completed) == (0, 1), "a completed task gives the restarts back"
@@ -61,7 +66,7 @@ async def test_a_slot_is_restarted_only_so_often_in_a_row_and_then_waits_for_a_p
         slot = await the_slot(pool)
         assert (slot.restart_count, len(agent.seen)) == (2, 3), "one run, and one after each restart"
         assert [result.success for result in results] == [False, False]
-        assert results[0].reason == "the run could not be set up (RuntimeError)"
+        assert results[0].reason == "no such program: claude"
         assert results[1].reason.startswith("every slot that would do is errored and will not be restarted")
         crash.times = 0
         hopeless = await asyncio.wait_for(pool.run("c"), GUARD)
@@ -87,7 +92,7 @@ async def test_without_a_supervisor_a_broken_slot_stays_so_and_who_waits_is_told
 
     async def act(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
         await gate(task, folder, line)
-        raise RuntimeError
+        return CRASHED
 
     agent = Puppet(act)
     async with open_pool(agent, config=PoolConfig(supervisor_enabled=False, **QUICK)) as pool:
@@ -129,7 +134,7 @@ async def test_only_a_broken_slot_can_be_restarted(open_pool: OpenPool) -> None:
 
 async def test_a_slot_that_comes_back_takes_what_waits(open_pool: OpenPool) -> None:
     agent = Puppet(Crash(1))
-    config = PoolConfig(supervisor_interval_secs=0.3, retry_delay_secs=0.01)
+    config = PoolConfig(supervisor_interval_secs=0.3, retry_delay_secs=0.01, retries=1)
     async with open_pool(agent, config=config) as pool:
         results = await asyncio.wait_for(asyncio.gather(*(pool.run(each) for each in "abc")), GUARD)
     assert [result.success for result in results] == [True] * 3
@@ -233,8 +238,8 @@ async def test_a_slot_that_broke_forgets_the_conversation_it_had(open_pool: Open
     crash = Crash(0)
 
     async def act(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
-        await crash(task, folder, line)
-        return said(session_id="abc")
+        outcome = await crash(task, folder, line)
+        return outcome if outcome.broken else said(session_id="abc")
 
     async with open_pool(Puppet(act), config=PoolConfig(supervisor_enabled=False, **QUICK)) as pool:
         await pool.run("a")

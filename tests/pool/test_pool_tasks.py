@@ -22,7 +22,7 @@ from tests.pool.acts import GUARD, Payer, Stepped, Stubborn, Ticker, Witness, un
 from tests.pool.puppet import Gate, OpenPool, Puppet, failed, said
 
 T = TypeVar("T")
-SOON = PoolConfig(retry_delay_secs=0.01)
+SOON = PoolConfig(retries=1, retry_delay_secs=0.01)
 
 
 async def test_a_result_says_what_the_agent_did_and_the_record_says_where_and_when(
@@ -304,15 +304,14 @@ async def test_every_kind_of_end_is_kept_as_it_was(tmp_path: Path, ending: Endin
 
 
 async def test_an_attempt_that_runs_past_its_time_is_ended_even_if_the_agent_does_not_look(
-    open_pool: OpenPool, monkeypatch: pytest.MonkeyPatch
+    open_pool: OpenPool,
 ) -> None:
-    monkeypatch.setattr("claude_pool_gh.pool.attempts._OVERTIME_SECONDS", 0.05)
     stubborn = Stubborn(deaf=False)
     async with open_pool(Puppet(stubborn)) as pool:
         result = await pool.run("look", config=TaskOverrides(timeout_secs=0.05))
         await until_idle(pool, 1)
     assert (result.ending, result.success, result.output) == (Ending.timed_out, False, "as far as I came")
-    assert (result.reason, stubborn.cancelled) == ("it ran longer than 0 seconds", 1)
+    assert (result.reason, stubborn.cancelled) == ("it ran longer than 0.05 seconds", 1)
 
 
 # ---- waiting for a slot
@@ -377,7 +376,7 @@ async def test_the_time_that_a_task_ran_is_not_taken_from_its_time_to_wait_for_a
         return failed("overloaded", retryable=True)
 
     agent = Puppet(act)
-    config = PoolConfig(slot_assignment_timeout_secs=600, retry_delay_secs=0.01)
+    config = PoolConfig(slot_assignment_timeout_secs=600, retries=1, retry_delay_secs=0.01)
     async with open_pool(agent, config=config, clock=clock) as pool:
         mine = await pool.submit("mine")
         await until_here(lambda: agent.prompts == ["mine", "other"] and pool.load.tasks_waiting == 1)

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from claude_pool_gh.pool import chains, ledger
 from claude_pool_gh.pool.config import PoolConfig
 from claude_pool_gh.pool.errors import UnknownChain, UnknownTask
+from claude_pool_gh.pool.ids import ChainId
 from claude_pool_gh.pool.ledger import Account, Caps
 from claude_pool_gh.pool.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.pool import Pool
@@ -114,7 +115,7 @@ async def test_a_threads_chains_stay_with_their_results_and_lose_their_transcrip
         assert await pool.database.read(lambda tx: tx.execute(kept).one()) == ({"text": "x"}, ["long"])
         assert await pool.prune(older_than_secs=SOON) == 0
         assert await pool.database.read(lambda tx: tx.execute(kept).one()) == ({"text": "x"}, None)
-        assert await pool.chain_result("bot") is not None
+        assert await pool.chain_result(ChainId("bot")) is not None
 
 
 async def _used(pool: Pool, now_ms: int) -> int:

@@ -195,7 +195,7 @@ def test_what_a_step_refers_to_must_exist(old: str, new: str, line: int, step: s
         ("{name: a, prompt: x, config: {tools: [Bash]}}", "unknown tool `Bash`"),
         ("{name: a, prompt: x, config: {mcp_servers: {m: {command: sh}}}}", "MCP servers are tools too"),
         (
-            "{name: a, branches: [{name: b, prompt: x, config: {mcp_servers: {m: {}}}}]}",
+            "{name: a, branches: [{name: b, prompt: x, config: {mcp_servers: {m: {command: c}}}}]}",
             "MCP servers are tools too",
         ),
     ],

@@ -98,8 +98,10 @@ class Noting(Spender):
         elif word == "keep":
             outcome = said(f"<{task.prompt}>", session_id=rest[0])
         elif word == "pay":
-            await self.ask(task, 1_000_000, 400_000)
-            outcome = said(f"<{task.prompt}>")
+            if await self.ask(task, 500_000, 400_000):
+                outcome = said(f"<{task.prompt}>")
+            else:
+                outcome = AgentOutcome(ending=Ending.out_of_budget, reason="the cap per pool and month")
         else:
             await asyncio.sleep(0.01)
             outcome = said(f"<{task.prompt}>")

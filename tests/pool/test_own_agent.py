@@ -1,0 +1,278 @@
+"""An agent of one's own: a class with `run` and nothing else. Whatever it does wrong, its task ends, and says why."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from claude_pool_gh.pool.config import PoolConfig, TaskOverrides
+from claude_pool_gh.pool.errors import CapReached
+from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Ending, Line
+from claude_pool_gh.pool.states import SlotState
+from tests.pool.kit import GUARD, QUICK, run_chain, step
+from tests.pool.puppet import OpenPool, said
+
+ANSWER: dict[str, Any] = {
+    "type": "object",
+    "required": ["count"],
+    "properties": {"count": {"type": "integer"}},
+}
+
+
+@dataclass
+class Own:
+    """No base class: `run` alone."""
+
+    act: Callable[[AgentTask, Line], Awaitable[Any]]
+    seen: list[AgentTask] = field(default_factory=list)
+
+    async def run(self, task: AgentTask, _folder: Path, line: Line) -> AgentOutcome:
+        self.seen.append(task)
+        outcome: AgentOutcome = await self.act(task, line)
+        return outcome
+
+
+async def test_a_class_with_run_alone_is_an_agent(open_pool: OpenPool) -> None:
+    async def act(task: AgentTask, _line: Line) -> AgentOutcome:
+        return said(f"<{task.prompt}>")
+
+    async with open_pool(Own(act)) as pool:
+        assert (await pool.run("a")).output == "<a>"
+
+
+@pytest.mark.parametrize("agent", [object(), Own, None, "agent"])
+async def test_what_is_no_agent_is_refused_when_the_pool_is_opened(open_pool: OpenPool, agent: Any) -> None:
+    with pytest.raises(TypeError, match=r"is no agent: it needs a method `async def run|is the class Own"):
+        async with open_pool(agent):
+            pass
+
+
+@pytest.mark.parametrize("given", [None, "done", {"text": "done"}, AgentOutcome(ending="over")])  # type: ignore[arg-type]
+async def test_a_result_of_another_type_fails_the_task_at_once_in_words(
+    open_pool: OpenPool, given: Any
+) -> None:
+    async def act(_task: AgentTask, _line: Line) -> Any:
+        return given
+
+    agent = Own(act)
+    async with open_pool(agent, config=PoolConfig(retries=3)) as pool:
+        result = await asyncio.wait_for(pool.run("a"), GUARD)
+        (slot,) = await pool.slots()
+    assert (result.success, result.ending) == (False, Ending.failed)
+    assert "not an AgentOutcome" in result.reason or "which is no `Ending`" in result.reason
+    assert (len(agent.seen), slot.state) == (1, SlotState.idle)
+
+
+async def test_what_it_raises_is_the_reason_and_its_slot_is_not_to_blame(open_pool: OpenPool) -> None:
+    async def act(_task: AgentTask, line: Line) -> AgentOutcome:
+        line.say("half of it")
+        raise ValueError("no model is called gpt")
+
+    async with open_pool(Own(act)) as pool:
+        result = await asyncio.wait_for(pool.run("a"), GUARD)
+        (slot,) = await pool.slots()
+    assert result.reason == "the agent raised ValueError: no model is called gpt"
+    assert (result.output, result.ending) == ("half of it", Ending.failed)
+    assert (slot.state, slot.restart_count) == (SlotState.idle, 0)
+
+
+async def test_the_pool_keeps_the_time_of_an_agent_that_does_not(open_pool: OpenPool) -> None:
+    """Without the overtime that an agent with clocks of its own gets: its run never comes to its end."""
+    over = asyncio.Event()
+
+    async def act(_task: AgentTask, line: Line) -> AgentOutcome:
+        line.say("half of it")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            over.set()
+        return said()
+
+    async with open_pool(Own(act)) as pool:
+        result = await asyncio.wait_for(pool.run("a", config=TaskOverrides(timeout_secs=0.2)), GUARD)
+        (slot,) = await pool.slots()
+    assert (result.ending, result.output) == (Ending.timed_out, "half of it")
+    assert result.reason == "it ran longer than 0.2 seconds"
+    assert (over.is_set(), slot.state) == (True, SlotState.idle)
+
+
+@pytest.mark.parametrize(
+    ("structured", "wrong"),
+    [
+        (None, "None is not of type 'object'"),
+        ({}, "'count' is a required property"),
+        ({"count": "x"}, "count: 'x'"),
+    ],
+)
+async def test_a_result_that_does_not_have_the_form_asked_for_is_a_failure(
+    open_pool: OpenPool, structured: Any, wrong: str
+) -> None:
+    async def act(_task: AgentTask, _line: Line) -> AgentOutcome:
+        return said("three", structured=structured)
+
+    async with open_pool(Own(act), config=QUICK) as pool:
+        result = await run_chain(
+            pool, [step("a", "count", output=ANSWER, retries=0), step("b", "{steps.a.count}")]
+        )
+        lone = await pool.run("count", config=TaskOverrides(json_schema=ANSWER))
+    assert (result.success, lone.success) == (False, False)
+    assert wrong in lone.reason
+    assert "`structured`" in lone.reason
+
+
+async def test_a_result_that_has_it_is_there_for_later_steps(open_pool: OpenPool) -> None:
+    async def act(task: AgentTask, _line: Line) -> AgentOutcome:
+        return said(task.prompt, structured={"count": 3} if task.schema else None)
+
+    async with open_pool(Own(act)) as pool:
+        result = await run_chain(pool, [step("a", "count", output=ANSWER), step("b", "{steps.a.count}")])
+    assert (result.success, result.final_output) == (True, "3")
+
+
+async def test_what_is_no_schema_is_refused_at_submit(open_pool: OpenPool) -> None:
+    async def act(_task: AgentTask, _line: Line) -> AgentOutcome:
+        return said()
+
+    async with open_pool(Own(act)) as pool:
+        with pytest.raises(ValueError, match="`json_schema` is no JSON Schema: type: 'text' is not valid"):
+            await pool.submit("a", config=TaskOverrides(json_schema={"type": "text"}))
+
+
+# ---- what it costs
+
+
+async def test_it_says_what_a_run_cost(open_pool: OpenPool) -> None:
+    async def act(task: AgentTask, _line: Line) -> AgentOutcome:
+        return said(cost_microdollars=task.budget_microdollars)
+
+    agent = Own(act)
+    async with open_pool(agent, config=PoolConfig(budget_microdollars=100_000, task_budget_usd=0.03)) as pool:
+        results = await pool.fan_out(list("abcd"))
+        assert {result.cost_microdollars for result in results} <= {20_000, 30_000}
+        assert all(result.success for result in results)
+        spent = (await pool.status()).total_spend_microdollars
+        assert 90_000 <= spent == sum(result.cost_microdollars for result in results) <= 100_000
+        with pytest.raises(CapReached, match=r"set PoolConfig\.budget_microdollars"):
+            await pool.submit("e")
+
+
+async def test_agents_beside_each_other_are_told_what_they_may_spend_and_together_it_is_no_more_than_is_left(
+    open_pool: OpenPool,
+) -> None:
+    """And no slot is idle: each gets a part."""
+    here, everybody = [0], asyncio.Event()
+
+    async def act(task: AgentTask, _line: Line) -> AgentOutcome:
+        here[0] += 1
+        if here[0] == 4:
+            everybody.set()
+        await everybody.wait()
+        return said(cost_microdollars=task.budget_microdollars)
+
+    agent = Own(act)
+    async with open_pool(agent, slots=4, config=PoolConfig(budget_microdollars=2_000_000)) as pool:
+        results = await asyncio.wait_for(pool.fan_out(list("abcd")), GUARD)
+        spent = (await pool.status()).total_spend_microdollars
+    assert all(result.success for result in results)
+    assert spent == sum(result.cost_microdollars for result in results) <= 2_000_000
+    assert min(result.cost_microdollars for result in results) >= 20_000
+
+
+@pytest.mark.parametrize("cost", [-1, 0.5, "1", True])
+async def test_a_cost_that_is_none_fails_the_task(open_pool: OpenPool, cost: Any) -> None:
+    async def act(_task: AgentTask, _line: Line) -> AgentOutcome:
+        return said(cost_microdollars=cost)
+
+    async with open_pool(Own(act)) as pool:
+        result = await pool.run("a")
+    assert "not a whole number of microdollars" in result.reason
+
+
+async def test_it_reserves_before_it_pays_and_never_more_than_its_cap(open_pool: OpenPool) -> None:
+    async def act(_task: AgentTask, line: Line) -> AgentOutcome:
+        for _ in range(3):
+            async with line.spending(most=40_000) as spent:
+                spent.cost = 30_000
+        return said()
+
+    async with open_pool(Own(act)) as pool:
+        enough = await pool.run("a", config=TaskOverrides(max_budget_usd=0.1))
+        short = await pool.run("a", config=TaskOverrides(max_budget_usd=0.09))
+    assert (enough.success, enough.cost_microdollars, enough.upper_bound) == (True, 90_000, False)
+    assert (short.success, short.cost_microdollars, short.ending) == (False, 60_000, Ending.out_of_budget)
+    assert "has $0.03 left, asked for $0.04" in short.reason
+
+
+async def test_what_it_does_not_say_counts_at_its_most(open_pool: OpenPool) -> None:
+    async def act(_task: AgentTask, line: Line) -> AgentOutcome:
+        async with line.spending(most=40_000):
+            return said()
+
+    async with open_pool(Own(act)) as pool:
+        result = await pool.run("a")
+    assert (result.cost_microdollars, result.upper_bound) == (40_000, True)
+
+
+async def test_more_than_was_reserved_is_a_fault_of_the_agent_s(open_pool: OpenPool) -> None:
+    async def act(_task: AgentTask, line: Line) -> AgentOutcome:
+        async with line.spending(most=40_000) as spent:
+            spent.cost = 50_000
+        return said()
+
+    async with open_pool(Own(act)) as pool:
+        result = await pool.run("a")
+    assert "a cost of 50000 microdollars is not between 0 and the 40000" in result.reason
+    assert (result.cost_microdollars, result.upper_bound) == (40_000, True)
+
+
+async def test_a_line_without_a_pool_has_no_money() -> None:
+    with pytest.raises(RuntimeError, match="no pool"):
+        Line().spending(1)
+
+
+# ---- retries
+
+
+@pytest.mark.parametrize(
+    ("config", "task", "runs"),
+    [
+        (PoolConfig(), TaskOverrides(), 1),
+        (QUICK.model_copy(update={"retries": 2}), TaskOverrides(), 3),
+        (QUICK.model_copy(update={"retries": 2}), TaskOverrides(retries=0), 1),
+        (QUICK, TaskOverrides(retries=1), 2),
+    ],
+)
+async def test_a_lone_task_is_repeated_only_where_that_is_asked_for(
+    open_pool: OpenPool, config: PoolConfig, task: TaskOverrides, runs: int
+) -> None:
+    async def act(_task: AgentTask, _line: Line) -> AgentOutcome:
+        return AgentOutcome(ending=Ending.failed, reason="boom", retryable=True)
+
+    agent = Own(act)
+    async with open_pool(agent, config=config) as pool:
+        await pool.run("a", config=task)
+        assert len(agent.seen) == runs
+        await pool.fan_out(["a"], config=task)
+    assert len(agent.seen) == 2 * runs
+
+
+@pytest.mark.parametrize(
+    ("asked", "runs"), [({"retries": 1}, 1), ({"retries": 1, "retry_timeouts": True}, 2)]
+)
+async def test_a_timeout_is_not_repeated_unless_that_is_asked_for(
+    open_pool: OpenPool, asked: dict[str, Any], runs: int
+) -> None:
+    async def act(_task: AgentTask, _line: Line) -> AgentOutcome:
+        return AgentOutcome(ending=Ending.timed_out, reason="too long")
+
+    agent = Own(act)
+    async with open_pool(agent, config=QUICK) as pool:
+        await pool.run("a", config=TaskOverrides(**asked))
+        assert len(agent.seen) == runs
+        await run_chain(pool, [step("a", "x", config=asked)])
+    assert len(agent.seen) == 2 * runs
