@@ -15,6 +15,7 @@ from claude_pool_gh.pool import chains, context, ledger, prompting, slot_rows, t
 from claude_pool_gh.pool.chains import ChainRow
 from claude_pool_gh.pool.config import PoolConfig, SlotMode, microdollars, resolve
 from claude_pool_gh.pool.errors import CapReached, NoSlotAvailable, NoWorkspace
+from claude_pool_gh.pool.feed import Feed, recorded
 from claude_pool_gh.pool.ids import new_id
 from claude_pool_gh.pool.live import Held, LiveRun
 from claude_pool_gh.pool.plan import AgentRun, Plan
@@ -80,6 +81,7 @@ class Attempts:
     workspaces: Workspaces
     slots: Slots
     observer: Observer
+    feed: Feed
     clock: Clock
     worker: str
     config: PoolConfig
@@ -95,8 +97,9 @@ class Attempts:
             self.observer.changed(tx, held.chain_id)
             return result
 
-        answer = await self.database.transact(fenced)
+        answer, moves = await self.database.transact(recorded(fenced))
         self.observer.committed()
+        self.feed.publish(moves)
         return answer
 
     async def run(self, held: Held, chain: ChainRow, unit: Unit, task: TaskRow) -> None:
@@ -196,6 +199,7 @@ class Attempts:
             conversation=self._conversation(slot, unit.run),
         )
         line = Line(stop=held.stop)
+        line.heard = partial(self.feed.spoke, chain.id, started.id, line)
         live = LiveRun(started.id, started.step, slot.id, started.started_ms or 0, line)
         with held.running(live):
             wanted = Wanted(

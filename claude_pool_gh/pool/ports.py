@@ -124,10 +124,13 @@ class Line:
     """Set when the run is no longer wanted: the agent ends at once, and says how far it came."""
     partial: str = ""
     """The newest of what the agent has said, at most 20,000 characters."""
+    heard: Callable[[], None] = lambda: None
+    """Told that there is more of it."""
 
     def say(self, text: str) -> None:
         """More of the agent's prose, as it comes."""
         self.partial = (self.partial + text)[-PARTIAL_LIMIT:]
+        self.heard()
 
 
 class Agent(Protocol):

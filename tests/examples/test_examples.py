@@ -22,7 +22,12 @@ SAID = {
         "answered, $0.0",
     ],
     "budgeted_batch.py": ["12 of 12 done", "refused: the cap per pool and month of $0.50"],
-    "live_progress.py": ["running 0/2 look:", "answer: This is a scripted answer"],
+    "live_progress.py": [
+        "running 0/2 look:",
+        "running 1/2 gather:",
+        "answered 2/2",
+        "answer: This is a scripted answer",
+    ],
 }
 
 
