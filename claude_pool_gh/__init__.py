@@ -41,6 +41,20 @@ if TYPE_CHECKING:
         UnknownSlot,
         UnknownTask,
     )
+    from claude_pool_gh.pool.events import (
+        ChainFinished,
+        ChainParked,
+        ChainQueued,
+        ChainStarted,
+        Event,
+        Missed,
+        PartialOutput,
+        StepFinished,
+        StepStarted,
+        TaskFinished,
+        TaskStarted,
+    )
+    from claude_pool_gh.pool.feed import Subscription
     from claude_pool_gh.pool.ids import ChainId, TaskId
     from claude_pool_gh.pool.metrics import MetricsFilter, ModelMetrics, SessionMetrics
     from claude_pool_gh.pool.orders import ChainOptions
@@ -78,6 +92,7 @@ if TYPE_CHECKING:
         SlotFilter,
         SlotRecord,
         StepResult,
+        StepTask,
         TaskFilter,
         TaskRecord,
         TaskResult,
@@ -107,6 +122,13 @@ _HOMES: Final = {
         "PartOfChain", "PoolError", "PoolShutdown", "RecipeError", "ScalingRefused", "StepFailed", "Superseded",
         "UnknownChain", "UnknownSlot", "UnknownTask",
     ),
+    "pool.events": (
+        "ChainFinished", "ChainParked", "ChainQueued", "ChainStarted", "Event", "Missed", "PartialOutput",
+        "StepFinished", "StepStarted", "TaskFinished", "TaskStarted",
+    ),
+    "pool.feed": (
+        "Subscription",
+    ),
     "pool.ids": (
         "ChainId", "TaskId",
     ),
@@ -129,7 +151,7 @@ _HOMES: Final = {
     ),
     "pool.records": (
         "ChainProgress", "ChainResult", "ChainStatus", "DrainSummary", "Load", "PoolStatus", "SlotFilter",
-        "SlotRecord", "StepResult", "TaskFilter", "TaskRecord", "TaskResult",
+        "SlotRecord", "StepResult", "StepTask", "TaskFilter", "TaskRecord", "TaskResult",
     ),
     "pool.shelf": (
         "Shelf",
@@ -156,10 +178,14 @@ __all__ = [
     "Argument",
     "AtWork",
     "CapReached",
+    "ChainFinished",
     "ChainId",
     "ChainOptions",
+    "ChainParked",
     "ChainProgress",
+    "ChainQueued",
     "ChainResult",
+    "ChainStarted",
     "ChainStatus",
     "ChainStep",
     "ClaudeAgent",
@@ -171,6 +197,7 @@ __all__ = [
     "DrainSummary",
     "Effort",
     "Ending",
+    "Event",
     "Finish",
     "Frugal",
     "HostStep",
@@ -180,6 +207,7 @@ __all__ = [
     "Line",
     "Load",
     "MetricsFilter",
+    "Missed",
     "ModelMetrics",
     "NoSlotAvailable",
     "NoWorkspace",
@@ -190,6 +218,7 @@ __all__ = [
     "OnRestart",
     "Outcome",
     "PartOfChain",
+    "PartialOutput",
     "PermissionMode",
     "Pool",
     "PoolConfig",
@@ -210,13 +239,19 @@ __all__ = [
     "SlotState",
     "Spending",
     "StepFailed",
+    "StepFinished",
     "StepResult",
+    "StepStarted",
+    "StepTask",
+    "Subscription",
     "Superseded",
     "TaskFilter",
+    "TaskFinished",
     "TaskId",
     "TaskOverrides",
     "TaskRecord",
     "TaskResult",
+    "TaskStarted",
     "TaskState",
     "Transaction",
     "UnknownChain",
@@ -229,7 +264,8 @@ __all__ = [
     "Workspace",
     "Workspaces",
     "usual_state",
-]  # fmt: skip
+]
+# fmt: skip
 
 
 def __dir__() -> list[str]:

@@ -2,7 +2,15 @@
 
 import asyncio
 
-from claude_pool_gh import ChainStep, ClaudeAgent, Pool
+from claude_pool_gh import (
+    ChainFinished,
+    ChainStep,
+    ClaudeAgent,
+    PartialOutput,
+    Pool,
+    StepFinished,
+    StepStarted,
+)
 
 STEPS = [
     ChainStep(
@@ -21,18 +29,22 @@ STEPS = [
 
 async def main() -> None:
     async with Pool.open(ClaudeAgent(), slots=2) as pool:
-        chain = await pool.submit_chain(STEPS)
-        waiting = asyncio.create_task(pool.wait_chain(chain))
-        shown = ""
-        while not waiting.done():
-            now = await pool.chain_progress(chain)
-            line = f"{now.status} {now.completed_steps}/{now.total_steps} {now.current_step_name}: "
-            line += " | ".join((now.current_step_partial_output or "").splitlines())
-            if line != shown:
-                print(shown := line)
-            await asyncio.sleep(0.1)
-        result = await waiting
-        assert result is not None, "no step of this chain has a gate"
+        chain, done = await pool.submit_chain(STEPS), 0
+        async for event in pool.events(chain):
+            match event:
+                case StepStarted():
+                    print(f"running {done}/{len(STEPS)} {event.step}:")
+                case PartialOutput():
+                    said = " | ".join(event.text.splitlines())
+                    print(f"running {done}/{len(STEPS)} {event.step}: {said}")
+                case StepFinished():
+                    done += 1
+                case ChainFinished():
+                    print(f"{event.verdict} {done}/{len(STEPS)}")
+                case _:
+                    pass  # when it was queued, each attempt, and how many events were missed
+        result = await pool.chain_result(chain)
+        assert result is not None, "it has ended"
         print("answer:", result.final_output)
 
 

@@ -15,6 +15,7 @@ from claude_pool_gh.pool import agent_run, chains, context, ledger, prompting, s
 from claude_pool_gh.pool.chains import ChainRow
 from claude_pool_gh.pool.config import PoolConfig, SlotMode, microdollars, resolve
 from claude_pool_gh.pool.errors import CapReached, NoSlotAvailable, NoWorkspace, PoolError
+from claude_pool_gh.pool.feed import Feed, recorded
 from claude_pool_gh.pool.ids import new_id
 from claude_pool_gh.pool.live import Held, LiveRun
 from claude_pool_gh.pool.plan import AgentRun, Plan
@@ -75,6 +76,7 @@ class Attempts:
     workspaces: Workspaces
     slots: Slots
     observer: Observer
+    feed: Feed
     clock: Clock
     worker: str
     config: PoolConfig
@@ -93,11 +95,12 @@ class Attempts:
             self.observer.changed(tx, held.chain_id)
             return result
 
-        answer = await self.database.transact(fenced, forever=True)
+        answer, moves = await self.database.transact(recorded(fenced), forever=True)
         try:
             self.observer.committed()
         except Exception:  # it is written: nobody may take this for a write that failed
             logger.exception("observer broke", extra={"action": "observer_broke", "chain": held.chain_id})
+        self.feed.publish(moves)
         return answer
 
     async def run(self, held: Held, chain: ChainRow, unit: Unit, task: TaskRow) -> None:
@@ -202,6 +205,7 @@ class Attempts:
         more_system = prompting.more_system(config.system_prompt, slot.config, shared)
         work = replace(work, more_system=more_system, budget_microdollars=most)
         line = Line(stop=held.stop, purse=RunPurse(self.database, self.clock, work))
+        line.heard = partial(self.feed.spoke, chain.id, started.id, line)
         live = LiveRun(started.id, started.step, slot.id, started.started_ms or 0, line)
         with held.running(live):
             wanted = Wanted(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from claude_pool_gh.pool import chains
+from claude_pool_gh.pool.events import ChainFinished
+from claude_pool_gh.pool.feed import Feed, end_of
 from claude_pool_gh.pool.ports import Observer
 from claude_pool_gh.pool.queue import Claim
 from claude_pool_gh.pool.runner import Runner
@@ -20,6 +23,8 @@ class Carrying:
     slots: Slots
     waiting: Waiting
     observer: Observer
+    feed: Feed
+    _ended: dict[str, ChainFinished] = field(default_factory=dict)
 
     async def carry(self, claim: Claim) -> None:
         """Bring a chain to rest, and wake who waits for that."""
@@ -35,10 +40,14 @@ class Carrying:
     def changed(self, tx: Transaction, chain_id: str) -> None:
         """Let the observer note, in the transaction, a chain that nobody carried."""
         self.observer.changed(tx, chain_id)
+        if (end := end_of(chains.get(tx, chain_id))) is not None:
+            self._ended[chain_id] = end
 
     def ended(self, chain_id: str) -> None:
         """Tell the observer, and wake who waits."""
         self.observer.committed()
+        if (event := self._ended.pop(chain_id, None)) is not None:
+            self.feed.ended(event)
         self.waiting.wake(chain_id)
 
     def room(self) -> int:

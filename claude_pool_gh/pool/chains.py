@@ -13,7 +13,7 @@ from claude_pool_gh.pool.errors import Superseded, UnknownChain
 from claude_pool_gh.pool.ledger import Account, Caps
 from claude_pool_gh.pool.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.plan import Plan
-from claude_pool_gh.pool.states import CHAIN_MOVES, STEP_MOVES, ChainState, StepState, TaskState, move
+from claude_pool_gh.pool.states import CHAIN_MOVES, STEP_MOVES, ChainState, StepState, TaskState, move, note
 from claude_pool_gh.pool.tables import chains, steps, tags
 from claude_pool_gh.storage import Transaction, insert_once
 
@@ -143,6 +143,7 @@ def add(tx: Transaction, new: NewChain, now_ms: int) -> bool:
     }
     if not insert_once(tx, chains, values):
         return False
+    note("chains", new.id, "", ChainState.queued, {})
     rows = [
         {
             "id": f"{new.id}.{step.name}", "chain_id": new.id, "position": position, "name": step.name,

@@ -39,6 +39,8 @@ from claude_pool_gh.pool.config import Isolation, PoolConfig, SlotConfig, SlotMo
 from claude_pool_gh.pool.dispatch_lock import dispatching_from
 from claude_pool_gh.pool.dispatcher import Dispatcher
 from claude_pool_gh.pool.errors import PoolShutdown, ScalingRefused, UnknownSlot
+from claude_pool_gh.pool.events import ChainFinished
+from claude_pool_gh.pool.feed import LIMIT, Feed, Subscription, end_of, recorded
 from claude_pool_gh.pool.folders import SharedFolder
 from claude_pool_gh.pool.ids import ChainId, TaskId, checked, new_id
 from claude_pool_gh.pool.live import Live
@@ -110,7 +112,7 @@ class Pool:
         self.config, self.database, self.shelf = config, database, parts.shelf
         self._queue, self._workspaces = parts.queue, parts.workspaces
         clock, observer, host_steps = parts.clock, parts.observer, parts.host_steps
-        self.live = Live()
+        self.live, self._feed = Live(), Feed()
         self._clock, self._observer, self._worker = clock, observer, parts.worker
         self._started_ms, self._closing = clock.now_ms(), False
         self._places = itertools.count()  # tells apart what is made in the same millisecond
@@ -128,6 +130,7 @@ class Pool:
             workspaces=parts.workspaces,
             slots=self._slots,
             observer=observer,
+            feed=self._feed,
             clock=clock,
             worker=self._worker,
             config=config,
@@ -137,7 +140,7 @@ class Pool:
         runner = Runner(attempts=attempts, live=self.live, host_steps=host_steps)
         self._dispatcher = Dispatcher(
             database=database,
-            events=Carrying(runner, self._slots, self._waiting, observer),
+            events=Carrying(runner, self._slots, self._waiting, observer, self._feed),
             live=self.live,
             clock=clock,
             worker=self._worker,
@@ -570,6 +573,24 @@ class Pool:
 
     # ---- the whole
 
+    def events(self, chain_id: ChainId | TaskId | None = None, *, limit: int = LIMIT) -> Subscription:
+        """What happens in this process from now on: `async for event in pool.events()`; see `events`.
+
+        `chain_id`: only of this chain, or lone task, until it has ended, here or elsewhere. `limit`: how many events
+        wait at most; of a subscriber that is slower the oldest are dropped, and `Missed` says how many. Ends when the
+        pool is closed. Raises PoolShutdown for a closed pool and, while it is iterated, UnknownChain.
+        """
+        self._check_open()
+        if chain_id is None:
+            return self._feed.subscribe(Subscription(limit))
+
+        async def ended() -> ChainFinished | None:
+            if chain_id in self.live.held:
+                return None
+            return end_of(await self.database.read(lambda tx: chains.get(tx, chain_id)))
+
+        return self._feed.subscribe(Subscription(limit, chain_id, ended))
+
     async def status(self) -> PoolStatus:
         """The pool at a glance."""
         budget, closing = self.config.budget_microdollars, self._closing
@@ -638,8 +659,9 @@ class Pool:
                 chains.add(tx, each, now)
                 self._observer.changed(tx, each.id)
 
-        await self.database.transact(store)
+        _, moves = await self.database.transact(recorded(store))
         self._observer.committed()
+        self._feed.publish(moves)
         self._dispatcher.wake()
         return [each.id for each in new]
 
@@ -692,8 +714,9 @@ class Pool:
             self._observer.changed(tx, chain_id)
             return chain_id, result
 
-        chain_id, result = await self.database.transact(decide)
+        (chain_id, result), moves = await self.database.transact(recorded(decide))
         self._observer.committed()
+        self._feed.publish(moves)
         self._waiting.wake(chain_id)
         self._dispatcher.wake()
         return result
@@ -710,8 +733,9 @@ class Pool:
                 self._observer.changed(tx, chain_id)
             return chain_id, before is not ChainState.done
 
-        chain_id, was_open = await self.database.transact(request)
+        (chain_id, was_open), moves = await self.database.transact(recorded(request))
         self._observer.committed()
+        self._feed.publish(moves)
         self.live.stop(chain_id)
         self._waiting.wake(chain_id)
         return was_open
@@ -782,6 +806,7 @@ class Pool:
         self._waiting.close()
         await self._waiting.gone()
         await asyncio.gather(*self._errands, return_exceptions=True)
+        self._feed.close()
         self.database = ClosedDatabase(CLOSED if self._kept else CLOSED_AND_GONE)
 
     def _check_open(self) -> None:

@@ -149,6 +149,8 @@ class Line:
     partial: str = ""
     """The newest of what the agent has said, at most 20,000 characters."""
     purse: Purse | None = None
+    heard: Callable[[], None] = lambda: None
+    """Told that there is more of it."""
 
     def spending(self, most: int) -> AbstractAsyncContextManager[Spending]:
         """Reserve `most` microdollars durably before something is paid for, and book at the end what it cost.
@@ -167,6 +169,7 @@ class Line:
     def say(self, text: str) -> None:
         """More of the agent's prose, as it comes."""
         self.partial = (self.partial + text)[-PARTIAL_LIMIT:]
+        self.heard()
 
 
 class Agent(Protocol):

@@ -6,7 +6,10 @@ database, so two writers can never both believe they moved a record.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from typing import Any, Final
@@ -64,6 +67,37 @@ class SlotState(StrEnum):
     stopped = "stopped"
 
 
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A record's move, as it was written."""
+
+    table: str
+    key: str
+    old: str
+    new: str
+    also: Mapping[str, Any]
+
+
+_NOTED: Final[ContextVar[list[Move] | None]] = ContextVar("noted", default=None)
+
+
+@contextmanager
+def noting() -> Iterator[list[Move]]:
+    """Note every move in the block, which is one thread's work for one transaction."""
+    noted: list[Move] = []
+    token = _NOTED.set(noted)
+    try:
+        yield noted
+    finally:
+        _NOTED.reset(token)
+
+
+def note(table: str, key: str, old: str, new: str, also: Mapping[str, Any]) -> None:
+    """A record has moved, or was made."""
+    if (noted := _NOTED.get()) is not None:
+        noted.append(Move(table, key, old, new, also))
+
+
 Moves = Mapping[str, frozenset[str]]
 
 CHAIN_MOVES: Final[Moves] = {
@@ -117,6 +151,7 @@ def move_by(
     """As `move`, by a statement made of `moving` that counts from what is there; `also`: its parameters."""
     if not _moved(tx, by, table, moves, key, old, new, also):
         raise IllegalTransition(f"{table.name} {key}, which is not {old},", old, new)
+    note(table.name, key, old, new, also)
 
 
 def moved(tx: Transaction, table: sa.Table, moves: Moves, key: str, old: str, new: str, **also: Any) -> bool:

@@ -25,7 +25,12 @@ SAID = {
         "12 of 12 done",
         "refused: the cap per task of $0.01 has $0.01 left, asked for $0.0",
     ],
-    "live_progress.py": ["running 0/2 look:", "answer: This is a scripted answer"],
+    "live_progress.py": [
+        "running 0/2 look:",
+        "running 1/2 gather:",
+        "answered 2/2",
+        "answer: This is a scripted answer",
+    ],
 }
 
 
