@@ -201,7 +201,7 @@ class Attempts:
 
         started, most, shared, start = await self.write(held, begin)
         if isinstance(most, AgentOutcome):
-            return most, started, None
+            return _with_settings(chain, most), started, None
         more_system = prompting.more_system(config.system_prompt, slot.config, shared)
         work = replace(work, more_system=more_system, budget_microdollars=most)
         line = Line(stop=held.stop, purse=RunPurse(self.database, self.clock, work))
@@ -219,7 +219,7 @@ class Attempts:
         if work.conversation is None:  # nothing was kept that could go on
             outcome = replace(outcome, session_id=None)
         slot.broken = outcome.broken
-        return outcome, started, kept
+        return _with_settings(chain, outcome), started, kept
 
     async def _in_a_folder(
         self, work: AgentTask, wanted: Wanted, live: LiveRun, *, writes: bool
@@ -332,6 +332,15 @@ def _not_storable(outcome: AgentOutcome, error: Exception) -> AgentOutcome:
         ending=Ending.failed, reason=reason, operator=True, broken=outcome.broken, turns=outcome.turns,
         elapsed_ms=outcome.elapsed_ms, session_id=outcome.session_id,
     )  # fmt: skip
+
+
+def _with_settings(chain: ChainRow, outcome: AgentOutcome) -> AgentOutcome:
+    """The outcome with the settings that would change it, where a script made the chain and money was short."""
+    if outcome.ending is not Ending.out_of_budget or chain.caps.least is None:
+        return outcome
+    own = "PoolConfig.task_budget_usd" if chain.kind == "task" else "ChainOptions.budget_usd"
+    caps = f"TaskOverrides.max_budget_usd, {own} and PoolConfig.budget_microdollars"
+    return replace(outcome, reason=f"{outcome.reason}; its caps are set by {caps}")
 
 
 async def _captured(workspace: Workspace, outcome: AgentOutcome) -> tuple[AgentOutcome, Work | None]:

@@ -225,3 +225,37 @@ def test_what_is_usual_is_the_middle_half_of_the_last_runs(run: Run) -> None:
     finish("c7", 30)
     assert run(lambda tx: ledger.usual_cost(tx, "1", "review", last=4)) == (5, 30)
     assert run(lambda tx: ledger.usual_cost(tx, "2", "review")) is None
+
+
+def test_a_chain_that_may_begin_with_little_takes_more_as_it_needs_it_and_never_more_than_every_cap(
+    run: Run,
+) -> None:
+    caps = {"least": 5, "pool": 40, "thread": None, "user_day": None, "repository_month": None}
+    chain(run, "a", **caps)
+    assert run(lambda tx: ledger.granted(tx, "a")) == 5
+    assert task(run, "a.1", "a", most=25, least=5) == 5
+    chain(run, "b", **caps)
+    assert task(run, "b.1", "b", most=25, least=5) == 5
+
+    def extend(name: str, wanted: int, most: int | None = 25) -> int:
+        return run(lambda tx: ledger.extend(tx, name, wanted, most, NOW))
+
+    assert extend("a.1", 4) == 5, "it has that"
+    assert extend("a.1", 20, None) == 5, "nobody said that it may"
+    assert extend("a.1", 20) == 20
+    assert request(run, "r1", "a.1", 20)
+    assert extend("a.1", 20) == 5, "its own cap is 25"
+    assert extend("b.1", 25) == 15, "what the pool's cap of 40 leaves"
+    assert not request(run, "r2", "b.1", 16)
+    with pytest.raises(CapReached, match=r"pool and month .* set PoolConfig\.budget_microdollars"):
+        chain(run, "c", **caps)
+    assert extend("nobody", 5) == 0
+    run(lambda tx: ledger.settle(tx, "a.1", NOW))
+    assert extend("a.1", 5) == 0, "it is closed"
+
+
+def test_a_chain_whose_whole_cap_is_set_aside_does_not_grow(run: Run) -> None:
+    chain(run, "a")
+    assert task(run, "a.1", "a", most=10) == 10
+    assert run(lambda tx: ledger.extend(tx, "a.1", 99, 99, NOW)) == 30
+    assert run(lambda tx: ledger.granted(tx, "a")) == 30
