@@ -265,7 +265,6 @@ __all__ = [
     "Workspaces",
     "usual_state",
 ]
-# fmt: skip
 
 
 def __dir__() -> list[str]:
