@@ -41,6 +41,13 @@ class Carrying:
         self.observer.committed()
         self.waiting.wake(chain_id)
 
+    def heard(self, chain_id: str | None) -> None:
+        """Wake who waits for a chain that another worker may have brought to rest."""
+        if chain_id is None:
+            self.waiting.wake_all()
+        else:
+            self.waiting.wake(chain_id)
+
     def room(self) -> int:
         """How many chains to carry. Those that wait while a slot is idle need another one, and are in nobody's way."""
         return 2 * self.slots.count + 2 + (self.slots.waiting if self.slots.idle_ids else 0)

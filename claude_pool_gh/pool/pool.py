@@ -27,6 +27,7 @@ from claude_pool_gh.pool.metrics import MetricsFilter, SessionMetrics, measure
 from claude_pool_gh.pool.orders import ALONE, ChainOptions, Orders
 from claude_pool_gh.pool.plan import AgentRun
 from claude_pool_gh.pool.ports import Agent, Clock, HostStep, Observer, Workspaces
+from claude_pool_gh.pool.queues import queue_on
 from claude_pool_gh.pool.records import (
     ChainProgress,
     ChainResult,
@@ -113,11 +114,10 @@ class Pool:
         runner = Runner(attempts=attempts, live=self.live, host_steps=host_steps)
         self._dispatcher = Dispatcher(
             database=database,
+            queue=queue_on(database, clock, self._worker, parts.name),
             events=Carrying(runner, self._slots, self._waiting, observer),
             live=self.live,
             clock=clock,
-            worker=self._worker,
-            pool=parts.name,
             at_most=config.max_chains,
         )
         self._supervisor = Supervisor(database, self._slots, config)

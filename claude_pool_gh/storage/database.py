@@ -34,6 +34,13 @@ metadata: Final = sa.MetaData(
 T = TypeVar("T")
 
 _POSTGRES_THREADS: Final = 8
+_POSTGRES_SETTINGS: Final = {
+    # What a process holds that was paused or has vanished with its machine must not hold up all others for hours.
+    "idle_in_transaction_session_timeout": 10_000,
+    "tcp_keepalives_idle": 10,
+    "tcp_keepalives_interval": 5,
+    "tcp_keepalives_count": 3,
+}
 _BUSY_MILLISECONDS: Final = 30_000
 
 
@@ -156,7 +163,16 @@ def _file(url: sa.URL) -> Path | None:
 
 def _open_postgresql(url: sa.URL) -> sa.Engine:
     driver = url.set(drivername="postgresql+psycopg")
-    return sa.create_engine(driver, pool_size=_POSTGRES_THREADS, pool_pre_ping=True)
+    engine = sa.create_engine(driver, pool_size=_POSTGRES_THREADS, pool_pre_ping=True)
+
+    @sa.event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: object) -> None:
+        with connection.cursor() as cursor:
+            for name, value in _POSTGRES_SETTINGS.items():
+                cursor.execute(f"SET {name} = {value}")
+        connection.commit()
+
+    return engine
 
 
 def _open_sqlite(url: sa.URL) -> sa.Engine:

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -147,6 +148,10 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 async def main(spec: dict[str, Any]) -> None:
     """Open the pool, submit what is given, and wait: for the end of that or, told to serve, for ever."""
     log, store = Log(Path(spec["log"])), spec.get("store")
+    if host := spec.get(
+        "host"
+    ):  # as seen from other processes, on another machine: only its beats can be known
+        socket.gethostname = lambda: str(host)
     database = Doomed.open(store or f"sqlite:///{spec['state']}/pool.sqlite")
     assert isinstance(database, Doomed)
     database.doom(os.environ["DOOM"] or "never:0")
