@@ -49,7 +49,12 @@ class Carrying:
             self.waiting.wake(chain_id)
 
     def room(self) -> int:
-        """How many chains to carry. Those that wait while a slot is idle need another one, and are in nobody's way."""
+        """How many chains to carry: without slots none, since others have them.
+
+        Those that wait while a slot is idle need another one, and are in nobody's way.
+        """
+        if not self.slots.count:
+            return 0
         return 2 * self.slots.count + 2 + (self.slots.waiting if self.slots.idle_ids else 0)
 
     def next_priority(self) -> int | None:

@@ -66,6 +66,8 @@ class Dispatcher:
     """How many chains all workers on the database carry at most."""
     _carried: dict[asyncio.Task[None], str] = field(default_factory=dict)
     """The chain that each task carries."""
+    _left: set[str] = field(default_factory=set)
+    """Chains that came back unfinished while this worker drains."""
     _draining: bool = False
     _arrived: asyncio.Event = field(default_factory=asyncio.Event)
     _moved: asyncio.Event = field(default_factory=asyncio.Event)
@@ -98,8 +100,15 @@ class Dispatcher:
         """Take up no more chains; those that run go on."""
         self._draining = True
 
+    async def let_go(self) -> None:
+        """Give back what was left where it can go on elsewhere."""
+        while self._left:
+            await self.queue.let_go(self._left.pop())
+
     async def take_over(self) -> None:
         """Take up every unfinished chain whose worker is gone, and forget that worker."""
+        if not self.events.room():
+            return  # it has no slots: it accepts work, and others do it
         async with self._claiming:
             for claim in await self.queue.take_over(set(self._carried.values())):
                 self._start(claim)
@@ -144,6 +153,8 @@ class Dispatcher:
 
     def _came_to_rest(self, task: asyncio.Task[None]) -> None:
         chain_id = self._carried.pop(task)
+        if self._draining:
+            self._left.add(chain_id)
         self._arrived.set()
         if not task.cancelled() and (error := task.exception()) is not None:
             # Its row still names this worker, so the next look takes it up again.

@@ -476,6 +476,25 @@ class Pool:
             left_queued=await self.database.read(reading.waiting_chains),
         )
 
+    async def hand_over(self, deadline_secs: float) -> int:
+        """Take no more work, let running tasks end, and leave everything else to the store's other workers.
+
+        What still runs at the deadline is not cancelled: it stays unfinished, and its step begins again elsewhere once
+        this pool is closed. Returns how many chains that concerns.
+        """
+        self._closing = True
+        self._dispatcher.drain()
+        self._slots.close()
+        self.live.rouse()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(deadline_secs):
+                while self._dispatcher.running:
+                    await self._dispatcher.let_go()
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self.live.freed.wait(), _LOOK_SECONDS)
+        await self._dispatcher.let_go()
+        return self._dispatcher.running
+
     def wake(self) -> None:
         """Somebody else has queued a chain in the pool's database."""
         self._dispatcher.wake()

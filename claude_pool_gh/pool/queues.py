@@ -63,6 +63,9 @@ class Queue(Protocol):
     async def take_over(self, carried: Collection[str]) -> list[Claim]:
         """Take up what dead workers have carried, and what names this worker though it is not among `carried`."""
 
+    async def let_go(self, chain_id: str) -> None:
+        """Give a chain back that is not brought to rest; it keeps its place, and its finished steps."""
+
     async def signals(self, chain_ids: Collection[str]) -> dict[str, tuple[int, bool]]:
         """The newest generation of each of these chains, and whether its cancel was asked for."""
 
@@ -85,12 +88,12 @@ class _Rows:
     clock: Clock
     worker: str
     pool: str
-    _others: frozenset[str] = frozenset()
+    _others: frozenset[str] | None = None
 
     @property
     def alone(self) -> bool:
         """See `Queue.alone`."""
-        return not self._others
+        return self._others is not None and not self._others
 
     async def leave(self) -> None:
         """See `Queue.leave`."""
@@ -101,6 +104,10 @@ class _Rows:
         return await self.database.transact(
             lambda tx: queue.claim(tx, self.worker, pool=self.pool, at_most=at_most, below=below)
         )
+
+    async def let_go(self, chain_id: str) -> None:
+        """See `Queue.let_go`."""
+        await self.database.transact(lambda tx: queue.let_go(tx, chain_id, self.worker))
 
     async def signals(self, chain_ids: Collection[str]) -> dict[str, tuple[int, bool]]:
         """See `Queue.signals`."""

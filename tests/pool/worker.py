@@ -96,6 +96,10 @@ class Noting(Spender):
             outcome = said(f"<{task.prompt}>")
             if line.stop.is_set():
                 outcome = AgentOutcome(ending=Ending.cancelled, text=line.partial)
+        elif word == "work":
+            await self.ask(task, 1_000, 300)
+            await asyncio.sleep(0.3)
+            outcome = said(f"<{task.prompt}>")
         elif word == "pay":
             await self.ask(task, 1_000_000, 400_000)
             outcome = said(f"<{task.prompt}>")
@@ -166,7 +170,11 @@ async def main(spec: dict[str, Any]) -> None:
             log.note("submitted", each)
         log.note("open", pool._worker.replace(" ", "_"))
         if spec.get("serve"):
-            await asyncio.Event().wait()
+            stop = asyncio.Event()
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+            await stop.wait()
+            log.note(f"left-{await pool.hand_over(spec['stop'])}", "-")
+            return
         for each in ids:
             await pool.wait_chain(each)
 

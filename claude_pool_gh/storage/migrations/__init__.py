@@ -2,25 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import sqlalchemy as sa
 
 _HERE = Path(__file__).parent
+_LOCK: Final = 0x636C6175
+"""Any number; held in the database while it is upgraded."""
+
+
+class NewerSchema(RuntimeError):
+    """The database is newer than this version of the program."""
 
 
 def upgrade(engine: sa.Engine) -> None:
     """Run the missing migrations, all in one transaction. A database that is up to date is left alone."""
-    if current(engine) == newest():
+    if (found := current(engine)) == newest():
         return
+    if found is not None and found > newest():
+        raise NewerSchema(
+            f"the database was upgraded by a newer version (schema {found}, this one knows {newest()}): "
+            "update this program"
+        )
     from alembic import command  # noqa: PLC0415 - 9 MB that a server with a current schema need not carry
     from alembic.config import Config  # noqa: PLC0415
 
     config = Config()
     config.set_main_option("script_location", str(_HERE))
-    with engine.connect().execution_options(begin_statement="BEGIN IMMEDIATE") as connection:
+    with (
+        _one_process(engine),
+        engine.connect().execution_options(begin_statement="BEGIN IMMEDIATE") as connection,
+    ):
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+@contextmanager
+def _one_process(engine: sa.Engine) -> Iterator[None]:
+    """Several that start at once on a new PostgreSQL make its tables once. On SQLite the file's lock sees to it."""
+    if engine.dialect.name != "postgresql":
+        yield
+        return
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as guard:
+        guard.execute(sa.select(sa.func.pg_advisory_lock(_LOCK)))
+        try:
+            yield
+        finally:
+            guard.execute(sa.select(sa.func.pg_advisory_unlock(_LOCK)))
 
 
 def current(engine: sa.Engine) -> str | None:
