@@ -216,6 +216,7 @@ class Clerk:
             if tries >= (_OUTAGE_TRIES if isinstance(error, ForgeError) else _TRIES):
                 self._reply(tx, request, replies.broken(reason), "")
                 return self._close(tx, request, f"given up: {error}")
+            # Not a pause in this process, which `stamina` could make: the row is due later, for whoever runs then.
             due = self.desk.clock.now_ms() + 1000 * min(2**tries, _LONGEST_DELAY)
             tx.execute(commands.update().where(_C.key == request.key).values(tries=tries, due_ms=due))
             return ""

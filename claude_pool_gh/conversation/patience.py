@@ -28,7 +28,10 @@ Passing = ForgeUnavailable | RateLimited | OriginUnavailable
 
 
 def patient(step: HostStep, *, longest: float = LONGEST, pause: float = 1.0) -> HostStep:
-    """The step, done again with longer and longer pauses while what it fails of is a fault that passes."""
+    """The step, done again with longer and longer pauses while what it fails of is a fault that passes.
+
+    More than `stamina` does: the longest wait depends on the fault, and GitHub's own word decides over each pause.
+    """
 
     async def run(context: HostStepContext) -> Done | Finish:
         began = asyncio.get_running_loop().time()

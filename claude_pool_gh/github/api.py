@@ -6,12 +6,12 @@ repeated by `Forge.read`, writes only by the writer of effects, which looks firs
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 import aiohttp
+import stamina
 
 from claude_pool_gh.github.access import Access
 from claude_pool_gh.github.client import Client, sorted_errors
@@ -21,6 +21,8 @@ from claude_pool_gh.terms.ids import Repository
 TIMEOUT: Final = aiohttp.ClientTimeout(total=60, sock_connect=10)
 _JSON: Final = "application/vnd.github+json"
 _READ_TRIES: Final = 4
+_LONGEST_LIMIT: Final = 30
+"""Seconds. Who asked for something to be read does not wait longer."""
 _PAGE: Final = 100
 _PAGES_LIMIT: Final = 40
 
@@ -51,14 +53,16 @@ class Forge:
 
     async def read(self, repository: Repository, path: str, *, accept: str = _JSON, **query: Any) -> Any:
         """GET, again after failures that pass. `path` follows `/repos/OWNER/NAME`."""
-        for attempt in range(_READ_TRIES):
-            try:
+        patience = stamina.retry_context(
+            on=_passes,
+            attempts=_READ_TRIES,
+            timeout=None,
+            wait_initial=self._patience,
+            wait_jitter=self._patience,
+        )
+        async for attempt in patience:
+            with attempt:
                 return _formed(await self.call("GET", repository, path + _query(query), accept=accept))
-            except (ForgeUnavailable, RateLimited) as error:
-                wait = error.seconds if isinstance(error, RateLimited) else self._patience * 2**attempt
-                if attempt == _READ_TRIES - 1 or wait > 30:
-                    raise
-                await asyncio.sleep(wait)
         raise AssertionError("unreachable")
 
     async def pages(
@@ -109,6 +113,13 @@ class Forge:
                     return await self._api.delete(url, accept=accept, oauth_token=token)
                 case _:
                     raise ValueError(f"{method} is not used here")
+
+
+def _passes(error: Exception) -> bool | float:
+    """Whether a read that failed so is made again; where GitHub asks to wait for a moment, after how many seconds."""
+    if isinstance(error, RateLimited):
+        return error.seconds if error.seconds <= _LONGEST_LIMIT else False
+    return isinstance(error, ForgeUnavailable)
 
 
 def _formed(answer: Any) -> Any:

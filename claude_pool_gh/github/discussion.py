@@ -5,16 +5,17 @@ Invariant: what a maintainer has hidden on the page does not leave this module.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+import stamina
+
 from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.client import checked, sorted_errors
 from claude_pool_gh.github.effects.threads import THREADS
-from claude_pool_gh.github.errors import ForgeError, ForgeRefused, NotFound
+from claude_pool_gh.github.errors import ForgeError, ForgeUnavailable, NotFound, RateLimited
 from claude_pool_gh.github.reads import actor_of
 from claude_pool_gh.terms.ids import Actor, Thread
 
@@ -35,8 +36,6 @@ _LAST: Final = 60
 """Comments, reviews and inline threads of each kind that are looked at, the newest."""
 _THREAD_PAGES: Final = 5
 _BADGES: Final = {"OWNER": "owner", "MEMBER": "member", "COLLABORATOR": "collaborator"}
-_TRIES: Final = 3
-_PAUSE: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,28 +192,30 @@ async def _known(forge: Forge, thread: Thread, said: Sequence[Said]) -> _Known:
 
 
 async def _asked(forge: Forge, thread: Thread, nodes: Sequence[str]) -> _Known:
-    for attempt in range(_TRIES):
-        token = await forge.access.token(thread.repository)
-        try:
-            answer = await forge.query(token, HIDDEN, ids=list(nodes))
-        except NotFound:  # one of them was deleted meanwhile: the others are asked for without it
-            if len(nodes) == 1:
-                return _Known(hidden=frozenset(nodes))
-            halves = nodes[: len(nodes) // 2], nodes[len(nodes) // 2 :]
-            first, second = [await _asked(forge, thread, half) for half in halves]
-            return _Known(first.shown | second.shown, first.hidden | second.hidden)
-        except ForgeError as error:
-            if isinstance(error, ForgeRefused) or attempt == _TRIES - 1:
-                logger.warning("hidden comments are not known: %s", error, extra={"action": "hidden_unknown"})
-                return _Known()
-            await asyncio.sleep(_PAUSE * 2**attempt)
-        else:
-            told = [each for each in answer["nodes"] if each and "isMinimized" in each]
-            return _Known(
-                frozenset(str(each["id"]) for each in told if not each["isMinimized"]),
-                frozenset(str(each["id"]) for each in told if each["isMinimized"]),
-            )
-    return _Known()
+    try:
+        answer = await _which_are_hidden(forge, thread, nodes)
+    except NotFound:  # one of them was deleted meanwhile: the others are asked for without it
+        if len(nodes) == 1:
+            return _Known(hidden=frozenset(nodes))
+        halves = nodes[: len(nodes) // 2], nodes[len(nodes) // 2 :]
+        first, second = [await _asked(forge, thread, half) for half in halves]
+        return _Known(first.shown | second.shown, first.hidden | second.hidden)
+    except ForgeError as error:
+        logger.warning("hidden comments are not known: %s", error, extra={"action": "hidden_unknown"})
+        return _Known()
+    told = [each for each in answer["nodes"] if each and "isMinimized" in each]
+    return _Known(
+        frozenset(str(each["id"]) for each in told if not each["isMinimized"]),
+        frozenset(str(each["id"]) for each in told if each["isMinimized"]),
+    )
+
+
+@stamina.retry(
+    on=(ForgeUnavailable, RateLimited), attempts=3, timeout=None, wait_initial=0.5, wait_jitter=0.2
+)
+async def _which_are_hidden(forge: Forge, thread: Thread, nodes: Sequence[str]) -> Any:
+    token = await forge.access.token(thread.repository)
+    return await forge.query(token, HIDDEN, ids=list(nodes))
 
 
 async def _resolved(forge: Forge, thread: Thread) -> frozenset[int]:

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 from claude_pool_gh.pool import chains, context, ledger, prompting, slot_rows, tasks
 from claude_pool_gh.pool.chains import ChainRow
 from claude_pool_gh.pool.config import PoolConfig, SlotMode, microdollars, resolve
-from claude_pool_gh.pool.errors import CapReached, NoSlotAvailable, NoWorkspace
+from claude_pool_gh.pool.errors import CapReached, NoSlotAvailable, NoWorkspace, PoolError
 from claude_pool_gh.pool.ids import new_id
 from claude_pool_gh.pool.live import Held, LiveRun
 from claude_pool_gh.pool.plan import AgentRun, Plan
@@ -35,6 +35,7 @@ from claude_pool_gh.pool.render import render
 from claude_pool_gh.pool.results import output_of
 from claude_pool_gh.pool.slots import Need, Slot, Slots, StoppedWaiting
 from claude_pool_gh.pool.tasks import TaskRow
+from claude_pool_gh.pool.troubles import despite_trouble
 from claude_pool_gh.storage import Database, Transaction
 
 logger = logging.getLogger(__name__)
@@ -86,7 +87,10 @@ class Attempts:
     """Where slots keep their conversations."""
 
     async def write(self, held: Held, work: Callable[[Transaction], T]) -> T:
-        """One transaction for a chain, as its newest carrier; the observer is told in it."""
+        """One transaction for a chain, as its newest carrier; the observer is told in it.
+
+        Whoever carries a chain waits for the database for as long as it is away: what it has to write is paid for.
+        """
 
         def fenced(tx: Transaction) -> T:
             chains.hold(tx, held.chain_id, held.generation)
@@ -94,8 +98,11 @@ class Attempts:
             self.observer.changed(tx, held.chain_id)
             return result
 
-        answer = await self.database.transact(fenced)
-        self.observer.committed()
+        answer = await self.database.transact(fenced, forever=True)
+        try:
+            self.observer.committed()
+        except Exception:  # it is written: nobody may take this for a write that failed
+            logger.exception("observer broke", extra={"action": "observer_broke", "chain": held.chain_id})
         return answer
 
     async def run(self, held: Held, chain: ChainRow, unit: Unit, task: TaskRow) -> None:
@@ -105,14 +112,16 @@ class Attempts:
         for retries_left in range(unit.run.retries, -2, -1):
             try:
                 async with self._slot(held, chain, unit, task) as slot:
-                    prompt = _prompt(unit, task, error, recovering=recovering)
-                    outcome, task, work = await self._attempt(held, chain, unit, task, slot, prompt)
-                    recovered = recovering
-                    recovering = not recovered and _may_recover(unit.run, outcome, retries_left)
-                    again = recovering or (not recovered and _may_retry(outcome, retries_left))
-                    most = most_attempts(unit.run, unit.rejections)
-                    again = again and task.attempt < most and not held.stop.is_set()
-                    await self._end(held, chain, task, outcome, work, slot, again=again)
+                    with held.answering_for(task.next_run_id):
+                        prompt = _prompt(unit, task, error, recovering=recovering)
+                        outcome, task, work = await self._attempt(held, chain, unit, task, slot, prompt)
+                        held.open[task.run_id] = outcome
+                        recovered = recovering
+                        recovering = not recovered and _may_recover(unit.run, outcome, retries_left)
+                        again = recovering or (not recovered and _may_retry(outcome, retries_left))
+                        most = most_attempts(unit.run, unit.rejections)
+                        again = again and task.attempt < most and not held.stop.is_set()
+                        again = await self._end(held, chain, task, outcome, work, slot, again=again)
             except (NoSlotAvailable, StoppedWaiting) as why:
                 ending = Ending.cancelled if isinstance(why, StoppedWaiting) else Ending.failed
                 outcome = AgentOutcome(ending=ending, reason=str(why))
@@ -123,7 +132,7 @@ class Attempts:
             error = outcome.reason
             if not recovering:
                 await self._pause(held, unit.run.retries - retries_left)
-            task = await self.database.read(lambda tx: tasks.get(tx, unit.task_id))
+            task = await self.database.read(lambda tx: tasks.get(tx, unit.task_id), forever=True)
 
     def _end_unstarted(self, tx: Transaction, *, task_id: str, outcome: AgentOutcome) -> None:
         tasks.end_unstarted(tx, tasks.get(tx, task_id), outcome, self.clock.now_ms())
@@ -142,7 +151,7 @@ class Attempts:
         return self.slots.lease(need, seconds=seconds, stop=held.stop)
 
     async def _pause(self, held: Held, failures: int) -> None:
-        """Before a retry; it ends early when there will be none, or not in this process."""
+        """Before a retry; it ends early when there will be none, or not in this process: no library's pause does."""
         seconds = min(_LONGEST_DELAY, self.config.retry_delay_secs * 2**failures)
         signs = [asyncio.create_task(event.wait()) for event in (held.stop, self.slots.closing)]
         try:
@@ -273,17 +282,21 @@ class Attempts:
     async def _end(
         self, held: Held, chain: ChainRow, task: TaskRow, outcome: AgentOutcome, work: Work | None, slot: Slot,
         *, again: bool,
-    ) -> None:  # fmt: skip
-        gated = any(step.gate for step in chain.plan.steps if step.name == task.step)
+    ) -> bool:  # fmt: skip
+        """Write how an attempt ended. False when there is no other.
 
-        def store(tx: Transaction) -> None:
+        What was paid for is not bought again because it cannot be written: the write is tried again, and a result that
+        the database will not take at all ends its task.
+        """
+
+        def store(tx: Transaction, *, outcome: AgentOutcome, work: Work | None, again: bool) -> None:
             now = self.clock.now_ms()
             if work is not None:
                 tasks.keep_work(tx, task.run_id, chain.id, work, now)
             if again:
                 tasks.give_back(tx, task, now, outcome)
             else:
-                tasks.end(tx, task, outcome, now, review=gated)
+                tasks.end(tx, task, outcome, now, review=chain.plan.is_gated(task.step))
             slot_rows.vacate(
                 tx, slot.id,
                 completed=outcome.ending is Ending.completed,
@@ -296,7 +309,27 @@ class Attempts:
 
         if outcome.ending is Ending.completed:
             slot.restarts = 0
-        await self.write(held, store)
+        try:
+            await despite_trouble(
+                lambda: self.write(held, partial(store, outcome=outcome, work=work, again=again)),
+                task.run_id, delay=self.config.retry_delay_secs, but=(PoolError,),
+            )  # fmt: skip
+        except PoolError:
+            raise
+        except Exception as error:  # noqa: BLE001 - logged each time; whatever it is, the task has ended
+            lost = _not_storable(outcome, error)
+            await self.write(held, partial(store, outcome=lost, work=None, again=False))
+            return False
+        return again
+
+
+def _not_storable(outcome: AgentOutcome, error: Exception) -> AgentOutcome:
+    """What stays of an outcome that the database does not take: that there was one."""
+    reason = f"its result could not be stored ({type(error).__name__})"
+    return AgentOutcome(
+        ending=Ending.failed, reason=reason, operator=True, broken=outcome.broken, turns=outcome.turns,
+        elapsed_ms=outcome.elapsed_ms, session_id=outcome.session_id,
+    )  # fmt: skip
 
 
 async def _captured(workspace: Workspace, outcome: AgentOutcome) -> tuple[AgentOutcome, Work | None]:

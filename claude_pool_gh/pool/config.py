@@ -145,7 +145,8 @@ class PoolConfig(_Choices):
     idle_timeout_secs: Annotated[float, Field(gt=0)] = 300.0
     """Seconds without any sign of an agent after which its attempt ends."""
     retry_delay_secs: Annotated[float, Field(gt=0)] = 2.0
-    """Seconds before the first retry of a task that may succeed the next time; doubled before each further one."""
+    """Seconds before the first retry of a task that may succeed the next time, and of what went wrong on the pool's own
+    side; doubled before each further one."""
     max_chains: Annotated[int, Field(ge=1)] | None = None
     """Most chains, lone tasks among them, that all workers on the store carry at the same time. Default: no limit."""
     slot_mode: SlotMode = SlotMode.persistent

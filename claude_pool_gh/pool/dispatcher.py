@@ -119,7 +119,10 @@ class Dispatcher:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-        await self.queue.leave()
+        try:
+            await self.queue.leave()
+        except Exception:  # the others see by themselves that it is gone
+            logger.exception("not signed off", extra={"action": "worker_left"})
 
     async def _dispatch(self) -> None:
         """Take up queued chains while there is room: at once when one comes or goes, and now and then anyway."""

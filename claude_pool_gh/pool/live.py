@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from claude_pool_gh.pool.ports import Line
+from claude_pool_gh.pool.errors import Superseded
+from claude_pool_gh.pool.ports import AgentOutcome, Line
 
 
 @dataclass(slots=True)
@@ -35,6 +36,34 @@ class Held:
     carrier: asyncio.Task[object] | None = None
     begun: bool = False
     """It was seen to run: unless it comes to rest, it still does."""
+    open: dict[str, AgentOutcome | None] = field(default_factory=dict)
+    """See `Live.open`."""
+
+    @contextmanager
+    def answering_for(self, run_id: str) -> Iterator[None]:
+        """Around an attempt, from before its beginning is written until its end is.
+
+        Where the block breaks, this process still knows what became of the attempt. It does not where the block is
+        left because another worker has the chain, or because this process ends.
+        """
+        self.open[run_id] = None
+        try:
+            yield
+        except (Superseded, asyncio.CancelledError):
+            self.open.pop(run_id, None)
+            raise
+        else:
+            self.open.pop(run_id, None)
+
+    def forget(self, task_ids: Collection[str]) -> None:
+        """What became of all earlier attempts of these tasks is written."""
+        for run_id in [each for each in self.open if each.rpartition(".")[0] in task_ids]:
+            del self.open[run_id]
+
+    def forget_all(self) -> None:
+        """The chain is at rest, or another worker's."""
+        for run_id in [each for each in self.open if each.startswith(f"{self.chain_id}.")]:
+            del self.open[run_id]
 
     @contextmanager
     def running(self, run: LiveRun) -> Iterator[LiveRun]:
@@ -51,13 +80,16 @@ class Live:
     """Every chain that this process carries."""
 
     held: dict[str, Held] = field(default_factory=dict)
+    open: dict[str, AgentOutcome | None] = field(default_factory=dict)
+    """By run id: what this process has begun and whose end it has not written, with how it ended where it has. Such a
+    row says `running`, but its process did not die."""
     freed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set, and made anew, whenever a chain came to rest and its money may be there for another."""
 
     @contextmanager
     def carrying(self, chain_id: str, generation: int) -> Iterator[Held]:
         """Hold a chain while the block lasts."""
-        held = Held(chain_id, generation, carrier=asyncio.current_task())
+        held = Held(chain_id, generation, carrier=asyncio.current_task(), open=self.open)
         self.held[chain_id] = held
         try:
             yield held

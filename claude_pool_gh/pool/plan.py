@@ -124,3 +124,7 @@ class Plan(Frozen):
     context: dict[str, Any] = Field(default_factory=dict)
     """Facts that host steps and templates may use; the pool does not read them."""
     on_restart: OnRestart = OnRestart.rerun
+
+    def is_gated(self, step: str) -> bool:
+        """Whether what comes of a step waits for a person."""
+        return any(each.gate for each in self.steps if each.name == step)

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -232,14 +233,14 @@ class Pool:
 
     async def wait(self, task_id: str, *, timeout_secs: float | None = None) -> TaskResult:
         """Wait until a task has ended, or waits for approval. Raises UnknownTask, TimeoutError, PoolShutdown."""
-        chain_id = await self.database.read(lambda tx: reading.chain_of(tx, task_id))
         async with asyncio.timeout(timeout_secs):
+            chain_id = await self.database.read(lambda tx: reading.chain_of(tx, task_id), forever=True)
             if chain_id == task_id:  # a lone one: its money is back too
                 await self._waiting.rest(chain_id)
-            task = await self.task(task_id)
+            task = await self._seen(task_id)
             while task.result is None:
                 await self._waiting.rest(task.chain_id)
-                task = await self.task(task_id)
+                task = await self._seen(task_id)
                 if task.result is None:  # its chain has parked before it ran
                     await asyncio.sleep(_LOOK_SECONDS)
         return task.result
@@ -337,7 +338,7 @@ class Pool:
         """
         async with asyncio.timeout(timeout_secs):
             await self._waiting.rest(chain_id)
-        return await self.chain_result(chain_id)
+            return await self.database.read(lambda tx: reading.chain_result(tx, chain_id), forever=True)
 
     async def cancel_chain(self, chain_id: str) -> bool:
         """End a chain at once, whatever of it runs; finished steps keep their results. False when it had ended."""
@@ -561,9 +562,14 @@ class Pool:
         self._dispatcher.wake()
         return result
 
+    async def _seen(self, task_id: str) -> TaskRecord:
+        """A task for somebody who waits for it, and so for the database too."""
+        return await self.database.read(lambda tx: reading.task(tx, task_id), forever=True)
+
     def _retired(self, slot: Slot) -> None:
         """A slot is gone for good."""
-        self._run_errand(self.database.transact(lambda tx: slot_rows.stop(tx, [slot.heir or slot.id])))
+        stop = partial(slot_rows.stop, slot_ids=[slot.heir or slot.id])
+        self._run_errand(self.database.transact(stop, forever=True))
 
     def _run_errand(self, work: Coroutine[Any, Any, None]) -> None:
         errand = asyncio.create_task(work)

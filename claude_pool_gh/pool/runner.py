@@ -26,12 +26,10 @@ from claude_pool_gh.pool.render import render
 from claude_pool_gh.pool.results import items_of, values_of, with_item
 from claude_pool_gh.pool.states import ON_THE_WAY, ChainState, StepState, TaskState
 from claude_pool_gh.pool.tasks import TaskRow
+from claude_pool_gh.pool.troubles import despite_trouble
 from claude_pool_gh.storage import Transaction
 
 logger = logging.getLogger(__name__)
-
-MOST_TROUBLES: Final = 5
-"""A chain that broke this often for unknown reasons is given up."""
 
 APPROVAL: Final = "approval"
 RESTART: Final = "restart"
@@ -51,7 +49,6 @@ class Runner:
     attempts: Attempts
     live: Live
     host_steps: Mapping[str, HostStep]
-    trouble_delay: float = 2.0
 
     async def carry(self, chain_id: str, generation: int) -> None:
         """Bring a chain to rest: done, or parked. Returns early when another worker has taken it over."""
@@ -62,20 +59,20 @@ class Runner:
 
     async def _carry(self, chain_id: str, generation: int) -> None:
         with self.live.carrying(chain_id, generation) as held:
-            for trouble in range(MOST_TROUBLES):
-                try:
-                    while await self._advance(held):
-                        pass
-                except (Superseded, PoolShutdown) as why:
-                    logger.info("left a chain: %s", why, extra={"action": "chain_left", "chain": chain_id})
-                    return
-                except Exception:
-                    logger.exception("chain broke", extra={"action": "chain_broke", "chain": chain_id})
-                    await asyncio.sleep(self.trouble_delay * 2**trouble)
-                else:
-                    return
-            # Some faults are in the chain itself: it is not tried for ever.
-            await self._give_up(held)
+            try:
+                # Each step has its own number of troubles: those of a long chain do not add up.
+                while await despite_trouble(
+                    lambda: self._advance(held), chain_id,
+                    delay=self.attempts.config.retry_delay_secs, but=(Superseded, PoolShutdown),
+                ):  # fmt: skip
+                    pass
+            except (Superseded, PoolShutdown) as why:
+                logger.info("left a chain: %s", why, extra={"action": "chain_left", "chain": chain_id})
+            except Exception:
+                # Some faults are in the chain itself: it is not tried for ever.
+                logger.exception("chain broke", extra={"action": "chain_broke", "chain": chain_id})
+                await self._give_up(held)
+            held.forget_all()
 
     async def _advance(self, held: Held) -> bool:
         """Do the first unfinished step. True while there is more to do."""
@@ -99,7 +96,7 @@ class Runner:
     async def _open(self, held: Held) -> ChainRow | None:
         """The chain as it now is, begun where it was queued; it waits here for money that others may let go."""
         if held.begun:
-            chain = await self.attempts.database.read(lambda tx: chains.get(tx, held.chain_id))
+            chain = await self.attempts.database.read(lambda tx: chains.get(tx, held.chain_id), forever=True)
             if chain.state is ChainState.running and not chain.cancel_requested:
                 return chain
         while True:
@@ -192,7 +189,8 @@ class Runner:
     async def _run_agents(
         self, held: Held, chain: ChainRow, step: AgentRun | Branches, record: StepRow, units: Sequence[Unit]
     ) -> bool:
-        waiting = await self.attempts.write(held, lambda tx: self._lay_out(tx, chain, record, units))
+        waiting = await self.attempts.write(held, lambda tx: self._lay_out(tx, held, chain, record, units))
+        held.forget([unit.task_id for unit in units])
         if waiting is None:
             return False
         room = asyncio.Semaphore(step.at_once or max(1, len(units)))
@@ -205,9 +203,11 @@ class Runner:
         return await self.attempts.write(held, lambda tx: self._collect(tx, held, step, record))
 
     def _lay_out(
-        self, tx: Transaction, chain: ChainRow, record: StepRow, units: Sequence[Unit]
+        self, tx: Transaction, held: Held, chain: ChainRow, record: StepRow, units: Sequence[Unit]
     ) -> list[TaskRow] | None:
         """Make the step's tasks, and give back to `pending` those whose process died under them.
+
+        A task that this process has begun itself did not die: what came of it is written, if anything did.
 
         None when the chain has parked instead: it asks before it spends on such a task again.
         """
@@ -216,8 +216,12 @@ class Runner:
         for unit in units:
             tasks.add(tx, unit.task_id, chain.id, record.name, unit.shard, unit.title, now)
         own = tasks.of_chain(tx, chain.id, record.name)
-        died = [task for task in own if task.state is TaskState.running]
-        for task in died:
+        running = [task for task in own if task.state is TaskState.running]
+        died = [task for task in running if task.run_id not in held.open]
+        for task in running:
+            if (outcome := held.open.get(task.run_id)) is not None:
+                tasks.end(tx, task, outcome, now, review=chain.plan.is_gated(task.step))
+                continue
             if task.attempt >= most_attempts(units[task.shard].run, record.rejections):
                 reason = f"the server died {task.attempt} times while this ran"
                 tasks.end(tx, task, AgentOutcome(ending=Ending.failed, reason=reason), now)
@@ -226,7 +230,7 @@ class Runner:
         if died and chain.plan.on_restart is OnRestart.ask:
             chains.park(tx, chains.get(tx, chain.id), RESTART)
             return None
-        own = tasks.of_chain(tx, chain.id, record.name) if died else own
+        own = tasks.of_chain(tx, chain.id, record.name) if running else own
         return [task for task in own if task.state is TaskState.pending]
 
     def _collect(self, tx: Transaction, held: Held, step: AgentRun | Branches, record: StepRow) -> bool:
@@ -256,7 +260,7 @@ class Runner:
         return True
 
     async def _give_up(self, held: Held) -> None:
-        chain = await self.attempts.database.read(lambda tx: chains.get(tx, held.chain_id))
+        chain = await self.attempts.database.read(lambda tx: chains.get(tx, held.chain_id), forever=True)
         position = chain.next_step
         record = None if position is None else chain.steps[position]
         broken = StepFailed("an error on our side that did not go away", ours=True)
@@ -276,13 +280,30 @@ class Runner:
 
 
 async def _all_of(work: list[Coroutine[Any, Any, None]]) -> None:
-    """Run all; where one raises, end the others and raise that."""
+    """Run all, each to its own end whatever becomes of the others, and raise then what one of them raised.
+
+    Only where another worker has the chain all end at once: what they would still pay for is paid there.
+    """
+    errors: list[Exception] = []
+
+    async def run(each: Coroutine[Any, Any, None]) -> None:
+        try:
+            await each
+        except Superseded:
+            raise
+        except Exception as error:  # noqa: BLE001 - raised below, when all have ended
+            errors.append(error)
+
     try:
         async with asyncio.TaskGroup() as group:
             for each in work:
-                group.create_task(each)
-    except BaseExceptionGroup as errors:
-        raise errors.exceptions[0] from None
+                group.create_task(run(each))
+    except BaseExceptionGroup as gone:
+        raise gone.exceptions[0] from None
+    if (
+        errors
+    ):  # a pool that closes leaves the chain as it is; so nobody gives it up for another one's trouble
+        raise next((error for error in errors if isinstance(error, PoolShutdown)), errors[0])
 
 
 def _units(chain: ChainRow, step: AgentRun, record: StepRow, values: Mapping[str, Any]) -> list[Unit]:

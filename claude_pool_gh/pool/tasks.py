@@ -50,6 +50,11 @@ class TaskRow:
         """Names the attempt; money is reserved under it."""
         return f"{self.id}.{self.attempt}"
 
+    @property
+    def next_run_id(self) -> str:
+        """Names the attempt that comes next."""
+        return f"{self.id}.{self.attempt + 1}"
+
 
 def add(tx: Transaction, task_id: str, chain_id: str, step: str, shard: int, title: str, now_ms: int) -> None:
     """Store a pending task of a step, unless it is there already."""

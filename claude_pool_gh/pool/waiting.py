@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import sqlalchemy as sa
 
@@ -33,7 +34,7 @@ class Waiting:
     async def rest(self, chain_id: str) -> None:
         """Wait until a chain is at rest. Raises UnknownChain, PoolShutdown when nobody here will carry it on."""
         with self._waiting_for(chain_id) as event:
-            while not await self.database.read(lambda tx: _is_at_rest(tx, chain_id)):
+            while not await self.database.read(lambda tx: _is_at_rest(tx, chain_id), forever=True):
                 if self.closed:
                     raise PoolShutdown(f"the pool closed before {chain_id} had ended; its store has it")
                 await event.wait()
@@ -64,7 +65,7 @@ class Waiting:
             asked = list(self.events)
             for start in range(0, len(asked), _AT_ONCE):
                 some = asked[start : start + _AT_ONCE]
-                for chain_id in await self.database.read(lambda tx, ids=some: _at_rest(tx, ids)):  # type: ignore[misc]
+                for chain_id in await self.database.read(partial(_at_rest, chain_ids=some), forever=True):
                     self.wake(chain_id)
 
     @contextmanager

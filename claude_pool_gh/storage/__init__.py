@@ -1,4 +1,4 @@
-"""Opens the database and runs transactions on it. Knows no table: each room above declares its own."""
+"""Opens the database and runs transactions on it. Each room above declares its own tables."""
 
 from __future__ import annotations
 
@@ -7,9 +7,21 @@ from claude_pool_gh.storage.database import (
     Transaction,
     for_people,
     insert_once,
-    metadata,
     one_at_a_time,
     parsed_url,
 )
+from claude_pool_gh.storage.retries import Retries, passes, retried
+from claude_pool_gh.storage.tables import metadata
 
-__all__ = ["Database", "Transaction", "for_people", "insert_once", "metadata", "one_at_a_time", "parsed_url"]
+__all__ = [
+    "Database",
+    "Retries",
+    "Transaction",
+    "for_people",
+    "insert_once",
+    "metadata",
+    "one_at_a_time",
+    "parsed_url",
+    "passes",
+    "retried",
+]

@@ -1,7 +1,8 @@
 """SQLite or PostgreSQL behind one call: `await database.transact(work)`.
 
 A transaction is a plain function of a connection. It runs whole in a worker thread and is committed when it
-returns, so no transaction ever stays open across an `await`, and a kill leaves either all of it or nothing.
+returns, so no transaction ever stays open across an `await`, and a kill leaves either all of it or nothing. It acts on
+nothing outside of the database, so it can run again: errors that pass are waited for, see `Database.transact`.
 """
 
 from __future__ import annotations
@@ -10,26 +11,20 @@ import asyncio
 import zlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Generic, Self, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from claude_pool_gh.storage.private import private_file, private_folder
+from claude_pool_gh.storage.receipts import Receipt, Receipts
+from claude_pool_gh.storage.retries import Retries, passes, retried
 
 Transaction = sa.Connection
 """What a room's functions take as their first argument."""
-
-metadata: Final = sa.MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-    }
-)
 
 T = TypeVar("T")
 
@@ -42,6 +37,24 @@ _POSTGRES_SETTINGS: Final = {
     "tcp_keepalives_count": 3,
 }
 _BUSY_MILLISECONDS: Final = 30_000
+_NOTICE_A_LOST_SERVER: Final = {
+    "connect_timeout": 10, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}  # fmt: skip
+"""A server that is cut off says nothing: without these a transaction would wait for it for hours."""
+
+
+@dataclass(slots=True, eq=False)
+class _Call(Generic[T]):
+    """One transaction, in however many tries."""
+
+    work: Callable[[Transaction], T]
+    begin: str
+    writes: bool
+    receipt: Receipt | None = None
+    answer: T | None = None
+    in_doubt: bool = False
+    """It ran to its end, and whether that was committed is not known."""
 
 
 class Database:
@@ -51,8 +64,9 @@ class Database:
     beside it on threads of their own (WAL lets them). PostgreSQL gets a small pool for both.
     """
 
-    def __init__(self, engine: sa.Engine) -> None:
-        self.engine = engine
+    def __init__(self, engine: sa.Engine, retries: Retries | None = None) -> None:
+        self.engine, self.retries = engine, retries or Retries()
+        self._receipts = Receipts(engine.dialect.name)
         if engine.dialect.name == "sqlite":
             self._writers = ThreadPoolExecutor(1, "database-write")
             self._readers = ThreadPoolExecutor(2, "database-read")
@@ -60,18 +74,18 @@ class Database:
             self._writers = self._readers = ThreadPoolExecutor(_POSTGRES_THREADS, "database")
 
     @classmethod
-    def open(cls, url: str) -> Self:
+    def open(cls, url: str, *, retries: Retries | None = None) -> Self:
         """Open `url`. Creates a SQLite file, for its owner alone, but never a table: that is `migrations.upgrade`.
 
-        Raises ValueError for another kind of database.
+        `retries`: how long errors that pass are waited for. Raises ValueError for another kind of database.
         """
         parsed = parsed_url(url)
         if parsed.get_backend_name() == "postgresql":
-            return cls(_open_postgresql(parsed))
+            return cls(_open_postgresql(parsed), retries)
         if (file := _file(parsed)) is not None:
             private_folder(file.parent)
             private_file(file)
-        return cls(_open_sqlite(parsed))
+        return cls(_open_sqlite(parsed), retries)
 
     @classmethod
     def open_existing(cls, url: str) -> Self:
@@ -84,33 +98,94 @@ class Database:
             raise FileNotFoundError(f"there is no database at {for_people(url)}")
         return cls(_open_sqlite(parsed))
 
-    async def transact(self, work: Callable[[Transaction], T]) -> T:
-        """Run `work` in one transaction, commit, and return what it returned. Any exception rolls it back."""
-        return await asyncio.get_running_loop().run_in_executor(
-            self._writers, self._run, work, "BEGIN IMMEDIATE"
+    async def transact(self, work: Callable[[Transaction], T], *, forever: bool = False) -> T:
+        """Run `work` in one transaction, commit, and return what it returned. Any exception rolls it back.
+
+        Errors that pass (`retries.passes`: a lost connection, a database that restarts, a lock, a full or failing disk,
+        a serialization failure, a deadlock) are not raised at once: `work` runs again, with longer and longer pauses,
+        for `Retries.seconds` from the first of them, with `forever` until it succeeds. So it may run several times, but
+        only one of them is committed, also where the answer to a commit was lost: that is looked up, see `receipts`.
+        Programming errors, integrity errors and whatever else `work` raises are raised at once.
+
+        Raises the last error when the database did not come back in time. Then, and only then, it is not known whether
+        the transaction was committed.
+        """
+        return await self._answered(
+            _Call(work, "BEGIN IMMEDIATE", writes=True), self._writers, forever=forever
         )
 
-    async def read(self, work: Callable[[Transaction], T]) -> T:
-        """Run `work` on a consistent snapshot; it must not write."""
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._run, work, "BEGIN")
+    async def read(self, work: Callable[[Transaction], T], *, forever: bool = False) -> T:
+        """Run `work` on a consistent snapshot; it must not write. Errors that pass are waited for as in `transact`."""
+        return await self._answered(_Call(work, "BEGIN", writes=False), self._readers, forever=forever)
 
-    def _run(self, work: Callable[[Transaction], T], begin: str) -> T:
-        with self.engine.connect().execution_options(begin_statement=begin) as connection:
+    async def _answered(self, call: _Call[T], threads: ThreadPoolExecutor, *, forever: bool) -> T:
+        run = partial(asyncio.get_running_loop().run_in_executor, threads, self._run, call)
+        try:
+            return await run()
+        except Exception as error:
+            if not passes(error):
+                raise
+            failure = error
+        limits = self.retries
+        return cast(
+            T,
+            await retried(
+                run,
+                failure,
+                on=passes,
+                first_delay=limits.first_delay,
+                longest_delay=limits.longest_delay,
+                seconds=None if forever else limits.seconds,
+            ),
+        )
+
+    def _run(self, call: _Call[T]) -> T:
+        try:
+            answer = self._try(call)
+        except BaseException as error:
+            if not passes(error):
+                self._forget(call)
+            raise
+        self._forget(call)
+        return answer
+
+    def _try(self, call: _Call[T]) -> T:
+        with self.engine.connect().execution_options(begin_statement=call.begin) as connection:
             try:
                 with connection.begin():
-                    return work(connection)
+                    if call.in_doubt and call.receipt and self._receipts.stands(connection, call.receipt):
+                        return cast(T, call.answer)
+                    call.in_doubt = False
+                    before = _changes(connection)
+                    answer = call.work(connection)
+                    if call.writes and (before is None or _changes(connection) != before):
+                        call.receipt = call.receipt or self._receipts.new()
+                        self._receipts.write(connection, call.receipt)
+                        call.answer, call.in_doubt = answer, True
             except BaseException:
                 # An unfinished SELECT lives on in the exception's frames, and with it its snapshot: SQLite would refuse
                 # this connection's next write at once, as long as anybody holds the exception.
                 if self.engine.dialect.name == "sqlite":
                     connection.invalidate()
                 raise
+            return answer
+
+    def _forget(self, call: _Call[Any]) -> None:
+        if call.receipt is not None:
+            self._receipts.done(call.receipt)
 
     def close(self) -> None:
         """Finish what runs, then let go of every connection."""
         self._writers.shutdown()
         self._readers.shutdown()
         self.engine.dispose()
+
+
+def _changes(connection: sa.Connection) -> int | None:
+    """How many rows SQLite has changed on a connection so far; None where only the server knows."""
+    if connection.dialect.name != "sqlite":
+        return None
+    return int(connection.connection.total_changes)
 
 
 def insert_once(tx: Transaction, table: sa.Table, values: Mapping[str, Any]) -> bool:
@@ -163,7 +238,8 @@ def _file(url: sa.URL) -> Path | None:
 
 def _open_postgresql(url: sa.URL) -> sa.Engine:
     driver = url.set(drivername="postgresql+psycopg")
-    engine = sa.create_engine(driver, pool_size=_POSTGRES_THREADS, pool_pre_ping=True)
+    usual = {name: value for name, value in _NOTICE_A_LOST_SERVER.items() if name not in url.query}
+    engine = sa.create_engine(driver, pool_size=_POSTGRES_THREADS, pool_pre_ping=True, connect_args=usual)
 
     @sa.event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
+import stamina
 
 from claude_pool_gh.pool.config import Isolation
 from claude_pool_gh.pool.errors import NoWorkspace
@@ -65,8 +66,10 @@ class Worktrees:
 
     state: Path
     login: Logins
-    pauses: tuple[float, ...] = (2, 5, 10, 20, 40, 60)
-    """Seconds between the tries of a fetch for a run."""
+    tries: int = 7
+    """Of a fetch for a run, in two to three minutes."""
+    pause: float = 2.0
+    """Seconds after the first of them; doubled after each further one."""
     _mirrors: dict[int, Mirror] = field(default_factory=dict)
 
     def mirror(self, repository_id: int) -> Mirror:
@@ -97,17 +100,19 @@ class Worktrees:
 
     async def _fetch_patiently(self, repository_id: int, wanted: list[str], refs: list[str]) -> Path:
         """`fetch`, again after faults that pass: a short outage ends no run."""
-        for pause in (*self.pauses, None):
-            try:
-                return await self.fetch(repository_id, wanted, refs)
-            except OriginUnavailable as error:
-                if pause is None:
-                    raise NotFetched(f"{error.what} ({len(self.pauses) + 1} tries)") from error
-                logger.warning("fetched again: %s", error, extra={"action": "fetch_again"})
-                await asyncio.sleep(pause)
-            except WorktreeError as error:
-                raise NotFetched(error.what) from error
-        raise AssertionError("unreachable")
+        patience = stamina.AsyncRetryingCaller(
+            attempts=self.tries,
+            timeout=None,
+            wait_initial=self.pause,
+            wait_max=60.0,
+            wait_jitter=self.pause / 4,
+        )
+        try:
+            return await patience(OriginUnavailable, self.fetch, repository_id, wanted, refs)
+        except OriginUnavailable as error:
+            raise NotFetched(f"{error.what} ({self.tries} tries)") from error
+        except WorktreeError as error:
+            raise NotFetched(error.what) from error
 
     async def commit(self, repository_id: int, work: Work, parent: str, signature: Signature) -> str:
         """The commit that captured work becomes. The parent must have been fetched; made again, it has the same id."""

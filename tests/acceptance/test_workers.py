@@ -16,7 +16,7 @@ from claude_pool_gh.rehearsal.reviewer import Reviewer
 from tests.acceptance.world import World, world
 from tests.pool.kit import GUARD
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 COMMAND = (sys.executable, "-m", "claude_pool_gh.service.cli", "worker")
 
 
@@ -90,3 +90,22 @@ async def test_another_machine_goes_on_with_the_review_of_a_dead_one(
     assert (len(shop.reviews), len(shop.own_comments())) == (1, 1)
     assert shop.rows(finds) == before
     assert shop.rows("SELECT max(attempt) FROM tasks WHERE step = 'find'") == [(1,)]
+
+
+async def test_a_worker_told_to_stop_ends_what_runs_and_leaves_the_rest_to_another(
+    shop: World, worker: Callable[[], Bot]
+) -> None:
+    shop.model.script = held = Held()
+    first, second = worker(), worker()
+    await first.start()
+    await shop.say("/pool review")
+    await asyncio.wait_for(held.asked.wait(), GUARD)
+    stopping = asyncio.create_task(first.stop())
+    await second.start()
+    held.go_on.set()
+    assert await stopping == 0, "\n".join(first.log)
+    await shop.reviewed()
+    await shop.github.until(lambda: shop.reviews)
+    assert len(shop.reviews) == 1
+    assert shop.rows("SELECT max(attempt) FROM tasks") == [(1,)], "no run was begun twice"
+    assert shop.ledger == shop.model.bill.total

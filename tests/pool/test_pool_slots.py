@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from claude_pool_gh.pool.carrying import Carrying
 from claude_pool_gh.pool.config import PoolConfig, SlotConfig, SlotMode
 from claude_pool_gh.pool.errors import IllegalTransition
 from claude_pool_gh.pool.pool import Pool
@@ -156,9 +154,6 @@ async def test_an_end_that_cannot_be_written_leaves_no_slot_busy_for_ever(
 
     agent = Puppet(act)
     async with open_pool(agent, observer=witness, config=PoolConfig(**QUICK)) as pool:
-        carrying = pool._dispatcher.events
-        assert isinstance(carrying, Carrying)
-        pool._dispatcher.events = replace(carrying, runner=replace(carrying.runner, trouble_delay=0.01))
         result = await asyncio.wait_for(pool.run("a"), GUARD)
         assert result.success
         assert (await asyncio.wait_for(pool.run("b"), GUARD)).success

@@ -73,11 +73,11 @@ class HeldUp(Database):
 
     held_up: bool = False
 
-    async def transact(self, work: Callable[[Transaction], T]) -> T:
+    async def transact(self, work: Callable[[Transaction], T], *, forever: bool = False) -> T:
         if "Attempts.write" in getattr(work, "__qualname__", "") and not self.held_up:
             self.held_up = True
             await asyncio.sleep(0.2)
-        return await super().transact(work)
+        return await super().transact(work, forever=forever)
 
 
 async def test_tasks_start_in_the_order_in_which_they_were_submitted(tmp_path: Path) -> None:

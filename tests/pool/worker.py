@@ -117,7 +117,7 @@ class Doomed(Database):
         when, _, number = point.partition(":")
         self.when, self.at, self.count = when, int(number), 0
 
-    async def transact(self, work: Callable[[Transaction], T]) -> T:
+    async def transact(self, work: Callable[[Transaction], T], *, forever: bool = False) -> T:
         self.count += 1
         mine = self.count == self.at
 
@@ -127,7 +127,7 @@ class Doomed(Database):
                 os.kill(os.getpid(), signal.SIGKILL)
             return result
 
-        result = await super().transact(dying)
+        result = await super().transact(dying, forever=forever)
         if mine and self.when == "after":
             os.kill(os.getpid(), signal.SIGKILL)
         return result

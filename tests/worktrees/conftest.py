@@ -63,5 +63,5 @@ def site(tmp_path: Path, github: SimulatedGitHub, widgets: Repository, installat
         return Login(made.token, widgets.clone_url)
 
     token = github.create_installation_token(installation)
-    made = Site(Worktrees(tmp_path / "state", login, pauses=()), widgets, token, tmp_path)
+    made = Site(Worktrees(tmp_path / "state", login, tries=1), widgets, token, tmp_path)
     return made

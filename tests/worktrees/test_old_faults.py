@@ -220,7 +220,7 @@ async def test_an_outage_is_asked_once_and_named_so(site: Site) -> None:
 
 
 async def test_a_short_outage_ends_no_run(site: Site, github: SimulatedGitHub) -> None:
-    patient = replace(site.worktrees, pauses=(0.01, 0.02))
+    patient = replace(site.worktrees, tries=3, pause=0.01)
     github.faults.add(Fault(Respond(503), times=2))
     async with patient.lease(site.wanted("c1.find.0.1")) as lease:
         assert (lease.folder / "README.md").exists()

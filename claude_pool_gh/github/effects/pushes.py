@@ -61,7 +61,10 @@ async def propose(forge: Forge, repository: Repository, wanted: Proposal) -> int
         "body": wanted.body,
         "draft": wanted.draft,
     }
-    for wait in (*_SHOWN_AFTER, None):
+    for wait in (
+        *_SHOWN_AFTER,
+        None,
+    ):  # not `stamina`: before each try it is looked up whether the last one did it
         try:
             made = await forge.call("POST", repository, "/pulls", body)
         except ForgeRefused as error:

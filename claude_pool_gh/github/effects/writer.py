@@ -234,6 +234,7 @@ class Writer:
             self._told(tx, row.chain_id)
 
     def _backoff(self, row: EffectRow) -> float:
+        """Seconds until the row is due again, by any process: what `stamina` waits for would end with this one."""
         return float(max(self._interval, 0.05) * 2 ** min(row.tries, 17))
 
     def _due(self, seconds: float) -> int:

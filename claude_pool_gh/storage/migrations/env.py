@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from claude_pool_gh.storage.database import metadata
+from claude_pool_gh.storage.tables import metadata
 
 with context.config.attributes["connection"] as connection:
     context.configure(connection=connection, target_metadata=metadata, transaction_per_migration=False)
