@@ -50,8 +50,20 @@ class Carrying:
             self.feed.ended(event)
         self.waiting.wake(chain_id)
 
+    def heard(self, chain_id: str | None) -> None:
+        """Wake who waits for a chain that another worker may have brought to rest."""
+        if chain_id is None:
+            self.waiting.wake_all()
+        else:
+            self.waiting.wake(chain_id)
+
     def room(self) -> int:
-        """How many chains to carry. Those that wait while a slot is idle need another one, and are in nobody's way."""
+        """How many chains to carry: without slots none, since others have them.
+
+        Those that wait while a slot is idle need another one, and are in nobody's way.
+        """
+        if not self.slots.count:
+            return 0
         return 2 * self.slots.count + 2 + (self.slots.waiting if self.slots.idle_ids else 0)
 
     def next_priority(self) -> int | None:

@@ -2,8 +2,8 @@
 
 How it works. The chains' rows are the queue, and the truth: to take a chain up is to write this worker's name and the
 next generation into its row, and whoever writes for a chain must still hold its newest generation. So nothing else has
-to be durable. A worker shows that it lives by counting up in its own row; where one has stopped, because its process is
-gone or its count stands still, another takes its chains up under the next generation. So does its own next life.
+to be durable. Where a worker is gone, another takes its chains up under the next generation; so does its own next life.
+Who is gone, and what others have done, is the queue's to know: see `queues`.
 """
 
 from __future__ import annotations
@@ -15,20 +15,17 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Protocol
 
-from claude_pool_gh.pool import chains, queue, slot_rows
+from claude_pool_gh.pool import chains, queue
 from claude_pool_gh.pool.live import Live
 from claude_pool_gh.pool.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.ports import Clock
 from claude_pool_gh.pool.queue import Claim
-from claude_pool_gh.pool.workers import Watch
+from claude_pool_gh.pool.queues import Heard, Queue
 from claude_pool_gh.storage import Database, Transaction
 
 logger = logging.getLogger(__name__)
 
-_PULSE_SECONDS: Final = 1.0
-_BEAT_SECONDS: Final = 5.0
-SILENCE_SECONDS: Final = 30.0
-"""A worker that has not shown itself for so long is dead to the others."""
+_AFTER_A_FAULT: Final = 1.0
 
 
 class ChainEvents(Protocol):
@@ -46,6 +43,9 @@ class ChainEvents(Protocol):
     def ended(self, chain_id: str) -> None:
         """Told of it again once that is committed."""
 
+    def heard(self, chain_id: str | None) -> None:
+        """Told when another worker has, or may have, moved a chain; None: any of them."""
+
     def room(self) -> int:
         """How many chains this process carries at most, as of now."""
 
@@ -58,25 +58,23 @@ class Dispatcher:
     """Carries the chains of one pool that its worker takes up."""
 
     database: Database
+    queue: Queue
     events: ChainEvents
     live: Live
     clock: Clock
-    worker: str
-    pool: str = chains.MAIN
     at_most: int | None = None
     """How many chains all workers on the database carry at most."""
-    silence: float = SILENCE_SECONDS
     _carried: dict[asyncio.Task[None], str] = field(default_factory=dict)
     """The chain that each task carries."""
+    _left: set[str] = field(default_factory=set)
+    """Chains that came back unfinished while this worker drains."""
     _draining: bool = False
     _arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    _moved: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when a chain that is carried here was moved from elsewhere."""
     _claiming: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Between a claim and its task, nobody may take the chain for one that this worker has lost."""
     _loops: list[asyncio.Task[None]] = field(default_factory=list)
-    _watch: Watch = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._watch = Watch(self.silence)
 
     @property
     def running(self) -> int:
@@ -85,13 +83,14 @@ class Dispatcher:
 
     def is_alone(self) -> bool:
         """Whether no other worker was on the database when this one last looked."""
-        return set(self._watch.seen) <= {self.worker}
+        return self.queue.alone
 
     async def launch(self) -> None:
         """Start taking work, first of all what an earlier process left unfinished."""
-        await self._beat()
+        await self.queue.join()
         await self.take_over()
-        self._loops = [asyncio.create_task(self._dispatch()), asyncio.create_task(self._pulse())]
+        loops = (self._dispatch(), self._pulse(), self._listen())
+        self._loops = [asyncio.create_task(loop) for loop in loops]
 
     def wake(self) -> None:
         """A chain was queued, or a slot was added."""
@@ -101,24 +100,18 @@ class Dispatcher:
         """Take up no more chains; those that run go on."""
         self._draining = True
 
+    async def let_go(self) -> None:
+        """Give back what was left where it can go on elsewhere."""
+        while self._left:
+            await self.queue.let_go(self._left.pop())
+
     async def take_over(self) -> None:
         """Take up every unfinished chain whose worker is gone, and forget that worker."""
-        seen = await self.database.read(queue.beats)
-        alive = self._watch.living(seen) | {self.worker}
-        dead = [worker for worker in seen if worker not in alive]
-        if dead:
-            await self.database.transact(lambda tx: _forget(tx, dead))
+        if not self.events.room():
+            return  # it has no slots: it accepts work, and others do it
         async with self._claiming:
-            orphans = await self.database.read(lambda tx: queue.orphans(tx, alive, pool=self.pool))
-            # Claimed in a transaction whose commit was not answered: the row says so, and nobody carries it.
-            mine = await self.database.read(lambda tx: queue.carried_by(tx, self.worker))
-            lost = [each for each in mine if each[0] not in self._carried.values()]
-            for chain_id, generation in [*orphans, *lost]:
-                claim = await self.database.transact(
-                    partial(queue.take, chain_id=chain_id, generation=generation, worker=self.worker)
-                )
-                if claim is not None:
-                    self._start(claim)
+            for claim in await self.queue.take_over(set(self._carried.values())):
+                self._start(claim)
 
     async def close(self) -> None:
         """Stop taking work and cancel what runs; the next start goes on with it."""
@@ -127,12 +120,12 @@ class Dispatcher:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
         try:
-            await self.database.transact(lambda tx: _forget(tx, [self.worker]))
+            await self.queue.leave()
         except Exception:  # the others see by themselves that it is gone
-            logger.exception("not signed off", extra={"action": "worker_left", "worker": self.worker})
+            logger.exception("not signed off", extra={"action": "worker_left"})
 
     async def _dispatch(self) -> None:
-        """Take up queued chains while there is room: at once when one comes or goes, else every second."""
+        """Take up queued chains while there is room: at once when one comes or goes, and now and then anyway."""
         while True:
             self._arrived.clear()
             try:
@@ -140,10 +133,8 @@ class Dispatcher:
                     pass
             except Exception:
                 logger.exception("dispatch failed", extra={"action": "dispatch_failed"})
-                await asyncio.sleep(_PULSE_SECONDS)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_PULSE_SECONDS):
-                    await self._arrived.wait()
+                await asyncio.sleep(_AFTER_A_FAULT)
+            await _first(self._arrived, self.queue.look_seconds)
 
     async def _take_next(self) -> bool:
         """Take up the next chain. False when there was none, or no room for another."""
@@ -152,9 +143,7 @@ class Dispatcher:
         if full and below is None:
             return False
         async with self._claiming:
-            claim = await self.database.transact(
-                lambda tx: queue.claim(tx, self.worker, pool=self.pool, at_most=self.at_most, below=below)
-            )
+            claim = await self.queue.claim(at_most=self.at_most, below=below)
             if claim is not None:
                 self.events.taken(claim)
                 self._start(claim)
@@ -167,43 +156,55 @@ class Dispatcher:
 
     def _came_to_rest(self, task: asyncio.Task[None]) -> None:
         chain_id = self._carried.pop(task)
+        if self._draining:
+            self._left.add(chain_id)
         self._arrived.set()
         if not task.cancelled() and (error := task.exception()) is not None:
             # Its row still names this worker, so the next look takes it up again.
             logger.error("chain left", exc_info=error, extra={"action": "carry_failed", "chain": chain_id})
 
     async def _pulse(self) -> None:
-        """Show that this worker lives; see who does not; heed cancels that came through the database."""
-        beaten = asyncio.get_running_loop().time()
+        """Show that this worker lives; see who does not; heed what others have done to the chains carried here."""
+        now = asyncio.get_running_loop().time
+        watched = now()
         while True:
-            await asyncio.sleep(_PULSE_SECONDS)
+            await _first(self._moved, self.queue.look_seconds)
+            self._moved.clear()
             try:
+                if now() - watched >= self.queue.watch_seconds:
+                    watched = now()
+                    await self.queue.beat()
+                    if not self._draining:
+                        await self.take_over()
                 await self._heed()
                 await self._end_overdue()
-                if (late := asyncio.get_running_loop().time() - beaten) >= _BEAT_SECONDS:
-                    await self._look_round(late)
-                    beaten = asyncio.get_running_loop().time()
             except Exception:
                 logger.exception("pulse failed", extra={"action": "pulse_failed"})
+                await asyncio.sleep(_AFTER_A_FAULT)
 
-    async def _look_round(self, since_last: float) -> None:
-        """Show that this worker lives, and see who does not.
+    async def _listen(self) -> None:
+        """Look at once where another worker, or whoever decides, has done something."""
+        while True:
+            try:
+                async for told in self.queue.heard():
+                    self._hear(told)
+            except Exception:
+                logger.exception("listening failed", extra={"action": "listen_failed"})
+                await asyncio.sleep(_AFTER_A_FAULT)
+            else:
+                return
 
-        `since_last`: seconds since it last could. While the database is away nobody can, and nobody died of that.
-        """
-        await self._beat()
-        if since_last > self.silence / 2:
-            self._watch.forget()
-        if not self._draining:
-            await self.take_over()
-
-    async def _beat(self) -> None:
-        await self.database.transact(lambda tx: queue.beat(tx, self.worker, self.clock.now_ms()))
+    def _hear(self, told: Heard) -> None:
+        if told.queued or self.at_most is not None:
+            self._arrived.set()
+        if told.chain_id is None or told.chain_id in self.live.held:
+            self._moved.set()
+        self.events.heard(told.chain_id)
 
     async def _heed(self) -> None:
         if not self.live.held:
             return
-        found = await self.database.read(lambda tx: queue.signals(tx, list(self.live.held)))
+        found = await self.queue.signals(list(self.live.held))
         for chain_id, (generation, cancelled) in found.items():
             held = self.live.held.get(chain_id)
             if held is None:
@@ -214,8 +215,7 @@ class Dispatcher:
                 held.stop.set()
 
     async def _end_overdue(self) -> None:
-        late = await self.database.read(lambda tx: queue.overdue(tx, self.clock.now_ms(), pool=self.pool))
-        for chain_id in late:
+        for chain_id in await self.queue.overdue():
             if await self.database.transact(partial(self._end, chain_id=chain_id)):
                 self.events.ended(chain_id)
 
@@ -237,7 +237,8 @@ def end_overdue(tx: Transaction, chain_id: str, now_ms: int) -> bool:
     return True
 
 
-def _forget(tx: Transaction, workers: list[str]) -> None:
-    slot_rows.forget_workers(tx, workers)
-    for worker in workers:
-        queue.leave(tx, worker)
+async def _first(event: asyncio.Event, seconds: float) -> None:
+    """Wait for an event, for so long at most."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()

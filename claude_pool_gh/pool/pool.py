@@ -48,6 +48,7 @@ from claude_pool_gh.pool.metrics import MetricsFilter, SessionMetrics, measure
 from claude_pool_gh.pool.orders import ALONE, ChainOptions, Orders
 from claude_pool_gh.pool.plan import AgentRun
 from claude_pool_gh.pool.ports import Agent, Clock, HostStep, Observer, Workspaces
+from claude_pool_gh.pool.queues import queue_on
 from claude_pool_gh.pool.records import (
     ChainProgress,
     ChainResult,
@@ -110,7 +111,7 @@ class Pool:
     ) -> None:
         """Put the parts together; `open` makes them and brings them to life."""
         self.config, self.database, self.shelf = config, database, parts.shelf
-        self._queue, self._workspaces = parts.queue, parts.workspaces
+        self._queue_name, self._workspaces = parts.queue, parts.workspaces
         clock, observer, host_steps = parts.clock, parts.observer, parts.host_steps
         self.live, self._feed = Live(), Feed()
         self._clock, self._observer, self._worker = clock, observer, parts.worker
@@ -140,11 +141,10 @@ class Pool:
         runner = Runner(attempts=attempts, live=self.live, host_steps=host_steps)
         self._dispatcher = Dispatcher(
             database=database,
+            queue=queue_on(database, clock, self._worker, parts.queue),
             events=Carrying(runner, self._slots, self._waiting, observer, self._feed),
             live=self.live,
             clock=clock,
-            worker=self._worker,
-            pool=parts.queue,
             at_most=config.max_chains,
         )
         self._supervisor = Supervisor(database, self._slots, config)
@@ -489,9 +489,9 @@ class Pool:
                 f"older_than_secs is {older_than_secs:g}: give the seconds that what ended is kept"
             )
         before, deleted = self._clock.now_ms() - int(older_than_secs * 1000), 0
-        while some := await self.database.transact(lambda tx: retention.prune(tx, self._queue, before)):
+        while some := await self.database.transact(lambda tx: retention.prune(tx, self._queue_name, before)):
             deleted += some
-        await self.database.transact(lambda tx: retention.forget_transcripts(tx, self._queue, before))
+        await self.database.transact(lambda tx: retention.forget_transcripts(tx, self._queue_name, before))
         return deleted
 
     # ---- shared context
@@ -638,6 +638,25 @@ class Pool:
             lost=0 if self._kept else len(unfinished),
         )
 
+    async def hand_over(self, deadline_secs: float) -> int:
+        """Take no more work, let running tasks end, and leave everything else to the store's other workers.
+
+        What still runs at the deadline is not cancelled: it stays unfinished, and its step begins again elsewhere once
+        this pool is closed. Returns how many chains that concerns.
+        """
+        self._closing = True
+        self._dispatcher.drain()
+        self._slots.close()
+        self.live.rouse()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(deadline_secs):
+                while self._dispatcher.running:
+                    await self._dispatcher.let_go()
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self.live.freed.wait(), _LOOK_SECONDS)
+        await self._dispatcher.let_go()
+        return self._dispatcher.running
+
     def wake(self) -> None:
         """Somebody else has queued a chain in the pool's database."""
         self._dispatcher.wake()
@@ -698,7 +717,9 @@ class Pool:
         plans = [
             each.plan.model_copy(update={"workspace": pins[each.plan.workspace["isolation"]]}) for each in new
         ]
-        return [replace(each, plan=plan, pool=self._queue) for each, plan in zip(new, plans, strict=True)]
+        return [
+            replace(each, plan=plan, pool=self._queue_name) for each, plan in zip(new, plans, strict=True)
+        ]
 
     async def _task(self, task_id: str, *, instead: str) -> TaskRecord:
         def read(tx: Transaction) -> TaskRecord:
@@ -814,7 +835,9 @@ class Pool:
             raise PoolShutdown(CLOSED if self._kept else CLOSED_AND_GONE)
 
     async def _left(self, *, parked: bool) -> list[str]:
-        return await self.database.read(lambda tx: queue.left(tx, self._queue, self._worker, parked=parked))
+        return await self.database.read(
+            lambda tx: queue.left(tx, self._queue_name, self._worker, parked=parked)
+        )
 
     @asynccontextmanager
     async def _to_the_end(self) -> AsyncIterator[None]:

@@ -70,6 +70,12 @@ def take(tx: Transaction, chain_id: str, generation: int, worker: str) -> Claim 
     return Claim(chain_id, generation + 1)
 
 
+def let_go(tx: Transaction, chain_id: str, worker: str) -> None:
+    """Give an unfinished chain back that this worker has taken up; whoever wants it may have it at once."""
+    own = sa.and_(_C.id == chain_id, _C.owner == worker, _C.state.in_(ON_THE_WAY))
+    tx.execute(chains.update().where(own).values(owner=None))
+
+
 def orphans(tx: Transaction, alive: Collection[str], *, pool: str = "main") -> list[tuple[str, int]]:
     """Id and generation of the pool's unfinished chains whose carrier is not among the living, oldest first."""
     unfinished = sa.and_(_C.pool == pool, _C.state.in_(ON_THE_WAY))

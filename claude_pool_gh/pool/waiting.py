@@ -66,6 +66,11 @@ class Waiting:
         if event := self.events.get(chain_id):
             event.set()
 
+    def wake_all(self) -> None:
+        """Any chain may have come to rest."""
+        for event in self.events.values():
+            event.set()
+
     def close(self) -> None:
         """Nobody here carries chains on any more."""
         self.closed = True

@@ -17,21 +17,24 @@ class Watch:
     """Seconds without a beat after which a worker counts as dead."""
     clock: Callable[[], float] = time.monotonic
     seen: dict[str, tuple[int, float]] = field(default_factory=dict)
+    looked: float | None = None
 
     def living(self, beats: Mapping[str, int]) -> set[str]:
-        """The workers that are not known to be dead. One that was never seen before gets its time."""
+        """The workers that are not known to be dead. One that was never seen before gets its time.
+
+        So does everybody after a time in which this process could not look: whatever kept it from looking, such as a
+        database that was away, may have kept the others from beating.
+        """
         now = self.clock()
-        self.seen = {worker: self._look(worker, beat, now) for worker, beat in beats.items()}
+        blind = 0.0 if self.looked is None else max(0.0, now - self.looked - self.silence / 2)
+        self.looked = now
+        self.seen = {worker: self._look(worker, beat, now, blind) for worker, beat in beats.items()}
         return {
             worker
             for worker, (_, since) in self.seen.items()
             if now - since < self.silence and not is_gone(worker)
         }
 
-    def forget(self) -> None:
-        """Give everybody their time again: who could not look for a while cannot tell who was silent."""
-        self.seen = {}
-
-    def _look(self, worker: str, beat: int, now: float) -> tuple[int, float]:
+    def _look(self, worker: str, beat: int, now: float, blind: float) -> tuple[int, float]:
         before = self.seen.get(worker)
-        return (beat, now) if before is None or before[0] != beat else before
+        return (beat, now) if before is None or before[0] != beat else (beat, before[1] + blind)

@@ -25,6 +25,8 @@ class Bot:
     state: Path
     environment: dict[str, str]
     command: Sequence[str] = (sys.executable, "-m", "claude_pool_gh.service.cli", "serve")
+    ready: str = "listening on "
+    """Begins the line that it prints once it works."""
     url: str = ""
     log: deque[str] = field(default_factory=lambda: deque(maxlen=400))
     process: asyncio.subprocess.Process | None = None
@@ -55,8 +57,8 @@ class Bot:
         async for line in self.process.stdout:
             text = line.decode(errors="replace").rstrip()
             self.log.append(text)
-            if text.startswith("listening on ") and not listening.done():
-                listening.set_result(text.removeprefix("listening on "))
+            if text.startswith(self.ready) and not listening.done():
+                listening.set_result(text.removeprefix(self.ready))
         if not listening.done():
             listening.set_exception(EOFError())
 

@@ -19,6 +19,7 @@ from claude_pool_gh.conversation import verbs
 from claude_pool_gh.conversation.catching_up import CatchUp
 from claude_pool_gh.conversation.clerk import Clerk
 from claude_pool_gh.conversation.desk import Defaults, Desk
+from claude_pool_gh.conversation.elsewhere import with_commits
 from claude_pool_gh.conversation.gazette import Gazette
 from claude_pool_gh.conversation.judge import Judge
 from claude_pool_gh.conversation.moved import under_present_name
@@ -39,6 +40,7 @@ from claude_pool_gh.service.journal import Journal
 from claude_pool_gh.service.pushing import pusher
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.storage import Database, migrations
+from claude_pool_gh.storage.notices import notices
 from claude_pool_gh.storage.private import close_to_others, open_to_others, private_folder
 from claude_pool_gh.terms.ids import Repository
 from claude_pool_gh.worktrees.errors import OriginUnavailable, WorktreeError
@@ -175,7 +177,9 @@ async def open_house(
             live=False,  # a comment shows steps, not words
         )
         hosts = {
-            name: patient(under_present_name(database, step), longest=_PATIENCE[door])
+            name: patient(
+                under_present_name(database, with_commits(worktrees, step)), longest=_PATIENCE[door]
+            )
             for room in rooms.values()
             for name, step in room.host_steps(desk).items()
         }
@@ -197,7 +201,16 @@ async def open_house(
         catch_up = None
         if isinstance(access, AppAccess):
             catch_up = CatchUp(database=database, forge=forge, access=access, clock=clock, told=gazette.take)
+        if database.engine.dialect.name == "postgresql":
+            listening = asyncio.create_task(_wake_for_others(database, writer))
+            stack.callback(listening.cancel)
         yield House(database, clock, writer, pool, clerk, gazette, progress, catch_up)
+
+
+async def _wake_for_others(database: Database, writer: Writer) -> None:
+    """Write at once what another process wants written, where this one is the installation's writer."""
+    async for _ in notices(database, "claude_pool_effects"):
+        writer.wake()
 
 
 def close_state(folder: Path) -> None:
@@ -221,7 +234,7 @@ def _pool_config(settings: Settings) -> PoolConfig:
         unattended_mode=True,
         slot_mode=SlotMode.ephemeral,
         supervisor_interval_secs=5,
-        scaling=ScalingConfig(max_slots=max(16, settings.slots)),
+        scaling=ScalingConfig(min_slots=0, max_slots=max(16, settings.slots)),
     )
 
 

@@ -6,7 +6,8 @@ import asyncio
 import logging
 import os
 import signal
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 from aiohttp import web
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -14,9 +15,10 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from claude_pool_gh.github.deliveries import check_secrets
 from claude_pool_gh.service.bounds import IDLE_SECONDS, GuardedSite
-from claude_pool_gh.service.house import open_house
+from claude_pool_gh.service.house import House, open_house
 from claude_pool_gh.service.settings import PREFIX, Settings, variable
 from claude_pool_gh.service.web import WebhookApp
+from claude_pool_gh.storage import migrations
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +34,14 @@ def check(settings: Settings) -> None:
         check_secrets(settings.secrets)
     except ValueError as error:
         missing.append(f"{PREFIX}{error}")
+    missing += check_agents(settings)
+    if missing:
+        raise StartError("\n".join(missing))
+
+
+def check_agents(settings: Settings) -> list[str]:
+    """What is missing to run agents on the App's repositories, one line each."""
+    missing = []
     if not settings.app_id:
         missing.append(f"{variable('app_id')} is not set: the id of the GitHub App")
     try:
@@ -40,8 +50,7 @@ def check(settings: Settings) -> None:
         missing.append(str(error))
     if not settings.anthropic_api_key.get_secret_value():
         missing.append(f"{variable('anthropic_api_key')} is not set: the key for the model's API")
-    if missing:
-        raise StartError("\n".join(missing))
+    return missing
 
 
 def check_key(settings: Settings) -> None:
@@ -70,6 +79,20 @@ def check_key(settings: Settings) -> None:
         )
 
 
+@asynccontextmanager
+async def opened(house: AbstractAsyncContextManager[House]) -> AsyncIterator[House]:
+    """The house, or a StartError that says why the database cannot be used."""
+    async with AsyncExitStack() as stack:
+        try:
+            found = await stack.enter_async_context(house)
+        except (OperationalError, InterfaceError) as error:
+            # What the driver says may hold the address with its password.
+            raise StartError(f"the database cannot be opened ({type(error.orig).__name__})") from error
+        except migrations.NewerSchema as error:
+            raise StartError(str(error)) from error
+        yield found
+
+
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT."""
     check(settings)
@@ -77,11 +100,7 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
-        try:
-            house = await stack.enter_async_context(open_house(settings))
-        except (OperationalError, InterfaceError) as error:
-            # What the driver says may hold the address with its password.
-            raise StartError(f"the database cannot be opened ({type(error.orig).__name__})") from error
+        house = await stack.enter_async_context(opened(open_house(settings)))
         app = WebhookApp(house, settings)
         runner = web.AppRunner(
             app.application(),

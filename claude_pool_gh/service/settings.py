@@ -86,7 +86,20 @@ class Settings(BaseSettings):
     )
     host: Annotated[str, Field(description="Address to listen on")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535, description="Port to listen on; 0 picks a free one")] = 8080
-    slots: Annotated[int, Field(ge=1, le=64, description="Agents that run at the same time")] = 2
+    slots: Annotated[
+        int,
+        Field(
+            ge=0, le=64, description="Agents that run at the same time; 0: `worker` processes run them all"
+        ),
+    ] = 2
+    stop_timeout: Annotated[
+        float,
+        Field(
+            ge=0,
+            allow_inf_nan=False,
+            description="Seconds that a worker's agents get to end after SIGTERM; what is left goes on elsewhere",
+        ),
+    ] = 60.0
     budget_usd: Annotated[
         Annotated[float, Field(gt=0, allow_inf_nan=False)] | None,
         _OrNone,
@@ -187,7 +200,9 @@ class Settings(BaseSettings):
             return None
         folders = tuple(Path(each).absolute() for each in self.check_folders.split(":") if each)
         bounds = Bounds(memory=self.check_memory_mb << 20)
-        return Sandbox(private=self.state_dir.absolute(), folders=folders, bounds=bounds, at_once=self.slots)
+        return Sandbox(
+            private=self.state_dir.absolute(), folders=folders, bounds=bounds, at_once=max(1, self.slots)
+        )
 
     @property
     def database(self) -> str:
@@ -212,6 +227,11 @@ def read(given: Mapping[str, Any] | None = None) -> Settings:
     except ValidationError as error:
         faults += [_told(problem, given or {}) for problem in error.errors()]
     else:
+        if not settings.slots and settings.database.startswith("sqlite"):
+            what = "--slots" if "slots" in (given or {}) else variable("slots")
+            faults.append(
+                f"{what}: with 0, workers run the agents, and they need {variable('database_url')}=postgresql://..."
+            )
         if not faults:
             return settings
     raise SettingsError(faults)

@@ -34,6 +34,13 @@ Transaction = sa.Connection
 T = TypeVar("T")
 
 _POSTGRES_THREADS: Final = 8
+_POSTGRES_SETTINGS: Final = {
+    # What a process holds that was paused or has vanished with its machine must not hold up all others for hours.
+    "idle_in_transaction_session_timeout": 10_000,
+    "tcp_keepalives_idle": 10,
+    "tcp_keepalives_interval": 5,
+    "tcp_keepalives_count": 3,
+}
 _BUSY_MILLISECONDS: Final = 30_000
 _NOTICE_A_LOST_SERVER: Final = {
     "connect_timeout": 10, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3,
@@ -272,7 +279,16 @@ def _file(url: sa.URL) -> Path | None:
 def _open_postgresql(url: sa.URL) -> sa.Engine:
     driver = url.set(drivername="postgresql+psycopg")
     usual = {name: value for name, value in _NOTICE_A_LOST_SERVER.items() if name not in url.query}
-    return sa.create_engine(driver, pool_size=_POSTGRES_THREADS, pool_pre_ping=True, connect_args=usual)
+    engine = sa.create_engine(driver, pool_size=_POSTGRES_THREADS, pool_pre_ping=True, connect_args=usual)
+
+    @sa.event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: object) -> None:
+        with connection.cursor() as cursor:
+            for name, value in _POSTGRES_SETTINGS.items():
+                cursor.execute(f"SET {name} = {value}")
+        connection.commit()
+
+    return engine
 
 
 def _is_temporary(url: sa.URL) -> bool:

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -97,6 +98,10 @@ class Noting(Spender):
                 outcome = AgentOutcome(ending=Ending.cancelled, text=line.partial)
         elif word == "keep":
             outcome = said(f"<{task.prompt}>", session_id=rest[0])
+        elif word == "work":
+            await self.ask(task, 1_000, 300)
+            await asyncio.sleep(0.3)
+            outcome = said(f"<{task.prompt}>")
         elif word == "pay":
             if await self.ask(task, 500_000, 400_000):
                 outcome = said(f"<{task.prompt}>")
@@ -151,6 +156,10 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 async def main(spec: dict[str, Any]) -> None:
     """Open the pool, submit what is given, and wait: for the end of that or, told to serve, for ever."""
     log, store = Log(Path(spec["log"])), spec.get("store")
+    if host := spec.get(
+        "host"
+    ):  # as seen from other processes, on another machine: only its beats can be known
+        socket.gethostname = lambda: str(host)
     database = Doomed.open(store or f"sqlite:///{spec['state']}/pool.sqlite")
     assert isinstance(database, Doomed)
     database.doom(os.environ["DOOM"] or "never:0")
@@ -165,7 +174,11 @@ async def main(spec: dict[str, Any]) -> None:
             log.note("submitted", each)
         log.note("open", pool._worker.replace(" ", "_"))
         if spec.get("serve"):
-            await asyncio.Event().wait()
+            stop = asyncio.Event()
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+            await stop.wait()
+            log.note(f"left-{await pool.hand_over(spec['stop'])}", "-")
+            return
         for chain_id in made:
             await pool.wait_chain(chain_id)
         for task_id in lone:

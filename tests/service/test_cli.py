@@ -9,10 +9,11 @@ from click.testing import CliRunner
 from claude_pool_gh.config.load import flat
 from claude_pool_gh.config.model import RepositoryConfig
 from claude_pool_gh.service.cli import main
+from claude_pool_gh.service.settings import Settings, variable
 from claude_pool_gh.service.show import _indented
 
 
-@pytest.mark.parametrize("command", ["serve", "show", "doctor", "rehearse", "config"])
+@pytest.mark.parametrize("command", ["serve", "worker", "show", "doctor", "rehearse", "config"])
 def test_every_command_explains_itself(command: str) -> None:
     done = CliRunner().invoke(main, [command, "--help"])
     assert done.exit_code == 0
@@ -77,3 +78,29 @@ def test_a_file_that_is_not_utf_8_is_read_as_the_server_reads_it(tmp_path: Path,
     done = CliRunner().invoke(main, ["config", command, str(file)])
     assert done.exit_code == 1
     assert "line 2: unknown key `budgte`, did you mean `budget`?" in done.output
+
+
+def test_a_worker_that_cannot_work_says_what_to_set(tmp_path: Path) -> None:
+    bare = {variable(name): None for name in Settings.model_fields}
+    flags = ["worker", "--public-url", "https://pool.example", "--state-dir", str(tmp_path)]
+    done = CliRunner().invoke(main, flags, env=bare)
+    assert done.exit_code == 1
+    for said in (
+        "CLAUDE_POOL_APP_ID is not set",
+        "ANTHROPIC_API_KEY is not set",
+        "CLAUDE_POOL_DATABASE_URL must be the server's postgresql://... address",
+        "CLAUDE_POOL_WEBHOOK_SECRET is not set: with CLAUDE_POOL_PUBLIC_URL",
+    ):
+        assert said in done.output
+    shared = ["worker", "--slots", "0", "--database-url", "postgresql://somewhere/pool"]
+    said = CliRunner().invoke(main, shared, env=bare).output
+    assert "CLAUDE_POOL_SLOTS is 0: a worker without slots would run nothing" in said
+    assert "CLAUDE_POOL_WEBHOOK_SECRET" not in said
+
+
+def test_a_server_that_only_accepts_needs_a_database_that_workers_can_share() -> None:
+    bare = {variable(name): None for name in Settings.model_fields}
+    said = "--slots: with 0, workers run the agents, and they need CLAUDE_POOL_DATABASE_URL=postgresql://..."
+    assert said in CliRunner().invoke(main, ["serve", "--slots", "0"], env=bare).output
+    shared = ["serve", "--slots", "0", "--database-url", "postgresql://somewhere/pool"]
+    assert said not in CliRunner().invoke(main, shared, env=bare).output

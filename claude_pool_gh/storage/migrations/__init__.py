@@ -7,6 +7,8 @@ Alembic, whose import alone takes longer. After a change of schema: `make schema
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -17,12 +19,23 @@ NEW_SQLITE: Final = _HERE / "new_sqlite.sql"
 _END: Final = ";\n"
 _BLANKS: Final = re.compile(r"[ \t]+\n")
 _EVERYTHING: Final = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY type DESC, name"
+_LOCK: Final = 0x636C6175
+"""Any number; held in the database while it is upgraded."""
+
+
+class NewerSchema(RuntimeError):
+    """The database is newer than this version of the program."""
 
 
 def upgrade(engine: sa.Engine) -> None:
     """Run the missing migrations, all in one transaction. A database that is up to date is left alone."""
-    if current(engine) == newest() or _made_at_once(engine):
+    if (found := current(engine)) == newest() or (found is None and _made_at_once(engine)):
         return
+    if found is not None and found > newest():
+        raise NewerSchema(
+            f"the database was upgraded by a newer version (schema {found}, this one knows {newest()}): "
+            "update this program"
+        )
     run(engine)
 
 
@@ -33,9 +46,26 @@ def run(engine: sa.Engine) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(_HERE))
-    with engine.connect().execution_options(begin_statement="BEGIN IMMEDIATE") as connection:
+    with (
+        _one_process(engine),
+        engine.connect().execution_options(begin_statement="BEGIN IMMEDIATE") as connection,
+    ):
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+@contextmanager
+def _one_process(engine: sa.Engine) -> Iterator[None]:
+    """Several that start at once on a new PostgreSQL make its tables once. On SQLite the file's lock sees to it."""
+    if engine.dialect.name != "postgresql":
+        yield
+        return
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as guard:
+        guard.execute(sa.select(sa.func.pg_advisory_lock(_LOCK)))
+        try:
+            yield
+        finally:
+            guard.execute(sa.select(sa.func.pg_advisory_unlock(_LOCK)))
 
 
 def current(engine: sa.Engine) -> str | None:

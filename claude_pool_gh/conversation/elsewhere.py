@@ -1,0 +1,32 @@
+"""Host steps of a chain that another machine began: what its earlier steps had fetched is fetched here too."""
+
+from __future__ import annotations
+
+import logging
+
+from claude_pool_gh.conversation.facts import Facts, facts_of
+from claude_pool_gh.pool.ports import Done, Finish, HostStep, HostStepContext
+from claude_pool_gh.worktrees.errors import OriginUnavailable, WorktreeError
+from claude_pool_gh.worktrees.leases import Worktrees
+
+logger = logging.getLogger(__name__)
+
+
+def with_commits(worktrees: Worktrees, step: HostStep) -> HostStep:
+    """The step, once the commits that its chain is about are in this machine's mirror. It costs nothing where they are.
+
+    Raises OriginUnavailable, which passes. A commit that cannot be had at all is for the step to put into words.
+    """
+
+    async def run(context: HostStepContext) -> Done | Finish:
+        facts = facts_of(context.plan.context, Facts)
+        wanted = [commit for commit in (facts.head, facts.base) if commit]
+        try:
+            await worktrees.fetch(facts.thread.repository.id, wanted, facts.refs)
+        except OriginUnavailable:
+            raise
+        except WorktreeError as error:
+            logger.info("not fetched: %s", error, extra={"action": "not_fetched", "chain": context.chain_id})
+        return await step(context)
+
+    return run

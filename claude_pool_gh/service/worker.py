@@ -1,0 +1,52 @@
+"""`claude-pool-gh worker`: a process that runs what servers have accepted, on this machine or another."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+
+from claude_pool_gh.service.house import open_house
+from claude_pool_gh.service.serve import StartError, check_agents, opened
+from claude_pool_gh.service.settings import Settings, variable
+from claude_pool_gh.storage import for_people, parsed_url
+
+logger = logging.getLogger(__name__)
+
+
+def check(settings: Settings) -> None:
+    """Raises StartError with everything to set without which a worker could not work."""
+    missing = check_agents(settings)
+    if parsed_url(settings.database).get_backend_name() != "postgresql":
+        missing.append(
+            f"{variable('database_url')} must be the server's postgresql://... address: "
+            "a SQLite file belongs to one process"
+        )
+    if not settings.slots:
+        missing.append(f"{variable('slots')} is 0: a worker without slots would run nothing")
+    if settings.public_url and not settings.secrets:
+        missing.append(
+            f"{variable('webhook_secret')} is not set: with {variable('public_url')}, links to downloads are "
+            "signed with it, as the server does"
+        )
+    if missing:
+        raise StartError("\n".join(missing))
+
+
+async def work(settings: Settings) -> None:
+    """Run chains until SIGTERM or SIGINT; then end what runs, within `stop_timeout`, and leave the rest to others."""
+    check(settings)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with opened(open_house(settings)) as house:
+        # The one line that a starter may wait for.
+        print(f"working for {for_people(settings.database)} on {settings.slots} slots", flush=True)  # noqa: T201
+        house.pool.wake()
+        await stop.wait()
+        logger.info("stopping", extra={"action": "stopping"})
+        left = await house.pool.hand_over(settings.stop_timeout)
+        if left:
+            logger.warning(
+                "%d chains go on elsewhere, in the middle of a step", left, extra={"action": "left"}
+            )
