@@ -66,7 +66,7 @@ _COST: Final = sa.select(sa.func.coalesce(sa.func.sum(_R.settled), 0), _BOUND).w
 _COST_INSIDE: Final = _COST.where(sa.or_(_R.parent_id == _WANTED, _R.chain_id == _WANTED))
 _COST_OF_RUNS: Final = _COST.where(_R.parent_id.in_(sa.bindparam("wanted", expanding=True)))
 _KNOWN: Final = sa.select(_R.id).where(_R.id == _WANTED)
-_HELD: Final = sa.select(_R.reserved, _R.settled).where(_R.id == _WANTED)
+_HELD: Final = sa.select(_R.reserved, _R.settled, _R.created_ms).where(_R.id == _WANTED)
 _OWNER: Final = sa.select(_R.chain_id, _R.step, _R.settled).where(_R.id == _WANTED)
 _USED_INSIDE: Final = sa.select(_USED).where(_R.parent_id == _WANTED)
 _USED_BY_STEP: Final = sa.select(_USED).where(
@@ -215,7 +215,9 @@ def _extended_chain(tx: Transaction, chain_id: str, wanted: int, now_ms: int, be
     if caps.least is None:
         return free
     account = Account(thread=row.account_thread, user=row.account_user, repository=row.account_repository)
-    room = [use.left // max(1, beside) for use in cap_uses(tx, account, caps, now_ms)]
+    # It counts in the day and month in which it was made: theirs is what it may take more of.
+    uses = cap_uses(tx, account, caps, min(now_ms, int(held.created_ms)))
+    room = [use.left // max(1, beside) for use in uses]
     more = max(0, min(wanted - free, caps.chain - int(held.reserved), *room))
     _raise(tx, chain_id, more)
     return free + more

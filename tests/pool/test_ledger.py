@@ -230,7 +230,13 @@ def test_what_is_usual_is_the_middle_half_of_the_last_runs(run: Run) -> None:
 def test_a_chain_that_may_begin_with_little_takes_more_as_it_needs_it_and_never_more_than_every_cap(
     run: Run,
 ) -> None:
-    caps = {"least": 5, "pool": 40, "thread": None, "user_day": None, "repository_month": None}
+    caps: dict[str, Any] = {
+        "least": 5,
+        "pool": 40,
+        "thread": None,
+        "user_day": None,
+        "repository_month": None,
+    }
     chain(run, "a", **caps)
     assert run(lambda tx: ledger.granted(tx, "a")) == 5
     assert task(run, "a.1", "a", most=25, least=5) == 5
@@ -238,7 +244,7 @@ def test_a_chain_that_may_begin_with_little_takes_more_as_it_needs_it_and_never_
     assert task(run, "b.1", "b", most=25, least=5) == 5
 
     def extend(name: str, wanted: int, most: int | None = 25) -> int:
-        return run(lambda tx: ledger.extend(tx, name, wanted, most, NOW))
+        return int(run(lambda tx: ledger.extend(tx, name, wanted, most, NOW)))
 
     assert extend("a.1", 4) == 5, "it has that"
     assert extend("a.1", 20, None) == 5, "nobody said that it may"
