@@ -123,9 +123,7 @@ class Ledger(RuleBasedStateMachine):
             assert fits
             self._add(name, amount, None, who)
 
-    @rule(
-        who=st.integers(0, len(ACCOUNTS) - 1), amount=st.sampled_from([10, 30, 70]), least=st.integers(1, 9)
-    )
+    @rule(who=st.integers(0, len(ACCOUNTS) - 1), amount=st.sampled_from([30, 200]), least=st.integers(1, 9))
     def reserve_part_of_a_chain(self, who: int, amount: int, least: int) -> None:
         """A chain that begins with little."""
         name, mine = f"c{len(self.sums)}", ACCOUNTS[who]
@@ -142,7 +140,12 @@ class Ledger(RuleBasedStateMachine):
             self._add(name, least, None, who)
             self.whole[name] = amount
 
-    @rule(data=st.data(), wanted=st.integers(1, 30), most=st.integers(1, 60), beside=st.integers(1, 3))
+    @rule(
+        data=st.data(),
+        wanted=st.sampled_from([5, 200]),
+        most=st.sampled_from([20, 200]),
+        beside=st.integers(1, 3),
+    )
     def extend(self, data: st.DataObject, wanted: int, most: int, beside: int) -> None:
         """How much it is, the rows say; the invariants say whether it may be."""
         if not (known := self._level(1)):
