@@ -78,7 +78,7 @@ _COST_BY_CHAIN: Final = (
     .group_by(_R.chain_id)
 )
 _KNOWN: Final = sa.select(_R.id).where(_R.id == _WANTED)
-_HELD: Final = sa.select(_R.reserved, _R.settled).where(_R.id == _WANTED)
+_HELD: Final = sa.select(_R.reserved, _R.settled, _R.created_ms).where(_R.id == _WANTED)
 _OWNER: Final = sa.select(_R.chain_id, _R.step, _R.settled).where(_R.id == _WANTED)
 _USED_INSIDE: Final = sa.select(USED).where(_R.parent_id == _WANTED)
 _I: Final = _INSIDE.c
@@ -266,7 +266,9 @@ def _extended_chain(tx: Transaction, chain_id: str, wanted: int, now_ms: int, be
     if caps.least is None:
         return free
     account = Account(thread=row.account_thread, user=row.account_user, repository=row.account_repository)
-    room = [use.left // max(1, beside) for use in cap_uses(tx, account, caps, now_ms)]
+    # It counts in the day and month in which it was made: theirs is what it may take more of.
+    uses = cap_uses(tx, account, caps, min(now_ms, int(held.created_ms)))
+    room = [use.left // max(1, beside) for use in uses]
     more = max(0, min(wanted - free, caps.chain - int(held.reserved), *room))
     _raise(tx, chain_id, more)
     return free + more

@@ -10,7 +10,7 @@ from typing import Any, Final
 import psutil
 import pytest
 
-from claude_pool_gh import Ending, PoolConfig, SlotConfig, TaskOverrides
+from claude_pool_gh import Ending, PoolConfig, SlotConfig
 from claude_pool_gh.rehearsal.model import ModelRequest, Reply, ScriptedModel, say, use
 from tests.local.house import KEY, House, in_turn
 
@@ -165,40 +165,3 @@ async def test_the_settings_server_replaces_the_folders_of_its_name(house: House
     )
     assert json.loads(run.told)["from"] == "task"
     assert started(house).split() == ["task"]
-
-
-GONE: Final[dict[str, dict[str, Any]]] = {
-    "no such program": {"command": "/nonexistent"},
-    "ends at once": {"command": "/bin/false"},
-    "nobody listens": {"type": "http", "url": "http://127.0.0.1:9/mcp"},
-}
-
-
-@pytest.mark.parametrize("name", GONE)
-async def test_a_server_that_does_not_start_fails_the_run_before_it_costs_anything(
-    house: House, name: str
-) -> None:
-    servers = {"t": server(house), "gone": GONE[name]}
-    run = await house.run(in_turn(say("done")), mcp_servers=servers, allowed_tools=("mcp__t__*",))
-    assert (run.result.ending, run.result.cost_microdollars, run.requests) == (Ending.failed, 0, [])
-    assert run.result.reason.startswith(
-        "MCP servers did not start: 'gone' (failed); check `command` or `url`"
-    )
-
-
-@pytest.mark.parametrize(
-    ("entry", "wrong"),
-    [
-        ({"comand": "x"}, "needs either `command`, .* or `url`, .* it has `comand`"),
-        ({}, "it has nothing"),
-        ({"command": ""}, "`command` of the MCP server 't' must be a text"),
-        ({"command": "x", "url": "http://x"}, "it has `command`, `url`"),
-        ({"url": "http://x"}, "with `type`: `http` or `sse`"),
-    ],
-)
-def test_an_entry_that_names_no_server_is_refused_when_the_settings_are_made(
-    entry: dict[str, Any], wrong: str
-) -> None:
-    for kind in (PoolConfig, SlotConfig, TaskOverrides):
-        with pytest.raises(ValueError, match=wrong):
-            kind(mcp_servers={"t": entry})

@@ -281,10 +281,47 @@ GUARDS = [
         "tests/worktrees/test_snapshots.py",
         "hides_behind or keeps_its_time",
     ),
+    # an agent of one's own
+    Guard(
+        "a run of another type is no outcome", "pool/agent_run.py",
+        "if not isinstance(given, AgentOutcome):", "if False:",
+        "tests/pool/test_own_agent.py", "another_type",
+    ),
+    Guard(
+        "a typed result has the form asked for", "pool/agent_run.py",
+        "wrong = mismatch(outcome.structured, task.schema)", "wrong = None",
+        "tests/pool/test_own_agent.py", "form_asked_for",
+    ),
+    Guard(
+        "the pool keeps the time", "pool/agent_run.py",
+        'extra = _OVERTIME_SECONDS if getattr(agent, "keeps_time", False) else 0.0', "extra = 600.0",
+        "tests/pool/test_own_agent.py", "keeps_the_time",
+    ),
+    Guard(
+        "nothing is repeated unasked", "pool/orders.py",
+        "retries = _first(run.overrides.retries, self.config.retries)", "retries = 1",
+        "tests/pool/test_own_agent.py", "repeated_only",
+    ),
+    Guard(
+        "a cap that is too small is refused at submit", "pool/orders.py",
+        "if cap < least:", "if False:",
+        "tests/agent/test_models.py", "least_that_is_named",
+    ),
+    Guard(
+        "an MCP server that did not start fails the run", "agent/outcome.py",
+        "if why := _not_started(states, task):", "if why := False:",
+        "tests/agent/test_mcp_missing.py", "does_not_start",
+    ),
     # money
     Guard(
+        "what a chain takes more of is there", "pool/ledger.py",
+        "more = max(0, min(wanted - free, caps.chain - int(held.reserved), *room))",
+        "more = max(0, min(wanted - free, caps.chain - int(held.reserved)))",
+        "tests/pool/test_ledger.py tests/pool/test_ledger_machine.py", "",
+    ),
+    Guard(
         "a run never takes more than its chain has left", "pool/ledger.py",
-        "granted = min(most, left_in(tx, chain_id))", "granted = most",
+        "granted = min(most, _extended_chain(tx, chain_id, least, now_ms))", "granted = most",
         "tests/pool/test_ledger.py tests/pool/test_ledger_machine.py", "",
     ),
     Guard(

@@ -350,8 +350,8 @@ async def test_a_chains_later_step_is_refused_by_the_chains_cap(place: Place) ->
         frugal = await pool.wait_chain(chain_id)
     assert result is not None
     assert (result.verdict, asked) == ("out_of_budget", 1)
-    assert result.reason.startswith("step two: the money set aside for this run, $0.0"), (
-        "not in its first request"
+    assert result.reason.startswith("step two: the cap per chain of $0.09 has $0.04 left, asked for $0.06"), (
+        "before its process is started"
     )
     assert result.total_cost_microdollars <= 9 * CENT
     assert frugal is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -60,6 +61,8 @@ class Ledger(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory(prefix="ledger-")
         self.database = Database.open(f"sqlite:///{self.folder.name}/pool.db")
         self.sums: dict[str, Sum] = {}
+        self.whole: dict[str, int] = {}
+        """The caps of chains that began with little."""
         self.day = 0
 
     @initialize()
@@ -120,11 +123,55 @@ class Ledger(RuleBasedStateMachine):
             assert fits
             self._add(name, amount, None, who)
 
+    @rule(who=st.integers(0, len(ACCOUNTS) - 1), amount=st.sampled_from([30, 200]), least=st.integers(1, 9))
+    def reserve_part_of_a_chain(self, who: int, amount: int, least: int) -> None:
+        """A chain that begins with little."""
+        name, mine = f"c{len(self.sums)}", ACCOUNTS[who]
+        limits = caps(
+            chain=amount,
+            thread=THREAD,
+            user_day=USER_DAY,
+            repository_month=REPOSITORY_MONTH,
+            pool=POOL,
+            least=least,
+        )
+        with suppress(CapReached), self.database.engine.begin() as tx:
+            assert chains.create(tx, name, plan(), mine, limits, self._now())
+            self._add(name, least, None, who)
+            self.whole[name] = amount
+
+    @rule(
+        data=st.data(),
+        wanted=st.sampled_from([5, 200]),
+        most=st.sampled_from([20, 200]),
+        beside=st.integers(1, 3),
+    )
+    def extend(self, data: st.DataObject, wanted: int, most: int, beside: int) -> None:
+        """How much it is, the rows say; the invariants say whether it may be."""
+        if not (known := self._level(1)):
+            return
+        name = data.draw(st.sampled_from(known))
+        parent = name.rpartition(".")[0]
+        before = {each: self.sums[each].reserved for each in (name, parent)}
+        with self.database.engine.begin() as tx:
+            free = ledger.extend(tx, name, wanted, most, self._now(), beside=beside)
+            for each in (name, parent):
+                self.sums[each].reserved = ledger.granted(tx, each)
+        assert self.sums[name].reserved <= max(before[name], most)
+        assert self.sums[parent].reserved <= max(before[parent], self.whole.get(parent, 0))
+        assert all(self.sums[each].reserved >= before[each] for each in before)
+        assert free == self._left(name)
+
     @rule(data=st.data(), most=st.integers(1, 40), least=st.integers(1, 10))
     def reserve_task(self, data: st.DataObject, most: int, least: int) -> None:
         if not (known := self._level(0)):
             return
         parent = data.draw(st.sampled_from(known))
+        if parent in self.whole:  # it may grow for this
+            with self.database.engine.begin() as tx:
+                grown = ledger._extended_chain(tx, parent, least, self._now())
+                self.sums[parent].reserved = ledger.granted(tx, parent)
+            assert grown == self._left(parent)
         name, wanted = f"{parent}.{len(self.sums)}", min(most, self._left(parent))
         try:
             with self.database.engine.begin() as tx:
