@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from claude_pool_gh.pool.ports import Line
+from claude_pool_gh.pool.tasks import TaskRow
 
 
 @dataclass(slots=True)
@@ -35,6 +36,8 @@ class Held:
     carrier: asyncio.Task[object] | None = None
     begun: bool = False
     """It was seen to run: unless it comes to rest, it still does."""
+    laid_out: tuple[str, list[TaskRow]] | None = None
+    """A step, and its tasks that are to be run: made in the transaction that began the chain."""
 
     @contextmanager
     def running(self, run: LiveRun) -> Iterator[LiveRun]:
