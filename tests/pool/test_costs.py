@@ -17,7 +17,7 @@ FENCED = 4
 STATEMENTS = 39
 """Statements of a lone task, from its submission to its result; 57 before they were counted."""
 BESIDE = re.compile(
-    r"BEGIN|.*workers|.*deadline_ms <|.*\bpriority, chains\.created_ms|.*cancel_requested\s+FROM|.*chains\.owner|.*pg_advisory",
+    r"BEGIN|.*(workers|pg_advisory|deadline_ms <|\bpriority, chains\.created_ms|cancel_requested\s+FROM|chains\.owner)",
     re.DOTALL,
 )
 """What the pool asks by the clock, or again and again while there is room: not for one task."""
