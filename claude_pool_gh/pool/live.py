@@ -10,6 +10,7 @@ from pathlib import Path
 
 from claude_pool_gh.pool.errors import Superseded
 from claude_pool_gh.pool.ports import AgentOutcome, Line
+from claude_pool_gh.pool.tasks import TaskRow
 
 
 @dataclass(slots=True)
@@ -36,6 +37,8 @@ class Held:
     carrier: asyncio.Task[object] | None = None
     begun: bool = False
     """It was seen to run: unless it comes to rest, it still does."""
+    laid_out: tuple[str, list[TaskRow]] | None = None
+    """A step, and its tasks that are to be run: made in the transaction that began the chain."""
     open: dict[str, AgentOutcome | None] = field(default_factory=dict)
     """See `Live.open`."""
 

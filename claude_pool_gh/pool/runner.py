@@ -101,7 +101,7 @@ class Runner:
                 return chain
         while True:
             freed = self.live.freed
-            began = await self.attempts.write(held, lambda tx: self._begin(tx, held.chain_id))
+            began = await self.attempts.write(held, lambda tx: self._begin(tx, held))
             if began is not None:
                 held.begun = True
                 return began
@@ -110,8 +110,9 @@ class Runner:
                 async with asyncio.timeout(_MONEY_SECONDS):
                     await freed.wait()
 
-    def _begin(self, tx: Transaction, chain_id: str) -> ChainRow | None:
+    def _begin(self, tx: Transaction, held: Held) -> ChainRow | None:
         """None while the money for it is set aside for others who may not need it all."""
+        chain_id, held.laid_out = held.chain_id, None
         chain, now = chains.get(tx, chain_id), self.attempts.clock.now_ms()
         if chain.state not in ON_THE_WAY:
             return chain
@@ -130,7 +131,24 @@ class Runner:
                 return None
             chains.finish(tx, chain, Outcome(verdict=Verdict.out_of_budget, reason=str(refusal)), now)
             return chains.get(tx, chain_id)
-        return chains.begin(tx, chain, now)
+        begun = chains.begin(tx, chain, now)
+        held.laid_out = self._first_tasks(tx, held, begun)
+        return begun
+
+    def _first_tasks(self, tx: Transaction, held: Held, chain: ChainRow) -> tuple[str, list[TaskRow]] | None:
+        """The tasks of the step that a chain begins with, made at once where nothing has to be decided first."""
+        position = chain.next_step
+        if position is None:
+            return None
+        step, record = chain.plan.steps[position], chain.steps[position]
+        if isinstance(step, HostCall) or step.when is not None or record.state is not StepState.pending:
+            return None
+        try:
+            units = _units_of(chain, step, record, values_of(chain))
+        except PoolError:  # the step fails of it, in its turn
+            return None
+        waiting = self._lay_out(tx, held, chain, record, units)
+        return None if waiting is None else (step.name, waiting)
 
     async def _do(self, held: Held, chain: ChainRow, step: Step, record: StepRow) -> bool:
         values = values_of(chain)
@@ -142,12 +160,9 @@ class Runner:
         match step:
             case HostCall():
                 return await self._call_host(held, chain, step, record)
-            case AgentRun():
-                return await self._run_agents(held, chain, step, record, _units(chain, step, record, values))
-            case Branches():
-                return await self._run_agents(
-                    held, chain, step, record, _branches(chain, step, record, values)
-                )
+            case AgentRun() | Branches():
+                units = _units_of(chain, step, record, values)
+                return await self._run_agents(held, chain, step, record, units)
 
     async def _call_host(self, held: Held, chain: ChainRow, step: HostCall, record: StepRow) -> bool:
         now = self.attempts.clock.now_ms
@@ -189,7 +204,11 @@ class Runner:
     async def _run_agents(
         self, held: Held, chain: ChainRow, step: AgentRun | Branches, record: StepRow, units: Sequence[Unit]
     ) -> bool:
-        waiting = await self.attempts.write(held, lambda tx: self._lay_out(tx, held, chain, record, units))
+        waiting = _laid_out(held, record)
+        if waiting is None:
+            waiting = await self.attempts.write(
+                held, lambda tx: self._lay_out(tx, held, chain, record, units)
+            )
         held.forget([unit.task_id for unit in units])
         if waiting is None:
             return False
@@ -310,6 +329,20 @@ async def _all_of(work: list[Coroutine[Any, Any, None]]) -> None:
         errors
     ):  # a pool that closes leaves the chain as it is; so nobody gives it up for another one's trouble
         raise next((error for error in errors if isinstance(error, PoolShutdown)), errors[0])
+
+
+def _laid_out(held: Held, record: StepRow) -> list[TaskRow] | None:
+    """A step's tasks where they were made as the chain began."""
+    made, held.laid_out = held.laid_out, None
+    return made[1] if made is not None and made[0] == record.name else None
+
+
+def _units_of(
+    chain: ChainRow, step: AgentRun | Branches, record: StepRow, values: Mapping[str, Any]
+) -> list[Unit]:
+    if isinstance(step, Branches):
+        return _branches(chain, step, record, values)
+    return _units(chain, step, record, values)
 
 
 def _units(chain: ChainRow, step: AgentRun, record: StepRow, values: Mapping[str, Any]) -> list[Unit]:

@@ -1,0 +1,54 @@
+"""What a task that does nothing costs: statements and transactions are counted, so that they cannot grow unseen."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import sqlalchemy as sa
+
+from claude_pool_gh.storage import Database
+from tests.pool.kit import step
+from tests.pool.puppet import OpenPool, Puppet
+
+TASKS = 10
+FENCED = 4
+"""Transactions that carry a lone task: it begins, its attempt begins, that ends, the chain ends. There were five."""
+STATEMENTS = 39
+"""Statements of a lone task, from its submission to its result; 57 before they were counted."""
+BESIDE = re.compile(
+    r"BEGIN|.*(workers|pg_advisory|deadline_ms <|\bpriority, chains\.created_ms|cancel_requested\s+FROM|chains\.owner)",
+    re.DOTALL,
+)
+"""What the pool asks by the clock, or again and again while there is room: not for one task."""
+
+
+async def test_a_lone_task_costs_no_more_than_it_does_now(open_pool: OpenPool) -> None:
+    async with open_pool(Puppet()) as pool:
+        seen = _watched(pool.database)
+        for _ in range(TASKS):
+            assert (await pool.run("x")).success
+        # Each transaction for a chain begins by proving that it still holds it.
+        assert sum(each.startswith("SELECT chains.generation") for each in seen) == FENCED * TASKS
+        assert sum(not BESIDE.match(each) for each in seen) == STATEMENTS * TASKS
+
+
+async def test_a_chain_that_begins_otherwise_costs_one_transaction_more(open_pool: OpenPool) -> None:
+    """What the count above would find: a step behind a condition is laid out in a transaction of its own."""
+    async with open_pool(Puppet()) as pool:
+        seen = _watched(pool.database)
+        chain = await pool.submit_chain(
+            [step("one", "1", when={"value": "args.go", "equals": "yes"})], args={"go": "yes"}
+        )
+        await pool.wait_chain(chain)
+        assert sum(each.startswith("SELECT chains.generation") for each in seen) == FENCED + 1
+
+
+def _watched(database: Database) -> list[str]:
+    seen: list[str] = []
+
+    def note(_conn: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        seen.append(statement)
+
+    sa.event.listen(database.engine, "before_cursor_execute", note)
+    return seen
