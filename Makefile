@@ -33,8 +33,8 @@ bench: $(BIN)/.dev ## Measure, side by side with what a user would otherwise do
 	$(BIN)/python -m benchmarks
 
 lock: ## Resolve the dependencies anew (needs uv)
-	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header -o requirements.lock
-	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header -o requirements-dev.lock
+	uv pip compile pyproject.toml --extra bot --extra postgresql --universal --python-version 3.11 --generate-hashes --no-header -o requirements.lock
+	uv pip compile pyproject.toml --extra bot --extra postgresql --group dev --universal --python-version 3.11 --generate-hashes --no-header -o requirements-dev.lock
 	uv pip compile --group pyproject.toml:build -c requirements-dev.lock --universal --python-version 3.11 --generate-hashes --no-header -o requirements-build.lock
 
 schema: $(BIN)/.dev ## After a new migration: write what a new SQLite database begins with

@@ -31,10 +31,11 @@ from claude_pool_gh.pool.states import ChainState, StepState, TaskState
 from claude_pool_gh.pool.tables import chains as chain_rows
 from claude_pool_gh.pool.tasks import TaskRow
 from claude_pool_gh.reports.changes import files_of
+from claude_pool_gh.reports.figures import dollars, duration
 from claude_pool_gh.reports.headline import conclusion, headline
 from claude_pool_gh.reports.tracking import tracking, whole
 from claude_pool_gh.reports.views import Bill, Changed, FileChange, Kept, Looked, Presented, Run, StepLine
-from claude_pool_gh.reports.words import count, dollars, duration
+from claude_pool_gh.reports.words import count
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.terms.links import Links
 

@@ -15,10 +15,11 @@ from claude_pool_gh.findings.diffs import (
     renamed_from,
     sections,
 )
+from claude_pool_gh.reports.figures import duration
 from claude_pool_gh.reports.neutralize import cell, code, fence, neutralize, neutralize_line
 from claude_pool_gh.reports.refusals import advice
 from claude_pool_gh.reports.views import Changed, Checked, CheckEnd, Fate, FileChange, Presented
-from claude_pool_gh.reports.words import checks_in_short, commit, count, difference, duration, fold
+from claude_pool_gh.reports.words import checks_in_short, commit, count, difference, fold
 from claude_pool_gh.terms.markdown import SafeMarkdown
 
 _PATCH_LIMIT: Final = 30_000

@@ -8,9 +8,10 @@ from typing import Final
 from claude_pool_gh.commands.grammar import Mistake, Verb
 from claude_pool_gh.pool.errors import CapReached
 from claude_pool_gh.pool.yaml_file import Fault
+from claude_pool_gh.reports.figures import dollars
 from claude_pool_gh.reports.neutralize import code, fence, neutralize, neutralize_line
 from claude_pool_gh.reports.views import Link, Told
-from claude_pool_gh.reports.words import count, dollars, fitting
+from claude_pool_gh.reports.words import count, fitting
 from claude_pool_gh.terms.markdown import SafeMarkdown
 from claude_pool_gh.terms.roles import Role
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from claude_pool_gh.pool.ledger import CapUse
+from claude_pool_gh.reports.figures import dollars
 from claude_pool_gh.reports.neutralize import cell, code, neutralize_line
-from claude_pool_gh.reports.words import dollars, fitting, fold
+from claude_pool_gh.reports.words import fitting, fold
 from claude_pool_gh.terms.markdown import SafeMarkdown
 
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from claude_pool_gh.pool.outcomes import Verdict
 from claude_pool_gh.reports import changes
+from claude_pool_gh.reports.figures import amounts, dollars, duration, minutes
 from claude_pool_gh.reports.findings import listed
 from claude_pool_gh.reports.headline import headline
 from claude_pool_gh.reports.neutralize import cell, code, neutralize, neutralize_line
@@ -23,20 +24,7 @@ from claude_pool_gh.reports.views import (
     StepLine,
     Triaged,
 )
-from claude_pool_gh.reports.words import (
-    amounts,
-    commit,
-    count,
-    difference,
-    dollars,
-    duration,
-    fitting,
-    fold,
-    linked,
-    minutes,
-    place,
-    title,
-)
+from claude_pool_gh.reports.words import commit, count, difference, fitting, fold, linked, place, title
 from claude_pool_gh.terms.markdown import SafeMarkdown
 
 _SIGNS: Final = {

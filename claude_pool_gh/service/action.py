@@ -19,7 +19,7 @@ from claude_pool_gh.github import intake, tables
 from claude_pool_gh.github.deliveries import VerifiedDelivery
 from claude_pool_gh.pool import chains, ledger, reading
 from claude_pool_gh.pool.outcomes import Verdict
-from claude_pool_gh.reports.words import dollars
+from claude_pool_gh.reports.figures import dollars
 from claude_pool_gh.service.house import open_house
 from claude_pool_gh.service.settings import Settings, SettingsError, read
 from claude_pool_gh.storage import Transaction

@@ -13,6 +13,7 @@ import click
 
 from claude_pool_gh.service import logs
 from claude_pool_gh.service.settings import Settings, SettingsError, read, variable
+from claude_pool_gh.storage.extras import MissingExtra, extras_named
 
 
 def _with_settings(command: Any) -> Any:
@@ -34,7 +35,18 @@ def _settings(given: dict[str, Any]) -> Settings:
         raise click.ClickException("\n".join(("these settings cannot be used:", *error.faults))) from error
 
 
-@click.group(context_settings={"max_content_width": 110})
+class _Commands(click.Group):
+    """Says in words where a command needs packages that are not installed."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            with extras_named():
+                return super().invoke(ctx)
+        except MissingExtra as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=_Commands, context_settings={"max_content_width": 110})
 @click.version_option(package_name="claude-pool-gh")
 def main() -> None:
     """Run pools of Claude agents on GitHub repositories."""

@@ -28,7 +28,7 @@ from claude_pool_gh.pool.records import (
     TaskResult,
 )
 from claude_pool_gh.pool.workflows import Workflow, parse_workflow
-from claude_pool_gh.reports.words import dollars, duration
+from claude_pool_gh.reports.figures import dollars, duration
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.service.show import open_to_look
 from claude_pool_gh.service.terminal import Terminal, overview

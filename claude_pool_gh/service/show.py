@@ -13,7 +13,7 @@ from claude_pool_gh.pool import chains, ledger, tasks
 from claude_pool_gh.pool.chains import ChainRow
 from claude_pool_gh.pool.errors import UnknownChain
 from claude_pool_gh.pool.tasks import TaskRow
-from claude_pool_gh.reports.words import dollars, duration
+from claude_pool_gh.reports.figures import dollars, duration
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.service.terminal import plain
 from claude_pool_gh.storage import Database, Transaction, for_people, migrations

@@ -22,7 +22,7 @@ from rich.text import Text
 from claude_pool_gh.local import Pool
 from claude_pool_gh.pool.ids import ChainId, TaskId
 from claude_pool_gh.pool.records import ChainProgress, PoolStatus, SlotRecord
-from claude_pool_gh.reports.words import dollars, duration
+from claude_pool_gh.reports.figures import dollars, duration
 
 _LOOK_SECONDS = 0.2
 _LINES = 6

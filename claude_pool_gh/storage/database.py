@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar, cast
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
+from claude_pool_gh.storage.extras import extras_named
 from claude_pool_gh.storage.private import private_file, private_folder
 from claude_pool_gh.storage.receipts import Receipt, Receipts
 from claude_pool_gh.storage.retries import Retries, passes, retried
@@ -279,7 +280,8 @@ def _file(url: sa.URL) -> Path | None:
 def _open_postgresql(url: sa.URL) -> sa.Engine:
     driver = url.set(drivername="postgresql+psycopg")
     usual = {name: value for name, value in _NOTICE_A_LOST_SERVER.items() if name not in url.query}
-    engine = sa.create_engine(driver, pool_size=_POSTGRES_THREADS, pool_pre_ping=True, connect_args=usual)
+    with extras_named():
+        engine = sa.create_engine(driver, pool_size=_POSTGRES_THREADS, pool_pre_ping=True, connect_args=usual)
 
     @sa.event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:

@@ -10,20 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from claude_pool_gh.reports.figures import amounts, dollars, duration, minutes
 from claude_pool_gh.reports.neutralize import fence
 from claude_pool_gh.reports.rendered import html_of
-from claude_pool_gh.reports.words import (
-    amounts,
-    count,
-    dollars,
-    duration,
-    fitting,
-    fold,
-    linked,
-    minutes,
-    operator_must_act,
-    place,
-)
+from claude_pool_gh.reports.words import count, fitting, fold, linked, operator_must_act, place
 from claude_pool_gh.terms.markdown import COMMENT_LIMIT
 from tests.findings.make import finding
 
