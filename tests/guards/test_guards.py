@@ -676,7 +676,17 @@ GUARDS = [
         f"{ACCEPTANCE}fix.py", "whoever_was_refused",
     ),
     Guard(
-        "a plan's old name is not used", "service/house.py", "under_present_name(database, step)", "step",
+        "a step has its commits on another machine", "conversation/elsewhere.py",
+        "await worktrees.fetch(facts.thread.repository.id, wanted, facts.refs)", "pass",
+        "tests/worktrees/test_elsewhere.py", "fetched_here",
+    ),
+    Guard(
+        "nobody dies of the watcher's absence", "pool/workers.py", "(beat, before[1] + blind)", "before",
+        "tests/pool/test_chain_workers.py", "could_not_look",
+    ),
+    Guard(
+        "a plan's old name is not used", "service/house.py",
+        "under_present_name(database, with_commits(worktrees, step))", "with_commits(worktrees, step)",
         f"{ACCEPTANCE}github_side.py", "sees_under_the_new_name",
     ),
     Guard(
