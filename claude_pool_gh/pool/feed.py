@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import wraps
 from typing import Final, Self, TypeVar
 from weakref import WeakSet
 
@@ -113,6 +114,7 @@ class Subscription:
 def recorded(work: Callable[[Transaction], T]) -> Callable[[Transaction], tuple[T, Sequence[Move]]]:
     """A transaction's work that also returns what it moved, to be published once it is committed."""
 
+    @wraps(work)
     def noted(tx: Transaction) -> tuple[T, Sequence[Move]]:
         with noting() as moves:
             result = work(tx)

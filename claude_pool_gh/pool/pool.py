@@ -644,6 +644,7 @@ class Pool:
         What still runs at the deadline is not cancelled: it stays unfinished, and its step begins again elsewhere once
         this pool is closed. Returns how many chains that concerns.
         """
+        self._check_open()
         self._closing = True
         self._dispatcher.drain()
         self._slots.close()

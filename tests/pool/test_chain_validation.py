@@ -431,7 +431,7 @@ async def test_a_workflow_says_what_its_caller_leaves_open(open_pool: OpenPool) 
     assert rows[silent].caps["chain"] == 500_000
     assert rows[silent].priority == 3
     assert rows[silent].plan["on_restart"] == "ask"
-    assert rows[silent].plan["workspace"] == {"isolation": "none"}
+    assert rows[silent].plan["workspace"] == {"isolation": "none", "folder": str(Path.cwd())}
     assert rows[spoken].caps["chain"] == 250_000
 
 

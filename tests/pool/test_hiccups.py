@@ -113,14 +113,14 @@ async def test_a_result_that_cannot_be_stored_ends_its_task_and_is_not_bought_ag
 async def test_a_run_that_was_begun_and_never_made_is_nobodys_death(
     open_pool: OpenPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, left = prompting.agent_task, [OSError("no such device")]
+    real, left = prompting.more_system, [OSError("no such device")]
 
-    def agent_task(*args: Any, **more: Any) -> AgentTask:
+    def more_system(*args: Any) -> str:
         if left:
             raise left.pop()
-        return real(*args, **more)
+        return real(*args)
 
-    monkeypatch.setattr(prompting, "agent_task", agent_task)
+    monkeypatch.setattr(prompting, "more_system", more_system)
     agent = Puppet()
     async with open_pool(agent, config=QUICK) as pool:
         chain_id = await pool.submit_chain([step("s", "x")], options=ASKS)

@@ -189,6 +189,8 @@ EVERY: dict[str, Callable[[Pool, Any, Any], Awaitable[object]]] = {
     "status": lambda pool, _t, _c: pool.status(),
     "metrics": lambda pool, _t, _c: pool.metrics(),
     "drain": lambda pool, _t, _c: pool.drain(),
+    "hand_over": lambda pool, _t, _c: pool.hand_over(1.0),
+    "prune": lambda pool, _t, _c: pool.prune(older_than_secs=1),
 }
 
 
