@@ -150,8 +150,7 @@ async def measure() -> list[Figure]:
             shares = [_refused(made, model, slots, bound) for bound in (former, present)]
             name = f"{model}, {slots} at once: not reviewed for money"
             figures.append(Figure(f"{name}, former bound", shares[0], "%"))
-            # With more slots than the default, a run has less than its task may cost.
-            figures.append(Figure(name, shares[1], "%", limit=0 if slots <= 2 else None))
+            figures.append(Figure(name, shares[1], "%", limit=0))
     return figures
 
 
@@ -190,17 +189,30 @@ def _refused(made: Sequence[Sequence[Changed]], model: str, slots: int, bound: B
 
 
 def _is_refused(commit: Sequence[Changed], model: str, slots: int, bound: Bound) -> bool:
-    """The agents that work at once get equal parts of the step's money; what one leaves is there for the next."""
+    """The agents that work at once get equal parts of the step's money; what one leaves is there for the next.
+
+    Now it is there for those beside it too: one that is short waits for it.
+    """
     budget, groups = Budget(), _groups(commit)
-    share = int(budget.chain * _SHARE * MICRODOLLARS)
-    left = share
-    for group in groups:
-        granted = min(int(budget.task * MICRODOLLARS), share // min(slots, len(groups)), left)
-        run = Run(model, granted)
-        if run.is_refused(group, bound):
-            return True
-        left -= granted - run.left
+    left, cap = int(budget.chain * _SHARE * MICRODOLLARS), int(budget.task * MICRODOLLARS)
+    part = left // min(slots, len(groups))
+    for start in range(0, len(groups), slots):
+        beside = sorted(groups[start : start + slots], key=_size)
+        granted = min(cap, part, left // len(beside))
+        spare = left - granted * len(beside) if bound is present else 0
+        for group in beside:
+            run = Run(model, min(cap, granted + spare))
+            before = run.left
+            if run.is_refused(group, bound):
+                return True
+            spent = before - run.left
+            left -= spent
+            spare += granted - spent if bound is present else 0
     return False
+
+
+def _size(group: Sequence[Changed]) -> int:
+    return sum(len(file.diff) + len(file.read) for file in group)
 
 
 def _groups(commit: Sequence[Changed]) -> list[list[Changed]]:

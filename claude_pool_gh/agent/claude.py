@@ -135,7 +135,9 @@ class ClaudeAgent:
             return AgentOutcome(ending=Ending.failed, reason=why, model=models.plain(task.model))
         started = time.monotonic()
         may = frozenset(models.plain(each) for each in (task.model, task.fallback_model) if each)
-        async with self.gateway.admit(task.run_id, may, task.budget_microdollars) as (run, url):
+        async with self.gateway.admit(
+            task.run_id, may, task.budget_microdollars, step=task.step_microdollars
+        ) as (run, url):
             run.unchecked = True
             environment = _QUIET | {"ANTHROPIC_BASE_URL": url, "ANTHROPIC_API_KEY": PLACEHOLDER_KEY}
             with process.prepare(cli, environment) as launch:

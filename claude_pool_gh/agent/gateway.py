@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 __all__ = ["PLACEHOLDER_KEY", "UNWANTED", "Gateway", "Pass"]
 
 PLACEHOLDER_KEY: Final = "held-by-the-gateway"
+_MONEY_LOOK_SECONDS: Final = 0.5
+"""Between two looks whether the runs beside one have left it money."""
 _BODY_LIMIT: Final = 64 * 2**20
 _LEAST_THINKING: Final = 1024  # the API refuses less
 _FORWARDED: Final = ("anthropic-version", "content-type", "accept", "user-agent")
@@ -60,18 +62,29 @@ class Gateway:
     """Serves on a free port of the loopback interface between `start` and `close`."""
 
     def __init__(
-        self, meter: Meter, upstream: str, key: str, *, read_on: float = 8.0, patience: float = 0.0
+        self,
+        meter: Meter,
+        upstream: str,
+        key: str,
+        *,
+        read_on: float = 8.0,
+        patience: float = 0.0,
+        money: float = 120.0,
     ) -> None:
         """`read_on`: seconds that a finished run's open answers are read on, then booked as an upper bound.
 
-        `patience`: seconds that a request waits for an API that is overloaded, broken or not there.
+        `patience`: seconds that a request waits for an API that is overloaded, broken or not there. `money`: seconds
+        that it waits for money that other runs of its step may leave.
         """
+        self._money_seconds = money
         self._read_on_seconds = read_on
         self._meter = meter
         self._url_above = upstream.rstrip("/")
         self._key = key
         self._patience = patience
         self._passes: dict[str, Pass] = {}
+        self._short: set[str] = set()
+        """Runs that wait for money that those beside them may leave."""
         self._runner: web.AppRunner | None = None
         self._session: aiohttp.ClientSession | None = None
         self._upstream: Upstream | None = None
@@ -99,13 +112,14 @@ class Gateway:
 
     @asynccontextmanager
     async def admit(
-        self, run_id: str, models: frozenset[str], most: int | None = None
+        self, run_id: str, models: frozenset[str], most: int | None = None, *, step: int | None = None
     ) -> AsyncIterator[tuple[Pass, str]]:
         """Let a run through while the block lasts; gives its pass and its base URL.
 
-        `most`: up to how many microdollars its money may grow as it is needed.
+        `most`: up to how many microdollars its money may grow as it is needed. `step`: up to how many all runs of its
+        step may come to together.
         """
-        run = Pass(run_id, models, most, read_on=self._read_on_seconds)
+        run = Pass(run_id, models, most, step, read_on=self._read_on_seconds)
         self._passes[run.token] = run
         try:
             yield run, f"{self._url}/run/{run.token}"
@@ -170,16 +184,19 @@ class Gateway:
         tokens = run.counts.bound(call.conversation)
         load = Load(tokens, prices.kept_for(call.body), call.searches)
         whole = needed(call.model, load, min(asked, MOST_OUTPUT))
-        left = await self._meter.reach(run.run_id, whole, run.most)
+        left = await self._meter.reach(run.run_id, whole, run.most, run.step)
         if left < whole and self._upstream is not None:
             told = await self._upstream.count(call.body, call.query, call.headers)
             if told is not None:
                 load = Load(min(tokens, int(told * _MARGIN) + 1), load.cached, load.searches)
         while True:
             admitted = await self._meter.admit(run.run_id, call.model, load, asked)
-            if admitted is not None or load.searches <= 1:
+            if admitted is not None:
                 break
-            load = Load(load.tokens, load.cached, load.searches - 1)
+            if load.searches > 1:
+                load = Load(load.tokens, load.cached, load.searches - 1)
+            elif not await self._grows(run, needed(call.model, load, min(asked, LEAST_OUTPUT))):
+                break
         if admitted is None:
             granted, left = await self._meter.rest(run.run_id)
             enough = needed(call.model, load, min(asked, LEAST_OUTPUT))
@@ -187,6 +204,26 @@ class Gateway:
         elif load.searches:
             call.search_at_most(load.searches)
         return admitted
+
+    async def _grows(self, run: Pass, enough: int) -> bool:
+        """Wait, where the money does not reach, for what the runs beside it leave; False when they leave too little.
+
+        Runs that wait like this one leave nothing: the last of them to come is refused, and leaves its rest to others.
+        """
+        until = asyncio.get_running_loop().time() + self._money_seconds
+        self._short.add(run.run_id)
+        try:
+            with run.signs.patient():
+                while True:
+                    beside = await self._meter.open_beside(run.run_id)
+                    if await self._meter.reach(run.run_id, enough, run.most, run.step) >= enough:
+                        return True
+                    late = asyncio.get_running_loop().time() > until
+                    if late or run.over.is_set() or not set(beside) - self._short:
+                        return False
+                    await asyncio.sleep(_MONEY_LOOK_SECONDS)
+        finally:
+            self._short.discard(run.run_id)
 
     async def _forward(self, request: web.Request, call: _Call) -> web.StreamResponse:
         """Hand the answer on piece by piece, while a task of its own fetches, reads and books it to the end."""

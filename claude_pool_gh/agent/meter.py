@@ -59,14 +59,18 @@ class Meter:
         """What was set aside for a run, and what of it is left."""
         return await self.database.read(lambda tx: (ledger.granted(tx, run_id), ledger.left_in(tx, run_id)))
 
-    async def reach(self, run_id: str, wanted: int, most: int | None) -> int:
-        """Let a run hold up to `wanted` more, as far as its caps allow; what it has left then."""
+    async def reach(self, run_id: str, wanted: int, most: int | None, step: int | None = None) -> int:
+        """Let a run hold up to `wanted` more, as far as its step's and all other caps allow; what it has left then."""
         _, left = await self.rest(run_id)
         if left >= wanted or most is None:
             return left
         return await self.database.transact(
-            lambda tx: ledger.extend(tx, run_id, wanted, most, self.clock.now_ms())
+            lambda tx: ledger.extend(tx, run_id, wanted, most, self.clock.now_ms(), step=step)
         )
+
+    async def open_beside(self, run_id: str) -> list[str]:
+        """See `ledger.open_beside`."""
+        return await self.database.read(lambda tx: ledger.open_beside(tx, run_id))
 
     async def settle(self, request_id: str, model: str, usage: Mapping[str, Any]) -> None:
         """Book what the API reported; without a list price at that of the dearest model, as an upper bound."""

@@ -59,6 +59,8 @@ class Pass:
     models: frozenset[str]
     most: int | None = None
     """Microdollars up to which the run's money may grow as it is needed; None: it has what was set aside for it."""
+    step: int | None = None
+    """Microdollars that all runs of its step may come to together."""
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     verdict: Verdict | None = None
     detail: str = ""

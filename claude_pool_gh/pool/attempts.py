@@ -53,6 +53,14 @@ _CUT_OFF: Final = frozenset({Ending.out_of_turns, Ending.timed_out, Ending.out_o
 _LONGEST_DELAY: Final = 60.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Most:
+    """Microdollars up to which a run may come by itself, and all runs of its step together."""
+
+    task: int
+    step: int | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
     """One task of a step: which run, for what, with everything a template may name."""
@@ -191,7 +199,7 @@ class Attempts:
             conversation=self._conversation(slot, unit.run),
         )
 
-        def begin(tx: Transaction) -> tuple[TaskRow, int | AgentOutcome, dict[str, str], Work | None]:
+        def begin(tx: Transaction) -> tuple[TaskRow, _Most | AgentOutcome, dict[str, str], Work | None]:
             started = tasks.begin(
                 tx, task, slot.id, config.model, self.clock.now_ms(), prompt=prompt, asked=asked
             )
@@ -203,7 +211,9 @@ class Attempts:
         if isinstance(most, AgentOutcome):
             return _with_settings(chain, most), started, None
         more_system = prompting.more_system(config.system_prompt, slot.config, shared)
-        work = replace(work, more_system=more_system, budget_microdollars=most)
+        work = replace(
+            work, more_system=more_system, budget_microdollars=most.task, step_microdollars=most.step
+        )
         line = Line(stop=held.stop, purse=RunPurse(self.database, self.clock, work))
         line.heard = partial(self.feed.spoke, chain.id, started.id, line)
         live = LiveRun(started.id, started.step, slot.id, started.started_ms or 0, line)
@@ -250,7 +260,7 @@ class Attempts:
 
     def _reserve(
         self, tx: Transaction, chain: ChainRow, unit: Unit, task: TaskRow, work: AgentTask
-    ) -> int | AgentOutcome:
+    ) -> _Most | AgentOutcome:
         """Set the attempt's money aside; the most that it may come to, or how the task ends where that cannot be."""
         try:
             least = agent_run.least(self.agent, work)
@@ -259,12 +269,13 @@ class Attempts:
         at_once = min(unit.siblings, max(1, self.slots.count))
         used, cap = ledger.used_by_step(tx, chain.id, task.step), task_cap(chain.plan, unit.run)
         rest = cap - ledger.cost_of_task(tx, task.id, task.attempt)[0]
-        most = min(rest, task_budget(chain.plan, unit.run, at_once, used))
+        share = step_share(chain.plan, unit.run)
+        most = min(rest, max(task_budget(chain.plan, unit.run, at_once, used), min(least, share - used)))
         refusal: CapReached | None = None
         if rest < least:
             refusal = CapReached("task", cap, max(0, rest), least)
         elif most < least <= ledger.left_in(tx, chain.id):
-            refusal = CapReached("step", int(chain.plan.limits.chain * unit.run.share), most, least)
+            refusal = CapReached("step", share, most, least)
         else:
             try:
                 now = self.clock.now_ms()
@@ -274,7 +285,10 @@ class Attempts:
                     most = ledger.extend(tx, task.run_id, most, most, now, beside=self.slots.count)
             except CapReached as reached:
                 refusal = reached
-        return most if refusal is None else AgentOutcome(ending=Ending.out_of_budget, reason=str(refusal))
+        if refusal is not None:
+            return AgentOutcome(ending=Ending.out_of_budget, reason=str(refusal))
+        # One that reserves as it goes takes more when it needs it, of what the tasks beside it leave.
+        return _Most(rest, share) if agent_run.is_metered(self.agent) else _Most(most, None)
 
     async def _end(
         self, held: Held, chain: ChainRow, task: TaskRow, outcome: AgentOutcome, work: Work | None, slot: Slot,
@@ -359,13 +373,18 @@ def task_cap(plan: Plan, step: AgentRun) -> int:
     return plan.limits.task if own is None else microdollars(own)
 
 
+def step_share(plan: Plan, step: AgentRun) -> int:
+    """Microdollars that all tasks of a step may use together."""
+    return int(plan.limits.chain * step.share)
+
+
 def task_budget(plan: Plan, step: AgentRun, at_once: int, used: int) -> int:
     """Microdollars that one task of a step may use.
 
     An equal part of the step's share of the chain for each of the `at_once` tasks that run beside each other; what
     they leave is there for those after them, down to nothing.
     """
-    share = int(plan.limits.chain * step.share)
+    share = step_share(plan, step)
     return max(0, min(task_cap(plan, step), share // max(1, at_once), share - used))
 
 

@@ -35,6 +35,7 @@ __all__ = [
     "left_in",
     "let_go",
     "may_come_free",
+    "open_beside",
     "reserve_chain",
     "reserve_request",
     "reserve_task",
@@ -236,12 +237,20 @@ def _check_caps(tx: Transaction, account: Account, caps: Caps, amount: int, now_
 
 
 def extend(
-    tx: Transaction, run_id: str, wanted: int, most: int | None, now_ms: int, *, beside: int = 1
+    tx: Transaction,
+    run_id: str,
+    wanted: int,
+    most: int | None,
+    now_ms: int,
+    *,
+    step: int | None = None,
+    beside: int = 1,
 ) -> int:
     """Let an open task hold more, so that `wanted` of it is free, as far as every cap allows; returns what is free.
 
-    `most`: the task's own cap; None lets it hold no more than it does. `beside`: how many share what the wider caps
-    have left. A chain whose whole cap is set aside already has nothing to add.
+    `most`: the task's own cap; None lets it hold no more than it does. `step`: what all tasks of its step may hold
+    together. `beside`: how many share what the wider caps have left. A chain whose whole cap is set aside already has
+    nothing to add to that.
     """
     one_at_a_time(tx, "ledger")
     task = tx.execute(_OWNER, {"wanted": run_id}).one_or_none()
@@ -249,11 +258,22 @@ def extend(
         return 0
     free = left_in(tx, run_id)
     more = min(wanted - free, (most or 0) - _reserved(tx, run_id))
+    if step is not None:
+        more = min(more, step - used_by_step(tx, task.chain_id, task.step))
     if more <= 0:
         return free
     more = min(more, _extended_chain(tx, task.chain_id, more, now_ms, beside))
     _raise(tx, run_id, more)
     return free + more
+
+
+def open_beside(tx: Transaction, run_id: str) -> list[str]:
+    """The other runs of the same step whose money is not settled yet: what they do not need comes free."""
+    task = tx.execute(_OWNER, {"wanted": run_id}).one_or_none()
+    if task is None:
+        return []
+    beside = sa.and_(_R.chain_id == task.chain_id, _R.level == "task", _R.step == task.step, _R.id != run_id)
+    return list(tx.execute(sa.select(_R.id).where(beside, _R.settled.is_(None))).scalars())
 
 
 def _extended_chain(tx: Transaction, chain_id: str, wanted: int, now_ms: int, beside: int = 1) -> int:

@@ -77,6 +77,8 @@ class AgentTask:
     budget_microdollars: int | None = None
     """Most that this run may cost: the task's cap without what its earlier attempts cost or, where less is left of a
     wider cap and the agent is not `Frugal`, this run's part of that."""
+    step_microdollars: int | None = None
+    """Most that all runs of its step may come to together; None: no more than the chain."""
 
     @property
     def run_id(self) -> str:

@@ -40,7 +40,9 @@ class RunPurse:
 
     def _reserve(self, tx: Transaction, request_id: str, most: int) -> None:
         run_id, now = self.task.run_id, self.clock.now_ms()
-        left = ledger.extend(tx, run_id, most, self.task.budget_microdollars, now)
+        left = ledger.extend(
+            tx, run_id, most, self.task.budget_microdollars, now, step=self.task.step_microdollars
+        )
         if not ledger.reserve_request(tx, request_id, run_id, self.task.model, most, now):
             raise CapReached("task", ledger.granted(tx, run_id), left, most)
 
