@@ -21,8 +21,8 @@ from claude_pool_gh import (
     PoolConfig,
     TaskOverrides,
 )
-from claude_pool_gh.pool.config import SlotConfig
-from claude_pool_gh.pool.slots import Slot, Slots
+from claude_pool_gh.pool.model.config import SlotConfig
+from claude_pool_gh.pool.run.slots import Slot, Slots
 
 FEW, MANY = 10, 10_000
 SLOTS = 4

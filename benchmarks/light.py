@@ -27,7 +27,7 @@ _IMPORT: Final = "import asyncio, resource\n"
 _SAY: Final = "u = resource.getrusage(resource.RUSAGE_SELF)\nprint(u.ru_utime + u.ru_stime)"
 _OPEN: Final = """
 from claude_pool_gh.pool.pool import Pool
-from claude_pool_gh.pool.ports import Agent
+from claude_pool_gh.pool.model.ports import Agent
 class Nothing(Agent):
     async def run(self, task, folder, line): ...
 async def main():
@@ -98,7 +98,7 @@ async def _memory() -> float:
 
 
 def _agent(seconds: float) -> Any:
-    from claude_pool_gh.pool.ports import Agent, AgentOutcome, Ending  # noqa: PLC0415 - the plain side has none
+    from claude_pool_gh.pool.model.ports import Agent, AgentOutcome, Ending  # noqa: PLC0415 - the plain side has none
 
     class Nothing(Agent):
         """Waits, and says that it is done."""

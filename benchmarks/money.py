@@ -28,7 +28,7 @@ from claude_pool_gh.agent.meter import LEAST_OUTPUT, needed
 from claude_pool_gh.agent.prices import Load
 from claude_pool_gh.config.model import Budget
 from claude_pool_gh.findings.changes import GROUP_FILES, GROUP_LINES, GROUPS_LIMIT
-from claude_pool_gh.pool.config import MICRODOLLARS
+from claude_pool_gh.pool.model.config import MICRODOLLARS
 
 COMMITS: Final = 84
 MODELS: Final = ("claude-sonnet-5-5", "claude-opus-5-5", "claude-haiku-4-5")

@@ -20,13 +20,13 @@ from benchmarks.model import model_process
 from claude_pool_gh.agent import process
 from claude_pool_gh.agent.claude import ClaudeAgent
 from claude_pool_gh.findings.model import output_schemas
-from claude_pool_gh.pool import chains
-from claude_pool_gh.pool.clock import SystemClock
-from claude_pool_gh.pool.config import PoolConfig, SlotMode, TaskOverrides
-from claude_pool_gh.pool.ids import ChainId
-from claude_pool_gh.pool.ledger import Account, Caps
-from claude_pool_gh.pool.plan import AgentRun, Limits, Plan
+from claude_pool_gh.pool.model.clock import SystemClock
+from claude_pool_gh.pool.model.config import PoolConfig, SlotMode, TaskOverrides
+from claude_pool_gh.pool.model.ids import ChainId
+from claude_pool_gh.pool.model.plan import AgentRun, Limits, Plan
 from claude_pool_gh.pool.pool import Pool
+from claude_pool_gh.pool.store import chains
+from claude_pool_gh.pool.store.ledger import Account, Caps
 from claude_pool_gh.rehearsal import stage
 from claude_pool_gh.rehearsal.github import SimulatedGitHub
 from claude_pool_gh.storage import Database, migrations

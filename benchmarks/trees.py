@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 from benchmarks.figures import Figure, median
-from claude_pool_gh.pool.config import Isolation
-from claude_pool_gh.pool.ports import Wanted
+from claude_pool_gh.pool.model.config import Isolation
+from claude_pool_gh.pool.model.ports import Wanted
 from claude_pool_gh.worktrees.local import LocalRepository
 
 FILES = 50_000

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from claude_pool_gh.agent.claude import ClaudeAgent
     from claude_pool_gh.local import Pool, usual_state
-    from claude_pool_gh.pool.conditions import Condition
-    from claude_pool_gh.pool.config import (
+    from claude_pool_gh.pool.model.conditions import Condition
+    from claude_pool_gh.pool.model.config import (
         Effort,
         Isolation,
         PermissionMode,
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         SlotMode,
         TaskOverrides,
     )
-    from claude_pool_gh.pool.errors import (
+    from claude_pool_gh.pool.model.errors import (
         CapReached,
         IllegalTransition,
         NoSlotAvailable,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
         UnknownSlot,
         UnknownTask,
     )
-    from claude_pool_gh.pool.events import (
+    from claude_pool_gh.pool.model.events import (
         ChainFinished,
         ChainParked,
         ChainQueued,
@@ -54,13 +54,10 @@ if TYPE_CHECKING:
         TaskFinished,
         TaskStarted,
     )
-    from claude_pool_gh.pool.feed import Subscription
-    from claude_pool_gh.pool.ids import ChainId, TaskId
-    from claude_pool_gh.pool.metrics import MetricsFilter, ModelMetrics, SessionMetrics
-    from claude_pool_gh.pool.orders import ChainOptions
-    from claude_pool_gh.pool.outcomes import Outcome, Verdict
-    from claude_pool_gh.pool.plan import OnFailure, OnRestart
-    from claude_pool_gh.pool.ports import (
+    from claude_pool_gh.pool.model.ids import ChainId, TaskId
+    from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
+    from claude_pool_gh.pool.model.plan import OnFailure, OnRestart
+    from claude_pool_gh.pool.model.ports import (
         Agent,
         AgentOutcome,
         AgentTask,
@@ -82,7 +79,7 @@ if TYPE_CHECKING:
         Workspace,
         Workspaces,
     )
-    from claude_pool_gh.pool.records import (
+    from claude_pool_gh.pool.model.records import (
         ChainProgress,
         ChainResult,
         ChainStatus,
@@ -97,10 +94,13 @@ if TYPE_CHECKING:
         TaskRecord,
         TaskResult,
     )
-    from claude_pool_gh.pool.shelf import Shelf
-    from claude_pool_gh.pool.skills import Argument, Skill
-    from claude_pool_gh.pool.states import SlotState, TaskState
-    from claude_pool_gh.pool.workflows import ChainStep, Workflow
+    from claude_pool_gh.pool.model.states import SlotState, TaskState
+    from claude_pool_gh.pool.recipes.library import Shelf
+    from claude_pool_gh.pool.recipes.skills import Argument, Skill
+    from claude_pool_gh.pool.recipes.workflows import ChainStep, Workflow
+    from claude_pool_gh.pool.run.chain_factory import ChainOptions
+    from claude_pool_gh.pool.run.feed import Subscription
+    from claude_pool_gh.pool.store.metrics import MetricsFilter, ModelMetrics, SessionMetrics
     from claude_pool_gh.storage import Database, Transaction
 
 _HOMES: Final = {
@@ -110,59 +110,59 @@ _HOMES: Final = {
     "local": (
         "Pool", "usual_state",
     ),
-    "pool.conditions": (
+    "pool.model.conditions": (
         "Condition",
     ),
-    "pool.config": (
+    "pool.model.config": (
         "Effort", "Isolation", "PermissionMode", "PoolConfig", "ScalingConfig", "SlotConfig", "SlotMode",
         "TaskOverrides",
     ),
-    "pool.errors": (
+    "pool.model.errors": (
         "CapReached", "IllegalTransition", "NoSlotAvailable", "NoWorkspace", "NotFound", "NotUnderReview",
         "PartOfChain", "PoolError", "PoolShutdown", "RecipeError", "ScalingRefused", "StepFailed", "Superseded",
         "UnknownChain", "UnknownSlot", "UnknownTask",
     ),
-    "pool.events": (
+    "pool.model.events": (
         "ChainFinished", "ChainParked", "ChainQueued", "ChainStarted", "Event", "Missed", "PartialOutput",
         "StepFinished", "StepStarted", "TaskFinished", "TaskStarted",
     ),
-    "pool.feed": (
+    "pool.run.feed": (
         "Subscription",
     ),
-    "pool.ids": (
+    "pool.model.ids": (
         "ChainId", "TaskId",
     ),
-    "pool.metrics": (
+    "pool.store.metrics": (
         "MetricsFilter", "ModelMetrics", "SessionMetrics",
     ),
-    "pool.orders": (
+    "pool.run.chain_factory": (
         "ChainOptions",
     ),
-    "pool.outcomes": (
+    "pool.model.outcomes": (
         "Outcome", "Verdict",
     ),
-    "pool.plan": (
+    "pool.model.plan": (
         "OnFailure", "OnRestart",
     ),
-    "pool.ports": (
+    "pool.model.ports": (
         "Agent", "AgentOutcome", "AgentTask", "AtWork", "Clock", "Conversation", "Done", "Ending", "Finish",
         "Frugal", "HostStep", "HostStepContext", "Line", "Observer", "Purse", "Spending", "Wanted", "Work",
         "Workspace", "Workspaces",
     ),
-    "pool.records": (
+    "pool.model.records": (
         "ChainProgress", "ChainResult", "ChainStatus", "DrainSummary", "Load", "PoolStatus", "SlotFilter",
         "SlotRecord", "StepResult", "StepTask", "TaskFilter", "TaskRecord", "TaskResult",
     ),
-    "pool.shelf": (
+    "pool.recipes.library": (
         "Shelf",
     ),
-    "pool.skills": (
+    "pool.recipes.skills": (
         "Argument", "Skill",
     ),
-    "pool.states": (
+    "pool.model.states": (
         "SlotState", "TaskState",
     ),
-    "pool.workflows": (
+    "pool.recipes.workflows": (
         "ChainStep", "Workflow",
     ),
     "storage": (

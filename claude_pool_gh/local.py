@@ -15,11 +15,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from claude_pool_gh.pool import arguments, pool
-from claude_pool_gh.pool.chains import MAIN
-from claude_pool_gh.pool.config import PoolConfig, SlotConfig
-from claude_pool_gh.pool.ports import Agent, Clock, HostStep, Observer, Workspaces
-from claude_pool_gh.pool.shelf import Shelf
+from claude_pool_gh.pool import pool
+from claude_pool_gh.pool.model import arguments
+from claude_pool_gh.pool.model.config import PoolConfig, SlotConfig
+from claude_pool_gh.pool.model.ports import Agent, Clock, HostStep, Observer, Workspaces
+from claude_pool_gh.pool.recipes.library import Shelf
+from claude_pool_gh.pool.store.chains import MAIN
 from claude_pool_gh.storage import Database
 from claude_pool_gh.worktrees.local import LocalRepository
 

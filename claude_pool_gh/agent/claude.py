@@ -18,7 +18,7 @@ from claude_pool_gh.agent.meter import Meter
 from claude_pool_gh.agent.outcome import Facts, judge
 from claude_pool_gh.agent.passes import Pass, Signs
 from claude_pool_gh.agent.record import Record
-from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Clock, Ending, Line
+from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Clock, Ending, Line
 from claude_pool_gh.storage import Database
 
 if TYPE_CHECKING:

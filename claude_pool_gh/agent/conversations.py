@@ -10,8 +10,8 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from claude_pool_gh.pool.ids import checked
-from claude_pool_gh.pool.ports import Conversation
+from claude_pool_gh.pool.model.ids import checked
+from claude_pool_gh.pool.model.ports import Conversation
 from claude_pool_gh.storage.private import private_folder
 
 _KEPT: Final = 50

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from claude_pool_gh.agent import powers
-from claude_pool_gh.pool.ports import AgentTask
+from claude_pool_gh.pool.model.ports import AgentTask
 
 _PATH_ARGUMENTS: Final = ("file_path", "path", "notebook_path")
 _ESCAPE: Final = re.compile(r"\.\.|(^|[{,!])\s*[/~\\]")

@@ -10,8 +10,8 @@ from uuid import uuid4
 
 from claude_pool_gh.agent import prices
 from claude_pool_gh.agent.prices import Load
-from claude_pool_gh.pool import ledger
-from claude_pool_gh.pool.ports import Clock
+from claude_pool_gh.pool.model.ports import Clock
+from claude_pool_gh.pool.store import ledger
 from claude_pool_gh.storage import Database, Transaction
 
 LEAST_OUTPUT: Final = 1024

@@ -9,8 +9,8 @@ from typing import Final
 
 from claude_pool_gh.agent.meter import LEAST_OUTPUT, needed
 from claude_pool_gh.agent.prices import Load
-from claude_pool_gh.pool.config import PermissionMode
-from claude_pool_gh.pool.ports import AgentTask
+from claude_pool_gh.pool.model.config import PermissionMode
+from claude_pool_gh.pool.model.ports import AgentTask
 
 _HAIKU: Final = "claude-haiku-5-5"
 _SONNET: Final = "claude-sonnet-5-5"

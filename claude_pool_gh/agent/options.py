@@ -16,7 +16,7 @@ from claude_pool_gh.agent.guard import refusal
 from claude_pool_gh.agent.outcome import Facts
 from claude_pool_gh.agent.process import Launch
 from claude_pool_gh.agent.reminder import Reminder
-from claude_pool_gh.pool.ports import AgentTask
+from claude_pool_gh.pool.model.ports import AgentTask
 
 
 def options(

@@ -11,8 +11,8 @@ from typing import Any, Final
 from claude_pool_gh.agent import models
 from claude_pool_gh.agent.passes import OPERATOR, Pass
 from claude_pool_gh.agent.record import Record
-from claude_pool_gh.pool.config import PermissionMode
-from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Ending, Line
+from claude_pool_gh.pool.model.config import PermissionMode
+from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Ending, Line
 
 _STDERR_LINES: Final = 20
 _LOOK_BACK: Final = 4_000

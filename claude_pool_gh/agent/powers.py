@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from claude_pool_gh.pool.config import READING, PermissionMode
-from claude_pool_gh.pool.ports import AgentTask
+from claude_pool_gh.pool.model.config import READING, PermissionMode
+from claude_pool_gh.pool.model.ports import AgentTask
 
 CONFINED: Final = frozenset({*READING, "Edit", "Write", "NotebookEdit", "TodoWrite"})
 """Tools that the guard can hold to one folder."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from claude_pool_gh.agent.powers import RESULT_TOOL
-from claude_pool_gh.pool.ports import AgentTask
+from claude_pool_gh.pool.model.ports import AgentTask
 
 _SOON: Final = 3
 """Turns before the last one, and with it, at which an agent is told."""

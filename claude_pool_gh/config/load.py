@@ -13,7 +13,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from claude_pool_gh.config.model import RepositoryConfig
-from claude_pool_gh.pool.yaml_file import Fault, Loaded, no_such, read
+from claude_pool_gh.pool.recipes.yaml_file import Fault, Loaded, no_such, read
 
 PATH: Final = ".github/claude-pool.yml"
 DEFAULT: Final = "default"

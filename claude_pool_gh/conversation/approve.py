@@ -14,10 +14,10 @@ from claude_pool_gh.conversation.desk import Act, Answer, Asked, Desk, Reply, Ve
 from claude_pool_gh.conversation.facts import facts_of
 from claude_pool_gh.conversation.gates import Gate, gate_of, needed, waiting_step
 from claude_pool_gh.github import reads
-from claude_pool_gh.pool import chains, review
-from claude_pool_gh.pool.chains import ChainRow
-from claude_pool_gh.pool.errors import CapReached
-from claude_pool_gh.pool.states import ChainState
+from claude_pool_gh.pool.model.errors import CapReached
+from claude_pool_gh.pool.model.states import ChainState
+from claude_pool_gh.pool.store import approvals, chains
+from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.reports import replies
 from claude_pool_gh.reports.changes import files_of
 from claude_pool_gh.storage import Transaction
@@ -108,7 +108,7 @@ def _approve(tx: Transaction, desk: Desk, asked: Asked, chain_id: str, given: st
         return replies.approved(gate.id, [each.login for each in people], still), chain_id
     try:
         with tx.begin_nested():
-            review.approve(tx, chain_id, now)
+            approvals.approve(tx, chain_id, now)
     except CapReached as refusal:
         return replies.cap_reached(refusal, asked.request.line), None
     return None, chain_id
@@ -122,7 +122,7 @@ def _reject(tx: Transaction, desk: Desk, asked: Asked, chain_id: str, text: str)
         return replies.unknown_id(given), None
     try:
         with tx.begin_nested():
-            again = review.reject(tx, chain_id, _feedback(chain, asked, text), desk.clock.now_ms())
+            again = approvals.reject(tx, chain_id, _feedback(chain, asked, text), desk.clock.now_ms())
     except CapReached as refusal:
         return replies.cap_reached(refusal, asked.request.line), None
     after = chains.get(tx, chain_id)

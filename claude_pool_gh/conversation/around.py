@@ -14,11 +14,11 @@ import sqlalchemy as sa
 from claude_pool_gh.conversation import line
 from claude_pool_gh.conversation.line import Line
 from claude_pool_gh.github.tables import threads
-from claude_pool_gh.pool import bill, chains, tasks
-from claude_pool_gh.pool.bill import Bill
-from claude_pool_gh.pool.chains import ChainRow
-from claude_pool_gh.pool.tables import chains as chain_rows
-from claude_pool_gh.pool.tasks import TaskRow
+from claude_pool_gh.pool.store import bill, chains, tasks
+from claude_pool_gh.pool.store.bill import Bill
+from claude_pool_gh.pool.store.chains import ChainRow
+from claude_pool_gh.pool.store.tables import chains as chain_rows
+from claude_pool_gh.pool.store.tasks import TaskRow
 from claude_pool_gh.storage import Transaction
 
 _EARLIER: Final = 5

@@ -27,10 +27,10 @@ from claude_pool_gh.conversation.outputs import StatedAnswer, StatedPlace
 from claude_pool_gh.github import reads
 from claude_pool_gh.github.effects.reply import Reply as ReplyEffect
 from claude_pool_gh.github.effects.rows import want
-from claude_pool_gh.pool.chains import ChainRow
-from claude_pool_gh.pool.errors import StepFailed
-from claude_pool_gh.pool.outcomes import Outcome, Verdict
-from claude_pool_gh.pool.ports import Done, Finish, HostStep, HostStepContext
+from claude_pool_gh.pool.model.errors import StepFailed
+from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
+from claude_pool_gh.pool.model.ports import Done, Finish, HostStep, HostStepContext
+from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.reports import replies
 from claude_pool_gh.reports.views import Link, Told
 from claude_pool_gh.storage import Transaction

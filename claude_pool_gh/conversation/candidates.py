@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from claude_pool_gh.conversation.desk import Asked
-from claude_pool_gh.pool import chains
-from claude_pool_gh.pool.chains import ChainRow
-from claude_pool_gh.pool.tables import chains as chain_rows
+from claude_pool_gh.pool.store import chains
+from claude_pool_gh.pool.store.chains import ChainRow
+from claude_pool_gh.pool.store.tables import chains as chain_rows
 from claude_pool_gh.reports import replies
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.terms.markdown import SafeMarkdown

@@ -24,7 +24,7 @@ from claude_pool_gh.github.errors import ForgeError
 from claude_pool_gh.github.news import News
 from claude_pool_gh.github.reads import actor_of
 from claude_pool_gh.github.tables import cursors, deliveries
-from claude_pool_gh.pool.ports import Clock
+from claude_pool_gh.pool.model.ports import Clock
 from claude_pool_gh.storage import Database, Transaction, insert_once
 from claude_pool_gh.terms.ids import CommentRef, Repository, ReviewRef, Thread
 

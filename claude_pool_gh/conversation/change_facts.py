@@ -11,7 +11,7 @@ from claude_pool_gh.conversation.desk import Asked, Desk, needed_role
 from claude_pool_gh.conversation.facts import Facts, chain_id_of, facts_of
 from claude_pool_gh.conversation.gates import Policy
 from claude_pool_gh.github import reads
-from claude_pool_gh.pool.plan import Step
+from claude_pool_gh.pool.model.plan import Step
 from claude_pool_gh.terms.roles import Role
 
 

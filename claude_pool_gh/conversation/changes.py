@@ -27,12 +27,12 @@ from claude_pool_gh.github.effects.push import Push
 from claude_pool_gh.github.effects.reply import Reply
 from claude_pool_gh.github.effects.rows import fate, want
 from claude_pool_gh.github.tables import threads
-from claude_pool_gh.pool import chains
-from claude_pool_gh.pool.chains import ChainRow
-from claude_pool_gh.pool.errors import StepFailed
-from claude_pool_gh.pool.outcomes import Outcome, Verdict
-from claude_pool_gh.pool.ports import Done, Finish, HostStep, HostStepContext, Work
-from claude_pool_gh.pool.states import ChainState, StepState
+from claude_pool_gh.pool.model.errors import StepFailed
+from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
+from claude_pool_gh.pool.model.ports import Done, Finish, HostStep, HostStepContext, Work
+from claude_pool_gh.pool.model.states import ChainState, StepState
+from claude_pool_gh.pool.store import chains
+from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.reports import replies
 from claude_pool_gh.reports.changes import files_of, summary
 from claude_pool_gh.reports.neutralize import neutralize

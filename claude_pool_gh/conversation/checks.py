@@ -11,10 +11,10 @@ from claude_pool_gh.config.model import Check
 from claude_pool_gh.conversation.change_facts import ChangeFacts
 from claude_pool_gh.conversation.desk import Desk
 from claude_pool_gh.conversation.material import new_fence
-from claude_pool_gh.pool.chains import ChainRow, StepRow
-from claude_pool_gh.pool.errors import StepFailed
-from claude_pool_gh.pool.plan import HostCall, Step
-from claude_pool_gh.pool.states import StepState
+from claude_pool_gh.pool.model.errors import StepFailed
+from claude_pool_gh.pool.model.plan import HostCall, Step
+from claude_pool_gh.pool.model.states import StepState
+from claude_pool_gh.pool.store.chains import ChainRow, StepRow
 from claude_pool_gh.reports.views import Checked, CheckEnd
 from claude_pool_gh.reports.words import checks_in_short
 from claude_pool_gh.sandbox.process import End, Ran

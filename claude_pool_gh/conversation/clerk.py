@@ -24,14 +24,14 @@ from claude_pool_gh.github.effects.rows import press_answered, want
 from claude_pool_gh.github.errors import ForgeError
 from claude_pool_gh.github.intake import CommandRequest
 from claude_pool_gh.github.tables import commands, effects
-from claude_pool_gh.pool import chains
-from claude_pool_gh.pool.chains import ChainRow
-from claude_pool_gh.pool.errors import CapReached
-from claude_pool_gh.pool.ledger import Account
-from claude_pool_gh.pool.plan import Plan
-from claude_pool_gh.pool.ports import Observer
-from claude_pool_gh.pool.states import ON_THE_WAY
-from claude_pool_gh.pool.tables import chains as chain_rows
+from claude_pool_gh.pool.model.errors import CapReached
+from claude_pool_gh.pool.model.plan import Plan
+from claude_pool_gh.pool.model.ports import Observer
+from claude_pool_gh.pool.model.states import ON_THE_WAY
+from claude_pool_gh.pool.store import chains
+from claude_pool_gh.pool.store.chains import ChainRow
+from claude_pool_gh.pool.store.ledger import Account
+from claude_pool_gh.pool.store.tables import chains as chain_rows
 from claude_pool_gh.reports import replies
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.storage.owners import is_gone, own_id

@@ -10,12 +10,12 @@ from typing import Any, Final
 from claude_pool_gh.conversation.desk import Asked, Desk, caps_of
 from claude_pool_gh.conversation.guidance import BRIEF, guided
 from claude_pool_gh.github.reads import trusted_file
-from claude_pool_gh.pool.config import MICRODOLLARS
-from claude_pool_gh.pool.errors import RecipeError
-from claude_pool_gh.pool.kitchen import Kitchen, expand
-from claude_pool_gh.pool.plan import Step
-from claude_pool_gh.pool.skills import Skill, parse_skill
-from claude_pool_gh.pool.workflows import Workflow, WorkflowFile, Written, parse_workflow
+from claude_pool_gh.pool.model.config import MICRODOLLARS
+from claude_pool_gh.pool.model.errors import RecipeError
+from claude_pool_gh.pool.model.plan import Step
+from claude_pool_gh.pool.recipes.compile import Kitchen, expand
+from claude_pool_gh.pool.recipes.skills import Skill, parse_skill
+from claude_pool_gh.pool.recipes.workflows import Workflow, WorkflowFile, Written, parse_workflow
 from claude_pool_gh.recipes import built_in
 
 FOLDER: Final = ".github/claude-pool"

@@ -13,11 +13,11 @@ from claude_pool_gh.conversation.facts import Facts, thread_key
 from claude_pool_gh.github import reads
 from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.intake import CommandRequest
-from claude_pool_gh.pool.chains import ChainRow
-from claude_pool_gh.pool.config import microdollars
-from claude_pool_gh.pool.ledger import Caps
-from claude_pool_gh.pool.plan import Limits, Plan, Step
-from claude_pool_gh.pool.ports import Clock, HostStep
+from claude_pool_gh.pool.model.config import microdollars
+from claude_pool_gh.pool.model.plan import Limits, Plan, Step
+from claude_pool_gh.pool.model.ports import Clock, HostStep
+from claude_pool_gh.pool.store.chains import ChainRow
+from claude_pool_gh.pool.store.ledger import Caps
 from claude_pool_gh.reports.views import Report
 from claude_pool_gh.sandbox.sandbox import Sandbox
 from claude_pool_gh.storage import Database, Transaction

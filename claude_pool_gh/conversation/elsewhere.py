@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from claude_pool_gh.conversation.facts import Facts, facts_of
-from claude_pool_gh.pool.ports import Done, Finish, HostStep, HostStepContext
+from claude_pool_gh.pool.model.ports import Done, Finish, HostStep, HostStepContext
 from claude_pool_gh.worktrees.errors import OriginUnavailable, WorktreeError
 from claude_pool_gh.worktrees.leases import Worktrees
 

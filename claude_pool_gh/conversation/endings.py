@@ -18,8 +18,8 @@ from claude_pool_gh.github.effects.reaction import Reaction, ReactionContent
 from claude_pool_gh.github.effects.reply import Reply
 from claude_pool_gh.github.intake import CommandRequest
 from claude_pool_gh.github.tables import commands, repositories
-from claude_pool_gh.pool.chains import ChainRow
-from claude_pool_gh.pool.outcomes import Outcome, Verdict
+from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
+from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.reports import replies
 from claude_pool_gh.reports.headline import headline
 from claude_pool_gh.reports.views import Changed, Fate, Report

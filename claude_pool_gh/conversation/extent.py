@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from decimal import ROUND_CEILING, Decimal
 from typing import Final
 
-from claude_pool_gh.pool.chains import ChainRow
-from claude_pool_gh.pool.config import MICRODOLLARS, microdollars
-from claude_pool_gh.pool.outcomes import Verdict
-from claude_pool_gh.pool.plan import AgentRun, Branches, Step
-from claude_pool_gh.pool.ports import Ending
-from claude_pool_gh.pool.states import TaskState
-from claude_pool_gh.pool.tasks import TaskRow
+from claude_pool_gh.pool.model.config import MICRODOLLARS, microdollars
+from claude_pool_gh.pool.model.outcomes import Verdict
+from claude_pool_gh.pool.model.plan import AgentRun, Branches, Step
+from claude_pool_gh.pool.model.ports import Ending
+from claude_pool_gh.pool.model.states import TaskState
+from claude_pool_gh.pool.store.chains import ChainRow
+from claude_pool_gh.pool.store.tasks import TaskRow
 
 _ROOM: Final = Decimal("1.25")
 """By how much more a run is given than it needed to get as far as it came, and one request further."""

@@ -28,8 +28,8 @@ from claude_pool_gh.conversation.whereabouts import described, whereabouts
 from claude_pool_gh.findings import tables
 from claude_pool_gh.findings.tables import Known
 from claude_pool_gh.github import reads
-from claude_pool_gh.pool.chains import ChainRow
-from claude_pool_gh.pool.ports import Done, HostStep, HostStepContext
+from claude_pool_gh.pool.model.ports import Done, HostStep, HostStepContext
+from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.reports import refusals, replies
 from claude_pool_gh.reports.words import count
 from claude_pool_gh.terms.branches import why_no_branch

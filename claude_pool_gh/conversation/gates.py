@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from claude_pool_gh.config.owners import Rule, owners_of
 from claude_pool_gh.conversation.protected_paths import PROTECTED
 from claude_pool_gh.conversation.tables import Approval
-from claude_pool_gh.pool import tasks
-from claude_pool_gh.pool.chains import FINISHED, ChainRow, StepRow
-from claude_pool_gh.pool.plan import Plan
-from claude_pool_gh.pool.ports import Work
-from claude_pool_gh.pool.states import StepState
+from claude_pool_gh.pool.model.plan import Plan
+from claude_pool_gh.pool.model.ports import Work
+from claude_pool_gh.pool.model.states import StepState
+from claude_pool_gh.pool.store import tasks
+from claude_pool_gh.pool.store.chains import FINISHED, ChainRow, StepRow
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.terms.ids import Term
 from claude_pool_gh.terms.patterns import matches

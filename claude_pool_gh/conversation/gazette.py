@@ -17,10 +17,10 @@ from claude_pool_gh.github.effects.rows import want
 from claude_pool_gh.github.intake import remember_repository
 from claude_pool_gh.github.news import News
 from claude_pool_gh.github.tables import effects, repositories, threads
-from claude_pool_gh.pool import chains
-from claude_pool_gh.pool.ports import Clock, Observer
-from claude_pool_gh.pool.states import OPEN, ChainState
-from claude_pool_gh.pool.tables import chains as chain_rows
+from claude_pool_gh.pool.model.ports import Clock, Observer
+from claude_pool_gh.pool.model.states import OPEN, ChainState
+from claude_pool_gh.pool.store import chains
+from claude_pool_gh.pool.store.tables import chains as chain_rows
 from claude_pool_gh.storage import Transaction, insert_once
 from claude_pool_gh.terms.ids import CommentRef, Thread
 

@@ -14,8 +14,8 @@ from typing import Final
 from claude_pool_gh.conversation.desk import Desk
 from claude_pool_gh.conversation.facts import Facts
 from claude_pool_gh.github import reads
-from claude_pool_gh.pool.plan import AgentRun, Branches, HostCall, Step
-from claude_pool_gh.pool.render import placeholders
+from claude_pool_gh.pool.model.plan import AgentRun, Branches, HostCall, Step
+from claude_pool_gh.pool.model.render import placeholders
 from claude_pool_gh.worktrees import history
 
 GUIDES: Final = ("AGENTS.md", "CLAUDE.md", ".claude/CLAUDE.md")

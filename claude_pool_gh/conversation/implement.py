@@ -22,9 +22,9 @@ from claude_pool_gh.conversation.desk import (
 )
 from claude_pool_gh.conversation.facts import facts_of
 from claude_pool_gh.conversation.material import about_thread
-from claude_pool_gh.pool.chains import ChainRow
-from claude_pool_gh.pool.outcomes import Outcome, Verdict
-from claude_pool_gh.pool.ports import Done, Finish, HostStep, HostStepContext
+from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
+from claude_pool_gh.pool.model.ports import Done, Finish, HostStep, HostStepContext
+from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.reports import replies
 from claude_pool_gh.reports.views import Changed
 from claude_pool_gh.storage import Transaction

@@ -15,7 +15,7 @@ from claude_pool_gh.conversation.setup import Setups
 from claude_pool_gh.github import reads
 from claude_pool_gh.github.errors import ForgeRefused
 from claude_pool_gh.github.intake import CommandRequest
-from claude_pool_gh.pool.errors import RecipeError
+from claude_pool_gh.pool.model.errors import RecipeError
 from claude_pool_gh.reports import replies
 from claude_pool_gh.terms.ids import Repository, Trigger
 from claude_pool_gh.terms.markdown import SafeMarkdown

@@ -8,11 +8,11 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from claude_pool_gh.pool import queue
-from claude_pool_gh.pool.chains import ChainRow
-from claude_pool_gh.pool.states import ON_THE_WAY, ChainState, SlotState, TaskState
-from claude_pool_gh.pool.tables import chains, slots, tasks
-from claude_pool_gh.pool.tasks import TaskRow
+from claude_pool_gh.pool.model.states import ON_THE_WAY, ChainState, SlotState, TaskState
+from claude_pool_gh.pool.store import queue
+from claude_pool_gh.pool.store.chains import ChainRow
+from claude_pool_gh.pool.store.tables import chains, slots, tasks
+from claude_pool_gh.pool.store.tasks import TaskRow
 from claude_pool_gh.reports.views import Place
 from claude_pool_gh.storage import Transaction
 

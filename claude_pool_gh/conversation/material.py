@@ -25,7 +25,7 @@ from claude_pool_gh.github.check_output import FailedCheck
 from claude_pool_gh.github.discussion import Discussion, Said, discussion
 from claude_pool_gh.github.effects.marks import marker
 from claude_pool_gh.github.errors import ForgeError
-from claude_pool_gh.pool.errors import StepFailed
+from claude_pool_gh.pool.model.errors import StepFailed
 from claude_pool_gh.reports.visible import visible_text
 from claude_pool_gh.worktrees import history
 from claude_pool_gh.worktrees.errors import WorktreeError

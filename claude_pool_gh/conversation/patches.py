@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from claude_pool_gh.findings.diffs import path_of, sections
-from claude_pool_gh.pool.errors import StepFailed
+from claude_pool_gh.pool.model.errors import StepFailed
 from claude_pool_gh.reports.secrets import secrets, suspicions
 from claude_pool_gh.reports.views import FileChange, Suspect
 

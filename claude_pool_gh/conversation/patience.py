@@ -12,8 +12,8 @@ import random
 from typing import Final
 
 from claude_pool_gh.github.errors import ForgeRefused, ForgeUnavailable, RateLimited, Unreadable
-from claude_pool_gh.pool.errors import StepFailed
-from claude_pool_gh.pool.ports import Done, Finish, HostStep, HostStepContext
+from claude_pool_gh.pool.model.errors import StepFailed
+from claude_pool_gh.pool.model.ports import Done, Finish, HostStep, HostStepContext
 from claude_pool_gh.worktrees.errors import OriginUnavailable, OutOfDisk
 
 logger = logging.getLogger(__name__)

@@ -21,15 +21,14 @@ from claude_pool_gh.conversation.gates import work_of
 from claude_pool_gh.github.effects.check_run import Button, CheckRun
 from claude_pool_gh.github.effects.comment import Comment
 from claude_pool_gh.github.effects.rows import want
-from claude_pool_gh.pool import continuation, tasks
-from claude_pool_gh.pool.chains import ChainRow, StepRow
-from claude_pool_gh.pool.outcomes import Verdict
-from claude_pool_gh.pool.plan import AgentRun, Step
-from claude_pool_gh.pool.ports import Clock
-from claude_pool_gh.pool.runner import APPROVAL
-from claude_pool_gh.pool.states import ChainState, StepState, TaskState
-from claude_pool_gh.pool.tables import chains as chain_rows
-from claude_pool_gh.pool.tasks import TaskRow
+from claude_pool_gh.pool.model.outcomes import Verdict
+from claude_pool_gh.pool.model.plan import AgentRun, Step
+from claude_pool_gh.pool.model.ports import Clock
+from claude_pool_gh.pool.model.states import APPROVAL, ChainState, StepState, TaskState
+from claude_pool_gh.pool.store import continuation, tasks
+from claude_pool_gh.pool.store.chains import ChainRow, StepRow
+from claude_pool_gh.pool.store.tables import chains as chain_rows
+from claude_pool_gh.pool.store.tasks import TaskRow
 from claude_pool_gh.reports.changes import files_of
 from claude_pool_gh.reports.figures import dollars, duration
 from claude_pool_gh.reports.headline import conclusion, headline

@@ -29,11 +29,11 @@ from claude_pool_gh.conversation.guidance import BRIEF
 from claude_pool_gh.conversation.material import about_thread
 from claude_pool_gh.conversation.tables import approvals_of
 from claude_pool_gh.github import reads
-from claude_pool_gh.pool.chains import ChainRow
-from claude_pool_gh.pool.plan import AgentRun, Branches, HostCall, Step
-from claude_pool_gh.pool.ports import Done, Finish, HostStep, HostStepContext
-from claude_pool_gh.pool.results import output_of
-from claude_pool_gh.pool.workflows import bind
+from claude_pool_gh.pool.model.plan import AgentRun, Branches, HostCall, Step
+from claude_pool_gh.pool.model.ports import Done, Finish, HostStep, HostStepContext
+from claude_pool_gh.pool.recipes.workflows import bind
+from claude_pool_gh.pool.store.chains import ChainRow
+from claude_pool_gh.pool.store.template_values import output_of
 from claude_pool_gh.reports import replies
 from claude_pool_gh.reports.views import Changed, Presented, Told
 from claude_pool_gh.storage import Transaction

@@ -24,10 +24,10 @@ from claude_pool_gh.conversation.desk import (
 from claude_pool_gh.conversation.facts import Facts, facts_of
 from claude_pool_gh.conversation.progress import CONTINUABLE, Progress
 from claude_pool_gh.github import reads
-from claude_pool_gh.pool import chains, continuation
-from claude_pool_gh.pool.chains import ChainRow
-from claude_pool_gh.pool.plan import AgentRun, Branches, Plan, Step
-from claude_pool_gh.pool.states import ChainState
+from claude_pool_gh.pool.model.plan import AgentRun, Branches, Plan, Step
+from claude_pool_gh.pool.model.states import ChainState
+from claude_pool_gh.pool.store import chains, continuation
+from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.reports import replies
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.terms.markdown import SafeMarkdown

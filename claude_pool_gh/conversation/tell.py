@@ -17,10 +17,10 @@ from claude_pool_gh.conversation.facts import Facts, facts_of
 from claude_pool_gh.conversation.gates import waiting_step
 from claude_pool_gh.conversation.progress import Progress
 from claude_pool_gh.findings import tables as findings
-from claude_pool_gh.pool import ledger
-from claude_pool_gh.pool.chains import ChainRow
-from claude_pool_gh.pool.ledger import Account
-from claude_pool_gh.pool.tables import chains, reservations
+from claude_pool_gh.pool.store import ledger
+from claude_pool_gh.pool.store.chains import ChainRow
+from claude_pool_gh.pool.store.ledger import Account
+from claude_pool_gh.pool.store.tables import chains, reservations
 from claude_pool_gh.reports import replies, tables
 from claude_pool_gh.reports.views import Changed, Presented
 from claude_pool_gh.storage import Transaction

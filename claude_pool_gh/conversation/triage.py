@@ -20,10 +20,10 @@ from claude_pool_gh.github.effects.labels import Labels
 from claude_pool_gh.github.effects.rows import want
 from claude_pool_gh.github.errors import ForgeError
 from claude_pool_gh.github.intake import LABEL
-from claude_pool_gh.pool.chains import ChainRow
-from claude_pool_gh.pool.errors import StepFailed
-from claude_pool_gh.pool.outcomes import Outcome, Verdict
-from claude_pool_gh.pool.ports import Done, Finish, HostStep, HostStepContext
+from claude_pool_gh.pool.model.errors import StepFailed
+from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
+from claude_pool_gh.pool.model.ports import Done, Finish, HostStep, HostStepContext
+from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.reports.views import Triaged
 from claude_pool_gh.reports.visible import visible_text
 from claude_pool_gh.storage import Transaction

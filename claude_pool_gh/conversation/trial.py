@@ -14,9 +14,9 @@ from claude_pool_gh.conversation.desk import Desk
 from claude_pool_gh.conversation.facts import facts_of
 from claude_pool_gh.conversation.gates import work_of
 from claude_pool_gh.conversation.material import new_fence
-from claude_pool_gh.pool import chains
-from claude_pool_gh.pool.errors import StepFailed
-from claude_pool_gh.pool.ports import Done, HostStep, HostStepContext, Work
+from claude_pool_gh.pool.model.errors import StepFailed
+from claude_pool_gh.pool.model.ports import Done, HostStep, HostStepContext, Work
+from claude_pool_gh.pool.store import chains
 from claude_pool_gh.worktrees.errors import WorktreeError
 from claude_pool_gh.worktrees.snapshot import Signature
 

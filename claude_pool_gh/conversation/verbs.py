@@ -7,8 +7,8 @@ from claude_pool_gh.conversation import approve, ask, dismiss, fix, implement, o
 from claude_pool_gh.conversation.desk import VerbRoom
 from claude_pool_gh.conversation.progress import Progress
 from claude_pool_gh.conversation.review import verb as review
-from claude_pool_gh.pool.clock import SystemClock
-from claude_pool_gh.pool.ports import Clock
+from claude_pool_gh.pool.model.clock import SystemClock
+from claude_pool_gh.pool.model.ports import Clock
 
 
 def running() -> dict[str, VerbRoom]:

@@ -13,43 +13,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from claude_pool_gh.pool import (
-    addresses,
-    arguments,
-    chain_results,
-    chains,
-    context,
-    ledger,
-    listing,
-    places,
-    queue,
-    reading,
-    retention,
-    review,
-    slot_rows,
-    tasks,
-)
-from claude_pool_gh.pool.agent_run import at_work, check_agent, least
-from claude_pool_gh.pool.attempts import Attempts
-from claude_pool_gh.pool.carrying import Carrying
-from claude_pool_gh.pool.chains import NewChain
-from claude_pool_gh.pool.clock import SystemClock
-from claude_pool_gh.pool.closed import CLOSED, CLOSED_AND_GONE, ClosedDatabase
-from claude_pool_gh.pool.config import Isolation, PoolConfig, SlotConfig, SlotMode, TaskOverrides
-from claude_pool_gh.pool.dispatch_lock import dispatching_from
-from claude_pool_gh.pool.dispatcher import Dispatcher
-from claude_pool_gh.pool.errors import PoolShutdown, ScalingRefused, UnknownSlot
-from claude_pool_gh.pool.events import ChainFinished
-from claude_pool_gh.pool.feed import LIMIT, Feed, Subscription, end_of, recorded
-from claude_pool_gh.pool.folders import SharedFolder
-from claude_pool_gh.pool.ids import ChainId, TaskId, checked, new_id
-from claude_pool_gh.pool.live import Live
-from claude_pool_gh.pool.metrics import MetricsFilter, SessionMetrics, measure
-from claude_pool_gh.pool.orders import ALONE, ChainOptions, Orders
-from claude_pool_gh.pool.plan import AgentRun
-from claude_pool_gh.pool.ports import Agent, Clock, HostStep, Observer, Workspaces
-from claude_pool_gh.pool.queues import queue_on
-from claude_pool_gh.pool.records import (
+from claude_pool_gh.pool.model import arguments
+from claude_pool_gh.pool.model.clock import SystemClock
+from claude_pool_gh.pool.model.config import Isolation, PoolConfig, SlotConfig, SlotMode, TaskOverrides
+from claude_pool_gh.pool.model.errors import PoolShutdown, ScalingRefused, UnknownSlot
+from claude_pool_gh.pool.model.events import ChainFinished
+from claude_pool_gh.pool.model.ids import ChainId, TaskId, checked, new_id
+from claude_pool_gh.pool.model.plan import ALONE, AgentRun
+from claude_pool_gh.pool.model.ports import Agent, Clock, HostStep, Observer, Workspaces
+from claude_pool_gh.pool.model.records import (
     ChainProgress,
     ChainResult,
     DrainSummary,
@@ -62,13 +34,41 @@ from claude_pool_gh.pool.records import (
     TaskRecord,
     TaskResult,
 )
-from claude_pool_gh.pool.runner import Runner
-from claude_pool_gh.pool.shelf import Shelf
-from claude_pool_gh.pool.slots import Slot, Slots
-from claude_pool_gh.pool.states import ChainState
-from claude_pool_gh.pool.supervisor import Supervisor, may_restart
-from claude_pool_gh.pool.waiting import Waiting
-from claude_pool_gh.pool.workflows import ChainStep
+from claude_pool_gh.pool.model.states import ChainState
+from claude_pool_gh.pool.recipes.library import Shelf
+from claude_pool_gh.pool.recipes.workflows import ChainStep
+from claude_pool_gh.pool.run.agent_run import at_work, check_agent, least
+from claude_pool_gh.pool.run.carrying import Carrying
+from claude_pool_gh.pool.run.chain_factory import ChainOptions, Orders
+from claude_pool_gh.pool.run.chain_runner import Runner
+from claude_pool_gh.pool.run.dispatch_lock import dispatching_from
+from claude_pool_gh.pool.run.dispatcher import Dispatcher
+from claude_pool_gh.pool.run.feed import LIMIT, Feed, Subscription, end_of, recorded
+from claude_pool_gh.pool.run.folders import SharedFolder
+from claude_pool_gh.pool.run.queues import queue_on
+from claude_pool_gh.pool.run.running import Live
+from claude_pool_gh.pool.run.slots import Slot, Slots
+from claude_pool_gh.pool.run.supervisor import Supervisor, may_restart
+from claude_pool_gh.pool.run.task_runner import Attempts
+from claude_pool_gh.pool.run.waiting import Waiting
+from claude_pool_gh.pool.store import (
+    addresses,
+    approvals,
+    chain_results,
+    chains,
+    context,
+    ledger,
+    listing,
+    places,
+    queries,
+    queue,
+    retention,
+    slot_rows,
+    tasks,
+)
+from claude_pool_gh.pool.store.chains import NewChain
+from claude_pool_gh.pool.store.closed import CLOSED, CLOSED_AND_GONE, ClosedDatabase
+from claude_pool_gh.pool.store.metrics import MetricsFilter, SessionMetrics, measure
 from claude_pool_gh.storage import Database, Transaction, migrations
 from claude_pool_gh.storage.owners import new_owner
 from claude_pool_gh.storage.private import private_folder
@@ -373,19 +373,21 @@ class Pool:
 
         Raises NotUnderReview, UnknownTask, PartOfChain for one of several tasks of a step.
         """
-        await self._decide(task_id, lambda tx, chain_id: review.approve(tx, chain_id, self._clock.now_ms()))
+        await self._decide(
+            task_id, lambda tx, chain_id: approvals.approve(tx, chain_id, self._clock.now_ms())
+        )
 
     async def reject(self, task_id: TaskId | ChainId, feedback: str) -> bool:
         """It is not good: it runs again with all feedback so far. False when that was once too often, and it failed."""
         now = self._clock.now_ms
-        return bool(await self._decide(task_id, lambda tx, c: review.reject(tx, c, feedback, now())))
+        return bool(await self._decide(task_id, lambda tx, c: approvals.reject(tx, c, feedback, now())))
 
     async def go_on(self, chain_id: ChainId) -> None:
         """Let a chain go on that asks before it spends again on a run whose process died. Raises NotUnderReview."""
 
         def decide(tx: Transaction, _chain_id: str) -> None:
             addresses.chain(tx, chain_id, instead="approve or reject")
-            review.go_on(tx, chain_id, self._clock.now_ms())
+            approvals.go_on(tx, chain_id, self._clock.now_ms())
 
         await self._decide(chain_id, decide)
 
@@ -429,7 +431,7 @@ class Pool:
 
     async def chain_progress(self, chain_id: ChainId | TaskId) -> ChainProgress:
         """How far a chain is, with what its agents say at this moment. Raises UnknownChain."""
-        progress = await self.database.read(lambda tx: reading.chain_progress(tx, chain_id))
+        progress = await self.database.read(lambda tx: queries.chain_progress(tx, chain_id))
         return self._with_words(progress)
 
     async def chain_result(self, chain_id: ChainId) -> ChainResult | None:
@@ -516,7 +518,7 @@ class Pool:
 
     async def slots(self, wanted: SlotFilter | None = None) -> list[SlotRecord]:
         """The slots of every worker on the store that a filter lets through."""
-        found = await self.database.read(lambda tx: reading.slots(tx, wanted or SlotFilter()))
+        found = await self.database.read(lambda tx: queries.slots(tx, wanted or SlotFilter()))
         return [self._with_folder(slot) for slot in found]
 
     async def configure_slot(self, slot_id: str, config: SlotConfig) -> None:
@@ -594,7 +596,7 @@ class Pool:
     async def status(self) -> PoolStatus:
         """The pool at a glance."""
         budget, closing = self.config.budget_microdollars, self._closing
-        return await self.database.read(lambda tx: reading.status(tx, budget=budget, shutdown=closing))
+        return await self.database.read(lambda tx: queries.status(tx, budget=budget, shutdown=closing))
 
     @property
     def load(self) -> Load:
@@ -609,7 +611,7 @@ class Pool:
     async def metrics(self, wanted: MetricsFilter | None = None) -> SessionMetrics:
         """Sums over the tasks that a filter lets through; without one, over those made since the pool was opened."""
         asked = wanted or MetricsFilter(since_ms=self._started_ms)
-        measured = await self.database.read(lambda tx: reading.measured(tx, asked))
+        measured = await self.database.read(lambda tx: queries.measured(tx, asked))
         return measure(measured, started_ms=self._started_ms, now_ms=self._clock.now_ms())
 
     async def drain(self, deadline_secs: float = 60.0) -> DrainSummary:
@@ -628,7 +630,7 @@ class Pool:
         gone = [slot.id for slot in self._slots.all if self.config.slot_mode is SlotMode.persistent]
         await self.database.transact(lambda tx: slot_rows.stop(tx, gone))
         self._waiting.close()
-        completed, spent = await self.database.read(lambda tx: reading.done_since(tx, self._started_ms))
+        completed, spent = await self.database.read(lambda tx: queries.done_since(tx, self._started_ms))
         unfinished = await self._left(parked=not self._kept)
         return DrainSummary(
             total_cost_microdollars=spent,
@@ -725,7 +727,7 @@ class Pool:
     async def _task(self, task_id: str, *, instead: str) -> TaskRecord:
         def read(tx: Transaction) -> TaskRecord:
             addresses.chain_of_task(tx, task_id, instead=instead)
-            return reading.task(tx, task_id)
+            return queries.task(tx, task_id)
 
         return await self.database.read(read)
 
@@ -745,7 +747,7 @@ class Pool:
 
     async def _seen(self, task_id: str) -> TaskRecord:
         """A task for somebody who waits for it, and so for the database too."""
-        return await self.database.read(lambda tx: reading.task(tx, task_id), forever=True)
+        return await self.database.read(lambda tx: queries.task(tx, task_id), forever=True)
 
     async def _cancel(self, named: Callable[[Transaction], str]) -> bool:
         def request(tx: Transaction) -> tuple[str, bool]:

@@ -6,7 +6,7 @@ import re
 from typing import Final, Literal
 
 from claude_pool_gh.findings.model import Finding
-from claude_pool_gh.pool.outcomes import Outcome, Verdict
+from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.reports.neutralize import neutralize_line
 from claude_pool_gh.reports.views import Changed, Fate, Presented, Report, Reviewed, Told, Triaged
 from claude_pool_gh.reports.words import checks_in_short, count, difference, operator_must_act

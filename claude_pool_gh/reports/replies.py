@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from claude_pool_gh.commands.grammar import Mistake, Verb
-from claude_pool_gh.pool.errors import CapReached
-from claude_pool_gh.pool.yaml_file import Fault
+from claude_pool_gh.pool.model.errors import CapReached
+from claude_pool_gh.pool.recipes.yaml_file import Fault
 from claude_pool_gh.reports.figures import dollars
 from claude_pool_gh.reports.neutralize import code, fence, neutralize, neutralize_line
 from claude_pool_gh.reports.views import Link, Told

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from claude_pool_gh.pool.outcomes import Verdict
+from claude_pool_gh.pool.model.outcomes import Verdict
 from claude_pool_gh.reports import changes
 from claude_pool_gh.reports.figures import amounts, dollars, duration, minutes
 from claude_pool_gh.reports.findings import listed

@@ -17,8 +17,8 @@ import sqlalchemy as sa
 from claude_pool_gh.conversation.progress import Progress
 from claude_pool_gh.github import intake, tables
 from claude_pool_gh.github.deliveries import VerifiedDelivery
-from claude_pool_gh.pool import chains, ledger, reading
-from claude_pool_gh.pool.outcomes import Verdict
+from claude_pool_gh.pool.model.outcomes import Verdict
+from claude_pool_gh.pool.store import chains, ledger, queries
 from claude_pool_gh.reports.figures import dollars
 from claude_pool_gh.service.house import open_house
 from claude_pool_gh.service.settings import Settings, SettingsError, read
@@ -119,7 +119,7 @@ async def _run(settings: Settings, job: Job, found: tuple[intake.CommandRequest,
 
 def _all_done(tx: Transaction) -> bool:
     waiting = sa.select(sa.func.count()).where(tables.commands.c.state == "received")
-    return not tx.execute(waiting).scalar_one() and not reading.waiting_chains(tx)
+    return not tx.execute(waiting).scalar_one() and not queries.waiting_chains(tx)
 
 
 def _result(tx: Transaction, progress: Progress) -> Result:

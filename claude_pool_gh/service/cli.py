@@ -146,7 +146,7 @@ def _for_scripts(command: Any) -> Any:
 
 
 def _wishes(given: dict[str, Any]) -> Any:
-    from claude_pool_gh.pool.config import Isolation  # noqa: PLC0415 - `--help` should not wait for the engine
+    from claude_pool_gh.pool.model.config import Isolation  # noqa: PLC0415 - `--help` should not wait for the engine
     from claude_pool_gh.service.script import Wishes  # noqa: PLC0415
 
     state = given["state_dir"]
@@ -186,7 +186,7 @@ def run_prompt(
 
     The answer goes to standard output, progress and cost to standard error. Needs ANTHROPIC_API_KEY.
     """
-    from claude_pool_gh.pool.config import TaskOverrides  # noqa: PLC0415
+    from claude_pool_gh.pool.model.config import TaskOverrides  # noqa: PLC0415
     from claude_pool_gh.service.script import run  # noqa: PLC0415
 
     named = None if tools is None else tuple(filter(None, (tool.strip() for tool in tools.split(","))))

@@ -32,8 +32,8 @@ from claude_pool_gh.github.access import Access, AppAccess, JobAccess
 from claude_pool_gh.github.api import TIMEOUT, Forge
 from claude_pool_gh.github.effects.writer import Writer
 from claude_pool_gh.github.errors import ForgeRefused, ForgeUnavailable, RateLimited
-from claude_pool_gh.pool.clock import SystemClock
-from claude_pool_gh.pool.config import PoolConfig, ScalingConfig, SlotMode, microdollars
+from claude_pool_gh.pool.model.clock import SystemClock
+from claude_pool_gh.pool.model.config import PoolConfig, ScalingConfig, SlotMode, microdollars
 from claude_pool_gh.pool.pool import Pool
 from claude_pool_gh.reports.redact import Redactor
 from claude_pool_gh.service.journal import Journal

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from claude_pool_gh.conversation.facts import Facts, facts_of
-from claude_pool_gh.pool import chains, ledger, tasks
-from claude_pool_gh.pool.chains import ChainRow
-from claude_pool_gh.pool.outcomes import Verdict
-from claude_pool_gh.pool.ports import Ending
-from claude_pool_gh.pool.states import ChainState, TaskState
+from claude_pool_gh.pool.model.outcomes import Verdict
+from claude_pool_gh.pool.model.ports import Ending
+from claude_pool_gh.pool.model.states import ChainState, TaskState
+from claude_pool_gh.pool.store import chains, ledger, tasks
+from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.storage import Transaction
 
 logger = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from typing import Any
 from claude_pool_gh.github.access import PUSHING
 from claude_pool_gh.github.api import Forge, Pusher
 from claude_pool_gh.github.errors import ForgeUnavailable, NotAsApproved, OperatorNeeded, PushDeclined
-from claude_pool_gh.pool import tasks
+from claude_pool_gh.pool.store import tasks
 from claude_pool_gh.storage import Database
 from claude_pool_gh.terms.ids import Repository
 from claude_pool_gh.worktrees.errors import OriginUnavailable, OutOfDisk

@@ -14,12 +14,10 @@ from rich.console import Console
 
 from claude_pool_gh.agent.claude import ClaudeAgent
 from claude_pool_gh.local import Pool
-from claude_pool_gh.pool import listing, reading
-from claude_pool_gh.pool.config import Isolation, PoolConfig, TaskOverrides, microdollars
-from claude_pool_gh.pool.errors import PoolError
-from claude_pool_gh.pool.ids import ChainId
-from claude_pool_gh.pool.orders import ChainOptions
-from claude_pool_gh.pool.records import (
+from claude_pool_gh.pool.model.config import Isolation, PoolConfig, TaskOverrides, microdollars
+from claude_pool_gh.pool.model.errors import PoolError
+from claude_pool_gh.pool.model.ids import ChainId
+from claude_pool_gh.pool.model.records import (
     ChainProgress,
     ChainResult,
     PoolStatus,
@@ -27,7 +25,9 @@ from claude_pool_gh.pool.records import (
     SlotRecord,
     TaskResult,
 )
-from claude_pool_gh.pool.workflows import Workflow, parse_workflow
+from claude_pool_gh.pool.recipes.workflows import Workflow, parse_workflow
+from claude_pool_gh.pool.run.chain_factory import ChainOptions
+from claude_pool_gh.pool.store import listing, queries
 from claude_pool_gh.reports.figures import dollars, duration
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.service.show import open_to_look
@@ -185,7 +185,7 @@ async def status(settings: Settings) -> None:
 
         def read(tx: Transaction) -> tuple[PoolStatus, list[SlotRecord], list[ChainProgress]]:
             chains = listing.progress(tx, unfinished=True)
-            return reading.status(tx, budget=budget, shutdown=False), reading.slots(tx, SlotFilter()), chains
+            return queries.status(tx, budget=budget, shutdown=False), queries.slots(tx, SlotFilter()), chains
 
         Console(highlight=False).print(overview(*await database.read(read)))
     finally:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from claude_pool_gh.pool.yaml_file import nearest
+from claude_pool_gh.pool.recipes.yaml_file import nearest
 from claude_pool_gh.sandbox.process import Bounds
 from claude_pool_gh.sandbox.sandbox import Sandbox
 from claude_pool_gh.terms.links import Links

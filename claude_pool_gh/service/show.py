@@ -9,10 +9,10 @@ import sqlalchemy as sa
 from rich.console import Console
 from rich.table import Table
 
-from claude_pool_gh.pool import chains, ledger, tasks
-from claude_pool_gh.pool.chains import ChainRow
-from claude_pool_gh.pool.errors import UnknownChain
-from claude_pool_gh.pool.tasks import TaskRow
+from claude_pool_gh.pool.model.errors import UnknownChain
+from claude_pool_gh.pool.store import chains, ledger, tasks
+from claude_pool_gh.pool.store.chains import ChainRow
+from claude_pool_gh.pool.store.tasks import TaskRow
 from claude_pool_gh.reports.figures import dollars, duration
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.service.terminal import plain

@@ -20,8 +20,8 @@ from rich.table import Table
 from rich.text import Text
 
 from claude_pool_gh.local import Pool
-from claude_pool_gh.pool.ids import ChainId, TaskId
-from claude_pool_gh.pool.records import ChainProgress, PoolStatus, SlotRecord
+from claude_pool_gh.pool.model.ids import ChainId, TaskId
+from claude_pool_gh.pool.model.records import ChainProgress, PoolStatus, SlotRecord
 from claude_pool_gh.reports.figures import dollars, duration
 
 _LOOK_SECONDS = 0.2

@@ -15,8 +15,8 @@ from aiohttp import web
 from claude_pool_gh.conversation import downloads, gates
 from claude_pool_gh.github import intake
 from claude_pool_gh.github.deliveries import BODY_LIMIT, Rejected, VerifiedDelivery, verify
-from claude_pool_gh.pool import chains
-from claude_pool_gh.pool.errors import UnknownChain
+from claude_pool_gh.pool.model.errors import UnknownChain
+from claude_pool_gh.pool.store import chains
 from claude_pool_gh.service.bounds import (
     Bodies,
     Connections,

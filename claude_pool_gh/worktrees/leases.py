@@ -14,9 +14,9 @@ from pathlib import Path
 
 import stamina
 
-from claude_pool_gh.pool.config import Isolation
-from claude_pool_gh.pool.errors import NoWorkspace
-from claude_pool_gh.pool.ports import JSON, Wanted, Work
+from claude_pool_gh.pool.model.config import Isolation
+from claude_pool_gh.pool.model.errors import NoWorkspace
+from claude_pool_gh.pool.model.ports import JSON, Wanted, Work
 from claude_pool_gh.storage import owners
 from claude_pool_gh.storage.owners import own_mark
 from claude_pool_gh.storage.private import private_folder

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from claude_pool_gh.pool import places
-from claude_pool_gh.pool.config import Isolation
-from claude_pool_gh.pool.errors import NoWorkspace
-from claude_pool_gh.pool.folders import SharedFolder
-from claude_pool_gh.pool.ports import JSON, Wanted, Work, Workspace
+from claude_pool_gh.pool.model.config import Isolation
+from claude_pool_gh.pool.model.errors import NoWorkspace
+from claude_pool_gh.pool.model.ports import JSON, Wanted, Work, Workspace
+from claude_pool_gh.pool.run.folders import SharedFolder
+from claude_pool_gh.pool.store import places
 from claude_pool_gh.storage.owners import own_mark
 from claude_pool_gh.storage.private import private_folder
 from claude_pool_gh.worktrees.errors import WorktreeError

@@ -21,7 +21,7 @@ from claude_pool_gh.github.access import AppAccess
 from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.deliveries import VerifiedDelivery
 from claude_pool_gh.github.tables import commands
-from claude_pool_gh.pool.clock import SystemClock
+from claude_pool_gh.pool.model.clock import SystemClock
 from claude_pool_gh.rehearsal import stage
 from claude_pool_gh.rehearsal.github import Comment, Moment, Pull, Repository, Role, User
 from claude_pool_gh.rehearsal.reviewer import Reviewer

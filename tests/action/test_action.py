@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from claude_pool_gh.pool.outcomes import Verdict
+from claude_pool_gh.pool.model.outcomes import Verdict
 from claude_pool_gh.rehearsal import stage
 from claude_pool_gh.rehearsal.github import Comment, Pull, Repository, SimulatedGitHub, User
 from claude_pool_gh.rehearsal.model import ScriptedModel

@@ -15,10 +15,10 @@ import sqlalchemy as sa
 
 from claude_pool_gh.agent.claude import ClaudeAgent
 from claude_pool_gh.agent.gateway import Gateway
-from claude_pool_gh.pool import chains, ledger
-from claude_pool_gh.pool.plan import Limits, Plan
-from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Line
-from claude_pool_gh.pool.tables import reservations
+from claude_pool_gh.pool.model.plan import Limits, Plan
+from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Line
+from claude_pool_gh.pool.store import chains, ledger
+from claude_pool_gh.pool.store.tables import reservations
 from claude_pool_gh.rehearsal.model import Reply, Script, ScriptedModel, use
 from claude_pool_gh.storage import Database
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from claude_pool_gh.agent.claude import ClaudeAgent
 from claude_pool_gh.agent.gateway import Gateway
 from claude_pool_gh.agent.meter import Meter
-from claude_pool_gh.pool.ports import Line
+from claude_pool_gh.pool.model.ports import Line
 from claude_pool_gh.rehearsal.model import ScriptedModel
 from claude_pool_gh.storage import Database, migrations
 from tests.agent.bench import REAL_KEY, Bench, WallClock, a_task, done

@@ -10,8 +10,8 @@ import aiohttp
 import pytest
 
 from claude_pool_gh.agent import admission
-from claude_pool_gh.pool.config import PermissionMode
-from claude_pool_gh.pool.ports import Ending
+from claude_pool_gh.pool.model.config import PermissionMode
+from claude_pool_gh.pool.model.ports import Ending
 from claude_pool_gh.rehearsal.model import Fail, ModelRequest, Reply, Usage, say, use
 from tests.agent.bench import MODEL, Bench, done, one_by_one
 from tests.agent.test_bill import ask

@@ -17,7 +17,7 @@ from claude_pool_gh.agent.gateway import PLACEHOLDER_KEY, Gateway
 from claude_pool_gh.agent.meter import Admitted, Meter
 from claude_pool_gh.agent.prices import Load
 from claude_pool_gh.agent.usage import StreamUsage, whole_usage
-from claude_pool_gh.pool.ports import Ending, Line
+from claude_pool_gh.pool.model.ports import Ending, Line
 from claude_pool_gh.rehearsal.model import (
     Answer,
     Fail,

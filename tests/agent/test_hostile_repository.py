@@ -18,7 +18,7 @@ import pytest
 from claude_pool_gh.agent import options as settings
 from claude_pool_gh.agent import outcome
 from claude_pool_gh.agent.guard import refusal
-from claude_pool_gh.pool.ports import Ending
+from claude_pool_gh.pool.model.ports import Ending
 from claude_pool_gh.rehearsal.model import ScriptedModel
 from tests.agent.bench import Bench, a_task, calls, done, one_by_one
 

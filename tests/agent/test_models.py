@@ -12,7 +12,7 @@ import pytest
 from claude_pool_gh import CapReached, ClaudeAgent, Effort, PermissionMode, PoolConfig, TaskOverrides
 from claude_pool_gh.agent import models, process
 from claude_pool_gh.agent.claude import _QUIET
-from claude_pool_gh.pool.ports import AgentTask
+from claude_pool_gh.pool.model.ports import AgentTask
 from claude_pool_gh.rehearsal.model import ScriptedModel, say
 from tests.agent.bench import a_task
 from tests.local.house import House

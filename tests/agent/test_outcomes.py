@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from claude_pool_gh.agent import claude, process
-from claude_pool_gh.pool.ports import Ending, Line
+from claude_pool_gh.pool.model.ports import Ending, Line
 from claude_pool_gh.rehearsal.model import (
     Answer,
     Fail,

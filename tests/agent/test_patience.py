@@ -15,7 +15,7 @@ from aiohttp import web
 from claude_pool_gh.agent.claude import _PINGS, _Session
 from claude_pool_gh.agent.gateway import Gateway
 from claude_pool_gh.agent.passes import Signs
-from claude_pool_gh.pool.ports import Ending
+from claude_pool_gh.pool.model.ports import Ending
 from claude_pool_gh.rehearsal.model import Fail, ModelRequest, Raw, Reply, say, use
 from tests.agent.bench import MODEL, REAL_KEY, Bench, done, one_by_one
 from tests.agent.test_bill import ask

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from claude_pool_gh.agent import process
-from claude_pool_gh.pool.ports import Ending, Line
+from claude_pool_gh.pool.model.ports import Ending, Line
 from claude_pool_gh.processes import launcher
 from claude_pool_gh.rehearsal.model import Answer, ScriptedModel, Text
 from tests.agent.bench import (

@@ -6,7 +6,7 @@ import asyncio
 
 from claude_pool_gh.agent.gateway import Gateway
 from claude_pool_gh.agent.meter import Meter
-from claude_pool_gh.pool import ledger
+from claude_pool_gh.pool.store import ledger
 from claude_pool_gh.rehearsal.model import ScriptedModel, say
 from claude_pool_gh.storage import Database
 from tests.agent.bench import MODEL, REAL_KEY, Bench, WallClock, one_by_one

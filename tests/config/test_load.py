@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from claude_pool_gh.config.load import PATH, load, misnamed
 from claude_pool_gh.config.model import RepositoryConfig
-from claude_pool_gh.pool.yaml_file import Fault
+from claude_pool_gh.pool.recipes.yaml_file import Fault
 from claude_pool_gh.terms.roles import Role
 
 VERBS = frozenset({"review", "help"})

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from claude_pool_gh.config.load import DEFAULT, PATH, Configuration, Faults, Layer, flat, load, merge
 from claude_pool_gh.config.model import RepositoryConfig
-from claude_pool_gh.pool.yaml_file import Fault
+from claude_pool_gh.pool.recipes.yaml_file import Fault
 
 VERBS = frozenset({"review", "fix", "help"})
 ORGANIZATION = "octo/.github"

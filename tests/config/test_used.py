@@ -14,8 +14,8 @@ from claude_pool_gh.config.load import Configuration, flat
 from claude_pool_gh.config.model import RepositoryConfig
 from claude_pool_gh.conversation.cookbook import Cookbook
 from claude_pool_gh.conversation.desk import Asked, Defaults, Desk, caps_of, plan_of
-from claude_pool_gh.pool.plan import AgentRun, Plan
-from claude_pool_gh.pool.workflows import parse_workflow
+from claude_pool_gh.pool.model.plan import AgentRun, Plan
+from claude_pool_gh.pool.recipes.workflows import parse_workflow
 from claude_pool_gh.service.house import defaults_of
 from claude_pool_gh.service.settings import Settings, read, variable
 from claude_pool_gh.terms.roles import Role

@@ -20,8 +20,8 @@ from claude_pool_gh.conversation.review.sift import sift
 from claude_pool_gh.findings import tables
 from claude_pool_gh.findings.tables import Against, Known
 from claude_pool_gh.github.errors import ForgeUnavailable
-from claude_pool_gh.pool.outcomes import Outcome
-from claude_pool_gh.pool.ports import HostStepContext
+from claude_pool_gh.pool.model.outcomes import Outcome
+from claude_pool_gh.pool.model.ports import HostStepContext
 from claude_pool_gh.reports.views import Reviewed
 from claude_pool_gh.storage import Database, migrations
 from claude_pool_gh.terms.ids import Actor, Repository, Thread

@@ -35,12 +35,12 @@ from claude_pool_gh.github.effects.change import Authority, Change
 from claude_pool_gh.github.effects.effect import Making
 from claude_pool_gh.github.effects.push import Push
 from claude_pool_gh.github.errors import NotAsApproved
-from claude_pool_gh.pool import chains, tasks
-from claude_pool_gh.pool.ledger import Account, Caps
-from claude_pool_gh.pool.plan import AgentRun, HostCall, Limits, Plan
-from claude_pool_gh.pool.ports import Work
-from claude_pool_gh.pool.review import reject
-from claude_pool_gh.pool.states import ChainState
+from claude_pool_gh.pool.model.plan import AgentRun, HostCall, Limits, Plan
+from claude_pool_gh.pool.model.ports import Work
+from claude_pool_gh.pool.model.states import ChainState
+from claude_pool_gh.pool.store import chains, tasks
+from claude_pool_gh.pool.store.approvals import reject
+from claude_pool_gh.pool.store.ledger import Account, Caps
 from claude_pool_gh.service.tables import metadata
 from claude_pool_gh.storage import Database, Transaction
 from claude_pool_gh.terms.ids import Actor, Repository, Thread

@@ -15,7 +15,7 @@ from claude_pool_gh.github.deliveries import VerifiedDelivery
 from claude_pool_gh.github.effects.check_run import CheckRun
 from claude_pool_gh.github.effects.rows import want
 from claude_pool_gh.github.tables import effects, threads
-from claude_pool_gh.pool.clock import SystemClock
+from claude_pool_gh.pool.model.clock import SystemClock
 from claude_pool_gh.storage import Database, Transaction, migrations
 from claude_pool_gh.terms.ids import Repository, Thread
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from claude_pool_gh.conversation.guidance import BRIEF, GUIDES, HEADING, guided, imported, told, wanted
-from claude_pool_gh.pool.plan import AgentRun, Branches, HostCall
+from claude_pool_gh.pool.model.plan import AgentRun, Branches, HostCall
 
 BRIEF_STEP = HostCall(name="brief", call="fix.brief")
 RULES = "{steps.brief.guidance}"

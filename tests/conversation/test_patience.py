@@ -15,8 +15,8 @@ from claude_pool_gh.github.errors import (
     RateLimited,
     Unreadable,
 )
-from claude_pool_gh.pool.errors import StepFailed
-from claude_pool_gh.pool.ports import Done, Finish, HostStepContext
+from claude_pool_gh.pool.model.errors import StepFailed
+from claude_pool_gh.pool.model.ports import Done, Finish, HostStepContext
 from claude_pool_gh.worktrees.errors import OriginUnavailable, OutOfDisk, WorktreeError
 
 CONTEXT = HostStepContext("c1", {}, {})

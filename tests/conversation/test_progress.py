@@ -14,13 +14,13 @@ from claude_pool_gh.conversation import line, verbs
 from claude_pool_gh.conversation.facts import Facts
 from claude_pool_gh.conversation.progress import Progress
 from claude_pool_gh.github.tables import effects, threads
-from claude_pool_gh.pool import chains, ledger, slot_rows, tasks
-from claude_pool_gh.pool.clock import SystemClock
-from claude_pool_gh.pool.config import SlotConfig
-from claude_pool_gh.pool.ledger import Account
-from claude_pool_gh.pool.outcomes import Outcome, Verdict
-from claude_pool_gh.pool.plan import AgentRun, Limits, Plan
-from claude_pool_gh.pool.ports import AgentOutcome, Ending
+from claude_pool_gh.pool.model.clock import SystemClock
+from claude_pool_gh.pool.model.config import SlotConfig
+from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
+from claude_pool_gh.pool.model.plan import AgentRun, Limits, Plan
+from claude_pool_gh.pool.model.ports import AgentOutcome, Ending
+from claude_pool_gh.pool.store import chains, ledger, slot_rows, tasks
+from claude_pool_gh.pool.store.ledger import Account
 from claude_pool_gh.storage import Database, Transaction, migrations
 from claude_pool_gh.terms.ids import Actor, Repository, Thread
 from tests.pool.make import DAY, NOW, caps

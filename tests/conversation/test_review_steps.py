@@ -13,9 +13,9 @@ from claude_pool_gh.conversation.review.unplaced import unplaced
 from claude_pool_gh.findings import tables
 from claude_pool_gh.findings.tables import Standing
 from claude_pool_gh.github.errors import ForgeRefused, ForgeUnavailable
-from claude_pool_gh.pool.errors import StepFailed
-from claude_pool_gh.pool.outcomes import Outcome, Verdict
-from claude_pool_gh.pool.ports import HostStepContext
+from claude_pool_gh.pool.model.errors import StepFailed
+from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
+from claude_pool_gh.pool.model.ports import HostStepContext
 from claude_pool_gh.reports.headline import headline
 from claude_pool_gh.reports.views import Remark
 from tests.conversation.review_steps import Answers, Steps, pull, steps

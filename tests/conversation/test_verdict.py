@@ -15,8 +15,8 @@ from claude_pool_gh.conversation.review.reading import unread_in_words
 from claude_pool_gh.conversation.review.verdict import conclude, is_whole, place, unopened, without_known
 from claude_pool_gh.conversation.review.weigh import Weighed, doubtful, weigh
 from claude_pool_gh.findings.model import Finding
-from claude_pool_gh.pool.outcomes import Outcome, Verdict
-from claude_pool_gh.pool.ports import Ending
+from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
+from claude_pool_gh.pool.model.ports import Ending
 from claude_pool_gh.terms.severity import Severity
 from tests.findings.make import finding
 

@@ -283,27 +283,27 @@ GUARDS = [
     ),
     # an agent of one's own
     Guard(
-        "a run of another type is no outcome", "pool/agent_run.py",
+        "a run of another type is no outcome", "pool/run/agent_run.py",
         "if not isinstance(given, AgentOutcome):", "if False:",
         "tests/pool/test_own_agent.py", "another_type",
     ),
     Guard(
-        "a typed result has the form asked for", "pool/agent_run.py",
+        "a typed result has the form asked for", "pool/run/agent_run.py",
         "wrong = mismatch(outcome.structured, task.schema)", "wrong = None",
         "tests/pool/test_own_agent.py", "form_asked_for",
     ),
     Guard(
-        "the pool keeps the time", "pool/agent_run.py",
+        "the pool keeps the time", "pool/run/agent_run.py",
         'extra = _OVERTIME_SECONDS if getattr(agent, "keeps_time", False) else 0.0', "extra = 600.0",
         "tests/pool/test_own_agent.py", "keeps_the_time",
     ),
     Guard(
-        "nothing is repeated unasked", "pool/orders.py",
+        "nothing is repeated unasked", "pool/run/chain_factory.py",
         "retries = _first(run.overrides.retries, self.config.retries)", "retries = 1",
         "tests/pool/test_own_agent.py", "repeated_only",
     ),
     Guard(
-        "a cap that is too small is refused at submit", "pool/orders.py",
+        "a cap that is too small is refused at submit", "pool/run/chain_factory.py",
         "if cap < least:", "if False:",
         "tests/agent/test_models.py", "least_that_is_named",
     ),
@@ -314,23 +314,23 @@ GUARDS = [
     ),
     # money
     Guard(
-        "what a chain takes more of is there", "pool/ledger.py",
+        "what a chain takes more of is there", "pool/store/ledger.py",
         "more = max(0, min(wanted - free, caps.chain - int(held.reserved), *room))",
         "more = max(0, min(wanted - free, caps.chain - int(held.reserved)))",
         "tests/pool/test_ledger.py tests/pool/test_ledger_machine.py", "",
     ),
     Guard(
-        "a run never takes more than its chain has left", "pool/ledger.py",
+        "a run never takes more than its chain has left", "pool/store/ledger.py",
         "granted = min(most, _extended_chain(tx, chain_id, least, now_ms))", "granted = most",
         "tests/pool/test_ledger.py tests/pool/test_ledger_machine.py", "",
     ),
     Guard(
-        "a request never takes more than its run has left", "pool/ledger.py",
+        "a request never takes more than its run has left", "pool/store/ledger.py",
         "or left_in(tx, run_id) < amount", "or False",
         "tests/pool/test_ledger.py tests/pool/test_ledger_machine.py", "",
     ),
     Guard(
-        "no cap is passed", "pool/ledger.py", "if use.left < amount:", "if False:",
+        "no cap is passed", "pool/store/ledger.py", "if use.left < amount:", "if False:",
         "tests/pool/test_ledger.py tests/pool/test_ledger_machine.py", "",
     ),
     Guard(
@@ -386,7 +386,7 @@ GUARDS = [
     ),
     # who carries on
     Guard(
-        "only the newest carrier writes", "pool/chains.py",
+        "only the newest carrier writes", "pool/store/chains.py",
         ".scalar_one() != generation:", ".scalar_one() < 0:",
         "tests/pool/test_chain_durability.py tests/pool/test_chains.py", "",
     ),
@@ -629,7 +629,7 @@ GUARDS = [
         "tests/worktrees/test_leases.py", "archive",
     ),
     Guard(
-        "a cancel ends a check", "pool/runner.py", "stop = asyncio.create_task(held.stop.wait())",
+        "a cancel ends a check", "pool/run/chain_runner.py", "stop = asyncio.create_task(held.stop.wait())",
         "stop = asyncio.create_task(asyncio.sleep(99))",
         f"{ACCEPTANCE}checks.py", "cancel",
     ),
@@ -681,7 +681,7 @@ GUARDS = [
         "tests/worktrees/test_elsewhere.py", "fetched_here",
     ),
     Guard(
-        "nobody dies of the watcher's absence", "pool/workers.py", "(beat, before[1] + blind)", "before",
+        "nobody dies of the watcher's absence", "pool/run/workers.py", "(beat, before[1] + blind)", "before",
         "tests/pool/test_chain_workers.py", "could_not_look",
     ),
     Guard(
@@ -842,13 +842,13 @@ GUARDS = [
         "tests/conversation/test_review_steps.py", "says_nothing",
     ),
     Guard(
-        "what an older server stored is not gone on with", "pool/continuation.py",
+        "what an older server stored is not gone on with", "pool/store/continuation.py",
         "if chain.outcome is not None and chain.outcome.anew:", "if False:",
         "tests/pool/test_chain_failures.py", "going_on",
     ),
     # the dispatcher
     Guard(
-        "pools leave each other's chains alone", "pool/queue.py",
+        "pools leave each other's chains alone", "pool/store/queue.py",
         '_C.pool == sa.bindparam("of_pool"), ', "",
         "tests/pool/test_dispatcher.py", "leave_each_other",
     ),
@@ -858,12 +858,12 @@ GUARDS = [
         "tests/pool/test_dispatcher.py", "leave_each_other",
     ),
     Guard(
-        "a claim and its task are one step", "pool/dispatcher.py",
+        "a claim and its task are one step", "pool/run/dispatcher.py",
         "        async with self._claiming:\n            claim = await", "        if True:\n            claim = await",
         "tests/pool/test_dispatcher.py", "never_loses",
     ),
     Guard(
-        "one process dispatches from a file", "pool/dispatch_lock.py",
+        "one process dispatches from a file", "pool/run/dispatch_lock.py",
         'if url.get_backend_name() != "sqlite"', "if True",
         "tests/pool/test_dispatcher.py", "second_process",
     ),

@@ -14,7 +14,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from claude_pool_gh import ChainStep, ClaudeAgent, Pool, PoolConfig, SlotConfig, TaskOverrides, TaskResult
-from claude_pool_gh.pool.tables import reservations
+from claude_pool_gh.pool.store.tables import reservations
 from claude_pool_gh.rehearsal.model import Answer, ModelRequest, Reply, Script, ScriptedModel, Text
 
 KEY: Final = "real-key-4711-canary"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from claude_pool_gh import Ending, Pool, PoolConfig, SlotMode, SlotState, TaskResult
-from claude_pool_gh.pool import queue
+from claude_pool_gh.pool.store import queue
 from claude_pool_gh.rehearsal.model import Answer, Text, ToolUse, say
 from tests.local.house import House, git, in_turn
 

@@ -19,8 +19,8 @@ from claude_pool_gh import (
     PoolConfig,
     TaskOverrides,
 )
-from claude_pool_gh.pool.errors import NoWorkspace
-from claude_pool_gh.pool.ports import Wanted, Work
+from claude_pool_gh.pool.model.errors import NoWorkspace
+from claude_pool_gh.pool.model.ports import Wanted, Work
 from claude_pool_gh.rehearsal.model import Answer, ModelRequest, Reply, ScriptedModel, say, use
 from claude_pool_gh.worktrees.local import LocalRepository
 from tests.local.house import House, git, in_turn, tree_of

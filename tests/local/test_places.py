@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 from claude_pool_gh import Isolation, Pool
-from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Line
+from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Line
 from tests.local.house import git
 from tests.pool.kit import GUARD, until
 from tests.pool.puppet import Gate, Puppet, said

@@ -13,7 +13,7 @@ import pytest
 
 from claude_pool_gh import ChainStep, Ending, Pool, PoolConfig, SlotState, TaskOverrides, TaskResult
 from claude_pool_gh.agent.process import bundled_cli
-from claude_pool_gh.pool.ids import ChainId, TaskId
+from claude_pool_gh.pool.model.ids import ChainId, TaskId
 from claude_pool_gh.rehearsal.model import Answer, Text, say, use
 from tests.agent.bench import alive, killed_at_last
 from tests.local.house import KEY, STALL, House, in_turn, ledger_of, until

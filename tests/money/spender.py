@@ -28,9 +28,9 @@ from claude_pool_gh import (
     PoolConfig,
     TaskOverrides,
 )
-from claude_pool_gh.pool import chains
-from claude_pool_gh.pool.ids import ChainId, TaskId
-from claude_pool_gh.pool.tables import reservations, tags
+from claude_pool_gh.pool.model.ids import ChainId, TaskId
+from claude_pool_gh.pool.store import chains
+from claude_pool_gh.pool.store.tables import reservations, tags
 from claude_pool_gh.storage import Transaction
 
 _MOST_GREEDY: Final = 200

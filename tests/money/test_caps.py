@@ -23,11 +23,11 @@ from claude_pool_gh import (
     PoolConfig,
     TaskOverrides,
 )
-from claude_pool_gh.pool import chains, ledger, reading, tasks
-from claude_pool_gh.pool.ledger import Account
-from claude_pool_gh.pool.outcomes import Outcome, Verdict
-from claude_pool_gh.pool.states import ChainState
-from claude_pool_gh.pool.tables import reservations
+from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
+from claude_pool_gh.pool.model.states import ChainState
+from claude_pool_gh.pool.store import chains, ledger, queries, tasks
+from claude_pool_gh.pool.store.ledger import Account
+from claude_pool_gh.pool.store.tables import reservations
 from claude_pool_gh.rehearsal.model import (
     Answer,
     ModelRequest,
@@ -245,7 +245,7 @@ def test_a_task_that_is_cancelled_after_its_worker_died_still_tells_what_it_cost
     assert store.request("a", "one.find.0.1", 60 * CENT)
     end = Outcome(verdict=Verdict.cancelled)
     store.do(lambda tx: chains.finish(tx, chains.get(tx, "one"), end, NOW))
-    result = store.do(lambda tx: reading.task(tx, "one.find.0")).result
+    result = store.do(lambda tx: queries.task(tx, "one.find.0")).result
     assert result is not None
     assert (result.ending, result.success) == (Ending.cancelled, False)
     assert (result.cost_microdollars, result.upper_bound) == (60 * CENT, True)

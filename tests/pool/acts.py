@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
-from claude_pool_gh.pool import ledger
+from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Clock, Line
+from claude_pool_gh.pool.model.records import SlotFilter
+from claude_pool_gh.pool.model.states import SlotState
 from claude_pool_gh.pool.pool import Pool
-from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Clock, Line
-from claude_pool_gh.pool.records import SlotFilter
-from claude_pool_gh.pool.states import SlotState
+from claude_pool_gh.pool.store import ledger
 from claude_pool_gh.storage import Database, Transaction
 from tests.pool.puppet import Puppet, said
 

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from claude_pool_gh.pool import ledger
-from claude_pool_gh.pool.config import PoolConfig
-from claude_pool_gh.pool.ids import ChainId
-from claude_pool_gh.pool.orders import ALONE
+from claude_pool_gh.pool.model.config import PoolConfig
+from claude_pool_gh.pool.model.ids import ChainId
+from claude_pool_gh.pool.model.plan import ALONE
+from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Clock, Line
+from claude_pool_gh.pool.model.records import ChainResult
 from claude_pool_gh.pool.pool import Pool
-from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Clock, Line
-from claude_pool_gh.pool.records import ChainResult
-from claude_pool_gh.pool.workflows import ChainStep
+from claude_pool_gh.pool.recipes.workflows import ChainStep
+from claude_pool_gh.pool.store import ledger
 from claude_pool_gh.storage import Database
 from tests.pool.puppet import Act, Puppet, echo
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from claude_pool_gh.pool.config import TaskOverrides
-from claude_pool_gh.pool.ledger import Account, Caps
-from claude_pool_gh.pool.plan import AgentRun, HostCall, Limits, Plan
+from claude_pool_gh.pool.model.config import TaskOverrides
+from claude_pool_gh.pool.model.plan import AgentRun, HostCall, Limits, Plan
+from claude_pool_gh.pool.store.ledger import Account, Caps
 
 NOW = 1_786_000_000_000  # 2026-08-06, 07:06 UTC
 DAY = 86_400_000

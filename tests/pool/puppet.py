@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from claude_pool_gh.pool.model.ports import Agent, AgentOutcome, AgentTask, Ending, Line
 from claude_pool_gh.pool.pool import Pool
-from claude_pool_gh.pool.ports import Agent, AgentOutcome, AgentTask, Ending, Line
 
 Act = Callable[[AgentTask, Path, Line], Awaitable[AgentOutcome]]
 

@@ -11,13 +11,13 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 
-from claude_pool_gh.pool import ledger
-from claude_pool_gh.pool.config import PoolConfig
-from claude_pool_gh.pool.orders import ChainOptions
-from claude_pool_gh.pool.plan import OnRestart
+from claude_pool_gh.pool.model.config import PoolConfig
+from claude_pool_gh.pool.model.plan import OnRestart
+from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Clock, Ending, Line
 from claude_pool_gh.pool.pool import Pool
-from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Clock, Ending, Line
-from claude_pool_gh.pool.tables import reservations
+from claude_pool_gh.pool.run.chain_factory import ChainOptions
+from claude_pool_gh.pool.store import ledger
+from claude_pool_gh.pool.store.tables import reservations
 from claude_pool_gh.storage import Database, Retries, Transaction, migrations
 from tests.pool.kit import GUARD, ended, parked, step, step_name
 from tests.pool.puppet import Gate, Puppet, failed, said

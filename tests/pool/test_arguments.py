@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from claude_pool_gh import Pool, usual_state
-from claude_pool_gh.pool.config import PoolConfig, SlotConfig, TaskOverrides
-from claude_pool_gh.pool.orders import ChainOptions
+from claude_pool_gh.pool.model.config import PoolConfig, SlotConfig, TaskOverrides
+from claude_pool_gh.pool.run.chain_factory import ChainOptions
 from tests.pool.puppet import Puppet
 
 OPEN: list[tuple[dict[str, Any], type[Exception], str]] = [

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from claude_pool_gh.pool import ledger
-from claude_pool_gh.pool.errors import NotUnderReview
-from claude_pool_gh.pool.ids import ChainId, TaskId
+from claude_pool_gh.pool.model.errors import NotUnderReview
+from claude_pool_gh.pool.model.ids import ChainId, TaskId
+from claude_pool_gh.pool.model.ports import Done, HostStepContext
 from claude_pool_gh.pool.pool import Pool
-from claude_pool_gh.pool.ports import Done, HostStepContext
-from claude_pool_gh.pool.tables import chains, reservations, steps, tasks
+from claude_pool_gh.pool.store import ledger
+from claude_pool_gh.pool.store.tables import chains, reservations, steps, tasks
 from claude_pool_gh.storage import Database, Transaction
 from tests.pool.kit import ended, parked, script, step, until
 from tests.pool.puppet import Gate, OpenPool, Puppet

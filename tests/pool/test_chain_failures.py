@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from claude_pool_gh.pool import chains, continuation
-from claude_pool_gh.pool.config import PoolConfig
-from claude_pool_gh.pool.errors import CapReached, StepFailed
-from claude_pool_gh.pool.orders import ChainOptions
+from claude_pool_gh.pool.model.config import PoolConfig
+from claude_pool_gh.pool.model.errors import CapReached, StepFailed
+from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Done, Ending, HostStepContext, Line
+from claude_pool_gh.pool.model.records import ChainResult, TaskResult
 from claude_pool_gh.pool.pool import Pool
-from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Done, Ending, HostStepContext, Line
-from claude_pool_gh.pool.records import ChainResult, TaskResult
-from claude_pool_gh.pool.tables import reservations, steps, tasks
+from claude_pool_gh.pool.run.chain_factory import ChainOptions
+from claude_pool_gh.pool.store import chains, continuation
+from claude_pool_gh.pool.store.tables import reservations, steps, tasks
 from tests.pool.kit import GUARD, QUICK, Spender, ended, parked, run_chain, script, spender, step, until
 from tests.pool.puppet import Gate, OpenPool, Puppet, echo, failed, said
 

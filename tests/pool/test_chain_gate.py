@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from claude_pool_gh.pool.config import PoolConfig
-from claude_pool_gh.pool.errors import CapReached, NotUnderReview, UnknownTask
-from claude_pool_gh.pool.ids import ChainId
-from claude_pool_gh.pool.orders import ChainOptions
+from claude_pool_gh.pool.model.config import PoolConfig
+from claude_pool_gh.pool.model.errors import CapReached, NotUnderReview, UnknownTask
+from claude_pool_gh.pool.model.ids import ChainId
+from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Done, HostStepContext, Line
 from claude_pool_gh.pool.pool import Pool
-from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Done, HostStepContext, Line
-from claude_pool_gh.pool.tables import steps, tasks
+from claude_pool_gh.pool.run.chain_factory import ChainOptions
+from claude_pool_gh.pool.store.tables import steps, tasks
 from tests.pool.kit import ended, parked, run_chain, script, spender, step, until
 from tests.pool.puppet import Gate, OpenPool, Puppet, echo, failed, said
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from claude_pool_gh.pool.errors import UnknownChain
-from claude_pool_gh.pool.ids import ChainId
-from claude_pool_gh.pool.ports import AgentTask
+from claude_pool_gh.pool.model.errors import UnknownChain
+from claude_pool_gh.pool.model.ids import ChainId
+from claude_pool_gh.pool.model.ports import AgentTask
 from tests.pool.kit import Spender, ended, parked, run_chain, script, step, until
 from tests.pool.puppet import Gate, OpenPool, Puppet, failed, said
 

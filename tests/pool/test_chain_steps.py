@@ -8,11 +8,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from claude_pool_gh.pool.config import PoolConfig, SlotConfig
-from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Done, Finish, HostStepContext, Line
-from claude_pool_gh.pool.shelf import Shelf
-from claude_pool_gh.pool.skills import Skill
-from claude_pool_gh.pool.tables import reservations, tasks
+from claude_pool_gh.pool.model.config import PoolConfig, SlotConfig
+from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Done, Finish, HostStepContext, Line
+from claude_pool_gh.pool.recipes.library import Shelf
+from claude_pool_gh.pool.recipes.skills import Skill
+from claude_pool_gh.pool.store.tables import reservations, tasks
 from tests.pool.kit import ended, run_chain, script, step, until
 from tests.pool.puppet import Gate, OpenPool, Puppet, echo, said
 

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from claude_pool_gh.pool.errors import RecipeError
-from claude_pool_gh.pool.orders import ChainOptions
-from claude_pool_gh.pool.plan import Isolation, OnRestart
-from claude_pool_gh.pool.ports import Done, HostStepContext
-from claude_pool_gh.pool.shelf import Shelf
-from claude_pool_gh.pool.skills import Argument, Skill
-from claude_pool_gh.pool.tables import chains
-from claude_pool_gh.pool.workflows import ChainStep, Workflow
+from claude_pool_gh.pool.model.errors import RecipeError
+from claude_pool_gh.pool.model.plan import Isolation, OnRestart
+from claude_pool_gh.pool.model.ports import Done, HostStepContext
+from claude_pool_gh.pool.recipes.library import Shelf
+from claude_pool_gh.pool.recipes.skills import Argument, Skill
+from claude_pool_gh.pool.recipes.workflows import ChainStep, Workflow
+from claude_pool_gh.pool.run.chain_factory import ChainOptions
+from claude_pool_gh.pool.store.tables import chains
 from tests.pool.kit import ended, run_chain, step
 from tests.pool.puppet import OpenPool, Puppet
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Done, Finish, HostStepContext, Line
-from claude_pool_gh.pool.shelf import Shelf
-from claude_pool_gh.pool.skills import Argument, Skill
+from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Done, Finish, HostStepContext, Line
+from claude_pool_gh.pool.recipes.library import Shelf
+from claude_pool_gh.pool.recipes.skills import Argument, Skill
 from tests.pool.kit import parked, run_chain, script, step
 from tests.pool.puppet import OpenPool, Puppet, echo, failed, said
 

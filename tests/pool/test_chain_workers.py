@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from claude_pool_gh.pool import queue
-from claude_pool_gh.pool.config import PoolConfig
-from claude_pool_gh.pool.places import queue_of
-from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Line
-from claude_pool_gh.pool.queues import SharedQueue, _open_here
-from claude_pool_gh.pool.tables import chains, reservations, tasks, workers
-from claude_pool_gh.pool.workers import Watch
+from claude_pool_gh.pool.model.config import PoolConfig
+from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Line
+from claude_pool_gh.pool.run.queues import SharedQueue, _open_here
+from claude_pool_gh.pool.run.workers import Watch
+from claude_pool_gh.pool.store import queue
+from claude_pool_gh.pool.store.places import queue_of
+from claude_pool_gh.pool.store.tables import chains, reservations, tasks, workers
 from claude_pool_gh.storage import Database, Transaction
 from claude_pool_gh.storage.owners import own_id
 from tests.pool.kit import GUARD, ended, script, step, until

@@ -8,14 +8,20 @@ from typing import Any
 
 import pytest
 
-from claude_pool_gh.pool import chains, ledger, queue, tasks
-from claude_pool_gh.pool.chains import NewChain
-from claude_pool_gh.pool.errors import CapReached, IllegalTransition, Superseded, UnknownChain, UnknownTask
-from claude_pool_gh.pool.outcomes import Outcome, Verdict
-from claude_pool_gh.pool.ports import AgentOutcome, Ending, Work
-from claude_pool_gh.pool.queue import Claim
-from claude_pool_gh.pool.states import ChainState, StepState, TaskState
-from claude_pool_gh.pool.tasks import TaskRow
+from claude_pool_gh.pool.model.errors import (
+    CapReached,
+    IllegalTransition,
+    Superseded,
+    UnknownChain,
+    UnknownTask,
+)
+from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
+from claude_pool_gh.pool.model.ports import AgentOutcome, Ending, Work
+from claude_pool_gh.pool.model.states import ChainState, StepState, TaskState
+from claude_pool_gh.pool.store import chains, ledger, queue, tasks
+from claude_pool_gh.pool.store.chains import NewChain
+from claude_pool_gh.pool.store.queue import Claim
+from claude_pool_gh.pool.store.tasks import TaskRow
 from claude_pool_gh.storage import Database, Transaction
 from tests.pool.make import NOW, account, caps, plan
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from claude_pool_gh.pool.ports import Ending
-from claude_pool_gh.pool.tables import chains
+from claude_pool_gh.pool.model.ports import Ending
+from claude_pool_gh.pool.store.tables import chains
 from tests.pool.kit import GUARD, until
 from tests.pool.puppet import Gate, OpenPool, Puppet
 
@@ -105,7 +105,7 @@ _SECOND = """
 import asyncio, sys
 from pathlib import Path
 from claude_pool_gh.pool import chains
-from claude_pool_gh.pool.errors import PoolError
+from claude_pool_gh.pool.model.errors import PoolError
 from claude_pool_gh.pool.pool import Pool
 from claude_pool_gh.storage import Database
 from tests.pool.puppet import Puppet

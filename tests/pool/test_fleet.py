@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from claude_pool_gh.pool.tables import chains, reservations, tasks
+from claude_pool_gh.pool.store.tables import chains, reservations, tasks
 from claude_pool_gh.storage import Database, Transaction
 from tests.pool.kit import GUARD, step, until
 from tests.pool.puppet import OpenPool, Puppet

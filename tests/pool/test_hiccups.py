@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from claude_pool_gh.pool import prompting
-from claude_pool_gh.pool.config import PoolConfig
-from claude_pool_gh.pool.orders import ChainOptions
-from claude_pool_gh.pool.plan import OnRestart
-from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Done, HostStepContext, Line
-from claude_pool_gh.pool.tables import steps, tasks
-from claude_pool_gh.pool.troubles import MOST_TROUBLES
-from claude_pool_gh.pool.workflows import ChainStep
+from claude_pool_gh.pool.model.config import PoolConfig
+from claude_pool_gh.pool.model.plan import OnRestart
+from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Done, HostStepContext, Line
+from claude_pool_gh.pool.recipes import prompting
+from claude_pool_gh.pool.recipes.workflows import ChainStep
+from claude_pool_gh.pool.run.chain_factory import ChainOptions
+from claude_pool_gh.pool.run.troubles import MOST_TROUBLES
+from claude_pool_gh.pool.store.tables import steps, tasks
 from claude_pool_gh.storage import Transaction
 from tests.pool.acts import until_idle
 from tests.pool.kit import GUARD, QUICK, ended, spender, step, until

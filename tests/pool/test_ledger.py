@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from claude_pool_gh.pool import chains, ledger
-from claude_pool_gh.pool.errors import CapReached
-from claude_pool_gh.pool.ledger import Account, CapUse
-from claude_pool_gh.pool.tables import reservations
+from claude_pool_gh.pool.model.errors import CapReached
+from claude_pool_gh.pool.store import chains, ledger
+from claude_pool_gh.pool.store.ledger import Account, CapUse
+from claude_pool_gh.pool.store.tables import reservations
 from claude_pool_gh.storage import Database, Transaction
 from tests.pool.make import DAY, NOW, account, caps, plan
 

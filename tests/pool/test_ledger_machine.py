@@ -15,9 +15,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from claude_pool_gh.pool import chains, ledger
-from claude_pool_gh.pool.errors import CapReached
-from claude_pool_gh.pool.tables import reservations
+from claude_pool_gh.pool.model.errors import CapReached
+from claude_pool_gh.pool.store import chains, ledger
+from claude_pool_gh.pool.store.tables import reservations
 from claude_pool_gh.storage import Database, migrations
 from tests.pool.make import DAY, NOW, account, caps, plan
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from claude_pool_gh.pool.config import PoolConfig, TaskOverrides
-from claude_pool_gh.pool.errors import CapReached
-from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Ending, Line
-from claude_pool_gh.pool.states import SlotState
+from claude_pool_gh.pool.model.config import PoolConfig, TaskOverrides
+from claude_pool_gh.pool.model.errors import CapReached
+from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Ending, Line
+from claude_pool_gh.pool.model.states import SlotState
 from tests.pool.kit import GUARD, QUICK, run_chain, step
 from tests.pool.puppet import OpenPool, said
 

@@ -10,10 +10,10 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
-from claude_pool_gh.pool import bill, chains, ledger, queue, slot_rows, tasks
-from claude_pool_gh.pool.config import SlotConfig
-from claude_pool_gh.pool.ledger import Account, Caps
-from claude_pool_gh.pool.outcomes import Outcome, Verdict
+from claude_pool_gh.pool.model.config import SlotConfig
+from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
+from claude_pool_gh.pool.store import bill, chains, ledger, queue, slot_rows, tasks
+from claude_pool_gh.pool.store.ledger import Account, Caps
 from claude_pool_gh.storage import Database, Transaction, migrations
 from tests.pool.make import plan
 

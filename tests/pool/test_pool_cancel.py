@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from claude_pool_gh.pool.config import PoolConfig
-from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Ending, Line
-from claude_pool_gh.pool.states import SlotState, TaskState
+from claude_pool_gh.pool.model.config import PoolConfig
+from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Ending, Line
+from claude_pool_gh.pool.model.states import SlotState, TaskState
 from tests.pool.acts import GUARD, Payer, Stubborn, until_here, until_idle, until_it_speaks, until_slot_is
 from tests.pool.puppet import Gate, OpenPool, Puppet, echo, failed, said
 

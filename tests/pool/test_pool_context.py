@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from claude_pool_gh.pool.context import MOST
+from claude_pool_gh.pool.store.context import MOST
 from tests.pool.puppet import OpenPool, Puppet
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from claude_pool_gh.pool.config import PoolConfig, TaskOverrides
-from claude_pool_gh.pool.errors import PoolShutdown
-from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Ending, Line
-from claude_pool_gh.pool.records import SlotFilter
-from claude_pool_gh.pool.states import SlotState, TaskState
-from claude_pool_gh.pool.workflows import ChainStep
+from claude_pool_gh.pool.model.config import PoolConfig, TaskOverrides
+from claude_pool_gh.pool.model.errors import PoolShutdown
+from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Ending, Line
+from claude_pool_gh.pool.model.records import SlotFilter
+from claude_pool_gh.pool.model.states import SlotState, TaskState
+from claude_pool_gh.pool.recipes.workflows import ChainStep
 from tests.pool.acts import GUARD, Payer, Stubborn, until, until_here, until_idle, until_it_speaks
 from tests.pool.puppet import Gate, OpenPool, Puppet, echo, failed, said
 

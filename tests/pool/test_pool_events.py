@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from claude_pool_gh.pool.config import PoolConfig
-from claude_pool_gh.pool.errors import PoolShutdown, UnknownChain
-from claude_pool_gh.pool.events import (
+from claude_pool_gh.pool.model.config import PoolConfig
+from claude_pool_gh.pool.model.errors import PoolShutdown, UnknownChain
+from claude_pool_gh.pool.model.events import (
     ChainFinished,
     ChainParked,
     ChainQueued,
@@ -22,10 +22,10 @@ from claude_pool_gh.pool.events import (
     TaskFinished,
     TaskStarted,
 )
-from claude_pool_gh.pool.feed import Subscription
-from claude_pool_gh.pool.ids import ChainId
-from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Ending, Line
-from claude_pool_gh.pool.states import StepState
+from claude_pool_gh.pool.model.ids import ChainId
+from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Ending, Line
+from claude_pool_gh.pool.model.states import StepState
+from claude_pool_gh.pool.run.feed import Subscription
 from claude_pool_gh.storage import Transaction
 from tests.pool.acts import Witness
 from tests.pool.kit import GUARD, QUICK, Part, ended, run_chain, script, step, until

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mypy import api as mypy_api
 
-from claude_pool_gh.pool.config import PoolConfig, SlotConfig, SlotMode
-from claude_pool_gh.pool.errors import (
+from claude_pool_gh.pool.model.config import PoolConfig, SlotConfig, SlotMode
+from claude_pool_gh.pool.model.errors import (
     NotFound,
     NotUnderReview,
     PartOfChain,
@@ -21,11 +21,11 @@ from claude_pool_gh.pool.errors import (
     UnknownSlot,
     UnknownTask,
 )
-from claude_pool_gh.pool.ids import ChainId, TaskId, checked, new_id
-from claude_pool_gh.pool.ports import Ending
-from claude_pool_gh.pool.records import TaskFilter
-from claude_pool_gh.pool.states import TaskState
-from claude_pool_gh.pool.workflows import ChainStep
+from claude_pool_gh.pool.model.ids import ChainId, TaskId, checked, new_id
+from claude_pool_gh.pool.model.ports import Ending
+from claude_pool_gh.pool.model.records import TaskFilter
+from claude_pool_gh.pool.model.states import TaskState
+from claude_pool_gh.pool.recipes.workflows import ChainStep
 from tests.pool.kit import GUARD, until
 from tests.pool.puppet import Gate, OpenPool, Puppet
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from claude_pool_gh.pool.config import PoolConfig, ScalingConfig, SlotConfig
-from claude_pool_gh.pool.errors import PoolShutdown
+from claude_pool_gh.pool.model.config import PoolConfig, ScalingConfig, SlotConfig
+from claude_pool_gh.pool.model.errors import PoolShutdown
+from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Line
+from claude_pool_gh.pool.model.states import TaskState
 from claude_pool_gh.pool.pool import Pool
-from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Line
-from claude_pool_gh.pool.states import TaskState
-from claude_pool_gh.pool.workflows import ChainStep
+from claude_pool_gh.pool.recipes.workflows import ChainStep
 from claude_pool_gh.storage import Database
 from tests.pool.kit import GUARD, until
 from tests.pool.puppet import Gate, OpenPool, Puppet, echo

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from claude_pool_gh.pool import chains
-from claude_pool_gh.pool.config import PoolConfig, TaskOverrides
-from claude_pool_gh.pool.errors import CapReached
-from claude_pool_gh.pool.metrics import Measured, MetricsFilter, ModelMetrics, measure
-from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Ending, Line
-from claude_pool_gh.pool.states import ChainState, TaskState
-from claude_pool_gh.pool.workflows import ChainStep
+from claude_pool_gh.pool.model.config import PoolConfig, TaskOverrides
+from claude_pool_gh.pool.model.errors import CapReached
+from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Ending, Line
+from claude_pool_gh.pool.model.states import ChainState, TaskState
+from claude_pool_gh.pool.recipes.workflows import ChainStep
+from claude_pool_gh.pool.store import chains
+from claude_pool_gh.pool.store.metrics import Measured, MetricsFilter, ModelMetrics, measure
 from claude_pool_gh.storage import Transaction
 from tests.pool.acts import GUARD, Payer, Ticker, Witness, until_here
 from tests.pool.puppet import Gate, OpenPool, Puppet, failed, said

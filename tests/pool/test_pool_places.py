@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from claude_pool_gh.pool.config import Isolation
-from claude_pool_gh.pool.errors import NoWorkspace
-from claude_pool_gh.pool.folders import SharedFolder
-from claude_pool_gh.pool.places import queue_of
-from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Line, Wanted
-from claude_pool_gh.pool.tables import chains
-from claude_pool_gh.pool.workflows import ChainStep
+from claude_pool_gh.pool.model.config import Isolation
+from claude_pool_gh.pool.model.errors import NoWorkspace
+from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Line, Wanted
+from claude_pool_gh.pool.recipes.workflows import ChainStep
+from claude_pool_gh.pool.run.folders import SharedFolder
+from claude_pool_gh.pool.store.places import queue_of
+from claude_pool_gh.pool.store.tables import chains
 from claude_pool_gh.storage import Transaction
 from tests.pool.kit import GUARD, ended, parked, until
 from tests.pool.puppet import Gate, OpenPool, Puppet, echo

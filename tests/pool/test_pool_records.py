@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from claude_pool_gh.pool.config import TaskOverrides
-from claude_pool_gh.pool.errors import UnknownChain, UnknownTask
-from claude_pool_gh.pool.ids import ChainId, TaskId
-from claude_pool_gh.pool.metrics import MetricsFilter
-from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Ending, Line
-from claude_pool_gh.pool.records import TaskFilter, TaskRecord
-from claude_pool_gh.pool.states import TaskState
+from claude_pool_gh.pool.model.config import TaskOverrides
+from claude_pool_gh.pool.model.errors import UnknownChain, UnknownTask
+from claude_pool_gh.pool.model.ids import ChainId, TaskId
+from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Ending, Line
+from claude_pool_gh.pool.model.records import TaskFilter, TaskRecord
+from claude_pool_gh.pool.model.states import TaskState
+from claude_pool_gh.pool.store.metrics import MetricsFilter
 from tests.pool.kit import GUARD, QUICK, ended, parked, run_chain, script, step, until
 from tests.pool.puppet import Gate, OpenPool, Puppet, failed, said
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from claude_pool_gh.pool.config import PoolConfig, TaskOverrides
-from claude_pool_gh.pool.errors import CapReached, NotUnderReview, PoolError, UnknownTask
-from claude_pool_gh.pool.ids import TaskId
-from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Ending, Line
-from claude_pool_gh.pool.states import TaskState
+from claude_pool_gh.pool.model.config import PoolConfig, TaskOverrides
+from claude_pool_gh.pool.model.errors import CapReached, NotUnderReview, PoolError, UnknownTask
+from claude_pool_gh.pool.model.ids import TaskId
+from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Ending, Line
+from claude_pool_gh.pool.model.states import TaskState
 from tests.pool.acts import GUARD, Payer, Ticker, until_here, until_idle
 from tests.pool.puppet import Gate, OpenPool, Puppet, failed, said
 

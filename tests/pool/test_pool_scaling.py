@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from claude_pool_gh.pool.config import PoolConfig, ScalingConfig, SlotConfig
-from claude_pool_gh.pool.errors import ScalingRefused
-from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Ending, Line
-from claude_pool_gh.pool.records import SlotFilter
-from claude_pool_gh.pool.states import SlotState, TaskState
+from claude_pool_gh.pool.model.config import PoolConfig, ScalingConfig, SlotConfig
+from claude_pool_gh.pool.model.errors import ScalingRefused
+from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Ending, Line
+from claude_pool_gh.pool.model.records import SlotFilter
+from claude_pool_gh.pool.model.states import SlotState, TaskState
 from tests.pool.acts import GUARD, Payer, until, until_here, until_idle, until_slot_is
 from tests.pool.puppet import Gate, OpenPool, Puppet, echo, failed
 

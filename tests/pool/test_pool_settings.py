@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from claude_pool_gh.pool.config import (
+from claude_pool_gh.pool.model.config import (
     READING,
     Effort,
     PermissionMode,

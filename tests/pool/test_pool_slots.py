@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from claude_pool_gh.pool.config import PoolConfig, SlotConfig, SlotMode
-from claude_pool_gh.pool.errors import IllegalTransition
+from claude_pool_gh.pool.model.config import PoolConfig, SlotConfig, SlotMode
+from claude_pool_gh.pool.model.errors import IllegalTransition
+from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Ending, Line
+from claude_pool_gh.pool.model.records import SlotFilter, SlotRecord
+from claude_pool_gh.pool.model.states import SlotState
 from claude_pool_gh.pool.pool import Pool
-from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Ending, Line
-from claude_pool_gh.pool.records import SlotFilter, SlotRecord
-from claude_pool_gh.pool.states import SlotState
 from claude_pool_gh.storage import Transaction
 from tests.pool.acts import GUARD, Payer, Witness, until, until_here, until_idle, until_slot_is
 from tests.pool.puppet import Gate, OpenPool, Puppet, echo, failed, said

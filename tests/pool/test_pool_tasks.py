@@ -10,13 +10,13 @@ from typing import TypeVar
 
 import pytest
 
-from claude_pool_gh.pool.config import PoolConfig, SlotConfig, TaskOverrides
-from claude_pool_gh.pool.errors import UnknownTask
-from claude_pool_gh.pool.ids import TaskId
+from claude_pool_gh.pool.model.config import PoolConfig, SlotConfig, TaskOverrides
+from claude_pool_gh.pool.model.errors import UnknownTask
+from claude_pool_gh.pool.model.ids import TaskId
+from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Ending, Line
+from claude_pool_gh.pool.model.records import TaskFilter
+from claude_pool_gh.pool.model.states import TaskState
 from claude_pool_gh.pool.pool import Pool
-from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Ending, Line
-from claude_pool_gh.pool.records import TaskFilter
-from claude_pool_gh.pool.states import TaskState
 from claude_pool_gh.storage import Database, Transaction
 from tests.pool.acts import GUARD, Payer, Stepped, Stubborn, Ticker, Witness, until, until_here, until_idle
 from tests.pool.puppet import Gate, OpenPool, Puppet, failed, said

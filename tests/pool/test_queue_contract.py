@@ -15,16 +15,16 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from claude_pool_gh.pool import chains, ledger, queue
-from claude_pool_gh.pool.chains import NewChain
-from claude_pool_gh.pool.clock import SystemClock
-from claude_pool_gh.pool.config import TaskOverrides
-from claude_pool_gh.pool.errors import PoolError, Superseded
-from claude_pool_gh.pool.ids import ChainId, TaskId
-from claude_pool_gh.pool.plan import AgentRun, Limits, Plan
-from claude_pool_gh.pool.queues import BEAT_SECONDS, SILENCE_SECONDS, Heard, Queue, SharedQueue, queue_on
-from claude_pool_gh.pool.tables import chains as rows
-from claude_pool_gh.pool.tables import reservations, tasks
+from claude_pool_gh.pool.model.clock import SystemClock
+from claude_pool_gh.pool.model.config import TaskOverrides
+from claude_pool_gh.pool.model.errors import PoolError, Superseded
+from claude_pool_gh.pool.model.ids import ChainId, TaskId
+from claude_pool_gh.pool.model.plan import AgentRun, Limits, Plan
+from claude_pool_gh.pool.run.queues import BEAT_SECONDS, SILENCE_SECONDS, Heard, Queue, SharedQueue, queue_on
+from claude_pool_gh.pool.store import chains, ledger, queue
+from claude_pool_gh.pool.store.chains import NewChain
+from claude_pool_gh.pool.store.tables import chains as rows
+from claude_pool_gh.pool.store.tables import reservations, tasks
 from claude_pool_gh.storage import Database, Transaction, migrations
 from tests.pool.kit import GUARD, ended, step, until
 from tests.pool.make import NOW, account, caps

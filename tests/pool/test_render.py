@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claude_pool_gh.pool.errors import RecipeError
-from claude_pool_gh.pool.render import look_up, placeholders, render
+from claude_pool_gh.pool.model.errors import RecipeError
+from claude_pool_gh.pool.model.render import look_up, placeholders, render
 
 VALUES: dict[str, Any] = {
     "steps": {"brief": {"title": "T", "files": 3, "list": ["ü", {"a": None}], "a-b_c": "dash"}},

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 import pytest
 import sqlalchemy as sa
 
-from claude_pool_gh.pool import chains, ledger
-from claude_pool_gh.pool.config import PoolConfig
-from claude_pool_gh.pool.errors import UnknownChain, UnknownTask
-from claude_pool_gh.pool.ids import ChainId
-from claude_pool_gh.pool.ledger import Account, Caps
-from claude_pool_gh.pool.outcomes import Outcome, Verdict
+from claude_pool_gh.pool.model.config import PoolConfig
+from claude_pool_gh.pool.model.errors import UnknownChain, UnknownTask
+from claude_pool_gh.pool.model.ids import ChainId
+from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.pool import Pool
-from claude_pool_gh.pool.tables import chains as chain_rows
-from claude_pool_gh.pool.tables import patches, reservations, steps, tags, tasks
+from claude_pool_gh.pool.store import chains, ledger
+from claude_pool_gh.pool.store.ledger import Account, Caps
+from claude_pool_gh.pool.store.tables import chains as chain_rows
+from claude_pool_gh.pool.store.tables import patches, reservations, steps, tags, tasks
 from claude_pool_gh.storage import Transaction
 from tests.pool.kit import spender, step
 from tests.pool.make import DAY, NOW, plan

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from claude_pool_gh.pool.errors import RecipeError
-from claude_pool_gh.pool.skills import parse_skill
+from claude_pool_gh.pool.model.errors import RecipeError
+from claude_pool_gh.pool.recipes.skills import parse_skill
 
 WHOLE = """\
 ---

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claude_pool_gh.pool.config import PoolConfig, SlotConfig
-from claude_pool_gh.pool.errors import NoSlotAvailable, PoolShutdown
-from claude_pool_gh.pool.folders import SharedFolder
-from claude_pool_gh.pool.ports import Wanted
-from claude_pool_gh.pool.slots import Need, Slot, Slots, StoppedWaiting
+from claude_pool_gh.pool.model.config import PoolConfig, SlotConfig
+from claude_pool_gh.pool.model.errors import NoSlotAvailable, PoolShutdown
+from claude_pool_gh.pool.model.ports import Wanted
+from claude_pool_gh.pool.run.folders import SharedFolder
+from claude_pool_gh.pool.run.slots import Need, Slot, Slots, StoppedWaiting
 from tests.pool.puppet import OpenPool, Puppet
 
 PATIENT = 3600.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from claude_pool_gh.pool.workflows import ChainStep
+from claude_pool_gh.pool.recipes.workflows import ChainStep
 from tests.pool.puppet import OpenPool, Puppet
 
 

@@ -8,10 +8,9 @@ from enum import StrEnum
 import pytest
 import sqlalchemy as sa
 
-from claude_pool_gh.pool import chains, slot_rows, tasks
-from claude_pool_gh.pool.config import SlotConfig
-from claude_pool_gh.pool.errors import IllegalTransition
-from claude_pool_gh.pool.states import (
+from claude_pool_gh.pool.model.config import SlotConfig
+from claude_pool_gh.pool.model.errors import IllegalTransition
+from claude_pool_gh.pool.model.states import (
     CHAIN_MOVES,
     SLOT_MOVES,
     STEP_MOVES,
@@ -23,10 +22,11 @@ from claude_pool_gh.pool.states import (
     TaskState,
     move,
 )
-from claude_pool_gh.pool.tables import chains as chains_table
-from claude_pool_gh.pool.tables import slots as slots_table
-from claude_pool_gh.pool.tables import steps as steps_table
-from claude_pool_gh.pool.tables import tasks as tasks_table
+from claude_pool_gh.pool.store import chains, slot_rows, tasks
+from claude_pool_gh.pool.store.tables import chains as chains_table
+from claude_pool_gh.pool.store.tables import slots as slots_table
+from claude_pool_gh.pool.store.tables import steps as steps_table
+from claude_pool_gh.pool.store.tables import tasks as tasks_table
 from claude_pool_gh.storage import Database, Transaction
 from tests.pool.make import NOW, account, caps, plan
 

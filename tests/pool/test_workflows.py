@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from claude_pool_gh.pool.config import TaskOverrides
-from claude_pool_gh.pool.errors import RecipeError
-from claude_pool_gh.pool.kitchen import Kitchen, expand
-from claude_pool_gh.pool.plan import AgentRun, Branches, HostCall, Isolation, OnFailure, OnRestart, Step
-from claude_pool_gh.pool.skills import Argument, Skill
-from claude_pool_gh.pool.workflows import ChainStep, Written, bind, parse_workflow
+from claude_pool_gh.pool.model.config import TaskOverrides
+from claude_pool_gh.pool.model.errors import RecipeError
+from claude_pool_gh.pool.model.plan import AgentRun, Branches, HostCall, Isolation, OnFailure, OnRestart, Step
+from claude_pool_gh.pool.recipes.compile import Kitchen, expand
+from claude_pool_gh.pool.recipes.skills import Argument, Skill
+from claude_pool_gh.pool.recipes.workflows import ChainStep, Written, bind, parse_workflow
 
 SKILL = Skill.model_validate(
     {"name": "s", "description": "d", "allowed-tools": ["Read"], "prompt": "Do {args.x}."}

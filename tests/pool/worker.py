@@ -18,11 +18,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from claude_pool_gh.pool.config import PoolConfig
-from claude_pool_gh.pool.orders import ChainOptions
+from claude_pool_gh.pool.model.config import PoolConfig
+from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Ending, Line
 from claude_pool_gh.pool.pool import Pool
-from claude_pool_gh.pool.ports import AgentOutcome, AgentTask, Ending, Line
-from claude_pool_gh.pool.workflows import ChainStep
+from claude_pool_gh.pool.recipes.workflows import ChainStep
+from claude_pool_gh.pool.run.chain_factory import ChainOptions
 from claude_pool_gh.storage import Database, Transaction
 from tests.pool.kit import Spender
 from tests.pool.puppet import said

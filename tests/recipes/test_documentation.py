@@ -7,9 +7,9 @@ from importlib.resources import files
 from pathlib import Path
 
 import claude_pool_gh
-from claude_pool_gh.pool.kitchen import Kitchen, expand
-from claude_pool_gh.pool.shelf import Shelf
-from claude_pool_gh.pool.workflows import parse_workflow
+from claude_pool_gh.pool.recipes.compile import Kitchen, expand
+from claude_pool_gh.pool.recipes.library import Shelf
+from claude_pool_gh.pool.recipes.workflows import parse_workflow
 from claude_pool_gh.service.doctor_github import EVENTS
 
 HERE = Path(__file__).parents[2]

@@ -16,11 +16,11 @@ from claude_pool_gh.agent.powers import CONFINED
 from claude_pool_gh.conversation import outputs, verbs
 from claude_pool_gh.conversation.review import brief, gather, questions, sift, unplaced
 from claude_pool_gh.findings.model import Claim, output_schemas
-from claude_pool_gh.pool.kitchen import Kitchen, expand
-from claude_pool_gh.pool.plan import AgentRun, HostCall, Isolation, Limits, Plan, Step
-from claude_pool_gh.pool.render import placeholders, render
-from claude_pool_gh.pool.skills import parse_skill
-from claude_pool_gh.pool.workflows import parse_workflow
+from claude_pool_gh.pool.model.plan import AgentRun, HostCall, Isolation, Limits, Plan, Step
+from claude_pool_gh.pool.model.render import placeholders, render
+from claude_pool_gh.pool.recipes.compile import Kitchen, expand
+from claude_pool_gh.pool.recipes.skills import parse_skill
+from claude_pool_gh.pool.recipes.workflows import parse_workflow
 from claude_pool_gh.recipes import built_in
 from claude_pool_gh.rehearsal.reviewer import Planted
 from tests.findings.make import finding

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from claude_pool_gh import ClaudeAgent, Pool
-from claude_pool_gh.pool.records import ChainResult
+from claude_pool_gh.pool.model.records import ChainResult
 from claude_pool_gh.recipes import built_in
 from claude_pool_gh.rehearsal.model import Answer, ModelRequest, ScriptedModel, Text, ToolUse
 

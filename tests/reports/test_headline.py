@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 
-from claude_pool_gh.pool.outcomes import Outcome, Verdict
+from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.reports.headline import conclusion, headline
 from claude_pool_gh.reports.views import Fate, Presented, Report, Told, Triaged
 from claude_pool_gh.terms.severity import Severity

@@ -11,8 +11,8 @@ from claude_pool_gh.commands.flags import COMMON
 from claude_pool_gh.commands.grammar import Flag, Mistake, Verb
 from claude_pool_gh.commands.lines import command_lines
 from claude_pool_gh.conversation.verbs import rooms
-from claude_pool_gh.pool.errors import CapReached
-from claude_pool_gh.pool.yaml_file import Fault
+from claude_pool_gh.pool.model.errors import CapReached
+from claude_pool_gh.pool.recipes.yaml_file import Fault
 from claude_pool_gh.reports import replies
 from claude_pool_gh.reports.views import Link, Told
 from claude_pool_gh.terms.markdown import SafeMarkdown

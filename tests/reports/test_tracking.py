@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from claude_pool_gh.commands.lines import command_lines
-from claude_pool_gh.pool.outcomes import Outcome, Verdict
-from claude_pool_gh.pool.states import StepState
+from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
+from claude_pool_gh.pool.model.states import StepState
 from claude_pool_gh.reports.tracking import tracking
 from claude_pool_gh.reports.views import Bill, Looked, Remark, Reviewed, StepLine
 from claude_pool_gh.terms.markdown import COMMENT_LIMIT

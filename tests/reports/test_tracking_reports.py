@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from claude_pool_gh.commands.lines import command_lines
-from claude_pool_gh.pool.outcomes import Outcome, Verdict
+from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.reports import refusals
 from claude_pool_gh.reports.tracking import tracking
 from claude_pool_gh.reports.views import (

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from claude_pool_gh.pool.config import Isolation
+from claude_pool_gh.pool.model.config import Isolation
 from claude_pool_gh.service.cli import main
 from claude_pool_gh.service.script import Wishes, _asked
 from claude_pool_gh.service.settings import PREFIX, Settings, SettingsError, read, variable

@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 import claude_pool_gh
-from claude_pool_gh.pool import config, plan
+from claude_pool_gh.pool.model import config, plan
 
 HERE: Final = Path(__file__).parent
 EXAMPLES: Final = sorted((HERE.parents[1] / "examples").glob("*.py"))
@@ -61,7 +61,9 @@ def test_the_surface_shows_its_names_and_each_of_them_is_there() -> None:
 
 def test_the_docstrings_of_the_surface_name_nothing_that_cannot_be_imported_from_it() -> None:
     """Errors after `Raises`, and whatever else stands in backticks and begins with a capital."""
-    errors = set(re.findall(r"class (\w+)\((?:PoolError|NotFound|Exception)\)", _source("pool/errors.py")))
+    errors = set(
+        re.findall(r"class (\w+)\((?:PoolError|NotFound|Exception)\)", _source("pool/model/errors.py"))
+    )
     public = {name for name in claude_pool_gh.__all__ if _own(name)}
     named: set[str] = set()
     for name in public:
@@ -90,7 +92,7 @@ def test_the_docstrings_of_the_surface_name_nothing_that_cannot_be_imported_from
     ],
 )
 def test_the_texts_that_a_type_checker_takes_are_those_that_are_taken(kind: str, values: object) -> None:
-    source = _source("pool/plan.py" if "On" in kind else "pool/config.py")
+    source = _source("pool/model/plan.py" if "On" in kind else "pool/model/config.py")
     (literal,) = re.findall(rf"{kind} = \(?\s*\w+ \| Literal\[(.*?)\]", source, re.DOTALL)
     assert set(re.findall(r'"(\w+)"', literal)) == {str(each) for each in values}  # type: ignore[attr-defined]
 

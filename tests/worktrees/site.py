@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from claude_pool_gh.pool.ports import Wanted, Work
+from claude_pool_gh.pool.model.ports import Wanted, Work
 from claude_pool_gh.rehearsal.github import Repository
 from claude_pool_gh.worktrees.leases import Lease, Worktrees
 from claude_pool_gh.worktrees.snapshot import Snapshot, capture

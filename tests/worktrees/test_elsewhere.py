@@ -9,8 +9,8 @@ from git.exc import NoSuchPathError
 
 from claude_pool_gh.conversation.elsewhere import with_commits
 from claude_pool_gh.conversation.facts import Facts
-from claude_pool_gh.pool.plan import Limits, Plan
-from claude_pool_gh.pool.ports import Done, Finish, HostStepContext
+from claude_pool_gh.pool.model.plan import Limits, Plan
+from claude_pool_gh.pool.model.ports import Done, Finish, HostStepContext
 from claude_pool_gh.terms.ids import Actor, Repository, Thread
 from claude_pool_gh.worktrees import history
 from claude_pool_gh.worktrees.errors import OriginUnavailable, WorktreeError

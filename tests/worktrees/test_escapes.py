@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from claude_pool_gh.pool.errors import NoWorkspace
+from claude_pool_gh.pool.model.errors import NoWorkspace
 from claude_pool_gh.worktrees.history import diff, list_paths, merge_base, read_files
 from claude_pool_gh.worktrees.leases import Lease
 from tests.worktrees.site import Site, naive_git

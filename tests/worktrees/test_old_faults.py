@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from claude_pool_gh.pool.errors import NoWorkspace
+from claude_pool_gh.pool.model.errors import NoWorkspace
 from claude_pool_gh.rehearsal.github import Fault, Respond, SimulatedGitHub, Stall
 from claude_pool_gh.worktrees.errors import OriginUnavailable, TookTooLong, WorktreeError
 from claude_pool_gh.worktrees.git import Login, git

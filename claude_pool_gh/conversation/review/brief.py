@@ -26,10 +26,10 @@ from claude_pool_gh.findings.changes import Group
 from claude_pool_gh.findings.tables import Against
 from claude_pool_gh.github import check_output, reads
 from claude_pool_gh.github.errors import ForgeError
-from claude_pool_gh.pool.errors import StepFailed
-from claude_pool_gh.pool.outcomes import Outcome, Verdict
-from claude_pool_gh.pool.plan import AgentRun, Step
-from claude_pool_gh.pool.ports import Done, Finish, HostStepContext
+from claude_pool_gh.pool.model.errors import StepFailed
+from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
+from claude_pool_gh.pool.model.plan import AgentRun, Step
+from claude_pool_gh.pool.model.ports import Done, Finish, HostStepContext
 from claude_pool_gh.reports.visible import visible_text
 from claude_pool_gh.worktrees import history
 from claude_pool_gh.worktrees.errors import WorktreeError

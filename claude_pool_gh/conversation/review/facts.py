@@ -7,8 +7,8 @@ from typing import Any
 
 from claude_pool_gh.config.model import Review
 from claude_pool_gh.conversation.facts import Facts
-from claude_pool_gh.pool.errors import StepFailed
-from claude_pool_gh.pool.ports import HostStepContext
+from claude_pool_gh.pool.model.errors import StepFailed
+from claude_pool_gh.pool.model.ports import HostStepContext
 
 
 class ReviewFacts(Facts):

@@ -23,9 +23,9 @@ from claude_pool_gh.github import reads
 from claude_pool_gh.github.effects.rows import want
 from claude_pool_gh.github.effects.settled import Settled
 from claude_pool_gh.github.errors import ForgeRefused
-from claude_pool_gh.pool.chains import ChainRow
-from claude_pool_gh.pool.outcomes import Outcome, Verdict
-from claude_pool_gh.pool.ports import Done, Finish, HostStepContext
+from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
+from claude_pool_gh.pool.model.ports import Done, Finish, HostStepContext
+from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.reports.replies import fixed_thread
 from claude_pool_gh.reports.views import Remark, Reviewed
 from claude_pool_gh.storage import Transaction

@@ -30,7 +30,7 @@ from claude_pool_gh.findings.identity import (
 )
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.findings.tables import Known, Standing
-from claude_pool_gh.pool.ports import Done, HostStepContext
+from claude_pool_gh.pool.model.ports import Done, HostStepContext
 from claude_pool_gh.reports.views import Remark
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.worktrees import history

@@ -15,7 +15,7 @@ from claude_pool_gh.conversation.review.reading import held
 from claude_pool_gh.conversation.review.stated import stated_by
 from claude_pool_gh.findings.anchor import Dropped
 from claude_pool_gh.findings.model import Finding
-from claude_pool_gh.pool.ports import Done, HostStepContext
+from claude_pool_gh.pool.model.ports import Done, HostStepContext
 
 _MOST: Final = 20
 _DIFF_LIMIT: Final = 20_000

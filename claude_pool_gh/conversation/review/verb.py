@@ -27,10 +27,10 @@ from claude_pool_gh.conversation.review.sift import sift
 from claude_pool_gh.conversation.review.unplaced import unplaced
 from claude_pool_gh.findings.model import output_schemas
 from claude_pool_gh.github import reads
-from claude_pool_gh.pool.chains import ChainRow
-from claude_pool_gh.pool.errors import RecipeError
-from claude_pool_gh.pool.plan import AgentRun, Step
-from claude_pool_gh.pool.ports import HostStep
+from claude_pool_gh.pool.model.errors import RecipeError
+from claude_pool_gh.pool.model.plan import AgentRun, Step
+from claude_pool_gh.pool.model.ports import HostStep
+from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.reports import replies
 from claude_pool_gh.reports.words import count
 from claude_pool_gh.terms.ids import Trigger

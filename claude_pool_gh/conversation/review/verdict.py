@@ -11,8 +11,8 @@ from claude_pool_gh.conversation.review.weigh import files_opened
 from claude_pool_gh.findings.identity import overlap
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.findings.spots import Shown, spot
-from claude_pool_gh.pool.outcomes import Outcome, Verdict
-from claude_pool_gh.pool.ports import Ending
+from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
+from claude_pool_gh.pool.model.ports import Ending
 from claude_pool_gh.reports.words import count
 
 _WORST_FIRST: Final = (

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from claude_pool_gh.conversation.review.questions import CLAIM, KNOWN, finding_of
 from claude_pool_gh.conversation.review.stated import remark
 from claude_pool_gh.findings.model import Finding, Judgement, NewPlace
-from claude_pool_gh.pool.ports import Ending
+from claude_pool_gh.pool.model.ports import Ending
 from claude_pool_gh.reports.views import Remark
 from claude_pool_gh.terms.severity import Severity
 

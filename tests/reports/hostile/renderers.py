@@ -8,8 +8,8 @@ from typing import Final
 
 from claude_pool_gh.commands.grammar import Mistake
 from claude_pool_gh.findings.model import Finding
-from claude_pool_gh.pool.outcomes import Outcome, Verdict
-from claude_pool_gh.pool.yaml_file import Fault
+from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
+from claude_pool_gh.pool.recipes.yaml_file import Fault
 from claude_pool_gh.reports import changes, findings, replies, tables
 from claude_pool_gh.reports.neutralize import code, fence, neutralize, neutralize_line, summary
 from claude_pool_gh.reports.tables import ChainLine, StatusView

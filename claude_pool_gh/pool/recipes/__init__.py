@@ -1,0 +1,1 @@
+"""Workflows and skills as files, and how they become plans."""

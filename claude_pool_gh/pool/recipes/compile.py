@@ -1,0 +1,262 @@
+"""Makes a chain's steps of written ones: everything they refer to is looked up here, before the first one runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from claude_pool_gh.pool.model.config import TaskOverrides
+from claude_pool_gh.pool.model.plan import AgentRun, Branches, HostCall, Step
+from claude_pool_gh.pool.model.render import placeholders
+from claude_pool_gh.pool.recipes.skills import Skill
+from claude_pool_gh.pool.recipes.workflows import ChainStep, Written
+from claude_pool_gh.pool.recipes.yaml_file import nearest, no_such
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kitchen:
+    """What written steps may refer to, and what holds where they are silent."""
+
+    skills: Mapping[str, Skill] = field(default_factory=dict)
+    outputs: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    hosts: frozenset[str] = frozenset()
+    tools: frozenset[str] | None = None
+    """The tools that a step may have; a recipe cannot give itself others. None: any."""
+    most_seconds: float | None = None
+    """Longest `timeout_secs` that a step may ask for. None: any."""
+    most_usd: float | None = None
+    """Most dollars that a step may ask for with `budget_usd`. None: any."""
+    model: str | None = None
+    effort: str | None = None
+    turns: int | None = None
+
+
+def expand(written: Written, kitchen: Kitchen) -> tuple[Step, ...]:
+    """The steps in full. Raises RecipeError, naming the step, for whatever could not run."""
+    done: dict[str, Step] = {}
+    for step in written.steps:
+        if step.name in done:
+            raise written.error(step, "another step has this name")
+        if step.again_from is not None and step.again_from not in done:
+            raise written.error(step, no_such("earlier step", step.again_from, list(done)))
+        made = _step(written, step, kitchen)
+        _check_references(written, step, made, done)
+        done[step.name] = made
+    return tuple(done.values())
+
+
+def _step(written: Written, step: ChainStep, kitchen: Kitchen) -> Step:
+    common: dict[str, Any] = {
+        "name": step.name, "when": step.when, "gate": step.gate, "max_rejections": step.max_rejections,
+        "again_from": step.again_from,
+    }  # fmt: skip
+    if step.host is not None:
+        if step.host not in kitchen.hosts:
+            raise written.error(step, no_such("host", step.host, sorted(kitchen.hosts)))
+        return HostCall(call=step.host, **common)
+    if step.branches is not None:
+        names = [branch.name for branch in step.branches]
+        if len(set(names)) != len(names):
+            raise written.error(step, "two of its branches have the same name")
+        runs = tuple(_run(written, step, branch, kitchen, {"name": branch.name}) for branch in step.branches)
+        return Branches(branches=runs, at_once=step.at_once, on_failure=step.on_failure, **common)
+    return _run(written, step, step, kitchen, common)
+
+
+def _run(
+    written: Written, at: ChainStep, step: ChainStep, kitchen: Kitchen, common: Mapping[str, Any]
+) -> AgentRun:
+    skill = _skill(written, at, step, kitchen)
+    system, prompt = ("", step.prompt or "") if skill is None else (skill.prompt, step.input)
+    if skill is not None and not step.input:
+        system, prompt = "", _with_unnamed(skill)
+    return AgentRun(
+        system=system,
+        prompt=prompt,
+        arguments=_arguments(written, at, step, skill),
+        each=step.each,
+        at_once=step.at_once,
+        title=step.title,
+        role=step.role,
+        overrides=_overrides(written, at, step, skill, kitchen),
+        share=step.share,
+        output_vars=step.output_vars,
+        retries=_first(_first(step.retries, step.config.retries), 1),
+        recovery=step.recovery,
+        on_failure=step.on_failure,
+        **common,
+    )
+
+
+def _skill(written: Written, at: ChainStep, step: ChainStep, kitchen: Kitchen) -> Skill | None:
+    if step.skill is None:
+        return None
+    if step.skill not in kitchen.skills:
+        raise written.error(at, no_such("skill", step.skill, sorted(kitchen.skills)))
+    return kitchen.skills[step.skill]
+
+
+def _with_unnamed(skill: Skill) -> str:
+    """The skill's text, followed by the arguments that it does not name itself."""
+    named = set(placeholders(skill.prompt))
+    rest = [a.name for a in skill.arguments if f"args.{a.name}" not in named]
+    return "\n\n".join([skill.prompt, *(f"{name}: {{args.{name}}}" for name in rest)])
+
+
+def _arguments(
+    written: Written, at: ChainStep, step: ChainStep, skill: Skill | None
+) -> dict[str, str] | None:
+    """What `{args.NAME}` means in the step's texts: the skill's own arguments, where it declares any."""
+    declared = () if skill is None else skill.arguments
+    known = [argument.name for argument in declared]
+    for name in step.arguments:
+        if name not in known:
+            raise written.error(at, no_such("argument", name, known))
+    for argument in declared:
+        if argument.required and not step.arguments.get(argument.name):
+            raise written.error(at, f"skill {step.skill} needs the argument `{argument.name}`")
+    return {name: step.arguments.get(name, "") for name in known} if declared else None
+
+
+def _overrides(
+    written: Written, at: ChainStep, step: ChainStep, skill: Skill | None, kitchen: Kitchen
+) -> TaskOverrides:
+    tools = step.tools if step.tools is not None else step.config.tools
+    allowed = step.config.allowed_tools
+    if tools is None and skill is not None and skill.allowed_tools:
+        tools = skill.allowed_tools
+        # What a skill's front matter lists needs no question: whoever put the skill there has answered it.
+        allowed = (*skill.allowed_tools, *(allowed or ()))
+    for tool in tools or ():
+        if kitchen.tools is not None and tool not in kitchen.tools:
+            raise written.error(at, no_such("tool", tool, sorted(kitchen.tools)))
+    if kitchen.tools is not None and step.config.mcp_servers:
+        raise written.error(at, "MCP servers are tools too, and none may be brought along here")
+    given = {
+        "tools": tools,
+        "allowed_tools": allowed,
+        "model": step.model or step.config.model or kitchen.model,
+        "effort": step.effort or step.config.effort or kitchen.effort,
+        "max_turns": step.turns or step.config.max_turns or kitchen.turns,
+        "json_schema": _schema(written, at, step, kitchen),
+        "max_budget_usd": _at_most(
+            written, at, "budget_usd", _first(step.budget_usd, step.config.max_budget_usd), kitchen.most_usd
+        ),
+        "timeout_secs": _at_most(
+            written,
+            at,
+            "timeout_secs",
+            _first(step.timeout_secs, step.config.timeout_secs),
+            kitchen.most_seconds,
+        ),
+    }
+    return TaskOverrides.model_validate(step.config.model_dump() | given)
+
+
+def _first(own: T | None, other: T) -> T:
+    return other if own is None else own
+
+
+def _at_most(
+    written: Written, at: ChainStep, name: str, asked: float | None, most: float | None
+) -> float | None:
+    """What a step asks for, unless it is more than the kitchen gives."""
+    if asked is not None and most is not None and asked > most:
+        raise written.error(at, f"`{name}` may be at most {most:g} here")
+    return asked
+
+
+def _schema(written: Written, at: ChainStep, step: ChainStep, kitchen: Kitchen) -> dict[str, Any] | None:
+    if not isinstance(step.output, str):
+        return step.output or step.config.json_schema
+    if step.output not in kitchen.outputs:
+        raise written.error(at, no_such("output", step.output, sorted(kitchen.outputs)))
+    return kitchen.outputs[step.output]
+
+
+def _check_references(written: Written, step: ChainStep, made: Step, done: Mapping[str, Step]) -> None:
+    for path, place in _paths(step, made):
+        problem = _wrong(path, place, written.arguments, done)
+        if problem:
+            raise written.error(step, problem)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a path stands, and so what it may name."""
+
+    arguments: Mapping[str, str] | None = None
+    item: bool = False
+    error: bool = False
+
+
+def _paths(step: ChainStep, made: Step) -> Iterator[tuple[str, _Place]]:
+    """Every path that a step's texts name."""
+    if step.when is not None:
+        yield step.when.value, _Place()
+    runs: Iterable[AgentRun] = ()
+    if isinstance(made, AgentRun):
+        runs = (made,)
+    elif isinstance(made, Branches):
+        runs = made.branches
+    for run in runs:
+        outer, inner = _Place(item=run.each is not None), _Place(run.arguments, run.each is not None)
+        if run.each is not None:
+            yield f"steps.{run.each}", _Place()
+        for text in (run.arguments or {}).values():
+            yield from ((path, outer) for path in placeholders(text))
+        for text in (run.prompt, run.system, run.title):
+            yield from ((path, inner) for path in placeholders(text))
+        for path in placeholders(run.recovery or ""):
+            yield path, _Place(run.arguments, run.each is not None, error=True)
+
+
+def _wrong(
+    path: str, place: _Place, chain_args: frozenset[str] | None, done: Mapping[str, Step]
+) -> str | None:
+    """What is wrong with a path; None when it leads somewhere."""
+    first, *rest = path.split(".")
+    match first:
+        case "item":
+            return None if place.item else "`{item}` stands only in a step with `each`"
+        case "error":
+            return None if place.error else "`{error}` stands only in `recovery`"
+        case "args":
+            known = chain_args if place.arguments is None else frozenset(place.arguments)
+            name = rest[0] if rest else ""
+            return None if known is None or name in known else no_such("argument", name, sorted(known))
+        case "steps":
+            return _wrong_step(rest, done)
+        case "previous_output":
+            return None
+        case _:
+            return f"`{path}` begins with none of steps, args, item"
+
+
+def _wrong_step(rest: list[str], done: Mapping[str, Step]) -> str | None:
+    name = rest[0] if rest else ""
+    if name not in done:
+        return f"no earlier step is called {name!r}{nearest(name, list(done))}"
+    known = _variables(done[name])
+    if known is None or len(rest) < 2 or rest[1] in known:
+        return None
+    return no_such(f"output of step {name}", rest[1], sorted(known))
+
+
+def _variables(step: Step) -> set[str] | None:
+    """What a step's result has below its name; None where nobody can know."""
+    match step:
+        case HostCall():
+            return None
+        case Branches():
+            return {"output", "error"} | {branch.name for branch in step.branches}
+        case AgentRun(each=None):
+            schema = step.overrides.json_schema
+            if schema is not None and "properties" not in schema:
+                return None
+            return {"output", "error"} | set(step.output_vars) | set((schema or {}).get("properties", ()))
+        case AgentRun():
+            return {"output", "outputs", "results", "error", "errors"}

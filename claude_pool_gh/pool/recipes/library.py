@@ -1,0 +1,88 @@
+"""Skills and workflows by name, from several folders: a later one's file replaces an earlier one's.
+
+Packaged, then the user's, then the project's; what is added at run time goes before all of them. A file is read when
+it is asked for, so that a faulty one harms nobody who does not use it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from claude_pool_gh.pool.model.errors import RecipeError
+from claude_pool_gh.pool.recipes.skills import Skill, parse_skill
+from claude_pool_gh.pool.recipes.workflows import Workflow, WorkflowFile, Written, parse_workflow
+from claude_pool_gh.pool.recipes.yaml_file import no_such
+
+Folder = Path | Traversable
+
+
+@dataclass(slots=True)
+class Shelf:
+    """Where recipes are looked up. Each folder may hold `skills/NAME/SKILL.md` and `workflows/NAME.yml`."""
+
+    folders: Sequence[Folder] = ()
+    added_skills: dict[str, Skill] = field(default_factory=dict)
+    added_workflows: dict[str, Workflow] = field(default_factory=dict)
+
+    def skill(self, name: str) -> Skill:
+        """A skill. Raises RecipeError where there is none, or it is faulty."""
+        if name in self.added_skills:
+            return self.added_skills[name]
+        found = self._find("skills", name, "SKILL.md")
+        if found is None:
+            raise RecipeError(no_such("skill", name, self.skill_names()))
+        skill = parse_skill(found.read_text("utf-8"), str(found))
+        if skill.name != name:
+            raise RecipeError(f"{found}: the skill calls itself {skill.name!r}, its folder {name!r}")
+        return skill
+
+    def workflow(self, name: str) -> WorkflowFile:
+        """A workflow. Raises RecipeError where there is none, or it is faulty."""
+        if name in self.added_workflows:
+            own = self.added_workflows[name]
+            names = frozenset(argument.name for argument in own.arguments)
+            return WorkflowFile(own, Written(tuple(own.steps), names, f"workflow {name}"))
+        found = self._find("workflows", f"{name}.yml")
+        if found is None:
+            raise RecipeError(no_such("workflow", name, self.workflow_names()))
+        return parse_workflow(found.read_text("utf-8"), str(found))
+
+    def add(self, recipe: Skill | Workflow) -> None:
+        """Put a recipe of this run on the shelf, before every file of its name."""
+        match recipe:
+            case Skill():
+                self.added_skills[recipe.name] = recipe
+            case Workflow():
+                self.added_workflows[recipe.name] = recipe
+
+    def remove(self, name: str) -> bool:
+        """Take an added skill or workflow off the shelf; a file of its name shows again. False when none was added."""
+        skill, workflow = self.added_skills.pop(name, None), self.added_workflows.pop(name, None)
+        return skill is not None or workflow is not None
+
+    def skill_names(self) -> list[str]:
+        """Every skill there is."""
+        return sorted({*self.added_skills, *self._names("skills", "")})
+
+    def workflow_names(self) -> list[str]:
+        """Every workflow there is."""
+        return sorted({*self.added_workflows, *self._names("workflows", ".yml")})
+
+    def _find(self, *parts: str) -> Folder | None:
+        if any("/" in part or part.startswith(".") for part in parts):
+            return None
+        for folder in reversed(self.folders):
+            file = folder.joinpath(*parts)
+            if file.is_file():
+                return file
+        return None
+
+    def _names(self, kind: str, ending: str) -> Iterator[str]:
+        for folder in self.folders:
+            here = folder.joinpath(kind)
+            if here.is_dir():
+                names = (entry.name for entry in here.iterdir() if not entry.name.startswith((".", "_")))
+                yield from (name.removesuffix(ending) for name in names if name.endswith(ending))

@@ -1,0 +1,1 @@
+"""What happens in this process: dispatching, carrying chains, running tasks on slots."""

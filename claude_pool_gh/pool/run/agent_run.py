@@ -1,0 +1,133 @@
+"""Runs an agent once and holds it to its contract: its clock, its type of result, its schema, its exceptions.
+
+An agent of one's own may break any of them. Whatever it does, its task ends soon, and says in words why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from claude_pool_gh.pool.model.errors import CapReached
+from claude_pool_gh.pool.model.ports import Agent, AgentOutcome, AgentTask, Clock, Ending, Line
+from claude_pool_gh.pool.model.schemas import mismatch
+from claude_pool_gh.storage import Database
+
+logger = logging.getLogger(__name__)
+
+LEAST_FOR_A_TASK: Final = 20_000
+"""Two cents: what a run is not begun without, where its agent has no `least`."""
+_OVERTIME_SECONDS: Final = 15.0
+"""What an agent that keeps its own time gets beyond it, before the pool ends it."""
+_STOP_SECONDS: Final = 5.0
+_CANCEL_SECONDS: Final = 4.0
+_LONGEST_REASON: Final = 500
+
+
+def least(agent: Agent, task: AgentTask) -> int:
+    """Microdollars that a run of this task needs at the least. Raises ValueError where it could not run at all."""
+    own: Callable[[AgentTask], int] | None = getattr(agent, "least", None)
+    return LEAST_FOR_A_TASK if own is None else own(task)
+
+
+def is_metered(agent: Agent) -> bool:
+    """Whether an agent asks for its money piece by piece, so that it may begin with the least and take more later."""
+    return hasattr(agent, "least")
+
+
+def check_agent(agent: Any) -> None:
+    """Raises TypeError, in words, for what is no `Agent`."""
+    if isinstance(agent, type):
+        raise TypeError(
+            f"the agent is the class {agent.__name__}, not one of its objects: call it, as in {agent.__name__}()"
+        )
+    if not callable(getattr(agent, "run", None)):
+        raise TypeError(
+            f"{type(agent).__name__} is no agent: it needs a method `async def run(self, task, folder, line)` that "
+            "returns an AgentOutcome"
+        )
+
+
+def at_work(agent: Agent, database: Database, clock: Clock) -> AbstractAsyncContextManager[None]:
+    """Around everything that the agent is asked to run; nothing, where it has no `at_work`."""
+    own: Callable[[Database, Clock], AbstractAsyncContextManager[None]] | None = getattr(
+        agent, "at_work", None
+    )
+    return nullcontext() if own is None else own(database, clock)
+
+
+async def run_agent(agent: Agent, task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    """The agent's own end, or, where it does not heed `stop` or its clock, the one that it is given."""
+    run = asyncio.create_task(_run(agent, task, folder, line))
+    stop = asyncio.create_task(line.stop.wait())
+    extra = _OVERTIME_SECONDS if getattr(agent, "keeps_time", False) else 0.0
+    try:
+        await asyncio.wait({run, stop}, timeout=task.wall_seconds + extra, return_when="FIRST_COMPLETED")
+        if not run.done() and line.stop.is_set():
+            await asyncio.wait({run}, timeout=_STOP_SECONDS)
+        if run.done():
+            return run.result()
+        run.cancel()
+        await asyncio.wait({run}, timeout=_CANCEL_SECONDS)
+    except asyncio.CancelledError:
+        run.cancel()
+        await asyncio.wait({run}, timeout=_STOP_SECONDS + _CANCEL_SECONDS)
+        raise
+    finally:
+        stop.cancel()
+    ending = Ending.cancelled if line.stop.is_set() else Ending.timed_out
+    reason = "" if line.stop.is_set() else f"it ran longer than {task.wall_seconds:g} seconds"
+    # An agent that cannot be ended may still be at work: nothing else runs on its slot.
+    return AgentOutcome(ending=ending, reason=reason, text=line.partial, broken=not run.done())
+
+
+async def _run(agent: Agent, task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    """What the agent made of its task, or how it broke its contract."""
+    try:
+        outcome = await agent.run(task, folder, line)
+    except asyncio.CancelledError:
+        if (own := asyncio.current_task()) is not None and own.cancelling():
+            raise
+        return _broke("the agent ended itself by a cancel", line, retryable=True)
+    except CapReached as refusal:  # of `Line.spending`
+        return AgentOutcome(ending=Ending.out_of_budget, reason=str(refusal), text=line.partial)
+    except Exception as error:  # around a stranger's code: whatever broke, the task ends in words
+        logger.exception("agent raised", extra={"action": "agent_raised", "task": task.run_id})
+        said = str(error) or "no message"
+        return _broke(f"the agent raised {type(error).__name__}: {said}", line, retryable=True)
+    return _checked(task, outcome, line)
+
+
+def _checked(task: AgentTask, given: Any, line: Line) -> AgentOutcome:
+    if not isinstance(given, AgentOutcome):
+        kind = "None" if given is None else type(given).__name__
+        return _broke(
+            f"the agent's `run` returned {kind}, not an AgentOutcome: "
+            "end it with `return AgentOutcome(ending=Ending.completed, text=...)`",
+            line,
+        )
+    outcome: AgentOutcome = given
+    if outcome.ending not in list(Ending):
+        return _broke(f"the agent's outcome has the ending {outcome.ending!r}, which is no `Ending`", line)
+    outcome = replace(outcome, ending=Ending(outcome.ending))
+    cost: Any = outcome.cost_microdollars
+    if not isinstance(cost, int) or isinstance(cost, bool) or cost < 0:
+        return _broke(f"the agent's outcome says it cost {cost!r}, not a whole number of microdollars", line)
+    if task.schema is None or outcome.ending is not Ending.completed:
+        return outcome
+    wrong = mismatch(outcome.structured, task.schema)
+    if wrong is None:
+        return outcome
+    reason = f"`structured` of the agent's outcome does not have the form asked for: {wrong}"
+    return replace(outcome, ending=Ending.failed, reason=reason[:_LONGEST_REASON], retryable=True)
+
+
+def _broke(reason: str, line: Line, *, retryable: bool = False) -> AgentOutcome:
+    return AgentOutcome(
+        ending=Ending.failed, reason=reason[:_LONGEST_REASON], text=line.partial, retryable=retryable
+    )

@@ -1,0 +1,394 @@
+"""Carries a chain, one step at a time, each time from what is stored.
+
+`carry` can be called again after any crash: finished steps are read, not run; a task that was running when its
+process died is settled at its upper bound and starts a new attempt, or the chain asks first. Everything it learns it
+stores in the transaction in which it proves that it still holds the chain.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+from claude_pool_gh.pool.model.errors import CapReached, PoolError, PoolShutdown, StepFailed, Superseded
+from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
+from claude_pool_gh.pool.model.plan import AgentRun, Branches, HostCall, OnFailure, OnRestart, Step
+from claude_pool_gh.pool.model.ports import AgentOutcome, Done, Ending, Finish, HostStep, HostStepContext
+from claude_pool_gh.pool.model.render import render
+from claude_pool_gh.pool.model.states import APPROVAL, ON_THE_WAY, RESTART, ChainState, StepState, TaskState
+from claude_pool_gh.pool.recipes import prompting
+from claude_pool_gh.pool.run.running import Held, Live
+from claude_pool_gh.pool.run.task_runner import Attempts, Unit, most_attempts
+from claude_pool_gh.pool.run.troubles import despite_trouble
+from claude_pool_gh.pool.store import chains, ledger, tasks
+from claude_pool_gh.pool.store.chains import ChainRow, StepRow, StepWork
+from claude_pool_gh.pool.store.tasks import TaskRow
+from claude_pool_gh.pool.store.template_values import items_of, values_of, with_item
+from claude_pool_gh.storage import Transaction
+
+logger = logging.getLogger(__name__)
+
+_VERDICTS: Final = {
+    Ending.out_of_budget: Verdict.out_of_budget,
+    Ending.out_of_turns: Verdict.out_of_turns,
+    Ending.quota: Verdict.quota,
+}
+_MONEY_SECONDS: Final = 1.0
+"""Between two looks whether another process has let money go."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runner:
+    """Carries chains in this process."""
+
+    attempts: Attempts
+    live: Live
+    host_steps: Mapping[str, HostStep]
+
+    async def carry(self, chain_id: str, generation: int) -> None:
+        """Bring a chain to rest: done, or parked. Returns early when another worker has taken it over."""
+        try:
+            await self._carry(chain_id, generation)
+        finally:
+            self.attempts.slots.not_coming(chain_id)
+
+    async def _carry(self, chain_id: str, generation: int) -> None:
+        with self.live.carrying(chain_id, generation) as held:
+            try:
+                # Each step has its own number of troubles: those of a long chain do not add up.
+                while await despite_trouble(
+                    lambda: self._advance(held), chain_id,
+                    delay=self.attempts.config.retry_delay_secs, but=(Superseded, PoolShutdown),
+                ):  # fmt: skip
+                    pass
+            except (Superseded, PoolShutdown) as why:
+                logger.info("left a chain: %s", why, extra={"action": "chain_left", "chain": chain_id})
+            except Exception:
+                # Some faults are in the chain itself: it is not tried for ever.
+                logger.exception("chain broke", extra={"action": "chain_broke", "chain": chain_id})
+                await self._give_up(held)
+            held.forget_all()
+
+    async def _advance(self, held: Held) -> bool:
+        """Do the first unfinished step. True while there is more to do."""
+        chain = await self._open(held)
+        if chain is None or chain.state is not ChainState.running:
+            return False
+        position = chain.next_step
+        if position is None:
+            await self._finish(held, None, Outcome(verdict=Verdict.answered))
+            return False
+        step, record = chain.plan.steps[position], chain.steps[position]
+        try:
+            return await self._do(held, chain, step, record)
+        except (Superseded, PoolShutdown):
+            raise
+        except PoolError as error:
+            logger.warning("step failed: %s", error, extra={"action": "step_failed", "chain": chain.id})
+            await self._finish(held, record, _failure(error, step.name))
+            return False
+
+    async def _open(self, held: Held) -> ChainRow | None:
+        """The chain as it now is, begun where it was queued; it waits here for money that others may let go."""
+        if held.begun:
+            chain = await self.attempts.database.read(lambda tx: chains.get(tx, held.chain_id), forever=True)
+            if chain.state is ChainState.running and not chain.cancel_requested:
+                return chain
+        while True:
+            freed = self.live.freed
+            began = await self.attempts.write(held, lambda tx: self._begin(tx, held))
+            if began is not None:
+                held.begun = True
+                return began
+            self.attempts.slots.not_coming(held.chain_id)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_MONEY_SECONDS):
+                    await freed.wait()
+
+    def _begin(self, tx: Transaction, held: Held) -> ChainRow | None:
+        """None while the money for it is set aside for others who may not need it all."""
+        chain_id, held.laid_out = held.chain_id, None
+        chain, now = chains.get(tx, chain_id), self.attempts.clock.now_ms()
+        if chain.state not in ON_THE_WAY:
+            return chain
+        if chain.cancel_requested:
+            chains.finish(tx, chain, Outcome(verdict=Verdict.cancelled), now)
+            return chains.get(tx, chain_id)
+        if chain.state is ChainState.running:
+            return chain
+        if self.attempts.slots.closing.is_set():
+            raise PoolShutdown("the pool takes no more work")
+        try:
+            if not ledger.is_reserved(tx, chain_id):
+                ledger.reserve_chain(tx, chain_id, chain.account, chain.caps, now)
+        except CapReached as refusal:
+            if ledger.may_come_free(tx, chain.account, chain.caps, now):
+                return None
+            chains.finish(tx, chain, Outcome(verdict=Verdict.out_of_budget, reason=str(refusal)), now)
+            return chains.get(tx, chain_id)
+        begun = chains.begin(tx, chain, now)
+        held.laid_out = self._first_tasks(tx, held, begun)
+        return begun
+
+    def _first_tasks(self, tx: Transaction, held: Held, chain: ChainRow) -> tuple[str, list[TaskRow]] | None:
+        """The tasks of the step that a chain begins with, made at once where nothing has to be decided first."""
+        position = chain.next_step
+        if position is None:
+            return None
+        step, record = chain.plan.steps[position], chain.steps[position]
+        if isinstance(step, HostCall) or step.when is not None or record.state is not StepState.pending:
+            return None
+        try:
+            units = _units_of(chain, step, record, values_of(chain))
+        except PoolError:  # the step fails of it, in its turn
+            return None
+        waiting = self._lay_out(tx, held, chain, record, units)
+        return None if waiting is None else (step.name, waiting)
+
+    async def _do(self, held: Held, chain: ChainRow, step: Step, record: StepRow) -> bool:
+        values = values_of(chain)
+        if step.when is not None and record.state is StepState.pending and not step.when.holds(values):
+            await self.attempts.write(
+                held, lambda tx: chains.skip_step(tx, record, self.attempts.clock.now_ms())
+            )
+            return True
+        match step:
+            case HostCall():
+                return await self._call_host(held, chain, step, record)
+            case AgentRun() | Branches():
+                units = _units_of(chain, step, record, values)
+                return await self._run_agents(held, chain, step, record, units)
+
+    async def _call_host(self, held: Held, chain: ChainRow, step: HostCall, record: StepRow) -> bool:
+        now = self.attempts.clock.now_ms
+        self.attempts.slots.not_coming(chain.id)
+        if record.state is StepState.pending:
+            await self.attempts.write(held, lambda tx: chains.begin_step(tx, record, now()))
+        answer = await self._host_answer(held, chain, step)
+        if answer is None:
+            return True  # the next look ends the chain
+        parks = step.gate and not isinstance(answer, Finish)
+
+        def store(tx: Transaction) -> None:
+            if answer.commit is not None:
+                answer.commit(tx)
+            if parks:
+                chains.present_step(tx, record, answer.result)
+                chains.park(tx, chains.get(tx, chain.id), APPROVAL)
+            else:
+                chains.complete_step(tx, record, answer.result, now())
+            if isinstance(answer, Finish):
+                chains.finish(tx, chains.get(tx, chain.id), Outcome.model_validate(answer.outcome), now())
+
+        await self.attempts.write(held, store)
+        return not parks and not isinstance(answer, Finish)
+
+    async def _host_answer(self, held: Held, chain: ChainRow, step: HostCall) -> Done | Finish | None:
+        """What a step of the host's comes to; None where the chain was cancelled meanwhile."""
+        context = HostStepContext(chain.id, chain.plan, chain.results)
+        work = asyncio.ensure_future(self.host_steps[step.call](context))
+        stop = asyncio.create_task(held.stop.wait())
+        try:
+            await asyncio.wait({work, stop}, return_when="FIRST_COMPLETED")
+            return work.result() if work.done() else None
+        finally:
+            stop.cancel()
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+
+    async def _run_agents(
+        self, held: Held, chain: ChainRow, step: AgentRun | Branches, record: StepRow, units: Sequence[Unit]
+    ) -> bool:
+        waiting = _laid_out(held, record)
+        if waiting is None:
+            waiting = await self.attempts.write(
+                held, lambda tx: self._lay_out(tx, held, chain, record, units)
+            )
+        held.forget([unit.task_id for unit in units])
+        if waiting is None:
+            return False
+        room = asyncio.Semaphore(step.at_once or max(1, len(units)))
+
+        async def run(task: TaskRow) -> None:
+            async with room:
+                await self.attempts.run(held, chain, units[task.shard], task)
+
+        await _all_of([run(task) for task in waiting])
+        return await self.attempts.write(held, lambda tx: self._collect(tx, held, step, record))
+
+    def _lay_out(
+        self, tx: Transaction, held: Held, chain: ChainRow, record: StepRow, units: Sequence[Unit]
+    ) -> list[TaskRow] | None:
+        """Make the step's tasks, and give back to `pending` those whose process died under them.
+
+        A task that this process has begun itself did not die: what came of it is written, if anything did.
+
+        None when the chain has parked instead: it asks before it spends on such a task again.
+        """
+        now = self.attempts.clock.now_ms()
+        chains.begin_step(tx, record, now)
+        made = [
+            tasks.add(tx, unit.task_id, chain.id, record.name, unit.shard, unit.title, now) for unit in units
+        ]
+        if all(made):
+            return [
+                tasks.fresh(unit.task_id, chain.id, record.name, unit.shard, unit.title, now)
+                for unit in units
+            ]
+        own = tasks.of_chain(tx, chain.id, record.name)
+        running = [task for task in own if task.state is TaskState.running]
+        died = [task for task in running if task.run_id not in held.open]
+        for task in running:
+            if (outcome := held.open.get(task.run_id)) is not None:
+                tasks.end(tx, task, outcome, now, review=chain.plan.is_gated(task.step))
+                continue
+            if task.attempt >= most_attempts(units[task.shard].run, record.rejections):
+                reason = f"the server died {task.attempt} times while this ran"
+                tasks.end(tx, task, AgentOutcome(ending=Ending.failed, reason=reason), now)
+            else:
+                tasks.give_back(tx, task, now)
+        if died and chain.plan.on_restart is OnRestart.ask:
+            chains.park(tx, chains.get(tx, chain.id), RESTART)
+            return None
+        own = tasks.of_chain(tx, chain.id, record.name) if running else own
+        return [task for task in own if task.state is TaskState.pending]
+
+    def _collect(self, tx: Transaction, held: Held, step: AgentRun | Branches, record: StepRow) -> bool:
+        """The step's result, every task's outcome in the order of the items, and what follows from it."""
+        now, own = self.attempts.clock.now_ms(), tasks.of_chain(tx, held.chain_id, record.name)
+        result = [{"title": task.title, "task": task.id} | (task.outcome or {}) for task in own]
+        chain = chains.get(tx, held.chain_id)
+        if chain.cancel_requested or held.stop.is_set():
+            chains.finish(tx, chain, Outcome(verdict=Verdict.cancelled), now)
+            return False
+        failed = next((task for task in own if task.state is TaskState.failed), None)
+        if failed is not None and step.on_failure is OnFailure.fail:
+            chains.fail_step(tx, record, now, result)
+            chains.finish(tx, chain, _outcome_of(failed, alone=chain.kind == "task"), now)
+            return False
+        work = _work(tx, own)
+        if step.gate:
+            chains.present_step(tx, record, result, work)
+            chains.park(tx, chain, APPROVAL)
+            return False
+        chains.complete_step(tx, record, result, now, work)
+        if (
+            record.name == chain.plan.steps[-1].name
+        ):  # the last one: its end is the chain's, in one transaction
+            chains.finish(tx, chain, Outcome(verdict=Verdict.answered), now)
+            return False
+        return True
+
+    async def _give_up(self, held: Held) -> None:
+        chain = await self.attempts.database.read(lambda tx: chains.get(tx, held.chain_id), forever=True)
+        position = chain.next_step
+        record = None if position is None else chain.steps[position]
+        broken = StepFailed("an error on our side that did not go away", ours=True)
+        with suppress(Superseded):
+            await self._finish(held, record, _failure(broken, ""))
+
+    async def _finish(self, held: Held, step: StepRow | None, outcome: Outcome) -> None:
+        def store(tx: Transaction) -> None:
+            chain, now = chains.get(tx, held.chain_id), self.attempts.clock.now_ms()
+            if step is not None and any(
+                s.id == step.id and s.state is StepState.running for s in chain.steps
+            ):
+                chains.fail_step(tx, step, now)
+            chains.finish(tx, chain, outcome, now)
+
+        await self.attempts.write(held, store)
+
+
+async def _all_of(work: list[Coroutine[Any, Any, None]]) -> None:
+    """Run all, each to its own end whatever becomes of the others, and raise then what one of them raised.
+
+    Only where another worker has the chain all end at once: what they would still pay for is paid there.
+    """
+    errors: list[Exception] = []
+
+    async def run(each: Coroutine[Any, Any, None]) -> None:
+        try:
+            await each
+        except Superseded:
+            raise
+        except Exception as error:  # noqa: BLE001 - raised below, when all have ended
+            errors.append(error)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for each in work:
+                group.create_task(run(each))
+    except BaseExceptionGroup as gone:
+        raise gone.exceptions[0] from None
+    if (
+        errors
+    ):  # a pool that closes leaves the chain as it is; so nobody gives it up for another one's trouble
+        raise next((error for error in errors if isinstance(error, PoolShutdown)), errors[0])
+
+
+def _laid_out(held: Held, record: StepRow) -> list[TaskRow] | None:
+    """A step's tasks where they were made as the chain began."""
+    made, held.laid_out = held.laid_out, None
+    return made[1] if made is not None and made[0] == record.name else None
+
+
+def _units_of(
+    chain: ChainRow, step: AgentRun | Branches, record: StepRow, values: Mapping[str, Any]
+) -> list[Unit]:
+    if isinstance(step, Branches):
+        return _branches(chain, step, record, values)
+    return _units(chain, step, record, values)
+
+
+def _units(chain: ChainRow, step: AgentRun, record: StepRow, values: Mapping[str, Any]) -> list[Unit]:
+    items = items_of(step, values)
+    beside = min(len(items), step.at_once or len(items))
+    every = enumerate(with_item(values, step, item) for item in items)
+    return [_unit(chain, step, record, shard, own, beside) for shard, own in every]
+
+
+def _branches(chain: ChainRow, step: Branches, record: StepRow, values: Mapping[str, Any]) -> list[Unit]:
+    beside = min(len(step.branches), step.at_once or len(step.branches))
+    every = enumerate(step.branches)
+    return [_unit(chain, run, record, shard, with_item(values, run, {}), beside) for shard, run in every]
+
+
+def _unit(
+    chain: ChainRow, run: AgentRun, record: StepRow, shard: int, values: Mapping[str, Any], siblings: int
+) -> Unit:
+    return Unit(
+        task_id=chain.id if chain.kind == "task" else f"{chain.id}.{record.name}.{shard}",
+        shard=shard,
+        run=run,
+        title=render(prompting.label(run), values),
+        values=values,
+        siblings=siblings,
+        rejections=record.rejections,
+    )
+
+
+def _work(tx: Transaction, own: Sequence[TaskRow]) -> StepWork | None:
+    """What later steps begin with: the work of the only task that changed files. Of several, none goes before."""
+    works = tasks.works_of(tx, [task.run_id for task in own])
+    if len(works) != 1:
+        return None
+    ((run_id, commit),) = works.items()
+    return {"run": run_id, "commit": commit}
+
+
+def _outcome_of(task: TaskRow, *, alone: bool) -> Outcome:
+    outcome = task.outcome or {}
+    reason = str(outcome.get("reason", ""))
+    told = reason if alone else f"step {task.step}: {reason}"
+    verdict = _VERDICTS.get(Ending(outcome.get("ending", Ending.failed)), Verdict.failed)
+    return Outcome(verdict=verdict, reason=told, operator=bool(outcome.get("operator")))
+
+
+def _failure(error: PoolError, step: str) -> Outcome:
+    if isinstance(error, StepFailed):
+        return Outcome(verdict=Verdict.failed, reason=error.reason, ours=error.ours, anew=error.anew)
+    return Outcome(verdict=Verdict.failed, reason=f"step {step}: {error}")

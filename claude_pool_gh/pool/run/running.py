@@ -1,0 +1,116 @@
+"""What runs in this process now: how to stop it, and what it has said so far. Gone when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from claude_pool_gh.pool.model.errors import Superseded
+from claude_pool_gh.pool.model.ports import AgentOutcome, Line
+from claude_pool_gh.pool.store.tasks import TaskRow
+
+
+@dataclass(slots=True)
+class LiveRun:
+    """One agent at work."""
+
+    task_id: str
+    step: str
+    slot: str
+    started_ms: int
+    line: Line
+    folder: Path | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Held:
+    """A chain that this process carries. Its generation is the right to write for it."""
+
+    chain_id: str
+    generation: int
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the chain's cancel was asked for."""
+    runs: dict[str, LiveRun] = field(default_factory=dict)
+    carrier: asyncio.Task[object] | None = None
+    begun: bool = False
+    """It was seen to run: unless it comes to rest, it still does."""
+    laid_out: tuple[str, list[TaskRow]] | None = None
+    """A step, and its tasks that are to be run: made in the transaction that began the chain."""
+    open: dict[str, AgentOutcome | None] = field(default_factory=dict)
+    """See `Live.open`."""
+
+    @contextmanager
+    def answering_for(self, run_id: str) -> Iterator[None]:
+        """Around an attempt, from before its beginning is written until its end is.
+
+        Where the block breaks, this process still knows what became of the attempt. It does not where the block is
+        left because another worker has the chain, or because this process ends.
+        """
+        self.open[run_id] = None
+        try:
+            yield
+        except (Superseded, asyncio.CancelledError):
+            self.open.pop(run_id, None)
+            raise
+        else:
+            self.open.pop(run_id, None)
+
+    def forget(self, task_ids: Collection[str]) -> None:
+        """What became of all earlier attempts of these tasks is written."""
+        for run_id in [each for each in self.open if each.rpartition(".")[0] in task_ids]:
+            del self.open[run_id]
+
+    def forget_all(self) -> None:
+        """The chain is at rest, or another worker's."""
+        for run_id in [each for each in self.open if each.startswith(f"{self.chain_id}.")]:
+            del self.open[run_id]
+
+    @contextmanager
+    def running(self, run: LiveRun) -> Iterator[LiveRun]:
+        """Show a run while the block lasts."""
+        self.runs[run.task_id] = run
+        try:
+            yield run
+        finally:
+            del self.runs[run.task_id]
+
+
+@dataclass(slots=True)
+class Live:
+    """Every chain that this process carries."""
+
+    held: dict[str, Held] = field(default_factory=dict)
+    open: dict[str, AgentOutcome | None] = field(default_factory=dict)
+    """By run id: what this process has begun and whose end it has not written, with how it ended where it has. Such a
+    row says `running`, but its process did not die."""
+    freed: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set, and made anew, whenever a chain came to rest and its money may be there for another."""
+
+    @contextmanager
+    def carrying(self, chain_id: str, generation: int) -> Iterator[Held]:
+        """Hold a chain while the block lasts."""
+        held = Held(chain_id, generation, carrier=asyncio.current_task(), open=self.open)
+        self.held[chain_id] = held
+        try:
+            yield held
+        finally:
+            if self.held.get(chain_id) is held:
+                del self.held[chain_id]
+            self.rouse()
+
+    def rouse(self) -> None:
+        """Let whoever waits for money look again."""
+        freed, self.freed = self.freed, asyncio.Event()
+        freed.set()
+
+    def stop(self, chain_id: str) -> None:
+        """End what runs of a chain."""
+        if held := self.held.get(chain_id):
+            held.stop.set()
+
+    def run_of(self, task_id: str) -> LiveRun | None:
+        """A task's run, if it runs here now."""
+        return next((held.runs[task_id] for held in self.held.values() if task_id in held.runs), None)

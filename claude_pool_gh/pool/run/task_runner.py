@@ -1,0 +1,433 @@
+"""Runs one task to its end: a slot, money, a folder, an agent; again where another attempt may succeed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from claude_pool_gh.pool.model.config import PoolConfig, SlotMode, microdollars, resolve
+from claude_pool_gh.pool.model.errors import CapReached, NoSlotAvailable, NoWorkspace, PoolError
+from claude_pool_gh.pool.model.ids import new_id
+from claude_pool_gh.pool.model.plan import AgentRun, Plan
+from claude_pool_gh.pool.model.ports import (
+    Agent,
+    AgentOutcome,
+    AgentTask,
+    Clock,
+    Conversation,
+    Ending,
+    Line,
+    Observer,
+    Wanted,
+    Work,
+    Workspace,
+    Workspaces,
+)
+from claude_pool_gh.pool.model.render import render
+from claude_pool_gh.pool.recipes import prompting
+from claude_pool_gh.pool.run import agent_run
+from claude_pool_gh.pool.run.feed import Feed, recorded
+from claude_pool_gh.pool.run.purse import RunPurse
+from claude_pool_gh.pool.run.running import Held, LiveRun
+from claude_pool_gh.pool.run.slots import Need, Slot, Slots, StoppedWaiting
+from claude_pool_gh.pool.run.troubles import despite_trouble
+from claude_pool_gh.pool.store import chains, context, ledger, slot_rows, tasks
+from claude_pool_gh.pool.store.chains import ChainRow
+from claude_pool_gh.pool.store.tasks import TaskRow
+from claude_pool_gh.pool.store.template_values import output_of
+from claude_pool_gh.storage import Database, Transaction
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+MOST_ATTEMPTS: Final = 4
+"""A task whose process died this often is given up: something in it kills the server."""
+
+_CUT_OFF: Final = frozenset({Ending.out_of_turns, Ending.timed_out, Ending.out_of_budget})
+"""Ends of runs that were on their way: what they had said is worth going on from."""
+
+_LONGEST_DELAY: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Most:
+    """Microdollars up to which a run may come by itself, and all runs of its step together."""
+
+    task: int
+    step: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """One task of a step: which run, for what, with everything a template may name."""
+
+    task_id: str
+    shard: int
+    run: AgentRun
+    title: str
+    values: Mapping[str, Any]
+    siblings: int
+    """Tasks of the same step, which share its money."""
+    rejections: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempts:
+    """Everything that one task needs to run in this process."""
+
+    database: Database
+    agent: Agent
+    workspaces: Workspaces
+    slots: Slots
+    observer: Observer
+    feed: Feed
+    clock: Clock
+    worker: str
+    config: PoolConfig
+    home: Path
+    """Where slots keep their conversations."""
+
+    async def write(self, held: Held, work: Callable[[Transaction], T]) -> T:
+        """One transaction for a chain, as its newest carrier; the observer is told in it.
+
+        Whoever carries a chain waits for the database for as long as it is away: what it has to write is paid for.
+        """
+
+        def fenced(tx: Transaction) -> T:
+            chains.hold(tx, held.chain_id, held.generation)
+            result = work(tx)
+            self.observer.changed(tx, held.chain_id)
+            return result
+
+        answer, moves = await self.database.transact(recorded(fenced), forever=True)
+        try:
+            self.observer.committed()
+        except Exception:  # it is written: nobody may take this for a write that failed
+            logger.exception("observer broke", extra={"action": "observer_broke", "chain": held.chain_id})
+        self.feed.publish(moves)
+        return answer
+
+    async def run(self, held: Held, chain: ChainRow, unit: Unit, task: TaskRow) -> None:
+        """Run one pending task to its end."""
+        error = str((task.outcome or {}).get("reason", "")) if not unit.rejections else ""
+        recovering, wanted = False, await self._keeper(unit.run.resume)
+        for retries_left in range(unit.run.retries, -2, -1):
+            try:
+                async with self._slot(held, chain, unit, task, wanted) as slot:
+                    with held.answering_for(task.next_run_id):
+                        prompt = _prompt(unit, task, error, recovering=recovering)
+                        outcome, task, work = await self._attempt(held, chain, unit, task, slot, prompt)
+                        held.open[task.run_id] = outcome
+                        recovered = recovering
+                        recovering = not recovered and _may_recover(unit.run, outcome, retries_left)
+                        again = recovering or (not recovered and _may_retry(unit.run, outcome, retries_left))
+                        most = most_attempts(unit.run, unit.rejections)
+                        again = again and task.attempt < most and not held.stop.is_set()
+                        again = await self._end(held, chain, task, outcome, work, slot, again=again)
+            except (NoSlotAvailable, StoppedWaiting) as why:
+                ending = Ending.cancelled if isinstance(why, StoppedWaiting) else Ending.failed
+                outcome = AgentOutcome(ending=ending, reason=str(why))
+                await self.write(held, partial(self._end_unstarted, task_id=unit.task_id, outcome=outcome))
+                return
+            if not again:
+                return
+            error = outcome.reason
+            if not recovering:
+                await self._pause(held, unit.run.retries - retries_left)
+            task = await self.database.read(lambda tx: tasks.get(tx, unit.task_id), forever=True)
+
+    def _end_unstarted(self, tx: Transaction, *, task_id: str, outcome: AgentOutcome) -> None:
+        tasks.end_unstarted(tx, tasks.get(tx, task_id), outcome, self.clock.now_ms())
+
+    async def _keeper(self, resume: str | None) -> str | None:
+        """The slot on which a conversation goes on; None for any.
+
+        That of its address, if it is here. Else the process that had this slot is gone: what it kept is found by its
+        session id, if the store knows of any such, and goes on wherever a slot is free.
+        """
+        slot, session = task_slot(resume), task_session(resume)
+        if slot is None or session is None or any(each.id == slot for each in self.slots.all):
+            return slot
+        return None if await self.database.read(lambda tx: tasks.has_session(tx, session)) else slot
+
+    def _slot(
+        self, held: Held, chain: ChainRow, unit: Unit, task: TaskRow, wanted: str | None
+    ) -> AbstractAsyncContextManager[Slot]:
+        own = next((s.config.slot_assignment_timeout_secs for s in self.slots.all if s.id == wanted), None)
+        patience = own or self.config.slot_assignment_timeout_secs
+        need = Need(
+            priority=chain.priority, role=unit.run.role, slot=wanted, patience=patience,
+            since=(chain.created_ms, chain.place), ticket=chain.id,
+        )  # fmt: skip
+        # What was done before is not taken from the patience: a lone task's first attempt alone has waited since.
+        waited = self.clock.now_ms() - chain.created_ms if chain.kind == "task" and not task.attempt else 0
+        seconds = None if patience is None else max(0.0, patience - waited / 1000)
+        return self.slots.lease(need, seconds=seconds, stop=held.stop)
+
+    async def _pause(self, held: Held, failures: int) -> None:
+        """Before a retry; it ends early when there will be none, or not in this process: no library's pause does."""
+        seconds = min(_LONGEST_DELAY, self.config.retry_delay_secs * 2**failures)
+        signs = [asyncio.create_task(event.wait()) for event in (held.stop, self.slots.closing)]
+        try:
+            await asyncio.wait(signs, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for sign in signs:
+                sign.cancel()
+
+    async def _attempt(
+        self, held: Held, chain: ChainRow, unit: Unit, task: TaskRow, slot: Slot, prompt: str
+    ) -> tuple[AgentOutcome, TaskRow, Work | None]:
+        limits = chain.plan.limits
+        config = resolve(
+            self.config, slot.config, unit.run.overrides,
+            wall_seconds=limits.wall_seconds, idle_seconds=limits.idle_seconds,
+        )  # fmt: skip
+
+        system, asked = render(unit.run.system, unit.values), render(unit.run.prompt, unit.values)
+
+        work = prompting.agent_task(
+            task.id,
+            task.attempt + 1,
+            system=system,
+            prompt=prompt,
+            more_system="",
+            config=config,
+            conversation=self._conversation(slot, unit.run),
+        )
+
+        def begin(tx: Transaction) -> tuple[TaskRow, _Most | AgentOutcome, dict[str, str], Work | None]:
+            started = tasks.begin(
+                tx, task, slot.id, config.model, self.clock.now_ms(), prompt=prompt, asked=asked
+            )
+            slot_rows.occupy(tx, slot.id, self.worker, slot.config, started.id)
+            most = self._reserve(tx, chain, unit, started, work)
+            return started, most, context.everything(tx), _start(tx, chain, task)
+
+        started, most, shared, start = await self.write(held, begin)
+        if isinstance(most, AgentOutcome):
+            return _with_settings(chain, most), started, None
+        more_system = prompting.more_system(config.system_prompt, slot.config, shared)
+        work = replace(
+            work, more_system=more_system, budget_microdollars=most.task, step_microdollars=most.step
+        )
+        line = Line(stop=held.stop, purse=RunPurse(self.database, self.clock, work))
+        line.heard = partial(self.feed.spoke, chain.id, started.id, line)
+        live = LiveRun(started.id, started.step, slot.id, started.started_ms or 0, line)
+        with held.running(live):
+            wanted = Wanted(
+                run_id=started.run_id,
+                slot=slot.id,
+                spec=chain.plan.workspace,
+                start=start,
+                base_dir=self._base_dir,
+            )
+            outcome, kept = await self._in_a_folder(work, wanted, live, writes=config.writes)
+        if work.conversation is None:  # nothing was kept that could go on
+            outcome = replace(outcome, session_id=None)
+        slot.broken = outcome.broken
+        return _with_settings(chain, outcome), started, kept
+
+    async def _in_a_folder(
+        self, work: AgentTask, wanted: Wanted, live: LiveRun, *, writes: bool
+    ) -> tuple[AgentOutcome, Work | None]:
+        try:
+            async with self.workspaces.lease(wanted) as workspace:
+                live.folder = workspace.folder
+                outcome = await agent_run.run_agent(self.agent, work, workspace.folder, live.line)
+                return await _captured(workspace, outcome) if writes else (outcome, None)
+        except NoWorkspace as error:
+            return AgentOutcome(ending=Ending.failed, reason=str(error)), None
+        except Exception as error:  # around one slot's task: whatever broke, slot and money come back
+            logger.exception("run broke", extra={"action": "run_broke", "task": work.run_id})
+            reason = f"the run could not be set up ({type(error).__name__})"
+            # A folder that cannot be made is the task's own trouble: else one bad repository would wear out every slot.
+            broken = live.folder is not None
+            return AgentOutcome(ending=Ending.failed, reason=reason, retryable=True, broken=broken), None
+
+    @property
+    def _base_dir(self) -> Path | None:
+        wanted = self.config.worktree_base_dir
+        return None if wanted is None else Path(wanted)
+
+    def _conversation(self, slot: Slot, run: AgentRun) -> Conversation | None:
+        if self.config.slot_mode is SlotMode.ephemeral:
+            return None
+        return Conversation(home=self.home / slot.id, resume=task_session(run.resume))
+
+    def _reserve(
+        self, tx: Transaction, chain: ChainRow, unit: Unit, task: TaskRow, work: AgentTask
+    ) -> _Most | AgentOutcome:
+        """Set the attempt's money aside; the most that it may come to, or how the task ends where that cannot be."""
+        try:
+            least = agent_run.least(self.agent, work)
+        except ValueError as error:
+            return AgentOutcome(ending=Ending.failed, reason=str(error))
+        at_once = min(unit.siblings, max(1, self.slots.count))
+        used, cap = ledger.used_by_step(tx, chain.id, task.step), task_cap(chain.plan, unit.run)
+        rest = cap - ledger.cost_of_task(tx, task.id, task.attempt)[0]
+        share = step_share(chain.plan, unit.run)
+        most = min(rest, max(task_budget(chain.plan, unit.run, at_once, used), min(least, share - used)))
+        refusal: CapReached | None = None
+        if rest < least:
+            refusal = CapReached("task", cap, max(0, rest), least)
+        elif most < least <= ledger.left_in(tx, chain.id):
+            refusal = CapReached("step", share, most, least)
+        else:
+            try:
+                now = self.clock.now_ms()
+                ledger.reserve_task(tx, task.run_id, chain.id, task.step, most=most, least=least, now_ms=now)
+                if not agent_run.is_metered(self.agent):
+                    # It may spend without asking: then no cap is exceeded only if all of it is set aside before.
+                    most = ledger.extend(tx, task.run_id, most, most, now, beside=self.slots.count)
+            except CapReached as reached:
+                refusal = reached
+        if refusal is not None:
+            return AgentOutcome(ending=Ending.out_of_budget, reason=str(refusal))
+        # One that reserves as it goes takes more when it needs it, of what the tasks beside it leave.
+        return _Most(rest, share) if agent_run.is_metered(self.agent) else _Most(most, None)
+
+    async def _end(
+        self, held: Held, chain: ChainRow, task: TaskRow, outcome: AgentOutcome, work: Work | None, slot: Slot,
+        *, again: bool,
+    ) -> bool:  # fmt: skip
+        """Write how an attempt ended. False when there is no other.
+
+        What was paid for is not bought again because it cannot be written: the write is tried again, and a result that
+        the database will not take at all ends its task.
+        """
+
+        def store(tx: Transaction, *, outcome: AgentOutcome, work: Work | None, again: bool) -> None:
+            now = self.clock.now_ms()
+            if work is not None:
+                tasks.keep_work(tx, task.run_id, chain.id, work, now)
+            if outcome.cost_microdollars > 0:
+                ledger.book(
+                    tx, f"{task.run_id}.cost", task.run_id, task.model, outcome.cost_microdollars, now
+                )
+            cost = (
+                tasks.give_back(tx, task, now, outcome)
+                if again
+                else tasks.end(tx, task, outcome, now, review=chain.plan.is_gated(task.step))
+            )
+            slot_rows.vacate(
+                tx, slot.id,
+                completed=outcome.ending is Ending.completed,
+                broken=slot.broken,
+                cost=cost,
+                session_id=outcome.session_id,
+            )  # fmt: skip
+            if self.config.slot_mode is SlotMode.ephemeral and not slot.broken:
+                slot.heir = slot_rows.replace(tx, slot.id, new_id("slot"))
+
+        if outcome.ending is Ending.completed:
+            slot.restarts = 0
+        try:
+            await despite_trouble(
+                lambda: self.write(held, partial(store, outcome=outcome, work=work, again=again)),
+                task.run_id, delay=self.config.retry_delay_secs, but=(PoolError,),
+            )  # fmt: skip
+        except PoolError:
+            raise
+        except Exception as error:  # noqa: BLE001 - logged each time; whatever it is, the task has ended
+            lost = _not_storable(outcome, error)
+            await self.write(held, partial(store, outcome=lost, work=None, again=False))
+            return False
+        return again
+
+
+def _not_storable(outcome: AgentOutcome, error: Exception) -> AgentOutcome:
+    """What stays of an outcome that the database does not take: that there was one."""
+    reason = f"its result could not be stored ({type(error).__name__})"
+    return AgentOutcome(
+        ending=Ending.failed, reason=reason, operator=True, broken=outcome.broken, turns=outcome.turns,
+        elapsed_ms=outcome.elapsed_ms, session_id=outcome.session_id,
+    )  # fmt: skip
+
+
+def _with_settings(chain: ChainRow, outcome: AgentOutcome) -> AgentOutcome:
+    """The outcome with the settings that would change it, where a script made the chain and money was short."""
+    if outcome.ending is not Ending.out_of_budget or chain.caps.least is None:
+        return outcome
+    own = "PoolConfig.task_budget_usd" if chain.kind == "task" else "ChainOptions.budget_usd"
+    caps = f"TaskOverrides.max_budget_usd, {own} and PoolConfig.budget_microdollars"
+    return replace(outcome, reason=f"{outcome.reason}; its caps are set by {caps}")
+
+
+async def _captured(workspace: Workspace, outcome: AgentOutcome) -> tuple[AgentOutcome, Work | None]:
+    """The outcome with what the run changed. A success whose changes cannot be kept is none, but its words are."""
+    try:
+        return outcome, await workspace.capture()
+    except NoWorkspace as error:
+        completed = outcome.ending is Ending.completed
+        ending, reason = (Ending.failed, str(error)) if completed else (outcome.ending, outcome.reason)
+        return replace(outcome, ending=ending, reason=reason), None
+
+
+def task_cap(plan: Plan, step: AgentRun) -> int:
+    """Most microdollars that one task of a step may cost in all its attempts."""
+    own = step.overrides.max_budget_usd
+    return plan.limits.task if own is None else microdollars(own)
+
+
+def step_share(plan: Plan, step: AgentRun) -> int:
+    """Microdollars that all tasks of a step may use together."""
+    return int(plan.limits.chain * step.share)
+
+
+def task_budget(plan: Plan, step: AgentRun, at_once: int, used: int) -> int:
+    """Microdollars that one task of a step may use.
+
+    An equal part of the step's share of the chain for each of the `at_once` tasks that run beside each other; what
+    they leave is there for those after them, down to nothing.
+    """
+    share = step_share(plan, step)
+    return max(0, min(task_cap(plan, step), share // max(1, at_once), share - used))
+
+
+def most_attempts(run: AgentRun, rejections: tuple[str, ...]) -> int:
+    """Attempts after which a task is given up; each rejection asks for more of them."""
+    return max(MOST_ATTEMPTS, run.retries + 2) * (1 + len(rejections))
+
+
+def task_slot(resume: str | None) -> str | None:
+    """The slot that keeps the conversation, from `SLOT/SESSION`."""
+    return None if resume is None else resume.partition("/")[0]
+
+
+def task_session(resume: str | None) -> str | None:
+    """The conversation's session id, from `SLOT/SESSION`."""
+    return None if resume is None else resume.partition("/")[2]
+
+
+def _prompt(unit: Unit, task: TaskRow, error: str, *, recovering: bool) -> str:
+    before = task.outcome or {}
+    prompt = render(unit.run.prompt, unit.values)
+    prompt = prompting.with_feedback(prompt, unit.rejections, output_of(before))
+    if recovering and unit.run.recovery is not None:
+        return prompting.with_recovery(prompt, render(unit.run.recovery, {**unit.values, "error": error}))
+    return prompting.with_error(prompt, error, output_of(before) if before.get("ending") in _CUT_OFF else "")
+
+
+def _start(tx: Transaction, chain: ChainRow, task: TaskRow) -> Work | None:
+    """The work that a run begins with: of a rejected attempt, what was rejected; else what the last step left."""
+    if task.attempt and (own := tasks.kept_work(tx, task.run_id)) is not None:
+        return own
+    return None if chain.work is None else tasks.kept_work(tx, chain.work["run"])
+
+
+def _may_retry(run: AgentRun, outcome: AgentOutcome, retries_left: int) -> bool:
+    asked = run.overrides.retry_timeouts and outcome.ending is Ending.timed_out
+    return (outcome.retryable or asked) and retries_left > 0
+
+
+def _may_recover(run: AgentRun, outcome: AgentOutcome, retries_left: int) -> bool:
+    """Whether the one more attempt is due: the last retry failed of something that other words may help."""
+    if run.recovery is None or _may_retry(run, outcome, retries_left):
+        return False
+    return outcome.retryable or outcome.ending in (Ending.out_of_turns, Ending.timed_out)

@@ -1,0 +1,364 @@
+"""Chains and their steps as records: making them, reading them, moving them along. No running here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from claude_pool_gh.pool.model.errors import Superseded, UnknownChain
+from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
+from claude_pool_gh.pool.model.plan import Plan
+from claude_pool_gh.pool.model.states import (
+    CHAIN_MOVES,
+    STEP_MOVES,
+    ChainState,
+    StepState,
+    TaskState,
+    move,
+    note,
+)
+from claude_pool_gh.pool.store import ledger, queue, tasks
+from claude_pool_gh.pool.store.ledger import Account, Caps
+from claude_pool_gh.pool.store.tables import chains, steps, tags
+from claude_pool_gh.storage import Transaction, insert_once
+
+FINISHED = (StepState.completed, StepState.skipped)
+
+MAIN = "main"
+"""Name of a pool that was given none."""
+
+StepWork = dict[str, str]
+"""The run whose captured work later steps begin with, and the commit that holds it: `run` and `commit`."""
+
+
+# Built once: a statement costs more to build than to run, and these run several times for each task.
+_WANTED: sa.BindParameter[str] = sa.bindparam("wanted")
+_CHAIN = sa.select(chains).where(chains.c.id == _WANTED)
+_STEPS = sa.select(steps).where(steps.c.chain_id == _WANTED).order_by(steps.c.position)
+_SEVERAL: sa.BindParameter[list[str]] = sa.bindparam("several", expanding=True)
+_CHAINS = sa.select(chains).where(chains.c.id.in_(_SEVERAL))
+_THEIR_STEPS = sa.select(steps).where(steps.c.chain_id.in_(_SEVERAL)).order_by(steps.c.position)
+# Not a lock of the key: rows that refer to the chain, such as a request's money, are inserted meanwhile.
+_GENERATION = sa.select(chains.c.generation).where(chains.c.id == _WANTED).with_for_update(key_share=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRow:
+    """One step of a chain as stored."""
+
+    id: str
+    name: str
+    state: StepState
+    result: Any
+    rejections: tuple[str, ...]
+    work: Any
+    started_ms: int | None
+    ended_ms: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainRow:
+    """A chain with its steps, as stored."""
+
+    id: str
+    kind: str
+    state: ChainState
+    parked_for: str | None
+    outcome: Outcome | None
+    plan: Plan
+    account: Account
+    caps: Caps
+    priority: int
+    place: int
+    deadline_ms: int | None
+    created_ms: int
+    started_ms: int | None
+    ended_ms: int | None
+    cancel_requested: bool
+    owner: str | None
+    generation: int
+    steps: tuple[StepRow, ...]
+
+    @property
+    def next_step(self) -> int | None:
+        """Position of the first step that is not finished."""
+        return next((i for i, step in enumerate(self.steps) if step.state not in FINISHED), None)
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """Results of the finished steps by name; None for one that was skipped."""
+        return {step.name: step.result for step in self.steps if step.state in FINISHED}
+
+    @property
+    def work(self) -> Any:
+        """Where the files stand after the finished steps: the newest captured work, if any."""
+        found = [step.work for step in self.steps if step.state in FINISHED and step.work]
+        return found[-1] if found else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewChain:
+    """A chain about to be made."""
+
+    id: str
+    plan: Plan
+    account: Account
+    caps: Caps
+    pool: str = MAIN
+    """Name of the pool that takes it up."""
+    kind: str = "chain"
+    priority: int = 0
+    """Lower goes first."""
+    place: int = 0
+    """Order among those made in the same millisecond."""
+    deadline_ms: int | None = None
+    """A chain that no worker has taken up by then ends as failed."""
+    tags: tuple[str, ...] = field(default=())
+
+
+def create(tx: Transaction, chain_id: str, plan: Plan, account: Account, caps: Caps, now_ms: int) -> bool:
+    """Store a new chain, queued, with its steps and its money. False when the id exists: then nothing changed.
+
+    Raises CapReached when its money cannot be set aside; the caller must then roll back.
+    """
+    if not add(tx, NewChain(id=chain_id, plan=plan, account=account, caps=caps), now_ms):
+        return False
+    ledger.reserve_chain(tx, chain_id, account, caps, now_ms)
+    return True
+
+
+def add(tx: Transaction, new: NewChain, now_ms: int) -> bool:
+    """Store a new chain without its money, which is set aside when it starts. False when the id exists."""
+    values = {
+        "id": new.id,
+        "pool": new.pool,
+        "kind": new.kind,
+        "state": ChainState.queued,
+        "plan": new.plan.model_dump(mode="json"),
+        "account_thread": new.account.thread,
+        "account_user": new.account.user,
+        "account_repository": new.account.repository,
+        "caps": asdict(new.caps),
+        "priority": new.priority,
+        "place": new.place,
+        "deadline_ms": new.deadline_ms,
+        "created_ms": now_ms,
+        "cancel_requested": False,
+        "generation": 0,
+    }
+    if not insert_once(tx, chains, values):
+        return False
+    note("chains", new.id, "", ChainState.queued, {})
+    rows = [
+        {
+            "id": f"{new.id}.{step.name}", "chain_id": new.id, "position": position, "name": step.name,
+            "state": StepState.pending, "rejections": [],
+        }
+        for position, step in enumerate(new.plan.steps)
+    ]  # fmt: skip
+    if rows:
+        tx.execute(steps.insert(), rows)
+    if new.tags:
+        tx.execute(tags.insert(), [{"chain_id": new.id, "tag": tag} for tag in dict.fromkeys(new.tags)])
+    return True
+
+
+def get(tx: Transaction, chain_id: str) -> ChainRow:
+    """Read a chain. Raises UnknownChain."""
+    row = tx.execute(_CHAIN, {"wanted": chain_id}).one_or_none()
+    if row is None:
+        raise UnknownChain(f"no chain has the id {chain_id!r}")
+    return _chain(row, tx.execute(_STEPS, {"wanted": chain_id}).all())
+
+
+def several(tx: Transaction, chain_ids: Iterable[str]) -> dict[str, ChainRow]:
+    """Read these chains, in two statements. What is not there is left out."""
+    wanted = {"several": list(chain_ids)}
+    rows = tx.execute(_CHAINS, wanted).all()
+    own: dict[str, list[sa.Row[Any]]] = {}
+    for step in tx.execute(_THEIR_STEPS, wanted):
+        own.setdefault(step.chain_id, []).append(step)
+    return {row.id: _chain(row, own.get(row.id, [])) for row in rows}
+
+
+def hold(tx: Transaction, chain_id: str, generation: int) -> None:
+    """Go on only as the newest worker that took the chain up. Raises Superseded for every earlier one."""
+    if tx.execute(_GENERATION, {"wanted": chain_id}).scalar_one() != generation:
+        raise Superseded(f"chain {chain_id} is carried on by another worker")
+
+
+def lock(tx: Transaction, chain_id: str) -> None:
+    """Let nobody else decide about the chain until this transaction ends; what is read from now on holds."""
+    tx.execute(sa.select(chains.c.id).where(chains.c.id == chain_id).with_for_update(key_share=True))
+
+
+def begin(tx: Transaction, chain: ChainRow, now_ms: int) -> ChainRow:
+    """A queued chain starts to run; returns it as it is then."""
+    also: dict[str, Any] = {"started_ms": chain.started_ms or now_ms, "parked_for": None}
+    move(tx, chains, CHAIN_MOVES, chain.id, chain.state, ChainState.running, **also)
+    return replace(chain, state=ChainState.running, **also)
+
+
+def park(tx: Transaction, chain: ChainRow, reason: str) -> None:
+    """A running chain waits, as a row, for what `reason` names. Its unused money goes back meanwhile."""
+    ledger.let_go(tx, chain.id)
+    move(tx, chains, CHAIN_MOVES, chain.id, chain.state, ChainState.parked, parked_for=reason, owner=None)
+
+
+def unpark(tx: Transaction, chain: ChainRow, now_ms: int) -> None:
+    """A parked chain queues again, with its money. Raises CapReached."""
+    ledger.take_again(tx, chain.id, chain.account, chain.caps, now_ms)
+    also = {"parked_for": None, "owner": None, "deadline_ms": None}
+    move(tx, chains, CHAIN_MOVES, chain.id, ChainState.parked, ChainState.queued, **also)
+
+
+def finish(tx: Transaction, chain: ChainRow, outcome: Outcome, now_ms: int) -> None:
+    """Write the chain's one terminal state and close its reservation, and whatever of it is still open."""
+    tasks.cancel_open(tx, chain.id, now_ms)
+    ledger.settle(tx, chain.id, now_ms)
+    stored = outcome.model_dump(mode="json")
+    also = {"outcome": stored, "ended_ms": now_ms, "parked_for": None}
+    move(tx, chains, CHAIN_MOVES, chain.id, chain.state, ChainState.done, **also)
+    if outcome.verdict is not Verdict.cancelled:
+        return
+    for step in get(tx, chain.id).steps:
+        if step.state in (StepState.pending, StepState.running, StepState.pending_review):
+            move(tx, steps, STEP_MOVES, step.id, step.state, StepState.cancelled, ended_ms=now_ms)
+
+
+def request_cancel(tx: Transaction, chain_id: str, now_ms: int) -> bool:
+    """Ask for a chain's end. True where that was the end already: nobody was carrying it."""
+    lock(tx, chain_id)
+    chain = get(tx, chain_id)
+    if chain.state is ChainState.done:
+        return False
+    tx.execute(chains.update().where(chains.c.id == chain_id).values(cancel_requested=True))
+    if chain.owner is not None:
+        return False
+    # A worker may take it up in this moment; then that worker finds the request.
+    if chain.state is ChainState.parked or queue.take(tx, chain_id, chain.generation, "cancel"):
+        finish(tx, chain, Outcome(verdict=Verdict.cancelled), now_ms)
+        return True
+    return False
+
+
+def begin_step(tx: Transaction, step: StepRow, now_ms: int) -> None:
+    """Mark a step as running; one that was running when its process died simply goes on."""
+    if step.state is StepState.pending:
+        move(tx, steps, STEP_MOVES, step.id, step.state, StepState.running, started_ms=now_ms)
+
+
+def complete_step(
+    tx: Transaction, step: StepRow, result: Any, now_ms: int, work: StepWork | None = None
+) -> None:
+    """Store a step's result, and where the files stand after it."""
+    also = {"result": result, "ended_ms": now_ms, "work": work}
+    move(tx, steps, STEP_MOVES, step.id, StepState.running, StepState.completed, **also)
+
+
+def fail_step(tx: Transaction, step: StepRow, now_ms: int, result: Any = None) -> None:
+    """Mark a running step as failed, with whatever of it succeeded."""
+    move(tx, steps, STEP_MOVES, step.id, StepState.running, StepState.failed, result=result, ended_ms=now_ms)
+
+
+def skip_step(tx: Transaction, step: StepRow, now_ms: int) -> None:
+    """Pass over a step whose condition does not hold."""
+    move(tx, steps, STEP_MOVES, step.id, StepState.pending, StepState.skipped, ended_ms=now_ms)
+
+
+def present_step(tx: Transaction, step: StepRow, result: Any, work: StepWork | None = None) -> None:
+    """Lay a step's result before a person: it counts as completed once approved."""
+    also = {"result": result, "work": work}
+    move(tx, steps, STEP_MOVES, step.id, StepState.running, StepState.pending_review, **also)
+
+
+def approve_step(tx: Transaction, step: StepRow, chain_id: str, now_ms: int) -> None:
+    """A person has approved what the step did."""
+    tasks.decide(tx, chain_id, step.name, TaskState.completed)
+    move(tx, steps, STEP_MOVES, step.id, StepState.pending_review, StepState.completed, ended_ms=now_ms)
+
+
+def reject_step(
+    tx: Transaction, step: StepRow, chain_id: str, feedback: str, now_ms: int, *, last: bool
+) -> None:
+    """A person has rejected what the step did: it runs again with all feedback so far, or, at the last, has failed."""
+    also: dict[str, Any] = {"rejections": [*step.rejections, feedback]}
+    if last:
+        tasks.decide(tx, chain_id, step.name, TaskState.failed)
+        move(
+            tx,
+            steps,
+            STEP_MOVES,
+            step.id,
+            StepState.pending_review,
+            StepState.failed,
+            ended_ms=now_ms,
+            **also,
+        )
+        return
+    tasks.decide(tx, chain_id, step.name, TaskState.pending)
+    move(
+        tx,
+        steps,
+        STEP_MOVES,
+        step.id,
+        StepState.pending_review,
+        StepState.pending,
+        result=None,
+        work=None,
+        **also,
+    )
+
+
+def send_back(tx: Transaction, chain: ChainRow, first: str, gate: StepRow, feedback: str) -> None:
+    """A person has rejected what a gate shows: everything from step `first` to the gate runs again."""
+    names = [step.name for step in chain.steps]
+    for step in chain.steps[names.index(first) : names.index(gate.name) + 1]:
+        tasks.decide(tx, chain.id, step.name, TaskState.pending)
+        tasks.reopen(tx, chain.id, step.name)
+        also: dict[str, Any] = {"result": None, "work": None, "started_ms": None, "ended_ms": None}
+        if step.name == first:
+            also["rejections"] = [*step.rejections, feedback]
+        move(tx, steps, STEP_MOVES, step.id, step.state, StepState.pending, **also)
+
+
+def tags_of(tx: Transaction, chain_ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """The tags of these chains."""
+    found: dict[str, tuple[str, ...]] = {}
+    wanted = tags.c.chain_id.in_(list(chain_ids))
+    for row in tx.execute(sa.select(tags).where(wanted).order_by(tags.c.tag)):
+        found[row.chain_id] = (*found.get(row.chain_id, ()), row.tag)
+    return found
+
+
+def _step(row: sa.Row[Any]) -> StepRow:
+    return StepRow(
+        id=row.id, name=row.name, state=StepState(row.state), result=row.result,
+        rejections=tuple(row.rejections or ()), work=row.work, started_ms=row.started_ms, ended_ms=row.ended_ms,
+    )  # fmt: skip
+
+
+def _chain(row: sa.Row[Any], found: Iterable[sa.Row[Any]]) -> ChainRow:
+    return ChainRow(
+        id=row.id,
+        kind=row.kind,
+        state=ChainState(row.state),
+        parked_for=row.parked_for,
+        outcome=None if row.outcome is None else Outcome.model_validate(row.outcome),
+        plan=Plan.model_validate(row.plan),
+        account=Account(thread=row.account_thread, user=row.account_user, repository=row.account_repository),
+        caps=Caps(**row.caps),
+        priority=row.priority,
+        place=row.place,
+        deadline_ms=row.deadline_ms,
+        created_ms=row.created_ms,
+        started_ms=row.started_ms,
+        ended_ms=row.ended_ms,
+        cancel_requested=row.cancel_requested,
+        owner=row.owner,
+        generation=row.generation,
+        steps=tuple(_step(step) for step in found),
+    )

@@ -1,0 +1,47 @@
+"""Which chains are whose: a chain belongs to the pool of a name and, where agents work in a folder, of that folder.
+
+So what was submitted from one folder never runs in another: not after a restart elsewhere, and not where two programs
+share a store.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from claude_pool_gh.pool.model.errors import NoWorkspace
+from claude_pool_gh.pool.model.ports import JSON
+from claude_pool_gh.pool.model.states import OPEN
+from claude_pool_gh.pool.store.tables import chains
+from claude_pool_gh.storage import Transaction
+
+
+def queue_of(name: str, folder: Path | None) -> str:
+    """Under which name a pool's chains are queued, taken up and ended when overdue."""
+    return name if folder is None else f"{name}@{sha256(str(folder).encode()).hexdigest()[:16]}"
+
+
+def adopt(tx: Transaction, name: str, queue: str) -> None:
+    """Take what versions before this one queued under the name alone: nobody else would take it up any more.
+
+    Its plan says of no folder where it belongs, so it goes where that version would have run it: here.
+    """
+    if name == queue:
+        return
+    workspace = chains.c.plan["workspace"]
+    nowhere = sa.and_(
+        workspace["folder"].as_string().is_(None), workspace["isolation"].as_string().is_not(None)
+    )
+    old = sa.and_(chains.c.pool == name, chains.c.state.in_(OPEN), nowhere)
+    tx.execute(chains.update().where(old).values(pool=queue))
+
+
+def check(spec: JSON, folder: Path) -> None:
+    """Raises NoWorkspace where a plan says another folder than this one."""
+    planned = (spec or {}).get("folder")
+    if planned is not None and Path(planned) != folder:
+        raise NoWorkspace(
+            f"this was submitted to work in {planned}, and this pool works in {folder}: open one in that folder"
+        )

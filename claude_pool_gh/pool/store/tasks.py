@@ -1,0 +1,281 @@
+"""Tasks as records: one row for each agent run of a step, with its attempts. No running here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from claude_pool_gh.pool.model.errors import UnknownTask
+from claude_pool_gh.pool.model.ports import AgentOutcome, Ending, Work
+from claude_pool_gh.pool.model.states import TASK_MOVES, TaskState, move
+from claude_pool_gh.pool.store import ledger
+from claude_pool_gh.pool.store.tables import patches, tasks
+from claude_pool_gh.storage import Transaction, insert_once
+
+_LIGHT = tuple(column for column in tasks.c if column.name != "transcript")
+# Built once: see `chains`.
+_WANTED: sa.BindParameter[str] = sa.bindparam("wanted")
+_TASK = sa.select(*_LIGHT).where(tasks.c.id == _WANTED)
+_TASKS = sa.select(*_LIGHT).where(tasks.c.id.in_(sa.bindparam("several", expanding=True)))
+_OF_CHAIN = sa.select(*_LIGHT).where(tasks.c.chain_id == _WANTED).order_by(tasks.c.created_ms, tasks.c.shard)
+_OF_CHAINS = (
+    sa.select(*_LIGHT)
+    .where(tasks.c.chain_id.in_(sa.bindparam("several", expanding=True)))
+    .order_by(tasks.c.created_ms, tasks.c.shard)
+)
+_OF_STEP = _OF_CHAIN.where(tasks.c.step == sa.bindparam("of_step"))
+_WORK = sa.select(patches).where(patches.c.run_id == _WANTED)
+_COMMITS = sa.select(patches.c.run_id, patches.c.commit).where(
+    patches.c.run_id.in_(sa.bindparam("wanted", expanding=True))
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRow:
+    """One agent run of a step as stored, without its transcript."""
+
+    id: str
+    chain_id: str
+    step: str
+    shard: int
+    title: str
+    state: TaskState
+    attempt: int
+    model: str
+    slot: str | None
+    outcome: Any
+    created_ms: int
+    started_ms: int | None
+    ended_ms: int | None
+    prompt: str | None = None
+    """What the last attempt was sent; None before the first."""
+    asked: str | None = None
+    """The same without feedback and errors of earlier attempts; None where it had none."""
+
+    @property
+    def run_id(self) -> str:
+        """Names the attempt; money is reserved under it."""
+        return f"{self.id}.{self.attempt}"
+
+    @property
+    def next_run_id(self) -> str:
+        """Names the attempt that comes next."""
+        return f"{self.id}.{self.attempt + 1}"
+
+
+def add(tx: Transaction, task_id: str, chain_id: str, step: str, shard: int, title: str, now_ms: int) -> bool:
+    """Store a pending task of a step, unless it is there already. True when this call made it."""
+    values = {
+        "id": task_id,
+        "chain_id": chain_id,
+        "step": step,
+        "shard": shard,
+        "title": title,
+        "state": TaskState.pending,
+        "attempt": 0,
+        "model": "",
+        "created_ms": now_ms,
+    }
+    return insert_once(tx, tasks, values)
+
+
+def fresh(task_id: str, chain_id: str, step: str, shard: int, title: str, now_ms: int) -> TaskRow:
+    """The row that `add` has just made."""
+    return TaskRow(
+        id=task_id, chain_id=chain_id, step=step, shard=shard, title=title, state=TaskState.pending, attempt=0,
+        model="", slot=None, outcome=None, created_ms=now_ms, started_ms=None, ended_ms=None,
+    )  # fmt: skip
+
+
+def get(tx: Transaction, task_id: str) -> TaskRow:
+    """Read one task. Raises UnknownTask."""
+    row = tx.execute(_TASK, {"wanted": task_id}).one_or_none()
+    if row is None:
+        raise UnknownTask(f"no task has the id {task_id!r}")
+    return _row(row)
+
+
+def several(tx: Transaction, task_ids: Iterable[str]) -> dict[str, TaskRow]:
+    """Read these tasks. What is not there is left out."""
+    return {row.id: _row(row) for row in tx.execute(_TASKS, {"several": list(task_ids)})}
+
+
+def of_chain(tx: Transaction, chain_id: str, step: str | None = None) -> list[TaskRow]:
+    """The tasks of a chain, or of one of its steps, in order."""
+    if step is None:
+        return [_row(row) for row in tx.execute(_OF_CHAIN, {"wanted": chain_id})]
+    return [_row(row) for row in tx.execute(_OF_STEP, {"wanted": chain_id, "of_step": step})]
+
+
+def of_chains(tx: Transaction, chain_ids: Iterable[str]) -> dict[str, list[TaskRow]]:
+    """The tasks of each of these chains, in order."""
+    found: dict[str, list[TaskRow]] = {chain_id: [] for chain_id in chain_ids}
+    for row in tx.execute(_OF_CHAINS, {"several": list(found)}):
+        found[row.chain_id].append(_row(row))
+    return found
+
+
+def transcript(tx: Transaction, task_id: str) -> list[Any]:
+    """What happened in a task's last attempt, redacted, oldest first."""
+    found = tx.execute(sa.select(tasks.c.transcript).where(tasks.c.id == task_id)).scalar_one_or_none()
+    return list(found or [])
+
+
+def has_session(tx: Transaction, session_id: str) -> bool:
+    """Whether a task has left a conversation under this id."""
+    own = tasks.c.outcome["session_id"].as_string() == session_id
+    return tx.execute(sa.select(tasks.c.id).where(own).limit(1)).first() is not None
+
+
+def begin(
+    tx: Transaction, task: TaskRow, slot: str, model: str, now_ms: int, *, prompt: str = "", asked: str = ""
+) -> TaskRow:
+    """A pending task starts its next attempt on a slot. `asked`: the prompt without what earlier attempts added."""
+    also: dict[str, Any] = {"attempt": task.attempt + 1, "slot": slot, "model": model}
+    also |= {"started_ms": now_ms, "ended_ms": None}
+    also |= {"prompt": prompt, "asked": None if asked == prompt else asked}
+    move(tx, tasks, TASK_MOVES, task.id, TaskState.pending, TaskState.running, **also)
+    return replace(task, state=TaskState.running, **also)
+
+
+def give_back(tx: Transaction, task: TaskRow, now_ms: int, outcome: AgentOutcome | None = None) -> int:
+    """A running task goes back to pending: its process died, or it may succeed when tried again.
+
+    Returns what its attempt has cost.
+    """
+    cost = ledger.settle(tx, task.run_id, now_ms) if task.attempt else 0
+    kept = {} if outcome is None else _learned(outcome)
+    move(tx, tasks, TASK_MOVES, task.id, TaskState.running, TaskState.pending, slot=None, **kept)
+    return cost
+
+
+def end(tx: Transaction, task: TaskRow, outcome: AgentOutcome, now_ms: int, *, review: bool = False) -> int:
+    """Write how a running task ended, with its outcome and transcript, close its reservation, and return its cost.
+
+    `review`: a success waits for a person's approval before it counts as completed. The cost is the last attempt's.
+    """
+    cost = ledger.settle(tx, task.run_id, now_ms)
+    also = _learned(outcome) | {"ended_ms": now_ms}
+    move(tx, tasks, TASK_MOVES, task.id, TaskState.running, _state_after(outcome, review=review), **also)
+    return cost
+
+
+def end_unstarted(tx: Transaction, task: TaskRow, outcome: AgentOutcome, now_ms: int) -> None:
+    """Write how a task ended that never got its slot or its money."""
+    state = TaskState.cancelled if outcome.ending is Ending.cancelled else TaskState.failed
+    also = {"outcome": _stored_over(task, outcome), "ended_ms": now_ms}
+    move(tx, tasks, TASK_MOVES, task.id, task.state, state, **also)
+
+
+def decide(tx: Transaction, chain_id: str, step: str, new: TaskState) -> None:
+    """Take every task of a step that waits for a decision to where the decision sends it."""
+    for task in of_chain(tx, chain_id, step):
+        if task.state is TaskState.pending_review:
+            move(tx, tasks, TASK_MOVES, task.id, task.state, new)
+
+
+def reopen(tx: Transaction, chain_id: str, step: str) -> None:
+    """Let every finished task of a step run again: what came of it was rejected."""
+    for task in of_chain(tx, chain_id, step):
+        if task.state in (TaskState.completed, TaskState.failed):
+            move(tx, tasks, TASK_MOVES, task.id, task.state, TaskState.pending)
+
+
+def take_over(tx: Transaction, old: TaskRow, task_id: str, chain_id: str, now_ms: int) -> None:
+    """Store a task of another chain's as this chain's own.
+
+    A completed one is completed here too, and has cost nothing here. Any other one is to be run, and is told how the
+    earlier attempt ended.
+    """
+    add(tx, task_id, chain_id, old.step, old.shard, old.title, now_ms)
+    also: dict[str, Any] = {"outcome": old.outcome}
+    if old.state is TaskState.completed:
+        also |= {"state": TaskState.completed, "model": old.model, "started_ms": now_ms, "ended_ms": now_ms}
+    tx.execute(tasks.update().where(tasks.c.id == task_id).values(**also))
+
+
+def cancel_open(tx: Transaction, chain_id: str, now_ms: int) -> None:
+    """Cancel whatever of a chain has not ended, and close its money."""
+    cancelled = AgentOutcome(ending=Ending.cancelled)
+    for task in of_chain(tx, chain_id):
+        if task.state in (TaskState.pending, TaskState.running, TaskState.pending_review):
+            if task.state is TaskState.running:
+                ledger.settle(tx, task.run_id, now_ms)
+            handed_in = task.state is TaskState.pending_review
+            also: dict[str, Any] = {} if handed_in else {"outcome": _stored_over(task, cancelled)}
+            move(tx, tasks, TASK_MOVES, task.id, task.state, TaskState.cancelled, ended_ms=now_ms, **also)
+
+
+def keep_work(tx: Transaction, run_id: str, chain_id: str, work: Work, now_ms: int) -> None:
+    """Store what a run changed, as a patch against its base."""
+    values = {
+        "run_id": run_id, "chain_id": chain_id, "base": work.base, "commit": work.commit,
+        "digest": work.digest, "patch": work.patch, "created_ms": now_ms,
+    }  # fmt: skip
+    insert_once(tx, patches, values)
+
+
+def kept_work(tx: Transaction, run_id: str) -> Work | None:
+    """What a run changed, if it changed anything."""
+    row = tx.execute(_WORK, {"wanted": run_id}).one_or_none()
+    if row is None:
+        return None
+    return Work(base=row.base, commit=row.commit, patch=bytes(row.patch), digest=row.digest)
+
+
+def works_of(tx: Transaction, run_ids: Iterable[str]) -> dict[str, str]:
+    """The commits that these runs left, by run."""
+    wanted = list(run_ids)
+    found = tx.execute(_COMMITS, {"wanted": wanted}) if wanted else ()
+    return {row.run_id: row.commit for row in found}
+
+
+def _state_after(outcome: AgentOutcome, *, review: bool) -> TaskState:
+    match outcome.ending:
+        case Ending.completed:
+            return TaskState.pending_review if review else TaskState.completed
+        case Ending.cancelled:
+            return TaskState.cancelled
+        case _:
+            return TaskState.failed
+
+
+def _learned(outcome: AgentOutcome) -> dict[str, Any]:
+    """What the row learns from a run that has ended. Which model was asked for is no matter once another answered."""
+    answered = {"model": outcome.model} if outcome.model else {}
+    return {"outcome": _stored(outcome), "transcript": list(outcome.transcript)} | answered
+
+
+def _stored(outcome: AgentOutcome) -> dict[str, Any]:
+    return {
+        "ending": outcome.ending,
+        "reason": outcome.reason,
+        "operator": outcome.operator,
+        "short": outcome.short,
+        "text": outcome.text,
+        "structured": outcome.structured,
+        "turns": outcome.turns,
+        "elapsed_ms": outcome.elapsed_ms,
+        "session_id": outcome.session_id,
+        "command": outcome.command,
+        "exit_code": outcome.exit_code,
+        "stderr": outcome.stderr,
+        "looked_at": outcome.looked_at,
+    }
+
+
+def _stored_over(task: TaskRow, outcome: AgentOutcome) -> dict[str, Any]:
+    """How a task ended that does not run: what an earlier attempt said is not lost over the reason for it."""
+    return _stored(outcome) | (task.outcome or {}) | {"ending": outcome.ending, "reason": outcome.reason}
+
+
+def _row(row: sa.Row[Any]) -> TaskRow:
+    return TaskRow(
+        id=row.id, chain_id=row.chain_id, step=row.step, shard=row.shard, title=row.title,
+        state=TaskState(row.state), attempt=row.attempt, model=row.model, slot=row.slot, outcome=row.outcome,
+        created_ms=row.created_ms, started_ms=row.started_ms, ended_ms=row.ended_ms, prompt=row.prompt,
+        asked=row.asked,
+    )  # fmt: skip
