@@ -32,6 +32,7 @@ from claude_pool_gh.pool.model.ids import ChainId, TaskId
 from claude_pool_gh.pool.store import chains
 from claude_pool_gh.pool.store.tables import reservations, tags
 from claude_pool_gh.storage import Transaction
+from tests.money import watch
 
 _MOST_GREEDY: Final = 200
 _DEAR: Final = TaskOverrides(model="claude-opus-5-5", max_budget_usd=1.2)
@@ -46,6 +47,7 @@ async def main(folder: Path) -> None:
     ) as pool:
         assert agent.gateway is not None
         agent.gateway._read_on_seconds = orders["read_on"]  # timed-out runs need not be waited for so long
+        await pool.database.transact(lambda tx: watch.begin(tx, config.budget_microdollars or 0))
         known = await pool.database.read(_by_tag)
         cancelling = asyncio.create_task(_cancel(pool, orders["jobs"]))
         await asyncio.gather(*(_carry(pool, job, known.get(job["name"], [])) for job in orders["jobs"]))
