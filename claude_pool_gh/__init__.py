@@ -101,7 +101,7 @@ if TYPE_CHECKING:
     from claude_pool_gh.pool.run.chain_factory import ChainOptions
     from claude_pool_gh.pool.run.feed import Subscription
     from claude_pool_gh.pool.store.metrics import MetricsFilter, ModelMetrics, SessionMetrics
-    from claude_pool_gh.storage import Database, Transaction
+    from claude_pool_gh.storage import Database, Retries, Transaction
 
 _HOMES: Final = {
     "agent.claude": (
@@ -166,7 +166,7 @@ _HOMES: Final = {
         "ChainStep", "Workflow",
     ),
     "storage": (
-        "Database", "Transaction",
+        "Database", "Retries", "Transaction",
     ),
 }  # fmt: skip
 _HOME_OF: Final = {name: f"claude_pool_gh.{home}" for home, names in _HOMES.items() for name in names}
@@ -227,6 +227,7 @@ __all__ = [
     "PoolStatus",
     "Purse",
     "RecipeError",
+    "Retries",
     "ScalingConfig",
     "ScalingRefused",
     "SessionMetrics",
