@@ -13,6 +13,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from claude_pool_gh.conversation import checks, endings, extent, line
+from claude_pool_gh.conversation.caps import JOB, named
 from claude_pool_gh.conversation.desk import VerbRoom
 from claude_pool_gh.conversation.downloads import url_of
 from claude_pool_gh.conversation.facts import Facts, facts_of
@@ -52,6 +53,7 @@ class Progress:
     clock: Clock
     rooms: Mapping[str, VerbRoom]
     links: Links | None = None
+    door: str = "app"
 
     def changed(self, tx: Transaction, chain_id: str) -> None:
         """Want what should stand on GitHub of a chain as it now is, and of those whose place in the line it changes."""
@@ -134,7 +136,7 @@ class Progress:
             usual=ledger.usual_cost(tx, chain.account.repository, chain.plan.verb),
             thread=used["thread"],
             month=used["repository and month"],
-            caps=uses,
+            caps=named(uses, self.door),
         )
 
     def _earlier(self, tx: Transaction, chain: ChainRow) -> list[str]:
@@ -246,11 +248,11 @@ def _files(tx: Transaction, chain: ChainRow) -> tuple[FileChange, ...]:
 
 
 def _warnings(bill: Bill) -> list[str]:
-    """Caps that are nearly used up."""
+    """Caps that are nearly used up. A job's own is reserved whole from the start, which is nothing to warn of."""
     return [
         f"{100 * use.used // use.limit} % of the cap per {use.name} ({dollars(use.limit)}) is used or reserved."
         for use in bill.caps
-        if use.used >= _WARNING_SHARE * use.limit
+        if use.used >= _WARNING_SHARE * use.limit and use.name != JOB
     ]
 
 
