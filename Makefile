@@ -36,6 +36,7 @@ lock: ## Resolve the dependencies anew (needs uv)
 	uv pip compile pyproject.toml --extra bot --extra postgresql --universal --python-version 3.11 --generate-hashes --no-header -o requirements.lock
 	uv pip compile pyproject.toml --extra bot --extra postgresql --group dev --universal --python-version 3.11 --generate-hashes --no-header -o requirements-dev.lock
 	uv pip compile --group pyproject.toml:build -c requirements-dev.lock --universal --python-version 3.11 --generate-hashes --no-header -o requirements-build.lock
+	uv pip compile --group pyproject.toml:install --universal --python-version 3.11 --generate-hashes --no-header -o requirements-install.lock
 
 schema: $(BIN)/.dev ## After a new migration: write what a new SQLite database begins with
 	$(BIN)/python -m claude_pool_gh.storage.migrations

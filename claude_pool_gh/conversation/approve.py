@@ -9,6 +9,7 @@ from claude_pool_gh.commands.grammar import Verb
 from claude_pool_gh.config.owners import parse as parse_owners
 from claude_pool_gh.conversation import checks, tables
 from claude_pool_gh.conversation.candidates import of_thread
+from claude_pool_gh.conversation.caps import name_of
 from claude_pool_gh.conversation.change_facts import ChangeFacts
 from claude_pool_gh.conversation.desk import Act, Answer, Asked, Desk, Reply, VerbRoom
 from claude_pool_gh.conversation.facts import facts_of
@@ -110,7 +111,8 @@ def _approve(tx: Transaction, desk: Desk, asked: Asked, chain_id: str, given: st
         with tx.begin_nested():
             approvals.approve(tx, chain_id, now)
     except CapReached as refusal:
-        return replies.cap_reached(refusal, asked.request.line), None
+        cap = name_of(refusal.cap, desk.door)
+        return replies.cap_reached(refusal, asked.request.line, cap=cap), None
     return None, chain_id
 
 
@@ -124,7 +126,8 @@ def _reject(tx: Transaction, desk: Desk, asked: Asked, chain_id: str, text: str)
         with tx.begin_nested():
             again = approvals.reject(tx, chain_id, _feedback(chain, asked, text), desk.clock.now_ms())
     except CapReached as refusal:
-        return replies.cap_reached(refusal, asked.request.line), None
+        cap = name_of(refusal.cap, desk.door)
+        return replies.cap_reached(refusal, asked.request.line, cap=cap), None
     after = chains.get(tx, chain_id)
     counts = [len(step.rejections) for step in after.steps]
     most = max((step.max_rejections for step in after.plan.steps if step.gate), default=1)

@@ -14,6 +14,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from claude_pool_gh.conversation import endings, strangers
+from claude_pool_gh.conversation.caps import name_of
 from claude_pool_gh.conversation.desk import Act, Answer, Asked, Desk, Start
 from claude_pool_gh.conversation.facts import Facts, chain_id_of, facts_of
 from claude_pool_gh.conversation.judge import Decision, Judge, Refusal, Silence
@@ -143,8 +144,9 @@ class Clerk:
             chains.create(tx, chain_id, plan, account, start.caps, now)
         except CapReached as refusal:
             savepoint.rollback()
+            name = name_of(refusal.cap, self.desk.door)
             once = "" if request.comment else f"cap:{refusal.cap}:{now // strangers.HOUR_MS}"
-            self._reply(tx, request, replies.cap_reached(refusal, request.line), once)
+            self._reply(tx, request, replies.cap_reached(refusal, request.line, cap=name), once)
             return self._close(tx, request, "refused: cap")
         savepoint.commit()
         if start.after is not None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from claude_pool_gh.commands.grammar import Command, Mistake, Verb, parse
-from claude_pool_gh.config.load import Configuration, Faults
+from claude_pool_gh.config.load import DEFAULT, Configuration, Faults
 from claude_pool_gh.config.model import RepositoryConfig
 from claude_pool_gh.conversation import strangers
 from claude_pool_gh.conversation.desk import Act, Answer, Asked, Desk, Start, VerbRoom, needed_role
@@ -21,6 +21,8 @@ from claude_pool_gh.terms.ids import Repository, Trigger
 from claude_pool_gh.terms.markdown import SafeMarkdown
 from claude_pool_gh.terms.roles import Role
 
+OUT_OF_REACH: Final = "GitHub refused"
+"""How the reason of a silence begins where GitHub lets us read too little to answer."""
 _INDISPENSABLE: Final = frozenset({"contents", "issues", "pull_requests"})
 """Permissions without which a command that runs agents makes no sense; a check can be a status instead."""
 
@@ -72,7 +74,7 @@ class Judge:
         branch = await reads.default_branch(forge, repository)
         found = await self.setups.of(repository, branch)
         config = found.value if isinstance(found, Configuration) else RepositoryConfig()
-        if isinstance(found, Configuration) and config.door != self.desk.door:
+        if isinstance(found, Configuration) and not answers(found, self.desk.door):
             return Silence(f"the repository's door is {config.door}")
         if (why := await self._unheard(request, config)) is not None:
             return Silence(why)
@@ -101,11 +103,11 @@ class Judge:
         forge, repository = self.desk.forge, request.thread.repository
         if not self._lacks(repository):
             # Without a token for the repository, or without the thread, there is nobody we could speak to.
-            return Silence(f"GitHub refused: {error}")
+            return Silence(f"{OUT_OF_REACH}: {error}")
         if (refusal := await self._lacking(repository)) is None:  # granted in the meantime
             return await self.decide(request)
         if not request.actor.is_human or await reads.role_of(forge, repository, request.actor) < Role.triage:
-            return Silence(f"GitHub refused: {error}")
+            return Silence(f"{OUT_OF_REACH}: {error}")
         return refusal
 
     async def _tells_author(
@@ -123,7 +125,7 @@ class Judge:
             return "the bot never obeys itself"
         if not request.actor.is_human and request.actor.id not in config.bots:
             return f"{request.actor.login} is no person, and not among `bots`"
-        if isinstance(request.source, Trigger) and not _is_switched_on(request.source.kind, config):
+        if isinstance(request.source, Trigger) and not is_switched_on(request.source.kind, config):
             return f"{request.source.kind} starts nothing here"
         return None
 
@@ -206,7 +208,13 @@ class Judge:
         return Refusal(replies.unvetted(commit, asked.request.line), once)
 
 
-def _is_switched_on(kind: str, config: RepositoryConfig) -> bool:
+def answers(found: Configuration, door: str) -> bool:
+    """Whether a door answers in a repository. A job was started on purpose: it answers unless a file says `app`."""
+    return found.value.door == door or (door == "action" and found.source("door") == DEFAULT)
+
+
+def is_switched_on(kind: str, config: RepositoryConfig) -> bool:
+    """Whether a happening of this kind starts anything in a repository."""
     match kind:
         case "label":
             return config.triggers.labels

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from claude_pool_gh.conversation import checks, endings, extent, line
 from claude_pool_gh.conversation.around import Seen, read
+from claude_pool_gh.conversation.caps import JOB, named
 from claude_pool_gh.conversation.desk import VerbRoom
 from claude_pool_gh.conversation.downloads import url_of
 from claude_pool_gh.conversation.facts import Facts, facts_of
@@ -53,6 +54,7 @@ class Progress:
     clock: Clock
     rooms: Mapping[str, VerbRoom]
     links: Links | None = None
+    door: str = "app"
 
     def changed(self, tx: Transaction, chain_id: str) -> None:
         """Want what should stand on GitHub of a chain as it now is, and of those whose place in the line it changes."""
@@ -100,7 +102,7 @@ class Progress:
 
     def _run(self, tx: Transaction, seen: Seen, facts: Facts, room: VerbRoom) -> Run:
         chain, runs = seen.chain, seen.runs
-        bill, steps = _bill(seen), _steps(seen, self.clock.now_ms())
+        bill, steps = _bill(seen, self.door), _steps(seen, self.clock.now_ms())
         return Run(
             chain_id=chain.id,
             verb=chain.plan.verb,
@@ -166,7 +168,7 @@ def _home(links: Links | None, facts: Facts) -> str:
     return "" if links is None else f"{links.server.rstrip('/')}/{facts.thread.repository.full_name}"
 
 
-def _bill(seen: Seen) -> Bill:
+def _bill(seen: Seen, door: str) -> Bill:
     spent, upper_bound = seen.bill.cost(seen.chain.id)
     used = {use.name: use.used for use in seen.bill.uses}
     return Bill(
@@ -176,7 +178,7 @@ def _bill(seen: Seen) -> Bill:
         usual=seen.bill.usual,
         thread=used["thread"],
         month=used["repository and month"],
-        caps=seen.bill.uses,
+        caps=named(seen.bill.uses, door),
     )
 
 
@@ -209,11 +211,11 @@ def _files(tx: Transaction, seen: Seen) -> tuple[FileChange, ...]:
 
 
 def _warnings(bill: Bill) -> list[str]:
-    """Caps that are nearly used up."""
+    """Caps that are nearly used up. A job's own is reserved whole from the start, which is nothing to warn of."""
     return [
         f"{100 * use.used // use.limit} % of the cap per {use.name} ({dollars(use.limit)}) is used or reserved."
         for use in bill.caps
-        if use.used >= _WARNING_SHARE * use.limit
+        if use.used >= _WARNING_SHARE * use.limit and use.name != JOB
     ]
 
 

@@ -12,6 +12,7 @@ from claude_pool_gh.commands.grammar import Verb
 from claude_pool_gh.config.load import DEFAULT, flat
 from claude_pool_gh.conversation import line
 from claude_pool_gh.conversation.candidates import of_thread
+from claude_pool_gh.conversation.caps import named
 from claude_pool_gh.conversation.desk import Answer, Asked, Desk, Reply, VerbRoom, caps_of, needed_role
 from claude_pool_gh.conversation.facts import Facts, facts_of
 from claude_pool_gh.conversation.gates import waiting_step
@@ -61,6 +62,8 @@ def rooms(verbs: Mapping[str, Verb], progress: Progress) -> tuple[VerbRoom, ...]
 
     async def config(desk: Desk, asked: Asked) -> Reply:
         configuration, held = asked.configuration, desk.defaults.overrides()
+        if configuration.source("door") == DEFAULT and desk.door != configuration.value.door:
+            held |= {"door": desk.door}  # a job answers where no file says who does
         sources = {**configuration.sources, **dict.fromkeys(held, _SERVER)}
         shown = tables.configuration(flat(configuration.value) | held, sources, DEFAULT)
         return Answer(shown, "config")
@@ -106,7 +109,7 @@ def _cost(tx: Transaction, desk: Desk, asked: Asked, now_ms: int) -> tables.Cost
     repository, actor = str(asked.thread.repository.id), asked.request.actor
     caps = caps_of(asked.config, asked.command, desk.defaults)
     account = Account(thread=asked.key, user=str(actor.id), repository=repository)
-    uses = ledger.cap_uses(tx, account, caps, now_ms)
+    uses = named(ledger.cap_uses(tx, account, caps, now_ms), desk.door)
     money, chain = reservations.c, chains.c
     own = sa.and_(
         money.level == "request",

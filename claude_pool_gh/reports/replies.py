@@ -72,11 +72,12 @@ def faulty_recipe(problem: str) -> SafeMarkdown:
     )
 
 
-def cap_reached(refusal: CapReached, line: str = "/pool review") -> SafeMarkdown:
-    """The run would pass a cap: which one, who may raise it and how."""
+def cap_reached(refusal: CapReached, line: str = "/pool review", *, cap: str = "") -> SafeMarkdown:
+    """The run would exceed a cap: which one, who may raise it and how. `cap`: what it is called here."""
+    cap = cap or refusal.cap
     text = (
-        f"Nothing was run: it would need {dollars(refusal.asked)}, and the cap per {refusal.cap} "
-        f"of {dollars(refusal.limit)} has {dollars(refusal.left)} left. {_who_raises(refusal.cap)}"
+        f"Nothing was run: it would need {dollars(refusal.asked)}, and the cap per {cap} "
+        f"of {dollars(refusal.limit)} has {dollars(refusal.left)} left. {_who_raises(cap)}"
     )
     if refusal.left >= 50_000:
         budget = f"--budget {refusal.left // 10_000 / 100:.2f}"
@@ -88,6 +89,8 @@ def _who_raises(cap: str) -> str:
     """Who may raise a cap, and how."""
     if cap.startswith("pool"):
         return "Only the server's operator can raise it, with `CLAUDE_POOL_BUDGET_USD`."
+    if cap == "job":
+        return "Anyone who can change the workflow file can raise it: the action's input `budget_usd`."
     key = {"user and day": "user_day", "repository and month": "repository_month"}.get(cap, cap)
     where = f"`budget.{key}` in `.github/claude-pool.yml`, in dollars"
     return f"Anyone who can change the default branch can raise it: {where}."

@@ -323,13 +323,5 @@ def rehearse(script: str | None, arguments: tuple[str, ...], *, live: bool) -> N
     sys.exit(asyncio.run(run(live=live)))
 
 
-@main.command()
-def action() -> None:
-    """Handle the event of a GitHub Actions job; action.yml calls this."""
-    from claude_pool_gh.service.action import main as run  # noqa: PLC0415
-
-    sys.exit(asyncio.run(run()))
-
-
 if __name__ == "__main__":
     main()

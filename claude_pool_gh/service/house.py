@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -30,10 +30,12 @@ from claude_pool_gh.conversation.setup import Setups
 from claude_pool_gh.github import tables
 from claude_pool_gh.github.access import Access, AppAccess, JobAccess
 from claude_pool_gh.github.api import TIMEOUT, Forge
-from claude_pool_gh.github.effects.writer import Writer
+from claude_pool_gh.github.effects.effect import Effect
+from claude_pool_gh.github.effects.writer import Refused, Writer, unheard
 from claude_pool_gh.github.errors import ForgeRefused, ForgeUnavailable, RateLimited
 from claude_pool_gh.pool.model.clock import SystemClock
 from claude_pool_gh.pool.model.config import PoolConfig, ScalingConfig, SlotMode, microdollars
+from claude_pool_gh.pool.model.ports import Agent
 from claude_pool_gh.pool.pool import Pool
 from claude_pool_gh.reports.redact import Redactor
 from claude_pool_gh.service.journal import Journal
@@ -63,7 +65,10 @@ class House:
 
     database: Database
     clock: SystemClock
+    desk: Desk
     writer: Writer
+    screen: Callable[[Effect], Effect]
+    """The last look at what leaves, as the writer takes it."""
     pool: Pool
     clerk: Clerk
     gazette: Gazette
@@ -135,9 +140,17 @@ def defaults_of(settings: Settings) -> Defaults:
 
 @asynccontextmanager
 async def open_house(
-    settings: Settings, *, door: str = "app", job_token: str | None = None
+    settings: Settings,
+    *,
+    door: str = "app",
+    job_token: str | None = None,
+    guard: Callable[[Agent], Agent] = lambda agent: agent,
+    refused: Refused = unheard,
 ) -> AsyncIterator[House]:
-    """Open everything, from the database up, and close it in reverse order."""
+    """Open everything, from the database up, and close it in reverse order.
+
+    `guard` may put something between the pool and its agent. `refused` is told of each of GitHub's final refusals.
+    """
     close_state(settings.state_dir)
     async with AsyncExitStack() as stack:
         clock = SystemClock()
@@ -155,10 +168,11 @@ async def open_house(
         forge.pusher = pusher(database, forge, worktrees, settings.github_server_url)
         redactor = Redactor(settings.all_secrets)
         rooms = verbs.rooms(clock)
-        progress = Progress(clock, rooms, settings.links)
+        progress = Progress(clock, rooms, settings.links, door)
+        screen = screened(redactor)
         writer = Writer(
             database, forge, clock.now_ms, settings.write_interval,
-            screen=screened(redactor), told=progress.changed,
+            screen=screen, told=progress.changed, refused=refused,
         )  # fmt: skip
         writer.start()
         stack.push_async_callback(writer.close)
@@ -185,7 +199,7 @@ async def open_house(
         }
         pool = await stack.enter_async_context(
             Pool.open(
-                agent,
+                guard(agent),
                 slots=settings.slots,
                 config=_pool_config(settings),
                 state=settings.state_dir,
@@ -204,7 +218,7 @@ async def open_house(
         if database.engine.dialect.name == "postgresql":
             listening = asyncio.create_task(_wake_for_others(database, writer))
             stack.callback(listening.cancel)
-        yield House(database, clock, writer, pool, clerk, gazette, progress, catch_up)
+        yield House(database, clock, desk, writer, screen, pool, clerk, gazette, progress, catch_up)
 
 
 async def _wake_for_others(database: Database, writer: Writer) -> None:

@@ -72,9 +72,9 @@ class ReviewRef(Term):
 
 
 class Trigger(Term):
-    """Something else than a comment that asks for a command: a label, a button, an event that configuration names."""
+    """Something else than a comment that asks for a command: a label, a button, an event, an Actions workflow."""
 
-    kind: Literal["label", "opened", "ready_for_review", "push", "button", "rerun"]
+    kind: Literal["label", "opened", "ready_for_review", "push", "button", "rerun", "workflow"]
     id: Annotated[str, Field(max_length=100)]
     """Tells one such happening from every other of its kind in the repository."""
     check: str = ""

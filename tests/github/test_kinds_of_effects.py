@@ -35,6 +35,8 @@ class Note(Effect):
 
     kind: Literal["note"] = "note"
     priority: ClassVar[int] = 1
+    called: ClassVar[str] = "the note"
+    permission: ClassVar[str] = "issues=write"
     number: int
     body: str
 
@@ -107,6 +109,8 @@ async def test_a_new_effect_is_stored_found_due_and_looked_through_for_secrets_b
     [
         ('    kind: Literal["note"] = "note"\n', "kind"),
         ("    priority: ClassVar[int] = 1\n", "needs a priority: priority: ClassVar"),
+        ('    called: ClassVar[str] = "the note"\n', "needs `called`"),
+        ('    permission: ClassVar[str] = "issues=write"\n', "needs `permission`"),
         ("    def texts(self):\n        return (self.body,)\n", "abstract method'? '?texts"),
         ("    async def find(self, forge, making):\n        return None\n", "abstract method'? '?find"),
     ],

@@ -192,7 +192,7 @@ GUARDS = [
     ),
     Guard(
         "triggers only as configured", JUDGE,
-        "not _is_switched_on(request.source.kind, config)", "False",
+        "not is_switched_on(request.source.kind, config)", "False",
         f"{ACCEPTANCE}triggers.py", "label or opened",
     ),
     Guard(

@@ -107,17 +107,6 @@ def test_servers_do_not_start_with_settings_that_cannot_be_used(command: str) ->
     ]
 
 
-def test_the_action_names_every_fault_in_a_line_of_its_own(tmp_path: Path) -> None:
-    job = {"GITHUB_EVENT_NAME": "issues", "GITHUB_EVENT_PATH": str(tmp_path), "GITHUB_TOKEN": "t"}
-    done = CliRunner().invoke(
-        main, ["action"], env={**BARE, **job, "CLAUDE_POOL_BUDGET": "5", "CLAUDE_POOL_SLOTS": "0"}
-    )
-    assert done.exit_code == 2
-    assert [line.partition(": ")[0] for line in done.output.splitlines()] == [
-        "::error::CLAUDE_POOL_BUDGET", "::error::CLAUDE_POOL_SLOTS",
-    ]  # fmt: skip
-
-
 def test_all_that_a_server_lacks_is_named_at_once(tmp_path: Path) -> None:
     lines = CliRunner().invoke(main, ["serve"], env=BARE).output.splitlines()
     named = [line.removeprefix("Error: ").split()[0] for line in lines[:-1]]

@@ -32,6 +32,8 @@ class CheckRun(Effect):
 
     kind: Literal["check"] = "check"
     priority: ClassVar[int] = 2
+    called: ClassVar[str] = "the check"
+    permission: ClassVar[str] = "checks=write"
     lasting: ClassVar[bool] = True
     name: str
     head: str

@@ -15,6 +15,8 @@ class Comment(Effect):
 
     kind: Literal["comment"] = "comment"
     priority: ClassVar[int] = 2
+    called: ClassVar[str] = "the comment that shows the run"
+    permission: ClassVar[str] = "issues=write; pull_requests=write"
     lasting: ClassVar[bool] = True
     number: int
     body: str

@@ -38,6 +38,10 @@ class Effect(Term, ABC):
     kind: str
     priority: ClassVar[int]
     """Lower goes first: what people wait for, refusals, first comments and results before progress."""
+    called: ClassVar[str]
+    """What people know it by, as in "GitHub refused the comment"."""
+    permission: ClassVar[str]
+    """What a token needs for it, in the form of GitHub's header `X-Accepted-GitHub-Permissions`."""
     once: ClassVar[bool] = False
     """Whether it happens one time, whatever is wanted later under the same key."""
     lasting: ClassVar[bool] = False
@@ -51,6 +55,9 @@ class Effect(Term, ABC):
             raise TypeError(f'{cls.__name__} needs its name: kind: Literal["name"] = "name"')
         if not isinstance(getattr(cls, "priority", None), int):
             raise TypeError(f"{cls.__name__} needs a priority: priority: ClassVar[int] = 2")
+        for name, example in (("called", "the note"), ("permission", "issues=write")):
+            if not isinstance(getattr(cls, name, None), str):
+                raise TypeError(f'{cls.__name__} needs `{name}`: {name}: ClassVar[str] = "{example}"')
         if (other := KINDS.get(names[0])) is not None and other.__qualname__ != cls.__qualname__:
             raise TypeError(f"{cls.__name__} and {other.__name__} are both called {names[0]!r}")
         KINDS[names[0]] = cls

@@ -14,6 +14,8 @@ class Labels(Effect):
 
     kind: Literal["labels"] = "labels"
     priority: ClassVar[int] = 2
+    called: ClassVar[str] = "the labels"
+    permission: ClassVar[str] = "issues=write; pull_requests=write"
     number: int
     names: tuple[str, ...]
 

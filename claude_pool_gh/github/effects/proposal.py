@@ -22,6 +22,8 @@ class Proposal(Effect):
 
     kind: Literal["proposal"] = "proposal"
     priority: ClassVar[int] = 0
+    called: ClassVar[str] = "the pull request with the change"
+    permission: ClassVar[str] = "contents=write, pull_requests=write"
     once: ClassVar[bool] = True
     branch: str
     base: str

@@ -19,6 +19,8 @@ class Push(Effect):
 
     kind: Literal["push"] = "push"
     priority: ClassVar[int] = 0
+    called: ClassVar[str] = "the push of the approved change"
+    permission: ClassVar[str] = "contents=write"
     once: ClassVar[bool] = True
     number: int
     branch: str

@@ -22,6 +22,8 @@ class Reaction(Effect):
 
     kind: Literal["reaction"] = "reaction"
     priority: ClassVar[int] = 0
+    called: ClassVar[str] = "the reaction to the command"
+    permission: ClassVar[str] = "issues=write; pull_requests=write"
     comment: CommentRef
     content: ReactionContent
 

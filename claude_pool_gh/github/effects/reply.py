@@ -18,6 +18,8 @@ class Reply(Effect):
 
     kind: Literal["reply"] = "reply"
     priority: ClassVar[int] = 1
+    called: ClassVar[str] = "the answer"
+    permission: ClassVar[str] = "issues=write; pull_requests=write"
     once: ClassVar[bool] = True
     number: int
     body: str

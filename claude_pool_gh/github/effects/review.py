@@ -48,6 +48,8 @@ class Review(Effect):
 
     kind: Literal["review"] = "review"
     priority: ClassVar[int] = 1
+    called: ClassVar[str] = "the review"
+    permission: ClassVar[str] = "pull_requests=write"
     once: ClassVar[bool] = True
     number: int
     commit: str

@@ -22,6 +22,8 @@ class Settled(Effect):
 
     kind: Literal["settled"] = "settled"
     priority: ClassVar[int] = 3
+    called: ClassVar[str] = "the answer under a finding"
+    permission: ClassVar[str] = "pull_requests=write"
     once: ClassVar[bool] = True
     number: int
     mark: str

@@ -39,6 +39,13 @@ _IDLE_SECONDS: Final = 15.0
 _FAULTS_LIMIT: Final = 20
 """Errors of our own after which an effect is given up. GitHub's outages have no such limit."""
 
+Refused = Callable[[EffectRow, ForgeRefused], None]
+"""Hears of an effect that GitHub will not have, and in which words."""
+
+
+def unheard(row: EffectRow, refusal: ForgeRefused) -> None:
+    """Hears of it, and does nothing."""
+
 
 class Deleted(Exception):
     """What stood was deleted by a person."""
@@ -56,13 +63,15 @@ class Writer:
         *,
         screen: Callable[[Effect], Effect] = lambda effect: effect,
         told: Callable[[Transaction, str], None] = lambda _tx, _chain: None,
+        refused: Refused = unheard,
     ) -> None:
         """`interval`: seconds between two writes of one installation, as GitHub asks of Apps.
 
         `screen` sees every effect in the moment it is written, and may put a harmless one in its place. `told` is told
-        of the chain that shows what became of an effect, in the transaction that notes it.
+        of the chain that shows what became of an effect, in the transaction that notes it. `refused` hears of each
+        final refusal.
         """
-        self._screen, self._told = screen, told
+        self._screen, self._told, self._heard = screen, told, refused
         self._database = database
         self._forge = forge
         self._now_ms = now_ms
@@ -80,6 +89,11 @@ class Writer:
     def wake(self) -> None:
         """Look at the rows again, soon. Safe to call from the loop only."""
         self._changed.set()
+
+    def hurry(self) -> None:
+        """Write what is left without a pause: this process has seconds to live."""
+        self._interval = 0.0
+        self.wake()
 
     async def close(self) -> None:
         """Stop; what is not written stays in its row."""
@@ -225,6 +239,7 @@ class Writer:
         if refusal.status == 401:
             await self._later(row, 60, "GitHub did not accept the bot's token; it is tried again")
         else:
+            self._heard(row, refusal)
             await self._end(row, "refused", str(refusal))
 
     async def _limited(self, row: EffectRow, limit: RateLimited) -> None:

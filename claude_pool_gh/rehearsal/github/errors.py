@@ -29,9 +29,11 @@ def missing() -> RefusedError:
     return RefusedError(404, "Not Found")
 
 
-def forbidden() -> RefusedError:
-    """The installation lacks the permission."""
-    return RefusedError(403, "Resource not accessible by integration")
+def forbidden(needs: str = "") -> RefusedError:
+    """The installation lacks the permission. `needs`: those of which one would do, as routes write them."""
+    accepted = "; ".join(each.replace(":", "=") for each in needs.split())
+    headers = {"X-Accepted-GitHub-Permissions": accepted} if accepted else None
+    return RefusedError(403, "Resource not accessible by integration", headers=headers)
 
 
 def invalid(resource: str, field: str, code: str = "invalid", message: str | None = None) -> RefusedError:

@@ -53,7 +53,7 @@ def check(call: Call, route: Route) -> None:
     if "{owner}" in route.template and call.repository.archived and route.method != "GET":
         raise RefusedError(403, "Repository was archived so is read-only.")
     if not any(_may(call, need) for need in route.needs.split()):
-        raise forbidden()
+        raise forbidden(route.needs)
 
 
 def _may(call: Call, need: str) -> bool:

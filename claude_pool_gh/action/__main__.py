@@ -1,0 +1,33 @@
+"""The Action's third step. Whatever happens, its log ends in a sentence for people, and never in a traceback."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import traceback
+
+from claude_pool_gh.action import protocol
+from claude_pool_gh.action.stop import Stop
+
+
+def main() -> int:
+    """Run the step; its exit code."""
+    stop = Stop()
+    stop.listen()
+    try:
+        from claude_pool_gh.action.run import run  # noqa: PLC0415 - signals must be heard while this is loaded
+
+        return asyncio.run(run(stop))
+    except Exception as error:  # noqa: BLE001 - the last line of defence: a runner's log is public
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{where.filename.rpartition('/')[2]}, line {where.lineno}"
+        protocol.error(
+            f"An error on claude-pool's own side ({type(error).__name__} in {place}): run the job again, and if it "
+            "stays, report it with this line"
+        )
+        protocol.output(outcome="failed", cost_usd="0.000000")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

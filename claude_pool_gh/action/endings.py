@@ -1,0 +1,72 @@
+"""Every way in which a job can end: the output `outcome`, and whether the job is red. One table, which a test holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Final
+
+from claude_pool_gh.pool.model.outcomes import Verdict
+
+
+class Word(StrEnum):
+    """What besides a run's verdicts can stand in `outcome`."""
+
+    nothing = "nothing"
+    done = "done"
+    refused = "refused"
+    misconfigured = "misconfigured"
+    not_posted = "not_posted"
+
+
+RED: Final[dict[str, bool]] = {
+    Verdict.clean: False,
+    Verdict.findings: False,  # from the configured severity up, the check is a failure, and the job with it
+    Verdict.unsettled: False,
+    Verdict.answered: False,
+    Verdict.skipped: False,
+    Verdict.quota: True,
+    Verdict.out_of_budget: True,
+    Verdict.out_of_turns: True,
+    Verdict.cancelled: False,  # by a person; a job that is stopped from outside is red by itself
+    Verdict.failed: True,
+    Word.nothing: False,
+    Word.done: False,
+    Word.refused: False,
+    Word.misconfigured: True,
+    Word.not_posted: True,
+}
+"""By outcome: whether the job could not do what it should have done."""
+
+HOW: Final[dict[str, str]] = {
+    Verdict.quota: "The model's API has no quota left for this key. Run the command again when it has.",
+    Verdict.out_of_budget: "Raise the caps under `budget` in .github/claude-pool.yml, or the input `budget_usd`.",
+    Verdict.out_of_turns: "Raise `turns` in .github/claude-pool.yml, or ask with `--turns N`.",
+    Verdict.failed: "The comment in the thread says why; run the command again when that is mended.",
+}
+"""What to do about a run that ended so."""
+
+
+def of_answer(answer: str) -> str:
+    """The outcome of a command that started nothing, from what our rows say of it."""
+    match answer.partition(":")[0]:
+        case "answered" | "joined":
+            return Verdict.answered
+        case "done":
+            return Word.done
+        case "refused":
+            return Word.refused
+        case "silence":
+            return Word.nothing
+        case _:
+            return Verdict.failed
+
+
+def joint(outcomes: Iterable[str]) -> str:
+    """One word for several commands: what is red first, then what was refused, then the last."""
+    every = list(outcomes)
+    for matters in (lambda word: RED[word], lambda word: word == Word.refused):
+        if found := [word for word in every if matters(word)]:
+            return found[0]
+    told = [word for word in every if word not in (Word.nothing, Verdict.answered, Word.done)]
+    return (told or every or [Word.nothing])[-1]

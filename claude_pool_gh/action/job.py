@@ -1,0 +1,138 @@
+"""What a job is told: the event, the inputs, the token, and where the runner reads what it has to say."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from claude_pool_gh.action import look
+from claude_pool_gh.action.look import Fault
+from claude_pool_gh.commands.lines import WORD, find
+from claude_pool_gh.github import intake, payloads
+from claude_pool_gh.github.deliveries import VerifiedDelivery
+from claude_pool_gh.github.intake import CommandRequest, Found, NotForUs
+from claude_pool_gh.service.settings import Settings, SettingsError, read
+from claude_pool_gh.terms.ids import Actor, Repository, Thread, Trigger
+
+DEADLINE_SECONDS: Final = 20 * 60.0
+"""Below the `timeout-minutes: 30` of the example, so that a job ends by itself and says so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One job of GitHub Actions."""
+
+    event: str
+    payload: Mapping[str, Any]
+    inputs: look.Inputs
+    token: str = field(repr=False)
+    folder: Path
+    """The runner's own for this job: what is put there is gone after it."""
+    run_id: str
+    deadline_seconds: float
+
+    @classmethod
+    def from_environment(cls, *, needs_key: bool = True) -> Job:
+        """What the runner and action.yml set. Raises Fault."""
+        environment = os.environ
+        event, payload = look.event_of(environment)
+        inputs = look.inputs_of(environment)._replace(
+            has_key=bool(environment.get("ANTHROPIC_API_KEY")) or not needs_key,
+            has_token=bool(environment.get("GITHUB_TOKEN")),
+        )
+        look.check(event, payload, inputs, environment)
+        return cls(
+            event=look.ALIASES.get(event, event),
+            payload=payload,
+            inputs=inputs,
+            token=environment.get("GITHUB_TOKEN", ""),
+            folder=Path(environment.get("RUNNER_TEMP") or "."),
+            run_id=f"{environment.get('GITHUB_RUN_ID', '0')}.{environment.get('GITHUB_RUN_ATTEMPT', '1')}",
+            deadline_seconds=float(environment.get("POOL_DEADLINE_SECONDS") or DEADLINE_SECONDS),
+        )
+
+    @property
+    def home(self) -> Path:
+        """Where action.yml has installed what runs here."""
+        return self.folder / "claude-pool"
+
+    @property
+    def state(self) -> Path:
+        """Database, mirrors and worktrees of this job."""
+        return self.folder / "claude-pool-state"
+
+    @property
+    def thread_url(self) -> str:
+        """The page of the issue or pull request that the job is about; "" where there is none."""
+        for holder in ("issue", "pull_request"):
+            part = self.payload.get(holder)
+            if isinstance(part, dict) and isinstance(part.get("html_url"), str):
+                return str(part["html_url"])
+        return ""
+
+    def settings(self) -> Settings:
+        """The server's settings for this job. Raises Fault."""
+        given = {
+            "state_dir": self.state,
+            "model": self.inputs.model.strip(),
+            "budget_usd": self.inputs.budget_usd.strip(),
+            "slots": self.inputs.slots.strip(),
+        }
+        try:
+            settings = read({name: value for name, value in given.items() if value})
+        except SettingsError as error:
+            raise Fault("; ".join(error.faults)) from None
+        return settings.model_copy(update={"database_url": ""})
+
+    def found(self) -> Found | NotForUs:
+        """The commands of this job: the input's, else those in the event that the runner wrote."""
+        if self.inputs.command.strip():
+            return Found(tuple(self._given()))
+        return intake.recognise(VerifiedDelivery("actions-event", self.event, dict(self.payload)))
+
+    def _given(self) -> list[CommandRequest]:
+        """The commands in the input. Whoever caused the event asks, and needs the role. Raises Fault."""
+        text = self.inputs.command.strip()
+        lines = find(text if text.lower().startswith(WORD) else f"{WORD} {text}")
+        if not lines:
+            raise Fault(f"command: {text[:80]!r} holds no command, such as `/pool review`")
+        number = int(self.inputs.number) if self.inputs.number.strip() else look.thread_of(self.payload)
+        if number is None:
+            raise Fault("number: the input `command` needs the number of an issue or pull request")
+        thread = Thread(repository=self._repository(), number=number)
+        source = Trigger(kind="workflow", id=self.run_id)
+        return [
+            CommandRequest(thread=thread, actor=self._actor(), source=source, line=line.text, ordinal=ordinal)
+            for ordinal, line in enumerate(lines)
+        ]
+
+    def _repository(self) -> Repository:
+        """The job's repository: from the event, or from the runner where an event such as a schedule has none."""
+        given = self.payload.get("repository")
+        if not isinstance(given, dict):
+            owner, _, name = os.environ.get("GITHUB_REPOSITORY", "").partition("/")
+            number = os.environ.get("GITHUB_REPOSITORY_ID", "")
+            if not name or not number.isdigit():
+                raise Fault("neither the event nor the runner names the repository: run the job again")
+            return Repository(id=int(number), owner=owner, name=name, installation_id=0)
+        try:
+            part = payloads.RepositoryPart.model_validate(given)
+        except ValueError:
+            raise Fault("the event names no repository: run the job again") from None
+        return Repository(id=part.id, owner=part.owner.login, name=part.name, installation_id=0)
+
+    def _actor(self) -> Actor:
+        """The event's sender; of a schedule, which has none, whoever GitHub runs it for."""
+        sender = self.payload.get("sender")
+        if isinstance(sender, dict) and isinstance(sender.get("id"), int):
+            return payloads.User.model_validate(sender).actor
+        login, number = os.environ.get("GITHUB_ACTOR", ""), os.environ.get("GITHUB_ACTOR_ID", "")
+        if not login or not number.isdigit():
+            raise Fault(
+                "GITHUB_ACTOR and GITHUB_ACTOR_ID are not set: nobody is known who asks for `command`"
+            )
+        kind = "Bot" if login.endswith("[bot]") else "User"
+        return payloads.User.model_validate({"id": int(number), "login": login, "type": kind}).actor

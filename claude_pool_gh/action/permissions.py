@@ -1,0 +1,71 @@
+"""Which permission of the job's token an act on GitHub needs, and how a workflow grants it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Final
+
+from claude_pool_gh.github.effects.effect import Effect
+from claude_pool_gh.github.errors import ForgeRefused, NotFound
+
+_MISSING: Final = frozenset({401, 403, 404})
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What GitHub did not take, and what would have let it: "" where no permission would."""
+
+    what: str
+    permission: str
+    message: str
+
+    @property
+    def advice(self) -> str:
+        """One line: the act, GitHub's words, what to change."""
+        how = f" {grant(self.permission)}" if self.permission else ""
+        return f"GitHub refused {self.what}: {self.message.rstrip('.')}.{how}"
+
+
+def of_effect(effect: Effect, refusal: ForgeRefused) -> Refusal:
+    """What an effect's refusal means. A token without a permission gets 404 in places where others get 403."""
+    lacks = refusal.status in _MISSING or "not accessible by" in refusal.message
+    # A check that is refused becomes a commit status, and what GitHub answers to that would be the wrong advice.
+    named = "" if effect.kind == "check" else refusal.permissions
+    needed = (named or effect.permission) if lacks else ""
+    return Refusal(effect.called, readable(needed), str(refusal))
+
+
+def of_read(what: str, needed: str, refusal: ForgeRefused) -> Refusal:
+    """The same of something that had to be read."""
+    return Refusal(what, readable(refusal.permissions or needed), str(refusal))
+
+
+def is_missing(refusal: ForgeRefused) -> bool:
+    """Whether a refusal can come from a permission that the token lacks."""
+    return refusal.status in _MISSING or isinstance(refusal, NotFound)
+
+
+def readable(header: str) -> str:
+    """`X-Accepted-GitHub-Permissions` as a workflow writes it: sets are separated by `;`, each needs all it lists."""
+    sets = [
+        " and ".join(f"`{_as_written(each)}`" for each in group.split(",") if each.strip())
+        for group in header.split(";")
+    ]
+    return " or ".join(filter(None, sets))
+
+
+def _as_written(permission: str) -> str:
+    name, _, level = permission.strip().partition("=")
+    return f"{name.replace('_', '-')}: {level or 'write'}"
+
+
+def grant(permission: str) -> str:
+    """How a workflow gives its job a permission."""
+    return f"Add {permission} to `permissions:` of this job in {workflow_file()}."
+
+
+def workflow_file() -> str:
+    """The workflow's file, as the runner names it: `OWNER/NAME/.github/workflows/FILE@REF`."""
+    path = os.environ.get("GITHUB_WORKFLOW_REF", "").partition("@")[0]
+    return "/".join(path.split("/")[2:]) or "the workflow's file"

@@ -1,0 +1,77 @@
+"""Whether the job's token can read what every command needs, before anything is promised or spent. It only reads."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Any, Final
+
+from claude_pool_gh.action.look import Fault
+from claude_pool_gh.action.permissions import grant, is_missing, of_read
+from claude_pool_gh.config.load import DEFAULT, PATH, Configuration
+from claude_pool_gh.conversation.judge import Judge, answers, is_switched_on
+from claude_pool_gh.github import reads
+from claude_pool_gh.github.errors import ForgeError, ForgeRefused
+from claude_pool_gh.github.intake import CommandRequest
+from claude_pool_gh.terms.ids import Trigger
+
+_TRIGGER_KEYS: Final = {
+    "label": "triggers.labels",
+    "opened": "triggers.opened",
+    "ready_for_review": "triggers.ready_for_review",
+    "push": "review.on_push",
+}
+
+
+class NothingToDo(Exception):
+    """The repository has decided that a job does nothing here; the text says where."""
+
+
+async def preflight(judge: Judge, request: CommandRequest) -> None:
+    """Read what the command will need. Raises Fault, which names what is missing, or NothingToDo."""
+    forge, repository = judge.desk.forge, request.thread.repository
+    branch = await _read("the repository", "metadata=read", reads.default_branch(forge, repository))
+    await _read("the default branch", "contents=read", reads.branch_head(forge, repository, branch))
+    needed = "issues=read; pull_requests=read"
+    issue = await _read(f"number {request.thread.number}", needed, reads.issue(forge, request.thread))
+    if issue.is_pull:
+        await _read("the pull request", "pull_requests=read", reads.pull(forge, request.thread))
+    found = await _read(f"`{PATH}`", "contents=read", judge.setups.of(repository, branch))
+    if isinstance(found, Configuration):
+        _check_configuration(found, judge.desk.door, request)
+
+
+def _check_configuration(found: Configuration, door: str, request: CommandRequest) -> None:
+    if not answers(found, door):
+        raise NothingToDo(
+            f"`door: {found.value.door}` in {found.source('door')} leaves this repository's commands to the App"
+        )
+    source = request.source
+    if not isinstance(source, Trigger) or is_switched_on(source.kind, found.value):
+        return
+    key = _TRIGGER_KEYS[source.kind]
+    if found.source(key) == DEFAULT:
+        raise Fault(
+            f"the event ({source.kind}) starts nothing by itself: give the input `command: /pool review`, or set "
+            f"`{key}: true` in {PATH}"
+        )
+    raise NothingToDo(f"`{key}` in {found.source(key)} is off")
+
+
+async def _read(what: str, needed: str, asking: Awaitable[Any]) -> Any:
+    try:
+        return await asking
+    except ForgeRefused as refusal:
+        raise Fault(_told(what, needed, refusal)) from refusal
+    except ForgeError as error:
+        raise Fault(f"GitHub could not be reached to read {what}: {error}. Run the job again") from error
+
+
+def _told(what: str, needed: str, refusal: ForgeRefused) -> str:
+    if refusal.status == 401:
+        return (
+            f"github_token: GitHub does not accept it ({refusal}). Leave the input out, so that the job's own token is "
+            "used, or give one that is valid"
+        )
+    missing = of_read(what, needed, refusal)
+    how = f". {grant(missing.permission)}" if is_missing(refusal) else ""
+    return f"github_token may not read {what} ({refusal}){how}".rstrip(".")

@@ -1,0 +1,126 @@
+"""What came of a job's commands, as typed values: the outputs are made of them, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import sqlalchemy as sa
+
+from claude_pool_gh.action import endings
+from claude_pool_gh.action.endings import Word
+from claude_pool_gh.action.permissions import Refusal
+from claude_pool_gh.conversation.judge import OUT_OF_REACH
+from claude_pool_gh.conversation.progress import Progress
+from claude_pool_gh.github.tables import commands, effects
+from claude_pool_gh.pool.model.outcomes import Verdict
+from claude_pool_gh.pool.store import chains, ledger
+from claude_pool_gh.pool.store.chains import ChainRow
+from claude_pool_gh.reports.views import Reviewed
+from claude_pool_gh.storage import Transaction
+from claude_pool_gh.terms.ids import Term
+
+
+class CommandResult(Term):
+    """One command and what came of it."""
+
+    line: str
+    outcome: str
+    red: bool = False
+    title: str = ""
+    """One line for people."""
+    chain_id: str = ""
+    cost: int = 0
+    """Microdollars."""
+    upper_bound: bool = False
+    findings: int | None = None
+    """Confirmed ones; None where nothing was reviewed."""
+
+
+class JobResult(Term):
+    """The output `result`."""
+
+    version: Literal[1] = 1
+    outcome: str
+    red: bool
+    why: str = ""
+    """Why the job is red, in one sentence with what to do."""
+    cost: int = 0
+    upper_bound: bool = False
+    commands: tuple[CommandResult, ...] = ()
+    refusals: tuple[str, ...] = ()
+    """What GitHub did not take, each with the permission that it needs."""
+
+    @property
+    def chain_id(self) -> str:
+        """The newest run."""
+        return next((each.chain_id for each in reversed(self.commands) if each.chain_id), "")
+
+    @property
+    def findings(self) -> int | None:
+        """Confirmed findings of all reviews."""
+        found = [each.findings for each in self.commands if each.findings is not None]
+        return sum(found) if found else None
+
+
+def read(tx: Transaction, progress: Progress) -> tuple[CommandResult, ...]:
+    """Every command of this job's database, in its order."""
+    rows = tx.execute(sa.select(commands).order_by(commands.c.received_ms, commands.c.key)).all()
+    return tuple(_command(tx, progress, row) for row in rows)
+
+
+def _command(tx: Transaction, progress: Progress, row: sa.Row[tuple[object, ...]]) -> CommandResult:
+    answer = str(row.answer or "")
+    if row.state != "handled":
+        why = "it was not begun before the job ended"
+        return CommandResult(line=row.line, outcome=Verdict.failed, red=True, title=why)
+    if not row.chain_id:
+        outcome, _, why = answer.partition(": ")
+        word = Word.misconfigured if why.startswith(OUT_OF_REACH) else endings.of_answer(answer)
+        return CommandResult(line=row.line, outcome=word, red=endings.RED[word], title=why or outcome)
+    chain = chains.get(tx, row.chain_id)
+    cost, upper_bound = ledger.cost_of(tx, chain.id)
+    verdict = chain.outcome.verdict if chain.outcome else Verdict.failed
+    return CommandResult(
+        line=row.line,
+        outcome=verdict,
+        red=endings.RED[verdict] or _fails(tx, chain),
+        title=progress.title_of(tx, chain),
+        chain_id=chain.id,
+        cost=cost,
+        upper_bound=upper_bound,
+        findings=_findings(tx, progress, chain),
+    )
+
+
+def _fails(tx: Transaction, chain: ChainRow) -> bool:
+    """Whether the check of a run is a failure, as the repository has configured."""
+    key = f"check:{chain.account.thread}:{chain.plan.verb}:{chain.plan.context.get('head', '')}"
+    stored = tx.execute(sa.select(effects.c.wanted).where(effects.c.key == key)).scalar_one_or_none()
+    return stored is not None and stored.get("conclusion") == "failure"
+
+
+def _findings(tx: Transaction, progress: Progress, chain: ChainRow) -> int | None:
+    room = progress.rooms.get(chain.plan.verb)
+    report = room.report(tx, chain) if room is not None and chain.outcome is not None else None
+    return len(report.confirmed) if isinstance(report, Reviewed) else None
+
+
+def whole(found: tuple[CommandResult, ...], refusals: list[Refusal]) -> JobResult:
+    """The job's result: what GitHub refused makes it red, whatever the verdict."""
+    outcome = endings.joint(each.outcome for each in found)
+    red = next((each for each in found if each.red), None)
+    advice = tuple(each.advice for each in refusals)
+    why = ""
+    if red is not None:
+        why = f"{red.title}. {endings.HOW.get(red.outcome, '')}".strip()
+    if refusals and (red is None or red.outcome not in (Verdict.failed, Word.misconfigured)):
+        outcome, why = Word.not_posted, advice[0]
+    return JobResult(
+        outcome=outcome,
+        red=red is not None or bool(refusals),
+        why=why,
+        cost=sum(each.cost for each in found),
+        upper_bound=any(each.upper_bound for each in found),
+        commands=found,
+        refusals=advice,
+    )

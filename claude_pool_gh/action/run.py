@@ -1,0 +1,171 @@
+"""The Action's third step: the whole server for the commands of one event, and what the runner is told of it."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+import sqlalchemy as sa
+
+from claude_pool_gh.action import log, protocol, results, summary
+from claude_pool_gh.action.endings import Word
+from claude_pool_gh.action.gate import Gate, gated
+from claude_pool_gh.action.job import Job
+from claude_pool_gh.action.look import Fault
+from claude_pool_gh.action.preflight import NothingToDo, preflight
+from claude_pool_gh.action.results import JobResult
+from claude_pool_gh.action.stop import Stop
+from claude_pool_gh.github import intake, tables
+from claude_pool_gh.github.effects import rows
+from claude_pool_gh.github.intake import CommandRequest, NotForUs
+from claude_pool_gh.pool.model.ids import ChainId
+from claude_pool_gh.pool.model.outcomes import Verdict
+from claude_pool_gh.pool.model.states import ON_THE_WAY
+from claude_pool_gh.pool.store import queries
+from claude_pool_gh.pool.store.tables import chains
+from claude_pool_gh.service.house import House, open_house
+from claude_pool_gh.storage import Transaction
+
+_LOOK_SECONDS: Final = 0.1
+_END_SECONDS: Final = 3.0
+"""For each of the two parts of an early end. A runner waits 7.5 seconds after SIGINT, and 2.5 more after SIGTERM."""
+
+
+async def run(stop: Stop) -> int:
+    """Do what the job's event asks for and tell the runner; the exit code of the step."""
+    try:
+        job = Job.from_environment()
+        found = job.found()
+        requests = () if isinstance(found, NotForUs) else found.requests
+        if not requests:
+            why = found.reason if isinstance(found, NotForUs) else "there is no command"
+            return told_nothing(why)
+        with log.of_run():
+            result, body = await _serve(job, requests, stop)
+    except Fault as fault:
+        return told(JobResult(outcome=Word.misconfigured, red=True, why=str(fault)), "", "")
+    except NothingToDo as reason:
+        return told_nothing(str(reason))
+    if body:
+        report = job.folder / "claude-pool-report.md"
+        report.write_text(body, encoding="utf-8")
+        protocol.output(report_file=str(report))
+    return told(result, body, job.thread_url)
+
+
+def told_nothing(why: str) -> int:
+    """There is nothing to do: green, and said."""
+    protocol.say(protocol.command("notice", f"claude-pool: nothing to do, {why}"))
+    protocol.summary(f"claude-pool: nothing to do, {why}.\n")
+    protocol.output(outcome=Word.nothing, cost_usd="0.000000")
+    return 0
+
+
+def told(result: JobResult, body: str, thread_url: str) -> int:
+    """Outputs, summary and, where the job is red, one error line; the exit code."""
+    protocol.output(
+        outcome=result.outcome,
+        cost_usd=f"{result.cost / 1_000_000:.6f}",
+        chain_id=result.chain_id,
+        findings="" if result.findings is None else str(result.findings),
+        fault=result.why if result.outcome in (Word.misconfigured, Word.not_posted) else "",
+        result=result.model_dump_json(),
+    )
+    protocol.summary(summary.page(result, body, thread_url))
+    if result.red:
+        protocol.error(result.why)
+        return 1
+    protocol.say(f"claude-pool: {result.outcome} {protocol.plain(thread_url)}".rstrip())
+    return 0
+
+
+async def _serve(job: Job, requests: tuple[CommandRequest, ...], stop: Stop) -> tuple[JobResult, str]:
+    """Run the commands to their end, or to the job's. Raises Fault and NothingToDo before anything is begun."""
+    shutil.rmtree(job.state, ignore_errors=True)  # of an earlier step of the same job
+    gate = Gate(job.home)
+    house_open = open_house(
+        job.settings(), door="action", job_token=job.token, guard=gated(gate), refused=gate.refused
+    )
+    async with house_open as house:
+        await preflight(house.clerk.judge, requests[0])
+        now = house.clock.now_ms()
+        await house.database.transact(lambda tx: [intake.store(tx, request, now) for request in requests])
+        serving = [asyncio.create_task(each) for each in (house.serve_commands(), house.show_time_for_ever())]
+        house.wake()
+        finished = await _finished(house, job, gate, stop)
+        for each in serving:
+            each.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
+        if not finished:
+            await end_early(house)
+        read = await house.database.read(partial(results.read, progress=house.progress))
+        body = await house.database.read(partial(summary.report, screen=house.screen))
+    if stop.reason:
+        return _stopped(read, stop.reason), body
+    if gate.is_lost and not gate.passed:
+        return _lost(read), body
+    return results.whole(read, gate.refusals), body
+
+
+async def _finished(house: House, job: Job, gate: Gate, stop: Stop) -> bool:
+    """Wait for the end of all commands, all written; False where the job has to end before that."""
+    while not stop.is_due(job.deadline_seconds):
+        if not gate.passed and (gate.refusals or gate.is_lost) and await house.database.read(_has_begun):
+            return False
+        if await house.database.read(_all_done):
+            return True
+        await asyncio.sleep(_LOOK_SECONDS)
+    return False
+
+
+async def end_early(house: House) -> None:
+    """End whatever runs and let GitHub show that, within seconds."""
+    house.writer.hurry()
+    for chain_id in await house.database.read(_on_the_way):
+        await house.pool.cancel_chain(ChainId(chain_id))
+    await _until(house, lambda tx: not queries.waiting_chains(tx))
+    house.writer.wake()
+    await _until(house, lambda tx: not rows.unwritten(tx))
+
+
+async def _until(house: House, reached: Callable[[Transaction], bool]) -> None:
+    """Wait until the rows are so, for a while."""
+    deadline = time.monotonic() + _END_SECONDS
+    while time.monotonic() < deadline and not await house.database.read(reached):  # noqa: ASYNC110
+        await asyncio.sleep(_LOOK_SECONDS / 2)
+
+
+def _on_the_way(tx: Transaction) -> list[str]:
+    return list(tx.execute(sa.select(chains.c.id).where(chains.c.state.in_(ON_THE_WAY))).scalars())
+
+
+def _has_begun(tx: Transaction) -> bool:
+    return bool(queries.waiting_chains(tx))
+
+
+def _all_done(tx: Transaction) -> bool:
+    waiting = sa.select(sa.func.count()).where(tables.commands.c.state == "received")
+    return not (tx.execute(waiting).scalar_one() or queries.waiting_chains(tx) or rows.unwritten(tx))
+
+
+def _stopped(read: tuple[results.CommandResult, ...], why: str) -> JobResult:
+    return JobResult(
+        outcome=Verdict.cancelled,
+        red=True,
+        why=f"{why[:1].upper()}{why[1:]}. What had run until then is paid; run the command again to begin anew.",
+        cost=sum(each.cost for each in read),
+        upper_bound=any(each.upper_bound for each in read),
+        commands=read,
+    )
+
+
+def _lost(read: tuple[results.CommandResult, ...]) -> JobResult:
+    why = (
+        "The package claude-agent-sdk could not be installed: the runner must be Linux (glibc) or macOS on x86-64 or "
+        "arm64, and reach the package index. Nothing was spent."
+    )
+    return JobResult(outcome=Verdict.failed, red=True, why=why, commands=read)

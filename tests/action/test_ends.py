@@ -1,0 +1,92 @@
+"""Ends that a job does not choose: nothing is left that says "running", and no model is paid on."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from claude_pool_gh.rehearsal.reviewer import Reviewer
+from tests.action.conftest import Stage
+from tests.action.runner import Done, During, Running
+
+
+def once_paid(scene: Stage, act: During) -> During:
+    """Do something when the model has been asked and the check stands."""
+
+    async def during(running: Running) -> None:
+        def busy() -> bool:
+            runs = scene.repository.check_runs(scene.pull.head_sha)
+            return scene.paid > 0 and any(run.status == "in_progress" for run in runs)
+
+        await scene.github.until(busy, timeout=60)
+        await act(running)
+
+    return during
+
+
+def ended(scene: Stage, done: Done) -> None:
+    """Comment, check and output say that it is over."""
+    assert done.outputs["outcome"] == "cancelled", done.log
+    (tracking,) = scene.comments
+    assert "ancelled" in tracking.body.split("\n")[0], tracking.body
+    (check,) = scene.repository.check_runs(scene.pull.head_sha)
+    assert (check.status, check.conclusion) == ("completed", "cancelled")
+    assert "Traceback" not in done.log
+
+
+async def test_a_cancelled_job_says_so_in_the_runners_grace(scene: Stage) -> None:
+    took: list[float] = []
+
+    async def cancel(running: Running) -> None:
+        began = time.monotonic()
+        await running.cancel()
+        took.append(time.monotonic() - began)
+
+    scene.model.script = Reviewer(pace=0.5)
+    done = await scene.say("/pool review", during={"run": once_paid(scene, cancel)})
+    ended(scene, done)
+    assert done.steps["run"].code == 1, "the process was killed before it could end by itself"
+    paid = scene.paid
+    await asyncio.sleep(1)
+    assert scene.paid == paid
+    assert float(done.outputs["cost_usd"]) > 0
+    assert "The job was cancelled" in done.errors[0]
+
+
+@pytest.mark.long
+async def test_a_job_that_is_killed_is_tidied_up_by_the_last_step(scene: Stage) -> None:
+    async def kill(running: Running) -> None:
+        running.kill()
+
+    scene.model.script = Reviewer(pace=0.5)
+    done = await scene.say("/pool review", during={"run": once_paid(scene, kill)})
+    assert done.steps["run"].code == -9
+    ended(scene, done)
+    assert len(scene.comments) == 1
+
+
+@pytest.mark.long
+async def test_the_jobs_own_deadline_ends_it(scene: Stage) -> None:
+    scene.model.script = Reviewer(pace=5.0)
+    done = await scene.say("/pool review", environment={"POOL_DEADLINE_SECONDS": "4"})
+    assert done.outputs["outcome"] == "cancelled", done.log
+    assert "deadline" in done.errors[0]
+    for check in scene.repository.check_runs(scene.pull.head_sha):
+        assert check.conclusion == "cancelled"
+
+
+@pytest.mark.long
+async def test_a_cancel_before_the_run_begins_is_said(scene: Stage) -> None:
+    event = await scene.comment("/pool review")
+    before = scene.asked
+
+    async def cancel(running: Running) -> None:
+        await scene.github.until(lambda: scene.asked > before, timeout=60)
+        await running.cancel()
+
+    done = await scene.job("issue_comment", event, during={"run": cancel})
+    assert done.red
+    assert "Traceback" not in done.log
+    assert scene.paid == 0
