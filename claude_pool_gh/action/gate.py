@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +30,8 @@ class Gate:
 
     home: Path
     """Where the agent's own package arrives while the run has begun."""
+    before: Callable[[], Awaitable[None]]
+    """What must be done before anything is spent; whoever does it raises nothing."""
     refusals: list[Refusal] = field(default_factory=list)
     passed: bool = False
     """Whether an agent has been let through, so that money may have been spent."""
@@ -56,8 +58,9 @@ class Gate:
             if self.passed or (not self.refusals and self.is_installed and await database.read(_all_stand)):
                 if not self.passed:
                     importlib.invalidate_caches()  # the package has come after this process began
-                self.passed = True
-                return True
+                    await self.before()
+                    self.passed = True
+                return not stop.is_set()
             await asyncio.sleep(_LOOK_SECONDS)
         return False
 

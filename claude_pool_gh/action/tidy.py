@@ -19,11 +19,17 @@ from claude_pool_gh.service.house import open_house
 _NO_KEY = "this step asks no model"
 
 
+async def _nothing() -> None:
+    """Nothing has to be done before an agent that never begins."""
+
+
 async def tidy() -> None:
     """Cancel every run in the job's database and write that. Raises Fault."""
     job = Job.from_environment(needs_key=False)
     settings = job.settings().model_copy(update={"anthropic_api_key": SecretStr(_NO_KEY)})
-    gate = Gate(job.folder / "claude-pool-nothing")  # nothing is installed there, so no agent ever begins
+    gate = Gate(
+        job.folder / "claude-pool-nothing", _nothing
+    )  # nothing is installed there, so no agent ever begins
     with log.of_run():
         house_open = open_house(
             settings, door="action", job_token=job.token, guard=gated(gate), refused=gate.refused

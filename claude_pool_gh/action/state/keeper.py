@@ -1,0 +1,131 @@
+"""Keeps one thread's state for as long as its job lives: takes it, saves it, gives it back."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from claude_pool_gh.action.state import image
+from claude_pool_gh.action.state.image import Header, Unreadable
+from claude_pool_gh.action.state.ref import Ref, Refused, Stale
+from claude_pool_gh.worktrees.errors import WorktreeError
+
+logger = logging.getLogger(__name__)
+
+_ALIVE_MS: Final = 90_000
+_RENEW_SECONDS: Final = 60.0
+_WAIT_SECONDS: Final = 2.0
+_TRIES: Final = 5
+
+
+class TakenOver(Exception):
+    """Another job serves this thread now."""
+
+
+@dataclass(slots=True)
+class Keeper:
+    """The state of one thread, held by one job at a time."""
+
+    ref: Ref
+    database: Path
+    repository: int
+    thread: int
+    run: str
+    keeps: bool = False
+    """Whether what this job does outlives it."""
+    why_not: str = ""
+    unclean: bool = False
+    """Whether the job before did not end by itself: GitHub may know more than its state."""
+    began_with: int = 0
+    """Microdollars that this month's commands have counted before this job."""
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _saving: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _opened: bool = False
+
+    async def take(self, is_due: Callable[[], bool]) -> None:
+        """Fetch what earlier jobs have kept, once no living job holds it. Without it, this job is alone."""
+        try:
+            await self.ref.open()
+            while (held := await self._held()) and not is_due():
+                logger.info("waiting for the job that serves this thread (%s)", held)
+                await asyncio.sleep(_WAIT_SECONDS)
+        except WorktreeError as error:
+            self.why_not = f"the state of earlier jobs cannot be read: {error}"
+        except Unreadable as error:
+            self.why_not = f"the state of earlier jobs cannot be used: {error}"
+
+    async def _held(self) -> str:
+        """The living job that holds the state; "" where this one may take it, which it then has on its disk."""
+        content = await self.ref.read()
+        if content is None:
+            self._opened = True
+            return ""
+        header = image.header_of(content)
+        if (header.repository, header.thread) != (self.repository, self.thread):
+            raise Unreadable("it belongs to another repository or thread")
+        if header.until_ms > time.time() * 1000:
+            return header.run
+        image.unpack(content, self.database)
+        self.unclean = header.until_ms != 0
+        self.began_with = image.used_this_month(self.database)
+        self._opened = True
+        return ""
+
+    async def claim(self) -> None:
+        """Say that this job holds the state; the first push, which shows whether the token may. Raises TakenOver."""
+        if not self._opened:
+            return
+        try:
+            await self._push(ended=False)
+        except Refused as refused:
+            self.why_not = str(refused)
+        except Stale as stale:
+            raise TakenOver from stale
+        else:
+            self.keeps = True
+
+    async def save(self, *, ended: bool = False) -> None:
+        """Push what is known now. Raises TakenOver and Refused."""
+        if not self.keeps:
+            return
+        try:
+            await self._push(ended=ended)
+        except Stale as stale:
+            self.keeps = False
+            raise TakenOver from stale
+
+    async def _push(self, *, ended: bool) -> None:
+        async with self._saving:
+            until = 0 if ended else int(time.time() * 1000) + _ALIVE_MS
+            header = Header(self.repository, self.thread, self.run, until)
+            content = await asyncio.to_thread(image.pack, self.database, header)
+            writing = asyncio.create_task(self.ref.write(content))
+            try:
+                await asyncio.shield(writing)
+            except asyncio.CancelledError:
+                await asyncio.wait([writing])  # a push that is given up may have happened all the same
+                raise
+
+    def changed(self) -> None:
+        """Something has happened that the next job must know."""
+        self._changed.set()
+
+    async def save_for_ever(self) -> None:
+        """Save after each change, and often enough to be known as alive. Raises TakenOver."""
+        while self.keeps:
+            try:
+                async with asyncio.timeout(_RENEW_SECONDS):
+                    await self._changed.wait()
+            except TimeoutError:
+                pass
+            self._changed.clear()
+            try:
+                await self.save()
+            except Refused as refused:
+                logger.warning("not kept: %s", refused)
+            await asyncio.sleep(_WAIT_SECONDS)

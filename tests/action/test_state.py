@@ -1,0 +1,104 @@
+"""Jobs on fresh machines that know of each other what a server would know: nothing but refs of the repository."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from claude_pool_gh.rehearsal import stage
+from tests.acceptance.colleague import Colleague
+from tests.action.conftest import WRITE, Stage
+from tests.action.runner import Done, Running
+
+KEEPING = WRITE | {"contents": "write"}
+
+
+async def green(scene: Stage, line: str, outcome: str) -> Done:
+    done = await scene.say(line, permissions=KEEPING)
+    assert (done.red, done.outputs["outcome"]) == (False, outcome), done.log
+    return done
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+async def test_review_fix_reject_approve_and_push_over_fresh_jobs(scene: Stage) -> None:
+    scene.model.script = Colleague(planted=stage.PLANTED)
+    before = scene.pull.head_sha
+
+    first = await green(scene, "/pool review", "findings")
+    assert (first.outputs["findings"], len(scene.pull.reviews)) == ("2", 1)
+    paid = scene.paid
+
+    asked = await green(scene, "/pool fix the discount must count from ten pieces", "awaiting_approval")
+    gate = asked.outputs["approval_pending"]
+    assert len(gate) == 10
+    assert float(asked.outputs["cost_usd"]) == pytest.approx((scene.paid - paid) / 1e6)
+
+    again = await green(scene, f"/pool reject {gate} say it in the constant", "done")
+    assert scene.pull.head_sha == before, "nothing is pushed before somebody says so"
+    shown = next(
+        each.body for each in scene.comments if "/pool approve" in each.body and "### ⏸" in each.body
+    )
+    newer = shown.partition("/pool approve ")[2][:10]
+    assert newer != gate
+    assert float(again.outputs["cost_usd"]) > 0
+
+    await green(scene, f"/pool approve {newer}", "done")
+    assert scene.pull.head_sha != before
+    assert "if quantity >= BULK_FROM:" in scene.repository.read("feature", "shop/prices.py").decode()
+    tracking = [each for each in scene.comments if "`/pool help`</sub>" in each.body]
+    assert len(tracking) == 2, "one comment of the review, one of the fix"
+    assert len(scene.pull.reviews) == 1
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+async def test_a_second_review_repeats_nothing_and_costs_add_up(scene: Stage) -> None:
+    scene.model.script = Colleague(planted=stage.PLANTED)
+    await green(scene, "/pool review", "findings")
+    await green(scene, "/pool review", "findings")
+    assert len([each for review in scene.pull.reviews for each in review.comments]) == 2
+    await green(scene, "/pool cost", "answered")
+    assert f"${scene.paid / 1e6:.2f}" in scene.comments[-1].body
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+async def test_what_a_lost_job_began_is_ended_by_the_next_without_a_second_of_anything(scene: Stage) -> None:
+    """Killed so hard that its last step does not run either."""
+    scene.model.script = Colleague(planted=stage.PLANTED)
+
+    async def vanish(running: Running) -> None:
+        await scene.github.until(lambda: scene.paid > 0, timeout=60)
+        running.kill()
+
+    lost = await scene.say("/pool review", permissions=KEEPING, during={"run": vanish}, vanish=True)
+    assert lost.steps["after"].code is None
+    await green(scene, "/pool status", "answered")
+    tracking = [each for each in scene.comments if "`/pool help`</sub>" in each.body]
+    assert len(tracking) == 1
+    (check,) = scene.repository.check_runs(scene.pull.head_sha)
+    assert check.status == "completed"
+    assert len(scene.pull.reviews) == 1
+
+
+@pytest.mark.long
+async def test_without_the_permission_nothing_is_begun_that_would_have_to_wait(scene: Stage) -> None:
+    done = await scene.say("/pool fix the discount must count from ten pieces")
+    assert (done.red, done.outputs["outcome"], scene.paid) == (False, "refused", 0)
+    assert "add `contents: write`" in scene.comments[-1].body
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+async def test_two_jobs_at_once_make_one_of_everything(scene: Stage) -> None:
+    scene.model.script = Colleague(planted=stage.PLANTED)
+    first, second = await scene.comment("/pool review"), await scene.comment("/pool help")
+    both = await asyncio.gather(
+        scene.job("issue_comment", first, permissions=KEEPING),
+        scene.job("issue_comment", second, permissions=KEEPING, environment={"GITHUB_RUN_ID": "4712"}),
+    )
+    assert [done.red for done in both] == [False, False], "\n".join(done.log for done in both)
+    assert {done.outputs["outcome"] for done in both} == {"findings", "answered"}
+    assert len(scene.pull.reviews) == 1
