@@ -16,6 +16,7 @@ from claude_pool_gh.action import log, protocol, results, summary
 from claude_pool_gh.action.endings import Word
 from claude_pool_gh.action.gate import Gate, gated
 from claude_pool_gh.action.job import Job
+from claude_pool_gh.action.listening import listen
 from claude_pool_gh.action.look import Fault
 from claude_pool_gh.action.preflight import NothingToDo, preflight
 from claude_pool_gh.action.results import JobResult
@@ -31,6 +32,7 @@ from claude_pool_gh.pool.outcomes import Verdict
 from claude_pool_gh.pool.states import ON_THE_WAY
 from claude_pool_gh.pool.tables import chains, steps
 from claude_pool_gh.service.house import House, open_house
+from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.worktrees.errors import WorktreeError
 
@@ -98,6 +100,18 @@ async def _serve(job: Job, requests: tuple[CommandRequest, ...], stop: Stop) -> 
     settings = job.settings()
     keeper = job.keeper(requests[0].thread, settings)
     await keeper.take(lambda: stop.is_due(job.deadline_seconds))
+    try:
+        return await _hold(job, requests, settings, keeper, stop)
+    finally:
+        await keeper.release()
+
+
+async def _hold(
+    job: Job, requests: tuple[CommandRequest, ...], settings: Settings, keeper: Keeper, stop: Stop
+) -> tuple[JobResult, str]:
+    """The same, with the thread in hand."""
+    if not keeper.keeps:
+        logger.info("this job is alone: what it does is not kept (%s)", keeper.why_not or stop.reason)
     if settings.budget_usd is not None:  # what earlier jobs have spent does not count against this one's
         settings = settings.model_copy(update={"budget_usd": settings.budget_usd + keeper.began_with / 1e6})
     gate = Gate(job.home, partial(_kept, keeper, stop))
@@ -107,11 +121,11 @@ async def _serve(job: Job, requests: tuple[CommandRequest, ...], stop: Stop) -> 
     )  # fmt: skip
     async with house_open as house:
         await preflight(house.clerk.judge, requests[0])
-        await _claim(keeper)
         now = house.clock.now_ms()
         before = await house.database.read(results.spent)
         await house.database.transact(lambda tx: [intake.store(tx, request, now) for request in requests])
-        work = (house.serve_commands(), house.show_time_for_ever(), _keep(keeper, stop))
+        reading_on = listen(house, requests[0].thread, keeper)
+        work = (house.serve_commands(), house.show_time_for_ever(), _keep(keeper, stop), reading_on)
         serving = [asyncio.create_task(each) for each in work]
         house.wake()
         finished = await _finished(house, job, gate, keeper, stop)
@@ -130,16 +144,6 @@ async def _serve(job: Job, requests: tuple[CommandRequest, ...], stop: Stop) -> 
     if gate.is_lost and not gate.passed:
         return _lost(read), body
     return results.whole(read, gate.refusals, cost), body
-
-
-async def _claim(keeper: Keeper) -> None:
-    """Take the thread, where its state can be kept. Raises Fault where another job was faster."""
-    try:
-        await keeper.claim()
-    except TakenOver:
-        raise Fault("another job has begun to serve this thread in this moment: run the job again") from None
-    if not keeper.keeps:
-        logger.info("this job is alone: what it does is not kept (%s)", keeper.why_not)
 
 
 async def _keep(keeper: Keeper, stop: Stop) -> None:

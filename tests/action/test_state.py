@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
 from claude_pool_gh.rehearsal import stage
+from claude_pool_gh.rehearsal.reviewer import Reviewer
 from tests.acceptance.colleague import Colleague
 from tests.action.conftest import WRITE, Stage
 from tests.action.runner import Done, Running
@@ -46,7 +48,9 @@ async def test_review_fix_reject_approve_and_push_over_fresh_jobs(scene: Stage) 
 
     await green(scene, f"/pool approve {newer}", "done")
     assert scene.pull.head_sha != before
-    assert "if quantity >= BULK_FROM:" in scene.repository.read("feature", "shop/prices.py").decode()
+    assert (
+        "if quantity >= BULK_FROM:" in scene.repository.read(scene.pull.head_ref, "shop/prices.py").decode()
+    )
     tracking = [each for each in scene.comments if "`/pool help`</sub>" in each.body]
     assert len(tracking) == 2, "one comment of the review, one of the fix"
     assert len(scene.pull.reviews) == 1
@@ -102,3 +106,36 @@ async def test_two_jobs_at_once_make_one_of_everything(scene: Stage) -> None:
     assert [done.red for done in both] == [False, False], "\n".join(done.log for done in both)
     assert {done.outputs["outcome"] for done in both} == {"findings", "answered"}
     assert len(scene.pull.reviews) == 1
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+async def test_a_cancel_that_comes_meanwhile_is_heard_by_the_job_that_runs(scene: Stage) -> None:
+    scene.model.script = Reviewer(pace=20.0)
+    event = await scene.comment("/pool review")
+
+    async def say_cancel(_: Running) -> None:
+        await scene.github.until(lambda: len(scene.model.requests) > 0, timeout=60)
+        await scene.comment("/pool cancel")
+        check = scene.repository.check_runs(scene.pull.head_sha)[0]
+        await scene.github.until(lambda: check.conclusion == "cancelled", timeout=15)
+
+    done = await scene.job("issue_comment", event, permissions=KEEPING, during={"run": say_cancel})
+    assert (done.red, done.outputs["outcome"]) == (False, "cancelled"), done.log
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+async def test_a_job_that_is_killed_gives_the_thread_back_in_its_last_step(scene: Stage) -> None:
+    scene.model.script = Reviewer(pace=0.5)
+
+    async def kill(running: Running) -> None:
+        await scene.github.until(lambda: scene.paid > 0, timeout=60)
+        running.kill()
+
+    killed = await scene.say("/pool review", permissions=KEEPING, during={"run": kill})
+    assert killed.outputs["outcome"] == "cancelled", killed.log
+    began = time.monotonic()
+    await green(scene, "/pool help", "answered")
+    assert time.monotonic() - began < 80, "it waited for a job that is dead"
+    assert len([each for each in scene.comments if "`/pool help`</sub>" in each.body]) == 1

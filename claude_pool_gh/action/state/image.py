@@ -8,7 +8,7 @@ import sqlite3
 import tempfile
 import zlib
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -48,12 +48,17 @@ class Header:
     """The job that holds it."""
     until_ms: int
     """How long that job is taken to be alive; 0: it has ended."""
-    schema: str = ""
+    schema: str = field(default_factory=migrations.newest)
     format: int = _FORMAT
 
 
-def pack(database: Path, header: Header) -> bytes:
-    """A running database as it is at this moment."""
+def with_header(header: Header, body: bytes) -> bytes:
+    """A whole state."""
+    return json.dumps(asdict(header)).encode() + b"\n" + body
+
+
+def pack(database: Path) -> bytes:
+    """A running database as it is at this moment: the body of a state."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "copy.sqlite"
         with closing(sqlite3.connect(database)) as source:
@@ -62,27 +67,26 @@ def pack(database: Path, header: Header) -> bytes:
             for statement in _LEAVE:
                 kept.execute(statement)
             kept.execute("VACUUM")
-            (schema,) = kept.execute("SELECT version_num FROM alembic_version").fetchone()
-        told = json.dumps(asdict(header) | {"schema": schema})
-        return told.encode() + b"\n" + zlib.compress(copy.read_bytes(), 9)
+        return zlib.compress(copy.read_bytes(), 9)
 
 
-def header_of(content: bytes) -> Header:
-    """The header of a state. Raises Unreadable."""
+def parts(content: bytes) -> tuple[Header, bytes]:
+    """Header and body of a state; the body is empty before the first job has saved anything. Raises Unreadable."""
+    told, _, body = content.partition(b"\n")
     try:
-        found = Header(**json.loads(content.partition(b"\n")[0]))
+        found = Header(**json.loads(told))
     except (ValueError, TypeError) as error:
         raise Unreadable("it is no state of claude-pool") from error
     if found.format > _FORMAT or found.schema > migrations.newest():
         raise Unreadable("a newer version of claude-pool has written it")
-    return found
+    return found, body
 
 
-def unpack(content: bytes, database: Path) -> None:
-    """Put a state where a database is opened. Raises Unreadable."""
+def unpack(body: bytes, database: Path) -> None:
+    """Put a state's body where a database is opened. Raises Unreadable."""
     inflating = zlib.decompressobj()
     try:
-        raw = inflating.decompress(content.partition(b"\n")[2], _LIMIT)
+        raw = inflating.decompress(body, _LIMIT)
     except zlib.error as error:
         raise Unreadable("it is damaged") from error
     if inflating.unconsumed_tail:

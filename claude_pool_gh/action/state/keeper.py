@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -43,51 +44,62 @@ class Keeper:
     """Whether the job before did not end by itself: GitHub may know more than its state."""
     began_with: int = 0
     """Microdollars that this month's commands have counted before this job."""
+    _body: bytes = b""
+    """What stands in the ref besides its header."""
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _saving: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _opened: bool = False
 
     async def take(self, is_due: Callable[[], bool]) -> None:
-        """Fetch what earlier jobs have kept, once no living job holds it. Without it, this job is alone."""
+        """Hold the thread, once no living job does, and put its database in place. Without that, this job is alone."""
         try:
             await self.ref.open()
-            while (held := await self._held()) and not is_due():
-                logger.info("waiting for the job that serves this thread (%s)", held)
+            while not await self._taken():
+                if is_due():
+                    return
                 await asyncio.sleep(_WAIT_SECONDS)
         except WorktreeError as error:
             self.why_not = f"the state of earlier jobs cannot be read: {error}"
         except Unreadable as error:
             self.why_not = f"the state of earlier jobs cannot be used: {error}"
 
-    async def _held(self) -> str:
-        """The living job that holds the state; "" where this one may take it, which it then has on its disk."""
+    async def _taken(self) -> bool:
+        """One try; False while another job lives. The first push shows whether the token may push at all."""
         content = await self.ref.read()
-        if content is None:
-            self._opened = True
-            return ""
-        header = image.header_of(content)
+        header = Header(self.repository, self.thread, "", 0)
+        if content is not None:
+            header, self._body = image.parts(content)
         if (header.repository, header.thread) != (self.repository, self.thread):
             raise Unreadable("it belongs to another repository or thread")
         if header.until_ms > time.time() * 1000:
-            return header.run
-        image.unpack(content, self.database)
+            logger.info("waiting for the job that serves this thread (%s)", header.run)
+            return False
+        if self._body:
+            image.unpack(self._body, self.database)
+            self.began_with = image.used_this_month(self.database)
         self.unclean = header.until_ms != 0
-        self.began_with = image.used_this_month(self.database)
-        self._opened = True
-        return ""
-
-    async def claim(self) -> None:
-        """Say that this job holds the state; the first push, which shows whether the token may. Raises TakenOver."""
-        if not self._opened:
-            return
         try:
-            await self._push(ended=False)
+            await self._write(ended=False)
+            self.keeps = True
+        except Stale:
+            return False
         except Refused as refused:
             self.why_not = str(refused)
-        except Stale as stale:
-            raise TakenOver from stale
-        else:
-            self.keeps = True
+        return True
+
+    async def release(self) -> None:
+        """Let the next job begin at once. For a job that ends before it has changed anything."""
+        if self.keeps:
+            with suppress(Stale, Refused, WorktreeError):
+                await self._write(ended=True)
+
+    async def finish(self) -> None:
+        """Save and release what an earlier process of the same job held. For a process that was killed."""
+        with suppress(WorktreeError, Unreadable, Stale, Refused):
+            await self.ref.open()
+            content = await self.ref.read()
+            if content is not None and image.parts(content)[0].run == self.run:
+                self.keeps = True
+                await self._push(ended=True)
 
     async def save(self, *, ended: bool = False) -> None:
         """Push what is known now. Raises TakenOver and Refused."""
@@ -98,18 +110,23 @@ class Keeper:
         except Stale as stale:
             self.keeps = False
             raise TakenOver from stale
+        if ended:
+            self.keeps = False
 
     async def _push(self, *, ended: bool) -> None:
         async with self._saving:
-            until = 0 if ended else int(time.time() * 1000) + _ALIVE_MS
-            header = Header(self.repository, self.thread, self.run, until)
-            content = await asyncio.to_thread(image.pack, self.database, header)
-            writing = asyncio.create_task(self.ref.write(content))
+            self._body = await asyncio.to_thread(image.pack, self.database)
+            writing = asyncio.create_task(self._write(ended=ended))
             try:
                 await asyncio.shield(writing)
             except asyncio.CancelledError:
                 await asyncio.wait([writing])  # a push that is given up may have happened all the same
                 raise
+
+    async def _write(self, *, ended: bool) -> None:
+        until = 0 if ended else int(time.time() * 1000) + _ALIVE_MS
+        header = Header(self.repository, self.thread, self.run, until)
+        await self.ref.write(image.with_header(header, self._body))
 
     def changed(self) -> None:
         """Something has happened that the next job must know."""
