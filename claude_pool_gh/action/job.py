@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from claude_pool_gh.action import look
 from claude_pool_gh.action.look import Fault
+from claude_pool_gh.action.state import money
 from claude_pool_gh.action.state.keeper import Keeper
 from claude_pool_gh.action.state.ref import Ref
 from claude_pool_gh.commands.lines import WORD, find
@@ -86,9 +87,9 @@ class Job:
         ref = Ref(
             self.state / "kept.git", Login(self.token, url), f"refs/claude-pool/threads/{thread.number}"
         )
-        return Keeper(
-            ref, self.state / "pool.sqlite", repository.id, thread.number, f"{self.run_id} {self.name}"
-        )
+        books = Ref(self.state / "ledger.git", Login(self.token, url), money.NAME)
+        run = f"{self.run_id} {self.name}"
+        return Keeper(ref, books, self.state / "pool.sqlite", repository.id, thread.number, run)
 
     def settings(self) -> Settings:
         """The server's settings for this job. Raises Fault."""

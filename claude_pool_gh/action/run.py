@@ -20,8 +20,9 @@ from claude_pool_gh.action.listening import listen
 from claude_pool_gh.action.look import Fault
 from claude_pool_gh.action.preflight import NothingToDo, preflight
 from claude_pool_gh.action.results import JobResult
+from claude_pool_gh.action.state import money
 from claude_pool_gh.action.state.keeper import Keeper, TakenOver
-from claude_pool_gh.action.state.ref import Refused
+from claude_pool_gh.action.state.ref import Refused, Stale
 from claude_pool_gh.action.stop import Stop
 from claude_pool_gh.github import intake, tables
 from claude_pool_gh.github.effects import rows
@@ -112,9 +113,12 @@ async def _hold(
     """The same, with the thread in hand."""
     if not keeper.keeps:
         logger.info("this job is alone: what it does is not kept (%s)", keeper.why_not or stop.reason)
-    if settings.budget_usd is not None:  # what earlier jobs have spent does not count against this one's
-        settings = settings.model_copy(update={"budget_usd": settings.budget_usd + keeper.began_with / 1e6})
-    gate = Gate(job.home, partial(_kept, keeper, stop))
+    others = await money.known(keeper.books) if keeper.keeps else {}
+    if settings.budget_usd is not None:  # what other jobs have spent does not count against this one's
+        mine = f"{keeper.repository}:{keeper.thread}"
+        spent = keeper.began_with + sum(each.amount for each in others.values() if each.thread != mine)
+        settings = settings.model_copy(update={"budget_usd": settings.budget_usd + spent / 1e6})
+    gate = Gate(job.home, _nothing)
     house_open = open_house(
         settings, door="action", job_token=job.token, guard=gated(gate), refused=gate.refused,
         keeps=lambda: keeper.keeps, look_first=keeper.unclean,
@@ -122,6 +126,8 @@ async def _hold(
     async with house_open as house:
         await preflight(house.clerk.judge, requests[0])
         now = house.clock.now_ms()
+        gate.before = partial(_before_the_first_token, house, keeper, stop)
+        await house.database.transact(partial(money.count_others, entries=others))
         before = await house.database.read(results.spent)
         await house.database.transact(lambda tx: [intake.store(tx, request, now) for request in requests])
         reading_on = listen(house, requests[0].thread, keeper)
@@ -138,12 +144,41 @@ async def _hold(
         read = await house.database.read(partial(results.read, progress=house.progress, keys=keys))
         cost = await house.database.read(results.spent) - before
         body = await house.database.read(partial(summary.report, screen=house.screen))
+        await _published(house, keeper)
         await _kept(keeper, stop, ended=True)
     if stop.reason:
         return _stopped(read, stop.reason, cost), body
     if gate.is_lost and not gate.passed:
         return _lost(read), body
     return results.whole(read, gate.refusals, cost), body
+
+
+async def _nothing() -> bool:
+    """Nothing is open yet, so nothing may be spent."""
+    return False
+
+
+async def _before_the_first_token(house: House, keeper: Keeper, stop: Stop) -> bool:
+    """Let the next job know what runs, and all others what it may cost; end where that is more than a cap allows."""
+    await _kept(keeper, stop)
+    if keeper.keeps and not await _published(house, keeper):
+        stop.reason = stop.reason or "what the run may cost could not be written to the repository's ledger"
+    elif cap := await house.database.read(money.exceeded):
+        stop.reason = stop.reason or f"commands in other threads have used up the cap per {cap}"
+    return not stop.reason
+
+
+async def _published(house: House, keeper: Keeper) -> bool:
+    """Bring the ledger and this database up to date with one another; whether that could be done."""
+    if not keeper.keeps:
+        return True
+    try:
+        whole = await money.publish(keeper.books, await house.database.read(money.own))
+    except (Stale, Refused, WorktreeError) as error:
+        logger.warning("not in the ledger: %s", error)
+        return False
+    await house.database.transact(partial(money.count_others, entries=whole))
+    return True
 
 
 async def _keep(keeper: Keeper, stop: Stop) -> None:

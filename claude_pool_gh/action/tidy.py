@@ -20,8 +20,9 @@ from claude_pool_gh.service.house import open_house
 _NO_KEY = "this step asks no model"
 
 
-async def _nothing() -> None:
-    """Nothing has to be done before an agent that never begins."""
+async def _nothing() -> bool:
+    """No agent ever begins here."""
+    return False
 
 
 async def tidy() -> None:

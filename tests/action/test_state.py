@@ -139,3 +139,20 @@ async def test_a_job_that_is_killed_gives_the_thread_back_in_its_last_step(scene
     await green(scene, "/pool help", "answered")
     assert time.monotonic() - began < 80, "it waited for a job that is dead"
     assert len([each for each in scene.comments if "`/pool help`</sub>" in each.body]) == 1
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+async def test_the_caps_of_the_month_hold_over_the_jobs_of_all_threads(scene: Stage) -> None:
+    scene.model.script = Colleague(planted=stage.PLANTED)
+    cap = "budget:\n  repository_month: 3.0\n"
+    scene.repository.commit("main", {".github/claude-pool.yml": cap}, author=scene.maintainer)
+    issue = scene.repository.open_issue("Discount?", "From ten pieces.", author=scene.maintainer)
+    await green(scene, "/pool review", "findings")
+    inputs = {"command": "/pool ask what does it do", "number": str(issue.number)}
+    event = {"schedule": "0 3 * * *"}
+    paid = scene.paid
+    done = await scene.job("schedule", event, inputs=inputs, permissions=KEEPING)
+    assert (done.outputs["outcome"], scene.paid) == ("refused", paid), done.log
+    said = scene.repository.comments(issue.number)[-1].body
+    assert f"the cap per repository and month of $3.00 has ${3 - paid / 1e6:.2f} left" in said

@@ -33,6 +33,8 @@ class Keeper:
     """The state of one thread, held by one job at a time."""
 
     ref: Ref
+    books: Ref
+    """The ledger of the whole repository."""
     database: Path
     repository: int
     thread: int
