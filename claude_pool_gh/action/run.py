@@ -22,6 +22,7 @@ from claude_pool_gh.action.preflight import NothingToDo, preflight
 from claude_pool_gh.action.results import JobResult
 from claude_pool_gh.action.state import money
 from claude_pool_gh.action.state.keeper import Keeper, TakenOver
+from claude_pool_gh.action.state.prune import prune
 from claude_pool_gh.action.state.ref import Refused, Stale
 from claude_pool_gh.action.stop import Stop
 from claude_pool_gh.github import intake, tables
@@ -40,6 +41,10 @@ from claude_pool_gh.worktrees.errors import WorktreeError
 logger = logging.getLogger(__name__)
 
 _TAKEN_OVER: Final = "another job has taken over this thread"
+_ALONE: Final = (
+    "*Nothing of this job is kept for the next one: its token may not push. With `contents: write` among the job's "
+    "permissions, jobs know of each other, and `fix` and `implement` can wait for an approval.*"
+)
 _LOOK_SECONDS: Final = 0.1
 _END_SECONDS: Final = 3.0
 """For each of the two parts of an early end. A runner waits 7.5 seconds after SIGINT, and 2.5 more after SIGTERM."""
@@ -145,7 +150,12 @@ async def _hold(
         cost = await house.database.read(results.spent) - before
         body = await house.database.read(partial(summary.report, screen=house.screen))
         await _published(house, keeper)
+        if keeper.keeps and not stop.reason:
+            await prune(keeper.ref, house.desk.forge, requests[0].thread.repository, keeper.thread)
+        is_kept = keeper.keeps
         await _kept(keeper, stop, ended=True)
+    if not is_kept and not stop.reason:
+        body += f"\n\n{_ALONE}\n"
     if stop.reason:
         return _stopped(read, stop.reason, cost), body
     if gate.is_lost and not gate.passed:

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from claude_pool_gh.rehearsal import stage
+from claude_pool_gh.rehearsal.github import Moment
 from claude_pool_gh.rehearsal.reviewer import Reviewer
 from tests.acceptance.colleague import Colleague
 from tests.action.conftest import WRITE, Stage
@@ -156,3 +157,45 @@ async def test_the_caps_of_the_month_hold_over_the_jobs_of_all_threads(scene: St
     assert (done.outputs["outcome"], scene.paid) == ("refused", paid), done.log
     said = scene.repository.comments(issue.number)[-1].body
     assert f"the cap per repository and month of $3.00 has ${3 - paid / 1e6:.2f} left" in said
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("pushes", [1, 2, 3, 4])
+async def test_a_job_that_is_lost_after_any_of_its_pushes_leaves_nothing_twice(
+    scene: Stage, pushes: int
+) -> None:
+    scene.model.script = Colleague(planted=stage.PLANTED)
+    made: list[Moment] = []
+
+    async def count(moment: Moment) -> None:
+        if moment.phase == "after" and moment.method == "POST" and moment.path.endswith("git-receive-pack"):
+            made.append(moment)
+
+    scene.github.on_request(count)
+
+    async def vanish(running: Running) -> None:
+        await scene.github.until(lambda: len(made) >= pushes, timeout=60)
+        running.kill()
+
+    await scene.say("/pool review", permissions=KEEPING, during={"run": vanish}, vanish=True)
+    await green(scene, "/pool help", "answered")
+    tracking = [each for each in scene.comments if "`/pool help`</sub>" in each.body]
+    assert len(tracking) == len(scene.pull.reviews) == len(scene.repository.check_runs(scene.pull.head_sha))
+    assert len(tracking) == (0 if pushes == 1 else 1), "before the command is kept, it is as if it never came"
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+async def test_the_state_of_a_thread_that_was_closed_long_ago_is_deleted(scene: Stage) -> None:
+    old, new = (scene.repository.open_issue("Old", "", author=scene.maintainer) for _ in range(2))
+    tree = scene.repository.git.resolve("main")
+    for number in (old.number, new.number, 9999):
+        scene.repository.git.run("update-ref", f"refs/claude-pool/threads/{number}", str(tree))
+    old.closed_at = time.time() - 31 * 86_400
+    await green(scene, "/pool help", "answered")
+    left = scene.repository.git.run(
+        "for-each-ref", "--format=%(refname)", "refs/claude-pool/threads"
+    ).decode()
+    kept = sorted(int(name.rpartition("/")[2]) for name in left.split())
+    assert kept == sorted([scene.pull.number, new.number])

@@ -79,6 +79,16 @@ class Ref:
                 await self._push(commit)
         self.commit = commit
 
+    async def listed(self, pattern: str) -> str:
+        """The refs of the repository that fit a pattern, one a line, each behind its commit. Raises WorktreeError."""
+        return (await self._remote("ls-remote", self.login.url, pattern)).decode(errors="replace")
+
+    async def delete(self, name: str, commit: str) -> None:
+        """Delete another ref, if it still stands at a commit. Raises WorktreeError."""
+        await self._remote(
+            "push", "--quiet", f"--force-with-lease={name}:{commit}", self.login.url, f":{name}"
+        )
+
     async def _stands(self) -> str:
         listed = await self._remote("ls-remote", self.login.url, self.name)
         return listed.decode().partition("\t")[0].strip()
