@@ -14,6 +14,7 @@ class Word(StrEnum):
 
     nothing = "nothing"
     done = "done"
+    awaiting_approval = "awaiting_approval"
     refused = "refused"
     misconfigured = "misconfigured"
     not_posted = "not_posted"
@@ -32,6 +33,7 @@ RED: Final[dict[str, bool]] = {
     Verdict.failed: True,
     Word.nothing: False,
     Word.done: False,
+    Word.awaiting_approval: False,
     Word.refused: False,
     Word.misconfigured: True,
     Word.not_posted: True,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +31,8 @@ class Gate:
 
     home: Path
     """Where the agent's own package arrives while the run has begun."""
+    before: Callable[[], Awaitable[bool]]
+    """What must be done before anything is spent: whether it is. Raises nothing."""
     refusals: list[Refusal] = field(default_factory=list)
     passed: bool = False
     """Whether an agent has been let through, so that money may have been spent."""
@@ -57,8 +59,8 @@ class Gate:
             if self.passed or (not self.refusals and self.is_installed and await database.read(_all_stand)):
                 if not self.passed:
                     importlib.invalidate_caches()  # the package has come after this process began
-                self.passed = True
-                return True
+                    self.passed = await self.before()
+                return self.passed and not stop.is_set()
             await asyncio.sleep(_LOOK_SECONDS)
         return False
 

@@ -10,12 +10,16 @@ from typing import Any, Final
 
 from claude_pool_gh.action import look
 from claude_pool_gh.action.look import Fault
+from claude_pool_gh.action.state import money
+from claude_pool_gh.action.state.keeper import Keeper
+from claude_pool_gh.action.state.ref import Ref
 from claude_pool_gh.commands.lines import WORD, find
 from claude_pool_gh.github import intake, payloads
 from claude_pool_gh.github.deliveries import VerifiedDelivery
 from claude_pool_gh.github.intake import CommandRequest, Found, NotForUs
 from claude_pool_gh.service.settings import Settings, SettingsError, read
 from claude_pool_gh.terms.ids import Actor, Repository, Thread, Trigger
+from claude_pool_gh.worktrees.git import Login
 
 DEADLINE_SECONDS: Final = 20 * 60.0
 """Below the `timeout-minutes: 30` of the example, so that a job ends by itself and says so."""
@@ -32,6 +36,8 @@ class Job:
     folder: Path
     """The runner's own for this job: what is put there is gone after it."""
     run_id: str
+    name: str
+    """The job's among those of its run."""
     deadline_seconds: float
 
     @classmethod
@@ -51,6 +57,7 @@ class Job:
             token=environment.get("GITHUB_TOKEN", ""),
             folder=Path(environment.get("RUNNER_TEMP") or "."),
             run_id=f"{environment.get('GITHUB_RUN_ID', '0')}.{environment.get('GITHUB_RUN_ATTEMPT', '1')}",
+            name=environment.get("GITHUB_JOB", ""),
             deadline_seconds=float(environment.get("POOL_DEADLINE_SECONDS") or DEADLINE_SECONDS),
         )
 
@@ -72,6 +79,17 @@ class Job:
             if isinstance(part, dict) and isinstance(part.get("html_url"), str):
                 return str(part["html_url"])
         return ""
+
+    def keeper(self, thread: Thread, settings: Settings) -> Keeper:
+        """What keeps the state of a thread between its jobs."""
+        repository = thread.repository
+        url = f"{settings.github_server_url.rstrip('/')}/{repository.owner}/{repository.name}.git"
+        ref = Ref(
+            self.state / "kept.git", Login(self.token, url), f"refs/claude-pool/threads/{thread.number}"
+        )
+        books = Ref(self.state / "ledger.git", Login(self.token, url), money.NAME)
+        run = f"{self.run_id} {self.name}"
+        return Keeper(ref, books, self.state / "pool.sqlite", repository.id, thread.number, run)
 
     def settings(self) -> Settings:
         """The server's settings for this job. Raises Fault."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal
 
 import sqlalchemy as sa
@@ -9,13 +10,16 @@ import sqlalchemy as sa
 from claude_pool_gh.action import endings
 from claude_pool_gh.action.endings import Word
 from claude_pool_gh.action.permissions import Refusal
+from claude_pool_gh.conversation.gates import waiting_step
 from claude_pool_gh.conversation.judge import OUT_OF_REACH
 from claude_pool_gh.conversation.progress import Progress
 from claude_pool_gh.github.tables import commands, effects
 from claude_pool_gh.pool.model.outcomes import Verdict
+from claude_pool_gh.pool.model.states import ChainState
 from claude_pool_gh.pool.store import chains, ledger
 from claude_pool_gh.pool.store.chains import ChainRow
-from claude_pool_gh.reports.views import Reviewed
+from claude_pool_gh.pool.store.tables import reservations
+from claude_pool_gh.reports.views import Changed, Presented, Reviewed
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.terms.ids import Term
 
@@ -34,6 +38,8 @@ class CommandResult(Term):
     upper_bound: bool = False
     findings: int | None = None
     """Confirmed ones; None where nothing was reviewed."""
+    gate: str = ""
+    """The ID that waits for `/pool approve`."""
 
 
 class JobResult(Term):
@@ -56,16 +62,30 @@ class JobResult(Term):
         return next((each.chain_id for each in reversed(self.commands) if each.chain_id), "")
 
     @property
+    def approval_pending(self) -> str:
+        """The newest ID that waits for an approval."""
+        return next((each.gate for each in reversed(self.commands) if each.gate), "")
+
+    @property
     def findings(self) -> int | None:
         """Confirmed findings of all reviews."""
         found = [each.findings for each in self.commands if each.findings is not None]
         return sum(found) if found else None
 
 
-def read(tx: Transaction, progress: Progress) -> tuple[CommandResult, ...]:
-    """Every command of this job's database, in its order."""
-    rows = tx.execute(sa.select(commands).order_by(commands.c.received_ms, commands.c.key)).all()
+def read(
+    tx: Transaction, progress: Progress, keys: Collection[str] | None = None
+) -> tuple[CommandResult, ...]:
+    """The commands of this job in their order; without keys, all that its database knows."""
+    wanted = sa.select(commands).order_by(commands.c.received_ms, commands.c.key)
+    rows = tx.execute(wanted if keys is None else wanted.where(commands.c.key.in_(keys))).all()
     return tuple(_command(tx, progress, row) for row in rows)
+
+
+def spent(tx: Transaction) -> int:
+    """What all requests to the model have cost so far, in microdollars."""
+    total = sa.select(sa.func.coalesce(sa.func.sum(reservations.c.settled), 0))
+    return int(tx.execute(total.where(reservations.c.level == "request")).scalar_one())
 
 
 def _command(tx: Transaction, progress: Progress, row: sa.Row[tuple[object, ...]]) -> CommandResult:
@@ -79,7 +99,11 @@ def _command(tx: Transaction, progress: Progress, row: sa.Row[tuple[object, ...]
         return CommandResult(line=row.line, outcome=word, red=endings.RED[word], title=why or outcome)
     chain = chains.get(tx, row.chain_id)
     cost, upper_bound = ledger.cost_of(tx, chain.id)
-    verdict = chain.outcome.verdict if chain.outcome else Verdict.failed
+    gate = _gate(tx, progress, chain)
+    waits = chain.state is ChainState.parked and chain.outcome is None and bool(gate)
+    verdict: str = (
+        chain.outcome.verdict if chain.outcome else Word.awaiting_approval if waits else Verdict.failed
+    )
     return CommandResult(
         line=row.line,
         outcome=verdict,
@@ -89,6 +113,7 @@ def _command(tx: Transaction, progress: Progress, row: sa.Row[tuple[object, ...]
         cost=cost,
         upper_bound=upper_bound,
         findings=_findings(tx, progress, chain),
+        gate=gate if waits else "",
     )
 
 
@@ -99,13 +124,19 @@ def _fails(tx: Transaction, chain: ChainRow) -> bool:
     return stored is not None and stored.get("conclusion") == "failure"
 
 
+def _gate(tx: Transaction, progress: Progress, chain: ChainRow) -> str:
+    room = progress.rooms.get(chain.plan.verb)
+    report = room.report(tx, chain) if room is not None and waiting_step(chain) is not None else None
+    return report.gate if isinstance(report, Changed | Presented) and not report.stale else ""
+
+
 def _findings(tx: Transaction, progress: Progress, chain: ChainRow) -> int | None:
     room = progress.rooms.get(chain.plan.verb)
     report = room.report(tx, chain) if room is not None and chain.outcome is not None else None
     return len(report.confirmed) if isinstance(report, Reviewed) else None
 
 
-def whole(found: tuple[CommandResult, ...], refusals: list[Refusal]) -> JobResult:
+def whole(found: tuple[CommandResult, ...], refusals: list[Refusal], cost: int) -> JobResult:
     """The job's result: what GitHub refused makes it red, whatever the verdict."""
     outcome = endings.joint(each.outcome for each in found)
     red = next((each for each in found if each.red), None)
@@ -119,7 +150,7 @@ def whole(found: tuple[CommandResult, ...], refusals: list[Refusal]) -> JobResul
         outcome=outcome,
         red=red is not None or bool(refusals),
         why=why,
-        cost=sum(each.cost for each in found),
+        cost=cost,
         upper_bound=any(each.upper_bound for each in found),
         commands=found,
         refusals=advice,

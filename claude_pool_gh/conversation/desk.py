@@ -63,6 +63,8 @@ class Desk:
     """Whether one of this server's own secrets is in a text, however it is written."""
     door: str
     """`app` or `action`: the other one's repositories are not ours to answer."""
+    keeps: Callable[[], bool] = lambda: True
+    """Whether what waits for a person can wait here: a job's rows may end with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -173,7 +173,7 @@ class Judge:
 
     async def _kept_out(self, asked: Asked, verb: Verb) -> Refusal | None:
         """Why a permitted command runs nothing all the same."""
-        if verb.pushes and self.desk.door == "action":
+        if verb.pushes and not self.desk.keeps():
             return Refusal(replies.only_app(verb.name))
         repository = asked.thread.repository
         if verb.pushes and (unable := await self.desk.forge.access.may_push(repository)) is not None:

@@ -352,6 +352,6 @@ def which_finding(known: Sequence[tuple[str, str]]) -> SafeMarkdown:
 def only_app(verb: str) -> SafeMarkdown:
     """A verb that waits for people, asked of a job that ends."""
     return fitting(
-        f"`/pool {verb}` waits for an approval, and a GitHub Actions job cannot wait: use the App on a server. "
-        "Nothing was run."
+        f"`/pool {verb}` waits for an approval, and a GitHub Actions job ends before that. Let its jobs keep "
+        "what waits: add `contents: write` to the `permissions:` of the job. Nothing was run."
     )

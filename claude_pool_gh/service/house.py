@@ -146,10 +146,13 @@ async def open_house(
     job_token: str | None = None,
     guard: Callable[[Agent], Agent] = lambda agent: agent,
     refused: Refused = unheard,
+    keeps: Callable[[], bool] = lambda: True,
+    look_first: bool = False,
 ) -> AsyncIterator[House]:
     """Open everything, from the database up, and close it in reverse order.
 
     `guard` may put something between the pool and its agent. `refused` is told of each of GitHub's final refusals.
+    `keeps`: whether what waits for a person can wait here. `look_first`: GitHub may know more than the database.
     """
     close_state(settings.state_dir)
     async with AsyncExitStack() as stack:
@@ -173,13 +176,14 @@ async def open_house(
         writer = Writer(
             database, forge, clock.now_ms, settings.write_interval,
             screen=screen, told=progress.changed, refused=refused,
+            look_first=look_first,
         )  # fmt: skip
         writer.start()
         stack.push_async_callback(writer.close)
 
         desk = Desk(
             database=database, forge=forge, worktrees=worktrees, clock=clock, defaults=defaults_of(settings),
-            door=door,
+            door=door, keeps=keeps,
             links=settings.links, sandbox=settings.sandbox, holds_secret=redactor.holds,
         )  # fmt: skip
         watching = _Watching(progress, writer, Journal())

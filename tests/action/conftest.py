@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +60,7 @@ class Stage:
         **more: Any,
     ) -> Done:
         """Run one job."""
-        file = self.runner.folder / "event.json"
+        file = self.runner.folder / f"event-{uuid.uuid4().hex}.json"
         file.write_text(payload if isinstance(payload, str) else json.dumps(payload))
         if token is None:
             token = self.github.create_token(self.github.actions_bot, self.repository, permissions)

@@ -134,6 +134,7 @@ class Runner:
         during: Mapping[str, During] | None = None,
         really_install: bool = False,
         agent: str = "installed",
+        vanish: bool = False,
     ) -> Done:
         """Run the action's steps. `during`: what to do while a step runs, by its id."""
         home = self.folder / uuid.uuid4().hex
@@ -150,6 +151,9 @@ class Runner:
             job.replaced = {"install": _prepared(agent)}
         for number, step in enumerate(ACTION["runs"]["steps"]):
             await job.step(number, step)
+            if vanish and job.failed:  # the machine is gone
+                job.steps |= {"after": Step()}
+                break
         job.end()
         outputs = {name: filled(each["value"], contexts) for name, each in ACTION["outputs"].items()}
         done = Done(job.steps, outputs, job.summary)

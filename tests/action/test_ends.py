@@ -8,7 +8,7 @@ import time
 import pytest
 
 from claude_pool_gh.rehearsal.reviewer import Reviewer
-from tests.action.conftest import Stage
+from tests.action.conftest import WRITE, Stage
 from tests.action.runner import Done, During, Running
 
 
@@ -90,3 +90,18 @@ async def test_a_cancel_before_the_run_begins_is_said(scene: Stage) -> None:
     assert done.red
     assert "Traceback" not in done.log
     assert scene.paid == 0
+
+
+@pytest.mark.long
+async def test_a_cancelled_job_that_keeps_its_state_has_the_time_for_that_too(scene: Stage) -> None:
+    async def cancel(running: Running) -> None:
+        await running.cancel()
+
+    scene.model.script = Reviewer(pace=0.5)
+    keeping = WRITE | {"contents": "write"}
+    done = await scene.say("/pool review", permissions=keeping, during={"run": once_paid(scene, cancel)})
+    ended(scene, done)
+    assert done.steps["run"].code == 1, "the process was killed before it could end by itself"
+    again = await scene.say("/pool help", permissions=keeping)
+    assert again.outputs["outcome"] == "answered"
+    assert "waiting for the job" not in again.log, "the thread was given back"

@@ -272,8 +272,8 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
     "no finding": (replies.which_finding([]), "This pull request has no open finding. Nothing was done."),
     "only the App": (
         replies.only_app("fix"),
-        ("`/pool fix` waits for an approval, and a GitHub Actions job cannot wait: use the App on a server. "
-        "Nothing was run."),
+        ("`/pool fix` waits for an approval, and a GitHub Actions job ends before that. Let its jobs keep what "
+        "waits: add `contents: write` to the `permissions:` of the job. Nothing was run."),
     ),
 }  # fmt: skip
 

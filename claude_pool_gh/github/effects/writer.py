@@ -64,13 +64,15 @@ class Writer:
         screen: Callable[[Effect], Effect] = lambda effect: effect,
         told: Callable[[Transaction, str], None] = lambda _tx, _chain: None,
         refused: Refused = unheard,
+        look_first: bool = False,
     ) -> None:
         """`interval`: seconds between two writes of one installation, as GitHub asks of Apps.
 
         `screen` sees every effect in the moment it is written, and may put a harmless one in its place. `told` is told
         of the chain that shows what became of an effect, in the transaction that notes it. `refused` hears of each
-        final refusal.
+        final refusal. `look_first`: the rows are older than GitHub, so that anything may have been made already.
         """
+        self._look_first = look_first
         self._screen, self._told, self._heard = screen, told, refused
         self._database = database
         self._forge = forge
@@ -201,6 +203,8 @@ class Writer:
             found = await self._look(row)
             if found is not None:
                 return await self._change(row, found)
+        elif self._look_first and (found := await row.effect.find(self._forge, row.making)) is not None:
+            return await self._change(row, found)
         await self._database.transact(lambda tx: rows.attempt(tx, row))
         return await row.effect.make(self._forge, row.making)
 

@@ -1,0 +1,150 @@
+"""Keeps one thread's state for as long as its job lives: takes it, saves it, gives it back."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from claude_pool_gh.action.state import image
+from claude_pool_gh.action.state.image import Header, Unreadable
+from claude_pool_gh.action.state.ref import Ref, Refused, Stale
+from claude_pool_gh.worktrees.errors import WorktreeError
+
+logger = logging.getLogger(__name__)
+
+_ALIVE_MS: Final = 90_000
+_RENEW_SECONDS: Final = 60.0
+_WAIT_SECONDS: Final = 2.0
+_TRIES: Final = 5
+
+
+class TakenOver(Exception):
+    """Another job serves this thread now."""
+
+
+@dataclass(slots=True)
+class Keeper:
+    """The state of one thread, held by one job at a time."""
+
+    ref: Ref
+    books: Ref
+    """The ledger of the whole repository."""
+    database: Path
+    repository: int
+    thread: int
+    run: str
+    keeps: bool = False
+    """Whether what this job does outlives it."""
+    why_not: str = ""
+    unclean: bool = False
+    """Whether the job before did not end by itself: GitHub may know more than its state."""
+    began_with: int = 0
+    """Microdollars that this month's commands have counted before this job."""
+    _body: bytes = b""
+    """What stands in the ref besides its header."""
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _saving: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def take(self, is_due: Callable[[], bool]) -> None:
+        """Hold the thread, once no living job does, and put its database in place. Without that, this job is alone."""
+        try:
+            await self.ref.open()
+            while not await self._taken():
+                if is_due():
+                    return
+                await asyncio.sleep(_WAIT_SECONDS)
+        except WorktreeError as error:
+            self.why_not = f"the state of earlier jobs cannot be read: {error}"
+        except Unreadable as error:
+            self.why_not = f"the state of earlier jobs cannot be used: {error}"
+
+    async def _taken(self) -> bool:
+        """One try; False while another job lives. The first push shows whether the token may push at all."""
+        content = await self.ref.read()
+        header = Header(self.repository, self.thread, "", 0)
+        if content is not None:
+            header, self._body = image.parts(content)
+        if (header.repository, header.thread) != (self.repository, self.thread):
+            raise Unreadable("it belongs to another repository or thread")
+        if header.until_ms > time.time() * 1000:
+            logger.info("waiting for the job that serves this thread (%s)", header.run)
+            return False
+        if self._body:
+            image.unpack(self._body, self.database)
+            self.began_with = image.used_this_month(self.database)
+        self.unclean = header.until_ms != 0
+        try:
+            await self._write(ended=False)
+            self.keeps = True
+        except Stale:
+            return False
+        except Refused as refused:
+            self.why_not = str(refused)
+        return True
+
+    async def release(self) -> None:
+        """Let the next job begin at once. For a job that ends before it has changed anything."""
+        if self.keeps:
+            with suppress(Stale, Refused, WorktreeError):
+                await self._write(ended=True)
+
+    async def finish(self) -> None:
+        """Save and release what an earlier process of the same job held. For a process that was killed."""
+        with suppress(WorktreeError, Unreadable, Stale, Refused):
+            await self.ref.open()
+            content = await self.ref.read()
+            if content is not None and image.parts(content)[0].run == self.run:
+                self.keeps = True
+                await self._push(ended=True)
+
+    async def save(self, *, ended: bool = False) -> None:
+        """Push what is known now. Raises TakenOver and Refused."""
+        if not self.keeps:
+            return
+        try:
+            await self._push(ended=ended)
+        except Stale as stale:
+            self.keeps = False
+            raise TakenOver from stale
+        if ended:
+            self.keeps = False
+
+    async def _push(self, *, ended: bool) -> None:
+        async with self._saving:
+            self._body = await asyncio.to_thread(image.pack, self.database)
+            writing = asyncio.create_task(self._write(ended=ended))
+            try:
+                await asyncio.shield(writing)
+            except asyncio.CancelledError:
+                await asyncio.wait([writing])  # a push that is given up may have happened all the same
+                raise
+
+    async def _write(self, *, ended: bool) -> None:
+        until = 0 if ended else int(time.time() * 1000) + _ALIVE_MS
+        header = Header(self.repository, self.thread, self.run, until)
+        await self.ref.write(image.with_header(header, self._body))
+
+    def changed(self) -> None:
+        """Something has happened that the next job must know."""
+        self._changed.set()
+
+    async def save_for_ever(self) -> None:
+        """Save after each change, and often enough to be known as alive. Raises TakenOver."""
+        while self.keeps:
+            try:
+                async with asyncio.timeout(_RENEW_SECONDS):
+                    await self._changed.wait()
+            except TimeoutError:
+                pass
+            self._changed.clear()
+            try:
+                await self.save()
+            except Refused as refused:
+                logger.warning("not kept: %s", refused)
+            await asyncio.sleep(_WAIT_SECONDS)

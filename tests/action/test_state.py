@@ -1,0 +1,201 @@
+"""Jobs on fresh machines that know of each other what a server would know: nothing but refs of the repository."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from claude_pool_gh.rehearsal import stage
+from claude_pool_gh.rehearsal.github import Moment
+from claude_pool_gh.rehearsal.reviewer import Reviewer
+from tests.acceptance.colleague import Colleague
+from tests.action.conftest import WRITE, Stage
+from tests.action.runner import Done, Running
+
+KEEPING = WRITE | {"contents": "write"}
+
+
+async def green(scene: Stage, line: str, outcome: str) -> Done:
+    done = await scene.say(line, permissions=KEEPING)
+    assert (done.red, done.outputs["outcome"]) == (False, outcome), done.log
+    return done
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+async def test_review_fix_reject_approve_and_push_over_fresh_jobs(scene: Stage) -> None:
+    scene.model.script = Colleague(planted=stage.PLANTED)
+    before = scene.pull.head_sha
+
+    first = await green(scene, "/pool review", "findings")
+    assert (first.outputs["findings"], len(scene.pull.reviews)) == ("2", 1)
+    paid = scene.paid
+
+    asked = await green(scene, "/pool fix the discount must count from ten pieces", "awaiting_approval")
+    gate = asked.outputs["approval_pending"]
+    assert len(gate) == 10
+    assert float(asked.outputs["cost_usd"]) == pytest.approx((scene.paid - paid) / 1e6)
+
+    again = await green(scene, f"/pool reject {gate} say it in the constant", "done")
+    assert scene.pull.head_sha == before, "nothing is pushed before somebody says so"
+    shown = next(
+        each.body for each in scene.comments if "/pool approve" in each.body and "### ⏸" in each.body
+    )
+    newer = shown.partition("/pool approve ")[2][:10]
+    assert newer != gate
+    assert float(again.outputs["cost_usd"]) > 0
+
+    await green(scene, f"/pool approve {newer}", "done")
+    assert scene.pull.head_sha != before
+    assert (
+        "if quantity >= BULK_FROM:" in scene.repository.read(scene.pull.head_ref, "shop/prices.py").decode()
+    )
+    tracking = [each for each in scene.comments if "`/pool help`</sub>" in each.body]
+    assert len(tracking) == 2, "one comment of the review, one of the fix"
+    assert len(scene.pull.reviews) == 1
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+async def test_a_second_review_repeats_nothing_and_costs_add_up(scene: Stage) -> None:
+    scene.model.script = Colleague(planted=stage.PLANTED)
+    await green(scene, "/pool review", "findings")
+    await green(scene, "/pool review", "findings")
+    assert len([each for review in scene.pull.reviews for each in review.comments]) == 2
+    await green(scene, "/pool cost", "answered")
+    assert f"${scene.paid / 1e6:.2f}" in scene.comments[-1].body
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+async def test_what_a_lost_job_began_is_ended_by_the_next_without_a_second_of_anything(scene: Stage) -> None:
+    """Killed so hard that its last step does not run either."""
+    scene.model.script = Colleague(planted=stage.PLANTED)
+
+    async def vanish(running: Running) -> None:
+        await scene.github.until(lambda: scene.paid > 0, timeout=60)
+        running.kill()
+
+    lost = await scene.say("/pool review", permissions=KEEPING, during={"run": vanish}, vanish=True)
+    assert lost.steps["after"].code is None
+    await green(scene, "/pool status", "answered")
+    tracking = [each for each in scene.comments if "`/pool help`</sub>" in each.body]
+    assert len(tracking) == 1
+    (check,) = scene.repository.check_runs(scene.pull.head_sha)
+    assert check.status == "completed"
+    assert len(scene.pull.reviews) == 1
+
+
+@pytest.mark.long
+async def test_without_the_permission_nothing_is_begun_that_would_have_to_wait(scene: Stage) -> None:
+    done = await scene.say("/pool fix the discount must count from ten pieces")
+    assert (done.red, done.outputs["outcome"], scene.paid) == (False, "refused", 0)
+    assert "add `contents: write`" in scene.comments[-1].body
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+async def test_two_jobs_at_once_make_one_of_everything(scene: Stage) -> None:
+    scene.model.script = Colleague(planted=stage.PLANTED)
+    first, second = await scene.comment("/pool review"), await scene.comment("/pool help")
+    both = await asyncio.gather(
+        scene.job("issue_comment", first, permissions=KEEPING),
+        scene.job("issue_comment", second, permissions=KEEPING, environment={"GITHUB_RUN_ID": "4712"}),
+    )
+    assert [done.red for done in both] == [False, False], "\n".join(done.log for done in both)
+    assert {done.outputs["outcome"] for done in both} == {"findings", "answered"}
+    assert len(scene.pull.reviews) == 1
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+async def test_a_cancel_that_comes_meanwhile_is_heard_by_the_job_that_runs(scene: Stage) -> None:
+    scene.model.script = Reviewer(pace=20.0)
+    event = await scene.comment("/pool review")
+
+    async def say_cancel(_: Running) -> None:
+        await scene.github.until(lambda: len(scene.model.requests) > 0, timeout=60)
+        await scene.comment("/pool cancel")
+        check = scene.repository.check_runs(scene.pull.head_sha)[0]
+        await scene.github.until(lambda: check.conclusion == "cancelled", timeout=15)
+
+    done = await scene.job("issue_comment", event, permissions=KEEPING, during={"run": say_cancel})
+    assert (done.red, done.outputs["outcome"]) == (False, "cancelled"), done.log
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+async def test_a_job_that_is_killed_gives_the_thread_back_in_its_last_step(scene: Stage) -> None:
+    scene.model.script = Reviewer(pace=0.5)
+
+    async def kill(running: Running) -> None:
+        await scene.github.until(lambda: scene.paid > 0, timeout=60)
+        running.kill()
+
+    killed = await scene.say("/pool review", permissions=KEEPING, during={"run": kill})
+    assert killed.outputs["outcome"] == "cancelled", killed.log
+    began = time.monotonic()
+    await green(scene, "/pool help", "answered")
+    assert time.monotonic() - began < 80, "it waited for a job that is dead"
+    assert len([each for each in scene.comments if "`/pool help`</sub>" in each.body]) == 1
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+async def test_the_caps_of_the_month_hold_over_the_jobs_of_all_threads(scene: Stage) -> None:
+    scene.model.script = Colleague(planted=stage.PLANTED)
+    cap = "budget:\n  repository_month: 3.0\n"
+    scene.repository.commit("main", {".github/claude-pool.yml": cap}, author=scene.maintainer)
+    issue = scene.repository.open_issue("Discount?", "From ten pieces.", author=scene.maintainer)
+    await green(scene, "/pool review", "findings")
+    inputs = {"command": "/pool ask what does it do", "number": str(issue.number)}
+    event = {"schedule": "0 3 * * *"}
+    paid = scene.paid
+    done = await scene.job("schedule", event, inputs=inputs, permissions=KEEPING)
+    assert (done.outputs["outcome"], scene.paid) == ("refused", paid), done.log
+    said = scene.repository.comments(issue.number)[-1].body
+    assert f"the cap per repository and month of $3.00 has ${3 - paid / 1e6:.2f} left" in said
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("pushes", [1, 2, 3, 4])
+async def test_a_job_that_is_lost_after_any_of_its_pushes_leaves_nothing_twice(
+    scene: Stage, pushes: int
+) -> None:
+    scene.model.script = Colleague(planted=stage.PLANTED)
+    made: list[Moment] = []
+
+    async def count(moment: Moment) -> None:
+        if moment.phase == "after" and moment.method == "POST" and moment.path.endswith("git-receive-pack"):
+            made.append(moment)
+
+    scene.github.on_request(count)
+
+    async def vanish(running: Running) -> None:
+        await scene.github.until(lambda: len(made) >= pushes, timeout=60)
+        running.kill()
+
+    await scene.say("/pool review", permissions=KEEPING, during={"run": vanish}, vanish=True)
+    await green(scene, "/pool help", "answered")
+    tracking = [each for each in scene.comments if "`/pool help`</sub>" in each.body]
+    assert len(tracking) == len(scene.pull.reviews) == len(scene.repository.check_runs(scene.pull.head_sha))
+    assert len(tracking) == (0 if pushes == 1 else 1), "before the command is kept, it is as if it never came"
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+async def test_the_state_of_a_thread_that_was_closed_long_ago_is_deleted(scene: Stage) -> None:
+    old, new = (scene.repository.open_issue("Old", "", author=scene.maintainer) for _ in range(2))
+    tree = scene.repository.git.resolve("main")
+    for number in (old.number, new.number, 9999):
+        scene.repository.git.run("update-ref", f"refs/claude-pool/threads/{number}", str(tree))
+    old.closed_at = time.time() - 31 * 86_400
+    await green(scene, "/pool help", "answered")
+    left = scene.repository.git.run(
+        "for-each-ref", "--format=%(refname)", "refs/claude-pool/threads"
+    ).decode()
+    kept = sorted(int(name.rpartition("/")[2]) for name in left.split())
+    assert kept == sorted([scene.pull.number, new.number])
