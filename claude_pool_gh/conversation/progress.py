@@ -231,6 +231,7 @@ def _steps(seen: Seen, now_ms: int) -> list[StepLine]:
                 name=step.name,
                 state=StepState.skipped if idle else record.state,  # there was nothing for it to do
                 detail=_detail(record, own) or checks.on_their_way(chain, step, record),
+                failed=sum(task.state is TaskState.failed for task in own),
                 model=step.overrides.model or "" if isinstance(step, AgentRun) else "",
                 elapsed_ms=_elapsed(step, record, own, now_ms),
                 cost=cost,
@@ -245,7 +246,9 @@ def _detail(record: StepRow, runs: Sequence[TaskRow]) -> str:
         return ""
     done = sum(1 for task in runs if task.state in (TaskState.completed, TaskState.failed))
     running = [task.title for task in runs if task.state is TaskState.running]
+    failed = sum(task.state is TaskState.failed for task in runs)
     progress = f"{done} of {len(runs)}" if record.state is StepState.running else count(len(runs), "run")
+    progress += f", {failed} failed" if failed else ""
     return f"{progress}: {', '.join(running[:3])}" if running else progress
 
 

@@ -253,7 +253,8 @@ def steps_table(steps: Sequence[StepLine]) -> str:
         time = "" if step.elapsed_ms is None else duration(step.elapsed_ms)
         if step.state == "running" and step.elapsed_ms is not None:
             time = minutes(step.elapsed_ms)
-        cells = (_SIGNS.get(step.state, "?"), f"**{step.name}**{detail}", step.model, time, cost)
+        sign = "⚠" if step.failed and step.state == "completed" else _SIGNS.get(step.state, "?")
+        cells = (sign, f"**{step.name}**{detail}", step.model, time, cost)
         rows.append("| " + " | ".join(map(cell, cells)) + " |")
     return "\n".join(rows)
 

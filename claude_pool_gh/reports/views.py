@@ -19,6 +19,8 @@ class StepLine:
     name: str
     state: str
     detail: str = ""
+    failed: int = 0
+    """How many of its runs failed; a step can be done although some did."""
     model: str = ""
     elapsed_ms: int | None = None
     cost: int = 0
