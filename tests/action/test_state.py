@@ -199,3 +199,31 @@ async def test_the_state_of_a_thread_that_was_closed_long_ago_is_deleted(scene: 
     ).decode()
     kept = sorted(int(name.rpartition("/")[2]) for name in left.split())
     assert kept == sorted([scene.pull.number, new.number])
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+async def test_what_github_has_and_no_saved_state_knows_of_is_found_and_not_made_again(scene: Stage) -> None:
+    """Lost between the review's posting and the next push: the restored rows are older than GitHub."""
+    scene.model.script = Colleague(planted=stage.PLANTED)
+    posted = asyncio.Event()
+    lost: list[Running] = []
+
+    async def kill(moment: Moment) -> None:
+        if moment.phase == "after" and moment.method == "POST" and moment.path.endswith("/reviews") and lost:
+            lost.pop().kill()
+            posted.set()
+
+    scene.github.on_request(kill)
+
+    async def vanish(running: Running) -> None:
+        lost.append(running)
+        await posted.wait()
+
+    await scene.say("/pool review", permissions=KEEPING, during={"run": vanish}, vanish=True)
+    assert len(scene.pull.reviews) == 1
+    await green(scene, "/pool help", "answered")
+    assert len(scene.pull.reviews) == 1
+    assert len([each for each in scene.comments if "`/pool help`</sub>" in each.body]) == 1
+    (check,) = scene.repository.check_runs(scene.pull.head_sha)
+    assert check.status == "completed"

@@ -191,6 +191,23 @@ GUARDS = [
         f"{ACCEPTANCE}strangers.py", "listed_by",
     ),
     Guard(
+        "no line of a job's log is a command in its elder form", "action/protocol.py",
+        'line = re.sub("#(?=#)", "# ", line)', "pass", "tests/action/test_protocol.py", "others_have_worded",
+    ),
+    Guard(
+        "no line of a job's log is a command", "action/protocol.py",
+        'if line.startswith("::")', "if False", "tests/action/test_protocol.py", "others_have_worded",
+    ),
+    Guard(
+        "a state of a newer version is not read", "action/state/image.py",
+        "if found.format > _FORMAT or found.schema > migrations.newest():", "if False:",
+        "tests/action/test_kept.py", "another_form",
+    ),
+    Guard(
+        "no transcript is kept", "action/state/image.py",
+        '"UPDATE tasks SET transcript = NULL",', "", "tests/action/test_kept.py", "without_transcripts",
+    ),
+    Guard(
         "triggers only as configured", JUDGE,
         "not is_switched_on(request.source.kind, config)", "False",
         f"{ACCEPTANCE}triggers.py", "label or opened",
