@@ -104,7 +104,7 @@ async def test_a_second_process_is_refused_one_file_in_words_and_may_decide_besi
 _SECOND = """
 import asyncio, sys
 from pathlib import Path
-from claude_pool_gh.pool import chains
+from claude_pool_gh.pool.store import chains
 from claude_pool_gh.pool.model.errors import PoolError
 from claude_pool_gh.pool.pool import Pool
 from claude_pool_gh.storage import Database
