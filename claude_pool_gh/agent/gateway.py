@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -83,8 +84,8 @@ class Gateway:
         self._key = key
         self._patience = patience
         self._passes: dict[str, Pass] = {}
-        self._short: set[str] = set()
-        """Runs that wait for money that those beside them may leave."""
+        self._short: Counter[str] = Counter()
+        """Requests, by run, that wait for money that the runs beside theirs may leave."""
         self._runner: web.AppRunner | None = None
         self._session: aiohttp.ClientSession | None = None
         self._upstream: Upstream | None = None
@@ -210,8 +211,11 @@ class Gateway:
 
         Runs that wait like this one leave nothing: the last of them to come is refused, and leaves its rest to others.
         """
+        granted, left = await self._meter.rest(run.run_id)
+        if enough - left > (run.most or 0) - granted:
+            return False  # its own cap does not reach, whatever others leave
         until = asyncio.get_running_loop().time() + self._money_seconds
-        self._short.add(run.run_id)
+        self._short[run.run_id] += 1
         try:
             with run.signs.patient():
                 while True:
@@ -219,11 +223,11 @@ class Gateway:
                     if await self._meter.reach(run.run_id, enough, run.most, run.step) >= enough:
                         return True
                     late = asyncio.get_running_loop().time() > until
-                    if late or run.over.is_set() or not set(beside) - self._short:
+                    if late or run.over.is_set() or all(self._short[each] for each in beside):
                         return False
                     await asyncio.sleep(_MONEY_LOOK_SECONDS)
         finally:
-            self._short.discard(run.run_id)
+            self._short[run.run_id] -= 1
 
     async def _forward(self, request: web.Request, call: _Call) -> web.StreamResponse:
         """Hand the answer on piece by piece, while a task of its own fetches, reads and books it to the end."""

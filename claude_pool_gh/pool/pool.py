@@ -198,6 +198,11 @@ class Pool:
             workspaces = workspaces or SharedFolder(Path.cwd())
             named = places.queue_of(name, workspaces.folder)
             await database.transact(lambda tx: places.adopt(tx, name, named))
+            for folder, count in (await database.read(lambda tx: places.elsewhere(tx, name, named))).items():
+                logger.warning(
+                    "%s submitted to work in %s are unfinished: they go on when a pool is opened in that folder",
+                    count, folder, extra={"action": "work_elsewhere"},
+                )  # fmt: skip
             parts = Parts(
                 queue=named,
                 kept=state is not None or store is not None,
@@ -277,6 +282,9 @@ class Pool:
         arguments.text("prompt", prompt)
         arguments.settings("config", config, TaskOverrides)
         tags = arguments.texts("tags", tags)
+        arguments.whole("priority", priority)
+        arguments.whole("max_rejections", max_rejections)
+        arguments.yes_or_no("review", review)
         for part in () if resume is None else resume.partition("/")[::2]:
             checked(part)
         if resume is not None and self.config.slot_mode is SlotMode.ephemeral:

@@ -75,7 +75,7 @@ def serve(**given: Any) -> None:
 @main.command(short_help="Run what the server has accepted, here or on another machine.")
 @_with_settings
 def worker(**given: Any) -> None:
-    r"""Run agents for the server of the GitHub App, on this machine: as many of these as you like, on any machines.
+    """Run agents for the server of the GitHub App, on this machine: as many of these as you like, on any machines.
 
     The server and its workers share one PostgreSQL (CLAUDE_POOL_DATABASE_URL), which is their queue, and have the same
     settings and secrets: give every worker what the server has. A worker listens on no port, so it needs no
@@ -89,7 +89,7 @@ def worker(**given: Any) -> None:
     Stop a worker with SIGTERM. It takes nothing more, gives back what waits, lets running agents end for
     CLAUDE_POOL_STOP_TIMEOUT seconds, and leaves the rest to other workers; give your supervisor a little longer than
     that. When a worker dies, others go on with its work within 15 seconds; steps that had ended are not run again.
-    """
+    """  # noqa: D301 - click wants the character itself
     from claude_pool_gh.service.serve import StartError  # noqa: PLC0415
     from claude_pool_gh.service.worker import work  # noqa: PLC0415
 

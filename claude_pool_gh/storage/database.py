@@ -9,6 +9,7 @@ temporary database it runs where it was asked for: there is no disk to wait for.
 from __future__ import annotations
 
 import asyncio
+import threading
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -75,6 +76,7 @@ class Database:
     def __init__(self, engine: sa.Engine, retries: Retries | None = None) -> None:
         self.engine, self.retries = engine, retries or Retries()
         self._receipts = Receipts(engine.dialect.name)
+        self._alone = threading.Lock()
         self._writers: ThreadPoolExecutor | None
         self._readers: ThreadPoolExecutor | None
         if _is_temporary(engine.url):
@@ -163,7 +165,8 @@ class Database:
     async def _run_in(self, threads: ThreadPoolExecutor | None, call: _Call[T]) -> T:
         if threads is not None:
             return await asyncio.get_running_loop().run_in_executor(threads, self._run, call)
-        result = self._run(call)
+        with self._alone:  # an agent may work on a thread and a loop of its own
+            result = self._run(call)
         await asyncio.sleep(0)  # who asks again and again must not keep others from their turn
         return result
 

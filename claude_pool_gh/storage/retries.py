@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -18,6 +19,10 @@ _SQLITE: Final = frozenset({
 _POSTGRESQL: Final = ("08", "40", "53", "57P", "55P03", "58", "25006", "25P03")
 """Lost connections, serialization failures and deadlocks, too little of something, a server that shuts down or starts,
 a lock, the server's disk, a standby that is not the primary yet, a session that the server has ended."""
+
+
+_ROUND_SECONDS: Final = 300.0
+"""After so long, waiting without a limit begins anew: `stamina` counts powers of two, which overflow some day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +71,32 @@ async def retried(
     What is done all the time has no part of `stamina` in its way while nothing fails. `seconds` count from here;
     without both limits it goes on for ever. Raises the last error, and at once any that `on` does not name.
     """
+    while True:
+        limit = _ROUND_SECONDS if attempts is None and seconds is None else seconds
+        try:
+            return await _round(again, failure, on, first_delay, longest_delay, attempts, limit)
+        except Exception as error:
+            if attempts is not None or seconds is not None or not on(error):
+                raise
+        # Where a host program has switched `stamina` off, a round neither waits nor asks again: so this does.
+        await asyncio.sleep(longest_delay)
+        try:
+            return await again()
+        except Exception as error:
+            if not on(error):
+                raise
+            failure = error
+
+
+async def _round(
+    again: Callable[[], Awaitable[T]],
+    failure: Exception,
+    on: Callable[[Exception], bool],
+    first_delay: float,
+    longest_delay: float,
+    attempts: int | None,
+    seconds: float | None,
+) -> T:
     import stamina  # noqa: PLC0415 - most processes never see such an error
 
     patience = stamina.retry_context(

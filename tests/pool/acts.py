@@ -78,8 +78,8 @@ class Payer(Puppet):
 
     async def pay(self, task: AgentTask, microdollars: int) -> bool:
         request_id, now = uuid4().hex, self.now_ms()
-        run, most = task.run_id, task.budget_microdollars
-        await self.books[-1].transact(lambda tx: ledger.extend(tx, run, microdollars, most, now))
+        run, most, step = task.run_id, task.budget_microdollars, task.step_microdollars
+        await self.books[-1].transact(lambda tx: ledger.extend(tx, run, microdollars, most, now, step=step))
         paid = await self.books[-1].transact(
             lambda tx: ledger.reserve_request(tx, request_id, run, task.model, microdollars, now)
         )

@@ -71,7 +71,9 @@ class Spender(Puppet):
         assert self.database is not None
         name, now = f"{task.run_id}-request-{next(self.requests)}", 1_786_000_000_000
         await self.database.transact(
-            lambda tx: ledger.extend(tx, task.run_id, most, task.budget_microdollars, now)
+            lambda tx: ledger.extend(
+                tx, task.run_id, most, task.budget_microdollars, now, step=task.step_microdollars
+            )
         )
         if not await self.database.transact(
             lambda tx: ledger.reserve_request(tx, name, task.run_id, "m", most, now)

@@ -10,7 +10,7 @@ import pytest
 from claude_pool_gh import Pool, usual_state
 from claude_pool_gh.pool.model.config import PoolConfig, SlotConfig, TaskOverrides
 from claude_pool_gh.pool.run.chain_factory import ChainOptions
-from tests.pool.puppet import Puppet
+from tests.pool.puppet import OpenPool, Puppet
 
 OPEN: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"config": {"model": "x"}}, TypeError, r"`config` must be a PoolConfig, .* PoolConfig\.model_validate"),
@@ -84,3 +84,28 @@ async def test_state_true_keeps_the_work_in_a_place_of_the_folder_s_own(
         assert await pool.tasks() == []
     assert usual_state(here) != usual_state(other)
     assert (usual_state(here) / "pool.sqlite").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        ({"priority": "high"}, "`priority` must be a whole number"),
+        ({"priority": 1.5}, "`priority` must be a whole number"),
+        ({"priority": 10**30}, "`priority` is 10"),
+        ({"max_rejections": None}, "`max_rejections` must be a whole number"),
+        ({"review": "no"}, "`review` must be True or False"),
+    ],
+)
+async def test_what_would_disturb_others_later_is_refused_at_once(
+    open_pool: OpenPool, more: dict[str, Any], problem: str
+) -> None:
+    async with open_pool(Puppet()) as pool:
+        with pytest.raises((TypeError, ValueError), match=problem):
+            await pool.submit("x", **more)
+        assert await pool.tasks() == []
+
+
+@pytest.mark.parametrize("field", ["task_budget_usd", "chain_budget_usd", "budget_microdollars"])
+def test_a_budget_that_no_database_keeps_is_refused(field: str) -> None:
+    with pytest.raises(ValueError, match="less than or equal to 100000"):
+        PoolConfig.model_validate({field: 10**18})

@@ -107,8 +107,8 @@ async def test_what_still_runs_at_the_deadline_is_ended_and_keeps_what_it_said_a
 async def test_a_drain_comes_to_its_end_even_if_an_agent_does_not(
     open_pool: OpenPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("claude_pool_gh.pool.agent_run._STOP_SECONDS", 0.05)
-    monkeypatch.setattr("claude_pool_gh.pool.agent_run._CANCEL_SECONDS", 0.05)
+    monkeypatch.setattr("claude_pool_gh.pool.run.agent_run._STOP_SECONDS", 0.05)
+    monkeypatch.setattr("claude_pool_gh.pool.run.agent_run._CANCEL_SECONDS", 0.05)
     stubborn = Stubborn(deaf=True)
     agent = Puppet(stubborn)
     async with open_pool(agent) as pool:
@@ -182,7 +182,8 @@ async def test_a_task_between_two_attempts_is_left_for_the_next_pool(open_pool: 
 async def test_what_waits_only_for_money_is_left_for_the_next_pool(open_pool: OpenPool) -> None:
     gate = Gate()
     agent = Puppet(gate)
-    config = PoolConfig(budget_microdollars=1_000_000, task_budget_usd=1.0)
+    # Enough for the least with which one may begin, not for two.
+    config = PoolConfig(budget_microdollars=30_000, task_budget_usd=1.0)
     async with open_pool(agent, slots=2, config=config) as pool:
         first = await pool.submit("a")
         await agent.arrived.wait()

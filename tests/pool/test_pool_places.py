@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from claude_pool_gh.pool.model.config import Isolation
 from claude_pool_gh.pool.model.errors import NoWorkspace
 from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Line, Wanted
+from claude_pool_gh.pool.pool import Pool
 from claude_pool_gh.pool.recipes.workflows import ChainStep
 from claude_pool_gh.pool.run.folders import SharedFolder
 from claude_pool_gh.pool.store.places import queue_of
@@ -145,3 +146,21 @@ async def test_a_folder_is_never_lent_to_a_plan_of_another(folders: Folders) -> 
 def test_pools_without_a_folder_share_by_name_alone() -> None:
     assert queue_of("main", None) == "main"
     assert len({queue_of(name, folder) for name in "xy" for folder in (None, Path("/a"), Path("/b"))}) == 6
+
+
+async def test_whoever_opens_a_state_from_another_folder_is_told_what_waits_elsewhere(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    for folder in (here, there):
+        folder.mkdir()
+    gate, agent = Gate(), Puppet()
+    agent.act = gate
+    async with Pool.open(agent, state=tmp_path / "state", workspaces=SharedFolder(here)) as pool:
+        await pool.submit("x")
+        await until(lambda: agent.running == 1)
+    for folder, told in ((there, True), (here, False)):
+        caplog.clear()
+        async with Pool.open(Puppet(), state=tmp_path / "state", workspaces=SharedFolder(folder)):
+            pass
+        assert (f"1 submitted to work in {here} are unfinished" in caplog.text) is told

@@ -154,7 +154,14 @@ async def test_one_process_cannot_take_all_memory(sandbox: Sandbox, files: Path)
 async def test_many_processes_cannot_take_all_memory(sandbox: Sandbox, files: Path) -> None:
     nap = sleeping()
     one = f"(head -c 100M /dev/zero; {nap}) | tail >/dev/null"
-    ran = await sandbox.run(f"{one} & {one} & {one} & wait", files, seconds=30)
+    three = f"{one} & {one} & {one} & wait"
+    ran = await sandbox.run(three, files, seconds=30)
+    for _ in range(5):
+        # A user's processes are counted together, and another test of the same user may have many.
+        if "Cannot fork" not in ran.output:
+            break
+        await asyncio.sleep(2)
+        ran = await sandbox.run(three, files, seconds=30)
     assert ran.end is End.out_of_memory
     assert await gone(nap)
 

@@ -60,7 +60,7 @@ def test_a_scripts_pool_loads_nothing_that_an_extra_brings() -> None:
     assert loaded & {*EXTRA_OF, "alembic", "procrastinate", "click", "rich"} == set()
 
 
-@pytest.mark.parametrize("command", [["serve"], ["worker"], ["doctor"], ["action"], ["rehearse"]])
+@pytest.mark.parametrize("command", [["serve"], ["worker"], ["doctor"], ["rehearse"]])
 def test_a_command_of_the_bots_says_which_extra_it_needs(command: list[str]) -> None:
     done = python(f"{WITHOUT}\nfrom claude_pool_gh.service.cli import main\nmain()", *command)
     assert done.returncode == 1, done.stderr

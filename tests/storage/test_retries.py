@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
-from claude_pool_gh.storage import Database, Retries, Transaction, migrations, passes
+from claude_pool_gh.storage import Database, Retries, Transaction, migrations, passes, retried
 from claude_pool_gh.storage.receipts import Receipt, Receipts, receipts
 from tests.storage.flaky import Flaky, When
 
@@ -293,3 +293,48 @@ def _postgresql(error: psycopg.Error) -> sa.exc.DBAPIError:
 )
 def test_which_errors_pass(error: BaseException, *, expected: bool) -> None:
     assert passes(error) is expected
+
+
+async def test_waiting_without_a_limit_outlasts_every_round_and_a_host_that_switched_waiting_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`stamina` counts powers of two, which overflow at its 1,024th try, and a host program can switch it off."""
+    import stamina  # noqa: PLC0415
+
+    monkeypatch.setattr("claude_pool_gh.storage.retries._ROUND_SECONDS", 0.02)
+    tries = 0
+
+    async def again() -> str:
+        nonlocal tries
+        tries += 1
+        if tries < 30:
+            raise OSError("away")
+        return "back"
+
+    for active in (True, False):
+        tries = 0
+        stamina.set_active(active)
+        try:
+            waiting = retried(
+                again,
+                OSError("away"),
+                on=lambda e: isinstance(e, OSError),
+                first_delay=0.001,
+                longest_delay=0.002,
+            )
+            assert await asyncio.wait_for(waiting, 60) == "back"
+        finally:
+            stamina.set_active(True)
+
+
+async def test_threads_with_loops_of_their_own_share_a_temporary_database_one_at_a_time() -> None:
+    database = Database.temporary()
+    await database.transact(lambda tx: tx.exec_driver_sql("CREATE TABLE t (n INTEGER)"))
+
+    async def write() -> None:
+        for _ in range(50):
+            await database.transact(lambda tx: tx.exec_driver_sql("INSERT INTO t VALUES (1)"))
+
+    await asyncio.gather(*(asyncio.to_thread(lambda: asyncio.run(write())) for _ in range(6)))
+    assert await database.read(lambda tx: tx.exec_driver_sql("SELECT count(*) FROM t").scalar_one()) == 300
+    database.close()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from claude_pool_gh.pool.model.config import SlotConfig
+
+_MOST: Final = 1_000_000_000
 
 
 def text(name: str, given: Any) -> None:
@@ -24,6 +26,20 @@ def texts(name: str, given: Any) -> tuple[str, ...]:
         if not isinstance(each, str):
             raise TypeError(f"`{name}` must be a list of texts; {each!r} in it is {_kind(each)}")
     return found
+
+
+def whole(name: str, given: Any) -> None:
+    """Raises TypeError for what is no whole number, ValueError for one that no database keeps."""
+    if isinstance(given, bool) or not isinstance(given, int):
+        raise TypeError(f"`{name}` must be a whole number, not {_kind(given)}")
+    if abs(given) > _MOST:
+        raise ValueError(f"`{name}` is {given}: it must lie between -{_MOST} and {_MOST}")
+
+
+def yes_or_no(name: str, given: Any) -> None:
+    """Raises TypeError for what is neither True nor False: a text such as "no" would count as yes."""
+    if not isinstance(given, bool):
+        raise TypeError(f"`{name}` must be True or False, not {_kind(given)}")
 
 
 def settings(name: str, given: Any, wanted: type) -> None:

@@ -16,6 +16,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 MICRODOLLARS: Final = 1_000_000
 """Microdollars in a dollar."""
+MOST_DOLLARS: Final = 100_000
+"""No budget is higher: a mistyped one is refused, and every sum fits into what the databases keep."""
 
 READING: Final = ("Read", "Grep", "Glob")
 """Tools that change nothing. An agent that is given no other has these."""
@@ -169,7 +171,7 @@ class TaskOverrides(_Choices):
     """The built-in tools that the agent has at all. Default: Read, Grep and Glob."""
     json_schema: dict[str, Any] | None = None
     """JSON Schema that the result must satisfy; a result of another form is a failure."""
-    max_budget_usd: Annotated[float, Field(gt=0)] | None = None
+    max_budget_usd: Annotated[float, Field(gt=0, le=MOST_DOLLARS)] | None = None
     """Most that the task may cost, in dollars, all its attempts together. Default: `PoolConfig.task_budget_usd`."""
     timeout_secs: Annotated[float, Field(gt=0)] | None = None
     """Seconds that one attempt may take. Default: `PoolConfig.timeout_secs`."""
@@ -183,11 +185,11 @@ class TaskOverrides(_Choices):
 class PoolConfig(_Choices):
     """What holds for every slot and task of a pool that says nothing else."""
 
-    budget_microdollars: Annotated[int, Field(gt=0)] | None = None
+    budget_microdollars: Annotated[int, Field(gt=0, le=MOST_DOLLARS * MICRODOLLARS)] | None = None
     """Most that all tasks in the pool's store may cost in a calendar month (UTC), in microdollars. Default: no cap."""
-    task_budget_usd: Annotated[float, Field(gt=0)] = 1.0
+    task_budget_usd: Annotated[float, Field(gt=0, le=MOST_DOLLARS)] = 1.0
     """Most that one task may cost, in dollars, where it says nothing itself."""
-    chain_budget_usd: Annotated[float, Field(gt=0)] = 3.0
+    chain_budget_usd: Annotated[float, Field(gt=0, le=MOST_DOLLARS)] = 3.0
     """Most that one chain may cost, in dollars, where it says nothing itself."""
     timeout_secs: Annotated[float, Field(gt=0)] = 900.0
     """Seconds that one attempt of a task may take."""

@@ -10,7 +10,14 @@ from pydantic import Field, model_validator
 
 from claude_pool_gh.pool.model import crate
 from claude_pool_gh.pool.model.conditions import Condition
-from claude_pool_gh.pool.model.config import AnyEffort, AnyIsolation, Frozen, Strings, TaskOverrides
+from claude_pool_gh.pool.model.config import (
+    MOST_DOLLARS,
+    AnyEffort,
+    AnyIsolation,
+    Frozen,
+    Strings,
+    TaskOverrides,
+)
 from claude_pool_gh.pool.model.errors import RecipeError
 from claude_pool_gh.pool.model.plan import AnyOnFailure, AnyOnRestart, OnFailure, OnRestart
 from claude_pool_gh.pool.recipes.skills import Argument
@@ -59,7 +66,7 @@ class ChainStep(Frozen):
     model: str | None = None
     effort: AnyEffort | None = None
     turns: Annotated[int, Field(ge=1)] | None = None
-    budget_usd: Annotated[float, Field(gt=0)] | None = None
+    budget_usd: Annotated[float, Field(gt=0, le=MOST_DOLLARS)] | None = None
     """Most that one run of this step may cost, in dollars, all its attempts together."""
     timeout_secs: Annotated[float, Field(gt=0)] | None = None
     """Seconds of one attempt."""
@@ -108,7 +115,7 @@ class Workflow(Frozen):
     isolation: AnyIsolation | None = None
     """Where its agents work; None leaves it to whoever starts it."""
     on_restart: AnyOnRestart = OnRestart.rerun
-    budget_usd: Annotated[float, Field(gt=0)] | None = None
+    budget_usd: Annotated[float, Field(gt=0, le=MOST_DOLLARS)] | None = None
     """Most that one run may cost, in dollars."""
     steps: Annotated[Steps, Field(min_length=1)]
 

@@ -199,7 +199,8 @@ class Dispatcher:
             self._arrived.set()
         if told.chain_id is None or told.chain_id in self.live.held:
             self._moved.set()
-        self.events.heard(told.chain_id)
+        if told.chain_id is not None or told.missed:  # a new chain has come to rest for nobody
+            self.events.heard(told.chain_id)
 
     async def _heed(self) -> None:
         if not self.live.held:

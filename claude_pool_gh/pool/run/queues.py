@@ -34,6 +34,8 @@ class Heard:
     """Which chain; None: any."""
     queued: bool = True
     """It may be taken up now."""
+    missed: bool = False
+    """Whatever was told before was not heard: only looking says what has happened."""
 
 
 class Queue(Protocol):
@@ -202,7 +204,7 @@ class SharedQueue(_Rows):
         """See `Queue.heard`."""
         async for text in notices(self.database, CHANNEL):
             if text is None:
-                yield Heard()
+                yield Heard(missed=True)
                 continue
             told = json.loads(text)
             if told["pool"] == self.pool:

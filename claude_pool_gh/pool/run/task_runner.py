@@ -316,7 +316,7 @@ class Attempts:
                 else tasks.end(tx, task, outcome, now, review=chain.plan.is_gated(task.step))
             )
             slot_rows.vacate(
-                tx, slot.id,
+                tx, slot.id, self.worker, slot.config,
                 completed=outcome.ending is Ending.completed,
                 broken=slot.broken,
                 cost=cost,

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from claude_pool_gh.pool.model.errors import Superseded, UnknownChain
-from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
+from claude_pool_gh.pool.model.outcomes import FAILURES, Outcome, Verdict
 from claude_pool_gh.pool.model.plan import Plan
 from claude_pool_gh.pool.model.states import (
     CHAIN_MOVES,
@@ -217,7 +217,10 @@ def unpark(tx: Transaction, chain: ChainRow, now_ms: int) -> None:
 
 def finish(tx: Transaction, chain: ChainRow, outcome: Outcome, now_ms: int) -> None:
     """Write the chain's one terminal state and close its reservation, and whatever of it is still open."""
-    tasks.cancel_open(tx, chain.id, now_ms)
+    # Nobody has cancelled what its chain's failure ends.
+    is_failure = outcome.verdict in FAILURES and outcome.verdict is not Verdict.cancelled
+    failed = outcome.reason if is_failure else None
+    tasks.end_open(tx, chain.id, now_ms, failed=failed)
     ledger.settle(tx, chain.id, now_ms)
     stored = outcome.model_dump(mode="json")
     also = {"outcome": stored, "ended_ms": now_ms, "parked_for": None}

@@ -38,6 +38,17 @@ def adopt(tx: Transaction, name: str, queue: str) -> None:
     tx.execute(chains.update().where(old).values(pool=queue))
 
 
+def elsewhere(tx: Transaction, name: str, queue: str) -> dict[str, int]:
+    """How many unfinished chains of a pool's name belong to each other folder: whoever opens it here runs none of them.
+
+    Folders by their full names.
+    """
+    others = sa.and_(chains.c.pool.startswith(f"{name}@", autoescape=True), chains.c.pool != queue)
+    folder = chains.c.plan["workspace"]["folder"].as_string()
+    found = sa.select(folder, sa.func.count()).where(others, chains.c.state.in_(OPEN)).group_by(folder)
+    return {str(where): int(count) for where, count in tx.execute(found).all()}
+
+
 def check(spec: JSON, folder: Path) -> None:
     """Raises NoWorkspace where a plan says another folder than this one."""
     planned = (spec or {}).get("folder")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from claude_pool_gh.pool.model.config import SlotConfig
-from claude_pool_gh.pool.model.errors import UnknownSlot
+from claude_pool_gh.pool.model.errors import IllegalTransition, UnknownSlot
 from claude_pool_gh.pool.model.states import SLOT_MOVES, SlotState, move, move_by, moved, moving
 from claude_pool_gh.pool.store.tables import slots
 from claude_pool_gh.storage import Transaction, insert_once, one_at_a_time
@@ -71,16 +71,23 @@ def occupy(tx: Transaction, slot_id: str, worker: str, config: SlotConfig, task_
 def vacate(
     tx: Transaction,
     slot_id: str,
+    worker: str,
+    config: SlotConfig,
     *,
     completed: bool,
     broken: bool,
     cost: int,
     session_id: str | None,
 ) -> None:
-    """A slot's task has ended."""
+    """A slot's task has ended. Its row may be gone: whoever took this worker for dead has forgotten it, wrongly."""
     also = {"current_task": None, "session": session_id, "done": int(completed), "paid": cost}
     after = SlotState.errored if broken else SlotState.idle
-    move_by(tx, _VACATE, slots, SLOT_MOVES, slot_id, SlotState.busy, after, **also)
+    try:
+        move_by(tx, _VACATE, slots, SLOT_MOVES, slot_id, SlotState.busy, after, **also)
+    except IllegalTransition:
+        if not _insert(tx, slot_id, worker, config, SlotState.busy):
+            raise
+        move_by(tx, _VACATE, slots, SLOT_MOVES, slot_id, SlotState.busy, after, **also)
 
 
 def replace(tx: Transaction, slot_id: str, heir: str) -> str:

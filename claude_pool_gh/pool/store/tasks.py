@@ -197,16 +197,18 @@ def take_over(tx: Transaction, old: TaskRow, task_id: str, chain_id: str, now_ms
     tx.execute(tasks.update().where(tasks.c.id == task_id).values(**also))
 
 
-def cancel_open(tx: Transaction, chain_id: str, now_ms: int) -> None:
-    """Cancel whatever of a chain has not ended, and close its money."""
-    cancelled = AgentOutcome(ending=Ending.cancelled)
+def end_open(tx: Transaction, chain_id: str, now_ms: int, *, failed: str | None = None) -> None:
+    """End whatever of a chain has not ended, and close its money: as cancelled or, with the reason, as failed."""
+    state = TaskState.cancelled if failed is None else TaskState.failed
+    ending = Ending.cancelled if failed is None else Ending.failed
+    outcome = AgentOutcome(ending=ending, reason=failed or "")
     for task in of_chain(tx, chain_id):
         if task.state in (TaskState.pending, TaskState.running, TaskState.pending_review):
             if task.state is TaskState.running:
                 ledger.settle(tx, task.run_id, now_ms)
             handed_in = task.state is TaskState.pending_review
-            also: dict[str, Any] = {} if handed_in else {"outcome": _stored_over(task, cancelled)}
-            move(tx, tasks, TASK_MOVES, task.id, task.state, TaskState.cancelled, ended_ms=now_ms, **also)
+            also: dict[str, Any] = {} if handed_in else {"outcome": _stored_over(task, outcome)}
+            move(tx, tasks, TASK_MOVES, task.id, task.state, state, ended_ms=now_ms, **also)
 
 
 def keep_work(tx: Transaction, run_id: str, chain_id: str, work: Work, now_ms: int) -> None:
