@@ -243,8 +243,9 @@ class Runner:
         running = [task for task in own if task.state is TaskState.running]
         died = [task for task in running if task.run_id not in held.open]
         for task in running:
-            if (outcome := held.open.get(task.run_id)) is not None:
-                tasks.end(tx, task, outcome, now, review=chain.plan.is_gated(task.step))
+            if (ended := held.open.get(task.run_id)) is not None:
+                tasks.keep(tx, task, ended.outcome, ended.work, now)
+                tasks.end(tx, task, ended.outcome, now, review=chain.plan.is_gated(task.step))
                 continue
             if task.attempt >= most_attempts(units[task.shard].run, record.rejections):
                 reason = f"the server died {task.attempt} times while this ran"

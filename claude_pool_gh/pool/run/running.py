@@ -9,8 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from claude_pool_gh.pool.model.errors import Superseded
-from claude_pool_gh.pool.model.ports import AgentOutcome, Line
+from claude_pool_gh.pool.model.ports import AgentOutcome, Line, Work
 from claude_pool_gh.pool.store.tasks import TaskRow
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How an attempt ended, and what it changed: all that was paid for."""
+
+    outcome: AgentOutcome
+    work: Work | None
 
 
 @dataclass(slots=True)
@@ -39,7 +47,7 @@ class Held:
     """It was seen to run: unless it comes to rest, it still does."""
     laid_out: tuple[str, list[TaskRow]] | None = None
     """A step, and its tasks that are to be run: made in the transaction that began the chain."""
-    open: dict[str, AgentOutcome | None] = field(default_factory=dict)
+    open: dict[str, Ended | None] = field(default_factory=dict)
     """See `Live.open`."""
 
     @contextmanager
@@ -83,7 +91,7 @@ class Live:
     """Every chain that this process carries."""
 
     held: dict[str, Held] = field(default_factory=dict)
-    open: dict[str, AgentOutcome | None] = field(default_factory=dict)
+    open: dict[str, Ended | None] = field(default_factory=dict)
     """By run id: what this process has begun and whose end it has not written, with how it ended where it has. Such a
     row says `running`, but its process did not die."""
     freed: asyncio.Event = field(default_factory=asyncio.Event)

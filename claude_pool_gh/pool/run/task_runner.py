@@ -34,7 +34,7 @@ from claude_pool_gh.pool.recipes import prompting
 from claude_pool_gh.pool.run import agent_run
 from claude_pool_gh.pool.run.feed import Feed, recorded
 from claude_pool_gh.pool.run.purse import RunPurse
-from claude_pool_gh.pool.run.running import Held, LiveRun
+from claude_pool_gh.pool.run.running import Ended, Held, LiveRun
 from claude_pool_gh.pool.run.slots import Need, Slot, Slots, StoppedWaiting
 from claude_pool_gh.pool.run.troubles import despite_trouble
 from claude_pool_gh.pool.store import chains, context, ledger, slot_rows, tasks
@@ -123,7 +123,7 @@ class Attempts:
                     with held.answering_for(task.next_run_id):
                         prompt = _prompt(unit, task, error, recovering=recovering)
                         outcome, task, work = await self._attempt(held, chain, unit, task, slot, prompt)
-                        held.open[task.run_id] = outcome
+                        held.open[task.run_id] = Ended(outcome, work)
                         recovered = recovering
                         recovering = not recovered and _may_recover(unit.run, outcome, retries_left)
                         again = recovering or (not recovered and _may_retry(unit.run, outcome, retries_left))
@@ -304,12 +304,7 @@ class Attempts:
 
         def store(tx: Transaction, *, outcome: AgentOutcome, work: Work | None, again: bool) -> None:
             now = self.clock.now_ms()
-            if work is not None:
-                tasks.keep_work(tx, task.run_id, chain.id, work, now)
-            if outcome.cost_microdollars > 0:
-                ledger.book(
-                    tx, f"{task.run_id}.cost", task.run_id, task.model, outcome.cost_microdollars, now
-                )
+            tasks.keep(tx, task, outcome, work, now)
             cost = (
                 tasks.give_back(tx, task, now, outcome)
                 if again

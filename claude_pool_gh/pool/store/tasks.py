@@ -141,6 +141,14 @@ def begin(
     return replace(task, state=TaskState.running, **also)
 
 
+def keep(tx: Transaction, task: TaskRow, outcome: AgentOutcome, work: Work | None, now_ms: int) -> None:
+    """Store what an attempt changed, and book what its agent says that it cost besides what was reserved on the way."""
+    if work is not None:
+        keep_work(tx, task.run_id, task.chain_id, work, now_ms)
+    if outcome.cost_microdollars > 0:
+        ledger.book(tx, f"{task.run_id}.cost", task.run_id, task.model, outcome.cost_microdollars, now_ms)
+
+
 def give_back(tx: Transaction, task: TaskRow, now_ms: int, outcome: AgentOutcome | None = None) -> int:
     """A running task goes back to pending: its process died, or it may succeed when tried again.
 
