@@ -62,6 +62,7 @@ class Ledger(RuleBasedStateMachine):
         self.database = Database.open(f"sqlite:///{self.folder.name}/pool.db")
         self.sums: dict[str, Sum] = {}
         self.whole: dict[str, int] = {}
+        self.least: dict[str, int] = {}
         """The caps of chains that began with little."""
         self.day = 0
 
@@ -138,7 +139,7 @@ class Ledger(RuleBasedStateMachine):
         with suppress(CapReached), self.database.engine.begin() as tx:
             assert chains.create(tx, name, plan(), mine, limits, self._now())
             self._add(name, least, None, who)
-            self.whole[name] = amount
+            self.whole[name], self.least[name] = amount, least
 
     @rule(
         data=st.data(),
@@ -207,6 +208,16 @@ class Ledger(RuleBasedStateMachine):
             ledger.settle_request(tx, name, cost, self._now())
         if one.settled is None:
             one.settled = cost
+        run = name.rpartition(".")[0]
+        chain = run.rpartition(".")[0]
+        if chain in self.least:  # what takes more as it needs it lets go what it does not need
+            self._lower(run, self.least[chain])
+            self._lower(chain, 0)
+
+    def _lower(self, name: str, more: int) -> None:
+        one = self.sums[name]
+        if one.settled is None:
+            one.reserved = min(one.reserved, sum(self.sums[each].used for each in one.children) + more)
 
     @rule(data=st.data())
     def lose_request(self, data: st.DataObject) -> None:

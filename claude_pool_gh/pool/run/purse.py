@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Final
 from uuid import uuid4
 
 from claude_pool_gh.pool.model.errors import CapReached
 from claude_pool_gh.pool.model.ports import AgentTask, Clock, Spending
 from claude_pool_gh.pool.store import ledger
 from claude_pool_gh.storage import Database, Transaction
+
+_MONEY_SECONDS: Final = 120.0
+"""How long a run waits for money that others may let go."""
+_LOOK_SECONDS: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +33,16 @@ class RunPurse:
         if most < 1:
             raise ValueError(f"{most} microdollars cannot be reserved: it must be at least 1")
         request_id, spent = uuid4().hex, Spending(most)
-        await self.database.transact(lambda tx: self._reserve(tx, request_id, most))
+        until = asyncio.get_running_loop().time() + _MONEY_SECONDS
+        while True:
+            try:
+                await self.database.transact(lambda tx: self._reserve(tx, request_id, most))
+                break
+            except CapReached:
+                late = asyncio.get_running_loop().time() > until
+                if late or not await self.database.read(lambda tx: self._may_come_free(tx, most)):
+                    raise
+            await asyncio.sleep(_LOOK_SECONDS)
         try:
             yield spent
         finally:
@@ -45,6 +60,12 @@ class RunPurse:
         )
         if not ledger.reserve_request(tx, request_id, run_id, self.task.model, most, now):
             raise CapReached("task", ledger.granted(tx, run_id), left, most)
+
+    def _may_come_free(self, tx: Transaction, most: int) -> bool:
+        """Whether others hold what this run lacks; not where its own cap is too small."""
+        run_id = self.task.run_id
+        grown = most - ledger.left_in(tx, run_id) + ledger.granted(tx, run_id)
+        return grown <= (self.task.budget_microdollars or 0) and bool(ledger.open_beside(tx, run_id))
 
     def _book(self, tx: Transaction, request_id: str, most: int, cost: int | None) -> None:
         now = self.clock.now_ms()

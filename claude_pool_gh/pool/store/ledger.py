@@ -149,6 +149,13 @@ _ENOUGH: Final = 4
 _PAYER: Final = sa.select(
     chains.c.account_thread, chains.c.account_user, chains.c.account_repository, chains.c.caps
 ).where(chains.c.id == _WANTED)
+_PARENTS: Final = sa.select(_R.parent_id, _R.chain_id).where(_R.id == _WANTED)
+_MOST: Final[sa.BindParameter[int]] = sa.bindparam("most", type_=sa.BigInteger)
+_LOWER: Final = (
+    reservations.update()
+    .where(_R.id == _WANTED, _R.settled.is_(None), _R.reserved > _MOST)
+    .values(reserved=_MOST)
+)
 _RAISE: Final = (
     reservations.update()
     .where(_R.id == _WANTED, _R.settled.is_(None))
@@ -268,12 +275,37 @@ def extend(
 
 
 def open_beside(tx: Transaction, run_id: str) -> list[str]:
-    """The other runs of the same step whose money is not settled yet: what they do not need comes free."""
+    """The other runs whose money is not settled yet, and comes free for this one where they do not need it.
+
+    Those of the same step; of a chain that takes more of the pool's money as it needs it, all others of the store.
+    """
     task = tx.execute(_OWNER, {"wanted": run_id}).one_or_none()
     if task is None:
         return []
-    beside = sa.and_(_R.chain_id == task.chain_id, _R.level == "task", _R.step == task.step, _R.id != run_id)
-    return list(tx.execute(sa.select(_R.id).where(beside, _R.settled.is_(None))).scalars())
+    beside = sa.and_(_R.level == "task", _R.id != run_id, _R.settled.is_(None))
+    if _least(tx, task.chain_id) is None:
+        beside = sa.and_(beside, _R.chain_id == task.chain_id, _R.step == task.step)
+    return list(tx.execute(sa.select(_R.id).where(beside)).scalars())
+
+
+def _least(tx: Transaction, chain_id: str) -> int | None:
+    """With how little a chain's runs may begin; None for one that has set its whole cap aside."""
+    return Caps(**tx.execute(_PAYER, {"wanted": chain_id}).one().caps).least
+
+
+def _let_rest_go(tx: Transaction, request_id: str) -> None:
+    """After a request, let a run that takes more as it needs it hold no more than it has used and the least.
+
+    Else each would hold until its end what its dearest request needed, and others were refused for it.
+    """
+    row = tx.execute(_PARENTS, {"wanted": request_id}).one_or_none()
+    if row is None or row.parent_id is None or (least := _least(tx, row.chain_id)) is None:
+        return
+    one_at_a_time(tx, "ledger")
+    run_id, chain_id = row.parent_id, row.chain_id
+    for each in (run_id, chain_id):
+        used = int(tx.execute(_USED_INSIDE, {"wanted": each}).scalar_one())
+        tx.execute(_LOWER, {"wanted": each, "most": used + (least if each == run_id else 0)})
 
 
 def _extended_chain(tx: Transaction, chain_id: str, wanted: int, now_ms: int, beside: int = 1) -> int:
@@ -360,6 +392,7 @@ def settle_request(
 ) -> None:  # fmt: skip
     """Book what a request cost, or at most did. The first settlement stands; a later one changes nothing."""
     _settle(tx, request_id, cost, now_ms, usage=usage, upper_bound=upper_bound, note=note)
+    _let_rest_go(tx, request_id)
 
 
 def settle_request_unknown(tx: Transaction, request_id: str, note: str, now_ms: int) -> None:
