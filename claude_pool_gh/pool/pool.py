@@ -277,6 +277,8 @@ class Pool:
         arguments.text("prompt", prompt)
         arguments.settings("config", config, TaskOverrides)
         tags = arguments.texts("tags", tags)
+        if role is not None:
+            arguments.text("role", role)
         for part in () if resume is None else resume.partition("/")[::2]:
             checked(part)
         if resume is not None and self.config.slot_mode is SlotMode.ephemeral:
@@ -379,6 +381,7 @@ class Pool:
 
     async def reject(self, task_id: TaskId | ChainId, feedback: str) -> bool:
         """It is not good: it runs again with all feedback so far. False when that was once too often, and it failed."""
+        arguments.text("feedback", feedback)
         now = self._clock.now_ms
         return bool(await self._decide(task_id, lambda tx, c: approvals.reject(tx, c, feedback, now())))
 
@@ -417,6 +420,7 @@ class Pool:
             for step in steps:
                 arguments.settings("every step", step, ChainStep)
         arguments.settings("options", options, ChainOptions)
+        arguments.storable("args", args)
         added = await self._add(self._orders.chains(every, args or {}, options or ChainOptions()))
         return [ChainId(each) for each in added]
 
@@ -426,6 +430,7 @@ class Pool:
         """Queue a workflow from the shelf as a chain. Raises RecipeError for a faulty one or wrong arguments."""
         self._check_open()
         arguments.settings("options", options, ChainOptions)
+        arguments.storable("args", args)
         (chain_id,) = await self._add([self._orders.workflow(name, args or {}, options or ChainOptions())])
         return ChainId(chain_id)
 
@@ -499,7 +504,9 @@ class Pool:
     # ---- shared context
 
     async def set_context(self, key: str, value: str) -> None:
-        """Tell every task that starts from now on. Raises ValueError where it is too long."""
+        """Tell every task that starts from now on. Raises ValueError where it is too long, or cannot be stored."""
+        arguments.text("key", key)
+        arguments.text("value", value)
         await self.database.transact(lambda tx: context.put(tx, key, value, self._clock.now_ms()))
 
     async def get_context(self, key: str) -> str | None:
