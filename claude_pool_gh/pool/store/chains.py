@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from claude_pool_gh.pool.model.config import STORED
 from claude_pool_gh.pool.model.errors import Superseded, UnknownChain
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.model.plan import Plan
@@ -358,7 +359,7 @@ def _chain(row: sa.Row[Any], found: Iterable[sa.Row[Any]]) -> ChainRow:
         state=ChainState(row.state),
         parked_for=row.parked_for,
         outcome=None if row.outcome is None else Outcome.model_validate(row.outcome),
-        plan=Plan.model_validate(row.plan),
+        plan=Plan.model_validate(row.plan, context=STORED),
         account=Account(thread=row.account_thread, user=row.account_user, repository=row.account_repository),
         caps=Caps(**row.caps),
         priority=row.priority,
