@@ -124,8 +124,8 @@ async def test_a_cancel_ends_the_pause_before_a_retry_and_there_is_none(open_poo
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the pool grants an agent that does not heed it."""
-    monkeypatch.setattr("claude_pool_gh.pool.agent_run._STOP_SECONDS", 0.05)
-    monkeypatch.setattr("claude_pool_gh.pool.agent_run._CANCEL_SECONDS", 0.05)
+    monkeypatch.setattr("claude_pool_gh.pool.run.agent_run._STOP_SECONDS", 0.05)
+    monkeypatch.setattr("claude_pool_gh.pool.run.agent_run._CANCEL_SECONDS", 0.05)
 
 
 @pytest.mark.usefixtures("impatient")

@@ -107,8 +107,8 @@ async def test_what_still_runs_at_the_deadline_is_ended_and_keeps_what_it_said_a
 async def test_a_drain_comes_to_its_end_even_if_an_agent_does_not(
     open_pool: OpenPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("claude_pool_gh.pool.agent_run._STOP_SECONDS", 0.05)
-    monkeypatch.setattr("claude_pool_gh.pool.agent_run._CANCEL_SECONDS", 0.05)
+    monkeypatch.setattr("claude_pool_gh.pool.run.agent_run._STOP_SECONDS", 0.05)
+    monkeypatch.setattr("claude_pool_gh.pool.run.agent_run._CANCEL_SECONDS", 0.05)
     stubborn = Stubborn(deaf=True)
     agent = Puppet(stubborn)
     async with open_pool(agent) as pool:

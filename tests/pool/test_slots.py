@@ -159,7 +159,7 @@ async def test_nobody_waits_for_one_who_does_not_come(monkeypatch: pytest.Monkey
     await turns()
     assert second.holds == "s0"
     await second.let_go()
-    monkeypatch.setattr("claude_pool_gh.pool.slots._ON_THE_WAY_SECONDS", 0.02)
+    monkeypatch.setattr("claude_pool_gh.pool.run.slots._ON_THE_WAY_SECONDS", 0.02)
     slots.expect("lost", 0, (2, 0))
     third = await waiting(slots, Need(since=(2, 1)))
     await asyncio.sleep(0.05)
