@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 from claude_pool_gh.pool.model import arguments
 from claude_pool_gh.pool.model.clock import SystemClock
 from claude_pool_gh.pool.model.config import Isolation, PoolConfig, SlotConfig, SlotMode, TaskOverrides
-from claude_pool_gh.pool.model.errors import PoolShutdown, ScalingRefused, UnknownSlot
+from claude_pool_gh.pool.model.errors import PoolShutdown, ScalingRefused, UnknownChain, UnknownSlot
 from claude_pool_gh.pool.model.events import ChainFinished
 from claude_pool_gh.pool.model.ids import ChainId, TaskId, checked, new_id
 from claude_pool_gh.pool.model.plan import ALONE, AgentRun
@@ -72,6 +72,7 @@ from claude_pool_gh.pool.store.metrics import MetricsFilter, SessionMetrics, mea
 from claude_pool_gh.storage import Database, Transaction, migrations
 from claude_pool_gh.storage.owners import new_owner
 from claude_pool_gh.storage.private import private_folder
+from claude_pool_gh.storage.retries import passes
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -79,6 +80,10 @@ _MEND_SECONDS: Final = 30.0
 _LOOK_SECONDS: Final = 0.1
 _AFTER_THE_DEADLINE: Final = 12.0
 """Seconds that a drain gives to what it has to end by force."""
+_LAST_WORD: Final = 10.0
+"""Seconds that a drain gives to the store for its summary, and a close to what is still to be written."""
+_GIVING_UP: Final = 30.0
+"""Seconds for which a caller that gives up is held until its tasks are cancelled in the store."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -285,6 +290,8 @@ class Pool:
         arguments.whole("priority", priority)
         arguments.whole("max_rejections", max_rejections)
         arguments.yes_or_no("review", review)
+        if role is not None:
+            arguments.text("role", role)
         for part in () if resume is None else resume.partition("/")[::2]:
             checked(part)
         if resume is not None and self.config.slot_mode is SlotMode.ephemeral:
@@ -387,6 +394,7 @@ class Pool:
 
     async def reject(self, task_id: TaskId | ChainId, feedback: str) -> bool:
         """It is not good: it runs again with all feedback so far. False when that was once too often, and it failed."""
+        arguments.text("feedback", feedback)
         now = self._clock.now_ms
         return bool(await self._decide(task_id, lambda tx, c: approvals.reject(tx, c, feedback, now())))
 
@@ -425,6 +433,7 @@ class Pool:
             for step in steps:
                 arguments.settings("every step", step, ChainStep)
         arguments.settings("options", options, ChainOptions)
+        arguments.storable("args", args)
         added = await self._add(self._orders.chains(every, args or {}, options or ChainOptions()))
         return [ChainId(each) for each in added]
 
@@ -434,6 +443,7 @@ class Pool:
         """Queue a workflow from the shelf as a chain. Raises RecipeError for a faulty one or wrong arguments."""
         self._check_open()
         arguments.settings("options", options, ChainOptions)
+        arguments.storable("args", args)
         (chain_id,) = await self._add([self._orders.workflow(name, args or {}, options or ChainOptions())])
         return ChainId(chain_id)
 
@@ -507,7 +517,9 @@ class Pool:
     # ---- shared context
 
     async def set_context(self, key: str, value: str) -> None:
-        """Tell every task that starts from now on. Raises ValueError where it is too long."""
+        """Tell every task that starts from now on. Raises ValueError where it is too long, or cannot be stored."""
+        arguments.text("key", key)
+        arguments.text("value", value)
         await self.database.transact(lambda tx: context.put(tx, key, value, self._clock.now_ms()))
 
     async def get_context(self, key: str) -> str | None:
@@ -626,7 +638,8 @@ class Pool:
         """Take no more work, let running tasks end, and end by force what still runs at the deadline.
 
         What had not begun stays queued in the store; where none is kept it is `lost`, and not waited for. Always
-        returns, at the latest some 12 seconds after the deadline. Raises PoolShutdown for a closed pool.
+        returns, at the latest some 25 seconds after the deadline, also where the store does not answer: then the
+        summary is not `known`. Raises PoolShutdown for a closed pool.
         """
         self._check_open()
         self._closing = True
@@ -635,9 +648,22 @@ class Pool:
         self.live.rouse()
         await self._until_still(deadline_secs)
         late = await self._end_late()
+        try:
+            async with asyncio.timeout(_LAST_WORD):
+                return await self._summary(late)
+        except Exception as error:
+            if not (isinstance(error, TimeoutError) or passes(error)):
+                raise
+            logger.exception("drained without the store", extra={"action": "drained_unknown"})
+            return DrainSummary(
+                total_cost_microdollars=0, total_tasks_completed=0, cancelled=tuple(late), left_queued=0, known=False
+            )  # fmt: skip
+        finally:
+            self._waiting.close()
+
+    async def _summary(self, late: Sequence[str]) -> DrainSummary:
         gone = [slot.id for slot in self._slots.all if self.config.slot_mode is SlotMode.persistent]
         await self.database.transact(lambda tx: slot_rows.stop(tx, gone))
-        self._waiting.close()
         completed, spent = await self.database.read(lambda tx: queries.done_since(tx, self._started_ms))
         unfinished = await self._left(parked=not self._kept)
         return DrainSummary(
@@ -701,7 +727,7 @@ class Pool:
         try:
             return await self._results(await asyncio.shield(added))
         except asyncio.CancelledError:
-            await asyncio.shield(self._give_up(added))
+            await asyncio.shield(self._run_errand(self._give_up(added)))
             raise
 
     async def _results(self, ids: Sequence[TaskId]) -> list[TaskResult]:
@@ -712,14 +738,37 @@ class Pool:
         return [task.result or await self.wait(task.id) for task in found]
 
     async def _give_up(self, added: asyncio.Task[list[TaskId]]) -> None:
-        """End tasks that nobody waits for; those that have not begun never do."""
-        ids = await added
-        for task_id in [each for each in ids if each not in self.live.held]:
-            await self.cancel(task_id)
-        for task_id in ids:  # in one moment: none of them gets another's slot
-            self.live.stop(task_id)
+        """End tasks that nobody waits for; those that have not begun never do. Raises nothing.
+
+        What runs, and costs, is stopped first: that needs no store. The store is told in the same moment, of all of
+        them at once, so that none gets another's slot.
+        """
+        try:
+            ids = await added
+        except Exception:  # noqa: BLE001 - there is nobody any more to whom it could be told, and nothing to end
+            return
         for task_id in ids:
-            await self.cancel(task_id)
+            self.live.stop(task_id)
+        try:
+            async with asyncio.timeout(_GIVING_UP):
+                await self._cancel_all(ids)
+        except Exception:
+            told = {"action": "not_cancelled", "tasks": list(ids)}
+            logger.exception("what nobody waits for is not cancelled in the store", extra=told)
+
+    async def _cancel_all(self, ids: Sequence[str]) -> None:
+        def request(tx: Transaction) -> None:
+            for task_id in ids:
+                with suppress(UnknownChain):  # it was deleted meanwhile
+                    if chains.request_cancel(tx, task_id, self._clock.now_ms()):
+                        self._observer.changed(tx, task_id)
+
+        _, moves = await self.database.transact(recorded(request), forever=True)
+        self._observer.committed()
+        self._feed.publish(moves)
+        for task_id in ids:
+            self.live.stop(task_id)
+            self._waiting.wake(task_id)
 
     async def _pinned(self, new: Sequence[NewChain]) -> list[NewChain]:
         """The same chains, each with where its agents will work as that stands now."""
@@ -777,10 +826,26 @@ class Pool:
         stop = partial(slot_rows.stop, slot_ids=[slot.heir or slot.id])
         self._run_errand(self.database.transact(stop, forever=True))
 
-    def _run_errand(self, work: Coroutine[Any, Any, None]) -> None:
+    def _run_errand(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         errand = asyncio.create_task(work)
         self._errands.add(errand)
         errand.add_done_callback(self._errands.discard)
+        return errand
+
+    async def _end_errands(self) -> None:
+        """Let them come to their end, and cancel those that wait for a store which does not answer."""
+        errands = list(self._errands)
+        if not errands:
+            return
+        _, late = await asyncio.wait(errands, timeout=_LAST_WORD)
+        for errand in late:
+            errand.cancel()
+        await asyncio.gather(*errands, return_exceptions=True)
+        if late:
+            logger.warning(
+                "the store did not answer: %d of the pool's last writes are left undone", len(late),
+                extra={"action": "errands_cancelled"},
+            )  # fmt: skip
 
     async def _mend_for_ever(self) -> None:
         """Free the rows of slots whose last run ended where the database could not be written."""
@@ -826,7 +891,15 @@ class Pool:
                     running = [chain_id for chain_id, held in self.live.held.items() if held.runs]
                     for chain_id in set(running) - set(late):
                         late.append(chain_id)
-                        await self._cancel(lambda _tx, chain_id=chain_id: chain_id)  # type: ignore[misc]
+                        self.live.stop(chain_id)  # needs no store
+                        try:
+                            await self._cancel(lambda _tx, chain_id=chain_id: chain_id)  # type: ignore[misc]
+                        except Exception as error:
+                            if not passes(error):
+                                raise
+                            logger.warning(
+                                "a chain's end is not in the store: %s", error, extra={"chain": chain_id}
+                            )
                     with suppress(TimeoutError):
                         await asyncio.wait_for(freed.wait(), _LOOK_SECONDS)
         return late
@@ -837,7 +910,7 @@ class Pool:
         await self._dispatcher.close()
         self._waiting.close()
         await self._waiting.gone()
-        await asyncio.gather(*self._errands, return_exceptions=True)
+        await self._end_errands()
         self._feed.close()
         self.database = ClosedDatabase(CLOSED if self._kept else CLOSED_AND_GONE)
 

@@ -88,7 +88,7 @@ async def test_a_new_effect_is_stored_found_due_and_looked_through_for_secrets_b
 ) -> None:
     note = define(NOTE).Note
 
-    def wanted(tx: Transaction) -> rows.EffectRow | None:
+    def wanted(tx: Transaction) -> rows.EffectRow | rows.Unreadable | None:
         own = {"id": 1, "owner": "octo", "name": "shop", "installation_id": 9, "state": "active"}
         columns = {column.name for column in repositories.columns}
         tx.execute(repositories.insert().values({key: own[key] for key in own if key in columns}))
@@ -96,7 +96,7 @@ async def test_a_new_effect_is_stored_found_due_and_looked_through_for_secrets_b
         return rows.next_due(tx, 9, 0)
 
     due = await database.transact(wanted)
-    assert due is not None
+    assert isinstance(due, rows.EffectRow)
     assert due.effect == note(number=7, body="hello")
     assert read({"kind": "note", "number": 7, "body": "hello"}) == due.effect
     kept = screened(Redactor())(note(number=7, body=f"see {TOKEN}"))

@@ -18,9 +18,11 @@ from claude_pool_gh.github.access import AppAccess
 from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.effects import rows
 from claude_pool_gh.github.effects.comment import Comment
+from claude_pool_gh.github.effects.effect import Effect
 from claude_pool_gh.github.effects.reply import Reply
 from claude_pool_gh.github.effects.review import Review
 from claude_pool_gh.github.effects.writer import Writer
+from claude_pool_gh.github.errors import ForgeRefused
 from claude_pool_gh.rehearsal.github import App, Fault, Installation, Pull, Respond, SimulatedGitHub
 from claude_pool_gh.storage import Database, Transaction, migrations
 from claude_pool_gh.terms.ids import Repository
@@ -192,6 +194,69 @@ async def test_an_error_of_our_own_is_tried_again_and_given_up_in_the_end(bench:
     bench.change(tries=20, due_ms=0)
     await bench.until(lambda: bench.row().state == "refused")
     assert bench.row().error == "an error on our side (KeyError)"
+
+
+@pytest.mark.parametrize(
+    "wanted", [{"kind": "of a newer version"}, {"kind": "comment", "number": "none"}, ["no", "effect"], None]
+)
+async def test_an_effect_that_cannot_be_read_costs_itself_and_nothing_after_it(
+    bench: Bench, wanted: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    outage = bench.github.faults.add(Fault(Respond(503), route=COMMENTS, times=10**6))
+    bench.want(comment(bench), chain="c1")
+    await bench.until(lambda: bench.row().tries > 0)
+    bench.change(wanted=wanted, due_ms=0, priority=-1)
+    outage.times = 0
+    bench.want(comment(bench, "after it"), "other")
+    await bench.until(lambda: bench.row("other").state == "written")
+    assert bench.row().state == "refused"
+    assert "cannot be read" in bench.row().error
+    assert bench.told[-1] == "c1"
+    assert "effect_unreadable" in {getattr(record, "action", "") for record in caplog.records}
+
+
+async def test_a_screen_that_breaks_costs_its_effect_and_no_other(bench: Bench) -> None:
+    def screen(effect: Effect) -> Effect:
+        if getattr(effect, "body", "") == "hello":
+            raise RuntimeError("no screen for this")
+        return effect
+
+    bench.writer._screen = screen
+    bench.want(comment(bench))
+    bench.want(comment(bench, "after it"), "other")
+    await bench.until(lambda: bench.row("other").state == "written")
+    bench.change(tries=20, due_ms=0)
+    await bench.until(lambda: bench.row().state == "refused")
+    assert bench.row().error == "an error on our side (RuntimeError)"
+
+
+def test_a_refusal_of_one_version_leaves_a_newer_one_to_be_written(bench: Bench) -> None:
+    bench.want(comment(bench))
+    bench.change(tries=7)
+    with bench.database.engine.begin() as tx:
+        row = rows.next_due(tx, bench.installation.id, 2**60)
+        assert isinstance(row, rows.EffectRow)
+        rows.want(tx, "k", bench.repository, comment(bench, "newer"), 1)
+        assert not rows.refused(tx, row, "refused")
+    assert (bench.row().state, bench.row().tries) == ("wanted", 0)
+    with bench.database.engine.begin() as tx:
+        newer = rows.next_due(tx, bench.installation.id, 2**60)
+        assert isinstance(newer, rows.EffectRow)
+        assert rows.refused(tx, newer, "refused")
+    assert bench.row().state == "refused"
+
+
+async def test_a_newer_version_is_written_where_github_refused_the_one_before_it(bench: Bench) -> None:
+    bench.github.faults.add(Fault(Respond(422, "Unprocessable"), method="POST", route=COMMENTS, times=1))
+
+    def newer(_row: rows.EffectRow, _refusal: ForgeRefused) -> None:
+        """It is wanted between GitHub's answer and the moment in which that is noted."""
+        bench.want(comment(bench, "newer"))
+
+    bench.writer._heard = newer
+    bench.want(comment(bench))
+    await bench.until(lambda: bench.row().state == "written")
+    assert [body.split("\n")[0] for body in bench.bodies()] == ["newer"]
 
 
 async def test_a_written_body_that_is_half_is_looked_for_not_made_again(bench: Bench) -> None:

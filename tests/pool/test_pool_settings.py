@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from pydantic import ValidationError
 
 from claude_pool_gh.pool.model.config import (
@@ -19,6 +20,8 @@ from claude_pool_gh.pool.model.config import (
     microdollars,
     resolve,
 )
+from claude_pool_gh.pool.store.tables import chains, slots
+from claude_pool_gh.storage import Transaction
 from tests.pool.puppet import OpenPool, Puppet
 
 
@@ -200,6 +203,35 @@ def test_dollars_become_microdollars_without_losing_one(usd: float) -> None:
 def test_settings_survive_their_json() -> None:
     config = PoolConfig(model="m", mcp_servers={"a": {"command": "x"}}, scaling=ScalingConfig(max_slots=3))
     assert PoolConfig.model_validate_json(config.model_dump_json()) == config
+
+
+async def test_servers_that_an_earlier_version_stored_without_the_check_stay_readable(
+    open_pool: OpenPool,
+) -> None:
+    unchecked = {"s": {"url": "http://localhost/mcp"}}
+    right = {"s": {"type": "http", "url": "http://localhost/mcp"}}
+
+    def age(tx: Transaction) -> None:
+        (plan,) = tx.execute(sa.select(chains.c.plan)).scalars()
+        assert plan["steps"][0]["overrides"]["mcp_servers"] == right
+        plan["steps"][0]["overrides"]["mcp_servers"] = unchecked
+        tx.execute(chains.update().values(plan=plan))
+        (config,) = tx.execute(sa.select(slots.c.config)).scalars()
+        tx.execute(slots.update().values(config=config | {"mcp_servers": unchecked}))
+
+    async with open_pool(Puppet(), slots=[SlotConfig(mcp_servers=right)]) as pool:
+        await pool.run("p", config=TaskOverrides(mcp_servers=right))
+        await pool.database.transact(age)
+        (task,), (slot,) = await pool.tasks(), await pool.slots()
+        assert task.config is not None
+        assert (task.config.mcp_servers, slot.config.mcp_servers) == (unchecked, unchecked)
+        await pool.status()
+        await pool.metrics()
+    async with open_pool(Puppet()) as pool:
+        assert len(await pool.tasks()) == 1
+    for kind in (PoolConfig, SlotConfig, TaskOverrides):  # what a caller passes in is checked
+        with pytest.raises(ValidationError, match="say how it is spoken to"):
+            kind.model_validate({"mcp_servers": unchecked})
 
 
 async def test_the_agent_is_told_what_was_decided(open_pool: OpenPool) -> None:

@@ -53,6 +53,16 @@ class EffectRow:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """An effect that is due, and that this version cannot read."""
+
+    key: str
+    version: int
+    chain_id: str | None
+    why: Exception
+
+
 @dataclass(frozen=True, slots=True)
 class Fate:
     """What became of an effect: its state, its id on GitHub, and why it was refused or is not written yet."""
@@ -155,8 +165,8 @@ def _writable() -> sa.ColumnElement[bool]:
     return sa.and_(_E.state == "wanted", _E.repository_id.in_(reached))
 
 
-def next_due(tx: Transaction, installation_id: int, now_ms: int) -> EffectRow | None:
-    """The most urgent effect of an installation."""
+def next_due(tx: Transaction, installation_id: int, now_ms: int) -> EffectRow | Unreadable | None:
+    """The most urgent effect of an installation. One that cannot be read is no error here: others come after it."""
     row = tx.execute(
         sa.select(effects, repositories.c.owner, repositories.c.name, _REACHED_BY)
         .join(repositories, repositories.c.id == _E.repository_id)
@@ -164,7 +174,7 @@ def next_due(tx: Transaction, installation_id: int, now_ms: int) -> EffectRow | 
         .order_by(_E.priority, _E.due_ms, _E.key)
         .limit(1)
     ).one_or_none()
-    return None if row is None else _row(row)
+    return None if row is None else _read(row)
 
 
 def attempt(tx: Transaction, row: EffectRow) -> None:
@@ -189,9 +199,22 @@ def written(tx: Transaction, row: EffectRow, remote_id: int | None) -> None:
     )
 
 
-def ended(tx: Transaction, row: EffectRow, state: str, error: str) -> None:
-    """The effect will not stand: `gone` when a person deleted it, `refused` when GitHub will not have it."""
-    tx.execute(effects.update().where(_E.key == row.key).values(state=state, error=error[:1000]))
+def gone(tx: Transaction, row: EffectRow, error: str) -> None:
+    """A person has deleted what stood. It is not made again, whatever is wanted of it."""
+    tx.execute(effects.update().where(_E.key == row.key).values(state="gone", error=error[:1000]))
+
+
+def refused(tx: Transaction, row: EffectRow | Unreadable, error: str) -> bool:
+    """The row's version will not stand. False where a newer one was wanted meanwhile, which is due with fresh tries."""
+    newer = _E.wanted_version > row.version
+    values = {
+        "state": sa.case((newer, "wanted"), else_="refused"),
+        "tries": sa.case((newer, 0), else_=_E.tries),
+        "error": error[:1000],
+    }
+    tx.execute(effects.update().where(_E.key == row.key).values(**values))
+    state = tx.execute(sa.select(_E.state).where(_E.key == row.key)).scalar_one()
+    return bool(state == "refused")
 
 
 def postpone(tx: Transaction, row: EffectRow, due_ms: int, error: str) -> None:
@@ -216,6 +239,13 @@ def fate(tx: Transaction, key: str) -> Fate | None:
     columns = (_E.state, _E.remote_id, _E.error)
     row = tx.execute(sa.select(*columns).where(_E.key == key)).one_or_none()
     return None if row is None else Fate(row.state, row.remote_id, row.error or "")
+
+
+def _read(row: sa.Row[Any]) -> EffectRow | Unreadable:
+    try:
+        return _row(row)
+    except Exception as error:  # noqa: BLE001 - the writer logs it; whatever is wrong is wrong with this row alone
+        return Unreadable(key=row.key, version=row.wanted_version, chain_id=row.chain_id, why=error)
 
 
 def _row(row: sa.Row[Any]) -> EffectRow:

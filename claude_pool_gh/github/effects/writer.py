@@ -14,7 +14,7 @@ from typing import Final
 from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.effects import rows
 from claude_pool_gh.github.effects.effect import Effect
-from claude_pool_gh.github.effects.rows import EffectRow
+from claude_pool_gh.github.effects.rows import EffectRow, Unreadable
 from claude_pool_gh.github.errors import (
     ForgeRefused,
     ForgeUnavailable,
@@ -142,7 +142,7 @@ class Writer:
         """Write an installation's effects until none is due."""
         try:
             while (row := await self._next(installation)) is not None:
-                await self._write(row)
+                await (self._skip(row) if isinstance(row, Unreadable) else self._write(row))
                 await asyncio.sleep(self._interval)
         except Exception:
             logger.exception("writer failed", extra={"action": "writer_failed", "installation": installation})
@@ -151,11 +151,11 @@ class Writer:
             del self._busy[installation]
             self.wake()
 
-    async def _next(self, installation: int) -> EffectRow | None:
+    async def _next(self, installation: int) -> EffectRow | Unreadable | None:
         if self._limited_until.get(installation, 0) > self._now_ms():
             return None
 
-        def claim(tx: Transaction) -> EffectRow | None:
+        def claim(tx: Transaction) -> EffectRow | Unreadable | None:
             if not rows.hold(tx, f"writer:{installation}", own_id(), self._now_ms()):
                 return None
             return rows.next_due(tx, installation, self._now_ms())
@@ -164,11 +164,11 @@ class Writer:
 
     async def _write(self, row: EffectRow) -> None:
         """One effect; whatever happens becomes the row's new state."""
-        row = replace(row, effect=self._screen(row.effect))
         try:
+            row = replace(row, effect=self._screen(row.effect))
             remote_id = await self._perform(row)
         except Deleted:
-            await self._end(row, "gone", "deleted by a person")
+            await self._gone(row)
         except RateLimited as limit:
             await self._limited(row, limit)
         except (NotAdmitted, OperatorNeeded) as error:
@@ -185,7 +185,7 @@ class Writer:
         except Exception as error:  # around one effect: one that cannot be written must not stop the others
             logger.exception("effect failed", extra={"action": "effect_failed", "key": row.key})
             if row.tries >= _FAULTS_LIMIT:
-                await self._end(row, "refused", f"an error on our side ({type(error).__name__})")
+                await self._give_up(row, f"an error on our side ({type(error).__name__})")
             else:
                 await self._later(row, self._backoff(row), "an error on our side; it is tried again")
         else:
@@ -244,7 +244,7 @@ class Writer:
             await self._later(row, 60, "GitHub did not accept the bot's token; it is tried again")
         else:
             self._heard(row, refusal)
-            await self._end(row, "refused", str(refusal))
+            await self._give_up(row, str(refusal))
 
     async def _limited(self, row: EffectRow, limit: RateLimited) -> None:
         """GitHub asks to wait, and is heard: whoever goes on asking is shut out for longer."""
@@ -277,11 +277,32 @@ class Writer:
     def _due(self, seconds: float) -> int:
         return self._now_ms() + int(seconds * random.uniform(1.0, 1.2) * 1000)  # noqa: S311 - no secret
 
-    async def _end(self, row: EffectRow, state: str, error: str) -> None:
+    async def _gone(self, row: EffectRow) -> None:
         def end(tx: Transaction) -> None:
-            rows.ended(tx, row, state, error)
-            if state == "refused" and (instead := row.effect.instead()) is not None:
+            rows.gone(tx, row, "deleted by a person")
+            if row.chain_id is not None:
+                self._told(tx, row.chain_id)
+
+        await self._database.transact(end)
+
+    async def _give_up(self, row: EffectRow, why: str) -> None:
+        def end(tx: Transaction) -> None:
+            if rows.refused(tx, row, why) and (instead := row.effect.instead()) is not None:
                 rows.want(tx, f"{row.key}:instead", row.repository, instead, self._now_ms())
+            if row.chain_id is not None:
+                self._told(tx, row.chain_id)
+
+        await self._database.transact(end)
+
+    async def _skip(self, row: Unreadable) -> None:
+        """One that cannot be read is given up: it costs itself, and not all that its installation still waits for."""
+        logger.error(
+            "effect cannot be read: %s", row.why, exc_info=row.why,
+            extra={"action": "effect_unreadable", "key": row.key},
+        )  # fmt: skip
+
+        def end(tx: Transaction) -> None:
+            rows.refused(tx, row, f"it cannot be read by this version ({type(row.why).__name__})")
             if row.chain_id is not None:
                 self._told(tx, row.chain_id)
 

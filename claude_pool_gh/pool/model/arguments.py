@@ -6,25 +6,33 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic import BaseModel
+
+from claude_pool_gh.pool.model import texts as characters
 from claude_pool_gh.pool.model.config import SlotConfig
 
 _MOST: Final = 1_000_000_000
 
 
 def text(name: str, given: Any) -> None:
-    """Raises TypeError for what is no text."""
+    """Raises TypeError for what is no text, ValueError for one that cannot be stored."""
     if not isinstance(given, str):
         raise TypeError(f"`{name}` must be a text, not {_kind(given)}")
+    storable(name, given)
 
 
 def texts(name: str, given: Any) -> tuple[str, ...]:
-    """Several texts. Raises TypeError for one text alone, whose letters would be taken for them, and for no texts."""
+    """Several texts. Raises TypeError for one text alone, whose letters would be taken for them, and for no texts.
+
+    Raises ValueError for one that cannot be stored.
+    """
     if isinstance(given, str | bytes) or not isinstance(given, Iterable):
         raise TypeError(f"`{name}` must be a list of texts, not {_kind(given)}")
     found = tuple(given)
     for each in found:
         if not isinstance(each, str):
             raise TypeError(f"`{name}` must be a list of texts; {each!r} in it is {_kind(each)}")
+        storable(name, each)
     return found
 
 
@@ -42,9 +50,18 @@ def yes_or_no(name: str, given: Any) -> None:
         raise TypeError(f"`{name}` must be True or False, not {_kind(given)}")
 
 
-def settings(name: str, given: Any, wanted: type) -> None:
-    """Raises TypeError for what is neither None nor one of the settings that are wanted."""
-    if given is None or isinstance(given, wanted):
+def storable(name: str, given: Any) -> None:
+    """Raises ValueError for a JSON value with a text in it that no database takes: its caller knows how to mend it."""
+    if (wrong := characters.fault(given)) is not None:
+        raise ValueError(f"`{name}` has {wrong}, which cannot be stored: remove or replace it")
+
+
+def settings(name: str, given: Any, wanted: type[BaseModel]) -> None:
+    """Raises TypeError for what is neither None nor one of the settings that are wanted, ValueError as `storable`."""
+    if given is None:
+        return
+    if isinstance(given, wanted):
+        storable(name, given.model_dump())
         return
     example = (
         f"{wanted.__name__}.model_validate(...)" if isinstance(given, dict) else f"{wanted.__name__}(...)"

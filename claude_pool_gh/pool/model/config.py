@@ -12,7 +12,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    model_validator,
+)
 
 MICRODOLLARS: Final = 1_000_000
 """Microdollars in a dollar."""
@@ -21,6 +29,11 @@ MOST_DOLLARS: Final = 100_000
 
 READING: Final = ("Read", "Grep", "Glob")
 """Tools that change nothing. An agent that is given no other has these."""
+
+
+STORED: Final = {"stored": True}
+"""Context with which stored values are validated. A check that is stricter than that of an earlier version holds for
+what callers pass in: what an earlier version has stored stays readable."""
 
 
 class Frozen(BaseModel):
@@ -90,8 +103,10 @@ def _none_is_empty(given: Any) -> Any:
     return () if given is None else given
 
 
-def _servers(given: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Refuse an entry that no MCP server could be started or reached by."""
+def _servers(given: Mapping[str, Any], info: ValidationInfo) -> Mapping[str, Any]:
+    """Refuse an entry that no MCP server could be started or reached by. What is stored already was let in once."""
+    if info.context == STORED:
+        return given
     for name, entry in given.items():
         ways = [way for way in ("command", "url") if way in entry]
         if len(ways) != 1:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from claude_pool_gh.pool.model.plan import Frozen
+from claude_pool_gh.pool.model.texts import Cleaned
 
 
 class Verdict(StrEnum):
@@ -38,7 +39,7 @@ class Outcome(Frozen):
     """
 
     verdict: Verdict
-    reason: str = ""
+    reason: Cleaned = ""
     ours: bool = False
     operator: bool = False
     anew: bool = False

@@ -284,3 +284,5 @@ class DrainSummary(Frozen):
     """Chains that had not begun, or stopped between two steps; they stay in the store for its next pool."""
     lost: int = 0
     """Chains that had not ended, and are gone, since the pool was opened without `state` and `store`."""
+    known: bool = True
+    """False where the store did not answer: then all but `cancelled` is 0, whatever it is in the store."""

@@ -30,6 +30,7 @@ from claude_pool_gh.pool.model.ports import (
     Workspaces,
 )
 from claude_pool_gh.pool.model.render import render
+from claude_pool_gh.pool.model.texts import cleaned
 from claude_pool_gh.pool.recipes import prompting
 from claude_pool_gh.pool.run import agent_run
 from claude_pool_gh.pool.run.feed import Feed, recorded
@@ -189,7 +190,9 @@ class Attempts:
             wall_seconds=limits.wall_seconds, idle_seconds=limits.idle_seconds,
         )  # fmt: skip
 
-        system, asked = render(unit.run.system, unit.values), render(unit.run.prompt, unit.values)
+        # What another agent said, or a file holds, is part of them.
+        system, prompt = cleaned(render(unit.run.system, unit.values)), cleaned(prompt)
+        asked = render(unit.run.prompt, unit.values)
 
         work = prompting.agent_task(
             task.id,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -16,7 +17,10 @@ from claude_pool_gh.pool.model.states import ChainState
 from claude_pool_gh.pool.store.tables import chains
 from claude_pool_gh.storage import Database, Transaction
 
+logger = logging.getLogger(__name__)
+
 _LOOK_SECONDS = 0.5
+_ALONE_SECONDS = 4.0
 _LAST_LOOK_SECONDS = 5.0
 _AT_ONCE = 500
 _STILL = (ChainState.done, ChainState.parked)
@@ -78,16 +82,29 @@ class Waiting:
             event.set()
 
     async def look_for_ever(self, alone: Callable[[], bool]) -> None:
-        """Wake those whose chain another worker has brought to rest; `alone` where there is none on the database."""
+        """Wake those whose chain another process has brought to rest.
+
+        `alone`: where no other worker is on the database. Then only a process that is no worker can end a chain, such
+        as a command in a shell, and it is looked for less often.
+        """
+        since = 0.0
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
-            if not self.events or alone():
+            since += _LOOK_SECONDS
+            if not self.events or (alone() and since < _ALONE_SECONDS):
                 continue
-            asked = list(self.events)
-            for start in range(0, len(asked), _AT_ONCE):
-                some = asked[start : start + _AT_ONCE]
-                for chain_id in await self.database.read(partial(_at_rest, chain_ids=some), forever=True):
-                    self.wake(chain_id)
+            since = 0.0
+            try:
+                await self._look()
+            except Exception:
+                logger.exception("waiting failed", extra={"action": "waiting_failed"})
+
+    async def _look(self) -> None:
+        asked = list(self.events)
+        for start in range(0, len(asked), _AT_ONCE):
+            some = asked[start : start + _AT_ONCE]
+            for chain_id in await self.database.read(partial(_at_rest, chain_ids=some), forever=True):
+                self.wake(chain_id)
 
     @contextmanager
     def _waiting_for(self, chain_id: str) -> Iterator[asyncio.Event]:

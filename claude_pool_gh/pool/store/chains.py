@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from claude_pool_gh.pool.model.config import STORED
 from claude_pool_gh.pool.model.errors import Superseded, UnknownChain
 from claude_pool_gh.pool.model.outcomes import FAILURES, Outcome, Verdict
 from claude_pool_gh.pool.model.plan import Plan
@@ -20,6 +21,7 @@ from claude_pool_gh.pool.model.states import (
     move,
     note,
 )
+from claude_pool_gh.pool.model.texts import storable
 from claude_pool_gh.pool.store import ledger, queue, tasks
 from claude_pool_gh.pool.store.ledger import Account, Caps
 from claude_pool_gh.pool.store.tables import chains, steps, tags
@@ -137,7 +139,7 @@ def add(tx: Transaction, new: NewChain, now_ms: int) -> bool:
         "pool": new.pool,
         "kind": new.kind,
         "state": ChainState.queued,
-        "plan": new.plan.model_dump(mode="json"),
+        "plan": storable(new.plan.model_dump(mode="json")),
         "account_thread": new.account.thread,
         "account_user": new.account.user,
         "account_repository": new.account.repository,
@@ -258,13 +260,22 @@ def complete_step(
     tx: Transaction, step: StepRow, result: Any, now_ms: int, work: StepWork | None = None
 ) -> None:
     """Store a step's result, and where the files stand after it."""
-    also = {"result": result, "ended_ms": now_ms, "work": work}
+    also = {"result": storable(result), "ended_ms": now_ms, "work": work}
     move(tx, steps, STEP_MOVES, step.id, StepState.running, StepState.completed, **also)
 
 
 def fail_step(tx: Transaction, step: StepRow, now_ms: int, result: Any = None) -> None:
     """Mark a running step as failed, with whatever of it succeeded."""
-    move(tx, steps, STEP_MOVES, step.id, StepState.running, StepState.failed, result=result, ended_ms=now_ms)
+    move(
+        tx,
+        steps,
+        STEP_MOVES,
+        step.id,
+        StepState.running,
+        StepState.failed,
+        result=storable(result),
+        ended_ms=now_ms,
+    )
 
 
 def skip_step(tx: Transaction, step: StepRow, now_ms: int) -> None:
@@ -274,7 +285,7 @@ def skip_step(tx: Transaction, step: StepRow, now_ms: int) -> None:
 
 def present_step(tx: Transaction, step: StepRow, result: Any, work: StepWork | None = None) -> None:
     """Lay a step's result before a person: it counts as completed once approved."""
-    also = {"result": result, "work": work}
+    also = {"result": storable(result), "work": work}
     move(tx, steps, STEP_MOVES, step.id, StepState.running, StepState.pending_review, **also)
 
 
@@ -351,7 +362,7 @@ def _chain(row: sa.Row[Any], found: Iterable[sa.Row[Any]]) -> ChainRow:
         state=ChainState(row.state),
         parked_for=row.parked_for,
         outcome=None if row.outcome is None else Outcome.model_validate(row.outcome),
-        plan=Plan.model_validate(row.plan),
+        plan=Plan.model_validate(row.plan, context=STORED),
         account=Account(thread=row.account_thread, user=row.account_user, repository=row.account_repository),
         caps=Caps(**row.caps),
         priority=row.priority,

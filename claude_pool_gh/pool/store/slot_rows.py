@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from claude_pool_gh.pool.model.config import SlotConfig
+from claude_pool_gh.pool.model.config import STORED, SlotConfig
 from claude_pool_gh.pool.model.errors import IllegalTransition, UnknownSlot
 from claude_pool_gh.pool.model.states import SLOT_MOVES, SlotState, move, move_by, moved, moving
 from claude_pool_gh.pool.store.tables import slots
@@ -164,7 +164,8 @@ def _insert(
 
 def _row(row: sa.Row[tuple[object, ...]]) -> SlotRow:
     return SlotRow(
-        id=row.id, worker=row.worker, state=SlotState(row.state), config=SlotConfig.model_validate(row.config),
-        current_task=row.current_task, session_id=row.session_id, tasks_completed=row.tasks_completed, cost=row.cost,
+        id=row.id, worker=row.worker, state=SlotState(row.state),
+        config=SlotConfig.model_validate(row.config, context=STORED), current_task=row.current_task,
+        session_id=row.session_id, tasks_completed=row.tasks_completed, cost=row.cost,
         restart_count=row.restart_count,
     )  # fmt: skip

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from claude_pool_gh.pool.model.errors import UnknownTask
 from claude_pool_gh.pool.model.ports import AgentOutcome, Ending, Work
 from claude_pool_gh.pool.model.states import TASK_MOVES, TaskState, move
+from claude_pool_gh.pool.model.texts import cleaned, storable
 from claude_pool_gh.pool.store import ledger
 from claude_pool_gh.pool.store.tables import patches, tasks
 from claude_pool_gh.storage import Transaction, insert_once
@@ -73,7 +74,7 @@ def add(tx: Transaction, task_id: str, chain_id: str, step: str, shard: int, tit
         "chain_id": chain_id,
         "step": step,
         "shard": shard,
-        "title": title,
+        "title": cleaned(title),
         "state": TaskState.pending,
         "attempt": 0,
         "model": "",
@@ -85,7 +86,7 @@ def add(tx: Transaction, task_id: str, chain_id: str, step: str, shard: int, tit
 def fresh(task_id: str, chain_id: str, step: str, shard: int, title: str, now_ms: int) -> TaskRow:
     """The row that `add` has just made."""
     return TaskRow(
-        id=task_id, chain_id=chain_id, step=step, shard=shard, title=title, state=TaskState.pending, attempt=0,
+        id=task_id, chain_id=chain_id, step=step, shard=shard, title=cleaned(title), state=TaskState.pending, attempt=0,
         model="", slot=None, outcome=None, created_ms=now_ms, started_ms=None, ended_ms=None,
     )  # fmt: skip
 
@@ -126,8 +127,10 @@ def transcript(tx: Transaction, task_id: str) -> list[Any]:
 
 def has_session(tx: Transaction, session_id: str) -> bool:
     """Whether a task has left a conversation under this id."""
-    own = tasks.c.outcome["session_id"].as_string() == session_id
-    return tx.execute(sa.select(tasks.c.id).where(own).limit(1)).first() is not None
+    # Looked for in the text and read here: one row that PostgreSQL cannot take apart must not fail every question.
+    about = sa.cast(tasks.c.outcome, sa.Text).contains(session_id, autoescape=True)
+    found = tx.execute(sa.select(tasks.c.outcome).where(about)).scalars()
+    return any(outcome.get("session_id") == session_id for outcome in found)
 
 
 def begin(
@@ -136,6 +139,7 @@ def begin(
     """A pending task starts its next attempt on a slot. `asked`: the prompt without what earlier attempts added."""
     also: dict[str, Any] = {"attempt": task.attempt + 1, "slot": slot, "model": model}
     also |= {"started_ms": now_ms, "ended_ms": None}
+    prompt, asked = cleaned(prompt), cleaned(asked)
     also |= {"prompt": prompt, "asked": None if asked == prompt else asked}
     move(tx, tasks, TASK_MOVES, task.id, TaskState.pending, TaskState.running, **also)
     return replace(task, state=TaskState.running, **also)
@@ -255,12 +259,12 @@ def _state_after(outcome: AgentOutcome, *, review: bool) -> TaskState:
 
 def _learned(outcome: AgentOutcome) -> dict[str, Any]:
     """What the row learns from a run that has ended. Which model was asked for is no matter once another answered."""
-    answered = {"model": outcome.model} if outcome.model else {}
-    return {"outcome": _stored(outcome), "transcript": list(outcome.transcript)} | answered
+    answered = {"model": cleaned(outcome.model)} if outcome.model else {}
+    return {"outcome": _stored(outcome), "transcript": storable(outcome.transcript)} | answered
 
 
 def _stored(outcome: AgentOutcome) -> dict[str, Any]:
-    return {
+    told = {
         "ending": outcome.ending,
         "reason": outcome.reason,
         "operator": outcome.operator,
@@ -275,6 +279,7 @@ def _stored(outcome: AgentOutcome) -> dict[str, Any]:
         "stderr": outcome.stderr,
         "looked_at": outcome.looked_at,
     }
+    return dict(storable(told))
 
 
 def _stored_over(task: TaskRow, outcome: AgentOutcome) -> dict[str, Any]:

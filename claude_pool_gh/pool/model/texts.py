@@ -1,0 +1,55 @@
+"""Texts that no database takes: those with NUL, or with half of a surrogate pair, which no encoding can write.
+
+What agents say is cleaned of them; what callers pass in is refused, see `arguments`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator
+
+_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
+_REPLACED: Final = "\N{REPLACEMENT CHARACTER}"
+
+
+def cleaned(text: str) -> str:
+    """The text with a replacement character for each one that cannot be stored."""
+    return _UNSTORABLE.sub(_REPLACED, text)
+
+
+def storable(value: Any) -> Any:
+    """A JSON value in which every text, keys among them, is cleaned. Tuples become lists."""
+    match value:
+        case str():
+            return cleaned(value)
+        case list() | tuple():
+            return [storable(each) for each in value]
+        case dict():
+            return {storable(key): storable(each) for key, each in value.items()}
+        case _:
+            return value
+
+
+def fault(value: Any) -> str | None:
+    """What in a JSON value cannot be stored, in words; None where all of it can."""
+    match value:
+        case str():
+            found = _UNSTORABLE.search(value)
+            return None if found is None else _named(found)
+        case list() | tuple():
+            return next((wrong for each in value if (wrong := fault(each))), None)
+        case dict():
+            return next((wrong for each in (*value, *value.values()) if (wrong := fault(each))), None)
+        case _:
+            return None
+
+
+def _named(found: re.Match[str]) -> str:
+    what = "a NUL character" if found[0] == "\x00" else f"half of a surrogate pair, {found[0]!a}"
+    return f"{what} at position {found.start()}"
+
+
+Cleaned = Annotated[str, AfterValidator(cleaned)]
+"""A text field that is cleaned whenever its model is made."""

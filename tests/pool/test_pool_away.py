@@ -1,0 +1,176 @@
+"""A store that does not answer holds up nobody for ever: no drain, no pool that ends, and no caller that goes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+
+import pytest
+
+from claude_pool_gh.pool.model.config import PoolConfig, ScalingConfig
+from claude_pool_gh.pool.model.errors import CapReached
+from claude_pool_gh.pool.model.states import TaskState
+from claude_pool_gh.pool.pool import Pool
+from claude_pool_gh.pool.store import chains, ledger
+from claude_pool_gh.storage import Database, Transaction, migrations
+from claude_pool_gh.storage.retries import Retries
+from tests.pool.kit import GUARD, QUICK, until
+from tests.pool.puppet import Gate, Puppet
+from tests.storage.flaky import Flaky
+
+BRIEFLY = Retries(seconds=0.2, first_delay=0.01, longest_delay=0.05)
+
+
+def opened(tmp_path: Path) -> Flaky:
+    """A store that a test can take away."""
+    database = Database.open(f"sqlite:///{tmp_path}/pool.sqlite", retries=BRIEFLY)
+    migrations.upgrade(database.engine)
+    return Flaky(database)
+
+
+async def test_a_drain_returns_although_the_store_is_away_and_says_that_it_knows_nothing(
+    tmp_path: Path,
+) -> None:
+    flaky, agent = opened(tmp_path), Puppet(Gate())
+    async with Pool.open(agent, store=flaky.database, config=QUICK) as pool:
+        waiting = asyncio.create_task(pool.run("a"))
+        await agent.arrived.wait()
+        flaky.away = True
+        summary = await asyncio.wait_for(pool.drain(deadline_secs=0.01), GUARD)
+        assert (len(summary.cancelled), summary.known) == (1, False)
+        await until(lambda: not agent.running)
+        assert pool._waiting.closed
+        flaky.away = False
+        assert (await pool.drain(deadline_secs=0.01)).known
+        await asyncio.wait({waiting}, timeout=GUARD)
+
+
+async def test_a_drain_hides_no_error_that_does_not_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("a fault of ours")
+
+    flaky = opened(tmp_path)
+    async with Pool.open(Puppet(), store=flaky.database) as pool:
+        with monkeypatch.context() as patch:
+            patch.setattr("claude_pool_gh.pool.store.queries.done_since", broken)
+            with pytest.raises(KeyError):
+                await pool.drain()
+
+
+async def test_a_pool_ends_although_a_last_write_waits_for_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("claude_pool_gh.pool.pool._LAST_WORD", 0.1)
+    flaky = opened(tmp_path)
+    config = PoolConfig(scaling=ScalingConfig(min_slots=0))
+
+    async def whole() -> None:
+        async with Pool.open(Puppet(), store=flaky.database, slots=2, config=config) as pool:
+            flaky.away = True
+            await pool.scale_down(2)
+            assert pool._errands
+
+    await asyncio.wait_for(whole(), GUARD)
+    assert "errands_cancelled" in {getattr(record, "action", "") for record in caplog.records}
+
+
+async def test_a_caller_that_gives_up_stops_what_runs_while_the_store_is_away_and_cancels_it_once_it_is_back(
+    tmp_path: Path,
+) -> None:
+    flaky, agent = opened(tmp_path), Puppet(Gate())
+    async with Pool.open(agent, store=flaky.database, config=QUICK) as pool:
+        caller = asyncio.create_task(pool.fan_out(["a", "b", "c"]))
+        await agent.arrived.wait()
+        flaky.away = True
+        caller.cancel()
+        await until(lambda: not agent.running)  # it costs nothing more, whatever the store says
+        await asyncio.sleep(2 * BRIEFLY.seconds)
+        flaky.away = False
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(caller, GUARD)
+
+        async def over() -> bool:
+            return {task.state for task in await pool.tasks()} == {TaskState.cancelled}
+
+        await until(over)
+        assert len(agent.seen) == 1
+
+
+async def test_a_caller_that_gives_up_is_let_go_although_the_store_stays_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("claude_pool_gh.pool.pool._GIVING_UP", 0.3)
+    flaky, agent = opened(tmp_path), Puppet(Gate())
+    async with Pool.open(agent, store=flaky.database, config=QUICK) as pool:
+        caller = asyncio.create_task(pool.run("a"))
+        await agent.arrived.wait()
+        flaky.away = True
+        caller.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(caller, GUARD)
+        flaky.away = False
+    assert "not_cancelled" in {getattr(record, "action", "") for record in caplog.records}
+
+
+async def test_a_caller_that_gives_up_gets_its_own_cancel_and_not_the_refusal_that_came_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def refuse(*_: object) -> None:
+        loop.call_soon_threadsafe(asked.set)
+        raise CapReached("pool", 1, 0, 1)
+
+    monkeypatch.setattr(ledger, "check_hope", refuse)
+    async with Pool.open(Puppet(), store=opened(tmp_path).database) as pool:
+        caller = asyncio.create_task(pool.run("a"))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        caller.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(caller, GUARD)
+        await asyncio.wait_for(asked.wait(), GUARD)
+
+
+async def test_a_caller_hears_of_the_end_that_a_process_beside_the_only_worker_has_given_its_task(
+    tmp_path: Path,
+) -> None:
+    flaky, agent = opened(tmp_path), Puppet(Gate())
+    async with Pool.open(agent, store=flaky.database, config=PoolConfig(max_chains=1)) as pool:
+        await pool.submit("a")
+        await agent.arrived.wait()
+        queued = await pool.submit("b")
+        waiting = asyncio.create_task(pool.wait(queued))
+        await until(lambda: queued in pool._waiting.events)
+        await until(pool._dispatcher.is_alone)
+        await flaky.database.transact(lambda tx: chains.request_cancel(tx, queued, 1))
+        assert (await asyncio.wait_for(waiting, GUARD)).ending == "cancelled"
+
+
+async def test_whoever_looks_for_the_end_of_chains_elsewhere_survives_any_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def breaks(_tx: Transaction, chain_ids: object) -> list[str]:  # noqa: ARG001
+        loop.call_soon_threadsafe(broken.set)
+        raise KeyError("a fault of ours")
+
+    caplog.set_level(logging.ERROR)
+    flaky, agent = opened(tmp_path), Puppet(Gate())
+    async with Pool.open(agent, store=flaky.database, config=PoolConfig(max_chains=1)) as pool:
+        await pool.submit("a")
+        await agent.arrived.wait()
+        queued = await pool.submit("b")
+        waiting = asyncio.create_task(pool.wait(queued))
+        with monkeypatch.context() as patch:
+            patch.setattr("claude_pool_gh.pool.run.waiting._at_rest", breaks)
+            await asyncio.wait_for(broken.wait(), GUARD)
+        await flaky.database.transact(lambda tx: chains.request_cancel(tx, queued, 1))
+        assert (await asyncio.wait_for(waiting, GUARD)).ending == "cancelled"
+    assert "waiting_failed" in {getattr(record, "action", "") for record in caplog.records}
