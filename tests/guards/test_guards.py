@@ -940,6 +940,8 @@ def run_tests(folder: Path, tests: str, chosen: str) -> subprocess.CompletedProc
         "0",
         "-p",
         "no:cacheprovider",
+        # Its own: a test that moves the temporary folder would have it made there, and lose it with that.
+        f"--basetemp={folder / 'basetemp'}",
         "-m",
         "not long",
     ]
