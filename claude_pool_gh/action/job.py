@@ -13,10 +13,12 @@ from claude_pool_gh.action.look import Fault
 from claude_pool_gh.action.state import money
 from claude_pool_gh.action.state.keeper import Keeper
 from claude_pool_gh.action.state.ref import Ref
+from claude_pool_gh.action.state.veil import Veil
 from claude_pool_gh.commands.lines import WORD, find
 from claude_pool_gh.github import intake, payloads
 from claude_pool_gh.github.deliveries import VerifiedDelivery
 from claude_pool_gh.github.intake import CommandRequest, Found, NotForUs
+from claude_pool_gh.reports.redact import Redactor
 from claude_pool_gh.service.settings import Settings, SettingsError, read
 from claude_pool_gh.terms.ids import Actor, Repository, Thread, Trigger
 from claude_pool_gh.worktrees.git import Login
@@ -89,7 +91,8 @@ class Job:
         )
         books = Ref(self.state / "ledger.git", Login(self.token, url), money.NAME)
         run = f"{self.run_id} {self.name}"
-        return Keeper(ref, books, self.state / "pool.sqlite", repository.id, thread.number, run)
+        veil = Veil(Redactor((*settings.all_secrets, self.token)))
+        return Keeper(ref, books, self.state / "pool.sqlite", repository.id, thread.number, run, veil)
 
     def settings(self) -> Settings:
         """The server's settings for this job. Raises Fault."""

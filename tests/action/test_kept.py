@@ -13,6 +13,9 @@ import pytest
 from claude_pool_gh.action.state import image, money
 from claude_pool_gh.action.state.image import Header, Unreadable
 from claude_pool_gh.action.state.money import Entry
+from claude_pool_gh.action.state.veil import Veil
+from claude_pool_gh.github.effects.comment import Comment
+from claude_pool_gh.reports.redact import Redactor
 from claude_pool_gh.storage import Database, migrations
 
 HEADER = Header(repository=1, thread=2, run="r", until_ms=0)
@@ -36,7 +39,7 @@ def database(tmp_path: Path) -> Path:
 
 
 def test_a_database_comes_back_without_transcripts_and_leases(database: Path, tmp_path: Path) -> None:
-    whole = image.with_header(HEADER, image.pack(database))
+    whole = image.with_header(HEADER, image.pack(database, Veil()))
     header, body = image.parts(whole)
     assert header == HEADER
     there = tmp_path / "there.sqlite"
@@ -90,4 +93,71 @@ def test_what_other_threads_have_spent_counts_here_and_is_not_kept(database: Pat
     opened.close()
     with closing(sqlite3.connect(database)) as rows:
         assert rows.execute("SELECT settled FROM reservations").fetchall() == [(5_000_000,)]
-    assert b"elsewhere:" not in zlib.decompress(image.pack(database))
+    assert b"elsewhere:" not in zlib.decompress(image.pack(database, Veil()))
+
+
+GITHUB = "ghp_Ab3dE6gH9jK2mN5pQ8sT1vW4xY7zA0bC3dE6"
+ANTHROPIC = "sk-ant-api03-Ab3dE6gH9jK2mN5pQ8sT1vW4xY7"
+BLOCK = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEAq8Lw3Xv5\n-----END RSA PRIVATE KEY-----"
+RANDOM = "Zq8Lw3Xv5Rt9Yb2Nm7Kp4Hd6Gf1Js0AcVe"
+OWN = "hunter2-hunter2"
+HELD = (GITHUB, ANTHROPIC, "MIIEowIBAAKCAQEAq8Lw3Xv5", RANDOM, OWN)
+SPEECH = f"I saw {GITHUB},\n{ANTHROPIC}\nand {OWN}: {BLOCK}\nbeside\n{RANDOM}\nthere."
+
+
+def full(file: Path) -> list[str]:
+    """Put what nobody may read into every column that could take a text; the columns."""
+    filled = []
+    with closing(sqlite3.connect(file, isolation_level=None)) as rows:
+        rows.execute("PRAGMA foreign_keys = OFF")
+        names = [name for (name,) in rows.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        for table in set(names) - {"alembic_version", "tasks", "patches"}:
+            values: dict[str, object] = {}
+            for _, column, kind, _, _, place in rows.execute(f"PRAGMA table_info({table})").fetchall():
+                texts = kind in ("JSON", "TEXT") or kind.startswith("VARCHAR")
+                if texts and not place:
+                    told = {"a": [SPEECH], SPEECH: 1} if kind == "JSON" else SPEECH
+                    values[column] = json.dumps(told) if kind == "JSON" else told
+                    filled.append(f"{table}.{column}")
+                else:
+                    values[column] = "k" if texts else 7
+            columns, marks = ", ".join(f'"{name}"' for name in values), ", ".join("?" * len(values))
+            rows.execute(f"INSERT INTO {table} ({columns}) VALUES ({marks})", tuple(values.values()))  # noqa: S608
+        rows.execute(
+            "UPDATE tasks SET prompt = ?1, asked = ?1, title = ?1, outcome = json_object('text', ?1)",
+            (SPEECH,),
+        )
+        wanted = Comment(number=1, body=SPEECH).model_dump_json()
+        rows.execute("UPDATE effects SET wanted = ?", (wanted,))
+        patch = f"+key = {ANTHROPIC!r}\n".encode()
+        rows.execute("INSERT INTO patches VALUES ('r', 'c', 'b', 'c', 'd', ?, 7)", (patch,))
+    return filled
+
+
+def test_what_posts_withhold_is_in_no_column_of_what_is_kept(database: Path, tmp_path: Path) -> None:
+    columns = full(database)
+    assert {"commands.line", "commands.request", "chains.plan", "findings.stated", "context.value"} < set(
+        columns
+    )
+    there = tmp_path / "there.sqlite"
+    there.write_bytes(zlib.decompress(image.pack(database, Veil(Redactor((OWN,))))))
+    with closing(sqlite3.connect(there)) as rows:
+        raw = "\n".join(rows.iterdump())
+        (task,) = rows.execute("SELECT prompt, asked, transcript FROM tasks").fetchall()
+        (wanted,) = rows.execute("SELECT wanted FROM effects").fetchone()
+    for secret in HELD:
+        assert secret in database.read_bytes().decode(errors="replace"), "the control: it was there"
+        assert secret not in raw
+        assert secret.encode() not in there.read_bytes()
+    assert task == (None, None, None)
+    assert "This post was withheld" in wanted
+
+
+def test_what_holds_no_secret_is_kept_as_it_was(database: Path) -> None:
+    said = "See src/pool/store.py at 1f0c9a77b1d4e8f0a3c5d7e9b2f4a6c8d0e1f3a5, it\u00e9 says \\u0041."
+    with closing(sqlite3.connect(database, isolation_level=None)) as rows:
+        rows.execute("UPDATE tasks SET title = ?1, outcome = json_object('text', ?1)", (said,))
+        before = rows.execute("SELECT title, outcome FROM tasks").fetchall()
+    database.write_bytes(zlib.decompress(image.pack(database, Veil())))
+    with closing(sqlite3.connect(database)) as rows:
+        assert rows.execute("SELECT title, outcome FROM tasks").fetchall() == before

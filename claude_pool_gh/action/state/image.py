@@ -13,13 +13,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from claude_pool_gh.action.state.veil import Veil
 from claude_pool_gh.storage import migrations
 
 _FORMAT: Final = 1
 _LIMIT: Final = 256 * 1024 * 1024
 """Bytes of an inflated database: a ref is written by whoever may push."""
 _LEAVE: Final = (
-    "UPDATE tasks SET transcript = NULL",
+    # What agents were sent and did: a run that is taken up again is sent its plan's prompt.
+    "UPDATE tasks SET transcript = NULL, prompt = NULL, asked = NULL",
     # What other threads have spent stands in the ledger.
     "DELETE FROM reservations WHERE id LIKE 'elsewhere:%'",
     "DELETE FROM chains WHERE id LIKE 'elsewhere:%'",
@@ -60,8 +62,8 @@ def with_header(header: Header, body: bytes) -> bytes:
     return json.dumps(asdict(header)).encode() + b"\n" + body
 
 
-def pack(database: Path) -> bytes:
-    """A running database as it is at this moment: the body of a state."""
+def pack(database: Path, veil: Veil) -> bytes:
+    """A running database as it is at this moment, without what posts withhold: the body of a state."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "copy.sqlite"
         with closing(sqlite3.connect(database)) as source:
@@ -69,6 +71,9 @@ def pack(database: Path) -> bytes:
         with closing(sqlite3.connect(copy, isolation_level=None)) as kept:
             for statement in _LEAVE:
                 kept.execute(statement)
+            kept.execute("BEGIN")
+            veil.over(kept)
+            kept.execute("COMMIT")
             kept.execute("VACUUM")
         return zlib.compress(copy.read_bytes(), 9)
 

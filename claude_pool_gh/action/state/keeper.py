@@ -14,6 +14,7 @@ from typing import Final
 from claude_pool_gh.action.state import image
 from claude_pool_gh.action.state.image import Header, Unreadable
 from claude_pool_gh.action.state.ref import Ref, Refused, Stale
+from claude_pool_gh.action.state.veil import Veil
 from claude_pool_gh.worktrees.errors import WorktreeError
 
 logger = logging.getLogger(__name__)
@@ -39,6 +40,8 @@ class Keeper:
     repository: int
     thread: int
     run: str
+    veil: Veil = field(default_factory=Veil)
+    """What the state is looked through with before it leaves."""
     keeps: bool = False
     """Whether what this job does outlives it."""
     why_not: str = ""
@@ -117,7 +120,7 @@ class Keeper:
 
     async def _push(self, *, ended: bool) -> None:
         async with self._saving:
-            self._body = await asyncio.to_thread(image.pack, self.database)
+            self._body = await asyncio.to_thread(image.pack, self.database, self.veil)
             writing = asyncio.create_task(self._write(ended=ended))
             try:
                 await asyncio.shield(writing)
