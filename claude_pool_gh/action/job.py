@@ -26,6 +26,9 @@ from claude_pool_gh.worktrees.git import Login
 DEADLINE_SECONDS: Final = 20 * 60.0
 """Below the `timeout-minutes: 30` of the example, so that a job ends by itself and says so."""
 
+_LONGEST_SECONDS: Final = 5 * 86_400.0
+"""GitHub ends every job on a runner of one's own then."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
@@ -48,8 +51,8 @@ class Job:
         environment = os.environ
         event, payload = look.event_of(environment)
         inputs = look.inputs_of(environment)._replace(
-            has_key=bool(environment.get("ANTHROPIC_API_KEY")) or not needs_key,
-            has_token=bool(environment.get("GITHUB_TOKEN")),
+            has_key=bool(environment.get("ANTHROPIC_API_KEY", "").strip()) or not needs_key,
+            has_token=bool(environment.get("GITHUB_TOKEN", "").strip()),
         )
         look.check(event, payload, inputs, environment)
         return cls(
@@ -60,7 +63,7 @@ class Job:
             folder=Path(environment.get("RUNNER_TEMP") or "."),
             run_id=f"{environment.get('GITHUB_RUN_ID', '0')}.{environment.get('GITHUB_RUN_ATTEMPT', '1')}",
             name=environment.get("GITHUB_JOB", ""),
-            deadline_seconds=float(environment.get("POOL_DEADLINE_SECONDS") or DEADLINE_SECONDS),
+            deadline_seconds=_seconds(environment.get("POOL_DEADLINE_SECONDS", "")),
         )
 
     @property
@@ -98,12 +101,12 @@ class Job:
         """The server's settings for this job. Raises Fault."""
         given = {
             "state_dir": self.state,
-            "model": self.inputs.model.strip(),
-            "budget_usd": self.inputs.budget_usd.strip(),
-            "slots": self.inputs.slots.strip(),
+            "model": self.inputs.model,
+            "budget_usd": self.inputs.budget_usd,
+            "slots": self.inputs.slots,
         }
         try:
-            settings = read({name: value for name, value in given.items() if value})
+            settings = read(given)
         except SettingsError as error:
             raise Fault("; ".join(error.faults)) from None
         return settings.model_copy(update={"database_url": ""})
@@ -157,3 +160,14 @@ class Job:
             )
         kind = "Bot" if login.endswith("[bot]") else "User"
         return payloads.User.model_validate({"id": int(number), "login": login, "type": kind}).actor
+
+
+def _seconds(text: str) -> float:
+    """The job's own deadline. Raises Fault."""
+    try:
+        seconds = float(text.strip() or DEADLINE_SECONDS)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= _LONGEST_SECONDS:
+        raise Fault(f"POOL_DEADLINE_SECONDS: {text[:40]!r} is no number of seconds, such as `1200`")
+    return seconds
