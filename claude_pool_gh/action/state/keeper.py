@@ -20,9 +20,8 @@ from claude_pool_gh.worktrees.errors import WorktreeError
 logger = logging.getLogger(__name__)
 
 _ALIVE_MS: Final = 90_000
-_RENEW_SECONDS: Final = 60.0
+_RENEW_SECONDS: Final = 30.0
 _WAIT_SECONDS: Final = 2.0
-_TRIES: Final = 5
 
 
 class TakenOver(Exception):
@@ -49,6 +48,9 @@ class Keeper:
     """Whether the job before did not end by itself: GitHub may know more than its state."""
     began_with: int = 0
     """Microdollars that this month's commands have counted before this job."""
+    renew_seconds: float = _RENEW_SECONDS
+    wait_seconds: float = _WAIT_SECONDS
+    """Before another try, or another look at who holds the thread."""
     _body: bytes = b""
     """What stands in the ref besides its header."""
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -61,7 +63,7 @@ class Keeper:
             while not await self._taken():
                 if is_due():
                     return
-                await asyncio.sleep(_WAIT_SECONDS)
+                await asyncio.sleep(self.wait_seconds)
         except WorktreeError as error:
             self.why_not = f"the state of earlier jobs cannot be read: {error}"
         except Unreadable as error:
@@ -107,7 +109,7 @@ class Keeper:
                 await self._push(ended=True)
 
     async def save(self, *, ended: bool = False) -> None:
-        """Push what is known now. Raises TakenOver and Refused."""
+        """Push what is known now. Raises TakenOver, Refused, and WorktreeError where that may work later."""
         if not self.keeps:
             return
         try:
@@ -138,16 +140,24 @@ class Keeper:
         self._changed.set()
 
     async def save_for_ever(self) -> None:
-        """Save after each change, and often enough to be known as alive. Raises TakenOver."""
+        """Save after each change, and often enough to be known as alive. Raises TakenOver, and nothing else.
+
+        Whatever goes wrong is logged and tried again: a job that stops to say that it lives is taken for dead.
+        """
         while self.keeps:
             try:
-                async with asyncio.timeout(_RENEW_SECONDS):
+                async with asyncio.timeout(self.renew_seconds):
                     await self._changed.wait()
             except TimeoutError:
                 pass
             self._changed.clear()
             try:
                 await self.save()
+            except TakenOver:
+                raise
             except Refused as refused:
                 logger.warning("not kept: %s", refused)
-            await asyncio.sleep(_WAIT_SECONDS)
+            except Exception as error:
+                logger.warning("not kept, tried again: %s", error, exc_info=True)
+                self._changed.set()
+            await asyncio.sleep(self.wait_seconds)
