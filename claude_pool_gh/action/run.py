@@ -107,6 +107,9 @@ async def _serve(job: Job, requests: tuple[CommandRequest, ...], stop: Stop) -> 
     settings = job.settings()
     keeper = job.keeper(requests[0].thread, settings)
     await keeper.take(lambda: stop.is_due(job.deadline_seconds))
+    if stop.is_due(job.deadline_seconds):
+        await keeper.release()
+        return _not_begun(stop.reason), ""
     try:
         return await _hold(job, requests, settings, keeper, stop)
     finally:
@@ -144,7 +147,9 @@ async def _hold(
         for each in serving:
             each.cancel()
         await asyncio.gather(*serving, return_exceptions=True)
-        if not finished:
+        if keeper.is_taken_over:
+            await house.writer.close()  # what stands on GitHub is the other job's now
+        elif not finished:
             await end_early(house)
         keys = [request.key for request in requests]
         read = await house.database.read(partial(results.read, progress=house.progress, keys=keys))
@@ -274,6 +279,12 @@ def _stopped(read: tuple[results.CommandResult, ...], why: str, cost: int) -> Jo
         upper_bound=any(each.upper_bound for each in read),
         commands=read,
     )
+
+
+def _not_begun(why: str) -> JobResult:
+    """The end came before the thread was this job's."""
+    said = f"{why[:1].upper()}{why[1:]} before it began. Nothing was run or spent; run the command again."
+    return JobResult(outcome=Verdict.cancelled, red=True, why=said)
 
 
 def _lost(read: tuple[results.CommandResult, ...]) -> JobResult:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from claude_pool_gh.action.state import image
+from claude_pool_gh.action.state.image import Header
 from claude_pool_gh.action.state.keeper import Keeper, TakenOver
 from claude_pool_gh.action.state.ref import Ref, Refused, Stale, Unavailable, meaning
 from claude_pool_gh.rehearsal.github import Moment
@@ -111,9 +114,13 @@ async def test_whoever_loses_the_race_is_told_that_he_lost_it(scene: Stage, tmp_
 async def kept(scene: Stage, tmp_path: Path) -> Keeper:
     (tmp_path / "k").mkdir()
     with closing(sqlite3.connect(tmp_path / "k/pool.sqlite")) as rows:
-        for table in ("tasks (transcript, prompt, asked)", "reservations (id)", "chains (id, state)", "slots (a)",
-                      "workers (a)", "leases (a)", "deliveries (a)", "effects (wanted)",
-                      "patches (run_id, patch, chain_id)"):  # fmt: skip
+        tables = (
+            "tasks (transcript, prompt, asked)", "reservations (id, settled, reserved, level, created_ms)",
+            "chains (id, state, owner, caps)", "effects (wanted, attempted, due_ms, state)",
+            "commands (owner, due_ms, state)", "patches (run_id, patch, chain_id)",
+            "slots (a)", "workers (a)", "leases (a)", "deliveries (a)",
+        )  # fmt: skip
+        for table in tables:
             rows.execute(f"CREATE TABLE {table}")
     ref = await opened(scene, tmp_path / "k/ref", contents="write")
     keeper = Keeper(ref, ref, tmp_path / "k/pool.sqlite", 1, 7, "r", renew_seconds=0.05, wait_seconds=0.01)
@@ -150,3 +157,48 @@ async def test_without_the_thread_the_renewal_ends(scene: Stage, tmp_path: Path)
     async with asyncio.timeout(GUARD):
         with pytest.raises(TakenOver):
             await keeper.save_for_ever()
+
+
+async def test_the_database_is_in_place_only_when_the_thread_is_held(scene: Stage, tmp_path: Path) -> None:
+    """Two jobs begin at once: whoever loses has nothing of the thread, and waits."""
+    keeper = await kept(scene, tmp_path)
+    await keeper.save(ended=True)
+    theirs = await keeper.ref.read()
+    assert theirs is not None
+    winner = await opened(scene, tmp_path / "w", contents="write")
+    await winner.read()
+    living = Header(1, 7, "the winner", int(time.time() * 1000) + 80_000)
+    lost: list[Ref] = [winner]
+
+    async def win(moment: Moment) -> None:
+        if moment.phase == "before" and moment.method == "POST" and lost:
+            await lost.pop().write(image.with_header(living, theirs.partition(b"\n")[2]))
+
+    scene.github.on_request(win)
+    late = Keeper(
+        await opened(scene, tmp_path / "l", contents="write"), keeper.books, tmp_path / "late.sqlite", 1, 7, "late",
+        wait_seconds=0.01,
+    )  # fmt: skip
+    looked: list[bool] = []
+
+    def twice() -> bool:
+        looked.append(late.database.exists())
+        return len(looked) > 2
+
+    await late.take(twice)
+    assert not lost
+    assert (late.keeps, looked) == (False, [False] * 3)
+    await winner.read()
+    await winner.write(image.with_header(Header(1, 7, "the winner", 0), theirs.partition(b"\n")[2]))
+    await late.take(lambda: False)
+    assert (late.keeps, late.database.exists()) == (True, True), "the control"
+
+
+async def test_who_may_not_push_does_not_go_on_with_what_others_began(scene: Stage, tmp_path: Path) -> None:
+    keeper = await kept(scene, tmp_path)
+    await keeper.save(ended=True)
+    alone = Keeper(
+        await opened(scene, tmp_path / "l"), keeper.books, tmp_path / "alone.sqlite", 1, 7, "alone"
+    )
+    await alone.take(lambda: False)
+    assert (alone.keeps, alone.why_not, alone.database.exists()) == (False, "GitHub answered 403", False)

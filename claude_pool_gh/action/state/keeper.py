@@ -43,6 +43,8 @@ class Keeper:
     """What the state is looked through with before it leaves."""
     keeps: bool = False
     """Whether what this job does outlives it."""
+    is_taken_over: bool = False
+    """Whether another job serves the thread by now: what this one knows of it is over."""
     why_not: str = ""
     unclean: bool = False
     """Whether the job before did not end by itself: GitHub may know more than its state."""
@@ -80,17 +82,26 @@ class Keeper:
         if header.until_ms > time.time() * 1000:
             logger.info("waiting for the job that serves this thread (%s)", header.run)
             return False
+        arrived = self.database.with_suffix(".arrived")
         if self._body:
-            image.unpack(self._body, self.database)
-            self.began_with = image.used_this_month(self.database)
+            image.unpack(
+                self._body, arrived
+            )  # before the thread is held: what cannot be used is left as it stands
         self.unclean = header.until_ms != 0
         try:
             await self._write(ended=False)
-            self.keeps = True
         except Stale:
+            arrived.unlink(missing_ok=True)
             return False
         except Refused as refused:
+            # Who cannot hold the thread does not go on with what others began: they may be at it.
+            arrived.unlink(missing_ok=True)
             self.why_not = str(refused)
+            return True
+        if self._body:
+            arrived.replace(self.database)
+            self.began_with = image.used_this_month(self.database)
+        self.keeps = True
         return True
 
     async def release(self) -> None:
@@ -115,7 +126,7 @@ class Keeper:
         try:
             await self._push(ended=ended)
         except Stale as stale:
-            self.keeps = False
+            self.keeps, self.is_taken_over = False, True
             raise TakenOver from stale
         if ended:
             self.keeps = False
