@@ -29,6 +29,7 @@ from claude_pool_gh.github import intake, tables
 from claude_pool_gh.github.effects import rows
 from claude_pool_gh.github.intake import CommandRequest, NotForUs
 from claude_pool_gh.github.tables import effects
+from claude_pool_gh.pool.model.config import microdollars
 from claude_pool_gh.pool.model.ids import ChainId
 from claude_pool_gh.pool.model.outcomes import Verdict
 from claude_pool_gh.pool.model.states import ON_THE_WAY
@@ -125,8 +126,9 @@ async def _hold(
     others = await money.known(keeper.books) if keeper.keeps else {}
     if settings.budget_usd is not None:  # what other jobs have spent does not count against this one's
         mine = f"{keeper.repository}:{keeper.thread}"
-        spent = keeper.began_with + sum(each.amount for each in others.values() if each.thread != mine)
-        settings = settings.model_copy(update={"budget_usd": settings.budget_usd + spent / 1e6})
+        elsewhere = sum(each.amount for each in others.values() if each.thread != mine)
+        cap = keeper.charge(microdollars(settings.budget_usd), elsewhere)
+        settings = settings.model_copy(update={"budget_usd": cap / 1e6})
     gate = Gate(job.home, _nothing)
     house_open = open_house(
         settings, door="action", job_token=job.token, guard=gated(gate), refused=gate.refused,

@@ -15,8 +15,9 @@ from claude_pool_gh.action.state.image import Header, Unreadable
 from claude_pool_gh.action.state.money import Entry
 from claude_pool_gh.action.state.veil import Veil
 from claude_pool_gh.github.effects.comment import Comment
+from claude_pool_gh.pool.store.tables import chains, reservations
 from claude_pool_gh.reports.redact import Redactor
-from claude_pool_gh.storage import Database, migrations
+from claude_pool_gh.storage import Database, Transaction, migrations
 
 HEADER = Header(repository=1, thread=2, run="r", until_ms=0)
 TASK = (
@@ -161,3 +162,37 @@ def test_what_holds_no_secret_is_kept_as_it_was(database: Path) -> None:
     database.write_bytes(zlib.decompress(image.pack(database, Veil())))
     with closing(sqlite3.connect(database)) as rows:
         assert rows.execute("SELECT title, outcome FROM tasks").fetchall() == before
+
+
+def owed(tx: Transaction, name: str, state: str, *, reserved: int, settled: int | None, spent: int) -> None:
+    """A run with one finished request."""
+    now = money.month_start_ms() + 5
+    values = money._ended(entry(name, 0, created_ms=now)) | {
+        "state": state,
+        "caps": {"chain": 9, "pool": None},
+    }
+    tx.execute(chains.insert().values(id=name, **values))
+    same = {"chain_id": name, "created_ms": now, "upper_bound": False}
+    tx.execute(
+        reservations.insert().values(id=name, level="chain", reserved=reserved, settled=settled, **same)
+    )
+    tx.execute(
+        reservations.insert().values(id=f"{name}.1", level="request", reserved=spent, settled=spent, **same)
+    )
+
+
+def test_what_a_job_goes_on_with_counts_against_its_own_budget(database: Path) -> None:
+    opened = Database.open(f"sqlite:///{database}")
+    with opened.engine.begin() as tx:
+        owed(tx, "done", "done", reserved=900, settled=500, spent=500)
+        owed(tx, "first", "running", reserved=3_000, settled=None, spent=1_000)
+        owed(tx, "second", "queued", reserved=3_000, settled=None, spent=0)
+        owed(tx, "waits", "parked", reserved=70, settled=None, spent=70)
+    opened.close()
+    cap = image.charge(database, budget=2_200, elsewhere=10_000)
+    assert cap == 10_000 + 500 + 1_000 + 70 + 2_200
+    with closing(sqlite3.connect(database)) as rows:
+        held = dict(rows.execute("SELECT id, reserved FROM reservations WHERE level = 'chain'").fetchall())
+        pools = dict(rows.execute("SELECT id, json_extract(caps, '$.pool') FROM chains").fetchall())
+    assert held == {"done": 900, "first": 1_000 + 2_000, "second": 200, "waits": 70}
+    assert pools == {"done": None, "first": cap, "second": cap, "waits": cap}

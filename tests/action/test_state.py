@@ -305,3 +305,23 @@ async def test_a_job_whose_thread_was_taken_over_leaves_it_as_it_stands(scene: S
     (check,) = scene.repository.check_runs(scene.pull.head_sha)
     assert check.status == "in_progress"
     assert "ancelled" not in scene.comments[-1].body
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+async def test_what_a_lost_job_began_costs_the_next_no_more_than_that_ones_budget(
+    scene: Stage, tmp_path: Path
+) -> None:
+    scene.model.script = Reviewer(pace=2.0)
+
+    async def vanish(running: Running) -> None:
+        await scene.github.until(lambda: scene.paid > 0, timeout=60)
+        running.kill()
+
+    await scene.say("/pool review", permissions=KEEPING, during={"run": vanish}, vanish=True)
+    ref, header, body = await state_of(scene, tmp_path / "ref")
+    await ref.write(json.dumps(header | {"until_ms": 1}).encode() + b"\n" + body)
+    scene.model.script, paid = Reviewer(), scene.paid
+    await scene.say("/pool help", permissions=KEEPING, inputs={"budget_usd": "0.000001"})
+    assert scene.paid == paid
+    assert len([each for each in scene.comments if "`/pool help`</sub>" in each.body]) == 1

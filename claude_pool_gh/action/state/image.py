@@ -34,9 +34,16 @@ _ARRIVE: Final = (
     "UPDATE effects SET attempted = 1, due_ms = 0 WHERE state = 'wanted'",
     "UPDATE commands SET owner = NULL, due_ms = 0 WHERE state = 'received'",
     "UPDATE chains SET owner = :gone WHERE owner IS NOT NULL",
-    # What a job may spend is the job's own; the caps of user, thread and month hold over all of them.
-    "UPDATE chains SET caps = json_set(caps, '$.pool', NULL) WHERE state <> 'done'",
 )
+
+_HELD: Final = """
+    SELECT held.id, chains.state, held.reserved, held.settled, held.created_ms, (
+        SELECT coalesce(sum(coalesce(inside.settled, inside.reserved)), 0) FROM reservations AS inside
+        WHERE inside.chain_id = held.chain_id AND inside.level = 'request'
+    ) FROM reservations AS held JOIN chains ON chains.id = held.chain_id
+    WHERE held.level = 'chain' ORDER BY held.created_ms, held.id
+"""
+"""What each run has set aside or has cost, and what its requests to the model have cost so far."""
 
 
 class Unreadable(Exception):
@@ -114,13 +121,28 @@ def _gone() -> str:
     return f"{socket.gethostname()}/999999999/0"
 
 
-def used_this_month(database: Path) -> int:
-    """What all commands of this calendar month (UTC) count against a pool's cap, in microdollars."""
+def charge(database: Path, budget: int, elsewhere: int) -> int:
+    """Let whatever this job goes on with count against its own budget, as what it begins does.
+
+    `budget`: microdollars that this job may spend. `elsewhere`: what other threads count in this calendar month (UTC).
+    Returns the cap on the month with which a run may spend just that. The caps of user, thread and repository hold
+    over all jobs, and are not touched.
+    """
     now = datetime.now(UTC)
     since = int(datetime(now.year, now.month, 1, tzinfo=UTC).timestamp() * 1000)
-    query = (
-        "SELECT coalesce(sum(coalesce(settled, reserved)), 0) FROM reservations"
-        " WHERE level = 'chain' AND created_ms >= ?"
-    )
-    with closing(sqlite3.connect(database)) as kept:
-        return int(kept.execute(query, (since,)).fetchone()[0])
+    cap, left = elsewhere + budget, budget
+    with closing(sqlite3.connect(database, isolation_level=None)) as kept:
+        kept.execute("BEGIN")
+        for id_, state, reserved, settled, created_ms, spent in kept.execute(_HELD).fetchall():
+            counts = settled
+            if settled is None:
+                # A parked run has let go of what it has not spent. It takes it again inside the cap.
+                share = 0 if state == "parked" else max(0, min(reserved - spent, left))
+                left -= share
+                counts = reserved if state == "parked" else spent
+                if state != "parked":
+                    kept.execute("UPDATE reservations SET reserved = ? WHERE id = ?", (spent + share, id_))
+            cap += counts if created_ms >= since else 0
+        kept.execute("UPDATE chains SET caps = json_set(caps, '$.pool', ?) WHERE state <> 'done'", (cap,))
+        kept.execute("COMMIT")
+    return cap

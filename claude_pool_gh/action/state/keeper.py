@@ -48,8 +48,6 @@ class Keeper:
     why_not: str = ""
     unclean: bool = False
     """Whether the job before did not end by itself: GitHub may know more than its state."""
-    began_with: int = 0
-    """Microdollars that this month's commands have counted before this job."""
     renew_seconds: float = _RENEW_SECONDS
     wait_seconds: float = _WAIT_SECONDS
     """Before another try, or another look at who holds the thread."""
@@ -100,9 +98,13 @@ class Keeper:
             return True
         if self._body:
             arrived.replace(self.database)
-            self.began_with = image.used_this_month(self.database)
         self.keeps = True
         return True
+
+    def charge(self, budget: int, elsewhere: int) -> int:
+        """See `image.charge`. Before the database is opened: what it holds goes on at once then."""
+        known = self.keeps and self.database.exists()
+        return image.charge(self.database, budget, elsewhere) if known else elsewhere + budget
 
     async def release(self) -> None:
         """Let the next job begin at once. For a job that ends before it has changed anything."""
