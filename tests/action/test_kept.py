@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from claude_pool_gh.action.state import image, money
-from claude_pool_gh.action.state.image import Header, Unreadable
+from claude_pool_gh.action.state.image import Damaged, Header, Unreadable
 from claude_pool_gh.action.state.money import Entry
 from claude_pool_gh.action.state.veil import Veil
 from claude_pool_gh.github.effects.comment import Comment
@@ -53,26 +53,88 @@ def test_a_database_comes_back_without_transcripts_and_leases(database: Path, tm
     assert len(whole) < 40_000
 
 
+SAID = {"repository": 1, "thread": 2, "run": "r", "until_ms": 0}
+
+
 @pytest.mark.parametrize(
-    ("content", "why"),
-    [
-        (b"", "no state"),
-        (b"[]\n", "no state"),
-        (b'{"repository": 1}\n', "no state"),
-        (json.dumps({"repository": 1, "thread": 2, "run": "", "until_ms": 0, "format": 99}).encode(), "newer"),
-        (json.dumps({"repository": 1, "thread": 2, "run": "", "until_ms": 0, "schema": "9999"}).encode(), "newer"),
+    "more", [{"format": 99}, {"schema": "9999"}, {"format": 2, "thread": "of another form"}]
+)
+def test_a_state_of_a_newer_version_is_left_as_it_is(more: dict[str, object]) -> None:
+    with pytest.raises(Unreadable, match="newer"):
+        image.parts(json.dumps(SAID | more).encode() + b"\n")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"[]\n", b'{"repository": 1}\n', b"[" * 200_000 + b"\n", b'{"a":' * 800 + b"\n", b"\xff\n", b"1e999\n"]
+    + [
+        json.dumps(SAID | more).encode() + b"\n"
+        for more in (
+            {"format": "x"}, {"schema": 5}, {"until_ms": None}, {"until_ms": float("inf")}, {"until_ms": 10**30},
+            {"thread": "2"}, {"run": {"a": 1}}, {"run": "r" * 3_000}, {"repository": True}, {"run": "\ud800"},
+        )
     ],
 )  # fmt: skip
-def test_a_state_of_another_form_is_refused_with_words(content: bytes, why: str) -> None:
-    with pytest.raises(Unreadable, match=why):
+def test_what_is_no_header_is_said_to_be_none(content: bytes) -> None:
+    with pytest.raises(Damaged):
         image.parts(content)
 
 
+def altered(database: Path, *statements: str) -> bytes:
+    with closing(sqlite3.connect(database, isolation_level=None)) as rows:
+        for statement in statements:
+            rows.execute(statement)
+    return zlib.compress(database.read_bytes())
+
+
 @pytest.mark.parametrize("body", [b"no deflated bytes", zlib.compress(b"no database"), zlib.compress(b"")])
-def test_a_damaged_state_is_refused_and_leaves_nothing(body: bytes, tmp_path: Path) -> None:
-    with pytest.raises(Unreadable, match="damaged"):
+def test_a_damaged_state_leaves_nothing(body: bytes, tmp_path: Path) -> None:
+    with pytest.raises(Damaged):
         image.unpack(body, tmp_path / "there.sqlite")
     assert not (tmp_path / "there.sqlite").exists()
+
+
+@pytest.mark.parametrize(
+    ("statement", "kind"),
+    [
+        ("CREATE TRIGGER t AFTER UPDATE ON effects BEGIN DELETE FROM chains; END", Damaged),
+        ("CREATE VIEW v AS SELECT 1", Damaged),
+        ("DROP TABLE chains", Damaged),
+        ("DELETE FROM alembic_version", Damaged),
+        ("UPDATE alembic_version SET version_num = '9999'", Unreadable),
+    ],
+)
+def test_a_database_that_is_none_of_ours_is_not_opened(
+    database: Path, tmp_path: Path, statement: str, kind: type[Exception]
+) -> None:
+    image.unpack(altered(database), tmp_path / "control.sqlite")
+    with pytest.raises(kind):
+        image.unpack(altered(database, statement), tmp_path / "there.sqlite")
+    assert not (tmp_path / "there.sqlite").exists()
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"amount": float("inf")}, {"amount": 10**30}, {"amount": "5"}, {"amount": -1}, {"created_ms": float("inf")},
+        {"user": {"a": 1}}, {"id": "x" * 200}, {"id": ""}, {"thread": "\ud800"}, {"repository": None},
+    ],
+)  # fmt: skip
+def test_a_bad_line_of_the_ledger_costs_that_line(more: dict[str, object]) -> None:
+    good = money.lines({"a": entry("a", 5)})
+    bad = json.dumps(json.loads(good) | {"id": "b"} | more).encode() + b"\n"
+    assert money.parse(bad + b"[" * 200_000 + b"\n" + b"[" * 1_999 + b"\n" + good, since_ms=0) == {
+        "a": entry("a", 5)
+    }
+
+
+def test_entries_with_long_names_are_counted_each(database: Path) -> None:
+    opened = Database.open(f"sqlite:///{database}")
+    now = money.month_start_ms() + 1
+    with opened.engine.begin() as tx:
+        money.count_others(tx, {n: entry(n, 5, created_ms=now) for n in ("x" * 60 + "1", "x" * 60 + "2")})
+        assert len(tx.execute(reservations.select()).all()) == 2
+    opened.close()
 
 
 def entry(name: str, amount: int, created_ms: int = 100) -> Entry:

@@ -118,10 +118,12 @@ async def kept(scene: Stage, tmp_path: Path) -> Keeper:
             "tasks (transcript, prompt, asked)", "reservations (id, settled, reserved, level, created_ms)",
             "chains (id, state, owner, caps)", "effects (wanted, attempted, due_ms, state)",
             "commands (owner, due_ms, state)", "patches (run_id, patch, chain_id)",
-            "slots (a)", "workers (a)", "leases (a)", "deliveries (a)",
+            "alembic_version (version_num)", "slots (a)", "workers (a)", "leases (a)", "deliveries (a)",
         )  # fmt: skip
         for table in tables:
             rows.execute(f"CREATE TABLE {table}")
+        rows.execute("INSERT INTO alembic_version VALUES ('0001')")
+        rows.commit()
     ref = await opened(scene, tmp_path / "k/ref", contents="write")
     keeper = Keeper(ref, ref, tmp_path / "k/pool.sqlite", 1, 7, "r", renew_seconds=0.05, wait_seconds=0.01)
     await keeper.take(lambda: False)
@@ -202,3 +204,39 @@ async def test_who_may_not_push_does_not_go_on_with_what_others_began(scene: Sta
     )
     await alone.take(lambda: False)
     assert (alone.keeps, alone.why_not, alone.database.exists()) == (False, "GitHub answered 403", False)
+
+
+@pytest.mark.parametrize(
+    "content", [b"rubbish", b'{"repository": 2, "thread": 9, "run": "", "until_ms": 9}\nx']
+)
+async def test_what_is_no_state_of_this_thread_is_begun_anew(
+    scene: Stage, tmp_path: Path, content: bytes
+) -> None:
+    ref = await opened(scene, tmp_path / "a", contents="write")
+    await ref.write(content)
+    keeper = Keeper(ref, ref, tmp_path / "k.sqlite", 1, 7, "r")
+    await keeper.take(lambda: False)
+    assert (keeper.keeps, keeper.unclean, keeper.database.exists()) == (True, True, False)
+
+
+async def test_a_newer_state_is_left_as_it_stands(scene: Stage, tmp_path: Path) -> None:
+    ref = await opened(scene, tmp_path / "a", contents="write")
+    await ref.write(b'{"format": 99}\n')
+    keeper = Keeper(ref, ref, tmp_path / "k.sqlite", 1, 7, "r")
+    await keeper.take(lambda: False)
+    assert not keeper.keeps
+    assert "newer" in keeper.why_not
+    assert await ref.read() == b'{"format": 99}\n'
+
+
+def test_nobody_is_taken_to_be_alive_for_longer_than_he_can_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ref = Ref(tmp_path, Login("", URL), NAME, commit="1f")
+    keeper = Keeper(ref, ref, tmp_path / "k.sqlite", 1, 7, "r")
+    forged, now = Header(1, 7, "x", 9 * 10**14), time.time()
+    assert keeper._lives(forged)
+    monkeypatch.setattr(time, "time", lambda: now + 95)
+    assert not keeper._lives(forged)
+    ref.commit = "2e"
+    assert keeper._lives(forged), "the control: it was renewed"

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import sqlite3
 import tempfile
 import zlib
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Any, Final
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
 
 from claude_pool_gh.action.state.veil import Veil
 from claude_pool_gh.storage import migrations
@@ -19,6 +23,8 @@ from claude_pool_gh.storage import migrations
 _FORMAT: Final = 1
 _LIMIT: Final = 256 * 1024 * 1024
 """Bytes of an inflated database: a ref is written by whoever may push."""
+_LONGEST_HEADER: Final = 4096
+_SCHEMA: Final = re.compile(r"[0-9A-Za-z_]{4,64}")
 _LEAVE: Final = (
     # What agents were sent and did: a run that is taken up again is sent its plan's prompt.
     "UPDATE tasks SET transcript = NULL, prompt = NULL, asked = NULL",
@@ -47,21 +53,30 @@ _HELD: Final = """
 
 
 class Unreadable(Exception):
-    """A state that this version cannot use, and why."""
+    """A state that this version cannot use and must not replace, and why."""
 
 
-@dataclass(frozen=True, slots=True)
+class Damaged(Exception):
+    """No state of ours, or no longer: there is nothing in it to be lost."""
+
+
+STRICT: Final = ConfigDict(strict=True)
+"""For what stands in refs: they are written by whoever may push."""
+Whole = Annotated[int, Field(ge=0, lt=2**53)]
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
 class Header:
     """What can be said of a state without opening it."""
 
-    repository: int
-    thread: int
-    run: str
+    repository: Whole
+    thread: Whole
+    run: Annotated[str, Field(max_length=400)]
     """The job that holds it."""
-    until_ms: int
+    until_ms: Whole
     """How long that job is taken to be alive; 0: it has ended."""
-    schema: str = field(default_factory=migrations.newest)
-    format: int = _FORMAT
+    schema: Annotated[str, Field(max_length=64)] = field(default_factory=migrations.newest)
+    format: Whole = _FORMAT
 
 
 def with_header(header: Header, body: bytes) -> bytes:
@@ -86,34 +101,62 @@ def pack(database: Path, veil: Veil) -> bytes:
 
 
 def parts(content: bytes) -> tuple[Header, bytes]:
-    """Header and body of a state; the body is empty before the first job has saved anything. Raises Unreadable."""
+    """Header and body of a state; the body is empty before the first job has saved anything.
+
+    Raises Unreadable for one of a newer version, whose form may be another, and Damaged.
+    """
     told, _, body = content.partition(b"\n")
+    if len(told) > _LONGEST_HEADER:
+        raise Damaged
     try:
-        found = Header(**json.loads(told))
-    except (ValueError, TypeError) as error:
-        raise Unreadable("it is no state of claude-pool") from error
-    if found.format > _FORMAT or found.schema > migrations.newest():
-        raise Unreadable("a newer version of claude-pool has written it")
-    return found, body
+        said = json.loads(told)
+        if _is_newer(said):
+            raise Unreadable("a newer version of claude-pool has written it")
+        return Header(**said), body
+    except (ValueError, TypeError, RecursionError, OverflowError) as error:
+        raise Damaged from error
+
+
+def _is_newer(said: Any) -> bool:
+    if not isinstance(said, dict):
+        return False
+    form, schema = said.get("format"), said.get("schema")
+    return (isinstance(form, int) and form > _FORMAT) or (
+        isinstance(schema, str) and bool(_SCHEMA.fullmatch(schema)) and schema > migrations.newest()
+    )
 
 
 def unpack(body: bytes, database: Path) -> None:
-    """Put a state's body where a database is opened. Raises Unreadable."""
+    """Put a state's body where a database is opened. Raises Unreadable for one of a newer version, and Damaged."""
     inflating = zlib.decompressobj()
     try:
         raw = inflating.decompress(body, _LIMIT)
     except zlib.error as error:
-        raise Unreadable("it is damaged") from error
+        raise Damaged from error
     if inflating.unconsumed_tail:
-        raise Unreadable("it is larger than any state can be")
+        raise Damaged
     database.write_bytes(raw)
     try:
         with closing(sqlite3.connect(database, isolation_level=None)) as kept:
+            _check(kept)
             for statement in _ARRIVE:
                 kept.execute(statement, {"gone": _gone()} if ":gone" in statement else {})
-    except sqlite3.Error as error:
+    except (sqlite3.Error, Damaged, ValueError, TypeError) as error:
         database.unlink()
-        raise Unreadable("it is damaged") from error
+        raise Damaged from error
+    except Unreadable:
+        database.unlink()
+        raise
+
+
+def _check(kept: sqlite3.Connection) -> None:
+    """Whether it is a database of ours: with no code in it, and no newer than this version."""
+    kept.execute("PRAGMA trusted_schema = OFF")
+    if kept.execute("SELECT 1 FROM sqlite_master WHERE type IN ('trigger', 'view')").fetchone():
+        raise Damaged
+    (version,) = kept.execute("SELECT version_num FROM alembic_version").fetchone()
+    if _is_newer({"schema": version}):
+        raise Unreadable("a newer version of claude-pool has written it")
 
 
 def _gone() -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from claude_pool_gh.action.state import image
-from claude_pool_gh.action.state.image import Header, Unreadable
+from claude_pool_gh.action.state.image import Damaged, Header, Unreadable
 from claude_pool_gh.action.state.ref import Ref, Refused, Stale
 from claude_pool_gh.action.state.veil import Veil
 from claude_pool_gh.worktrees.errors import WorktreeError
@@ -53,6 +53,8 @@ class Keeper:
     """Before another try, or another look at who holds the thread."""
     _body: bytes = b""
     """What stands in the ref besides its header."""
+    _seen: tuple[str, float] = ("", 0.0)
+    """The state that was last looked at, and until when its job is taken to be alive."""
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _saving: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -71,20 +73,18 @@ class Keeper:
 
     async def _taken(self) -> bool:
         """One try; False while another job lives. The first push shows whether the token may push at all."""
-        content = await self.ref.read()
-        header = Header(self.repository, self.thread, "", 0)
-        if content is not None:
-            header, self._body = image.parts(content)
-        if (header.repository, header.thread) != (self.repository, self.thread):
-            raise Unreadable("it belongs to another repository or thread")
-        if header.until_ms > time.time() * 1000:
+        header = self._known(await self.ref.read())
+        if self._lives(header):
             logger.info("waiting for the job that serves this thread (%s)", header.run)
             return False
         arrived = self.database.with_suffix(".arrived")
         if self._body:
-            image.unpack(
-                self._body, arrived
-            )  # before the thread is held: what cannot be used is left as it stands
+            try:
+                image.unpack(
+                    self._body, arrived
+                )  # before the thread is held: what is newer is left as it stands
+            except Damaged:
+                header = self._afresh()
         self.unclean = header.until_ms != 0
         try:
             await self._write(ended=False)
@@ -101,6 +101,32 @@ class Keeper:
         self.keeps = True
         return True
 
+    def _known(self, content: bytes | None) -> Header:
+        """What a state says, with its body in hand. One that is none of ours, or of this thread, is as if none were."""
+        self._body = b""
+        if content is None:
+            return Header(self.repository, self.thread, "", 0)
+        try:
+            header, self._body = image.parts(content)
+        except Damaged:
+            return self._afresh()
+        if (header.repository, header.thread) != (self.repository, self.thread):
+            return self._afresh()
+        return header
+
+    def _afresh(self) -> Header:
+        """Begin with nothing, where GitHub may know more."""
+        logger.warning("what stands in %s is no state of this thread: it is begun anew", self.ref.name)
+        self._body = b""
+        return Header(self.repository, self.thread, "", 1)
+
+    def _lives(self, header: Header) -> bool:
+        """Whether the job that holds the thread is alive: it renews within 90 seconds, whatever its header promises."""
+        now = time.time() * 1000
+        if self.ref.commit != self._seen[0]:
+            self._seen = self.ref.commit, min(header.until_ms, now + _ALIVE_MS)
+        return self._seen[1] > now
+
     def charge(self, budget: int, elsewhere: int) -> int:
         """See `image.charge`. Before the database is opened: what it holds goes on at once then."""
         known = self.keeps and self.database.exists()
@@ -114,7 +140,7 @@ class Keeper:
 
     async def finish(self) -> None:
         """Save and release what an earlier process of the same job held. For a process that was killed."""
-        with suppress(WorktreeError, Unreadable, Stale, Refused):
+        with suppress(WorktreeError, Unreadable, Damaged, Stale, Refused):
             await self.ref.open()
             content = await self.ref.read()
             if content is not None and image.parts(content)[0].run == self.run:
