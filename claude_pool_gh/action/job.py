@@ -77,6 +77,11 @@ class Job:
         return self.folder / "claude-pool-state"
 
     @property
+    def bill(self) -> Path:
+        """Holds what all requests had cost before this job, in microdollars."""
+        return self.state / "spent-before"
+
+    @property
     def thread_url(self) -> str:
         """The page of the issue or pull request that the job is about; "" where there is none."""
         for holder in ("issue", "pull_request"):

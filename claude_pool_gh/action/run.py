@@ -113,8 +113,9 @@ async def _serve(job: Job, requests: tuple[CommandRequest, ...], stop: Stop) -> 
         return _not_begun(stop.reason), ""
     try:
         return await _hold(job, requests, settings, keeper, stop)
-    finally:
+    except (Fault, NothingToDo):
         await keeper.release()
+        raise  # whatever else ends the run, the last step ends what it has begun, and gives the thread back
 
 
 async def _hold(
@@ -134,12 +135,15 @@ async def _hold(
         settings, door="action", job_token=job.token, guard=gated(gate), refused=gate.refused,
         keeps=lambda: keeper.keeps, look_first=keeper.unclean,
     )  # fmt: skip
+    keeper.is_touched = keeper.is_restored
     async with house_open as house:
         await preflight(house.clerk.judge, requests[0])
+        keeper.is_touched = True
         now = house.clock.now_ms()
         gate.before = partial(_before_the_first_token, house, keeper, stop)
         await house.database.transact(partial(money.count_others, entries=others))
         before = await house.database.read(results.spent)
+        job.bill.write_text(str(before))
         await house.database.transact(lambda tx: [intake.store(tx, request, now) for request in requests])
         reading_on = listen(house, requests[0].thread, keeper)
         work = (house.serve_commands(), house.show_time_for_ever(), _keep(keeper, stop), reading_on)
@@ -157,7 +161,7 @@ async def _hold(
         read = await house.database.read(partial(results.read, progress=house.progress, keys=keys))
         cost = await house.database.read(results.spent) - before
         body = await house.database.read(partial(summary.report, screen=house.screen))
-        await _published(house, keeper)
+        await published(house, keeper)
         if keeper.keeps and not stop.reason:
             await prune(keeper.ref, house.desk.forge, requests[0].thread.repository, keeper.thread)
         is_kept = keeper.keeps
@@ -179,14 +183,14 @@ async def _nothing() -> bool:
 async def _before_the_first_token(house: House, keeper: Keeper, stop: Stop) -> bool:
     """Let the next job know what runs, and all others what it may cost; end where that is more than a cap allows."""
     await _kept(keeper, stop)
-    if keeper.keeps and not await _published(house, keeper):
+    if keeper.keeps and not await published(house, keeper):
         stop.reason = stop.reason or "what the run may cost could not be written to the repository's ledger"
     elif cap := await house.database.read(money.exceeded):
         stop.reason = stop.reason or f"commands in other threads have used up the cap per {cap}"
     return not stop.reason
 
 
-async def _published(house: House, keeper: Keeper) -> bool:
+async def published(house: House, keeper: Keeper) -> bool:
     """Bring the ledger and this database up to date with one another; whether that could be done."""
     if not keeper.keeps:
         return True

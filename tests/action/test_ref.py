@@ -240,3 +240,20 @@ def test_nobody_is_taken_to_be_alive_for_longer_than_he_can_be(
     assert not keeper._lives(forged)
     ref.commit = "2e"
     assert keeper._lives(forged), "the control: it was renewed"
+
+
+@pytest.mark.parametrize(("touched", "unclean"), [(False, False), (True, True)])
+async def test_what_is_given_back_says_whether_github_may_know_more(
+    scene: Stage, tmp_path: Path, *, touched: bool, unclean: bool
+) -> None:
+    keeper = await kept(scene, tmp_path)
+    keeper.is_touched = touched
+    await keeper.release()
+    following = Keeper(keeper.ref, keeper.ref, tmp_path / "f.sqlite", 1, 7, "f")
+    await following.take(lambda: False)
+    assert (following.keeps, following.unclean) == (True, unclean)
+    if unclean:
+        await following.release()
+        third = Keeper(keeper.ref, keeper.ref, tmp_path / "t.sqlite", 1, 7, "t")
+        await third.take(lambda: False)
+        assert third.unclean, "a job that has done nothing has looked for nothing either"

@@ -20,6 +20,8 @@ from claude_pool_gh.worktrees.errors import WorktreeError
 logger = logging.getLogger(__name__)
 
 _ALIVE_MS: Final = 90_000
+_UNCLEAN: Final = 1
+"""In place of the end of a job's life: it is over, and GitHub may know more than what it left."""
 _RENEW_SECONDS: Final = 30.0
 _WAIT_SECONDS: Final = 2.0
 
@@ -43,6 +45,8 @@ class Keeper:
     """What the state is looked through with before it leaves."""
     keeps: bool = False
     """Whether what this job does outlives it."""
+    is_touched: bool = False
+    """Whether this job may have written on GitHub, or in its database."""
     is_taken_over: bool = False
     """Whether another job serves the thread by now: what this one knows of it is over."""
     why_not: str = ""
@@ -87,7 +91,7 @@ class Keeper:
                 header = self._afresh()
         self.unclean = header.until_ms != 0
         try:
-            await self._write(ended=False)
+            await self._write(until_ms=_soon())
         except Stale:
             arrived.unlink(missing_ok=True)
             return False
@@ -99,7 +103,13 @@ class Keeper:
         if self._body:
             arrived.replace(self.database)
         self.keeps = True
+        self._mark.touch()
         return True
+
+    @property
+    def _mark(self) -> Path:
+        """Tells a later process of the same job that this one held the thread."""
+        return self.database.with_suffix(".held")
 
     def _known(self, content: bytes | None) -> Header:
         """What a state says, with its body in hand. One that is none of ours, or of this thread, is as if none were."""
@@ -118,7 +128,7 @@ class Keeper:
         """Begin with nothing, where GitHub may know more."""
         logger.warning("what stands in %s is no state of this thread: it is begun anew", self.ref.name)
         self._body = b""
-        return Header(self.repository, self.thread, "", 1)
+        return Header(self.repository, self.thread, "", _UNCLEAN)
 
     def _lives(self, header: Header) -> bool:
         """Whether the job that holds the thread is alive: it renews within 90 seconds, whatever its header promises."""
@@ -127,25 +137,32 @@ class Keeper:
             self._seen = self.ref.commit, min(header.until_ms, now + _ALIVE_MS)
         return self._seen[1] > now
 
+    @property
+    def is_restored(self) -> bool:
+        """Whether there is something of earlier jobs, with which an opened database goes on at once."""
+        return self.keeps and bool(self._body)
+
     def charge(self, budget: int, elsewhere: int) -> int:
         """See `image.charge`. Before the database is opened: what it holds goes on at once then."""
         known = self.keeps and self.database.exists()
         return image.charge(self.database, budget, elsewhere) if known else elsewhere + budget
 
     async def release(self) -> None:
-        """Let the next job begin at once. For a job that ends before it has changed anything."""
+        """Let the next job begin at once. For a job that ends before it has saved anything."""
         if self.keeps:
             with suppress(Stale, Refused, WorktreeError):
-                await self._write(ended=True)
+                await self._write(until_ms=_UNCLEAN if self.unclean or self.is_touched else 0)
 
-    async def finish(self) -> None:
-        """Save and release what an earlier process of the same job held. For a process that was killed."""
-        with suppress(WorktreeError, Unreadable, Damaged, Stale, Refused):
+    async def regain(self) -> bool:
+        """Hold again what an earlier process of the same job held. For one that was killed. False: another has it."""
+        held = self._mark.exists()
+        try:
             await self.ref.open()
             content = await self.ref.read()
-            if content is not None and image.parts(content)[0].run == self.run:
-                self.keeps = True
-                await self._push(ended=True)
+            self.keeps = content is not None and image.parts(content)[0].run == self.run
+        except (WorktreeError, Unreadable, Damaged):
+            return True  # nobody is known to have it
+        return self.keeps or not held
 
     async def save(self, *, ended: bool = False) -> None:
         """Push what is known now. Raises TakenOver, Refused, and WorktreeError where that may work later."""
@@ -162,16 +179,15 @@ class Keeper:
     async def _push(self, *, ended: bool) -> None:
         async with self._saving:
             self._body = await asyncio.to_thread(image.pack, self.database, self.veil)
-            writing = asyncio.create_task(self._write(ended=ended))
+            writing = asyncio.create_task(self._write(until_ms=0 if ended else _soon()))
             try:
                 await asyncio.shield(writing)
             except asyncio.CancelledError:
                 await asyncio.wait([writing])  # a push that is given up may have happened all the same
                 raise
 
-    async def _write(self, *, ended: bool) -> None:
-        until = 0 if ended else int(time.time() * 1000) + _ALIVE_MS
-        header = Header(self.repository, self.thread, self.run, until)
+    async def _write(self, *, until_ms: int) -> None:
+        header = Header(self.repository, self.thread, self.run, until_ms)
         await self.ref.write(image.with_header(header, self._body))
 
     def changed(self) -> None:
@@ -200,3 +216,8 @@ class Keeper:
                 logger.warning("not kept, tried again: %s", error, exc_info=True)
                 self._changed.set()
             await asyncio.sleep(self.wait_seconds)
+
+
+def _soon() -> int:
+    """Until when a job that says so now is taken to be alive."""
+    return int(time.time() * 1000) + _ALIVE_MS
