@@ -26,6 +26,8 @@ from claude_pool_gh.worktrees.git import Login
 DEADLINE_SECONDS: Final = 20 * 60.0
 """Below the `timeout-minutes: 30` of the example, so that a job ends by itself and says so."""
 
+_MOST_ATTEMPTS: Final = 100
+"""GitHub lets nobody run a job again more often than 50 times."""
 _LONGEST_SECONDS: Final = 5 * 86_400.0
 """GitHub ends every job on a runner of one's own then."""
 
@@ -41,6 +43,8 @@ class Job:
     folder: Path
     """The runner's own for this job: what is put there is gone after it."""
     run_id: str
+    attempt: int
+    """1, and one more each time that somebody has run the job again."""
     name: str
     """The job's among those of its run."""
     deadline_seconds: float
@@ -62,6 +66,7 @@ class Job:
             token=environment.get("GITHUB_TOKEN", ""),
             folder=Path(environment.get("RUNNER_TEMP") or "."),
             run_id=f"{environment.get('GITHUB_RUN_ID', '0')}.{environment.get('GITHUB_RUN_ATTEMPT', '1')}",
+            attempt=_attempt(environment.get("GITHUB_RUN_ATTEMPT", "")),
             name=environment.get("GITHUB_JOB", ""),
             deadline_seconds=_seconds(environment.get("POOL_DEADLINE_SECONDS", "")),
         )
@@ -165,6 +170,10 @@ class Job:
             )
         kind = "Bot" if login.endswith("[bot]") else "User"
         return payloads.User.model_validate({"id": int(number), "login": login, "type": kind}).actor
+
+
+def _attempt(text: str) -> int:
+    return min(int(text), _MOST_ATTEMPTS) if text.isascii() and text.isdigit() and int(text) else 1
 
 
 def _seconds(text: str) -> float:

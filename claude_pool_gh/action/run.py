@@ -12,7 +12,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from claude_pool_gh.action import log, protocol, results, summary
+from claude_pool_gh.action import again, log, protocol, results, summary
 from claude_pool_gh.action.endings import Word
 from claude_pool_gh.action.gate import Gate, gated
 from claude_pool_gh.action.job import Job
@@ -144,6 +144,7 @@ async def _hold(
         await house.database.transact(partial(money.count_others, entries=others))
         before = await house.database.read(results.spent)
         job.bill.write_text(str(before))
+        requests = await house.database.read(partial(again.meant, requests=requests, attempt=job.attempt))
         await house.database.transact(lambda tx: [intake.store(tx, request, now) for request in requests])
         reading_on = listen(house, requests[0].thread, keeper)
         work = (house.serve_commands(), house.show_time_for_ever(), _keep(keeper, stop), reading_on)
