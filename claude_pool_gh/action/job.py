@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,9 +104,16 @@ class Job:
             self.state / "kept.git", Login(self.token, url), f"refs/claude-pool/threads/{thread.number}"
         )
         books = Ref(self.state / "ledger.git", Login(self.token, url), money.NAME)
-        run = f"{self.run_id} {self.name}"
+        run = f"{self.run_id} {self.name} {self._leg()}"
         veil = Veil(Redactor((*settings.all_secrets, self.token)))
         return Keeper(ref, books, self.state / "pool.sqlite", repository.id, thread.number, run, veil)
+
+    def _leg(self) -> str:
+        """Tells this job from all others that the runner calls the same, as it does those of a matrix."""
+        file = self.folder / "claude-pool-leg"
+        if not file.exists():
+            file.write_text(secrets.token_hex(8))
+        return file.read_text()
 
     def settings(self) -> Settings:
         """The server's settings for this job. Raises Fault."""

@@ -10,6 +10,7 @@ import pytest
 from claude_pool_gh.action import look
 from claude_pool_gh.action.job import DEADLINE_SECONDS, Job
 from claude_pool_gh.action.look import Fault
+from claude_pool_gh.terms.ids import Repository, Thread
 from tests.action.runner import ACTION
 
 
@@ -67,3 +68,18 @@ def test_what_is_no_such_value_is_said(job: pytest.MonkeyPatch, name: str, text:
     job.setenv(name, text)
     with pytest.raises(Fault, match=told):
         Job.from_environment().settings()
+
+
+def test_two_jobs_of_a_matrix_do_not_hold_a_thread_under_one_name(
+    job: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    thread = Thread(repository=Repository(id=1, owner="o", name="n"), number=7)
+
+    def holder(folder: str) -> str:
+        (tmp_path / folder).mkdir(exist_ok=True)
+        job.setenv("RUNNER_TEMP", str(tmp_path / folder))
+        found = Job.from_environment()
+        return found.keeper(thread, found.settings()).run
+
+    assert holder("a") != holder("b")
+    assert holder("a") == holder("a"), "the last step of a job is the same job"
