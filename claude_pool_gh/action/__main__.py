@@ -25,7 +25,9 @@ def main() -> int:
             f"An error on claude-pool's own side ({type(error).__name__} in {place}): run the job again, and if it "
             "stays, report it with this line"
         )
-        protocol.output(outcome="failed", cost_usd="0.000000")
+        protocol.output(
+            crashed="true"
+        )  # no outcome: the last step ends what was begun, and tells what it has cost
         return 1
 
 

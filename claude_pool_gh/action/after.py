@@ -21,6 +21,8 @@ _SECONDS = 10
 _MAY = frozenset({"admin", "maintain", "write"})
 _NEVER_RAN = "the run was ended before it began, or what it needs could not be installed"
 
+_CRASHED = "an error on claude-pool's own side ended the run before it began: run the job again"
+
 
 class Thread:
     """The issue or pull request that the job was about, reached with the job's token."""
@@ -92,7 +94,8 @@ def main() -> int:
         python = os.path.join(home, "bin", "python")  # noqa: PTH118
         os.execv(python, [python, "-s", "-m", "claude_pool_gh.action.tidy"])  # noqa: S606
     protocol.output(outcome="failed", cost_usd="0.000000")
-    tell(environment, f"{_NEVER_RAN[:1].upper()}{_NEVER_RAN[1:]}.")
+    why = _CRASHED if environment.get("POOL_CRASHED") else _NEVER_RAN
+    tell(environment, f"{why[:1].upper()}{why[1:]}.")
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,16 +14,23 @@ from claude_pool_gh.action.look import Fault
 from claude_pool_gh.action.state import money
 from claude_pool_gh.action.state.keeper import Keeper
 from claude_pool_gh.action.state.ref import Ref
+from claude_pool_gh.action.state.veil import Veil
 from claude_pool_gh.commands.lines import WORD, find
 from claude_pool_gh.github import intake, payloads
 from claude_pool_gh.github.deliveries import VerifiedDelivery
 from claude_pool_gh.github.intake import CommandRequest, Found, NotForUs
+from claude_pool_gh.reports.redact import Redactor
 from claude_pool_gh.service.settings import Settings, SettingsError, read
 from claude_pool_gh.terms.ids import Actor, Repository, Thread, Trigger
 from claude_pool_gh.worktrees.git import Login
 
 DEADLINE_SECONDS: Final = 20 * 60.0
 """Below the `timeout-minutes: 30` of the example, so that a job ends by itself and says so."""
+
+_MOST_ATTEMPTS: Final = 100
+"""GitHub lets nobody run a job again more often than 50 times."""
+_LONGEST_SECONDS: Final = 5 * 86_400.0
+"""GitHub ends every job on a runner of one's own then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +44,8 @@ class Job:
     folder: Path
     """The runner's own for this job: what is put there is gone after it."""
     run_id: str
+    attempt: int
+    """1, and one more each time that somebody has run the job again."""
     name: str
     """The job's among those of its run."""
     deadline_seconds: float
@@ -46,8 +56,8 @@ class Job:
         environment = os.environ
         event, payload = look.event_of(environment)
         inputs = look.inputs_of(environment)._replace(
-            has_key=bool(environment.get("ANTHROPIC_API_KEY")) or not needs_key,
-            has_token=bool(environment.get("GITHUB_TOKEN")),
+            has_key=bool(environment.get("ANTHROPIC_API_KEY", "").strip()) or not needs_key,
+            has_token=bool(environment.get("GITHUB_TOKEN", "").strip()),
         )
         look.check(event, payload, inputs, environment)
         return cls(
@@ -57,8 +67,9 @@ class Job:
             token=environment.get("GITHUB_TOKEN", ""),
             folder=Path(environment.get("RUNNER_TEMP") or "."),
             run_id=f"{environment.get('GITHUB_RUN_ID', '0')}.{environment.get('GITHUB_RUN_ATTEMPT', '1')}",
+            attempt=_attempt(environment.get("GITHUB_RUN_ATTEMPT", "")),
             name=environment.get("GITHUB_JOB", ""),
-            deadline_seconds=float(environment.get("POOL_DEADLINE_SECONDS") or DEADLINE_SECONDS),
+            deadline_seconds=_seconds(environment.get("POOL_DEADLINE_SECONDS", "")),
         )
 
     @property
@@ -70,6 +81,11 @@ class Job:
     def state(self) -> Path:
         """Database, mirrors and worktrees of this job."""
         return self.folder / "claude-pool-state"
+
+    @property
+    def bill(self) -> Path:
+        """Holds what all requests had cost before this job, in microdollars."""
+        return self.state / "spent-before"
 
     @property
     def thread_url(self) -> str:
@@ -88,19 +104,27 @@ class Job:
             self.state / "kept.git", Login(self.token, url), f"refs/claude-pool/threads/{thread.number}"
         )
         books = Ref(self.state / "ledger.git", Login(self.token, url), money.NAME)
-        run = f"{self.run_id} {self.name}"
-        return Keeper(ref, books, self.state / "pool.sqlite", repository.id, thread.number, run)
+        run = f"{self.run_id} {self.name} {self._leg()}"
+        veil = Veil(Redactor((*settings.all_secrets, self.token)))
+        return Keeper(ref, books, self.state / "pool.sqlite", repository.id, thread.number, run, veil)
+
+    def _leg(self) -> str:
+        """Tells this job from all others that the runner calls the same, as it does those of a matrix."""
+        file = self.folder / "claude-pool-leg"
+        if not file.exists():
+            file.write_text(secrets.token_hex(8))
+        return file.read_text()
 
     def settings(self) -> Settings:
         """The server's settings for this job. Raises Fault."""
         given = {
             "state_dir": self.state,
-            "model": self.inputs.model.strip(),
-            "budget_usd": self.inputs.budget_usd.strip(),
-            "slots": self.inputs.slots.strip(),
+            "model": self.inputs.model,
+            "budget_usd": self.inputs.budget_usd,
+            "slots": self.inputs.slots,
         }
         try:
-            settings = read({name: value for name, value in given.items() if value})
+            settings = read(given)
         except SettingsError as error:
             raise Fault("; ".join(error.faults)) from None
         return settings.model_copy(update={"database_url": ""})
@@ -154,3 +178,18 @@ class Job:
             )
         kind = "Bot" if login.endswith("[bot]") else "User"
         return payloads.User.model_validate({"id": int(number), "login": login, "type": kind}).actor
+
+
+def _attempt(text: str) -> int:
+    return min(int(text), _MOST_ATTEMPTS) if text.isascii() and text.isdigit() and int(text) else 1
+
+
+def _seconds(text: str) -> float:
+    """The job's own deadline. Raises Fault."""
+    try:
+        seconds = float(text.strip() or DEADLINE_SECONDS)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= _LONGEST_SECONDS:
+        raise Fault(f"POOL_DEADLINE_SECONDS: {text[:40]!r} is no number of seconds, such as `1200`")
+    return seconds

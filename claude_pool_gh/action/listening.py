@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from claude_pool_gh.action.state.keeper import Keeper
 from claude_pool_gh.github import intake, reads
 from claude_pool_gh.github.errors import ForgeError
@@ -39,13 +41,16 @@ async def _read(house: House, thread: Thread, since: datetime) -> int:
     moment = since.strftime("%Y-%m-%dT%H:%M:%SZ")
     async for comment in house.desk.forge.pages(thread.repository, path, since=moment):
         if comment.get("created_at") == comment.get("updated_at"):  # an edited comment commands nothing
-            new += await house.database.transact(partial(_store, thread, comment, house.clock.now_ms()))
+            try:
+                new += await house.database.transact(partial(_store, thread, comment, house.clock.now_ms()))
+            except (ValueError, TypeError, KeyError, SQLAlchemyError) as error:
+                logger.warning("a comment is not read (%s)", type(error).__name__)
     return new
 
 
 def _store(thread: Thread, comment: Any, now_ms: int, tx: Transaction) -> int:
     found = intake.requests(
-        str(comment.get("body") or ""),
+        str(comment.get("body") or "").encode(errors="replace").decode(),
         thread=thread,
         actor=reads.actor_of(comment.get("user")),
         source=CommentRef(id=int(comment["id"])),

@@ -40,6 +40,8 @@ _CLOUDS = {
     "CLAUDE_CODE_USE_VERTEX": "Google Vertex AI",
     "CLAUDE_CODE_USE_FOUNDRY": "Microsoft Foundry",
 }
+DEFAULTS = {"model": "claude-sonnet-5-5", "budget_usd": "3", "slots": "2"}
+"""What an input is that is left out (action.yml says the same) or blank, as a variable that is not set makes it."""
 _YES = frozenset({"true", "1", "yes", "on"})
 _NO = frozenset({"", "false", "0", "no", "off"})
 
@@ -192,14 +194,18 @@ def event_of(environment: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
 
 
 def inputs_of(environment: Mapping[str, str]) -> Inputs:
-    """The inputs, as action.yml hands them to this step."""
+    """The inputs, as action.yml hands them to this step: without blanks around them, a blank one as its default."""
+
+    def given(name: str) -> str:
+        return environment.get(f"POOL_{name.upper()}", "").strip() or DEFAULTS.get(name, "")
+
     return Inputs(
-        command=environment.get("POOL_COMMAND", ""),
-        number=environment.get("POOL_NUMBER", ""),
-        model=environment.get("POOL_MODEL", ""),
-        budget_usd=environment.get("POOL_BUDGET_USD", ""),
-        slots=environment.get("POOL_SLOTS", ""),
-        dry_run=environment.get("POOL_DRY_RUN", ""),
+        command=given("command"),
+        number=given("number"),
+        model=given("model"),
+        budget_usd=given("budget_usd"),
+        slots=given("slots"),
+        dry_run=given("dry_run"),
         has_key=environment.get("POOL_HAS_KEY") == "true",
         has_token=environment.get("POOL_HAS_TOKEN") == "true",
     )

@@ -12,7 +12,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from claude_pool_gh.action import log, protocol, results, summary
+from claude_pool_gh.action import again, log, protocol, results, summary
 from claude_pool_gh.action.endings import Word
 from claude_pool_gh.action.gate import Gate, gated
 from claude_pool_gh.action.job import Job
@@ -29,6 +29,7 @@ from claude_pool_gh.github import intake, tables
 from claude_pool_gh.github.effects import rows
 from claude_pool_gh.github.intake import CommandRequest, NotForUs
 from claude_pool_gh.github.tables import effects
+from claude_pool_gh.pool.model.config import microdollars
 from claude_pool_gh.pool.model.ids import ChainId
 from claude_pool_gh.pool.model.outcomes import Verdict
 from claude_pool_gh.pool.model.states import ON_THE_WAY
@@ -107,10 +108,14 @@ async def _serve(job: Job, requests: tuple[CommandRequest, ...], stop: Stop) -> 
     settings = job.settings()
     keeper = job.keeper(requests[0].thread, settings)
     await keeper.take(lambda: stop.is_due(job.deadline_seconds))
+    if stop.is_due(job.deadline_seconds):
+        await keeper.release()
+        return _not_begun(stop.reason), ""
     try:
         return await _hold(job, requests, settings, keeper, stop)
-    finally:
+    except (Fault, NothingToDo):
         await keeper.release()
+        raise  # whatever else ends the run, the last step ends what it has begun, and gives the thread back
 
 
 async def _hold(
@@ -122,19 +127,24 @@ async def _hold(
     others = await money.known(keeper.books) if keeper.keeps else {}
     if settings.budget_usd is not None:  # what other jobs have spent does not count against this one's
         mine = f"{keeper.repository}:{keeper.thread}"
-        spent = keeper.began_with + sum(each.amount for each in others.values() if each.thread != mine)
-        settings = settings.model_copy(update={"budget_usd": settings.budget_usd + spent / 1e6})
+        elsewhere = sum(each.amount for each in others.values() if each.thread != mine)
+        cap = keeper.charge(microdollars(settings.budget_usd), elsewhere)
+        settings = settings.model_copy(update={"budget_usd": cap / 1e6})
     gate = Gate(job.home, _nothing)
     house_open = open_house(
         settings, door="action", job_token=job.token, guard=gated(gate), refused=gate.refused,
         keeps=lambda: keeper.keeps, look_first=keeper.unclean,
     )  # fmt: skip
+    keeper.is_touched = keeper.is_restored
     async with house_open as house:
         await preflight(house.clerk.judge, requests[0])
+        keeper.is_touched = True
         now = house.clock.now_ms()
         gate.before = partial(_before_the_first_token, house, keeper, stop)
         await house.database.transact(partial(money.count_others, entries=others))
         before = await house.database.read(results.spent)
+        job.bill.write_text(str(before))
+        requests = await house.database.read(partial(again.meant, requests=requests, attempt=job.attempt))
         await house.database.transact(lambda tx: [intake.store(tx, request, now) for request in requests])
         reading_on = listen(house, requests[0].thread, keeper)
         work = (house.serve_commands(), house.show_time_for_ever(), _keep(keeper, stop), reading_on)
@@ -144,13 +154,15 @@ async def _hold(
         for each in serving:
             each.cancel()
         await asyncio.gather(*serving, return_exceptions=True)
-        if not finished:
+        if keeper.is_taken_over:
+            await house.writer.close()  # what stands on GitHub is the other job's now
+        elif not finished:
             await end_early(house)
         keys = [request.key for request in requests]
         read = await house.database.read(partial(results.read, progress=house.progress, keys=keys))
         cost = await house.database.read(results.spent) - before
         body = await house.database.read(partial(summary.report, screen=house.screen))
-        await _published(house, keeper)
+        await published(house, keeper)
         if keeper.keeps and not stop.reason:
             await prune(keeper.ref, house.desk.forge, requests[0].thread.repository, keeper.thread)
         is_kept = keeper.keeps
@@ -172,14 +184,14 @@ async def _nothing() -> bool:
 async def _before_the_first_token(house: House, keeper: Keeper, stop: Stop) -> bool:
     """Let the next job know what runs, and all others what it may cost; end where that is more than a cap allows."""
     await _kept(keeper, stop)
-    if keeper.keeps and not await _published(house, keeper):
+    if keeper.keeps and not await published(house, keeper):
         stop.reason = stop.reason or "what the run may cost could not be written to the repository's ledger"
     elif cap := await house.database.read(money.exceeded):
         stop.reason = stop.reason or f"commands in other threads have used up the cap per {cap}"
     return not stop.reason
 
 
-async def _published(house: House, keeper: Keeper) -> bool:
+async def published(house: House, keeper: Keeper) -> bool:
     """Bring the ledger and this database up to date with one another; whether that could be done."""
     if not keeper.keeps:
         return True
@@ -274,6 +286,12 @@ def _stopped(read: tuple[results.CommandResult, ...], why: str, cost: int) -> Jo
         upper_bound=any(each.upper_bound for each in read),
         commands=read,
     )
+
+
+def _not_begun(why: str) -> JobResult:
+    """The end came before the thread was this job's."""
+    said = f"{why[:1].upper()}{why[1:]} before it began. Nothing was run or spent; run the command again."
+    return JobResult(outcome=Verdict.cancelled, red=True, why=said)
 
 
 def _lost(read: tuple[results.CommandResult, ...]) -> JobResult:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
-from functools import partial
+from contextlib import suppress
 
 from pydantic import SecretStr
 
@@ -12,10 +13,14 @@ from claude_pool_gh.action import log, protocol, results
 from claude_pool_gh.action.gate import Gate, gated
 from claude_pool_gh.action.job import Job
 from claude_pool_gh.action.look import Fault
-from claude_pool_gh.action.run import end_early
+from claude_pool_gh.action.run import end_early, published
+from claude_pool_gh.action.state import money
+from claude_pool_gh.action.state.keeper import TakenOver
+from claude_pool_gh.action.state.ref import Refused
 from claude_pool_gh.github.intake import CommandRequest, NotForUs
 from claude_pool_gh.pool.model.outcomes import Verdict
 from claude_pool_gh.service.house import open_house
+from claude_pool_gh.worktrees.errors import WorktreeError
 
 _NO_KEY = "this step asks no model"
 
@@ -30,6 +35,10 @@ async def tidy() -> None:
     job = Job.from_environment(needs_key=False)
     requests = _requests(job)
     keeper = job.keeper(requests[0].thread, job.settings()) if requests else None
+    if keeper is not None and not await keeper.regain():
+        protocol.say("Another job serves this thread by now: what was begun is that one's.")
+        protocol.output(outcome=Verdict.cancelled)
+        return
     settings = job.settings().model_copy(update={"anthropic_api_key": SecretStr(_NO_KEY)})
     gate = Gate(
         job.folder / "claude-pool-nothing", _nothing
@@ -40,14 +49,31 @@ async def tidy() -> None:
         )
         async with house_open as house:
             await end_early(house)
-            read = await house.database.read(partial(results.read, progress=house.progress))
-            if keeper is not None:
-                await keeper.finish()
-    cost = sum(each.cost for each in read)
-    protocol.output(outcome=Verdict.cancelled, cost_usd=f"{cost / 1_000_000:.6f}")
-    protocol.summary(
-        "### claude-pool: cancelled\n\nThe run was killed from outside. What it had begun is marked as cancelled.\n"
+            cost = await house.database.read(results.spent) - _before(job)
+            if keeper is not None and keeper.keeps:
+                await money.known(keeper.books)
+                await published(house, keeper)
+                with suppress(TakenOver, Refused, WorktreeError):
+                    await keeper.save(ended=True)
+    _tell(cost)
+
+
+def _tell(cost: int) -> None:
+    crashed = bool(os.environ.get("POOL_CRASHED"))
+    outcome = Verdict.failed if crashed else Verdict.cancelled
+    protocol.output(outcome=outcome, cost_usd=f"{cost / 1_000_000:.6f}")
+    why = (
+        "An error on claude-pool's own side ended the run." if crashed else "The run was killed from outside."
     )
+    protocol.summary(f"### claude-pool: {outcome}\n\n{why} What it had begun is marked as cancelled.\n")
+
+
+def _before(job: Job) -> int:
+    """What all requests had cost before this job."""
+    try:
+        return int(job.bill.read_text())
+    except (OSError, ValueError):
+        return 0
 
 
 def _requests(job: Job) -> tuple[CommandRequest, ...]:

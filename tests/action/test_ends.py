@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
+from contextlib import closing
 
 import pytest
 
@@ -102,6 +104,32 @@ async def test_a_cancelled_job_that_keeps_its_state_has_the_time_for_that_too(sc
     done = await scene.say("/pool review", permissions=keeping, during={"run": once_paid(scene, cancel)})
     ended(scene, done)
     assert done.steps["run"].code == 1, "the process was killed before it could end by itself"
+    again = await scene.say("/pool help", permissions=keeping)
+    assert again.outputs["outcome"] == "answered"
+    assert "waiting for the job" not in again.log, "the thread was given back"
+
+
+@pytest.mark.long
+async def test_an_error_of_our_own_is_tidied_up_and_its_cost_is_told(scene: Stage) -> None:
+    """A table is away for a moment: the run ends with an error that nobody has foreseen."""
+
+    async def crash(running: Running) -> None:
+        (file,) = scene.runner.folder.glob("*/temp/claude-pool-state/pool.sqlite")
+        with closing(sqlite3.connect(file, isolation_level=None, timeout=30)) as rows:
+            rows.execute("ALTER TABLE commands RENAME TO away")
+            await running.process.wait()
+            rows.execute("ALTER TABLE away RENAME TO commands")
+
+    scene.model.script = Reviewer(pace=0.5)
+    keeping = WRITE | {"contents": "write"}
+    done = await scene.say("/pool review", permissions=keeping, during={"run": once_paid(scene, crash)})
+    assert done.steps["run"].code == 1
+    assert "An error on claude-pool's own side" in done.errors[0]
+    assert done.outputs["outcome"] == "failed", done.log
+    assert float(done.outputs["cost_usd"]) >= scene.paid / 1e6 > 0
+    (check,) = scene.repository.check_runs(scene.pull.head_sha)
+    assert (check.status, check.conclusion) == ("completed", "cancelled")
+    assert "Traceback" not in done.log
     again = await scene.say("/pool help", permissions=keeping)
     assert again.outputs["outcome"] == "answered"
     assert "waiting for the job" not in again.log, "the thread was given back"

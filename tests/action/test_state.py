@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from claude_pool_gh.action.state.ref import Ref, Stale
 from claude_pool_gh.rehearsal import stage
 from claude_pool_gh.rehearsal.github import Moment
 from claude_pool_gh.rehearsal.reviewer import Reviewer
+from claude_pool_gh.worktrees.git import Login
 from tests.acceptance.colleague import Colleague
 from tests.action.conftest import WRITE, Stage
 from tests.action.runner import Done, Running
@@ -198,7 +204,9 @@ async def test_the_state_of_a_thread_that_was_closed_long_ago_is_deleted(scene: 
         "for-each-ref", "--format=%(refname)", "refs/claude-pool/threads"
     ).decode()
     kept = sorted(int(name.rpartition("/")[2]) for name in left.split())
-    assert kept == sorted([scene.pull.number, new.number])
+    assert kept == sorted([scene.pull.number, new.number, 9999]), (
+        "what cannot be read may be there all the same"
+    )
 
 
 @pytest.mark.long
@@ -227,3 +235,95 @@ async def test_what_github_has_and_no_saved_state_knows_of_is_found_and_not_made
     assert len([each for each in scene.comments if "`/pool help`</sub>" in each.body]) == 1
     (check,) = scene.repository.check_runs(scene.pull.head_sha)
     assert check.status == "completed"
+
+
+async def state_of(scene: Stage, folder: Path) -> tuple[Ref, dict[str, Any], bytes]:
+    """The thread's ref, with the header and the body that stand there."""
+    token = scene.github.create_token(scene.github.actions_bot, scene.repository, KEEPING)
+    name = f"refs/claude-pool/threads/{scene.pull.number}"
+    ref = Ref(folder, Login(token, f"{scene.github.url}/octo/shop.git"), name)
+    await ref.open()
+    head, _, body = (await ref.read() or b"").partition(b"\n")
+    return ref, json.loads(head), body
+
+
+def living(header: dict[str, Any]) -> bytes:
+    """The header of another job that is alive."""
+    return json.dumps(header | {"run": "A.1", "until_ms": int(time.time() * 1000) + 80_000}).encode() + b"\n"
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+async def test_a_job_that_is_ended_while_it_waits_touches_nothing_of_the_one_it_waits_for(
+    scene: Stage, tmp_path: Path
+) -> None:
+    scene.model.script = Reviewer(pace=2.0)
+
+    async def vanish(running: Running) -> None:
+        await scene.github.until(lambda: scene.paid > 0, timeout=60)
+        running.kill()
+
+    await scene.say("/pool review", permissions=KEEPING, during={"run": vanish}, vanish=True)
+    ref, header, body = await state_of(scene, tmp_path / "ref")
+    await ref.write(json.dumps(header | {"until_ms": 1}).encode() + b"\n" + body)
+    before = [each.body for each in scene.comments]
+    raced: list[Ref] = [ref]
+
+    async def race(moment: Moment) -> None:
+        if moment.phase == "before" and moment.method == "POST" and "receive-pack" in moment.path and raced:
+            await raced.pop().write(living(header) + body)
+
+    scene.github.on_request(race)
+
+    async def cancel(running: Running) -> None:
+        await scene.github.until(lambda: not raced, timeout=60)
+        await asyncio.sleep(1)
+        await running.cancel()
+
+    done = await scene.say("/pool help", permissions=KEEPING, during={"run": cancel})
+    assert done.outputs["outcome"] == "cancelled", done.log
+    assert "Nothing was run" in done.errors[0]
+    assert [each.body for each in scene.comments] == before
+    (check,) = scene.repository.check_runs(scene.pull.head_sha)
+    assert check.status == "in_progress"
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+async def test_a_job_whose_thread_was_taken_over_leaves_it_as_it_stands(scene: Stage, tmp_path: Path) -> None:
+    scene.model.script = Reviewer(pace=60.0)
+
+    async def take_over(_: Running) -> None:
+        await scene.github.until(lambda: len(scene.model.requests) > 0, timeout=60)
+        for number in range(20):
+            ref, header, body = await state_of(scene, tmp_path / f"ref{number}")
+            with suppress(Stale):
+                return await ref.write(living(header) + body)
+        raise AssertionError("never won")
+
+    done = await scene.say("/pool review", permissions=KEEPING, during={"run": take_over})
+    assert done.red
+    assert "Another job has taken over" in done.errors[0], done.log
+    (check,) = scene.repository.check_runs(scene.pull.head_sha)
+    assert check.status == "in_progress"
+    assert "ancelled" not in scene.comments[-1].body
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+async def test_what_a_lost_job_began_costs_the_next_no_more_than_that_ones_budget(
+    scene: Stage, tmp_path: Path
+) -> None:
+    scene.model.script = Reviewer(pace=2.0)
+
+    async def vanish(running: Running) -> None:
+        await scene.github.until(lambda: scene.paid > 0, timeout=60)
+        running.kill()
+
+    await scene.say("/pool review", permissions=KEEPING, during={"run": vanish}, vanish=True)
+    ref, header, body = await state_of(scene, tmp_path / "ref")
+    await ref.write(json.dumps(header | {"until_ms": 1}).encode() + b"\n" + body)
+    scene.model.script, paid = Reviewer(), scene.paid
+    await scene.say("/pool help", permissions=KEEPING, inputs={"budget_usd": "0.000001"})
+    assert scene.paid == paid
+    assert len([each for each in scene.comments if "`/pool help`</sub>" in each.body]) == 1

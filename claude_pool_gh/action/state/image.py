@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import sqlite3
 import tempfile
 import zlib
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Any, Final
 
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+from claude_pool_gh.action.state.veil import Veil
 from claude_pool_gh.storage import migrations
 
 _FORMAT: Final = 1
 _LIMIT: Final = 256 * 1024 * 1024
 """Bytes of an inflated database: a ref is written by whoever may push."""
+_LONGEST_HEADER: Final = 4096
+_SCHEMA: Final = re.compile(r"[0-9A-Za-z_]{4,64}")
 _LEAVE: Final = (
-    "UPDATE tasks SET transcript = NULL",
+    # What agents were sent and did: a run that is taken up again is sent its plan's prompt.
+    "UPDATE tasks SET transcript = NULL, prompt = NULL, asked = NULL",
     # What other threads have spent stands in the ledger.
     "DELETE FROM reservations WHERE id LIKE 'elsewhere:%'",
     "DELETE FROM chains WHERE id LIKE 'elsewhere:%'",
@@ -32,27 +40,43 @@ _ARRIVE: Final = (
     "UPDATE effects SET attempted = 1, due_ms = 0 WHERE state = 'wanted'",
     "UPDATE commands SET owner = NULL, due_ms = 0 WHERE state = 'received'",
     "UPDATE chains SET owner = :gone WHERE owner IS NOT NULL",
-    # What a job may spend is the job's own; the caps of user, thread and month hold over all of them.
-    "UPDATE chains SET caps = json_set(caps, '$.pool', NULL) WHERE state <> 'done'",
 )
+
+_HELD: Final = """
+    SELECT held.id, chains.state, held.reserved, held.settled, held.created_ms, (
+        SELECT coalesce(sum(coalesce(inside.settled, inside.reserved)), 0) FROM reservations AS inside
+        WHERE inside.chain_id = held.chain_id AND inside.level = 'request'
+    ) FROM reservations AS held JOIN chains ON chains.id = held.chain_id
+    WHERE held.level = 'chain' ORDER BY held.created_ms, held.id
+"""
+"""What each run has set aside or has cost, and what its requests to the model have cost so far."""
 
 
 class Unreadable(Exception):
-    """A state that this version cannot use, and why."""
+    """A state that this version cannot use and must not replace, and why."""
 
 
-@dataclass(frozen=True, slots=True)
+class Damaged(Exception):
+    """No state of ours, or no longer: there is nothing in it to be lost."""
+
+
+STRICT: Final = ConfigDict(strict=True)
+"""For what stands in refs: they are written by whoever may push."""
+Whole = Annotated[int, Field(ge=0, lt=2**53)]
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
 class Header:
     """What can be said of a state without opening it."""
 
-    repository: int
-    thread: int
-    run: str
+    repository: Whole
+    thread: Whole
+    run: Annotated[str, Field(max_length=400)]
     """The job that holds it."""
-    until_ms: int
+    until_ms: Whole
     """How long that job is taken to be alive; 0: it has ended."""
-    schema: str = field(default_factory=migrations.newest)
-    format: int = _FORMAT
+    schema: Annotated[str, Field(max_length=64)] = field(default_factory=migrations.newest)
+    format: Whole = _FORMAT
 
 
 def with_header(header: Header, body: bytes) -> bytes:
@@ -60,8 +84,8 @@ def with_header(header: Header, body: bytes) -> bytes:
     return json.dumps(asdict(header)).encode() + b"\n" + body
 
 
-def pack(database: Path) -> bytes:
-    """A running database as it is at this moment: the body of a state."""
+def pack(database: Path, veil: Veil) -> bytes:
+    """A running database as it is at this moment, without what posts withhold: the body of a state."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "copy.sqlite"
         with closing(sqlite3.connect(database)) as source:
@@ -69,39 +93,70 @@ def pack(database: Path) -> bytes:
         with closing(sqlite3.connect(copy, isolation_level=None)) as kept:
             for statement in _LEAVE:
                 kept.execute(statement)
+            kept.execute("BEGIN")
+            veil.over(kept)
+            kept.execute("COMMIT")
             kept.execute("VACUUM")
         return zlib.compress(copy.read_bytes(), 9)
 
 
 def parts(content: bytes) -> tuple[Header, bytes]:
-    """Header and body of a state; the body is empty before the first job has saved anything. Raises Unreadable."""
+    """Header and body of a state; the body is empty before the first job has saved anything.
+
+    Raises Unreadable for one of a newer version, whose form may be another, and Damaged.
+    """
     told, _, body = content.partition(b"\n")
+    if len(told) > _LONGEST_HEADER:
+        raise Damaged
     try:
-        found = Header(**json.loads(told))
-    except (ValueError, TypeError) as error:
-        raise Unreadable("it is no state of claude-pool") from error
-    if found.format > _FORMAT or found.schema > migrations.newest():
-        raise Unreadable("a newer version of claude-pool has written it")
-    return found, body
+        said = json.loads(told)
+        if _is_newer(said):
+            raise Unreadable("a newer version of claude-pool has written it")
+        return Header(**said), body
+    except (ValueError, TypeError, RecursionError, OverflowError) as error:
+        raise Damaged from error
+
+
+def _is_newer(said: Any) -> bool:
+    if not isinstance(said, dict):
+        return False
+    form, schema = said.get("format"), said.get("schema")
+    return (isinstance(form, int) and form > _FORMAT) or (
+        isinstance(schema, str) and bool(_SCHEMA.fullmatch(schema)) and schema > migrations.newest()
+    )
 
 
 def unpack(body: bytes, database: Path) -> None:
-    """Put a state's body where a database is opened. Raises Unreadable."""
+    """Put a state's body where a database is opened. Raises Unreadable for one of a newer version, and Damaged."""
     inflating = zlib.decompressobj()
     try:
         raw = inflating.decompress(body, _LIMIT)
     except zlib.error as error:
-        raise Unreadable("it is damaged") from error
+        raise Damaged from error
     if inflating.unconsumed_tail:
-        raise Unreadable("it is larger than any state can be")
+        raise Damaged
     database.write_bytes(raw)
     try:
         with closing(sqlite3.connect(database, isolation_level=None)) as kept:
+            _check(kept)
             for statement in _ARRIVE:
                 kept.execute(statement, {"gone": _gone()} if ":gone" in statement else {})
-    except sqlite3.Error as error:
+    except (sqlite3.Error, Damaged, ValueError, TypeError) as error:
         database.unlink()
-        raise Unreadable("it is damaged") from error
+        raise Damaged from error
+    except Unreadable:
+        database.unlink()
+        raise
+
+
+def _check(kept: sqlite3.Connection) -> None:
+    """Whether it is a database of ours: with no code in it, and no newer than this version."""
+    kept.execute("PRAGMA trusted_schema = OFF")
+    if kept.execute("SELECT 1 FROM sqlite_master WHERE type IN ('trigger', 'view')").fetchone():
+        raise Damaged
+    (version,) = kept.execute("SELECT version_num FROM alembic_version").fetchone()
+    if _is_newer({"schema": version}):
+        raise Unreadable("a newer version of claude-pool has written it")
 
 
 def _gone() -> str:
@@ -109,13 +164,28 @@ def _gone() -> str:
     return f"{socket.gethostname()}/999999999/0"
 
 
-def used_this_month(database: Path) -> int:
-    """What all commands of this calendar month (UTC) count against a pool's cap, in microdollars."""
+def charge(database: Path, budget: int, elsewhere: int) -> int:
+    """Let whatever this job goes on with count against its own budget, as what it begins does.
+
+    `budget`: microdollars that this job may spend. `elsewhere`: what other threads count in this calendar month (UTC).
+    Returns the cap on the month with which a run may spend just that. The caps of user, thread and repository hold
+    over all jobs, and are not touched.
+    """
     now = datetime.now(UTC)
     since = int(datetime(now.year, now.month, 1, tzinfo=UTC).timestamp() * 1000)
-    query = (
-        "SELECT coalesce(sum(coalesce(settled, reserved)), 0) FROM reservations"
-        " WHERE level = 'chain' AND created_ms >= ?"
-    )
-    with closing(sqlite3.connect(database)) as kept:
-        return int(kept.execute(query, (since,)).fetchone()[0])
+    cap, left = elsewhere + budget, budget
+    with closing(sqlite3.connect(database, isolation_level=None)) as kept:
+        kept.execute("BEGIN")
+        for id_, state, reserved, settled, created_ms, spent in kept.execute(_HELD).fetchall():
+            counts = settled
+            if settled is None:
+                # A parked run has let go of what it has not spent. It takes it again inside the cap.
+                share = 0 if state == "parked" else max(0, min(reserved - spent, left))
+                left -= share
+                counts = reserved if state == "parked" else spent
+                if state != "parked":
+                    kept.execute("UPDATE reservations SET reserved = ? WHERE id = ?", (spent + share, id_))
+            cap += counts if created_ms >= since else 0
+        kept.execute("UPDATE chains SET caps = json_set(caps, '$.pool', ?) WHERE state <> 'done'", (cap,))
+        kept.execute("COMMIT")
+    return cap

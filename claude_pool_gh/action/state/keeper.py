@@ -12,16 +12,18 @@ from pathlib import Path
 from typing import Final
 
 from claude_pool_gh.action.state import image
-from claude_pool_gh.action.state.image import Header, Unreadable
+from claude_pool_gh.action.state.image import Damaged, Header, Unreadable
 from claude_pool_gh.action.state.ref import Ref, Refused, Stale
+from claude_pool_gh.action.state.veil import Veil
 from claude_pool_gh.worktrees.errors import WorktreeError
 
 logger = logging.getLogger(__name__)
 
 _ALIVE_MS: Final = 90_000
-_RENEW_SECONDS: Final = 60.0
+_UNCLEAN: Final = 1
+"""In place of the end of a job's life: it is over, and GitHub may know more than what it left."""
+_RENEW_SECONDS: Final = 30.0
 _WAIT_SECONDS: Final = 2.0
-_TRIES: Final = 5
 
 
 class TakenOver(Exception):
@@ -39,15 +41,24 @@ class Keeper:
     repository: int
     thread: int
     run: str
+    veil: Veil = field(default_factory=Veil)
+    """What the state is looked through with before it leaves."""
     keeps: bool = False
     """Whether what this job does outlives it."""
+    is_touched: bool = False
+    """Whether this job may have written on GitHub, or in its database."""
+    is_taken_over: bool = False
+    """Whether another job serves the thread by now: what this one knows of it is over."""
     why_not: str = ""
     unclean: bool = False
     """Whether the job before did not end by itself: GitHub may know more than its state."""
-    began_with: int = 0
-    """Microdollars that this month's commands have counted before this job."""
+    renew_seconds: float = _RENEW_SECONDS
+    wait_seconds: float = _WAIT_SECONDS
+    """Before another try, or another look at who holds the thread."""
     _body: bytes = b""
     """What stands in the ref besides its header."""
+    _seen: tuple[str, float] = ("", 0.0)
+    """The state that was last looked at, and until when its job is taken to be alive."""
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _saving: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -58,7 +69,7 @@ class Keeper:
             while not await self._taken():
                 if is_due():
                     return
-                await asyncio.sleep(_WAIT_SECONDS)
+                await asyncio.sleep(self.wait_seconds)
         except WorktreeError as error:
             self.why_not = f"the state of earlier jobs cannot be read: {error}"
         except Unreadable as error:
@@ -66,68 +77,117 @@ class Keeper:
 
     async def _taken(self) -> bool:
         """One try; False while another job lives. The first push shows whether the token may push at all."""
-        content = await self.ref.read()
-        header = Header(self.repository, self.thread, "", 0)
-        if content is not None:
-            header, self._body = image.parts(content)
-        if (header.repository, header.thread) != (self.repository, self.thread):
-            raise Unreadable("it belongs to another repository or thread")
-        if header.until_ms > time.time() * 1000:
+        header = self._known(await self.ref.read())
+        if self._lives(header):
             logger.info("waiting for the job that serves this thread (%s)", header.run)
             return False
+        arrived = self.database.with_suffix(".arrived")
         if self._body:
-            image.unpack(self._body, self.database)
-            self.began_with = image.used_this_month(self.database)
+            try:
+                image.unpack(
+                    self._body, arrived
+                )  # before the thread is held: what is newer is left as it stands
+            except Damaged:
+                header = self._afresh()
         self.unclean = header.until_ms != 0
         try:
-            await self._write(ended=False)
-            self.keeps = True
+            await self._write(until_ms=_soon())
         except Stale:
+            arrived.unlink(missing_ok=True)
             return False
         except Refused as refused:
+            # Who cannot hold the thread does not go on with what others began: they may be at it.
+            arrived.unlink(missing_ok=True)
             self.why_not = str(refused)
+            return True
+        if self._body:
+            arrived.replace(self.database)
+        self.keeps = True
+        self._mark.touch()
         return True
 
+    @property
+    def _mark(self) -> Path:
+        """Tells a later process of the same job that this one held the thread."""
+        return self.database.with_suffix(".held")
+
+    def _known(self, content: bytes | None) -> Header:
+        """What a state says, with its body in hand. One that is none of ours, or of this thread, is as if none were."""
+        self._body = b""
+        if content is None:
+            return Header(self.repository, self.thread, "", 0)
+        try:
+            header, self._body = image.parts(content)
+        except Damaged:
+            return self._afresh()
+        if (header.repository, header.thread) != (self.repository, self.thread):
+            return self._afresh()
+        return header
+
+    def _afresh(self) -> Header:
+        """Begin with nothing, where GitHub may know more."""
+        logger.warning("what stands in %s is no state of this thread: it is begun anew", self.ref.name)
+        self._body = b""
+        return Header(self.repository, self.thread, "", _UNCLEAN)
+
+    def _lives(self, header: Header) -> bool:
+        """Whether the job that holds the thread is alive: it renews within 90 seconds, whatever its header promises."""
+        now = time.time() * 1000
+        if self.ref.commit != self._seen[0]:
+            self._seen = self.ref.commit, min(header.until_ms, now + _ALIVE_MS)
+        return self._seen[1] > now
+
+    @property
+    def is_restored(self) -> bool:
+        """Whether there is something of earlier jobs, with which an opened database goes on at once."""
+        return self.keeps and bool(self._body)
+
+    def charge(self, budget: int, elsewhere: int) -> int:
+        """See `image.charge`. Before the database is opened: what it holds goes on at once then."""
+        known = self.keeps and self.database.exists()
+        return image.charge(self.database, budget, elsewhere) if known else elsewhere + budget
+
     async def release(self) -> None:
-        """Let the next job begin at once. For a job that ends before it has changed anything."""
+        """Let the next job begin at once. For a job that ends before it has saved anything."""
         if self.keeps:
             with suppress(Stale, Refused, WorktreeError):
-                await self._write(ended=True)
+                await self._write(until_ms=_UNCLEAN if self.unclean or self.is_touched else 0)
 
-    async def finish(self) -> None:
-        """Save and release what an earlier process of the same job held. For a process that was killed."""
-        with suppress(WorktreeError, Unreadable, Stale, Refused):
+    async def regain(self) -> bool:
+        """Hold again what an earlier process of the same job held. For one that was killed. False: another has it."""
+        held = self._mark.exists()
+        try:
             await self.ref.open()
             content = await self.ref.read()
-            if content is not None and image.parts(content)[0].run == self.run:
-                self.keeps = True
-                await self._push(ended=True)
+            self.keeps = content is not None and image.parts(content)[0].run == self.run
+        except (WorktreeError, Unreadable, Damaged):
+            return True  # nobody is known to have it
+        return self.keeps or not held
 
     async def save(self, *, ended: bool = False) -> None:
-        """Push what is known now. Raises TakenOver and Refused."""
+        """Push what is known now. Raises TakenOver, Refused, and WorktreeError where that may work later."""
         if not self.keeps:
             return
         try:
             await self._push(ended=ended)
         except Stale as stale:
-            self.keeps = False
+            self.keeps, self.is_taken_over = False, True
             raise TakenOver from stale
         if ended:
             self.keeps = False
 
     async def _push(self, *, ended: bool) -> None:
         async with self._saving:
-            self._body = await asyncio.to_thread(image.pack, self.database)
-            writing = asyncio.create_task(self._write(ended=ended))
+            self._body = await asyncio.to_thread(image.pack, self.database, self.veil)
+            writing = asyncio.create_task(self._write(until_ms=0 if ended else _soon()))
             try:
                 await asyncio.shield(writing)
             except asyncio.CancelledError:
                 await asyncio.wait([writing])  # a push that is given up may have happened all the same
                 raise
 
-    async def _write(self, *, ended: bool) -> None:
-        until = 0 if ended else int(time.time() * 1000) + _ALIVE_MS
-        header = Header(self.repository, self.thread, self.run, until)
+    async def _write(self, *, until_ms: int) -> None:
+        header = Header(self.repository, self.thread, self.run, until_ms)
         await self.ref.write(image.with_header(header, self._body))
 
     def changed(self) -> None:
@@ -135,16 +195,29 @@ class Keeper:
         self._changed.set()
 
     async def save_for_ever(self) -> None:
-        """Save after each change, and often enough to be known as alive. Raises TakenOver."""
+        """Save after each change, and often enough to be known as alive. Raises TakenOver, and nothing else.
+
+        Whatever goes wrong is logged and tried again: a job that stops to say that it lives is taken for dead.
+        """
         while self.keeps:
             try:
-                async with asyncio.timeout(_RENEW_SECONDS):
+                async with asyncio.timeout(self.renew_seconds):
                     await self._changed.wait()
             except TimeoutError:
                 pass
             self._changed.clear()
             try:
                 await self.save()
+            except TakenOver:
+                raise
             except Refused as refused:
                 logger.warning("not kept: %s", refused)
-            await asyncio.sleep(_WAIT_SECONDS)
+            except Exception as error:
+                logger.warning("not kept, tried again: %s", error, exc_info=True)
+                self._changed.set()
+            await asyncio.sleep(self.wait_seconds)
+
+
+def _soon() -> int:
+    """Until when a job that says so now is taken to be alive."""
+    return int(time.time() * 1000) + _ALIVE_MS

@@ -7,12 +7,16 @@ import json
 import random
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any, Final
+from hashlib import sha256
+from typing import Annotated, Any, Final
 
 import sqlalchemy as sa
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 
+from claude_pool_gh.action.state.image import STRICT, Whole
 from claude_pool_gh.action.state.ref import Ref, Stale
 from claude_pool_gh.pool.model.states import ON_THE_WAY
 from claude_pool_gh.pool.store import chains as chain_store
@@ -29,17 +33,21 @@ _MOST: Final = 20_000
 """Lines that are read: a ref is written by whoever may push."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+_LONGEST_LINE: Final = 2_000
+Name = Annotated[str, Field(min_length=1, max_length=110)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class Entry:
     """What one run counts against the caps: its reservation while it runs, then what it cost."""
 
-    id: str
-    thread: str
-    user: str
-    repository: str
-    amount: int
+    id: Name
+    thread: Name
+    user: Name
+    repository: Name
+    amount: Annotated[int, Field(ge=0, le=10**14)]
     """Microdollars."""
-    created_ms: int
+    created_ms: Whole
 
 
 def lines(entries: Mapping[str, Entry]) -> bytes:
@@ -51,10 +59,12 @@ def parse(content: bytes, since_ms: int) -> dict[str, Entry]:
     """The entries since a moment. A line that is none is left out."""
     found = {}
     for line in content.splitlines()[:_MOST]:
-        with suppress(ValueError, TypeError):
+        if len(line) > _LONGEST_LINE:
+            continue
+        with suppress(ValueError, TypeError, RecursionError, OverflowError):
             entry = Entry(**json.loads(line))
-            if int(entry.amount) >= 0 and int(entry.created_ms) >= since_ms:
-                found[str(entry.id)] = entry
+            if entry.created_ms >= since_ms:
+                found[entry.id] = entry
     return found
 
 
@@ -92,7 +102,9 @@ def count_others(tx: Transaction, entries: Mapping[str, Entry]) -> None:
     for entry in entries.values():
         if entry.id in mine:
             continue
-        name = f"{ELSEWHERE}{entry.id}"[:64]
+        name = f"{ELSEWHERE}{entry.id}"
+        if len(name) > 64:
+            name = ELSEWHERE + sha256(entry.id.encode()).hexdigest()[:48]
         tx.execute(chains.insert().values(id=name, **_ended(entry)))
         tx.execute(
             reservations.insert().values(

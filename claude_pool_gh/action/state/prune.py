@@ -36,7 +36,7 @@ async def prune(ref: Ref, forge: Forge, repository: Repository, mine: int) -> No
 async def _is_over(forge: Forge, repository: Repository, number: int) -> bool:
     try:
         issue = await forge.read(repository, f"/issues/{number}")
-    except NotFound:
-        return True  # deleted, or moved to another repository
-    closed = issue.get("closed_at")
-    return bool(closed) and datetime.fromisoformat(closed) < datetime.now(UTC) - KEPT_FOR
+        closed = datetime.fromisoformat(issue.get("closed_at") or "")
+        return closed < datetime.now(UTC) - KEPT_FOR
+    except (NotFound, ValueError, TypeError):
+        return False  # a token that may not read issues is told the same as one who asks for what is gone

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
+import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
+
+import stamina
 
 from claude_pool_gh.worktrees.errors import WorktreeError
 from claude_pool_gh.worktrees.git import Login, git
@@ -17,6 +23,24 @@ _NOW: Final = {
 }
 """A commit that says nothing but its content."""
 
+_RACES: Final = 3
+"""Pushes of one content, where the ref still stands where it was expected: somebody else's lock was in the way."""
+_FINAL: Final = re.compile(r"exists; cannot create", re.IGNORECASE)
+_STALE: Final = re.compile(
+    r"stale info|fetch first|non-fast-forward|cannot lock ref|failed to lock|failed to update ref"
+    r"|reference already exists",
+    re.IGNORECASE,
+)
+_REFUSED: Final = re.compile(
+    r"(?:HTTP |returned error: )403\b|protected|declined|denied|forbidden|not allowed|polic|rule violations|GH\d{3}\b"
+    r"|archived|read-only",
+    re.IGNORECASE,
+)
+_NOT_FOR_US: Final = re.compile(
+    r"(?:HTTP |returned error: )40[134]\b|repository '.*' not found", re.IGNORECASE
+)
+_Found = TypeVar("_Found")
+
 
 class Stale(Exception):
     """Somebody else has replaced the ref meanwhile."""
@@ -24,6 +48,22 @@ class Stale(Exception):
 
 class Refused(Exception):
     """The ref cannot be written, and why: the token lacks `contents: write`, or the repository does not allow it."""
+
+
+class Unavailable(WorktreeError):
+    """GitHub gave no answer that means anything. It was asked several times; of a push nobody knows if it happened."""
+
+
+def meaning(error: WorktreeError, url: str) -> Stale | Refused | Unavailable:
+    """What a failed push means, in git's words. Only a plain no is one: a race or an outage says nothing of rights."""
+    said = f"{error} {error.out}".replace(
+        url.removesuffix(".git"), ""
+    )  # a repository may be called "declined"
+    if _STALE.search(said) and not _FINAL.search(said):
+        return Stale(_reason(said))
+    if _REFUSED.search(said) or _FINAL.search(said):
+        return Refused(_reason(said))
+    return Unavailable(_reason(said))
 
 
 @dataclass(slots=True)
@@ -44,16 +84,19 @@ class Ref:
 
     async def read(self) -> bytes | None:
         """What the ref holds now; None where there is none. Raises WorktreeError where GitHub does not answer."""
+        return await _patiently(self._read)
+
+    async def _read(self) -> bytes | None:
         self.commit = await self._stands()
         if not self.commit:
             return None
-        await self._remote("fetch", "--quiet", "--no-tags", self.login.url, f"+{self.name}:refs/kept/state")
+        await self._ask("fetch", "--quiet", "--no-tags", self.login.url, f"+{self.name}:refs/kept/state")
         # Between the two commands it may have moved.
         self.commit = (await git("rev-parse", "refs/kept/state", git_dir=self.folder)).decode().strip()
         return await git("cat-file", "blob", f"{self.commit}:{_NAME}", git_dir=self.folder)
 
     async def write(self, content: bytes) -> None:
-        """Replace what we know to stand there. Raises Stale and Refused."""
+        """Replace what we know to stand there. Raises Stale, Refused, and WorktreeError as `read`."""
         blob = await git("hash-object", "-w", "--stdin", git_dir=self.folder, stdin=content)
         entry = f"100644 blob {blob.decode().strip()}\t{_NAME}\n".encode()
         tree = await git("mktree", git_dir=self.folder, stdin=entry)
@@ -69,19 +112,27 @@ class Ref:
         if commit == self.commit:
             return
         self.made.add(commit)
-        try:
-            await self._push(commit)
-        except Stale:
-            self.commit = await self._stands()
-            if self.commit not in self.made:
-                raise
-            if self.commit != commit:
-                await self._push(commit)
+        await _patiently(lambda: self._replace(commit))
         self.commit = commit
+
+    async def _replace(self, commit: str) -> None:
+        """Push, and again where the ref still stands where we know it to, or at something of our own."""
+        for left in reversed(range(_RACES)):
+            try:
+                return await self._push(commit)
+            except Stale:
+                expected, self.commit = self.commit, await self._stands()
+                if self.commit == commit:
+                    return None
+                if not left or self.commit not in {expected, *self.made}:
+                    raise
+                await asyncio.sleep(random.uniform(0.05, 0.3))  # noqa: S311 - no secret
+        raise AssertionError("unreachable")
 
     async def listed(self, pattern: str) -> str:
         """The refs of the repository that fit a pattern, one a line, each behind its commit. Raises WorktreeError."""
-        return (await self._remote("ls-remote", self.login.url, pattern)).decode(errors="replace")
+        found = await _patiently(lambda: self._ask("ls-remote", self.login.url, pattern))
+        return found.decode(errors="replace")
 
     async def delete(self, name: str, commit: str) -> None:
         """Delete another ref, if it still stands at a commit. Raises WorktreeError."""
@@ -90,7 +141,7 @@ class Ref:
         )
 
     async def _stands(self) -> str:
-        listed = await self._remote("ls-remote", self.login.url, self.name)
+        listed = await self._ask("ls-remote", self.login.url, self.name)
         return listed.decode().partition("\t")[0].strip()
 
     async def _push(self, commit: str) -> None:
@@ -98,10 +149,16 @@ class Ref:
         try:
             await self._remote("push", "--porcelain", lease, self.login.url, f"{commit}:{self.name}")
         except WorktreeError as error:
-            said = f"{error} {error.out}"
-            if "stale info" in said:
-                raise Stale from error
-            raise Refused(_reason(said)) from error
+            raise meaning(error, self.login.url) from error
+
+    async def _ask(self, *arguments: str) -> bytes:
+        """A command that only reads. Raises Unavailable where it may be answered later, WorktreeError for a no."""
+        try:
+            return await self._remote(*arguments)
+        except WorktreeError as error:
+            if _NOT_FOR_US.search(str(error)):
+                raise
+            raise Unavailable(error.what, error.detail, error.out) from error
 
     async def _remote(self, *arguments: str) -> bytes:
         return await git(
@@ -109,5 +166,14 @@ class Ref:
         )
 
 
+async def _patiently(act: Callable[[], Awaitable[_Found]]) -> _Found:
+    """Do it, and a few times again within seconds where GitHub does not answer: a job has not more to be ended in."""
+    patience = stamina.AsyncRetryingCaller(
+        attempts=4, timeout=6.0, wait_initial=0.3, wait_max=2.0, wait_jitter=0.2
+    )
+    return await patience(Unavailable, act)
+
+
 def _reason(said: str) -> str:
-    return "GitHub answered 403" if "403" in said else " ".join(said.split())[-300:]
+    refused = re.search(r"(?:HTTP |returned error: )403\b", said)
+    return "GitHub answered 403" if refused else " ".join(said.split())[-300:]

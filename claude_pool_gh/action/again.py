@@ -1,0 +1,55 @@
+"""A job that somebody runs again: its commands that came to nothing are commands anew, and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from claude_pool_gh.action import endings
+from claude_pool_gh.action.endings import Word
+from claude_pool_gh.github.intake import CommandRequest
+from claude_pool_gh.github.tables import commands
+from claude_pool_gh.pool.model.outcomes import Verdict
+from claude_pool_gh.pool.store import chains
+from claude_pool_gh.storage import Transaction
+
+_APART: Final = 1_000
+"""Between the places of one command in two attempts: no comment holds as many commands."""
+
+
+def meant(tx: Transaction, requests: Sequence[CommandRequest], attempt: int) -> tuple[CommandRequest, ...]:
+    """The requests that a job's attempt is for: the newest known form of each, or a new one where that came to nothing.
+
+    `attempt`: 1 for the first, as GitHub counts.
+    """
+    return tuple(_meant(tx, request, attempt) for request in requests)
+
+
+def _meant(tx: Transaction, request: CommandRequest, attempt: int) -> CommandRequest:
+    forms = [
+        request.model_copy(update={"ordinal": request.ordinal + _APART * earlier})
+        for earlier in range(attempt)
+    ]
+    known = [form for form in forms if _row(tx, form) is not None]
+    if not known:
+        return request
+    return forms[-1] if _came_to_nothing(tx, known[-1]) else known[-1]
+
+
+def _came_to_nothing(tx: Transaction, request: CommandRequest) -> bool:
+    """Whether it is over and has done nothing of what was asked. What still runs or waits goes on by itself."""
+    row = _row(tx, request)
+    if row is None or row.state != "handled":
+        return False
+    if not row.chain_id:
+        word = endings.of_answer(str(row.answer or ""))
+        return endings.RED[word] or word == Word.refused
+    outcome = chains.get(tx, row.chain_id).outcome
+    return outcome is not None and (endings.RED[outcome.verdict] or outcome.verdict is Verdict.cancelled)
+
+
+def _row(tx: Transaction, request: CommandRequest) -> Any:
+    wanted = sa.select(commands.c.state, commands.c.chain_id, commands.c.answer)
+    return tx.execute(wanted.where(commands.c.key == request.key)).one_or_none()

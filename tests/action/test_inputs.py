@@ -1,0 +1,85 @@
+"""The inputs of a job: what is left out or blank is the action's default, and what is wrong is said in words."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from claude_pool_gh.action import look
+from claude_pool_gh.action.job import DEADLINE_SECONDS, Job
+from claude_pool_gh.action.look import Fault
+from claude_pool_gh.terms.ids import Repository, Thread
+from tests.action.runner import ACTION
+
+
+@pytest.fixture
+def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    event = tmp_path / "event.json"
+    event.write_text(json.dumps({"action": "created"}))
+    given = {
+        "GITHUB_EVENT_NAME": "issue_comment", "GITHUB_EVENT_PATH": str(event), "RUNNER_TEMP": str(tmp_path),
+        "ANTHROPIC_API_KEY": "k", "GITHUB_TOKEN": "t",
+    }  # fmt: skip
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    return monkeypatch
+
+
+def test_the_defaults_are_those_of_the_action() -> None:
+    told = {name: each["default"] for name, each in ACTION["inputs"].items() if each.get("default")}
+    assert told == look.DEFAULTS | {"github_token": "${{ github.token }}"}
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\n", None])
+def test_a_blank_input_is_the_default_and_no_other_cap(job: pytest.MonkeyPatch, blank: str | None) -> None:
+    for name in ("MODEL", "BUDGET_USD", "SLOTS", "COMMAND", "NUMBER", "DRY_RUN", "DEADLINE_SECONDS"):
+        if blank is None:
+            job.delenv(f"POOL_{name}", raising=False)
+        else:
+            job.setenv(f"POOL_{name}", blank)
+    found = Job.from_environment()
+    settings = found.settings()
+    assert (settings.budget_usd, settings.slots, settings.model) == (3.0, 2, "claude-sonnet-5-5")
+    assert found.deadline_seconds == DEADLINE_SECONDS
+
+
+def test_an_input_with_blanks_around_it_is_that_input(job: pytest.MonkeyPatch) -> None:
+    for name, text in (("MODEL", " claude-haiku-4-5\n"), ("BUDGET_USD", " 0.50 "), ("SLOTS", "\t4")):
+        job.setenv(f"POOL_{name}", text)
+    settings = Job.from_environment().settings()
+    assert (settings.budget_usd, settings.slots, settings.model) == (0.5, 4, "claude-haiku-4-5")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("POOL_BUDGET_USD", "none", "budget_usd: 'none' is not a number"),
+        ("POOL_BUDGET_USD", "three", "budget_usd: 'three' is not a number"),
+        ("POOL_BUDGET_USD", "inf", "budget_usd: 'inf' is not above 0"),
+        ("POOL_DEADLINE_SECONDS", "soon", "POOL_DEADLINE_SECONDS: 'soon' is no number"),
+        ("POOL_DEADLINE_SECONDS", "nan", "POOL_DEADLINE_SECONDS: 'nan' is no number"),
+        ("ANTHROPIC_API_KEY", " ", "anthropic_api_key: it is empty"),
+        ("GITHUB_TOKEN", " ", "github_token: it is empty"),
+    ],
+)  # fmt: skip
+def test_what_is_no_such_value_is_said(job: pytest.MonkeyPatch, name: str, text: str, told: str) -> None:
+    job.setenv(name, text)
+    with pytest.raises(Fault, match=told):
+        Job.from_environment().settings()
+
+
+def test_two_jobs_of_a_matrix_do_not_hold_a_thread_under_one_name(
+    job: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    thread = Thread(repository=Repository(id=1, owner="o", name="n"), number=7)
+
+    def holder(folder: str) -> str:
+        (tmp_path / folder).mkdir(exist_ok=True)
+        job.setenv("RUNNER_TEMP", str(tmp_path / folder))
+        found = Job.from_environment()
+        return found.keeper(thread, found.settings()).run
+
+    assert holder("a") != holder("b")
+    assert holder("a") == holder("a"), "the last step of a job is the same job"
