@@ -19,7 +19,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from mdformat.renderer import MDRenderer
 
-from claude_pool_gh.reports.rendered import ACTING, CODE, DRAWN, acts, acts_in_a_line
+from claude_pool_gh.reports.rendered import ACTING, DRAWN, acts, acts_in_a_line
 from claude_pool_gh.reports.unseen import seen
 from claude_pool_gh.terms.markdown import SafeMarkdown
 
@@ -225,8 +225,6 @@ def _ended(block: str) -> str:
 def _inline(children: list[Token]) -> Iterator[Token]:
     """The tokens without life: texts that come to stand side by side are read as one, codes are kept apart."""
     harmless = list(_harmless(children))
-    if _acts_across(harmless):
-        harmless = [token for token in harmless if token.type not in _EMPHASIS]
     runs = [(kind, list(run)) for kind, run in groupby(harmless, key=lambda token: token.type)]
     starts = [True, *(kind in _BREAKS for kind, _ in runs)]
     ends = [*(kind in _BREAKS for kind, _ in runs[1:]), True]
@@ -240,19 +238,6 @@ def _inline(children: list[Token]) -> Iterator[Token]:
                 yield _plain(" ")
             yield token
             after_code = is_code
-
-
-def _acts_across(tokens: list[Token]) -> bool:
-    """Whether something acts once emphasis is gone, as where GitHub writes none within another."""
-    if not any(token.type in _EMPHASIS for token in tokens):
-        return False
-    parts: list[str] = []
-    for is_code, run in groupby(tokens, key=lambda token: token.type not in ("text", *_EMPHASIS)):
-        parts.append(CODE if is_code else "".join(token.content for token in run if token.type == "text"))
-    alone = [token.content for token in tokens if token.type == "text"]
-    return sum(len(ACTING.findall(part)) for part in parts) != sum(
-        len(ACTING.findall(each)) for each in alone
-    )
 
 
 def _harmless(children: list[Token]) -> Iterator[Token]:

@@ -231,7 +231,7 @@ async def test_a_screen_that_breaks_costs_its_effect_and_no_other(bench: Bench) 
             bench.change(
                 tries=20, due_ms=0
             )  # again and again: a try that is on its way writes its own number
-        return bench.row().state == "refused"
+        return bool(bench.row().state == "refused")
 
     await bench.until(given_up)
     assert bench.row().error == "an error on our side (RuntimeError)"

@@ -477,11 +477,6 @@ GUARDS = [
         "tests/reports/test_neutralize.py", "long_runs",
     ),
     Guard(
-        "texts that meet without emphasis are read together", "reports/neutralize.py",
-        "    if _acts_across(harmless):", "    if False:",
-        "tests/reports/test_neutralize.py", "read_together or ordinary",
-    ),
-    Guard(
         "a bar parts no cells", "reports/neutralize.py",
         '"\\\\" * (2 - (len(found[1]) + 1) % 2)', '""',
         "tests/reports/test_neutralize.py", "parts_no_cells",
