@@ -200,12 +200,13 @@ GUARDS = [
     ),
     Guard(
         "a state of a newer version is not read", "action/state/image.py",
-        "if found.format > _FORMAT or found.schema > migrations.newest():", "if False:",
-        "tests/action/test_kept.py", "another_form",
+        "        if _is_newer(said):\n", "        if False:\n",
+        "tests/action/test_kept.py", "newer_version",
     ),
     Guard(
         "no transcript is kept", "action/state/image.py",
-        '"UPDATE tasks SET transcript = NULL",', "", "tests/action/test_kept.py", "without_transcripts",
+        '"UPDATE tasks SET transcript = NULL, prompt = NULL, asked = NULL",', "",
+        "tests/action/test_kept.py", "without_transcripts",
     ),
     Guard(
         "triggers only as configured", JUDGE,
