@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from claude_pool_gh.service.serve import check_agents
+from claude_pool_gh.service.settings import Settings
+
 SECRETS = {
     "CLAUDE_POOL_DATABASE_URL": "postgresql://bot:canary-database@127.0.0.1:9/pool?sslpassword=canary-query",
     "CLAUDE_POOL_WEBHOOK_SECRET": "canary-webhook-secret-of-at-least-32-characters",
@@ -60,3 +63,14 @@ async def test_looking_makes_nothing(tmp_path: Path, command: tuple[str, ...]) -
     assert process.returncode == 1
     assert f"there is no database at sqlite:///{tmp_path}/.state/pool.sqlite" in out.decode()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("key", ["", "canary, and no key"])
+def test_a_key_that_cannot_sign_is_named_before_the_server_listens(
+    key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in ({"CLAUDE_POOL_APP_ID": "1"} | SECRETS | {"CLAUDE_POOL_PRIVATE_KEY": key}).items():
+        monkeypatch.setenv(name, value)
+    (missing,) = check_agents(Settings())
+    assert "CLAUDE_POOL_PRIVATE_KEY" in missing
+    assert "canary" not in missing

@@ -7,6 +7,7 @@ taken up by a compare-and-set in its row. What differs is how one learns who is 
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, field
 from functools import partial
@@ -83,7 +84,7 @@ class Queue(Protocol):
 
 
 @dataclass(slots=True)
-class _Rows:
+class _Rows(ABC):
     """What both have in common."""
 
     database: Database
@@ -138,8 +139,9 @@ class _Rows:
         ]
         return [claim for claim in taken if claim is not None]
 
+    @abstractmethod
     def _living(self, seen: dict[str, int]) -> set[str]:
-        raise NotImplementedError
+        """Which of these workers, each with how often it has shown itself, are alive."""
 
 
 _open_here: Final[set[str]] = set()
