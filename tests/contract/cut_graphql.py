@@ -33,12 +33,13 @@ from graphql import (
     visit,
 )
 
+from claude_pool_gh.github.access import VIEWER
 from claude_pool_gh.github.discussion import HIDDEN
 from claude_pool_gh.github.effects.threads import RESOLVE, THREADS
 from claude_pool_gh.github.reads import BY_MAIL
 
 TARGET = Path(__file__).parent / "github.graphql"
-DOCUMENTS = (THREADS, RESOLVE, HIDDEN, BY_MAIL)
+DOCUMENTS = (THREADS, RESOLVE, HIDDEN, BY_MAIL, VIEWER)
 
 
 def used(whole: DocumentNode) -> dict[str, set[str]]:

@@ -1,4 +1,4 @@
-"""The GraphQL API, as far as threads need it: four documents, known by their operation's name.
+"""The GraphQL API, as far as threads need it: five documents, known by their operation's name.
 
 The documents and the answers are held to GitHub's own schema in the tests; nothing here reads the language.
 """
@@ -116,6 +116,12 @@ def created_via_email(call: Call, given: Json) -> Json:
     raise _unknown(given["id"])
 
 
+def viewer(call: Call, _given: Json) -> Json:
+    """Whose the token is: a person's, an App's bot, or the bot of GitHub Actions."""
+    user = call.actor.user
+    return {"viewer": {"login": user.login, "databaseId": user.id}}
+
+
 def _written(call: Call) -> Iterator[tuple[str, str, Comment | Review | ReviewComment]]:
     """Every comment and review that may be seen, with its name and kind."""
     for repository in call.world.repositories.values():
@@ -140,6 +146,7 @@ OPERATIONS = {
     "Hidden": hidden,
     "ResolveThread": resolve_thread,
     "ReviewThreads": review_threads,
+    "Viewer": viewer,
 }
 PATH = "/api/graphql"
 
