@@ -37,6 +37,8 @@ class Repository:
     labels: list[Label] = field(default_factory=list)
     all_check_runs: list[CheckRun] = field(default_factory=list)
     all_statuses: list[CommitStatus] = field(default_factory=list)
+    secrets: list[str] = field(default_factory=list)
+    organization_secrets: list[str] = field(default_factory=list)
     known_refs: dict[str, str] = field(default_factory=dict)
     _diffs: dict[tuple[str, str], Diff] = field(default_factory=dict)
 

@@ -24,6 +24,7 @@ from claude_pool_gh.rehearsal.github.story import tell_recent
 from claude_pool_gh.rehearsal.github.threads import Comment, Issue, ReviewComment
 from claude_pool_gh.rehearsal.github.tokens import Token
 from claude_pool_gh.rehearsal.github.verdicts import CheckRun
+from claude_pool_gh.rehearsal.github.web import registration
 from claude_pool_gh.rehearsal.github.web.faults import Faults, Hook
 from claude_pool_gh.rehearsal.github.web.front import PREFIX, Front
 from claude_pool_gh.rehearsal.github.web.journal import Observer, Request, WebhookSent
@@ -60,6 +61,7 @@ class SimulatedGitHub:
         application.router.add_route("*", PREFIX + "{tail:/.*}", github.front.serve)
         application.router.add_route("POST", GRAPHQL, github.front.serve)
         application.router.add_route("*", "/{owner}/{repo}.git/{tail:.*}", Transport(github.front).serve)
+        registration.add_to(application, github.world)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.5)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)

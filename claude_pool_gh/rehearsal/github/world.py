@@ -47,6 +47,7 @@ class World:
     apps: dict[int, App] = field(default_factory=dict)
     installations: dict[int, Installation] = field(default_factory=dict)
     repositories: dict[str, Repository] = field(default_factory=dict)
+    manifest_codes: dict[str, App] = field(default_factory=dict)
     hidden: dict[int, float] = field(default_factory=dict)
     listeners: list[Emit] = field(default_factory=list)
     stir: asyncio.Event = field(default_factory=asyncio.Event)

@@ -73,6 +73,8 @@ def fork(repository: Repository, owner: User) -> Repository:
         labels=[],
         all_check_runs=[],
         all_statuses=[],
+        secrets=[],
+        organization_secrets=[],
         known_refs={},
         _diffs={},
     )

@@ -19,6 +19,7 @@ from claude_pool_gh.rehearsal.github.routes import (
     repositories,
     review_comments,
     reviews,
+    setting_up,
     statuses,
 )
 from claude_pool_gh.rehearsal.github.web.rates import Rates
@@ -38,6 +39,7 @@ PLAIN = (
     repositories,
     review_comments,
     reviews,
+    setting_up,
     statuses,
 )
 

@@ -10,7 +10,7 @@ from claude_pool_gh.rehearsal.github.errors import RefusedError, forbidden
 from claude_pool_gh.rehearsal.github.people import App
 from claude_pool_gh.rehearsal.github.tokens import Token, app_of_jwt
 from claude_pool_gh.rehearsal.github.web.call import Call
-from claude_pool_gh.rehearsal.github.web.routing import Route
+from claude_pool_gh.rehearsal.github.web.routing import NOBODY, Route
 from claude_pool_gh.rehearsal.github.world import World
 
 Sender = tuple[Token | None, App | None]
@@ -45,7 +45,7 @@ def check(call: Call, route: Route) -> None:
         if call.app is None:
             raise RefusedError(401, "A JSON web token could not be decoded")
         return
-    if not route.needs:
+    if route.needs in ("", NOBODY):
         return
     if call.token is None:
         raise forbidden()

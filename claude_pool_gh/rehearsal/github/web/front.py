@@ -29,7 +29,7 @@ from claude_pool_gh.rehearsal.github.web.faults import (
 )
 from claude_pool_gh.rehearsal.github.web.journal import Exchange, Observer, Request
 from claude_pool_gh.rehearsal.github.web.rates import Rates
-from claude_pool_gh.rehearsal.github.web.routing import Route, Table
+from claude_pool_gh.rehearsal.github.web.routing import NOBODY, Route, Table
 from claude_pool_gh.rehearsal.github.world import World
 
 DOCS = "https://docs.github.com/rest"
@@ -115,7 +115,7 @@ class _Visit:
 
     def handle(self) -> Answer:
         front = self.front
-        if self.refused is not None:
+        if self.refused is not None and (self.route is None or self.route.needs != NOBODY):
             raise self.refused
         front.rates.spend(self.token_id or "", self.request.method)
         if self.route is None:

@@ -11,6 +11,9 @@ from claude_pool_gh.rehearsal.github.web.call import Answer, Call
 
 Handler = Callable[[Call], Answer]
 
+NOBODY = "nobody"
+"""The `needs` of a route that asks for no credentials."""
+
 # Parameters that may hold slashes.
 TAILS = {"path": ".*", "ref": ".+", "basehead": ".+", "branch": ".+"}
 
@@ -19,7 +22,8 @@ TAILS = {"path": ".*", "ref": ".+", "basehead": ".+", "branch": ".+"}
 class Route:
     """One operation under GitHub's own path template.
 
-    `needs` is `app` (an App's JWT), empty (any token), or permissions of which one must be there,
+    `needs` is `app` (an App's JWT), empty (any token), `nobody` (no credentials), or permissions
+    of which one must be there,
     such as `issues:write pull_requests:write`.
     """
 
