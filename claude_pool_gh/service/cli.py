@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from claude_pool_gh.service import logs
+from claude_pool_gh.service.init.command import init
 from claude_pool_gh.service.settings import Settings, SettingsError, read, variable
 from claude_pool_gh.storage.extras import MissingExtra, extras_named
 
@@ -51,6 +52,9 @@ class _Commands(click.Group):
 def main() -> None:
     """Run pools of Claude agents on GitHub repositories."""
     logs.configure()
+
+
+main.add_command(init)
 
 
 @main.command(short_help="Run the server of the GitHub App.")
