@@ -20,13 +20,15 @@ from tests.action.test_static import BIN
 
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+DEPENDABOT = ROOT / ".github/dependabot.yml"
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 EVERY = pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
 
 
-@EVERY
-def test_a_workflow_has_githubs_shape_and_passes_the_strictest_linter(file: Path) -> None:
-    shape = [str(BIN / "check-jsonschema"), "--builtin-schema", "vendor.github-workflows", str(file)]
+@pytest.mark.parametrize("file", [*WORKFLOWS, DEPENDABOT], ids=lambda file: file.name)
+def test_a_file_has_githubs_shape_and_passes_the_strictest_linter(file: Path) -> None:
+    kind = "vendor.dependabot" if file == DEPENDABOT else "vendor.github-workflows"
+    shape = [str(BIN / "check-jsonschema"), "--builtin-schema", kind, str(file)]
     subprocess.run(shape, check=True, capture_output=True)
     command = [str(BIN / "zizmor"), "--offline", "--persona", "auditor", str(file)]
     done = subprocess.run(command, check=False, capture_output=True, text=True)

@@ -148,8 +148,11 @@ async def test_with_an_apps_token_the_app_answers_and_knows_its_own_words(scene:
     own = scene.event("issue_comment")
     assert own["sender"]["login"] == "shop-bot[bot]"
     assert await start(scene, "app-token.yml", "issue_comment", own, app_token=token) is None
-    # A later job finds what the earlier one wrote, and makes no second comment, review or check.
-    event = await scene.comment("/pool review")
-    done = await start(scene, "app-token.yml", "issue_comment", event, app_token=token)
+    # A reply under a finding means that finding, which only who wrote the finding can tell.
+    await scene.github.reply(
+        scene.maintainer, scene.pull.review_comments[0], "/pool dismiss this is intended"
+    )
+    event = scene.event("pull_request_review_comment")
+    done = await start(scene, "app-token.yml", "pull_request_review_comment", event, app_token=token)
     assert done is not None
-    assert len(scene.pull.reviews) == 1
+    assert (done.outputs["outcome"], done.red) == ("done", False), done.log

@@ -14,7 +14,6 @@ import re
 import secrets
 from collections.abc import Callable, Mapping
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from aiohttp import web
 from pydantic import ValidationError
@@ -64,8 +63,8 @@ class Registration:
             f"<input type=hidden name=manifest value='{value}'><button>Continue on GitHub</button></form>"
             f"<script nonce={nonce}>document.forms[0].submit()</script>"
         )
-        origin = "{0.scheme}://{0.netloc}".format(urlsplit(self.target))
-        return _page(200, form, f"; script-src 'nonce-{nonce}'; form-action {origin}")
+        # No `form-action`: it would also hold for the pages on which an organization signs its people in.
+        return _page(200, form, f"; script-src 'nonce-{nonce}'")
 
     async def created(self, request: web.Request) -> web.Response:
         """Exchange the code that GitHub sent the browser back with."""

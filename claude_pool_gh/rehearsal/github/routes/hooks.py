@@ -76,11 +76,8 @@ def routes(deliveries: Deliveries) -> tuple[Route, ...]:
 
     def config(call: Call) -> Answer:
         app = call.jwt_app
-        shape = {
-            "content_type": "json",
-            "insecure_ssl": "0",
-            "url": app.webhook_url or f"{call.world.url}/unset",
-        }
+        shape = {"content_type": "json", "insecure_ssl": "0"}
+        shape |= {"url": app.webhook_url} if app.webhook_url else {}
         return Answer(json={**shape, "secret": "********"} if app.webhook_secret else shape)
 
     return (
