@@ -67,8 +67,11 @@ def _webhook(integration: Any) -> tuple[Mapping[str, Any], Sequence[Any]]:
     from github import UnknownObjectException  # noqa: PLC0415
 
     asked = integration.requester.requestJsonAndCheck
+    path = "/app/hook/config"
     try:
-        return asked("GET", "/app/hook/config")[1], asked("GET", "/app/hook/deliveries?per_page=20")[1]
+        hook, sent = asked("GET", path)[1], asked("GET", "/app/hook/deliveries?per_page=20")[1]
+        # PyGithub enters the address that it asked where an answer has none.
+        return {name: value for name, value in hook.items() if value != path}, sent
     except UnknownObjectException:
         integration.get_app()  # an App that is not known is answered in the same way: that is no webhook missing
         return {}, ()

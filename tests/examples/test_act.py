@@ -13,6 +13,7 @@ import pytest
 
 from tests.action.conftest import KEY, Stage
 from tests.action.conftest import scene as scene  # noqa: PLC0414 - a fixture of the Action's tests
+from tests.action.test_install import PASSED_ON
 from tests.examples.test_workflows import FOLDER, OURS, ROOT
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
@@ -47,7 +48,8 @@ async def act(scene: Stage, folder: Path, body: str) -> tuple[str, str]:
     (folder / "event.json").write_text(json.dumps(await scene.comment(body)))
     token = scene.github.create_token(scene.github.actions_bot, scene.repository, PERMISSIONS)
     (folder / "secrets").write_text(f"GITHUB_TOKEN={token}\nANTHROPIC_API_KEY={KEY}\n")
-    told = {
+    told = {name: value for name, value in os.environ.items() if name.startswith(PASSED_ON)}
+    told |= {
         "GITHUB_API_URL": scene.github.api_url,
         "GITHUB_SERVER_URL": scene.github.url,
         "GITHUB_REPOSITORY_ID": str(scene.repository.id),
@@ -60,8 +62,7 @@ async def act(scene: Stage, folder: Path, body: str) -> tuple[str, str]:
         "--local-repository", f"octo/claude-pool-gh@{SHA}={ROOT}",
         *(part for name, value in told.items() for part in ("--env", f"{name}={value}")),
         cwd=clone,
-        env={"PATH": os.environ["PATH"], "HOME": str(home), "XDG_CACHE_HOME": str(home / "cache")}
-        | {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "UV_"))},
+        env={"PATH": os.environ["PATH"], "HOME": str(home), "XDG_CACHE_HOME": str(home / "cache")},
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     log = (await process.communicate())[0].decode()
