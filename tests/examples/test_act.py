@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from claude_pool_gh.rehearsal import stage
+from claude_pool_gh.rehearsal.reviewer import Reviewer
 from tests.action.conftest import KEY, Stage
 from tests.action.conftest import scene as scene  # noqa: PLC0414 - a fixture of the Action's tests
 from tests.action.test_install import PASSED_ON
@@ -48,7 +50,7 @@ async def act(scene: Stage, folder: Path, body: str) -> tuple[str, str]:
     (folder / "event.json").write_text(json.dumps(await scene.comment(body)))
     token = scene.github.create_token(scene.github.actions_bot, scene.repository, PERMISSIONS)
     (folder / "secrets").write_text(f"GITHUB_TOKEN={token}\nANTHROPIC_API_KEY={KEY}\n")
-    told = {name: value for name, value in os.environ.items() if name.startswith(PASSED_ON)}
+    told = {name: value for name, value in os.environ.items() if name.upper().startswith(PASSED_ON)}
     told |= {
         "GITHUB_API_URL": scene.github.api_url,
         "GITHUB_SERVER_URL": scene.github.url,
@@ -76,9 +78,12 @@ async def act(scene: Stage, folder: Path, body: str) -> tuple[str, str]:
 async def test_act_runs_the_first_workflow_as_it_stands(scene: Stage, tmp_path: Path) -> None:
     if shutil.which("act") is None:
         pytest.skip("act is not installed: go install github.com/nektos/act@v0.2.89")
+    scene.model.script = Reviewer(stage.PLANTED)
     outcome, log = await act(scene, tmp_path / "chatter", "nothing for a bot")
     assert (outcome, scene.comments) == ("", []), log
     outcome, log = await act(scene, tmp_path / "review", "/pool review")
+    if "No matching distribution" in log:
+        pytest.skip("there is no package index here")
     assert outcome == "findings", log
     assert len(scene.comments) == 1
     assert len(scene.pull.reviews) == 1
