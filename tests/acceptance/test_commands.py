@@ -6,8 +6,6 @@ import pytest
 
 from claude_pool_gh.rehearsal import stage
 from claude_pool_gh.rehearsal.github import Moment
-from claude_pool_gh.rehearsal.github.acts import reviews
-from claude_pool_gh.rehearsal.github.people import Actor
 from claude_pool_gh.rehearsal.reviewer import Reviewer
 from tests.acceptance.world import World
 
@@ -188,7 +186,7 @@ async def test_where_the_door_is_the_action_the_app_is_silent(here: World) -> No
 
 
 async def test_a_closed_pull_request_is_not_reviewed(here: World) -> None:
-    here.pull.close(here.maintainer)
+    here.repository.close(here.pull, here.maintainer)
     await here.say("/pool review")
     assert "This pull request is closed" in await here.answered()
 
@@ -328,9 +326,7 @@ async def test_by_mail_only_what_stands_above_all_other_text_is_a_command(here: 
 
 async def test_the_text_of_a_review_is_heard_and_nothing_of_it_that_was_edited(here: World) -> None:
     def submit(event: str, body: str) -> Any:
-        return reviews.create(
-            here.pull, Actor(here.maintainer), event=event, body=body, commit_id=None, comments=()
-        )
+        return here.repository.review(here.pull, here.maintainer, event=event, body=body)
 
     submit("COMMENT", "Looks good.\n\n/pool help review")
     await here.github.settle()

@@ -10,8 +10,6 @@ import pytest
 
 from claude_pool_gh.rehearsal import stage
 from claude_pool_gh.rehearsal.github import Request
-from claude_pool_gh.rehearsal.github.acts import reviews
-from claude_pool_gh.rehearsal.github.people import Actor
 from claude_pool_gh.rehearsal.reviewer import Reviewer
 from tests.acceptance.world import World, world
 
@@ -143,8 +141,8 @@ async def test_a_renamed_and_a_transferred_repository_keeps_its_conversation_und
 
     # To another account, where the App is installed too: GitHub tells the new owner's installation.
     new = here.github.install(here.app, "acme", [])
-    here.installation.repositories.remove(here.repository)
-    new.repositories.append(here.repository)
+    here.installation.repositories.remove(here.repository.state)
+    new.repositories.append(here.repository.state)
     here.repository.transfer("acme")
     await here.github.settle()
     assert here.rows("SELECT owner, name, installation_id FROM repositories") == [("acme", "store", new.id)]
@@ -334,9 +332,7 @@ async def test_a_server_without_a_public_address_works_by_reading_alone(tmp_path
             lambda: here.rows("SELECT count(*) FROM findings WHERE state = 'dismissed'") == [(1,)]
         )
         body = "Looks good.\n\n/pool cost"
-        reviews.create(
-            here.pull, Actor(here.maintainer), event="COMMENT", body=body, commit_id=None, comments=()
-        )
+        here.repository.review(here.pull, here.maintainer, body=body)
         await here.said("This repository has spent")
         edited = await here.say("hello")
         here.github.clock.advance(2)  # times have whole seconds

@@ -6,7 +6,6 @@ import re
 
 import pytest
 
-from claude_pool_gh.rehearsal.github.people import Actor
 from tests.acceptance.colleague import Colleague
 from tests.acceptance.world import World
 
@@ -93,7 +92,7 @@ async def test_implement_belongs_to_issues_and_fix_to_pull_requests(here: World)
     await here.said("`/pool implement` works on an issue. Nothing was run.")
     await here.say("/pool fix", number=issue.number)
     await here.said("`/pool fix` works on a pull request. Nothing was run.", issue.number)
-    here.repository.close(issue, Actor(here.maintainer))
+    here.repository.close(issue, here.maintainer)
     await here.say("/pool implement", number=issue.number)
     await here.said("This issue is closed. Nothing was run.", issue.number)
     assert here.model.requests == []

@@ -6,8 +6,6 @@ import re
 from pathlib import Path
 
 from claude_pool_gh.rehearsal import stage
-from claude_pool_gh.rehearsal.github.acts import reviews, verdicts
-from claude_pool_gh.rehearsal.github.people import Actor
 from claude_pool_gh.rehearsal.model import ModelRequest
 from tests.acceptance.colleague import Colleague
 from tests.acceptance.world import World, world
@@ -36,8 +34,8 @@ async def test_a_command_under_a_line_is_answered_for_that_line(tmp_path: Path) 
     async with world(tmp_path, base=base, head=head) as here:
         here.model.script = colleague = Colleague()
         rita, moritz = (here.github.create_user(login) for login in ("rita", "moritz"))
-        review = reviews.create(
-            here.pull, Actor(rita), event="REQUEST_CHANGES", body="REVIEW-BODY: split it.", commit_id=None,
+        review = here.repository.review(
+            here.pull, rita, event="REQUEST_CHANGES", body="REVIEW-BODY: split it.",
             comments=[{"path": "shop/prices.py", "line": 10, "side": "RIGHT", "body": "ROOT: ten or eleven?"}],
         )  # fmt: skip
         root = review.comments[0]
@@ -45,8 +43,8 @@ async def test_a_command_under_a_line_is_answered_for_that_line(tmp_path: Path) 
         spam.minimized = True
         await here.say("SAID-IN-GENERAL", by=moritz)
         output = {"title": "1 failed", "summary": "", "text": "PRINTED: assert 95 == 100"}
-        run = {"name": "ci", "head_sha": here.pull.head_sha, "status": "completed", "conclusion": "failure"}
-        verdicts.create_check_run(here.repository, Actor(rita), {**run, "output": output})
+        ended = {"status": "completed", "conclusion": "failure", "output": output}
+        here.repository.check(here.pull.head_sha, "ci", rita, **ended)
 
         await here.github.reply(here.maintainer, root, "/pool ask why is it done like this?")
         await here.replied_under(root)

@@ -212,7 +212,7 @@ async def test_a_pull_request_closed_while_it_runs_gets_no_review(shop: World) -
     shop.model.script = Reviewer(stage.PLANTED, pace=0.4)
     await shop.say("/pool review")
     await shop.github.until(lambda: shop.model.requests)
-    shop.pull.close(shop.maintainer)
+    shop.repository.close(shop.pull, shop.maintainer)
     await shop.reviewed()
     assert shop.reviews == []
     assert "was closed while it was reviewed" in shop.tracking

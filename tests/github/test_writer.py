@@ -70,7 +70,7 @@ class Bench:
                 await asyncio.sleep(0.02)
 
     def bodies(self) -> list[str]:
-        return [each.body for each in self.pull.repository.comments(self.pull.number)]
+        return [each.body for each in self.pull.comments]
 
 
 @pytest.fixture

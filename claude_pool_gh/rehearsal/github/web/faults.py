@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from claude_pool_gh.rehearsal.github.errors import too_fast
+
 Phase = Literal["before", "after"]
 
 
@@ -133,9 +135,8 @@ def too_many(retry_after: int | None = None) -> Respond:
 
 def secondary_limit(retry_after: int | None = 60) -> Respond:
     """The limit on bursts, in GitHub's words."""
-    text = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
-    headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
-    return Respond(403, text, headers)
+    refused = too_fast(retry_after)
+    return Respond(refused.status, refused.message, refused.headers)
 
 
 def unauthorized() -> Respond:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from claude_pool_gh.rehearsal.github.clock import iso
-from claude_pool_gh.rehearsal.github.ids import node_id
 from claude_pool_gh.rehearsal.github.shapes import commits
 from claude_pool_gh.rehearsal.github.shapes.accounts import maybe_app, user
 from claude_pool_gh.rehearsal.github.shapes.issues import moment
 from claude_pool_gh.rehearsal.github.shapes.pulls import mention
 from claude_pool_gh.rehearsal.github.shapes.repositories import api, minimal, page
-from claude_pool_gh.rehearsal.github.verdicts import CheckRun, CommitStatus
-
-if TYPE_CHECKING:
-    from claude_pool_gh.rehearsal.github.repository import Repository
-    from claude_pool_gh.rehearsal.github.threads import Pull
+from claude_pool_gh.rehearsal.github.state.checks import CheckRun, CommitStatus
+from claude_pool_gh.rehearsal.github.state.clock import iso
+from claude_pool_gh.rehearsal.github.state.ids import node_id
+from claude_pool_gh.rehearsal.github.state.repository import Pull, Repository
 
 Json = dict[str, Any]
 
@@ -45,7 +42,7 @@ def check_run(repository: Repository, one: CheckRun) -> Json:
         },
         "name": one.name,
         "check_suite": {"id": one.suite_id},
-        "app": maybe_app(repository.world, one.app),
+        "app": maybe_app(repository.site, one.app),
         "pull_requests": [mention(pull) for pull in _open_at(repository, one.head_sha)],
     }
 
@@ -76,7 +73,7 @@ def check_suite(repository: Repository, run: CheckRun) -> Json:
         "before": None,
         "after": run.head_sha,
         "pull_requests": [mention(pull) for pull in pulls],
-        "app": maybe_app(repository.world, run.app),
+        "app": maybe_app(repository.site, run.app),
         "created_at": iso(min(times)),
         "updated_at": iso(max(times)),
         "rerequestable": True,
@@ -112,14 +109,14 @@ def annotation(repository: Repository, run: CheckRun, one: Json) -> Json:
 
 def status(repository: Repository, one: CommitStatus) -> Json:
     """The `status` shape."""
-    return {**simple_status(repository, one), "creator": user(repository.world, one.creator)}
+    return {**simple_status(repository, one), "creator": user(repository.site, one.creator)}
 
 
 def simple_status(repository: Repository, one: CommitStatus) -> Json:
     """The `simple-commit-status` shape."""
     return {
         "url": f"{api(repository)}/statuses/{one.sha}",
-        "avatar_url": f"{repository.world.url}/avatars/{one.creator.id}",
+        "avatar_url": f"{repository.site.url}/avatars/{one.creator.id}",
         "id": one.id,
         "node_id": node_id("StatusContext", one.id),
         "state": one.state,

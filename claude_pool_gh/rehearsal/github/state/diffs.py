@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Literal
 
-if TYPE_CHECKING:
-    from claude_pool_gh.rehearsal.github.git import GitDir
-    from claude_pool_gh.rehearsal.github.threads import Side
+from claude_pool_gh.rehearsal.github.state.git import GitDir
 
+Side = Literal["LEFT", "RIGHT"]
 HUNK = re.compile(r"^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@", re.MULTILINE)
 STATUS = {"A": "added", "D": "removed", "M": "modified", "R": "renamed", "C": "copied", "T": "changed"}
 ZERO_BLOB = "0" * 40

@@ -5,17 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from claude_pool_gh.rehearsal.github.errors import RefusedError, forbidden, invalid, missing
-from claude_pool_gh.rehearsal.github.people import Actor, App, User
-from claude_pool_gh.rehearsal.github.threads import Issue, Pull
-from claude_pool_gh.rehearsal.github.tokens import Token
-
-if TYPE_CHECKING:
-    from claude_pool_gh.rehearsal.github.repository import Repository
-    from claude_pool_gh.rehearsal.github.web.routing import Route
-    from claude_pool_gh.rehearsal.github.world import World
+from claude_pool_gh.rehearsal.github.state.installations import Token
+from claude_pool_gh.rehearsal.github.state.people import Actor, App
+from claude_pool_gh.rehearsal.github.state.repository import Issue, Pull, Repository
+from claude_pool_gh.rehearsal.github.state.site import Site
+from claude_pool_gh.rehearsal.github.state.world import World
 
 JSON_TYPE = "application/json; charset=utf-8"
 
@@ -39,10 +36,10 @@ class Answer:
 
 @dataclass(slots=True)
 class Call:
-    """A request whose route and sender are known."""
+    """A request whose route and sender are known; `world` is what it acts on."""
 
     world: World
-    route: Route
+    method: str
     path: str
     params: Mapping[str, str]
     query: Mapping[str, str]
@@ -50,6 +47,11 @@ class Call:
     raw: bytes
     token: Token | None = None
     app: App | None = None
+
+    @property
+    def site(self) -> Site:
+        """The time, limits and accounts here."""
+        return self.world.site
 
     @property
     def value(self) -> Any:
@@ -97,7 +99,7 @@ class Call:
     def repository(self) -> Repository:
         """The repository of the path, as far as the sender may see it."""
         found = self.world.repository(f"{self.params['owner']}/{self.params['repo']}")
-        if found is None or (self.token is not None and not sees(self.token, found)):
+        if found is None or (self.token is not None and not self.token.sees(found)):
             raise missing()
         return found
 
@@ -118,7 +120,7 @@ class Call:
     @property
     def level(self) -> str:
         """Whether the route reads or writes."""
-        return "read" if self.route.method == "GET" else "write"
+        return "read" if self.method == "GET" else "write"
 
     @property
     def pull(self) -> Pull:
@@ -147,17 +149,3 @@ class Call:
         """Whether the client asked for this media type, say `diff` or `raw`."""
         accept = self.headers.get("Accept", "")
         return f"application/vnd.github.{kind}" in accept or f"application/vnd.github.v3.{kind}" in accept
-
-
-def sees(token: Token, repository: Repository) -> bool:
-    """Whether a repository exists for this token."""
-    if token.repositories is not None and repository.id not in token.repositories:
-        return False
-    if token.installation is not None:
-        return token.installation.covers(repository)
-    return token.quiet or can_read(repository, token.user)
-
-
-def can_read(repository: Repository, user: User) -> bool:
-    """Whether a person may see the repository."""
-    return repository.role(user) != "none"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
-from claude_pool_gh.rehearsal.github.web.call import Answer, Call
+from claude_pool_gh.rehearsal.github.routes.call import Answer, Call
 
 T = TypeVar("T")
 
@@ -21,7 +21,7 @@ def number(call: Call, name: str, default: int, most: int) -> int:
 
 def paged(call: Call, items: Sequence[T], shape: Callable[[T], Any], envelope: str | None = None) -> Answer:
     """One page of a list; `envelope` names the key where GitHub wraps the list with its total."""
-    shown = [item for item in items if call.world.visible(getattr(item, "id", 0))]
+    shown = [item for item in items if call.site.visible(getattr(item, "id", 0))]
     size, page = number(call, "per_page", 30, 100), number(call, "page", 1, 1_000_000)
     last = max(1, -(-len(shown) // size))
     part = [shape(item) for item in shown[(page - 1) * size : page * size]]
@@ -42,7 +42,7 @@ def _links(call: Call, page: int, last: int) -> dict[str, str]:
 
 
 def _url(call: Call, **changes: str) -> str:
-    return f"{call.world.api_url}{call.path}?{urlencode({**call.query, **changes})}"
+    return f"{call.site.api_url}{call.path}?{urlencode({**call.query, **changes})}"
 
 
 def cursor_link(call: Call, cursor: str) -> dict[str, str]:

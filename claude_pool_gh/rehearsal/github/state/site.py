@@ -1,63 +1,54 @@
-"""Everything one simulated GitHub knows, without the wire."""
+"""What everything on one simulated GitHub shares: its time, numbers, limits, addresses and accounts."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from claude_pool_gh.rehearsal.github.clock import Clock
-from claude_pool_gh.rehearsal.github.ids import Ids
-from claude_pool_gh.rehearsal.github.limits import Limits
-from claude_pool_gh.rehearsal.github.people import Actor, App, Installation, Kind, User
-from claude_pool_gh.rehearsal.github.tokens import Tokens
+from claude_pool_gh.rehearsal.github.state.clock import Clock
+from claude_pool_gh.rehearsal.github.state.ids import Ids
+from claude_pool_gh.rehearsal.github.state.limits import Limits
+from claude_pool_gh.rehearsal.github.state.people import Actor, App, Kind, User
 
-if TYPE_CHECKING:
-    from claude_pool_gh.rehearsal.github.repository import Repository
-
-Emit = Callable[["Event"], None]
+Listener = Callable[["Event"], None]
 ACTIONS_BOT_ID = 41_898_282
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened and that Apps may hear of."""
+    """Something that happened, which Apps may hear of; repository and installation by their ids."""
 
     name: str
     action: str | None
     actor: Actor
     payload: dict[str, Any]
-    repository: Repository | None = None
-    installation: Installation | None = None
+    repository: int | None = None
+    installation: int | None = None
 
 
 @dataclass(slots=True)
-class World:
-    """Accounts, Apps, repositories and tokens of one instance."""
+class Site:
+    """The part of an instance that no repository belongs to."""
 
-    directory: Path
     clock: Clock = field(default_factory=Clock)
     ids: Ids = field(default_factory=Ids)
     limits: Limits = field(default_factory=Limits)
-    tokens: Tokens = field(default_factory=Tokens)
     url: str = ""
     users: dict[str, User] = field(default_factory=dict)
     apps: dict[int, App] = field(default_factory=dict)
-    installations: dict[int, Installation] = field(default_factory=dict)
-    repositories: dict[str, Repository] = field(default_factory=dict)
     hidden: dict[int, float] = field(default_factory=dict)
-    listeners: list[Emit] = field(default_factory=list)
+    listeners: list[Listener] = field(default_factory=list)
     stir: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def api_url(self) -> str:
-        """Where the REST API lives, in the manner of GitHub Enterprise Server."""
+        """The root of the REST API, in the manner of GitHub Enterprise Server."""
         return f"{self.url}/api/v3"
 
     def now(self) -> float:
-        """The time here."""
+        """The time here, in seconds since the epoch."""
         return self.clock.now()
 
     def changed(self) -> None:
@@ -65,7 +56,7 @@ class World:
         self.stir.set()
 
     def emit(self, event: Event) -> None:
-        """Tell the Apps, unless the cause starts nothing further."""
+        """Tell the listeners, unless the cause starts nothing further."""
         self.changed()
         if event.actor.quiet:
             return
@@ -83,10 +74,6 @@ class World:
     def user_by_id(self, number: int) -> User | None:
         """The account with that id."""
         return next((one for one in self.users.values() if one.id == number), None)
-
-    def repository(self, full_name: str) -> Repository | None:
-        """The repository of that name, in any case of letters."""
-        return self.repositories.get(full_name.lower())
 
     def visible(self, number: int) -> bool:
         """Whether listings already show an object whose appearance a fault delays."""

@@ -1,13 +1,10 @@
-"""Who acts on GitHub: users, bots, Apps and their installations."""
+"""Who acts on GitHub: users, bots and Apps."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    from claude_pool_gh.rehearsal.github.repository import Repository
+from typing import Literal
 
 Role = Literal["none", "read", "triage", "write", "maintain", "admin"]
 Kind = Literal["User", "Bot", "Organization"]
@@ -71,27 +68,10 @@ class App:
     permissions: Permissions = field(default_factory=lambda: dict(DEFAULT_PERMISSIONS))
     events: tuple[str, ...] = DEFAULT_EVENTS
 
-
-@dataclass(slots=True, eq=False)
-class Installation:
-    """One App on one account, for some of its repositories."""
-
-    id: int
-    app: App
-    account: User
-    repositories: list[Repository]
-    permissions: Permissions
-    events: tuple[str, ...]
-    created_at: float
-    suspended: bool = False
-
-    def covers(self, repository: Repository) -> bool:
-        """Whether the installation may see the repository at all."""
-        return any(one.id == repository.id for one in self.repositories)
-
-    def hears(self, event: str) -> bool:
-        """Whether deliveries of this event go to the App."""
-        return event in ALWAYS_EVENTS or (not self.suspended and event in self.events)
+    @property
+    def client_id(self) -> str:
+        """The App's other name, which may stand in a JWT's `iss` too."""
+        return f"Iv23li{self.id:014d}"
 
 
 @dataclass(frozen=True, slots=True)

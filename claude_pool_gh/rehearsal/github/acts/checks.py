@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from claude_pool_gh.rehearsal.github.clock import parse_iso
 from claude_pool_gh.rehearsal.github.errors import RefusedError, invalid
-from claude_pool_gh.rehearsal.github.people import Actor
-from claude_pool_gh.rehearsal.github.verdicts import CheckRun, CommitStatus
-
-if TYPE_CHECKING:
-    from claude_pool_gh.rehearsal.github.repository import Repository
+from claude_pool_gh.rehearsal.github.shapes import checks as shapes
+from claude_pool_gh.rehearsal.github.state.checks import CheckRun, CommitStatus
+from claude_pool_gh.rehearsal.github.state.clock import parse_iso
+from claude_pool_gh.rehearsal.github.state.people import Actor
+from claude_pool_gh.rehearsal.github.state.repository import Repository
+from claude_pool_gh.rehearsal.github.state.site import Event
+from claude_pool_gh.rehearsal.github.state.world import World
 
 Json = Mapping[str, Any]
 CONCLUSIONS = ("action_required", "cancelled", "failure", "neutral", "success", "skipped", "timed_out")
@@ -26,29 +27,29 @@ def create_check_run(repository: Repository, actor: Actor, body: Json) -> CheckR
     if not body.get("name"):
         raise invalid("CheckRun", "name", "missing_field")
     _check(repository, body)
-    world = repository.world
+    site = repository.site
     suite = next(
         (one.suite_id for one in repository.all_check_runs if (one.app, one.head_sha) == (actor.app, sha)),
         None,
     )
     run = CheckRun(
-        world.ids.next(), suite or world.ids.next(), actor.app, str(sha), str(body["name"]), "queued"
+        site.ids.next(), suite or site.ids.next(), actor.app, str(sha), str(body["name"]), "queued"
     )
-    _apply(run, body, world.now())
+    _apply(run, body, site.now())
     repository.all_check_runs.append(run)
-    world.changed()
+    site.changed()
     return run
 
 
 def update_check_run(repository: Repository, run: CheckRun, body: Json) -> None:
     """Change a check run; annotations are appended to those there are."""
     _check(repository, body)
-    _apply(run, body, repository.world.now())
-    repository.world.changed()
+    _apply(run, body, repository.site.now())
+    repository.site.changed()
 
 
 def _check(repository: Repository, body: Json) -> None:
-    limits, output = repository.world.limits, body.get("output") or {}
+    limits, output = repository.site.limits, body.get("output") or {}
     for name in ("summary", "text"):
         if len(output.get(name) or "") > limits.output_characters:
             problem = (
@@ -94,9 +95,34 @@ def _apply(run: CheckRun, body: Json, now: float) -> None:
     run.actions = list(body.get("actions") or run.actions)
 
 
+def press(world: World, repository: Repository, run: CheckRun, actor: Actor, button: str | None) -> None:
+    """Tell the App that made a check run that somebody pressed a button of it."""
+    shape = shapes.check_run(repository, run)
+    payload: dict[str, object] = {"check_run": shape}
+    if button is not None:
+        payload["requested_action"] = {"identifier": button}
+    action = "rerequested" if button is None else "requested_action"
+    owner = _installed(world, repository, run)
+    repository.site.emit(Event("check_run", action, actor, payload, repository.id, owner))
+
+
+def press_all(world: World, repository: Repository, run: CheckRun, actor: Actor) -> None:
+    """Tell the App that made a check run that somebody wants all its checks of that commit again."""
+    payload: dict[str, object] = {"check_suite": shapes.check_suite(repository, run)}
+    repository.site.emit(
+        Event("check_suite", "rerequested", actor, payload, repository.id, _installed(world, repository, run))
+    )
+
+
+def _installed(world: World, repository: Repository, run: CheckRun) -> int | None:
+    """The id of the installation under which a check run was made."""
+    every = world.installations.values()
+    return next((one.id for one in every if one.app is run.app and one.covers(repository)), None)
+
+
 def create_status(repository: Repository, actor: Actor, sha: str, body: Json) -> CommitStatus:
     """Put a status on a commit."""
-    limits = repository.world.limits
+    limits = repository.site.limits
     if repository.git.resolve(sha) != sha:
         raise RefusedError(422, f"No commit found for SHA: {sha}")
     if body.get("state") not in ("error", "failure", "pending", "success"):
@@ -115,15 +141,15 @@ def create_status(repository: Repository, actor: Actor, sha: str, body: Json) ->
             "Status", "context", "custom", "This SHA and context has reached the maximum number of statuses."
         )
     status = CommitStatus(
-        repository.world.ids.next(),
+        repository.site.ids.next(),
         sha,
         actor.user,
         str(body["state"]),
         str(context),
         description,
         body.get("target_url"),
-        repository.world.now(),
+        repository.site.now(),
     )
     repository.all_statuses.append(status)
-    repository.world.changed()
+    repository.site.changed()
     return status

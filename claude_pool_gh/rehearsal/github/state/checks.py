@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from claude_pool_gh.rehearsal.github.people import App, User
+from claude_pool_gh.rehearsal.github.state.people import App, User
 
 
 @dataclass(slots=True, eq=False)

@@ -1,38 +1,39 @@
-"""The simulated GitHub itself: start it, put accounts and repositories on it, act as people do."""
+"""The simulated GitHub: start it, put accounts and repositories on it, act as people do."""
 
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from aiohttp import web
-
-from claude_pool_gh.rehearsal.github.acts import accounts, comments, pushes, reviews
-from claude_pool_gh.rehearsal.github.clock import Clock
-from claude_pool_gh.rehearsal.github.deliveries import Deliveries, Delivery
-from claude_pool_gh.rehearsal.github.git import Files, GitDir
-from claude_pool_gh.rehearsal.github.limits import Limits
-from claude_pool_gh.rehearsal.github.people import Actor, App, Installation, Permissions, User
-from claude_pool_gh.rehearsal.github.repository import Repository
-from claude_pool_gh.rehearsal.github.routes import table
-from claude_pool_gh.rehearsal.github.routes.graphql import PATH as GRAPHQL
-from claude_pool_gh.rehearsal.github.story import tell_recent
-from claude_pool_gh.rehearsal.github.threads import Comment, Issue, ReviewComment
-from claude_pool_gh.rehearsal.github.tokens import Token
-from claude_pool_gh.rehearsal.github.verdicts import CheckRun
+from claude_pool_gh.rehearsal.github.acts import (
+    accounts,
+    checks,
+    comments,
+    deliveries,
+    repositories,
+    reviews,
+    tokens,
+)
+from claude_pool_gh.rehearsal.github.scene.repository import Repository
+from claude_pool_gh.rehearsal.github.scene.story import tell_recent
+from claude_pool_gh.rehearsal.github.state.checks import CheckRun
+from claude_pool_gh.rehearsal.github.state.clock import Clock
+from claude_pool_gh.rehearsal.github.state.deliveries import Delivery
+from claude_pool_gh.rehearsal.github.state.git import Files
+from claude_pool_gh.rehearsal.github.state.installations import Installation
+from claude_pool_gh.rehearsal.github.state.limits import Limits
+from claude_pool_gh.rehearsal.github.state.people import Actor, App, Permissions, User
+from claude_pool_gh.rehearsal.github.state.repository import Comment, Issue, ReviewComment
+from claude_pool_gh.rehearsal.github.state.site import ACTIONS_BOT_ID
+from claude_pool_gh.rehearsal.github.state.world import World
 from claude_pool_gh.rehearsal.github.web.faults import Faults, Hook
-from claude_pool_gh.rehearsal.github.web.front import PREFIX, Front
-from claude_pool_gh.rehearsal.github.web.journal import Observer, Request, WebhookSent
-from claude_pool_gh.rehearsal.github.web.rates import Rates
-from claude_pool_gh.rehearsal.github.web.transport import Transport
-from claude_pool_gh.rehearsal.github.world import ACTIONS_BOT_ID, World
+from claude_pool_gh.rehearsal.github.web.journal import Observer, Request
+from claude_pool_gh.rehearsal.github.web.server import Server
 
 T = TypeVar("T")
-MOST_BYTES = 256 * 1024 * 1024
 LOOK_AGAIN = 0.25
 
 
@@ -45,93 +46,72 @@ class SimulatedGitHub:
 
     def __init__(self, directory: Path, loop: asyncio.AbstractEventLoop) -> None:
         self.world = World(directory)
-        rates = Rates(self.world)
-        self.deliveries_out = Deliveries(self.world, self._sent, loop)
-        self.front = Front(self.world, table(rates, self.deliveries_out), rates)
-        self.world.listeners.append(self.deliveries_out.hear)
-        self.actions_bot = self.world.user("github-actions[bot]", "Bot", ACTIONS_BOT_ID)
+        self._server = Server(self.world, loop)
+        self.actions_bot = self.world.site.user("github-actions[bot]", "Bot", ACTIONS_BOT_ID)
 
     @classmethod
     @asynccontextmanager
     async def start(cls, directory: Path | str) -> AsyncIterator[SimulatedGitHub]:
         """Serve on a free port of the loopback interface until the block ends."""
         github = cls(Path(directory), asyncio.get_running_loop())
-        application = web.Application(client_max_size=MOST_BYTES)
-        application.router.add_route("*", PREFIX + "{tail:/.*}", github.front.serve)
-        application.router.add_route("POST", GRAPHQL, github.front.serve)
-        application.router.add_route("*", "/{owner}/{repo}.git/{tail:.*}", Transport(github.front).serve)
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.5)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        host, port = runner.addresses[0][:2]
-        github.world.url = f"http://{host}:{port}"
-        try:
+        async with github._server.serve():
             yield github
-        finally:
-            await github.deliveries_out.close()
-            await runner.cleanup()
-
-    def _sent(self, delivery: Delivery) -> None:
-        seen = WebhookSent(delivery.event, delivery.action, delivery.payload)
-        for observer in self.front.observers:
-            observer(seen)
 
     # the wire
 
     @property
     def url(self) -> str:
         """What GITHUB_SERVER_URL would say."""
-        return self.world.url
+        return self.world.site.url
 
     @property
     def api_url(self) -> str:
         """What GITHUB_API_URL would say."""
-        return self.world.api_url
+        return self.world.site.api_url
 
     @property
     def clock(self) -> Clock:
         """The time here; `clock.advance(seconds)` lets it pass."""
-        return self.world.clock
+        return self.world.site.clock
 
     @property
     def limits(self) -> Limits:
         """Sizes and rates, adjustable."""
-        return self.world.limits
+        return self.world.site.limits
 
     @property
     def faults(self) -> Faults:
         """Planned misfortune."""
-        return self.front.faults
+        return self._server.front.faults
 
     @property
     def requests(self) -> list[Request]:
         """Every request that came in, API and git."""
-        return self.front.requests
+        return self._server.front.requests
 
     @property
     def unknown_routes(self) -> list[Request]:
         """API requests to routes that are not simulated."""
-        return self.front.unknown
+        return self._server.front.unknown
 
     @property
     def deliveries(self) -> list[Delivery]:
         """Every webhook, oldest first."""
-        return self.deliveries_out.log
+        return self.world.deliveries
 
     def observe(self, observer: Observer) -> None:
         """Show every exchange and every webhook to a callback."""
-        self.front.observers.append(observer)
+        self._server.front.observers.append(observer)
 
     def on_request(self, hook: Hook) -> None:
         """Await a callback before and after the effect of every request, and before its answer is sent."""
-        self.front.faults.hooks.append(hook)
+        self._server.front.faults.hooks.append(hook)
 
     # accounts
 
     def create_user(self, login: str) -> User:
         """A person."""
-        return self.world.user(login)
+        return self.world.site.user(login)
 
     def create_app(
         self,
@@ -155,18 +135,27 @@ class SimulatedGitHub:
         events: Iterable[str] | None = None,
     ) -> Installation:
         """Install an App on an account for these repositories, or for all that the account has now."""
-        account = self.world.user(owner, "Organization")
-        mine = [one for one in self.world.repositories.values() if one.owner is account]
-        chosen = mine if repositories is None else list(repositories)
+        account = self.world.site.user(owner, "Organization")
+        if repositories is None:
+            chosen = [one for one in self.world.repositories.values() if one.owner is account]
+        else:
+            chosen = [one.state for one in repositories]
         return accounts.install(self.world, app, account, chosen, permissions, events)
 
     def add_repositories(self, installation: Installation, *repositories: Repository) -> None:
         """Let an installation see more repositories."""
-        accounts.change_repositories(installation, added=repositories)
+        self._change(installation, added=repositories)
 
     def remove_repositories(self, installation: Installation, *repositories: Repository) -> None:
         """Take repositories from an installation."""
-        accounts.change_repositories(installation, removed=repositories)
+        self._change(installation, removed=repositories)
+
+    def _change(
+        self, installation: Installation, added: Iterable[Repository] = (), removed: Iterable[Repository] = ()
+    ) -> None:
+        accounts.change_repositories(
+            self.world.site, installation, [one.state for one in added], [one.state for one in removed]
+        )
 
     def uninstall(self, installation: Installation) -> None:
         """Remove the App from the account; its tokens die at once."""
@@ -176,7 +165,7 @@ class SimulatedGitHub:
         """Suspend an installation, or bring it back, and wait until its App has heard."""
         before = len(self.deliveries)
         accounts.suspend(self.world, installation, on=on)
-        await self.deliveries_out.settle_since(before)
+        await self._heard(before)
 
     def create_repository(
         self,
@@ -187,17 +176,15 @@ class SimulatedGitHub:
         message: str = "Initial commit",
     ) -> Repository:
         """A repository with a first commit on `main`, owned by an organization unless a user has the name."""
-        owner_login, _, name = full_name.partition("/")
-        owner = self.world.user(owner_login, "Organization")
-        git = GitDir.create(self.world.directory / f"{full_name}.git")
-        repository = Repository(
-            self.world, self.world.ids.next(), owner, name, git, self.world.now(), private
-        )
-        self.world.repositories[full_name.lower()] = repository
-        if files != {}:
-            first = files or {"README.md": f"# {name}\n"}
-            pushes.commit(repository, "main", first, message=message, actor=Actor(owner, quiet=True))
-        return repository
+        owner, _, name = full_name.partition("/")
+        account = self.world.site.user(owner, "Organization")
+        first = {"README.md": f"# {name}\n"} if files is None else files
+        made = repositories.create(self.world, account, name, first, private=private, message=message)
+        return Repository(self.world, made)
+
+    def repository(self, full_name: str) -> Repository:
+        """The repository of that name. Raises KeyError."""
+        return Repository(self.world, self.world.repositories[full_name.lower()])
 
     def create_token(
         self, user: User, repository: Repository | None = None, permissions: Mapping[str, str] | None = None
@@ -207,14 +194,9 @@ class SimulatedGitHub:
         For `actions_bot` it is a workflow's GITHUB_TOKEN: one repository, given permissions, and nothing that
         it does causes webhooks. For a person it is their own token, with all that their role allows.
         """
-        quiet = user is self.actions_bot
-        if quiet:
-            permissions = {"metadata": "read", **(permissions or {"contents": "read"})}
-        kind = "ghs" if quiet else "ghp"
-        secret = f"{kind}_{secrets.token_hex(18)}"
         only = None if repository is None else frozenset({repository.id})
-        token = Token(f"{kind}-{self.world.ids.next()}", secret, user, permissions, only, quiet=quiet)
-        return self.world.tokens.add(token).secret
+        quiet = user is self.actions_bot
+        return tokens.static_token(self.world, user, permissions, only, quiet=quiet).secret
 
     def create_installation_token(
         self,
@@ -224,7 +206,7 @@ class SimulatedGitHub:
     ) -> str:
         """An installation token without the round trip."""
         only = None if repositories is None else [one.id for one in repositories]
-        return accounts.installation_token(self.world, installation, permissions, only).secret
+        return tokens.installation_token(self.world, installation, permissions, only).secret
 
     # people at work
 
@@ -234,7 +216,7 @@ class SimulatedGitHub:
         """Say something in a thread, and wait until the webhooks of it have been answered."""
         before = len(self.deliveries)
         comment = comments.create(repository.issue(number), Actor(user), body, by_mail=by_mail)
-        await self.deliveries_out.settle_since(before)
+        await self._heard(before)
         return comment
 
     async def edit_comment(self, user: User, comment: Comment | ReviewComment, body: str) -> None:
@@ -244,7 +226,7 @@ class SimulatedGitHub:
             reviews.edit_comment(comment, Actor(user), body)
         else:
             comments.edit(comment, Actor(user), body)
-        await self.deliveries_out.settle_since(before)
+        await self._heard(before)
 
     async def delete_comment(self, user: User, comment: Comment | ReviewComment) -> None:
         """Remove a comment."""
@@ -253,60 +235,64 @@ class SimulatedGitHub:
             reviews.delete_comment(comment, Actor(user))
         else:
             comments.delete(comment, Actor(user))
-        await self.deliveries_out.settle_since(before)
+        await self._heard(before)
 
     async def reply(self, user: User, to: ReviewComment, body: str) -> ReviewComment:
         """Answer in a review thread."""
         before = len(self.deliveries)
         answer = reviews.reply(to, Actor(user), body)
-        await self.deliveries_out.settle_since(before)
+        await self._heard(before)
         return answer
 
     def react(self, user: User, to: Comment | ReviewComment | Issue, content: str) -> None:
         """Put an emoji on something; GitHub sends no webhook for it."""
-        comments.react(self.world, to, Actor(user), content)
+        comments.react(self.world.site, to, Actor(user), content)
 
     async def press(
         self, user: User, repository: Repository, run: CheckRun, button: str | None = None
     ) -> None:
         """Press a button of a check run, or Re-run where no identifier is given."""
         before = len(self.deliveries)
-        accounts.press(repository, run, Actor(user), button)
-        await self.deliveries_out.settle_since(before)
+        checks.press(self.world, repository.state, run, Actor(user), button)
+        await self._heard(before)
 
     async def press_all(self, user: User, repository: Repository, run: CheckRun) -> None:
         """Press Re-run all checks, where the checks of a run's App are shown."""
         before = len(self.deliveries)
-        accounts.press_all(repository, run, Actor(user))
-        await self.deliveries_out.settle_since(before)
+        checks.press_all(self.world, repository.state, run, Actor(user))
+        await self._heard(before)
 
     # webhooks
 
     @property
     def delivering(self) -> bool:
         """Whether webhooks go out; switched off they are dropped, but logged."""
-        return self.deliveries_out.enabled
+        return self._server.courier.enabled
 
     @delivering.setter
     def delivering(self, on: bool) -> None:
-        self.deliveries_out.enabled = on
+        self._server.courier.enabled = on
 
     async def redeliver(self, delivery: Delivery) -> Delivery:
         """Send a delivery again under the same GUID and wait for the answer."""
-        again = self.deliveries_out.again(delivery)
+        again = deliveries.again(self.world, delivery)
         await self.settle()
         return again
 
     async def ping(self, app: App) -> Delivery:
         """Send the ping that GitHub sends when a hook is saved."""
-        delivery = self.deliveries_out.make(accounts.ping(self.world, app), app, None)
-        self.deliveries_out.start(delivery)
+        delivery = deliveries.make(self.world, accounts.ping(self.world.site, app), app, None)
+        deliveries.send(self.world, delivery)
         await self.settle()
         return delivery
 
+    async def _heard(self, before: int) -> None:
+        """Wait for the deliveries after the first `before` of the log."""
+        await self._server.courier.settle_these(self.deliveries[before:])
+
     async def settle(self) -> None:
         """Wait until every delivery under way has been answered."""
-        await self.deliveries_out.settle()
+        await self._server.courier.settle()
 
     async def until(self, condition: Callable[[], T], timeout: float = 10.0) -> T:  # noqa: ASYNC109  (a test's patience)
         """Wait for the state to be as wanted and return what the condition returned."""
@@ -315,10 +301,10 @@ class SimulatedGitHub:
         while not (value := condition()):
             left = end - loop.time()
             if left <= 0:
-                raise TimeoutError(f"not so within {timeout:g} s\n{tell_recent(self)}")
-            self.world.stir.clear()
+                raise TimeoutError(f"not so within {timeout:g} s\n{tell_recent(self.world, self.requests)}")
+            self.world.site.stir.clear()
             try:
-                await asyncio.wait_for(self.world.stir.wait(), min(left, LOOK_AGAIN))
+                await asyncio.wait_for(self.world.site.stir.wait(), min(left, LOOK_AGAIN))
             except TimeoutError:
                 continue
         return value
