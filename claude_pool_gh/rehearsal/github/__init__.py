@@ -1,10 +1,6 @@
 """A GitHub on the loopback interface: REST in the manner of GitHub Enterprise Server, git, webhooks.
 
-async with SimulatedGitHub.start(directory) as github:
-    mona = github.create_user("mona")
-    widgets = github.create_repository("octo/widgets", files={"README.md": "hi"})
-    pull = widgets.open_pull(...)
-    await github.comment(mona, widgets, pull.number, "/pool review")
+README.md in this folder shows how to use it.
 """
 
 from claude_pool_gh.rehearsal.github.errors import RefusedError
