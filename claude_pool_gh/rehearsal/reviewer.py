@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from claude_pool_gh.rehearsal.model import Answer, ModelRequest, Text, ToolUse
+from claude_pool_gh.rehearsal.skills import skill_of
 
 _RESULT = "StructuredOutput"
 
@@ -75,12 +76,13 @@ class Reviewer:
 
     def __call__(self, request: ModelRequest) -> Answer:
         """Answer one request of the Messages API."""
-        if "You decide whether the claim is true" in request.system:
-            steps = self._verify(request)
-        elif "You correct where they point to" in request.system:
-            steps = self._restate(request)
-        else:
-            steps = self._find(request)
+        match skill_of(request):
+            case "verify-finding":
+                steps = self._verify(request)
+            case "restate-finding":
+                steps = self._restate(request)
+            case _:
+                steps = self._find(request)
         turn = min(request.turn, len(steps) - 1)
         if self.quick and len(steps) > 1:
             steps = [tuple(block for step in steps for block in step)]

@@ -64,7 +64,7 @@ async def test_an_issue_that_leaves_it_open_gets_its_questions_and_costs_one_run
     await here.say("/pool implement", number=issue.number)
     shown = await here.shows("implement", "2 questions before I can start", issue.number)
     assert "- Which gifts? `@mona`\n- How large?" in shown
-    assert not any("Make this change in" in each.text for each in colleague.seen)
+    assert not colleague.asked("implement-change")
 
     await here.say("Small ones, for everybody.", number=issue.number)
     colleague.plan = {"ready": False, "questions": ["Which colour?"], "plan": ""}

@@ -16,7 +16,7 @@ name: describe
 description: Describes.
 steps:
   - {name: brief, host: thread.brief}
-  - {name: look, prompt: "You answer a question: what changes?\\n\\n{steps.brief.title}\\n\\n{steps.brief.diff}"}
+  - {name: look, prompt: "Tell what changes.\\n\\n{steps.brief.title}\\n\\n{steps.brief.diff}"}
 """
 
 
@@ -32,7 +32,7 @@ async def test_a_command_under_a_line_is_answered_for_that_line(tmp_path: Path) 
     base = {**stage.base_files(), "AGENTS.md": MAIN, ".github/claude-pool/workflows/describe.yml": WORKFLOW}
     head = {**stage.head_files(), "AGENTS.md": HEAD}
     async with world(tmp_path, base=base, head=head) as here:
-        here.model.script = colleague = Colleague()
+        here.model.script = colleague = Colleague(prompts={"Tell what changes.": "answer-question"})
         rita, moritz = (here.github.create_user(login) for login in ("rita", "moritz"))
         review = here.repository.review(
             here.pull, rita, event="REQUEST_CHANGES", body="REVIEW-BODY: split it.",
@@ -106,12 +106,12 @@ async def test_every_agent_that_works_on_an_issue_knows_the_maintainers_rules(he
 
     await here.say("/pool implement", number=issue.number)
     await here.shows("implement", "AWAITING APPROVAL", issue.number)
-    checked = [each.text for each in colleague.seen if "Somebody made a change" in each.text]
+    checked = [each.text for each in colleague.asked("check-change")]
     assert "+GIFT = True" in checked[0], "who checks a change sees it"
     assert any("+GIFT = 1" in text and "After a first look" in text for text in checked), (
         "and again after a mend"
     )
-    described = next(each.text for each in colleague.seen if "Write the title and the text" in each.text)
+    described = colleague.asked("describe-change")[0].text
     assert "+GIFT = 1" in described
     assert "Mended." in described
     assert "GIFT is never used" in described, "what is left is told"

@@ -12,6 +12,7 @@ from claude_pool_gh.rehearsal import stage
 from claude_pool_gh.rehearsal.bot import WEBHOOK_SECRET
 from claude_pool_gh.rehearsal.model import Answer, Fail, ModelRequest, Reply, ToolUse, say
 from claude_pool_gh.rehearsal.reviewer import Planted, Reviewer
+from claude_pool_gh.rehearsal.skills import skill_of
 from tests.acceptance.world import World, world
 
 
@@ -35,7 +36,7 @@ async def test_a_review_comes_back_as_comment_review_check_and_bill(shop: World)
     assert "Refuted by a second reader: 1\n  - The voucher is rounded in the shop's favour" in shop.tracking
     assert "cents are whole by design" in shop.tracking, "with the second reader's reason"
     assert "**Not settled**: 1\n  - A line that the file does not have" in shop.tracking
-    verified = [request for request in shop.model.requests if "You decide whether" in request.system]
+    verified = [each for each in shop.model.requests if skill_of(each) == "verify-finding"]
     assert all("What this pull request changes there" in request.text for request in verified)
     assert all("It changes." in request.text for request in verified), "the description"
     assert all(

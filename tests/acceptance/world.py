@@ -29,7 +29,7 @@ from claude_pool_gh.rehearsal.github import (
 from claude_pool_gh.rehearsal.model import ScriptedModel
 from claude_pool_gh.rehearsal.reviewer import Reviewer
 from tests.acceptance.forked import ForkedBot
-from tests.contract.checker import Contract
+from tests.rehearsal.contract.checker import Contract
 
 T = TypeVar("T")
 LONG = 60.0

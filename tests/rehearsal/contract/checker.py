@@ -19,8 +19,8 @@ from werkzeug.datastructures import Headers, ImmutableMultiDict
 
 from claude_pool_gh.rehearsal.github import Exchange, WebhookSent
 from claude_pool_gh.rehearsal.github.routes.graphql import PATH as GRAPHQL
-from tests.contract.exceptions import BARE_LISTS, MEDIA, NULLS, QUERY, STATUSES
-from tests.contract.graphql import GraphQLContract
+from tests.rehearsal.contract.exceptions import BARE_LISTS, MEDIA, NULLS, QUERY, STATUSES
+from tests.rehearsal.contract.graphql import GraphQLContract
 
 DESCRIPTION = Path(__file__).parent / "github-openapi.json"
 HOST = "https://api.github.com"

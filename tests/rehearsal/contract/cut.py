@@ -2,7 +2,7 @@
 
     npm pack @octokit/openapi@23.0.2
     tar xzf octokit-openapi-23.0.2.tgz package/generated/api.github.com.json
-    python tests/contract/cut.py package/generated/api.github.com.json
+    python tests/rehearsal/contract/cut.py package/generated/api.github.com.json
 
 writes `github-openapi.json` beside this file. Routes come from the simulation's own table, so run it again
 after adding one; webhooks are listed below. A webhook's schema becomes a request to `POST /webhooks/<name>`,

@@ -2,7 +2,7 @@
 
     npm pack @octokit/graphql-schema@15.26.1
     tar xzf octokit-graphql-schema-15.26.1.tgz package/schema.graphql
-    python -m tests.contract.cut_graphql package/schema.graphql
+    python -m tests.rehearsal.contract.cut_graphql package/schema.graphql
 
 writes `github.graphql` beside this file. What a document uses is found by reading it against the whole schema.
 """

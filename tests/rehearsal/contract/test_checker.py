@@ -13,7 +13,7 @@ import pytest
 from gidgethub.aiohttp import GitHubAPI
 
 from claude_pool_gh.rehearsal.github import Exchange, SimulatedGitHub, WebhookSent
-from tests.contract.checker import Contract
+from tests.rehearsal.contract.checker import Contract
 
 POST = "/repos/{owner}/{repo}/issues/{issue_number}/comments"
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from claude_pool_gh.github.effects.threads import RESOLVE, THREADS
-from tests.contract.graphql import GraphQLContract
+from tests.rehearsal.contract.graphql import GraphQLContract
 
 GIVEN = {"owner": "octo", "name": "widgets", "number": 3, "after": None}
 THREAD = {"id": "T", "isResolved": False, "comments": {"nodes": [{"fullDatabaseId": "5000000000"}]}}
