@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -14,11 +13,12 @@ from claude_pool_gh.rehearsal.bot import Bot
 from claude_pool_gh.rehearsal.model import Answer, ModelRequest
 from claude_pool_gh.rehearsal.reviewer import Reviewer
 from claude_pool_gh.rehearsal.skills import skill_of
+from tests import ours
 from tests.acceptance.world import World, world
 from tests.pool.kit import GUARD
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
-COMMAND = (sys.executable, "-m", "claude_pool_gh.service.cli", "worker")
+COMMAND = ours.cli("worker")
 
 
 @pytest.fixture

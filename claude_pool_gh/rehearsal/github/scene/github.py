@@ -46,6 +46,8 @@ class SimulatedGitHub:
 
     def __init__(self, directory: Path, loop: asyncio.AbstractEventLoop) -> None:
         self.world = World(directory)
+        self.patience = 60.0
+        """Seconds that `until` waits where it is not told."""
         self._server = Server(self.world, loop)
         self.actions_bot = self.world.site.user("github-actions[bot]", "Bot", ACTIONS_BOT_ID)
 
@@ -294,14 +296,18 @@ class SimulatedGitHub:
         """Wait until every delivery under way has been answered."""
         await self._server.courier.settle()
 
-    async def until(self, condition: Callable[[], T], timeout: float = 10.0) -> T:  # noqa: ASYNC109  (a test's patience)
-        """Wait for the state to be as wanted and return what the condition returned."""
+    async def until(self, condition: Callable[[], T], timeout: float | None = None) -> T:  # noqa: ASYNC109  (a test's patience)
+        """Wait for the state to be as wanted and return what the condition returned.
+
+        Raises TimeoutError after `timeout` seconds, or after `patience` where none is given.
+        """
+        most = self.patience if timeout is None else timeout
         loop = asyncio.get_running_loop()
-        end = loop.time() + timeout
+        end = loop.time() + most
         while not (value := condition()):
             left = end - loop.time()
             if left <= 0:
-                raise TimeoutError(f"not so within {timeout:g} s\n{tell_recent(self.world, self.requests)}")
+                raise TimeoutError(f"not so within {most:g} s\n{tell_recent(self.world, self.requests)}")
             self.world.site.stir.clear()
             try:
                 await asyncio.wait_for(self.world.site.stir.wait(), min(left, LOOK_AGAIN))
