@@ -10,7 +10,7 @@ from claude_pool_gh.rehearsal import stage
 from claude_pool_gh.rehearsal.github import Delivery
 from claude_pool_gh.rehearsal.reviewer import Reviewer
 from tests.acceptance.test_webhook import post
-from tests.acceptance.world import LONG, World
+from tests.acceptance.world import World
 
 CONFIG: Final = ".github/claude-pool.yml"
 QUICK: Final = Reviewer(quick=True)
@@ -19,7 +19,7 @@ CHAINS: Final = "SELECT id, state, json_extract(outcome, '$.verdict') FROM chain
 
 async def ended(here: World, count: int) -> Sequence[tuple[Any, ...]]:
     """Wait until there are as many chains, all of them over; the chains."""
-    await here.until(lambda: [state for _, state, _ in here.rows(CHAINS)] == ["done"] * count, timeout=LONG)
+    await here.until(lambda: [state for _, state, _ in here.rows(CHAINS)] == ["done"] * count)
     return here.rows(CHAINS)
 
 
@@ -118,7 +118,7 @@ async def test_pull_requests_are_reviewed_when_opened_only_where_that_is_wanted(
 
 
 async def test_a_push_says_that_the_head_has_moved_and_where_wanted_begins_anew(here: World) -> None:
-    here.model.script = Reviewer(stage.PLANTED, pace=1.0)
+    here.model.script = Reviewer(stage.PLANTED[1:2], pace=1.0)
     await here.say("/pool review")
     await here.until(lambda: here.model.requests)
     first = here.pull.head_sha
