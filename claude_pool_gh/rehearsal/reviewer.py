@@ -34,10 +34,10 @@ class Planted:
     """The same finding as it is stated when it comes back because it has no place."""
 
     shown: str = ""
-    """What the diff shows of it, by which the reviewer knows that it is its own; else the file's header."""
+    """Text of the diff by which the reviewer knows that it is its own; else the file's header."""
 
     more: Mapping[str, Any] = field(default_factory=dict)
-    """What else the second reader answers."""
+    """Further fields of the second reader's answer."""
 
     @property
     def path(self) -> str:
@@ -45,7 +45,7 @@ class Planted:
         return str(self.finding["path"])
 
     def is_in(self, text: str) -> bool:
-        """Whether a part of a diff is the one that it is found in."""
+        """True for the part of a diff that it is found in."""
         if self.shown:
             return self.shown in text
         return f"+++ b/{self.path}" in text or f"--- a/{self.path}" in text

@@ -1,4 +1,4 @@
-"""How GitHub says no."""
+"""Refusals, in GitHub's words."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class RefusedError(Exception):
 
 
 def missing() -> RefusedError:
-    """What one may not see does not exist."""
+    """The answer for what is not there, or may not be seen."""
     return RefusedError(404, "Not Found")
 
 

@@ -1,4 +1,4 @@
-"""What becomes of review comments when the head of their pull request moves."""
+"""Review comments when the head of their pull request moves."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def get_app(call: Call) -> Answer:
 
 
 def list_installations(call: Call) -> Answer:
-    """Where the App is installed."""
+    """The installations of the App."""
     return paged(call, list(_mine(call)), lambda one: shapes.installation(call.site, one))
 
 
@@ -83,7 +83,7 @@ def _id(installation: Installation, name: str) -> int:
 
 
 def list_repositories(call: Call) -> Answer:
-    """What the token may see."""
+    """The repositories that the token may see."""
     token = call.bearer
     if token.installation is None:
         raise forbidden()

@@ -19,7 +19,7 @@ JSON_TYPE = "application/json; charset=utf-8"
 
 @dataclass(slots=True)
 class Answer:
-    """What goes back: JSON, or bytes of another type."""
+    """An answer: JSON, or bytes of another type."""
 
     status: int = 200
     json: Any = None
@@ -28,7 +28,7 @@ class Answer:
     content_type: str = JSON_TYPE
 
     def body(self) -> bytes:
-        """The bytes on the wire."""
+        """The bytes that are sent."""
         if self.raw is not None:
             return self.raw
         return b"" if self.status in (204, 304) else json.dumps(self.json).encode()
@@ -85,7 +85,7 @@ class Call:
 
     @property
     def actor(self) -> Actor:
-        """Who acts."""
+        """The actor."""
         return self.bearer.actor
 
     @property
@@ -119,7 +119,7 @@ class Call:
 
     @property
     def level(self) -> str:
-        """Whether the route reads or writes."""
+        """The permission level: `read` or `write`."""
         return "read" if self.method == "GET" else "write"
 
     @property
@@ -146,6 +146,6 @@ class Call:
         return sha
 
     def accepts(self, kind: str) -> bool:
-        """Whether the client asked for this media type, say `diff` or `raw`."""
+        """True if the client asked for this media type, say `diff` or `raw`."""
         accept = self.headers.get("Accept", "")
         return f"application/vnd.github.{kind}" in accept or f"application/vnd.github.v3.{kind}" in accept

@@ -42,7 +42,7 @@ def get_check_run(call: Call) -> Answer:
 
 
 def list_annotations(call: Call) -> Answer:
-    """Its annotations, in the order they were added."""
+    """The annotations of a check run, in the order they were added."""
     run = _the(call)
     return paged(call, run.annotations, lambda one: shapes.annotation(call.repository, run, one))
 

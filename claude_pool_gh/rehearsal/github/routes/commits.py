@@ -66,7 +66,7 @@ def _end(call: Call, name: str) -> str:
 
 
 def compare(call: Call) -> Answer:
-    """What is in one commit and not in another, from their merge base on."""
+    """Compare two commits, from their merge base on."""
     repository, limits = call.repository, call.site.limits
     base, head = _ends(call)
     shared = repository.git.merge_base(base, head)
@@ -111,7 +111,7 @@ def compare(call: Call) -> Answer:
 
 
 def get_ref(call: Call) -> Answer:
-    """What a ref points to."""
+    """The object that a ref points to."""
     repository, name = call.repository, f"refs/{call.params['ref']}"
     sha = repository.git.refs(name).get(name)
     if sha is None:

@@ -57,7 +57,7 @@ def find(repository: Repository, commit: str, path: str) -> Entry | None:
 
 
 def shape(repository: Repository, entry: Entry, path: str, ref: str) -> Json:
-    """What every kind of entry has in common."""
+    """The fields that every kind of entry has."""
     url, name = f"{api(repository)}/contents/{quote(path)}?ref={quote(ref, safe='')}", path.rpartition("/")[2]
     directory = entry.kind == "dir"
     git = f"{api(repository)}/git/{'trees' if directory else 'blobs'}/{entry.sha}"

@@ -96,7 +96,7 @@ def resolve_thread(call: Call, given: Json) -> Json:
 
 
 def hidden(call: Call, given: Json) -> Json:
-    """Whether each of some comments and reviews was hidden by a maintainer."""
+    """The comments and reviews among some that a maintainer has hidden."""
     found = {name: (kind, one) for name, kind, one in _written(call)}
     missing = [each for each in given["ids"] if each not in found]
     if missing:
@@ -109,7 +109,7 @@ def hidden(call: Call, given: Json) -> Json:
 
 
 def created_via_email(call: Call, given: Json) -> Json:
-    """Whether a comment or a review was sent by mail."""
+    """The mark of a comment or review that was sent by mail."""
     for name, kind, one in _written(call):
         if name == given["id"]:
             return {"node": {"__typename": kind, "id": name, "createdViaEmail": one.by_mail}}

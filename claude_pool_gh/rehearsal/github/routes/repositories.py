@@ -40,7 +40,7 @@ def get_me(call: Call) -> Answer:
 
 
 def get_permission(call: Call) -> Answer:
-    """What a user may do here."""
+    """A user's role and permission."""
     repository = call.repository
     found = _known(call.site.users.get(call.params["username"].lower()))
     role = repository.role(found)

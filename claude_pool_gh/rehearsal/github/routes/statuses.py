@@ -16,7 +16,7 @@ def create_status(call: Call) -> Answer:
 
 
 def combined(call: Call) -> Answer:
-    """What the statuses of a commit come to."""
+    """The combined status of a commit."""
     return Answer(json=shapes.combined(call.repository, call.commit()))
 
 

@@ -59,16 +59,16 @@ class SimulatedGitHub:
         async with github._server.serve():
             yield github
 
-    # the wire
+    # HTTP
 
     @property
     def url(self) -> str:
-        """What GITHUB_SERVER_URL would say."""
+        """The value for GITHUB_SERVER_URL."""
         return self.world.site.url
 
     @property
     def api_url(self) -> str:
-        """What GITHUB_API_URL would say."""
+        """The value for GITHUB_API_URL."""
         return self.world.site.api_url
 
     @property
@@ -83,7 +83,7 @@ class SimulatedGitHub:
 
     @property
     def faults(self) -> Faults:
-        """Planned misfortune."""
+        """The plan of faults."""
         return self._server.front.faults
 
     @property
@@ -268,12 +268,12 @@ class SimulatedGitHub:
 
     @property
     def delivering(self) -> bool:
-        """Whether webhooks go out; switched off they are dropped, but logged."""
-        return self._server.courier.enabled
+        """True while webhooks are sent; switched off they are dropped, but logged."""
+        return self._server.sender.enabled
 
     @delivering.setter
     def delivering(self, on: bool) -> None:
-        self._server.courier.enabled = on
+        self._server.sender.enabled = on
 
     async def redeliver(self, delivery: Delivery) -> Delivery:
         """Send a delivery again under the same GUID and wait for the answer."""
@@ -290,11 +290,11 @@ class SimulatedGitHub:
 
     async def _heard(self, before: int) -> None:
         """Wait for the deliveries after the first `before` of the log."""
-        await self._server.courier.settle_these(self.deliveries[before:])
+        await self._server.sender.settle_these(self.deliveries[before:])
 
     async def settle(self) -> None:
         """Wait until every delivery under way has been answered."""
-        await self._server.courier.settle()
+        await self._server.sender.settle()
 
     async def until(self, condition: Callable[[], T], timeout: float | None = None) -> T:  # noqa: ASYNC109  (a test's patience)
         """Wait for the state to be as wanted and return what the condition returned.
@@ -308,9 +308,9 @@ class SimulatedGitHub:
             left = end - loop.time()
             if left <= 0:
                 raise TimeoutError(f"not so within {most:g} s\n{tell_recent(self.world, self.requests)}")
-            self.world.site.stir.clear()
+            self.world.site.change.clear()
             try:
-                await asyncio.wait_for(self.world.site.stir.wait(), min(left, LOOK_AGAIN))
+                await asyncio.wait_for(self.world.site.change.wait(), min(left, LOOK_AGAIN))
             except TimeoutError:
                 continue
         return value

@@ -37,7 +37,7 @@ class Repository:
 
     @property
     def id(self) -> int:
-        """Its number, which survives every change of name."""
+        """The number, which survives every change of name."""
         return self.state.id
 
     @property

@@ -23,7 +23,7 @@ def moment(at: float | None) -> str | None:
 
 
 def association(repository: Repository, author: User) -> str:
-    """What GitHub calls the author's relation to the repository."""
+    """GitHub's word for the author's relation to the repository."""
     if author.id == repository.owner.id:
         return "OWNER"
     if repository.roles.get(author.id, "none") != "none":
@@ -33,7 +33,7 @@ def association(repository: Repository, author: User) -> str:
 
 
 def rollup(written: Written, url: str) -> Json:
-    """How many of each reaction there are."""
+    """The count of each reaction."""
     counts = {content: sum(one.content == content for one in written.reactions) for content in REACTIONS}
     return {"url": f"{url}/reactions", "total_count": len(written.reactions), **counts}
 

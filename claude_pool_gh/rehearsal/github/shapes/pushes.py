@@ -15,7 +15,7 @@ MOST_COMMITS = 2_048
 
 
 def push(repository: Repository, ref: str, before: str, after: str, pusher: User) -> Json:
-    """What GitHub tells about one ref that moved."""
+    """The payload about one ref that moved."""
     git = repository.git
     created, deleted = before == ZERO, after == ZERO
     forced = not created and not deleted and git.merge_base(before, after) != before

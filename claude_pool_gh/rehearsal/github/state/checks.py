@@ -1,4 +1,4 @@
-"""What machines say about a commit: check runs and statuses."""
+"""Check runs and statuses of commits."""
 
 from __future__ import annotations
 

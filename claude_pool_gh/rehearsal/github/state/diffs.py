@@ -40,7 +40,7 @@ class FileDiff:
     patch: str | None
 
     def place(self, line: int, side: Side) -> Place | None:
-        """Where a comment on this line would stand, or None if the line is not in the diff."""
+        """The place of a comment on this line, or None if the line is not in the diff."""
         return next((one for one in self.places() if one.line == line and one.side == side), None)
 
     def places(self) -> Iterator[Place]:

@@ -64,7 +64,7 @@ Files = Mapping[str, Content | None]
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """Who committed, and when."""
+    """The author or committer of a commit, with the time."""
 
     name: str
     email: str
@@ -216,12 +216,12 @@ def _git(path: Path, arguments: tuple[str, ...], data: bytes | None = None) -> b
 
 @lru_cache(maxsize=4096)
 def _answered(path: Path, arguments: tuple[str, ...]) -> bytes:
-    """What git answered before: every request of a client asks the same things of the same commits."""
+    """An answer of git that is kept: every request of a client asks the same things of the same commits."""
     return _git(path, arguments)
 
 
 def _is_fixed(arguments: tuple[str, ...]) -> bool:
-    """Whether only objects are asked for, by their ids: the answer never changes."""
+    """True if only objects are asked for, by their ids: the answer never changes."""
     command, *rest = arguments
     before_paths = rest[: rest.index("--")] if "--" in rest else rest
     named = [each for each in before_paths if not each.startswith("-")]

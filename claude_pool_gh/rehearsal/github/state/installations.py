@@ -1,4 +1,4 @@
-"""Where Apps are installed, and the tokens that clients prove themselves with."""
+"""Installations of Apps, and the tokens of clients."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class Installation:
     suspended: bool = False
 
     def covers(self, repository: Repository) -> bool:
-        """Whether the installation may see the repository at all."""
+        """True if the installation may see the repository at all."""
         return any(one.id == repository.id for one in self.repositories)
 
     def hears(self, event: str) -> bool:
-        """Whether deliveries of this event go to the App."""
+        """True if deliveries of this event go to the App."""
         return event in ALWAYS_EVENTS or (not self.suspended and event in self.events)
 
 
@@ -56,18 +56,18 @@ class Token:
 
     @property
     def actor(self) -> Actor:
-        """Who acts when this token is used."""
+        """The actor when this token is used."""
         return Actor(self.user, self.app, self.quiet)
 
     def may(self, permission: str, level: str) -> bool:
-        """Whether the token carries a permission at this level; a person's own token carries all."""
+        """True if the token carries a permission at this level; a person's own token carries all."""
         if self.permissions is None:
             return True
         has = self.permissions.get(permission)
         return has in (("write", "admin") if level == "write" else ("read", "write", "admin"))
 
     def sees(self, repository: Repository) -> bool:
-        """Whether a repository exists for this token."""
+        """True if the repository exists for this token."""
         if self.repositories is not None and repository.id not in self.repositories:
             return False
         if self.installation is not None:

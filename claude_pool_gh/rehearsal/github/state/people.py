@@ -1,4 +1,4 @@
-"""Who acts on GitHub: users, bots and Apps."""
+"""Accounts: users, bots and Apps."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class App:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who causes a change, and whether the change makes webhooks.
+    """The cause of a change, which makes webhooks unless it is quiet.
 
     `quiet` is a workflow's GITHUB_TOKEN: what it does starts nothing further.
     """

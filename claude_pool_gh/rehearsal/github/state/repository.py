@@ -114,7 +114,7 @@ class Pull(Issue):
         return git.merge_base(base, head or self.head_sha) or base
 
     def diff(self, head: str | None = None) -> Diff:
-        """What the pull request changes, from the merge base on."""
+        """The changes of the pull request, from the merge base on."""
         return self.repository.diff(self.merge_base(head), head or self.head_sha)
 
 
@@ -158,7 +158,7 @@ class Repository:
         return [one for one in self.threads.values() if isinstance(one, Pull)]
 
     def role(self, user: User) -> Role:
-        """What the user may do here: granted, owned, or what everybody may with a public repository."""
+        """The user's role here: granted, owned, or everybody's with a public repository."""
         everybody: Role = "none" if self.private else "read"
         granted: Role = "admin" if user.id == self.owner.id else self.roles.get(user.id, everybody)
         return max(granted, everybody, key=ROLES.index)

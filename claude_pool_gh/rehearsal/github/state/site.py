@@ -1,4 +1,4 @@
-"""What everything on one simulated GitHub shares: its time, numbers, limits, addresses and accounts."""
+"""The shared parts of one simulated GitHub: time, numbers, limits, addresses and accounts."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Site:
     apps: dict[int, App] = field(default_factory=dict)
     hidden: dict[int, float] = field(default_factory=dict)
     listeners: list[Listener] = field(default_factory=list)
-    stir: asyncio.Event = field(default_factory=asyncio.Event)
+    change: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def api_url(self) -> str:
@@ -53,7 +53,7 @@ class Site:
 
     def changed(self) -> None:
         """Wake whoever waits for the state to change."""
-        self.stir.set()
+        self.change.set()
 
     def emit(self, event: Event) -> None:
         """Tell the listeners, unless the cause starts nothing further."""
@@ -76,5 +76,5 @@ class Site:
         return next((one for one in self.users.values() if one.id == number), None)
 
     def visible(self, number: int) -> bool:
-        """Whether listings already show an object whose appearance a fault delays."""
+        """False while a fault keeps an object out of listings."""
         return self.hidden.get(number, 0.0) <= self.now()

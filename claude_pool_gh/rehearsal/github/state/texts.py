@@ -1,4 +1,4 @@
-"""What all texts on GitHub have in common, and what is put on them: reactions and labels."""
+"""Texts on GitHub, with the reactions and labels that are put on them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole state of one simulated GitHub, without the wire."""
+"""The whole state of one simulated GitHub, without HTTP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who sends a request, and whether the route is open to them."""
+"""The sender of a request, and the check that the route is open to it."""
 
 from __future__ import annotations
 

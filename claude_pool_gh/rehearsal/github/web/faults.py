@@ -1,4 +1,4 @@
-"""Planned misfortune: what to do to which request, and when."""
+"""Planned faults: what is done to which request, and when."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ Kind = Respond | Reset | Stall | Truncate | Hide
 
 @dataclass(slots=True)
 class Fault:
-    """One kind of misfortune for the next `times` requests that match, after letting `skip` pass.
+    """One kind of fault for the next `times` requests that match, after letting `skip` pass.
 
     `method` and `route` (GitHub's path template) may be None for any; `when` looks at the request itself.
     With `after_effect` the change is made and only the answer suffers.
@@ -87,7 +87,7 @@ class Fault:
         )
 
     def take(self, moment: Moment) -> bool:
-        """Whether the fault strikes now; counts itself down."""
+        """True if the fault strikes now; counts itself down."""
         if self.times <= 0 or not self._matches(moment):
             return False
         if self.skip > 0:

@@ -1,4 +1,4 @@
-"""The REST front door: every API request goes through `Front.serve`."""
+"""The REST server: every API request goes through `Front.serve`."""
 
 from __future__ import annotations
 

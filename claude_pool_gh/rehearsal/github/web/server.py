@@ -15,11 +15,11 @@ from claude_pool_gh.rehearsal.github.routes import ROUTES
 from claude_pool_gh.rehearsal.github.routes.graphql import PATH as GRAPHQL
 from claude_pool_gh.rehearsal.github.state.deliveries import Delivery
 from claude_pool_gh.rehearsal.github.state.world import World
-from claude_pool_gh.rehearsal.github.web.courier import Courier
 from claude_pool_gh.rehearsal.github.web.front import PREFIX, Front
 from claude_pool_gh.rehearsal.github.web.journal import WebhookSent
 from claude_pool_gh.rehearsal.github.web.table import Table
 from claude_pool_gh.rehearsal.github.web.transport import Transport
+from claude_pool_gh.rehearsal.github.web.webhooks import WebhookSender
 
 MOST_BYTES = 256 * 1024 * 1024
 
@@ -31,13 +31,13 @@ class Server:
     world: World
     loop: asyncio.AbstractEventLoop
     front: Front = field(init=False)
-    courier: Courier = field(init=False)
+    sender: WebhookSender = field(init=False)
 
     def __post_init__(self) -> None:
         self.front = Front(self.world, Table.of(ROUTES))
-        self.courier = Courier(self.world, self.loop)
+        self.sender = WebhookSender(self.world, self.loop)
         self.world.site.listeners.append(partial(hear, self.world))
-        self.world.senders += [self._show, self.courier.take]
+        self.world.senders += [self._show, self.sender.take]
 
     def _show(self, delivery: Delivery) -> None:
         seen = WebhookSent(delivery.event, delivery.action, delivery.payload)
@@ -60,5 +60,5 @@ class Server:
         try:
             yield
         finally:
-            await self.courier.close()
+            await self.sender.close()
             await runner.cleanup()

@@ -13,7 +13,7 @@ from claude_pool_gh.rehearsal.github.state.world import World
 
 
 @dataclass(slots=True)
-class Courier:
+class WebhookSender:
     """Posts the deliveries of one instance, or drops them while `enabled` is off."""
 
     world: World
