@@ -181,7 +181,7 @@ async def test_a_second_review_edits_the_same_comment_and_repeats_nothing(shop: 
 
 async def test_a_push_while_it_runs_leaves_the_review_at_the_commit_that_was_read(shop: World) -> None:
     old = shop.pull.head_sha
-    shop.model.script = Reviewer(stage.PLANTED[1:2], pace=0.4)
+    shop.model.script = Reviewer(stage.PLANTED[1:2], pace=1.0)
     await shop.say("/pool review")
     await shop.github.until(lambda: shop.model.requests)
     shop.repository.commit("feature", {"late.py": "z = 3\n"}, message="Late", author=shop.maintainer)
@@ -210,7 +210,7 @@ async def test_a_branch_rewritten_while_it_runs_gets_no_inline_comments(shop: Wo
 
 
 async def test_a_pull_request_closed_while_it_runs_gets_no_review(shop: World) -> None:
-    shop.model.script = Reviewer(stage.PLANTED[1:2], pace=0.4)
+    shop.model.script = Reviewer(stage.PLANTED[1:2], pace=1.0)
     await shop.say("/pool review")
     await shop.github.until(lambda: shop.model.requests)
     shop.repository.close(shop.pull, shop.maintainer)
@@ -376,7 +376,7 @@ async def test_a_commit_message_that_nobody_can_see_does_no_harm(shop: World) ->
 
 
 async def test_a_second_command_while_the_first_runs_pays_nothing(shop: World) -> None:
-    shop.model.script = Reviewer(stage.PLANTED[1:2], pace=0.5)
+    shop.model.script = Reviewer(stage.PLANTED[1:2], pace=1.0)
     await shop.say("/pool review")
     await shop.github.until(lambda: shop.model.requests)
     await shop.say("/pool review")

@@ -211,7 +211,7 @@ def test_a_killed_server_of_a_plain_user_takes_every_descendant_with_it(
     parent = (
         "import marshal, os, subprocess, sys, time; path = sys.argv[1]; config = marshal.load(open(path, 'rb'));"
         "config['parent'] = os.getpid(); marshal.dump(config, open(path + '.own', 'wb'));"
-        "subprocess.Popen([sys.executable, '-IS', sys.argv[2], path + '.own']); time.sleep(100)"
+        "subprocess.Popen([sys.executable, '-IS', sys.argv[2], path + '.own']); time.sleep(240)"
     )
     python = readable_python()
     if python is None:
@@ -355,7 +355,7 @@ def test_a_fork_bomb_is_outrun(each_mode: str, short_folder: Path) -> None:
 def test_a_cli_that_ignores_the_end_is_killed_after_two_seconds(each_mode: str, short_folder: Path) -> None:
     cli = cli_file(
         short_folder,
-        "signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(100)",
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(240)",
     )
     with killed_at_last(str(cli)):
         child = launch(write_config(short_folder, cli, each_mode))
