@@ -80,11 +80,12 @@ description: Counts.
 arguments:
   - {name: what, description: What to count.}
 steps:
-  - {name: look, prompt: "You answer a question: how many {args.what}?", output: {type: object}}
+  - {name: look, prompt: "Tell how many {args.what}?", output: {type: object}}
 """
     taken = workflow.replace("name: what", "name: head").replace("args.what", "args.head")
     here.repository.commit("main", {f"{FOLDER}/workflows/taken.yml": taken}, author=here.maintainer)
     here.repository.commit("main", {f"{FOLDER}/workflows/count.yml": workflow}, author=here.maintainer)
+    colleague.prompts = {"Tell how many": "answer-question"}
     await here.say("/pool run count what=files")
     await here.said('{"answer": "From ten pieces on')
     assert "how many files?" in colleague.seen[0].text
@@ -108,10 +109,11 @@ async def test_what_a_workflow_changes_goes_through_the_same_gate(here: World, c
 name: tidy
 description: Tidies.
 steps:
-  - {name: plan, prompt: "You answer a question: what?", gate: true}
-  - {name: act, prompt: "You mend problems: tidy up.", tools: [Read, Write]}
+  - {name: plan, prompt: "Plan what to tidy.", gate: true}
+  - {name: act, prompt: "Tidy up.", tools: [Read, Write]}
 """
     here.repository.commit("main", {f"{FOLDER}/workflows/tidy.yml": workflow}, author=here.maintainer)
+    colleague.prompts = {"Plan what to tidy.": "answer-question", "Tidy up.": "mend-problems"}
     colleague.mends = (write("tidy.txt", "tidy\n"),)
     colleague.mend_says = "Tidied."
     before = here.pull.head_sha

@@ -105,7 +105,7 @@ def people(here: World) -> dict[tuple[str, Role], User]:
     for kind in ("human", "bot", "listed"):
         for role in ROLES:
             login = f"{kind}-{role}"
-            user = here.github.world.user(f"{login}[bot]", "Bot")
+            user = here.github.world.site.user(f"{login}[bot]", "Bot")
             if kind == "human":
                 user = here.github.create_user(login)
             here.repository.grant(user, role)
@@ -115,7 +115,7 @@ def people(here: World) -> dict[tuple[str, Role], User]:
 
 async def test_every_verb_goes_by_the_live_role_and_by_nothing_else(tmp_path: Path) -> None:
     async with world(tmp_path, start=False) as here, judge_of(here, tmp_path) as judge:
-        here.repository.private = True  # else everybody may read
+        here.repository.state.private = True  # else everybody may read
         everybody = people(here)
         listed = [user.id for (kind, _), user in everybody.items() if kind == "listed"]
         here.repository.commit("main", {CONFIG: f"bots: {listed}\n"})
@@ -137,7 +137,7 @@ async def test_every_verbs_role_can_be_raised_and_lowered_but_not_below_read(
     tmp_path: Path, set_to: str, least: str
 ) -> None:
     async with world(tmp_path, start=False) as here, judge_of(here, tmp_path) as judge:
-        here.repository.private = True
+        here.repository.state.private = True
         everybody = people(here)
         config = "permissions:\n" + "".join(f"  {verb}: {set_to}\n" for verb in verbs.rooms())
         here.repository.commit("main", {CONFIG: config})
@@ -228,12 +228,12 @@ async def test_bots_command_only_when_listed_by_their_number_and_never_the_bot_i
     config = f"bots: [{listed.bot.id}, {here.app.bot.id}]\n"
     here.repository.commit("main", {CONFIG: config}, author=here.maintainer)
     # Its login has changed since it was listed, and another account has taken the old one.
-    renamed = here.github.world.users[listed.bot.login.lower()] = User(
+    renamed = here.github.world.site.users[listed.bot.login.lower()] = User(
         listed.bot.id, "renamed-bot[bot]", "Bot", listed.bot.created_at
     )
-    here.github.world.users["renamed-bot[bot]"] = renamed
-    thief = here.github.world.users["listed-bot[bot]"] = User(
-        here.github.world.ids.next(), "listed-bot[bot]", "Bot", 0.0
+    here.github.world.site.users["renamed-bot[bot]"] = renamed
+    thief = here.github.world.site.users["listed-bot[bot]"] = User(
+        here.github.world.site.ids.next(), "listed-bot[bot]", "Bot", 0.0
     )
     here.repository.grant(thief, "admin")
     await here.say("/pool cancel", by=renamed)

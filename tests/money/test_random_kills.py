@@ -10,7 +10,6 @@ import json
 import os
 import re
 import secrets
-import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from typing import Any, Final
 import pytest
 
 from claude_pool_gh.rehearsal.model import ScriptedModel
+from tests import ours
 from tests.agent.bench import alive, gone_within
 from tests.money.books import Books, check_caps, check_report, check_requests, check_tree, overdrawn
 from tests.money.jobs import Job, Teller, draw
@@ -50,15 +50,10 @@ class Life:
         return self.folder / "state" / "pool.sqlite"
 
     async def begin(self) -> None:
-        environment = {
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(ROOT),
-            "HOME": str(self.folder / "home"),
-            "TMPDIR": str(self.folder / "tmp"),
-        }
+        environment = ours.environment(HOME=str(self.folder / "home"), TMPDIR=str(self.folder / "tmp"))
         with (self.folder / "log").open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "tests.money.spender", str(self.folder),
+                *ours.program("tests.money.spender", str(self.folder)),
                 env=environment, cwd=self.folder, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from claude_pool_gh.rehearsal.github import App, SimulatedGitHub
 from claude_pool_gh.rehearsal.github.web.faults import Fault, Respond
 from claude_pool_gh.rehearsal.model import ScriptedModel
 from claude_pool_gh.rehearsal.reviewer import Reviewer
+from tests import ours
 from tests.sandbox.proven import needs_walls
 
 
@@ -31,7 +31,7 @@ async def doctor(github: SimulatedGitHub, app: App, folder: Path, **more: str) -
     """Run it as an operator would."""
     told = environment(github, app, "http://127.0.0.1:9", folder, more)
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "claude_pool_gh.service.cli", "doctor", env=told,
+        *ours.cli("doctor"), env=told,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     out, _ = await process.communicate()

@@ -19,7 +19,7 @@ from claude_pool_gh.config.model import RepositoryConfig
 from claude_pool_gh.conversation.verbs import rooms
 from claude_pool_gh.rehearsal.github import Repository, SimulatedGitHub, User
 from claude_pool_gh.service.init import files, remote
-from tests.contract.checker import Contract
+from tests.rehearsal.contract.checker import Contract
 
 ROOT = Path(__file__).parents[2]
 SHA = "0123456789abcdef0123456789abcdef01234567"
@@ -89,7 +89,7 @@ async def test_the_files_are_written_after_a_yes_and_the_secret_is_asked_for_by_
     page = f"{place.github.url}/octo/shop/settings/secrets/actions/new"
     how = f"gh secret set ANTHROPIC_API_KEY --repo 127.0.0.1/octo/shop, or {page}"
     assert f"Secret ANTHROPIC_API_KEY: not set. Set it: {how}\n" in text
-    place.repository.organization_secrets.append("ANTHROPIC_API_KEY")
+    place.repository.state.organization_secrets.append("ANTHROPIC_API_KEY")
     _, text = await place.init("--action", f"acme/claude-pool-gh@{SHA}", "--yes")
     assert "There is nothing to write.\nSecret ANTHROPIC_API_KEY: set in its organization.\n" in text
 

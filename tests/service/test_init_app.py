@@ -25,7 +25,7 @@ from claude_pool_gh.rehearsal.model import ScriptedModel
 from claude_pool_gh.rehearsal.reviewer import Reviewer
 from claude_pool_gh.service.doctor_github import EVENTS
 from claude_pool_gh.service.init import manifest as manifests
-from tests.contract.checker import Contract
+from tests.rehearsal.contract.checker import Contract
 from tests.service import browser
 
 ROOT = Path(__file__).parents[2]
@@ -111,7 +111,7 @@ async def test_an_app_is_made_and_its_server_starts_from_the_files(
     folder = tmp_path / "operator"
     code, text = await init(github, folder, "--public-url", HOST, "--organization", "octo", person=person)
     assert code == 0, text
-    (app,) = github.world.apps.values()
+    (app,) = github.world.site.apps.values()
     assert (app.slug, app.owner.login, app.webhook_url) == ("claude-pool-octo", "octo", f"{HOST}/webhook")
     assert dict(app.permissions) == manifests.permissions()
     assert app.events == EVENTS
@@ -164,7 +164,7 @@ async def test_a_real_browser_goes_the_whole_way(github: SimulatedGitHub, tmp_pa
 
     code, text = await init(github, tmp_path / "operator", "--public-url", HOST, person=person)
     assert code == 0, text
-    (app,) = github.world.apps.values()
+    (app,) = github.world.site.apps.values()
     assert re.fullmatch(r"claude-pool-[0-9a-f]{6}", app.slug)
     assert app.owner.login == "mona"
     assert (tmp_path / "operator/claude-pool-app/private-key.pem").read_text() == app.private_key
@@ -172,7 +172,7 @@ async def test_a_real_browser_goes_the_whole_way(github: SimulatedGitHub, tmp_pa
 
 async def test_nobody_else_can_have_their_app_stored(github: SimulatedGitHub, tmp_path: Path) -> None:
     theirs = github.create_app("theirs", f"{HOST}/webhook", "a-secret-of-theirs")
-    github.world.manifest_codes["abc"] = theirs
+    github.world.site.manifest_codes["abc"] = theirs
 
     async def person(page: str) -> None:
         root = "/".join(page.split("/")[:3])
@@ -187,7 +187,7 @@ async def test_nobody_else_can_have_their_app_stored(github: SimulatedGitHub, tm
                 async with session.get(path) as answer:
                     statuses.append(answer.status)
         assert statuses == [404, 404, 400, 400, 400]
-        assert "abc" in github.world.manifest_codes, "nothing was exchanged"
+        assert "abc" in github.world.site.manifest_codes, "nothing was exchanged"
         await clicking(page)
 
     code, text = await init(github, tmp_path / "operator", "--public-url", HOST, person=person)
@@ -221,7 +221,7 @@ async def test_a_github_that_is_away_for_a_moment_costs_nothing(
     async def person(page: str) -> None:
         async with aiohttp.ClientSession() as session, session.get(page) as answer:
             target = html.unescape(re.findall(r"action='([^']+)'", await answer.text())[0])
-        github.world.manifest_codes["abc"] = github.create_app("pool-app", f"{HOST}/webhook", "s" * 40)
+        github.world.site.manifest_codes["abc"] = github.create_app("pool-app", f"{HOST}/webhook", "s" * 40)
         github.faults.add(Fault(Reset(), method="POST"))
         back = f"{page}/created?code=abc&state={target.rpartition('state=')[2]}"
         async with aiohttp.ClientSession() as session:
@@ -242,7 +242,7 @@ async def test_a_server_that_github_cannot_reach_gets_an_app_without_a_webhook(
 
     code, text = await init(github, tmp_path / "operator", "--poll", person=person)
     assert code == 0, text
-    (app,) = github.world.apps.values()
+    (app,) = github.world.site.apps.values()
     assert app.webhook_url is None
     settings = (tmp_path / "operator/claude-pool-app/settings.env").read_text()
     assert "CLAUDE_POOL_POLL=30\n" in settings
@@ -265,7 +265,7 @@ async def test_what_cannot_be_done_is_said_before_anything_is_made(
     code, text = await init(github, tmp_path / "operator", *arguments)
     assert code != 0
     assert said in text
-    assert github.world.apps == {}
+    assert github.world.site.apps == {}
     assert not (tmp_path / "operator/claude-pool-app").exists()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 
 from claude_pool_gh.rehearsal.companion import Companion
 from claude_pool_gh.rehearsal.model import ScriptedModel, say, use
+from tests import ours
 
 HERE = Path(__file__).parents[2]
 ASKED = "This is a scripted answer, in the place of a model's, to: "
@@ -45,12 +45,11 @@ async def claude_pool(
     model: ScriptedModel, folder: Path, *arguments: str, key: str = "x"
 ) -> tuple[int, str, str]:
     """Run the command line in a folder, with no environment but its own; exit code, output, errors."""
-    environment = {
-        "PATH": os.environ["PATH"], "HOME": str(folder.parent), "PYTHONPATH": str(HERE), "COLUMNS": "200",
-        "ANTHROPIC_BASE_URL": model.url, "ANTHROPIC_API_KEY": key,
-    }  # fmt: skip
+    environment = ours.environment(
+        HOME=str(folder.parent), COLUMNS="200", ANTHROPIC_BASE_URL=model.url, ANTHROPIC_API_KEY=key
+    )
     run = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "claude_pool_gh.service.cli", *arguments,
+        *ours.cli(*arguments),
         env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     out, err = await run.communicate()

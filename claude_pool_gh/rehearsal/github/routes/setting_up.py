@@ -8,14 +8,14 @@ import re
 from typing import Any
 
 from claude_pool_gh.rehearsal.github.acts import pushes
-from claude_pool_gh.rehearsal.github.clock import iso
 from claude_pool_gh.rehearsal.github.errors import RefusedError, forbidden, invalid, missing
+from claude_pool_gh.rehearsal.github.routes.call import Answer, Call
 from claude_pool_gh.rehearsal.github.routes.commits import get_ref
 from claude_pool_gh.rehearsal.github.routes.contents import find, shape
+from claude_pool_gh.rehearsal.github.routes.route import NOBODY, Route
 from claude_pool_gh.rehearsal.github.shapes import accounts as shapes
 from claude_pool_gh.rehearsal.github.shapes import commits as commit_shapes
-from claude_pool_gh.rehearsal.github.web.call import Answer, Call
-from claude_pool_gh.rehearsal.github.web.routing import NOBODY, Route
+from claude_pool_gh.rehearsal.github.state.clock import iso
 
 HEADS = "refs/heads/"
 _BRANCH = re.compile(r"refs/heads/[A-Za-z0-9][A-Za-z0-9._/-]*")
@@ -91,7 +91,7 @@ def put_contents(call: Call) -> Answer:
 
 def convert_manifest(call: Call) -> Answer:
     """Hand out, once, the App that a person made from a manifest, with its key and its secret."""
-    app = call.world.manifest_codes.pop(call.params["code"], None)
+    app = call.site.manifest_codes.pop(call.params["code"], None)
     if app is None:
         raise missing()
     private = {
@@ -99,7 +99,7 @@ def convert_manifest(call: Call) -> Answer:
         "webhook_secret": app.webhook_secret or None,
         "pem": app.private_key,
     }
-    return Answer(201, {**shapes.app(call.world, app), **private})
+    return Answer(201, {**shapes.app(call.site, app), **private})
 
 
 REPOSITORY = "/repos/{owner}/{repo}"

@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 from aiohttp import web
 
 from claude_pool_gh.rehearsal.github.acts import accounts
-from claude_pool_gh.rehearsal.github.world import World
+from claude_pool_gh.rehearsal.github.state.world import World
 
 PERSONAL, ORGANIZATION = "/settings/apps/new", "/organizations/{org}/settings/apps/new"
 NAME_LIMIT = 34
@@ -72,9 +72,9 @@ class Pages:
             manifest.get("default_permissions"),
             manifest.get("default_events"),
         )
-        app.owner = self.world.user(form["owner"])
+        app.owner = self.world.site.user(form["owner"])
         code = secrets.token_hex(20)
-        self.world.manifest_codes[code] = app
+        self.world.site.manifest_codes[code] = app
         query = {"code": code} | ({"state": form["state"]} if form["state"] else {})
         raise web.HTTPFound(f"{manifest['redirect_url']}?{urlencode(query)}")
 
@@ -94,7 +94,7 @@ def faults_of(text: str, world: World) -> list[str]:
     faults = [
         (not urlsplit(url).hostname, "Url must be a valid URL"),
         (len(name) > NAME_LIMIT, f"Name is too long (maximum is {NAME_LIMIT} characters)"),
-        (any(app.slug == name.lower() for app in world.apps.values()), "Name is already taken"),
+        (any(app.slug == name.lower() for app in world.site.apps.values()), "Name is already taken"),
         (
             bool(hook) and not _public(str(hook.get("url") or "")),
             "Hook url must be reachable over the Internet",
