@@ -8,11 +8,15 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
+import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from claude_pool_gh.action.state.keeper import Keeper
+from claude_pool_gh.action.strangers import is_kept_out
 from claude_pool_gh.github import intake, reads
 from claude_pool_gh.github.errors import ForgeError
+from claude_pool_gh.github.intake import CommandRequest
+from claude_pool_gh.github.tables import commands
 from claude_pool_gh.service.house import House
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.terms.ids import CommentRef, Thread
@@ -42,17 +46,35 @@ async def _read(house: House, thread: Thread, since: datetime) -> int:
     async for comment in house.desk.forge.pages(thread.repository, path, since=moment):
         if comment.get("created_at") == comment.get("updated_at"):  # an edited comment commands nothing
             try:
-                new += await house.database.transact(partial(_store, thread, comment, house.clock.now_ms()))
+                wanted = await _ours(house, _requests(thread, comment))
+                new += await house.database.transact(partial(_store, wanted, house.clock.now_ms()))
             except (ValueError, TypeError, KeyError, SQLAlchemyError) as error:
                 logger.warning("a comment is not read (%s)", type(error).__name__)
     return new
 
 
-def _store(thread: Thread, comment: Any, now_ms: int, tx: Transaction) -> int:
-    found = intake.requests(
+async def _ours(house: House, found: list[CommandRequest]) -> list[CommandRequest]:
+    """Without those who may not command: their own jobs refuse them, and do not wait for this one."""
+    judge = house.clerk.judge
+    known = await house.database.read(partial(_known, found))
+    new = [each for each in found if each.key not in known]
+    kept_out = [await is_kept_out(judge.desk.forge, judge.setups, judge.verbs, each) for each in new]
+    return [each for each, out in zip(new, kept_out, strict=True) if not out]
+
+
+def _known(found: list[CommandRequest], tx: Transaction) -> set[str]:
+    keys = [each.key for each in found]
+    return set(tx.execute(sa.select(commands.c.key).where(commands.c.key.in_(keys))).scalars())
+
+
+def _requests(thread: Thread, comment: Any) -> list[CommandRequest]:
+    return intake.requests(
         str(comment.get("body") or "").encode(errors="replace").decode(),
         thread=thread,
         actor=reads.actor_of(comment.get("user")),
         source=CommentRef(id=int(comment["id"])),
     )
+
+
+def _store(found: list[CommandRequest], now_ms: int, tx: Transaction) -> int:
     return sum(intake.store(tx, request, now_ms) for request in found)
