@@ -30,36 +30,46 @@ _OVERLAP: Final = timedelta(seconds=30)
 async def listen(house: House, thread: Thread, keeper: Keeper) -> None:
     """Take in the commands of new comments, for as long as no other job can serve this thread."""
     since = datetime.now(UTC) - _OVERLAP
+    strangers: set[int] = set()
     while keeper.keeps:
         await asyncio.sleep(_SECONDS)
         try:
-            if await _read(house, thread, since):
+            if await _read(house, thread, since, strangers):
                 house.wake()
         except ForgeError as error:
             logger.warning("comments not read: %s", error)
 
 
-async def _read(house: House, thread: Thread, since: datetime) -> int:
+async def _read(house: House, thread: Thread, since: datetime, strangers: set[int]) -> int:
     new = 0
     path = f"/issues/{thread.number}/comments"
     moment = since.strftime("%Y-%m-%dT%H:%M:%SZ")
     async for comment in house.desk.forge.pages(thread.repository, path, since=moment):
         if comment.get("created_at") == comment.get("updated_at"):  # an edited comment commands nothing
             try:
-                wanted = await _ours(house, _requests(thread, comment))
+                wanted = await _ours(house, _requests(thread, comment), strangers)
                 new += await house.database.transact(partial(_store, wanted, house.clock.now_ms()))
             except (ValueError, TypeError, KeyError, SQLAlchemyError) as error:
                 logger.warning("a comment is not read (%s)", type(error).__name__)
     return new
 
 
-async def _ours(house: House, found: list[CommandRequest]) -> list[CommandRequest]:
-    """Without those who may not command: their own jobs refuse them, and do not wait for this one."""
+async def _ours(house: House, found: list[CommandRequest], strangers: set[int]) -> list[CommandRequest]:
+    """Without those who may not command: their own jobs refuse them, and do not wait for this one.
+
+    `strangers`: who is known not to, so that a flood of comments is not asked about again and again.
+    """
     judge = house.clerk.judge
     known = await house.database.read(partial(_known, found))
-    new = [each for each in found if each.key not in known]
-    kept_out = [await is_kept_out(judge.desk.forge, judge.setups, judge.verbs, each) for each in new]
-    return [each for each, out in zip(new, kept_out, strict=True) if not out]
+    ours = []
+    for each in found:
+        if each.key in known or each.actor.id in strangers:
+            continue
+        if await is_kept_out(judge.desk.forge, judge.setups, judge.verbs, each):
+            strangers.add(each.actor.id)
+        else:
+            ours.append(each)
+    return ours
 
 
 def _known(found: list[CommandRequest], tx: Transaction) -> set[str]:

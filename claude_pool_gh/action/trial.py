@@ -94,8 +94,9 @@ def announced(result: JobResult, body: str) -> str:
 
 
 def unpaid(result: JobResult) -> JobResult:
-    """The result with what it has cost, which is nothing: prices of a script mean nothing. Pure."""
-    commands = tuple(each.model_copy(update={"cost": 0, "upper_bound": False}) for each in result.commands)
+    """The result with what it has cost, and with what waits for an approval: nothing. Pure."""
+    nothing = {"cost": 0, "upper_bound": False, "gate": ""}
+    commands = tuple(each.model_copy(update=nothing) for each in result.commands)
     return result.model_copy(update={"cost": 0, "upper_bound": False, "commands": commands, "dry_run": True})
 
 

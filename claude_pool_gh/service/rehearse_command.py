@@ -28,6 +28,8 @@ _SECONDS: Final = {False: 300.0, True: 1800.0}
 _HEAD: Final = "rehearsed"
 """The branch of the pull request."""
 _QUIET_SECONDS: Final = 1.0
+_SILENCE: Final = "command: silence: "
+"""Begins the reason in the line that the server logs of a command that it does not answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +117,11 @@ async def rehearse_command(wanted: Wanted, console: Console | None = None) -> in
             )
             async with bot.running(github, app, model_url, here / "state", more) as server:
                 await github.comment(maintainer, repository, thread.number, wanted.command)
-                is_over = await _over(github, repository, thread, maintainer, _SECONDS[wanted.live])
+                asked = Asked(github, server, repository, thread, maintainer)
+                is_over = await asked.over(_SECONDS[wanted.live])
+            if asked.silence:
+                out.print(f"The bot gives no answer: {asked.silence}", highlight=False, markup=False)
+                return 1
             if not is_over:
                 out.print(
                     "It has not come to its end. The server's last words:", *list(server.log)[-5:], sep="\n"
@@ -150,25 +156,44 @@ def staged(github: SimulatedGitHub, local: Local, issue: str) -> tuple[Repositor
     return repository, pull, maintainer
 
 
-async def _over(
-    github: SimulatedGitHub, repository: Repository, thread: Issue, maintainer: User, seconds: float
-) -> bool:
-    """Wait until the bot has answered, and changes nothing more; False where it does not come to that."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A command that stands in a thread, and the bot that was asked."""
 
-    def answered() -> bool:
-        bodies = [each.body for each in repository.comments(thread.number) if each.author is not maintainer]
-        heads = [body.split("\n", 1)[0] for body in bodies]
-        checks = repository.check_runs(thread.head_sha) if isinstance(thread, Pull) else []
+    github: SimulatedGitHub
+    server: bot.Bot
+    repository: Repository
+    thread: Issue
+    maintainer: User
+
+    @property
+    def silence(self) -> str:
+        """Why the bot gives no answer, in its own log's words; "" where it gives one."""
+        said = (line.partition(_SILENCE)[2] for line in self.server.log)
+        return next((each.split(" action=")[0] for each in said if each), "")
+
+    def _is_answered(self) -> bool:
+        comments = self.repository.comments(self.thread.number)
+        heads = [each.body.split("\n", 1)[0] for each in comments if each.author is not self.maintainer]
+        checks = self.repository.check_runs(self.thread.head_sha) if isinstance(self.thread, Pull) else []
         going = any(head.endswith(("running", "waiting in the queue")) for head in heads)
-        return bool(bodies) and not going and all(run.status == "completed" for run in checks)
+        return bool(heads) and not going and all(run.status == "completed" for run in checks)
 
-    try:
-        while True:
-            await github.until(answered, timeout=seconds)
-            seen = len(github.requests)
-            try:  # what follows an end, such as a review and a reaction, follows at once
-                await github.until(lambda seen=seen: len(github.requests) > seen, timeout=_QUIET_SECONDS)
-            except TimeoutError:
-                return True
-    except TimeoutError:
-        return False
+    async def over(self, seconds: float) -> bool:
+        """Wait until the bot has answered, and changes nothing more; False where it does not come to that."""
+        try:
+            while True:
+                await self.github.until(lambda: self._is_answered() or self.silence, timeout=seconds)
+                seen = len(self.github.requests)
+                if self.silence or not await self._goes_on(seen):
+                    return True
+        except TimeoutError:
+            return False
+
+    async def _goes_on(self, seen: int) -> bool:
+        """Whether more is asked of GitHub: what follows an end, such as a review and a reaction, follows at once."""
+        try:
+            await self.github.until(lambda: len(self.github.requests) > seen, timeout=_QUIET_SECONDS)
+        except TimeoutError:
+            return False
+        return True
