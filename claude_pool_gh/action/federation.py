@@ -147,6 +147,6 @@ async def exchanged(federation: Federation) -> None:
         await federation.headers()
     except (aiohttp.ClientError, TimeoutError) as error:
         raise Fault(
-            f"anthropic_federation_rule_id: {error or type(error).__name__}. Compare the rule in the Claude Console "
+            f"anthropic_federation_rule_id: {str(error) or type(error).__name__}. Compare the rule in the Claude Console "
             "with this repository and event, and name the workspace where the rule covers several"
         ) from None

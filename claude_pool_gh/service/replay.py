@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import click
 from pydantic import SecretStr
@@ -133,7 +133,7 @@ def _sender(
     login = str(_of(payload, "sender").get("login") or "somebody")
     user = github.create_user(f"{login}-" if login == repository.owner.login else login)
     said = [_of(payload, part).get("author_association") for part in ("comment", "review")]
-    guessed = next((_ROLES.get(str(each), "read") for each in said if each), cast(Role, "write"))
+    guessed = next((_ROLES.get(str(each), "read") for each in said if each), "write")
     role = wanted or guessed
     repository.grant(user, role)
     return user, role
