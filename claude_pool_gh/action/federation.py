@@ -146,7 +146,8 @@ async def exchanged(federation: Federation) -> None:
     try:
         await federation.headers()
     except (aiohttp.ClientError, TimeoutError) as error:
+        why = str(error) or type(error).__name__
         raise Fault(
-            f"anthropic_federation_rule_id: {str(error) or type(error).__name__}. Compare the rule in the Claude Console "
-            "with this repository and event, and name the workspace where the rule covers several"
+            f"anthropic_federation_rule_id: {why}. Compare the rule in the Claude Console with this repository and "
+            "event, and name the workspace where the rule covers several"
         ) from None
