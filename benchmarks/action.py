@@ -25,7 +25,7 @@ import psutil
 from benchmarks.figures import Figure, median
 from claude_pool_gh.rehearsal import stage
 from claude_pool_gh.rehearsal.github import Pull, Repository, SimulatedGitHub
-from claude_pool_gh.rehearsal.model import ScriptedModel
+from claude_pool_gh.rehearsal.model import ScriptedModel, say
 from claude_pool_gh.rehearsal.reviewer import Reviewer
 
 ROOT: Final = Path(__file__).parents[1]
@@ -77,7 +77,7 @@ async def _bare(home: Path) -> float:
     spent = await _cpu("python3", "-m", "venv", str(home))
     pip = (str(home / "bin/python"), "-m", "pip", "install", "--quiet", "--no-cache-dir", version)
     spent += await _cpu(*pip)
-    async with ScriptedModel.start(Reviewer()) as model:
+    async with ScriptedModel.start(lambda _request: say("yes")) as model:
         told = {"ANTHROPIC_BASE_URL": model.url, "ANTHROPIC_API_KEY": "sk-ant-bench"}
         return spent + await _cpu(str(home / "bin/python"), "-c", _TURN, more=told)
 

@@ -133,8 +133,8 @@ def _sender(
     login = str(_of(payload, "sender").get("login") or "somebody")
     user = github.create_user(f"{login}-" if login == repository.owner.login else login)
     said = [_of(payload, part).get("author_association") for part in ("comment", "review")]
-    guessed = next((_ROLES.get(str(each), "read") for each in said if each), "write")
-    role = wanted or guessed
+    guessed: Role = next((_ROLES.get(str(each), "read") for each in said if each), "write")
+    role: Role = wanted or guessed
     repository.grant(user, role)
     return user, role
 
