@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from benchmarks import backlog, comments, light, load, money, overhead, road, throughput, trees
+from benchmarks import action, backlog, comments, light, load, money, overhead, road, throughput, trees
 
 PARTS = {
     "light": (light.measure, "What the engine itself costs, beside plain asyncio"),
@@ -17,6 +17,7 @@ PARTS = {
     "comments": (comments.measure, "Finding commands in hostile comments of 64 KB"),
     "money": (money.measure, "Reviews that end for want of money, by the bound of a request"),
     "acknowledge": (load.acknowledge, "Webhooks while all slots wait on a slow model"),
+    "action": (action.measure, "What a job of the Action costs before it works; downloads 200 MB"),
     "first-comment": (load.first_comment, "First comment while fifty chains are on their way"),
 }
 

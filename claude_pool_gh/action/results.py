@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from typing import Literal
 
 import sqlalchemy as sa
+from pydantic import ConfigDict
 
 from claude_pool_gh.action import endings
 from claude_pool_gh.action.endings import Word
@@ -27,15 +29,22 @@ from claude_pool_gh.terms.ids import Term
 class CommandResult(Term):
     """One command and what came of it."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     line: str
+    """As it was written, or as a label or button stands for it."""
     outcome: str
+    """One of the words that action.yml lists for the output `outcome`."""
     red: bool = False
+    """Whether it alone makes the job red."""
     title: str = ""
     """One line for people."""
     chain_id: str = ""
+    """The run that it started; empty if none."""
     cost: int = 0
     """Microdollars."""
     upper_bound: bool = False
+    """Whether it cost at most that, where nobody can know more."""
     findings: int | None = None
     """Confirmed ones; None where nothing was reviewed."""
     gate: str = ""
@@ -45,14 +54,23 @@ class CommandResult(Term):
 class JobResult(Term):
     """The output `result`."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     version: Literal[1] = 1
+    dry_run: bool = False
+    """Whether a script answered in place of the model, and nothing was written but one comment."""
     outcome: str
+    """One of the words that action.yml lists for the output of that name."""
     red: bool
+    """Whether the job has failed."""
     why: str = ""
     """Why the job is red, in one sentence with what to do."""
     cost: int = 0
+    """Microdollars, of the whole job."""
     upper_bound: bool = False
+    """Whether it cost at most that, where nobody can know more."""
     commands: tuple[CommandResult, ...] = ()
+    """In their order."""
     refusals: tuple[str, ...] = ()
     """What GitHub did not take, each with the permission that it needs."""
 
@@ -155,3 +173,7 @@ def whole(found: tuple[CommandResult, ...], refusals: list[Refusal], cost: int) 
         commands=found,
         refusals=advice,
     )
+
+
+if __name__ == "__main__":
+    print(json.dumps(JobResult.model_json_schema(mode="serialization"), indent=2))  # noqa: T201 - it is written to a file of the documentation

@@ -43,7 +43,8 @@ def _text(effect: Effect) -> str:
 def page(result: JobResult, body: str, thread_url: str) -> str:
     """The whole summary: what came of the job in its first lines, then the report."""
     cost = dollars(result.cost, upper_bound=result.upper_bound)
-    head = f"### claude-pool: {result.outcome} ({cost})\n"
+    what = f"rehearsal, {result.outcome}" if result.dry_run else result.outcome
+    head = f"### claude-pool: {what} ({cost})\n"
     where = f"\n[The thread]({thread_url}) has the same.\n" if thread_url else ""
     why = f"\n**{neutralize_line(result.why)}**\n" if result.why else ""
     rows = "".join(

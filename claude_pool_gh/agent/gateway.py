@@ -24,7 +24,7 @@ from claude_pool_gh.agent.counted import Conversation
 from claude_pool_gh.agent.meter import LEAST_OUTPUT, MOST_OUTPUT, Admitted, Meter, needed
 from claude_pool_gh.agent.passes import UNWANTED, Pass, Verdict
 from claude_pool_gh.agent.prices import Load
-from claude_pool_gh.agent.upstream import Opened, Upstream
+from claude_pool_gh.agent.upstream import Credential, NoCredential, Opened, Upstream
 from claude_pool_gh.agent.usage import StreamUsage, is_error, whole_usage
 
 logger = logging.getLogger(__name__)
@@ -71,12 +71,14 @@ class Gateway:
         read_on: float = 8.0,
         patience: float = 0.0,
         money: float = 120.0,
+        credential: Credential | None = None,
     ) -> None:
         """`read_on`: seconds that a finished run's open answers are read on, then booked as an upper bound.
 
         `patience`: seconds that a request waits for an API that is overloaded, broken or not there. `money`: seconds
-        that it waits for money that other runs of its step may leave.
+        that it waits for money that other runs of its step may leave. `credential`: in place of the key.
         """
+        self._credential = credential
         self._money_seconds = money
         self._read_on_seconds = read_on
         self._meter = meter
@@ -102,7 +104,9 @@ class Gateway:
         self._url = f"http://{host}:{port}"
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=600)
         self._session = aiohttp.ClientSession(timeout=timeout, auto_decompress=True, read_bufsize=2**20)
-        self._upstream = Upstream(self._url_above, self._key, self._patience, self._session)
+        self._upstream = Upstream(
+            self._url_above, self._key, self._patience, self._session, credential=self._credential
+        )
 
     async def close(self) -> None:
         """Stop serving; answers still open are left to be settled at the next start."""
@@ -260,7 +264,7 @@ class Gateway:
             raise RuntimeError("the gateway is not started")
         try:
             found = await self._upstream.ask(call.run, call.body, call.query, call.headers)
-        except aiohttp.ClientConnectorError as error:  # never reached, so never paid
+        except (aiohttp.ClientConnectorError, NoCredential) as error:  # never reached, so never paid
             await self._meter.settle_unanswered(call.request_id)
             return call.answer(self._unreachable(call.run, error))
         except (aiohttp.ClientError, TimeoutError) as error:

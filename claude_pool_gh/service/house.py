@@ -138,6 +138,18 @@ def defaults_of(settings: Settings) -> Defaults:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writing:
+    """How a process writes to GitHub, where it differs from a server's way."""
+
+    refused: Refused = unheard
+    """Is told of each of GitHub's final refusals."""
+    look_first: bool = False
+    """Whether GitHub may know more than the database."""
+    also: Callable[[Effect], Effect] = lambda effect: effect
+    """May add to what is written, once it was looked through for secrets."""
+
+
 @asynccontextmanager
 async def open_house(
     settings: Settings,
@@ -145,15 +157,16 @@ async def open_house(
     door: str = "app",
     job_token: str | None = None,
     guard: Callable[[Agent], Agent] = lambda agent: agent,
-    refused: Refused = unheard,
     keeps: Callable[[], bool] = lambda: True,
-    look_first: bool = False,
+    writing: Writing | None = None,
+    forge_of: Callable[[aiohttp.ClientSession, str, Access], Forge] = Forge,
 ) -> AsyncIterator[House]:
     """Open everything, from the database up, and close it in reverse order.
 
-    `guard` may put something between the pool and its agent. `refused` is told of each of GitHub's final refusals.
-    `keeps`: whether what waits for a person can wait here. `look_first`: GitHub may know more than the database.
+    `guard` may put something between the pool and its agent. `keeps`: whether what waits for a person can wait here.
+    `forge_of` makes GitHub's API.
     """
+    writing = writing or Writing()
     close_state(settings.state_dir)
     async with AsyncExitStack() as stack:
         clock = SystemClock()
@@ -163,7 +176,7 @@ async def open_house(
         # Whatever a URL names is reached directly: a proxy of this machine's would see tokens.
         session = await stack.enter_async_context(aiohttp.ClientSession(timeout=TIMEOUT))
         access = _access(settings, session, job_token)
-        forge = Forge(session, settings.github_api_url, access)
+        forge = forge_of(session, settings.github_api_url, access)
         worktrees = Worktrees(
             settings.state_dir.absolute(), _logins(database, forge, settings.github_server_url)
         )
@@ -175,8 +188,8 @@ async def open_house(
         screen = screened(redactor)
         writer = Writer(
             database, forge, clock.now_ms, settings.write_interval,
-            screen=screen, told=progress.changed, refused=refused,
-            look_first=look_first,
+            screen=lambda effect: writing.also(screen(effect)), told=progress.changed, refused=writing.refused,
+            look_first=writing.look_first,
         )  # fmt: skip
         writer.start()
         stack.push_async_callback(writer.close)
