@@ -23,6 +23,6 @@ def cli(*arguments: str) -> list[str]:
     return program("claude_pool_gh.service.cli", *arguments)
 
 
-def environment(root: Path = ROOT, **more: str) -> dict[str, str]:
+def environment(root: Path = ROOT, /, **more: str) -> dict[str, str]:
     """Nothing of this process's own environment but the path, and where our packages are."""
     return {"PATH": os.environ["PATH"], "PYTHONPATH": str(root), **more}
