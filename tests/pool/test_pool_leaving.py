@@ -59,7 +59,7 @@ async def test_while_the_block_ends_nothing_more_is_taken(caplog: pytest.LogCapt
     agent, refused = Puppet(gate), asyncio.Event()
 
     async def late(pool: Pool) -> None:
-        await until(lambda: pool._closing)
+        await until(lambda: pool._core.closing)
         with pytest.raises(PoolShutdown, match="takes no more work"):
             await pool.submit("late")
         gate.opened.set()
@@ -131,7 +131,7 @@ async def test_a_drain_says_what_is_lost_where_nothing_is_kept(caplog: pytest.Lo
         ids = [await pool.submit(str(number)) for number in range(6)]
         await until(lambda: agent.running == 1)
         waiting = asyncio.create_task(pool.wait(ids[-1]))
-        await until(lambda: bool(pool._waiting.callers))
+        await until(lambda: bool(pool._core.waiting.callers))
         summary = await pool.drain(deadline_secs=0)
         assert (summary.cancelled, summary.left_queued, summary.lost) == ((ids[0],), 0, 5)
         with pytest.raises(
