@@ -13,6 +13,7 @@ from claude_pool_gh.pool.store.metrics import MetricsFilter, SessionMetrics, mea
 from claude_pool_gh.storage import Database
 
 
+@arguments.checked_methods
 class Administration:
     """The part of `Pool` that is neither task nor chain."""
 
@@ -34,8 +35,6 @@ class Administration:
 
     async def set_context(self, key: str, value: str) -> None:
         """Tell every task that starts from now on. Raises ValueError where it is too long, or cannot be stored."""
-        arguments.text("key", key)
-        arguments.text("value", value)
         now = self._core.clock.now_ms
         await self.database.transact(lambda tx: context.put(tx, key, value, now()))
 
@@ -61,7 +60,6 @@ class Administration:
     async def configure_slot(self, slot_id: str, config: SlotConfig) -> None:
         """Change what one of this process's slots decides, from its next task on. Raises UnknownSlot."""
         self._core.check_open()
-        arguments.settings("config", config, SlotConfig)
         await scaling.configure(self._core, slot_id, config)
 
     async def restart_slot(self, slot_id: str) -> None:

@@ -44,6 +44,7 @@ from claude_pool_gh.pool.store import addresses, chains, listing, queries
 from claude_pool_gh.storage import Database, Transaction
 
 
+@arguments.checked_methods
 class Pool(Administration):
     """Agents on slots. Open one with `Pool.open`; its methods may be called from every task of the same event loop."""
 
@@ -54,6 +55,7 @@ class Pool(Administration):
 
     @classmethod
     @asynccontextmanager
+    @arguments.checked
     async def open(  # noqa: PLR0913 - all optional, by name: a builder in one call
         cls,
         agent: Agent,
@@ -83,10 +85,9 @@ class Pool(Administration):
         `config.scaling`, PoolError where another process runs tasks from the same SQLite file.
         """
         check_agent(agent)
-        arguments.settings("config", config, PoolConfig)
         wishes = opening.Wishes(
             name=name,
-            slots=arguments.slots(slots),
+            slots=scaling.configs(slots),
             config=config or PoolConfig(),
             state=state,
             store=store,
@@ -151,7 +152,8 @@ class Pool(Administration):
 
         `priority`: lower goes first. `role`: only on a slot that has it. `resume`: go on with the conversation of an
         earlier task, whose `TaskResult.session_id` this is, on its slot if that is still here. `review`: a success
-        waits for `approve` or `reject`. `isolation`: where it works, by default as `PoolConfig.worktree_isolation`
+        waits for `approve` or `reject`; the rejection with the number `max_rejections` fails it, those before run it
+        again. `isolation`: where it works, by default as `PoolConfig.worktree_isolation`
         says.
 
         Raises PoolShutdown; CapReached when the pool's money is spent, or the task's own cap is less than any run with
@@ -217,7 +219,6 @@ class Pool(Administration):
 
         Raises as `submit`, and then runs none.
         """
-        prompts = arguments.texts("prompts", prompts)
         new = [submission.lone(self._core, prompt, config=config, tags=tags) for prompt in prompts]
         return await submission.see_through(self._core, submission.add(self._core, new))
 
@@ -231,8 +232,10 @@ class Pool(Administration):
         await decisions.approve(self._core, task_id)
 
     async def reject(self, task_id: TaskId | ChainId, feedback: str) -> bool:
-        """It is not good: it runs again with all feedback so far. False when that was once too often, and it failed."""
-        arguments.text("feedback", feedback)
+        """It is not good: it runs again with all feedback so far.
+
+        False when this was the rejection with the number `max_rejections`: then it has failed. Raises as `approve`.
+        """
         return await decisions.reject(self._core, task_id, feedback)
 
     async def go_on(self, chain_id: ChainId) -> None:
@@ -261,11 +264,6 @@ class Pool(Administration):
     ) -> list[ChainId]:
         """Queue several chains, all or, where one is faulty, none; their ids in the order given."""
         self._core.check_open()
-        for steps in every:
-            for step in steps:
-                arguments.settings("every step", step, ChainStep)
-        arguments.settings("options", options, ChainOptions)
-        arguments.storable("args", args)
         new = self._core.orders.chains(every, args or {}, options or ChainOptions())
         return [ChainId(each) for each in await submission.add(self._core, new)]
 
@@ -274,8 +272,6 @@ class Pool(Administration):
     ) -> ChainId:
         """Queue a workflow from the shelf as a chain. Raises RecipeError for a faulty one or wrong arguments."""
         self._core.check_open()
-        arguments.settings("options", options, ChainOptions)
-        arguments.storable("args", args)
         new = self._core.orders.workflow(name, args or {}, options or ChainOptions())
         return ChainId(*await submission.add(self._core, [new]))
 

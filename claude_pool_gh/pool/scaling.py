@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from claude_pool_gh.pool.core import Core
 from claude_pool_gh.pool.model.config import PoolConfig, SlotConfig
 from claude_pool_gh.pool.model.errors import ScalingRefused, UnknownSlot
@@ -14,6 +16,15 @@ def check_bounds(config: PoolConfig, count: int) -> None:
     least, most = config.scaling.min_slots, config.scaling.max_slots
     if not least <= count <= most:
         raise ScalingRefused(f"{count} slots are not between {least} and {most}; see PoolConfig.scaling")
+
+
+def configs(slots: int | Sequence[SlotConfig]) -> list[SlotConfig]:
+    """What each slot decides. Raises ValueError for a number below 0."""
+    if not isinstance(slots, int):
+        return list(slots)
+    if slots < 0:
+        raise ValueError(f"`slots` is {slots}: a pool has at least one slot")
+    return [SlotConfig()] * slots
 
 
 async def configure(core: Core, slot_id: str, config: SlotConfig) -> None:
@@ -30,9 +41,9 @@ async def restart(core: Core, slot_id: str) -> None:
 
 async def up(core: Core, count: int, config: SlotConfig) -> list[str]:
     """See `Pool.scale_up`."""
-    check_bounds(core.config, core.slots.count + count)
     if count < 0:
-        raise ScalingRefused("to have fewer slots, use scale_down")
+        raise ScalingRefused(f"{count} more slots are fewer: to have fewer slots, use scale_down({-count})")
+    check_bounds(core.config, core.slots.count + count)
     configs = [config] * count
     names = await core.database.transact(lambda tx: slot_rows.register(tx, core.worker, configs))
     try:
@@ -48,7 +59,9 @@ async def up(core: Core, count: int, config: SlotConfig) -> list[str]:
 def down(core: Core, count: int) -> list[str]:
     """See `Pool.scale_down`."""
     if count < 0:
-        raise ScalingRefused("to have more slots, use scale_up")
+        raise ScalingRefused(f"{count} fewer slots are more: to have more slots, use scale_up({-count})")
+    if count > core.slots.count:
+        raise ScalingRefused(f"{count} slots cannot go: this process has {core.slots.count}")
     check_bounds(core.config, core.slots.count - count)
     return [slot.id for slot in core.slots.retire(count)]
 

@@ -11,13 +11,12 @@ from functools import partial
 from typing import Any, Final
 
 from claude_pool_gh.pool.core import LOOK_SECONDS, Core
-from claude_pool_gh.pool.model import arguments
 from claude_pool_gh.pool.model.config import Isolation, SlotMode, TaskOverrides
 from claude_pool_gh.pool.model.errors import PoolShutdown, UnknownChain
-from claude_pool_gh.pool.model.ids import TaskId, checked
+from claude_pool_gh.pool.model.ids import TaskId, is_safe
 from claude_pool_gh.pool.model.plan import ALONE, AgentRun
 from claude_pool_gh.pool.model.records import TaskRecord, TaskResult
-from claude_pool_gh.pool.store import addresses, chains, ledger, listing, queries
+from claude_pool_gh.pool.store import addresses, chains, ledger, listing, queries, tasks
 from claude_pool_gh.pool.store.chains import NewChain
 from claude_pool_gh.storage import Transaction
 
@@ -42,18 +41,12 @@ def lone(  # noqa: PLR0913 - all optional, by name
 ) -> NewChain:
     """A lone task, ready to be added. Raises as `Pool.submit`."""
     core.check_open()
-    arguments.text("prompt", prompt)
-    arguments.settings("config", config, TaskOverrides)
-    tags = arguments.texts("tags", tags)
-    arguments.whole("priority", priority)
-    arguments.whole("max_rejections", max_rejections)
-    arguments.yes_or_no("review", review)
-    if role is not None:
-        arguments.text("role", role)
-    for part in () if resume is None else resume.partition("/")[::2]:
-        checked(part)
-    if resume is not None and core.config.slot_mode is SlotMode.ephemeral:
-        raise ValueError("this pool's slots are ephemeral: they keep no conversation that could go on")
+    if resume is not None:
+        _check_resume(core, resume)
+    if max_rejections < 1:
+        raise ValueError(
+            f"`max_rejections` is {max_rejections}: the rejection with this number fails the task"
+        )
     run = AgentRun(
         name=ALONE,
         prompt="{args.prompt}",
@@ -74,6 +67,17 @@ def lone(  # noqa: PLR0913 - all optional, by name
     )
 
 
+def _check_resume(core: Core, resume: str) -> None:
+    """Raise ValueError for what names no conversation, and where none is kept."""
+    slot, separator, session = resume.partition("/")
+    if not (separator and is_safe(slot) and is_safe(session)):
+        raise ValueError(
+            f"`resume` is {resume[:80]!r}: give the `session_id` of an earlier TaskResult, such as 'slot-0/8c1d'"
+        )
+    if core.config.slot_mode is SlotMode.ephemeral:
+        raise ValueError("this pool's slots are ephemeral: they keep no conversation that could go on")
+
+
 async def add(core: Core, new: Sequence[NewChain]) -> list[str]:
     """Store chains, all or none, and let the dispatcher know. Raises PoolShutdown, CapReached."""
     core.check_open()
@@ -87,6 +91,7 @@ async def add(core: Core, new: Sequence[NewChain]) -> list[str]:
             ledger.check_hope(tx, each.account, each.caps, now)
         for each in new:
             chains.add(tx, each, now)
+            _lay_out_lone(tx, each, now)
             core.observer.changed(tx, each.id)
 
     await core.write(store)
@@ -117,6 +122,13 @@ async def wait(core: Core, task_id: str) -> TaskResult:
         if task.result is None:  # its chain has parked before it ran
             await asyncio.sleep(LOOK_SECONDS)
     return task.result
+
+
+def _lay_out_lone(tx: Transaction, new: NewChain, now_ms: int) -> None:
+    """Store a lone task's own row with its chain, so that it is a task like any other from its submission on."""
+    if new.kind == ALONE:
+        (step,) = new.plan.steps
+        tasks.add(tx, new.id, new.id, step.name, 0, step.name, now_ms)
 
 
 async def _pinned(core: Core, new: Sequence[NewChain]) -> list[NewChain]:

@@ -197,7 +197,7 @@ EVERY: dict[str, Callable[[Pool, Any, Any], Awaitable[object]]] = {
 @pytest.mark.parametrize("kind", ["temporary", "state", "a store of the caller's"])
 async def test_after_the_close_every_method_says_that_the_pool_is_closed(tmp_path: Path, kind: str) -> None:
     async_methods = {
-        name for name in vars(Pool) if asyncio.iscoroutinefunction(getattr(Pool, name)) and name[0] != "_"
+        name for name in dir(Pool) if asyncio.iscoroutinefunction(getattr(Pool, name)) and name[0] != "_"
     }
     assert async_methods == set(EVERY), "a new method belongs in this list"
     database = Database.open(f"sqlite:///{tmp_path}/own.sqlite")
