@@ -162,11 +162,6 @@ FAULTY: list[tuple[str, list[ChainStep], str]] = [
         "step one: unknown argument `isue`, did you mean `issue`?",
     ),
     (
-        "an argument without a skill",
-        [step("one", "1", arguments={"x": "1"})],
-        "step one: unknown argument `x`",
-    ),
-    (
         "a misspelt root",
         [step("one", "1"), step("two", "See {step.one.output}")],
         "step two: `{step.one.output}` is no placeholder; did you mean `{steps.one.output}`?",
@@ -260,6 +255,7 @@ async def test_a_faulty_chain_is_refused_whole_naming_its_step_and_the_nearest_n
         ({"name": "s", "branches": [{"name": "b", "prompt": "p"}], "config": {"model": "m"}}, "`config` means nothing"),
         ({"name": "s", "host": "h", "on_failure": "continue"}, "`on_failure` means nothing beside `host`"),
         ({"name": "s", "host": "h", "each": "a.b", "tools": ["Read"]}, "`each` and `tools` means nothing"),
+        ({"name": "s", "prompt": "p", "arguments": {"x": "1"}}, "`arguments` means nothing beside `prompt`"),
         ({"name": "s", "prompt": "p", "input": "x"}, "`input` means nothing beside `prompt`"),
         ({"name": "s", "prompt": "p", "max_rejections": 2}, "`max_rejections` means nothing without `gate`"),
         ({"name": "s", "prompt": "p", "again_from": "a"}, "`again_from` means nothing without `gate`"),

@@ -17,8 +17,8 @@ from claude_pool_gh.pool.pool import Pool
 from claude_pool_gh.pool.store import queries
 from claude_pool_gh.pool.store.tables import chains, tasks
 from claude_pool_gh.storage import migrations
-from tests.pool.kit import GUARD, spender, until
-from tests.pool.puppet import Gate, OpenPool, Puppet
+from tests.pool.kit import GUARD, until
+from tests.pool.puppet import Gate, OpenPool, Puppet, said
 
 NO_SLOTS = PoolConfig(scaling=ScalingConfig(min_slots=0))
 
@@ -50,24 +50,28 @@ async def test_it_is_there_before_anything_runs_and_when_it_is_cancelled(open_po
         assert (status.pending_tasks, status.cancelled_tasks) == (0, 1)
 
 
-async def test_a_task_that_waits_in_vain_or_for_money_that_is_gone_has_it_too(open_pool: OpenPool) -> None:
+async def test_a_task_that_waits_in_vain_for_a_slot_has_it_too(open_pool: OpenPool) -> None:
     no_patience = NO_SLOTS.model_copy(update={"slot_assignment_timeout_secs": 0.001})
     async with open_pool(Puppet(), slots=0, config=no_patience) as pool:
         result = await pool.wait(await pool.submit("late"), timeout_secs=GUARD)
         assert (result.ending, await rows(pool)) == (Ending.failed, [("failed", "task", 0)])
     assert "slot" in result.reason
 
-    agent = spender(cost=90_000)
-    act, gate = agent.act, Gate()
+
+async def test_a_task_for_which_no_money_is_left_before_it_begins_says_so(open_pool: OpenPool) -> None:
+    gate = Gate()
 
     async def pays(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
         await gate(task, folder, line)
-        return await act(task, folder, line)
+        return said(cost_microdollars=90_000)
 
-    agent.act = pays
+    agent = Puppet(pays)
     config = PoolConfig(budget_microdollars=100_000, task_budget_usd=0.1)
     async with open_pool(agent, config=config) as pool:
-        first, second = await pool.submit("a"), await pool.submit("b")
+        first = await pool.submit("a")
+        await agent.arrived.wait()  # and has all the money set aside
+        second = await pool.submit("b")
+        assert await rows(pool) == [("running", "task", 1), ("pending", "task", 0)]
         gate.opened.set()
         assert (await pool.wait(first, timeout_secs=GUARD)).success
         result = await pool.wait(second, timeout_secs=GUARD)

@@ -74,6 +74,8 @@ def checked(call: C) -> C:
 
 def fitting(name: str, given: Any, wanted: Any) -> Any:
     """The value as the annotation has it. Raises TypeError, ValueError; see `checked`."""
+    if wanted is Any:
+        return given
     origin, parts = get_origin(wanted), get_args(wanted)
     if isinstance(wanted, NewType):
         return fitting(name, given, wanted.__supertype__)
