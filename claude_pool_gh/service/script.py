@@ -17,6 +17,7 @@ from claude_pool_gh.local import Pool
 from claude_pool_gh.pool.model.config import Isolation, PoolConfig, ScalingConfig, TaskOverrides, microdollars
 from claude_pool_gh.pool.model.errors import PoolError
 from claude_pool_gh.pool.model.ids import ChainId
+from claude_pool_gh.pool.model.ports import Ending
 from claude_pool_gh.pool.model.records import (
     ChainProgress,
     ChainResult,
@@ -92,8 +93,9 @@ async def _follow(pool: Pool, wishes: Wishes, chain_id: ChainId, workflow: Workf
 
 
 def _said(output: str, result: TaskResult | ChainResult) -> str:
-    """What an agent said. Why it failed is no answer: that stands in the bill."""
-    return "" if not result.success and output == result.reason else output
+    """What an agent said, also where it was stopped. Why it failed is no answer: that stands in the bill."""
+    failed = isinstance(result, TaskResult) and result.ending is Ending.failed
+    return "" if failed or (not result.success and output == result.reason) else output
 
 
 def _answer(terminal: Terminal, text: str) -> None:
