@@ -19,6 +19,7 @@ from claude_pool_gh.agent.outcome import Facts, judge
 from claude_pool_gh.agent.passes import Pass, Signs
 from claude_pool_gh.agent.record import Record
 from claude_pool_gh.agent.upstream import Credential
+from claude_pool_gh.pool.model import arguments
 from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Clock, Ending, Line
 from claude_pool_gh.storage import Database
 
@@ -82,6 +83,10 @@ class ClaudeAgent:
 
     keeps_time: ClassVar[bool] = True
     """It ends its runs by its own clocks: see `Agent`."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is of another type. Raises TypeError."""
+        arguments.fields(self)
 
     def least(self, task: AgentTask) -> int:
         """Microdollars that the run's first request needs. Raises ValueError for what this agent may not do."""

@@ -26,6 +26,7 @@ from claude_pool_gh.agent.passes import UNWANTED, Pass, Verdict
 from claude_pool_gh.agent.prices import Load
 from claude_pool_gh.agent.upstream import Credential, NoCredential, Opened, Upstream
 from claude_pool_gh.agent.usage import StreamUsage, is_error, whole_usage
+from claude_pool_gh.pool.model.money import dollars
 
 logger = logging.getLogger(__name__)
 
@@ -46,9 +47,7 @@ _CANCELLED: Final = 3.0
 _MARGIN: Final = 1.1
 """By how much an answer may be read as more tokens than the API has counted when it was asked: it calls that count an
 estimate that may be off by a little."""
-_NO_MONEY: Final = (
-    "the money set aside for this run, ${:.2f}, has ${:.2f} left, which does not pay for another request"
-)
+_NO_MONEY: Final = "the money set aside for this run, {}, has {} left, which does not pay for another request"
 _AFTER_A_BREAK: Final = (
     ", since the model's API broke off an earlier answer and that counts at its worst case"
 )
@@ -167,7 +166,7 @@ class Gateway:
         )  # fmt: skip
         admitted = await self._admitted(call)
         if admitted is None:
-            granted, left = (amount / 1e6 for amount in await self._meter.rest(run.run_id))
+            granted, left = (dollars(amount) for amount in await self._meter.rest(run.run_id))
             searching = (
                 "; a search of the web may bring in as much as the model can read" if call.searches else ""
             )

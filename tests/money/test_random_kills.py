@@ -28,8 +28,10 @@ from tests.money.jobs import Job, Teller, draw
 ROOT: Final = Path(__file__).resolve().parents[2]
 _SLOTS: Final = 3
 _REFUSED: Final = re.compile(
-    r"the cap per (task|chain|pool and month) of \$\d+\.\d\d has \$\d+\.\d\d left, asked for \$\d+\.\d\d(; .*)?$"
-    r"|the money set aside for this run, \$\d+\.\d\d, has \$\d+\.\d\d left, which does not pay for another request"
+    r"the cap per (task|chain|pool and month) of \$\d+\.\d{2,6} has \$\d+\.\d{2,6} left, "
+    r"asked for \$\d+\.\d{2,6}(; .*)?$"
+    r"|the money set aside for this run, \$\d+\.\d{2,6}, has \$\d+\.\d{2,6} left, which does not pay for "
+    r"another request"
 )
 _READ_ON: Final = 1.0
 

@@ -310,7 +310,7 @@ async def test_a_kept_conversation_goes_on_after_its_process_was_killed(
         kept = (await pool.tasks())[0].result
         assert kept is not None
         assert kept.session_id == "slot-0/s1"
-        assert "slot-0" not in {slot.id for slot in pool._slots.all}
+        assert "slot-0" not in {slot.id for slot in pool._core.slots.all}
         assert (await pool.run("go on", resume=kept.session_id)).success
         gone = await pool.run("go on", resume="slot-0/s2")
         assert (gone.success, gone.reason) == (

@@ -284,7 +284,7 @@ async def test_a_paused_worker_that_comes_back_spoils_nothing(store: Store) -> N
         before = await pool.database.read(lambda tx: every_row(tx, task))
         process.send_signal(signal.SIGCONT)
         # It is back when it takes work again, and has seen by then that it lost the chain.
-        pool._dispatcher.drain()
+        pool._core.dispatcher.drain()
         next_ = await pool.submit("say more")
         await until(lambda: f"{next_}.1" in store.log.starts(pid=process.pid))
         assert (await pool.wait(next_, timeout_secs=GUARD)).success

@@ -109,7 +109,7 @@ async def test_a_threads_chains_stay_with_their_results_and_lose_their_transcrip
 
     async with open_pool(Puppet(), clock=clock) as pool:
         await pool.database.transact(make)
-        own = chain_rows.update().where(chain_rows.c.id == "bot").values(pool=pool._queue_name)
+        own = chain_rows.update().where(chain_rows.c.id == "bot").values(pool=pool._core.queue)
         await pool.database.transact(lambda tx: tx.execute(own))
         clock.now += DAY
         kept = sa.select(tasks.c.outcome, tasks.c.transcript)

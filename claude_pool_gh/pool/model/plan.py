@@ -55,7 +55,8 @@ class _Step(Frozen):
     gate: bool = False
     """When the step has succeeded, the chain waits for a person's approval of what it did."""
     max_rejections: Annotated[int, Field(ge=1)] = 3
-    """The rejection with this number fails the step; those before it run the step again with the feedback."""
+    """The rejection with this number fails the step; those before it run it again with the feedback. So with 3 it runs
+    three times in all."""
     again_from: str | None = None
     """Name of the earlier step from which a rejection starts again; None: this one."""
 

@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from claude_pool_gh.pool.model import arguments
 from claude_pool_gh.pool.model.config import READING, Isolation, PermissionMode
 from claude_pool_gh.storage import Database, Transaction
 
@@ -105,6 +106,7 @@ class AgentOutcome:
     structured: JSON = None
     turns: int = 0
     elapsed_ms: int = 0
+    """How long it took; 0: as the pool has measured."""
     model: str = ""
     session_id: str | None = None
     command: str = ""
@@ -117,8 +119,11 @@ class AgentOutcome:
     transcript: tuple[JSON, ...] = ()
     """What happened, in order, redacted."""
     cost_microdollars: int = 0
-    """What the run cost beside all that was booked while it ran, by `Line.spending` or a gateway. Nothing was reserved
-    for it, so a cap only stops the tasks after it: an agent whose single calls are dear reserves for each of them."""
+    """What the run cost besides all that was booked while it ran, by `Line.spending` or a gateway.
+
+    For an agent without `least` the pool has set `AgentTask.budget_microdollars` aside: as long as all that it spends
+    is no more than that, no cap is exceeded. What is beyond it, and all that a `Frugal` agent says here, was not set
+    aside; it is booked in full, and a cap only stops the tasks after it."""
 
 
 PARTIAL_LIMIT: Final = 20_000
@@ -154,6 +159,7 @@ class Line:
     heard: Callable[[], None] = lambda: None
     """Told that there is more of it."""
 
+    @arguments.checked
     def spending(self, most: int) -> AbstractAsyncContextManager[Spending]:
         """Reserve `most` microdollars durably before something is paid for, and book at the end what it cost.
 
@@ -209,7 +215,9 @@ class Frugal(Protocol):
     """
 
     def least(self, task: AgentTask) -> int:
-        """Microdollars below which the run could not even begin; it is refused with less. Default: 20,000.
+        """Microdollars below which the run could not even begin; it is refused with less.
+
+        For an agent that has no such method these are 20,000, two cents: a task whose cap is lower is refused.
 
         Asked when a task is submitted, and again before each attempt. Raises ValueError for settings that the agent
         cannot run with, in words for whoever submits.

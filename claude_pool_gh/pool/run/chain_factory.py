@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, TypeVar
 
-from pydantic import Field
+from pydantic import Field, Strict
 
 from claude_pool_gh.pool.model import schemas
 from claude_pool_gh.pool.model.config import (
@@ -49,11 +49,11 @@ class ChainOptions(Frozen):
 
     tags: Strings = ()
     """Found again by these."""
-    priority: Annotated[int, Field(ge=-1_000_000_000, le=1_000_000_000)] = 0
+    priority: Annotated[int, Strict(), Field(ge=-1_000_000_000, le=1_000_000_000)] = 0
     """Lower goes first."""
     isolation: AnyIsolation | None = None
     """Where its agents work. Default: as `PoolConfig.worktree_isolation` says."""
-    budget_usd: Annotated[float, Field(gt=0, le=MOST_DOLLARS)] | None = None
+    budget_usd: Annotated[float, Strict(), Field(gt=0, le=MOST_DOLLARS)] | None = None
     """Most that the chain may cost, in dollars. Default: `PoolConfig.chain_budget_usd`."""
     on_restart: AnyOnRestart = OnRestart.rerun
     """What becomes of a run whose process died under it."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from claude_pool_gh.pool.model.config import PoolConfig, SlotMode, microdollars, resolve
-from claude_pool_gh.pool.model.errors import CapReached, NoSlotAvailable, NoWorkspace, PoolError
+from claude_pool_gh.pool.model.errors import CapReached, NoSlotAvailable, NoWorkspace, PoolError, RecipeError
 from claude_pool_gh.pool.model.ids import new_id
 from claude_pool_gh.pool.model.plan import AgentRun, Plan
 from claude_pool_gh.pool.model.ports import (
@@ -76,6 +76,8 @@ class Unit:
     siblings: int
     """Tasks of the same step, which share its money."""
     rejections: tuple[str, ...]
+    fault: str = ""
+    """Why one of its texts cannot be filled: then it does not run, and fails of that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +119,9 @@ class Attempts:
     async def run(self, held: Held, chain: ChainRow, unit: Unit, task: TaskRow) -> None:
         """Run one pending task to its end."""
         error = str((task.outcome or {}).get("reason", "")) if not unit.rejections else ""
+        if unit.fault:
+            await self._fail_unstarted(held, unit, unit.fault)
+            return
         recovering, wanted = False, await self._keeper(unit.run.resume)
         for retries_left in range(unit.run.retries, -2, -1):
             try:
@@ -136,12 +141,19 @@ class Attempts:
                 outcome = AgentOutcome(ending=ending, reason=str(why))
                 await self.write(held, partial(self._end_unstarted, task_id=unit.task_id, outcome=outcome))
                 return
+            except RecipeError as missing:  # a text that cannot be filled: nothing has begun
+                await self._fail_unstarted(held, unit, str(missing))
+                return
             if not again:
                 return
             error = outcome.reason
             if not recovering:
                 await self._pause(held, unit.run.retries - retries_left)
             task = await self.database.read(lambda tx: tasks.get(tx, unit.task_id), forever=True)
+
+    async def _fail_unstarted(self, held: Held, unit: Unit, reason: str) -> None:
+        outcome = AgentOutcome(ending=Ending.failed, reason=reason)
+        await self.write(held, partial(self._end_unstarted, task_id=unit.task_id, outcome=outcome))
 
     def _end_unstarted(self, tx: Transaction, *, task_id: str, outcome: AgentOutcome) -> None:
         tasks.end_unstarted(tx, tasks.get(tx, task_id), outcome, self.clock.now_ms())

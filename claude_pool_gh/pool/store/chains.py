@@ -12,6 +12,7 @@ from claude_pool_gh.pool.model.config import STORED
 from claude_pool_gh.pool.model.errors import Superseded, UnknownChain
 from claude_pool_gh.pool.model.outcomes import FAILURES, Outcome, Verdict
 from claude_pool_gh.pool.model.plan import Plan
+from claude_pool_gh.pool.model.ports import Ending
 from claude_pool_gh.pool.model.states import (
     CHAIN_MOVES,
     STEP_MOVES,
@@ -31,6 +32,9 @@ FINISHED = (StepState.completed, StepState.skipped)
 
 MAIN = "main"
 """Name of a pool that was given none."""
+
+_ENDINGS = {Verdict.out_of_budget: Ending.out_of_budget, Verdict.quota: Ending.quota}
+"""Why a lone task ended that its chain's end has kept from beginning; else it failed."""
 
 StepWork = dict[str, str]
 """The run whose captured work later steps begin with, and the commit that holds it: `run` and `commit`."""
@@ -222,7 +226,8 @@ def finish(tx: Transaction, chain: ChainRow, outcome: Outcome, now_ms: int) -> N
     # Nobody has cancelled what its chain's failure ends.
     is_failure = outcome.verdict in FAILURES and outcome.verdict is not Verdict.cancelled
     failed = outcome.reason if is_failure else None
-    tasks.end_open(tx, chain.id, now_ms, failed=failed)
+    ending = _ENDINGS.get(outcome.verdict, Ending.failed) if chain.kind == "task" else Ending.failed
+    tasks.end_open(tx, chain.id, now_ms, failed=failed, ending=ending)
     ledger.settle(tx, chain.id, now_ms)
     stored = outcome.model_dump(mode="json")
     also = {"outcome": stored, "ended_ms": now_ms, "parked_for": None}

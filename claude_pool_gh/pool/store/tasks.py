@@ -209,11 +209,15 @@ def take_over(tx: Transaction, old: TaskRow, task_id: str, chain_id: str, now_ms
     tx.execute(tasks.update().where(tasks.c.id == task_id).values(**also))
 
 
-def end_open(tx: Transaction, chain_id: str, now_ms: int, *, failed: str | None = None) -> None:
-    """End whatever of a chain has not ended, and close its money: as cancelled or, with the reason, as failed."""
+def end_open(
+    tx: Transaction, chain_id: str, now_ms: int, *, failed: str | None = None, ending: Ending = Ending.failed
+) -> None:
+    """End whatever of a chain has not ended, and close its money: as cancelled or, with the reason, as failed.
+
+    `ending`: why those failed.
+    """
     state = TaskState.cancelled if failed is None else TaskState.failed
-    ending = Ending.cancelled if failed is None else Ending.failed
-    outcome = AgentOutcome(ending=ending, reason=failed or "")
+    outcome = AgentOutcome(ending=Ending.cancelled if failed is None else ending, reason=failed or "")
     for task in of_chain(tx, chain_id):
         if task.state in (TaskState.pending, TaskState.running, TaskState.pending_review):
             if task.state is TaskState.running:

@@ -237,4 +237,4 @@ CREATE INDEX ix_steps_chain_id ON steps (chain_id);
 CREATE INDEX ix_tags_tag ON tags (tag);
 CREATE INDEX ix_tasks_chain_id ON tasks (chain_id);
 CREATE INDEX ix_tasks_state ON tasks (state);
-INSERT INTO alembic_version (version_num) VALUES ('0007');
+INSERT INTO alembic_version (version_num) VALUES ('0010');
