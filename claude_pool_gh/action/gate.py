@@ -10,12 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import sqlalchemy as sa
-
 from claude_pool_gh.action.permissions import Refusal, of_effect
-from claude_pool_gh.github.effects.rows import EffectRow
+from claude_pool_gh.github.effects.rows import EffectRow, is_never_written
 from claude_pool_gh.github.errors import ForgeRefused
-from claude_pool_gh.github.tables import effects
 from claude_pool_gh.pool.model.ports import Agent, AgentOutcome, AgentTask, Clock, Ending, Line
 from claude_pool_gh.pool.run.agent_run import at_work
 from claude_pool_gh.storage import Database, Transaction
@@ -66,10 +63,7 @@ class Gate:
 
 
 def _all_stand(tx: Transaction) -> bool:
-    unwritten = sa.and_(
-        effects.c.kind.in_(_FIRST), effects.c.state == "wanted", effects.c.written_version == 0
-    )
-    return tx.execute(sa.select(effects.c.key).where(unwritten).limit(1)).first() is None
+    return not is_never_written(tx, _FIRST)
 
 
 @dataclass

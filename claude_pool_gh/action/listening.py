@@ -8,13 +8,12 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from claude_pool_gh.action.state.keeper import Keeper
 from claude_pool_gh.github import intake, reads
 from claude_pool_gh.github.errors import ForgeError
 from claude_pool_gh.service.house import House
 from claude_pool_gh.storage import Transaction
+from claude_pool_gh.storage.errors import DatabaseError
 from claude_pool_gh.terms.ids import CommentRef, Thread
 
 logger = logging.getLogger(__name__)
@@ -43,7 +42,7 @@ async def _read(house: House, thread: Thread, since: datetime) -> int:
         if comment.get("created_at") == comment.get("updated_at"):  # an edited comment commands nothing
             try:
                 new += await house.database.transact(partial(_store, thread, comment, house.clock.now_ms()))
-            except (ValueError, TypeError, KeyError, SQLAlchemyError) as error:
+            except (ValueError, TypeError, KeyError, DatabaseError) as error:
                 logger.warning("a comment is not read (%s)", type(error).__name__)
     return new
 

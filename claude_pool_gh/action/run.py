@@ -10,8 +10,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-import sqlalchemy as sa
-
 from claude_pool_gh.action import again, log, protocol, results, summary
 from claude_pool_gh.action.endings import Word
 from claude_pool_gh.action.gate import Gate, gated
@@ -25,16 +23,13 @@ from claude_pool_gh.action.state.keeper import Keeper, TakenOver
 from claude_pool_gh.action.state.prune import prune
 from claude_pool_gh.action.state.ref import Refused, Stale
 from claude_pool_gh.action.stop import Stop
-from claude_pool_gh.github import intake, tables
+from claude_pool_gh.github import command_rows, intake
 from claude_pool_gh.github.effects import rows
 from claude_pool_gh.github.intake import CommandRequest, NotForUs
-from claude_pool_gh.github.tables import effects
 from claude_pool_gh.pool.model.config import microdollars
 from claude_pool_gh.pool.model.ids import ChainId
 from claude_pool_gh.pool.model.outcomes import Verdict
-from claude_pool_gh.pool.model.states import ON_THE_WAY
-from claude_pool_gh.pool.store import queries
-from claude_pool_gh.pool.store.tables import chains, steps
+from claude_pool_gh.pool.store import lookup, queries
 from claude_pool_gh.service.house import House, open_house
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.storage import Transaction
@@ -239,18 +234,13 @@ async def _finished(house: House, job: Job, gate: Gate, keeper: Keeper, stop: St
 
 def _progress(tx: Transaction) -> tuple[int, ...]:
     """Figures that change where the next job would have to know it."""
-    written = sa.select(sa.func.count(), sa.func.sum(effects.c.written_version)).select_from(effects)
-    ended = sa.select(sa.func.count()).where(steps.c.ended_ms.is_not(None))
-    return (
-        *map(int, (value or 0 for value in tx.execute(written).one())),
-        int(tx.execute(ended).scalar_one()),
-    )
+    return (*rows.writes(tx), queries.ended_steps(tx))
 
 
 async def end_early(house: House) -> None:
     """End whatever runs and let GitHub show that, within seconds."""
     house.writer.hurry()
-    for chain_id in await house.database.read(_on_the_way):
+    for chain_id in await house.database.read(lookup.on_the_way):
         await house.pool.cancel_chain(ChainId(chain_id))
     await _until(house, lambda tx: not queries.waiting_chains(tx))
     house.writer.wake()
@@ -264,17 +254,12 @@ async def _until(house: House, reached: Callable[[Transaction], bool]) -> None:
         await asyncio.sleep(_LOOK_SECONDS / 2)
 
 
-def _on_the_way(tx: Transaction) -> list[str]:
-    return list(tx.execute(sa.select(chains.c.id).where(chains.c.state.in_(ON_THE_WAY))).scalars())
-
-
 def _has_begun(tx: Transaction) -> bool:
     return bool(queries.waiting_chains(tx))
 
 
 def _all_done(tx: Transaction) -> bool:
-    waiting = sa.select(sa.func.count()).where(tables.commands.c.state == "received")
-    return not (tx.execute(waiting).scalar_one() or queries.waiting_chains(tx) or rows.unwritten(tx))
+    return not (command_rows.are_waiting(tx) or queries.waiting_chains(tx) or rows.unwritten(tx))
 
 
 def _stopped(read: tuple[results.CommandResult, ...], why: str, cost: int) -> JobResult:

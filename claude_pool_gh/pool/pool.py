@@ -54,16 +54,17 @@ from claude_pool_gh.pool.run.waiting import Waiting
 from claude_pool_gh.pool.store import (
     addresses,
     approvals,
+    cap_uses,
     chain_results,
     chains,
     context,
-    ledger,
     listing,
     places,
     queries,
     queue,
     retention,
     slot_rows,
+    task_records,
     tasks,
 )
 from claude_pool_gh.pool.store.chains import NewChain
@@ -710,7 +711,7 @@ class Pool:
         def store(tx: Transaction) -> None:
             now = self._clock.now_ms()
             for each in new[:1]:
-                ledger.check_hope(tx, each.account, each.caps, now)
+                cap_uses.check_hope(tx, each.account, each.caps, now)
             for each in new:
                 chains.add(tx, each, now)
                 self._observer.changed(tx, each.id)
@@ -772,10 +773,11 @@ class Pool:
 
     async def _pinned(self, new: Sequence[NewChain]) -> list[NewChain]:
         """The same chains, each with where its agents will work as that stands now."""
-        asked = {Isolation(each.plan.workspace["isolation"]) for each in new}
-        pins = {isolation: await self._workspaces.pinned(isolation) for isolation in asked}
+        isolations = [each.plan.workspace.isolation or Isolation.none for each in new]
+        pins = {each: await self._workspaces.pinned(each) for each in set(isolations)}
         plans = [
-            each.plan.model_copy(update={"workspace": pins[each.plan.workspace["isolation"]]}) for each in new
+            each.plan.model_copy(update={"workspace": pins[isolation]})
+            for each, isolation in zip(new, isolations, strict=True)
         ]
         return [
             replace(each, plan=plan, pool=self._queue_name) for each, plan in zip(new, plans, strict=True)
@@ -784,7 +786,7 @@ class Pool:
     async def _task(self, task_id: str, *, instead: str) -> TaskRecord:
         def read(tx: Transaction) -> TaskRecord:
             addresses.chain_of_task(tx, task_id, instead=instead)
-            return queries.task(tx, task_id)
+            return task_records.task(tx, task_id)
 
         return await self.database.read(read)
 
@@ -804,7 +806,7 @@ class Pool:
 
     async def _seen(self, task_id: str) -> TaskRecord:
         """A task for somebody who waits for it, and so for the database too."""
-        return await self.database.read(lambda tx: queries.task(tx, task_id), forever=True)
+        return await self.database.read(lambda tx: task_records.task(tx, task_id), forever=True)
 
     async def _cancel(self, named: Callable[[Transaction], str]) -> bool:
         def request(tx: Transaction) -> tuple[str, bool]:

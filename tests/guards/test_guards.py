@@ -348,7 +348,7 @@ GUARDS = [
         "tests/pool/test_ledger.py tests/pool/test_ledger_machine.py", "",
     ),
     Guard(
-        "no cap is passed", "pool/store/ledger.py", "if use.left < amount:", "if False:",
+        "no cap is passed", "pool/store/cap_uses.py", "if use.left < amount:", "if False:",
         "tests/pool/test_ledger.py tests/pool/test_ledger_machine.py", "",
     ),
     Guard(
