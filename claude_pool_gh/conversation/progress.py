@@ -130,7 +130,9 @@ class Progress:
 
     def one_line(self, tx: Transaction, chain: ChainRow, cost: tuple[int, bool]) -> str:
         """A chain in a line: commit, verdict, cost."""
-        return f"`{chain.labels.head[:9]}` {self.title_of(tx, chain)}, {dollars(cost[0], upper_bound=cost[1])}"
+        return (
+            f"`{chain.labels.head[:9]}` {self.title_of(tx, chain)}, {dollars(cost[0], upper_bound=cost[1])}"
+        )
 
     def title_of(self, tx: Transaction, chain: ChainRow) -> str:
         """What came of a chain, or where it is."""
