@@ -35,7 +35,8 @@ class Call:
     pieces: asyncio.Queue[bytes | None] = field(default_factory=asyncio.Queue)
     broken: bool = False
     rewritten: bool = False
-    """Whether it is read in another way than it was asked, so that its count says nothing of the agent's next one."""
+    """Whether it is read in another way than it was asked, so that its count says nothing of the
+    agent's next one."""
 
     @property
     def request_id(self) -> str:

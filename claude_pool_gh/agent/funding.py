@@ -1,4 +1,4 @@
-"""Sets money aside for requests before they go out, and waits for what the runs beside one may leave it."""
+"""Sets money aside for requests before they go out, and waits for what others may leave."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from claude_pool_gh.agent.upstream import Upstream
 _LOOK_SECONDS: Final = 0.5
 """Between two looks whether the runs beside one have left it money."""
 _MARGIN: Final = 1.1
-"""By how much an answer may be read as more tokens than the API has counted when it was asked: it calls that count an
-estimate that may be off by a little."""
+"""By how much an answer may be read as more tokens than the API has counted when it was asked: it
+calls that count an estimate that may be off by a little."""
 _NO_MONEY: Final = (
     "the money set aside for this run, ${:.2f}, has ${:.2f} left, which does not pay for another request"
 )

@@ -1,18 +1,20 @@
 """The loopback proxy between every agent and the model's API.
 
-It holds the real key, which no agent sees, and knows by a request's path which run it belongs to. Each request goes
-through four questions, in this order, and is answered without asking the model at the first no:
+It holds the real key, which no agent sees, and knows by a request's path which run it belongs to.
+Each request goes through four questions, in this order, and is answered without asking the model at
+the first no:
 
 1. Is the run still wanted, and is it a request of its own (`passes`)?
 2. May it ask that: this model, and nothing whose price is not known (`admission`)?
-3. Does its money reach for the worst that it may cost (`funding`)? That is set aside durably before the request goes
-   out, and its `max_tokens` is lowered to what is paid for.
+3. Does its money reach for the worst that it may cost (`funding`)? That is set aside durably before
+   the request goes out, and its `max_tokens` is lowered to what is paid for.
 4. Does the API answer (`upstream`, which waits and repeats; `refusals`, where it does not)?
 
-From then on a task of its own reads the answer to its end and books it, whether the agent still listens or not: what
-the API has reported is booked as it is, what it may have cost beyond that counts at its worst case. A run that ends
-gives its open answers some seconds; what is still open then is settled as an upper bound. So the money of a request is
-set aside before it can be spent, and settled exactly once.
+From then on a task of its own reads the answer to its end and books it, whether the agent still
+listens or not: what the API has reported is booked as it is, what it may have cost beyond that
+counts at its worst case. A run that ends gives its open answers some seconds; what is still open
+then is settled as an upper bound. So the money of a request is set aside before it can be spent,
+and settled exactly once.
 """
 
 from __future__ import annotations
@@ -45,8 +47,8 @@ _FORWARDED: Final = ("anthropic-version", "content-type", "accept", "user-agent"
 _BETA: Final = "anthropic-beta"
 _STARTED_BY_AN_AGENT: Final = "x-claude-code-agent-id"
 _CANCELLED: Final = 3.0
-"""Seconds that the open answers of a cancelled run are read on; the pool waits for 4 until it believes that the run
-cannot be ended."""
+"""Seconds that the open answers of a cancelled run are read on; the pool waits for 4 until it
+believes that the run cannot be ended."""
 _BROKE_OFF: Final = "the model's API broke off before it reported the tokens used"
 _HALF_REPORTED: Final = (
     "the model's API broke off; what it had read is known, what it wrote counts at its most"
@@ -111,8 +113,8 @@ class Gateway:
     ) -> AsyncIterator[tuple[Pass, str]]:
         """Let a run through while the block lasts; gives its pass and its base URL.
 
-        `most`: up to how many microdollars its money may grow as it is needed. `step`: up to how many all runs of its
-        step may come to together.
+        `most`: up to how many microdollars its money may grow as it is needed. `step`: up to how
+        many all runs of its step may come to together.
         """
         run = Pass(run_id, models, most, step, read_on=self._read_on_seconds)
         self._passes[run.token] = run

@@ -50,7 +50,7 @@ def lost(cause: Exception) -> web.Response:
 def final(
     run: Pass, model: str, found: Opened, body: bytes, until: str, patience: float
 ) -> web.Response | None:
-    """End the run where the API has refused what no further try can change; None where another try may help.
+    """End the run where no further try can change a refusal; None where another may help.
 
     `until`: when the API asks to be asked again, for people.
     """

@@ -48,7 +48,8 @@ class Rate:
 def claim(tx: Transaction, now_ms: int, taken_ms: int) -> CommandRequest | None:
     """Take the oldest command that is due; None where there is none.
 
-    Whoever takes one puts it off for `taken_ms` with that; if its process is gone, it is due at once.
+    Whoever takes one puts it off for `taken_ms` with that; if its process is gone, it is due at
+    once.
     """
     due = sa.or_(_C.due_ms <= now_ms, _C.owner != own_id())
     waiting = (
@@ -64,7 +65,7 @@ def claim(tx: Transaction, now_ms: int, taken_ms: int) -> CommandRequest | None:
 
 
 def _is_behind(tx: Transaction, key: str) -> bool:
-    """Whether an earlier command of the same comment is still to be handled: they take effect in their order."""
+    """Whether an earlier command of the same comment is still to be handled."""
     source, _, ordinal = key.rpartition(":")
     before = [f"{source}:{number}" for number in range(int(ordinal))]
     own = sa.and_(_C.key.in_(before), _C.state == CommandState.received)
@@ -111,14 +112,14 @@ def are_waiting(tx: Transaction) -> bool:
 
 
 def requests_of(tx: Transaction, thread: str, chain_id: str) -> Sequence[CommandRequest]:
-    """The commands that asked for a chain: the one that started it, and those that joined it, oldest first."""
+    """The commands that asked for a chain, or joined it, oldest first."""
     own = sa.select(_C.request).where(_C.thread == thread, _C.chain_id == chain_id)
     stored = tx.execute(own.order_by(_C.received_ms, _C.key)).scalars()
     return [CommandRequest.model_validate(each) for each in stored]
 
 
 def rate(tx: Transaction, request: CommandRequest, thread: str, since_ms: int) -> Rate:
-    """How many commands came before one since a moment: a flood does not take the turn of those who were first."""
+    """How many commands came before one: a flood takes nobody's turn who was there first."""
     mine = sa.select(_C.received_ms).where(_C.key == request.key).scalar_subquery()
     same_moment = sa.and_(_C.received_ms == mine, _C.key < request.key)
     before = sa.and_(_C.received_ms > since_ms, sa.or_(_C.received_ms < mine, same_moment))

@@ -1,4 +1,4 @@
-"""What events have told of threads and repositories: hints for those who look, never ground for a decision."""
+"""What events have told of threads and repositories: hints, never ground for a decision."""
 
 from __future__ import annotations
 

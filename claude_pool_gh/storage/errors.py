@@ -1,4 +1,4 @@
-"""What a database raises, under names that its users can catch without knowing the library behind it."""
+"""What a database raises, under names that do not tell of the library behind it."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ UNREACHABLE = (InterfaceError, OperationalError)
 
 
 def reason(error: SQLAlchemyError) -> str:
-    """The database's own first sentence, without the statement and without a link to the library's pages."""
+    """The database's own first sentence, without the statement and the library's links."""
     return str(getattr(error, "orig", None) or type(error).__name__).strip().partition("\n")[0]

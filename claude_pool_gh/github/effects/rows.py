@@ -1,16 +1,19 @@
 """Says what should stand or happen on GitHub: rows, written in the transaction that decides it.
 
-A row holds the newest wanted content and its version, and the version that was last written. Whoever decides calls
-`want` and is done; one writer for each installation takes the most urgent row that is due, notes the attempt before its
-first request, makes the request, and notes what came of it. Since the decision is committed before the request is made,
-a process may die anywhere between the two:
+A row holds the newest wanted content and its version, and the version that was last written.
+Whoever decides calls `want` and is done; one writer for each installation takes the most urgent row
+that is due, notes the attempt before its first request, makes the request, and notes what came of
+it. Since the decision is committed before the request is made, a process may die anywhere between
+the two:
 
 - Before the attempt was noted, nothing was sent: the row is simply due again.
-- After it, nobody knows: the writer looks for what it may have made, by the mark hidden in it, before it makes more.
-- Where something newer was wanted meanwhile, the row stays due: what was written for it was only an earlier version.
+- After it, nobody knows: the writer looks for what it may have made, by the mark hidden in it,
+  before it makes more.
+- Where something newer was wanted meanwhile, the row stays due: what was written for it was only an
+  earlier version.
 
-So there is never a second comment, and never an older text over a newer one. The states and what moves them are the
-table in `states`; no other module writes them.
+So there is never a second comment, and never an older text over a newer one. The states and what
+moves them are the table in `states`; no other module writes them.
 """
 
 from __future__ import annotations
@@ -37,7 +40,8 @@ PROGRESS: Final = 5
 
 _E: Final = effects.c
 _REACHED_BY: Final = repositories.c.installation_id.label("reached_by")
-"""The installation by now. The effect's own is the one that it was wanted under, and says whose turn it is."""
+"""The installation by now. The effect's own is the one that it was wanted under, and says whose
+turn it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,7 +228,8 @@ def gone(tx: Transaction, row: EffectRow, error: str) -> None:
 def refused(tx: Transaction, row: EffectRow | Unreadable, error: str) -> bool:
     """The row's version will not stand.
 
-    False where a newer one was wanted meanwhile, which is due with fresh tries, or a person has deleted what stood.
+    False where a newer one was wanted meanwhile, which is due with fresh tries, or a person has
+    deleted what stood.
     """
     newer = _E.wanted_version > row.version
     values = {
@@ -283,7 +288,7 @@ def everything_of(tx: Transaction, kinds: Collection[str]) -> list[Effect]:
 
 
 def newest_written(tx: Transaction, prefix: str) -> int | None:
-    """The highest id on GitHub of what stands under the keys that begin so; None where nothing does."""
+    """The highest id on GitHub of what stands under keys that begin so; None for nothing."""
     own = sa.and_(_E.key.startswith(prefix, autoescape=True), _E.state == EffectState.written)
     found = tx.execute(sa.select(sa.func.max(_E.remote_id)).where(own)).scalar_one()
     return None if found is None else int(found)
@@ -296,7 +301,7 @@ def is_never_written(tx: Transaction, kinds: Collection[str]) -> bool:
 
 
 def writes(tx: Transaction) -> tuple[int, int]:
-    """How many effects there are, and how often any was written: changes whenever one of them does."""
+    """How many effects there are, and how often any was written."""
     counts = sa.select(sa.func.count(), sa.func.sum(_E.written_version)).select_from(effects)
     number, versions = tx.execute(counts).one()
     return int(number), int(versions or 0)

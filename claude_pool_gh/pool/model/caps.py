@@ -1,7 +1,8 @@
 """The caps that a chain counts against, and whose they are. Amounts are microdollars.
 
-A scope is whatever several chains share a cap in: the caller names its kind, such as `thread`, and says for each chain
-which one of that kind it belongs to. The pool compares these texts and knows nothing else of them.
+A scope is whatever several chains share a cap in: the caller names its kind, such as `thread`, and
+says for each chain which one of that kind it belongs to. The pool compares these texts and knows
+nothing else of them.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ POOL: Final = "pool"
 """The scope to which every chain of the store belongs, without saying so."""
 
 Account = Mapping[str, str]
-"""Whose caps a chain counts against: for each kind of scope, which one of that kind; empty for a script's chains."""
+"""Whose caps a chain counts against: for each kind of scope, which one of that kind; empty for a
+script's chains."""
 
 
 class Window(StrEnum):
-    """Since when what was spent counts against a cap; days and months are those of the calendar, in UTC."""
+    """Since when what was spent counts; days and months are those of the calendar, in UTC."""
 
     ever = "ever"
     day = "day"
@@ -52,8 +54,9 @@ class Caps:
     pool: int | None = None
     """For all chains of the store, per calendar month; None is no limit."""
     least: int | None = None
-    """A chain may begin with as little as this where its own cap is more than is left; its money then grows as it is
-    needed, see `extend`. None: it begins with all that its cap allows, or not at all."""
+    """A chain may begin with as little as this where its own cap is more than is left; its money
+    then grows as it is needed, see `extend`. None: it begins with all that its cap allows, or not
+    at all."""
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Caps:

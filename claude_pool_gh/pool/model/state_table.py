@@ -1,4 +1,4 @@
-"""A table of states: which event takes a record from where to where. What it does not list is refused."""
+"""A table of states: which event takes a record from where to where, and nothing else."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ E = TypeVar("E", bound=StrEnum)
 
 @dataclass(frozen=True, slots=True)
 class StateTable(Generic[S, E]):
-    """Every legal move of one kind of record. Pure: what writes a move is somewhere else, and in one place."""
+    """Every legal move of one kind of record. What writes a move is elsewhere, in one place."""
 
     name: str
     """The kind of record, for people."""
@@ -24,7 +24,7 @@ class StateTable(Generic[S, E]):
     moves: Mapping[tuple[S, E], S]
 
     def after(self, state: S, event: E) -> S:
-        """Where an event takes a record. Raises IllegalTransition where the table does not list it."""
+        """Where an event takes a record. Raises IllegalTransition for one that is not listed."""
         found = self.moves.get((state, event))
         if found is None:
             raise IllegalTransition(self.name, state, event)

@@ -1,7 +1,7 @@
 """The states of chains, steps, tasks and slots, the events that move them, and every legal move.
 
-The tables at the end are the truth: `store.moves` writes what they list and nothing else. A record's state is changed
-nowhere but there.
+The tables at the end are the truth: `store.moves` writes what they list and nothing else. A
+record's state is changed nowhere but there.
 """
 
 from __future__ import annotations
@@ -73,7 +73,8 @@ class StepEvent(StrEnum):
     cancel = "cancel"
     approve = "approve"
     reject = "reject"
-    """It runs again, told why: a person has rejected what it presents, or what a later step's gate shows."""
+    """It runs again, told why: a person has rejected what it presents, or what a later step's gate
+    shows."""
     give_up = "give_up"
     """It was rejected once too often."""
 

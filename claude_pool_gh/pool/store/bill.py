@@ -45,7 +45,7 @@ def read(
     usual: tuple[str, str],
     now_ms: int,
 ) -> Bill:
-    """What these chains have cost, and what else the bill of a chain of this account and these caps says.
+    """What these chains have cost, and what else the bill of one with these caps says.
 
     `usual`: kind of scope and verb, of whose chains the usual cost is told. One statement.
     """

@@ -1,4 +1,4 @@
-"""What counts against each cap: of a scope's chains, what they have spent and what they have set aside.
+"""What counts against each cap: what a scope's chains have spent and set aside.
 
 A cap is used by the sum of its chains' reservations, settled ones at what they cost and open ones in full.
 """
@@ -47,7 +47,7 @@ class Scope:
 
 
 def scope_of(cap: Cap, account: Account, now_ms: int) -> Scope:
-    """The chains that count against a cap of this account. Raises ValueError where it belongs to no such scope."""
+    """The chains that count against a cap. Raises ValueError for an account without that scope."""
     if cap.scope != POOL and cap.scope not in account:
         raise ValueError(f"a chain with a cap of its {cap.scope} must say which one that is")
     return Scope(cap.scope, account.get(cap.scope, ""), _start(cap.window, now_ms))
@@ -96,7 +96,7 @@ def check_hope(tx: Transaction, account: Account, caps: Caps, now_ms: int) -> No
 
 
 def check(tx: Transaction, account: Account, caps: Caps, amount: int, now_ms: int) -> bool:
-    """Whether any wider cap has a limit. Raises CapReached for the narrowest that leaves less than the amount."""
+    """Whether any wider cap holds. Raises CapReached for the narrowest that leaves too little."""
     uses = cap_uses(tx, account, caps, now_ms)
     for use in uses:
         if use.left < amount:

@@ -1,4 +1,4 @@
-"""What was spent: by a run, a task, a step, a chain, a repository. Money is read here and moved in `ledger`."""
+"""What was spent, by run, task, step, chain and scope. `ledger` moves the money."""
 
 from __future__ import annotations
 

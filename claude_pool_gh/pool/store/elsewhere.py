@@ -1,4 +1,4 @@
-"""What chains of other stores have spent, so that caps which hold over several stores count it here too.
+"""What chains of other stores have spent, for caps that hold over several stores.
 
 Nothing else of those chains is here: a row with its account and its money, under an id that no chain of this store has.
 """
@@ -29,7 +29,7 @@ _FOREIGN: Final = _C.id.startswith(ELSEWHERE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charge:
-    """What one chain counts against the caps of its account: its reservation while it runs, then what it cost."""
+    """What one chain counts: its reservation while it runs, then what it cost."""
 
     chain_id: str
     account: Account

@@ -1,16 +1,19 @@
 """Money set aside and booked: the one writer of reservations.
 
-Reservations are a tree: a chain reserves its cap, each task reserves inside its chain, each request to the model inside
-its task. What lies inside one counts against it until it is settled, exactly once: at what was used or, where nobody
-can know, at all of it, marked as an upper bound. The chain's own counts against the wider caps, see `cap_uses`.
+Reservations are a tree: a chain reserves its cap, each task reserves inside its chain, each request
+to the model inside its task. What lies inside one counts against it until it is settled, exactly
+once: at what was used or, where nobody can know, at all of it, marked as an upper bound. The
+chain's own counts against the wider caps, see `cap_uses`.
 
-So no cap is ever passed: nothing is spent that was not reserved before, and everything is reserved inside something
-that is large enough. Three rules keep that true while many write at the same time:
+So no cap is ever passed: nothing is spent that was not reserved before, and everything is reserved
+inside something that is large enough. Three rules keep that true while many write at the same time:
 
-- Whoever reserves or lets one hold more takes the lock `ledger` first, so sums are read and used by one at a time.
+- Whoever reserves or lets one hold more takes the lock `ledger` first, so sums are read and used by
+  one at a time.
 - A settled reservation takes nothing in any more (`left_in` is 0), and its first settlement stands.
-- A chain that may begin with less than its cap (`Caps.least`) holds what its tasks need, and takes more from the wider
-  caps as they need it (`extend`); after each request it lets go what is beyond the next one's least.
+- A chain that may begin with less than its cap (`Caps.least`) holds what its tasks need, and takes
+  more from the wider caps as they need it (`extend`); after each request it lets go what is beyond
+  the next one's least.
 """
 
 from __future__ import annotations

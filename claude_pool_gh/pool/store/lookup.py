@@ -1,4 +1,4 @@
-"""Which chains: of a scope, of a verb, in a state. Each question is one statement, and its answer is typed."""
+"""Which chains: of a scope, of a verb, in a state. Each question has a typed answer."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def on_the_way_of(tx: Transaction, kind: str, key: str, verb: str) -> list[Chain
 
 
 def kin_of(tx: Transaction, chain_id: str, kind: str) -> list[Kin]:
-    """The chains of the same verb in a chain's scope of this kind, itself among them, newest first."""
+    """The chains of the same verb in a chain's scope of this kind, with itself, newest first."""
     rows = tx.execute(_KIN, {"wanted": chain_id, "of_kind": kind})
     return [Kin(row.id, int(row.created_ms), row.verb, row.head, row.workflow) for row in rows]
 

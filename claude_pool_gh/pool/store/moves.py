@@ -1,6 +1,7 @@
 """The one writer of states: each move is looked up in its table and written as a compare-and-set.
 
-So two writers can never both believe that they moved a record, and no state changes behind its table's back.
+So two writers can never both believe that they moved a record, and no state changes behind its
+table's back.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ ROWS: Final[Mapping[str, sa.Table]] = {
 
 
 def move(tx: Transaction, states: StateTable[S, E], key: str, old: S, event: E, **also: Any) -> S:
-    """Let an event happen to the record `key`, which is in `old`, and set the columns in `also` with it.
+    """Let an event happen to the record `key`, which is in `old`, and set its columns `also`.
 
     Returns the state it is in then. Raises IllegalTransition when the table does not list it, or the record is not in
     `old` any more.
@@ -37,7 +38,7 @@ def move(tx: Transaction, states: StateTable[S, E], key: str, old: S, event: E, 
 def move_by(
     tx: Transaction, by: sa.Update, states: StateTable[S, E], key: str, old: S, event: E, **also: Any
 ) -> S:
-    """As `move`, by a statement made of `moving` that counts from what is there; `also`: its parameters."""
+    """As `move`, by a statement made of `moving`; `also`: its parameters."""
     new = states.after(old, event)
     table = ROWS[states.name]
     if not _moved(tx, by, key, old, new, also):
@@ -47,12 +48,12 @@ def move_by(
 
 
 def moved(tx: Transaction, states: StateTable[S, E], key: str, old: S, event: E, **also: Any) -> bool:
-    """As `move`; False where the record is not in `old`, and then nothing has changed. Nobody is told of it."""
+    """As `move`; False, and nothing has changed, where it is not in `old`. Nobody is told."""
     return _moved(tx, moving(ROWS[states.name]), key, old, states.after(old, event), also)
 
 
 def move_all(tx: Transaction, states: StateTable[S, E], keys: Iterable[str], event: E, **also: Any) -> None:
-    """Let an event happen to these records, wherever it can: one statement that nobody can get in the way of."""
+    """Let an event happen to these records, wherever it can, in one statement."""
     table = ROWS[states.name]
     own = sa.and_(table.c.id.in_(list(keys)), table.c.state.in_(states.before(event)))
     tx.execute(table.update().where(own).values(state=after(states, table.c.state, event), **also))

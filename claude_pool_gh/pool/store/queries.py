@@ -1,4 +1,4 @@
-"""Questions about the store, each with a typed answer: how far chains are, what is counted, who waits."""
+"""Questions about the store: how far chains are, what is counted, who waits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The line before the slots: which chains wait for one, in which order, and how many slots there are."""
+"""The line before the slots: which chains wait, in which order, and for how many slots."""
 
 from __future__ import annotations
 
