@@ -655,7 +655,7 @@ GUARDS = [
     ),
     Guard(
         "nothing is written where nobody may", "github/effects/rows.py",
-        'return sa.and_(_E.state == EffectState.wanted, _E.repository_id.in_(reached))', 'return _E.state == "wanted"',
+        "return sa.and_(_E.state == EffectState.wanted, _E.repository_id.in_(reached))", 'return _E.state == "wanted"',
         f"{ACCEPTANCE}github_side.py", "suspended",
     ),
     Guard(
