@@ -9,20 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-import sqlalchemy as sa
-
 from claude_pool_gh.action import endings
 from claude_pool_gh.commands.grammar import Command, Verb, parse
+from claude_pool_gh.conversation.caps import THREAD
 from claude_pool_gh.conversation.facts import thread_key
 from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.errors import ForgeError
 from claude_pool_gh.github.intake import CommandRequest
 from claude_pool_gh.pool.model.outcomes import Verdict
-from claude_pool_gh.pool.store import chains
-from claude_pool_gh.pool.store.tables import chains as chain_rows
+from claude_pool_gh.pool.store import chains, lookup
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.terms.ids import Trigger
 
+_LOOKED_AT: Final = 500
+"""Chains of a thread, newest first."""
 DONE: Final = "another job has taken this command for the same commit"
 
 
@@ -45,11 +45,10 @@ def is_taken(tx: Transaction, request: CommandRequest, head: str, verbs: Mapping
     command = parse(request.line, verbs)
     if not head or not isinstance(request.source, Trigger) or not isinstance(command, Command):
         return False
-    own = chain_rows.c.account_thread == thread_key(request.thread)
-    for row in tx.execute(sa.select(chain_rows.c.id, chain_rows.c.plan).where(own)):
-        context = row.plan["context"]
-        same = context.get("head") == head and _line(str(context.get("line", ""))) == _line(request.line)
-        if same and row.plan["verb"] == command.verb.name and not _came_to_nothing(tx, row.id):
+    for chain in lookup.newest_of(tx, THREAD, thread_key(request.thread), limit=_LOOKED_AT):
+        line = _line(str(chain.plan.context.get("line", "")))
+        same = chain.labels.head == head and line == _line(request.line)
+        if same and chain.plan.verb == command.verb.name and not _came_to_nothing(tx, chain.id):
             return True
     return False
 

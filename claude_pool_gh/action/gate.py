@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import sqlalchemy as sa
-
 from claude_pool_gh.action.permissions import Refusal, of_effect
 from claude_pool_gh.agent.claude import ClaudeAgent
 from claude_pool_gh.agent.upstream import Credential
+from claude_pool_gh.github.effects import rows
 from claude_pool_gh.github.effects.rows import EffectRow
 from claude_pool_gh.github.errors import ForgeRefused
-from claude_pool_gh.github.tables import effects
 from claude_pool_gh.pool.model.ports import Agent, AgentOutcome, AgentTask, Clock, Ending, Line
 from claude_pool_gh.pool.run.agent_run import at_work
-from claude_pool_gh.pool.store.tables import tasks
-from claude_pool_gh.storage import Database, Transaction
+from claude_pool_gh.pool.store import lookup
+from claude_pool_gh.storage import Database
 
 _FIRST: Final = ("reaction", "comment", "check")
 """What must stand before money is spent: the eyes, the comment that shows the run, its check."""
@@ -68,13 +66,13 @@ class Gate:
 
     async def wait(self, database: Database, task_id: str, stop: asyncio.Event) -> bool:
         """Wait until a task's agent may begin; False where its run is no longer wanted."""
-        chain_id = await database.read(partial(_chain_of, task_id=task_id))
+        chain_id = await database.read(partial(lookup.chain_of_task, task_id=task_id))
         if chain_id in self.passed:
             return not stop.is_set()
-        wanted = await database.read(_wanted)
+        wanted = await database.read(partial(rows.versions_wanted, kinds=_FIRST))
         while not stop.is_set():
             ready = not self.is_shut and self.is_installed
-            if ready and await database.read(partial(_stand, wanted=wanted)):
+            if ready and await database.read(partial(rows.stand, versions=wanted)):
                 return await self._pass(chain_id) and not stop.is_set()
             await asyncio.sleep(_LOOK_SECONDS)
         return False
@@ -87,24 +85,6 @@ class Gate:
                     return False
                 self.passed.add(chain_id)
             return True
-
-
-def _chain_of(tx: Transaction, task_id: str) -> str:
-    return str(tx.execute(sa.select(tasks.c.chain_id).where(tasks.c.id == task_id)).scalar_one())
-
-
-def _wanted(tx: Transaction) -> dict[str, int]:
-    """The versions of what people must see, as they are wanted now: a chain's own are wanted since it was made."""
-    unwritten = sa.and_(effects.c.kind.in_(_FIRST), effects.c.state == "wanted")
-    rows = tx.execute(sa.select(effects.c.key, effects.c.wanted_version).where(unwritten))
-    return {row.key: row.wanted_version for row in rows}
-
-
-def _stand(tx: Transaction, wanted: Mapping[str, int]) -> bool:
-    """Whether GitHub has taken all of these versions, or later ones."""
-    own = sa.and_(effects.c.key.in_(wanted), effects.c.state == "wanted")
-    rows = tx.execute(sa.select(effects.c.key, effects.c.written_version).where(own))
-    return all(row.written_version >= wanted[row.key] for row in rows)
 
 
 @dataclass

@@ -8,17 +8,14 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
-import sqlalchemy as sa
-from sqlalchemy.exc import SQLAlchemyError
-
 from claude_pool_gh.action.state.keeper import Keeper
 from claude_pool_gh.action.strangers import is_kept_out
-from claude_pool_gh.github import intake, reads
+from claude_pool_gh.github import command_rows, intake, reads
 from claude_pool_gh.github.errors import ForgeError
 from claude_pool_gh.github.intake import CommandRequest
-from claude_pool_gh.github.tables import commands
 from claude_pool_gh.service.house import House
 from claude_pool_gh.storage import Transaction
+from claude_pool_gh.storage.errors import DatabaseError
 from claude_pool_gh.terms.ids import CommentRef, Thread
 
 logger = logging.getLogger(__name__)
@@ -49,7 +46,7 @@ async def _read(house: House, thread: Thread, since: datetime, strangers: set[in
             try:
                 wanted = await _ours(house, _requests(thread, comment), strangers)
                 new += await house.database.transact(partial(_store, wanted, house.clock.now_ms()))
-            except (ValueError, TypeError, KeyError, SQLAlchemyError) as error:
+            except (ValueError, TypeError, KeyError, DatabaseError) as error:
                 logger.warning("a comment is not read (%s)", type(error).__name__)
     return new
 
@@ -73,8 +70,7 @@ async def _ours(house: House, found: list[CommandRequest], strangers: set[int]) 
 
 
 def _known(found: list[CommandRequest], tx: Transaction) -> set[str]:
-    keys = [each.key for each in found]
-    return set(tx.execute(sa.select(commands.c.key).where(commands.c.key.in_(keys))).scalars())
+    return {each.key for each in command_rows.several(tx, [each.key for each in found])}
 
 
 def _requests(thread: Thread, comment: Any) -> list[CommandRequest]:

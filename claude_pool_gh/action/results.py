@@ -6,21 +6,23 @@ import json
 from collections.abc import Collection
 from typing import Literal
 
-import sqlalchemy as sa
 from pydantic import ConfigDict
 
 from claude_pool_gh.action import endings
 from claude_pool_gh.action.endings import Word
 from claude_pool_gh.action.permissions import Refusal
+from claude_pool_gh.conversation.caps import THREAD
 from claude_pool_gh.conversation.gates import waiting_step
 from claude_pool_gh.conversation.judge import OUT_OF_REACH
 from claude_pool_gh.conversation.progress import Progress
-from claude_pool_gh.github.tables import commands, effects
+from claude_pool_gh.github import command_rows
+from claude_pool_gh.github.command_rows import CommandRow
+from claude_pool_gh.github.effects.check_run import CheckRun
+from claude_pool_gh.github.effects.rows import wanted_of
 from claude_pool_gh.pool.model.outcomes import Verdict
 from claude_pool_gh.pool.model.states import ChainState
-from claude_pool_gh.pool.store import chains, ledger
+from claude_pool_gh.pool.store import chains, costs
 from claude_pool_gh.pool.store.chains import ChainRow
-from claude_pool_gh.pool.store.tables import reservations
 from claude_pool_gh.reports.views import Changed, Presented, Reviewed
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.terms.ids import Term
@@ -95,28 +97,24 @@ def read(
     tx: Transaction, progress: Progress, keys: Collection[str] | None = None
 ) -> tuple[CommandResult, ...]:
     """The commands of this job in their order; without keys, all that its database knows."""
-    wanted = sa.select(commands).order_by(commands.c.received_ms, commands.c.key)
-    rows = tx.execute(wanted if keys is None else wanted.where(commands.c.key.in_(keys))).all()
-    return tuple(_command(tx, progress, row) for row in rows)
+    return tuple(_command(tx, progress, row) for row in command_rows.several(tx, keys))
 
 
 def spent(tx: Transaction) -> int:
     """What all requests to the model have cost so far, in microdollars."""
-    total = sa.select(sa.func.coalesce(sa.func.sum(reservations.c.settled), 0))
-    return int(tx.execute(total.where(reservations.c.level == "request")).scalar_one())
+    return costs.spend(tx)[0]
 
 
-def _command(tx: Transaction, progress: Progress, row: sa.Row[tuple[object, ...]]) -> CommandResult:
-    answer = str(row.answer or "")
+def _command(tx: Transaction, progress: Progress, row: CommandRow) -> CommandResult:
     if row.state != "handled":
         why = "it was not begun before the job ended"
         return CommandResult(line=row.line, outcome=Verdict.failed, red=True, title=why)
     if not row.chain_id:
-        outcome, _, why = answer.partition(": ")
-        word = Word.misconfigured if why.startswith(OUT_OF_REACH) else endings.of_answer(answer)
+        outcome, _, why = row.answer.partition(": ")
+        word = Word.misconfigured if why.startswith(OUT_OF_REACH) else endings.of_answer(row.answer)
         return CommandResult(line=row.line, outcome=word, red=endings.RED[word], title=why or outcome)
     chain = chains.get(tx, row.chain_id)
-    cost, upper_bound = ledger.cost_of(tx, chain.id)
+    cost, upper_bound = costs.cost_of(tx, chain.id)
     gate = _gate(tx, progress, chain)
     waits = chain.state is ChainState.parked and chain.outcome is None and bool(gate)
     verdict: str = (
@@ -137,9 +135,9 @@ def _command(tx: Transaction, progress: Progress, row: sa.Row[tuple[object, ...]
 
 def _fails(tx: Transaction, chain: ChainRow) -> bool:
     """Whether the check of a run is a failure, as the repository has configured."""
-    key = f"check:{chain.account.thread}:{chain.plan.verb}:{chain.plan.context.get('head', '')}"
-    stored = tx.execute(sa.select(effects.c.wanted).where(effects.c.key == key)).scalar_one_or_none()
-    return stored is not None and stored.get("conclusion") == "failure"
+    key = f"check:{chain.account[THREAD]}:{chain.plan.verb}:{chain.labels.head}"
+    check = wanted_of(tx, key)
+    return isinstance(check, CheckRun) and check.conclusion == "failure"
 
 
 def _gate(tx: Transaction, progress: Progress, chain: ChainRow) -> str:

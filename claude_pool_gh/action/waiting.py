@@ -8,17 +8,12 @@ from collections.abc import Callable, Collection
 from functools import partial
 from typing import Final
 
-import sqlalchemy as sa
-
 from claude_pool_gh.action.gate import Gate
 from claude_pool_gh.action.state.keeper import Keeper
-from claude_pool_gh.github import tables
+from claude_pool_gh.github import command_rows
 from claude_pool_gh.github.effects import rows
-from claude_pool_gh.github.tables import effects
 from claude_pool_gh.pool.model.ids import ChainId
-from claude_pool_gh.pool.model.states import ON_THE_WAY
-from claude_pool_gh.pool.store import queries
-from claude_pool_gh.pool.store.tables import chains, steps
+from claude_pool_gh.pool.store import lookup, queries
 from claude_pool_gh.service.house import House
 from claude_pool_gh.storage import Transaction
 
@@ -45,7 +40,7 @@ async def finished(house: House, gate: Gate, keeper: Keeper, is_due: Callable[[]
 async def end_early(house: House) -> None:
     """End whatever runs and let GitHub show that, within seconds."""
     house.writer.hurry()
-    for chain_id in await house.database.read(_on_the_way):
+    for chain_id in await house.database.read(lookup.on_the_way):
         await house.pool.cancel_chain(ChainId(chain_id))
     await _until(house, lambda tx: not queries.waiting_chains(tx))
     house.writer.wake()
@@ -61,24 +56,14 @@ async def _until(house: House, reached: Callable[[Transaction], bool]) -> None:
 
 def _progress(tx: Transaction) -> tuple[int, ...]:
     """Figures that change where the next job would have to know it."""
-    written = sa.select(sa.func.count(), sa.func.sum(effects.c.written_version)).select_from(effects)
-    ended = sa.select(sa.func.count()).where(steps.c.ended_ms.is_not(None))
-    return (
-        *map(int, (value or 0 for value in tx.execute(written).one())),
-        int(tx.execute(ended).scalar_one()),
-    )
-
-
-def _on_the_way(tx: Transaction) -> list[str]:
-    return list(tx.execute(sa.select(chains.c.id).where(chains.c.state.in_(ON_THE_WAY))).scalars())
+    return (*rows.writes(tx), queries.ended_steps(tx))
 
 
 def _only_held_back(tx: Transaction, passed: Collection[str]) -> bool:
     """Whether something is on its way, and nothing of it that has been let through."""
-    going = set(_on_the_way(tx))
+    going = set(lookup.on_the_way(tx))
     return bool(going) and going.isdisjoint(passed)
 
 
 def _all_done(tx: Transaction) -> bool:
-    waiting = sa.select(sa.func.count()).where(tables.commands.c.state == "received")
-    return not (tx.execute(waiting).scalar_one() or queries.waiting_chains(tx) or rows.unwritten(tx))
+    return not (command_rows.are_waiting(tx) or queries.waiting_chains(tx) or rows.unwritten(tx))

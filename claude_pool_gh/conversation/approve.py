@@ -7,14 +7,14 @@ from typing import Final
 
 from claude_pool_gh.commands.grammar import Verb
 from claude_pool_gh.config.owners import parse as parse_owners
-from claude_pool_gh.conversation import checks, tables
+from claude_pool_gh.conversation import checks
 from claude_pool_gh.conversation.candidates import of_thread
 from claude_pool_gh.conversation.caps import name_of
 from claude_pool_gh.conversation.change_facts import ChangeFacts
 from claude_pool_gh.conversation.desk import Act, Answer, Asked, Desk, Reply, VerbRoom
 from claude_pool_gh.conversation.facts import facts_of
 from claude_pool_gh.conversation.gates import Gate, gate_of, needed, waiting_step
-from claude_pool_gh.github import reads
+from claude_pool_gh.github import decisions, reads
 from claude_pool_gh.pool.model.errors import CapReached
 from claude_pool_gh.pool.model.states import ChainState
 from claude_pool_gh.pool.store import approvals, chains
@@ -95,8 +95,8 @@ def _approve(tx: Transaction, desk: Desk, asked: Asked, chain_id: str, given: st
     actor = asked.request.actor
     if facts.policy.four_eyes and actor.id == facts.requester.id:
         return replies.not_counted(), None
-    tables.approve(tx, gate.id, chain_id, actor, now)
-    people = tables.approvals_of(tx, gate.id)
+    decisions.approve(tx, gate.id, chain_id, actor, now)
+    people = decisions.approvals_of(tx, gate.id)
     missing = needed(
         facts.policy,
         people,

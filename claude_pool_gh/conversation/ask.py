@@ -96,7 +96,7 @@ def say(desk: Desk, context: HostStepContext, facts: Facts, told: Told, to: Comm
         want(tx, f"answer:{context.chain_id}", facts.thread.repository, reply, desk.clock.now_ms())
 
     outcome = Outcome(verdict=Verdict.answered)
-    return Finish(outcome.model_dump(mode="json"), {"text": told.text}, commit)
+    return Finish(outcome, {"text": told.text}, commit)
 
 
 async def told_of(desk: Desk, facts: Facts, structured: Any) -> Told:

@@ -9,15 +9,16 @@ from typing import Any, Literal
 from claude_pool_gh.commands.grammar import Command, Verb
 from claude_pool_gh.config.load import Configuration
 from claude_pool_gh.config.model import RepositoryConfig
+from claude_pool_gh.conversation.caps import REPOSITORY, THREAD, USER
 from claude_pool_gh.conversation.facts import Facts, thread_key
 from claude_pool_gh.github import reads
 from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.intake import CommandRequest
+from claude_pool_gh.pool.model.caps import Cap, Caps, Window
 from claude_pool_gh.pool.model.config import microdollars
 from claude_pool_gh.pool.model.plan import Limits, Plan, Step
 from claude_pool_gh.pool.model.ports import Clock, HostStep
 from claude_pool_gh.pool.store.chains import ChainRow
-from claude_pool_gh.pool.store.ledger import Caps
 from claude_pool_gh.reports.views import Report
 from claude_pool_gh.sandbox.sandbox import Sandbox
 from claude_pool_gh.storage import Database, Transaction
@@ -172,9 +173,11 @@ def caps_of(config: RepositoryConfig, command: Command, defaults: Defaults) -> C
     return Caps(
         task=min(microdollars(budget.task), chain) if asked is None else chain,
         chain=chain,
-        thread=microdollars(budget.thread),
-        user_day=microdollars(budget.user_day),
-        repository_month=microdollars(budget.repository_month),
+        wider=(
+            Cap(THREAD, Window.ever, microdollars(budget.thread)),
+            Cap(USER, Window.day, microdollars(budget.user_day)),
+            Cap(REPOSITORY, Window.month, microdollars(budget.repository_month)),
+        ),
         pool=defaults.pool_cap,
     )
 

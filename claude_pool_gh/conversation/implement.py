@@ -86,7 +86,7 @@ def host_steps(desk: Desk) -> dict[str, HostStep]:
             return Done({})
         questions = [str(each) for each in planned.get("questions") or ["What exactly is wanted?"]]
         outcome = Outcome(verdict=Verdict.answered)
-        return Finish(outcome.model_dump(mode="json"), {"questions": questions})
+        return Finish(outcome, {"questions": questions})
 
     return {"implement.brief": brief, "implement.ready": ready, **changes.host_steps(desk)}
 

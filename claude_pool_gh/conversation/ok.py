@@ -6,9 +6,8 @@ import re
 from typing import Final
 
 from claude_pool_gh.commands.grammar import Verb
-from claude_pool_gh.conversation import tables
 from claude_pool_gh.conversation.desk import Act, Answer, Asked, Desk, Reply, VerbRoom
-from claude_pool_gh.github import reads
+from claude_pool_gh.github import decisions, reads
 from claude_pool_gh.reports import replies
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.terms.markdown import SafeMarkdown
@@ -36,7 +35,7 @@ async def answer(desk: Desk, asked: Asked) -> Reply:
         return Answer(replies.wrong_commit(given, pull.head))
 
     def do(tx: Transaction) -> tuple[SafeMarkdown | None, str | None]:
-        tables.trust(tx, asked.key, pull.head, asked.request.actor, desk.clock.now_ms())
+        decisions.trust(tx, asked.key, pull.head, asked.request.actor, desk.clock.now_ms())
         return replies.trusted(pull.head), None
 
     return Act(do)

@@ -27,8 +27,8 @@ from claude_pool_gh.conversation.facts import Facts, facts_of
 from claude_pool_gh.conversation.gates import gate_of, waiting_step
 from claude_pool_gh.conversation.guidance import BRIEF
 from claude_pool_gh.conversation.material import about_thread
-from claude_pool_gh.conversation.tables import approvals_of
 from claude_pool_gh.github import reads
+from claude_pool_gh.github.decisions import approvals_of
 from claude_pool_gh.pool.model.plan import AgentRun, Branches, HostCall, Step
 from claude_pool_gh.pool.model.ports import Done, Finish, HostStep, HostStepContext
 from claude_pool_gh.pool.recipes.workflows import bind

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
-
-import sqlalchemy as sa
 
 from claude_pool_gh.commands.grammar import Verb
 from claude_pool_gh.config.load import DEFAULT, flat
 from claude_pool_gh.conversation import line
 from claude_pool_gh.conversation.candidates import of_thread
-from claude_pool_gh.conversation.caps import named
+from claude_pool_gh.conversation.caps import REPOSITORY, account_of, named
 from claude_pool_gh.conversation.desk import Answer, Asked, Desk, Reply, VerbRoom, caps_of, needed_role
 from claude_pool_gh.conversation.facts import Facts, facts_of
 from claude_pool_gh.conversation.gates import waiting_step
 from claude_pool_gh.conversation.progress import Progress
 from claude_pool_gh.findings import tables as findings
-from claude_pool_gh.pool.store import ledger
+from claude_pool_gh.pool.store import cap_uses, costs
 from claude_pool_gh.pool.store.chains import ChainRow
-from claude_pool_gh.pool.store.ledger import Account
-from claude_pool_gh.pool.store.tables import chains, reservations
+from claude_pool_gh.pool.store.costs import Expense
 from claude_pool_gh.reports import replies, tables
 from claude_pool_gh.reports.views import Changed, Presented
 from claude_pool_gh.storage import Transaction
@@ -91,7 +88,7 @@ def _status(tx: Transaction, asked: Asked, progress: Progress) -> tables.StatusV
 
 
 def _chain(tx: Transaction, chain: ChainRow, progress: Progress) -> tables.ChainLine:
-    spent, upper_bound = ledger.cost_of(tx, chain.id)
+    spent, upper_bound = costs.cost_of(tx, chain.id)
     room = progress.rooms.get(chain.plan.verb)
     report = room.report(tx, chain) if room is not None and waiting_step(chain) is not None else None
     return tables.ChainLine(
@@ -106,42 +103,31 @@ def _chain(tx: Transaction, chain: ChainRow, progress: Progress) -> tables.Chain
 
 
 def _cost(tx: Transaction, desk: Desk, asked: Asked, now_ms: int) -> tables.CostView:
-    repository, actor = str(asked.thread.repository.id), asked.request.actor
+    account = account_of(asked.key, asked.request.actor, asked.thread.repository)
     caps = caps_of(asked.config, asked.command, desk.defaults)
-    account = Account(thread=asked.key, user=str(actor.id), repository=repository)
-    uses = named(ledger.cap_uses(tx, account, caps, now_ms), desk.door)
-    money, chain = reservations.c, chains.c
-    own = sa.and_(
-        money.level == "request",
-        money.settled > 0,
-        chain.account_repository == repository,
-        money.created_ms > now_ms - _WEEKS * _WEEK_MS,
-    )
-    rows = tx.execute(
-        sa.select(chain.id, chain.plan, money.model, money.settled, money.created_ms).join(
-            chains, chain.id == money.chain_id
-        ).where(own)
-    ).all()  # fmt: skip
+    uses = named(cap_uses.cap_uses(tx, account, caps, now_ms), desk.door)
+    since = now_ms - _WEEKS * _WEEK_MS
+    paid = costs.spending(tx, REPOSITORY, account[REPOSITORY], since)
     month = datetime.fromtimestamp(now_ms / 1000, UTC).replace(
         day=1, hour=0, minute=0, second=0, microsecond=0
     )
     return tables.CostView(
-        by_verb=_sums((row.plan["verb"], row.id, row.settled) for row in rows),
-        by_model=_sums((row.model, row.id, row.settled) for row in rows),
-        by_user=_sums((row.plan["context"]["requester"]["login"], row.id, row.settled) for row in rows),
-        by_week=sorted(_sums((_week(row.created_ms), row.id, row.settled) for row in rows), reverse=True),
+        by_verb=_sums((each.verb, each) for each in paid),
+        by_model=_sums((each.model, each) for each in paid),
+        by_user=_sums((each.requester, each) for each in paid),
+        by_week=sorted(_sums((_week(each.created_ms), each) for each in paid), reverse=True),
         caps=uses,
-        month=sum(int(row.settled) for row in rows if row.created_ms >= month.timestamp() * 1000),
+        month=sum(each.cost for each in paid if each.created_ms >= month.timestamp() * 1000),
     )
 
 
-def _sums(parts: Any) -> list[tuple[str, int, int]]:
+def _sums(parts: Iterable[tuple[str, Expense]]) -> list[tuple[str, int, int]]:
     """Chains and microdollars by name, the dearest first."""
     totals: dict[str, int] = {}
     members: dict[str, set[str]] = {}
-    for name, chain_id, amount in parts:
-        totals[str(name)] = totals.get(str(name), 0) + int(amount)
-        members.setdefault(str(name), set()).add(chain_id)
+    for name, each in parts:
+        totals[name] = totals.get(name, 0) + each.cost
+        members.setdefault(name, set()).add(each.chain_id)
     found = [(name, len(members[name]), total) for name, total in totals.items()]
     return sorted(found, key=lambda each: (-each[2], each[0]))
 

@@ -74,7 +74,7 @@ def host_steps(desk: Desk) -> dict[str, HostStep]:
 
         outcome = Outcome(verdict=Verdict.answered)
         result = stated.model_dump(mode="json") | {"labels": list(chosen)}
-        return Finish(outcome.model_dump(mode="json"), result, commit)
+        return Finish(outcome, result, commit)
 
     return {"triage.brief": brief, "triage.apply": apply}
 

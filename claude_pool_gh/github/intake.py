@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from claude_pool_gh.commands.lines import WORD, find
 from claude_pool_gh.github import news, payloads
+from claude_pool_gh.github.command_states import COMMAND
 from claude_pool_gh.github.deliveries import VerifiedDelivery
 from claude_pool_gh.github.events import why_unheard
 from claude_pool_gh.github.news import News
@@ -396,7 +397,7 @@ def store(tx: Transaction, request: CommandRequest, now_ms: int) -> bool:
     remember_repository(tx, request.thread.repository)
     values: Mapping[str, Any] = {
         "key": request.key,
-        "state": "received",
+        "state": COMMAND.first,
         "thread": f"{request.thread.repository.id}:{request.thread.number}",
         "actor_id": request.actor.id,
         "line": request.line,

@@ -8,7 +8,7 @@ from claude_pool_gh.pool.core import Core
 from claude_pool_gh.pool.model.events import ChainFinished
 from claude_pool_gh.pool.model.records import ChainResult, StepResult, TaskRecord
 from claude_pool_gh.pool.run.feed import Subscription, end_of
-from claude_pool_gh.pool.store import addresses, chain_results, chains, queries, tasks
+from claude_pool_gh.pool.store import addresses, chain_results, chains, task_records, tasks
 from claude_pool_gh.storage import Transaction
 
 
@@ -17,7 +17,7 @@ async def task(core: Core, task_id: str, *, instead: str) -> TaskRecord:
 
     def read(tx: Transaction) -> TaskRecord:
         addresses.chain_of_task(tx, task_id, instead=instead)
-        return queries.task(tx, task_id)
+        return task_records.task(tx, task_id)
 
     return await core.database.read(read)
 

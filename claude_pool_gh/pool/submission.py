@@ -16,7 +16,7 @@ from claude_pool_gh.pool.model.errors import PoolShutdown, UnknownChain
 from claude_pool_gh.pool.model.ids import TaskId, is_safe
 from claude_pool_gh.pool.model.plan import ALONE, AgentRun
 from claude_pool_gh.pool.model.records import TaskRecord, TaskResult
-from claude_pool_gh.pool.store import addresses, chains, ledger, listing, queries, tasks
+from claude_pool_gh.pool.store import addresses, cap_uses, chains, listing, task_records, tasks
 from claude_pool_gh.pool.store.chains import NewChain
 from claude_pool_gh.storage import Transaction
 
@@ -88,7 +88,7 @@ async def add(core: Core, new: Sequence[NewChain]) -> list[str]:
     def store(tx: Transaction) -> None:
         now = core.clock.now_ms()
         for each in new[:1]:
-            ledger.check_hope(tx, each.account, each.caps, now)
+            cap_uses.check_hope(tx, each.account, each.caps, now)
         for each in new:
             chains.add(tx, each, now)
             _lay_out_lone(tx, each, now)
@@ -133,10 +133,11 @@ def _lay_out_lone(tx: Transaction, new: NewChain, now_ms: int) -> None:
 
 async def _pinned(core: Core, new: Sequence[NewChain]) -> list[NewChain]:
     """The same chains, each with where its agents will work as that stands now."""
-    asked = {Isolation(each.plan.workspace["isolation"]) for each in new}
-    pins = {isolation: await core.workspaces.pinned(isolation) for isolation in asked}
+    isolations = [each.plan.workspace.isolation or Isolation.none for each in new]
+    pins = {each: await core.workspaces.pinned(each) for each in set(isolations)}
     plans = [
-        each.plan.model_copy(update={"workspace": pins[each.plan.workspace["isolation"]]}) for each in new
+        each.plan.model_copy(update={"workspace": pins[isolation]})
+        for each, isolation in zip(new, isolations, strict=True)
     ]
     return [replace(each, plan=plan, pool=core.queue) for each, plan in zip(new, plans, strict=True)]
 
@@ -151,7 +152,7 @@ async def _results(core: Core, ids: Sequence[str]) -> list[TaskResult]:
 
 async def _seen(core: Core, task_id: str) -> TaskRecord:
     """A task for somebody who waits for it, and so for the database too."""
-    return await core.database.read(lambda tx: queries.task(tx, TaskId(task_id)), forever=True)
+    return await core.database.read(lambda tx: task_records.task(tx, TaskId(task_id)), forever=True)
 
 
 async def _give_up(core: Core, added: asyncio.Task[list[str]]) -> None:

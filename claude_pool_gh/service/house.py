@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 
 import aiohttp
-import sqlalchemy as sa
 
 from claude_pool_gh.agent.claude import ClaudeAgent
 from claude_pool_gh.conversation import verbs
@@ -27,7 +26,7 @@ from claude_pool_gh.conversation.patience import LONGEST, patient
 from claude_pool_gh.conversation.progress import Progress
 from claude_pool_gh.conversation.screen import screened
 from claude_pool_gh.conversation.setup import Setups
-from claude_pool_gh.github import tables
+from claude_pool_gh.github import thread_rows
 from claude_pool_gh.github.access import Access, AppAccess, JobAccess
 from claude_pool_gh.github.api import TIMEOUT, Forge
 from claude_pool_gh.github.effects.effect import Effect
@@ -41,10 +40,9 @@ from claude_pool_gh.reports.redact import Redactor
 from claude_pool_gh.service.journal import Journal
 from claude_pool_gh.service.pushing import pusher
 from claude_pool_gh.service.settings import Settings
-from claude_pool_gh.storage import Database, migrations
+from claude_pool_gh.storage import Database, Transaction, migrations
 from claude_pool_gh.storage.notices import notices
 from claude_pool_gh.storage.private import close_to_others, open_to_others, private_folder
-from claude_pool_gh.terms.ids import Repository
 from claude_pool_gh.worktrees.errors import OriginUnavailable, WorktreeError
 from claude_pool_gh.worktrees.git import Login
 from claude_pool_gh.worktrees.leases import Logins, Worktrees
@@ -277,7 +275,7 @@ class _Watching:
     writer: Writer
     journal: Journal
 
-    def changed(self, tx: sa.Connection, chain_id: str) -> None:
+    def changed(self, tx: Transaction, chain_id: str) -> None:
         self.progress.changed(tx, chain_id)
         self.journal.changed(tx, chain_id)
 
@@ -294,7 +292,7 @@ def _access(settings: Settings, session: aiohttp.ClientSession, job_token: str |
 
 def _logins(database: Database, forge: Forge, server_url: str) -> Logins:
     async def login(repository_id: int) -> Login:
-        repository = await database.read(lambda tx: _repository(tx, repository_id))
+        repository = await database.read(lambda tx: thread_rows.repository(tx, repository_id))
         try:
             token = await forge.access.token(repository)
         except (ForgeUnavailable, RateLimited) as error:
@@ -304,8 +302,3 @@ def _logins(database: Database, forge: Forge, server_url: str) -> Logins:
         return Login(token, f"{server_url.rstrip('/')}/{repository.owner}/{repository.name}.git")
 
     return login
-
-
-def _repository(tx: sa.Connection, repository_id: int) -> Repository:
-    row = tx.execute(sa.select(tables.repositories).where(tables.repositories.c.id == repository_id)).one()
-    return Repository(id=row.id, owner=row.owner, name=row.name, installation_id=row.installation_id)

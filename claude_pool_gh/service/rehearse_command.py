@@ -149,7 +149,7 @@ def staged(github: SimulatedGitHub, local: Local, issue: str) -> tuple[Repositor
         "fetch", "--quiet", "--no-tags", str(local.folder),
         f"+{local.base}:refs/heads/main", f"+{local.head}:refs/heads/{_HEAD}",
     )  # fmt: skip
-    repository.known_refs = repository.git.refs()
+    repository.state.known_refs = repository.git.refs()
     if issue:
         return repository, repository.open_issue(issue, author=maintainer), maintainer
     pull = repository.open_pull(_HEAD, base="main", title=local.title, body=local.body, author=maintainer)

@@ -147,7 +147,7 @@ GUARDS = [
     ),
     Guard(
         "a merge queue is told of the present head", "conversation/gazette.py",
-        "if each.head == known), None)", "), None)",
+        "if told is not None and each.head == told.head), None)", "), None)",
         "tests/conversation/test_gazette.py", "merge_queue",
     ),
     Guard(
@@ -218,7 +218,7 @@ GUARDS = [
         f"{ACCEPTANCE}strangers.py", "nothing_is_spent or while_a_command",
     ),
     Guard(
-        "not too often", STRANGERS, "    since = _C.received_ms", "    return None\n    since = _C.received_ms",
+        "not too often", STRANGERS, "    found = command_rows.rate(", "    return None\n    found = command_rows.rate(",
         f"{ACCEPTANCE}strangers.py", "one_note",
     ),
     Guard(
@@ -348,7 +348,7 @@ GUARDS = [
         "tests/pool/test_ledger.py tests/pool/test_ledger_machine.py", "",
     ),
     Guard(
-        "no cap is passed", "pool/store/ledger.py", "if use.left < amount:", "if False:",
+        "no cap is passed", "pool/store/cap_uses.py", "if use.left < amount:", "if False:",
         "tests/pool/test_ledger.py tests/pool/test_ledger_machine.py", "",
     ),
     Guard(
@@ -649,13 +649,13 @@ GUARDS = [
     # GitHub's side
     Guard(
         "chains of a repository that is gone end", "conversation/gazette.py",
-        "        wanted = [str(each) for each in repository_ids]\n",
-        "        return\n        wanted = [str(each) for each in repository_ids]\n",
+        "        for chain_id in lookup.open_of(tx, REPOSITORY, ",
+        "        return\n        for chain_id in lookup.open_of(tx, REPOSITORY, ",
         f"{ACCEPTANCE}github_side.py", "removed_ends or suspended",
     ),
     Guard(
         "nothing is written where nobody may", "github/effects/rows.py",
-        'return sa.and_(_E.state == "wanted", _E.repository_id.in_(reached))', 'return _E.state == "wanted"',
+        "return sa.and_(_E.state == EffectState.wanted, _E.repository_id.in_(reached))", 'return _E.state == "wanted"',
         f"{ACCEPTANCE}github_side.py", "suspended",
     ),
     Guard(

@@ -24,11 +24,11 @@ from claude_pool_gh import (
     PoolConfig,
     TaskOverrides,
 )
+from claude_pool_gh.pool.model.caps import Account
 from claude_pool_gh.pool.model.money import dollars
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.model.states import ChainState
-from claude_pool_gh.pool.store import chains, ledger, queries, tasks
-from claude_pool_gh.pool.store.ledger import Account
+from claude_pool_gh.pool.store import cap_uses, chains, ledger, task_records, tasks
 from claude_pool_gh.pool.store.tables import reservations
 from claude_pool_gh.rehearsal.model import (
     Answer,
@@ -162,15 +162,15 @@ def test_what_was_set_aside_and_not_spent_comes_free_for_others(
     store.chain("one", **limit)
     store.task("one.find.0.1", DOLLAR)
     store.spend("one.find.0.1", 30 * CENT)
-    assert store.do(lambda tx: ledger.may_come_free(tx, other, own, NOW)), "it is only set aside"
-    store.do(lambda tx: ledger.check_hope(tx, other, own, NOW))
+    assert store.do(lambda tx: cap_uses.may_come_free(tx, other, own, NOW)), "it is only set aside"
+    store.do(lambda tx: cap_uses.check_hope(tx, other, own, NOW))
     store.finish("one")
     store.chain("two", other, **limit)
     store.task("two.find.0.1", 3 * DOLLAR)
     store.spend("two.find.0.1", 3 * DOLLAR)
     store.finish("two")
-    assert not store.do(lambda tx: ledger.may_come_free(tx, other, own, NOW)), "it is spent"
-    for attempt in (ledger.check_hope, lambda tx, *rest: ledger.reserve_chain(tx, "three", *rest)):
+    assert not store.do(lambda tx: cap_uses.may_come_free(tx, other, own, NOW)), "it is spent"
+    for attempt in (cap_uses.check_hope, lambda tx, *rest: ledger.reserve_chain(tx, "three", *rest)):
         with pytest.raises(CapReached) as refused:
             store.do(lambda tx, again=attempt: again(tx, other, own, NOW))  # type: ignore[misc]
         assert told(refused.value) == (cap, 5 * DOLLAR, 170 * CENT, 3 * DOLLAR)
@@ -205,7 +205,7 @@ def test_a_parked_chain_that_ends_has_cost_what_it_spent(store: Store) -> None:
     store.spend("one.find.0.1", 30 * CENT)
     store.park("one")
     store.finish("one")
-    uses = store.do(lambda tx: ledger.cap_uses(tx, account(), caps(**_WIDE | {"thread": 5 * DOLLAR}), NOW))
+    uses = store.do(lambda tx: cap_uses.cap_uses(tx, account(), caps(**_WIDE | {"thread": 5 * DOLLAR}), NOW))
     assert {(use.used, use.limit - use.left) for use in uses} == {(30 * CENT, 30 * CENT)}
 
 
@@ -247,7 +247,7 @@ def test_a_task_that_is_cancelled_after_its_worker_died_still_tells_what_it_cost
     assert store.request("a", "one.find.0.1", 60 * CENT)
     end = Outcome(verdict=Verdict.cancelled)
     store.do(lambda tx: chains.finish(tx, chains.get(tx, "one"), end, NOW))
-    result = store.do(lambda tx: queries.task(tx, "one.find.0")).result
+    result = store.do(lambda tx: task_records.task(tx, "one.find.0")).result
     assert result is not None
     assert (result.ending, result.success) == (Ending.cancelled, False)
     assert (result.cost_microdollars, result.upper_bound) == (60 * CENT, True)

@@ -10,9 +10,9 @@ from claude_pool_gh.config.load import DEFAULT, flat
 from claude_pool_gh.config.model import RepositoryConfig
 from claude_pool_gh.conversation.verbs import rooms
 from claude_pool_gh.findings.model import Finding
+from claude_pool_gh.pool.model.caps import CapUse
 from claude_pool_gh.pool.model.errors import CapReached
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
-from claude_pool_gh.pool.store.ledger import CapUse
 from claude_pool_gh.rehearsal import stage
 from claude_pool_gh.reports import findings, replies, tables
 from claude_pool_gh.reports.changes import files_of

@@ -12,7 +12,7 @@ from claude_pool_gh.pool.model.config import PoolConfig, ScalingConfig
 from claude_pool_gh.pool.model.errors import CapReached
 from claude_pool_gh.pool.model.states import TaskState
 from claude_pool_gh.pool.pool import Pool
-from claude_pool_gh.pool.store import chains, ledger
+from claude_pool_gh.pool.store import cap_uses, chains
 from claude_pool_gh.storage import Database, Transaction, migrations
 from claude_pool_gh.storage.retries import Retries
 from tests.pool.kit import GUARD, QUICK, until
@@ -125,7 +125,7 @@ async def test_a_caller_that_gives_up_gets_its_own_cancel_and_not_the_refusal_th
         loop.call_soon_threadsafe(asked.set)
         raise CapReached("pool", 1, 0, 1)
 
-    monkeypatch.setattr(ledger, "check_hope", refuse)
+    monkeypatch.setattr(cap_uses, "check_hope", refuse)
     async with Pool.open(Puppet(), store=opened(tmp_path).database) as pool:
         caller = asyncio.create_task(pool.run("a"))
         await asyncio.sleep(0)

@@ -15,15 +15,14 @@ from claude_pool_gh.pool.model.states import TaskState
 from claude_pool_gh.pool.model.texts import cleaned, fault, storable
 from claude_pool_gh.pool.run.chain_factory import ChainOptions
 from claude_pool_gh.pool.store import chains, tasks
-from claude_pool_gh.pool.store.ledger import Account, Caps
 from claude_pool_gh.pool.store.tables import tasks as task_rows
 from claude_pool_gh.storage import Database
 from tests.pool.kit import GUARD, QUICK, run_chain, script, step
-from tests.pool.make import plan
+from tests.pool.make import account, caps, plan
 from tests.pool.puppet import OpenPool, Puppet, failed, said
 
-ACCOUNT = Account(thread="1:1", user="7", repository="1")
-CAPS = Caps(task=1, chain=10, thread=10**9, user_day=10**9, repository_month=10**9, pool=10**9)
+ACCOUNT = account("1:1", "7", "1")
+CAPS = caps(task=1, chain=10, thread=10**9, user_day=10**9, repository_month=10**9, pool=10**9)
 WRONG = ("a\x00b", "caf\udce9.txt")
 
 

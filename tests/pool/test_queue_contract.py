@@ -16,10 +16,10 @@ import pytest
 import sqlalchemy as sa
 
 from claude_pool_gh.pool.model.clock import SystemClock
-from claude_pool_gh.pool.model.config import TaskOverrides
+from claude_pool_gh.pool.model.config import Isolation, TaskOverrides
 from claude_pool_gh.pool.model.errors import PoolError, Superseded
 from claude_pool_gh.pool.model.ids import ChainId, TaskId
-from claude_pool_gh.pool.model.plan import AgentRun, Limits, Plan
+from claude_pool_gh.pool.model.plan import AgentRun, Limits, Plan, WorkspaceSpec
 from claude_pool_gh.pool.run.queues import BEAT_SECONDS, SILENCE_SECONDS, Heard, Queue, SharedQueue, queue_on
 from claude_pool_gh.pool.store import chains, ledger, queue
 from claude_pool_gh.pool.store.chains import NewChain
@@ -30,6 +30,7 @@ from tests.pool.kit import GUARD, ended, step, until
 from tests.pool.make import NOW, account, caps
 from tests.pool.puppet import Gate, OpenPool, Puppet
 from tests.pool.worker import Log, Noting, kill, start
+from tests.storage import old
 
 
 @dataclass
@@ -90,7 +91,7 @@ LONE = Plan(
     verb="",
     steps=(AgentRun(name="find", prompt="p", overrides=TaskOverrides(model="m")),),
     limits=Limits(task=1_000_000, chain=1_000_000, wall_seconds=60, idle_seconds=60),
-    workspace={"isolation": "none"},
+    workspace=WorkspaceSpec(isolation=Isolation.none),
 )
 
 
@@ -320,26 +321,16 @@ async def test_a_restart_goes_on_with_what_was_running_and_what_was_queued(store
 
 async def test_an_upgrade_goes_on_with_chains_in_flight(store: Store) -> None:
     """As an older version left them: owners of its kind, no such triggers, a worker that never said goodbye."""
-    from alembic import command  # noqa: PLC0415 - heavy
-    from alembic.config import Config  # noqa: PLC0415
-
     database = Database.open(store.url)
-    config = Config()
-    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
-    with database.engine.connect().execution_options(begin_statement="BEGIN IMMEDIATE") as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0003")
-    old = "old-host/17/1700000000"
+    old.migrate(database, "0003")
+    worker = "old-host/17/1700000000"
 
     def left(tx: Transaction) -> None:
-        queue.beat(tx, old, NOW)
-        for name in ("waiting", "taken", "running"):
-            add(tx, name)
-        for name in ("taken", "running"):
-            assert queue.take(tx, name, 0, old)
-        running = chains.get(tx, "running")
-        ledger.reserve_chain(tx, "running", running.account, running.caps, NOW)
-        chains.begin(tx, running, NOW)
+        queue.beat(tx, worker, NOW)
+        old.chain(tx, "waiting", LONE)
+        old.chain(tx, "taken", LONE, owner=worker, generation=1)
+        old.chain(tx, "running", LONE, owner=worker, generation=1, state="running", started_ms=NOW)
+        old.money(tx, "running", 1_000_000)
 
     await database.transact(left)
     database.close()

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-from claude_pool_gh.service.tables import metadata
 from claude_pool_gh.storage import Database, migrations
+from tests.tables import metadata
 
 
 def test_the_migrations_make_exactly_the_tables_that_the_rooms_declare(tmp_path: Path) -> None:

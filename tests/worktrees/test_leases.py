@@ -136,7 +136,7 @@ async def test_a_lease_that_cannot_be_made_leaves_nothing(site: Site) -> None:
     ["main", "HEAD", "--upload-pack=x", "-x", "1" * 39, "1" * 41, "1" * 40 + "\n", "A" * 40, "", "HEAD~1"],
 )
 async def test_only_a_full_commit_id_is_one(site: Site, commit: str) -> None:
-    spec = site.spec() | {"commit": commit}
+    spec = site.spec(commit)
     with pytest.raises(WorktreeError, match="not a commit id"):
         async with site.worktrees.lease(site.wanted("run", spec)):
             pytest.fail("it was taken for one")

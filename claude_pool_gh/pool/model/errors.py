@@ -30,10 +30,10 @@ class PoolError(Exception):
 
 
 class IllegalTransition(PoolError):
-    """A record was asked to move along an edge that its state table does not have, or had moved already."""
+    """Something was to happen to a record that its state table does not list there, or it had moved already."""
 
-    def __init__(self, subject: str, old: str, new: str) -> None:
-        super().__init__(f"{subject} cannot go from {old} to {new}")
+    def __init__(self, subject: str, state: str, event: str) -> None:
+        super().__init__(f"{subject} cannot {event.replace('_', ' ')} from {state}")
 
 
 class CapReached(PoolError):

@@ -12,6 +12,8 @@ from typing import Any, Final, Protocol
 
 from claude_pool_gh.pool.model import arguments
 from claude_pool_gh.pool.model.config import READING, Isolation, PermissionMode
+from claude_pool_gh.pool.model.outcomes import Outcome
+from claude_pool_gh.pool.model.plan import Plan, WorkspaceSpec
 from claude_pool_gh.storage import Database, Transaction
 
 JSON = Any
@@ -257,7 +259,7 @@ class Wanted:
 
     run_id: str
     slot: str
-    spec: JSON
+    spec: WorkspaceSpec
     """The plan's own word."""
     start: Work | None = None
     """Begin with this work of an earlier step in place."""
@@ -276,7 +278,7 @@ class Workspaces(Protocol):
         """
         ...
 
-    async def pinned(self, isolation: Isolation) -> JSON:
+    async def pinned(self, isolation: Isolation) -> WorkspaceSpec:
         """What a new chain's plan says of its workspace, as things stand now. Raises NoWorkspace."""
         ...
 
@@ -309,9 +311,14 @@ class Done:
 class Finish:
     """A host step's word that the chain ends here."""
 
-    outcome: JSON
+    outcome: Outcome
     result: JSON = None
     commit: Callable[[Transaction], None] | None = None
+
+    def __post_init__(self) -> None:
+        """Raises TypeError for an outcome of another type, which fails the step in these words."""
+        if not isinstance(self.outcome, Outcome):
+            raise TypeError(f"`Finish` takes an Outcome, not a {type(self.outcome).__name__}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,7 +326,7 @@ class HostStepContext:
     """What a host step may look at: the chain's plan and the results so far."""
 
     chain_id: str
-    plan: JSON
+    plan: Plan
     results: Mapping[str, JSON]
 
 

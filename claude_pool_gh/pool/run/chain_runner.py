@@ -30,7 +30,7 @@ from claude_pool_gh.pool.run.planned_tasks import is_skipped, units_of
 from claude_pool_gh.pool.run.running import Held, Live
 from claude_pool_gh.pool.run.task_runner import Attempts, Unit, most_attempts
 from claude_pool_gh.pool.run.troubles import despite_trouble
-from claude_pool_gh.pool.store import chains, ledger, tasks
+from claude_pool_gh.pool.store import cap_uses, chains, ledger, tasks
 from claude_pool_gh.pool.store.chains import ChainRow, StepRow, StepWork
 from claude_pool_gh.pool.store.tasks import TaskRow
 from claude_pool_gh.pool.store.template_values import values_of
@@ -132,7 +132,7 @@ class Runner:
             if not ledger.is_reserved(tx, chain_id):
                 ledger.reserve_chain(tx, chain_id, chain.account, chain.caps, now)
         except CapReached as refusal:
-            if ledger.may_come_free(tx, chain.account, chain.caps, now):
+            if cap_uses.may_come_free(tx, chain.account, chain.caps, now):
                 return None
             chains.finish(tx, chain, Outcome(verdict=Verdict.out_of_budget, reason=str(refusal)), now)
             return chains.get(tx, chain_id)
@@ -185,7 +185,7 @@ class Runner:
             else:
                 chains.complete_step(tx, record, answer.result, now())
             if isinstance(answer, Finish):
-                chains.finish(tx, chains.get(tx, chain.id), Outcome.model_validate(answer.outcome), now())
+                chains.finish(tx, chains.get(tx, chain.id), answer.outcome, now())
 
         await self.attempts.write(held, store)
         return not parks and not isinstance(answer, Finish)

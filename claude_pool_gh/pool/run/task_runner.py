@@ -38,7 +38,7 @@ from claude_pool_gh.pool.run.purse import RunPurse
 from claude_pool_gh.pool.run.running import Ended, Held, LiveRun
 from claude_pool_gh.pool.run.slots import Need, Slot, Slots, StoppedWaiting
 from claude_pool_gh.pool.run.troubles import despite_trouble
-from claude_pool_gh.pool.store import chains, context, ledger, slot_rows, tasks
+from claude_pool_gh.pool.store import chains, context, costs, ledger, slot_rows, tasks
 from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.pool.store.tasks import TaskRow
 from claude_pool_gh.pool.store.template_values import output_of
@@ -285,7 +285,7 @@ class Attempts:
             return AgentOutcome(ending=Ending.failed, reason=str(error))
         at_once = min(unit.siblings, max(1, self.slots.count))
         used, cap = ledger.used_by_step(tx, chain.id, task.step), task_cap(chain.plan, unit.run)
-        rest = cap - ledger.cost_of_task(tx, task.id, task.attempt)[0]
+        rest = cap - costs.cost_of_task(tx, task.id, task.attempt)[0]
         share = step_share(chain.plan, unit.run)
         most = min(rest, max(task_budget(chain.plan, unit.run, at_once, used), min(least, share - used)))
         refusal: CapReached | None = None
