@@ -191,7 +191,7 @@ CREATE TABLE tasks (
 	transcript JSON,
 	created_ms BIGINT NOT NULL,
 	started_ms BIGINT,
-	ended_ms BIGINT, prompt TEXT, asked TEXT,
+	ended_ms BIGINT, prompt TEXT, asked TEXT, session_id TEXT,
 	CONSTRAINT pk_tasks PRIMARY KEY (id),
 	CONSTRAINT fk_tasks_chain_id_chains FOREIGN KEY(chain_id) REFERENCES chains (id)
 );
@@ -236,5 +236,6 @@ CREATE INDEX ix_slots_worker ON slots (worker);
 CREATE INDEX ix_steps_chain_id ON steps (chain_id);
 CREATE INDEX ix_tags_tag ON tags (tag);
 CREATE INDEX ix_tasks_chain_id ON tasks (chain_id);
+CREATE INDEX ix_tasks_session_id ON tasks (session_id);
 CREATE INDEX ix_tasks_state ON tasks (state);
-INSERT INTO alembic_version (version_num) VALUES ('0007');
+INSERT INTO alembic_version (version_num) VALUES ('0008');
