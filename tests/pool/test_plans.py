@@ -31,6 +31,7 @@ HOT: dict[str, Asks] = {
     "chain": lambda tx: chains.get(tx, "chain"),
     "tasks of a chain": lambda tx: tasks.of_chain(tx, "chain"),
     "task": lambda tx: tasks.several(tx, ["chain"]),
+    "conversation": lambda tx: tasks.has_session(tx, "s1"),
     "work": lambda tx: tasks.works_of(tx, ["chain.1"]),
     "slot taken": lambda tx: slot_rows.occupy(tx, "slot-0", "w", SlotConfig(), "chain"),
     "money taken": lambda tx: ledger.reserve_task(tx, "chain.1", "chain", "one", most=1, least=1, now_ms=NOW),

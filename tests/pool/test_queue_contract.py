@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from claude_pool_gh.pool.model.config import Isolation, TaskOverrides
 from claude_pool_gh.pool.model.errors import PoolError, Superseded
 from claude_pool_gh.pool.model.ids import ChainId, TaskId
 from claude_pool_gh.pool.model.plan import AgentRun, Limits, Plan, WorkspaceSpec
+from claude_pool_gh.pool.pool import Pool
 from claude_pool_gh.pool.run.queues import BEAT_SECONDS, SILENCE_SECONDS, Heard, Queue, SharedQueue, queue_on
 from claude_pool_gh.pool.store import chains, ledger, queue
 from claude_pool_gh.pool.store.chains import NewChain
@@ -342,3 +343,47 @@ async def test_an_upgrade_goes_on_with_chains_in_flight(store: Store) -> None:
             lambda tx: {row.id: row.generation for row in tx.execute(sa.select(rows))}
         )
     assert generations == {"waiting": 1, "taken": 2, "running": 2}
+
+
+# ---- notices
+
+
+class Deaf(SharedQueue):
+    """Learns nothing from the database: as where a pooler has no session that could listen."""
+
+    async def heard(self) -> AsyncIterator[Heard]:
+        if self.pool:
+            raise ConnectionError("no listener can be had")
+        yield Heard()
+
+
+@pytest.mark.parametrize("store", ["postgresql"], indirect=True)
+async def test_where_nobody_can_listen_looking_finds_what_was_queued_cancelled_and_ended(
+    store: Store,
+) -> None:
+    """Two pools, as in two processes, neither of which hears of the other."""
+    gate, agent = Gate(), Puppet()
+    agent.act = gate
+    async with store.open_pool(agent) as one, store.open_pool(Puppet()) as other:
+        for pool in (one, other):
+            await _deafened(pool)
+        other._core.slots.retire(1)  # it accepts work, and the first does it
+        held = await other.submit("held")
+        await until(lambda: agent.running == 1)
+        assert await other.cancel(held)
+        assert (await other.wait(held, timeout_secs=GUARD)).output is not None
+        gate.opened.set()
+        assert (await other.run("next")).success
+        assert (await one.task(held)).id == held
+
+
+async def _deafened(pool: Pool) -> None:
+    """The same pool with a queue that hears nothing, from now on."""
+    dispatcher = pool._core.dispatcher
+    heard = dispatcher.queue
+    assert isinstance(heard, SharedQueue)
+    dispatcher.queue = Deaf(heard.database, heard.clock, heard.worker, heard.pool)
+    listening = dispatcher._loops.pop()
+    listening.cancel()
+    await asyncio.gather(listening, return_exceptions=True)
+    dispatcher._loops.append(asyncio.create_task(dispatcher._listen()))

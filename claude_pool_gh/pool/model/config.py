@@ -40,7 +40,13 @@ what callers pass in: what an earlier version has stored stays readable."""
 class Frozen(BaseModel):
     """Base of the pool's stored values."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        allow_inf_nan=False,
+        defer_build=True,  # a third of the import, for models of which most processes use few
+    )
 
 
 class PermissionMode(StrEnum):

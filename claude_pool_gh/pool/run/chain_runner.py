@@ -214,6 +214,22 @@ class Runner:
         held.forget([unit.task_id for unit in units])
         if waiting is None:
             return False
+
+        def collect(tx: Transaction) -> bool:
+            return self._collect(tx, held, chain, step, record)
+
+        if len(units) == 1 and len(waiting) == 1:  # its end is the step's, in one transaction
+            told = await self.attempts.run(held, chain, units[0], waiting[0], at_its_end=collect)
+            if told is not None:
+                return told
+        else:
+            await self._run_beside(held, chain, step, waiting, units)
+        return await self.attempts.write(held, collect)
+
+    async def _run_beside(
+        self, held: Held, chain: ChainRow, step: AgentRun | Branches, waiting: Sequence[TaskRow],
+        units: Sequence[Unit],
+    ) -> None:  # fmt: skip
         room = asyncio.Semaphore(step.at_once or max(1, len(units)))
 
         async def run(task: TaskRow) -> None:
@@ -223,7 +239,6 @@ class Runner:
         # Where the step is to fail anyway, nothing more is paid for.
         fails = step.on_failure is OnFailure.fail and any(unit.fault for unit in units)
         await _all_of([run(task) for task in waiting if not fails or units[task.shard].fault])
-        return await self.attempts.write(held, lambda tx: self._collect(tx, held, step, record))
 
     def _lay_out(
         self, tx: Transaction, held: Held, chain: ChainRow, record: StepRow, units: Sequence[Unit]
@@ -265,12 +280,16 @@ class Runner:
         own = tasks.of_chain(tx, chain.id, record.name) if running else own
         return [task for task in own if task.state is TaskState.pending]
 
-    def _collect(self, tx: Transaction, held: Held, step: AgentRun | Branches, record: StepRow) -> bool:
-        """The step's result, every task's outcome in the order of the items, and what follows from it."""
+    def _collect(
+        self, tx: Transaction, held: Held, chain: ChainRow, step: AgentRun | Branches, record: StepRow
+    ) -> bool:
+        """The step's result, every task's outcome in the order of the items, and what follows from it.
+
+        True while the chain has more to do. While it is held, nobody else moves it.
+        """
         now, own = self.attempts.clock.now_ms(), tasks.of_chain(tx, held.chain_id, record.name)
         result = [{"title": task.title, "task": task.id} | (task.outcome or {}) for task in own]
-        chain = chains.get(tx, held.chain_id)
-        if chain.cancel_requested or held.stop.is_set():
+        if held.cancel_requested or held.stop.is_set():
             chains.finish(tx, chain, Outcome(verdict=Verdict.cancelled), now)
             return False
         failed = next((task for task in own if task.state is TaskState.failed), None)

@@ -47,10 +47,15 @@ _WANTED: sa.BindParameter[str] = sa.bindparam("wanted")
 _CHAIN = sa.select(chains).where(chains.c.id == _WANTED)
 _STEPS = sa.select(steps).where(steps.c.chain_id == _WANTED).order_by(steps.c.position)
 _SEVERAL: sa.BindParameter[list[str]] = sa.bindparam("several", expanding=True)
+_NEW_STEPS = steps.insert()
 _CHAINS = sa.select(chains).where(chains.c.id.in_(_SEVERAL))
 _THEIR_STEPS = sa.select(steps).where(steps.c.chain_id.in_(_SEVERAL)).order_by(steps.c.position)
 # Not a lock of the key: rows that refer to the chain, such as a request's money, are inserted meanwhile.
-_GENERATION = sa.select(chains.c.generation).where(chains.c.id == _WANTED).with_for_update(key_share=True)
+_HELD = (
+    sa.select(chains.c.generation, chains.c.cancel_requested)
+    .where(chains.c.id == _WANTED)
+    .with_for_update(key_share=True)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,7 +198,7 @@ def add(tx: Transaction, new: NewChain, now_ms: int) -> bool:
         for position, step in enumerate(new.plan.steps)
     ]  # fmt: skip
     if rows:
-        tx.execute(steps.insert(), rows)
+        tx.execute(_NEW_STEPS, rows)
     if new.account:
         own = [{"chain_id": new.id, "kind": kind, "key": key} for kind, key in new.account.items()]
         tx.execute(chain_scopes.insert(), own)
@@ -220,10 +225,15 @@ def several(tx: Transaction, chain_ids: Iterable[str]) -> dict[str, ChainRow]:
     return {row.id: _chain(row, own.get(row.id, [])) for row in rows}
 
 
-def hold(tx: Transaction, chain_id: str, generation: int) -> None:
-    """Go on only as the newest worker that took the chain up. Raises Superseded for every earlier one."""
-    if tx.execute(_GENERATION, {"wanted": chain_id}).scalar_one() != generation:
+def hold(tx: Transaction, chain_id: str, generation: int) -> bool:
+    """Go on only as the newest worker that took the chain up; whether its cancel was asked for.
+
+    Raises Superseded for every earlier worker.
+    """
+    row = tx.execute(_HELD, {"wanted": chain_id}).one()
+    if row.generation != generation:
         raise Superseded(f"chain {chain_id} is carried on by another worker")
+    return bool(row.cancel_requested)
 
 
 def lock(tx: Transaction, chain_id: str) -> None:

@@ -99,10 +99,13 @@ tasks: Final = sa.Table(
     # What the last attempt was sent and, where feedback or an error was added to it, what it was without that.
     sa.Column("prompt", sa.Text),
     sa.Column("asked", sa.Text),
+    # Of the conversation that the last attempt left, for whoever goes on with it: as in the outcome.
+    sa.Column("session_id", sa.Text),
     sa.Column("created_ms", sa.BigInteger, nullable=False),
     sa.Column("started_ms", sa.BigInteger),
     sa.Column("ended_ms", sa.BigInteger),
     sa.Index("ix_tasks_chain_id", "chain_id"),
+    sa.Index("ix_tasks_session_id", "session_id"),
     sa.Index("ix_tasks_state", "state"),
 )
 

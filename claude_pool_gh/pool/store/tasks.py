@@ -29,6 +29,7 @@ _OF_CHAINS = (
     .order_by(tasks.c.created_ms, tasks.c.shard)
 )
 _OF_STEP = _OF_CHAIN.where(tasks.c.step == sa.bindparam("of_step"))
+_SESSION = sa.select(tasks.c.id).where(tasks.c.session_id == _WANTED).limit(1)
 _WORK = sa.select(patches).where(patches.c.run_id == _WANTED)
 _COMMITS = sa.select(patches.c.run_id, patches.c.commit).where(
     patches.c.run_id.in_(sa.bindparam("wanted", expanding=True))
@@ -128,10 +129,7 @@ def transcript(tx: Transaction, task_id: str) -> list[Any]:
 
 def has_session(tx: Transaction, session_id: str) -> bool:
     """Whether a task has left a conversation under this id."""
-    # Looked for in the text and read here: one row that PostgreSQL cannot take apart must not fail every question.
-    about = sa.cast(tasks.c.outcome, sa.Text).contains(session_id, autoescape=True)
-    found = tx.execute(sa.select(tasks.c.outcome).where(about)).scalars()
-    return any(outcome.get("session_id") == session_id for outcome in found)
+    return tx.execute(_SESSION, {"wanted": session_id}).first() is not None
 
 
 def begin(
@@ -204,7 +202,7 @@ def take_over(tx: Transaction, old: TaskRow, task_id: str, chain_id: str, now_ms
     earlier attempt ended.
     """
     add(tx, task_id, chain_id, old.step, old.shard, old.title, now_ms)
-    also: dict[str, Any] = {"outcome": old.outcome}
+    also: dict[str, Any] = {"outcome": old.outcome, "session_id": (old.outcome or {}).get("session_id")}
     if old.state is TaskState.completed:
         also |= {"model": old.model, "started_ms": now_ms, "ended_ms": now_ms}
         moved(tx, TASK, task_id, TaskState.pending, TaskEvent.take_over, **also)
@@ -267,7 +265,13 @@ def _end_of(outcome: AgentOutcome, *, review: bool) -> TaskEvent:
 def _learned(outcome: AgentOutcome) -> dict[str, Any]:
     """What the row learns from a run that has ended. Which model was asked for is no matter once another answered."""
     answered = {"model": cleaned(outcome.model)} if outcome.model else {}
-    return {"outcome": _stored(outcome), "transcript": storable(outcome.transcript)} | answered
+    stored = _stored(outcome)
+    learned = {
+        "outcome": stored,
+        "session_id": stored["session_id"],
+        "transcript": storable(outcome.transcript),
+    }
+    return learned | answered
 
 
 def _stored(outcome: AgentOutcome) -> dict[str, Any]:
