@@ -40,7 +40,7 @@ from claude_pool_gh.reports.views import Report, Told
 from claude_pool_gh.storage import Transaction
 
 F = TypeVar("F", bound=Facts)
-O = TypeVar("O", bound=BaseModel)  # noqa: E741 - an output
+Output = TypeVar("Output", bound=BaseModel)
 M = TypeVar("M", bound=BaseModel)
 
 BRIEF_FIELDS: Final = frozenset({"who", "request"})
@@ -193,10 +193,10 @@ class AgentVerb(VerbHandler, Generic[F]):
         return found
 
 
-class ReadingVerb(AgentVerb[F], Generic[F, O]):
+class ReadingVerb(AgentVerb[F], Generic[F, Output]):
     """A verb whose agent reads and answers in a form; the host makes of the answer what people see."""
 
-    output: type[O]
+    output: type[Output]
     """The form of the answer; recipes name its JSON Schema by the verb's name."""
     answers_in: ClassVar[str] = "answer"
     """The recipe's step whose agent answers."""
@@ -209,7 +209,7 @@ class ReadingVerb(AgentVerb[F], Generic[F, O]):
     most_turns: ClassVar[int] = 30
 
     @abstractmethod
-    async def finish(self, context: StepContext[F], result: O) -> VerbResult:
+    async def finish(self, context: StepContext[F], result: Output) -> VerbResult:
         """Make of the agent's answer what people see. It acts only in the result's `commit`. Raises StepFailed."""
 
     @property
@@ -235,7 +235,12 @@ class ReadingVerb(AgentVerb[F], Generic[F, O]):
 
         async def finish(context: HostStepContext) -> Finish:
             mine = self.context(desk, context)
-            return finished(await self.finish(mine, mine.stated(self.answers_in, self.output)))
+            result = await self.finish(mine, mine.stated(self.answers_in, self.output))
+            if not isinstance(result.report, self.shows):
+                raise TypeError(
+                    f"{self.name} shows {self.shows.__name__}, not {type(result.report).__name__}"
+                )
+            return finished(result)
 
         return super().host_steps(desk) | {f"{self.name}.{self.ends_in}": finish}
 

@@ -150,33 +150,37 @@ def test_a_verb_without_a_recipe_is_refused(define: Define) -> None:
         check_recipes(every, NO_DESK)
 
 
-@pytest.mark.parametrize("name", ["fix", "implement"])
+GATE = "must have a step `propose` with `host: change.propose` and `gate: true`"
+LET_OUT = "must have a step with `host: change.open` or `host: change.push`"
+TOO_EARLY = "needs a step `propose` before `early`: one with `host: change.propose`"
+
+
 @pytest.mark.parametrize(
-    ("line", "instead", "problem"),
+    ("names", "line", "instead", "problem"),
     [
-        ("    gate: true\n", "", "must have a step `propose` with `host: change.propose` and `gate: true`"),
-        ("name: propose", "name: show_it", "must have a step `propose`"),
-        ("host: change.push", "host: change.show", "must have a step with `host: change.open` or"),
-        ("host: change.open", "host: change.show", "must have a step with `host: change.open` or"),
-        ("steps.check.feedback", "steps.check.feedbak", "asks in `rework` for"),
-        ("steps.patch.patch", "steps.patch.diff", "asks in `verify` for"),
-        (
-            "properties:\n        ready: {type: boolean",
-            "properties:\n        ready: {type: string",
-            "`ready` must have",
-        ),
+        ("fix implement", "    gate: true\n", "", GATE),
+        ("fix implement", "name: propose", "name: show_it", GATE),
+        ("fix", "host: change.push", "host: change.show", LET_OUT),
+        ("implement", "host: change.open", "host: change.show", LET_OUT),
+        ("fix", "steps:\n", "steps:\n  - {name: early, host: change.push}\n", TOO_EARLY),
+        ("fix implement", "steps.check.feedback", "steps.check.feedbak", "asks in `rework` for"),
+        ("implement", "steps.patch.patch", "steps.patch.diff", "asks in `verify` for"),
+        ("implement", "ready: {type: boolean", "ready: {type: string", "`ready` must have `type: boolean`"),
     ],
 )
 def test_a_change_goes_out_by_its_gate_alone(
-    monkeypatch: pytest.MonkeyPatch, name: str, line: str, instead: str, problem: str
+    monkeypatch: pytest.MonkeyPatch, names: str, line: str, instead: str, problem: str
 ) -> None:
-    text = built_in(f"workflows/{name}.yml") or ""
-    if line not in text:
-        pytest.skip("not in this one")
-    changed = {f"workflows/{name}.yml": text.replace(line, instead)}
-    monkeypatch.setattr(registry, "built_in", lambda path: changed.get(path) or built_in(path))
-    with pytest.raises(UnfitVerb, match=problem):
-        check_recipes(handlers(), NO_DESK)
+    for name in names.split():
+        text = built_in(f"workflows/{name}.yml") or ""
+        assert line in text
+        changed = {f"workflows/{name}.yml": text.replace(line, instead, 1)}
+        monkeypatch.setattr(registry, "built_in", lambda path, of=changed: of.get(path) or built_in(path))
+        every = handlers()
+        with pytest.raises(UnfitVerb) as refusal:
+            check_recipes(every, NO_DESK)
+        assert f"the verb {name}: recipes/workflows/{name}.yml " in str(refusal.value)
+        assert problem in str(refusal.value)
 
 
 @pytest.mark.parametrize("name", [name for name, each in handlers().items() if isinstance(each, AgentVerb)])

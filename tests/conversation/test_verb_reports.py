@@ -34,8 +34,8 @@ def chain(call: str, results: dict[str, Any]) -> ChainRow:
 def test_what_was_reported_is_read_back(name: str, call: str, reported: Report) -> None:
     stored = finished(VerbResult(reported)).result
     shown = VERBS[name].report(NO_TRANSACTION, chain(call, {"last": stored}))
-    assert type(shown) is type(reported)
-    assert finished(VerbResult(cast(Report, shown))).result == stored
+    assert isinstance(shown, type(reported))
+    assert finished(VerbResult(shown)).result == stored
     assert VERBS[name].report(NO_TRANSACTION, chain(call, {})) is None
     assert VERBS[name].report(NO_TRANSACTION, chain("other.reply", {"last": stored})) is None
 
