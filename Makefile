@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Hundreds of short-lived processes run here: without compiled files each of them would compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-long lint eval bench schema pictures lock dist release-notes clean help
+.PHONY: demo test test-long lint eval bench schema readme pictures lock dist release-notes clean help
 
 help: ## List these targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -40,6 +40,9 @@ lock: ## Resolve the dependencies anew (needs uv)
 
 schema: $(BIN)/.dev ## After a new migration: write what a new SQLite database begins with
 	$(BIN)/python -m claude_pool_gh.storage.migrations
+
+readme: $(BIN)/.dev ## Write the README's table of verbs anew
+	$(BIN)/python -m tests.commands.readme
 
 pictures: $(BIN)/.dev ## Take docs/pictures anew; needs chromium and a colour emoji font
 	$(BIN)/python -m tests.pictures

@@ -10,7 +10,7 @@ import aiohttp
 
 from claude_pool_gh.action.preflight import preflight
 from claude_pool_gh.action.strangers import is_kept_out
-from claude_pool_gh.conversation import verbs
+from claude_pool_gh.conversation import registry
 from claude_pool_gh.conversation.setup import Setups
 from claude_pool_gh.github.access import JobAccess
 from claude_pool_gh.github.api import TIMEOUT, Forge
@@ -34,7 +34,7 @@ async def read_first(settings: Settings, token: str, requests: Sequence[CommandR
     async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
         access = JobAccess(session, settings.github_api_url, token)
         forge = Forge(session, settings.github_api_url, access)
-        every = {name: room.verb for name, room in verbs.rooms().items()}
+        every = {name: each.verb for name, each in registry.handlers().items()}
         setups = Setups(forge, frozenset(every))
         await preflight(forge, setups, requests[0])
         try:

@@ -41,8 +41,6 @@ _LONGEST_DELAY: Final = 256
 """Seconds."""
 _TAKEN_MS: Final = 120_000
 """For so long nobody else of this process takes a command that is being handled."""
-_ANSWERED_BELOW: Final = frozenset({"ask"})
-"""Verbs whose result is a comment of its own anyway."""
 Deed = Callable[[Transaction], tuple[SafeMarkdown | None, str | None]]
 
 
@@ -131,7 +129,7 @@ class Clerk:
         if start.after is not None:
             start.after(tx, chain_id)
         stands = self._stands(tx, chains.get(tx, chain_id))
-        if stands and request.comment is not None and plan.verb not in _ANSWERED_BELOW:
+        if stands and request.comment is not None and not self.judge.rooms[plan.verb].replies:
             self._reply(tx, request, replies.again(plan.verb, stands), "")
         self.observer.changed(tx, chain_id)
         endings.react(tx, request, "eyes", now)

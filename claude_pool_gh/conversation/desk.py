@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from claude_pool_gh.commands.grammar import Command, Verb
@@ -17,9 +17,7 @@ from claude_pool_gh.github.intake import CommandRequest
 from claude_pool_gh.pool.model.caps import Cap, Caps, Window
 from claude_pool_gh.pool.model.config import microdollars
 from claude_pool_gh.pool.model.plan import Limits, Plan, Step
-from claude_pool_gh.pool.model.ports import Clock, HostStep
-from claude_pool_gh.pool.store.chains import ChainRow
-from claude_pool_gh.reports.views import Report
+from claude_pool_gh.pool.model.ports import Clock
 from claude_pool_gh.sandbox.sandbox import Sandbox
 from claude_pool_gh.storage import Database, Transaction
 from claude_pool_gh.terms.ids import Thread
@@ -117,14 +115,15 @@ class Answer:
     """A thread keeps one answer of each such name, the newest: an earlier one is deleted."""
 
 
+ActResult = tuple[SafeMarkdown | None, str | None]
+"""What to say, or nothing where the tracking comment says enough, and the chain that goes on, if any."""
+
+
 @dataclass(frozen=True, slots=True)
 class Act:
-    """A verb's answer that changes what is stored: done, and put into words, in the transaction that decides.
+    """A verb's answer that changes what is stored: done, and put into words, in the transaction that decides."""
 
-    It gives back what to say, or nothing where the tracking comment says enough, and the chain that goes on, if any.
-    """
-
-    do: Callable[[Transaction], tuple[SafeMarkdown | None, str | None]]
+    do: Callable[[Transaction], ActResult]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,23 +139,6 @@ class Start:
 
 
 Reply = Answer | Act | Start
-
-
-@dataclass(frozen=True, slots=True)
-class VerbRoom:
-    """One verb, whole: its grammar, how it answers, and what its chains do and show."""
-
-    verb: Verb
-    answer: Callable[[Desk, Asked], Awaitable[Reply]]
-    host_steps: Callable[[Desk], dict[str, HostStep]] = field(default=lambda _desk: {})
-    report: Callable[[Transaction, ChainRow], Report | None] = field(default=lambda _tx, _chain: None)
-    """What its tracking comment shows besides steps and money."""
-    intent: Callable[[ChainRow], str] = field(default=lambda _chain: "")
-    """What a chain will do, in one sentence."""
-    check: bool = False
-    """Whether its chains have a check run at their head."""
-    fail_on: Callable[[ChainRow], str] = field(default=lambda _chain: "never")
-    """The severity from which findings fail that check."""
 
 
 def needed_role(verb: Verb, config: RepositoryConfig) -> Role:

@@ -13,10 +13,10 @@ from typing import Any, Final
 from claude_pool_gh.conversation import checks, endings, extent, line
 from claude_pool_gh.conversation.around import Seen, read
 from claude_pool_gh.conversation.caps import JOB, MONTH_CAP, THREAD_CAP, named
-from claude_pool_gh.conversation.desk import VerbRoom
 from claude_pool_gh.conversation.downloads import url_of
 from claude_pool_gh.conversation.facts import Facts, facts_of
 from claude_pool_gh.conversation.gates import work_of
+from claude_pool_gh.conversation.handler import VerbHandler
 from claude_pool_gh.github.effects.check_run import Button, CheckRun
 from claude_pool_gh.github.effects.comment import Comment
 from claude_pool_gh.github.effects.rows import want
@@ -48,7 +48,7 @@ class Progress:
     """The pool's observer."""
 
     clock: Clock
-    rooms: Mapping[str, VerbRoom]
+    rooms: Mapping[str, VerbHandler]
     links: Links | None = None
     door: str = "app"
 
@@ -94,7 +94,7 @@ class Progress:
         if lookup.state_of(tx, chain_id) is ChainState.running:
             self._show(tx, chain_id)
 
-    def _run(self, tx: Transaction, seen: Seen, facts: Facts, room: VerbRoom) -> Run:
+    def _run(self, tx: Transaction, seen: Seen, facts: Facts, room: VerbHandler) -> Run:
         chain, runs = seen.chain, seen.runs
         bill, steps = _bill(seen, self.door), _steps(seen, self.clock.now_ms())
         return Run(

@@ -277,9 +277,9 @@ def config_check(file: Any) -> None:
     """Check a configuration file; print each error with its line."""
     from claude_pool_gh.config.load import load  # noqa: PLC0415
     from claude_pool_gh.config.model import RepositoryConfig  # noqa: PLC0415
-    from claude_pool_gh.conversation.verbs import rooms  # noqa: PLC0415
+    from claude_pool_gh.conversation.registry import handlers  # noqa: PLC0415
 
-    found = load(file.read(), frozenset(rooms()))
+    found = load(file.read(), frozenset(handlers()))
     if isinstance(found, RepositoryConfig):
         click.echo("no errors")
         return
@@ -296,9 +296,9 @@ def config_show(files: tuple[Any, ...]) -> None:
     Several files are merged key by key, as an organization's defaults and a repository's own file are.
     """
     from claude_pool_gh.config.load import Faults, Layer, flat, merge  # noqa: PLC0415
-    from claude_pool_gh.conversation.verbs import rooms  # noqa: PLC0415
+    from claude_pool_gh.conversation.registry import handlers  # noqa: PLC0415
 
-    found = merge([Layer(file.name, file.read()) for file in files], frozenset(rooms()))
+    found = merge([Layer(file.name, file.read()) for file in files], frozenset(handlers()))
     if isinstance(found, Faults):
         for fault in found.faults:
             click.echo(f"{found.file}: {fault}", err=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 import aiohttp
 
 from claude_pool_gh.agent.claude import ClaudeAgent
-from claude_pool_gh.conversation import verbs
+from claude_pool_gh.conversation import registry
 from claude_pool_gh.conversation.catching_up import CatchUp
 from claude_pool_gh.conversation.clerk import Clerk
 from claude_pool_gh.conversation.desk import Defaults, Desk
@@ -181,7 +181,7 @@ async def open_house(
         worktrees.sweep()
         forge.pusher = pusher(database, forge, worktrees, settings.github_server_url)
         redactor = Redactor(settings.all_secrets)
-        rooms = verbs.rooms(clock)
+        rooms = registry.handlers()
         progress = Progress(clock, rooms, settings.links, door)
         screen = screened(redactor)
         writer = Writer(
@@ -197,6 +197,7 @@ async def open_house(
             door=door, keeps=keeps,
             links=settings.links, sandbox=settings.sandbox, holds_secret=redactor.holds,
         )  # fmt: skip
+        registry.check_recipes(rooms, desk)
         watching = _Watching(progress, writer, Journal())
         agent = ClaudeAgent(
             key=settings.anthropic_api_key.get_secret_value(),

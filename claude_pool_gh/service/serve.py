@@ -12,6 +12,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from aiohttp import web
 from cryptography.exceptions import UnsupportedAlgorithm
 
+from claude_pool_gh.conversation.registry import UnfitVerb
 from claude_pool_gh.github.deliveries import check_secrets
 from claude_pool_gh.service.bounds import IDLE_SECONDS, GuardedSite
 from claude_pool_gh.service.house import House, open_house
@@ -88,7 +89,7 @@ async def opened(house: AbstractAsyncContextManager[House]) -> AsyncIterator[Hou
         except UNREACHABLE as error:
             # What the driver says may hold the address with its password.
             raise StartError(f"the database cannot be opened ({type(error.orig).__name__})") from error
-        except migrations.NewerSchema as error:
+        except (migrations.NewerSchema, UnfitVerb) as error:
             raise StartError(str(error)) from error
         yield found
 

@@ -104,6 +104,22 @@ steps:
         await here.said(problem)
 
 
+async def test_a_workflow_that_could_not_be_shown_or_filled_is_refused_before_it_costs_anything(
+    here: World, colleague: Colleague
+) -> None:
+    head = "name: NAME\ndescription: Odd.\nsteps:\n"
+    taken = '  - {name: propose, prompt: "You mend problems.", tools: [Read, Write]}\n'
+    odd = "  - {name: brief, host: thread.brief}\n  - {name: look, prompt: '{steps.brief.dif}'}\n"
+    files = {f"{FOLDER}/workflows/{name}.yml": head.replace("NAME", name) + steps for name, steps in
+             (("taken", taken), ("odd", odd))}  # fmt: skip
+    here.repository.commit("main", files, author=here.maintainer)
+    await here.say("/pool run taken")
+    await here.said("no step may be called `propose`")
+    await here.say("/pool run odd")
+    await here.said("`brief` has only")
+    assert colleague.seen == []
+
+
 async def test_what_a_workflow_changes_goes_through_the_same_gate(here: World, colleague: Colleague) -> None:
     workflow = """
 name: tidy

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from claude_pool_gh.action import listening
-from claude_pool_gh.conversation import verbs
+from claude_pool_gh.conversation import registry
 from claude_pool_gh.github.tables import commands
 from claude_pool_gh.service.house import House
 from claude_pool_gh.storage import Database, migrations
@@ -54,7 +54,7 @@ def house_with(database: Database, comments: list[dict[str, Any]], asked: list[s
     judge = SimpleNamespace(
         desk=desk,
         setups=SimpleNamespace(of=configuration),
-        verbs={name: room.verb for name, room in verbs.rooms().items()},
+        verbs={name: each.verb for name, each in registry.handlers().items()},
     )
     house = SimpleNamespace(
         database=database,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from claude_pool_gh.conversation import line, verbs
+from claude_pool_gh.conversation import line, registry
 from claude_pool_gh.conversation.facts import Facts
 from claude_pool_gh.conversation.progress import Progress
 from claude_pool_gh.github.tables import effects, threads
@@ -140,7 +140,7 @@ def test_a_statement_more_would_be_counted(database: Database) -> None:
 
 
 def _progress() -> Progress:
-    return Progress(SystemClock(), verbs.running())
+    return Progress(SystemClock(), registry.handlers())
 
 
 def _statements(tx: Transaction, chain_id: str) -> int:

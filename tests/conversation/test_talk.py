@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from claude_pool_gh.conversation import talk
+from claude_pool_gh.conversation.agent_verb import AgentVerb
 from claude_pool_gh.conversation.clerk import _identity
 from claude_pool_gh.conversation.facts import Facts
 from claude_pool_gh.conversation.material import (
-    SEES,
     Material,
     Part,
     listed,
@@ -19,6 +19,7 @@ from claude_pool_gh.conversation.material import (
     printed,
     spoken,
 )
+from claude_pool_gh.conversation.registry import handlers
 from claude_pool_gh.conversation.talk import LIMIT, Reader
 from claude_pool_gh.github.check_output import FailedCheck
 from claude_pool_gh.github.discussion import Discussion, LineThread, Reviewed, Said, by_thread
@@ -175,11 +176,13 @@ def test_the_same_words_under_other_lines_are_another_request() -> None:
 # ---- what each verb is told
 
 
-def test_every_verb_that_reads_a_thread_has_its_row_and_every_part_is_somebodys() -> None:
-    assert set(SEES) == {"ask", "fix", "run", "implement", "triage"}
-    assert {part for parts in SEES.values() for part in parts} == set(Part)
-    for verb in ("ask", "fix", "run"):
-        assert {Part.place, Part.diff, Part.conversation, Part.checks} <= SEES[verb]
+def test_every_part_is_somebodys_and_whoever_is_asked_on_a_pull_request_is_told_all_of_it() -> None:
+    agents = [each for each in handlers().values() if isinstance(each, AgentVerb) and each.name != "review"]
+    assert {part for verb in agents for part in verb.sees} == set(Part)
+    on_pulls = [verb for verb in agents if "pull" in verb.places]
+    assert {"ask", "fix", "run"} <= {verb.name for verb in on_pulls}
+    for verb in on_pulls:
+        assert {Part.place, Part.diff, Part.conversation, Part.checks} <= verb.sees
 
 
 def test_what_others_wrote_stands_between_the_fence_lines_and_the_hosts_words_before_them() -> None:

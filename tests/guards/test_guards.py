@@ -167,7 +167,7 @@ GUARDS = [
         "tests/service/test_bounds.py", "together",
     ),
     Guard(
-        "twelve digits of a commit", "conversation/ok.py", "len(given) < replies.COMMIT_DIGITS", "len(given) < 7",
+        "twelve digits of a commit", "conversation/verbs/ok.py", "len(given) < replies.COMMIT_DIGITS", "len(given) < 7",
         f"{ACCEPTANCE}strangers.py", "nothing_is_spent",
     ),
     # who may

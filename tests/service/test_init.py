@@ -16,7 +16,7 @@ import yaml
 
 from claude_pool_gh.config.load import load
 from claude_pool_gh.config.model import RepositoryConfig
-from claude_pool_gh.conversation.verbs import rooms
+from claude_pool_gh.conversation.registry import handlers
 from claude_pool_gh.rehearsal.github import Repository, SimulatedGitHub, User
 from claude_pool_gh.service.init import files, remote
 from tests.rehearsal.contract.checker import Contract
@@ -216,7 +216,7 @@ async def test_a_remote_on_another_host_gets_no_token_and_an_explanation(place: 
 
 def test_the_configuration_changes_nothing_and_names_every_key() -> None:
     text = files.configuration()
-    verbs = frozenset(rooms())
+    verbs = frozenset(handlers())
     assert load(text, verbs) == RepositoryConfig(door="action")
     keys = "\n".join(line.removeprefix("#") for line in text.splitlines() if not re.match(r"# \S", line))
     assert load(keys, verbs) == RepositoryConfig(door="action")

@@ -120,9 +120,14 @@ def test_conversations_of_earlier_versions_are_found_and_texts_that_fail_questio
     database = Database.open(url)
     _older(database, "0007")
     bad, fine = "\x00 \ud800 \x00\x00", "\\u0000 é 😀"
-    outcomes: dict[str, Any] = {"bad": {"ending": "completed", "text": [bad], bad: fine, "session_id": "s1"}, "none": None}
+    outcomes: dict[str, Any] = {
+        "bad": {"ending": "completed", "text": [bad], bad: fine, "session_id": "s1"},
+        "none": None,
+    }
     outcomes["fine"] = {"ending": "completed", "text": fine, "session_id": None}
-    columns: list[sa.ColumnClause[Any]] = [sa.column(name) for name in ("id", "pool", "kind", "state", "priority", "place", "created_ms")]
+    columns: list[sa.ColumnClause[Any]] = [
+        sa.column(name) for name in ("id", "pool", "kind", "state", "priority", "place", "created_ms")
+    ]
     columns += [sa.column(f"account_{name}") for name in ("thread", "user", "repository")]
     columns += [sa.column(name, sa.JSON) for name in ("plan", "caps", "outcome")]
     columns += [sa.column("cancel_requested", sa.Boolean), sa.column("generation")]
