@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy.exc import SQLAlchemyError
 
 from claude_pool_gh.action.state.keeper import Keeper
-from claude_pool_gh.github import intake, reads
+from claude_pool_gh.github import inbox, intake, reads
 from claude_pool_gh.github.errors import ForgeError
 from claude_pool_gh.service.house import House
 from claude_pool_gh.storage import Transaction
@@ -55,4 +55,4 @@ def _store(thread: Thread, comment: Any, now_ms: int, tx: Transaction) -> int:
         actor=reads.actor_of(comment.get("user")),
         source=CommentRef(id=int(comment["id"])),
     )
-    return sum(intake.store(tx, request, now_ms) for request in found)
+    return sum(inbox.store(tx, request, now_ms) for request in found)

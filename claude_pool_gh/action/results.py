@@ -10,9 +10,11 @@ import sqlalchemy as sa
 from claude_pool_gh.action import endings
 from claude_pool_gh.action.endings import Word
 from claude_pool_gh.action.permissions import Refusal
+from claude_pool_gh.conversation.facts import Facts, facts_of
 from claude_pool_gh.conversation.gates import waiting_step
 from claude_pool_gh.conversation.judge import OUT_OF_REACH
 from claude_pool_gh.conversation.progress import Progress
+from claude_pool_gh.github.check_key import CheckKey
 from claude_pool_gh.github.tables import commands, effects
 from claude_pool_gh.pool.model.outcomes import Verdict
 from claude_pool_gh.pool.model.states import ChainState
@@ -119,7 +121,8 @@ def _command(tx: Transaction, progress: Progress, row: sa.Row[tuple[object, ...]
 
 def _fails(tx: Transaction, chain: ChainRow) -> bool:
     """Whether the check of a run is a failure, as the repository has configured."""
-    key = f"check:{chain.account.thread}:{chain.plan.verb}:{chain.plan.context.get('head', '')}"
+    facts = facts_of(chain.plan.context, Facts)
+    key = CheckKey.of(facts.thread, chain.plan.verb, facts.head).format()
     stored = tx.execute(sa.select(effects.c.wanted).where(effects.c.key == key)).scalar_one_or_none()
     return stored is not None and stored.get("conclusion") == "failure"
 

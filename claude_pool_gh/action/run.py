@@ -25,7 +25,7 @@ from claude_pool_gh.action.state.keeper import Keeper, TakenOver
 from claude_pool_gh.action.state.prune import prune
 from claude_pool_gh.action.state.ref import Refused, Stale
 from claude_pool_gh.action.stop import Stop
-from claude_pool_gh.github import intake, tables
+from claude_pool_gh.github import inbox, tables
 from claude_pool_gh.github.effects import rows
 from claude_pool_gh.github.intake import CommandRequest, NotForUs
 from claude_pool_gh.github.tables import effects
@@ -145,7 +145,7 @@ async def _hold(
         before = await house.database.read(results.spent)
         job.bill.write_text(str(before))
         requests = await house.database.read(partial(again.meant, requests=requests, attempt=job.attempt))
-        await house.database.transact(lambda tx: [intake.store(tx, request, now) for request in requests])
+        await house.database.transact(lambda tx: [inbox.store(tx, request, now) for request in requests])
         reading_on = listen(house, requests[0].thread, keeper)
         work = (house.serve_commands(), house.show_time_for_ever(), _keep(keeper, stop), reading_on)
         serving = [asyncio.create_task(each) for each in work]

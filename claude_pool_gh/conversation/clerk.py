@@ -19,7 +19,7 @@ from claude_pool_gh.conversation.desk import Act, Answer, Asked, Desk, Start
 from claude_pool_gh.conversation.facts import Facts, chain_id_of, facts_of
 from claude_pool_gh.conversation.judge import Decision, Judge, Refusal, Silence
 from claude_pool_gh.conversation.progress import comment_key
-from claude_pool_gh.github import intake
+from claude_pool_gh.github import inbox
 from claude_pool_gh.github.effects.reply import Reply
 from claude_pool_gh.github.effects.rows import press_answered, want
 from claude_pool_gh.github.errors import ForgeError
@@ -237,7 +237,7 @@ def _told(request: CommandRequest, action: str, chain_id: str = "") -> dict[str,
 
 def _as_named_now(tx: Transaction, request: CommandRequest) -> CommandRequest:
     """A command in the repository as it is called by now: it may have been renamed since the delivery."""
-    known = intake.known_repository(tx, request.thread.repository.id)
+    known = inbox.known_repository(tx, request.thread.repository.id)
     thread = request.thread.model_copy(update={"repository": known or request.thread.repository})
     return request.model_copy(update={"thread": thread})
 

@@ -11,10 +11,11 @@ from claude_pool_gh.conversation.facts import thread_key
 from claude_pool_gh.conversation.groups import group_check
 from claude_pool_gh.findings import tables as findings
 from claude_pool_gh.github import news
+from claude_pool_gh.github.check_key import CheckKey
 from claude_pool_gh.github.effects.check_run import CheckRun
 from claude_pool_gh.github.effects.registry import kinds
 from claude_pool_gh.github.effects.rows import want
-from claude_pool_gh.github.intake import remember_repository
+from claude_pool_gh.github.inbox import remember_repository
 from claude_pool_gh.github.news import News
 from claude_pool_gh.github.tables import effects, repositories, threads
 from claude_pool_gh.pool.model.ports import Clock, Observer
@@ -75,7 +76,7 @@ class Gazette:
 
     def _doubt_review(self, tx: Transaction, thread: Thread, head: str, base_ref: str) -> None:
         """A check speaks of the base that was read. Against another one nobody has read the change."""
-        key = f"check:{thread_key(thread)}:review:{head}"
+        key = CheckKey.of(thread, "review", head).format()
         row = tx.execute(sa.select(effects.c.wanted).where(effects.c.key == key)).scalar_one_or_none()
         check = None if row is None else CheckRun.model_validate(row)
         if check is not None and check.status == "completed":
@@ -94,7 +95,7 @@ class Gazette:
         Without a review of it there is nothing to repeat, and no required check that would have let it into the queue.
         """
         remember_repository(tx, thread.repository)
-        like = f"check:{thread_key(thread)}:review:"
+        like = CheckKey.of(thread, "review", commit).prefix()
         own = sa.and_(effects.c.key.startswith(like, autoescape=True), effects.c.kind == "check")
         known = tx.execute(sa.select(threads.c.head).where(threads.c.key == thread_key(thread))).scalar()
         newest = tx.execute(sa.select(effects).where(own).order_by(effects.c.due_ms.desc())).all()

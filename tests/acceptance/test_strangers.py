@@ -16,7 +16,7 @@ from claude_pool_gh.conversation import strangers, verbs
 from claude_pool_gh.conversation.desk import Defaults, Desk
 from claude_pool_gh.conversation.judge import Judge, Refusal, Silence
 from claude_pool_gh.conversation.setup import Setups
-from claude_pool_gh.github import intake
+from claude_pool_gh.github import inbox, intake
 from claude_pool_gh.github.access import AppAccess
 from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.deliveries import VerifiedDelivery
@@ -463,5 +463,5 @@ async def test_strangers_cannot_talk_a_thread_silent(tmp_path: Path) -> None:
 
 
 def _store(tx: Transaction, request: intake.CommandRequest, at: int, answer: str | None = None) -> None:
-    assert intake.store(tx, request, at)
+    assert inbox.store(tx, request, at)
     tx.execute(commands.update().where(commands.c.key == request.key).values(answer=answer))
