@@ -12,6 +12,7 @@ from claude_pool_gh.conversation.judge import Judge, answers, is_switched_on
 from claude_pool_gh.github import reads
 from claude_pool_gh.github.errors import ForgeError, ForgeRefused
 from claude_pool_gh.github.intake import CommandRequest
+from claude_pool_gh.github.trusted import TrustedFiles
 from claude_pool_gh.terms.ids import Trigger
 
 _TRIGGER_KEYS: Final = {
@@ -35,7 +36,8 @@ async def preflight(judge: Judge, request: CommandRequest) -> None:
     issue = await _read(f"number {request.thread.number}", needed, reads.issue(forge, request.thread))
     if issue.is_pull:
         await _read("the pull request", "pull_requests=read", reads.pull(forge, request.thread))
-    found = await _read(f"`{PATH}`", "contents=read", judge.setups.of(repository, branch))
+    files = TrustedFiles(forge, repository, branch=branch)
+    found = await _read(f"`{PATH}`", "contents=read", judge.setups.of(repository, files))
     if isinstance(found, Configuration):
         _check_configuration(found, judge.desk.door, request)
 

@@ -20,11 +20,11 @@ from claude_pool_gh.conversation.desk import (
     caps_of,
     facts_for,
     plan_of,
+    pull_of,
 )
 from claude_pool_gh.conversation.facts import Facts, facts_of
 from claude_pool_gh.conversation.material import about_thread
 from claude_pool_gh.conversation.outputs import StatedAnswer, StatedPlace
-from claude_pool_gh.github import reads
 from claude_pool_gh.github.effects.reply import Reply as ReplyEffect
 from claude_pool_gh.github.effects.rows import want
 from claude_pool_gh.pool.model.errors import StepFailed
@@ -61,7 +61,7 @@ class AskFacts(Facts):
 
 async def answer(desk: Desk, asked: Asked) -> Reply:
     """Plan an answer at the head, or at the default branch as it is now."""
-    pull = await reads.pull(desk.forge, asked.thread) if asked.place == "pull" else None
+    pull = await pull_of(desk, asked) if asked.place == "pull" else None
     cookbook = Cookbook(desk, asked, hosts=frozenset(host_steps(desk)), outputs=outputs.schemas())
     steps = await cookbook.steps("ask", turns=_TURNS)
     facts = AskFacts(

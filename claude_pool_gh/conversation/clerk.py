@@ -72,13 +72,25 @@ class Clerk:
         if request is None:
             return None
         try:
-            decision = await self.judge.decide(request)
+            heard = await self.judge.hear(request)
+            if not isinstance(heard, Asked):
+                decision: Decision = heard
+            else:
+                await self._take_up(heard)
+                decision = await self.judge.answer(heard)
             return await self.desk.database.transact(lambda tx: self._carry_out(tx, request, decision))
         except ForgeError as error:
             return await self._postpone(request, "GitHub could not be reached", error)
         except Exception as error:  # around one command: whatever is wrong with it must not stop the others
             logger.exception("command failed", extra=_told(request, "command_failed"))
             return await self._postpone(request, "of an error on our side", error)
+
+    async def _take_up(self, asked: Asked) -> None:
+        """React to what runs agents before its plan is made, which can take longer than a person waits."""
+        if asked.command.verb.spends:
+            now = self.desk.clock.now_ms()
+            await self.desk.database.transact(lambda tx: endings.react(tx, asked.request, "eyes", now))
+            self.observer.committed()
 
     def _claim(self, tx: Transaction) -> CommandRequest | None:
         now = self.desk.clock.now_ms()
@@ -168,6 +180,8 @@ class Clerk:
                 self.observer.changed(tx, row.id)
 
     def _close(self, tx: Transaction, request: CommandRequest, answer: str, chain_id: str = "") -> str:
+        if not chain_id and answer != "done":
+            endings.take_back_eyes(tx, request, self.desk.clock.now_ms())
         tx.execute(
             commands.update().where(_C.key == request.key).values(state="handled", answer=answer[:2000])
         )

@@ -20,6 +20,7 @@ from claude_pool_gh.conversation.desk import (
     caps_of,
     facts_for,
     plan_of,
+    pull_of,
 )
 from claude_pool_gh.conversation.facts import facts_of
 from claude_pool_gh.conversation.findings_here import named, open_findings, reads_as_name, replied_to
@@ -62,7 +63,7 @@ class FixFacts(ChangeFacts):
 
 async def answer(desk: Desk, asked: Asked) -> Reply:
     """Plan a mend of the head as it is now."""
-    pull = await reads.pull(desk.forge, asked.thread)
+    pull = await pull_of(desk, asked)
     if not pull.open:
         return Answer(replies.closed())
     known = await open_findings(desk, asked)

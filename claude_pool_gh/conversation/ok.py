@@ -7,8 +7,7 @@ from typing import Final
 
 from claude_pool_gh.commands.grammar import Verb
 from claude_pool_gh.conversation import tables
-from claude_pool_gh.conversation.desk import Act, Answer, Asked, Desk, Reply, VerbRoom
-from claude_pool_gh.github import reads
+from claude_pool_gh.conversation.desk import Act, Answer, Asked, Desk, Reply, VerbRoom, pull_of
 from claude_pool_gh.reports import replies
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.terms.markdown import SafeMarkdown
@@ -29,7 +28,7 @@ async def answer(desk: Desk, asked: Asked) -> Reply:
     """Trust the head, if that is the commit that was named: a push in between is not trusted with it."""
     if not asked.command.words:
         return Answer(replies.needs_text("ok", "the commit that you have reviewed"))
-    given, pull = asked.command.words[0].lower(), await reads.pull(desk.forge, asked.thread)
+    given, pull = asked.command.words[0].lower(), await pull_of(desk, asked)
     if _HEX.fullmatch(given) and len(given) < replies.COMMIT_DIGITS:
         return Answer(replies.short_commit(given, pull.head))
     if not _HEX.fullmatch(given) or not pull.head.startswith(given):

@@ -22,6 +22,7 @@ from claude_pool_gh.conversation.desk import (
     caps_of,
     facts_for,
     plan_of,
+    pull_of,
 )
 from claude_pool_gh.conversation.facts import Facts, facts_of
 from claude_pool_gh.conversation.gates import gate_of, waiting_step
@@ -73,7 +74,7 @@ async def answer(desk: Desk, asked: Asked) -> Reply:
     given = dict(word.partition("=")[::2] for word in words[1:] if "=" in word)
     if len(given) != len(words) - 1:
         return Answer(replies.needs_text("run", "arguments as `KEY=VALUE`, each once"))
-    pull = await reads.pull(desk.forge, asked.thread) if asked.place == "pull" else None
+    pull = await pull_of(desk, asked) if asked.place == "pull" else None
     cookbook = Cookbook(desk, asked, tools=EDITING)
     file = await cookbook.workflow(words[0])
     arguments = bind(file.workflow.arguments, given, f"the workflow {words[0]}")

@@ -20,10 +20,10 @@ from claude_pool_gh.conversation.desk import (
     VerbRoom,
     caps_of,
     needed_role,
+    pull_of,
 )
 from claude_pool_gh.conversation.facts import Facts, facts_of
 from claude_pool_gh.conversation.progress import CONTINUABLE, Progress
-from claude_pool_gh.github import reads
 from claude_pool_gh.pool.model.plan import AgentRun, Branches, Plan, Step
 from claude_pool_gh.pool.model.states import ChainState
 from claude_pool_gh.pool.store import chains, continuation
@@ -132,7 +132,7 @@ async def _has_moved(desk: Desk, asked: Asked, facts: Facts) -> Answer | None:
     """What to say where a pull request is not what it was any more."""
     if facts.place != "pull":
         return None
-    pull = await reads.pull(desk.forge, asked.thread)
+    pull = await pull_of(desk, asked)
     if not pull.open:
         return Answer(replies.closed())
     return None if pull.head == facts.head else Answer(replies.moved_on(facts.head, pull.head, facts.line))

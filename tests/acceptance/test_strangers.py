@@ -339,7 +339,7 @@ async def test_a_push_while_a_command_is_decided_is_not_let_through_with_the_com
 
     async def push(moment: Moment) -> None:
         nonlocal looked
-        if moment.phase == phase and str(moment.route).endswith("/pulls/{pull_number}"):
+        if moment.phase == phase and b"CommandOverview" in moment.body:
             looked += 1
             if looked == 1:
                 fork.commit("patch", {"evil.py": "x = 1\n"}, message="Quick", author=stranger)

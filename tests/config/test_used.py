@@ -47,7 +47,7 @@ async def planned(
     )
     asked = Asked(
         request=cast(Any, None), command=Command(VERB, flags=flags or {}), configuration=Configuration(config),
-        branch="main", role=Role.write, issue=cast(Any, None),
+        files=cast(Any, None), role=Role.write, issue=cast(Any, None),
     )  # fmt: skip
     file = parse_workflow(RECIPE, "one")
     steps = await Cookbook(desk, asked).expand(file.workflow, file.written, turns=turns)

@@ -18,6 +18,7 @@ from claude_pool_gh.conversation.desk import (
     caps_of,
     facts_for,
     plan_of,
+    pull_of,
 )
 from claude_pool_gh.conversation.facts import facts_of
 from claude_pool_gh.conversation.review.brief import brief
@@ -26,7 +27,6 @@ from claude_pool_gh.conversation.review.gather import doubts, gather, report
 from claude_pool_gh.conversation.review.sift import sift
 from claude_pool_gh.conversation.review.unplaced import unplaced
 from claude_pool_gh.findings.model import output_schemas
-from claude_pool_gh.github import reads
 from claude_pool_gh.pool.model.errors import RecipeError
 from claude_pool_gh.pool.model.plan import AgentRun, Step
 from claude_pool_gh.pool.model.ports import HostStep
@@ -49,14 +49,13 @@ VERB: Final = Verb(
 
 async def answer(desk: Desk, asked: Asked) -> Reply:
     """Plan a review of the head as it is now; whatever is pushed later is not part of it."""
-    thread = asked.thread
-    pull = await reads.pull(desk.forge, thread)
+    pull = await pull_of(desk, asked)
     if not pull.open:
         return Answer(replies.closed())
     cookbook = Cookbook(desk, asked, hosts=frozenset(host_steps(desk)), outputs=output_schemas())
     steps = await cookbook.steps("review", turns=asked.config.review.turns)
     _check_shape(steps)
-    guidance = await reads.trusted_file(desk.forge, thread.repository, asked.branch, f"{FOLDER}/review.md")
+    guidance = await asked.files.file(f"{FOLDER}/review.md")
     facts = ReviewFacts(
         **await facts_for(desk, asked, pull),
         focus=str(asked.command.flags.get("focus", "")),
