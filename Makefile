@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Hundreds of short-lived processes run here: without compiled files each of them would compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-long lint eval bench schema pictures lock clean help
+.PHONY: demo test test-long lint eval bench schema readme pictures lock dist release-notes clean help
 
 help: ## List these targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -41,11 +41,22 @@ lock: ## Resolve the dependencies anew (needs uv)
 schema: $(BIN)/.dev ## After a new migration: write what a new SQLite database begins with
 	$(BIN)/python -m claude_pool_gh.storage.migrations
 
+readme: $(BIN)/.dev ## Write the README's table of verbs anew
+	$(BIN)/python -m tests.commands.readme
+
 pictures: $(BIN)/.dev ## Take docs/pictures anew; needs chromium and a colour emoji font
 	$(BIN)/python -m tests.pictures
 
+dist: $(BIN)/claude-pool-gh ## Build wheel and source archive into dist/, with what the lock pins and nothing else
+	rm -rf dist
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m hatchling build
+
+release-notes: ## Print what the changelog tells of TAG=vX.Y.Z; fails unless it is this version and has a section with a date
+	@$(PYTHON) -c 'import sys, tomllib; sys.exit("v" + tomllib.load(open("pyproject.toml", "rb"))["project"]["version"] != sys.argv[1] and "the tag is not the version in pyproject.toml")' "$(TAG)"
+	@awk -v version="$(TAG:v%=%)" '/^## / { on = ($$2 == version && !/not released/) } on && !/^## /' CHANGELOG.md | grep .
+
 clean: ## Remove everything that was built
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf dist .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'

@@ -5,18 +5,32 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from benchmarks import backlog, comments, light, load, money, overhead, road, throughput, trees
+from benchmarks import (
+    action,
+    backlog,
+    comments,
+    light,
+    load,
+    money,
+    overhead,
+    road,
+    throughput,
+    trees,
+    workers,
+)
 
 PARTS = {
     "light": (light.measure, "What the engine itself costs, beside plain asyncio"),
     "overhead": (overhead.measure, "A task through the pool beside the bare CLI"),
     "throughput": (throughput.measure, "N slots beside `xargs -P N` over the bare CLI"),
     "backlog": (backlog.measure, "What one task costs as the queue grows; how fast a freed slot is taken"),
+    "workers": (workers.measure, "Worker processes on one PostgreSQL"),
     "trees": (trees.measure, "A worktree of a repository of 50,000 files beside a fresh clone"),
     "road": (road.measure, "One review in its parts"),
     "comments": (comments.measure, "Finding commands in hostile comments of 64 KB"),
     "money": (money.measure, "Reviews that end for want of money, by the bound of a request"),
     "acknowledge": (load.acknowledge, "Webhooks while all slots wait on a slow model"),
+    "action": (action.measure, "What a job of the Action costs before it works; downloads 200 MB"),
     "first-comment": (load.first_comment, "First comment while fifty chains are on their way"),
 }
 

@@ -20,13 +20,13 @@ from benchmarks.model import model_process
 from claude_pool_gh.agent import process
 from claude_pool_gh.agent.claude import ClaudeAgent
 from claude_pool_gh.findings.model import output_schemas
+from claude_pool_gh.pool.model.caps import Cap, Caps, Window
 from claude_pool_gh.pool.model.clock import SystemClock
 from claude_pool_gh.pool.model.config import PoolConfig, SlotMode, TaskOverrides
 from claude_pool_gh.pool.model.ids import ChainId
-from claude_pool_gh.pool.model.plan import AgentRun, Limits, Plan
+from claude_pool_gh.pool.model.plan import AgentRun, Limits, Plan, WorkspaceSpec
 from claude_pool_gh.pool.pool import Pool
 from claude_pool_gh.pool.store import chains
-from claude_pool_gh.pool.store.ledger import Account, Caps
 from claude_pool_gh.rehearsal import stage
 from claude_pool_gh.rehearsal.github import SimulatedGitHub
 from claude_pool_gh.storage import Database, migrations
@@ -37,7 +37,15 @@ ROUNDS = 15
 MODEL = "claude-sonnet-5-5"
 SYSTEM, PROMPT = "You review code.", "Report what is wrong."
 SCHEMA = output_schemas()["findings"]
-CAPS = Caps(task=10**6, chain=10**6, thread=10**12, user_day=10**12, repository_month=10**12)
+CAPS = Caps(
+    task=10**6,
+    chain=10**6,
+    wider=(
+        Cap("thread", Window.ever, 10**12),
+        Cap("user", Window.day, 10**12),
+        Cap("repository", Window.month, 10**12),
+    ),
+)
 
 
 async def measure() -> list[Figure]:
@@ -132,7 +140,7 @@ async def _opened(here: Path, url: str, github: SimulatedGitHub) -> AsyncIterato
         verb="bench",
         steps=(step,),
         limits=Limits(task=10**6, chain=10**6, wall_seconds=60, idle_seconds=30),
-        workspace={"repository_id": 1, "commit": repository.head("main"), "refs": ["refs/heads/main"]},
+        workspace=WorkspaceSpec(repository_id=1, commit=repository.head("main"), refs=("refs/heads/main",)),
     )
     database = Database.open(f"sqlite:///{here}/pool.sqlite")
     try:
@@ -160,7 +168,7 @@ class _Bot:
 
     async def run(self, chain_id: str) -> None:
         """One chain of one task, from the decision to its end."""
-        account = Account(thread=chain_id, user="u", repository="r")
+        account = {"thread": chain_id, "user": "u", "repository": "r"}
         now = SystemClock().now_ms()
         await self.database.transact(lambda tx: chains.create(tx, chain_id, self.plan, account, CAPS, now))
         self.pool.wake()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from benchmarks.figures import Figure, median
 from claude_pool_gh.pool.model.config import Isolation
+from claude_pool_gh.pool.model.plan import WorkspaceSpec
 from claude_pool_gh.pool.model.ports import Wanted
 from claude_pool_gh.worktrees.local import LocalRepository
 
@@ -47,7 +48,7 @@ async def measure() -> list[Figure]:
     ]
 
 
-async def _worktree(local: LocalRepository, spec: object, number: int) -> tuple[float, float, float]:
+async def _worktree(local: LocalRepository, spec: WorkspaceSpec, number: int) -> tuple[float, float, float]:
     """Seconds to take it, to keep one changed file, and before that to find that nothing was changed."""
     await asyncio.to_thread(os.sync)
     began = time.perf_counter()

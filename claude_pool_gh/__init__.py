@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     )
     from claude_pool_gh.pool.model.ids import ChainId, TaskId
     from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
-    from claude_pool_gh.pool.model.plan import OnFailure, OnRestart
+    from claude_pool_gh.pool.model.plan import OnFailure, OnRestart, WorkspaceSpec
     from claude_pool_gh.pool.model.ports import (
         Agent,
         AgentOutcome,
@@ -142,7 +142,7 @@ _HOMES: Final = {
         "Outcome", "Verdict",
     ),
     "pool.model.plan": (
-        "OnFailure", "OnRestart",
+        "OnFailure", "OnRestart", "WorkspaceSpec",
     ),
     "pool.model.ports": (
         "Agent", "AgentOutcome", "AgentTask", "AtWork", "Clock", "Conversation", "Done", "Ending", "Finish",
@@ -263,6 +263,7 @@ __all__ = [
     "Work",
     "Workflow",
     "Workspace",
+    "WorkspaceSpec",
     "Workspaces",
     "usual_state",
 ]

@@ -34,6 +34,7 @@ class Pool(pool.Pool):
 
     @classmethod
     @asynccontextmanager
+    @arguments.checked
     async def open(  # noqa: PLR0913 - all optional, by name: a builder in one call
         cls,
         agent: Agent,
@@ -94,6 +95,7 @@ class Pool(pool.Pool):
                 yield opened  # type: ignore[misc]  # `cls` makes it
 
 
+@arguments.checked
 def usual_state(folder: Path | str) -> Path:
     """Where a pool keeps its state for a folder with `state=True`: one place for each, below the user's own.
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
-
-import sqlalchemy as sa
+from typing import Final
 
 from claude_pool_gh.action import endings
 from claude_pool_gh.action.endings import Word
+from claude_pool_gh.github import command_rows
 from claude_pool_gh.github.intake import CommandRequest
-from claude_pool_gh.github.tables import commands
 from claude_pool_gh.pool.model.outcomes import Verdict
 from claude_pool_gh.pool.store import chains
 from claude_pool_gh.storage import Transaction
@@ -32,7 +30,7 @@ def _meant(tx: Transaction, request: CommandRequest, attempt: int) -> CommandReq
         request.model_copy(update={"ordinal": request.ordinal + _APART * earlier})
         for earlier in range(attempt)
     ]
-    known = [form for form in forms if _row(tx, form) is not None]
+    known = [form for form in forms if command_rows.get(tx, form.key) is not None]
     if not known:
         return request
     return forms[-1] if _came_to_nothing(tx, known[-1]) else known[-1]
@@ -40,16 +38,11 @@ def _meant(tx: Transaction, request: CommandRequest, attempt: int) -> CommandReq
 
 def _came_to_nothing(tx: Transaction, request: CommandRequest) -> bool:
     """Whether it is over and has done nothing of what was asked. What still runs or waits goes on by itself."""
-    row = _row(tx, request)
+    row = command_rows.get(tx, request.key)
     if row is None or row.state != "handled":
         return False
     if not row.chain_id:
-        word = endings.of_answer(str(row.answer or ""))
+        word = endings.of_answer(row.answer)
         return endings.RED[word] or word == Word.refused
     outcome = chains.get(tx, row.chain_id).outcome
     return outcome is not None and (endings.RED[outcome.verdict] or outcome.verdict is Verdict.cancelled)
-
-
-def _row(tx: Transaction, request: CommandRequest) -> Any:
-    wanted = sa.select(commands.c.state, commands.c.chain_id, commands.c.answer)
-    return tx.execute(wanted.where(commands.c.key == request.key)).one_or_none()

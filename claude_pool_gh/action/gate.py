@@ -1,4 +1,4 @@
-"""Holds back the first request to the model until people can see on GitHub that there will be one."""
+"""Holds back a chain's first request to the model until people can see on GitHub that there will be one."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ import importlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import sqlalchemy as sa
-
 from claude_pool_gh.action.permissions import Refusal, of_effect
+from claude_pool_gh.agent.claude import ClaudeAgent
+from claude_pool_gh.agent.upstream import Credential
+from claude_pool_gh.github.effects import rows
 from claude_pool_gh.github.effects.rows import EffectRow
 from claude_pool_gh.github.errors import ForgeRefused
-from claude_pool_gh.github.tables import effects
 from claude_pool_gh.pool.model.ports import Agent, AgentOutcome, AgentTask, Clock, Ending, Line
 from claude_pool_gh.pool.run.agent_run import at_work
-from claude_pool_gh.storage import Database, Transaction
+from claude_pool_gh.pool.store import lookup
+from claude_pool_gh.storage import Database
 
 _FIRST: Final = ("reaction", "comment", "check")
 """What must stand before money is spent: the eyes, the comment that shows the run, its check."""
@@ -27,18 +29,22 @@ _LOOK_SECONDS: Final = 0.05
 
 @dataclass(slots=True)
 class Gate:
-    """What is known of this job's standing on GitHub, and whether agents may begin."""
+    """What is known of this job's standing on GitHub, and which of its chains may begin."""
 
     home: Path
     """Where the agent's own package arrives while the run has begun."""
     before: Callable[[], Awaitable[bool]]
-    """What must be done before anything is spent: whether it is. Raises nothing."""
+    """What must be done before a chain spends anything: whether it is. Raises nothing."""
     refusals: list[Refusal] = field(default_factory=list)
-    passed: bool = False
-    """Whether an agent has been let through, so that money may have been spent."""
+    passed: set[str] = field(default_factory=set)
+    """The chains whose agents were let through, so that they may have spent money."""
+    is_refused: bool = False
+    """Whether GitHub has refused something that people must see before money is spent."""
+    _one_by_one: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def refused(self, row: EffectRow, refusal: ForgeRefused) -> None:
         """Note a refusal of GitHub's; the same one once."""
+        self.is_refused = self.is_refused or row.effect.kind in _FIRST
         found = of_effect(row.effect, refusal)
         if found not in self.refusals:
             self.refusals.append(found)
@@ -53,23 +59,32 @@ class Gate:
         """Whether it will never be."""
         return (self.home / "agent.failed").exists() and not self.is_installed
 
-    async def wait(self, database: Database, stop: asyncio.Event) -> bool:
-        """Wait until agents may begin; False where the run is no longer wanted."""
+    @property
+    def is_shut(self) -> bool:
+        """Whether no further chain will pass."""
+        return self.is_refused or self.is_lost
+
+    async def wait(self, database: Database, task_id: str, stop: asyncio.Event) -> bool:
+        """Wait until a task's agent may begin; False where its run is no longer wanted."""
+        chain_id = await database.read(partial(lookup.chain_of_task, task_id=task_id))
+        if chain_id in self.passed:
+            return not stop.is_set()
+        wanted = await database.read(partial(rows.versions_wanted, kinds=_FIRST))
         while not stop.is_set():
-            if self.passed or (not self.refusals and self.is_installed and await database.read(_all_stand)):
-                if not self.passed:
-                    importlib.invalidate_caches()  # the package has come after this process began
-                    self.passed = await self.before()
-                return self.passed and not stop.is_set()
+            ready = not self.is_shut and self.is_installed
+            if ready and await database.read(partial(rows.stand, versions=wanted)):
+                return await self._pass(chain_id) and not stop.is_set()
             await asyncio.sleep(_LOOK_SECONDS)
         return False
 
-
-def _all_stand(tx: Transaction) -> bool:
-    unwritten = sa.and_(
-        effects.c.kind.in_(_FIRST), effects.c.state == "wanted", effects.c.written_version == 0
-    )
-    return tx.execute(sa.select(effects.c.key).where(unwritten).limit(1)).first() is None
+    async def _pass(self, chain_id: str) -> bool:
+        async with self._one_by_one:
+            if chain_id not in self.passed:
+                importlib.invalidate_caches()  # the package has come after this process began
+                if not await self.before():
+                    return False
+                self.passed.add(chain_id)
+            return True
 
 
 @dataclass
@@ -95,13 +110,19 @@ class GatedAgent:
         """See `Agent.run`."""
         if self.database is None:
             raise RuntimeError("the agent is not at work")
-        if not await self.gate.wait(self.database, line.stop):
+        if not await self.gate.wait(self.database, task.id, line.stop):
             return AgentOutcome(
                 ending=Ending.cancelled, reason="the job ended before it began", model=task.model
             )
         return await self.agent.run(task, folder, line)
 
 
-def gated(gate: Gate) -> Callable[[Agent], Agent]:
-    """Puts a gate before an agent."""
-    return lambda agent: GatedAgent(agent, gate)
+def gated(gate: Gate, credential: Credential | None = None) -> Callable[[Agent], Agent]:
+    """Puts a gate before an agent. `credential`: what the model's API knows this job by, in place of a key."""
+
+    def guard(agent: Agent) -> Agent:
+        if isinstance(agent, ClaudeAgent):
+            agent.credential = credential
+        return GatedAgent(agent, gate)
+
+    return guard

@@ -73,6 +73,11 @@ class Job:
         )
 
     @property
+    def dry_run(self) -> bool:
+        """Whether it only shows what would happen."""
+        return look.flag("dry_run", self.inputs.dry_run)
+
+    @property
     def home(self) -> Path:
         """Where action.yml has installed what runs here."""
         return self.folder / "claude-pool"
@@ -123,6 +128,8 @@ class Job:
             "budget_usd": self.inputs.budget_usd,
             "slots": self.inputs.slots,
         }
+        if self.inputs.is_federated:  # the gateway asks with the job's identity, and has no key
+            given["anthropic_api_key"] = f"no-key-{secrets.token_hex(16)}"
         try:
             settings = read(given)
         except SettingsError as error:
@@ -168,6 +175,10 @@ class Job:
 
     def _actor(self) -> Actor:
         """The event's sender; of a schedule, which has none, whoever GitHub runs it for."""
+        actor = self._sender()
+        return actor.model_copy(update={"is_human": True}) if self.dry_run else actor
+
+    def _sender(self) -> Actor:
         sender = self.payload.get("sender")
         if isinstance(sender, dict) and isinstance(sender.get("id"), int):
             return payloads.User.model_validate(sender).actor

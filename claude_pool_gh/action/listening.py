@@ -8,13 +8,14 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from claude_pool_gh.action.state.keeper import Keeper
-from claude_pool_gh.github import inbox, intake, reads
+from claude_pool_gh.action.strangers import is_kept_out
+from claude_pool_gh.github import command_rows, inbox, intake, reads
 from claude_pool_gh.github.errors import ForgeError
+from claude_pool_gh.github.intake import CommandRequest
 from claude_pool_gh.service.house import House
 from claude_pool_gh.storage import Transaction
+from claude_pool_gh.storage.errors import DatabaseError
 from claude_pool_gh.terms.ids import CommentRef, Thread
 
 logger = logging.getLogger(__name__)
@@ -26,33 +27,60 @@ _OVERLAP: Final = timedelta(seconds=30)
 async def listen(house: House, thread: Thread, keeper: Keeper) -> None:
     """Take in the commands of new comments, for as long as no other job can serve this thread."""
     since = datetime.now(UTC) - _OVERLAP
+    strangers: set[int] = set()
     while keeper.keeps:
         await asyncio.sleep(_SECONDS)
         try:
-            if await _read(house, thread, since):
+            if await _read(house, thread, since, strangers):
                 house.wake()
         except ForgeError as error:
             logger.warning("comments not read: %s", error)
 
 
-async def _read(house: House, thread: Thread, since: datetime) -> int:
+async def _read(house: House, thread: Thread, since: datetime, strangers: set[int]) -> int:
     new = 0
     path = f"/issues/{thread.number}/comments"
     moment = since.strftime("%Y-%m-%dT%H:%M:%SZ")
     async for comment in house.desk.forge.pages(thread.repository, path, since=moment):
         if comment.get("created_at") == comment.get("updated_at"):  # an edited comment commands nothing
             try:
-                new += await house.database.transact(partial(_store, thread, comment, house.clock.now_ms()))
-            except (ValueError, TypeError, KeyError, SQLAlchemyError) as error:
+                wanted = await _ours(house, _requests(thread, comment), strangers)
+                new += await house.database.transact(partial(_store, wanted, house.clock.now_ms()))
+            except (ValueError, TypeError, KeyError, DatabaseError) as error:
                 logger.warning("a comment is not read (%s)", type(error).__name__)
     return new
 
 
-def _store(thread: Thread, comment: Any, now_ms: int, tx: Transaction) -> int:
-    found = intake.requests(
+async def _ours(house: House, found: list[CommandRequest], strangers: set[int]) -> list[CommandRequest]:
+    """Without those who may not command: their own jobs refuse them, and do not wait for this one.
+
+    `strangers`: who is known not to, so that a flood of comments is not asked about again and again.
+    """
+    judge = house.clerk.judge
+    known = await house.database.read(partial(_known, found))
+    ours = []
+    for each in found:
+        if each.key in known or each.actor.id in strangers:
+            continue
+        if await is_kept_out(judge.desk.forge, judge.setups, judge.verbs, each):
+            strangers.add(each.actor.id)
+        else:
+            ours.append(each)
+    return ours
+
+
+def _known(found: list[CommandRequest], tx: Transaction) -> set[str]:
+    return {each.key for each in command_rows.several(tx, [each.key for each in found])}
+
+
+def _requests(thread: Thread, comment: Any) -> list[CommandRequest]:
+    return intake.requests(
         str(comment.get("body") or "").encode(errors="replace").decode(),
         thread=thread,
         actor=reads.actor_of(comment.get("user")),
         source=CommentRef(id=int(comment["id"])),
     )
+
+
+def _store(found: list[CommandRequest], now_ms: int, tx: Transaction) -> int:
     return sum(inbox.store(tx, request, now_ms) for request in found)

@@ -40,7 +40,7 @@ _CLOUDS = {
     "CLAUDE_CODE_USE_VERTEX": "Google Vertex AI",
     "CLAUDE_CODE_USE_FOUNDRY": "Microsoft Foundry",
 }
-DEFAULTS = {"model": "claude-sonnet-5-5", "budget_usd": "3", "slots": "2"}
+DEFAULTS = {"model": "claude-sonnet-5-5", "budget_usd": "3", "slots": "2", "dry_run": "false"}
 """What an input is that is left out (action.yml says the same) or blank, as a variable that is not set makes it."""
 _YES = frozenset({"true", "1", "yes", "on"})
 _NO = frozenset({"", "false", "0", "no", "off"})
@@ -61,6 +61,15 @@ class Inputs(NamedTuple):
     dry_run: str = ""
     has_key: bool = False
     has_token: bool = False
+    federation_rule_id: str = ""
+    organization_id: str = ""
+    service_account_id: str = ""
+    workspace_id: str = ""
+
+    @property
+    def is_federated(self) -> bool:
+        """Whether the job's own identity stands in place of a key."""
+        return bool(self.federation_rule_id or self.organization_id) and self.dry_run.lower() not in _YES
 
 
 def reason(event: str, payload: Mapping[str, Any], inputs: Inputs) -> str:
@@ -120,8 +129,27 @@ def check(event: str, payload: Mapping[str, Any], inputs: Inputs, environment: M
             "github_token: it is empty. Leave the input out, so that the job's own token is used, or give a token "
             "that is not empty"
         )
-    if not (inputs.has_key or dry):
+    if inputs.is_federated:
+        _identity(inputs, environment)
+    elif not (inputs.has_key or dry):
         raise Fault(_no_key(event, payload))
+
+
+def _identity(inputs: Inputs, environment: Mapping[str, str]) -> None:
+    """Whether the job can say who it is. Raises Fault."""
+    if inputs.has_key:
+        raise Fault(
+            "anthropic_api_key and anthropic_federation_rule_id: both are given. Leave one of them out: the key, where "
+            "the job's own identity is to be used"
+        )
+    if not (inputs.federation_rule_id and inputs.organization_id):
+        lacks = "anthropic_organization_id" if inputs.federation_rule_id else "anthropic_federation_rule_id"
+        raise Fault(f"{lacks}: it is empty, and workload identity federation needs both ids")
+    if not environment.get("ACTIONS_ID_TOKEN_REQUEST_URL"):
+        raise Fault(
+            "anthropic_federation_rule_id: the job has no identity. Add `id-token: write` to its `permissions:`; "
+            "GitHub gives none to pull requests of forks"
+        )
 
 
 def _no_key(event: str, payload: Mapping[str, Any]) -> str:
@@ -208,6 +236,10 @@ def inputs_of(environment: Mapping[str, str]) -> Inputs:
         dry_run=given("dry_run"),
         has_key=environment.get("POOL_HAS_KEY") == "true",
         has_token=environment.get("POOL_HAS_TOKEN") == "true",
+        federation_rule_id=given("federation_rule_id"),
+        organization_id=given("organization_id"),
+        service_account_id=given("service_account_id"),
+        workspace_id=given("workspace_id"),
     )
 
 

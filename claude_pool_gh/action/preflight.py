@@ -8,13 +8,16 @@ from typing import Any, Final
 from claude_pool_gh.action.look import Fault
 from claude_pool_gh.action.permissions import grant, is_missing, of_read
 from claude_pool_gh.config.load import DEFAULT, PATH, Configuration
-from claude_pool_gh.conversation.judge import Judge, answers, is_switched_on
+from claude_pool_gh.conversation.judge import answers, is_switched_on
+from claude_pool_gh.conversation.setup import Setups
 from claude_pool_gh.github import reads
+from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.errors import ForgeError, ForgeRefused
 from claude_pool_gh.github.intake import CommandRequest
 from claude_pool_gh.github.trusted import TrustedFiles
 from claude_pool_gh.terms.ids import Trigger
 
+DOOR: Final = "action"
 _TRIGGER_KEYS: Final = {
     "label": "triggers.labels",
     "opened": "triggers.opened",
@@ -27,9 +30,9 @@ class NothingToDo(Exception):
     """The repository has decided that a job does nothing here; the text says where."""
 
 
-async def preflight(judge: Judge, request: CommandRequest) -> None:
+async def preflight(forge: Forge, setups: Setups, request: CommandRequest) -> None:
     """Read what the command will need. Raises Fault, which names what is missing, or NothingToDo."""
-    forge, repository = judge.desk.forge, request.thread.repository
+    repository = request.thread.repository
     branch = await _read("the repository", "metadata=read", reads.default_branch(forge, repository))
     await _read("the default branch", "contents=read", reads.branch_head(forge, repository, branch))
     needed = "issues=read; pull_requests=read"
@@ -37,13 +40,13 @@ async def preflight(judge: Judge, request: CommandRequest) -> None:
     if issue.is_pull:
         await _read("the pull request", "pull_requests=read", reads.pull(forge, request.thread))
     files = TrustedFiles(forge, repository, branch=branch)
-    found = await _read(f"`{PATH}`", "contents=read", judge.setups.of(repository, files))
+    found = await _read(f"`{PATH}`", "contents=read", setups.of(repository, files))
     if isinstance(found, Configuration):
-        _check_configuration(found, judge.desk.door, request)
+        _check_configuration(found, request)
 
 
-def _check_configuration(found: Configuration, door: str, request: CommandRequest) -> None:
-    if not answers(found, door):
+def _check_configuration(found: Configuration, request: CommandRequest) -> None:
+    if not answers(found, DOOR):
         raise NothingToDo(
             f"`door: {found.value.door}` in {found.source('door')} leaves this repository's commands to the App"
         )

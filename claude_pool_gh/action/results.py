@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from typing import Literal
 
-import sqlalchemy as sa
+from pydantic import ConfigDict
 
 from claude_pool_gh.action import endings
 from claude_pool_gh.action.endings import Word
@@ -14,13 +15,15 @@ from claude_pool_gh.conversation.facts import Facts, facts_of
 from claude_pool_gh.conversation.gates import waiting_step
 from claude_pool_gh.conversation.judge import OUT_OF_REACH
 from claude_pool_gh.conversation.progress import Progress
+from claude_pool_gh.github import command_rows
 from claude_pool_gh.github.check_key import CheckKey
-from claude_pool_gh.github.tables import commands, effects
+from claude_pool_gh.github.command_rows import CommandRow
+from claude_pool_gh.github.effects.check_run import CheckRun
+from claude_pool_gh.github.effects.rows import wanted_of
 from claude_pool_gh.pool.model.outcomes import Verdict
 from claude_pool_gh.pool.model.states import ChainState
-from claude_pool_gh.pool.store import chains, ledger
+from claude_pool_gh.pool.store import chains, costs
 from claude_pool_gh.pool.store.chains import ChainRow
-from claude_pool_gh.pool.store.tables import reservations
 from claude_pool_gh.reports.views import Changed, Presented, Reviewed
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.terms.ids import Term
@@ -29,15 +32,22 @@ from claude_pool_gh.terms.ids import Term
 class CommandResult(Term):
     """One command and what came of it."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     line: str
+    """As it was written, or as a label or button stands for it."""
     outcome: str
+    """One of the words that action.yml lists for the output `outcome`."""
     red: bool = False
+    """Whether it alone makes the job red."""
     title: str = ""
     """One line for people."""
     chain_id: str = ""
+    """The run that it started; empty if none."""
     cost: int = 0
     """Microdollars."""
     upper_bound: bool = False
+    """Whether it cost at most that, where nobody can know more."""
     findings: int | None = None
     """Confirmed ones; None where nothing was reviewed."""
     gate: str = ""
@@ -47,14 +57,23 @@ class CommandResult(Term):
 class JobResult(Term):
     """The output `result`."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     version: Literal[1] = 1
+    dry_run: bool = False
+    """Whether a script answered in place of the model, and nothing was written but one comment."""
     outcome: str
+    """One of the words that action.yml lists for the output of that name."""
     red: bool
+    """Whether the job has failed."""
     why: str = ""
     """Why the job is red, in one sentence with what to do."""
     cost: int = 0
+    """Microdollars, of the whole job."""
     upper_bound: bool = False
+    """Whether it cost at most that, where nobody can know more."""
     commands: tuple[CommandResult, ...] = ()
+    """In their order."""
     refusals: tuple[str, ...] = ()
     """What GitHub did not take, each with the permission that it needs."""
 
@@ -79,28 +98,24 @@ def read(
     tx: Transaction, progress: Progress, keys: Collection[str] | None = None
 ) -> tuple[CommandResult, ...]:
     """The commands of this job in their order; without keys, all that its database knows."""
-    wanted = sa.select(commands).order_by(commands.c.received_ms, commands.c.key)
-    rows = tx.execute(wanted if keys is None else wanted.where(commands.c.key.in_(keys))).all()
-    return tuple(_command(tx, progress, row) for row in rows)
+    return tuple(_command(tx, progress, row) for row in command_rows.several(tx, keys))
 
 
 def spent(tx: Transaction) -> int:
     """What all requests to the model have cost so far, in microdollars."""
-    total = sa.select(sa.func.coalesce(sa.func.sum(reservations.c.settled), 0))
-    return int(tx.execute(total.where(reservations.c.level == "request")).scalar_one())
+    return costs.spend(tx)[0]
 
 
-def _command(tx: Transaction, progress: Progress, row: sa.Row[tuple[object, ...]]) -> CommandResult:
-    answer = str(row.answer or "")
+def _command(tx: Transaction, progress: Progress, row: CommandRow) -> CommandResult:
     if row.state != "handled":
         why = "it was not begun before the job ended"
         return CommandResult(line=row.line, outcome=Verdict.failed, red=True, title=why)
     if not row.chain_id:
-        outcome, _, why = answer.partition(": ")
-        word = Word.misconfigured if why.startswith(OUT_OF_REACH) else endings.of_answer(answer)
+        outcome, _, why = row.answer.partition(": ")
+        word = Word.misconfigured if why.startswith(OUT_OF_REACH) else endings.of_answer(row.answer)
         return CommandResult(line=row.line, outcome=word, red=endings.RED[word], title=why or outcome)
     chain = chains.get(tx, row.chain_id)
-    cost, upper_bound = ledger.cost_of(tx, chain.id)
+    cost, upper_bound = costs.cost_of(tx, chain.id)
     gate = _gate(tx, progress, chain)
     waits = chain.state is ChainState.parked and chain.outcome is None and bool(gate)
     verdict: str = (
@@ -121,10 +136,10 @@ def _command(tx: Transaction, progress: Progress, row: sa.Row[tuple[object, ...]
 
 def _fails(tx: Transaction, chain: ChainRow) -> bool:
     """Whether the check of a run is a failure, as the repository has configured."""
-    facts = facts_of(chain.plan.context, Facts)
-    key = CheckKey.of(facts.thread, chain.plan.verb, facts.head).format()
-    stored = tx.execute(sa.select(effects.c.wanted).where(effects.c.key == key)).scalar_one_or_none()
-    return stored is not None and stored.get("conclusion") == "failure"
+    thread = facts_of(chain.plan.context, Facts).thread
+    key = CheckKey.of(thread, chain.plan.verb, chain.labels.head).format()
+    check = wanted_of(tx, key)
+    return isinstance(check, CheckRun) and check.conclusion == "failure"
 
 
 def _gate(tx: Transaction, progress: Progress, chain: ChainRow) -> str:
@@ -158,3 +173,7 @@ def whole(found: tuple[CommandResult, ...], refusals: list[Refusal], cost: int) 
         commands=found,
         refusals=advice,
     )
+
+
+if __name__ == "__main__":
+    print(json.dumps(JobResult.model_json_schema(mode="serialization"), indent=2))  # noqa: T201 - it is written to a file of the documentation

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import sqlalchemy as sa
-
 from claude_pool_gh.action.results import JobResult
 from claude_pool_gh.github.effects.comment import Comment
 from claude_pool_gh.github.effects.effect import Effect
-from claude_pool_gh.github.effects.registry import read
 from claude_pool_gh.github.effects.reply import Reply
 from claude_pool_gh.github.effects.review import Review
-from claude_pool_gh.github.tables import effects
+from claude_pool_gh.github.effects.rows import everything_of
 from claude_pool_gh.reports.figures import dollars
 from claude_pool_gh.reports.neutralize import neutralize_line
 from claude_pool_gh.storage import Transaction
@@ -21,8 +18,7 @@ from claude_pool_gh.storage import Transaction
 def report(tx: Transaction, screen: Callable[[Effect], Effect]) -> str:
     """Everything that people were to read, as it was to stand on GitHub: comments, answers, reviews."""
     shown = (Comment, Reply, Review)
-    rows = tx.execute(sa.select(effects.c.kind, effects.c.wanted).order_by(effects.c.kind, effects.c.key))
-    found = [read(row.wanted) for row in rows if row.kind in ("comment", "reply", "review")]
+    found = everything_of(tx, ("comment", "reply", "review"))
     return "\n\n---\n\n".join(_text(screen(each)) for each in found if isinstance(each, shown))
 
 
@@ -43,7 +39,8 @@ def _text(effect: Effect) -> str:
 def page(result: JobResult, body: str, thread_url: str) -> str:
     """The whole summary: what came of the job in its first lines, then the report."""
     cost = dollars(result.cost, upper_bound=result.upper_bound)
-    head = f"### claude-pool: {result.outcome} ({cost})\n"
+    what = f"rehearsal, {result.outcome}" if result.dry_run else result.outcome
+    head = f"### claude-pool: {what} ({cost})\n"
     where = f"\n[The thread]({thread_url}) has the same.\n" if thread_url else ""
     why = f"\n**{neutralize_line(result.why)}**\n" if result.why else ""
     rows = "".join(

@@ -13,13 +13,14 @@ from claude_pool_gh.action import log, protocol, results
 from claude_pool_gh.action.gate import Gate, gated
 from claude_pool_gh.action.job import Job
 from claude_pool_gh.action.look import Fault
-from claude_pool_gh.action.run import end_early, published
+from claude_pool_gh.action.saving import published
 from claude_pool_gh.action.state import money
 from claude_pool_gh.action.state.keeper import TakenOver
 from claude_pool_gh.action.state.ref import Refused
+from claude_pool_gh.action.waiting import end_early
 from claude_pool_gh.github.intake import CommandRequest, NotForUs
 from claude_pool_gh.pool.model.outcomes import Verdict
-from claude_pool_gh.service.house import open_house
+from claude_pool_gh.service.house import Writing, open_house
 from claude_pool_gh.worktrees.errors import WorktreeError
 
 _NO_KEY = "this step asks no model"
@@ -33,6 +34,9 @@ async def _nothing() -> bool:
 async def tidy() -> None:
     """Cancel every run in the job's database and write that. Raises Fault."""
     job = Job.from_environment(needs_key=False)
+    if job.dry_run:  # nothing of it is on GitHub
+        _tell(0)
+        return
     requests = _requests(job)
     keeper = job.keeper(requests[0].thread, job.settings()) if requests else None
     if keeper is not None and not await keeper.regain():
@@ -45,7 +49,11 @@ async def tidy() -> None:
     )  # nothing is installed there, so no agent ever begins
     with log.of_run():
         house_open = open_house(
-            settings, door="action", job_token=job.token, guard=gated(gate), refused=gate.refused
+            settings,
+            door="action",
+            job_token=job.token,
+            guard=gated(gate),
+            writing=Writing(refused=gate.refused),
         )
         async with house_open as house:
             await end_early(house)

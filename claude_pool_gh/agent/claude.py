@@ -18,6 +18,8 @@ from claude_pool_gh.agent.meter import Meter
 from claude_pool_gh.agent.outcome import Facts, judge
 from claude_pool_gh.agent.passes import Pass, Signs
 from claude_pool_gh.agent.record import Record
+from claude_pool_gh.agent.upstream import Credential
+from claude_pool_gh.pool.model import arguments
 from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Clock, Ending, Line
 from claude_pool_gh.storage import Database
 
@@ -74,11 +76,17 @@ class ClaudeAgent:
     start_seconds: float = 45.0
     patience_seconds: float = 300.0
     """How long a request waits for a model's API that is overloaded, broken or not there."""
+    credential: Credential | None = None
+    """What the API knows us by, in place of the key."""
     gateway: Gateway | None = None
     """An open one, where several share it; else each pool opens its own."""
 
     keeps_time: ClassVar[bool] = True
     """It ends its runs by its own clocks: see `Agent`."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is of another type. Raises TypeError."""
+        arguments.fields(self)
 
     def least(self, task: AgentTask) -> int:
         """Microdollars that the run's first request needs. Raises ValueError for what this agent may not do."""
@@ -109,7 +117,9 @@ class ClaudeAgent:
             )
         process.sweep()
         upstream = self.base_url or os.environ.get("ANTHROPIC_BASE_URL") or _API
-        self.gateway = Gateway(Meter(database, clock), upstream, key, patience=self.patience_seconds)
+        self.gateway = Gateway(
+            Meter(database, clock), upstream, key, patience=self.patience_seconds, credential=self.credential
+        )
         if self.redact is None and len(key) >= _LEAST_SECRET:
             self.redact = lambda text: text.replace(key, "[key]")
         await self.gateway.start()

@@ -1,8 +1,20 @@
 """The loopback proxy between every agent and the model's API.
 
-It holds the real key, which no agent sees; knows by its path which run a request belongs to; lets it use only
-that run's models, and only what can be priced; and asks the meter before each request goes out. An answer is read to
-its end even when the agent is gone, so that what the API reports is booked.
+It holds the real key, which no agent sees, and knows by a request's path which run it belongs to.
+Each request goes through four questions, in this order, and is answered without asking the model at
+the first no:
+
+1. Is the run still wanted, and is it a request of its own (`passes`)?
+2. May it ask that: this model, and nothing whose price is not known (`admission`)?
+3. Does its money reach for the worst that it may cost (`funding`)? That is set aside durably before
+   the request goes out, and its `max_tokens` is lowered to what is paid for.
+4. Does the API answer (`upstream`, which waits and repeats; `refusals`, where it does not)?
+
+From then on a task of its own reads the answer to its end and books it, whether the agent still
+listens or not: what the API has reported is booked as it is, what it may have cost beyond that
+counts at its worst case. A run that ends gives its open answers some seconds; what is still open
+then is settled as an upper bound. So the money of a request is set aside before it can be spent,
+and settled exactly once.
 """
 
 from __future__ import annotations
@@ -10,21 +22,19 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import aiohttp
 from aiohttp import web
 
-from claude_pool_gh.agent import admission, counted, prices
-from claude_pool_gh.agent.counted import Conversation
-from claude_pool_gh.agent.meter import LEAST_OUTPUT, MOST_OUTPUT, Admitted, Meter, needed
-from claude_pool_gh.agent.passes import UNWANTED, Pass, Verdict
-from claude_pool_gh.agent.prices import Load
-from claude_pool_gh.agent.upstream import Opened, Upstream
+from claude_pool_gh.agent import admission, counted, refusals
+from claude_pool_gh.agent.call import Call
+from claude_pool_gh.agent.funding import Funding
+from claude_pool_gh.agent.meter import Meter
+from claude_pool_gh.agent.passes import UNWANTED, Pass
+from claude_pool_gh.agent.upstream import Credential, NoCredential, Opened, Upstream
 from claude_pool_gh.agent.usage import StreamUsage, is_error, whole_usage
 
 logger = logging.getLogger(__name__)
@@ -32,27 +42,13 @@ logger = logging.getLogger(__name__)
 __all__ = ["PLACEHOLDER_KEY", "UNWANTED", "Gateway", "Pass"]
 
 PLACEHOLDER_KEY: Final = "held-by-the-gateway"
-_MONEY_LOOK_SECONDS: Final = 0.5
-"""Between two looks whether the runs beside one have left it money."""
 _BODY_LIMIT: Final = 64 * 2**20
-_LEAST_THINKING: Final = 1024  # the API refuses less
 _FORWARDED: Final = ("anthropic-version", "content-type", "accept", "user-agent")
 _BETA: Final = "anthropic-beta"
 _STARTED_BY_AN_AGENT: Final = "x-claude-code-agent-id"
-_RETURNED: Final = ("content-type", "retry-after", "request-id")
-_HALF_A_DAY: Final = 43_200
 _CANCELLED: Final = 3.0
-"""The same when its task was cancelled; the pool waits for 4 until it believes that the run cannot be ended."""
-_MARGIN: Final = 1.1
-"""By how much an answer may be read as more tokens than the API has counted when it was asked: it calls that count an
-estimate that may be off by a little."""
-_NO_MONEY: Final = (
-    "the money set aside for this run, ${:.2f}, has ${:.2f} left, which does not pay for another request"
-)
-_AFTER_A_BREAK: Final = (
-    ", since the model's API broke off an earlier answer and that counts at its worst case"
-)
-_CREDIT: Final = "credit balance"
+"""Seconds that the open answers of a cancelled run are read on; the pool waits for 4 until it
+believes that the run cannot be ended."""
 _BROKE_OFF: Final = "the model's API broke off before it reported the tokens used"
 _HALF_REPORTED: Final = (
     "the model's API broke off; what it had read is known, what it wrote counts at its most"
@@ -71,12 +67,14 @@ class Gateway:
         read_on: float = 8.0,
         patience: float = 0.0,
         money: float = 120.0,
+        credential: Credential | None = None,
     ) -> None:
         """`read_on`: seconds that a finished run's open answers are read on, then booked as an upper bound.
 
         `patience`: seconds that a request waits for an API that is overloaded, broken or not there. `money`: seconds
         that it waits for money that other runs of its step may leave.
         """
+        self._credential = credential
         self._money_seconds = money
         self._read_on_seconds = read_on
         self._meter = meter
@@ -84,8 +82,7 @@ class Gateway:
         self._key = key
         self._patience = patience
         self._passes: dict[str, Pass] = {}
-        self._short: Counter[str] = Counter()
-        """Requests, by run, that wait for money that the runs beside theirs may leave."""
+        self._funding: Funding | None = None
         self._runner: web.AppRunner | None = None
         self._session: aiohttp.ClientSession | None = None
         self._upstream: Upstream | None = None
@@ -102,7 +99,10 @@ class Gateway:
         self._url = f"http://{host}:{port}"
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=600)
         self._session = aiohttp.ClientSession(timeout=timeout, auto_decompress=True, read_bufsize=2**20)
-        self._upstream = Upstream(self._url_above, self._key, self._patience, self._session)
+        self._upstream = Upstream(
+            self._url_above, self._key, self._patience, self._session, credential=self._credential
+        )
+        self._funding = Funding(self._meter, self._upstream, self._money_seconds)
 
     async def close(self) -> None:
         """Stop serving; answers still open are left to be settled at the next start."""
@@ -117,8 +117,8 @@ class Gateway:
     ) -> AsyncIterator[tuple[Pass, str]]:
         """Let a run through while the block lasts; gives its pass and its base URL.
 
-        `most`: up to how many microdollars its money may grow as it is needed. `step`: up to how many all runs of its
-        step may come to together.
+        `most`: up to how many microdollars its money may grow as it is needed. `step`: up to how
+        many all runs of its step may come to together.
         """
         run = Pass(run_id, models, most, step, read_on=self._read_on_seconds)
         self._passes[run.token] = run
@@ -135,101 +135,47 @@ class Gateway:
     async def _messages(self, request: web.Request) -> web.StreamResponse:
         run = self._passes.get(request.match_info["token"])
         if run is None:
-            return _error(404, "not_found_error", "this run is over")
+            return refusals.over()
         raw = await request.read()
         if not await run.is_checked():
-            return _error(404, "not_found_error", "this run is over")
+            return refusals.over()
         body = _parse(raw)
         if body is None:
-            return _error(400, "invalid_request_error", "the body is not a JSON object")
+            return refusals.error(400, "invalid_request_error", "the body is not a JSON object")
         model = str(body.get("model", ""))
         if model not in run.models:
             detail = f"the agent asked for the model {model!r}, which this step may not use"
-            return _refused(run, "model", detail)
+            return refusals.refused(run, "model", detail)
         strange = (
             admission.query_fault(request.query)
             or admission.version_fault(request.headers.get("anthropic-version"))
             or admission.fault(body)
         )
         if strange is not None:
-            return _refused(run, "request", f"the agent's request holds {strange}, whose price is not known")
+            return refusals.refused(
+                run, "request", f"the agent's request holds {strange}, whose price is not known"
+            )
         body = {name: value for name, value in body.items() if name not in admission.LEFT_OUT}
         headers = {name: request.headers[name] for name in _FORWARDED if name in request.headers}
         if betas := admission.listed(request.headers.get(_BETA, "")):
             headers[_BETA] = betas
-        call = _Call(
+        call = Call(
             run, model, body, dict(request.query), headers, counted.conversation(body, len(raw)),
             own=_STARTED_BY_AN_AGENT not in request.headers,
         )  # fmt: skip
-        admitted = await self._admitted(call)
+        if self._funding is None:
+            raise RuntimeError("the gateway is not started")
+        admitted = await self._funding.admit(call)
         if admitted is None:
-            granted, left = (amount / 1e6 for amount in await self._meter.rest(run.run_id))
-            searching = (
-                "; a search of the web may bring in as much as the model can read" if call.searches else ""
-            )
-            broken = _AFTER_A_BREAK if run.unknown else ""
-            return _refused(run, "budget", _NO_MONEY.format(granted, left) + searching + broken)
+            return refusals.refused(run, "budget", await self._funding.shortage(call))
         if run.token not in self._passes:  # it ended while the money was being set aside
             await self._meter.settle_unanswered(admitted.request_id)
-            return _error(404, "not_found_error", "this run is over")
+            return refusals.over()
         call.admitted = admitted
         call.lower(admitted.max_tokens)
         return await self._forward(request, call)
 
-    async def _admitted(self, call: _Call) -> Admitted | None:
-        """Set the request's worst case aside, as tight as it can be proven; None when the money does not reach.
-
-        The API is asked to count only where what is known by itself leaves less than a whole answer.
-        """
-        run, asked = call.run, call.asked
-        tokens = run.counts.bound(call.conversation)
-        load = Load(tokens, prices.kept_for(call.body), call.searches)
-        whole = needed(call.model, load, min(asked, MOST_OUTPUT))
-        left = await self._meter.reach(run.run_id, whole, run.most, run.step)
-        if left < whole and self._upstream is not None:
-            told = await self._upstream.count(call.body, call.query, call.headers)
-            if told is not None:
-                load = Load(min(tokens, int(told * _MARGIN) + 1), load.cached, load.searches)
-        while True:
-            admitted = await self._meter.admit(run.run_id, call.model, load, asked)
-            if admitted is not None:
-                break
-            if load.searches > 1:
-                load = Load(load.tokens, load.cached, load.searches - 1)
-            elif not await self._grows(run, needed(call.model, load, min(asked, LEAST_OUTPUT))):
-                break
-        if admitted is None:
-            granted, left = await self._meter.rest(run.run_id)
-            enough = needed(call.model, load, min(asked, LEAST_OUTPUT))
-            run.short = max(run.short, granted - left + enough)
-        elif load.searches:
-            call.search_at_most(load.searches)
-        return admitted
-
-    async def _grows(self, run: Pass, enough: int) -> bool:
-        """Wait, where the money does not reach, for what the runs beside it leave; False when they leave too little.
-
-        Runs that wait like this one leave nothing: the last of them to come is refused, and leaves its rest to others.
-        """
-        granted, left = await self._meter.rest(run.run_id)
-        if enough - left > (run.most or 0) - granted:
-            return False  # its own cap does not reach, whatever others leave
-        until = asyncio.get_running_loop().time() + self._money_seconds
-        self._short[run.run_id] += 1
-        try:
-            with run.signs.patient():
-                while True:
-                    beside = await self._meter.open_beside(run.run_id)
-                    if await self._meter.reach(run.run_id, enough, run.most, run.step) >= enough:
-                        return True
-                    late = asyncio.get_running_loop().time() > until
-                    if late or run.over.is_set() or all(self._short[each] for each in beside):
-                        return False
-                    await asyncio.sleep(_MONEY_LOOK_SECONDS)
-        finally:
-            self._short[run.run_id] -= 1
-
-    async def _forward(self, request: web.Request, call: _Call) -> web.StreamResponse:
+    async def _forward(self, request: web.Request, call: Call) -> web.StreamResponse:
         """Hand the answer on piece by piece, while a task of its own fetches, reads and books it to the end."""
         run = call.run
         fetching = asyncio.create_task(self._exchange(call))
@@ -247,28 +193,28 @@ class Gateway:
             await head.write_eof()
         return head
 
-    async def _exchange(self, call: _Call) -> None:
+    async def _exchange(self, call: Call) -> None:
         """Ask the API and book what came of it, whoever still listens; whatever happens, nobody waits for ever."""
         try:
             await self._ask_and_book(call)
         finally:
-            call.answer(_error(502, "api_error", "the answer of the model's API was lost"))
+            call.answer(refusals.error(502, "api_error", "the answer of the model's API was lost"))
             call.pieces.put_nowait(None)
 
-    async def _ask_and_book(self, call: _Call) -> None:
+    async def _ask_and_book(self, call: Call) -> None:
         if self._upstream is None:
             raise RuntimeError("the gateway is not started")
         try:
             found = await self._upstream.ask(call.run, call.body, call.query, call.headers)
-        except aiohttp.ClientConnectorError as error:  # never reached, so never paid
+        except (aiohttp.ClientConnectorError, NoCredential) as error:  # never reached, so never paid
             await self._meter.settle_unanswered(call.request_id)
-            return call.answer(self._unreachable(call.run, error))
+            return call.answer(refusals.unreachable(call.run, error, self._patience))
         except (aiohttp.ClientError, TimeoutError) as error:
             if call.run.over.is_set() and call.run.trouble:  # the last answer was a refusal
                 await self._meter.settle_unanswered(call.request_id)
             else:
                 await self._unknown(call)  # nobody knows whether the API worked for it
-            return call.answer(_unreachable(error))
+            return call.answer(refusals.lost(error))
         async with found.response:
             if found.status != 200:
                 return call.answer(await self._refusal(call, found))
@@ -277,45 +223,20 @@ class Gateway:
                 call.run.trouble = (
                     f"it answers with {found.response.content_type}, which is no answer of that API"
                 )
-                return call.answer(_error(502, "api_error", f"the model's API: {call.run.trouble}"))
+                return call.answer(refusals.error(502, "api_error", f"the model's API: {call.run.trouble}"))
             return await self._read(call, found)
 
-    def _unreachable(self, run: Pass, error: Exception) -> web.Response:
-        if self._patience and len(run.models) < 2:
-            run.refuse("overload", f"the model's API cannot be reached, tried for {_minutes(self._patience)}")
-            return _error(402, "billing_error", run.detail)
-        return _unreachable(error)
-
-    async def _refusal(self, call: _Call, found: Opened) -> web.Response:
+    async def _refusal(self, call: Call, found: Opened) -> web.Response:
         """The agent's answer where the API gave none. What no further try can change ends the run at once."""
-        run, status = call.run, found.status
         await self._meter.settle_unanswered(call.request_id)
         body = b"".join([piece async for piece in found.pieces()])
-        said = body[:4_000].decode("utf-8", "replace").lower()
-        if status in (401, 403):
-            return _refused(run, "key", f"the model's API refused the server's key (HTTP {status})")
-        if status == 402 or (status == 400 and _CREDIT in said):
-            return _refused(
-                run, "credit", f"the server's account with the model's API has no credit (HTTP {status})"
-            )
-        if status == 404:
-            return _refused(
-                run, "unknown_model", f"the model's API does not know the model {call.model!r} (HTTP 404)"
-            )
-        if status == 429 and not found.passes:
-            shape = "%H:%M UTC" if found.wait < _HALF_A_DAY else "%d %B, %H:%M UTC"
-            until = f"{self._meter.after(found.wait):{shape}}"
-            return _refused(run, "quota", f"the model's API asks to wait until {until}")
-        if found.passes and self._patience and len(run.models) < 2:
-            return _refused(
-                run, "overload", f"the model's API: {run.trouble}, tried for {_minutes(self._patience)}"
-            )
-        headers = {name: found.response.headers[name] for name in _RETURNED if name in found.response.headers}
-        return web.Response(status=status, body=body, headers=headers)
+        until = f"{self._meter.after(found.wait):{refusals.shape_of(found.wait)}}"
+        ended = refusals.final(call.run, call.model, found, body, until, self._patience)
+        return refusals.passed_on(found, body) if ended is None else ended
 
-    async def _read(self, call: _Call, found: Opened) -> None:
+    async def _read(self, call: Call, found: Opened) -> None:
         upstream = found.response
-        head = {name: upstream.headers[name] for name in _RETURNED if name in upstream.headers}
+        head = {name: upstream.headers[name] for name in refusals.RETURNED if name in upstream.headers}
         call.answer(web.StreamResponse(headers=head))
         seen, whole = StreamUsage(), bytearray()
         try:
@@ -343,83 +264,9 @@ class Gateway:
         else:
             await self._unknown(call)
 
-    async def _unknown(self, call: _Call) -> None:
+    async def _unknown(self, call: Call) -> None:
         call.run.unknown = True
         await self._meter.settle_unknown(call.request_id, _BROKE_OFF)
-
-
-@dataclass(slots=True)
-class _Call:
-    """One request on its way: what to ask, and what the agent gets of the answer."""
-
-    run: Pass
-    model: str
-    body: dict[str, Any]
-    query: dict[str, str]
-    headers: dict[str, str]
-    conversation: Conversation
-    own: bool
-    """Whether it is the agent's own, not of one that it has started."""
-    admitted: Admitted | None = None
-    head: asyncio.Future[web.StreamResponse] = field(
-        default_factory=lambda: asyncio.get_running_loop().create_future()
-    )
-    pieces: asyncio.Queue[bytes | None] = field(default_factory=asyncio.Queue)
-    broken: bool = False
-    rewritten: bool = False
-    """Whether it is read in another way than it was asked, so that its count says nothing of the agent's next one."""
-
-    @property
-    def request_id(self) -> str:
-        """Names it in the ledger."""
-        return "" if self.admitted is None else self.admitted.request_id
-
-    @property
-    def asked(self) -> int:
-        """Tokens of output that the agent asks for."""
-        asked = self.body.get("max_tokens")
-        return asked if isinstance(asked, int) and asked > 0 else 4096
-
-    @property
-    def searches(self) -> int:
-        """Searches of the web that the agent asks for."""
-        tool = admission.web_search(self.body)
-        return 0 if tool is None else int(tool["max_uses"])
-
-    def search_at_most(self, times: int) -> None:
-        """Allow only the searches that are paid for."""
-        tool = admission.web_search(self.body)
-        if tool is not None and tool["max_uses"] != times:
-            self.rewritten = True
-            self.body["tools"] = [
-                each | {"max_uses": times} if each is tool else each for each in self.body["tools"]
-            ]
-
-    def lower(self, max_tokens: int) -> None:
-        """Ask for as many tokens as are paid for, and a thinking budget that fits below them."""
-        self.body["max_tokens"] = max_tokens
-        thinking = self.body.get("thinking")
-        if isinstance(thinking, dict) and isinstance(budget := thinking.get("budget_tokens"), int):
-            fits = {"budget_tokens": min(budget, max_tokens // 2)}
-            if max_tokens >= 2 * _LEAST_THINKING:
-                self.body["thinking"] = thinking | fits
-            else:
-                self.body["thinking"], self.rewritten = {"type": "disabled"}, True
-
-    def answer(self, head: web.StreamResponse) -> None:
-        """Let the agent have the head of its answer, if it still waits."""
-        if not self.head.done():
-            self.head.set_result(head)
-
-
-def _refused(run: Pass, verdict: Verdict, detail: str) -> web.Response:
-    """End the run: HTTP 402 is the one refusal that the CLI neither repeats nor answers with another model."""
-    run.refuse(verdict, detail)
-    return _error(402, "billing_error", detail)
-
-
-def _minutes(seconds: float) -> str:
-    return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"
 
 
 async def _read_on(run: Pass) -> None:
@@ -430,17 +277,9 @@ async def _read_on(run: Pass) -> None:
         answer.cancel()
 
 
-def _unreachable(error: Exception) -> web.Response:
-    return _error(502, "api_error", f"the model's API cannot be reached: {type(error).__name__}")
-
-
 def _parse(raw: bytes) -> dict[str, Any] | None:
     try:
         body = json.loads(raw)
     except (ValueError, RecursionError):
         return None
     return body if isinstance(body, dict) else None
-
-
-def _error(status: int, kind: str, message: str) -> web.Response:
-    return web.json_response({"type": "error", "error": {"type": kind, "message": message}}, status=status)

@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import aiohttp
 
@@ -67,6 +67,18 @@ class Opened:
         return self.status in _PASSING and self.wait <= _LONG
 
 
+class NoCredential(aiohttp.ClientError):
+    """There is nothing to ask the API with now, so it was not asked."""
+
+
+class Credential(Protocol):
+    """What the API knows us by, where that is no key: it may change from one request to the next."""
+
+    async def headers(self) -> Mapping[str, str]:
+        """What a request is sent with. Raises ClientError."""
+        ...
+
+
 @dataclass(slots=True)
 class Upstream:
     """The model's API."""
@@ -78,6 +90,8 @@ class Upstream:
     session: aiohttp.ClientSession
     counts: bool = True
     """Whether it counts tokens when it is asked to; not every proxy in front of it does."""
+    credential: Credential | None = None
+    """In place of the key."""
 
     async def ask(
         self, run: Pass, body: Mapping[str, Any], query: Mapping[str, str], headers: Mapping[str, str]
@@ -148,16 +162,32 @@ class Upstream:
         counted = told.get("input_tokens") if isinstance(told, dict) else None
         return counted if isinstance(counted, int) and counted > 0 else None
 
+    async def _own(self) -> Mapping[str, str]:
+        if self.credential is None:
+            return {"x-api-key": self.key}
+        try:
+            return await self.credential.headers()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise NoCredential(str(error) or type(error).__name__) from error
+
     async def _post(
         self, path: str, body: Mapping[str, Any], query: Mapping[str, str], headers: Mapping[str, str]
     ) -> aiohttp.ClientResponse:
+        own = await self._own()
         return await self.session.post(
             f"{self.url}{path}",
             params=dict(query),
             json=dict(body),
-            headers={**headers, "x-api-key": self.key},
+            headers=_joined(headers, own),
             allow_redirects=False,
         )
+
+
+def _joined(headers: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
+    """The headers of a request with our own; beta features of both."""
+    lower = {name.lower(): value for name, value in headers.items()}
+    betas = [each["anthropic-beta"] for each in (lower, own) if each.get("anthropic-beta")]
+    return {**lower, **own, **({"anthropic-beta": ",".join(betas)} if betas else {})}
 
 
 def _named(status: int) -> str:

@@ -49,6 +49,16 @@ class Verb:
     tells: bool = False
     """Whether it only tells, so that a thread's author may use it too."""
 
+    @property
+    def usage(self) -> str:
+        """How it is written, with what it takes."""
+        return f"{WORD} {self.name} {self.arguments}".rstrip()
+
+    @property
+    def where(self) -> str:
+        """Where it may stand, for people."""
+        return ", ".join("PR" if place == "pull" else place for place in sorted(self.places, reverse=True))
+
 
 @dataclass(frozen=True, slots=True)
 class Command:

@@ -20,7 +20,7 @@ class Section(BaseModel):
 
 
 class Budget(Section):
-    """Caps, from the narrowest to the widest. No cap is ever exceeded."""
+    """Caps in US dollars, from the narrowest to the widest. No cap is ever exceeded."""
 
     task: Annotated[Dollars, Field(description="One agent run")] = 1.0
     chain: Annotated[Dollars, Field(description="One command")] = 3.0

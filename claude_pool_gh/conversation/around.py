@@ -7,41 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
-
-import sqlalchemy as sa
+from typing import Final
 
 from claude_pool_gh.conversation import line
-from claude_pool_gh.conversation.line import Line
-from claude_pool_gh.github.tables import threads
-from claude_pool_gh.pool.store import bill, chains, tasks
+from claude_pool_gh.conversation.caps import REPOSITORY, THREAD
+from claude_pool_gh.conversation.line import WaitingLine
+from claude_pool_gh.github import thread_rows
+from claude_pool_gh.pool.store import bill, chains, lookup, tasks
 from claude_pool_gh.pool.store.bill import Bill
 from claude_pool_gh.pool.store.chains import ChainRow
-from claude_pool_gh.pool.store.tables import chains as chain_rows
+from claude_pool_gh.pool.store.lookup import Kin
 from claude_pool_gh.pool.store.tasks import TaskRow
 from claude_pool_gh.storage import Transaction
 
 _EARLIER: Final = 5
-_C: Final = chain_rows.c
-_ITSELF: Final = chain_rows.alias("itself")
-_OWN: Final = _ITSELF.c.id == sa.bindparam("wanted")
-_VERB: Final = _C.plan["verb"].as_string()
-_KIN: Final = (
-    sa.select(
-        _C.id,
-        _C.created_ms,
-        _C.plan["context"]["head"].as_string().label("head"),
-        _C.plan["context"]["workflow"].as_string().label("workflow"),
-        _VERB.label("verb"),
-        threads.c.head.label("thread_head"),
-    )
-    .select_from(chain_rows.outerjoin(threads, threads.c.key == _C.account_thread))
-    .where(
-        _C.account_thread == sa.select(_ITSELF.c.account_thread).where(_OWN).scalar_subquery(),
-        sa.select(_ITSELF.c.plan["verb"].as_string()).where(_OWN).scalar_subquery() == _VERB,
-    )
-    .order_by(_C.created_ms.desc(), _C.id.desc())
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +30,7 @@ class Seen:
     chain: ChainRow
     runs: Sequence[TaskRow]
     bill: Bill
-    line: Line
+    line: WaitingLine
     thread_head: str
     """The head that the pull request is known to have now; "" where nothing is known."""
     earlier: Sequence[ChainRow] = ()
@@ -69,14 +48,11 @@ class Around:
 
 
 def read(
-    tx: Transaction, chain_id: str, now_ms: int, *, alone: bool = False, at: Line | None = None
+    tx: Transaction, chain_id: str, now_ms: int, *, alone: bool = False, at: WaitingLine | None = None
 ) -> Around:
     """Read it. `alone`: whatever came later. `at`: the line, where it is known. Raises UnknownChain."""
-    kin = tx.execute(_KIN, {"wanted": chain_id}).all()
-    itself = next((row for row in kin if row.id == chain_id), None)
-    if itself is None:
-        chains.get(tx, chain_id)  # says that there is none
-        raise AssertionError(chain_id)
+    kin = lookup.kin_of(tx, chain_id, THREAD) or [_alone(tx, chain_id)]
+    itself = next(row for row in kin if row.id == chain_id)
     page = [
         row for row in kin if itself.verb != "run" or not itself.workflow or row.workflow == itself.workflow
     ]
@@ -87,13 +63,21 @@ def read(
     shown = list(dict.fromkeys((chain_id, newest.id)))
     rows = chains.several(tx, dict.fromkeys((*shown, *names)))
     runs, now = tasks.of_chains(tx, shown), at or line.read(tx)
+    told = thread_rows.known(tx, rows[chain_id].account.get(THREAD, ""))
 
-    def seen(row: Any, others: Iterable[str]) -> Seen:
-        chain, verb = rows[row.id], rows[row.id].plan.verb
-        money = bill.read(tx, (row.id, *others), chain.account, chain.caps, verb, now_ms)
+    def seen(row: Kin, others: Iterable[str]) -> Seen:
+        chain, usual = rows[row.id], (REPOSITORY, row.verb)
+        ids = (row.id, *others)
+        money = bill.read(tx, ids, chain.account, chain.caps, usual=usual, now_ms=now_ms)
         before = [rows[name] for name in others if name in rows]
-        return Seen(chain, runs[row.id], money, now, itself.thread_head or "", before)
+        return Seen(chain, runs[row.id], money, now, told.head if told else "", before)
 
     page_of = seen(newest, names)
     own = page_of if newest.id == chain_id else seen(itself, ())
     return Around(own, page_of, next(row.id for row in kin if row.head == itself.head))
+
+
+def _alone(tx: Transaction, chain_id: str) -> Kin:
+    """A chain that belongs to no thread, as a script's. Raises UnknownChain."""
+    chain = chains.get(tx, chain_id)
+    return Kin(chain.id, chain.created_ms, chain.plan.verb, "", "")

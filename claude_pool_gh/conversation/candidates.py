@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import sqlalchemy as sa
-
+from claude_pool_gh.conversation.caps import THREAD
 from claude_pool_gh.conversation.desk import Asked
-from claude_pool_gh.pool.store import chains
+from claude_pool_gh.pool.store import lookup
 from claude_pool_gh.pool.store.chains import ChainRow
-from claude_pool_gh.pool.store.tables import chains as chain_rows
 from claude_pool_gh.reports import replies
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.terms.markdown import SafeMarkdown
@@ -27,11 +25,7 @@ class NotOne:
 
 def of_thread(tx: Transaction, thread: str) -> list[ChainRow]:
     """The thread's chains, newest first."""
-    newest = (chain_rows.c.created_ms.desc(), chain_rows.c.id)
-    own = (
-        sa.select(chain_rows.c.id).where(chain_rows.c.account_thread == thread).order_by(*newest).limit(_MOST)
-    )
-    return [chains.get(tx, chain_id) for chain_id in tx.execute(own).scalars()]
+    return lookup.newest_of(tx, THREAD, thread, limit=_MOST)
 
 
 def meant(

@@ -1,4 +1,4 @@
-"""How caps are called where people read of them: what a server has for all its repositories, a job has for itself."""
+"""Whose caps the bot's chains count against, and how caps are called where people read of them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,24 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
-from claude_pool_gh.pool.store.ledger import CapUse
+from claude_pool_gh.pool.model.caps import POOL, Account, Cap, CapUse, Window
+from claude_pool_gh.terms.ids import Actor, Repository
+
+THREAD: Final = "thread"
+USER: Final = "user"
+REPOSITORY: Final = "repository"
+"""The kinds of scopes in which the bot's chains share caps."""
+THREAD_CAP: Final = Cap(THREAD, Window.ever, 0).name
+MONTH_CAP: Final = Cap(REPOSITORY, Window.month, 0).name
 
 JOB: Final = "job"
-_POOL: Final = "pool and month"
+"""What a server has for all its repositories, a job has for itself."""
+_POOL: Final = Cap(POOL, Window.month, 0).name
+
+
+def account_of(thread: str, user: Actor, repository: Repository) -> Account:
+    """Whose caps a command's chain counts against."""
+    return {THREAD: thread, USER: str(user.id), REPOSITORY: str(repository.id)}
 
 
 def named(uses: Iterable[CapUse], door: str) -> list[CapUse]:

@@ -14,18 +14,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-import sqlalchemy as sa
-
-from claude_pool_gh.github import inbox, intake
+from claude_pool_gh.github import cursors, inbox, intake
 from claude_pool_gh.github.access import AppAccess
 from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.deliveries import VerifiedDelivery
 from claude_pool_gh.github.errors import ForgeError
 from claude_pool_gh.github.news import News
 from claude_pool_gh.github.reads import actor_of
-from claude_pool_gh.github.tables import cursors, deliveries
 from claude_pool_gh.pool.model.ports import Clock
-from claude_pool_gh.storage import Database, Transaction, insert_once
+from claude_pool_gh.storage import Database, Transaction
 from claude_pool_gh.terms.ids import CommentRef, Repository, ReviewRef, Thread
 
 logger = logging.getLogger(__name__)
@@ -63,7 +60,7 @@ class CatchUp:
     async def deliveries(self) -> int:
         """Take in the App's deliveries of the last days that failed, and that we have not heard of since."""
         new = 0
-        cursor = await self.database.read(lambda tx: _cursor(tx, "deliveries"))
+        cursor = await self.database.read(lambda tx: cursors.position(tx, "deliveries"))
         newest = int(cursor or 0)
         failed: dict[str, int] = {}
         heard: set[str] = set()
@@ -84,7 +81,7 @@ class CatchUp:
             guid for guid in reversed(failed) if guid not in heard
         ]:  # in the order of their happening
             new += await self._take(guid, failed[guid])
-        await self.database.transact(lambda tx: _set_cursor(tx, "deliveries", str(newest)))
+        await self.database.transact(lambda tx: cursors.advance(tx, "deliveries", str(newest)))
         return new
 
     async def _listed(self, after: int) -> AsyncIterator[Any]:
@@ -102,7 +99,7 @@ class CatchUp:
             cursor = f"v1_{page[-1]['id']}"
 
     async def _take(self, guid: str, delivery_id: int) -> int:
-        if await self.database.read(lambda tx: _is_known(tx, guid)):
+        if await self.database.read(lambda tx: cursors.is_heard(tx, guid)):
             return 0
         full = await self.access.as_app("GET", f"/app/hook/deliveries/{delivery_id}")
         payload = full["request"]["payload"]
@@ -136,7 +133,7 @@ class CatchUp:
     async def _comments_of(self, repository: Repository) -> int:
         name = f"comments:{repository.id}"
         begun = datetime.fromtimestamp(self.clock.now_ms() / 1000, UTC)
-        cursor = await self.database.read(lambda tx: _cursor(tx, name))
+        cursor = await self.database.read(lambda tx: cursors.position(tx, name))
         since = datetime.fromisoformat(cursor) - _OVERLAP if cursor else begun - _LOOK_BACK
         found = await self._in_reviews(repository, since)
         for listing in ("/issues/comments", "/pulls/comments"):
@@ -152,7 +149,7 @@ class CatchUp:
 
         def store(tx: Transaction) -> int:
             inbox.remember_repository(tx, repository)
-            _set_cursor(tx, name, begun.isoformat())
+            cursors.advance(tx, name, begun.isoformat())
             return sum(inbox.store(tx, request, self.clock.now_ms()) for request in found)
 
         return await self.database.transact(store)
@@ -197,16 +194,3 @@ def _requests(comment: Any, repository: Repository) -> list[intake.CommandReques
         actor=actor_of(user),
         source=ref,
     )
-
-
-def _is_known(tx: Transaction, guid: str) -> bool:
-    return tx.execute(sa.select(deliveries.c.guid).where(deliveries.c.guid == guid)).first() is not None
-
-
-def _cursor(tx: Transaction, name: str) -> str | None:
-    return tx.execute(sa.select(cursors.c.value).where(cursors.c.name == name)).scalar_one_or_none()
-
-
-def _set_cursor(tx: Transaction, name: str, value: str) -> None:
-    if not insert_once(tx, cursors, {"name": name, "value": value}):
-        tx.execute(cursors.update().where(cursors.c.name == name).values(value=value))

@@ -10,23 +10,20 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-import sqlalchemy as sa
-
 from claude_pool_gh.config.owners import parse as parse_owners
-from claude_pool_gh.conversation import checks, messages, patches, tables, trial
+from claude_pool_gh.conversation import checks, messages, patches, trial
 from claude_pool_gh.conversation.change_facts import ChangeFacts
 from claude_pool_gh.conversation.desk import Desk
 from claude_pool_gh.conversation.downloads import url_of
 from claude_pool_gh.conversation.facts import Facts, facts_of
 from claude_pool_gh.conversation.gates import Needed, Policy, gate_id, needed, plan_digest, protected, work_of
 from claude_pool_gh.findings import tables as findings
-from claude_pool_gh.github import reads
+from claude_pool_gh.github import decisions, reads, thread_rows
 from claude_pool_gh.github.effects.change import Authority, Change
 from claude_pool_gh.github.effects.proposal import Proposal
 from claude_pool_gh.github.effects.push import Push
 from claude_pool_gh.github.effects.reply import Reply
 from claude_pool_gh.github.effects.rows import fate, want
-from claude_pool_gh.github.tables import threads
 from claude_pool_gh.pool.model.errors import StepFailed
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.model.ports import Done, Finish, HostStep, HostStepContext, Work
@@ -182,8 +179,8 @@ def _gate_step(chain: ChainRow) -> str:
     )
 
 
-def _answered() -> dict[str, Any]:
-    return Outcome(verdict=Verdict.answered).model_dump(mode="json")
+def _answered() -> Outcome:
+    return Outcome(verdict=Verdict.answered)
 
 
 # ---- let out
@@ -199,7 +196,7 @@ async def let_out(desk: Desk, context: HostStepContext, facts: ChangeFacts) -> F
     work = await desk.database.read(lambda tx: work_of(tx, chain))
     if work is None or work.digest != result["digest"]:
         raise StepFailed("the work that was approved is not kept any more", ours=True)
-    approvals = await desk.database.read(lambda tx: tables.approvals_of(tx, result["gate"]))
+    approvals = await desk.database.read(lambda tx: decisions.approvals_of(tx, result["gate"]))
     people = {each.actor_id: each.login for each in approvals} | {facts.requester.id: facts.requester.login}
     actors = tuple(
         facts.requester.model_copy(update={"id": id_, "login": login}) for id_, login in people.items()
@@ -253,7 +250,7 @@ def report(tx: Transaction, chain: ChainRow) -> Changed | None:
     if work is None or "change" not in result:
         return _changed(facts, result, None, Fate.nothing)
     gate = str(result.get("gate", ""))
-    approvals = tables.approvals_of(tx, gate) if gate else []
+    approvals = decisions.approvals_of(tx, gate) if gate else []
     outcome = fate(tx, f"change:{chain.id}")
     where = _fate(chain, result, None if outcome is None else outcome.state, facts)
     paths = [file.path for file in files_of(work.patch)]
@@ -290,7 +287,7 @@ def open_questions(facts: ChangeFacts, questions: Sequence[str]) -> Changed:
 
 def moved_on(tx: Transaction, facts: Facts) -> str:
     """Why a gate cannot be opened any more, as far as GitHub's events have told; an approval looks for itself."""
-    known = tx.execute(sa.select(threads).where(threads.c.key == facts.key)).one_or_none()
+    known = thread_rows.known(tx, facts.key)
     if known is None or facts.place != "pull":
         return ""
     if not known.open:
@@ -298,7 +295,7 @@ def moved_on(tx: Transaction, facts: Facts) -> str:
     return f"the head has moved to {known.head[:9]}" if known.head and known.head != facts.head else ""
 
 
-def _partly(missing: Needed, approvals: list[tables.Approval], facts: ChangeFacts) -> bool:
+def _partly(missing: Needed, approvals: list[decisions.Approval], facts: ChangeFacts) -> bool:
     """Whether it is worth saying who is needed: not where one approval by anybody is all."""
     usual = facts.policy == Policy() and missing.people <= 1 and not missing.owners
     return bool(approvals) or not usual

@@ -7,35 +7,28 @@ judged again, or handled for good.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
-
-import sqlalchemy as sa
+from typing import Final
 
 from claude_pool_gh.conversation import endings, strangers
-from claude_pool_gh.conversation.caps import name_of
+from claude_pool_gh.conversation.caps import THREAD, account_of, name_of
 from claude_pool_gh.conversation.desk import Act, Answer, Asked, Desk, Start
 from claude_pool_gh.conversation.facts import Facts, chain_id_of, facts_of
 from claude_pool_gh.conversation.judge import Decision, Judge, Refusal, Silence
 from claude_pool_gh.conversation.progress import comment_key
-from claude_pool_gh.github import inbox
+from claude_pool_gh.github import command_rows, inbox
 from claude_pool_gh.github.effects.reply import Reply
-from claude_pool_gh.github.effects.rows import press_answered, want
+from claude_pool_gh.github.effects.rows import newest_written, press_answered, want
 from claude_pool_gh.github.errors import ForgeError
 from claude_pool_gh.github.intake import CommandRequest
-from claude_pool_gh.github.tables import commands, effects
 from claude_pool_gh.pool.model.errors import CapReached
 from claude_pool_gh.pool.model.plan import Plan
 from claude_pool_gh.pool.model.ports import Observer
-from claude_pool_gh.pool.model.states import ON_THE_WAY
-from claude_pool_gh.pool.store import chains
-from claude_pool_gh.pool.store.chains import ChainRow
-from claude_pool_gh.pool.store.ledger import Account
-from claude_pool_gh.pool.store.tables import chains as chain_rows
+from claude_pool_gh.pool.store import chains, lookup
+from claude_pool_gh.pool.store.chains import ChainLabels, ChainRow
 from claude_pool_gh.reports import replies
 from claude_pool_gh.storage import Transaction
-from claude_pool_gh.storage.owners import is_gone, own_id
 from claude_pool_gh.terms.ids import Trigger
 from claude_pool_gh.terms.markdown import SafeMarkdown
 
@@ -48,9 +41,6 @@ _LONGEST_DELAY: Final = 256
 """Seconds."""
 _TAKEN_MS: Final = 120_000
 """For so long nobody else of this process takes a command that is being handled."""
-_ANSWERED_BELOW: Final = frozenset({"ask"})
-"""Verbs whose result is a comment of its own anyway."""
-_C: Final = commands.c
 Deed = Callable[[Transaction], tuple[SafeMarkdown | None, str | None]]
 
 
@@ -93,17 +83,8 @@ class Clerk:
             self.observer.committed()
 
     def _claim(self, tx: Transaction) -> CommandRequest | None:
-        now = self.desk.clock.now_ms()
-        # Whoever takes a command puts it off for a while with that; if its process is gone, it is due at once.
-        due = sa.or_(_C.due_ms <= now, _C.owner != own_id())
-        waiting = sa.select(commands).where(_C.state == "received", due).order_by(_C.received_ms, _C.key)
-        for row in tx.execute(waiting.limit(50)):
-            if (row.due_ms <= now or is_gone(row.owner)) and not _is_behind(tx, row.key):
-                same = sa.and_(_C.key == row.key, _C.due_ms == row.due_ms)
-                taken = commands.update().where(same).values(owner=own_id(), due_ms=now + _TAKEN_MS)
-                if tx.execute(taken).rowcount:
-                    return _as_named_now(tx, CommandRequest.model_validate(row.request))
-        return None
+        request = command_rows.claim(tx, self.desk.clock.now_ms(), _TAKEN_MS)
+        return None if request is None else _as_named_now(tx, request)
 
     def _carry_out(self, tx: Transaction, request: CommandRequest, decision: Decision) -> str:
         match decision:
@@ -137,23 +118,19 @@ class Clerk:
         """Chain, reservation, first comment and reaction: all or none."""
         request, now = asked.request, self.desk.clock.now_ms()
         thread, plan = request.thread, start.plan
-        account = Account(
-            thread=asked.key,
-            user=str(request.actor.id),
-            repository=str(thread.repository.id),
-        )
+        account = account_of(asked.key, request.actor, thread.repository)
         chain_id = chain_id_of(request)
-        if (same := _same_request(tx, account.thread, plan)) is not None:
+        if (same := _same_request(tx, asked.key, plan)) is not None:
             where = self._stands(tx, chains.get(tx, same))
             self._reply(tx, request, replies.joined(same, plan.verb, where), "")
             endings.react(tx, request, "eyes", now)
-            tx.execute(commands.update().where(_C.key == request.key).values(chain_id=same))
+            command_rows.begin(tx, request.key, same)
             return self._close(tx, request, "joined", same)
         if start.instead:
-            self._end_others(tx, account.thread, plan.verb, now)
+            self._end_others(tx, asked.key, plan.verb, now)
         savepoint = tx.begin_nested()
         try:
-            chains.create(tx, chain_id, plan, account, start.caps, now)
+            chains.create(tx, chain_id, plan, account, start.caps, now, _labels(plan))
         except CapReached as refusal:
             savepoint.rollback()
             name = name_of(refusal.cap, self.desk.door)
@@ -164,27 +141,23 @@ class Clerk:
         if start.after is not None:
             start.after(tx, chain_id)
         stands = self._stands(tx, chains.get(tx, chain_id))
-        if stands and request.comment is not None and plan.verb not in _ANSWERED_BELOW:
+        if stands and request.comment is not None and not self.judge.rooms[plan.verb].replies:
             self._reply(tx, request, replies.again(plan.verb, stands), "")
         self.observer.changed(tx, chain_id)
         endings.react(tx, request, "eyes", now)
-        tx.execute(commands.update().where(_C.key == request.key).values(chain_id=chain_id))
+        command_rows.begin(tx, request.key, chain_id)
         return self._close(tx, request, "started", chain_id)
 
     def _end_others(self, tx: Transaction, thread: str, verb: str, now_ms: int) -> None:
         """End the chains of a verb that a new one replaces."""
-        own = sa.and_(chain_rows.c.account_thread == thread, chain_rows.c.state.in_(ON_THE_WAY))
-        for row in tx.execute(sa.select(chain_rows.c.id, chain_rows.c.plan).where(own)).all():
-            if row.plan["verb"] == verb:
-                chains.request_cancel(tx, row.id, now_ms)
-                self.observer.changed(tx, row.id)
+        for chain in lookup.on_the_way_of(tx, THREAD, thread, verb):
+            chains.request_cancel(tx, chain.id, now_ms)
+            self.observer.changed(tx, chain.id)
 
     def _close(self, tx: Transaction, request: CommandRequest, answer: str, chain_id: str = "") -> str:
         if not chain_id and answer != "done":
             endings.take_back_eyes(tx, request, self.desk.clock.now_ms())
-        tx.execute(
-            commands.update().where(_C.key == request.key).values(state="handled", answer=answer[:2000])
-        )
+        command_rows.close(tx, request.key, answer)
         if isinstance(request.source, Trigger) and request.source.check:
             press_answered(tx, request.source.check, request.thread.repository, self.desk.clock.now_ms())
         logger.info(
@@ -203,9 +176,7 @@ class Clerk:
             return self._reply(tx, request, text, "")
         thread, now = request.thread, self.desk.clock.now_ms()
         name = f"shown:{thread.repository.id}:{thread.number}:{slot}:"
-        own = sa.and_(effects.c.key.startswith(name, autoescape=True), effects.c.state == "written")
-        newest = tx.execute(sa.select(sa.func.max(effects.c.remote_id)).where(own)).scalar_one()
-        reply = Reply(number=thread.number, body=text, replaces=newest)
+        reply = Reply(number=thread.number, body=text, replaces=newest_written(tx, name))
         return want(tx, f"{name}{request.key}", thread.repository, reply, now)
 
     def _reply(
@@ -228,13 +199,13 @@ class Clerk:
         """It cannot be decided now: try again, longer each time; at last say so where we still can."""
 
         def store(tx: Transaction) -> str:
-            tries = int(tx.execute(sa.select(_C.tries).where(_C.key == request.key)).scalar_one()) + 1
+            tries = command_rows.tries(tx, request.key) + 1
             if tries >= (_OUTAGE_TRIES if isinstance(error, ForgeError) else _TRIES):
                 self._reply(tx, request, replies.broken(reason), "")
                 return self._close(tx, request, f"given up: {error}")
             # Not a pause in this process, which `stamina` could make: the row is due later, for whoever runs then.
             due = self.desk.clock.now_ms() + 1000 * min(2**tries, _LONGEST_DELAY)
-            tx.execute(commands.update().where(_C.key == request.key).values(tries=tries, due_ms=due))
+            command_rows.postpone(tx, request.key, tries, due)
             return ""
 
         logger.warning("command postponed: %s", error, extra=_told(request, "command_postponed"))
@@ -256,24 +227,21 @@ def _as_named_now(tx: Transaction, request: CommandRequest) -> CommandRequest:
     return request.model_copy(update={"thread": thread})
 
 
-def _is_behind(tx: Transaction, key: str) -> bool:
-    """Whether an earlier command of the same comment is still to be handled: they take effect in their order."""
-    source, _, ordinal = key.rpartition(":")
-    before = [f"{source}:{number}" for number in range(int(ordinal))]
-    own = sa.and_(_C.key.in_(before), _C.state == "received")
-    return bool(before) and tx.execute(sa.select(_C.key).where(own)).first() is not None
-
-
 def _same_request(tx: Transaction, thread: str, plan: Plan) -> str | None:
     """A chain on its way in the thread that was asked for with the same words at the same commit, and is planned so."""
-    own = sa.and_(chain_rows.c.account_thread == thread, chain_rows.c.state.in_(ON_THE_WAY))
-    for row in tx.execute(sa.select(chain_rows.c.id, chain_rows.c.plan).where(own)):
-        if row.plan["verb"] == plan.verb and _identity(row.plan["context"]) == _identity(plan.context):
-            return str(row.id)
-    return None
+    there = lookup.on_the_way_of(tx, THREAD, thread, plan.verb)
+    same = (chain.id for chain in there if _identity(chain.plan) == _identity(plan))
+    return next(same, None)
 
 
-def _identity(context: Mapping[str, Any]) -> tuple[str, ...]:
+def _labels(plan: Plan) -> ChainLabels:
+    facts = facts_of(plan.context, Facts)
+    workflow = str(plan.context.get("workflow", ""))
+    return ChainLabels(head=facts.head, workflow=workflow, requester=facts.requester.login)
+
+
+def _identity(plan: Plan) -> tuple[str, ...]:
+    facts = facts_of(plan.context, Facts)
     # Under other lines of the diff the same words mean something else.
-    place = str((context.get("asked_in") or {}).get("root") or "")
-    return " ".join(str(context["line"]).split()), str(context["head"]), str(context["config_blob"]), place
+    place = "" if facts.asked_in is None else str(facts.asked_in.root or "")
+    return " ".join(facts.line.split()), facts.head, facts.config_blob, place

@@ -63,8 +63,7 @@ class Cookbook:
         return guided(expand(written, kitchen))
 
     async def _skills(self, recipe: Workflow) -> dict[str, Skill]:
-        every = [each for step in recipe.steps for each in (step, *(step.branches or ()))]
-        names = sorted({step.skill for step in every if step.skill})
+        names = skills_of(recipe)
         texts = await asyncio.gather(*(self._text(f"skills/{name}/SKILL.md") for name in names))
         return {name: parse_skill(*text) for name, text in zip(names, texts, strict=True)}
 
@@ -78,3 +77,9 @@ class Cookbook:
         if text is None:
             raise RecipeError(f"there is no {own} on the default branch, and no built-in recipe of that name")
         return text, path
+
+
+def skills_of(workflow: Workflow) -> list[str]:
+    """The skills that a workflow names."""
+    every = [each for step in workflow.steps for each in (step, *(step.branches or ()))]
+    return sorted({step.skill for step in every if step.skill})

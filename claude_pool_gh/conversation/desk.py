@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from claude_pool_gh.commands.grammar import Command, Verb
 from claude_pool_gh.config.load import Configuration
 from claude_pool_gh.config.model import RepositoryConfig
+from claude_pool_gh.conversation.caps import REPOSITORY, THREAD, USER
 from claude_pool_gh.conversation.facts import Facts, thread_key
 from claude_pool_gh.github import reads
 from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.intake import CommandRequest
 from claude_pool_gh.github.trusted import TrustedFiles
+from claude_pool_gh.pool.model.caps import Cap, Caps, Window
 from claude_pool_gh.pool.model.config import microdollars
 from claude_pool_gh.pool.model.plan import Limits, Plan, Step
-from claude_pool_gh.pool.model.ports import Clock, HostStep
-from claude_pool_gh.pool.store.chains import ChainRow
-from claude_pool_gh.pool.store.ledger import Caps
-from claude_pool_gh.reports.views import Report
+from claude_pool_gh.pool.model.ports import Clock
 from claude_pool_gh.sandbox.sandbox import Sandbox
 from claude_pool_gh.storage import Database, Transaction
 from claude_pool_gh.terms.ids import Thread
@@ -124,14 +123,15 @@ class Answer:
     """A thread keeps one answer of each such name, the newest: an earlier one is deleted."""
 
 
+ActResult = tuple[SafeMarkdown | None, str | None]
+"""What to say, or nothing where the tracking comment says enough, and the chain that goes on, if any."""
+
+
 @dataclass(frozen=True, slots=True)
 class Act:
-    """A verb's answer that changes what is stored: done, and put into words, in the transaction that decides.
+    """A verb's answer that changes what is stored: done, and put into words, in the transaction that decides."""
 
-    It gives back what to say, or nothing where the tracking comment says enough, and the chain that goes on, if any.
-    """
-
-    do: Callable[[Transaction], tuple[SafeMarkdown | None, str | None]]
+    do: Callable[[Transaction], ActResult]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,23 +149,6 @@ class Start:
 Reply = Answer | Act | Start
 
 
-@dataclass(frozen=True, slots=True)
-class VerbRoom:
-    """One verb, whole: its grammar, how it answers, and what its chains do and show."""
-
-    verb: Verb
-    answer: Callable[[Desk, Asked], Awaitable[Reply]]
-    host_steps: Callable[[Desk], dict[str, HostStep]] = field(default=lambda _desk: {})
-    report: Callable[[Transaction, ChainRow], Report | None] = field(default=lambda _tx, _chain: None)
-    """What its tracking comment shows besides steps and money."""
-    intent: Callable[[ChainRow], str] = field(default=lambda _chain: "")
-    """What a chain will do, in one sentence."""
-    check: bool = False
-    """Whether its chains have a check run at their head."""
-    fail_on: Callable[[ChainRow], str] = field(default=lambda _chain: "never")
-    """The severity from which findings fail that check."""
-
-
 def needed_role(verb: Verb, config: RepositoryConfig) -> Role:
     """The role that a verb needs in this repository."""
     named = config.permissions.get(verb.name)
@@ -180,9 +163,11 @@ def caps_of(config: RepositoryConfig, command: Command, defaults: Defaults) -> C
     return Caps(
         task=min(microdollars(budget.task), chain) if asked is None else chain,
         chain=chain,
-        thread=microdollars(budget.thread),
-        user_day=microdollars(budget.user_day),
-        repository_month=microdollars(budget.repository_month),
+        wider=(
+            Cap(THREAD, Window.ever, microdollars(budget.thread)),
+            Cap(USER, Window.day, microdollars(budget.user_day)),
+            Cap(REPOSITORY, Window.month, microdollars(budget.repository_month)),
+        ),
         pool=defaults.pool_cap,
     )
 

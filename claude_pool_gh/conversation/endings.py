@@ -6,18 +6,15 @@ thumb or a frown, and a run that posts neither a review nor an answer ends with 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import sqlalchemy as sa
-
 from claude_pool_gh.conversation.facts import Facts
+from claude_pool_gh.github import command_rows, thread_rows
 from claude_pool_gh.github.effects import rows
 from claude_pool_gh.github.effects.reaction import Reaction, ReactionContent
 from claude_pool_gh.github.effects.reply import Reply
 from claude_pool_gh.github.intake import CommandRequest
-from claude_pool_gh.github.tables import commands, repositories
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.reports import replies
@@ -32,7 +29,6 @@ _ASKED_FOR: Final = frozenset({"label", "button", "rerun"})
 """Triggers behind which there is a person who waits; the others happen by themselves."""
 _FRESH_MS: Final = 24 * 3_600_000
 """Whatever ended earlier is told to nobody any more: a thread is shown again for other reasons too."""
-_C: Final = commands.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +48,7 @@ def tell(tx: Transaction, end: End, links: Links | None, now_ms: int) -> None:
     reaction, repository = reaction_of(end.outcome, end.report), end.facts.thread.repository
     if reaction is None:
         return
-    asked = _requests(tx, end)
+    asked = command_rows.requests_of(tx, end.facts.key, end.chain.id)
     for request in asked:
         react(tx, request, reaction, now_ms)
     people = [request.actor.login for request in asked if _waits(request)]
@@ -103,13 +99,6 @@ def thread_url(links: Links, thread: Thread, place: str) -> str:
     return f"{links.server.rstrip('/')}/{thread.repository.full_name}/{kind}/{thread.number}"
 
 
-def _requests(tx: Transaction, end: End) -> Sequence[CommandRequest]:
-    """The commands that asked for a chain: the one that started it, and those that joined it, oldest first."""
-    own = sa.and_(_C.thread == end.facts.key, _C.chain_id == end.chain.id)
-    stored = tx.execute(sa.select(_C.request).where(own).order_by(_C.received_ms, _C.key)).scalars()
-    return [CommandRequest.model_validate(each) for each in stored]
-
-
 def _waits(request: CommandRequest) -> bool:
     source = request.source
     return request.actor.is_human and not (isinstance(source, Trigger) and source.kind not in _ASKED_FOR)
@@ -124,5 +113,4 @@ def _is_needed(tx: Transaction, end: End, now_ms: int) -> bool:
     posted = [rows.fate(tx, f"{kind}:{end.chain.id}") for kind in ("review", "answer")]
     if any(fate is not None and fate.state != "refused" for fate in posted):
         return False
-    state = sa.select(repositories.c.state).where(repositories.c.id == end.facts.thread.repository.id)
-    return tx.execute(state).scalar_one_or_none() in (None, "active")
+    return thread_rows.is_reachable(tx, end.facts.thread.repository.id)

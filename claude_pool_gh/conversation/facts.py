@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
 
 from claude_pool_gh.github.intake import CommandRequest
+from claude_pool_gh.pool.model.plan import WorkspaceSpec
 from claude_pool_gh.terms.ids import Actor, CommentRef, Term, Thread
 
 
@@ -43,9 +44,10 @@ class Facts(Term):
         return thread_key(self.thread)
 
     @property
-    def workspace(self) -> dict[str, object]:
+    def workspace(self) -> WorkspaceSpec:
         """What a lease of a worktree is told."""
-        return {"repository_id": self.thread.repository.id, "commit": self.head, "refs": self.refs}
+        repository_id = self.thread.repository.id
+        return WorkspaceSpec(repository_id=repository_id, commit=self.head, refs=tuple(self.refs))
 
 
 def chain_id_of(request: CommandRequest) -> str:

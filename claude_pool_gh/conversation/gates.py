@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from claude_pool_gh.config.owners import Rule, owners_of
 from claude_pool_gh.conversation.protected_paths import PROTECTED
-from claude_pool_gh.conversation.tables import Approval
+from claude_pool_gh.github.decisions import Approval
 from claude_pool_gh.pool.model.plan import Plan
 from claude_pool_gh.pool.model.ports import Work
 from claude_pool_gh.pool.model.states import StepState

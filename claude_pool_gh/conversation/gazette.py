@@ -5,24 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-import sqlalchemy as sa
-
+from claude_pool_gh.conversation.caps import REPOSITORY, THREAD
 from claude_pool_gh.conversation.facts import thread_key
 from claude_pool_gh.conversation.groups import group_check
 from claude_pool_gh.findings import tables as findings
-from claude_pool_gh.github import news
+from claude_pool_gh.github import news, thread_rows
 from claude_pool_gh.github.check_key import CheckKey
+from claude_pool_gh.github.effects import rows
 from claude_pool_gh.github.effects.check_run import CheckRun
-from claude_pool_gh.github.effects.registry import kinds
 from claude_pool_gh.github.effects.rows import want
 from claude_pool_gh.github.inbox import remember_repository
 from claude_pool_gh.github.news import News
-from claude_pool_gh.github.tables import effects, repositories, threads
 from claude_pool_gh.pool.model.ports import Clock, Observer
-from claude_pool_gh.pool.model.states import OPEN, ChainState
-from claude_pool_gh.pool.store import chains
-from claude_pool_gh.pool.store.tables import chains as chain_rows
-from claude_pool_gh.storage import Transaction, insert_once
+from claude_pool_gh.pool.store import chains, lookup
+from claude_pool_gh.storage import Transaction
 from claude_pool_gh.terms.ids import CommentRef, Thread
 
 _ENDED: Final = 10
@@ -41,17 +37,17 @@ class Gazette:
         match told:
             case news.HeadMoved(thread, head):
                 remember_repository(tx, thread.repository)
-                self._note(tx, thread, head=head)
+                thread_rows.note(tx, thread_key(thread), head=head)
                 self._show(tx, thread)
                 self._show_ended(tx, thread)
             case news.BaseChanged(thread, head, base_ref):
                 self._doubt_review(tx, thread, head, base_ref)
             case news.ThreadClosed(thread):
-                self._note(tx, thread, open=False)
+                thread_rows.note(tx, thread_key(thread), is_open=False)
                 findings.ignore_open(tx, thread_key(thread), self.clock.now_ms())
                 self._show(tx, thread)
             case news.ThreadReopened(thread, head):
-                self._note(tx, thread, **({"head": head} if head else {}))
+                thread_rows.note(tx, thread_key(thread), head=head or "")
                 findings.reopen_ignored(tx, thread_key(thread))
                 self._show(tx, thread)
             case news.GroupQueued(thread, head):
@@ -61,7 +57,7 @@ class Gazette:
             case news.InstallationChanged():
                 self._installation(tx, told)
             case news.RepositoriesRemoved(_, ids):
-                tx.execute(repositories.update().where(repositories.c.id.in_(ids)).values(state="removed"))
+                thread_rows.mark_removed(tx, ids)
                 self._end(tx, ids)
             case news.RepositoryChanged(repository, state):
                 remember_repository(tx, repository, state)
@@ -71,15 +67,13 @@ class Gazette:
     def _forget(self, tx: Transaction, comment: CommentRef) -> None:
         """What a person deletes stays deleted: no later edit brings it back. One in a review is never edited."""
         if comment.kind == "issue_comment":
-            gone = sa.and_(effects.c.remote_id == comment.id, effects.c.kind == "comment")
-            tx.execute(effects.update().where(gone).values(state="gone"))
+            rows.comment_deleted(tx, comment.id)
 
     def _doubt_review(self, tx: Transaction, thread: Thread, head: str, base_ref: str) -> None:
         """A check speaks of the base that was read. Against another one nobody has read the change."""
         key = CheckKey.of(thread, "review", head).format()
-        row = tx.execute(sa.select(effects.c.wanted).where(effects.c.key == key)).scalar_one_or_none()
-        check = None if row is None else CheckRun.model_validate(row)
-        if check is not None and check.status == "completed":
+        check = rows.wanted_of(tx, key)
+        if isinstance(check, CheckRun) and check.status == "completed":
             title = f"NOT REVIEWED: it goes into {base_ref} now, which is not what was read"[:200]
             summary = (
                 "The base of this pull request was changed after its review. To review it again: /pool review"
@@ -95,50 +89,31 @@ class Gazette:
         Without a review of it there is nothing to repeat, and no required check that would have let it into the queue.
         """
         remember_repository(tx, thread.repository)
-        like = CheckKey.of(thread, "review", commit).prefix()
-        own = sa.and_(effects.c.key.startswith(like, autoescape=True), effects.c.kind == "check")
-        known = tx.execute(sa.select(threads.c.head).where(threads.c.key == thread_key(thread))).scalar()
-        newest = tx.execute(sa.select(effects).where(own).order_by(effects.c.due_ms.desc())).all()
-        rows = [CheckRun.model_validate(row.wanted) for row in newest]
-        if not rows:
+        told = thread_rows.known(tx, thread_key(thread))
+        own = rows.wanted_below(tx, CheckKey.of(thread, "review", commit).prefix(), "check")
+        if not own:
             return
-        there = next((each for each in rows if each.head == known), None)
+        checks = (each for each in own if isinstance(each, CheckRun))
+        there = next((each for each in checks if told is not None and each.head == told.head), None)
         check = group_check(there, thread.number, commit)
         want(tx, f"group:{thread_key(thread)}:{commit}", thread.repository, check, self.clock.now_ms())
 
     def _installation(self, tx: Transaction, told: news.InstallationChanged) -> None:
         for repository in told.repositories if told.state == "active" else ():
             remember_repository(tx, repository)
-        own = repositories.c.installation_id == told.id
-        if told.state == "active":  # of the others, only those come back that were suspended with it
-            own = sa.and_(own, repositories.c.state == "suspended")
-        tx.execute(repositories.update().where(own).values(state=told.state))
+        thread_rows.mark_installation(tx, told.id, told.state)
         if told.state != "active":
-            self._end(tx, self._of_installation(tx, told.id))
-
-    def _note(self, tx: Transaction, thread: Thread, **known: object) -> None:
-        key = thread_key(thread)
-        if not insert_once(tx, threads, {"key": key, "open": True, **known}):
-            tx.execute(threads.update().where(threads.c.key == key).values(**{"open": True, **known}))
+            self._end(tx, thread_rows.of_installation(tx, told.id))
 
     def _show(self, tx: Transaction, thread: Thread) -> None:
         """What waits or runs in a thread may be about something else than its head now."""
-        own = sa.and_(chain_rows.c.account_thread == thread_key(thread), chain_rows.c.state.in_(OPEN))
-        for chain_id in tx.execute(sa.select(chain_rows.c.id).where(own)).scalars().all():
+        for chain_id in lookup.open_of(tx, THREAD, [thread_key(thread)]):
             self.observer.changed(tx, chain_id)
 
     def _show_ended(self, tx: Transaction, thread: Thread) -> None:
         """What was said of an earlier head stays, and says that the head has moved."""
-        own = sa.and_(
-            chain_rows.c.account_thread == thread_key(thread), chain_rows.c.state == ChainState.done
-        )
-        newest = sa.select(chain_rows.c.id).where(own).order_by(chain_rows.c.created_ms.desc()).limit(_ENDED)
-        for chain_id in tx.execute(newest).scalars().all():
+        for chain_id in lookup.ended_of(tx, THREAD, thread_key(thread), limit=_ENDED):
             self.observer.changed(tx, chain_id)
-
-    def _of_installation(self, tx: Transaction, installation_id: int) -> tuple[int, ...]:
-        own = sa.select(repositories.c.id).where(repositories.c.installation_id == installation_id)
-        return tuple(tx.execute(own).scalars())
 
     def _end(self, tx: Transaction, repository_ids: tuple[int, ...]) -> None:
         """Nothing more is spent for repositories that nobody here may speak to, and nothing more is written there.
@@ -146,16 +121,7 @@ class Gazette:
         What stands there, comments and checks, is brought up to date if they can ever be reached again; what was to
         happen once does not happen late.
         """
-        wanted = [str(each) for each in repository_ids]
-        own = sa.and_(chain_rows.c.account_repository.in_(wanted), chain_rows.c.state.in_(OPEN))
-        for chain_id in tx.execute(sa.select(chain_rows.c.id).where(own)).scalars().all():
+        for chain_id in lookup.open_of(tx, REPOSITORY, [str(each) for each in repository_ids]):
             chains.request_cancel(tx, chain_id, self.clock.now_ms())
             self.observer.changed(tx, chain_id)
-        gone = sa.and_(
-            effects.c.repository_id.in_(repository_ids),
-            effects.c.state == "wanted",
-            effects.c.kind.not_in([name for name, kind in kinds().items() if kind.lasting]),
-        )
-        tx.execute(
-            effects.update().where(gone).values(state="refused", error="the repository is out of reach")
-        )
+        rows.give_up(tx, repository_ids, "the repository is out of reach")

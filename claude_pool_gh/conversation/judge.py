@@ -14,7 +14,8 @@ from claude_pool_gh.commands.grammar import Mistake, Verb, parse
 from claude_pool_gh.config.load import DEFAULT, PATH, Configuration, Faults
 from claude_pool_gh.config.model import RepositoryConfig
 from claude_pool_gh.conversation import strangers
-from claude_pool_gh.conversation.desk import Act, Answer, Asked, Desk, Start, VerbRoom, needed_role
+from claude_pool_gh.conversation.desk import Act, Answer, Asked, Desk, Start, needed_role
+from claude_pool_gh.conversation.handler import VerbHandler
 from claude_pool_gh.conversation.setup import Setups
 from claude_pool_gh.github import reads
 from claude_pool_gh.github.errors import ForgeRefused
@@ -59,7 +60,7 @@ class Judge:
     """Decides on one command at a time."""
 
     desk: Desk
-    rooms: Mapping[str, VerbRoom]
+    rooms: Mapping[str, VerbHandler]
     setups: Setups
 
     @property

@@ -1,6 +1,6 @@
 """A thread in words, for agents: as a person sees it on GitHub, with what others wrote inside a fence.
 
-`SEES` decides which verb is told which part of a thread. What is in no row, no agent is told: comments that a
+Each verb says which parts of a thread its agents are told (`sees`). What is no part, no agent is told: comments that a
 maintainer has hidden, reviews that are not submitted, reactions, the timeline's events, earlier versions of edited
 texts, the bot's own status comments. The verb `review` has a brief of its own, and is told no conversation: what was
 said about a change must not decide what is found in it.
@@ -46,16 +46,10 @@ class Part(StrEnum):
     diff = "What it changes"
 
 
-_ANYWHERE: Final = frozenset({Part.conversation, Part.linked})
-_ON_A_PULL: Final = _ANYWHERE | {Part.place, Part.checks, Part.files, Part.diff}
-SEES: Final[Mapping[str, frozenset[Part]]] = {
-    "ask": _ON_A_PULL,
-    "fix": _ON_A_PULL,
-    "run": _ON_A_PULL,
-    "implement": _ANYWHERE | {Part.questions},
-    "triage": _ANYWHERE,
-}
-"""The parts that each verb's agents are told, besides title and description. Of an issue there is no diff to tell."""
+ON_AN_ISSUE: Final = frozenset({Part.conversation, Part.linked})
+"""What agents are told of an issue, besides title and description: it has no diff to tell."""
+ON_A_PULL: Final = ON_AN_ISSUE | {Part.place, Part.checks, Part.files, Part.diff}
+"""What agents are told of a pull request, besides title and description."""
 
 _DIFF_LIMIT: Final = 60_000
 _FILES_LIMIT: Final = 300
@@ -105,10 +99,10 @@ class Material:
         return f"{_NOTE}\n{self.fence}\n{text}\n{self.fence}" if text else ""
 
 
-async def about_thread(desk: Desk, facts: Facts, verb: str) -> Material:
+async def about_thread(desk: Desk, facts: Facts, sees: frozenset[Part]) -> Material:
     """What a verb's agents are told of a thread, and the maintainers' rules for them. Raises StepFailed."""
     try:
-        return await _about(desk, facts, SEES[verb])
+        return await _about(desk, facts, sees)
     except ForgeError as error:
         raise StepFailed("GitHub could not be reached", ours=True) from error
     except WorktreeError as error:

@@ -1,4 +1,4 @@
-"""What agents of the conversation's own verbs answer with, typed; the models also give the JSON Schemas."""
+"""Forms of answers that every verb's recipe may name; a verb's own form stands with the verb."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from claude_pool_gh.findings.model import Stated
-
-_Line = Annotated[str, Field(min_length=1, max_length=400)]
 
 
 class StatedPlace(Stated):
@@ -28,17 +26,6 @@ class StatedAnswer(Stated):
     places: Annotated[tuple[StatedPlace, ...], Field(max_length=8)] = ()
 
 
-class StatedTriage(Stated):
-    """What an issue is about."""
-
-    summary: Annotated[str, Field(min_length=1, max_length=1_500, description="At most three sentences")]
-    labels: Annotated[
-        tuple[_Line, ...], Field(max_length=4, description="Only from the list, as written")
-    ] = ()
-    missing: Annotated[tuple[_Line, ...], Field(max_length=8)] = ()
-    note: Annotated[str, Field(max_length=1_000, description="If the code shows that it is intended")] = ""
-
-
 class StatedDescription(Stated):
     """Title and text of a pull request."""
 
@@ -50,6 +37,5 @@ def schemas() -> dict[str, dict[str, Any]]:
     """JSON Schemas by the names that recipes use."""
     return {
         "answer": StatedAnswer.model_json_schema(),
-        "triage": StatedTriage.model_json_schema(),
         "description": StatedDescription.model_json_schema(),
     }

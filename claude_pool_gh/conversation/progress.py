@@ -10,15 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import sqlalchemy as sa
-
 from claude_pool_gh.conversation import checks, endings, extent, line
 from claude_pool_gh.conversation.around import Seen, read
-from claude_pool_gh.conversation.caps import JOB, named
-from claude_pool_gh.conversation.desk import VerbRoom
+from claude_pool_gh.conversation.caps import JOB, MONTH_CAP, THREAD_CAP, named
 from claude_pool_gh.conversation.downloads import url_of
 from claude_pool_gh.conversation.facts import Facts, facts_of
 from claude_pool_gh.conversation.gates import work_of
+from claude_pool_gh.conversation.handler import VerbHandler
 from claude_pool_gh.github.check_key import CheckKey
 from claude_pool_gh.github.effects.check_run import Button, CheckRun
 from claude_pool_gh.github.effects.comment import Comment
@@ -27,9 +25,8 @@ from claude_pool_gh.pool.model.outcomes import Verdict
 from claude_pool_gh.pool.model.plan import AgentRun, Step
 from claude_pool_gh.pool.model.ports import Clock
 from claude_pool_gh.pool.model.states import APPROVAL, ChainState, StepState, TaskState
-from claude_pool_gh.pool.store import continuation, tasks
+from claude_pool_gh.pool.store import continuation, lookup, tasks
 from claude_pool_gh.pool.store.chains import ChainRow, StepRow
-from claude_pool_gh.pool.store.tables import chains as chain_rows
 from claude_pool_gh.pool.store.tasks import TaskRow
 from claude_pool_gh.reports.changes import files_of
 from claude_pool_gh.reports.figures import dollars, duration
@@ -41,7 +38,6 @@ from claude_pool_gh.storage import Transaction
 from claude_pool_gh.terms.links import Links
 
 _TICKED: Final = 100
-_STATE: Final = sa.select(chain_rows.c.state).where(chain_rows.c.id == sa.bindparam("wanted"))
 _WARNING_SHARE: Final = 0.8
 """Part of a cap from which on its use is shown without being asked for."""
 
@@ -53,7 +49,7 @@ class Progress:
     """The pool's observer."""
 
     clock: Clock
-    rooms: Mapping[str, VerbRoom]
+    rooms: Mapping[str, VerbHandler]
     links: Links | None = None
     door: str = "app"
 
@@ -65,7 +61,7 @@ class Progress:
                 if other != chain_id:
                     self._show(tx, other, seen.line)
 
-    def _show(self, tx: Transaction, chain_id: str, at: line.Line | None = None) -> Seen:
+    def _show(self, tx: Transaction, chain_id: str, at: line.WaitingLine | None = None) -> Seen:
         now = self.clock.now_ms()
         around = read(tx, chain_id, now, at=at)
         chain, room = around.own.chain, self.rooms.get(around.own.chain.plan.verb)
@@ -92,16 +88,14 @@ class Progress:
 
     def running(self, tx: Transaction) -> list[str]:
         """The chains that run: what they show changes by the mere passing of time."""
-        own = sa.select(chain_rows.c.id).where(chain_rows.c.state == ChainState.running)
-        return list(tx.execute(own.limit(_TICKED)).scalars())
+        return lookup.running(tx, limit=_TICKED)
 
     def tick(self, tx: Transaction, chain_id: str) -> None:
         """Bring the time and the cost of a chain that runs up to date."""
-        state = tx.execute(_STATE, {"wanted": chain_id}).scalar_one_or_none()
-        if state == ChainState.running:
+        if lookup.state_of(tx, chain_id) is ChainState.running:
             self._show(tx, chain_id)
 
-    def _run(self, tx: Transaction, seen: Seen, facts: Facts, room: VerbRoom) -> Run:
+    def _run(self, tx: Transaction, seen: Seen, facts: Facts, room: VerbHandler) -> Run:
         chain, runs = seen.chain, seen.runs
         bill, steps = _bill(seen, self.door), _steps(seen, self.clock.now_ms())
         return Run(
@@ -118,7 +112,7 @@ class Progress:
             waits=chain.state is ChainState.parked and chain.parked_for == APPROVAL,
             elapsed_ms=sum(step.elapsed_ms or 0 for step in steps),
             report=room.report(tx, chain),
-            place=seen.line.place(chain),
+            place=line.place(seen.line, chain),
             stale=_stale(seen, facts),
             kept=_kept(tx, seen, bill),
             warnings=_warnings(bill),
@@ -137,8 +131,9 @@ class Progress:
 
     def one_line(self, tx: Transaction, chain: ChainRow, cost: tuple[int, bool]) -> str:
         """A chain in a line: commit, verdict, cost."""
-        head = str(chain.plan.context.get("head", ""))[:9]
-        return f"`{head}` {self.title_of(tx, chain)}, {dollars(cost[0], upper_bound=cost[1])}"
+        return (
+            f"`{chain.labels.head[:9]}` {self.title_of(tx, chain)}, {dollars(cost[0], upper_bound=cost[1])}"
+        )
 
     def title_of(self, tx: Transaction, chain: ChainRow) -> str:
         """What came of a chain, or where it is."""
@@ -177,8 +172,8 @@ def _bill(seen: Seen, door: str) -> Bill:
         upper_bound=upper_bound,
         cap=seen.chain.plan.limits.chain,
         usual=seen.bill.usual,
-        thread=used["thread"],
-        month=used["repository and month"],
+        thread=used[THREAD_CAP],
+        month=used[MONTH_CAP],
         caps=named(seen.bill.uses, door),
     )
 

@@ -1,85 +1,32 @@
-"""`/pool status`, `cost`, `config` and `help`: they tell, free of charge."""
+"""What is read for `/pool status` and `cost`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
-import sqlalchemy as sa
-
-from claude_pool_gh.commands.grammar import Verb
-from claude_pool_gh.config.load import DEFAULT, flat
 from claude_pool_gh.conversation import line
 from claude_pool_gh.conversation.candidates import of_thread
-from claude_pool_gh.conversation.caps import named
-from claude_pool_gh.conversation.desk import Answer, Asked, Desk, Reply, VerbRoom, caps_of, needed_role
+from claude_pool_gh.conversation.caps import REPOSITORY, account_of, named
+from claude_pool_gh.conversation.desk import Asked, Desk, caps_of
 from claude_pool_gh.conversation.facts import Facts, facts_of
 from claude_pool_gh.conversation.gates import waiting_step
 from claude_pool_gh.conversation.progress import Progress
 from claude_pool_gh.findings import tables as findings
-from claude_pool_gh.pool.store import ledger
+from claude_pool_gh.pool.store import cap_uses, costs
 from claude_pool_gh.pool.store.chains import ChainRow
-from claude_pool_gh.pool.store.ledger import Account
-from claude_pool_gh.pool.store.tables import chains, reservations
-from claude_pool_gh.reports import replies, tables
+from claude_pool_gh.pool.store.costs import Expense
+from claude_pool_gh.reports import tables
 from claude_pool_gh.reports.views import Changed, Presented
 from claude_pool_gh.storage import Transaction
-from claude_pool_gh.terms.roles import Role
 
-_PLACES: Final = frozenset({"pull", "issue"})
 _WEEKS: Final = 8
-_SERVER: Final = "this server"
-"""Where a value comes from that the operator decides."""
 _WEEK_MS: Final = 7 * 24 * 3_600_000
 
 
-def _verb(name: str, summary: str, **more: Any) -> Verb:
-    return Verb(name=name, summary=summary, places=_PLACES, role=Role.triage, tells=True, **more)
-
-
-STATUS: Final = _verb(
-    "status", "Shows what runs and waits here, and how busy the slots are.", most_arguments=0
-)
-COST: Final = _verb(
-    "cost", "Shows what this repository has spent, by verb, model, user and week.", most_arguments=0
-)
-CONFIG: Final = _verb("config", "Shows every setting and where its value comes from.", most_arguments=0)
-HELP: Final = _verb("help", "Shows what each command does.", arguments="[VERB]", most_arguments=1)
-
-
-def rooms(verbs: Mapping[str, Verb], progress: Progress) -> tuple[VerbRoom, ...]:
-    """The four verbs. `verbs`: the whole table, which the help explains."""
-
-    async def status(desk: Desk, asked: Asked) -> Reply:
-        return Answer(
-            await desk.database.read(lambda tx: tables.status(_status(tx, asked, progress))), "status"
-        )
-
-    async def cost(desk: Desk, asked: Asked) -> Reply:
-        now = desk.clock.now_ms()
-        return Answer(await desk.database.read(lambda tx: tables.cost(_cost(tx, desk, asked, now))), "cost")
-
-    async def config(desk: Desk, asked: Asked) -> Reply:
-        configuration, held = asked.configuration, desk.defaults.overrides()
-        if configuration.source("door") == DEFAULT and desk.door != configuration.value.door:
-            held |= {"door": desk.door}  # a job answers where no file says who does
-        sources = {**configuration.sources, **dict.fromkeys(held, _SERVER)}
-        shown = tables.configuration(flat(configuration.value) | held, sources, DEFAULT)
-        return Answer(shown, "config")
-
-    async def help_(_desk: Desk, asked: Asked) -> Reply:
-        words = asked.command.words
-        known = verbs.get(words[0].lower()) if words else None
-        if known is not None:
-            return Answer(replies.help_verb(known, needed_role(known, asked.config)), f"help {known.name}")
-        needed = {name: needed_role(verb, asked.config) for name, verb in verbs.items()}
-        return Answer(replies.help_all(verbs, needed, asked.role), "help")
-
-    return VerbRoom(STATUS, status), VerbRoom(COST, cost), VerbRoom(CONFIG, config), VerbRoom(HELP, help_)
-
-
-def _status(tx: Transaction, asked: Asked, progress: Progress) -> tables.StatusView:
+def status_of(tx: Transaction, asked: Asked, progress: Progress) -> tables.StatusView:
+    """What runs and waits in a thread, and how busy the slots are."""
     now = line.read(tx)
     return tables.StatusView(
         chains=[_chain(tx, chain, progress) for chain in of_thread(tx, asked.key)[:15]],
@@ -91,7 +38,7 @@ def _status(tx: Transaction, asked: Asked, progress: Progress) -> tables.StatusV
 
 
 def _chain(tx: Transaction, chain: ChainRow, progress: Progress) -> tables.ChainLine:
-    spent, upper_bound = ledger.cost_of(tx, chain.id)
+    spent, upper_bound = costs.cost_of(tx, chain.id)
     room = progress.rooms.get(chain.plan.verb)
     report = room.report(tx, chain) if room is not None and waiting_step(chain) is not None else None
     return tables.ChainLine(
@@ -105,43 +52,33 @@ def _chain(tx: Transaction, chain: ChainRow, progress: Progress) -> tables.Chain
     )
 
 
-def _cost(tx: Transaction, desk: Desk, asked: Asked, now_ms: int) -> tables.CostView:
-    repository, actor = str(asked.thread.repository.id), asked.request.actor
+def cost_of(tx: Transaction, desk: Desk, asked: Asked, now_ms: int) -> tables.CostView:
+    """What a repository has spent, and on what."""
+    account = account_of(asked.key, asked.request.actor, asked.thread.repository)
     caps = caps_of(asked.config, asked.command, desk.defaults)
-    account = Account(thread=asked.key, user=str(actor.id), repository=repository)
-    uses = named(ledger.cap_uses(tx, account, caps, now_ms), desk.door)
-    money, chain = reservations.c, chains.c
-    own = sa.and_(
-        money.level == "request",
-        money.settled > 0,
-        chain.account_repository == repository,
-        money.created_ms > now_ms - _WEEKS * _WEEK_MS,
-    )
-    rows = tx.execute(
-        sa.select(chain.id, chain.plan, money.model, money.settled, money.created_ms).join(
-            chains, chain.id == money.chain_id
-        ).where(own)
-    ).all()  # fmt: skip
+    uses = named(cap_uses.cap_uses(tx, account, caps, now_ms), desk.door)
+    since = now_ms - _WEEKS * _WEEK_MS
+    paid = costs.spending(tx, REPOSITORY, account[REPOSITORY], since)
     month = datetime.fromtimestamp(now_ms / 1000, UTC).replace(
         day=1, hour=0, minute=0, second=0, microsecond=0
     )
     return tables.CostView(
-        by_verb=_sums((row.plan["verb"], row.id, row.settled) for row in rows),
-        by_model=_sums((row.model, row.id, row.settled) for row in rows),
-        by_user=_sums((row.plan["context"]["requester"]["login"], row.id, row.settled) for row in rows),
-        by_week=sorted(_sums((_week(row.created_ms), row.id, row.settled) for row in rows), reverse=True),
+        by_verb=_sums((each.verb, each) for each in paid),
+        by_model=_sums((each.model, each) for each in paid),
+        by_user=_sums((each.requester, each) for each in paid),
+        by_week=sorted(_sums((_week(each.created_ms), each) for each in paid), reverse=True),
         caps=uses,
-        month=sum(int(row.settled) for row in rows if row.created_ms >= month.timestamp() * 1000),
+        month=sum(each.cost for each in paid if each.created_ms >= month.timestamp() * 1000),
     )
 
 
-def _sums(parts: Any) -> list[tuple[str, int, int]]:
+def _sums(parts: Iterable[tuple[str, Expense]]) -> list[tuple[str, int, int]]:
     """Chains and microdollars by name, the dearest first."""
     totals: dict[str, int] = {}
     members: dict[str, set[str]] = {}
-    for name, chain_id, amount in parts:
-        totals[str(name)] = totals.get(str(name), 0) + int(amount)
-        members.setdefault(str(name), set()).add(chain_id)
+    for name, each in parts:
+        totals[name] = totals.get(name, 0) + each.cost
+        members.setdefault(name, set()).add(each.chain_id)
     found = [(name, len(members[name]), total) for name, total in totals.items()]
     return sorted(found, key=lambda each: (-each[2], each[0]))
 

@@ -5,27 +5,35 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from claude_pool_gh.findings.identity import fingerprint
 from claude_pool_gh.findings.model import Finding
+from claude_pool_gh.findings.states import FINDING, FindingEvent, Standing
+from claude_pool_gh.pool.store.moves import after
 from claude_pool_gh.storage import Transaction, insert_once, metadata
 
-
-class Standing(StrEnum):
-    """What became of a finding."""
-
-    open = "open"
-    fixed = "fixed"
-    """A run that saw the claim and the new code said so."""
-    dismissed = "dismissed"
-    """A person with write access said that it is none."""
-    ignored = "ignored"
-    """Its thread was closed with it open."""
-
+__all__ = [
+    "Against",
+    "Known",
+    "Standing",
+    "carry",
+    "dismissed_in",
+    "every",
+    "findings",
+    "ignore_open",
+    "known",
+    "last_reviewed",
+    "mark_of",
+    "remember",
+    "reopen_ignored",
+    "reviewed",
+    "set_reviewed",
+    "settle",
+    "shares",
+]
 
 findings: Final = sa.Table(
     "findings",
@@ -56,6 +64,13 @@ reviewed: Final = sa.Table(
 )
 
 _F: Final = findings.c
+_E: Final = FindingEvent
+_SETTLES: Final = {
+    Standing.fixed: _E.fix,
+    Standing.dismissed: _E.dismiss,
+    Standing.ignored: _E.close_thread,
+}
+"""By what an open finding becomes that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,15 +140,19 @@ def remember(
             "fingerprint": mark,
             "chain_id": chain_id,
             "recipe": recipe,
-            "state": Standing.open,
+            "state": FINDING.first,
             "stated": stated,
             "created_ms": now_ms,
             "head": head,
         }
-        back = sa.and_(_F.id == values["id"], _F.state.in_((Standing.fixed, Standing.ignored)))
+        back = sa.and_(_F.id == values["id"], _F.state.in_(FINDING.before(_E.find_again)))
         again: dict[str, Any] = {
-            "state": Standing.open, "settled_ms": None, "chain_id": chain_id, "stated": stated, "head": head,
-        }  # fmt: skip
+            "state": after(FINDING, _F.state, _E.find_again),
+            "settled_ms": None,
+            "chain_id": chain_id,
+            "stated": stated,
+            "head": head,
+        }
         if (
             insert_once(tx, findings, values)
             or tx.execute(findings.update().where(back).values(**again)).rowcount
@@ -153,20 +172,32 @@ def settle(
 ) -> bool:
     """Note what became of an open finding. False when it was not open."""
     own = sa.and_(_F.thread == thread, _F.fingerprint == mark, _F.state == Standing.open)
-    values = {"state": state, "reason": reason, "settled_by": by, "settled_ms": now_ms}
+    event = _SETTLES[state]
+    values = {
+        "state": after(FINDING, _F.state, event),
+        "reason": reason,
+        "settled_by": by,
+        "settled_ms": now_ms,
+    }
     return bool(tx.execute(findings.update().where(own).values(**values)).rowcount)
 
 
 def ignore_open(tx: Transaction, thread: str, now_ms: int) -> None:
     """A thread was closed: what is open in it was not worth anybody's while."""
     own = sa.and_(_F.thread == thread, _F.state == Standing.open)
-    tx.execute(findings.update().where(own).values(state=Standing.ignored, settled_ms=now_ms))
+    tx.execute(
+        findings.update()
+        .where(own)
+        .values(state=after(FINDING, _F.state, _E.close_thread), settled_ms=now_ms)
+    )
 
 
 def reopen_ignored(tx: Transaction, thread: str) -> None:
     """A thread is open again: so is what was open in it when it was closed."""
     own = sa.and_(_F.thread == thread, _F.state == Standing.ignored)
-    tx.execute(findings.update().where(own).values(state=Standing.open, settled_ms=None))
+    tx.execute(
+        findings.update().where(own).values(state=after(FINDING, _F.state, _E.reopen_thread), settled_ms=None)
+    )
 
 
 def shares(tx: Transaction, repository_id: int) -> dict[str, Counter[str]]:

@@ -35,6 +35,7 @@ _LIFETIME: Final = 50 * 60.0
 """Seconds; GitHub's are good for an hour."""
 
 ACTIONS_BOT: Final = "github-actions[bot]"
+VIEWER: Final = "query Viewer { viewer { login databaseId } }"
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,12 +243,25 @@ class JobAccess:
         return None
 
     async def account(self, repository: Repository) -> Account:  # noqa: ARG002
-        """See `Access.account`: the job's bot."""
+        """See `Access.account`: whose the token is. A workflow may give the job one of an App instead of its own."""
         if self._account is None:
-            api = Client(self.session, self.api_url, oauth_token=self.job_token)
-            user = await _asked(api.getitem("/users{/login}", {"login": self.login}))
-            self._account = Account(int(user["id"]), str(user["login"]))
+            self._account = await self._viewer() or await self._named(self.login)
         return self._account
+
+    async def _viewer(self) -> Account | None:
+        """Who the token speaks for; REST tells that to people only. None where GitHub does not say."""
+        endpoint = f"{self.api_url.rstrip('/').removesuffix('/v3')}/graphql"
+        api = Client(self.session, endpoint, oauth_token=self.job_token)
+        try:
+            viewer = (await _asked(api.graphql(VIEWER, endpoint=endpoint)))["viewer"]
+            return Account(int(viewer["databaseId"]), str(viewer["login"]))
+        except (ForgeRefused, LookupError, TypeError, ValueError):
+            return None
+
+    async def _named(self, login: str) -> Account:
+        api = Client(self.session, self.api_url, oauth_token=self.job_token)
+        user = await _asked(api.getitem("/users{/login}", {"login": login}))
+        return Account(int(user["id"]), str(user["login"]))
 
     async def own_id(self, repository: Repository) -> int:
         """See `Access.own_id`."""

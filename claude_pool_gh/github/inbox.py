@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from claude_pool_gh.github.command_states import COMMAND
 from claude_pool_gh.github.deliveries import VerifiedDelivery
 from claude_pool_gh.github.intake import CommandRequest, Found
 from claude_pool_gh.github.news import News
@@ -55,7 +56,7 @@ def store(tx: Transaction, request: CommandRequest, now_ms: int) -> bool:
     remember_repository(tx, request.thread.repository)
     values: Mapping[str, Any] = {
         "key": request.key,
-        "state": "received",
+        "state": COMMAND.first,
         "thread": f"{request.thread.repository.id}:{request.thread.number}",
         "actor_id": request.actor.id,
         "line": request.line,

@@ -1,4 +1,4 @@
 """A GitHub and a model small enough for a laptop: real HTTP, real git, scripted answers.
 
-Stands beside the house: imports no other room, and only service and tests import it.
+Imports no other package of this project; only `service` and the tests import it.
 """

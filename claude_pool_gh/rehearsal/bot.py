@@ -15,7 +15,10 @@ from pathlib import Path
 from claude_pool_gh.rehearsal.github import App, SimulatedGitHub
 
 WEBHOOK_SECRET = "rehearsal-secret-of-at-least-32-characters"
-_START_SECONDS = 40.0
+_START_SECONDS = 90.0
+_END_SECONDS = 60.0
+_ROOT = str(Path(__file__).parents[2])
+"""The server is of the same copy of the package as this, in whatever folder it is started."""
 
 
 @dataclass(slots=True)
@@ -85,7 +88,7 @@ class Bot:
         with suppress(ProcessLookupError):
             self.process.send_signal(number)
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(_END_SECONDS):
                 return await self.ended()
         except TimeoutError:
             self.process.kill()
@@ -95,9 +98,10 @@ class Bot:
 def environment(
     github: SimulatedGitHub, app: App, model_url: str, state: Path, more: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """Everything the server is told, and nothing of this process's own environment but the path."""
+    """Everything the server is told, and nothing of this process's own environment but the path of programs."""
     return {
         "PATH": os.environ.get("PATH", os.defpath),
+        "PYTHONPATH": _ROOT,
         "HOME": str(state),
         "LANG": "C.UTF-8",
         "PYTHONUNBUFFERED": "1",

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from claude_pool_gh.rehearsal.model import Answer, ModelRequest, Text, ToolUse
+from claude_pool_gh.rehearsal.skills import skill_of
 
 _RESULT = "StructuredOutput"
 
@@ -33,10 +34,10 @@ class Planted:
     """The same finding as it is stated when it comes back because it has no place."""
 
     shown: str = ""
-    """What the diff shows of it, by which the reviewer knows that it is its own; else the file's header."""
+    """Text of the diff by which the reviewer knows that it is its own; else the file's header."""
 
     more: Mapping[str, Any] = field(default_factory=dict)
-    """What else the second reader answers."""
+    """Further fields of the second reader's answer."""
 
     @property
     def path(self) -> str:
@@ -44,7 +45,7 @@ class Planted:
         return str(self.finding["path"])
 
     def is_in(self, text: str) -> bool:
-        """Whether a part of a diff is the one that it is found in."""
+        """True for the part of a diff that it is found in."""
         if self.shown:
             return self.shown in text
         return f"+++ b/{self.path}" in text or f"--- a/{self.path}" in text
@@ -75,12 +76,13 @@ class Reviewer:
 
     def __call__(self, request: ModelRequest) -> Answer:
         """Answer one request of the Messages API."""
-        if "You decide whether the claim is true" in request.system:
-            steps = self._verify(request)
-        elif "You correct where they point to" in request.system:
-            steps = self._restate(request)
-        else:
-            steps = self._find(request)
+        match skill_of(request):
+            case "verify-finding":
+                steps = self._verify(request)
+            case "restate-finding":
+                steps = self._restate(request)
+            case _:
+                steps = self._find(request)
         turn = min(request.turn, len(steps) - 1)
         if self.quick and len(steps) > 1:
             steps = [tuple(block for step in steps for block in step)]

@@ -112,11 +112,10 @@ def help_all(verbs: Mapping[str, Verb], needed: Mapping[str, Role], has: Role) -
     """Every verb in a line, with the role that it needs here; those that the asker may use are marked."""
     rows = ["| command | on | needs | does |", "|---|---|---|---|"]
     for verb in verbs.values():
-        places = ", ".join("PR" if place == "pull" else place for place in sorted(verb.places, reverse=True))
-        usage = f"/pool {verb.name} {verb.arguments}".strip().replace("|", "\\|")  # or it would part the cell
+        usage = verb.usage.replace("|", "\\|")  # or it would part the cell
         role = needed[verb.name]
         mark = "" if has >= role else " 🔒"
-        rows.append(f"| `{usage}` | {places} | {role.name}{mark} | {verb.summary} |")
+        rows.append(f"| `{usage}` | {verb.where} | {role.name}{mark} | {verb.summary} |")
     locked = " 🔒 needs a higher role than yours." if any(has < role for role in needed.values()) else ""
     rows.append(f"\n`/pool help VERB` shows a command's flags. Your role here is **{has.name}**.{locked}")
     return fitting("\n".join(rows))
@@ -124,8 +123,7 @@ def help_all(verbs: Mapping[str, Verb], needed: Mapping[str, Role], has: Role) -
 
 def help_verb(verb: Verb, needed: Role) -> SafeMarkdown:
     """One verb in full."""
-    usage = f"/pool {verb.name} {verb.arguments}".strip()
-    lines = [f"`{usage}`", verb.summary, f"Needs the role **{needed.name}** here."]
+    lines = [f"`{verb.usage}`", verb.summary, f"Needs the role **{needed.name}** here."]
     flags = [f"- `--{flag.name}` {flag.what}" for flag in verb.flags]
     return fitting("\n\n".join([*lines, "\n".join(flags)] if flags else lines))
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from claude_pool_gh.pool.store.ledger import CapUse
+from claude_pool_gh.pool.model.caps import CapUse
 from claude_pool_gh.reports.figures import dollars
 from claude_pool_gh.reports.neutralize import cell, code, neutralize_line
 from claude_pool_gh.reports.words import fitting, fold

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from claude_pool_gh.findings.model import Finding
+from claude_pool_gh.pool.model.caps import CapUse
 from claude_pool_gh.pool.model.outcomes import Outcome
-from claude_pool_gh.pool.store.ledger import CapUse
 from claude_pool_gh.terms.severity import Severity
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from claude_pool_gh.service import logs
+from claude_pool_gh.service.init.command import init
 from claude_pool_gh.service.settings import Settings, SettingsError, read, variable
 from claude_pool_gh.storage.extras import MissingExtra, extras_named
 
@@ -51,6 +52,9 @@ class _Commands(click.Group):
 def main() -> None:
     """Run pools of Claude agents on GitHub repositories."""
     logs.configure()
+
+
+main.add_command(init)
 
 
 @main.command(short_help="Run the server of the GitHub App.")
@@ -273,9 +277,9 @@ def config_check(file: Any) -> None:
     """Check a configuration file; print each error with its line."""
     from claude_pool_gh.config.load import load  # noqa: PLC0415
     from claude_pool_gh.config.model import RepositoryConfig  # noqa: PLC0415
-    from claude_pool_gh.conversation.verbs import rooms  # noqa: PLC0415
+    from claude_pool_gh.conversation.registry import handlers  # noqa: PLC0415
 
-    found = load(file.read(), frozenset(rooms()))
+    found = load(file.read(), frozenset(handlers()))
     if isinstance(found, RepositoryConfig):
         click.echo("no errors")
         return
@@ -292,9 +296,9 @@ def config_show(files: tuple[Any, ...]) -> None:
     Several files are merged key by key, as an organization's defaults and a repository's own file are.
     """
     from claude_pool_gh.config.load import Faults, Layer, flat, merge  # noqa: PLC0415
-    from claude_pool_gh.conversation.verbs import rooms  # noqa: PLC0415
+    from claude_pool_gh.conversation.registry import handlers  # noqa: PLC0415
 
-    found = merge([Layer(file.name, file.read()) for file in files], frozenset(rooms()))
+    found = merge([Layer(file.name, file.read()) for file in files], frozenset(handlers()))
     if isinstance(found, Faults):
         for fault in found.faults:
             click.echo(f"{found.file}: {fault}", err=True)
@@ -305,22 +309,67 @@ def config_show(files: tuple[Any, ...]) -> None:
 
 @main.command(
     context_settings={"ignore_unknown_options": True},
-    short_help="Show a whole review on this machine, with a simulated GitHub.",
+    short_help="Show what the bot does, with a simulated GitHub: a demo, a command here, or a script.",
 )
 @click.option("--live", is_flag=True, help="Use the real model, with ANTHROPIC_API_KEY; costs a few cents.")
-@click.argument("script", required=False, type=click.Path(exists=True, dir_okay=False))
+@click.option("--base", default="", help="For a command: the commit that the pull request is against.")
+@click.option("--head", default="HEAD", show_default=True, help="For a command: the pull request's commit.")
+@click.option("--issue", default="", help="For a command: an issue of this title instead of a pull request.")
+@click.option("--folder", default=".", help="For a command: the git repository. Default: here.")
+@click.argument("what", required=False)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def rehearse(script: str | None, arguments: tuple[str, ...], *, live: bool) -> None:
-    """Show a whole review on this machine, against a simulated GitHub and, unless --live, a scripted model.
+def rehearse(what: str | None, arguments: tuple[str, ...], *, live: bool, **given: str) -> None:
+    """Show what the bot does, against a simulated GitHub and, unless --live, a scripted model: no key, no cost.
 
-    With a Python SCRIPT, run that with a scripted model instead of the real one: no key, no cost.
-    """
+    \b
+    claude-pool-gh rehearse                    a whole review of an example
+    claude-pool-gh rehearse "/pool review"     that command on the repository here
+    claude-pool-gh rehearse script.py          a Python program of yours
+
+    A command runs on a pull request of --head against --base. Only commits count: the real bot reads nothing else.
+    """  # noqa: D301 - click wants the character itself
     from claude_pool_gh.service.rehearse import rehearse as run  # noqa: PLC0415
     from claude_pool_gh.service.rehearse import rehearse_script  # noqa: PLC0415
 
-    if script is not None:
-        sys.exit(asyncio.run(rehearse_script(script, arguments)))
-    sys.exit(asyncio.run(run(live=live)))
+    if what is None:
+        sys.exit(asyncio.run(run(live=live)))
+    if what.lower().startswith("/pool"):
+        from claude_pool_gh.service.rehearse_command import Wanted, rehearse_command  # noqa: PLC0415
+
+        folder = Path(given.pop("folder"))
+        wanted = Wanted(command=" ".join((what, *arguments)), folder=folder, live=live, **given)
+        sys.exit(asyncio.run(rehearse_command(wanted)))
+    if not Path(what).is_file():
+        raise click.UsageError(f"{what!r} is neither a file nor a command such as `/pool review`")
+    sys.exit(asyncio.run(rehearse_script(what, arguments)))
+
+
+@main.command(short_help="Say what the bot would decide about a recorded event, and why.")
+@click.argument("event_file", type=click.File(errors="replace"), metavar="EVENT.json")
+@click.option(
+    "--event", default="", help="The event's name, such as issue_comment. Default: seen by its parts."
+)
+@click.option(
+    "--role",
+    type=click.Choice(["none", "read", "triage", "write", "maintain", "admin"]),
+    help="What the sender may do. Default: guessed from author_association, else write.",
+)
+@click.option("--door", type=click.Choice(["app", "action"]), default="app", show_default=True)
+@click.option("--folder", default=".", help="The git repository whose configuration counts. Default: here.")
+@click.option("--base", default="", help="The commit that stands for the default branch.")
+@click.option(
+    "--head", default="HEAD", show_default=True, help="The commit that stands for the pull request."
+)
+def replay(event_file: Any, **given: Any) -> None:
+    """Say what the bot would decide about an event, and why: nothing is run.
+
+    EVENT.json is the body of a webhook delivery, a delivery as GitHub's API shows it, or the file that a runner names
+    in GITHUB_EVENT_PATH. It meets a simulated GitHub that holds the repository here.
+    """
+    from claude_pool_gh.service.replay import Recorded, replay_event  # noqa: PLC0415
+
+    folder = Path(given.pop("folder"))
+    sys.exit(asyncio.run(replay_event(Recorded(text=event_file.read(), folder=folder, **given))))
 
 
 if __name__ == "__main__":

@@ -202,10 +202,8 @@ def _state(settings: Settings) -> Sign:
 
 def _database(settings: Settings) -> Sign:
     """Connect and read the schema's revision. Only `serve` migrates."""
-    import sqlalchemy as sa  # noqa: PLC0415
-
-    from claude_pool_gh.service.show import why  # noqa: PLC0415
     from claude_pool_gh.storage import Database, for_people, migrations  # noqa: PLC0415
+    from claude_pool_gh.storage.errors import DatabaseError, reason  # noqa: PLC0415
 
     shown = for_people(settings.database)
     try:
@@ -214,9 +212,9 @@ def _database(settings: Settings) -> Sign:
         return Sign("database", f"{shown} (will be made)")
     try:
         found = migrations.current(database.engine)
-    except sa.exc.SQLAlchemyError as error:
+    except DatabaseError as error:
         mend = f"check {PREFIX}DATABASE_URL, and that the database runs and lets this user in"
-        return Sign("database", f"{shown}: {why(error)}", mend)
+        return Sign("database", f"{shown}: {reason(error)}", mend)
     finally:
         database.close()
     newest = migrations.newest()

@@ -42,8 +42,7 @@ def examine(settings: Settings) -> Iterator[Sign]:
         integration = GithubIntegration(auth=auth, base_url=settings.github_api_url, retry=None, timeout=15)
         app = integration.get_app()
         installations = [each.raw_data for each in integration.get_installations()]
-        _, hook = integration.requester.requestJsonAndCheck("GET", "/app/hook/config")
-        _, sent = integration.requester.requestJsonAndCheck("GET", "/app/hook/deliveries?per_page=20")
+        hook, sent = _webhook(integration)
     except GithubException as error:
         yield Sign(
             "GitHub App", f"GitHub answered {error.status}: {_message(error)}", _cause(settings, error)
@@ -54,9 +53,33 @@ def examine(settings: Settings) -> Iterator[Sign]:
         return
     yield Sign("GitHub App", f"{app.name} ({app.slug})")
     yield _permissions(dict(app.permissions))
-    yield _events(list(app.events))
-    yield from _hook(settings, hook, sent)
+    if _asks_itself(settings, hook):
+        found = f"none; comments are read every {settings.poll:g} seconds, and nothing else is noticed"
+        yield Sign("webhook", found)
+    else:
+        yield _events(list(app.events))
+        yield from _hook(settings, hook, sent)
     yield from _installations(app.slug, installations)
+
+
+def _webhook(integration: Any) -> tuple[Mapping[str, Any], Sequence[Any]]:
+    """The App's webhook and its last deliveries; nothing where the App was made without one."""
+    from github import UnknownObjectException  # noqa: PLC0415
+
+    asked = integration.requester.requestJsonAndCheck
+    path = "/app/hook/config"
+    try:
+        hook, sent = asked("GET", path)[1], asked("GET", "/app/hook/deliveries?per_page=20")[1]
+        # PyGithub enters the address that it asked where an answer has none.
+        return {name: value for name, value in hook.items() if value != path}, sent
+    except UnknownObjectException:
+        integration.get_app()  # an App that is not known is answered in the same way: that is no webhook missing
+        return {}, ()
+
+
+def _asks_itself(settings: Settings, hook: Mapping[str, Any]) -> bool:
+    """Whether the server is meant to do without a webhook: nobody sets both by mistake."""
+    return not hook.get("url") and "poll" in settings.model_fields_set and bool(settings.poll)
 
 
 def _message(error: Any) -> str:

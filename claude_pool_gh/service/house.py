@@ -12,10 +12,9 @@ from functools import partial
 from pathlib import Path
 
 import aiohttp
-import sqlalchemy as sa
 
 from claude_pool_gh.agent.claude import ClaudeAgent
-from claude_pool_gh.conversation import verbs
+from claude_pool_gh.conversation import registry
 from claude_pool_gh.conversation.catching_up import CatchUp
 from claude_pool_gh.conversation.clerk import Clerk
 from claude_pool_gh.conversation.desk import Defaults, Desk
@@ -27,7 +26,7 @@ from claude_pool_gh.conversation.patience import LONGEST, patient
 from claude_pool_gh.conversation.progress import Progress
 from claude_pool_gh.conversation.screen import screened
 from claude_pool_gh.conversation.setup import Setups
-from claude_pool_gh.github import tables
+from claude_pool_gh.github import thread_rows
 from claude_pool_gh.github.access import Access, AppAccess, JobAccess
 from claude_pool_gh.github.api import TIMEOUT, Forge
 from claude_pool_gh.github.effects.effect import Effect
@@ -41,10 +40,9 @@ from claude_pool_gh.reports.redact import Redactor
 from claude_pool_gh.service.journal import Journal
 from claude_pool_gh.service.pushing import pusher
 from claude_pool_gh.service.settings import Settings
-from claude_pool_gh.storage import Database, migrations
+from claude_pool_gh.storage import Database, Transaction, migrations
 from claude_pool_gh.storage.notices import notices
 from claude_pool_gh.storage.private import close_to_others, open_to_others, private_folder
-from claude_pool_gh.terms.ids import Repository
 from claude_pool_gh.worktrees.errors import OriginUnavailable, WorktreeError
 from claude_pool_gh.worktrees.git import Login
 from claude_pool_gh.worktrees.leases import Logins, Worktrees
@@ -138,6 +136,18 @@ def defaults_of(settings: Settings) -> Defaults:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writing:
+    """How a process writes to GitHub, where it differs from a server's way."""
+
+    refused: Refused = unheard
+    """Is told of each of GitHub's final refusals."""
+    look_first: bool = False
+    """Whether GitHub may know more than the database."""
+    also: Callable[[Effect], Effect] = lambda effect: effect
+    """May add to what is written, once it was looked through for secrets."""
+
+
 @asynccontextmanager
 async def open_house(
     settings: Settings,
@@ -145,15 +155,16 @@ async def open_house(
     door: str = "app",
     job_token: str | None = None,
     guard: Callable[[Agent], Agent] = lambda agent: agent,
-    refused: Refused = unheard,
     keeps: Callable[[], bool] = lambda: True,
-    look_first: bool = False,
+    writing: Writing | None = None,
+    forge_of: Callable[[aiohttp.ClientSession, str, Access], Forge] = Forge,
 ) -> AsyncIterator[House]:
     """Open everything, from the database up, and close it in reverse order.
 
-    `guard` may put something between the pool and its agent. `refused` is told of each of GitHub's final refusals.
-    `keeps`: whether what waits for a person can wait here. `look_first`: GitHub may know more than the database.
+    `guard` may put something between the pool and its agent. `keeps`: whether what waits for a person can wait here.
+    `forge_of` makes GitHub's API.
     """
+    writing = writing or Writing()
     close_state(settings.state_dir)
     async with AsyncExitStack() as stack:
         clock = SystemClock()
@@ -163,20 +174,20 @@ async def open_house(
         # Whatever a URL names is reached directly: a proxy of this machine's would see tokens.
         session = await stack.enter_async_context(aiohttp.ClientSession(timeout=TIMEOUT))
         access = _access(settings, session, job_token)
-        forge = Forge(session, settings.github_api_url, access)
+        forge = forge_of(session, settings.github_api_url, access)
         worktrees = Worktrees(
             settings.state_dir.absolute(), _logins(database, forge, settings.github_server_url)
         )
         worktrees.sweep()
         forge.pusher = pusher(database, forge, worktrees, settings.github_server_url)
         redactor = Redactor(settings.all_secrets)
-        rooms = verbs.rooms(clock)
+        rooms = registry.handlers()
         progress = Progress(clock, rooms, settings.links, door)
         screen = screened(redactor)
         writer = Writer(
             database, forge, clock.now_ms, settings.write_interval,
-            screen=screen, told=progress.changed, refused=refused,
-            look_first=look_first,
+            screen=lambda effect: writing.also(screen(effect)), told=progress.changed, refused=writing.refused,
+            look_first=writing.look_first,
         )  # fmt: skip
         writer.start()
         stack.push_async_callback(writer.close)
@@ -186,6 +197,7 @@ async def open_house(
             door=door, keeps=keeps,
             links=settings.links, sandbox=settings.sandbox, holds_secret=redactor.holds,
         )  # fmt: skip
+        registry.check_recipes(rooms, desk)
         watching = _Watching(progress, writer, Journal())
         agent = ClaudeAgent(
             key=settings.anthropic_api_key.get_secret_value(),
@@ -264,7 +276,7 @@ class _Watching:
     writer: Writer
     journal: Journal
 
-    def changed(self, tx: sa.Connection, chain_id: str) -> None:
+    def changed(self, tx: Transaction, chain_id: str) -> None:
         self.progress.changed(tx, chain_id)
         self.journal.changed(tx, chain_id)
 
@@ -281,7 +293,7 @@ def _access(settings: Settings, session: aiohttp.ClientSession, job_token: str |
 
 def _logins(database: Database, forge: Forge, server_url: str) -> Logins:
     async def login(repository_id: int) -> Login:
-        repository = await database.read(lambda tx: _repository(tx, repository_id))
+        repository = await database.read(lambda tx: thread_rows.repository(tx, repository_id))
         try:
             token = await forge.access.token(repository)
         except (ForgeUnavailable, RateLimited) as error:
@@ -291,8 +303,3 @@ def _logins(database: Database, forge: Forge, server_url: str) -> Logins:
         return Login(token, f"{server_url.rstrip('/')}/{repository.owner}/{repository.name}.git")
 
     return login
-
-
-def _repository(tx: sa.Connection, repository_id: int) -> Repository:
-    row = tx.execute(sa.select(tables.repositories).where(tables.repositories.c.id == repository_id)).one()
-    return Repository(id=row.id, owner=row.owner, name=row.name, installation_id=row.installation_id)

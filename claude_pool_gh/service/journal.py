@@ -15,7 +15,7 @@ from claude_pool_gh.conversation.facts import Facts, facts_of
 from claude_pool_gh.pool.model.outcomes import Verdict
 from claude_pool_gh.pool.model.ports import Ending
 from claude_pool_gh.pool.model.states import ChainState, TaskState
-from claude_pool_gh.pool.store import chains, ledger, tasks
+from claude_pool_gh.pool.store import chains, costs, tasks
 from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.storage import Transaction
 
@@ -92,7 +92,7 @@ def _of_task(task: tasks.TaskRow, common: dict[str, Any]) -> Entry:
 
 
 def _of_chain(tx: Transaction, chain: ChainRow, common: dict[str, Any]) -> Entry:
-    spent, upper_bound = ledger.cost_of(tx, chain.id)
+    spent, upper_bound = costs.cost_of(tx, chain.id)
     reason = chain.outcome.reason if chain.outcome else ""
     facts = common | {
         "action": "chain_ended" if chain.outcome else "chain_parked",

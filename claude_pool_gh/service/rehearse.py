@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Sequence
@@ -15,16 +14,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.live import Live
 from rich.markdown import Markdown
-from rich.markup import escape
-from rich.padding import Padding
 from rich.panel import Panel
-from rich.syntax import Syntax
 
 from claude_pool_gh.rehearsal import bot, stage
 from claude_pool_gh.rehearsal.companion import Companion
 from claude_pool_gh.rehearsal.github import Pull, Repository, SimulatedGitHub
 from claude_pool_gh.rehearsal.model import ScriptedModel
 from claude_pool_gh.rehearsal.reviewer import Reviewer
+from claude_pool_gh.service.rehearsal_page import comment_panel, say, show_reviews
 
 _PACE = 0.5
 _LONGEST = {False: 120.0, True: 900.0}
@@ -47,7 +44,7 @@ async def rehearse(*, live: bool, console: Console | None = None) -> int:
             more = {"ANTHROPIC_API_KEY": key} if live else {}
             out.print("starting the server: claude-pool-gh serve")
             async with bot.running(github, app, model_url, here / "state", more):
-                _say(out, "mona", "commented on pull request #1", "/pool review")
+                say(out, "mona", "commented on pull request #1", "/pool review")
                 await github.comment(maintainer, repository, pull.number, "/pool review")
                 await _watch(out, github, repository, pull, _LONGEST[live])
             _curtain(out, repository, pull)
@@ -120,21 +117,12 @@ def _curtain(out: Console, repository: Repository, pull: Pull) -> None:
     """Everything that stands on the pull request at the end."""
     out.rule("What the pull request shows now")
     out.print(_comment(_tracking(repository, pull)))
-    for review in pull.reviews:
-        _say(out, review.author.login, "reviewed", _visible(review.body))
-    for comment in pull.review_comments:
-        out.print(f"\n[bold]{comment.path}:{comment.line}[/bold]")
-        out.print(
-            Syntax(_hunk(repository, pull, comment.path, comment.line or 1), "python", theme="ansi_light")
-        )
-        out.print(Padding(Panel(Markdown(_visible(comment.body)), border_style="yellow"), (0, 0, 0, 2)))
-    for run in repository.check_runs(pull.head_sha):
-        out.print(f"\n[bold]check[/bold] {run.name}: {run.conclusion}, {run.title}")
+    show_reviews(out, repository, pull)
     out.print('\nThe same on your own repositories: README.md, "Set it up".')
 
 
 def _comment(body: str) -> Panel:
-    return Panel(Markdown(_visible(body)), title=r"claude-pool\[bot], tracking comment", border_style="green")
+    return comment_panel(body, r"claude-pool\[bot], tracking comment")
 
 
 def _tracking(repository: Repository, pull: Pull) -> str:
@@ -143,25 +131,9 @@ def _tracking(repository: Repository, pull: Pull) -> str:
     return bodies[-1] if bodies else ""
 
 
-def _visible(body: str) -> str:
-    """A body as a terminal can show it: folds opened, hidden marks gone."""
-    text = re.sub(r"<!--.*?-->", "", body, flags=re.DOTALL)
-    text = re.sub(r"<details><summary>(.*?)</summary>", r"**▾ \1**", text)
-    return re.sub(r"</?(details|sub)>", "", text).strip()
-
-
 def _step_line(body: str) -> str:
     """The one line of a running comment that changes."""
     running = [line for line in body.splitlines() if line.startswith("| ▶")]
     if running:
         return running[0].strip("| ▶").split("|")[0].replace("**", "").strip()
     return body.splitlines()[0].strip("# ") if body else "..."
-
-
-def _hunk(repository: Repository, pull: Pull, path: str, line: int) -> str:
-    lines = repository.read(pull.head_sha, path).decode().splitlines()
-    return "\n".join(lines[max(0, line - 3) : line + 1])
-
-
-def _say(out: Console, who: str, did: str, text: str) -> None:
-    out.print(Panel(Markdown(text), title=escape(f"{who} {did}"), title_align="left"))

@@ -14,9 +14,10 @@ from rich.console import Console
 
 from claude_pool_gh.agent.claude import ClaudeAgent
 from claude_pool_gh.local import Pool
-from claude_pool_gh.pool.model.config import Isolation, PoolConfig, TaskOverrides, microdollars
+from claude_pool_gh.pool.model.config import Isolation, PoolConfig, ScalingConfig, TaskOverrides, microdollars
 from claude_pool_gh.pool.model.errors import PoolError
 from claude_pool_gh.pool.model.ids import ChainId
+from claude_pool_gh.pool.model.ports import Ending
 from claude_pool_gh.pool.model.records import (
     ChainProgress,
     ChainResult,
@@ -27,8 +28,9 @@ from claude_pool_gh.pool.model.records import (
 )
 from claude_pool_gh.pool.recipes.workflows import Workflow, parse_workflow
 from claude_pool_gh.pool.run.chain_factory import ChainOptions
-from claude_pool_gh.pool.store import listing, queries
+from claude_pool_gh.pool.store import listing, pool_cap, queries
 from claude_pool_gh.reports.figures import dollars, duration
+from claude_pool_gh.service.flags import in_flags
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.service.show import open_to_look
 from claude_pool_gh.service.terminal import Terminal, overview
@@ -58,8 +60,8 @@ async def run(wishes: Wishes, prompt: str, overrides: TaskOverrides) -> int:
         terminal = Terminal(pool)
         async with terminal.watching(task_id, title=prompt):
             result = await pool.wait(task_id)
-    terminal.answer(_json(result) if wishes.as_json else result.output)
-    terminal.note(_bill(result))
+    _answer(terminal, _json(result) if wishes.as_json else _said(result.output, result))
+    terminal.note(in_flags(_bill(result)))
     return 0 if result.success else 1
 
 
@@ -84,10 +86,21 @@ async def _follow(pool: Pool, wishes: Wishes, chain_id: ChainId, workflow: Workf
         if not await _decide(pool, terminal, chain_id, approve=approve):
             terminal.note(f"{chain_id} waits for approval; no decision was made")
             return 2
-    terminal.answer(_json(result) if wishes.as_json else result.final_output)
+    _answer(terminal, _json(result) if wishes.as_json else _said(result.final_output, result))
     for line in _steps(result):
-        terminal.note(line)
+        terminal.note(in_flags(line))
     return 0 if result.success else 1
+
+
+def _said(output: str, result: TaskResult | ChainResult) -> str:
+    """What an agent said, also where it was stopped. Why it failed is no answer: that stands in the bill."""
+    failed = isinstance(result, TaskResult) and result.ending is Ending.failed
+    return "" if failed or (not result.success and output == result.reason) else output
+
+
+def _answer(terminal: Terminal, text: str) -> None:
+    if text:
+        terminal.answer(text)
 
 
 async def _decide(pool: Pool, terminal: Terminal, chain_id: ChainId, *, approve: bool) -> bool:
@@ -121,6 +134,7 @@ async def _pool(wishes: Wishes) -> AsyncIterator[Pool]:
     config = PoolConfig(
         model=settings.model,
         idle_timeout_secs=settings.idle_timeout,
+        scaling=ScalingConfig(max_slots=max(ScalingConfig().max_slots, wishes.slots)),
         **_asked(wishes),
     )
     agent = ClaudeAgent(
@@ -136,7 +150,7 @@ async def _pool(wishes: Wishes) -> AsyncIterator[Pool]:
         ) as pool:
             yield pool
     except (PoolError, ValueError) as error:
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException(in_flags(str(error))) from error
 
 
 def _asked(wishes: Wishes) -> dict[str, float]:
@@ -178,18 +192,25 @@ def _steps(result: ChainResult) -> list[str]:
 
 
 async def status(settings: Settings) -> None:
-    """Print slots, tasks, chains and money of a pool's store, whoever works on it."""
+    """Print slots, tasks, chains and money of a pool's store, whoever works on it.
+
+    The cap is the one that its newest work counts against; of a script's store, which has none, none is shown.
+    """
     database = open_to_look(settings.database)
     try:
-        budget = None if settings.budget_usd is None else microdollars(settings.budget_usd)
 
         def read(tx: Transaction) -> tuple[PoolStatus, list[SlotRecord], list[ChainProgress]]:
             chains = listing.progress(tx, unfinished=True)
+            budget = _cap(settings) if "budget_usd" in settings.model_fields_set else pool_cap.newest(tx)
             return queries.status(tx, budget=budget, shutdown=False), queries.slots(tx, SlotFilter()), chains
 
         Console(highlight=False).print(overview(*await database.read(read)))
     finally:
         database.close()
+
+
+def _cap(settings: Settings) -> int | None:
+    return None if settings.budget_usd is None else microdollars(settings.budget_usd)
 
 
 def _json(result: Any) -> str:

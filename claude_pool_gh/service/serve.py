@@ -11,14 +11,15 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 
 from aiohttp import web
 from cryptography.exceptions import UnsupportedAlgorithm
-from sqlalchemy.exc import InterfaceError, OperationalError
 
+from claude_pool_gh.conversation.registry import UnfitVerb
 from claude_pool_gh.github.deliveries import check_secrets
 from claude_pool_gh.service.bounds import IDLE_SECONDS, GuardedSite
 from claude_pool_gh.service.house import House, open_house
 from claude_pool_gh.service.settings import PREFIX, Settings, variable
 from claude_pool_gh.service.web import WebhookApp
 from claude_pool_gh.storage import migrations
+from claude_pool_gh.storage.errors import UNREACHABLE
 
 logger = logging.getLogger(__name__)
 
@@ -85,10 +86,10 @@ async def opened(house: AbstractAsyncContextManager[House]) -> AsyncIterator[Hou
     async with AsyncExitStack() as stack:
         try:
             found = await stack.enter_async_context(house)
-        except (OperationalError, InterfaceError) as error:
+        except UNREACHABLE as error:
             # What the driver says may hold the address with its password.
             raise StartError(f"the database cannot be opened ({type(error.orig).__name__})") from error
-        except migrations.NewerSchema as error:
+        except (migrations.NewerSchema, UnfitVerb) as error:
             raise StartError(str(error)) from error
         yield found
 

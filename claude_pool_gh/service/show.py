@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import click
-import sqlalchemy as sa
 from rich.console import Console
 from rich.table import Table
 
 from claude_pool_gh.pool.model.errors import UnknownChain
-from claude_pool_gh.pool.store import chains, ledger, tasks
+from claude_pool_gh.pool.store import chains, costs, tasks
 from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.pool.store.tasks import TaskRow
 from claude_pool_gh.reports.figures import dollars, duration
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.service.terminal import plain
 from claude_pool_gh.storage import Database, Transaction, for_people, migrations
+from claude_pool_gh.storage.errors import DatabaseError, reason
 
 
 async def show(settings: Settings, chain_id: str, step: str | None) -> None:
@@ -52,19 +52,14 @@ def open_to_look(url: str) -> Database:
         raise click.ClickException(f"{error}; name its folder with --state-dir") from error
     except ValueError as error:
         raise click.ClickException(str(error)) from error
-    except sa.exc.SQLAlchemyError as error:
+    except DatabaseError as error:
         raise click.ClickException(
-            f"the database at {for_people(url)} cannot be read: {why(error)}"
+            f"the database at {for_people(url)} cannot be read: {reason(error)}"
         ) from error
 
 
-def why(error: sa.exc.SQLAlchemyError) -> str:
-    """The database's own first sentence, without the statement and without a link to the library's pages."""
-    return str(getattr(error, "orig", None) or type(error).__name__).strip().partition("\n")[0]
-
-
 def _print_chain(console: Console, tx: Transaction, chain: ChainRow) -> None:
-    spent, upper_bound = ledger.cost_of(tx, chain.id)
+    spent, upper_bound = costs.cost_of(tx, chain.id)
     verdict = f"{chain.outcome.verdict} {chain.outcome.reason}".strip() if chain.outcome else chain.state
     console.print(f"{chain.id}  {chain.plan.verb}  {verdict}  {dollars(spent, upper_bound=upper_bound)}")
     table = Table("step", "run", "state", "attempt", "time", "what came of it")

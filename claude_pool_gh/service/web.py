@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-import sqlalchemy as sa
 from aiohttp import web
 
 from claude_pool_gh.conversation import downloads, gates
@@ -27,6 +26,8 @@ from claude_pool_gh.service.bounds import (
 )
 from claude_pool_gh.service.house import House
 from claude_pool_gh.service.settings import Settings
+from claude_pool_gh.storage import Transaction
+from claude_pool_gh.storage.probe import answers
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +99,7 @@ class WebhookApp:
         safe = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
         return web.Response(body=body, content_type="text/plain", charset="utf-8", headers=headers | safe)
 
-    def _body(self, tx: sa.Connection, chain_id: str, what: downloads.What) -> bytes:
+    def _body(self, tx: Transaction, chain_id: str, what: downloads.What) -> bytes:
         try:
             if what == "report":
                 return self._house.progress.whole(tx, chain_id).encode()
@@ -111,7 +112,7 @@ class WebhookApp:
         return web.Response(text="ok\n")
 
     async def _readyz(self, _request: web.Request) -> web.Response:
-        await self._house.database.read(lambda tx: tx.execute(sa.text("SELECT 1")).scalar_one())
+        await self._house.database.read(answers)
         return web.Response(text="ready\n")
 
     async def _metrics(self, _request: web.Request) -> web.Response:

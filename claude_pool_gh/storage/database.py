@@ -16,13 +16,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from sqlite3 import connect
+from sqlite3 import Error, connect
 from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
 from claude_pool_gh.storage.extras import extras_named
+from claude_pool_gh.storage.prepared import QuickConnection, Statements, as_sqlalchemy
 from claude_pool_gh.storage.private import private_file, private_folder
 from claude_pool_gh.storage.receipts import Receipt, Receipts
 from claude_pool_gh.storage.retries import Retries, passes, retried
@@ -75,7 +76,7 @@ class Database:
 
     def __init__(self, engine: sa.Engine, retries: Retries | None = None) -> None:
         self.engine, self.retries = engine, retries or Retries()
-        self._receipts = Receipts(engine.dialect.name)
+        self._receipts, self._statements = Receipts(engine.dialect.name), Statements(engine.dialect)
         self._alone = threading.Lock()
         self._writers: ThreadPoolExecutor | None
         self._readers: ThreadPoolExecutor | None
@@ -184,7 +185,8 @@ class Database:
         # PostgreSQL's own default lets each statement of a transaction see another state.
         snapshot = call.begin == "BEGIN" and self.engine.dialect.name == "postgresql"
         level = {"isolation_level": "REPEATABLE READ"} if snapshot else {}
-        with self.engine.connect().execution_options(begin_statement=call.begin, **level) as connection:
+        quick = QuickConnection(self.engine, self._statements)
+        with quick.execution_options(begin_statement=call.begin, **level) as connection:
             try:
                 with connection.begin():
                     if call.in_doubt and call.receipt and self._receipts.stands(connection, call.receipt):
@@ -322,6 +324,10 @@ def _prepared(engine: sa.Engine, own: Sequence[str]) -> sa.Engine:
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
-        connection.exec_driver_sql(connection.get_execution_options().get("begin_statement", "BEGIN"))
+        begin = connection.get_execution_options().get("begin_statement", "BEGIN")
+        try:  # past SQLAlchemy, as it is done for every transaction
+            connection.connection.cursor().execute(begin)
+        except Error as error:
+            raise as_sqlalchemy(error, begin, (), engine.dialect) from error
 
     return engine

@@ -16,7 +16,8 @@ import stamina
 
 from claude_pool_gh.pool.model.config import Isolation
 from claude_pool_gh.pool.model.errors import NoWorkspace
-from claude_pool_gh.pool.model.ports import JSON, Wanted, Work
+from claude_pool_gh.pool.model.plan import WorkspaceSpec
+from claude_pool_gh.pool.model.ports import Wanted, Work
 from claude_pool_gh.storage import owners
 from claude_pool_gh.storage.owners import own_mark
 from claude_pool_gh.storage.private import private_folder
@@ -100,7 +101,7 @@ class Worktrees:
         """None: a plan names its repository, and any worker can fetch that."""
         return None
 
-    async def pinned(self, isolation: Isolation) -> JSON:
+    async def pinned(self, isolation: Isolation) -> WorkspaceSpec:
         """Always refused: the plan of a repository's chain says itself which commit it is about."""
         raise NoWorkspace(f"which repository? {isolation} alone does not say")
 
@@ -108,8 +109,10 @@ class Worktrees:
     async def lease(self, wanted: Wanted) -> AsyncIterator[Lease]:
         """A detached worktree of the repository at the commit that the plan names; the folder is removed at the end."""
         spec = wanted.spec
-        repository_id, base = int(spec["repository_id"]), checked_commit(spec["commit"])
-        mirror = await self._fetch_patiently(repository_id, [base], list(spec["refs"]))
+        if spec.repository_id is None or spec.commit is None:
+            raise NoWorkspace("the plan names no repository and commit")
+        base = checked_commit(spec.commit)
+        mirror = await self._fetch_patiently(spec.repository_id, [base], list(spec.refs))
         async with lend(mirror, self.state / "leases", base, wanted) as lease:
             yield lease
 

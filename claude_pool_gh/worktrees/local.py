@@ -13,7 +13,8 @@ from typing import Final
 
 from claude_pool_gh.pool.model.config import Isolation
 from claude_pool_gh.pool.model.errors import NoWorkspace
-from claude_pool_gh.pool.model.ports import JSON, Wanted, Work, Workspace
+from claude_pool_gh.pool.model.plan import WorkspaceSpec
+from claude_pool_gh.pool.model.ports import Wanted, Work, Workspace
 from claude_pool_gh.pool.run.folders import SharedFolder
 from claude_pool_gh.pool.store import places
 from claude_pool_gh.storage.owners import own_mark
@@ -46,10 +47,10 @@ class LocalRepository:
         """Make the folder's name absolute: a plan outlives the process, and its working folder."""
         object.__setattr__(self, "folder", self.folder.resolve())
 
-    async def pinned(self, isolation: Isolation) -> JSON:
+    async def pinned(self, isolation: Isolation) -> WorkspaceSpec:
         """The folder, and the commit that is checked out now: a chain starts from it however long it waits."""
         if isolation is Isolation.none:
-            return {"isolation": isolation, "folder": str(self.folder)}
+            return WorkspaceSpec(isolation=isolation, folder=str(self.folder))
         try:
             own, _ = await self._git_dirs()
             found = await git("rev-parse", "--verify", "HEAD^{commit}", git_dir=own)
@@ -57,17 +58,20 @@ class LocalRepository:
             raise NoWorkspace(
                 f"isolation {isolation.value!r} needs a git repository with a commit: {error}"
             ) from error
-        return {"isolation": isolation, "folder": str(self.folder), "commit": found.decode().strip()}
+        commit = found.decode().strip()
+        return WorkspaceSpec(isolation=isolation, folder=str(self.folder), commit=commit)
 
     @asynccontextmanager
     async def lease(self, wanted: Wanted) -> AsyncIterator[Workspace]:
         """The folder that the plan asks for; a worktree or clone is removed at the end."""
-        isolation = Isolation(wanted.spec["isolation"])
+        isolation = wanted.spec.isolation
+        if isolation is None:
+            raise NoWorkspace("the plan does not say how its runs are kept apart in this folder")
         places.check(wanted.spec, self.folder)
         if isolation is Isolation.none:
             yield SharedFolder(self.folder)
             return
-        base, leases = checked_commit(wanted.spec["commit"]), (wanted.base_dir or self.base_dir).absolute()
+        base, leases = checked_commit(wanted.spec.commit or ""), (wanted.base_dir or self.base_dir).absolute()
         try:
             _, common = await self._git_dirs()
             async with self._lock:

@@ -1,4 +1,4 @@
-"""A scripted model that can do every verb's work: it knows by its instructions which agent it is."""
+"""A scripted model that can do every verb's work: it knows each agent by the skill that it follows."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from claude_pool_gh.rehearsal.model import Answer, Fail, ModelRequest, Reply, Text, ToolUse
 from claude_pool_gh.rehearsal.reviewer import Planted, Reviewer
+from claude_pool_gh.rehearsal.skills import skill_of
 
 RESULT = "StructuredOutput"
 
@@ -61,6 +62,8 @@ class Colleague:
     )
     failures: list[Fail] = field(default_factory=list)
     """Answers of the API before it works."""
+    prompts: Mapping[str, str] = field(default_factory=dict)
+    """Words in the prompt of a recipe of the test's own -> the skill that is played there."""
     seen: list[ModelRequest] = field(default_factory=list)
 
     def __call__(self, request: ModelRequest) -> Reply:
@@ -68,12 +71,19 @@ class Colleague:
         self.seen.append(request)
         if self.failures:
             return self.failures.pop(0)
-        told = f"{request.system}\n{request.text}"
-        for mark, steps in self._parts.items():
-            if mark in told:
-                turn = steps(request)
-                return Answer(turn[min(request.turn, len(turn) - 1)], delay=self.pace)
+        steps = self._parts.get(self._part(request))
+        if steps is not None:
+            turn = steps(request)
+            return Answer(turn[min(request.turn, len(turn) - 1)], delay=self.pace)
         return Reviewer(self.planted, pace=self.pace)(request)
+
+    def _part(self, request: ModelRequest) -> str:
+        own = (skill for mark, skill in self.prompts.items() if mark in request.text)
+        return skill_of(request) or next(own, "")
+
+    def asked(self, skill: str) -> list[ModelRequest]:
+        """The requests of the agents that followed a skill, oldest first."""
+        return [each for each in self.seen if self._part(each) == skill]
 
     def _answers(self, request: ModelRequest) -> tuple[Text | ToolUse, ...]:
         typed = RESULT in request.tools
@@ -82,15 +92,15 @@ class Colleague:
     @property
     def _parts(self) -> Mapping[str, Callable[[ModelRequest], list[tuple[Text | ToolUse, ...]]]]:
         return {
-            "You mend problems": lambda _: acts(self.mends, self.mend_says),
-            "You answer a question": lambda request: [self._answers(request)],
-            "Sort this issue": lambda _: [(ToolUse(RESULT, self.triage),)],
-            "Plan the smallest change": lambda _: [(ToolUse(RESULT, self.plan),)],
-            "Make this change in": lambda _: acts(self.makes, "Made it."),
-            "Add tests for this change": lambda _: acts(self.tests, "Added a test."),
-            "Somebody made a change": lambda _: [(ToolUse(RESULT, self.check),)],
-            "A review of this repository found": lambda _: acts(self.reworks, "Mended."),
-            "Write the title and the text": lambda _: [(ToolUse(RESULT, self.description),)],
+            "mend-problems": lambda _: acts(self.mends, self.mend_says),
+            "answer-question": lambda request: [self._answers(request)],
+            "triage-issue": lambda _: [(ToolUse(RESULT, self.triage),)],
+            "plan-change": lambda _: [(ToolUse(RESULT, self.plan),)],
+            "implement-change": lambda _: acts(self.makes, "Made it."),
+            "write-tests": lambda _: acts(self.tests, "Added a test."),
+            "check-change": lambda _: [(ToolUse(RESULT, self.check),)],
+            "apply-review": lambda _: acts(self.reworks, "Mended."),
+            "describe-change": lambda _: [(ToolUse(RESULT, self.description),)],
         }
 
 

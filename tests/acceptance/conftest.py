@@ -22,3 +22,10 @@ async def shop(here: World) -> World:
     """The same with the scripted reviewer who finds the planted defects."""
     here.model.script = Reviewer(stage.PLANTED)
     return here
+
+
+@pytest.fixture
+async def found(here: World) -> World:
+    """The same with a reviewer who finds one defect: a whole review in two runs of the CLI, not six."""
+    here.model.script = Reviewer(stage.PLANTED[1:2], quick=True)
+    return here

@@ -17,9 +17,9 @@ from pathlib import Path
 from tempfile import mkstemp
 
 from claude_pool_gh.rehearsal.bot import Bot
+from tests.patience import PATIENCE
 
 _PRELOAD = ["tests.acceptance.preload"]
-_START_SECONDS = 40.0
 _context = get_context("forkserver")
 _context.set_forkserver_preload(_PRELOAD)
 
@@ -70,7 +70,7 @@ class ForkedBot(Bot):
         self.process = Forked(worker)  # type: ignore[assignment]
         self._reading = asyncio.create_task(self._follow(Path(name), worker))
         try:
-            async with asyncio.timeout(_START_SECONDS):
+            async with asyncio.timeout(PATIENCE):
                 while not (heard := [line for line in self.log if line.startswith("listening on ")]):
                     if worker.exitcode is not None:
                         raise EOFError  # noqa: TRY301

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from typing import Any, cast
 
 import alembic.command
 import claude_agent_sdk
@@ -11,6 +12,9 @@ import claude_pool_gh.service.cli
 import claude_pool_gh.service.serve
 import tests.acceptance.forked
 import tests.crash.mortal
+from claude_pool_gh.conversation.registry import check_recipes, handlers
+
+check_recipes(handlers(), cast(Any, None))  # so that the recipes are parsed
 
 __all__ = ["alembic", "claude_agent_sdk", "claude_pool_gh", "tests"]
 

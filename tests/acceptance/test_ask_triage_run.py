@@ -80,11 +80,12 @@ description: Counts.
 arguments:
   - {name: what, description: What to count.}
 steps:
-  - {name: look, prompt: "You answer a question: how many {args.what}?", output: {type: object}}
+  - {name: look, prompt: "Tell how many {args.what}?", output: {type: object}}
 """
     taken = workflow.replace("name: what", "name: head").replace("args.what", "args.head")
     here.repository.commit("main", {f"{FOLDER}/workflows/taken.yml": taken}, author=here.maintainer)
     here.repository.commit("main", {f"{FOLDER}/workflows/count.yml": workflow}, author=here.maintainer)
+    colleague.prompts = {"Tell how many": "answer-question"}
     await here.say("/pool run count what=files")
     await here.said('{"answer": "From ten pieces on')
     assert "how many files?" in colleague.seen[0].text
@@ -103,15 +104,32 @@ steps:
         await here.said(problem)
 
 
+async def test_a_workflow_that_could_not_be_shown_or_filled_is_refused_before_it_costs_anything(
+    here: World, colleague: Colleague
+) -> None:
+    head = "name: NAME\ndescription: Odd.\nsteps:\n"
+    taken = '  - {name: propose, prompt: "You mend problems.", tools: [Read, Write]}\n'
+    odd = "  - {name: brief, host: thread.brief}\n  - {name: look, prompt: '{steps.brief.dif}'}\n"
+    files = {f"{FOLDER}/workflows/{name}.yml": head.replace("NAME", name) + steps for name, steps in
+             (("taken", taken), ("odd", odd))}  # fmt: skip
+    here.repository.commit("main", files, author=here.maintainer)
+    await here.say("/pool run taken")
+    await here.said("no step may be called `propose`")
+    await here.say("/pool run odd")
+    await here.said("`brief` has only")
+    assert colleague.seen == []
+
+
 async def test_what_a_workflow_changes_goes_through_the_same_gate(here: World, colleague: Colleague) -> None:
     workflow = """
 name: tidy
 description: Tidies.
 steps:
-  - {name: plan, prompt: "You answer a question: what?", gate: true}
-  - {name: act, prompt: "You mend problems: tidy up.", tools: [Read, Write]}
+  - {name: plan, prompt: "Plan what to tidy.", gate: true}
+  - {name: act, prompt: "Tidy up.", tools: [Read, Write]}
 """
     here.repository.commit("main", {f"{FOLDER}/workflows/tidy.yml": workflow}, author=here.maintainer)
+    colleague.prompts = {"Plan what to tidy.": "answer-question", "Tidy up.": "mend-problems"}
     colleague.mends = (write("tidy.txt", "tidy\n"),)
     colleague.mend_says = "Tidied."
     before = here.pull.head_sha

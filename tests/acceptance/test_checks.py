@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from claude_pool_gh.rehearsal import stage
 from tests.acceptance.colleague import READ, Colleague, write
 from tests.acceptance.world import World, world
+from tests.patience import until
 from tests.sandbox.proven import alive, needs_walls, sleeping
 
 CONFIG = ".github/claude-pool.yml"
@@ -195,7 +195,7 @@ async def test_a_cancel_ends_a_check_that_runs(here: World) -> None:
     nap = sleeping()
     configure(here, f"changes: {{checks: [{{name: slow, run: {nap}}}]}}\n")
     await here.say(FIX)
-    await here.until(lambda: alive(nap), timeout=60)
+    await here.until(lambda: alive(nap))
     await here.shows("fix", "**check** checks: slow")
     await here.say("/pool cancel")
     await here.shows("fix", "NOT DONE: cancelled")
@@ -207,12 +207,9 @@ async def test_a_server_that_ends_while_it_checks_checks_again(here: World, how:
     nap = sleeping(3)
     configure(here, f"changes: {{checks: [{{name: slow, run: {nap}}}]}}\n")
     await here.say(FIX)
-    await here.until(lambda: alive(nap), timeout=60)
+    await here.until(lambda: alive(nap))
     await getattr(here.bot, how)()
-    for _ in range(100):
-        if not alive(nap):
-            break
-        await asyncio.sleep(0.05)
+    await until(lambda: not alive(nap))
     assert alive(nap) == [], "it dies with the server"
     asked = len(here.model.requests)
     await here.begin()

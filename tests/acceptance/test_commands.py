@@ -6,9 +6,8 @@ import pytest
 
 from claude_pool_gh.rehearsal import stage
 from claude_pool_gh.rehearsal.github import Moment
-from claude_pool_gh.rehearsal.github.acts import reviews
-from claude_pool_gh.rehearsal.github.people import Actor
 from claude_pool_gh.rehearsal.reviewer import Reviewer
+from tests import ours
 from tests.acceptance.world import World
 
 CONFIG = ".github/claude-pool.yml"
@@ -50,10 +49,9 @@ async def test_a_stranger_is_refused_once_and_spends_nothing(here: World) -> Non
     assert here.model.requests == []
 
 
-@pytest.mark.parametrize(
-    ("role", "runs"), [("read", False), ("triage", False), ("write", True), ("admin", True)]
-)
+@pytest.mark.parametrize(("role", "runs"), [("triage", False), ("write", True)])
 async def test_the_live_role_decides(here: World, role: Any, runs: bool) -> None:
+    """On either side of the border; test_strangers.py asks the judge for every role and verb."""
     user = here.github.create_user("someone")
     here.repository.grant(user, role)
     await here.say("/pool review", by=user)
@@ -188,7 +186,7 @@ async def test_where_the_door_is_the_action_the_app_is_silent(here: World) -> No
 
 
 async def test_a_closed_pull_request_is_not_reviewed(here: World) -> None:
-    here.pull.close(here.maintainer)
+    here.repository.close(here.pull, here.maintainer)
     await here.say("/pool review")
     assert "This pull request is closed" in await here.answered()
 
@@ -250,13 +248,12 @@ async def post_command(here: World, thread: tuple[int, str, str, int]) -> None:
 
 async def test_the_transcript_can_be_read_afterwards_redacted(here: World) -> None:
     import asyncio  # noqa: PLC0415
-    import sys  # noqa: PLC0415
 
-    here.model.script = Reviewer(stage.PLANTED)
+    here.model.script = Reviewer(stage.PLANTED[1:2])
     await here.say("/pool review")
     await here.reviewed()
     ((chain_id,),) = here.rows("SELECT id FROM chains")
-    command = [sys.executable, "-m", "claude_pool_gh.service.cli", "show", chain_id, "--step", "find"]
+    command = ours.cli("show", chain_id, "--step", "find")
     shown = await asyncio.create_subprocess_exec(
         *command, env=here.bot.environment, stdout=asyncio.subprocess.PIPE
     )
@@ -265,13 +262,13 @@ async def test_the_transcript_can_be_read_afterwards_redacted(here: World) -> No
     assert b"I read the changed files, and who else uses them." in out
 
 
-async def test_a_reply_under_a_finding_can_command_too(shop: World) -> None:
-    await shop.say("/pool review")
-    await shop.reviewed()
-    await shop.github.until(lambda: shop.reviews)
-    finding = shop.reviews[0].comments[0]
-    await shop.github.reply(shop.maintainer, finding, "/pool help review")
-    answer = await shop.replied_under(finding)
+async def test_a_reply_under_a_finding_can_command_too(found: World) -> None:
+    await found.say("/pool review")
+    await found.reviewed()
+    await found.github.until(lambda: found.reviews)
+    finding = found.reviews[0].comments[0]
+    await found.github.reply(found.maintainer, finding, "/pool help review")
+    answer = await found.replied_under(finding)
     assert "`--focus` what to look at first" in answer, "it is answered where it was asked"
 
 
@@ -328,9 +325,7 @@ async def test_by_mail_only_what_stands_above_all_other_text_is_a_command(here: 
 
 async def test_the_text_of_a_review_is_heard_and_nothing_of_it_that_was_edited(here: World) -> None:
     def submit(event: str, body: str) -> Any:
-        return reviews.create(
-            here.pull, Actor(here.maintainer), event=event, body=body, commit_id=None, comments=()
-        )
+        return here.repository.review(here.pull, here.maintainer, event=event, body=body)
 
     submit("COMMENT", "Looks good.\n\n/pool help review")
     await here.github.settle()

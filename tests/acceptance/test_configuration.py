@@ -29,7 +29,7 @@ async def here(tmp_path: Path) -> AsyncIterator[World]:
 
 def home_of(here: World) -> Repository:
     """The repository with the organization's defaults."""
-    return here.installation.repositories[-1]
+    return here.github.repository("octo/.github")
 
 
 def rows_of(answer: str) -> dict[str, tuple[str, str]]:
@@ -130,7 +130,7 @@ async def test_the_default_branch_decides_whatever_its_name(here: World) -> None
     here.repository.commit("feature", {CONFIG: "budget: {chain: 99}\n"}, author=here.maintainer)
     await here.say("/pool config")
     assert rows_of(await here.answered())["budget.chain"] == ("9.0", CONFIG)
-    here.repository.default_branch = "trunk"
+    here.repository.state.default_branch = "trunk"
     await here.say("/pool config")
     assert rows_of(await here.answered(2))["budget.chain"] == ("2.0", CONFIG)
 

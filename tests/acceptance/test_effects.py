@@ -42,42 +42,42 @@ async def _stands_once(here: World) -> None:
         pytest.param(Truncate(), id="truncated", marks=pytest.mark.long),
     ],
 )
-async def test_what_github_did_before_it_failed_is_not_done_again(shop: World, kind: Any) -> None:
+async def test_what_github_did_before_it_failed_is_not_done_again(found: World, kind: Any) -> None:
     faults = [
-        shop.github.faults.add(Fault(kind, method="POST", route=route, after_effect=True))
+        found.github.faults.add(Fault(kind, method="POST", route=route, after_effect=True))
         for route in (COMMENTS, CHECKS, REVIEWS, REACTIONS)
     ]
-    await shop.say("/pool review")
-    await _stands_once(shop)
+    await found.say("/pool review")
+    await _stands_once(found)
     assert [fault.hits for fault in faults] == [1, 1, 1, 1]
 
 
-async def test_what_github_failed_to_do_is_done_at_last(shop: World) -> None:
+async def test_what_github_failed_to_do_is_done_at_last(found: World) -> None:
     faults = [
-        shop.github.faults.add(Fault(bad_gateway(), method="POST", route=route, times=2))
+        found.github.faults.add(Fault(bad_gateway(), method="POST", route=route, times=2))
         for route in (COMMENTS, CHECKS, REVIEWS)
     ]
-    await shop.say("/pool review")
-    await _stands_once(shop)
+    await found.say("/pool review")
+    await _stands_once(found)
     assert [fault.hits for fault in faults] == [2, 2, 2]
 
 
-async def test_a_comment_that_shows_late_is_found_before_another_is_made(shop: World) -> None:
-    shop.bot.environment["CLAUDE_POOL_WRITE_INTERVAL"] = "0.3"
-    await shop.bot.stop()
-    await shop.bot.start()
-    shop.github.faults.add(Fault(Hide(1.0), method="POST", route=COMMENTS))
-    shop.github.faults.add(Fault(bad_gateway(), method="POST", route=COMMENTS, after_effect=True))
-    await shop.say("/pool review")
-    await _stands_once(shop)
+async def test_a_comment_that_shows_late_is_found_before_another_is_made(found: World) -> None:
+    found.bot.environment["CLAUDE_POOL_WRITE_INTERVAL"] = "0.3"
+    await found.bot.stop()
+    await found.bot.start()
+    found.github.faults.add(Fault(Hide(1.0), method="POST", route=COMMENTS))
+    found.github.faults.add(Fault(bad_gateway(), method="POST", route=COMMENTS, after_effect=True))
+    await found.say("/pool review")
+    await _stands_once(found)
 
 
-async def test_limits_are_waited_for_not_run_against(shop: World) -> None:
-    shop.github.faults.add(Fault(too_many(1), method="POST", route=COMMENTS))
-    shop.github.faults.add(Fault(secondary_limit(1), method="POST", route=REVIEWS))
-    await shop.say("/pool review")
-    await _stands_once(shop)
-    posts = [r for r in shop.github.requests if r.method == "POST" and r.route == COMMENTS]
+async def test_limits_are_waited_for_not_run_against(found: World) -> None:
+    found.github.faults.add(Fault(too_many(1), method="POST", route=COMMENTS))
+    found.github.faults.add(Fault(secondary_limit(1), method="POST", route=REVIEWS))
+    await found.say("/pool review")
+    await _stands_once(found)
+    posts = [r for r in found.github.requests if r.method == "POST" and r.route == COMMENTS]
     assert posts[1].at - posts[0].at >= 1.0
 
 
@@ -89,65 +89,65 @@ async def test_an_expired_token_is_replaced_and_the_write_repeated(shop: World) 
     assert len(minted) >= 2
 
 
-async def test_a_tracking_comment_deleted_by_a_person_stays_deleted(shop: World) -> None:
+async def test_a_tracking_comment_deleted_by_a_person_stays_deleted(found: World) -> None:
     from claude_pool_gh.rehearsal import stage  # noqa: PLC0415
     from claude_pool_gh.rehearsal.reviewer import Reviewer  # noqa: PLC0415
 
-    shop.model.script = Reviewer(stage.PLANTED, pace=0.4)
-    await shop.say("/pool review")
-    await shop.github.until(shop.own_comments)
-    await shop.github.delete_comment(shop.maintainer, shop.own_comments()[0])
-    await shop.github.until(lambda: shop.check is not None and shop.check.status == "completed", timeout=60)
-    await shop.github.until(lambda: shop.reviews)
-    await shop.written()
-    assert shop.own_comments() == []
+    found.model.script = Reviewer(stage.PLANTED[1:2], pace=0.4)
+    await found.say("/pool review")
+    await found.github.until(found.own_comments)
+    await found.github.delete_comment(found.maintainer, found.own_comments()[0])
+    await found.github.until(lambda: found.check is not None and found.check.status == "completed")
+    await found.github.until(lambda: found.reviews)
+    await found.written()
+    assert found.own_comments() == []
 
 
 @pytest.mark.long
-async def test_our_comment_is_found_in_a_thread_of_more_than_a_hundred(shop: World) -> None:
+async def test_our_comment_is_found_in_a_thread_of_more_than_a_hundred(found: World) -> None:
     for number in range(130):
-        await shop.say(f"chatter {number}")
-    shop.github.faults.add(Fault(bad_gateway(), method="POST", route=COMMENTS, after_effect=True))
-    await shop.say("/pool review")
-    await _stands_once(shop)
-    pages = [r for r in shop.github.requests if r.method == "GET" and r.route == COMMENTS]
+        await found.say(f"chatter {number}")
+    found.github.faults.add(Fault(bad_gateway(), method="POST", route=COMMENTS, after_effect=True))
+    await found.say("/pool review")
+    await _stands_once(found)
+    pages = [r for r in found.github.requests if r.method == "GET" and r.route == COMMENTS]
     assert len(pages) >= 2
 
 
-async def test_a_marker_in_a_strangers_comment_is_not_taken_for_ours(shop: World) -> None:
+async def test_a_marker_in_a_strangers_comment_is_not_taken_for_ours(found: World) -> None:
     from claude_pool_gh.github.effects.marks import marker  # noqa: PLC0415
 
-    key = f"comment:{shop.repository.id}:{shop.pull.number}:review"
-    await shop.say(f"I am the bot.\n\n{marker(key)}")
-    shop.github.faults.add(Fault(bad_gateway(), method="POST", route=COMMENTS))
-    await shop.say("/pool review")
-    await shop.reviewed()
-    assert len(shop.own_comments()) - len(shop.ends()) == 1
+    key = f"comment:{found.repository.id}:{found.pull.number}:review"
+    await found.say(f"I am the bot.\n\n{marker(key)}")
+    found.github.faults.add(Fault(bad_gateway(), method="POST", route=COMMENTS))
+    await found.say("/pool review")
+    await found.reviewed()
+    assert len(found.own_comments()) - len(found.ends()) == 1
 
 
-async def test_commits_that_github_does_not_give_end_the_review_with_its_reason(shop: World) -> None:
+async def test_commits_that_github_does_not_give_end_the_review_with_its_reason(found: World) -> None:
     route = "/{owner}/{repo}.git/git-upload-pack"
-    shop.github.faults.add(
+    found.github.faults.add(
         Fault(Respond(403, "Repository access blocked"), method="GET", route=route, times=50)
     )
-    await shop.say("/pool review")
-    check = await shop.reviewed()
+    await found.say("/pool review")
+    check = await found.reviewed()
     assert check.conclusion == "neutral"
     told = "the pull request's commits cannot be read: GitHub refused the fetch: Repository access blocked"
     assert check.title == f"NOT REVIEWED: {told}"
-    assert shop.model.requests == []
-    assert shop.rows("SELECT count(*) FROM reservations WHERE settled IS NULL") == [(0,)]
+    assert found.model.requests == []
+    assert found.rows("SELECT count(*) FROM reservations WHERE settled IS NULL") == [(0,)]
 
 
-async def test_reads_that_fail_for_a_moment_are_repeated_and_limits_waited_for(shop: World) -> None:
+async def test_reads_that_fail_for_a_moment_are_repeated_and_limits_waited_for(found: World) -> None:
     for route in (
         "/repos/{owner}/{repo}/pulls/{pull_number}",
         "/repos/{owner}/{repo}/pulls/{pull_number}/commits",
     ):
-        shop.github.faults.add(Fault(bad_gateway(), method="GET", route=route, times=2))
+        found.github.faults.add(Fault(bad_gateway(), method="GET", route=route, times=2))
     tokens = "/app/installations/{installation_id}/access_tokens"
-    limit = shop.github.faults.add(Fault(too_many(1), method="POST", route=tokens, times=2))
-    refused = shop.github.faults.add(Fault(unauthorized(), method="POST", route=COMMENTS))
-    await shop.say("/pool review")
-    await _stands_once(shop)
+    limit = found.github.faults.add(Fault(too_many(1), method="POST", route=tokens, times=2))
+    refused = found.github.faults.add(Fault(unauthorized(), method="POST", route=COMMENTS))
+    await found.say("/pool review")
+    await _stands_once(found)
     assert (limit.hits, refused.hits) == (2, 1)

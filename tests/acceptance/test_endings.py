@@ -20,26 +20,26 @@ def reactions(comment: Comment) -> list[str]:
     return [reaction.content for reaction in comment.reactions]
 
 
-async def test_an_end_is_told_by_a_reaction_and_by_a_reply_only_where_no_review_is(shop: World) -> None:
-    first = await shop.say("/pool review")
-    await shop.reviewed()
-    await shop.quiet()
-    assert len(shop.reviews) == 1, "which notifies"
-    assert (reactions(first), shop.replies(), shop.ends()) == (["+1"], [], [])
+async def test_an_end_is_told_by_a_reaction_and_by_a_reply_only_where_no_review_is(found: World) -> None:
+    first = await found.say("/pool review")
+    await found.reviewed()
+    await found.quiet()
+    assert len(found.reviews) == 1, "which notifies"
+    assert (reactions(first), found.replies(), found.ends()) == (["+1"], [], [])
 
-    second = await shop.say("/pool review")
-    await shop.until(shop.ends)
-    await shop.quiet()
-    mark = f"#issuecomment-{shop.own_comments()[0].id}"
-    (accepted,), (end,) = shop.replies(), shop.ends()
+    second = await found.say("/pool review")
+    await found.until(found.ends)
+    await found.quiet()
+    mark = f"#issuecomment-{found.own_comments()[0].id}"
+    (accepted,), (end,) = found.replies(), found.ends()
     assert mark in accepted, "what is edited stands further up"
     assert mark in end
-    assert end.startswith("@mona `/pool review` has ended: 2 findings still open")
+    assert end.startswith("@mona `/pool review` has ended: 1 finding still open")
     assert reactions(second) == ["+1"]
-    for delivery in [one for one in shop.github.deliveries if one.event == "issue_comment"]:
-        await shop.github.redeliver(delivery)
-    await shop.quiet()
-    assert (len(shop.replies()), len(shop.ends())) == (1, 1)
+    for delivery in [one for one in found.github.deliveries if one.event == "issue_comment"]:
+        await found.github.redeliver(delivery)
+    await found.quiet()
+    assert (len(found.replies()), len(found.ends())) == (1, 1)
 
 
 async def test_nobody_is_mentioned_where_that_is_switched_off(here: World) -> None:

@@ -163,10 +163,10 @@ async def test_what_is_open_when_a_pull_request_is_closed_counts_as_ignored(
     here: World, colleague: Colleague
 ) -> None:
     await reviewed_once(here)
-    here.pull.close(here.maintainer)
+    here.repository.close(here.pull, here.maintainer)
     await here.until(lambda: here.rows("SELECT DISTINCT state FROM findings") == [("ignored",)])
     await here.say("/pool status")
     assert "| review | 2 | 0 | 0 | 2 (100 %) | 0 |" in await here.said("What became of earlier findings")
     assert colleague.seen
-    here.pull.reopen(here.maintainer)
+    here.repository.reopen(here.pull, here.maintainer)
     await here.until(lambda: here.rows("SELECT DISTINCT state FROM findings") == [("open",)])

@@ -6,7 +6,6 @@ import re
 
 import pytest
 
-from claude_pool_gh.rehearsal.github.people import Actor
 from tests.acceptance.colleague import Colleague
 from tests.acceptance.world import World
 
@@ -65,7 +64,7 @@ async def test_an_issue_that_leaves_it_open_gets_its_questions_and_costs_one_run
     await here.say("/pool implement", number=issue.number)
     shown = await here.shows("implement", "2 questions before I can start", issue.number)
     assert "- Which gifts? `@mona`\n- How large?" in shown
-    assert not any("Make this change in" in each.text for each in colleague.seen)
+    assert not colleague.asked("implement-change")
 
     await here.say("Small ones, for everybody.", number=issue.number)
     colleague.plan = {"ready": False, "questions": ["Which colour?"], "plan": ""}
@@ -93,7 +92,7 @@ async def test_implement_belongs_to_issues_and_fix_to_pull_requests(here: World)
     await here.said("`/pool implement` works on an issue. Nothing was run.")
     await here.say("/pool fix", number=issue.number)
     await here.said("`/pool fix` works on a pull request. Nothing was run.", issue.number)
-    here.repository.close(issue, Actor(here.maintainer))
+    here.repository.close(issue, here.maintainer)
     await here.say("/pool implement", number=issue.number)
     await here.said("This issue is closed. Nothing was run.", issue.number)
     assert here.model.requests == []

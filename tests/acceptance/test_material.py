@@ -6,8 +6,6 @@ import re
 from pathlib import Path
 
 from claude_pool_gh.rehearsal import stage
-from claude_pool_gh.rehearsal.github.acts import reviews, verdicts
-from claude_pool_gh.rehearsal.github.people import Actor
 from claude_pool_gh.rehearsal.model import ModelRequest
 from tests.acceptance.colleague import Colleague
 from tests.acceptance.world import World, world
@@ -18,7 +16,7 @@ name: describe
 description: Describes.
 steps:
   - {name: brief, host: thread.brief}
-  - {name: look, prompt: "You answer a question: what changes?\\n\\n{steps.brief.title}\\n\\n{steps.brief.diff}"}
+  - {name: look, prompt: "Tell what changes.\\n\\n{steps.brief.title}\\n\\n{steps.brief.diff}"}
 """
 
 
@@ -34,10 +32,10 @@ async def test_a_command_under_a_line_is_answered_for_that_line(tmp_path: Path) 
     base = {**stage.base_files(), "AGENTS.md": MAIN, ".github/claude-pool/workflows/describe.yml": WORKFLOW}
     head = {**stage.head_files(), "AGENTS.md": HEAD}
     async with world(tmp_path, base=base, head=head) as here:
-        here.model.script = colleague = Colleague()
+        here.model.script = colleague = Colleague(prompts={"Tell what changes.": "answer-question"})
         rita, moritz = (here.github.create_user(login) for login in ("rita", "moritz"))
-        review = reviews.create(
-            here.pull, Actor(rita), event="REQUEST_CHANGES", body="REVIEW-BODY: split it.", commit_id=None,
+        review = here.repository.review(
+            here.pull, rita, event="REQUEST_CHANGES", body="REVIEW-BODY: split it.",
             comments=[{"path": "shop/prices.py", "line": 10, "side": "RIGHT", "body": "ROOT: ten or eleven?"}],
         )  # fmt: skip
         root = review.comments[0]
@@ -45,8 +43,8 @@ async def test_a_command_under_a_line_is_answered_for_that_line(tmp_path: Path) 
         spam.minimized = True
         await here.say("SAID-IN-GENERAL", by=moritz)
         output = {"title": "1 failed", "summary": "", "text": "PRINTED: assert 95 == 100"}
-        run = {"name": "ci", "head_sha": here.pull.head_sha, "status": "completed", "conclusion": "failure"}
-        verdicts.create_check_run(here.repository, Actor(rita), {**run, "output": output})
+        ended = {"status": "completed", "conclusion": "failure", "output": output}
+        here.repository.check(here.pull.head_sha, "ci", rita, **ended)
 
         await here.github.reply(here.maintainer, root, "/pool ask why is it done like this?")
         await here.replied_under(root)
@@ -108,12 +106,12 @@ async def test_every_agent_that_works_on_an_issue_knows_the_maintainers_rules(he
 
     await here.say("/pool implement", number=issue.number)
     await here.shows("implement", "AWAITING APPROVAL", issue.number)
-    checked = [each.text for each in colleague.seen if "Somebody made a change" in each.text]
+    checked = [each.text for each in colleague.asked("check-change")]
     assert "+GIFT = True" in checked[0], "who checks a change sees it"
     assert any("+GIFT = 1" in text and "After a first look" in text for text in checked), (
         "and again after a mend"
     )
-    described = next(each.text for each in colleague.seen if "Write the title and the text" in each.text)
+    described = colleague.asked("describe-change")[0].text
     assert "+GIFT = 1" in described
     assert "Mended." in described
     assert "GIFT is never used" in described, "what is left is told"

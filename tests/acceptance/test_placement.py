@@ -91,7 +91,7 @@ async def test_every_finding_stands_where_github_takes_it_or_in_the_reviews_text
         assert "1 outside the diff" in review.body
         assert "f1 is wrong" in review.body
         assert "reply with" not in review.body
-        asked = [each for each in script.seen if "You correct where they point to" in each.system]
+        asked = script.asked("restate-finding")
         assert len(asked) == 1
         assert "It cannot be placed because its evidence is not in the file" in asked[0].text
         assert "Made up" in here.tracking
@@ -110,5 +110,5 @@ async def test_a_path_is_literal_first_and_one_that_names_nothing_is_said(tmp_pa
         found = "".join(each.text for each in script.seen)
         assert "+aa = 2" in found
         assert "return x / 0" not in found
-        assert not [each for each in script.seen if "You correct where they point to" in each.system]
+        assert not script.asked("restate-finding")
         assert "nowhere.py" in here.tracking

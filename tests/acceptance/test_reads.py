@@ -15,7 +15,8 @@ from claude_pool_gh.rehearsal.github import Fault, Moment, Respond, SimulatedGit
 from claude_pool_gh.rehearsal.model import Answer, ModelRequest
 from claude_pool_gh.rehearsal.reviewer import Reviewer
 from tests.acceptance.test_strangers import asked, judge_of
-from tests.acceptance.world import LONG, world
+from tests.acceptance.world import world
+from tests.patience import PATIENCE
 
 CONFIG: Final = ".github/claude-pool.yml"
 GUIDE: Final = ".github/claude-pool/review.md"
@@ -77,7 +78,7 @@ async def test_the_eyes_come_before_the_plan_is_read(tmp_path: Path) -> None:
             if moment.phase == "before" and b"TrustedFolder" in moment.body:
                 assert here.rows("SELECT count(*) FROM chains") == [(0,)]
                 (comment,) = here.repository.comments(here.pull.number)
-                await here.github.until(lambda: comment.reactions, timeout=LONG)
+                await here.github.until(lambda: comment.reactions, timeout=PATIENCE)
                 seen.extend(each.content for each in comment.reactions)
 
         here.github.on_request(wait)
@@ -88,7 +89,7 @@ async def test_the_eyes_come_before_the_plan_is_read(tmp_path: Path) -> None:
 
 async def test_eyes_of_which_nothing_came_become_a_frown(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
-        here.pull.close(here.maintainer)
+        here.repository.close(here.pull, here.maintainer)
         said = await here.say("/pool review")
         await here.said("closed")
         await here.until(lambda: [each.content for each in said.reactions] == ["confused"])

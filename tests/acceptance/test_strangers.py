@@ -12,7 +12,7 @@ from typing import Final, get_args
 import aiohttp
 import pytest
 
-from claude_pool_gh.conversation import strangers, verbs
+from claude_pool_gh.conversation import registry, strangers
 from claude_pool_gh.conversation.desk import Defaults, Desk
 from claude_pool_gh.conversation.judge import Judge, Refusal, Silence
 from claude_pool_gh.conversation.setup import Setups
@@ -65,7 +65,7 @@ async def judge_of(here: World, folder: Path) -> AsyncIterator[Judge]:
             defaults=Defaults(model="claude-sonnet-5-5", pool_cap=None, idle_seconds=1, wall_seconds=1),
             links=Links(server=here.github.url), sandbox=None, holds_secret=lambda _text: False, door="app",
         )  # fmt: skip
-        rooms = verbs.rooms(clock)
+        rooms = registry.handlers()
         yield Judge(desk, rooms, Setups(forge, frozenset(rooms)))
     database.close()
 
@@ -105,7 +105,7 @@ def people(here: World) -> dict[tuple[str, Role], User]:
     for kind in ("human", "bot", "listed"):
         for role in ROLES:
             login = f"{kind}-{role}"
-            user = here.github.world.user(f"{login}[bot]", "Bot")
+            user = here.github.world.site.user(f"{login}[bot]", "Bot")
             if kind == "human":
                 user = here.github.create_user(login)
             here.repository.grant(user, role)
@@ -115,11 +115,11 @@ def people(here: World) -> dict[tuple[str, Role], User]:
 
 async def test_every_verb_goes_by_the_live_role_and_by_nothing_else(tmp_path: Path) -> None:
     async with world(tmp_path, start=False) as here, judge_of(here, tmp_path) as judge:
-        here.repository.private = True  # else everybody may read
+        here.repository.state.private = True  # else everybody may read
         everybody = people(here)
         listed = [user.id for (kind, _), user in everybody.items() if kind == "listed"]
         here.repository.commit("main", {CONFIG: f"bots: {listed}\n"})
-        for verb in verbs.rooms():
+        for verb in registry.handlers():
             said = await here.say(f"/pool {verb}{WORDS.get(verb, '')}")
             needed = terms.Role.triage if verb in TELLING else terms.Role.write
             for (kind, role), user in everybody.items():
@@ -137,11 +137,11 @@ async def test_every_verbs_role_can_be_raised_and_lowered_but_not_below_read(
     tmp_path: Path, set_to: str, least: str
 ) -> None:
     async with world(tmp_path, start=False) as here, judge_of(here, tmp_path) as judge:
-        here.repository.private = True
+        here.repository.state.private = True
         everybody = people(here)
-        config = "permissions:\n" + "".join(f"  {verb}: {set_to}\n" for verb in verbs.rooms())
+        config = "permissions:\n" + "".join(f"  {verb}: {set_to}\n" for verb in registry.handlers())
         here.repository.commit("main", {CONFIG: config})
-        for verb in verbs.rooms():
+        for verb in registry.handlers():
             said = await here.say(f"/pool {verb}{WORDS.get(verb, '')}")
             for role in ROLES:
                 enough = terms.Role.named(role) >= terms.Role.named(least)
@@ -228,12 +228,12 @@ async def test_bots_command_only_when_listed_by_their_number_and_never_the_bot_i
     config = f"bots: [{listed.bot.id}, {here.app.bot.id}]\n"
     here.repository.commit("main", {CONFIG: config}, author=here.maintainer)
     # Its login has changed since it was listed, and another account has taken the old one.
-    renamed = here.github.world.users[listed.bot.login.lower()] = User(
+    renamed = here.github.world.site.users[listed.bot.login.lower()] = User(
         listed.bot.id, "renamed-bot[bot]", "Bot", listed.bot.created_at
     )
-    here.github.world.users["renamed-bot[bot]"] = renamed
-    thief = here.github.world.users["listed-bot[bot]"] = User(
-        here.github.world.ids.next(), "listed-bot[bot]", "Bot", 0.0
+    here.github.world.site.users["renamed-bot[bot]"] = renamed
+    thief = here.github.world.site.users["listed-bot[bot]"] = User(
+        here.github.world.site.ids.next(), "listed-bot[bot]", "Bot", 0.0
     )
     here.repository.grant(thief, "admin")
     await here.say("/pool cancel", by=renamed)
@@ -281,7 +281,7 @@ async def test_nothing_is_spent_on_an_outsiders_commit_before_somebody_with_writ
 
     # Every verb that spends, and a maintainer is no exception.
     spending = [
-        name for name, room in verbs.rooms().items() if room.verb.spends and "pull" in room.verb.places
+        name for name, room in registry.handlers().items() if room.verb.spends and "pull" in room.verb.places
     ]
     assert {"review", "ask", "fix", "run"} <= set(spending)
     fresh = [name for name in spending if name not in ("retry", "continue", "audit")]

@@ -10,7 +10,7 @@ from claude_pool_gh.rehearsal import stage
 from claude_pool_gh.rehearsal.github import Delivery
 from claude_pool_gh.rehearsal.reviewer import Reviewer
 from tests.acceptance.test_webhook import post
-from tests.acceptance.world import LONG, World
+from tests.acceptance.world import World
 
 CONFIG: Final = ".github/claude-pool.yml"
 QUICK: Final = Reviewer(quick=True)
@@ -19,7 +19,7 @@ CHAINS: Final = "SELECT id, state, json_extract(outcome, '$.verdict') FROM chain
 
 async def ended(here: World, count: int) -> Sequence[tuple[Any, ...]]:
     """Wait until there are as many chains, all of them over; the chains."""
-    await here.until(lambda: [state for _, state, _ in here.rows(CHAINS)] == ["done"] * count, timeout=LONG)
+    await here.until(lambda: [state for _, state, _ in here.rows(CHAINS)] == ["done"] * count)
     return here.rows(CHAINS)
 
 

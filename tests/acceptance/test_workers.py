@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -13,11 +12,13 @@ from claude_pool_gh.rehearsal import stage
 from claude_pool_gh.rehearsal.bot import Bot
 from claude_pool_gh.rehearsal.model import Answer, ModelRequest
 from claude_pool_gh.rehearsal.reviewer import Reviewer
+from claude_pool_gh.rehearsal.skills import skill_of
+from tests import ours
 from tests.acceptance.world import World, world
 from tests.pool.kit import GUARD
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
-COMMAND = (sys.executable, "-m", "claude_pool_gh.service.cli", "worker")
+COMMAND = ours.cli("worker")
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ class Held:
         self.asked, self.go_on, self.reviewer = asyncio.Event(), asyncio.Event(), Reviewer(stage.PLANTED)
 
     async def __call__(self, request: ModelRequest) -> Answer:
-        if "You decide whether" in request.system:
+        if skill_of(request) == "verify-finding":
             self.asked.set()
             await self.go_on.wait()
         return self.reviewer(request)

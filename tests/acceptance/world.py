@@ -29,10 +29,10 @@ from claude_pool_gh.rehearsal.github import (
 from claude_pool_gh.rehearsal.model import ScriptedModel
 from claude_pool_gh.rehearsal.reviewer import Reviewer
 from tests.acceptance.forked import ForkedBot
-from tests.contract.checker import Contract
+from tests.patience import PATIENCE
+from tests.rehearsal.contract.checker import Contract
 
 T = TypeVar("T")
-LONG = 60.0
 UNWRITTEN = (
     "SELECT count(*) FROM effects WHERE state = 'wanted'"
     " AND repository_id IN (SELECT id FROM repositories WHERE state = 'active')"
@@ -108,7 +108,7 @@ class World:
         """The bot's reviews; GitHub makes one of each reply too, without a text of its own."""
         return [one for one in self.pull.reviews if one.author.id == self.app.bot.id and one.body]
 
-    async def reviewed(self, timeout: float = LONG) -> CheckRun:
+    async def reviewed(self, timeout: float = PATIENCE) -> CheckRun:
         """Wait until the check is complete and the tracking comment shows the end; the check."""
 
         def over() -> CheckRun | None:
@@ -127,7 +127,7 @@ class World:
     async def answered(self, count: int = 1, number: int | None = None) -> str:
         """Wait for the bot's n-th comment in a thread; the newest one's body."""
         try:
-            await self.github.until(lambda: len(self.own_comments(number)) >= count, timeout=20)
+            await self.github.until(lambda: len(self.own_comments(number)) >= count)
         except TimeoutError as error:
             raise AssertionError(f"{error}\n\nserver log:\n" + "\n".join(self.bot.log)) from error
         return self.own_comments(number)[-1].body
@@ -142,7 +142,7 @@ class World:
         await self.until(lambda: len(ours()) >= count)
         return ours()[-1]
 
-    async def until(self, condition: Callable[[], T], timeout: float = 30.0) -> T:
+    async def until(self, condition: Callable[[], T], timeout: float = PATIENCE) -> T:
         """Wait for the state to be as wanted; where it never is, the server's log says why."""
         try:
             return await self.github.until(condition, timeout=timeout)
@@ -156,7 +156,7 @@ class World:
         assert len(found) <= 1, f"more than one tracking comment of {verb}"
         return found[0] if found else ""
 
-    async def shows(self, verb: str, what: str, number: int | None = None, timeout: float = LONG) -> str:
+    async def shows(self, verb: str, what: str, number: int | None = None, timeout: float = PATIENCE) -> str:
         """Wait until a verb's tracking comment holds a text; the comment."""
         try:
             await self.until(lambda: what in self.comment_of(verb, number), timeout=timeout)
@@ -186,7 +186,7 @@ class World:
 
     async def written(self) -> None:
         """Wait until every effect that was wanted is written."""
-        await self.github.until(lambda: self.rows(UNWRITTEN) == [(0,)], timeout=30)
+        await self.github.until(lambda: self.rows(UNWRITTEN) == [(0,)])
 
     async def quiet(self) -> None:
         """Wait until every command that came in has been handled, and what it led to so far is written."""
@@ -231,6 +231,7 @@ async def world(
     contract = _contract()
     contract.clear()
     async with SimulatedGitHub.start(folder / "github") as github, ScriptedModel.start(Reviewer()) as model:
+        github.patience = PATIENCE
         github.observe(contract)
         app = github.create_app("claude-pool", webhook_secret=WEBHOOK_SECRET)
         maintainer, author = github.create_user("mona"), github.create_user("hubot-fan")

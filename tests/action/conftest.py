@@ -16,7 +16,7 @@ from claude_pool_gh.rehearsal.github import Comment, Pull, Repository, Simulated
 from claude_pool_gh.rehearsal.model import ScriptedModel
 from claude_pool_gh.rehearsal.reviewer import Reviewer
 from tests.action.runner import Done, During, Runner
-from tests.contract.checker import Contract
+from tests.rehearsal.contract.checker import Contract
 
 KEY = "sk-ant-secret-key"
 WRITE = {"contents": "read", "issues": "write", "pull_requests": "write", "checks": "write"}

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 _TOKEN = re.compile(
-    r"\s*(?:(?P<text>'(?:[^']|'')*')|(?P<op>\|\||&&|==|!=|!|\(|\))|(?P<name>[A-Za-z_][\w.-]*))"
+    r"\s*(?:(?P<text>'(?:[^']|'')*')|(?P<op>\|\||&&|==|!=|!|\(|\)|,)|(?P<name>[A-Za-z_][\w.-]*))"
 )
 STATUS = frozenset({"success", "failure", "cancelled", "always"})
+
+
+def contains(search: Any, item: Any) -> bool:
+    """Whether a list has the item, or a text the part; letters count in any case."""
+    if isinstance(search, list):
+        return any(shown(each).lower() == shown(item).lower() for each in search)
+    return shown(item).lower() in shown(search).lower()
+
+
+FUNCTIONS: Mapping[str, Callable[..., Any]] = {"contains": contains, "fromJSON": json.loads}
 
 
 class NotKnown(Exception):
@@ -94,6 +105,9 @@ class _Reader:
                 value = self.either()
                 self.expect(")")
                 return value
+            case "name", _ if self.tokens[:1] == [("op", "(")] and text in FUNCTIONS:
+                self.expect("(")
+                return FUNCTIONS[text](*self.arguments())
             case "name", _ if self.tokens[:1] == [("op", "(")]:
                 self.expect("(")
                 self.expect(")")
@@ -104,6 +118,14 @@ class _Reader:
                 return self.look_up(text)
             case _:
                 raise NotKnown(text)
+
+    def arguments(self) -> Iterator[Any]:
+        """What stands between the parentheses of a call, the first of which is read already."""
+        yield self.either()
+        while self.tokens[:1] == [("op", ",")]:
+            self.tokens.pop(0)
+            yield self.either()
+        self.expect(")")
 
     def expect(self, operator: str) -> None:
         if self.tokens[:1] != [("op", operator)]:

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from claude_pool_gh.action import look
+from tests.action.expressions import filled
 from tests.action.runner import ACTION, ROOT
 from tests.action.test_static import BIN
 
@@ -45,9 +46,9 @@ def test_it_gives_only_inputs_that_there_are_and_no_permission_beyond_the_job(co
     assert workflow["permissions"] == {}
     for job in workflow["jobs"].values():
         assert job["timeout-minutes"] == 30
-        assert set(job["steps"][0]["with"]) <= set(ACTION["inputs"])
+        assert set(job["steps"][-1]["with"]) <= set(ACTION["inputs"])
     granted = [
-        line for line in copied.read_text().splitlines() if re.match(r" {6}[a-z-]+: (read|write)", line)
+        line for line in copied.read_text().splitlines() if re.match(r" {6,10}[a-z-]+: (read|write)\b", line)
     ]
     assert granted
     assert all(" # " in line for line in granted), "a permission without its reason"
@@ -56,10 +57,23 @@ def test_it_gives_only_inputs_that_there_are_and_no_permission_beyond_the_job(co
 def test_the_readme_shows_the_first_one_and_it_is_short() -> None:
     first = (ROOT / "examples/workflows/commands.yml").read_text()
     assert first in (ROOT / "README.md").read_text()
-    assert len(first.splitlines()) <= 20
+    assert len(first.splitlines()) <= 25
 
 
 def test_the_first_one_listens_to_every_event_with_a_text() -> None:
     workflow = yaml.safe_load((ROOT / "examples/workflows/commands.yml").read_text())
-    heard = {(event, kind) for event, how in workflow[True].items() for kind in how["types"]}
+    heard = {(event, kind) for event, how in workflow[True].items() for kind in how.get("types", ())}
     assert heard == set(look._TEXTS)
+
+
+def test_the_first_one_makes_a_dry_run_in_the_pull_request_that_adds_it_and_only_there() -> None:
+    workflow = yaml.safe_load((ROOT / "examples/workflows/commands.yml").read_text())
+    assert workflow[True]["pull_request"] == {"paths": [".github/workflows/claude-pool.yml"]}
+    given = workflow["jobs"]["pool"]["steps"][0]["with"]
+    for event, dry_run, command in (
+        ("pull_request", "true", "/pool review"),
+        ("issue_comment", "false", ""),
+        ("pull_request_review", "false", ""),
+    ):
+        contexts = {"github": {"event_name": event}, "secrets": {}}
+        assert (filled(given["dry_run"], contexts), filled(given["command"], contexts)) == (dry_run, command)

@@ -99,7 +99,7 @@ READ_ONLY = {"contents": "read", "issues": "read", "pull_requests": "read"}
 async def test_a_permission_that_is_missing_is_named_before_a_cent_is_spent(
     scene: Stage, permissions: Mapping[str, str], named: str
 ) -> None:
-    scene.repository.private = True
+    scene.repository.state.private = True
     done = await scene.say("/pool review", permissions=permissions)
     says(done, named, "Add ", ".github/workflows/pool.yml")
     assert scene.paid == 0

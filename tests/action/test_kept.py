@@ -229,11 +229,10 @@ def test_what_holds_no_secret_is_kept_as_it_was(database: Path) -> None:
 def owed(tx: Transaction, name: str, state: str, *, reserved: int, settled: int | None, spent: int) -> None:
     """A run with one finished request."""
     now = money.month_start_ms() + 5
-    values = money._ended(entry(name, 0, created_ms=now)) | {
-        "state": state,
-        "caps": {"chain": 9, "pool": None},
-    }
-    tx.execute(chains.insert().values(id=name, **values))
+    plan: dict[str, object] = {"verb": "", "context": {}}
+    values = {"id": name, "pool": "main", "kind": "chain", "plan": plan, "created_ms": now}
+    caps = {"task": 9, "chain": 9, "wider": [], "pool": None}
+    tx.execute(chains.insert().values(**values, state=state, caps=caps))
     same = {"chain_id": name, "created_ms": now, "upper_bound": False}
     tx.execute(
         reservations.insert().values(id=name, level="chain", reserved=reserved, settled=settled, **same)

@@ -203,7 +203,11 @@ async def test_who_may_not_push_does_not_go_on_with_what_others_began(scene: Sta
         await opened(scene, tmp_path / "l"), keeper.books, tmp_path / "alone.sqlite", 1, 7, "alone"
     )
     await alone.take(lambda: False)
-    assert (alone.keeps, alone.why_not, alone.database.exists()) == (False, "GitHub answered 403", False)
+    assert (alone.keeps, alone.why_not, alone.database.exists()) == (
+        False,
+        "its token may not push: GitHub answered 403",
+        False,
+    )
 
 
 @pytest.mark.parametrize(

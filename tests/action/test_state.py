@@ -19,6 +19,7 @@ from claude_pool_gh.worktrees.git import Login
 from tests.acceptance.colleague import Colleague
 from tests.action.conftest import WRITE, Stage
 from tests.action.runner import Done, Running
+from tests.patience import PATIENCE
 
 KEEPING = WRITE | {"contents": "write"}
 
@@ -118,14 +119,14 @@ async def test_two_jobs_at_once_make_one_of_everything(scene: Stage) -> None:
 @pytest.mark.long
 @pytest.mark.timeout(400)
 async def test_a_cancel_that_comes_meanwhile_is_heard_by_the_job_that_runs(scene: Stage) -> None:
-    scene.model.script = Reviewer(pace=20.0)
+    scene.model.script = Reviewer(pace=2 * PATIENCE)
     event = await scene.comment("/pool review")
 
     async def say_cancel(_: Running) -> None:
         await scene.github.until(lambda: len(scene.model.requests) > 0, timeout=60)
         await scene.comment("/pool cancel")
         check = scene.repository.check_runs(scene.pull.head_sha)[0]
-        await scene.github.until(lambda: check.conclusion == "cancelled", timeout=15)
+        await scene.github.until(lambda: check.conclusion == "cancelled", timeout=PATIENCE)
 
     done = await scene.job("issue_comment", event, permissions=KEEPING, during={"run": say_cancel})
     assert (done.red, done.outputs["outcome"]) == (False, "cancelled"), done.log

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from claude_pool_gh.action import endings
+from claude_pool_gh.action.results import JobResult
 from claude_pool_gh.pool.model.outcomes import Verdict
 from tests.action.runner import ACTION, ROOT
 
@@ -92,3 +94,15 @@ def test_every_outcome_has_its_place_in_the_table_and_in_the_actions_description
 
 def test_every_name_of_a_step_says_what_it_does() -> None:
     assert [step["name"].partition(", ")[0] for step in STEPS.values()] == ["claude-pool"] * 4
+
+
+def test_the_schema_of_the_result_is_the_one_in_the_documentation() -> None:
+    """To write it anew: `python -m claude_pool_gh.action.results > docs/action-result.schema.json`."""
+    written = json.loads((ROOT / "docs/action-result.schema.json").read_text())
+    assert written == JobResult.model_json_schema(mode="serialization")
+    described = ACTION["outputs"]["result"]["description"]
+    assert "docs/action-result.schema.json" in described
+
+
+def test_what_is_not_written_yet_is_called_empty() -> None:
+    assert "Empty today" in ACTION["outputs"]["sarif_file"]["description"]

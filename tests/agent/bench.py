@@ -15,9 +15,10 @@ import sqlalchemy as sa
 
 from claude_pool_gh.agent.claude import ClaudeAgent
 from claude_pool_gh.agent.gateway import Gateway
+from claude_pool_gh.pool.model.caps import Caps
 from claude_pool_gh.pool.model.plan import Limits, Plan
 from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Line
-from claude_pool_gh.pool.store import chains, ledger
+from claude_pool_gh.pool.store import chains, costs, ledger
 from claude_pool_gh.pool.store.tables import reservations
 from claude_pool_gh.rehearsal.model import Reply, Script, ScriptedModel, use
 from claude_pool_gh.storage import Database
@@ -66,9 +67,9 @@ class Bench:
             steps=(),
             limits=Limits(task=5 * DOLLAR, chain=100 * DOLLAR, wall_seconds=60, idle_seconds=20),
         )
-        account = ledger.Account(thread=self.chain, user=self.chain, repository=self.chain)
+        account = {"thread": self.chain}
         wide = 100 * DOLLAR
-        caps = ledger.Caps(task=wide, chain=wide, thread=wide, user_day=wide, repository_month=wide)
+        caps = Caps(task=wide, chain=wide)
         now = WallClock().now_ms()
         await self.database.transact(lambda tx: chains.create(tx, self.chain, plan, account, caps, now))
 
@@ -90,7 +91,7 @@ class Bench:
 
         def close(tx: sa.Connection) -> tuple[int, bool]:
             ledger.settle(tx, f"{task}.1", now)
-            return ledger.cost_of(tx, f"{task}.1")
+            return costs.cost_of(tx, f"{task}.1")
 
         return await self.database.transact(close)
 

@@ -32,6 +32,7 @@ from claude_pool_gh.rehearsal.model import (
 )
 from claude_pool_gh.storage import Database
 from tests.agent.bench import MODEL, REAL_KEY, Bench, WallClock, a_task, alive, done, one_by_one
+from tests.patience import until
 
 READ = use("Read", {"file_path": "a.txt"})
 
@@ -104,15 +105,16 @@ async def test_an_answer_that_outlasts_the_patience_counts_at_its_worst_case(ben
     assert bench.model.bill.total <= run.cost <= run.granted
 
 
+def names_of(tasks: set[asyncio.Task[Any]]) -> set[str]:
+    return {task.get_coro().__qualname__ for task in tasks}  # type: ignore[union-attr]
+
+
 async def test_no_answer_is_waited_for_once_its_reading_was_given_up(bench: Bench) -> None:
-    before, left = asyncio.all_tasks(), set[str]()
+    before = asyncio.all_tasks()
     stall = Answer((Text("half"), Text("never")), stall_after=1)
     await bench.run(one_by_one(stall), wall_seconds=1)
-    for _ in range(100):
-        await asyncio.sleep(0.02)
-        left = {task.get_coro().__qualname__ for task in asyncio.all_tasks() - before}  # type: ignore[union-attr]
-        if "RequestHandler.start" not in left:
-            break
+    await until(lambda: "RequestHandler.start" not in names_of(asyncio.all_tasks() - before))
+    left = names_of(asyncio.all_tasks() - before)
     assert "RequestHandler.start" not in left, "a request is still being handled"
 
 

@@ -19,6 +19,7 @@ from claude_pool_gh.pool.model.ports import Ending
 from claude_pool_gh.rehearsal.model import Fail, ModelRequest, Raw, Reply, say, use
 from tests.agent.bench import MODEL, REAL_KEY, Bench, done, one_by_one
 from tests.agent.test_bill import ask
+from tests.patience import PATIENCE
 
 OVERLOADED = (
     b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}\n\n'
@@ -84,12 +85,12 @@ async def test_with_another_model_to_go_on_with_an_overload_is_passed_on_at_once
 
 async def test_a_run_that_ends_is_not_waited_for_by_its_patience(bench: Bench) -> None:
     bench.model.script = one_by_one(Fail(529, "overloaded_error"))
-    async with patient(bench, 60):
+    async with patient(bench, 10 * PATIENCE):
         task = await bench.grant(300_000)
         async with bench.gateway.admit(f"{task}.1", frozenset({MODEL})) as (_, url):
             asking = asyncio.create_task(ask(url))
             await asyncio.sleep(0.3)
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(PATIENCE):
             await asking
     assert await bench.settle(task) == (0, False)
 

@@ -10,7 +10,7 @@ import yaml
 
 from claude_pool_gh.config.load import flat, load
 from claude_pool_gh.config.model import RepositoryConfig
-from claude_pool_gh.conversation.verbs import rooms
+from claude_pool_gh.conversation.registry import handlers
 
 EXAMPLE = (Path(__file__).parents[2] / "docs/claude-pool.example.yml").read_text("utf-8")
 VALUES: dict[str, Any] = yaml.safe_load(EXAMPLE)
@@ -27,7 +27,7 @@ def keys(values: dict[str, Any], prefix: str = "") -> list[str]:
 
 
 def test_it_is_read_without_a_fault_and_changes_nothing() -> None:
-    found = load(EXAMPLE, frozenset(rooms()))
+    found = load(EXAMPLE, frozenset(handlers()))
     assert isinstance(found, RepositoryConfig), found
     assert found == RepositoryConfig()
 
@@ -71,4 +71,4 @@ def test_this_test_would_see_a_key_that_is_missing() -> None:
     ],
 )
 def test_what_the_remarks_suggest_can_be_written(example: str) -> None:
-    assert isinstance(load(example, frozenset(rooms())), RepositoryConfig)
+    assert isinstance(load(example, frozenset(handlers())), RepositoryConfig)

@@ -156,7 +156,7 @@ class Steps:
         end = await gather(self.desk, context())
         if end.commit is not None:
             await self.database.transact(end.commit)
-        return Outcome.model_validate(end.outcome), restored(end.result), results
+        return end.outcome, restored(end.result), results
 
     async def known(self, thread: int = 7) -> list[Known]:
         return await self.database.read(lambda tx: tables.every(tx, f"1:{thread}"))

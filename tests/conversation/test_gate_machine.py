@@ -28,22 +28,24 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from claude_pool_gh.conversation import approve, gates, tables
+from claude_pool_gh.conversation import gates
 from claude_pool_gh.conversation.change_facts import ChangeFacts
 from claude_pool_gh.conversation.gates import Policy, gate_of
+from claude_pool_gh.conversation.verbs import approve
+from claude_pool_gh.github import decisions
 from claude_pool_gh.github.effects.change import Authority, Change
 from claude_pool_gh.github.effects.effect import Making
 from claude_pool_gh.github.effects.push import Push
 from claude_pool_gh.github.errors import NotAsApproved
+from claude_pool_gh.pool.model.caps import Caps
 from claude_pool_gh.pool.model.plan import AgentRun, HostCall, Limits, Plan
 from claude_pool_gh.pool.model.ports import Work
 from claude_pool_gh.pool.model.states import ChainState
 from claude_pool_gh.pool.store import chains, tasks
 from claude_pool_gh.pool.store.approvals import reject
-from claude_pool_gh.pool.store.ledger import Account, Caps
-from claude_pool_gh.service.tables import metadata
 from claude_pool_gh.storage import Database, Transaction
 from claude_pool_gh.terms.ids import Actor, Repository, Thread
+from tests.tables import metadata
 
 REPOSITORY = Repository(id=7, owner="octo", name="shop", installation_id=1)
 THREAD = Thread(repository=REPOSITORY, number=1)
@@ -137,7 +139,7 @@ class Gate(RuleBasedStateMachine):
             verb="fix", steps=STEPS, context=self.facts.model_dump(mode="json"),
             limits=Limits(task=10**6, chain=10**6, wall_seconds=1, idle_seconds=1),
         )  # fmt: skip
-        account = Account(thread="7:1", user="1", repository="7")
+        account = {"thread": "7:1", "user": "1", "repository": "7"}
         self.do(lambda tx: chains.create(tx, self.chain, plan, account, CAPS, self.now))
         self.do(lambda tx: chains.begin(tx, chains.get(tx, self.chain), self.now))
         self._present()
@@ -230,9 +232,9 @@ class Gate(RuleBasedStateMachine):
     def _want(self, gate: str) -> None:
         """The chain goes on and wants its push; from here on only the row counts, however often the server dies."""
 
-        def read(tx: Transaction) -> tuple[Any, list[tables.Approval]]:
+        def read(tx: Transaction) -> tuple[Any, list[decisions.Approval]]:
             chain = chains.get(tx, self.chain)
-            return chain.work, tables.approvals_of(tx, gate)
+            return chain.work, decisions.approvals_of(tx, gate)
 
         work, people = self.do(read)
         actors = tuple(each for each in PEOPLE if each.id in {1, *(person.actor_id for person in people)})

@@ -20,7 +20,7 @@ from claude_pool_gh.conversation.gates import (
     protected,
 )
 from claude_pool_gh.conversation.protected_paths import KINDS, Kind
-from claude_pool_gh.conversation.tables import Approval
+from claude_pool_gh.github.decisions import Approval
 from claude_pool_gh.pool.model.config import TaskOverrides
 from claude_pool_gh.pool.model.plan import AgentRun, HostCall, Limits, Plan
 from claude_pool_gh.terms.patterns import matches

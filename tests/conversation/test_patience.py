@@ -18,8 +18,9 @@ from claude_pool_gh.github.errors import (
 from claude_pool_gh.pool.model.errors import StepFailed
 from claude_pool_gh.pool.model.ports import Done, Finish, HostStepContext
 from claude_pool_gh.worktrees.errors import OriginUnavailable, OutOfDisk, WorktreeError
+from tests.pool.make import plan
 
-CONTEXT = HostStepContext("c1", {}, {})
+CONTEXT = HostStepContext("c1", plan(), {})
 
 
 class Failing:

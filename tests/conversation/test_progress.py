@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from claude_pool_gh.conversation import line, verbs
+from claude_pool_gh.conversation import line, registry
 from claude_pool_gh.conversation.facts import Facts
 from claude_pool_gh.conversation.progress import Progress
 from claude_pool_gh.github.tables import effects, threads
 from claude_pool_gh.pool.model.clock import SystemClock
 from claude_pool_gh.pool.model.config import SlotConfig
+from claude_pool_gh.pool.model.errors import UnknownChain
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.model.plan import AgentRun, Limits, Plan
 from claude_pool_gh.pool.model.ports import AgentOutcome, Ending
 from claude_pool_gh.pool.store import chains, ledger, slot_rows, tasks
-from claude_pool_gh.pool.store.ledger import Account
 from claude_pool_gh.storage import Database, Transaction, migrations
 from claude_pool_gh.terms.ids import Actor, Repository, Thread
-from tests.pool.make import DAY, NOW, caps
+from tests.pool.make import DAY, NOW, caps, plan
 from tests.statements import asked
 
-MOST = 8
+MOST = 9
 """Statements that show a chain, whatever changed; 22 before this was counted."""
 REPOSITORY = Repository(id=1, owner="octo", name="shop")
 MONA = Actor(id=7, login="mona")
@@ -72,6 +71,20 @@ def test_each_further_chain_whose_place_changes_costs_less_than_that(database: D
             _made(tx, f"next-{number}", NOW + number, thread=number + 20)
         one = _statements(tx, "now")
     assert one == MOST + 3 * (MOST - 1)  # the line is read once
+
+
+def test_a_chain_that_belongs_to_no_thread_is_shown_nowhere(database: Database) -> None:
+    with database.engine.begin() as tx:
+        _setting(tx)
+        before = tx.execute(sa.select(effects.c.key)).all()
+        assert chains.create(
+            tx, "task", plan("task"), {}, caps(thread=None, user_day=None, repository_month=None), NOW
+        )
+        _progress().changed(tx, "task")
+        assert _progress().whole(tx, "task") == ""
+        assert tx.execute(sa.select(effects.c.key)).all() == before
+        with pytest.raises(UnknownChain):
+            _progress().changed(tx, "none")
 
 
 def test_what_a_thread_shows_is_its_newest_chain_and_the_runs_before_it(database: Database) -> None:
@@ -127,7 +140,7 @@ def test_a_statement_more_would_be_counted(database: Database) -> None:
 
 
 def _progress() -> Progress:
-    return Progress(SystemClock(), verbs.running())
+    return Progress(SystemClock(), registry.handlers())
 
 
 def _statements(tx: Transaction, chain_id: str) -> int:
@@ -159,9 +172,10 @@ def _made(tx: Transaction, chain_id: str, now_ms: int, thread: int = 7) -> None:
         limits=Limits(task=5, chain=30, wall_seconds=60, idle_seconds=60),
         context=facts.model_dump(mode="json") | settings,
     )
-    account = Account(thread=f"1:{thread}", user="7", repository="1")
-    limits = replace(caps(), thread=10**9, user_day=10**9, repository_month=10**9, pool=10**9)
-    assert chains.create(tx, chain_id, plan, account, limits, now_ms)
+    account = {"thread": f"1:{thread}", "user": "7", "repository": "1"}
+    limits = caps(thread=10**9, user_day=10**9, repository_month=10**9, pool=10**9)
+    labels = chains.ChainLabels(head=facts.head, requester=MONA.login)
+    assert chains.create(tx, chain_id, plan, account, limits, now_ms, labels)
 
 
 def _running(tx: Transaction, chain_id: str) -> tasks.TaskRow:

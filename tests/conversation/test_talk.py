@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from claude_pool_gh.conversation import talk
+from claude_pool_gh.conversation.agent_verb import AgentVerb
 from claude_pool_gh.conversation.clerk import _identity
+from claude_pool_gh.conversation.facts import Facts
 from claude_pool_gh.conversation.material import (
-    SEES,
     Material,
     Part,
     listed,
@@ -18,10 +19,12 @@ from claude_pool_gh.conversation.material import (
     printed,
     spoken,
 )
+from claude_pool_gh.conversation.registry import handlers
 from claude_pool_gh.conversation.talk import LIMIT, Reader
 from claude_pool_gh.github.check_output import FailedCheck
 from claude_pool_gh.github.discussion import Discussion, LineThread, Reviewed, Said, by_thread
-from claude_pool_gh.terms.ids import Actor
+from claude_pool_gh.terms.ids import Actor, CommentRef, Repository, Thread
+from tests.pool.make import plan
 
 BOT, MONA, RITA = Actor(id=1, login="pool[bot]"), Actor(id=2, login="mona"), Actor(id=3, login="rita")
 OURS = "\n\n<!-- claude-pool:0123456789abcdef01234567 -->"
@@ -146,24 +149,40 @@ def test_review_comments_form_threads_in_the_order_of_their_last_word() -> None:
 
 
 def test_the_same_words_under_other_lines_are_another_request() -> None:
+    def asked(line: str, asked_in: CommentRef | None) -> tuple[str, ...]:
+        facts = Facts(
+            thread=Thread(repository=Repository(id=1, owner="octo", name="shop"), number=7),
+            place="pull",
+            requester=MONA,
+            line=line,
+            asked_in=asked_in,
+            head="h",
+            base_ref="main",
+            default_branch="main",
+            config_blob="c",
+        )
+        return _identity(plan("ask").model_copy(update={"context": facts.model_dump(mode="json")}))
+
     def under(root: int | None, number: int) -> tuple[str, ...]:
-        asked_in = {"id": number, "kind": "review_comment" if root else "issue_comment", "root": root}
-        return _identity({"line": "/pool ask why?", "head": "h", "config_blob": "c", "asked_in": asked_in})
+        kind = "review_comment" if root else "issue_comment"
+        return asked("/pool ask why?", CommentRef.model_validate({"id": number, "kind": kind, "root": root}))
 
     assert under(1, 8) == under(1, 9)
     assert under(None, 8) == under(None, 9)
     assert len({under(1, 8), under(2, 9), under(None, 7)}) == 3
-    assert _identity({"line": "/pool fix", "head": "h", "config_blob": "c", "asked_in": None})[-1] == ""
+    assert asked("/pool fix", None)[-1] == ""
 
 
 # ---- what each verb is told
 
 
-def test_every_verb_that_reads_a_thread_has_its_row_and_every_part_is_somebodys() -> None:
-    assert set(SEES) == {"ask", "fix", "run", "implement", "triage"}
-    assert {part for parts in SEES.values() for part in parts} == set(Part)
-    for verb in ("ask", "fix", "run"):
-        assert {Part.place, Part.diff, Part.conversation, Part.checks} <= SEES[verb]
+def test_every_part_is_somebodys_and_whoever_is_asked_on_a_pull_request_is_told_all_of_it() -> None:
+    agents = [each for each in handlers().values() if isinstance(each, AgentVerb) and each.name != "review"]
+    assert {part for verb in agents for part in verb.sees} == set(Part)
+    on_pulls = [verb for verb in agents if "pull" in verb.places]
+    assert {"ask", "fix", "run"} <= {verb.name for verb in on_pulls}
+    for verb in on_pulls:
+        assert {Part.place, Part.diff, Part.conversation, Part.checks} <= verb.sees
 
 
 def test_what_others_wrote_stands_between_the_fence_lines_and_the_hosts_words_before_them() -> None:

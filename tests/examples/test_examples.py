@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests import ours
 
 HERE = Path(__file__).parents[2]
 EXAMPLES = sorted(path.name for path in (HERE / "examples").glob("*.py"))
@@ -42,8 +42,8 @@ SHORT = ("single_task.py",)
     "name", [name if name in SHORT else pytest.param(name, marks=pytest.mark.long) for name in EXAMPLES]
 )
 async def test_an_example_runs_offline(name: str, tmp_path: Path) -> None:
-    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(HERE)}
-    command = [sys.executable, "-m", "claude_pool_gh.service.cli", "rehearse", str(HERE / "examples" / name)]
+    environment = ours.environment(HOME=str(tmp_path))
+    command = ours.cli("rehearse", str(HERE / "examples" / name))
     run = await asyncio.create_subprocess_exec(
         *command,
         env=environment,

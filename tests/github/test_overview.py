@@ -18,10 +18,10 @@ from claude_pool_gh.github.errors import ForgeUnavailable, NotFound, RateLimited
 from claude_pool_gh.github.overview import overview
 from claude_pool_gh.github.trusted import Listed, TrustedFiles, listing_of, trusted_file
 from claude_pool_gh.rehearsal.github import Fault, Pull, Repository, Respond, SimulatedGitHub, User
-from claude_pool_gh.rehearsal.github.git import Symlink
+from claude_pool_gh.rehearsal.github.state.git import Symlink
 from claude_pool_gh.terms.ids import Repository as Named
 from claude_pool_gh.terms.ids import Thread
-from tests.contract.checker import Contract
+from tests.rehearsal.contract.checker import Contract
 
 CONFIG: Final = ".github/claude-pool.yml"
 RECIPE: Final = ".github/claude-pool/skills/find-defects/SKILL.md"
@@ -99,8 +99,8 @@ async def test_a_thread_is_the_same_as_rest_tells_it(place: Place) -> None:
         opened(place, place.github.create_user("ann")),
         opened(place, place.github.create_user("bob")),
     )
-    gone.head_repository.delete()
-    gone.close(place.mona)
+    Repository(place.github.world, gone.head_repository).delete()
+    place.shop.close(gone, place.mona)
     place.shop.lock(gone)
     for number in (issue.number, pull.number, gone.number):
         seen = (await overview(place.forge, place.thread(number), CONFIG)).thread

@@ -26,6 +26,7 @@ from claude_pool_gh.github.errors import ForgeRefused
 from claude_pool_gh.rehearsal.github import App, Fault, Installation, Pull, Respond, SimulatedGitHub
 from claude_pool_gh.storage import Database, Transaction, migrations
 from claude_pool_gh.terms.ids import Repository
+from tests.patience import PATIENCE
 
 COMMENTS = "/repos/{owner}/{repo}/issues/{issue_number}/comments"
 REVIEWS = "/repos/{owner}/{repo}/pulls/{pull_number}/reviews"
@@ -65,12 +66,12 @@ class Bench:
         self.writer.wake()
 
     async def until(self, condition: Any) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while not condition():
                 await asyncio.sleep(0.02)
 
     def bodies(self) -> list[str]:
-        return [each.body for each in self.pull.repository.comments(self.pull.number)]
+        return [each.body for each in self.pull.comments]
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from claude_pool_gh import ChainStep, ClaudeAgent, Pool, PoolConfig, SlotConfig, TaskOverrides, TaskResult
 from claude_pool_gh.pool.store.tables import reservations
 from claude_pool_gh.rehearsal.model import Answer, ModelRequest, Reply, Script, ScriptedModel, Text
+from tests.patience import PATIENCE
 
 KEY: Final = "real-key-4711-canary"
 SONNET: Final = "claude-sonnet-5-5"
@@ -128,7 +129,7 @@ def in_turn(*replies: Reply | Callable[[ModelRequest], Reply]) -> Script:
     return script
 
 
-async def until(true: Callable[[], bool] | Callable[[], Awaitable[bool]], seconds: float = 40.0) -> None:
+async def until(true: Callable[[], bool] | Callable[[], Awaitable[bool]], seconds: float = PATIENCE) -> None:
     """Wait for something that another task or process will bring about; how fast it does is no matter."""
     end = time.monotonic() + seconds
     while True:

@@ -10,7 +10,6 @@ import json
 import os
 import re
 import secrets
-import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from typing import Any, Final
 import pytest
 
 from claude_pool_gh.rehearsal.model import ScriptedModel
+from tests import ours
 from tests.agent.bench import alive, gone_within
 from tests.money.books import Books, check_caps, check_report, check_requests, check_tree, overdrawn
 from tests.money.jobs import Job, Teller, draw
@@ -28,8 +28,10 @@ from tests.money.jobs import Job, Teller, draw
 ROOT: Final = Path(__file__).resolve().parents[2]
 _SLOTS: Final = 3
 _REFUSED: Final = re.compile(
-    r"the cap per (task|chain|pool and month) of \$\d+\.\d\d has \$\d+\.\d\d left, asked for \$\d+\.\d\d(; .*)?$"
-    r"|the money set aside for this run, \$\d+\.\d\d, has \$\d+\.\d\d left, which does not pay for another request"
+    r"the cap per (task|chain|pool and month) of \$\d+\.\d{2,6} has \$\d+\.\d{2,6} left, "
+    r"asked for \$\d+\.\d{2,6}(; .*)?$"
+    r"|the money set aside for this run, \$\d+\.\d{2,6}, has \$\d+\.\d{2,6} left, which does not pay for "
+    r"another request"
 )
 _READ_ON: Final = 1.0
 
@@ -50,15 +52,10 @@ class Life:
         return self.folder / "state" / "pool.sqlite"
 
     async def begin(self) -> None:
-        environment = {
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(ROOT),
-            "HOME": str(self.folder / "home"),
-            "TMPDIR": str(self.folder / "tmp"),
-        }
+        environment = ours.environment(HOME=str(self.folder / "home"), TMPDIR=str(self.folder / "tmp"))
         with (self.folder / "log").open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "tests.money.spender", str(self.folder),
+                *ours.program("tests.money.spender", str(self.folder)),
                 env=environment, cwd=self.folder, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
 

@@ -8,11 +8,11 @@ from typing import Any, Final
 
 from claude_pool_gh.config.load import DEFAULT, flat
 from claude_pool_gh.config.model import RepositoryConfig
-from claude_pool_gh.conversation.verbs import rooms
+from claude_pool_gh.conversation.registry import handlers
 from claude_pool_gh.findings.model import Finding
+from claude_pool_gh.pool.model.caps import CapUse
 from claude_pool_gh.pool.model.errors import CapReached
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
-from claude_pool_gh.pool.store.ledger import CapUse
 from claude_pool_gh.rehearsal import stage
 from claude_pool_gh.reports import findings, replies, tables
 from claude_pool_gh.reports.changes import files_of
@@ -136,7 +136,7 @@ def scenes() -> Mapping[str, str]:
         bill=replace(BILL, spent=210_000, usual=(400_000, 900_000)), elapsed_ms=85_140,
     )  # fmt: skip
     parked = Outcome(verdict=Verdict.out_of_turns, reason="no result after 60 turns")
-    verbs = {name: room.verb for name, room in rooms().items()}
+    verbs = {name: room.verb for name, room in handlers().items()}
     config = RepositoryConfig()
     return {
         "review-running": tracking(running),

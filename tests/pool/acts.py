@@ -15,9 +15,10 @@ from claude_pool_gh.pool.model.states import SlotState
 from claude_pool_gh.pool.pool import Pool
 from claude_pool_gh.pool.store import ledger
 from claude_pool_gh.storage import Database, Transaction
+from tests.patience import PATIENCE
 from tests.pool.puppet import Puppet, said
 
-GUARD = 60.0
+GUARD = PATIENCE
 """Seconds after which a test gives up hope. Nothing is measured with it."""
 
 

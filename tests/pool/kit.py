@@ -19,9 +19,10 @@ from claude_pool_gh.pool.pool import Pool
 from claude_pool_gh.pool.recipes.workflows import ChainStep
 from claude_pool_gh.pool.store import ledger
 from claude_pool_gh.storage import Database
+from tests.patience import PATIENCE
 from tests.pool.puppet import Act, Puppet, echo
 
-GUARD = 90.0
+GUARD = PATIENCE
 """Seconds after which a test that hangs fails."""
 
 Part = Act | AgentOutcome | list[AgentOutcome]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from claude_pool_gh.pool.model.caps import Account, Cap, Caps, Window
 from claude_pool_gh.pool.model.config import TaskOverrides
 from claude_pool_gh.pool.model.plan import AgentRun, HostCall, Limits, Plan
-from claude_pool_gh.pool.store.ledger import Account, Caps
 
 NOW = 1_786_000_000_000  # 2026-08-06, 07:06 UTC
 DAY = 86_400_000
@@ -21,10 +19,24 @@ def plan(verb: str = "review") -> Plan:
 
 
 def account(thread: str = "1:7", user: str = "mona", repository: str = "1") -> Account:
-    return Account(thread=thread, user=user, repository=repository)
+    return {"thread": thread, "user": user, "repository": repository}
 
 
-def caps(**amounts: Any) -> Caps:
-    return Caps(
-        **({"task": 10, "chain": 30, "thread": 100, "user_day": 200, "repository_month": 1000} | amounts)
+def caps(
+    *,
+    task: int = 10,
+    chain: int = 30,
+    thread: int | None = 100,
+    user_day: int | None = 200,
+    repository_month: int | None = 1000,
+    pool: int | None = None,
+    least: int | None = None,
+) -> Caps:
+    """The caps of a bot's chain; None leaves one out."""
+    wider = (
+        ("thread", Window.ever, thread),
+        ("user", Window.day, user_day),
+        ("repository", Window.month, repository_month),
     )
+    shared = tuple(Cap(scope, window, limit) for scope, window, limit in wider if limit is not None)
+    return Caps(task=task, chain=chain, wider=shared, pool=pool, least=least)

@@ -15,7 +15,7 @@ from claude_pool_gh.pool.model.errors import NotUnderReview
 from claude_pool_gh.pool.model.ids import ChainId, TaskId
 from claude_pool_gh.pool.model.ports import Done, HostStepContext
 from claude_pool_gh.pool.pool import Pool
-from claude_pool_gh.pool.store import ledger
+from claude_pool_gh.pool.store import costs
 from claude_pool_gh.pool.store.tables import chains, reservations, steps, tasks
 from claude_pool_gh.storage import Database, Transaction
 from tests.pool.kit import ended, parked, script, step, until
@@ -89,7 +89,7 @@ async def test_a_killed_chain_goes_on_at_its_step_and_what_was_done_is_not_repea
     agent = Noting(log=log)
     async with open_pool(agent, slots=2) as pool:
         result = await ended(pool, ChainId(chain))
-        interrupted = await pool.database.read(lambda tx: ledger.cost_of(tx, f"{chain}.per.2.1"))
+        interrupted = await pool.database.read(lambda tx: costs.cost_of(tx, f"{chain}.per.2.1"))
         assert await all_money_is_settled(pool)
         assert len(await pool.slots()) == 2  # those of the dead are gone
         per = [task for task in await pool.tasks() if task.step == "per"]
@@ -310,7 +310,7 @@ async def test_a_kept_conversation_goes_on_after_its_process_was_killed(
         kept = (await pool.tasks())[0].result
         assert kept is not None
         assert kept.session_id == "slot-0/s1"
-        assert "slot-0" not in {slot.id for slot in pool._slots.all}
+        assert "slot-0" not in {slot.id for slot in pool._core.slots.all}
         assert (await pool.run("go on", resume=kept.session_id)).success
         gone = await pool.run("go on", resume="slot-0/s2")
         assert (gone.success, gone.reason) == (

@@ -188,15 +188,25 @@ async def test_what_only_shows_while_running_names_the_step_too(open_pool: OpenP
     async def tells_no(_context: HostStepContext) -> Done:
         raise StepFailed("nothing to do here")
 
+    async def forgets(_context: HostStepContext) -> Any:
+        return None
+
     agent = spender(said(structured={"parts": 3, "items": [{"a": 1}]}), cost=100)
     first = step("first", "1", output_vars={"parts": "parts", "items": "items"})
     faults = {
-        "step two wants a list at first.parts": step("two", "2", each="first.parts"),
-        "step two: unknown placeholder {item.b}": step("two", "{item.b}", each="first.items"),
-        "step two: unknown placeholder {steps.first.parts.deeper}": step("two", "{steps.first.parts.deeper}"),
+        "step two: `each` needs a list at `first.parts`": step("two", "2", each="first.parts"),
+        "step two: `item.b` leads nowhere: `item` has no `b`, but `a`": step(
+            "two", "{item.b}", each="first.items"
+        ),
+        "step two: `steps.first.parts.deeper` leads nowhere: `steps.first.parts` is a number, which has no": step(
+            "two", "{steps.first.parts.deeper}"
+        ),
         "nothing to do here": step("two", host="tells_no"),
+        "the host step 'forgets' returned None: end it with `return Done(result)`": step(
+            "two", host="forgets"
+        ),
     }
-    async with open_pool(agent, host_steps={"tells_no": tells_no}) as pool:
+    async with open_pool(agent, host_steps={"tells_no": tells_no, "forgets": forgets}) as pool:
         for told, second in faults.items():
             result = await run_chain(pool, [first, second, step("three", "3")])
             assert result.reason.startswith(told)
@@ -205,6 +215,69 @@ async def test_what_only_shows_while_running_names_the_step_too(open_pool: OpenP
             assert result.total_cost_microdollars == result.steps[0].cost_microdollars == 100
         assert (await pool.chains(unfinished=True)) == []
     assert agent.prompts == ["1"] * len(faults)
+
+
+FILLED_LATE = {
+    "its prompt": step("two", "{steps.one.parts.deeper}", on_failure="continue"),
+    "its title": step("two", "2", title="{steps.one.parts.deeper}", on_failure="continue"),
+    "its list": step("two", "2", each="one.parts", on_failure="continue"),
+    "its condition": step(
+        "two", "2", when={"value": "steps.one.parts.deeper", "equals": 1}, on_failure="continue"
+    ),
+    "the condition of branches": step(
+        "two",
+        branches=[step("a", "a"), step("b", "b")],
+        when={"value": "steps.one.parts.deeper", "equals": 1},
+        on_failure="continue",
+    ),
+    "its recovery": step(
+        "two", "fails", recovery="{steps.one.parts.deeper}", retries=0, on_failure="continue"
+    ),
+}
+
+
+@pytest.mark.parametrize("what", FILLED_LATE)
+async def test_a_chain_goes_on_after_a_text_that_cannot_be_filled_where_it_is_to_go_on(
+    open_pool: OpenPool, what: str
+) -> None:
+    agent = Puppet(script({"one": said(structured={"parts": 3}), "two": failed("no", retryable=True)}))
+    first = step("one", "1", output_vars={"parts": "parts"})
+    after = step("three", "sees [{steps.two.error}]")
+    async with open_pool(agent, config=QUICK) as pool:
+        result = await run_chain(pool, [first, FILLED_LATE[what], after])
+        failed_here = await run_chain(
+            pool, [first, FILLED_LATE[what].model_copy(update={"on_failure": "fail"}), after]
+        )
+    assert (result.success, result.verdict) == (False, "answered")
+    assert result.reason.startswith("step two: ")
+    assert "one.parts" in result.reason
+    assert [(each.success, each.skipped) for each in result.steps] == [
+        (True, False),
+        (False, False),
+        (True, False),
+    ]
+    assert agent.prompts[-2 if what != "its recovery" else -3].startswith("sees [")
+    assert "one.parts" in next(prompt for prompt in agent.prompts if prompt.startswith("sees ["))
+    assert (failed_here.success, failed_here.verdict, failed_here.steps[2].skipped) == (False, "failed", True)
+    assert failed_here.reason.count("step two") == 1
+
+
+async def test_an_item_whose_text_cannot_be_filled_fails_alone_or_before_anything_is_paid(
+    open_pool: OpenPool,
+) -> None:
+    parts = {"parts": [{"a": 1}, {"b": 2}, {"a": 3}]}
+    steps = [step("one", "1", output_vars={"parts": "parts"}), step("two", "<{item.a}>", each="one.parts")]
+    agent = Puppet(script({"one": said(structured=parts)}))
+    async with open_pool(agent) as pool:
+        fails = await run_chain(pool, steps)
+        assert agent.prompts == ["1"], "the step is to fail anyway"
+        goes_on = await run_chain(pool, [steps[0], steps[1].model_copy(update={"on_failure": "continue"})])
+    assert (fails.success, fails.reason) == (
+        False,
+        "step two: `item.a` leads nowhere: `item` has no `a`, but `b`",
+    )
+    assert sorted(agent.prompts[2:]) == ["<1>", "<3>"]
+    assert [each.success for each in goes_on.steps[1].tasks] == [True, False, True]
 
 
 async def test_going_on_is_offered_where_it_can_end_otherwise(open_pool: OpenPool) -> None:

@@ -280,7 +280,7 @@ async def test_what_is_decided_outlives_the_process(open_pool: OpenPool) -> None
         ids = [await pool.submit_chain(GATED) for _ in range(2)]
         for chain in ids:
             await parked(pool, chain)
-        pool._dispatcher.drain()  # takes nothing up any more
+        pool._core.dispatcher.drain()  # takes nothing up any more
         await pool.approve(ids[0])
         await pool.reject(ids[1], "shorter")
     async with open_pool(later) as pool:

@@ -163,9 +163,9 @@ async def test_nothing_of_ended_chains_stays_in_memory(open_pool: OpenPool) -> N
         await parked(pool, parking)
         await pool.cancel_chain(parking)
         await run_chain(pool, [step("one", "1")])
-        await until(lambda: not pool.live.held and not pool._dispatcher._carried)
-        assert not pool._waiting.events
-        assert not pool._waiting.callers
+        await until(lambda: not pool.live.held and not pool._core.dispatcher._carried)
+        assert not pool._core.waiting.events
+        assert not pool._core.waiting.callers
         assert pool.load.busy == pool.load.tasks_waiting == 0
 
 
@@ -176,7 +176,7 @@ async def test_who_gives_up_waiting_for_a_chain_does_not_end_it(open_pool: OpenP
         chain = await pool.submit_chain([step("one", "one")])
         with pytest.raises(TimeoutError):
             await pool.wait_chain(chain, timeout_secs=0.01)
-        assert not pool._waiting.events
+        assert not pool._core.waiting.events
         await until(lambda: agent.running == 1)
         gate.opened.set()
         assert (await ended(pool, chain)).success

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from claude_pool_gh.pool.model.config import PoolConfig, SlotConfig
+from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Done, Finish, HostStepContext, Line
 from claude_pool_gh.pool.recipes.library import Shelf
 from claude_pool_gh.pool.recipes.skills import Skill
@@ -311,7 +312,7 @@ async def test_a_host_step_s_result_is_there_for_later_steps_and_it_can_end_the_
         return Done({"title": "T", "asked": context.plan.context["q"]})
 
     async def enough(_context: HostStepContext) -> Done | Finish:
-        return Finish({"verdict": "clean", "reason": "nothing to do"})
+        return Finish(Outcome(verdict=Verdict.clean, reason="nothing to do"))
 
     agent = Puppet()
     steps = [

@@ -32,6 +32,7 @@ def shelf() -> Shelf:
     arguments = (Argument(name="issue"), Argument(name="style", required=False))
     made.add(Skill(name="fix-it", description="d", arguments=arguments, prompt="Fix {args.issue}"))
     made.add(Skill(name="late", description="d", prompt="See {steps.nowhere.output}"))
+    made.add(Skill(name="misspelt", description="d", arguments=arguments, prompt="{args.issue} {arg.issue}"))
     made.add(Skill(name="wrong", description="d", arguments=arguments, prompt="Fix {args.isue}"))
     return made
 
@@ -161,9 +162,39 @@ FAULTY: list[tuple[str, list[ChainStep], str]] = [
         "step one: unknown argument `isue`, did you mean `issue`?",
     ),
     (
-        "an argument without a skill",
-        [step("one", "1", arguments={"x": "1"})],
-        "step one: unknown argument `x`",
+        "a misspelt root",
+        [step("one", "1"), step("two", "See {step.one.output}")],
+        "step two: `{step.one.output}` is no placeholder; did you mean `{steps.one.output}`?",
+    ),
+    (
+        "a misspelt root in a skill",
+        [step("one", skill="misspelt", arguments={"issue": "1"})],
+        "step one: `{arg.issue}` is no placeholder; did you mean `{args.issue}`?",
+    ),
+    (
+        "a misspelt root in a branch, a title, a recovery, an argument",
+        [step("both", branches=[step("left", "1", recovery="{eror}")])],
+        "step both: `{eror}` is no placeholder; did you mean `{error}`?",
+    ),
+    (
+        "the same in a title",
+        [step("one", "1", title="{ args.issue }")],
+        "step one: `{ args.issue }` is no placeholder; did you mean `{args.issue}`?",
+    ),
+    (
+        "the same in an argument",
+        [step("one", skill="fix-it", arguments={"issue": "{arguments.issue}"})],
+        "did you mean `{args.issue}`?",
+    ),
+    (
+        "a misspelt item",
+        [step("one", "1", output=TYPED), step("per", "{itme}", each="one.parts")],
+        "step per: `{itme}` is no placeholder; did you mean `{item}`?",
+    ),
+    (
+        "a wrong variable of a branch",
+        [step("both", branches=[step("left", "l")]), step("two", "{steps.both.left.outptu}")],
+        "step two: unknown output of step both.left `outptu`, did you mean `output`?",
     ),
     ("two steps of one name", [step("one", "1"), step("one", "2")], "step one: another step has this name"),
     (
@@ -213,11 +244,64 @@ async def test_a_faulty_chain_is_refused_whole_naming_its_step_and_the_nearest_n
         ({"name": "s", "branches": [{"name": "b", "prompt": "p", "gate": True}]}, "branch b must be a plain"),
         ({"name": "s", "branches": [{"name": "b", "prompt": "p", "each": "x.y"}]}, "branch b must be a plain"),
         ({"name": "s", "branches": [{"name": "b", "host": "h"}]}, "branch b must be a plain"),
+        ({"name": "s", "branches": [{"name": "b", "prompt": "p", "at_once": 2}]}, "branch b .* without `at_once`"),
+        (
+            {"name": "s", "branches": [{"name": "b", "prompt": "p", "on_failure": "continue"}]},
+            "branch b .* without `on_failure`, which only the step with the branches can say",
+        ),
+        ({"name": "s", "branches": [{"name": "b", "prompt": "p", "again_from": "a"}]}, "`again_from` means nothing"),
+        ({"name": "s", "branches": [{"name": "b", "prompt": "p", "max_rejections": 2}]}, "`max_rejections` means"),
+        ({"name": "s", "branches": [{"name": "b", "prompt": "p"}], "retries": 2}, "`retries` means .* on the branches"),
+        ({"name": "s", "branches": [{"name": "b", "prompt": "p"}], "config": {"model": "m"}}, "`config` means nothing"),
+        ({"name": "s", "host": "h", "on_failure": "continue"}, "`on_failure` means nothing beside `host`"),
+        ({"name": "s", "host": "h", "each": "a.b", "tools": ["Read"]}, "`each` and `tools` means nothing"),
+        ({"name": "s", "prompt": "p", "arguments": {"x": "1"}}, "`arguments` means nothing beside `prompt`"),
+        ({"name": "s", "prompt": "p", "input": "x"}, "`input` means nothing beside `prompt`"),
+        ({"name": "s", "prompt": "p", "max_rejections": 2}, "`max_rejections` means nothing without `gate`"),
+        ({"name": "s", "prompt": "p", "again_from": "a"}, "`again_from` means nothing without `gate`"),
     ],
 )  # fmt: skip
 def test_a_step_that_contradicts_itself_cannot_be_made(values: dict[str, Any], told: str) -> None:
     with pytest.raises(ValidationError, match=told):
         ChainStep.model_validate(values)
+
+
+def _refusal(values: dict[str, Any]) -> str | None:
+    try:
+        ChainStep.model_validate(values)
+    except ValidationError as error:
+        return str(error)
+    return None
+
+
+@pytest.mark.parametrize("kind", ["prompt", "skill", "host", "branches"])
+def test_every_field_of_a_step_is_used_or_refused(kind: str) -> None:
+    """What no kind of step means would be ignored on all of them."""
+    some: dict[str, Any] = {
+        "prompt": "p", "skill": "k", "host": "h", "branches": [{"name": "b", "prompt": "p"}], "input": "i",
+        "arguments": {"a": "b"}, "each": "a.b", "at_once": 2, "title": "t", "role": "r", "gate": True,
+        "when": {"value": "args.x", "equals": 1}, "max_rejections": 2, "again_from": "a", "tools": ["Read"],
+        "model": "m", "effort": "low", "turns": 2, "budget_usd": 1, "timeout_secs": 1, "output": {"type": "object"},
+        "output_vars": {"a": "b"}, "share": 0.5, "retries": 2, "recovery": "r", "on_failure": "continue",
+        "config": {"model": "m"},
+    }  # fmt: skip
+    assert set(some) | {"name"} == set(ChainStep.model_fields)
+    ignored = set()
+    for field in set(some) - {"prompt", "skill", "host", "branches"}:
+        plain = {"name": "s", kind: some[kind]} | (
+            {"gate": True} if field in ("max_rejections", "again_from") else {}
+        )
+        if (told := _refusal(plain | {field: some[field]})) is not None:
+            assert f"`{field}` means nothing" in told
+            ignored.add(field)
+    expected = {
+        "prompt": {"input", "arguments"},
+        "skill": set(),
+        "host": set(some)
+        - {"prompt", "skill", "host", "branches", "when", "gate", "max_rejections", "again_from"},
+    }
+    expected["branches"] = expected["host"] - {"at_once", "on_failure"}
+    assert ignored == expected[kind]
 
 
 def on_file(folder: Path, name: str, steps: str, more: str = "") -> None:

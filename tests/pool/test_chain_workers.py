@@ -74,7 +74,7 @@ async def opened(log: Log, *processes: Any) -> None:
 async def queued(shared: OpenPool, prompts: list[str], **config: Any) -> list[str]:
     """Tasks in the database that nobody has begun."""
     async with shared(Puppet(), config=PoolConfig(**config)) as pool:
-        pool._dispatcher.drain()
+        pool._core.dispatcher.drain()
         return [await pool.submit(prompt) for prompt in prompts]
 
 
@@ -151,18 +151,18 @@ async def test_one_is_killed_and_the_other_finishes_its_chains(
     chain = [step("one", "say 1"), step("two", "hang"), step("three", "say 3")]
     agent = Noting(log=log)
     async with shared(agent, slots=1) as pool:
-        pool._dispatcher.drain()  # until the other one is dead, it alone takes chains
+        pool._core.dispatcher.drain()  # until the other one is dead, it alone takes chains
         ids = await pool.fan_out_chains([chain] * 4)
         await until(lambda: sum(what == "hangs" for what, *_ in log.lines()) == 2)
         assert len(await pool.slots()) == 3
         began = log.starts()
         kill(process)
-        pool._dispatcher._draining = False
+        pool._core.dispatcher._draining = False
         results = [await ended(pool, each) for each in ids]
         assert len(await pool.slots()) == 1
         living = await pool.database.read(queue.beats)
     assert all(each.success for each in results)
-    assert set(living) == {pool._worker}
+    assert set(living) == {pool._core.worker}
     again = [run_id.rpartition(".")[0] for run_id in log.starts()[len(began) :]]
     assert not set(again) & {run.rpartition(".")[0] for run in began if ".two." not in run}
     assert len(log.starts()) == len(set(log.starts())) == 4 * 3 + 2
@@ -174,7 +174,7 @@ async def test_a_cancel_reaches_a_task_that_another_process_runs_and_a_wait_its_
     process = worker(slots=3)
     await opened(log, process)
     async with shared(Puppet(), slots=1) as pool:
-        pool._dispatcher.drain()  # it runs nothing itself
+        pool._core.dispatcher.drain()  # it runs nothing itself
         stopped, goes_on = await pool.submit("held never"), await pool.submit("held go")
         chain = await pool.submit_chain([step("one", "held go"), step("two", "say {previous_output}")])
         await until(lambda: {f"{stopped}.1", f"{goes_on}.1"} <= set(log.starts(pid=process.pid)))
@@ -336,7 +336,7 @@ async def test_the_chain_of_a_silent_worker_elsewhere_is_taken_over_and_of_a_bea
 ) -> None:
     now, agent = [0.0], Puppet(script({"one": said("again")}))
     async with shared(agent) as pool:
-        pool._dispatcher.drain()
+        pool._core.dispatcher.drain()
         chain = await pool.submit_chain([step("one", "one"), step("two", "two")])
 
         def taken(tx: Transaction) -> None:
@@ -344,17 +344,17 @@ async def test_the_chain_of_a_silent_worker_elsewhere_is_taken_over_and_of_a_bea
             assert queue.take(tx, chain, 0, ELSEWHERE) is not None
 
         await pool.database.transact(taken)
-        assert isinstance(pool._dispatcher.queue, SharedQueue)
-        pool._dispatcher.queue.watch = Watch(30.0, clock=lambda: now[0])
+        assert isinstance(pool._core.dispatcher.queue, SharedQueue)
+        pool._core.dispatcher.queue.watch = Watch(30.0, clock=lambda: now[0])
         for _ in range(6):
-            await pool._dispatcher.take_over()
+            await pool._core.dispatcher.take_over()
             now[0] += 10.0
-            await pool._dispatcher.take_over()
+            await pool._core.dispatcher.take_over()
             now[0] += 10.0
             await pool.database.transact(lambda tx: queue.beat(tx, ELSEWHERE, 0))
         assert (await pool.chain_progress(chain)).status == "queued"
         for _ in range(5):
-            await pool._dispatcher.take_over()
+            await pool._core.dispatcher.take_over()
             now[0] += 10.0
         result = await ended(pool, chain)
         assert ELSEWHERE not in await pool.database.read(queue.beats)

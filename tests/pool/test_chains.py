@@ -17,8 +17,8 @@ from claude_pool_gh.pool.model.errors import (
 )
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.model.ports import AgentOutcome, Ending, Work
-from claude_pool_gh.pool.model.states import ChainState, StepState, TaskState
-from claude_pool_gh.pool.store import chains, ledger, queue, tasks
+from claude_pool_gh.pool.model.states import ChainState, StepState, TaskEvent, TaskState
+from claude_pool_gh.pool.store import cap_uses, chains, costs, ledger, queue, tasks
 from claude_pool_gh.pool.store.chains import NewChain
 from claude_pool_gh.pool.store.queue import Claim
 from claude_pool_gh.pool.store.tasks import TaskRow
@@ -69,7 +69,7 @@ def test_a_chain_is_read_as_it_was_made(chain: chains.ChainRow) -> None:
 def test_a_chain_is_made_once(run: Run, chain: chains.ChainRow) -> None:
     assert run(lambda tx: chains.create(tx, "c", plan("other"), account("x"), caps(), NOW + 9)) is False
     assert run(lambda tx: chains.get(tx, "c")) == chain
-    assert run(lambda tx: ledger.cap_uses(tx, account(), caps(), NOW))[0].used == 30
+    assert run(lambda tx: cap_uses.cap_uses(tx, account(), caps(), NOW))[0].used == 30
 
 
 def test_a_chain_without_money_is_not_made(run: Run) -> None:
@@ -113,7 +113,7 @@ def test_a_chain_ends_once_and_closes_its_money(run: Run, chain: chains.ChainRow
     run(lambda tx: chains.finish(tx, running, CLEAN, NOW + 9))
     done = run(lambda tx: chains.get(tx, "c"))
     assert (done.state, done.outcome, done.ended_ms) == (ChainState.done, CLEAN, NOW + 9)
-    assert run(lambda tx: ledger.cap_uses(tx, account(), caps(), NOW))[0].used == 3
+    assert run(lambda tx: cap_uses.cap_uses(tx, account(), caps(), NOW))[0].used == 3
     for stale in (running, done):
         again = partial(chains.finish, chain=stale, outcome=Outcome(verdict=Verdict.failed), now_ms=NOW + 10)
         with pytest.raises(IllegalTransition):
@@ -244,7 +244,7 @@ def test_a_task_that_is_given_back_has_its_money_closed_and_starts_anew(run: Run
     run(lambda tx: tasks.give_back(tx, task, NOW + 2))
     [waiting] = run(lambda tx: tasks.of_chain(tx, "c"))
     assert (waiting.state, waiting.slot, waiting.attempt) == (TaskState.pending, None, 1)
-    assert run(lambda tx: ledger.cost_of(tx, task.run_id)) == (4, True)
+    assert run(lambda tx: costs.cost_of(tx, task.run_id)) == (4, True)
     again = run(lambda tx: tasks.begin(tx, waiting, "slot-0", "m", NOW + 3))
     assert (again.run_id, again.started_ms) == ("c.find.0.2", NOW + 3)
     with pytest.raises(IllegalTransition):
@@ -279,7 +279,7 @@ def test_a_success_that_waits_for_approval_is_completed_by_it(run: Run, task: Ta
     done = AgentOutcome(ending=Ending.completed, text="see")
     run(lambda tx: tasks.end(tx, task, done, NOW + 5, review=True))
     assert run(lambda tx: tasks.get(tx, task.id)).state is TaskState.pending_review
-    run(lambda tx: tasks.decide(tx, "c", "find", TaskState.completed))
+    run(lambda tx: tasks.decide(tx, "c", "find", TaskEvent.approve))
     assert run(lambda tx: tasks.get(tx, task.id)).state is TaskState.completed
 
 
@@ -380,11 +380,11 @@ def test_a_skipped_step_is_finished_without_a_result(run: Run, chain: chains.Cha
 
 def test_a_parked_chain_lends_its_money_and_takes_it_back(run: Run, chain: chains.ChainRow) -> None:
     presented(run, chain)
-    assert run(lambda tx: ledger.cap_uses(tx, account(), caps(), NOW))[0].used == 0
+    assert run(lambda tx: cap_uses.cap_uses(tx, account(), caps(), NOW))[0].used == 0
     run(lambda tx: chains.unpark(tx, chains.get(tx, "c"), NOW))
     now = run(lambda tx: chains.get(tx, "c"))
     assert (now.state, now.parked_for, now.owner) == (ChainState.queued, None, None)
-    assert run(lambda tx: ledger.cap_uses(tx, account(), caps(), NOW))[0].used == 30
+    assert run(lambda tx: cap_uses.cap_uses(tx, account(), caps(), NOW))[0].used == 30
 
 
 def test_a_cancel_ends_what_nobody_carries_and_asks_whoever_does(run: Run) -> None:

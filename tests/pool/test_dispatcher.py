@@ -26,8 +26,8 @@ async def test_two_pools_of_a_process_on_one_store_leave_each_other_alone(open_p
         await until(lambda: one.load.chains_running == 4)  # and the others are still in the queue
         async with open_pool(second, name="second") as two:
             assert (await asyncio.wait_for(two.run("a"), GUARD)).output == "<a>"
-            await one._dispatcher.take_over()
-            await two._dispatcher.take_over()
+            await one._core.dispatcher.take_over()
+            await two._core.dispatcher.take_over()
             await until(lambda: two.load.chains_running == 0)
             assert len(await one.slots()) == 2
         assert [slot.id for slot in await one.slots()] == ["slot-0"]
@@ -60,7 +60,7 @@ async def test_a_pool_that_is_asked_all_the_time_who_died_never_loses_its_own_ch
 
         async def ask() -> None:
             while True:
-                await pool._dispatcher.take_over()
+                await pool._core.dispatcher.take_over()
                 await asyncio.sleep(0)
 
         asking = asyncio.create_task(ask())

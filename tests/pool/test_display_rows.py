@@ -19,7 +19,7 @@ async def test_a_result_is_kept_although_somebody_took_its_worker_for_dead(open_
     async with open_pool(agent) as pool:
         task = await pool.submit("a")
         await until(lambda: agent.running == 1)
-        await pool.database.transact(lambda tx: slot_rows.forget_workers(tx, [pool._worker]))
+        await pool.database.transact(lambda tx: slot_rows.forget_workers(tx, [pool._core.worker]))
         assert await pool.slots() == []
         gate.opened.set()
         result = await pool.wait(task, timeout_secs=GUARD)

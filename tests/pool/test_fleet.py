@@ -93,7 +93,7 @@ async def test_one_is_killed_one_cut_off_one_stopped_and_every_chain_ends_once(
 ) -> None:
     steps = [step("one", "work 1"), step("two", "work {previous_output}"), step("three", "work 3")]
     async with OpenPool(store, fleet.folder / "state")(Puppet(), slots=1) as pool, wire_to(store) as wire:
-        pool._dispatcher.drain()  # it only submits
+        pool._core.dispatcher.drain()  # it only submits
         ids = await pool.fan_out_chains([steps] * CHAINS)
         killed, cut, stopped = fleet.start(store), fleet.start(wire.url), fleet.start(store)
         for each in (killed, cut, stopped):
@@ -147,7 +147,7 @@ async def test_four_workers_drain_one_queue_and_each_takes_its_part(fleet: Fleet
     every = [fleet.start(store) for _ in range(4)]
     await until(lambda: sum(what == "open" for what, *_ in fleet.log.lines()) == 4)
     async with OpenPool(store, fleet.folder / "state")(Puppet(), slots=1) as pool:
-        pool._dispatcher.drain()
+        pool._core.dispatcher.drain()
         ids = [await pool.submit("work") for _ in range(CHAINS)]
         results = [await pool.wait(each, timeout_secs=GUARD) for each in ids]
     assert all(each.success for each in results)

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from claude_pool_gh.pool.model.caps import Account, CapUse
 from claude_pool_gh.pool.model.errors import CapReached
-from claude_pool_gh.pool.store import chains, ledger
-from claude_pool_gh.pool.store.ledger import Account, CapUse
+from claude_pool_gh.pool.store import cap_uses, chains, costs, ledger
 from claude_pool_gh.pool.store.tables import reservations
 from claude_pool_gh.storage import Database, Transaction
 from tests.pool.make import DAY, NOW, account, caps, plan
@@ -108,7 +108,7 @@ def test_what_a_chain_did_not_use_is_free_again(run: Run) -> None:
     assert refused(run, thread=59) == "thread"
     run(lambda tx: ledger.settle(tx, "a", NOW))
     chain(run, "b", thread=59)
-    uses = run(lambda tx: ledger.cap_uses(tx, account(), caps(thread=59, pool=99), NOW))
+    uses = run(lambda tx: cap_uses.cap_uses(tx, account(), caps(thread=59, pool=99), NOW))
     assert uses == [
         CapUse("thread", 59, 35), CapUse("user and day", 200, 35), CapUse("repository and month", 1000, 35),
         CapUse("pool and month", 99, 35),
@@ -179,11 +179,11 @@ def test_a_request_nobody_can_price_costs_all_of_it_and_marks_its_chain(run: Run
         request(run, request_id, run_id, 4)
     run(lambda tx: ledger.settle_request(tx, "r1", 1, NOW))
     run(lambda tx: ledger.settle_request_unknown(tx, "r2", "cut", NOW))
-    assert run(lambda tx: ledger.cost_of(tx, "a.1")) == (5, True)
-    assert run(lambda tx: ledger.cost_of(tx, "a")) == (5, True)
+    assert run(lambda tx: costs.cost_of(tx, "a.1")) == (5, True)
+    assert run(lambda tx: costs.cost_of(tx, "a")) == (5, True)
     run(lambda tx: ledger.settle_request(tx, "r3", 2, NOW))
-    assert run(lambda tx: ledger.cost_of(tx, "a.2")) == (2, False)
-    assert run(lambda tx: ledger.cost_by_step(tx, "a")) == {"find": (5, True), "verify": (2, False)}
+    assert run(lambda tx: costs.cost_of(tx, "a.2")) == (2, False)
+    assert run(lambda tx: costs.cost_by_step(tx, "a")) == {"find": (5, True), "verify": (2, False)}
     assert run(lambda tx: ledger.settle(tx, "a", NOW)) == 7
     assert [row(run, name) for name in ("a", "a.1", "a.2")] == [(7, True), (5, True), (2, False)]
 
@@ -218,13 +218,13 @@ def test_what_is_usual_is_the_middle_half_of_the_last_runs(run: Run) -> None:
     finish("x3", 30, verb="ask")
     finish("y4", 30, repository="2")
     finish("z5", 0)
-    assert run(lambda tx: ledger.usual_cost(tx, "1", "review")) is None
+    assert run(lambda tx: costs.usual_cost(tx, "repository", "1", "review")) is None
     finish("c6", 7)
-    assert run(lambda tx: ledger.usual_cost(tx, "1", "review")) == (5, 9)
-    assert run(lambda tx: ledger.usual_cost(tx, "1", "review", last=4)) == (5, 9)
+    assert run(lambda tx: costs.usual_cost(tx, "repository", "1", "review")) == (5, 9)
+    assert run(lambda tx: costs.usual_cost(tx, "repository", "1", "review", last=4)) == (5, 9)
     finish("c7", 30)
-    assert run(lambda tx: ledger.usual_cost(tx, "1", "review", last=4)) == (5, 30)
-    assert run(lambda tx: ledger.usual_cost(tx, "2", "review")) is None
+    assert run(lambda tx: costs.usual_cost(tx, "repository", "1", "review", last=4)) == (5, 30)
+    assert run(lambda tx: costs.usual_cost(tx, "repository", "2", "review")) is None
 
 
 def test_a_chain_that_may_begin_with_little_takes_more_as_it_needs_it_and_never_more_than_every_cap(

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from claude_pool_gh.pool.model.errors import CapReached
-from claude_pool_gh.pool.store import chains, ledger
+from claude_pool_gh.pool.store import chains, costs, ledger
 from claude_pool_gh.pool.store.tables import reservations
 from claude_pool_gh.storage import Database, migrations
 from tests.pool.make import DAY, NOW, account, caps, plan
@@ -93,9 +93,7 @@ class Ledger(RuleBasedStateMachine):
             one.used
             for name, one in self.sums.items()
             if "." not in name
-            and all(
-                (getattr(ACCOUNTS[one.who], key, None) or one.day) == value for key, value in same.items()
-            )
+            and all(ACCOUNTS[one.who].get(key, one.day) == value for key, value in same.items())
         )
 
     def _add(self, name: str, reserved: int, parent: str | None, who: int = 0) -> None:
@@ -107,9 +105,9 @@ class Ledger(RuleBasedStateMachine):
     def reserve_chain(self, who: int, amount: int) -> None:
         name, mine = f"c{len(self.sums)}", ACCOUNTS[who]
         fits = (
-            self._used(thread=mine.thread) + amount <= THREAD
-            and self._used(user=mine.user, day=self.day) + amount <= USER_DAY
-            and self._used(repository=mine.repository) + amount <= REPOSITORY_MONTH
+            self._used(thread=mine["thread"]) + amount <= THREAD
+            and self._used(user=mine["user"], day=self.day) + amount <= USER_DAY
+            and self._used(repository=mine["repository"]) + amount <= REPOSITORY_MONTH
             and self._used() + amount <= POOL
         )
         limits = caps(
@@ -259,11 +257,11 @@ class Ledger(RuleBasedStateMachine):
     def the_rows_are_the_model(self) -> None:
         with self.database.engine.begin() as tx:
             rows = tx.execute(sa.select(reservations)).all()
-            costs = {name: ledger.cost_of(tx, name) for name in self.sums if name.count(".") < 2}
+            found = {name: costs.cost_of(tx, name) for name in self.sums if name.count(".") < 2}
         assert {row.id: (row.reserved, row.settled, bool(row.upper_bound)) for row in rows} == {
             name: (one.reserved, one.settled, one.upper_bound) for name, one in self.sums.items()
         }
-        for name, (cost, bound) in costs.items():
+        for name, (cost, bound) in found.items():
             inside = [
                 one for each, one in self.sums.items() if each.startswith(f"{name}.") and each.count(".") == 2
             ]
@@ -276,9 +274,9 @@ class Ledger(RuleBasedStateMachine):
             assert sum(self.sums[child].used for child in one.children) <= one.reserved, name
             assert one.used <= one.reserved
         for mine in ACCOUNTS:
-            assert self._used(thread=mine.thread) <= THREAD
-            assert self._used(repository=mine.repository) <= REPOSITORY_MONTH
-            assert all(self._used(user=mine.user, day=day) <= USER_DAY for day in range(self.day + 1))
+            assert self._used(thread=mine["thread"]) <= THREAD
+            assert self._used(repository=mine["repository"]) <= REPOSITORY_MONTH
+            assert all(self._used(user=mine["user"], day=day) <= USER_DAY for day in range(self.day + 1))
         assert self._used() <= POOL
 
 

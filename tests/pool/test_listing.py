@@ -12,7 +12,7 @@ from claude_pool_gh.pool.model.errors import UnknownChain, UnknownTask
 from claude_pool_gh.pool.model.records import ChainProgress, TaskFilter, TaskRecord
 from claude_pool_gh.pool.model.states import TaskState
 from claude_pool_gh.pool.pool import Pool
-from claude_pool_gh.pool.store import context, listing, queries
+from claude_pool_gh.pool.store import context, listing, task_records
 from claude_pool_gh.storage import Database, Transaction
 from tests.pool.kit import step
 from tests.pool.puppet import Gate, OpenPool, Puppet
@@ -41,7 +41,7 @@ async def test_a_list_costs_the_same_number_of_statements_however_long_it_is(ope
 
         def one_by_one(tx: Transaction) -> None:
             for task_id in ids:
-                queries.task(tx, task_id)
+                task_records.task(tx, task_id)
 
         # A statement for each task would be seen.
         assert await statements_of(pool.database, one_by_one) >= len(ids) > MOST

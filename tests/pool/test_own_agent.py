@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,8 +65,124 @@ async def test_a_result_of_another_type_fails_the_task_at_once_in_words(
         result = await asyncio.wait_for(pool.run("a"), GUARD)
         (slot,) = await pool.slots()
     assert (result.success, result.ending) == (False, Ending.failed)
-    assert "not an AgentOutcome" in result.reason or "which is no `Ending`" in result.reason
+    assert "not an AgentOutcome" in result.reason or "`ending` must be 'completed' or" in result.reason
     assert (len(agent.seen), slot.state) == (1, SlotState.idle)
+
+
+WRONG_FIELDS: list[tuple[dict[str, Any], str]] = [
+    ({"text": None}, "`text` must be a text, not None"),
+    ({"turns": "3"}, "`turns` must be a whole number"),
+    ({"elapsed_ms": 1.5}, "`elapsed_ms` must be a whole number"),
+    ({"reason": 3}, "`reason` must be a text"),
+    ({"session_id": 3}, "`session_id` must be a text"),
+    ({"cost_microdollars": True}, "`cost_microdollars` must be a whole number"),
+    ({"cost_microdollars": -1}, "its cost, time and turns are 0 or more"),
+    ({"transcript": "x"}, "`transcript` must be a list of"),
+]
+
+
+@pytest.mark.parametrize(("fields", "told"), WRONG_FIELDS)
+async def test_an_outcome_with_a_field_of_another_type_fails_the_task_and_names_it(
+    open_pool: OpenPool, fields: dict[str, Any], told: str
+) -> None:
+    async def act(_task: AgentTask, _line: Line) -> AgentOutcome:
+        return said(**fields)
+
+    async with open_pool(Own(act)) as pool:
+        result = await asyncio.wait_for(pool.run("a"), GUARD)
+        (slot,) = await pool.slots()
+    assert (result.success, result.ending, slot.state) == (False, Ending.failed, SlotState.idle)
+    assert told in result.reason
+
+
+@pytest.mark.parametrize(("most", "cost"), [(0.05, 1), (40_000, 0.03), (40_000, "1"), (True, 1)])
+async def test_money_that_is_no_whole_number_is_refused_and_booked_as_an_upper_bound(
+    open_pool: OpenPool, most: Any, cost: Any
+) -> None:
+    async def act(_task: AgentTask, line: Line) -> AgentOutcome:
+        async with line.spending(most=most) as spent:
+            spent.cost = cost
+        return said()
+
+    async with open_pool(Own(act)) as pool:
+        result = await pool.run("a")
+    name = "`cost`" if most == 40_000 else "`most`"
+    assert f"{name} must be a whole number" in result.reason
+    booked = (40_000, True) if most == 40_000 else (0, False)
+    assert (result.ending, result.cost_microdollars, result.upper_bound) == (Ending.failed, *booked)
+
+
+async def test_a_plain_function_and_a_call_of_exit_end_the_task_and_nothing_else(open_pool: OpenPool) -> None:
+    class Plain:
+        def run(self, task: AgentTask, _folder: Path, _line: Line) -> AgentOutcome:
+            if task.prompt == "exit":
+                sys.exit(3)
+            return said("done")
+
+    async def leaves(_task: AgentTask, _line: Line) -> AgentOutcome:
+        sys.exit("bye")
+
+    plain: Any = Plain()
+    async with open_pool(plain) as pool:
+        plain_result, exits = await pool.fan_out(["a", "exit"])
+    async with open_pool(Own(leaves)) as pool:
+        left = await pool.run("a")
+    assert "`run` is a plain function: make it `async def run`" in plain_result.reason
+    assert exits.reason == "the agent called sys.exit(3)"
+    assert left.reason == "the agent called sys.exit('bye')"
+    assert {each.ending for each in (plain_result, exits, left)} == {Ending.failed}
+
+
+async def test_the_pool_measures_how_long_it_took_where_it_does_not_say(open_pool: OpenPool) -> None:
+    """Also where it ends otherwise than with an outcome of its own."""
+
+    async def act(task: AgentTask, _line: Line) -> AgentOutcome:
+        await asyncio.sleep(0.02)
+        if task.prompt == "raises":
+            raise ValueError("no")
+        return said(elapsed_ms=77_000 if task.prompt == "says" else 0)
+
+    async with open_pool(Own(act)) as pool:
+        silent, says, raises = await pool.fan_out(["silent", "says", "raises"])
+        metrics = await pool.metrics()
+    assert 20 <= silent.elapsed_ms < 77_000
+    assert says.elapsed_ms == 77_000
+    assert raises.elapsed_ms >= 20
+    assert (metrics.min_elapsed_ms >= 20, metrics.max_elapsed_ms) == (True, 77_000)
+
+
+@pytest.mark.parametrize("least", [None, "20", 1.5, -1, True])
+async def test_a_least_that_is_no_number_is_refused_at_submit(open_pool: OpenPool, least: Any) -> None:
+    class Odd(Own):
+        def least(self, _task: AgentTask) -> Any:
+            return least
+
+    async def act(_task: AgentTask, _line: Line) -> AgentOutcome:
+        return said()
+
+    async with open_pool(Odd(act)) as pool:
+        with pytest.raises(
+            ValueError, match=r"`least` of Odd returned .* not a whole number of microdollars"
+        ):
+            await pool.run("a")
+
+
+async def test_what_it_spends_up_to_its_budget_was_set_aside_and_what_is_beyond_stops_the_next(
+    open_pool: OpenPool,
+) -> None:
+    """The two sentences about `AgentOutcome.cost_microdollars`: with no `least`, and beyond the budget."""
+
+    async def act(task: AgentTask, _line: Line) -> AgentOutcome:
+        assert task.budget_microdollars is not None
+        return said(cost_microdollars=task.budget_microdollars + (100_000 if task.prompt == "more" else 0))
+
+    one = TaskOverrides(max_budget_usd=0.3)
+    async with open_pool(Own(act), config=PoolConfig(budget_microdollars=600_000)) as pool:
+        results = [await pool.run("all", config=one), await pool.run("more", config=one)]
+        with pytest.raises(CapReached, match=r"has \$0.00 left, asked for \$0.02; "):
+            await pool.run("none is left", config=one)
+        assert (await pool.status()).total_spend_microdollars == 700_000
+    assert [each.cost_microdollars for each in results] == [300_000, 400_000]
 
 
 async def test_what_it_raises_is_the_reason_and_its_slot_is_not_to_blame(open_pool: OpenPool) -> None:
@@ -190,7 +307,8 @@ async def test_a_cost_that_is_none_fails_the_task(open_pool: OpenPool, cost: Any
 
     async with open_pool(Own(act)) as pool:
         result = await pool.run("a")
-    assert "not a whole number of microdollars" in result.reason
+    told = "0 or more" if cost == -1 else "`cost_microdollars` must be a whole number"
+    assert told in result.reason
 
 
 async def test_it_reserves_before_it_pays_and_never_more_than_its_cap(open_pool: OpenPool) -> None:

@@ -12,13 +12,12 @@ import sqlalchemy as sa
 
 from claude_pool_gh.pool.model.config import SlotConfig
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
-from claude_pool_gh.pool.store import bill, chains, ledger, queue, slot_rows, tasks
-from claude_pool_gh.pool.store.ledger import Account, Caps
+from claude_pool_gh.pool.store import bill, cap_uses, chains, costs, ledger, lookup, queue, slot_rows, tasks
 from claude_pool_gh.storage import Database, Transaction, migrations
-from tests.pool.make import plan
+from tests.pool.make import account, caps, plan
 
-ACCOUNT = Account(thread="1:1", user="7", repository="1")
-CAPS = Caps(task=1, chain=10, thread=10**9, user_day=10**9, repository_month=10**9, pool=10**9)
+ACCOUNT = account("1:1", "7", "1")
+CAPS = caps(task=1, chain=10, thread=10**9, user_day=10**9, repository_month=10**9, pool=10**9)
 NOW = 1_786_000_000_000
 Asks = Callable[[Transaction], object]
 
@@ -32,20 +31,26 @@ HOT: dict[str, Asks] = {
     "chain": lambda tx: chains.get(tx, "chain"),
     "tasks of a chain": lambda tx: tasks.of_chain(tx, "chain"),
     "task": lambda tx: tasks.several(tx, ["chain"]),
+    "conversation": lambda tx: tasks.has_session(tx, "s1"),
     "work": lambda tx: tasks.works_of(tx, ["chain.1"]),
     "slot taken": lambda tx: slot_rows.occupy(tx, "slot-0", "w", SlotConfig(), "chain"),
     "money taken": lambda tx: ledger.reserve_task(tx, "chain.1", "chain", "one", most=1, least=1, now_ms=NOW),
     "money left": lambda tx: ledger.left_in(tx, "chain"),
     "money settled": lambda tx: ledger.settle(tx, "chain", NOW),
-    "cost of a task": lambda tx: ledger.cost_of_task(tx, "chain", 1),
+    "cost of a task": lambda tx: costs.cost_of_task(tx, "chain", 1),
     "cost of a step": lambda tx: ledger.used_by_step(tx, "chain", "one"),
     # Of each chain that starts or changes.
-    "caps": lambda tx: ledger.cap_uses(tx, ACCOUNT, CAPS, NOW),
-    "hope": lambda tx: ledger.check_hope(tx, ACCOUNT, CAPS, NOW),
-    "usual cost": lambda tx: ledger.usual_cost(tx, "1", "review"),
-    "cost by step": lambda tx: ledger.cost_by_step(tx, "chain"),
-    "bill": lambda tx: bill.read(tx, ["chain"], ACCOUNT, CAPS, "review", NOW),
+    "caps": lambda tx: cap_uses.cap_uses(tx, ACCOUNT, CAPS, NOW),
+    "hope": lambda tx: cap_uses.check_hope(tx, ACCOUNT, CAPS, NOW),
+    "usual cost": lambda tx: costs.usual_cost(tx, "repository", "1", "review"),
+    "cost by step": lambda tx: costs.cost_by_step(tx, "chain"),
+    "bill": lambda tx: bill.read(tx, ["chain"], ACCOUNT, CAPS, usual=("repository", "review"), now_ms=NOW),
     # Every few seconds.
+    # Of each thread that is shown.
+    "kin": lambda tx: lookup.kin_of(tx, "chain", "thread"),
+    "open of a thread": lambda tx: lookup.open_of(tx, "thread", ["1:1"]),
+    "newest of a thread": lambda tx: lookup.newest_of(tx, "thread", "1:1", limit=50),
+    "spending": lambda tx: costs.spending(tx, "repository", "1", NOW),
     "orphans": lambda tx: queue.orphans(tx, ["w"]),
     "carried by": lambda tx: queue.carried_by(tx, "w"),
     "carried": queue.carried,
@@ -63,8 +68,8 @@ def books(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     migrations.upgrade(database.engine)
     with database.engine.begin() as tx:
         for number in range(60):
-            account = Account(thread=f"1:{number % 40}", user=str(number % 20), repository=str(number % 10))
-            chains.create(tx, f"chain-{number}", plan(), account, CAPS, NOW - 1000 * number)
+            who = account(f"1:{number % 40}", str(number % 20), str(number % 10))
+            chains.create(tx, f"chain-{number}", plan(), who, CAPS, NOW - 1000 * number)
             if number % 20:
                 chains.finish(tx, chains.get(tx, f"chain-{number}"), _DONE, NOW)
         chains.create(tx, "chain", plan(), ACCOUNT, CAPS, NOW)

@@ -12,7 +12,7 @@ from claude_pool_gh.pool.model.config import PoolConfig, ScalingConfig
 from claude_pool_gh.pool.model.errors import CapReached
 from claude_pool_gh.pool.model.states import TaskState
 from claude_pool_gh.pool.pool import Pool
-from claude_pool_gh.pool.store import chains, ledger
+from claude_pool_gh.pool.store import cap_uses, chains
 from claude_pool_gh.storage import Database, Transaction, migrations
 from claude_pool_gh.storage.retries import Retries
 from tests.pool.kit import GUARD, QUICK, until
@@ -40,7 +40,7 @@ async def test_a_drain_returns_although_the_store_is_away_and_says_that_it_knows
         summary = await asyncio.wait_for(pool.drain(deadline_secs=0.01), GUARD)
         assert (len(summary.cancelled), summary.known) == (1, False)
         await until(lambda: not agent.running)
-        assert pool._waiting.closed
+        assert pool._core.waiting.closed
         flaky.away = False
         assert (await pool.drain(deadline_secs=0.01)).known
         await asyncio.wait({waiting}, timeout=GUARD)
@@ -63,7 +63,7 @@ async def test_a_drain_hides_no_error_that_does_not_pass(
 async def test_a_pool_ends_although_a_last_write_waits_for_the_store(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("claude_pool_gh.pool.pool._LAST_WORD", 0.1)
+    monkeypatch.setattr("claude_pool_gh.pool.errands.LAST_WORD", 0.1)
     flaky = opened(tmp_path)
     config = PoolConfig(scaling=ScalingConfig(min_slots=0))
 
@@ -71,7 +71,7 @@ async def test_a_pool_ends_although_a_last_write_waits_for_the_store(
         async with Pool.open(Puppet(), store=flaky.database, slots=2, config=config) as pool:
             flaky.away = True
             await pool.scale_down(2)
-            assert pool._errands
+            assert pool._core.errands.running
 
     await asyncio.wait_for(whole(), GUARD)
     assert "errands_cancelled" in {getattr(record, "action", "") for record in caplog.records}
@@ -102,7 +102,7 @@ async def test_a_caller_that_gives_up_stops_what_runs_while_the_store_is_away_an
 async def test_a_caller_that_gives_up_is_let_go_although_the_store_stays_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("claude_pool_gh.pool.pool._GIVING_UP", 0.3)
+    monkeypatch.setattr("claude_pool_gh.pool.submission.GIVING_UP", 0.3)
     flaky, agent = opened(tmp_path), Puppet(Gate())
     async with Pool.open(agent, store=flaky.database, config=QUICK) as pool:
         caller = asyncio.create_task(pool.run("a"))
@@ -125,7 +125,7 @@ async def test_a_caller_that_gives_up_gets_its_own_cancel_and_not_the_refusal_th
         loop.call_soon_threadsafe(asked.set)
         raise CapReached("pool", 1, 0, 1)
 
-    monkeypatch.setattr(ledger, "check_hope", refuse)
+    monkeypatch.setattr(cap_uses, "check_hope", refuse)
     async with Pool.open(Puppet(), store=opened(tmp_path).database) as pool:
         caller = asyncio.create_task(pool.run("a"))
         await asyncio.sleep(0)
@@ -145,8 +145,8 @@ async def test_a_caller_hears_of_the_end_that_a_process_beside_the_only_worker_h
         await agent.arrived.wait()
         queued = await pool.submit("b")
         waiting = asyncio.create_task(pool.wait(queued))
-        await until(lambda: queued in pool._waiting.events)
-        await until(pool._dispatcher.is_alone)
+        await until(lambda: queued in pool._core.waiting.events)
+        await until(pool._core.dispatcher.is_alone)
         await flaky.database.transact(lambda tx: chains.request_cancel(tx, queued, 1))
         assert (await asyncio.wait_for(waiting, GUARD)).ending == "cancelled"
 

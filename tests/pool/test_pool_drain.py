@@ -29,7 +29,7 @@ async def test_a_drain_lets_running_tasks_end_and_takes_no_others(open_pool: Ope
         ids = [await pool.submit(str(number)) for number in range(12)]
         await until_here(lambda: agent.running == 2 and pool.load.tasks_waiting == 4)
         draining = asyncio.create_task(pool.drain(deadline_secs=GUARD))
-        await until_here(lambda: pool._closing)
+        await until_here(lambda: pool._core.closing)
         for refused in (
             pool.submit("late"), pool.run("late"), pool.fan_out(["late"]),
             pool.submit_chain([ChainStep(name="a", prompt="late")]),

@@ -221,9 +221,9 @@ async def test_a_task_for_which_no_slot_came_in_time_is_told_too(open_pool: Open
 async def test_nobody_who_has_gone_is_told_anything(open_pool: OpenPool) -> None:
     async with open_pool(Puppet()) as pool:
         events = pool.events()
-        assert len(pool._feed.subscriptions) == 1
+        assert len(pool._core.feed.subscriptions) == 1
         del events
-        assert len(pool._feed.subscriptions) == 0
+        assert len(pool._core.feed.subscriptions) == 0
         await run_chain(pool, [step("one", "1")])
 
 

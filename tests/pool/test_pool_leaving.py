@@ -59,7 +59,7 @@ async def test_while_the_block_ends_nothing_more_is_taken(caplog: pytest.LogCapt
     agent, refused = Puppet(gate), asyncio.Event()
 
     async def late(pool: Pool) -> None:
-        await until(lambda: pool._closing)
+        await until(lambda: pool._core.closing)
         with pytest.raises(PoolShutdown, match="takes no more work"):
             await pool.submit("late")
         gate.opened.set()
@@ -131,7 +131,7 @@ async def test_a_drain_says_what_is_lost_where_nothing_is_kept(caplog: pytest.Lo
         ids = [await pool.submit(str(number)) for number in range(6)]
         await until(lambda: agent.running == 1)
         waiting = asyncio.create_task(pool.wait(ids[-1]))
-        await until(lambda: bool(pool._waiting.callers))
+        await until(lambda: bool(pool._core.waiting.callers))
         summary = await pool.drain(deadline_secs=0)
         assert (summary.cancelled, summary.left_queued, summary.lost) == ((ids[0],), 0, 5)
         with pytest.raises(
@@ -197,7 +197,7 @@ EVERY: dict[str, Callable[[Pool, Any, Any], Awaitable[object]]] = {
 @pytest.mark.parametrize("kind", ["temporary", "state", "a store of the caller's"])
 async def test_after_the_close_every_method_says_that_the_pool_is_closed(tmp_path: Path, kind: str) -> None:
     async_methods = {
-        name for name in vars(Pool) if asyncio.iscoroutinefunction(getattr(Pool, name)) and name[0] != "_"
+        name for name in dir(Pool) if asyncio.iscoroutinefunction(getattr(Pool, name)) and name[0] != "_"
     }
     assert async_methods == set(EVERY), "a new method belongs in this list"
     database = Database.open(f"sqlite:///{tmp_path}/own.sqlite")

@@ -55,7 +55,7 @@ async def test_after_a_restart_in_another_folder_nothing_runs_in_the_wrong_place
     agent.act = echo
     async with open_pool(agent, workspaces=folders("b")) as pool:
         assert (await asyncio.wait_for(pool.run("mine"), GUARD)).success
-        await pool._dispatcher.take_over()
+        await pool._core.dispatcher.take_over()
         assert [await pool.result(each) for each in ids] == [None] * 2
         assert (await pool.status()).pending_tasks == 1, "it can be seen from here"
     assert agent.places == [("edit 0", "a"), ("mine", "b")]

@@ -9,21 +9,18 @@ import pytest
 
 from claude_pool_gh.pool.model.config import TaskOverrides
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
-from claude_pool_gh.pool.model.ports import Ending
 from claude_pool_gh.pool.model.records import TaskFilter
 from claude_pool_gh.pool.model.states import TaskState
 from claude_pool_gh.pool.model.texts import cleaned, fault, storable
 from claude_pool_gh.pool.run.chain_factory import ChainOptions
 from claude_pool_gh.pool.store import chains, tasks
-from claude_pool_gh.pool.store.ledger import Account, Caps
-from claude_pool_gh.pool.store.tables import tasks as task_rows
 from claude_pool_gh.storage import Database
 from tests.pool.kit import GUARD, QUICK, run_chain, script, step
-from tests.pool.make import plan
+from tests.pool.make import account, caps, plan
 from tests.pool.puppet import OpenPool, Puppet, failed, said
 
-ACCOUNT = Account(thread="1:1", user="7", repository="1")
-CAPS = Caps(task=1, chain=10, thread=10**9, user_day=10**9, repository_month=10**9, pool=10**9)
+ACCOUNT = account("1:1", "7", "1")
+CAPS = caps(task=1, chain=10, thread=10**9, user_day=10**9, repository_month=10**9, pool=10**9)
 WRONG = ("a\x00b", "caf\udce9.txt")
 
 
@@ -70,18 +67,14 @@ async def test_whatever_an_agent_says_its_result_is_stored_and_everything_can_be
         assert resumed.success
 
 
-async def test_a_row_of_an_earlier_version_with_such_a_text_fails_no_question_for_a_session(
-    open_pool: OpenPool,
-) -> None:
+async def test_a_conversation_is_found_by_its_id_and_by_nothing_else(open_pool: OpenPool) -> None:
     agent = Puppet()
     async with open_pool(agent) as pool:
-        agent.act = lambda *_: asyncio.sleep(0, said(session_id="s1"))
-        old, _ = await pool.submit("old"), await pool.run("new")
-        stored = {"ending": Ending.completed, "text": "\x00 \ud800", "session_id": "s9"}
-        row = task_rows.update().where(task_rows.c.id == old)
-        await pool.wait(old, timeout_secs=GUARD)
-        await pool.database.transact(lambda tx: tx.execute(row.values(outcome=stored)))
-        for session, there in (("s1", True), ("s9", True), ("s", False), ("s2", False), ("text", False)):
+        agent.act = lambda *_: asyncio.sleep(0, said("text", session_id="s1"))
+        await pool.run("one")
+        agent.act = lambda *_: asyncio.sleep(0, said("text"))
+        await pool.run("another, which leaves none")
+        for session, there in (("s1", True), ("s", False), ("s2", False), ("text", False)):
             assert await pool.database.read(lambda tx, s=session: tasks.has_session(tx, s)) is there  # type: ignore[misc]
 
 

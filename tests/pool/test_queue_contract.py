@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,10 +16,11 @@ import pytest
 import sqlalchemy as sa
 
 from claude_pool_gh.pool.model.clock import SystemClock
-from claude_pool_gh.pool.model.config import TaskOverrides
+from claude_pool_gh.pool.model.config import Isolation, TaskOverrides
 from claude_pool_gh.pool.model.errors import PoolError, Superseded
 from claude_pool_gh.pool.model.ids import ChainId, TaskId
-from claude_pool_gh.pool.model.plan import AgentRun, Limits, Plan
+from claude_pool_gh.pool.model.plan import AgentRun, Limits, Plan, WorkspaceSpec
+from claude_pool_gh.pool.pool import Pool
 from claude_pool_gh.pool.run.queues import BEAT_SECONDS, SILENCE_SECONDS, Heard, Queue, SharedQueue, queue_on
 from claude_pool_gh.pool.store import chains, ledger, queue
 from claude_pool_gh.pool.store.chains import NewChain
@@ -30,6 +31,7 @@ from tests.pool.kit import GUARD, ended, step, until
 from tests.pool.make import NOW, account, caps
 from tests.pool.puppet import Gate, OpenPool, Puppet
 from tests.pool.worker import Log, Noting, kill, start
+from tests.storage import old
 
 
 @dataclass
@@ -90,7 +92,7 @@ LONE = Plan(
     verb="",
     steps=(AgentRun(name="find", prompt="p", overrides=TaskOverrides(model="m")),),
     limits=Limits(task=1_000_000, chain=1_000_000, wall_seconds=60, idle_seconds=60),
-    workspace={"isolation": "none"},
+    workspace=WorkspaceSpec(isolation=Isolation.none),
 )
 
 
@@ -284,7 +286,7 @@ async def test_a_paused_worker_that_comes_back_spoils_nothing(store: Store) -> N
         before = await pool.database.read(lambda tx: every_row(tx, task))
         process.send_signal(signal.SIGCONT)
         # It is back when it takes work again, and has seen by then that it lost the chain.
-        pool._dispatcher.drain()
+        pool._core.dispatcher.drain()
         next_ = await pool.submit("say more")
         await until(lambda: f"{next_}.1" in store.log.starts(pid=process.pid))
         assert (await pool.wait(next_, timeout_secs=GUARD)).success
@@ -320,26 +322,16 @@ async def test_a_restart_goes_on_with_what_was_running_and_what_was_queued(store
 
 async def test_an_upgrade_goes_on_with_chains_in_flight(store: Store) -> None:
     """As an older version left them: owners of its kind, no such triggers, a worker that never said goodbye."""
-    from alembic import command  # noqa: PLC0415 - heavy
-    from alembic.config import Config  # noqa: PLC0415
-
     database = Database.open(store.url)
-    config = Config()
-    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
-    with database.engine.connect().execution_options(begin_statement="BEGIN IMMEDIATE") as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0003")
-    old = "old-host/17/1700000000"
+    old.migrate(database, "0003")
+    worker = "old-host/17/1700000000"
 
     def left(tx: Transaction) -> None:
-        queue.beat(tx, old, NOW)
-        for name in ("waiting", "taken", "running"):
-            add(tx, name)
-        for name in ("taken", "running"):
-            assert queue.take(tx, name, 0, old)
-        running = chains.get(tx, "running")
-        ledger.reserve_chain(tx, "running", running.account, running.caps, NOW)
-        chains.begin(tx, running, NOW)
+        queue.beat(tx, worker, NOW)
+        old.chain(tx, "waiting", LONE)
+        old.chain(tx, "taken", LONE, owner=worker, generation=1)
+        old.chain(tx, "running", LONE, owner=worker, generation=1, state="running", started_ms=NOW)
+        old.money(tx, "running", 1_000_000)
 
     await database.transact(left)
     database.close()
@@ -351,3 +343,47 @@ async def test_an_upgrade_goes_on_with_chains_in_flight(store: Store) -> None:
             lambda tx: {row.id: row.generation for row in tx.execute(sa.select(rows))}
         )
     assert generations == {"waiting": 1, "taken": 2, "running": 2}
+
+
+# ---- notices
+
+
+class Deaf(SharedQueue):
+    """Learns nothing from the database: as where a pooler has no session that could listen."""
+
+    async def heard(self) -> AsyncIterator[Heard]:
+        if self.pool:
+            raise ConnectionError("no listener can be had")
+        yield Heard()
+
+
+@pytest.mark.parametrize("store", ["postgresql"], indirect=True)
+async def test_where_nobody_can_listen_looking_finds_what_was_queued_cancelled_and_ended(
+    store: Store,
+) -> None:
+    """Two pools, as in two processes, neither of which hears of the other."""
+    gate, agent = Gate(), Puppet()
+    agent.act = gate
+    async with store.open_pool(agent) as one, store.open_pool(Puppet()) as other:
+        for pool in (one, other):
+            await _deafened(pool)
+        other._core.slots.retire(1)  # it accepts work, and the first does it
+        held = await other.submit("held")
+        await until(lambda: agent.running == 1)
+        assert await other.cancel(held)
+        assert (await other.wait(held, timeout_secs=GUARD)).output is not None
+        gate.opened.set()
+        assert (await other.run("next")).success
+        assert (await one.task(held)).id == held
+
+
+async def _deafened(pool: Pool) -> None:
+    """The same pool with a queue that hears nothing, from now on."""
+    dispatcher = pool._core.dispatcher
+    heard = dispatcher.queue
+    assert isinstance(heard, SharedQueue)
+    dispatcher.queue = Deaf(heard.database, heard.clock, heard.worker, heard.pool)
+    listening = dispatcher._loops.pop()
+    listening.cancel()
+    await asyncio.gather(listening, return_exceptions=True)
+    dispatcher._loops.append(asyncio.create_task(dispatcher._listen()))

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from claude_pool_gh.pool.model.errors import RecipeError
-from claude_pool_gh.pool.model.render import look_up, placeholders, render
+from claude_pool_gh.pool.model.render import look_alikes, look_up, placeholders, render
 
 VALUES: dict[str, Any] = {
     "steps": {"brief": {"title": "T", "files": 3, "list": ["ü", {"a": None}], "a-b_c": "dash"}},
@@ -38,6 +38,72 @@ def test_only_placeholders_are_filled(template: str, text: str | None) -> None:
     assert render(template, VALUES) == (template if text is None else text)
 
 
+MISSPELT = {
+    "{step.a.output}": "{steps.a.output}",
+    "{stpes.a.output}": "{steps.a.output}",
+    "{Steps.a.output}": "{steps.a.output}",
+    "{ steps.a.output }": "{steps.a.output}",
+    "{arg.x}": "{args.x}",
+    "{argss.x}": "{args.x}",
+    "{arguments.x}": "{args.x}",
+    "{items.x}": "{item.x}",
+    "{previous_ouput}": "{previous_output}",
+    "{previous_outputs}": "{previous_output}",
+    "{steps.a output}": None,
+    "{steps.a.0}": None,
+    "{steps.a.output|trim}": None,
+    "{args.}": None,
+}
+CODE = (
+    "{}", "{x}", "{a.b}", "{self.x}", "{user.name}", "{time.x}", "{temp.x}", "{stop.x}", "{steps}{args}{item}",
+    "{step}", "{items}", "{args[0]}", "{item.price:.2f}", "{item.a, item.b}", "{item.f()}", "{args.x + 1}",
+    '{"item": 1}', "{'steps.a': 2}", "${step.x}", "${item.x!r}", "{{ step.a.output }}", "{{ item.name }}",
+    "${{ steps.a.outputs.b }}",
+    "{error.message}", "{eror}", "{ item }", "{\nsteps.a\n}", "{steps: [1]}", "{step: 1}", "f'{argv.x:>3}'",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("template", "meant"), MISSPELT.items())
+def test_what_looks_like_a_placeholder_and_is_none_is_found(template: str, meant: str | None) -> None:
+    assert list(look_alikes(f"a {template} b")) == [(template, meant)]
+
+
+def slips(word: str) -> set[str]:
+    """Every word that is one slip away: a letter more, less, another, or two exchanged."""
+    letters = "abcdefghijklmnopqrstuvwxyz_"
+    cuts = [(word[:i], word[i:]) for i in range(len(word) + 1)]
+    more = {a + c + b for a, b in cuts for c in letters}
+    less = {a + b[1:] for a, b in cuts if b}
+    other = {a + c + b[1:] for a, b in cuts if b for c in letters}
+    swapped = {a + b[1] + b[0] + b[2:] for a, b in cuts if len(b) > 1}
+    return more | less | other | swapped
+
+
+@pytest.mark.parametrize("root", ["steps", "item", "args"])
+def test_every_word_that_is_one_slip_away_is_found_and_no_other(root: str) -> None:
+    near = slips(root) - {root}
+    for word in near:
+        assert list(look_alikes(f"{{{word}.x}}")), word
+    far = {each for word in near for each in slips(word)} - slips(root)
+    others = set.union(*(slips(each) for each in ("steps", "item", "args", "arguments")))
+    for word in sorted(far - others)[::50]:
+        assert list(look_alikes(f"{{{word}.x}}")) == [], word
+
+
+@pytest.mark.parametrize("template", CODE)
+def test_what_is_plainly_code_or_json_stays_text(template: str) -> None:
+    assert list(look_alikes(f"a {template} b")) == []
+
+
+def test_a_word_alone_is_misspelt_only_where_the_right_one_can_stand() -> None:
+    assert list(look_alikes("{itme} {items} {eror}", ("item",))) == [
+        ("{itme}", "{item}"),
+        ("{items}", "{item}"),
+    ]
+    assert list(look_alikes("{itme} {eror}", ("error",))) == [("{eror}", "{error}")]
+    assert list(look_alikes("{item} {error} {item.x}", ("item", "error"))) == []
+
+
 def test_a_value_that_looks_like_a_placeholder_is_not_expanded() -> None:
     assert render("{item.text} {item.path}", VALUES) == "{steps.brief.title} {item.path} a.py"
 
@@ -61,15 +127,15 @@ def test_a_template_without_placeholders_stays_as_it_is(template: str) -> None:
     [
         (
             "steps.brief.titel",
-            "unknown placeholder {steps.brief.titel}: no 'titel' here, only a-b_c, files, list, title",
+            "`steps.brief.titel` leads nowhere: `steps.brief` has no `titel`, but `a-b_c`, `files`, `list`, `title`",
         ),
-        ("steps.find.x", "unknown placeholder {steps.find.x}: no 'find' here, only brief"),
-        ("item.path.x", "unknown placeholder {item.path.x}: no 'x' here, only nothing below it"),
-        ("item.none.x", "unknown placeholder {item.none.x}: no 'x' here, only nothing below it"),
-        ("args.name", "unknown placeholder {args.name}: no 'name' here, only "),
+        ("steps.find.x", "`steps.find.x` leads nowhere: `steps` has no `find`, but `brief`"),
+        ("item.path.x", "`item.path.x` leads nowhere: `item.path` is a text, which has no `x`"),
+        ("item.none.x", "`item.none.x` leads nowhere: `item.none` is nothing, which has no `x`"),
+        ("args.name", "`args.name` leads nowhere: `args` has no `name`, but nothing"),
         (
             "steps.brief.list.x",
-            "unknown placeholder {steps.brief.list.x}: no 'x' here, only nothing below it",
+            "`steps.brief.list.x` leads nowhere: `steps.brief.list` is a list, which has no `x`",
         ),
     ],
 )

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 import pytest
 import sqlalchemy as sa
 
+from claude_pool_gh.pool.model.caps import Caps
 from claude_pool_gh.pool.model.config import PoolConfig
 from claude_pool_gh.pool.model.errors import UnknownChain, UnknownTask
 from claude_pool_gh.pool.model.ids import ChainId
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.pool import Pool
-from claude_pool_gh.pool.store import chains, ledger
-from claude_pool_gh.pool.store.ledger import Account, Caps
+from claude_pool_gh.pool.store import cap_uses, chains
 from claude_pool_gh.pool.store.tables import chains as chain_rows
 from claude_pool_gh.pool.store.tables import patches, reservations, steps, tags, tasks
 from claude_pool_gh.storage import Transaction
 from tests.pool.kit import spender, step
-from tests.pool.make import DAY, NOW, plan
+from tests.pool.make import DAY, NOW, account, caps, plan
 from tests.pool.puppet import Gate, OpenPool, Puppet
 
 SOON = 0.0
@@ -91,10 +91,10 @@ async def test_a_threads_chains_stay_with_their_results_and_lose_their_transcrip
     open_pool: OpenPool,
 ) -> None:
     clock = Clock()
-    account, caps = Account(thread="1:7", user="7", repository="1"), Caps(task=1, chain=3, thread=100)
+    who, limits = account("1:7", "7", "1"), caps(task=1, chain=3, thread=100)
 
     def make(tx: Transaction) -> None:
-        chains.create(tx, "bot", plan(), account, caps, clock.now)
+        chains.create(tx, "bot", plan(), who, limits, clock.now)
         task = {
             "id": "bot.find.0",
             "chain_id": "bot",
@@ -109,7 +109,7 @@ async def test_a_threads_chains_stay_with_their_results_and_lose_their_transcrip
 
     async with open_pool(Puppet(), clock=clock) as pool:
         await pool.database.transact(make)
-        own = chain_rows.update().where(chain_rows.c.id == "bot").values(pool=pool._queue_name)
+        own = chain_rows.update().where(chain_rows.c.id == "bot").values(pool=pool._core.queue)
         await pool.database.transact(lambda tx: tx.execute(own))
         clock.now += DAY
         kept = sa.select(tasks.c.outcome, tasks.c.transcript)
@@ -122,8 +122,8 @@ async def test_a_threads_chains_stay_with_their_results_and_lose_their_transcrip
 
 async def _used(pool: Pool, now_ms: int) -> int:
     """What counts against the pool's own cap."""
-    nobody, caps = Account(thread="", user="", repository=""), Caps(task=1, chain=1, pool=10**9)
-    (use,) = await pool.database.read(lambda tx: ledger.cap_uses(tx, nobody, caps, now_ms))
+    own = Caps(task=1, chain=1, pool=10**9)
+    (use,) = await pool.database.read(lambda tx: cap_uses.cap_uses(tx, {}, own, now_ms))
     return use.used
 
 

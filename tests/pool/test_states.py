@@ -10,126 +10,80 @@ import sqlalchemy as sa
 
 from claude_pool_gh.pool.model.config import SlotConfig
 from claude_pool_gh.pool.model.errors import IllegalTransition
-from claude_pool_gh.pool.model.states import (
-    CHAIN_MOVES,
-    SLOT_MOVES,
-    STEP_MOVES,
-    TASK_MOVES,
-    ChainState,
-    Moves,
-    SlotState,
-    StepState,
-    TaskState,
-    move,
-)
+from claude_pool_gh.pool.model.state_table import StateTable
+from claude_pool_gh.pool.model.states import CHAIN, SLOT, STEP, TASK, ChainEvent, ChainState
 from claude_pool_gh.pool.store import chains, slot_rows, tasks
+from claude_pool_gh.pool.store.moves import ROWS, move, move_all
 from claude_pool_gh.pool.store.tables import chains as chains_table
-from claude_pool_gh.pool.store.tables import slots as slots_table
-from claude_pool_gh.pool.store.tables import steps as steps_table
-from claude_pool_gh.pool.store.tables import tasks as tasks_table
 from claude_pool_gh.storage import Database, Transaction
 from tests.pool.make import NOW, account, caps, plan
 
-CHAIN = {
-    ("queued", "running"), ("queued", "done"), ("running", "done"), ("running", "parked"), ("running", "queued"),
-    ("parked", "queued"), ("parked", "done"),
-}  # fmt: skip
-TASK = {
-    ("pending", "running"), ("pending", "cancelled"), ("pending", "failed"), ("running", "completed"), ("running",
-    "failed"),
-    ("running", "cancelled"), ("running", "pending_review"), ("running", "pending"), ("pending_review", "completed"),
-    ("pending_review", "pending"), ("pending_review", "failed"), ("pending_review", "cancelled"), ("failed",
-    "pending"), ("completed", "pending"),
-}  # fmt: skip
-STEP = {
-    ("pending", "running"), ("pending", "skipped"), ("pending", "cancelled"), ("running", "completed"),
-    ("running", "failed"), ("running", "cancelled"), ("running", "pending_review"), ("pending_review", "completed"),
-    ("pending_review", "pending"), ("pending_review", "failed"), ("pending_review", "cancelled"),
-    ("completed", "pending"), ("skipped", "pending"),
-}  # fmt: skip
-SLOT = {
-    ("idle", "busy"), ("idle", "errored"), ("idle", "stopped"), ("busy", "idle"), ("busy", "errored"),
-    ("busy", "stopped"), ("errored", "idle"), ("errored", "stopped"),
-}  # fmt: skip
-
-
-def pairs(moves: Moves) -> set[tuple[str, str]]:
-    return {(old, new) for old, news in moves.items() for new in news}
-
-
-def test_the_table_of_chains_is_this_one() -> None:
-    assert set(CHAIN_MOVES) == set(ChainState)
-    assert pairs(CHAIN_MOVES) == CHAIN
-
-
-def test_the_table_of_tasks_is_this_one() -> None:
-    assert set(TASK_MOVES) == set(TaskState)
-    assert pairs(TASK_MOVES) == TASK
-
-
-def test_the_table_of_steps_is_this_one() -> None:
-    assert set(STEP_MOVES) == set(StepState)
-    assert pairs(STEP_MOVES) == STEP
-
-
-def test_the_table_of_slots_is_this_one() -> None:
-    assert set(SLOT_MOVES) == set(SlotState)
-    assert pairs(SLOT_MOVES) == SLOT
+Table = StateTable[StrEnum, StrEnum]
+KEYS = {CHAIN.name: "c", STEP.name: "c.find", TASK.name: "c.find.0", SLOT.name: "slot-0"}
 
 
 def test_what_is_done_stays_done() -> None:
-    assert CHAIN_MOVES["done"] == TASK_MOVES["cancelled"] == frozenset()
-    ended = (StepState.failed, StepState.cancelled)
-    assert {STEP_MOVES[state] for state in ended} == {SLOT_MOVES["stopped"]} == {frozenset()}
+    assert CHAIN.final == {"done"}
+    assert TASK.final == {"cancelled"}
+    assert STEP.final == {"failed", "cancelled"}
+    assert SLOT.final == {"stopped"}
 
 
-def test_only_a_rejection_that_goes_further_back_reopens_what_was_completed() -> None:
-    assert TASK_MOVES["completed"] == STEP_MOVES["completed"] == STEP_MOVES["skipped"] == {"pending"}
+def test_only_a_rejection_reopens_what_was_completed() -> None:
+    for table in (STEP, TASK):
+        assert [event for state, event in table.moves if state == "completed"] == ["reject"]
 
 
 def state(tx: Transaction, table: sa.Table, key: str) -> str:
     return str(tx.execute(sa.select(table.c.state).where(table.c.id == key)).scalar_one())
 
 
-@pytest.mark.parametrize(
-    ("table", "key", "moves", "legal", "states"),
-    [
-        (chains_table, "c", CHAIN_MOVES, CHAIN, ChainState),
-        (steps_table, "c.find", STEP_MOVES, STEP, StepState),
-        (tasks_table, "c.find.0", TASK_MOVES, TASK, TaskState),
-        (slots_table, "slot-0", SLOT_MOVES, SLOT, SlotState),
-    ],
-    ids=["chain", "step", "task", "slot"],
-)
-async def test_every_pair_moves_as_the_table_says_and_only_from_where_it_is(
-    database: Database,
-    table: sa.Table,
-    key: str,
-    moves: Moves,
-    legal: set[tuple[str, str]],
-    states: type[StrEnum],
+@pytest.mark.parametrize("states", [CHAIN, STEP, TASK, SLOT], ids=lambda table: table.name)
+async def test_every_event_moves_as_the_table_says_and_only_from_where_the_record_is(
+    database: Database, states: Table
 ) -> None:
+    table, key = ROWS[states.name], KEYS[states.name]
+    events = sorted({event for _, event in states.moves})
+
     def make(tx: Transaction) -> None:
         chains.create(tx, "c", plan(), account(), caps(), NOW)
         tasks.add(tx, "c.find.0", "c", "find", 0, "t", NOW)
         slot_rows.register(tx, "w", [SlotConfig()])
 
-    def attempt(tx: Transaction, actual: str, old: str, new: str) -> None:
+    def attempt(tx: Transaction, actual: StrEnum, old: StrEnum, event: StrEnum) -> None:
         tx.execute(table.update().values(state=actual))
-        allowed = (old, new) in legal and actual == old
-        if allowed:
-            move(tx, table, moves, key, old, new)
+        new = states.moves.get((old, event))
+        if new is not None and actual == old:
+            assert move(tx, states, key, old, event) == new
             assert state(tx, table, key) == new
         else:
             with pytest.raises(IllegalTransition):
-                move(tx, table, moves, key, old, new)
+                move(tx, states, key, old, event)
             assert state(tx, table, key) == actual
 
     def every(tx: Transaction) -> None:
-        for actual, old, new in itertools.product(states, repeat=3):
-            attempt(tx, actual, old, new)
+        for actual, old in itertools.product(states.states, repeat=2):
+            for event in events:
+                attempt(tx, actual, old, event)
 
     await database.transact(make)
+    await database.transact(every)
+
+
+@pytest.mark.parametrize("states", [CHAIN, STEP, TASK, SLOT], ids=lambda table: table.name)
+async def test_an_event_happens_to_several_records_wherever_it_can(database: Database, states: Table) -> None:
+    table, key = ROWS[states.name], KEYS[states.name]
+
+    def every(tx: Transaction) -> None:
+        chains.create(tx, "c", plan(), account(), caps(), NOW)
+        tasks.add(tx, "c.find.0", "c", "find", 0, "t", NOW)
+        slot_rows.register(tx, "w", [SlotConfig()])
+        for old in states.states:
+            for event in {event for _, event in states.moves}:
+                tx.execute(table.update().values(state=old))
+                move_all(tx, states, [key], event)
+                assert state(tx, table, key) == states.moves.get((old, event), old)
+
     await database.transact(every)
 
 
@@ -137,7 +91,7 @@ async def test_a_move_sets_its_columns_and_touches_no_other_record(database: Dat
     await database.transact(lambda tx: chains.create(tx, "c", plan(), account(), caps(), NOW))
     await database.transact(lambda tx: chains.create(tx, "d", plan(), account(), caps(), NOW))
     await database.transact(
-        lambda tx: move(tx, chains_table, CHAIN_MOVES, "c", "queued", "running", started_ms=9)
+        lambda tx: move(tx, CHAIN, "c", ChainState.queued, ChainEvent.begin, started_ms=9)
     )
     rows = await database.read(
         lambda tx: tx.execute(
@@ -148,7 +102,5 @@ async def test_a_move_sets_its_columns_and_touches_no_other_record(database: Dat
 
 
 async def test_a_record_that_is_not_there_cannot_move(database: Database) -> None:
-    with pytest.raises(
-        IllegalTransition, match="chains x, which is not queued, cannot go from queued to running"
-    ):
-        await database.transact(lambda tx: move(tx, chains_table, CHAIN_MOVES, "x", "queued", "running"))
+    with pytest.raises(IllegalTransition, match="chain x, which is not queued, cannot begin from queued"):
+        await database.transact(lambda tx: move(tx, CHAIN, "x", ChainState.queued, ChainEvent.begin))

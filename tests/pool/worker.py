@@ -172,7 +172,7 @@ async def main(spec: dict[str, Any]) -> None:
         lone = [await pool.submit(prompt) for prompt in spec.get("tasks", [])]
         for each in (*made, *lone):
             log.note("submitted", each)
-        log.note("open", pool._worker.replace(" ", "_"))
+        log.note("open", pool._core.worker.replace(" ", "_"))
         if spec.get("serve"):
             stop = asyncio.Event()
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)

@@ -13,7 +13,9 @@ import pytest
 
 from claude_pool_gh import recipes
 from claude_pool_gh.agent.powers import CONFINED
-from claude_pool_gh.conversation import outputs, verbs
+from claude_pool_gh.conversation.agent_verb import AgentVerb
+from claude_pool_gh.conversation.changing_verb import ChangingVerb
+from claude_pool_gh.conversation.registry import handlers
 from claude_pool_gh.conversation.review import brief, gather, questions, sift, unplaced
 from claude_pool_gh.findings.model import Claim, output_schemas
 from claude_pool_gh.pool.model.plan import AgentRun, HostCall, Isolation, Limits, Plan, Step
@@ -29,12 +31,14 @@ ROOT = files(recipes)
 WORKFLOWS = sorted(file.name.removesuffix(".yml") for file in ROOT.joinpath("workflows").iterdir())
 SKILLS = sorted(folder.name for folder in ROOT.joinpath("skills").iterdir())
 READING = {"Read", "Grep", "Glob"}
-ROOMS = verbs.rooms()
-HOSTS = frozenset(host for room in ROOMS.values() for host in room.host_steps(cast(Any, None)))
+VERBS = {each.workflow: each for each in handlers().values() if isinstance(each, AgentVerb) and each.workflow}
+"""The bot's verbs by their recipes."""
+NO_DESK = cast(Any, None)
 FOR_THE_BOT = [name for name in WORKFLOWS if "host:" in ROOT.joinpath("workflows", f"{name}.yml").read_text()]
 FOR_SCRIPTS = [name for name in WORKFLOWS if name not in FOR_THE_BOT]
-READERS = ["ask", "review", "triage"]
+READERS = [name for name, verb in VERBS.items() if not isinstance(verb, ChangingVerb)]
 """The bot's, whose agents only read."""
+CHANGERS = [name for name, verb in VERBS.items() if isinstance(verb, ChangingVerb)]
 
 
 def text_of(path: str) -> str:
@@ -45,11 +49,12 @@ def text_of(path: str) -> str:
 
 def steps_of(name: str) -> tuple[Step, ...]:
     skills = {skill: parse_skill(text_of(f"skills/{skill}/SKILL.md"), skill) for skill in SKILLS}
+    verb = VERBS.get(name)
     kitchen = Kitchen(
         skills=skills,
-        outputs=output_schemas() | outputs.schemas(),
-        hosts=HOSTS,
-        tools=frozenset(READING) if name in READERS else CONFINED,
+        outputs={} if verb is None else verb.schemas,
+        hosts=frozenset() if verb is None else frozenset(verb.host_steps(NO_DESK)),
+        tools=CONFINED if verb is None else verb.tools,
         model="claude-x",
         turns=40,
     )
@@ -65,8 +70,8 @@ def writes(step: AgentRun) -> bool:
 
 
 def test_there_are_the_recipes_of_the_conversation() -> None:
-    assert FOR_THE_BOT == ["ask", "fix", "implement", "review", "triage"]
-    assert set(FOR_THE_BOT) <= set(ROOMS)
+    assert {"ask", "fix", "implement", "review", "triage"} <= set(VERBS)
+    assert set(FOR_THE_BOT) == set(VERBS), "a recipe of the bot's belongs to one verb"
     assert {"find-defects", "verify-finding"} <= set(SKILLS)
     assert [step.name for step in steps_of("review")] == [
         "brief", "find", "place", "restate", "check", "verify", "doubts", "reread", "gather",
@@ -114,7 +119,7 @@ def test_an_agent_that_reads_has_no_tool_that_writes_and_says_what_it_answers(na
         assert 0 < step.share <= 1
 
 
-@pytest.mark.parametrize("name", ["fix", "implement"])
+@pytest.mark.parametrize("name", CHANGERS)
 def test_what_an_agent_changes_is_laid_before_people_and_goes_back_to_where_it_was_made(name: str) -> None:
     steps = steps_of(name)
     (gate,) = (step for step in steps if isinstance(step, HostCall) and step.gate)
@@ -181,12 +186,6 @@ def test_the_schemas_take_what_the_models_make() -> None:
         jsonschema.validate({}, schemas["findings"])
     with pytest.raises(jsonschema.ValidationError, match="introduced"):
         jsonschema.validate({"verdict": "unsure", "reason": "x"}, schemas["judgement"])
-
-
-@pytest.mark.parametrize("name", FOR_THE_BOT)
-def test_every_host_step_of_a_recipe_is_one_the_verb_has(name: str) -> None:
-    calls = {step.call for step in steps_of(name) if isinstance(step, HostCall)}
-    assert calls <= set(ROOMS[name].host_steps(cast(Any, None)))
 
 
 def keys_of(function: object) -> set[str]:

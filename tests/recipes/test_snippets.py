@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
-import sys
 import textwrap
 from pathlib import Path
 from typing import Final
 
 import pytest
+
+from tests import ours
 
 HERE: Final = Path(__file__).parents[2]
 PAGES: Final = [HERE / "README.md", *sorted((HERE / "docs").glob("*.md"))]
@@ -28,8 +28,8 @@ async def run(code: str, place: Path) -> tuple[int | None, str]:
         f"import asyncio\n\n\nasync def main():\n{textwrap.indent(code, '    ')}\n\nasyncio.run(main())\n"
     )
     (place / "snippet.py").write_text(program)
-    command = [sys.executable, "-m", "claude_pool_gh.service.cli", "rehearse", str(place / "snippet.py")]
-    environment = {"PATH": os.environ["PATH"], "HOME": str(place), "PYTHONPATH": str(HERE)}
+    command = ours.cli("rehearse", str(place / "snippet.py"))
+    environment = ours.environment(HOME=str(place))
     ran = await asyncio.create_subprocess_exec(
         *command,
         env=environment,

@@ -10,7 +10,7 @@ import pytest
 from gidgethub.aiohttp import GitHubAPI
 
 from claude_pool_gh.rehearsal.github import App, Installation, Repository, SimulatedGitHub
-from tests.contract.checker import Contract
+from tests.rehearsal.contract.checker import Contract
 from tests.rehearsal.world import SECRET, Bot, Hooks
 
 

@@ -11,6 +11,7 @@ import pytest
 from gidgethub.aiohttp import GitHubAPI
 
 from claude_pool_gh.rehearsal.github import App, Installation, Repository, SimulatedGitHub
+from tests.rehearsal.contract.checker import Contract
 from tests.rehearsal.world import Bot
 
 R = "/repos/octo/widgets"
@@ -117,9 +118,10 @@ async def test_a_workflow_token_acts_as_the_actions_bot_and_starts_nothing(
     assert len(github.deliveries) == before
 
 
-async def test_an_unknown_route_is_remembered(github: SimulatedGitHub, bot: Bot) -> None:
-    observers, github.front.observers = github.front.observers, []
+async def test_an_unknown_route_is_remembered(github: SimulatedGitHub, bot: Bot, contract: Contract) -> None:
     answer, _, _ = await bot.raw("GET", "/repos/octo/widgets/nonsense")
-    github.front.observers = observers
     assert answer == 404
+    (broken,) = contract.violations  # the description has no such route
+    assert "nonsense" in broken
+    contract.clear()
     assert [one.path for one in github.unknown_routes] == ["/repos/octo/widgets/nonsense"]

@@ -149,8 +149,8 @@ async def test_a_fork_opens_a_pull_request_and_is_merged(
     shown = await bot.api.getitem(f"{R}/pulls/{pull.number}")
     assert shown["head"]["repo"]["full_name"] == "stranger/widgets"
     assert widgets.read(pull.head_sha, "c.py") == b"d\n"
-    pull.ready()
-    sha = pull.merge(github.create_user("mona"))
+    widgets.ready(pull)
+    sha = widgets.merge(pull, github.create_user("mona"))
     await github.settle()
     assert widgets.head() == sha == pull.merge_commit_sha
     assert hooks.events[-1].event in ("pull_request", "push")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from claude_pool_gh.pool.model.caps import CapUse
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
-from claude_pool_gh.pool.store.ledger import CapUse
 from claude_pool_gh.reports.views import (
     Bill,
     Changed,

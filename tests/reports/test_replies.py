@@ -10,7 +10,7 @@ import pytest
 from claude_pool_gh.commands.flags import COMMON
 from claude_pool_gh.commands.grammar import Flag, Mistake, Verb
 from claude_pool_gh.commands.lines import command_lines
-from claude_pool_gh.conversation.verbs import rooms
+from claude_pool_gh.conversation.registry import handlers
 from claude_pool_gh.pool.model.errors import CapReached
 from claude_pool_gh.pool.recipes.yaml_file import Fault
 from claude_pool_gh.reports import replies
@@ -323,7 +323,7 @@ def test_what_must_notify_mentions_who_asked_and_nobody_else(case: str) -> None:
 
 
 def test_the_help_is_one_table_with_a_row_for_every_verb() -> None:
-    verbs = {name: room.verb for name, room in rooms().items()}
+    verbs = {name: room.verb for name, room in handlers().items()}
     shown = replies.help_all(verbs, {name: verb.role for name, verb in verbs.items()}, Role.none)
     cells = [token for token in GITHUB.parse(shown) if token.type in ("th_open", "td_open")]
     texts = [token.content for token in GITHUB.parse(shown) if token.type == "inline"]
@@ -334,9 +334,9 @@ def test_the_help_is_one_table_with_a_row_for_every_verb() -> None:
     assert shown.count("🔒") == len(verbs) + 1
 
 
-@pytest.mark.parametrize("name", list(rooms()))
+@pytest.mark.parametrize("name", list(handlers()))
 def test_each_verbs_help_names_all_its_flags(name: str) -> None:
-    verb = rooms()[name].verb
+    verb = handlers()[name].verb
     shown = replies.help_verb(verb, verb.role)
     assert all(f"- `--{flag.name}` {flag.what}" in shown for flag in verb.flags)
     assert life(shown) == []

@@ -9,7 +9,7 @@ import pytest
 from claude_pool_gh.commands.lines import command_lines
 from claude_pool_gh.config.load import DEFAULT, flat
 from claude_pool_gh.config.model import RepositoryConfig
-from claude_pool_gh.pool.store.ledger import CapUse
+from claude_pool_gh.pool.model.caps import CapUse
 from claude_pool_gh.reports import tables
 from claude_pool_gh.reports.tables import ChainLine, CostView, StatusView
 from tests.reports.judge import life

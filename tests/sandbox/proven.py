@@ -58,7 +58,7 @@ def archive(folder: Path, files: Mapping[str, str]) -> Path:
     return path
 
 
-def sleeping(seconds: int = 45) -> str:
+def sleeping(seconds: int = 240) -> str:
     """A command that takes long enough, that nobody else runs, and that ends even where a test finds it left alive."""
     return f"sleep {seconds}.{secrets.randbelow(10**9):09}"
 

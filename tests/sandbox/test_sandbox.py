@@ -21,6 +21,7 @@ from claude_pool_gh.sandbox import bubblewrap, memory
 from claude_pool_gh.sandbox.process import Bounds, End
 from claude_pool_gh.sandbox.sandbox import Sandbox
 from claude_pool_gh.storage.owners import own_mark
+from tests.patience import until
 from tests.sandbox.proven import PYTHON, alive, archive, needs_python, needs_walls, sleeping
 
 pytestmark = needs_walls
@@ -32,14 +33,10 @@ def in_python(code: str) -> str:
     return f"{PYTHON} -c {shlex.quote(code)}"
 
 
-async def gone(mark: str, seconds: float = 5.0) -> bool:
-    """Whether every process with that mark ends within some seconds."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if not alive(mark):
-            return True
-        await asyncio.sleep(0.05)
-    return False
+async def gone(mark: str) -> bool:
+    """Whether every process with that mark ends, and not at its own end."""
+    await until(lambda: not alive(mark))
+    return not alive(mark)
 
 
 async def test_it_is_proven_here(sandbox: Sandbox) -> None:
@@ -188,10 +185,7 @@ async def test_memory_that_no_process_shows_is_counted(private: Path, files: Pat
     ran = await sandbox.run(in_python(HIDING.format(seconds=25)), files, seconds=40)
     assert ran.end is End.out_of_memory
     assert ran.seconds < 20
-    for _ in range(100):
-        if memory.on_this_machine() - before < 200 << 20:
-            break
-        await asyncio.sleep(0.1)
+    await until(lambda: memory.on_this_machine() - before < 200 << 20, pause=0.1)
     assert memory.on_this_machine() - before < 200 << 20, "and it is given back"
 
 
@@ -295,7 +289,7 @@ async def test_at_whatever_moment_it_is_ended_nothing_is_left_alive(
             await asyncio.sleep(seconds)
             running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-    assert await gone(nap, seconds=1.0)
+    assert await gone(nap)
 
 
 async def test_at_whatever_moment_the_server_dies_nothing_is_left_alive(

@@ -13,7 +13,7 @@ from claude_pool_gh.service.settings import Settings, variable
 from claude_pool_gh.service.show import _indented
 
 
-@pytest.mark.parametrize("command", ["serve", "worker", "show", "doctor", "rehearse", "config"])
+@pytest.mark.parametrize("command", ["serve", "worker", "show", "doctor", "rehearse", "replay", "config"])
 def test_every_command_explains_itself(command: str) -> None:
     done = CliRunner().invoke(main, [command, "--help"])
     assert done.exit_code == 0

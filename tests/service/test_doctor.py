@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,8 +8,10 @@ import pytest
 
 from claude_pool_gh.rehearsal.bot import WEBHOOK_SECRET, environment
 from claude_pool_gh.rehearsal.github import App, SimulatedGitHub
+from claude_pool_gh.rehearsal.github.web.faults import Fault, Respond
 from claude_pool_gh.rehearsal.model import ScriptedModel
 from claude_pool_gh.rehearsal.reviewer import Reviewer
+from tests import ours
 from tests.sandbox.proven import needs_walls
 
 
@@ -30,7 +31,7 @@ async def doctor(github: SimulatedGitHub, app: App, folder: Path, **more: str) -
     """Run it as an operator would."""
     told = environment(github, app, "http://127.0.0.1:9", folder, more)
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "claude_pool_gh.service.cli", "doctor", env=told,
+        *ours.cli("doctor"), env=told,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     out, _ = await process.communicate()
@@ -61,6 +62,21 @@ async def test_a_healthy_server_is_told_so(
     ):
         assert f"✓ {sign}" in text
     assert "installations: octo" in text
+
+
+async def test_a_server_that_asks_itself_needs_no_webhook(github: SimulatedGitHub, tmp_path: Path) -> None:
+    app = github.create_app("claude-pool", None)
+    github.install(app, "octo", [github.create_repository("octo/shop", files={"a": "b"})])
+    _, text = await doctor(github, app, tmp_path / "state", CLAUDE_POOL_POLL="30")
+    assert "✓ webhook: none; comments are read every 30 seconds, and nothing else is noticed\n" in text
+    assert "events" not in text.split("webhook: none")[1]
+    # GitHub may also say that there is no webhook.
+    github.faults.add(Fault(Respond(404, "Not Found"), route="/app/hook/config"))
+    _, text = await doctor(github, app, tmp_path / "state", CLAUDE_POOL_POLL="30")
+    assert "✓ webhook: none" in text
+    # Where nobody asked for it, a webhook is missing.
+    _, text = await doctor(github, app, tmp_path / "state")
+    assert "✗ webhook: events are sent to nowhere" in text
 
 
 async def test_what_is_missing_is_named_with_its_mend(github: SimulatedGitHub, tmp_path: Path) -> None:

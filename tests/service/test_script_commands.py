@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from claude_pool_gh import ClaudeAgent, Pool, PoolConfig
 from claude_pool_gh.rehearsal.companion import Companion
-from claude_pool_gh.rehearsal.model import ScriptedModel, say, use
+from claude_pool_gh.rehearsal.model import Fail, ScriptedModel, say, use
+from tests import ours
 
 HERE = Path(__file__).parents[2]
 ASKED = "This is a scripted answer, in the place of a model's, to: "
@@ -45,12 +46,11 @@ async def claude_pool(
     model: ScriptedModel, folder: Path, *arguments: str, key: str = "x"
 ) -> tuple[int, str, str]:
     """Run the command line in a folder, with no environment but its own; exit code, output, errors."""
-    environment = {
-        "PATH": os.environ["PATH"], "HOME": str(folder.parent), "PYTHONPATH": str(HERE), "COLUMNS": "200",
-        "ANTHROPIC_BASE_URL": model.url, "ANTHROPIC_API_KEY": key,
-    }  # fmt: skip
+    environment = ours.environment(
+        HOME=str(folder.parent), COLUMNS="200", ANTHROPIC_BASE_URL=model.url, ANTHROPIC_API_KEY=key
+    )
     run = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "claude_pool_gh.service.cli", *arguments,
+        *ours.cli(*arguments),
         env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     out, err = await run.communicate()
@@ -69,10 +69,55 @@ async def test_the_answer_of_a_prompt_goes_to_a_pipe_alone_and_its_bill_beside_i
 
 @pytest.mark.long
 async def test_a_prompt_that_fails_says_why_and_exits_with_one(model: ScriptedModel, work: Path) -> None:
-    code, _, err = await claude_pool(model, work, "run", "Go", "--tools", "Bash")
-    assert code == 1
+    code, out, err = await claude_pool(model, work, "run", "Go", "--tools", "Bash")
+    assert (code, out) == (1, "")
     assert "Bash cannot be held to the run's folder" in err
+    assert "with --trusted" in err
     assert model.requests == []
+
+
+async def test_a_prompt_that_fails_on_its_way_prints_nothing_where_answers_go(
+    model: ScriptedModel, work: Path
+) -> None:
+    model.script = lambda _: Fail(400, "invalid_request_error", "not like this")
+    code, out, err = await claude_pool(model, work, "run", "Go")
+    assert (code, out) == (1, "")
+    assert "not like this" in err
+    model.script = lambda _: Fail(400, "invalid_request_error", "not like this")
+    (work / "mine.yml").write_text("name: mine\ndescription: d\nsteps:\n  - {name: a, prompt: Go}\n")
+    code, out, err = await claude_pool(model, work, "chain", "mine.yml")
+    assert (code, out) == (1, "")
+    assert "not like this" in err
+
+
+async def test_a_refusal_names_the_flag_and_the_exact_amount(model: ScriptedModel, work: Path) -> None:
+    code, out, err = await claude_pool(model, work, "run", "Go", "--budget", "0.0123")
+    assert (code, out) == (1, "")
+    assert "the cap per task of $0.0123 has $0.0123 left, asked for $0.0" in err
+    assert err.rstrip().endswith("to change it, set --budget")
+    code, _, err = await claude_pool(model, work, "run", "Go", "--state-dir", "state")
+    assert code == 1
+    assert "such as with --state-dir /" in err
+    code, _, err = await claude_pool(model, work, "run", "Go", "--slots", "20", "--tools", "Bash")
+    assert "cannot be held to the run's folder" in err, "20 slots are no fault"
+
+
+async def test_the_status_of_a_script_s_store_shows_no_cap_that_does_not_hold_there(
+    model: ScriptedModel, work: Path
+) -> None:
+    state = str(work.parent / "state")
+    await claude_pool(model, work, "run", "Go", "--state-dir", state)
+    _, out, _ = await claude_pool(model, work, "pool", "status", "--state-dir", state)
+    assert "spent" in out
+    assert "cap" not in out
+    _, out, _ = await claude_pool(model, work, "pool", "status", "--state-dir", state, "--budget-usd", "7")
+    assert "cap $7.00 a month" in out
+    async with Pool.open(
+        ClaudeAgent(key="x"), state=state, config=PoolConfig(budget_microdollars=5_000_000)
+    ) as pool:
+        await pool.cancel(await pool.submit("Go"))
+    _, out, _ = await claude_pool(model, work, "pool", "status", "--state-dir", state)
+    assert "cap $5.00 a month" in out
 
 
 async def test_without_a_key_it_says_what_to_set(model: ScriptedModel, work: Path) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 from pathlib import Path
 
 import pytest
 
 from claude_pool_gh.service.serve import check_agents
 from claude_pool_gh.service.settings import Settings
+from tests import ours
 
 SECRETS = {
     "CLAUDE_POOL_DATABASE_URL": "postgresql://bot:canary-database@127.0.0.1:9/pool?sslpassword=canary-query",
@@ -33,16 +32,16 @@ SECRETS = {
     ],
 )
 async def test_no_command_prints_a_secret(tmp_path: Path, command: tuple[str, ...], code: int) -> None:
-    told = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(tmp_path),
-        "ANTHROPIC_BASE_URL": "http://127.0.0.1:9",
-        "GITHUB_API_URL": "http://127.0.0.1:9",
-        "CLAUDE_POOL_APP_ID": "1",
-        "CLAUDE_POOL_MODEL_PATIENCE": "0",
-    } | SECRETS
+    told = ours.environment(
+        HOME=str(tmp_path),
+        ANTHROPIC_BASE_URL="http://127.0.0.1:9",
+        GITHUB_API_URL="http://127.0.0.1:9",
+        CLAUDE_POOL_APP_ID="1",
+        CLAUDE_POOL_MODEL_PATIENCE="0",
+        **SECRETS,
+    )
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "claude_pool_gh.service.cli", *command, env=told, cwd=tmp_path,
+        *ours.cli(*command), env=told, cwd=tmp_path,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     out, _ = await process.communicate()
@@ -54,9 +53,9 @@ async def test_no_command_prints_a_secret(tmp_path: Path, command: tuple[str, ..
 
 @pytest.mark.parametrize("command", [("pool", "status"), ("show", "abc")])
 async def test_looking_makes_nothing(tmp_path: Path, command: tuple[str, ...]) -> None:
-    told = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    told = ours.environment(HOME=str(tmp_path))
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "claude_pool_gh.service.cli", *command, env=told, cwd=tmp_path,
+        *ours.cli(*command), env=told, cwd=tmp_path,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     out, _ = await process.communicate()

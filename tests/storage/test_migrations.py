@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-from claude_pool_gh.service.tables import metadata
 from claude_pool_gh.storage import Database, migrations
+from tests.tables import metadata
 
 
 def test_the_migrations_make_exactly_the_tables_that_the_rooms_declare(tmp_path: Path) -> None:
@@ -96,3 +96,73 @@ def _schema(database: Database) -> list[Any]:
         return [
             (name, connection.exec_driver_sql(f"PRAGMA table_info({name})").all()) for name in sorted(tables)
         ]
+
+
+def _older(database: Database, revision: str) -> None:
+    """Bring a new database to the schema of an earlier version."""
+    from alembic import command  # noqa: PLC0415 - heavy
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    with database.engine.connect().execution_options(begin_statement="BEGIN IMMEDIATE") as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_conversations_of_earlier_versions_are_found_and_texts_that_fail_questions_are_mended(
+    request: pytest.FixtureRequest, tmp_path: Path, kind: str
+) -> None:
+    url = f"sqlite:///{tmp_path}/a.sqlite"
+    if kind == "postgresql":
+        url = request.getfixturevalue("postgres")()
+    database = Database.open(url)
+    _older(database, "0007")
+    bad, fine = "\x00 \ud800 \x00\x00", "\\u0000 é 😀"
+    outcomes: dict[str, Any] = {
+        "bad": {"ending": "completed", "text": [bad], bad: fine, "session_id": "s1"},
+        "none": None,
+    }
+    outcomes["fine"] = {"ending": "completed", "text": fine, "session_id": None}
+    columns: list[sa.ColumnClause[Any]] = [
+        sa.column(name) for name in ("id", "pool", "kind", "state", "priority", "place", "created_ms")
+    ]
+    columns += [sa.column(f"account_{name}") for name in ("thread", "user", "repository")]
+    columns += [sa.column(name, sa.JSON) for name in ("plan", "caps", "outcome")]
+    columns += [sa.column("cancel_requested", sa.Boolean), sa.column("generation")]
+    chains = sa.table("chains", *columns)
+    tasks = sa.table(
+        "tasks", *(sa.column(name) for name in ("id", "chain_id", "step", "shard", "title", "state", "attempt")),
+        sa.column("model"), sa.column("created_ms"), sa.column("outcome", sa.JSON), sa.column("session_id"),
+    )  # fmt: skip
+    with database.engine.begin() as tx:
+        for name, outcome in outcomes.items():
+            told = {"verdict": "failed", "reason": bad} if name == "bad" else None
+            chain = {
+                "id": name, "pool": "p", "kind": "task", "state": "done", "priority": 0, "place": 0, "created_ms": 1,
+                "account_thread": "", "account_user": "", "account_repository": "", "plan": {}, "caps": {},
+                "outcome": told, "cancel_requested": False, "generation": 0,
+            }  # fmt: skip
+            tx.execute(chains.insert().values(**chain))
+            task = {
+                "id": name, "chain_id": name, "step": "s", "shard": 0, "title": "", "state": "completed",
+                "attempt": 1, "model": "", "created_ms": 1, "outcome": outcome,
+            }  # fmt: skip
+            tx.execute(tasks.insert().values(**task))
+    verdicts = sa.select(chains.c.id).where(chains.c.outcome["verdict"].as_string() == "failed")
+    if kind == "postgresql":
+        with database.engine.connect() as tx, pytest.raises(sa.exc.DataError):
+            tx.execute(verdicts).all()
+    migrations.upgrade(database.engine)
+    with database.engine.connect() as tx:
+        assert tx.execute(verdicts).scalars().all() == ["bad"]
+        found = {row.id: row for row in tx.execute(sa.select(tasks))}
+    assert {name: row.session_id for name, row in found.items()} == {"bad": "s1", "none": None, "fine": None}
+    assert found["fine"].outcome == outcomes["fine"], "nothing else is changed"
+    if kind == "postgresql":
+        mended = "\ufffd \ufffd \ufffd\ufffd"
+        assert found["bad"].outcome == {
+            "ending": "completed", "text": [mended], mended: fine, "session_id": "s1",
+        }  # fmt: skip
+    database.close()

@@ -14,11 +14,12 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from claude_pool_gh.storage import Database, Retries, Transaction, migrations, passes, retried
 from claude_pool_gh.storage.receipts import Receipt, Receipts, receipts
+from tests.patience import PATIENCE
 from tests.storage.flaky import Flaky, When
 
 SOON = Retries(seconds=60.0, first_delay=0.001, longest_delay=0.01)
 BRIEFLY = Retries(seconds=0.05, first_delay=0.001, longest_delay=0.01)
-GUARD = 60.0
+GUARD = PATIENCE
 NUMBERS = "SELECT value FROM numbers ORDER BY value"
 
 Opened = Callable[[Retries], Database]

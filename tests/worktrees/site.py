@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from claude_pool_gh.pool.model.plan import WorkspaceSpec
 from claude_pool_gh.pool.model.ports import Wanted, Work
 from claude_pool_gh.rehearsal.github import Repository
 from claude_pool_gh.worktrees.leases import Lease, Worktrees
@@ -29,14 +30,14 @@ class Site:
         self.fired = self.tmp / "fired"
         self.fired.mkdir()
 
-    def spec(self, commit: str | None = None, refs: list[str] | None = None) -> dict[str, Any]:
-        return {
-            "repository_id": self.widgets.id,
-            "commit": commit or self.widgets.head(),
-            "refs": ["refs/heads/main"] if refs is None else refs,
-        }
+    def spec(self, commit: str | None = None, refs: list[str] | None = None) -> WorkspaceSpec:
+        return WorkspaceSpec(
+            repository_id=self.widgets.id,
+            commit=self.widgets.head() if commit is None else commit,
+            refs=("refs/heads/main",) if refs is None else tuple(refs),
+        )
 
-    def wanted(self, run_id: str, spec: dict[str, Any] | None = None, start: Work | None = None) -> Wanted:
+    def wanted(self, run_id: str, spec: WorkspaceSpec | None = None, start: Work | None = None) -> Wanted:
         return Wanted(run_id=run_id, slot="slot-0", spec=spec or self.spec(), start=start)
 
     def lease(self, start: Work | None = None, **spec: Any) -> AbstractAsyncContextManager[Lease]:

@@ -88,7 +88,7 @@ def transport(site: Site, lease: Lease) -> None:
         config.write(f"\tgitProxy = {command}\n\taskPass = {command}\n\talternateRefsCommand = {command}\n")
         config.write(f"[credential]\n\thelper = !{command}\n[gpg]\n\tprogram = {command}\n")
         config.write(f"[commit]\n\tgpgSign = true\n[alias]\n\tadd = !{command}\n\tdiff = !{command}\n")
-        config.write(f'[url "ext::{command} "]\n\tinsteadOf = {site.widgets.world.url}\n')
+        config.write(f'[url "ext::{command} "]\n\tinsteadOf = {site.widgets.world.site.url}\n')
         config.write(
             f"[uploadpack]\n\tpackObjectsHook = {command}\n[include]\n\tpath = {lease.folder}/more\n"
         )

@@ -17,6 +17,7 @@ from claude_pool_gh.rehearsal.github import Fault, Installation, Reset, Simulate
 from claude_pool_gh.worktrees.errors import WorktreeError
 from claude_pool_gh.worktrees.git import Login, git
 from claude_pool_gh.worktrees.mirror import Mirror
+from tests.patience import PATIENCE, until
 from tests.worktrees.site import Site
 
 INFO_REFS = "/{owner}/{repo}.git/info/refs"
@@ -266,21 +267,16 @@ async def test_a_cancel_while_git_is_being_started_leaves_nothing(
         asking.cancel()
         await asyncio.sleep(0)
     with pytest.raises(asyncio.CancelledError):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await asking
-    for _ in range(100):
-        if with_url(silent):
-            await asyncio.sleep(0.05)
+    await until(lambda: not with_url(silent))
     assert with_url(silent) == []
 
 
 async def test_a_cancel_ends_git_and_its_children_and_frees_the_mirror(site: Site, silent: str) -> None:
     mirror = site.worktrees.mirror(site.widgets.id)
     asking = asyncio.create_task(mirror.fetch(Login("t", silent), [site.widgets.head()], ["refs/heads/main"]))
-    for _ in range(200):
-        if with_url(silent):
-            break
-        await asyncio.sleep(0.02)
+    await until(lambda: with_url(silent))
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking

@@ -16,6 +16,7 @@ import pytest
 from claude_pool_gh.storage.owners import own_mark
 from claude_pool_gh.worktrees import leases
 from claude_pool_gh.worktrees.errors import WorktreeError
+from tests.patience import until
 from tests.worktrees.conftest import FILES
 from tests.worktrees.site import Site
 
@@ -115,10 +116,8 @@ async def test_two_hundred_leases_with_failures_in_between_leave_nothing(site: S
             asyncio.get_running_loop().call_later(number * 0.02 + 0.005, task.cancel)
     ends = await asyncio.gather(*running, return_exceptions=True)
     assert {type(end) for end in ends} == {type(None), RuntimeError, asyncio.CancelledError}
-    for _ in range(100):  # a cancelled lease is removed in a thread that no second cancel can stop
-        if not site.leftovers():
-            break
-        await asyncio.sleep(0.05)
+    # A cancelled lease is removed in a thread that no second cancel can stop.
+    await until(lambda: not site.leftovers())
     assert site.leftovers() == []
     assert refs(site) == before
     assert not (site.mirror / "worktrees").exists()
@@ -137,7 +136,7 @@ async def test_a_lease_that_cannot_be_made_leaves_nothing(site: Site) -> None:
     ["main", "HEAD", "--upload-pack=x", "-x", "1" * 39, "1" * 41, "1" * 40 + "\n", "A" * 40, "", "HEAD~1"],
 )
 async def test_only_a_full_commit_id_is_one(site: Site, commit: str) -> None:
-    spec = site.spec() | {"commit": commit}
+    spec = site.spec(commit)
     with pytest.raises(WorktreeError, match="not a commit id"):
         async with site.worktrees.lease(site.wanted("run", spec)):
             pytest.fail("it was taken for one")

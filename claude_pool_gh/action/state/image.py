@@ -30,6 +30,7 @@ _LEAVE: Final = (
     "UPDATE tasks SET transcript = NULL, prompt = NULL, asked = NULL",
     # What other threads have spent stands in the ledger.
     "DELETE FROM reservations WHERE id LIKE 'elsewhere:%'",
+    "DELETE FROM chain_scopes WHERE chain_id LIKE 'elsewhere:%'",
     "DELETE FROM chains WHERE id LIKE 'elsewhere:%'",
     "DELETE FROM slots",
     "DELETE FROM workers",

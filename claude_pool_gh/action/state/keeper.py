@@ -98,7 +98,7 @@ class Keeper:
         except Refused as refused:
             # Who cannot hold the thread does not go on with what others began: they may be at it.
             arrived.unlink(missing_ok=True)
-            self.why_not = str(refused)
+            self.why_not = f"its token may not push: {refused}"
             return True
         if self._body:
             arrived.replace(self.database)

@@ -9,25 +9,21 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
-from hashlib import sha256
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
-import sqlalchemy as sa
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from claude_pool_gh.action.state.image import STRICT, Whole
 from claude_pool_gh.action.state.ref import Ref, Stale
-from claude_pool_gh.pool.model.states import ON_THE_WAY
-from claude_pool_gh.pool.store import chains as chain_store
-from claude_pool_gh.pool.store import ledger
-from claude_pool_gh.pool.store.tables import chains, reservations
+from claude_pool_gh.conversation.caps import REPOSITORY, THREAD, USER
+from claude_pool_gh.pool.model.caps import POOL
+from claude_pool_gh.pool.store import cap_uses, chains, elsewhere, lookup
+from claude_pool_gh.pool.store.elsewhere import Charge
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.worktrees.errors import WorktreeError
 
 NAME: Final = "refs/claude-pool/ledger"
-ELSEWHERE: Final = "elsewhere:"
-"""How the ids of other threads' chains begin in this thread's database, which counts them and never keeps them."""
 _TRIES: Final = 8
 _MOST: Final = 20_000
 """Lines that are read: a ref is written by whoever may push."""
@@ -76,65 +72,39 @@ def month_start_ms() -> int:
 
 def own(tx: Transaction) -> dict[str, Entry]:
     """What this thread's runs of this month count."""
-    count = sa.func.coalesce(reservations.c.settled, reservations.c.reserved).label("amount")
-    query = (
-        sa.select(
-            chains.c.id, chains.c.account_thread, chains.c.account_user, chains.c.account_repository,
-            chains.c.created_ms, count,
-        )
-        .join(reservations, reservations.c.id == chains.c.id)
-        .where(reservations.c.level == "chain", chains.c.created_ms >= month_start_ms(), ~_foreign())
-    )  # fmt: skip
     return {
-        row.id: Entry(
-            id=row.id, thread=row.account_thread, user=row.account_user, repository=row.account_repository,
-            amount=int(row.amount), created_ms=int(row.created_ms),
+        each.chain_id: Entry(
+            id=each.chain_id,
+            thread=each.account[THREAD],
+            user=each.account[USER],
+            repository=each.account[REPOSITORY],
+            amount=each.amount,
+            created_ms=each.created_ms,
         )
-        for row in tx.execute(query)
-    }  # fmt: skip
+        for each in elsewhere.own_charges(tx, month_start_ms())
+    }
 
 
 def count_others(tx: Transaction, entries: Mapping[str, Entry]) -> None:
     """Let the caps of this thread's runs count what other threads have spent, and nothing else of them be here."""
-    tx.execute(reservations.delete().where(reservations.c.id.startswith(ELSEWHERE)))
-    tx.execute(chains.delete().where(_foreign()))
     mine = own(tx)
-    for entry in entries.values():
-        if entry.id in mine:
-            continue
-        name = f"{ELSEWHERE}{entry.id}"
-        if len(name) > 64:
-            name = ELSEWHERE + sha256(entry.id.encode()).hexdigest()[:48]
-        tx.execute(chains.insert().values(id=name, **_ended(entry)))
-        tx.execute(
-            reservations.insert().values(
-                id=name, level="chain", chain_id=name, reserved=entry.amount, settled=entry.amount,
-                upper_bound=False, created_ms=entry.created_ms, settled_ms=entry.created_ms,
-            )
-        )  # fmt: skip
+    elsewhere.count(tx, [_charge(entry) for entry in entries.values() if entry.id not in mine])
 
 
-def _ended(entry: Entry) -> dict[str, Any]:
-    return {
-        "pool": ELSEWHERE, "kind": "chain", "state": "done", "plan": {"verb": "", "context": {}}, "caps": {},
-        "account_thread": ELSEWHERE + entry.thread, "account_user": entry.user,
-        "account_repository": entry.repository, "priority": 0, "place": 0, "created_ms": entry.created_ms,
-        "cancel_requested": False, "generation": 0,
-    }  # fmt: skip
-
-
-def _foreign() -> sa.ColumnElement[bool]:
-    return chains.c.id.startswith(ELSEWHERE)
+def _charge(entry: Entry) -> Charge:
+    # Another thread's never counts against this one's cap, whatever its line says.
+    thread = elsewhere.ELSEWHERE + entry.thread
+    account = {THREAD: thread, USER: entry.user, REPOSITORY: entry.repository}
+    return Charge(chain_id=entry.id, account=account, amount=entry.amount, created_ms=entry.created_ms)
 
 
 def exceeded(tx: Transaction) -> str:
     """The cap that running chains exceed together with what other threads have reserved meanwhile; "" for none."""
-    running = sa.select(chains.c.id).where(chains.c.state.in_(ON_THE_WAY))
-    for id_ in tx.execute(running).scalars().all():
-        chain = chain_store.get(tx, id_)
-        uses = ledger.cap_uses(tx, chain.account, chain.caps, chain.created_ms)
+    for chain_id in lookup.on_the_way(tx):
+        chain = chains.get(tx, chain_id)
+        uses = cap_uses.cap_uses(tx, chain.account, chain.caps, chain.created_ms)
         # The pool is this job, in which nobody else spends.
-        if over := [use.name for use in uses if use.used > use.limit and not use.name.startswith("pool")]:
+        if over := [use.name for use in uses if use.used > use.limit and not use.name.startswith(POOL)]:
             return over[0]
     return ""
 

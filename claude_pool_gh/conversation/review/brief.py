@@ -62,7 +62,7 @@ async def brief(desk: Desk, context: HostStepContext) -> Done | Finish:
         raise StepFailed("GitHub could not be reached", ours=True) from error
     nothing = "" if found.changes else _nothing(found, facts, since)
     if nothing and not before.standing and not before.changed:
-        return Finish(Outcome(verdict=Verdict.skipped, reason=nothing).model_dump(mode="json"))
+        return Finish(Outcome(verdict=Verdict.skipped, reason=nothing))
     groups, beyond = changes.group(found.changes)
     gone = {entry.path for entry in found.listed if entry.status == "D"}
     fence = new_fence()

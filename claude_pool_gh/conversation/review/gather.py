@@ -119,7 +119,7 @@ async def gather(desk: Desk, context: HostStepContext) -> Finish:
             against = Against(head=facts.head, merge_base=brief["merge_base"], digest=brief["digest"])
             tables.set_reviewed(tx, facts.key, against, context.chain_id)
 
-    return Finish(outcome.model_dump(mode="json"), stored(reviewed), commit)
+    return Finish(outcome, stored(reviewed), commit)
 
 
 def _reread(context: HostStepContext) -> dict[int, dict[str, Any]]:

@@ -1,7 +1,24 @@
-"""Says what should stand or happen: rows, written in the transaction that decides it."""
+"""Says what should stand or happen on GitHub: rows, written in the transaction that decides it.
+
+A row holds the newest wanted content and its version, and the version that was last written.
+Whoever decides calls `want` and is done; one writer for each installation takes the most urgent row
+that is due, notes the attempt before its first request, makes the request, and notes what came of
+it. Since the decision is committed before the request is made, a process may die anywhere between
+the two:
+
+- Before the attempt was noted, nothing was sent: the row is simply due again.
+- After it, nobody knows: the writer looks for what it may have made, by the mark hidden in it,
+  before it makes more.
+- Where something newer was wanted meanwhile, the row stays due: what was written for it was only an
+  earlier version.
+
+So there is never a second comment, and never an older text over a newer one. The states and what
+moves them are the table in `states`; no other module writes them.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
@@ -10,8 +27,10 @@ import sqlalchemy as sa
 
 from claude_pool_gh.github.effects.effect import Effect, Making
 from claude_pool_gh.github.effects.marks import marker
-from claude_pool_gh.github.effects.registry import read
+from claude_pool_gh.github.effects.registry import kinds, read
+from claude_pool_gh.github.effects.states import EFFECT, EffectEvent, EffectState
 from claude_pool_gh.github.tables import effects, leases, repositories
+from claude_pool_gh.pool.store.moves import after
 from claude_pool_gh.storage import Transaction, insert_once, inserting
 from claude_pool_gh.storage.owners import is_gone
 from claude_pool_gh.terms.ids import Repository
@@ -21,7 +40,8 @@ PROGRESS: Final = 5
 
 _E: Final = effects.c
 _REACHED_BY: Final = repositories.c.installation_id.label("reached_by")
-"""The installation by now. The effect's own is the one that it was wanted under, and says whose turn it is."""
+"""The installation by now. The effect's own is the one that it was wanted under, and says whose
+turn it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +87,7 @@ class Unreadable:
 class Fate:
     """What became of an effect: its state, its id on GitHub, and why it was refused or is not written yet."""
 
-    state: str
+    state: EffectState
     remote_id: int | None
     error: str
 
@@ -92,7 +112,7 @@ def want(
         "chain_id": chain_id,
         "repository_id": repository.id,
         "installation_id": repository.installation_id,
-        "state": "wanted",
+        "state": EFFECT.first,
         "priority": effect.priority,
         "wanted": stored,
         "wanted_version": 1,
@@ -117,7 +137,7 @@ def _wanting(dialect: str, *, final: bool) -> sa.Insert:
         set_={
             "wanted": insert.excluded.wanted,
             "wanted_version": _E.wanted_version + 1,
-            "state": sa.case((_E.state == "gone", "gone"), else_="wanted"),
+            "state": after(EFFECT, _E.state, EffectEvent.want),
             "priority": sa.case((updates_what_stands, PROGRESS), else_=_E.priority),
         },
         # The same fields in the same order are the same text.
@@ -162,7 +182,7 @@ def earliest_due(tx: Transaction) -> int | None:
 def _writable() -> sa.ColumnElement[bool]:
     """What is wanted of a repository that can be reached. The rest waits until it can, if it ever can."""
     reached = sa.select(repositories.c.id).where(repositories.c.state == "active")
-    return sa.and_(_E.state == "wanted", _E.repository_id.in_(reached))
+    return sa.and_(_E.state == EffectState.wanted, _E.repository_id.in_(reached))
 
 
 def next_due(tx: Transaction, installation_id: int, now_ms: int) -> EffectRow | Unreadable | None:
@@ -194,27 +214,32 @@ def written(tx: Transaction, row: EffectRow, remote_id: int | None) -> None:
             remote_id=remote_id,
             tries=0,
             error=None,
-            state=sa.case((newer, "wanted"), else_="written"),
+            state=sa.case((newer, _E.state), else_=after(EFFECT, _E.state, EffectEvent.write)),
         )
     )
 
 
 def gone(tx: Transaction, row: EffectRow, error: str) -> None:
     """A person has deleted what stood. It is not made again, whatever is wanted of it."""
-    tx.execute(effects.update().where(_E.key == row.key).values(state="gone", error=error[:1000]))
+    deleted = {"state": after(EFFECT, _E.state, EffectEvent.delete), "error": error[:1000]}
+    tx.execute(effects.update().where(_E.key == row.key).values(**deleted))
 
 
 def refused(tx: Transaction, row: EffectRow | Unreadable, error: str) -> bool:
-    """The row's version will not stand. False where a newer one was wanted meanwhile, which is due with fresh tries."""
+    """The row's version will not stand.
+
+    False where a newer one was wanted meanwhile, which is due with fresh tries, or a person has
+    deleted what stood.
+    """
     newer = _E.wanted_version > row.version
     values = {
-        "state": sa.case((newer, "wanted"), else_="refused"),
+        "state": sa.case((newer, _E.state), else_=after(EFFECT, _E.state, EffectEvent.refuse)),
         "tries": sa.case((newer, 0), else_=_E.tries),
         "error": error[:1000],
     }
     tx.execute(effects.update().where(_E.key == row.key).values(**values))
     state = tx.execute(sa.select(_E.state).where(_E.key == row.key)).scalar_one()
-    return bool(state == "refused")
+    return bool(state == EffectState.refused)
 
 
 def postpone(tx: Transaction, row: EffectRow, due_ms: int, error: str) -> None:
@@ -225,7 +250,9 @@ def postpone(tx: Transaction, row: EffectRow, due_ms: int, error: str) -> None:
 
 def postpone_all(tx: Transaction, installation_id: int, due_ms: int) -> None:
     """GitHub asked the whole installation to wait."""
-    waiting = sa.and_(_E.state == "wanted", _E.installation_id == installation_id, _E.due_ms < due_ms)
+    waiting = sa.and_(
+        _E.state == EffectState.wanted, _E.installation_id == installation_id, _E.due_ms < due_ms
+    )
     tx.execute(effects.update().where(waiting).values(due_ms=due_ms))
 
 
@@ -238,7 +265,74 @@ def fate(tx: Transaction, key: str) -> Fate | None:
     """What became of an effect so far; None where nobody wanted it."""
     columns = (_E.state, _E.remote_id, _E.error)
     row = tx.execute(sa.select(*columns).where(_E.key == key)).one_or_none()
-    return None if row is None else Fate(row.state, row.remote_id, row.error or "")
+    return None if row is None else Fate(EffectState(row.state), row.remote_id, row.error or "")
+
+
+def wanted_of(tx: Transaction, key: str) -> Effect | None:
+    """What is wanted under a key; None where nobody wanted anything."""
+    stored = tx.execute(sa.select(_E.wanted).where(_E.key == key)).scalar_one_or_none()
+    return None if stored is None else read(stored)
+
+
+def wanted_below(tx: Transaction, prefix: str, kind: str) -> list[Effect]:
+    """What is wanted under the keys that begin so, what is due last first."""
+    own = sa.and_(_E.key.startswith(prefix, autoescape=True), _E.kind == kind)
+    stored = tx.execute(sa.select(_E.wanted).where(own).order_by(_E.due_ms.desc())).scalars()
+    return [read(each) for each in stored]
+
+
+def everything_of(tx: Transaction, kinds: Collection[str]) -> list[Effect]:
+    """Everything of these kinds that was ever wanted, by kind and key."""
+    own = sa.select(_E.wanted).where(_E.kind.in_(kinds)).order_by(_E.kind, _E.key)
+    return [read(each) for each in tx.execute(own).scalars()]
+
+
+def newest_written(tx: Transaction, prefix: str) -> int | None:
+    """The highest id on GitHub of what stands under keys that begin so; None for nothing."""
+    own = sa.and_(_E.key.startswith(prefix, autoescape=True), _E.state == EffectState.written)
+    found = tx.execute(sa.select(sa.func.max(_E.remote_id)).where(own)).scalar_one()
+    return None if found is None else int(found)
+
+
+def versions_wanted(tx: Transaction, kinds: Collection[str]) -> dict[str, int]:
+    """Of these kinds, the effects that are still to be written, by key, with the version wanted now."""
+    unwritten = sa.and_(_E.kind.in_(kinds), _E.state == EffectState.wanted)
+    found = tx.execute(sa.select(_E.key, _E.wanted_version).where(unwritten))
+    return {row.key: int(row.wanted_version) for row in found}
+
+
+def stand(tx: Transaction, versions: Mapping[str, int]) -> bool:
+    """Whether GitHub has taken all of these versions, or later ones."""
+    own = sa.and_(_E.key.in_(versions), _E.state == EffectState.wanted)
+    found = tx.execute(sa.select(_E.key, _E.written_version).where(own))
+    return all(row.written_version >= versions[row.key] for row in found)
+
+
+def writes(tx: Transaction) -> tuple[int, int]:
+    """How many effects there are, and how often any was written."""
+    counts = sa.select(sa.func.count(), sa.func.sum(_E.written_version)).select_from(effects)
+    number, versions = tx.execute(counts).one()
+    return int(number), int(versions or 0)
+
+
+def comment_deleted(tx: Transaction, comment_id: int) -> None:
+    """A person has deleted a comment of ours: no later edit brings it back."""
+    own = sa.and_(_E.remote_id == comment_id, _E.kind == "comment")
+    tx.execute(effects.update().where(own).values(state=after(EFFECT, _E.state, EffectEvent.delete)))
+
+
+def give_up(tx: Transaction, repository_ids: Collection[int], why: str) -> None:
+    """What was to happen once in repositories that are out of reach does not happen late.
+
+    What stands there, comments and checks, is brought up to date if they can ever be reached again.
+    """
+    own = sa.and_(
+        _E.repository_id.in_(repository_ids),
+        _E.state == EffectState.wanted,
+        _E.kind.not_in([name for name, kind in kinds().items() if kind.lasting]),
+    )
+    refused = {"state": after(EFFECT, _E.state, EffectEvent.refuse), "error": why}
+    tx.execute(effects.update().where(own).values(**refused))
 
 
 def _read(row: sa.Row[Any]) -> EffectRow | Unreadable:

@@ -18,6 +18,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    Strict,
     ValidationInfo,
     model_validator,
 )
@@ -39,7 +40,13 @@ what callers pass in: what an earlier version has stored stays readable."""
 class Frozen(BaseModel):
     """Base of the pool's stored values."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        allow_inf_nan=False,
+        defer_build=True,  # a third of the import, for models of which most processes use few
+    )
 
 
 class PermissionMode(StrEnum):
@@ -129,9 +136,9 @@ Servers = Annotated[dict[str, dict[str, Any]], AfterValidator(_servers)]
 class ScalingConfig(Frozen):
     """Bounds for the number of this process's slots."""
 
-    min_slots: Annotated[int, Field(ge=0)] = 1
+    min_slots: Annotated[int, Strict(), Field(ge=0)] = 1
     """Fewest slots that scaling may leave."""
-    max_slots: Annotated[int, Field(ge=1)] = 16
+    max_slots: Annotated[int, Strict(), Field(ge=1)] = 16
     """Most slots that scaling may make."""
 
     @model_validator(mode="after")
@@ -149,7 +156,7 @@ class _Choices(Frozen):
     Default: the agent's own."""
     permission_mode: AnyPermissionMode | None = None
     """What the agent may do unasked. Default: `default`, or `dontAsk` where `unattended_mode` is on."""
-    max_turns: Annotated[int, Field(ge=1)] | None = None
+    max_turns: Annotated[int, Strict(), Field(ge=1)] | None = None
     """Most turns of one run. Default: 30."""
     system_prompt: str | None = None
     """Put after the CLI's own system prompt, never in its place."""
@@ -173,7 +180,7 @@ class SlotConfig(_Choices):
     """What to call the slot, told to the agent that runs on it."""
     description: str | None = None
     """What the slot is good at, told to the agent that runs on it."""
-    slot_assignment_timeout_secs: Annotated[float, Field(gt=0)] | None = None
+    slot_assignment_timeout_secs: Annotated[float, Strict(), Field(gt=0)] | None = None
     """Seconds that a task may wait for this very slot, counted from its submission; else the pool's."""
 
 
@@ -186,60 +193,60 @@ class TaskOverrides(_Choices):
     """The built-in tools that the agent has at all. Default: Read, Grep and Glob."""
     json_schema: dict[str, Any] | None = None
     """JSON Schema that the result must satisfy; a result of another form is a failure."""
-    max_budget_usd: Annotated[float, Field(gt=0, le=MOST_DOLLARS)] | None = None
+    max_budget_usd: Annotated[float, Strict(), Field(gt=0, le=MOST_DOLLARS)] | None = None
     """Most that the task may cost, in dollars, all its attempts together. Default: `PoolConfig.task_budget_usd`."""
-    timeout_secs: Annotated[float, Field(gt=0)] | None = None
+    timeout_secs: Annotated[float, Strict(), Field(gt=0)] | None = None
     """Seconds that one attempt may take. Default: `PoolConfig.timeout_secs`."""
-    retries: Annotated[int, Field(ge=0, le=5)] | None = None
+    retries: Annotated[int, Strict(), Field(ge=0, le=5)] | None = None
     """How often a run that failed of something temporary is tried again; each attempt may cost as much as the first.
     Default: `PoolConfig.retries` for a lone task, `ChainStep.retries` for a chain's step."""
-    retry_timeouts: bool = False
+    retry_timeouts: Annotated[bool, Strict()] = False
     """Whether `retries` also hold for a run that its clock has ended. It has cost what a whole run costs."""
 
 
 class PoolConfig(_Choices):
     """What holds for every slot and task of a pool that says nothing else."""
 
-    budget_microdollars: Annotated[int, Field(gt=0, le=MOST_DOLLARS * MICRODOLLARS)] | None = None
+    budget_microdollars: Annotated[int, Strict(), Field(gt=0, le=MOST_DOLLARS * MICRODOLLARS)] | None = None
     """Most that all tasks in the pool's store may cost in a calendar month (UTC), in microdollars. Default: no cap."""
-    task_budget_usd: Annotated[float, Field(gt=0, le=MOST_DOLLARS)] = 1.0
+    task_budget_usd: Annotated[float, Strict(), Field(gt=0, le=MOST_DOLLARS)] = 1.0
     """Most that one task may cost, in dollars, where it says nothing itself."""
-    chain_budget_usd: Annotated[float, Field(gt=0, le=MOST_DOLLARS)] = 3.0
+    chain_budget_usd: Annotated[float, Strict(), Field(gt=0, le=MOST_DOLLARS)] = 3.0
     """Most that one chain may cost, in dollars, where it says nothing itself."""
-    timeout_secs: Annotated[float, Field(gt=0)] = 900.0
+    timeout_secs: Annotated[float, Strict(), Field(gt=0)] = 900.0
     """Seconds that one attempt of a task may take."""
-    idle_timeout_secs: Annotated[float, Field(gt=0)] = 300.0
+    idle_timeout_secs: Annotated[float, Strict(), Field(gt=0)] = 300.0
     """Seconds without any sign of an agent after which its attempt ends."""
-    retries: Annotated[int, Field(ge=0, le=5)] = 0
+    retries: Annotated[int, Strict(), Field(ge=0, le=5)] = 0
     """How often a lone task that failed of something temporary is tried again, where it says nothing itself. Default:
     never, since each attempt costs money. A chain's step has `ChainStep.retries`."""
-    retry_delay_secs: Annotated[float, Field(gt=0)] = 2.0
+    retry_delay_secs: Annotated[float, Strict(), Field(gt=0)] = 2.0
     """Seconds before the first retry of a task that may succeed the next time, and of what went wrong on the pool's own
     side; doubled before each further one."""
-    max_chains: Annotated[int, Field(ge=1)] | None = None
+    max_chains: Annotated[int, Strict(), Field(ge=1)] | None = None
     """Most chains, lone tasks among them, that all workers on the store carry at the same time. Default: no limit."""
     slot_mode: AnySlotMode = SlotMode.persistent
     """Whether slots outlive their tasks."""
-    max_restarts: Annotated[int, Field(ge=0)] = 3
+    max_restarts: Annotated[int, Strict(), Field(ge=0)] = 3
     """How often in a row the supervisor restarts a slot that broke, before it stays `errored`."""
-    worktree_isolation: bool = False
+    worktree_isolation: Annotated[bool, Strict()] = False
     """Give each task a git worktree of its own. A chain says for itself what it wants."""
-    slot_assignment_timeout_secs: Annotated[float, Field(gt=0)] | None = None
+    slot_assignment_timeout_secs: Annotated[float, Strict(), Field(gt=0)] | None = None
     """Seconds from its submission after which a task that still waits for a slot fails. Default: it waits on, since
     the queue is durable."""
     scaling: ScalingConfig = ScalingConfig()
     """Bounds for the number of slots."""
-    unattended_mode: bool = False
+    unattended_mode: Annotated[bool, Strict()] = False
     """Nobody is there to be asked. The tools that a task is given need no question, whatever `allowed_tools` says; any
     other use is refused, the agent is told, and goes on without."""
-    detect_permission_prompts: bool = True
+    detect_permission_prompts: Annotated[bool, Strict()] = True
     """Where somebody could have been asked: end a run as failed when a tool it wanted was not allowed, naming the tool
     and the setting that allows it. From the CLI's own list of denials."""
-    supervisor_enabled: bool = True
+    supervisor_enabled: Annotated[bool, Strict()] = True
     """Restart slots that broke."""
-    supervisor_interval_secs: Annotated[float, Field(gt=0)] = 30.0
+    supervisor_interval_secs: Annotated[float, Strict(), Field(gt=0)] = 30.0
     """Seconds after which a slot that broke is restarted."""
-    strict_mcp_config: bool = True
+    strict_mcp_config: Annotated[bool, Strict()] = True
     """Use only the MCP servers named in these settings, whatever the folder's `.mcp.json` says."""
     worktree_base_dir: AnyPath | None = None
     """Where worktrees and clones are made. Default: in the pool's state folder."""

@@ -22,16 +22,18 @@ Expected ends of an agent's run are values (`AgentOutcome`), not exceptions.
 
 from __future__ import annotations
 
+from claude_pool_gh.pool.model.money import dollars
+
 
 class PoolError(Exception):
     """Root of the pool's errors."""
 
 
 class IllegalTransition(PoolError):
-    """A record was asked to move along an edge that its state table does not have, or had moved already."""
+    """Something was to happen to a record that its state table does not list there, or it had moved already."""
 
-    def __init__(self, subject: str, old: str, new: str) -> None:
-        super().__init__(f"{subject} cannot go from {old} to {new}")
+    def __init__(self, subject: str, state: str, event: str) -> None:
+        super().__init__(f"{subject} cannot {event.replace('_', ' ')} from {state}")
 
 
 class CapReached(PoolError):
@@ -41,7 +43,7 @@ class CapReached(PoolError):
     """
 
     def __init__(self, cap: str, limit: int, left: int, asked: int, change: str = "") -> None:
-        told = f"the cap per {cap} of ${limit / 1e6:.2f} has ${left / 1e6:.2f} left, asked for ${asked / 1e6:.2f}"
+        told = f"the cap per {cap} of {dollars(limit)} has {dollars(left)} left, asked for {dollars(asked)}"
         super().__init__(f"{told}; to change it, set {change}" if change else told)
         self.cap, self.limit, self.left, self.asked = cap, limit, left, asked
 

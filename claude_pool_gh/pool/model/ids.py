@@ -19,8 +19,13 @@ def new_id(kind: str) -> str:
     return f"{kind}-{secrets.token_hex(10)}"
 
 
+def is_safe(given: str) -> bool:
+    """Whether an id may name a file and be part of an address."""
+    return _SAFE.fullmatch(given) is not None
+
+
 def checked(given: str) -> str:
     """The id, if it may name a file and be part of an address. Raises ValueError for any other."""
-    if not _SAFE.fullmatch(given):
+    if not is_safe(given):
         raise ValueError(f"an id has letters, digits, - and _, at most 64 of them; not {given[:80]!r}")
     return given

@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from claude_pool_gh.pool.model.conditions import Condition
 from claude_pool_gh.pool.model.config import MICRODOLLARS, Frozen, Isolation, TaskOverrides
@@ -55,7 +55,8 @@ class _Step(Frozen):
     gate: bool = False
     """When the step has succeeded, the chain waits for a person's approval of what it did."""
     max_rejections: Annotated[int, Field(ge=1)] = 3
-    """The rejection with this number fails the step; those before it run the step again with the feedback."""
+    """The rejection with this number fails the step; those before it run it again with the feedback. So with 3 it runs
+    three times in all."""
     again_from: str | None = None
     """Name of the earlier step from which a rejection starts again; None: this one."""
 
@@ -123,19 +124,39 @@ class Limits(Frozen):
     idle_seconds: float
 
 
+class WorkspaceSpec(Frozen):
+    """What a plan says of the folder that its runs get. Each kind of workspaces reads its own part of it."""
+
+    isolation: Isolation | None = None
+    """None: the plan names its source itself."""
+    folder: str | None = None
+    """Full name of the folder in which agents work, or of which they get copies."""
+    commit: str | None = None
+    """What a copy begins at."""
+    repository_id: int | None = None
+    """The source, where a plan names one, and `refs` under which the commit is found there."""
+    refs: tuple[str, ...] = ()
+
+
 class Plan(Frozen):
     """What a chain will do."""
 
     verb: str
     steps: tuple[Step, ...]
     limits: Limits
-    workspace: Any = None
+    workspace: WorkspaceSpec = WorkspaceSpec()
     """What `Workspaces.lease` is given for every agent step."""
     context: dict[str, Any] = Field(default_factory=dict)
     """Facts that host steps and templates may use; the pool does not read them."""
     arguments: dict[str, Any] = Field(default_factory=dict)
     """What whoever started the workflow gave it; to templates these go before facts of the same names."""
     on_restart: OnRestart = OnRestart.rerun
+
+    @field_validator("workspace", mode="before")
+    @classmethod
+    def _named(cls, given: object) -> object:
+        """Plans of earlier versions may hold nothing here."""
+        return WorkspaceSpec() if given is None else given
 
     def is_gated(self, step: str) -> bool:
         """Whether what comes of a step waits for a person."""

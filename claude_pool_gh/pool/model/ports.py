@@ -10,7 +10,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from claude_pool_gh.pool.model import arguments
 from claude_pool_gh.pool.model.config import READING, Isolation, PermissionMode
+from claude_pool_gh.pool.model.outcomes import Outcome
+from claude_pool_gh.pool.model.plan import Plan, WorkspaceSpec
 from claude_pool_gh.storage import Database, Transaction
 
 JSON = Any
@@ -105,6 +108,7 @@ class AgentOutcome:
     structured: JSON = None
     turns: int = 0
     elapsed_ms: int = 0
+    """How long it took; 0: as the pool has measured."""
     model: str = ""
     session_id: str | None = None
     command: str = ""
@@ -117,8 +121,11 @@ class AgentOutcome:
     transcript: tuple[JSON, ...] = ()
     """What happened, in order, redacted."""
     cost_microdollars: int = 0
-    """What the run cost beside all that was booked while it ran, by `Line.spending` or a gateway. Nothing was reserved
-    for it, so a cap only stops the tasks after it: an agent whose single calls are dear reserves for each of them."""
+    """What the run cost besides all that was booked while it ran, by `Line.spending` or a gateway.
+
+    For an agent without `least` the pool has set `AgentTask.budget_microdollars` aside: as long as all that it spends
+    is no more than that, no cap is exceeded. What is beyond it, and all that a `Frugal` agent says here, was not set
+    aside; it is booked in full, and a cap only stops the tasks after it."""
 
 
 PARTIAL_LIMIT: Final = 20_000
@@ -154,6 +161,7 @@ class Line:
     heard: Callable[[], None] = lambda: None
     """Told that there is more of it."""
 
+    @arguments.checked
     def spending(self, most: int) -> AbstractAsyncContextManager[Spending]:
         """Reserve `most` microdollars durably before something is paid for, and book at the end what it cost.
 
@@ -209,7 +217,9 @@ class Frugal(Protocol):
     """
 
     def least(self, task: AgentTask) -> int:
-        """Microdollars below which the run could not even begin; it is refused with less. Default: 20,000.
+        """Microdollars below which the run could not even begin; it is refused with less.
+
+        For an agent that has no such method these are 20,000, two cents: a task whose cap is lower is refused.
 
         Asked when a task is submitted, and again before each attempt. Raises ValueError for settings that the agent
         cannot run with, in words for whoever submits.
@@ -249,7 +259,7 @@ class Wanted:
 
     run_id: str
     slot: str
-    spec: JSON
+    spec: WorkspaceSpec
     """The plan's own word."""
     start: Work | None = None
     """Begin with this work of an earlier step in place."""
@@ -268,7 +278,7 @@ class Workspaces(Protocol):
         """
         ...
 
-    async def pinned(self, isolation: Isolation) -> JSON:
+    async def pinned(self, isolation: Isolation) -> WorkspaceSpec:
         """What a new chain's plan says of its workspace, as things stand now. Raises NoWorkspace."""
         ...
 
@@ -301,9 +311,14 @@ class Done:
 class Finish:
     """A host step's word that the chain ends here."""
 
-    outcome: JSON
+    outcome: Outcome
     result: JSON = None
     commit: Callable[[Transaction], None] | None = None
+
+    def __post_init__(self) -> None:
+        """Raises TypeError for an outcome of another type, which fails the step in these words."""
+        if not isinstance(self.outcome, Outcome):
+            raise TypeError(f"`Finish` takes an Outcome, not a {type(self.outcome).__name__}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,7 +326,7 @@ class HostStepContext:
     """What a host step may look at: the chain's plan and the results so far."""
 
     chain_id: str
-    plan: JSON
+    plan: Plan
     results: Mapping[str, JSON]
 
 

@@ -81,7 +81,7 @@ class TaskRecord(Frozen):
     review_required: bool = False
     """Whether a success waits for approval."""
     max_rejections: int = 3
-    """The rejection with this number makes it fail."""
+    """The rejection with this number makes it fail: with 3, it runs three times in all."""
     rejection_count: int = 0
     original_prompt: str | None = None
     """The prompt before any feedback was added to it."""

@@ -1,7 +1,7 @@
-"""The states of chains, steps, tasks and slots, and every legal move between them.
+"""The states of chains, steps, tasks and slots, the events that move them, and every legal move.
 
-The tables are the truth: `move` refuses what they do not list, and each change is a compare-and-set in the
-database, so two writers can never both believe they moved a record.
+The tables at the end are the truth: `store.moves` writes what they list and nothing else. A
+record's state is changed nowhere but there.
 """
 
 from __future__ import annotations
@@ -11,13 +11,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
 from typing import Any, Final
 
-import sqlalchemy as sa
-
-from claude_pool_gh.pool.model.errors import IllegalTransition
-from claude_pool_gh.storage import Transaction
+from claude_pool_gh.pool.model.state_table import StateTable
 
 
 class ChainState(StrEnum):
@@ -39,6 +35,17 @@ RESTART: Final = "restart"
 """Or somebody's word that it may spend again on a run whose process died."""
 
 
+class ChainEvent(StrEnum):
+    """What happens to a chain."""
+
+    begin = "begin"
+    park = "park"
+    """It waits for a person."""
+    resume = "resume"
+    """A person has decided: it queues again."""
+    end = "end"
+
+
 class StepState(StrEnum):
     """Where a step is. `skipped`: its condition did not hold."""
 
@@ -49,6 +56,27 @@ class StepState(StrEnum):
     skipped = "skipped"
     failed = "failed"
     cancelled = "cancelled"
+
+
+class StepEvent(StrEnum):
+    """What happens to a step."""
+
+    begin = "begin"
+    skip = "skip"
+    """Its condition does not hold."""
+    take_over = "take_over"
+    """An earlier chain, which this one goes on with, had completed it."""
+    complete = "complete"
+    present = "present"
+    """What came of it waits for a person's approval."""
+    fail = "fail"
+    cancel = "cancel"
+    approve = "approve"
+    reject = "reject"
+    """It runs again, told why: a person has rejected what it presents, or what a later step's gate
+    shows."""
+    give_up = "give_up"
+    """It was rejected once too often."""
 
 
 class TaskState(StrEnum):
@@ -62,6 +90,26 @@ class TaskState(StrEnum):
     cancelled = "cancelled"
 
 
+class TaskEvent(StrEnum):
+    """What happens to a task."""
+
+    begin = "begin"
+    """Its next attempt starts on a slot."""
+    take_over = "take_over"
+    """An earlier chain, which this one goes on with, had completed it."""
+    complete = "complete"
+    present = "present"
+    """It succeeded, and waits for a person's approval."""
+    give_back = "give_back"
+    """Its process died, or it may succeed when tried again."""
+    fail = "fail"
+    """Its run did, or its chain ended, or what came of it was rejected once too often."""
+    cancel = "cancel"
+    approve = "approve"
+    reject = "reject"
+    """It runs again, told why: a person has rejected what came of it."""
+
+
 class SlotState(StrEnum):
     """Where a slot is. `errored`: its last run could not be carried out at all, and the supervisor may restart it."""
 
@@ -69,6 +117,20 @@ class SlotState(StrEnum):
     busy = "busy"
     errored = "errored"
     stopped = "stopped"
+
+
+class SlotEvent(StrEnum):
+    """What happens to a slot."""
+
+    occupy = "occupy"
+    """It begins a task."""
+    vacate = "vacate"
+    """Its task has ended."""
+    break_ = "break"
+    """Its task could not be carried out at all, and the slot is to blame."""
+    restart = "restart"
+    """Also of a busy one, that broke where the database could not be written."""
+    stop = "stop"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,86 +164,76 @@ def note(table: str, key: str, old: str, new: str, also: Mapping[str, Any]) -> N
         noted.append(Move(table, key, old, new, also))
 
 
-Moves = Mapping[str, frozenset[str]]
+CHAIN: Final = StateTable(
+    "chain",
+    ChainState.queued,
+    {
+        (ChainState.queued, ChainEvent.begin): ChainState.running,
+        (ChainState.queued, ChainEvent.end): ChainState.done,
+        (ChainState.running, ChainEvent.park): ChainState.parked,
+        (ChainState.running, ChainEvent.end): ChainState.done,
+        (ChainState.parked, ChainEvent.resume): ChainState.queued,
+        (ChainState.parked, ChainEvent.end): ChainState.done,
+    },
+)
 
-CHAIN_MOVES: Final[Moves] = {
-    "queued": frozenset({"running", "done"}),
-    "running": frozenset({"done", "parked", "queued"}),
-    "parked": frozenset({"queued", "done"}),
-    "done": frozenset(),
-}
+STEP: Final = StateTable(
+    "step",
+    StepState.pending,
+    {
+        (StepState.pending, StepEvent.begin): StepState.running,
+        (StepState.pending, StepEvent.skip): StepState.skipped,
+        (StepState.pending, StepEvent.take_over): StepState.completed,
+        (StepState.pending, StepEvent.cancel): StepState.cancelled,
+        (StepState.running, StepEvent.complete): StepState.completed,
+        (StepState.running, StepEvent.present): StepState.pending_review,
+        (StepState.running, StepEvent.fail): StepState.failed,
+        (StepState.running, StepEvent.cancel): StepState.cancelled,
+        (StepState.pending_review, StepEvent.approve): StepState.completed,
+        (StepState.pending_review, StepEvent.reject): StepState.pending,
+        (StepState.pending_review, StepEvent.give_up): StepState.failed,
+        (StepState.pending_review, StepEvent.cancel): StepState.cancelled,
+        (StepState.completed, StepEvent.reject): StepState.pending,
+        (StepState.skipped, StepEvent.reject): StepState.pending,
+    },
+)
 
-TASK_MOVES: Final[Moves] = {
-    "pending": frozenset({"running", "cancelled", "failed"}),
-    # back to pending: the process died under a running task, which starts again as a new attempt
-    "running": frozenset({"completed", "failed", "cancelled", "pending_review", "pending"}),
-    "pending_review": frozenset({"completed", "pending", "failed", "cancelled"}),
-    # back to pending: a person has rejected what came of it at a later step's gate
-    "completed": frozenset({"pending"}),
-    "failed": frozenset({"pending"}),
-    "cancelled": frozenset(),
-}
+TASK: Final = StateTable(
+    "task",
+    TaskState.pending,
+    {
+        (TaskState.pending, TaskEvent.begin): TaskState.running,
+        (TaskState.pending, TaskEvent.take_over): TaskState.completed,
+        (TaskState.pending, TaskEvent.fail): TaskState.failed,
+        (TaskState.pending, TaskEvent.cancel): TaskState.cancelled,
+        (TaskState.running, TaskEvent.complete): TaskState.completed,
+        (TaskState.running, TaskEvent.present): TaskState.pending_review,
+        (TaskState.running, TaskEvent.give_back): TaskState.pending,
+        (TaskState.running, TaskEvent.fail): TaskState.failed,
+        (TaskState.running, TaskEvent.cancel): TaskState.cancelled,
+        (TaskState.pending_review, TaskEvent.approve): TaskState.completed,
+        (TaskState.pending_review, TaskEvent.reject): TaskState.pending,
+        (TaskState.pending_review, TaskEvent.fail): TaskState.failed,
+        (TaskState.pending_review, TaskEvent.cancel): TaskState.cancelled,
+        (TaskState.completed, TaskEvent.reject): TaskState.pending,
+        (TaskState.failed, TaskEvent.reject): TaskState.pending,
+    },
+)
 
-STEP_MOVES: Final[Moves] = {
-    "pending": frozenset({"running", "skipped", "cancelled"}),
-    "running": frozenset({"completed", "failed", "cancelled", "pending_review"}),
-    "pending_review": frozenset({"completed", "pending", "failed", "cancelled"}),
-    # back to pending: a person has rejected what came of it at a later step's gate
-    "completed": frozenset({"pending"}),
-    "skipped": frozenset({"pending"}),
-    "failed": frozenset(),
-    "cancelled": frozenset(),
-}
+SLOT: Final = StateTable(
+    "slot",
+    SlotState.idle,
+    {
+        (SlotState.idle, SlotEvent.occupy): SlotState.busy,
+        (SlotState.idle, SlotEvent.stop): SlotState.stopped,
+        (SlotState.busy, SlotEvent.vacate): SlotState.idle,
+        (SlotState.busy, SlotEvent.break_): SlotState.errored,
+        (SlotState.busy, SlotEvent.restart): SlotState.idle,
+        (SlotState.busy, SlotEvent.stop): SlotState.stopped,
+        (SlotState.errored, SlotEvent.restart): SlotState.idle,
+        (SlotState.errored, SlotEvent.stop): SlotState.stopped,
+        (SlotState.stopped, SlotEvent.stop): SlotState.stopped,
+    },
+)
 
-SLOT_MOVES: Final[Moves] = {
-    "idle": frozenset({"busy", "errored", "stopped"}),
-    "busy": frozenset({"idle", "errored", "stopped"}),
-    "errored": frozenset({"idle", "stopped"}),
-    "stopped": frozenset(),
-}
-
-
-def move(tx: Transaction, table: sa.Table, moves: Moves, key: str, old: str, new: str, **also: Any) -> None:
-    """Take the record `key` from `old` to `new`, setting the columns in `also` with it.
-
-    Raises IllegalTransition when the table of moves forbids it or the record is not in `old` any more.
-    """
-    move_by(tx, moving(table), table, moves, key, old, new, **also)
-
-
-def move_by(
-    tx: Transaction, by: sa.Update, table: sa.Table, moves: Moves, key: str, old: str, new: str, **also: Any
-) -> None:
-    """As `move`, by a statement made of `moving` that counts from what is there; `also`: its parameters."""
-    if not _moved(tx, by, table, moves, key, old, new, also):
-        raise IllegalTransition(f"{table.name} {key}, which is not {old},", old, new)
-    note(table.name, key, old, new, also)
-
-
-def moved(tx: Transaction, table: sa.Table, moves: Moves, key: str, old: str, new: str, **also: Any) -> bool:
-    """As `move`; False where the record is not in `old`, and then nothing has changed."""
-    return _moved(tx, moving(table), table, moves, key, old, new, also)
-
-
-@cache
-def moving(table: sa.Table) -> sa.Update:
-    """The statement that moves a record of a table."""
-    return table.update().where(
-        table.c.id == sa.bindparam("of_key"), table.c.state == sa.bindparam("from_state")
-    )
-
-
-def _moved(
-    tx: Transaction,
-    by: sa.Update,
-    table: sa.Table,
-    moves: Moves,
-    key: str,
-    old: str,
-    new: str,
-    also: Mapping[str, Any],
-) -> bool:
-    if new not in moves[old]:
-        raise IllegalTransition(f"{table.name} {key}", old, new)
-    changed = tx.execute(by, {"of_key": key, "from_state": old, "state": new, **also})
-    return bool(changed.rowcount == 1)
+TABLES: Final = (CHAIN, STEP, TASK, SLOT)

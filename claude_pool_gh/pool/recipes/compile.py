@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from claude_pool_gh.pool.model.config import TaskOverrides
 from claude_pool_gh.pool.model.plan import AgentRun, Branches, HostCall, Step
-from claude_pool_gh.pool.model.render import placeholders
+from claude_pool_gh.pool.model.render import look_alikes, placeholders
 from claude_pool_gh.pool.recipes.skills import Skill
 from claude_pool_gh.pool.recipes.workflows import ChainStep, Written
 from claude_pool_gh.pool.recipes.yaml_file import nearest, no_such
@@ -178,7 +178,7 @@ def _schema(written: Written, at: ChainStep, step: ChainStep, kitchen: Kitchen) 
 
 
 def _check_references(written: Written, step: ChainStep, made: Step, done: Mapping[str, Step]) -> None:
-    for path, place in _paths(step, made):
+    for path, place in _named(step, made):
         problem = _wrong(path, place, written.arguments, done)
         if problem:
             raise written.error(step, problem)
@@ -192,32 +192,48 @@ class _Place:
     item: bool = False
     error: bool = False
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The placeholders without a dot that can stand only in such places."""
+        return (*(("item",) if self.item else ()), *(("error",) if self.error else ()))
 
-def _paths(step: ChainStep, made: Step) -> Iterator[tuple[str, _Place]]:
-    """Every path that a step's texts name."""
+
+def _named(step: ChainStep, made: Step) -> Iterator[tuple[str, _Place]]:
+    """Every path that a step names, also one that is misspelt so that nothing would be put in its place."""
     if step.when is not None:
         yield step.when.value, _Place()
-    runs: Iterable[AgentRun] = ()
-    if isinstance(made, AgentRun):
-        runs = (made,)
-    elif isinstance(made, Branches):
-        runs = made.branches
-    for run in runs:
-        outer, inner = _Place(item=run.each is not None), _Place(run.arguments, run.each is not None)
+    for run in _runs(made):
         if run.each is not None:
             yield f"steps.{run.each}", _Place()
-        for text in (run.arguments or {}).values():
-            yield from ((path, outer) for path in placeholders(text))
-        for text in (run.prompt, run.system, run.title):
-            yield from ((path, inner) for path in placeholders(text))
-        for path in placeholders(run.recovery or ""):
-            yield path, _Place(run.arguments, run.each is not None, error=True)
+        for text, place in _texts(run):
+            yield from ((path, place) for path in placeholders(text))
+            yield from ((alike, place) for alike, _ in look_alikes(text, place.words))
+
+
+def _runs(made: Step) -> tuple[AgentRun, ...]:
+    match made:
+        case AgentRun():
+            return (made,)
+        case Branches():
+            return made.branches
+        case HostCall():
+            return ()
+
+
+def _texts(run: AgentRun) -> Iterator[tuple[str, _Place]]:
+    """A run's templates."""
+    outer, inner = _Place(item=run.each is not None), _Place(run.arguments, run.each is not None)
+    yield from ((text, outer) for text in (run.arguments or {}).values())
+    yield from ((text, inner) for text in (run.prompt, run.system, run.title))
+    yield run.recovery or "", _Place(run.arguments, run.each is not None, error=True)
 
 
 def _wrong(
     path: str, place: _Place, chain_args: frozenset[str] | None, done: Mapping[str, Step]
 ) -> str | None:
     """What is wrong with a path; None when it leads somewhere."""
+    if path.startswith("{"):
+        return _misspelt(path, place)
     first, *rest = path.split(".")
     match first:
         case "item":
@@ -236,14 +252,29 @@ def _wrong(
             return f"`{path}` begins with none of steps, args, item"
 
 
+def _misspelt(alike: str, place: _Place) -> str:
+    """What is wrong with a text in braces that looks like a placeholder."""
+    meant = next((right for _, right in look_alikes(alike, place.words)), None)
+    mend = "a path is names joined by dots" if meant is None else f"did you mean `{meant}`?"
+    return f"`{alike}` is no placeholder; {mend} What is to be sent as it is comes in as an argument's value"
+
+
 def _wrong_step(rest: list[str], done: Mapping[str, Step]) -> str | None:
     name = rest[0] if rest else ""
     if name not in done:
         return f"no earlier step is called {name!r}{nearest(name, list(done))}"
-    known = _variables(done[name])
-    if known is None or len(rest) < 2 or rest[1] in known:
+    return _wrong_variable(done[name], name, rest[1:])
+
+
+def _wrong_variable(step: Step, name: str, rest: list[str]) -> str | None:
+    known = _variables(step)
+    if known is None or not rest:
         return None
-    return no_such(f"output of step {name}", rest[1], sorted(known))
+    if rest[0] not in known:
+        return no_such(f"output of step {name}", rest[0], sorted(known))
+    branches = step.branches if isinstance(step, Branches) else ()
+    own = next((branch for branch in branches if branch.name == rest[0]), None)
+    return None if own is None else _wrong_variable(own, f"{name}.{own.name}", rest[1:])
 
 
 def _variables(step: Step) -> set[str] | None:

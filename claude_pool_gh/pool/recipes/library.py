@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from claude_pool_gh.pool.model import arguments
 from claude_pool_gh.pool.model.errors import RecipeError
 from claude_pool_gh.pool.recipes.skills import Skill, parse_skill
 from claude_pool_gh.pool.recipes.workflows import Workflow, WorkflowFile, Written, parse_workflow
@@ -19,6 +20,7 @@ from claude_pool_gh.pool.recipes.yaml_file import no_such
 Folder = Path | Traversable
 
 
+@arguments.checked_methods
 @dataclass(slots=True)
 class Shelf:
     """Where recipes are looked up. Each folder may hold `skills/NAME/SKILL.md` and `workflows/NAME.yml`."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from pydantic import Field, model_validator
+from pydantic import Field, Strict, model_validator
 
 from claude_pool_gh.pool.model import crate
 from claude_pool_gh.pool.model.conditions import Condition
@@ -51,58 +51,97 @@ class ChainStep(Frozen):
     """Plain prompts or skills that run beside each other."""
     each: str | None = None
     """Path to a list in an earlier result, such as `plan.parts`: the step runs once for each item, `{item}`."""
-    at_once: Annotated[int, Field(ge=1)] | None = None
+    at_once: Annotated[int, Strict(), Field(ge=1)] | None = None
     """Most runs of this step beside each other; none: as many as there are slots."""
     title: str = ""
     """Template of what a person reads while it runs."""
     role: str | None = None
     """Run only on a slot with this role."""
     when: Condition | None = None
-    gate: bool = False
-    max_rejections: Annotated[int, Field(ge=1)] = 3
+    gate: Annotated[bool, Strict()] = False
+    max_rejections: Annotated[int, Strict(), Field(ge=1)] = 3
+    """With `gate`: the rejection with this number fails the step, those before it run it again. So with 3 it runs three
+    times in all."""
     again_from: str | None = None
     """With `gate`: the earlier step from which a rejection starts again, with the feedback. Default: this one."""
     tools: Strings | None = None
     model: str | None = None
     effort: AnyEffort | None = None
-    turns: Annotated[int, Field(ge=1)] | None = None
-    budget_usd: Annotated[float, Field(gt=0, le=MOST_DOLLARS)] | None = None
+    turns: Annotated[int, Strict(), Field(ge=1)] | None = None
+    budget_usd: Annotated[float, Strict(), Field(gt=0, le=MOST_DOLLARS)] | None = None
     """Most that one run of this step may cost, in dollars, all its attempts together."""
-    timeout_secs: Annotated[float, Field(gt=0)] | None = None
+    timeout_secs: Annotated[float, Strict(), Field(gt=0)] | None = None
     """Seconds of one attempt."""
     output: str | dict[str, Any] | None = None
     """JSON Schema of the typed result, or the name of one."""
     output_vars: dict[str, str] = Field(default_factory=dict)
     """Names for parts of the typed result, by their dotted paths."""
-    share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    share: Annotated[float, Strict(), Field(gt=0, le=1)] = 1.0
     """Part of the chain's money that this step may use."""
-    retries: Annotated[int, Field(ge=0, le=5)] | None = None
+    retries: Annotated[int, Strict(), Field(ge=0, le=5)] | None = None
     """How often a run that failed of something temporary is tried again. Default: that of `config`, else once."""
     recovery: str | None = None
     """Template for one more attempt after the last retry; it may name `{error}`."""
     on_failure: AnyOnFailure = OnFailure.fail
+    """What a failure means for the chain; of a step with branches, that any of them failed."""
     config: TaskOverrides = TaskOverrides()
     """Whatever else the step's runs decide for themselves."""
 
     @model_validator(mode="after")
     def _one_kind(self) -> ChainStep:
-        kinds = [kind for kind in ("prompt", "skill", "host", "branches") if getattr(self, kind) is not None]
+        kinds = [kind for kind in _MEANS if getattr(self, kind) is not None]
         if len(kinds) != 1:
             raise ValueError(
                 f"step {self.name} needs exactly one of `prompt`, `skill`, `host` and `branches`"
             )
+        (kind,) = kinds
+        if vain := self._given - _MEANS[kind]:
+            where = ": say it on the branches" if kind == "branches" else ""
+            raise ValueError(f"step {self.name}: {_listed(vain)} means nothing beside `{kind}`{where}")
+        if not self.gate and (vain := self._given & _OF_GATES):
+            raise ValueError(f"step {self.name}: {_listed(vain)} means nothing without `gate`")
         for branch in self.branches or ():
-            if (
-                branch.host is not None
-                or branch.branches is not None
-                or branch.each
-                or branch.gate
-                or branch.when
-            ):
+            if vain := branch._given & _OF_STEPS:  # noqa: SLF001 - of the same class
                 raise ValueError(
-                    f"branch {branch.name} must be a plain prompt or skill, without `each`, `when` or `gate`"
+                    f"branch {branch.name} must be a plain prompt or skill, without {_listed(vain)}, "
+                    "which only the step with the branches can say"
                 )
         return self
+
+    @property
+    def _given(self) -> frozenset[str]:
+        """The fields that say something."""
+        fields = type(self).model_fields.items()
+        return frozenset(
+            name
+            for name, field in fields
+            if getattr(self, name) != field.get_default(call_default_factory=True)
+        )
+
+
+_OF_GATES: Final = frozenset({"max_rejections", "again_from"})
+_COMMON: Final = frozenset({"name", "when", "gate"}) | _OF_GATES
+_OF_AGENTS: Final = frozenset(ChainStep.model_fields) - {
+    "prompt",
+    "skill",
+    "host",
+    "branches",
+    "input",
+    "arguments",
+}
+_MEANS: Final = {
+    "prompt": _OF_AGENTS | {"prompt"},
+    "skill": _OF_AGENTS | {"skill", "input", "arguments"},
+    "host": _COMMON | {"host"},
+    "branches": _COMMON | {"branches", "at_once", "on_failure"},
+}
+"""The fields that mean something for each kind of step: any other would be ignored, so it is refused."""
+_OF_STEPS: Final = _COMMON - {"name"} | {"host", "branches", "each", "at_once", "on_failure"}
+"""What a branch cannot say for itself."""
+
+
+def _listed(fields: frozenset[str]) -> str:
+    return " and ".join(f"`{name}`" for name in sorted(fields))
 
 
 class Workflow(Frozen):
@@ -115,7 +154,7 @@ class Workflow(Frozen):
     isolation: AnyIsolation | None = None
     """Where its agents work; None leaves it to whoever starts it."""
     on_restart: AnyOnRestart = OnRestart.rerun
-    budget_usd: Annotated[float, Field(gt=0, le=MOST_DOLLARS)] | None = None
+    budget_usd: Annotated[float, Strict(), Field(gt=0, le=MOST_DOLLARS)] | None = None
     """Most that one run may cost, in dollars."""
     steps: Annotated[Steps, Field(min_length=1)]
 

@@ -6,13 +6,16 @@ An agent of one's own may break any of them. Whatever it does, its task ends soo
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
+import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_type_hints
 
+from claude_pool_gh.pool.model.arguments import fitting
 from claude_pool_gh.pool.model.errors import CapReached
 from claude_pool_gh.pool.model.ports import Agent, AgentOutcome, AgentTask, Clock, Ending, Line
 from claude_pool_gh.pool.model.schemas import mismatch
@@ -31,8 +34,13 @@ _LONGEST_REASON: Final = 500
 
 def least(agent: Agent, task: AgentTask) -> int:
     """Microdollars that a run of this task needs at the least. Raises ValueError where it could not run at all."""
-    own: Callable[[AgentTask], int] | None = getattr(agent, "least", None)
-    return LEAST_FOR_A_TASK if own is None else own(task)
+    own: Callable[[AgentTask], Any] | None = getattr(agent, "least", None)
+    least: Any = LEAST_FOR_A_TASK if own is None else own(task)
+    if not isinstance(least, int) or isinstance(least, bool) or least < 0:
+        raise ValueError(
+            f"`least` of {type(agent).__name__} returned {least!r}, not a whole number of microdollars"
+        )
+    return least
 
 
 def is_metered(agent: Agent) -> bool:
@@ -62,7 +70,16 @@ def at_work(agent: Agent, database: Database, clock: Clock) -> AbstractAsyncCont
 
 
 async def run_agent(agent: Agent, task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
-    """The agent's own end, or, where it does not heed `stop` or its clock, the one that it is given."""
+    """The agent's own end, or, where it does not heed `stop` or its clock, the one that it is given.
+
+    An agent that does not say how long it took is timed here.
+    """
+    began = time.monotonic()
+    outcome = await _timed(agent, task, folder, line)
+    return replace(outcome, elapsed_ms=outcome.elapsed_ms or int((time.monotonic() - began) * 1000))
+
+
+async def _timed(agent: Agent, task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
     run = asyncio.create_task(_run(agent, task, folder, line))
     stop = asyncio.create_task(line.stop.wait())
     extra = _OVERTIME_SECONDS if getattr(agent, "keeps_time", False) else 0.0
@@ -89,13 +106,18 @@ async def run_agent(agent: Agent, task: AgentTask, folder: Path, line: Line) -> 
 async def _run(agent: Agent, task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
     """What the agent made of its task, or how it broke its contract."""
     try:
-        outcome = await agent.run(task, folder, line)
+        running: Any = agent.run(task, folder, line)
+        if not inspect.isawaitable(running):
+            return _broke("the agent's `run` is a plain function: make it `async def run`", line)
+        outcome = await running
     except asyncio.CancelledError:
         if (own := asyncio.current_task()) is not None and own.cancelling():
             raise
         return _broke("the agent ended itself by a cancel", line, retryable=True)
     except CapReached as refusal:  # of `Line.spending`
         return AgentOutcome(ending=Ending.out_of_budget, reason=str(refusal), text=line.partial)
+    except SystemExit as error:  # it would end the whole program, and every other run with it
+        return _broke(f"the agent called sys.exit({'' if error.code is None else repr(error.code)})", line)
     except Exception as error:  # around a stranger's code: whatever broke, the task ends in words
         logger.exception("agent raised", extra={"action": "agent_raised", "task": task.run_id})
         said = str(error) or "no message"
@@ -111,13 +133,11 @@ def _checked(task: AgentTask, given: Any, line: Line) -> AgentOutcome:
             "end it with `return AgentOutcome(ending=Ending.completed, text=...)`",
             line,
         )
-    outcome: AgentOutcome = given
-    if outcome.ending not in list(Ending):
-        return _broke(f"the agent's outcome has the ending {outcome.ending!r}, which is no `Ending`", line)
-    outcome = replace(outcome, ending=Ending(outcome.ending))
-    cost: Any = outcome.cost_microdollars
-    if not isinstance(cost, int) or isinstance(cost, bool) or cost < 0:
-        return _broke(f"the agent's outcome says it cost {cost!r}, not a whole number of microdollars", line)
+    if (wrong := _wrong_type(given)) is not None:
+        return _broke(f"the agent's outcome cannot be used: {wrong}", line)
+    outcome = replace(given, ending=Ending(given.ending))
+    if outcome.cost_microdollars < 0 or outcome.elapsed_ms < 0 or outcome.turns < 0:
+        return _broke("the agent's outcome cannot be used: its cost, time and turns are 0 or more", line)
     if task.schema is None or outcome.ending is not Ending.completed:
         return outcome
     wrong = mismatch(outcome.structured, task.schema)
@@ -125,6 +145,18 @@ def _checked(task: AgentTask, given: Any, line: Line) -> AgentOutcome:
         return outcome
     reason = f"`structured` of the agent's outcome does not have the form asked for: {wrong}"
     return replace(outcome, ending=Ending.failed, reason=reason[:_LONGEST_REASON], retryable=True)
+
+
+def _wrong_type(outcome: AgentOutcome) -> str | None:
+    """What of an outcome is of another type than it says. Texts may hold anything: they are cleaned when stored."""
+    for name, wanted in get_type_hints(AgentOutcome).items():
+        try:
+            fitting(name, getattr(outcome, name), wanted)
+        except TypeError as error:
+            return str(error)
+        except ValueError:
+            continue
+    return None
 
 
 def _broke(reason: str, line: Line, *, retryable: bool = False) -> AgentOutcome:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, TypeVar
 
-from pydantic import Field
+from pydantic import Field, Strict
 
 from claude_pool_gh.pool.model import schemas
+from claude_pool_gh.pool.model.caps import Caps
 from claude_pool_gh.pool.model.config import (
     MOST_DOLLARS,
     AnyIsolation,
@@ -31,6 +32,7 @@ from claude_pool_gh.pool.model.plan import (
     OnRestart,
     Plan,
     Step,
+    WorkspaceSpec,
 )
 from claude_pool_gh.pool.model.ports import AgentTask
 from claude_pool_gh.pool.recipes import prompting
@@ -39,7 +41,6 @@ from claude_pool_gh.pool.recipes.library import Shelf
 from claude_pool_gh.pool.recipes.skills import Skill
 from claude_pool_gh.pool.recipes.workflows import ChainStep, Written, bind
 from claude_pool_gh.pool.store.chains import NewChain
-from claude_pool_gh.pool.store.ledger import Account, Caps
 
 N = TypeVar("N", int, float)
 
@@ -49,11 +50,11 @@ class ChainOptions(Frozen):
 
     tags: Strings = ()
     """Found again by these."""
-    priority: Annotated[int, Field(ge=-1_000_000_000, le=1_000_000_000)] = 0
+    priority: Annotated[int, Strict(), Field(ge=-1_000_000_000, le=1_000_000_000)] = 0
     """Lower goes first."""
     isolation: AnyIsolation | None = None
     """Where its agents work. Default: as `PoolConfig.worktree_isolation` says."""
-    budget_usd: Annotated[float, Field(gt=0, le=MOST_DOLLARS)] | None = None
+    budget_usd: Annotated[float, Strict(), Field(gt=0, le=MOST_DOLLARS)] | None = None
     """Most that the chain may cost, in dollars. Default: `PoolConfig.chain_budget_usd`."""
     on_restart: AnyOnRestart = OnRestart.rerun
     """What becomes of a run whose process died under it."""
@@ -85,7 +86,6 @@ class Orders:
             id=new_id("task"),
             kind="task",
             plan=plan,
-            account=_nobody_in_particular(),
             caps=Caps(task=cap, chain=cap, pool=self.config.budget_microdollars, least=least),
             priority=priority,
             place=place,
@@ -144,7 +144,6 @@ class Orders:
         return NewChain(
             id=new_id("chain"),
             plan=self._plan(verb, steps, values, task, cap, options),
-            account=_nobody_in_particular(),
             caps=Caps(task=task, chain=cap, pool=self.config.budget_microdollars, least=least),
             priority=options.priority,
             place=place,
@@ -194,7 +193,7 @@ class Orders:
                 wall_seconds=self.config.timeout_secs,
                 idle_seconds=self.config.idle_timeout_secs,
             ),
-            workspace={"isolation": options.isolation or usual},
+            workspace=WorkspaceSpec(isolation=options.isolation or usual),
             context=values,
             on_restart=OnRestart(options.on_restart),
         )
@@ -219,8 +218,3 @@ def _runs(step: Step) -> tuple[AgentRun, ...]:
 def _own_cap(run: AgentRun, usual: int) -> int:
     asked = run.overrides.max_budget_usd
     return usual if asked is None else microdollars(asked)
-
-
-def _nobody_in_particular() -> Account:
-    """A script's tasks belong to no thread, user or repository: only the pool's own cap holds for them together."""
-    return Account(thread="", user="", repository="")

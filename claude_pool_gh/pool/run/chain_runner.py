@@ -14,20 +14,26 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-from claude_pool_gh.pool.model.errors import CapReached, PoolError, PoolShutdown, StepFailed, Superseded
+from claude_pool_gh.pool.model.errors import (
+    CapReached,
+    PoolError,
+    PoolShutdown,
+    StepFailed,
+    Superseded,
+)
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.model.plan import AgentRun, Branches, HostCall, OnFailure, OnRestart, Step
 from claude_pool_gh.pool.model.ports import AgentOutcome, Done, Ending, Finish, HostStep, HostStepContext
-from claude_pool_gh.pool.model.render import render
 from claude_pool_gh.pool.model.states import APPROVAL, ON_THE_WAY, RESTART, ChainState, StepState, TaskState
-from claude_pool_gh.pool.recipes import prompting
+from claude_pool_gh.pool.run.host_steps import called
+from claude_pool_gh.pool.run.planned_tasks import is_skipped, units_of
 from claude_pool_gh.pool.run.running import Held, Live
 from claude_pool_gh.pool.run.task_runner import Attempts, Unit, most_attempts
 from claude_pool_gh.pool.run.troubles import despite_trouble
-from claude_pool_gh.pool.store import chains, ledger, tasks
+from claude_pool_gh.pool.store import cap_uses, chains, ledger, tasks
 from claude_pool_gh.pool.store.chains import ChainRow, StepRow, StepWork
 from claude_pool_gh.pool.store.tasks import TaskRow
-from claude_pool_gh.pool.store.template_values import items_of, values_of, with_item
+from claude_pool_gh.pool.store.template_values import values_of
 from claude_pool_gh.storage import Transaction
 
 logger = logging.getLogger(__name__)
@@ -126,7 +132,7 @@ class Runner:
             if not ledger.is_reserved(tx, chain_id):
                 ledger.reserve_chain(tx, chain_id, chain.account, chain.caps, now)
         except CapReached as refusal:
-            if ledger.may_come_free(tx, chain.account, chain.caps, now):
+            if cap_uses.may_come_free(tx, chain.account, chain.caps, now):
                 return None
             chains.finish(tx, chain, Outcome(verdict=Verdict.out_of_budget, reason=str(refusal)), now)
             return chains.get(tx, chain_id)
@@ -142,16 +148,13 @@ class Runner:
         step, record = chain.plan.steps[position], chain.steps[position]
         if isinstance(step, HostCall) or step.when is not None or record.state is not StepState.pending:
             return None
-        try:
-            units = _units_of(chain, step, record, values_of(chain))
-        except PoolError:  # the step fails of it, in its turn
-            return None
+        units = units_of(chain, step, record, values_of(chain))
         waiting = self._lay_out(tx, held, chain, record, units)
         return None if waiting is None else (step.name, waiting)
 
     async def _do(self, held: Held, chain: ChainRow, step: Step, record: StepRow) -> bool:
         values = values_of(chain)
-        if step.when is not None and record.state is StepState.pending and not step.when.holds(values):
+        if record.state is StepState.pending and is_skipped(step, values):
             await self.attempts.write(
                 held, lambda tx: chains.skip_step(tx, record, self.attempts.clock.now_ms())
             )
@@ -160,7 +163,7 @@ class Runner:
             case HostCall():
                 return await self._call_host(held, chain, step, record)
             case AgentRun() | Branches():
-                units = _units_of(chain, step, record, values)
+                units = units_of(chain, step, record, values)
                 return await self._run_agents(held, chain, step, record, units)
 
     async def _call_host(self, held: Held, chain: ChainRow, step: HostCall, record: StepRow) -> bool:
@@ -182,7 +185,7 @@ class Runner:
             else:
                 chains.complete_step(tx, record, answer.result, now())
             if isinstance(answer, Finish):
-                chains.finish(tx, chains.get(tx, chain.id), Outcome.model_validate(answer.outcome), now())
+                chains.finish(tx, chains.get(tx, chain.id), answer.outcome, now())
 
         await self.attempts.write(held, store)
         return not parks and not isinstance(answer, Finish)
@@ -190,7 +193,7 @@ class Runner:
     async def _host_answer(self, held: Held, chain: ChainRow, step: HostCall) -> Done | Finish | None:
         """What a step of the host's comes to; None where the chain was cancelled meanwhile."""
         context = HostStepContext(chain.id, chain.plan, chain.results)
-        work = asyncio.ensure_future(self.host_steps[step.call](context))
+        work = asyncio.ensure_future(called(step.call, self.host_steps[step.call], context))
         stop = asyncio.create_task(held.stop.wait())
         try:
             await asyncio.wait({work, stop}, return_when="FIRST_COMPLETED")
@@ -211,14 +214,31 @@ class Runner:
         held.forget([unit.task_id for unit in units])
         if waiting is None:
             return False
+
+        def collect(tx: Transaction) -> bool:
+            return self._collect(tx, held, chain, step, record)
+
+        if len(units) == 1 and len(waiting) == 1:  # its end is the step's, in one transaction
+            told = await self.attempts.run(held, chain, units[0], waiting[0], at_its_end=collect)
+            if told is not None:
+                return told
+        else:
+            await self._run_beside(held, chain, step, waiting, units)
+        return await self.attempts.write(held, collect)
+
+    async def _run_beside(
+        self, held: Held, chain: ChainRow, step: AgentRun | Branches, waiting: Sequence[TaskRow],
+        units: Sequence[Unit],
+    ) -> None:  # fmt: skip
         room = asyncio.Semaphore(step.at_once or max(1, len(units)))
 
         async def run(task: TaskRow) -> None:
             async with room:
                 await self.attempts.run(held, chain, units[task.shard], task)
 
-        await _all_of([run(task) for task in waiting])
-        return await self.attempts.write(held, lambda tx: self._collect(tx, held, step, record))
+        # Where the step is to fail anyway, nothing more is paid for.
+        fails = step.on_failure is OnFailure.fail and any(unit.fault for unit in units)
+        await _all_of([run(task) for task in waiting if not fails or units[task.shard].fault])
 
     def _lay_out(
         self, tx: Transaction, held: Held, chain: ChainRow, record: StepRow, units: Sequence[Unit]
@@ -231,10 +251,12 @@ class Runner:
         """
         now = self.attempts.clock.now_ms()
         chains.begin_step(tx, record, now)
+        # A lone task has its row since it was submitted; nothing was done with that before its step first begins.
+        untouched = chain.kind == "task" and record.started_ms is None
         made = [
             tasks.add(tx, unit.task_id, chain.id, record.name, unit.shard, unit.title, now) for unit in units
         ]
-        if all(made):
+        if untouched or all(made):
             return [
                 tasks.fresh(unit.task_id, chain.id, record.name, unit.shard, unit.title, now)
                 for unit in units
@@ -258,12 +280,16 @@ class Runner:
         own = tasks.of_chain(tx, chain.id, record.name) if running else own
         return [task for task in own if task.state is TaskState.pending]
 
-    def _collect(self, tx: Transaction, held: Held, step: AgentRun | Branches, record: StepRow) -> bool:
-        """The step's result, every task's outcome in the order of the items, and what follows from it."""
+    def _collect(
+        self, tx: Transaction, held: Held, chain: ChainRow, step: AgentRun | Branches, record: StepRow
+    ) -> bool:
+        """The step's result, every task's outcome in the order of the items, and what follows from it.
+
+        True while the chain has more to do. While it is held, nobody else moves it.
+        """
         now, own = self.attempts.clock.now_ms(), tasks.of_chain(tx, held.chain_id, record.name)
         result = [{"title": task.title, "task": task.id} | (task.outcome or {}) for task in own]
-        chain = chains.get(tx, held.chain_id)
-        if chain.cancel_requested or held.stop.is_set():
+        if held.cancel_requested or held.stop.is_set():
             chains.finish(tx, chain, Outcome(verdict=Verdict.cancelled), now)
             return False
         failed = next((task for task in own if task.state is TaskState.failed), None)
@@ -335,41 +361,6 @@ def _laid_out(held: Held, record: StepRow) -> list[TaskRow] | None:
     """A step's tasks where they were made as the chain began."""
     made, held.laid_out = held.laid_out, None
     return made[1] if made is not None and made[0] == record.name else None
-
-
-def _units_of(
-    chain: ChainRow, step: AgentRun | Branches, record: StepRow, values: Mapping[str, Any]
-) -> list[Unit]:
-    if isinstance(step, Branches):
-        return _branches(chain, step, record, values)
-    return _units(chain, step, record, values)
-
-
-def _units(chain: ChainRow, step: AgentRun, record: StepRow, values: Mapping[str, Any]) -> list[Unit]:
-    items = items_of(step, values)
-    beside = min(len(items), step.at_once or len(items))
-    every = enumerate(with_item(values, step, item) for item in items)
-    return [_unit(chain, step, record, shard, own, beside) for shard, own in every]
-
-
-def _branches(chain: ChainRow, step: Branches, record: StepRow, values: Mapping[str, Any]) -> list[Unit]:
-    beside = min(len(step.branches), step.at_once or len(step.branches))
-    every = enumerate(step.branches)
-    return [_unit(chain, run, record, shard, with_item(values, run, {}), beside) for shard, run in every]
-
-
-def _unit(
-    chain: ChainRow, run: AgentRun, record: StepRow, shard: int, values: Mapping[str, Any], siblings: int
-) -> Unit:
-    return Unit(
-        task_id=chain.id if chain.kind == "task" else f"{chain.id}.{record.name}.{shard}",
-        shard=shard,
-        run=run,
-        title=render(prompting.label(run), values),
-        values=values,
-        siblings=siblings,
-        rejections=record.rejections,
-    )
 
 
 def _work(tx: Transaction, own: Sequence[TaskRow]) -> StepWork | None:

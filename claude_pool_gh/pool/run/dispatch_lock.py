@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from claude_pool_gh.pool.model.errors import PoolError
 from claude_pool_gh.storage import Database
 
@@ -23,6 +21,8 @@ def dispatching_from(database: Database) -> Iterator[None]:
     if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
         yield
         return
+    from filelock import FileLock, Timeout  # noqa: PLC0415 - slow, and only a file needs it
+
     file = Path(url.database).resolve()
     lock = FileLock(f"{file}.lock", timeout=0, mode=0o600, is_singleton=True, thread_local=False)
     try:

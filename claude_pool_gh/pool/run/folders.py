@@ -9,7 +9,8 @@ from pathlib import Path
 
 from claude_pool_gh.pool.model.config import Isolation
 from claude_pool_gh.pool.model.errors import NoWorkspace
-from claude_pool_gh.pool.model.ports import JSON, Wanted, Work
+from claude_pool_gh.pool.model.plan import WorkspaceSpec
+from claude_pool_gh.pool.model.ports import Wanted, Work
 from claude_pool_gh.pool.store import places
 
 
@@ -23,18 +24,18 @@ class SharedFolder:
         """Make the folder's name absolute: a plan outlives the process, and its working folder."""
         object.__setattr__(self, "folder", self.folder.resolve())
 
-    async def pinned(self, isolation: Isolation) -> JSON:
+    async def pinned(self, isolation: Isolation) -> WorkspaceSpec:
         """The folder. Raises NoWorkspace for any isolation."""
         if isolation is not Isolation.none:
             raise NoWorkspace(
                 f"isolation {isolation.value!r} needs git: open the pool with `workspaces=LocalRepository(...)`"
             )
-        return {"isolation": isolation, "folder": str(self.folder)}
+        return WorkspaceSpec(isolation=isolation, folder=str(self.folder))
 
     @asynccontextmanager
     async def lease(self, wanted: Wanted) -> AsyncIterator[SharedFolder]:
         """The folder, for a run that asks for no isolation."""
-        await self.pinned(Isolation((wanted.spec or {}).get("isolation", Isolation.none)))
+        await self.pinned(wanted.spec.isolation or Isolation.none)
         places.check(wanted.spec, self.folder)
         if not self.folder.is_dir():
             raise NoWorkspace(f"{self.folder} is no folder")

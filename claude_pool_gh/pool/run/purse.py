@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from uuid import uuid4
 
 from claude_pool_gh.pool.model.errors import CapReached
@@ -46,8 +46,11 @@ class RunPurse:
         try:
             yield spent
         finally:
-            cost = spent.cost
-            await self.database.transact(lambda tx: self._book(tx, request_id, most, cost))
+            cost: Any = spent.cost
+            whole = isinstance(cost, int) and not isinstance(cost, bool)
+            await self.database.transact(lambda tx: self._book(tx, request_id, most, cost if whole else None))
+        if not whole and cost is not None:
+            raise TypeError(f"`cost` must be a whole number of microdollars, not {cost!r}")
         if cost is not None and not 0 <= cost <= most:
             raise ValueError(
                 f"a cost of {cost} microdollars is not between 0 and the {most} that were reserved"

@@ -43,6 +43,8 @@ class Held:
     """Set when the chain's cancel was asked for."""
     runs: dict[str, LiveRun] = field(default_factory=dict)
     carrier: asyncio.Task[object] | None = None
+    cancel_requested: bool = False
+    """As its row said when something was last written for it."""
     begun: bool = False
     """It was seen to run: unless it comes to rest, it still does."""
     laid_out: tuple[str, list[TaskRow]] | None = None

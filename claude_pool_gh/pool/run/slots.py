@@ -1,4 +1,24 @@
-"""Slots: places where one agent runs at a time. A freed slot is handed over by a wake-up, never by a poll."""
+"""Slots: places where one agent runs at a time. A freed slot is handed over by a wake-up, never by a poll.
+
+How it works. A slot is leased, idle, or broken and held by nobody; the lists of idle and broken
+ones say which, and what is in neither is leased. Who waits stands in a heap by priority, then by
+the age of its work, then by arrival: a heap, since work that is older than what waits already may
+come at any time, from the queue or back from a person's approval.
+
+Only `_hand_out` gives a slot to a waiter. It never awaits, so nothing comes between finding a
+slot and giving it, and whatever may have made a fit possible calls it: a new waiter, a slot that
+came free, was added, restarted or changed, and somebody who was expected and does not come.
+Whoever leaves the line leaves its entry in the heap, with its future done, and `_hand_out` drops
+it there.
+
+Between being taken up from the queue and asking for a slot, a chain is in no heap. Without
+`expect`, a slot that comes free in these milliseconds would go to whoever waits behind it. So the
+dispatcher announces each chain that it takes up with its place, and `_hand_out` keeps back one
+idle slot for each who is on the way and comes first.
+
+Nobody waits for what cannot come: when the last slot that fits goes, its waiters are told at
+once.
+"""
 
 from __future__ import annotations
 

@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from claude_pool_gh.pool.model.config import PoolConfig, SlotMode, microdollars, resolve
-from claude_pool_gh.pool.model.errors import CapReached, NoSlotAvailable, NoWorkspace, PoolError
+from claude_pool_gh.pool.model.errors import (
+    CapReached,
+    NoSlotAvailable,
+    NoWorkspace,
+    PoolError,
+    PoolShutdown,
+    RecipeError,
+    Superseded,
+)
 from claude_pool_gh.pool.model.ids import new_id
 from claude_pool_gh.pool.model.plan import AgentRun, Plan
 from claude_pool_gh.pool.model.ports import (
@@ -38,7 +46,7 @@ from claude_pool_gh.pool.run.purse import RunPurse
 from claude_pool_gh.pool.run.running import Ended, Held, LiveRun
 from claude_pool_gh.pool.run.slots import Need, Slot, Slots, StoppedWaiting
 from claude_pool_gh.pool.run.troubles import despite_trouble
-from claude_pool_gh.pool.store import chains, context, ledger, slot_rows, tasks
+from claude_pool_gh.pool.store import chains, context, costs, ledger, slot_rows, tasks
 from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.pool.store.tasks import TaskRow
 from claude_pool_gh.pool.store.template_values import output_of
@@ -46,6 +54,7 @@ from claude_pool_gh.storage import Database, Transaction
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
+AtItsEnd = Callable[[Transaction], bool]
 
 MOST_ATTEMPTS: Final = 4
 """A task whose process died this often is given up: something in it kills the server."""
@@ -76,6 +85,8 @@ class Unit:
     siblings: int
     """Tasks of the same step, which share its money."""
     rejections: tuple[str, ...]
+    fault: str = ""
+    """Why one of its texts cannot be filled: then it does not run, and fails of that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +112,7 @@ class Attempts:
         """
 
         def fenced(tx: Transaction) -> T:
-            chains.hold(tx, held.chain_id, held.generation)
+            held.cancel_requested = chains.hold(tx, held.chain_id, held.generation)
             result = work(tx)
             self.observer.changed(tx, held.chain_id)
             return result
@@ -114,9 +125,18 @@ class Attempts:
         self.feed.publish(moves)
         return answer
 
-    async def run(self, held: Held, chain: ChainRow, unit: Unit, task: TaskRow) -> None:
-        """Run one pending task to its end."""
+    async def run(
+        self, held: Held, chain: ChainRow, unit: Unit, task: TaskRow, *, at_its_end: AtItsEnd | None = None
+    ) -> bool | None:
+        """Run one pending task to its end.
+
+        `at_its_end`: what else is written in the transaction that ends the task. Returns what it returned, or None
+        where it was not called, or failed: then the task's end is written without it.
+        """
         error = str((task.outcome or {}).get("reason", "")) if not unit.rejections else ""
+        if unit.fault:
+            await self._fail_unstarted(held, unit, unit.fault)
+            return None
         recovering, wanted = False, await self._keeper(unit.run.resume)
         for retries_left in range(unit.run.retries, -2, -1):
             try:
@@ -130,18 +150,28 @@ class Attempts:
                         again = recovering or (not recovered and _may_retry(unit.run, outcome, retries_left))
                         most = most_attempts(unit.run, unit.rejections)
                         again = again and task.attempt < most and not held.stop.is_set()
-                        again = await self._end(held, chain, task, outcome, work, slot, again=again)
+                        again, told = await self._end(
+                            held, chain, task, outcome, work, slot, again=again, at_its_end=at_its_end
+                        )
             except (NoSlotAvailable, StoppedWaiting) as why:
                 ending = Ending.cancelled if isinstance(why, StoppedWaiting) else Ending.failed
                 outcome = AgentOutcome(ending=ending, reason=str(why))
                 await self.write(held, partial(self._end_unstarted, task_id=unit.task_id, outcome=outcome))
-                return
+                return None
+            except RecipeError as missing:  # a text that cannot be filled: nothing has begun
+                await self._fail_unstarted(held, unit, str(missing))
+                return None
             if not again:
-                return
+                return told
             error = outcome.reason
             if not recovering:
                 await self._pause(held, unit.run.retries - retries_left)
             task = await self.database.read(lambda tx: tasks.get(tx, unit.task_id), forever=True)
+        return None
+
+    async def _fail_unstarted(self, held: Held, unit: Unit, reason: str) -> None:
+        outcome = AgentOutcome(ending=Ending.failed, reason=reason)
+        await self.write(held, partial(self._end_unstarted, task_id=unit.task_id, outcome=outcome))
 
     def _end_unstarted(self, tx: Transaction, *, task_id: str, outcome: AgentOutcome) -> None:
         tasks.end_unstarted(tx, tasks.get(tx, task_id), outcome, self.clock.now_ms())
@@ -273,7 +303,7 @@ class Attempts:
             return AgentOutcome(ending=Ending.failed, reason=str(error))
         at_once = min(unit.siblings, max(1, self.slots.count))
         used, cap = ledger.used_by_step(tx, chain.id, task.step), task_cap(chain.plan, unit.run)
-        rest = cap - ledger.cost_of_task(tx, task.id, task.attempt)[0]
+        rest = cap - costs.cost_of_task(tx, task.id, task.attempt)[0]
         share = step_share(chain.plan, unit.run)
         most = min(rest, max(task_budget(chain.plan, unit.run, at_once, used), min(least, share - used)))
         refusal: CapReached | None = None
@@ -297,9 +327,9 @@ class Attempts:
 
     async def _end(
         self, held: Held, chain: ChainRow, task: TaskRow, outcome: AgentOutcome, work: Work | None, slot: Slot,
-        *, again: bool,
-    ) -> bool:  # fmt: skip
-        """Write how an attempt ended. False when there is no other.
+        *, again: bool, at_its_end: AtItsEnd | None,
+    ) -> tuple[bool, bool | None]:  # fmt: skip
+        """Write how an attempt ended: whether there is another, and what `at_its_end` has returned.
 
         What was paid for is not bought again because it cannot be written: the write is tried again, and a result that
         the database will not take at all ends its task.
@@ -325,6 +355,12 @@ class Attempts:
 
         if outcome.ending is Ending.completed:
             slot.restarts = 0
+        if at_its_end is not None and not again:
+            told = await self._end_with(
+                held, partial(store, outcome=outcome, work=work, again=False), at_its_end
+            )
+            if told is not None:
+                return False, told
         try:
             await despite_trouble(
                 lambda: self.write(held, partial(store, outcome=outcome, work=work, again=again)),
@@ -335,8 +371,25 @@ class Attempts:
         except Exception as error:  # noqa: BLE001 - logged each time; whatever it is, the task has ended
             lost = _not_storable(outcome, error)
             await self.write(held, partial(store, outcome=lost, work=None, again=False))
-            return False
-        return again
+            return False, None
+        return again, None
+
+    async def _end_with(
+        self, held: Held, store: Callable[[Transaction], None], at_its_end: AtItsEnd
+    ) -> bool | None:
+        """Write both in one transaction. None where that failed: nothing is written, and each has its own try."""
+
+        def both(tx: Transaction) -> bool:
+            store(tx)
+            return at_its_end(tx)
+
+        try:
+            return await self.write(held, both)
+        except (Superseded, PoolShutdown):
+            raise
+        except Exception:
+            logger.exception("written apart", extra={"action": "written_apart", "chain": held.chain_id})
+            return None
 
 
 def _not_storable(outcome: AgentOutcome, error: Exception) -> AgentOutcome:

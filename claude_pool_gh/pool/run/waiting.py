@@ -5,16 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 
-import sqlalchemy as sa
-
 from claude_pool_gh.pool.model.errors import PoolShutdown, UnknownChain
-from claude_pool_gh.pool.model.states import ChainState
-from claude_pool_gh.pool.store.tables import chains
+from claude_pool_gh.pool.store import lookup
 from claude_pool_gh.storage import Database, Transaction
 
 logger = logging.getLogger(__name__)
@@ -23,8 +20,6 @@ _LOOK_SECONDS = 0.5
 _ALONE_SECONDS = 4.0
 _LAST_LOOK_SECONDS = 5.0
 _AT_ONCE = 500
-_STILL = (ChainState.done, ChainState.parked)
-_STATE = sa.select(chains.c.state).where(chains.c.id == sa.bindparam("wanted"))
 
 
 @dataclass(slots=True)
@@ -103,7 +98,7 @@ class Waiting:
         asked = list(self.events)
         for start in range(0, len(asked), _AT_ONCE):
             some = asked[start : start + _AT_ONCE]
-            for chain_id in await self.database.read(partial(_at_rest, chain_ids=some), forever=True):
+            for chain_id in await self.database.read(partial(lookup.at_rest, chain_ids=some), forever=True):
                 self.wake(chain_id)
 
     @contextmanager
@@ -120,12 +115,7 @@ class Waiting:
 
 
 def _is_at_rest(tx: Transaction, chain_id: str) -> bool:
-    state = tx.execute(_STATE, {"wanted": chain_id}).scalar_one_or_none()
+    state = lookup.state_of(tx, chain_id)
     if state is None:
         raise UnknownChain(f"no chain has the id {chain_id!r}")
-    return state in _STILL
-
-
-def _at_rest(tx: Transaction, chain_ids: Sequence[str]) -> list[str]:
-    still = sa.and_(chains.c.id.in_(chain_ids), chains.c.state.in_(_STILL))
-    return list(tx.execute(sa.select(chains.c.id).where(still)).scalars())
+    return state in lookup.AT_REST

@@ -9,9 +9,10 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from claude_pool_gh.pool.store import ledger
-from claude_pool_gh.pool.store.ledger import Account, Caps, CapUse
-from claude_pool_gh.pool.store.tables import chains, reservations
+from claude_pool_gh.pool.model.caps import POOL, Account, Caps, CapUse
+from claude_pool_gh.pool.store import cap_uses, costs
+from claude_pool_gh.pool.store.cap_uses import USED
+from claude_pool_gh.pool.store.tables import reservations
 from claude_pool_gh.storage import Transaction
 
 _R: Final = reservations.c
@@ -36,21 +37,28 @@ class Bill:
 
 
 def read(
-    tx: Transaction, chain_ids: Iterable[str], account: Account, caps: Caps, verb: str, now_ms: int
+    tx: Transaction,
+    chain_ids: Iterable[str],
+    account: Account,
+    caps: Caps,
+    *,
+    usual: tuple[str, str],
+    now_ms: int,
 ) -> Bill:
-    """What these chains have cost, and what else the bill of a chain of this account, caps and verb says.
+    """What these chains have cost, and what else the bill of one with these caps says.
 
-    One statement.
+    `usual`: kind of scope and verb, of whose chains the usual cost is told. One statement.
     """
-    scopes = ledger.scopes(account, caps, now_ms)
-    asked: dict[str, Any] = {"several": list(chain_ids), "of_repository": account.repository, "of_verb": verb}
-    for cap, _, own in scopes:
-        asked |= {f"{name} of {cap}".replace(" ", "_"): value for name, value in own.items()}
+    kind, verb = usual
+    asked: dict[str, Any] = {"several": list(chain_ids)}
+    asked |= {"of_kind": kind, "of_key": account.get(kind, ""), "of_verb": verb}
+    for place, cap in enumerate(caps.shared):
+        asked |= cap_uses.scope_of(cap, account, now_ms).parameters(f"_{place}")
     steps: dict[str, dict[str, tuple[int, bool]]] = {}
     used: dict[str, int] = {}
-    usual: list[int] = []
+    earlier: list[int] = []
     for what, first, second, amount, bound in tx.execute(
-        _statement(tuple(cap for cap, _, _ in scopes)), asked
+        _statement(tuple(cap.scope for cap in caps.shared)), asked
     ):
         match what:
             case "cost":
@@ -58,27 +66,26 @@ def read(
             case "use":
                 used[first] = int(amount)
             case _:
-                usual.append(int(amount))
-    return Bill(steps, [CapUse(cap, limit, used[cap]) for cap, limit, _ in scopes], ledger.middle_half(usual))
+                earlier.append(int(amount))
+    uses = [CapUse(cap.name, cap.limit, used[str(place)]) for place, cap in enumerate(caps.shared)]
+    return Bill(steps, uses, costs.middle_half(earlier))
 
 
 @cache
-def _statement(caps: tuple[str, ...]) -> sa.CompoundSelect[Any]:
-    costs = (
-        sa.select(_text("cost"), _R.chain_id, _R.step, sa.func.sum(_R.settled), ledger.BOUND)
+def _statement(scopes: tuple[str, ...]) -> sa.CompoundSelect[Any]:
+    own = (
+        sa.select(_text("cost"), _R.chain_id, _R.step, sa.func.sum(_R.settled), costs.BOUND)
         .where(_R.level == "request", _R.chain_id.in_(_SEVERAL), _R.settled.is_not(None))
         .group_by(_R.chain_id, _R.step)
     )
     no: sa.ColumnElement[str] = _text("")
     none: sa.ColumnElement[int] = sa.literal_column("0", sa.Integer)
-    uses = [
-        sa.select(_text("use"), _text(cap), no, ledger.USED, none)
-        .join_from(reservations, chains, chains.c.id == _R.chain_id)
-        .where(_R.level == "chain", ledger.counted(cap, f" of {cap}".replace(" ", "_")))
-        for cap in caps
-    ]
-    usual = ledger.USUAL.subquery()
-    return sa.union_all(costs, *uses, sa.select(_text("usual"), no, no, usual.c.settled, none))
+    uses = []
+    for place, scope in enumerate(scopes):
+        total = cap_uses.counted(USED, everything=scope == POOL, of=f"_{place}")
+        uses.append(total.with_only_columns(_text("use"), _text(str(place)), no, USED, none))
+    usual = costs.USUAL.subquery()
+    return sa.union_all(own, *uses, sa.select(_text("usual"), no, no, usual.c.settled, none))
 
 
 def _text(value: str) -> sa.ColumnElement[str]:

@@ -11,7 +11,7 @@ from claude_pool_gh.pool.model.plan import HostCall, Step
 from claude_pool_gh.pool.model.ports import Ending
 from claude_pool_gh.pool.model.records import ChainResult, StepResult, StepTask
 from claude_pool_gh.pool.model.states import StepState, TaskState
-from claude_pool_gh.pool.store import chains, ledger, tasks
+from claude_pool_gh.pool.store import chains, costs, tasks
 from claude_pool_gh.pool.store.chains import ChainRow, StepRow
 from claude_pool_gh.pool.store.tasks import TaskRow
 from claude_pool_gh.pool.store.template_values import error_of, output_of
@@ -26,7 +26,7 @@ def chain_result(tx: Transaction, chain_id: str) -> ChainResult | None:
     chain = chains.get(tx, chain_id)
     if chain.outcome is None:
         return None
-    steps, (cost, bound) = _steps(tx, chain), ledger.cost_of(tx, chain_id)
+    steps, (cost, bound) = _steps(tx, chain), costs.cost_of(tx, chain_id)
     ended_well = chain.outcome.verdict not in FAILURES
     failed = [f"step {step.name}: {step.error}" for step in steps if not (step.success or step.skipped)]
     said = next((text for step in reversed(steps) if (text := _answer(step))), "")
@@ -55,9 +55,9 @@ def _answer(step: StepResult) -> str:
 
 
 def _steps(tx: Transaction, chain: ChainRow) -> tuple[StepResult, ...]:
-    costs, rows = ledger.cost_by_step(tx, chain.id), tasks.of_chain(tx, chain.id)
+    spent, rows = costs.cost_by_step(tx, chain.id), tasks.of_chain(tx, chain.id)
     return tuple(
-        _step(step, record, costs.get(step.name, (0, False)), [row for row in rows if row.step == step.name])
+        _step(step, record, spent.get(step.name, (0, False)), [row for row in rows if row.step == step.name])
         for step, record in zip(chain.plan.steps, chain.steps, strict=True)
     )
 

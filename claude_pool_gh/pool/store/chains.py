@@ -3,34 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sqlalchemy as sa
 
+from claude_pool_gh.pool.model.caps import Account, Caps
 from claude_pool_gh.pool.model.config import STORED
 from claude_pool_gh.pool.model.errors import Superseded, UnknownChain
 from claude_pool_gh.pool.model.outcomes import FAILURES, Outcome, Verdict
 from claude_pool_gh.pool.model.plan import Plan
+from claude_pool_gh.pool.model.ports import Ending
 from claude_pool_gh.pool.model.states import (
-    CHAIN_MOVES,
-    STEP_MOVES,
+    CHAIN,
+    STEP,
+    ChainEvent,
     ChainState,
+    StepEvent,
     StepState,
-    TaskState,
-    move,
+    TaskEvent,
     note,
 )
-from claude_pool_gh.pool.model.texts import storable
+from claude_pool_gh.pool.model.texts import cleaned, storable
 from claude_pool_gh.pool.store import ledger, queue, tasks
-from claude_pool_gh.pool.store.ledger import Account, Caps
-from claude_pool_gh.pool.store.tables import chains, steps, tags
+from claude_pool_gh.pool.store.moves import move
+from claude_pool_gh.pool.store.tables import chain_scopes, chains, steps, tags
 from claude_pool_gh.storage import Transaction, insert_once
 
 FINISHED = (StepState.completed, StepState.skipped)
 
 MAIN = "main"
 """Name of a pool that was given none."""
+
+_ENDINGS = {Verdict.out_of_budget: Ending.out_of_budget, Verdict.quota: Ending.quota}
+"""Why a lone task ended that its chain's end has kept from beginning; else it failed."""
 
 StepWork = dict[str, str]
 """The run whose captured work later steps begin with, and the commit that holds it: `run` and `commit`."""
@@ -41,10 +47,15 @@ _WANTED: sa.BindParameter[str] = sa.bindparam("wanted")
 _CHAIN = sa.select(chains).where(chains.c.id == _WANTED)
 _STEPS = sa.select(steps).where(steps.c.chain_id == _WANTED).order_by(steps.c.position)
 _SEVERAL: sa.BindParameter[list[str]] = sa.bindparam("several", expanding=True)
+_NEW_STEPS = steps.insert()
 _CHAINS = sa.select(chains).where(chains.c.id.in_(_SEVERAL))
 _THEIR_STEPS = sa.select(steps).where(steps.c.chain_id.in_(_SEVERAL)).order_by(steps.c.position)
 # Not a lock of the key: rows that refer to the chain, such as a request's money, are inserted meanwhile.
-_GENERATION = sa.select(chains.c.generation).where(chains.c.id == _WANTED).with_for_update(key_share=True)
+_HELD = (
+    sa.select(chains.c.generation, chains.c.cancel_requested)
+    .where(chains.c.id == _WANTED)
+    .with_for_update(key_share=True)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +73,18 @@ class StepRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChainLabels:
+    """By what a chain is found and listed, besides its verb and its account."""
+
+    head: str = ""
+    """The commit that it is about."""
+    workflow: str = ""
+    """The workflow that was asked for by its name."""
+    requester: str = ""
+    """Who asked for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChainRow:
     """A chain with its steps, as stored."""
 
@@ -71,6 +94,7 @@ class ChainRow:
     parked_for: str | None
     outcome: Outcome | None
     plan: Plan
+    labels: ChainLabels
     account: Account
     caps: Caps
     priority: int
@@ -107,8 +131,9 @@ class NewChain:
 
     id: str
     plan: Plan
-    account: Account
+    account: Account = field(default_factory=dict)
     caps: Caps
+    labels: ChainLabels = ChainLabels()
     pool: str = MAIN
     """Name of the pool that takes it up."""
     kind: str = "chain"
@@ -121,12 +146,21 @@ class NewChain:
     tags: tuple[str, ...] = field(default=())
 
 
-def create(tx: Transaction, chain_id: str, plan: Plan, account: Account, caps: Caps, now_ms: int) -> bool:
+def create(
+    tx: Transaction,
+    chain_id: str,
+    plan: Plan,
+    account: Account,
+    caps: Caps,
+    now_ms: int,
+    labels: ChainLabels = ChainLabels(),
+) -> bool:
     """Store a new chain, queued, with its steps and its money. False when the id exists: then nothing changed.
 
     Raises CapReached when its money cannot be set aside; the caller must then roll back.
     """
-    if not add(tx, NewChain(id=chain_id, plan=plan, account=account, caps=caps), now_ms):
+    new = NewChain(id=chain_id, plan=plan, account=account, caps=caps, labels=labels)
+    if not add(tx, new, now_ms):
         return False
     ledger.reserve_chain(tx, chain_id, account, caps, now_ms)
     return True
@@ -138,12 +172,14 @@ def add(tx: Transaction, new: NewChain, now_ms: int) -> bool:
         "id": new.id,
         "pool": new.pool,
         "kind": new.kind,
-        "state": ChainState.queued,
+        "state": CHAIN.first,
         "plan": storable(new.plan.model_dump(mode="json")),
-        "account_thread": new.account.thread,
-        "account_user": new.account.user,
-        "account_repository": new.account.repository,
-        "caps": asdict(new.caps),
+        "verb": cleaned(new.plan.verb),
+        "head": cleaned(new.labels.head),
+        "workflow": cleaned(new.labels.workflow),
+        "requester": cleaned(new.labels.requester),
+        "account": dict(new.account),
+        "caps": new.caps.to_json(),
         "priority": new.priority,
         "place": new.place,
         "deadline_ms": new.deadline_ms,
@@ -157,12 +193,15 @@ def add(tx: Transaction, new: NewChain, now_ms: int) -> bool:
     rows = [
         {
             "id": f"{new.id}.{step.name}", "chain_id": new.id, "position": position, "name": step.name,
-            "state": StepState.pending, "rejections": [],
+            "state": STEP.first, "rejections": [],
         }
         for position, step in enumerate(new.plan.steps)
     ]  # fmt: skip
     if rows:
-        tx.execute(steps.insert(), rows)
+        tx.execute(_NEW_STEPS, rows)
+    if new.account:
+        own = [{"chain_id": new.id, "kind": kind, "key": key} for kind, key in new.account.items()]
+        tx.execute(chain_scopes.insert(), own)
     if new.tags:
         tx.execute(tags.insert(), [{"chain_id": new.id, "tag": tag} for tag in dict.fromkeys(new.tags)])
     return True
@@ -186,10 +225,15 @@ def several(tx: Transaction, chain_ids: Iterable[str]) -> dict[str, ChainRow]:
     return {row.id: _chain(row, own.get(row.id, [])) for row in rows}
 
 
-def hold(tx: Transaction, chain_id: str, generation: int) -> None:
-    """Go on only as the newest worker that took the chain up. Raises Superseded for every earlier one."""
-    if tx.execute(_GENERATION, {"wanted": chain_id}).scalar_one() != generation:
+def hold(tx: Transaction, chain_id: str, generation: int) -> bool:
+    """Go on only as the newest worker that took the chain up; whether its cancel was asked for.
+
+    Raises Superseded for every earlier worker.
+    """
+    row = tx.execute(_HELD, {"wanted": chain_id}).one()
+    if row.generation != generation:
         raise Superseded(f"chain {chain_id} is carried on by another worker")
+    return bool(row.cancel_requested)
 
 
 def lock(tx: Transaction, chain_id: str) -> None:
@@ -200,21 +244,21 @@ def lock(tx: Transaction, chain_id: str) -> None:
 def begin(tx: Transaction, chain: ChainRow, now_ms: int) -> ChainRow:
     """A queued chain starts to run; returns it as it is then."""
     also: dict[str, Any] = {"started_ms": chain.started_ms or now_ms, "parked_for": None}
-    move(tx, chains, CHAIN_MOVES, chain.id, chain.state, ChainState.running, **also)
-    return replace(chain, state=ChainState.running, **also)
+    begun = move(tx, CHAIN, chain.id, chain.state, ChainEvent.begin, **also)
+    return replace(chain, state=begun, **also)
 
 
 def park(tx: Transaction, chain: ChainRow, reason: str) -> None:
     """A running chain waits, as a row, for what `reason` names. Its unused money goes back meanwhile."""
     ledger.let_go(tx, chain.id)
-    move(tx, chains, CHAIN_MOVES, chain.id, chain.state, ChainState.parked, parked_for=reason, owner=None)
+    move(tx, CHAIN, chain.id, chain.state, ChainEvent.park, parked_for=reason, owner=None)
 
 
 def unpark(tx: Transaction, chain: ChainRow, now_ms: int) -> None:
     """A parked chain queues again, with its money. Raises CapReached."""
     ledger.take_again(tx, chain.id, chain.account, chain.caps, now_ms)
     also = {"parked_for": None, "owner": None, "deadline_ms": None}
-    move(tx, chains, CHAIN_MOVES, chain.id, ChainState.parked, ChainState.queued, **also)
+    move(tx, CHAIN, chain.id, ChainState.parked, ChainEvent.resume, **also)
 
 
 def finish(tx: Transaction, chain: ChainRow, outcome: Outcome, now_ms: int) -> None:
@@ -222,16 +266,17 @@ def finish(tx: Transaction, chain: ChainRow, outcome: Outcome, now_ms: int) -> N
     # Nobody has cancelled what its chain's failure ends.
     is_failure = outcome.verdict in FAILURES and outcome.verdict is not Verdict.cancelled
     failed = outcome.reason if is_failure else None
-    tasks.end_open(tx, chain.id, now_ms, failed=failed)
+    ending = _ENDINGS.get(outcome.verdict, Ending.failed) if chain.kind == "task" else Ending.failed
+    tasks.end_open(tx, chain.id, now_ms, failed=failed, ending=ending)
     ledger.settle(tx, chain.id, now_ms)
     stored = outcome.model_dump(mode="json")
     also = {"outcome": stored, "ended_ms": now_ms, "parked_for": None}
-    move(tx, chains, CHAIN_MOVES, chain.id, chain.state, ChainState.done, **also)
+    move(tx, CHAIN, chain.id, chain.state, ChainEvent.end, **also)
     if outcome.verdict is not Verdict.cancelled:
         return
     for step in get(tx, chain.id).steps:
         if step.state in (StepState.pending, StepState.running, StepState.pending_review):
-            move(tx, steps, STEP_MOVES, step.id, step.state, StepState.cancelled, ended_ms=now_ms)
+            move(tx, STEP, step.id, step.state, StepEvent.cancel, ended_ms=now_ms)
 
 
 def request_cancel(tx: Transaction, chain_id: str, now_ms: int) -> bool:
@@ -253,7 +298,7 @@ def request_cancel(tx: Transaction, chain_id: str, now_ms: int) -> bool:
 def begin_step(tx: Transaction, step: StepRow, now_ms: int) -> None:
     """Mark a step as running; one that was running when its process died simply goes on."""
     if step.state is StepState.pending:
-        move(tx, steps, STEP_MOVES, step.id, step.state, StepState.running, started_ms=now_ms)
+        move(tx, STEP, step.id, step.state, StepEvent.begin, started_ms=now_ms)
 
 
 def complete_step(
@@ -261,38 +306,30 @@ def complete_step(
 ) -> None:
     """Store a step's result, and where the files stand after it."""
     also = {"result": storable(result), "ended_ms": now_ms, "work": work}
-    move(tx, steps, STEP_MOVES, step.id, StepState.running, StepState.completed, **also)
+    move(tx, STEP, step.id, StepState.running, StepEvent.complete, **also)
 
 
 def fail_step(tx: Transaction, step: StepRow, now_ms: int, result: Any = None) -> None:
     """Mark a running step as failed, with whatever of it succeeded."""
-    move(
-        tx,
-        steps,
-        STEP_MOVES,
-        step.id,
-        StepState.running,
-        StepState.failed,
-        result=storable(result),
-        ended_ms=now_ms,
-    )
+    also = {"result": storable(result), "ended_ms": now_ms}
+    move(tx, STEP, step.id, StepState.running, StepEvent.fail, **also)
 
 
 def skip_step(tx: Transaction, step: StepRow, now_ms: int) -> None:
     """Pass over a step whose condition does not hold."""
-    move(tx, steps, STEP_MOVES, step.id, StepState.pending, StepState.skipped, ended_ms=now_ms)
+    move(tx, STEP, step.id, StepState.pending, StepEvent.skip, ended_ms=now_ms)
 
 
 def present_step(tx: Transaction, step: StepRow, result: Any, work: StepWork | None = None) -> None:
     """Lay a step's result before a person: it counts as completed once approved."""
     also = {"result": storable(result), "work": work}
-    move(tx, steps, STEP_MOVES, step.id, StepState.running, StepState.pending_review, **also)
+    move(tx, STEP, step.id, StepState.running, StepEvent.present, **also)
 
 
 def approve_step(tx: Transaction, step: StepRow, chain_id: str, now_ms: int) -> None:
     """A person has approved what the step did."""
-    tasks.decide(tx, chain_id, step.name, TaskState.completed)
-    move(tx, steps, STEP_MOVES, step.id, StepState.pending_review, StepState.completed, ended_ms=now_ms)
+    tasks.decide(tx, chain_id, step.name, TaskEvent.approve)
+    move(tx, STEP, step.id, StepState.pending_review, StepEvent.approve, ended_ms=now_ms)
 
 
 def reject_step(
@@ -301,42 +338,25 @@ def reject_step(
     """A person has rejected what the step did: it runs again with all feedback so far, or, at the last, has failed."""
     also: dict[str, Any] = {"rejections": [*step.rejections, feedback]}
     if last:
-        tasks.decide(tx, chain_id, step.name, TaskState.failed)
-        move(
-            tx,
-            steps,
-            STEP_MOVES,
-            step.id,
-            StepState.pending_review,
-            StepState.failed,
-            ended_ms=now_ms,
-            **also,
-        )
+        tasks.decide(tx, chain_id, step.name, TaskEvent.fail)
+        also |= {"ended_ms": now_ms}
+        move(tx, STEP, step.id, StepState.pending_review, StepEvent.give_up, **also)
         return
-    tasks.decide(tx, chain_id, step.name, TaskState.pending)
-    move(
-        tx,
-        steps,
-        STEP_MOVES,
-        step.id,
-        StepState.pending_review,
-        StepState.pending,
-        result=None,
-        work=None,
-        **also,
-    )
+    tasks.decide(tx, chain_id, step.name, TaskEvent.reject)
+    also |= {"result": None, "work": None}
+    move(tx, STEP, step.id, StepState.pending_review, StepEvent.reject, **also)
 
 
 def send_back(tx: Transaction, chain: ChainRow, first: str, gate: StepRow, feedback: str) -> None:
     """A person has rejected what a gate shows: everything from step `first` to the gate runs again."""
     names = [step.name for step in chain.steps]
     for step in chain.steps[names.index(first) : names.index(gate.name) + 1]:
-        tasks.decide(tx, chain.id, step.name, TaskState.pending)
+        tasks.decide(tx, chain.id, step.name, TaskEvent.reject)
         tasks.reopen(tx, chain.id, step.name)
         also: dict[str, Any] = {"result": None, "work": None, "started_ms": None, "ended_ms": None}
         if step.name == first:
             also["rejections"] = [*step.rejections, feedback]
-        move(tx, steps, STEP_MOVES, step.id, step.state, StepState.pending, **also)
+        move(tx, STEP, step.id, step.state, StepEvent.reject, **also)
 
 
 def tags_of(tx: Transaction, chain_ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
@@ -363,8 +383,9 @@ def _chain(row: sa.Row[Any], found: Iterable[sa.Row[Any]]) -> ChainRow:
         parked_for=row.parked_for,
         outcome=None if row.outcome is None else Outcome.model_validate(row.outcome),
         plan=Plan.model_validate(row.plan, context=STORED),
-        account=Account(thread=row.account_thread, user=row.account_user, repository=row.account_repository),
-        caps=Caps(**row.caps),
+        labels=ChainLabels(head=row.head, workflow=row.workflow, requester=row.requester),
+        account=row.account,
+        caps=Caps.from_json(row.caps),
         priority=row.priority,
         place=row.place,
         deadline_ms=row.deadline_ms,

@@ -12,6 +12,8 @@ from claude_pool_gh.storage import Transaction, one_at_a_time
 MOST: Final = 32_000
 """Characters of all keys and values together: they are part of every prompt, and paid for each time."""
 
+_EVERYTHING = sa.select(context)  # built once: see `chains`
+
 
 def put(tx: Transaction, key: str, value: str, now_ms: int) -> None:
     """Store a text, in place of an earlier one under the key. Raises ValueError where it would all be too long."""
@@ -40,4 +42,4 @@ def delete(tx: Transaction, key: str) -> bool:
 
 def everything(tx: Transaction) -> dict[str, str]:
     """All keys with their texts, in order."""
-    return dict(sorted((row.key, row.value) for row in tx.execute(sa.select(context))))
+    return dict(sorted((row.key, row.value) for row in tx.execute(_EVERYTHING)))

@@ -8,9 +8,10 @@ left and is told how that ended.
 from __future__ import annotations
 
 from claude_pool_gh.pool.model.plan import HostCall
-from claude_pool_gh.pool.model.states import StepState, TaskState
+from claude_pool_gh.pool.model.states import STEP, StepEvent, StepState, TaskState
 from claude_pool_gh.pool.store import chains, tasks
 from claude_pool_gh.pool.store.chains import FINISHED, ChainRow, StepRow, StepWork
+from claude_pool_gh.pool.store.moves import moved
 from claude_pool_gh.pool.store.tables import steps
 from claude_pool_gh.storage import Transaction
 
@@ -57,8 +58,9 @@ def _unfinished(tx: Transaction, chain: ChainRow) -> int | None:
 
 
 def _take_step(tx: Transaction, old: StepRow, new: StepRow, now_ms: int) -> None:
-    taken = {"state": old.state, "result": old.result, "work": old.work, "rejections": list(old.rejections)}
-    tx.execute(steps.update().where(steps.c.id == new.id).values(**taken, started_ms=now_ms, ended_ms=now_ms))
+    event = StepEvent.skip if old.state is StepState.skipped else StepEvent.take_over
+    taken = {"result": old.result, "work": old.work, "rejections": list(old.rejections)}
+    moved(tx, STEP, new.id, new.state, event, **taken, started_ms=now_ms, ended_ms=now_ms)
 
 
 def _work_of(tx: Transaction, old: ChainRow, position: int) -> StepWork | None:

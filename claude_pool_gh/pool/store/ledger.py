@@ -1,83 +1,41 @@
-"""Money set aside, money spent, and the rows of both.
+"""Money set aside and booked: the one writer of reservations.
 
-A chain reserves its cap against its thread's, user's, repository's and pool's caps; each task reserves inside
-its chain, each request to the model inside its task. A reservation is settled exactly once, with what was used
-or, where nobody can know, with all of it, marked as an upper bound. What a scope has used is the sum of its
-reservations, settled ones at what they cost and open ones in full: so no cap is ever passed.
+Reservations are a tree: a chain reserves its cap, each task reserves inside its chain, each request
+to the model inside its task. What lies inside one counts against it until it is settled, exactly
+once: at what was used or, where nobody can know, at all of it, marked as an upper bound. The
+chain's own counts against the wider caps, see `cap_uses`.
+
+So no cap is ever passed: nothing is spent that was not reserved before, and everything is reserved
+inside something that is large enough. Three rules keep that true while many write at the same time:
+
+- Whoever reserves or lets one hold more takes the lock `ledger` first, so sums are read and used by
+  one at a time.
+- A settled reservation takes nothing in any more (`left_in` is 0), and its first settlement stands.
+- A chain that may begin with less than its cap (`Caps.least`) holds what its tasks need, and takes
+  more from the wider caps as they need it (`extend`); after each request it lets go what is beyond
+  the next one's least.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-from claude_pool_gh.pool.model.caps import Account, Caps, CapUse
+from claude_pool_gh.pool.model.caps import Account, Caps
 from claude_pool_gh.pool.model.errors import CapReached
+from claude_pool_gh.pool.store import cap_uses
+from claude_pool_gh.pool.store.cap_uses import USED
+from claude_pool_gh.pool.store.costs import BOUND
 from claude_pool_gh.pool.store.tables import chains, reservations
 from claude_pool_gh.storage import Transaction, one_at_a_time
 
-__all__ = [
-    "Account",
-    "CapUse",
-    "Caps",
-    "book",
-    "cap_uses",
-    "check_hope",
-    "cost_by_step",
-    "cost_of",
-    "cost_of_task",
-    "extend",
-    "granted",
-    "is_reserved",
-    "left_in",
-    "let_go",
-    "may_come_free",
-    "open_beside",
-    "reserve_chain",
-    "reserve_request",
-    "reserve_task",
-    "settle",
-    "settle_request",
-    "settle_request_unknown",
-    "take_again",
-    "used_by_step",
-    "usual_cost",
-]  # fmt: skip
-
 _R: Final = reservations.c
-USED: Final = sa.func.coalesce(sa.func.sum(sa.func.coalesce(_R.settled, _R.reserved)), 0)
-
 _INSIDE: Final = reservations.alias("inside")
-_SPENT_INSIDE: Final = (
-    sa.select(sa.func.coalesce(sa.func.sum(_INSIDE.c.settled), 0))
-    .where(_INSIDE.c.chain_id == _R.id, _INSIDE.c.level == "request")
-    .correlate(reservations)
-    .scalar_subquery()
-)
-_SPENT: Final = sa.func.coalesce(sa.func.sum(sa.func.coalesce(_R.settled, _SPENT_INSIDE)), 0)
-"""What chains have spent, also those that are not done: that never comes free again."""
 
 # Built once: see `chains`.
 _WANTED: Final[sa.BindParameter[str]] = sa.bindparam("wanted")
-BOUND: Final = sa.func.max(sa.cast(_R.upper_bound, sa.Integer))
-_COST: Final = sa.select(sa.func.coalesce(sa.func.sum(_R.settled), 0), BOUND).where(_R.level == "request")
-_COST_INSIDE: Final = _COST.where(sa.or_(_R.parent_id == _WANTED, _R.chain_id == _WANTED))
-_SEVERAL: Final[sa.BindParameter[list[str]]] = sa.bindparam("several", expanding=True)
-_COST_OF_RUNS: Final = _COST.where(_R.parent_id.in_(_SEVERAL))
-_SUMS: Final = (sa.func.coalesce(sa.func.sum(_R.settled), 0), BOUND)
-_COST_BY_RUN: Final = (
-    sa.select(_R.parent_id, *_SUMS)
-    .where(_R.level == "request", _R.parent_id.in_(_SEVERAL))
-    .group_by(_R.parent_id)
-)
-_COST_BY_CHAIN: Final = (
-    sa.select(_R.chain_id, *_SUMS)
-    .where(_R.level == "request", _R.chain_id.in_(_SEVERAL))
-    .group_by(_R.chain_id)
-)
 _KNOWN: Final = sa.select(_R.id).where(_R.id == _WANTED)
 _HELD: Final = sa.select(_R.reserved, _R.settled, _R.created_ms).where(_R.id == _WANTED)
 _OWNER: Final = sa.select(_R.chain_id, _R.step, _R.settled).where(_R.id == _WANTED)
@@ -99,56 +57,8 @@ _OPEN_INSIDE: Final = sa.select(_R.id, _R.level).where(_R.parent_id == _WANTED, 
 _SUM_INSIDE: Final = sa.select(USED, BOUND, sa.func.count() - sa.func.count(_R.settled)).where(
     _R.parent_id == _WANTED
 )
-_COST_BY_STEP: Final = (
-    sa.select(_R.step, sa.func.sum(_R.settled), BOUND)
-    .where(_R.level == "request", _R.chain_id == _WANTED, _R.settled.is_not(None))
-    .group_by(_R.step)
-)
 _INSERT: Final = reservations.insert()
-
-
-def counted(cap: str, of: str = "") -> sa.ColumnElement[bool]:
-    """The chains that count against a cap; `of` tells its parameters from those of others in one statement."""
-    whose, since = sa.bindparam(f"whose{of}", type_=sa.String), _R.created_ms >= sa.bindparam(f"since{of}")
-    match cap:
-        case "thread":
-            return chains.c.account_thread == whose
-        case "user and day":
-            return sa.and_(chains.c.account_user == whose, since)
-        case "repository and month":
-            return sa.and_(chains.c.account_repository == whose, since)
-        case _:
-            return since
-
-
-_COUNTED: Final = {
-    cap: counted(cap) for cap in ("thread", "user and day", "repository and month", "pool and month")
-}
-"""The chains that count against each cap."""
-
-
-def _total(of: sa.ColumnElement[Any], own: sa.ColumnElement[bool]) -> sa.Select[Any]:
-    return sa.select(of).join(chains, chains.c.id == _R.id).where(_R.level == "chain", own)
-
-
-_USED_BY: Final = {cap: _total(USED, own) for cap, own in _COUNTED.items()}
-_SPENT_BY: Final = {cap: _total(_SPENT, own) for cap, own in _COUNTED.items()}
-USUAL: Final = (
-    sa.select(_R.settled)
-    .join(chains, chains.c.id == _R.id)
-    .where(
-        _R.level == "chain",
-        _R.settled > 0,
-        chains.c.account_repository == sa.bindparam("of_repository"),
-        chains.c.plan["verb"].as_string() == sa.bindparam("of_verb"),
-    )
-    .order_by(_R.settled_ms.desc())
-    .limit(sa.bindparam("last", 20))
-)
-_ENOUGH: Final = 4
-_PAYER: Final = sa.select(
-    chains.c.account_thread, chains.c.account_user, chains.c.account_repository, chains.c.caps
-).where(chains.c.id == _WANTED)
+_PAYER: Final = sa.select(chains.c.account, chains.c.caps).where(chains.c.id == _WANTED)
 _PARENTS: Final = sa.select(_R.parent_id, _R.chain_id).where(_R.id == _WANTED)
 _MOST: Final[sa.BindParameter[int]] = sa.bindparam("most", type_=sa.BigInteger)
 _LOWER: Final = (
@@ -164,34 +74,13 @@ _RAISE: Final = (
 _SETTLE: Final = reservations.update().where(_R.id == _WANTED, _R.settled.is_(None))
 
 
-def cap_uses(tx: Transaction, account: Account, caps: Caps, now_ms: int) -> list[CapUse]:
-    """Every cap that a new chain of this account would count against, narrowest first."""
-    scopes = _scopes(account, caps, now_ms)
-    return [CapUse(name, limit, _sum(tx, _USED_BY[name], own)) for name, limit, own in scopes]
-
-
-def _scopes(account: Account, caps: Caps, now_ms: int) -> list[tuple[str, int, dict[str, Any]]]:
-    """The caps that have a limit, each with whose reservations count against it, and since when."""
-    day, month = _starts(now_ms)
-    every: list[tuple[str, int | None, dict[str, Any]]] = [
-        ("thread", caps.thread, {"whose": account.thread}),
-        ("user and day", caps.user_day, {"whose": account.user, "since": day}),
-        ("repository and month", caps.repository_month, {"whose": account.repository, "since": month}),
-        ("pool and month", caps.pool, {"since": month}),
-    ]
-    return [(name, limit, own) for name, limit, own in every if limit is not None]
-
-
-scopes: Final = _scopes
-
-
 def reserve_chain(tx: Transaction, chain_id: str, account: Account, caps: Caps, now_ms: int) -> None:
     """Set the chain's whole cap aside or, where it may begin with less and a wider cap holds for it, only that.
 
     Raises CapReached, naming the narrowest cap that is too small.
     """
     one_at_a_time(tx, "ledger")
-    limited = _check_caps(tx, account, caps, caps.to_begin, now_ms)
+    limited = cap_uses.check(tx, account, caps, caps.to_begin, now_ms)
     amount = caps.to_begin if limited else caps.chain
     _insert(tx, id=chain_id, level="chain", chain_id=chain_id, reserved=amount, created_ms=now_ms)
 
@@ -199,22 +88,6 @@ def reserve_chain(tx: Transaction, chain_id: str, account: Account, caps: Caps, 
 def is_reserved(tx: Transaction, chain_id: str) -> bool:
     """Whether a chain's money was set aside already."""
     return tx.execute(_KNOWN, {"wanted": chain_id}).first() is not None
-
-
-def may_come_free(tx: Transaction, account: Account, caps: Caps, now_ms: int) -> bool:
-    """Whether what is only set aside, not spent, stands between this chain and its caps: then waiting can help."""
-    return all(
-        limit - _sum(tx, _SPENT_BY[name], own) >= caps.to_begin
-        for name, limit, own in _scopes(account, caps, now_ms)
-    )
-
-
-def check_hope(tx: Transaction, account: Account, caps: Caps, now_ms: int) -> None:
-    """Raises CapReached where even waiting could not bring the least that a task needs: it is spent, not set aside."""
-    for name, limit, own in _scopes(account, caps, now_ms):
-        left = limit - _sum(tx, _SPENT_BY[name], own)
-        if left < caps.to_begin:
-            raise CapReached(name, limit, max(0, left), caps.to_begin, caps.change)
 
 
 def let_go(tx: Transaction, chain_id: str) -> None:
@@ -230,17 +103,8 @@ def take_again(tx: Transaction, chain_id: str, account: Account, caps: Caps, now
     one_at_a_time(tx, "ledger")
     more = min(caps.chain - _reserved(tx, chain_id), caps.to_begin)
     if more > 0:
-        _check_caps(tx, account, caps, more, now_ms)
+        cap_uses.check(tx, account, caps, more, now_ms)
         _raise(tx, chain_id, more)
-
-
-def _check_caps(tx: Transaction, account: Account, caps: Caps, amount: int, now_ms: int) -> bool:
-    """Whether any wider cap has a limit. Raises CapReached for one that leaves less than the amount."""
-    uses = cap_uses(tx, account, caps, now_ms)
-    for use in uses:
-        if use.left < amount:
-            raise CapReached(use.name, use.limit, use.left, amount, caps.change)
-    return bool(uses)
 
 
 def extend(
@@ -290,7 +154,7 @@ def open_beside(tx: Transaction, run_id: str) -> list[str]:
 
 def _least(tx: Transaction, chain_id: str) -> int | None:
     """With how little a chain's runs may begin; None for one that has set its whole cap aside."""
-    return Caps(**tx.execute(_PAYER, {"wanted": chain_id}).one().caps).least
+    return Caps.from_json(tx.execute(_PAYER, {"wanted": chain_id}).one().caps).least
 
 
 def _let_rest_go(tx: Transaction, request_id: str) -> None:
@@ -314,12 +178,11 @@ def _extended_chain(tx: Transaction, chain_id: str, wanted: int, now_ms: int, be
     if free >= wanted or held.settled is not None:
         return free
     row = tx.execute(_PAYER, {"wanted": chain_id}).one()
-    caps = Caps(**row.caps)
+    caps = Caps.from_json(row.caps)
     if caps.least is None:
         return free
-    account = Account(thread=row.account_thread, user=row.account_user, repository=row.account_repository)
     # It counts in the day and month in which it was made: theirs is what it may take more of.
-    uses = cap_uses(tx, account, caps, min(now_ms, int(held.created_ms)))
+    uses = cap_uses.cap_uses(tx, row.account, caps, min(now_ms, int(held.created_ms)))
     room = [use.left // max(1, beside) for use in uses]
     more = max(0, min(wanted - free, caps.chain - int(held.reserved), *room))
     _raise(tx, chain_id, more)
@@ -417,58 +280,9 @@ def settle(tx: Transaction, reservation_id: str, now_ms: int) -> int:
     return int(total)
 
 
-def cost_of(tx: Transaction, reservation_id: str) -> tuple[int, bool]:
-    """What was spent inside a chain or task so far, and whether that is only an upper bound."""
-    row = tx.execute(_COST_INSIDE, {"wanted": reservation_id}).one()
-    return int(row[0]), bool(row[1])
-
-
-def cost_of_task(tx: Transaction, task_id: str, attempts: int) -> tuple[int, bool]:
-    """What a task has spent in all its attempts, and whether that is only an upper bound."""
-    own = [f"{task_id}.{number}" for number in range(1, attempts + 1)]
-    row = tx.execute(_COST_OF_RUNS, {"several": own}).one()
-    return int(row[0]), bool(row[1])
-
-
-def cost_of_runs(tx: Transaction, run_ids: Iterable[str]) -> dict[str, tuple[int, bool]]:
-    """What each of these runs has spent, as `cost_of` says it; one that has spent nothing is left out."""
-    rows = tx.execute(_COST_BY_RUN, {"several": list(run_ids)})
-    return {str(run): (int(total), bool(bound)) for run, total, bound in rows}
-
-
-def cost_of_chains(tx: Transaction, chain_ids: Iterable[str]) -> dict[str, tuple[int, bool]]:
-    """What each of these chains has spent so far; one that has spent nothing is left out."""
-    rows = tx.execute(_COST_BY_CHAIN, {"several": list(chain_ids)})
-    return {str(chain): (int(total), bool(bound)) for chain, total, bound in rows}
-
-
 def used_by_step(tx: Transaction, chain_id: str, step: str) -> int:
     """What a step's tasks have spent or still hold."""
     return int(tx.execute(_USED_BY_STEP, {"wanted": chain_id, "of_step": step}).scalar_one())
-
-
-def cost_by_step(tx: Transaction, chain_id: str) -> dict[str, tuple[int, bool]]:
-    """What each step of a chain has cost so far, and whether that is only an upper bound."""
-    rows = tx.execute(_COST_BY_STEP, {"wanted": chain_id})
-    return {str(step): (int(total), bool(bound)) for step, total, bound in rows}
-
-
-def usual_cost(tx: Transaction, repository: str, verb: str, *, last: int = 20) -> tuple[int, int] | None:
-    """The middle half of what this repository's finished chains of a verb have cost; None below four of them."""
-    asked = {"of_repository": repository, "of_verb": verb, "last": last}
-    return middle_half(tx.execute(USUAL, asked).scalars())
-
-
-def middle_half(costs: Iterable[int]) -> tuple[int, int] | None:
-    """The middle half of these amounts; None below four of them."""
-    found = sorted(costs)
-    if len(found) < _ENOUGH:
-        return None
-    return int(found[len(found) // 4]), int(found[(3 * len(found)) // 4])
-
-
-def _sum(tx: Transaction, total: sa.Select[Any], own: Mapping[str, Any]) -> int:
-    return int(tx.execute(total, own).scalar_one())
 
 
 def _reserved(tx: Transaction, reservation_id: str) -> int:
@@ -482,10 +296,3 @@ def _insert(tx: Transaction, **values: Any) -> None:
 
 def _settle(tx: Transaction, reservation_id: str, amount: int, now_ms: int, **also: Any) -> None:
     tx.execute(_SETTLE, {"wanted": reservation_id, "settled": amount, "settled_ms": now_ms, **also})
-
-
-def _starts(now_ms: int) -> tuple[int, int]:
-    """The first millisecond of the day and of the month, in UTC."""
-    now = datetime.fromtimestamp(now_ms / 1000, UTC)
-    day = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    return int(day.timestamp() * 1000), int(day.replace(day=1).timestamp() * 1000)

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from claude_pool_gh.pool.model.errors import UnknownChain, UnknownTask
 from claude_pool_gh.pool.model.records import ChainProgress, TaskFilter, TaskRecord
 from claude_pool_gh.pool.model.states import ChainState
-from claude_pool_gh.pool.store import chains, ledger, queries
+from claude_pool_gh.pool.store import chains, costs, queries, task_records
 from claude_pool_gh.pool.store.tables import chains as chain_rows
 from claude_pool_gh.pool.store.tables import tasks as task_rows
 from claude_pool_gh.storage import Transaction
@@ -25,7 +25,7 @@ _AT_ONCE: Final = 5_000
 
 _C: Final = chain_rows.c
 _ID: Final = sa.func.coalesce(task_rows.c.id, _C.id)
-_MADE: Final = sa.func.coalesce(queries.MADE, _C.created_ms)
+_MADE: Final = sa.func.coalesce(task_records.MADE, _C.created_ms)
 _SHARD: Final = sa.func.coalesce(task_rows.c.shard, 0)
 _TASK_ORDER: Final = (_MADE, _C.place, _SHARD, _ID)
 # A lone task is there before its row is; a chain that has no tasks yet has none.
@@ -64,12 +64,14 @@ def tasks(
             raise UnknownTask(f"no task has the id {after!r}, after which the page was to begin")
         page = page.where(_follows(_TASK_ORDER, place))
     ids = [(str(row.id), str(row.chain_id)) for row in tx.execute(page)]
-    return [record for some in _parts(ids) for record in queries.records(tx, dict(some))]
+    return [record for some in _parts(ids) for record in task_records.records(tx, dict(some))]
 
 
 def lone(tx: Transaction, ids: Sequence[str]) -> list[TaskRecord]:
     """Lone tasks by their ids, in that order. What is not there is left out."""
-    return [record for some in _parts(ids) for record in queries.records(tx, {each: each for each in some})]
+    return [
+        record for some in _parts(ids) for record in task_records.records(tx, {each: each for each in some})
+    ]
 
 
 def progress(
@@ -89,20 +91,20 @@ def progress(
 
 
 def _progress(tx: Transaction, ids: Sequence[str]) -> list[ChainProgress]:
-    found, costs = chains.several(tx, ids), ledger.cost_of_chains(tx, ids)
-    return [queries.progress_of(found[each], costs.get(each, (0, False))[0]) for each in ids]
+    found, spent = chains.several(tx, ids), costs.cost_of_chains(tx, ids)
+    return [queries.progress_of(found[each], spent.get(each, (0, False))[0]) for each in ids]
 
 
 def _let_through(wanted: TaskFilter) -> Iterator[sa.ColumnElement[bool]]:
     if wanted.state is not None:
-        unlaid = sa.and_(task_rows.c.id.is_(None), queries.unlaid_in(wanted.state))
+        unlaid = sa.and_(task_rows.c.id.is_(None), task_records.unlaid_in(wanted.state))
         yield sa.or_(task_rows.c.state == wanted.state, unlaid)
     if wanted.chain_id is not None:
         yield _C.id == wanted.chain_id
     if wanted.slot_id is not None:
         yield task_rows.c.slot == wanted.slot_id
     if wanted.tags is not None:
-        yield _C.id.in_(queries.tagged(wanted.tags))
+        yield _C.id.in_(task_records.tagged(wanted.tags))
 
 
 def _follows(order: Sequence[sa.ColumnElement[Any]], place: Sequence[Any]) -> sa.ColumnElement[bool]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from claude_pool_gh.pool.model.errors import NoWorkspace
-from claude_pool_gh.pool.model.ports import JSON
+from claude_pool_gh.pool.model.plan import WorkspaceSpec
 from claude_pool_gh.pool.model.states import OPEN
 from claude_pool_gh.pool.store.tables import chains
 from claude_pool_gh.storage import Transaction
@@ -49,10 +49,9 @@ def elsewhere(tx: Transaction, name: str, queue: str) -> dict[str, int]:
     return {str(where): int(count) for where, count in tx.execute(found).all()}
 
 
-def check(spec: JSON, folder: Path) -> None:
+def check(spec: WorkspaceSpec, folder: Path) -> None:
     """Raises NoWorkspace where a plan says another folder than this one."""
-    planned = (spec or {}).get("folder")
-    if planned is not None and Path(planned) != folder:
+    if spec.folder is not None and Path(spec.folder) != folder:
         raise NoWorkspace(
-            f"this was submitted to work in {planned}, and this pool works in {folder}: open one in that folder"
+            f"this was submitted to work in {spec.folder}, and this pool works in {folder}: open one in that folder"
         )

@@ -9,7 +9,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from claude_pool_gh.pool.model.states import ChainState
-from claude_pool_gh.pool.store.tables import chains, patches, reservations, steps, tags, tasks
+from claude_pool_gh.pool.store.tables import chain_scopes, chains, patches, reservations, steps, tags, tasks
 from claude_pool_gh.storage import Transaction, insert_once, one_at_a_time
 
 PRUNED: Final = "pruned"
@@ -25,12 +25,12 @@ _OF_CHAINS: Final = (tags, steps, tasks, patches, reservations)
 def prune(tx: Transaction, pool: str, before_ms: int) -> int:
     """Delete some of a pool's chains that ended before a moment; returns how many, 0 when none is left.
 
-    Only chains that nobody else refers to: those that belong to a thread, user or repository stay, with their findings,
-    reviews and money, and lose no more than the transcripts of their tasks.
+    Only chains that nobody else refers to: those that belong to a scope, such as a thread or a repository, stay, with
+    their findings, reviews and money, and lose no more than the transcripts of their tasks.
     """
     one_at_a_time(tx, "prune")  # two would count the same money twice
     ended = sa.and_(_C.pool == pool, _C.state == ChainState.done, _C.ended_ms < before_ms)
-    nobodys = sa.and_(_C.account_thread == "", _C.account_user == "", _C.account_repository == "")
+    nobodys = ~sa.select(chain_scopes.c.chain_id).where(chain_scopes.c.chain_id == _C.id).exists()
     own = sa.select(_C.id).where(ended, nobodys, _C.kind != PRUNED).order_by(_C.ended_ms).limit(_AT_ONCE)
     ids = list(tx.execute(own).scalars())
     if ids:
@@ -73,7 +73,7 @@ def _stand_in(tx: Transaction, pool: str, day_ms: int) -> str:
     name = hashlib.sha256(pool.encode()).hexdigest()[:12]
     values = {
         "id": f"{PRUNED}.{name}.{day_ms // _DAY_MS}", "pool": pool, "kind": PRUNED, "state": ChainState.done,
-        "plan": {}, "caps": {}, "account_thread": "", "account_user": "", "account_repository": "", "priority": 0,
+        "plan": {}, "verb": "", "head": "", "workflow": "", "requester": "", "account": {}, "caps": {}, "priority": 0,
         "place": 0, "created_ms": day_ms, "ended_ms": day_ms, "cancel_requested": False, "generation": 0,
     }  # fmt: skip
     insert_once(tx, chains, values)

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 
 from claude_pool_gh.pool.model.config import STORED, SlotConfig
 from claude_pool_gh.pool.model.errors import IllegalTransition, UnknownSlot
-from claude_pool_gh.pool.model.states import SLOT_MOVES, SlotState, move, move_by, moved, moving
+from claude_pool_gh.pool.model.states import SLOT, SlotEvent, SlotState
+from claude_pool_gh.pool.store.moves import move, move_all, move_by, moved, moving
 from claude_pool_gh.pool.store.tables import slots
 from claude_pool_gh.storage import Transaction, insert_once, one_at_a_time
 
@@ -59,13 +60,13 @@ def forget_workers(tx: Transaction, workers: Collection[str]) -> None:
 
 def occupy(tx: Transaction, slot_id: str, worker: str, config: SlotConfig, task_id: str) -> None:
     """A slot begins a task. An ephemeral slot is born with it."""
-    if moved(tx, slots, SLOT_MOVES, slot_id, SlotState.idle, SlotState.busy, current_task=task_id):
+    if moved(tx, SLOT, slot_id, SlotState.idle, SlotEvent.occupy, current_task=task_id):
         return
     if _insert(tx, slot_id, worker, config, SlotState.busy, task_id):
         return
     # Still busy: its last task ended while the database could not be written.
-    move(tx, slots, SLOT_MOVES, slot_id, SlotState.busy, SlotState.idle, current_task=None)
-    move(tx, slots, SLOT_MOVES, slot_id, SlotState.idle, SlotState.busy, current_task=task_id)
+    move(tx, SLOT, slot_id, SlotState.busy, SlotEvent.vacate, current_task=None)
+    move(tx, SLOT, slot_id, SlotState.idle, SlotEvent.occupy, current_task=task_id)
 
 
 def vacate(
@@ -81,13 +82,13 @@ def vacate(
 ) -> None:
     """A slot's task has ended. Its row may be gone: whoever took this worker for dead has forgotten it, wrongly."""
     also = {"current_task": None, "session": session_id, "done": int(completed), "paid": cost}
-    after = SlotState.errored if broken else SlotState.idle
+    event = SlotEvent.break_ if broken else SlotEvent.vacate
     try:
-        move_by(tx, _VACATE, slots, SLOT_MOVES, slot_id, SlotState.busy, after, **also)
+        move_by(tx, _VACATE, SLOT, slot_id, SlotState.busy, event, **also)
     except IllegalTransition:
         if not _insert(tx, slot_id, worker, config, SlotState.busy):
             raise
-        move_by(tx, _VACATE, slots, SLOT_MOVES, slot_id, SlotState.busy, after, **also)
+        move_by(tx, _VACATE, SLOT, slot_id, SlotState.busy, event, **also)
 
 
 def replace(tx: Transaction, slot_id: str, heir: str) -> str:
@@ -104,14 +105,12 @@ def restart(tx: Transaction, slot_id: str) -> None:
     also = {"restart_count": row.restart_count + 1, "session_id": None}
     # Still busy: it broke where the database could not be written.
     before = SlotState.busy if row.state is SlotState.busy else SlotState.errored
-    move(tx, slots, SLOT_MOVES, slot_id, before, SlotState.idle, current_task=None, **also)
+    move(tx, SLOT, slot_id, before, SlotEvent.restart, current_task=None, **also)
 
 
 def stop(tx: Transaction, slot_ids: Iterable[str]) -> None:
     """These slots take no task any more."""
-    # Legal from every state, so it is one statement that nobody can get in the way of.
-    stopped = {"state": SlotState.stopped, "current_task": None}
-    tx.execute(slots.update().where(_C.id.in_(list(slot_ids))).values(**stopped))
+    move_all(tx, SLOT, slot_ids, SlotEvent.stop, current_task=None)
 
 
 def remove(tx: Transaction, slot_ids: Iterable[str]) -> None:
@@ -123,7 +122,7 @@ def mend(tx: Transaction, worker: str, idle: Collection[str]) -> None:
     """Free the rows of slots that their own process knows to be idle: a run ended where it could not write."""
     stuck = sa.and_(_C.worker == worker, _C.state == SlotState.busy, _C.id.in_(list(idle)))
     for row in tx.execute(sa.select(_C.id).where(stuck)).all():
-        move(tx, slots, SLOT_MOVES, row.id, SlotState.busy, SlotState.idle, current_task=None)
+        move(tx, SLOT, row.id, SlotState.busy, SlotEvent.vacate, current_task=None)
 
 
 def configure(tx: Transaction, slot_id: str, config: SlotConfig) -> None:

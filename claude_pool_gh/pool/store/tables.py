@@ -20,10 +20,13 @@ chains: Final = sa.Table(
     sa.Column("parked_for", sa.String(16)),
     sa.Column("outcome", sa.JSON),
     sa.Column("plan", sa.JSON, nullable=False),
-    # Who pays: a chain counts against the caps of its thread, user and repository. The pool only compares them.
-    sa.Column("account_thread", sa.String(128), nullable=False),
-    sa.Column("account_user", sa.String(128), nullable=False),
-    sa.Column("account_repository", sa.String(128), nullable=False),
+    # What of the plan is asked for. `head`: the commit that it is about; `requester`: who asked for it.
+    sa.Column("verb", sa.Text, nullable=False, server_default=""),
+    sa.Column("head", sa.Text, nullable=False, server_default=""),
+    sa.Column("workflow", sa.Text, nullable=False, server_default=""),
+    sa.Column("requester", sa.Text, nullable=False, server_default=""),
+    # Who pays: for each kind of scope, which one. The same as in `chain_scopes`, by which chains are found.
+    sa.Column("account", sa.JSON, nullable=False, server_default="{}"),
     sa.Column("caps", sa.JSON, nullable=False),
     sa.Column("priority", sa.Integer, nullable=False, default=0),
     # Orders chains that were made in the same millisecond.
@@ -41,10 +44,16 @@ chains: Final = sa.Table(
     # Who is carried by whom, and whose deadline is over: asked every few seconds, however long the queue is.
     sa.Index("ix_chains_carried", "state", "owner"),
     sa.Index("ix_chains_deadline", "state", "deadline_ms"),
-    # What counts against each cap.
-    sa.Index("ix_chains_account_thread", "account_thread"),
-    sa.Index("ix_chains_account_user", "account_user", "created_ms"),
-    sa.Index("ix_chains_account_repository", "account_repository", "created_ms"),
+)
+
+chain_scopes: Final = sa.Table(
+    "chain_scopes",
+    metadata,
+    # What counts against each cap: the chains of one scope. The pool compares these texts and knows nothing of them.
+    sa.Column("chain_id", sa.ForeignKey("chains.id"), primary_key=True),
+    sa.Column("kind", sa.String(32), primary_key=True),
+    sa.Column("key", sa.String(128), nullable=False),
+    sa.Index("ix_chain_scopes_key", "kind", "key"),
 )
 
 tags: Final = sa.Table(
@@ -90,10 +99,13 @@ tasks: Final = sa.Table(
     # What the last attempt was sent and, where feedback or an error was added to it, what it was without that.
     sa.Column("prompt", sa.Text),
     sa.Column("asked", sa.Text),
+    # Of the conversation that the last attempt left, for whoever goes on with it: as in the outcome.
+    sa.Column("session_id", sa.Text),
     sa.Column("created_ms", sa.BigInteger, nullable=False),
     sa.Column("started_ms", sa.BigInteger),
     sa.Column("ended_ms", sa.BigInteger),
     sa.Index("ix_tasks_chain_id", "chain_id"),
+    sa.Index("ix_tasks_session_id", "session_id"),
     sa.Index("ix_tasks_state", "state"),
 )
 

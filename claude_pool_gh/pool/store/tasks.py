@@ -10,9 +10,10 @@ import sqlalchemy as sa
 
 from claude_pool_gh.pool.model.errors import UnknownTask
 from claude_pool_gh.pool.model.ports import AgentOutcome, Ending, Work
-from claude_pool_gh.pool.model.states import TASK_MOVES, TaskState, move
+from claude_pool_gh.pool.model.states import TASK, TaskEvent, TaskState
 from claude_pool_gh.pool.model.texts import cleaned, storable
 from claude_pool_gh.pool.store import ledger
+from claude_pool_gh.pool.store.moves import move, moved
 from claude_pool_gh.pool.store.tables import patches, tasks
 from claude_pool_gh.storage import Transaction, insert_once
 
@@ -28,6 +29,7 @@ _OF_CHAINS = (
     .order_by(tasks.c.created_ms, tasks.c.shard)
 )
 _OF_STEP = _OF_CHAIN.where(tasks.c.step == sa.bindparam("of_step"))
+_SESSION = sa.select(tasks.c.id).where(tasks.c.session_id == _WANTED).limit(1)
 _WORK = sa.select(patches).where(patches.c.run_id == _WANTED)
 _COMMITS = sa.select(patches.c.run_id, patches.c.commit).where(
     patches.c.run_id.in_(sa.bindparam("wanted", expanding=True))
@@ -75,7 +77,7 @@ def add(tx: Transaction, task_id: str, chain_id: str, step: str, shard: int, tit
         "step": step,
         "shard": shard,
         "title": cleaned(title),
-        "state": TaskState.pending,
+        "state": TASK.first,
         "attempt": 0,
         "model": "",
         "created_ms": now_ms,
@@ -127,10 +129,7 @@ def transcript(tx: Transaction, task_id: str) -> list[Any]:
 
 def has_session(tx: Transaction, session_id: str) -> bool:
     """Whether a task has left a conversation under this id."""
-    # Looked for in the text and read here: one row that PostgreSQL cannot take apart must not fail every question.
-    about = sa.cast(tasks.c.outcome, sa.Text).contains(session_id, autoescape=True)
-    found = tx.execute(sa.select(tasks.c.outcome).where(about)).scalars()
-    return any(outcome.get("session_id") == session_id for outcome in found)
+    return tx.execute(_SESSION, {"wanted": session_id}).first() is not None
 
 
 def begin(
@@ -141,8 +140,8 @@ def begin(
     also |= {"started_ms": now_ms, "ended_ms": None}
     prompt, asked = cleaned(prompt), cleaned(asked)
     also |= {"prompt": prompt, "asked": None if asked == prompt else asked}
-    move(tx, tasks, TASK_MOVES, task.id, TaskState.pending, TaskState.running, **also)
-    return replace(task, state=TaskState.running, **also)
+    begun = move(tx, TASK, task.id, TaskState.pending, TaskEvent.begin, **also)
+    return replace(task, state=begun, **also)
 
 
 def keep(tx: Transaction, task: TaskRow, outcome: AgentOutcome, work: Work | None, now_ms: int) -> None:
@@ -160,7 +159,7 @@ def give_back(tx: Transaction, task: TaskRow, now_ms: int, outcome: AgentOutcome
     """
     cost = ledger.settle(tx, task.run_id, now_ms) if task.attempt else 0
     kept = {} if outcome is None else _learned(outcome)
-    move(tx, tasks, TASK_MOVES, task.id, TaskState.running, TaskState.pending, slot=None, **kept)
+    move(tx, TASK, task.id, TaskState.running, TaskEvent.give_back, slot=None, **kept)
     return cost
 
 
@@ -171,29 +170,29 @@ def end(tx: Transaction, task: TaskRow, outcome: AgentOutcome, now_ms: int, *, r
     """
     cost = ledger.settle(tx, task.run_id, now_ms)
     also = _learned(outcome) | {"ended_ms": now_ms}
-    move(tx, tasks, TASK_MOVES, task.id, TaskState.running, _state_after(outcome, review=review), **also)
+    move(tx, TASK, task.id, TaskState.running, _end_of(outcome, review=review), **also)
     return cost
 
 
 def end_unstarted(tx: Transaction, task: TaskRow, outcome: AgentOutcome, now_ms: int) -> None:
     """Write how a task ended that never got its slot or its money."""
-    state = TaskState.cancelled if outcome.ending is Ending.cancelled else TaskState.failed
+    event = TaskEvent.cancel if outcome.ending is Ending.cancelled else TaskEvent.fail
     also = {"outcome": _stored_over(task, outcome), "ended_ms": now_ms}
-    move(tx, tasks, TASK_MOVES, task.id, task.state, state, **also)
+    move(tx, TASK, task.id, task.state, event, **also)
 
 
-def decide(tx: Transaction, chain_id: str, step: str, new: TaskState) -> None:
-    """Take every task of a step that waits for a decision to where the decision sends it."""
+def decide(tx: Transaction, chain_id: str, step: str, event: TaskEvent) -> None:
+    """Let a decision happen to every task of a step that waits for one."""
     for task in of_chain(tx, chain_id, step):
         if task.state is TaskState.pending_review:
-            move(tx, tasks, TASK_MOVES, task.id, task.state, new)
+            move(tx, TASK, task.id, task.state, event)
 
 
 def reopen(tx: Transaction, chain_id: str, step: str) -> None:
     """Let every finished task of a step run again: what came of it was rejected."""
     for task in of_chain(tx, chain_id, step):
         if task.state in (TaskState.completed, TaskState.failed):
-            move(tx, tasks, TASK_MOVES, task.id, task.state, TaskState.pending)
+            move(tx, TASK, task.id, task.state, TaskEvent.reject)
 
 
 def take_over(tx: Transaction, old: TaskRow, task_id: str, chain_id: str, now_ms: int) -> None:
@@ -203,24 +202,30 @@ def take_over(tx: Transaction, old: TaskRow, task_id: str, chain_id: str, now_ms
     earlier attempt ended.
     """
     add(tx, task_id, chain_id, old.step, old.shard, old.title, now_ms)
-    also: dict[str, Any] = {"outcome": old.outcome}
+    also: dict[str, Any] = {"outcome": old.outcome, "session_id": (old.outcome or {}).get("session_id")}
     if old.state is TaskState.completed:
-        also |= {"state": TaskState.completed, "model": old.model, "started_ms": now_ms, "ended_ms": now_ms}
+        also |= {"model": old.model, "started_ms": now_ms, "ended_ms": now_ms}
+        moved(tx, TASK, task_id, TaskState.pending, TaskEvent.take_over, **also)
+        return
     tx.execute(tasks.update().where(tasks.c.id == task_id).values(**also))
 
 
-def end_open(tx: Transaction, chain_id: str, now_ms: int, *, failed: str | None = None) -> None:
-    """End whatever of a chain has not ended, and close its money: as cancelled or, with the reason, as failed."""
-    state = TaskState.cancelled if failed is None else TaskState.failed
-    ending = Ending.cancelled if failed is None else Ending.failed
-    outcome = AgentOutcome(ending=ending, reason=failed or "")
+def end_open(
+    tx: Transaction, chain_id: str, now_ms: int, *, failed: str | None = None, ending: Ending = Ending.failed
+) -> None:
+    """End whatever of a chain has not ended, and close its money: as cancelled or, with the reason, as failed.
+
+    `ending`: why those failed.
+    """
+    event = TaskEvent.cancel if failed is None else TaskEvent.fail
+    outcome = AgentOutcome(ending=Ending.cancelled if failed is None else ending, reason=failed or "")
     for task in of_chain(tx, chain_id):
         if task.state in (TaskState.pending, TaskState.running, TaskState.pending_review):
             if task.state is TaskState.running:
                 ledger.settle(tx, task.run_id, now_ms)
             handed_in = task.state is TaskState.pending_review
             also: dict[str, Any] = {} if handed_in else {"outcome": _stored_over(task, outcome)}
-            move(tx, tasks, TASK_MOVES, task.id, task.state, state, ended_ms=now_ms, **also)
+            move(tx, TASK, task.id, task.state, event, ended_ms=now_ms, **also)
 
 
 def keep_work(tx: Transaction, run_id: str, chain_id: str, work: Work, now_ms: int) -> None:
@@ -247,20 +252,26 @@ def works_of(tx: Transaction, run_ids: Iterable[str]) -> dict[str, str]:
     return {row.run_id: row.commit for row in found}
 
 
-def _state_after(outcome: AgentOutcome, *, review: bool) -> TaskState:
+def _end_of(outcome: AgentOutcome, *, review: bool) -> TaskEvent:
     match outcome.ending:
         case Ending.completed:
-            return TaskState.pending_review if review else TaskState.completed
+            return TaskEvent.present if review else TaskEvent.complete
         case Ending.cancelled:
-            return TaskState.cancelled
+            return TaskEvent.cancel
         case _:
-            return TaskState.failed
+            return TaskEvent.fail
 
 
 def _learned(outcome: AgentOutcome) -> dict[str, Any]:
     """What the row learns from a run that has ended. Which model was asked for is no matter once another answered."""
     answered = {"model": cleaned(outcome.model)} if outcome.model else {}
-    return {"outcome": _stored(outcome), "transcript": storable(outcome.transcript)} | answered
+    stored = _stored(outcome)
+    learned = {
+        "outcome": stored,
+        "session_id": stored["session_id"],
+        "transcript": storable(outcome.transcript),
+    }
+    return learned | answered
 
 
 def _stored(outcome: AgentOutcome) -> dict[str, Any]:

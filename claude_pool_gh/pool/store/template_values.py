@@ -35,7 +35,7 @@ def items_of(step: AgentRun, values: Mapping[str, Any]) -> list[Any]:
         return []
     found = look_up(step.each, values["steps"])
     if not isinstance(found, list):
-        raise StepFailed(f"step {step.name} wants a list at {step.each}")
+        raise StepFailed(f"`each` needs a list at `{step.each}`, and there is none")
     return found
 
 

@@ -1,29 +1,19 @@
 """A GitHub on the loopback interface: REST in the manner of GitHub Enterprise Server, git, webhooks.
 
-async with SimulatedGitHub.start(directory) as github:
-    mona = github.create_user("mona")
-    widgets = github.create_repository("octo/widgets", files={"README.md": "hi"})
-    pull = widgets.open_pull(...)
-    await github.comment(mona, widgets, pull.number, "/pool review")
+README.md in this folder shows how to use it.
 """
 
-from claude_pool_gh.rehearsal.github.deliveries import Delivery
 from claude_pool_gh.rehearsal.github.errors import RefusedError
-from claude_pool_gh.rehearsal.github.git import Content, Executable, Files, GitError, Symlink
-from claude_pool_gh.rehearsal.github.limits import Limits
-from claude_pool_gh.rehearsal.github.people import App, Installation, Role, User
-from claude_pool_gh.rehearsal.github.repository import Repository
-from claude_pool_gh.rehearsal.github.server import SimulatedGitHub
-from claude_pool_gh.rehearsal.github.threads import (
-    Comment,
-    Issue,
-    Label,
-    Pull,
-    Reaction,
-    Review,
-    ReviewComment,
-)
-from claude_pool_gh.rehearsal.github.verdicts import CheckRun, CommitStatus
+from claude_pool_gh.rehearsal.github.scene.github import SimulatedGitHub
+from claude_pool_gh.rehearsal.github.scene.repository import Repository
+from claude_pool_gh.rehearsal.github.state.checks import CheckRun, CommitStatus
+from claude_pool_gh.rehearsal.github.state.deliveries import Delivery
+from claude_pool_gh.rehearsal.github.state.git import Content, Executable, Files, GitError, Symlink
+from claude_pool_gh.rehearsal.github.state.installations import Installation
+from claude_pool_gh.rehearsal.github.state.limits import Limits
+from claude_pool_gh.rehearsal.github.state.people import App, Role, User
+from claude_pool_gh.rehearsal.github.state.repository import Comment, Issue, Pull, Review, ReviewComment
+from claude_pool_gh.rehearsal.github.state.texts import Label, Reaction
 from claude_pool_gh.rehearsal.github.web.faults import (
     Fault,
     Hide,

@@ -1,4 +1,4 @@
-"""How GitHub says no."""
+"""Refusals, in GitHub's words."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class RefusedError(Exception):
 
 
 def missing() -> RefusedError:
-    """What one may not see does not exist."""
+    """The answer for what is not there, or may not be seen."""
     return RefusedError(404, "Not Found")
 
 
@@ -53,3 +53,10 @@ def unreachable_repository() -> RefusedError:
     """A token was asked for a repository that the installation does not cover."""
     text = "There is at least one repository that does not exist or is not accessible"
     return RefusedError(422, f"{text} to the parent installation.")
+
+
+def too_fast(retry_after: int | None = 60) -> RefusedError:
+    """The limit on bursts, in GitHub's words."""
+    text = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
+    headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
+    return RefusedError(403, text, headers=headers)

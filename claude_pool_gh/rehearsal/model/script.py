@@ -1,4 +1,4 @@
-"""What a script sees of a request and what it may answer. No HTTP here."""
+"""A request as a script sees it, and the answers that it may give. No HTTP here."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ModelRequest:
 
     @property
     def turn(self) -> int:
-        """How often the model has spoken in this conversation before."""
+        """The number of answers of the model in this conversation so far."""
         return sum(1 for message in self.body.get("messages", ()) if message.get("role") == "assistant")
 
     @property
@@ -79,7 +79,7 @@ class ToolUse:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A normal answer, with the ways it can go wrong on the wire.
+    """A normal answer, with the ways it can go wrong on its way.
 
     `delay` seconds pass before the first byte, `pause` between two blocks. `stall_after` blocks the stream
     falls silent for ever; `cut_after` blocks the connection is reset.

@@ -23,7 +23,7 @@ class ScriptedModel:
     def __init__(self, script: Script) -> None:
         self.script = script
         self.counts: Callable[[ModelRequest], int] | None = None
-        """How many tokens a request is said to have where that is asked for; None: nobody counts here."""
+        """The count of a request's tokens where that is asked for; None: nothing is counted here."""
         self.requests: list[ModelRequest] = []
         self.bill = Bill()
         self.url = ""

@@ -1,4 +1,4 @@
-"""The rehearsal's play: a small shop, a pull request that holds two defects, and what the reviewer will say.
+"""The rehearsal's example: a small shop, a pull request with two defects, and the reviewer's findings.
 
 Of the four things it states, two are true; the second reader refutes one, and one quotes a line that is not there,
 so that each of the bot's filters has something to do.
@@ -26,7 +26,7 @@ def base_files() -> dict[str, str]:
 
 
 def head_files() -> dict[str, str]:
-    """What the pull request changes."""
+    """The files that the pull request changes."""
     return dict(_read(files(__name__).joinpath("head")))
 
 

@@ -10,6 +10,13 @@ CREATE TABLE approvals (
 	created_ms BIGINT NOT NULL,
 	CONSTRAINT pk_approvals PRIMARY KEY (gate, actor_id)
 );
+CREATE TABLE chain_scopes (
+	chain_id VARCHAR(64) NOT NULL,
+	kind VARCHAR(32) NOT NULL,
+	"key" VARCHAR(128) NOT NULL,
+	CONSTRAINT pk_chain_scopes PRIMARY KEY (chain_id, kind),
+	CONSTRAINT fk_chain_scopes_chain_id_chains FOREIGN KEY(chain_id) REFERENCES chains (id)
+);
 CREATE TABLE chains (
 	id VARCHAR(64) NOT NULL,
 	pool VARCHAR(128) NOT NULL,
@@ -18,9 +25,6 @@ CREATE TABLE chains (
 	parked_for VARCHAR(16),
 	outcome JSON,
 	"plan" JSON NOT NULL,
-	account_thread VARCHAR(128) NOT NULL,
-	account_user VARCHAR(128) NOT NULL,
-	account_repository VARCHAR(128) NOT NULL,
 	caps JSON NOT NULL,
 	priority INTEGER NOT NULL,
 	place INTEGER NOT NULL,
@@ -30,7 +34,7 @@ CREATE TABLE chains (
 	ended_ms BIGINT,
 	cancel_requested BOOLEAN NOT NULL,
 	owner VARCHAR(128),
-	generation INTEGER NOT NULL,
+	generation INTEGER NOT NULL, verb TEXT DEFAULT '' NOT NULL, head TEXT DEFAULT '' NOT NULL, workflow TEXT DEFAULT '' NOT NULL, requester TEXT DEFAULT '' NOT NULL, account JSON DEFAULT '{}' NOT NULL,
 	CONSTRAINT pk_chains PRIMARY KEY (id)
 );
 CREATE TABLE commands (
@@ -191,7 +195,7 @@ CREATE TABLE tasks (
 	transcript JSON,
 	created_ms BIGINT NOT NULL,
 	started_ms BIGINT,
-	ended_ms BIGINT, prompt TEXT, asked TEXT,
+	ended_ms BIGINT, prompt TEXT, asked TEXT, session_id TEXT,
 	CONSTRAINT pk_tasks PRIMARY KEY (id),
 	CONSTRAINT fk_tasks_chain_id_chains FOREIGN KEY(chain_id) REFERENCES chains (id)
 );
@@ -216,9 +220,7 @@ CREATE TABLE workers (
 	CONSTRAINT pk_workers PRIMARY KEY (id)
 );
 CREATE INDEX ix_approvals_chain_id ON approvals (chain_id);
-CREATE INDEX ix_chains_account_repository ON chains (account_repository, created_ms);
-CREATE INDEX ix_chains_account_thread ON chains (account_thread);
-CREATE INDEX ix_chains_account_user ON chains (account_user, created_ms);
+CREATE INDEX ix_chain_scopes_key ON chain_scopes (kind, "key");
 CREATE INDEX ix_chains_carried ON chains (state, owner);
 CREATE INDEX ix_chains_deadline ON chains (state, deadline_ms);
 CREATE INDEX ix_chains_state ON chains (state, pool, priority, created_ms, place);
@@ -236,5 +238,6 @@ CREATE INDEX ix_slots_worker ON slots (worker);
 CREATE INDEX ix_steps_chain_id ON steps (chain_id);
 CREATE INDEX ix_tags_tag ON tags (tag);
 CREATE INDEX ix_tasks_chain_id ON tasks (chain_id);
+CREATE INDEX ix_tasks_session_id ON tasks (session_id);
 CREATE INDEX ix_tasks_state ON tasks (state);
-INSERT INTO alembic_version (version_num) VALUES ('0007');
+INSERT INTO alembic_version (version_num) VALUES ('0010');

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from claude_pool_gh.rehearsal.github.errors import invalid
-from claude_pool_gh.rehearsal.github.people import Actor
 from claude_pool_gh.rehearsal.github.shapes import issues as shapes
 from claude_pool_gh.rehearsal.github.shapes import pulls as pull_shapes
-from claude_pool_gh.rehearsal.github.threads import Issue, Label, Pull
-from claude_pool_gh.rehearsal.github.world import Event
-
-if TYPE_CHECKING:
-    from claude_pool_gh.rehearsal.github.repository import Repository
+from claude_pool_gh.rehearsal.github.state.people import Actor
+from claude_pool_gh.rehearsal.github.state.repository import Issue, Pull, Repository
+from claude_pool_gh.rehearsal.github.state.site import Event
+from claude_pool_gh.rehearsal.github.state.texts import Label
 
 
 def check_body(repository: Repository, resource: str, body: str) -> None:
     """Refuse what GitHub finds too long."""
-    limit = repository.world.limits.body_characters
+    limit = repository.site.limits.body_characters
     if len(body) > limit:
         raise invalid(resource, "body", "custom", f"body is too long (maximum is {limit} characters)")
 
@@ -33,10 +30,10 @@ def tell(issue: Issue, actor: Actor, action: str, **more: object) -> None:
     repository = issue.repository
     if isinstance(issue, Pull):
         payload = {"number": issue.number, "pull_request": pull_shapes.pull(issue), **more}
-        event = Event("pull_request", action, actor, payload, repository)
+        event = Event("pull_request", action, actor, payload, repository.id)
     else:
-        event = Event("issues", action, actor, {"issue": shapes.issue(issue), **more}, repository)
-    repository.world.emit(event)
+        event = Event("issues", action, actor, {"issue": shapes.issue(issue), **more}, repository.id)
+    repository.site.emit(event)
 
 
 def open_issue(
@@ -44,9 +41,9 @@ def open_issue(
 ) -> Issue:
     """Open an issue."""
     check_body(repository, "Issue", body)
-    now = repository.world.now()
+    now = repository.site.now()
     issue = Issue(
-        repository.world.ids.next(),
+        repository.site.ids.next(),
         actor.user,
         body,
         now,
@@ -55,7 +52,7 @@ def open_issue(
         repository=repository,
         number=next_number(repository),
         title=title,
-        labels=[repository.label(name) for name in labels],
+        labels=[label_of(repository, name) for name in labels],
     )
     repository.threads[issue.number] = issue
     tell(issue, actor, "opened")
@@ -64,7 +61,7 @@ def open_issue(
 
 def touch(issue: Issue) -> None:
     """Note that the thread changed now."""
-    issue.updated_at = issue.repository.world.now()
+    issue.updated_at = issue.repository.site.now()
 
 
 def edit(issue: Issue, actor: Actor, *, title: str | None = None, body: str | None = None) -> None:
@@ -85,7 +82,7 @@ def edit(issue: Issue, actor: Actor, *, title: str | None = None, body: str | No
 def close(issue: Issue, actor: Actor) -> None:
     """Close it."""
     if issue.closed_at is None:
-        issue.closed_at, issue.closed_by = issue.repository.world.now(), actor.user
+        issue.closed_at, issue.closed_by = issue.repository.site.now(), actor.user
         touch(issue)
         tell(issue, actor, "closed")
 
@@ -109,10 +106,19 @@ def reopen(issue: Issue, actor: Actor) -> None:
         tell(issue, actor, "reopened")
 
 
+def label_of(repository: Repository, name: str) -> Label:
+    """The label of that name, made when the repository has none."""
+    found = next((one for one in repository.labels if one.name.lower() == name.lower()), None)
+    if found is None:
+        found = Label(repository.site.ids.next(), name)
+        repository.labels.append(found)
+    return found
+
+
 def add_labels(issue: Issue, actor: Actor, names: Sequence[str]) -> None:
     """Put labels on; one that is there already changes nothing."""
     for name in names:
-        label = issue.repository.label(name)
+        label = label_of(issue.repository, name)
         if label not in issue.labels:
             issue.labels.append(label)
             touch(issue)

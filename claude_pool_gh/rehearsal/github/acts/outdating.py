@@ -1,18 +1,9 @@
-"""What becomes of review comments when the head of their pull request moves."""
+"""Review comments when the head of their pull request moves."""
 
 from __future__ import annotations
 
-from claude_pool_gh.rehearsal.github.diffs import follow
-from claude_pool_gh.rehearsal.github.threads import Pull, ReviewComment
-
-
-def merge_base(pull: Pull, head: str | None = None) -> str:
-    """Where the diff of a pull request starts."""
-    git = pull.repository.git
-    base = git.resolve(pull.base_ref) or pull.base_sha
-    if pull.merged_at is not None:
-        base = pull.base_sha
-    return git.merge_base(base, head or pull.head_sha) or base
+from claude_pool_gh.rehearsal.github.state.diffs import follow
+from claude_pool_gh.rehearsal.github.state.repository import Pull, ReviewComment
 
 
 def outdate(pull: Pull) -> None:
@@ -24,7 +15,7 @@ def outdate(pull: Pull) -> None:
 
 def _move(pull: Pull, comment: ReviewComment) -> None:
     git = pull.repository.git
-    entry = pull.repository.diff(merge_base(pull), pull.head_sha).file(comment.path)
+    entry = pull.diff().file(comment.path)
     line: int | None = comment.line
     start: int | None = comment.start_line
     if comment.side == "RIGHT" and line is not None:

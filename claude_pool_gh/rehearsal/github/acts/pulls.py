@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from claude_pool_gh.rehearsal.github.acts.issues import check_body, next_number, tell, touch
 from claude_pool_gh.rehearsal.github.acts.outdating import outdate
 from claude_pool_gh.rehearsal.github.errors import RefusedError, invalid
-from claude_pool_gh.rehearsal.github.people import Actor
-from claude_pool_gh.rehearsal.github.threads import Pull
-
-if TYPE_CHECKING:
-    from claude_pool_gh.rehearsal.github.repository import Repository
+from claude_pool_gh.rehearsal.github.state.people import Actor
+from claude_pool_gh.rehearsal.github.state.repository import Pull, Repository
 
 
 def source_of(repository: Repository, head: str, given: Repository | None = None) -> tuple[Repository, str]:
@@ -44,9 +39,9 @@ def open_pull(
     if base_sha is None:
         raise invalid("PullRequest", "base")
     _refuse_twin(repository, source, head, base)
-    world, now = repository.world, repository.world.now()
+    site, now = repository.site, repository.site.now()
     pull = Pull(
-        world.ids.next(),
+        site.ids.next(),
         actor.user,
         body,
         now,
@@ -55,7 +50,7 @@ def open_pull(
         repository=repository,
         number=next_number(repository),
         title=title,
-        issue_id=world.ids.next(),
+        issue_id=site.ids.next(),
         head_repository=source,
         head_ref=head,
         head_sha=head_sha,

@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from claude_pool_gh.rehearsal.github.acts.issues import check_body, touch
-from claude_pool_gh.rehearsal.github.acts.outdating import merge_base
-from claude_pool_gh.rehearsal.github.diffs import Diff, Place
 from claude_pool_gh.rehearsal.github.errors import RefusedError, unprocessable
-from claude_pool_gh.rehearsal.github.people import Actor
 from claude_pool_gh.rehearsal.github.shapes import pulls as pull_shapes
 from claude_pool_gh.rehearsal.github.shapes import reviews as shapes
-from claude_pool_gh.rehearsal.github.threads import Pull, Review, ReviewComment
-from claude_pool_gh.rehearsal.github.world import Event
+from claude_pool_gh.rehearsal.github.state.diffs import Diff, Place
+from claude_pool_gh.rehearsal.github.state.people import Actor
+from claude_pool_gh.rehearsal.github.state.repository import Pull, Review, ReviewComment
+from claude_pool_gh.rehearsal.github.state.site import Event
 
 Json = Mapping[str, Any]
 State = Literal["COMMENTED", "APPROVED", "CHANGES_REQUESTED", "PENDING"]
@@ -29,12 +28,12 @@ def create(
     pull: Pull, actor: Actor, *, event: str | None, body: str, commit_id: str | None, comments: Sequence[Json]
 ) -> Review:
     """Submit a review; one comment that does not fit the diff refuses all of it."""
-    repository, world = pull.repository, pull.repository.world
+    site = pull.repository.site
     commit = commit_id or pull.head_sha
     _refuse_faults(pull, actor, event, body, commit, comments)
-    difference = repository.diff(merge_base(pull, commit), commit)
+    difference = pull.diff(commit)
     drafts = [_place(difference, comment) for comment in comments]
-    review = Review(world.ids.next(), pull, actor.user, body, STATES[event], commit, world.now())
+    review = Review(site.ids.next(), pull, actor.user, body, STATES[event], commit, site.now())
     for comment, (start, end) in zip(comments, drafts, strict=True):
         review.comments.append(_comment(review, actor, comment, start, end))
     pull.reviews.append(review)
@@ -50,7 +49,7 @@ def publish(review: Review, actor: Actor) -> None:
     touch(pull)
     state = review.state.lower()
     payload = {"review": {**shapes.review(review), "state": state}, "pull_request": pull_shapes.simple(pull)}
-    pull.repository.world.emit(Event("pull_request_review", "submitted", actor, payload, pull.repository))
+    pull.repository.site.emit(Event("pull_request_review", "submitted", actor, payload, pull.repository.id))
     for comment in review.comments:
         tell(comment, actor, "created")
 
@@ -102,10 +101,10 @@ def _place(difference: Diff, comment: Json) -> tuple[Place | None, Place]:
 
 
 def _comment(review: Review, actor: Actor, given: Json, start: Place | None, end: Place) -> ReviewComment:
-    world = review.pull.repository.world
-    now = world.now()
+    site = review.pull.repository.site
+    now = site.now()
     return ReviewComment(
-        world.ids.next(),
+        site.ids.next(),
         actor.user,
         str(given["body"]),
         now,
@@ -137,11 +136,11 @@ def reply(to: ReviewComment, actor: Actor, body: str) -> ReviewComment:
             "Validation Failed",
             errors=[{"resource": "PullRequestReviewComment", "field": "body", "code": "missing_field"}],
         )
-    world, first = to.pull.repository.world, to.in_reply_to or to
-    now = world.now()
-    review = Review(world.ids.next(), to.pull, actor.user, "", "COMMENTED", to.pull.head_sha, now)
+    site, first = to.pull.repository.site, to.in_reply_to or to
+    now = site.now()
+    review = Review(site.ids.next(), to.pull, actor.user, "", "COMMENTED", to.pull.head_sha, now)
     answer = ReviewComment(
-        world.ids.next(),
+        site.ids.next(),
         actor.user,
         body,
         now,
@@ -173,7 +172,7 @@ def edit_comment(comment: ReviewComment, actor: Actor, body: str) -> None:
     """Replace the text of a review comment."""
     check_body(comment.pull.repository, "PullRequestReviewComment", body)
     before, comment.body = comment.body, body
-    comment.updated_at = comment.pull.repository.world.now()
+    comment.updated_at = comment.pull.repository.site.now()
     tell(comment, actor, "edited", changes={"body": {"from": before}})
 
 
@@ -188,4 +187,4 @@ def tell(comment: ReviewComment, actor: Actor, action: str, **more: object) -> N
     """Send the event of a review comment."""
     repository = comment.pull.repository
     payload = {"comment": shapes.comment(comment), "pull_request": pull_shapes.simple(comment.pull), **more}
-    repository.world.emit(Event("pull_request_review_comment", action, actor, payload, repository))
+    repository.site.emit(Event("pull_request_review_comment", action, actor, payload, repository.id))

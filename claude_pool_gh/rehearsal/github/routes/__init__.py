@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from claude_pool_gh.rehearsal.github.deliveries import Deliveries
 from claude_pool_gh.rehearsal.github.routes import (
     apps,
     checks,
@@ -19,30 +18,29 @@ from claude_pool_gh.rehearsal.github.routes import (
     repositories,
     review_comments,
     reviews,
+    setting_up,
     statuses,
 )
-from claude_pool_gh.rehearsal.github.web.rates import Rates
-from claude_pool_gh.rehearsal.github.web.routing import Table
+from claude_pool_gh.rehearsal.github.routes.route import Route
 
-PLAIN = (
+FAMILIES = (
     apps,
     checks,
     comments,
     commits,
     contents,
     graphql,
+    hooks,
     issues,
     labels,
     pulls,
+    rate,
     reactions,
     repositories,
     review_comments,
     reviews,
+    setting_up,
     statuses,
 )
 
-
-def table(rates: Rates, deliveries: Deliveries) -> Table:
-    """Every route of one instance."""
-    rows = [route for module in PLAIN for route in module.ROUTES]
-    return Table.of([*rows, *rate.routes(rates), *hooks.routes(deliveries)])
+ROUTES: tuple[Route, ...] = tuple(route for family in FAMILIES for route in family.ROUTES)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from claude_pool_gh.rehearsal.github.acts import accounts
-from claude_pool_gh.rehearsal.github.clock import iso
+from claude_pool_gh.rehearsal.github.acts import tokens
 from claude_pool_gh.rehearsal.github.errors import forbidden, missing, unreachable_repository
-from claude_pool_gh.rehearsal.github.people import Installation
+from claude_pool_gh.rehearsal.github.routes.call import Answer, Call
+from claude_pool_gh.rehearsal.github.routes.paging import paged
+from claude_pool_gh.rehearsal.github.routes.route import Route
 from claude_pool_gh.rehearsal.github.shapes import accounts as shapes
 from claude_pool_gh.rehearsal.github.shapes.repositories import repository
-from claude_pool_gh.rehearsal.github.web.call import Answer, Call
-from claude_pool_gh.rehearsal.github.web.paging import paged
-from claude_pool_gh.rehearsal.github.web.routing import Route
+from claude_pool_gh.rehearsal.github.state.clock import iso
+from claude_pool_gh.rehearsal.github.state.installations import Installation
 
 
 def _mine(call: Call) -> Iterable[Installation]:
@@ -32,17 +32,17 @@ def get_app(call: Call) -> Answer:
     """The App that asks."""
     app = call.jwt_app
     count = sum(1 for _ in _mine(call))
-    return Answer(json={**shapes.app(call.world, app), "installations_count": count})
+    return Answer(json={**shapes.app(call.site, app), "installations_count": count})
 
 
 def list_installations(call: Call) -> Answer:
-    """Where the App is installed."""
-    return paged(call, list(_mine(call)), lambda one: shapes.installation(call.world, one))
+    """The installations of the App."""
+    return paged(call, list(_mine(call)), lambda one: shapes.installation(call.site, one))
 
 
 def get_installation(call: Call) -> Answer:
     """One installation."""
-    return Answer(json=shapes.installation(call.world, _the(call)))
+    return Answer(json=shapes.installation(call.site, _the(call)))
 
 
 def find_installation(call: Call) -> Answer:
@@ -50,9 +50,9 @@ def find_installation(call: Call) -> Answer:
     wanted = call.params.get("org") or call.params.get("username")
     for one in _mine(call):
         if wanted is not None and one.account.login.lower() == wanted.lower():
-            return Answer(json=shapes.installation(call.world, one))
+            return Answer(json=shapes.installation(call.site, one))
         if wanted is None and one.covers(call.repository):
-            return Answer(json=shapes.installation(call.world, one))
+            return Answer(json=shapes.installation(call.site, one))
     raise missing()
 
 
@@ -62,7 +62,7 @@ def create_token(call: Call) -> Answer:
     chosen: list[int] | None = body.get("repository_ids")
     if body.get("repositories") is not None:
         chosen = [*(chosen or []), *(_id(installation, name) for name in body["repositories"])]
-    token = accounts.installation_token(call.world, installation, body.get("permissions"), chosen)
+    token = tokens.installation_token(call.world, installation, body.get("permissions"), chosen)
     shape: dict[str, Any] = {
         "token": token.secret,
         "expires_at": iso(token.expires_at or 0),
@@ -83,7 +83,7 @@ def _id(installation: Installation, name: str) -> int:
 
 
 def list_repositories(call: Call) -> Answer:
-    """What the token may see."""
+    """The repositories that the token may see."""
     token = call.bearer
     if token.installation is None:
         raise forbidden()
@@ -101,7 +101,7 @@ def revoke(call: Call) -> Answer:
     """End the token that asks."""
     if call.bearer.installation is None:
         raise forbidden()
-    call.world.tokens.revoke(call.bearer)
+    tokens.revoke(call.world, call.bearer)
     return Answer(204)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from claude_pool_gh.rehearsal.github.acts import verdicts as acts
+from claude_pool_gh.rehearsal.github.acts import checks as acts
 from claude_pool_gh.rehearsal.github.errors import forbidden, missing
-from claude_pool_gh.rehearsal.github.shapes import verdicts as shapes
-from claude_pool_gh.rehearsal.github.verdicts import CheckRun
-from claude_pool_gh.rehearsal.github.web.call import Answer, Call
-from claude_pool_gh.rehearsal.github.web.paging import paged
-from claude_pool_gh.rehearsal.github.web.routing import Route
+from claude_pool_gh.rehearsal.github.routes.call import Answer, Call
+from claude_pool_gh.rehearsal.github.routes.paging import paged
+from claude_pool_gh.rehearsal.github.routes.route import Route
+from claude_pool_gh.rehearsal.github.shapes import checks as shapes
+from claude_pool_gh.rehearsal.github.state.checks import CheckRun
 
 READ, WRITE = "checks:read", "checks:write"
 
@@ -42,7 +42,7 @@ def get_check_run(call: Call) -> Answer:
 
 
 def list_annotations(call: Call) -> Answer:
-    """Its annotations, in the order they were added."""
+    """The annotations of a check run, in the order they were added."""
     run = _the(call)
     return paged(call, run.annotations, lambda one: shapes.annotation(call.repository, run, one))
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from claude_pool_gh.rehearsal.github.acts import comments as acts
-from claude_pool_gh.rehearsal.github.clock import parse_iso
 from claude_pool_gh.rehearsal.github.errors import missing
+from claude_pool_gh.rehearsal.github.routes.call import Answer, Call
 from claude_pool_gh.rehearsal.github.routes.issues import READ, WRITE
+from claude_pool_gh.rehearsal.github.routes.paging import paged
+from claude_pool_gh.rehearsal.github.routes.route import Route
 from claude_pool_gh.rehearsal.github.shapes import issues as shapes
-from claude_pool_gh.rehearsal.github.threads import Comment
-from claude_pool_gh.rehearsal.github.web.call import Answer, Call
-from claude_pool_gh.rehearsal.github.web.paging import paged
-from claude_pool_gh.rehearsal.github.web.routing import Route
+from claude_pool_gh.rehearsal.github.state.clock import parse_iso
+from claude_pool_gh.rehearsal.github.state.repository import Comment
 
 
 def the_comment(call: Call) -> Comment:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from claude_pool_gh.rehearsal.github.errors import missing
-from claude_pool_gh.rehearsal.github.ids import node_id
+from claude_pool_gh.rehearsal.github.routes.call import Answer, Call
+from claude_pool_gh.rehearsal.github.routes.paging import number, paged
 from claude_pool_gh.rehearsal.github.routes.pulls import diff_answer
+from claude_pool_gh.rehearsal.github.routes.route import Route
 from claude_pool_gh.rehearsal.github.shapes import commits as shapes
 from claude_pool_gh.rehearsal.github.shapes.repositories import api, page
-from claude_pool_gh.rehearsal.github.web.call import Answer, Call
-from claude_pool_gh.rehearsal.github.web.paging import number, paged
-from claude_pool_gh.rehearsal.github.web.routing import Route
+from claude_pool_gh.rehearsal.github.state.ids import node_id
 
 READ = "contents:read"
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
@@ -36,7 +36,7 @@ def get_commit(call: Call) -> Answer:
     if call.accepts("diff"):
         return diff_answer(call, found, "Commit")
     added, deleted = sum(one.additions for one in found.files), sum(one.deletions for one in found.files)
-    files = found.files[: call.world.limits.compare_files]
+    files = found.files[: call.site.limits.compare_files]
     return Answer(
         json={
             **shape,
@@ -66,8 +66,8 @@ def _end(call: Call, name: str) -> str:
 
 
 def compare(call: Call) -> Answer:
-    """What is in one commit and not in another, from their merge base on."""
-    repository, limits = call.repository, call.world.limits
+    """Compare two commits, from their merge base on."""
+    repository, limits = call.repository, call.site.limits
     base, head = _ends(call)
     shared = repository.git.merge_base(base, head)
     if shared is None:
@@ -111,7 +111,7 @@ def compare(call: Call) -> Answer:
 
 
 def get_ref(call: Call) -> Answer:
-    """What a ref points to."""
+    """The object that a ref points to."""
     repository, name = call.repository, f"refs/{call.params['ref']}"
     sha = repository.git.refs(name).get(name)
     if sha is None:

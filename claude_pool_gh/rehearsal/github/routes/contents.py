@@ -8,10 +8,10 @@ from typing import Any
 from urllib.parse import quote
 
 from claude_pool_gh.rehearsal.github.errors import RefusedError, missing
-from claude_pool_gh.rehearsal.github.repository import Repository
+from claude_pool_gh.rehearsal.github.routes.call import Answer, Call
+from claude_pool_gh.rehearsal.github.routes.route import Route
 from claude_pool_gh.rehearsal.github.shapes.repositories import api, page
-from claude_pool_gh.rehearsal.github.web.call import Answer, Call
-from claude_pool_gh.rehearsal.github.web.routing import Route
+from claude_pool_gh.rehearsal.github.state.repository import Repository
 
 Json = dict[str, Any]
 KINDS = {"040000": "dir", "160000": "submodule", "120000": "symlink"}
@@ -57,7 +57,7 @@ def find(repository: Repository, commit: str, path: str) -> Entry | None:
 
 
 def shape(repository: Repository, entry: Entry, path: str, ref: str) -> Json:
-    """What every kind of entry has in common."""
+    """The fields that every kind of entry has."""
     url, name = f"{api(repository)}/contents/{quote(path)}?ref={quote(ref, safe='')}", path.rpartition("/")[2]
     directory = entry.kind == "dir"
     git = f"{api(repository)}/git/{'trees' if directory else 'blobs'}/{entry.sha}"
@@ -94,7 +94,7 @@ def get_contents(call: Call) -> Answer:
 
 
 def _file(call: Call, repository: Repository, entry: Entry, path: str, ref: str) -> Answer:
-    limits = call.world.limits
+    limits = call.site.limits
     data = repository.git.run("cat-file", "blob", entry.sha)
     if call.accepts("raw"):
         if entry.size > limits.raw_bytes:

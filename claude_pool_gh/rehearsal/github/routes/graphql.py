@@ -1,4 +1,4 @@
-"""The GraphQL API, as far as the bot needs it: six documents, known by their operation's name.
+"""The GraphQL API, as far as the bot needs it: seven documents, known by their operation's name.
 
 The documents and the answers are held to GitHub's own schema in the tests; nothing here reads the language.
 """
@@ -10,12 +10,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from claude_pool_gh.rehearsal.github.errors import RefusedError
-from claude_pool_gh.rehearsal.github.ids import node_id
-from claude_pool_gh.rehearsal.github.repository import Repository
 from claude_pool_gh.rehearsal.github.routes import overview
-from claude_pool_gh.rehearsal.github.threads import Comment, Pull, Review, ReviewComment
-from claude_pool_gh.rehearsal.github.web.call import Answer, Call, sees
-from claude_pool_gh.rehearsal.github.web.routing import Route
+from claude_pool_gh.rehearsal.github.routes.call import Answer, Call
+from claude_pool_gh.rehearsal.github.routes.route import Route
+from claude_pool_gh.rehearsal.github.state.ids import node_id
+from claude_pool_gh.rehearsal.github.state.repository import Comment, Pull, Repository, Review, ReviewComment
 
 Json = Mapping[str, Any]
 KIND = "PullRequestReviewThread"
@@ -67,7 +66,7 @@ def _pull(call: Call, full_name: str, number: int) -> Pull:
 
 def _repository(call: Call, full_name: str) -> Repository:
     repository = call.world.repository(full_name)
-    if repository is None or not sees(call.bearer, repository):
+    if repository is None or not call.bearer.sees(repository):
         raise QueryError("NOT_FOUND", f"Could not resolve to a Repository with the name '{full_name}'.")
     return repository
 
@@ -85,7 +84,7 @@ def resolve_thread(call: Call, given: Json) -> Json:
     every = [
         comment
         for repository in call.world.repositories.values()
-        if sees(call.bearer, repository)
+        if call.bearer.sees(repository)
         for pull in repository.pulls
         for comment in pull.review_comments
     ]
@@ -97,12 +96,12 @@ def resolve_thread(call: Call, given: Json) -> Json:
     if not (call.bearer.may("contents", "write") and call.bearer.may("pull_requests", "write")):
         raise QueryError("FORBIDDEN", "Resource not accessible by integration")
     first.resolved_by = call.actor.user
-    call.world.changed()
+    call.site.changed()
     return {"resolveReviewThread": {"thread": {"isResolved": True}}}
 
 
 def hidden(call: Call, given: Json) -> Json:
-    """Whether each of some comments and reviews was hidden by a maintainer."""
+    """The comments and reviews among some that a maintainer has hidden."""
     found = {name: (kind, one) for name, kind, one in _written(call)}
     missing = [each for each in given["ids"] if each not in found]
     if missing:
@@ -115,17 +114,23 @@ def hidden(call: Call, given: Json) -> Json:
 
 
 def created_via_email(call: Call, given: Json) -> Json:
-    """Whether a comment or a review was sent by mail."""
+    """The mark of a comment or review that was sent by mail."""
     for name, kind, one in _written(call):
         if name == given["id"]:
             return {"node": {"__typename": kind, "id": name, "createdViaEmail": one.by_mail}}
     raise _unknown(given["id"])
 
 
+def viewer(call: Call, _given: Json) -> Json:
+    """Whose the token is: a person's, an App's bot, or the bot of GitHub Actions."""
+    user = call.actor.user
+    return {"viewer": {"login": user.login, "databaseId": user.id}}
+
+
 def _written(call: Call) -> Iterator[tuple[str, str, Comment | Review | ReviewComment]]:
     """Every comment and review that may be seen, with its name and kind."""
     for repository in call.world.repositories.values():
-        if not sees(call.bearer, repository):
+        if not call.bearer.sees(repository):
             continue
         for thread in repository.threads.values():
             for comment in thread.comments:
@@ -171,6 +176,7 @@ OPERATIONS = {
     "ResolveThread": resolve_thread,
     "ReviewThreads": review_threads,
     "TrustedFolder": trusted_folder,
+    "Viewer": viewer,
 }
 PATH = "/api/graphql"
 

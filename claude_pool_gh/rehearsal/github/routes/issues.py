@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from claude_pool_gh.rehearsal.github.acts import issues as acts
-from claude_pool_gh.rehearsal.github.people import ROLES
+from claude_pool_gh.rehearsal.github.routes.call import Answer, Call
+from claude_pool_gh.rehearsal.github.routes.paging import paged
+from claude_pool_gh.rehearsal.github.routes.route import Route
 from claude_pool_gh.rehearsal.github.shapes import issues as shapes
-from claude_pool_gh.rehearsal.github.threads import Issue
-from claude_pool_gh.rehearsal.github.web.call import Answer, Call
-from claude_pool_gh.rehearsal.github.web.paging import paged
-from claude_pool_gh.rehearsal.github.web.routing import Route
+from claude_pool_gh.rehearsal.github.state.people import ROLES
+from claude_pool_gh.rehearsal.github.state.repository import Issue
 
 READ = "issues:read pull_requests:read"
 WRITE = "issues:write pull_requests:write"
@@ -57,13 +57,14 @@ def edit_issue(call: Call) -> Answer:
     acts.edit(issue, call.actor, title=body.get("title"), body=body.get("body"))
     if body.get("labels") is not None:
         issue.labels = [
-            call.repository.label(one if isinstance(one, str) else one["name"]) for one in body["labels"]
+            acts.label_of(call.repository, one if isinstance(one, str) else one["name"])
+            for one in body["labels"]
         ]
     if body.get("state") == "closed":
         acts.close(issue, call.actor)
     elif body.get("state") == "open":
         acts.reopen(issue, call.actor)
-    call.world.changed()
+    call.site.changed()
     return Answer(json=shapes.issue(issue))
 
 

@@ -6,12 +6,12 @@ from typing import Any
 
 from claude_pool_gh.rehearsal.github.acts import issues as acts
 from claude_pool_gh.rehearsal.github.errors import RefusedError, invalid, missing
+from claude_pool_gh.rehearsal.github.routes.call import Answer, Call
 from claude_pool_gh.rehearsal.github.routes.issues import READ, WRITE
+from claude_pool_gh.rehearsal.github.routes.paging import paged
+from claude_pool_gh.rehearsal.github.routes.route import Route
 from claude_pool_gh.rehearsal.github.shapes import issues as shapes
-from claude_pool_gh.rehearsal.github.threads import Label
-from claude_pool_gh.rehearsal.github.web.call import Answer, Call
-from claude_pool_gh.rehearsal.github.web.paging import paged
-from claude_pool_gh.rehearsal.github.web.routing import Route
+from claude_pool_gh.rehearsal.github.state.texts import Label
 
 
 def _shape(call: Call, label: Label) -> dict[str, Any]:
@@ -28,10 +28,10 @@ def create_label(call: Call) -> Answer:
     name = call.text("name", "Label")
     if any(one.name.lower() == name.lower() for one in call.repository.labels):
         raise invalid("Label", "name", "already_exists")
-    label = call.repository.label(name)
+    label = acts.label_of(call.repository, name)
     label.color = call.body.get("color") or label.color
     label.description = call.body.get("description")
-    call.world.changed()
+    call.site.changed()
     return Answer(201, _shape(call, label))
 
 

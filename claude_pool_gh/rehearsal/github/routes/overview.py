@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from claude_pool_gh.rehearsal.github.people import User
-from claude_pool_gh.rehearsal.github.repository import Repository
 from claude_pool_gh.rehearsal.github.routes.contents import Entry, entries, find
-from claude_pool_gh.rehearsal.github.threads import Issue, Pull
+from claude_pool_gh.rehearsal.github.state.people import User
+from claude_pool_gh.rehearsal.github.state.repository import Issue, Pull, Repository
 
 Json = dict[str, Any]
 Given = Mapping[str, Any]

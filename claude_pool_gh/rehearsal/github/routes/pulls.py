@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from claude_pool_gh.rehearsal.github.acts import issues, pulls
-from claude_pool_gh.rehearsal.github.acts.outdating import merge_base
-from claude_pool_gh.rehearsal.github.diffs import Diff
 from claude_pool_gh.rehearsal.github.errors import RefusedError
+from claude_pool_gh.rehearsal.github.routes.call import Answer, Call
+from claude_pool_gh.rehearsal.github.routes.paging import paged
+from claude_pool_gh.rehearsal.github.routes.route import Route
 from claude_pool_gh.rehearsal.github.shapes import commits as commit_shapes
 from claude_pool_gh.rehearsal.github.shapes import pulls as shapes
-from claude_pool_gh.rehearsal.github.threads import Pull
-from claude_pool_gh.rehearsal.github.web.call import Answer, Call
-from claude_pool_gh.rehearsal.github.web.paging import paged
-from claude_pool_gh.rehearsal.github.web.routing import Route
+from claude_pool_gh.rehearsal.github.state.diffs import Diff
+from claude_pool_gh.rehearsal.github.state.repository import Pull
 
 READ, WRITE = "pull_requests:read", "pull_requests:write"
 DIFF_TYPE = "application/vnd.github.diff; charset=utf-8"
@@ -62,21 +61,16 @@ def edit_pull(call: Call) -> Answer:
     return Answer(json=shapes.pull(pull))
 
 
-def difference(pull: Pull) -> Diff:
-    """What the pull request changes, from the merge base on."""
-    return pull.repository.diff(merge_base(pull), pull.head_sha)
-
-
 def get_pull(call: Call) -> Answer:
     """One pull request, as JSON or as a diff."""
     if not call.accepts("diff"):
         return Answer(json=shapes.pull(call.pull))
-    return diff_answer(call, difference(call.pull), "PullRequest")
+    return diff_answer(call, call.pull.diff(), "PullRequest")
 
 
 def diff_answer(call: Call, found: Diff, resource: str) -> Answer:
     """A diff as text, unless it is too large for GitHub to make."""
-    raw, limits = found.text.encode(), call.world.limits
+    raw, limits = found.text.encode(), call.site.limits
     too_much = None
     if len(raw) > limits.diff_bytes:
         too_much = "the diff exceeded the maximum number of bytes"
@@ -92,15 +86,15 @@ def diff_answer(call: Call, found: Diff, resource: str) -> Answer:
 
 def list_files(call: Call) -> Answer:
     """The changed files."""
-    files = difference(call.pull).files[: call.world.limits.pull_files]
+    files = call.pull.diff().files[: call.site.limits.pull_files]
     return paged(call, files, lambda one: commit_shapes.file(call.repository, one, call.pull.head_sha))
 
 
 def list_commits(call: Call) -> Answer:
     """The commits, oldest first."""
     pull = call.pull
-    span = f"{merge_base(pull)}..{pull.head_sha}"
-    found = commit_shapes.log(call.repository, "--reverse", span)[: call.world.limits.pull_commits]
+    span = f"{pull.merge_base()}..{pull.head_sha}"
+    found = commit_shapes.log(call.repository, "--reverse", span)[: call.site.limits.pull_commits]
     return paged(call, found, lambda one: one)
 
 

@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 from claude_pool_gh.rehearsal.github.acts import comments as acts
 from claude_pool_gh.rehearsal.github.errors import missing
+from claude_pool_gh.rehearsal.github.routes.call import Answer, Call
 from claude_pool_gh.rehearsal.github.routes.comments import the_comment
 from claude_pool_gh.rehearsal.github.routes.issues import READ, WRITE
+from claude_pool_gh.rehearsal.github.routes.paging import paged
 from claude_pool_gh.rehearsal.github.routes.review_comments import the_review_comment
+from claude_pool_gh.rehearsal.github.routes.route import Route
 from claude_pool_gh.rehearsal.github.shapes import issues as shapes
-from claude_pool_gh.rehearsal.github.threads import Written
-from claude_pool_gh.rehearsal.github.web.call import Answer, Call
-from claude_pool_gh.rehearsal.github.web.paging import paged
-from claude_pool_gh.rehearsal.github.web.routing import Route
+from claude_pool_gh.rehearsal.github.state.texts import Written
 
 Find = Callable[[Call], Written]
 
@@ -24,11 +24,11 @@ def rows(template: str, find: Find, read: str, write: str) -> tuple[Route, ...]:
     def listing(call: Call) -> Answer:
         content = call.query.get("content")
         found = [one for one in find(call).reactions if content in (None, one.content)]
-        return paged(call, found, lambda one: shapes.reaction(call.world, one))
+        return paged(call, found, lambda one: shapes.reaction(call.site, one))
 
     def create(call: Call) -> Answer:
-        reaction, new = acts.react(call.world, find(call), call.actor, call.text("content", "Reaction"))
-        return Answer(201 if new else 200, shapes.reaction(call.world, reaction))
+        reaction, new = acts.react(call.site, find(call), call.actor, call.text("content", "Reaction"))
+        return Answer(201 if new else 200, shapes.reaction(call.site, reaction))
 
     def delete(call: Call) -> Answer:
         written, wanted = find(call), call.number("reaction_id")
@@ -36,7 +36,7 @@ def rows(template: str, find: Find, read: str, write: str) -> tuple[Route, ...]:
         if found is None:
             raise missing()
         written.reactions.remove(found)
-        call.world.changed()
+        call.site.changed()
         return Answer(204)
 
     return (

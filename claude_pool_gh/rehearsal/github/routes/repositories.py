@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from claude_pool_gh.rehearsal.github.errors import forbidden, missing
-from claude_pool_gh.rehearsal.github.people import COARSE, User
+from claude_pool_gh.rehearsal.github.routes.call import Answer, Call
+from claude_pool_gh.rehearsal.github.routes.route import Route
 from claude_pool_gh.rehearsal.github.shapes import accounts, repositories
-from claude_pool_gh.rehearsal.github.web.call import Answer, Call
-from claude_pool_gh.rehearsal.github.web.routing import Route
+from claude_pool_gh.rehearsal.github.state.people import COARSE, User
 
 
 def get_repository(call: Call) -> Answer:
@@ -22,13 +22,13 @@ def _known(found: User | None) -> User:
 
 def get_user(call: Call) -> Answer:
     """A user by name."""
-    found = _known(call.world.users.get(call.params["username"].lower()))
+    found = _known(call.site.users.get(call.params["username"].lower()))
     return Answer(json=accounts.profile(call.world, found))
 
 
 def get_user_by_id(call: Call) -> Answer:
     """A user by number, which survives a change of name."""
-    return Answer(json=accounts.profile(call.world, _known(call.world.user_by_id(call.number("account_id")))))
+    return Answer(json=accounts.profile(call.world, _known(call.site.user_by_id(call.number("account_id")))))
 
 
 def get_me(call: Call) -> Answer:
@@ -40,11 +40,11 @@ def get_me(call: Call) -> Answer:
 
 
 def get_permission(call: Call) -> Answer:
-    """What a user may do here."""
+    """A user's role and permission."""
     repository = call.repository
-    found = _known(call.world.users.get(call.params["username"].lower()))
+    found = _known(call.site.users.get(call.params["username"].lower()))
     role = repository.role(found)
-    user = {**accounts.user(call.world, found), "role_name": role}
+    user = {**accounts.user(call.site, found), "role_name": role}
     return Answer(json={"permission": COARSE.get(role, role), "role_name": role, "user": user})
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from claude_pool_gh.rehearsal.github.acts import reviews as acts
-from claude_pool_gh.rehearsal.github.clock import parse_iso
 from claude_pool_gh.rehearsal.github.errors import missing
+from claude_pool_gh.rehearsal.github.routes.call import Answer, Call
+from claude_pool_gh.rehearsal.github.routes.paging import paged
 from claude_pool_gh.rehearsal.github.routes.pulls import READ, WRITE
+from claude_pool_gh.rehearsal.github.routes.route import Route
 from claude_pool_gh.rehearsal.github.shapes import reviews as shapes
-from claude_pool_gh.rehearsal.github.threads import ReviewComment
-from claude_pool_gh.rehearsal.github.web.call import Answer, Call
-from claude_pool_gh.rehearsal.github.web.paging import paged
-from claude_pool_gh.rehearsal.github.web.routing import Route
+from claude_pool_gh.rehearsal.github.state.clock import parse_iso
+from claude_pool_gh.rehearsal.github.state.repository import ReviewComment
 
 
 def the_review_comment(call: Call) -> ReviewComment:

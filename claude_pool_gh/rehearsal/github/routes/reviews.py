@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from claude_pool_gh.rehearsal.github.acts import reviews as acts
 from claude_pool_gh.rehearsal.github.errors import missing
+from claude_pool_gh.rehearsal.github.routes.call import Answer, Call
+from claude_pool_gh.rehearsal.github.routes.paging import paged
 from claude_pool_gh.rehearsal.github.routes.pulls import READ, WRITE
+from claude_pool_gh.rehearsal.github.routes.route import Route
 from claude_pool_gh.rehearsal.github.shapes import reviews as shapes
-from claude_pool_gh.rehearsal.github.threads import Review
-from claude_pool_gh.rehearsal.github.web.call import Answer, Call
-from claude_pool_gh.rehearsal.github.web.paging import paged
-from claude_pool_gh.rehearsal.github.web.routing import Route
+from claude_pool_gh.rehearsal.github.state.repository import Review
 
 
 def _visible(call: Call) -> list[Review]:
@@ -53,7 +53,7 @@ def edit_review(call: Call) -> Answer:
     """Replace the summary of a review."""
     review = _the(call)
     review.body = call.text("body", "PullRequestReview")
-    call.world.changed()
+    call.site.changed()
     return Answer(json=shapes.review(review))
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from claude_pool_gh.rehearsal.github.acts import verdicts as acts
-from claude_pool_gh.rehearsal.github.shapes import verdicts as shapes
-from claude_pool_gh.rehearsal.github.web.call import Answer, Call
-from claude_pool_gh.rehearsal.github.web.paging import paged
-from claude_pool_gh.rehearsal.github.web.routing import Route
+from claude_pool_gh.rehearsal.github.acts import checks as acts
+from claude_pool_gh.rehearsal.github.routes.call import Answer, Call
+from claude_pool_gh.rehearsal.github.routes.paging import paged
+from claude_pool_gh.rehearsal.github.routes.route import Route
+from claude_pool_gh.rehearsal.github.shapes import checks as shapes
 
 
 def create_status(call: Call) -> Answer:
@@ -16,7 +16,7 @@ def create_status(call: Call) -> Answer:
 
 
 def combined(call: Call) -> Answer:
-    """What the statuses of a commit come to."""
+    """The combined status of a commit."""
     return Answer(json=shapes.combined(call.repository, call.commit()))
 
 

@@ -5,24 +5,25 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from claude_pool_gh.rehearsal.github.clock import iso
-from claude_pool_gh.rehearsal.github.ids import node_id
-from claude_pool_gh.rehearsal.github.people import App, Installation, User
-from claude_pool_gh.rehearsal.github.tokens import client_id
-from claude_pool_gh.rehearsal.github.world import World
+from claude_pool_gh.rehearsal.github.state.clock import iso
+from claude_pool_gh.rehearsal.github.state.ids import node_id
+from claude_pool_gh.rehearsal.github.state.installations import Installation
+from claude_pool_gh.rehearsal.github.state.people import App, User
+from claude_pool_gh.rehearsal.github.state.site import Site
+from claude_pool_gh.rehearsal.github.state.world import World
 
 Json = dict[str, Any]
 
 
-def user(world: World, one: User) -> Json:
+def user(site: Site, one: User) -> Json:
     """The `simple-user` shape."""
-    url = f"{world.api_url}/users/{quote(one.login, safe='')}"
-    page = f"{world.url}/{'apps/' if one.type == 'Bot' else ''}{one.login.removesuffix('[bot]')}"
+    url = f"{site.api_url}/users/{quote(one.login, safe='')}"
+    page = f"{site.url}/{'apps/' if one.type == 'Bot' else ''}{one.login.removesuffix('[bot]')}"
     return {
         "login": one.login,
         "id": one.id,
         "node_id": node_id("User", one.id),
-        "avatar_url": f"{world.url}/avatars/{one.id}",
+        "avatar_url": f"{site.url}/avatars/{one.id}",
         "gravatar_id": "",
         "url": url,
         "html_url": page,
@@ -41,16 +42,35 @@ def user(world: World, one: User) -> Json:
     }
 
 
-def maybe_user(world: World, one: User | None) -> Json | None:
+def organization(site: Site, one: User) -> Json:
+    """The `organization-simple` shape."""
+    url = f"{site.api_url}/orgs/{one.login}"
+    return {
+        "login": one.login,
+        "id": one.id,
+        "node_id": node_id("Organization", one.id),
+        "url": url,
+        "repos_url": f"{url}/repos",
+        "events_url": f"{url}/events",
+        "hooks_url": f"{url}/hooks",
+        "issues_url": f"{url}/issues",
+        "members_url": f"{url}/members{{/member}}",
+        "public_members_url": f"{url}/public_members{{/member}}",
+        "avatar_url": f"{site.url}/avatars/{one.id}",
+        "description": None,
+    }
+
+
+def maybe_user(site: Site, one: User | None) -> Json | None:
     """A user where there may be none."""
-    return None if one is None else user(world, one)
+    return None if one is None else user(site, one)
 
 
 def profile(world: World, one: User) -> Json:
     """The `public-user` shape."""
     unknown = ("company", "blog", "location", "email", "hireable", "bio")
     return {
-        **user(world, one),
+        **user(world.site, one),
         "name": one.login.title(),
         **dict.fromkeys(unknown),
         "public_repos": sum(repository.owner is one for repository in world.repositories.values()),
@@ -68,18 +88,18 @@ def own_profile(world: World, one: User) -> Json:
     return {**profile(world, one), **dict.fromkeys(counts, 0), "two_factor_authentication": True}
 
 
-def app(world: World, one: App) -> Json:
+def app(site: Site, one: App) -> Json:
     """The `integration` shape."""
     return {
         "id": one.id,
-        "client_id": client_id(one),
+        "client_id": one.client_id,
         "slug": one.slug,
         "node_id": node_id("Integration", one.id),
-        "owner": user(world, one.owner),
+        "owner": user(site, one.owner),
         "name": one.slug,
         "description": "",
-        "external_url": f"{world.url}/apps/{one.slug}/about",
-        "html_url": f"{world.url}/apps/{one.slug}",
+        "external_url": f"{site.url}/apps/{one.slug}/about",
+        "html_url": f"{site.url}/apps/{one.slug}",
         "created_at": iso(one.created_at),
         "updated_at": iso(one.created_at),
         "permissions": dict(one.permissions),
@@ -87,21 +107,21 @@ def app(world: World, one: App) -> Json:
     }
 
 
-def maybe_app(world: World, one: App | None) -> Json | None:
+def maybe_app(site: Site, one: App | None) -> Json | None:
     """An App where there may be none."""
-    return None if one is None else app(world, one)
+    return None if one is None else app(site, one)
 
 
-def installation(world: World, one: Installation) -> Json:
+def installation(site: Site, one: Installation) -> Json:
     """The `installation` shape."""
     return {
         "id": one.id,
-        "client_id": client_id(one.app),
-        "account": user(world, one.account),
+        "client_id": one.app.client_id,
+        "account": user(site, one.account),
         "repository_selection": "selected",
-        "access_tokens_url": f"{world.api_url}/app/installations/{one.id}/access_tokens",
-        "repositories_url": f"{world.api_url}/installation/repositories",
-        "html_url": f"{world.url}/settings/installations/{one.id}",
+        "access_tokens_url": f"{site.api_url}/app/installations/{one.id}/access_tokens",
+        "repositories_url": f"{site.api_url}/installation/repositories",
+        "html_url": f"{site.url}/settings/installations/{one.id}",
         "app_id": one.app.id,
         "app_slug": one.app.slug,
         "target_id": one.account.id,
@@ -113,6 +133,6 @@ def installation(world: World, one: Installation) -> Json:
         "single_file_name": None,
         "has_multiple_single_files": False,
         "single_file_paths": [],
-        "suspended_by": user(world, one.account) if one.suspended else None,
+        "suspended_by": user(site, one.account) if one.suspended else None,
         "suspended_at": iso(one.created_at) if one.suspended else None,
     }

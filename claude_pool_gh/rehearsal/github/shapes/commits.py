@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
-from claude_pool_gh.rehearsal.github.clock import iso
-from claude_pool_gh.rehearsal.github.diffs import FileDiff
-from claude_pool_gh.rehearsal.github.ids import node_id
-from claude_pool_gh.rehearsal.github.people import User, email
 from claude_pool_gh.rehearsal.github.shapes.accounts import maybe_user
 from claude_pool_gh.rehearsal.github.shapes.repositories import api, page
-
-if TYPE_CHECKING:
-    from claude_pool_gh.rehearsal.github.repository import Repository
+from claude_pool_gh.rehearsal.github.state.clock import iso
+from claude_pool_gh.rehearsal.github.state.diffs import FileDiff
+from claude_pool_gh.rehearsal.github.state.ids import node_id
+from claude_pool_gh.rehearsal.github.state.people import User, email
+from claude_pool_gh.rehearsal.github.state.repository import Repository
 
 Json = dict[str, Any]
 FORMAT = "%H%x00%T%x00%P%x00%an%x00%ae%x00%at%x00%cn%x00%ce%x00%ct%x00%B%x00%x01"
@@ -34,7 +32,7 @@ def _commit(repository: Repository, fields: list[str]) -> Json:
     sha, tree, parents, author, author_email, authored, committer, committer_email, committed, message, _ = (
         fields
     )
-    world, url = repository.world, f"{api(repository)}/commits/{sha}"
+    site, url = repository.site, f"{api(repository)}/commits/{sha}"
     return {
         "url": url,
         "sha": sha,
@@ -56,8 +54,8 @@ def _commit(repository: Repository, fields: list[str]) -> Json:
                 "verified_at": None,
             },
         },
-        "author": maybe_user(world, _account(repository, author_email)),
-        "committer": maybe_user(world, _account(repository, committer_email)),
+        "author": maybe_user(site, _account(repository, author_email)),
+        "committer": maybe_user(site, _account(repository, committer_email)),
         "parents": [
             {
                 "sha": parent,
@@ -70,7 +68,7 @@ def _commit(repository: Repository, fields: list[str]) -> Json:
 
 
 def _account(repository: Repository, address: str) -> User | None:
-    return next((one for one in repository.world.users.values() if email(one) == address), None)
+    return next((one for one in repository.site.users.values() if email(one) == address), None)
 
 
 def file(repository: Repository, one: FileDiff, sha: str) -> Json:

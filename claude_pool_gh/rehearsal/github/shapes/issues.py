@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
-from claude_pool_gh.rehearsal.github.clock import iso
-from claude_pool_gh.rehearsal.github.ids import node_id
-from claude_pool_gh.rehearsal.github.people import User
 from claude_pool_gh.rehearsal.github.shapes.accounts import maybe_app, maybe_user, user
 from claude_pool_gh.rehearsal.github.shapes.repositories import api, page
-from claude_pool_gh.rehearsal.github.threads import REACTIONS, Comment, Issue, Label, Pull, Reaction, Written
-
-if TYPE_CHECKING:
-    from claude_pool_gh.rehearsal.github.repository import Repository
-    from claude_pool_gh.rehearsal.github.world import World
+from claude_pool_gh.rehearsal.github.state.clock import iso
+from claude_pool_gh.rehearsal.github.state.ids import node_id
+from claude_pool_gh.rehearsal.github.state.people import User
+from claude_pool_gh.rehearsal.github.state.repository import Comment, Issue, Pull, Repository
+from claude_pool_gh.rehearsal.github.state.site import Site
+from claude_pool_gh.rehearsal.github.state.texts import REACTIONS, Label, Reaction, Written
 
 Json = dict[str, Any]
 
@@ -25,7 +23,7 @@ def moment(at: float | None) -> str | None:
 
 
 def association(repository: Repository, author: User) -> str:
-    """What GitHub calls the author's relation to the repository."""
+    """GitHub's word for the author's relation to the repository."""
     if author.id == repository.owner.id:
         return "OWNER"
     if repository.roles.get(author.id, "none") != "none":
@@ -35,17 +33,17 @@ def association(repository: Repository, author: User) -> str:
 
 
 def rollup(written: Written, url: str) -> Json:
-    """How many of each reaction there are."""
+    """The count of each reaction."""
     counts = {content: sum(one.content == content for one in written.reactions) for content in REACTIONS}
     return {"url": f"{url}/reactions", "total_count": len(written.reactions), **counts}
 
 
-def reaction(world: World, one: Reaction) -> Json:
+def reaction(site: Site, one: Reaction) -> Json:
     """The `reaction` shape."""
     return {
         "id": one.id,
         "node_id": node_id("Reaction", one.id),
-        "user": user(world, one.user),
+        "user": user(site, one.user),
         "content": one.content,
         "created_at": iso(one.created_at),
     }
@@ -76,7 +74,7 @@ def issue_page(one: Issue) -> str:
 
 def issue(one: Issue) -> Json:
     """The `issue` shape; that of a pull request carries the `pull_request` key."""
-    world, url = one.repository.world, issue_url(one)
+    site, url = one.repository.site, issue_url(one)
     shape: Json = {
         "url": url,
         "repository_url": api(one.repository),
@@ -89,7 +87,7 @@ def issue(one: Issue) -> Json:
         "node_id": node_id("Issue", one.key),
         "number": one.number,
         "title": one.title,
-        "user": user(world, one.author),
+        "user": user(site, one.author),
         "labels": [label(one.repository, each) for each in one.labels],
         "state": one.state,
         "state_reason": "completed" if one.closed_at is not None and not isinstance(one, Pull) else None,
@@ -101,12 +99,12 @@ def issue(one: Issue) -> Json:
         "created_at": iso(one.created_at),
         "updated_at": iso(one.updated_at),
         "closed_at": moment(one.closed_at),
-        "closed_by": maybe_user(world, one.closed_by),
+        "closed_by": maybe_user(site, one.closed_by),
         "author_association": association(one.repository, one.author),
         "active_lock_reason": None,
         "body": one.body,
         "reactions": rollup(one, url),
-        "performed_via_github_app": maybe_app(world, one.via),
+        "performed_via_github_app": maybe_app(site, one.via),
     }
     if isinstance(one, Pull):
         shape["draft"] = one.draft
@@ -130,11 +128,11 @@ def comment(one: Comment) -> Json:
         "issue_url": issue_url(one.issue),
         "id": one.id,
         "node_id": node_id("IssueComment", one.id),
-        "user": user(repository.world, one.author),
+        "user": user(repository.site, one.author),
         "created_at": iso(one.created_at),
         "updated_at": iso(one.updated_at),
         "author_association": association(repository, one.author),
         "body": one.body,
         "reactions": rollup(one, url),
-        "performed_via_github_app": maybe_app(repository.world, one.via),
+        "performed_via_github_app": maybe_app(repository.site, one.via),
     }

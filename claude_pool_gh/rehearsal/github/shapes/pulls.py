@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from claude_pool_gh.rehearsal.github.acts.outdating import merge_base
-from claude_pool_gh.rehearsal.github.clock import iso
-from claude_pool_gh.rehearsal.github.ids import node_id
 from claude_pool_gh.rehearsal.github.shapes.accounts import maybe_user, user
 from claude_pool_gh.rehearsal.github.shapes.issues import association, issue_page, issue_url, label, moment
 from claude_pool_gh.rehearsal.github.shapes.repositories import api, repository
-from claude_pool_gh.rehearsal.github.threads import Pull
-
-if TYPE_CHECKING:
-    from claude_pool_gh.rehearsal.github.repository import Repository
+from claude_pool_gh.rehearsal.github.state.clock import iso
+from claude_pool_gh.rehearsal.github.state.ids import node_id
+from claude_pool_gh.rehearsal.github.state.repository import Pull, Repository
 
 Json = dict[str, Any]
 
@@ -25,7 +21,7 @@ def pull_url(one: Pull) -> str:
 
 def simple(one: Pull) -> Json:
     """The `pull-request-simple` shape of lists."""
-    url, page, world = pull_url(one), issue_page(one), one.repository.world
+    url, page, site = pull_url(one), issue_page(one), one.repository.site
     links = _links(one)
     return {
         "url": url,
@@ -40,7 +36,7 @@ def simple(one: Pull) -> Json:
         "state": one.state,
         "locked": one.locked,
         "title": one.title,
-        "user": user(world, one.author),
+        "user": user(site, one.author),
         "body": one.body,
         "labels": [
             {**label(one.repository, each), "description": each.description or ""} for each in one.labels
@@ -67,7 +63,7 @@ def simple(one: Pull) -> Json:
 
 def pull(one: Pull) -> Json:
     """The `pull-request` shape, with what must be counted."""
-    git, base = one.repository.git, merge_base(one)
+    git, base = one.repository.git, one.merge_base()
     files = one.repository.diff(base, one.head_sha).files
     tip = git.resolve(one.base_ref) or one.base_sha
     fits = None if one.closed_at is not None else git.merge_tree(tip, one.head_sha) is not None
@@ -77,7 +73,7 @@ def pull(one: Pull) -> Json:
         "mergeable": fits,
         "rebaseable": fits,
         "mergeable_state": {None: "unknown", True: "clean", False: "dirty"}[fits],
-        "merged_by": maybe_user(one.repository.world, one.merged_by),
+        "merged_by": maybe_user(one.repository.site, one.merged_by),
         "comments": len(one.comments),
         "review_comments": len(one.review_comments),
         "maintainer_can_modify": one.head_repository is not one.repository,
@@ -111,7 +107,7 @@ def _end(source: Repository, ref: str, sha: str) -> Json:
         "label": f"{source.owner.login}:{ref}",
         "ref": ref,
         "sha": sha,
-        "user": user(source.world, source.owner),
+        "user": user(source.site, source.owner),
         "repo": None if source.deleted else repository(source),
     }
 

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from claude_pool_gh.rehearsal.github.git import ZERO
-from claude_pool_gh.rehearsal.github.people import User, email
 from claude_pool_gh.rehearsal.github.shapes import commits
 from claude_pool_gh.rehearsal.github.shapes.repositories import page
-
-if TYPE_CHECKING:
-    from claude_pool_gh.rehearsal.github.repository import Repository
+from claude_pool_gh.rehearsal.github.state.git import ZERO
+from claude_pool_gh.rehearsal.github.state.people import User, email
+from claude_pool_gh.rehearsal.github.state.repository import Repository
 
 Json = dict[str, Any]
 MOST_COMMITS = 2_048
 
 
 def push(repository: Repository, ref: str, before: str, after: str, pusher: User) -> Json:
-    """What GitHub tells about one ref that moved."""
+    """The payload about one ref that moved."""
     git = repository.git
     created, deleted = before == ZERO, after == ZERO
     forced = not created and not deleted and git.merge_base(before, after) != before

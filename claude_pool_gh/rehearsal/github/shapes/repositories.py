@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from claude_pool_gh.rehearsal.github.clock import iso
-from claude_pool_gh.rehearsal.github.ids import node_id
 from claude_pool_gh.rehearsal.github.shapes.accounts import user
-
-if TYPE_CHECKING:
-    from claude_pool_gh.rehearsal.github.repository import Repository
+from claude_pool_gh.rehearsal.github.state.clock import iso
+from claude_pool_gh.rehearsal.github.state.ids import node_id
+from claude_pool_gh.rehearsal.github.state.repository import Repository
 
 Json = dict[str, Any]
 
@@ -56,12 +54,12 @@ URLS = {
 
 def api(one: Repository) -> str:
     """The repository's own API URL."""
-    return f"{one.world.api_url}/repos/{one.full_name}"
+    return f"{one.site.api_url}/repos/{one.full_name}"
 
 
 def page(one: Repository) -> str:
     """The repository's own page."""
-    return f"{one.world.url}/{one.full_name}"
+    return f"{one.site.url}/{one.full_name}"
 
 
 def minimal(one: Repository) -> Json:
@@ -72,7 +70,7 @@ def minimal(one: Repository) -> Json:
         "name": one.name,
         "full_name": one.full_name,
         "private": one.private,
-        "owner": user(one.world, one.owner),
+        "owner": user(one.site, one.owner),
         "html_url": page(one),
         "description": None,
         "fork": one.parent is not None,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from claude_pool_gh.rehearsal.github.clock import iso
-from claude_pool_gh.rehearsal.github.ids import node_id
 from claude_pool_gh.rehearsal.github.shapes.accounts import user
 from claude_pool_gh.rehearsal.github.shapes.issues import association, issue_page, rollup
 from claude_pool_gh.rehearsal.github.shapes.pulls import pull_url
 from claude_pool_gh.rehearsal.github.shapes.repositories import api
-from claude_pool_gh.rehearsal.github.threads import Review, ReviewComment
+from claude_pool_gh.rehearsal.github.state.clock import iso
+from claude_pool_gh.rehearsal.github.state.ids import node_id
+from claude_pool_gh.rehearsal.github.state.repository import Review, ReviewComment
 
 Json = dict[str, Any]
 
@@ -21,7 +21,7 @@ def review(one: Review) -> Json:
     shape = {
         "id": one.id,
         "node_id": node_id("PullRequestReview", one.id),
-        "user": user(one.pull.repository.world, one.author),
+        "user": user(one.pull.repository.site, one.author),
         "body": one.body,
         "state": one.state,
         "html_url": page,
@@ -58,7 +58,7 @@ def comment(one: ReviewComment) -> Json:
         "original_start_line": one.original_start_line,
         "start_side": one.start_side,
         "subject_type": "line",
-        "user": user(repository.world, one.author),
+        "user": user(repository.site, one.author),
         "body": one.body,
         "created_at": iso(one.created_at),
         "updated_at": iso(one.updated_at),

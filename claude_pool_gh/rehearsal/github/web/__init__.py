@@ -1,1 +1,1 @@
-"""The wire: routing, tokens on requests, answers, faults, git over HTTP."""
+"""HTTP: routing, credentials, answers, faults, git over HTTP, webhooks."""

@@ -1,4 +1,4 @@
-"""Who sends a request, and whether the route is open to them."""
+"""The sender of a request, and the check that the route is open to it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import base64
 import binascii
 from collections.abc import Mapping
 
+from claude_pool_gh.rehearsal.github.acts.tokens import app_of_jwt, find
 from claude_pool_gh.rehearsal.github.errors import RefusedError, forbidden
-from claude_pool_gh.rehearsal.github.people import App
-from claude_pool_gh.rehearsal.github.tokens import Token, app_of_jwt
-from claude_pool_gh.rehearsal.github.web.call import Call
-from claude_pool_gh.rehearsal.github.web.routing import Route
-from claude_pool_gh.rehearsal.github.world import World
+from claude_pool_gh.rehearsal.github.routes.call import Call
+from claude_pool_gh.rehearsal.github.routes.route import NOBODY, Route
+from claude_pool_gh.rehearsal.github.state.installations import Token
+from claude_pool_gh.rehearsal.github.state.people import App
+from claude_pool_gh.rehearsal.github.state.world import World
 
 Sender = tuple[Token | None, App | None]
 
@@ -27,8 +28,8 @@ def sender(world: World, headers: Mapping[str, str]) -> Sender:
     elif scheme.lower() not in ("bearer", "token"):
         raise RefusedError(401, "Bad credentials")
     if secret.startswith("ey") and secret.count(".") == 2:
-        return None, app_of_jwt(world.apps, secret, world.now())
-    return world.tokens.find(secret, world.now()), None
+        return None, app_of_jwt(world.site.apps, secret, world.site.now())
+    return find(world, secret), None
 
 
 def password(encoded: str) -> str:
@@ -45,7 +46,7 @@ def check(call: Call, route: Route) -> None:
         if call.app is None:
             raise RefusedError(401, "A JSON web token could not be decoded")
         return
-    if not route.needs:
+    if route.needs in ("", NOBODY):
         return
     if call.token is None:
         raise forbidden()

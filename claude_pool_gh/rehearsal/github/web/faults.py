@@ -1,10 +1,12 @@
-"""Planned misfortune: what to do to which request, and when."""
+"""Planned faults: what is done to which request, and when."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
+
+from claude_pool_gh.rehearsal.github.errors import too_fast
 
 Phase = Literal["before", "after"]
 
@@ -60,7 +62,7 @@ Kind = Respond | Reset | Stall | Truncate | Hide
 
 @dataclass(slots=True)
 class Fault:
-    """One kind of misfortune for the next `times` requests that match, after letting `skip` pass.
+    """One kind of fault for the next `times` requests that match, after letting `skip` pass.
 
     `method` and `route` (GitHub's path template) may be None for any; `when` looks at the request itself.
     With `after_effect` the change is made and only the answer suffers.
@@ -85,7 +87,7 @@ class Fault:
         )
 
     def take(self, moment: Moment) -> bool:
-        """Whether the fault strikes now; counts itself down."""
+        """True if the fault strikes now; counts itself down."""
         if self.times <= 0 or not self._matches(moment):
             return False
         if self.skip > 0:
@@ -133,9 +135,8 @@ def too_many(retry_after: int | None = None) -> Respond:
 
 def secondary_limit(retry_after: int | None = 60) -> Respond:
     """The limit on bursts, in GitHub's words."""
-    text = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
-    headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
-    return Respond(403, text, headers)
+    refused = too_fast(retry_after)
+    return Respond(refused.status, refused.message, refused.headers)
 
 
 def unauthorized() -> Respond:

@@ -1,4 +1,4 @@
-"""The REST front door: every API request goes through `Front.serve`."""
+"""The REST server: every API request goes through `Front.serve`."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from claude_pool_gh.rehearsal.github.acts import rates
 from claude_pool_gh.rehearsal.github.errors import RefusedError, missing
+from claude_pool_gh.rehearsal.github.routes.call import Answer, Call
+from claude_pool_gh.rehearsal.github.routes.route import NOBODY, Route
+from claude_pool_gh.rehearsal.github.state.world import World
 from claude_pool_gh.rehearsal.github.web import access
-from claude_pool_gh.rehearsal.github.web.call import Answer, Call
 from claude_pool_gh.rehearsal.github.web.faults import (
     Faults,
     Hide,
@@ -28,9 +31,7 @@ from claude_pool_gh.rehearsal.github.web.faults import (
     Truncate,
 )
 from claude_pool_gh.rehearsal.github.web.journal import Exchange, Observer, Request
-from claude_pool_gh.rehearsal.github.web.rates import Rates
-from claude_pool_gh.rehearsal.github.web.routing import Route, Table
-from claude_pool_gh.rehearsal.github.world import World
+from claude_pool_gh.rehearsal.github.web.table import Table
 
 DOCS = "https://docs.github.com/rest"
 PREFIX = "/api/v3"
@@ -46,7 +47,6 @@ class Front:
 
     world: World
     table: Table
-    rates: Rates
     faults: Faults = field(default_factory=Faults)
     requests: list[Request] = field(default_factory=list)
     unknown: list[Request] = field(default_factory=list)
@@ -115,15 +115,15 @@ class _Visit:
 
     def handle(self) -> Answer:
         front = self.front
-        if self.refused is not None:
+        if self.refused is not None and (self.route is None or self.route.needs != NOBODY):
             raise self.refused
-        front.rates.spend(self.token_id or "", self.request.method)
+        rates.spend(front.world, self.token_id or "", self.request.method)
         if self.route is None:
             raise missing()
         request = self.request
         call = Call(
             front.world,
-            self.route,
+            request.method,
             self.path,
             self.params,
             request.query,
@@ -158,7 +158,7 @@ class _Visit:
             case Hide(seconds):
                 made = None if answer is None or not isinstance(answer.json, dict) else answer.json.get("id")
                 if isinstance(made, int):
-                    self.front.world.hidden[made] = self.front.world.now() + seconds
+                    self.front.world.site.hidden[made] = self.front.world.site.now() + seconds
         return None
 
     def conditional(self, answer: Answer) -> Answer:
@@ -169,7 +169,7 @@ class _Visit:
         given = self.request.headers.get("If-None-Match", "")
         if tag not in [one.strip() for one in given.split(",")]:
             return answer
-        self.front.rates.refund(self.token_id or "")
+        rates.refund(self.front.world, self.token_id or "")
         return Answer(304, headers=answer.headers)
 
     def headers(self, answer: Answer) -> dict[str, str]:
@@ -179,7 +179,7 @@ class _Visit:
             "X-GitHub-Media-Type": "github.v3; format=json",
             "X-GitHub-Request-Id": uuid.uuid4().hex.upper(),
             "X-GitHub-Enterprise-Version": "3.19.0",
-            **self.front.rates.headers(self.token_id or "anonymous"),
+            **rates.headers(self.front.world, self.token_id or "anonymous"),
             **answer.headers,
         }
         if answer.status in (204, 304):
@@ -191,12 +191,12 @@ class _Visit:
         template = None if self.route is None else self.route.template
         status = None if answer is None else answer.status
         line = Request(
-            request.method, self.path, template, status, self.actor, self.token_id, front.world.now()
+            request.method, self.path, template, status, self.actor, self.token_id, front.world.site.now()
         )
         front.requests.append(line)
         if self.route is None and not self.injected:
             front.unknown.append(line)
-        front.world.changed()
+        front.world.site.changed()
         if answer is None:
             return
         exchange = Exchange(

@@ -1,4 +1,4 @@
-"""What went over the wire, for tests to look at and for the contract to judge."""
+"""Records of what was sent and received, for tests and for the contract."""
 
 from __future__ import annotations
 

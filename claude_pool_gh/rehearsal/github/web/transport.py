@@ -10,12 +10,11 @@ from aiohttp import web
 
 from claude_pool_gh.rehearsal.github.acts import pushes
 from claude_pool_gh.rehearsal.github.errors import RefusedError
-from claude_pool_gh.rehearsal.github.git import MAY_WORKFLOWS, environment
-from claude_pool_gh.rehearsal.github.people import ROLES
-from claude_pool_gh.rehearsal.github.repository import Repository
-from claude_pool_gh.rehearsal.github.tokens import Token
+from claude_pool_gh.rehearsal.github.state.git import MAY_WORKFLOWS, environment
+from claude_pool_gh.rehearsal.github.state.installations import Token
+from claude_pool_gh.rehearsal.github.state.people import ROLES
+from claude_pool_gh.rehearsal.github.state.repository import Repository
 from claude_pool_gh.rehearsal.github.web.access import sender
-from claude_pool_gh.rehearsal.github.web.call import sees
 from claude_pool_gh.rehearsal.github.web.faults import Moment, Phase, Reset, Respond, Stall
 from claude_pool_gh.rehearsal.github.web.front import Front, cut
 from claude_pool_gh.rehearsal.github.web.journal import Request
@@ -57,16 +56,16 @@ class Transport:
 
     def _note(self, request: web.Request, token: Token | None, status: int | None, service: str) -> None:
         who, key = (None, None) if token is None else (token.user.login, token.id)
-        route, now = f"{ROUTE}/{service}", self.front.world.now()
+        route, now = f"{ROUTE}/{service}", self.front.world.site.now()
         self.front.requests.append(Request(request.method, request.path, route, status, who, key, now))
-        self.front.world.changed()
+        self.front.world.site.changed()
 
     def _admit(self, request: web.Request, name: str, service: str) -> tuple[Token, Repository]:
         token, _ = sender(self.front.world, request.headers)
         repository = self.front.world.repository(name)
         if token is None:
             raise RefusedError(401, "Bad credentials")
-        if repository is None or not sees(token, repository):
+        if repository is None or not token.sees(repository):
             raise RefusedError(404, "Repository not found.")
         writes = service == "git-receive-pack"
         if not token.may("contents", "write" if writes else "read"):

@@ -1,0 +1,262 @@
+"""Serves the commands of one job: holds its thread, opens the server, waits for the end, and gives the thread back."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+
+from claude_pool_gh.action import again, claims, results, summary, trial
+from claude_pool_gh.action.alone import noted, told_alone
+from claude_pool_gh.action.endings import Word
+from claude_pool_gh.action.federation import Federation, exchanged, federation_of
+from claude_pool_gh.action.gate import Gate, gated
+from claude_pool_gh.action.job import Job
+from claude_pool_gh.action.listening import listen
+from claude_pool_gh.action.reading import read_first
+from claude_pool_gh.action.results import JobResult
+from claude_pool_gh.action.saving import keep, kept, published
+from claude_pool_gh.action.state import money
+from claude_pool_gh.action.state.keeper import Keeper
+from claude_pool_gh.action.state.money import Entry
+from claude_pool_gh.action.state.prune import prune
+from claude_pool_gh.action.stop import Stop
+from claude_pool_gh.action.strangers import WHY
+from claude_pool_gh.action.waiting import end_early, finished
+from claude_pool_gh.github import inbox
+from claude_pool_gh.github.api import Forge
+from claude_pool_gh.github.intake import CommandRequest
+from claude_pool_gh.pool.model.config import microdollars
+from claude_pool_gh.pool.model.outcomes import Verdict
+from claude_pool_gh.service.house import House, Writing, open_house
+from claude_pool_gh.service.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Serving:
+    """One job at its thread."""
+
+    job: Job
+    requests: tuple[CommandRequest, ...]
+    settings: Settings
+    keeper: Keeper
+    stop: Stop
+    gate: Gate
+    is_kept_out: bool = False
+    """Whether there will be nothing but a refusal."""
+    federation: Federation | None = None
+    """The job's identity, where it stands in place of a key."""
+    others: Mapping[str, Entry] = field(default_factory=dict)
+    """What the repository's ledger says of other runs of this month."""
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether this job's work is not kept although it could matter to the next one."""
+        return not (self.keeper.keeps or self.job.dry_run or self.is_kept_out)
+
+
+async def serve(job: Job, requests: tuple[CommandRequest, ...], stop: Stop) -> tuple[JobResult, str]:
+    """Run the commands to their end, or to the job's. Raises Fault and NothingToDo before anything is begun."""
+    shutil.rmtree(job.state, ignore_errors=True)  # of an earlier step of the same job
+    job.state.mkdir(mode=0o700, parents=True)
+    settings = job.settings()
+    keeper = job.keeper(requests[0].thread, settings)
+    serving = Serving(job, requests, settings, keeper, stop, Gate(job.home, _nothing))
+    serving.federation = federation_of(job.inputs, settings.anthropic_base_url)
+    read = await read_first(settings, job.token, requests)
+    if job.dry_run:
+        async with trial.scripted(settings) as serving.settings:
+            return await _hold(serving)
+    serving.is_kept_out = read.is_kept_out
+    if serving.federation is not None and not serving.is_kept_out:
+        await exchanged(serving.federation)
+    if serving.is_kept_out:
+        keeper.why_not = WHY
+    else:
+        await keeper.take(lambda: stop.is_due(job.deadline_seconds))
+    if stop.is_due(job.deadline_seconds):
+        await keeper.release()
+        return _not_begun(stop.reason), ""
+    return await _hold(serving)
+
+
+async def _nothing() -> bool:
+    """Nothing is open yet, so nothing may be spent."""
+    return False
+
+
+async def _hold(serving: Serving) -> tuple[JobResult, str]:
+    """The same, with the thread in hand."""
+    job, keeper, stop = serving.job, serving.keeper, serving.stop
+    if serving.is_alone:
+        logger.info("this job is alone: what it does is not kept (%s)", keeper.why_not or stop.reason)
+    await _count_others(serving)
+    async with _opened(serving) as house:
+        now = house.clock.now_ms()
+        serving.gate.before = partial(_before_the_first_token, house, serving)
+        await house.database.transact(partial(money.count_others, entries=serving.others))
+        before = await house.database.read(results.spent)
+        job.bill.write_text(str(before))
+        requests = await house.database.read(
+            partial(again.meant, requests=serving.requests, attempt=job.attempt)
+        )
+        requests = await _not_taken(serving, house, requests)
+        await house.database.transact(lambda tx: [inbox.store(tx, request, now) for request in requests])
+        await _work(serving, house)
+        keys = [request.key for request in requests]
+        read = await house.database.read(partial(results.read, progress=house.progress, keys=keys))
+        cost = await house.database.read(results.spent) - before
+        body = await house.database.read(partial(summary.report, screen=house.screen))
+        await published(house, keeper)
+        if keeper.keeps and not stop.reason:
+            await prune(keeper.ref, house.desk.forge, serving.requests[0].thread.repository, keeper.thread)
+        is_alone = serving.is_alone
+        await kept(keeper, stop, ended=True)
+        result = _result(serving, read, cost)
+        if isinstance(house.desk.forge, trial.TrialForge):
+            return await _rehearsed(serving, house.desk.forge, result, body)
+    return result, f"{body}\n\n{told_alone(keeper.why_not)}\n" if is_alone and not stop.reason else body
+
+
+@asynccontextmanager
+async def _opened(serving: Serving) -> AsyncIterator[House]:
+    """The server of this job, with the state of its thread."""
+    keeper, gate, rehearses = serving.keeper, serving.gate, serving.job.dry_run
+    why = keeper.why_not if serving.is_alone else None
+    keeper.is_touched = True
+    writing = Writing(
+        refused=gate.refused,
+        # Who is only refused may have been refused before.
+        look_first=keeper.unclean or serving.is_kept_out,
+        also=noted(lambda: why),
+    )
+    opening = open_house(
+        serving.settings,
+        door="action",
+        job_token=serving.job.token,
+        guard=gated(gate, serving.federation),
+        keeps=lambda: rehearses or keeper.keeps,
+        writing=writing,
+        forge_of=trial.TrialForge if rehearses else Forge,
+    )
+    async with opening as house:
+        if rehearses:
+            house.desk.forge.pusher = trial.no_push
+        yield house
+
+
+async def _count_others(serving: Serving) -> None:
+    """Read what other runs have spent, which does not count against this job's own budget."""
+    keeper, settings = serving.keeper, serving.settings
+    if serving.job.dry_run or serving.is_kept_out:
+        return
+    serving.others = await money.known(keeper.books)
+    if settings.budget_usd is None:
+        return
+    mine = f"{keeper.repository}:{keeper.thread}" if keeper.is_restored else ""
+    elsewhere = sum(each.amount for each in serving.others.values() if each.thread != mine)
+    cap = keeper.charge(microdollars(settings.budget_usd), elsewhere)
+    serving.settings = settings.model_copy(update={"budget_usd": cap / 1e6})
+
+
+async def _not_taken(
+    serving: Serving, house: House, requests: tuple[CommandRequest, ...]
+) -> tuple[CommandRequest, ...]:
+    """The commands that no job of another workflow has taken for the same commit. Who runs a job again means it."""
+    job, verbs = serving.job, house.clerk.judge.verbs
+    head = claims.head_of(job.event, job.payload)
+    if not head or job.attempt > 1 or job.dry_run:
+        return requests
+    left = []
+    for request in requests:
+        taken = await house.database.read(partial(claims.is_taken, request=request, head=head, verbs=verbs))
+        if not taken and not serving.keeper.keeps:
+            taken = await claims.is_shown(house.desk.forge, request, head, verbs)
+        if not taken:
+            left.append(request)
+    return tuple(left)
+
+
+async def _before_the_first_token(house: House, serving: Serving) -> bool:
+    """Let the next job know what runs, and all others what it may cost; end where that is more than a cap allows."""
+    keeper, stop = serving.keeper, serving.stop
+    if serving.job.dry_run:
+        return not stop.reason
+    await kept(keeper, stop)
+    if not await published(house, keeper):
+        stop.reason = stop.reason or "what the run may cost could not be written to the repository's ledger"
+    elif cap := await house.database.read(money.exceeded):
+        stop.reason = stop.reason or f"commands in other threads have used up the cap per {cap}"
+    return not stop.reason
+
+
+async def _work(serving: Serving, house: House) -> None:
+    """Serve until all commands are over and written, or until the job has to end."""
+    job, keeper, stop = serving.job, serving.keeper, serving.stop
+    reading_on = listen(house, serving.requests[0].thread, keeper)
+    work = (house.serve_commands(), house.show_time_for_ever(), keep(keeper, stop), reading_on)
+    tasks = [asyncio.create_task(each) for each in work]
+    house.wake()
+    is_over = await finished(house, serving.gate, keeper, lambda: stop.is_due(job.deadline_seconds))
+    for each in tasks:
+        each.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    if keeper.is_taken_over:
+        await house.writer.close()  # what stands on GitHub is the other job's now
+    elif not is_over:
+        await end_early(house)
+
+
+async def _rehearsed(
+    serving: Serving, forge: trial.TrialForge, result: JobResult, body: str
+) -> tuple[JobResult, str]:
+    """The result of a rehearsal, shown in the thread where the token may."""
+    told = trial.announced(result, body)
+    if await trial.post(forge, serving.requests[0].thread, told):
+        logger.info("the rehearsal is shown in the thread")
+    else:
+        logger.info("the rehearsal is shown on the job's page only: its token may not comment")
+    return trial.unpaid(result), told
+
+
+def _result(serving: Serving, read: tuple[results.CommandResult, ...], cost: int) -> JobResult:
+    """What came of the job. Pure."""
+    stop, gate = serving.stop, serving.gate
+    if stop.reason:
+        return _stopped(read, stop.reason, cost)
+    if gate.is_lost and not gate.passed:
+        return _lost(read)
+    if not read:
+        return JobResult(outcome=Word.nothing, red=False, why=claims.DONE, cost=cost)
+    return results.whole(read, gate.refusals, cost)
+
+
+def _stopped(read: tuple[results.CommandResult, ...], why: str, cost: int) -> JobResult:
+    return JobResult(
+        outcome=Verdict.cancelled,
+        red=True,
+        why=f"{why[:1].upper()}{why[1:]}. What had run until then is paid; run the command again to begin anew.",
+        cost=cost,
+        upper_bound=any(each.upper_bound for each in read),
+        commands=read,
+    )
+
+
+def _not_begun(why: str) -> JobResult:
+    """The end came before the thread was this job's."""
+    said = f"{why[:1].upper()}{why[1:]} before it began. Nothing was run or spent; run the command again."
+    return JobResult(outcome=Verdict.cancelled, red=True, why=said)
+
+
+def _lost(read: tuple[results.CommandResult, ...]) -> JobResult:
+    why = (
+        "The package claude-agent-sdk could not be installed: the runner must be Linux (glibc) or macOS on x86-64 or "
+        "arm64, and reach the package index. Nothing was spent."
+    )
+    return JobResult(outcome=Verdict.failed, red=True, why=why, commands=read)

@@ -1,0 +1,69 @@
+"""Waits for the end of a job's commands, and ends them early where the job has to end."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Collection
+from functools import partial
+from typing import Final
+
+from claude_pool_gh.action.gate import Gate
+from claude_pool_gh.action.state.keeper import Keeper
+from claude_pool_gh.github import command_rows
+from claude_pool_gh.github.effects import rows
+from claude_pool_gh.pool.model.ids import ChainId
+from claude_pool_gh.pool.store import lookup, queries
+from claude_pool_gh.service.house import House
+from claude_pool_gh.storage import Transaction
+
+_LOOK_SECONDS: Final = 0.1
+_END_SECONDS: Final = 3.0
+"""For each of the two parts of an early end. A runner waits 7.5 seconds after SIGINT, and 2.5 more after SIGTERM."""
+
+
+async def finished(house: House, gate: Gate, keeper: Keeper, is_due: Callable[[], bool]) -> bool:
+    """Wait for the end of all commands, all written; False where the job has to end before that."""
+    known: object = None
+    while not is_due():
+        if gate.is_shut and await house.database.read(partial(_only_held_back, passed=gate.passed)):
+            return False
+        if await house.database.read(_all_done):
+            return True
+        if (seen := await house.database.read(_progress)) != known:
+            known = seen
+            keeper.changed()
+        await asyncio.sleep(_LOOK_SECONDS)
+    return False
+
+
+async def end_early(house: House) -> None:
+    """End whatever runs and let GitHub show that, within seconds."""
+    house.writer.hurry()
+    for chain_id in await house.database.read(lookup.on_the_way):
+        await house.pool.cancel_chain(ChainId(chain_id))
+    await _until(house, lambda tx: not queries.waiting_chains(tx))
+    house.writer.wake()
+    await _until(house, lambda tx: not rows.unwritten(tx))
+
+
+async def _until(house: House, reached: Callable[[Transaction], bool]) -> None:
+    """Wait until the rows are so, for a while."""
+    deadline = time.monotonic() + _END_SECONDS
+    while time.monotonic() < deadline and not await house.database.read(reached):  # noqa: ASYNC110
+        await asyncio.sleep(_LOOK_SECONDS / 2)
+
+
+def _progress(tx: Transaction) -> tuple[int, ...]:
+    """Figures that change where the next job would have to know it."""
+    return (*rows.writes(tx), queries.ended_steps(tx))
+
+
+def _only_held_back(tx: Transaction, passed: Collection[str]) -> bool:
+    """Whether something is on its way, and nothing of it that has been let through."""
+    going = set(lookup.on_the_way(tx))
+    return bool(going) and going.isdisjoint(passed)
+
+
+def _all_done(tx: Transaction) -> bool:
+    return not (command_rows.are_waiting(tx) or queries.waiting_chains(tx) or rows.unwritten(tx))

@@ -1,0 +1,1 @@
+"""The verbs: one class in each file, found by `registry`. To add one, see CONTRIBUTING.md."""

@@ -1,0 +1,45 @@
+"""`/pool cancel`: ends what runs or waits."""
+
+from __future__ import annotations
+
+from claude_pool_gh.conversation.candidates import NotOne, meant
+from claude_pool_gh.conversation.desk import Act, ActResult, Asked, Desk, Reply
+from claude_pool_gh.conversation.facts import Facts, facts_of
+from claude_pool_gh.conversation.handler import EVERYWHERE, ControlVerb
+from claude_pool_gh.conversation.steering import titles
+from claude_pool_gh.pool.model.states import ChainState
+from claude_pool_gh.pool.store import chains
+from claude_pool_gh.pool.store.chains import ChainRow
+from claude_pool_gh.reports import replies
+from claude_pool_gh.storage import Transaction
+
+
+class Cancel(ControlVerb):
+    """Ends a run; whoever began it is told."""
+
+    name = "cancel"
+    summary = "Cancels what runs or waits here; work and cost are kept."
+    places = EVERYWHERE
+    arguments = "[ID]"
+    most_arguments = 1
+    order = 210
+
+    async def answer(self, desk: Desk, asked: Asked) -> Reply:
+        """End a chain."""
+
+        def do(tx: Transaction) -> ActResult:
+            found = meant(tx, asked, _is_open, what="cancel", title=titles(tx, desk, self.every))
+            if isinstance(found, NotOne):
+                return found.text, None
+            chains.request_cancel(tx, found.id, desk.clock.now_ms())
+            facts = facts_of(found.plan.context, Facts)
+            other = facts.requester.id != asked.request.actor.id and facts.requester.is_human and facts.notify
+            return replies.cancelled(
+                found.id, found.plan.verb, facts.requester.login if other else ""
+            ), found.id
+
+        return Act(do)
+
+
+def _is_open(chain: ChainRow) -> bool:
+    return chain.state is not ChainState.done and not chain.cancel_requested

@@ -1,0 +1,30 @@
+"""`/pool config`: what holds in a repository."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from claude_pool_gh.config.load import DEFAULT, flat
+from claude_pool_gh.conversation.desk import Asked, Desk
+from claude_pool_gh.conversation.handler import TellingVerb
+from claude_pool_gh.reports import tables
+from claude_pool_gh.terms.markdown import SafeMarkdown
+
+_SERVER: Final = "this server"
+"""Where a value comes from that the operator decides."""
+
+
+class Config(TellingVerb):
+    """Tells each value as it is used."""
+
+    name = "config"
+    summary = "Shows every setting and where its value comes from."
+    order = 303
+
+    async def tell(self, desk: Desk, asked: Asked) -> SafeMarkdown:
+        """List the values with their sources."""
+        configuration, held = asked.configuration, desk.defaults.overrides()
+        if configuration.source("door") == DEFAULT and desk.door != configuration.value.door:
+            held |= {"door": desk.door}  # a job answers where no file says who does
+        sources = {**configuration.sources, **dict.fromkeys(held, _SERVER)}
+        return tables.configuration(flat(configuration.value) | held, sources, DEFAULT)

@@ -1,0 +1,95 @@
+"""`/pool continue`: a run that ended early goes on from where it stopped."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from claude_pool_gh.commands.flags import COMMON
+from claude_pool_gh.conversation.candidates import NotOne
+from claude_pool_gh.conversation.change_facts import as_decided_now
+from claude_pool_gh.conversation.desk import Answer, Asked, Desk, Reply, Start, caps_of, pull_of
+from claude_pool_gh.conversation.facts import Facts, facts_of
+from claude_pool_gh.conversation.handler import EVERYWHERE, ControlVerb
+from claude_pool_gh.conversation.progress import CONTINUABLE
+from claude_pool_gh.conversation.steering import not_allowed, steered
+from claude_pool_gh.pool.model.plan import AgentRun, Branches, Plan, Step
+from claude_pool_gh.pool.store import chains, continuation
+from claude_pool_gh.pool.store.chains import ChainRow
+from claude_pool_gh.reports import replies
+from claude_pool_gh.storage import Transaction
+
+
+class Continue(ControlVerb):
+    """Takes over the work of a run; whoever does needs what the command itself needs."""
+
+    name = "continue"
+    summary = "Resumes a run that ended early, from where it stopped."
+    places = EVERYWHERE
+    arguments = "[ID]"
+    most_arguments = 1
+    flags = tuple(flag for flag in COMMON if flag.name in ("budget", "turns"))
+    spends = True
+    order = 212
+
+    async def answer(self, desk: Desk, asked: Asked) -> Reply:
+        """Go on where a chain ended early; whoever does needs what the command itself needs."""
+        found = await steered(desk, asked, self.every, _ended_early, "continue")
+        if isinstance(found, NotOne):
+            return Answer(found.text)
+        verb = self.every[found.plan.verb].verb
+        if (refusal := not_allowed(asked, verb)) is not None:
+            return refusal
+        if (moved := await _has_moved(desk, asked, facts_of(found.plan.context, Facts))) is not None:
+            return moved
+        caps = caps_of(asked.config, asked.command, desk.defaults)
+        limits = found.plan.limits.model_copy(update={"task": caps.task, "chain": caps.chain})
+        as_verb = replace(asked, command=replace(asked.command, verb=verb))
+        context = await as_decided_now(desk, as_verb, found.plan.context)
+        plan = _with_more(found.plan, asked).model_copy(update={"limits": limits, "context": context})
+
+        def after(tx: Transaction, chain_id: str) -> None:
+            continuation.take_over(tx, chains.get(tx, found.id), chain_id, desk.clock.now_ms())
+
+        return Start(plan, caps, after=after)
+
+
+async def _has_moved(desk: Desk, asked: Asked, facts: Facts) -> Answer | None:
+    """What to say where a pull request is not what it was any more."""
+    if facts.place != "pull":
+        return None
+    pull = await pull_of(desk, asked)
+    if not pull.open:
+        return Answer(replies.closed())
+    return None if pull.head == facts.head else Answer(replies.moved_on(facts.head, pull.head, facts.line))
+
+
+def _ended_early(tx: Transaction, chain: ChainRow) -> bool:
+    return (
+        chain.outcome is not None
+        and chain.outcome.verdict in CONTINUABLE
+        and continuation.can_go_on(tx, chain)
+    )
+
+
+def _with_more(plan: Plan, asked: Asked) -> Plan:
+    """The plan with as many turns as were asked for."""
+    turns = asked.command.flags.get("turns")
+    if turns is None:
+        return plan
+    return plan.model_copy(update={"steps": tuple(_with_turns(step, int(turns)) for step in plan.steps)})
+
+
+def _with_turns(step: Step, turns: int) -> Step:
+    match step:
+        case AgentRun():
+            return _run_with(step, turns)
+        case Branches():
+            return step.model_copy(update={"branches": tuple(_run_with(run, turns) for run in step.branches)})
+        case _:
+            return step
+
+
+def _run_with(run: AgentRun, turns: int) -> AgentRun:
+    more: dict[str, Any] = {"max_turns": max(turns, run.overrides.max_turns or 0)}
+    return run.model_copy(update={"overrides": run.overrides.model_copy(update=more)})

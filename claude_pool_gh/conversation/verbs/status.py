@@ -1,0 +1,23 @@
+"""`/pool status`: what runs and waits in a thread."""
+
+from __future__ import annotations
+
+from claude_pool_gh.conversation.desk import Asked, Desk
+from claude_pool_gh.conversation.handler import TellingVerb
+from claude_pool_gh.conversation.progress import Progress
+from claude_pool_gh.conversation.tell import status_of
+from claude_pool_gh.reports import tables
+from claude_pool_gh.terms.markdown import SafeMarkdown
+
+
+class Status(TellingVerb):
+    """Tells from the rows, so it is never behind."""
+
+    name = "status"
+    summary = "Shows what runs and waits here, and how busy the slots are."
+    order = 301
+
+    async def tell(self, desk: Desk, asked: Asked) -> SafeMarkdown:
+        """Put the thread's runs into a table."""
+        progress = Progress(desk.clock, self.every)
+        return await desk.database.read(lambda tx: tables.status(status_of(tx, asked, progress)))

@@ -1,0 +1,45 @@
+"""What becomes of a finding, and what moves it. `tables` writes it, as this table says."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+from claude_pool_gh.pool.model.state_table import StateTable
+
+
+class Standing(StrEnum):
+    """What became of a finding."""
+
+    open = "open"
+    fixed = "fixed"
+    """A run that saw the claim and the new code said so."""
+    dismissed = "dismissed"
+    """A person with write access said that it is none."""
+    ignored = "ignored"
+    """Its thread was closed with it open."""
+
+
+class FindingEvent(StrEnum):
+    """What happens to a finding."""
+
+    fix = "fix"
+    dismiss = "dismiss"
+    close_thread = "close_thread"
+    reopen_thread = "reopen_thread"
+    find_again = "find_again"
+    """A later run asserts the same."""
+
+
+FINDING: Final = StateTable(
+    "finding",
+    Standing.open,
+    {
+        (Standing.open, FindingEvent.fix): Standing.fixed,
+        (Standing.open, FindingEvent.dismiss): Standing.dismissed,
+        (Standing.open, FindingEvent.close_thread): Standing.ignored,
+        (Standing.fixed, FindingEvent.find_again): Standing.open,
+        (Standing.ignored, FindingEvent.find_again): Standing.open,
+        (Standing.ignored, FindingEvent.reopen_thread): Standing.open,
+    },
+)

@@ -1,0 +1,72 @@
+"""What an open pool consists of. Every method of `Pool` works on it, see the modules beside this one."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from claude_pool_gh.pool.errands import Errands
+from claude_pool_gh.pool.model.config import PoolConfig
+from claude_pool_gh.pool.model.errors import PoolShutdown
+from claude_pool_gh.pool.model.ports import Clock, Observer, Workspaces
+from claude_pool_gh.pool.run.chain_factory import Orders
+from claude_pool_gh.pool.run.dispatcher import Dispatcher
+from claude_pool_gh.pool.run.feed import Feed, recorded
+from claude_pool_gh.pool.run.running import Live
+from claude_pool_gh.pool.run.slots import Slots
+from claude_pool_gh.pool.run.supervisor import Supervisor
+from claude_pool_gh.pool.run.waiting import Waiting
+from claude_pool_gh.pool.store.closed import CLOSED, CLOSED_AND_GONE, ClosedDatabase
+from claude_pool_gh.storage import Database, Transaction
+
+T = TypeVar("T")
+LOOK_SECONDS = 0.1
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Core:
+    """The parts of one open pool."""
+
+    config: PoolConfig
+    database: Database
+    """Once the pool is closed, one that raises PoolShutdown."""
+    queue: str
+    """Under which its chains are queued; see `places`."""
+    kept: bool
+    """Whether its store is there after its end."""
+    worker: str
+    started_ms: int
+    workspaces: Workspaces
+    observer: Observer
+    clock: Clock
+    orders: Orders
+    slots: Slots
+    live: Live
+    feed: Feed
+    waiting: Waiting
+    dispatcher: Dispatcher
+    supervisor: Supervisor
+    errands: Errands = field(default_factory=Errands)
+    closing: bool = False
+    """Whether it takes no more work."""
+    places: Iterator[int] = field(default_factory=itertools.count)
+    """Tell apart what is made in the same millisecond."""
+
+    async def write(self, work: Callable[[Transaction], T], *, forever: bool = False) -> T:
+        """One transaction; what it changes is told to whoever listens, once it is committed."""
+        answer, moves = await self.database.transact(recorded(work), forever=forever)
+        self.observer.committed()
+        self.feed.publish(moves)
+        return answer
+
+    def check_open(self) -> None:
+        """Raise PoolShutdown for a pool that is closed."""
+        if isinstance(self.database, ClosedDatabase):
+            raise PoolShutdown(self.closed_words)
+
+    @property
+    def closed_words(self) -> str:
+        """What to say of the pool once it is closed."""
+        return CLOSED if self.kept else CLOSED_AND_GONE

@@ -1,0 +1,21 @@
+"""Calls a function of the host's, and holds it to its contract: it returns a result, or says that the chain ends."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from claude_pool_gh.pool.model.errors import StepFailed
+from claude_pool_gh.pool.model.ports import Done, Finish, HostStep, HostStepContext
+
+
+async def called(name: str, host_step: HostStep, context: HostStepContext) -> Done | Finish:
+    """What a function of the host's returns. Raises StepFailed where that is no result."""
+    running: Any = host_step(context)
+    answer: Any = await running if inspect.isawaitable(running) else running
+    if not isinstance(answer, Done | Finish):
+        kind = "None" if answer is None else type(answer).__name__
+        raise StepFailed(
+            f"the host step {name!r} returned {kind}: end it with `return Done(result)` or `Finish`"
+        )
+    return answer

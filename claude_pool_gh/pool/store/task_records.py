@@ -1,0 +1,214 @@
+"""Tasks as the records that a pool's user sees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from claude_pool_gh.pool.model.ids import ChainId, TaskId
+from claude_pool_gh.pool.model.outcomes import Verdict
+from claude_pool_gh.pool.model.plan import AgentRun, Branches, Plan, Step
+from claude_pool_gh.pool.model.ports import Ending
+from claude_pool_gh.pool.model.records import TaskFilter, TaskRecord, TaskResult
+from claude_pool_gh.pool.model.states import ON_THE_WAY, ChainState, TaskState
+from claude_pool_gh.pool.recipes.prompting import with_feedback
+from claude_pool_gh.pool.store import chains, costs, tasks
+from claude_pool_gh.pool.store.chains import ChainRow, StepRow
+from claude_pool_gh.pool.store.tables import chains as chain_rows
+from claude_pool_gh.pool.store.tables import tags as tag_rows
+from claude_pool_gh.pool.store.tables import tasks as task_rows
+from claude_pool_gh.pool.store.tasks import TaskRow
+from claude_pool_gh.pool.store.template_values import output_of
+from claude_pool_gh.storage import Transaction
+
+MADE = sa.case((chain_rows.c.kind == "task", chain_rows.c.created_ms), else_=task_rows.c.created_ms).label(
+    "made_ms"
+)
+"""When a task was made: a lone one when it was submitted, one of a chain when its step began."""
+
+UNLAID = (TaskState.pending, TaskState.failed, TaskState.cancelled)
+"""Where lone tasks without a row of their own can be."""
+
+_ENDED = (TaskState.completed, TaskState.failed, TaskState.cancelled, TaskState.pending_review)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is told of tasks besides their own rows."""
+
+    tags: Mapping[str, tuple[str, ...]]
+    """Of each chain."""
+    costs: Mapping[str, tuple[int, bool]]
+    """What each run has spent, and whether that is only an upper bound."""
+    commits: Mapping[str, str]
+    """The commit that each run left."""
+
+
+def task(tx: Transaction, task_id: str) -> TaskRecord:
+    """One task. Raises UnknownTask, also for a chain's id."""
+    found = records(tx, {task_id: task_id})
+    if not found:  # one of a chain, whose id is not its own
+        row = tasks.get(tx, task_id)
+        found = records(tx, {task_id: row.chain_id})
+    return found[0]
+
+
+def records(tx: Transaction, wanted: Mapping[str, str]) -> list[TaskRecord]:
+    """The tasks with these ids, each given with its chain's, in their order; in a fixed number of statements."""
+    found, rows = chains.several(tx, set(wanted.values())), tasks.several(tx, wanted)
+    for task_id, chain_id in wanted.items():
+        chain = found.get(chain_id)
+        if task_id not in rows and chain is not None and chain.kind == "task":
+            rows[task_id] = _unborn(chain)
+    shown = [rows[task_id] for task_id in wanted if task_id in rows]
+    shown = [row for row in shown if row.chain_id in found]
+    known = _known(tx, shown)
+    return [_record(row, found[row.chain_id], known) for row in shown]
+
+
+def _known(tx: Transaction, rows: Sequence[TaskRow]) -> Known:
+    every_run = [run for row in rows for run in _runs_of(row)]
+    return Known(
+        tags=chains.tags_of(tx, {row.chain_id for row in rows}),
+        costs=costs.cost_of_runs(tx, every_run),
+        commits=tasks.works_of(tx, [row.run_id for row in rows]),
+    )
+
+
+def _runs_of(row: TaskRow) -> list[str]:
+    return [f"{row.id}.{number}" for number in range(1, row.attempt + 1)]
+
+
+def step_of(plan: Plan, name: str) -> Step | None:
+    """A plan's step by its name."""
+    return next((step for step in plan.steps if step.name == name), None)
+
+
+def tagged(wanted: Sequence[str]) -> sa.Select[Any]:
+    """The chains that have any of these tags."""
+    return sa.select(tag_rows.c.chain_id).where(tag_rows.c.tag.in_(list(wanted)))
+
+
+def unlaid(wanted: TaskFilter) -> sa.Select[Any]:
+    """Lone tasks whose own row is not there yet, or never came to be."""
+    own = sa.select(task_rows.c.id).where(task_rows.c.chain_id == chain_rows.c.id).exists()
+    statement = sa.select(chain_rows.c.id, chain_rows.c.created_ms, chain_rows.c.place)
+    statement = statement.where(chain_rows.c.kind == "task", ~own, unlaid_in(wanted.state))
+    return statement if wanted.tags is None else statement.where(chain_rows.c.id.in_(tagged(wanted.tags)))
+
+
+def unlaid_in(state: TaskState | None) -> sa.ColumnElement[bool]:
+    """Where the chain of a lone task without a row of its own is, for the task to be in a state; None: in any."""
+    verdict = chain_rows.c.outcome["verdict"].as_string()
+    match state:
+        case TaskState.pending:
+            return chain_rows.c.state.in_(ON_THE_WAY)
+        case TaskState.cancelled:
+            return sa.and_(chain_rows.c.state == ChainState.done, verdict == Verdict.cancelled)
+        case TaskState.failed:
+            return sa.and_(chain_rows.c.state == ChainState.done, verdict != Verdict.cancelled)
+        case None:
+            return sa.true()
+        case _:
+            return sa.false()
+
+
+def _unborn(chain: ChainRow) -> TaskRow:
+    """The row that a lone task would have: its chain has not begun, or ended before it did."""
+    states = {ChainState.queued: TaskState.pending, ChainState.running: TaskState.pending}
+    cancelled = chain.outcome is not None and chain.outcome.verdict is Verdict.cancelled
+    ended = TaskState.cancelled if cancelled else TaskState.failed
+    outcome = None
+    if chain.outcome is not None:
+        endings = {Verdict.cancelled: Ending.cancelled, Verdict.out_of_budget: Ending.out_of_budget}
+        ending = endings.get(chain.outcome.verdict, Ending.failed)
+        outcome = {"ending": ending, "reason": chain.outcome.reason}
+    return TaskRow(
+        id=chain.id, chain_id=chain.id, step=chain.plan.steps[0].name, shard=0, title="",
+        state=states.get(chain.state, ended), attempt=0, model="", slot=None, outcome=outcome,
+        created_ms=chain.created_ms, started_ms=None, ended_ms=chain.ended_ms,
+    )  # fmt: skip
+
+
+def _record(row: TaskRow, chain: ChainRow, known: Known) -> TaskRecord:
+    step = step_of(chain.plan, row.step)
+    record = next(record for record in chain.steps if record.name == row.step)
+    run = _run_of(step, row.shard)
+    before, now = _prompts(row, chain, run, record)
+    return TaskRecord(
+        id=TaskId(row.id),
+        chain_id=ChainId(row.chain_id),
+        step=row.step,
+        prompt=now,
+        original_prompt=before if record.rejections else None,
+        state=row.state,
+        slot_id=row.slot,
+        result=_result(row, chain, known) if row.state in _ENDED else None,
+        tags=known.tags.get(row.chain_id, ()),
+        config=run.overrides if run else None,
+        review_required=bool(step and step.gate),
+        max_rejections=step.max_rejections if step else 3,
+        rejection_count=len(record.rejections),
+        attempts=row.attempt,
+        created_at_ms=chain.created_ms if chain.kind == "task" else row.created_ms,
+        started_at_ms=row.started_ms,
+        completed_at_ms=row.ended_ms,
+    )
+
+
+def _prompts(row: TaskRow, chain: ChainRow, run: AgentRun | None, record: StepRow) -> tuple[str, str]:
+    """A task's prompt without any feedback, and the one that was sent last or, where it is to run again, will be."""
+    template = str(chain.plan.context["prompt"]) if chain.kind == "task" else run.prompt if run else ""
+    sent = template if row.prompt is None else row.prompt
+    asked = sent if row.asked is None else row.asked
+    rejected = row.state is TaskState.pending and record.rejections
+    return asked, with_feedback(asked, record.rejections, output_of(row.outcome or {})) if rejected else sent
+
+
+def _run_of(step: Step | None, shard: int) -> AgentRun | None:
+    match step:
+        case AgentRun():
+            return step
+        case Branches():
+            return step.branches[shard]
+        case _:
+            return None
+
+
+def _result(row: TaskRow, chain: ChainRow, known: Known) -> TaskResult:
+    outcome: dict[str, Any] = row.outcome or {}
+    spent = [known.costs.get(run, (0, False)) for run in _runs_of(row)]
+    ending, reason = Ending(outcome.get("ending", Ending.failed)), str(outcome.get("reason", ""))
+    if row.state is TaskState.cancelled:  # maybe with what an earlier attempt left
+        ending = Ending.cancelled
+    success = ending is Ending.completed and row.state in (TaskState.completed, TaskState.pending_review)
+    if ending is Ending.completed and row.state is TaskState.failed:  # rejected once too often
+        ending, reason = Ending.failed, chain.outcome.reason if chain.outcome else ""
+    return TaskResult(
+        output=output_of(outcome) or reason,
+        success=success,
+        cost_microdollars=sum(cost for cost, _ in spent),
+        turns_used=int(outcome.get("turns") or 0),
+        elapsed_ms=int(outcome.get("elapsed_ms") or 0),
+        model=row.model or None,
+        session_id=_address(row, outcome),
+        failed_command=None if success else outcome.get("command") or None,
+        exit_code=None if success else outcome.get("exit_code"),
+        stderr=None if success else outcome.get("stderr") or None,
+        budget_exceeded=ending is Ending.out_of_budget,
+        ending=ending,
+        reason=reason,
+        structured=outcome.get("structured"),
+        upper_bound=any(bound for _, bound in spent),
+        commit=known.commits.get(row.run_id),
+        looked_at=outcome.get("looked_at") or {},
+    )
+
+
+def _address(row: TaskRow, outcome: dict[str, Any]) -> str | None:
+    """A conversation's address: the slot that keeps it, and its id there."""
+    session = outcome.get("session_id")
+    return f"{row.slot}/{session}" if session and row.slot else None

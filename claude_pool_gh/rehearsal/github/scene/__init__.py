@@ -1,0 +1,1 @@
+"""The handles that a test holds: they act as people do, and answer what there is."""

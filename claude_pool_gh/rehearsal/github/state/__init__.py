@@ -1,0 +1,1 @@
+"""Everything that one simulated GitHub knows: data, and questions about it that change nothing."""

@@ -1,0 +1,180 @@
+"""`claude-pool-gh init`: the Action's files, in a local clone or as a pull request, after a question."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import click
+
+from claude_pool_gh.service.init import operator, remote
+from claude_pool_gh.service.init.files import (
+    CONFIGURATION,
+    SECRET,
+    WORKFLOW,
+    ActionReference,
+    Proposed,
+    compared,
+    configuration,
+    workflow,
+)
+from claude_pool_gh.service.settings import Settings
+
+_UNKNOWN: Final = "OWNER/claude-pool-gh"
+_BODY: Final = """\
+Adds the workflow that obeys `/pool` commands, and a configuration in which every key is commented out.
+
+The workflow works once it is on the default branch and the secret `{secret}` is set: {how}
+Then comment `/pool help` on a pull request.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a person wants of `init`."""
+
+    settings: Settings
+    folder: Path
+    remote: str
+    action: str
+    pull_request: bool
+    yes: bool
+    dry_run: bool
+
+
+def set_up(wishes: Wishes) -> None:
+    """Write the files or open the pull request. Raises ClickException with what is in the way."""
+    try:
+        clone = remote.read(wishes.folder, wishes.remote)
+        _check_host(clone.remote.host, wishes.settings)
+        secret = operator.token(clone.remote.host)
+        texts = {WORKFLOW: workflow(_action(wishes, secret)), CONFIGURATION: configuration()}
+        if wishes.pull_request:
+            _by_pull_request(wishes, clone.remote, secret, texts)
+        else:
+            _in_the_clone(wishes, clone, texts)
+        if not wishes.dry_run:
+            _tell_secret(wishes.settings, clone.remote, secret)
+    except (remote.NoRemote, operator.Refused) as error:
+        raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(_trouble(error, wishes.settings)) from error
+
+
+def _trouble(error: OSError, settings: Settings) -> str:
+    """What went wrong outside of us. The errors of `requests` are of this kind too; they name no file."""
+    if error.filename is None:
+        return f"{settings.github_api_url} cannot be reached ({type(error).__name__})"
+    return f"{error.filename} cannot be written: {error.strerror}"
+
+
+def _check_host(host: str, settings: Settings) -> None:
+    expected = (urlsplit(settings.github_server_url).hostname or "").lower()
+    if host != expected:
+        how = f"GITHUB_SERVER_URL=https://{host} GITHUB_API_URL=https://{host}/api/v3"
+        raise remote.NoRemote(
+            f"the remote is on {host}, not on {expected}: for an Enterprise Server, export {how}"
+        )
+
+
+def _action(wishes: Wishes, secret: str) -> ActionReference:
+    """The Action by its commit, asked for where nobody has named it. A dry run asks nobody."""
+    named = wishes.action
+    if not named and wishes.dry_run:
+        return ActionReference(_UNKNOWN)
+    if not named and not wishes.yes:
+        named = click.prompt(f"Repository of the action, such as {_UNKNOWN}")
+    if not named:
+        raise click.UsageError(f"name the action's repository: --action {_UNKNOWN}")
+    try:
+        found = ActionReference.parsed(named)
+    except ValueError as error:
+        raise click.UsageError(f"--action: {error}") from error
+    if wishes.dry_run:
+        return found
+    client = operator.connect(wishes.settings.github_api_url, secret)
+    found = operator.newest(client, found, version("claude-pool-gh"))
+    click.echo(f"The action is pinned to {found.repository} at {found.commit}")
+    return found
+
+
+def _in_the_clone(wishes: Wishes, clone: remote.Clone, texts: Mapping[str, str]) -> None:
+    click.echo(f"{clone.remote.full_name}, cloned in {clone.root}")
+    proposed = [compared(path, text, _read(clone.root / path)) for path, text in texts.items()]
+    wanted = _agreed(wishes, proposed, "Write")
+    for each in wanted:
+        path = clone.root / each.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:  # never over what came there meanwhile
+            file.write(each.text)
+    if wanted:
+        names = " ".join(each.path for each in wanted)
+        click.echo(f"Written. Look at them, and bring them to the default branch: git add {names}")
+
+
+def _read(path: Path) -> str | None:
+    return path.read_text("utf-8", errors="replace") if path.exists() else None
+
+
+def _by_pull_request(wishes: Wishes, there: remote.Remote, secret: str, texts: Mapping[str, str]) -> None:
+    from github import GithubException  # noqa: PLC0415 - slow to import
+
+    if not secret:
+        raise operator.Refused("a pull request needs a token: set GITHUB_TOKEN, or run `gh auth login`")
+    click.echo(f"{there.full_name} on {wishes.settings.github_server_url}")
+    try:
+        repository = operator.connect(wishes.settings.github_api_url, secret).get_repo(there.full_name)
+        proposed = [compared(path, text, operator.standing(repository, path)) for path, text in texts.items()]
+    except GithubException as error:
+        raise operator.Refused(
+            f"{there.full_name} cannot be read ({error.status}): check the token"
+        ) from error
+    wanted = _agreed(wishes, proposed, "Open a pull request with")
+    if wanted:
+        body = _BODY.format(secret=SECRET, how=_how(wishes.settings, there))
+        click.echo(f"Opened {operator.open_pull(repository, wanted, body)}")
+
+
+def _agreed(wishes: Wishes, proposed: Sequence[Proposed], verb: str) -> list[Proposed]:
+    """The files that are to be written: none in a dry run, none without a yes."""
+    for each in proposed:
+        click.echo(f"  {each.path}: {each.standing}")
+        if wishes.dry_run:
+            click.echo("".join(f"    {line}\n" for line in each.text.splitlines()))
+    wanted = [each for each in proposed if each.wanted]
+    if wishes.dry_run:
+        click.echo("Nothing was written: this was a dry run.")
+        return []
+    if not wanted:
+        click.echo("There is nothing to write.")
+        return []
+    if not wishes.yes and not click.confirm(f"{verb} {'this file' if len(wanted) == 1 else 'these files'}?"):
+        raise click.Abort
+    return wanted
+
+
+def _tell_secret(settings: Settings, there: remote.Remote, secret: str) -> None:
+    """Whether the key is where the workflow looks for it; otherwise how to put it there."""
+    state: operator.SecretState = operator.SecretUnknown("no token to ask GitHub with")
+    if secret:
+        client = operator.connect(settings.github_api_url, secret)
+        state = operator.secret_state(client, there.full_name)
+    how = _how(settings, there)
+    match state:
+        case operator.SecretSet(where=where):
+            click.echo(f"Secret {SECRET}: set in {where}.")
+        case operator.SecretAbsent():
+            click.echo(f"Secret {SECRET}: not set. Set it: {how}")
+        case operator.SecretUnknown(why=why):
+            click.echo(f"Secret {SECRET}: not checked ({why}). If it is not set: {how}")
+    click.echo("Then comment `/pool help` on a pull request.")
+
+
+def _how(settings: Settings, there: remote.Remote) -> str:
+    page = f"{settings.github_server_url.rstrip('/')}/{there.full_name}/settings/secrets/actions/new"
+    host = "" if there.host == "github.com" else f"{there.host}/"
+    return f"gh secret set {SECRET} --repo {host}{there.full_name}, or {page}"

@@ -1,0 +1,108 @@
+"""`claude-pool-gh init --app`: the GitHub App of a server, made from a manifest in the browser."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from claude_pool_gh.service.init import kept
+from claude_pool_gh.service.init.manifest import checked_url, manifest, shown, usual_name
+from claude_pool_gh.service.init.registration import NotRegistered, Registration, register
+from claude_pool_gh.service.settings import Settings
+
+_ACCOUNT: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})")
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a person wants of `init --app`."""
+
+    settings: Settings
+    folder: Path
+    organization: str
+    public_url: str
+    poll: bool
+    port: int
+    browser: bool
+    yes: bool
+    dry_run: bool
+
+
+def set_up(wishes: Wishes) -> None:
+    """Make the App and keep its secrets. Raises ClickException with what is in the way."""
+    if wishes.organization and not _ACCOUNT.fullmatch(wishes.organization):
+        raise click.UsageError(f"--organization: {wishes.organization!r} is no name of an account")
+    public_url = _public_url(wishes)
+    name = usual_name(wishes.organization)
+    if wishes.dry_run:
+        click.echo(json.dumps(manifest(name, public_url, "http://127.0.0.1/created"), indent=2))
+        click.echo("Nothing was made: this was a dry run.")
+        return
+    where = wishes.organization or "your own account"
+    click.echo(f"A private GitHub App of {where}, with\n{shown(manifest(name, public_url, ''))}")
+    click.echo(f"Its secrets are written to {wishes.folder}, for you alone.")
+    if not wishes.yes and not click.confirm("Make it?"):
+        raise click.Abort
+    try:
+        kept.ready(wishes.folder)
+        app = asyncio.run(_made(wishes, name, public_url))
+    except (kept.CannotKeep, NotRegistered) as error:
+        raise click.ClickException(str(error)) from error
+    _tell(wishes.folder, app)
+
+
+def _public_url(wishes: Wishes) -> str:
+    """Where GitHub reaches the server; "" where it cannot."""
+    if wishes.poll:
+        return ""
+    given = wishes.public_url
+    if not given and not wishes.yes and not wishes.dry_run:
+        given = click.prompt("Address at which GitHub reaches the server, such as https://pool.example.com")
+    if not given:
+        raise click.UsageError(
+            "say where GitHub reaches the server: --public-url https://HOST, or --poll for nowhere"
+        )
+    try:
+        return checked_url(given)
+    except ValueError as error:
+        raise click.UsageError(f"--public-url: {error}") from error
+
+
+async def _made(wishes: Wishes, name: str, public_url: str) -> kept.CreatedApp:
+    settings = wishes.settings
+    registration = Registration(
+        settings.github_server_url,
+        settings.github_api_url,
+        wishes.organization,
+        lambda app: kept.keep(wishes.folder, app, settings, public_url),
+    )
+
+    def wanted(redirect_url: str) -> Mapping[str, Any]:
+        return manifest(name, public_url, redirect_url)
+
+    def show(page: str) -> None:
+        click.echo(f"Open {page} in a browser on this machine, and press the button on GitHub's page.")
+        if wishes.browser:
+            click.launch(page)
+
+    return await register(registration, wanted, wishes.port, show)
+
+
+def _tell(folder: Path, app: kept.CreatedApp) -> None:
+    file = shlex.quote(str(folder / kept.SETTINGS_FILE))
+    click.echo(
+        f"The App {app.slug} was made. Its key and its webhook secret are in {folder}, readable by you alone."
+    )
+    click.echo(f"1. Install it on your repositories: {app.html_url}/installations/new")
+    click.echo(f"2. Enter the model's key in the last line of {folder / kept.SETTINGS_FILE}.")
+    click.echo("3. Check and start:")
+    for line in (f"set -a; . {file}; set +a", "claude-pool-gh doctor", "claude-pool-gh serve"):
+        click.echo(f"     {line}")

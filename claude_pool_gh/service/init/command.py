@@ -1,0 +1,70 @@
+"""The command `init`, as the shell sees it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from claude_pool_gh.service.settings import SettingsError, read
+
+
+@click.command(short_help="Set a repository up for the Action, or make a server's GitHub App.")
+@click.option("--app", is_flag=True, help="Make the GitHub App of a server instead.")
+@click.option("--yes", is_flag=True, help="Ask nothing, for scripts.")
+@click.option("--dry-run", is_flag=True, help="Print what would be written, and do nothing.")
+@click.option(
+    "--action", default="", help="The action: OWNER/NAME, or OWNER/NAME@COMMIT to choose the commit."
+)
+@click.option("--pull-request", is_flag=True, help="Open a pull request instead of writing files here.")
+@click.option("--remote", default="origin", show_default=True, help="Remote of this clone that is on GitHub.")
+@click.option("--organization", default="", help="With --app: who owns the App. Default: your own account.")
+@click.option("--public-url", default="", help="With --app: where GitHub reaches the server, https://HOST.")
+@click.option("--poll", is_flag=True, help="With --app: GitHub cannot reach the server, so it asks GitHub.")
+@click.option(
+    "--folder", default="claude-pool-app", show_default=True,
+    help="With --app: where the App's key and settings are written.",
+)  # fmt: skip
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, help="With --app: port of the page. Default: any."
+)
+@click.option("--no-browser", is_flag=True, help="With --app: only print the address of the page.")
+def init(**given: Any) -> None:
+    """Set the repository of this clone up for the Action: its workflow and a configuration to begin with.
+
+    It asks before it writes, replaces no file, and says whether the secret with the model's key is set, which it asks
+    GitHub with GITHUB_TOKEN, GH_TOKEN or the token of `gh`.
+
+    With --app it makes the GitHub App of a server: it opens a page on which you confirm on GitHub what the App may do,
+    and writes the App's private key and webhook secret to files that only you can read. For a machine without a
+    browser, forward --port to it: ssh -L 8765:127.0.0.1:8765 MACHINE.
+    """
+    try:
+        settings = read({})
+    except SettingsError as error:
+        raise click.ClickException("\n".join(error.faults)) from error
+    _check_belonging(given)
+    common = {"settings": settings, "yes": given["yes"], "dry_run": given["dry_run"]}
+    if given["app"]:
+        from claude_pool_gh.service.init import app  # noqa: PLC0415 - `--help` should not wait for it
+
+        own = {name: given[name] for name in ("organization", "public_url", "poll", "port")}
+        browser = not given["no_browser"]
+        app.set_up(app.Wishes(folder=Path(given["folder"]), browser=browser, **own, **common))
+        return
+    from claude_pool_gh.service.init import action  # noqa: PLC0415
+
+    own = {name: given[name] for name in ("remote", "action", "pull_request")}
+    action.set_up(action.Wishes(folder=Path(), **own, **common))
+
+
+def _check_belonging(given: dict[str, Any]) -> None:
+    """A flag that belongs to the other way of setting up would otherwise be ignored in silence."""
+    of_app = ("organization", "public_url", "poll", "no_browser")
+    others = ("action", "pull_request") if given["app"] else of_app
+    if wrong := [name for name in others if given[name]]:
+        flag = f"--{wrong[0].replace('_', '-')}"
+        raise click.UsageError(
+            f"{flag} does not go with --app" if given["app"] else f"{flag} goes with --app only"
+        )

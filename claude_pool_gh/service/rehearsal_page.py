@@ -1,0 +1,60 @@
+"""What a rehearsal prints of the simulated GitHub: a thread as people would see it."""
+
+from __future__ import annotations
+
+import re
+
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.markup import escape
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.syntax import Syntax
+
+from claude_pool_gh.rehearsal.github import Issue, Pull, Repository
+
+
+def show_thread(out: Console, repository: Repository, thread: Issue) -> None:
+    """Print everything that bots have put on a thread: comments, reviews, checks."""
+    out.rule(f"What #{thread.number} shows now")
+    for comment in repository.comments(thread.number):
+        if comment.author.login.endswith("[bot]"):
+            out.print(comment_panel(comment.body))
+    if isinstance(thread, Pull):
+        show_reviews(out, repository, thread)
+
+
+def show_reviews(out: Console, repository: Repository, pull: Pull) -> None:
+    """Print the reviews of a pull request with the lines that they are about, and the checks of its head."""
+    for review in pull.reviews:
+        say(out, review.author.login, "reviewed", visible(review.body))
+    for comment in pull.review_comments:
+        out.print(f"\n[bold]{escape(comment.path)}:{comment.line}[/bold]")
+        code = _hunk(repository, pull, comment.path, comment.line or 1)
+        lexer = Syntax.guess_lexer(comment.path, code)
+        out.print(Syntax(code, lexer, theme="ansi_light"))
+        out.print(Padding(Panel(Markdown(visible(comment.body)), border_style="yellow"), (0, 0, 0, 2)))
+    for run in repository.check_runs(pull.head_sha):
+        out.print(f"\n[bold]check[/bold] {escape(f'{run.name}: {run.conclusion}, {run.title}')}")
+
+
+def comment_panel(body: str, title: str = r"claude-pool\[bot]") -> Panel:
+    """A comment in a frame."""
+    return Panel(Markdown(visible(body)), title=title, border_style="green")
+
+
+def visible(body: str) -> str:
+    """A body as a terminal can show it: folds opened, hidden marks gone."""
+    text = re.sub(r"<!--.*?-->", "", body, flags=re.DOTALL)
+    text = re.sub(r"<details><summary>(.*?)</summary>", r"**▾ \1**", text)
+    return re.sub(r"</?(details|sub)>", "", text).strip()
+
+
+def say(out: Console, who: str, did: str, text: str) -> None:
+    """What somebody has written."""
+    out.print(Panel(Markdown(text), title=escape(f"{who} {did}"), title_align="left"))
+
+
+def _hunk(repository: Repository, pull: Pull, path: str, line: int) -> str:
+    lines = repository.read(pull.head_sha, path).decode(errors="replace").splitlines()
+    return "\n".join(lines[max(0, line - 3) : line + 1])

@@ -1,0 +1,192 @@
+"""A verb is one class: what it needs to be one is asked for by name, and everything else follows."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from claude_pool_gh.commands.grammar import Command, parse
+from claude_pool_gh.config.load import load
+from claude_pool_gh.config.model import RepositoryConfig
+from claude_pool_gh.conversation import registry, verbs
+from claude_pool_gh.conversation.agent_verb import AgentVerb
+from claude_pool_gh.conversation.handler import VerbHandler
+from claude_pool_gh.conversation.registry import UnfitVerb, check_recipes, handlers
+from claude_pool_gh.recipes import built_in
+from claude_pool_gh.reports import replies
+from claude_pool_gh.terms.roles import Role
+from tests.commands.readme import README, row, written
+
+HERE = Path(__file__).parents[1] / "new_verb"
+EXPLAIN, RECIPE, SKILL = [(HERE / name).read_text() for name in ("explain.py", "explain.yml", "SKILL.md")]
+NO_DESK = cast(Any, None)
+Define = Callable[..., dict[str, VerbHandler]]
+
+
+@pytest.fixture
+def define(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Define]:
+    """Puts a verb, its workflow and its skill beside the package's own, for the length of a test."""
+    names: list[str] = []
+    monkeypatch.setattr(verbs, "__path__", [*verbs.__path__, str(tmp_path)])
+
+    def put(source: str = EXPLAIN, recipe: str = RECIPE) -> dict[str, VerbHandler]:
+        name = f"added_{len(names)}"
+        (tmp_path / f"{name}.py").write_text(source)
+        names.append(f"{verbs.__name__}.{name}")
+        added = {"workflows/explain.yml": recipe, "skills/explain-code/SKILL.md": SKILL}
+        monkeypatch.setattr(registry, "built_in", lambda path: added.get(path) or built_in(path))
+        return handlers()
+
+    yield put
+    for name in names:
+        sys.modules.pop(name, None)
+
+
+def test_what_there_is_fits_its_recipes() -> None:
+    check_recipes(handlers(), NO_DESK)
+
+
+def test_a_new_verb_is_in_the_language_the_help_the_readme_and_the_configuration_by_its_class_alone(
+    define: Define,
+) -> None:
+    every = define()
+    check_recipes(every, NO_DESK)
+    assert list(every).index("explain") == list(every).index("run") + 1, "behind the others that work"
+    explain = every["explain"].verb
+    grammar = {name: each.verb for name, each in every.items()}
+    found = parse("/pool explain a.py --budget 0.5", grammar)
+    assert isinstance(found, Command)
+    assert (found.words, found.flags) == (("a.py",), {"budget": 500_000})
+    shown = replies.help_all(grammar, {name: verb.role for name, verb in grammar.items()}, Role.write)
+    assert f"| `/pool explain [PATH]` | PR, issue | write | {explain.summary} |" in shown
+    assert row(explain) in written(README.read_text("utf-8"), grammar.values())
+    assert isinstance(load("permissions: {explain: read}", frozenset(every)), RepositoryConfig)
+    run = cast(Any, every["run"])
+    assert "explain" in run._recipes_of_verbs
+
+
+@pytest.mark.parametrize(
+    ("without", "instead", "problem"),
+    [
+        ('    name = "explain"\n', "", "lacks its name in lower case: name = "),
+        ('name = "explain"', 'name = "Explain it"', "lacks its name in lower case"),
+        (
+            ' = "Explains a file, or what the thread is about."',
+            ': str = ""',
+            "a sentence for the help: summary",
+        ),
+        ("    places = EVERYWHERE\n", "", "where it may stand: places"),
+        ("places = EVERYWHERE", 'places = frozenset({"wiki"})', "where it may stand: places"),
+        ("    facts = ExplainFacts\n", "", "what its chains know from the start: facts"),
+        ("    output = StatedAnswer\n", "", "the form of its agent's answer: output"),
+        ("async def finish", "async def end", "the method `finish`"),
+        ("class Explain(ReadingVerb[ExplainFacts, StatedAnswer])", "class Explain", "has 0 verbs"),
+        ('name = "explain"', 'name = "ask"', "are both called 'ask'"),
+    ],
+)
+def test_what_a_new_verb_lacks_is_asked_for_by_name(
+    define: Define, without: str, instead: str, problem: str
+) -> None:
+    assert without in EXPLAIN
+    with pytest.raises(UnfitVerb, match=problem):
+        define(EXPLAIN.replace(without, instead))
+
+
+def test_a_file_holds_one_verb(define: Define) -> None:
+    with pytest.raises(UnfitVerb, match=r"added_0\.py has 2 verbs"):
+        define(EXPLAIN + "\n\nclass Another(Explain):\n    name = 'another'\n")
+
+
+INLINE = "output: {type: object, additionalProperties: false, required: [answer], properties: {answer: {type: string}}}"
+FREE = (
+    "output: {type: object, additionalProperties: false, required: [], properties: {answer: {type: string}}}"
+)
+NUMBER = INLINE.replace("{type: string}", "{type: integer}")
+MORE = INLINE.replace("{answer: {type: string}}", "{answer: {type: string}, note: {type: string}}")
+
+
+@pytest.mark.parametrize(
+    ("line", "instead", "problem"),
+    [
+        ("host: explain.reply", "host: explain.answer", "explain.answer"),
+        ("  - name: reply\n    host: explain.reply\n", "", "must have a step with `host: explain.reply`"),
+        ("- name: answer", "- name: say", "needs a step `answer` before `reply`: one of an agent"),
+        ("    output: explain\n", "", "its agent must answer in a form, with `output`"),
+        ("output: explain", "output: description", r"does not fit: the answer must require `answer`"),
+        ("output: explain", FREE, "does not fit: the answer must require `answer`"),
+        ("output: explain", NUMBER, "does not fit: `answer` must have `type: string`"),
+        ("output: explain", MORE, "does not fit: the answer has `note`, which nobody reads"),
+        (
+            "    output: explain\n",
+            "    output: explain\n    each: brief.paths\n",
+            "one agent, without `each`",
+        ),
+        ("{steps.brief.path}", "{steps.brief.pth}", r"asks in `answer` for {steps.brief.pth}"),
+        ("skill: explain-code", "skill: explain-cod", "there is no recipes/skills/explain-cod/SKILL.md"),
+        ("    skill: explain-code\n", "    skill: explain-code\n    tools: [Write]\n", "Write"),
+    ],
+)
+def test_a_recipe_that_does_not_fit_the_verb_is_refused_with_words(
+    define: Define, line: str, instead: str, problem: str
+) -> None:
+    assert line in RECIPE
+    every = define(recipe=RECIPE.replace(line, instead))
+    with pytest.raises(UnfitVerb, match=problem) as refusal:
+        check_recipes(every, NO_DESK)
+    assert str(refusal.value).startswith("the verb explain: ")
+
+
+def test_a_form_of_its_own_that_says_the_same_fits(define: Define) -> None:
+    check_recipes(define(recipe=RECIPE.replace("output: explain", INLINE)), NO_DESK)
+
+
+def test_a_verb_without_a_recipe_is_refused(define: Define) -> None:
+    every = define(EXPLAIN.replace("    facts = Ex", '    recipe = "no_such"\n    facts = Ex'))
+    with pytest.raises(UnfitVerb, match=r"explain: there is no recipes/workflows/no_such\.yml"):
+        check_recipes(every, NO_DESK)
+
+
+GATE = "must have a step `propose` with `host: change.propose` and `gate: true`"
+LET_OUT = "must have a step with `host: change.open` or `host: change.push`"
+TOO_EARLY = "needs a step `propose` before `early`: one with `host: change.propose`"
+
+
+@pytest.mark.parametrize(
+    ("names", "line", "instead", "problem"),
+    [
+        ("fix implement", "    gate: true\n", "", GATE),
+        ("fix implement", "name: propose", "name: show_it", GATE),
+        ("fix", "host: change.push", "host: change.show", LET_OUT),
+        ("implement", "host: change.open", "host: change.show", LET_OUT),
+        ("fix", "steps:\n", "steps:\n  - {name: early, host: change.push}\n", TOO_EARLY),
+        ("fix implement", "steps.check.feedback", "steps.check.feedbak", "asks in `rework` for"),
+        ("implement", "steps.patch.patch", "steps.patch.diff", "asks in `verify` for"),
+        ("implement", "ready: {type: boolean", "ready: {type: string", "`ready` must have `type: boolean`"),
+    ],
+)
+def test_a_change_goes_out_by_its_gate_alone(
+    monkeypatch: pytest.MonkeyPatch, names: str, line: str, instead: str, problem: str
+) -> None:
+    for name in names.split():
+        text = built_in(f"workflows/{name}.yml") or ""
+        assert line in text
+        changed = {f"workflows/{name}.yml": text.replace(line, instead, 1)}
+        monkeypatch.setattr(registry, "built_in", lambda path, of=changed: of.get(path) or built_in(path))
+        every = handlers()
+        with pytest.raises(UnfitVerb) as refusal:
+            check_recipes(every, NO_DESK)
+        assert f"the verb {name}: recipes/workflows/{name}.yml " in str(refusal.value)
+        assert problem in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", [name for name, each in handlers().items() if isinstance(each, AgentVerb)])
+def test_every_verb_that_works_is_driven_on_the_simulated_github(name: str) -> None:
+    """A verb's own behaviour is shown by a test with the real CLI: at least that there is one is demanded by name."""
+    said = [
+        file for file in (HERE.parent / "acceptance").glob("test_*.py") if f"/pool {name}" in file.read_text()
+    ]
+    assert said, f"no test in tests/acceptance says /pool {name}"

@@ -1,0 +1,158 @@
+"""The workflows that people copy: pinned, short, with reasons, and run as GitHub would run them."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from claude_pool_gh.github.effects import registry
+from claude_pool_gh.rehearsal import stage
+from claude_pool_gh.rehearsal.reviewer import Reviewer
+from claude_pool_gh.service.init.manifest import declared
+from tests.action.conftest import KEY, Stage
+from tests.action.conftest import scene as scene  # noqa: PLC0414 - a fixture of the Action's tests
+from tests.action.expressions import evaluate, filled
+from tests.action.runner import Done
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "examples/workflows"
+FILES = sorted(FOLDER.glob("*.yml"))
+OURS = "OWNER/claude-pool-gh@COMMIT"
+APP_TOKEN = "actions/create-github-app-token"
+PINNED = re.compile(r"uses: (?:OWNER/claude-pool-gh@COMMIT|[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+)")
+EVERY = pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+
+
+def job_of(name: str) -> dict[str, Any]:
+    """The one job of a workflow."""
+    (job,) = yaml.safe_load((FOLDER / name).read_text())["jobs"].values()
+    assert isinstance(job, dict)
+    return job
+
+
+async def start(
+    scene: Stage, name: str, event: str, payload: Mapping[str, Any], app_token: str = ""
+) -> Done | None:
+    """What becomes of an event under a workflow: None where no job starts. Other actions give what they would."""
+    job = job_of(name)
+    contexts: dict[str, Any] = {
+        "github": {"event": payload, "repository": "octo/shop", "actor": payload["sender"]["login"]},
+        "secrets": {"ANTHROPIC_API_KEY": KEY, "CLAUDE_POOL_PRIVATE_KEY": "a private key"},
+        "vars": {"CLAUDE_POOL_CLIENT_ID": "Iv1"},
+        "steps": {"app": {"outputs": {"token": app_token}}},
+    }
+    if not evaluate(job["if"], contexts, {}):
+        return None
+    (step,) = [each for each in job["steps"] if each["uses"] == OURS]
+    given = {name: filled(str(value), contexts) for name, value in step["with"].items()}
+    permissions = {name.replace("-", "_"): level for name, level in job["permissions"].items()}
+    return await scene.job(
+        event, payload, inputs=given, permissions=permissions, environment=job.get("env") and {}
+    )
+
+
+@EVERY
+def test_every_action_is_pinned_and_ours_by_the_placeholder(file: Path) -> None:
+    used = [
+        line.strip() for line in file.read_text().splitlines() if "uses:" in line and line.strip()[0] != "#"
+    ]
+    assert [line for line in used if not PINNED.fullmatch(line.removeprefix("- "))] == []
+    assert sum(OURS in line for line in used) == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["uses: OWNER/claude-pool-gh@v1", "uses: actions/checkout@v4", f"uses: actions/checkout@{'a' * 40}",
+     f"uses: actions/checkout@{'a' * 39} # v4.2.2"],
+)  # fmt: skip
+def test_what_is_not_pinned_would_be_seen(line: str) -> None:
+    assert not PINNED.fullmatch(line)
+
+
+@EVERY
+def test_it_is_short_and_never_runs_a_pull_requests_own_code(file: Path) -> None:
+    text = file.read_text()
+    assert len(text.splitlines()) <= 40
+    assert "pull_request_target" not in yaml.safe_load(text)[True]
+    assert "checkout" not in str(yaml.safe_load(text))
+
+
+@EVERY
+def test_the_page_tells_of_it(file: Path) -> None:
+    assert f"| [{file.name}]({file.name}) |" in (FOLDER / "README.md").read_text()
+
+
+@EVERY
+def test_actionlint_finds_nothing(file: Path, tmp_path: Path) -> None:
+    program = shutil.which("actionlint")
+    if program is None:
+        pytest.skip("actionlint is not installed: it is a Go program, which no package of Python brings")
+    copied = tmp_path / file.name
+    copied.write_text(file.read_text().replace("@COMMIT", f"@{'0' * 40}"))
+    done = subprocess.run([program, "-no-color", str(copied)], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("name", [file.name for file in FILES if file.name != "automatic-review.yml"])
+def test_a_job_gets_what_effects_need_and_no_more(name: str) -> None:
+    """Of what the product declares, by job or by the App's token: never a second list."""
+    job = job_of(name)
+    needed = {
+        (permission.replace("_", "-"), level)
+        for kind in registry.kinds().values()
+        for permission, level in declared(kind.permission)
+    }
+    (minted,) = [each["with"] for each in job["steps"] if each["uses"].startswith(APP_TOKEN)] or [{}]
+    of_token = {
+        (key.removeprefix("permission-"), level) for key, level in minted.items() if "permission-" in key
+    }
+    assert {*job["permissions"].items(), *of_token} == needed
+
+
+async def test_on_forks_a_strangers_comment_starts_no_job_and_a_maintainers_does(scene: Stage) -> None:
+    stranger = scene.github.create_user("stranger")
+    event = await scene.comment("/pool help", by=stranger)
+    assert event["comment"]["author_association"] in ("NONE", "CONTRIBUTOR")
+    assert await start(scene, "forks.yml", "issue_comment", event) is None
+    event = await scene.comment("nothing to do here")
+    assert await start(scene, "forks.yml", "issue_comment", event) is None
+    event = await scene.comment("/pool help")
+    done = await start(scene, "forks.yml", "issue_comment", event)
+    assert done is not None
+    assert (done.outputs["outcome"], done.red) == ("answered", False)
+
+
+async def test_with_an_apps_token_the_app_answers_and_knows_its_own_words(scene: Stage) -> None:
+    """Whose the token is has to be asked: the job's bot is not who wrote the comment that is to be kept up to date."""
+    scene.model.script = Reviewer(stage.PLANTED)
+    app = scene.github.create_app("shop-bot")
+    installation = scene.github.install(app, "octo", [scene.repository])
+    asked = {"contents": "write", "issues": "write", "pull_requests": "write", "checks": "write"}
+    token = scene.github.create_installation_token(installation, asked, [scene.repository])
+    event = await scene.comment("/pool review")
+    done = await start(scene, "app-token.yml", "issue_comment", event, app_token=token)
+    assert done is not None
+    assert (done.outputs["outcome"], done.red) == ("findings", False), done.log
+    written = [each for each in scene.repository.comments(scene.pull.number) if each.author.id == app.bot.id]
+    assert len(written) == 1
+    assert [review.author.login for review in scene.pull.reviews] == ["shop-bot[bot]"]
+    assert [run.status for run in scene.repository.check_runs(scene.pull.head_sha)] == ["completed"]
+    # Its own comment starts a workflow, unlike a job's: the condition keeps it from running one.
+    own = scene.event("issue_comment")
+    assert own["sender"]["login"] == "shop-bot[bot]"
+    assert await start(scene, "app-token.yml", "issue_comment", own, app_token=token) is None
+    # A reply under a finding means that finding, which only who wrote the finding can tell.
+    await scene.github.reply(
+        scene.maintainer, scene.pull.review_comments[0], "/pool dismiss this is intended"
+    )
+    event = scene.event("pull_request_review_comment")
+    done = await start(scene, "app-token.yml", "pull_request_review_comment", event, app_token=token)
+    assert done is not None
+    assert (done.outputs["outcome"], done.red) == ("done", False), done.log

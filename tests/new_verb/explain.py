@@ -1,0 +1,49 @@
+"""`/pool explain`: what a file, or the thread, is about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from claude_pool_gh.conversation.agent_verb import ReadingVerb, StepContext, VerbResult
+from claude_pool_gh.conversation.answers import answered
+from claude_pool_gh.conversation.desk import Asked, Desk
+from claude_pool_gh.conversation.facts import Facts
+from claude_pool_gh.conversation.handler import EVERYWHERE
+from claude_pool_gh.conversation.material import Material
+from claude_pool_gh.conversation.outputs import StatedAnswer
+from claude_pool_gh.github import reads
+
+
+class ExplainFacts(Facts):
+    """What is to be explained."""
+
+    path: str = ""
+
+
+class Explain(ReadingVerb[ExplainFacts, StatedAnswer]):
+    """Answers in a comment of its own."""
+
+    name = "explain"
+    summary = "Explains a file, or what the thread is about."
+    places = EVERYWHERE
+    arguments = "[PATH]"
+    most_arguments = 1
+    replies = True
+    facts = ExplainFacts
+    output = StatedAnswer
+    brief_fields = frozenset({"path"})
+
+    async def make_facts(
+        self, desk: Desk, asked: Asked, common: dict[str, Any], pull: reads.Pull | None
+    ) -> ExplainFacts:
+        """Keep the path."""
+        return ExplainFacts(**common, path=asked.text)
+
+    async def brief(self, context: StepContext[ExplainFacts], material: Material) -> Mapping[str, Any]:
+        """Tell the agent what to explain."""
+        return {"path": context.facts.path or "all of it"}
+
+    async def finish(self, context: StepContext[ExplainFacts], result: StatedAnswer) -> VerbResult:
+        """Post the answer."""
+        return await answered(context, result)

@@ -1,0 +1,154 @@
+"""The bot on the repository at hand: a command that is rehearsed, and a recorded event that is replayed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from claude_pool_gh.rehearsal import stage
+from claude_pool_gh.rehearsal.example import TITLE, added_line
+from claude_pool_gh.service.cli import main
+from claude_pool_gh.service.rehearse_command import Local, Wanted
+from claude_pool_gh.service.replay import name_of, read_event
+
+
+def git(folder: Path, *arguments: str) -> None:
+    who = ("-c", "user.name=mona", "-c", "user.email=mona@example.com")
+    subprocess.run(["git", "-C", str(folder), *who, *arguments], check=True, capture_output=True)
+
+
+def write(folder: Path, files: dict[str, str]) -> None:
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A repository with a change on a branch."""
+    folder = tmp_path / "my shop"
+    folder.mkdir()
+    git(folder, "init", "--quiet", "--initial-branch=main")
+    for message, files in (
+        ("Begin", stage.base_files()),
+        ("Add vouchers\n\nAnd a discount.", stage.head_files()),
+    ):
+        write(folder, files)
+        git(folder, "add", "--all")
+        git(folder, "commit", "--quiet", "--message", message)
+        if message == "Begin":
+            git(folder, "checkout", "--quiet", "-b", "vouchers")
+    return folder
+
+
+@pytest.mark.timeout(300)
+def test_a_command_runs_on_the_repository_here_and_its_report_is_printed(shop: Path) -> None:
+    done = CliRunner().invoke(main, ["rehearse", "/pool review", "--folder", str(shop)])
+    assert done.exit_code == 0, done.output
+    assert TITLE in done.output
+    assert "claude-pool/review: neutral" in done.output
+    assert "A script answered in the model's place" in done.output
+    status = subprocess.run(
+        ["git", "-C", str(shop), "status", "--porcelain"], check=True, capture_output=True
+    )
+    assert status.stdout == b"", "nothing is written here"
+
+
+def test_what_cannot_be_rehearsed_is_said(shop: Path, tmp_path: Path) -> None:
+    same = ["rehearse", "/pool review", "--folder", str(shop), "--head", "main"]
+    assert "a pull request would be empty" in CliRunner().invoke(main, same).output
+    none = ["rehearse", "/pool review", "--folder", str(shop), "--base", "nowhere"]
+    assert "has no commit 'nowhere'" in CliRunner().invoke(main, none).output
+    assert (
+        "is no git repository"
+        in CliRunner().invoke(main, ["rehearse", "/pool help", "--folder", str(tmp_path)]).output
+    )
+    assert "neither a file nor a command" in CliRunner().invoke(main, ["rehearse", "nothing.py"]).output
+
+
+def test_the_pull_request_is_the_newest_commits(shop: Path) -> None:
+    local = Local.read(Wanted(command="/pool review", folder=shop))
+    assert (local.name, local.title, local.body) == ("my-shop", "Add vouchers", "And a discount.")
+    with pytest.raises(click.ClickException):
+        Local.read(Wanted(command="/pool review", folder=shop, base="vouchers"))
+
+
+def comment(body: str, association: str = "MEMBER") -> dict[str, Any]:
+    user = {"id": 5, "login": "octocat", "type": "User"}
+    return {
+        "action": "created",
+        "issue": {"number": 12, "title": "T", "updated_at": "x", "pull_request": {"url": "x"}},
+        "comment": {"id": 99, "body": body, "user": user, "author_association": association},
+        "repository": {"id": 7, "name": "shop", "owner": {"id": 1, "login": "octo", "type": "Organization"}},
+        "sender": user,
+    }
+
+
+def replayed(shop: Path, payload: Any, *more: str) -> str:
+    file = shop.parent / "event.json"
+    file.write_text(payload if isinstance(payload, str) else json.dumps(payload))
+    done = CliRunner().invoke(main, ["replay", str(file), "--folder", str(shop), *more])
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.output
+    return done.output
+
+
+def test_a_comments_commands_are_judged_one_by_one(shop: Path) -> None:
+    said = replayed(shop, comment("/pool review\n/pool revew\n/pool help"))
+    assert "issue_comment (created) by octocat" in said
+    assert "the role write" in said
+    review, mistake, helped = said.split("\n\n/pool ")[1:]
+    assert "starts a run for octocat, at most $3.00" in review
+    assert "find: an agent" in review
+    assert "is refused" in mistake
+    assert "`/pool review`" in mistake
+    assert "is answered" in helped
+
+
+def test_a_stranger_is_refused_and_told_the_role_that_is_needed(shop: Path) -> None:
+    said = replayed(shop, comment("/pool review", "NONE"))
+    assert "the role read" in said
+    assert "is refused" in said
+    assert "starts a run" in replayed(shop, comment("/pool review", "NONE"), "--role", "admin")
+
+
+def test_the_configuration_here_counts(shop: Path) -> None:
+    git(shop, "checkout", "--quiet", "main")
+    write(shop, {".github/claude-pool.yml": "door: action\n"})
+    git(shop, "add", "--all")
+    git(shop, "commit", "--quiet", "--message", "Configure")
+    git(shop, "checkout", "--quiet", "vouchers")
+    assert "the repository's door is action" in replayed(shop, comment("/pool review"))
+    assert "starts a run" in replayed(shop, comment("/pool review"), "--door", "action")
+    done = CliRunner().invoke(main, ["rehearse", "/pool review", "--folder", str(shop)])
+    assert done.exit_code == 1
+    assert "The bot gives no answer: the repository's door is action" in done.output
+
+
+def test_what_asks_for_nothing_is_said_with_the_reason(shop: Path) -> None:
+    edited = comment("/pool review") | {"action": "edited"}
+    assert "Nothing is done: " in replayed(shop, edited)
+    assert "There is no command in it" in replayed(shop, comment("just talking"))
+
+
+def test_an_event_is_read_in_each_form_in_which_one_is_recorded() -> None:
+    payload = comment("/pool help")
+    assert read_event(json.dumps(payload), "") == ("issue_comment", payload)
+    delivery = {"id": 1, "event": "issue_comment", "request": {"headers": {}, "payload": payload}}
+    assert read_event(json.dumps(delivery), "") == ("issue_comment", payload)
+    assert name_of({"pull_request": {}, "comment": {}}) == "pull_request_review_comment"
+    assert name_of({"pull_request": {}, "review": {}}) == "pull_request_review"
+    for text in ("{", "[]", "{}"):
+        with pytest.raises(click.ClickException):
+            read_event(text, "")
+
+
+def test_the_example_quotes_a_line_that_the_diff_adds() -> None:
+    diff = "--- a/x.py\n+++ b/x.py\n@@ -1,3 +1,4 @@ def f():\n one\n-two\n+\n+    return two\n three\n"
+    assert added_line(diff) == ("x.py", 3, "    return two")
+    assert added_line("--- a/x.py\n+++ /dev/null\n@@ -1 +0,0 @@\n-gone\n") is None
