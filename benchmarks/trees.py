@@ -1,4 +1,4 @@
-"""Taking a worktree of a repository of 50,000 files and keeping what changed in it, against a fresh clone."""
+"""Checking out a repository of 50,000 files, the next of its commits and once more to read, against a fresh clone."""
 
 from __future__ import annotations
 
@@ -7,58 +7,96 @@ import os
 import shutil
 import tempfile
 import time
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from benchmarks.figures import Figure, median
-from claude_pool_gh.pool.model.config import Isolation
-from claude_pool_gh.pool.model.plan import WorkspaceSpec
-from claude_pool_gh.pool.model.ports import Wanted
-from claude_pool_gh.worktrees.local import LocalRepository
+from claude_pool_gh.worktrees.checkouts.checkouts import Checkouts
+from claude_pool_gh.worktrees.snapshot import begun, capture
 
-FILES = 50_000
-ROUNDS = 3
+FILES, CHANGED = 50_000, 20
+ROUNDS = 5
+READERS = 200
 _WHO = ("-c", "user.name=b", "-c", "user.email=b@b", "-c", "maintenance.auto=false")
 
 
 async def measure() -> list[Figure]:
     """All in turn, each on a disk that has nothing left to write: else the first pays for what was made before it."""
-    trees, clones, shared, commits = [], [], [], []
+    moves, cycles, keeps, clones, shared, commits = [], [], [], [], [], []
     with tempfile.TemporaryDirectory() as name:
         here = Path(name)
         repository = await _repository(here / "repository")
-        local = LocalRepository(repository, here / "trees")
-        spec = await local.pinned(Isolation.worktree)
-        await _worktree(local, spec, 0)  # makes the store
-        for number in range(1, 1 + ROUNDS):
-            trees.append(await _worktree(local, spec, number))
+        checkouts = Checkouts(here / "checkouts", repository / ".git")
+        first = await _lease(checkouts, await _head(repository))
+        for number in range(ROUNDS):
+            await _next(repository, number)
+            lent, whole = await _lease(checkouts, await _head(repository))
+            moves.append(lent)
+            cycles.append(whole)
+            keeps.append(await _keep(checkouts, repository))
             clones.append(await _clone(repository, here / "clone"))
             commits.append(await _commit(here / "clone"))
             shared.append(await _clone(repository, here / "shared", "--shared"))
             for folder in ("clone", "shared"):
                 shutil.rmtree(here / folder)
-    takes, captures, idle = ([each[part] for each in trees] for part in range(3))
+        further, places = await _read(checkouts, await _head(repository))
     return [
-        Figure(f"worktree of {FILES:,} files", median(takes), "s"),
-        Figure("fresh clone over the file system, objects copied", median(clones), "s"),
+        Figure(f"first checkout of {FILES:,} files", first[0], "s"),
+        Figure("fresh clone with objects of its own", median(clones), "s"),
         Figure("fresh clone that borrows the objects (--shared)", median(shared), "s"),
-        Figure("worktree beside a fresh clone", median(takes) / median(clones), "times"),
-        Figure("finding that a run changed nothing", median(idle), "s"),
-        Figure("keeping one changed file as commit and patch", median(captures), "s"),
+        Figure(f"next commit, {CHANGED} files of it", median(moves), "s"),
+        Figure("next commit beside a fresh clone", median(moves) / median(clones), "times", 1 / 20),
+        Figure("next commit beside one that borrows", median(moves) / median(shared), "times", 1 / 8),
+        Figure("the same with proof and seal at its end", median(cycles), "s"),
+        Figure(f"a further one of {READERS} readers", 1000 * further, "ms", 50),
+        Figure(f"checkouts on disk for {READERS} readers", places, "", 1),
+        Figure("keeping one changed file as commit and patch", median(keeps), "s"),
         Figure("what a script would do for that: add, commit, diff in its clone", median(commits), "s"),
     ]
 
 
-async def _worktree(local: LocalRepository, spec: WorkspaceSpec, number: int) -> tuple[float, float, float]:
-    """Seconds to take it, to keep one changed file, and before that to find that nothing was changed."""
+async def _lease(checkouts: Checkouts, commit: str) -> tuple[float, float]:
+    """Seconds until a writer has the commit, and until it is given back, proven and sealed."""
     await asyncio.to_thread(os.sync)
     began = time.perf_counter()
-    async with local.lease(Wanted(run_id=f"bench.{number}", slot="slot-0", spec=spec)) as lease:
-        took = time.perf_counter()
-        assert await lease.capture() is None
-        looked = time.perf_counter()
-        (lease.folder / "d0" / "f0.txt").write_text("changed\n")
-        assert await lease.capture() is not None
-        return took - began, time.perf_counter() - looked, looked - took
+    async with checkouts.writing(commit):
+        lent = time.perf_counter() - began
+    return lent, time.perf_counter() - began
+
+
+async def _keep(checkouts: Checkouts, repository: Path) -> float:
+    """Seconds to keep one changed file."""
+    head = await _head(repository)
+    async with checkouts.writing(head) as checkout:
+        with begun(head, head, checkout.index, own_git=False) as before:
+            (checkout.tree / "d0" / "f0.txt").write_text("mine\n")
+            began = time.perf_counter()
+            assert await capture(repository / ".git", checkout.tree, before) is not None
+            return time.perf_counter() - began
+
+
+async def _read(checkouts: Checkouts, commit: str) -> tuple[float, float]:
+    """Seconds of the median further reader, and how many checkouts lie there for the commit."""
+    took, folders = [], set()
+    async with AsyncExitStack() as readers:
+        for _ in range(READERS):
+            began = time.perf_counter()
+            folders.add(await readers.enter_async_context(checkouts.reading(commit)))
+            took.append(time.perf_counter() - began)
+    return median(took[1:]), float(len(folders))
+
+
+async def _next(repository: Path, number: int) -> None:
+    for each in range(CHANGED):
+        (repository / f"d{each}" / f"f{each}.txt").write_text(f"round {number}\n")
+    await _git("-C", str(repository), *_WHO, "commit", "--quiet", "--all", "-m", f"Round {number}")
+
+
+async def _head(repository: Path) -> str:
+    git = await asyncio.create_subprocess_exec(
+        "git", "-C", str(repository), "rev-parse", "HEAD", stdout=asyncio.subprocess.PIPE
+    )
+    return (await git.communicate())[0].decode().strip()
 
 
 async def _commit(clone: Path) -> float:

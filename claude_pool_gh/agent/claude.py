@@ -150,7 +150,8 @@ class ClaudeAgent:
         ) as (run, url):
             run.unchecked = True
             environment = _QUIET | {"ANTHROPIC_BASE_URL": url, "ANTHROPIC_API_KEY": PLACEHOLDER_KEY}
-            with process.prepare(cli, environment) as launch:
+            changes = powers.may_change(task, folder, trusted=self.trusted)
+            with process.prepare(cli, environment, changes) as launch:
                 try:
                     conversations.bring(task.conversation, launch.config, folder)
                 except LookupError as error:

@@ -40,6 +40,16 @@ def tools(task: AgentTask) -> frozenset[str]:
     return frozenset(task.tools) | ({RESULT_TOOL} if task.schema else frozenset())
 
 
+def may_change(task: AgentTask, folder: Path, *, trusted: bool) -> tuple[Path, ...] | None:
+    """The folders in which a run may change files, besides its own; None where it cannot be held to any.
+
+    A trusted one reaches what this process reaches, and MCP servers are programs of the operator's choice.
+    """
+    if trusted or task.mcp_servers:
+        return None
+    return () if set(task.tools) <= set(READING) else (folder,)
+
+
 def is_given(tool: str, task: AgentTask) -> bool:
     """Whether a tool is among the run's own, or comes from one of its MCP servers."""
     return tool in tools(task) or any(tool.startswith(f"mcp__{name}__") for name in task.mcp_servers)

@@ -8,7 +8,7 @@ import shlex
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,17 +85,22 @@ class Launch:
 
 
 @contextmanager
-def prepare(cli: Path, environment: Mapping[str, str]) -> Iterator[Launch]:
+def prepare(
+    cli: Path, environment: Mapping[str, str], changes: Sequence[Path] | None = None
+) -> Iterator[Launch]:
     """Make the folder for one run: home, configuration and temporary files, all removed at the end.
 
-    The CLI sees `environment`, the few variables of `_PASSED_ON`, and nothing else of ours.
+    Where the kernel can hold it to that, the CLI changes files in there and in the folders `changes`, and nowhere else;
+    None: whatever this process may. The CLI sees `environment`, the few variables of `_PASSED_ON`, and no more.
     """
     # The path is short since the CLI puts a socket below it, and sockets have short names.
     folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{own_mark()}-"))
     try:
-        for name in ("home", "config", "tmp"):
-            (folder / name).mkdir()
-        start = prepared(folder, str(cli), _environment(folder) | dict(environment), mode())
+        own = [folder / name for name in ("home", "config", "tmp")]
+        for each in own:
+            each.mkdir()
+        writable = None if changes is None else [*map(str, (*own, *changes)), os.devnull]
+        start = prepared(folder, str(cli), _environment(folder) | dict(environment), mode(), writable)
         (folder / "claude").write_text(f'#!/bin/sh\nexec {shlex.join(start)} "$@"\n')
         (folder / "claude").chmod(0o700)
         yield Launch(folder, mode())

@@ -7,20 +7,32 @@ the standard library only what loads in a moment: every run waits for it. Two wa
   every process inside, however often it forked or changed its session.
 - `reaper`: this launcher adopts every orphan below it and ends them all before it ends itself.
 
-Either way a parent-death signal ends this launcher when the server dies.
+Either way a parent-death signal ends this launcher when the server dies. Where the kernel has Landlock, the program
+and all that it starts can change nothing outside the folders that it is given, whoever runs it.
 """
 
 import ctypes
 import marshal
 import os
 import signal
+import struct
 import sys
 import time
 
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWPID = 0x00020000, 0x10000000, 0x20000000
 MS_REC, MS_PRIVATE, MS_NOSUID, MS_NODEV, MS_NOEXEC = 0x4000, 1 << 18, 2, 4, 8
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+PR_SET_NO_NEW_PRIVS = 38
 GRACE_SECONDS = 2.0
+
+# Landlock's system calls have the same numbers on every architecture.
+CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
+RULESET_VERSION, RULE_BELOW_PATH = 1, 1
+LEAST_ABI = 3
+"""Before it, a file could still be cut short."""
+WRITE_FILE, TRUNCATE = 1 << 1, 1 << 14
+EVERY_CHANGE = WRITE_FILE | sum(1 << bit for bit in range(4, 15))
+"""Write, remove, make of every kind, move between folders, truncate."""
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -60,8 +72,36 @@ def mount_own_proc() -> None:
     checked(libc.mount(b"proc", b"/proc", b"proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, None), "mount /proc")
 
 
-def start(command: list[str], environment: dict[str, str], *, namespace: bool) -> int:
-    """Fork and exec the command; returns its process id as we see it."""
+def landlock() -> int:
+    """The version of Landlock that this kernel offers; 0 or less where it has none."""
+    return int(libc.syscall(CREATE_RULESET, None, ctypes.c_size_t(0), RULESET_VERSION))
+
+
+def confine(writable: list[str]) -> None:
+    """Let this process, and all that it starts, change nothing but what lies below `writable`, for ever.
+
+    A kernel without it changes nothing: what the program may do is then held by its own tools alone.
+    """
+    if landlock() < LEAST_ABI:
+        return
+    handled = ctypes.create_string_buffer(struct.pack("=Q", EVERY_CHANGE))
+    rules = libc.syscall(CREATE_RULESET, handled, ctypes.c_size_t(8), 0)
+    checked(min(rules, 0), "landlock_create_ruleset")
+    for path in writable:
+        place = os.open(path, os.O_PATH)
+        allowed = EVERY_CHANGE if os.path.isdir(path) else WRITE_FILE | TRUNCATE
+        rule = ctypes.create_string_buffer(struct.pack("=Qi", allowed, place))
+        checked(libc.syscall(ADD_RULE, rules, RULE_BELOW_PATH, rule, 0), f"landlock_add_rule {path}")
+        os.close(place)
+    checked(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl")
+    checked(libc.syscall(RESTRICT_SELF, rules, 0), "landlock_restrict_self")
+    os.close(rules)
+
+
+def start(
+    command: list[str], environment: dict[str, str], *, namespace: bool, writable: list[str] | None = None
+) -> int:
+    """Fork and exec the command; returns its process id as we see it. It may change what is `writable`; None: all."""
     parent = 0 if namespace else os.getpid()
     child = os.fork()
     if child:
@@ -70,6 +110,8 @@ def start(command: list[str], environment: dict[str, str], *, namespace: bool) -
         die_with_parent(signal.SIGKILL, parent)
         if namespace:
             mount_own_proc()
+        if writable is not None:
+            confine(writable)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         os.execve(command[0], command, environment)
     except OSError as error:
@@ -146,6 +188,8 @@ def main() -> int:
     """Start what the configuration says and end with its exit code."""
     if sys.argv[1] == "--probe":
         return probe()
+    if sys.argv[1] == "--landlock":
+        return 0 if landlock() >= LEAST_ABI else 1
     with open(sys.argv[1], "rb") as file:
         config = marshal.load(file)  # noqa: S302 - written by our own process, for us alone
     namespace = config["mode"] == "namespace"
@@ -157,7 +201,8 @@ def main() -> int:
         enter_namespace()
     else:
         checked(libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl")
-    child = start([config["program"], *sys.argv[2:]], config["environment"], namespace=namespace)
+    command = [config["program"], *sys.argv[2:]]
+    child = start(command, config["environment"], namespace=namespace, writable=config["writable"])
     status = wait_for(child)
     if not namespace:
         end_all()

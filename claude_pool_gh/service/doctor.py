@@ -165,11 +165,19 @@ def _version_of(program: str) -> str:
 
 
 def _isolation(_settings: Settings) -> Sign:
-    from claude_pool_gh.processes.launching import mode  # noqa: PLC0415
+    from claude_pool_gh.processes.launching import can_confine, mode  # noqa: PLC0415
 
-    if mode() == "namespace":
-        return Sign("process isolation", "each agent in a PID namespace of its own")
-    return Sign("process isolation", "no PID namespaces here; agents end by parent-death signal and reaper")
+    ends = (
+        "each agent in a PID namespace of its own"
+        if mode() == "namespace"
+        else "no PID namespaces here; agents end by parent-death signal and reaper"
+    )
+    writes = (
+        ""
+        if can_confine()
+        else "; no Landlock here (Linux 6.2): what agents write is held by their tools alone"
+    )
+    return Sign("process isolation", ends + writes)
 
 
 def _checks(settings: Settings) -> Sign:

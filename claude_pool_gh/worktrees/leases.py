@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +21,8 @@ from claude_pool_gh.storage.owners import own_mark
 from claude_pool_gh.storage.private import private_folder
 from claude_pool_gh.worktrees import lfs
 from claude_pool_gh.worktrees.answers import Meaning, meaning_of
+from claude_pool_gh.worktrees.checkouts.checkouts import Checkouts
+from claude_pool_gh.worktrees.checkouts.removal import remove
 from claude_pool_gh.worktrees.errors import OriginUnavailable, WorktreeError
 from claude_pool_gh.worktrees.git import Login, git
 from claude_pool_gh.worktrees.mirror import Mirror, checked_commit, take_bytes_as_they_are
@@ -72,6 +72,18 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadOnly:
+    """Files that a run shares with others who only read."""
+
+    folder: Path
+    start: Work | None
+
+    async def capture(self) -> Work | None:
+        """What the run began with: there is nothing to keep beyond it."""
+        return self.start
+
+
+@dataclass(frozen=True, slots=True)
 class Worktrees:
     """Mirrors and leases under one state folder."""
 
@@ -82,6 +94,7 @@ class Worktrees:
     pause: float = 2.0
     """Seconds after the first of them; doubled after each further one."""
     _mirrors: dict[int, Mirror] = field(default_factory=dict)
+    _checkouts: dict[int, Checkouts] = field(default_factory=dict)
 
     def mirror(self, repository_id: int) -> Mirror:
         """The mirror of a repository; it may not have been fetched yet."""
@@ -106,15 +119,31 @@ class Worktrees:
         raise NoWorkspace(f"which repository? {isolation} alone does not say")
 
     @asynccontextmanager
-    async def lease(self, wanted: Wanted) -> AsyncIterator[Lease]:
-        """A detached worktree of the repository at the commit that the plan names; the folder is removed at the end."""
+    async def lease(self, wanted: Wanted) -> AsyncIterator[Lease | ReadOnly]:
+        """The files of the repository at the commit that the plan names.
+
+        Runs that only read share them; for one that writes they are its own, and afterwards nothing of it is left.
+        """
         spec = wanted.spec
         if spec.repository_id is None or spec.commit is None:
             raise NoWorkspace("the plan names no repository and commit")
-        base = checked_commit(spec.commit)
-        mirror = await self._fetch_patiently(spec.repository_id, [base], list(spec.refs))
-        async with lend(mirror, self.state / "leases", base, wanted) as lease:
-            yield lease
+        repository_id, base = spec.repository_id, checked_commit(spec.commit)
+        mirror = await self._fetch_patiently(repository_id, [base], list(spec.refs))
+        start = base if wanted.start is None else await restore(mirror, wanted.start)
+        checkouts = self._checkouts_of(repository_id)
+        if wanted.writes:
+            async with checkouts.writing(start) as checkout:
+                with begun(base, start, checkout.index, own_git=False) as began:
+                    yield Lease(checkout.tree, began, wanted.run_id, mirror)
+        else:
+            async with checkouts.reading(start) as tree:
+                yield ReadOnly(tree, wanted.start)
+
+    def _checkouts_of(self, repository_id: int) -> Checkouts:
+        """What is checked out of a repository, by this process and others."""
+        folder = self.state / "checkouts" / str(int(repository_id))
+        made = Checkouts(folder, self.mirror(repository_id).path)
+        return self._checkouts.setdefault(repository_id, made)
 
     async def _fetch_patiently(self, repository_id: int, wanted: list[str], refs: list[str]) -> Path:
         """`fetch`, again after faults that pass: a short outage ends no run."""
@@ -160,6 +189,8 @@ class Worktrees:
     def sweep(self) -> None:
         """Remove what dead processes left behind. Only at start, before the first lease."""
         sweep_leases(self.state / "leases")
+        for folder in (self.state / "checkouts").glob("*"):
+            self._checkouts_of(int(folder.name)).sweep()
         for left in (self.state / "mirrors").glob(f"{CAPTURING}*"):
             remove(left)
         for path in (self.state / "mirrors").glob("*.git"):
@@ -174,7 +205,7 @@ async def lend(mirror: Path, leases: Path, base: str, wanted: Wanted) -> AsyncIt
     try:
         start = base if wanted.start is None else await restore(mirror, wanted.start)
         own = await _check_out(mirror, place, start)
-        with begun(base, start, own / "worktrees" / "tree") as began:
+        with begun(base, start, own / "worktrees" / "tree" / "index") as began:
             yield Lease(place / "tree", began, wanted.run_id, mirror)
     finally:
         await asyncio.shield(asyncio.to_thread(remove, place))
@@ -202,19 +233,3 @@ async def _check_out(mirror: Path, place: Path, commit: str) -> Path:
     take_bytes_as_they_are(own)
     await git("worktree", "add", "--quiet", "--detach", place / "tree", commit, git_dir=own, timeout=300)
     return own
-
-
-def remove(place: Path) -> None:
-    """Remove a folder, also one in which an agent has taken our own rights from us."""
-
-    def again(remove: Callable[..., object], path: str, _error: object) -> None:
-        with suppress(OSError):
-            for folder in (os.path.dirname(path), path):  # noqa: PTH120
-                if not os.path.islink(folder):  # noqa: PTH114
-                    os.chmod(folder, 0o700)  # noqa: PTH101
-            if remove in (os.unlink, os.rmdir):
-                remove(path)
-            else:  # it could not be listed or opened
-                shutil.rmtree(path, ignore_errors=True)
-
-    shutil.rmtree(place, onerror=again)

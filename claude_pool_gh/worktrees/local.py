@@ -19,9 +19,11 @@ from claude_pool_gh.pool.run.folders import SharedFolder
 from claude_pool_gh.pool.store import places
 from claude_pool_gh.storage.owners import own_mark
 from claude_pool_gh.storage.private import private_folder
+from claude_pool_gh.worktrees.checkouts.checkouts import Checkouts
+from claude_pool_gh.worktrees.checkouts.removal import remove
 from claude_pool_gh.worktrees.errors import WorktreeError
 from claude_pool_gh.worktrees.git import git
-from claude_pool_gh.worktrees.leases import Lease, lend, remove, sweep_leases
+from claude_pool_gh.worktrees.leases import Lease, ReadOnly, lend, sweep_leases
 from claude_pool_gh.worktrees.mirror import checked_commit, take_bytes_as_they_are
 from claude_pool_gh.worktrees.snapshot import KEPT_UNDER, begun, restore
 
@@ -31,6 +33,9 @@ _FROM_DISK: Final = {"GIT_ALLOW_PROTOCOL": "file"}
 @dataclass(frozen=True, slots=True)
 class LocalRepository:
     """Lends the repository's folder itself, worktrees of it, or clones.
+
+    Runs that only read share one checkout per commit, which has no git directory. A worktree or clone of one that
+    writes has one, for the shell of an agent that is given one.
 
     What a task changes in a worktree or clone is kept as a commit under `refs/pool/snapshots/` of the repository, named
     after its newest run. Nothing else of the repository is touched.
@@ -42,6 +47,7 @@ class LocalRepository:
     """Where worktrees and clones are made, unless `PoolConfig.worktree_base_dir` says otherwise."""
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _swept: set[Path] = field(default_factory=set)
+    _checkouts: dict[Path, Checkouts] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Make the folder's name absolute: a plan outlives the process, and its working folder."""
@@ -81,11 +87,22 @@ class LocalRepository:
                     self._swept.add(leases)
                     sweep_leases(leases)
                 store = await _store(leases, common)
+            if isolation is Isolation.worktree and not wanted.writes:
+                start = base if wanted.start is None else await restore(store, wanted.start)
+                async with self._checkouts_of(store).reading(start) as tree:
+                    yield ReadOnly(tree, wanted.start)
+                return
             lending = lend if isolation is Isolation.worktree else _lend_clone
             async with lending(store, leases, base, wanted) as lease:
                 yield _Kept(lease, store, common)
         except WorktreeError as error:
             raise NoWorkspace(f"no {isolation.value} could be made: {error}") from error
+
+    def _checkouts_of(self, store: Path) -> Checkouts:
+        if (known := self._checkouts.get(store)) is None:
+            known = self._checkouts[store] = Checkouts(store.with_name(f"checkouts-{store.stem}"), store)
+            known.sweep()
+        return known
 
     async def _git_dirs(self) -> tuple[Path, Path]:
         """The git directory of the folder, and the one that all worktrees of its repository share."""
@@ -159,7 +176,7 @@ async def _lend_clone(store: Path, leases: Path, base: str, wanted: Wanted) -> A
             "reset", "--hard", "--quiet", git_dir=own, environment={"GIT_WORK_TREE": str(tree)}, timeout=300
         )
         await _name_origin(own, store)
-        with begun(base, start, own) as began:
+        with begun(base, start, own / "index") as began:
             yield Lease(tree, began, wanted.run_id, store)
     finally:
         await asyncio.shield(asyncio.to_thread(remove, place))

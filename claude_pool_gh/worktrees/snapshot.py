@@ -38,6 +38,8 @@ class Began:
     of every file, so that only what has changed since is read again."""
     written_ns: int
     """When that index was written: files of the same second may have changed since, and git reads them again."""
+    own_git: bool
+    """Whether the folder came with a git directory of its own at the top, which is none of the work."""
 
     def lay_index(self, path: Path) -> None:
         """Write the index where git shall find it, with its own time."""
@@ -48,12 +50,11 @@ class Began:
 
 
 @contextmanager
-def begun(base: str, commit: str, git_dir: Path) -> Iterator[Began]:
-    """The state of what was just checked out by `git_dir`, to be captured before the end."""
-    written = git_dir / "index"
+def begun(base: str, commit: str, written: Path, *, own_git: bool = True) -> Iterator[Began]:
+    """The state of what was just checked out with the index `written`, to be captured before the end."""
     with tempfile.TemporaryFile() as kept:
         kept.write(written.read_bytes())
-        yield Began(base, commit, kept, written.stat().st_mtime_ns)
+        yield Began(base, commit, kept, written.stat().st_mtime_ns, own_git)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ async def capture(mirror: Path, tree: Path, began: Began) -> Snapshot | None:
     """
     if tree.is_symlink() or not tree.is_dir():
         raise WorktreeError("the worktree is no folder any more")
-    nested, base = _unnest(tree), checked_commit(began.base)
+    nested, base = _unnest(tree, own_git=began.own_git), checked_commit(began.base)
     # Invariant: git directory, index and attributes that count are the host's; only file contents are the agent's.
     with tempfile.TemporaryDirectory(prefix=CAPTURING, dir=mirror.parent) as private:
         index = Path(private) / "index"
@@ -158,14 +159,14 @@ async def _commit(mirror: Path, tree: str, base: str) -> str:
     return made.decode().strip()
 
 
-def _unnest(tree: Path) -> tuple[str, ...]:
-    """Rename every git directory or file below the top; returns the folders they were in."""
+def _unnest(tree: Path, *, own_git: bool) -> tuple[str, ...]:
+    """Rename every git directory or file, but for the worktree's own at the top; returns the folders they were in."""
     found = set()
     for folder, directories, files in os.walk(tree, followlinks=False):
         here = Path(folder)
         for names in (directories, files):
             for name in [name for name in names if _DOT_GIT.fullmatch(name)]:
-                if here == tree and name == ".git":
+                if own_git and here == tree and name == ".git":
                     names.remove(name)  # the worktree's own: git passes it over
                     continue
                 free = _free_name(here)

@@ -243,6 +243,7 @@ def write_config(folder: Path, cli: Path, mode: str, environment: dict[str, str]
         "parent": 0,
         "pid_file": str(folder / "pid"),
         "environment": environment or {"PATH": os.environ["PATH"]},
+        "writable": None,
     }
     path = folder / "launch"
     path.write_bytes(marshal.dumps(config))

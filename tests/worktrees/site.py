@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from claude_pool_gh.pool.model.plan import WorkspaceSpec
 from claude_pool_gh.pool.model.ports import Wanted, Work
@@ -37,12 +38,22 @@ class Site:
             refs=("refs/heads/main",) if refs is None else tuple(refs),
         )
 
-    def wanted(self, run_id: str, spec: WorkspaceSpec | None = None, start: Work | None = None) -> Wanted:
-        return Wanted(run_id=run_id, slot="slot-0", spec=spec or self.spec(), start=start)
+    def wanted(
+        self,
+        run_id: str,
+        spec: WorkspaceSpec | None = None,
+        start: Work | None = None,
+        *,
+        writes: bool = True,
+    ) -> Wanted:
+        return Wanted(run_id=run_id, slot="slot-0", spec=spec or self.spec(), start=start, writes=writes)
 
-    def lease(self, start: Work | None = None, **spec: Any) -> AbstractAsyncContextManager[Lease]:
+    def lease(
+        self, start: Work | None = None, *, writes: bool = True, **spec: Any
+    ) -> AbstractAsyncContextManager[Lease]:
         self.leased += 1
-        return self.worktrees.lease(self.wanted(f"c1.find.{self.leased}.1", self.spec(**spec), start))
+        wanted = self.wanted(f"c1.find.{self.leased}.1", self.spec(**spec), start, writes=writes)
+        return cast("AbstractAsyncContextManager[Lease]", self.worktrees.lease(wanted))
 
     async def snapshot(self, lease: Lease) -> Snapshot:
         """What the lease would capture, with the names of the git folders that were found in it."""
@@ -74,7 +85,13 @@ class Site:
         """What lies under the state folder besides the mirror and its lock."""
         state = self.worktrees.state
         places = [*(state / "leases").glob("*/*"), *(state / "mirrors").glob("capture-*")]
-        return [str(path.relative_to(state)) for path in places]
+        return [str(path.relative_to(state)) for path in [*places, *(state / "checkouts").glob("*/.*")]]
+
+    async def until_nothing_is_left(self) -> None:
+        """What is thrown away goes in the background."""
+        async with asyncio.timeout(60):
+            while self.leftovers():
+                await asyncio.sleep(0.02)
 
 
 def naive_git(*arguments: str, at: Path, environment: Mapping[str, str] | None = None) -> int:

@@ -18,7 +18,11 @@ Plant = Callable[[Site, Lease], None]
 
 
 def git_dir(lease: Lease) -> Path:
-    return lease.folder.parent / "git"
+    """A git directory that the agent made for itself; the host has none in there."""
+    made = lease.folder / ".git"
+    if not made.exists():
+        subprocess.run(["git", "init", "--quiet", str(lease.folder)], check=True)
+    return made
 
 
 def configure(lease: Lease, text: str) -> None:
@@ -40,7 +44,7 @@ def fsmonitor(site: Site, lease: Lease) -> None:
 def hooks(site: Site, lease: Lease) -> None:
     names = ("pre-commit", "post-index-change", "post-checkout", "reference-transaction", "pre-auto-gc")
     for folder in (git_dir(lease) / "hooks", lease.folder / "hooks"):
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         for name in names:
             (folder / name).symlink_to(script(site, name))
     configure(lease, f"[core]\n\thooksPath = {lease.folder / 'hooks'}\n")
@@ -55,10 +59,7 @@ def replaced_git_file(site: Site, lease: Lease) -> None:
 
 
 def git_folder(site: Site, lease: Lease) -> None:
-    (lease.folder / ".git").unlink()
-    subprocess.run(["git", "init", "--quiet", str(lease.folder)], check=True)
-    with (lease.folder / ".git" / "config").open("a") as config:
-        config.write(f"[core]\n\tfsmonitor = {script(site, 'folder')}\n")
+    configure(lease, f"[core]\n\tfsmonitor = {script(site, 'folder')}\n")
 
 
 def filters(site: Site, lease: Lease) -> None:
@@ -119,7 +120,8 @@ def alternates(site: Site, lease: Lease) -> None:
 def planted_index(site: Site, lease: Lease) -> None:
     victim = site.tmp / "victim"
     victim.write_text("precious\n")
-    for name in ("host-index", "host-index.lock", "index"):
+    (lease.folder.parent / "index").unlink()
+    for name in ("host-index", "host-index.lock", "index", "sealed", "sealed.new", "about.new", "index.lock"):
         (lease.folder.parent / name).symlink_to(victim)
 
 
@@ -170,6 +172,10 @@ async def test_the_same_plants_run_under_a_naive_host(site: Site, plant: Plant) 
 async def test_a_diff_runs_under_a_naive_host(site: Site) -> None:
     """The control."""
     async with site.lease() as lease:
+        git_dir(lease)
+        who = ("-c", "user.name=x", "-c", "user.email=x@x")
+        naive_git("-C", str(lease.folder), "add", "--all", at=site.tmp)
+        naive_git("-C", str(lease.folder), *who, "commit", "-m", "x", at=site.tmp)
         diffs(site, lease)
         (lease.folder / "src" / "b.py").write_text("changed\n")
         naive_git("-C", str(lease.folder), "diff", at=site.tmp)
@@ -206,7 +212,8 @@ async def test_a_worktree_that_became_a_link_is_not_followed(site: Site) -> None
         with pytest.raises(NoWorkspace, match="no folder"):
             await lease.capture()
     assert (secret / "key.pem").exists(), "nor when the lease ends"
-    assert site.leftovers() == []
+    await site.until_nothing_is_left()
+    assert (secret / "key.pem").exists(), "nor when it is thrown away"
 
 
 async def test_links_and_devices_of_the_agent_give_nothing_away(site: Site) -> None:

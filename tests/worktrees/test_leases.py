@@ -14,9 +14,8 @@ from pathlib import Path
 import pytest
 
 from claude_pool_gh.storage.owners import own_mark
-from claude_pool_gh.worktrees import leases
+from claude_pool_gh.worktrees.checkouts.removal import remove
 from claude_pool_gh.worktrees.errors import WorktreeError
-from tests.patience import until
 from tests.worktrees.conftest import FILES
 from tests.worktrees.site import Site
 
@@ -29,7 +28,7 @@ def refs(site: Site) -> set[str]:
 async def test_a_lease_is_the_commit_and_nothing_else(site: Site) -> None:
     async with site.lease() as lease:
         found = {str(path.relative_to(lease.folder)) for path in lease.folder.rglob("*") if not path.is_dir()}
-        assert found == {*FILES, ".git"}
+        assert found == set(FILES)
         assert (lease.folder / "crlf.txt").read_bytes() == FILES["crlf.txt"]
         assert (lease.folder / "data.bin").read_bytes() == FILES["data.bin"]
         assert os.access(lease.folder / "run.sh", os.X_OK)
@@ -78,7 +77,7 @@ async def test_sixty_four_leases_at_once(site: Site) -> None:
             return site.at(snapshot.commit)["mine.txt"][1].decode().strip()
 
     assert await asyncio.gather(*map(one, range(64))) == [str(number) for number in range(64)]
-    assert site.leftovers() == []
+    await site.until_nothing_is_left()
     assert [ref for ref in refs(site) if ref.startswith("refs/pool/snapshots/")] == [], (
         "patches bring them back"
     )
@@ -116,9 +115,7 @@ async def test_two_hundred_leases_with_failures_in_between_leave_nothing(site: S
             asyncio.get_running_loop().call_later(number * 0.02 + 0.005, task.cancel)
     ends = await asyncio.gather(*running, return_exceptions=True)
     assert {type(end) for end in ends} == {type(None), RuntimeError, asyncio.CancelledError}
-    # A cancelled lease is removed in a thread that no second cancel can stop.
-    await until(lambda: not site.leftovers())
-    assert site.leftovers() == []
+    await site.until_nothing_is_left()
     assert refs(site) == before
     assert not (site.mirror / "worktrees").exists()
     assert [path for path in site.mirror.rglob("*.lock") if path.exists()] == []
@@ -168,8 +165,10 @@ async def test_a_server_with_the_number_of_the_one_that_was_killed_sweeps_up_aft
     for left in (f"{host}.{number}.1", str(os.getpid())):
         (place / left / "old-run" / "tree").mkdir(parents=True)
     async with site.lease() as lease:
+        commit = lease.began.base
+    async with site.worktrees.archive(site.widgets.id, commit) as file:
         site.worktrees.sweep()
-        assert (lease.folder / "crlf.txt").exists(), "the control: its own are in use"
+        assert file.exists(), "the control: its own are in use"
         assert [path.name for path in place.iterdir()] == [own_mark()]
     assert site.leftovers() == []
 
@@ -200,7 +199,7 @@ def test_a_folder_without_rights_is_removed_by_a_plain_user_too(plain_users: Pat
         try:
             os.setgid(65534)
             os.setuid(65534)
-            leases.remove(place)
+            remove(place)
         finally:  # whatever happened, this is no second test run
             os._exit(0)
     os.waitpid(child, 0)

@@ -92,6 +92,10 @@ class NoWorkspace(PoolError):
     """A run's folder could not be made; the run does not fall back to a folder that others use."""
 
 
+class SpoiledWorkspace(NoWorkspace):
+    """Somebody changed a folder while a run read it: its result counts for nothing, and it may be run again."""
+
+
 class NotFound(PoolError):
     """Nothing has this id."""
 

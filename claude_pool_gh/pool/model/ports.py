@@ -265,6 +265,8 @@ class Wanted:
     """Begin with this work of an earlier step in place."""
     base_dir: Path | None = None
     """Make folders here; None: where the workspaces usually do."""
+    writes: bool = True
+    """Whether the run may change files; one that only reads may share its folder with others."""
 
 
 class Workspaces(Protocol):

@@ -19,6 +19,7 @@ from claude_pool_gh.pool.model.errors import (
     PoolError,
     PoolShutdown,
     RecipeError,
+    SpoiledWorkspace,
     Superseded,
 )
 from claude_pool_gh.pool.model.ids import new_id
@@ -259,6 +260,7 @@ class Attempts:
                 spec=chain.plan.workspace,
                 start=start,
                 base_dir=self._base_dir,
+                writes=config.writes,
             )
             outcome, kept = await self._in_a_folder(work, wanted, live, writes=config.writes)
         if work.conversation is None:  # nothing was kept that could go on
@@ -275,7 +277,8 @@ class Attempts:
                 outcome = await agent_run.run_agent(self.agent, work, workspace.folder, live.line)
                 return await _captured(workspace, outcome) if writes else (outcome, None)
         except NoWorkspace as error:
-            return AgentOutcome(ending=Ending.failed, reason=str(error)), None
+            again = isinstance(error, SpoiledWorkspace)
+            return AgentOutcome(ending=Ending.failed, reason=str(error), retryable=again), None
         except Exception as error:  # around one slot's task: whatever broke, slot and money come back
             logger.exception("run broke", extra={"action": "run_broke", "task": work.run_id})
             reason = f"the run could not be set up ({type(error).__name__})"

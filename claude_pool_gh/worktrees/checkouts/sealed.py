@@ -1,0 +1,73 @@
+"""The sealed list of a checkout: what it holds, and that nobody is changing it."""
+
+from __future__ import annotations
+
+import io
+import marshal
+import os
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from claude_pool_gh.worktrees.checkouts.listing import Entry, Listing
+
+_VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A checkout as it was when nobody had it."""
+
+    commit: str
+    index: Entry
+    """The file of git's index itself: git would write through a link that stood there."""
+    entries: Listing
+
+
+def write(path: Path, sealed: Sealed) -> None:
+    """Put the list in place in one move, so that whoever finds one finds all of it."""
+    # A flat format that is read in milliseconds; nothing in it is ever executed, and no agent can write it.
+    put(
+        path,
+        marshal.dumps((_VERSION, boot_id(), sealed.commit, sealed.index)) + marshal.dumps(sealed.entries),
+    )
+
+
+def put(path: Path, data: bytes) -> None:
+    """Replace a file whole, and follow no link that stands there."""
+    beside = path.with_suffix(".new")
+    beside.unlink(missing_ok=True)
+    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(data)
+    beside.rename(path)
+
+
+def read(path: Path) -> Sealed | None:
+    """The list; None where there is none, or one of another start of this machine: what a crash lost has no times."""
+    try:
+        with io.BytesIO(path.read_bytes()) as file:  # from memory: the module reads a file byte by byte
+            version, boot, commit, index = marshal.load(file)  # noqa: S302 - see `write`
+            entries = marshal.load(file)  # noqa: S302 - the same
+    except (OSError, ValueError, EOFError, TypeError):
+        return None
+    return Sealed(commit, index, entries) if (version, boot) == (_VERSION, boot_id()) else None
+
+
+def commit_of(path: Path) -> str | None:
+    """The commit of a whole checkout, without its list: the same answer however many files there are."""
+    try:
+        with path.open("rb") as file:
+            version, boot, commit, _ = marshal.load(file)  # noqa: S302 - see `write`
+    except (OSError, ValueError, EOFError, TypeError):
+        return None
+    return str(commit) if (version, boot) == (_VERSION, boot_id()) else None
+
+
+@cache
+def boot_id() -> str:
+    """What tells this start of the machine from any other; empty where the system does not say."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return os.uname().nodename
