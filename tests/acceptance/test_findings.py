@@ -9,6 +9,8 @@ import pytest
 
 from claude_pool_gh.rehearsal import stage
 from claude_pool_gh.rehearsal.github import Fault, Respond, ReviewComment
+from claude_pool_gh.rehearsal.github.routes.graphql import PATH as GRAPHQL
+from claude_pool_gh.rehearsal.github.web.faults import Moment
 from tests.acceptance.colleague import Colleague
 from tests.acceptance.world import World
 
@@ -58,6 +60,11 @@ def answers_to(here: World, comment: ReviewComment) -> list[ReviewComment]:
     return [each for each in here.pull.review_comments if each.in_reply_to is comment]
 
 
+def _about_resolving(moment: Moment) -> bool:
+    """Whether a request resolves a thread of a review, or asks for those that there are."""
+    return moment.route == GRAPHQL and (b"ReviewThreads" in moment.body or b"ResolveThread" in moment.body)
+
+
 async def test_a_push_brings_new_fixed_and_still_open_each_said_once_and_where_it_belongs(
     here: World, colleague: Colleague
 ) -> None:
@@ -72,7 +79,7 @@ async def test_a_push_brings_new_fixed_and_still_open_each_said_once_and_where_i
     here.repository.commit("feature", files, message="Mend", author=here.maintainer)
     colleague.planted = [SQL, NEW, replace(BOUNDARY, verdict="fixed")]
     said = boundary.body
-    here.github.faults.add(Fault(Respond(502), route="/api/graphql", after_effect=True, times=2))
+    here.github.faults.add(Fault(Respond(502), when=_about_resolving, after_effect=True, times=2))
 
     shown = await again(here, "1 new, 1 fixed, 1 still open (worst: critical) in 3 files read")
     await here.written()
@@ -145,7 +152,7 @@ async def test_a_finding_is_named_by_its_first_digits_and_mended_by_a_reply(
     await here.say("/pool fix 12345678")
     await here.handled(3)
     assert here.answers()[-1] == ("/pool fix 12345678", "answered"), "no agent is paid to fix a number"
-    here.github.faults.add(Fault(Respond(502), route="/api/graphql", times=1000))
+    here.github.faults.add(Fault(Respond(502), when=_about_resolving, times=1000))
     await here.say(f"/pool dismiss {name} not a defect")
     await here.said(f"Dismissed: Exactly ten pieces get no bulk discount (`{name}`).")
     await here.until(lambda: boundary.body.startswith("✖️ **Dismissed** by `mona`\n\n<details>"))
