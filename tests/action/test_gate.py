@@ -46,8 +46,8 @@ def task(tx: Transaction, name: str) -> None:
 
 def chain(name: str) -> dict[str, object]:
     return {
-        "id": name, "pool": "p", "kind": "chain", "state": "running", "plan": {}, "caps": {},
-        "account": {"thread": "1:1", "user": "1", "repository": "1"}, "priority": 0, "place": 0, "created_ms": 0,
+        "id": name, "pool": "p", "kind": "chain", "state": "running", "plan": {}, "caps": {}, "account": {},
+        "priority": 0, "place": 0, "created_ms": 0,
         "cancel_requested": False, "generation": 0,
     }  # fmt: skip
 
