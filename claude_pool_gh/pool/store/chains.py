@@ -204,7 +204,15 @@ def add(tx: Transaction, new: NewChain, now_ms: int) -> bool:
         tx.execute(chain_scopes.insert(), own)
     if new.tags:
         tx.execute(tags.insert(), [{"chain_id": new.id, "tag": tag} for tag in dict.fromkeys(new.tags)])
+    if new.kind == "task":
+        _add_lone_task(tx, new.id, new.plan, now_ms)
     return True
+
+
+def _add_lone_task(tx: Transaction, chain_id: str, plan: Plan, now_ms: int) -> None:
+    """Store a lone task's own row with its chain, so that it is a task like any other from its submission on."""
+    (step,) = plan.steps
+    tasks.add(tx, chain_id, chain_id, step.name, 0, step.name, now_ms)
 
 
 def get(tx: Transaction, chain_id: str) -> ChainRow:
@@ -267,6 +275,9 @@ def finish(tx: Transaction, chain: ChainRow, outcome: Outcome, now_ms: int) -> N
     is_failure = outcome.verdict in FAILURES and outcome.verdict is not Verdict.cancelled
     failed = outcome.reason if is_failure else None
     ending = _ENDINGS.get(outcome.verdict, Ending.failed) if chain.kind == "task" else Ending.failed
+    if chain.kind == "task" and chain.started_ms is None:
+        # A worker of an earlier version, on the same store, may have submitted it without its row.
+        _add_lone_task(tx, chain.id, chain.plan, chain.created_ms)
     tasks.end_open(tx, chain.id, now_ms, failed=failed, ending=ending)
     ledger.settle(tx, chain.id, now_ms)
     stored = outcome.model_dump(mode="json")
