@@ -14,6 +14,7 @@ from claude_pool_gh.commands.grammar import Command, Verb, parse
 from claude_pool_gh.conversation.caps import THREAD
 from claude_pool_gh.conversation.facts import thread_key
 from claude_pool_gh.github.api import Forge
+from claude_pool_gh.github.check_key import CheckKey
 from claude_pool_gh.github.errors import ForgeError
 from claude_pool_gh.github.intake import CommandRequest
 from claude_pool_gh.pool.model.outcomes import Verdict
@@ -59,7 +60,7 @@ async def is_shown(forge: Forge, request: CommandRequest, head: str, verbs: Mapp
     if not head or not isinstance(request.source, Trigger) or not isinstance(command, Command):
         return False
     verb, repository = command.verb.name, request.thread.repository
-    key = f"check:{repository.id}:{request.thread.number}:{verb}:{head}"
+    key = CheckKey.of(request.thread, verb, head).format()
     path, name = f"/commits/{head}/check-runs", f"claude-pool/{verb}"
     try:
         runs = forge.pages(repository, path, key="check_runs", check_name=name, filter="all")

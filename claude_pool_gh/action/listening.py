@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from claude_pool_gh.action.state.keeper import Keeper
 from claude_pool_gh.action.strangers import is_kept_out
-from claude_pool_gh.github import command_rows, intake, reads
+from claude_pool_gh.github import command_rows, inbox, intake, reads
 from claude_pool_gh.github.errors import ForgeError
 from claude_pool_gh.github.intake import CommandRequest
 from claude_pool_gh.service.house import House
@@ -83,4 +83,4 @@ def _requests(thread: Thread, comment: Any) -> list[CommandRequest]:
 
 
 def _store(found: list[CommandRequest], now_ms: int, tx: Transaction) -> int:
-    return sum(intake.store(tx, request, now_ms) for request in found)
+    return sum(inbox.store(tx, request, now_ms) for request in found)

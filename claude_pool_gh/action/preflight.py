@@ -14,6 +14,7 @@ from claude_pool_gh.github import reads
 from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.errors import ForgeError, ForgeRefused
 from claude_pool_gh.github.intake import CommandRequest
+from claude_pool_gh.github.trusted import TrustedFiles
 from claude_pool_gh.terms.ids import Trigger
 
 DOOR: Final = "action"
@@ -38,7 +39,8 @@ async def preflight(forge: Forge, setups: Setups, request: CommandRequest) -> No
     issue = await _read(f"number {request.thread.number}", needed, reads.issue(forge, request.thread))
     if issue.is_pull:
         await _read("the pull request", "pull_requests=read", reads.pull(forge, request.thread))
-    found = await _read(f"`{PATH}`", "contents=read", setups.of(repository, branch))
+    files = TrustedFiles(forge, repository, branch=branch)
+    found = await _read(f"`{PATH}`", "contents=read", setups.of(repository, files))
     if isinstance(found, Configuration):
         _check_configuration(found, request)
 

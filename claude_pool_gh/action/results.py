@@ -11,11 +11,12 @@ from pydantic import ConfigDict
 from claude_pool_gh.action import endings
 from claude_pool_gh.action.endings import Word
 from claude_pool_gh.action.permissions import Refusal
-from claude_pool_gh.conversation.caps import THREAD
+from claude_pool_gh.conversation.facts import Facts, facts_of
 from claude_pool_gh.conversation.gates import waiting_step
 from claude_pool_gh.conversation.judge import OUT_OF_REACH
 from claude_pool_gh.conversation.progress import Progress
 from claude_pool_gh.github import command_rows
+from claude_pool_gh.github.check_key import CheckKey
 from claude_pool_gh.github.command_rows import CommandRow
 from claude_pool_gh.github.effects.check_run import CheckRun
 from claude_pool_gh.github.effects.rows import wanted_of
@@ -135,7 +136,8 @@ def _command(tx: Transaction, progress: Progress, row: CommandRow) -> CommandRes
 
 def _fails(tx: Transaction, chain: ChainRow) -> bool:
     """Whether the check of a run is a failure, as the repository has configured."""
-    key = f"check:{chain.account[THREAD]}:{chain.plan.verb}:{chain.labels.head}"
+    thread = facts_of(chain.plan.context, Facts).thread
+    key = CheckKey.of(thread, chain.plan.verb, chain.labels.head).format()
     check = wanted_of(tx, key)
     return isinstance(check, CheckRun) and check.conclusion == "failure"
 

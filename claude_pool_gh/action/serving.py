@@ -27,7 +27,7 @@ from claude_pool_gh.action.state.prune import prune
 from claude_pool_gh.action.stop import Stop
 from claude_pool_gh.action.strangers import WHY
 from claude_pool_gh.action.waiting import end_early, finished
-from claude_pool_gh.github import intake
+from claude_pool_gh.github import inbox
 from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.intake import CommandRequest
 from claude_pool_gh.pool.model.config import microdollars
@@ -107,7 +107,7 @@ async def _hold(serving: Serving) -> tuple[JobResult, str]:
             partial(again.meant, requests=serving.requests, attempt=job.attempt)
         )
         requests = await _not_taken(serving, house, requests)
-        await house.database.transact(lambda tx: [intake.store(tx, request, now) for request in requests])
+        await house.database.transact(lambda tx: [inbox.store(tx, request, now) for request in requests])
         await _work(serving, house)
         keys = [request.key for request in requests]
         read = await house.database.read(partial(results.read, progress=house.progress, keys=keys))

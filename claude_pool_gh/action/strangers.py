@@ -13,6 +13,7 @@ from claude_pool_gh.conversation.setup import Setups
 from claude_pool_gh.github import reads
 from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.intake import CommandRequest
+from claude_pool_gh.github.trusted import TrustedFiles
 from claude_pool_gh.terms.roles import Role
 
 WHY: Final = "nobody who asks may command here, so there is nothing to be kept"
@@ -26,7 +27,8 @@ async def is_kept_out(
     Where that is not certain, as for what also a thread's author may ask, it is False. Raises ForgeError.
     """
     repository = request.thread.repository
-    found = await setups.of(repository, await reads.default_branch(forge, repository))
+    files = TrustedFiles(forge, repository, branch=await reads.default_branch(forge, repository))
+    found = await setups.of(repository, files)
     config = found.value if isinstance(found, Configuration) else RepositoryConfig()
     if not request.actor.is_human:
         return request.actor.id not in config.bots

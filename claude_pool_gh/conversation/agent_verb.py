@@ -23,6 +23,7 @@ from claude_pool_gh.conversation.desk import (
     caps_of,
     facts_for,
     plan_of,
+    pull_of,
 )
 from claude_pool_gh.conversation.facts import Facts, facts_of
 from claude_pool_gh.conversation.guidance import BRIEF
@@ -142,7 +143,7 @@ class AgentVerb(VerbHandler, Generic[F]):
 
     async def answer(self, desk: Desk, asked: Asked) -> Reply:
         """Plan a chain at the head, or at the default branch as it is now; what is pushed later is no part of it."""
-        pull = await reads.pull(desk.forge, asked.thread) if asked.place == "pull" else None
+        pull = await pull_of(desk, asked) if asked.place == "pull" else None
         if self.only_open and not (asked.issue.open if pull is None else pull.open):
             return Answer(replies.closed("issue") if pull is None else replies.closed())
         facts = await self.make_facts(desk, asked, await facts_for(desk, asked, pull), pull)

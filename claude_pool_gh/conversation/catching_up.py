@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from claude_pool_gh.github import cursors, intake
+from claude_pool_gh.github import cursors, inbox, intake
 from claude_pool_gh.github.access import AppAccess
 from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.deliveries import VerifiedDelivery
@@ -110,7 +110,7 @@ class CatchUp:
         if isinstance(found, intake.NotForUs):
             return 0
         now = self.clock.now_ms()
-        return await self.database.transact(lambda tx: intake.take_in(tx, delivery, found, now, self.told))
+        return await self.database.transact(lambda tx: inbox.take_in(tx, delivery, found, now, self.told))
 
     async def comments(self) -> int:
         """Take in the commands of comments written since the last reading, in every repository we are installed on."""
@@ -148,9 +148,9 @@ class CatchUp:
                 found += await asyncio.to_thread(_requests, comment, repository)
 
         def store(tx: Transaction) -> int:
-            intake.remember_repository(tx, repository)
+            inbox.remember_repository(tx, repository)
             cursors.advance(tx, name, begun.isoformat())
-            return sum(intake.store(tx, request, self.clock.now_ms()) for request in found)
+            return sum(inbox.store(tx, request, self.clock.now_ms()) for request in found)
 
         return await self.database.transact(store)
 

@@ -10,7 +10,7 @@ from claude_pool_gh.config.owners import PLACES
 from claude_pool_gh.conversation.desk import Asked, Desk, needed_role
 from claude_pool_gh.conversation.facts import Facts, chain_id_of, facts_of
 from claude_pool_gh.conversation.gates import Policy
-from claude_pool_gh.github import reads
+from claude_pool_gh.github.trusted import trusted_file
 from claude_pool_gh.pool.model.plan import Step
 from claude_pool_gh.terms.roles import Role
 
@@ -92,7 +92,11 @@ def new_branch(asked: Asked) -> str:
 async def _codeowners(desk: Desk, asked: Asked, branch: str) -> str:
     """The CODEOWNERS file that counts for a branch."""
     for place in PLACES:
-        found = await reads.trusted_file(desk.forge, asked.thread.repository, branch, place)
+        found = await (
+            asked.files.file(place)
+            if branch == asked.branch
+            else trusted_file(desk.forge, asked.thread.repository, branch, place)
+        )
         if found is not None:
             return found.text
     return ""

@@ -17,7 +17,7 @@ from claude_pool_gh.conversation.desk import Act, Answer, Asked, Desk, Start
 from claude_pool_gh.conversation.facts import Facts, chain_id_of, facts_of
 from claude_pool_gh.conversation.judge import Decision, Judge, Refusal, Silence
 from claude_pool_gh.conversation.progress import comment_key
-from claude_pool_gh.github import command_rows, intake
+from claude_pool_gh.github import command_rows, inbox
 from claude_pool_gh.github.effects.reply import Reply
 from claude_pool_gh.github.effects.rows import newest_written, press_answered, want
 from claude_pool_gh.github.errors import ForgeError
@@ -62,13 +62,25 @@ class Clerk:
         if request is None:
             return None
         try:
-            decision = await self.judge.decide(request)
+            heard = await self.judge.hear(request)
+            if not isinstance(heard, Asked):
+                decision: Decision = heard
+            else:
+                await self._take_up(heard)
+                decision = await self.judge.answer(heard)
             return await self.desk.database.transact(lambda tx: self._carry_out(tx, request, decision))
         except ForgeError as error:
             return await self._postpone(request, "GitHub could not be reached", error)
         except Exception as error:  # around one command: whatever is wrong with it must not stop the others
             logger.exception("command failed", extra=_told(request, "command_failed"))
             return await self._postpone(request, "of an error on our side", error)
+
+    async def _take_up(self, asked: Asked) -> None:
+        """React to what runs agents before its plan is made, which can take longer than a person waits."""
+        if asked.command.verb.spends:
+            now = self.desk.clock.now_ms()
+            await self.desk.database.transact(lambda tx: endings.react(tx, asked.request, "eyes", now))
+            self.observer.committed()
 
     def _claim(self, tx: Transaction) -> CommandRequest | None:
         request = command_rows.claim(tx, self.desk.clock.now_ms(), _TAKEN_MS)
@@ -143,6 +155,8 @@ class Clerk:
             self.observer.changed(tx, chain.id)
 
     def _close(self, tx: Transaction, request: CommandRequest, answer: str, chain_id: str = "") -> str:
+        if not chain_id and answer != "done":
+            endings.take_back_eyes(tx, request, self.desk.clock.now_ms())
         command_rows.close(tx, request.key, answer)
         if isinstance(request.source, Trigger) and request.source.check:
             press_answered(tx, request.source.check, request.thread.repository, self.desk.clock.now_ms())
@@ -208,7 +222,7 @@ def _told(request: CommandRequest, action: str, chain_id: str = "") -> dict[str,
 
 def _as_named_now(tx: Transaction, request: CommandRequest) -> CommandRequest:
     """A command in the repository as it is called by now: it may have been renamed since the delivery."""
-    known = intake.known_repository(tx, request.thread.repository.id)
+    known = inbox.known_repository(tx, request.thread.repository.id)
     thread = request.thread.model_copy(update={"repository": known or request.thread.repository})
     return request.model_copy(update={"thread": thread})
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from claude_pool_gh.conversation.desk import Asked, Desk, caps_of
 from claude_pool_gh.conversation.guidance import BRIEF, guided
-from claude_pool_gh.github.reads import trusted_file
+from claude_pool_gh.github.trusted import RECIPES
 from claude_pool_gh.pool.model.config import MICRODOLLARS
 from claude_pool_gh.pool.model.errors import RecipeError
 from claude_pool_gh.pool.model.plan import Step
@@ -18,7 +18,7 @@ from claude_pool_gh.pool.recipes.skills import Skill, parse_skill
 from claude_pool_gh.pool.recipes.workflows import Workflow, WorkflowFile, Written, parse_workflow
 from claude_pool_gh.recipes import built_in
 
-FOLDER: Final = ".github/claude-pool"
+FOLDER: Final = RECIPES
 
 READING: Final = frozenset({"Read", "Grep", "Glob"})
 """All that an agent gets: whoever writes a repository's recipes must not be able to give it a shell on this host."""
@@ -70,7 +70,7 @@ class Cookbook:
     async def _text(self, path: str) -> tuple[str, str]:
         """A recipe's text, and what to call it in an error."""
         own = f"{FOLDER}/{path}"
-        found = await trusted_file(self.desk.forge, self.asked.thread.repository, self.asked.branch, own)
+        found = await self.asked.files.file(own)
         if found is not None:
             return found.text, own
         text = built_in(path)

@@ -14,6 +14,7 @@ from claude_pool_gh.conversation.facts import Facts, thread_key
 from claude_pool_gh.github import reads
 from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.intake import CommandRequest
+from claude_pool_gh.github.trusted import TrustedFiles
 from claude_pool_gh.pool.model.caps import Cap, Caps, Window
 from claude_pool_gh.pool.model.config import microdollars
 from claude_pool_gh.pool.model.plan import Limits, Plan, Step
@@ -73,17 +74,24 @@ class Asked:
     request: CommandRequest
     command: Command
     configuration: Configuration
-    branch: str
-    """The default branch, source of every recipe."""
+    files: TrustedFiles
+    """The default branch's files, source of every recipe."""
     role: Role
     """The live role of whoever asks."""
     issue: reads.Issue
-    """The thread as it is now."""
+    """The thread as it was when the command was taken up."""
+    pull: reads.Pull | None = None
+    """The same of a pull request, where it is known already: see `pull_of`."""
 
     @property
     def config(self) -> RepositoryConfig:
         """What the repository decides."""
         return self.configuration.value
+
+    @property
+    def branch(self) -> str:
+        """The name of the default branch."""
+        return self.files.branch
 
     @property
     def thread(self) -> Thread:
@@ -181,6 +189,11 @@ def plan_of(desk: Desk, asked: Asked, steps: tuple[Step, ...], facts: Facts, cap
     )
 
 
+async def pull_of(desk: Desk, asked: Asked) -> reads.Pull:
+    """The pull request as it was when the command was taken up. Raises ForgeError."""
+    return asked.pull or await reads.pull(desk.forge, asked.thread)
+
+
 async def facts_for(desk: Desk, asked: Asked, pull: reads.Pull | None) -> dict[str, Any]:
     """The facts that every chain has, of the thread as it is now."""
     common = {
@@ -196,5 +209,5 @@ async def facts_for(desk: Desk, asked: Asked, pull: reads.Pull | None) -> dict[s
     }
     if pull is not None:
         return common | {"head": pull.head, "base": pull.base, "base_ref": pull.base_ref}
-    head = await reads.branch_head(desk.forge, asked.thread.repository, asked.branch)
+    head = asked.files.commit or await reads.branch_head(desk.forge, asked.thread.repository, asked.branch)
     return common | {"head": head, "base": head, "base_ref": asked.branch}

@@ -68,6 +68,12 @@ def react(tx: Transaction, request: CommandRequest, content: ReactionContent, no
         rows.want(tx, f"reaction:{request.key}", request.thread.repository, reaction, now_ms)
 
 
+def take_back_eyes(tx: Transaction, request: CommandRequest, now_ms: int) -> None:
+    """Let a command that was taken up, and of which nothing came, not look as if it still ran."""
+    if rows.fate(tx, f"reaction:{request.key}") is not None:
+        react(tx, request, "confused", now_ms)
+
+
 def reaction_of(outcome: Outcome, report: Report | None) -> ReactionContent | None:
     """What the end looks like on the command; None while a push is still on its way. Pure."""
     match report:

@@ -10,10 +10,11 @@ from claude_pool_gh.conversation.facts import thread_key
 from claude_pool_gh.conversation.groups import group_check
 from claude_pool_gh.findings import tables as findings
 from claude_pool_gh.github import news, thread_rows
+from claude_pool_gh.github.check_key import CheckKey
 from claude_pool_gh.github.effects import rows
 from claude_pool_gh.github.effects.check_run import CheckRun
 from claude_pool_gh.github.effects.rows import want
-from claude_pool_gh.github.intake import remember_repository
+from claude_pool_gh.github.inbox import remember_repository
 from claude_pool_gh.github.news import News
 from claude_pool_gh.pool.model.ports import Clock, Observer
 from claude_pool_gh.pool.store import chains, lookup
@@ -70,7 +71,7 @@ class Gazette:
 
     def _doubt_review(self, tx: Transaction, thread: Thread, head: str, base_ref: str) -> None:
         """A check speaks of the base that was read. Against another one nobody has read the change."""
-        key = f"check:{thread_key(thread)}:review:{head}"
+        key = CheckKey.of(thread, "review", head).format()
         check = rows.wanted_of(tx, key)
         if isinstance(check, CheckRun) and check.status == "completed":
             title = f"NOT REVIEWED: it goes into {base_ref} now, which is not what was read"[:200]
@@ -88,8 +89,8 @@ class Gazette:
         Without a review of it there is nothing to repeat, and no required check that would have let it into the queue.
         """
         remember_repository(tx, thread.repository)
-        key = thread_key(thread)
-        told, own = thread_rows.known(tx, key), rows.wanted_below(tx, f"check:{key}:review:", "check")
+        told = thread_rows.known(tx, thread_key(thread))
+        own = rows.wanted_below(tx, CheckKey.of(thread, "review", commit).prefix(), "check")
         if not own:
             return
         checks = (each for each in own if isinstance(each, CheckRun))

@@ -1,4 +1,8 @@
-"""Judges a command: from its line to silence, a refusal, an answer or a plan. It only reads (steps 3 to 5)."""
+"""Judges a command: from its line to silence, a refusal, an answer or a plan. It only reads.
+
+In two parts: whether it may run at all, and what it leads to. Between them whoever gave it can be told
+that it is taken up, before its recipe, its guidance and whatever else its plan needs are read.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from claude_pool_gh.commands.grammar import Command, Mistake, Verb, parse
-from claude_pool_gh.config.load import DEFAULT, Configuration, Faults
+from claude_pool_gh.commands.grammar import Mistake, Verb, parse
+from claude_pool_gh.config.load import DEFAULT, PATH, Configuration, Faults
 from claude_pool_gh.config.model import RepositoryConfig
 from claude_pool_gh.conversation import strangers
 from claude_pool_gh.conversation.desk import Act, Answer, Asked, Desk, Start, needed_role
@@ -16,6 +20,7 @@ from claude_pool_gh.conversation.setup import Setups
 from claude_pool_gh.github import reads
 from claude_pool_gh.github.errors import ForgeRefused
 from claude_pool_gh.github.intake import CommandRequest
+from claude_pool_gh.github.overview import Overview, overview
 from claude_pool_gh.pool.model.errors import RecipeError
 from claude_pool_gh.reports import replies
 from claude_pool_gh.terms.ids import Repository, Trigger
@@ -65,15 +70,30 @@ class Judge:
 
     async def decide(self, request: CommandRequest) -> Decision:
         """What to do about a command. Reads GitHub and our rows, and changes neither. Raises ForgeError."""
+        heard = await self.hear(request)
+        return await self.answer(heard) if isinstance(heard, Asked) else heard
+
+    async def hear(self, request: CommandRequest) -> Asked | Silence | Refusal:
+        """Whether a command may run at all, before anything is read for its plan. Raises ForgeError."""
         try:
             return await self._judge(request)
         except ForgeRefused as error:
             return await self._out_of_reach(request, error)
 
-    async def _judge(self, request: CommandRequest) -> Decision:
+    async def answer(self, asked: Asked) -> Decision:
+        """What a command that may run leads to. Raises ForgeError, ForgeRefused not among them."""
+        try:
+            answer = await self.rooms[asked.command.verb.name].answer(self.desk, asked)
+        except RecipeError as error:
+            return Refusal(replies.faulty_recipe(str(error)))
+        except ForgeRefused as error:
+            return Refusal(replies.broken(f"GitHub refused what it needs to read ({error.status})"))
+        return await self._vetted(asked, answer) if isinstance(answer, Start) else answer
+
+    async def _judge(self, request: CommandRequest) -> Asked | Silence | Refusal:
         forge, repository = self.desk.forge, request.thread.repository
-        branch = await reads.default_branch(forge, repository)
-        found = await self.setups.of(repository, branch)
+        seen = await overview(forge, request.thread, PATH)
+        found = await self.setups.of(repository, seen.files)
         config = found.value if isinstance(found, Configuration) else RepositoryConfig()
         if isinstance(found, Configuration) and not answers(found, self.desk.door):
             return Silence(f"the repository's door is {config.door}")
@@ -90,35 +110,59 @@ class Judge:
         if isinstance(command, Mistake):
             return self._mistake(command, role, request)
         needed = needed_role(command.verb, config)
-        if role < needed and not await self._tells_author(request, command.verb, found, role):
+        if role < needed and not await self._tells_author(request, command.verb, found, role, seen):
             return Refusal(
                 replies.not_allowed(command.verb.name, needed, role),
                 f"{request.actor.id}:{command.verb.name}",
             )
         if isinstance(found, Faults):
             return Refusal(replies.faulty_config(found.file, found.faults))
-        return await self._ask_verb(request, command, found, branch, role)
+        if (refusal := await self._not_as_said(request)) is not None:
+            return refusal
+        asked = Asked(
+            request=request,
+            command=command,
+            configuration=found,
+            files=seen.files,
+            role=role,
+            issue=await self._issue(request, seen),
+            pull=seen.thread.pull if seen.thread is not None else None,
+        )
+        if asked.place not in command.verb.places:
+            return Refusal(replies.wrong_place(command.verb))
+        return await self._kept_out(asked, command.verb) or asked
 
-    async def _out_of_reach(self, request: CommandRequest, error: ForgeRefused) -> Decision:
+    async def _issue(self, request: CommandRequest, seen: Overview) -> reads.Issue:
+        """The thread, as the query told of it or, where that was refused, as REST does."""
+        if seen.thread is not None:
+            return seen.thread.issue
+        return await reads.issue(self.desk.forge, request.thread)
+
+    async def _out_of_reach(self, request: CommandRequest, error: ForgeRefused) -> Asked | Silence | Refusal:
         """What cannot be read cannot be decided; said where a permission is all that is missing."""
         forge, repository = self.desk.forge, request.thread.repository
         if not self._lacks(repository):
             # Without a token for the repository, or without the thread, there is nobody we could speak to.
             return Silence(f"{OUT_OF_REACH}: {error}")
         if (refusal := await self._lacking(repository)) is None:  # granted in the meantime
-            return await self.decide(request)
+            return await self.hear(request)
         if not request.actor.is_human or await reads.role_of(forge, repository, request.actor) < Role.triage:
             return Silence(f"{OUT_OF_REACH}: {error}")
         return refusal
 
     async def _tells_author(
-        self, request: CommandRequest, verb: Verb, found: Configuration | Faults, role: Role
+        self,
+        request: CommandRequest,
+        verb: Verb,
+        found: Configuration | Faults,
+        role: Role,
+        seen: Overview,
     ) -> bool:
         """Whether somebody without the role is told all the same, as the author of the thread."""
         chosen = isinstance(found, Configuration) and verb.name in found.value.permissions
         if not verb.tells or chosen or role < Role.read:
             return False
-        return (await reads.issue(self.desk.forge, request.thread)).author.id == request.actor.id
+        return (await self._issue(request, seen)).author.id == request.actor.id
 
     async def _unheard(self, request: CommandRequest, config: RepositoryConfig) -> str | None:
         """Why a command is not even answered: what caused it is nobody who may command here, or is not switched on."""
@@ -139,38 +183,24 @@ class Judge:
         once = f"{whose}:often:{now_ms // strangers.HOUR_MS}"
         return Refusal(replies.rate_limited(beyond, most), once, everywhere=True)
 
-    def _mistake(self, found: Mistake, role: Role, request: CommandRequest) -> Decision:
+    def _mistake(self, found: Mistake, role: Role, request: CommandRequest) -> Refusal:
         """A mistake is explained to those who could have meant something; a stranger is told once."""
         if role < Role.triage:
             return Refusal(replies.mistake(found), f"{request.actor.id}:mistake")
         return Refusal(replies.mistake(found), slot="mistake")
 
-    async def _ask_verb(
-        self, request: CommandRequest, command: Command, found: Configuration, branch: str, role: Role
-    ) -> Decision:
-        room, forge, repository = self.rooms[command.verb.name], self.desk.forge, request.thread.repository
-        if (source := request.written_in) is not None:
-            node = await reads.unchanged(forge, request.thread, source, request.body_sha256)
-            if node is None:
-                return Refusal(replies.changed_comment())
-            # Below other words in a mail may stand what was answered, whatever the mail program put in between.
-            if not request.leads and await reads.came_by_mail(forge, repository, node):
-                return Refusal(replies.below_in_mail(request.line))
-        issue = await reads.issue(forge, request.thread)
-        asked = Asked(
-            request=request, command=command, configuration=found, branch=branch, role=role, issue=issue
-        )
-        if asked.place not in room.verb.places:
-            return Refusal(replies.wrong_place(room.verb))
-        if (refusal := await self._kept_out(asked, room.verb)) is not None:
-            return refusal
-        try:
-            answer = await room.answer(self.desk, asked)
-        except RecipeError as error:
-            return Refusal(replies.faulty_recipe(str(error)))
-        except ForgeRefused as error:
-            return Refusal(replies.broken(f"GitHub refused what it needs to read ({error.status})"))
-        return await self._vetted(asked, answer) if isinstance(answer, Start) else answer
+    async def _not_as_said(self, request: CommandRequest) -> Refusal | None:
+        """Why the text in which a command stands does not count as one any more."""
+        if (source := request.written_in) is None:
+            return None
+        forge, thread = self.desk.forge, request.thread
+        node = await reads.unchanged(forge, thread, source, request.body_sha256)
+        if node is None:
+            return Refusal(replies.changed_comment())
+        # Below other words in a mail may stand what was answered, whatever the mail program put in between.
+        if not request.leads and await reads.came_by_mail(forge, thread.repository, node):
+            return Refusal(replies.below_in_mail(request.line))
+        return None
 
     async def _kept_out(self, asked: Asked, verb: Verb) -> Refusal | None:
         """Why a permitted command runs nothing all the same."""

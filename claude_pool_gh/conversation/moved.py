@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from claude_pool_gh.conversation.facts import Facts, facts_of
-from claude_pool_gh.github.intake import known_repository
+from claude_pool_gh.github.inbox import known_repository
 from claude_pool_gh.pool.model.ports import Done, Finish, HostStep, HostStepContext
 from claude_pool_gh.storage import Database
 

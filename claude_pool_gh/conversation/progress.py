@@ -17,6 +17,7 @@ from claude_pool_gh.conversation.downloads import url_of
 from claude_pool_gh.conversation.facts import Facts, facts_of
 from claude_pool_gh.conversation.gates import work_of
 from claude_pool_gh.conversation.handler import VerbHandler
+from claude_pool_gh.github.check_key import CheckKey
 from claude_pool_gh.github.effects.check_run import Button, CheckRun
 from claude_pool_gh.github.effects.comment import Comment
 from claude_pool_gh.github.effects.rows import want
@@ -70,7 +71,7 @@ class Progress:
         repository, number = facts.thread.repository, facts.thread.number
         run = self._run(tx, around.own, facts, room)
         if room.check and facts.place == "pull":
-            key = f"check:{repository.id}:{number}:{chain.plan.verb}:{facts.head}"
+            key = CheckKey.of(facts.thread, chain.plan.verb, facts.head).format()
             if around.newest_at_head == chain.id:
                 want(tx, key, repository, _check(run, facts, room.fail_on(chain)), now)
         if chain.outcome is not None:

@@ -53,6 +53,23 @@ class Forge:
 
     async def read(self, repository: Repository, path: str, *, accept: str = _JSON, **query: Any) -> Any:
         """GET, again after failures that pass. `path` follows `/repos/OWNER/NAME`."""
+        url = path + _query(query)
+
+        async def once() -> Any:
+            return _formed(await self.call("GET", repository, url, accept=accept))
+
+        return await self._patiently(once)
+
+    async def ask(self, repository: Repository, document: str, **variables: Any) -> Any:
+        """Run a query of the GraphQL API that only reads, again after failures that pass."""
+
+        async def once() -> Any:
+            return await self._with_token(repository, lambda token: self.query(token, document, **variables))
+
+        return await self._patiently(once)
+
+    async def _patiently(self, asking: Callable[[], Awaitable[Any]]) -> Any:
+        """Ask again after failures that pass, some times."""
         patience = stamina.retry_context(
             on=_passes,
             attempts=_READ_TRIES,
@@ -62,7 +79,7 @@ class Forge:
         )
         async for attempt in patience:
             with attempt:
-                return _formed(await self.call("GET", repository, path + _query(query), accept=accept))
+                return await asking()
         raise AssertionError("unreachable")
 
     async def pages(
@@ -84,13 +101,18 @@ class Forge:
     ) -> Any:
         """One request, and a second with a fresh token after 401. Raises the errors of `errors`."""
         url = f"/repos/{repository.owner}/{repository.name}{path}"
+        return await self._with_token(
+            repository, lambda token: self._request(method, url, body, accept, token)
+        )
+
+    async def _with_token(self, repository: Repository, asking: Callable[[str], Awaitable[Any]]) -> Any:
         token = await self.access.token(repository)
         try:
-            return await self._request(method, url, body, accept, token)
+            return await asking(token)
         except ForgeRefused as error:
             if error.status != 401:
                 raise
-        return await self._request(method, url, body, accept, await self.access.token(repository, fresh=True))
+        return await asking(await self.access.token(repository, fresh=True))
 
     async def query(self, token: str, document: str, **variables: Any) -> Any:
         """One query or mutation of the GraphQL API, for what REST cannot do. Raises the errors of `errors`."""

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from claude_pool_gh.github.api import Forge
+from claude_pool_gh.github.check_key import is_ours
 from claude_pool_gh.github.client import checked
 from claude_pool_gh.github.errors import ForgeRefused
 from claude_pool_gh.terms.ids import Repository
 
 _FAILED: Final = frozenset({"failure", "timed_out"})
-_OWN: Final = "check:"
-"""How the external id of every check run of ours begins."""
 _CHECKS_LIMIT: Final = 10
 _ANNOTATIONS_LIMIT: Final = 20
 
@@ -53,7 +52,7 @@ async def _runs(forge: Forge, repository: Repository, commit: str) -> list[Any]:
 
 
 def _is_ours(run: Any) -> bool:
-    return str(run.get("external_id") or "").startswith(_OWN) and str(run["name"]).startswith("claude-pool/")
+    return is_ours(str(run.get("external_id") or "")) and str(run["name"]).startswith("claude-pool/")
 
 
 async def _run(forge: Forge, repository: Repository, run: Any) -> FailedCheck:

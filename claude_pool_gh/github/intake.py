@@ -1,4 +1,4 @@
-"""From a verified delivery to durable commands and news, in one transaction."""
+"""From a verified delivery to the commands and news in it."""
 
 from __future__ import annotations
 
@@ -8,17 +8,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import sqlalchemy as sa
 from pydantic import ValidationError
 
 from claude_pool_gh.commands.lines import WORD, find
 from claude_pool_gh.github import news, payloads
-from claude_pool_gh.github.command_states import COMMAND
+from claude_pool_gh.github.check_key import CheckKey
 from claude_pool_gh.github.deliveries import VerifiedDelivery
 from claude_pool_gh.github.events import why_unheard
 from claude_pool_gh.github.news import News
-from claude_pool_gh.github.tables import commands, deliveries, repositories
-from claude_pool_gh.storage import Transaction, insert_once
 from claude_pool_gh.terms.ids import Actor, CommentRef, Repository, ReviewRef, Source, Term, Thread, Trigger
 
 _GROUP: Final = re.compile(r"/pr-([1-9][0-9]{0,9})-[0-9a-f]{7,64}\Z", re.ASCII)
@@ -222,22 +219,20 @@ def _grouped(delivery: VerifiedDelivery) -> Found | NotForUs:
 def _check(delivery: VerifiedDelivery) -> Found | NotForUs:
     payload = payloads.CheckEvent.model_validate(delivery.payload)
     run = payload.check_run
-    place = _checked(run.external_id or "", payload.place)
-    if place is None:
+    key = CheckKey.parse(run.external_id or "")
+    if key is None or key.repository_id != payload.place.id:
         return NotForUs("a check run of somebody else's")
-    thread, verb = place
+    thread = _thread(payload, key.number)
     # Who pressed belongs to it: somebody who is refused does not use up the press of somebody who may.
     id_ = f"{run.id}:{run.completed_at}:{payload.sender.id}"
     if payload.requested_action is None:
-        rerun = _triggered(
-            payload, thread.number, "rerun", id_, f"{WORD} {verb}", check=run.external_id or ""
-        )
+        rerun = _triggered(payload, thread.number, "rerun", id_, f"{WORD} {key.verb}", check=key.format())
         return Found((rerun,))
     act, _, gate = payload.requested_action.identifier.partition(":")
     id_ = f"{id_}:{payload.requested_action.identifier}"
     words = _WITHOUT_WORDS if act == "reject" else ""
     line = f"{WORD} {act} {gate} {words}".strip()
-    return Found((_triggered(payload, thread.number, "button", id_, line, check=run.external_id or ""),))
+    return Found((_triggered(payload, thread.number, "button", id_, line, check=key.format()),))
 
 
 def _all_checks(delivery: VerifiedDelivery) -> Found | NotForUs:
@@ -247,14 +242,6 @@ def _all_checks(delivery: VerifiedDelivery) -> Found | NotForUs:
     pressed = f"{suite.id}:{suite.updated_at}:{payload.sender.id}"
     numbers = [pull.number for pull in suite.pull_requests]
     return Found(tuple(_triggered(payload, n, "rerun", f"{pressed}:{n}", REVIEW) for n in numbers))
-
-
-def _checked(external_id: str, repository: Repository) -> tuple[Thread, str] | None:
-    """The thread and verb of a check run of ours, by the key of its effect."""
-    parts = external_id.split(":")
-    if len(parts) != 5 or parts[:2] != ["check", str(repository.id)] or not parts[2].isdigit():
-        return None
-    return Thread(repository=repository, number=int(parts[2])), parts[3]
 
 
 def _installation(delivery: VerifiedDelivery) -> Found | NotForUs:
@@ -355,55 +342,3 @@ def _triggered(
     return CommandRequest(
         thread=_thread(payload, number), actor=payload.sender.actor, source=source, line=_text(line).decode()
     )
-
-
-def take_in(
-    tx: Transaction,
-    delivery: VerifiedDelivery,
-    found: Found,
-    now_ms: int,
-    told: Callable[[Transaction, News], None] = lambda _tx, _news: None,
-) -> int:
-    """Make a delivery, its commands and its news durable; how many commands were new.
-
-    A GUID is stored with its work, so one whose first attempt died before the commit is taken in again. `told` gets
-    each of the news, in the same transaction; hearing it twice must do no harm.
-    """
-    row = {"guid": delivery.guid, "event": delivery.event[:64], "received_ms": now_ms}
-    insert_once(tx, deliveries, row | {"action": str(delivery.payload.get("action"))[:64]})
-    for each in found.news:
-        told(tx, each)
-    return sum(store(tx, request, now_ms) for request in found.requests)
-
-
-def remember_repository(tx: Transaction, repository: Repository, state: str = "active") -> None:
-    """Keep a repository's present names, by its number: it may have been renamed or transferred."""
-    values = repository.model_dump() | {"state": state}
-    if not insert_once(tx, repositories, values):
-        same = repositories.c.id == repository.id
-        tx.execute(repositories.update().where(same).values(**values))
-
-
-def known_repository(tx: Transaction, repository_id: int) -> Repository | None:
-    """A repository under its present names."""
-    row = tx.execute(sa.select(repositories).where(repositories.c.id == repository_id)).one_or_none()
-    if row is None:
-        return None
-    return Repository(id=row.id, owner=row.owner, name=row.name, installation_id=row.installation_id)
-
-
-def store(tx: Transaction, request: CommandRequest, now_ms: int) -> bool:
-    """Make a command durable with its repository. False when it was known."""
-    remember_repository(tx, request.thread.repository)
-    values: Mapping[str, Any] = {
-        "key": request.key,
-        "state": COMMAND.first,
-        "thread": f"{request.thread.repository.id}:{request.thread.number}",
-        "actor_id": request.actor.id,
-        "line": request.line,
-        "request": request.model_dump(mode="json"),
-        "tries": 0,
-        "due_ms": now_ms,
-        "received_ms": now_ms,
-    }
-    return insert_once(tx, commands, values)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import logging
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,8 +14,6 @@ from claude_pool_gh.terms.ids import Actor, CommentRef, Repository, ReviewRef, T
 from claude_pool_gh.terms.roles import Role
 
 logger = logging.getLogger(__name__)
-
-_FILE_LIMIT: Final = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,15 +32,6 @@ class Pull:
     """None when the fork was deleted."""
     base_ref: str
     base: str
-
-
-@dataclass(frozen=True, slots=True)
-class TrustedFile:
-    """A file of the default branch, with the id of its content."""
-
-    path: str
-    text: str
-    blob: str
 
 
 @checked
@@ -172,10 +160,14 @@ async def branch_head(forge: Forge, repository: Repository, branch: str) -> str:
     return str((await forge.read(repository, f"/branches/{segment(branch)}"))["commit"]["sha"])
 
 
+GHOST: Final = Actor(id=10137, login="ghost", is_human=False)
+"""Whoever wrote it has no account any more."""
+
+
 def actor_of(user: Any) -> Actor:
     """An account; `ghost` where it is gone."""
     if not user:
-        return Actor(id=10137, login="ghost", is_human=False)
+        return GHOST
     return Actor(id=int(user["id"]), login=str(user["login"]), is_human=user.get("type") == "User")
 
 
@@ -203,33 +195,6 @@ async def pull(forge: Forge, thread: Thread) -> Pull:
 async def default_branch(forge: Forge, repository: Repository) -> str:
     """The branch from which configuration, recipes and guidance come."""
     return str((await forge.read(repository, ""))["default_branch"])
-
-
-@checked
-async def trusted_file(
-    forge: Forge, repository: Repository, branch: str | None, path: str
-) -> TrustedFile | None:
-    """A text file of the default branch; None when there is none. Never called with a pull request's head."""
-    where = "/".join(segment(part) for part in path.split("/"))
-    try:
-        answer = await forge.read(repository, f"/contents/{where}", ref=branch)
-    except NotFound:
-        return None
-    if not isinstance(answer, dict) or answer.get("type") != "file" or answer.get("size", 0) > _FILE_LIMIT:
-        return None
-    text = base64.b64decode(answer.get("content") or "").decode(errors="replace")
-    return TrustedFile(path, text, str(answer["sha"]))
-
-
-@checked
-async def names_in(forge: Forge, repository: Repository, branch: str, folder: str) -> list[str]:
-    """The paths of the files directly in a folder of the default branch; none where there is no such folder."""
-    try:
-        answer = await forge.read(repository, f"/contents/{folder}", ref=branch)
-    except NotFound:
-        return []
-    listed = answer if isinstance(answer, list) else []
-    return [str(each["path"]) for each in listed if each.get("type") == "file"]
 
 
 @checked

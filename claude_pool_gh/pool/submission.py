@@ -62,7 +62,6 @@ def lone(  # noqa: PLR0913 - all optional, by name
         tags=tags,
         priority=priority,
         place=next(core.places),
-        now_ms=core.clock.now_ms(),
         isolation=isolation,
     )
 

@@ -12,7 +12,7 @@ from typing import Final
 from aiohttp import web
 
 from claude_pool_gh.conversation import downloads, gates
-from claude_pool_gh.github import intake
+from claude_pool_gh.github import inbox, intake
 from claude_pool_gh.github.deliveries import BODY_LIMIT, Rejected, VerifiedDelivery, verify
 from claude_pool_gh.pool.model.errors import UnknownChain
 from claude_pool_gh.pool.store import chains
@@ -80,7 +80,7 @@ class WebhookApp:
             return self._answer(202, "nothing for us in it")
         now = self._house.clock.now_ms()
         told = self._house.gazette.take
-        new = await self._house.database.transact(lambda tx: intake.take_in(tx, delivery, found, now, told))
+        new = await self._house.database.transact(lambda tx: inbox.take_in(tx, delivery, found, now, told))
         self._house.wake()
         if found.news:
             self._house.writer.wake()

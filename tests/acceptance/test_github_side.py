@@ -154,13 +154,17 @@ async def test_a_renamed_and_a_transferred_repository_keeps_its_conversation_und
     assert here.repository.check_runs(here.pull.head_sha)[-1].conclusion == "success"
 
 
-async def test_a_review_sees_under_the_new_name_that_its_head_has_moved(here: World) -> None:
+async def test_a_review_sees_under_the_new_name_that_its_branch_was_rewritten(here: World) -> None:
+    """Only GitHub says that, asked at the end; that the head has moved, events tell too."""
     await under_way(here)
     here.repository.rename("store")
-    moved = here.repository.commit("feature", {"shop/more.py": "MORE = 1\n"}, author=here.maintainer)
+    onto = here.repository.head("main")
+    here.repository.commit("feature", stage.head_files(), author=here.maintainer, onto=onto)
     await here.github.settle()
-    here.model.script = QUICK
-    await here.shows("review", f"The head has moved to [`{moved[:9]}`](")
+    here.model.script = Reviewer(stage.PLANTED)
+    await here.shows("review", "the branch was rewritten")
+    await here.quiet()
+    assert here.reviews == []
 
 
 @pytest.mark.parametrize("act", ["archive", "delete"])

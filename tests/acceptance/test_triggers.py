@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from claude_pool_gh.rehearsal import stage
-from claude_pool_gh.rehearsal.github import Delivery
+from claude_pool_gh.rehearsal.github import Delivery, Pull
 from claude_pool_gh.rehearsal.reviewer import Reviewer
 from tests.acceptance.test_webhook import post
 from tests.acceptance.world import World
@@ -78,13 +78,13 @@ async def test_pull_requests_are_reviewed_when_opened_only_where_that_is_wanted(
     here.model.script = QUICK
     author = here.pull.author
 
-    def open_pull(branch: str, *, draft: bool = False) -> Any:
+    def open_pull(branch: str, *, draft: bool = False) -> Pull:
         here.repository.commit(branch, {f"{branch}.py": "x = 1\n"}, author=author)
         return here.repository.open_pull(branch, title=branch, author=author, draft=draft)
 
     open_pull("one")
     unheard = open_pull("two", draft=True)
-    unheard.ready(author)
+    here.repository.ready(unheard, author)
     await here.github.settle()
     await here.quiet()
     assert [answer for _, answer in here.answers()] == [
@@ -97,7 +97,7 @@ async def test_pull_requests_are_reviewed_when_opened_only_where_that_is_wanted(
     await here.github.settle()
     await here.quiet()
     assert here.rows(CHAINS) == [], "a draft is not ready to be read"
-    draft.ready(author)
+    here.repository.ready(draft, author)
     await ended(here, 1)
     await here.shows("review", "Nothing found", number=draft.number)
     opened = open_pull("four")

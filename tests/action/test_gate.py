@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from claude_pool_gh.action.gate import Gate
-from claude_pool_gh.github import intake
+from claude_pool_gh.github import inbox
 from claude_pool_gh.github.effects import rows
 from claude_pool_gh.github.effects.comment import Comment
 from claude_pool_gh.github.errors import ForgeRefused
@@ -28,7 +28,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
     opened = Database.open(f"sqlite:///{tmp_path}/pool.sqlite")
     migrations.upgrade(opened.engine)
     with opened.engine.begin() as tx:
-        intake.remember_repository(tx, SHOP)
+        inbox.remember_repository(tx, SHOP)
     yield opened
     opened.close()
 
@@ -46,8 +46,8 @@ def task(tx: Transaction, name: str) -> None:
 
 def chain(name: str) -> dict[str, object]:
     return {
-        "id": name, "pool": "p", "kind": "chain", "state": "running", "plan": {}, "caps": {}, "account_thread": "1:1",
-        "account_user": "1", "account_repository": "1", "priority": 0, "place": 0, "created_ms": 0,
+        "id": name, "pool": "p", "kind": "chain", "state": "running", "plan": {}, "caps": {}, "account": {},
+        "priority": 0, "place": 0, "created_ms": 0,
         "cancel_requested": False, "generation": 0,
     }  # fmt: skip
 

@@ -29,7 +29,7 @@ OTHERS: Final = frozenset(
             "'removed'",
         ),  # a repository's state is what GitHub said last, whatever it was
         ("github/thread_rows.py", "state"),
-        ("github/intake.py", "state"),
+        ("github/inbox.py", "state"),
         ("github/effects/check_run.py", "state"),  # no column
     }
 )

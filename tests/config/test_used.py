@@ -12,8 +12,10 @@ from click.testing import CliRunner
 from claude_pool_gh.commands.grammar import Command, Verb
 from claude_pool_gh.config.load import Configuration, flat
 from claude_pool_gh.config.model import RepositoryConfig
+from claude_pool_gh.conversation.caps import REPOSITORY, THREAD, USER
 from claude_pool_gh.conversation.cookbook import Cookbook
 from claude_pool_gh.conversation.desk import Asked, Defaults, Desk, caps_of, plan_of
+from claude_pool_gh.pool.model.caps import Caps
 from claude_pool_gh.pool.model.plan import AgentRun, Plan
 from claude_pool_gh.pool.recipes.workflows import parse_workflow
 from claude_pool_gh.service.house import defaults_of
@@ -40,14 +42,14 @@ def defaults(**environment: str) -> Defaults:
 
 async def planned(
     config: RepositoryConfig, of: Defaults, turns: int = 1, flags: dict[str, Any] | None = None
-) -> tuple[Plan, AgentRun, Any]:
+) -> tuple[Plan, AgentRun, Caps]:
     """The plan of a chain of one step, the step and the caps."""
     desk = Desk(
         **{name: cast(Any, None) for name in Desk.__dataclass_fields__ if name != "defaults"}, defaults=of
     )
     asked = Asked(
         request=cast(Any, None), command=Command(VERB, flags=flags or {}), configuration=Configuration(config),
-        branch="main", role=Role.write, issue=cast(Any, None),
+        files=cast(Any, None), role=Role.write, issue=cast(Any, None),
     )  # fmt: skip
     file = parse_workflow(RECIPE, "one")
     steps = await Cookbook(desk, asked).expand(file.workflow, file.written, turns=turns)
@@ -56,15 +58,24 @@ async def planned(
     return plan, next(step for step in steps if isinstance(step, AgentRun)), caps
 
 
-Used = Callable[[tuple[Plan, AgentRun, Any]], Any]
+Made = tuple[Plan, AgentRun, Caps]
+Used = Callable[[Made], Any]
+
+
+def of_scope(made: Made, scope: str) -> float:
+    """The cap for all chains of one scope together, in dollars."""
+    (found,) = [each.limit for each in made[2].wider if each.scope == scope]
+    return found / 1e6
+
+
 IN_PLAN: dict[str, tuple[Any, Used]] = {
     "model": ("claude-opus-5-5", lambda made: made[1].overrides.model),
     "effort": ("max", lambda made: made[1].overrides.effort),
     "budget.task": (0.5, lambda made: made[0].limits.task / 1e6),
     "budget.chain": (4.0, lambda made: made[0].limits.chain / 1e6),
-    "budget.thread": (5.0, lambda made: made[2].thread / 1e6),
-    "budget.user_day": (6.0, lambda made: made[2].user_day / 1e6),
-    "budget.repository_month": (7.0, lambda made: made[2].repository_month / 1e6),
+    "budget.thread": (5.0, lambda made: of_scope(made, THREAD)),
+    "budget.user_day": (6.0, lambda made: of_scope(made, USER)),
+    "budget.repository_month": (7.0, lambda made: of_scope(made, REPOSITORY)),
     "wall_minutes": (3, lambda made: made[0].limits.wall_seconds / 60),
 }
 """Key -> another value than its default, and where it must be found in what a chain is made of."""

@@ -10,7 +10,7 @@ import pytest
 from claude_pool_gh.conversation.gazette import Gazette
 from claude_pool_gh.findings import tables as findings
 from claude_pool_gh.findings.model import Finding
-from claude_pool_gh.github import intake
+from claude_pool_gh.github import inbox, intake
 from claude_pool_gh.github.deliveries import VerifiedDelivery
 from claude_pool_gh.github.effects.check_run import CheckRun
 from claude_pool_gh.github.effects.rows import want
@@ -56,7 +56,7 @@ async def hear(database: Database, event: str, action: str, **more: Any) -> None
     found = intake.recognise(delivery)
     assert isinstance(found, intake.Found), found
     take = Gazette(SystemClock(), Nobody()).take
-    await database.transact(lambda tx: intake.take_in(tx, delivery, found, 1, take))
+    await database.transact(lambda tx: inbox.take_in(tx, delivery, found, 1, take))
 
 
 def pull(head: str = HEAD) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from claude_pool_gh.github import events, news, tables
 from claude_pool_gh.github.deliveries import VerifiedDelivery
+from claude_pool_gh.github.inbox import take_in
 from claude_pool_gh.github.intake import (
     EVENTS,
     CommandRequest,
@@ -23,7 +24,6 @@ from claude_pool_gh.github.intake import (
     body_digest,
     recognise,
     requests,
-    take_in,
 )
 from claude_pool_gh.storage import Database, Transaction, migrations
 from claude_pool_gh.terms.ids import CommentRef, Repository, Thread, Trigger

@@ -405,7 +405,7 @@ GUARDS = [
     # who carries on
     Guard(
         "only the newest carrier writes", "pool/store/chains.py",
-        ".scalar_one() != generation:", ".scalar_one() < 0:",
+        "if row.generation != generation:", "if row.generation < 0:",
         "tests/pool/test_chain_durability.py tests/pool/test_chains.py", "",
     ),
     # what leaves
@@ -701,6 +701,38 @@ GUARDS = [
         "a plan's old name is not used", "service/house.py",
         "under_present_name(database, with_commits(worktrees, step))", "with_commits(worktrees, step)",
         f"{ACCEPTANCE}github_side.py", "sees_under_the_new_name",
+    ),
+    Guard(
+        "the name of another repository is not read", "github/overview.py",
+        'if int(found["databaseId"]) != place.id:', "if False:",
+        "tests/github/test_overview.py", "another_repository",
+    ),
+    Guard(
+        "trusted files are all of one commit", "github/trusted.py",
+        "at = self.commit or self.branch", "at = self.branch",
+        "tests/github/test_overview.py", "seen_first",
+    ),
+    Guard(
+        "a link is read where it leads", "github/trusted.py", 'return int(entry["mode"]) == _LINK', "return False",
+        "tests/github/test_overview.py", "as_rest_tells_them",
+    ),
+    Guard(
+        "a bot is not taken for a person of its name", "github/overview.py",
+        'f"{login}[bot]" if kind == "Bot" and', 'f"{login}[bot]" if False and',
+        "tests/github/test_overview.py", "as_rest_tells_it",
+    ),
+    Guard(
+        "a configuration that is too large is not passed over", "conversation/setup.py",
+        "if PATH in names:", "if False:",
+        f"{ACCEPTANCE}reads.py", "too_large",
+    ),
+    Guard(
+        "the eyes come before the plan", CLERK, "await self._take_up(heard)", "pass",
+        f"{ACCEPTANCE}reads.py", "eyes_come",
+    ),
+    Guard(
+        "no eyes stay where nothing came of it", CLERK, "endings.take_back_eyes(tx,", "(lambda *_: None)(tx,",
+        f"{ACCEPTANCE}reads.py", "become_a_frown",
     ),
     Guard(
         "a review and a mention are not both posted", "conversation/endings.py",

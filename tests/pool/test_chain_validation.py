@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from claude_pool_gh.pool.model.errors import RecipeError
-from claude_pool_gh.pool.model.plan import Isolation, OnRestart
+from claude_pool_gh.pool.model.plan import Isolation, OnRestart, WorkspaceSpec
 from claude_pool_gh.pool.model.ports import Done, HostStepContext
 from claude_pool_gh.pool.recipes.library import Shelf
 from claude_pool_gh.pool.recipes.skills import Argument, Skill
@@ -515,7 +515,8 @@ async def test_a_workflow_says_what_its_caller_leaves_open(open_pool: OpenPool) 
     assert rows[silent].caps["chain"] == 500_000
     assert rows[silent].priority == 3
     assert rows[silent].plan["on_restart"] == "ask"
-    assert rows[silent].plan["workspace"] == {"isolation": "none", "folder": str(Path.cwd())}
+    stored = WorkspaceSpec.model_validate(rows[silent].plan["workspace"])
+    assert stored == WorkspaceSpec(isolation=Isolation.none, folder=str(Path.cwd()))
     assert rows[spoken].caps["chain"] == 250_000
 
 

@@ -95,7 +95,8 @@ async def test_a_database_that_is_away_for_longer_than_anybody_retries_costs_not
 ) -> None:
     """At each commit that a chain's carrier makes; what a caller asks for meanwhile is refused to the caller."""
     points = (await told(story, *fresh(), lambda _flaky, _agent: None)).seen
-    callers = ["slots#1", "workers#1", "chains+steps#1", "slots+workers#1"]
+    submitted = "chains+steps+tasks#1" if story is STORIES[0] else "chains+steps#1"
+    callers = ["slots#1", "workers#1", submitted, "slots+workers#1"]
     # A claim that nobody knows of is found when the worker next looks around, which takes it some seconds.
     late = ["chains#1"] if story is STORIES[0] else []
     carried = [point for point in points if point not in (*callers, *late)]
@@ -128,7 +129,7 @@ async def test_these_tests_see_where_a_commit_is_made_twice(fresh: Fresh) -> Non
 
 async def test_these_tests_see_where_a_commit_is_not_made_again(fresh: Fresh) -> None:
     def fail(flaky: Flaky, _agent: Counted) -> None:
-        flaky.at, flaky.when = "chains+steps#1", When.before
+        flaky.at, flaky.when = "chains+steps+tasks#1", When.before
 
     with pytest.raises(sa.exc.OperationalError):
         await told(STORIES[0], *fresh(), fail, Retries(seconds=0.0))

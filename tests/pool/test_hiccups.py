@@ -95,7 +95,8 @@ async def test_a_chain_that_breaks_again_and_again_at_one_place_is_given_up(open
     async with open_pool(agent, config=QUICK, observer=observer) as pool:
         result = await ended(pool, await pool.submit_chain([step("s", "x"), step("t", "y")]))
     assert (result.success, result.reason) == (False, "an error on our side that did not go away")
-    assert len(observer.broke) == MOST_TROUBLES
+    # The first time it is the task's end and the step's together; the former is then written alone.
+    assert len(observer.broke) == MOST_TROUBLES + 1
     assert len(agent.seen) == 1
 
 

@@ -169,7 +169,7 @@ async def test_whoever_looks_for_the_end_of_chains_elsewhere_survives_any_error(
         queued = await pool.submit("b")
         waiting = asyncio.create_task(pool.wait(queued))
         with monkeypatch.context() as patch:
-            patch.setattr("claude_pool_gh.pool.run.waiting._at_rest", breaks)
+            patch.setattr("claude_pool_gh.pool.store.lookup.at_rest", breaks)
             await asyncio.wait_for(broken.wait(), GUARD)
         await flaky.database.transact(lambda tx: chains.request_cancel(tx, queued, 1))
         assert (await asyncio.wait_for(waiting, GUARD)).ending == "cancelled"

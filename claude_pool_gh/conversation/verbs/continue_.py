@@ -8,12 +8,11 @@ from typing import Any
 from claude_pool_gh.commands.flags import COMMON
 from claude_pool_gh.conversation.candidates import NotOne
 from claude_pool_gh.conversation.change_facts import as_decided_now
-from claude_pool_gh.conversation.desk import Answer, Asked, Desk, Reply, Start, caps_of
+from claude_pool_gh.conversation.desk import Answer, Asked, Desk, Reply, Start, caps_of, pull_of
 from claude_pool_gh.conversation.facts import Facts, facts_of
 from claude_pool_gh.conversation.handler import EVERYWHERE, ControlVerb
 from claude_pool_gh.conversation.progress import CONTINUABLE
 from claude_pool_gh.conversation.steering import not_allowed, steered
-from claude_pool_gh.github import reads
 from claude_pool_gh.pool.model.plan import AgentRun, Branches, Plan, Step
 from claude_pool_gh.pool.store import chains, continuation
 from claude_pool_gh.pool.store.chains import ChainRow
@@ -59,7 +58,7 @@ async def _has_moved(desk: Desk, asked: Asked, facts: Facts) -> Answer | None:
     """What to say where a pull request is not what it was any more."""
     if facts.place != "pull":
         return None
-    pull = await reads.pull(desk.forge, asked.thread)
+    pull = await pull_of(desk, asked)
     if not pull.open:
         return Answer(replies.closed())
     return None if pull.head == facts.head else Answer(replies.moved_on(facts.head, pull.head, facts.line))

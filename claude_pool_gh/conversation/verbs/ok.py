@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from claude_pool_gh.conversation.desk import Act, ActResult, Answer, Asked, Desk, Reply
+from claude_pool_gh.conversation.desk import Act, ActResult, Answer, Asked, Desk, Reply, pull_of
 from claude_pool_gh.conversation.handler import ControlVerb
-from claude_pool_gh.github import decisions, reads
+from claude_pool_gh.github import decisions
 from claude_pool_gh.reports import replies
 from claude_pool_gh.storage import Transaction
 
@@ -28,7 +28,7 @@ class Ok(ControlVerb):
         """Trust the head, if that is the commit that was named: a push in between is not trusted with it."""
         if not asked.command.words:
             return Answer(replies.needs_text("ok", "the commit that you have reviewed"))
-        given, pull = asked.command.words[0].lower(), await reads.pull(desk.forge, asked.thread)
+        given, pull = asked.command.words[0].lower(), await pull_of(desk, asked)
         if _HEX.fullmatch(given) and len(given) < replies.COMMIT_DIGITS:
             return Answer(replies.short_commit(given, pull.head))
         if not _HEX.fullmatch(given) or not pull.head.startswith(given):

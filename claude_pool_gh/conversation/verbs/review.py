@@ -62,9 +62,7 @@ class Review(AgentVerb[ReviewFacts]):
         self, desk: Desk, asked: Asked, common: dict[str, Any], pull: reads.Pull | None
     ) -> ReviewFacts:
         """Keep what the command and the default branch say of this review."""
-        own = await reads.trusted_file(
-            desk.forge, asked.thread.repository, asked.branch, f"{FOLDER}/review.md"
-        )
+        own = await asked.files.file(f"{FOLDER}/review.md")
         return ReviewFacts(
             **common,
             focus=str(asked.command.flags.get("focus", "")),

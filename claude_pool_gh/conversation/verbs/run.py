@@ -12,7 +12,7 @@ from claude_pool_gh.conversation.agent_verb import AgentVerb, VerbResult, finish
 from claude_pool_gh.conversation.answers import posted
 from claude_pool_gh.conversation.change_facts import ChangeFacts, decided, new_branch
 from claude_pool_gh.conversation.changing_verb import ChangingVerb
-from claude_pool_gh.conversation.desk import Answer, Asked, Desk, Reply, facts_for
+from claude_pool_gh.conversation.desk import Answer, Asked, Desk, Reply, facts_for, pull_of
 from claude_pool_gh.conversation.facts import Facts, facts_of
 from claude_pool_gh.conversation.gates import gate_of, waiting_step
 from claude_pool_gh.conversation.guidance import BRIEF
@@ -63,7 +63,7 @@ class Run(ChangingVerb[RunFacts]):
         given = dict(word.partition("=")[::2] for word in words[1:] if "=" in word)
         if len(given) != len(words) - 1:
             return Answer(replies.needs_text("run", "arguments as `KEY=VALUE`, each once"))
-        pull = await reads.pull(desk.forge, asked.thread) if asked.place == "pull" else None
+        pull = await pull_of(desk, asked) if asked.place == "pull" else None
         cookbook = self.cookbook(desk, asked)
         file = await cookbook.workflow(words[0])
         arguments = bind(file.workflow.arguments, given, f"the workflow {words[0]}")

@@ -71,7 +71,7 @@ class Orders:
     """Microdollars that a run needs at the least, as its agent says; see `Frugal`."""
 
     def lone(
-        self, prompt: str, run: AgentRun, *, tags: Sequence[str], priority: int, place: int, now_ms: int,
+        self, prompt: str, run: AgentRun, *, tags: Sequence[str], priority: int, place: int,
         isolation: Isolation | None = None,
     ) -> NewChain:  # fmt: skip
         """A chain of one step, for one task."""
@@ -89,7 +89,7 @@ class Orders:
             caps=Caps(task=cap, chain=cap, pool=self.config.budget_microdollars, least=least),
             priority=priority,
             place=place,
-            deadline_ms=None if patience is None else now_ms + int(patience * 1000),
+            patience_ms=None if patience is None else int(patience * 1000),
             tags=tuple(tags),
         )
 

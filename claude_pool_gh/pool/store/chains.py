@@ -140,8 +140,8 @@ class NewChain:
     """Lower goes first."""
     place: int = 0
     """Order among those made in the same millisecond."""
-    deadline_ms: int | None = None
-    """A chain that no worker has taken up by then ends as failed."""
+    patience_ms: int | None = None
+    """A chain that no worker has taken up for so long ends as failed."""
     tags: tuple[str, ...] = field(default=())
 
 
@@ -181,7 +181,7 @@ def add(tx: Transaction, new: NewChain, now_ms: int) -> bool:
         "caps": new.caps.to_json(),
         "priority": new.priority,
         "place": new.place,
-        "deadline_ms": new.deadline_ms,
+        "deadline_ms": None if new.patience_ms is None else now_ms + new.patience_ms,
         "created_ms": now_ms,
         "cancel_requested": False,
         "generation": 0,

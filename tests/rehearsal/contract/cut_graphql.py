@@ -12,20 +12,23 @@ from __future__ import annotations
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from graphql import (
     DocumentNode,
+    EnumTypeDefinitionNode,
     FieldNode,
     InputObjectTypeDefinitionNode,
     InputValueDefinitionNode,
     InterfaceTypeDefinitionNode,
+    ObjectTypeDefinitionNode,
     ScalarTypeDefinitionNode,
     TypeDefinitionNode,
     TypeInfo,
     TypeInfoVisitor,
+    UnionTypeDefinitionNode,
     Visitor,
     build_ast_schema,
     parse,
@@ -36,10 +39,12 @@ from graphql import (
 from claude_pool_gh.github.access import VIEWER
 from claude_pool_gh.github.discussion import HIDDEN
 from claude_pool_gh.github.effects.threads import RESOLVE, THREADS
+from claude_pool_gh.github.overview import OVERVIEW
 from claude_pool_gh.github.reads import BY_MAIL
+from claude_pool_gh.github.trusted import FOLDER
 
 TARGET = Path(__file__).parent / "github.graphql"
-DOCUMENTS = (THREADS, RESOLVE, HIDDEN, BY_MAIL, VIEWER)
+DOCUMENTS = (THREADS, RESOLVE, HIDDEN, BY_MAIL, OVERVIEW, FOLDER, VIEWER)
 
 
 def used(whole: DocumentNode) -> dict[str, set[str]]:
@@ -64,17 +69,20 @@ def arguments(nodes: Sequence[InputValueDefinitionNode]) -> list[str]:
     return [f"{node.name.value}: {print_ast(node.type)}" for node in nodes]
 
 
-def written(node: Any, fields: set[str]) -> str:
-    """A type with the wanted ones of its fields, without descriptions, directives and other interfaces than `Node`."""
+def written(node: Any, fields: set[str], interfaces: Sequence[str] = ()) -> str:
+    """A type with the wanted ones of its fields and interfaces, without descriptions and directives."""
     name = node.name.value
     if isinstance(node, ScalarTypeDefinitionNode):
         return f"scalar {name}\n"
+    if isinstance(node, UnionTypeDefinitionNode):
+        return f"union {name} = {' | '.join(one.name.value for one in node.types or ())}\n"
+    if isinstance(node, EnumTypeDefinitionNode):
+        return f"enum {name} {{ {' '.join(one.name.value for one in node.values or ())} }}\n"
     if isinstance(node, InputObjectTypeDefinitionNode):
         return "\n".join([f"input {name} {{", *(f"  {each}" for each in arguments(node.fields or ())), "}\n"])
     kind = "interface" if isinstance(node, InterfaceTypeDefinitionNode) else "type"
-    # The only interface that a document asks by is the one that everything with an id has.
-    node_too = kind == "type" and "id" in fields and any(one.name.value == "Node" for one in node.interfaces)
-    lines = [f"{kind} {name}{' implements Node' if node_too else ''} {{"]
+    also = f" implements {' & '.join(interfaces)}" if interfaces else ""
+    lines = [f"{kind} {name}{also} {{"]
     for each in node.fields:
         if each.name.value in fields:
             given = f"({', '.join(arguments(each.arguments))})" if each.arguments else ""
@@ -82,12 +90,23 @@ def written(node: Any, fields: set[str]) -> str:
     return "\n".join([*lines, "}\n"])
 
 
+def interfaces_of(node: Any, wanted: Mapping[str, set[str]]) -> list[str]:
+    """The interfaces that documents ask by and that an object has: with `Node`, only where they ask for its id."""
+    if not isinstance(node, ObjectTypeDefinitionNode):
+        return []
+    named = [one.name.value for one in node.interfaces or () if one.name.value in wanted]
+    return [name for name in named if name != "Node" or "id" in wanted[node.name.value]]
+
+
 def cut(text: str) -> str:
     """The part of the schema that the documents use."""
     whole = parse(text, no_location=True)
     wanted = used(whole)
     types = {node.name.value: node for node in whole.definitions if isinstance(node, TypeDefinitionNode)}
-    kept = {name: written(types[name], fields) for name, fields in wanted.items()}
+    kept = {}
+    for name, fields in wanted.items():
+        interfaces = interfaces_of(types[name], wanted)
+        kept[name] = written(types[name], fields.union(*(wanted[each] for each in interfaces)), interfaces)
     while also := (set(re.findall(r": \[?(\w+)", "\n".join(kept.values()))) & types.keys()) - kept.keys():
         kept |= {name: written(types[name], set()) for name in sorted(also)}
     return "\n".join(kept.values())

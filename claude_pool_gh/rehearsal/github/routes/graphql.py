@@ -1,4 +1,4 @@
-"""The GraphQL API, as far as threads need it: five documents, known by their operation's name.
+"""The GraphQL API, as far as the bot needs it: seven documents, known by their operation's name.
 
 The documents and the answers are held to GitHub's own schema in the tests; nothing here reads the language.
 """
@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from claude_pool_gh.rehearsal.github.errors import RefusedError
+from claude_pool_gh.rehearsal.github.routes import overview
 from claude_pool_gh.rehearsal.github.routes.call import Answer, Call
 from claude_pool_gh.rehearsal.github.routes.route import Route
 from claude_pool_gh.rehearsal.github.state.ids import node_id
-from claude_pool_gh.rehearsal.github.state.repository import Comment, Pull, Review, ReviewComment
+from claude_pool_gh.rehearsal.github.state.repository import Comment, Pull, Repository, Review, ReviewComment
 
 Json = Mapping[str, Any]
 KIND = "PullRequestReviewThread"
@@ -55,15 +56,19 @@ def review_threads(call: Call, given: Json) -> Json:
 
 
 def _pull(call: Call, full_name: str, number: int) -> Pull:
-    repository = call.world.repository(full_name)
-    if repository is None or not call.bearer.sees(repository):
-        raise QueryError("NOT_FOUND", f"Could not resolve to a Repository with the name '{full_name}'.")
-    pull = repository.threads.get(number)
+    pull = _repository(call, full_name).threads.get(number)
     if not isinstance(pull, Pull):
         raise QueryError("NOT_FOUND", f"Could not resolve to a PullRequest with the number of {number}.")
     if not call.bearer.may("pull_requests", "read"):
         raise QueryError("FORBIDDEN", "Resource not accessible by integration")
     return pull
+
+
+def _repository(call: Call, full_name: str) -> Repository:
+    repository = call.world.repository(full_name)
+    if repository is None or not call.bearer.sees(repository):
+        raise QueryError("NOT_FOUND", f"Could not resolve to a Repository with the name '{full_name}'.")
+    return repository
 
 
 def _thread(first: ReviewComment) -> Json:
@@ -141,11 +146,36 @@ def _unknown(name: str) -> QueryError:
     return QueryError("NOT_FOUND", f"Could not resolve to a node with the global id of '{name}'")
 
 
+def command_overview(call: Call, given: Json) -> Json:
+    """What a command needs to know of its repository and its thread."""
+    repository = _repository(call, f"{given['owner']}/{given['name']}")
+    thread = repository.threads.get(int(given["number"]))
+    if thread is None:
+        raise QueryError(
+            "NOT_FOUND",
+            f"Could not resolve to an issue or pull request with the number of {given['number']}.",
+        )
+    needed = ("contents", "pull_requests" if isinstance(thread, Pull) else "issues")
+    if not all(call.bearer.may(permission, "read") for permission in needed):
+        raise QueryError("FORBIDDEN", "Resource not accessible by integration")
+    return {"repository": overview.shown(repository, given, thread)}
+
+
+def trusted_folder(call: Call, given: Json) -> Json:
+    """A folder of a commit, with the text of its files."""
+    repository = _repository(call, f"{given['owner']}/{given['name']}")
+    if not call.bearer.may("contents", "read"):
+        raise QueryError("FORBIDDEN", "Resource not accessible by integration")
+    return {"repository": overview.folder(repository, given)}
+
+
 OPERATIONS = {
+    "CommandOverview": command_overview,
     "CreatedViaEmail": created_via_email,
     "Hidden": hidden,
     "ResolveThread": resolve_thread,
     "ReviewThreads": review_threads,
+    "TrustedFolder": trusted_folder,
     "Viewer": viewer,
 }
 PATH = "/api/graphql"
