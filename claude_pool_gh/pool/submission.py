@@ -16,7 +16,7 @@ from claude_pool_gh.pool.model.errors import PoolShutdown, UnknownChain
 from claude_pool_gh.pool.model.ids import TaskId, is_safe
 from claude_pool_gh.pool.model.plan import ALONE, AgentRun
 from claude_pool_gh.pool.model.records import TaskRecord, TaskResult
-from claude_pool_gh.pool.store import addresses, cap_uses, chains, listing, task_records, tasks
+from claude_pool_gh.pool.store import addresses, cap_uses, chains, listing, task_records
 from claude_pool_gh.pool.store.chains import NewChain
 from claude_pool_gh.storage import Transaction
 
@@ -90,7 +90,6 @@ async def add(core: Core, new: Sequence[NewChain]) -> list[str]:
             cap_uses.check_hope(tx, each.account, each.caps, now)
         for each in new:
             chains.add(tx, each, now)
-            _lay_out_lone(tx, each, now)
             core.observer.changed(tx, each.id)
 
     await core.write(store)
@@ -123,13 +122,6 @@ async def wait(core: Core, task_id: str) -> TaskResult:
     return task.result
 
 
-def _lay_out_lone(tx: Transaction, new: NewChain, now_ms: int) -> None:
-    """Store a lone task's own row with its chain, so that it is a task like any other from its submission on."""
-    if new.kind == ALONE:
-        (step,) = new.plan.steps
-        tasks.add(tx, new.id, new.id, step.name, 0, step.name, now_ms)
-
-
 async def _pinned(core: Core, new: Sequence[NewChain]) -> list[NewChain]:
     """The same chains, each with where its agents will work as that stands now."""
     isolations = [each.plan.workspace.isolation or Isolation.none for each in new]
@@ -145,7 +137,7 @@ async def _results(core: Core, ids: Sequence[str]) -> list[TaskResult]:
     """The results of lone tasks, in the same order, once all are there; they are read together."""
     for task_id in ids:
         await core.waiting.rest(task_id)
-    found = await core.database.read(lambda tx: listing.lone(tx, ids))
+    found = await core.database.read(lambda tx: listing.records(tx, ids))
     return [task.result or await wait(core, task.id) for task in found]
 
 

@@ -41,7 +41,7 @@ from claude_pool_gh.pool.model.caps import Caps
 from claude_pool_gh.pool.model.plan import AgentRun, HostCall, Limits, Plan
 from claude_pool_gh.pool.model.ports import Work
 from claude_pool_gh.pool.model.states import ChainState
-from claude_pool_gh.pool.store import chains, tasks
+from claude_pool_gh.pool.store import chains, steps, tasks
 from claude_pool_gh.pool.store.approvals import reject
 from claude_pool_gh.storage import Database, Transaction
 from claude_pool_gh.terms.ids import Actor, Repository, Thread
@@ -158,10 +158,10 @@ class Gate(RuleBasedStateMachine):
             chain = chains.get(tx, self.chain)
             tasks.keep_work(tx, run, self.chain, work, self.now)
             mend, propose = chain.steps[:2]
-            chains.begin_step(tx, mend, self.now)
-            chains.complete_step(tx, mend, [], self.now, {"run": run, "commit": work.commit})
-            chains.begin_step(tx, propose, self.now)
-            chains.present_step(tx, propose, {"run": run})
+            steps.begin(tx, mend, self.now)
+            steps.complete(tx, mend, [], self.now, {"run": run, "commit": work.commit})
+            steps.begin(tx, propose, self.now)
+            steps.present(tx, propose, {"run": run})
             chains.park(tx, chains.get(tx, self.chain), "approval")
 
         self.do(present)

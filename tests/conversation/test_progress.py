@@ -19,7 +19,7 @@ from claude_pool_gh.pool.model.errors import UnknownChain
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.model.plan import AgentRun, Limits, Plan
 from claude_pool_gh.pool.model.ports import AgentOutcome, Ending
-from claude_pool_gh.pool.store import chains, ledger, slot_rows, tasks
+from claude_pool_gh.pool.store import chains, ledger, slot_rows, steps, tasks
 from claude_pool_gh.storage import Database, Transaction, migrations
 from claude_pool_gh.terms.ids import Actor, Repository, Thread
 from tests.pool.make import DAY, NOW, caps, plan
@@ -180,7 +180,7 @@ def _made(tx: Transaction, chain_id: str, now_ms: int, thread: int = 7) -> None:
 
 def _running(tx: Transaction, chain_id: str) -> tasks.TaskRow:
     chain = chains.begin(tx, chains.get(tx, chain_id), NOW)
-    chains.begin_step(tx, chain.steps[0], NOW)
+    steps.begin(tx, chain.steps[0], NOW)
     tasks.add(tx, f"{chain_id}.find.0", chain_id, "find", 0, "all of it", NOW)
     task = tasks.begin(tx, tasks.get(tx, f"{chain_id}.find.0"), "slot-0", "m", NOW)
     ledger.reserve_task(tx, task.run_id, chain_id, "find", most=5, least=1, now_ms=NOW)

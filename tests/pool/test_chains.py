@@ -18,7 +18,7 @@ from claude_pool_gh.pool.model.errors import (
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.model.ports import AgentOutcome, Ending, Work
 from claude_pool_gh.pool.model.states import ChainState, StepState, TaskEvent, TaskState
-from claude_pool_gh.pool.store import cap_uses, chains, costs, ledger, queue, tasks
+from claude_pool_gh.pool.store import cap_uses, chains, costs, ledger, queue, steps, tasks
 from claude_pool_gh.pool.store.chains import NewChain
 from claude_pool_gh.pool.store.queue import Claim
 from claude_pool_gh.pool.store.tasks import TaskRow
@@ -82,8 +82,8 @@ def test_a_chain_without_money_is_not_made(run: Run) -> None:
 def test_steps_finish_in_order_and_keep_their_results(run: Run, chain: chains.ChainRow) -> None:
     brief = chain.steps[0]
     run(lambda tx: chains.begin(tx, chain, NOW + 5))
-    run(lambda tx: chains.begin_step(tx, brief, NOW + 6))
-    run(lambda tx: chains.complete_step(tx, brief, {"a": [1]}, NOW + 7))
+    run(lambda tx: steps.begin(tx, brief, NOW + 6))
+    run(lambda tx: steps.complete(tx, brief, {"a": [1]}, NOW + 7))
     now = run(lambda tx: chains.get(tx, "c"))
     assert (now.state, now.started_ms, now.next_step, now.results) == (
         "running",
@@ -93,16 +93,16 @@ def test_steps_finish_in_order_and_keep_their_results(run: Run, chain: chains.Ch
     )
     assert (now.steps[0].started_ms, now.steps[0].ended_ms) == (NOW + 6, NOW + 7)
     with pytest.raises(IllegalTransition):
-        run(lambda tx: chains.complete_step(tx, brief, {"a": [2]}, NOW + 8))
+        run(lambda tx: steps.complete(tx, brief, {"a": [2]}, NOW + 8))
     assert run(lambda tx: chains.get(tx, "c")) == now
 
 
 def test_a_step_whose_process_died_goes_on(run: Run, chain: chains.ChainRow) -> None:
-    run(lambda tx: chains.begin_step(tx, chain.steps[0], NOW + 6))
+    run(lambda tx: steps.begin(tx, chain.steps[0], NOW + 6))
     again = run(lambda tx: chains.get(tx, "c")).steps[0]
-    run(lambda tx: chains.begin_step(tx, again, NOW + 9))
+    run(lambda tx: steps.begin(tx, again, NOW + 9))
     assert run(lambda tx: chains.get(tx, "c")).steps[0].started_ms == NOW + 6
-    run(lambda tx: chains.fail_step(tx, again, NOW + 9))
+    run(lambda tx: steps.fail(tx, again, NOW + 9))
     assert run(lambda tx: chains.get(tx, "c")).steps[0].state is StepState.failed
 
 
@@ -321,13 +321,9 @@ def presented(run: Run, chain: chains.ChainRow) -> chains.StepRow:
     """The second step, laid before a person, with the chain parked."""
     run(lambda tx: chains.begin(tx, chain, NOW))
     for step in chain.steps:
-        run(partial(chains.begin_step, step=step, now_ms=NOW))
-    run(lambda tx: chains.complete_step(tx, chains.get(tx, "c").steps[0], {"a": 1}, NOW))
-    run(
-        lambda tx: chains.present_step(
-            tx, chains.get(tx, "c").steps[1], [{"b": 2}], {"run": "r", "commit": "k"}
-        )
-    )
+        run(partial(steps.begin, step=step, now_ms=NOW))
+    run(lambda tx: steps.complete(tx, chains.get(tx, "c").steps[0], {"a": 1}, NOW))
+    run(lambda tx: steps.present(tx, chains.get(tx, "c").steps[1], [{"b": 2}], {"run": "r", "commit": "k"}))
     run(lambda tx: chains.park(tx, chains.get(tx, "c"), "approval"))
     shown: chains.StepRow = run(lambda tx: chains.get(tx, "c")).steps[1]
     assert shown.state is StepState.pending_review
@@ -343,18 +339,18 @@ def test_what_is_approved_counts_as_finished_with_its_work(run: Run, chain: chai
         1,
         None,
     )
-    run(lambda tx: chains.approve_step(tx, step, "c", NOW + 4))
+    run(lambda tx: steps.approve(tx, step, "c", NOW + 4))
     now = run(lambda tx: chains.get(tx, "c"))
     assert (now.next_step, now.results["find"], now.work) == (None, [{"b": 2}], {"run": "r", "commit": "k"})
     with pytest.raises(IllegalTransition):
-        run(lambda tx: chains.approve_step(tx, step, "c", NOW + 5))
+        run(lambda tx: steps.approve(tx, step, "c", NOW + 5))
 
 
 def test_what_is_rejected_runs_again_with_all_feedback_and_at_the_last_has_failed(
     run: Run, chain: chains.ChainRow
 ) -> None:
     step = presented(run, chain)
-    run(lambda tx: chains.reject_step(tx, step, "c", "shorter", NOW, last=False))
+    run(lambda tx: steps.reject(tx, step, "c", "shorter", NOW, last=False))
     again = run(lambda tx: chains.get(tx, "c")).steps[1]
     assert (again.state, again.rejections, again.result, again.work) == (
         StepState.pending,
@@ -362,20 +358,20 @@ def test_what_is_rejected_runs_again_with_all_feedback_and_at_the_last_has_faile
         None,
         None,
     )
-    run(lambda tx: chains.begin_step(tx, again, NOW))
-    run(lambda tx: chains.present_step(tx, again, []))
+    run(lambda tx: steps.begin(tx, again, NOW))
+    run(lambda tx: steps.present(tx, again, []))
     shown = run(lambda tx: chains.get(tx, "c")).steps[1]
-    run(lambda tx: chains.reject_step(tx, shown, "c", "longer", NOW, last=True))
+    run(lambda tx: steps.reject(tx, shown, "c", "longer", NOW, last=True))
     end = run(lambda tx: chains.get(tx, "c")).steps[1]
     assert (end.state, end.rejections) == (StepState.failed, ("shorter", "longer"))
 
 
 def test_a_skipped_step_is_finished_without_a_result(run: Run, chain: chains.ChainRow) -> None:
-    run(lambda tx: chains.skip_step(tx, chain.steps[0], NOW))
+    run(lambda tx: steps.skip(tx, chain.steps[0], NOW))
     now = run(lambda tx: chains.get(tx, "c"))
     assert (now.next_step, now.results) == (1, {"brief": None})
     with pytest.raises(IllegalTransition):
-        run(lambda tx: chains.skip_step(tx, chain.steps[0], NOW))
+        run(lambda tx: steps.skip(tx, chain.steps[0], NOW))
 
 
 def test_a_parked_chain_lends_its_money_and_takes_it_back(run: Run, chain: chains.ChainRow) -> None:

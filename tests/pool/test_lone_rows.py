@@ -9,12 +9,12 @@ import pytest
 import sqlalchemy as sa
 
 from claude_pool_gh.pool.model.config import PoolConfig, ScalingConfig, TaskOverrides
+from claude_pool_gh.pool.model.errors import UnknownTask
 from claude_pool_gh.pool.model.events import TaskFinished
 from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Ending, Line
 from claude_pool_gh.pool.model.records import TaskFilter
 from claude_pool_gh.pool.model.states import TaskState
 from claude_pool_gh.pool.pool import Pool
-from claude_pool_gh.pool.store import queries
 from claude_pool_gh.pool.store.tables import chains, tasks
 from claude_pool_gh.storage import migrations
 from tests.pool.kit import GUARD, until
@@ -30,6 +30,11 @@ async def rows(pool: Pool) -> list[tuple[str, str, int]]:
         (row.state, row.step, row.attempt)
         for row in await pool.database.read(lambda tx: tx.execute(asked).all())
     ]
+
+
+async def without_rows(pool: Pool) -> None:
+    """As a worker of an earlier version has submitted."""
+    await pool.database.transact(lambda tx: tx.execute(tasks.delete()))
 
 
 async def test_it_is_there_before_anything_runs_and_when_it_is_cancelled(open_pool: OpenPool) -> None:
@@ -88,22 +93,48 @@ async def test_its_end_is_told_also_where_it_never_began(open_pool: OpenPool) ->
     assert [event.task_id for event in told if isinstance(event, TaskFinished)] == [task_id]
 
 
-async def test_no_task_s_row_is_invented(open_pool: OpenPool, monkeypatch: pytest.MonkeyPatch) -> None:
-    def invented(*_: Any) -> None:
-        raise AssertionError("a row is missing")
-
-    monkeypatch.setattr(queries, "_unborn", invented)
+async def test_every_submitted_task_is_listed_and_counted_by_its_row(open_pool: OpenPool) -> None:
     gate = Gate()
     async with open_pool(Puppet(gate)) as pool:
         first = await pool.submit("runs")
         others = [await pool.submit("waits") for _ in range(3)]
         await until(lambda: pool.load.busy == 1)
-        assert len(await pool.tasks()) == 4
+        assert len(await pool.tasks()) == len(await rows(pool)) == 4
         await pool.cancel(others[0])
         gate.opened.set()
         for each in (first, *others):
             await pool.wait(each, timeout_secs=GUARD)
         assert sorted(each for each, _, _ in await rows(pool)) == ["cancelled", *["completed"] * 3]
+
+
+async def test_no_row_is_invented_for_a_task_that_lacks_it(open_pool: OpenPool) -> None:
+    """What the tests here would find, were a row not stored: nothing tells of the task."""
+    async with open_pool(Puppet(), slots=0, config=NO_SLOTS) as pool:
+        task_id = await pool.submit("x", tags=["t"])
+        await without_rows(pool)
+        assert await pool.tasks() == await pool.tasks(TaskFilter(tags=["t"])) == []
+        assert ((await pool.status()).pending_tasks, (await pool.metrics()).total_tasks) == (0, 0)
+        with pytest.raises(UnknownTask, match=task_id):
+            await pool.task(task_id)
+
+
+async def test_a_task_that_an_older_worker_submitted_gets_its_row_when_it_begins_or_ends(
+    open_pool: OpenPool,
+) -> None:
+    """Workers of two versions share a store for as long as one is replaced by the other."""
+    async with open_pool(Puppet(), slots=0, config=NO_SLOTS) as pool:
+        runs, cancelled = await pool.submit("runs"), await pool.submit("cancelled")
+        made = [task.created_at_ms for task in await pool.tasks()]
+        await without_rows(pool)
+        assert await pool.cancel(cancelled)
+        assert (await pool.wait(cancelled, timeout_secs=GUARD)).ending is Ending.cancelled
+        await pool.scale_up(1)
+        assert (await pool.wait(runs, timeout_secs=GUARD)).success
+        tasks = await pool.tasks()
+        assert [(task.id, task.state) for task in tasks] == [
+            (runs, TaskState.completed), (cancelled, TaskState.cancelled),
+        ]  # fmt: skip
+        assert [task.created_at_ms for task in tasks] == made
 
 
 async def test_a_rejected_and_an_interrupted_one_go_on_with_their_row(open_pool: OpenPool) -> None:
@@ -131,7 +162,7 @@ async def test_a_store_of_an_earlier_version_gets_the_rows_that_it_lacks(open_po
         await pool.database.transact(make_old)
         assert await rows(pool) == []
         await pool.database.transact(
-            lambda tx: tx.execute(sa.text("UPDATE alembic_version SET version_num = '0007'"))
+            lambda tx: tx.execute(sa.text("UPDATE alembic_version SET version_num = '0009'"))
         )
         migrations.upgrade(pool.database.engine)
         found = {task.id: task for task in await pool.tasks()}

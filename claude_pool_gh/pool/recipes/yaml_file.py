@@ -9,6 +9,7 @@ from typing import Any, Final, Generic, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from yaml.constructor import SafeConstructor
 
 _SIZE_LIMIT: Final = 64 * 1024
 _DEPTH_LIMIT: Final = 20
@@ -17,6 +18,9 @@ _OPENING: Final = (
     yaml.FlowSequenceStartToken,
 )  # fmt: skip
 _CLOSING: Final = (yaml.BlockEndToken, yaml.FlowMappingEndToken, yaml.FlowSequenceEndToken)
+
+_FAST: Final[type[yaml.SafeLoader]] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml's parser, several times as fast, where PyYAML was built with it. Values are made by PyYAML either way."""
 
 M = TypeVar("M", bound=BaseModel)
 Path = tuple[str, ...]
@@ -56,7 +60,7 @@ def read(text: str, model: type[M]) -> Loaded[M] | list[Fault]:
         if twice := list(_twice(every)):
             return twice
         lines = dict(every)
-        values = yaml.safe_load(text)
+        values = None if node is None else SafeConstructor().construct_document(node)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         return [Fault(mark.line + 1 if mark else 1, str(getattr(error, "problem", None) or "not valid YAML"))]
@@ -90,8 +94,15 @@ def nearest(name: str, known: Sequence[str]) -> str:
 
 
 def _compose(text: str) -> yaml.Node | None:
+    try:
+        return _composed(text, _FAST)
+    except yaml.YAMLError:  # PyYAML's own parser says more exactly what is wrong, and where
+        return _composed(text, yaml.SafeLoader)
+
+
+def _composed(text: str, loader: type[yaml.SafeLoader]) -> yaml.Node | None:
     depth = 0
-    for token in yaml.scan(text):
+    for token in yaml.scan(text, Loader=loader):
         depth += isinstance(token, _OPENING) - isinstance(token, _CLOSING)
         if depth > _DEPTH_LIMIT:
             raise yaml.MarkedYAMLError(problem="nested too deeply", problem_mark=token.start_mark)
@@ -99,7 +110,8 @@ def _compose(text: str) -> yaml.Node | None:
             raise yaml.MarkedYAMLError(
                 problem="anchors and aliases are not used here", problem_mark=token.start_mark
             )
-    return yaml.compose(text, Loader=yaml.SafeLoader)
+    node: yaml.Node | None = yaml.compose(text, Loader=loader)
+    return node
 
 
 def _lines(node: yaml.Node, path: Path) -> Iterator[tuple[Path, int]]:

@@ -22,27 +22,24 @@ from claude_pool_gh.pool.model.errors import (
     Superseded,
 )
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
-from claude_pool_gh.pool.model.plan import AgentRun, Branches, HostCall, OnFailure, OnRestart, Step
-from claude_pool_gh.pool.model.ports import AgentOutcome, Done, Ending, Finish, HostStep, HostStepContext
-from claude_pool_gh.pool.model.states import APPROVAL, ON_THE_WAY, RESTART, ChainState, StepState, TaskState
+from claude_pool_gh.pool.model.plan import AgentRun, Branches, HostCall, OnFailure, Step
+from claude_pool_gh.pool.model.ports import Done, Finish, HostStep, HostStepContext
+from claude_pool_gh.pool.model.states import APPROVAL, ON_THE_WAY, ChainState, StepState
+from claude_pool_gh.pool.run import step_tasks
 from claude_pool_gh.pool.run.host_steps import called
 from claude_pool_gh.pool.run.planned_tasks import is_skipped, units_of
 from claude_pool_gh.pool.run.running import Held, Live
-from claude_pool_gh.pool.run.task_runner import Attempts, Unit, most_attempts
+from claude_pool_gh.pool.run.task_runner import Attempts
 from claude_pool_gh.pool.run.troubles import despite_trouble
-from claude_pool_gh.pool.store import cap_uses, chains, ledger, tasks
-from claude_pool_gh.pool.store.chains import ChainRow, StepRow, StepWork
+from claude_pool_gh.pool.run.units import Unit
+from claude_pool_gh.pool.store import cap_uses, chains, ledger, steps
+from claude_pool_gh.pool.store.chains import ChainRow, StepRow
 from claude_pool_gh.pool.store.tasks import TaskRow
 from claude_pool_gh.pool.store.template_values import values_of
 from claude_pool_gh.storage import Transaction
 
 logger = logging.getLogger(__name__)
 
-_VERDICTS: Final = {
-    Ending.out_of_budget: Verdict.out_of_budget,
-    Ending.out_of_turns: Verdict.out_of_turns,
-    Ending.quota: Verdict.quota,
-}
 _MONEY_SECONDS: Final = 1.0
 """Between two looks whether another process has let money go."""
 
@@ -137,27 +134,13 @@ class Runner:
             chains.finish(tx, chain, Outcome(verdict=Verdict.out_of_budget, reason=str(refusal)), now)
             return chains.get(tx, chain_id)
         begun = chains.begin(tx, chain, now)
-        held.laid_out = self._first_tasks(tx, held, begun)
+        held.laid_out = step_tasks.first_tasks(tx, held, begun, now)
         return begun
-
-    def _first_tasks(self, tx: Transaction, held: Held, chain: ChainRow) -> tuple[str, list[TaskRow]] | None:
-        """The tasks of the step that a chain begins with, made at once where nothing has to be decided first."""
-        position = chain.next_step
-        if position is None:
-            return None
-        step, record = chain.plan.steps[position], chain.steps[position]
-        if isinstance(step, HostCall) or step.when is not None or record.state is not StepState.pending:
-            return None
-        units = units_of(chain, step, record, values_of(chain))
-        waiting = self._lay_out(tx, held, chain, record, units)
-        return None if waiting is None else (step.name, waiting)
 
     async def _do(self, held: Held, chain: ChainRow, step: Step, record: StepRow) -> bool:
         values = values_of(chain)
         if record.state is StepState.pending and is_skipped(step, values):
-            await self.attempts.write(
-                held, lambda tx: chains.skip_step(tx, record, self.attempts.clock.now_ms())
-            )
+            await self.attempts.write(held, lambda tx: steps.skip(tx, record, self.attempts.clock.now_ms()))
             return True
         match step:
             case HostCall():
@@ -170,7 +153,7 @@ class Runner:
         now = self.attempts.clock.now_ms
         self.attempts.slots.not_coming(chain.id)
         if record.state is StepState.pending:
-            await self.attempts.write(held, lambda tx: chains.begin_step(tx, record, now()))
+            await self.attempts.write(held, lambda tx: steps.begin(tx, record, now()))
         answer = await self._host_answer(held, chain, step)
         if answer is None:
             return True  # the next look ends the chain
@@ -180,10 +163,10 @@ class Runner:
             if answer.commit is not None:
                 answer.commit(tx)
             if parks:
-                chains.present_step(tx, record, answer.result)
+                steps.present(tx, record, answer.result)
                 chains.park(tx, chains.get(tx, chain.id), APPROVAL)
             else:
-                chains.complete_step(tx, record, answer.result, now())
+                steps.complete(tx, record, answer.result, now())
             if isinstance(answer, Finish):
                 chains.finish(tx, chains.get(tx, chain.id), answer.outcome, now())
 
@@ -206,17 +189,18 @@ class Runner:
     async def _run_agents(
         self, held: Held, chain: ChainRow, step: AgentRun | Branches, record: StepRow, units: Sequence[Unit]
     ) -> bool:
-        waiting = _laid_out(held, record)
+        now = self.attempts.clock.now_ms
+        waiting = step_tasks.laid_out(held, record)
         if waiting is None:
             waiting = await self.attempts.write(
-                held, lambda tx: self._lay_out(tx, held, chain, record, units)
+                held, lambda tx: step_tasks.lay_out(tx, held, chain, record, units, now())
             )
         held.forget([unit.task_id for unit in units])
         if waiting is None:
             return False
 
         def collect(tx: Transaction) -> bool:
-            return self._collect(tx, held, chain, step, record)
+            return step_tasks.collect(tx, held, chain, step, record, now())
 
         if len(units) == 1 and len(waiting) == 1:  # its end is the step's, in one transaction
             told = await self.attempts.run(held, chain, units[0], waiting[0], at_its_end=collect)
@@ -240,76 +224,6 @@ class Runner:
         fails = step.on_failure is OnFailure.fail and any(unit.fault for unit in units)
         await _all_of([run(task) for task in waiting if not fails or units[task.shard].fault])
 
-    def _lay_out(
-        self, tx: Transaction, held: Held, chain: ChainRow, record: StepRow, units: Sequence[Unit]
-    ) -> list[TaskRow] | None:
-        """Make the step's tasks, and give back to `pending` those whose process died under them.
-
-        A task that this process has begun itself did not die: what came of it is written, if anything did.
-
-        None when the chain has parked instead: it asks before it spends on such a task again.
-        """
-        now = self.attempts.clock.now_ms()
-        chains.begin_step(tx, record, now)
-        # A lone task has its row since it was submitted; nothing was done with that before its step first begins.
-        untouched = chain.kind == "task" and record.started_ms is None
-        made = [
-            tasks.add(tx, unit.task_id, chain.id, record.name, unit.shard, unit.title, now) for unit in units
-        ]
-        if untouched or all(made):
-            return [
-                tasks.fresh(unit.task_id, chain.id, record.name, unit.shard, unit.title, now)
-                for unit in units
-            ]
-        own = tasks.of_chain(tx, chain.id, record.name)
-        running = [task for task in own if task.state is TaskState.running]
-        died = [task for task in running if task.run_id not in held.open]
-        for task in running:
-            if (ended := held.open.get(task.run_id)) is not None:
-                tasks.keep(tx, task, ended.outcome, ended.work, now)
-                tasks.end(tx, task, ended.outcome, now, review=chain.plan.is_gated(task.step))
-                continue
-            if task.attempt >= most_attempts(units[task.shard].run, record.rejections):
-                reason = f"the server died {task.attempt} times while this ran"
-                tasks.end(tx, task, AgentOutcome(ending=Ending.failed, reason=reason), now)
-            else:
-                tasks.give_back(tx, task, now)
-        if died and chain.plan.on_restart is OnRestart.ask:
-            chains.park(tx, chains.get(tx, chain.id), RESTART)
-            return None
-        own = tasks.of_chain(tx, chain.id, record.name) if running else own
-        return [task for task in own if task.state is TaskState.pending]
-
-    def _collect(
-        self, tx: Transaction, held: Held, chain: ChainRow, step: AgentRun | Branches, record: StepRow
-    ) -> bool:
-        """The step's result, every task's outcome in the order of the items, and what follows from it.
-
-        True while the chain has more to do. While it is held, nobody else moves it.
-        """
-        now, own = self.attempts.clock.now_ms(), tasks.of_chain(tx, held.chain_id, record.name)
-        result = [{"title": task.title, "task": task.id} | (task.outcome or {}) for task in own]
-        if held.cancel_requested or held.stop.is_set():
-            chains.finish(tx, chain, Outcome(verdict=Verdict.cancelled), now)
-            return False
-        failed = next((task for task in own if task.state is TaskState.failed), None)
-        if failed is not None and step.on_failure is OnFailure.fail:
-            chains.fail_step(tx, record, now, result)
-            chains.finish(tx, chain, _outcome_of(failed, alone=chain.kind == "task"), now)
-            return False
-        work = _work(tx, own)
-        if step.gate:
-            chains.present_step(tx, record, result, work)
-            chains.park(tx, chain, APPROVAL)
-            return False
-        chains.complete_step(tx, record, result, now, work)
-        if (
-            record.name == chain.plan.steps[-1].name
-        ):  # the last one: its end is the chain's, in one transaction
-            chains.finish(tx, chain, Outcome(verdict=Verdict.answered), now)
-            return False
-        return True
-
     async def _give_up(self, held: Held) -> None:
         chain = await self.attempts.database.read(lambda tx: chains.get(tx, held.chain_id), forever=True)
         position = chain.next_step
@@ -324,7 +238,7 @@ class Runner:
             if step is not None and any(
                 s.id == step.id and s.state is StepState.running for s in chain.steps
             ):
-                chains.fail_step(tx, step, now)
+                steps.fail(tx, step, now)
             chains.finish(tx, chain, outcome, now)
 
         await self.attempts.write(held, store)
@@ -355,29 +269,6 @@ async def _all_of(work: list[Coroutine[Any, Any, None]]) -> None:
         errors
     ):  # a pool that closes leaves the chain as it is; so nobody gives it up for another one's trouble
         raise next((error for error in errors if isinstance(error, PoolShutdown)), errors[0])
-
-
-def _laid_out(held: Held, record: StepRow) -> list[TaskRow] | None:
-    """A step's tasks where they were made as the chain began."""
-    made, held.laid_out = held.laid_out, None
-    return made[1] if made is not None and made[0] == record.name else None
-
-
-def _work(tx: Transaction, own: Sequence[TaskRow]) -> StepWork | None:
-    """What later steps begin with: the work of the only task that changed files. Of several, none goes before."""
-    works = tasks.works_of(tx, [task.run_id for task in own])
-    if len(works) != 1:
-        return None
-    ((run_id, commit),) = works.items()
-    return {"run": run_id, "commit": commit}
-
-
-def _outcome_of(task: TaskRow, *, alone: bool) -> Outcome:
-    outcome = task.outcome or {}
-    reason = str(outcome.get("reason", ""))
-    told = reason if alone else f"step {task.step}: {reason}"
-    verdict = _VERDICTS.get(Ending(outcome.get("ending", Ending.failed)), Verdict.failed)
-    return Outcome(verdict=verdict, reason=told, operator=bool(outcome.get("operator")))
 
 
 def _failure(error: PoolError, step: str) -> Outcome:

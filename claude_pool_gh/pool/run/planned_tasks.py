@@ -9,7 +9,7 @@ from claude_pool_gh.pool.model.errors import PoolError, RecipeError
 from claude_pool_gh.pool.model.plan import AgentRun, Branches, HostCall, Step
 from claude_pool_gh.pool.model.render import render
 from claude_pool_gh.pool.recipes import prompting
-from claude_pool_gh.pool.run.task_runner import Unit
+from claude_pool_gh.pool.run.units import Unit
 from claude_pool_gh.pool.store.chains import ChainRow, StepRow
 from claude_pool_gh.pool.store.template_values import items_of, with_item
 

@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
-from claude_pool_gh.pool.model.config import PoolConfig, SlotMode, microdollars, resolve
+from claude_pool_gh.pool.model.config import PoolConfig, SlotMode, resolve
 from claude_pool_gh.pool.model.errors import (
-    CapReached,
     NoSlotAvailable,
-    NoWorkspace,
     PoolError,
     PoolShutdown,
     RecipeError,
-    SpoiledWorkspace,
     Superseded,
 )
 from claude_pool_gh.pool.model.ids import new_id
-from claude_pool_gh.pool.model.plan import AgentRun, Plan
+from claude_pool_gh.pool.model.plan import AgentRun
 from claude_pool_gh.pool.model.ports import (
     Agent,
     AgentOutcome,
-    AgentTask,
     Clock,
     Conversation,
     Ending,
@@ -35,59 +31,30 @@ from claude_pool_gh.pool.model.ports import (
     Observer,
     Wanted,
     Work,
-    Workspace,
     Workspaces,
 )
 from claude_pool_gh.pool.model.render import render
 from claude_pool_gh.pool.model.texts import cleaned
 from claude_pool_gh.pool.recipes import prompting
-from claude_pool_gh.pool.run import agent_run
+from claude_pool_gh.pool.run import attempt_money
 from claude_pool_gh.pool.run.feed import Feed, recorded
+from claude_pool_gh.pool.run.lent_folder import run_in_folder
 from claude_pool_gh.pool.run.purse import RunPurse
+from claude_pool_gh.pool.run.retrying import may_recover, may_retry, most_attempts
 from claude_pool_gh.pool.run.running import Ended, Held, LiveRun
 from claude_pool_gh.pool.run.slots import Need, Slot, Slots, StoppedWaiting
 from claude_pool_gh.pool.run.troubles import despite_trouble
-from claude_pool_gh.pool.store import chains, context, costs, ledger, slot_rows, tasks
+from claude_pool_gh.pool.run.units import Unit, prompt_of
+from claude_pool_gh.pool.store import chains, context, slot_rows, tasks
 from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.pool.store.tasks import TaskRow
-from claude_pool_gh.pool.store.template_values import output_of
 from claude_pool_gh.storage import Database, Transaction
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 AtItsEnd = Callable[[Transaction], bool]
 
-MOST_ATTEMPTS: Final = 4
-"""A task whose process died this often is given up: something in it kills the server."""
-
-_CUT_OFF: Final = frozenset({Ending.out_of_turns, Ending.timed_out, Ending.out_of_budget})
-"""Ends of runs that were on their way: what they had said is worth going on from."""
-
 _LONGEST_DELAY: Final = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Most:
-    """Microdollars up to which a run may come by itself, and all runs of its step together."""
-
-    task: int
-    step: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unit:
-    """One task of a step: which run, for what, with everything a template may name."""
-
-    task_id: str
-    shard: int
-    run: AgentRun
-    title: str
-    values: Mapping[str, Any]
-    siblings: int
-    """Tasks of the same step, which share its money."""
-    rejections: tuple[str, ...]
-    fault: str = ""
-    """Why one of its texts cannot be filled: then it does not run, and fails of that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,12 +110,12 @@ class Attempts:
             try:
                 async with self._slot(held, chain, unit, task, wanted) as slot:
                     with held.answering_for(task.next_run_id):
-                        prompt = _prompt(unit, task, error, recovering=recovering)
+                        prompt = prompt_of(unit, task, error, recovering=recovering)
                         outcome, task, work = await self._attempt(held, chain, unit, task, slot, prompt)
                         held.open[task.run_id] = Ended(outcome, work)
                         recovered = recovering
-                        recovering = not recovered and _may_recover(unit.run, outcome, retries_left)
-                        again = recovering or (not recovered and _may_retry(unit.run, outcome, retries_left))
+                        recovering = not recovered and may_recover(unit.run, outcome, retries_left)
+                        again = recovering or (not recovered and may_retry(unit.run, outcome, retries_left))
                         most = most_attempts(unit.run, unit.rejections)
                         again = again and task.attempt < most and not held.stop.is_set()
                         again, told = await self._end(
@@ -235,12 +202,16 @@ class Attempts:
             conversation=self._conversation(slot, unit.run),
         )
 
-        def begin(tx: Transaction) -> tuple[TaskRow, _Most | AgentOutcome, dict[str, str], Work | None]:
+        def begin(
+            tx: Transaction,
+        ) -> tuple[TaskRow, attempt_money.Most | AgentOutcome, dict[str, str], Work | None]:
             started = tasks.begin(
                 tx, task, slot.id, config.model, self.clock.now_ms(), prompt=prompt, asked=asked
             )
             slot_rows.occupy(tx, slot.id, self.worker, slot.config, started.id)
-            most = self._reserve(tx, chain, unit, started, work)
+            most = attempt_money.reserve(
+                tx, self.agent, chain, unit, started, work, slots=self.slots.count, now_ms=self.clock.now_ms()
+            )
             return started, most, context.everything(tx), _start(tx, chain, task)
 
         started, most, shared, start = await self.write(held, begin)
@@ -262,29 +233,11 @@ class Attempts:
                 base_dir=self._base_dir,
                 writes=config.writes,
             )
-            outcome, kept = await self._in_a_folder(work, wanted, live, writes=config.writes)
+            outcome, kept = await run_in_folder(self.agent, self.workspaces, work, wanted, live)
         if work.conversation is None:  # nothing was kept that could go on
             outcome = replace(outcome, session_id=None)
         slot.broken = outcome.broken
         return _with_settings(chain, outcome), started, kept
-
-    async def _in_a_folder(
-        self, work: AgentTask, wanted: Wanted, live: LiveRun, *, writes: bool
-    ) -> tuple[AgentOutcome, Work | None]:
-        try:
-            async with self.workspaces.lease(wanted) as workspace:
-                live.folder = workspace.folder
-                outcome = await agent_run.run_agent(self.agent, work, workspace.folder, live.line)
-                return await _captured(workspace, outcome) if writes else (outcome, None)
-        except NoWorkspace as error:
-            again = isinstance(error, SpoiledWorkspace)
-            return AgentOutcome(ending=Ending.failed, reason=str(error), retryable=again), None
-        except Exception as error:  # around one slot's task: whatever broke, slot and money come back
-            logger.exception("run broke", extra={"action": "run_broke", "task": work.run_id})
-            reason = f"the run could not be set up ({type(error).__name__})"
-            # A folder that cannot be made is the task's own trouble: else one bad repository would wear out every slot.
-            broken = live.folder is not None
-            return AgentOutcome(ending=Ending.failed, reason=reason, retryable=True, broken=broken), None
 
     @property
     def _base_dir(self) -> Path | None:
@@ -295,38 +248,6 @@ class Attempts:
         if self.config.slot_mode is SlotMode.ephemeral:
             return None
         return Conversation(home=self.home / slot.id, resume=task_session(run.resume))
-
-    def _reserve(
-        self, tx: Transaction, chain: ChainRow, unit: Unit, task: TaskRow, work: AgentTask
-    ) -> _Most | AgentOutcome:
-        """Set the attempt's money aside; the most that it may come to, or how the task ends where that cannot be."""
-        try:
-            least = agent_run.least(self.agent, work)
-        except ValueError as error:
-            return AgentOutcome(ending=Ending.failed, reason=str(error))
-        at_once = min(unit.siblings, max(1, self.slots.count))
-        used, cap = ledger.used_by_step(tx, chain.id, task.step), task_cap(chain.plan, unit.run)
-        rest = cap - costs.cost_of_task(tx, task.id, task.attempt)[0]
-        share = step_share(chain.plan, unit.run)
-        most = min(rest, max(task_budget(chain.plan, unit.run, at_once, used), min(least, share - used)))
-        refusal: CapReached | None = None
-        if rest < least:
-            refusal = CapReached("task", cap, max(0, rest), least)
-        elif most < least <= ledger.left_in(tx, chain.id):
-            refusal = CapReached("step", share, most, least)
-        else:
-            try:
-                now = self.clock.now_ms()
-                ledger.reserve_task(tx, task.run_id, chain.id, task.step, most=most, least=least, now_ms=now)
-                if not agent_run.is_metered(self.agent):
-                    # It may spend without asking: then no cap is exceeded only if all of it is set aside before.
-                    most = ledger.extend(tx, task.run_id, most, most, now, beside=self.slots.count)
-            except CapReached as reached:
-                refusal = reached
-        if refusal is not None:
-            return AgentOutcome(ending=Ending.out_of_budget, reason=str(refusal))
-        # One that reserves as it goes takes more when it needs it, of what the tasks beside it leave.
-        return _Most(rest, share) if agent_run.is_metered(self.agent) else _Most(most, None)
 
     async def _end(
         self, held: Held, chain: ChainRow, task: TaskRow, outcome: AgentOutcome, work: Work | None, slot: Slot,
@@ -413,42 +334,6 @@ def _with_settings(chain: ChainRow, outcome: AgentOutcome) -> AgentOutcome:
     return replace(outcome, reason=f"{outcome.reason}; its caps are set by {caps}")
 
 
-async def _captured(workspace: Workspace, outcome: AgentOutcome) -> tuple[AgentOutcome, Work | None]:
-    """The outcome with what the run changed. A success whose changes cannot be kept is none, but its words are."""
-    try:
-        return outcome, await workspace.capture()
-    except NoWorkspace as error:
-        completed = outcome.ending is Ending.completed
-        ending, reason = (Ending.failed, str(error)) if completed else (outcome.ending, outcome.reason)
-        return replace(outcome, ending=ending, reason=reason), None
-
-
-def task_cap(plan: Plan, step: AgentRun) -> int:
-    """Most microdollars that one task of a step may cost in all its attempts."""
-    own = step.overrides.max_budget_usd
-    return plan.limits.task if own is None else microdollars(own)
-
-
-def step_share(plan: Plan, step: AgentRun) -> int:
-    """Microdollars that all tasks of a step may use together."""
-    return int(plan.limits.chain * step.share)
-
-
-def task_budget(plan: Plan, step: AgentRun, at_once: int, used: int) -> int:
-    """Microdollars that one task of a step may use.
-
-    An equal part of the step's share of the chain for each of the `at_once` tasks that run beside each other; what
-    they leave is there for those after them, down to nothing.
-    """
-    share = step_share(plan, step)
-    return max(0, min(task_cap(plan, step), share // max(1, at_once), share - used))
-
-
-def most_attempts(run: AgentRun, rejections: tuple[str, ...]) -> int:
-    """Attempts after which a task is given up; each rejection asks for more of them."""
-    return max(MOST_ATTEMPTS, run.retries + 2) * (1 + len(rejections))
-
-
 def task_slot(resume: str | None) -> str | None:
     """The slot that keeps the conversation, from `SLOT/SESSION`."""
     return None if resume is None else resume.partition("/")[0]
@@ -459,29 +344,8 @@ def task_session(resume: str | None) -> str | None:
     return None if resume is None else resume.partition("/")[2]
 
 
-def _prompt(unit: Unit, task: TaskRow, error: str, *, recovering: bool) -> str:
-    before = task.outcome or {}
-    prompt = render(unit.run.prompt, unit.values)
-    prompt = prompting.with_feedback(prompt, unit.rejections, output_of(before))
-    if recovering and unit.run.recovery is not None:
-        return prompting.with_recovery(prompt, render(unit.run.recovery, {**unit.values, "error": error}))
-    return prompting.with_error(prompt, error, output_of(before) if before.get("ending") in _CUT_OFF else "")
-
-
 def _start(tx: Transaction, chain: ChainRow, task: TaskRow) -> Work | None:
     """The work that a run begins with: of a rejected attempt, what was rejected; else what the last step left."""
     if task.attempt and (own := tasks.kept_work(tx, task.run_id)) is not None:
         return own
     return None if chain.work is None else tasks.kept_work(tx, chain.work["run"])
-
-
-def _may_retry(run: AgentRun, outcome: AgentOutcome, retries_left: int) -> bool:
-    asked = run.overrides.retry_timeouts and outcome.ending is Ending.timed_out
-    return (outcome.retryable or asked) and retries_left > 0
-
-
-def _may_recover(run: AgentRun, outcome: AgentOutcome, retries_left: int) -> bool:
-    """Whether the one more attempt is due: the last retry failed of something that other words may help."""
-    if run.recovery is None or _may_retry(run, outcome, retries_left):
-        return False
-    return outcome.retryable or outcome.ending in (Ending.out_of_turns, Ending.timed_out)

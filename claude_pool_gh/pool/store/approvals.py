@@ -5,7 +5,7 @@ from __future__ import annotations
 from claude_pool_gh.pool.model.errors import NotUnderReview
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.model.states import APPROVAL, RESTART, ChainState, StepState
-from claude_pool_gh.pool.store import chains
+from claude_pool_gh.pool.store import chains, steps
 from claude_pool_gh.pool.store.chains import ChainRow, StepRow
 from claude_pool_gh.storage import Transaction
 
@@ -13,7 +13,7 @@ from claude_pool_gh.storage import Transaction
 def approve(tx: Transaction, chain_id: str, now_ms: int) -> None:
     """What the chain waits with is good: it goes on. Raises NotUnderReview, CapReached."""
     chain, step = _waiting(tx, chain_id)
-    chains.approve_step(tx, step, chain_id, now_ms)
+    steps.approve(tx, step, chain_id, now_ms)
     if step.name == chain.plan.steps[-1].name:
         chains.finish(tx, chains.get(tx, chain_id), Outcome(verdict=Verdict.answered), now_ms)
     else:
@@ -33,9 +33,9 @@ def reject(tx: Transaction, chain_id: str, feedback: str, now_ms: int) -> bool:
     count = len(next(each for each in chain.steps if each.name == first).rejections) + 1
     last = count >= most
     if last or first == step.name:
-        chains.reject_step(tx, step, chain_id, feedback, now_ms, last=last)
+        steps.reject(tx, step, chain_id, feedback, now_ms, last=last)
     else:
-        chains.send_back(tx, chain, first, step, feedback)
+        steps.send_back(tx, chain, first, step, feedback)
     if last:
         said, _, _ = feedback.partition("\n")
         reason = f"rejected {count} of {most} times; the last feedback: {said}"

@@ -1,4 +1,4 @@
-"""Chains and their steps as records: making them, reading them, moving them along. No running here."""
+"""Chains as records, with their steps: making them, reading them, moving them along. No running here."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from claude_pool_gh.pool.model.states import (
     ChainState,
     StepEvent,
     StepState,
-    TaskEvent,
     note,
 )
 from claude_pool_gh.pool.model.texts import cleaned, storable
@@ -204,7 +203,15 @@ def add(tx: Transaction, new: NewChain, now_ms: int) -> bool:
         tx.execute(chain_scopes.insert(), own)
     if new.tags:
         tx.execute(tags.insert(), [{"chain_id": new.id, "tag": tag} for tag in dict.fromkeys(new.tags)])
+    if new.kind == "task":
+        _add_lone_task(tx, new.id, new.plan, now_ms)
     return True
+
+
+def _add_lone_task(tx: Transaction, chain_id: str, plan: Plan, now_ms: int) -> None:
+    """Store a lone task's own row with its chain, so that it is a task like any other from its submission on."""
+    (step,) = plan.steps
+    tasks.add(tx, chain_id, chain_id, step.name, 0, step.name, now_ms)
 
 
 def get(tx: Transaction, chain_id: str) -> ChainRow:
@@ -267,6 +274,9 @@ def finish(tx: Transaction, chain: ChainRow, outcome: Outcome, now_ms: int) -> N
     is_failure = outcome.verdict in FAILURES and outcome.verdict is not Verdict.cancelled
     failed = outcome.reason if is_failure else None
     ending = _ENDINGS.get(outcome.verdict, Ending.failed) if chain.kind == "task" else Ending.failed
+    if chain.kind == "task" and chain.started_ms is None:
+        # A worker of an earlier version, on the same store, may have submitted it without its row.
+        _add_lone_task(tx, chain.id, chain.plan, chain.created_ms)
     tasks.end_open(tx, chain.id, now_ms, failed=failed, ending=ending)
     ledger.settle(tx, chain.id, now_ms)
     stored = outcome.model_dump(mode="json")
@@ -293,70 +303,6 @@ def request_cancel(tx: Transaction, chain_id: str, now_ms: int) -> bool:
         finish(tx, chain, Outcome(verdict=Verdict.cancelled), now_ms)
         return True
     return False
-
-
-def begin_step(tx: Transaction, step: StepRow, now_ms: int) -> None:
-    """Mark a step as running; one that was running when its process died simply goes on."""
-    if step.state is StepState.pending:
-        move(tx, STEP, step.id, step.state, StepEvent.begin, started_ms=now_ms)
-
-
-def complete_step(
-    tx: Transaction, step: StepRow, result: Any, now_ms: int, work: StepWork | None = None
-) -> None:
-    """Store a step's result, and where the files stand after it."""
-    also = {"result": storable(result), "ended_ms": now_ms, "work": work}
-    move(tx, STEP, step.id, StepState.running, StepEvent.complete, **also)
-
-
-def fail_step(tx: Transaction, step: StepRow, now_ms: int, result: Any = None) -> None:
-    """Mark a running step as failed, with whatever of it succeeded."""
-    also = {"result": storable(result), "ended_ms": now_ms}
-    move(tx, STEP, step.id, StepState.running, StepEvent.fail, **also)
-
-
-def skip_step(tx: Transaction, step: StepRow, now_ms: int) -> None:
-    """Pass over a step whose condition does not hold."""
-    move(tx, STEP, step.id, StepState.pending, StepEvent.skip, ended_ms=now_ms)
-
-
-def present_step(tx: Transaction, step: StepRow, result: Any, work: StepWork | None = None) -> None:
-    """Lay a step's result before a person: it counts as completed once approved."""
-    also = {"result": storable(result), "work": work}
-    move(tx, STEP, step.id, StepState.running, StepEvent.present, **also)
-
-
-def approve_step(tx: Transaction, step: StepRow, chain_id: str, now_ms: int) -> None:
-    """A person has approved what the step did."""
-    tasks.decide(tx, chain_id, step.name, TaskEvent.approve)
-    move(tx, STEP, step.id, StepState.pending_review, StepEvent.approve, ended_ms=now_ms)
-
-
-def reject_step(
-    tx: Transaction, step: StepRow, chain_id: str, feedback: str, now_ms: int, *, last: bool
-) -> None:
-    """A person has rejected what the step did: it runs again with all feedback so far, or, at the last, has failed."""
-    also: dict[str, Any] = {"rejections": [*step.rejections, feedback]}
-    if last:
-        tasks.decide(tx, chain_id, step.name, TaskEvent.fail)
-        also |= {"ended_ms": now_ms}
-        move(tx, STEP, step.id, StepState.pending_review, StepEvent.give_up, **also)
-        return
-    tasks.decide(tx, chain_id, step.name, TaskEvent.reject)
-    also |= {"result": None, "work": None}
-    move(tx, STEP, step.id, StepState.pending_review, StepEvent.reject, **also)
-
-
-def send_back(tx: Transaction, chain: ChainRow, first: str, gate: StepRow, feedback: str) -> None:
-    """A person has rejected what a gate shows: everything from step `first` to the gate runs again."""
-    names = [step.name for step in chain.steps]
-    for step in chain.steps[names.index(first) : names.index(gate.name) + 1]:
-        tasks.decide(tx, chain.id, step.name, TaskEvent.reject)
-        tasks.reopen(tx, chain.id, step.name)
-        also: dict[str, Any] = {"result": None, "work": None, "started_ms": None, "ended_ms": None}
-        if step.name == first:
-            also["rejections"] = [*step.rejections, feedback]
-        move(tx, STEP, step.id, step.state, StepEvent.reject, **also)
 
 
 def tags_of(tx: Transaction, chain_ids: Iterable[str]) -> dict[str, tuple[str, ...]]:

@@ -24,27 +24,11 @@ _AT_ONCE: Final = 5_000
 """Ids in one statement; the databases allow some 32,000."""
 
 _C: Final = chain_rows.c
-_ID: Final = sa.func.coalesce(task_rows.c.id, _C.id)
-_MADE: Final = sa.func.coalesce(task_records.MADE, _C.created_ms)
-_SHARD: Final = sa.func.coalesce(task_rows.c.shard, 0)
-_TASK_ORDER: Final = (_MADE, _C.place, _SHARD, _ID)
-# A lone task is there before its row is; a chain that has no tasks yet has none.
-_IS_TASK: Final = sa.or_(task_rows.c.id.is_not(None), _C.kind == "task")
-_EVERY_TASK: Final = (
-    sa.select(_ID.label("id"), _C.id.label("chain_id"))
-    .select_from(chain_rows.outerjoin(task_rows))
-    .where(_IS_TASK)
-    .order_by(*_TASK_ORDER)
-)
-_WANTED: Final[sa.BindParameter[str]] = sa.bindparam("wanted")
-_ITS_CHAIN: Final = sa.func.coalesce(
-    sa.select(task_rows.c.chain_id).where(task_rows.c.id == _WANTED).correlate(None).scalar_subquery(),
-    _WANTED,
-)
+_T: Final = task_rows.c
+_TASK_ORDER: Final = (task_records.MADE, _C.place, _T.shard, _T.id)
+_EVERY_TASK: Final = sa.select(_T.id).join(chain_rows).order_by(*_TASK_ORDER)
 _PLACE_OF_TASK: Final = (
-    sa.select(*_TASK_ORDER)
-    .select_from(chain_rows.outerjoin(task_rows))
-    .where(_C.id == _ITS_CHAIN, _ID == _WANTED, _IS_TASK)
+    sa.select(*_TASK_ORDER).join_from(task_rows, chain_rows).where(_T.id == sa.bindparam("wanted"))
 )
 _CHAIN_ORDER: Final = (_C.created_ms, _C.place, _C.id)
 _EVERY_CHAIN: Final = sa.select(_C.id).where(_C.kind == "chain").order_by(*_CHAIN_ORDER)
@@ -53,25 +37,19 @@ _EVERY_CHAIN: Final = sa.select(_C.id).where(_C.kind == "chain").order_by(*_CHAI
 def tasks(
     tx: Transaction, wanted: TaskFilter, *, limit: int | None = None, after: str | None = None
 ) -> list[TaskRecord]:
-    """The tasks that a filter lets through, oldest first; lone ones also while they are only queued.
-
-    Raises UnknownTask where no task has the id `after`.
-    """
+    """The tasks that a filter lets through, oldest first. Raises UnknownTask where no task has the id `after`."""
     page = _EVERY_TASK.where(*_let_through(wanted)).limit(_checked(limit))
     if after is not None:
         place = tx.execute(_PLACE_OF_TASK, {"wanted": after}).one_or_none()
         if place is None:
             raise UnknownTask(f"no task has the id {after!r}, after which the page was to begin")
         page = page.where(_follows(_TASK_ORDER, place))
-    ids = [(str(row.id), str(row.chain_id)) for row in tx.execute(page)]
-    return [record for some in _parts(ids) for record in task_records.records(tx, dict(some))]
+    return records(tx, [str(each) for each in tx.execute(page).scalars()])
 
 
-def lone(tx: Transaction, ids: Sequence[str]) -> list[TaskRecord]:
-    """Lone tasks by their ids, in that order. What is not there is left out."""
-    return [
-        record for some in _parts(ids) for record in task_records.records(tx, {each: each for each in some})
-    ]
+def records(tx: Transaction, ids: Sequence[str]) -> list[TaskRecord]:
+    """The tasks with these ids, in their order, however many they are. What is not there is left out."""
+    return [record for some in _parts(ids) for record in task_records.records(tx, some)]
 
 
 def progress(
@@ -97,12 +75,11 @@ def _progress(tx: Transaction, ids: Sequence[str]) -> list[ChainProgress]:
 
 def _let_through(wanted: TaskFilter) -> Iterator[sa.ColumnElement[bool]]:
     if wanted.state is not None:
-        unlaid = sa.and_(task_rows.c.id.is_(None), task_records.unlaid_in(wanted.state))
-        yield sa.or_(task_rows.c.state == wanted.state, unlaid)
+        yield _T.state == wanted.state
     if wanted.chain_id is not None:
         yield _C.id == wanted.chain_id
     if wanted.slot_id is not None:
-        yield task_rows.c.slot == wanted.slot_id
+        yield _T.slot == wanted.slot_id
     if wanted.tags is not None:
         yield _C.id.in_(task_records.tagged(wanted.tags))
 

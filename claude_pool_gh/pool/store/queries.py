@@ -16,7 +16,6 @@ from claude_pool_gh.pool.model.records import (
     PoolStatus,
     SlotFilter,
     SlotRecord,
-    TaskFilter,
 )
 from claude_pool_gh.pool.model.states import ON_THE_WAY, ChainState, SlotState, StepState, TaskState
 from claude_pool_gh.pool.store import chains, costs, slot_rows
@@ -26,7 +25,7 @@ from claude_pool_gh.pool.store.slot_rows import SlotRow
 from claude_pool_gh.pool.store.tables import chains as chain_rows
 from claude_pool_gh.pool.store.tables import steps as step_rows
 from claude_pool_gh.pool.store.tables import tasks as task_rows
-from claude_pool_gh.pool.store.task_records import MADE, UNLAID, tagged, unlaid
+from claude_pool_gh.pool.store.task_records import MADE, tagged
 from claude_pool_gh.pool.store.template_values import output_of
 from claude_pool_gh.storage import Transaction
 
@@ -103,8 +102,6 @@ def task_counts(tx: Transaction) -> dict[TaskState, int]:
     own = sa.select(task_rows.c.id).where(task_rows.c.chain_id == chain_rows.c.id).exists()
     unbegun = sa.and_(chain_rows.c.kind == "chain", chain_rows.c.state.in_(ON_THE_WAY))
     counts[TaskState.pending] += _count(tx, sa.select(chain_rows.c.id).where(unbegun, ~own))
-    for each in UNLAID:
-        counts[each] += _count(tx, unlaid(TaskFilter(state=each)))
     return counts
 
 
@@ -136,12 +133,7 @@ def measured(tx: Transaction, wanted: MetricsFilter) -> list[Measured]:
             turns=int((row.outcome or {}).get("turns") or 0),
         )
         for row in tx.execute(statement)
-    ] + [
-        Measured(state=state, model="", cost=0, elapsed_ms=0, turns=0)
-        for state in UNLAID if wanted.model is None
-        for row in tx.execute(unlaid(TaskFilter(state=state, tags=wanted.tags)))
-        if (wanted.since_ms or 0) <= row.created_ms <= (wanted.until_ms or row.created_ms)
-    ]  # fmt: skip
+    ]
 
 
 def _slot(row: SlotRow) -> SlotRecord:

@@ -8,12 +8,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from claude_pool_gh.pool.model.errors import UnknownTask
 from claude_pool_gh.pool.model.ids import ChainId, TaskId
-from claude_pool_gh.pool.model.outcomes import Verdict
 from claude_pool_gh.pool.model.plan import AgentRun, Branches, Plan, Step
 from claude_pool_gh.pool.model.ports import Ending
-from claude_pool_gh.pool.model.records import TaskFilter, TaskRecord, TaskResult
-from claude_pool_gh.pool.model.states import ON_THE_WAY, ChainState, TaskState
+from claude_pool_gh.pool.model.records import TaskRecord, TaskResult
+from claude_pool_gh.pool.model.states import TaskState
 from claude_pool_gh.pool.recipes.prompting import with_feedback
 from claude_pool_gh.pool.store import chains, costs, tasks
 from claude_pool_gh.pool.store.chains import ChainRow, StepRow
@@ -28,9 +28,6 @@ MADE = sa.case((chain_rows.c.kind == "task", chain_rows.c.created_ms), else_=tas
     "made_ms"
 )
 """When a task was made: a lone one when it was submitted, one of a chain when its step began."""
-
-UNLAID = (TaskState.pending, TaskState.failed, TaskState.cancelled)
-"""Where lone tasks without a row of their own can be."""
 
 _ENDED = (TaskState.completed, TaskState.failed, TaskState.cancelled, TaskState.pending_review)
 
@@ -49,24 +46,17 @@ class Known:
 
 def task(tx: Transaction, task_id: str) -> TaskRecord:
     """One task. Raises UnknownTask, also for a chain's id."""
-    found = records(tx, {task_id: task_id})
-    if not found:  # one of a chain, whose id is not its own
-        row = tasks.get(tx, task_id)
-        found = records(tx, {task_id: row.chain_id})
-    return found[0]
+    for found in records(tx, [task_id]):
+        return found
+    raise UnknownTask(f"no task has the id {task_id!r}")
 
 
-def records(tx: Transaction, wanted: Mapping[str, str]) -> list[TaskRecord]:
-    """The tasks with these ids, each given with its chain's, in their order; in a fixed number of statements."""
-    found, rows = chains.several(tx, set(wanted.values())), tasks.several(tx, wanted)
-    for task_id, chain_id in wanted.items():
-        chain = found.get(chain_id)
-        if task_id not in rows and chain is not None and chain.kind == "task":
-            rows[task_id] = _unborn(chain)
-    shown = [rows[task_id] for task_id in wanted if task_id in rows]
-    shown = [row for row in shown if row.chain_id in found]
-    known = _known(tx, shown)
-    return [_record(row, found[row.chain_id], known) for row in shown]
+def records(tx: Transaction, ids: Sequence[str]) -> list[TaskRecord]:
+    """The tasks with these ids, in their order, in a fixed number of statements. What is not there is left out."""
+    found = tasks.several(tx, ids)
+    rows = [found[task_id] for task_id in ids if task_id in found]
+    own, known = chains.several(tx, {row.chain_id for row in rows}), _known(tx, rows)
+    return [_record(row, own[row.chain_id], known) for row in rows]
 
 
 def _known(tx: Transaction, rows: Sequence[TaskRow]) -> Known:
@@ -90,47 +80,6 @@ def step_of(plan: Plan, name: str) -> Step | None:
 def tagged(wanted: Sequence[str]) -> sa.Select[Any]:
     """The chains that have any of these tags."""
     return sa.select(tag_rows.c.chain_id).where(tag_rows.c.tag.in_(list(wanted)))
-
-
-def unlaid(wanted: TaskFilter) -> sa.Select[Any]:
-    """Lone tasks whose own row is not there yet, or never came to be."""
-    own = sa.select(task_rows.c.id).where(task_rows.c.chain_id == chain_rows.c.id).exists()
-    statement = sa.select(chain_rows.c.id, chain_rows.c.created_ms, chain_rows.c.place)
-    statement = statement.where(chain_rows.c.kind == "task", ~own, unlaid_in(wanted.state))
-    return statement if wanted.tags is None else statement.where(chain_rows.c.id.in_(tagged(wanted.tags)))
-
-
-def unlaid_in(state: TaskState | None) -> sa.ColumnElement[bool]:
-    """Where the chain of a lone task without a row of its own is, for the task to be in a state; None: in any."""
-    verdict = chain_rows.c.outcome["verdict"].as_string()
-    match state:
-        case TaskState.pending:
-            return chain_rows.c.state.in_(ON_THE_WAY)
-        case TaskState.cancelled:
-            return sa.and_(chain_rows.c.state == ChainState.done, verdict == Verdict.cancelled)
-        case TaskState.failed:
-            return sa.and_(chain_rows.c.state == ChainState.done, verdict != Verdict.cancelled)
-        case None:
-            return sa.true()
-        case _:
-            return sa.false()
-
-
-def _unborn(chain: ChainRow) -> TaskRow:
-    """The row that a lone task would have: its chain has not begun, or ended before it did."""
-    states = {ChainState.queued: TaskState.pending, ChainState.running: TaskState.pending}
-    cancelled = chain.outcome is not None and chain.outcome.verdict is Verdict.cancelled
-    ended = TaskState.cancelled if cancelled else TaskState.failed
-    outcome = None
-    if chain.outcome is not None:
-        endings = {Verdict.cancelled: Ending.cancelled, Verdict.out_of_budget: Ending.out_of_budget}
-        ending = endings.get(chain.outcome.verdict, Ending.failed)
-        outcome = {"ending": ending, "reason": chain.outcome.reason}
-    return TaskRow(
-        id=chain.id, chain_id=chain.id, step=chain.plan.steps[0].name, shard=0, title="",
-        state=states.get(chain.state, ended), attempt=0, model="", slot=None, outcome=outcome,
-        created_ms=chain.created_ms, started_ms=None, ended_ms=chain.ended_ms,
-    )  # fmt: skip
 
 
 def _record(row: TaskRow, chain: ChainRow, known: Known) -> TaskRecord:

@@ -1,0 +1,52 @@
+"""Runs an agent in a folder that is lent to it, and keeps what it changed there."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from claude_pool_gh.pool.model.errors import NoWorkspace, SpoiledWorkspace
+from claude_pool_gh.pool.model.ports import (
+    Agent,
+    AgentOutcome,
+    AgentTask,
+    Ending,
+    Wanted,
+    Work,
+    Workspace,
+    Workspaces,
+)
+from claude_pool_gh.pool.run import agent_run
+from claude_pool_gh.pool.run.running import LiveRun
+
+logger = logging.getLogger(__name__)
+
+
+async def run_in_folder(
+    agent: Agent, workspaces: Workspaces, work: AgentTask, wanted: Wanted, live: LiveRun
+) -> tuple[AgentOutcome, Work | None]:
+    """How a run ended, and what it changed in its folder, where it may. Raises nothing: whatever breaks is its end."""
+    try:
+        async with workspaces.lease(wanted) as workspace:
+            live.folder = workspace.folder
+            outcome = await agent_run.run_agent(agent, work, workspace.folder, live.line)
+            return await _captured(workspace, outcome) if wanted.writes else (outcome, None)
+    except NoWorkspace as error:
+        again = isinstance(error, SpoiledWorkspace)
+        return AgentOutcome(ending=Ending.failed, reason=str(error), retryable=again), None
+    except Exception as error:  # around one slot's task: whatever broke, slot and money come back
+        logger.exception("run broke", extra={"action": "run_broke", "task": work.run_id})
+        reason = f"the run could not be set up ({type(error).__name__})"
+        # A folder that cannot be made is the task's own trouble: else one bad repository would wear out every slot.
+        broken = live.folder is not None
+        return AgentOutcome(ending=Ending.failed, reason=reason, retryable=True, broken=broken), None
+
+
+async def _captured(workspace: Workspace, outcome: AgentOutcome) -> tuple[AgentOutcome, Work | None]:
+    """The outcome with what the run changed. A success whose changes cannot be kept is none, but its words are."""
+    try:
+        return outcome, await workspace.capture()
+    except NoWorkspace as error:
+        completed = outcome.ending is Ending.completed
+        ending, reason = (Ending.failed, str(error)) if completed else (outcome.ending, outcome.reason)
+        return replace(outcome, ending=ending, reason=reason), None
