@@ -59,7 +59,9 @@ async def test_a_token_that_may_comment_shows_it_in_one_comment_of_the_thread(sc
     event = await pull_event(scene) | {"sender": {"id": bot.id, "login": bot.login, "type": "Bot"}}
     permissions = READ_ONLY | {"pull_requests": "write", "contents": "write", "checks": "write"}
     for _ in range(2):
-        rehearsed(scene, await scene.job("pull_request", event, permissions=permissions, inputs=TRIAL))
+        done = await scene.job("pull_request", event, permissions=permissions, inputs=TRIAL)
+        rehearsed(scene, done)
+        assert "as for each event" not in done.log, "the workflow has asked for it"
     (comment,) = scene.comments
     assert comment.body.startswith("**This is a rehearsal** of `/pool review`. No model was asked")
     assert TITLE in comment.body
