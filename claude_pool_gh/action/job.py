@@ -54,8 +54,8 @@ class Job:
     def from_environment(cls, *, needs_key: bool = True) -> Job:
         """What the runner and action.yml set. Raises Fault."""
         environment = os.environ
-        event, payload = look.event_of(environment)
-        inputs = look.inputs_of(environment)._replace(
+        event, payload, inputs = look.asked(environment)
+        inputs = inputs._replace(
             has_key=bool(environment.get("ANTHROPIC_API_KEY", "").strip()) or not needs_key,
             has_token=bool(environment.get("GITHUB_TOKEN", "").strip()),
         )

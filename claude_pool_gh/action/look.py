@@ -40,8 +40,16 @@ _CLOUDS = {
     "CLAUDE_CODE_USE_VERTEX": "Google Vertex AI",
     "CLAUDE_CODE_USE_FOUNDRY": "Microsoft Foundry",
 }
-DEFAULTS = {"model": "claude-sonnet-5-5", "budget_usd": "3", "slots": "2", "dry_run": "false"}
+DEFAULTS = {"model": "claude-sonnet-5-5", "budget_usd": "3", "slots": "2"}
 """What an input is that is left out (action.yml says the same) or blank, as a variable that is not set makes it."""
+DRY_RUN_COMMAND = "/pool review"
+"""What a pull request's own event shows in a dry run, where the workflow says nothing else."""
+_BY_ITSELF = (
+    f"claude-pool: this is a dry run of `{DRY_RUN_COMMAND}`, as for each event `pull_request` without the input "
+    "`command`. For a real run give `command`, or `dry_run: false` where the configuration's triggers decide"
+)
+_SHOWN = _AUTOMATIC | {"reopened"}
+"""Actions of the event `pull_request` that such a dry run is made for. A label asks for something itself."""
 _YES = frozenset({"true", "1", "yes", "on"})
 _NO = frozenset({"", "false", "0", "no", "off"})
 
@@ -243,6 +251,25 @@ def inputs_of(environment: Mapping[str, str]) -> Inputs:
     )
 
 
+def asked(environment: Mapping[str, str]) -> tuple[str, dict[str, Any], Inputs]:
+    """The event's name, its payload, and what is meant by the inputs under that event. Raises Fault."""
+    event, payload = event_of(environment)
+    return event, payload, meant(event, payload, inputs_of(environment))
+
+
+def meant(event: str, payload: Mapping[str, Any], inputs: Inputs) -> Inputs:
+    """The inputs, completed for the event `pull_request`: without a `command` it is a dry run of a review.
+
+    A written `command` or `dry_run: false` wins. `pull_request_target` is another event: its jobs have
+    the repository's secrets, and so are no first look at what a workflow will do. Pure.
+    """
+    if event != "pull_request" or str(payload.get("action")) not in _SHOWN or inputs.command:
+        return inputs
+    if inputs.dry_run and inputs.dry_run.lower() not in _YES:
+        return inputs
+    return inputs._replace(command=DRY_RUN_COMMAND, dry_run="true")
+
+
 def _part(whole: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     found = whole.get(name)
     return found if isinstance(found, dict) else {}
@@ -251,11 +278,12 @@ def _part(whole: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def main() -> int:
     """Tell the following steps whether there is work; red where a job was started that cannot do it."""
     try:
-        event, payload = event_of(os.environ)
-        inputs = inputs_of(os.environ)
+        event, payload, inputs = asked(os.environ)
         nothing = reason(event, payload, inputs)
         if not nothing:
             check(event, payload, inputs, os.environ)
+            if inputs.command != os.environ.get("POOL_COMMAND", "").strip():
+                protocol.say(protocol.command("notice", _BY_ITSELF))
     except Fault as fault:
         protocol.error(str(fault))
         protocol.output(work="false", outcome="misconfigured", cost_usd="0.000000", fault=str(fault))

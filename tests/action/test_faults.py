@@ -138,12 +138,14 @@ async def test_an_agent_that_cannot_be_installed(scene: Stage) -> None:
 @pytest.mark.long
 async def test_an_event_that_configuration_has_not_switched_on(scene: Stage) -> None:
     event = {**await _pull_event(scene), "action": "opened"}
-    says(await scene.job("pull_request", event), "triggers.opened: true", "command: /pool review")
+    real = {"dry_run": "false"}
+    told = await scene.job("pull_request", event, inputs=real)
+    says(told, "triggers.opened: true", "command: /pool review")
     assert not (await scene.job("pull_request", event, inputs={"command": "/pool review"})).red
     assert "Nothing found" in scene.comments[-1].body
     off = "triggers:\n  opened: false\n"
     scene.repository.commit("main", {".github/claude-pool.yml": off}, author=scene.maintainer)
-    assert (await scene.job("pull_request", event)).outputs["outcome"] == "nothing"
+    assert (await scene.job("pull_request", event, inputs=real)).outputs["outcome"] == "nothing"
 
 
 async def _pull_event(scene: Stage) -> dict[str, Any]:

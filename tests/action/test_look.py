@@ -153,3 +153,40 @@ def test_a_fork_is_told_why_there_is_no_key() -> None:
     payload = {"pull_request": {"number": 1, "head": {"repo": {"fork": True}}}}
     with pytest.raises(Fault, match="ordinary comment"):
         look.check("pull_request", payload, READY._replace(has_key=False), {})
+
+
+OPENED = {"action": "opened", "pull_request": {"number": 1, "draft": True}}
+SHOWN = ("/pool review", "true")
+
+
+@pytest.mark.parametrize(
+    ("event", "payload", "given", "expected"),
+    [
+        ("pull_request", OPENED, {}, SHOWN),
+        ("pull_request", OPENED | {"action": "synchronize"}, {}, SHOWN),
+        ("pull_request", OPENED | {"action": "reopened"}, {}, SHOWN),
+        ("pull_request", OPENED, {"dry_run": "true"}, SHOWN),
+        ("pull_request", OPENED, {"dry_run": "false"}, ("", "false")),
+        ("pull_request", OPENED, {"dry_run": "No"}, ("", "No")),
+        ("pull_request", OPENED, {"dry_run": "perhaps"}, ("", "perhaps")),
+        ("pull_request", OPENED, {"command": "/pool fix it"}, ("/pool fix it", "")),
+        ("pull_request", OPENED | {"action": "labeled"}, {}, ("", "")),
+        ("pull_request", OPENED | {"action": "closed"}, {}, ("", "")),
+        ("pull_request", {"action": ["opened"]}, {}, ("", "")),
+        ("pull_request_target", OPENED, {}, ("", "")),
+        ("issue_comment", OPENED, {}, ("", "")),
+        ("schedule", {}, {}, ("", "")),
+    ],
+)
+def test_a_pull_requests_own_event_is_a_dry_run_unless_the_workflow_says_otherwise(
+    event: str, payload: Mapping[str, Any], given: Mapping[str, Any], expected: tuple[str, str]
+) -> None:
+    found = look.meant(event, payload, Inputs(**given))
+    assert (found.command, found.dry_run) == expected
+
+
+def test_that_dry_run_needs_no_key_and_any_other_job_of_the_event_does() -> None:
+    keyless = Inputs(has_token=True)
+    look.check("pull_request", OPENED, look.meant("pull_request", OPENED, keyless), {})
+    with pytest.raises(Fault, match="anthropic_api_key: it is empty"):
+        look.check("pull_request", OPENED, keyless._replace(dry_run="false"), {})

@@ -10,7 +10,9 @@ from tests.action.conftest import Stage
 from tests.action.runner import Done
 
 READ_ONLY = {"contents": "read", "issues": "read", "pull_requests": "read", "metadata": "read"}
-TRIAL = {"anthropic_api_key": "", "dry_run": "true", "command": "/pool review"}
+BARE = {"anthropic_api_key": ""}
+"""What the first workflow gives where there is no secret."""
+TRIAL = BARE | {"dry_run": "true", "command": "/pool review"}
 
 
 async def pull_event(scene: Stage) -> dict[str, Any]:
@@ -46,9 +48,10 @@ def rehearsed(scene: Stage, done: Done) -> None:
 async def test_a_forks_read_only_token_without_a_secret_shows_it_on_the_jobs_page(scene: Stage) -> None:
     stranger = scene.github.create_user("stranger")
     event = await pull_event(scene) | {"sender": {"id": stranger.id, "login": "stranger", "type": "User"}}
-    done = await scene.job("pull_request", event, permissions=READ_ONLY, inputs=TRIAL)
+    done = await scene.job("pull_request", event, permissions=READ_ONLY, inputs=BARE)
     rehearsed(scene, done)
     assert scene.comments == []
+    assert "this is a dry run of `/pool review`, as for each event `pull_request`" in done.log
 
 
 async def test_a_token_that_may_comment_shows_it_in_one_comment_of_the_thread(scene: Stage) -> None:
@@ -56,7 +59,9 @@ async def test_a_token_that_may_comment_shows_it_in_one_comment_of_the_thread(sc
     event = await pull_event(scene) | {"sender": {"id": bot.id, "login": bot.login, "type": "Bot"}}
     permissions = READ_ONLY | {"pull_requests": "write", "contents": "write", "checks": "write"}
     for _ in range(2):
-        rehearsed(scene, await scene.job("pull_request", event, permissions=permissions, inputs=TRIAL))
+        done = await scene.job("pull_request", event, permissions=permissions, inputs=TRIAL)
+        rehearsed(scene, done)
+        assert "as for each event" not in done.log, "the workflow has asked for it"
     (comment,) = scene.comments
     assert comment.body.startswith("**This is a rehearsal** of `/pool review`. No model was asked")
     assert TITLE in comment.body
