@@ -204,7 +204,8 @@ def test_every_placeholder_of_a_review_is_one_the_host_fills() -> None:
         for path in placeholders(f"{step.system}\n{step.prompt}\n{step.title}"):
             root, *rest = path.split(".")
             known = {"steps": {f"brief.{key}" for key in briefed} | turns, "item": item}[root]
-            assert ".".join(rest) in known, path
+            asked = ".".join(rest)
+            assert asked in known, f"`{step.name}` asks for {{{path}}}, which is not among {sorted(known)}"
         assert step.each in (
             {f"brief.{key}" for key in briefed}
             | {f"check.{key}" for key in checked}
