@@ -144,6 +144,17 @@ def test_a_form_of_its_own_that_says_the_same_fits(define: Define) -> None:
     check_recipes(define(recipe=RECIPE.replace("output: example", INLINE)), NO_DESK)
 
 
+def test_a_review_that_asks_its_brief_for_what_there_is_not_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = (built_in("workflows/review.yml") or "").replace("{steps.brief.request}", "{steps.brief.reqest}")
+    monkeypatch.setattr(
+        registry, "built_in", lambda path: text if path == "workflows/review.yml" else built_in(path)
+    )
+    with pytest.raises(UnfitVerb, match=r"review: .* asks in `find` for {steps\.brief\.reqest}"):
+        check_recipes(handlers(), NO_DESK)
+
+
 def test_a_verb_without_a_recipe_is_refused(define: Define) -> None:
     every = define(EXAMPLE.replace("    facts = Ex", '    recipe = "no_such"\n    facts = Ex'))
     with pytest.raises(UnfitVerb, match=r"example: there is no recipes/workflows/no_such\.yml"):
