@@ -11,6 +11,8 @@ from claude_pool_gh.rehearsal.reviewer import Planted, Reviewer
 from claude_pool_gh.rehearsal.skills import skill_of
 
 RESULT = "StructuredOutput"
+REVIEWERS = ("find-defects", "restate-finding", "verify-finding")
+"""Skills of a review, which `Reviewer` plays."""
 
 MENDED = ToolUse(
     "Edit",
@@ -71,10 +73,15 @@ class Colleague:
         self.seen.append(request)
         if self.failures:
             return self.failures.pop(0)
-        steps = self._parts.get(self._part(request))
+        part = self._part(request)
+        steps = self._parts.get(part)
         if steps is not None:
             turn = steps(request)
             return Answer(turn[min(request.turn, len(turn) - 1)], delay=self.pace)
+        if part and part not in REVIEWERS:
+            return Fail(
+                400, "invalid_request_error", f"the tests' Colleague plays no {part}: add it to `_parts`"
+            )
         return Reviewer(self.planted, pace=self.pace)(request)
 
     def _part(self, request: ModelRequest) -> str:

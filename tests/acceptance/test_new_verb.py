@@ -17,9 +17,9 @@ from tests.acceptance.world import World, world
 
 ROOT, NEW = Path(__file__).parents[2], Path(__file__).parents[1] / "new_verb"
 PLACES = {
-    "explain.py": "conversation/verbs/explain.py",
-    "explain.yml": "recipes/workflows/explain.yml",
-    "SKILL.md": "recipes/skills/explain-code/SKILL.md",
+    "example.py": "conversation/verbs/example.py",
+    "example.yml": "recipes/workflows/example.yml",
+    "SKILL.md": "recipes/skills/example-skill/SKILL.md",
 }
 
 
@@ -67,37 +67,37 @@ async def test_a_verb_of_three_files_is_understood_permitted_run_and_reported(th
     await there.say("/pool help")
     shown = await there.said("| command | on | needs | does |")
     assert (
-        "| `/pool explain [PATH]` | PR, issue | write | Explains a file, or what the thread is about. |"
+        "| `/pool example [PATH]` | PR, issue | write | Explains a file, or what the thread is about. |"
         in shown
     )
-    await there.say("/pool help explain")
-    assert "- `--budget` maximum cost" in await there.said("`/pool explain [PATH]`\n\nExplains a file")
-    await there.say("/pool explian")
-    await there.said("Did you mean `/pool explain`?")
-    await there.say("/pool explain a.py b.py")
-    await there.said("`explain` takes no 'b.py'")
-    await there.say("/pool run explain")
+    await there.say("/pool help example")
+    assert "- `--budget` maximum cost" in await there.said("`/pool example [PATH]`\n\nExplains a file")
+    await there.say("/pool exmaple")
+    await there.said("Did you mean `/pool example`?")
+    await there.say("/pool example a.py b.py")
+    await there.said("`example` takes no 'b.py'")
+    await there.say("/pool run example")
     await there.said("`/pool run` needs the name of a workflow")
-    await there.say("/pool explain", by=reader)
-    await there.said("`/pool explain` needs the role **write** in this repository; yours is **read**")
+    await there.say("/pool example", by=reader)
+    await there.said("`/pool example` needs the role **write** in this repository; yours is **read**")
     assert there.model.requests == []
 
-    await there.say("/pool explain shop/prices.py --budget 0.50")
+    await there.say("/pool example shop/prices.py --budget 0.50")
     answer = await there.said("It is about shop/prices.py.")
     link = f"{there.github.url}/octo/shop/blob/{there.pull.head_sha}/shop/prices.py#L7-L9"
     assert f"Where to look: [`shop/prices.py:7-9`]({link})" in answer
-    report = await there.shows("explain", "### ✅ Answered")
+    report = await there.shows("example", "### ✅ Answered")
     assert "of $0.50" in report
 
     # A recipe of the repository's own is held to what the verb reads, before anything is spent on it.
     await there.written()
     asked = len(there.model.requests)
-    recipe = (NEW / "explain.yml").read_text().replace("- name: answer", "- name: say")
-    permissions = "permissions: {explain: read}\n"
-    files = {".github/claude-pool/workflows/explain.yml": recipe, ".github/claude-pool.yml": permissions}
+    recipe = (NEW / "example.yml").read_text().replace("- name: answer", "- name: say")
+    permissions = "permissions: {example: read}\n"
+    files = {".github/claude-pool/workflows/example.yml": recipe, ".github/claude-pool.yml": permissions}
     there.repository.commit("main", files, author=there.maintainer)
-    await there.say("/pool explain", by=reader)
-    await there.said("the workflow explain needs a step `answer` before `reply`")
+    await there.say("/pool example", by=reader)
+    await there.said("the workflow example needs a step `answer` before `reply`")
     assert len(there.model.requests) == asked
 
 
@@ -109,5 +109,5 @@ async def test_a_server_whose_verb_does_not_fit_its_recipe_does_not_start_and_sa
         with pytest.raises(RuntimeError) as refused:
             await here.bot.start()
     said = str(refused.value)
-    assert "the verb explain: recipes/workflows/explain.yml needs a step `answer` before `reply`" in said
+    assert "the verb example: recipes/workflows/example.yml needs a step `answer` before `reply`" in said
     assert "Traceback" not in said

@@ -33,6 +33,8 @@ def test_it_is_read_without_a_fault_and_changes_nothing() -> None:
 
 
 def test_it_names_every_key_in_the_order_of_the_model() -> None:
+    lacks = [key for key in keys(DEFAULTS) if key not in keys(VALUES)]
+    assert not lacks, f"docs/claude-pool.example.yml lacks {', '.join(lacks)}"
     assert keys(VALUES) == keys(DEFAULTS)
     assert list(VALUES) == list(RepositoryConfig.model_fields)
 
@@ -41,6 +43,7 @@ def test_it_names_every_key_in_the_order_of_the_model() -> None:
 def test_each_value_is_the_default(key: str) -> None:
     value: Any = VALUES
     for part in key.split("."):
+        assert part in value, f"docs/claude-pool.example.yml lacks {key}: {flat(RepositoryConfig())[key]!r}"
         value = value[part]
     assert value == flat(RepositoryConfig())[key]
 

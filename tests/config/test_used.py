@@ -99,7 +99,9 @@ def test_every_other_key_is_read_by_the_code(key: str) -> None:
     """What is in no plan is asked for by name where it counts; a key that nobody reads would be a lie."""
     reader = f".{key.rsplit('.', maxsplit=1)[-1]}"
     texts = (file.read_text() for file in SOURCES.rglob("*.py") if file.parent.name != "config")
-    assert any(reader in text for text in texts), key
+    assert any(reader in text for text in texts), (
+        f"no code says `{reader}`: read {key} where it counts, or give it a row in IN_PLAN"
+    )
 
 
 async def test_the_turns_of_a_verb_and_of_the_command_are_used() -> None:

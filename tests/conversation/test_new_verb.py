@@ -22,7 +22,7 @@ from claude_pool_gh.terms.roles import Role
 from tests.commands.readme import README, row, written
 
 HERE = Path(__file__).parents[1] / "new_verb"
-EXPLAIN, RECIPE, SKILL = [(HERE / name).read_text() for name in ("explain.py", "explain.yml", "SKILL.md")]
+EXAMPLE, RECIPE, SKILL = [(HERE / name).read_text() for name in ("example.py", "example.yml", "SKILL.md")]
 NO_DESK = cast(Any, None)
 Define = Callable[..., dict[str, VerbHandler]]
 
@@ -33,11 +33,11 @@ def define(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Define]:
     names: list[str] = []
     monkeypatch.setattr(verbs, "__path__", [*verbs.__path__, str(tmp_path)])
 
-    def put(source: str = EXPLAIN, recipe: str = RECIPE) -> dict[str, VerbHandler]:
+    def put(source: str = EXAMPLE, recipe: str = RECIPE) -> dict[str, VerbHandler]:
         name = f"added_{len(names)}"
         (tmp_path / f"{name}.py").write_text(source)
         names.append(f"{verbs.__name__}.{name}")
-        added = {"workflows/explain.yml": recipe, "skills/explain-code/SKILL.md": SKILL}
+        added = {"workflows/example.yml": recipe, "skills/example-skill/SKILL.md": SKILL}
         monkeypatch.setattr(registry, "built_in", lambda path: added.get(path) or built_in(path))
         return handlers()
 
@@ -55,25 +55,25 @@ def test_a_new_verb_is_in_the_language_the_help_the_readme_and_the_configuration
 ) -> None:
     every = define()
     check_recipes(every, NO_DESK)
-    assert list(every).index("explain") == list(every).index("run") + 1, "behind the others that work"
-    explain = every["explain"].verb
+    assert list(every).index("example") == list(every).index("run") + 1, "behind the others that work"
+    example = every["example"].verb
     grammar = {name: each.verb for name, each in every.items()}
-    found = parse("/pool explain a.py --budget 0.5", grammar)
+    found = parse("/pool example a.py --budget 0.5", grammar)
     assert isinstance(found, Command)
     assert (found.words, found.flags) == (("a.py",), {"budget": 500_000})
     shown = replies.help_all(grammar, {name: verb.role for name, verb in grammar.items()}, Role.write)
-    assert f"| `/pool explain [PATH]` | PR, issue | write | {explain.summary} |" in shown
-    assert row(explain) in written(README.read_text("utf-8"), grammar.values())
-    assert isinstance(load("permissions: {explain: read}", frozenset(every)), RepositoryConfig)
+    assert f"| `/pool example [PATH]` | PR, issue | write | {example.summary} |" in shown
+    assert row(example) in written(README.read_text("utf-8"), grammar.values())
+    assert isinstance(load("permissions: {example: read}", frozenset(every)), RepositoryConfig)
     run = cast(Any, every["run"])
-    assert "explain" in run._recipes_of_verbs
+    assert "example" in run._recipes_of_verbs
 
 
 @pytest.mark.parametrize(
     ("without", "instead", "problem"),
     [
-        ('    name = "explain"\n', "", "lacks its name in lower case: name = "),
-        ('name = "explain"', 'name = "Explain it"', "lacks its name in lower case"),
+        ('    name = "example"\n', "", "lacks its name in lower case: name = "),
+        ('name = "example"', 'name = "Explain it"', "lacks its name in lower case"),
         (
             ' = "Explains a file, or what the thread is about."',
             ': str = ""',
@@ -81,24 +81,24 @@ def test_a_new_verb_is_in_the_language_the_help_the_readme_and_the_configuration
         ),
         ("    places = EVERYWHERE\n", "", "where it may stand: places"),
         ("places = EVERYWHERE", 'places = frozenset({"wiki"})', "where it may stand: places"),
-        ("    facts = ExplainFacts\n", "", "what its chains know from the start: facts"),
+        ("    facts = ExampleFacts\n", "", "what its chains know from the start: facts"),
         ("    output = StatedAnswer\n", "", "the form of its agent's answer: output"),
         ("async def finish", "async def end", "the method `finish`"),
-        ("class Explain(ReadingVerb[ExplainFacts, StatedAnswer])", "class Explain", "has 0 verbs"),
-        ('name = "explain"', 'name = "ask"', "are both called 'ask'"),
+        ("class Example(ReadingVerb[ExampleFacts, StatedAnswer])", "class Example", "has 0 verbs"),
+        ('name = "example"', 'name = "ask"', "are both called 'ask'"),
     ],
 )
 def test_what_a_new_verb_lacks_is_asked_for_by_name(
     define: Define, without: str, instead: str, problem: str
 ) -> None:
-    assert without in EXPLAIN
+    assert without in EXAMPLE
     with pytest.raises(UnfitVerb, match=problem):
-        define(EXPLAIN.replace(without, instead))
+        define(EXAMPLE.replace(without, instead))
 
 
 def test_a_file_holds_one_verb(define: Define) -> None:
     with pytest.raises(UnfitVerb, match=r"added_0\.py has 2 verbs"):
-        define(EXPLAIN + "\n\nclass Another(Explain):\n    name = 'another'\n")
+        define(EXAMPLE + "\n\nclass Another(Example):\n    name = 'another'\n")
 
 
 INLINE = "output: {type: object, additionalProperties: false, required: [answer], properties: {answer: {type: string}}}"
@@ -112,22 +112,22 @@ MORE = INLINE.replace("{answer: {type: string}}", "{answer: {type: string}, note
 @pytest.mark.parametrize(
     ("line", "instead", "problem"),
     [
-        ("host: explain.reply", "host: explain.answer", "explain.answer"),
-        ("  - name: reply\n    host: explain.reply\n", "", "must have a step with `host: explain.reply`"),
+        ("host: example.reply", "host: example.answer", "example.answer"),
+        ("  - name: reply\n    host: example.reply\n", "", "must have a step with `host: example.reply`"),
         ("- name: answer", "- name: say", "needs a step `answer` before `reply`: one of an agent"),
-        ("    output: explain\n", "", "its agent must answer in a form, with `output`"),
-        ("output: explain", "output: description", r"does not fit: the answer must require `answer`"),
-        ("output: explain", FREE, "does not fit: the answer must require `answer`"),
-        ("output: explain", NUMBER, "does not fit: `answer` must have `type: string`"),
-        ("output: explain", MORE, "does not fit: the answer has `note`, which nobody reads"),
+        ("    output: example\n", "", "its agent must answer in a form, with `output`"),
+        ("output: example", "output: description", r"does not fit: the answer must require `answer`"),
+        ("output: example", FREE, "does not fit: the answer must require `answer`"),
+        ("output: example", NUMBER, "does not fit: `answer` must have `type: string`"),
+        ("output: example", MORE, "does not fit: the answer has `note`, which nobody reads"),
         (
-            "    output: explain\n",
-            "    output: explain\n    each: brief.paths\n",
+            "    output: example\n",
+            "    output: example\n    each: brief.paths\n",
             "one agent, without `each`",
         ),
         ("{steps.brief.path}", "{steps.brief.pth}", r"asks in `answer` for {steps.brief.pth}"),
-        ("skill: explain-code", "skill: explain-cod", "there is no recipes/skills/explain-cod/SKILL.md"),
-        ("    skill: explain-code\n", "    skill: explain-code\n    tools: [Write]\n", "Write"),
+        ("skill: example-skill", "skill: example-skil", "there is no recipes/skills/example-skil/SKILL.md"),
+        ("    skill: example-skill\n", "    skill: example-skill\n    tools: [Write]\n", "Write"),
     ],
 )
 def test_a_recipe_that_does_not_fit_the_verb_is_refused_with_words(
@@ -137,16 +137,27 @@ def test_a_recipe_that_does_not_fit_the_verb_is_refused_with_words(
     every = define(recipe=RECIPE.replace(line, instead))
     with pytest.raises(UnfitVerb, match=problem) as refusal:
         check_recipes(every, NO_DESK)
-    assert str(refusal.value).startswith("the verb explain: ")
+    assert str(refusal.value).startswith("the verb example: ")
 
 
 def test_a_form_of_its_own_that_says_the_same_fits(define: Define) -> None:
-    check_recipes(define(recipe=RECIPE.replace("output: explain", INLINE)), NO_DESK)
+    check_recipes(define(recipe=RECIPE.replace("output: example", INLINE)), NO_DESK)
+
+
+def test_a_review_that_asks_its_brief_for_what_there_is_not_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = (built_in("workflows/review.yml") or "").replace("{steps.brief.request}", "{steps.brief.reqest}")
+    monkeypatch.setattr(
+        registry, "built_in", lambda path: text if path == "workflows/review.yml" else built_in(path)
+    )
+    with pytest.raises(UnfitVerb, match=r"review: .* asks in `find` for {steps\.brief\.reqest}"):
+        check_recipes(handlers(), NO_DESK)
 
 
 def test_a_verb_without_a_recipe_is_refused(define: Define) -> None:
-    every = define(EXPLAIN.replace("    facts = Ex", '    recipe = "no_such"\n    facts = Ex'))
-    with pytest.raises(UnfitVerb, match=r"explain: there is no recipes/workflows/no_such\.yml"):
+    every = define(EXAMPLE.replace("    facts = Ex", '    recipe = "no_such"\n    facts = Ex'))
+    with pytest.raises(UnfitVerb, match=r"example: there is no recipes/workflows/no_such\.yml"):
         check_recipes(every, NO_DESK)
 
 

@@ -102,6 +102,8 @@ def leave(effect: Effect, *keys: str) -> Effect:
 
 def test_every_kind_of_effect_is_tried() -> None:
     tried = {type(make("")) for make in PLACES.values()} | {type(each) for each in WITHOUT_WORDS}
+    untried = [kind.__name__ for kind in kinds().values() if kind not in tried]
+    assert not untried, f"no row in PLACES, or in WITHOUT_WORDS, for {', '.join(untried)}"
     assert tried == set(kinds().values())
 
 

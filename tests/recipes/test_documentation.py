@@ -27,12 +27,14 @@ def test_the_workflow_in_the_reference_is_a_workflow() -> None:
 def test_the_reference_names_every_packaged_recipe() -> None:
     shelf = Shelf((files("claude_pool_gh.recipes"),))
     names = [*shelf.skill_names(), *shelf.workflow_names()]
-    assert [name for name in names if f"`{name}`" not in REFERENCE] == []
+    unnamed = [name for name in names if f"`{name}`" not in REFERENCE]
+    assert not unnamed, f"docs/pool.md does not name {', '.join(unnamed)}"
 
 
 def test_the_readme_lists_the_whole_surface_of_the_library() -> None:
     readme = (HERE / "README.md").read_text()
-    assert [name for name in claude_pool_gh.__all__ if f"`{name}" not in readme] == []
+    unnamed = [name for name in claude_pool_gh.__all__ if f"`{name}" not in readme]
+    assert not unnamed, f"the table of the library's names in README.md lacks {', '.join(unnamed)}"
 
 
 def test_the_readme_names_every_event_that_the_doctor_asks_for() -> None:

@@ -197,6 +197,7 @@ def test_every_placeholder_of_a_review_is_one_the_host_fills() -> None:
     briefed, part = keys_of(brief.brief), keys_of(brief._group)
     candidates = keys_of(questions.of_claim) & keys_of(questions.of_known)
     checked, doubted, odd = keys_of(sift.sift), keys_of(gather.doubts), keys_of(unplaced.unplaced)
+    assert briefed == brief.FIELDS, "what a recipe may ask for is what the brief's result has"
     turns = {f"brief.turns.{name}" for name in ("find", "verify")}
     for step in agents("review"):
         items = {"find": part, "restate": {"title", "text"}, "verify": candidates, "reread": candidates}
@@ -204,7 +205,8 @@ def test_every_placeholder_of_a_review_is_one_the_host_fills() -> None:
         for path in placeholders(f"{step.system}\n{step.prompt}\n{step.title}"):
             root, *rest = path.split(".")
             known = {"steps": {f"brief.{key}" for key in briefed} | turns, "item": item}[root]
-            assert ".".join(rest) in known, path
+            asked = ".".join(rest)
+            assert asked in known, f"`{step.name}` asks for {{{path}}}, which is not among {sorted(known)}"
         assert step.each in (
             {f"brief.{key}" for key in briefed}
             | {f"check.{key}" for key in checked}

@@ -118,10 +118,13 @@ async def test_a_workflow_token_acts_as_the_actions_bot_and_starts_nothing(
     assert len(github.deliveries) == before
 
 
-async def test_an_unknown_route_is_remembered(github: SimulatedGitHub, bot: Bot, contract: Contract) -> None:
+async def test_an_unknown_route_is_remembered_and_named(
+    github: SimulatedGitHub, bot: Bot, contract: Contract, caplog: pytest.LogCaptureFixture
+) -> None:
     answer, _, _ = await bot.raw("GET", "/repos/octo/widgets/nonsense")
     assert answer == 404
     (broken,) = contract.violations  # the description has no such route
     assert "nonsense" in broken
     contract.clear()
     assert [one.path for one in github.unknown_routes] == ["/repos/octo/widgets/nonsense"]
+    assert "not simulated: GET /repos/octo/widgets/nonsense" in caplog.text

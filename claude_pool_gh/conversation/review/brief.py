@@ -37,6 +37,26 @@ from claude_pool_gh.worktrees.errors import WorktreeError
 _DISMISSED_TOLD: Final = 15
 _BODY_LIMIT: Final = 6_000
 
+FIELDS: Final = frozenset(
+    {
+        *(
+            "head",
+            "merge_base",
+            "digest",
+            "fence",
+            "about",
+            "facts",
+            "intent",
+            "request",
+            "guidance",
+            "turns",
+        ),
+        *("groups", "files", "hunks", "renamed", "unmatched", "left_out", "unreadable", "unread"),
+        *("incremental", "nothing", "earlier"),
+    }
+)
+"""Names in its result, for `{steps.brief.NAME}` in the recipe."""
+
 
 async def brief(desk: Desk, context: HostStepContext) -> Done | Finish:
     """Fetch the commits, cut the diff into groups, and write down what surrounds it."""

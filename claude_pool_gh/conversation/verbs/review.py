@@ -13,7 +13,7 @@ from claude_pool_gh.conversation.desk import Asked, Desk
 from claude_pool_gh.conversation.facts import facts_of
 from claude_pool_gh.conversation.recipe_fit import RecipeNeeds
 from claude_pool_gh.conversation.review import gather
-from claude_pool_gh.conversation.review.brief import brief
+from claude_pool_gh.conversation.review.brief import FIELDS, brief
 from claude_pool_gh.conversation.review.facts import ReviewFacts
 from claude_pool_gh.conversation.review.sift import sift
 from claude_pool_gh.conversation.review.unplaced import unplaced
@@ -43,6 +43,7 @@ class _Shape(RecipeNeeds):
         if names not in (_SHAPE, _OLDER_SHAPE) or not all(typed):
             steps_ = ", ".join(_SHAPE)
             raise RecipeError(f"{where} must have the steps {steps_}, those of agents with outputs")
+        super().check(steps, where)
 
 
 class Review(AgentVerb[ReviewFacts]):
@@ -78,8 +79,8 @@ class Review(AgentVerb[ReviewFacts]):
 
     @property
     def recipe_needs(self) -> RecipeNeeds:
-        """Exactly its own steps."""
-        return _Shape()
+        """Exactly its own steps, which may ask for what its brief has."""
+        return _Shape(fields={"review.brief": FIELDS})
 
     def turns(self, config: RepositoryConfig) -> int:
         """See `AgentVerb.turns`."""

@@ -104,6 +104,11 @@ class Contract:
         if exchange.route == GRAPHQL:
             self._check_graphql(name, exchange)
             return
+        if exchange.method.lower() not in self.description["paths"].get(exchange.route, {}):
+            self.violations.append(
+                f"{name}: not in the cut; run tests/rehearsal/contract/cut.py again, as it says at its top"
+            )
+            return
         asked = self._asked(exchange)
         if not self._excused(exchange):
             with self._unless_known(exchange, "request", exchange.request_body) as is_new:

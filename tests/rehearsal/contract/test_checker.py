@@ -70,6 +70,15 @@ def test_wrong_answers_are_found(contract: Contract, seen: list[Exchange | Webho
     assert complaints(contract, replace(good, route=None))
 
 
+def test_a_route_that_is_not_in_the_cut_is_named_with_what_to_do(seen: list[Exchange | WebhookSent]) -> None:
+    contract, one = Contract(), posted(seen)
+    del contract.description["paths"][POST]
+    contract.check_exchange(one)
+    assert contract.violations == [
+        f"POST {one.path}: not in the cut; run tests/rehearsal/contract/cut.py again, as it says at its top"
+    ]
+
+
 def test_wrong_requests_are_found(contract: Contract, seen: list[Exchange | WebhookSent]) -> None:
     good = posted(seen)
     assert complaints(contract, replace(good, request_body=b'{"bodyy": "x"}'))

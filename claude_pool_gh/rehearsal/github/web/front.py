@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import logging
 import socket
 import struct
 import uuid
@@ -32,6 +33,8 @@ from claude_pool_gh.rehearsal.github.web.faults import (
 )
 from claude_pool_gh.rehearsal.github.web.journal import Exchange, Observer, Request
 from claude_pool_gh.rehearsal.github.web.table import Table
+
+_LOG = logging.getLogger(__name__)
 
 DOCS = "https://docs.github.com/rest"
 PREFIX = "/api/v3"
@@ -196,6 +199,9 @@ class _Visit:
         front.requests.append(line)
         if self.route is None and not self.injected:
             front.unknown.append(line)
+            _LOG.warning(
+                "not simulated: %s %s; a new operation is a row in routes/", request.method, self.path
+            )
         front.world.site.changed()
         if answer is None:
             return

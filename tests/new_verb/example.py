@@ -1,4 +1,4 @@
-"""`/pool explain`: what a file, or the thread, is about."""
+"""`/pool example`: what a file, or the thread, is about."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ from claude_pool_gh.conversation.outputs import StatedAnswer
 from claude_pool_gh.github import reads
 
 
-class ExplainFacts(Facts):
+class ExampleFacts(Facts):
     """What is to be explained."""
 
     path: str = ""
 
 
-class Explain(ReadingVerb[ExplainFacts, StatedAnswer]):
+class Example(ReadingVerb[ExampleFacts, StatedAnswer]):
     """Answers in a comment of its own."""
 
-    name = "explain"
+    name = "example"
     summary = "Explains a file, or what the thread is about."
     places = EVERYWHERE
     arguments = "[PATH]"
     most_arguments = 1
     replies = True
-    facts = ExplainFacts
+    facts = ExampleFacts
     output = StatedAnswer
     brief_fields = frozenset({"path"})
 
     async def make_facts(
         self, desk: Desk, asked: Asked, common: dict[str, Any], pull: reads.Pull | None
-    ) -> ExplainFacts:
+    ) -> ExampleFacts:
         """Keep the path."""
-        return ExplainFacts(**common, path=asked.text)
+        return ExampleFacts(**common, path=asked.text)
 
-    async def brief(self, context: StepContext[ExplainFacts], material: Material) -> Mapping[str, Any]:
+    async def brief(self, context: StepContext[ExampleFacts], material: Material) -> Mapping[str, Any]:
         """Tell the agent what to explain."""
         return {"path": context.facts.path or "all of it"}
 
-    async def finish(self, context: StepContext[ExplainFacts], result: StatedAnswer) -> VerbResult:
+    async def finish(self, context: StepContext[ExampleFacts], result: StatedAnswer) -> VerbResult:
         """Post the answer."""
         return await answered(context, result)
