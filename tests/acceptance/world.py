@@ -161,7 +161,9 @@ class World:
         try:
             await self.until(lambda: what in self.comment_of(verb, number), timeout=timeout)
         except AssertionError as error:
-            raise AssertionError(f"{error}\n\nits comment:\n{self.comment_of(verb, number)}") from error
+            shown = self.comment_of(verb, number)
+            told = f"the comment of {verb} does not show {what!r}: {error}\n\nits comment:\n{shown}"
+            raise AssertionError(told) from error
         return self.comment_of(verb, number)
 
     def replies(self, number: int | None = None) -> list[str]:
@@ -175,7 +177,10 @@ class World:
 
     async def said(self, what: str, number: int | None = None) -> str:
         """Wait for a reply of the bot's that holds a text; the reply."""
-        await self.until(lambda: any(what in body for body in self.replies(number)))
+        try:
+            await self.until(lambda: any(what in body for body in self.replies(number)))
+        except AssertionError as error:
+            raise AssertionError(f"no reply says {what!r}: {error}") from error
         return next(body for body in reversed(self.replies(number)) if what in body)
 
     async def handled(self, count: int) -> None:
