@@ -190,7 +190,8 @@ class Worktrees:
         """Remove what dead processes left behind. Only at start, before the first lease."""
         sweep_leases(self.state / "leases")
         for folder in (self.state / "checkouts").glob("*"):
-            self._checkouts_of(int(folder.name)).sweep()
+            if folder.name.isdecimal():
+                self._checkouts_of(int(folder.name)).sweep()
         for left in (self.state / "mirrors").glob(f"{CAPTURING}*"):
             remove(left)
         for path in (self.state / "mirrors").glob("*.git"):

@@ -70,7 +70,7 @@ class Checkout:
     async def fill(self, commit: str) -> Sealed:
         """Write a commit into the new, empty place. Raises WorktreeError, OSError."""
         self.tree.mkdir(mode=0o700)
-        await self._git("-c", "checkout.workers=4", "read-tree", "-m", "-u", checked_commit(commit))
+        await self._git("read-tree", "-m", "-u", checked_commit(commit))
         return await self._seal(commit, await asyncio.to_thread(listed, os.fsencode(self.tree)))
 
     async def move(self, was: Sealed, commit: str) -> Sealed:
