@@ -7,6 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from claude_pool_gh.agent import powers
 from claude_pool_gh.agent.claude import ClaudeAgent
 from claude_pool_gh.agent.gateway import Gateway
 from claude_pool_gh.agent.meter import Meter
@@ -26,6 +27,8 @@ async def main(folder: Path, upstream: str, cli: str) -> None:
     bench = Bench(database, ScriptedModel(lambda _: done()), gateway, folder)
     await bench.open_chain()
     task = await bench.grant(300_000)
+    if cli:  # a program that stands in for the CLI, and tells of itself by files
+        vars(powers)["may_change"] = lambda *_, **__: None
     agent = ClaudeAgent(gateway=gateway, redact=str, cli=Path(cli) if cli else None)
     await agent.run(a_task(task), folder / "tree", Line())
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from claude_pool_gh.agent import options as settings
-from claude_pool_gh.agent import outcome
+from claude_pool_gh.agent import outcome, powers
 from claude_pool_gh.agent.guard import refusal
 from claude_pool_gh.pool.model.ports import Ending
 from claude_pool_gh.rehearsal.model import ScriptedModel
@@ -99,6 +99,8 @@ def loosened(monkeypatch: pytest.MonkeyPatch, change: Callable[[Any], Any]) -> N
         return change(proper(*given, **named))
 
     monkeypatch.setattr(settings, "options", options)
+    # Without Landlock too, which would keep what fires from leaving its mark.
+    monkeypatch.setattr(powers, "may_change", lambda *_, **__: None)
 
 
 def without_restricted(options: Any) -> Any:

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from claude_pool_gh.agent import process
+from claude_pool_gh.agent import powers, process
 from claude_pool_gh.pool.model.ports import Ending, Line
 from claude_pool_gh.processes import launcher
 from claude_pool_gh.rehearsal.model import Answer, ScriptedModel, Text
@@ -62,6 +62,12 @@ signal.signal(signal.SIGTERM, signal.SIG_IGN if stubborn else lambda *_: os._exi
 rest()
 """
 BORN = 7
+
+
+@pytest.fixture(autouse=True)
+def may_write_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The programs that stand in for the CLI here tell of themselves by files; see `test_confined` for that."""
+    monkeypatch.setattr(powers, "may_change", lambda *_, **__: None)
 
 
 @pytest.fixture(params=["stubborn", "obedient"])

@@ -6,7 +6,6 @@ import asyncio
 import os
 import re
 import subprocess
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from claude_pool_gh.config.model import RepositoryConfig
 from claude_pool_gh.conversation.registry import handlers
 from claude_pool_gh.rehearsal.github import Repository, SimulatedGitHub, User
 from claude_pool_gh.service.init import files, remote
+from tests import ours
 from tests.rehearsal.contract.checker import Contract
 
 ROOT = Path(__file__).parents[2]
@@ -45,7 +45,7 @@ class Place:
             "GH_TOKEN": self.token, "GIT_CONFIG_GLOBAL": os.devnull,
         }  # fmt: skip
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "claude_pool_gh.service.cli", "init", *arguments,
+            *ours.cli("init", *arguments),
             env=environment, cwd=self.clone, stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip

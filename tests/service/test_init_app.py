@@ -25,6 +25,7 @@ from claude_pool_gh.rehearsal.model import ScriptedModel
 from claude_pool_gh.rehearsal.reviewer import Reviewer
 from claude_pool_gh.service.doctor_github import EVENTS
 from claude_pool_gh.service.init import manifest as manifests
+from tests import ours
 from tests.rehearsal.contract.checker import Contract
 from tests.service import browser
 
@@ -56,7 +57,7 @@ async def init(
     """Run it; `person` is given the page that it names. Its exit code and everything that it printed."""
     folder.mkdir(exist_ok=True)
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "claude_pool_gh.service.cli", "init", "--app", "--no-browser", "--yes", *arguments,
+        *ours.cli("init", "--app", "--no-browser", "--yes", *arguments),
         env=environment(github, folder), cwd=folder,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip

@@ -30,13 +30,14 @@ _LEAVE: Final = (
     "UPDATE tasks SET transcript = NULL, prompt = NULL, asked = NULL",
     # What other threads have spent stands in the ledger.
     "DELETE FROM reservations WHERE id LIKE 'elsewhere:%'",
-    "DELETE FROM chain_scopes WHERE chain_id LIKE 'elsewhere:%'",
     "DELETE FROM chains WHERE id LIKE 'elsewhere:%'",
     "DELETE FROM slots",
     "DELETE FROM workers",
     "DELETE FROM leases",
     "DELETE FROM deliveries",
 )
+_LEAVE_SCOPES: Final = "DELETE FROM chain_scopes WHERE chain_id LIKE 'elsewhere:%'"
+_HAS_SCOPES: Final = "SELECT 1 FROM sqlite_master WHERE name = 'chain_scopes'"
 _ARRIVE: Final = (
     "UPDATE effects SET attempted = 1, due_ms = 0 WHERE state = 'wanted'",
     "UPDATE commands SET owner = NULL, due_ms = 0 WHERE state = 'received'",
@@ -92,7 +93,9 @@ def pack(database: Path, veil: Veil) -> bytes:
         with closing(sqlite3.connect(database)) as source:
             source.execute("VACUUM INTO ?", (str(copy),))
         with closing(sqlite3.connect(copy, isolation_level=None)) as kept:
-            for statement in _LEAVE:
+            # One that no job of this version has opened yet is of an older form.
+            scopes = (_LEAVE_SCOPES,) if kept.execute(_HAS_SCOPES).fetchone() else ()
+            for statement in (*scopes, *_LEAVE):
                 kept.execute(statement)
             kept.execute("BEGIN")
             veil.over(kept)
