@@ -40,6 +40,7 @@ ACCEPTANCE = "tests/acceptance/test_"
 JUDGE, CLERK = "conversation/judge.py", "conversation/clerk.py"
 SHOWN = "commands/shown.py"
 INTAKE, STRANGERS = "github/intake.py", "conversation/strangers.py"
+CHECKOUTS = "worktrees/checkouts/"
 WALLS, SANDBOX = "sandbox/walls.py", "sandbox/sandbox.py"
 REVIEW = "conversation/review/"
 FACTS_OUTSIDE = """\
@@ -350,6 +351,26 @@ GUARDS = [
     Guard(
         "no cap is passed", "pool/store/cap_uses.py", "if use.left < amount:", "if False:",
         "tests/pool/test_ledger.py tests/pool/test_ledger_machine.py", "",
+    ),
+    Guard(
+        "nothing of one run is there for the next", f"{CHECKOUTS}checkout.py",
+        "odd = await self.odd(was)", "odd = set()",
+        "tests/worktrees/test_checkouts.py", "nothing_of_one_run and ignored",
+    ),
+    Guard(
+        "what was read counts only if nobody changed it", f"{CHECKOUTS}checkouts.py",
+        "await self._prove(checkout)", "pass",
+        "tests/worktrees/test_checkouts.py", "counts_only_if",
+    ),
+    Guard(
+        "a checkout that was being changed is thrown away", f"{CHECKOUTS}sealed.py",
+        "if (version, boot) == (_VERSION, boot_id()) else None", "",
+        "tests/worktrees/test_checkouts.py", "another_start",
+    ),
+    Guard(
+        "an agent changes nothing outside", "processes/launcher.py",
+        "if writable is not None:", "if False:",
+        "tests/agent/test_confined.py", "nothing_outside",
     ),
     Guard(
         "no clock before a repository's own", "service/settings.py",
