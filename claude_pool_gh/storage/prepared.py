@@ -135,18 +135,19 @@ class QuickConnection(sa.Connection):
             text, values = found.text, found.filled(given)
         except Exception as error:
             raise sa.exc.StatementError(str(error), found.text, given, error) from error
-        connection = self.connection
-        cursor = connection.cursor()
-        for listener in self.dispatch.before_cursor_execute:
-            text, values = listener(self, cursor, text, values, None, False)  # noqa: FBT003 - as SQLAlchemy does
+        cursor: Any = None
         try:
+            cursor = self.connection.cursor()  # a connection that is gone may say so here already
+            for listener in self.dispatch.before_cursor_execute:
+                text, values = listener(self, cursor, text, values, None, False)  # noqa: FBT003 - SQLAlchemy's way
             cursor.execute(text, values)
             rows = found.read(cursor, self.dialect) if found.columns else ()
             return Found(found.metadata, rows, cursor.rowcount)
         except self.dialect.loaded_dbapi.Error as error:
             raise self._told(error, text, values, cursor) from error
         finally:
-            cursor.close()
+            if cursor is not None:
+                cursor.close()
 
     def _told(self, error: Any, text: str, values: Any, cursor: Any) -> Exception:
         """The driver's error as SQLAlchemy tells it. A connection that is lost is used no more."""

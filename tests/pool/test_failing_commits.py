@@ -96,11 +96,9 @@ async def test_a_database_that_is_away_for_longer_than_anybody_retries_costs_not
     """At each commit that a chain's carrier makes; what a caller asks for meanwhile is refused to the caller."""
     points = (await told(story, *fresh(), lambda _flaky, _agent: None)).seen
     submitted = "chains+steps+tasks#1" if story is STORIES[0] else "chains+steps#1"
-    callers = ["slots#1", "workers#1", submitted, "slots+workers#1"]
-    # A claim that nobody knows of is found when the worker next looks around, which takes it some seconds.
-    late = ["chains#1"] if story is STORIES[0] else []
-    carried = [point for point in points if point not in (*callers, *late)]
-    assert len(carried) == len(points) - len(callers) - len(late) > 4, points
+    callers = ["slots#1", "chains#1", "workers#1", submitted, "slots+workers#1"]
+    carried = [point for point in points if point not in callers]
+    assert len(carried) == len(points) - len(callers) > 4, points
     for point in carried:
 
         def fail(flaky: Flaky, _agent: Counted, point: str = point) -> None:

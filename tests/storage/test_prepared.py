@@ -164,3 +164,24 @@ def test_a_statement_that_nobody_has_any_more_is_forgotten() -> None:
     for _ in range(10):
         ask(built())
     assert len(statements._known) == 1
+
+
+async def test_a_connection_that_is_gone_is_told_as_sqlalchemy_tells_it(database: Database) -> None:
+    """Also where it says so before anything is executed: else nobody would try again on another one."""
+    statement = sa.select(sa.literal(1).label("one"))
+
+    def cut(tx: Transaction) -> None:
+        for _ in range(TIMES):
+            tx.execute(statement)
+        driver: Any = tx.connection.driver_connection
+        driver.close()
+        with pytest.raises(sa.exc.DBAPIError):
+            tx.execute(statement)
+        raise _CutError
+
+    with pytest.raises(_CutError):
+        await database.read(cut)
+
+
+class _CutError(Exception):
+    """Ends a transaction that is gone."""
