@@ -16,11 +16,11 @@ FENCED = 3
 """Transactions that carry a lone task: it begins, its attempt begins, that ends, and the chain with it. There were
 five."""
 STATEMENTS = 42
-"""Statements of a lone task, from its submission to its result, with the receipts of its transactions; 57 before they
-were counted, and without receipts. One of them finds that its row is there already: a worker of an earlier version, on
-the same store, may have submitted it without."""
+"""Statements of a lone task, from its submission to its result, but for the receipt that each of its transactions
+leaves on PostgreSQL; 57 before they were counted. One of them finds that its row is there already: a worker of an
+earlier version, on the same store, may have submitted it without."""
 BESIDE = re.compile(
-    r"BEGIN|.*(workers|pg_advisory|deadline_ms <|\bpriority, chains\.created_ms|chains\.owner|"
+    r"BEGIN|.*(workers|INSERT INTO receipts|pg_advisory|deadline_ms <|\bpriority, chains\.created_ms|chains\.owner|"
     r"chains\.id, chains\.generation, chains\.cancel_requested)",
     re.DOTALL,
 )
