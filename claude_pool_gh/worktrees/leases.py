@@ -1,4 +1,4 @@
-"""Lends worktrees: one for each run of a task, at a pinned commit, gone when the run is over."""
+"""Lends a commit's files to runs: shared by those that only read, one's own for each that may write."""
 
 from __future__ import annotations
 

@@ -162,6 +162,19 @@ async def test_another_start_of_the_machine_believes_no_list(
         assert lease.folder != used
 
 
+@pytest.mark.parametrize("confined", [False, True])
+async def test_where_agents_cannot_be_confined_a_checkout_is_proved_before_it_is_lent(
+    site: Site, confined: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where they can be, nobody was there: the control shows that else it would be lent."""
+    monkeypatch.setattr("claude_pool_gh.worktrees.checkouts.checkouts.can_confine", lambda: confined)
+    async with site.lease() as lease:
+        used = lease.folder
+    (used / "planted.txt").write_text("by a run that escaped its tools\n")
+    async with site.lease() as lease:
+        assert (lease.folder / "planted.txt").exists() is confined
+
+
 async def test_a_run_that_broke_leaves_no_checkout(site: Site) -> None:
     with pytest.raises(RuntimeError):
         async with site.lease() as lease:

@@ -13,6 +13,7 @@ from uuid import uuid4
 from weakref import WeakValueDictionary
 
 from claude_pool_gh.pool.model.errors import SpoiledWorkspace
+from claude_pool_gh.processes.launching import can_confine
 from claude_pool_gh.storage.private import private_folder
 from claude_pool_gh.worktrees.checkouts import lock
 from claude_pool_gh.worktrees.checkouts.checkout import Checkout
@@ -122,6 +123,8 @@ class Checkouts:
         while (found := self._free(commit)) is not None:
             checkout, was, held = found
             try:
+                if not can_confine() and await checkout.odd(was):  # any agent may have been there since
+                    raise Condemned("it was changed while nobody had it")  # noqa: TRY301 - one way to throw it away
                 moved = await checkout.move(was, commit)
                 _note(checkout.place, moved)
             except (Condemned, WorktreeError, OSError) as error:
