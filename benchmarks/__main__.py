@@ -23,7 +23,10 @@ PARTS = {
     "light": (light.measure, "What the engine itself costs, beside plain asyncio"),
     "overhead": (overhead.measure, "A task through the pool beside the bare CLI"),
     "throughput": (throughput.measure, "N slots beside `xargs -P N` over the bare CLI"),
-    "backlog": (backlog.measure, "What one task costs as the queue grows; how fast a freed slot is taken"),
+    "backlog": (
+        backlog.measure,
+        "What one task costs as the queue grows; how fast a freed slot is taken",
+    ),
     "workers": (workers.measure, "Worker processes on one PostgreSQL"),
     "trees": (trees.measure, "A worktree of a repository of 50,000 files beside a fresh clone"),
     "road": (road.measure, "One review in its parts"),

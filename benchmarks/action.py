@@ -30,7 +30,12 @@ from claude_pool_gh.rehearsal.reviewer import Reviewer
 
 ROOT: Final = Path(__file__).parents[1]
 ROUNDS: Final = 7
-PERMISSIONS: Final = {"contents": "write", "issues": "write", "pull_requests": "write", "checks": "write"}
+PERMISSIONS: Final = {
+    "contents": "write",
+    "issues": "write",
+    "pull_requests": "write",
+    "checks": "write",
+}
 _SUBREAPER: Final = 36
 """prctl(2): what a script leaves in the background is ours to wait for."""
 _TURN: Final = """
@@ -41,7 +46,15 @@ async def main():
         pass
 asyncio.run(main())
 """
-_PASSED_ON: Final = ("PIP_", "UV_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT", "REQUESTS_CA")
+_PASSED_ON: Final = (
+    "PIP_",
+    "UV_",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "SSL_CERT",
+    "REQUESTS_CA",
+)
 
 
 async def measure() -> list[Figure]:
@@ -67,13 +80,17 @@ async def _look(folder: Path) -> float:
     event = folder / "event.json"
     event.write_text(json.dumps({"action": "created", "comment": {"body": "just talking\n" * 200}}))
     more = {"GITHUB_EVENT_NAME": "issue_comment", "GITHUB_EVENT_PATH": str(event)}
-    return await _cpu("python3", "-E", "-s", "-m", "claude_pool_gh.action.look", more=more, cwd=ROOT)
+    return await _cpu(
+        "python3", "-E", "-s", "-m", "claude_pool_gh.action.look", more=more, cwd=ROOT
+    )
 
 
 async def _bare(home: Path) -> float:
     """What somebody pays who installs the SDK of the same version and asks it once."""
     lock = (ROOT / "requirements.lock").read_text()
-    version = next(line for line in lock.splitlines() if line.startswith("claude-agent-sdk==")).split()[0]
+    version = next(
+        line for line in lock.splitlines() if line.startswith("claude-agent-sdk==")
+    ).split()[0]
     spent = await _cpu("python3", "-m", "venv", str(home))
     pip = (str(home / "bin/python"), "-m", "pip", "install", "--quiet", "--no-cache-dir", version)
     spent += await _cpu(*pip)
@@ -105,29 +122,46 @@ async def _job(github: SimulatedGitHub, folder: Path) -> dict[str, float]:
     return told | {"kept": float(size)}
 
 
-async def _apart(what: str, temp: Path, commented: Path, around: Mapping[str, str]) -> dict[str, float]:
+async def _apart(
+    what: str, temp: Path, commented: Path, around: Mapping[str, str]
+) -> dict[str, float]:
     """Do it in a process of its own, which nothing else of this benchmark is a child of."""
     temp.mkdir()
     told = {**_environment(around), "RUNNER_TEMP": str(temp), "HOME": str(temp)}
     more = {"PYTHONPATH": str(ROOT), "BENCH_JOB": json.dumps(told)}
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "benchmarks.action", what, str(commented),
-        env=os.environ | more, cwd=ROOT, stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+        sys.executable,
+        "-m",
+        "benchmarks.action",
+        what,
+        str(commented),
+        env=os.environ | more,
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+    )
     said, _ = await child.communicate()
     assert child.returncode == 0, said.decode()
     found: dict[str, float] = json.loads(said.splitlines()[-1])
     return found
 
 
-def _around(github: SimulatedGitHub, repository: Repository, model_url: str, event: Path) -> dict[str, str]:
+def _around(
+    github: SimulatedGitHub, repository: Repository, model_url: str, event: Path
+) -> dict[str, str]:
     return {
-        "ACTION_PATH": str(ROOT), "PYTHONPATH": str(ROOT),
-        "GITHUB_EVENT_NAME": "issue_comment", "GITHUB_EVENT_PATH": str(event), "GITHUB_API_URL": github.api_url,
-        "GITHUB_SERVER_URL": github.url, "GITHUB_RUN_ID": "1", "GITHUB_RUN_ATTEMPT": "1",
+        "ACTION_PATH": str(ROOT),
+        "PYTHONPATH": str(ROOT),
+        "GITHUB_EVENT_NAME": "issue_comment",
+        "GITHUB_EVENT_PATH": str(event),
+        "GITHUB_API_URL": github.api_url,
+        "GITHUB_SERVER_URL": github.url,
+        "GITHUB_RUN_ID": "1",
+        "GITHUB_RUN_ATTEMPT": "1",
         "GITHUB_TOKEN": github.create_token(github.actions_bot, repository, PERMISSIONS),
-        "ANTHROPIC_API_KEY": "sk-ant-bench", "ANTHROPIC_BASE_URL": model_url, "CLAUDE_POOL_WRITE_INTERVAL": "0",
-    }  # fmt: skip
+        "ANTHROPIC_API_KEY": "sk-ant-bench",
+        "ANTHROPIC_BASE_URL": model_url,
+        "CLAUDE_POOL_WRITE_INTERVAL": "0",
+    }
 
 
 def _commented(github: SimulatedGitHub, repository: Repository, pull: Pull) -> bool:
@@ -135,11 +169,15 @@ def _commented(github: SimulatedGitHub, repository: Repository, pull: Pull) -> b
 
 
 def _environment(more: Mapping[str, str]) -> dict[str, str]:
-    passed = {name: value for name, value in os.environ.items() if name.upper().startswith(_PASSED_ON)}
+    passed = {
+        name: value for name, value in os.environ.items() if name.upper().startswith(_PASSED_ON)
+    }
     return {"PATH": os.environ.get("PATH", os.defpath), "HOME": "/nowhere", **passed, **more}
 
 
-async def _cpu(*command: str, more: Mapping[str, str] | None = None, cwd: Path | None = None) -> float:
+async def _cpu(
+    *command: str, more: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> float:
     """CPU seconds of a command."""
     began = _reaped()
     process = await asyncio.create_subprocess_exec(
@@ -176,7 +214,9 @@ def _done(what: str, commented: Path) -> dict[str, float]:
     found: dict[str, float] = {}
     if what == "job":
         python = f"{job['RUNNER_TEMP']}/claude-pool/bin/python"
-        run = subprocess.Popen([python, "-P", "-m", "claude_pool_gh.action"], env=job, stdout=sys.stderr)
+        run = subprocess.Popen(
+            [python, "-P", "-m", "claude_pool_gh.action"], env=job, stdout=sys.stderr
+        )
         while not commented.exists() and run.poll() is None:
             time.sleep(0.02)
         found["first"] = _reaped() + _living()

@@ -12,11 +12,11 @@ from benchmarks.figures import Figure, median, percentile
 from benchmarks.model import model_process
 from claude_pool_gh import (
     Agent,
+    AgentChannel,
     AgentOutcome,
     AgentTask,
     ClaudeAgent,
     Ending,
-    Line,
     Pool,
     PoolConfig,
     TaskOverrides,
@@ -36,7 +36,7 @@ class Nothing(Agent):
         self.began: list[float] = []
         self.ended: list[float] = []
 
-    async def run(self, _task: AgentTask, _folder: Path, _line: Line) -> AgentOutcome:
+    async def run(self, _task: AgentTask, _folder: Path, _line: AgentChannel) -> AgentOutcome:
         """Do nothing."""
         self.began.append(time.perf_counter())
         await asyncio.sleep(self.seconds)
@@ -57,10 +57,23 @@ async def measure() -> list[Figure]:
         Figure(f"no-op task, {MANY:,} queued", 1000 * many, "ms"),
         Figure(f"cost of a task, {MANY:,} queued beside {FEW}", many / few, "times", 1.3),
         Figure("task with the real CLI, 10 queued", 1000 * cli_few, "ms"),
-        Figure("cost of a task with the real CLI, 200 queued beside 10", cli_many / cli_few, "times", 1.3),
-        Figure("hand-over of a freed slot with its rows, median", 1000 * median(hand_over), "ms", 20),
-        Figure("hand-over of a freed slot with its rows, p95", 1000 * percentile(hand_over, 0.95), "ms"),
-        Figure("the same where tasks end faster than they can be taken up", 1000 * median(flooded), "ms"),
+        Figure(
+            "cost of a task with the real CLI, 200 queued beside 10",
+            cli_many / cli_few,
+            "times",
+            1.3,
+        ),
+        Figure(
+            "hand-over of a freed slot with its rows, median", 1000 * median(hand_over), "ms", 20
+        ),
+        Figure(
+            "hand-over of a freed slot with its rows, p95", 1000 * percentile(hand_over, 0.95), "ms"
+        ),
+        Figure(
+            "the same where tasks end faster than they can be taken up",
+            1000 * median(flooded),
+            "ms",
+        ),
         Figure("hand-over of a freed slot alone, median", 1_000_000 * median(bare), "us"),
     ]
 
@@ -83,7 +96,7 @@ class Halting(Nothing):
         super().__init__()
         self.after, self.halted, self.going = after, asyncio.Event(), asyncio.Event()
 
-    async def run(self, task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def run(self, task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         """Do nothing, then perhaps halt; tasks that have begun meanwhile end when it goes on."""
         await self.going.wait()
         outcome = await super().run(task, folder, line)

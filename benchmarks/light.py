@@ -50,12 +50,25 @@ async def measure() -> list[Figure]:
         without.append(await _task("without"))
     figures = [
         Figure("`import asyncio` alone, CPU", 1000 * median(bare), "ms"),
-        Figure("import and open a pool, CPU beyond that", 1000 * (median(opened) - median(bare)), "ms", 500),
-        Figure("the same from claude_pool_gh, with ClaudeAgent", 1000 * (median(whole) - median(bare)), "ms"),
+        Figure(
+            "import and open a pool, CPU beyond that",
+            1000 * (median(opened) - median(bare)),
+            "ms",
+            500,
+        ),
+        Figure(
+            "the same from claude_pool_gh, with ClaudeAgent",
+            1000 * (median(whole) - median(bare)),
+            "ms",
+        ),
         Figure("no-op task, durable, CPU", 1000 * median([cpu for cpu, _ in durable]), "ms", 7),
         Figure("no-op task, durable, wall", 1000 * median([wall for _, wall in durable]), "ms"),
-        Figure("no-op task without a store, CPU", 1000 * median([cpu for cpu, _ in without]), "ms", 1),
-        Figure("no-op task without a store, wall", 1000 * median([wall for _, wall in without]), "ms"),
+        Figure(
+            "no-op task without a store, CPU", 1000 * median([cpu for cpu, _ in without]), "ms", 1
+        ),
+        Figure(
+            "no-op task without a store, wall", 1000 * median([wall for _, wall in without]), "ms"
+        ),
     ]
     for seconds in LENGTHS:
         for slots in SLOTS:
@@ -69,7 +82,10 @@ async def measure() -> list[Figure]:
 
 async def _child(*arguments: str) -> str:
     child = await asyncio.create_subprocess_exec(
-        sys.executable, *arguments, stdout=asyncio.subprocess.PIPE, env=os.environ | {"PYTHONHASHSEED": "0"}
+        sys.executable,
+        *arguments,
+        stdout=asyncio.subprocess.PIPE,
+        env=os.environ | {"PYTHONHASHSEED": "0"},
     )
     said, _ = await child.communicate()
     assert child.returncode == 0, arguments

@@ -31,11 +31,15 @@ async def acknowledge() -> list[Figure]:
         async with model_process(pace=60) as url, staged(Path(name), url) as here:
             pulls = [here.pull(number) for number in range(2)]
             for pull in pulls:
-                await here.github.comment(here.maintainer, here.repository, pull.number, "/pool review")
+                await here.github.comment(
+                    here.maintainer, here.repository, pull.number, "/pool review"
+                )
             await asyncio.sleep(3)
             times, refused = await _generate(here, pulls[0].number)
             with sqlite3.connect(here.server.state / "pool.sqlite") as rows:
-                (kept,) = rows.execute("SELECT count(*) FROM commands WHERE line = '/pool help'").fetchone()
+                (kept,) = rows.execute(
+                    "SELECT count(*) FROM commands WHERE line = '/pool help'"
+                ).fetchone()
     lost = RATE * SECONDS - kept
     return [
         Figure(f"acknowledged at {RATE}/s, median", 1000 * median(times), "ms"),
@@ -50,13 +54,17 @@ async def first_comment() -> list[Figure]:
         async with model_process(pace=1.0) as url, staged(Path(name), url) as here:
             pulls = [here.pull(number) for number in range(EDITING + NEW)]
             for pull in pulls[:EDITING]:
-                await here.github.comment(here.maintainer, here.repository, pull.number, "/pool review")
+                await here.github.comment(
+                    here.maintainer, here.repository, pull.number, "/pool review"
+                )
             for pull in pulls[:EDITING]:
                 await here.github.until(partial(_answered, here, pull.number), timeout=30)
             times = []
             for pull in pulls[EDITING:]:
                 started = time.perf_counter()
-                await here.github.comment(here.maintainer, here.repository, pull.number, "/pool review")
+                await here.github.comment(
+                    here.maintainer, here.repository, pull.number, "/pool review"
+                )
                 await here.github.until(partial(_answered, here, pull.number), timeout=30)
                 times.append(time.perf_counter() - started)
                 await asyncio.sleep(0.2)
@@ -72,12 +80,21 @@ def _answered(here: Stage, number: int) -> bool:
 
 async def _generate(here: Stage, number: int) -> tuple[list[float], int]:
     """Run the load from a process of its own."""
-    thread = {"repository": here.repository.id, "number": number, "user": here.maintainer.id, "login": "mona"}
+    thread = {
+        "repository": here.repository.id,
+        "number": number,
+        "user": here.maintainer.id,
+        "login": "mona",
+    }
     installation = {"installation": here.installation}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "benchmarks.load", here.server.url, json.dumps(thread | installation),
+        sys.executable,
+        "-m",
+        "benchmarks.load",
+        here.server.url,
+        json.dumps(thread | installation),
         stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+    )
     out, _ = await process.communicate()
     said: dict[str, Any] = json.loads(out)
     return said["times"], said["refused"]
@@ -92,9 +109,11 @@ async def _send(url: str, thread: dict[str, Any]) -> None:
         body = json.dumps(_payload(thread, number)).encode()
         digest = hmac.new(bot.WEBHOOK_SECRET.encode(), body, hashlib.sha256).hexdigest()
         headers = {
-            "X-GitHub-Event": "issue_comment", "X-GitHub-Delivery": f"bench-guid-{number:08}",
-            "X-Hub-Signature-256": f"sha256={digest}", "Content-Type": "application/json",
-        }  # fmt: skip
+            "X-GitHub-Event": "issue_comment",
+            "X-GitHub-Delivery": f"bench-guid-{number:08}",
+            "X-Hub-Signature-256": f"sha256={digest}",
+            "Content-Type": "application/json",
+        }
         started = time.perf_counter()
         async with session.post(f"{url}/webhook", data=body, headers=headers) as answer:
             await answer.read()

@@ -32,7 +32,9 @@ async def model_process(pace: float = 0.0, *, plain: bool = False) -> AsyncItera
 
 async def _serve(pace: float, kind: str) -> None:
     script = (
-        Reviewer(looks=False, pace=pace) if kind == "review" else lambda _: say("It is a shop.", delay=pace)
+        Reviewer(looks=False, pace=pace)
+        if kind == "review"
+        else lambda _: say("It is a shop.", delay=pace)
     )
     async with ScriptedModel.start(script) as model:
         print(model.url, flush=True)

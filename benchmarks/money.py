@@ -72,7 +72,9 @@ class Changed:
     @property
     def read(self) -> str:
         """What the CLI answers when the file is opened."""
-        return "\n".join(f"{number}\t{line}" for number, line in enumerate(self.lines[:_READ_LINES], 1))
+        return "\n".join(
+            f"{number}\t{line}" for number, line in enumerate(self.lines[:_READ_LINES], 1)
+        )
 
 
 Bound = Callable[["Run", dict[str, Any], int], int]

@@ -30,7 +30,7 @@ from claude_pool_gh.pool.store import chains
 from claude_pool_gh.rehearsal import stage
 from claude_pool_gh.rehearsal.github import SimulatedGitHub
 from claude_pool_gh.storage import Database, migrations
-from claude_pool_gh.worktrees.git import Login
+from claude_pool_gh.worktrees.git import Credentials
 from claude_pool_gh.worktrees.leases import Worktrees
 
 ROUNDS = 15
@@ -83,7 +83,10 @@ async def _timed(work: Any) -> tuple[float, float]:
 
 
 def _cpu() -> float:
-    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    own, children = (
+        resource.getrusage(resource.RUSAGE_SELF),
+        resource.getrusage(resource.RUSAGE_CHILDREN),
+    )
     return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
 
 
@@ -92,7 +95,15 @@ async def _clone(here: Path) -> None:
     (here / "home").mkdir()
     git = await asyncio.create_subprocess_exec("git", "init", "--quiet", str(here / "bare"))
     await git.wait()
-    fetch = ["git", "-C", str(here / "bare"), "pull", "--quiet", str(mirror), "refs/pool/fetched/heads/main"]
+    fetch = [
+        "git",
+        "-C",
+        str(here / "bare"),
+        "pull",
+        "--quiet",
+        str(mirror),
+        "refs/pool/fetched/heads/main",
+    ]
     assert await (await asyncio.create_subprocess_exec(*fetch)).wait() == 0
 
 
@@ -100,14 +111,34 @@ async def _bare(here: Path, url: str) -> None:
     """What a script would do: the same CLI, prompt, tools and schema, in a clone that is there already."""
     folder = here / "bare"
     command = [
-        str(process.bundled_cli()), "-p", "--output-format", "json", "--model", MODEL, "--restricted",
-        "--tools", "Read,Grep,Glob", "--system-prompt", SYSTEM, "--setting-sources", "", "--strict-mcp-config",
-        "--no-session-persistence", "--permission-mode", "dontAsk", "--json-schema", json.dumps(SCHEMA), PROMPT,
-    ]  # fmt: skip
+        str(process.bundled_cli()),
+        "-p",
+        "--output-format",
+        "json",
+        "--model",
+        MODEL,
+        "--restricted",
+        "--tools",
+        "Read,Grep,Glob",
+        "--system-prompt",
+        SYSTEM,
+        "--setting-sources",
+        "",
+        "--strict-mcp-config",
+        "--no-session-persistence",
+        "--permission-mode",
+        "dontAsk",
+        "--json-schema",
+        json.dumps(SCHEMA),
+        PROMPT,
+    ]
     environment = {
-        "PATH": os.environ["PATH"], "HOME": str(here / "home"), "ANTHROPIC_BASE_URL": url,
-        "ANTHROPIC_API_KEY": "x", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
-    }  # fmt: skip
+        "PATH": os.environ["PATH"],
+        "HOME": str(here / "home"),
+        "ANTHROPIC_BASE_URL": url,
+        "ANTHROPIC_API_KEY": "x",
+        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+    }
     run = await asyncio.create_subprocess_exec(
         *command,
         env=environment,
@@ -127,8 +158,8 @@ async def _opened(here: Path, url: str, github: SimulatedGitHub) -> AsyncIterato
     installation = github.install(app, "octo", [repository])
     token = github.create_installation_token(installation)
 
-    async def login(_id: int) -> Login:
-        return Login(token, repository.clone_url)
+    async def login(_id: int) -> Credentials:
+        return Credentials(token, repository.clone_url)
 
     step = AgentRun(
         name="find",
@@ -140,7 +171,9 @@ async def _opened(here: Path, url: str, github: SimulatedGitHub) -> AsyncIterato
         verb="bench",
         steps=(step,),
         limits=Limits(task=10**6, chain=10**6, wall_seconds=60, idle_seconds=30),
-        workspace=WorkspaceSpec(repository_id=1, commit=repository.head("main"), refs=("refs/heads/main",)),
+        workspace=WorkspaceSpec(
+            repository_id=1, commit=repository.head("main"), refs=("refs/heads/main",)
+        ),
     )
     database = Database.open(f"sqlite:///{here}/pool.sqlite")
     try:
@@ -170,7 +203,9 @@ class _Bot:
         """One chain of one task, from the decision to its end."""
         account = {"thread": chain_id, "user": "u", "repository": "r"}
         now = SystemClock().now_ms()
-        await self.database.transact(lambda tx: chains.create(tx, chain_id, self.plan, account, CAPS, now))
+        await self.database.transact(
+            lambda tx: chains.create(tx, chain_id, self.plan, account, CAPS, now)
+        )
         self.pool.wake()
         result = await self.pool.wait_chain(ChainId(chain_id))
         assert result is not None

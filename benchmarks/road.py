@@ -18,13 +18,17 @@ async def measure() -> list[Figure]:
     """One review on a fresh server, and a second with everything warm."""
     with tempfile.TemporaryDirectory() as name:
         async with model_process() as url, staged(Path(name), url) as here:
-            await here.server.stop()  # its first start makes the database, and carries Alembic for that
+            await (
+                here.server.stop()
+            )  # its first start makes the database, and carries Alembic for that
             await here.server.start()
             figures: list[Figure] = []
             for number, state in ((1, "cold"), (2, "warm")):
                 pull = here.pull(number)
                 started = time.time()
-                await here.github.comment(here.maintainer, here.repository, pull.number, "/pool review")
+                await here.github.comment(
+                    here.maintainer, here.repository, pull.number, "/pool review"
+                )
                 acknowledged = time.time()
                 await here.github.until(lambda p=pull: len(here.repository.comments(p.number)) > 1)  # type: ignore[misc]
                 commented = time.time()
@@ -42,7 +46,9 @@ async def measure() -> list[Figure]:
                         "ms",
                     ),
                     *_steps(here.server.state, state),
-                    Figure(f"{state}: delivery to complete check", 1000 * (time.time() - started), "ms"),
+                    Figure(
+                        f"{state}: delivery to complete check", 1000 * (time.time() - started), "ms"
+                    ),
                 ]
                 if number == 1:
                     assert here.server.process is not None
@@ -61,5 +67,7 @@ def _steps(state: Path, name: str) -> list[Figure]:
         )
         words = {"brief": "brief (reads, fetch, diff)", "find": "find (one CLI run)"}
         return [
-            Figure(f"{name}: {words.get(step, step)}", took, "ms") for step, took in found if step in words
+            Figure(f"{name}: {words.get(step, step)}", took, "ms")
+            for step, took in found
+            if step in words
         ]

@@ -33,7 +33,9 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(folder: Path, model_url: str, more: Mapping[str, str] | None = None) -> AsyncIterator[Stage]:
+async def staged(
+    folder: Path, model_url: str, more: Mapping[str, str] | None = None
+) -> AsyncIterator[Stage]:
     """Set it, with high caps and no pause between writes."""
     config = (
         "budget: {thread: 10000, user_day: 10000, repository_month: 10000}\n"

@@ -67,7 +67,9 @@ async def _beside(url: str, slots: int, *, tasks: int, pace: str) -> list[Figure
     return [
         Figure(f"{head}: xargs", tasks / median(bare) * 60, "tasks a minute"),
         Figure(f"{head}: pool beside it", ratio, "times", least, least=True),
-        Figure(f"{head}: memory of the pool's own process for each slot", median(memory) / slots, "MB"),
+        Figure(
+            f"{head}: memory of the pool's own process for each slot", median(memory) / slots, "MB"
+        ),
     ]
 
 
@@ -102,20 +104,45 @@ async def _xargs(here: Path, url: str, slots: int, tasks: int) -> float:
     """What a script would do. The same tools and prompt, each run with a configuration folder of its own."""
     (here / "home").mkdir(exist_ok=True)
     command = [
-        str(process.bundled_cli()), "-p", "--output-format", "json", "--model", MODEL, "--tools", "Read,Grep,Glob",
-        "--setting-sources", "", "--strict-mcp-config", "--no-session-persistence", "--permission-mode", "dontAsk",
+        str(process.bundled_cli()),
+        "-p",
+        "--output-format",
+        "json",
+        "--model",
+        MODEL,
+        "--tools",
+        "Read,Grep,Glob",
+        "--setting-sources",
+        "",
+        "--strict-mcp-config",
+        "--no-session-persistence",
+        "--permission-mode",
+        "dontAsk",
         PROMPT,
-    ]  # fmt: skip
+    ]
     one = f"CLAUDE_CONFIG_DIR=$(mktemp -d) {shlex.join(command)} >/dev/null </dev/null"
     environment = {
-        "PATH": os.environ["PATH"], "HOME": str(here / "home"), "TMPDIR": str(here), "ANTHROPIC_BASE_URL": url,
-        "ANTHROPIC_API_KEY": "x", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
-    }  # fmt: skip
+        "PATH": os.environ["PATH"],
+        "HOME": str(here / "home"),
+        "TMPDIR": str(here),
+        "ANTHROPIC_BASE_URL": url,
+        "ANTHROPIC_API_KEY": "x",
+        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+    }
     began = time.perf_counter()
     xargs = await asyncio.create_subprocess_exec(
-        "xargs", "-P", str(slots), "-I", "@", "sh", "-c", one,
-        stdin=asyncio.subprocess.PIPE, env=environment, cwd=_folder(here),
-    )  # fmt: skip
+        "xargs",
+        "-P",
+        str(slots),
+        "-I",
+        "@",
+        "sh",
+        "-c",
+        one,
+        stdin=asyncio.subprocess.PIPE,
+        env=environment,
+        cwd=_folder(here),
+    )
     await xargs.communicate("".join(f"{number}\n" for number in range(tasks)).encode())
     assert xargs.returncode == 0
     return time.perf_counter() - began

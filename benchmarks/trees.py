@@ -46,12 +46,16 @@ async def measure() -> list[Figure]:
         Figure("fresh clone that borrows the objects (--shared)", median(shared), "s"),
         Figure(f"next commit, {CHANGED} files of it", median(moves), "s"),
         Figure("next commit beside a fresh clone", median(moves) / median(clones), "times", 1 / 20),
-        Figure("next commit beside one that borrows", median(moves) / median(shared), "times", 1 / 8),
+        Figure(
+            "next commit beside one that borrows", median(moves) / median(shared), "times", 1 / 8
+        ),
         Figure("the same with proof and seal at its end", median(cycles), "s"),
         Figure(f"a further one of {READERS} readers", 1000 * further, "ms", 50),
         Figure(f"checkouts on disk for {READERS} readers", places, "", 1),
         Figure("keeping one changed file as commit and patch", median(keeps), "s"),
-        Figure("what a script would do for that: add, commit, diff in its clone", median(commits), "s"),
+        Figure(
+            "what a script would do for that: add, commit, diff in its clone", median(commits), "s"
+        ),
     ]
 
 

@@ -76,7 +76,9 @@ async def _workers(store: str, count: int, seconds: float) -> AsyncIterator[None
 
 def _fresh(server: str) -> str:
     url, name = sa.make_url(server), f"b{uuid4().hex}"
-    engine = sa.create_engine(url.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+    engine = sa.create_engine(
+        url.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT"
+    )
     with engine.connect() as connection:
         connection.exec_driver_sql(f"CREATE DATABASE {name}")
     engine.dispose()

@@ -19,7 +19,7 @@ from claude_pool_gh.pool import pool
 from claude_pool_gh.pool.model import arguments
 from claude_pool_gh.pool.model.config import PoolConfig, SlotConfig
 from claude_pool_gh.pool.model.ports import Agent, Clock, HostStep, Observer, Workspaces
-from claude_pool_gh.pool.recipes.library import Shelf
+from claude_pool_gh.pool.recipes.library import RecipeLibrary
 from claude_pool_gh.pool.store.chains import MAIN
 from claude_pool_gh.storage import Database
 from claude_pool_gh.worktrees.local import LocalRepository
@@ -46,7 +46,7 @@ class Pool(pool.Pool):
         state: Path | str | bool | None = None,
         store: str | Database | None = None,
         workspaces: Workspaces | None = None,
-        shelf: Shelf | None = None,
+        library: RecipeLibrary | None = None,
         host_steps: Mapping[str, HostStep] | None = None,
         observer: Observer | None = None,
         clock: Clock | None = None,
@@ -56,7 +56,7 @@ class Pool(pool.Pool):
         `name`: workers on one store share the chains of a name, and leave those of other names alone. `slots`: how
         many, or what each decides for itself. `state`: folder for the store and the slots' conversations, outside of
         `folder`; True for the usual place of this folder, see `usual_state`; without one they last as long as the
-        pool. `store`: `postgresql://...` or `sqlite:///...` in place of the folder's own. `shelf`: skills and
+        pool. `store`: `postgresql://...` or `sqlite:///...` in place of the folder's own. `library`: skills and
         workflows by name. `host_steps`: functions that steps with `host` call, by name.
 
         Where `folder` is a git repository, `PoolConfig.worktree_isolation` and the isolation of a chain give agents
@@ -87,7 +87,7 @@ class Pool(pool.Pool):
                 state=kept,
                 store=store,
                 workspaces=workspaces or LocalRepository(here, trees),
-                shelf=shelf or recipes(here),
+                library=library or recipes(here),
                 host_steps=host_steps,
                 observer=observer,
                 clock=clock,
@@ -106,6 +106,8 @@ def usual_state(folder: Path | str) -> Path:
     return Path(base) / "claude-pool" / f"{here.name}-{sha256(str(here).encode()).hexdigest()[:10]}"
 
 
-def recipes(folder: Path) -> Shelf:
+def recipes(folder: Path) -> RecipeLibrary:
     """The packaged recipes, those of the user, and those of the project in `folder`: the last one's go first."""
-    return Shelf((files("claude_pool_gh.recipes"), USER_RECIPES.expanduser(), folder / PROJECT_RECIPES))
+    return RecipeLibrary(
+        (files("claude_pool_gh.recipes"), USER_RECIPES.expanduser(), folder / PROJECT_RECIPES)
+    )

@@ -55,7 +55,9 @@ def changed_lines(before: str, after: str) -> tuple[set[int], int]:
     return lines, size
 
 
-def check_expect(expect: Any, base: dict[str, str], head: dict[str, str], after: dict[str, str]) -> list[str]:
+def check_expect(
+    expect: Any, base: dict[str, str], head: dict[str, str], after: dict[str, str]
+) -> list[str]:
     if not isinstance(expect, dict) or set(expect) != EXPECT:
         return [f"expect must have exactly the keys {sorted(EXPECT)}"]
     problems = []

@@ -61,14 +61,18 @@ class Scored:
 def read_cases(names: Sequence[str] = ()) -> list[Case]:
     """Every case, or those whose names begin with one of `names`."""
     folders = sorted(path for path in CASES.iterdir() if path.is_dir())
-    return [_read(folder) for folder in folders if not names or folder.name.startswith(tuple(names))]
+    return [
+        _read(folder) for folder in folders if not names or folder.name.startswith(tuple(names))
+    ]
 
 
 def score(
     case: Case, stated: Sequence[Stated], microdollars: int, seconds: float, failed: str = ""
 ) -> Scored:
     """A defect counts once, however often it is stated; everything else that is stated is a false alarm."""
-    matching = [each for each in stated if case.expected is not None and matches(case.expected, each)]
+    matching = [
+        each for each in stated if case.expected is not None and matches(case.expected, each)
+    ]
     return Scored(
         case=case.name,
         kind=case.kind,
@@ -84,7 +88,9 @@ def matches(expected: Expected, stated: Stated) -> bool:
     """Same file, lines at most three apart, and one of the keywords."""
     near = expected.first - _NEAR <= stated.line <= expected.last + _NEAR
     return (
-        stated.path == expected.path and near and any(word in stated.text.lower() for word in expected.accept)
+        stated.path == expected.path
+        and near
+        and any(word in stated.text.lower() for word in expected.accept)
     )
 
 
@@ -111,4 +117,6 @@ def _read(folder: Path) -> Case:
 
 
 def _files(folder: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+    return {
+        str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()
+    }

@@ -49,7 +49,11 @@ def _stated(said: dict[str, Any]) -> list[Stated]:
     try:
         found = json.loads(text[text.index("[") : text.rindex("]") + 1])
         return [
-            Stated(path=str(f["path"]), line=int(f["line"]), text=f"{f.get('title', '')} {f.get('body', '')}")
+            Stated(
+                path=str(f["path"]),
+                line=int(f["line"]),
+                text=f"{f.get('title', '')} {f.get('body', '')}",
+            )
             for f in found
         ]
     except (ValueError, KeyError, TypeError):

@@ -35,7 +35,9 @@ class Scores:
     plain: list[Scored]
 
 
-async def evaluate(cases: Sequence[Case], *, url: str, key: str, model: str, console: Console) -> Scores:
+async def evaluate(
+    cases: Sequence[Case], *, url: str, key: str, model: str, console: Console
+) -> Scores:
     """Review every case twice: by the bot, and by one plain prompt."""
     scores = Scores(bot=[], plain=[])
     with tempfile.TemporaryDirectory(prefix="claude-pool-eval-") as folder:
@@ -45,10 +47,16 @@ async def evaluate(cases: Sequence[Case], *, url: str, key: str, model: str, con
             maintainer, author = github.create_user("mona"), github.create_user("author")
             staged = [_stage(github, case, maintainer, author) for case in cases]
             github.install(app, "octo", [repository for repository, _ in staged])
-            more = {"ANTHROPIC_API_KEY": key, "CLAUDE_POOL_MODEL": model, "CLAUDE_POOL_BUDGET_USD": "1000"}
+            more = {
+                "ANTHROPIC_API_KEY": key,
+                "CLAUDE_POOL_MODEL": model,
+                "CLAUDE_POOL_BUDGET_USD": "1000",
+            }
             async with bot.running(github, app, url, here / "state", more) as server:
                 for case, (repository, pull) in zip(cases, staged, strict=True):
-                    scores.bot.append(await _review(github, server, case, repository, pull, maintainer))
+                    scores.bot.append(
+                        await _review(github, server, case, repository, pull, maintainer)
+                    )
                     scores.plain.append(
                         await review_plainly(case, repository, pull, url=url, key=key, model=model)
                     )
@@ -56,7 +64,9 @@ async def evaluate(cases: Sequence[Case], *, url: str, key: str, model: str, con
     return scores
 
 
-def _stage(github: SimulatedGitHub, case: Case, maintainer: User, author: User) -> tuple[Repository, Pull]:
+def _stage(
+    github: SimulatedGitHub, case: Case, maintainer: User, author: User
+) -> tuple[Repository, Pull]:
     # The name must not give the answer away.
     repository = github.create_repository(f"octo/project-{case.name[:2]}", files=dict(case.base))
     repository.grant(maintainer, "maintain")
@@ -95,7 +105,9 @@ async def _review(
     said: dict[str, Any] = json.loads(result or "{}")
     found = [f for where in ("inline", "more", "outside") for f in said.get(where, ())]
     stated = [
-        Stated(path=f["path"], line=f["start_line"], text=f"{f['title']} {f['body']} {f['scenario']}")
+        Stated(
+            path=f["path"], line=f["start_line"], text=f"{f['title']} {f['body']} {f['scenario']}"
+        )
         for f in found
     ]
     verdict = json.loads(outcome)
@@ -154,7 +166,9 @@ def main() -> int:
     given = parser.parse_args()
     key = os.environ.get("ANTHROPIC_API_KEY", "")
     if not key:
-        print("ANTHROPIC_API_KEY is not set; the evaluation asks the real model and costs a few dollars.")
+        print(
+            "ANTHROPIC_API_KEY is not set; the evaluation asks the real model and costs a few dollars."
+        )
         return 2
     url = os.environ.get("ANTHROPIC_BASE_URL", "https://api.anthropic.com")
     console = Console()

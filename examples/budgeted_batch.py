@@ -12,7 +12,9 @@ async def main() -> None:
     async with Pool.open(ClaudeAgent(), slots=4, config=config) as pool:
         # Each may cost up to 20 cents. It begins with the least that it needs, so all four slots work.
         small = TaskOverrides(max_budget_usd=0.20)
-        results = await pool.fan_out([f"Name one risk in the area {n}" for n in range(12)], config=small)
+        results = await pool.fan_out(
+            [f"Name one risk in the area {n}" for n in range(12)], config=small
+        )
         done = [result for result in results if result.success]
         refused = {result.reason for result in results if not result.success}
         status = await pool.status()

@@ -41,7 +41,9 @@ def postgres() -> Iterator[Callable[[], str]]:
     def fresh() -> str:
         url = sa.make_url(server.get_uri())
         name = f"t{uuid4().hex}"
-        engine = sa.create_engine(url.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+        engine = sa.create_engine(
+            url.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT"
+        )
         with engine.connect() as connection:
             connection.exec_driver_sql(f"CREATE DATABASE {name}")
         engine.dispose()

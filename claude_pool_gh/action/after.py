@@ -61,7 +61,9 @@ def tell(environment: Mapping[str, str], fault: str) -> None:
     try:
         _, payload = look.event_of(environment)
         number = int(environment.get("POOL_NUMBER", "").strip() or look.thread_of(payload) or 0)
-        login = str((payload.get("sender") or {}).get("login") or environment.get("GITHUB_ACTOR", ""))
+        login = str(
+            (payload.get("sender") or {}).get("login") or environment.get("GITHUB_ACTOR", "")
+        )
         if not (number and login and environment.get("GITHUB_TOKEN")):
             return
         thread = Thread(environment, number)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from claude_pool_gh.action import endings
-from claude_pool_gh.action.endings import Word
+from claude_pool_gh.action.endings import JobOutcome
 from claude_pool_gh.github import command_rows
 from claude_pool_gh.github.intake import CommandRequest
 from claude_pool_gh.pool.model.outcomes import Verdict
@@ -17,7 +17,9 @@ _APART: Final = 1_000
 """Between the places of one command in two attempts: no comment holds as many commands."""
 
 
-def meant(tx: Transaction, requests: Sequence[CommandRequest], attempt: int) -> tuple[CommandRequest, ...]:
+def meant(
+    tx: Transaction, requests: Sequence[CommandRequest], attempt: int
+) -> tuple[CommandRequest, ...]:
     """The requests that a job's attempt is for: the newest known form of each, or a new one where that came to nothing.
 
     `attempt`: 1 for the first, as GitHub counts.
@@ -43,6 +45,8 @@ def _came_to_nothing(tx: Transaction, request: CommandRequest) -> bool:
         return False
     if not row.chain_id:
         word = endings.of_answer(row.answer)
-        return endings.RED[word] or word == Word.refused
+        return endings.RED[word] or word == JobOutcome.refused
     outcome = chains.get(tx, row.chain_id).outcome
-    return outcome is not None and (endings.RED[outcome.verdict] or outcome.verdict is Verdict.cancelled)
+    return outcome is not None and (
+        endings.RED[outcome.verdict] or outcome.verdict is Verdict.cancelled
+    )

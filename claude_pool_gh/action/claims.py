@@ -41,7 +41,9 @@ def head_of(event: str, payload: Mapping[str, Any]) -> str:
     return str(head.get("sha") or "") if isinstance(head, dict) else ""
 
 
-def is_taken(tx: Transaction, request: CommandRequest, head: str, verbs: Mapping[str, Verb]) -> bool:
+def is_taken(
+    tx: Transaction, request: CommandRequest, head: str, verbs: Mapping[str, Verb]
+) -> bool:
     """Whether the thread has a run of the same command at the same commit that has come, or will come, to something."""
     command = parse(request.line, verbs)
     if not head or not isinstance(request.source, Trigger) or not isinstance(command, Command):
@@ -54,7 +56,9 @@ def is_taken(tx: Transaction, request: CommandRequest, head: str, verbs: Mapping
     return False
 
 
-async def is_shown(forge: Forge, request: CommandRequest, head: str, verbs: Mapping[str, Verb]) -> bool:
+async def is_shown(
+    forge: Forge, request: CommandRequest, head: str, verbs: Mapping[str, Verb]
+) -> bool:
     """The same for a job that knows nothing of earlier ones: whether a check of ours stands there for it."""
     command = parse(request.line, verbs)
     if not head or not isinstance(request.source, Trigger) or not isinstance(command, Command):
@@ -64,7 +68,9 @@ async def is_shown(forge: Forge, request: CommandRequest, head: str, verbs: Mapp
     path, name = f"/commits/{head}/check-runs", f"claude-pool/{verb}"
     try:
         runs = forge.pages(repository, path, key="check_runs", check_name=name, filter="all")
-        return any([_comes_to_something(run) async for run in runs if run.get("external_id") == key])
+        return any(
+            [_comes_to_something(run) async for run in runs if run.get("external_id") == key]
+        )
     except ForgeError:
         return False
 
@@ -81,4 +87,6 @@ def _line(text: str) -> str:
 
 def _came_to_nothing(tx: Transaction, chain_id: str) -> bool:
     outcome = chains.get(tx, chain_id).outcome
-    return outcome is not None and (endings.RED[outcome.verdict] or outcome.verdict is Verdict.cancelled)
+    return outcome is not None and (
+        endings.RED[outcome.verdict] or outcome.verdict is Verdict.cancelled
+    )

@@ -9,7 +9,7 @@ from typing import Final
 from claude_pool_gh.pool.model.outcomes import Verdict
 
 
-class Word(StrEnum):
+class JobOutcome(StrEnum):
     """What besides a run's verdicts can stand in `outcome`."""
 
     nothing = "nothing"
@@ -31,12 +31,12 @@ RED: Final[dict[str, bool]] = {
     Verdict.out_of_turns: True,
     Verdict.cancelled: False,  # by a person; a job that is stopped from outside is red by itself
     Verdict.failed: True,
-    Word.nothing: False,
-    Word.done: False,
-    Word.awaiting_approval: False,
-    Word.refused: False,
-    Word.misconfigured: True,
-    Word.not_posted: True,
+    JobOutcome.nothing: False,
+    JobOutcome.done: False,
+    JobOutcome.awaiting_approval: False,
+    JobOutcome.refused: False,
+    JobOutcome.misconfigured: True,
+    JobOutcome.not_posted: True,
 }
 """By outcome: whether the job could not do what it should have done."""
 
@@ -55,11 +55,11 @@ def of_answer(answer: str) -> str:
         case "answered" | "joined":
             return Verdict.answered
         case "done":
-            return Word.done
+            return JobOutcome.done
         case "refused":
-            return Word.refused
+            return JobOutcome.refused
         case "silence":
-            return Word.nothing
+            return JobOutcome.nothing
         case _:
             return Verdict.failed
 
@@ -67,8 +67,12 @@ def of_answer(answer: str) -> str:
 def joint(outcomes: Iterable[str]) -> str:
     """One word for several commands: what is red first, then what was refused, then the last."""
     every = list(outcomes)
-    for matters in (lambda word: RED[word], lambda word: word == Word.refused):
+    for matters in (lambda word: RED[word], lambda word: word == JobOutcome.refused):
         if found := [word for word in every if matters(word)]:
             return found[0]
-    told = [word for word in every if word not in (Word.nothing, Verdict.answered, Word.done)]
-    return (told or every or [Word.nothing])[-1]
+    told = [
+        word
+        for word in every
+        if word not in (JobOutcome.nothing, Verdict.answered, JobOutcome.done)
+    ]
+    return (told or every or [JobOutcome.nothing])[-1]

@@ -89,10 +89,13 @@ class Federation:
 
     async def _exchange(self, session: aiohttp.ClientSession, identity: str) -> tuple[str, float]:
         body = {
-            "grant_type": _GRANT, "assertion": identity, "federation_rule_id": self.rule,
-            "organization_id": self.organization, "service_account_id": self.service_account,
+            "grant_type": _GRANT,
+            "assertion": identity,
+            "federation_rule_id": self.rule,
+            "organization_id": self.organization,
+            "service_account_id": self.service_account,
             "workspace_id": self.workspace,
-        }  # fmt: skip
+        }
         given = {name: value for name, value in body.items() if value}
         url, headers = f"{self.api.rstrip('/')}/v1/oauth/token", {"anthropic-beta": _EXCHANGE}
         async with session.post(url, json=given, headers=headers, allow_redirects=False) as answer:
@@ -100,7 +103,9 @@ class Federation:
         token, lasts = told.get("access_token"), told.get("expires_in")
         kind = told.get("token_type") or "Bearer"
         if not isinstance(token, str) or not token or str(kind).lower() != "bearer":
-            raise ExchangeRefused("the model's API gave no token for the job's identity, only another answer")
+            raise ExchangeRefused(
+                "the model's API gave no token for the job's identity, only another answer"
+            )
         if not isinstance(lasts, int | float) or isinstance(lasts, bool) or lasts <= 0:
             raise ExchangeRefused("the model's API did not say how long its token lasts")
         return token, float(lasts)
@@ -129,7 +134,9 @@ def federation_of(inputs: Inputs, api: str) -> Federation | None:
     for address in (url, api):
         parts = urlsplit(address)
         if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
-            raise Fault(f"an identity is sent over https only, and not to {parts.scheme}://{parts.hostname}")
+            raise Fault(
+                f"an identity is sent over https only, and not to {parts.scheme}://{parts.hostname}"
+            )
     return Federation(
         rule=inputs.federation_rule_id,
         organization=inputs.organization_id,

@@ -17,7 +17,14 @@ from claude_pool_gh.agent.upstream import Credential
 from claude_pool_gh.github.effects import rows
 from claude_pool_gh.github.effects.rows import EffectRow
 from claude_pool_gh.github.errors import ForgeRefused
-from claude_pool_gh.pool.model.ports import Agent, AgentOutcome, AgentTask, Clock, Ending, Line
+from claude_pool_gh.pool.model.ports import (
+    Agent,
+    AgentChannel,
+    AgentOutcome,
+    AgentTask,
+    Clock,
+    Ending,
+)
 from claude_pool_gh.pool.run.agent_run import at_work
 from claude_pool_gh.pool.store import lookup
 from claude_pool_gh.storage import Database
@@ -106,7 +113,7 @@ class GatedAgent:
         """Whatever else the agent has, such as `least` and `keeps_time`."""
         return getattr(self.agent, name)
 
-    async def run(self, task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def run(self, task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         """See `Agent.run`."""
         if self.database is None:
             raise RuntimeError("the agent is not at work")

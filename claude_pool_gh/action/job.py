@@ -12,9 +12,9 @@ from typing import Any, Final
 from claude_pool_gh.action import look
 from claude_pool_gh.action.look import Fault
 from claude_pool_gh.action.state import money
+from claude_pool_gh.action.state.database_redactor import DatabaseRedactor
 from claude_pool_gh.action.state.keeper import Keeper
 from claude_pool_gh.action.state.ref import Ref
-from claude_pool_gh.action.state.veil import Veil
 from claude_pool_gh.commands.lines import WORD, find
 from claude_pool_gh.github import intake, payloads
 from claude_pool_gh.github.deliveries import VerifiedDelivery
@@ -22,7 +22,7 @@ from claude_pool_gh.github.intake import CommandRequest, Found, NotForUs
 from claude_pool_gh.reports.redact import Redactor
 from claude_pool_gh.service.settings import Settings, SettingsError, read
 from claude_pool_gh.terms.ids import Actor, Repository, Thread, Trigger
-from claude_pool_gh.worktrees.git import Login
+from claude_pool_gh.worktrees.git import Credentials
 
 DEADLINE_SECONDS: Final = 20 * 60.0
 """Below the `timeout-minutes: 30` of the example, so that a job ends by itself and says so."""
@@ -106,12 +106,16 @@ class Job:
         repository = thread.repository
         url = f"{settings.github_server_url.rstrip('/')}/{repository.owner}/{repository.name}.git"
         ref = Ref(
-            self.state / "kept.git", Login(self.token, url), f"refs/claude-pool/threads/{thread.number}"
+            self.state / "kept.git",
+            Credentials(self.token, url),
+            f"refs/claude-pool/threads/{thread.number}",
         )
-        books = Ref(self.state / "ledger.git", Login(self.token, url), money.NAME)
+        books = Ref(self.state / "ledger.git", Credentials(self.token, url), money.NAME)
         run = f"{self.run_id} {self.name} {self._leg()}"
-        veil = Veil(Redactor((*settings.all_secrets, self.token)))
-        return Keeper(ref, books, self.state / "pool.sqlite", repository.id, thread.number, run, veil)
+        veil = DatabaseRedactor(Redactor((*settings.all_secrets, self.token)))
+        return Keeper(
+            ref, books, self.state / "pool.sqlite", repository.id, thread.number, run, veil
+        )
 
     def _leg(self) -> str:
         """Tells this job from all others that the runner calls the same, as it does those of a matrix."""
@@ -148,13 +152,17 @@ class Job:
         lines = find(text if text.lower().startswith(WORD) else f"{WORD} {text}")
         if not lines:
             raise Fault(f"command: {text[:80]!r} holds no command, such as `/pool review`")
-        number = int(self.inputs.number) if self.inputs.number.strip() else look.thread_of(self.payload)
+        number = (
+            int(self.inputs.number) if self.inputs.number.strip() else look.thread_of(self.payload)
+        )
         if number is None:
             raise Fault("number: the input `command` needs the number of an issue or pull request")
         thread = Thread(repository=self._repository(), number=number)
         source = Trigger(kind="workflow", id=self.run_id)
         return [
-            CommandRequest(thread=thread, actor=self._actor(), source=source, line=line.text, ordinal=ordinal)
+            CommandRequest(
+                thread=thread, actor=self._actor(), source=source, line=line.text, ordinal=ordinal
+            )
             for ordinal, line in enumerate(lines)
         ]
 
@@ -165,7 +173,9 @@ class Job:
             owner, _, name = os.environ.get("GITHUB_REPOSITORY", "").partition("/")
             number = os.environ.get("GITHUB_REPOSITORY_ID", "")
             if not name or not number.isdigit():
-                raise Fault("neither the event nor the runner names the repository: run the job again")
+                raise Fault(
+                    "neither the event nor the runner names the repository: run the job again"
+                )
             return Repository(id=int(number), owner=owner, name=name, installation_id=0)
         try:
             part = payloads.RepositoryPart.model_validate(given)

@@ -13,7 +13,7 @@ from claude_pool_gh.action.strangers import is_kept_out
 from claude_pool_gh.github import command_rows, inbox, intake, reads
 from claude_pool_gh.github.errors import ForgeError
 from claude_pool_gh.github.intake import CommandRequest
-from claude_pool_gh.service.house import House
+from claude_pool_gh.service.runtime import Runtime
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.storage.errors import DatabaseError
 from claude_pool_gh.terms.ids import CommentRef, Thread
@@ -24,45 +24,51 @@ _SECONDS: Final = 5.0
 _OVERLAP: Final = timedelta(seconds=30)
 
 
-async def listen(house: House, thread: Thread, keeper: Keeper) -> None:
+async def listen(runtime: Runtime, thread: Thread, keeper: Keeper) -> None:
     """Take in the commands of new comments, for as long as no other job can serve this thread."""
     since = datetime.now(UTC) - _OVERLAP
     strangers: set[int] = set()
     while keeper.keeps:
         await asyncio.sleep(_SECONDS)
         try:
-            if await _read(house, thread, since, strangers):
-                house.wake()
+            if await _read(runtime, thread, since, strangers):
+                runtime.wake()
         except ForgeError as error:
             logger.warning("comments not read: %s", error)
 
 
-async def _read(house: House, thread: Thread, since: datetime, strangers: set[int]) -> int:
+async def _read(runtime: Runtime, thread: Thread, since: datetime, strangers: set[int]) -> int:
     new = 0
     path = f"/issues/{thread.number}/comments"
     moment = since.strftime("%Y-%m-%dT%H:%M:%SZ")
-    async for comment in house.desk.forge.pages(thread.repository, path, since=moment):
-        if comment.get("created_at") == comment.get("updated_at"):  # an edited comment commands nothing
+    async for comment in runtime.services.forge.pages(thread.repository, path, since=moment):
+        if comment.get("created_at") == comment.get(
+            "updated_at"
+        ):  # an edited comment commands nothing
             try:
-                wanted = await _ours(house, _requests(thread, comment), strangers)
-                new += await house.database.transact(partial(_store, wanted, house.clock.now_ms()))
+                wanted = await _ours(runtime, _requests(thread, comment), strangers)
+                new += await runtime.database.transact(
+                    partial(_store, wanted, runtime.clock.now_ms())
+                )
             except (ValueError, TypeError, KeyError, DatabaseError) as error:
                 logger.warning("a comment is not read (%s)", type(error).__name__)
     return new
 
 
-async def _ours(house: House, found: list[CommandRequest], strangers: set[int]) -> list[CommandRequest]:
+async def _ours(
+    runtime: Runtime, found: list[CommandRequest], strangers: set[int]
+) -> list[CommandRequest]:
     """Without those who may not command: their own jobs refuse them, and do not wait for this one.
 
     `strangers`: who is known not to, so that a flood of comments is not asked about again and again.
     """
-    judge = house.clerk.judge
-    known = await house.database.read(partial(_known, found))
+    judge = runtime.command_worker.judge
+    known = await runtime.database.read(partial(_known, found))
     ours = []
     for each in found:
         if each.key in known or each.actor.id in strangers:
             continue
-        if await is_kept_out(judge.desk.forge, judge.setups, judge.verbs, each):
+        if await is_kept_out(judge.services.forge, judge.config_loader, judge.verbs, each):
             strangers.add(each.actor.id)
         else:
             ours.append(each)

@@ -30,10 +30,18 @@ _TEXTS = {
 }
 _AUTOMATIC = frozenset({"opened", "ready_for_review", "synchronize"})
 _ASKED = frozenset({("check_run", "rerequested"), ("check_run", "requested_action")})
-_THREADS = frozenset({
-    "issue_comment", "issues", "pull_request", "pull_request_review", "pull_request_review_comment",
-    "pull_request_review_thread", "check_run", "check_suite",
-})  # fmt: skip
+_THREADS = frozenset(
+    {
+        "issue_comment",
+        "issues",
+        "pull_request",
+        "pull_request_review",
+        "pull_request_review_comment",
+        "pull_request_review_thread",
+        "check_run",
+        "check_suite",
+    }
+)
 """Events about an issue or a pull request, which mostly ask for nothing. Every other one needs the input `command`."""
 _CLOUDS = {
     "CLAUDE_CODE_USE_BEDROCK": "Amazon Bedrock",
@@ -77,7 +85,10 @@ class Inputs(NamedTuple):
     @property
     def is_federated(self) -> bool:
         """Whether the job's own identity stands in place of a key."""
-        return bool(self.federation_rule_id or self.organization_id) and self.dry_run.lower() not in _YES
+        return (
+            bool(self.federation_rule_id or self.organization_id)
+            and self.dry_run.lower() not in _YES
+        )
 
 
 def reason(event: str, payload: Mapping[str, Any], inputs: Inputs) -> str:
@@ -101,19 +112,33 @@ def reason(event: str, payload: Mapping[str, Any], inputs: Inputs) -> str:
 def _without_text(event: str, action: str, payload: Mapping[str, Any]) -> str:
     if action == "labeled" and event in ("issues", "pull_request"):
         name = _part(payload, "label").get("name")
-        return "" if isinstance(name, str) and name.startswith(_LABEL) else "the label asks for nothing"
+        return (
+            ""
+            if isinstance(name, str) and name.startswith(_LABEL)
+            else "the label asks for nothing"
+        )
     if event == "pull_request" and action in _AUTOMATIC:
-        return "the pull request is a draft" if _part(payload, "pull_request").get("draft") is True else ""
+        return (
+            "the pull request is a draft"
+            if _part(payload, "pull_request").get("draft") is True
+            else ""
+        )
     if (event, action) in _ASKED:
         key = _part(payload, "check_run").get("external_id")
-        return "" if isinstance(key, str) and key.startswith(_OURS) else "the check run is somebody else's"
+        return (
+            ""
+            if isinstance(key, str) and key.startswith(_OURS)
+            else "the check run is somebody else's"
+        )
     if (event, action) == ("check_suite", "rerequested"):
         pulls = _part(payload, "check_suite").get("pull_requests")
         return "" if isinstance(pulls, list) and pulls else "the checks belong to no pull request"
     return f"{event} ({action}) asks for nothing"
 
 
-def check(event: str, payload: Mapping[str, Any], inputs: Inputs, environment: Mapping[str, str]) -> None:
+def check(
+    event: str, payload: Mapping[str, Any], inputs: Inputs, environment: Mapping[str, str]
+) -> None:
     """Whether what was asked for can be begun. Raises Fault."""
     if sys.version_info < (3, 11):  # noqa: UP036 - this step runs on whatever the machine has
         raise Fault("Python 3.11 or newer is needed: add actions/setup-python before this action")
@@ -126,7 +151,9 @@ def check(event: str, payload: Mapping[str, Any], inputs: Inputs, environment: M
     dry = flag("dry_run", inputs.dry_run)
     _numbers(inputs)
     if inputs.model and not _MODEL.fullmatch(inputs.model):
-        raise Fault(f"model: {inputs.model[:100]!r} is no full id of a model, such as `claude-sonnet-5-5`")
+        raise Fault(
+            f"model: {inputs.model[:100]!r} is no full id of a model, such as `claude-sonnet-5-5`"
+        )
     if inputs.command.strip() and not (inputs.number.strip() or thread_of(payload)):
         raise Fault(
             f"number: the event {event!r} belongs to no issue or pull request, so `command` needs the input "
@@ -151,7 +178,11 @@ def _identity(inputs: Inputs, environment: Mapping[str, str]) -> None:
             "the job's own identity is to be used"
         )
     if not (inputs.federation_rule_id and inputs.organization_id):
-        lacks = "anthropic_organization_id" if inputs.federation_rule_id else "anthropic_federation_rule_id"
+        lacks = (
+            "anthropic_organization_id"
+            if inputs.federation_rule_id
+            else "anthropic_federation_rule_id"
+        )
         raise Fault(f"{lacks}: it is empty, and workload identity federation needs both ids")
     if not environment.get("ACTIONS_ID_TOKEN_REQUEST_URL"):
         raise Fault(
@@ -286,7 +317,9 @@ def main() -> int:
                 protocol.say(protocol.command("notice", _BY_ITSELF))
     except Fault as fault:
         protocol.error(str(fault))
-        protocol.output(work="false", outcome="misconfigured", cost_usd="0.000000", fault=str(fault))
+        protocol.output(
+            work="false", outcome="misconfigured", cost_usd="0.000000", fault=str(fault)
+        )
         protocol.summary(f"### claude-pool: nothing was run\n\n{fault}\n")
         return 1
     if nothing:

@@ -8,8 +8,8 @@ from typing import Any, Final
 from claude_pool_gh.action.look import Fault
 from claude_pool_gh.action.permissions import grant, is_missing, of_read
 from claude_pool_gh.config.load import DEFAULT, PATH, Configuration
-from claude_pool_gh.conversation.judge import answers, is_switched_on
-from claude_pool_gh.conversation.setup import Setups
+from claude_pool_gh.conversation.command_policy import answers, is_switched_on
+from claude_pool_gh.conversation.config_loader import ConfigLoader
 from claude_pool_gh.github import reads
 from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.errors import ForgeError, ForgeRefused
@@ -30,17 +30,19 @@ class NothingToDo(Exception):
     """The repository has decided that a job does nothing here; the text says where."""
 
 
-async def preflight(forge: Forge, setups: Setups, request: CommandRequest) -> None:
+async def preflight(forge: Forge, config_loader: ConfigLoader, request: CommandRequest) -> None:
     """Read what the command will need. Raises Fault, which names what is missing, or NothingToDo."""
     repository = request.thread.repository
     branch = await _read("the repository", "metadata=read", reads.default_branch(forge, repository))
     await _read("the default branch", "contents=read", reads.branch_head(forge, repository, branch))
     needed = "issues=read; pull_requests=read"
-    issue = await _read(f"number {request.thread.number}", needed, reads.issue(forge, request.thread))
+    issue = await _read(
+        f"number {request.thread.number}", needed, reads.issue(forge, request.thread)
+    )
     if issue.is_pull:
         await _read("the pull request", "pull_requests=read", reads.pull(forge, request.thread))
     files = TrustedFiles(forge, repository, branch=branch)
-    found = await _read(f"`{PATH}`", "contents=read", setups.of(repository, files))
+    found = await _read(f"`{PATH}`", "contents=read", config_loader.of(repository, files))
     if isinstance(found, Configuration):
         _check_configuration(found, request)
 
@@ -68,7 +70,9 @@ async def _read(what: str, needed: str, asking: Awaitable[Any]) -> Any:
     except ForgeRefused as refusal:
         raise Fault(_told(what, needed, refusal)) from refusal
     except ForgeError as error:
-        raise Fault(f"GitHub could not be reached to read {what}: {error}. Run the job again") from error
+        raise Fault(
+            f"GitHub could not be reached to read {what}: {error}. Run the job again"
+        ) from error
 
 
 def _told(what: str, needed: str, refusal: ForgeRefused) -> str:

@@ -11,7 +11,7 @@ import aiohttp
 from claude_pool_gh.action.preflight import preflight
 from claude_pool_gh.action.strangers import is_kept_out
 from claude_pool_gh.conversation import registry
-from claude_pool_gh.conversation.setup import Setups
+from claude_pool_gh.conversation.config_loader import ConfigLoader
 from claude_pool_gh.github.access import JobAccess
 from claude_pool_gh.github.api import TIMEOUT, Forge
 from claude_pool_gh.github.errors import ForgeError
@@ -22,23 +22,27 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class EventReading:
     """What was read."""
 
     is_kept_out: bool
     """Whether whoever asks is refused whatever they ask: that needs nothing of what earlier jobs know."""
 
 
-async def read_first(settings: Settings, token: str, requests: Sequence[CommandRequest]) -> Reading:
+async def read_first(
+    settings: Settings, token: str, requests: Sequence[CommandRequest]
+) -> EventReading:
     """Read what every command needs. Raises Fault and NothingToDo."""
     async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
         access = JobAccess(session, settings.github_api_url, token)
         forge = Forge(session, settings.github_api_url, access)
         every = {name: each.verb for name, each in registry.handlers().items()}
-        setups = Setups(forge, frozenset(every))
-        await preflight(forge, setups, requests[0])
+        config_loader = ConfigLoader(forge, frozenset(every))
+        await preflight(forge, config_loader, requests[0])
         try:
-            return Reading(all([await is_kept_out(forge, setups, every, each) for each in requests]))
+            return EventReading(
+                all([await is_kept_out(forge, config_loader, every, each) for each in requests])
+            )
         except ForgeError as error:
             logger.warning("it is not known yet who asks: %s", error)
-            return Reading(is_kept_out=False)
+            return EventReading(is_kept_out=False)

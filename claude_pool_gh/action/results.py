@@ -9,11 +9,11 @@ from typing import Literal
 from pydantic import ConfigDict
 
 from claude_pool_gh.action import endings
-from claude_pool_gh.action.endings import Word
+from claude_pool_gh.action.endings import JobOutcome
 from claude_pool_gh.action.permissions import Refusal
-from claude_pool_gh.conversation.facts import Facts, facts_of
+from claude_pool_gh.conversation.command_policy import OUT_OF_REACH
+from claude_pool_gh.conversation.facts import ThreadFacts, facts_of
 from claude_pool_gh.conversation.gates import waiting_step
-from claude_pool_gh.conversation.judge import OUT_OF_REACH
 from claude_pool_gh.conversation.progress import Progress
 from claude_pool_gh.github import command_rows
 from claude_pool_gh.github.check_key import CheckKey
@@ -24,7 +24,7 @@ from claude_pool_gh.pool.model.outcomes import Verdict
 from claude_pool_gh.pool.model.states import ChainState
 from claude_pool_gh.pool.store import chains, costs
 from claude_pool_gh.pool.store.chains import ChainRow
-from claude_pool_gh.reports.views import Changed, Presented, Reviewed
+from claude_pool_gh.reports.views import ChangeReport, HandInReport, ReviewReport
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.terms.ids import Term
 
@@ -112,14 +112,24 @@ def _command(tx: Transaction, progress: Progress, row: CommandRow) -> CommandRes
         return CommandResult(line=row.line, outcome=Verdict.failed, red=True, title=why)
     if not row.chain_id:
         outcome, _, why = row.answer.partition(": ")
-        word = Word.misconfigured if why.startswith(OUT_OF_REACH) else endings.of_answer(row.answer)
-        return CommandResult(line=row.line, outcome=word, red=endings.RED[word], title=why or outcome)
+        word = (
+            JobOutcome.misconfigured
+            if why.startswith(OUT_OF_REACH)
+            else endings.of_answer(row.answer)
+        )
+        return CommandResult(
+            line=row.line, outcome=word, red=endings.RED[word], title=why or outcome
+        )
     chain = chains.get(tx, row.chain_id)
     cost, upper_bound = costs.cost_of(tx, chain.id)
     gate = _gate(tx, progress, chain)
     waits = chain.state is ChainState.parked and chain.outcome is None and bool(gate)
     verdict: str = (
-        chain.outcome.verdict if chain.outcome else Word.awaiting_approval if waits else Verdict.failed
+        chain.outcome.verdict
+        if chain.outcome
+        else JobOutcome.awaiting_approval
+        if waits
+        else Verdict.failed
     )
     return CommandResult(
         line=row.line,
@@ -136,22 +146,30 @@ def _command(tx: Transaction, progress: Progress, row: CommandRow) -> CommandRes
 
 def _fails(tx: Transaction, chain: ChainRow) -> bool:
     """Whether the check of a run is a failure, as the repository has configured."""
-    thread = facts_of(chain.plan.context, Facts).thread
+    thread = facts_of(chain.plan.context, ThreadFacts).thread
     key = CheckKey.of(thread, chain.plan.verb, chain.labels.head).format()
     check = wanted_of(tx, key)
     return isinstance(check, CheckRun) and check.conclusion == "failure"
 
 
 def _gate(tx: Transaction, progress: Progress, chain: ChainRow) -> str:
-    room = progress.rooms.get(chain.plan.verb)
-    report = room.report(tx, chain) if room is not None and waiting_step(chain) is not None else None
-    return report.gate if isinstance(report, Changed | Presented) and not report.stale else ""
+    handler = progress.verb_handlers.get(chain.plan.verb)
+    report = (
+        handler.report(tx, chain)
+        if handler is not None and waiting_step(chain) is not None
+        else None
+    )
+    return (
+        report.gate if isinstance(report, ChangeReport | HandInReport) and not report.stale else ""
+    )
 
 
 def _findings(tx: Transaction, progress: Progress, chain: ChainRow) -> int | None:
-    room = progress.rooms.get(chain.plan.verb)
-    report = room.report(tx, chain) if room is not None and chain.outcome is not None else None
-    return len(report.confirmed) if isinstance(report, Reviewed) else None
+    handler = progress.verb_handlers.get(chain.plan.verb)
+    report = (
+        handler.report(tx, chain) if handler is not None and chain.outcome is not None else None
+    )
+    return len(report.confirmed) if isinstance(report, ReviewReport) else None
 
 
 def whole(found: tuple[CommandResult, ...], refusals: list[Refusal], cost: int) -> JobResult:
@@ -162,8 +180,8 @@ def whole(found: tuple[CommandResult, ...], refusals: list[Refusal], cost: int) 
     why = ""
     if red is not None:
         why = f"{red.title}. {endings.HOW.get(red.outcome, '')}".strip()
-    if refusals and (red is None or red.outcome not in (Verdict.failed, Word.misconfigured)):
-        outcome, why = Word.not_posted, advice[0]
+    if refusals and (red is None or red.outcome not in (Verdict.failed, JobOutcome.misconfigured)):
+        outcome, why = JobOutcome.not_posted, advice[0]
     return JobResult(
         outcome=outcome,
         red=red is not None or bool(refusals),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from claude_pool_gh.action import log, protocol, summary
-from claude_pool_gh.action.endings import Word
+from claude_pool_gh.action.endings import JobOutcome
 from claude_pool_gh.action.job import Job
 from claude_pool_gh.action.look import Fault
 from claude_pool_gh.action.preflight import NothingToDo
@@ -25,10 +25,10 @@ async def run(stop: Stop) -> int:
         with log.of_run():
             result, body = await serve(job, requests, stop)
     except Fault as fault:
-        return told(JobResult(outcome=Word.misconfigured, red=True, why=str(fault)), "", "")
+        return told(JobResult(outcome=JobOutcome.misconfigured, red=True, why=str(fault)), "", "")
     except NothingToDo as reason:
         return told_nothing(str(reason))
-    if result.outcome == Word.nothing and result.why:
+    if result.outcome == JobOutcome.nothing and result.why:
         return told_nothing(result.why)
     if body:
         report = job.folder / "claude-pool-report.md"
@@ -41,7 +41,7 @@ def told_nothing(why: str) -> int:
     """There is nothing to do: green, and said."""
     protocol.say(protocol.command("notice", f"claude-pool: nothing to do, {why}"))
     protocol.summary(f"claude-pool: nothing to do, {why}.\n")
-    protocol.output(outcome=Word.nothing, cost_usd="0.000000")
+    protocol.output(outcome=JobOutcome.nothing, cost_usd="0.000000")
     return 0
 
 
@@ -53,7 +53,9 @@ def told(result: JobResult, body: str, thread_url: str) -> int:
         chain_id=result.chain_id,
         findings="" if result.findings is None else str(result.findings),
         approval_pending=result.approval_pending,
-        fault=result.why if result.outcome in (Word.misconfigured, Word.not_posted) else "",
+        fault=result.why
+        if result.outcome in (JobOutcome.misconfigured, JobOutcome.not_posted)
+        else "",
         result=result.model_dump_json(),
     )
     protocol.summary(summary.page(result, body, thread_url))

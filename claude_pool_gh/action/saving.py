@@ -10,7 +10,7 @@ from claude_pool_gh.action.state import money
 from claude_pool_gh.action.state.keeper import Keeper, TakenOver
 from claude_pool_gh.action.state.ref import Refused, Stale
 from claude_pool_gh.action.stop import Stop
-from claude_pool_gh.service.house import House
+from claude_pool_gh.service.runtime import Runtime
 from claude_pool_gh.worktrees.errors import WorktreeError
 
 logger = logging.getLogger(__name__)
@@ -18,20 +18,20 @@ logger = logging.getLogger(__name__)
 _TAKEN_OVER: Final = "another job has taken over this thread"
 
 
-async def published(house: House, keeper: Keeper) -> bool:
+async def published(runtime: Runtime, keeper: Keeper) -> bool:
     """Bring the ledger and this database up to date with one another; whether that could be done.
 
     A job that keeps nothing only reads the ledger.
     """
     try:
         if keeper.keeps:
-            whole = await money.publish(keeper.books, await house.database.read(money.own))
+            whole = await money.publish(keeper.books, await runtime.database.read(money.own))
         else:
             whole = await money.known(keeper.books)
     except (Stale, Refused, WorktreeError) as error:
         logger.warning("not in the ledger: %s", error)
         return False
-    await house.database.transact(partial(money.count_others, entries=whole))
+    await runtime.database.transact(partial(money.count_others, entries=whole))
     return True
 
 

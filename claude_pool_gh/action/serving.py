@@ -12,7 +12,7 @@ from functools import partial
 
 from claude_pool_gh.action import again, claims, results, summary, trial
 from claude_pool_gh.action.alone import noted, told_alone
-from claude_pool_gh.action.endings import Word
+from claude_pool_gh.action.endings import JobOutcome
 from claude_pool_gh.action.federation import Federation, exchanged, federation_of
 from claude_pool_gh.action.gate import Gate, gated
 from claude_pool_gh.action.job import Job
@@ -32,7 +32,7 @@ from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.intake import CommandRequest
 from claude_pool_gh.pool.model.config import microdollars
 from claude_pool_gh.pool.model.outcomes import Verdict
-from claude_pool_gh.service.house import House, Writing, open_house
+from claude_pool_gh.service.runtime import Runtime, WriterOptions, open_runtime
 from claude_pool_gh.service.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -61,7 +61,9 @@ class Serving:
         return not (self.keeper.keeps or self.job.dry_run or self.is_kept_out)
 
 
-async def serve(job: Job, requests: tuple[CommandRequest, ...], stop: Stop) -> tuple[JobResult, str]:
+async def serve(
+    job: Job, requests: tuple[CommandRequest, ...], stop: Stop
+) -> tuple[JobResult, str]:
     """Run the commands to their end, or to the job's. Raises Fault and NothingToDo before anything is begun."""
     shutil.rmtree(job.state, ignore_errors=True)  # of an earlier step of the same job
     job.state.mkdir(mode=0o700, parents=True)
@@ -95,48 +97,62 @@ async def _hold(serving: Serving) -> tuple[JobResult, str]:
     """The same, with the thread in hand."""
     job, keeper, stop = serving.job, serving.keeper, serving.stop
     if serving.is_alone:
-        logger.info("this job is alone: what it does is not kept (%s)", keeper.why_not or stop.reason)
+        logger.info(
+            "this job is alone: what it does is not kept (%s)", keeper.why_not or stop.reason
+        )
     await _count_others(serving)
-    async with _opened(serving) as house:
-        now = house.clock.now_ms()
-        serving.gate.before = partial(_before_the_first_token, house, serving)
-        await house.database.transact(partial(money.count_others, entries=serving.others))
-        before = await house.database.read(results.spent)
+    async with _opened(serving) as runtime:
+        now = runtime.clock.now_ms()
+        serving.gate.before = partial(_before_the_first_token, runtime, serving)
+        await runtime.database.transact(partial(money.count_others, entries=serving.others))
+        before = await runtime.database.read(results.spent)
         job.bill.write_text(str(before))
-        requests = await house.database.read(
+        requests = await runtime.database.read(
             partial(again.meant, requests=serving.requests, attempt=job.attempt)
         )
-        requests = await _not_taken(serving, house, requests)
-        await house.database.transact(lambda tx: [inbox.store(tx, request, now) for request in requests])
-        await _work(serving, house)
+        requests = await _not_taken(serving, runtime, requests)
+        await runtime.database.transact(
+            lambda tx: [inbox.store(tx, request, now) for request in requests]
+        )
+        await _work(serving, runtime)
         keys = [request.key for request in requests]
-        read = await house.database.read(partial(results.read, progress=house.progress, keys=keys))
-        cost = await house.database.read(results.spent) - before
-        body = await house.database.read(partial(summary.report, screen=house.screen))
-        await published(house, keeper)
+        read = await runtime.database.read(
+            partial(results.read, progress=runtime.progress, keys=keys)
+        )
+        cost = await runtime.database.read(results.spent) - before
+        body = await runtime.database.read(partial(summary.report, screen=runtime.screen))
+        await published(runtime, keeper)
         if keeper.keeps and not stop.reason:
-            await prune(keeper.ref, house.desk.forge, serving.requests[0].thread.repository, keeper.thread)
+            await prune(
+                keeper.ref,
+                runtime.services.forge,
+                serving.requests[0].thread.repository,
+                keeper.thread,
+            )
         is_alone = serving.is_alone
         await kept(keeper, stop, ended=True)
         result = _result(serving, read, cost)
-        if isinstance(house.desk.forge, trial.TrialForge):
-            return await _rehearsed(serving, house.desk.forge, result, body)
-    return result, f"{body}\n\n{told_alone(keeper.why_not)}\n" if is_alone and not stop.reason else body
+        if isinstance(runtime.services.forge, trial.TrialForge):
+            return await _rehearsed(serving, runtime.services.forge, result, body)
+    return (
+        result,
+        f"{body}\n\n{told_alone(keeper.why_not)}\n" if is_alone and not stop.reason else body,
+    )
 
 
 @asynccontextmanager
-async def _opened(serving: Serving) -> AsyncIterator[House]:
+async def _opened(serving: Serving) -> AsyncIterator[Runtime]:
     """The server of this job, with the state of its thread."""
     keeper, gate, rehearses = serving.keeper, serving.gate, serving.job.dry_run
     why = keeper.why_not if serving.is_alone else None
     keeper.is_touched = True
-    writing = Writing(
+    writing = WriterOptions(
         refused=gate.refused,
         # Who is only refused may have been refused before.
         look_first=keeper.unclean or serving.is_kept_out,
         also=noted(lambda: why),
     )
-    opening = open_house(
+    opening = open_runtime(
         serving.settings,
         door="action",
         job_token=serving.job.token,
@@ -145,10 +161,10 @@ async def _opened(serving: Serving) -> AsyncIterator[House]:
         writing=writing,
         forge_of=trial.TrialForge if rehearses else Forge,
     )
-    async with opening as house:
+    async with opening as runtime:
         if rehearses:
-            house.desk.forge.pusher = trial.no_push
-        yield house
+            runtime.services.forge.pusher = trial.no_push
+        yield runtime
 
 
 async def _count_others(serving: Serving) -> None:
@@ -166,51 +182,57 @@ async def _count_others(serving: Serving) -> None:
 
 
 async def _not_taken(
-    serving: Serving, house: House, requests: tuple[CommandRequest, ...]
+    serving: Serving, runtime: Runtime, requests: tuple[CommandRequest, ...]
 ) -> tuple[CommandRequest, ...]:
     """The commands that no job of another workflow has taken for the same commit. Who runs a job again means it."""
-    job, verbs = serving.job, house.clerk.judge.verbs
+    job, verbs = serving.job, runtime.command_worker.judge.verbs
     head = claims.head_of(job.event, job.payload)
     if not head or job.attempt > 1 or job.dry_run:
         return requests
     left = []
     for request in requests:
-        taken = await house.database.read(partial(claims.is_taken, request=request, head=head, verbs=verbs))
+        taken = await runtime.database.read(
+            partial(claims.is_taken, request=request, head=head, verbs=verbs)
+        )
         if not taken and not serving.keeper.keeps:
-            taken = await claims.is_shown(house.desk.forge, request, head, verbs)
+            taken = await claims.is_shown(runtime.services.forge, request, head, verbs)
         if not taken:
             left.append(request)
     return tuple(left)
 
 
-async def _before_the_first_token(house: House, serving: Serving) -> bool:
+async def _before_the_first_token(runtime: Runtime, serving: Serving) -> bool:
     """Let the next job know what runs, and all others what it may cost; end where that is more than a cap allows."""
     keeper, stop = serving.keeper, serving.stop
     if serving.job.dry_run:
         return not stop.reason
     await kept(keeper, stop)
-    if not await published(house, keeper):
-        stop.reason = stop.reason or "what the run may cost could not be written to the repository's ledger"
-    elif cap := await house.database.read(money.exceeded):
+    if not await published(runtime, keeper):
+        stop.reason = (
+            stop.reason or "what the run may cost could not be written to the repository's ledger"
+        )
+    elif cap := await runtime.database.read(money.exceeded):
         stop.reason = stop.reason or f"commands in other threads have used up the cap per {cap}"
     return not stop.reason
 
 
-async def _work(serving: Serving, house: House) -> None:
+async def _work(serving: Serving, runtime: Runtime) -> None:
     """Serve until all commands are over and written, or until the job has to end."""
     job, keeper, stop = serving.job, serving.keeper, serving.stop
-    reading_on = listen(house, serving.requests[0].thread, keeper)
-    work = (house.serve_commands(), house.show_time_for_ever(), keep(keeper, stop), reading_on)
+    reading_on = listen(runtime, serving.requests[0].thread, keeper)
+    work = (runtime.serve_commands(), runtime.show_time_for_ever(), keep(keeper, stop), reading_on)
     tasks = [asyncio.create_task(each) for each in work]
-    house.wake()
-    is_over = await finished(house, serving.gate, keeper, lambda: stop.is_due(job.deadline_seconds))
+    runtime.wake()
+    is_over = await finished(
+        runtime, serving.gate, keeper, lambda: stop.is_due(job.deadline_seconds)
+    )
     for each in tasks:
         each.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     if keeper.is_taken_over:
-        await house.writer.close()  # what stands on GitHub is the other job's now
+        await runtime.writer.close()  # what stands on GitHub is the other job's now
     elif not is_over:
-        await end_early(house)
+        await end_early(runtime)
 
 
 async def _rehearsed(
@@ -233,7 +255,7 @@ def _result(serving: Serving, read: tuple[results.CommandResult, ...], cost: int
     if gate.is_lost and not gate.passed:
         return _lost(read)
     if not read:
-        return JobResult(outcome=Word.nothing, red=False, why=claims.DONE, cost=cost)
+        return JobResult(outcome=JobOutcome.nothing, red=False, why=claims.DONE, cost=cost)
     return results.whole(read, gate.refusals, cost)
 
 

@@ -30,5 +30,7 @@ class Stop:
     def is_due(self, deadline_seconds: float) -> bool:
         """Whether to end now. The job's own deadline comes before the runner's, which leaves no time to say so."""
         if not self.reason and time.monotonic() - self.began > deadline_seconds:
-            self.reason = f"the job's own deadline of {deadline_seconds / 60:.0f} minutes has passed"
+            self.reason = (
+                f"the job's own deadline of {deadline_seconds / 60:.0f} minutes has passed"
+            )
         return bool(self.reason)

@@ -8,8 +8,8 @@ from typing import Final
 from claude_pool_gh.commands.grammar import Mistake, Verb, parse
 from claude_pool_gh.config.load import Configuration
 from claude_pool_gh.config.model import RepositoryConfig
-from claude_pool_gh.conversation.desk import needed_role
-from claude_pool_gh.conversation.setup import Setups
+from claude_pool_gh.conversation.config_loader import ConfigLoader
+from claude_pool_gh.conversation.services import needed_role
 from claude_pool_gh.github import reads
 from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.intake import CommandRequest
@@ -20,7 +20,7 @@ WHY: Final = "nobody who asks may command here, so there is nothing to be kept"
 
 
 async def is_kept_out(
-    forge: Forge, setups: Setups, verbs: Mapping[str, Verb], request: CommandRequest
+    forge: Forge, config_loader: ConfigLoader, verbs: Mapping[str, Verb], request: CommandRequest
 ) -> bool:
     """Whether a command is refused, or not even answered, for who asks: whatever is stored, that is decided so.
 
@@ -28,7 +28,7 @@ async def is_kept_out(
     """
     repository = request.thread.repository
     files = TrustedFiles(forge, repository, branch=await reads.default_branch(forge, repository))
-    found = await setups.of(repository, files)
+    found = await config_loader.of(repository, files)
     config = found.value if isinstance(found, Configuration) else RepositoryConfig()
     if not request.actor.is_human:
         return request.actor.id not in config.bots

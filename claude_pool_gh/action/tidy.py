@@ -20,7 +20,7 @@ from claude_pool_gh.action.state.ref import Refused
 from claude_pool_gh.action.waiting import end_early
 from claude_pool_gh.github.intake import CommandRequest, NotForUs
 from claude_pool_gh.pool.model.outcomes import Verdict
-from claude_pool_gh.service.house import Writing, open_house
+from claude_pool_gh.service.runtime import WriterOptions, open_runtime
 from claude_pool_gh.worktrees.errors import WorktreeError
 
 _NO_KEY = "this step asks no model"
@@ -48,19 +48,19 @@ async def tidy() -> None:
         job.folder / "claude-pool-nothing", _nothing
     )  # nothing is installed there, so no agent ever begins
     with log.of_run():
-        house_open = open_house(
+        house_open = open_runtime(
             settings,
             door="action",
             job_token=job.token,
             guard=gated(gate),
-            writing=Writing(refused=gate.refused),
+            writing=WriterOptions(refused=gate.refused),
         )
-        async with house_open as house:
-            await end_early(house)
-            cost = await house.database.read(results.spent) - _before(job)
+        async with house_open as runtime:
+            await end_early(runtime)
+            cost = await runtime.database.read(results.spent) - _before(job)
             if keeper is not None and keeper.keeps:
                 await money.known(keeper.books)
-                await published(house, keeper)
+                await published(runtime, keeper)
                 with suppress(TakenOver, Refused, WorktreeError):
                     await keeper.save(ended=True)
     _tell(cost)
@@ -71,9 +71,13 @@ def _tell(cost: int) -> None:
     outcome = Verdict.failed if crashed else Verdict.cancelled
     protocol.output(outcome=outcome, cost_usd=f"{cost / 1_000_000:.6f}")
     why = (
-        "An error on claude-pool's own side ended the run." if crashed else "The run was killed from outside."
+        "An error on claude-pool's own side ended the run."
+        if crashed
+        else "The run was killed from outside."
     )
-    protocol.summary(f"### claude-pool: {outcome}\n\n{why} What it had begun is marked as cancelled.\n")
+    protocol.summary(
+        f"### claude-pool: {outcome}\n\n{why} What it had begun is marked as cancelled.\n"
+    )
 
 
 def _before(job: Job) -> int:

@@ -54,7 +54,9 @@ class TrialForge(Forge):
         if (asked := _ROLE.fullmatch(path)) is None:
             return await super().read(repository, path, **query)
         token = await self.access.token(repository)
-        user = await self._request("GET", f"/users/{asked[1]}", None, "application/vnd.github+json", token)
+        user = await self._request(
+            "GET", f"/users/{asked[1]}", None, "application/vnd.github+json", token
+        )
         return {"user": user, "permission": "admin", "role_name": "admin"}
 
     async def call(
@@ -97,7 +99,9 @@ def unpaid(result: JobResult) -> JobResult:
     """The result with what it has cost, and with what waits for an approval: nothing. Pure."""
     nothing = {"cost": 0, "upper_bound": False, "gate": ""}
     commands = tuple(each.model_copy(update=nothing) for each in result.commands)
-    return result.model_copy(update={"cost": 0, "upper_bound": False, "commands": commands, "dry_run": True})
+    return result.model_copy(
+        update={"cost": 0, "upper_bound": False, "commands": commands, "dry_run": True}
+    )
 
 
 async def post(forge: TrialForge, thread: Thread, body: str) -> bool:

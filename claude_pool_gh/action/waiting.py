@@ -14,7 +14,7 @@ from claude_pool_gh.github import command_rows
 from claude_pool_gh.github.effects import rows
 from claude_pool_gh.pool.model.ids import ChainId
 from claude_pool_gh.pool.store import lookup, queries
-from claude_pool_gh.service.house import House
+from claude_pool_gh.service.runtime import Runtime
 from claude_pool_gh.storage import Transaction
 
 _LOOK_SECONDS: Final = 0.1
@@ -22,35 +22,39 @@ _END_SECONDS: Final = 3.0
 """For each of the two parts of an early end. A runner waits 7.5 seconds after SIGINT, and 2.5 more after SIGTERM."""
 
 
-async def finished(house: House, gate: Gate, keeper: Keeper, is_due: Callable[[], bool]) -> bool:
+async def finished(
+    runtime: Runtime, gate: Gate, keeper: Keeper, is_due: Callable[[], bool]
+) -> bool:
     """Wait for the end of all commands, all written; False where the job has to end before that."""
     known: object = None
     while not is_due():
-        if gate.is_shut and await house.database.read(partial(_only_held_back, passed=gate.passed)):
+        if gate.is_shut and await runtime.database.read(
+            partial(_only_held_back, passed=gate.passed)
+        ):
             return False
-        if await house.database.read(_all_done):
+        if await runtime.database.read(_all_done):
             return True
-        if (seen := await house.database.read(_progress)) != known:
+        if (seen := await runtime.database.read(_progress)) != known:
             known = seen
             keeper.changed()
         await asyncio.sleep(_LOOK_SECONDS)
     return False
 
 
-async def end_early(house: House) -> None:
+async def end_early(runtime: Runtime) -> None:
     """End whatever runs and let GitHub show that, within seconds."""
-    house.writer.hurry()
-    for chain_id in await house.database.read(lookup.on_the_way):
-        await house.pool.cancel_chain(ChainId(chain_id))
-    await _until(house, lambda tx: not queries.waiting_chains(tx))
-    house.writer.wake()
-    await _until(house, lambda tx: not rows.unwritten(tx))
+    runtime.writer.hurry()
+    for chain_id in await runtime.database.read(lookup.on_the_way):
+        await runtime.pool.cancel_chain(ChainId(chain_id))
+    await _until(runtime, lambda tx: not queries.waiting_chains(tx))
+    runtime.writer.wake()
+    await _until(runtime, lambda tx: not rows.unwritten(tx))
 
 
-async def _until(house: House, reached: Callable[[Transaction], bool]) -> None:
+async def _until(runtime: Runtime, reached: Callable[[Transaction], bool]) -> None:
     """Wait until the rows are so, for a while."""
     deadline = time.monotonic() + _END_SECONDS
-    while time.monotonic() < deadline and not await house.database.read(reached):  # noqa: ASYNC110
+    while time.monotonic() < deadline and not await runtime.database.read(reached):  # noqa: ASYNC110
         await asyncio.sleep(_LOOK_SECONDS / 2)
 
 

@@ -12,33 +12,54 @@ from typing import Any, Final
 QUERY: Final = {"beta": ("true",)}
 VERSIONS: Final = ("2023-06-01",)
 
-BETAS: Final = frozenset({
-    "claude-code-20250219",
-    "context-1m-2025-08-07",  # priced by the tiers of the list
-    "context-management-2025-06-27",  # the kinds of edit are checked
-    "effort-2025-11-24",
-    "extended-cache-ttl-2025-04-11",  # priced by the request's own ttl
-    "fine-grained-tool-streaming-2025-05-14",
-    "interleaved-thinking-2025-05-14",
-    "mid-conversation-system-2026-04-07",
-    "mid-conversation-tool-changes-2026-07-01",
-    "per-turn-control-2026-07-01",
-    "prompt-caching-scope-2026-01-05",
-    "redact-thinking-2026-02-12",
-    "structured-outputs-2025-12-15",
-    "task-budgets-2026-03-13",
-    "thinking-display-updates-2026-08-18",
-    "thinking-token-count-2026-05-13",
-    "token-efficient-tools-2025-02-19",
-    "web-search-2025-03-05",  # the tool is priced
-})  # fmt: skip
+BETAS: Final = frozenset(
+    {
+        "claude-code-20250219",
+        "context-1m-2025-08-07",  # priced by the tiers of the list
+        "context-management-2025-06-27",  # the kinds of edit are checked
+        "effort-2025-11-24",
+        "extended-cache-ttl-2025-04-11",  # priced by the request's own ttl
+        "fine-grained-tool-streaming-2025-05-14",
+        "interleaved-thinking-2025-05-14",
+        "mid-conversation-system-2026-04-07",
+        "mid-conversation-tool-changes-2026-07-01",
+        "per-turn-control-2026-07-01",
+        "prompt-caching-scope-2026-01-05",
+        "redact-thinking-2026-02-12",
+        "structured-outputs-2025-12-15",
+        "task-budgets-2026-03-13",
+        "thinking-display-updates-2026-08-18",
+        "thinking-token-count-2026-05-13",
+        "token-efficient-tools-2025-02-19",
+        "web-search-2025-03-05",  # the tool is priced
+    }
+)
 """Beta features that cost nothing beside tokens that the API reports and the reservation holds."""
 
-_FIELDS: Final = frozenset({
-    "cache_control", "context_management", "inference_geo", "max_tokens", "messages", "metadata", "model",
-    "output_config", "output_format", "service_tier", "speed", "stop_sequences", "stream", "system", "temperature",
-    "thinking", "tool_choice", "tools", "top_k", "top_p",
-})  # fmt: skip
+_FIELDS: Final = frozenset(
+    {
+        "cache_control",
+        "context_management",
+        "inference_geo",
+        "max_tokens",
+        "messages",
+        "metadata",
+        "model",
+        "output_config",
+        "output_format",
+        "service_tier",
+        "speed",
+        "stop_sequences",
+        "stream",
+        "system",
+        "temperature",
+        "thinking",
+        "tool_choice",
+        "tools",
+        "top_k",
+        "top_p",
+    }
+)
 LEFT_OUT: Final = frozenset({"data_flow", "diagnostics", "safeguards"})
 """Remarks of the CLI's about its request. The features that read them are not listed, so they go no further."""
 _VALUES: Final[Mapping[str, tuple[Any, ...]]] = {
@@ -51,20 +72,52 @@ _VALUES: Final[Mapping[str, tuple[Any, ...]]] = {
 _EDITS: Final = frozenset({"clear_thinking_20251015"})
 """Edits of the context that only make it smaller, and never ask a model."""
 
-_TOOL_KEYS: Final = frozenset({
-    "allowed_callers", "cache_control", "defer_loading", "description", "eager_input_streaming", "input_examples",
-    "input_schema", "name", "strict", "type",
-})  # fmt: skip
+_TOOL_KEYS: Final = frozenset(
+    {
+        "allowed_callers",
+        "cache_control",
+        "defer_loading",
+        "description",
+        "eager_input_streaming",
+        "input_examples",
+        "input_schema",
+        "name",
+        "strict",
+        "type",
+    }
+)
 WEB_SEARCH: Final = "web_search_20250305"
-_SEARCH_KEYS: Final = frozenset({
-    "allowed_domains", "blocked_domains", "cache_control", "max_uses", "name", "type", "user_location",
-})  # fmt: skip
+_SEARCH_KEYS: Final = frozenset(
+    {
+        "allowed_domains",
+        "blocked_domains",
+        "cache_control",
+        "max_uses",
+        "name",
+        "type",
+        "user_location",
+    }
+)
 
-_BLOCKS: Final = frozenset({
-    "document", "image", "redacted_thinking", "search_result", "server_tool_use", "text", "thinking", "tool_addition",
-    "tool_reference", "tool_removal", "tool_result", "tool_use", "web_search_result", "web_search_tool_result",
-    "web_search_tool_result_error",
-})  # fmt: skip
+_BLOCKS: Final = frozenset(
+    {
+        "document",
+        "image",
+        "redacted_thinking",
+        "search_result",
+        "server_tool_use",
+        "text",
+        "thinking",
+        "tool_addition",
+        "tool_reference",
+        "tool_removal",
+        "tool_result",
+        "tool_use",
+        "web_search_result",
+        "web_search_tool_result",
+        "web_search_tool_result_error",
+    }
+)
 """Kinds of content whose tokens are bounded by what stands in the request."""
 _SOURCES: Final = frozenset({"base64", "content", "text", "url"})
 
@@ -72,14 +125,22 @@ _SOURCES: Final = frozenset({"base64", "content", "text", "url"})
 def query_fault(query: Mapping[str, str]) -> str | None:
     """The part of a query that cannot be priced."""
     return next(
-        (f"the query `{name}={query[name]}`" for name in query if query[name] not in QUERY.get(name, ())),
+        (
+            f"the query `{name}={query[name]}`"
+            for name in query
+            if query[name] not in QUERY.get(name, ())
+        ),
         None,
     )
 
 
 def version_fault(version: str | None) -> str | None:
     """A version of the API whose prices and counts nobody has looked at."""
-    return None if version is None or version in VERSIONS else f"the version {version[:60]!r} of the API"
+    return (
+        None
+        if version is None or version in VERSIONS
+        else f"the version {version[:60]!r} of the API"
+    )
 
 
 def listed(betas: str) -> str:
@@ -96,7 +157,9 @@ def web_search(body: Mapping[str, Any]) -> dict[str, Any] | None:
     """The request's tool that searches the web, if it has one."""
     tools = body.get("tools")
     every = tools if isinstance(tools, list) else []
-    return next((tool for tool in every if isinstance(tool, dict) and tool.get("type") == WEB_SEARCH), None)
+    return next(
+        (tool for tool in every if isinstance(tool, dict) and tool.get("type") == WEB_SEARCH), None
+    )
 
 
 def _faults(body: Mapping[str, Any]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from claude_pool_gh.agent import admission
 from claude_pool_gh.agent.counted import Conversation
-from claude_pool_gh.agent.meter import Admitted
+from claude_pool_gh.agent.meter import AdmittedRequest
 from claude_pool_gh.agent.passes import Pass
 
 _LEAST_THINKING: Final = 1024  # the API refuses less
@@ -28,7 +28,7 @@ class Call:
     conversation: Conversation
     own: bool
     """Whether it is the agent's own, not of one that it has started."""
-    admitted: Admitted | None = None
+    admitted: AdmittedRequest | None = None
     head: asyncio.Future[web.StreamResponse] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )

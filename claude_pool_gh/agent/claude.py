@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from claude_pool_gh.agent import conversations, models, powers, process
 from claude_pool_gh.agent.gateway import PLACEHOLDER_KEY, Gateway
 from claude_pool_gh.agent.meter import Meter
-from claude_pool_gh.agent.outcome import Facts, judge
-from claude_pool_gh.agent.passes import Pass, Signs
+from claude_pool_gh.agent.outcome import AgentRunFacts, judge
+from claude_pool_gh.agent.passes import Pass, SignsOfLife
 from claude_pool_gh.agent.record import Record
 from claude_pool_gh.agent.upstream import Credential
 from claude_pool_gh.pool.model import arguments
-from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Clock, Ending, Line
+from claude_pool_gh.pool.model.ports import AgentChannel, AgentOutcome, AgentTask, Clock, Ending
 from claude_pool_gh.storage import Database
 
 if TYPE_CHECKING:
@@ -118,7 +118,11 @@ class ClaudeAgent:
         process.sweep()
         upstream = self.base_url or os.environ.get("ANTHROPIC_BASE_URL") or _API
         self.gateway = Gateway(
-            Meter(database, clock), upstream, key, patience=self.patience_seconds, credential=self.credential
+            Meter(database, clock),
+            upstream,
+            key,
+            patience=self.patience_seconds,
+            credential=self.credential,
         )
         if self.redact is None and len(key) >= _LEAST_SECRET:
             self.redact = lambda text: text.replace(key, "[key]")
@@ -129,12 +133,12 @@ class ClaudeAgent:
             await self.gateway.close()
             self.gateway = None
 
-    async def run(self, task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def run(self, task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         """Run the task in `folder` to its end; see `Agent.run`."""
         if self.gateway is None:
             raise RuntimeError("the agent is not at work: it runs inside `Pool.open`, or `at_work`")
         folder, task = folder.resolve(), self._settled(task)
-        facts = Facts(Record(self.redact or str, str(folder)))
+        facts = AgentRunFacts(Record(self.redact or str, str(folder)))
         try:
             cli = self.cli or process.bundled_cli()
         except FileNotFoundError as error:
@@ -167,10 +171,18 @@ class ClaudeAgent:
         return judge(task, facts, line, run)
 
     async def _watch(
-        self, task: AgentTask, folder: Path, launch: process.Launch, facts: Facts, line: Line, run: Pass
+        self,
+        task: AgentTask,
+        folder: Path,
+        launch: process.Launch,
+        facts: AgentRunFacts,
+        line: AgentChannel,
+        run: Pass,
     ) -> None:
         """Drive the CLI under three clocks, and leave no process behind on any way out."""
-        os.environ["CLAUDE_AGENT_SDK_SKIP_VERSION_CHECK"] = "1"  # the CLI is the SDK's own: no second process
+        os.environ["CLAUDE_AGENT_SDK_SKIP_VERSION_CHECK"] = (
+            "1"  # the CLI is the SDK's own: no second process
+        )
         from claude_agent_sdk import ClaudeSDKClient  # noqa: PLC0415 - half a second, and only runs need it
 
         from claude_pool_gh.agent.options import options  # noqa: PLC0415 - the same
@@ -235,7 +247,7 @@ async def _to_the_end(work: asyncio.Task[None]) -> None:
 class _Session:
     client: ClaudeSDKClient
     launch: process.Launch
-    signs: Signs
+    signs: SignsOfLife
     clock: str = ""
     connecting: asyncio.Task[None] | None = None
     started: bool = False
@@ -253,7 +265,9 @@ class _Session:
                 self.clock = f"the CLI did not start within {seconds:.0f} seconds"
                 raise TimeoutError(self.clock)
             over = self.launch.is_over()
-            await asyncio.wait([self.connecting], timeout=min(_LOOK_SECONDS, deadline - loop.time()))
+            await asyncio.wait(
+                [self.connecting], timeout=min(_LOOK_SECONDS, deadline - loop.time())
+            )
         self.connecting.result()
         self.started = True
 
@@ -294,7 +308,7 @@ class _Session:
         pinged = min(self.signs.ping, worked + _PINGS * idle_seconds)
         return max(worked, pinged) + idle_seconds - now
 
-    async def end(self, facts: Facts, task: AgentTask, line: Line) -> None:
+    async def end(self, facts: AgentRunFacts, task: AgentTask, line: AgentChannel) -> None:
         """Interrupt what still runs, so that the CLI says how far it came; then end every process."""
         if self.started and not self.finished and not facts.has_result:
             with suppress(Exception):

@@ -52,6 +52,8 @@ def keep(conversation: Conversation | None, config: Path, session_id: str | None
             for older in conversation.home.parent.glob(f"*/{file.name}"):
                 if older.parent != conversation.home:  # it went on here
                     older.unlink(missing_ok=True)
-    kept = sorted(conversation.home.glob("*.jsonl"), key=lambda file: file.stat().st_mtime, reverse=True)
+    kept = sorted(
+        conversation.home.glob("*.jsonl"), key=lambda file: file.stat().st_mtime, reverse=True
+    )
     for file in kept[_KEPT:]:
         file.unlink(missing_ok=True)

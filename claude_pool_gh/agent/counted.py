@@ -16,9 +16,19 @@ from typing import Any, Final
 
 from claude_pool_gh.agent import prices
 
-_APART: Final = frozenset({
-    "cache_control", "max_tokens", "messages", "metadata", "stop_sequences", "stream", "temperature", "top_k", "top_p",
-})  # fmt: skip
+_APART: Final = frozenset(
+    {
+        "cache_control",
+        "max_tokens",
+        "messages",
+        "metadata",
+        "stop_sequences",
+        "stream",
+        "temperature",
+        "top_k",
+        "top_p",
+    }
+)
 """Fields that do not decide how many tokens a conversation has, or are looked at by themselves."""
 _KEPT: Final = 64
 """Conversations of one run whose counts are remembered."""
@@ -61,9 +71,16 @@ class Counts:
         """Remember what the API has counted of a request, with all that it has answered."""
         if not of.comparable or usage.get("iterations") or usage.get("server_tool_use"):
             return  # counted over several passes
-        names = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "output_tokens")
+        names = (
+            "input_tokens",
+            "cache_read_input_tokens",
+            "cache_creation_input_tokens",
+            "output_tokens",
+        )
         counts = [usage.get(name) or 0 for name in names]
-        if not all(isinstance(count, int) and count >= 0 for count in counts) or not any(counts[:3]):
+        if not all(isinstance(count, int) and count >= 0 for count in counts) or not any(
+            counts[:3]
+        ):
             return
         self.known[of.digests[-1]] = sum(counts)
         self.known.move_to_end(of.digests[-1])

@@ -9,7 +9,7 @@ from typing import Final
 
 from claude_pool_gh.agent import prices
 from claude_pool_gh.agent.call import Call
-from claude_pool_gh.agent.meter import LEAST_OUTPUT, MOST_OUTPUT, Admitted, Meter, needed
+from claude_pool_gh.agent.meter import LEAST_OUTPUT, MOST_OUTPUT, AdmittedRequest, Meter, needed
 from claude_pool_gh.agent.passes import Pass
 from claude_pool_gh.agent.prices import Load
 from claude_pool_gh.agent.upstream import Upstream
@@ -20,7 +20,9 @@ _LOOK_SECONDS: Final = 0.5
 _MARGIN: Final = 1.1
 """By how much an answer may be read as more tokens than the API has counted when it was asked: it
 calls that count an estimate that may be off by a little."""
-_NO_MONEY: Final = "the money set aside for this run, {}, has {} left, which does not pay for another request"
+_NO_MONEY: Final = (
+    "the money set aside for this run, {}, has {} left, which does not pay for another request"
+)
 _SEARCHING: Final = "; a search of the web may bring in as much as the model can read"
 _AFTER_A_BREAK: Final = (
     ", since the model's API broke off an earlier answer and that counts at its worst case"
@@ -39,7 +41,7 @@ class Funding:
     short: Counter[str] = field(default_factory=Counter)
     """Requests, by run, that wait for money that the runs beside theirs may leave."""
 
-    async def admit(self, call: Call) -> Admitted | None:
+    async def admit(self, call: Call) -> AdmittedRequest | None:
         """Set the request's worst case aside, as tight as it can be proven; None when the money does not reach.
 
         The API is asked to count only where what is known by itself leaves less than a whole answer.

@@ -34,7 +34,7 @@ from claude_pool_gh.agent.call import Call
 from claude_pool_gh.agent.funding import Funding
 from claude_pool_gh.agent.meter import Meter
 from claude_pool_gh.agent.passes import UNWANTED, Pass
-from claude_pool_gh.agent.upstream import Credential, NoCredential, Opened, Upstream
+from claude_pool_gh.agent.upstream import Credential, NoCredential, Upstream, UpstreamResponse
 from claude_pool_gh.agent.usage import StreamUsage, is_error, whole_usage
 
 logger = logging.getLogger(__name__)
@@ -98,7 +98,9 @@ class Gateway:
         host, port = self._runner.addresses[0][:2]
         self._url = f"http://{host}:{port}"
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=600)
-        self._session = aiohttp.ClientSession(timeout=timeout, auto_decompress=True, read_bufsize=2**20)
+        self._session = aiohttp.ClientSession(
+            timeout=timeout, auto_decompress=True, read_bufsize=2**20
+        )
         self._upstream = Upstream(
             self._url_above, self._key, self._patience, self._session, credential=self._credential
         )
@@ -113,7 +115,12 @@ class Gateway:
 
     @asynccontextmanager
     async def admit(
-        self, run_id: str, models: frozenset[str], most: int | None = None, *, step: int | None = None
+        self,
+        run_id: str,
+        models: frozenset[str],
+        most: int | None = None,
+        *,
+        step: int | None = None,
     ) -> AsyncIterator[tuple[Pass, str]]:
         """Let a run through while the block lasts; gives its pass and its base URL.
 
@@ -160,9 +167,14 @@ class Gateway:
         if betas := admission.listed(request.headers.get(_BETA, "")):
             headers[_BETA] = betas
         call = Call(
-            run, model, body, dict(request.query), headers, counted.conversation(body, len(raw)),
+            run,
+            model,
+            body,
+            dict(request.query),
+            headers,
+            counted.conversation(body, len(raw)),
             own=_STARTED_BY_AN_AGENT not in request.headers,
-        )  # fmt: skip
+        )
         if self._funding is None:
             raise RuntimeError("the gateway is not started")
         admitted = await self._funding.admit(call)
@@ -206,7 +218,10 @@ class Gateway:
             raise RuntimeError("the gateway is not started")
         try:
             found = await self._upstream.ask(call.run, call.body, call.query, call.headers)
-        except (aiohttp.ClientConnectorError, NoCredential) as error:  # never reached, so never paid
+        except (
+            aiohttp.ClientConnectorError,
+            NoCredential,
+        ) as error:  # never reached, so never paid
             await self._meter.settle_unanswered(call.request_id)
             return call.answer(refusals.unreachable(call.run, error, self._patience))
         except (aiohttp.ClientError, TimeoutError) as error:
@@ -223,10 +238,12 @@ class Gateway:
                 call.run.trouble = (
                     f"it answers with {found.response.content_type}, which is no answer of that API"
                 )
-                return call.answer(refusals.error(502, "api_error", f"the model's API: {call.run.trouble}"))
+                return call.answer(
+                    refusals.error(502, "api_error", f"the model's API: {call.run.trouble}")
+                )
             return await self._read(call, found)
 
-    async def _refusal(self, call: Call, found: Opened) -> web.Response:
+    async def _refusal(self, call: Call, found: UpstreamResponse) -> web.Response:
         """The agent's answer where the API gave none. What no further try can change ends the run at once."""
         await self._meter.settle_unanswered(call.request_id)
         body = b"".join([piece async for piece in found.pieces()])
@@ -234,9 +251,11 @@ class Gateway:
         ended = refusals.final(call.run, call.model, found, body, until, self._patience)
         return refusals.passed_on(found, body) if ended is None else ended
 
-    async def _read(self, call: Call, found: Opened) -> None:
+    async def _read(self, call: Call, found: UpstreamResponse) -> None:
         upstream = found.response
-        head = {name: upstream.headers[name] for name in refusals.RETURNED if name in upstream.headers}
+        head = {
+            name: upstream.headers[name] for name in refusals.RETURNED if name in upstream.headers
+        }
         call.answer(web.StreamResponse(headers=head))
         seen, whole = StreamUsage(), bytearray()
         try:
@@ -248,7 +267,9 @@ class Gateway:
                 call.pieces.put_nowait(piece)
             call.broken = False
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
-            logger.info("an answer broke off: %s", type(error).__name__, extra={"action": "answer_broken"})
+            logger.info(
+                "an answer broke off: %s", type(error).__name__, extra={"action": "answer_broken"}
+            )
         usage = seen.counts if seen.complete else whole_usage(bytes(whole))
         if usage is not None:
             await self._meter.settle(call.request_id, call.model, usage)
@@ -260,7 +281,9 @@ class Gateway:
         elif seen.has_input:
             call.run.unknown = True
             tokens = int(call.body["max_tokens"])
-            await self._meter.settle_part(call.request_id, call.model, seen.counts, tokens, _HALF_REPORTED)
+            await self._meter.settle_part(
+                call.request_id, call.model, seen.counts, tokens, _HALF_REPORTED
+            )
         else:
             await self._unknown(call)
 

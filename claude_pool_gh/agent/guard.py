@@ -71,7 +71,10 @@ def _is_git(place: Path, folder: Path) -> bool:
 def _names_git(part: str) -> bool:
     """Whether some file system reads a name as git's folder: case, blanks or dots at its end, what is not seen."""
     seen = (
-        "".join(c for c in part if unicodedata.category(c) != "Cf").casefold().partition(":")[0].rstrip(" .")
+        "".join(c for c in part if unicodedata.category(c) != "Cf")
+        .casefold()
+        .partition(":")[0]
+        .rstrip(" .")
     )
     return seen == ".git" or re.fullmatch(r"git~\d+", seen) is not None
 
@@ -86,7 +89,9 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 def _is_pdf(given: str, folder: Path) -> bool:
     place = _place(given, folder)
-    return any(name.lower().endswith(".pdf") for name in (given, "" if place is None else place.name))
+    return any(
+        name.lower().endswith(".pdf") for name in (given, "" if place is None else place.name)
+    )
 
 
 def _glob_refusal(tool: str, pattern: str, folder: Path, start: str) -> str:
@@ -126,7 +131,9 @@ def _spelled_out(part: str, most: int = 64) -> list[str]:
             if found is None:  # a brace that spans several parts, or is never closed
                 again.append(each.replace("{", "*").replace("}", "*").replace(",", "*"))
                 continue
-            again += [each[: found.start()] + one + each[found.end() :] for one in found[1].split(",")]
+            again += [
+                each[: found.start()] + one + each[found.end() :] for one in found[1].split(",")
+            ]
         readings = again
         if len(readings) > most:
             return [".git"]

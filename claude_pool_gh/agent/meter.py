@@ -23,7 +23,7 @@ one request: an answer that breaks off would then use up everything."""
 
 
 @dataclass(frozen=True, slots=True)
-class Admitted:
+class AdmittedRequest:
     """A request that may go out, with the `max_tokens` that its reservation pays for."""
 
     request_id: str
@@ -41,11 +41,15 @@ class Meter:
         """What the clock will say then, in UTC."""
         return datetime.fromtimestamp(self.clock.now_ms() / 1000 + seconds, UTC)
 
-    async def admit(self, run_id: str, model: str, load: Load, asked: int) -> Admitted | None:
+    async def admit(
+        self, run_id: str, model: str, load: Load, asked: int
+    ) -> AdmittedRequest | None:
         """Durably set the worst case of a request aside; None when the run's money does not reach."""
         return await self.database.transact(lambda tx: self._admit(tx, run_id, model, load, asked))
 
-    def _admit(self, tx: Transaction, run_id: str, model: str, load: Load, asked: int) -> Admitted | None:
+    def _admit(
+        self, tx: Transaction, run_id: str, model: str, load: Load, asked: int
+    ) -> AdmittedRequest | None:
         left = ledger.left_in(tx, run_id)
         wanted = worst_case(model, load, asked, left)
         if wanted is None:
@@ -53,13 +57,17 @@ class Meter:
         request_id, (tokens, amount) = uuid4().hex, wanted
         if not ledger.reserve_request(tx, request_id, run_id, model, amount, self.clock.now_ms()):
             return None
-        return Admitted(request_id, tokens)
+        return AdmittedRequest(request_id, tokens)
 
     async def rest(self, run_id: str) -> tuple[int, int]:
         """What was set aside for a run, and what of it is left."""
-        return await self.database.read(lambda tx: (ledger.granted(tx, run_id), ledger.left_in(tx, run_id)))
+        return await self.database.read(
+            lambda tx: (ledger.granted(tx, run_id), ledger.left_in(tx, run_id))
+        )
 
-    async def reach(self, run_id: str, wanted: int, most: int | None, step: int | None = None) -> int:
+    async def reach(
+        self, run_id: str, wanted: int, most: int | None, step: int | None = None
+    ) -> int:
         """Let a run hold up to `wanted` more, as far as its step's and all other caps allow; what it has left then."""
         _, left = await self.rest(run_id)
         if left >= wanted or most is None:
@@ -86,9 +94,13 @@ class Meter:
         self, request_id: str, model: str, usage: Mapping[str, Any], tokens: int, note: str
     ) -> None:
         """Book the input that the API reported and the most that an answer of `tokens` can cost, as an upper bound."""
-        await self._settle(request_id, prices.most_for_rest(model, usage, tokens), dict(usage), note)
+        await self._settle(
+            request_id, prices.most_for_rest(model, usage, tokens), dict(usage), note
+        )
 
-    async def _settle(self, request_id: str, cost: int, usage: dict[str, Any], note: str | None) -> None:
+    async def _settle(
+        self, request_id: str, cost: int, usage: dict[str, Any], note: str | None
+    ) -> None:
         now = self.clock.now_ms()
         await self.database.transact(
             lambda tx: ledger.settle_request(
@@ -104,7 +116,9 @@ class Meter:
 
     async def settle_unanswered(self, request_id: str) -> None:
         """Book nothing: the API refused the request, and refusals are free."""
-        await self.database.transact(lambda tx: ledger.settle_request(tx, request_id, 0, self.clock.now_ms()))
+        await self.database.transact(
+            lambda tx: ledger.settle_request(tx, request_id, 0, self.clock.now_ms())
+        )
 
 
 def worst_case(model: str, load: Load, asked: int, left: int) -> tuple[int, int] | None:

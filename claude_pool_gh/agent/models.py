@@ -59,7 +59,9 @@ def least(task: AgentTask) -> int:
     model = plain(task.model)
     own = _OLD_PROMPT_BYTES if model.startswith(_OLD) else _PROMPT_BYTES
     size = (
-        _REQUEST_BYTES + (len(task.system.encode()) if task.system else own) + _TOOL_BYTES * len(task.tools)
+        _REQUEST_BYTES
+        + (len(task.system.encode()) if task.system else own)
+        + _TOOL_BYTES * len(task.tools)
     )
     load = Load(size + len(task.prompt.encode()), cached="5m")
     return needed(model, load, LEAST_OUTPUT)

@@ -13,7 +13,7 @@ from claude_agent_sdk.types import HookEvent, SystemPromptPreset
 
 from claude_pool_gh.agent import powers
 from claude_pool_gh.agent.guard import refusal
-from claude_pool_gh.agent.outcome import Facts
+from claude_pool_gh.agent.outcome import AgentRunFacts
 from claude_pool_gh.agent.process import Launch
 from claude_pool_gh.agent.reminder import Reminder
 from claude_pool_gh.pool.model.ports import AgentTask
@@ -23,7 +23,7 @@ def options(
     task: AgentTask,
     folder: Path,
     launch: Launch,
-    facts: Facts,
+    facts: AgentRunFacts,
     reminder: Reminder,
     *,
     trusted: bool,
@@ -68,11 +68,13 @@ def options(
 
 def _hooks(guard: HookMatcher | None, reminder: Reminder) -> dict[HookEvent, list[HookMatcher]]:
     after: HookEvent = "PostToolBatch"  # type: ignore[assignment]  # the CLI knows it, the SDK's types do not yet
-    hooks: dict[HookEvent, list[HookMatcher]] = {after: [HookMatcher(hooks=[reminder.hook], timeout=10)]}
+    hooks: dict[HookEvent, list[HookMatcher]] = {
+        after: [HookMatcher(hooks=[reminder.hook], timeout=10)]
+    }
     return hooks if guard is None else {**hooks, "PreToolUse": [guard]}
 
 
-def _guard(task: AgentTask, folder: Path, facts: Facts) -> HookMatcher:
+def _guard(task: AgentTask, folder: Path, facts: AgentRunFacts) -> HookMatcher:
     async def check(call: Any, use_id: str | None, _context: Any) -> Any:
         why = refusal(call["tool_name"], call["tool_input"], task, folder)
         if why is None:

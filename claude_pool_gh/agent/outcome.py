@@ -12,7 +12,7 @@ from claude_pool_gh.agent import models
 from claude_pool_gh.agent.passes import OPERATOR, Pass
 from claude_pool_gh.agent.record import Record
 from claude_pool_gh.pool.model.config import PermissionMode
-from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Ending, Line
+from claude_pool_gh.pool.model.ports import AgentChannel, AgentOutcome, AgentTask, Ending
 
 _STDERR_LINES: Final = 20
 _LOOK_BACK: Final = 4_000
@@ -38,7 +38,7 @@ _WORTH_ANOTHER_TRY: Final = frozenset({408, 409, 500, 502, 503, 504, 529})
 
 
 @dataclass(slots=True)
-class Facts:
+class AgentRunFacts:
     """What is known of a run while it lasts and after."""
 
     record: Record
@@ -67,14 +67,16 @@ class Facts:
         """Whether the CLI said how it ended."""
         return self.result is not None
 
-    def take(self, message: Any, task: AgentTask, line: Line) -> None:
+    def take(self, message: Any, task: AgentTask, line: AgentChannel) -> None:
         """Note one message of the CLI. Kinds it does not know are passed over."""
         match type(message).__name__:
             case "SystemMessage":
                 self._system(message, task)
             case "AssistantMessage" | "UserMessage" as who:
                 if who == "AssistantMessage" and message.model in (task.model, task.fallback_model):
-                    self.model = message.model  # else a helper's own, or what the CLI itself puts in
+                    self.model = (
+                        message.model
+                    )  # else a helper's own, or what the CLI itself puts in
                 for block in message.content if isinstance(message.content, list) else ():
                     self._block(block, own=who == "AssistantMessage")
             case "StreamEvent":
@@ -84,11 +86,13 @@ class Facts:
             case _:
                 pass
 
-    def _hear(self, piece: str, line: Line) -> None:
+    def _hear(self, piece: str, line: AgentChannel) -> None:
         """Pass on what the agent says. A secret comes in pieces too, so the newest of it is looked at each time."""
         if piece:
             line.say(piece)
-            line.partial = line.partial[:-_LOOK_BACK] + self.record.redact(line.partial[-_LOOK_BACK:])
+            line.partial = line.partial[:-_LOOK_BACK] + self.record.redact(
+                line.partial[-_LOOK_BACK:]
+            )
 
     def _system(self, message: Any, task: AgentTask) -> None:
         if message.subtype == "permission_denied":
@@ -104,7 +108,9 @@ class Facts:
 
     def _block(self, block: Any, *, own: bool) -> None:
         match type(block).__name__:
-            case "TextBlock" if own:  # else the CLI has spoken to the model, as when it is interrupted
+            case "TextBlock" if (
+                own
+            ):  # else the CLI has spoken to the model, as when it is interrupted
                 self.record.say(block.text)
             case "ToolUseBlock":
                 self.record.use(block.id, block.name, block.input)
@@ -117,12 +123,16 @@ class Facts:
                 pass
 
 
-def judge(task: AgentTask, facts: Facts, line: Line, run: Pass) -> AgentOutcome:
+def judge(task: AgentTask, facts: AgentRunFacts, line: AgentChannel, run: Pass) -> AgentOutcome:
     """The outcome. The gateway's own reason (`run.verdict`) outranks whatever the CLI says."""
     result = facts.result
     ending, reason, retryable = _ending(task, facts, run)
     complete = ending is Ending.completed
-    said = facts.record.text if complete or len(facts.record.text) > len(line.partial) else line.partial
+    said = (
+        facts.record.text
+        if complete or len(facts.record.text) > len(line.partial)
+        else line.partial
+    )
     return AgentOutcome(
         ending=ending,
         reason=facts.record.redact(reason)[:500],
@@ -144,7 +154,7 @@ def judge(task: AgentTask, facts: Facts, line: Line, run: Pass) -> AgentOutcome:
     )
 
 
-def _ending(task: AgentTask, facts: Facts, run: Pass) -> tuple[Ending, str, bool]:
+def _ending(task: AgentTask, facts: AgentRunFacts, run: Pass) -> tuple[Ending, str, bool]:
     result = facts.result
     if run.verdict is not None:
         return _VERDICTS[run.verdict], run.detail, False
@@ -164,14 +174,18 @@ def _ending(task: AgentTask, facts: Facts, run: Pass) -> tuple[Ending, str, bool
     return _completed(task, facts)
 
 
-def _handed_in(task: AgentTask, facts: Facts, ending: Ending) -> Any:
+def _handed_in(task: AgentTask, facts: AgentRunFacts, ending: Ending) -> Any:
     """The typed result; of a run that ran out of turns, what it had handed in before."""
-    if facts.result is None or not task.schema or ending not in (Ending.completed, Ending.out_of_turns):
+    if (
+        facts.result is None
+        or not task.schema
+        or ending not in (Ending.completed, Ending.out_of_turns)
+    ):
         return None
     return facts.result.structured_output
 
 
-def _completed(task: AgentTask, facts: Facts) -> tuple[Ending, str, bool]:
+def _completed(task: AgentTask, facts: AgentRunFacts) -> tuple[Ending, str, bool]:
     """The run came to its end by itself; whether it did what it was asked to is another question."""
     if task.detect_permission_prompts and task.permission_mode is not PermissionMode.dont_ask:
         denials = facts.result.permission_denials or ()
@@ -189,7 +203,10 @@ def _api_error(result: Any, trouble: str) -> tuple[Ending, str, bool]:
     what = result.terminal_reason or result.subtype
     if status == 429:
         return Ending.quota, "the model's API is over its rate limit", True
-    if what == "structured_output_retry_exhausted" or result.subtype == "error_max_structured_output_retries":
+    if (
+        what == "structured_output_retry_exhausted"
+        or result.subtype == "error_max_structured_output_retries"
+    ):
         return Ending.failed, "the model gave no result of the form asked for", True
     again = status is None or status in _WORTH_ANOTHER_TRY
     if trouble and (status is None or status in _WORTH_ANOTHER_TRY):
@@ -198,7 +215,7 @@ def _api_error(result: Any, trouble: str) -> tuple[Ending, str, bool]:
     return Ending.failed, f"{what}: {said}", again
 
 
-def _why(facts: Facts) -> str:
+def _why(facts: AgentRunFacts) -> str:
     return " / ".join([*facts.stderr, facts.broke]) or "no reason given"
 
 
@@ -228,7 +245,9 @@ def _unlike(init: dict[str, Any], task: AgentTask, servers: frozenset[str]) -> s
     if why := _not_started(states, task):
         return why
     given = (tool for tool in init.get("tools", ()) if not tool.startswith("mcp__") or not servers)
-    asked = {*task.tools, "StructuredOutput"} | ({"Task"} if "Agent" in task.tools else set())  # its old name
+    asked = {*task.tools, "StructuredOutput"} | (
+        {"Task"} if "Agent" in task.tools else set()
+    )  # its old name
     extra = set(given) - asked
     if extra:
         return f"the CLI offers tools that nobody asked for: {', '.join(sorted(extra))}"
@@ -239,10 +258,14 @@ def _unlike(init: dict[str, Any], task: AgentTask, servers: frozenset[str]) -> s
 
 def _not_started(states: Mapping[Any, Any], task: AgentTask) -> str:
     """Which of the settings' MCP servers are not there: the task was given their tools to work with."""
-    missing = {name: states.get(name) for name in task.mcp_servers if states.get(name) not in _STARTED}
+    missing = {
+        name: states.get(name) for name in task.mcp_servers if states.get(name) not in _STARTED
+    }
     if not missing:
         return ""
-    told = ", ".join(f"{name!r} ({state or 'not accepted by the CLI'})" for name, state in missing.items())
+    told = ", ".join(
+        f"{name!r} ({state or 'not accepted by the CLI'})" for name, state in missing.items()
+    )
     return f"MCP servers did not start: {told}; check `command` or `url` in `mcp_servers`, or leave them out"
 
 

@@ -18,13 +18,15 @@ UNWANTED: Final = 1.0
 _CHECK_SECONDS: Final = 30.0
 """A CLI that has not said by then what it runs with does not say it before its first request."""
 
-Verdict = Literal["budget", "model", "request", "quota", "overload", "key", "credit", "unknown_model"]
+Verdict = Literal[
+    "budget", "model", "request", "quota", "overload", "key", "credit", "unknown_model"
+]
 OPERATOR: Final[frozenset[str]] = frozenset({"key", "credit", "unknown_model"})
 """Verdicts that stay until whoever runs this server changes something."""
 
 
 @dataclass(slots=True)
-class Signs:
+class SignsOfLife:
     """When a run was last heard of by way of the model's API, by the monotonic clock."""
 
     work: float = field(default_factory=time.monotonic)
@@ -73,7 +75,7 @@ class Pass:
     """Whether an answer broke off, so that it counts at its worst case."""
     read_on: float = 0.0
     """Seconds that answers still open at the run's end are read on."""
-    signs: Signs = field(default_factory=Signs)
+    signs: SignsOfLife = field(default_factory=SignsOfLife)
     counts: Counts = field(default_factory=Counts)
     turns: int = 0
     """Answers that the agent itself, not one that it started, has got."""

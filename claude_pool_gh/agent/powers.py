@@ -52,7 +52,9 @@ def may_change(task: AgentTask, folder: Path, *, trusted: bool) -> tuple[Path, .
 
 def is_given(tool: str, task: AgentTask) -> bool:
     """Whether a tool is among the run's own, or comes from one of its MCP servers."""
-    return tool in tools(task) or any(tool.startswith(f"mcp__{name}__") for name in task.mcp_servers)
+    return tool in tools(task) or any(
+        tool.startswith(f"mcp__{name}__") for name in task.mcp_servers
+    )
 
 
 def allowed(task: AgentTask, *, trusted: bool) -> list[str]:
@@ -63,7 +65,9 @@ def allowed(task: AgentTask, *, trusted: bool) -> list[str]:
         else [t for t in task.tools if t in READING]
     )
     wanted = [*given, *task.allowed_tools]
-    return list(dict.fromkeys(map(_as_edit, wanted) if trusted else filter(None, map(_held, wanted))))
+    return list(
+        dict.fromkeys(map(_as_edit, wanted) if trusted else filter(None, map(_held, wanted)))
+    )
 
 
 def disallowed(task: AgentTask) -> list[str]:

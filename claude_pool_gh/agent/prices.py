@@ -64,7 +64,9 @@ def price(model: str, usage: Mapping[str, Any]) -> int:
     looked_up = _dollars(model, web_searches=searches) if searches else Decimal(0)
     whole = _tokens(model, usage)
     common = {name: usage.get(name) for name in ("speed", "inference_geo")}
-    single = sum((_tokens(str(each.get("model") or model), common | each) for each in passes), Decimal(0))
+    single = sum(
+        (_tokens(str(each.get("model") or model), common | each) for each in passes), Decimal(0)
+    )
     return _micro(max(whole, single) + looked_up)
 
 
@@ -122,7 +124,9 @@ def most_for_input(model: str, load: Load) -> int:
 def most_for_output(model: str, load: Load, tokens: int) -> int:
     """The most that `tokens` of output can cost after this input (long inputs can cost more)."""
     read = _most_read(model, load)
-    whole = _dollars(model, input_tokens=read, output_tokens=tokens) - _dollars(model, input_tokens=read)
+    whole = _dollars(model, input_tokens=read, output_tokens=tokens) - _dollars(
+        model, input_tokens=read
+    )
     return _micro(whole * _ABROAD) + 1
 
 

@@ -100,7 +100,9 @@ def prepare(
         for each in own:
             each.mkdir()
         writable = None if changes is None else [*map(str, (*own, *changes)), os.devnull]
-        start = prepared(folder, str(cli), _environment(folder) | dict(environment), mode(), writable)
+        start = prepared(
+            folder, str(cli), _environment(folder) | dict(environment), mode(), writable
+        )
         (folder / "claude").write_text(f'#!/bin/sh\nexec {shlex.join(start)} "$@"\n')
         (folder / "claude").chmod(0o700)
         yield Launch(folder, mode())
@@ -110,7 +112,9 @@ def prepare(
 
 def sweep() -> None:
     """Remove the folders of runs whose server died under them."""
-    owners.sweep(Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"), lambda folder: folder.name.split("-")[1])
+    owners.sweep(
+        Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"), lambda folder: folder.name.split("-")[1]
+    )
 
 
 def bundled_cli() -> Path:

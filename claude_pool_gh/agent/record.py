@@ -58,7 +58,11 @@ class Record:
 
     def looked_at(self) -> dict[str, list[str]]:
         """Files, searches and denials, each once, in order."""
-        return {"files": list(self.files), "searches": list(self.searches), "denied": list(self.denied)}
+        return {
+            "files": list(self.files),
+            "searches": list(self.searches),
+            "denied": list(self.denied),
+        }
 
     def _note(self, where: dict[str, None], text: str) -> None:
         if text and len(where) < _LIST_LIMIT:

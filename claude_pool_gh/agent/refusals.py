@@ -7,7 +7,7 @@ from typing import Final
 from aiohttp import web
 
 from claude_pool_gh.agent.passes import Pass, Verdict
-from claude_pool_gh.agent.upstream import Opened
+from claude_pool_gh.agent.upstream import UpstreamResponse
 
 RETURNED: Final = ("content-type", "retry-after", "request-id")
 """Headers of the API's answer that an agent gets."""
@@ -20,7 +20,9 @@ _LONG: Final = 120  # seconds
 
 def error(status: int, kind: str, message: str) -> web.Response:
     """An answer in the form of the API's own errors."""
-    return web.json_response({"type": "error", "error": {"type": kind, "message": message}}, status=status)
+    return web.json_response(
+        {"type": "error", "error": {"type": kind, "message": message}}, status=status
+    )
 
 
 def over() -> web.Response:
@@ -48,7 +50,7 @@ def lost(cause: Exception) -> web.Response:
 
 
 def final(
-    run: Pass, model: str, found: Opened, body: bytes, until: str, patience: float
+    run: Pass, model: str, found: UpstreamResponse, body: bytes, until: str, patience: float
 ) -> web.Response | None:
     """End the run where no further try can change a refusal; None where another may help.
 
@@ -76,9 +78,11 @@ def shape_of(wait: float) -> str:
     return "%H:%M UTC" if wait < _HALF_A_DAY else "%d %B, %H:%M UTC"
 
 
-def passed_on(found: Opened, body: bytes) -> web.Response:
+def passed_on(found: UpstreamResponse, body: bytes) -> web.Response:
     """The API's own refusal, for the agent to decide about."""
-    headers = {name: found.response.headers[name] for name in RETURNED if name in found.response.headers}
+    headers = {
+        name: found.response.headers[name] for name in RETURNED if name in found.response.headers
+    }
     return web.Response(status=found.status, body=body, headers=headers)
 
 

@@ -40,6 +40,4 @@ class Reminder:
             how = f"call {RESULT_TOOL} with what you have found so far"
         if left == 1:
             return f"This is your last turn. Use no other tool: {how} now. What you do not hand in is lost."
-        return (
-            f"You have {left} turns left of {self.task.turns}. Come to an end: {how} before they are used up."
-        )
+        return f"You have {left} turns left of {self.task.turns}. Come to an end: {how} before they are used up."

@@ -23,14 +23,21 @@ _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 30.0
 _COUNT_SECONDS: Final = 15.0
 _COUNTED: Final = (
-    "context_management", "messages", "model", "output_config", "output_format", "system", "thinking", "tool_choice",
+    "context_management",
+    "messages",
+    "model",
+    "output_config",
+    "output_format",
+    "system",
+    "thinking",
+    "tool_choice",
     "tools",
-)  # fmt: skip
+)
 _KINDS: Final = {"overloaded_error": 529, "rate_limit_error": 429}
 
 
 @dataclass(slots=True)
-class Opened:
+class UpstreamResponse:
     """The API's answer, from its head on."""
 
     response: aiohttp.ClientResponse
@@ -94,8 +101,12 @@ class Upstream:
     """In place of the key."""
 
     async def ask(
-        self, run: Pass, body: Mapping[str, Any], query: Mapping[str, str], headers: Mapping[str, str]
-    ) -> Opened:
+        self,
+        run: Pass,
+        body: Mapping[str, Any],
+        query: Mapping[str, str],
+        headers: Mapping[str, str],
+    ) -> UpstreamResponse:
         """The answer; the last one where patience has ended. Raises ClientConnectorError, or another ClientError."""
         loop = asyncio.get_running_loop()
         # Where there is another model to go on with, the agent is to hear of an overload soon.
@@ -132,9 +143,9 @@ class Upstream:
 
     async def _once(
         self, body: Mapping[str, Any], query: Mapping[str, str], headers: Mapping[str, str]
-    ) -> Opened:
+    ) -> UpstreamResponse:
         response = await self._post("/v1/messages", body, query, headers)
-        found = Opened(response, response.status)
+        found = UpstreamResponse(response, response.status)
         if response.status == 200 and found.streamed:
             async for piece in response.content.iter_any():
                 found.begun.append(piece)
@@ -154,7 +165,9 @@ class Upstream:
         asked = {name: body[name] for name in _COUNTED if name in body}
         try:
             async with asyncio.timeout(_COUNT_SECONDS):
-                async with await self._post("/v1/messages/count_tokens", asked, query, headers) as answer:
+                async with await self._post(
+                    "/v1/messages/count_tokens", asked, query, headers
+                ) as answer:
                     self.counts = answer.status not in (404, 405, 501)
                     told = await answer.json(content_type=None) if answer.status == 200 else None
         except (aiohttp.ClientError, TimeoutError, ValueError):
@@ -171,7 +184,11 @@ class Upstream:
             raise NoCredential(str(error) or type(error).__name__) from error
 
     async def _post(
-        self, path: str, body: Mapping[str, Any], query: Mapping[str, str], headers: Mapping[str, str]
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        query: Mapping[str, str],
+        headers: Mapping[str, str],
     ) -> aiohttp.ClientResponse:
         own = await self._own()
         return await self.session.post(

@@ -57,7 +57,9 @@ class Verb:
     @property
     def where(self) -> str:
         """Where it may stand, for people."""
-        return ", ".join("PR" if place == "pull" else place for place in sorted(self.places, reverse=True))
+        return ", ".join(
+            "PR" if place == "pull" else place for place in sorted(self.places, reverse=True)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,13 @@ class _Faulty(ValueError):
 
 def _is_unseen(letter: str) -> bool:
     """Whether a character changes what is read without being seen; joiners of scripts and of emoji do not."""
-    return letter not in "\t\u200c\u200d" and unicodedata.category(letter) in ("Cc", "Cf", "Zl", "Zp", "Cs")
+    return letter not in "\t\u200c\u200d" and unicodedata.category(letter) in (
+        "Cc",
+        "Cf",
+        "Zl",
+        "Zp",
+        "Cs",
+    )
 
 
 def _arguments(line: str, verb: Verb, start: int) -> Command:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from claude_pool_gh.commands.mail import own_lines
-from claude_pool_gh.commands.shown import Shown, shown
+from claude_pool_gh.commands.shown import ShownLine, shown
 
 WORD: Final = "/pool"
 _BODY_LIMIT: Final = 64 * 1024
@@ -56,7 +56,7 @@ def find(body: str) -> list[CommandLine]:
     return found[:_LINES_LIMIT]
 
 
-def _as_shown(line: str, each: Shown) -> str:
+def _as_shown(line: str, each: ShownLine) -> str:
     """A line without what the page does not show of it."""
     if each.comments:
         line = _COMMENT.sub("", line)
@@ -68,7 +68,8 @@ def _as_shown(line: str, each: Shown) -> str:
 def _leading(source: list[str]) -> int:
     """The number of the first line that is neither blank nor begins as a command does."""
     return next(
-        (at for at, line in enumerate(source) if line.strip() and not _BEGINS.match(line)), len(source)
+        (at for at, line in enumerate(source) if line.strip() and not _BEGINS.match(line)),
+        len(source),
     )
 
 

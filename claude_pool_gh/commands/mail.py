@@ -35,11 +35,17 @@ def own_lines(lines: list[str]) -> int:
     for at, line in enumerate(lines):
         marks = _FENCE.match(line)
         if fence:
-            closes = marks is not None and marks[1].startswith(fence) and not line.strip(" \t" + fence[0])
+            closes = (
+                marks is not None
+                and marks[1].startswith(fence)
+                and not line.strip(" \t" + fence[0])
+            )
             fence = "" if closes else fence
         elif marks is not None:
             fence = marks[1]
-        elif _is_signature(lines, at) or ((plain := _plain(line)) and _begins_mail(lines, at, plain)):
+        elif _is_signature(lines, at) or (
+            (plain := _plain(line)) and _begins_mail(lines, at, plain)
+        ):
             return at
     return len(lines)
 

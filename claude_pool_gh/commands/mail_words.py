@@ -16,7 +16,9 @@ WROTE: Final = re.compile(
     # in scripts that put words together
     r"|เขียน|כתב|מאת|كتب|نوشت|写道|寫道|書きました|のメール|작성|썼습니다"
 )
-WROTE_AT_END: Final = re.compile(r"(?:書きました|썼습니다|写道|寫道|\bwrote|\bschrieb|nachfolgendes?)[.。]?$")
+WROTE_AT_END: Final = re.compile(
+    r"(?:書きました|썼습니다|写道|寫道|\bwrote|\bschrieb|nachfolgendes?)[.。]?$"
+)
 """Where programs leave the colon out."""
 
 FORWARDED: Final = re.compile(
@@ -62,7 +64,9 @@ _FIELDS: Final = {
         "|tárgy|subiect|件名|主题|主旨|제목|נושא|الموضوع|เรื่อง|chủ đề|tiêu đề|perihal|subjek|importance|priorität"
     ),
 }
-_FIELD: Final = re.compile("|".join(rf"(?P<{kind}>(?:{names})) ?[:：]" for kind, names in _FIELDS.items()))
+_FIELD: Final = re.compile(
+    "|".join(rf"(?P<{kind}>(?:{names})) ?[:：]" for kind, names in _FIELDS.items())
+)
 _MORE: Final = re.compile(r"(?<=\s)(?:" + _FIELD.pattern + r")")
 
 

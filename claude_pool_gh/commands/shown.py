@@ -22,9 +22,24 @@ _WORD: Final = re.compile("/pool", re.ASCII | re.IGNORECASE)
 _WORD_LENGTH: Final = len("/pool")
 _BITS: Final = 12
 _NO_NUMBER: Final = -1
-_VOID: Final = frozenset({
-    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr",
-})  # fmt: skip
+_VOID: Final = frozenset(
+    {
+        "area",
+        "base",
+        "br",
+        "col",
+        "embed",
+        "hr",
+        "img",
+        "input",
+        "link",
+        "meta",
+        "param",
+        "source",
+        "track",
+        "wbr",
+    }
+)
 _IMPLIED: Final = frozenset({"dd", "dt", "li", "option", "rp", "rt"})
 _IN_TABLES: Final = frozenset({"tbody", "td", "tfoot", "th", "thead", "tr"})
 """Elements that end with the one around them, though nothing says so."""
@@ -34,7 +49,7 @@ _UNSEEN: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownLine:
     """A line that is shown, by its number."""
 
     number: int
@@ -44,7 +59,7 @@ class Shown:
     """Whether HTML comments stand in it, which are not shown."""
 
 
-def shown(source: list[str], candidates: list[int]) -> list[Shown]:
+def shown(source: list[str], candidates: list[int]) -> list[ShownLine]:
     """Those of the candidates, lines that begin with a slash and a word, that stand in a paragraph of their own text.
 
     Not in code, quotes, lists, tables, headings, footnotes, links, images, definitions, comments, folds, struck-out
@@ -108,10 +123,10 @@ class _Reader:
     open: list[str] = field(default_factory=list)
     """Those elements that make what stands in them something else than a line."""
 
-    def read(self) -> list[Shown]:
+    def read(self) -> list[ShownLine]:
         """The marked lines that are shown."""
         token = re.compile(f"{_TAGS}|(?P<own>{self.marks.pattern.pattern})", re.DOTALL)
-        found: list[Shown] = []
+        found: list[ShownLine] = []
         line_end = -1
         self.html = _EMPHASIS.sub("", self.html)
         for match in token.finditer(self.html):
@@ -125,12 +140,14 @@ class _Reader:
                 self._follow(name, closes=bool(match["closes"]))
             elif not match["own"]:
                 if match.start() < line_end:
-                    found[-1] = Shown(found[-1].number, found[-1].ends, comments=True)
+                    found[-1] = ShownLine(found[-1].number, found[-1].ends, comments=True)
             elif self.marks.number(match) == _NO_NUMBER:
                 continue
             elif not self.open and self._begins_line(match.start()):
                 line_end = self._end(match.end())
-                found.append(Shown(self.marks.number(match), self.html.endswith("<br />", 0, line_end)))
+                found.append(
+                    ShownLine(self.marks.number(match), self.html.endswith("<br />", 0, line_end))
+                )
         return found
 
     def _begins_line(self, at: int) -> bool:

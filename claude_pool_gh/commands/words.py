@@ -7,10 +7,19 @@ from dataclasses import dataclass
 from typing import Final
 
 _CLOSING: Final = {
-    '"': '"', "'": "'", "\u201c": "\u201d\u201c", "\u201e": "\u201c\u201d", "\u2018": "\u2019",
-    "\u201a": "\u2018\u2019", "\u00ab": "\u00bb", "\u00bb": "\u00ab", "\u2039": "\u203a", "\u203a": "\u2039",
-    "\u300c": "\u300d", "\uff02": "\uff02",
-}  # fmt: skip
+    '"': '"',
+    "'": "'",
+    "\u201c": "\u201d\u201c",
+    "\u201e": "\u201c\u201d",
+    "\u2018": "\u2019",
+    "\u201a": "\u2018\u2019",
+    "\u00ab": "\u00bb",
+    "\u00bb": "\u00ab",
+    "\u2039": "\u203a",
+    "\u203a": "\u2039",
+    "\u300c": "\u300d",
+    "\uff02": "\uff02",
+}
 """For each quote that opens, those that close it."""
 _BLANK: Final = " \t"
 DASHES: Final = r"[-\u058a\u05be\u2010-\u2015\u2043\u2212\u2e3a\u2e3b\ufe58\ufe63\uff0d]+"

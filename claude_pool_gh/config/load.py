@@ -96,7 +96,9 @@ def _read(text: str, verbs: frozenset[str]) -> Loaded[RepositoryConfig] | list[F
         return found
     unknown = [name for name in found.value.permissions if name not in verbs]
     if unknown:
-        return [Fault(found.line("permissions", n), no_such("key", n, sorted(verbs))) for n in unknown]
+        return [
+            Fault(found.line("permissions", n), no_such("key", n, sorted(verbs))) for n in unknown
+        ]
     return found
 
 
@@ -105,7 +107,9 @@ def _given(model: BaseModel) -> Overlay:
     return model.model_dump(mode="json", exclude_unset=True)
 
 
-def _lay_over(under: Overlay, over: Overlay, name: str, sources: dict[str, str], prefix: str) -> None:
+def _lay_over(
+    under: Overlay, over: Overlay, name: str, sources: dict[str, str], prefix: str
+) -> None:
     for key, value in over.items():
         path = f"{prefix}{key}"
         if isinstance(value, dict):

@@ -10,7 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 Dollars = Annotated[float, Field(gt=0, le=100_000, description="US dollars")]
 RoleName = Literal["read", "triage", "write", "maintain", "admin"]
 ModelId = Annotated[str, Field(pattern=r"^claude-[A-Za-z0-9.@-]+$", max_length=80)]
-Globs = Annotated[tuple[Annotated[str, Field(min_length=1, max_length=200)], ...], Field(max_length=100)]
+Globs = Annotated[
+    tuple[Annotated[str, Field(min_length=1, max_length=200)], ...], Field(max_length=100)
+]
 
 
 class Section(BaseModel):
@@ -24,27 +26,33 @@ class Budget(Section):
 
     task: Annotated[Dollars, Field(description="One agent run")] = 1.0
     chain: Annotated[Dollars, Field(description="One command")] = 3.0
-    thread: Annotated[Dollars, Field(description="One issue or pull request, over its whole lifetime")] = 10.0
+    thread: Annotated[
+        Dollars, Field(description="One issue or pull request, over its whole lifetime")
+    ] = 10.0
     user_day: Annotated[Dollars, Field(description="One user's commands in a day (UTC)")] = 20.0
-    repository_month: Annotated[Dollars, Field(description="This repository in a calendar month (UTC)")] = (
-        100.0
-    )
+    repository_month: Annotated[
+        Dollars, Field(description="This repository in a calendar month (UTC)")
+    ] = 100.0
 
 
 class Limits(Section):
     """Commands per hour. Beyond the limit the bot says so once an hour and otherwise stays silent."""
 
-    user_hour: Annotated[int, Field(ge=1, le=10_000, description="One user's commands in an hour")] = 30
-    thread_hour: Annotated[int, Field(ge=1, le=10_000, description="Commands in one thread in an hour")] = 60
+    user_hour: Annotated[
+        int, Field(ge=1, le=10_000, description="One user's commands in an hour")
+    ] = 30
+    thread_hour: Annotated[
+        int, Field(ge=1, le=10_000, description="Commands in one thread in an hour")
+    ] = 60
 
 
 class Triggers(Section):
     """What starts a command besides a comment. The person who caused it needs the verb's role."""
 
     labels: Annotated[bool, Field(description="A label `pool:VERB` runs that verb")] = True
-    opened: Annotated[bool, Field(description="Review a pull request when it is opened, drafts excepted")] = (
-        False
-    )
+    opened: Annotated[
+        bool, Field(description="Review a pull request when it is opened, drafts excepted")
+    ] = False
     ready_for_review: Annotated[
         bool, Field(description="Review a draft pull request when it becomes ready for review")
     ] = False
@@ -57,8 +65,12 @@ class Review(Section):
         Literal["never", "low", "medium", "high", "critical"],
         Field(description="Findings of this severity or worse fail the check; else it is neutral"),
     ] = "never"
-    most_comments: Annotated[int, Field(ge=1, le=30, description="Inline comments in one review")] = 10
-    exclude: Annotated[Globs, Field(description="Paths that are not read; patterns as in CODEOWNERS")] = ()
+    most_comments: Annotated[
+        int, Field(ge=1, le=30, description="Inline comments in one review")
+    ] = 10
+    exclude: Annotated[
+        Globs, Field(description="Paths that are not read; patterns as in CODEOWNERS")
+    ] = ()
     turns: Annotated[int, Field(ge=1, le=500, description="Maximum turns of each agent")] = 40
     on_push: Annotated[
         bool,
@@ -70,14 +82,18 @@ class Check(Section):
     """A command of the repository's own that says by its exit status whether a change is good."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$")]
-    run: Annotated[str, Field(min_length=1, max_length=2_000, description="Shell command, at the top")]
+    run: Annotated[
+        str, Field(min_length=1, max_length=2_000, description="Shell command, at the top")
+    ]
     minutes: Annotated[int, Field(ge=1, le=60, description="Maximum minutes")] = 10
 
 
 class Changes(Section):
     """What `fix`, `implement` and workflows that change files may do, and who approves it."""
 
-    approvals: Annotated[int, Field(ge=1, le=10, description="People who must approve the same patch")] = 1
+    approvals: Annotated[
+        int, Field(ge=1, le=10, description="People who must approve the same patch")
+    ] = 1
     four_eyes: Annotated[
         bool, Field(description="The requester of a change does not count as an approver")
     ] = False
@@ -97,7 +113,9 @@ class Changes(Section):
     max_rejections: Annotated[
         int, Field(ge=1, le=20, description="The rejection with this number ends the chain")
     ] = 3
-    most_files: Annotated[int, Field(ge=1, le=1000, description="Files that one change may touch")] = 50
+    most_files: Annotated[
+        int, Field(ge=1, le=1000, description="Files that one change may touch")
+    ] = 50
     most_lines: Annotated[
         int, Field(ge=1, le=100_000, description="Lines that one change may add and remove")
     ] = 2_000
@@ -123,7 +141,9 @@ class Changes(Section):
     @field_validator("checks")
     @classmethod
     def _told_apart(cls, checks: tuple[Check, ...]) -> tuple[Check, ...]:
-        twice = [name for name, times in Counter(check.name for check in checks).items() if times > 1]
+        twice = [
+            name for name, times in Counter(check.name for check in checks).items() if times > 1
+        ]
         if twice:
             raise ValueError(f"more than one check is called {twice[0]}")
         return checks
@@ -140,7 +160,8 @@ class RepositoryConfig(Section):
     budget: Budget = Budget()
     limits: Limits = Limits()
     permissions: Annotated[
-        dict[str, RoleName], Field(description="Verb -> lowest role that may use it, never below read")
+        dict[str, RoleName],
+        Field(description="Verb -> lowest role that may use it, never below read"),
     ] = Field(default_factory=dict)
     bots: Annotated[
         tuple[Annotated[int, Field(gt=0)], ...],
@@ -157,9 +178,12 @@ class RepositoryConfig(Section):
     triggers: Triggers = Triggers()
     review: Review = Review()
     changes: Changes = Changes()
-    wall_minutes: Annotated[int, Field(ge=1, le=240, description="Maximum minutes of one agent run")] = 15
+    wall_minutes: Annotated[
+        int, Field(ge=1, le=240, description="Maximum minutes of one agent run")
+    ] = 15
     on_error: Annotated[
-        Literal["neutral", "failure"], Field(description="Conclusion of the check when the bot itself fails")
+        Literal["neutral", "failure"],
+        Field(description="Conclusion of the check when the bot itself fails"),
     ] = "neutral"
     notify: Annotated[
         bool,

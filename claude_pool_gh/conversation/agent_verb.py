@@ -13,23 +13,28 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from claude_pool_gh.commands.flags import COMMON
 from claude_pool_gh.config.model import RepositoryConfig
 from claude_pool_gh.conversation import outputs
-from claude_pool_gh.conversation.cookbook import READING, Cookbook
-from claude_pool_gh.conversation.desk import (
+from claude_pool_gh.conversation.facts import ThreadFacts, facts_of
+from claude_pool_gh.conversation.guidance import BRIEF
+from claude_pool_gh.conversation.handler import VerbHandler
+from claude_pool_gh.conversation.recipe_fit import RecipeNeeds
+from claude_pool_gh.conversation.recipe_resolver import READING, RecipeResolver
+from claude_pool_gh.conversation.services import (
     Answer,
-    Asked,
-    Desk,
+    CommandContext,
     Reply,
+    Services,
     Start,
     caps_of,
     facts_for,
     plan_of,
     pull_of,
 )
-from claude_pool_gh.conversation.facts import Facts, facts_of
-from claude_pool_gh.conversation.guidance import BRIEF
-from claude_pool_gh.conversation.handler import VerbHandler
-from claude_pool_gh.conversation.material import ON_A_PULL, Material, Part, about_thread
-from claude_pool_gh.conversation.recipe_fit import RecipeNeeds
+from claude_pool_gh.conversation.thread_prompt import (
+    ON_A_PULL,
+    ThreadPart,
+    ThreadPrompt,
+    about_thread,
+)
 from claude_pool_gh.github import reads
 from claude_pool_gh.pool.model.errors import StepFailed
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
@@ -37,17 +42,19 @@ from claude_pool_gh.pool.model.plan import HostCall, Step
 from claude_pool_gh.pool.model.ports import Done, Finish, HostStep, HostStepContext
 from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.reports import replies
-from claude_pool_gh.reports.views import Report, Told
+from claude_pool_gh.reports.views import AnswerReport, Report
 from claude_pool_gh.storage import Transaction
 
-F = TypeVar("F", bound=Facts)
+F = TypeVar("F", bound=ThreadFacts)
 Output = TypeVar("Output", bound=BaseModel)
 M = TypeVar("M", bound=BaseModel)
 
 BRIEF_FIELDS: Final = frozenset({"who", "request"})
 """Names of what the brief that any workflow may have adds to the thread's own parts."""
 
-_THREAD: Final = frozenset(Material(head="", title="", description="", parts={}, fence="").result)
+_THREAD: Final = frozenset(
+    ThreadPrompt(head="", title="", description="", parts={}, fence="").result
+)
 """Names of what every brief of a thread hands on."""
 
 
@@ -55,7 +62,7 @@ _THREAD: Final = frozenset(Material(head="", title="", description="", parts={},
 class StepContext(Generic[F]):
     """A host step of a verb: the chain that it belongs to, and the results so far."""
 
-    desk: Desk
+    services: Services
     chain_id: str
     facts: F
     results: Mapping[str, Any]
@@ -65,7 +72,9 @@ class StepContext(Generic[F]):
         try:
             return model.model_validate(self.results[step][0].get("structured"))
         except ValidationError as error:
-            raise StepFailed("the agent's answer does not have the requested form", ours=True) from error
+            raise StepFailed(
+                "the agent's answer does not have the requested form", ours=True
+            ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +96,7 @@ class AgentVerb(VerbHandler, Generic[F]):
     """The workflow that it runs; None: the one of its own name."""
     only_open: ClassVar[bool] = False
     """Whether a closed thread is refused."""
-    sees: ClassVar[frozenset[Part]] = ON_A_PULL
+    sees: ClassVar[frozenset[ThreadPart]] = ON_A_PULL
     """The parts of the thread that its agents are told, besides title and description."""
     brief_fields: ClassVar[frozenset[str]] = frozenset()
     """Names of what `brief` adds to the thread's own parts, for `{steps.brief.NAME}` in the recipe."""
@@ -110,7 +119,10 @@ class AgentVerb(VerbHandler, Generic[F]):
     def recipe_needs(self) -> RecipeNeeds:
         """What its recipe must have so that the verb can read what comes of it."""
         return RecipeNeeds(
-            fields={BRIEF: _THREAD | BRIEF_FIELDS, f"{self.name}.brief": _THREAD | self.brief_fields}
+            fields={
+                BRIEF: _THREAD | BRIEF_FIELDS,
+                f"{self.name}.brief": _THREAD | self.brief_fields,
+            }
         )
 
     @abstractmethod
@@ -119,19 +131,19 @@ class AgentVerb(VerbHandler, Generic[F]):
 
     async def make_facts(
         self,
-        desk: Desk,  # noqa: ARG002 - most need none of these
-        asked: Asked,  # noqa: ARG002
+        services: Services,  # noqa: ARG002 - most need none of these
+        asked: CommandContext,  # noqa: ARG002
         common: dict[str, Any],
         pull: reads.Pull | None,  # noqa: ARG002
     ) -> F | Answer:
         """Make the facts of a chain, or an answer in its place. `common`: what every verb's facts have."""
         return self.facts(**common)
 
-    async def brief(self, context: StepContext[F], material: Material) -> Mapping[str, Any]:  # noqa: ARG002
+    async def brief(self, context: StepContext[F], material: ThreadPrompt) -> Mapping[str, Any]:  # noqa: ARG002
         """Gather what the agents are told beside the thread: the values of `brief_fields`."""
         return {}
 
-    def replaces(self, asked: Asked) -> bool:  # noqa: ARG002 - few do
+    def replaces(self, asked: CommandContext) -> bool:  # noqa: ARG002 - few do
         """Whether the new chain ends those of this verb that run in the thread."""
         return False
 
@@ -141,35 +153,39 @@ class AgentVerb(VerbHandler, Generic[F]):
 
     # ---- the way that is the same for all
 
-    async def answer(self, desk: Desk, asked: Asked) -> Reply:
+    async def answer(self, services: Services, asked: CommandContext) -> Reply:
         """Plan a chain at the head, or at the default branch as it is now; what is pushed later is no part of it."""
-        pull = await pull_of(desk, asked) if asked.place == "pull" else None
+        pull = await pull_of(services, asked) if asked.place == "pull" else None
         if self.only_open and not (asked.issue.open if pull is None else pull.open):
             return Answer(replies.closed("issue") if pull is None else replies.closed())
-        facts = await self.make_facts(desk, asked, await facts_for(desk, asked, pull), pull)
+        facts = await self.make_facts(services, asked, await facts_for(services, asked, pull), pull)
         if isinstance(facts, Answer):
             return facts
-        steps = await self.cookbook(desk, asked).steps(self.workflow, turns=self.turns(asked.config))
+        steps = await self.resolver(services, asked).steps(
+            self.workflow, turns=self.turns(asked.config)
+        )
         self.recipe_needs.check(steps, f"the workflow {self.workflow}")
-        return self.start(desk, asked, steps, facts)
+        return self.start(services, asked, steps, facts)
 
-    def cookbook(self, desk: Desk, asked: Asked) -> Cookbook:
+    def resolver(self, services: Services, asked: CommandContext) -> RecipeResolver:
         """Open the recipes as this verb may use them."""
-        hosts = frozenset(self.host_steps(desk))
-        return Cookbook(desk, asked, hosts=hosts, outputs=self.schemas, tools=self.tools)
+        hosts = frozenset(self.host_steps(services))
+        return RecipeResolver(services, asked, hosts=hosts, outputs=self.schemas, tools=self.tools)
 
-    def start(self, desk: Desk, asked: Asked, steps: tuple[Step, ...], facts: F) -> Start:
+    def start(
+        self, services: Services, asked: CommandContext, steps: tuple[Step, ...], facts: F
+    ) -> Start:
         """Make the plan of these steps, under the caps that hold."""
-        caps = caps_of(asked.config, asked.command, desk.defaults)
-        plan = plan_of(desk, asked, self.prepared(steps, asked.config), facts, caps)
+        caps = caps_of(asked.config, asked.command, services.defaults)
+        plan = plan_of(services, asked, self.prepared(steps, asked.config), facts, caps)
         return Start(plan, caps, instead=self.replaces(asked))
 
-    def host_steps(self, desk: Desk) -> dict[str, HostStep]:
+    def host_steps(self, services: Services) -> dict[str, HostStep]:
         """The brief; kinds of verbs add what else they have."""
 
         async def brief(context: HostStepContext) -> Done:
-            mine = self.context(desk, context)
-            material = await about_thread(desk, mine.facts, self.sees)
+            mine = self.context(services, context)
+            material = await about_thread(services, mine.facts, self.sees)
             more = await self.brief(mine, material)
             if lacking := self.brief_fields - more.keys():
                 raise StepFailed(f"the brief lacks {', '.join(sorted(lacking))}", ours=True)
@@ -177,17 +193,17 @@ class AgentVerb(VerbHandler, Generic[F]):
 
         return {f"{self.name}.brief": brief}
 
-    def context(self, desk: Desk, context: HostStepContext) -> StepContext[F]:
+    def context(self, services: Services, context: HostStepContext) -> StepContext[F]:
         """Give a host step the chain's facts."""
         facts = facts_of(context.plan.context, self.facts)
-        return StepContext(desk, context.chain_id, facts, context.results)
+        return StepContext(services, context.chain_id, facts, context.results)
 
     @classmethod
     def faults(cls) -> list[str]:
         """See `VerbHandler.faults`."""
         found = super().faults()
         facts = getattr(cls, "facts", None)
-        if not (isinstance(facts, type) and issubclass(facts, Facts)):
+        if not (isinstance(facts, type) and issubclass(facts, ThreadFacts)):
             found.append(
                 "what its chains know from the start: facts = Facts, or a class of its own made of that"
             )
@@ -205,7 +221,7 @@ class ReadingVerb(AgentVerb[F], Generic[F, Output]):
     """The host step `VERB.reply` that ends the chain, by the word after the dot."""
     reads_brief: ClassVar[bool] = False
     """Whether `finish` reads the result of its brief, so that the recipe's step `brief` must be that."""
-    shows: ClassVar[type] = Told
+    shows: ClassVar[type] = AnswerReport
     """The form of what its tracking comment shows."""
     most_turns: ClassVar[int] = 30
 
@@ -231,11 +247,11 @@ class ReadingVerb(AgentVerb[F], Generic[F, Output]):
         """See `AgentVerb.turns`."""
         return self.most_turns
 
-    def host_steps(self, desk: Desk) -> dict[str, HostStep]:
+    def host_steps(self, services: Services) -> dict[str, HostStep]:
         """The brief, and the step that ends the chain."""
 
         async def finish(context: HostStepContext) -> Finish:
-            mine = self.context(desk, context)
+            mine = self.context(services, context)
             result = await self.finish(mine, mine.stated(self.answers_in, self.output))
             if not isinstance(result.report, self.shows):
                 raise TypeError(
@@ -243,16 +259,19 @@ class ReadingVerb(AgentVerb[F], Generic[F, Output]):
                 )
             return finished(result)
 
-        return super().host_steps(desk) | {f"{self.name}.{self.ends_in}": finish}
+        return super().host_steps(services) | {f"{self.name}.{self.ends_in}": finish}
 
     def report(self, tx: Transaction, chain: ChainRow) -> Report | None:  # noqa: ARG002 - it is all in the row
         """Read back what `finish` reported."""
         call = f"{self.name}.{self.ends_in}"
         last = next(
-            (each for each in chain.plan.steps if isinstance(each, HostCall) and each.call == call), None
+            (each for each in chain.plan.steps if isinstance(each, HostCall) and each.call == call),
+            None,
         )
         stored = None if last is None else chain.results.get(last.name)
-        found: Report | None = _form(self.shows).validate_python(stored) if isinstance(stored, dict) else None
+        found: Report | None = (
+            _form(self.shows).validate_python(stored) if isinstance(stored, dict) else None
+        )
         return found
 
     @classmethod
@@ -261,7 +280,9 @@ class ReadingVerb(AgentVerb[F], Generic[F, Output]):
         found = super().faults()
         output = getattr(cls, "output", None)
         if not (isinstance(output, type) and issubclass(output, BaseModel)):
-            found.append("the form of its agent's answer: output = StatedAnswer, or a model of its own")
+            found.append(
+                "the form of its agent's answer: output = StatedAnswer, or a model of its own"
+            )
         return found
 
 

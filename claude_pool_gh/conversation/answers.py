@@ -10,22 +10,22 @@ from claude_pool_gh.conversation.outputs import StatedAnswer, StatedPlace
 from claude_pool_gh.github.effects.reply import Reply
 from claude_pool_gh.github.effects.rows import want
 from claude_pool_gh.reports import replies
-from claude_pool_gh.reports.views import Link, Told
+from claude_pool_gh.reports.views import AnswerReport, Link
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.worktrees import history
 
 
 async def answered(context: StepContext[F], stated: StatedAnswer) -> VerbResult:
     """The result of a chain that was asked something: its answer, with links for the places that exist."""
-    desk, facts = context.desk, context.facts
-    mirror = desk.worktrees.mirror(facts.thread.repository.id).path
+    services, facts = context.services, context.facts
+    mirror = services.worktrees.mirror(facts.thread.repository.id).path
     files = await history.read_files(mirror, facts.head, {each.path for each in stated.places})
     links = [link for each in stated.places if (link := _link(context, each, files)) is not None]
-    told = Told(text=stated.answer, links=links)
-    return VerbResult(Told(text=told.text), posted(context, told))
+    told = AnswerReport(text=stated.answer, links=links)
+    return VerbResult(AnswerReport(text=told.text), posted(context, told))
 
 
-def posted(context: StepContext[F], told: Told) -> Callable[[Transaction], None]:
+def posted(context: StepContext[F], told: AnswerReport) -> Callable[[Transaction], None]:
     """What wants an answer as a comment of its own: in the review thread, where it was asked there."""
     facts = context.facts
     to = facts.asked_in
@@ -33,7 +33,7 @@ def posted(context: StepContext[F], told: Told) -> Callable[[Transaction], None]
     reply = Reply(number=facts.thread.number, body=replies.answer(told), in_reply_to=root)
 
     def commit(tx: Transaction) -> None:
-        now = context.desk.clock.now_ms()
+        now = context.services.clock.now_ms()
         want(tx, f"answer:{context.chain_id}", facts.thread.repository, reply, now)
 
     return commit
@@ -45,7 +45,7 @@ def _link(context: StepContext[F], stated: StatedPlace, files: dict[str, str]) -
     if text is None or not 1 <= stated.start_line <= stated.end_line <= text.count("\n") + 1:
         return None
     name, path = facts.thread.repository.full_name, quote(stated.path)
-    page = f"{context.desk.links.server}/{name}/blob/{facts.head}/{path}"
+    page = f"{context.services.links.server}/{name}/blob/{facts.head}/{path}"
     last = f"-L{stated.end_line}" if stated.end_line > stated.start_line else ""
     url = f"{page}#L{stated.start_line}{last}"
     return Link(path=stated.path, start=stated.start_line, end=stated.end_line, url=url)

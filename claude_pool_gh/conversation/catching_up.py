@@ -19,8 +19,8 @@ from claude_pool_gh.github.access import AppAccess
 from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.deliveries import VerifiedDelivery
 from claude_pool_gh.github.errors import ForgeError
-from claude_pool_gh.github.news import News
 from claude_pool_gh.github.reads import actor_of
+from claude_pool_gh.github.repository_events import RepositoryEvent
 from claude_pool_gh.pool.model.ports import Clock
 from claude_pool_gh.storage import Database, Transaction
 from claude_pool_gh.terms.ids import CommentRef, Repository, ReviewRef, Thread
@@ -34,7 +34,7 @@ _OVERLAP: Final = timedelta(minutes=2)
 _LOOK_BACK: Final = timedelta(hours=1)
 """How old may be what nobody has heard of, where there is no cursor yet: a first start answers no old story."""
 
-Told = Callable[[Transaction, News], None]
+Told = Callable[[Transaction, RepositoryEvent], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +88,9 @@ class CatchUp:
         """The deliveries since the last reading, newest first."""
         cursor = ""
         for _ in range(_PAGES):
-            path = f"/app/hook/deliveries?per_page={_PAGE}" + (f"&cursor={cursor}" if cursor else "")
+            path = f"/app/hook/deliveries?per_page={_PAGE}" + (
+                f"&cursor={cursor}" if cursor else ""
+            )
             page = await self.access.as_app("GET", path)
             for item in page:
                 if int(item["id"]) <= after:
@@ -110,7 +112,9 @@ class CatchUp:
         if isinstance(found, intake.NotForUs):
             return 0
         now = self.clock.now_ms()
-        return await self.database.transact(lambda tx: inbox.take_in(tx, delivery, found, now, self.told))
+        return await self.database.transact(
+            lambda tx: inbox.take_in(tx, delivery, found, now, self.told)
+        )
 
     async def comments(self) -> int:
         """Take in the commands of comments written since the last reading, in every repository we are installed on."""
@@ -119,7 +123,9 @@ class CatchUp:
             try:
                 new += await self._comments_of(repository)
             except ForgeError as error:
-                logger.warning("comments not read: %s", error, extra={"action": "comments_not_read"})
+                logger.warning(
+                    "comments not read: %s", error, extra={"action": "comments_not_read"}
+                )
         return new
 
     async def _repositories(self) -> AsyncIterator[Repository]:
@@ -128,7 +134,9 @@ class CatchUp:
                 continue
             owner, id_ = str(installation["account"]["login"]), int(installation["id"])
             for each in await self.access.repositories_of(id_):
-                yield Repository(id=int(each["id"]), owner=owner, name=str(each["name"]), installation_id=id_)
+                yield Repository(
+                    id=int(each["id"]), owner=owner, name=str(each["name"]), installation_id=id_
+                )
 
     async def _comments_of(self, repository: Repository) -> int:
         name = f"comments:{repository.id}"
@@ -154,10 +162,14 @@ class CatchUp:
 
         return await self.database.transact(store)
 
-    async def _in_reviews(self, repository: Repository, since: datetime) -> list[intake.CommandRequest]:
+    async def _in_reviews(
+        self, repository: Repository, since: datetime
+    ) -> list[intake.CommandRequest]:
         """The commands in the texts of reviews, which GitHub lists by pull request only: of those that have changed."""
         found: list[intake.CommandRequest] = []
-        changed = self.forge.pages(repository, "/pulls", state="all", sort="updated", direction="desc")
+        changed = self.forge.pages(
+            repository, "/pulls", state="all", sort="updated", direction="desc"
+        )
         async for pull in changed:
             if datetime.fromisoformat(pull["updated_at"]) < since:
                 break

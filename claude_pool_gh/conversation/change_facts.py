@@ -7,15 +7,15 @@ from typing import Any
 
 from claude_pool_gh.config.model import Check, RepositoryConfig
 from claude_pool_gh.config.owners import PLACES
-from claude_pool_gh.conversation.desk import Asked, Desk, needed_role
-from claude_pool_gh.conversation.facts import Facts, chain_id_of, facts_of
+from claude_pool_gh.conversation.facts import ThreadFacts, chain_id_of, facts_of
 from claude_pool_gh.conversation.gates import Policy
+from claude_pool_gh.conversation.services import CommandContext, Services, needed_role
 from claude_pool_gh.github.trusted import trusted_file
 from claude_pool_gh.pool.model.plan import Step
 from claude_pool_gh.terms.roles import Role
 
 
-class ChangeFacts(Facts):
+class ChangeFacts(ThreadFacts):
     """What a chain knows that changes files."""
 
     merge_base: str = ""
@@ -40,11 +40,11 @@ class ChangeFacts(Facts):
     """What whoever asked and whoever approves must be, also when it is pushed."""
 
 
-async def decided(desk: Desk, asked: Asked, into: str) -> dict[str, Any]:
+async def decided(services: Services, asked: CommandContext, into: str) -> dict[str, Any]:
     """What the configuration, and the CODEOWNERS of the branch that a change goes into, say of it, as facts."""
     own = asked.config.changes
     return {
-        "codeowners": await _codeowners(desk, asked, into) if own.codeowners else "",
+        "codeowners": await _codeowners(services, asked, into) if own.codeowners else "",
         "least_role": _least_role(asked),
         "policy": Policy(
             approvals=own.approvals,
@@ -59,7 +59,9 @@ async def decided(desk: Desk, asked: Asked, into: str) -> dict[str, Any]:
     }
 
 
-async def as_decided_now(desk: Desk, asked: Asked, context: Mapping[str, Any]) -> dict[str, Any]:
+async def as_decided_now(
+    services: Services, asked: CommandContext, context: Mapping[str, Any]
+) -> dict[str, Any]:
     """A plan's context with what the configuration says today: whoever goes on with a chain does so under that.
 
     What comes to a gate afterwards is bound to it, and could not be approved under an older one.
@@ -67,7 +69,7 @@ async def as_decided_now(desk: Desk, asked: Asked, context: Mapping[str, Any]) -
     now: dict[str, Any] = {"config_blob": asked.configuration.blob}
     if "policy" in context:  # it changes files
         then = facts_of(context, ChangeFacts)
-        news = await decided(desk, asked, then.base_ref)
+        news = await decided(services, asked, then.base_ref)
         now |= then.model_copy(update=news).model_dump(mode="json", include=set(news))
     return dict(context) | now
 
@@ -78,24 +80,24 @@ def with_limits(steps: tuple[Step, ...], config: RepositoryConfig) -> tuple[Step
     return tuple(step.model_copy(update=most) if step.gate else step for step in steps)
 
 
-def _least_role(asked: Asked) -> int:
+def _least_role(asked: CommandContext) -> int:
     """The role that the verb needs here, never below write: its commit lets code into the repository."""
     return int(max(Role.write, needed_role(asked.command.verb, asked.config)))
 
 
-def new_branch(asked: Asked) -> str:
+def new_branch(asked: CommandContext) -> str:
     """The name of a branch that belongs to this command alone."""
     name = f"{asked.command.verb.name}-{asked.thread.number}-{chain_id_of(asked.request)}"
     return asked.config.changes.branches + name
 
 
-async def _codeowners(desk: Desk, asked: Asked, branch: str) -> str:
+async def _codeowners(services: Services, asked: CommandContext, branch: str) -> str:
     """The CODEOWNERS file that counts for a branch."""
     for place in PLACES:
         found = await (
             asked.files.file(place)
             if branch == asked.branch
-            else trusted_file(desk.forge, asked.thread.repository, branch, place)
+            else trusted_file(services.forge, asked.thread.repository, branch, place)
         )
         if found is not None:
             return found.text

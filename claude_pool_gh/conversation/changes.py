@@ -10,30 +10,34 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from claude_pool_gh.config.owners import parse as parse_owners
 from claude_pool_gh.conversation import checks, messages, patches, trial
 from claude_pool_gh.conversation.change_facts import ChangeFacts
-from claude_pool_gh.conversation.desk import Desk
+from claude_pool_gh.conversation.change_report import changed
 from claude_pool_gh.conversation.downloads import url_of
-from claude_pool_gh.conversation.facts import Facts, facts_of
-from claude_pool_gh.conversation.gates import Needed, Policy, gate_id, needed, plan_digest, protected, work_of
+from claude_pool_gh.conversation.facts import facts_of
+from claude_pool_gh.conversation.gates import (
+    gate_id,
+    plan_digest,
+    work_of,
+)
+from claude_pool_gh.conversation.services import Services
 from claude_pool_gh.findings import tables as findings
-from claude_pool_gh.github import decisions, reads, thread_rows
+from claude_pool_gh.github import decisions, reads
 from claude_pool_gh.github.effects.change import Authority, Change
 from claude_pool_gh.github.effects.proposal import Proposal
 from claude_pool_gh.github.effects.push import Push
 from claude_pool_gh.github.effects.reply import Reply
-from claude_pool_gh.github.effects.rows import fate, want
+from claude_pool_gh.github.effects.rows import want
 from claude_pool_gh.pool.model.errors import StepFailed
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
-from claude_pool_gh.pool.model.ports import Done, Finish, HostStep, HostStepContext, Work
-from claude_pool_gh.pool.model.states import ChainState, StepState
+from claude_pool_gh.pool.model.ports import CapturedChange, Done, Finish, HostStep, HostStepContext
+from claude_pool_gh.pool.model.states import StepState
 from claude_pool_gh.pool.store import chains
 from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.reports import replies
 from claude_pool_gh.reports.changes import files_of, summary
 from claude_pool_gh.reports.neutralize import neutralize
-from claude_pool_gh.reports.views import Changed, Fate, FileChange
+from claude_pool_gh.reports.views import ChangeStatus, FileChange
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.worktrees.errors import WorktreeError
 from claude_pool_gh.worktrees.snapshot import Signature
@@ -44,37 +48,43 @@ logger = logging.getLogger(__name__)
 # ---- laid before people
 
 
-async def propose(desk: Desk, context: HostStepContext, facts: ChangeFacts) -> Done | Finish:
+async def propose(
+    services: Services, context: HostStepContext, facts: ChangeFacts
+) -> Done | Finish:
     """The chain's work as a commit with the host's facts; the chain ends here where there is nothing to approve."""
-    chain = await desk.database.read(lambda tx: chains.get(tx, context.chain_id))
-    work = await desk.database.read(lambda tx: work_of(tx, chain))
+    chain = await services.database.read(lambda tx: chains.get(tx, context.chain_id))
+    work = await services.database.read(lambda tx: work_of(tx, chain))
     if work is None or not work.patch:
-        return Finish(_answered(), {"fate": Fate.nothing, "prose": _prose(context)})
+        return Finish(_answered(), {"fate": ChangeStatus.nothing, "prose": _prose(context)})
     files = _counted(work)
     patches.check(
-        work.patch, files, most_files=facts.most_files, most_lines=facts.most_lines, is_ours=desk.holds_secret
+        work.patch,
+        files,
+        most_files=facts.most_files,
+        most_lines=facts.most_lines,
+        is_ours=services.holds_secret,
     )
-    result = await _result(desk, facts, chain, work, _prose(context))
+    result = await _result(services, facts, chain, work, _prose(context))
     tried = trial.known(context.results, work.digest)
-    result |= tried or await checks.run(desk, facts, result["change"]["commit"])
+    result |= tried or await checks.run(services, facts, result["change"]["commit"])
     if facts.fork:
-        return Finish(_answered(), result | {"fate": Fate.patch_only})
+        return Finish(_answered(), result | {"fate": ChangeStatus.patch_only})
     result |= {"gate": _own_gate(chain, facts, work)}
     told = replies.gate_ready(
         chain.plan.verb,
         facts.requester.login,
         result["gate"],
-        summary(_changed(facts, result, work, Fate.waiting)),
+        summary(changed(facts, result, work, ChangeStatus.waiting)),
     )
 
     def tell(tx: Transaction) -> None:
         reply = Reply(number=facts.thread.number, body=told)
-        want(tx, f"gate:{result['gate']}", facts.thread.repository, reply, desk.clock.now_ms())
+        want(tx, f"gate:{result['gate']}", facts.thread.repository, reply, services.clock.now_ms())
 
     return Done(result, tell)
 
 
-def _counted(work: Work) -> tuple[FileChange, ...]:
+def _counted(work: CapturedChange) -> tuple[FileChange, ...]:
     try:
         return files_of(work.patch)
     except ValueError as error:
@@ -82,13 +92,17 @@ def _counted(work: Work) -> tuple[FileChange, ...]:
 
 
 async def _result(
-    desk: Desk, facts: ChangeFacts, chain: ChainRow, work: Work, prose: dict[str, str]
+    services: Services,
+    facts: ChangeFacts,
+    chain: ChainRow,
+    work: CapturedChange,
+    prose: dict[str, str],
 ) -> dict[str, Any]:
     return {
-        "change": await _commit(desk, chain, facts, work),
+        "change": await _commit(services, chain, facts, work),
         "digest": work.digest,
         "prose": prose,
-        "download": url_of(desk.links, chain.id, "patch"),
+        "download": url_of(services.links, chain.id, "patch"),
     }
 
 
@@ -102,46 +116,64 @@ def signature(change: dict[str, Any]) -> Signature:
     )
 
 
-async def _message(desk: Desk, chain: ChainRow, facts: ChangeFacts, approved_by: Sequence[str] = ()) -> str:
+async def _message(
+    services: Services, chain: ChainRow, facts: ChangeFacts, approved_by: Sequence[str] = ()
+) -> str:
     """The commit's message, from the host's facts, not from what an agent says of its work."""
-    every = await desk.database.read(lambda tx: findings.every(tx, facts.key)) if facts.marks else []
+    every = (
+        await services.database.read(lambda tx: findings.every(tx, facts.key))
+        if facts.marks
+        else []
+    )
     fixed = [
-        messages.Fixed(known.finding.title, known.finding.path)
+        messages.FixedItem(known.finding.title, known.finding.path)
         for known in every
         if known.mark in facts.marks
     ]
     what, words = "pull request" if facts.place == "pull" else "issue", facts.problems
     if facts.place == "issue" and not (fixed or words):
-        words = (await reads.issue(desk.forge, facts.thread)).title
+        words = (await reads.issue(services.forge, facts.thread)).title
     return messages.message(
-        chain.plan.verb, f"{what} {facts.thread.number}", fixed, words,
-        requested_by=facts.requester.login, approved_by=approved_by, chain=chain.id, is_ours=desk.holds_secret,
-    )  # fmt: skip
+        chain.plan.verb,
+        f"{what} {facts.thread.number}",
+        fixed,
+        words,
+        requested_by=facts.requester.login,
+        approved_by=approved_by,
+        chain=chain.id,
+        is_ours=services.holds_secret,
+    )
 
 
 async def _commit(
-    desk: Desk, chain: ChainRow, facts: ChangeFacts, work: Work, approved_by: Sequence[str] = ()
+    services: Services,
+    chain: ChainRow,
+    facts: ChangeFacts,
+    work: CapturedChange,
+    approved_by: Sequence[str] = (),
 ) -> dict[str, Any]:
     """All that makes the change's commit, and its id."""
-    account = await desk.forge.access.account(facts.thread.repository)
+    account = await services.forge.access.account(facts.thread.repository)
     change = {
         "run_id": _run_of(chain),
         "parent": facts.head,
-        "message": await _message(desk, chain, facts, approved_by),
+        "message": await _message(services, chain, facts, approved_by),
         "author_name": account.login,
         "author_email": f"{account.id}+{account.login}@users.noreply.github.com",
         "made_s": chain.created_ms // 1000,
     }
     repository = facts.thread.repository.id
     try:
-        await desk.worktrees.fetch(repository, [facts.head], facts.refs)
-        commit = await desk.worktrees.commit(repository, work, facts.head, signature(change))
-        plain = await desk.worktrees.plain_bytes_in_lfs(repository, facts.head, commit)
+        await services.worktrees.fetch(repository, [facts.head], facts.refs)
+        commit = await services.worktrees.commit(repository, work, facts.head, signature(change))
+        plain = await services.worktrees.plain_bytes_in_lfs(repository, facts.head, commit)
     except WorktreeError as error:
         raise StepFailed(f"the change cannot be made a commit: {error.what}", ours=True) from error
     if plain:
         named = ", ".join(plain[:5]) + (f" and {len(plain) - 5} more" if len(plain) > 5 else "")
-        raise StepFailed(f"files of Git LFS are changed, which only its own program can store: {named}")
+        raise StepFailed(
+            f"files of Git LFS are changed, which only its own program can store: {named}"
+        )
     return change | {"commit": commit}
 
 
@@ -156,26 +188,34 @@ def _prose(context: HostStepContext) -> dict[str, str]:
     if isinstance(described, dict):
         return {"title": str(described.get("title", "")), "body": str(described.get("body", ""))}
     texts = [
-        str(runs[0].get("text") or "") for runs in context.results.values() if isinstance(runs, list) and runs
+        str(runs[0].get("text") or "")
+        for runs in context.results.values()
+        if isinstance(runs, list) and runs
     ]
     return {"title": "", "body": next((text for text in reversed(texts) if text), "")}
 
 
-def _own_gate(chain: ChainRow, facts: ChangeFacts, work: Work) -> str:
+def _own_gate(chain: ChainRow, facts: ChangeFacts, work: CapturedChange) -> str:
     step = next(each for each in chain.plan.steps if each.name == _gate_step(chain))
     first = step.again_from or step.name
     rejections = len(next(each.rejections for each in chain.steps if each.name == first))
     return gate_id(
-        chain.id, step.name, rejections, head=facts.head, merge_base=facts.merge_base, patch=work.digest,
+        chain.id,
+        step.name,
+        rejections,
+        head=facts.head,
+        merge_base=facts.merge_base,
+        patch=work.digest,
         plan=plan_digest(chain.plan, facts.config_blob),
-    )  # fmt: skip
+    )
 
 
 def _gate_step(chain: ChainRow) -> str:
     return next(
         step.name
         for step, record in zip(chain.plan.steps, chain.steps, strict=True)
-        if step.gate and record.state in (StepState.running, StepState.pending_review, StepState.pending)
+        if step.gate
+        and record.state in (StepState.running, StepState.pending_review, StepState.pending)
     )
 
 
@@ -186,36 +226,53 @@ def _answered() -> Outcome:
 # ---- let out
 
 
-async def let_out(desk: Desk, context: HostStepContext, facts: ChangeFacts) -> Finish:
+async def let_out(services: Services, context: HostStepContext, facts: ChangeFacts) -> Finish:
     """Want the push, or the new branch and its pull request, in one transaction with the chain's end.
 
     What was approved is the patch at its parent; the commit made of it now says also who approved it.
     """
     result = context.results["propose"]
-    chain = await desk.database.read(lambda tx: chains.get(tx, context.chain_id))
-    work = await desk.database.read(lambda tx: work_of(tx, chain))
+    chain = await services.database.read(lambda tx: chains.get(tx, context.chain_id))
+    work = await services.database.read(lambda tx: work_of(tx, chain))
     if work is None or work.digest != result["digest"]:
         raise StepFailed("the work that was approved is not kept any more", ours=True)
-    approvals = await desk.database.read(lambda tx: decisions.approvals_of(tx, result["gate"]))
-    people = {each.actor_id: each.login for each in approvals} | {facts.requester.id: facts.requester.login}
+    approvals = await services.database.read(lambda tx: decisions.approvals_of(tx, result["gate"]))
+    people = {each.actor_id: each.login for each in approvals} | {
+        facts.requester.id: facts.requester.login
+    }
     actors = tuple(
-        facts.requester.model_copy(update={"id": id_, "login": login}) for id_, login in people.items()
+        facts.requester.model_copy(update={"id": id_, "login": login})
+        for id_, login in people.items()
     )
     authority = Authority(actors=actors, least=facts.least_role)
-    made = await _commit(desk, chain, facts, work, [each.login for each in approvals])
+    made = await _commit(services, chain, facts, work, [each.login for each in approvals])
     change = Change.model_validate(made)
     effect: Push | Proposal
     if facts.into:
         effect = Proposal(
-            branch=facts.branch, base=facts.into, change=change, draft=facts.draft, authority=authority,
-            title=_title(context, facts), body=_body(context, facts),
-        )  # fmt: skip
+            branch=facts.branch,
+            base=facts.into,
+            change=change,
+            draft=facts.draft,
+            authority=authority,
+            title=_title(context, facts),
+            body=_body(context, facts),
+        )
     else:
-        effect = Push(number=facts.thread.number, branch=facts.branch, change=change, authority=authority)
+        effect = Push(
+            number=facts.thread.number, branch=facts.branch, change=change, authority=authority
+        )
 
     def commit(tx: Transaction) -> None:
         key = f"change:{context.chain_id}"
-        want(tx, key, facts.thread.repository, effect, desk.clock.now_ms(), chain_id=context.chain_id)
+        want(
+            tx,
+            key,
+            facts.thread.repository,
+            effect,
+            services.clock.now_ms(),
+            chain_id=context.chain_id,
+        )
 
     return Finish(_answered(), {"let_out": True, "change": made}, commit)
 
@@ -229,123 +286,23 @@ def _title(context: HostStepContext, facts: ChangeFacts) -> str:
 def _body(context: HostStepContext, facts: ChangeFacts) -> str:
     """The agent's description without life, and the host's own lines, which are alive."""
     prose = neutralize(context.results["propose"]["prose"]["body"], 6_000)
-    tie = f"Closes #{facts.thread.number}" if facts.place == "issue" else f"For #{facts.thread.number}"
-    said = checks.in_a_line(context.results["propose"])
-    foot = (
-        f"<sub>Made by an agent for `{facts.requester.login}` · `{context.chain_id}` · checks: {said}</sub>"
+    tie = (
+        f"Closes #{facts.thread.number}"
+        if facts.place == "issue"
+        else f"For #{facts.thread.number}"
     )
+    said = checks.in_a_line(context.results["propose"])
+    foot = f"<sub>Made by an agent for `{facts.requester.login}` · `{context.chain_id}` · checks: {said}</sub>"
     return "\n\n".join(filter(None, (prose, tie, foot)))
 
 
-# ---- shown
-
-
-def report(tx: Transaction, chain: ChainRow) -> Changed | None:
-    """What a chain's tracking comment shows of its change; None before there is one."""
-    facts = facts_of(chain.plan.context, ChangeFacts)
-    result = next((step.result for step in chain.steps if step.name == "propose"), None)
-    if not isinstance(result, dict):
-        return None
-    work = work_of(tx, chain)
-    if work is None or "change" not in result:
-        return _changed(facts, result, None, Fate.nothing)
-    gate = str(result.get("gate", ""))
-    approvals = decisions.approvals_of(tx, gate) if gate else []
-    outcome = fate(tx, f"change:{chain.id}")
-    where = _fate(chain, result, None if outcome is None else outcome.state, facts)
-    paths = [file.path for file in files_of(work.patch)]
-    missing = needed(
-        facts.policy, approvals, paths, requester_id=facts.requester.id, rules=parse_owners(facts.codeowners)
-    )
-    step = next(each for each in chain.plan.steps if each.name == "propose")
-    record = next(each for each in chain.steps if each.name == (step.again_from or step.name))
-    told = replies.still_needed(missing.people, missing.why, missing.owners)
-    return _changed(
-        facts, result, work, where,
-        gate=gate,
-        stale=moved_on(tx, facts) if where is Fate.waiting else "",
-        approved_by=tuple(each.login for each in approvals),
-        still_needed=told if _partly(missing, approvals, facts) else "",
-        commit=_let_out_as(chain),
-        refused="" if outcome is None else outcome.error,
-        pull=outcome.remote_id if outcome and where is Fate.proposed else None,
-        rejections=len(record.rejections),
-        most_rejections=step.max_rejections,
-    )  # fmt: skip
-
-
-def _let_out_as(chain: ChainRow) -> str:
-    """The commit that goes out; "" before it was approved, since its message says who did that."""
-    every = (step.result for step in chain.steps if isinstance(step.result, dict))
-    return next((str(result["change"]["commit"]) for result in every if result.get("let_out")), "")
-
-
-def open_questions(facts: ChangeFacts, questions: Sequence[str]) -> Changed:
-    """What is shown where nobody knows yet what to change."""
-    return _changed(facts, {}, None, Fate.nothing, questions=tuple(questions))
-
-
-def moved_on(tx: Transaction, facts: Facts) -> str:
-    """Why a gate cannot be opened any more, as far as GitHub's events have told; an approval looks for itself."""
-    known = thread_rows.known(tx, facts.key)
-    if known is None or facts.place != "pull":
-        return ""
-    if not known.open:
-        return "the pull request was closed"
-    return f"the head has moved to {known.head[:9]}" if known.head and known.head != facts.head else ""
-
-
-def _partly(missing: Needed, approvals: list[decisions.Approval], facts: ChangeFacts) -> bool:
-    """Whether it is worth saying who is needed: not where one approval by anybody is all."""
-    usual = facts.policy == Policy() and missing.people <= 1 and not missing.owners
-    return bool(approvals) or not usual
-
-
-def _fate(chain: ChainRow, result: dict[str, Any], effect: str | None, facts: ChangeFacts) -> Fate:
-    if "fate" in result:
-        return Fate(result["fate"])
-    if chain.state is not ChainState.done:
-        return Fate.waiting
-    match effect:
-        case "written":
-            return Fate.proposed if facts.into else Fate.pushed
-        case "refused" | "gone":
-            return Fate.refused
-        case _:  # wanted, however long it takes
-            return Fate.writing
-
-
-def _changed(
-    facts: ChangeFacts, result: dict[str, Any], work: Work | None, where: Fate, **more: Any
-) -> Changed:
-    files = files_of(work.patch) if work else ()
-    prose = result.get("prose") or {}
-    shown = work is not None and (where is Fate.patch_only or len(work.patch) < 20_000)
-    return Changed(
-        files=files,
-        protected=protected([file.path for file in files], facts.policy.protected),
-        parent=facts.head,
-        digest=result.get("digest", ""),
-        branch=facts.branch,
-        fate=where,
-        checked=checks.of(result),
-        checks=result.get("checks", ""),
-        download=result.get("download", ""),
-        suspects=patches.suspects(work.patch) if work else (),
-        patch=work.patch.decode(errors="replace") if shown and work else "",
-        title=prose.get("title", ""),
-        prose=prose.get("body", ""),
-        **more,
-    )
-
-
-def host_steps(desk: Desk) -> dict[str, HostStep]:
+def host_steps(services: Services) -> dict[str, HostStep]:
     """The steps that lay a change before people and let it out, for the recipes that name them."""
 
     async def lay(context: HostStepContext) -> Done | Finish:
-        return await propose(desk, context, facts_of(context.plan.context, ChangeFacts))
+        return await propose(services, context, facts_of(context.plan.context, ChangeFacts))
 
     async def out(context: HostStepContext) -> Finish:
-        return await let_out(desk, context, facts_of(context.plan.context, ChangeFacts))
+        return await let_out(services, context, facts_of(context.plan.context, ChangeFacts))
 
-    return {**trial.host_steps(desk), checks.STEP: lay, "change.push": out, "change.open": out}
+    return {**trial.host_steps(services), checks.STEP: lay, "change.push": out, "change.open": out}

@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Final
 
 from claude_pool_gh.config.model import RepositoryConfig
-from claude_pool_gh.conversation import changes, checks
+from claude_pool_gh.conversation import change_report, changes, checks
 from claude_pool_gh.conversation.agent_verb import AgentVerb, F
 from claude_pool_gh.conversation.change_facts import ChangeFacts, with_limits
-from claude_pool_gh.conversation.cookbook import EDITING
-from claude_pool_gh.conversation.desk import Desk
 from claude_pool_gh.conversation.recipe_fit import RecipeNeeds
+from claude_pool_gh.conversation.recipe_resolver import EDITING
+from claude_pool_gh.conversation.services import Services
 from claude_pool_gh.pool.model.plan import Step
 from claude_pool_gh.pool.model.ports import HostStep
 from claude_pool_gh.pool.store.chains import ChainRow
@@ -57,13 +57,13 @@ class ChangingVerb(AgentVerb[F]):
         """The recipe's steps, with as many rejections as the configuration allows."""
         return with_limits(steps, config)
 
-    def host_steps(self, desk: Desk) -> dict[str, HostStep]:
+    def host_steps(self, services: Services) -> dict[str, HostStep]:
         """The brief, and the steps that try a change, lay it before people and let it out."""
-        return super().host_steps(desk) | changes.host_steps(desk)
+        return super().host_steps(services) | changes.host_steps(services)
 
     def report(self, tx: Transaction, chain: ChainRow) -> Report | None:
         """Show the change, and what became of it."""
-        return changes.report(tx, chain)
+        return change_report.report(tx, chain)
 
     @classmethod
     def faults(cls) -> list[str]:
@@ -71,5 +71,7 @@ class ChangingVerb(AgentVerb[F]):
         found = super().faults()
         facts = getattr(cls, "facts", None)
         if isinstance(facts, type) and not issubclass(facts, ChangeFacts):
-            found.append("facts that say where its change goes: facts = a class made of ChangeFacts")
+            found.append(
+                "facts that say where its change goes: facts = a class made of ChangeFacts"
+            )
         return found

@@ -21,7 +21,9 @@ def url_of(links: Links, chain_id: str, what: What) -> str:
 
 def key_of(links: Links, chain_id: str, what: What) -> str:
     """Whoever was shown the address may have it; it stands in the repository's own thread."""
-    return hmac.new(links.download_key, f"{what}\0{chain_id}".encode(), hashlib.sha256).hexdigest()[:40]
+    return hmac.new(links.download_key, f"{what}\0{chain_id}".encode(), hashlib.sha256).hexdigest()[
+        :40
+    ]
 
 
 def may_have(links: Links, chain_id: str, what: What, given: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from claude_pool_gh.conversation.facts import Facts, facts_of
+from claude_pool_gh.conversation.facts import ThreadFacts, facts_of
 from claude_pool_gh.pool.model.ports import Done, Finish, HostStep, HostStepContext
 from claude_pool_gh.worktrees.errors import OriginUnavailable, WorktreeError
 from claude_pool_gh.worktrees.leases import Worktrees
@@ -19,14 +19,16 @@ def with_commits(worktrees: Worktrees, step: HostStep) -> HostStep:
     """
 
     async def run(context: HostStepContext) -> Done | Finish:
-        facts = facts_of(context.plan.context, Facts)
+        facts = facts_of(context.plan.context, ThreadFacts)
         wanted = [commit for commit in (facts.head, facts.base) if commit]
         try:
             await worktrees.fetch(facts.thread.repository.id, wanted, facts.refs)
         except OriginUnavailable:
             raise
         except WorktreeError as error:
-            logger.info("not fetched: %s", error, extra={"action": "not_fetched", "chain": context.chain_id})
+            logger.info(
+                "not fetched: %s", error, extra={"action": "not_fetched", "chain": context.chain_id}
+            )
         return await step(context)
 
     return run

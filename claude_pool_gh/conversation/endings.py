@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from claude_pool_gh.conversation.facts import Facts
+from claude_pool_gh.conversation.facts import ThreadFacts
 from claude_pool_gh.github import command_rows, thread_rows
 from claude_pool_gh.github.effects import rows
 from claude_pool_gh.github.effects.reaction import Reaction, ReactionContent
@@ -19,7 +19,7 @@ from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.reports import replies
 from claude_pool_gh.reports.headline import headline
-from claude_pool_gh.reports.views import Changed, Fate, Report
+from claude_pool_gh.reports.views import ChangeReport, ChangeStatus, Report
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.terms.ids import Thread, Trigger
 from claude_pool_gh.terms.links import Links
@@ -32,18 +32,18 @@ _FRESH_MS: Final = 24 * 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class EndedChain:
     """A chain that is over, with what came of it."""
 
     chain: ChainRow
-    facts: Facts
+    facts: ThreadFacts
     outcome: Outcome
     report: Report | None
     comment: str
     """Key of its tracking comment."""
 
 
-def tell(tx: Transaction, end: End, links: Links | None, now_ms: int) -> None:
+def tell(tx: Transaction, end: EndedChain, links: Links | None, now_ms: int) -> None:
     """Want the reaction, and the reply where one is needed. Wanting them again changes nothing."""
     reaction, repository = reaction_of(end.outcome, end.report), end.facts.thread.repository
     if reaction is None:
@@ -57,7 +57,9 @@ def tell(tx: Transaction, end: End, links: Links | None, now_ms: int) -> None:
         verdict = headline(end.outcome, end.report, end.chain.plan.verb)
         text = replies.over(tuple(dict.fromkeys(people)), end.chain.plan.verb, verdict, where)
         roots = [request.comment.root for request in asked if request.comment is not None]
-        reply = Reply(number=end.facts.thread.number, body=text, in_reply_to=roots[0] if roots else None)
+        reply = Reply(
+            number=end.facts.thread.number, body=text, in_reply_to=roots[0] if roots else None
+        )
         rows.want(tx, f"over:{end.chain.id}", repository, reply, now_ms)
 
 
@@ -77,15 +79,15 @@ def take_back_eyes(tx: Transaction, request: CommandRequest, now_ms: int) -> Non
 def reaction_of(outcome: Outcome, report: Report | None) -> ReactionContent | None:
     """What the end looks like on the command; None while a push is still on its way. Pure."""
     match report:
-        case Changed(fate=Fate.writing) if outcome.verdict is Verdict.answered:
+        case ChangeReport(fate=ChangeStatus.writing) if outcome.verdict is Verdict.answered:
             return None
-        case Changed(fate=Fate.refused | Fate.nothing):
+        case ChangeReport(fate=ChangeStatus.refused | ChangeStatus.nothing):
             return "confused"
         case _:
             return "+1" if outcome.verdict in _DONE else "confused"
 
 
-def comment_url(tx: Transaction, links: Links | None, facts: Facts, key: str) -> str:
+def comment_url(tx: Transaction, links: Links | None, facts: ThreadFacts, key: str) -> str:
     """Where a tracking comment stands; "" while it does not, or where a person deleted it."""
     fate = rows.fate(tx, key)
     if links is None or fate is None or fate.remote_id is None or fate.state == "gone":
@@ -101,10 +103,12 @@ def thread_url(links: Links, thread: Thread, place: str) -> str:
 
 def _waits(request: CommandRequest) -> bool:
     source = request.source
-    return request.actor.is_human and not (isinstance(source, Trigger) and source.kind not in _ASKED_FOR)
+    return request.actor.is_human and not (
+        isinstance(source, Trigger) and source.kind not in _ASKED_FOR
+    )
 
 
-def _is_needed(tx: Transaction, end: End, now_ms: int) -> bool:
+def _is_needed(tx: Transaction, end: EndedChain, now_ms: int) -> bool:
     """Whether nothing else that we post notifies anybody of this end."""
     if end.outcome.verdict is Verdict.cancelled:  # the answer to `/pool cancel` says so
         return False

@@ -38,7 +38,8 @@ def more(chain: ChainRow, tasks: Sequence[TaskRow], left: int | None) -> str | N
             return f" --budget {budget:.2f}"
         case Verdict.out_of_turns:
             turns = max(
-                (run.overrides.max_turns or _USUAL_TURNS for run in _runs(chain)), default=_USUAL_TURNS
+                (run.overrides.max_turns or _USUAL_TURNS for run in _runs(chain)),
+                default=_USUAL_TURNS,
             )
             return None if turns >= _MOST_TURNS else f" --turns {min(2 * turns, _MOST_TURNS)}"
         case _:
@@ -51,7 +52,11 @@ def _budget(chain: ChainRow, tasks: Sequence[TaskRow]) -> Decimal | None:
     wanted = Decimal(chain.plan.limits.chain)
     for task in tasks:
         outcome, step = task.outcome or {}, steps.get(task.step)
-        if task.state is TaskState.completed or outcome.get("ending") != Ending.out_of_budget or step is None:
+        if (
+            task.state is TaskState.completed
+            or outcome.get("ending") != Ending.out_of_budget
+            or step is None
+        ):
             continue
         run = step.branches[task.shard] if isinstance(step, Branches) else step
         if not isinstance(run, AgentRun):

@@ -10,7 +10,7 @@ from claude_pool_gh.pool.model.plan import WorkspaceSpec
 from claude_pool_gh.terms.ids import Actor, CommentRef, Term, Thread
 
 
-class Facts(Term):
+class ThreadFacts(Term):
     """What every chain of a thread knows; stored as the plan's context. Verbs add to it."""
 
     thread: Thread
@@ -55,12 +55,14 @@ def chain_id_of(request: CommandRequest) -> str:
     return request.digest[:10]
 
 
-F = TypeVar("F", bound=Facts)
+F = TypeVar("F", bound=ThreadFacts)
 
 
 def facts_of(context: Mapping[str, Any], kind: type[F]) -> F:
     """The facts of one kind among a plan's context, which may hold other things beside them."""
-    return kind.model_validate({name: context[name] for name in kind.model_fields if name in context})
+    return kind.model_validate(
+        {name: context[name] for name in kind.model_fields if name in context}
+    )
 
 
 def thread_key(thread: Thread) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from claude_pool_gh.conversation.desk import Asked, Desk
+from claude_pool_gh.conversation.services import CommandContext, Services
 from claude_pool_gh.findings import tables
-from claude_pool_gh.findings.tables import Known, Standing
+from claude_pool_gh.findings.tables import KnownFinding, Standing
 from claude_pool_gh.github.effects.marks import marker
 from claude_pool_gh.github.errors import NotFound
 
@@ -15,25 +15,31 @@ LEAST_DIGITS: Final = 6
 _NAME: Final = re.compile(rf"(?=.*[0-9])[0-9a-fA-F]{{{LEAST_DIGITS},8}}")
 
 
-async def open_findings(desk: Desk, asked: Asked) -> list[Known]:
+async def open_findings(services: Services, asked: CommandContext) -> list[KnownFinding]:
     """The findings of the thread that are open, oldest first."""
-    every = await desk.database.read(lambda tx: tables.every(tx, asked.key))
+    every = await services.database.read(lambda tx: tables.every(tx, asked.key))
     return [each for each in every if each.state is Standing.open]
 
 
-async def replied_to(desk: Desk, asked: Asked, known: list[Known]) -> Known | None:
+async def replied_to(
+    services: Services, asked: CommandContext, known: list[KnownFinding]
+) -> KnownFinding | None:
     """The finding under whose inline comment the command stands; only our own comment counts."""
     comment = asked.request.comment
     if comment is None or comment.root is None:
         return None
     try:
-        root = await desk.forge.read(asked.thread.repository, f"/pulls/comments/{comment.root}")
+        root = await services.forge.read(asked.thread.repository, f"/pulls/comments/{comment.root}")
     except NotFound:
         return None
-    if (root.get("user") or {}).get("id") != await desk.forge.access.own_id(asked.thread.repository):
+    if (root.get("user") or {}).get("id") != await services.forge.access.own_id(
+        asked.thread.repository
+    ):
         return None
     body = root.get("body") or ""
-    return next((each for each in known if marker(tables.mark_of(asked.key, each.mark)) in body), None)
+    return next(
+        (each for each in known if marker(tables.mark_of(asked.key, each.mark)) in body), None
+    )
 
 
 def reads_as_name(word: str) -> bool:
@@ -41,7 +47,7 @@ def reads_as_name(word: str) -> bool:
     return _NAME.fullmatch(word) is not None
 
 
-def named(word: str, known: list[Known]) -> Known | None:
+def named(word: str, known: list[KnownFinding]) -> KnownFinding | None:
     """The finding whose name begins with a word of the command."""
     if len(word) < LEAST_DIGITS:
         return None

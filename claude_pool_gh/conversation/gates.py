@@ -12,7 +12,7 @@ from claude_pool_gh.config.owners import Rule, owners_of
 from claude_pool_gh.conversation.protected_paths import PROTECTED
 from claude_pool_gh.github.decisions import Approval
 from claude_pool_gh.pool.model.plan import Plan
-from claude_pool_gh.pool.model.ports import Work
+from claude_pool_gh.pool.model.ports import CapturedChange
 from claude_pool_gh.pool.model.states import StepState
 from claude_pool_gh.pool.store import tasks
 from claude_pool_gh.pool.store.chains import FINISHED, ChainRow, StepRow
@@ -39,11 +39,13 @@ class Gate:
     id: str
     chain_id: str
     step: str
-    work: Work | None
+    work: CapturedChange | None
     """What the chain has changed so far: what an approval lets out."""
 
 
-def gate_of(tx: Transaction, chain: ChainRow, *, head: str, merge_base: str, config_blob: str) -> Gate | None:
+def gate_of(
+    tx: Transaction, chain: ChainRow, *, head: str, merge_base: str, config_blob: str
+) -> Gate | None:
     """The gate that a chain waits at, or None. `head` and `merge_base` as they are to be approved."""
     step = waiting_step(chain)
     if step is None:
@@ -66,7 +68,7 @@ def waiting_step(chain: ChainRow) -> StepRow | None:
     return next((step for step in chain.steps if step.state is StepState.pending_review), None)
 
 
-def work_of(tx: Transaction, chain: ChainRow) -> Work | None:
+def work_of(tx: Transaction, chain: ChainRow) -> CapturedChange | None:
     """What a chain's agents have changed, up to the step that waits."""
     shown = (*FINISHED, StepState.pending_review)
     found = [step.work for step in chain.steps if step.state in shown and step.work]
@@ -119,7 +121,9 @@ def needed(
     rules: Sequence[Rule] = (),
 ) -> Needed:
     """What the policy still asks for. Pure."""
-    counted = [each for each in approvals if not (policy.four_eyes and each.actor_id == requester_id)]
+    counted = [
+        each for each in approvals if not (policy.four_eyes and each.actor_id == requester_id)
+    ]
     touched = protected(paths, policy.protected)
     least = max(policy.approvals, policy.protected_approvals if touched else 1)
     why = f"`changes.approvals` is {policy.approvals}"
@@ -133,7 +137,9 @@ def needed(
 def protected(paths: Sequence[str], more: Sequence[str] = ()) -> tuple[str, ...]:
     """The paths among these that need a second approver, however a file system may read their names."""
     patterns = [pattern.casefold() for pattern in (*PROTECTED, *more)]
-    return tuple(path for path in paths if any(_names(pattern, _as_read(path)) for pattern in patterns))
+    return tuple(
+        path for path in paths if any(_names(pattern, _as_read(path)) for pattern in patterns)
+    )
 
 
 def _as_read(path: str) -> str:
@@ -147,7 +153,9 @@ def _names(pattern: str, path: str) -> bool:
     return matches(f"{pattern}*" if pattern.endswith("/*") else pattern, path)
 
 
-def _unowned(approvals: Sequence[Approval], paths: Sequence[str], rules: Sequence[Rule]) -> tuple[str, ...]:
+def _unowned(
+    approvals: Sequence[Approval], paths: Sequence[str], rules: Sequence[Rule]
+) -> tuple[str, ...]:
     """Paths that have owners, none of whom has approved. Teams cannot be asked for: only named people count."""
     approvers = {each.login.lower() for each in approvals}
     owned = {path: {owner.lower() for owner in owners_of(rules, path)} for path in paths}

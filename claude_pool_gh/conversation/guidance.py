@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from claude_pool_gh.conversation.desk import Desk
-from claude_pool_gh.conversation.facts import Facts
+from claude_pool_gh.conversation.facts import ThreadFacts
+from claude_pool_gh.conversation.services import Services
 from claude_pool_gh.github import reads
 from claude_pool_gh.pool.model.plan import AgentRun, Branches, HostCall, Step
 from claude_pool_gh.pool.model.render import placeholders
@@ -25,20 +25,24 @@ _LEAST: Final = 1_500
 """Characters that every guide gets, however many there are."""
 _FOLDERS_LIMIT: Final = 60
 _LISTED_LIMIT: Final = 20
-_IMPORT: Final = re.compile(r"^[ \t]*(?:[-*][ \t]+)?@(?:\./)?([\w][\w./-]*\.\w+)[ \t]*$", re.MULTILINE)
+_IMPORT: Final = re.compile(
+    r"^[ \t]*(?:[-*][ \t]+)?@(?:\./)?([\w][\w./-]*\.\w+)[ \t]*$", re.MULTILINE
+)
 """A line that only names another file in which rules stand."""
 _IMPORTS_LIMIT: Final = 5
 
 
-async def guidance(desk: Desk, facts: Facts, paths: Sequence[str], *, own: str = "") -> str:
+async def guidance(
+    services: Services, facts: ThreadFacts, paths: Sequence[str], *, own: str = ""
+) -> str:
     """The rules for whoever works on these files, the nearest folder's last. Raises ForgeError and WorktreeError.
 
     `own`: what the repository has written for this verb alone, in place of them.
     """
     if own.strip():
         return told({".github/claude-pool/review.md": own})
-    branch = await _default_head(desk, facts)
-    mirror = await desk.worktrees.fetch(
+    branch = await _default_head(services, facts)
+    mirror = await services.worktrees.fetch(
         facts.thread.repository.id, [branch], [f"refs/heads/{facts.default_branch}"]
     )
     found = await history.read_files(mirror, branch, wanted(paths))
@@ -50,7 +54,9 @@ async def guidance(desk: Desk, facts: Facts, paths: Sequence[str], *, own: str =
 def wanted(paths: Iterable[str]) -> list[str]:
     """The guides that count for these files: in the root, and in every folder above them. Pure."""
     folders = {".", *(str(folder) for path in paths for folder in PurePosixPath(path).parents)}
-    nearest = sorted(folders, key=lambda folder: (folder != ".", folder.count("/"), folder))[:_FOLDERS_LIMIT]
+    nearest = sorted(folders, key=lambda folder: (folder != ".", folder.count("/"), folder))[
+        :_FOLDERS_LIMIT
+    ]
     return [f"{folder}/{name}".removeprefix("./") for folder in nearest for name in GUIDES]
 
 
@@ -61,7 +67,9 @@ def imported(found: Mapping[str, str]) -> list[str]:
         for path, text in found.items()
         for name in _IMPORT.findall(_uncommented(text))
     ]
-    return [path for path in dict.fromkeys(named) if path not in found and ".." not in path][:_IMPORTS_LIMIT]
+    return [path for path in dict.fromkeys(named) if path not in found and ".." not in path][
+        :_IMPORTS_LIMIT
+    ]
 
 
 def told(found: Mapping[str, str], elsewhere: Sequence[str] = ()) -> str:
@@ -75,7 +83,9 @@ def told(found: Mapping[str, str], elsewhere: Sequence[str] = ()) -> str:
     parts = [f"From {path}:\n\n{_cut(text, share)}" for path, text in once.items()]
     if elsewhere:
         listed = ", ".join(elsewhere[:_LISTED_LIMIT])
-        parts.append(f"There are more for other folders; read the nearest before you work there: {listed}")
+        parts.append(
+            f"There are more for other folders; read the nearest before you work there: {listed}"
+        )
     return f"{HEADING}\n\n" + "\n\n".join(parts)[: 2 * _LIMIT] if parts else ""
 
 
@@ -99,11 +109,11 @@ async def _elsewhere(mirror: Path, branch: str, found: Mapping[str, str]) -> lis
     return [path for path in every if PurePosixPath(path).name in own and path not in found]
 
 
-async def _default_head(desk: Desk, facts: Facts) -> str:
+async def _default_head(services: Services, facts: ThreadFacts) -> str:
     """The default branch's commit as it was when the command came, where that is known."""
     if facts.base and facts.base_ref == facts.default_branch:
         return facts.base
-    return await reads.branch_head(desk.forge, facts.thread.repository, facts.default_branch)
+    return await reads.branch_head(services.forge, facts.thread.repository, facts.default_branch)
 
 
 # ---- put into every agent's instructions
@@ -118,12 +128,15 @@ def guided(steps: Sequence[Step]) -> tuple[Step, ...]:
     It comes from the workflow's own brief; where it has none, one is put before its first step.
     """
     brief = next(
-        (step for step in steps if isinstance(step, HostCall) and step.call.endswith(".brief")), None
+        (step for step in steps if isinstance(step, HostCall) and step.call.endswith(".brief")),
+        None,
     )
     if brief is None:
         taken = {step.name for step in steps}
         name = next(
-            name for name in ("brief", *(f"brief{n}" for n in range(len(taken) + 1))) if name not in taken
+            name
+            for name in ("brief", *(f"brief{n}" for n in range(len(taken) + 1)))
+            if name not in taken
         )
         brief = HostCall(name=name, call=BRIEF)
         steps = (brief, *steps)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import ClassVar, Final, Literal
 
 from claude_pool_gh.commands.grammar import Flag, Verb
-from claude_pool_gh.conversation.desk import Answer, Asked, Desk, Reply
+from claude_pool_gh.conversation.services import Answer, CommandContext, Reply, Services
 from claude_pool_gh.pool.model.ports import HostStep
 from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.reports.views import Report
@@ -80,10 +80,10 @@ class VerbHandler(ABC):
         )
 
     @abstractmethod
-    async def answer(self, desk: Desk, asked: Asked) -> Reply:
+    async def answer(self, services: Services, asked: CommandContext) -> Reply:
         """Answer a command that may run. It only reads. Raises ForgeError and RecipeError."""
 
-    def host_steps(self, desk: Desk) -> dict[str, HostStep]:  # noqa: ARG002 - most verbs have none
+    def host_steps(self, services: Services) -> dict[str, HostStep]:  # noqa: ARG002 - most verbs have none
         """The steps of its recipe that run without a model, by the names that recipes use."""
         return {}
 
@@ -129,13 +129,13 @@ class TellingVerb(VerbHandler):
     order = 300
 
     @abstractmethod
-    async def tell(self, desk: Desk, asked: Asked) -> SafeMarkdown:
+    async def tell(self, services: Services, asked: CommandContext) -> SafeMarkdown:
         """Put into words what is asked for."""
 
-    async def answer(self, desk: Desk, asked: Asked) -> Reply:
+    async def answer(self, services: Services, asked: CommandContext) -> Reply:
         """Tell it, in place of the thread's earlier answer of the same name."""
-        return Answer(await self.tell(desk, asked), self.slot(asked))
+        return Answer(await self.tell(services, asked), self.slot(asked))
 
-    def slot(self, asked: Asked) -> str:  # noqa: ARG002 - most have one
+    def slot(self, asked: CommandContext) -> str:  # noqa: ARG002 - most have one
         """Name the answer that this one replaces in its thread."""
         return self.name

@@ -24,7 +24,7 @@ _STARS: Final = re.compile(r"\*{2,}")
 
 
 @dataclass(frozen=True, slots=True)
-class Fixed:
+class FixedItem:
     """One thing that a change fixes."""
 
     title: str
@@ -34,7 +34,9 @@ class Fixed:
 def plain(text: str, limit: int) -> str:
     """Another's words in one line of a message: no mention, reference, address, marker or control character."""
     shown = "".join(
-        each if unicodedata.category(each)[0] not in "CZ" else " " for each in text if _is_seen(each)
+        each if unicodedata.category(each)[0] not in "CZ" else " "
+        for each in text
+        if _is_seen(each)
     )
     shown = _URL.sub("(link)", shown)
     shown = _ISSUE.sub(r"\1 ", shown.replace("@", "").replace("#", ""))
@@ -51,7 +53,7 @@ def _is_seen(character: str) -> bool:
 def message(
     verb: str,
     what: str,
-    fixed: Sequence[Fixed],
+    fixed: Sequence[FixedItem],
     words: str,
     *,
     requested_by: str,
@@ -83,7 +85,7 @@ def message(
     return "\n\n".join(filter(None, (subject, body, f"For {what}.", "\n".join(trailers)))) + "\n"
 
 
-def _one(fixed: Fixed, limit: int) -> str:
+def _one(fixed: FixedItem, limit: int) -> str:
     """Title and path; where there is no room for both, the path keeps its end and the title its beginning."""
     path = plain(fixed.path, 10_000)
     most = limit // 2

@@ -6,18 +6,20 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from claude_pool_gh.findings.model import Stated
+from claude_pool_gh.findings.model import StatedModel
 
 
-class StatedPlace(Stated):
+class StatedPlace(StatedModel):
     """Lines that show something."""
 
-    path: Annotated[str, Field(min_length=1, max_length=500, description="From the repository's root")]
+    path: Annotated[
+        str, Field(min_length=1, max_length=500, description="From the repository's root")
+    ]
     start_line: Annotated[int, Field(ge=1)]
     end_line: Annotated[int, Field(ge=1)]
 
 
-class StatedAnswer(Stated):
+class StatedAnswer(StatedModel):
     """An answer to a question."""
 
     answer: Annotated[
@@ -26,7 +28,7 @@ class StatedAnswer(Stated):
     places: Annotated[tuple[StatedPlace, ...], Field(max_length=8)] = ()
 
 
-class StatedDescription(Stated):
+class StatedDescription(StatedModel):
     """Title and text of a pull request."""
 
     title: Annotated[str, Field(min_length=1, max_length=100)]

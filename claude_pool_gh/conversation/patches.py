@@ -31,7 +31,9 @@ def check(
     """Raise StepFailed for a patch that nobody should be asked about. `is_ours` knows this server's own secrets."""
     lines = sum(file.added + file.removed for file in files)
     if len(files) > most_files:
-        raise StepFailed(f"the change touches {len(files)} files; `changes.most_files` allows {most_files}")
+        raise StepFailed(
+            f"the change touches {len(files)} files; `changes.most_files` allows {most_files}"
+        )
     if lines > most_lines:
         raise StepFailed(f"the change is {lines} lines; `changes.most_lines` allows {most_lines}")
     if mode := _MODE.search(patch):
@@ -48,7 +50,9 @@ def suspects(patch: bytes) -> tuple[Suspect, ...]:
 
     To approve exactly this patch is to let them out.
     """
-    added = [each for section in sections(patch.decode(errors="replace")) for each in _lines(section)]
+    added = [
+        each for section in sections(patch.decode(errors="replace")) for each in _lines(section)
+    ]
     whole = "\n".join(line for _, _, line in added)
     found: list[Suspect] = []
     for each in suspicions(whole):

@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from claude_pool_gh.conversation import checks, endings, extent, line
-from claude_pool_gh.conversation.around import Seen, read
+from claude_pool_gh.conversation import checks, endings, extent, queue_position
 from claude_pool_gh.conversation.caps import JOB, MONTH_CAP, THREAD_CAP, named
+from claude_pool_gh.conversation.chain_pages import ChainPage, read
 from claude_pool_gh.conversation.downloads import url_of
-from claude_pool_gh.conversation.facts import Facts, facts_of
+from claude_pool_gh.conversation.facts import ThreadFacts, facts_of
 from claude_pool_gh.conversation.gates import work_of
 from claude_pool_gh.conversation.handler import VerbHandler
 from claude_pool_gh.github.check_key import CheckKey
@@ -32,7 +32,16 @@ from claude_pool_gh.reports.changes import files_of
 from claude_pool_gh.reports.figures import dollars, duration
 from claude_pool_gh.reports.headline import conclusion, headline
 from claude_pool_gh.reports.tracking import tracking, whole
-from claude_pool_gh.reports.views import Bill, Changed, FileChange, Kept, Looked, Presented, Run, StepLine
+from claude_pool_gh.reports.views import (
+    Bill,
+    ChangeReport,
+    Evidence,
+    FileChange,
+    HandInReport,
+    Resumable,
+    Run,
+    StepLine,
+)
 from claude_pool_gh.reports.words import count
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.terms.links import Links
@@ -41,7 +50,9 @@ _TICKED: Final = 100
 _WARNING_SHARE: Final = 0.8
 """Part of a cap from which on its use is shown without being asked for."""
 
-CONTINUABLE: Final = frozenset({Verdict.out_of_budget, Verdict.out_of_turns, Verdict.quota, Verdict.failed})
+CONTINUABLE: Final = frozenset(
+    {Verdict.out_of_budget, Verdict.out_of_turns, Verdict.quota, Verdict.failed}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,39 +60,43 @@ class Progress:
     """The pool's observer."""
 
     clock: Clock
-    rooms: Mapping[str, VerbHandler]
+    verb_handlers: Mapping[str, VerbHandler]
     links: Links | None = None
     door: str = "app"
 
     def changed(self, tx: Transaction, chain_id: str) -> None:
         """Want what should stand on GitHub of a chain as it now is, and of those whose place in the line it changes."""
         seen = self._show(tx, chain_id)
-        if line.moves(seen.chain, seen.runs):
-            for other in seen.line.waiting[: line.TOLD]:
+        if queue_position.moves(seen.chain, seen.runs):
+            for other in seen.queue.waiting[: queue_position.TOLD]:
                 if other != chain_id:
-                    self._show(tx, other, seen.line)
+                    self._show(tx, other, seen.queue)
 
-    def _show(self, tx: Transaction, chain_id: str, at: line.WaitingLine | None = None) -> Seen:
+    def _show(
+        self, tx: Transaction, chain_id: str, at: queue_position.SlotQueue | None = None
+    ) -> ChainPage:
         now = self.clock.now_ms()
         around = read(tx, chain_id, now, at=at)
-        chain, room = around.own.chain, self.rooms.get(around.own.chain.plan.verb)
-        if room is None:
+        chain, handler = around.own.chain, self.verb_handlers.get(around.own.chain.plan.verb)
+        if handler is None:
             return around.own
-        facts = facts_of(chain.plan.context, Facts)
+        facts = facts_of(chain.plan.context, ThreadFacts)
         repository, number = facts.thread.repository, facts.thread.number
-        run = self._run(tx, around.own, facts, room)
-        if room.check and facts.place == "pull":
+        run = self._run(tx, around.own, facts, handler)
+        if handler.check and facts.place == "pull":
             key = CheckKey.of(facts.thread, chain.plan.verb, facts.head).format()
             if around.newest_at_head == chain.id:
-                want(tx, key, repository, _check(run, facts, room.fail_on(chain)), now)
+                want(tx, key, repository, _check(run, facts, handler.fail_on(chain)), now)
         if chain.outcome is not None:
-            end = endings.End(chain, facts, chain.outcome, run.report, comment_key(chain, facts))
+            end = endings.EndedChain(
+                chain, facts, chain.outcome, run.report, comment_key(chain, facts)
+            )
             endings.tell(tx, end, self.links, now)
         if around.newest is not around.own:
             # A later command has taken the comment over, and shows this one as an earlier run.
             chain = around.newest.chain
-            facts = facts_of(chain.plan.context, Facts)
-            run = self._run(tx, around.newest, facts, room)
+            facts = facts_of(chain.plan.context, ThreadFacts)
+            run = self._run(tx, around.newest, facts, handler)
         comment = Comment(number=number, body=tracking(run))
         want(tx, comment_key(chain, facts), repository, comment, now)
         return around.own
@@ -95,7 +110,9 @@ class Progress:
         if lookup.state_of(tx, chain_id) is ChainState.running:
             self._show(tx, chain_id)
 
-    def _run(self, tx: Transaction, seen: Seen, facts: Facts, room: VerbHandler) -> Run:
+    def _run(
+        self, tx: Transaction, seen: ChainPage, facts: ThreadFacts, handler: VerbHandler
+    ) -> Run:
         chain, runs = seen.chain, seen.runs
         bill, steps = _bill(seen, self.door), _steps(seen, self.clock.now_ms())
         return Run(
@@ -105,14 +122,14 @@ class Progress:
             home=_home(self.links, facts),
             head=facts.head,
             requester=facts.requester.login,
-            intent=room.intent(chain),
+            intent=handler.intent(chain),
             steps=steps,
             bill=bill,
             outcome=chain.outcome,
             waits=chain.state is ChainState.parked and chain.parked_for == APPROVAL,
             elapsed_ms=sum(step.elapsed_ms or 0 for step in steps),
-            report=room.report(tx, chain),
-            place=line.place(seen.line, chain),
+            report=handler.report(tx, chain),
+            place=queue_position.place(seen.queue, chain),
             stale=_stale(seen, facts),
             kept=_kept(tx, seen, bill),
             warnings=_warnings(bill),
@@ -124,27 +141,25 @@ class Progress:
     def whole(self, tx: Transaction, chain_id: str) -> str:
         """The tracking comment of a chain, however long it is; "" for a chain that shows nothing."""
         seen = read(tx, chain_id, self.clock.now_ms(), alone=True).own
-        room = self.rooms.get(seen.chain.plan.verb)
-        if room is None:
+        handler = self.verb_handlers.get(seen.chain.plan.verb)
+        if handler is None:
             return ""
-        return whole(self._run(tx, seen, facts_of(seen.chain.plan.context, Facts), room))
+        return whole(self._run(tx, seen, facts_of(seen.chain.plan.context, ThreadFacts), handler))
 
     def one_line(self, tx: Transaction, chain: ChainRow, cost: tuple[int, bool]) -> str:
         """A chain in a line: commit, verdict, cost."""
-        return (
-            f"`{chain.labels.head[:9]}` {self.title_of(tx, chain)}, {dollars(cost[0], upper_bound=cost[1])}"
-        )
+        return f"`{chain.labels.head[:9]}` {self.title_of(tx, chain)}, {dollars(cost[0], upper_bound=cost[1])}"
 
     def title_of(self, tx: Transaction, chain: ChainRow) -> str:
         """What came of a chain, or where it is."""
-        room = self.rooms.get(chain.plan.verb)
+        handler = self.verb_handlers.get(chain.plan.verb)
         if chain.state is ChainState.parked or chain.outcome:
-            report = None if room is None else room.report(tx, chain)
+            report = None if handler is None else handler.report(tx, chain)
             return headline(chain.outcome, report, chain.plan.verb)
         return "running" if chain.state is ChainState.running else "waiting in the queue"
 
 
-def comment_key(chain: ChainRow, facts: Facts) -> str:
+def comment_key(chain: ChainRow, facts: ThreadFacts) -> str:
     """Key of the comment that shows a chain: one for each verb in a thread, and for each workflow of `run`."""
     workflow = f":{_workflow(chain)}" if _workflow(chain) else ""
     return f"comment:{facts.thread.repository.id}:{facts.thread.number}:{chain.plan.verb}{workflow}"
@@ -159,12 +174,14 @@ def _name(chain: ChainRow) -> str:
     return f"workflow `{_workflow(chain)}`" if _workflow(chain) else ""
 
 
-def _home(links: Links | None, facts: Facts) -> str:
+def _home(links: Links | None, facts: ThreadFacts) -> str:
     """The page of the repository."""
-    return "" if links is None else f"{links.server.rstrip('/')}/{facts.thread.repository.full_name}"
+    return (
+        "" if links is None else f"{links.server.rstrip('/')}/{facts.thread.repository.full_name}"
+    )
 
 
-def _bill(seen: Seen, door: str) -> Bill:
+def _bill(seen: ChainPage, door: str) -> Bill:
     spent, upper_bound = seen.bill.cost(seen.chain.id)
     used = {use.name: use.used for use in seen.bill.uses}
     return Bill(
@@ -178,14 +195,14 @@ def _bill(seen: Seen, door: str) -> Bill:
     )
 
 
-def _stale(seen: Seen, facts: Facts) -> str:
+def _stale(seen: ChainPage, facts: ThreadFacts) -> str:
     """The head that the pull request is known to have now, where a chain is about another one."""
     if facts.place != "pull":
         return ""
     return seen.thread_head if seen.thread_head != facts.head else ""
 
 
-def _kept(tx: Transaction, seen: Seen, bill: Bill) -> Kept | None:
+def _kept(tx: Transaction, seen: ChainPage, bill: Bill) -> Resumable | None:
     """How a chain that ended early goes on; None where it would only end in the same way."""
     chain, own = seen.chain, seen.runs
     if chain.outcome is None or chain.outcome.verdict not in CONTINUABLE or chain.outcome.operator:
@@ -196,10 +213,12 @@ def _kept(tx: Transaction, seen: Seen, bill: Bill) -> Kept | None:
     if more is None:
         return None
     saved = any(task.state is TaskState.completed for task in own)
-    return Kept(command=f"/pool continue {chain.id}{more}", files=_files(tx, seen), saved=saved)
+    return Resumable(
+        command=f"/pool continue {chain.id}{more}", files=_files(tx, seen), saved=saved
+    )
 
 
-def _files(tx: Transaction, seen: Seen) -> tuple[FileChange, ...]:
+def _files(tx: Transaction, seen: ChainPage) -> tuple[FileChange, ...]:
     """What the chain's newest run has changed, finished or not."""
     works = tasks.works_of(tx, [task.run_id for task in seen.runs])
     newest = tasks.kept_work(tx, list(works)[-1]) if works else work_of(tx, seen.chain)
@@ -215,13 +234,17 @@ def _warnings(bill: Bill) -> list[str]:
     ]
 
 
-def _steps(seen: Seen, now_ms: int) -> list[StepLine]:
+def _steps(seen: ChainPage, now_ms: int) -> list[StepLine]:
     chain, runs, costs = seen.chain, seen.runs, seen.bill.steps.get(seen.chain.id, {})
     lines = []
     for step, record in zip(chain.plan.steps, chain.steps, strict=True):
         cost, upper_bound = costs.get(step.name, (0, False))
         own = [task for task in runs if task.step == step.name]
-        idle = isinstance(step, AgentRun) and record.state is StepState.completed and record.result == []
+        idle = (
+            isinstance(step, AgentRun)
+            and record.state is StepState.completed
+            and record.result == []
+        )
         lines.append(
             StepLine(
                 name=step.name,
@@ -243,7 +266,9 @@ def _detail(record: StepRow, runs: Sequence[TaskRow]) -> str:
     done = sum(1 for task in runs if task.state in (TaskState.completed, TaskState.failed))
     running = [task.title for task in runs if task.state is TaskState.running]
     failed = sum(task.state is TaskState.failed for task in runs)
-    progress = f"{done} of {len(runs)}" if record.state is StepState.running else count(len(runs), "run")
+    progress = (
+        f"{done} of {len(runs)}" if record.state is StepState.running else count(len(runs), "run")
+    )
     progress += f", {failed} failed" if failed else ""
     return f"{progress}: {', '.join(running[:3])}" if running else progress
 
@@ -261,9 +286,9 @@ def _elapsed(step: Step, record: StepRow, runs: Sequence[TaskRow], now_ms: int) 
     return max(0, (record.ended_ms or now_ms) - record.started_ms)
 
 
-def _looked(task: TaskRow) -> Looked:
+def _looked(task: TaskRow) -> Evidence:
     seen: dict[str, Any] = (task.outcome or {}).get("looked_at") or {}
-    return Looked(
+    return Evidence(
         task=f"{task.step}: {task.title}",
         files=seen.get("files", ()),
         searches=seen.get("searches", ()),
@@ -271,7 +296,7 @@ def _looked(task: TaskRow) -> Looked:
     )
 
 
-def _check(run: Run, facts: Facts, fail_on: str) -> CheckRun:
+def _check(run: Run, facts: ThreadFacts, fail_on: str) -> CheckRun:
     name = f"claude-pool/{run.verb}"
     if run.waits:
         return CheckRun(
@@ -287,9 +312,12 @@ def _check(run: Run, facts: Facts, fail_on: str) -> CheckRun:
         started = any(step.state != StepState.pending for step in run.steps)
         status = "in_progress" if started else "queued"
         title = next(
-            (f"{s.name} {s.detail}".strip() for s in run.steps if s.state == StepState.running), "Waiting"
+            (f"{s.name} {s.detail}".strip() for s in run.steps if s.state == StepState.running),
+            "Waiting",
         )
-        return CheckRun(name=name, head=facts.head, status=status, title=title[:200], summary=run.intent)
+        return CheckRun(
+            name=name, head=facts.head, status=status, title=title[:200], summary=run.intent
+        )
     concluded = conclusion(run.outcome, run.report, fail_on=fail_on, on_error=facts.on_error)
     return CheckRun(
         name=name,
@@ -308,12 +336,14 @@ def _cost(run: Run) -> str:
 
 def _buttons(run: Run) -> tuple[Button, ...]:
     report = run.report
-    if not isinstance(report, Changed | Presented) or report.stale or not report.gate:
+    if not isinstance(report, ChangeReport | HandInReport) or report.stale or not report.gate:
         return ()
     approve = Button(
         label="Approve",
         description=f"Push {report.gate} exactly as shown",
         identifier=f"approve:{report.gate}",
     )
-    reject = Button(label="Reject", description="Run the agent again", identifier=f"reject:{report.gate}")
+    reject = Button(
+        label="Reject", description="Run the agent again", identifier=f"reject:{report.gate}"
+    )
     return approve, reject

@@ -12,13 +12,13 @@ from typing import Any
 
 from claude_pool_gh.conversation import verbs
 from claude_pool_gh.conversation.agent_verb import AgentVerb
-from claude_pool_gh.conversation.cookbook import skills_of
-from claude_pool_gh.conversation.desk import Desk
 from claude_pool_gh.conversation.guidance import BRIEF, guided
 from claude_pool_gh.conversation.handler import VerbHandler
+from claude_pool_gh.conversation.recipe_resolver import skills_of
+from claude_pool_gh.conversation.services import Services
 from claude_pool_gh.pool.model.errors import RecipeError
 from claude_pool_gh.pool.model.plan import Step
-from claude_pool_gh.pool.recipes.compile import Kitchen, expand
+from claude_pool_gh.pool.recipes.compile import CompileScope, compile_steps
 from claude_pool_gh.pool.recipes.skills import Skill, parse_skill
 from claude_pool_gh.pool.recipes.workflows import Workflow, WorkflowFile, parse_workflow
 from claude_pool_gh.recipes import built_in
@@ -39,26 +39,28 @@ def handlers() -> dict[str, VerbHandler]:
     return every
 
 
-def check_recipes(every: Mapping[str, VerbHandler], desk: Desk) -> None:
+def check_recipes(every: Mapping[str, VerbHandler], services: Services) -> None:
     """Hold the built-in recipe of each verb against what the verb reads of it. Raises UnfitVerb."""
     for verb in every.values():
         if isinstance(verb, AgentVerb) and verb.workflow:
             try:
-                verb.recipe_needs.check(built_in_steps(verb, desk), f"recipes/workflows/{verb.workflow}.yml")
+                verb.recipe_needs.check(
+                    built_in_steps(verb, services), f"recipes/workflows/{verb.workflow}.yml"
+                )
             except RecipeError as error:
                 raise UnfitVerb(f"the verb {verb.name}: {error}") from error
 
 
-def built_in_steps(verb: AgentVerb[Any], desk: Desk) -> tuple[Step, ...]:
+def built_in_steps(verb: AgentVerb[Any], services: Services) -> tuple[Step, ...]:
     """The steps of a verb's built-in recipe. Raises RecipeError where it is faulty, or there is none."""
     workflow = _parsed(_text(f"workflows/{verb.workflow}.yml"), verb.workflow)
-    kitchen = Kitchen(
+    scope = CompileScope(
         skills=_skills(workflow.workflow),
         outputs=verb.schemas,
-        hosts=frozenset({*verb.host_steps(desk), BRIEF}),
+        hosts=frozenset({*verb.host_steps(services), BRIEF}),
         tools=verb.tools,
     )
-    return guided(expand(workflow.written, kitchen))
+    return guided(compile_steps(workflow.written, scope))
 
 
 def _kinds() -> Iterator[type[VerbHandler]]:
@@ -71,7 +73,9 @@ def _only_verb(module: ModuleType) -> type[VerbHandler]:
     own = [
         each
         for each in vars(module).values()
-        if isinstance(each, type) and issubclass(each, VerbHandler) and each.__module__ == module.__name__
+        if isinstance(each, type)
+        and issubclass(each, VerbHandler)
+        and each.__module__ == module.__name__
     ]
     file = f"{module.__name__.rpartition('.')[2]}.py"
     if len(own) != 1:
@@ -88,7 +92,9 @@ def _parsed(text: str, name: str) -> WorkflowFile:
 
 
 def _skills(workflow: Workflow) -> dict[str, Skill]:
-    return {name: parse_skill(_text(f"skills/{name}/SKILL.md"), name) for name in skills_of(workflow)}
+    return {
+        name: parse_skill(_text(f"skills/{name}/SKILL.md"), name) for name in skills_of(workflow)
+    }
 
 
 def _text(path: str) -> str:

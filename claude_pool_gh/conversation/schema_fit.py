@@ -65,7 +65,10 @@ class _Comparison:
                 yield from self.problems(part, reads[name], f"{where}.{name}".lstrip("."))
             elif wanted.get("additionalProperties") is False:
                 yield f"{_at(where)} has `{name}`, which nobody reads"
-        if wanted.get("additionalProperties") is False and given.get("additionalProperties") is not False:
+        if (
+            wanted.get("additionalProperties") is False
+            and given.get("additionalProperties") is not False
+        ):
             yield f"{_at(where)} must have `additionalProperties: false`"
 
 

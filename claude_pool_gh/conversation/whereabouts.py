@@ -48,7 +48,9 @@ def _places(evidence: str, text: str) -> list[int]:
     wanted, have = _lines(evidence), [line.strip() for line in text.split("\n")]
     if not any(wanted):
         return []
-    return [i + 1 for i in range(len(have) - len(wanted) + 1) if have[i : i + len(wanted)] == wanted]
+    return [
+        i + 1 for i in range(len(have) - len(wanted) + 1) if have[i : i + len(wanted)] == wanted
+    ]
 
 
 def _lines(evidence: str) -> list[str]:
@@ -66,7 +68,11 @@ def described(finding: Finding, mark: str, now: Whereabouts) -> str:
     elif now.path != finding.path:
         place = f"It stands at {now.path}, {lines}, now; it was stated in {finding.path}."
     else:
-        moved = f" It was stated at line {finding.start_line}." if now.start != finding.start_line else ""
+        moved = (
+            f" It was stated at line {finding.start_line}."
+            if now.start != finding.start_line
+            else ""
+        )
         place = f"It stands at {now.path}, {lines}.{moved}"
     parts = [
         f"Finding {mark[:10]}, {finding.severity}: {finding.title}",

@@ -23,15 +23,81 @@ _LINE_CHARACTERS: Final = 5_000
 _CUT: Final = " [the rest of this line is left out]"
 
 NOT_READ: Final = (
-    "*.lock", "*-lock.json", "*-lock.yaml", "*.min.js", "*.min.css", "*.map", "*.snap", "*.svg", "*.pb.go",
-    "go.sum", "**/vendor/**", "**/node_modules/**",
-)  # fmt: skip
-_CODE: Final = frozenset({
-    "bash", "bat", "c", "cc", "cjs", "clj", "cpp", "cs", "css", "cts", "cxx", "dart", "ex", "exs", "fs", "go", "gradle",
-    "groovy", "h", "hpp", "hs", "html", "java", "js", "json", "jsx", "kt", "kts", "lua", "m", "mjs", "ml", "mts", "php",
-    "pl", "pm", "ps1", "py", "pyi", "r", "rb", "rs", "scala", "sh", "sql", "svelte", "swift", "tf", "toml", "ts", "tsx",
-    "vb", "vue", "xml", "yaml", "yml", "zig", "zsh",
-})  # fmt: skip
+    "*.lock",
+    "*-lock.json",
+    "*-lock.yaml",
+    "*.min.js",
+    "*.min.css",
+    "*.map",
+    "*.snap",
+    "*.svg",
+    "*.pb.go",
+    "go.sum",
+    "**/vendor/**",
+    "**/node_modules/**",
+)
+_CODE: Final = frozenset(
+    {
+        "bash",
+        "bat",
+        "c",
+        "cc",
+        "cjs",
+        "clj",
+        "cpp",
+        "cs",
+        "css",
+        "cts",
+        "cxx",
+        "dart",
+        "ex",
+        "exs",
+        "fs",
+        "go",
+        "gradle",
+        "groovy",
+        "h",
+        "hpp",
+        "hs",
+        "html",
+        "java",
+        "js",
+        "json",
+        "jsx",
+        "kt",
+        "kts",
+        "lua",
+        "m",
+        "mjs",
+        "ml",
+        "mts",
+        "php",
+        "pl",
+        "pm",
+        "ps1",
+        "py",
+        "pyi",
+        "r",
+        "rb",
+        "rs",
+        "scala",
+        "sh",
+        "sql",
+        "svelte",
+        "swift",
+        "tf",
+        "toml",
+        "ts",
+        "tsx",
+        "vb",
+        "vue",
+        "xml",
+        "yaml",
+        "yml",
+        "zig",
+        "zsh",
+    }
+)
 """Endings of names of code. One NUL character makes such a file binary for git, and runs all the same."""
 
 
@@ -74,7 +140,7 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class ReadChanges:
     """The text of changes, and what could not be read of them."""
 
     changes: tuple[Change, ...]
@@ -82,7 +148,9 @@ class Read:
     """Paths with the reason."""
 
 
-def worth_reading(listed: Iterable[Entry], exclude: Sequence[str] = ()) -> tuple[list[Entry], list[str]]:
+def worth_reading(
+    listed: Iterable[Entry], exclude: Sequence[str] = ()
+) -> tuple[list[Entry], list[str]]:
     """The files that a reviewer should read, and the paths left out: binary, generated, excluded.
 
     Code that git takes for binary should be read, although nobody can: a review must not be green without it.
@@ -103,7 +171,7 @@ def _is_hidden_code(entry: Entry) -> bool:
     return entry.status != "D" and entry.path.rpartition("/")[2].rpartition(".")[2].lower() in _CODE
 
 
-def read(listed: Sequence[Entry], texts: Mapping[str, bytes]) -> Read:
+def read(listed: Sequence[Entry], texts: Mapping[str, bytes]) -> ReadChanges:
     """The changes of the files whose texts are given. A file that cannot be read costs only itself."""
     changes: list[Change] = []
     unreadable: list[tuple[str, str]] = []
@@ -115,9 +183,11 @@ def read(listed: Sequence[Entry], texts: Mapping[str, bytes]) -> Read:
             unreadable.append((entry.path, str(error)))
             continue
         if any(len(line) > _LINE_CHARACTERS for piece in pieces for line in piece.lines):
-            unreadable.append((entry.path, f"it has lines of more than {_LINE_CHARACTERS:,} characters"))
+            unreadable.append(
+                (entry.path, f"it has lines of more than {_LINE_CHARACTERS:,} characters")
+            )
         changes += _parts(entry, header_of(text), pieces)
-    return Read(tuple(changes), tuple(unreadable))
+    return ReadChanges(tuple(changes), tuple(unreadable))
 
 
 def _decoded(part: bytes) -> str:

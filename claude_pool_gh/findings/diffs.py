@@ -22,9 +22,16 @@ _INDEX: Final = re.compile(r"^index ([0-9a-f]+)\.\.([0-9a-f]+)", re.MULTILINE)
 _START: Final = b"diff --git "
 _HEADER_LIMIT: Final = 20_000
 _ESCAPES: Final = {
-    b"a": b"\a", b"b": b"\b", b"t": b"\t", b"n": b"\n", b"v": b"\v", b"f": b"\f", b"r": b"\r", b'"': b'"',
+    b"a": b"\a",
+    b"b": b"\b",
+    b"t": b"\t",
+    b"n": b"\n",
+    b"v": b"\v",
+    b"f": b"\f",
+    b"r": b"\r",
+    b'"': b'"',
     b"\\": b"\\",
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +79,22 @@ def entries(listing: bytes) -> list[Entry]:
         raise ValueError("not a list of changed files as git writes it") from error
 
 
-def _entry(status: str, names: list[bytes], blobs: tuple[str, str], counts: tuple[bytes, bytes]) -> Entry:
+def _entry(
+    status: str, names: list[bytes], blobs: tuple[str, str], counts: tuple[bytes, bytes]
+) -> Entry:
     shown = [name.decode(errors="replace") for name in names]
     is_binary = counts[0] == b"-"
     added, removed = (0, 0) if is_binary else (int(counts[0]), int(counts[1]))
     kept = tuple(name.decode(errors="surrogateescape") for name in names)
     return Entry(
-        status, shown[-1], shown[0] if len(shown) == 2 else None, blobs, added, removed, is_binary, kept
+        status,
+        shown[-1],
+        shown[0] if len(shown) == 2 else None,
+        blobs,
+        added,
+        removed,
+        is_binary,
+        kept,
     )
 
 
@@ -149,7 +165,9 @@ class Piece:
         """As git writes it, the numbers counted anew."""
         old = sum(line[0] in "- " for line in self.lines)
         new = sum(line[0] in "+ " for line in self.lines)
-        return "\n".join([f"@@ -{self.left},{old} +{self.right},{new} @@{self.heading}", *self.lines])
+        return "\n".join(
+            [f"@@ -{self.left},{old} +{self.right},{new} @@{self.heading}", *self.lines]
+        )
 
 
 def pieces_of(section: str) -> list[Piece]:
@@ -163,7 +181,9 @@ def pieces_of(section: str) -> list[Piece]:
             if lines[at].startswith(
                 "diff --git "
             ):  # a changed type: what was removed, and then what was added
-                at = next((n for n in range(at, len(lines)) if lines[n].startswith("@@ ")), len(lines))
+                at = next(
+                    (n for n in range(at, len(lines)) if lines[n].startswith("@@ ")), len(lines)
+                )
                 continue
             if any(lines[at:]):
                 raise ValueError("a hunk has more lines than it says")
@@ -227,7 +247,9 @@ def header_of(section: str) -> str:
 def is_binary(section: str) -> bool:
     """Whether git shows no lines of it."""
     rest = header_of(section).split("\n")[1:]
-    return any(line == "GIT binary patch" or re.match(r"Binary files .* differ$", line) for line in rest)
+    return any(
+        line == "GIT binary patch" or re.match(r"Binary files .* differ$", line) for line in rest
+    )
 
 
 def path_of(section: str) -> str:
@@ -235,7 +257,10 @@ def path_of(section: str) -> str:
     header = header_of(section).split("\n")
     for start, prefix in (("+++ ", "b/"), ("--- ", "a/"), ("rename to ", ""), ("copy to ", "")):
         for line in header[1:]:
-            if line.startswith(start) and (name := unquoted(line.removeprefix(start))) != "/dev/null":
+            if (
+                line.startswith(start)
+                and (name := unquoted(line.removeprefix(start))) != "/dev/null"
+            ):
                 return name.removeprefix(prefix)
     names = header[0].removeprefix("diff --git ")  # the same name twice, so it may hold spaces
     quoted = re.match(r'"(?:\\.|[^"\\])*"', names)
@@ -270,6 +295,8 @@ def unquoted(name: str) -> str:
         return name.removesuffix("\t")
     escaped = name.strip("\t")[1:-1].encode()
     plain = re.sub(
-        rb"\\([0-7]{3}|.)", lambda match: _ESCAPES.get(match[1]) or bytes([int(match[1], 8)]), escaped
+        rb"\\([0-7]{3}|.)",
+        lambda match: _ESCAPES.get(match[1]) or bytes([int(match[1], 8)]),
+        escaped,
     )
     return plain.decode(errors="replace")

@@ -130,14 +130,14 @@ def hides(dismissed: Finding, now: Finding, old_path: str = "") -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Merged:
+class MergedFinding:
     """One defect of one run, with the other statements of it."""
 
     finding: Finding
     others: tuple[Finding, ...] = ()
 
 
-def merged(findings: Sequence[Finding]) -> list[Merged]:
+def merged(findings: Sequence[Finding]) -> list[MergedFinding]:
     """Each place once: of statements whose lines overlap the worst and surest stays, and names the others.
 
     Each of the others overlaps the one that stays, so that no chain of neighbours melts a whole file into one.
@@ -149,7 +149,7 @@ def merged(findings: Sequence[Finding]) -> list[Merged]:
             kept.append((finding, []))
         else:
             into.append(finding)
-    return [Merged(one, tuple(others)) for one, others in kept]
+    return [MergedFinding(one, tuple(others)) for one, others in kept]
 
 
 def _worst_first(finding: Finding) -> tuple[object, ...]:
@@ -169,7 +169,9 @@ def _occurrences(finding: Finding, lines: Sequence[str]) -> list[int]:
     have = [" ".join(line.split()) for line in lines]
     if not any(wanted):
         return []
-    return [at + 1 for at in range(len(have) - len(wanted) + 1) if have[at : at + len(wanted)] == wanted]
+    return [
+        at + 1 for at in range(len(have) - len(wanted) + 1) if have[at : at + len(wanted)] == wanted
+    ]
 
 
 def _digest(text: str) -> str:

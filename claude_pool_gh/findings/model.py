@@ -14,7 +14,7 @@ EVIDENCE_LIMIT: Final = 4000
 Long = Annotated[str, Field(min_length=1, max_length=EVIDENCE_LIMIT)]
 
 
-class Stated(BaseModel):
+class StatedModel(BaseModel):
     """Base of what agents state: closed, so that a misspelt field is an error and not a loss."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -31,33 +31,46 @@ class Category(StrEnum):
     compatibility = "compatibility"
 
 
-class Claim(Stated):
+class Claim(StatedModel):
     """One asserted defect, as an agent states it."""
 
-    path: Annotated[str, Field(min_length=1, max_length=500, description="File, from the repository's root")]
-    start_line: Annotated[int, Field(ge=1, description="First line of the evidence in the file at the head")]
+    path: Annotated[
+        str, Field(min_length=1, max_length=500, description="File, from the repository's root")
+    ]
+    start_line: Annotated[
+        int, Field(ge=1, description="First line of the evidence in the file at the head")
+    ]
     end_line: Annotated[int, Field(ge=1)]
     side: Annotated[
-        Literal["RIGHT", "LEFT"], Field(description="RIGHT: the file at the head. LEFT: a deleted line")
+        Literal["RIGHT", "LEFT"],
+        Field(description="RIGHT: the file at the head. LEFT: a deleted line"),
     ] = "RIGHT"
     severity: Severity
     category: Category
     title: Annotated[Short, Field(description="The defect in one sentence, without the path")]
     body: Annotated[Long, Field(description="Why it is wrong, for someone who knows the code")]
     scenario: Annotated[
-        Short, Field(max_length=600, description="Concrete input or sequence -> the wrong result it gives")
+        Short,
+        Field(
+            max_length=600, description="Concrete input or sequence -> the wrong result it gives"
+        ),
     ]
-    evidence: Annotated[Long, Field(description="The lines at fault, verbatim as they stand in the file")]
+    evidence: Annotated[
+        Long, Field(description="The lines at fault, verbatim as they stand in the file")
+    ]
     confidence: Annotated[float, Field(ge=0, le=1)]
     suggestion: Annotated[
         str | None,
         Field(
-            max_length=4000, description="Replacement for exactly the evidence lines, only if surely right"
+            max_length=4000,
+            description="Replacement for exactly the evidence lines, only if surely right",
         ),
     ] = None
     restates: Annotated[
         str | None,
-        Field(max_length=64, description="The name of the known finding that this is, where it is one"),
+        Field(
+            max_length=64, description="The name of the known finding that this is, where it is one"
+        ),
     ] = None
 
 
@@ -72,29 +85,33 @@ class Finding(Claim):
     """The name that it keeps although its place or code has changed; "" where its fingerprint is its name."""
 
 
-class Findings(Stated):
+class Findings(StatedModel):
     """What one agent found; an empty list is a good answer. How many there may be is the host's own decision."""
 
     findings: tuple[Claim, ...]
 
 
-class NewPlace(Stated):
+class NewPlace(StatedModel):
     """Where code that moved or changed stands now."""
 
     path: Annotated[str, Field(min_length=1, max_length=500)]
     start_line: Annotated[int, Field(ge=1)]
     end_line: Annotated[int, Field(ge=1)]
-    evidence: Annotated[Long, Field(description="The lines at fault now, verbatim as they stand in the file")]
+    evidence: Annotated[
+        Long, Field(description="The lines at fault now, verbatim as they stand in the file")
+    ]
 
 
-class Judgement(Stated):
+class Judgement(StatedModel):
     """A second agent's word on one claim, or on one finding whose code has changed since it was reported.
 
     The fields with a default are demanded of agents too; the defaults read what older recipes made them answer.
     """
 
     model_config = ConfigDict(
-        json_schema_extra={"required": ["verdict", "introduced", "severity", "suggestion", "reason"]}
+        json_schema_extra={
+            "required": ["verdict", "introduced", "severity", "suggestion", "reason"]
+        }
     )
 
     verdict: Annotated[
@@ -104,7 +121,10 @@ class Judgement(Stated):
         ),
     ]
     introduced: Annotated[
-        bool, Field(description="Whether this change introduces or exposes it; false: it was there before")
+        bool,
+        Field(
+            description="Whether this change introduces or exposes it; false: it was there before"
+        ),
     ] = True
     severity: Annotated[
         Severity | None, Field(description="How bad it is where it is true, by your own reading")
@@ -118,9 +138,9 @@ class Judgement(Stated):
     reason: Annotated[
         Short, Field(max_length=600, description="What in the code decides it, with file and line")
     ]
-    place: Annotated[NewPlace | None, Field(description="Only with `still`: where the defect stands now")] = (
-        None
-    )
+    place: Annotated[
+        NewPlace | None, Field(description="Only with `still`: where the defect stands now")
+    ] = None
 
 
 def output_schemas() -> dict[str, dict[str, Any]]:

@@ -23,7 +23,9 @@ def candidates(stated: str, known: Collection[str]) -> tuple[str, ...]:
         return ()
     found = [form for form in forms if form in known]
     for form in forms:
-        if form.startswith("/"):  # the agent's own folder lies before it: the longest part that is a file
+        if form.startswith(
+            "/"
+        ):  # the agent's own folder lies before it: the longest part that is a file
             parts = form.strip("/").split("/")
             found += [part for at in range(len(parts)) if (part := "/".join(parts[at:])) in known]
     if not found:
@@ -41,6 +43,8 @@ def _forms(stated: str) -> list[str]:
     while forms[-1].startswith("./"):
         forms.append(forms[-1].removeprefix("./").lstrip("/"))
     forms += [
-        form.removeprefix(prefix) for prefix in _DIFF_PREFIXES if (form := forms[-1]).startswith(prefix)
+        form.removeprefix(prefix)
+        for prefix in _DIFF_PREFIXES
+        if (form := forms[-1]).startswith(prefix)
     ]
     return list(dict.fromkeys(form for form in forms if form))

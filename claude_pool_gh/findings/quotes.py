@@ -15,22 +15,52 @@ from typing import Final, Literal
 
 Side = Literal["LEFT", "RIGHT"]
 
-_NUMBER: Final = re.compile(r"^\s*(?:L(?:ine )?)?(\d{1,7})(?:\t|→|⇥|\s*[|:│](?: |\t|$)|: ?|\s{2,}|$)")
+_NUMBER: Final = re.compile(
+    r"^\s*(?:L(?:ine )?)?(\d{1,7})(?:\t|→|⇥|\s*[|:│](?: |\t|$)|: ?|\s{2,}|$)"
+)
 _FENCE: Final = re.compile(r"^\s*(?:`{3,}|~{3,})[\w+.:-]*\s*$")
-_DIFF_HEADER: Final = re.compile(r"^(?:@@ .*@@.*|diff --git .*|index [0-9a-f]+\.\..*|--- \S.*|\+\+\+ \S.*)$")
+_DIFF_HEADER: Final = re.compile(
+    r"^(?:@@ .*@@.*|diff --git .*|index [0-9a-f]+\.\..*|--- \S.*|\+\+\+ \S.*)$"
+)
 _LEFT_OUT: Final = re.compile(
     r"^\s*(?:(?:#|//|/\*|--|;|%|<!--)\s*)?[\[(<]?(?:\.{3}|…)[\])>]?\s*(?:\*/|-->)?\s*$"
 )
 _HASH: Final = (
-    "py", "pyi", "rb", "sh", "bash", "zsh", "yml", "yaml", "toml", "cfg", "conf", "ini", "pl", "pm", "r", "jl", "ex",
-    "exs", "nix", "tf", "mk", "cmake", "dockerfile", "makefile", "nim", "graphql",
-)  # fmt: skip
+    "py",
+    "pyi",
+    "rb",
+    "sh",
+    "bash",
+    "zsh",
+    "yml",
+    "yaml",
+    "toml",
+    "cfg",
+    "conf",
+    "ini",
+    "pl",
+    "pm",
+    "r",
+    "jl",
+    "ex",
+    "exs",
+    "nix",
+    "tf",
+    "mk",
+    "cmake",
+    "dockerfile",
+    "makefile",
+    "nim",
+    "graphql",
+)
 _DASHES: Final = ("sql", "lua", "hs", "elm", "ada", "adb", "ads", "vhd", "vhdl")
 _SEMICOLON: Final = ("lisp", "clj", "cljs", "el", "scm", "asm", "s")
 _MARKS: Final = (
-    dict.fromkeys(_HASH, "#") | dict.fromkeys(_DASHES, "--|/\\*") | dict.fromkeys(_SEMICOLON, ";|#")
+    dict.fromkeys(_HASH, "#")
+    | dict.fromkeys(_DASHES, "--|/\\*")
+    | dict.fromkeys(_SEMICOLON, ";|#")
     | {"tex": "%", "erl": "%", "php": "#|//|/\\*", "html": "<!--", "xml": "<!--", "md": "<!--"}
-)  # fmt: skip
+)
 """How a comment begins, by the end of a file's name; what is a comment here is an operator there."""
 _TOKEN: Final = re.compile(r"\w+|[^\w\s]+")
 _WORD: Final = re.compile(r"\w")
@@ -43,7 +73,7 @@ _TRIED: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Quoted:
+class QuotePlace:
     """Where a quote stands."""
 
     start: int
@@ -55,19 +85,24 @@ class Quoted:
 
 
 @dataclass(frozen=True, slots=True)
-class Unclear:
+class UnplacedQuote:
     """Why a quote has no place."""
 
     reason: str
 
 
-NOT_THERE: Final = Unclear("its evidence is not in the file")
-MEANS_NOTHING: Final = Unclear("its evidence is too short to mean a certain place")
+NOT_THERE: Final = UnplacedQuote("its evidence is not in the file")
+MEANS_NOTHING: Final = UnplacedQuote("its evidence is too short to mean a certain place")
 
 
 def locate(
-    lines: Sequence[str], evidence: str, stated: tuple[int, int], *, side: Side = "RIGHT", path: str = ""
-) -> Quoted | Unclear:
+    lines: Sequence[str],
+    evidence: str,
+    stated: tuple[int, int],
+    *,
+    side: Side = "RIGHT",
+    path: str = "",
+) -> QuotePlace | UnplacedQuote:
     """Where a quote stands in a file's lines; of several places the one that was stated."""
     there = [(number, line.rstrip()) for number, line in enumerate(lines, 1) if line.strip()]
     commentless = _equal_but_for_a_comment(path)
@@ -177,7 +212,9 @@ def _equal_but_for_a_comment(path: str) -> Same:
 
     def same(line: str, quoted: str) -> bool:
         line, quoted = line.strip(), quoted.strip()
-        return line == quoted or (line.startswith(quoted) and comment.match(line, len(quoted)) is not None)
+        return line == quoted or (
+            line.startswith(quoted) and comment.match(line, len(quoted)) is not None
+        )
 
     return same
 
@@ -247,15 +284,17 @@ def _segments(quote: Lines) -> list[Lines]:
 
 def _chosen(
     found: list[tuple[int, int]], stated: tuple[int, int], quote: Lines, *, whole: bool
-) -> Quoted | Unclear:
+) -> QuotePlace | UnplacedQuote:
     """The only place, or the one that was stated: models count badly, but quote well."""
     if len(found) > 1:
         named = [place for place in found if place[0] == stated[0]]
-        named = named or [place for place in found if place[0] <= stated[1] and stated[0] <= place[1]]
+        named = named or [
+            place for place in found if place[0] <= stated[1] and stated[0] <= place[1]
+        ]
         if len(named) != 1:
             lines = ", ".join(str(start) for start, _ in found[:5])
             more = "" if len(found) <= 5 else " and more"
-            return Unclear(f"its evidence is in several places: lines {lines}{more}")
+            return UnplacedQuote(f"its evidence is in several places: lines {lines}{more}")
         found = named
     start, end = found[0]
-    return Quoted(start, end, quote, whole)
+    return QuotePlace(start, end, quote, whole)

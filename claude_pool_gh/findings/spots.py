@@ -37,7 +37,9 @@ class Spot:
 def spot(finding: Finding, shown: Shown) -> Spot | None:
     """The lines nearest to a finding on which GitHub takes a comment; None where its hunks are far away."""
     at = 0 if finding.side == "LEFT" else 2
-    ranges = [(hunk[at], hunk[at + 1]) for hunk in shown.get(finding.path, ()) if hunk[at] <= hunk[at + 1]]
+    ranges = [
+        (hunk[at], hunk[at + 1]) for hunk in shown.get(finding.path, ()) if hunk[at] <= hunk[at + 1]
+    ]
     if not ranges:
         return None
     first, last = max(ranges, key=lambda each: (_shared(finding, *each), -_gap(finding, *each)))

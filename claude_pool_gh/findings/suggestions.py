@@ -16,7 +16,7 @@ from typing import Final
 
 import yaml
 
-from claude_pool_gh.findings.quotes import Quoted, is_numbered, lines_of
+from claude_pool_gh.findings.quotes import QuotePlace, is_numbered, lines_of
 
 _SIGNED: Final = re.compile(r"^(?:[+-](?![+-])|@@ |diff --git |--- |\+\+\+ )")
 _PROSE: Final = re.compile(r"^(?:[A-Z][a-z']+|`[^`]+`)(?:\s+[\w'`<>=!/*+.-]+){2,}[.:!]?$")
@@ -30,7 +30,7 @@ _SLOW_LINE_LIMIT: Final = 1_000
 """Parsers written in Python take minutes for a long file, or for one line of brackets or dots."""
 
 
-def fitting(suggestion: str, path: str, lines: Sequence[str], found: Quoted) -> str | None:
+def fitting(suggestion: str, path: str, lines: Sequence[str], found: QuotePlace) -> str | None:
     """The suggestion as it can replace the quoted lines of a file, or None.
 
     Where the agent quoted them with another indentation, or only a part of the line, it is set right the same way.
@@ -48,7 +48,7 @@ def fitting(suggestion: str, path: str, lines: Sequence[str], found: Quoted) -> 
     return suggestion if new == lines_of(suggestion) else "\n".join(new)
 
 
-def _set_right(suggestion: str, old: list[str], found: Quoted) -> list[str] | None:
+def _set_right(suggestion: str, old: list[str], found: QuotePlace) -> list[str] | None:
     """The lines that are to stand in place of the old ones; None where that is not certain."""
     new = lines_of(suggestion.rstrip("\r\n"))
     if new == [] or all(not line.strip() for line in new):
@@ -74,7 +74,7 @@ def _moved(real: str, said: str) -> str | None:
     return indent.removesuffix(quoted) if indent.endswith(quoted) else None
 
 
-def _spliced(new: list[str], old: list[str], found: Quoted) -> list[str] | None:
+def _spliced(new: list[str], old: list[str], found: QuotePlace) -> list[str] | None:
     """The line with its quoted part replaced, where both are one line."""
     if len(old) != 1 or len(found.lines) != 1 or len(new) != 1:
         return None
@@ -146,7 +146,9 @@ def _stays_readable(
 def _is_soon_parsed(kind: str, text: str) -> bool:
     if kind not in _SLOW:
         return len(text) <= _PARSED_LIMIT
-    return len(text) <= _SLOW_LIMIT and all(len(line) <= _SLOW_LINE_LIMIT for line in text.split("\n"))
+    return len(text) <= _SLOW_LIMIT and all(
+        len(line) <= _SLOW_LINE_LIMIT for line in text.split("\n")
+    )
 
 
 def _balance(lines: Sequence[str]) -> dict[str, int]:
@@ -172,5 +174,10 @@ def _yaml(text: str) -> None:
 
 
 _PARSERS: Final[dict[str, Callable[[str], object]]] = {
-    "py": ast.parse, "pyi": ast.parse, "json": json.loads, "toml": tomllib.loads, "yml": _yaml, "yaml": _yaml,
-}  # fmt: skip
+    "py": ast.parse,
+    "pyi": ast.parse,
+    "json": json.loads,
+    "toml": tomllib.loads,
+    "yml": _yaml,
+    "yaml": _yaml,
+}

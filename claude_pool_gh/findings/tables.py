@@ -16,8 +16,8 @@ from claude_pool_gh.pool.store.moves import after
 from claude_pool_gh.storage import Transaction, insert_once, metadata
 
 __all__ = [
-    "Against",
-    "Known",
+    "KnownFinding",
+    "ReviewBasis",
     "Standing",
     "carry",
     "dismissed_in",
@@ -74,7 +74,7 @@ _SETTLES: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownFinding:
     """A finding that was posted, with the name it keeps and what became of it."""
 
     mark: str
@@ -87,7 +87,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Against:
+class ReviewBasis:
     """All that a review is held against. A later one may read less only where nothing of it but the head differs."""
 
     head: str
@@ -106,16 +106,18 @@ def known(tx: Transaction, thread: str, state: Standing | str) -> list[Finding]:
     return [each.finding for each in every(tx, thread) if each.state == state]
 
 
-def every(tx: Transaction, thread: str) -> list[Known]:
+def every(tx: Transaction, thread: str) -> list[KnownFinding]:
     """All findings of a thread, oldest first."""
     rows = tx.execute(sa.select(findings).where(_F.thread == thread).order_by(_F.created_ms, _F.id))
     return [_known(row) for row in rows]
 
 
-def dismissed_in(tx: Transaction, repository_id: int, *, last: int) -> list[Known]:
+def dismissed_in(tx: Transaction, repository_id: int, *, last: int) -> list[KnownFinding]:
     """The newest dismissals of a repository, newest first."""
     own = sa.and_(_F.thread.startswith(f"{repository_id}:"), _F.state == Standing.dismissed)
-    rows = tx.execute(sa.select(findings).where(own).order_by(_F.settled_ms.desc(), _F.id).limit(last))
+    rows = tx.execute(
+        sa.select(findings).where(own).order_by(_F.settled_ms.desc(), _F.id).limit(last)
+    )
     return [_known(row) for row in rows]
 
 
@@ -163,12 +165,23 @@ def remember(
 
 def carry(tx: Transaction, thread: str, finding: Finding, head: str) -> None:
     """Note where an open finding stands at a newer commit. Its name stays."""
-    own = sa.and_(_F.thread == thread, _F.fingerprint == fingerprint(finding), _F.state == Standing.open)
-    tx.execute(findings.update().where(own).values(stated=finding.model_dump(mode="json"), head=head))
+    own = sa.and_(
+        _F.thread == thread, _F.fingerprint == fingerprint(finding), _F.state == Standing.open
+    )
+    tx.execute(
+        findings.update().where(own).values(stated=finding.model_dump(mode="json"), head=head)
+    )
 
 
 def settle(
-    tx: Transaction, thread: str, mark: str, state: Standing, now_ms: int, *, reason: str = "", by: str = ""
+    tx: Transaction,
+    thread: str,
+    mark: str,
+    state: Standing,
+    now_ms: int,
+    *,
+    reason: str = "",
+    by: str = "",
 ) -> bool:
     """Note what became of an open finding. False when it was not open."""
     own = sa.and_(_F.thread == thread, _F.fingerprint == mark, _F.state == Standing.open)
@@ -196,7 +209,9 @@ def reopen_ignored(tx: Transaction, thread: str) -> None:
     """A thread is open again: so is what was open in it when it was closed."""
     own = sa.and_(_F.thread == thread, _F.state == Standing.ignored)
     tx.execute(
-        findings.update().where(own).values(state=after(FINDING, _F.state, _E.reopen_thread), settled_ms=None)
+        findings.update()
+        .where(own)
+        .values(state=after(FINDING, _F.state, _E.reopen_thread), settled_ms=None)
     )
 
 
@@ -205,32 +220,46 @@ def shares(tx: Transaction, repository_id: int) -> dict[str, Counter[str]]:
     counts: dict[str, Counter[str]] = {}
     own = _F.thread.startswith(f"{repository_id}:")
     columns = (_F.recipe, _F.state, sa.func.count())
-    for recipe, state, number in tx.execute(sa.select(*columns).where(own).group_by(_F.recipe, _F.state)):
+    for recipe, state, number in tx.execute(
+        sa.select(*columns).where(own).group_by(_F.recipe, _F.state)
+    ):
         counts.setdefault(str(recipe), Counter())[str(state)] += int(number)
     return counts
 
 
-def last_reviewed(tx: Transaction, thread: str) -> Against | None:
+def last_reviewed(tx: Transaction, thread: str) -> ReviewBasis | None:
     """What the last complete review of a thread was held against."""
     row = tx.execute(sa.select(reviewed).where(reviewed.c.thread == thread)).one_or_none()
-    return None if row is None else Against(head=row.head, merge_base=row.merge_base, digest=row.digest)
+    return (
+        None
+        if row is None
+        else ReviewBasis(head=row.head, merge_base=row.merge_base, digest=row.digest)
+    )
 
 
-def set_reviewed(tx: Transaction, thread: str, against: Against, chain_id: str) -> None:
+def set_reviewed(tx: Transaction, thread: str, against: ReviewBasis, chain_id: str) -> None:
     """Note that a thread was reviewed whole, and every claim settled."""
     values = {
-        "head": against.head, "merge_base": against.merge_base, "digest": against.digest, "chain_id": chain_id,
-    }  # fmt: skip
+        "head": against.head,
+        "merge_base": against.merge_base,
+        "digest": against.digest,
+        "chain_id": chain_id,
+    }
     if not insert_once(tx, reviewed, {"thread": thread, **values}):
         tx.execute(reviewed.update().where(reviewed.c.thread == thread).values(**values))
 
 
-def _known(row: sa.Row[Any]) -> Known:
+def _known(row: sa.Row[Any]) -> KnownFinding:
     finding = Finding.model_validate(row.stated)
     if (
         fingerprint(finding) != row.fingerprint
     ):  # its comment on GitHub has this name, whatever it is called now
         finding = finding.model_copy(update={"mark": row.fingerprint})
-    return Known(
-        row.fingerprint, finding, Standing(row.state), row.reason or "", row.settled_by or "", row.head
+    return KnownFinding(
+        row.fingerprint,
+        finding,
+        Standing(row.state),
+        row.reason or "",
+        row.settled_by or "",
+        row.head,
     )

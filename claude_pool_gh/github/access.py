@@ -39,7 +39,7 @@ VIEWER: Final = "query Viewer { viewer { login databaseId } }"
 
 
 @dataclass(frozen=True, slots=True)
-class Lacking:
+class MissingPermissions:
     """Permissions that an installation was not granted, and the page where its owner can do that."""
 
     permissions: tuple[str, ...]
@@ -65,7 +65,7 @@ class Access(Protocol):
         """A token for one act that others may not do. Raises ForgeRefused where the App was not granted it."""
         ...
 
-    async def may_push(self, repository: Repository) -> Lacking | None:
+    async def may_push(self, repository: Repository) -> MissingPermissions | None:
         """What is missing for a push; None where nothing is."""
         ...
 
@@ -77,7 +77,7 @@ class Access(Protocol):
         """The user id under which our comments appear."""
         ...
 
-    def lacking(self, repository: Repository) -> Lacking | None:
+    def lacking(self, repository: Repository) -> MissingPermissions | None:
         """What the last token for the repository had to go without."""
         ...
 
@@ -96,7 +96,7 @@ class AppAccess:
     private_key: str = field(repr=False)
     _tokens: dict[tuple[int, int], tuple[str, float]] = field(default_factory=dict, repr=False)
     """By repository and installation: a repository that is transferred comes under another one."""
-    _lacking: dict[int, Lacking] = field(default_factory=dict)
+    _lacking: dict[int, MissingPermissions] = field(default_factory=dict)
     _account: Account | None = None
     _app: Client | None = field(default=None, repr=False)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -115,12 +115,14 @@ class AppAccess:
         """See `Access.token_once`. Never kept."""
         return await self._minted(repository, permissions)
 
-    async def may_push(self, repository: Repository) -> Lacking | None:
+    async def may_push(self, repository: Repository) -> MissingPermissions | None:
         """See `Access.may_push`."""
         installation = await self.as_app("GET", f"/app/installations/{repository.installation_id}")
         if installation["permissions"].get("contents") == "write":
             return None
-        return Lacking(("contents: write",), f"{installation['html_url']}/permissions/update")
+        return MissingPermissions(
+            ("contents: write",), f"{installation['html_url']}/permissions/update"
+        )
 
     async def account(self, repository: Repository) -> Account:
         """See `Access.account`: the App's bot user."""
@@ -128,7 +130,9 @@ class AppAccess:
             slug = str((await self.as_app("GET", "/app"))["slug"])
             token = await self.token(repository)
             api = Client(self.session, self.api_url)
-            user = await _asked(api.getitem("/users{/login}", {"login": f"{slug}[bot]"}, oauth_token=token))
+            user = await _asked(
+                api.getitem("/users{/login}", {"login": f"{slug}[bot]"}, oauth_token=token)
+            )
             self._account = Account(int(user["id"]), str(user["login"]))
         return self._account
 
@@ -136,7 +140,7 @@ class AppAccess:
         """See `Access.own_id`."""
         return (await self.account(repository)).id
 
-    def lacking(self, repository: Repository) -> Lacking | None:
+    def lacking(self, repository: Repository) -> MissingPermissions | None:
         """See `Access.lacking`."""
         return self._lacking.get(repository.installation_id)
 
@@ -148,17 +152,24 @@ class AppAccess:
             answer = await self.as_app("POST", path, wanted)
         except ForgeRefused:
             return None
-        found = next((each for each in answer.get("repositories") or () if each["name"] == name), None)
+        found = next(
+            (each for each in answer.get("repositories") or () if each["name"] == name), None
+        )
         if found is None:
             return None
         return Repository(
-            id=int(found["id"]), owner=repository.owner, name=name, installation_id=repository.installation_id
+            id=int(found["id"]),
+            owner=repository.owner,
+            name=name,
+            installation_id=repository.installation_id,
         )
 
     async def repositories_of(self, installation_id: int) -> list[Any]:
         """The repositories that an installation sees, the first ten thousand of them."""
         path = f"/app/installations/{installation_id}/access_tokens"
-        token = str((await self.as_app("POST", path, {"permissions": {"metadata": "read"}}))["token"])
+        token = str(
+            (await self.as_app("POST", path, {"permissions": {"metadata": "read"}}))["token"]
+        )
         api = Client(self.session, self.api_url)
         found: list[Any] = []
         for page in range(1, 101):
@@ -181,9 +192,13 @@ class AppAccess:
             return token
         installation = await self.as_app("GET", f"/app/installations/{repository.installation_id}")
         has = installation["permissions"]
-        granted = {name: level for name, level in PERMISSIONS.items() if has.get(name) in (level, "write")}
-        missing = tuple(f"{name}: {level}" for name, level in PERMISSIONS.items() if name not in granted)
-        self._lacking[repository.installation_id] = Lacking(
+        granted = {
+            name: level for name, level in PERMISSIONS.items() if has.get(name) in (level, "write")
+        }
+        missing = tuple(
+            f"{name}: {level}" for name, level in PERMISSIONS.items() if name not in granted
+        )
+        self._lacking[repository.installation_id] = MissingPermissions(
             missing, f"{installation['html_url']}/permissions/update"
         )
         return await self._minted(repository, granted)
@@ -206,8 +221,12 @@ class AppAccess:
 
     async def as_app(self, method: str, path: str, body: Any = None) -> Any:
         """One request as the App itself. Raises the errors of `errors`; OperatorNeeded where its key is refused."""
-        if self._app is None:  # kept: it signs a new login only when the last one is about to expire
-            self._app = Client(self.session, self.api_url, app_id=self.app_id, private_key=self.private_key)
+        if (
+            self._app is None
+        ):  # kept: it signs a new login only when the last one is about to expire
+            self._app = Client(
+                self.session, self.api_url, app_id=self.app_id, private_key=self.private_key
+            )
         api = self._app
         try:
             return await _asked(api.getitem(path) if method == "GET" else api.post(path, data=body))
@@ -238,7 +257,7 @@ class JobAccess:
         """See `Access.token_once`: the job's own, whatever its permissions are."""
         return self.job_token
 
-    async def may_push(self, repository: Repository) -> Lacking | None:  # noqa: ARG002
+    async def may_push(self, repository: Repository) -> MissingPermissions | None:  # noqa: ARG002
         """See `Access.may_push`: a job cannot know."""
         return None
 
@@ -267,7 +286,7 @@ class JobAccess:
         """See `Access.own_id`."""
         return (await self.account(repository)).id
 
-    def lacking(self, repository: Repository) -> Lacking | None:  # noqa: ARG002
+    def lacking(self, repository: Repository) -> MissingPermissions | None:  # noqa: ARG002
         """See `Access.lacking`: a job cannot know."""
         return None
 

@@ -42,16 +42,23 @@ class Forge:
     """GitHub's API for one configured server."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, api_url: str, access: Access, pusher: Pusher = _no_pusher,
-        *, patience: float = 0.5,
-    ) -> None:  # fmt: skip
+        self,
+        session: aiohttp.ClientSession,
+        api_url: str,
+        access: Access,
+        pusher: Pusher = _no_pusher,
+        *,
+        patience: float = 0.5,
+    ) -> None:
         """`patience`: seconds before a read that failed is made again, at first."""
         url = api_url.rstrip("/")
         self._session, self._api = session, Client(session, url)
         self._graphql_url = f"{url.removesuffix('/v3')}/graphql"
         self.access, self.pusher, self._patience = access, pusher, patience
 
-    async def read(self, repository: Repository, path: str, *, accept: str = _JSON, **query: Any) -> Any:
+    async def read(
+        self, repository: Repository, path: str, *, accept: str = _JSON, **query: Any
+    ) -> Any:
         """GET, again after failures that pass. `path` follows `/repos/OWNER/NAME`."""
         url = path + _query(query)
 
@@ -64,7 +71,9 @@ class Forge:
         """Run a query of the GraphQL API that only reads, again after failures that pass."""
 
         async def once() -> Any:
-            return await self._with_token(repository, lambda token: self.query(token, document, **variables))
+            return await self._with_token(
+                repository, lambda token: self.query(token, document, **variables)
+            )
 
         return await self._patiently(once)
 
@@ -97,7 +106,13 @@ class Forge:
                 return
 
     async def call(
-        self, method: str, repository: Repository, path: str, body: Any = None, *, accept: str = _JSON
+        self,
+        method: str,
+        repository: Repository,
+        path: str,
+        body: Any = None,
+        *,
+        accept: str = _JSON,
     ) -> Any:
         """One request, and a second with a fresh token after 401. Raises the errors of `errors`."""
         url = f"/repos/{repository.owner}/{repository.name}{path}"
@@ -105,7 +120,9 @@ class Forge:
             repository, lambda token: self._request(method, url, body, accept, token)
         )
 
-    async def _with_token(self, repository: Repository, asking: Callable[[str], Awaitable[Any]]) -> Any:
+    async def _with_token(
+        self, repository: Repository, asking: Callable[[str], Awaitable[Any]]
+    ) -> Any:
         token = await self.access.token(repository)
         try:
             return await asking(token)

@@ -47,12 +47,18 @@ async def _runs(forge: Forge, repository: Repository, commit: str) -> list[Any]:
         answer = await forge.read(repository, f"/commits/{commit}/check-runs", per_page=100)
     except ForgeRefused:
         return []
-    runs = [run for run in answer["check_runs"] if run.get("conclusion") in _FAILED and not _is_ours(run)]
+    runs = [
+        run
+        for run in answer["check_runs"]
+        if run.get("conclusion") in _FAILED and not _is_ours(run)
+    ]
     return runs[:_CHECKS_LIMIT]
 
 
 def _is_ours(run: Any) -> bool:
-    return is_ours(str(run.get("external_id") or "")) and str(run["name"]).startswith("claude-pool/")
+    return is_ours(str(run.get("external_id") or "")) and str(run["name"]).startswith(
+        "claude-pool/"
+    )
 
 
 async def _run(forge: Forge, repository: Repository, run: Any) -> FailedCheck:
@@ -75,7 +81,9 @@ async def _run(forge: Forge, repository: Repository, run: Any) -> FailedCheck:
 
 
 def _line(annotation: Any) -> str:
-    said = " ".join(str(annotation.get(key) or "") for key in ("title", "message", "raw_details")).strip()
+    said = " ".join(
+        str(annotation.get(key) or "") for key in ("title", "message", "raw_details")
+    ).strip()
     return f"{annotation['path']}:{annotation['start_line']} {said}"
 
 
@@ -87,5 +95,6 @@ async def _statuses(forge: Forge, repository: Repository, commit: str) -> list[F
     return [
         FailedCheck(name=str(each["context"]), title=str(each.get("description") or ""))
         for each in answer.get("statuses") or ()
-        if each.get("state") in ("failure", "error") and not str(each["context"]).startswith("claude-pool/")
+        if each.get("state") in ("failure", "error")
+        and not str(each["context"]).startswith("claude-pool/")
     ][:_CHECKS_LIMIT]

@@ -53,7 +53,9 @@ class Client(GitHubAPI):
         self, method: str, url: str, headers: Mapping[str, str], body: bytes
     ) -> tuple[int, Mapping[str, str], bytes]:
         try:
-            asking = self._session.request(method, url, headers=headers, data=body, allow_redirects=False)
+            asking = self._session.request(
+                method, url, headers=headers, data=body, allow_redirects=False
+            )
             async with asking as response:
                 if (response.content_length or 0) > _BODY_LIMIT:
                     raise Unreadable(f"the answer is larger than {_BODY_LIMIT} bytes")
@@ -87,7 +89,9 @@ class sorted_errors:  # noqa: N801 - reads as a word at the `with`
             case gidgethub.GraphQLException() | gidgethub.GitHubException():
                 raise Unreadable(f"the answer cannot be read: {error}") from error
             case ValueError() | LookupError() | TypeError() | AttributeError() | RecursionError():
-                raise Unreadable(f"the answer cannot be read: {type(error).__name__}: {error}") from error
+                raise Unreadable(
+                    f"the answer cannot be read: {type(error).__name__}: {error}"
+                ) from error
             case _:
                 return
 

@@ -53,7 +53,9 @@ def claim(tx: Transaction, now_ms: int, taken_ms: int) -> CommandRequest | None:
     """
     due = sa.or_(_C.due_ms <= now_ms, _C.owner != own_id())
     waiting = (
-        sa.select(commands).where(_C.state == CommandState.received, due).order_by(_C.received_ms, _C.key)
+        sa.select(commands)
+        .where(_C.state == CommandState.received, due)
+        .order_by(_C.received_ms, _C.key)
     )
     for row in tx.execute(waiting.limit(_LOOKED_AT)):
         if (row.due_ms <= now_ms or is_gone(row.owner)) and not _is_behind(tx, row.key):
@@ -79,7 +81,10 @@ def begin(tx: Transaction, key: str, chain_id: str) -> None:
 
 def close(tx: Transaction, key: str, answer: str) -> None:
     """A command is handled for good."""
-    closed = {"state": after(COMMAND, _C.state, CommandEvent.close), "answer": answer[:_LONGEST_ANSWER]}
+    closed = {
+        "state": after(COMMAND, _C.state, CommandEvent.close),
+        "answer": answer[:_LONGEST_ANSWER],
+    }
     tx.execute(commands.update().where(_C.key == key).values(**closed))
 
 
@@ -108,7 +113,10 @@ def several(tx: Transaction, keys: Collection[str] | None) -> list[CommandRow]:
 
 def are_waiting(tx: Transaction) -> bool:
     """Whether any command is still to be handled."""
-    return tx.execute(sa.select(_C.key).where(_C.state == CommandState.received).limit(1)).first() is not None
+    return (
+        tx.execute(sa.select(_C.key).where(_C.state == CommandState.received).limit(1)).first()
+        is not None
+    )
 
 
 def requests_of(tx: Transaction, thread: str, chain_id: str) -> Sequence[CommandRequest]:
@@ -136,7 +144,9 @@ def rate(tx: Transaction, request: CommandRequest, thread: str, since_ms: int) -
 
 
 def _count(tx: Transaction, *where: sa.ColumnElement[bool]) -> int:
-    return int(tx.execute(sa.select(sa.func.count()).select_from(commands).where(*where)).scalar_one())
+    return int(
+        tx.execute(sa.select(sa.func.count()).select_from(commands).where(*where)).scalar_one()
+    )
 
 
 def _row(row: sa.Row[*tuple[Any, ...]]) -> CommandRow:

@@ -10,7 +10,10 @@ from claude_pool_gh.storage import Transaction, insert_once
 
 def is_heard(tx: Transaction, guid: str) -> bool:
     """Whether a delivery was taken in."""
-    return tx.execute(sa.select(deliveries.c.guid).where(deliveries.c.guid == guid)).first() is not None
+    return (
+        tx.execute(sa.select(deliveries.c.guid).where(deliveries.c.guid == guid)).first()
+        is not None
+    )
 
 
 def position(tx: Transaction, name: str) -> str | None:

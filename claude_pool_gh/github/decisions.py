@@ -44,8 +44,12 @@ class Approval:
 def approve(tx: Transaction, gate: str, chain_id: str, actor: Actor, now_ms: int) -> bool:
     """Note a person's approval. False when it was noted before."""
     values = {
-        "gate": gate, "actor_id": actor.id, "login": actor.login, "chain_id": chain_id, "created_ms": now_ms,
-    }  # fmt: skip
+        "gate": gate,
+        "actor_id": actor.id,
+        "login": actor.login,
+        "chain_id": chain_id,
+        "created_ms": now_ms,
+    }
     return insert_once(tx, approvals, values)
 
 
@@ -62,8 +66,12 @@ def approvals_of(tx: Transaction, gate: str) -> list[Approval]:
 def trust(tx: Transaction, thread: str, commit: str, actor: Actor, now_ms: int) -> None:
     """Let money be spent on a commit."""
     values = {
-        "thread": thread, "commit": commit, "actor_id": actor.id, "login": actor.login, "created_ms": now_ms,
-    }  # fmt: skip
+        "thread": thread,
+        "commit": commit,
+        "actor_id": actor.id,
+        "login": actor.login,
+        "created_ms": now_ms,
+    }
     insert_once(tx, trusted_commits, values)
 
 

@@ -36,20 +36,28 @@ class Rejected:
 def check_secrets(secrets: Sequence[str]) -> None:
     """Raises ValueError unless every secret is long enough; a server without one must not start."""
     if not secrets:
-        raise ValueError("WEBHOOK_SECRET is not set; a server that cannot verify deliveries does not start")
+        raise ValueError(
+            "WEBHOOK_SECRET is not set; a server that cannot verify deliveries does not start"
+        )
     if any(len(secret) < LEAST_SECRET for secret in secrets):
         raise ValueError(
             f"WEBHOOK_SECRET needs at least {LEAST_SECRET} characters; make one: openssl rand -hex 32"
         )
 
 
-def verify(secrets: Sequence[str], headers: Mapping[str, str], body: bytes) -> VerifiedDelivery | Rejected:
+def verify(
+    secrets: Sequence[str], headers: Mapping[str, str], body: bytes
+) -> VerifiedDelivery | Rejected:
     """Check the signature over the raw bytes first, in constant time, SHA-256 only; then read the body."""
     check_secrets(secrets)
-    given = _SIGNATURE.fullmatch(headers.get("X-Hub-Signature-256", "").encode("utf-8", "surrogateescape"))
+    given = _SIGNATURE.fullmatch(
+        headers.get("X-Hub-Signature-256", "").encode("utf-8", "surrogateescape")
+    )
     if given is None:
         return Rejected(401, "no SHA-256 signature")
-    made = [hmac.new(secret.encode(), body, hashlib.sha256).hexdigest().encode() for secret in secrets]
+    made = [
+        hmac.new(secret.encode(), body, hashlib.sha256).hexdigest().encode() for secret in secrets
+    ]
     if not any([hmac.compare_digest(given[1], each) for each in made]):  # noqa: C419 - compare all of them
         return Rejected(401, "the signature does not match")
     return _read(headers, body)
@@ -62,7 +70,9 @@ def _read(headers: Mapping[str, str], body: bytes) -> VerifiedDelivery | Rejecte
     try:
         payload = json.loads(body)
     except (ValueError, RecursionError):
-        return Rejected(400, "the body is not JSON; set the webhook's content type to application/json")
+        return Rejected(
+            400, "the body is not JSON; set the webhook's content type to application/json"
+        )
     if not isinstance(payload, dict):
         return Rejected(400, "the body is not a JSON object")
     return VerifiedDelivery(guid, event, payload)

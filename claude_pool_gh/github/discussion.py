@@ -39,7 +39,7 @@ _BADGES: Final = {"OWNER": "owner", "MEMBER": "member", "COLLABORATOR": "collabo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class Message:
     """One text by one person."""
 
     id: int
@@ -56,10 +56,10 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reviewed:
+class SubmittedReview:
     """A submitted review."""
 
-    said: Said
+    said: Message
     state: str
     """`APPROVED`, `CHANGES_REQUESTED`, `COMMENTED` or `DISMISSED`."""
 
@@ -79,15 +79,15 @@ class LineThread:
     hunk: str = ""
     """The part of the diff that the page shows above it."""
     resolved: bool = False
-    said: tuple[Said, ...] = ()
+    said: tuple[Message, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discussion:
     """All of it, oldest first."""
 
-    comments: tuple[Said, ...] = ()
-    reviews: tuple[Reviewed, ...] = ()
+    comments: tuple[Message, ...] = ()
+    reviews: tuple[SubmittedReview, ...] = ()
     threads: tuple[LineThread, ...] = ()
     beyond: int = 0
     """How many older ones were left out."""
@@ -100,16 +100,24 @@ class Discussion:
 
 
 @checked
-async def discussion(forge: Forge, thread: Thread, *, is_pull: bool, root: int | None = None) -> Discussion:
+async def discussion(
+    forge: Forge, thread: Thread, *, is_pull: bool, root: int | None = None
+) -> Discussion:
     """What is said in a thread and shown on its page. The inline thread that `root` began is always among it."""
     number = thread.number
     every = [each async for each in forge.pages(thread.repository, f"/issues/{number}/comments")]
     comments = [_said(each, is_comment=True) for each in every[-_LAST:]]
-    beyond, reviews, threads = len(every) - len(comments), list[Reviewed](), list[LineThread]()
+    beyond, reviews, threads = (
+        len(every) - len(comments),
+        list[SubmittedReview](),
+        list[LineThread](),
+    )
     if is_pull:
         found = [each async for each in forge.pages(thread.repository, f"/pulls/{number}/reviews")]
         told = [each for each in found if each.get("body") and each.get("state") != "PENDING"]
-        reviews = [Reviewed(said=_said(each), state=str(each["state"])) for each in told[-_LAST:]]
+        reviews = [
+            SubmittedReview(said=_said(each), state=str(each["state"])) for each in told[-_LAST:]
+        ]
         lines = [each async for each in forge.pages(thread.repository, f"/pulls/{number}/comments")]
         grouped = by_thread(lines)
         threads = [each for each in grouped if each in grouped[-_LAST:] or each.root == root]
@@ -156,12 +164,12 @@ def _shown(thread: LineThread, known: _Known, resolved: frozenset[int]) -> LineT
     return replace(thread, said=said, resolved=thread.root in resolved)
 
 
-def _all_said(threads: Iterable[LineThread]) -> list[Said]:
+def _all_said(threads: Iterable[LineThread]) -> list[Message]:
     return [said for thread in threads for said in thread.said]
 
 
-def _said(answer: Any, *, is_comment: bool = False) -> Said:
-    return Said(
+def _said(answer: Any, *, is_comment: bool = False) -> Message:
+    return Message(
         id=int(answer["id"]),
         author=actor_of(answer.get("user")),
         text=str(answer.get("body") or ""),
@@ -180,7 +188,7 @@ class _Known:
     hidden: frozenset[str] = frozenset()
 
 
-async def _known(forge: Forge, thread: Thread, said: Sequence[Said]) -> _Known:
+async def _known(forge: Forge, thread: Thread, said: Sequence[Message]) -> _Known:
     """Which of these the page shows: only the GraphQL API tells. What it does not answer for counts as hidden."""
     nodes = [each.node for each in said if each.node]
     parts = [nodes[begin : begin + _NODES_LIMIT] for begin in range(0, len(nodes), _NODES_LIMIT)]
@@ -201,7 +209,9 @@ async def _asked(forge: Forge, thread: Thread, nodes: Sequence[str]) -> _Known:
         first, second = [await _asked(forge, thread, half) for half in halves]
         return _Known(first.shown | second.shown, first.hidden | second.hidden)
     except ForgeError as error:
-        logger.warning("hidden comments are not known: %s", error, extra={"action": "hidden_unknown"})
+        logger.warning(
+            "hidden comments are not known: %s", error, extra={"action": "hidden_unknown"}
+        )
         return _Known()
     told = [each for each in answer["nodes"] if each and "isMinimized" in each]
     return _Known(
@@ -238,7 +248,9 @@ async def _resolved(forge: Forge, thread: Thread) -> frozenset[int]:
                 page = answer["repository"]["pullRequest"]["reviewThreads"]
                 resolved = [each for each in page["nodes"] if each["isResolved"]]
                 found |= {
-                    int(one["fullDatabaseId"]) for each in resolved for one in each["comments"]["nodes"]
+                    int(one["fullDatabaseId"])
+                    for each in resolved
+                    for one in each["comments"]["nodes"]
                 }
                 goes_on, after = page["pageInfo"]["hasNextPage"], page["pageInfo"]["endCursor"]
         except ForgeError:

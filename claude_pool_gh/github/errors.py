@@ -104,12 +104,18 @@ def sort_refusal(status: int, message: str, headers: Mapping[str, str]) -> Forge
 def _is_limit(status: int, message: str, headers: Mapping[str, str]) -> bool:
     if any(words in message.lower() for words in _LIMITS):
         return True
-    return status == 403 and ("retry-after" in headers or headers.get("x-ratelimit-remaining") == "0")
+    return status == 403 and (
+        "retry-after" in headers or headers.get("x-ratelimit-remaining") == "0"
+    )
 
 
 def sort_query_refusal(errors: Any) -> ForgeError:
     """What an answer of the GraphQL API means that holds errors: it says their kinds in words, under status 200."""
-    listed = [each for each in errors if isinstance(each, Mapping)] if isinstance(errors, Sequence) else []
+    listed = (
+        [each for each in errors if isinstance(each, Mapping)]
+        if isinstance(errors, Sequence)
+        else []
+    )
     message = str(listed[0].get("message", "")) if listed else "an error without a word"
     kinds = {str(each.get("type", "")) for each in listed}
     if "RATE_LIMITED" in kinds or any(words in message.lower() for words in _LIMITS):

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-_EDITED: Final = "only what was written so counts: an edit could put a command into another person's mouth"
+_EDITED: Final = (
+    "only what was written so counts: an edit could put a command into another person's mouth"
+)
 _LIVE: Final = "read live when a command runs"
 _NO_THREAD: Final = "about no issue or pull request"
 _ADMIN: Final = "about accounts, plans or rules, which are enforced by GitHub"
@@ -32,22 +34,34 @@ UNHEARD: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "issues": {
         "opened": "a text that describes is no command, and nothing starts by itself on an issue",
-        "edited": _NOT_READ, "assigned": _NOT_READ, "unassigned": _NOT_READ, "milestoned": _NOT_READ,
-        "demilestoned": _NOT_READ, "field_added": _NOT_READ, "field_removed": _NOT_READ, "typed": _NOT_READ,
-        "untyped": _NOT_READ, "pinned": _NOT_READ, "unpinned": _NOT_READ,
+        "edited": _NOT_READ,
+        "assigned": _NOT_READ,
+        "unassigned": _NOT_READ,
+        "milestoned": _NOT_READ,
+        "demilestoned": _NOT_READ,
+        "field_added": _NOT_READ,
+        "field_removed": _NOT_READ,
+        "typed": _NOT_READ,
+        "untyped": _NOT_READ,
+        "pinned": _NOT_READ,
+        "unpinned": _NOT_READ,
         "unlabeled": "what a label started is ended with `/pool cancel`",
         "locked": "GitHub refuses what may not be written there, and that is told where it can be",
         "unlocked": "what was refused there is asked for again",
     },
     "pull_request": {
-        "assigned": _NOT_READ, "unassigned": _NOT_READ, "milestoned": _NOT_READ, "demilestoned": _NOT_READ,
+        "assigned": _NOT_READ,
+        "unassigned": _NOT_READ,
+        "milestoned": _NOT_READ,
+        "demilestoned": _NOT_READ,
         "unlabeled": "what a label started is ended with `/pool cancel`",
         "locked": "GitHub refuses what may not be written there, and that is told where it can be",
         "unlocked": "what was refused there is asked for again",
         "converted_to_draft": "what runs goes on; new commits of a draft start nothing",
         "review_requested": "the App is no user whose review could be requested",
         "review_request_removed": "the App is no user whose review could be requested",
-        "auto_merge_enabled": "merging is not ours", "auto_merge_disabled": "merging is not ours",
+        "auto_merge_enabled": "merging is not ours",
+        "auto_merge_disabled": "merging is not ours",
         "enqueued": "merge_group.checks_requested names the commit that waits",
         "dequeued": "nothing of ours waits in it",
         "stacked": "the base is read live when a command runs",
@@ -57,11 +71,19 @@ UNHEARD: Final[Mapping[str, Mapping[str, str]]] = {
     "issue_dependencies": {EVERY: _NOT_READ},
     "label": {EVERY: _LIVE},
     "milestone": {EVERY: _BOARD},
-    "commit_comment": {"created": "a comment on a commit stands in no thread that a chain could belong to"},
-    "discussion": {EVERY: "discussions have no head, no check and no review; commands there are not offered"},
-    "discussion_comment": {EVERY: "discussions have no head, no check and no review; commands there are not offered"},
+    "commit_comment": {
+        "created": "a comment on a commit stands in no thread that a chain could belong to"
+    },
+    "discussion": {
+        EVERY: "discussions have no head, no check and no review; commands there are not offered"
+    },
+    "discussion_comment": {
+        EVERY: "discussions have no head, no check and no review; commands there are not offered"
+    },
     # ---- commits and checks
-    "push": {EVERY: "a pull request's new head comes as pull_request.synchronize; the default branch is read live"},
+    "push": {
+        EVERY: "a pull request's new head comes as pull_request.synchronize; the default branch is read live"
+    },
     "create": {EVERY: "branches and tags are read live"},
     "delete": {EVERY: "a push to a branch that is gone is refused by git, and told"},
     "status": {EVERY: "results of others are read when a review begins"},
@@ -83,7 +105,9 @@ UNHEARD: Final[Mapping[str, Mapping[str, str]]] = {
     "deployment_protection_rule": {EVERY: _NO_THREAD},
     "branch_protection_rule": {EVERY: "whether a check is required is asked by `doctor`"},
     "branch_protection_configuration": {EVERY: "whether a check is required is asked by `doctor`"},
-    "repository_ruleset": {EVERY: "what a ruleset forbids is refused by GitHub at the push, and told"},
+    "repository_ruleset": {
+        EVERY: "what a ruleset forbids is refused by GitHub at the push, and told"
+    },
     # ---- repositories and installations
     "repository": {
         "created": "installation_repositories.added says so if it is ours",
@@ -134,13 +158,15 @@ UNHEARD: Final[Mapping[str, Mapping[str, str]]] = {
     "secret_scanning_scan": {EVERY: _ALERT},
     "security_advisory": {EVERY: _ALERT},
     "security_and_analysis": {EVERY: _ALERT},
-}  # fmt: skip
+}
 
 
 def why_unheard(event: str, action: str | None) -> str:
     """Why an event is not listened to, for the log."""
     actions = UNHEARD.get(event, {})
     reason = (
-        actions.get(action or "") or actions.get(EVERY) or "GitHub had no such event when this was written"
+        actions.get(action or "")
+        or actions.get(EVERY)
+        or "GitHub had no such event when this was written"
     )
     return f"{event}.{action} is not listened to: {reason}"

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from claude_pool_gh.github.command_states import COMMAND
 from claude_pool_gh.github.deliveries import VerifiedDelivery
 from claude_pool_gh.github.intake import CommandRequest, Found
-from claude_pool_gh.github.news import News
+from claude_pool_gh.github.repository_events import RepositoryEvent
 from claude_pool_gh.github.tables import commands, deliveries, repositories
 from claude_pool_gh.storage import Transaction, insert_once
 from claude_pool_gh.terms.ids import Repository
@@ -21,16 +21,16 @@ def take_in(
     delivery: VerifiedDelivery,
     found: Found,
     now_ms: int,
-    told: Callable[[Transaction, News], None] = lambda _tx, _news: None,
+    told: Callable[[Transaction, RepositoryEvent], None] = lambda _tx, _news: None,
 ) -> int:
-    """Make a delivery, its commands and its news durable; how many commands were new.
+    """Make a delivery, its commands and its events durable; how many commands were new.
 
     A GUID is stored with its work, so one whose first attempt died before the commit is taken in again. `told` gets
-    each of the news, in the same transaction; hearing it twice must do no harm.
+    each of the events, in the same transaction; hearing it twice must do no harm.
     """
     row = {"guid": delivery.guid, "event": delivery.event[:64], "received_ms": now_ms}
     insert_once(tx, deliveries, row | {"action": str(delivery.payload.get("action"))[:64]})
-    for each in found.news:
+    for each in found.events:
         told(tx, each)
     return sum(store(tx, request, now_ms) for request in found.requests)
 
@@ -45,10 +45,14 @@ def remember_repository(tx: Transaction, repository: Repository, state: str = "a
 
 def known_repository(tx: Transaction, repository_id: int) -> Repository | None:
     """A repository under its present names."""
-    row = tx.execute(sa.select(repositories).where(repositories.c.id == repository_id)).one_or_none()
+    row = tx.execute(
+        sa.select(repositories).where(repositories.c.id == repository_id)
+    ).one_or_none()
     if row is None:
         return None
-    return Repository(id=row.id, owner=row.owner, name=row.name, installation_id=row.installation_id)
+    return Repository(
+        id=row.id, owner=row.owner, name=row.name, installation_id=row.installation_id
+    )
 
 
 def store(tx: Transaction, request: CommandRequest, now_ms: int) -> bool:

@@ -1,4 +1,4 @@
-"""From a verified delivery to the commands and news in it."""
+"""From a verified delivery to the commands and events in it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,21 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from claude_pool_gh.commands.lines import WORD, find
-from claude_pool_gh.github import news, payloads
+from claude_pool_gh.github import payloads, repository_events
 from claude_pool_gh.github.check_key import CheckKey
 from claude_pool_gh.github.deliveries import VerifiedDelivery
 from claude_pool_gh.github.events import why_unheard
-from claude_pool_gh.github.news import News
-from claude_pool_gh.terms.ids import Actor, CommentRef, Repository, ReviewRef, Source, Term, Thread, Trigger
+from claude_pool_gh.github.repository_events import RepositoryEvent
+from claude_pool_gh.terms.ids import (
+    Actor,
+    CommentRef,
+    Repository,
+    ReviewRef,
+    Source,
+    Term,
+    Thread,
+    Trigger,
+)
 
 _GROUP: Final = re.compile(r"/pr-([1-9][0-9]{0,9})-[0-9a-f]{7,64}\Z", re.ASCII)
 LABEL: Final = "pool:"
@@ -64,10 +73,10 @@ class Found:
     """What a delivery holds for us."""
 
     requests: tuple[CommandRequest, ...] = ()
-    news: tuple[News, ...] = ()
+    events: tuple[RepositoryEvent, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.requests or self.news)
+        return bool(self.requests or self.events)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +88,7 @@ class NotForUs:
 
 
 def recognise(delivery: VerifiedDelivery) -> Found | NotForUs:
-    """The commands and news in a delivery. Pure: whether they may run is decided later, against GitHub itself."""
+    """The commands and events in a delivery. Pure: whether they may run is decided later, against GitHub itself."""
     action = delivery.payload.get("action")
     reader = _READERS.get((delivery.event, action)) if isinstance(action, str) else None
     if reader is None:
@@ -129,13 +138,17 @@ def _deleted(delivery: VerifiedDelivery) -> Found | NotForUs:
     if holder is None:
         return NotForUs(f"the body is not that of {delivery.event}: no thread", malformed=True)
     thread = Thread(repository=payload.place, number=holder.number)
-    return Found(news=(news.CommentDeleted(thread, _ref(delivery.event, payload.comment)),))
+    return Found(
+        events=(repository_events.CommentDeleted(thread, _ref(delivery.event, payload.comment)),)
+    )
 
 
 def _ref(event: str, comment: payloads.Comment) -> CommentRef:
     if event == "issue_comment":
         return CommentRef(id=comment.id)
-    return CommentRef(id=comment.id, kind="review_comment", root=comment.in_reply_to_id or comment.id)
+    return CommentRef(
+        id=comment.id, kind="review_comment", root=comment.in_reply_to_id or comment.id
+    )
 
 
 def _labeled(delivery: VerifiedDelivery) -> Found | NotForUs:
@@ -152,16 +165,20 @@ def _labeled(delivery: VerifiedDelivery) -> Found | NotForUs:
     line = f"{WORD} {' '.join(name.removeprefix(LABEL).split())}"
     # A label that is taken off and put on again asks again; the time of the event tells the two apart.
     return Found(
-        (_triggered(payload, holder.number, "label", f"{holder.number}:{name}:{holder.updated_at}", line),)
+        (
+            _triggered(
+                payload, holder.number, "label", f"{holder.number}:{name}:{holder.updated_at}", line
+            ),
+        )
     )
 
 
 def _opened(delivery: VerifiedDelivery) -> Found | NotForUs:
     payload = payloads.PullEvent.model_validate(delivery.payload)
     pull = payload.pull_request
-    known = news.HeadMoved(_thread(payload, pull.number), pull.head.sha)
+    known = repository_events.HeadMoved(_thread(payload, pull.number), pull.head.sha)
     if pull.draft:
-        return Found(news=(known,))
+        return Found(events=(known,))
     kind = str(delivery.payload["action"])
     id_ = f"{pull.number}" if kind == "opened" else f"{pull.number}:{pull.updated_at}"
     return Found((_triggered(payload, pull.number, kind, id_, REVIEW),), (known,))
@@ -170,7 +187,7 @@ def _opened(delivery: VerifiedDelivery) -> Found | NotForUs:
 def _pushed(delivery: VerifiedDelivery) -> Found | NotForUs:
     payload = payloads.PullEvent.model_validate(delivery.payload)
     pull = payload.pull_request
-    moved = news.HeadMoved(_thread(payload, pull.number), pull.head.sha)
+    moved = repository_events.HeadMoved(_thread(payload, pull.number), pull.head.sha)
     asked = _triggered(payload, pull.number, "push", f"{pull.number}:{pull.head.sha}", REVIEW)
     return Found(() if pull.draft else (asked,), (moved,))
 
@@ -180,7 +197,14 @@ def _edited(delivery: VerifiedDelivery) -> Found | NotForUs:
     if "base" not in (payload.changes or {}):
         return NotForUs("a title or a body that was edited is read when a command runs")
     pull = payload.pull_request
-    return Found((), (news.BaseChanged(_thread(payload, pull.number), pull.head.sha, pull.base.ref),))
+    return Found(
+        (),
+        (
+            repository_events.BaseChanged(
+                _thread(payload, pull.number), pull.head.sha, pull.base.ref
+            ),
+        ),
+    )
 
 
 def _closed(delivery: VerifiedDelivery) -> Found | NotForUs:
@@ -194,17 +218,21 @@ def _closed(delivery: VerifiedDelivery) -> Found | NotForUs:
     else:
         payload = payloads.PullEvent.model_validate(delivery.payload)
         number = payload.pull_request.number
-    return Found(news=(news.ThreadClosed(_thread(payload, number)),))
+    return Found(events=(repository_events.ThreadClosed(_thread(payload, number)),))
 
 
 def _reopened(delivery: VerifiedDelivery) -> Found | NotForUs:
     payload: payloads.PullEvent | payloads.IssueEvent
     if delivery.event == "issues":
         payload = payloads.IssueEvent.model_validate(delivery.payload)
-        return Found(news=(news.ThreadReopened(_thread(payload, payload.issue.number)),))
+        return Found(
+            events=(repository_events.ThreadReopened(_thread(payload, payload.issue.number)),)
+        )
     payload = payloads.PullEvent.model_validate(delivery.payload)
     pull = payload.pull_request
-    return Found(news=(news.ThreadReopened(_thread(payload, pull.number), pull.head.sha),))
+    return Found(
+        events=(repository_events.ThreadReopened(_thread(payload, pull.number), pull.head.sha),)
+    )
 
 
 def _grouped(delivery: VerifiedDelivery) -> Found | NotForUs:
@@ -213,7 +241,13 @@ def _grouped(delivery: VerifiedDelivery) -> Found | NotForUs:
     named = _GROUP.search(payload.merge_group.head_ref)
     if named is None:
         return NotForUs("a merge group that names no pull request")
-    return Found(news=(news.GroupQueued(_thread(payload, int(named[1])), payload.merge_group.head_sha),))
+    return Found(
+        events=(
+            repository_events.GroupQueued(
+                _thread(payload, int(named[1])), payload.merge_group.head_sha
+            ),
+        )
+    )
 
 
 def _check(delivery: VerifiedDelivery) -> Found | NotForUs:
@@ -226,7 +260,9 @@ def _check(delivery: VerifiedDelivery) -> Found | NotForUs:
     # Who pressed belongs to it: somebody who is refused does not use up the press of somebody who may.
     id_ = f"{run.id}:{run.completed_at}:{payload.sender.id}"
     if payload.requested_action is None:
-        rerun = _triggered(payload, thread.number, "rerun", id_, f"{WORD} {key.verb}", check=key.format())
+        rerun = _triggered(
+            payload, thread.number, "rerun", id_, f"{WORD} {key.verb}", check=key.format()
+        )
         return Found((rerun,))
     act, _, gate = payload.requested_action.identifier.partition(":")
     id_ = f"{id_}:{payload.requested_action.identifier}"
@@ -251,20 +287,22 @@ def _installation(delivery: VerifiedDelivery) -> Found | NotForUs:
     gained = [*(payload.repositories or ()), *payload.repositories_added]
     if payload.action == "removed":
         ids = tuple(each.id for each in payload.repositories_removed)
-        return Found(news=(news.RepositoriesRemoved(payload.installation.id, ids),))
+        return Found(events=(repository_events.RepositoriesRemoved(payload.installation.id, ids),))
     named = tuple(
         Repository(id=each.id, owner=owner, name=each.name, installation_id=payload.installation.id)
         for each in (gained if owner else ())
     )
     state: Any = states.get(payload.action, "active")
-    return Found(news=(news.InstallationChanged(payload.installation.id, state, named),))
+    return Found(
+        events=(repository_events.InstallationChanged(payload.installation.id, state, named),)
+    )
 
 
 def _repository_changed(delivery: VerifiedDelivery) -> Found | NotForUs:
     payload = payloads.Event.model_validate(delivery.payload)
     gone = delivery.payload["action"] == "deleted"
     state: Any = "removed" if gone else "archived" if payload.repository.archived else "active"
-    return Found(news=(news.RepositoryChanged(payload.place, state),))
+    return Found(events=(repository_events.RepositoryChanged(payload.place, state),))
 
 
 _Reader = Callable[[VerifiedDelivery], Found | NotForUs]
@@ -290,7 +328,10 @@ _READERS: Final[Mapping[tuple[str, str], _Reader]] = {
     ("check_run", "rerequested"): _check,
     ("check_run", "requested_action"): _check,
     ("check_suite", "rerequested"): _all_checks,
-    **{("installation", act): _installation for act in ("created", "deleted", "suspend", "unsuspend")},
+    **{
+        ("installation", act): _installation
+        for act in ("created", "deleted", "suspend", "unsuspend")
+    },
     **{("installation_repositories", act): _installation for act in ("added", "removed")},
     **{
         ("repository", act): _repository_changed
@@ -340,5 +381,8 @@ def _triggered(
 ) -> CommandRequest:
     source = Trigger(kind=kind, id=_text(id_).decode()[:100], check=check)
     return CommandRequest(
-        thread=_thread(payload, number), actor=payload.sender.actor, source=source, line=_text(line).decode()
+        thread=_thread(payload, number),
+        actor=payload.sender.actor,
+        source=source,
+        line=_text(line).decode(),
     )

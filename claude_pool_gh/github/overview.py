@@ -20,7 +20,14 @@ from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.client import checked
 from claude_pool_gh.github.errors import ForgeRefused, NotFound, Unreadable
 from claude_pool_gh.github.reads import GHOST, Issue, Pull, branch_head, default_branch
-from claude_pool_gh.github.trusted import Listed, Listing, TrustedFiles, file_of, is_link, listing_of
+from claude_pool_gh.github.trusted import (
+    Listed,
+    Listing,
+    TrustedFiles,
+    file_of,
+    is_link,
+    listing_of,
+)
 from claude_pool_gh.terms.ids import Actor, Repository, Thread
 
 logger = logging.getLogger(__name__)
@@ -125,7 +132,12 @@ class _OtherRepository(Exception):
 @checked
 async def _by_query(forge: Forge, thread: Thread, config: str) -> Overview:
     place = thread.repository
-    variables = {"owner": place.owner, "name": place.name, "number": thread.number, "config": config}
+    variables = {
+        "owner": place.owner,
+        "name": place.name,
+        "number": thread.number,
+        "config": config,
+    }
     found = (await forge.ask(place, OVERVIEW, **variables))["repository"]
     if int(found["databaseId"]) != place.id:
         raise _OtherRepository(f"{place.full_name} is the name of another repository now")

@@ -38,7 +38,9 @@ class Pull:
 async def role_of(forge: Forge, repository: Repository, actor: Actor) -> Role:
     """The live role of a user. Fails closed: whatever is not a clear answer about this very user is `none`."""
     try:
-        return _role(await forge.read(repository, f"/collaborators/{segment(actor.login)}/permission"), actor)
+        return _role(
+            await forge.read(repository, f"/collaborators/{segment(actor.login)}/permission"), actor
+        )
     except ForgeRefused:
         return Role.none
     except Unreadable as error:
@@ -50,7 +52,9 @@ def _role(answer: Any, actor: Actor) -> Role:
     match answer:
         # A login can be given up and taken by somebody else.
         case {"user": {"id": int(id_)}} if id_ == actor.id:
-            return max(Role.named(str(answer.get("role_name"))), Role.named(str(answer.get("permission"))))
+            return max(
+                Role.named(str(answer.get("role_name"))), Role.named(str(answer.get("permission")))
+            )
         case _:
             return Role.none
 
@@ -68,7 +72,9 @@ query CreatedViaEmail($id: ID!) {
 
 
 @checked
-async def unchanged(forge: Forge, thread: Thread, source: CommentRef | ReviewRef, digest: str) -> str | None:
+async def unchanged(
+    forge: Forge, thread: Thread, source: CommentRef | ReviewRef, digest: str
+) -> str | None:
     """What GraphQL calls a comment or review, if it still exists and says what it said when it was delivered."""
     try:
         now = await forge.read(thread.repository, _path(thread, source))
@@ -148,7 +154,9 @@ async def merge_base(forge: Forge, repository: Repository, base: str, head: str)
 async def is_ancestor(forge: Forge, repository: Repository, older: str, newer: str) -> bool:
     """Whether a commit goes on from another one, however many lie between. Not where GitHub no longer knows it."""
     try:
-        answer = await forge.read(repository, f"/compare/{segment(older)}...{segment(newer)}", per_page=1)
+        answer = await forge.read(
+            repository, f"/compare/{segment(older)}...{segment(newer)}", per_page=1
+        )
     except NotFound:
         return False
     return answer["status"] in ("ahead", "identical")

@@ -38,7 +38,9 @@ def note(tx: Transaction, key: str, *, head: str = "", is_open: bool = True) -> 
 def repository(tx: Transaction, repository_id: int) -> Repository:
     """A repository that deliveries have named."""
     row = tx.execute(sa.select(repositories).where(repositories.c.id == repository_id)).one()
-    return Repository(id=row.id, owner=row.owner, name=row.name, installation_id=row.installation_id)
+    return Repository(
+        id=row.id, owner=row.owner, name=row.name, installation_id=row.installation_id
+    )
 
 
 def is_reachable(tx: Transaction, repository_id: int) -> bool:

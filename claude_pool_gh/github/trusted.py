@@ -186,7 +186,9 @@ def listing_of(folder: str, tree: Any) -> Listing:
     return Listing(folders, files)
 
 
-def _entries(folder: str, tree: Any, folders: dict[str, dict[str, str]]) -> Iterator[tuple[str, Any]]:
+def _entries(
+    folder: str, tree: Any, folders: dict[str, dict[str, str]]
+) -> Iterator[tuple[str, Any]]:
     """Every entry with its path; notes each folder that is listed whole."""
     own = folders.setdefault(folder, {})
     for entry in tree["entries"] or ():
@@ -219,7 +221,9 @@ def file_of(path: str, blob: Any) -> TrustedFile | Literal[Listed.unread] | None
 
 
 @checked
-async def trusted_file(forge: Forge, repository: Repository, at: str | None, path: str) -> TrustedFile | None:
+async def trusted_file(
+    forge: Forge, repository: Repository, at: str | None, path: str
+) -> TrustedFile | None:
     """A text file by REST, at a commit or a branch (None: the default one); None: there is none."""
     where = "/".join(segment(part) for part in path.split("/"))
     try:

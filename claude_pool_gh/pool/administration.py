@@ -7,7 +7,7 @@ from claude_pool_gh.pool.core import Core
 from claude_pool_gh.pool.model import arguments
 from claude_pool_gh.pool.model.config import SlotConfig
 from claude_pool_gh.pool.model.records import DrainSummary, Load, PoolStatus, SlotFilter, SlotRecord
-from claude_pool_gh.pool.run.running import Live
+from claude_pool_gh.pool.run.running import RunningChains
 from claude_pool_gh.pool.store import context, queries
 from claude_pool_gh.pool.store.metrics import MetricsFilter, SessionMetrics, measure
 from claude_pool_gh.storage import Database
@@ -27,7 +27,7 @@ class Administration:
         return self._core.database
 
     @property
-    def live(self) -> Live:
+    def live(self) -> RunningChains:
         """What runs in this process now."""
         return self._core.live
 
@@ -97,7 +97,9 @@ class Administration:
     async def status(self) -> PoolStatus:
         """The pool at a glance."""
         budget, closing = self.config.budget_microdollars, self._core.closing
-        return await self.database.read(lambda tx: queries.status(tx, budget=budget, shutdown=closing))
+        return await self.database.read(
+            lambda tx: queries.status(tx, budget=budget, shutdown=closing)
+        )
 
     @property
     def load(self) -> Load:

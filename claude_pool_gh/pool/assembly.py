@@ -11,25 +11,25 @@ from claude_pool_gh.pool.core import Core
 from claude_pool_gh.pool.model.config import PoolConfig, SlotConfig, SlotMode
 from claude_pool_gh.pool.model.ids import new_id
 from claude_pool_gh.pool.model.ports import Agent, Clock, HostStep, Observer, Workspaces
-from claude_pool_gh.pool.recipes.library import Shelf
+from claude_pool_gh.pool.recipes.library import RecipeLibrary
 from claude_pool_gh.pool.run.agent_run import least
-from claude_pool_gh.pool.run.carrying import Carrying
-from claude_pool_gh.pool.run.chain_factory import Orders
-from claude_pool_gh.pool.run.chain_runner import Runner
+from claude_pool_gh.pool.run.chain_carrier import ChainCarrier
+from claude_pool_gh.pool.run.chain_factory import ChainFactory
+from claude_pool_gh.pool.run.chain_runner import ChainRunner
+from claude_pool_gh.pool.run.chain_waiters import ChainWaiters
 from claude_pool_gh.pool.run.dispatcher import Dispatcher
 from claude_pool_gh.pool.run.feed import Feed
 from claude_pool_gh.pool.run.queues import queue_on
-from claude_pool_gh.pool.run.running import Live
+from claude_pool_gh.pool.run.running import RunningChains
 from claude_pool_gh.pool.run.slots import Slot, Slots
 from claude_pool_gh.pool.run.supervisor import Supervisor, may_restart
-from claude_pool_gh.pool.run.task_runner import Attempts
-from claude_pool_gh.pool.run.waiting import Waiting
+from claude_pool_gh.pool.run.task_runner import TaskRunner
 from claude_pool_gh.pool.store import slot_rows
 from claude_pool_gh.storage import Database
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class PoolParts:
     """What a pool is made of, besides its agent, slots and settings."""
 
     database: Database
@@ -41,29 +41,33 @@ class Parts:
     home: Path
     """Where slots keep their conversations."""
     workspaces: Workspaces
-    shelf: Shelf
+    library: RecipeLibrary
     host_steps: Mapping[str, HostStep]
     observer: Observer
     clock: Clock
 
 
-def assemble(agent: Agent, slots: Mapping[str, SlotConfig], config: PoolConfig, parts: Parts) -> Core:
+def assemble(
+    agent: Agent, slots: Mapping[str, SlotConfig], config: PoolConfig, parts: PoolParts
+) -> Core:
     """Join the parts; `opening` brings them to life."""
 
     def retired(slot: Slot) -> None:
         """Note in the store that a slot is gone for good."""
         stop = partial(slot_rows.stop, slot_ids=[slot.heir or slot.id])
-        core.errands.run(core.database.transact(stop, forever=True))
+        core.background_writes.run(core.database.transact(stop, forever=True))
 
     ephemeral = config.slot_mode is SlotMode.ephemeral
     places = Slots(
         [Slot(name, own) for name, own in slots.items()],
-        renewed=(lambda slot: Slot(slot.heir or new_id("slot"), slot.config)) if ephemeral else None,
+        renewed=(lambda slot: Slot(slot.heir or new_id("slot"), slot.config))
+        if ephemeral
+        else None,
         retired=retired,
         revivable=lambda slot: may_restart(config, slot),
     )
-    database, live, feed = parts.database, Live(), Feed()
-    waiting = Waiting(database, kept=parts.kept)
+    database, live, feed = parts.database, RunningChains(), Feed()
+    waiting = ChainWaiters(database, kept=parts.kept)
     core = Core(
         config=config,
         database=database,
@@ -74,7 +78,9 @@ def assemble(agent: Agent, slots: Mapping[str, SlotConfig], config: PoolConfig, 
         workspaces=parts.workspaces,
         observer=parts.observer,
         clock=parts.clock,
-        orders=Orders(config, parts.shelf, frozenset(parts.host_steps), partial(least, agent)),
+        orders=ChainFactory(
+            config, parts.library, frozenset(parts.host_steps), partial(least, agent)
+        ),
         slots=places,
         live=live,
         feed=feed,
@@ -86,9 +92,15 @@ def assemble(agent: Agent, slots: Mapping[str, SlotConfig], config: PoolConfig, 
 
 
 def _dispatcher(
-    agent: Agent, config: PoolConfig, parts: Parts, slots: Slots, live: Live, feed: Feed, waiting: Waiting
+    agent: Agent,
+    config: PoolConfig,
+    parts: PoolParts,
+    slots: Slots,
+    live: RunningChains,
+    feed: Feed,
+    waiting: ChainWaiters,
 ) -> Dispatcher:
-    attempts = Attempts(
+    attempts = TaskRunner(
         database=parts.database,
         agent=agent,
         workspaces=parts.workspaces,
@@ -100,11 +112,11 @@ def _dispatcher(
         config=config,
         home=parts.home / "slots",
     )
-    runner = Runner(attempts=attempts, live=live, host_steps=parts.host_steps)
+    runner = ChainRunner(attempts=attempts, live=live, host_steps=parts.host_steps)
     return Dispatcher(
         database=parts.database,
         queue=queue_on(parts.database, parts.clock, parts.worker, parts.queue),
-        events=Carrying(runner, slots, waiting, parts.observer, feed),
+        events=ChainCarrier(runner, slots, waiting, parts.observer, feed),
         live=live,
         clock=parts.clock,
         at_most=config.max_chains,

@@ -7,17 +7,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from claude_pool_gh.pool.errands import Errands
+from claude_pool_gh.pool.background_writes import BackgroundWrites
 from claude_pool_gh.pool.model.config import PoolConfig
 from claude_pool_gh.pool.model.errors import PoolShutdown
 from claude_pool_gh.pool.model.ports import Clock, Observer, Workspaces
-from claude_pool_gh.pool.run.chain_factory import Orders
+from claude_pool_gh.pool.run.chain_factory import ChainFactory
+from claude_pool_gh.pool.run.chain_waiters import ChainWaiters
 from claude_pool_gh.pool.run.dispatcher import Dispatcher
 from claude_pool_gh.pool.run.feed import Feed, recorded
-from claude_pool_gh.pool.run.running import Live
+from claude_pool_gh.pool.run.running import RunningChains
 from claude_pool_gh.pool.run.slots import Slots
 from claude_pool_gh.pool.run.supervisor import Supervisor
-from claude_pool_gh.pool.run.waiting import Waiting
 from claude_pool_gh.pool.store.closed import CLOSED, CLOSED_AND_GONE, ClosedDatabase
 from claude_pool_gh.storage import Database, Transaction
 
@@ -41,14 +41,14 @@ class Core:
     workspaces: Workspaces
     observer: Observer
     clock: Clock
-    orders: Orders
+    orders: ChainFactory
     slots: Slots
-    live: Live
+    live: RunningChains
     feed: Feed
-    waiting: Waiting
+    waiting: ChainWaiters
     dispatcher: Dispatcher
     supervisor: Supervisor
-    errands: Errands = field(default_factory=Errands)
+    background_writes: BackgroundWrites = field(default_factory=BackgroundWrites)
     closing: bool = False
     """Whether it takes no more work."""
     places: Iterator[int] = field(default_factory=itertools.count)

@@ -15,13 +15,17 @@ T = TypeVar("T")
 
 async def approve(core: Core, given: str) -> None:
     """See `Pool.approve`."""
-    await _decide(core, given, lambda tx, chain_id: approvals.approve(tx, chain_id, core.clock.now_ms()))
+    await _decide(
+        core, given, lambda tx, chain_id: approvals.approve(tx, chain_id, core.clock.now_ms())
+    )
 
 
 async def reject(core: Core, given: str, feedback: str) -> bool:
     """See `Pool.reject`."""
     now = core.clock.now_ms
-    return await _decide(core, given, lambda tx, chain_id: approvals.reject(tx, chain_id, feedback, now()))
+    return await _decide(
+        core, given, lambda tx, chain_id: approvals.reject(tx, chain_id, feedback, now())
+    )
 
 
 async def go_on(core: Core, chain_id: str) -> None:

@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 from claude_pool_gh.pool import decisions
+from claude_pool_gh.pool.background_writes import LAST_WORD
 from claude_pool_gh.pool.core import LOOK_SECONDS, Core
-from claude_pool_gh.pool.errands import LAST_WORD
 from claude_pool_gh.pool.model.config import SlotMode
 from claude_pool_gh.pool.model.records import DrainSummary
 from claude_pool_gh.pool.store import queries, queue, slot_rows
@@ -66,7 +66,7 @@ async def close(core: Core) -> None:
     await core.dispatcher.close()
     core.waiting.close()
     await core.waiting.gone()
-    await core.errands.end()
+    await core.background_writes.end()
     core.feed.close()
     core.database = ClosedDatabase(core.closed_words)
 
@@ -143,7 +143,9 @@ async def _summary(core: Core, late: Sequence[str]) -> DrainSummary:
 
 
 async def _left(core: Core, *, parked: bool) -> list[str]:
-    return await core.database.read(lambda tx: queue.left(tx, core.queue, core.worker, parked=parked))
+    return await core.database.read(
+        lambda tx: queue.left(tx, core.queue, core.worker, parked=parked)
+    )
 
 
 async def _warn_of_loss(core: Core, why: str) -> None:

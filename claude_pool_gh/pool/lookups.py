@@ -54,7 +54,9 @@ async def wait_chain(core: Core, chain_id: str) -> ChainResult | None:
     """How a chain ends, once it has; None once it waits for somebody."""
     await core.database.read(lambda tx: addresses.chain(tx, chain_id, instead="wait"))
     await core.waiting.rest(chain_id)
-    return await core.database.read(lambda tx: chain_results.chain_result(tx, chain_id), forever=True)
+    return await core.database.read(
+        lambda tx: chain_results.chain_result(tx, chain_id), forever=True
+    )
 
 
 def events(core: Core, chain_id: str | None, limit: int) -> Subscription:

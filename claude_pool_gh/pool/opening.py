@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Final
 
 from claude_pool_gh.pool import ending
-from claude_pool_gh.pool.assembly import Parts, assemble
+from claude_pool_gh.pool.assembly import PoolParts, assemble
 from claude_pool_gh.pool.core import Core
 from claude_pool_gh.pool.model.config import PoolConfig, SlotConfig
 from claude_pool_gh.pool.model.ports import Agent, Clock, HostStep, Observer, Workspaces
-from claude_pool_gh.pool.recipes.library import Shelf
+from claude_pool_gh.pool.recipes.library import RecipeLibrary
 from claude_pool_gh.pool.run.agent_run import at_work
 from claude_pool_gh.pool.run.dispatch_lock import dispatching_from
 from claude_pool_gh.pool.store import places, slot_rows
@@ -30,7 +30,7 @@ _MEND_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
+class PoolOptions:
     """What a pool is opened with, as `Pool.open` takes it, checked."""
 
     name: str
@@ -39,7 +39,7 @@ class Wishes:
     state: Path | str | None
     store: str | Database | None
     workspaces: Workspaces
-    shelf: Shelf
+    library: RecipeLibrary
     host_steps: Mapping[str, HostStep]
     observer: Observer
     clock: Clock
@@ -56,7 +56,7 @@ class Nobody:
 
 
 @asynccontextmanager
-async def opened(agent: Agent, wishes: Wishes) -> AsyncIterator[Core]:
+async def opened(agent: Agent, wishes: PoolOptions) -> AsyncIterator[Core]:
     """Open a pool; see `Pool.open`."""
     async with AsyncExitStack() as stack:
         home = _home(wishes.state, stack)
@@ -66,14 +66,14 @@ async def opened(agent: Agent, wishes: Wishes) -> AsyncIterator[Core]:
         await stack.enter_async_context(at_work(agent, database, wishes.clock))
         worker = new_owner()
         names = await database.transact(lambda tx: slot_rows.register(tx, worker, wishes.slots))
-        parts = Parts(
+        parts = PoolParts(
             database=database,
             queue=await _queue(database, wishes),
             kept=wishes.state is not None or wishes.store is not None,
             worker=worker,
             home=home,
             workspaces=wishes.workspaces,
-            shelf=wishes.shelf,
+            library=wishes.library,
             host_steps=wishes.host_steps,
             observer=wishes.observer,
             clock=wishes.clock,
@@ -89,7 +89,7 @@ async def opened(agent: Agent, wishes: Wishes) -> AsyncIterator[Core]:
         yield core
 
 
-async def _queue(database: Database, wishes: Wishes) -> str:
+async def _queue(database: Database, wishes: PoolOptions) -> str:
     """The queue of the pool's name and folder; a warning tells of work that waits for other folders."""
     name, queue = wishes.name, places.queue_of(wishes.name, wishes.workspaces.folder)
     await database.transact(lambda tx: places.adopt(tx, name, queue))

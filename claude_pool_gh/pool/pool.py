@@ -34,7 +34,7 @@ from claude_pool_gh.pool.model.records import (
     TaskRecord,
     TaskResult,
 )
-from claude_pool_gh.pool.recipes.library import Shelf
+from claude_pool_gh.pool.recipes.library import RecipeLibrary
 from claude_pool_gh.pool.recipes.workflows import ChainStep
 from claude_pool_gh.pool.run.agent_run import check_agent
 from claude_pool_gh.pool.run.chain_factory import ChainOptions
@@ -48,10 +48,10 @@ from claude_pool_gh.storage import Database, Transaction
 class Pool(Administration):
     """Agents on slots. Open one with `Pool.open`; its methods may be called from every task of the same event loop."""
 
-    def __init__(self, core: Core, shelf: Shelf) -> None:
+    def __init__(self, core: Core, library: RecipeLibrary) -> None:
         """`open` makes the parts, and brings them to life."""
         super().__init__(core)
-        self.shelf = shelf
+        self.library = library
 
     @classmethod
     @asynccontextmanager
@@ -66,7 +66,7 @@ class Pool(Administration):
         state: Path | str | None = None,
         store: str | Database | None = None,
         workspaces: Workspaces | None = None,
-        shelf: Shelf | None = None,
+        library: RecipeLibrary | None = None,
         host_steps: Mapping[str, HostStep] | None = None,
         observer: Observer | None = None,
         clock: Clock | None = None,
@@ -79,27 +79,27 @@ class Pool(Administration):
         `name`: workers on one store share the chains of a name and a folder, and leave all others alone. `slots`: how
         many, or what each decides for itself. `state`: folder for the store and the slots' conversations; without one
         they last as long as the pool. `store`: `postgresql://...` or `sqlite:///...` in place of the folder's own.
-        `workspaces`: where agents work, by default in the current folder. `shelf`: skills and workflows by name.
+        `workspaces`: where agents work, by default in the current folder. `library`: skills and workflows by name.
 
         Raises TypeError and ValueError for arguments that cannot hold, ScalingRefused for a number of slots outside
         `config.scaling`, PoolError where another process runs tasks from the same SQLite file.
         """
         check_agent(agent)
-        wishes = opening.Wishes(
+        wishes = opening.PoolOptions(
             name=name,
             slots=scaling.configs(slots),
             config=config or PoolConfig(),
             state=state,
             store=store,
             workspaces=workspaces or SharedFolder(Path.cwd()),
-            shelf=shelf or Shelf(),
+            library=library or RecipeLibrary(),
             host_steps=host_steps or {},
             observer=observer or opening.Nobody(),
             clock=clock or SystemClock(),
         )
         scaling.check_bounds(wishes.config, len(wishes.slots))
         async with opening.opened(agent, wishes) as core:
-            yield cls(core, wishes.shelf)
+            yield cls(core, wishes.library)
 
     # ---- one task
 
@@ -195,7 +195,11 @@ class Pool(Administration):
         return await lookups.task(self._core, task_id, instead="chain_progress")
 
     async def tasks(
-        self, wanted: TaskFilter | None = None, *, limit: int | None = None, after: str | None = None
+        self,
+        wanted: TaskFilter | None = None,
+        *,
+        limit: int | None = None,
+        after: str | None = None,
     ) -> list[TaskRecord]:
         """The tasks that a filter lets through, oldest first, as they were at one moment.
 
@@ -203,7 +207,9 @@ class Pool(Administration):
         before. Raises UnknownTask where that is gone, ValueError for a limit below 1.
         """
         every = wanted or TaskFilter()
-        return await self.database.read(lambda tx: listing.tasks(tx, every, limit=limit, after=after))
+        return await self.database.read(
+            lambda tx: listing.tasks(tx, every, limit=limit, after=after)
+        )
 
     async def transcript(self, task_id: TaskId) -> list[Any]:
         """What happened in a task's last attempt, in order, redacted: entries with `what` and `text`.
@@ -213,7 +219,11 @@ class Pool(Administration):
         return await lookups.transcript(self._core, task_id)
 
     async def fan_out(
-        self, prompts: Sequence[str], *, config: TaskOverrides | None = None, tags: Sequence[str] = ()
+        self,
+        prompts: Sequence[str],
+        *,
+        config: TaskOverrides | None = None,
+        tags: Sequence[str] = (),
     ) -> list[TaskResult]:
         """Run every prompt as a task of its own; their results in the order of the prompts, failed ones among them.
 
@@ -268,7 +278,11 @@ class Pool(Administration):
         return [ChainId(each) for each in await submission.add(self._core, new)]
 
     async def submit_workflow(
-        self, name: str, args: Mapping[str, Any] | None = None, *, options: ChainOptions | None = None
+        self,
+        name: str,
+        args: Mapping[str, Any] | None = None,
+        *,
+        options: ChainOptions | None = None,
     ) -> ChainId:
         """Queue a workflow from the shelf as a chain. Raises RecipeError for a faulty one or wrong arguments."""
         self._core.check_open()
@@ -288,7 +302,9 @@ class Pool(Administration):
         """What each step of a chain came to that has ended so far, or waits for approval. Raises UnknownChain."""
         return await lookups.chain_steps(self._core, chain_id)
 
-    async def wait_chain(self, chain_id: ChainId, *, timeout_secs: float | None = None) -> ChainResult | None:
+    async def wait_chain(
+        self, chain_id: ChainId, *, timeout_secs: float | None = None
+    ) -> ChainResult | None:
         """Wait until a chain has ended, and return how; None when it waits for somebody.
 
         Raises UnknownChain, TimeoutError, PoolShutdown.
@@ -301,7 +317,9 @@ class Pool(Administration):
 
         Raises UnknownChain.
         """
-        return await decisions.cancel(self._core, lambda tx: addresses.chain(tx, chain_id, instead="cancel"))
+        return await decisions.cancel(
+            self._core, lambda tx: addresses.chain(tx, chain_id, instead="cancel")
+        )
 
     async def chains(
         self, *, unfinished: bool = False, limit: int | None = None, after: str | None = None
@@ -318,7 +336,9 @@ class Pool(Administration):
 
     # ---- events
 
-    def events(self, chain_id: ChainId | TaskId | None = None, *, limit: int = LIMIT) -> Subscription:
+    def events(
+        self, chain_id: ChainId | TaskId | None = None, *, limit: int = LIMIT
+    ) -> Subscription:
         """What happens in this process from now on: `async for event in pool.events()`; see `events`.
 
         `chain_id`: only of this chain, or lone task, until it has ended, here or elsewhere. `limit`: how many events

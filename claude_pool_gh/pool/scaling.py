@@ -15,7 +15,9 @@ def check_bounds(config: PoolConfig, count: int) -> None:
     """Raise ScalingRefused for a number of slots outside the bounds."""
     least, most = config.scaling.min_slots, config.scaling.max_slots
     if not least <= count <= most:
-        raise ScalingRefused(f"{count} slots are not between {least} and {most}; see PoolConfig.scaling")
+        raise ScalingRefused(
+            f"{count} slots are not between {least} and {most}; see PoolConfig.scaling"
+        )
 
 
 def configs(slots: int | Sequence[SlotConfig]) -> list[SlotConfig]:
@@ -42,7 +44,9 @@ async def restart(core: Core, slot_id: str) -> None:
 async def up(core: Core, count: int, config: SlotConfig) -> list[str]:
     """See `Pool.scale_up`."""
     if count < 0:
-        raise ScalingRefused(f"{count} more slots are fewer: to have fewer slots, use scale_down({-count})")
+        raise ScalingRefused(
+            f"{count} more slots are fewer: to have fewer slots, use scale_down({-count})"
+        )
     check_bounds(core.config, core.slots.count + count)
     configs = [config] * count
     names = await core.database.transact(lambda tx: slot_rows.register(tx, core.worker, configs))
@@ -59,7 +63,9 @@ async def up(core: Core, count: int, config: SlotConfig) -> list[str]:
 def down(core: Core, count: int) -> list[str]:
     """See `Pool.scale_down`."""
     if count < 0:
-        raise ScalingRefused(f"{count} fewer slots are more: to have more slots, use scale_up({-count})")
+        raise ScalingRefused(
+            f"{count} fewer slots are more: to have more slots, use scale_up({-count})"
+        )
     if count > core.slots.count:
         raise ScalingRefused(f"{count} slots cannot go: this process has {core.slots.count}")
     check_bounds(core.config, core.slots.count - count)

@@ -74,7 +74,9 @@ def _check_resume(core: Core, resume: str) -> None:
             f"`resume` is {resume[:80]!r}: give the `session_id` of an earlier TaskResult, such as 'slot-0/8c1d'"
         )
     if core.config.slot_mode is SlotMode.ephemeral:
-        raise ValueError("this pool's slots are ephemeral: they keep no conversation that could go on")
+        raise ValueError(
+            "this pool's slots are ephemeral: they keep no conversation that could go on"
+        )
 
 
 async def add(core: Core, new: Sequence[NewChain]) -> list[str]:
@@ -87,7 +89,7 @@ async def add(core: Core, new: Sequence[NewChain]) -> list[str]:
     def store(tx: Transaction) -> None:
         now = core.clock.now_ms()
         for each in new[:1]:
-            cap_uses.check_hope(tx, each.account, each.caps, now)
+            cap_uses.ensure_affordable(tx, each.account, each.caps, now)
         for each in new:
             chains.add(tx, each, now)
             core.observer.changed(tx, each.id)
@@ -103,7 +105,7 @@ async def see_through(core: Core, adding: Coroutine[Any, Any, list[str]]) -> lis
     try:
         return await _results(core, await asyncio.shield(added))
     except asyncio.CancelledError:
-        await asyncio.shield(core.errands.run(_give_up(core, added)))
+        await asyncio.shield(core.background_writes.run(_give_up(core, added)))
         raise
 
 
@@ -130,7 +132,9 @@ async def _pinned(core: Core, new: Sequence[NewChain]) -> list[NewChain]:
         each.plan.model_copy(update={"workspace": pins[isolation]})
         for each, isolation in zip(new, isolations, strict=True)
     ]
-    return [replace(each, plan=plan, pool=core.queue) for each, plan in zip(new, plans, strict=True)]
+    return [
+        replace(each, plan=plan, pool=core.queue) for each, plan in zip(new, plans, strict=True)
+    ]
 
 
 async def _results(core: Core, ids: Sequence[str]) -> list[TaskResult]:

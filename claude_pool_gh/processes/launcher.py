@@ -69,7 +69,10 @@ def enter_namespace() -> None:
 def mount_own_proc() -> None:
     """Show the namespace's processes in /proc, and no others."""
     checked(libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None), "make / private")
-    checked(libc.mount(b"proc", b"/proc", b"proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, None), "mount /proc")
+    checked(
+        libc.mount(b"proc", b"/proc", b"proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, None),
+        "mount /proc",
+    )
 
 
 def landlock() -> int:
@@ -91,7 +94,9 @@ def confine(writable: list[str]) -> None:
         place = os.open(path, os.O_PATH)
         allowed = EVERY_CHANGE if os.path.isdir(path) else WRITE_FILE | TRUNCATE
         rule = ctypes.create_string_buffer(struct.pack("=Qi", allowed, place))
-        checked(libc.syscall(ADD_RULE, rules, RULE_BELOW_PATH, rule, 0), f"landlock_add_rule {path}")
+        checked(
+            libc.syscall(ADD_RULE, rules, RULE_BELOW_PATH, rule, 0), f"landlock_add_rule {path}"
+        )
         os.close(place)
     checked(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl")
     checked(libc.syscall(RESTRICT_SELF, rules, 0), "landlock_restrict_self")
@@ -99,7 +104,11 @@ def confine(writable: list[str]) -> None:
 
 
 def start(
-    command: list[str], environment: dict[str, str], *, namespace: bool, writable: list[str] | None = None
+    command: list[str],
+    environment: dict[str, str],
+    *,
+    namespace: bool,
+    writable: list[str] | None = None,
 ) -> int:
     """Fork and exec the command; returns its process id as we see it. It may change what is `writable`; None: all."""
     parent = 0 if namespace else os.getpid()
@@ -193,7 +202,9 @@ def main() -> int:
     with open(sys.argv[1], "rb") as file:
         config = marshal.load(file)  # noqa: S302 - written by our own process, for us alone
     namespace = config["mode"] == "namespace"
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD})
+    signal.pthread_sigmask(
+        signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
+    )
     die_with_parent(signal.SIGKILL if namespace else signal.SIGTERM, config["parent"])
     with open(config["pid_file"], "w", encoding="ascii") as file:
         file.write(str(os.getpid()))

@@ -28,10 +28,13 @@ def prepared(
     `writable` are the only files and folders that the program can change where the kernel has Landlock; None: all.
     """
     orders = {
-        "program": program, "environment": dict(environment), "mode": how,
-        "parent": os.getpid(), "pid_file": str(folder / "pid"),
+        "program": program,
+        "environment": dict(environment),
+        "mode": how,
+        "parent": os.getpid(),
+        "pid_file": str(folder / "pid"),
         "writable": None if writable is None else list(writable),
-    }  # fmt: skip
+    }
     (folder / "launch").write_bytes(marshal.dumps(orders))
     return [sys.executable, "-IS", str(_compiled()), str(folder / "launch")]
 
@@ -42,7 +45,10 @@ def mode() -> str:
     if os.environ.get("CLAUDE_POOL_PROCESS_MODE") == "reaper":
         return "reaper"
     probe = subprocess.run(  # noqa: S603 - our own file, no input
-        [sys.executable, "-IS", str(_LAUNCHER), "--probe"], check=False, capture_output=True, timeout=30
+        [sys.executable, "-IS", str(_LAUNCHER), "--probe"],
+        check=False,
+        capture_output=True,
+        timeout=30,
     )
     return "namespace" if probe.returncode == 0 else "reaper"
 
@@ -51,7 +57,10 @@ def mode() -> str:
 def can_confine() -> bool:
     """Whether this kernel can keep a program from changing files outside of its own folders."""
     asked = subprocess.run(  # noqa: S603 - our own file, no input
-        [sys.executable, "-IS", str(_LAUNCHER), "--landlock"], check=False, capture_output=True, timeout=30
+        [sys.executable, "-IS", str(_LAUNCHER), "--landlock"],
+        check=False,
+        capture_output=True,
+        timeout=30,
     )
     return asked.returncode == 0
 

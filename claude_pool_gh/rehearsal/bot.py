@@ -96,7 +96,11 @@ class Bot:
 
 
 def environment(
-    github: SimulatedGitHub, app: App, model_url: str, state: Path, more: Mapping[str, str] | None = None
+    github: SimulatedGitHub,
+    app: App,
+    model_url: str,
+    state: Path,
+    more: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Everything the server is told, and nothing of this process's own environment but the path of programs."""
     return {
@@ -120,7 +124,11 @@ def environment(
 
 @asynccontextmanager
 async def running(
-    github: SimulatedGitHub, app: App, model_url: str, state: Path, more: Mapping[str, str] | None = None
+    github: SimulatedGitHub,
+    app: App,
+    model_url: str,
+    state: Path,
+    more: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Bot]:
     """A started bot that receives the App's webhooks, stopped at the end."""
     bot = Bot(state, environment(github, app, model_url, state, more))

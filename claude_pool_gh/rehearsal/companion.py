@@ -30,7 +30,9 @@ class Companion:
 
     def _schema(self, request: ModelRequest) -> Mapping[str, Any] | None:
         tools = request.body.get("tools") or ()
-        return next((tool.get("input_schema") for tool in tools if tool.get("name") == _RESULT), None)
+        return next(
+            (tool.get("input_schema") for tool in tools if tool.get("name") == _RESULT), None
+        )
 
 
 def _asked(request: ModelRequest) -> str:
@@ -40,7 +42,9 @@ def _asked(request: ModelRequest) -> str:
         for message in request.body.get("messages", ())
         if message.get("role") == "user"
     ]
-    blocks = said[-1] if said and isinstance(said[-1], list) else [{"text": said[-1] if said else ""}]
+    blocks = (
+        said[-1] if said and isinstance(said[-1], list) else [{"text": said[-1] if said else ""}]
+    )
     texts = [str(block.get("text") or "") for block in blocks]
     own = [text for text in texts if text.strip() and not text.startswith("<system-reminder>")]
     return " ".join(own[-1].split()) if own else "nothing"
@@ -56,7 +60,9 @@ def instance(schema: Mapping[str, Any]) -> Any:
         case "object":
             return {name: instance(inner) for name, inner in schema.get("properties", {}).items()}
         case "array":
-            return [instance(schema.get("items", {})) for _ in range(max(1, schema.get("minItems", 0)))]
+            return [
+                instance(schema.get("items", {})) for _ in range(max(1, schema.get("minItems", 0)))
+            ]
         case "boolean":
             return True
         case "integer" | "number":

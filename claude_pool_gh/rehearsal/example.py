@@ -89,8 +89,11 @@ def _verify(request: ModelRequest) -> Turns:
     reads = (ToolUse("Read", {"file_path": named[1]}),) if named else (Text(_NO_MODEL),)
     verdict = {
         "verdict": "confirmed" if f"Claim: {TITLE}" in request.text else "unsure",
-        "introduced": True, "severity": "low", "suggestion": "none", "reason": _NO_MODEL,
-    }  # fmt: skip
+        "introduced": True,
+        "severity": "low",
+        "suggestion": "none",
+        "reason": _NO_MODEL,
+    }
     return [reads, (ToolUse(_RESULT, verdict),)]
 
 

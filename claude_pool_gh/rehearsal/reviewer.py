@@ -91,7 +91,9 @@ class Reviewer:
 
     def _find(self, request: ModelRequest) -> list[tuple[Text | ToolUse, ...]]:
         mine = [
-            each for each in self.planted if each.verdict not in KNOWN_VERDICTS and each.is_in(request.text)
+            each
+            for each in self.planted
+            if each.verdict not in KNOWN_VERDICTS and each.is_in(request.text)
         ]
         result = ToolUse(_RESULT, {"findings": [dict(each.finding) for each in mine]})
         if not self.looks:
@@ -100,18 +102,33 @@ class Reviewer:
         opened = dict.fromkeys([*(each.path for each in mine), *shown[:1]])
         reads = [ToolUse("Read", {"file_path": path}) for path in opened]
         search = ToolUse("Grep", {"pattern": "def ", "output_mode": "files_with_matches"})
-        return [(Text("I read the changed files, and who else uses them."), *reads, search), (result,)]
+        return [
+            (Text("I read the changed files, and who else uses them."), *reads, search),
+            (result,),
+        ]
 
     def _restate(self, request: ModelRequest) -> list[tuple[Text | ToolUse, ...]]:
         mine = [each for each in self.planted if str(each.finding["title"]) in request.text]
-        return [(ToolUse(_RESULT, {"findings": [dict(each.restated) for each in mine if each.restated]}),)]
+        return [
+            (
+                ToolUse(
+                    _RESULT, {"findings": [dict(each.restated) for each in mine if each.restated]}
+                ),
+            )
+        ]
 
     def _verify(self, request: ModelRequest) -> list[tuple[Text | ToolUse, ...]]:
         claim = next(
-            (each for each in self.planted if f"Claim: {each.finding['title']}" in request.text), None
+            (each for each in self.planted if f"Claim: {each.finding['title']}" in request.text),
+            None,
         )
         if claim is None:
-            unknown = {"verdict": "unsure", "introduced": True, "severity": "low", "suggestion": "none"}
+            unknown = {
+                "verdict": "unsure",
+                "introduced": True,
+                "severity": "low",
+                "suggestion": "none",
+            }
             return [(ToolUse(_RESULT, unknown | {"reason": "not a claim of this rehearsal"}),)]
         result = ToolUse(_RESULT, claim.judgement)
         if not self.looks:

@@ -16,7 +16,9 @@ def openings() -> dict[str, re.Pattern[str]]:
     """Name of each packaged skill -> its first line, whatever is filled into it."""
     folder = files("claude_pool_gh").joinpath("recipes", "skills")
     texts = {each.name: each.joinpath("SKILL.md") for each in folder.iterdir() if each.is_dir()}
-    return {name: _opening(file.read_text("utf-8")) for name, file in texts.items() if file.is_file()}
+    return {
+        name: _opening(file.read_text("utf-8")) for name, file in texts.items() if file.is_file()
+    }
 
 
 def _opening(text: str) -> re.Pattern[str]:
@@ -31,5 +33,7 @@ def skill_of(request: ModelRequest) -> str:
     The first that is told counts: what an agent reads later may quote another.
     """
     told = f"{request.system}\n{request.text}"
-    found = {name: match.start() for name, line in openings().items() if (match := line.search(told))}
+    found = {
+        name: match.start() for name, line in openings().items() if (match := line.search(told))
+    }
     return min(found, key=found.__getitem__) if found else ""

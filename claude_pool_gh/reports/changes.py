@@ -18,7 +18,14 @@ from claude_pool_gh.findings.diffs import (
 from claude_pool_gh.reports.figures import duration
 from claude_pool_gh.reports.neutralize import cell, code, fence, neutralize, neutralize_line
 from claude_pool_gh.reports.refusals import advice
-from claude_pool_gh.reports.views import Changed, Checked, CheckEnd, Fate, FileChange, Presented
+from claude_pool_gh.reports.views import (
+    ChangeReport,
+    ChangeStatus,
+    CheckEnd,
+    CheckResult,
+    FileChange,
+    HandInReport,
+)
 from claude_pool_gh.reports.words import checks_in_short, commit, count, difference, fold
 from claude_pool_gh.terms.markdown import SafeMarkdown
 
@@ -26,14 +33,16 @@ _PATCH_LIMIT: Final = 30_000
 _SHORT: Final = 40
 """Changed lines from which on a patch is folded."""
 _SHORT_CHARACTERS: Final = 6_000
-_TO_BE_READ: Final = (Fate.waiting, Fate.patch_only)
+_TO_BE_READ: Final = (ChangeStatus.waiting, ChangeStatus.patch_only)
 _FILES_SHOWN: Final = 60
 
 
 def files_of(patch: bytes) -> tuple[FileChange, ...]:
     """What a patch does to each file. Raises ValueError for one that cannot be read."""
     return tuple(
-        change for section in sections(patch.decode(errors="replace")) for change in _changes(section)
+        change
+        for section in sections(patch.decode(errors="replace"))
+        for change in _changes(section)
     )
 
 
@@ -53,15 +62,21 @@ def _changes(section: str) -> list[FileChange]:
     return [*left, FileChange(path, added, removed, ", ".join(notes))]
 
 
-def body(change: Changed, home: str = "") -> list[str]:
+def body(change: ChangeReport, home: str = "") -> list[str]:
     """The parts of a tracking comment that show a change. `home`: the repository's page."""
     if change.questions:
-        asked = "\n".join(f"- {neutralize_line(question, 400)}" for question in change.questions[:10])
+        asked = "\n".join(
+            f"- {neutralize_line(question, 400)}" for question in change.questions[:10]
+        )
         return [f"Please answer these questions first:\n\n{asked}"]
     if not change.files:
         return [neutralize(change.prose, 2_000)] if change.prose else []
     decision, shown = _decision(change, home), [_suspects(change), facts(change), *_shown(change)]
-    parts = [*shown, decision] if change.fate is Fate.waiting and not change.stale else [decision, *shown]
+    parts = (
+        [*shown, decision]
+        if change.fate is ChangeStatus.waiting and not change.stale
+        else [decision, *shown]
+    )
     parts += [
         fold(f"Output of {check.name}", fence(check.output, "text"))
         for check in change.checked
@@ -72,7 +87,7 @@ def body(change: Changed, home: str = "") -> list[str]:
     return [part for part in parts if part]
 
 
-def _shown(change: Changed) -> list[str]:
+def _shown(change: ChangeReport) -> list[str]:
     """The patch: what one approves is open where it is short and still waits, and folded otherwise."""
     if not change.patch:
         return []
@@ -82,9 +97,9 @@ def _shown(change: Changed) -> list[str]:
     return [fold("The patch", _patch(change))]
 
 
-def _suspects(change: Changed) -> str:
+def _suspects(change: ChangeReport) -> str:
     """What perhaps is a secret, where it stands: to approve the patch is to let it out."""
-    if not change.suspects or change.fate not in (Fate.waiting, Fate.patch_only):
+    if not change.suspects or change.fate not in (ChangeStatus.waiting, ChangeStatus.patch_only):
         return ""
     lines = [
         f"- {code(f'{each.path}:{each.line}', 200)}, {each.length} characters beginning with {code(each.begins)}"
@@ -97,31 +112,38 @@ def _suspects(change: Changed) -> str:
     )
 
 
-def facts(change: Changed) -> SafeMarkdown:
+def facts(change: ChangeReport) -> SafeMarkdown:
     """What the host knows of a change. Nothing in it is the agent's word."""
     rows = ["| file | added | removed | |", "|---|--:|--:|---|"]
     protected = set(change.protected)
     for file in change.files[:_FILES_SHOWN]:
         notes: list[str] = [neutralize_line(file.note, 160)] if file.note else []
         notes += ["**protected**"] if file.path in protected else []
-        cells: tuple[str, ...] = (code(file.path, 160), str(file.added), str(file.removed), ", ".join(notes))
+        cells: tuple[str, ...] = (
+            code(file.path, 160),
+            str(file.added),
+            str(file.removed),
+            ", ".join(notes),
+        )
         rows.append("| " + " | ".join(map(cell, cells)) + " |")
     if len(change.files) > _FILES_SHOWN:
         rows.append(f"| and {len(change.files) - _FILES_SHOWN} more | | | |")
     table = "\n".join(rows)
     bound = ""
-    if change.fate is Fate.waiting:  # what the ID stands for; afterwards only the commit is of interest
+    if (
+        change.fate is ChangeStatus.waiting
+    ):  # what the ID stands for; afterwards only the commit is of interest
         made = f"New commit `{change.commit[:9]}`, patch" if change.commit else "Patch"
         bound = f"{made} `{change.digest[:12]}`."
     told = " ".join(filter(None, (bound, _unchecked(change))))
     return SafeMarkdown("\n\n".join(filter(None, (table, told, _checks(change)))))
 
 
-def _unchecked(change: Changed) -> str:
+def _unchecked(change: ChangeReport) -> str:
     return "" if change.checked else f"Checks: {change.checks or 'none'}."
 
 
-def _checks(change: Changed) -> str:
+def _checks(change: ChangeReport) -> str:
     """The table of checks, and below it what else the host has to say of them."""
     if not change.checked:
         return ""
@@ -133,7 +155,7 @@ def _checks(change: Changed) -> str:
     return "\n".join(rows) + (f"\n\n{change.checks}" if change.checks else "")
 
 
-def _said_by(check: Checked) -> str:
+def _said_by(check: CheckResult) -> str:
     status = "" if check.status is None else f" (exit status {check.status})"
     match check.end:
         case CheckEnd.passed:
@@ -152,44 +174,46 @@ def _said_by(check: Checked) -> str:
             return "⚠️ **not checked**: could not be started"
 
 
-def _decision(change: Changed, home: str) -> str:
+def _decision(change: ChangeReport, home: str) -> str:
     match change.fate:
-        case Fate.waiting:
+        case ChangeStatus.waiting:
             return waiting(change)
-        case Fate.refused:
+        case ChangeStatus.refused:
             why = neutralize_line(change.refused, 500).rstrip(".")
-            return (
-                f"Approved by {_people(change.approved_by)}, but not pushed: {why}. {advice(change.refused)}"
+            return f"Approved by {_people(change.approved_by)}, but not pushed: {why}. {advice(change.refused)}"
+        case ChangeStatus.writing:
+            late = (
+                f" Not done yet: {neutralize_line(change.refused, 300)}." if change.refused else ""
             )
-        case Fate.writing:
-            late = f" Not done yet: {neutralize_line(change.refused, 300)}." if change.refused else ""
             return f"Approved by {_people(change.approved_by)}; pushing to {code(change.branch)}.{late}"
-        case Fate.pushed:
+        case ChangeStatus.pushed:
             made = f"Pushed {commit(change.commit, home)} to {code(change.branch)}"
             return f"{made}, approved by {_people(change.approved_by)}."
-        case Fate.proposed:
+        case ChangeStatus.proposed:
             pull = f"pull request #{change.pull}" if change.pull else "a pull request"
             made = f"Opened {pull} with {commit(change.commit, home)}"
             return f"{made}, approved by {_people(change.approved_by)}."
-        case Fate.patch_only:
-            where = f"[Download the patch]({change.download})" if change.download else "The patch is below"
+        case ChangeStatus.patch_only:
+            where = (
+                f"[Download the patch]({change.download})"
+                if change.download
+                else "The patch is below"
+            )
             apply = f"apply it at {commit(change.parent, home)} with `git apply`"
             return f"This is a fork, and the bot does not push to forks. {where}; {apply}."
-        case Fate.nothing:
+        case ChangeStatus.nothing:
             return ""
 
 
-def waiting(shown: Changed | Presented) -> str:
+def waiting(shown: ChangeReport | HandInReport) -> str:
     """What a person can do at a gate: the lines to copy, and who is still needed."""
     if shown.stale:
-        what = "patch" if isinstance(shown, Changed) else "result"
-        return (
-            f"This {what} is outdated: {neutralize_line(shown.stale, 200)}. To make a new one: `/pool retry`"
-        )
+        what = "patch" if isinstance(shown, ChangeReport) else "result"
+        return f"This {what} is outdated: {neutralize_line(shown.stale, 200)}. To make a new one: `/pool retry`"
     have = f"Approved so far by {_people(shown.approved_by)}. " if shown.approved_by else ""
     still = f"{shown.still_needed} " if shown.still_needed else ""
     rejected, what = "", "continue with exactly this"
-    if isinstance(shown, Changed):
+    if isinstance(shown, ChangeReport):
         what = "push exactly this patch"
         if shown.rejections:
             rejected = f" Rejected {shown.rejections} of {shown.most_rejections} times so far."
@@ -199,7 +223,7 @@ def waiting(shown: Changed | Presented) -> str:
     )
 
 
-def _patch(change: Changed) -> str:
+def _patch(change: ChangeReport) -> str:
     if len(change.patch) > _PATCH_LIMIT:
         more = f" [Download it]({change.download})." if change.download else ""
         return f"The patch is too long to be shown here.{more}"
@@ -210,8 +234,10 @@ def _people(logins: Sequence[str]) -> str:
     return ", ".join(code(login) for login in logins) or "nobody"
 
 
-def summary(change: Changed) -> str:
+def summary(change: ChangeReport) -> str:
     """A change in a sentence, for the one reply that tells of it."""
     lines = difference(change.files)
-    guarded = f", including {count(len(change.protected), 'protected path')}" if change.protected else ""
+    guarded = (
+        f", including {count(len(change.protected), 'protected path')}" if change.protected else ""
+    )
     return f"{lines}{guarded}{checks_in_short(change.checked)}"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from claude_pool_gh.findings.identity import fingerprint
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.reports.neutralize import fence, neutralize, neutralize_line, summary
-from claude_pool_gh.reports.views import Reviewed
+from claude_pool_gh.reports.views import ReviewReport
 from claude_pool_gh.reports.words import count, fitting, fold, place, title
 from claude_pool_gh.terms.markdown import SafeMarkdown
 
@@ -24,7 +24,9 @@ def inline(finding: Finding, about: SafeMarkdown | None = None) -> SafeMarkdown:
     return _body(finding, about, finding.suggestion if about is None else None, advice)
 
 
-def _body(finding: Finding, about: SafeMarkdown | None, suggestion: str | None, advice: str) -> SafeMarkdown:
+def _body(
+    finding: Finding, about: SafeMarkdown | None, suggestion: str | None, advice: str
+) -> SafeMarkdown:
     parts = [f"**{title(finding)}** *({finding.severity}, {finding.category})*"]
     parts += [f"This is about {about}."] if about is not None else []
     parts += [
@@ -52,18 +54,23 @@ def lines_link(finding: Finding, page: str) -> SafeMarkdown:
     return SafeMarkdown(f"[{place(finding)}]({page}#{lines}){removed}")
 
 
-def review_body(reviewed: Reviewed, head: str, link: Linked | None = None) -> SafeMarkdown:
+def review_body(reviewed: ReviewReport, head: str, link: Linked | None = None) -> SafeMarkdown:
     """The review's own text, above its inline comments."""
     total = len(reviewed.new)
     files = count(reviewed.files, "file")
-    parts = [f"{count(total, 'finding')} in {files} read at `{head[:9]}`, each confirmed by a second run."]
+    parts = [
+        f"{count(total, 'finding')} in {files} read at `{head[:9]}`, each confirmed by a second run."
+    ]
     parts += _further(reviewed, link)
     return fitting("\n\n".join(parts))
 
 
-def whole(reviewed: Reviewed, head: str, link: Linked | None = None) -> SafeMarkdown:
+def whole(reviewed: ReviewReport, head: str, link: Linked | None = None) -> SafeMarkdown:
     """Every finding in one text, for when none can stand at its line."""
-    parts = [f"{count(len(reviewed.new), 'finding')} at `{head[:9]}`:", listed(reviewed.inline, link)]
+    parts = [
+        f"{count(len(reviewed.new), 'finding')} at `{head[:9]}`:",
+        listed(reviewed.inline, link),
+    ]
     return fitting("\n\n".join([*parts, *_further(reviewed, link)]))
 
 
@@ -81,10 +88,12 @@ def one_listed(finding: Finding, link: Linked | None = None) -> SafeMarkdown:
     return SafeMarkdown(fold(heading, f"{where}\n\n{_body(finding, None, None, advice)}"))
 
 
-def _further(reviewed: Reviewed, link: Linked | None) -> list[str]:
+def _further(reviewed: ReviewReport, link: Linked | None) -> list[str]:
     parts = []
     if reviewed.more:
         parts.append(fold(f"{len(reviewed.more)} more in the diff", listed(reviewed.more, link)))
     if reviewed.outside:
-        parts.append(fold(f"{len(reviewed.outside)} outside the diff", listed(reviewed.outside, link)))
+        parts.append(
+            fold(f"{len(reviewed.outside)} outside the diff", listed(reviewed.outside, link))
+        )
     return parts

@@ -8,11 +8,21 @@ from typing import Final, Literal
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.reports.neutralize import neutralize_line
-from claude_pool_gh.reports.views import Changed, Fate, Presented, Report, Reviewed, Told, Triaged
+from claude_pool_gh.reports.views import (
+    AnswerReport,
+    ChangeReport,
+    ChangeStatus,
+    HandInReport,
+    Report,
+    ReviewReport,
+    TriageReport,
+)
 from claude_pool_gh.reports.words import checks_in_short, count, difference, operator_must_act
 from claude_pool_gh.terms.severity import Severity
 
-_ADVICE: Final = re.compile(r"\s*\b(?:Run|Use|Try|Type) `?(?:claude\b|--?[a-z]|/(?!pool)[a-z])[^.\n]*\.?")
+_ADVICE: Final = re.compile(
+    r"\s*\b(?:Run|Use|Try|Type) `?(?:claude\b|--?[a-z]|/(?!pool)[a-z])[^.\n]*\.?"
+)
 """What the CLI tells whoever sits in front of it: here nobody does, and what people can do is said elsewhere."""
 
 Conclusion = Literal["success", "failure", "neutral", "cancelled", "action_required"]
@@ -49,9 +59,9 @@ def _reason(outcome: Outcome) -> str:
 
 def _waiting(report: Report | None) -> str:
     match report:
-        case Changed(stale=stale) | Presented(stale=stale) if stale:
+        case ChangeReport(stale=stale) | HandInReport(stale=stale) if stale:
             return f"NOT APPLIED: {neutralize_line(stale, 200)}"
-        case Changed():
+        case ChangeReport():
             return f"AWAITING APPROVAL: {difference(report.files)}{checks_in_short(report.checked)}"
         case _:
             return "AWAITING APPROVAL"
@@ -59,29 +69,29 @@ def _waiting(report: Report | None) -> str:
 
 def _done(report: Report | None) -> str:
     match report:
-        case Changed():
+        case ChangeReport():
             return _let_out(report)
-        case Told():
+        case AnswerReport():
             return "Answered"
-        case Triaged():
+        case TriageReport():
             return "Triaged"
         case _:
             return "Done"
 
 
-def _let_out(report: Changed) -> str:
+def _let_out(report: ChangeReport) -> str:
     match report:
-        case Changed(fate=Fate.pushed):
+        case ChangeReport(fate=ChangeStatus.pushed):
             return f"Pushed {report.commit[:9]}: {difference(report.files)}"
-        case Changed(fate=Fate.proposed):
+        case ChangeReport(fate=ChangeStatus.proposed):
             return f"Pull request #{report.pull}: {difference(report.files)}"
-        case Changed(fate=Fate.writing):
+        case ChangeReport(fate=ChangeStatus.writing):
             return f"Approved, being pushed: {difference(report.files)}"
-        case Changed(fate=Fate.refused):
+        case ChangeReport(fate=ChangeStatus.refused):
             return f"NOT PUSHED: {neutralize_line(report.refused, 200)}"
-        case Changed(fate=Fate.patch_only):
+        case ChangeReport(fate=ChangeStatus.patch_only):
             return f"A patch for you to apply: {difference(report.files)}"
-        case Changed(questions=questions) if questions:
+        case ChangeReport(questions=questions) if questions:
             return f"{count(len(questions), 'question')} before I can start"
         case _:
             return "Nothing was changed"
@@ -89,12 +99,12 @@ def _let_out(report: Changed) -> str:
 
 def _found(outcome: Outcome, report: Report | None) -> str:
     """What was found, and of findings what is left open beside them."""
-    said = _reviewed(report if isinstance(report, Reviewed) else Reviewed())
+    said = _reviewed(report if isinstance(report, ReviewReport) else ReviewReport())
     left = outcome.reason if outcome.verdict is Verdict.findings else ""
     return f"{said}; {neutralize_line(left, 240)}" if left else said
 
 
-def _reviewed(reviewed: Reviewed) -> str:
+def _reviewed(reviewed: ReviewReport) -> str:
     new, fixed = len(reviewed.new), len(reviewed.fixed)
     still = len(reviewed.confirmed) - new
     files = count(reviewed.files, "file")
@@ -110,7 +120,7 @@ def _reviewed(reviewed: Reviewed) -> str:
 
 
 def _fixed(report: Report | None) -> str:
-    fixed = len(report.fixed) if isinstance(report, Reviewed) else 0
+    fixed = len(report.fixed) if isinstance(report, ReviewReport) else 0
     return f", {fixed} fixed" if fixed else ""
 
 
@@ -119,20 +129,24 @@ def _not_done(verb: str) -> str:
 
 
 def _not_whole(report: Report | None, verb: str) -> str:
-    if isinstance(report, Reviewed) and report.confirmed:
+    if isinstance(report, ReviewReport) and report.confirmed:
         return f"PARTLY REVIEWED ({count(len(report.confirmed), 'finding')})"
     return _not_done(verb)
 
 
 def conclusion(
-    outcome: Outcome, report: Report | None, *, fail_on: str, on_error: Literal["neutral", "failure"]
+    outcome: Outcome,
+    report: Report | None,
+    *,
+    fail_on: str,
+    on_error: Literal["neutral", "failure"],
 ) -> Conclusion | None:
     """The check run's conclusion; None while what it would speak of does not stand yet on GitHub.
 
     A run that did nothing is never green.
     GitHub lets neutral pass where a check is required: what an open finding fails, no other trouble makes neutral.
     """
-    found = report.confirmed if isinstance(report, Reviewed) else ()
+    found = report.confirmed if isinstance(report, ReviewReport) else ()
     concluded = _of(outcome, report, on_error)
     return "failure" if concluded == "neutral" and _fails(found, fail_on) else concluded
 
@@ -157,23 +171,25 @@ def _of(
 
 def _concluded(report: Report | None) -> Conclusion | None:
     match report:
-        case Changed(fate=fate):
+        case ChangeReport(fate=fate):
             return _concluded_change(fate)
         case _:
             return "success"
 
 
-def _concluded_change(fate: Fate) -> Conclusion | None:
+def _concluded_change(fate: ChangeStatus) -> Conclusion | None:
     match fate:
-        case Fate.pushed | Fate.proposed:
+        case ChangeStatus.pushed | ChangeStatus.proposed:
             return "success"
-        case Fate.waiting | Fate.writing:
+        case ChangeStatus.waiting | ChangeStatus.writing:
             return None
-        case Fate.refused:
+        case ChangeStatus.refused:
             return "failure"
-        case Fate.nothing | Fate.patch_only:
+        case ChangeStatus.nothing | ChangeStatus.patch_only:
             return "neutral"
 
 
 def _fails(found: tuple[Finding, ...], fail_on: str) -> bool:
-    return fail_on != "never" and any(finding.severity.rank >= Severity(fail_on).rank for finding in found)
+    return fail_on != "never" and any(
+        finding.severity.rank >= Severity(fail_on).rank for finding in found
+    )

@@ -197,7 +197,9 @@ def _blocks(tokens: list[Token]) -> Iterator[Token]:
     for token in tokens:
         match token.type:
             case "html_block":
-                yield Token("fence", "code", 0, content=_ended(token.content), markup="```", block=True)
+                yield Token(
+                    "fence", "code", 0, content=_ended(token.content), markup="```", block=True
+                )
             case "heading_open" | "heading_close":
                 kind = token.type.replace("heading", "paragraph")
                 yield Token(kind, "p", token.nesting, block=True, level=token.level)
@@ -267,7 +269,9 @@ def _harmless(children: list[Token]) -> Iterator[Token]:
                 yield token
 
 
-def _text(tokens: list[Token], *, is_start: bool, is_end: bool, before_code: bool) -> Iterator[Token]:
+def _text(
+    tokens: list[Token], *, is_start: bool, is_end: bool, before_code: bool
+) -> Iterator[Token]:
     # Once more without what cannot be seen: entities are read only now.
     text = re.sub(r"\s+", " ", _visible("".join(token.content for token in tokens)))
     text = text.lstrip() if is_start else text

@@ -25,7 +25,10 @@ _ADVICE: Final[tuple[tuple[str, str], ...]] = (
     (r"verified signature|must be signed|GH014", _UNSIGNED),
     (r"workflows?`? permission|`?workflow`? scope", _WORKFLOWS),
     (r"GH009|GITHUB PUSH PROTECTION|[Ss]ecrets? detected", _DETECTED),
-    (r"GH001|file size limit|maximum allowed size", "A file or the commit is larger than GitHub takes."),
+    (
+        r"GH001|file size limit|maximum allowed size",
+        "A file or the commit is larger than GitHub takes.",
+    ),
     (r"GH003|GH006|GH013|[Pp]rotected branch|rule violations|through a pull request", _RULES),
     (
         r"has moved|branch of this name",

@@ -10,7 +10,7 @@ from claude_pool_gh.pool.model.errors import CapReached
 from claude_pool_gh.pool.recipes.yaml_file import Fault
 from claude_pool_gh.reports.figures import dollars
 from claude_pool_gh.reports.neutralize import code, fence, neutralize, neutralize_line
-from claude_pool_gh.reports.views import Link, Told
+from claude_pool_gh.reports.views import AnswerReport, Link
 from claude_pool_gh.reports.words import count, fitting
 from claude_pool_gh.terms.markdown import SafeMarkdown
 from claude_pool_gh.terms.roles import Role
@@ -59,7 +59,9 @@ def below_in_mail(line: str) -> SafeMarkdown:
 
 def faulty_config(path: str, faults: Iterable[Fault]) -> SafeMarkdown:
     """The repository's configuration is wrong."""
-    lines = [f"- line {fault.line}: {neutralize_line(fault.problem)}" for fault in list(faults)[:10]]
+    lines = [
+        f"- line {fault.line}: {neutralize_line(fault.problem)}" for fault in list(faults)[:10]
+    ]
     return fitting(
         f"{code(path)} on the default branch has errors, so nothing was run:\n\n" + "\n".join(lines)
     )
@@ -90,7 +92,9 @@ def _who_raises(cap: str) -> str:
     if cap.startswith("pool"):
         return "Only the server's operator can raise it, with `CLAUDE_POOL_BUDGET_USD`."
     if cap == "job":
-        return "Anyone who can change the workflow file can raise it: the action's input `budget_usd`."
+        return (
+            "Anyone who can change the workflow file can raise it: the action's input `budget_usd`."
+        )
     key = {"user and day": "user_day", "repository and month": "repository_month"}.get(cap, cap)
     where = f"`budget.{key}` in `.github/claude-pool.yml`, in dollars"
     return f"Anyone who can change the default branch can raise it: {where}."
@@ -116,8 +120,12 @@ def help_all(verbs: Mapping[str, Verb], needed: Mapping[str, Role], has: Role) -
         role = needed[verb.name]
         mark = "" if has >= role else " 🔒"
         rows.append(f"| `{usage}` | {verb.where} | {role.name}{mark} | {verb.summary} |")
-    locked = " 🔒 needs a higher role than yours." if any(has < role for role in needed.values()) else ""
-    rows.append(f"\n`/pool help VERB` shows a command's flags. Your role here is **{has.name}**.{locked}")
+    locked = (
+        " 🔒 needs a higher role than yours." if any(has < role for role in needed.values()) else ""
+    )
+    rows.append(
+        f"\n`/pool help VERB` shows a command's flags. Your role here is **{has.name}**.{locked}"
+    )
     return fitting("\n".join(rows))
 
 
@@ -170,7 +178,9 @@ def joined(chain_id: str, verb: str, where: str = "") -> SafeMarkdown:
 
 def again(verb: str, where: str) -> SafeMarkdown:
     """A command whose comment stands further up, since it is not the first of its kind here."""
-    return fitting(f"Accepted. Progress and result of this `/pool {verb}` are in [this comment]({where}).")
+    return fitting(
+        f"Accepted. Progress and result of this `/pool {verb}` are in [this comment]({where})."
+    )
 
 
 def over(people: Sequence[str], verb: str, verdict: str, where: str) -> SafeMarkdown:
@@ -195,7 +205,9 @@ def no_candidate(what: str) -> SafeMarkdown:
 
 def unknown_id(given: str) -> SafeMarkdown:
     """An ID that matches nothing in this thread."""
-    return fitting(f"Nothing in this thread has the ID {code(given)}. `/pool status` lists what there is.")
+    return fitting(
+        f"Nothing in this thread has the ID {code(given)}. `/pool status` lists what there is."
+    )
 
 
 # ---- approvals
@@ -203,8 +215,12 @@ def unknown_id(given: str) -> SafeMarkdown:
 
 def stale_gate(given: str, why: str, now: str | None) -> SafeMarkdown:
     """An approval of something that is not what would go out now."""
-    more = f" The patch that is waiting now has the ID {code(now)}; look at it first." if now else ""
-    return fitting(f"{code(given)} does not match: {neutralize_line(why)}. Nothing was approved.{more}")
+    more = (
+        f" The patch that is waiting now has the ID {code(now)}; look at it first." if now else ""
+    )
+    return fitting(
+        f"{code(given)} does not match: {neutralize_line(why)}. Nothing was approved.{more}"
+    )
 
 
 def approved(gate: str, people: Sequence[str], still: str) -> SafeMarkdown:
@@ -223,7 +239,9 @@ def not_counted() -> SafeMarkdown:
 def rejected(again: bool, times: int, most: int) -> SafeMarkdown:
     """What a rejection leads to."""
     if again:
-        return fitting(f"Rejected ({times} of {most}); the agent tries again with all feedback so far.")
+        return fitting(
+            f"Rejected ({times} of {most}); the agent tries again with all feedback so far."
+        )
     return fitting(f"Rejected {times} of {most} times, so the run has ended. Nothing was pushed.")
 
 
@@ -304,12 +322,13 @@ def dismissed_thread(who: str, reason: str) -> SafeMarkdown:
     )
 
 
-def answer(told: Told) -> SafeMarkdown:
+def answer(told: AnswerReport) -> SafeMarkdown:
     """An agent's answer, with links to what it speaks of."""
     parts: list[str] = [neutralize(told.text, 12_000)]
     if told.links:
         parts.append(
-            "Where to look: " + ", ".join(f"[{code(_place(link))}]({link.url})" for link in told.links[:20])
+            "Where to look: "
+            + ", ".join(f"[{code(_place(link))}]({link.url})" for link in told.links[:20])
         )
     return fitting("\n\n".join(parts))
 
@@ -343,7 +362,9 @@ def which_finding(known: Sequence[tuple[str, str]]) -> SafeMarkdown:
     """A finding has to be named."""
     if not known:
         return fitting("This pull request has no open finding. Nothing was done.")
-    lines = "\n".join(f"- `{mark[:8]}` {neutralize_line(heading, 160)}" for mark, heading in known[:20])
+    lines = "\n".join(
+        f"- `{mark[:8]}` {neutralize_line(heading, 160)}" for mark, heading in known[:20]
+    )
     return fitting(f"Which finding? Reply to it, or start with its ID:\n\n{lines}")
 
 

@@ -68,7 +68,11 @@ _KINDS: Final[tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...]] = 
     ("a GitHub token", re.compile(r"gh[pousr]_[A-Za-z0-9_.\-]{20,}"), _is_github_token),
     ("a GitHub token", re.compile(r"github_pat_[A-Za-z0-9_]{20,}"), _any),
     ("an Anthropic key", re.compile(r"sk-ant-[A-Za-z0-9_-]{10,}"), _any),
-    ("an OpenAI key", re.compile(r"\bsk-(?:proj|svcacct|admin)-[A-Za-z0-9_-]{20,}|\bsk-\w{20}T3BlbkFJ\w{20}"), _any),
+    (
+        "an OpenAI key",
+        re.compile(r"\bsk-(?:proj|svcacct|admin)-[A-Za-z0-9_-]{20,}|\bsk-\w{20}T3BlbkFJ\w{20}"),
+        _any,
+    ),
     ("a JSON Web Token", _WEB_TOKEN, _is_live_web_token),
     (
         "a private key",
@@ -89,7 +93,7 @@ _KINDS: Final[tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...]] = 
     ("an npm token", re.compile(r"\bnpm_[A-Za-z0-9]{36}\b"), _is_github_token),
     ("a PyPI token", re.compile(r"\bpypi-AgEI[A-Za-z0-9_-]{50,}"), _any),
     ("a SendGrid key", re.compile(r"\bSG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}"), _any),
-)  # fmt: skip
+)
 KINDS: Final = tuple(dict.fromkeys(kind for kind, _, _ in _KINDS))
 
 
@@ -97,7 +101,9 @@ def secrets(text: str) -> tuple[str, ...]:
     """The kinds of secrets of known formats that a text holds."""
     return tuple(
         dict.fromkeys(
-            kind for kind, shape, holds in _KINDS if any(holds(found[0]) for found in shape.finditer(text))
+            kind
+            for kind, shape, holds in _KINDS
+            if any(holds(found[0]) for found in shape.finditer(text))
         )
     )
 
@@ -117,7 +123,9 @@ class Suspicion:
 _TOKEN: Final = re.compile(r"[A-Za-z0-9+/=_-]{32,}")
 _LONGEST: Final = 128
 """No credential without a format of its own is longer: what is, is data."""
-_RSA_PUBLIC: Final = r"(?:II\w{2}[A-Za-z0-9+/]{0,6}NBgkqhkiG9w0BAQEFAAOC|IGfMA0GCSqGSIb3DQEBAQUAA4GN)"
+_RSA_PUBLIC: Final = (
+    r"(?:II\w{2}[A-Za-z0-9+/]{0,6}NBgkqhkiG9w0BAQEFAAOC|IGfMA0GCSqGSIb3DQEBAQUAA4GN)"
+)
 _PUBLIC: Final = re.compile(
     rf"""(?:sha(?:1|256|384|512)[-:=]|\bh1:)[A-Za-z0-9+/=]+                    # digests, as lock files have them
       | \bAAAA(?:B3NzaC1|C3NzaC1lZDI1NTE5|E2VjZHNhLXNoYTItbmlzdH|GnNrLX|InNrLW)[A-Za-z0-9+/=]+  # SSH, public
@@ -156,7 +164,9 @@ def suspicions(text: str) -> tuple[Suspicion, ...]:
     return tuple(
         Suspicion(found.start(), found.end(), found[0])
         for found in _TOKEN.finditer(masked)
-        if _is_random(found[0]) and not _is_said_public(masked, found.start()) and not _is_address(found[0])
+        if _is_random(found[0])
+        and not _is_said_public(masked, found.start())
+        and not _is_address(found[0])
     )
 
 
@@ -191,7 +201,10 @@ def _is_random(token: str) -> bool:
     )
     if len(token) > _LONGEST or not all(kinds) or token.count("/") > 3:
         return False
-    if token.count("_") + token.count("-") > 4 or len(token) / len(_WORD.findall(token)) > _LONGEST_WORDS:
+    if (
+        token.count("_") + token.count("-") > 4
+        or len(token) / len(_WORD.findall(token)) > _LONGEST_WORDS
+    ):
         return False
     share = [token.count(c) / len(token) for c in set(token)]
     return -sum(p * math.log2(p) for p in share) > _MOST_ORDER

@@ -65,7 +65,9 @@ def status(view: StatusView) -> SafeMarkdown:
         parts.append("No commands yet.")
     slots = f"{view.busy} of {view.slots} slots are busy"
     parts.append(
-        f"{slots}, {view.waiting} waiting in the queue." if view.waiting else f"{slots}, the queue is empty."
+        f"{slots}, {view.waiting} waiting in the queue."
+        if view.waiting
+        else f"{slots}, the queue is empty."
     )
     if view.shares:
         parts.append(fold("What became of earlier findings", _shares(view.shares)))
@@ -74,7 +76,10 @@ def status(view: StatusView) -> SafeMarkdown:
 
 def _shares(shares: Mapping[str, Mapping[str, int]]) -> str:
     states = ("fixed", "dismissed", "ignored", "open")
-    rows = ["| recipe | findings | " + " | ".join(states) + " |", "|---|--:|" + "--:|" * len(states)]
+    rows = [
+        "| recipe | findings | " + " | ".join(states) + " |",
+        "|---|--:|" + "--:|" * len(states),
+    ]
     for recipe, counts in sorted(shares.items()):
         total = sum(counts.values())
         cells = [_share(counts.get(state, 0), total) for state in states]
@@ -97,8 +102,11 @@ def cost(view: CostView) -> SafeMarkdown:
         )
     parts.append("\n".join(rows))
     for what, lines in (
-        ("verb", view.by_verb), ("model", view.by_model), ("user", view.by_user), ("week", view.by_week),
-    ):  # fmt: skip
+        ("verb", view.by_verb),
+        ("model", view.by_model),
+        ("user", view.by_user),
+        ("week", view.by_week),
+    ):
         if lines:
             parts.append(_sums(what, lines))
     return fitting("\n\n".join(parts))
@@ -106,11 +114,16 @@ def cost(view: CostView) -> SafeMarkdown:
 
 def _sums(what: str, lines: Sequence[tuple[str, int, int]]) -> str:
     rows = [f"| {what} | runs | cost |", "|---|--:|--:|"]
-    rows += [f"| {cell(code(name))} | {number} | {dollars(total)} |" for name, number, total in lines[:15]]
+    rows += [
+        f"| {cell(code(name))} | {number} | {dollars(total)} |"
+        for name, number, total in lines[:15]
+    ]
     return "\n".join(rows)
 
 
-def configuration(values: Mapping[str, Any], sources: Mapping[str, str], default: str) -> SafeMarkdown:
+def configuration(
+    values: Mapping[str, Any], sources: Mapping[str, str], default: str
+) -> SafeMarkdown:
     """Every value and where it came from, those that somebody has set first."""
     chosen = [(key, value, sources[key]) for key, value in values.items() if key in sources]
     rest = [(key, value, default) for key, value in values.items() if key not in sources]

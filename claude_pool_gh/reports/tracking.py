@@ -13,24 +13,38 @@ from claude_pool_gh.reports.headline import headline
 from claude_pool_gh.reports.neutralize import cell, code, neutralize, neutralize_line
 from claude_pool_gh.reports.views import (
     Bill,
-    Changed,
-    Fate,
-    Looked,
+    ChangeReport,
+    ChangeStatus,
+    Evidence,
+    HandInReport,
     Place,
-    Presented,
     Remark,
-    Reviewed,
+    ReviewReport,
     Run,
     StepLine,
-    Triaged,
+    TriageReport,
 )
-from claude_pool_gh.reports.words import commit, count, difference, fitting, fold, linked, place, title
+from claude_pool_gh.reports.words import (
+    commit,
+    count,
+    difference,
+    fitting,
+    fold,
+    linked,
+    place,
+    title,
+)
 from claude_pool_gh.terms.markdown import SafeMarkdown
 
 _SIGNS: Final = {
-    "pending": "·", "running": "▶", "completed": "✓", "failed": "✗", "cancelled": "✗", "pending_review": "⏸",
+    "pending": "·",
+    "running": "▶",
+    "completed": "✓",
+    "failed": "✗",
+    "cancelled": "✗",
+    "pending_review": "⏸",
     "skipped": "⏭",
-}  # fmt: skip
+}
 _LISTED: Final = 10
 _HEAD_MOVED: Final = "The head has moved"
 _REMARKS: Final = 20
@@ -48,7 +62,10 @@ def whole(run: Run) -> str:
     parts = _running(run) if run.outcome is None and not run.waits else _at_rest(run)
     if run.earlier:
         parts.append(
-            fold(count(len(run.earlier), "earlier run"), "\n".join(f"- {line}" for line in run.earlier))
+            fold(
+                count(len(run.earlier), "earlier run"),
+                "\n".join(f"- {line}" for line in run.earlier),
+            )
         )
     download = f" · [full report]({run.download})" if run.download else ""
     foot = f"{code(run.chain_id)} · requested by {code(run.requester)}{download} · `/pool help`"
@@ -82,7 +99,9 @@ def _moved(run: Run) -> list[str]:
     if not run.stale:
         return []
     now = commit(run.stale, run.home)
-    then = "that is not reviewed yet" if run.outcome else f"this is about {commit(run.head, run.home)}"
+    then = (
+        "that is not reviewed yet" if run.outcome else f"this is about {commit(run.head, run.home)}"
+    )
     return [f"⚠️ {_HEAD_MOVED} to {now} since; {then}."]
 
 
@@ -99,25 +118,29 @@ def _in_queue(place: Place) -> str:
 def _at_rest(run: Run) -> list[str]:
     verdict = run.outcome.verdict if run.outcome else None
     sign = "⏸" if verdict is None else _VERDICT_SIGNS.get(verdict, "⚠️")
-    if isinstance(run.report, Changed) and run.outcome:
-        late = "⏳" if verdict is Verdict.answered else sign  # what ended before it was approved goes nowhere
-        sign = {Fate.nothing: "⚠️", Fate.refused: "⚠️", Fate.writing: late}.get(run.report.fate, sign)
+    if isinstance(run.report, ChangeReport) and run.outcome:
+        late = (
+            "⏳" if verdict is Verdict.answered else sign
+        )  # what ended before it was approved goes nowhere
+        sign = {
+            ChangeStatus.nothing: "⚠️",
+            ChangeStatus.refused: "⚠️",
+            ChangeStatus.writing: late,
+        }.get(run.report.fate, sign)
     of = f"{_name(run)}: " if run.name else ""
     parts = [f"### {sign} {of}{headline(run.outcome, run.report, run.verb)}"]
     spent = dollars(run.bill.spent, upper_bound=run.bill.upper_bound)
-    at = "Based on" if isinstance(run.report, Changed) and run.report.files else "Commit"
-    facts = (
-        f"{at} {commit(run.head, run.home)} · {spent} of {dollars(run.bill.cap)} · {duration(run.elapsed_ms)}"
-    )
+    at = "Based on" if isinstance(run.report, ChangeReport) and run.report.files else "Commit"
+    facts = f"{at} {commit(run.head, run.home)} · {spent} of {dollars(run.bill.cap)} · {duration(run.elapsed_ms)}"
     match run.report:
-        case Reviewed():
+        case ReviewReport():
             parts += _review(run, run.report, facts)
-        case Changed() if run.outcome is None or run.outcome.verdict is Verdict.answered:
+        case ChangeReport() if run.outcome is None or run.outcome.verdict is Verdict.answered:
             parts += [facts, *changes.body(run.report, run.home)]
-        case Presented() if run.outcome is None:
+        case HandInReport() if run.outcome is None:
             handed_in = fold("What was handed in", neutralize(run.report.text, 8_000))
             parts += [facts, changes.waiting(run.report), handed_in]
-        case Triaged():
+        case TriageReport():
             parts += [facts, *_triaged(run.report)]
         case _:
             parts.append(" · ".join(filter(None, (facts, _next(run)))))
@@ -134,7 +157,7 @@ def _warnings(run: Run) -> list[str]:
     return [f"⚠️ {warning}" for warning in run.warnings]
 
 
-def _review(run: Run, reviewed: Reviewed, facts: str) -> list[str]:
+def _review(run: Run, reviewed: ReviewReport, facts: str) -> list[str]:
     found, moved = reviewed.confirmed, _moved(run)
     parts = [*moved, *_list(run, reviewed)]
     if reviewed.note and not (moved and reviewed.note.startswith(_HEAD_MOVED)):
@@ -145,7 +168,7 @@ def _review(run: Run, reviewed: Reviewed, facts: str) -> list[str]:
     return [*parts, *_details(reviewed)]
 
 
-def _list(run: Run, reviewed: Reviewed) -> list[str]:
+def _list(run: Run, reviewed: ReviewReport) -> list[str]:
     """The findings, the worst first: as many as fit on a screen, and how many more there are."""
     found, old = reviewed.confirmed, {id(each) for each in reviewed.standing}
     lines = [
@@ -158,7 +181,7 @@ def _list(run: Run, reviewed: Reviewed) -> list[str]:
     return ["\n".join(lines)] if lines else []
 
 
-def _triaged(triaged: Triaged) -> list[str]:
+def _triaged(triaged: TriageReport) -> list[str]:
     parts: list[str] = [neutralize(triaged.summary, 1_500)]
     if triaged.labels:
         parts.append("Labels: " + ", ".join(code(label) for label in triaged.labels))
@@ -185,20 +208,22 @@ def _next(run: Run) -> str:
     verdict = run.outcome.verdict if run.outcome else None
     if run.kept is not None or (run.outcome is not None and run.outcome.operator):
         return ""
-    if isinstance(run.report, Reviewed) and run.report.unread:
+    if isinstance(run.report, ReviewReport) and run.report.unread:
         return "to review a part: `/pool review PATH`"
     match verdict:
         case Verdict.clean | Verdict.findings | Verdict.unsettled:
             return "after the next push: `/pool review`"
         case Verdict.answered:
             return ""
-        case Verdict.skipped:  # the same line would end in the same way: of other paths, another commit
+        case (
+            Verdict.skipped
+        ):  # the same line would end in the same way: of other paths, another commit
             return "to review all of it: `/pool review`"
         case _:
             return "to try again: `/pool retry`"
 
 
-def _details(reviewed: Reviewed) -> list[str]:
+def _details(reviewed: ReviewReport) -> list[str]:
     lines = []
     if reviewed.unread:
         lines.append(f"**Not read:** {_paths(reviewed.unread)}")
@@ -209,7 +234,9 @@ def _details(reviewed: Reviewed) -> list[str]:
             f"Found earlier, still open: {', '.join(place(each) for each in reviewed.standing[:10])}"
         )
     if reviewed.fixed:
-        lines.append(f"Found earlier, now fixed: {', '.join(title(each) for each in reviewed.fixed[:10])}")
+        lines.append(
+            f"Found earlier, now fixed: {', '.join(title(each) for each in reviewed.fixed[:10])}"
+        )
     if reviewed.known:
         lines.append(f"{count(reviewed.known, 'finding')} from earlier runs not repeated")
     if reviewed.unopened:
@@ -232,13 +259,19 @@ def _remarks(what: str, remarks: Sequence[Remark]) -> list[str]:
     """Claims by title, place and reason; those that are not listed are counted."""
     if not remarks:
         return []
-    listed = sorted(remarks, key=lambda each: -(each.severity.rank if each.severity else -1))[:_REMARKS]
+    listed = sorted(remarks, key=lambda each: -(each.severity.rank if each.severity else -1))[
+        :_REMARKS
+    ]
     more = [f"  - and {len(remarks) - _REMARKS} more"] if len(remarks) > _REMARKS else []
     return [f"{what}: {len(remarks)}", *(f"  - {_remark(each)}" for each in listed), *more]
 
 
 def _remark(remark: Remark) -> str:
-    where = code(f"{remark.path}:{remark.line}" if remark.line else remark.path, 200) if remark.path else ""
+    where = (
+        code(f"{remark.path}:{remark.line}" if remark.line else remark.path, 200)
+        if remark.path
+        else ""
+    )
     said = f"{neutralize_line(remark.title, 200)} {where}".strip()
     severity = f" ({remark.severity})" if remark.severity else ""
     return f"{said}{severity}: {neutralize_line(remark.reason, 300)}"
@@ -291,9 +324,13 @@ def bill_table(steps: Sequence[StepLine], bill: Bill) -> str:
     return "\n".join(rows)
 
 
-def _looked(looked: Looked) -> str:
+def _looked(looked: Evidence) -> str:
     lines = [f"**{neutralize_line(looked.task, 120)}**"]
-    for what, texts in (("read", looked.files), ("searched", looked.searches), ("was denied", looked.denied)):
+    for what, texts in (
+        ("read", looked.files),
+        ("searched", looked.searches),
+        ("was denied", looked.denied),
+    ):
         if texts:
             lines.append(f"{what} " + ", ".join(code(text, 120) for text in texts[:25]))
     return "  \n".join(lines)

@@ -30,7 +30,9 @@ _JOINING: Final = re.compile(
 _IDEOGRAPH: Final = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]")
 _LATER: Final = re.compile("[\U0001f000-\U0001faff\U00020000-\U0003fffd]")
 """Set aside for emoji and ideographs that a later Unicode than ours may have: unassigned, but drawn."""
-_SYMBOL: Final = re.compile("[\u203c\u2049\u2122\u2139\u2190-\u21ff\u3030\u303d\u3297\u3299\xa9\xae]")
+_SYMBOL: Final = re.compile(
+    "[\u203c\u2049\u2122\u2139\u2190-\u21ff\u3030\u303d\u3297\u3299\xa9\xae]"
+)
 _FLAG: Final = re.compile(
     "\U0001f3f4\U000e0067\U000e0062(?:\U000e0065\U000e006e\U000e0067|\U000e0073\U000e0063\U000e0074"
     "|\U000e0077\U000e006c\U000e0073)\U000e007f"
@@ -41,7 +43,11 @@ _FLAG: Final = re.compile(
 def seen(text: str) -> str:
     """The text without what a person cannot see."""
     if text.isascii():
-        return text if text.isprintable() else "".join(c for c in text if c.isprintable() or c in _KEPT)
+        return (
+            text
+            if text.isprintable()
+            else "".join(c for c in text if c.isprintable() or c in _KEPT)
+        )
     flags = {at for found in _FLAG.finditer(text) for at in range(*found.span())}
     kept: list[str] = []
     for at, c in enumerate(text):
@@ -68,7 +74,9 @@ def _has_meaning(c: str, before: list[str], following: str) -> bool:
     """Whether an invisible character changes how what stands beside it is drawn."""
     last = before[-1] if before else ""
     if c in (_TEXT, _EMOJI):
-        return _is_pictograph(last) or (following == _KEYCAP and last in "#*0123456789" and last != "")
+        return _is_pictograph(last) or (
+            following == _KEYCAP and last in "#*0123456789" and last != ""
+        )
     if _is_selector(c):
         return bool(_IDEOGRAPH.match(last))
     if c == _ZWJ and _is_pictograph(_base(before)) and _is_pictograph(following):
@@ -84,7 +92,9 @@ def _base(before: list[str]) -> str:
 
 def _is_pictograph(c: str) -> bool:
     return bool(c) and (
-        "\U0001f000" <= c <= "\U0001faff" or unicodedata.category(c) == "So" or bool(_SYMBOL.match(c))
+        "\U0001f000" <= c <= "\U0001faff"
+        or unicodedata.category(c) == "So"
+        or bool(_SYMBOL.match(c))
     )
 
 

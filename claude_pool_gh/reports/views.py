@@ -28,7 +28,7 @@ class StepLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Looked:
+class Evidence:
     """What one agent looked at."""
 
     task: str
@@ -62,7 +62,7 @@ class Remark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reviewed:
+class ReviewReport:
     """The result of a review, before it becomes words."""
 
     files: int = 0
@@ -120,7 +120,7 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class AnswerReport:
     """An answer in an agent's words."""
 
     text: str
@@ -128,7 +128,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Triaged:
+class TriageReport:
     """What an issue was sorted into."""
 
     summary: str
@@ -158,7 +158,7 @@ class Suspect:
     length: int
 
 
-class Fate(StrEnum):
+class ChangeStatus(StrEnum):
     """Where a change is on its way out."""
 
     waiting = "waiting"
@@ -185,7 +185,7 @@ class CheckEnd(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
+class CheckResult:
     """One of the repository's own checks, as the host ran it."""
 
     name: str
@@ -198,7 +198,7 @@ class Checked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Changed:
+class ChangeReport:
     """A change that an agent made: the host's facts, and apart from them what the agent says."""
 
     files: Sequence[FileChange]
@@ -207,7 +207,7 @@ class Changed:
     digest: str
     branch: str
     """Where it goes: the pull request's branch, or a new one."""
-    fate: Fate
+    fate: ChangeStatus
     commit: str = ""
     """What goes out, or went out; made when it was approved."""
     gate: str = ""
@@ -219,7 +219,7 @@ class Changed:
     refused: str = ""
     pull: int | None = None
     """The pull request that was opened for it."""
-    checked: Sequence[Checked] = ()
+    checked: Sequence[CheckResult] = ()
     """The repository's own checks that the host ran on it."""
     checks: str = ""
     """Why none was run, and what will check it else: the host's words."""
@@ -247,7 +247,7 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Presented:
+class HandInReport:
     """What an agent handed in at a workflow's own gate, without a patch of its own."""
 
     text: str
@@ -257,7 +257,7 @@ class Presented:
     stale: str = ""
 
 
-Report = Reviewed | Told | Triaged | Changed | Presented
+Report = ReviewReport | AnswerReport | TriageReport | ChangeReport | HandInReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +270,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class Resumable:
     """What a chain that ended early leaves: the command that goes on with it, and what it had changed so far."""
 
     command: str
@@ -303,11 +303,11 @@ class Run:
     place: Place | None = None
     stale: str = ""
     """The head that the thread has now, where it is not the one that is being read."""
-    kept: Kept | None = None
+    kept: Resumable | None = None
     warnings: Sequence[str] = ()
     """The host's own words about money and permissions."""
     download: str = ""
     """Where all of it can be had, if anywhere."""
-    looked: Sequence[Looked] = ()
+    looked: Sequence[Evidence] = ()
     earlier: Sequence[str] = field(default_factory=tuple)
     """Earlier runs in this thread, one line each, the newest first."""

@@ -28,7 +28,10 @@ def visible_text(markdown: str, limit: int = 12_000) -> str:
     body, notes = _without_notes(markdown[: 4 * limit])
     tokens = _MARKDOWN.parse(body)
     referred = _referred(tokens)
-    for label, text in notes:  # GitHub shows a footnote at the end, and only when the text refers to it
+    for (
+        label,
+        text,
+    ) in notes:  # GitHub shows a footnote at the end, and only when the text refers to it
         if label in referred:
             tokens += _MARKDOWN.parse(text)
     lines = "\n\n".join(filter(None, (block.strip() for block in _blocks(tokens))))
@@ -46,7 +49,9 @@ def _without_notes(markdown: str) -> tuple[str, list[tuple[str, str]]]:
         if start:
             notes.append((start[1].lower(), [line[start.end() :]]))
             inside = True
-        elif inside and (blank or line.startswith(("    ", "\t")) or not (after_blank or _BLOCK.match(line))):
+        elif inside and (
+            blank or line.startswith(("    ", "\t")) or not (after_blank or _BLOCK.match(line))
+        ):
             notes[-1][1].append(line.strip())
         else:
             body.append(line)

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.reports.neutralize import code, fence, neutralize_line
 from claude_pool_gh.reports.rendered import html_of
-from claude_pool_gh.reports.views import Checked, CheckEnd, FileChange
+from claude_pool_gh.reports.views import CheckEnd, CheckResult, FileChange
 from claude_pool_gh.terms.markdown import COMMENT_LIMIT, SafeMarkdown
 
 _CUT = "\n\n*Shortened: GitHub does not accept longer comments. {} has the whole text.*"
@@ -29,14 +29,16 @@ def difference(files: Sequence[FileChange]) -> str:
     return f"{count(len(files), 'file')}, +{added} -{removed}"
 
 
-def checks_in_short(checked: Sequence[Checked]) -> str:
+def checks_in_short(checked: Sequence[CheckResult]) -> str:
     """What the checks say, with a comma before it; nothing where there were none."""
     if not checked:
         return ""
     bad = [check.name for check in checked if check.end is not CheckEnd.passed]
     if not bad:
         return f", {count(len(checked), 'check')} passed"
-    return f", check {bad[0]} did not pass" if len(bad) == 1 else f", {len(bad)} checks did not pass"
+    return (
+        f", check {bad[0]} did not pass" if len(bad) == 1 else f", {len(bad)} checks did not pass"
+    )
 
 
 def fold(summary: str, body: str) -> str:

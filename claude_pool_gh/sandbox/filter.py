@@ -13,7 +13,12 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
-_LOAD, _EQUALS, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06  # of linux/bpf_common.h, on 32-bit words
+_LOAD, _EQUALS, _AT_LEAST, _RETURN = (
+    0x20,
+    0x15,
+    0x35,
+    0x06,
+)  # of linux/bpf_common.h, on 32-bit words
 _ALLOW, _KILL, _FAIL = 0x7FFF0000, 0x80000000, 0x00050000
 _NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT, _SECOND_ARGUMENT = (
     0,
@@ -83,7 +88,11 @@ def program(machine: str) -> bytes:
         _line(_RETURN, _FAIL | errno.ENOMEM),
         _line(_RETURN, _ALLOW),
     ]
-    lines += [_line(_EQUALS, known.socket, 1, 0), _line(_RETURN, _ALLOW), _line(_LOAD, _FIRST_ARGUMENT)]
+    lines += [
+        _line(_EQUALS, known.socket, 1, 0),
+        _line(_RETURN, _ALLOW),
+        _line(_LOAD, _FIRST_ARGUMENT),
+    ]
     for family in _FAMILIES:
         lines += [_line(_EQUALS, family, 0, 1), _line(_RETURN, _ALLOW)]
     return b"".join([*lines, _line(_RETURN, _FAIL | errno.EAFNOSUPPORT)])

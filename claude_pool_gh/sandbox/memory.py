@@ -31,7 +31,7 @@ def on_this_machine() -> int:
 
 
 @dataclass(slots=True)
-class Use:
+class MemoryUse:
     """What a command may hold, and how much of the hidden kind there was before it began."""
 
     most: int

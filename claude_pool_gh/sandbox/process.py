@@ -28,7 +28,7 @@ _END_SECONDS: Final = 5.0
 _Started = tuple[asyncio.subprocess.Process, asyncio.StreamReader]
 
 
-class End(StrEnum):
+class RunEnd(StrEnum):
     """How a command ended."""
 
     exited = "exited"
@@ -41,10 +41,10 @@ class End(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ran:
+class RunResult:
     """What became of a command."""
 
-    end: End
+    end: RunEnd
     status: int | None = None
     """Its exit status, where it exited."""
     seconds: float = 0.0
@@ -54,7 +54,7 @@ class Ran:
     @property
     def well(self) -> bool:
         """Whether it exited with status 0."""
-        return self.end is End.exited and self.status == 0
+        return self.end is RunEnd.exited and self.status == 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,7 @@ class Bounds:
     """Bytes that it may print."""
 
 
-async def watched(folder: Path, files: Path, bounds: Bounds, seconds: float) -> Ran:
+async def watched(folder: Path, files: Path, bounds: Bounds, seconds: float) -> RunResult:
     """Start what a folder of its own holds, with the files on standard input. Cancelled, it leaves nothing alive."""
     began = time.monotonic()
     told, telling = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -82,10 +82,12 @@ async def watched(folder: Path, files: Path, bounds: Bounds, seconds: float) -> 
         status = _status(told)
     finally:
         os.close(told)
-    if end is End.exited and status in (None, NOT_UNPACKED):
-        end = End.not_started
+    if end is RunEnd.exited and status in (None, NOT_UNPACKED):
+        end = RunEnd.not_started
     spent = time.monotonic() - began
-    return Ran(end=end, status=status if end is End.exited else None, seconds=spent, output=output.text)
+    return RunResult(
+        end=end, status=status if end is RunEnd.exited else None, seconds=spent, output=output.text
+    )
 
 
 async def _start(folder: Path, files: Path, telling: int) -> _Started:
@@ -94,10 +96,19 @@ async def _start(folder: Path, files: Path, telling: int) -> _Started:
     try:
         with files.open("rb") as stdin:
             process = await asyncio.create_subprocess_exec(
-                *start, "-IS", _ENTER, folder / "config", str(telling),
-                stdin=stdin, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-                pass_fds=(telling,), env={}, cwd="/", start_new_session=True,
-            )  # fmt: skip
+                *start,
+                "-IS",
+                _ENTER,
+                folder / "config",
+                str(telling),
+                stdin=stdin,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                pass_fds=(telling,),
+                env={},
+                cwd="/",
+                start_new_session=True,
+            )
     finally:
         os.close(telling)
     if process.stdout is None:
@@ -111,18 +122,18 @@ async def _end(
     output: _Output,
     memory: int,
     seconds: float,
-) -> End:
+) -> RunEnd:
     """How it ended, or the first bound that it has passed."""
     outgrown = asyncio.create_task(_end_outgrown(process, memory))
     try:
         async with asyncio.timeout(seconds):
             await output.read(stream)
             if output.flooded:
-                return End.flooded
+                return RunEnd.flooded
             await process.wait()
-            return End.out_of_memory if outgrown.done() else End.exited
+            return RunEnd.out_of_memory if outgrown.done() else RunEnd.exited
     except TimeoutError:
-        return End.timed_out
+        return RunEnd.timed_out
     finally:
         outgrown.cancel()
 
@@ -150,7 +161,7 @@ class _Output:
 
 async def _end_outgrown(process: asyncio.subprocess.Process, most: int) -> None:
     """End it once all its processes together hold more memory than that, in sight or out of it."""
-    use = memory.Use(most)
+    use = memory.MemoryUse(most)
     while not await asyncio.to_thread(use.is_passed, _below(process.pid)):  # noqa: ASYNC110 - nothing tells
         await asyncio.sleep(_LOOK_SECONDS)
     with suppress(ProcessLookupError):

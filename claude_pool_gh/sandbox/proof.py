@@ -8,11 +8,13 @@ from typing import Final
 
 _NAMESPACES: Final = ("user", "net", "pid", "mnt", "ipc", "uts", "cgroup")
 ASKED: Final = (
-    "for each in " + " ".join(_NAMESPACES) + "; do echo $each $(readlink /proc/self/ns/$each); done; "
+    "for each in "
+    + " ".join(_NAMESPACES)
+    + "; do echo $each $(readlink /proc/self/ns/$each); done; "
     "cat /proc/self/status; "
     "! [ -e {canary} ] || echo CANARY seen; "
     "! [ -w /usr ] && ! [ -w / ] && ! [ -w /dev ] || echo SYSTEM writable"
-)  # fmt: skip
+)
 """The command that tells what it finds. `{canary}` is a file of this server's."""
 _WANTED: Final = {
     "CapEff:": ("0000000000000000", "it has rights of an administrator"),

@@ -18,7 +18,7 @@ import psutil
 
 from claude_pool_gh.sandbox import bubblewrap
 from claude_pool_gh.sandbox import filter as seccomp
-from claude_pool_gh.sandbox.process import Bounds, Ran, watched
+from claude_pool_gh.sandbox.process import Bounds, RunResult, watched
 from claude_pool_gh.sandbox.proof import ASKED, judged, own_namespaces
 from claude_pool_gh.sandbox.walls import arguments
 from claude_pool_gh.storage.owners import own_mark
@@ -55,7 +55,9 @@ class Sandbox:
         with tempfile.NamedTemporaryFile(dir=self.private, prefix="seen-by-no-check-") as canary:
             canary.write(_NO_FILES)
             canary.flush()
-            ran = await self.run(ASKED.format(canary=canary.name), Path(canary.name), seconds=_PROOF_SECONDS)
+            ran = await self.run(
+                ASKED.format(canary=canary.name), Path(canary.name), seconds=_PROOF_SECONDS
+            )
         if not ran.well:
             return f"bubblewrap: {ran.output.strip()[-300:] or ran.end.value}"
         found = judged(ran.output, own_namespaces())
@@ -70,7 +72,7 @@ class Sandbox:
         gone = [str(folder) for folder in self.folders if not folder.is_dir()]
         return f"no such folder: {', '.join(gone)}" if gone else ""
 
-    async def run(self, command: str, files: Path, *, seconds: float) -> Ran:
+    async def run(self, command: str, files: Path, *, seconds: float) -> RunResult:
         """Run a shell command among the files of a tar archive. Cancelled, it leaves nothing alive.
 
         A repository's command may run only where `fault` has found none.
@@ -86,7 +88,9 @@ class Sandbox:
         filtered = seccomp.program(platform.machine())
         return {
             "user": _NOBODY if root else 0,
-            "arguments": arguments(command, folders=self.folders, disk=self.bounds.memory, seccomp=filtered),
+            "arguments": arguments(
+                command, folders=self.folders, disk=self.bounds.memory, seccomp=filtered
+            ),
             "limits": {
                 # The kernel counts everything that this user runs; what runs already is not the command's.
                 "RLIMIT_NPROC": _threads(_NOBODY if root else os.getuid()) + self.bounds.processes,

@@ -8,10 +8,22 @@ from typing import Final
 
 _SYSTEM: Final = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64")
 _ETC: Final = (
-    "alternatives", "ca-certificates", "crypto-policies", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime",
-    "mime.types", "nsswitch.conf", "pki/ca-trust/extracted", "pki/tls/certs", "protocols", "services", "ssl/certs",
+    "alternatives",
+    "ca-certificates",
+    "crypto-policies",
+    "ld.so.cache",
+    "ld.so.conf",
+    "ld.so.conf.d",
+    "localtime",
+    "mime.types",
+    "nsswitch.conf",
+    "pki/ca-trust/extracted",
+    "pki/tls/certs",
+    "protocols",
+    "services",
+    "ssl/certs",
     "ssl/openssl.cnf",
-)  # fmt: skip
+)
 """What programs want of /etc. All of it is public on every machine; the rest may not be."""
 _OWN: Final = {
     "passwd": b"root:x:0:0:root:/:/bin/sh\ncheck:x:1000:1000:check:/tmp/home:/bin/sh\n",
@@ -28,26 +40,65 @@ UNPACK: Final = 'tar -xf - || exit 125; exec /bin/sh -c "$0" </dev/null'
 NOT_UNPACKED: Final = 125
 
 
-def arguments(command: str, *, folders: Sequence[Path], disk: int, seccomp: bytes) -> list[str | bytes]:
+def arguments(
+    command: str, *, folders: Sequence[Path], disk: int, seccomp: bytes
+) -> list[str | bytes]:
     """The arguments; bytes stand for a file descriptor that holds them.
 
     `folders` can be read besides the system's programs, `disk` is how many bytes of files the command may have. Its
     files come as a tar archive on standard input.
     """
     return [
-        "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session",
-        "--uid", "1000", "--gid", "1000", "--hostname", "check", "--cap-drop", "ALL", "--seccomp", seccomp,
+        "--unshare-all",
+        "--unshare-user",
+        "--disable-userns",
+        "--die-with-parent",
+        "--new-session",
+        "--uid",
+        "1000",
+        "--gid",
+        "1000",
+        "--hostname",
+        "check",
+        "--cap-drop",
+        "ALL",
+        "--seccomp",
+        seccomp,
         *_system(),
-        "--size", str(disk), "--perms", "1777", "--tmpfs", "/tmp",  # noqa: S108
-        "--dir", _WORK, "--dir", _HOME,
+        "--size",
+        str(disk),
+        "--perms",
+        "1777",
+        "--tmpfs",
+        "/tmp",  # noqa: S108
+        "--dir",
+        _WORK,
+        "--dir",
+        _HOME,
         *(part for folder in folders for part in ("--ro-bind", str(folder), str(folder))),
-        "--proc", "/proc",
-        "--dev", "/dev", "--size", str(SHARED_MEMORY), "--perms", "1777", "--tmpfs", "/dev/shm",  # noqa: S108
-        "--remount-ro", "/dev",
-        "--remount-ro", "/",
+        "--proc",
+        "/proc",
+        "--dev",
+        "/dev",
+        "--size",
+        str(SHARED_MEMORY),
+        "--perms",
+        "1777",
+        "--tmpfs",
+        "/dev/shm",  # noqa: S108
+        "--remount-ro",
+        "/dev",
+        "--remount-ro",
+        "/",
         *_environment(folders),
-        "--chdir", _WORK, "--", "/bin/sh", "-c", UNPACK, command,
-    ]  # fmt: skip
+        "--chdir",
+        _WORK,
+        "--",
+        "/bin/sh",
+        "-c",
+        UNPACK,
+        command,
+    ]
 
 
 def _system() -> Iterator[str | bytes]:

@@ -140,7 +140,9 @@ class _Guarded(asyncio.Protocol):
 class GuardedSite(web.TCPSite):
     """Listens as aiohttp does, with each connection guarded."""
 
-    def __init__(self, runner: web.AppRunner, host: str, port: int, connections: Connections) -> None:
+    def __init__(
+        self, runner: web.AppRunner, host: str, port: int, connections: Connections
+    ) -> None:
         super().__init__(runner, host, port)
         self._connections, self._at = connections, (host, port)
 
@@ -150,7 +152,9 @@ class GuardedSite(web.TCPSite):
         if (server := self._runner.server) is None:
             raise RuntimeError("the runner is not set up")
         guard = self._connections.guard
-        self._server = await asyncio.get_running_loop().create_server(lambda: guard(server), *self._at)
+        self._server = await asyncio.get_running_loop().create_server(
+            lambda: guard(server), *self._at
+        )
 
 
 class TooMuch(Exception):
@@ -162,7 +166,7 @@ class TooMuch(Exception):
 
 
 @dataclass(slots=True)
-class Bodies:
+class BodyBudget:
     """The bytes of all bodies that are being read or handled."""
 
     held: int = 0
@@ -195,7 +199,7 @@ class Bodies:
 
 
 @dataclass(slots=True)
-class Sparing:
+class LogLimiter:
     """Decides which of the lines that strangers cause are logged: a few a minute, and then how many were left out."""
 
     most: int = 10

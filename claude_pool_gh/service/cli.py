@@ -24,7 +24,9 @@ def _with_settings(command: Any) -> Any:
             continue  # a secret on a command line is seen by every user of the machine
         default = "" if field.default in (None, "") else f", default {field.default}"
         text = f"{field.description or ''} [{variable(name)}{default}]".strip()
-        command = click.option(f"--{name.replace('_', '-')}", name, default=None, help=text)(command)
+        command = click.option(f"--{name.replace('_', '-')}", name, default=None, help=text)(
+            command
+        )
     return command
 
 
@@ -33,7 +35,9 @@ def _settings(given: dict[str, Any]) -> Settings:
     try:
         return read({name: value for name, value in given.items() if value not in (None, "")})
     except SettingsError as error:
-        raise click.ClickException("\n".join(("these settings cannot be used:", *error.faults))) from error
+        raise click.ClickException(
+            "\n".join(("these settings cannot be used:", *error.faults))
+        ) from error
 
 
 class _Commands(click.Group):
@@ -73,7 +77,9 @@ def serve(**given: Any) -> None:
         check(settings)
         asyncio.run(run(settings))
     except StartError as error:
-        raise click.ClickException(f"{error}\n`claude-pool-gh doctor` checks everything.") from error
+        raise click.ClickException(
+            f"{error}\n`claude-pool-gh doctor` checks everything."
+        ) from error
 
 
 @main.command(short_help="Run what the server has accepted, here or on another machine.")
@@ -101,7 +107,9 @@ def worker(**given: Any) -> None:
     try:
         asyncio.run(work(settings))
     except StartError as error:
-        raise click.ClickException(f"{error}\n`claude-pool-gh doctor` checks everything.") from error
+        raise click.ClickException(
+            f"{error}\n`claude-pool-gh doctor` checks everything."
+        ) from error
 
 
 class _Positive(click.FloatRange):
@@ -112,7 +120,9 @@ class _Positive(click.FloatRange):
     def __init__(self, most: float) -> None:
         super().__init__(0, most, min_open=True)
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
         number = float(super().convert(value, param, ctx))
         if not math.isfinite(number):
             self.fail(f"{value} is not a number that can be used here", param, ctx)
@@ -123,27 +133,40 @@ def _for_scripts(command: Any) -> Any:
     """Flags of the commands that open a pool of their own."""
     options = [
         click.option(
-            "--slots", type=click.IntRange(1, 64), default=2, show_default=True,
+            "--slots",
+            type=click.IntRange(1, 64),
+            default=2,
+            show_default=True,
             help="Agents that run at the same time.",
         ),
         click.option("--folder", default=".", help="Where agents work. Default: here."),
         click.option(
-            "--isolation", type=click.Choice(["none", "worktree", "clone"]),
+            "--isolation",
+            type=click.Choice(["none", "worktree", "clone"]),
             help="Let agents work in git worktrees or clones of the folder; what they change is kept as a commit. "
             "Default: as the workflow says, else none.",
         ),
-        click.option("--trusted", is_flag=True, help="Allow tools that reach beyond the folder, such as Bash."),
         click.option(
-            "--budget", type=_Positive(100_000),
+            "--trusted",
+            is_flag=True,
+            help="Allow tools that reach beyond the folder, such as Bash.",
+        ),
+        click.option(
+            "--budget",
+            type=_Positive(100_000),
             help="Maximum cost in US dollars. Default: 1 per task, 3 per chain.",
         ),
         click.option(
-            "--timeout", type=_Positive(30 * 86_400), help="Seconds that one agent run may take. Default: 900."
+            "--timeout",
+            type=_Positive(30 * 86_400),
+            help="Seconds that one agent run may take. Default: 900.",
         ),
         click.option("--model", help="Full id of the model."),
-        click.option("--state-dir", help="Keep the pool's database here, so that interrupted work resumes."),
+        click.option(
+            "--state-dir", help="Keep the pool's database here, so that interrupted work resumes."
+        ),
         click.option("--json", "as_json", is_flag=True, help="Print the whole result as JSON."),
-    ]  # fmt: skip
+    ]
     for option in reversed(options):
         command = option(command)
     return command
@@ -151,10 +174,10 @@ def _for_scripts(command: Any) -> Any:
 
 def _wishes(given: dict[str, Any]) -> Any:
     from claude_pool_gh.pool.model.config import Isolation  # noqa: PLC0415 - `--help` should not wait for the engine
-    from claude_pool_gh.service.script import Wishes  # noqa: PLC0415
+    from claude_pool_gh.service.script import ScriptOptions  # noqa: PLC0415
 
     state = given["state_dir"]
-    return Wishes(
+    return ScriptOptions(
         settings=_settings({"model": given["model"], "state_dir": state}),
         folder=Path(given["folder"]),
         state=None if state is None else Path(state),
@@ -171,10 +194,14 @@ def _wishes(given: dict[str, Any]) -> Any:
 @click.argument("prompt")
 @click.option("--tools", help="The agent's tools, comma-separated. Default: Read,Grep,Glob.")
 @click.option(
-    "--allow", multiple=True, help="A permission rule, such as Edit: what the agent may do without asking."
+    "--allow",
+    multiple=True,
+    help="A permission rule, such as Edit: what the agent may do without asking.",
 )
 @click.option(
-    "--effort", type=click.Choice(["low", "medium", "high", "xhigh", "max"]), help="Reasoning effort."
+    "--effort",
+    type=click.Choice(["low", "medium", "high", "xhigh", "max"]),
+    help="Reasoning effort.",
 )
 @click.option("--turns", type=click.IntRange(1, 500), help="Maximum turns. Default: 30.")
 @_for_scripts
@@ -193,7 +220,9 @@ def run_prompt(
     from claude_pool_gh.pool.model.config import TaskOverrides  # noqa: PLC0415
     from claude_pool_gh.service.script import run  # noqa: PLC0415
 
-    named = None if tools is None else tuple(filter(None, (tool.strip() for tool in tools.split(","))))
+    named = (
+        None if tools is None else tuple(filter(None, (tool.strip() for tool in tools.split(","))))
+    )
     overrides = TaskOverrides.model_validate(
         {"tools": named, "allowed_tools": allow or None, "effort": effort, "max_turns": turns}
     )
@@ -289,7 +318,9 @@ def config_check(file: Any) -> None:
 
 
 @config.command("show", short_help="Print every effective value, and where it comes from.")
-@click.argument("files", nargs=-1, required=True, type=click.File(errors="replace"), metavar="FILE...")
+@click.argument(
+    "files", nargs=-1, required=True, type=click.File(errors="replace"), metavar="FILE..."
+)
 def config_show(files: tuple[Any, ...]) -> None:
     """Print every effective value of a configuration file, and where it comes from.
 
@@ -311,10 +342,18 @@ def config_show(files: tuple[Any, ...]) -> None:
     context_settings={"ignore_unknown_options": True},
     short_help="Show what the bot does, with a simulated GitHub: a demo, a command here, or a script.",
 )
-@click.option("--live", is_flag=True, help="Use the real model, with ANTHROPIC_API_KEY; costs a few cents.")
-@click.option("--base", default="", help="For a command: the commit that the pull request is against.")
-@click.option("--head", default="HEAD", show_default=True, help="For a command: the pull request's commit.")
-@click.option("--issue", default="", help="For a command: an issue of this title instead of a pull request.")
+@click.option(
+    "--live", is_flag=True, help="Use the real model, with ANTHROPIC_API_KEY; costs a few cents."
+)
+@click.option(
+    "--base", default="", help="For a command: the commit that the pull request is against."
+)
+@click.option(
+    "--head", default="HEAD", show_default=True, help="For a command: the pull request's commit."
+)
+@click.option(
+    "--issue", default="", help="For a command: an issue of this title instead of a pull request."
+)
 @click.option("--folder", default=".", help="For a command: the git repository. Default: here.")
 @click.argument("what", required=False)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
@@ -334,10 +373,12 @@ def rehearse(what: str | None, arguments: tuple[str, ...], *, live: bool, **give
     if what is None:
         sys.exit(asyncio.run(run(live=live)))
     if what.lower().startswith("/pool"):
-        from claude_pool_gh.service.rehearse_command import Wanted, rehearse_command  # noqa: PLC0415
+        from claude_pool_gh.service.rehearse_command import RehearsalOptions, rehearse_command  # noqa: PLC0415
 
         folder = Path(given.pop("folder"))
-        wanted = Wanted(command=" ".join((what, *arguments)), folder=folder, live=live, **given)
+        wanted = RehearsalOptions(
+            command=" ".join((what, *arguments)), folder=folder, live=live, **given
+        )
         sys.exit(asyncio.run(rehearse_command(wanted)))
     if not Path(what).is_file():
         raise click.UsageError(f"{what!r} is neither a file nor a command such as `/pool review`")
@@ -347,7 +388,9 @@ def rehearse(what: str | None, arguments: tuple[str, ...], *, live: bool, **give
 @main.command(short_help="Say what the bot would decide about a recorded event, and why.")
 @click.argument("event_file", type=click.File(errors="replace"), metavar="EVENT.json")
 @click.option(
-    "--event", default="", help="The event's name, such as issue_comment. Default: seen by its parts."
+    "--event",
+    default="",
+    help="The event's name, such as issue_comment. Default: seen by its parts.",
 )
 @click.option(
     "--role",
@@ -355,7 +398,9 @@ def rehearse(what: str | None, arguments: tuple[str, ...], *, live: bool, **give
     help="What the sender may do. Default: guessed from author_association, else write.",
 )
 @click.option("--door", type=click.Choice(["app", "action"]), default="app", show_default=True)
-@click.option("--folder", default=".", help="The git repository whose configuration counts. Default: here.")
+@click.option(
+    "--folder", default=".", help="The git repository whose configuration counts. Default: here."
+)
 @click.option("--base", default="", help="The commit that stands for the default branch.")
 @click.option(
     "--head", default="HEAD", show_default=True, help="The commit that stands for the pull request."
@@ -366,10 +411,12 @@ def replay(event_file: Any, **given: Any) -> None:
     EVENT.json is the body of a webhook delivery, a delivery as GitHub's API shows it, or the file that a runner names
     in GITHUB_EVENT_PATH. It meets a simulated GitHub that holds the repository here.
     """
-    from claude_pool_gh.service.replay import Recorded, replay_event  # noqa: PLC0415
+    from claude_pool_gh.service.replay import RecordedEvent, replay_event  # noqa: PLC0415
 
     folder = Path(given.pop("folder"))
-    sys.exit(asyncio.run(replay_event(Recorded(text=event_file.read(), folder=folder, **given))))
+    sys.exit(
+        asyncio.run(replay_event(RecordedEvent(text=event_file.read(), folder=folder, **given)))
+    )
 
 
 if __name__ == "__main__":

@@ -24,9 +24,9 @@ import yarl
 
 from claude_pool_gh.github.deliveries import check_secrets
 from claude_pool_gh.service import doctor_github
+from claude_pool_gh.service.diagnosis import Diagnosis
 from claude_pool_gh.service.serve import check_key
 from claude_pool_gh.service.settings import PREFIX, Settings
-from claude_pool_gh.service.signs import Sign
 
 _DISK: Final = 2 * 2**30
 """Free bytes below which mirrors and worktrees soon have no room."""
@@ -34,7 +34,7 @@ _FILES: Final = 4096
 """Open files that a busy server needs: connections, pipes of agents, databases."""
 
 
-def examine(settings: Settings) -> Iterator[Sign]:
+def examine(settings: Settings) -> Iterator[Diagnosis]:
     """Examine everything; a check that fails says what to do and never stops the others."""
     for what, check in (
         ("webhook secret", _secret),
@@ -55,7 +55,7 @@ def examine(settings: Settings) -> Iterator[Sign]:
         yield from _safely(what, check, settings)
 
 
-def print_findings(signs: Iterable[Sign]) -> int:
+def print_findings(signs: Iterable[Diagnosis]) -> int:
     """Print as they come; the exit code is 1 when something is to be fixed."""
     problems = 0
     for sign in signs:
@@ -69,16 +69,20 @@ def print_findings(signs: Iterable[Sign]) -> int:
 
 
 def _safely(
-    what: str, check: Callable[[Settings], Sign | Iterable[Sign]], settings: Settings
-) -> Iterator[Sign]:
+    what: str, check: Callable[[Settings], Diagnosis | Iterable[Diagnosis]], settings: Settings
+) -> Iterator[Diagnosis]:
     try:
         found = check(settings)
-        if isinstance(found, Sign):
+        if isinstance(found, Diagnosis):
             yield found
         else:
             yield from found
     except Exception as error:  # noqa: BLE001 - a doctor reports whatever it meets
-        yield Sign(what, f"{type(error).__name__}: {_hidden(str(error), settings)[:300]}", "see the message")
+        yield Diagnosis(
+            what,
+            f"{type(error).__name__}: {_hidden(str(error), settings)[:300]}",
+            "see the message",
+        )
 
 
 def _hidden(text: str, settings: Settings) -> str:
@@ -89,82 +93,98 @@ def _hidden(text: str, settings: Settings) -> str:
     return text
 
 
-def _secret(settings: Settings) -> Sign:
+def _secret(settings: Settings) -> Diagnosis:
     try:
         check_secrets(settings.secrets)
     except ValueError as error:
         made = "" if settings.secrets else "; make one: openssl rand -hex 32"
-        return Sign(
-            "webhook secret", "not usable", f"{PREFIX}{error}{made}; then set it there and in the App"
+        return Diagnosis(
+            "webhook secret",
+            "not usable",
+            f"{PREFIX}{error}{made}; then set it there and in the App",
         )
-    return Sign("webhook secret", f"{len(settings.secrets)} in use")
+    return Diagnosis("webhook secret", f"{len(settings.secrets)} in use")
 
 
-def _private_key(settings: Settings) -> Sign:
+def _private_key(settings: Settings) -> Diagnosis:
     try:
         check_key(settings)
     except ValueError as error:
-        return Sign("private key", "not usable", str(error))
-    return Sign("private key", "a private key in PEM form")
+        return Diagnosis("private key", "not usable", str(error))
+    return Diagnosis("private key", "a private key in PEM form")
 
 
-def _model(settings: Settings) -> Sign:
+def _model(settings: Settings) -> Diagnosis:
     """Ask the API for the model by name, which costs nothing."""
     key = settings.anthropic_api_key.get_secret_value()
     if not key:
-        return Sign("model", "no key", "set ANTHROPIC_API_KEY")
+        return Diagnosis("model", "no key", "set ANTHROPIC_API_KEY")
     base = settings.anthropic_base_url.rstrip("/")
     try:
         status, kind = asyncio.run(_asked(f"{base}/v1/models/{settings.model}", key))
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
         found = f"{base} cannot be reached: {str(error) or type(error).__name__}"
-        return Sign(
-            "model", found, "check ANTHROPIC_BASE_URL and this machine's way to it (no proxy is used)"
+        return Diagnosis(
+            "model",
+            found,
+            "check ANTHROPIC_BASE_URL and this machine's way to it (no proxy is used)",
         )
     match status:
         case 200:
-            return Sign("model", f"{settings.model} at {base}")
+            return Diagnosis("model", f"{settings.model} at {base}")
         case 401 | 403:
-            return Sign("model", f"{base} refuses the key ({status})", "set ANTHROPIC_API_KEY to a valid key")
+            return Diagnosis(
+                "model",
+                f"{base} refuses the key ({status})",
+                "set ANTHROPIC_API_KEY to a valid key",
+            )
         case 404 if kind == "not_found_error":
-            return Sign(
-                "model", f"{base} knows no {settings.model}", f"set {PREFIX}MODEL to the full id of a model"
+            return Diagnosis(
+                "model",
+                f"{base} knows no {settings.model}",
+                f"set {PREFIX}MODEL to the full id of a model",
             )
         case _:
-            return Sign("model", f"not checked: {base} answered {status} when asked for {settings.model}")
+            return Diagnosis(
+                "model", f"not checked: {base} answered {status} when asked for {settings.model}"
+            )
 
 
 async def _asked(url: str, key: str) -> tuple[int, str]:
     headers = {"x-api-key": key, "anthropic-version": "2023-06-01"}
     timeout = aiohttp.ClientTimeout(total=15)
-    async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url, headers=headers) as answer:
+    async with (
+        aiohttp.ClientSession(timeout=timeout) as session,
+        session.get(url, headers=headers) as answer,
+    ):
         kind = ""
         with suppress(Exception):
             kind = str((await answer.json(content_type=None))["error"]["type"])
         return answer.status, kind
 
 
-def _git(_settings: Settings) -> Sign:
+def _git(_settings: Settings) -> Diagnosis:
     git = shutil.which("git")
     if git is None:
-        return Sign("git", "not found", "install git, 2.30 or newer, and put it on PATH")
+        return Diagnosis("git", "not found", "install git, 2.30 or newer, and put it on PATH")
     version = _version_of(git).split()[2]
     new_enough = tuple(map(int, version.split(".")[:2])) >= (2, 30)
-    return Sign("git", version, "" if new_enough else "install 2.30 or newer")
+    return Diagnosis("git", version, "" if new_enough else "install 2.30 or newer")
 
 
-def _cli(_settings: Settings) -> Sign:
+def _cli(_settings: Settings) -> Diagnosis:
     from claude_pool_gh.agent.process import bundled_cli  # noqa: PLC0415 - imports the SDK
 
-    return Sign("Claude CLI", _version_of(str(bundled_cli())))
+    return Diagnosis("Claude CLI", _version_of(str(bundled_cli())))
 
 
 def _version_of(program: str) -> str:
     command = [program, "--version"]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout.strip()  # noqa: S603
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)  # noqa: S603 - git or our own CLI
+    return ran.stdout.strip()
 
 
-def _isolation(_settings: Settings) -> Sign:
+def _isolation(_settings: Settings) -> Diagnosis:
     from claude_pool_gh.processes.launching import can_confine, mode  # noqa: PLC0415
 
     ends = (
@@ -177,38 +197,44 @@ def _isolation(_settings: Settings) -> Sign:
         if can_confine()
         else "; no Landlock here (Linux 6.2): what agents write is held by their tools alone"
     )
-    return Sign("process isolation", ends + writes)
+    return Diagnosis("process isolation", ends + writes)
 
 
-def _checks(settings: Settings) -> Sign:
+def _checks(settings: Settings) -> Diagnosis:
     sandbox = settings.sandbox
     if sandbox is None:
-        return Sign("checks", f"none are run; {PREFIX}CHECKS=1 lets repositories name some")
+        return Diagnosis("checks", f"none are run; {PREFIX}CHECKS=1 lets repositories name some")
     with tempfile.TemporaryDirectory(prefix="claude-pool-") as scratch:
         there = settings.state_dir.is_dir()
         fault = asyncio.run((sandbox if there else replace(sandbox, private=Path(scratch))).fault())
     mend = f"fix that, or set {PREFIX}CHECKS=0: until then every change is shown as not checked"
-    return Sign("checks", fault or "sandbox works (self-test passed)", mend if fault else "")
+    return Diagnosis("checks", fault or "sandbox works (self-test passed)", mend if fault else "")
 
 
-def _state(settings: Settings) -> Sign:
+def _state(settings: Settings) -> Diagnosis:
     """Whether the server can write its folder, or make it, and whether others can read it."""
     from claude_pool_gh.storage.private import open_to_others  # noqa: PLC0415
 
     folder = settings.state_dir.absolute()
     if folder.exists() and not folder.is_dir():
-        return Sign("state folder", f"{folder} is a file", f"remove it, or set {PREFIX}STATE_DIR to a folder")
+        return Diagnosis(
+            "state folder",
+            f"{folder} is a file",
+            f"remove it, or set {PREFIX}STATE_DIR to a folder",
+        )
     if folder.is_dir() and open_to_others(folder):
-        return Sign("state folder", f"{folder} can be read by other users", f"chmod 700 {folder}")
+        return Diagnosis(
+            "state folder", f"{folder} can be read by other users", f"chmod 700 {folder}"
+        )
     near = next(each for each in (folder, *folder.parents) if each.exists())
     if not os.access(near, os.W_OK | os.X_OK):
         owner = f"{os.getuid()}:{os.getgid()}"
         mend = f"mkdir -p {folder} && chown {owner} {folder}, as a user who may"
-        return Sign("state folder", f"this user cannot write {near}", mend)
-    return Sign("state folder", str(folder) + ("" if folder.is_dir() else " (will be made)"))
+        return Diagnosis("state folder", f"this user cannot write {near}", mend)
+    return Diagnosis("state folder", str(folder) + ("" if folder.is_dir() else " (will be made)"))
 
 
-def _database(settings: Settings) -> Sign:
+def _database(settings: Settings) -> Diagnosis:
     """Connect and read the schema's revision. Only `serve` migrates."""
     from claude_pool_gh.storage import Database, for_people, migrations  # noqa: PLC0415
     from claude_pool_gh.storage.errors import DatabaseError, reason  # noqa: PLC0415
@@ -217,40 +243,49 @@ def _database(settings: Settings) -> Sign:
     try:
         database = Database.open_existing(settings.database)
     except FileNotFoundError:
-        return Sign("database", f"{shown} (will be made)")
+        return Diagnosis("database", f"{shown} (will be made)")
     try:
         found = migrations.current(database.engine)
     except DatabaseError as error:
         mend = f"check {PREFIX}DATABASE_URL, and that the database runs and lets this user in"
-        return Sign("database", f"{shown}: {reason(error)}", mend)
+        return Diagnosis("database", f"{shown}: {reason(error)}", mend)
     finally:
         database.close()
     newest = migrations.newest()
     if found is not None and found > newest:
-        return Sign("database", f"{shown} belongs to a newer version", "install the version that made it")
-    return Sign(
-        "database", shown + ("" if found == newest else " (`serve` will bring its tables up to date)")
+        return Diagnosis(
+            "database", f"{shown} belongs to a newer version", "install the version that made it"
+        )
+    return Diagnosis(
+        "database",
+        shown + ("" if found == newest else " (`serve` will bring its tables up to date)"),
     )
 
 
-def _disk(settings: Settings) -> Sign:
+def _disk(settings: Settings) -> Diagnosis:
     folder = settings.state_dir.absolute()
     near = next(each for each in (folder, *folder.parents) if each.exists())
     free = shutil.disk_usage(near).free
-    mend = "" if free >= _DISK else f"free some space there, or set {PREFIX}STATE_DIR to another disk"
-    return Sign("disk", f"{free / 2**30:.1f} GiB free at {near}", mend)
+    mend = (
+        "" if free >= _DISK else f"free some space there, or set {PREFIX}STATE_DIR to another disk"
+    )
+    return Diagnosis("disk", f"{free / 2**30:.1f} GiB free at {near}", mend)
 
 
-def _open_files(_settings: Settings) -> Sign:
+def _open_files(_settings: Settings) -> Diagnosis:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard == resource.RLIM_INFINITY or hard >= _FILES:
-        return Sign("open files", "no limit" if hard == resource.RLIM_INFINITY else f"at most {hard}")
-    return Sign(
-        "open files", f"at most {hard}", f"allow {_FILES}: ulimit -Hn, or LimitNOFILE= of the service"
+        return Diagnosis(
+            "open files", "no limit" if hard == resource.RLIM_INFINITY else f"at most {hard}"
+        )
+    return Diagnosis(
+        "open files",
+        f"at most {hard}",
+        f"allow {_FILES}: ulimit -Hn, or LimitNOFILE= of the service",
     )
 
 
-def _address(settings: Settings) -> Sign:
+def _address(settings: Settings) -> Diagnosis:
     """Whether the server could listen there now."""
     where = f"{settings.host}:{settings.port}"
     try:
@@ -260,18 +295,22 @@ def _address(settings: Settings) -> Sign:
                 tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 tried.bind(address)
     except OSError as error:
-        mend = (
-            f"stop what listens there (the server itself, if it runs), or set {PREFIX}HOST and {PREFIX}PORT"
-        )
-        return Sign("address", f"{where}: {error.strerror or error}", mend)
-    return Sign("address", f"{where} is free")
+        mend = f"stop what listens there (the server itself, if it runs), or set {PREFIX}HOST and {PREFIX}PORT"
+        return Diagnosis("address", f"{where}: {error.strerror or error}", mend)
+    return Diagnosis("address", f"{where} is free")
 
 
-def _public_url(settings: Settings) -> Sign:
+def _public_url(settings: Settings) -> Diagnosis:
     if not settings.public_url:
-        return Sign("public URL", f"not set; {PREFIX}PUBLIC_URL lets people download patches and reports")
+        return Diagnosis(
+            "public URL", f"not set; {PREFIX}PUBLIC_URL lets people download patches and reports"
+        )
     with suppress(ValueError):
         parsed = yarl.URL(settings.public_url)
         if parsed.scheme in ("http", "https") and parsed.host:
-            return Sign("public URL", settings.public_url)
-    return Sign("public URL", f"{settings.public_url!r} is no URL", f"set {PREFIX}PUBLIC_URL to https://HOST")
+            return Diagnosis("public URL", settings.public_url)
+    return Diagnosis(
+        "public URL",
+        f"{settings.public_url!r} is no URL",
+        f"set {PREFIX}PUBLIC_URL to https://HOST",
+    )

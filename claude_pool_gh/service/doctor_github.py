@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from claude_pool_gh.github import intake
 from claude_pool_gh.github.access import PERMISSIONS, PUSHING
+from claude_pool_gh.service.diagnosis import Diagnosis
 from claude_pool_gh.service.serve import check_key
 from claude_pool_gh.service.settings import PREFIX, Settings
-from claude_pool_gh.service.signs import Sign
 
 _UNASKED: Final = {"installation", "installation_repositories", "check_suite"}
 """Events that GitHub sends to every App, or to every App that may write checks."""
@@ -24,38 +24,48 @@ _RANK: Final = {"": 0, "read": 1, "write": 2, "admin": 3}
 _SKEW_SECONDS: Final = 60
 
 
-def examine(settings: Settings) -> Iterator[Sign]:
+def examine(settings: Settings) -> Iterator[Diagnosis]:
     """The App as GitHub knows it. What cannot be asked is one sign that names the most likely cause."""
     from github import Auth, GithubException, GithubIntegration  # noqa: PLC0415 - `serve` never imports it
 
     if not settings.app_id:
-        yield Sign("GitHub App", "not configured", f"set {PREFIX}APP_ID to the id on the App's page")
+        yield Diagnosis(
+            "GitHub App", "not configured", f"set {PREFIX}APP_ID to the id on the App's page"
+        )
         return
     try:
         check_key(settings)
     except ValueError:
-        yield Sign("GitHub App", "not asked", "first mend the private key, see above")
+        yield Diagnosis("GitHub App", "not asked", "first mend the private key, see above")
         return
     try:
         key = settings.key
         auth = Auth.AppAuth(settings.app_id, key)
-        integration = GithubIntegration(auth=auth, base_url=settings.github_api_url, retry=None, timeout=15)
+        integration = GithubIntegration(
+            auth=auth, base_url=settings.github_api_url, retry=None, timeout=15
+        )
         app = integration.get_app()
         installations = [each.raw_data for each in integration.get_installations()]
         hook, sent = _webhook(integration)
     except GithubException as error:
-        yield Sign(
-            "GitHub App", f"GitHub answered {error.status}: {_message(error)}", _cause(settings, error)
+        yield Diagnosis(
+            "GitHub App",
+            f"GitHub answered {error.status}: {_message(error)}",
+            _cause(settings, error),
         )
         return
     except Exception as error:  # noqa: BLE001 - a key that is no key, no network, an answer that is no JSON
-        yield Sign("GitHub App", f"{type(error).__name__}: {str(error)[:200]}", _unreachable(settings))
+        yield Diagnosis(
+            "GitHub App", f"{type(error).__name__}: {str(error)[:200]}", _unreachable(settings)
+        )
         return
-    yield Sign("GitHub App", f"{app.name} ({app.slug})")
+    yield Diagnosis("GitHub App", f"{app.name} ({app.slug})")
     yield _permissions(dict(app.permissions))
     if _asks_itself(settings, hook):
-        found = f"none; comments are read every {settings.poll:g} seconds, and nothing else is noticed"
-        yield Sign("webhook", found)
+        found = (
+            f"none; comments are read every {settings.poll:g} seconds, and nothing else is noticed"
+        )
+        yield Diagnosis("webhook", found)
     else:
         yield _events(list(app.events))
         yield from _hook(settings, hook, sent)
@@ -102,7 +112,9 @@ def _cause(settings: Settings, error: Any) -> str:
 def _skew(headers: Mapping[str, str]) -> float:
     told = {name.lower(): value for name, value in headers.items()}.get("date", "")
     try:
-        return abs(email.utils.parsedate_to_datetime(told).astimezone(dt.UTC).timestamp() - time.time())
+        return abs(
+            email.utils.parsedate_to_datetime(told).astimezone(dt.UTC).timestamp() - time.time()
+        )
     except (TypeError, ValueError):
         return 0.0
 
@@ -114,63 +126,83 @@ def _unreachable(settings: Settings) -> str:
     return f"check GITHUB_API_URL ({url}), the private key, and this machine's way to GitHub"
 
 
-def _permissions(has: Mapping[str, str]) -> Sign:
+def _permissions(has: Mapping[str, str]) -> Diagnosis:
     # `fix` and `implement` push after an approval, and settled threads can be resolved.
     if lacks := _lacks(has):
-        return Sign("permissions", "too few", f"give the App: {', '.join(lacks)}; then accept the change")
+        return Diagnosis(
+            "permissions", "too few", f"give the App: {', '.join(lacks)}; then accept the change"
+        )
     more = [name for name, level in has.items() if name not in PERMISSIONS and level != "read"]
-    return Sign("permissions", "enough" + (f"; not needed: {', '.join(more)}" if more else ""))
+    return Diagnosis("permissions", "enough" + (f"; not needed: {', '.join(more)}" if more else ""))
 
 
 def _lacks(has: Mapping[str, str]) -> list[str]:
     wanted = PERMISSIONS | PUSHING
-    return [f"{name}: {level}" for name, level in wanted.items() if _RANK[has.get(name, "")] < _RANK[level]]
+    return [
+        f"{name}: {level}"
+        for name, level in wanted.items()
+        if _RANK[has.get(name, "")] < _RANK[level]
+    ]
 
 
-def _events(has: list[str]) -> Sign:
+def _events(has: list[str]) -> Diagnosis:
     lacks = [name for name in EVENTS if name not in has]
     mend = f"subscribe the App to {', '.join(lacks)}" if lacks else ""
     queue = (
-        "" if QUEUE in has else f"; for a merge queue also {QUEUE}, with the permission merge_queues: read"
+        ""
+        if QUEUE in has
+        else f"; for a merge queue also {QUEUE}, with the permission merge_queues: read"
     )
-    return Sign("events", f"{len(lacks)} missing" if lacks else f"all{queue}", mend)
+    return Diagnosis("events", f"{len(lacks)} missing" if lacks else f"all{queue}", mend)
 
 
-def _hook(settings: Settings, hook: Any, sent: Any) -> Iterator[Sign]:
+def _hook(settings: Settings, hook: Any, sent: Any) -> Iterator[Diagnosis]:
     """Where GitHub sends events, and how the last ones went."""
     page = "on the App's page, under Webhook"
     url = str(hook.get("url") or "")
     if not url.rstrip("/").endswith("/webhook"):
         where = f"{settings.public_url.rstrip('/') or 'https://YOUR-HOST'}/webhook"
-        yield Sign("webhook", f"events are sent to {url or 'nowhere'}", f"set its URL to {where} {page}")
+        yield Diagnosis(
+            "webhook", f"events are sent to {url or 'nowhere'}", f"set its URL to {where} {page}"
+        )
     elif not hook.get("secret"):
-        yield Sign("webhook", "no secret is set in the App", f"enter {PREFIX}WEBHOOK_SECRET {page}")
+        yield Diagnosis(
+            "webhook", "no secret is set in the App", f"enter {PREFIX}WEBHOOK_SECRET {page}"
+        )
     elif hook.get("content_type") != "json":
-        yield Sign("webhook", f"events come as {hook.get('content_type')}", f"choose application/json {page}")
+        yield Diagnosis(
+            "webhook",
+            f"events come as {hook.get('content_type')}",
+            f"choose application/json {page}",
+        )
     else:
-        yield Sign("webhook", url)
+        yield Diagnosis("webhook", url)
     if sent:
         codes = [int(each.get("status_code") or 0) for each in sent]
         found = f"{sum(200 <= code < 300 for code in codes)} of the last {len(codes)} arrived"
         if codes[0] == 401:
-            yield Sign(
-                "deliveries", found, f"the webhook secrets differ: enter {PREFIX}WEBHOOK_SECRET {page}"
+            yield Diagnosis(
+                "deliveries",
+                found,
+                f"the webhook secrets differ: enter {PREFIX}WEBHOOK_SECRET {page}",
             )
         else:  # while no server runs nothing arrives; `serve` asks for what it missed
-            yield Sign("deliveries", f"{found}, the last one with status {codes[0]}")
+            yield Diagnosis("deliveries", f"{found}, the last one with status {codes[0]}")
 
 
-def _installations(slug: str, installations: Sequence[Mapping[str, Any]]) -> Iterator[Sign]:
+def _installations(slug: str, installations: Sequence[Mapping[str, Any]]) -> Iterator[Diagnosis]:
     where = f"https://github.com/apps/{slug}/installations/new"
     accounts = ", ".join(str(each["account"]["login"]) for each in installations)
-    yield Sign("installations", accounts or "none", "" if installations else f"install the App: {where}")
+    yield Diagnosis(
+        "installations", accounts or "none", "" if installations else f"install the App: {where}"
+    )
     for each in installations:
         login = str(each["account"]["login"])
         if each.get("suspended_at"):
-            yield Sign("installation", f"{login} is suspended", "its owner must lift that")
+            yield Diagnosis("installation", f"{login} is suspended", "its owner must lift that")
         elif lacks := _lacks(each.get("permissions") or {}):
             page = str(each.get("html_url") or "the installation's page on GitHub")
-            yield Sign(
+            yield Diagnosis(
                 "installation",
                 f"{login} has not granted {', '.join(lacks)}",
                 f"its owner must accept that: {page}",

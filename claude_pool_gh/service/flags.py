@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_BUDGET: Final = r"(?:TaskOverrides\.max_budget_usd|PoolConfig\.task_budget_usd|ChainOptions\.budget_usd)"
+_BUDGET: Final = (
+    r"(?:TaskOverrides\.max_budget_usd|PoolConfig\.task_budget_usd|ChainOptions\.budget_usd)"
+)
 _RULES: Final = tuple(
     (re.compile(pattern), flag)
     for pattern, flag in (

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from claude_pool_gh.conversation.facts import Facts, facts_of
+from claude_pool_gh.conversation.facts import ThreadFacts, facts_of
 from claude_pool_gh.pool.model.outcomes import Verdict
 from claude_pool_gh.pool.model.ports import Ending
 from claude_pool_gh.pool.model.states import ChainState, TaskState
@@ -66,7 +66,7 @@ class Journal:
 
 
 def _common(chain: ChainRow) -> dict[str, Any]:
-    facts = facts_of(chain.plan.context, Facts)
+    facts = facts_of(chain.plan.context, ThreadFacts)
     return {
         "where": f"{facts.thread.repository.full_name}#{facts.thread.number}",
         "verb": chain.plan.verb,

@@ -71,4 +71,6 @@ class _Json(logging.Formatter):
 
 def _value(value: Any) -> str:
     text = one_line(str(value))
-    return json.dumps(text, ensure_ascii=False) if not text or any(c in text for c in ' "=') else text
+    return (
+        json.dumps(text, ensure_ascii=False) if not text or any(c in text for c in ' "=') else text
+    )

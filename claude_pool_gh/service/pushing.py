@@ -6,12 +6,17 @@ from typing import Any
 
 from claude_pool_gh.github.access import PUSHING
 from claude_pool_gh.github.api import Forge, Pusher
-from claude_pool_gh.github.errors import ForgeUnavailable, NotAsApproved, OperatorNeeded, PushDeclined
+from claude_pool_gh.github.errors import (
+    ForgeUnavailable,
+    NotAsApproved,
+    OperatorNeeded,
+    PushDeclined,
+)
 from claude_pool_gh.pool.store import tasks
 from claude_pool_gh.storage import Database
 from claude_pool_gh.terms.ids import Repository
 from claude_pool_gh.worktrees.errors import OriginUnavailable, OutOfDisk
-from claude_pool_gh.worktrees.git import Login
+from claude_pool_gh.worktrees.git import Credentials
 from claude_pool_gh.worktrees.leases import Worktrees
 from claude_pool_gh.worktrees.push import PushRefused
 from claude_pool_gh.worktrees.snapshot import Signature
@@ -34,10 +39,12 @@ def pusher(database: Database, forge: Forge, worktrees: Worktrees, server_url: s
             )
             commit = await worktrees.commit(repository.id, work, change.parent, own)
             if commit != change.commit:
-                raise NotAsApproved(f"the kept work gives {commit[:9]}, and {change.commit[:9]} was approved")
+                raise NotAsApproved(
+                    f"the kept work gives {commit[:9]}, and {change.commit[:9]} was approved"
+                )
             token = await forge.access.token_once(repository, PUSHING)
             url = f"{server_url.rstrip('/')}/{repository.owner}/{repository.name}.git"
-            await worktrees.push(repository.id, Login(token, url), commit, ref, expected)
+            await worktrees.push(repository.id, Credentials(token, url), commit, ref, expected)
         except PushRefused as error:
             raise PushDeclined(error.what) from error
         except OutOfDisk as error:

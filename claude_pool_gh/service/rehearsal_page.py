@@ -33,7 +33,9 @@ def show_reviews(out: Console, repository: Repository, pull: Pull) -> None:
         code = _hunk(repository, pull, comment.path, comment.line or 1)
         lexer = Syntax.guess_lexer(comment.path, code)
         out.print(Syntax(code, lexer, theme="ansi_light"))
-        out.print(Padding(Panel(Markdown(visible(comment.body)), border_style="yellow"), (0, 0, 0, 2)))
+        out.print(
+            Padding(Panel(Markdown(visible(comment.body)), border_style="yellow"), (0, 0, 0, 2))
+        )
     for run in repository.check_runs(pull.head_sha):
         out.print(f"\n[bold]check[/bold] {escape(f'{run.name}: {run.conclusion}, {run.title}')}")
 

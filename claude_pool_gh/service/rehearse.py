@@ -63,7 +63,9 @@ async def rehearse_script(script: str, arguments: Sequence[str]) -> int:
 
 
 def _announce(out: Console, *, live: bool) -> None:
-    real = "the server process, its signed webhooks, git over HTTP, worktrees, the Claude CLI, SQLite"
+    real = (
+        "the server process, its signed webhooks, git over HTTP, worktrees, the Claude CLI, SQLite"
+    )
     model = (
         "nothing else: the model is the real one, and costs a few cents"
         if live

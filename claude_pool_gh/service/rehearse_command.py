@@ -33,7 +33,7 @@ _SILENCE: Final = "command: silence: "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class RehearsalOptions:
     """What is rehearsed."""
 
     command: str
@@ -47,7 +47,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Local:
+class LocalCommits:
     """Two commits of a repository on this machine."""
 
     folder: Path
@@ -58,7 +58,7 @@ class Local:
     body: str
 
     @classmethod
-    def read(cls, wanted: Wanted) -> Local:
+    def read(cls, wanted: RehearsalOptions) -> LocalCommits:
         """Look them up. Raises ClickException with what is wrong."""
         top = Path(_git(wanted.folder, "rev-parse", "--show-toplevel", what="is no git repository"))
         base = _commit(top, wanted.base) if wanted.base else _default_base(top)
@@ -69,8 +69,12 @@ class Local:
                 "another one, such as --base HEAD~1"
             )
         title, _, body = _git(top, "log", "-1", "--format=%B", head).partition("\n")
-        name = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in top.name)
-        return cls(top, name.strip(".") or "repository", base, head, title or "A change", body.strip())
+        name = "".join(
+            letter if letter.isalnum() or letter in "._-" else "-" for letter in top.name
+        )
+        return cls(
+            top, name.strip(".") or "repository", base, head, title or "A change", body.strip()
+        )
 
 
 def _default_base(folder: Path) -> str:
@@ -84,9 +88,14 @@ def _default_base(folder: Path) -> str:
 
 def _commit(folder: Path, name: str) -> str:
     return _git(
-        folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}",
+        folder,
+        "rev-parse",
+        "--verify",
+        "--quiet",
+        "--end-of-options",
+        f"{name}^{{commit}}",
         what=f"has no commit {name!r}",
-    )  # fmt: skip
+    )
 
 
 def _git(folder: Path, *arguments: str, what: str = "cannot be read") -> str:
@@ -97,38 +106,48 @@ def _git(folder: Path, *arguments: str, what: str = "cannot be read") -> str:
     return done.stdout.strip()
 
 
-async def rehearse_command(wanted: Wanted, console: Console | None = None) -> int:
+async def rehearse_command(wanted: RehearsalOptions, console: Console | None = None) -> int:
     """Play it and print what stands on GitHub at the end; the exit code says whether it came to its end."""
     out = console or Console(width=min(110, Console().width))
     key = os.environ.get("ANTHROPIC_API_KEY", "")
     if wanted.live and not key:
         out.print("ANTHROPIC_API_KEY is not set. Without --live no key is needed.")
         return 2
-    local = Local.read(wanted)
+    local = LocalCommits.read(wanted)
     with tempfile.TemporaryDirectory(prefix="claude-pool-rehearsal-") as folder:
         here = Path(folder)
-        async with SimulatedGitHub.start(here / "github") as github, _model(live=wanted.live) as model_url:
+        async with (
+            SimulatedGitHub.start(here / "github") as github,
+            _model(live=wanted.live) as model_url,
+        ):
             app = github.create_app("claude-pool", webhook_secret=bot.WEBHOOK_SECRET)
             repository, thread, maintainer = staged(github, local, wanted.issue)
             github.install(app, "you", [repository])
             more = {"ANTHROPIC_API_KEY": key} if wanted.live else {}
             out.print(
-                f"[bold]{maintainer.login}[/bold] on #{thread.number}: {wanted.command}", highlight=False
+                f"[bold]{maintainer.login}[/bold] on #{thread.number}: {wanted.command}",
+                highlight=False,
             )
             async with bot.running(github, app, model_url, here / "state", more) as server:
                 await github.comment(maintainer, repository, thread.number, wanted.command)
-                asked = Asked(github, server, repository, thread, maintainer)
+                asked = RehearsedCommand(github, server, repository, thread, maintainer)
                 is_over = await asked.over(_SECONDS[wanted.live])
             if asked.silence:
-                out.print(f"The bot gives no answer: {asked.silence}", highlight=False, markup=False)
+                out.print(
+                    f"The bot gives no answer: {asked.silence}", highlight=False, markup=False
+                )
                 return 1
             if not is_over:
                 out.print(
-                    "It has not come to its end. The server's last words:", *list(server.log)[-5:], sep="\n"
+                    "It has not come to its end. The server's last words:",
+                    *list(server.log)[-5:],
+                    sep="\n",
                 )
             show_thread(out, repository, thread)
             if not wanted.live:
-                out.print("\nA script answered in the model's place, by example: --live asks the real one.")
+                out.print(
+                    "\nA script answered in the model's place, by example: --live asks the real one."
+                )
     return 0 if is_over else 1
 
 
@@ -141,23 +160,31 @@ async def _model(*, live: bool) -> AsyncIterator[str]:
         yield model.url
 
 
-def staged(github: SimulatedGitHub, local: Local, issue: str) -> tuple[Repository, Issue, User]:
+def staged(
+    github: SimulatedGitHub, local: LocalCommits, issue: str
+) -> tuple[Repository, Issue, User]:
     """The simulated repository, with the local one's commits in it."""
     maintainer = github.create_user("you")
     repository = github.create_repository(f"you/{local.name}", files={})
     repository.git.run(
-        "fetch", "--quiet", "--no-tags", str(local.folder),
-        f"+{local.base}:refs/heads/main", f"+{local.head}:refs/heads/{_HEAD}",
-    )  # fmt: skip
+        "fetch",
+        "--quiet",
+        "--no-tags",
+        str(local.folder),
+        f"+{local.base}:refs/heads/main",
+        f"+{local.head}:refs/heads/{_HEAD}",
+    )
     repository.state.known_refs = repository.git.refs()
     if issue:
         return repository, repository.open_issue(issue, author=maintainer), maintainer
-    pull = repository.open_pull(_HEAD, base="main", title=local.title, body=local.body, author=maintainer)
+    pull = repository.open_pull(
+        _HEAD, base="main", title=local.title, body=local.body, author=maintainer
+    )
     return repository, pull, maintainer
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RehearsedCommand:
     """A command that stands in a thread, and the bot that was asked."""
 
     github: SimulatedGitHub
@@ -174,8 +201,14 @@ class Asked:
 
     def _is_answered(self) -> bool:
         comments = self.repository.comments(self.thread.number)
-        heads = [each.body.split("\n", 1)[0] for each in comments if each.author is not self.maintainer]
-        checks = self.repository.check_runs(self.thread.head_sha) if isinstance(self.thread, Pull) else []
+        heads = [
+            each.body.split("\n", 1)[0] for each in comments if each.author is not self.maintainer
+        ]
+        checks = (
+            self.repository.check_runs(self.thread.head_sha)
+            if isinstance(self.thread, Pull)
+            else []
+        )
         going = any(head.endswith(("running", "waiting in the queue")) for head in heads)
         return bool(heads) and not going and all(run.status == "completed" for run in checks)
 
@@ -183,7 +216,9 @@ class Asked:
         """Wait until the bot has answered, and changes nothing more; False where it does not come to that."""
         try:
             while True:
-                await self.github.until(lambda: self._is_answered() or self.silence, timeout=seconds)
+                await self.github.until(
+                    lambda: self._is_answered() or self.silence, timeout=seconds
+                )
                 seen = len(self.github.requests)
                 if self.silence or not await self._goes_on(seen):
                     return True
@@ -193,7 +228,9 @@ class Asked:
     async def _goes_on(self, seen: int) -> bool:
         """Whether more is asked of GitHub: what follows an end, such as a review and a reaction, follows at once."""
         try:
-            await self.github.until(lambda: len(self.github.requests) > seen, timeout=_QUIET_SECONDS)
+            await self.github.until(
+                lambda: len(self.github.requests) > seen, timeout=_QUIET_SECONDS
+            )
         except TimeoutError:
             return False
         return True

@@ -16,28 +16,31 @@ from typing import Any, Final
 import click
 from pydantic import SecretStr
 
-from claude_pool_gh.conversation.desk import Act, Answer
-from claude_pool_gh.conversation.judge import Decision, Refusal, Silence
+from claude_pool_gh.conversation.command_policy import Decision, Refusal, Silence
+from claude_pool_gh.conversation.services import Act, Answer
 from claude_pool_gh.github import intake
 from claude_pool_gh.github.deliveries import VerifiedDelivery
 from claude_pool_gh.github.intake import CommandRequest, Found, NotForUs
 from claude_pool_gh.pool.model.plan import AgentRun
 from claude_pool_gh.rehearsal.github import App, Issue, Repository, Role, SimulatedGitHub, User
 from claude_pool_gh.reports.figures import dollars
-from claude_pool_gh.service.house import House, open_house
-from claude_pool_gh.service.rehearse_command import Local, Wanted, staged
+from claude_pool_gh.service.rehearse_command import LocalCommits, RehearsalOptions, staged
+from claude_pool_gh.service.runtime import Runtime, open_runtime
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.terms import ids
 
 _BY_PARTS: Final = (
-    ("check_run", "check_run"), ("check_suite", "check_suite"), ("merge_group", "merge_group"),
-    ("review", "pull_request_review"), ("installation_repositories", "installation_repositories"),
-)  # fmt: skip
+    ("check_run", "check_run"),
+    ("check_suite", "check_suite"),
+    ("merge_group", "merge_group"),
+    ("review", "pull_request_review"),
+    ("installation_repositories", "installation_repositories"),
+)
 _ROLES: Final[Mapping[str, Role]] = {"OWNER": "admin", "MEMBER": "write", "COLLABORATOR": "write"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
+class RecordedEvent:
     """An event as it was recorded, and what it meets."""
 
     text: str
@@ -49,7 +52,7 @@ class Recorded:
     head: str = "HEAD"
 
 
-async def replay_event(recorded: Recorded) -> int:
+async def replay_event(recorded: RecordedEvent) -> int:
     """Print what the bot makes of it; the exit code is 1 where the text is no event."""
     name, payload = read_event(recorded.text, recorded.event)
     sender = _of(payload, "sender").get("login") or "nobody"
@@ -58,8 +61,8 @@ async def replay_event(recorded: Recorded) -> int:
     if isinstance(found, NotForUs):
         click.echo(f"Nothing is done: {found.reason}.")
         return int(found.malformed)
-    for news in found.news:
-        click.echo(f"It is noted: {news}")
+    for events in found.events:
+        click.echo(f"It is noted: {events}")
     if not found.requests:
         click.echo("There is no command in it.")
         return 0
@@ -82,7 +85,9 @@ def read_event(text: str, name: str) -> tuple[str, dict[str, Any]]:
         return name or str(told.get("event") or ""), request["payload"]
     found = name or name_of(told)
     if not found:
-        raise click.ClickException("the event's name cannot be seen by its parts: give it with --event")
+        raise click.ClickException(
+            "the event's name cannot be seen by its parts: give it with --event"
+        )
     return found, told
 
 
@@ -98,9 +103,11 @@ def name_of(payload: Mapping[str, Any]) -> str:
     return "pull_request" if "pull_request" in payload else "issues" if "issue" in payload else ""
 
 
-async def _judge_all(recorded: Recorded, payload: Mapping[str, Any], found: Found) -> None:
-    local = Local.read(
-        Wanted(command="", folder=recorded.folder, base=recorded.base, head=recorded.head, issue="any")
+async def _judge_all(recorded: RecordedEvent, payload: Mapping[str, Any], found: Found) -> None:
+    local = LocalCommits.read(
+        RehearsalOptions(
+            command="", folder=recorded.folder, base=recorded.base, head=recorded.head, issue="any"
+        )
     )
     is_pull = "pull_request" in payload or "pull_request" in _of(payload, "issue")
     with tempfile.TemporaryDirectory(prefix="claude-pool-replay-") as folder:
@@ -111,20 +118,27 @@ async def _judge_all(recorded: Recorded, payload: Mapping[str, Any], found: Foun
             app = github.create_app("claude-pool")
             installation = github.install(app, repository.owner.login, [repository])
             sender, role = _sender(github, repository, payload, recorded.role)
-            click.echo(f"{sender.login} is taken for somebody with the role {role}: --role changes that.")
+            click.echo(
+                f"{sender.login} is taken for somebody with the role {role}: --role changes that."
+            )
             settings = _settings(github, app, here / "state")
-            async with open_house(settings, door=recorded.door) as house:
+            async with open_runtime(settings, door=recorded.door) as runtime:
                 for request in found.requests:
                     own = await _here(github, repository, thread, sender, request, payload)
                     own = _through(own, installation.id)
-                    _print(request, await house.clerk.judge.decide(own), house)
+                    _print(request, await runtime.command_worker.judge.decide(own), runtime)
 
 
 def _settings(github: SimulatedGitHub, app: App, state: Path) -> Settings:
     return Settings(
-        app_id=str(app.id), private_key=SecretStr(app.private_key), state_dir=state, database_url="",
-        anthropic_api_key=SecretStr("none"), github_api_url=github.api_url, github_server_url=github.url,
-    ).model_copy(update={"database_url": "", "slots": 1})  # fmt: skip
+        app_id=str(app.id),
+        private_key=SecretStr(app.private_key),
+        state_dir=state,
+        database_url="",
+        anthropic_api_key=SecretStr("none"),
+        github_api_url=github.api_url,
+        github_server_url=github.url,
+    ).model_copy(update={"database_url": "", "slots": 1})
 
 
 def _sender(
@@ -167,7 +181,7 @@ def _through(request: CommandRequest, installation: int) -> CommandRequest:
     return request.model_copy(update={"thread": thread})
 
 
-def _print(request: CommandRequest, decision: Decision, house: House) -> None:
+def _print(request: CommandRequest, decision: Decision, runtime: Runtime) -> None:
     click.echo(f"\n{request.line}")
     match decision:
         case Silence(why):
@@ -184,10 +198,14 @@ def _print(request: CommandRequest, decision: Decision, house: House) -> None:
             for step in start.plan.steps:
                 agent = isinstance(step, AgentRun)
                 model = (
-                    step.overrides.model or house.desk.defaults.model if isinstance(step, AgentRun) else ""
+                    step.overrides.model or runtime.services.defaults.model
+                    if isinstance(step, AgentRun)
+                    else ""
                 )
                 gate = ", then waits for an approval" if step.gate else ""
-                click.echo(f"    {step.name}: {f'an agent ({model})' if agent else 'no agent'}{gate}")
+                click.echo(
+                    f"    {step.name}: {f'an agent ({model})' if agent else 'no agent'}{gate}"
+                )
 
 
 def _indented(text: str) -> str:

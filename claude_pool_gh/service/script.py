@@ -14,7 +14,13 @@ from rich.console import Console
 
 from claude_pool_gh.agent.claude import ClaudeAgent
 from claude_pool_gh.local import Pool
-from claude_pool_gh.pool.model.config import Isolation, PoolConfig, ScalingConfig, TaskOverrides, microdollars
+from claude_pool_gh.pool.model.config import (
+    Isolation,
+    PoolConfig,
+    ScalingConfig,
+    TaskOverrides,
+    microdollars,
+)
 from claude_pool_gh.pool.model.errors import PoolError
 from claude_pool_gh.pool.model.ids import ChainId
 from claude_pool_gh.pool.model.ports import Ending
@@ -38,7 +44,7 @@ from claude_pool_gh.storage import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
+class ScriptOptions:
     """What a command line asks of its pool."""
 
     settings: Settings
@@ -53,7 +59,7 @@ class Wishes:
     timeout_secs: float | None = None
 
 
-async def run(wishes: Wishes, prompt: str, overrides: TaskOverrides) -> int:
+async def run(wishes: ScriptOptions, prompt: str, overrides: TaskOverrides) -> int:
     """Run one prompt and print the answer. The exit code: 0 when it was done."""
     async with _pool(wishes) as pool:
         task_id = await pool.submit(prompt, config=overrides, isolation=wishes.isolation)
@@ -65,7 +71,7 @@ async def run(wishes: Wishes, prompt: str, overrides: TaskOverrides) -> int:
     return 0 if result.success else 1
 
 
-async def chain(wishes: Wishes, name: str, args: dict[str, str], *, approve: bool) -> int:
+async def chain(wishes: ScriptOptions, name: str, args: dict[str, str], *, approve: bool) -> int:
     """Run a workflow, from a file or by name, and print what came of it. The exit code: 0 when it was done."""
     async with _pool(wishes) as pool:
         workflow = _shelved(pool, name)
@@ -74,7 +80,9 @@ async def chain(wishes: Wishes, name: str, args: dict[str, str], *, approve: boo
         return await _follow(pool, wishes, chain_id, workflow, approve=approve)
 
 
-async def _follow(pool: Pool, wishes: Wishes, chain_id: ChainId, workflow: Workflow, *, approve: bool) -> int:
+async def _follow(
+    pool: Pool, wishes: ScriptOptions, chain_id: ChainId, workflow: Workflow, *, approve: bool
+) -> int:
     terminal = Terminal(pool)
     while True:
         async with terminal.watching(
@@ -110,7 +118,9 @@ async def _decide(pool: Pool, terminal: Terminal, chain_id: ChainId, *, approve:
         await pool.go_on(chain_id)
         return True
     commit = (
-        f"\n\nThe files as they would be: git show {progress.review_commit}" if progress.review_commit else ""
+        f"\n\nThe files as they would be: git show {progress.review_commit}"
+        if progress.review_commit
+        else ""
     )
     terminal.show_work((progress.review_output or "") + commit, progress.current_step_name or "")
     if approve:
@@ -129,7 +139,7 @@ async def _decide(pool: Pool, terminal: Terminal, chain_id: ChainId, *, approve:
 
 
 @asynccontextmanager
-async def _pool(wishes: Wishes) -> AsyncIterator[Pool]:
+async def _pool(wishes: ScriptOptions) -> AsyncIterator[Pool]:
     settings = wishes.settings
     config = PoolConfig(
         model=settings.model,
@@ -146,14 +156,19 @@ async def _pool(wishes: Wishes) -> AsyncIterator[Pool]:
     here = wishes.folder.absolute()
     try:
         async with Pool.open(
-            agent, folder=here, name=f"script:{here}", slots=wishes.slots, config=config, state=wishes.state
+            agent,
+            folder=here,
+            name=f"script:{here}",
+            slots=wishes.slots,
+            config=config,
+            state=wishes.state,
         ) as pool:
             yield pool
     except (PoolError, ValueError) as error:
         raise click.ClickException(in_flags(str(error))) from error
 
 
-def _asked(wishes: Wishes) -> dict[str, float]:
+def _asked(wishes: ScriptOptions) -> dict[str, float]:
     """What the command line or the environment decides; what neither names stays at the pool's own default."""
     wall = wishes.settings.wall_timeout if wishes.timeout_secs is None else wishes.timeout_secs
     asked = {} if wall is None else {"timeout_secs": wall}
@@ -166,9 +181,9 @@ def _shelved(pool: Pool, name: str) -> Workflow:
     """A workflow from a file, which is put on the shelf, or by its name there."""
     file = Path(name)
     if not file.is_file():
-        return pool.shelf.workflow(name).workflow
+        return pool.library.workflow(name).workflow
     workflow = parse_workflow(file.read_text("utf-8"), name).workflow
-    pool.shelf.add(workflow)
+    pool.library.add(workflow)
     return workflow
 
 
@@ -182,7 +197,9 @@ def _bill(result: TaskResult) -> str:
 def _steps(result: ChainResult) -> list[str]:
     end = f"{result.verdict}: {result.reason}" if result.reason else result.verdict
     kept = f", kept as commit {result.commit}" if result.commit else ""
-    lines = [f"{end}, {dollars(result.total_cost_microdollars, upper_bound=result.upper_bound)}{kept}"]
+    lines = [
+        f"{end}, {dollars(result.total_cost_microdollars, upper_bound=result.upper_bound)}{kept}"
+    ]
     for step in result.steps:
         what = "skipped" if step.skipped else "done" if step.success else "failed"
         lines.append(
@@ -201,8 +218,14 @@ async def status(settings: Settings) -> None:
 
         def read(tx: Transaction) -> tuple[PoolStatus, list[SlotRecord], list[ChainProgress]]:
             chains = listing.progress(tx, unfinished=True)
-            budget = _cap(settings) if "budget_usd" in settings.model_fields_set else pool_cap.newest(tx)
-            return queries.status(tx, budget=budget, shutdown=False), queries.slots(tx, SlotFilter()), chains
+            budget = (
+                _cap(settings) if "budget_usd" in settings.model_fields_set else pool_cap.newest(tx)
+            )
+            return (
+                queries.status(tx, budget=budget, shutdown=False),
+                queries.slots(tx, SlotFilter()),
+                chains,
+            )
 
         Console(highlight=False).print(overview(*await database.read(read)))
     finally:

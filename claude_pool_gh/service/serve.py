@@ -15,7 +15,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from claude_pool_gh.conversation.registry import UnfitVerb
 from claude_pool_gh.github.deliveries import check_secrets
 from claude_pool_gh.service.bounds import IDLE_SECONDS, GuardedSite
-from claude_pool_gh.service.house import House, open_house
+from claude_pool_gh.service.runtime import Runtime, open_runtime
 from claude_pool_gh.service.settings import PREFIX, Settings, variable
 from claude_pool_gh.service.web import WebhookApp
 from claude_pool_gh.storage import migrations
@@ -81,14 +81,16 @@ def check_key(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def opened(house: AbstractAsyncContextManager[House]) -> AsyncIterator[House]:
+async def opened(runtime: AbstractAsyncContextManager[Runtime]) -> AsyncIterator[Runtime]:
     """The house, or a StartError that says why the database cannot be used."""
     async with AsyncExitStack() as stack:
         try:
-            found = await stack.enter_async_context(house)
+            found = await stack.enter_async_context(runtime)
         except UNREACHABLE as error:
             # What the driver says may hold the address with its password.
-            raise StartError(f"the database cannot be opened ({type(error.orig).__name__})") from error
+            raise StartError(
+                f"the database cannot be opened ({type(error.orig).__name__})"
+            ) from error
         except (migrations.NewerSchema, UnfitVerb) as error:
             raise StartError(str(error)) from error
         yield found
@@ -101,8 +103,8 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
-        house = await stack.enter_async_context(opened(open_house(settings)))
-        app = WebhookApp(house, settings)
+        runtime = await stack.enter_async_context(opened(open_runtime(settings)))
+        app = WebhookApp(runtime, settings)
         runner = web.AppRunner(
             app.application(),
             access_log=None,
@@ -117,14 +119,16 @@ async def serve(settings: Settings) -> None:
         except OSError as error:
             await runner.cleanup()
             why = os.strerror(error.errno).lower() if error.errno else str(error)
-            raise StartError(f"{settings.host} port {settings.port} cannot be listened on: {why}") from error
+            raise StartError(
+                f"{settings.host} port {settings.port} cannot be listened on: {why}"
+            ) from error
         host, port = runner.addresses[0][:2]
         # The one line that a starter may wait for.
         print(f"listening on http://{host}:{port}", flush=True)  # noqa: T201
-        work = [house.serve_commands(), house.show_time_for_ever()]
-        work += [house.catch_up_for_ever(settings.poll)] if settings.poll else []
+        work = [runtime.serve_commands(), runtime.show_time_for_ever()]
+        work += [runtime.catch_up_for_ever(settings.poll)] if settings.poll else []
         working = [asyncio.create_task(each) for each in work]
-        house.wake()
+        runtime.wake()
         await stop.wait()
         logger.info("stopping", extra={"action": "stopping"})
         for each in working:

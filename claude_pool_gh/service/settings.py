@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from claude_pool_gh.pool.recipes.yaml_file import nearest
@@ -68,28 +75,37 @@ def _plain(name: str) -> AliasChoices:
 class Settings(BaseSettings):
     """What a server is told from outside."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True
+    )
 
     app_id: Annotated[str, Field(description="The GitHub App's id")] = ""
-    private_key: Annotated[SecretStr, Field(description="The App's private key, PEM")] = SecretStr("")
+    private_key: Annotated[SecretStr, Field(description="The App's private key, PEM")] = SecretStr(
+        ""
+    )
     private_key_file: Annotated[Path | None, Field(description="File that holds it")] = None
     webhook_secret: Annotated[
-        SecretStr, Field(description="Secret of the App's webhook; several, comma-separated, while rotating")
+        SecretStr,
+        Field(description="Secret of the App's webhook; several, comma-separated, while rotating"),
     ] = SecretStr("")
     database_url: Annotated[
         str,
         AfterValidator(_database_address),
         Field(description="sqlite:////path or postgresql://...; default in STATE_DIR"),
     ] = ""
-    state_dir: Annotated[Path, Field(description="Folder for database, mirrors and worktrees")] = Path(
-        ".state"
+    state_dir: Annotated[Path, Field(description="Folder for database, mirrors and worktrees")] = (
+        Path(".state")
     )
     host: Annotated[str, Field(description="Address to listen on")] = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65535, description="Port to listen on; 0 picks a free one")] = 8080
+    port: Annotated[
+        int, Field(ge=0, le=65535, description="Port to listen on; 0 picks a free one")
+    ] = 8080
     slots: Annotated[
         int,
         Field(
-            ge=0, le=64, description="Agents that run at the same time; 0: `worker` processes run them all"
+            ge=0,
+            le=64,
+            description="Agents that run at the same time; 0: `worker` processes run them all",
         ),
     ] = 2
     stop_timeout: Annotated[
@@ -105,10 +121,12 @@ class Settings(BaseSettings):
         _OrNone,
         Field(description="Cap on all spending per calendar month; `none`: no cap"),
     ] = 100.0
-    model: Annotated[str, Field(description="Full id of the model where a repository names none")] = (
-        "claude-sonnet-5-5"
-    )
-    write_interval: Annotated[float, Field(ge=0, description="Seconds between two writes to GitHub")] = 1.0
+    model: Annotated[
+        str, Field(description="Full id of the model where a repository names none")
+    ] = "claude-sonnet-5-5"
+    write_interval: Annotated[
+        float, Field(ge=0, description="Seconds between two writes to GitHub")
+    ] = 1.0
     idle_timeout: Annotated[
         float,
         Field(
@@ -120,7 +138,9 @@ class Settings(BaseSettings):
     wall_timeout: Annotated[
         Annotated[float, Field(gt=0, allow_inf_nan=False)] | None,
         _OrNone,
-        Field(description="Seconds that end an agent run; default: the repository's `wall_minutes`"),
+        Field(
+            description="Seconds that end an agent run; default: the repository's `wall_minutes`"
+        ),
     ] = None
     model_patience: Annotated[
         float,
@@ -130,11 +150,12 @@ class Settings(BaseSettings):
             description="Seconds that a run waits for a model's API that is overloaded or cannot be reached",
         ),
     ] = 300.0
-    anthropic_api_key: Annotated[SecretStr, Field(validation_alias=_plain("ANTHROPIC_API_KEY"))] = SecretStr(
-        ""
+    anthropic_api_key: Annotated[SecretStr, Field(validation_alias=_plain("ANTHROPIC_API_KEY"))] = (
+        SecretStr("")
     )
     anthropic_base_url: Annotated[
-        _Address, Field(validation_alias=_plain("ANTHROPIC_BASE_URL"), description="The model's API")
+        _Address,
+        Field(validation_alias=_plain("ANTHROPIC_BASE_URL"), description="The model's API"),
     ] = "https://api.anthropic.com"
     github_api_url: Annotated[
         _Address, Field(validation_alias=_plain("GITHUB_API_URL"), description="GitHub's API")
@@ -151,12 +172,15 @@ class Settings(BaseSettings):
     ] = False
     check_folders: Annotated[
         str,
-        Field(description="Folders that checks may read besides the system's programs, colon-separated"),
+        Field(
+            description="Folders that checks may read besides the system's programs, colon-separated"
+        ),
     ] = ""
     check_memory_mb: Annotated[
         int,
         Field(
-            ge=64, description="Memory of one check, and as much again for its files, which are kept there"
+            ge=64,
+            description="Memory of one check, and as much again for its files, which are kept there",
         ),
     ] = 2048
 
@@ -169,13 +193,18 @@ class Settings(BaseSettings):
     ] = ""
     poll: Annotated[
         float,
-        Field(ge=0, description="Seconds between two looks for what GitHub could not deliver; 0: never"),
+        Field(
+            ge=0,
+            description="Seconds between two looks for what GitHub could not deliver; 0: never",
+        ),
     ] = 300.0
 
     @property
     def links(self) -> Links:
         """Where things can be looked at."""
-        key = hashlib.sha256(b"downloads\0" + self.webhook_secret.get_secret_value().encode()).digest()
+        key = hashlib.sha256(
+            b"downloads\0" + self.webhook_secret.get_secret_value().encode()
+        ).digest()
         public = self.public_url.rstrip("/") or None
         return Links(server=self.github_server_url.rstrip("/"), public=public, download_key=key)
 
@@ -183,7 +212,9 @@ class Settings(BaseSettings):
     def secrets(self) -> tuple[str, ...]:
         """The webhook secrets that are valid now."""
         return tuple(
-            part.strip() for part in self.webhook_secret.get_secret_value().split(",") if part.strip()
+            part.strip()
+            for part in self.webhook_secret.get_secret_value().split(",")
+            if part.strip()
         )
 
     @property
@@ -201,7 +232,10 @@ class Settings(BaseSettings):
         folders = tuple(Path(each).absolute() for each in self.check_folders.split(":") if each)
         bounds = Bounds(memory=self.check_memory_mb << 20)
         return Sandbox(
-            private=self.state_dir.absolute(), folders=folders, bounds=bounds, at_once=max(1, self.slots)
+            private=self.state_dir.absolute(),
+            folders=folders,
+            bounds=bounds,
+            at_once=max(1, self.slots),
         )
 
     @property
@@ -214,7 +248,13 @@ class Settings(BaseSettings):
         """Every secret of this process, for redaction."""
         return tuple(
             filter(
-                None, (*self.secrets, self.key, self.anthropic_api_key.get_secret_value(), self.database_url)
+                None,
+                (
+                    *self.secrets,
+                    self.key,
+                    self.anthropic_api_key.get_secret_value(),
+                    self.database_url,
+                ),
             )
         )
 
@@ -247,15 +287,23 @@ def _unknown(environment: Mapping[str, str]) -> list[str]:
     """Variables with our prefix that mean nothing. A misspelt cap must not leave the default in force."""
     known = [variable(name) for name in Settings.model_fields]
     upper = {name.upper() for name in known} | _ELSEWHERE
-    strange = [name for name in environment if name.upper().startswith(PREFIX) and name.upper() not in upper]
-    return [f"{name}: there is no such setting{nearest(name.upper(), known)}" for name in sorted(strange)]
+    strange = [
+        name
+        for name in environment
+        if name.upper().startswith(PREFIX) and name.upper() not in upper
+    ]
+    return [
+        f"{name}: there is no such setting{nearest(name.upper(), known)}"
+        for name in sorted(strange)
+    ]
 
 
 def _told(problem: Any, given: Mapping[str, Any]) -> str:
     """One fault in a line. The value is not repeated: it may be a secret."""
     field = str(problem["loc"][0]) if problem["loc"] else ""
     name = next(
-        (each for each in Settings.model_fields if field.lower() in (each, variable(each).lower())), ""
+        (each for each in Settings.model_fields if field.lower() in (each, variable(each).lower())),
+        "",
     )
     what = f"--{name.replace('_', '-')}" if name in given else variable(name) if name else field
     message = str(problem["msg"]).removeprefix("Value error, ")

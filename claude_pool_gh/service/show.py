@@ -60,14 +60,22 @@ def open_to_look(url: str) -> Database:
 
 def _print_chain(console: Console, tx: Transaction, chain: ChainRow) -> None:
     spent, upper_bound = costs.cost_of(tx, chain.id)
-    verdict = f"{chain.outcome.verdict} {chain.outcome.reason}".strip() if chain.outcome else chain.state
-    console.print(f"{chain.id}  {chain.plan.verb}  {verdict}  {dollars(spent, upper_bound=upper_bound)}")
+    verdict = (
+        f"{chain.outcome.verdict} {chain.outcome.reason}".strip() if chain.outcome else chain.state
+    )
+    console.print(
+        f"{chain.id}  {chain.plan.verb}  {verdict}  {dollars(spent, upper_bound=upper_bound)}"
+    )
     table = Table("step", "run", "state", "attempt", "time", "what came of it")
     runs = tasks.of_chain(tx, chain.id)
     for record in chain.steps:
-        table.add_row(record.name, "", str(record.state), "", _time(record.started_ms, record.ended_ms), "")
+        table.add_row(
+            record.name, "", str(record.state), "", _time(record.started_ms, record.ended_ms), ""
+        )
         for task in (each for each in runs if each.step == record.name):
-            table.add_row("", task.title, str(task.state), str(task.attempt), _took(task), _ending(task))
+            table.add_row(
+                "", task.title, str(task.state), str(task.attempt), _took(task), _ending(task)
+            )
     console.print(table)
     names = ", ".join(dict.fromkeys(task.step for task in runs))
     if names:

@@ -84,51 +84,83 @@ class Terminal:
 def picture(progress: ChainProgress, title: str, steps: Sequence[str], seconds: float) -> Group:
     """What a terminal shows of a chain at a moment."""
     head = Text.assemble(
-        (one_line(title), "bold"), f"  {duration(int(seconds * 1000))}  {dollars(progress.cost_microdollars)}"
+        (one_line(title), "bold"),
+        f"  {duration(int(seconds * 1000))}  {dollars(progress.cost_microdollars)}",
     )
     lines: list[Text | Spinner] = [head]
     for position, name in enumerate(steps):
         if progress.current_step is not None and position == progress.current_step:
-            lines.append(Spinner("dots", Text(f"{name} {progress.waits_for or ''}".rstrip(), "cyan")))
+            lines.append(
+                Spinner("dots", Text(f"{name} {progress.waits_for or ''}".rstrip(), "cyan"))
+            )
         else:
             done = progress.current_step is None or position < progress.current_step
             lines.append(Text(f"{'✓' if done else '·'} {name}", "green" if done else "dim"))
     if not steps:
         lines.append(Spinner("dots", Text(progress.status.value, "cyan")))
     said = plain(progress.current_step_partial_output or "").rstrip().splitlines()[-_LINES:]
-    return Group(*lines, *(Text(f"  {line}", "dim", no_wrap=True, overflow="ellipsis") for line in said))
-
-
-def overview(status: PoolStatus, slots: Sequence[SlotRecord], chains: Sequence[ChainProgress]) -> Group:
-    """What `pool status` prints."""
-    money = (
-        f"{dollars(status.total_spend_microdollars)} spent, {dollars(status.reserved_microdollars)} reserved"
+    return Group(
+        *lines, *(Text(f"  {line}", "dim", no_wrap=True, overflow="ellipsis") for line in said)
     )
-    cap = "" if status.budget_microdollars is None else f", cap {dollars(status.budget_microdollars)} a month"
+
+
+def overview(
+    status: PoolStatus, slots: Sequence[SlotRecord], chains: Sequence[ChainProgress]
+) -> Group:
+    """What `pool status` prints."""
+    money = f"{dollars(status.total_spend_microdollars)} spent, {dollars(status.reserved_microdollars)} reserved"
+    cap = (
+        ""
+        if status.budget_microdollars is None
+        else f", cap {dollars(status.budget_microdollars)} a month"
+    )
     counts = (
         f"tasks: {status.running_tasks} running, {status.pending_tasks} waiting, "
         f"{status.pending_review_tasks} awaiting approval, {status.completed_tasks} completed, "
         f"{status.failed_tasks} failed, {status.cancelled_tasks} cancelled"
     )
     table = Table(
-        "slot", "state", "task", "done", "cost", "role", title=f"{len(slots)} slots", title_justify="left"
+        "slot",
+        "state",
+        "task",
+        "done",
+        "cost",
+        "role",
+        title=f"{len(slots)} slots",
+        title_justify="left",
     )
     for slot in slots:
         table.add_row(
-            slot.id, slot.state.value, slot.current_task or "", str(slot.tasks_completed),
-            dollars(slot.cost_microdollars), plain(slot.config.role or ""),
-        )  # fmt: skip
+            slot.id,
+            slot.state.value,
+            slot.current_task or "",
+            str(slot.tasks_completed),
+            dollars(slot.cost_microdollars),
+            plain(slot.config.role or ""),
+        )
     unfinished = Table(
-        "chain", "state", "step", "finished", "cost", title="unfinished chains", title_justify="left"
+        "chain",
+        "state",
+        "step",
+        "finished",
+        "cost",
+        title="unfinished chains",
+        title_justify="left",
     )
     for chain in chains:
         state = f"waits for {chain.waits_for}" if chain.waits_for else chain.status.value
         unfinished.add_row(
-            chain.chain_id, state, chain.current_step_name or "",
-            f"{chain.completed_steps} of {chain.total_steps}", dollars(chain.cost_microdollars),
-        )  # fmt: skip
+            chain.chain_id,
+            state,
+            chain.current_step_name or "",
+            f"{chain.completed_steps} of {chain.total_steps}",
+            dollars(chain.cost_microdollars),
+        )
     return Group(
-        Text(money + cap), Text(counts), *([table] if slots else []), *([unfinished] if chains else [])
+        Text(money + cap),
+        Text(counts),
+        *([table] if slots else []),
+        *([unfinished] if chains else []),
     )
 
 

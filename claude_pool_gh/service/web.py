@@ -17,14 +17,14 @@ from claude_pool_gh.github.deliveries import BODY_LIMIT, Rejected, VerifiedDeliv
 from claude_pool_gh.pool.model.errors import UnknownChain
 from claude_pool_gh.pool.store import chains
 from claude_pool_gh.service.bounds import (
-    Bodies,
+    BodyBudget,
     Connections,
-    Sparing,
+    LogLimiter,
     TooMuch,
     connections_for,
     raise_file_limit,
 )
-from claude_pool_gh.service.house import House
+from claude_pool_gh.service.runtime import Runtime
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.storage.probe import answers
@@ -37,11 +37,11 @@ _BODY_SECONDS: Final = 10.0
 class WebhookApp:
     """Takes deliveries for one house."""
 
-    def __init__(self, house: House, settings: Settings) -> None:
-        self._house = house
+    def __init__(self, runtime: Runtime, settings: Settings) -> None:
+        self._house = runtime
         self._secrets, self._links = settings.secrets, settings.links
         self._counts: Counter[str] = Counter()
-        self._bodies, self._sparing = Bodies(), Sparing()
+        self._bodies, self._sparing = BodyBudget(), LogLimiter()
         self.connections = Connections(connections_for(raise_file_limit()))
 
     def application(self) -> web.Application:
@@ -72,17 +72,21 @@ class WebhookApp:
         finally:
             self._bodies.release(len(body))
 
-    async def _take(self, delivery: VerifiedDelivery, found: intake.Found | intake.NotForUs) -> web.Response:
+    async def _take(
+        self, delivery: VerifiedDelivery, found: intake.Found | intake.NotForUs
+    ) -> web.Response:
         """Durable first, then 202; the work happens outside the request."""
         if isinstance(found, intake.NotForUs):
             return self._answer(400 if found.malformed else 202, found.reason)
         if not found:
             return self._answer(202, "nothing for us in it")
         now = self._house.clock.now_ms()
-        told = self._house.gazette.take
-        new = await self._house.database.transact(lambda tx: inbox.take_in(tx, delivery, found, now, told))
+        told = self._house.event_handler.take
+        new = await self._house.database.transact(
+            lambda tx: inbox.take_in(tx, delivery, found, now, told)
+        )
         self._house.wake()
-        if found.news:
+        if found.events:
             self._house.writer.wake()
         return self._answer(202, f"{new} new" if new or not found.requests else "known already")
 
@@ -95,9 +99,13 @@ class WebhookApp:
         body = await self._house.database.read(lambda tx: self._body(tx, chain_id, what))
         if not body:
             raise web.HTTPNotFound
-        headers = {"Content-Disposition": f'attachment; filename="{chain_id}.{downloads.SUFFIXES[what]}"'}
+        headers = {
+            "Content-Disposition": f'attachment; filename="{chain_id}.{downloads.SUFFIXES[what]}"'
+        }
         safe = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
-        return web.Response(body=body, content_type="text/plain", charset="utf-8", headers=headers | safe)
+        return web.Response(
+            body=body, content_type="text/plain", charset="utf-8", headers=headers | safe
+        )
 
     def _body(self, tx: Transaction, chain_id: str, what: downloads.What) -> bytes:
         try:
@@ -125,7 +133,8 @@ class WebhookApp:
         }
         lines = [f"{name} {value}" for name, value in values.items()]
         lines += [
-            f'claude_pool_deliveries_total{{status="{s}"}} {n}' for s, n in sorted(self._counts.items())
+            f'claude_pool_deliveries_total{{status="{s}"}} {n}'
+            for s, n in sorted(self._counts.items())
         ]
         return web.Response(text="\n".join(lines) + "\n", content_type="text/plain")
 

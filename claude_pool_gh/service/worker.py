@@ -6,7 +6,7 @@ import asyncio
 import logging
 import signal
 
-from claude_pool_gh.service.house import open_house
+from claude_pool_gh.service.runtime import open_runtime
 from claude_pool_gh.service.serve import StartError, check_agents, opened
 from claude_pool_gh.service.settings import Settings, variable
 from claude_pool_gh.storage import for_people, parsed_url
@@ -39,13 +39,13 @@ async def work(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with opened(open_house(settings)) as house:
+    async with opened(open_runtime(settings)) as runtime:
         # The one line that a starter may wait for.
         print(f"working for {for_people(settings.database)} on {settings.slots} slots", flush=True)  # noqa: T201
-        house.pool.wake()
+        runtime.pool.wake()
         await stop.wait()
         logger.info("stopping", extra={"action": "stopping"})
-        left = await house.pool.hand_over(settings.stop_timeout)
+        left = await runtime.pool.hand_over(settings.stop_timeout)
         if left:
             logger.warning(
                 "%d chains go on elsewhere, in the middle of a step", left, extra={"action": "left"}

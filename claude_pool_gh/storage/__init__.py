@@ -1,4 +1,4 @@
-"""Opens the database and runs transactions on it. Each room above declares its own tables."""
+"""Opens the database and runs transactions on it. Each package above declares its own tables."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql
 
 Transaction = sa.Connection
-"""What a room's functions take as their first argument."""
+"""What a package's functions take as their first argument."""
 
 T = TypeVar("T")
 
@@ -46,9 +46,12 @@ _POSTGRES_SETTINGS: Final = {
 }
 _BUSY_MILLISECONDS: Final = 30_000
 _NOTICE_A_LOST_SERVER: Final = {
-    "connect_timeout": 10, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3,
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
     "tcp_user_timeout": 20_000,
-}  # fmt: skip
+}
 """A server that is cut off says nothing: without these a transaction would wait for it for hours."""
 
 
@@ -135,14 +138,20 @@ class Database:
         the transaction was committed.
         """
         return await self._answered(
-            _Call(work, "BEGIN IMMEDIATE", writes=self._writers is not None), self._writers, forever=forever
+            _Call(work, "BEGIN IMMEDIATE", writes=self._writers is not None),
+            self._writers,
+            forever=forever,
         )
 
     async def read(self, work: Callable[[Transaction], T], *, forever: bool = False) -> T:
         """Run `work` on a consistent snapshot; it must not write. Errors that pass are waited for as in `transact`."""
-        return await self._answered(_Call(work, "BEGIN", writes=False), self._readers, forever=forever)
+        return await self._answered(
+            _Call(work, "BEGIN", writes=False), self._readers, forever=forever
+        )
 
-    async def _answered(self, call: _Call[T], threads: ThreadPoolExecutor | None, *, forever: bool) -> T:
+    async def _answered(
+        self, call: _Call[T], threads: ThreadPoolExecutor | None, *, forever: bool
+    ) -> T:
         run = partial(self._run_in, threads, call)
         try:
             return await run()
@@ -189,7 +198,11 @@ class Database:
         with quick.execution_options(begin_statement=call.begin, **level) as connection:
             try:
                 with connection.begin():
-                    if call.in_doubt and call.receipt and self._receipts.stands(connection, call.receipt):
+                    if (
+                        call.in_doubt
+                        and call.receipt
+                        and self._receipts.stands(connection, call.receipt)
+                    ):
                         return cast(T, call.answer)
                     call.in_doubt = False
                     before = _changes(connection)
@@ -274,7 +287,9 @@ def parsed_url(url: str) -> sa.URL:
 def for_people(url: str) -> str:
     """A database's URL as it may be shown: without the password, wherever it stands in it."""
     parsed = parsed_url(url)
-    hidden = {name: "***" if "pass" in name.lower() else value for name, value in parsed.query.items()}
+    hidden = {
+        name: "***" if "pass" in name.lower() else value for name, value in parsed.query.items()
+    }
     return parsed.set(query=hidden).render_as_string(hide_password=True)
 
 
@@ -286,7 +301,9 @@ def _open_postgresql(url: sa.URL) -> sa.Engine:
     driver = url.set(drivername="postgresql+psycopg")
     usual = {name: value for name, value in _NOTICE_A_LOST_SERVER.items() if name not in url.query}
     with extras_named():
-        engine = sa.create_engine(driver, pool_size=_POSTGRES_THREADS, pool_pre_ping=True, connect_args=usual)
+        engine = sa.create_engine(
+            driver, pool_size=_POSTGRES_THREADS, pool_pre_ping=True, connect_args=usual
+        )
 
     @sa.event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:
@@ -304,7 +321,9 @@ def _is_temporary(url: sa.URL) -> bool:
 
 def _open_sqlite(url: sa.URL) -> sa.Engine:
     engine = sa.create_engine(url, connect_args={"check_same_thread": False})
-    return _prepared(engine, ("journal_mode=WAL", "synchronous=FULL"))  # a 202 must survive a power cut
+    return _prepared(
+        engine, ("journal_mode=WAL", "synchronous=FULL")
+    )  # a 202 must survive a power cut
 
 
 def _open_temporary() -> sa.Engine:

@@ -9,7 +9,17 @@ from typing import Final
 EXTRA_OF: Final = {
     "psycopg": "postgresql",
     **dict.fromkeys(
-        ("cmarkgfm", "cryptography", "gidgethub", "git", "github", "jwt", "markdown_it", "mdformat"), "bot"
+        (
+            "cmarkgfm",
+            "cryptography",
+            "gidgethub",
+            "git",
+            "github",
+            "jwt",
+            "markdown_it",
+            "mdformat",
+        ),
+        "bot",
     ),
 }
 """By the name that is imported."""

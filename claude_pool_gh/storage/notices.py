@@ -12,7 +12,12 @@ from claude_pool_gh.storage.database import Database
 logger = logging.getLogger(__name__)
 
 _AGAIN_SECONDS: Final = 1.0
-_ALIVE: Final = {"keepalives": 1, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+_ALIVE: Final = {
+    "keepalives": 1,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+}
 """A connection that nothing comes through any more is noticed within half a minute."""
 
 
@@ -29,11 +34,15 @@ async def notices(database: Database, channel: str) -> AsyncIterator[str | None]
         try:
             connecting = psycopg.AsyncConnection.connect(*arguments, autocommit=True, **keywords)
             async with await connecting as connection:
-                await connection.execute(psycopg.sql.SQL("LISTEN {}").format(psycopg.sql.Identifier(channel)))
+                await connection.execute(
+                    psycopg.sql.SQL("LISTEN {}").format(psycopg.sql.Identifier(channel))
+                )
                 yield None
                 async for notice in connection.notifies():
                     yield notice.payload
         except psycopg.Error as error:
             # What the driver says may hold the address with its password.
-            logger.warning("not listening: %s", type(error).__name__, extra={"action": "listen_failed"})
+            logger.warning(
+                "not listening: %s", type(error).__name__, extra={"action": "listen_failed"}
+            )
         await asyncio.sleep(_AGAIN_SECONDS)

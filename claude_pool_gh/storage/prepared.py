@@ -77,7 +77,7 @@ class _Prepared:
         return [_converted(row, self.readers) for row in rows] if self.readers else rows
 
 
-class Found(IteratorResult[Any]):
+class StatementResult(IteratorResult[Any]):
     """The result of a prepared statement: its rows, or how many it has changed."""
 
     def __init__(self, metadata: SimpleResultMetaData, rows: Iterable[Any], rowcount: int) -> None:
@@ -90,13 +90,17 @@ class Statements:
     """The prepared statements of one open database. Called from the threads that run its transactions."""
 
     dialect: sa.Dialect
-    _known: WeakKeyDictionary[Any, dict[_Shape, _Prepared | None]] = field(default_factory=WeakKeyDictionary)
+    _known: WeakKeyDictionary[Any, dict[_Shape, _Prepared | None]] = field(
+        default_factory=WeakKeyDictionary
+    )
 
     def prepared(self, statement: Any, given: Mapping[str, Any]) -> _Prepared | None:
         """The statement as it can go to the driver; None the first time, and where it never can."""
         shapes = self._known.get(statement)
         if shapes is None:
-            if isinstance(statement, sa.Select | sa.CompoundSelect | sa.Insert | sa.Update | sa.Delete):
+            if isinstance(
+                statement, sa.Select | sa.CompoundSelect | sa.Insert | sa.Update | sa.Delete
+            ):
                 self._known[statement] = {}
             return None
         shape: _Shape = tuple(given)
@@ -107,7 +111,9 @@ class Statements:
         except KeyError:
             try:
                 made = shapes[shape] = _prepare(statement, given, self.dialect)
-            except sa.exc.SQLAlchemyError:  # it is raised in its own words where SQLAlchemy executes it
+            except (
+                sa.exc.SQLAlchemyError
+            ):  # it is raised in its own words where SQLAlchemy executes it
                 return None
             return made
 
@@ -130,7 +136,7 @@ class QuickConnection(sa.Connection):
             return super().execute(statement, parameters)
         return self._run(found, given)
 
-    def _run(self, found: _Prepared, given: Mapping[str, Any]) -> Found:
+    def _run(self, found: _Prepared, given: Mapping[str, Any]) -> StatementResult:
         try:
             text, values = found.text, found.filled(given)
         except Exception as error:
@@ -142,7 +148,7 @@ class QuickConnection(sa.Connection):
                 text, values = listener(self, cursor, text, values, None, False)  # noqa: FBT003 - SQLAlchemy's way
             cursor.execute(text, values)
             rows = found.read(cursor, self.dialect) if found.columns else ()
-            return Found(found.metadata, rows, cursor.rowcount)
+            return StatementResult(found.metadata, rows, cursor.rowcount)
         except self.dialect.loaded_dbapi.Error as error:
             raise self._told(error, text, values, cursor) from error
         finally:
@@ -162,7 +168,12 @@ def as_sqlalchemy(
 ) -> Exception:
     """What SQLAlchemy would raise in place of a driver's error. `lost`: the connection is gone with it."""
     told: Exception = sa.exc.DBAPIError.instance(
-        text, values, error, dialect.loaded_dbapi.Error, connection_invalidated=lost, dialect=dialect
+        text,
+        values,
+        error,
+        dialect.loaded_dbapi.Error,
+        connection_invalidated=lost,
+        dialect=dialect,
     )
     return told
 

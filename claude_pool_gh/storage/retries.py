@@ -12,10 +12,17 @@ import sqlalchemy as sa
 
 T = TypeVar("T")
 
-_SQLITE: Final = frozenset({
-    sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL,
-})  # fmt: skip
+_SQLITE: Final = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+    }
+)
 _POSTGRESQL: Final = ("08", "40", "53", "57P", "55P03", "58", "25006", "25P03")
 """Lost connections, serialization failures and deadlocks, too little of something, a server that shuts down or starts,
 a lock, the server's disk, a standby that is not the primary yet, a session that the server has ended."""

@@ -1,4 +1,4 @@
-"""Where each room declares its tables."""
+"""Where each package declares its tables."""
 
 from __future__ import annotations
 

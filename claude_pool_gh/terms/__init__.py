@@ -1,1 +1,1 @@
-"""The frozen values that several rooms exchange: ids, roles, severities, safe Markdown. Nothing else."""
+"""The frozen values that several packages exchange: ids, roles, severities, safe Markdown. Nothing else."""

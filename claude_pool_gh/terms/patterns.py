@@ -22,7 +22,12 @@ def names(word: str, path: str) -> bool:
     A path that stands for itself comes first: `app/[id]/page.tsx` is a file's name.
     """
     literal = _plain(word).strip("/")
-    return path == literal or path.startswith(f"{literal}/") or literal in ("", ".") or matches(word, path)
+    return (
+        path == literal
+        or path.startswith(f"{literal}/")
+        or literal in ("", ".")
+        or matches(word, path)
+    )
 
 
 def _plain(pattern: str) -> str:
@@ -67,9 +72,11 @@ def _text(body: str) -> str:
 def _within(part: str, *, is_last: bool) -> str:
     """A part without `**`."""
     first, *rest = (
-        "".join("[^/]" if sign == "?" else re.escape(sign) for sign in piece) for piece in part.split("*")
+        "".join("[^/]" if sign == "?" else re.escape(sign) for sign in piece)
+        for piece in part.split("*")
     )
     free = [f"[^/]*?{piece}" for piece in rest]
     return first + "".join(
-        piece if is_last and number == len(free) else f"(?>{piece})" for number, piece in enumerate(free, 1)
+        piece if is_last and number == len(free) else f"(?>{piece})"
+        for number, piece in enumerate(free, 1)
     )

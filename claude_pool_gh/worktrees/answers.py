@@ -13,7 +13,9 @@ from typing import Final
 from claude_pool_gh.worktrees import faults
 
 _STATUS: Final = re.compile(r"(RPC failed; HTTP |returned error: )(\d{3})\b")
-_NO_ROOM: Final = re.compile(r"^(?!remote:).*(?:No space left on device|Disk quota exceeded)", re.MULTILINE)
+_NO_ROOM: Final = re.compile(
+    r"^(?!remote:).*(?:No space left on device|Disk quota exceeded)", re.MULTILINE
+)
 _PASSING_STATUS: Final = frozenset({401, 408, 425, 429})
 """Besides 5xx. 401: a token that was made this second is not known everywhere yet; the next try makes another."""
 _LIMITED: Final = re.compile(r"rate limit|too many requests|abuse detection", re.IGNORECASE)
@@ -39,7 +41,7 @@ _FINAL_TEXT: Final = re.compile(
 _TEXT_LIMIT: Final = 600
 
 
-class Meaning(Enum):
+class GitOutcome(Enum):
     """What a failed command against an origin means."""
 
     refused = "refused"
@@ -54,37 +56,39 @@ class Meaning(Enum):
     """Nothing is known of it: git itself could not do it."""
 
 
-def meaning_of_push(out: str, err: str) -> Meaning:
+def meaning_of_push(out: str, err: str) -> GitOutcome:
     """What a failed push means, by its report (standard output) and its messages (standard error)."""
     for kind, reason in _REJECTED.findall(out):
         if kind == "rejected":
-            return Meaning.moved
+            return GitOutcome.moved
         if kind == "remote failure":  # the server took it and said nothing
-            return Meaning.passing
+            return GitOutcome.passing
         passes = _PASSING_REASON.search(reason) and not _FINAL_TEXT.search(f"{reason}\n{err}")
-        return Meaning.passing if passes else Meaning.refused
+        return GitOutcome.passing if passes else GitOutcome.refused
     return meaning_of(err)
 
 
-def meaning_of(err: str) -> Meaning:
+def meaning_of(err: str) -> GitOutcome:
     """What a failed command means, by its messages alone."""
     if _NO_ROOM.search(err):
-        return Meaning.no_room
+        return GitOutcome.no_room
     if faults.named(err) or "fsck error" in err:
-        return Meaning.other
+        return GitOutcome.other
     if _LIMITED.search(err):
-        return Meaning.passing
+        return GitOutcome.passing
     if status := _STATUS.search(err):
         # In the second request of an exchange git hides the text, and whoever may not was told so in the first one:
         # a limit, or something that has changed in between, which the next try is told with its text.
         code, second = int(status[2]), status[1].startswith("RPC")
         passes = code >= 500 or code in _PASSING_STATUS or (second and code in (403, 404))
-        return Meaning.passing if passes else Meaning.refused
-    if re.search(r"^remote: (?:fatal: )?.*(?:exceeds maximum|maximum allowed size)", err, re.MULTILINE):
-        return Meaning.refused
+        return GitOutcome.passing if passes else GitOutcome.refused
+    if re.search(
+        r"^remote: (?:fatal: )?.*(?:exceeds maximum|maximum allowed size)", err, re.MULTILINE
+    ):
+        return GitOutcome.refused
     if re.search(r"repository '.*' not found|repository corruption on the remote side", err):
-        return Meaning.refused
-    return Meaning.passing if _BROKEN.search(err) else Meaning.other
+        return GitOutcome.refused
+    return GitOutcome.passing if _BROKEN.search(err) else GitOutcome.other
 
 
 def reason_of(out: str, err: str) -> str:

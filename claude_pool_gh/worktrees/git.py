@@ -62,7 +62,7 @@ DEFAULT_TIMEOUT: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Login:
+class Credentials:
     """Credentials for one origin. They travel in the environment of one command, nowhere else."""
 
     token: str
@@ -90,7 +90,9 @@ async def git(
     where = [] if git_dir is None else [f"--git-dir={git_dir}"]
     safe = [part for option in _SAFE for part in ("-c", option)]
     command = [_executable(), *where, *safe, *map(str, arguments)]
-    process = await _start(command, scrubbed_environment() | dict(environment or {}), piped=stdin is not None)
+    process = await _start(
+        command, scrubbed_environment() | dict(environment or {}), piped=stdin is not None
+    )
     name = f"git {arguments[0]}"
     try:
         async with asyncio.timeout(timeout):

@@ -23,7 +23,14 @@ async def merge_base(mirror: Path, base: str, head: str) -> str:
     return found.decode().split()[0]
 
 
-_DIFF: Final = ("diff", "--no-ext-diff", "--no-textconv", "--no-color", "--find-renames", "--full-index")
+_DIFF: Final = (
+    "diff",
+    "--no-ext-diff",
+    "--no-textconv",
+    "--no-color",
+    "--find-renames",
+    "--full-index",
+)
 _NAMES_AT_ONCE: Final = 200
 
 
@@ -39,33 +46,59 @@ async def listing(mirror: Path, old: str, new: str) -> bytes:
 
 
 async def diffs(
-    mirror: Path, old: str, new: str, names: Sequence[Sequence[str]], *, context: int = CONTEXT_LINES
+    mirror: Path,
+    old: str,
+    new: str,
+    names: Sequence[Sequence[str]],
+    *,
+    context: int = CONTEXT_LINES,
 ) -> list[bytes]:
     """The changes of these files, each named by its paths on both sides, some at a time, in the same order."""
     return [
         await _diff(
-            mirror, old, new, f"--unified={context}",
+            mirror,
+            old,
+            new,
+            f"--unified={context}",
             paths=[name for each in names[at : at + _NAMES_AT_ONCE] for name in each],
         )
         for at in range(0, len(names), _NAMES_AT_ONCE)
-    ]  # fmt: skip
+    ]
 
 
-async def _diff(mirror: Path, old: str, new: str, *options: str, paths: Sequence[str] = ()) -> bytes:
+async def _diff(
+    mirror: Path, old: str, new: str, *options: str, paths: Sequence[str] = ()
+) -> bytes:
     return await git(
-        "-c", "core.quotePath=false",  # an agent copies a name as it is shown, and opens the file by it
-        *_DIFF, "--src-prefix=a/", "--dst-prefix=b/", *options,
-        "--end-of-options", checked_commit(old), checked_commit(new), "--", *paths,
-        git_dir=mirror, environment={"GIT_LITERAL_PATHSPECS": "1"},
-    )  # fmt: skip
+        "-c",
+        "core.quotePath=false",  # an agent copies a name as it is shown, and opens the file by it
+        *_DIFF,
+        "--src-prefix=a/",
+        "--dst-prefix=b/",
+        *options,
+        "--end-of-options",
+        checked_commit(old),
+        checked_commit(new),
+        "--",
+        *paths,
+        git_dir=mirror,
+        environment={"GIT_LITERAL_PATHSPECS": "1"},
+    )
 
 
 async def changed_paths(mirror: Path, old: str, new: str) -> list[str]:
     """The files that differ between two commits, by their names in the newer one where they have one."""
     out = await git(
-        "diff", "--name-only", "-z", "--no-ext-diff", "--find-renames", "--end-of-options",
-        checked_commit(old), checked_commit(new), git_dir=mirror,
-    )  # fmt: skip
+        "diff",
+        "--name-only",
+        "-z",
+        "--no-ext-diff",
+        "--find-renames",
+        "--end-of-options",
+        checked_commit(old),
+        checked_commit(new),
+        git_dir=mirror,
+    )
     return [path for path in out.decode(errors="replace").split("\0") if path]
 
 

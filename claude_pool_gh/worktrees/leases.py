@@ -15,22 +15,22 @@ import stamina
 from claude_pool_gh.pool.model.config import Isolation
 from claude_pool_gh.pool.model.errors import NoWorkspace
 from claude_pool_gh.pool.model.plan import WorkspaceSpec
-from claude_pool_gh.pool.model.ports import Wanted, Work
+from claude_pool_gh.pool.model.ports import CapturedChange, WorkspaceRequest
 from claude_pool_gh.storage import owners
 from claude_pool_gh.storage.owners import own_mark
 from claude_pool_gh.storage.private import private_folder
 from claude_pool_gh.worktrees import lfs
-from claude_pool_gh.worktrees.answers import Meaning, meaning_of
+from claude_pool_gh.worktrees.answers import GitOutcome, meaning_of
 from claude_pool_gh.worktrees.checkouts.checkouts import Checkouts
 from claude_pool_gh.worktrees.checkouts.removal import remove
 from claude_pool_gh.worktrees.errors import OriginUnavailable, WorktreeError
-from claude_pool_gh.worktrees.git import Login, git
+from claude_pool_gh.worktrees.git import Credentials, git
 from claude_pool_gh.worktrees.mirror import Mirror, checked_commit, take_bytes_as_they_are
 from claude_pool_gh.worktrees.push import push
 from claude_pool_gh.worktrees.snapshot import (
     CAPTURING,
     KEPT_UNDER,
-    Began,
+    InitialState,
     Signature,
     begun,
     capture,
@@ -40,7 +40,7 @@ from claude_pool_gh.worktrees.snapshot import (
 
 logger = logging.getLogger(__name__)
 
-Logins = Callable[[int], Awaitable[Login]]
+Logins = Callable[[int], Awaitable[Credentials]]
 """Gives credentials and clone URL for a repository id."""
 
 
@@ -53,22 +53,28 @@ class Lease:
     """One leased worktree."""
 
     folder: Path
-    began: Began
+    began: InitialState
     run_id: str
     _mirror: Path
 
-    async def capture(self) -> Work | None:
+    async def capture(self) -> CapturedChange | None:
         """What differs from the base commit, as a commit in the mirror; None when nothing ever did."""
         try:
             kept = await capture(self._mirror, self.folder, self.began)
         except WorktreeError as error:
             logger.exception("not captured", extra={"action": "not_captured", "run": self.run_id})
-            full = meaning_of(error.detail) is Meaning.no_room
-            why = "the server's disk is full; the operator of this bot must act" if full else error.what
+            full = meaning_of(error.detail) is GitOutcome.no_room
+            why = (
+                "the server's disk is full; the operator of this bot must act"
+                if full
+                else error.what
+            )
             raise NoWorkspace(f"what the run changed cannot be kept: {why}") from error
         if kept is None:
             return None
-        return Work(base=self.began.base, commit=kept.commit, patch=kept.patch, digest=kept.digest)
+        return CapturedChange(
+            base=self.began.base, commit=kept.commit, patch=kept.patch, digest=kept.digest
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +82,9 @@ class ReadOnly:
     """Files that a run shares with others who only read."""
 
     folder: Path
-    start: Work | None
+    start: CapturedChange | None
 
-    async def capture(self) -> Work | None:
+    async def capture(self) -> CapturedChange | None:
         """What the run began with: there is nothing to keep beyond it."""
         return self.start
 
@@ -119,7 +125,7 @@ class Worktrees:
         raise NoWorkspace(f"which repository? {isolation} alone does not say")
 
     @asynccontextmanager
-    async def lease(self, wanted: Wanted) -> AsyncIterator[Lease | ReadOnly]:
+    async def lease(self, wanted: WorkspaceRequest) -> AsyncIterator[Lease | ReadOnly]:
         """The files of the repository at the commit that the plan names.
 
         Runs that only read share them; for one that writes they are its own, and afterwards nothing of it is left.
@@ -145,7 +151,9 @@ class Worktrees:
         made = Checkouts(folder, self.mirror(repository_id).path)
         return self._checkouts.setdefault(repository_id, made)
 
-    async def _fetch_patiently(self, repository_id: int, wanted: list[str], refs: list[str]) -> Path:
+    async def _fetch_patiently(
+        self, repository_id: int, wanted: list[str], refs: list[str]
+    ) -> Path:
         """`fetch`, again after faults that pass: a short outage ends no run."""
         patience = stamina.AsyncRetryingCaller(
             attempts=self.tries,
@@ -161,12 +169,16 @@ class Worktrees:
         except WorktreeError as error:
             raise NotFetched(error.what) from error
 
-    async def commit(self, repository_id: int, work: Work, parent: str, signature: Signature) -> str:
+    async def commit(
+        self, repository_id: int, work: CapturedChange, parent: str, signature: Signature
+    ) -> str:
         """The commit that captured work becomes. The parent must have been fetched; made again, it has the same id."""
         mirror = self.mirror(repository_id).path
         return await commit_as(mirror, await restore(mirror, work), parent, signature)
 
-    async def plain_bytes_in_lfs(self, repository_id: int, parent: str, commit: str) -> tuple[str, ...]:
+    async def plain_bytes_in_lfs(
+        self, repository_id: int, parent: str, commit: str
+    ) -> tuple[str, ...]:
         """The files of a commit that belong to Git LFS and hold plain bytes. Both commits must be in the mirror."""
         return await lfs.plain_bytes(self.mirror(repository_id).path, parent, commit)
 
@@ -181,7 +193,7 @@ class Worktrees:
             yield Path(file.name)
 
     async def push(
-        self, repository_id: int, login: Login, commit: str, ref: str, expected: str | None
+        self, repository_id: int, login: Credentials, commit: str, ref: str, expected: str | None
     ) -> None:
         """Move a branch of the origin to a commit. Raises PushRefused, WorktreeError."""
         await push(self.mirror(repository_id).path, login, commit, ref, expected)
@@ -200,7 +212,9 @@ class Worktrees:
 
 
 @asynccontextmanager
-async def lend(mirror: Path, leases: Path, base: str, wanted: Wanted) -> AsyncIterator[Lease]:
+async def lend(
+    mirror: Path, leases: Path, base: str, wanted: WorkspaceRequest
+) -> AsyncIterator[Lease]:
     """A worktree of the mirror at `base`, or at the work of an earlier step on it; removed at the end."""
     place = leases / own_mark() / wanted.run_id
     try:
@@ -232,5 +246,7 @@ async def _check_out(mirror: Path, place: Path, commit: str) -> Path:
     (own / "HEAD").write_text("ref: refs/heads/none\n")
     (own / "config").write_text("[core]\n\trepositoryformatversion = 0\n\tbare = true\n")
     take_bytes_as_they_are(own)
-    await git("worktree", "add", "--quiet", "--detach", place / "tree", commit, git_dir=own, timeout=300)
+    await git(
+        "worktree", "add", "--quiet", "--detach", place / "tree", commit, git_dir=own, timeout=300
+    )
     return own

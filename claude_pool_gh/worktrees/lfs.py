@@ -13,22 +13,32 @@ from typing import Final
 from claude_pool_gh.worktrees.git import git
 from claude_pool_gh.worktrees.mirror import checked_commit
 
-_POINTER: Final = (b"version https://git-lfs.github.com/spec/", b"version https://hawser.github.com/spec/")
+_POINTER: Final = (
+    b"version https://git-lfs.github.com/spec/",
+    b"version https://hawser.github.com/spec/",
+)
 _POINTER_LIMIT: Final = 1024
 
 
 async def plain_bytes(mirror: Path, parent: str, commit: str) -> tuple[str, ...]:
     """The files that a commit adds or changes which LFS governs, before or after it, and which are no pointers."""
     changed = await git(
-        "diff", "--name-only", "-z", "--no-renames", "--diff-filter=AMT",
-        checked_commit(parent), checked_commit(commit),
+        "diff",
+        "--name-only",
+        "-z",
+        "--no-renames",
+        "--diff-filter=AMT",
+        checked_commit(parent),
+        checked_commit(commit),
         git_dir=mirror,
-    )  # fmt: skip
+    )
     paths = [path for path in changed.split(b"\0") if path]
     if not paths:
         return ()
     governed = await _governed(mirror, parent, paths) | await _governed(mirror, commit, paths)
-    found = [path for path in paths if path in governed and not await _is_pointer(mirror, commit, path)]
+    found = [
+        path for path in paths if path in governed and not await _is_pointer(mirror, commit, path)
+    ]
     return tuple(path.decode(errors="backslashreplace") for path in found)
 
 
@@ -46,9 +56,15 @@ async def _governed(mirror: Path, commit: str, paths: list[bytes]) -> set[bytes]
         index = {"GIT_INDEX_FILE": str(own / "index")}
         await git("read-tree", commit, git_dir=own, environment=index)
         answered = await git(
-            "check-attr", "--cached", "--stdin", "-z", "filter",
-            git_dir=own, environment=index, stdin=b"\0".join(paths) + b"\0",
-        )  # fmt: skip
+            "check-attr",
+            "--cached",
+            "--stdin",
+            "-z",
+            "filter",
+            git_dir=own,
+            environment=index,
+            stdin=b"\0".join(paths) + b"\0",
+        )
     fields = answered.split(b"\0")
     return {fields[i] for i in range(0, len(fields) - 2, 3) if fields[i + 2] == b"lfs"}
 

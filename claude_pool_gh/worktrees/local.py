@@ -14,7 +14,7 @@ from typing import Final
 from claude_pool_gh.pool.model.config import Isolation
 from claude_pool_gh.pool.model.errors import NoWorkspace
 from claude_pool_gh.pool.model.plan import WorkspaceSpec
-from claude_pool_gh.pool.model.ports import Wanted, Work, Workspace
+from claude_pool_gh.pool.model.ports import CapturedChange, Workspace, WorkspaceRequest
 from claude_pool_gh.pool.run.folders import SharedFolder
 from claude_pool_gh.pool.store import places
 from claude_pool_gh.storage.owners import own_mark
@@ -68,7 +68,7 @@ class LocalRepository:
         return WorkspaceSpec(isolation=isolation, folder=str(self.folder), commit=commit)
 
     @asynccontextmanager
-    async def lease(self, wanted: Wanted) -> AsyncIterator[Workspace]:
+    async def lease(self, wanted: WorkspaceRequest) -> AsyncIterator[Workspace]:
         """The folder that the plan asks for; a worktree or clone is removed at the end."""
         isolation = wanted.spec.isolation
         if isolation is None:
@@ -77,7 +77,10 @@ class LocalRepository:
         if isolation is Isolation.none:
             yield SharedFolder(self.folder)
             return
-        base, leases = checked_commit(wanted.spec.commit or ""), (wanted.base_dir or self.base_dir).absolute()
+        base, leases = (
+            checked_commit(wanted.spec.commit or ""),
+            (wanted.base_dir or self.base_dir).absolute(),
+        )
         try:
             _, common = await self._git_dirs()
             async with self._lock:
@@ -100,7 +103,9 @@ class LocalRepository:
 
     def _checkouts_of(self, store: Path) -> Checkouts:
         if (known := self._checkouts.get(store)) is None:
-            known = self._checkouts[store] = Checkouts(store.with_name(f"checkouts-{store.stem}"), store)
+            known = self._checkouts[store] = Checkouts(
+                store.with_name(f"checkouts-{store.stem}"), store
+            )
             known.sweep()
         return known
 
@@ -124,7 +129,7 @@ class _Kept:
     def folder(self) -> Path:
         return self.lease.folder
 
-    async def capture(self) -> Work | None:
+    async def capture(self) -> CapturedChange | None:
         work = await self.lease.capture()
         if work is not None:
             kept = f"+{work.commit}:{KEPT_UNDER}/{self.lease.run_id}"
@@ -138,7 +143,9 @@ class _Kept:
         task, _, attempt = self.lease.run_id.rpartition(".")
         for earlier in range(1, int(attempt) if attempt.isdecimal() else 1):
             with suppress(WorktreeError):  # most have left nothing
-                await git("update-ref", "-d", f"{KEPT_UNDER}/{task}.{earlier}", git_dir=self.repository)
+                await git(
+                    "update-ref", "-d", f"{KEPT_UNDER}/{task}.{earlier}", git_dir=self.repository
+                )
 
 
 async def _store(leases: Path, repository: Path) -> Path:
@@ -159,7 +166,9 @@ async def _store(leases: Path, repository: Path) -> Path:
 
 
 @asynccontextmanager
-async def _lend_clone(store: Path, leases: Path, base: str, wanted: Wanted) -> AsyncIterator[Lease]:
+async def _lend_clone(
+    store: Path, leases: Path, base: str, wanted: WorkspaceRequest
+) -> AsyncIterator[Lease]:
     """A repository with objects of its own, checked out at `base` or at the work of an earlier step on it."""
     place = leases / own_mark() / wanted.run_id
     tree = place / "tree"
@@ -170,10 +179,29 @@ async def _lend_clone(store: Path, leases: Path, base: str, wanted: Wanted) -> A
         await git("init", "--quiet", "--template=", "--initial-branch=pool", tree)
         own = tree / ".git"
         take_bytes_as_they_are(own)
-        fetch = ("fetch", "--quiet", "--no-tags", "--update-head-ok", "--update-shallow", "--end-of-options")
-        await git(*fetch, store, f"{start}:refs/heads/pool", git_dir=own, environment=_FROM_DISK, timeout=300)
+        fetch = (
+            "fetch",
+            "--quiet",
+            "--no-tags",
+            "--update-head-ok",
+            "--update-shallow",
+            "--end-of-options",
+        )
         await git(
-            "reset", "--hard", "--quiet", git_dir=own, environment={"GIT_WORK_TREE": str(tree)}, timeout=300
+            *fetch,
+            store,
+            f"{start}:refs/heads/pool",
+            git_dir=own,
+            environment=_FROM_DISK,
+            timeout=300,
+        )
+        await git(
+            "reset",
+            "--hard",
+            "--quiet",
+            git_dir=own,
+            environment={"GIT_WORK_TREE": str(tree)},
+            timeout=300,
         )
         await _name_origin(own, store)
         with begun(base, start, own / "index") as began:
@@ -186,7 +214,14 @@ async def _name_origin(clone: Path, store: Path) -> None:
     """The clone's `origin` is where the repository came from, not a path on this machine."""
     repository = Path((store / "objects" / "info" / "alternates").read_text().strip()).parent
     with suppress(WorktreeError):
-        url = (await git("config", "--get", "remote.origin.url", git_dir=repository)).decode().strip()
+        url = (
+            (await git("config", "--get", "remote.origin.url", git_dir=repository)).decode().strip()
+        )
         if "://" in url and not url.startswith("file:"):
             await git("config", "remote.origin.url", url, git_dir=clone)
-            await git("config", "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*", git_dir=clone)
+            await git(
+                "config",
+                "remote.origin.fetch",
+                "+refs/heads/*:refs/remotes/origin/*",
+                git_dir=clone,
+            )

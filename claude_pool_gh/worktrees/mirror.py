@@ -15,9 +15,9 @@ from typing import Final
 
 from claude_pool_gh.storage.private import private_folder
 from claude_pool_gh.worktrees import faults, trees
-from claude_pool_gh.worktrees.answers import Meaning, meaning_of, reason_of
+from claude_pool_gh.worktrees.answers import GitOutcome, meaning_of, reason_of
 from claude_pool_gh.worktrees.errors import OriginUnavailable, OutOfDisk, TookTooLong, WorktreeError
-from claude_pool_gh.worktrees.git import Login, git
+from claude_pool_gh.worktrees.git import Credentials, git
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class Mirror:
     present: set[str] = field(default_factory=set)
     fetch_seconds: float = FETCH_TIMEOUT
 
-    async def fetch(self, login: Login, wanted: Iterable[str], refs: Iterable[str]) -> None:
+    async def fetch(self, login: Credentials, wanted: Iterable[str], refs: Iterable[str]) -> None:
         """Make every commit in `wanted` present, fetching `refs` and then single commits where needed.
 
         Raises WorktreeError when the repository cannot be read or does not hold a commit any more.
@@ -95,7 +95,9 @@ class Mirror:
         if packs < _MANY_PACKS and loose < _MANY_LOOSE:
             return
         try:
-            await git("repack", "--geometric=2", "-d", "--quiet", git_dir=self.path, timeout=FETCH_TIMEOUT)
+            await git(
+                "repack", "--geometric=2", "-d", "--quiet", git_dir=self.path, timeout=FETCH_TIMEOUT
+            )
             await git("prune-packed", "--quiet", git_dir=self.path)
         except WorktreeError as error:
             logger.warning("mirror not repacked: %s", error, extra={"action": "repack_failed"})
@@ -123,18 +125,28 @@ class Mirror:
     async def _make(self) -> None:
         if not (self.path / "HEAD").exists():
             private_folder(self.path.parent)
-            await git("init", "--quiet", "--bare", "--template=", "--initial-branch=main", self.path)
+            await git(
+                "init", "--quiet", "--bare", "--template=", "--initial-branch=main", self.path
+            )
         take_bytes_as_they_are(self.path)
 
-    async def _fetch(self, login: Login, refspecs: list[str]) -> None:
+    async def _fetch(self, login: Credentials, refspecs: list[str]) -> None:
         """One fetch. What it leaves half done when it fails, or is ended, goes: nothing could go on from it."""
         began, finished, removed = time.time() - 1, False, 0
         self._remove_partial(began, older=2 * self.fetch_seconds)  # of a process that was killed
         try:
             await git(
-                "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--end-of-options", login.url, *refspecs,
-                git_dir=self.path, environment=login.environment(), timeout=self.fetch_seconds,
-            )  # fmt: skip
+                "fetch",
+                "--quiet",
+                "--no-tags",
+                "--no-write-fetch-head",
+                "--end-of-options",
+                login.url,
+                *refspecs,
+                git_dir=self.path,
+                environment=login.environment(),
+                timeout=self.fetch_seconds,
+            )
             finished = True
         except TookTooLong as error:
             removed = self._remove_partial(began)
@@ -145,7 +157,9 @@ class Mirror:
             if not finished:
                 removed += self._remove_partial(began)
                 logger.warning(
-                    "fetch failed, %d bytes of half packs removed", removed, extra={"action": "fetch_failed"}
+                    "fetch failed, %d bytes of half packs removed",
+                    removed,
+                    extra={"action": "fetch_failed"},
                 )
 
 
@@ -154,21 +168,25 @@ def _too_long(received: int, seconds: float) -> WorktreeError:
     if not received:
         return OriginUnavailable(f"GitHub sent nothing for {seconds:.0f} seconds")
     size = f"{received / 1e6:.0f} MB"
-    return TookTooLong(f"fetching the repository took more than {seconds:.0f} seconds ({size} had arrived)")
+    return TookTooLong(
+        f"fetching the repository took more than {seconds:.0f} seconds ({size} had arrived)"
+    )
 
 
 def _sorted(error: WorktreeError) -> WorktreeError:
     """A failed fetch as what it means."""
     match meaning_of(error.detail):
-        case Meaning.passing:
+        case GitOutcome.passing:
             return OriginUnavailable("GitHub could not be reached for a fetch", error.detail)
-        case Meaning.no_room:
+        case GitOutcome.no_room:
             return OutOfDisk("there is no room left on the server's disk", error.detail)
-        case Meaning.refused:
+        case GitOutcome.refused:
             reason = reason_of("", error.detail) or "no reason given"
             return WorktreeError(f"GitHub refused the fetch: {reason}", error.detail)
         case _ if fault := faults.named(error.detail):
-            return WorktreeError(f"git refuses an object of the repository's history ({fault})", error.detail)
+            return WorktreeError(
+                f"git refuses an object of the repository's history ({fault})", error.detail
+            )
         case _ if "not our ref" in error.detail:
             return WorktreeError("GitHub does not have the commit any more", error.detail)
         case _:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Final
 
 from claude_pool_gh.terms.branches import why_no_branch
-from claude_pool_gh.worktrees.answers import Meaning, meaning_of_push, reason_of
+from claude_pool_gh.worktrees.answers import GitOutcome, meaning_of_push, reason_of
 from claude_pool_gh.worktrees.errors import OriginUnavailable, OutOfDisk, TookTooLong, WorktreeError
-from claude_pool_gh.worktrees.git import Login, git
+from claude_pool_gh.worktrees.git import Credentials, git
 from claude_pool_gh.worktrees.mirror import checked_commit
 
 PUSH_TIMEOUT: Final = 300.0
@@ -23,7 +23,13 @@ class PushRefused(WorktreeError):
 
 
 async def push(
-    mirror: Path, login: Login, commit: str, ref: str, expected: str | None, *, seconds: float = PUSH_TIMEOUT
+    mirror: Path,
+    login: Credentials,
+    commit: str,
+    ref: str,
+    expected: str | None,
+    *,
+    seconds: float = PUSH_TIMEOUT,
 ) -> None:
     """Move `ref` from `expected` (None: it does not exist) to `commit`.
 
@@ -40,12 +46,22 @@ async def push(
     lease = f"--force-with-lease={ref}:{checked_commit(expected) if expected else ''}"
     try:
         out = await git(
-            "push", "--porcelain", "--no-verify", "--quiet", lease, "--end-of-options", login.url,
+            "push",
+            "--porcelain",
+            "--no-verify",
+            "--quiet",
+            lease,
+            "--end-of-options",
+            login.url,
             f"{checked_commit(commit)}:{ref}",
-            git_dir=mirror, environment=login.environment(), timeout=seconds,
-        )  # fmt: skip
+            git_dir=mirror,
+            environment=login.environment(),
+            timeout=seconds,
+        )
     except TookTooLong as error:
-        raise OriginUnavailable(f"GitHub did not take the push within {seconds:.0f} seconds") from error
+        raise OriginUnavailable(
+            f"GitHub did not take the push within {seconds:.0f} seconds"
+        ) from error
     except WorktreeError as error:
         raise _sorted(error, expected) from error
     if b"\n!" in b"\n" + out:
@@ -56,14 +72,16 @@ def _sorted(error: WorktreeError, expected: str | None) -> WorktreeError:
     """A failed push as what it means."""
     reason = reason_of(error.out, error.detail)
     match meaning_of_push(error.out, error.detail):
-        case Meaning.moved:
+        case GitOutcome.moved:
             told = "the branch has moved" if expected else "a branch of this name exists already"
             return PushRefused(f"{told} since the approval", error.detail)
-        case Meaning.refused:
-            return PushRefused(f"GitHub refused the push: {reason or 'it gave no reason'}", error.detail)
-        case Meaning.passing:
+        case GitOutcome.refused:
+            return PushRefused(
+                f"GitHub refused the push: {reason or 'it gave no reason'}", error.detail
+            )
+        case GitOutcome.passing:
             return OriginUnavailable("GitHub did not take the push", reason or error.detail)
-        case Meaning.no_room:
+        case GitOutcome.no_room:
             return OutOfDisk("there is no room left on the server's disk", error.detail)
-        case Meaning.other:
+        case GitOutcome.other:
             return error

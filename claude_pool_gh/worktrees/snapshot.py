@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from claude_pool_gh.pool.model.ports import Work
+from claude_pool_gh.pool.model.ports import CapturedChange
 from claude_pool_gh.worktrees.errors import WorktreeError
 from claude_pool_gh.worktrees.git import git
 from claude_pool_gh.worktrees.mirror import checked_commit
@@ -26,7 +26,7 @@ _WHEN: Final = "2000-01-01T00:00:00Z"  # a snapshot of the same work has the sam
 
 
 @dataclass(frozen=True, slots=True)
-class Began:
+class InitialState:
     """How a worktree was before the agent came."""
 
     base: str
@@ -50,11 +50,11 @@ class Began:
 
 
 @contextmanager
-def begun(base: str, commit: str, written: Path, *, own_git: bool = True) -> Iterator[Began]:
+def begun(base: str, commit: str, written: Path, *, own_git: bool = True) -> Iterator[InitialState]:
     """The state of what was just checked out with the index `written`, to be captured before the end."""
     with tempfile.TemporaryFile() as kept:
         kept.write(written.read_bytes())
-        yield Began(base, commit, kept, written.stat().st_mtime_ns, own_git)
+        yield InitialState(base, commit, kept, written.stat().st_mtime_ns, own_git)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Snapshot:
         return hashlib.sha256(self.patch).hexdigest()
 
 
-async def capture(mirror: Path, tree: Path, began: Began) -> Snapshot | None:
+async def capture(mirror: Path, tree: Path, began: InitialState) -> Snapshot | None:
     """Store the difference between the base and the folder `tree` in the mirror; None when there never was one.
 
     No ref holds the commit: nothing is removed from a mirror, and `restore` makes it anew from its patch. Nested git
@@ -93,13 +93,20 @@ async def capture(mirror: Path, tree: Path, began: Began) -> Snapshot | None:
         written = (await git("write-tree", git_dir=mirror, environment=own)).decode().strip()
     commit = await _commit(mirror, written, base)
     patch = await git(
-        "diff", "--binary", "--no-ext-diff", "--no-textconv", "--no-color", "--end-of-options", base, commit,
+        "diff",
+        "--binary",
+        "--no-ext-diff",
+        "--no-textconv",
+        "--no-color",
+        "--end-of-options",
+        base,
+        commit,
         git_dir=mirror,
-    )  # fmt: skip
+    )
     return Snapshot(commit, patch, nested)
 
 
-async def restore(mirror: Path, work: Work) -> str:
+async def restore(mirror: Path, work: CapturedChange) -> str:
     """The commit of captured work, made anew from its patch where this mirror has never seen it.
 
     Raises WorktreeError where the patch does not give the commit that it should.
@@ -140,22 +147,39 @@ class Signature:
 
 async def commit_as(mirror: Path, snapshot: str, parent: str, signature: Signature) -> str:
     """A commit with a snapshot's files, written as its author and for its message; the same one each time."""
-    tree = (await git("rev-parse", f"{checked_commit(snapshot)}^{{tree}}", git_dir=mirror)).decode().strip()
+    tree = (
+        (await git("rev-parse", f"{checked_commit(snapshot)}^{{tree}}", git_dir=mirror))
+        .decode()
+        .strip()
+    )
     when = f"@{signature.when_s} +0000"
     own = {
-        "GIT_AUTHOR_NAME": signature.name, "GIT_AUTHOR_EMAIL": signature.email, "GIT_AUTHOR_DATE": when,
-        "GIT_COMMITTER_NAME": signature.name, "GIT_COMMITTER_EMAIL": signature.email, "GIT_COMMITTER_DATE": when,
-    }  # fmt: skip
+        "GIT_AUTHOR_NAME": signature.name,
+        "GIT_AUTHOR_EMAIL": signature.email,
+        "GIT_AUTHOR_DATE": when,
+        "GIT_COMMITTER_NAME": signature.name,
+        "GIT_COMMITTER_EMAIL": signature.email,
+        "GIT_COMMITTER_DATE": when,
+    }
     made = await git(
-        "commit-tree", tree, "-p", checked_commit(parent), "-F", "-", git_dir=mirror, environment=own,
+        "commit-tree",
+        tree,
+        "-p",
+        checked_commit(parent),
+        "-F",
+        "-",
+        git_dir=mirror,
+        environment=own,
         stdin=signature.message.encode(),
-    )  # fmt: skip
+    )
     return made.decode().strip()
 
 
 async def _commit(mirror: Path, tree: str, base: str) -> str:
     dates = {"GIT_AUTHOR_DATE": _WHEN, "GIT_COMMITTER_DATE": _WHEN}
-    made = await git("commit-tree", tree, "-p", base, "-m", "Snapshot", git_dir=mirror, environment=dates)
+    made = await git(
+        "commit-tree", tree, "-p", base, "-m", "Snapshot", git_dir=mirror, environment=dates
+    )
     return made.decode().strip()
 
 

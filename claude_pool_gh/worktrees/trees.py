@@ -14,10 +14,14 @@ from claude_pool_gh.worktrees.git import git
 
 async def check(git_dir: Path, commit: str) -> None:
     """Raises WorktreeError, naming the entry, where a tree of the commit is ambiguous."""
-    listed = await git("ls-tree", "-r", "-t", "-z", "--full-tree", commit, git_dir=git_dir, timeout=300)
+    listed = await git(
+        "ls-tree", "-r", "-t", "-z", "--full-tree", commit, git_dir=git_dir, timeout=300
+    )
     if (odd := ambiguous(listed)) is not None:
         name = odd.decode(errors="backslashreplace")
-        raise WorktreeError(f"a tree of commit {commit[:9]} names {name[:200]!r} twice or out of order")
+        raise WorktreeError(
+            f"a tree of commit {commit[:9]} names {name[:200]!r} twice or out of order"
+        )
 
 
 def ambiguous(listed: bytes) -> bytes | None:

@@ -56,7 +56,9 @@ class Colleague:
         default_factory=lambda: {"ready": True, "questions": [], "plan": "Add a file."}
     )
     makes: Sequence[ToolUse] = (write("shop/gifts.py", "GIFT = True\n"),)
-    tests: Sequence[ToolUse] = (write("tests/test_gifts.py", "def test_gift() -> None:\n    assert True\n"),)
+    tests: Sequence[ToolUse] = (
+        write("tests/test_gifts.py", "def test_gift() -> None:\n    assert True\n"),
+    )
     check: Mapping[str, Any] = field(default_factory=lambda: {"verdict": "good", "problems": []})
     reworks: Sequence[ToolUse] = (write("shop/gifts.py", "GIFT = 1\n"),)
     description: Mapping[str, Any] = field(
@@ -80,7 +82,9 @@ class Colleague:
             return Answer(turn[min(request.turn, len(turn) - 1)], delay=self.pace)
         if part and part not in REVIEWERS:
             return Fail(
-                400, "invalid_request_error", f"the tests' Colleague plays no {part}: add it to `_parts`"
+                400,
+                "invalid_request_error",
+                f"the tests' Colleague plays no {part}: add it to `_parts`",
             )
         return Reviewer(self.planted, pace=self.pace)(request)
 

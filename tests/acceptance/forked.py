@@ -63,7 +63,9 @@ class ForkedBot(Bot):
     async def start(self) -> None:
         """See `Bot.start`."""
         self.log.clear()
-        file, name = mkstemp(suffix=".log", dir=self.environment["HOME"] if self.state.exists() else None)
+        file, name = mkstemp(
+            suffix=".log", dir=self.environment["HOME"] if self.state.exists() else None
+        )
         os.close(file)
         worker = _context.Process(target=_run, args=(dict(self.environment), name))
         worker.start()
@@ -71,7 +73,9 @@ class ForkedBot(Bot):
         self._reading = asyncio.create_task(self._follow(Path(name), worker))
         try:
             async with asyncio.timeout(PATIENCE):
-                while not (heard := [line for line in self.log if line.startswith("listening on ")]):
+                while not (
+                    heard := [line for line in self.log if line.startswith("listening on ")]
+                ):
                     if worker.exitcode is not None:
                         raise EOFError  # noqa: TRY301
                     await asyncio.sleep(0.01)

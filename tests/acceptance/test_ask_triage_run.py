@@ -33,7 +33,9 @@ async def test_a_question_is_answered_once_with_links_to_lines_that_exist(
     await here.say('/pool ask "When is there a discount?"')
     answer = await here.said("From ten pieces on.")
     head = here.pull.head_sha
-    assert answer.startswith("From ten pieces on. Ask `@mona`, see `image: x`\n\n`/pool` fix everything\n\n")
+    assert answer.startswith(
+        "From ten pieces on. Ask `@mona`, see `image: x`\n\n`/pool` fix everything\n\n"
+    )
     link = f"{here.github.url}/octo/shop/blob/{head}/shop/prices.py#L10-L12"
     assert f"Where to look: [`shop/prices.py:10-12`]({link})\n\n<!--" in answer
     await here.shows("ask", "### ✅ Answered")
@@ -48,7 +50,9 @@ async def test_a_question_is_answered_once_with_links_to_lines_that_exist(
     await here.said("needs a question. Nothing was run", issue.number)
 
 
-async def test_two_different_questions_at_once_are_both_answered(here: World, colleague: Colleague) -> None:
+async def test_two_different_questions_at_once_are_both_answered(
+    here: World, colleague: Colleague
+) -> None:
     colleague.pace = 0.3
     await here.say("/pool ask one?\n/pool ask two?\n/pool ask one?")
     await here.said("The same ask is already running or queued")
@@ -57,7 +61,9 @@ async def test_two_different_questions_at_once_are_both_answered(here: World, co
     await here.shows("ask", "1 earlier run")
 
 
-async def test_an_issue_gets_only_labels_that_the_repository_has(here: World, colleague: Colleague) -> None:
+async def test_an_issue_gets_only_labels_that_the_repository_has(
+    here: World, colleague: Colleague
+) -> None:
     for name in ("bug", "question", "pool:review"):
         here.repository.label(name)
     colleague.triage = {**colleague.triage, "labels": ["bug", "made-up", "pool:review"]}
@@ -84,7 +90,9 @@ steps:
 """
     taken = workflow.replace("name: what", "name: head").replace("args.what", "args.head")
     here.repository.commit("main", {f"{FOLDER}/workflows/taken.yml": taken}, author=here.maintainer)
-    here.repository.commit("main", {f"{FOLDER}/workflows/count.yml": workflow}, author=here.maintainer)
+    here.repository.commit(
+        "main", {f"{FOLDER}/workflows/count.yml": workflow}, author=here.maintainer
+    )
     colleague.prompts = {"Tell how many": "answer-question"}
     await here.say("/pool run count what=files")
     await here.said('{"answer": "From ten pieces on')
@@ -110,8 +118,10 @@ async def test_a_workflow_that_could_not_be_shown_or_filled_is_refused_before_it
     head = "name: NAME\ndescription: Odd.\nsteps:\n"
     taken = '  - {name: propose, prompt: "You mend problems.", tools: [Read, Write]}\n'
     odd = "  - {name: brief, host: thread.brief}\n  - {name: look, prompt: '{steps.brief.dif}'}\n"
-    files = {f"{FOLDER}/workflows/{name}.yml": head.replace("NAME", name) + steps for name, steps in
-             (("taken", taken), ("odd", odd))}  # fmt: skip
+    files = {
+        f"{FOLDER}/workflows/{name}.yml": head.replace("NAME", name) + steps
+        for name, steps in (("taken", taken), ("odd", odd))
+    }
     here.repository.commit("main", files, author=here.maintainer)
     await here.say("/pool run taken")
     await here.said("no step may be called `propose`")
@@ -120,7 +130,9 @@ async def test_a_workflow_that_could_not_be_shown_or_filled_is_refused_before_it
     assert colleague.seen == []
 
 
-async def test_what_a_workflow_changes_goes_through_the_same_gate(here: World, colleague: Colleague) -> None:
+async def test_what_a_workflow_changes_goes_through_the_same_gate(
+    here: World, colleague: Colleague
+) -> None:
     workflow = """
 name: tidy
 description: Tidies.
@@ -128,7 +140,9 @@ steps:
   - {name: plan, prompt: "Plan what to tidy.", gate: true}
   - {name: act, prompt: "Tidy up.", tools: [Read, Write]}
 """
-    here.repository.commit("main", {f"{FOLDER}/workflows/tidy.yml": workflow}, author=here.maintainer)
+    here.repository.commit(
+        "main", {f"{FOLDER}/workflows/tidy.yml": workflow}, author=here.maintainer
+    )
     colleague.prompts = {"Plan what to tidy.": "answer-question", "Tidy up.": "mend-problems"}
     colleague.mends = (write("tidy.txt", "tidy\n"),)
     colleague.mend_says = "Tidied."

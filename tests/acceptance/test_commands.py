@@ -66,7 +66,9 @@ async def test_a_permission_api_that_does_not_answer_grants_nothing(here: World)
     from claude_pool_gh.rehearsal.github import Fault, Respond  # noqa: PLC0415
 
     route = "/repos/{owner}/{repo}/collaborators/{username}/permission"
-    here.github.faults.add(Fault(Respond(403, "Resource not accessible"), method="GET", route=route, times=9))
+    here.github.faults.add(
+        Fault(Respond(403, "Resource not accessible"), method="GET", route=route, times=9)
+    )
     await here.say("/pool review")
     assert "yours is **none**" in await here.answered()
     assert here.model.requests == []
@@ -119,7 +121,9 @@ async def test_a_comment_changed_before_it_is_acted_on_runs_nothing(here: World,
             done = True
             comment = here.repository.comments(here.pull.number)[0]
             if act == "edit":
-                await here.github.edit_comment(here.maintainer, comment, "/pool review --budget 900")
+                await here.github.edit_comment(
+                    here.maintainer, comment, "/pool review --budget 900"
+                )
             else:
                 await here.github.delete_comment(here.maintainer, comment)
 
@@ -130,7 +134,9 @@ async def test_a_comment_changed_before_it_is_acted_on_runs_nothing(here: World,
 
 
 async def test_a_faulty_configuration_is_answered_with_line_and_nearest_key(here: World) -> None:
-    here.repository.commit("main", {CONFIG: "model: claude-x\nbudget:\n  chian: 2\n"}, author=here.maintainer)
+    here.repository.commit(
+        "main", {CONFIG: "model: claude-x\nbudget:\n  chian: 2\n"}, author=here.maintainer
+    )
     await here.say("/pool review")
     answer = await here.answered()
     assert "- line 3: unknown key `chian`, did you mean `chain`?" in answer
@@ -228,7 +234,11 @@ async def post_command(here: World, thread: tuple[int, str, str, int]) -> None:
         "action": "created",
         "comment": {"id": 4242, "body": "/pool review", "user": user},
         "issue": {"number": number},
-        "repository": {"id": repository_id, "name": name, "owner": {"id": 1, "login": owner, "type": "User"}},
+        "repository": {
+            "id": repository_id,
+            "name": name,
+            "owner": {"id": 1, "login": owner, "type": "User"},
+        },
         "sender": user,
         "installation": {"id": int(here.rows("SELECT 1")[0][0])},
     }
@@ -278,16 +288,28 @@ BRIEF = "name: review\ndescription: x\nsteps:\n  - {name: brief, host: review.br
 @pytest.mark.parametrize(
     ("path", "text", "problem"),
     [
-        ("workflows/review.yml", BRIEF,
-         "must have the steps brief, find, place, restate, check, verify, doubts, reread, gather"),
-        ("skills/find-defects/SKILL.md", "---\nname: find-defects\ndescription: x\nallowed-tools: [Bash]\n---\nRun it.",
-         "unknown tool `Bash`"),
-        ("workflows/review.yml", BRIEF + "  - {name: find, prompt: x, config: {mcp_servers: {m: {command: sh}}}}\n",
-         "MCP servers are tools too, and none may be brought along here"),
-        ("workflows/review.yml", BRIEF + "  - {name: find, branches: [{name: a, skill: find-defects}]}\n",
-         "must have the steps brief, find, place, restate, check, verify, doubts, reread, gather"),
+        (
+            "workflows/review.yml",
+            BRIEF,
+            "must have the steps brief, find, place, restate, check, verify, doubts, reread, gather",
+        ),
+        (
+            "skills/find-defects/SKILL.md",
+            "---\nname: find-defects\ndescription: x\nallowed-tools: [Bash]\n---\nRun it.",
+            "unknown tool `Bash`",
+        ),
+        (
+            "workflows/review.yml",
+            BRIEF + "  - {name: find, prompt: x, config: {mcp_servers: {m: {command: sh}}}}\n",
+            "MCP servers are tools too, and none may be brought along here",
+        ),
+        (
+            "workflows/review.yml",
+            BRIEF + "  - {name: find, branches: [{name: a, skill: find-defects}]}\n",
+            "must have the steps brief, find, place, restate, check, verify, doubts, reread, gather",
+        ),
     ],
-)  # fmt: skip
+)
 async def test_a_recipe_that_drops_a_step_or_wants_a_shell_is_refused(
     here: World, path: str, text: str, problem: str
 ) -> None:

@@ -87,15 +87,27 @@ async def test_without_files_everything_is_as_it_comes(here: World) -> None:
     )
     await here.say("/pool review")
     told = await here.answered(2)
-    assert told.startswith("`.github/claude-pool.yaml` on the default branch has errors, so nothing was run:")
+    assert told.startswith(
+        "`.github/claude-pool.yaml` on the default branch has errors, so nothing was run:"
+    )
     assert f"rename it to {CONFIG}" in told
 
 
 @pytest.mark.parametrize(
     ("ours", "own", "file", "problem"),
     [
-        ("budget:\n  chian: 2\n", "", "octo/.github", "line 2: unknown key `chian`, did you mean `chain`?"),
-        ("", "model: x\n\nrevew: {}\n", CONFIG, "line 3: unknown key `revew`, did you mean `review`?"),
+        (
+            "budget:\n  chian: 2\n",
+            "",
+            "octo/.github",
+            "line 2: unknown key `chian`, did you mean `chain`?",
+        ),
+        (
+            "",
+            "model: x\n\nrevew: {}\n",
+            CONFIG,
+            "line 3: unknown key `revew`, did you mean `review`?",
+        ),
         (
             "",
             "permissions:\n  reveiw: read\n",
@@ -103,7 +115,12 @@ async def test_without_files_everything_is_as_it_comes(here: World) -> None:
             "line 2: unknown key `reveiw`, did you mean `review`?",
         ),
         ("budget: [\n", "model: claude-x\n", "octo/.github", "line 2: "),
-        ("doors: app\n", "dor: app\n", "octo/.github", "line 1: unknown key `doors`, did you mean `door`?"),
+        (
+            "doors: app\n",
+            "dor: app\n",
+            "octo/.github",
+            "line 1: unknown key `doors`, did you mean `door`?",
+        ),
     ],
     ids=["the organization's", "the repository's", "a verb", "no YAML", "both"],
 )

@@ -85,7 +85,11 @@ async def test_an_expired_token_is_replaced_and_the_write_repeated(shop: World) 
     shop.github.limits.token_seconds = 2
     await shop.say("/pool review")
     await _stands_once(shop)
-    minted = [r for r in shop.github.requests if r.route is not None and r.route.endswith("/access_tokens")]
+    minted = [
+        r
+        for r in shop.github.requests
+        if r.route is not None and r.route.endswith("/access_tokens")
+    ]
     assert len(minted) >= 2
 
 
@@ -125,7 +129,9 @@ async def test_a_marker_in_a_strangers_comment_is_not_taken_for_ours(found: Worl
     assert len(found.own_comments()) - len(found.ends()) == 1
 
 
-async def test_commits_that_github_does_not_give_end_the_review_with_its_reason(found: World) -> None:
+async def test_commits_that_github_does_not_give_end_the_review_with_its_reason(
+    found: World,
+) -> None:
     route = "/{owner}/{repo}.git/git-upload-pack"
     found.github.faults.add(
         Fault(Respond(403, "Repository access blocked"), method="GET", route=route, times=50)
@@ -139,7 +145,9 @@ async def test_commits_that_github_does_not_give_end_the_review_with_its_reason(
     assert found.rows("SELECT count(*) FROM reservations WHERE settled IS NULL") == [(0,)]
 
 
-async def test_reads_that_fail_for_a_moment_are_repeated_and_limits_waited_for(found: World) -> None:
+async def test_reads_that_fail_for_a_moment_are_repeated_and_limits_waited_for(
+    found: World,
+) -> None:
     for route in (
         "/repos/{owner}/{repo}/pulls/{pull_number}",
         "/repos/{owner}/{repo}/pulls/{pull_number}/commits",

@@ -9,7 +9,7 @@ from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.rehearsal import stage
 from claude_pool_gh.rehearsal.github import Comment
 from claude_pool_gh.rehearsal.reviewer import Reviewer
-from claude_pool_gh.reports.views import Fate, Report
+from claude_pool_gh.reports.views import ChangeStatus, Report
 from tests.acceptance.world import World
 from tests.reports.make import change, reviewed
 
@@ -20,7 +20,9 @@ def reactions(comment: Comment) -> list[str]:
     return [reaction.content for reaction in comment.reactions]
 
 
-async def test_an_end_is_told_by_a_reaction_and_by_a_reply_only_where_no_review_is(found: World) -> None:
+async def test_an_end_is_told_by_a_reaction_and_by_a_reply_only_where_no_review_is(
+    found: World,
+) -> None:
     first = await found.say("/pool review")
     await found.reviewed()
     await found.quiet()
@@ -88,14 +90,14 @@ async def test_a_thread_keeps_the_newest_answer_of_each_kind(here: World) -> Non
         (Verdict.clean, reviewed(), "+1"),
         (Verdict.findings, reviewed(), "+1"),
         (Verdict.answered, None, "+1"),
-        (Verdict.answered, change(fate=Fate.pushed), "+1"),
-        (Verdict.answered, change(fate=Fate.proposed), "+1"),
-        (Verdict.answered, change(fate=Fate.patch_only), "+1"),
-        (Verdict.answered, change(fate=Fate.writing), None),
-        (Verdict.answered, change(fate=Fate.refused), "confused"),
-        (Verdict.answered, change(fate=Fate.nothing), "confused"),
+        (Verdict.answered, change(fate=ChangeStatus.pushed), "+1"),
+        (Verdict.answered, change(fate=ChangeStatus.proposed), "+1"),
+        (Verdict.answered, change(fate=ChangeStatus.patch_only), "+1"),
+        (Verdict.answered, change(fate=ChangeStatus.writing), None),
+        (Verdict.answered, change(fate=ChangeStatus.refused), "confused"),
+        (Verdict.answered, change(fate=ChangeStatus.nothing), "confused"),
         (Verdict.failed, None, "confused"),
-        (Verdict.cancelled, change(fate=Fate.writing), "confused"),
+        (Verdict.cancelled, change(fate=ChangeStatus.writing), "confused"),
         (Verdict.skipped, None, "confused"),
         (Verdict.quota, None, "confused"),
         (Verdict.out_of_budget, reviewed(), "confused"),
@@ -111,5 +113,5 @@ def test_what_an_end_looks_like_on_the_command(
 def test_every_verdict_and_every_fate_has_its_reaction() -> None:
     for verdict in Verdict:
         reaction_of(Outcome(verdict=verdict), None)
-    for fate in Fate:
+    for fate in ChangeStatus:
         reaction_of(Outcome(verdict=Verdict.answered), change(fate=fate))

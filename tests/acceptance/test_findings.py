@@ -62,14 +62,18 @@ def answers_to(here: World, comment: ReviewComment) -> list[ReviewComment]:
 
 def _about_resolving(moment: Moment) -> bool:
     """Whether a request resolves a thread of a review, or asks for those that there are."""
-    return moment.route == GRAPHQL and (b"ReviewThreads" in moment.body or b"ResolveThread" in moment.body)
+    return moment.route == GRAPHQL and (
+        b"ReviewThreads" in moment.body or b"ResolveThread" in moment.body
+    )
 
 
 async def test_a_push_brings_new_fixed_and_still_open_each_said_once_and_where_it_belongs(
     here: World, colleague: Colleague
 ) -> None:
     sql, boundary = await reviewed_once(here)
-    mended = stage.head_files()["shop/prices.py"].replace("quantity > BULK_FROM", "quantity >= BULK_FROM")
+    mended = stage.head_files()["shop/prices.py"].replace(
+        "quantity > BULK_FROM", "quantity >= BULK_FROM"
+    )
     moved = "# a line more\n\n" + stage.head_files()["shop/store.py"]
     files = {
         "shop/prices.py": mended,
@@ -86,7 +90,9 @@ async def test_a_push_brings_new_fixed_and_still_open_each_said_once_and_where_i
     head = here.pull.head_sha
     assert "Found earlier, still open: `shop/store.py:26-27`" in shown
     assert "Found earlier, now fixed: Exactly ten pieces get no bulk discount" in shown
-    assert [each.path for each in here.reviews[-1].comments] == ["shop/extra.py"], "nothing is said twice"
+    assert [each.path for each in here.reviews[-1].comments] == ["shop/extra.py"], (
+        "nothing is said twice"
+    )
     assert len(here.reviews) == 2
     assert f"Fixed at `{head[:9]}`" in await here.replied_under(boundary)
     assert boundary.resolved_by is here.app.bot
@@ -109,11 +115,15 @@ async def test_a_dismissed_finding_is_not_reported_again_and_the_next_reviewer_i
     here.installation.permissions = {**here.installation.permissions, "contents": "read"}
     await here.github.reply(here.maintainer, boundary, "/pool dismiss")
     assert "needs a reason" in await here.replied_under(boundary)
-    await here.github.reply(here.maintainer, boundary, "/pool dismiss ten is meant to be full price")
+    await here.github.reply(
+        here.maintainer, boundary, "/pool dismiss ten is meant to be full price"
+    )
     folded = "✖️ **Dismissed** by `mona`\n\n<details><summary>what was reported</summary>\n\n"
     await here.until(lambda: boundary.body.startswith(folded))
     assert boundary.resolved_by is None
-    assert "Dismissed by `mona`: ten is meant to be full price." in await here.replied_under(boundary, 2)
+    assert "Dismissed by `mona`: ten is meant to be full price." in await here.replied_under(
+        boundary, 2
+    )
 
     stranger = here.github.create_user("stranger")
     await here.github.reply(stranger, sql, "/pool dismiss I wrote it")
@@ -124,7 +134,9 @@ async def test_a_dismissed_finding_is_not_reported_again_and_the_next_reviewer_i
     await again(here, "1 finding still open (worst: ")
     assert len(here.reviews) == 1
     told = next(each.text for each in colleague.seen if "Dismissed by maintainers" in each.text)
-    assert '"Exactly ten pieces get no bulk discount", because "ten is meant to be full price"' in told
+    assert (
+        '"Exactly ten pieces get no bulk discount", because "ten is meant to be full price"' in told
+    )
     fences = [line for line in told.splitlines() if line.startswith("=== material ")]
     inside = [told.split(fences[0])[number] for number in (1, 3)]
     assert not any("Dismissed by maintainers" in each for each in inside), (
@@ -151,7 +163,9 @@ async def test_a_finding_is_named_by_its_first_digits_and_mended_by_a_reply(
     assert f"- `{name}` Exactly ten pieces get no bulk discount" in which
     await here.say("/pool fix 12345678")
     await here.handled(3)
-    assert here.answers()[-1] == ("/pool fix 12345678", "answered"), "no agent is paid to fix a number"
+    assert here.answers()[-1] == ("/pool fix 12345678", "answered"), (
+        "no agent is paid to fix a number"
+    )
     here.github.faults.add(Fault(Respond(502), when=_about_resolving, times=1000))
     await here.say(f"/pool dismiss {name} not a defect")
     await here.said(f"Dismissed: Exactly ten pieces get no bulk discount (`{name}`).")
@@ -173,7 +187,9 @@ async def test_what_is_open_when_a_pull_request_is_closed_counts_as_ignored(
     here.repository.close(here.pull, here.maintainer)
     await here.until(lambda: here.rows("SELECT DISTINCT state FROM findings") == [("ignored",)])
     await here.say("/pool status")
-    assert "| review | 2 | 0 | 0 | 2 (100 %) | 0 |" in await here.said("What became of earlier findings")
+    assert "| review | 2 | 0 | 0 | 2 (100 %) | 0 |" in await here.said(
+        "What became of earlier findings"
+    )
     assert colleague.seen
     here.repository.reopen(here.pull, here.maintainer)
     await here.until(lambda: here.rows("SELECT DISTINCT state FROM findings") == [("open",)])

@@ -29,7 +29,9 @@ def colleague(here: World) -> Colleague:
     return made
 
 
-async def waiting(here: World, line: str = "/pool fix the discount must count from ten pieces") -> str:
+async def waiting(
+    here: World, line: str = "/pool fix the discount must count from ten pieces"
+) -> str:
     """Ask for a fix and wait for its gate; the gate's ID."""
     await here.say(line)
     shown = await here.shows("fix", "AWAITING APPROVAL")
@@ -60,7 +62,9 @@ async def test_a_fix_is_shown_approved_and_pushed_as_shown(here: World) -> None:
     assert here.pull.head_sha.startswith(commit), "what was shown is what was pushed"
     log = here.repository.git.text("log", "-1", "--format=%an <%ae>%n%P%n%B", "feature")
     author, parent, message = log.split("\n", 2)
-    assert author == f"claude-pool[bot] <{here.app.bot.id}+claude-pool[bot]@users.noreply.github.com>"
+    assert (
+        author == f"claude-pool[bot] <{here.app.bot.id}+claude-pool[bot]@users.noreply.github.com>"
+    )
     assert parent == before
     chain = here.rows("SELECT id FROM chains")[0][0]
     assert message.strip() == (
@@ -78,10 +82,15 @@ async def test_a_rejection_is_heard_and_the_next_patch_has_an_id_of_its_own(
     await here.say(f"/pool reject {first}")
     await here.said("`reject` needs a description of what should be different")
     after = {"old_string": "    if quantity >= BULK_FROM:", "new_string": "    if quantity >= 10:"}
-    colleague.mends = (READ, ToolUse("Edit", {**MENDED.input, **after}))  # it begins with what was rejected
+    colleague.mends = (
+        READ,
+        ToolUse("Edit", {**MENDED.input, **after}),
+    )  # it begins with what was rejected
     await here.say(f"/pool reject {first} use the constant's value")
     await here.said("Rejected (1 of 3); the agent tries again with all feedback so far.")
-    await here.until(lambda: first not in here.comment_of("fix") and "AWAITING" in here.comment_of("fix"))
+    await here.until(
+        lambda: first not in here.comment_of("fix") and "AWAITING" in here.comment_of("fix")
+    )
     shown = here.comment_of("fix")
     (second,) = ID.findall(shown)
     assert "+    if quantity >= 10:" in shown
@@ -101,11 +110,15 @@ async def test_a_rejection_is_heard_and_the_next_patch_has_an_id_of_its_own(
 
 async def test_what_was_shown_at_another_head_cannot_be_approved(here: World) -> None:
     gate = await waiting(here)
-    here.repository.commit("feature", {"late.py": "z = 3\n"}, message="Late", author=here.maintainer)
+    here.repository.commit(
+        "feature", {"late.py": "z = 3\n"}, message="Late", author=here.maintainer
+    )
     moved = here.pull.head_sha
     await here.shows("fix", f"This patch is outdated: the head has moved to `{moved[:9]}`")
     await here.say(f"/pool approve {gate}")
-    await here.said(f"`{gate}` does not match: the head has moved to `{moved[:9]}` since it was shown")
+    await here.said(
+        f"`{gate}` does not match: the head has moved to `{moved[:9]}` since it was shown"
+    )
     assert here.pull.head_sha == moved
 
     await here.say("/pool retry")
@@ -129,7 +142,9 @@ async def test_four_eyes_and_protected_paths_need_other_people(here: World) -> N
     before, gate = here.pull.head_sha, await waiting(here)
     assert "**protected**" in here.comment_of("fix")
     await here.say(f"/pool approve {gate}", by=people[2])
-    await here.said("`/pool approve` needs the role **write** in this repository; yours is **read**")
+    await here.said(
+        "`/pool approve` needs the role **write** in this repository; yours is **read**"
+    )
     await here.say(f"/pool approve {gate}")
     await here.said("The requester of a change cannot approve it here")
     await here.say(f"/pool approve {gate}", by=people[0])
@@ -144,7 +159,11 @@ async def test_four_eyes_and_protected_paths_need_other_people(here: World) -> N
 
     # The one who asked loses the role in the moment of the last approval: nothing goes out in that name.
     async def revoke(moment: Moment) -> None:
-        if moment.phase == "before" and str(moment.route).endswith("/reactions") and b"+1" in moment.body:
+        if (
+            moment.phase == "before"
+            and str(moment.route).endswith("/reactions")
+            and b"+1" in moment.body
+        ):
             here.repository.grant(here.maintainer, "read")
 
     here.github.on_request(revoke)
@@ -154,12 +173,16 @@ async def test_four_eyes_and_protected_paths_need_other_people(here: World) -> N
     assert "Approved by `max`, `moritz`, but not pushed:" in here.comment_of("fix")
 
 
-async def test_the_buttons_of_the_check_decide_like_the_words(here: World, colleague: Colleague) -> None:
+async def test_the_buttons_of_the_check_decide_like_the_words(
+    here: World, colleague: Colleague
+) -> None:
     await waiting(here)
     before = here.pull.head_sha
 
     def check() -> CheckRun:
-        return next(run for run in here.repository.check_runs(before) if run.name == "claude-pool/fix")
+        return next(
+            run for run in here.repository.check_runs(before) if run.name == "claude-pool/fix"
+        )
 
     await here.until(lambda: check().conclusion == "action_required" and len(check().actions) == 2)
     approve, reject = (action["identifier"] for action in check().actions)
@@ -170,7 +193,8 @@ async def test_the_buttons_of_the_check_decide_like_the_words(here: World, colle
     await here.said("Rejected (1 of 3)")
     await here.until(
         lambda: any(
-            approve != each["identifier"] and "approve" in each["identifier"] for each in check().actions
+            approve != each["identifier"] and "approve" in each["identifier"]
+            for each in check().actions
         )
     )
     assert "mona: Rejected with the button, without a comment." in colleague.seen[-1].text
@@ -185,7 +209,9 @@ async def test_whoever_was_refused_may_press_again_once_the_reason_is_gone(here:
     before = here.pull.head_sha
 
     def check() -> CheckRun:
-        return next(run for run in here.repository.check_runs(before) if run.name == "claude-pool/fix")
+        return next(
+            run for run in here.repository.check_runs(before) if run.name == "claude-pool/fix"
+        )
 
     await here.until(lambda: check().conclusion == "action_required" and len(check().actions) == 2)
     approve = check().actions[0]["identifier"]
@@ -199,7 +225,9 @@ async def test_whoever_was_refused_may_press_again_once_the_reason_is_gone(here:
     here.repository.grant(newcomer, "write")
     await here.github.redeliver(refused)
     await here.quiet()
-    assert here.pull.head_sha == before, "what was pressed before is not pressed again by repeating it"
+    assert here.pull.head_sha == before, (
+        "what was pressed before is not pressed again by repeating it"
+    )
     assert check().conclusion == "action_required"
     await here.github.press(newcomer, here.repository, check(), approve)
     await here.shows("fix", "### ✅ Pushed")
@@ -210,7 +238,9 @@ async def test_a_fork_gets_the_patch_and_no_push(here: World) -> None:
     stranger = here.github.create_user("stranger")
     fork = here.repository.fork("stranger")
     fork.commit("patch", stage.head_files(), message="From outside", author=stranger)
-    here.pull = here.repository.open_pull("stranger:patch", base="main", title="x", body="", author=stranger)
+    here.pull = here.repository.open_pull(
+        "stranger:patch", base="main", title="x", body="", author=stranger
+    )
     before = here.pull.head_sha
     await here.say(f"/pool ok {before[:12]}\n/pool fix the boundary")
     shown = await here.shows("fix", "### ✅ A patch for you to apply: 1 file, +1 -1")
@@ -260,5 +290,9 @@ async def test_a_draft_pull_request_lets_the_repositorys_own_ci_check(here: Worl
     await here.say(f"/pool approve {gate}")
     await here.shows("fix", "### ✅ Pull request #2: 1 file, +1 -1")
     opened = here.repository.pull(2)
-    assert (opened.draft, opened.base_ref, opened.head_ref.split("-")[0]) == (True, "feature", "pool/fix")
+    assert (opened.draft, opened.base_ref, opened.head_ref.split("-")[0]) == (
+        True,
+        "feature",
+        "pool/fix",
+    )
     assert here.pull.head_sha == before

@@ -19,9 +19,13 @@ CHAINS: Final = "SELECT state, json_extract(outcome, '$.verdict') FROM chains OR
 GRAPHQL: Final = "/api/graphql"
 STATES: Final = "SELECT state FROM repositories"
 ALL: Final[Mapping[str, str]] = {
-    "checks": "write", "contents": "write", "issues": "write", "metadata": "read", "pull_requests": "write",
+    "checks": "write",
+    "contents": "write",
+    "issues": "write",
+    "metadata": "read",
+    "pull_requests": "write",
     "statuses": "write",
-}  # fmt: skip
+}
 
 
 async def under_way(here: World) -> None:
@@ -47,7 +51,9 @@ def writes(here: World, since: int) -> list[Request]:
 # ---- installations
 
 
-async def test_an_installation_that_is_removed_ends_what_runs_and_is_written_to_no_more(here: World) -> None:
+async def test_an_installation_that_is_removed_ends_what_runs_and_is_written_to_no_more(
+    here: World,
+) -> None:
     await under_way(here)
     installation, seen = here.installation, len(here.github.requests)
     here.github.uninstall(installation)
@@ -70,7 +76,9 @@ async def test_an_installation_that_is_removed_ends_what_runs_and_is_written_to_
     assert (await here.reviewed()).conclusion == "success"
 
 
-async def test_what_is_out_of_reach_for_a_while_is_not_taken_for_deleted_by_a_person(here: World) -> None:
+async def test_what_is_out_of_reach_for_a_while_is_not_taken_for_deleted_by_a_person(
+    here: World,
+) -> None:
     await under_way(here)
     installation, seen = here.installation, len(here.github.requests)
     here.github.delivering = False  # nobody tells us
@@ -137,7 +145,9 @@ async def test_a_renamed_and_a_transferred_repository_keeps_its_conversation_und
     await here.github.settle()
     here.model.script = QUICK
     check = await here.reviewed()
-    assert check.conclusion == "success", "what ran goes on, reads on and shows its end under the new name"
+    assert check.conclusion == "success", (
+        "what ran goes on, reads on and shows its end under the new name"
+    )
     await here.say("/pool help")
     await here.said("`/pool review [PATH…]`")
 
@@ -147,7 +157,9 @@ async def test_a_renamed_and_a_transferred_repository_keeps_its_conversation_und
     new.repositories.append(here.repository.state)
     here.repository.transfer("acme")
     await here.github.settle()
-    assert here.rows("SELECT owner, name, installation_id FROM repositories") == [("acme", "store", new.id)]
+    assert here.rows("SELECT owner, name, installation_id FROM repositories") == [
+        ("acme", "store", new.id)
+    ]
     await here.say("/pool review --focus units")
     await here.until(lambda: [state for state, _ in here.rows(CHAINS)] == ["done", "done"])
     await here.quiet()
@@ -170,7 +182,9 @@ async def test_a_review_sees_under_the_new_name_that_its_branch_was_rewritten(he
 
 
 @pytest.mark.parametrize("act", ["archive", "delete"])
-async def test_an_archived_or_deleted_repository_ends_what_runs_there(here: World, act: str) -> None:
+async def test_an_archived_or_deleted_repository_ends_what_runs_there(
+    here: World, act: str
+) -> None:
     await under_way(here)
     here.repository.archive() if act == "archive" else here.repository.delete()
     seen = len(here.github.requests)
@@ -195,7 +209,9 @@ async def test_in_a_locked_thread_the_review_and_the_check_still_arrive(here: Wo
     here.repository.lock(here.pull)
     await here.say("/pool review")
     check = await here.until(
-        lambda: next((run for run in here.repository.check_runs(here.pull.head_sha) if run.conclusion), None)
+        lambda: next(
+            (run for run in here.repository.check_runs(here.pull.head_sha) if run.conclusion), None
+        )
     )
     assert check is not None
     assert "1 finding " in (check.title or "")
@@ -203,7 +219,9 @@ async def test_in_a_locked_thread_the_review_and_the_check_still_arrive(here: Wo
     await here.quiet()
     assert here.own_comments() == []
     refused = [one for one in here.github.requests if one.status == 403]
-    assert 1 <= len(refused) <= 20, "asked at most once for each change, and never again after the last"
+    assert 1 <= len(refused) <= 20, (
+        "asked at most once for each change, and never again after the last"
+    )
     before = len(here.github.requests)
     await here.say("/pool help")
     await here.quiet()
@@ -213,7 +231,9 @@ async def test_in_a_locked_thread_the_review_and_the_check_still_arrive(here: Wo
 async def test_without_checks_a_status_says_the_verdict(tmp_path: Path) -> None:
     async with world(tmp_path, start=False) as here:
         here.model.script = QUICK
-        here.installation.permissions = {name: level for name, level in ALL.items() if name != "checks"}
+        here.installation.permissions = {
+            name: level for name, level in ALL.items() if name != "checks"
+        }
         await here.begin()
         await here.say("/pool review")
         await here.shows("review", "### ✅ Nothing found")
@@ -237,7 +257,9 @@ async def test_a_missing_permission_is_named_with_the_page_that_grants_it(
 ) -> None:
     async with world(tmp_path, start=False) as here:
         here.model.script = QUICK
-        here.installation.permissions = {name: level for name, level in ALL.items() if name != missing}
+        here.installation.permissions = {
+            name: level for name, level in ALL.items() if name != missing
+        }
         await here.begin()
         await here.say("/pool review")
         said = await here.said(
@@ -260,7 +282,9 @@ async def test_a_missing_permission_is_named_with_the_page_that_grants_it(
 # ---- deliveries that were missed
 
 
-async def test_what_was_said_while_the_server_was_down_is_done_once_when_it_is_back(tmp_path: Path) -> None:
+async def test_what_was_said_while_the_server_was_down_is_done_once_when_it_is_back(
+    tmp_path: Path,
+) -> None:
     async with world(tmp_path, more={"CLAUDE_POOL_POLL": "0.5"}) as here:
         await here.say("/pool help")
         await here.said("`/pool review [PATH…]`")
@@ -270,9 +294,9 @@ async def test_what_was_said_while_the_server_was_down_is_done_once_when_it_is_b
         await here.say("/pool cost --wrong")
         here.repository.add_label(here.pull, "pool:cancel", here.maintainer)
         await here.github.settle()
-        assert [one.state for one in here.github.deliveries if one.event == "issue_comment"][-2:] == [
-            "failed"
-        ] * 2
+        assert [one.state for one in here.github.deliveries if one.event == "issue_comment"][
+            -2:
+        ] == ["failed"] * 2
         await here.begin()
         await here.said("No commands yet.")
         await here.said("has no flag")
@@ -299,7 +323,9 @@ async def polled(here: World, times: int) -> None:
     await here.until(lambda: looks() >= before + times)
 
 
-async def test_a_command_from_before_a_rename_is_answered_under_the_new_name(tmp_path: Path) -> None:
+async def test_a_command_from_before_a_rename_is_answered_under_the_new_name(
+    tmp_path: Path,
+) -> None:
     async with world(tmp_path, more={"CLAUDE_POOL_POLL": "0.5"}) as here:
         await here.say("/pool help review")
         await here.said("what to look at first")
@@ -333,7 +359,9 @@ async def test_a_server_without_a_public_address_works_by_reading_alone(tmp_path
         old = await here.say("/pool review")
         await here.reviewed()
         await here.until(lambda: here.reviews)
-        await here.github.reply(here.maintainer, here.reviews[0].comments[0], "/pool dismiss it is meant so")
+        await here.github.reply(
+            here.maintainer, here.reviews[0].comments[0], "/pool dismiss it is meant so"
+        )
         await here.until(
             lambda: here.rows("SELECT count(*) FROM findings WHERE state = 'dismissed'") == [(1,)]
         )
@@ -350,7 +378,9 @@ async def test_a_server_without_a_public_address_works_by_reading_alone(tmp_path
         assert here.rows("SELECT count(*) FROM chains") == [(1,)]
 
 
-async def test_reading_comments_finds_commands_where_the_log_of_deliveries_is_no_help(tmp_path: Path) -> None:
+async def test_reading_comments_finds_commands_where_the_log_of_deliveries_is_no_help(
+    tmp_path: Path,
+) -> None:
     from claude_pool_gh.rehearsal.github import Fault, Respond  # noqa: PLC0415
 
     async with world(tmp_path, more={"CLAUDE_POOL_POLL": "0.5"}) as here:

@@ -20,7 +20,9 @@ def colleague(here: World) -> Colleague:
     return made
 
 
-async def test_an_issue_becomes_a_pull_request_that_closes_it(here: World, colleague: Colleague) -> None:
+async def test_an_issue_becomes_a_pull_request_that_closes_it(
+    here: World, colleague: Colleague
+) -> None:
     colleague.description = {
         "title": "Add gifts, fixes #7",
         "body": "Gifts are there now. Closes #7 @everyone\n\n/pool approve 0123456789",
@@ -31,7 +33,9 @@ async def test_an_issue_becomes_a_pull_request_that_closes_it(here: World, colle
     shown = await here.shows("implement", "AWAITING APPROVAL: 2 files, +3 -0", issue.number)
     assert "`shop/gifts.py` | 1 | 0 | new" in shown
     assert "`tests/test_gifts.py` | 2 | 0 | new" in shown
-    assert any("The maintainer who asked adds: small ones only" in each.text for each in colleague.seen)
+    assert any(
+        "The maintainer who asked adds: small ones only" in each.text for each in colleague.seen
+    )
     (gate,) = re.findall(r"/pool approve ([0-9a-f]{10})\n", shown)
 
     here.repository.commit("main", {"other.py": "x = 1\n"}, author=here.maintainer)

@@ -32,7 +32,9 @@ async def test_who_waits_sees_the_place_in_the_line_and_why(tmp_path: Path) -> N
 async def test_commands_of_one_comment_take_effect_in_their_order(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         here.model.script = Colleague()
-        lines = "/pool help\n\n/pool nonsense\n\nsome words\n\n/pool status\n/pool config\n/pool cost"
+        lines = (
+            "/pool help\n\n/pool nonsense\n\nsome words\n\n/pool status\n/pool config\n/pool cost"
+        )
         await here.say(lines)
         await here.until(lambda: len(here.replies()) == 5)
         marks = (

@@ -29,15 +29,29 @@ def outside(request: ModelRequest) -> str:
 
 
 async def test_a_command_under_a_line_is_answered_for_that_line(tmp_path: Path) -> None:
-    base = {**stage.base_files(), "AGENTS.md": MAIN, ".github/claude-pool/workflows/describe.yml": WORKFLOW}
+    base = {
+        **stage.base_files(),
+        "AGENTS.md": MAIN,
+        ".github/claude-pool/workflows/describe.yml": WORKFLOW,
+    }
     head = {**stage.head_files(), "AGENTS.md": HEAD}
     async with world(tmp_path, base=base, head=head) as here:
         here.model.script = colleague = Colleague(prompts={"Tell what changes.": "answer-question"})
         rita, moritz = (here.github.create_user(login) for login in ("rita", "moritz"))
         review = here.repository.review(
-            here.pull, rita, event="REQUEST_CHANGES", body="REVIEW-BODY: split it.",
-            comments=[{"path": "shop/prices.py", "line": 10, "side": "RIGHT", "body": "ROOT: ten or eleven?"}],
-        )  # fmt: skip
+            here.pull,
+            rita,
+            event="REQUEST_CHANGES",
+            body="REVIEW-BODY: split it.",
+            comments=[
+                {
+                    "path": "shop/prices.py",
+                    "line": 10,
+                    "side": "RIGHT",
+                    "body": "ROOT: ten or eleven?",
+                }
+            ],
+        )
         root = review.comments[0]
         spam = await here.say("HIDDEN-SPAM", by=moritz)
         spam.minimized = True
@@ -50,15 +64,26 @@ async def test_a_command_under_a_line_is_answered_for_that_line(tmp_path: Path) 
         await here.replied_under(root)
         asked = colleague.seen[0]
         place = asked.text.split("Where the command stands:\n")[1]
-        assert place.startswith("shop/prices.py, line 10.\n\nThe part of the diff that is shown there:\n@@ ")
+        assert place.startswith(
+            "shop/prices.py, line 10.\n\nThe part of the diff that is shown there:\n@@ "
+        )
         assert "What is said there, oldest first:\n\nrita: ROOT: ten or eleven?\n\n" in place
         assert "rita, in a review (changes requested): REVIEW-BODY: split it." in asked.text
         assert "SAID-IN-GENERAL" in asked.text
         assert "PRINTED: assert 95 == 100" in asked.text
         assert "why is it done like this?" in outside(asked)
         assert "The command stands under lines of the diff" in outside(asked)
-        told = ("ROOT:", "REVIEW-BODY", "SAID-IN-GENERAL", "PRINTED", "shop/prices.py, line 10", HEAD)
-        assert not [words for words in told if words in outside(asked)], "others' words stay inside the fence"
+        told = (
+            "ROOT:",
+            "REVIEW-BODY",
+            "SAID-IN-GENERAL",
+            "PRINTED",
+            "shop/prices.py, line 10",
+            HEAD,
+        )
+        assert not [words for words in told if words in outside(asked)], (
+            "others' words stay inside the fence"
+        )
 
         # The next question means what the last answer said.
         await here.say("/pool ask and for nine?")

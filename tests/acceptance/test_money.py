@@ -15,17 +15,41 @@ CONFIG = ".github/claude-pool.yml"
 @pytest.mark.parametrize(
     ("config", "server", "says"),
     [
-        ("budget: {chain: 2, thread: 1}", {}, ("the cap per thread of $1.00 has $1.00 left. Anyone who can change the "
-         "default branch can raise it: `budget.thread` in `.github/claude-pool.yml`, in dollars.")),
-        ("budget: {chain: 2, user_day: 1}", {}, ("the cap per user and day of $1.00 has $1.00 left. Anyone who can "
-         "change the default branch can raise it: `budget.user_day` in")),
-        ("budget: {chain: 2, repository_month: 1}", {}, ("the cap per repository and month of $1.00 has $1.00 left. "
-         "Anyone who can change the default branch can raise it: `budget.repository_month` in")),
-        ("budget: {chain: 2}", {"CLAUDE_POOL_BUDGET_USD": "1"}, ("the cap per pool and month of $1.00 has $1.00 left. "
-         "Only the server's operator can raise it, with `CLAUDE_POOL_BUDGET_USD`.")),
+        (
+            "budget: {chain: 2, thread: 1}",
+            {},
+            (
+                "the cap per thread of $1.00 has $1.00 left. Anyone who can change the "
+                "default branch can raise it: `budget.thread` in `.github/claude-pool.yml`, in dollars."
+            ),
+        ),
+        (
+            "budget: {chain: 2, user_day: 1}",
+            {},
+            (
+                "the cap per user and day of $1.00 has $1.00 left. Anyone who can "
+                "change the default branch can raise it: `budget.user_day` in"
+            ),
+        ),
+        (
+            "budget: {chain: 2, repository_month: 1}",
+            {},
+            (
+                "the cap per repository and month of $1.00 has $1.00 left. "
+                "Anyone who can change the default branch can raise it: `budget.repository_month` in"
+            ),
+        ),
+        (
+            "budget: {chain: 2}",
+            {"CLAUDE_POOL_BUDGET_USD": "1"},
+            (
+                "the cap per pool and month of $1.00 has $1.00 left. "
+                "Only the server's operator can raise it, with `CLAUDE_POOL_BUDGET_USD`."
+            ),
+        ),
     ],
     ids=["thread", "user", "repository", "pool"],
-)  # fmt: skip
+)
 async def test_a_refusal_says_which_cap_who_may_raise_it_and_how(
     tmp_path: Path, config: str, server: dict[str, str], says: str
 ) -> None:
@@ -50,6 +74,11 @@ async def test_the_bill_the_warning_and_the_tables(here: World) -> None:
     await here.say("/pool cost")
     cost = await here.said("This repository has spent")
     assert f"**${here.ledger / 1e6:.2f}**" in cost or f"**${here.ledger / 1e6:.4f}**" in cost
-    for row in ("| `ask` | 1 | $", "| `claude-sonnet-5-5` | 1 | $", "| `mona` | 1 | $", "| thread | $"):
+    for row in (
+        "| `ask` | 1 | $",
+        "| `claude-sonnet-5-5` | 1 | $",
+        "| `mona` | 1 | $",
+        "| thread | $",
+    ):
         assert row in cost
     assert "| `2" in cost, "by week"

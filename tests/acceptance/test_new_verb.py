@@ -53,7 +53,9 @@ async def there(tmp_path: Path) -> AsyncIterator[World]:
 
 def explains(request: ModelRequest) -> Reply:
     """The model's side."""
-    assert "You explain code to somebody who has not read it." in f"{request.system}\n{request.text}"
+    assert (
+        "You explain code to somebody who has not read it." in f"{request.system}\n{request.text}"
+    )
     path = "shop/prices.py" if "What to explain: shop/prices.py" in request.text else "nothing"
     place = {"path": "shop/prices.py", "start_line": 7, "end_line": 9}
     return Answer((ToolUse(RESULT, {"answer": f"It is about {path}.", "places": [place]}),))
@@ -71,7 +73,9 @@ async def test_a_verb_of_three_files_is_understood_permitted_run_and_reported(th
         in shown
     )
     await there.say("/pool help example")
-    assert "- `--budget` maximum cost" in await there.said("`/pool example [PATH]`\n\nExplains a file")
+    assert "- `--budget` maximum cost" in await there.said(
+        "`/pool example [PATH]`\n\nExplains a file"
+    )
     await there.say("/pool exmaple")
     await there.said("Did you mean `/pool example`?")
     await there.say("/pool example a.py b.py")
@@ -79,7 +83,9 @@ async def test_a_verb_of_three_files_is_understood_permitted_run_and_reported(th
     await there.say("/pool run example")
     await there.said("`/pool run` needs the name of a workflow")
     await there.say("/pool example", by=reader)
-    await there.said("`/pool example` needs the role **write** in this repository; yours is **read**")
+    await there.said(
+        "`/pool example` needs the role **write** in this repository; yours is **read**"
+    )
     assert there.model.requests == []
 
     await there.say("/pool example shop/prices.py --budget 0.50")
@@ -94,7 +100,10 @@ async def test_a_verb_of_three_files_is_understood_permitted_run_and_reported(th
     asked = len(there.model.requests)
     recipe = (NEW / "example.yml").read_text().replace("- name: answer", "- name: say")
     permissions = "permissions: {example: read}\n"
-    files = {".github/claude-pool/workflows/example.yml": recipe, ".github/claude-pool.yml": permissions}
+    files = {
+        ".github/claude-pool/workflows/example.yml": recipe,
+        ".github/claude-pool.yml": permissions,
+    }
     there.repository.commit("main", files, author=there.maintainer)
     await there.say("/pool example", by=reader)
     await there.said("the workflow example needs a step `answer` before `reply`")
@@ -109,5 +118,8 @@ async def test_a_server_whose_verb_does_not_fit_its_recipe_does_not_start_and_sa
         with pytest.raises(RuntimeError) as refused:
             await here.bot.start()
     said = str(refused.value)
-    assert "the verb example: recipes/workflows/example.yml needs a step `answer` before `reply`" in said
+    assert (
+        "the verb example: recipes/workflows/example.yml needs a step `answer` before `reply`"
+        in said
+    )
     assert "Traceback" not in said

@@ -19,7 +19,9 @@ def line_of(w: World, action: str) -> str:
     return found[-1]
 
 
-async def test_a_review_leaves_lines_with_its_ids_and_files_for_the_owner_alone(tmp_path: Path) -> None:
+async def test_a_review_leaves_lines_with_its_ids_and_files_for_the_owner_alone(
+    tmp_path: Path,
+) -> None:
     """Also where the process that starts the server lets everybody read what it writes."""
     before = os.umask(0o022)
     try:
@@ -51,7 +53,9 @@ async def test_a_review_leaves_lines_with_its_ids_and_files_for_the_owner_alone(
 async def test_a_key_that_the_models_api_refuses_is_an_error_in_the_log(tmp_path: Path) -> None:
     """Only whoever runs the server can do something about it. Others' text moves no terminal."""
     async with world(tmp_path) as w:
-        w.model.script = lambda _request: Fail(401, "authentication_error", "invalid x-api-key\x1b[31m\nnext")
+        w.model.script = lambda _request: Fail(
+            401, "authentication_error", "invalid x-api-key\x1b[31m\nnext"
+        )
         await w.say("/pool review")
         await w.reviewed()
         for action in ("run_ended", "chain_ended"):

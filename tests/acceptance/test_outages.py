@@ -24,16 +24,22 @@ async def test_a_push_is_shown_as_it_is_late_at_first_and_refused_at_last(here: 
     here.model.script = Colleague(planted=stage.PLANTED)
     before = here.pull.head_sha
     await here.say("/pool fix the discount must count from ten pieces")
-    (gate,) = re.findall(r"/pool approve ([0-9a-f]{10})\n", await here.shows("fix", "AWAITING APPROVAL"))
+    (gate,) = re.findall(
+        r"/pool approve ([0-9a-f]{10})\n", await here.shows("fix", "AWAITING APPROVAL")
+    )
     outage = here.github.faults.add(Fault(Respond(503, "Unavailable"), route=RECEIVE, times=10**6))
     await here.say(f"/pool approve {gate}")
     shown = await here.shows("fix", "Not done yet: GitHub did not answer; it is tried again.")
     assert "### ⏳ Approved, being pushed: 1 file, +1 -1" in shown
 
     def check() -> CheckRun:
-        return next(run for run in here.repository.check_runs(before) if run.name == "claude-pool/fix")
+        return next(
+            run for run in here.repository.check_runs(before) if run.name == "claude-pool/fix"
+        )
 
-    await here.until(lambda: check().status == "in_progress" and "being pushed" in (check().title or ""))
+    await here.until(
+        lambda: check().status == "in_progress" and "being pushed" in (check().title or "")
+    )
     assert check().conclusion is None, "nothing is green before the commit stands"
     assert outage.hits
 
@@ -44,7 +50,9 @@ async def test_a_push_is_shown_as_it_is_late_at_first_and_refused_at_last(here: 
         "fix", "### ⚠️ NOT PUSHED: GitHub refused the push: GH013: Repository rule violations"
     )
     assert "Approved by `mona`, but not pushed: GitHub refused the push: GH013" in shown
-    assert "Commits must have verified signatures. `@mona`. The bot's commits are unsigned." in shown
+    assert (
+        "Commits must have verified signatures. `@mona`. The bot's commits are unsigned." in shown
+    )
     await here.until(lambda: check().status == "completed")
     assert check().conclusion == "failure"
     assert here.pull.head_sha == before
@@ -58,17 +66,24 @@ async def test_a_push_is_shown_as_it_is_late_at_first_and_refused_at_last(here: 
 
 
 PHASES = [
-    ("GET", UPLOAD), ("GET", PULL), ("POST", "/repos/{owner}/{repo}/pulls/{pull_number}/reviews"),
+    ("GET", UPLOAD),
+    ("GET", PULL),
+    ("POST", "/repos/{owner}/{repo}/pulls/{pull_number}/reviews"),
     ("POST", "/app/installations/{installation_id}/access_tokens"),
     ("PATCH", "/repos/{owner}/{repo}/check-runs/{check_run_id}"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(
     ("seconds", "phases"),
-    [(6.0, PHASES[:2]), pytest.param(20.0, PHASES, marks=[pytest.mark.long, pytest.mark.timeout(600)])],
+    [
+        (6.0, PHASES[:2]),
+        pytest.param(20.0, PHASES, marks=[pytest.mark.long, pytest.mark.timeout(600)]),
+    ],
 )
-async def test_an_outage_ends_no_review(here: World, seconds: float, phases: list[tuple[str, str]]) -> None:
+async def test_an_outage_ends_no_review(
+    here: World, seconds: float, phases: list[tuple[str, str]]
+) -> None:
     """GitHub goes away when it is asked for a thing the first time, each time for so long, API and git alike."""
     here.model.script = Reviewer(stage.PLANTED, quick=True)
     loop, began, back = asyncio.get_running_loop(), list[tuple[str, str]](), 0.0
@@ -93,7 +108,9 @@ async def test_an_outage_ends_no_review(here: World, seconds: float, phases: lis
     assert here.ledger == here.model.bill.total, "nothing was run twice"
 
 
-async def test_what_could_not_go_out_is_said_before_it_is_paid_for_or_asked_about(here: World) -> None:
+async def test_what_could_not_go_out_is_said_before_it_is_paid_for_or_asked_about(
+    here: World,
+) -> None:
     here.model.script = Colleague(planted=stage.PLANTED)
     files = {
         "#12-fix": {"x.md": "x\n"},
@@ -103,7 +120,9 @@ async def test_what_could_not_go_out_is_said_before_it_is_paid_for_or_asked_abou
     numbers = {}
     for branch, changed in files.items():
         here.repository.commit(branch, changed, onto=here.pull.head_sha, author=here.maintainer)
-        opened = here.repository.open_pull(branch, base="main", title="x", body="", author=here.maintainer)
+        opened = here.repository.open_pull(
+            branch, base="main", title="x", body="", author=here.maintainer
+        )
         numbers[branch] = opened.number
 
     await here.say("/pool fix the boundary, fixes #7 @octocat", number=numbers["-odd"])

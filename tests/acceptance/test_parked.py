@@ -22,7 +22,9 @@ def colleague(here: World) -> Colleague:
     return made
 
 
-async def test_out_of_turns_goes_on_from_the_work_that_was_kept(here: World, colleague: Colleague) -> None:
+async def test_out_of_turns_goes_on_from_the_work_that_was_kept(
+    here: World, colleague: Colleague
+) -> None:
     colleague.mends = (write("first.py", "x = 1\n"), READ, MENDED)
     before = here.pull.head_sha
     await here.say("/pool fix it --turns 2")
@@ -59,9 +61,14 @@ async def test_a_review_that_ran_out_of_money_pays_again_only_for_what_is_missin
     assert here.check is not None
     await here.until(lambda: here.reviews)
     first, second = here.rows("SELECT id FROM chains ORDER BY created_ms")
-    done = {name for (name,) in here.rows("SELECT id FROM tasks WHERE state = 'completed' AND attempt > 0")}
+    done = {
+        name
+        for (name,) in here.rows("SELECT id FROM tasks WHERE state = 'completed' AND attempt > 0")
+    }
     twice = [
-        name for name in done if name.startswith(second[0]) and name.replace(second[0], first[0]) in done
+        name
+        for name in done
+        if name.startswith(second[0]) and name.replace(second[0], first[0]) in done
     ]
     assert twice == [], "a run that was finished is not paid for again"
     assert len(colleague.seen) > before
@@ -99,7 +106,9 @@ async def test_what_goes_on_under_another_configuration_is_approved_under_that(
     colleague.mends = (READ, MENDED)
     await here.say(line)
     shown = await here.shows("fix", "AWAITING APPROVAL: 2 files, +2 -1")
-    assert re.search(r"`first.py` .*\*\*protected\*\*", shown), "the gate is that of today's configuration"
+    assert re.search(r"`first.py` .*\*\*protected\*\*", shown), (
+        "the gate is that of today's configuration"
+    )
     (gate,) = re.findall(r"/pool approve ([0-9a-f]{10})\n", shown)
     await here.say(f"/pool approve {gate}")
     await here.shows("fix", "1 more")
@@ -109,15 +118,21 @@ async def test_what_goes_on_under_another_configuration_is_approved_under_that(
     await here.shows("fix", "### ✅ Pushed")
 
 
-async def test_whoever_goes_on_needs_what_the_command_itself_needs(here: World, colleague: Colleague) -> None:
-    here.repository.commit("main", {CONFIG: "permissions: {ask: maintain}\n"}, author=here.maintainer)
+async def test_whoever_goes_on_needs_what_the_command_itself_needs(
+    here: World, colleague: Colleague
+) -> None:
+    here.repository.commit(
+        "main", {CONFIG: "permissions: {ask: maintain}\n"}, author=here.maintainer
+    )
     writer = here.github.create_user("writer")
     here.repository.grant(writer, "write")
     colleague.failures = [Fail(429, "rate_limit_error", headers={"retry-after": "7200"})]
     await here.say("/pool ask why?")
     await here.shows("ask", "NOT DONE: ")
     await here.say("/pool continue", by=writer)
-    await here.said("`/pool ask` needs the role **maintain** in this repository; yours is **write**")
+    await here.said(
+        "`/pool ask` needs the role **maintain** in this repository; yours is **write**"
+    )
     await here.say("/pool continue")
     await here.said("From ten pieces on")
 
@@ -142,7 +157,9 @@ async def test_what_runs_can_be_cancelled_and_what_ended_can_be_run_again(
     await here.said("From ten pieces on")
     reader = here.github.create_user("reader")
     here.repository.grant(reader, "triage")
-    here.repository.commit("main", {CONFIG: "permissions: {retry: triage}\n"}, author=here.maintainer)
+    here.repository.commit(
+        "main", {CONFIG: "permissions: {retry: triage}\n"}, author=here.maintainer
+    )
     await here.say("/pool retry", by=reader)
     await here.said("`/pool ask` needs the role **write** in this repository; yours is **triage**")
 

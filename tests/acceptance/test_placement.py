@@ -32,19 +32,32 @@ HEAD: dict[str, str | None] = {
 }
 
 
-def claim(path: str, line: int, evidence: str, title: str, shown: str = "", **more: object) -> Planted:
+def claim(
+    path: str, line: int, evidence: str, title: str, shown: str = "", **more: object
+) -> Planted:
     stated = {
-        "path": path, "start_line": line, "end_line": line + evidence.count("\n"), "severity": "high",
-        "category": "correctness", "title": title, "body": "Because.", "scenario": "f(1) -> wrong",
-        "evidence": evidence, "confidence": 0.95,
-    }  # fmt: skip
+        "path": path,
+        "start_line": line,
+        "end_line": line + evidence.count("\n"),
+        "severity": "high",
+        "category": "correctness",
+        "title": title,
+        "body": "Because.",
+        "scenario": "f(1) -> wrong",
+        "evidence": evidence,
+        "confidence": 0.95,
+    }
     return Planted(stated | more, shown=shown)
 
 
-ZERO = claim("app/calc.py", 44, "    return x / 0", "f15 divides by zero", suggestion="    return x + 15")
+ZERO = claim(
+    "app/calc.py", 44, "    return x / 0", "f15 divides by zero", suggestion="    return x + 15"
+)
 NEAR = claim("app/calc.py", 38, "    return x + 13", "f13 disagrees", suggestion="    return x")
 FAR = claim("app/calc.py", 2, "    return x + 1", "f1 is wrong")
-GONE = claim("app/gone.py", 1, "def gone():\n    return 1", "gone is still used", "-def gone", side="LEFT")
+GONE = claim(
+    "app/gone.py", 1, "def gone():\n    return 1", "gone is still used", "-def gone", side="LEFT"
+)
 FORM = claim("/tmp/lease/app/[id]/page.py:1", 1, "1\taa = 2", "aa is two", "+aa = 2")
 CHECK = claim("app/own.py", 9, "    check_the_owner(user)", "The owner check is gone")
 CORRECTED = {"start_line": 2, "end_line": 2, "evidence": "    check_owner(user)", "side": "LEFT"}
@@ -58,7 +71,9 @@ async def reviewed(here: World, script: Colleague) -> None:
     await here.written()
 
 
-async def test_every_finding_stands_where_github_takes_it_or_in_the_reviews_text(tmp_path: Path) -> None:
+async def test_every_finding_stands_where_github_takes_it_or_in_the_reviews_text(
+    tmp_path: Path,
+) -> None:
     planted = [
         ZERO,
         NEAR,
@@ -73,7 +88,8 @@ async def test_every_finding_stands_where_github_takes_it_or_in_the_reviews_text
         await reviewed(here, script)
         [review] = here.reviews
         places = {
-            (c.path, c.side, c.line, c.body.split("**")[1], "suggestion" in c.body) for c in review.comments
+            (c.path, c.side, c.line, c.body.split("**")[1], "suggestion" in c.body)
+            for c in review.comments
         }
         assert places == {
             ("app/calc.py", "RIGHT", 44, "f15 divides by zero", True),

@@ -8,8 +8,8 @@ from typing import Final
 
 import pytest
 
-from claude_pool_gh.conversation.desk import Start
-from claude_pool_gh.conversation.judge import Refusal
+from claude_pool_gh.conversation.command_policy import Refusal
+from claude_pool_gh.conversation.services import Start
 from claude_pool_gh.rehearsal import stage
 from claude_pool_gh.rehearsal.github import Fault, Moment, Respond, SimulatedGitHub
 from claude_pool_gh.rehearsal.model import Answer, ModelRequest
@@ -61,7 +61,9 @@ async def test_a_configuration_that_is_too_large_does_not_pass_for_none(
         here.repository.commit("main", {CONFIG: "budget: {task: 0.01}\n" + "#\n" * 200_000})
         if asked_by == "REST":
             forbidden = b'{"data": null, "errors": [{"type": "FORBIDDEN", "message": "no"}]}'
-            here.github.faults.add(Fault(Respond(200, body=forbidden), route="/api/graphql", times=99))
+            here.github.faults.add(
+                Fault(Respond(200, body=forbidden), route="/api/graphql", times=99)
+            )
         decision = await judge.decide(asked(here, await here.say("/pool review"), here.maintainer))
         assert isinstance(decision, Refusal)
         assert "the file is too large to be read" in decision.text

@@ -22,30 +22,43 @@ async def test_a_review_comes_back_as_comment_review_check_and_bill(shop: World)
 
     assert [reaction.content for reaction in comment.reactions] == ["+1"]
     assert (check.name, check.conclusion) == ("claude-pool/review", "neutral")
-    assert check.title == "2 findings (worst: critical) in 2 files read; 1 claim could not be settled"
+    assert (
+        check.title == "2 findings (worst: critical) in 2 files read; 1 claim could not be settled"
+    )
     await shop.github.until(lambda: shop.reviews)
     (review,) = shop.reviews
     assert review.state == "COMMENTED"
     assert review.commit_id == shop.pull.head_sha
-    assert [(c.path, c.line) for c in review.comments] == [("shop/store.py", 25), ("shop/prices.py", 10)]
+    assert [(c.path, c.line) for c in review.comments] == [
+        ("shop/store.py", 25),
+        ("shop/prices.py", 10),
+    ]
     assert "```suggestion\n    if quantity >= BULK_FROM:\n```" in review.comments[1].body
     assert len(shop.own_comments()) == 1
     assert shop.tracking.startswith(
         "### 🔎 2 findings (worst: critical) in 2 files read; 1 claim could not be settled\n"
     )
-    assert "Refuted by a second reader: 1\n  - The voucher is rounded in the shop's favour" in shop.tracking
+    assert (
+        "Refuted by a second reader: 1\n  - The voucher is rounded in the shop's favour"
+        in shop.tracking
+    )
     assert "cents are whole by design" in shop.tracking, "with the second reader's reason"
     assert "**Not settled**: 1\n  - A line that the file does not have" in shop.tracking
     verified = [each for each in shop.model.requests if skill_of(each) == "verify-finding"]
     assert all("What this pull request changes there" in request.text for request in verified)
     assert all("It changes." in request.text for request in verified), "the description"
     assert all(
-        "integer cents" in request.system.lower() or "AGENTS.md" in request.system for request in verified
+        "integer cents" in request.system.lower() or "AGENTS.md" in request.system
+        for request in verified
     )
     argument = str(stage.PLANTED[0].finding["body"])
-    assert not any(argument in request.text for request in verified), "not the first reader's argument"
+    assert not any(argument in request.text for request in verified), (
+        "not the first reader's argument"
+    )
     assert shop.ledger == shop.model.bill.total
-    assert f"**${shop.model.bill.total / 1e6:.4f}**" in shop.tracking, "a part of it is less than a cent"
+    assert f"**${shop.model.bill.total / 1e6:.4f}**" in shop.tracking, (
+        "a part of it is less than a cent"
+    )
 
 
 async def test_nothing_found_is_green_and_writes_no_review(here: World) -> None:
@@ -84,7 +97,9 @@ async def test_every_agent_works_at_the_pinned_head_with_reading_tools_only(foun
     await found.reviewed()
     tools = frozenset[str]().union(*(request.tools for request in found.model.requests))
     assert tools - {"DeferredToolPlaceholder"} == {"Read", "Grep", "Glob", "StructuredOutput"}
-    assert {request.headers["x-api-key"] for request in found.model.requests} == {"sk-ant-rehearsal-real-key"}
+    assert {request.headers["x-api-key"] for request in found.model.requests} == {
+        "sk-ant-rehearsal-real-key"
+    }
 
 
 async def test_a_large_change_is_spread_over_several_agents(tmp_path: Path) -> None:
@@ -117,8 +132,14 @@ async def test_a_part_that_could_not_be_read_is_never_green(tmp_path: Path) -> N
         assert check.title.startswith("NOT REVIEWED: 1 of 3 parts could not be read")
 
 
-async def test_a_model_without_a_typed_result_is_a_failure_never_a_clean_review(here: World) -> None:
-    for answer in (say("All good!"), say(""), Answer((ToolUse("StructuredOutput", {"findings": "none"}),))):
+async def test_a_model_without_a_typed_result_is_a_failure_never_a_clean_review(
+    here: World,
+) -> None:
+    for answer in (
+        say("All good!"),
+        say(""),
+        Answer((ToolUse("StructuredOutput", {"findings": "none"}),)),
+    ):
         here.model.script = partial(_always, answer)
         await here.say("/pool review")
         await here.github.until(lambda: here.check is not None and here.check.status != "completed")
@@ -166,7 +187,9 @@ async def test_a_second_review_edits_the_same_comment_and_repeats_nothing(shop: 
     await shop.say("/pool review")
     await shop.reviewed()
     await shop.github.until(lambda: shop.reviews)
-    shop.repository.commit("feature", {"shop/more.py": "y = 2\n"}, message="More", author=shop.maintainer)
+    shop.repository.commit(
+        "feature", {"shop/more.py": "y = 2\n"}, message="More", author=shop.maintainer
+    )
     shop.seen_heads.append(shop.pull.head_sha)
     await shop.say("/pool review")
     await shop.github.until(lambda: shop.repository.check_runs(shop.pull.head_sha))
@@ -179,12 +202,16 @@ async def test_a_second_review_edits_the_same_comment_and_repeats_nothing(shop: 
     assert "1 earlier run" in shop.tracking
 
 
-async def test_a_push_while_it_runs_leaves_the_review_at_the_commit_that_was_read(shop: World) -> None:
+async def test_a_push_while_it_runs_leaves_the_review_at_the_commit_that_was_read(
+    shop: World,
+) -> None:
     old = shop.pull.head_sha
     shop.model.script = Reviewer(stage.PLANTED[1:2], pace=1.0)
     await shop.say("/pool review")
     await shop.github.until(lambda: shop.model.requests)
-    shop.repository.commit("feature", {"late.py": "z = 3\n"}, message="Late", author=shop.maintainer)
+    shop.repository.commit(
+        "feature", {"late.py": "z = 3\n"}, message="Late", author=shop.maintainer
+    )
     await shop.reviewed()
     await shop.github.until(lambda: shop.reviews)
     assert shop.reviews[0].commit_id == old
@@ -234,7 +261,9 @@ async def test_a_fork_is_reviewed_without_any_token_for_it(found: World) -> None
 
 async def test_an_empty_change_is_said_to_be_empty(tmp_path: Path) -> None:
     async with world(tmp_path, base={"a.py": "x = 1\n"}, head={"a.py": "x = 2\n"}) as here:
-        here.repository.commit("feature", {"a.py": "x = 1\n"}, message="Back", author=here.maintainer)
+        here.repository.commit(
+            "feature", {"a.py": "x = 1\n"}, message="Back", author=here.maintainer
+        )
         here.seen_heads = [here.pull.head_sha]
         await here.say("/pool review")
         check = await here.reviewed()
@@ -259,7 +288,9 @@ async def test_binary_and_non_utf8_files_do_no_harm(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-async def test_three_thousand_files_are_read_as_far_as_one_review_goes_and_said_so(tmp_path: Path) -> None:
+async def test_three_thousand_files_are_read_as_far_as_one_review_goes_and_said_so(
+    tmp_path: Path,
+) -> None:
     head = {f"src/d{i // 100}/f{i}.py": f"x = {i}\n" for i in range(3000)}
     async with world(tmp_path, head=head) as here:
         here.model.script = Reviewer(looks=False)
@@ -283,7 +314,9 @@ async def test_text_in_a_finding_comes_to_no_life(shop: World) -> None:
     texts = [shop.tracking, shop.reviews[0].body, *(c.body for c in shop.reviews[0].comments)]
     for text in texts:
         assert not any(line.startswith(("/pool a", "/merge")) for line in text.splitlines())
-        shown = re.sub(r"<(code|pre)>.*?</\1>", "", MarkdownIt("commonmark").render(text), flags=re.DOTALL)
+        shown = re.sub(
+            r"<(code|pre)>.*?</\1>", "", MarkdownIt("commonmark").render(text), flags=re.DOTALL
+        )
         ours = rf'<a href="{re.escape(shop.github.url)}/octo/shop/(blob|commit)/[^"]*">'
         shown = re.sub(ours, "", re.sub(r"requested by.*", "", shown))
         assert not re.search(r"@octo|@mona|#1|<img|<a |http", shown)
@@ -353,8 +386,12 @@ async def test_a_failed_check_does_not_turn_green_while_its_finding_stands(shop:
     assert "Still open, since nobody could say whether it is fixed: 1" in shop.tracking
     assert [each.resolved_by for each in shop.reviews[0].comments] == [None]
 
-    shop.repository.commit("feature", stage.base_files(), message="Take it back", author=shop.maintainer)
-    shop.repository.commit("feature", {"shop/fine.py": "y = 2\n"}, message="Fine", author=shop.maintainer)
+    shop.repository.commit(
+        "feature", stage.base_files(), message="Take it back", author=shop.maintainer
+    )
+    shop.repository.commit(
+        "feature", {"shop/fine.py": "y = 2\n"}, message="Fine", author=shop.maintainer
+    )
     shop.model.script = Reviewer([replace(each, verdict="fixed") for each in stage.PLANTED[:1]])
     shop.seen_heads.append(shop.pull.head_sha)
     await shop.say("/pool review")
@@ -368,7 +405,9 @@ def _chains_done(here: World, count: int) -> bool:
 
 @pytest.mark.long
 async def test_a_commit_message_that_nobody_can_see_does_no_harm(shop: World) -> None:
-    shop.repository.commit("feature", {"x.py": "x = 1\n"}, message="<!-- hidden -->", author=shop.maintainer)
+    shop.repository.commit(
+        "feature", {"x.py": "x = 1\n"}, message="<!-- hidden -->", author=shop.maintainer
+    )
     shop.seen_heads = [shop.pull.head_sha]
     await shop.say("/pool review")
     title = "2 findings (worst: critical) in 3 files read; 1 claim could not be settled"

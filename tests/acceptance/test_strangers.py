@@ -12,10 +12,10 @@ from typing import Final, get_args
 import aiohttp
 import pytest
 
-from claude_pool_gh.conversation import registry, strangers
-from claude_pool_gh.conversation.desk import Defaults, Desk
-from claude_pool_gh.conversation.judge import Judge, Refusal, Silence
-from claude_pool_gh.conversation.setup import Setups
+from claude_pool_gh.conversation import rate_limits, registry
+from claude_pool_gh.conversation.command_policy import CommandPolicy, Refusal, Silence
+from claude_pool_gh.conversation.config_loader import ConfigLoader
+from claude_pool_gh.conversation.services import Defaults, Services
 from claude_pool_gh.github import inbox, intake
 from claude_pool_gh.github.access import AppAccess
 from claude_pool_gh.github.api import Forge
@@ -29,7 +29,7 @@ from claude_pool_gh.storage import Database, Transaction, migrations
 from claude_pool_gh.terms import ids
 from claude_pool_gh.terms import roles as terms
 from claude_pool_gh.terms.links import Links
-from claude_pool_gh.worktrees.git import Login
+from claude_pool_gh.worktrees.git import Credentials
 from claude_pool_gh.worktrees.leases import Worktrees
 from tests.acceptance.test_webhook import comment as commented
 from tests.acceptance.test_webhook import post, signed
@@ -42,8 +42,15 @@ WORDS: Final = {"ask": " why?", "run": " tidy"}
 TELLING: Final = ("status", "cost", "config", "help")
 """Everything else needs write where nobody says otherwise."""
 ASSOCIATIONS: Final = (
-    "COLLABORATOR", "CONTRIBUTOR", "FIRST_TIMER", "FIRST_TIME_CONTRIBUTOR", "MANNEQUIN", "MEMBER", "NONE", "OWNER",
-)  # fmt: skip
+    "COLLABORATOR",
+    "CONTRIBUTOR",
+    "FIRST_TIMER",
+    "FIRST_TIME_CONTRIBUTOR",
+    "MANNEQUIN",
+    "MEMBER",
+    "NONE",
+    "OWNER",
+)
 MONEY: Final = "SELECT count(*) FROM reservations"
 HEADS: Final = "SELECT json_extract(plan, '$.context.head') FROM chains"
 
@@ -52,7 +59,7 @@ HEADS: Final = "SELECT json_extract(plan, '$.context.head') FROM chains"
 
 
 @asynccontextmanager
-async def judge_of(here: World, folder: Path) -> AsyncIterator[Judge]:
+async def judge_of(here: World, folder: Path) -> AsyncIterator[CommandPolicy]:
     """The judge of a server, in this process, so that a thousand commands can be decided and none carried out."""
     database = Database.open(f"sqlite:///{folder / 'judge.sqlite'}")
     migrations.upgrade(database.engine)
@@ -60,17 +67,25 @@ async def judge_of(here: World, folder: Path) -> AsyncIterator[Judge]:
         access = AppAccess(session, here.github.api_url, str(here.app.id), here.app.private_key)
         forge = Forge(session, here.github.api_url, access)
         clock = SystemClock()
-        desk = Desk(
-            database=database, forge=forge, worktrees=Worktrees(folder / "judge", _no_login), clock=clock,
-            defaults=Defaults(model="claude-sonnet-5-5", pool_cap=None, idle_seconds=1, wall_seconds=1),
-            links=Links(server=here.github.url), sandbox=None, holds_secret=lambda _text: False, door="app",
-        )  # fmt: skip
-        rooms = registry.handlers()
-        yield Judge(desk, rooms, Setups(forge, frozenset(rooms)))
+        services = Services(
+            database=database,
+            forge=forge,
+            worktrees=Worktrees(folder / "judge", _no_login),
+            clock=clock,
+            defaults=Defaults(
+                model="claude-sonnet-5-5", pool_cap=None, idle_seconds=1, wall_seconds=1
+            ),
+            links=Links(server=here.github.url),
+            sandbox=None,
+            holds_secret=lambda _text: False,
+            door="app",
+        )
+        verb_handlers = registry.handlers()
+        yield CommandPolicy(services, verb_handlers, ConfigLoader(forge, frozenset(verb_handlers)))
     database.close()
 
 
-async def _no_login(_repository_id: int) -> Login:
+async def _no_login(_repository_id: int) -> Credentials:
     raise AssertionError("nothing is fetched to decide")
 
 
@@ -88,7 +103,7 @@ def asked(here: World, said: Comment, user: User) -> intake.CommandRequest:
     return request
 
 
-async def verdict(judge: Judge, request: intake.CommandRequest) -> str:
+async def verdict(judge: CommandPolicy, request: intake.CommandRequest) -> str:
     """What the judge makes of a command: silence, a refusal for the role, or that it may go on."""
     match await judge.decide(request):
         case Silence():
@@ -126,8 +141,11 @@ async def test_every_verb_goes_by_the_live_role_and_by_nothing_else(tmp_path: Pa
                 may = "goes on" if terms.Role.named(role) >= needed else "refused"
                 expected = "silent" if kind == "bot" else may
                 assert (verb, role, kind, await verdict(judge, asked(here, said, user))) == (
-                    verb, role, kind, expected,
-                )  # fmt: skip
+                    verb,
+                    role,
+                    kind,
+                    expected,
+                )
         assert here.model.requests == []
 
 
@@ -149,7 +167,9 @@ async def test_every_verbs_role_can_be_raised_and_lowered_but_not_below_read(
                 assert (verb, role, found) == (verb, role, "goes on" if enough else "refused")
 
 
-async def test_roles_of_the_configuration_and_of_the_moment_are_what_the_server_goes_by(here: World) -> None:
+async def test_roles_of_the_configuration_and_of_the_moment_are_what_the_server_goes_by(
+    here: World,
+) -> None:
     reader, writer = here.github.create_user("reader"), here.github.create_user("writer")
     here.repository.grant(writer, "write")
     config = "permissions: {cost: read, status: admin}\n"
@@ -157,12 +177,16 @@ async def test_roles_of_the_configuration_and_of_the_moment_are_what_the_server_
     await here.say("/pool cost", by=reader)
     await here.said("This repository has spent **$0.00** this month.")
     await here.say("/pool status", by=here.maintainer)
-    await here.said("`/pool status` needs the role **admin** in this repository; yours is **maintain**")
+    await here.said(
+        "`/pool status` needs the role **admin** in this repository; yours is **maintain**"
+    )
     await here.say("/pool cancel", by=writer)
     await here.said("There is nothing here to cancel.")
     here.repository.grant(writer, "triage")
     await here.say("/pool cancel", by=writer)
-    await here.said("`/pool cancel` needs the role **write** in this repository; yours is **triage**")
+    await here.said(
+        "`/pool cancel` needs the role **write** in this repository; yours is **triage**"
+    )
     here.repository.commit("main", {CONFIG: "permissions: {cost: none}\n"}, author=here.maintainer)
     await here.say("/pool cost", by=reader)
     await here.quiet()
@@ -198,7 +222,9 @@ async def test_an_association_in_a_payload_never_changes_what_is_decided(here: W
         assert await post(here, raw, signed(raw)) == 202
     await here.quiet()
     assert {answer for _, answer in here.answers()} == {"refused"}
-    assert [body for body in here.replies() if "needs the role" in body] == [refused], "and it is said once"
+    assert [body for body in here.replies() if "needs the role" in body] == [refused], (
+        "and it is said once"
+    )
 
 
 async def test_the_threads_author_is_told_things_and_no_more(here: World) -> None:
@@ -211,7 +237,9 @@ async def test_the_threads_author_is_told_things_and_no_more(here: World) -> Non
     await here.said("`/pool triage` needs the role **write**", number=issue.number)
     await here.say("/pool status", by=other, number=issue.number)
     await here.said("`/pool status` needs the role **triage**", number=issue.number)
-    here.repository.commit("main", {CONFIG: "permissions: {cost: triage}\n"}, author=here.maintainer)
+    here.repository.commit(
+        "main", {CONFIG: "permissions: {cost: triage}\n"}, author=here.maintainer
+    )
     await here.say("/pool cost", by=author, number=issue.number)
     await here.said("`/pool cost` needs the role **triage**", number=issue.number)
     assert here.model.requests == []
@@ -220,7 +248,9 @@ async def test_the_threads_author_is_told_things_and_no_more(here: World) -> Non
 # ---- bots
 
 
-async def test_bots_command_only_when_listed_by_their_number_and_never_the_bot_itself(here: World) -> None:
+async def test_bots_command_only_when_listed_by_their_number_and_never_the_bot_itself(
+    here: World,
+) -> None:
     listed = here.github.create_app("listed-bot", webhook_secret="x" * 40)
     named = here.github.create_app("named-bot", webhook_secret="x" * 40)
     for app in (listed, named, here.app):
@@ -273,15 +303,18 @@ async def test_nothing_is_spent_on_an_outsiders_commit_before_somebody_with_writ
     here.model.script = Reviewer(quick=True)
     fork, pull, stranger = from_outside(here)
     first = pull.head_sha[:12]
-    workflow = (
-        "name: tidy\ndescription: x\nsteps:\n  - {name: look, prompt: Look., config: {tools: [Read]}}\n"
-    )
-    files = {".github/claude-pool/workflows/tidy.yml": workflow, CONFIG: "permissions: {ask: read}\n"}
+    workflow = "name: tidy\ndescription: x\nsteps:\n  - {name: look, prompt: Look., config: {tools: [Read]}}\n"
+    files = {
+        ".github/claude-pool/workflows/tidy.yml": workflow,
+        CONFIG: "permissions: {ask: read}\n",
+    }
     here.repository.commit("main", files, author=here.maintainer)
 
     # Every verb that spends, and a maintainer is no exception.
     spending = [
-        name for name, room in registry.handlers().items() if room.verb.spends and "pull" in room.verb.places
+        name
+        for name, handler in registry.handlers().items()
+        if handler.verb.spends and "pull" in handler.verb.places
     ]
     assert {"review", "ask", "fix", "run"} <= set(spending)
     fresh = [name for name in spending if name not in ("retry", "continue", "audit")]
@@ -356,7 +389,9 @@ async def test_a_push_while_a_command_is_decided_is_not_let_through_with_the_com
         assert here.rows(HEADS) == [(vetted,)]
 
 
-async def test_an_author_who_lost_write_is_an_outsider_and_the_repository_may_trust_them(here: World) -> None:
+async def test_an_author_who_lost_write_is_an_outsider_and_the_repository_may_trust_them(
+    here: World,
+) -> None:
     author = here.pull.author
     here.repository.grant(author, "triage")
     await here.say("/pool review")
@@ -372,13 +407,15 @@ async def test_an_author_who_lost_write_is_an_outsider_and_the_repository_may_tr
     assert not [body for body in here.replies() if "/pool ok" in body]
 
 
-async def test_whether_a_commit_is_vetted_is_asked_of_the_author_and_of_that_commit(tmp_path: Path) -> None:
+async def test_whether_a_commit_is_vetted_is_asked_of_the_author_and_of_that_commit(
+    tmp_path: Path,
+) -> None:
     async with world(tmp_path, start=False) as here, judge_of(here, tmp_path) as judge:
         _, pull, stranger = from_outside(here)
         said = await here.say("/pool review")
         request = asked(here, said, here.maintainer)
         author = ids.Actor(id=stranger.id, login=stranger.login)
-        assert await strangers.is_unvetted(judge.desk, request.thread, author, pull.head_sha)
+        assert await rate_limits.is_unvetted(judge.services, request.thread, author, pull.head_sha)
         assert isinstance(await judge.decide(request), Refusal)
         here.repository.grant(stranger, "write")
         assert not isinstance(await judge.decide(request), Refusal), "the same commit, by one of us"
@@ -403,7 +440,9 @@ def counted(here: World) -> tuple[int, int]:
     return answered, sum("used up the limit" in body for body in here.replies())
 
 
-async def test_beyond_a_limit_there_is_one_note_an_hour_however_many_commands_come(here: World) -> None:
+async def test_beyond_a_limit_there_is_one_note_an_hour_however_many_commands_come(
+    here: World,
+) -> None:
     here.repository.commit(
         "main", {CONFIG: "limits: {user_hour: 3, thread_hour: 4}\n"}, author=here.maintainer
     )
@@ -434,23 +473,27 @@ async def test_beyond_a_limit_there_is_one_note_an_hour_however_many_commands_co
 async def test_what_came_an_hour_ago_counts_no_more(tmp_path: Path) -> None:
     async with world(tmp_path, start=False) as here, judge_of(here, tmp_path) as judge:
         here.repository.commit("main", {CONFIG: "limits: {user_hour: 1}\n"})
-        now, found = judge.desk.clock.now_ms(), []
-        for ago in (strangers.HOUR_MS + 1_000, strangers.HOUR_MS - 60_000, 0):
+        now, found = judge.services.clock.now_ms(), []
+        for ago in (rate_limits.HOUR_MS + 1_000, rate_limits.HOUR_MS - 60_000, 0):
             request = asked(here, await here.say("/pool cancel"), here.maintainer)
-            await judge.desk.database.transact(partial(_store, request=request, at=now - ago))
+            await judge.services.database.transact(partial(_store, request=request, at=now - ago))
             decision = await judge.decide(request)
-            found.append(isinstance(decision, Refusal) and "limit of 1 command per" in decision.text)
+            found.append(
+                isinstance(decision, Refusal) and "limit of 1 command per" in decision.text
+            )
         assert found == [False, False, True]
 
 
 async def test_strangers_cannot_talk_a_thread_silent(tmp_path: Path) -> None:
     async with world(tmp_path, start=False) as here, judge_of(here, tmp_path) as judge:
         here.repository.commit("main", {CONFIG: "limits: {thread_hour: 2}\n"})
-        now = judge.desk.clock.now_ms()
+        now = judge.services.clock.now_ms()
 
         async def comes(by: User, ago: int, answer: str | None) -> intake.CommandRequest:
             request = asked(here, await here.say("/pool cancel", by=by), by)
-            await judge.desk.database.transact(partial(_store, request=request, at=now - ago, answer=answer))
+            await judge.services.database.transact(
+                partial(_store, request=request, at=now - ago, answer=answer)
+            )
             return request
 
         for number in range(3):
@@ -462,6 +505,8 @@ async def test_strangers_cannot_talk_a_thread_silent(tmp_path: Path) -> None:
         assert "limit of 2 commands" in last.text, "those who may command count"
 
 
-def _store(tx: Transaction, request: intake.CommandRequest, at: int, answer: str | None = None) -> None:
+def _store(
+    tx: Transaction, request: intake.CommandRequest, at: int, answer: str | None = None
+) -> None:
     assert inbox.store(tx, request, at)
     tx.execute(commands.update().where(commands.c.key == request.key).values(answer=answer))

@@ -14,7 +14,9 @@ from tests.acceptance.world import World
 
 CONFIG: Final = ".github/claude-pool.yml"
 QUICK: Final = Reviewer(quick=True)
-CHAINS: Final = "SELECT id, state, json_extract(outcome, '$.verdict') FROM chains ORDER BY created_ms"
+CHAINS: Final = (
+    "SELECT id, state, json_extract(outcome, '$.verdict') FROM chains ORDER BY created_ms"
+)
 
 
 async def ended(here: World, count: int) -> Sequence[tuple[Any, ...]]:
@@ -29,14 +31,21 @@ async def hear_everything_again(here: World) -> None:
     before = here.answers(), here.rows(CHAINS), len(here.own_comments()), len(here.model.requests)
 
     async def under_another(delivery: Delivery) -> int:
-        return await post(here, delivery.body, delivery.headers | {"X-GitHub-Delivery": str(uuid.uuid4())})
+        return await post(
+            here, delivery.body, delivery.headers | {"X-GitHub-Delivery": str(uuid.uuid4())}
+        )
 
     for delivery in list(here.github.deliveries):
         if delivery.state == "delivered":
             await here.github.redeliver(delivery)
             assert await under_another(delivery) == 202
     await here.quiet()
-    assert (here.answers(), here.rows(CHAINS), len(here.own_comments()), len(here.model.requests)) == before
+    assert (
+        here.answers(),
+        here.rows(CHAINS),
+        len(here.own_comments()),
+        len(here.model.requests),
+    ) == before
 
 
 async def test_a_label_asks_for_its_verb_in_the_name_of_whoever_put_it_there(here: World) -> None:
@@ -57,7 +66,9 @@ async def test_a_label_asks_for_its_verb_in_the_name_of_whoever_put_it_there(her
         await label("pool:review", sorter)
     await label("pool:reveiw", here.maintainer)
     refused, mistaken = here.replies()
-    assert "`/pool review` needs the role **write** in this repository; yours is **triage**" in refused
+    assert (
+        "`/pool review` needs the role **write** in this repository; yours is **triage**" in refused
+    )
     assert "Did you mean `/pool review`?" in mistaken
     assert here.rows(CHAINS) == []
 
@@ -74,7 +85,9 @@ async def test_a_label_asks_for_its_verb_in_the_name_of_whoever_put_it_there(her
     assert len(here.replies()) == 2
 
 
-async def test_pull_requests_are_reviewed_when_opened_only_where_that_is_wanted(here: World) -> None:
+async def test_pull_requests_are_reviewed_when_opened_only_where_that_is_wanted(
+    here: World,
+) -> None:
     here.model.script = QUICK
     author = here.pull.author
 
@@ -88,8 +101,9 @@ async def test_pull_requests_are_reviewed_when_opened_only_where_that_is_wanted(
     await here.github.settle()
     await here.quiet()
     assert [answer for _, answer in here.answers()] == [
-        "silence: opened starts nothing here", "silence: ready_for_review starts nothing here",
-    ]  # fmt: skip
+        "silence: opened starts nothing here",
+        "silence: ready_for_review starts nothing here",
+    ]
 
     config = "triggers: {opened: true, ready_for_review: true}\n"
     here.repository.commit("main", {CONFIG: config}, author=here.maintainer)
@@ -117,19 +131,25 @@ async def test_pull_requests_are_reviewed_when_opened_only_where_that_is_wanted(
     assert len(here.rows(CHAINS)) == 2
 
 
-async def test_a_push_says_that_the_head_has_moved_and_where_wanted_begins_anew(here: World) -> None:
+async def test_a_push_says_that_the_head_has_moved_and_where_wanted_begins_anew(
+    here: World,
+) -> None:
     here.model.script = Reviewer(stage.PLANTED, pace=1.0)
     await here.say("/pool review")
     await here.until(lambda: here.model.requests)
     first = here.pull.head_sha
-    here.repository.commit("feature", {"late.py": "z = 3\n"}, message="Late", author=here.maintainer)
+    here.repository.commit(
+        "feature", {"late.py": "z = 3\n"}, message="Late", author=here.maintainer
+    )
     second = here.pull.head_sha
     await here.shows("review", second[:9])
     assert "running" in here.comment_of("review").split("\n", 1)[0]
     assert len(here.rows(CHAINS)) == 1, "nobody has asked for more"
 
     here.repository.commit("main", {CONFIG: "review: {on_push: true}\n"}, author=here.maintainer)
-    here.repository.commit("feature", {"later.py": "z = 4\n"}, message="Later", author=here.maintainer)
+    here.repository.commit(
+        "feature", {"later.py": "z = 4\n"}, message="Later", author=here.maintainer
+    )
     third = here.pull.head_sha
     await here.until(lambda: len(here.rows(CHAINS)) == 2)
     here.model.script = QUICK
@@ -138,7 +158,10 @@ async def test_a_push_says_that_the_head_has_moved_and_where_wanted_begins_anew(
     await here.shows("review", "Nothing found")
     checks = [run for sha in (first, second, third) for run in here.repository.check_runs(sha)]
     await here.quiet()
-    assert [(run.head_sha, run.conclusion) for run in checks] == [(first, "cancelled"), (third, "success")]
+    assert [(run.head_sha, run.conclusion) for run in checks] == [
+        (first, "cancelled"),
+        (third, "success"),
+    ]
     await hear_everything_again(here)
 
 

@@ -15,7 +15,9 @@ from tests.acceptance.colleague import Colleague
 from tests.acceptance.world import World, world
 
 
-def signed(body: bytes, secret: str = WEBHOOK_SECRET, event: str = "issue_comment") -> dict[str, str]:
+def signed(
+    body: bytes, secret: str = WEBHOOK_SECRET, event: str = "issue_comment"
+) -> dict[str, str]:
     digest = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
     return {
         "X-GitHub-Event": event,
@@ -49,13 +51,17 @@ async def test_bad_deliveries_are_refused_and_leave_nothing(tmp_path: Path) -> N
     async with world(tmp_path) as here:
         good = json.dumps(comment(here)).encode()
         sha1 = signed(good)
-        sha1["X-Hub-Signature"] = "sha1=" + hmac.new(WEBHOOK_SECRET.encode(), good, hashlib.sha1).hexdigest()
+        sha1["X-Hub-Signature"] = (
+            "sha1=" + hmac.new(WEBHOOK_SECRET.encode(), good, hashlib.sha1).hexdigest()
+        )
         del sha1["X-Hub-Signature-256"]
         unsigned = {k: v for k, v in signed(good).items() if k != "X-Hub-Signature-256"}
         text = b"not json"
         assert await post(here, good, unsigned) == 401
         assert await post(here, good, sha1) == 401
-        assert await post(here, good, signed(good, "another-secret-of-32-characters-or-more")) == 401
+        assert (
+            await post(here, good, signed(good, "another-secret-of-32-characters-or-more")) == 401
+        )
         assert await post(here, good.replace(b"review", b"revieW"), signed(good)) == 401
         assert await post(here, text, signed(text)) == 400
         assert await post(here, good, signed(good, event="pull_request_review_comment")) == 400
@@ -85,7 +91,11 @@ async def test_the_same_comment_under_another_guid_is_the_same_command(here: Wor
 
 async def test_health_readiness_and_metrics_are_there(here: World) -> None:
     async with aiohttp.ClientSession() as session:
-        for path, text in (("/healthz", "ok"), ("/readyz", "ready"), ("/metrics", "claude_pool_slots 2")):
+        for path, text in (
+            ("/healthz", "ok"),
+            ("/readyz", "ready"),
+            ("/metrics", "claude_pool_slots 2"),
+        ):
             async with session.get(here.bot.url + path) as answer:
                 assert answer.status == 200
                 assert text in await answer.text()
@@ -100,7 +110,9 @@ async def test_a_server_without_a_good_secret_does_not_start(tmp_path: Path) -> 
 
 
 async def test_a_download_is_had_only_by_the_address_that_was_shown(tmp_path: Path) -> None:
-    async with world(tmp_path, more={"CLAUDE_POOL_PUBLIC_URL": "https://pool.example.org/"}) as here:
+    async with world(
+        tmp_path, more={"CLAUDE_POOL_PUBLIC_URL": "https://pool.example.org/"}
+    ) as here:
         here.model.script = Colleague()
         await here.say("/pool fix the boundary")
         shown = await here.shows("fix", "AWAITING APPROVAL")

@@ -38,7 +38,9 @@ async def worker(shop: World, tmp_path: Path) -> AsyncIterator[Callable[[], Bot]
         state = tmp_path / f"worker-{len(made)}"
         state.mkdir()
         own = {"CLAUDE_POOL_STATE_DIR": str(state), "CLAUDE_POOL_SLOTS": "2", "HOME": str(state)}
-        given = {k: v for k, v in shop.bot.environment.items() if k != "CLAUDE_POOL_WEBHOOK_SECRET"} | own
+        given = {
+            k: v for k, v in shop.bot.environment.items() if k != "CLAUDE_POOL_WEBHOOK_SECRET"
+        } | own
         made.append(Bot(state, given, COMMAND, ready="working for "))
         return made[-1]
 
@@ -51,7 +53,11 @@ class Held:
     """The scripted reviewer, who does not verify anything before he may."""
 
     def __init__(self) -> None:
-        self.asked, self.go_on, self.reviewer = asyncio.Event(), asyncio.Event(), Reviewer(stage.PLANTED)
+        self.asked, self.go_on, self.reviewer = (
+            asyncio.Event(),
+            asyncio.Event(),
+            Reviewer(stage.PLANTED),
+        )
 
     async def __call__(self, request: ModelRequest) -> Answer:
         if skill_of(request) == "verify-finding":
@@ -60,7 +66,9 @@ class Held:
         return self.reviewer(request)
 
 
-async def test_a_worker_runs_what_the_server_has_accepted(shop: World, worker: Callable[[], Bot]) -> None:
+async def test_a_worker_runs_what_the_server_has_accepted(
+    shop: World, worker: Callable[[], Bot]
+) -> None:
     await shop.say("/pool review")
     await shop.shows("review", "waiting in the queue")
     await worker().start()

@@ -137,7 +137,9 @@ class World:
 
         def ours() -> list[str]:
             every = self.pull.review_comments
-            return [c.body for c in every if c.in_reply_to is finding and c.author.id == self.app.bot.id]
+            return [
+                c.body for c in every if c.in_reply_to is finding and c.author.id == self.app.bot.id
+            ]
 
         await self.until(lambda: len(ours()) >= count)
         return ours()[-1]
@@ -156,7 +158,9 @@ class World:
         assert len(found) <= 1, f"more than one tracking comment of {verb}"
         return found[0] if found else ""
 
-    async def shows(self, verb: str, what: str, number: int | None = None, timeout: float = PATIENCE) -> str:
+    async def shows(
+        self, verb: str, what: str, number: int | None = None, timeout: float = PATIENCE
+    ) -> str:
         """Wait until a verb's tracking comment holds a text; the comment."""
         try:
             await self.until(lambda: what in self.comment_of(verb, number), timeout=timeout)
@@ -169,7 +173,11 @@ class World:
     def replies(self, number: int | None = None) -> list[str]:
         """The bot's answers in a thread: neither tracking comments nor words that a run has ended; oldest first."""
         found = [comment.body for comment in self.own_comments(number)]
-        return [body for body in found if "`/pool help`</sub>" not in body and " has ended: " not in body]
+        return [
+            body
+            for body in found
+            if "`/pool help`</sub>" not in body and " has ended: " not in body
+        ]
 
     def ends(self, number: int | None = None) -> list[str]:
         """What the bot wrote to say that a run has ended, oldest first."""
@@ -206,7 +214,9 @@ class World:
                 self.bot.environment.get("CLAUDE_POOL_DATABASE_URL")
                 or f"sqlite:///{self.bot.state / 'pool.sqlite'}"
             )
-            self.engine = sa.create_engine(sa.make_url(url).set(drivername=_DRIVERS[url.split(":")[0]]))
+            self.engine = sa.create_engine(
+                sa.make_url(url).set(drivername=_DRIVERS[url.split(":")[0]])
+            )
         with self.engine.connect() as connection:
             return [tuple(row) for row in connection.execute(sa.text(query))]
 
@@ -214,7 +224,9 @@ class World:
     def ledger(self) -> int:
         """What all requests to the model have cost, in microdollars."""
         return int(
-            self.rows("SELECT coalesce(sum(settled), 0) FROM reservations WHERE level = 'request'")[0][0]
+            self.rows("SELECT coalesce(sum(settled), 0) FROM reservations WHERE level = 'request'")[
+                0
+            ][0]
         )
 
 
@@ -235,7 +247,10 @@ async def world(
     """Set the stage: a repository with an open pull request, the App installed, the server running."""
     contract = _contract()
     contract.clear()
-    async with SimulatedGitHub.start(folder / "github") as github, ScriptedModel.start(Reviewer()) as model:
+    async with (
+        SimulatedGitHub.start(folder / "github") as github,
+        ScriptedModel.start(Reviewer()) as model,
+    ):
         github.patience = PATIENCE
         github.observe(contract)
         app = github.create_app("claude-pool", webhook_secret=WEBHOOK_SECRET)
@@ -250,7 +265,9 @@ async def world(
         )
         github.install(app, "octo", [repository])
         settings = {"CLAUDE_POOL_MODEL_PATIENCE": "0", **(more or {})}  # an outage is told at once
-        bot = bot_type(folder / "state", environment(github, app, model.url, folder / "state", settings))
+        bot = bot_type(
+            folder / "state", environment(github, app, model.url, folder / "state", settings)
+        )
         here = World(github, model, app, repository, pull, maintainer, bot, contract)
         here.seen_heads = [pull.head_sha]
         if start:

@@ -80,15 +80,20 @@ class Stage:
             "CLAUDE_POOL_WRITE_INTERVAL": "0",
         }
         return await self.runner.run(
-            {"anthropic_api_key": KEY, **(inputs or {})}, around | dict(environment or {}),
-            token=token, during=during, **more,
-        )  # fmt: skip
+            {"anthropic_api_key": KEY, **(inputs or {})},
+            around | dict(environment or {}),
+            token=token,
+            during=during,
+            **more,
+        )
 
     @property
     def comments(self) -> list[Comment]:
         """What the job's bot wrote."""
         bot = self.github.actions_bot.id
-        return [each for each in self.repository.comments(self.pull.number) if each.author.id == bot]
+        return [
+            each for each in self.repository.comments(self.pull.number) if each.author.id == bot
+        ]
 
     @property
     def paid(self) -> int:
@@ -104,10 +109,15 @@ class Stage:
 @pytest.fixture
 async def scene(tmp_path: Path) -> AsyncIterator[Stage]:
     contract = Contract()
-    async with SimulatedGitHub.start(tmp_path / "github") as github, ScriptedModel.start(Reviewer()) as model:
+    async with (
+        SimulatedGitHub.start(tmp_path / "github") as github,
+        ScriptedModel.start(Reviewer()) as model,
+    ):
         github.observe(contract)
         repository, pull, maintainer = stage.set_up(github)
-        github.install(github.create_app("recorder"), "octo", [repository])  # so that events are recorded
+        github.install(
+            github.create_app("recorder"), "octo", [repository]
+        )  # so that events are recorded
         (tmp_path / "jobs").mkdir()
         yield Stage(github, model, repository, pull, maintainer, Runner(tmp_path / "jobs", (KEY,)))
         contract.assert_clean()

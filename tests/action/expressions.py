@@ -74,7 +74,9 @@ class _Reader:
             raise NotKnown(str(self.tokens))
         return value
 
-    def _chain(self, operator: str, part: Callable[[], Any], join: Callable[[Any, Any], Any]) -> Any:
+    def _chain(
+        self, operator: str, part: Callable[[], Any], join: Callable[[Any, Any], Any]
+    ) -> Any:
         value = part()
         while self.tokens[:1] == [("op", operator)]:
             self.tokens.pop(0)

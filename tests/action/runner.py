@@ -141,9 +141,13 @@ class Runner:
         (home / "temp").mkdir(parents=True)
         unknown = set(inputs) - set(ACTION["inputs"])
         assert not unknown, f"no such inputs: {unknown}"
-        contexts: dict[str, Any] = {"github": {"action_path": str(ROOT), "token": token}, "steps": {}}
+        contexts: dict[str, Any] = {
+            "github": {"action_path": str(ROOT), "token": token},
+            "steps": {},
+        }
         given = {
-            name: filled(str(each.get("default", "")), contexts) for name, each in ACTION["inputs"].items()
+            name: filled(str(each.get("default", "")), contexts)
+            for name, each in ACTION["inputs"].items()
         }
         contexts["inputs"] = given | dict(inputs)
         job = _Job(home, contexts, dict(environment), during or {})
@@ -155,7 +159,9 @@ class Runner:
                 job.steps |= {"after": Step()}
                 break
         job.end()
-        outputs = {name: filled(each["value"], contexts) for name, each in ACTION["outputs"].items()}
+        outputs = {
+            name: filled(each["value"], contexts) for name, each in ACTION["outputs"].items()
+        }
         done = Done(job.steps, outputs, job.summary)
         for secret in filter(None, (*self.secrets, token)):
             assert secret not in done.log
@@ -178,12 +184,16 @@ class _Job:
     tracking: str = field(default_factory=lambda: f"github_{uuid.uuid4()}")
 
     async def step(self, number: int, step: Mapping[str, Any]) -> None:
-        assert set(step) <= {"name", "id", "if", "shell", "env", "run", "working-directory"}, "not known here"
+        assert set(step) <= {"name", "id", "if", "shell", "env", "run", "working-directory"}, (
+            "not known here"
+        )
         assert step["shell"] == "bash"
         status = {
-            "success": not (self.failed or self.cancelled), "failure": self.failed,
-            "cancelled": self.cancelled, "always": True,
-        }  # fmt: skip
+            "success": not (self.failed or self.cancelled),
+            "failure": self.failed,
+            "cancelled": self.cancelled,
+            "always": True,
+        }
         name = step["id"]
         self.steps[name] = Step()
         if holds(step.get("if"), self.contexts, status):
@@ -210,7 +220,13 @@ class _Job:
         workspace = self._workspace()
         where = filled(step.get("working-directory", ""), self.contexts) or str(workspace)
         process = await asyncio.create_subprocess_exec(
-            "bash", "--noprofile", "--norc", "-e", "-o", "pipefail", str(script),
+            "bash",
+            "--noprofile",
+            "--norc",
+            "-e",
+            "-o",
+            "pipefail",
+            str(script),
             cwd=where,
             env={
                 "PATH": os.environ["PATH"],
@@ -224,7 +240,7 @@ class _Job:
             },
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-        )  # fmt: skip
+        )
         running = Running(step["id"], process)
         reading = asyncio.create_task(process.communicate())
         if (act := self.during.get(step["id"])) is not None:
@@ -248,7 +264,9 @@ class _Job:
         made = self.home / "workspace"
         made.mkdir(exist_ok=True)
         for name in ("claude_pool_gh", "aiohttp", "click", "json", "pip"):
-            (made / f"{name}.py").write_text("raise SystemExit('a module of the workspace was imported')\n")
+            (made / f"{name}.py").write_text(
+                "raise SystemExit('a module of the workspace was imported')\n"
+            )
         return made
 
     def end(self) -> None:
@@ -278,7 +296,9 @@ def _values(text: str) -> dict[str, str]:
     found: dict[str, str] = {}
     lines = iter(text.split("\n"))
     for line in lines:
-        name, mark, value = line.partition("<<") if "<<" in line.split("=")[0] else line.partition("=")
+        name, mark, value = (
+            line.partition("<<") if "<<" in line.split("=")[0] else line.partition("=")
+        )
         if not line:
             continue
         assert mark, f"not an output: {line!r}"

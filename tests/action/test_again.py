@@ -16,10 +16,16 @@ async def test_a_job_that_is_run_again_does_what_the_red_one_did_not(scene: Stag
     assert (first.red, scene.paid) == (True, 0)
     second = {"GITHUB_RUN_ATTEMPT": "2"}
     again = await scene.job("issue_comment", event, permissions=KEEPING, environment=second)
-    assert (again.red, again.outputs["outcome"], len(scene.pull.reviews)) == (False, "findings", 1), again.log
+    assert (again.red, again.outputs["outcome"], len(scene.pull.reviews)) == (
+        False,
+        "findings",
+        1,
+    ), again.log
     paid = scene.paid
     third = await scene.job(
         "issue_comment", event, permissions=KEEPING, environment={"GITHUB_RUN_ATTEMPT": "3"}
     )
-    assert (third.red, third.outputs["outcome"], scene.paid) == (False, "findings", paid), "the control"
+    assert (third.red, third.outputs["outcome"], scene.paid) == (False, "findings", paid), (
+        "the control"
+    )
     assert len(scene.pull.reviews) == 1

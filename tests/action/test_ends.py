@@ -101,7 +101,9 @@ async def test_a_cancelled_job_that_keeps_its_state_has_the_time_for_that_too(sc
 
     scene.model.script = Reviewer(pace=0.5)
     keeping = WRITE | {"contents": "write"}
-    done = await scene.say("/pool review", permissions=keeping, during={"run": once_paid(scene, cancel)})
+    done = await scene.say(
+        "/pool review", permissions=keeping, during={"run": once_paid(scene, cancel)}
+    )
     ended(scene, done)
     assert done.steps["run"].code == 1, "the process was killed before it could end by itself"
     again = await scene.say("/pool help", permissions=keeping)
@@ -122,7 +124,9 @@ async def test_an_error_of_our_own_is_tidied_up_and_its_cost_is_told(scene: Stag
 
     scene.model.script = Reviewer(pace=0.5)
     keeping = WRITE | {"contents": "write"}
-    done = await scene.say("/pool review", permissions=keeping, during={"run": once_paid(scene, crash)})
+    done = await scene.say(
+        "/pool review", permissions=keeping, during={"run": once_paid(scene, crash)}
+    )
     assert done.steps["run"].code == 1
     assert "An error on claude-pool's own side" in done.errors[0]
     assert done.outputs["outcome"] == "failed", done.log

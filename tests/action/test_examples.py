@@ -27,7 +27,12 @@ def copied(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 def test_it_has_the_shape_that_github_wants(copied: Path) -> None:
-    command = [str(BIN / "check-jsonschema"), "--builtin-schema", "vendor.github-workflows", str(copied)]
+    command = [
+        str(BIN / "check-jsonschema"),
+        "--builtin-schema",
+        "vendor.github-workflows",
+        str(copied),
+    ]
     subprocess.run(command, check=True, capture_output=True)
 
 
@@ -37,7 +42,9 @@ def test_a_security_linter_finds_nothing_that_has_no_reason(copied: Path) -> Non
     assert done.returncode == 0, done.stdout
     reasons = (ROOT / "examples/workflows/README.md").read_text()
     ignored = re.findall(r"zizmor: ignore\[([\w,-]+)\]", copied.read_text())
-    assert [name for each in ignored for name in each.split(",") if f"`{name}`" not in reasons] == []
+    assert [
+        name for each in ignored for name in each.split(",") if f"`{name}`" not in reasons
+    ] == []
 
 
 def test_it_gives_only_inputs_that_there_are_and_no_permission_beyond_the_job(copied: Path) -> None:
@@ -47,7 +54,9 @@ def test_it_gives_only_inputs_that_there_are_and_no_permission_beyond_the_job(co
         assert job["timeout-minutes"] == 30
         assert set(job["steps"][-1]["with"]) <= set(ACTION["inputs"])
     granted = [
-        line for line in copied.read_text().splitlines() if re.match(r" {6,10}[a-z-]+: (read|write)\b", line)
+        line
+        for line in copied.read_text().splitlines()
+        if re.match(r" {6,10}[a-z-]+: (read|write)\b", line)
     ]
     assert granted
     assert all(" # " in line for line in granted), "a permission without its reason"
@@ -61,7 +70,9 @@ def test_the_readme_shows_the_first_one_and_it_is_short() -> None:
 
 def test_the_first_one_listens_to_every_event_with_a_text() -> None:
     workflow = yaml.safe_load((ROOT / "examples/workflows/commands.yml").read_text())
-    heard = {(event, kind) for event, how in workflow[True].items() for kind in how.get("types", ())}
+    heard = {
+        (event, kind) for event, how in workflow[True].items() for kind in how.get("types", ())
+    }
     assert heard == set(look._TEXTS)
 
 

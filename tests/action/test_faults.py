@@ -20,7 +20,10 @@ def says(done: Done, *texts: str) -> None:
     assert len(done.errors) == 1, done.log
     for text in texts:
         assert text in done.errors[0]
-        assert text.strip("`") in done.summary.replace("`", "").replace("\\", "") or text in done.summary
+        assert (
+            text.strip("`") in done.summary.replace("`", "").replace("\\", "")
+            or text in done.summary
+        )
     assert "Traceback" not in done.log
 
 
@@ -32,7 +35,11 @@ async def test_no_command_asks_nobody_and_costs_next_to_nothing(scene: Stage) ->
     event = await scene.comment("just talking")
     before = scene.asked
     done = await scene.job("issue_comment", event)
-    assert (done.red, done.outputs["outcome"], done.outputs["cost_usd"]) == (False, "nothing", "0.000000")
+    assert (done.red, done.outputs["outcome"], done.outputs["cost_usd"]) == (
+        False,
+        "nothing",
+        "0.000000",
+    )
     assert [name for name, step in done.steps.items() if step.code is not None] == ["look"]
     assert scene.asked == before
     assert "no command" in done.summary
@@ -50,7 +57,9 @@ async def test_without_a_key_nothing_is_installed_and_the_thread_is_told(scene: 
 async def test_a_stranger_is_not_told_how_the_repository_is_set_up(scene: Stage) -> None:
     stranger = scene.github.create_user("stranger")
     done = await scene.job(
-        "issue_comment", await scene.comment("/pool review", by=stranger), inputs={"anthropic_api_key": ""}
+        "issue_comment",
+        await scene.comment("/pool review", by=stranger),
+        inputs={"anthropic_api_key": ""},
     )
     assert done.red
     assert scene.comments == []
@@ -74,7 +83,8 @@ async def test_a_schedule_without_a_command(scene: Stage) -> None:
 
 async def test_an_input_that_is_no_number(scene: Stage) -> None:
     says(
-        await scene.say("/pool review", inputs={"budget_usd": "three"}), "budget_usd: 'three' is not a number"
+        await scene.say("/pool review", inputs={"budget_usd": "three"}),
+        "budget_usd: 'three' is not a number",
     )
 
 
@@ -120,7 +130,9 @@ async def test_a_result_that_cannot_be_posted_makes_the_job_red(scene: Stage) ->
 
 
 async def test_a_written_door_of_the_app_ends_the_job_and_says_so(scene: Stage) -> None:
-    scene.repository.commit("main", {".github/claude-pool.yml": "door: app\n"}, author=scene.maintainer)
+    scene.repository.commit(
+        "main", {".github/claude-pool.yml": "door: app\n"}, author=scene.maintainer
+    )
     done = await scene.say("/pool review")
     assert (done.red, done.outputs["outcome"], scene.comments) == (False, "nothing", [])
     assert "`door: app` in .github/claude-pool.yml" in done.summary
@@ -151,9 +163,12 @@ async def test_an_event_that_configuration_has_not_switched_on(scene: Stage) -> 
 async def _pull_event(scene: Stage) -> dict[str, Any]:
     comment = await scene.comment("words")
     pull = {
-        "number": scene.pull.number, "head": {"sha": scene.pull.head_sha}, "base": {"ref": "main"}, "draft": False,
+        "number": scene.pull.number,
+        "head": {"sha": scene.pull.head_sha},
+        "base": {"ref": "main"},
+        "draft": False,
         "updated_at": "2026-01-01T00:00:00Z",
-    }  # fmt: skip
+    }
     return {"repository": comment["repository"], "sender": comment["sender"], "pull_request": pull}
 
 
@@ -165,7 +180,9 @@ async def test_a_schedule_with_a_command_and_a_number(scene: Stage) -> None:
 
 
 @pytest.mark.long
-async def test_a_second_command_beyond_the_jobs_cap_is_refused_in_the_jobs_own_terms(scene: Stage) -> None:
+async def test_a_second_command_beyond_the_jobs_cap_is_refused_in_the_jobs_own_terms(
+    scene: Stage,
+) -> None:
     done = await scene.say("/pool review\n/pool ask what does it do")
     assert (done.red, done.outputs["outcome"]) == (False, "refused")
     refusal = next(each.body for each in scene.comments if "Nothing was run" in each.body)

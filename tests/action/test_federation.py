@@ -48,7 +48,9 @@ class Service:
         self.exchanges.append((await request.json(), dict(request.headers)))
         if self.refuses is not None:
             return web.json_response(self.refuses, status=401)
-        return web.json_response({"access_token": TOKEN, "expires_in": self.lasts, "token_type": "Bearer"})
+        return web.json_response(
+            {"access_token": TOKEN, "expires_in": self.lasts, "token_type": "Bearer"}
+        )
 
     async def forward(self, request: web.Request) -> web.Response:
         self.asked.append(dict(request.headers))
@@ -92,14 +94,20 @@ async def test_a_job_reviews_with_its_identity_and_no_key(scene: Stage) -> None:
         done = await scene.say("/pool review", inputs=IDS, environment=around(service))
         assert (done.red, done.outputs["outcome"]) == (False, "clean"), done.log
     assert service.identities == [
-        {"api-version": "2", "audience": federation.AUDIENCE, "authorization": f"Bearer {REQUEST_TOKEN}"}
+        {
+            "api-version": "2",
+            "audience": federation.AUDIENCE,
+            "authorization": f"Bearer {REQUEST_TOKEN}",
+        }
     ]
     ((body, headers),) = service.exchanges
     assert body == {
-        "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": f"{IDENTITY}1",
-        "federation_rule_id": "fdrl_1", "organization_id": IDS["anthropic_organization_id"],
+        "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
+        "assertion": f"{IDENTITY}1",
+        "federation_rule_id": "fdrl_1",
+        "organization_id": IDS["anthropic_organization_id"],
         "service_account_id": "svac_1",
-    }  # fmt: skip
+    }
     assert headers["anthropic-beta"] == "oauth-2025-04-20,oidc-federation-2026-04-01"
     asked = [{name.lower(): value for name, value in each.items()} for each in service.asked]
     assert asked
@@ -126,9 +134,14 @@ async def test_a_token_is_renewed_with_a_new_identity_before_it_ends() -> None:
         job = federated(service)
         await job.headers()
         await job.headers()
-        assert [body["assertion"] for body, _ in service.exchanges] == [f"{IDENTITY}1", f"{IDENTITY}2"]
+        assert [body["assertion"] for body, _ in service.exchanges] == [
+            f"{IDENTITY}1",
+            f"{IDENTITY}2",
+        ]
         service.refuses = {"error": "server_error"}
-        assert (await job.headers())["authorization"] == f"Bearer {TOKEN}", "the old one holds until its end"
+        assert (await job.headers())["authorization"] == f"Bearer {TOKEN}", (
+            "the old one holds until its end"
+        )
     async with serving(Service()) as service:
         job = federated(service)
         await job.headers()
@@ -144,9 +157,14 @@ async def test_an_answer_that_is_no_token_is_none() -> None:
 
 def federated(service: Service) -> Federation:
     return Federation(
-        rule="fdrl_1", organization="o", service_account="", workspace="", api=service.url,
-        request_url=f"{service.url}/oidc?api-version=2", request_token=REQUEST_TOKEN,
-    )  # fmt: skip
+        rule="fdrl_1",
+        organization="o",
+        service_account="",
+        workspace="",
+        api=service.url,
+        request_url=f"{service.url}/oidc?api-version=2",
+        request_token=REQUEST_TOKEN,
+    )
 
 
 HAS = Inputs(has_token=True, federation_rule_id="fdrl_1", organization_id="o")

@@ -36,9 +36,16 @@ def database(tmp_path: Path) -> Iterator[Database]:
 def task(tx: Transaction, name: str) -> None:
     """A task of a chain of that name."""
     values = {
-        "id": f"{name}.t", "chain_id": name, "step": "s", "shard": 0, "title": "x", "state": "running", "attempt": 1,
-        "model": "m", "created_ms": 0,
-    }  # fmt: skip
+        "id": f"{name}.t",
+        "chain_id": name,
+        "step": "s",
+        "shard": 0,
+        "title": "x",
+        "state": "running",
+        "attempt": 1,
+        "model": "m",
+        "created_ms": 0,
+    }
     tx.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
     tx.execute(pool_tables.chains.insert().values(**chain(name)))
     tx.execute(pool_tables.tasks.insert().values(**values))
@@ -46,10 +53,19 @@ def task(tx: Transaction, name: str) -> None:
 
 def chain(name: str) -> dict[str, object]:
     return {
-        "id": name, "pool": "p", "kind": "chain", "state": "running", "plan": {}, "caps": {}, "account": {},
-        "priority": 0, "place": 0, "created_ms": 0,
-        "cancel_requested": False, "generation": 0,
-    }  # fmt: skip
+        "id": name,
+        "pool": "p",
+        "kind": "chain",
+        "state": "running",
+        "plan": {},
+        "caps": {},
+        "account": {},
+        "priority": 0,
+        "place": 0,
+        "created_ms": 0,
+        "cancel_requested": False,
+        "generation": 0,
+    }
 
 
 def want(tx: Transaction, body: str) -> None:
@@ -113,7 +129,9 @@ async def test_where_github_refuses_to_show_one_no_further_chain_passes(
     waiting = asyncio.create_task(gate.wait(database, "second.t", stop))
     await asyncio.sleep(LOOK_SECONDS)
     assert gate.is_shut
-    assert await gate.wait(database, "first.t", asyncio.Event()), "the control: it was let through before"
+    assert await gate.wait(database, "first.t", asyncio.Event()), (
+        "the control: it was let through before"
+    )
     stop.set()
     assert not await waiting
 
@@ -121,13 +139,20 @@ async def test_where_github_refuses_to_show_one_no_further_chain_passes(
 @pytest.mark.long
 async def test_a_second_command_that_cannot_be_shown_spends_nothing(scene: Stage) -> None:
     fault = Fault(
-        Respond(403, "Resource not accessible by integration"), method="POST",
-        route="/repos/{owner}/{repo}/issues/{issue_number}/comments", times=99, skip=1,
-    )  # fmt: skip
+        Respond(403, "Resource not accessible by integration"),
+        method="POST",
+        route="/repos/{owner}/{repo}/issues/{issue_number}/comments",
+        times=99,
+        skip=1,
+    )
     scene.github.faults.add(fault)
     inputs = {"budget_usd": "6", "slots": "1"}
-    done = await scene.say("/pool review\n/pool ask what does it do", permissions=WRITE, inputs=inputs)
+    done = await scene.say(
+        "/pool review\n/pool ask what does it do", permissions=WRITE, inputs=inputs
+    )
     assert fault.hits > 0
     assert done.outputs["outcome"] == "not_posted", done.log
-    asked = [each for each in scene.model.requests if "You answer a question" in each.system + each.text]
+    asked = [
+        each for each in scene.model.requests if "You answer a question" in each.system + each.text
+    ]
     assert asked == []

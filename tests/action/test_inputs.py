@@ -19,9 +19,12 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     event = tmp_path / "event.json"
     event.write_text(json.dumps({"action": "created"}))
     given = {
-        "GITHUB_EVENT_NAME": "issue_comment", "GITHUB_EVENT_PATH": str(event), "RUNNER_TEMP": str(tmp_path),
-        "ANTHROPIC_API_KEY": "k", "GITHUB_TOKEN": "t",
-    }  # fmt: skip
+        "GITHUB_EVENT_NAME": "issue_comment",
+        "GITHUB_EVENT_PATH": str(event),
+        "RUNNER_TEMP": str(tmp_path),
+        "ANTHROPIC_API_KEY": "k",
+        "GITHUB_TOKEN": "t",
+    }
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     return monkeypatch
@@ -33,8 +36,18 @@ def test_the_defaults_are_those_of_the_action() -> None:
 
 
 @pytest.mark.parametrize("blank", ["", " ", "\n", None])
-def test_a_blank_input_is_the_default_and_no_other_cap(job: pytest.MonkeyPatch, blank: str | None) -> None:
-    for name in ("MODEL", "BUDGET_USD", "SLOTS", "COMMAND", "NUMBER", "DRY_RUN", "DEADLINE_SECONDS"):
+def test_a_blank_input_is_the_default_and_no_other_cap(
+    job: pytest.MonkeyPatch, blank: str | None
+) -> None:
+    for name in (
+        "MODEL",
+        "BUDGET_USD",
+        "SLOTS",
+        "COMMAND",
+        "NUMBER",
+        "DRY_RUN",
+        "DEADLINE_SECONDS",
+    ):
         if blank is None:
             job.delenv(f"POOL_{name}", raising=False)
         else:
@@ -46,7 +59,11 @@ def test_a_blank_input_is_the_default_and_no_other_cap(job: pytest.MonkeyPatch, 
 
 
 def test_an_input_with_blanks_around_it_is_that_input(job: pytest.MonkeyPatch) -> None:
-    for name, text in (("MODEL", " claude-haiku-4-5\n"), ("BUDGET_USD", " 0.50 "), ("SLOTS", "\t4")):
+    for name, text in (
+        ("MODEL", " claude-haiku-4-5\n"),
+        ("BUDGET_USD", " 0.50 "),
+        ("SLOTS", "\t4"),
+    ):
         job.setenv(f"POOL_{name}", text)
     settings = Job.from_environment().settings()
     assert (settings.budget_usd, settings.slots, settings.model) == (0.5, 4, "claude-haiku-4-5")
@@ -63,8 +80,10 @@ def test_an_input_with_blanks_around_it_is_that_input(job: pytest.MonkeyPatch) -
         ("ANTHROPIC_API_KEY", " ", "anthropic_api_key: it is empty"),
         ("GITHUB_TOKEN", " ", "github_token: it is empty"),
     ],
-)  # fmt: skip
-def test_what_is_no_such_value_is_said(job: pytest.MonkeyPatch, name: str, text: str, told: str) -> None:
+)
+def test_what_is_no_such_value_is_said(
+    job: pytest.MonkeyPatch, name: str, text: str, told: str
+) -> None:
     job.setenv(name, text)
     with pytest.raises(Fault, match=told):
         Job.from_environment().settings()

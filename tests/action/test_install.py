@@ -10,7 +10,16 @@ from claude_pool_gh.rehearsal import stage
 from claude_pool_gh.rehearsal.reviewer import Reviewer
 from tests.action.conftest import Stage
 
-PASSED_ON = ("PIP_", "UV_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "SSL_CERT", "REQUESTS_CA")
+PASSED_ON = (
+    "PIP_",
+    "UV_",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "ALL_PROXY",
+    "SSL_CERT",
+    "REQUESTS_CA",
+)
 """How this machine reaches a package index."""
 
 
@@ -18,7 +27,9 @@ PASSED_ON = ("PIP_", "UV_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"
 @pytest.mark.timeout(600)
 async def test_a_job_on_a_fresh_machine_installs_and_reviews(scene: Stage) -> None:
     scene.model.script = Reviewer(stage.PLANTED)
-    reaching = {name: value for name, value in os.environ.items() if name.upper().startswith(PASSED_ON)}
+    reaching = {
+        name: value for name, value in os.environ.items() if name.upper().startswith(PASSED_ON)
+    }
     done = await scene.say("/pool review", environment=reaching, really_install=True)
     if done.steps["install"].code != 0 and "No matching distribution" in done.steps["install"].log:
         pytest.skip("there is no package index here")

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from claude_pool_gh.action.state import image, money
+from claude_pool_gh.action.state.database_redactor import DatabaseRedactor
 from claude_pool_gh.action.state.image import Damaged, Header, Unreadable
 from claude_pool_gh.action.state.money import Entry
-from claude_pool_gh.action.state.veil import Veil
 from claude_pool_gh.github.effects.comment import Comment
 from claude_pool_gh.pool.store.tables import chains, reservations
 from claude_pool_gh.reports.redact import Redactor
@@ -39,8 +39,10 @@ def database(tmp_path: Path) -> Path:
     return file
 
 
-def test_a_database_comes_back_without_transcripts_and_leases(database: Path, tmp_path: Path) -> None:
-    whole = image.with_header(HEADER, image.pack(database, Veil()))
+def test_a_database_comes_back_without_transcripts_and_leases(
+    database: Path, tmp_path: Path
+) -> None:
+    whole = image.with_header(HEADER, image.pack(database, DatabaseRedactor()))
     header, body = image.parts(whole)
     assert header == HEADER
     there = tmp_path / "there.sqlite"
@@ -66,15 +68,31 @@ def test_a_state_of_a_newer_version_is_left_as_it_is(more: dict[str, object]) ->
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"[]\n", b'{"repository": 1}\n', b"[" * 200_000 + b"\n", b'{"a":' * 800 + b"\n", b"\xff\n", b"1e999\n"]
+    [
+        b"",
+        b"[]\n",
+        b'{"repository": 1}\n',
+        b"[" * 200_000 + b"\n",
+        b'{"a":' * 800 + b"\n",
+        b"\xff\n",
+        b"1e999\n",
+    ]
     + [
         json.dumps(SAID | more).encode() + b"\n"
         for more in (
-            {"format": "x"}, {"schema": 5}, {"until_ms": None}, {"until_ms": float("inf")}, {"until_ms": 10**30},
-            {"thread": "2"}, {"run": {"a": 1}}, {"run": "r" * 3_000}, {"repository": True}, {"run": "\ud800"},
+            {"format": "x"},
+            {"schema": 5},
+            {"until_ms": None},
+            {"until_ms": float("inf")},
+            {"until_ms": 10**30},
+            {"thread": "2"},
+            {"run": {"a": 1}},
+            {"run": "r" * 3_000},
+            {"repository": True},
+            {"run": "\ud800"},
         )
     ],
-)  # fmt: skip
+)
 def test_what_is_no_header_is_said_to_be_none(content: bytes) -> None:
     with pytest.raises(Damaged):
         image.parts(content)
@@ -87,7 +105,9 @@ def altered(database: Path, *statements: str) -> bytes:
     return zlib.compress(database.read_bytes())
 
 
-@pytest.mark.parametrize("body", [b"no deflated bytes", zlib.compress(b"no database"), zlib.compress(b"")])
+@pytest.mark.parametrize(
+    "body", [b"no deflated bytes", zlib.compress(b"no database"), zlib.compress(b"")]
+)
 def test_a_damaged_state_leaves_nothing(body: bytes, tmp_path: Path) -> None:
     with pytest.raises(Damaged):
         image.unpack(body, tmp_path / "there.sqlite")
@@ -116,10 +136,18 @@ def test_a_database_that_is_none_of_ours_is_not_opened(
 @pytest.mark.parametrize(
     "more",
     [
-        {"amount": float("inf")}, {"amount": 10**30}, {"amount": "5"}, {"amount": -1}, {"created_ms": float("inf")},
-        {"user": {"a": 1}}, {"id": "x" * 200}, {"id": ""}, {"thread": "\ud800"}, {"repository": None},
+        {"amount": float("inf")},
+        {"amount": 10**30},
+        {"amount": "5"},
+        {"amount": -1},
+        {"created_ms": float("inf")},
+        {"user": {"a": 1}},
+        {"id": "x" * 200},
+        {"id": ""},
+        {"thread": "\ud800"},
+        {"repository": None},
     ],
-)  # fmt: skip
+)
 def test_a_bad_line_of_the_ledger_costs_that_line(more: dict[str, object]) -> None:
     good = money.lines({"a": entry("a", 5)})
     bad = json.dumps(json.loads(good) | {"id": "b"} | more).encode() + b"\n"
@@ -132,13 +160,17 @@ def test_entries_with_long_names_are_counted_each(database: Path) -> None:
     opened = Database.open(f"sqlite:///{database}")
     now = money.month_start_ms() + 1
     with opened.engine.begin() as tx:
-        money.count_others(tx, {n: entry(n, 5, created_ms=now) for n in ("x" * 60 + "1", "x" * 60 + "2")})
+        money.count_others(
+            tx, {n: entry(n, 5, created_ms=now) for n in ("x" * 60 + "1", "x" * 60 + "2")}
+        )
         assert len(tx.execute(reservations.select()).all()) == 2
     opened.close()
 
 
 def entry(name: str, amount: int, created_ms: int = 100) -> Entry:
-    return Entry(id=name, thread="1:7", user="9", repository="1", amount=amount, created_ms=created_ms)
+    return Entry(
+        id=name, thread="1:7", user="9", repository="1", amount=amount, created_ms=created_ms
+    )
 
 
 def test_a_ledger_keeps_what_others_wrote_and_forgets_other_months() -> None:
@@ -156,7 +188,7 @@ def test_what_other_threads_have_spent_counts_here_and_is_not_kept(database: Pat
     opened.close()
     with closing(sqlite3.connect(database)) as rows:
         assert rows.execute("SELECT settled FROM reservations").fetchall() == [(5_000_000,)]
-    assert b"elsewhere:" not in zlib.decompress(image.pack(database, Veil()))
+    assert b"elsewhere:" not in zlib.decompress(image.pack(database, DatabaseRedactor()))
 
 
 GITHUB = "ghp_Ab3dE6gH9jK2mN5pQ8sT1vW4xY7zA0bC3dE6"
@@ -173,10 +205,14 @@ def full(file: Path) -> list[str]:
     filled = []
     with closing(sqlite3.connect(file, isolation_level=None)) as rows:
         rows.execute("PRAGMA foreign_keys = OFF")
-        names = [name for (name,) in rows.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        names = [
+            name for (name,) in rows.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        ]
         for table in set(names) - {"alembic_version", "tasks", "patches"}:
             values: dict[str, object] = {}
-            for _, column, kind, _, _, place in rows.execute(f"PRAGMA table_info({table})").fetchall():
+            for _, column, kind, _, _, place in rows.execute(
+                f"PRAGMA table_info({table})"
+            ).fetchall():
                 texts = kind in ("JSON", "TEXT") or kind.startswith("VARCHAR")
                 if texts and not place:
                     told = {"a": [SPEECH], SPEECH: 1} if kind == "JSON" else SPEECH
@@ -185,7 +221,8 @@ def full(file: Path) -> list[str]:
                 else:
                     values[column] = "k" if texts else 7
             columns, marks = ", ".join(f'"{name}"' for name in values), ", ".join("?" * len(values))
-            rows.execute(f"INSERT INTO {table} ({columns}) VALUES ({marks})", tuple(values.values()))  # noqa: S608
+            insert = f"INSERT INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608
+            rows.execute(insert, tuple(values.values()))
         rows.execute(
             "UPDATE tasks SET prompt = ?1, asked = ?1, title = ?1, outcome = json_object('text', ?1)",
             (SPEECH,),
@@ -197,13 +234,19 @@ def full(file: Path) -> list[str]:
     return filled
 
 
-def test_what_posts_withhold_is_in_no_column_of_what_is_kept(database: Path, tmp_path: Path) -> None:
+def test_what_posts_withhold_is_in_no_column_of_what_is_kept(
+    database: Path, tmp_path: Path
+) -> None:
     columns = full(database)
-    assert {"commands.line", "commands.request", "chains.plan", "findings.stated", "context.value"} < set(
-        columns
-    )
+    assert {
+        "commands.line",
+        "commands.request",
+        "chains.plan",
+        "findings.stated",
+        "context.value",
+    } < set(columns)
     there = tmp_path / "there.sqlite"
-    there.write_bytes(zlib.decompress(image.pack(database, Veil(Redactor((OWN,))))))
+    there.write_bytes(zlib.decompress(image.pack(database, DatabaseRedactor(Redactor((OWN,))))))
     with closing(sqlite3.connect(there)) as rows:
         raw = "\n".join(rows.iterdump())
         (task,) = rows.execute("SELECT prompt, asked, transcript FROM tasks").fetchall()
@@ -217,16 +260,20 @@ def test_what_posts_withhold_is_in_no_column_of_what_is_kept(database: Path, tmp
 
 
 def test_what_holds_no_secret_is_kept_as_it_was(database: Path) -> None:
-    said = "See src/pool/store.py at 1f0c9a77b1d4e8f0a3c5d7e9b2f4a6c8d0e1f3a5, it\u00e9 says \\u0041."
+    said = (
+        "See src/pool/store.py at 1f0c9a77b1d4e8f0a3c5d7e9b2f4a6c8d0e1f3a5, it\u00e9 says \\u0041."
+    )
     with closing(sqlite3.connect(database, isolation_level=None)) as rows:
         rows.execute("UPDATE tasks SET title = ?1, outcome = json_object('text', ?1)", (said,))
         before = rows.execute("SELECT title, outcome FROM tasks").fetchall()
-    database.write_bytes(zlib.decompress(image.pack(database, Veil())))
+    database.write_bytes(zlib.decompress(image.pack(database, DatabaseRedactor())))
     with closing(sqlite3.connect(database)) as rows:
         assert rows.execute("SELECT title, outcome FROM tasks").fetchall() == before
 
 
-def owed(tx: Transaction, name: str, state: str, *, reserved: int, settled: int | None, spent: int) -> None:
+def owed(
+    tx: Transaction, name: str, state: str, *, reserved: int, settled: int | None, spent: int
+) -> None:
     """A run with one finished request."""
     now = money.month_start_ms() + 5
     plan: dict[str, object] = {"verb": "", "context": {}}
@@ -235,10 +282,14 @@ def owed(tx: Transaction, name: str, state: str, *, reserved: int, settled: int 
     tx.execute(chains.insert().values(**values, state=state, caps=caps))
     same = {"chain_id": name, "created_ms": now, "upper_bound": False}
     tx.execute(
-        reservations.insert().values(id=name, level="chain", reserved=reserved, settled=settled, **same)
+        reservations.insert().values(
+            id=name, level="chain", reserved=reserved, settled=settled, **same
+        )
     )
     tx.execute(
-        reservations.insert().values(id=f"{name}.1", level="request", reserved=spent, settled=spent, **same)
+        reservations.insert().values(
+            id=f"{name}.1", level="request", reserved=spent, settled=spent, **same
+        )
     )
 
 
@@ -253,7 +304,9 @@ def test_what_a_job_goes_on_with_counts_against_its_own_budget(database: Path) -
     cap = image.charge(database, budget=2_200, elsewhere=10_000)
     assert cap == 10_000 + 500 + 1_000 + 70 + 2_200
     with closing(sqlite3.connect(database)) as rows:
-        held = dict(rows.execute("SELECT id, reserved FROM reservations WHERE level = 'chain'").fetchall())
+        held = dict(
+            rows.execute("SELECT id, reserved FROM reservations WHERE level = 'chain'").fetchall()
+        )
         pools = dict(rows.execute("SELECT id, json_extract(caps, '$.pool') FROM chains").fetchall())
     assert held == {"done": 900, "first": 1_000 + 2_000, "second": 200, "waits": 70}
     assert pools == {"done": None, "first": cap, "second": cap, "waits": cap}

@@ -11,7 +11,7 @@ from claude_pool_gh.action.state import money
 from claude_pool_gh.action.state.money import Entry
 from claude_pool_gh.action.state.ref import Ref
 from claude_pool_gh.rehearsal.reviewer import Reviewer
-from claude_pool_gh.worktrees.git import Login
+from claude_pool_gh.worktrees.git import Credentials
 from tests.action.conftest import WRITE, Stage
 from tests.action.runner import Running
 from tests.action.test_trial import sender
@@ -21,7 +21,7 @@ KEEPING = WRITE | {"contents": "write"}
 
 def ref_of(scene: Stage, folder: Path, name: str) -> Ref:
     token = scene.github.create_token(scene.github.actions_bot, scene.repository, KEEPING)
-    return Ref(folder, Login(token, f"{scene.github.url}/octo/shop.git"), name)
+    return Ref(folder, Credentials(token, f"{scene.github.url}/octo/shop.git"), name)
 
 
 async def held(scene: Stage, folder: Path) -> None:
@@ -30,9 +30,11 @@ async def held(scene: Stage, folder: Path) -> None:
     await ref.open()
     await ref.read()
     header = {
-        "repository": scene.repository.id, "thread": scene.pull.number, "run": "A.1",
+        "repository": scene.repository.id,
+        "thread": scene.pull.number,
+        "run": "A.1",
         "until_ms": int(time.time() * 1000) + 80_000,
-    }  # fmt: skip
+    }
     await ref.write(json.dumps(header).encode() + b"\n")
 
 
@@ -75,9 +77,13 @@ async def test_what_other_threads_have_spent_counts_for_a_job_that_may_not_push(
     ledger = ref_of(scene, tmp_path / "ledger", money.NAME)
     await ledger.open()
     entry = Entry(
-        id="c1", thread=f"{scene.repository.id}:77", user="5", repository=str(scene.repository.id),
-        amount=2_900_000, created_ms=money.month_start_ms() + 1,
-    )  # fmt: skip
+        id="c1",
+        thread=f"{scene.repository.id}:77",
+        user="5",
+        repository=str(scene.repository.id),
+        amount=2_900_000,
+        created_ms=money.month_start_ms() + 1,
+    )
     await ledger.write(money.lines({"c1": entry}))
     done = await scene.say("/pool review")
     assert (done.outputs["outcome"], scene.paid) == ("refused", 0), done.log
@@ -101,26 +107,38 @@ async def test_the_comment_of_a_job_that_may_not_push_says_that_it_is_alone(scen
 
 def opened(scene: Stage, event: dict[str, Any]) -> dict[str, Any]:
     pull = {
-        "number": scene.pull.number, "head": {"sha": scene.pull.head_sha}, "base": {"ref": "main"}, "draft": False,
+        "number": scene.pull.number,
+        "head": {"sha": scene.pull.head_sha},
+        "base": {"ref": "main"},
+        "draft": False,
         "updated_at": "2026-01-01T00:00:00Z",
-    }  # fmt: skip
+    }
     return {
-        "action": "opened", "repository": event["repository"], "sender": sender(scene), "pull_request": pull,
-    }  # fmt: skip
+        "action": "opened",
+        "repository": event["repository"],
+        "sender": sender(scene),
+        "pull_request": pull,
+    }
 
 
-async def test_an_automatic_review_of_what_a_person_has_had_reviewed_does_nothing(scene: Stage) -> None:
+async def test_an_automatic_review_of_what_a_person_has_had_reviewed_does_nothing(
+    scene: Stage,
+) -> None:
     scene.model.script = Reviewer()
     event = await scene.comment("/pool review")
     assert not (await scene.job("issue_comment", event, permissions=KEEPING)).red
     paid = scene.paid
     inputs = {"command": "/pool review"}
     for permissions in (KEEPING, WRITE):
-        done = await scene.job("pull_request", opened(scene, event), permissions=permissions, inputs=inputs)
+        done = await scene.job(
+            "pull_request", opened(scene, event), permissions=permissions, inputs=inputs
+        )
         assert (done.red, done.outputs["outcome"], scene.paid) == (False, "nothing", paid), done.log
         assert "another job has taken this command" in done.summary
     again = {"GITHUB_RUN_ATTEMPT": "2"}
     done = await scene.job(
         "pull_request", opened(scene, event), permissions=KEEPING, inputs=inputs, environment=again
     )
-    assert (done.outputs["outcome"], scene.paid > paid) == ("clean", True), "who runs the job again means it"
+    assert (done.outputs["outcome"], scene.paid > paid) == ("clean", True), (
+        "who runs the job again means it"
+    )

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from claude_pool_gh.action import listening
 from claude_pool_gh.conversation import registry
 from claude_pool_gh.github.tables import commands
-from claude_pool_gh.service.house import House
+from claude_pool_gh.service.runtime import Runtime
 from claude_pool_gh.storage import Database, migrations
 from claude_pool_gh.terms.ids import Repository, Thread
 
@@ -32,7 +32,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
     opened.close()
 
 
-def house_with(database: Database, comments: list[dict[str, Any]], asked: list[str]) -> House:
+def house_with(database: Database, comments: list[dict[str, Any]], asked: list[str]) -> Runtime:
     """The parts that listening needs, with a GitHub that has these comments and notes for whom a role was asked."""
 
     async def pages(*_: object, **__: object) -> AsyncIterator[Any]:
@@ -50,23 +50,25 @@ def house_with(database: Database, comments: list[dict[str, Any]], asked: list[s
     async def configuration(*_: object) -> None:
         return None
 
-    desk = SimpleNamespace(forge=SimpleNamespace(pages=pages, read=read))
+    services = SimpleNamespace(forge=SimpleNamespace(pages=pages, read=read))
     judge = SimpleNamespace(
-        desk=desk,
-        setups=SimpleNamespace(of=configuration),
+        services=services,
+        config_loader=SimpleNamespace(of=configuration),
         verbs={name: each.verb for name, each in registry.handlers().items()},
     )
-    house = SimpleNamespace(
+    runtime = SimpleNamespace(
         database=database,
-        desk=desk,
+        services=services,
         clock=SimpleNamespace(now_ms=lambda: 1),
-        clerk=SimpleNamespace(judge=judge),
+        command_worker=SimpleNamespace(judge=judge),
     )
-    return cast(House, house)
+    return cast(Runtime, runtime)
 
 
 async def lines_of(database: Database) -> list[str]:
-    return list(await database.read(lambda tx: tx.execute(sa.select(commands.c.line)).scalars().all()))
+    return list(
+        await database.read(lambda tx: tx.execute(sa.select(commands.c.line)).scalars().all())
+    )
 
 
 async def test_a_comment_that_cannot_be_read_costs_no_other_command(database: Database) -> None:
@@ -81,14 +83,16 @@ async def test_a_comment_that_cannot_be_read_costs_no_other_command(database: Da
     assert "/pool status" in await lines_of(database)
 
 
-async def test_a_stranger_is_left_to_a_job_of_their_own_and_asked_about_once(database: Database) -> None:
+async def test_a_stranger_is_left_to_a_job_of_their_own_and_asked_about_once(
+    database: Database,
+) -> None:
     comments = [{"id": number, "body": "/pool review", "user": STRANGER} for number in range(1, 30)]
     comments.append({"id": 99, "body": "/pool review", "user": USER})
     asked: list[str] = []
     strangers: set[int] = set()
-    house = house_with(database, comments, asked)
+    runtime = house_with(database, comments, asked)
     for _ in range(3):
-        await listening._read(house, THREAD, datetime.now(UTC), strangers)
+        await listening._read(runtime, THREAD, datetime.now(UTC), strangers)
     assert await lines_of(database) == ["/pool review"]
     assert asked == ["eve", "ann"]
     assert strangers == {10}

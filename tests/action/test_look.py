@@ -26,9 +26,28 @@ def says_yes(body: str) -> bool:
 
 
 PIECES = st.sampled_from(
-    ["/pool", "/POOL", "/Pool review", " ", "\t", "\n", "\r", "\r\n", "\0", "> ", "```\n", "<!--", "-->", "word",
-     "/pools", "$$", "\u00a0", "-- \n", "\ud800"]
-)  # fmt: skip
+    [
+        "/pool",
+        "/POOL",
+        "/Pool review",
+        " ",
+        "\t",
+        "\n",
+        "\r",
+        "\r\n",
+        "\0",
+        "> ",
+        "```\n",
+        "<!--",
+        "-->",
+        "word",
+        "/pools",
+        "$$",
+        "\u00a0",
+        "-- \n",
+        "\ud800",
+    ]
+)
 
 
 @given(st.lists(PIECES, max_size=30).map("".join))
@@ -73,20 +92,37 @@ def test_every_event_from_which_the_server_takes_commands_is_known_here() -> Non
         "updated_at": "x",
     }
     whole = {
-        "repository": {"id": 1, "name": "shop", "owner": {"id": 1, "login": "octo", "type": "User"}},
+        "repository": {
+            "id": 1,
+            "name": "shop",
+            "owner": {"id": 1, "login": "octo", "type": "User"},
+        },
         "sender": {"id": 7, "login": "mona", "type": "User"},
         "issue": {"number": 1, "updated_at": "x"},
         "pull_request": pull,
-        "comment": {"id": 3, "body": "/pool review", "user": {"id": 7, "login": "mona", "type": "User"}},
-        "review": {"id": 3, "body": "/pool review", "user": {"id": 7, "login": "mona", "type": "User"}},
+        "comment": {
+            "id": 3,
+            "body": "/pool review",
+            "user": {"id": 7, "login": "mona", "type": "User"},
+        },
+        "review": {
+            "id": 3,
+            "body": "/pool review",
+            "user": {"id": 7, "login": "mona", "type": "User"},
+        },
         "label": {"name": "pool:review"},
         "check_run": {
-            "id": 5, "external_id": "check:1:1:review:abc", "completed_at": "x",
+            "id": 5,
+            "external_id": "check:1:1:review:abc",
+            "completed_at": "x",
             "requested_action": {"identifier": "approve:0123456789"},
         },
         "check_suite": {"id": 6, "updated_at": "x", "pull_requests": [pull]},
-        "merge_group": {"head_ref": "refs/heads/gh-readonly-queue/main/pr-1-abcdef1", "head_sha": "a" * 40},
-    }  # fmt: skip
+        "merge_group": {
+            "head_ref": "refs/heads/gh-readonly-queue/main/pr-1-abcdef1",
+            "head_sha": "a" * 40,
+        },
+    }
     asking = []
     for event, action in sorted(intake.EVENTS):
         payload = {**whole, "action": action}
@@ -95,9 +131,14 @@ def test_every_event_from_which_the_server_takes_commands_is_known_here() -> Non
             asking.append(event)
             assert look.reason(event, payload, READY) == "", (event, action)
     assert set(asking) == {
-        "issue_comment", "pull_request_review", "pull_request_review_comment", "issues", "pull_request", "check_run",
+        "issue_comment",
+        "pull_request_review",
+        "pull_request_review_comment",
+        "issues",
+        "pull_request",
+        "check_run",
         "check_suite",
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,21 @@ from claude_pool_gh.action import protocol
 from tests.action.runner import obeyed
 
 HOSTILE = [
-    "::error::mine", "  ::add-mask::x", "\n::set-output name=a::b", "##[error]mine", "text ##[add-matcher]x",
-    "##vso[task.setvariable variable=a]b", "\r::error::mine", "\u2028::error::mine", "\u00a0::error::x",
-    "::stop-commands::x", "###[error]x", "\x00::error::x", "::", "\u200b::error::x",
-]  # fmt: skip
+    "::error::mine",
+    "  ::add-mask::x",
+    "\n::set-output name=a::b",
+    "##[error]mine",
+    "text ##[add-matcher]x",
+    "##vso[task.setvariable variable=a]b",
+    "\r::error::mine",
+    "\u2028::error::mine",
+    "\u00a0::error::x",
+    "::stop-commands::x",
+    "###[error]x",
+    "\x00::error::x",
+    "::",
+    "\u200b::error::x",
+]
 
 
 @pytest.mark.parametrize("text", HOSTILE)

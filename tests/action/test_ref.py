@@ -18,7 +18,7 @@ from claude_pool_gh.action.state.ref import Ref, Refused, Stale, Unavailable, me
 from claude_pool_gh.rehearsal.github import Moment
 from claude_pool_gh.rehearsal.github.web.faults import Fault, Reset, Respond
 from claude_pool_gh.worktrees.errors import WorktreeError
-from claude_pool_gh.worktrees.git import Login
+from claude_pool_gh.worktrees.git import Credentials
 from tests.action.conftest import WRITE, Stage
 
 URL = "https://github.com/octo/protected-shop.git"
@@ -42,32 +42,54 @@ def rejected(reason: str) -> WorktreeError:
         (WorktreeError("git push failed", AGAIN, "!\ta:b\t[rejected] (fetch first)"), Stale),
         (WorktreeError("git push failed", AGAIN, "!\ta:b\t[rejected] (stale info)"), Stale),
         (WorktreeError("git push failed", AGAIN, "!\ta:b\t[rejected] (non-fast-forward)"), Stale),
-        (rejected(f"cannot lock ref '{NAME}': 'refs/claude-pool' exists; cannot create '{NAME}'"), Refused),
+        (
+            rejected(
+                f"cannot lock ref '{NAME}': 'refs/claude-pool' exists; cannot create '{NAME}'"
+            ),
+            Refused,
+        ),
         (rejected("protected branch hook declined"), Refused),
         (rejected("push declined due to repository rule violations"), Refused),
-        (WorktreeError("git push failed", f"fatal: unable to access '{URL}/': The requested URL returned error: 403"),
-         Refused),
-        (WorktreeError("git push failed", f"fatal: unable to access '{URL}/': The requested URL returned error: 502"),
-         Unavailable),
+        (
+            WorktreeError(
+                "git push failed",
+                f"fatal: unable to access '{URL}/': The requested URL returned error: 403",
+            ),
+            Refused,
+        ),
+        (
+            WorktreeError(
+                "git push failed",
+                f"fatal: unable to access '{URL}/': The requested URL returned error: 502",
+            ),
+            Unavailable,
+        ),
         (WorktreeError("git push failed", "error: RPC failed; HTTP 500 curl 22"), Unavailable),
         (rejected("internal server error"), Unavailable),
-        (WorktreeError("git push failed", f"error: 4034034030 something nobody knows\n{AGAIN}"), Unavailable),
+        (
+            WorktreeError("git push failed", f"error: 4034034030 something nobody knows\n{AGAIN}"),
+            Unavailable,
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_a_failed_push_means(error: WorktreeError, kind: type[Exception]) -> None:
     assert type(meaning(error, URL)) is kind
 
 
 async def opened(scene: Stage, folder: Path, **permissions: str) -> Ref:
-    token = scene.github.create_token(scene.github.actions_bot, scene.repository, WRITE | permissions)
-    ref = Ref(folder, Login(token, f"{scene.github.url}/octo/shop.git"), NAME)
+    token = scene.github.create_token(
+        scene.github.actions_bot, scene.repository, WRITE | permissions
+    )
+    ref = Ref(folder, Credentials(token, f"{scene.github.url}/octo/shop.git"), NAME)
     await ref.open()
     return ref
 
 
 def once(scene: Stage, method: str, ending: str, act: Respond | Reset) -> None:
     """Let the next request of a kind fail, and only that one."""
-    scene.github.faults.add(Fault(act, when=lambda m: m.method == method and m.path.endswith(ending)))
+    scene.github.faults.add(
+        Fault(act, when=lambda m: m.method == method and m.path.endswith(ending))
+    )
 
 
 @pytest.mark.parametrize("act", [Respond(502, "Bad gateway"), Respond(503), Reset()])
@@ -115,17 +137,26 @@ async def kept(scene: Stage, tmp_path: Path) -> Keeper:
     (tmp_path / "k").mkdir()
     with closing(sqlite3.connect(tmp_path / "k/pool.sqlite")) as rows:
         tables = (
-            "tasks (transcript, prompt, asked)", "reservations (id, settled, reserved, level, created_ms)",
-            "chains (id, state, owner, caps)", "effects (wanted, attempted, due_ms, state)",
-            "commands (owner, due_ms, state)", "patches (run_id, patch, chain_id)",
-            "alembic_version (version_num)", "slots (a)", "workers (a)", "leases (a)", "deliveries (a)",
-        )  # fmt: skip
+            "tasks (transcript, prompt, asked)",
+            "reservations (id, settled, reserved, level, created_ms)",
+            "chains (id, state, owner, caps)",
+            "effects (wanted, attempted, due_ms, state)",
+            "commands (owner, due_ms, state)",
+            "patches (run_id, patch, chain_id)",
+            "alembic_version (version_num)",
+            "slots (a)",
+            "workers (a)",
+            "leases (a)",
+            "deliveries (a)",
+        )
         for table in tables:
             rows.execute(f"CREATE TABLE {table}")
         rows.execute("INSERT INTO alembic_version VALUES ('0001')")
         rows.commit()
     ref = await opened(scene, tmp_path / "k/ref", contents="write")
-    keeper = Keeper(ref, ref, tmp_path / "k/pool.sqlite", 1, 7, "r", renew_seconds=0.05, wait_seconds=0.01)
+    keeper = Keeper(
+        ref, ref, tmp_path / "k/pool.sqlite", 1, 7, "r", renew_seconds=0.05, wait_seconds=0.01
+    )
     await keeper.take(lambda: False)
     assert keeper.keeps
     return keeper
@@ -161,7 +192,9 @@ async def test_without_the_thread_the_renewal_ends(scene: Stage, tmp_path: Path)
             await keeper.save_for_ever()
 
 
-async def test_the_database_is_in_place_only_when_the_thread_is_held(scene: Stage, tmp_path: Path) -> None:
+async def test_the_database_is_in_place_only_when_the_thread_is_held(
+    scene: Stage, tmp_path: Path
+) -> None:
     """Two jobs begin at once: whoever loses has nothing of the thread, and waits."""
     keeper = await kept(scene, tmp_path)
     await keeper.save(ended=True)
@@ -178,9 +211,14 @@ async def test_the_database_is_in_place_only_when_the_thread_is_held(scene: Stag
 
     scene.github.on_request(win)
     late = Keeper(
-        await opened(scene, tmp_path / "l", contents="write"), keeper.books, tmp_path / "late.sqlite", 1, 7, "late",
+        await opened(scene, tmp_path / "l", contents="write"),
+        keeper.books,
+        tmp_path / "late.sqlite",
+        1,
+        7,
+        "late",
         wait_seconds=0.01,
-    )  # fmt: skip
+    )
     looked: list[bool] = []
 
     def twice() -> bool:
@@ -196,7 +234,9 @@ async def test_the_database_is_in_place_only_when_the_thread_is_held(scene: Stag
     assert (late.keeps, late.database.exists()) == (True, True), "the control"
 
 
-async def test_who_may_not_push_does_not_go_on_with_what_others_began(scene: Stage, tmp_path: Path) -> None:
+async def test_who_may_not_push_does_not_go_on_with_what_others_began(
+    scene: Stage, tmp_path: Path
+) -> None:
     keeper = await kept(scene, tmp_path)
     await keeper.save(ended=True)
     alone = Keeper(
@@ -236,7 +276,7 @@ async def test_a_newer_state_is_left_as_it_stands(scene: Stage, tmp_path: Path) 
 def test_nobody_is_taken_to_be_alive_for_longer_than_he_can_be(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ref = Ref(tmp_path, Login("", URL), NAME, commit="1f")
+    ref = Ref(tmp_path, Credentials("", URL), NAME, commit="1f")
     keeper = Keeper(ref, ref, tmp_path / "k.sqlite", 1, 7, "r")
     forged, now = Header(1, 7, "x", 9 * 10**14), time.time()
     assert keeper._lives(forged)

@@ -15,7 +15,7 @@ from claude_pool_gh.action.state.ref import Ref, Stale
 from claude_pool_gh.rehearsal import stage
 from claude_pool_gh.rehearsal.github import Moment
 from claude_pool_gh.rehearsal.reviewer import Reviewer
-from claude_pool_gh.worktrees.git import Login
+from claude_pool_gh.worktrees.git import Credentials
 from tests.acceptance.colleague import Colleague
 from tests.action.conftest import WRITE, Stage
 from tests.action.runner import Done, Running
@@ -40,7 +40,9 @@ async def test_review_fix_reject_approve_and_push_over_fresh_jobs(scene: Stage) 
     assert (first.outputs["findings"], len(scene.pull.reviews)) == ("2", 1)
     paid = scene.paid
 
-    asked = await green(scene, "/pool fix the discount must count from ten pieces", "awaiting_approval")
+    asked = await green(
+        scene, "/pool fix the discount must count from ten pieces", "awaiting_approval"
+    )
     gate = asked.outputs["approval_pending"]
     assert len(gate) == 10
     assert float(asked.outputs["cost_usd"]) == pytest.approx((scene.paid - paid) / 1e6)
@@ -48,7 +50,9 @@ async def test_review_fix_reject_approve_and_push_over_fresh_jobs(scene: Stage) 
     again = await green(scene, f"/pool reject {gate} say it in the constant", "done")
     assert scene.pull.head_sha == before, "nothing is pushed before somebody says so"
     shown = next(
-        each.body for each in scene.comments if "/pool approve" in each.body and "### ⏸" in each.body
+        each.body
+        for each in scene.comments
+        if "/pool approve" in each.body and "### ⏸" in each.body
     )
     newer = shown.partition("/pool approve ")[2][:10]
     assert newer != gate
@@ -57,7 +61,8 @@ async def test_review_fix_reject_approve_and_push_over_fresh_jobs(scene: Stage) 
     await green(scene, f"/pool approve {newer}", "done")
     assert scene.pull.head_sha != before
     assert (
-        "if quantity >= BULK_FROM:" in scene.repository.read(scene.pull.head_ref, "shop/prices.py").decode()
+        "if quantity >= BULK_FROM:"
+        in scene.repository.read(scene.pull.head_ref, "shop/prices.py").decode()
     )
     tracking = [each for each in scene.comments if "`/pool help`</sub>" in each.body]
     assert len(tracking) == 2, "one comment of the review, one of the fix"
@@ -77,7 +82,9 @@ async def test_a_second_review_repeats_nothing_and_costs_add_up(scene: Stage) ->
 
 @pytest.mark.long
 @pytest.mark.timeout(400)
-async def test_what_a_lost_job_began_is_ended_by_the_next_without_a_second_of_anything(scene: Stage) -> None:
+async def test_what_a_lost_job_began_is_ended_by_the_next_without_a_second_of_anything(
+    scene: Stage,
+) -> None:
     """Killed so hard that its last step does not run either."""
     scene.model.script = Colleague(planted=stage.PLANTED)
 
@@ -96,7 +103,9 @@ async def test_what_a_lost_job_began_is_ended_by_the_next_without_a_second_of_an
 
 
 @pytest.mark.long
-async def test_without_the_permission_nothing_is_begun_that_would_have_to_wait(scene: Stage) -> None:
+async def test_without_the_permission_nothing_is_begun_that_would_have_to_wait(
+    scene: Stage,
+) -> None:
     done = await scene.say("/pool fix the discount must count from ten pieces")
     assert (done.red, done.outputs["outcome"], scene.paid) == (False, "refused", 0)
     assert "add `contents: write`" in scene.comments[-1].body
@@ -109,7 +118,9 @@ async def test_two_jobs_at_once_make_one_of_everything(scene: Stage) -> None:
     first, second = await scene.comment("/pool review"), await scene.comment("/pool help")
     both = await asyncio.gather(
         scene.job("issue_comment", first, permissions=KEEPING),
-        scene.job("issue_comment", second, permissions=KEEPING, environment={"GITHUB_RUN_ID": "4712"}),
+        scene.job(
+            "issue_comment", second, permissions=KEEPING, environment={"GITHUB_RUN_ID": "4712"}
+        ),
     )
     assert [done.red for done in both] == [False, False], "\n".join(done.log for done in both)
     assert {done.outputs["outcome"] for done in both} == {"findings", "answered"}
@@ -176,7 +187,11 @@ async def test_a_job_that_is_lost_after_any_of_its_pushes_leaves_nothing_twice(
     made: list[Moment] = []
 
     async def count(moment: Moment) -> None:
-        if moment.phase == "after" and moment.method == "POST" and moment.path.endswith("git-receive-pack"):
+        if (
+            moment.phase == "after"
+            and moment.method == "POST"
+            and moment.path.endswith("git-receive-pack")
+        ):
             made.append(moment)
 
     scene.github.on_request(count)
@@ -188,8 +203,14 @@ async def test_a_job_that_is_lost_after_any_of_its_pushes_leaves_nothing_twice(
     await scene.say("/pool review", permissions=KEEPING, during={"run": vanish}, vanish=True)
     await green(scene, "/pool help", "answered")
     tracking = [each for each in scene.comments if "`/pool help`</sub>" in each.body]
-    assert len(tracking) == len(scene.pull.reviews) == len(scene.repository.check_runs(scene.pull.head_sha))
-    assert len(tracking) == (0 if pushes == 1 else 1), "before the command is kept, it is as if it never came"
+    assert (
+        len(tracking)
+        == len(scene.pull.reviews)
+        == len(scene.repository.check_runs(scene.pull.head_sha))
+    )
+    assert len(tracking) == (0 if pushes == 1 else 1), (
+        "before the command is kept, it is as if it never came"
+    )
 
 
 @pytest.mark.long
@@ -212,14 +233,21 @@ async def test_the_state_of_a_thread_that_was_closed_long_ago_is_deleted(scene: 
 
 @pytest.mark.long
 @pytest.mark.timeout(400)
-async def test_what_github_has_and_no_saved_state_knows_of_is_found_and_not_made_again(scene: Stage) -> None:
+async def test_what_github_has_and_no_saved_state_knows_of_is_found_and_not_made_again(
+    scene: Stage,
+) -> None:
     """Lost between the review's posting and the next push: the restored rows are older than GitHub."""
     scene.model.script = Colleague(planted=stage.PLANTED)
     posted = asyncio.Event()
     lost: list[Running] = []
 
     async def kill(moment: Moment) -> None:
-        if moment.phase == "after" and moment.method == "POST" and moment.path.endswith("/reviews") and lost:
+        if (
+            moment.phase == "after"
+            and moment.method == "POST"
+            and moment.path.endswith("/reviews")
+            and lost
+        ):
             lost.pop().kill()
             posted.set()
 
@@ -242,7 +270,7 @@ async def state_of(scene: Stage, folder: Path) -> tuple[Ref, dict[str, Any], byt
     """The thread's ref, with the header and the body that stand there."""
     token = scene.github.create_token(scene.github.actions_bot, scene.repository, KEEPING)
     name = f"refs/claude-pool/threads/{scene.pull.number}"
-    ref = Ref(folder, Login(token, f"{scene.github.url}/octo/shop.git"), name)
+    ref = Ref(folder, Credentials(token, f"{scene.github.url}/octo/shop.git"), name)
     await ref.open()
     head, _, body = (await ref.read() or b"").partition(b"\n")
     return ref, json.loads(head), body
@@ -250,7 +278,10 @@ async def state_of(scene: Stage, folder: Path) -> tuple[Ref, dict[str, Any], byt
 
 def living(header: dict[str, Any]) -> bytes:
     """The header of another job that is alive."""
-    return json.dumps(header | {"run": "A.1", "until_ms": int(time.time() * 1000) + 80_000}).encode() + b"\n"
+    return (
+        json.dumps(header | {"run": "A.1", "until_ms": int(time.time() * 1000) + 80_000}).encode()
+        + b"\n"
+    )
 
 
 @pytest.mark.long
@@ -271,7 +302,12 @@ async def test_a_job_that_is_ended_while_it_waits_touches_nothing_of_the_one_it_
     raced: list[Ref] = [ref]
 
     async def race(moment: Moment) -> None:
-        if moment.phase == "before" and moment.method == "POST" and "receive-pack" in moment.path and raced:
+        if (
+            moment.phase == "before"
+            and moment.method == "POST"
+            and "receive-pack" in moment.path
+            and raced
+        ):
             await raced.pop().write(living(header) + body)
 
     scene.github.on_request(race)
@@ -291,7 +327,9 @@ async def test_a_job_that_is_ended_while_it_waits_touches_nothing_of_the_one_it_
 
 @pytest.mark.long
 @pytest.mark.timeout(400)
-async def test_a_job_whose_thread_was_taken_over_leaves_it_as_it_stands(scene: Stage, tmp_path: Path) -> None:
+async def test_a_job_whose_thread_was_taken_over_leaves_it_as_it_stands(
+    scene: Stage, tmp_path: Path
+) -> None:
     scene.model.script = Reviewer(pace=60.0)
 
     async def take_over(_: Running) -> None:

@@ -25,7 +25,10 @@ ONLY_WHETHER = re.compile(r"\$\{\{ inputs\.\w+ != '' \}\}")
 
 @pytest.mark.parametrize(
     ("schema", "file"),
-    [("vendor.github-actions", "action.yml"), ("vendor.github-workflows", ".github/workflows/ci.yml")],
+    [
+        ("vendor.github-actions", "action.yml"),
+        ("vendor.github-workflows", ".github/workflows/ci.yml"),
+    ],
 )
 def test_the_yaml_has_the_shape_that_github_wants(schema: str, file: str) -> None:
     command = [str(BIN / "check-jsonschema"), "--builtin-schema", schema, str(ROOT / file)]
@@ -81,12 +84,14 @@ def test_the_agents_entry_of_the_lock_can_be_told_from_all_others() -> None:
     )
     named = re.compile(r"^[a-z0-9][a-z0-9._-]*==", re.MULTILINE)
     assert named.findall(agent) == ["claude-agent-sdk=="]
-    assert sorted(named.findall(small) + named.findall(agent)) == sorted(named.findall(lock.read_text()))
+    assert sorted(named.findall(small) + named.findall(agent)) == sorted(
+        named.findall(lock.read_text())
+    )
     assert agent.count("--hash") + small.count("--hash") == lock.read_text().count("--hash")
 
 
 def test_every_outcome_has_its_place_in_the_table_and_in_the_actions_description() -> None:
-    every = {*Verdict, *endings.Word}
+    every = {*Verdict, *endings.JobOutcome}
     assert set(endings.RED) == every
     described = ACTION["outputs"]["outcome"]["description"]
     assert [word for word in every if not re.search(rf"\b{word}\b", described)] == []

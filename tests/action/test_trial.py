@@ -19,9 +19,12 @@ async def pull_event(scene: Stage) -> dict[str, Any]:
     """The event of the pull request that adds the workflow."""
     comment = await scene.comment("words")
     pull = {
-        "number": scene.pull.number, "head": {"sha": scene.pull.head_sha, "repo": {"fork": True}},
-        "base": {"ref": "main"}, "draft": False, "updated_at": "2026-01-01T00:00:00Z",
-    }  # fmt: skip
+        "number": scene.pull.number,
+        "head": {"sha": scene.pull.head_sha, "repo": {"fork": True}},
+        "base": {"ref": "main"},
+        "draft": False,
+        "updated_at": "2026-01-01T00:00:00Z",
+    }
     return {"action": "opened", "repository": comment["repository"], "pull_request": pull}
 
 
@@ -45,9 +48,13 @@ def rehearsed(scene: Stage, done: Done) -> None:
     assert refs == "", "nothing is kept"
 
 
-async def test_a_forks_read_only_token_without_a_secret_shows_it_on_the_jobs_page(scene: Stage) -> None:
+async def test_a_forks_read_only_token_without_a_secret_shows_it_on_the_jobs_page(
+    scene: Stage,
+) -> None:
     stranger = scene.github.create_user("stranger")
-    event = await pull_event(scene) | {"sender": {"id": stranger.id, "login": "stranger", "type": "User"}}
+    event = await pull_event(scene) | {
+        "sender": {"id": stranger.id, "login": "stranger", "type": "User"}
+    }
     done = await scene.job("pull_request", event, permissions=READ_ONLY, inputs=BARE)
     rehearsed(scene, done)
     assert scene.comments == []

@@ -17,7 +17,7 @@ from claude_pool_gh.agent.claude import ClaudeAgent
 from claude_pool_gh.agent.gateway import Gateway
 from claude_pool_gh.pool.model.caps import Caps
 from claude_pool_gh.pool.model.plan import Limits, Plan
-from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Line
+from claude_pool_gh.pool.model.ports import AgentChannel, AgentOutcome, AgentTask
 from claude_pool_gh.pool.store import chains, costs, ledger
 from claude_pool_gh.pool.store.tables import reservations
 from claude_pool_gh.rehearsal.model import Reply, Script, ScriptedModel, use
@@ -71,7 +71,9 @@ class Bench:
         wide = 100 * DOLLAR
         caps = Caps(task=wide, chain=wide)
         now = WallClock().now_ms()
-        await self.database.transact(lambda tx: chains.create(tx, self.chain, plan, account, caps, now))
+        await self.database.transact(
+            lambda tx: chains.create(tx, self.chain, plan, account, caps, now)
+        )
 
     async def grant(self, most: int) -> str:
         """Set money aside for one more run; gives the task's id."""
@@ -105,14 +107,16 @@ class Bench:
         *,
         most: int = 300_000,
         agent: ClaudeAgent | None = None,
-        line: Line | None = None,
+        line: AgentChannel | None = None,
         **task: Any,
     ) -> Run:
         """Run one task to its end and settle it."""
         if script is not None:
             self.model.script = script
         name, began = await self.grant(most), time.monotonic()
-        outcome = await (agent or self.agent()).run(a_task(name, **task), self.folder, line or Line())
+        outcome = await (agent or self.agent()).run(
+            a_task(name, **task), self.folder, line or AgentChannel()
+        )
         seconds = time.monotonic() - began
         cost, bound = await self.settle(name)
         return Run(outcome, cost, bound, most, seconds)

@@ -11,7 +11,7 @@ from claude_pool_gh.agent import powers
 from claude_pool_gh.agent.claude import ClaudeAgent
 from claude_pool_gh.agent.gateway import Gateway
 from claude_pool_gh.agent.meter import Meter
-from claude_pool_gh.pool.model.ports import Line
+from claude_pool_gh.pool.model.ports import AgentChannel
 from claude_pool_gh.rehearsal.model import ScriptedModel
 from claude_pool_gh.storage import Database, migrations
 from tests.agent.bench import REAL_KEY, Bench, WallClock, a_task, done
@@ -30,7 +30,7 @@ async def main(folder: Path, upstream: str, cli: str) -> None:
     if cli:  # a program that stands in for the CLI, and tells of itself by files
         vars(powers)["may_change"] = lambda *_, **__: None
     agent = ClaudeAgent(gateway=gateway, redact=str, cli=Path(cli) if cli else None)
-    await agent.run(a_task(task), folder / "tree", Line())
+    await agent.run(a_task(task), folder / "tree", AgentChannel())
 
 
 if __name__ == "__main__":

@@ -29,37 +29,76 @@ UNPRICED: dict[str, tuple[dict[str, Any], str]] = {
     "another place": ({"inference_geo": "eu"}, "the field `inference_geo`"),
     "priority": ({"service_tier": "auto"}, "the field `service_tier`"),
     "fallbacks": ({"fallbacks": [{"model": "claude-fable-5"}]}, "the field `fallbacks`"),
-    "MCP servers": ({"mcp_servers": [{"type": "url", "url": "https://x.example"}]}, "the field `mcp_servers`"),
+    "MCP servers": (
+        {"mcp_servers": [{"type": "url", "url": "https://x.example"}]},
+        "the field `mcp_servers`",
+    ),
     "a container": ({"container": {"skills": [{"skill_id": "pdf"}]}}, "the field `container`"),
     "what nobody knows": ({"turbo": True}, "the field `turbo`"),
     "betas in the body": ({"betas": ["fast-mode-2026-02-01"]}, "the field `betas`"),
-    "an advisor": ({"tools": [{"type": "advisor_20260301", "name": "advisor", "model": "x"}]}, "the tool `advisor_2"),
-    "code execution": ({"tools": [{"type": "code_execution_20250825", "name": "code_execution"}]}, "the tool `code_"),
-    "web fetch": ({"tools": [{"type": "web_fetch_20250910", "name": "web_fetch", "max_uses": 1}]}, "the tool `web_f"),
-    "endless searches": ({"tools": [{"type": "web_search_20250305", "name": "web_search"}]}, "without `max_uses`"),
+    "an advisor": (
+        {"tools": [{"type": "advisor_20260301", "name": "advisor", "model": "x"}]},
+        "the tool `advisor_2",
+    ),
+    "code execution": (
+        {"tools": [{"type": "code_execution_20250825", "name": "code_execution"}]},
+        "the tool `code_",
+    ),
+    "web fetch": (
+        {"tools": [{"type": "web_fetch_20250910", "name": "web_fetch", "max_uses": 1}]},
+        "the tool `web_f",
+    ),
+    "endless searches": (
+        {"tools": [{"type": "web_search_20250305", "name": "web_search"}]},
+        "without `max_uses`",
+    ),
     "no searches": ({"tools": [{**SEARCH, "max_uses": True}]}, "without `max_uses`"),
     "two searches": ({"tools": [SEARCH, SEARCH]}, "a second tool `web_search`"),
-    "a newer search": ({"tools": [{**SEARCH, "type": "web_search_20260209"}]}, "the tool `web_search_20260209`"),
-    "a tool from code": ({"tools": [{**TOOL, "allowed_callers": ["code_execution_20250825"]}]}, "`allowed_callers`"),
+    "a newer search": (
+        {"tools": [{**SEARCH, "type": "web_search_20260209"}]},
+        "the tool `web_search_20260209`",
+    ),
+    "a tool from code": (
+        {"tools": [{**TOOL, "allowed_callers": ["code_execution_20250825"]}]},
+        "`allowed_callers`",
+    ),
     "an odd tool": ({"tools": [{**TOOL, "retries": 5}]}, "a tool with the field `retries`"),
     "no tools": ({"tools": "all"}, "the field `tools`"),
-    "compaction": ({"context_management": {"edits": [{"type": "compact_20260112"}]}}, "the edit of the context `com"),
+    "compaction": (
+        {"context_management": {"edits": [{"type": "compact_20260112"}]}},
+        "the edit of the context `com",
+    ),
     "clearing of tools": (
-        {"context_management": {"edits": [{"type": "clear_tool_uses_20250919"}]}}, "the edit of the context `clear_",
+        {"context_management": {"edits": [{"type": "clear_tool_uses_20250919"}]}},
+        "the edit of the context `clear_",
     ),
     "another management": ({"context_management": {"plan": "x"}}, "the field `context_management`"),
-    "an upload": (asking({"type": "container_upload", "file_id": "file_1"}), "content of the kind `container_upload`"),
+    "an upload": (
+        asking({"type": "container_upload", "file_id": "file_1"}),
+        "content of the kind `container_upload`",
+    ),
     "a stored file": (
-        asking({"type": "document", "source": {"type": "file", "file_id": "file_1"}}), "a source of the kind `file`",
+        asking({"type": "document", "source": {"type": "file", "file_id": "file_1"}}),
+        "a source of the kind `file`",
     ),
     "a stored file in a result": (
-        asking({"type": "tool_result", "tool_use_id": "t", "content": [
-            {"type": "image", "source": {"type": "file", "file_id": "file_1"}},
-        ]}), "a source of the kind `file`",
+        asking(
+            {
+                "type": "tool_result",
+                "tool_use_id": "t",
+                "content": [
+                    {"type": "image", "source": {"type": "file", "file_id": "file_1"}},
+                ],
+            }
+        ),
+        "a source of the kind `file`",
     ),
-    "a kind of content": (asking({"type": "advisor_tool_result"}), "content of the kind `advisor_tool_result`"),
+    "a kind of content": (
+        asking({"type": "advisor_tool_result"}),
+        "content of the kind `advisor_tool_result`",
+    ),
     "in the system prompt": ({"system": [{"type": "video"}]}, "content of the kind `video`"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", UNPRICED)
@@ -89,7 +128,9 @@ async def test_no_other_address_or_query_reaches_the_api(bench: Bench) -> None:
             "v1/models",
             "v1/messages/count_tokens",
         ):
-            async with session.post(f"{url}/{path}", json={"model": MODEL, "requests": []}) as answer:
+            async with session.post(
+                f"{url}/{path}", json={"model": MODEL, "requests": []}
+            ) as answer:
                 assert answer.status == 404, path
         body = {"model": MODEL, "max_tokens": 10, "messages": []}
         async with session.post(f"{url}/v1/messages?beta=true&speed=fast", json=body) as answer:
@@ -103,7 +144,9 @@ async def test_no_other_address_or_query_reaches_the_api(bench: Bench) -> None:
 
 async def test_beta_features_that_nobody_has_priced_are_left_out(bench: Bench) -> None:
     task = await bench.grant(300_000)
-    headers = {"anthropic-beta": "fast-mode-2026-02-01, effort-2025-11-24,server-side-fallback-2026-07-01"}
+    headers = {
+        "anthropic-beta": "fast-mode-2026-02-01, effort-2025-11-24,server-side-fallback-2026-07-01"
+    }
     async with (
         bench.gateway.admit(f"{task}.1", frozenset({MODEL})) as (_, url),
         aiohttp.ClientSession() as session,
@@ -154,7 +197,9 @@ def fallback(request: ModelRequest) -> Reply:
     return Fail(529, "overloaded_error") if request.model == MODEL else done()
 
 
-@pytest.mark.parametrize("mode", ["plain", "opus", "haiku", "sonnet 4.5", "trusted", "fallback", "search"])
+@pytest.mark.parametrize(
+    "mode", ["plain", "opus", "haiku", "sonnet 4.5", "trusted", "fallback", "search"]
+)
 async def test_everything_that_the_real_cli_sends_is_forwarded(bench: Bench, mode: str) -> None:
     """With it the list is kept up to date: an update of the CLI that sends something new makes this fail."""
     more: dict[str, Any] = {}
@@ -178,7 +223,9 @@ async def test_everything_that_the_real_cli_sends_is_forwarded(bench: Bench, mod
             script = one_by_one(use("WebSearch", {"query": "x y z"}), say("found"), done())
         case _:
             pass
-    run = await bench.run(script, agent=bench.agent(trusted="tools" in more), most=5_000_000, **more)
+    run = await bench.run(
+        script, agent=bench.agent(trusted="tools" in more), most=5_000_000, **more
+    )
     assert run.outcome.ending is Ending.completed, run.outcome.reason
     for request in bench.model.requests:
         assert admission.fault(request.body) is None

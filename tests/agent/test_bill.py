@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from claude_pool_gh.agent import meter, prices
 from claude_pool_gh.agent.gateway import PLACEHOLDER_KEY, Gateway
-from claude_pool_gh.agent.meter import Admitted, Meter
+from claude_pool_gh.agent.meter import AdmittedRequest, Meter
 from claude_pool_gh.agent.prices import Load
 from claude_pool_gh.agent.usage import StreamUsage, whole_usage
-from claude_pool_gh.pool.model.ports import Ending, Line
+from claude_pool_gh.pool.model.ports import AgentChannel, Ending
 from claude_pool_gh.rehearsal.model import (
     Answer,
     Fail,
@@ -40,7 +40,11 @@ READ = use("Read", {"file_path": "a.txt"})
 async def ask(url: str, **body: object) -> tuple[int, str]:
     """One request as the CLI would make it, without the CLI."""
     whole = {"model": MODEL, "max_tokens": 1000, "stream": True, "messages": []} | body
-    headers = {"x-api-key": PLACEHOLDER_KEY, "authorization": "Bearer mine", "x-forwarded-for": "me"}
+    headers = {
+        "x-api-key": PLACEHOLDER_KEY,
+        "authorization": "Bearer mine",
+        "x-forwarded-for": "me",
+    }
     async with (
         aiohttp.ClientSession() as session,
         session.post(f"{url}/v1/messages?beta=true", json=whole, headers=headers) as answer,
@@ -76,7 +80,7 @@ async def test_a_cancelled_run_pays_what_the_answer_it_left_behind_cost(bench: B
     bench.gateway._read_on_seconds = 10.0
     bench.model.script = one_by_one(READ, slow)
     task = await bench.grant(300_000)
-    running = asyncio.create_task(bench.agent().run(a_task(task), bench.folder, Line()))
+    running = asyncio.create_task(bench.agent().run(a_task(task), bench.folder, AgentChannel()))
     while len(bench.model.requests) < 2:
         await asyncio.sleep(0.02)
     await asyncio.sleep(0.3)
@@ -123,7 +127,9 @@ async def test_max_tokens_are_lowered_to_what_the_money_pays_for(bench: Bench) -
     lowered = [request.body["max_tokens"] for request in bench.model.requests]
     assert all(tokens < 15_000 for tokens in lowered), lowered
     assert len(bench.model.bill.items) >= 2
-    assert bench.model.bill.items[1][1].output_tokens == lowered[1], "the model wrote all that it might"
+    assert bench.model.bill.items[1][1].output_tokens == lowered[1], (
+        "the model wrote all that it might"
+    )
     assert run.outcome.ending is Ending.out_of_budget
     assert (run.cost, run.bound) == (bench.model.bill.total, False)
     assert run.cost <= run.granted
@@ -132,10 +138,12 @@ async def test_max_tokens_are_lowered_to_what_the_money_pays_for(bench: Bench) -
 class Careless(Meter):
     """The control: sets nothing aside and lowers nothing."""
 
-    async def admit(self, run_id: str, model: str, load: Load, asked: int) -> Admitted | None:
+    async def admit(
+        self, run_id: str, model: str, load: Load, asked: int
+    ) -> AdmittedRequest | None:
         del load
         admitted = await super().admit(run_id, model, Load(0), 1)
-        return None if admitted is None else Admitted(admitted.request_id, asked)
+        return None if admitted is None else AdmittedRequest(admitted.request_id, asked)
 
 
 async def test_without_the_reservation_the_cap_would_be_passed(
@@ -186,7 +194,9 @@ async def test_a_pass_ends_with_its_run(bench: Bench) -> None:
 class Slow(Meter):
     """Takes its time to set money aside, as a busy database does."""
 
-    async def admit(self, run_id: str, model: str, load: Load, asked: int) -> Admitted | None:
+    async def admit(
+        self, run_id: str, model: str, load: Load, asked: int
+    ) -> AdmittedRequest | None:
         admitted = await super().admit(run_id, model, load, asked)
         await asyncio.sleep(0.5)
         return admitted
@@ -225,11 +235,13 @@ async def test_the_api_is_never_reached_for_nothing(bench: Bench, database: Data
 async def test_a_model_without_a_price_counts_as_the_dearest_and_says_so(bench: Bench) -> None:
     usage = Usage(input_tokens=1_000, output_tokens=100)
     run = await bench.run(
-        one_by_one(use("StructuredOutput", {"answer": "42"}, usage=usage)), model="claude-nobody-knows-1"
+        one_by_one(use("StructuredOutput", {"answer": "42"}, usage=usage)),
+        model="claude-nobody-knows-1",
     )
     assert run.outcome.ending is Ending.completed
     dearest = max(
-        prices.price(model, {"input_tokens": 1_000, "output_tokens": 100}) for model in prices._known()
+        prices.price(model, {"input_tokens": 1_000, "output_tokens": 100})
+        for model in prices._known()
     )
     assert (run.cost, run.bound) == (dearest, True)
 
@@ -260,7 +272,9 @@ async def canaries(bench: Bench) -> AsyncIterator[list[str]]:
         clis = [process for process in family if "_bundled/claude" in " ".join(process.cmdline())]
         seen.extend(f"{process.cmdline()} {process.environ()}" for process in clis)
         for launch in (bench.folder.parent / "tmp").glob("cpg-*"):
-            seen.extend(path.read_text(errors="replace") for path in launch.rglob("*") if path.is_file())
+            seen.extend(
+                path.read_text(errors="replace") for path in launch.rglob("*") if path.is_file()
+            )
         return done()
 
     bench.model.script = script
@@ -277,7 +291,9 @@ async def test_the_agent_never_holds_the_real_key(bench: Bench, canaries: list[s
     assert REAL_KEY not in str(run.outcome)
 
 
-async def test_the_api_sees_the_real_key_and_nothing_else_of_the_agents_credentials(bench: Bench) -> None:
+async def test_the_api_sees_the_real_key_and_nothing_else_of_the_agents_credentials(
+    bench: Bench,
+) -> None:
     task = await bench.grant(300_000)
     async with bench.gateway.admit(f"{task}.1", frozenset({MODEL})) as (_, url):
         await ask(url)
@@ -313,7 +329,9 @@ async def test_the_agents_own_requests_carry_the_placeholder(
 
 async def test_an_api_that_redirects_is_not_followed(bench: Bench) -> None:
     async with ScriptedModel.start(lambda _: done()) as elsewhere:
-        bench.model.script = one_by_one(Fail(307, headers={"location": f"{elsewhere.url}/v1/messages"}))
+        bench.model.script = one_by_one(
+            Fail(307, headers={"location": f"{elsewhere.url}/v1/messages"})
+        )
         run = await bench.run()
         assert run.outcome.ending is Ending.failed
         assert elsewhere.requests == []
@@ -327,14 +345,20 @@ async def test_an_api_that_redirects_is_not_followed(bench: Bench) -> None:
     size=st.integers(0, 2_000_000),
     asked=st.integers(1, 200_000),
     left=st.integers(0, 20_000_000),
-    model=st.sampled_from([
-        "claude-sonnet-5-5", "claude-opus-5-5", "claude-haiku-4-5", "claude-haiku-5-5", "claude-sonnet-4-5",
-        "claude-nobody-knows-1",
-    ]),
+    model=st.sampled_from(
+        [
+            "claude-sonnet-5-5",
+            "claude-opus-5-5",
+            "claude-haiku-4-5",
+            "claude-haiku-5-5",
+            "claude-sonnet-4-5",
+            "claude-nobody-knows-1",
+        ]
+    ),
     cached=st.sampled_from(["", "5m", "1h"]),
     searches=st.integers(0, 3),
     geo=st.sampled_from([None, "global", "us"]),
-)  # fmt: skip
+)
 @settings(max_examples=1_000, deadline=None)
 def test_what_is_set_aside_is_there_and_pays_for_the_dearest_answer(
     size: int, asked: int, left: int, model: str, cached: str, searches: int, geo: str | None
@@ -348,10 +372,18 @@ def test_what_is_set_aside_is_there_and_pays_for_the_dearest_answer(
     hour = {"cache_creation": {"ephemeral_1h_input_tokens": size}}
     read = size + searches * 1_000_000
     usages: tuple[dict[str, Any], ...] = (
-        {"input_tokens": read, "output_tokens": tokens, "server_tool_use": {"web_search_requests": searches}},
+        {
+            "input_tokens": read,
+            "output_tokens": tokens,
+            "server_tool_use": {"web_search_requests": searches},
+        },
         {"input_tokens": 1, "cache_read_input_tokens": size, "output_tokens": tokens},
         *([{"cache_creation_input_tokens": size, "output_tokens": tokens}] if cached else []),
-        *([{"cache_creation_input_tokens": size, "output_tokens": tokens, **hour}] if cached == "1h" else []),
+        *(
+            [{"cache_creation_input_tokens": size, "output_tokens": tokens, **hour}]
+            if cached == "1h"
+            else []
+        ),
     )
     for usage in usages:
         if searches and model == "claude-haiku-4-5":
@@ -399,7 +431,8 @@ def test_a_stream_cut_anywhere_counts_the_same(noise: bytes, cuts: list[int]) ->
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"[]", b"null", b"{}", b'{"usage":{}}', b'{"usage":{"output_tokens":1}}', b"[" * 100_000]
+    "body",
+    [b"", b"[]", b"null", b"{}", b'{"usage":{}}', b'{"usage":{"output_tokens":1}}', b"[" * 100_000],
 )
 def test_no_count_is_better_than_half_a_count(body: bytes) -> None:
     assert whole_usage(body) is None

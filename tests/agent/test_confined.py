@@ -44,7 +44,9 @@ def act(folder: Path, what: str, changes: Sequence[Path] | None) -> int:
     program.write_text(f"#!{sys.executable}\nimport os, subprocess, sys\n{names}\n{what}\n")
     program.chmod(0o755)
     with process.prepare(program, {}, changes) as launch:
-        return subprocess.run([launch.executable], check=False, capture_output=True, timeout=60).returncode
+        return subprocess.run(
+            [launch.executable], check=False, capture_output=True, timeout=60
+        ).returncode
 
 
 @pytest.mark.usefixtures("each_mode")
@@ -62,10 +64,16 @@ def test_without_it_each_of_them_works(short_folder: Path, what: str) -> None:
 
 
 def test_its_own_folders_are_its_own(short_folder: Path) -> None:
-    own = "open(inside + '/new', 'w').write(open(inside + '/own').read()); os.unlink(inside + '/own')"
+    own = (
+        "open(inside + '/new', 'w').write(open(inside + '/own').read()); os.unlink(inside + '/own')"
+    )
     private = "open(os.environ['TMPDIR'] + '/x', 'w'); os.mkdir(os.environ['HOME'] + '/y')"
     assert (
-        act(short_folder, f"{own}; {private}; open('/dev/null', 'w').write('x')", [short_folder / "inside"])
+        act(
+            short_folder,
+            f"{own}; {private}; open('/dev/null', 'w').write('x')",
+            [short_folder / "inside"],
+        )
         == 0
     )
     assert act(short_folder, private, ()) == 0
@@ -76,6 +84,8 @@ async def test_the_real_cli_works_like_that(bench: Bench) -> None:
     """It reads and answers where it may change nothing, and edits where it may."""
     run = await bench.run(calls(("Read", {"file_path": "a.txt"}), ("Grep", {"pattern": "."})))
     assert run.outcome.ending is Ending.completed
-    run = await bench.run(calls(("Write", {"file_path": "new.txt", "content": "x"})), tools=("Read", "Write"))
+    run = await bench.run(
+        calls(("Write", {"file_path": "new.txt", "content": "x"})), tools=("Read", "Write")
+    )
     assert run.outcome.ending is Ending.completed
     assert (bench.folder / "new.txt").read_text() == "x"

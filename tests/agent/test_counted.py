@@ -39,7 +39,11 @@ FIRST, ANSWER, SECOND = text("a" * 9_000), text("b" * 300, "assistant"), text("c
 
 def after_first(output: int = 100, **more: Any) -> Counts:
     counts = Counts()
-    usage = {"input_tokens": 50, "cache_read_input_tokens": 2_000, "cache_creation_input_tokens": 450}
+    usage = {
+        "input_tokens": 50,
+        "cache_read_input_tokens": 2_000,
+        "cache_creation_input_tokens": 450,
+    }
     counts.learn(of(FIRST, **more), usage | {"output_tokens": output})
     return counts
 
@@ -85,12 +89,16 @@ def test_marks_for_the_cache_do_not_make_another_conversation() -> None:
     """The CLI moves its mark to the newest message, and writes a text alone as itself."""
     counts = Counts()
     marked = of(
-        text("a" * 9_000, cache_control=MARK), system=[{"type": "text", "text": "S", "cache_control": MARK}]
+        text("a" * 9_000, cache_control=MARK),
+        system=[{"type": "text", "text": "S", "cache_control": MARK}],
     )
     counts.learn(marked, {"input_tokens": 2_500, "output_tokens": 1})
     plain = {"role": "user", "content": "a" * 9_000}
     longer = of(
-        plain, ANSWER, text("c", cache_control={**MARK, "ttl": "1h"}), system=[{"type": "text", "text": "S"}]
+        plain,
+        ANSWER,
+        text("c", cache_control={**MARK, "ttl": "1h"}),
+        system=[{"type": "text", "text": "S"}],
     )
     assert counts.bound(longer) < 5_000 < longer.whole
 
@@ -119,11 +127,16 @@ def test_tools_that_come_later_count_with_what_is_new() -> None:
     ("edits", "known"),
     [
         ([{"type": "clear_thinking_20251015", "keep": "all"}], True),
-        ([{"type": "clear_thinking_20251015", "keep": {"type": "thinking_turns", "value": 1}}], False),
+        (
+            [{"type": "clear_thinking_20251015", "keep": {"type": "thinking_turns", "value": 1}}],
+            False,
+        ),
         ([{"type": "clear_thinking_20251015"}], False),
     ],
 )
-def test_where_the_context_is_edited_nothing_is_taken_as_known(edits: list[Any], *, known: bool) -> None:
+def test_where_the_context_is_edited_nothing_is_taken_as_known(
+    edits: list[Any], *, known: bool
+) -> None:
     counts, more = Counts(), {"context_management": {"edits": edits}}
     counts.learn(of(FIRST, **more), {"input_tokens": 2_500, "output_tokens": 0})
     longer = of(FIRST, ANSWER, **more)
@@ -147,7 +160,10 @@ def test_a_count_that_is_none_is_not_remembered(usage: dict[str, Any]) -> None:
 
 
 def test_a_picture_that_is_new_counts_as_a_picture() -> None:
-    picture = {"role": "user", "content": [{"type": "image", "source": {"type": "base64", "data": "AA"}}]}
+    picture = {
+        "role": "user",
+        "content": [{"type": "image", "source": {"type": "base64", "data": "AA"}}],
+    }
     assert after_first().bound(of(FIRST, picture)) >= 2_600 + 5_000
 
 
@@ -180,11 +196,18 @@ def test_the_bound_is_never_below_what_the_api_counts(
 
 @pytest.mark.parametrize(
     ("control", "kept", "factor"),
-    [(None, "", 1.0), ({"type": "ephemeral"}, "5m", 1.25), ({"type": "ephemeral", "ttl": "5m"}, "5m", 1.25),
-     ({"type": "ephemeral", "ttl": "1h"}, "1h", 2.0), ({"type": "ephemeral", "ttl": "2d"}, "1h", 2.0),
-     ("x", "1h", 2.0)],
-)  # fmt: skip
-def test_the_cache_is_priced_by_the_requests_own_ttl(control: Any, kept: str, factor: float) -> None:
+    [
+        (None, "", 1.0),
+        ({"type": "ephemeral"}, "5m", 1.25),
+        ({"type": "ephemeral", "ttl": "5m"}, "5m", 1.25),
+        ({"type": "ephemeral", "ttl": "1h"}, "1h", 2.0),
+        ({"type": "ephemeral", "ttl": "2d"}, "1h", 2.0),
+        ("x", "1h", 2.0),
+    ],
+)
+def test_the_cache_is_priced_by_the_requests_own_ttl(
+    control: Any, kept: str, factor: float
+) -> None:
     block = {"type": "text", "text": "a"} | ({} if control is None else {"cache_control": control})
     for body in (
         {"messages": [{"role": "user", "content": [block]}]},
@@ -192,7 +215,9 @@ def test_the_cache_is_priced_by_the_requests_own_ttl(control: Any, kept: str, fa
         {"tools": [block]},
     ):
         assert kept_for(body) == kept
-    assert most_for_input("claude-sonnet-5-5", Load(98_000, kept)) == round(100_000 * 2 * factor * 1.1)
+    assert most_for_input("claude-sonnet-5-5", Load(98_000, kept)) == round(
+        100_000 * 2 * factor * 1.1
+    )
 
 
 def test_the_longest_ttl_of_a_request_counts() -> None:
@@ -227,14 +252,19 @@ def test_every_multiplier_that_the_api_reports_is_booked(
 
 
 def test_every_pass_is_booked_at_its_own_model() -> None:
-    passes = [{"type": "message", **MANY}, {"type": "fallback_message", "model": "claude-fable-5", **MANY}]
+    passes = [
+        {"type": "message", **MANY},
+        {"type": "fallback_message", "model": "claude-fable-5", **MANY},
+    ]
     expected = price("claude-sonnet-5-5", MANY) + price("claude-fable-5", MANY)
     assert price("claude-sonnet-5-5", MANY | {"iterations": passes}) == expected
     assert price(
         "claude-sonnet-5-5", MANY | {"iterations": [{"type": "message", "input_tokens": 1}]}
     ) == price("claude-sonnet-5-5", MANY)
     unknown = [{"type": "advisor_message", "model": "claude-nobody-knows-1", **MANY}]
-    assert price("claude-sonnet-5-5", MANY | {"iterations": unknown}) >= price("claude-opus-4-1", MANY)
+    assert price("claude-sonnet-5-5", MANY | {"iterations": unknown}) >= price(
+        "claude-opus-4-1", MANY
+    )
 
 
 # with the real CLI
@@ -261,7 +291,9 @@ async def test_a_long_conversation_is_not_refused_far_below_its_money(bench: Ben
     assert (run.cost, run.bound) == (bench.model.bill.total, False)
 
 
-async def test_a_long_beginning_is_counted_by_the_api_where_its_bytes_would_not_fit(bench: Bench) -> None:
+async def test_a_long_beginning_is_counted_by_the_api_where_its_bytes_would_not_fit(
+    bench: Bench,
+) -> None:
     prompt = "def f(x):\n    return x + 1\n\n" * 5_000
     refused = await bench.run(one_by_one(done()), most=200_000, prompt=prompt)
     assert refused.outcome.ending.value == "out_of_budget"

@@ -82,7 +82,9 @@ def wires(bench: Bench, trap: ScriptedModel, short_folder: Path) -> Path:
         ".claude/agents/evil.md": f"---\nname: evil\ndescription: {SENTENCE} agent\n---\n{SENTENCE}",
         ".claude/commands/go.md": f"---\ndescription: {SENTENCE}\n---\n{SENTENCE} command !`{touch('command')}`",
         ".claude/output-styles/evil.md": f"---\nname: evil\n---\n{SENTENCE} style",
-        ".claude-plugin/plugin.json": json.dumps({"name": "evil", "hooks": {"SessionStart": hook("plugin")}}),
+        ".claude-plugin/plugin.json": json.dumps(
+            {"name": "evil", "hooks": {"SessionStart": hook("plugin")}}
+        ),
     }
     for name, text in files.items():
         path = bench.folder / name
@@ -108,7 +110,9 @@ def without_restricted(options: Any) -> Any:
 
 
 def with_project_settings(options: Any) -> Any:
-    return dataclasses.replace(options, setting_sources=["user", "project", "local"], strict_mcp_config=False)
+    return dataclasses.replace(
+        options, setting_sources=["user", "project", "local"], strict_mcp_config=False
+    )
 
 
 async def look_around(bench: Bench, **task: Any) -> Ending:
@@ -118,7 +122,9 @@ async def look_around(bench: Bench, **task: Any) -> Ending:
     return run.outcome.ending
 
 
-async def test_planted_configuration_has_no_effect(bench: Bench, wires: Path, trap: ScriptedModel) -> None:
+async def test_planted_configuration_has_no_effect(
+    bench: Bench, wires: Path, trap: ScriptedModel
+) -> None:
     assert await look_around(bench) is Ending.completed
     assert list(wires.iterdir()) == []
     assert trap.requests == []
@@ -130,7 +136,11 @@ async def test_planted_configuration_has_no_effect(bench: Bench, wires: Path, tr
 @pytest.mark.long
 @pytest.mark.parametrize("off", [without_restricted, with_project_settings])
 async def test_each_layer_alone_keeps_planted_configuration_out(
-    bench: Bench, wires: Path, trap: ScriptedModel, monkeypatch: pytest.MonkeyPatch, off: Callable[[Any], Any]
+    bench: Bench,
+    wires: Path,
+    trap: ScriptedModel,
+    monkeypatch: pytest.MonkeyPatch,
+    off: Callable[[Any], Any],
 ) -> None:
     loosened(monkeypatch, off)
     assert await look_around(bench) is Ending.completed
@@ -156,7 +166,9 @@ async def test_a_cli_that_runs_with_more_than_was_asked_for_is_stopped(
 ) -> None:
     """A third layer: what the CLI says of itself before its first request."""
     assert wires.exists()
-    loosened(monkeypatch, lambda options: dataclasses.replace(options, permission_mode="acceptEdits"))
+    loosened(
+        monkeypatch, lambda options: dataclasses.replace(options, permission_mode="acceptEdits")
+    )
     run = await bench.run()
     assert run.outcome.ending is Ending.failed
     assert "permission mode 'acceptEdits'" in run.outcome.reason
@@ -172,7 +184,9 @@ async def test_a_planted_file_that_the_agent_reads_is_only_read(bench: Bench, wi
     assert list(wires.iterdir()) == []
 
 
-async def test_a_prompt_is_taken_to_the_letter(bench: Bench, wires: Path, short_folder: Path) -> None:
+async def test_a_prompt_is_taken_to_the_letter(
+    bench: Bench, wires: Path, short_folder: Path
+) -> None:
     secret = short_folder / "secret.txt"
     secret.write_text("PROMPT-CANARY")
     prompt = f"/go @{secret} @a.txt\n@{bench.folder}/CLAUDE.md\n/help !`touch {wires}/shell`"
@@ -199,7 +213,13 @@ async def test_prompts_were_dangerous_without_the_option(
 
 # tools
 
-SECRETS = ("PRIVATE-KEY-CANARY", "DATABASE-CANARY", "NEIGHBOUR-CANARY", "ANTHROPIC_BASE_URL=", "GIT-CANARY")
+SECRETS = (
+    "PRIVATE-KEY-CANARY",
+    "DATABASE-CANARY",
+    "NEIGHBOUR-CANARY",
+    "ANTHROPIC_BASE_URL=",
+    "GIT-CANARY",
+)
 Attempt = tuple[str, Mapping[str, Any]]
 
 
@@ -255,8 +275,14 @@ def searches(_bench: Bench, files: Mapping[str, Path]) -> list[Attempt]:
     keys, tree2 = str(files["key"].parent), str(files["neighbour"].parent)
     content = {"pattern": "CANARY", "output_mode": "content"}
     return [
-        *(("Grep", content | {"path": path}) for path in (keys, tree2, "/", "..", "key-link", "folder-link")),
-        *(("Grep", content | {"path": path}) for path in (f"~{keys}", f" {keys}", "sub/up/..", ".git")),
+        *(
+            ("Grep", content | {"path": path})
+            for path in (keys, tree2, "/", "..", "key-link", "folder-link")
+        ),
+        *(
+            ("Grep", content | {"path": path})
+            for path in (f"~{keys}", f" {keys}", "sub/up/..", ".git")
+        ),
         *(("Grep", content | {"glob": glob}) for glob in (f"{keys}/*", "../**", "{..,.}/keys/*")),
         *(
             ("Grep", content | {"glob": glob, "path": "."})
@@ -296,7 +322,11 @@ def forbidden_tools(bench: Bench, files: Mapping[str, Path]) -> list[Attempt]:
 async def attempt(bench: Bench, attempts: list[Attempt], **task: Any) -> tuple[list[str], Any]:
     """What each attempt was answered, and the run."""
     run = await bench.run(calls(*attempts), turns=len(attempts) + 5, most=3_000_000, **task)
-    answered = [json.dumps(block["content"]) for block in blocks(bench) if block.get("type") == "tool_result"]
+    answered = [
+        json.dumps(block["content"])
+        for block in blocks(bench)
+        if block.get("type") == "tool_result"
+    ]
     assert len(answered) == len(attempts), run.outcome
     return answered, run
 
@@ -304,31 +334,47 @@ async def attempt(bench: Bench, attempts: list[Attempt], **task: Any) -> tuple[l
 def blocks(bench: Bench) -> list[dict[str, Any]]:
     """The parts of the conversation, as the model was shown it last."""
     messages = bench.model.requests[-1].body["messages"]
-    return [block for message in messages for block in message["content"] if isinstance(block, dict)]
+    return [
+        block for message in messages for block in message["content"] if isinstance(block, dict)
+    ]
 
 
 def leaked(bench: Bench) -> set[str]:
     """Which secrets, or names that only a search outside could know, reached the model."""
     asked = json.dumps([list(request.body["messages"]) for request in bench.model.requests])
-    seen = {secret for secret in SECRETS if f"{secret} of" in asked or (secret in asked and "=" in secret)}
-    results = [json.dumps(block["content"]) for block in blocks(bench) if block.get("type") == "tool_result"]
+    seen = {
+        secret
+        for secret in SECRETS
+        if f"{secret} of" in asked or (secret in asked and "=" in secret)
+    }
+    results = [
+        json.dumps(block["content"])
+        for block in blocks(bench)
+        if block.get("type") == "tool_result"
+    ]
     names = {"app.pem", "notes.txt", "pool.sqlite"}
     return seen | {name for name in names for text in results if text.strip('"').endswith(name)}
 
 
 @pytest.mark.parametrize("tries", [reads, searches, forbidden_tools])
 async def test_every_way_out_is_refused(
-    bench: Bench, secrets: dict[str, Path], tries: Callable[[Bench, Mapping[str, Path]], list[Attempt]]
+    bench: Bench,
+    secrets: dict[str, Path],
+    tries: Callable[[Bench, Mapping[str, Path]], list[Attempt]],
 ) -> None:
     attempts = tries(bench, secrets)
     answered, run = await attempt(bench, attempts)
     refused = [entry for entry in run.outcome.transcript if entry["what"] == "is refused"]
     passed = [
-        (a, text[:200]) for a, text in zip(attempts, answered, strict=True) if text and "CANARY of" in text
+        (a, text[:200])
+        for a, text in zip(attempts, answered, strict=True)
+        if text and "CANARY of" in text
     ]
     assert passed == []
     assert len(refused) == len(attempts), [
-        (a, text[:200]) for a, text in zip(attempts, answered, strict=True) if not is_error(bench, a)
+        (a, text[:200])
+        for a, text in zip(attempts, answered, strict=True)
+        if not is_error(bench, a)
     ]
     assert leaked(bench) == set()
     assert run.outcome.looked_at["files"] == []
@@ -339,7 +385,11 @@ async def test_every_way_out_is_refused(
 def is_error(bench: Bench, wanted: Attempt) -> bool:
     """Whether the call of these arguments was answered with an error."""
     seen = blocks(bench)
-    ids = {block["id"] for block in seen if block.get("type") == "tool_use" and block["input"] == wanted[1]}
+    ids = {
+        block["id"]
+        for block in seen
+        if block.get("type") == "tool_use" and block["input"] == wanted[1]
+    }
     return any(block.get("is_error") for block in seen if block.get("tool_use_id") in ids)
 
 
@@ -362,7 +412,9 @@ async def test_the_clis_rules_hold_alone(
     bench: Bench, secrets: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settings, "refusal", lambda *_: None)
-    secrets["git"].write_text("nothing\n")  # that the worktree's own `.git` is not read is the host's rule
+    secrets["git"].write_text(
+        "nothing\n"
+    )  # that the worktree's own `.git` is not read is the host's rule
     await attempt(bench, reads(bench, secrets) + searches(bench, secrets))
     assert leaked(bench) == set()
 
@@ -403,7 +455,9 @@ async def test_what_lies_in_the_worktree_is_read_in_every_spelling(
         assert any(word in text for word in ("hello", "world", "a.txt", "c.txt")), (tool, text)
 
 
-async def test_edits_stay_in_the_worktree(bench: Bench, secrets: dict[str, Path], short_folder: Path) -> None:
+async def test_edits_stay_in_the_worktree(
+    bench: Bench, secrets: dict[str, Path], short_folder: Path
+) -> None:
     tree = str(bench.folder)
     good: list[Attempt] = [
         ("Write", {"file_path": f"{tree}/new.txt", "content": "new"}),
@@ -411,9 +465,16 @@ async def test_edits_stay_in_the_worktree(bench: Bench, secrets: dict[str, Path]
         ("Edit", {"file_path": f"{tree}/a.txt", "old_string": "hello", "new_string": "bye"}),
     ]
     outside = [
-        str(short_folder / "escaped"), "../escaped", "folder-link/escaped", f"{tree}2/escaped", "~/escaped",
-        ".git", ".git/hooks/pre-commit", "sub/.GIT/config", "sub/up/.git",
-    ]  # fmt: skip
+        str(short_folder / "escaped"),
+        "../escaped",
+        "folder-link/escaped",
+        f"{tree}2/escaped",
+        "~/escaped",
+        ".git",
+        ".git/hooks/pre-commit",
+        "sub/.GIT/config",
+        "sub/up/.git",
+    ]
     bad: list[Attempt] = [("Write", {"file_path": path, "content": "x"}) for path in outside]
     before = secrets["git"].read_text()
     _, run = await attempt(bench, good + bad, tools=("Read", "Edit", "Write"))

@@ -15,7 +15,7 @@ from tests.local.house import House, in_turn
 
 
 @pytest.fixture
-def house(model: ScriptedModel, short_folder: Path) -> House:
+def runtime(model: ScriptedModel, short_folder: Path) -> House:
     return House(model, short_folder)
 
 
@@ -28,9 +28,9 @@ GONE: Final[dict[str, dict[str, Any]]] = {
 
 @pytest.mark.parametrize("name", GONE)
 async def test_a_server_that_does_not_start_fails_the_run_before_it_costs_anything(
-    house: House, name: str
+    runtime: House, name: str
 ) -> None:
-    run = await house.run(in_turn(say("done")), mcp_servers={"gone": GONE[name]})
+    run = await runtime.run(in_turn(say("done")), mcp_servers={"gone": GONE[name]})
     assert (run.result.ending, run.result.cost_microdollars, run.requests) == (Ending.failed, 0, [])
     assert run.result.reason.startswith(
         "MCP servers did not start: 'gone' (failed); check `command` or `url`"

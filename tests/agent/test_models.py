@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from claude_pool_gh import CapReached, ClaudeAgent, Effort, PermissionMode, PoolConfig, TaskOverrides
+from claude_pool_gh import (
+    CapReached,
+    ClaudeAgent,
+    Effort,
+    PermissionMode,
+    PoolConfig,
+    TaskOverrides,
+)
 from claude_pool_gh.agent import models, process
 from claude_pool_gh.agent.claude import _QUIET
 from claude_pool_gh.pool.model.ports import AgentTask
@@ -22,7 +29,7 @@ NAMES = [*models.ALIASES, "opusplan[1m]", "sonnet[1m]", "SONNET", " opus ", "cla
 
 
 @pytest.fixture
-def house(model: ScriptedModel, short_folder: Path) -> House:
+def runtime(model: ScriptedModel, short_folder: Path) -> House:
     return House(model, short_folder)
 
 
@@ -77,45 +84,58 @@ def test_names_are_resolved(name: str, mode: PermissionMode, model: str) -> None
     assert models.resolved(name, mode) == model
 
 
-async def test_a_short_name_works_wherever_a_model_is_named(house: House) -> None:
-    house.model.script = lambda _request: say("Hi")
-    async with house.open(house.agent(model="sonnet"), config=PoolConfig(fallback_model="haiku")) as pool:
+async def test_a_short_name_works_wherever_a_model_is_named(runtime: House) -> None:
+    runtime.model.script = lambda _request: say("Hi")
+    async with runtime.open(
+        runtime.agent(model="sonnet"), config=PoolConfig(fallback_model="haiku")
+    ) as pool:
         usual = await pool.run("Hi")
         own = await pool.run("Hi", config=TaskOverrides(model="opus", effort=Effort.low))
     assert usual.success, usual.reason
     assert own.success, own.reason
-    assert [request.model for request in house.model.requests] == ["claude-sonnet-5-5", "claude-opus-5-5"]
+    assert [request.model for request in runtime.model.requests] == [
+        "claude-sonnet-5-5",
+        "claude-opus-5-5",
+    ]
 
 
-@pytest.mark.parametrize("name", ["sonnet", "opus", "haiku", "claude-haiku-4-5", "claude-sonnet-4-5"])
+@pytest.mark.parametrize(
+    "name", ["sonnet", "opus", "haiku", "claude-haiku-4-5", "claude-sonnet-4-5"]
+)
 async def test_the_least_that_is_named_is_enough_and_less_is_refused_at_submit(
-    house: House, name: str
+    runtime: House, name: str
 ) -> None:
-    house.model.script = lambda _request: say("Hi")
+    runtime.model.script = lambda _request: say("Hi")
     task: AgentTask = a_task("t", system="", prompt="Say hi", model=name, schema=None)
     least = ClaudeAgent().least(task)
-    async with house.open() as pool:
-        with pytest.raises(CapReached, match=r"asked for .* set TaskOverrides\.max_budget_usd") as refused:
-            await pool.run("Say hi", config=TaskOverrides(model=name, max_budget_usd=(least - 1) / 1e6))
+    async with runtime.open() as pool:
+        with pytest.raises(
+            CapReached, match=r"asked for .* set TaskOverrides\.max_budget_usd"
+        ) as refused:
+            await pool.run(
+                "Say hi", config=TaskOverrides(model=name, max_budget_usd=(least - 1) / 1e6)
+            )
         assert refused.value.asked == least
-        assert house.model.requests == []
-        result = await pool.run("Say hi", config=TaskOverrides(model=name, max_budget_usd=least / 1e6))
+        assert runtime.model.requests == []
+        result = await pool.run(
+            "Say hi", config=TaskOverrides(model=name, max_budget_usd=least / 1e6)
+        )
     assert result.success, result.reason
     assert 0 < result.cost_microdollars <= least
 
 
-async def test_a_tight_budget_lets_every_slot_work_and_is_kept(house: House) -> None:
+async def test_a_tight_budget_lets_every_slot_work_and_is_kept(runtime: House) -> None:
     """Its tasks begin with the least, take more as they need it, and the money goes as far as it goes."""
-    house.model.script = lambda _request: say("Hi")
+    runtime.model.script = lambda _request: say("Hi")
     config = PoolConfig(budget_microdollars=400_000)
-    async with house.open(slots=2, config=config) as pool:
+    async with runtime.open(slots=2, config=config) as pool:
         results = await pool.fan_out(["Say hi"] * 4)
         status = await pool.status()
     assert [result.reason for result in results if not result.success] == []
-    assert status.total_spend_microdollars == house.model.bill.total <= 400_000
+    assert status.total_spend_microdollars == runtime.model.bill.total <= 400_000
 
 
-async def test_what_a_run_may_not_have_is_refused_at_submit(house: House) -> None:
-    async with house.open() as pool:
+async def test_what_a_run_may_not_have_is_refused_at_submit(runtime: House) -> None:
+    async with runtime.open() as pool:
         with pytest.raises(ValueError, match=r"Bash cannot be held .* ClaudeAgent\(trusted=True\)"):
             await pool.submit("x", config=TaskOverrides(tools=["Bash"]))

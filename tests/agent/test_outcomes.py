@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from claude_pool_gh.agent import claude, process
-from claude_pool_gh.pool.model.ports import Ending, Line
+from claude_pool_gh.pool.model.ports import AgentChannel, Ending
 from claude_pool_gh.rehearsal.model import (
     Answer,
     Fail,
@@ -41,7 +41,11 @@ async def test_a_typed_result_completes_a_run(bench: Bench) -> None:
     script = calls(("Read", {"file_path": "a.txt"}), ("Grep", {"pattern": "hello"}))
     run = await bench.run(script)
     outcome = run.outcome
-    assert (outcome.ending, outcome.structured, outcome.reason) == (Ending.completed, {"answer": "42"}, "")
+    assert (outcome.ending, outcome.structured, outcome.reason) == (
+        Ending.completed,
+        {"answer": "42"},
+        "",
+    )
     assert outcome.looked_at == {"files": ["a.txt"], "searches": ["hello"], "denied": []}
     assert [entry["what"] for entry in outcome.transcript][:2] == ["uses", "gets"]
     assert exact(run, bench)
@@ -139,7 +143,9 @@ async def test_a_short_rate_limit_is_waited_out(bench: Bench) -> None:
 
 @pytest.mark.usefixtures("one_retry")
 async def test_a_short_rate_limit_for_ever_is_a_quota(bench: Bench) -> None:
-    run = await bench.run(one_by_one(Fail(429, "rate_limit_error", "slow down", {"retry-after": "0"})))
+    run = await bench.run(
+        one_by_one(Fail(429, "rate_limit_error", "slow down", {"retry-after": "0"}))
+    )
     assert run.outcome.ending is Ending.quota
     assert run.cost == 0
 
@@ -161,7 +167,9 @@ async def test_a_quota_of_days_says_the_day(bench: Bench) -> None:
 
 @pytest.mark.usefixtures("one_retry")
 @pytest.mark.parametrize(("status", "kind"), [(500, "api_error"), (529, "overloaded_error")])
-async def test_a_broken_api_fails_and_may_be_tried_again(bench: Bench, status: int, kind: str) -> None:
+async def test_a_broken_api_fails_and_may_be_tried_again(
+    bench: Bench, status: int, kind: str
+) -> None:
     run = await bench.run(one_by_one(Fail(status, kind)))
     assert run.outcome.ending is Ending.failed
     assert run.outcome.retryable
@@ -185,7 +193,10 @@ async def test_a_malformed_request_fails_for_good(bench: Bench) -> None:
 async def test_an_html_answer_never_completes_and_costs_nothing(bench: Bench) -> None:
     run = await bench.run(one_by_one(Raw(b"<html>502 Bad Gateway</html>")))
     assert run.outcome.ending is Ending.failed
-    assert run.outcome.reason == "the model's API: it answers with text/html, which is no answer of that API"
+    assert (
+        run.outcome.reason
+        == "the model's API: it answers with text/html, which is no answer of that API"
+    )
     assert (run.cost, run.bound) == (0, False)
     assert "127.0.0.1" not in f"{run.outcome.reason} {run.outcome.text}"
 
@@ -202,7 +213,9 @@ async def test_an_html_answer_never_completes_and_costs_nothing(bench: Bench) ->
     ids=["broken", "deep", "without counts", "half of the counts", "empty"],
 )
 async def test_a_garbage_stream_never_completes(bench: Bench, garbage: bytes) -> None:
-    run = await bench.run(one_by_one(Raw(garbage, content_type="text/event-stream")), idle_seconds=15)
+    run = await bench.run(
+        one_by_one(Raw(garbage, content_type="text/event-stream")), idle_seconds=15
+    )
     assert run.outcome.ending in (Ending.failed, Ending.out_of_budget)
     assert run.seconds < 12, "nobody waited for an answer that was lost"
     assert run.bound
@@ -210,16 +223,24 @@ async def test_a_garbage_stream_never_completes(bench: Bench, garbage: bytes) ->
 
 
 async def test_a_count_beyond_all_measure_counts_as_unknown(bench: Bench) -> None:
-    start = b'data: {"type":"message_start","message":{"usage":{"input_tokens":' + b"9" * 30 + b"}}}\n\n"
+    start = (
+        b'data: {"type":"message_start","message":{"usage":{"input_tokens":'
+        + b"9" * 30
+        + b"}}}\n\n"
+    )
     end = b'data: {"type":"message_delta","usage":{"output_tokens":1}}\n\n'
-    run = await bench.run(one_by_one(Raw(start + end, content_type="text/event-stream")), idle_seconds=15)
+    run = await bench.run(
+        one_by_one(Raw(start + end, content_type="text/event-stream")), idle_seconds=15
+    )
     assert run.outcome.ending is not Ending.completed
     assert run.seconds < 12
     assert run.bound
     assert 0 < run.cost <= run.granted
 
 
-async def test_a_cut_in_mid_stream_counts_what_was_reported_and_the_most_of_the_rest(bench: Bench) -> None:
+async def test_a_cut_in_mid_stream_counts_what_was_reported_and_the_most_of_the_rest(
+    bench: Bench,
+) -> None:
     read = Usage(input_tokens=2_000, output_tokens=10)
     cut = Answer((Text("half"), Text("never")), usage=read, cut_after=1)
     run = await bench.run(one_by_one(cut, done()))
@@ -256,7 +277,9 @@ async def test_a_run_that_makes_progress_is_not_idle(bench: Bench) -> None:
     assert run.outcome.ending is Ending.completed
 
 
-GENTLE = "signal.signal(signal.SIGTERM, lambda *_: os._exit(0))"  # process 1 would not hear it otherwise
+GENTLE = (
+    "signal.signal(signal.SIGTERM, lambda *_: os._exit(0))"  # process 1 would not hear it otherwise
+)
 
 
 def script_file(folder: Path, text: str) -> Path:
@@ -275,13 +298,19 @@ async def test_a_cli_that_never_starts_is_given_up(bench: Bench, short_folder: P
     assert run.seconds < 12
 
 
-async def test_a_wall_timeout_during_the_start_is_called_that(bench: Bench, short_folder: Path) -> None:
-    run = await bench.run(agent=bench.agent(cli=script_file(short_folder, "time.sleep(100)")), wall_seconds=1)
+async def test_a_wall_timeout_during_the_start_is_called_that(
+    bench: Bench, short_folder: Path
+) -> None:
+    run = await bench.run(
+        agent=bench.agent(cli=script_file(short_folder, "time.sleep(100)")), wall_seconds=1
+    )
     assert run.outcome.ending is Ending.timed_out
     assert "longer than 1 second" in run.outcome.reason
 
 
-async def test_a_cli_that_ends_in_silence_is_not_waited_for(bench: Bench, short_folder: Path) -> None:
+async def test_a_cli_that_ends_in_silence_is_not_waited_for(
+    bench: Bench, short_folder: Path
+) -> None:
     run = await bench.run(agent=bench.agent(cli=script_file(short_folder, "sys.exit(0)")))
     assert run.outcome.ending is Ending.failed
     assert "ended before it had started" in run.outcome.reason
@@ -307,15 +336,21 @@ async def test_a_cli_that_exits_at_the_start_says_why(bench: Bench, short_folder
     ],
     ids=["prose", "bytes", "one long line", "dribble", "closed"],
 )
-async def test_a_cli_that_speaks_garbage_is_given_up(bench: Bench, short_folder: Path, speech: str) -> None:
-    run = await bench.run(agent=bench.agent(cli=script_file(short_folder, speech), start_seconds=0.7))
+async def test_a_cli_that_speaks_garbage_is_given_up(
+    bench: Bench, short_folder: Path, speech: str
+) -> None:
+    run = await bench.run(
+        agent=bench.agent(cli=script_file(short_folder, speech), start_seconds=0.7)
+    )
     assert run.outcome.ending in (Ending.failed, Ending.timed_out)
     assert run.outcome.reason
     assert run.cost == 0
     assert run.seconds < 12
 
 
-async def test_a_missing_cli_is_a_failure_not_an_exception(bench: Bench, short_folder: Path) -> None:
+async def test_a_missing_cli_is_a_failure_not_an_exception(
+    bench: Bench, short_folder: Path
+) -> None:
     run = await bench.run(agent=bench.agent(cli=short_folder / "nothing"))
     assert run.outcome.ending is Ending.failed
     assert "No such file" in run.outcome.reason
@@ -343,7 +378,10 @@ async def test_runs_side_by_side_do_not_mix(bench: Bench) -> None:
 
     agent = bench.agent()
     outcomes = await asyncio.gather(
-        *(agent.run(a_task(name, prompt=f"number {i}"), bench.folder, Line()) for i, name in enumerate(names))
+        *(
+            agent.run(a_task(name, prompt=f"number {i}"), bench.folder, AgentChannel())
+            for i, name in enumerate(names)
+        )
     )
     assert [outcome.structured for outcome in outcomes] == [{"answer": str(i)} for i in range(3)]
     total = sum([(await bench.settle(name))[0] for name in names])

@@ -14,21 +14,21 @@ from aiohttp import web
 
 from claude_pool_gh.agent.claude import _PINGS, _Session
 from claude_pool_gh.agent.gateway import Gateway
-from claude_pool_gh.agent.passes import Signs
+from claude_pool_gh.agent.passes import SignsOfLife
 from claude_pool_gh.pool.model.ports import Ending
 from claude_pool_gh.rehearsal.model import Fail, ModelRequest, Raw, Reply, say, use
 from tests.agent.bench import MODEL, REAL_KEY, Bench, done, one_by_one
 from tests.agent.test_bill import ask
 from tests.patience import PATIENCE
 
-OVERLOADED = (
-    b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}\n\n'
-)
+OVERLOADED = b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}\n\n'
 
 
 @asynccontextmanager
 async def patient(bench: Bench, seconds: float, url: str = "") -> AsyncIterator[Gateway]:
-    gateway = Gateway(bench.gateway._meter, url or bench.model.url, REAL_KEY, read_on=0.1, patience=seconds)
+    gateway = Gateway(
+        bench.gateway._meter, url or bench.model.url, REAL_KEY, read_on=0.1, patience=seconds
+    )
     await gateway.start()
     bench.gateway = gateway
     try:
@@ -39,11 +39,18 @@ async def patient(bench: Bench, seconds: float, url: str = "") -> AsyncIterator[
 
 @pytest.mark.parametrize(
     "failure",
-    [Fail(529, "overloaded_error"), Fail(503), Fail(500), Fail(429, headers={"retry-after": "1"}),
-     Raw(OVERLOADED, content_type="text/event-stream")],
+    [
+        Fail(529, "overloaded_error"),
+        Fail(503),
+        Fail(500),
+        Fail(429, headers={"retry-after": "1"}),
+        Raw(OVERLOADED, content_type="text/event-stream"),
+    ],
     ids=["529", "503", "500", "429", "in a stream"],
-)  # fmt: skip
-async def test_an_outage_is_waited_out_without_the_agents_knowing(bench: Bench, failure: Reply) -> None:
+)
+async def test_an_outage_is_waited_out_without_the_agents_knowing(
+    bench: Bench, failure: Reply
+) -> None:
     async with patient(bench, 30):
         task = await bench.grant(300_000)
         bench.model.script = one_by_one(failure, failure, say("here again"))
@@ -55,7 +62,9 @@ async def test_an_outage_is_waited_out_without_the_agents_knowing(bench: Bench, 
     assert await bench.settle(task) == (bench.model.bill.total, False)
 
 
-async def test_an_overload_beyond_all_patience_ends_the_run_as_such_and_costs_nothing(bench: Bench) -> None:
+async def test_an_overload_beyond_all_patience_ends_the_run_as_such_and_costs_nothing(
+    bench: Bench,
+) -> None:
     async with patient(bench, 2):
         run = await bench.run(one_by_one(Fail(529, "overloaded_error")))
     assert run.outcome.ending is Ending.quota
@@ -74,11 +83,16 @@ async def test_an_api_that_is_not_there_is_told_without_our_own_address(bench: B
     assert (run.cost, run.bound) == (0, False)
 
 
-async def test_with_another_model_to_go_on_with_an_overload_is_passed_on_at_once(bench: Bench) -> None:
+async def test_with_another_model_to_go_on_with_an_overload_is_passed_on_at_once(
+    bench: Bench,
+) -> None:
     bench.model.script = one_by_one(Fail(529, "overloaded_error"))
     async with patient(bench, 30):
         task = await bench.grant(300_000)
-        async with bench.gateway.admit(f"{task}.1", frozenset({MODEL, "claude-haiku-4-5"})) as (_, url):
+        async with bench.gateway.admit(f"{task}.1", frozenset({MODEL, "claude-haiku-4-5"})) as (
+            _,
+            url,
+        ):
             assert (await ask(url))[0] == 529
     assert len(bench.model.requests) == 1
 
@@ -108,12 +122,20 @@ async def test_waiting_for_the_api_is_no_silence(bench: Bench) -> None:
     [
         (Fail(401, "authentication_error"), "the model's API refused the server's key (HTTP 401)"),
         (Fail(403, "permission_error"), "the model's API refused the server's key (HTTP 403)"),
-        (Fail(402, "billing_error"), "the server's account with the model's API has no credit (HTTP 402)"),
-        (Fail(400, "invalid_request_error", "Your credit balance is too low to access the API"),
-         "the server's account with the model's API has no credit (HTTP 400)"),
-        (Fail(404, "not_found_error", "model: x"), f"the model's API does not know the model '{MODEL}' (HTTP 404)"),
+        (
+            Fail(402, "billing_error"),
+            "the server's account with the model's API has no credit (HTTP 402)",
+        ),
+        (
+            Fail(400, "invalid_request_error", "Your credit balance is too low to access the API"),
+            "the server's account with the model's API has no credit (HTTP 400)",
+        ),
+        (
+            Fail(404, "not_found_error", "model: x"),
+            f"the model's API does not know the model '{MODEL}' (HTTP 404)",
+        ),
     ],
-)  # fmt: skip
+)
 async def test_what_only_an_operator_can_mend_ends_the_run_at_once_and_is_marked(
     bench: Bench, failure: Reply, says: str
 ) -> None:
@@ -133,7 +155,7 @@ async def test_other_failures_are_not_the_operators(bench: Bench) -> None:
 
 
 def left(idle: float, **ago: float) -> float:
-    session = _Session(None, None, Signs(work=1000 - ago["work"], ping=1000 - ago["ping"]))  # type: ignore[arg-type]
+    session = _Session(None, None, SignsOfLife(work=1000 - ago["work"], ping=1000 - ago["ping"]))  # type: ignore[arg-type]
     return session._left(1000 - ago["heard"], 1000, idle)
 
 
@@ -147,7 +169,14 @@ def left(idle: float, **ago: float) -> float:
         ({"heard": 101, "work": 101, "ping": 101}, -1),
         ({"heard": 100 * (_PINGS + 1) + 1, "work": 100 * (_PINGS + 1) + 1, "ping": 0}, -1),
     ],
-    ids=["a message", "silence", "an answer's pieces", "pings", "silence beyond", "pings for too long"],
+    ids=[
+        "a message",
+        "silence",
+        "an answer's pieces",
+        "pings",
+        "silence beyond",
+        "pings for too long",
+    ],
 )
 def test_every_sign_of_work_feeds_the_idle_clock_and_pings_only_for_a_while(
     ago: dict[str, float], expected: float
@@ -169,12 +198,22 @@ async def thinking(request: web.Request) -> web.StreamResponse:
         await asyncio.sleep(0.5)
     for event in (
         {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
-        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "thought"}},
+        {
+            "type": "content_block_delta",
+            "index": 0,
+            "delta": {"type": "text_delta", "text": "thought"},
+        },
         {"type": "content_block_stop", "index": 0},
-        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 7}},
+        {
+            "type": "message_delta",
+            "delta": {"stop_reason": "end_turn"},
+            "usage": {"output_tokens": 7},
+        },
         {"type": "message_stop"},
     ):
-        await response.write(f"event: {event['type']}\ndata: {web.json_response(event).text}\n\n".encode())
+        await response.write(
+            f"event: {event['type']}\ndata: {web.json_response(event).text}\n\n".encode()
+        )
     return response
 
 
@@ -195,15 +234,22 @@ async def test_a_model_that_thinks_in_silence_is_not_idle(bench: Bench) -> None:
 # the last turns
 
 
-async def test_an_agent_near_its_last_turn_is_told_and_what_it_hands_in_is_kept(bench: Bench) -> None:
+async def test_an_agent_near_its_last_turn_is_told_and_what_it_hands_in_is_kept(
+    bench: Bench,
+) -> None:
     def script(request: ModelRequest) -> Reply:
         told = "This is your last turn" in str(request.body["messages"])
         return done("what I have") if told else use("Read", {"file_path": "a.txt"})
 
     run = await bench.run(script, turns=5)
-    assert (run.outcome.ending, run.outcome.structured) == (Ending.completed, {"answer": "what I have"})
+    assert (run.outcome.ending, run.outcome.structured) == (
+        Ending.completed,
+        {"answer": "what I have"},
+    )
     told = [str(request.body["messages"]) for request in bench.model.requests]
-    assert [text.count(" turns left of 5") + text.count("This is your last turn") for text in told] == [
+    assert [
+        text.count(" turns left of 5") + text.count("This is your last turn") for text in told
+    ] == [
         0,
         0,
         1,
@@ -214,8 +260,14 @@ async def test_an_agent_near_its_last_turn_is_told_and_what_it_hands_in_is_kept(
 
 async def test_trusted_agents_are_told_too(bench: Bench) -> None:
     run = await bench.run(
-        one_by_one(use("Read", {"file_path": "a.txt"}), use("Read", {"file_path": "a.txt"}), say("all I have")),
-        agent=bench.agent(trusted=True), turns=3, schema=None,
-    )  # fmt: skip
+        one_by_one(
+            use("Read", {"file_path": "a.txt"}),
+            use("Read", {"file_path": "a.txt"}),
+            say("all I have"),
+        ),
+        agent=bench.agent(trusted=True),
+        turns=3,
+        schema=None,
+    )
     assert run.outcome.ending is Ending.completed
     assert "Use no other tool: give your answer with what you have now" in bench.bodies

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from claude_pool_gh.agent import powers, process
-from claude_pool_gh.pool.model.ports import Ending, Line
+from claude_pool_gh.pool.model.ports import AgentChannel, Ending
 from claude_pool_gh.processes import launcher
 from claude_pool_gh.rehearsal.model import Answer, ScriptedModel, Text
 from tests import ours
@@ -92,7 +92,9 @@ def wait_for_births(breeder: Path, seconds: float = PATIENCE) -> None:
 @pytest.mark.usefixtures("each_mode")
 async def test_a_cancel_ends_every_descendant(bench: Bench, breeder: Path) -> None:
     task = await bench.grant(100_000)
-    running = asyncio.create_task(bench.agent(cli=breeder).run(a_task(task), bench.folder, Line()))
+    running = asyncio.create_task(
+        bench.agent(cli=breeder).run(a_task(task), bench.folder, AgentChannel())
+    )
     await asyncio.to_thread(wait_for_births, breeder)
     began = time.monotonic()
     running.cancel()
@@ -105,7 +107,9 @@ async def test_a_cancel_ends_every_descendant(bench: Bench, breeder: Path) -> No
 @pytest.mark.usefixtures("each_mode")
 async def test_more_cancels_in_mid_clean_up_change_nothing(bench: Bench, breeder: Path) -> None:
     task = await bench.grant(100_000)
-    running = asyncio.create_task(bench.agent(cli=breeder).run(a_task(task), bench.folder, Line()))
+    running = asyncio.create_task(
+        bench.agent(cli=breeder).run(a_task(task), bench.folder, AgentChannel())
+    )
     await asyncio.to_thread(wait_for_births, breeder)
     for _ in range(200):
         running.cancel()
@@ -125,12 +129,16 @@ async def test_a_wall_timeout_ends_every_descendant(bench: Bench, breeder: Path)
 
 
 @pytest.mark.usefixtures("each_mode")
-async def test_the_real_cli_ends_with_a_cancel_at_any_moment(bench: Bench, short_folder: Path) -> None:
+async def test_the_real_cli_ends_with_a_cancel_at_any_moment(
+    bench: Bench, short_folder: Path
+) -> None:
     bench.model.script = one_by_one(STALL)
     with killed_at_last(str(short_folder)):
         for pause in (0.0, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.4):
             task = await bench.grant(300_000)
-            running = asyncio.create_task(bench.agent().run(a_task(task), bench.folder, Line()))
+            running = asyncio.create_task(
+                bench.agent().run(a_task(task), bench.folder, AgentChannel())
+            )
             await asyncio.sleep(pause)
             running.cancel()
             await asyncio.sleep(pause / 2)
@@ -146,7 +154,7 @@ async def test_a_cancel_in_mid_answer_takes_no_longer_than_its_parts(
 ) -> None:
     bench.model.script = one_by_one(STALL)
     task = await bench.grant(300_000)
-    running = asyncio.create_task(bench.agent().run(a_task(task), bench.folder, Line()))
+    running = asyncio.create_task(bench.agent().run(a_task(task), bench.folder, AgentChannel()))
     while not bench.model.requests:
         await asyncio.sleep(0.02)
     began = time.monotonic()
@@ -160,7 +168,9 @@ async def test_a_cancel_in_mid_answer_takes_no_longer_than_its_parts(
 # the server dies
 
 
-def start_server(folder: Path, upstream: str, cli: Path | None, mode: str) -> subprocess.Popen[bytes]:
+def start_server(
+    folder: Path, upstream: str, cli: Path | None, mode: str
+) -> subprocess.Popen[bytes]:
     (folder / "served" / "tree").mkdir(parents=True)
     environment = ours.environment(CLAUDE_POOL_PROCESS_MODE=mode, ANTHROPIC_API_KEY=REAL_KEY)
     command = ours.program("tests.agent.server", str(folder / "served"), upstream, str(cli or ""))
@@ -242,7 +252,9 @@ def test_a_killed_server_of_a_plain_user_takes_every_descendant_with_it(
 # the launcher by itself
 
 
-def write_config(folder: Path, cli: Path, mode: str, environment: dict[str, str] | None = None) -> Path:
+def write_config(
+    folder: Path, cli: Path, mode: str, environment: dict[str, str] | None = None
+) -> Path:
     config = {
         "program": str(cli),
         "mode": mode,
@@ -259,7 +271,9 @@ def write_config(folder: Path, cli: Path, mode: str, environment: dict[str, str]
 def readable_python() -> str | None:
     for candidate in (sys.executable, "/usr/bin/python3"):
         try:
-            done = subprocess.run([candidate, "-IS", "-c", ""], user=65534, group=65534, check=False)
+            done = subprocess.run(
+                [candidate, "-IS", "-c", ""], user=65534, group=65534, check=False
+            )
         except OSError:
             continue
         if done.returncode == 0:
@@ -277,8 +291,10 @@ def copy_of_launcher(folder: Path) -> Path:
 def launch(config: Path, *arguments: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-IS", launcher.__file__, str(config), *arguments],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
 
 
 def cli_file(folder: Path, text: str) -> Path:
@@ -297,7 +313,9 @@ def test_the_launcher_passes_everything_through(each_mode: str, short_folder: Pa
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
-def test_the_launcher_tells_how_the_cli_died(each_mode: str, short_folder: Path, number: int) -> None:
+def test_the_launcher_tells_how_the_cli_died(
+    each_mode: str, short_folder: Path, number: int
+) -> None:
     # In a namespace the CLI is process 1, which no signal of its own can end: its child dies for it.
     text = (
         f"pid = os.fork()\nif not pid: os.kill(os.getpid(), {number})\n"
@@ -359,7 +377,9 @@ def test_a_fork_bomb_is_outrun(each_mode: str, short_folder: Path) -> None:
         assert beats == Path(f"{cli}.beat").stat().st_size > 10, "a list of processes would miss it"
 
 
-def test_a_cli_that_ignores_the_end_is_killed_after_two_seconds(each_mode: str, short_folder: Path) -> None:
+def test_a_cli_that_ignores_the_end_is_killed_after_two_seconds(
+    each_mode: str, short_folder: Path
+) -> None:
     cli = cli_file(
         short_folder,
         "signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(240)",
@@ -421,7 +441,12 @@ async def test_the_cli_sees_the_variables_of_a_list_and_no_other(
 ) -> None:
     for number in range(50):
         monkeypatch.setenv(f"SECRET_{number}_{os.urandom(3).hex()}", "canary")
-    for name in ("AWS_SECRET_ACCESS_KEY", "CLAUDE_CODE_USE_BEDROCK", "ANTHROPIC_AUTH_TOKEN", "GITHUB_TOKEN"):
+    for name in (
+        "AWS_SECRET_ACCESS_KEY",
+        "CLAUDE_CODE_USE_BEDROCK",
+        "ANTHROPIC_AUTH_TOKEN",
+        "GITHUB_TOKEN",
+    ):
         monkeypatch.setenv(name, "canary")
     monkeypatch.setenv("LD_PRELOAD_X", "canary")
     report = short_folder / "report.json"
@@ -432,10 +457,14 @@ async def test_the_cli_sees_the_variables_of_a_list_and_no_other(
     passed_on = {name for name in ("PATH", "LANG", "TZ") if name in os.environ}
     own = {"HOME", "CLAUDE_CONFIG_DIR", "TMPDIR", "ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY"}
     quiet = {
-        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "DISABLE_TELEMETRY", "DISABLE_ERROR_REPORTING",
-        "DISABLE_AUTOUPDATER", "DISABLE_BUG_COMMAND", "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS",
+        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
+        "DISABLE_TELEMETRY",
+        "DISABLE_ERROR_REPORTING",
+        "DISABLE_AUTOUPDATER",
+        "DISABLE_BUG_COMMAND",
+        "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS",
         "CLAUDE_CODE_MAX_RETRIES",
-    }  # fmt: skip
+    }
     interpreters_own = {"LC_CTYPE"}  # Python sets it for itself
     assert set(seen) - interpreters_own == passed_on | own | quiet
     assert "canary" not in str(seen)

@@ -24,7 +24,7 @@ OLD, NEW = "hello\n", "changed\n"
 
 
 @pytest.fixture
-def house(model: ScriptedModel, short_folder: Path) -> House:
+def runtime(model: ScriptedModel, short_folder: Path) -> House:
     return House(model, short_folder)
 
 
@@ -47,47 +47,51 @@ def offered(run: Run) -> set[str]:
     ids=["usual", "named", "none", "disallowed"],
 )
 async def test_the_model_is_offered_the_tools_of_the_settings(
-    house: House, settings: Mapping[str, Any], tools: set[str]
+    runtime: House, settings: Mapping[str, Any], tools: set[str]
 ) -> None:
-    run = await house.run(in_turn(say("done")), **settings)
+    run = await runtime.run(in_turn(say("done")), **settings)
     assert run.result.success
     assert offered(run) == tools
 
 
-async def test_a_tool_that_was_not_given_does_nothing(house: House) -> None:
-    run = await house.run(READ_AND_EDIT, permission_mode=PermissionMode.accept_edits, tools=("Read",))
+async def test_a_tool_that_was_not_given_does_nothing(runtime: House) -> None:
+    run = await runtime.run(
+        READ_AND_EDIT, permission_mode=PermissionMode.accept_edits, tools=("Read",)
+    )
     assert "No such tool" in run.told
-    assert house.file == OLD
+    assert runtime.file == OLD
 
 
 # permission modes
 
 
-async def test_accept_edits_edits(house: House) -> None:
-    run = await house.run(READ_AND_EDIT, tools=EDITOR, permission_mode=PermissionMode.accept_edits)
+async def test_accept_edits_edits(runtime: House) -> None:
+    run = await runtime.run(
+        READ_AND_EDIT, tools=EDITOR, permission_mode=PermissionMode.accept_edits
+    )
     assert run.result.success
-    assert house.file == NEW
+    assert runtime.file == NEW
 
 
-async def test_a_permission_prompt_is_detected(house: House) -> None:
-    run = await house.run(READ_AND_EDIT, tools=EDITOR)
+async def test_a_permission_prompt_is_detected(runtime: House) -> None:
+    run = await runtime.run(READ_AND_EDIT, tools=EDITOR)
     assert (run.result.ending, run.result.success) == (Ending.failed, False)
     assert "Edit" in run.result.reason
     assert "Read" not in run.result.reason
     assert "`allowed_tools`" in run.result.reason
     assert run.result.output == "done", "what it said is not lost"
-    assert house.file == OLD
+    assert runtime.file == OLD
 
 
-async def test_without_detection_the_agent_goes_on_without(house: House) -> None:
-    run = await house.run(READ_AND_EDIT, pool=NO_DETECTION, tools=EDITOR)
+async def test_without_detection_the_agent_goes_on_without(runtime: House) -> None:
+    run = await runtime.run(READ_AND_EDIT, pool=NO_DETECTION, tools=EDITOR)
     assert run.result.ending is Ending.completed
     assert "haven't granted" in run.told
-    assert house.file == OLD
+    assert runtime.file == OLD
 
 
-async def test_plan_edits_nothing_whatever_is_allowed(house: House) -> None:
-    run = await house.run(
+async def test_plan_edits_nothing_whatever_is_allowed(runtime: House) -> None:
+    run = await runtime.run(
         READ_AND_EDIT,
         pool=NO_DETECTION,
         tools=EDITOR,
@@ -96,35 +100,41 @@ async def test_plan_edits_nothing_whatever_is_allowed(house: House) -> None:
     )
     assert run.result.ending is Ending.completed
     assert "plan mode" in run.told
-    assert house.file == OLD
+    assert runtime.file == OLD
 
 
-async def test_a_refusal_of_the_plan_mode_is_called_that(house: House) -> None:
-    run = await house.run(READ_AND_EDIT, tools=EDITOR, permission_mode=PermissionMode.plan)
+async def test_a_refusal_of_the_plan_mode_is_called_that(runtime: House) -> None:
+    run = await runtime.run(READ_AND_EDIT, tools=EDITOR, permission_mode=PermissionMode.plan)
     assert run.result.ending is Ending.failed
-    assert run.result.reason == "the agent wanted to use Edit, and the permission mode `plan` does not let it"
+    assert (
+        run.result.reason
+        == "the agent wanted to use Edit, and the permission mode `plan` does not let it"
+    )
 
 
-async def test_the_narrowest_setting_names_the_mode(house: House) -> None:
+async def test_the_narrowest_setting_names_the_mode(runtime: House) -> None:
     pool = PoolConfig(permission_mode=PermissionMode.plan, unattended_mode=True)
-    run = await house.run(
-        READ_AND_EDIT, pool=pool, slot=SlotConfig(permission_mode=PermissionMode.accept_edits), tools=EDITOR
+    run = await runtime.run(
+        READ_AND_EDIT,
+        pool=pool,
+        slot=SlotConfig(permission_mode=PermissionMode.accept_edits),
+        tools=EDITOR,
     )
     assert run.result.success
-    assert house.file == NEW
+    assert runtime.file == NEW
 
 
-async def test_bypassing_permissions_is_for_the_trusted(house: House) -> None:
-    run = await house.run_once(tools=EDITOR, permission_mode=PermissionMode.bypass_permissions)
+async def test_bypassing_permissions_is_for_the_trusted(runtime: House) -> None:
+    run = await runtime.run_once(tools=EDITOR, permission_mode=PermissionMode.bypass_permissions)
     assert run.result.ending is Ending.failed
     assert "trusted=True" in run.result.reason
     assert run.requests == []
 
 
-async def test_a_trusted_agent_bypasses_permissions_unless_it_is_root(house: House) -> None:
-    run = await house.run_once(
+async def test_a_trusted_agent_bypasses_permissions_unless_it_is_root(runtime: House) -> None:
+    run = await runtime.run_once(
         READ_AND_EDIT,
-        agent=house.agent(trusted=True),
+        agent=runtime.agent(trusted=True),
         tools=EDITOR,
         permission_mode=PermissionMode.bypass_permissions,
     )
@@ -132,15 +142,15 @@ async def test_a_trusted_agent_bypasses_permissions_unless_it_is_root(house: Hou
         assert "does not let root" in run.result.reason
         assert run.requests == []
     else:
-        assert house.file == NEW
+        assert runtime.file == NEW
 
 
 # rules
 
 
-async def test_allowed_tools_add_up_and_need_no_question(house: House) -> None:
+async def test_allowed_tools_add_up_and_need_no_question(runtime: House) -> None:
     write = use("Write", {"file_path": "new.txt", "content": "new\n"})
-    run = await house.run(
+    run = await runtime.run(
         in_turn(READ, EDIT, write, say("done")),
         pool=PoolConfig(allowed_tools=("Edit(a.txt)",)),
         slot=SlotConfig(allowed_tools=("Write(new.txt)",)),
@@ -148,49 +158,51 @@ async def test_allowed_tools_add_up_and_need_no_question(house: House) -> None:
         allowed_tools=("Grep",),
     )
     assert run.result.success, run.result.reason
-    assert (house.file, (house.folder / "new.txt").read_text()) == (NEW, "new\n")
+    assert (runtime.file, (runtime.folder / "new.txt").read_text()) == (NEW, "new\n")
 
 
 @pytest.mark.parametrize("tool", ["Write", "Edit"])
-async def test_a_rule_with_a_path_holds_for_that_path(house: House, tool: str) -> None:
+async def test_a_rule_with_a_path_holds_for_that_path(runtime: House, tool: str) -> None:
     """The CLI knows paths only in rules for `Edit`: one for `Write` becomes that."""
     inside, beside = (
         use("Write", {"file_path": name, "content": "x"}) for name in ("src/new.txt", "new.txt")
     )
-    run = await house.run(
+    run = await runtime.run(
         in_turn(inside, beside, say("done")),
         tools=("Read", "Edit", "Write"),
         allowed_tools=(f"{tool}(src/**)",),
     )
     assert "Write" in run.result.reason
-    assert (house.folder / "src" / "new.txt").exists()
-    assert not (house.folder / "new.txt").exists()
+    assert (runtime.folder / "src" / "new.txt").exists()
+    assert not (runtime.folder / "new.txt").exists()
 
 
 @pytest.mark.parametrize("trusted", [False, True])
-async def test_a_disallowed_path_is_refused_whatever_allows_it(house: House, *, trusted: bool) -> None:
-    run = await house.run(
+async def test_a_disallowed_path_is_refused_whatever_allows_it(
+    runtime: House, *, trusted: bool
+) -> None:
+    run = await runtime.run(
         in_turn(use("Write", {"file_path": "src/new.txt", "content": "x"}), say("done")),
-        agent=house.agent(trusted=trusted),
+        agent=runtime.agent(trusted=trusted),
         tools=("Read", "Write"),
         allowed_tools=("Write",),
         disallowed_tools=("Write(src/**)",),
     )
     assert "denied" in run.told
-    assert not (house.folder / "src").exists()
+    assert not (runtime.folder / "src").exists()
     assert run.result.ending is Ending.completed, "nobody would have been asked"
 
 
-async def test_a_refusal_by_the_guard_is_no_permission_prompt(house: House) -> None:
-    (house.place / "secret.txt").write_text("swordfish")
-    outside = use("Read", {"file_path": str(house.place / "secret.txt")})
-    alone = await house.run(in_turn(outside, say("done")))
+async def test_a_refusal_by_the_guard_is_no_permission_prompt(runtime: House) -> None:
+    (runtime.place / "secret.txt").write_text("swordfish")
+    outside = use("Read", {"file_path": str(runtime.place / "secret.txt")})
+    alone = await runtime.run(in_turn(outside, say("done")))
     assert alone.result.ending is Ending.completed
     assert "outside the worktree" in alone.told
-    both = await house.run(in_turn(outside, READ, EDIT, say("done")), tools=EDITOR)
+    both = await runtime.run(in_turn(outside, READ, EDIT, say("done")), tools=EDITOR)
     assert both.result.ending is Ending.failed
     assert "may use Edit," in both.result.reason
-    assert "swordfish" not in "".join(request.text for request in house.model.requests)
+    assert "swordfish" not in "".join(request.text for request in runtime.model.requests)
 
 
 # trust
@@ -198,44 +210,44 @@ async def test_a_refusal_by_the_guard_is_no_permission_prompt(house: House) -> N
 TOUCH = use("Bash", {"command": "touch made-by-bash"})
 
 
-async def test_bash_is_refused_to_an_agent_that_is_not_trusted(house: House) -> None:
-    run = await house.run_once(in_turn(TOUCH), tools=("Read", "Bash"), allowed_tools=("Bash",))
+async def test_bash_is_refused_to_an_agent_that_is_not_trusted(runtime: House) -> None:
+    run = await runtime.run_once(in_turn(TOUCH), tools=("Read", "Bash"), allowed_tools=("Bash",))
     assert run.result.ending is Ending.failed
     assert "Bash" in run.result.reason
     assert "trusted=True" in run.result.reason
     assert run.requests == []
 
 
-async def test_a_trusted_agent_runs_bash(house: House) -> None:
-    run = await house.run(
+async def test_a_trusted_agent_runs_bash(runtime: House) -> None:
+    run = await runtime.run(
         in_turn(TOUCH, say("done")),
-        agent=house.agent(trusted=True),
+        agent=runtime.agent(trusted=True),
         tools=("Read", "Bash"),
         allowed_tools=("Bash",),
     )
     assert run.result.success, run.result.reason
     assert offered(run) == {"Read", "Bash"}
-    assert (house.folder / "made-by-bash").exists()
+    assert (runtime.folder / "made-by-bash").exists()
 
 
-async def test_trust_allows_nothing_by_itself(house: House) -> None:
-    run = await house.run(
-        in_turn(TOUCH, say("done")), agent=house.agent(trusted=True), tools=("Read", "Bash")
+async def test_trust_allows_nothing_by_itself(runtime: House) -> None:
+    run = await runtime.run(
+        in_turn(TOUCH, say("done")), agent=runtime.agent(trusted=True), tools=("Read", "Bash")
     )
     assert "may use Bash," in run.result.reason
-    assert not (house.folder / "made-by-bash").exists()
+    assert not (runtime.folder / "made-by-bash").exists()
 
 
-async def test_a_rule_refuses_a_command_that_others_allow(house: House) -> None:
-    run = await house.run(
+async def test_a_rule_refuses_a_command_that_others_allow(runtime: House) -> None:
+    run = await runtime.run(
         in_turn(use("Bash", {"command": "rm a.txt"}), TOUCH, say("done")),
-        agent=house.agent(trusted=True),
+        agent=runtime.agent(trusted=True),
         tools=("Read", "Bash"),
         allowed_tools=("Bash",),
         disallowed_tools=("Bash(rm *)",),
     )
     assert run.result.ending is Ending.completed, run.result.reason
-    assert (house.file, (house.folder / "made-by-bash").exists()) == (OLD, True)
+    assert (runtime.file, (runtime.folder / "made-by-bash").exists()) == (OLD, True)
 
 
 # subagents
@@ -262,21 +274,26 @@ def _first(request: ModelRequest) -> str:
     return str(request.body["messages"][0]["content"])
 
 
-async def test_a_subagent_is_paid_for_by_its_task(house: House) -> None:
-    run = await house.run(delegate(), agent=house.agent(trusted=True), tools=("Agent", "Read"))
-    assert (run.result.ending, run.result.output) == (Ending.completed, "The subagent has answered.")
-    subagents = [request for request in run.requests if "What does the file say?" in _first(request)]
+async def test_a_subagent_is_paid_for_by_its_task(runtime: House) -> None:
+    run = await runtime.run(delegate(), agent=runtime.agent(trusted=True), tools=("Agent", "Read"))
+    assert (run.result.ending, run.result.output) == (
+        Ending.completed,
+        "The subagent has answered.",
+    )
+    subagents = [
+        request for request in run.requests if "What does the file say?" in _first(request)
+    ]
     assert [request.turn for request in subagents] == [0, 1]
     assert "1\thello" in subagents[1].text, "it has read the file"
     assert "It says hello." in run.told
     assert len(run.ledger) == len(run.requests) >= 4
-    assert run.result.cost_microdollars == house.model.bill.total
+    assert run.result.cost_microdollars == runtime.model.bill.total
 
 
-async def test_a_model_that_the_settings_do_not_name_is_refused(house: House) -> None:
-    run = await house.run(
+async def test_a_model_that_the_settings_do_not_name_is_refused(runtime: House) -> None:
+    run = await runtime.run(
         delegate(model="opus"),
-        agent=house.agent(trusted=True),
+        agent=runtime.agent(trusted=True),
         tools=("Agent", "Read"),
         fallback_model=HAIKU,
     )
@@ -286,7 +303,7 @@ async def test_a_model_that_the_settings_do_not_name_is_refused(house: House) ->
     assert {request.model for request in run.requests} == {SONNET}
 
 
-async def test_a_subagent_is_not_for_an_agent_that_is_not_trusted(house: House) -> None:
-    run = await house.run_once(delegate(), tools=("Agent", "Read"))
+async def test_a_subagent_is_not_for_an_agent_that_is_not_trusted(runtime: House) -> None:
+    run = await runtime.run_once(delegate(), tools=("Agent", "Read"))
     assert "trusted=True" in run.result.reason
     assert run.requests == []

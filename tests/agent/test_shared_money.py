@@ -37,13 +37,17 @@ async def test_a_run_that_is_short_takes_what_its_step_has_left(bench: Bench) ->
     assert PART < held <= CAP
 
 
-async def test_it_waits_for_those_beside_it_and_never_takes_more_than_the_step_has(bench: Bench) -> None:
+async def test_it_waits_for_those_beside_it_and_never_takes_more_than_the_step_has(
+    bench: Bench,
+) -> None:
     bench.model.script = one_by_one(say("ok"))
     first, second = await bench.grant(SHARE - PART), await bench.grant(PART)
     async with bench.gateway.admit(f"{second}.1", frozenset({MODEL}), CAP, step=SHARE) as (_, url):
         asking = asyncio.create_task(asked(url, DEAR))
         await asyncio.sleep(1.5)
-        assert not asking.done(), "all of the step's money is set aside, and the other run may leave some"
+        assert not asking.done(), (
+            "all of the step's money is set aside, and the other run may leave some"
+        )
         await bench.settle(first)
         assert await asyncio.wait_for(asking, 60) == 200
     used = await bench.database.read(lambda tx: ledger.used_by_step(tx, bench.chain, "find"))
@@ -60,14 +64,19 @@ async def test_of_two_that_wait_for_each_other_the_last_is_refused_and_the_first
     async with bench.gateway.admit(f"{first}.1", models, CAP + 100_000, step=SHARE) as (_, url):
         waiting = asyncio.create_task(asked(url, dear))
         await asyncio.sleep(1.0)
-        async with bench.gateway.admit(f"{second}.1", models, CAP + 100_000, step=SHARE) as (run, other):
+        async with bench.gateway.admit(f"{second}.1", models, CAP + 100_000, step=SHARE) as (
+            run,
+            other,
+        ):
             assert await asyncio.wait_for(asked(other, dear), 60) == 402
             assert run.verdict == "budget"
         await bench.settle(second)
         assert await asyncio.wait_for(waiting, 60) == 200
 
 
-async def test_nobody_waits_for_ever(bench: Bench, database: Database, model: ScriptedModel) -> None:
+async def test_nobody_waits_for_ever(
+    bench: Bench, database: Database, model: ScriptedModel
+) -> None:
     hasty = Gateway(Meter(database, WallClock()), model.url, REAL_KEY, read_on=0.1, money=1.0)
     await hasty.start()
     try:

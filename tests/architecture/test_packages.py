@@ -23,7 +23,9 @@ def test_every_package_stands_in_a_contract_and_in_the_picture() -> None:
     """But for the rehearsal, which stands beside them and has contracts of its own."""
     package = ROOT / "claude_pool_gh"
     there = {
-        path.stem for path in package.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+        path.stem
+        for path in package.iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").exists()
     }
     named = {name for layer in layers("claude_pool_gh") for name in layer}
     assert there - named == {"__init__", "rehearsal"}

@@ -14,7 +14,7 @@ from claude_pool_gh.commands.lines import command_lines
 from claude_pool_gh.conversation.handler import VerbHandler
 from claude_pool_gh.conversation.registry import handlers
 
-VERBS = {name: room.verb for name, room in handlers().items()}
+VERBS = {name: handler.verb for name, handler in handlers().items()}
 CORPUS = Path(__file__).parent / "corpus"
 NEAR: dict[str, list[str]] = yaml.safe_load((CORPUS / "near.yml").read_text("utf-8"))
 VALID: list[dict[str, Any]] = yaml.safe_load((CORPUS / "valid.yml").read_text("utf-8"))
@@ -47,10 +47,14 @@ def test_only_verbs_that_there_are_are_meant() -> None:
 
 @pytest.mark.parametrize("verb", handlers().values(), ids=list(VERBS))
 def test_a_verb_and_every_flag_of_its_own_is_among_the_valid_ones(verb: VerbHandler) -> None:
-    assert any(mean[0] == verb.name for mean in MEANT), f"no text in corpus/valid.yml means {verb.name}"
+    assert any(mean[0] == verb.name for mean in MEANT), (
+        f"no text in corpus/valid.yml means {verb.name}"
+    )
     written = [each["body"] for each in VALID]
     for flag in verb.flags:
-        assert any(m[0] == verb.name and flag.name in (m[2] if len(m) > 2 else {}) for m in MEANT), flag
+        assert any(
+            m[0] == verb.name and flag.name in (m[2] if len(m) > 2 else {}) for m in MEANT
+        ), flag
         for form in (f"--{flag.name} ", f"--{flag.name}="):
             assert any(f"/pool {verb.name}" in body and form in body for body in written), form
 
@@ -91,11 +95,21 @@ def test_words_before_and_after_wake_no_near_command() -> None:
 
 def test_a_command_above_a_near_command_is_the_only_one() -> None:
     for body in BODIES:
-        assert [command.verb.name for command in accepted(f"/pool cost\n\n{body}")] == ["cost"], body
+        assert [command.verb.name for command in accepted(f"/pool cost\n\n{body}")] == ["cost"], (
+            body
+        )
 
 
 def test_the_near_commands_would_be_found_without_markdown() -> None:
-    kinds = ("in code", "in quotes", "in lists", "in HTML", "in links, images, tables, headings, definitions")
+    kinds = (
+        "in code",
+        "in quotes",
+        "in lists",
+        "in HTML",
+        "in links, images, tables, headings, definitions",
+    )
     for kind in kinds:
-        naive = [line for body in NEAR[kind] for line in body.split("\n") if line.startswith("/pool")]
+        naive = [
+            line for body in NEAR[kind] for line in body.split("\n") if line.startswith("/pool")
+        ]
         assert naive, kind

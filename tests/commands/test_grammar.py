@@ -82,7 +82,9 @@ def test_words_are_parted_by_spaces_and_tabs_and_held_together_by_quotes(
         ("--model claude-sonnet-5-5@2026", {"model": "claude-sonnet-5-5@2026"}),
     ],
 )
-def test_a_flag_is_followed_by_its_value_or_joined_to_it(text: str, flags: dict[str, object]) -> None:
+def test_a_flag_is_followed_by_its_value_or_joined_to_it(
+    text: str, flags: dict[str, object]
+) -> None:
     found = understood(f"/pool review {text} src")
     assert (found.flags, found.words) == (flags, ("src",))
 
@@ -105,7 +107,11 @@ def test_a_flag_is_followed_by_its_value_or_joined_to_it(text: str, flags: dict[
         ("/pool review --foucs x", "`review` has no flag `--foucs`", "--focus"),
         ("/pool review \u2014budget 1", "`review` has no flag `\u2014budget`", "--budget"),
         ("/pool review -budget 1", "`review` has no flag `-budget`", "--budget"),
-        ("/pool review src \u2212\u2212turns=1", "`review` has no flag `\u2212\u2212turns`", "--turns"),
+        (
+            "/pool review src \u2212\u2212turns=1",
+            "`review` has no flag `\u2212\u2212turns`",
+            "--turns",
+        ),
         ("/pool review --\uff42udget 1", "`review` has no flag `--\uff42udget`", "--budget"),
         ("/pool review -x", "`review` has no flag `-x`", None),
         ('/pool "review"', "there is no command 'review'", "/pool review"),
@@ -127,15 +133,33 @@ def test_a_faulty_line_says_what_is_wrong_and_what_comes_nearest(
 @pytest.mark.parametrize(
     "flag",
     [
-        "--budget 0", "--budget -1", "--budget 1000.01", "--budget nan", "--budget inf", "--budget sNaN",
+        "--budget 0",
+        "--budget -1",
+        "--budget 1000.01",
+        "--budget nan",
+        "--budget inf",
+        "--budget sNaN",
         "--budget x",
-        "--budget 0.0000001", "--budget 1e-999999999", "--budget 1e99999999999999999999", "--budget=", "--budget $",
-        "--turns 0", "--turns 501", "--turns 1.5", "--turns -1", "--turns ٣", "--turns ²", "--effort LOW",
+        "--budget 0.0000001",
+        "--budget 1e-999999999",
+        "--budget 1e99999999999999999999",
+        "--budget=",
+        "--budget $",
+        "--turns 0",
+        "--turns 501",
+        "--turns 1.5",
+        "--turns -1",
+        "--turns ٣",
+        "--turns ²",
+        "--effort LOW",
         "--effort huge",
-        "--model gpt-5", "--model claude-", "--model claude-\uff58", "--model claude-x/../y",
+        "--model gpt-5",
+        "--model claude-",
+        "--model claude-\uff58",
+        "--model claude-x/../y",
         "--model " + "claude-" + "x" * 80,
     ],
-)  # fmt: skip
+)
 def test_a_value_that_a_flag_cannot_read_is_refused(flag: str) -> None:
     name = flag.split(maxsplit=1)[0].split("=", maxsplit=1)[0]
     assert refused(f"/pool review {flag}").problem.startswith(f"`{name}` must be ")
@@ -149,7 +173,9 @@ def test_an_overlong_line_is_refused_and_not_repeated() -> None:
 
 
 WORD = st.text(
-    st.characters(codec="utf-8", exclude_characters=' \t"\n\r\\', exclude_categories=("C", "Zl", "Zp")),
+    st.characters(
+        codec="utf-8", exclude_characters=' \t"\n\r\\', exclude_categories=("C", "Zl", "Zp")
+    ),
     min_size=1,
     max_size=12,
 )
@@ -158,7 +184,8 @@ WORD = st.text(
 @settings(deadline=None)
 @given(
     st.lists(
-        WORD.filter(lambda word: not Word(word, 0, 0).dashes and word[0] not in "'“„‘‚«»‹›「＂="), max_size=6
+        WORD.filter(lambda word: not Word(word, 0, 0).dashes and word[0] not in "'“„‘‚«»‹›「＂="),
+        max_size=6,
     ),
     st.booleans(),
 )
@@ -230,7 +257,11 @@ def test_prose_is_kept_as_it_was_written(text: str) -> None:
         ("/pool ask --budget 2", "`ask` needs a question", None),
         ("/pool ask", "`ask` needs a question", None),
         ("/pool ask why --budget", "`--budget` needs a value: maximum cost, in US dollars", None),
-        ("/pool ask why --budget -5", "`--budget` must be an amount in US dollars, such as 1.50", None),
+        (
+            "/pool ask why --budget -5",
+            "`--budget` must be an amount in US dollars, such as 1.50",
+            None,
+        ),
         ("/pool reject 0123456789", "`reject` needs what is wrong", None),
         ("/pool review a --bar", "`review` has no flag `--bar`", None),
     ],
@@ -241,7 +272,18 @@ def test_a_fault_around_prose_is_said(line: str, problem: str, nearest: str | No
 
 @pytest.mark.parametrize(
     "dashes",
-    ["--", "-", "\u2014", "\u2013", "\u2013\u2013", "\u2014\u2014", "\u2212", "\uff0d", "\u2010", "---"],
+    [
+        "--",
+        "-",
+        "\u2014",
+        "\u2013",
+        "\u2013\u2013",
+        "\u2014\u2014",
+        "\u2212",
+        "\uff0d",
+        "\u2010",
+        "---",
+    ],
 )
 @pytest.mark.parametrize(
     "line",

@@ -26,7 +26,9 @@ def seconds(name: str, size: int) -> float:
 
 @pytest.mark.parametrize("name", WORST)
 def test_four_times_the_text_takes_about_four_times_the_time(name: str) -> None:
-    small, middle, large = (max(_FLOOR, seconds(name, size)) for size in (SIZE // 16, SIZE // 4, SIZE))
+    small, middle, large = (
+        max(_FLOOR, seconds(name, size)) for size in (SIZE // 16, SIZE // 4, SIZE)
+    )
     assert middle / small < 9
     assert large / middle < 9
 

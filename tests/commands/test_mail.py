@@ -164,5 +164,7 @@ def test_what_people_write_on_the_page_is_not_taken_for_mail(text: str) -> None:
         ("> x\n\n/pool review", [False]),
     ],
 )
-def test_each_command_knows_whether_anything_else_stands_above_it(body: str, leads: list[bool]) -> None:
+def test_each_command_knows_whether_anything_else_stands_above_it(
+    body: str, leads: list[bool]
+) -> None:
     assert [each.leads for each in find(body)] == leads

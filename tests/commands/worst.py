@@ -38,15 +38,21 @@ WORST: Final[Mapping[str, Callable[[int], str]]] = {
     "links that never end": _times("[a]("),
     "links": _times("[a](b)"),
     "definitions": _times("[a]: b\n"),
-    "references": lambda size: "".join(f"[{at}]: x\n" for at in range(size // 20)) + "[1]" * (size // 6),
+    "references": lambda size: (
+        "".join(f"[{at}]: x\n" for at in range(size // 20)) + "[1]" * (size // 6)
+    ),
     "footnotes": lambda size: "[^1]" * (size // 5) + "\n\n[^1]: x\n",
     "emphasis": _times("*x*"),
     "emphasis that never ends": _times("*a_ "),
     "strong that never ends": _times("**a "),
     "struck out that never ends": _times("~~a "),
     "stars": _times("*"),
-    "tables": lambda size: "|a" * (size // 12) + "\n" + "|-" * (size // 12) + "|\n" + "|a\n" * (size // 6),
-    "wide tables": lambda size: "|a" * 200 + "\n" + "|-" * 200 + "|\n" + "|a\n" * min(size // 6, 1_900),
+    "tables": lambda size: (
+        "|a" * (size // 12) + "\n" + "|-" * (size // 12) + "|\n" + "|a\n" * (size // 6)
+    ),
+    "wide tables": lambda size: (
+        "|a" * 200 + "\n" + "|-" * 200 + "|\n" + "|a\n" * min(size // 6, 1_900)
+    ),
     "small tables": lambda size: "|a|b|\n|-|-|\n" + "|a\n" * (size // 4),
     "tags": _times("<b>"),
     "tags of nobody": lambda size: "<x>" * (size // 6) + "</y>" * (size // 8),

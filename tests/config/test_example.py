@@ -43,7 +43,9 @@ def test_it_names_every_key_in_the_order_of_the_model() -> None:
 def test_each_value_is_the_default(key: str) -> None:
     value: Any = VALUES
     for part in key.split("."):
-        assert part in value, f"docs/claude-pool.example.yml lacks {key}: {flat(RepositoryConfig())[key]!r}"
+        assert part in value, (
+            f"docs/claude-pool.example.yml lacks {key}: {flat(RepositoryConfig())[key]!r}"
+        )
         value = value[part]
     assert value == flat(RepositoryConfig())[key]
 
@@ -53,7 +55,9 @@ def test_a_remark_of_one_line_stands_above_every_key() -> None:
     bare = [
         line
         for before, line in zip(["", *lines], lines, strict=False)
-        if line.strip() and not line.lstrip().startswith("#") and not before.lstrip().startswith("# ")
+        if line.strip()
+        and not line.lstrip().startswith("#")
+        and not before.lstrip().startswith("# ")
     ]
     assert bare == []
     assert max(map(len, lines)) <= 120

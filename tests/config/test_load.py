@@ -90,7 +90,11 @@ def test_the_defaults_are_the_promised_ones() -> None:
         20,
         100,
     )
-    assert (found.review.fail_on, found.review.most_comments, found.wall_minutes) == ("never", 10, 15)
+    assert (found.review.fail_on, found.review.most_comments, found.wall_minutes) == (
+        "never",
+        10,
+        15,
+    )
     assert (found.door, found.on_error, found.permissions) == ("app", "neutral", {})
 
 
@@ -134,7 +138,9 @@ def test_every_key_is_read() -> None:
             "turns": 30,
         },
     }
-    assert {key: found.model_dump()[key] for key in RepositoryConfig.model_fields} == found.model_dump()
+    assert {
+        key: found.model_dump()[key] for key in RepositoryConfig.model_fields
+    } == found.model_dump()
     assert found.model_fields_set == set(RepositoryConfig.model_fields)
 
 
@@ -169,8 +175,18 @@ def test_line_endings_and_a_byte_order_mark_do_not_matter(text: str) -> None:
             10,
             "`budget.repository_month`: input should be a valid",
         ),
-        ("  review: maintain", "  reviw: maintain", 12, "unknown key `reviw`, did you mean `review`?"),
-        ("  review: maintain", "  review: none", 12, "`permissions.review`: input should be 'read'"),
+        (
+            "  review: maintain",
+            "  reviw: maintain",
+            12,
+            "unknown key `reviw`, did you mean `review`?",
+        ),
+        (
+            "  review: maintain",
+            "  review: none",
+            12,
+            "`permissions.review`: input should be 'read'",
+        ),
         ("  help: read", "  help: ''", 13, "`permissions.help`: input should be 'read'"),
         ("  help: read", "  help: no", 13, "`permissions.help`: input should be 'read'"),
         ("  help: read", "  1: read", 13, "`permissions.1.[key]`: input should be a valid string"),
@@ -181,7 +197,12 @@ def test_line_endings_and_a_byte_order_mark_do_not_matter(text: str) -> None:
             16,
             "`review.most_comments`: input should be less than",
         ),
-        ("  most_comments: 5", "  comments: 5", 16, "unknown key `comments`, did you mean `most_comments`?"),
+        (
+            "  most_comments: 5",
+            "  comments: 5",
+            16,
+            "unknown key `comments`, did you mean `most_comments`?",
+        ),
         (
             "exclude: [\"docs/*\", '*.md']",
             "exclude:\n   - a\n   - [b]",
@@ -194,7 +215,12 @@ def test_line_endings_and_a_byte_order_mark_do_not_matter(text: str) -> None:
             17,
             "`review.exclude`: input should be a valid tuple",
         ),
-        ("  turns: 10", "  turns: 0", 18, "`review.turns`: input should be greater than or equal to 1"),
+        (
+            "  turns: 10",
+            "  turns: 0",
+            18,
+            "`review.turns`: input should be greater than or equal to 1",
+        ),
         (
             "wall_minutes: 20",
             "wall_minutes: 241",
@@ -207,15 +233,40 @@ def test_line_endings_and_a_byte_order_mark_do_not_matter(text: str) -> None:
             20,
             "`wall_minutes`: input should be a valid integer",
         ),
-        ("on_error: failure", "on_error: success", 21, "`on_error`: input should be 'neutral' or 'failure'"),
+        (
+            "on_error: failure",
+            "on_error: success",
+            21,
+            "`on_error`: input should be 'neutral' or 'failure'",
+        ),
         ("on_error: failure", "xyzzy: 1", 21, "unknown key `xyzzy`; known: bots, budget, changes"),
         ("on_error: failure", "1: x", 21, "`1`: keys should be strings"),
-        ("  user_hour: 3", "  user_hour: 0", 23, "`limits.user_hour`: input should be greater than or equal"),
-        ("  thread_hour: 4", "  threadhour: 4", 24, "unknown key `threadhour`, did you mean `thread_hour`?"),
+        (
+            "  user_hour: 3",
+            "  user_hour: 0",
+            23,
+            "`limits.user_hour`: input should be greater than or equal",
+        ),
+        (
+            "  thread_hour: 4",
+            "  threadhour: 4",
+            24,
+            "unknown key `threadhour`, did you mean `thread_hour`?",
+        ),
         ("bots: [29110]", "bots: [dependabot]", 25, "`bots.0`: input should be a valid integer"),
         ("bots: [29110]", "bots: [-1]", 25, "`bots.0`: input should be greater than 0"),
-        ("outsiders: trust", "outsiders: refuse", 26, "`outsiders`: input should be 'ask' or 'trust'"),
-        ("  opened: true", "  opened: often", 29, "`triggers.opened`: input should be a valid boolean"),
+        (
+            "outsiders: trust",
+            "outsiders: refuse",
+            26,
+            "`outsiders`: input should be 'ask' or 'trust'",
+        ),
+        (
+            "  opened: true",
+            "  opened: often",
+            29,
+            "`triggers.opened`: input should be a valid boolean",
+        ),
         ("  opened: true", "  open: true", 29, "unknown key `open`, did you mean `opened`?"),
         (
             "  approvals: 2",
@@ -223,7 +274,12 @@ def test_line_endings_and_a_byte_order_mark_do_not_matter(text: str) -> None:
             32,
             "`changes.approvals`: input should be greater than or equal to 1",
         ),
-        ("  four_eyes: true", "  foureyes: true", 33, "unknown key `foureyes`, did you mean `four_eyes`?"),
+        (
+            "  four_eyes: true",
+            "  foureyes: true",
+            33,
+            "unknown key `foureyes`, did you mean `four_eyes`?",
+        ),
         (
             '  protected: ["infra/*"]',
             "  protected: ['']",
@@ -254,7 +310,12 @@ def test_line_endings_and_a_byte_order_mark_do_not_matter(text: str) -> None:
             43,
             "`changes.checks.0.name`: string should match pattern",
         ),
-        ("    - name: tests", "    - name: lint", 42, "`changes.checks`: more than one check is called lint"),
+        (
+            "    - name: tests",
+            "    - name: lint",
+            42,
+            "`changes.checks`: more than one check is called lint",
+        ),
         (
             "      run: make test",
             "      run: ''",
@@ -267,10 +328,17 @@ def test_line_endings_and_a_byte_order_mark_do_not_matter(text: str) -> None:
             45,
             "`changes.checks.1.minutes`: input should be less than or equal to 60",
         ),
-        ("lint, minutes: 2", "lint, minuts: 2", 45, "unknown key `minuts`, did you mean `minutes`?"),
+        (
+            "lint, minutes: 2",
+            "lint, minuts: 2",
+            45,
+            "unknown key `minuts`, did you mean `minutes`?",
+        ),
     ],
 )
-def test_a_fault_names_its_line_and_the_nearest_right_name(old: str, new: str, line: int, says: str) -> None:
+def test_a_fault_names_its_line_and_the_nearest_right_name(
+    old: str, new: str, line: int, says: str
+) -> None:
     assert old in WHOLE
     [fault] = faults(WHOLE.replace(old, new))
     assert fault.line == line
@@ -311,12 +379,26 @@ def test_deep_nesting_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "model: 2001-99-99", "model: !!python/name:os.system", "model: !foo bar", "? [a]\n: b", "x: !!int ''",
-        "wall_minutes: " + "1" * 5_000, "x: !!bool foo", "x: !!timestamp foo", "<<: 3", "x: !!binary ü",
+        "model: 2001-99-99",
+        "model: !!python/name:os.system",
+        "model: !foo bar",
+        "? [a]\n: b",
+        "x: !!int ''",
+        "wall_minutes: " + "1" * 5_000,
+        "x: !!bool foo",
+        "x: !!timestamp foo",
+        "<<: 3",
+        "x: !!binary ü",
         "x: !!float ''",
-        "model: \x07", "\tmodel: x", "a: b: c", "a: 'b", "a: 1\n---\nb: 2", "%YAML 9.9\n---\na: b", "x: !!omap [1]",
+        "model: \x07",
+        "\tmodel: x",
+        "a: b: c",
+        "a: 'b",
+        "a: 1\n---\nb: 2",
+        "%YAML 9.9\n---\na: b",
+        "x: !!omap [1]",
     ],
-)  # fmt: skip
+)
 def test_what_yaml_cannot_read_is_a_fault_and_not_a_crash(text: str) -> None:
     [fault] = faults(text)
     assert fault.problem
@@ -331,7 +413,9 @@ def test_a_file_of_64_kib_is_read_and_a_larger_one_is_not() -> None:
     text = "door: action\n#"
     limit = 64 * 1024
     assert config(text + "x" * (limit - len(text))).door == "action"
-    assert faults(text + "x" * (limit - len(text) + 1)) == [Fault(1, "the file is larger than 64 KiB")]
+    assert faults(text + "x" * (limit - len(text) + 1)) == [
+        Fault(1, "the file is larger than 64 KiB")
+    ]
     assert faults(text + "ü" * (limit // 2)) == [Fault(1, "the file is larger than 64 KiB")]
 
 
@@ -351,11 +435,18 @@ def test_no_text_makes_the_reader_raise(text: str) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        ".github/claude-pool.yaml", ".github/claude_pool.yml", ".github/Claude-Pool.yml", ".github/claudepool.yml",
-        ".github/.claude-pool.yml", "claude-pool.yml", ".claude-pool.yaml", ".github/claude-pool.json",
-        ".github/claude-pool-gh.yml", ".github/claude-pool.config.yml",
+        ".github/claude-pool.yaml",
+        ".github/claude_pool.yml",
+        ".github/Claude-Pool.yml",
+        ".github/claudepool.yml",
+        ".github/.claude-pool.yml",
+        "claude-pool.yml",
+        ".claude-pool.yaml",
+        ".github/claude-pool.json",
+        ".github/claude-pool-gh.yml",
+        ".github/claude-pool.config.yml",
     ],
-)  # fmt: skip
+)
 def test_a_file_with_nearly_the_right_name_is_said_to_have_the_wrong_one(name: str) -> None:
     found = misnamed(["README.md", name])
     assert found is not None
@@ -365,7 +456,13 @@ def test_a_file_with_nearly_the_right_name_is_said_to_have_the_wrong_one(name: s
 
 @pytest.mark.parametrize(
     "name",
-    [PATH, ".github/claude-pool.md", ".github/dependabot.yml", "docs/claude-pool.yml", ".github/claude.yml"],
+    [
+        PATH,
+        ".github/claude-pool.md",
+        ".github/dependabot.yml",
+        "docs/claude-pool.yml",
+        ".github/claude.yml",
+    ],
 )
 def test_other_files_are_no_misnamed_configuration(name: str) -> None:
     assert misnamed([name]) is None
@@ -384,4 +481,8 @@ def test_a_key_that_stands_twice_is_a_fault_and_not_the_last_one_alone() -> None
 
 
 def test_faults_come_in_the_order_of_their_lines() -> None:
-    assert [fault.line for fault in faults("bugdet: {}\nreview:\n  turns: 0\nmodel: opus\n")] == [1, 3, 4]
+    assert [fault.line for fault in faults("bugdet: {}\nreview:\n  turns: 0\nmodel: opus\n")] == [
+        1,
+        3,
+        4,
+    ]

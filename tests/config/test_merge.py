@@ -9,7 +9,16 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claude_pool_gh.config.load import DEFAULT, PATH, Configuration, Faults, Layer, flat, load, merge
+from claude_pool_gh.config.load import (
+    DEFAULT,
+    PATH,
+    Configuration,
+    Faults,
+    Layer,
+    flat,
+    load,
+    merge,
+)
 from claude_pool_gh.config.model import RepositoryConfig
 from claude_pool_gh.pool.recipes.yaml_file import Fault
 
@@ -46,7 +55,11 @@ def test_the_repositorys_file_goes_before_the_organizations_key_by_key() -> None
     assert (found.effort, found.door) == ("high", "app")
     assert (found.budget.chain, found.budget.thread, found.budget.task) == (2, 50, 1)
     assert found.permissions == {"review": "write", "fix": "admin"}
-    assert (found.bots, found.changes.four_eyes, found.changes.protected) == ((3,), False, ("infra/*",))
+    assert (found.bots, found.changes.four_eyes, found.changes.protected) == (
+        (3,),
+        False,
+        ("infra/*",),
+    )
 
 
 def test_every_value_that_a_file_gives_names_that_file() -> None:
@@ -68,7 +81,11 @@ def test_every_value_that_a_file_gives_names_that_file() -> None:
 
 def test_a_value_that_is_the_default_all_the_same_was_given_by_its_file() -> None:
     found = holds("effort: high\nmodel: claude-x\n", "model: null\nwall_minutes: 15\n")
-    assert (found.value.model, found.source("model"), found.source("wall_minutes")) == (None, PATH, PATH)
+    assert (found.value.model, found.source("model"), found.source("wall_minutes")) == (
+        None,
+        PATH,
+        PATH,
+    )
 
 
 def test_without_files_everything_is_the_default() -> None:
@@ -85,7 +102,9 @@ def test_one_file_alone_is_read_as_without_layers() -> None:
 
 def test_the_blob_changes_with_either_file() -> None:
     def blob(*names: str) -> str:
-        found = merge([Layer(ORGANIZATION if at else PATH, "", name) for at, name in enumerate(names)], VERBS)
+        found = merge(
+            [Layer(ORGANIZATION if at else PATH, "", name) for at, name in enumerate(names)], VERBS
+        )
         assert isinstance(found, Configuration)
         return found.blob
 
@@ -97,7 +116,11 @@ def test_the_blob_changes_with_either_file() -> None:
     "text", ["dor: app", "permissions: {reviw: write}", "wall_minutes: 0", "a: [", "- a"]
 )
 def test_a_fault_is_named_with_the_file_that_it_is_in(text: str) -> None:
-    for over, own, file in ((text, OWN, ORGANIZATION), (OVER, text, PATH), (text, text, ORGANIZATION)):
+    for over, own, file in (
+        (text, OWN, ORGANIZATION),
+        (OVER, text, PATH),
+        (text, text, ORGANIZATION),
+    ):
         found = both(over, own)
         assert isinstance(found, Faults)
         alone = load(text, VERBS)
@@ -118,8 +141,12 @@ FILES: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "effort": st.sampled_from([None, "low", "max"]),
         "wall_minutes": st.integers(1, 240),
         "bots": st.lists(st.integers(1, 9), max_size=2),
-        "permissions": st.dictionaries(st.sampled_from(sorted(VERBS)), st.sampled_from(["read", "admin"])),
-        "budget": st.fixed_dictionaries({}, optional={"task": st.integers(1, 9), "chain": st.integers(1, 9)}),
+        "permissions": st.dictionaries(
+            st.sampled_from(sorted(VERBS)), st.sampled_from(["read", "admin"])
+        ),
+        "budget": st.fixed_dictionaries(
+            {}, optional={"task": st.integers(1, 9), "chain": st.integers(1, 9)}
+        ),
         "changes": st.fixed_dictionaries(
             {}, optional={"draft": st.booleans(), "approvals": st.integers(1, 3)}
         ),
@@ -129,7 +156,9 @@ FILES: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
 
 @settings(deadline=None)
 @given(FILES, FILES)
-def test_each_value_is_that_of_the_last_file_that_gives_it(over: dict[str, Any], own: dict[str, Any]) -> None:
+def test_each_value_is_that_of_the_last_file_that_gives_it(
+    over: dict[str, Any], own: dict[str, Any]
+) -> None:
     found = holds(yaml.safe_dump(over), yaml.safe_dump(own))
     first, second = (flat(RepositoryConfig.model_validate(each)) for each in (over, own))
     for key, value in flat(found.value).items():
@@ -145,7 +174,9 @@ def test_each_value_is_that_of_the_last_file_that_gives_it(over: dict[str, Any],
 
 
 def _has(values: Any, path: list[str]) -> bool:
-    return not path or (isinstance(values, dict) and path[0] in values and _has(values[path[0]], path[1:]))
+    return not path or (
+        isinstance(values, dict) and path[0] in values and _has(values[path[0]], path[1:])
+    )
 
 
 def test_a_dotted_key_for_every_value_in_the_order_of_the_file() -> None:

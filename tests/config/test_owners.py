@@ -90,9 +90,21 @@ def upto(pattern: str) -> tuple[Rule, ...]:
 
 def test_the_documented_file_is_read_whole() -> None:
     assert [rule.pattern for rule in RULES] == [
-        "*", "*.js", "*.go", "*.txt", "/build/logs/", "docs/*", "apps/", "/docs/", "/scripts/", "**/logs", "/apps/",
-        "/apps/github", "/apps/", "/apps/github",
-    ]  # fmt: skip
+        "*",
+        "*.js",
+        "*.go",
+        "*.txt",
+        "/build/logs/",
+        "docs/*",
+        "apps/",
+        "/docs/",
+        "/scripts/",
+        "**/logs",
+        "/apps/",
+        "/apps/github",
+        "/apps/",
+        "/apps/github",
+    ]
     assert RULES[1] == Rule("*.js", ("@js-owner",))
     assert RULES[11] == Rule("/apps/github", ())
 
@@ -151,7 +163,11 @@ def test_the_last_pattern_that_matches_counts() -> None:
         ("*", ["a", "b/a", "b/c/a"], []),
         ("**", ["a", "b/a"], []),
         ("docs/**", ["docs/a", "docs/b/c"], ["a/docs/a", "docs"]),
-        ("docs/**/a.md", ["docs/a.md", "docs/b/a.md", "docs/b/c/a.md"], ["docs/b.md", "x/docs/a.md"]),
+        (
+            "docs/**/a.md",
+            ["docs/a.md", "docs/b/a.md", "docs/b/c/a.md"],
+            ["docs/b.md", "x/docs/a.md"],
+        ),
         ("/a/*/c", ["a/b/c", "a/b/c/d"], ["a/c", "a/b/b/c"]),
         ("a?c", ["abc", "x/abc"], ["ac", "a/c", "abbc"]),
         ("/", [], ["a", "a/b"]),
@@ -160,7 +176,9 @@ def test_the_last_pattern_that_matches_counts() -> None:
         ("a+(b)", ["a+(b)"], ["aa(b)"]),
     ],
 )
-def test_a_pattern_names_these_and_no_others(pattern: str, named: list[str], others: list[str]) -> None:
+def test_a_pattern_names_these_and_no_others(
+    pattern: str, named: list[str], others: list[str]
+) -> None:
     assert [path for path in named if not matches(pattern, path)] == []
     assert [path for path in others if matches(pattern, path)] == []
 
@@ -202,7 +220,8 @@ def test_no_file_makes_the_reader_raise(text: str, path: str) -> None:
 
 @settings(deadline=None)
 @given(
-    st.text(st.sampled_from("ab/.*?"), min_size=1, max_size=12), st.text(st.sampled_from("ab/."), max_size=12)
+    st.text(st.sampled_from("ab/.*?"), min_size=1, max_size=12),
+    st.text(st.sampled_from("ab/."), max_size=12),
 )
 def test_whatever_the_pattern_a_rule_for_everything_after_it_wins(pattern: str, path: str) -> None:
     rules = parse(f"{pattern} @first\n* @last")

@@ -13,12 +13,18 @@ from claude_pool_gh.commands.grammar import Command, Verb
 from claude_pool_gh.config.load import Configuration, flat
 from claude_pool_gh.config.model import RepositoryConfig
 from claude_pool_gh.conversation.caps import REPOSITORY, THREAD, USER
-from claude_pool_gh.conversation.cookbook import Cookbook
-from claude_pool_gh.conversation.desk import Asked, Defaults, Desk, caps_of, plan_of
+from claude_pool_gh.conversation.recipe_resolver import RecipeResolver
+from claude_pool_gh.conversation.services import (
+    CommandContext,
+    Defaults,
+    Services,
+    caps_of,
+    plan_of,
+)
 from claude_pool_gh.pool.model.caps import Caps
 from claude_pool_gh.pool.model.plan import AgentRun, Plan
 from claude_pool_gh.pool.recipes.workflows import parse_workflow
-from claude_pool_gh.service.house import defaults_of
+from claude_pool_gh.service.runtime import defaults_of
 from claude_pool_gh.service.settings import Settings, read, variable
 from claude_pool_gh.terms.roles import Role
 
@@ -44,17 +50,24 @@ async def planned(
     config: RepositoryConfig, of: Defaults, turns: int = 1, flags: dict[str, Any] | None = None
 ) -> tuple[Plan, AgentRun, Caps]:
     """The plan of a chain of one step, the step and the caps."""
-    desk = Desk(
-        **{name: cast(Any, None) for name in Desk.__dataclass_fields__ if name != "defaults"}, defaults=of
+    services = Services(
+        **{name: cast(Any, None) for name in Services.__dataclass_fields__ if name != "defaults"},
+        defaults=of,
     )
-    asked = Asked(
-        request=cast(Any, None), command=Command(VERB, flags=flags or {}), configuration=Configuration(config),
-        files=cast(Any, None), role=Role.write, issue=cast(Any, None),
-    )  # fmt: skip
+    asked = CommandContext(
+        request=cast(Any, None),
+        command=Command(VERB, flags=flags or {}),
+        configuration=Configuration(config),
+        files=cast(Any, None),
+        role=Role.write,
+        issue=cast(Any, None),
+    )
     file = parse_workflow(RECIPE, "one")
-    steps = await Cookbook(desk, asked).expand(file.workflow, file.written, turns=turns)
+    steps = await RecipeResolver(services, asked).compile_steps(
+        file.workflow, file.written, turns=turns
+    )
     caps = caps_of(config, asked.command, of)
-    plan = plan_of(desk, asked, steps, cast(Any, _Facts()), caps)
+    plan = plan_of(services, asked, steps, cast(Any, _Facts()), caps)
     return plan, next(step for step in steps if isinstance(step, AgentRun)), caps
 
 
@@ -106,7 +119,9 @@ def test_every_other_key_is_read_by_the_code(key: str) -> None:
 
 async def test_the_turns_of_a_verb_and_of_the_command_are_used() -> None:
     assert (await planned(RepositoryConfig(), defaults(), turns=40))[1].overrides.max_turns == 40
-    assert (await planned(RepositoryConfig(), defaults(), flags={"turns": 7}))[1].overrides.max_turns == 7
+    assert (await planned(RepositoryConfig(), defaults(), flags={"turns": 7}))[
+        1
+    ].overrides.max_turns == 7
 
 
 async def test_a_servers_own_clock_goes_before_and_is_shown_as_its_own() -> None:
@@ -120,7 +135,9 @@ async def test_a_servers_own_clock_goes_before_and_is_shown_as_its_own() -> None
 async def test_the_documented_silence_is_what_ends_a_run() -> None:
     plan, _, _ = await planned(RepositoryConfig(), defaults())
     assert (
-        plan.limits.idle_seconds == Settings.model_fields["idle_timeout"].default < plan.limits.wall_seconds
+        plan.limits.idle_seconds
+        == Settings.model_fields["idle_timeout"].default
+        < plan.limits.wall_seconds
     )
 
 

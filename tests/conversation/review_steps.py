@@ -10,19 +10,19 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-from claude_pool_gh.conversation.desk import Desk
-from claude_pool_gh.conversation.review.earlier import Earlier, earlier
+from claude_pool_gh.conversation.review.check_findings import check_findings
+from claude_pool_gh.conversation.review.earlier import EarlierFindings, earlier
 from claude_pool_gh.conversation.review.facts import ReviewFacts
 from claude_pool_gh.conversation.review.gather import gather, restored
 from claude_pool_gh.conversation.review.memory import digest_of, since_last
 from claude_pool_gh.conversation.review.reading import difference
-from claude_pool_gh.conversation.review.sift import sift
+from claude_pool_gh.conversation.services import Services
 from claude_pool_gh.findings import tables
-from claude_pool_gh.findings.tables import Against, Known
+from claude_pool_gh.findings.tables import KnownFinding, ReviewBasis
 from claude_pool_gh.github.errors import ForgeUnavailable
 from claude_pool_gh.pool.model.outcomes import Outcome
 from claude_pool_gh.pool.model.ports import HostStepContext
-from claude_pool_gh.reports.views import Reviewed
+from claude_pool_gh.reports.views import ReviewReport
 from claude_pool_gh.storage import Database, migrations
 from claude_pool_gh.terms.ids import Actor, Repository, Thread
 from claude_pool_gh.terms.links import Links
@@ -69,8 +69,11 @@ class Steps:
     def run(self, *args: str) -> str:
         done = subprocess.run(
             ["git", "-c", "user.name=x", "-c", "user.email=x@y", *args],
-            cwd=self.folder, check=True, capture_output=True, text=True,
-        )  # fmt: skip
+            cwd=self.folder,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
         return done.stdout.strip()
 
     def commit(self, files: Files) -> str:
@@ -88,24 +91,33 @@ class Steps:
         return self.heads[-1]
 
     @property
-    def desk(self) -> Desk:
+    def services(self) -> Services:
         mirror = SimpleNamespace(path=self.git)
-        desk = SimpleNamespace(
-            database=self.database, forge=self.answers, worktrees=SimpleNamespace(mirror=lambda _id: mirror),
+        services = SimpleNamespace(
+            database=self.database,
+            forge=self.answers,
+            worktrees=SimpleNamespace(mirror=lambda _id: mirror),
             clock=SimpleNamespace(now_ms=lambda: 1_000 + self.chains),
             links=Links(server="https://github.com", public=None, download_key=b""),
-        )  # fmt: skip
-        return cast(Desk, desk)
+        )
+        return cast(Services, services)
 
     def facts(self, thread: int = 7) -> ReviewFacts:
         return ReviewFacts.model_validate(
             {
-                "thread": Thread(repository=Repository(id=1, owner="octo", name="shop"), number=thread),
-                "place": "pull", "requester": Actor(id=5, login="mona"), "line": "/pool review",
-                "head": self.heads[-1], "base": self.base, "base_ref": "main", "default_branch": "main",
+                "thread": Thread(
+                    repository=Repository(id=1, owner="octo", name="shop"), number=thread
+                ),
+                "place": "pull",
+                "requester": Actor(id=5, login="mona"),
+                "line": "/pool review",
+                "head": self.heads[-1],
+                "base": self.base,
+                "base_ref": "main",
+                "default_branch": "main",
                 **self.settings,
             }
-        )  # fmt: skip
+        )
 
     def plan(self, facts: ReviewFacts) -> Any:
         return SimpleNamespace(context=facts.model_dump(mode="json"), steps=[], verb="review")
@@ -113,20 +125,30 @@ class Steps:
     async def brief(self, facts: ReviewFacts) -> dict[str, Any]:
         """What the first step says, as far as the later ones need it."""
         merge_base = await history.merge_base(self.git, facts.base, facts.head)
-        before = await earlier(self.desk, facts, self.git, merge_base, is_open=True)
+        before = await earlier(self.services, facts, self.git, merge_base, is_open=True)
         digest = digest_of(facts, self.plan(facts), "")
-        against = Against(head=facts.head, merge_base=merge_base, digest=digest)
-        since = await since_last(self.desk, facts, self.git, against)
-        found = await difference(self.git, merge_base, facts.head, exclude=(), paths=(), since=since)
+        against = ReviewBasis(head=facts.head, merge_base=merge_base, digest=digest)
+        since = await since_last(self.services, facts, self.git, against)
+        found = await difference(
+            self.git, merge_base, facts.head, exclude=(), paths=(), since=since
+        )
         read = found.changes
         return {
-            "merge_base": merge_base, "digest": digest, "files": len(read), "left_out": [], "unread": [],
+            "merge_base": merge_base,
+            "digest": digest,
+            "files": len(read),
+            "left_out": [],
+            "unread": [],
             "nothing": "" if read else "nothing worth reading has changed since the last review",
-            "groups": [{"title": "all", "paths": [each.path for each in read], "gone": []}] if read else [],
-            "hunks": {each.path: each.hunks for each in read}, "unreadable": [], "unmatched": [],
+            "groups": [{"title": "all", "paths": [each.path for each in read], "gone": []}]
+            if read
+            else [],
+            "hunks": {each.path: each.hunks for each in read},
+            "unreadable": [],
+            "unmatched": [],
             "renamed": {entry.path: entry.before for entry in found.listed if entry.status == "R"},
             "earlier": before.stored(),
-        }  # fmt: skip
+        }
 
     async def review(
         self,
@@ -136,7 +158,7 @@ class Steps:
         opened: bool = True,
         thread: int = 7,
         ending: str = "completed",
-    ) -> tuple[Outcome, Reviewed, dict[str, Any]]:
+    ) -> tuple[Outcome, ReviewReport, dict[str, Any]]:
         """One whole review: what the finder states, and for each candidate what its second reader says."""
         self.chains += 1
         facts = self.facts(thread)
@@ -144,35 +166,46 @@ class Steps:
         plan = self.plan(facts)
         results: dict[str, Any] = {"brief": await self.brief(facts)}
         looked = {"looked_at": {"files": ["any.py"]}} if opened else {}
-        done = {"ending": ending, "structured": {"findings": [dict(each) for each in claims]}, **looked}
+        done = {
+            "ending": ending,
+            "structured": {"findings": [dict(each) for each in claims]},
+            **looked,
+        }
         results["find"] = [done] if results["brief"]["groups"] else []
 
         def context() -> HostStepContext:
             return HostStepContext(f"c{self.chains}", plan, results)
 
-        checked = (await sift(self.desk, context())).result
+        checked = (await check_findings(self.services, context())).result
         results["check"] = checked
-        results["verify"] = [_answered(each, judge, opened=opened) for each in checked["candidates"]]
-        end = await gather(self.desk, context())
+        results["verify"] = [
+            _answered(each, judge, opened=opened) for each in checked["candidates"]
+        ]
+        end = await gather(self.services, context())
         if end.commit is not None:
             await self.database.transact(end.commit)
         return end.outcome, restored(end.result), results
 
-    async def known(self, thread: int = 7) -> list[Known]:
+    async def known(self, thread: int = 7) -> list[KnownFinding]:
         return await self.database.read(lambda tx: tables.every(tx, f"1:{thread}"))
 
-    async def earlier(self) -> Earlier:
+    async def earlier(self) -> EarlierFindings:
         facts = self.facts()
         merge_base = await history.merge_base(self.git, facts.base, facts.head)
-        return await earlier(self.desk, facts, self.git, merge_base, is_open=True)
+        return await earlier(self.services, facts, self.git, merge_base, is_open=True)
 
 
 def pull(head: str, base_ref: str = "main", base: str = "0" * 40) -> dict[str, Any]:
     """The pull request as GitHub tells of it."""
     return {
-        "number": 7, "title": "t", "body": "", "state": "open", "head": {"sha": head, "ref": "f", "repo": {"id": 1}},
-        "base": {"sha": base, "ref": base_ref}, "user": {"id": 5, "login": "mona", "type": "User"},
-    }  # fmt: skip
+        "number": 7,
+        "title": "t",
+        "body": "",
+        "state": "open",
+        "head": {"sha": head, "ref": "f", "repo": {"id": 1}},
+        "base": {"sha": base, "ref": base_ref},
+        "user": {"id": 5, "login": "mona", "type": "User"},
+    }
 
 
 def _answered(candidate: Mapping[str, Any], judge: Any, *, opened: bool) -> dict[str, Any]:
@@ -180,9 +213,10 @@ def _answered(candidate: Mapping[str, Any], judge: Any, *, opened: bool) -> dict
     said = said if isinstance(said, dict) else {"verdict": said or "unsure"}
     files = [candidate["finding"]["path"], *([said["place"]["path"]] if "place" in said else [])]
     return {
-        "ending": "completed", "structured": {"reason": "so it is", **said},
+        "ending": "completed",
+        "structured": {"reason": "so it is", **said},
         "looked_at": {"files": files if opened else []},
-    }  # fmt: skip
+    }
 
 
 @contextmanager

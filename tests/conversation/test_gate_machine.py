@@ -39,7 +39,7 @@ from claude_pool_gh.github.effects.push import Push
 from claude_pool_gh.github.errors import NotAsApproved
 from claude_pool_gh.pool.model.caps import Caps
 from claude_pool_gh.pool.model.plan import AgentRun, HostCall, Limits, Plan
-from claude_pool_gh.pool.model.ports import Work
+from claude_pool_gh.pool.model.ports import CapturedChange
 from claude_pool_gh.pool.model.states import ChainState
 from claude_pool_gh.pool.store import chains, steps, tasks
 from claude_pool_gh.pool.store.approvals import reject
@@ -52,13 +52,21 @@ THREAD = Thread(repository=REPOSITORY, number=1)
 PEOPLE = [Actor(id=number, login=f"user{number}") for number in (1, 2, 3)]
 CAME_TO: Counter[str] = Counter()
 POLICIES = st.sampled_from(
-    [Policy(), Policy(), Policy(approvals=2), Policy(four_eyes=True), Policy(approvals=2, four_eyes=True)]
+    [
+        Policy(),
+        Policy(),
+        Policy(approvals=2),
+        Policy(four_eyes=True),
+        Policy(approvals=2, four_eyes=True),
+    ]
 )
 SELDOM = st.sampled_from([False, False, True])
 CAPS = Caps(task=10**6, chain=10**6)
 STEPS = (
     AgentRun(name="mend", prompt="x"),
-    HostCall(name="propose", call="change.propose", gate=True, again_from="mend", max_rejections=50),
+    HostCall(
+        name="propose", call="change.propose", gate=True, again_from="mend", max_rejections=50
+    ),
     HostCall(name="push", call="change.push"),
 )
 
@@ -82,12 +90,18 @@ class Hub:
             number = int(path.split("/")[2].removeprefix("user"))
             return {"user": {"id": number}, "role_name": self.roles[number], "permission": "none"}
         return {
-            "number": 1, "title": "", "body": "", "user": None, "state": "open" if self.open else "closed",
+            "number": 1,
+            "title": "",
+            "body": "",
+            "user": None,
+            "state": "open" if self.open else "closed",
             "head": {"sha": self.head, "ref": "feature", "repo": {"id": 7}},
             "base": {"ref": "main", "sha": commit_of("base")},
-        }  # fmt: skip
+        }
 
-    async def pusher(self, _repository: Repository, _ref: str, change: Change, expected: str | None) -> None:
+    async def pusher(
+        self, _repository: Repository, _ref: str, change: Change, expected: str | None
+    ) -> None:
         if expected != self.head:  # git's own compare-and-set
             raise NotAsApproved("the branch has moved")
         self.pushed.append(change.commit)
@@ -131,14 +145,26 @@ class Gate(RuleBasedStateMachine):
         self.chains += 1
         self.chain, self.attempt = f"chain{self.chains}", 0
         self.facts = ChangeFacts(
-            thread=THREAD, place="pull", requester=PEOPLE[0], line="/pool fix", head=self.hub.head,
-            base=commit_of("base"), base_ref="main", default_branch="main", config_blob=self.hub.config,
-            merge_base=commit_of("base"), branch="feature", into="", policy=policy,
-        )  # fmt: skip
+            thread=THREAD,
+            place="pull",
+            requester=PEOPLE[0],
+            line="/pool fix",
+            head=self.hub.head,
+            base=commit_of("base"),
+            base_ref="main",
+            default_branch="main",
+            config_blob=self.hub.config,
+            merge_base=commit_of("base"),
+            branch="feature",
+            into="",
+            policy=policy,
+        )
         plan = Plan(
-            verb="fix", steps=STEPS, context=self.facts.model_dump(mode="json"),
+            verb="fix",
+            steps=STEPS,
+            context=self.facts.model_dump(mode="json"),
             limits=Limits(task=10**6, chain=10**6, wall_seconds=1, idle_seconds=1),
-        )  # fmt: skip
+        )
         account = {"thread": "7:1", "user": "1", "repository": "7"}
         self.do(lambda tx: chains.create(tx, self.chain, plan, account, CAPS, self.now))
         self.do(lambda tx: chains.begin(tx, chains.get(tx, self.chain), self.now))
@@ -150,8 +176,11 @@ class Gate(RuleBasedStateMachine):
         run = f"{self.chain}.mend.0.{self.attempt}"
         head = "diff --git a/x b/x\nindex 7898192..6178079 100644\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n"
         patch = f"{head}-a\n+{self.attempt}\n".encode()
-        work = Work(
-            base=self.hub.head, commit=commit_of(run), patch=patch, digest=hashlib.sha256(patch).hexdigest()
+        work = CapturedChange(
+            base=self.hub.head,
+            commit=commit_of(run),
+            patch=patch,
+            digest=hashlib.sha256(patch).hexdigest(),
         )
 
         def present(tx: Transaction) -> None:
@@ -218,11 +247,15 @@ class Gate(RuleBasedStateMachine):
         live = approve._Live(self.hub.head, self.facts.merge_base, self.hub.config)
         if live.head != self.facts.head:
             live = replace(live, merge_base="")
-        asked = SimpleNamespace(
-            request=SimpleNamespace(actor=who, line=""), command=SimpleNamespace(words=(given,)), key="7:1"
+        asked: Any = SimpleNamespace(
+            request=SimpleNamespace(actor=who, line=""),
+            command=SimpleNamespace(words=(given,)),
+            key="7:1",
         )
-        desk: Any = SimpleNamespace(clock=SimpleNamespace(now_ms=lambda: self.now))
-        _, went_on = self.do(lambda tx: approve._approve(tx, desk, asked, self.chain, given, live))  # type: ignore[arg-type]
+        services: Any = SimpleNamespace(clock=SimpleNamespace(now_ms=lambda: self.now))
+        _, went_on = self.do(
+            lambda tx: approve._approve(tx, services, asked, self.chain, given, live)
+        )
         CAME_TO["approved" if went_on else "refused"] += 1
         if went_on:
             self.approved.setdefault(given, set()).add(who.id)
@@ -237,11 +270,18 @@ class Gate(RuleBasedStateMachine):
             return chain.work, decisions.approvals_of(tx, gate)
 
         work, people = self.do(read)
-        actors = tuple(each for each in PEOPLE if each.id in {1, *(person.actor_id for person in people)})
+        actors = tuple(
+            each for each in PEOPLE if each.id in {1, *(person.actor_id for person in people)}
+        )
         change = Change(
-            run_id=work["run"], parent=self.facts.head, commit=work["commit"], message="", author_name="",
-            author_email="", made_s=0,
-        )  # fmt: skip
+            run_id=work["run"],
+            parent=self.facts.head,
+            commit=work["commit"],
+            message="",
+            author_name="",
+            author_email="",
+            made_s=0,
+        )
         self.wanted = Push(
             number=1, branch="feature", change=change, authority=Authority(actors=actors, least=3)
         )
@@ -264,12 +304,16 @@ class Gate(RuleBasedStateMachine):
         commit, head, config = self.shown[self.gate]
         before, roles = self.hub.head, dict(self.hub.roles)
         try:
-            asyncio.run(self.wanted.make(self.hub, Making(key="push", repository=REPOSITORY, marker="")))  # type: ignore[arg-type]
+            hub: Any = self.hub
+            making = Making(key="push", repository=REPOSITORY, marker="")
+            asyncio.run(self.wanted.make(hub, making))
         except NotAsApproved:
             assert self.hub.head == before
             CAME_TO["stopped at the last moment"] += 1
         else:
-            assert self.hub.pushed[-1] == commit == self.wanted.change.commit, "exactly what was shown"
+            assert self.hub.pushed[-1] == commit == self.wanted.change.commit, (
+                "exactly what was shown"
+            )
             assert before == head, "exactly where it was shown"
             assert self.approved[self.gate], "and somebody said so of this very ID"
             assert all(roles[actor.id] == "write" for actor in self.wanted.authority.actors)
@@ -328,8 +372,10 @@ def test_with_an_id_that_binds_nothing_the_machine_finds_what_slips_through(
             command=SimpleNamespace(words=(first,)),
             key="7:1",
         )
-        desk: Any = SimpleNamespace(clock=SimpleNamespace(now_ms=lambda: 0))
-        _, went_on = machine.do(lambda tx: approve._approve(tx, desk, asked, machine.chain, first, live))
+        services: Any = SimpleNamespace(clock=SimpleNamespace(now_ms=lambda: 0))
+        _, went_on = machine.do(
+            lambda tx: approve._approve(tx, services, asked, machine.chain, first, live)
+        )
         assert went_on, "the guard is what the test above rests on"
     finally:
         machine.teardown()

@@ -19,7 +19,7 @@ from claude_pool_gh.conversation.gates import (
     plan_digest,
     protected,
 )
-from claude_pool_gh.conversation.protected_paths import KINDS, Kind
+from claude_pool_gh.conversation.protected_paths import KINDS, ProtectedKind
 from claude_pool_gh.github.decisions import Approval
 from claude_pool_gh.pool.model.config import TaskOverrides
 from claude_pool_gh.pool.model.plan import AgentRun, HostCall, Limits, Plan
@@ -28,7 +28,9 @@ from claude_pool_gh.terms.patterns import matches
 REQUESTER, MONA, HUBOT, TESS = (
     Approval(number, name) for number, name in enumerate(("req", "mona", "hubot", "tess"), 1)
 )
-RULES = parse("*.py @mona @hubot\n/docs/ @tess\n/lib/ @octo/team\n/free/\n/mail/ mona@octo.example\n")
+RULES = parse(
+    "*.py @mona @hubot\n/docs/ @tess\n/lib/ @octo/team\n/free/\n/mail/ mona@octo.example\n"
+)
 WHY = "protected paths need 2 people (`changes.protected_approvals`)"
 PLAIN, GUARDED = ["src/a.txt"], ["src/a.txt", ".github/workflows/ci.yml"]
 
@@ -63,7 +65,9 @@ def test_what_is_missing_says_why() -> None:
     assert need(Policy(), MONA, paths=GUARDED) == Needed(1, (), WHY)
     assert need(Policy(approvals=2), paths=GUARDED) == Needed(2, (), "`changes.approvals` is 2")
     assert need(Policy(), MONA) == Needed()
-    assert not need(Policy(protected_approvals=1), MONA, paths=GUARDED), "a maintainer alone can decide it so"
+    assert not need(Policy(protected_approvals=1), MONA, paths=GUARDED), (
+        "a maintainer alone can decide it so"
+    )
     assert not need(Policy(), MONA)
 
 
@@ -96,7 +100,11 @@ def test_four_eyes_goes_by_number_and_not_by_name() -> None:
         (["a.py"], (Approval(2, "MoNa"),), ()),
         (["a.py"], (Approval(2, "monalisa"),), ("a.py",)),
         (["lib/x"], (MONA, HUBOT, TESS), ("lib/x",)),  # a team cannot be asked
-        (["lib/x"], (Approval(9, "octo/team"), Approval(9, "team")), ()),  # and no login looks like one
+        (
+            ["lib/x"],
+            (Approval(9, "octo/team"), Approval(9, "team")),
+            (),
+        ),  # and no login looks like one
         (["mail/x"], (MONA,), ("mail/x",)),
     ],
 )
@@ -112,7 +120,9 @@ def test_an_owner_who_asked_for_it_counts_unless_four_eyes_must_see_it() -> None
     rules = parse("* @req")
     for four_eyes, unowned in ((False, ()), (True, ("a",))):
         policy = Policy(codeowners=True, four_eyes=four_eyes)
-        found = needed(policy, [REQUESTER, MONA], ["a"], requester_id=REQUESTER.actor_id, rules=rules)
+        found = needed(
+            policy, [REQUESTER, MONA], ["a"], requester_id=REQUESTER.actor_id, rules=rules
+        )
         assert found.owners == unowned
 
 
@@ -125,7 +135,9 @@ def test_codeowners_and_protection_are_asked_for_together() -> None:
 
 @settings(deadline=None)
 @given(
-    st.builds(Policy, approvals=st.integers(1, 3), four_eyes=st.booleans(), codeowners=st.booleans()),
+    st.builds(
+        Policy, approvals=st.integers(1, 3), four_eyes=st.booleans(), codeowners=st.booleans()
+    ),
     st.lists(st.sampled_from([REQUESTER, MONA, HUBOT, TESS]), max_size=4),
     st.lists(st.sampled_from(["a.py", "docs/x", ".github/x", "y"]), max_size=3),
     st.sampled_from([REQUESTER, MONA, HUBOT, TESS]),
@@ -133,7 +145,10 @@ def test_codeowners_and_protection_are_asked_for_together() -> None:
 def test_one_more_approval_never_makes_more_necessary(
     policy: Policy, approvals: list[Approval], paths: list[str], more: Approval
 ) -> None:
-    before, after = need(policy, *approvals, paths=paths), need(policy, *approvals, more, paths=paths)
+    before, after = (
+        need(policy, *approvals, paths=paths),
+        need(policy, *approvals, more, paths=paths),
+    )
     assert after.people <= before.people
     assert set(after.owners) <= set(before.owners)
     assert need(policy, paths=paths).people >= 1
@@ -153,33 +168,130 @@ def test_the_policy_of_a_new_repository_is_that_of_its_configuration() -> None:
 # ---- what is protected
 
 GUARDED_PATHS = [
-    ".github/workflows/ci.yml", ".github/CODEOWNERS", ".github/dependabot.yml", ".github/claude-pool.yml",
-    ".github/claude-pool/review.md", "CODEOWNERS", "docs/CODEOWNERS", ".gitmodules", "sub/.gitmodules",
-    "uv.lock", "poetry.lock", "Cargo.lock", "yarn.lock", "Gemfile.lock", "composer.lock", "flake.lock", "deno.lock",
-    "web/yarn.lock", "package-lock.json", "web/package-lock.json", "pnpm-lock.yaml", "npm-shrinkwrap.json",
-    "go.sum", "tools/go.sum", ".claude/settings.json", "sub/.claude/skills/x/SKILL.md", ".mcp.json", "sub/.mcp.json",
-    "CLAUDE.md", "sub/CLAUDE.md", ".gitattributes", "gradle.lockfile", "web/npm-shrinkwrap.json", "bun.lockb",
-    "src/App/packages.lock.json", "Package.resolved", ".terraform.lock.hcl",
+    ".github/workflows/ci.yml",
+    ".github/CODEOWNERS",
+    ".github/dependabot.yml",
+    ".github/claude-pool.yml",
+    ".github/claude-pool/review.md",
+    "CODEOWNERS",
+    "docs/CODEOWNERS",
+    ".gitmodules",
+    "sub/.gitmodules",
+    "uv.lock",
+    "poetry.lock",
+    "Cargo.lock",
+    "yarn.lock",
+    "Gemfile.lock",
+    "composer.lock",
+    "flake.lock",
+    "deno.lock",
+    "web/yarn.lock",
+    "package-lock.json",
+    "web/package-lock.json",
+    "pnpm-lock.yaml",
+    "npm-shrinkwrap.json",
+    "go.sum",
+    "tools/go.sum",
+    ".claude/settings.json",
+    "sub/.claude/skills/x/SKILL.md",
+    ".mcp.json",
+    "sub/.mcp.json",
+    "CLAUDE.md",
+    "sub/CLAUDE.md",
+    ".gitattributes",
+    "gradle.lockfile",
+    "web/npm-shrinkwrap.json",
+    "bun.lockb",
+    "src/App/packages.lock.json",
+    "Package.resolved",
+    ".terraform.lock.hcl",
     # whatever agents obey
-    "AGENTS.md", "web/AGENTS.md", "GEMINI.md", ".cursor/rules/a.mdc", ".cursorrules", ".github/copilot-instructions.md",
-    ".windsurfrules", ".clinerules", ".clinerules/a.md", ".aider.conf.yml", ".codex/config.toml", "sub/.mcp.json",
+    "AGENTS.md",
+    "web/AGENTS.md",
+    "GEMINI.md",
+    ".cursor/rules/a.mdc",
+    ".cursorrules",
+    ".github/copilot-instructions.md",
+    ".windsurfrules",
+    ".clinerules",
+    ".clinerules/a.md",
+    ".aider.conf.yml",
+    ".codex/config.toml",
+    "sub/.mcp.json",
     # whatever runs by itself
-    ".circleci/config.yml", ".gitlab-ci.yml", "Jenkinsfile", "ci/Jenkinsfile", "Jenkinsfile.release", ".travis.yml",
-    "azure-pipelines.yml", "azure-pipelines-nightly.yaml", "bitbucket-pipelines.yml", ".buildkite/pipeline.yml",
-    ".drone.yml", ".woodpecker/a.yml", ".teamcity/settings.kts", "appveyor.yml", ".npmrc", "web/.npmrc", ".yarnrc.yml",
-    ".yarn/releases/yarn.cjs", ".pnpmfile.cjs", "pip.conf", ".vscode/tasks.json", "web/.vscode/tasks.json",
-    ".idea/workspace.xml", ".devcontainer/devcontainer.json", ".husky/pre-commit", ".pre-commit-config.yaml",
-    "lefthook.yml", ".githooks/pre-push", ".envrc", "sub/.envrc", ".tool-versions", "mise.toml", "a/.config/mise/x",
-    "renovate.json", ".cargo/config.toml", ".mvn/extensions.xml", ".readthedocs.yaml", "netlify.toml", "Tiltfile",
-]  # fmt: skip
+    ".circleci/config.yml",
+    ".gitlab-ci.yml",
+    "Jenkinsfile",
+    "ci/Jenkinsfile",
+    "Jenkinsfile.release",
+    ".travis.yml",
+    "azure-pipelines.yml",
+    "azure-pipelines-nightly.yaml",
+    "bitbucket-pipelines.yml",
+    ".buildkite/pipeline.yml",
+    ".drone.yml",
+    ".woodpecker/a.yml",
+    ".teamcity/settings.kts",
+    "appveyor.yml",
+    ".npmrc",
+    "web/.npmrc",
+    ".yarnrc.yml",
+    ".yarn/releases/yarn.cjs",
+    ".pnpmfile.cjs",
+    "pip.conf",
+    ".vscode/tasks.json",
+    "web/.vscode/tasks.json",
+    ".idea/workspace.xml",
+    ".devcontainer/devcontainer.json",
+    ".husky/pre-commit",
+    ".pre-commit-config.yaml",
+    "lefthook.yml",
+    ".githooks/pre-push",
+    ".envrc",
+    "sub/.envrc",
+    ".tool-versions",
+    "mise.toml",
+    "a/.config/mise/x",
+    "renovate.json",
+    ".cargo/config.toml",
+    ".mvn/extensions.xml",
+    ".readthedocs.yaml",
+    "netlify.toml",
+    "Tiltfile",
+]
 FREE_PATHS = [
-    "README.md", "github/workflows/ci.yml", "my.github/x", "src/.github.py", "docs/CODEOWNERS.md", "lock", "lock.py",
-    "src/lock/a.py", "a.lock.py", "package.json", "go.mod", "gosum", "src/mcp.json", "claude/x", "x.claude/y",
-    ".githubber/x", "CODEOWNERSHIP",
+    "README.md",
+    "github/workflows/ci.yml",
+    "my.github/x",
+    "src/.github.py",
+    "docs/CODEOWNERS.md",
+    "lock",
+    "lock.py",
+    "src/lock/a.py",
+    "a.lock.py",
+    "package.json",
+    "go.mod",
+    "gosum",
+    "src/mcp.json",
+    "claude/x",
+    "x.claude/y",
+    ".githubber/x",
+    "CODEOWNERSHIP",
     # code like any other: it runs because somebody builds it, and the patch shows it
-    "Dockerfile", "Makefile", "setup.py", "conftest.py", "build.gradle", "docs/AGENTS.rst", "MY-AGENTS.md", "agents/x",
-    "vscode/settings.json", "src/npmrc", "pip.confidence", "envrc", "renovate/x.json",
-]  # fmt: skip
+    "Dockerfile",
+    "Makefile",
+    "setup.py",
+    "conftest.py",
+    "build.gradle",
+    "docs/AGENTS.rst",
+    "MY-AGENTS.md",
+    "agents/x",
+    "vscode/settings.json",
+    "src/npmrc",
+    "pip.confidence",
+    "envrc",
+    "renovate/x.json",
+]
 
 
 @pytest.mark.parametrize("path", GUARDED_PATHS)
@@ -196,17 +308,27 @@ def test_other_paths_are_not(path: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["CLAUDE.md ", "claude.md.", ".vscode./tasks.json", "AGE\u200dNTS.md", "Jenkin\u017ffile", ".Cursor /x"],
+    [
+        "CLAUDE.md ",
+        "claude.md.",
+        ".vscode./tasks.json",
+        "AGE\u200dNTS.md",
+        "Jenkin\u017ffile",
+        ".Cursor /x",
+    ],
 )
 def test_a_name_that_some_file_system_reads_as_a_protected_one_is_protected(path: str) -> None:
     assert protected([path]) == (path,)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.what.replace(" ", "-"))
-def test_every_kind_of_protected_paths_has_a_reason_and_an_example(kind: Kind) -> None:
+def test_every_kind_of_protected_paths_has_a_reason_and_an_example(kind: ProtectedKind) -> None:
     assert kind.why
     assert [
-        path for path in GUARDED_PATHS for pattern in kind.patterns if matches(pattern.lower(), path.lower())
+        path
+        for path in GUARDED_PATHS
+        for pattern in kind.patterns
+        if matches(pattern.lower(), path.lower())
     ]
     assert len(set(kind.patterns)) == len(kind.patterns)
 
@@ -214,14 +336,25 @@ def test_every_kind_of_protected_paths_has_a_reason_and_an_example(kind: Kind) -
 @pytest.mark.parametrize(
     ("pattern", "path", "is_named"),
     [
-        ("infra/*", "infra/a.tf", True), ("infra/*", "infra/b/a.tf", True), ("infra", "infra/b/a.tf", True),
-        ("infra/", "infra/a.tf", True), ("infra/", "infrastructure/a.tf", False), ("infra", "infra.md", False),
-        ("*.tf", "a/b.tf", True), ("Infra/*", "infra/a", True), ("infra/*", "INFRA/a", True),
-        ("infra/*", "x/infra/a", False), ("*", "anything", True), ("/infra/", "infra/a", True),
-        ("/infra/", "x/infra/a", False), ("**/secrets/*", "secrets/x", True), ("**/secrets/*", "a/secrets/b/c", True),
-        ("app/[id]/*", "app/[id]/page.tsx", True), ("app/[id]/*", "app/i/page.tsx", False),
+        ("infra/*", "infra/a.tf", True),
+        ("infra/*", "infra/b/a.tf", True),
+        ("infra", "infra/b/a.tf", True),
+        ("infra/", "infra/a.tf", True),
+        ("infra/", "infrastructure/a.tf", False),
+        ("infra", "infra.md", False),
+        ("*.tf", "a/b.tf", True),
+        ("Infra/*", "infra/a", True),
+        ("infra/*", "INFRA/a", True),
+        ("infra/*", "x/infra/a", False),
+        ("*", "anything", True),
+        ("/infra/", "infra/a", True),
+        ("/infra/", "x/infra/a", False),
+        ("**/secrets/*", "secrets/x", True),
+        ("**/secrets/*", "a/secrets/b/c", True),
+        ("app/[id]/*", "app/[id]/page.tsx", True),
+        ("app/[id]/*", "app/i/page.tsx", False),
     ],
-)  # fmt: skip
+)
 def test_a_repository_protects_more_of_its_own(pattern: str, path: str, is_named: bool) -> None:
     assert bool(protected([path], [pattern])) == is_named
 
@@ -241,11 +374,18 @@ def test_no_spelling_slips_through(path: str, random: Any) -> None:
 
 FIELDS = ("chain_id", "step", "rejections", "head", "merge_base", "patch", "plan")
 TEXT = st.text(max_size=12) | st.sampled_from(['"', '", "', "\\", "1", "c-1"])
-VALUES = st.fixed_dictionaries({name: st.integers(0, 9) if name == "rejections" else TEXT for name in FIELDS})
+VALUES = st.fixed_dictionaries(
+    {name: st.integers(0, 9) if name == "rejections" else TEXT for name in FIELDS}
+)
 SHOWN = {
-    "chain_id": "c-7", "step": "propose", "rejections": 0, "head": "a" * 40, "merge_base": "b" * 40, "patch": "d" * 64,
+    "chain_id": "c-7",
+    "step": "propose",
+    "rejections": 0,
+    "head": "a" * 40,
+    "merge_base": "b" * 40,
+    "patch": "d" * 64,
     "plan": "e" * 64,
-}  # fmt: skip
+}
 
 
 def id_of(values: dict[str, Any]) -> str:
@@ -271,7 +411,8 @@ def test_no_two_gates_share_an_id(one: dict[str, Any], other: dict[str, Any]) ->
 
 
 @pytest.mark.parametrize(
-    "pair", [*itertools.combinations(["chain_id", "step", "head", "merge_base", "patch", "plan"], 2)]
+    "pair",
+    [*itertools.combinations(["chain_id", "step", "head", "merge_base", "patch", "plan"], 2)],
 )
 def test_the_fields_do_not_run_into_each_other(pair: tuple[str, str]) -> None:
     first, second = pair
@@ -301,8 +442,12 @@ PLAN = Plan(
     [
         PLAN.model_copy(update={"steps": (STEP.model_copy(update=change), PLAN.steps[1])})
         for change in (
-            {"prompt": "mend all"}, {"system": "other"}, {"overrides": TaskOverrides(model="claude-b")},
-            {"overrides": TaskOverrides(model="claude-a", tools=("Edit",))}, {"name": "other"}, {"share": 0.5},
+            {"prompt": "mend all"},
+            {"system": "other"},
+            {"overrides": TaskOverrides(model="claude-b")},
+            {"overrides": TaskOverrides(model="claude-a", tools=("Edit",))},
+            {"name": "other"},
+            {"share": 0.5},
         )
     ]
     + [
@@ -311,11 +456,13 @@ PLAN = Plan(
         PLAN.model_copy(update={"limits": Limits(task=1, chain=4, wall_seconds=9, idle_seconds=9)}),
         PLAN.model_copy(update={"limits": Limits(task=2, chain=3, wall_seconds=9, idle_seconds=9)}),
     ],
-)  # fmt: skip
+)
 def test_another_model_tool_prompt_or_budget_is_another_plan(changed: Plan) -> None:
     assert plan_digest(changed, "blob") != plan_digest(PLAN, "blob")
 
 
 def test_another_configuration_is_another_plan_and_the_same_one_is_the_same() -> None:
-    assert plan_digest(PLAN, "blob") == plan_digest(Plan.model_validate_json(PLAN.model_dump_json()), "blob")
+    assert plan_digest(PLAN, "blob") == plan_digest(
+        Plan.model_validate_json(PLAN.model_dump_json()), "blob"
+    )
     assert plan_digest(PLAN, "blob") != plan_digest(PLAN, "other")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from claude_pool_gh.conversation.gazette import Gazette
+from claude_pool_gh.conversation.event_handler import EventHandler
 from claude_pool_gh.findings import tables as findings
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.github import inbox, intake
@@ -55,26 +55,40 @@ async def hear(database: Database, event: str, action: str, **more: Any) -> None
     delivery = VerifiedDelivery(f"guid-{event}-{action}", event, payload)
     found = intake.recognise(delivery)
     assert isinstance(found, intake.Found), found
-    take = Gazette(SystemClock(), Nobody()).take
+    take = EventHandler(SystemClock(), Nobody()).take
     await database.transact(lambda tx: inbox.take_in(tx, delivery, found, 1, take))
 
 
 def pull(head: str = HEAD) -> dict[str, Any]:
-    return {"pull_request": {"number": 3, "head": {"sha": head}, "draft": False, "updated_at": "then"}}
+    return {
+        "pull_request": {"number": 3, "head": {"sha": head}, "draft": False, "updated_at": "then"}
+    }
 
 
 FINDING = Finding(
-    path="app.py", start_line=2, end_line=2, severity="high", category="correctness", title="t", body="b", scenario="s",
-    evidence="return a / b", confidence=0.9,
-)  # fmt: skip
+    path="app.py",
+    start_line=2,
+    end_line=2,
+    severity="high",
+    category="correctness",
+    title="t",
+    body="b",
+    scenario="s",
+    evidence="return a / b",
+    confidence=0.9,
+)
 
 
 async def test_what_a_closed_pull_request_left_is_open_again_with_it(database: Database) -> None:
     await database.transact(lambda tx: findings.remember(tx, "5:3", "c1", "review", [FINDING], 1))
     await hear(database, "pull_request", "closed", **pull())
-    assert [each.state for each in await database.read(lambda tx: findings.every(tx, "5:3"))] == ["ignored"]
+    assert [each.state for each in await database.read(lambda tx: findings.every(tx, "5:3"))] == [
+        "ignored"
+    ]
     await hear(database, "pull_request", "reopened", **pull(OTHER))
-    assert [each.state for each in await database.read(lambda tx: findings.every(tx, "5:3"))] == ["open"]
+    assert [each.state for each in await database.read(lambda tx: findings.every(tx, "5:3"))] == [
+        "open"
+    ]
     rows = await database.read(lambda tx: tx.execute(threads.select()).all())
     assert [(row.key, row.head, row.open) for row in rows] == [("5:3", OTHER, True)]
 
@@ -107,12 +121,18 @@ async def test_a_check_is_no_longer_green_once_the_change_goes_into_another_bran
     assert isinstance(told, intake.NotForUs), "a title says nothing of what was read"
     assert await conclusions() == ["success"]
     await hear(
-        database, "pull_request", "edited", pull_request=there, changes={"base": {"ref": {"from": "main"}}}
+        database,
+        "pull_request",
+        "edited",
+        pull_request=there,
+        changes={"base": {"ref": {"from": "main"}}},
     )
     assert await conclusions() == ["neutral"]
 
 
-async def group(database: Database, *reviews: CheckRun, ref: str = f"pr-3-{'d' * 40}") -> list[CheckRun]:
+async def group(
+    database: Database, *reviews: CheckRun, ref: str = f"pr-3-{'d' * 40}"
+) -> list[CheckRun]:
     """What a merge queue is told about pull request 3 at HEAD, after these reviews."""
 
     def store(tx: Transaction) -> None:
@@ -140,7 +160,11 @@ async def group(database: Database, *reviews: CheckRun, ref: str = f"pr-3-{'d' *
             "neutral",
             "NOT REVIEWED: the review of pull request 3 was not",
         ),
-        ([review(head=OTHER)], "neutral", "NOT REVIEWED: pull request 3 has no review at its present head"),
+        (
+            [review(head=OTHER)],
+            "neutral",
+            "NOT REVIEWED: pull request 3 has no review at its present head",
+        ),
         ([review(head=OTHER), review("failure")], "failure", "Pull request 3: Nothing found"),
     ],
 )
@@ -149,8 +173,11 @@ async def test_a_merge_queue_is_told_what_the_pull_requests_own_check_says(
 ) -> None:
     [told] = await group(database, *reviews)
     assert (told.name, told.head, told.status, told.conclusion) == (
-        "claude-pool/review", GROUP, "completed", conclusion,
-    )  # fmt: skip
+        "claude-pool/review",
+        GROUP,
+        "completed",
+        conclusion,
+    )
     assert told.title.startswith(title)
 
 
@@ -158,7 +185,9 @@ async def test_a_queue_for_what_was_never_reviewed_is_told_nothing(database: Dat
     assert await group(database) == []
 
 
-@pytest.mark.parametrize("ref", ["main", "pr-3", "pr-x-" + "d" * 40, "pr-3-main", "pr-0-" + "d" * 40])
+@pytest.mark.parametrize(
+    "ref", ["main", "pr-3", "pr-x-" + "d" * 40, "pr-3-main", "pr-0-" + "d" * 40]
+)
 def test_a_group_that_names_no_pull_request_is_no_news(ref: str) -> None:
     body = {
         "action": "checks_requested",
@@ -166,4 +195,6 @@ def test_a_group_that_names_no_pull_request_is_no_news(ref: str) -> None:
         "sender": {"id": 7, "login": "mona", "type": "User"},
         "merge_group": {"head_sha": GROUP, "head_ref": f"refs/heads/gh-readonly-queue/main/{ref}"},
     }
-    assert isinstance(intake.recognise(VerifiedDelivery("guid-1234", "merge_group", body)), intake.NotForUs)
+    assert isinstance(
+        intake.recognise(VerifiedDelivery("guid-1234", "merge_group", body)), intake.NotForUs
+    )

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import time
 
-from claude_pool_gh.conversation.guidance import BRIEF, GUIDES, HEADING, guided, imported, told, wanted
+from claude_pool_gh.conversation.guidance import (
+    BRIEF,
+    GUIDES,
+    HEADING,
+    guided,
+    imported,
+    told,
+    wanted,
+)
 from claude_pool_gh.pool.model.plan import AgentRun, Branches, HostCall
 
 BRIEF_STEP = HostCall(name="brief", call="fix.brief")
@@ -28,7 +36,9 @@ def test_guides_are_told_from_the_root_inwards_each_text_once() -> None:
     }
     assert told(found) == f"{HEADING}\n\nFrom AGENTS.md:\n\nSpaces.\n\nFrom web/AGENTS.md:\n\nTabs."
     assert told({}) == told({"AGENTS.md": " \n"}) == ""
-    assert told({}, ["web/AGENTS.md"]).endswith("read the nearest before you work there: web/AGENTS.md")
+    assert told({}, ["web/AGENTS.md"]).endswith(
+        "read the nearest before you work there: web/AGENTS.md"
+    )
 
 
 def test_a_file_that_a_guide_names_counts_and_the_line_that_names_it_does_not() -> None:
@@ -38,7 +48,10 @@ def test_a_file_that_a_guide_names_counts_and_the_line_that_names_it_does_not() 
     assert imported({"web/CLAUDE.md": "Use @alice.\n- @./rules/a.md\n@../../secret.md\n"}) == [
         "web/rules/a.md"
     ]
-    assert told({"CLAUDE.md": shim, "AGENTS.md": "Spaces."}) == f"{HEADING}\n\nFrom AGENTS.md:\n\nSpaces."
+    assert (
+        told({"CLAUDE.md": shim, "AGENTS.md": "Spaces."})
+        == f"{HEADING}\n\nFrom AGENTS.md:\n\nSpaces."
+    )
 
 
 def test_a_long_guide_leaves_room_for_the_nearest_and_says_that_it_was_cut() -> None:
@@ -55,7 +68,10 @@ def test_every_agent_is_told_them_in_its_instructions() -> None:
             AgentRun(name="b", prompt="Do it."),
             Branches(
                 name="c",
-                branches=(AgentRun(name="d", prompt="D."), AgentRun(name="e", system="E", prompt="")),
+                branches=(
+                    AgentRun(name="d", prompt="D."),
+                    AgentRun(name="e", system="E", prompt=""),
+                ),
             ),
             AgentRun(name="f", system=f"Mine: {RULES}", prompt="x"),
         )
@@ -66,9 +82,14 @@ def test_every_agent_is_told_them_in_its_instructions() -> None:
     assert isinstance(b, AgentRun)
     assert (b.system, b.prompt) == ("", f"{RULES}\n\nDo it.")
     assert isinstance(c, Branches)
-    assert [each.system or each.prompt for each in c.branches] == [f"{RULES}\n\nD.", f"E\n\n{RULES}"]
+    assert [each.system or each.prompt for each in c.branches] == [
+        f"{RULES}\n\nD.",
+        f"E\n\n{RULES}",
+    ]
     assert isinstance(f, AgentRun)
-    assert f.system == f"Mine: {RULES}", "a recipe that says itself where they stand is left as it is"
+    assert f.system == f"Mine: {RULES}", (
+        "a recipe that says itself where they stand is left as it is"
+    )
 
 
 def test_a_workflow_without_a_brief_gets_one() -> None:

@@ -22,7 +22,9 @@ from claude_pool_gh.terms.roles import Role
 from tests.commands.readme import README, row, written
 
 HERE = Path(__file__).parents[1] / "new_verb"
-EXAMPLE, RECIPE, SKILL = [(HERE / name).read_text() for name in ("example.py", "example.yml", "SKILL.md")]
+EXAMPLE, RECIPE, SKILL = [
+    (HERE / name).read_text() for name in ("example.py", "example.yml", "SKILL.md")
+]
 NO_DESK = cast(Any, None)
 Define = Callable[..., dict[str, VerbHandler]]
 
@@ -55,13 +57,17 @@ def test_a_new_verb_is_in_the_language_the_help_the_readme_and_the_configuration
 ) -> None:
     every = define()
     check_recipes(every, NO_DESK)
-    assert list(every).index("example") == list(every).index("run") + 1, "behind the others that work"
+    assert list(every).index("example") == list(every).index("run") + 1, (
+        "behind the others that work"
+    )
     example = every["example"].verb
     grammar = {name: each.verb for name, each in every.items()}
     found = parse("/pool example a.py --budget 0.5", grammar)
     assert isinstance(found, Command)
     assert (found.words, found.flags) == (("a.py",), {"budget": 500_000})
-    shown = replies.help_all(grammar, {name: verb.role for name, verb in grammar.items()}, Role.write)
+    shown = replies.help_all(
+        grammar, {name: verb.role for name, verb in grammar.items()}, Role.write
+    )
     assert f"| `/pool example [PATH]` | PR, issue | write | {example.summary} |" in shown
     assert row(example) in written(README.read_text("utf-8"), grammar.values())
     assert isinstance(load("permissions: {example: read}", frozenset(every)), RepositoryConfig)
@@ -102,9 +108,7 @@ def test_a_file_holds_one_verb(define: Define) -> None:
 
 
 INLINE = "output: {type: object, additionalProperties: false, required: [answer], properties: {answer: {type: string}}}"
-FREE = (
-    "output: {type: object, additionalProperties: false, required: [], properties: {answer: {type: string}}}"
-)
+FREE = "output: {type: object, additionalProperties: false, required: [], properties: {answer: {type: string}}}"
 NUMBER = INLINE.replace("{type: string}", "{type: integer}")
 MORE = INLINE.replace("{answer: {type: string}}", "{answer: {type: string}, note: {type: string}}")
 
@@ -113,10 +117,18 @@ MORE = INLINE.replace("{answer: {type: string}}", "{answer: {type: string}, note
     ("line", "instead", "problem"),
     [
         ("host: example.reply", "host: example.answer", "example.answer"),
-        ("  - name: reply\n    host: example.reply\n", "", "must have a step with `host: example.reply`"),
+        (
+            "  - name: reply\n    host: example.reply\n",
+            "",
+            "must have a step with `host: example.reply`",
+        ),
         ("- name: answer", "- name: say", "needs a step `answer` before `reply`: one of an agent"),
         ("    output: example\n", "", "its agent must answer in a form, with `output`"),
-        ("output: example", "output: description", r"does not fit: the answer must require `answer`"),
+        (
+            "output: example",
+            "output: description",
+            r"does not fit: the answer must require `answer`",
+        ),
         ("output: example", FREE, "does not fit: the answer must require `answer`"),
         ("output: example", NUMBER, "does not fit: `answer` must have `type: string`"),
         ("output: example", MORE, "does not fit: the answer has `note`, which nobody reads"),
@@ -126,7 +138,11 @@ MORE = INLINE.replace("{answer: {type: string}}", "{answer: {type: string}, note
             "one agent, without `each`",
         ),
         ("{steps.brief.path}", "{steps.brief.pth}", r"asks in `answer` for {steps.brief.pth}"),
-        ("skill: example-skill", "skill: example-skil", "there is no recipes/skills/example-skil/SKILL.md"),
+        (
+            "skill: example-skill",
+            "skill: example-skil",
+            "there is no recipes/skills/example-skil/SKILL.md",
+        ),
         ("    skill: example-skill\n", "    skill: example-skill\n    tools: [Write]\n", "Write"),
     ],
 )
@@ -147,9 +163,13 @@ def test_a_form_of_its_own_that_says_the_same_fits(define: Define) -> None:
 def test_a_review_that_asks_its_brief_for_what_there_is_not_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    text = (built_in("workflows/review.yml") or "").replace("{steps.brief.request}", "{steps.brief.reqest}")
+    text = (built_in("workflows/review.yml") or "").replace(
+        "{steps.brief.request}", "{steps.brief.reqest}"
+    )
     monkeypatch.setattr(
-        registry, "built_in", lambda path: text if path == "workflows/review.yml" else built_in(path)
+        registry,
+        "built_in",
+        lambda path: text if path == "workflows/review.yml" else built_in(path),
     )
     with pytest.raises(UnfitVerb, match=r"review: .* asks in `find` for {steps\.brief\.reqest}"):
         check_recipes(handlers(), NO_DESK)
@@ -177,7 +197,12 @@ TOO_EARLY = "needs a step `propose` before `early`: one with `host: change.propo
         ("fix", "steps:\n", "steps:\n  - {name: early, host: change.push}\n", TOO_EARLY),
         ("fix implement", "steps.check.feedback", "steps.check.feedbak", "asks in `rework` for"),
         ("implement", "steps.patch.patch", "steps.patch.diff", "asks in `verify` for"),
-        ("implement", "ready: {type: boolean", "ready: {type: string", "`ready` must have `type: boolean`"),
+        (
+            "implement",
+            "ready: {type: boolean",
+            "ready: {type: string",
+            "`ready` must have `type: boolean`",
+        ),
     ],
 )
 def test_a_change_goes_out_by_its_gate_alone(
@@ -187,7 +212,9 @@ def test_a_change_goes_out_by_its_gate_alone(
         text = built_in(f"workflows/{name}.yml") or ""
         assert line in text
         changed = {f"workflows/{name}.yml": text.replace(line, instead, 1)}
-        monkeypatch.setattr(registry, "built_in", lambda path, of=changed: of.get(path) or built_in(path))
+        monkeypatch.setattr(
+            registry, "built_in", lambda path, of=changed: of.get(path) or built_in(path)
+        )
         every = handlers()
         with pytest.raises(UnfitVerb) as refusal:
             check_recipes(every, NO_DESK)
@@ -195,10 +222,14 @@ def test_a_change_goes_out_by_its_gate_alone(
         assert problem in str(refusal.value)
 
 
-@pytest.mark.parametrize("name", [name for name, each in handlers().items() if isinstance(each, AgentVerb)])
+@pytest.mark.parametrize(
+    "name", [name for name, each in handlers().items() if isinstance(each, AgentVerb)]
+)
 def test_every_verb_that_works_is_driven_on_the_simulated_github(name: str) -> None:
     """A verb's own behaviour is shown by a test with the real CLI: at least that there is one is demanded by name."""
     said = [
-        file for file in (HERE.parent / "acceptance").glob("test_*.py") if f"/pool {name}" in file.read_text()
+        file
+        for file in (HERE.parent / "acceptance").glob("test_*.py")
+        if f"/pool {name}" in file.read_text()
     ]
     assert said, f"no test in tests/acceptance says /pool {name}"

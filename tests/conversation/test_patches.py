@@ -24,10 +24,14 @@ HARMLESS = (
 
 def look(text: bytes, most_files: int = 50, most_lines: int = 2_000) -> None:
     is_ours = Redactor([OWN]).holds
-    patches.check(text, files_of(text), most_files=most_files, most_lines=most_lines, is_ours=is_ours)
+    patches.check(
+        text, files_of(text), most_files=most_files, most_lines=most_lines, is_ours=is_ours
+    )
 
 
-@pytest.mark.parametrize("target", ["../x", "./../../etc", "a/../../../x", "..", "/etc/passwd", "b.txt"])
+@pytest.mark.parametrize(
+    "target", ["../x", "./../../etc", "a/../../../x", "..", "/etc/passwd", "b.txt"]
+)
 def test_a_link_is_refused_wherever_it_leads(tmp_path: Path, target: str) -> None:
     with pytest.raises(StepFailed, match="symbolic link"):
         look(patch(tmp_path, {"b.txt": b"b\n"}, {"b.txt": b"b\n", "way": target}))
@@ -48,7 +52,11 @@ def test_a_submodule_may_be_neither_added_nor_moved(tmp_path: Path, before: str)
         named = ("-c", "user.name=a", "-c", "user.email=a@b.example")
         environment = {"PATH": "/usr/bin:/bin:/usr/local/bin", "HOME": str(tmp_path)}
         run = subprocess.run(
-            ["git", *named, *arguments], cwd=tmp_path, env=environment, check=True, capture_output=True
+            ["git", *named, *arguments],
+            cwd=tmp_path,
+            env=environment,
+            check=True,
+            capture_output=True,
         )
         return run.stdout
 
@@ -75,7 +83,7 @@ def test_a_file_that_only_writes_of_such_things_is_none(tmp_path: Path) -> None:
         ({}, {f"{KEY}.txt": b"x\n"}),
     ],
     ids=["plain", "like a header", "after two signs", "as a name"],
-)  # fmt: skip
+)
 def test_a_secret_is_seen_wherever_it_is_added(tmp_path: Path, trees: tuple[Tree, Tree]) -> None:
     with pytest.raises(StepFailed, match="looks like a secret"):
         look(patch(tmp_path, *trees))
@@ -89,18 +97,27 @@ def test_what_was_there_already_is_nobodys_fault_now(tmp_path: Path) -> None:
 def test_a_random_token_is_no_reason_to_refuse_but_is_named_with_its_place(tmp_path: Path) -> None:
     token = "tZ8kQ2vN6xB4mW9cJ1hL7pR3sD5fG0yU"
     before = {"a.py": b"1\n2\n3\n4\n5\n6\n7\n8\n9\n", "b": f"x = '{token}'\n".encode()}
-    after = {"a.py": f"0\n1\n2\n3\n4\n5\n6\n7\n8\nx = '{token}'\n9\n".encode(), "b": before["b"] + b"y\n",
-             "new/b.txt": f"{token}\n".encode()}  # fmt: skip
+    after = {
+        "a.py": f"0\n1\n2\n3\n4\n5\n6\n7\n8\nx = '{token}'\n9\n".encode(),
+        "b": before["b"] + b"y\n",
+        "new/b.txt": f"{token}\n".encode(),
+    }
     text = patch(tmp_path, before, after)
     look(text)
-    assert patches.suspects(text) == (Suspect("a.py", 10, "tZ8k", 32), Suspect("new/b.txt", 1, "tZ8k", 32))
+    assert patches.suspects(text) == (
+        Suspect("a.py", 10, "tZ8k", 32),
+        Suspect("new/b.txt", 1, "tZ8k", 32),
+    )
 
 
 @pytest.mark.parametrize(
     "line",
-    ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl a@b",
-     "pay 1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2", "x=data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYA0lEQVR42mNk"],  # noqa: E501
-)  # fmt: skip
+    [
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl a@b",
+        "pay 1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2",
+        "x=data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYA0lEQVR42mNk",
+    ],
+)
 def test_what_is_public_by_its_form_is_not_even_named(tmp_path: Path, line: str) -> None:
     text = patch(tmp_path, {}, {"a": f"{line}\n".encode()})
     look(text)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from claude_pool_gh.conversation.patience import patient
+from claude_pool_gh.conversation.step_retries import patient
 from claude_pool_gh.github.errors import (
     ForgeRefused,
     ForgeUnavailable,
@@ -40,9 +40,13 @@ class Failing:
 
 
 PASSING: list[Exception] = [
-    ForgeUnavailable("502"), Unreadable("html"), OperatorNeeded("key"), RateLimited(0.001),
-    OriginUnavailable("git fetch"), OutOfDisk("full"),
-]  # fmt: skip
+    ForgeUnavailable("502"),
+    Unreadable("html"),
+    OperatorNeeded("key"),
+    RateLimited(0.001),
+    OriginUnavailable("git fetch"),
+    OutOfDisk("full"),
+]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +72,9 @@ async def test_a_fault_that_passes_ends_no_step(error: Exception, said: str) -> 
         (ValueError("x"), "the diff cannot be read", "the diff cannot be read"),
     ],
 )
-async def test_whatever_does_not_pass_ends_it_at_once(error: Exception, said: str, told: str) -> None:
+async def test_whatever_does_not_pass_ends_it_at_once(
+    error: Exception, said: str, told: str
+) -> None:
     step = Failing(6, error, said)
     with pytest.raises(StepFailed) as failed:
         await patient(step, pause=0.001)(CONTEXT)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from claude_pool_gh.conversation import line, registry
-from claude_pool_gh.conversation.facts import Facts
+from claude_pool_gh.conversation import queue_position, registry
+from claude_pool_gh.conversation.facts import ThreadFacts
 from claude_pool_gh.conversation.progress import Progress
 from claude_pool_gh.github.tables import effects, threads
 from claude_pool_gh.pool.model.clock import SystemClock
@@ -78,7 +78,12 @@ def test_a_chain_that_belongs_to_no_thread_is_shown_nowhere(database: Database) 
         _setting(tx)
         before = tx.execute(sa.select(effects.c.key)).all()
         assert chains.create(
-            tx, "task", plan("task"), {}, caps(thread=None, user_day=None, repository_month=None), NOW
+            tx,
+            "task",
+            plan("task"),
+            {},
+            caps(thread=None, user_day=None, repository_month=None),
+            NOW,
         )
         _progress().changed(tx, "task")
         assert _progress().whole(tx, "task") == ""
@@ -96,7 +101,9 @@ def test_what_a_thread_shows_is_its_newest_chain_and_the_runs_before_it(database
         _made(tx, "now", NOW)
         progress.changed(tx, "now")
         first = _comment(tx)
-        assert [line_ for line_ in first.splitlines() if "aaaaaaaaa" in line_ and "now" not in line_]
+        assert [
+            line_ for line_ in first.splitlines() if "aaaaaaaaa" in line_ and "now" not in line_
+        ]
         progress.changed(tx, "before-3")  # an earlier one does not take the comment over
         assert _comment(tx) == first
         _made(tx, "later", NOW + 1)
@@ -110,7 +117,9 @@ def test_wanting_the_same_again_changes_nothing_and_another_thing_is_a_new_versi
     database: Database,
 ) -> None:
     progress = _progress()
-    version = sa.select(effects.c.wanted_version, effects.c.state).where(effects.c.kind == "comment")
+    version = sa.select(effects.c.wanted_version, effects.c.state).where(
+        effects.c.kind == "comment"
+    )
     with database.engine.begin() as tx:
         _setting(tx)
         _made(tx, "now", NOW)
@@ -135,7 +144,7 @@ def test_a_statement_more_would_be_counted(database: Database) -> None:
         _made(tx, "now", NOW)
         with asked(tx) as seen:
             _progress().changed(tx, "now")
-            line.read(tx)
+            queue_position.read(tx)
     assert len(seen) == MOST + 1
 
 
@@ -151,7 +160,9 @@ def _statements(tx: Transaction, chain_id: str) -> int:
 
 def _comment(tx: Transaction) -> str:
     return str(
-        tx.execute(sa.select(effects.c.wanted).where(effects.c.kind == "comment")).scalar_one()["body"]
+        tx.execute(sa.select(effects.c.wanted).where(effects.c.kind == "comment")).scalar_one()[
+            "body"
+        ]
     )
 
 
@@ -161,10 +172,15 @@ def _setting(tx: Transaction) -> None:
 
 
 def _made(tx: Transaction, chain_id: str, now_ms: int, thread: int = 7) -> None:
-    facts = Facts(
-        thread=Thread(repository=REPOSITORY, number=thread), place="pull", requester=MONA, line="/pool review",
-        head="a" * 40, base_ref="main", default_branch="main",
-    )  # fmt: skip
+    facts = ThreadFacts(
+        thread=Thread(repository=REPOSITORY, number=thread),
+        place="pull",
+        requester=MONA,
+        line="/pool review",
+        head="a" * 40,
+        base_ref="main",
+        default_branch="main",
+    )
     settings: dict[str, Any] = {"settings": {}}
     plan = Plan(
         verb="review",
@@ -191,4 +207,6 @@ def _running(tx: Transaction, chain_id: str) -> tasks.TaskRow:
 def _ended(tx: Transaction, chain_id: str, now_ms: int) -> None:
     _made(tx, chain_id, now_ms)
     chain = chains.begin(tx, chains.get(tx, chain_id), now_ms)
-    chains.finish(tx, chain, Outcome(verdict=Verdict.failed, reason="it broke", operator=True), now_ms)
+    chains.finish(
+        tx, chain, Outcome(verdict=Verdict.failed, reason="it broke", operator=True), now_ms
+    )

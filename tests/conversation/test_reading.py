@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from claude_pool_gh.conversation.review.reading import Difference, difference, held
-from claude_pool_gh.findings.anchor import Dropped
+from claude_pool_gh.findings.anchor import DroppedFinding
 from claude_pool_gh.findings.model import Finding
 from tests.findings.make import finding
 
@@ -56,26 +56,39 @@ def repository(tmp_path: Path) -> Path:
 async def read(
     repository: Path, base: str, head: str, *exclude: str, paths: tuple[str, ...] = ()
 ) -> Difference:
-    return await difference(repository / ".git", base, head, exclude=exclude, paths=paths, since=None)
+    return await difference(
+        repository / ".git", base, head, exclude=exclude, paths=paths, since=None
+    )
 
 
 LINES = b"".join(b"line %d\n" % n for n in range(30))
 
 
 async def test_odd_names_renames_and_modes_are_read_beside_each_other(repository: Path) -> None:
-    base = commit(repository, {"old one.py": LINES, "plain.py": b"x\n", "gone.py": b"y\n", "run": b"z\n"})
+    base = commit(
+        repository, {"old one.py": LINES, "plain.py": b"x\n", "gone.py": b"y\n", "run": b"z\n"}
+    )
     git(repository, "mv", "old one.py", "neu ö.py")
     (repository / "run").chmod(0o755)
     (repository / "link").symlink_to("plain.py")
     changed: dict[str, bytes | None] = {
-        "neu ö.py": LINES + b"more\n", "plan b/notes.md": b"a\n", "docs/Über uns.md": b"a\n", "tab\there": b"a\n",
-        "gone.py": None, "binary": b"\0", "yarn.lock": b"1\n",
-    }  # fmt: skip
+        "neu ö.py": LINES + b"more\n",
+        "plan b/notes.md": b"a\n",
+        "docs/Über uns.md": b"a\n",
+        "tab\there": b"a\n",
+        "gone.py": None,
+        "binary": b"\0",
+        "yarn.lock": b"1\n",
+    }
     found = await read(repository, base, commit(repository, changed))
     assert {(change.path, change.before, change.size) for change in found.changes} == {
-        ("neu ö.py", "old one.py", 1), ("plan b/notes.md", None, 1), ("docs/Über uns.md", None, 1),
-        ("tab\there", None, 1), ("gone.py", None, 1), ("link", None, 1),
-    }  # fmt: skip
+        ("neu ö.py", "old one.py", 1),
+        ("plan b/notes.md", None, 1),
+        ("docs/Über uns.md", None, 1),
+        ("tab\there", None, 1),
+        ("gone.py", None, 1),
+        ("link", None, 1),
+    }
     assert (sorted(found.left_out), found.unreadable) == (["binary", "run", "yarn.lock"], ())
 
 
@@ -93,14 +106,20 @@ async def test_code_that_a_nul_hides_from_git_is_not_left_out_unsaid(repository:
 
 
 async def test_only_what_was_asked_for_is_read(repository: Path) -> None:
-    base = commit(repository, {"app/[id]/page.tsx": b"1\n", "app/i/page.tsx": b"1\n", "a.gen.py": b"1\n"})
-    head = commit(repository, {"app/[id]/page.tsx": b"2\n", "app/i/page.tsx": b"2\n", "a.gen.py": b"2\n"})
+    base = commit(
+        repository, {"app/[id]/page.tsx": b"1\n", "app/i/page.tsx": b"1\n", "a.gen.py": b"1\n"}
+    )
+    head = commit(
+        repository, {"app/[id]/page.tsx": b"2\n", "app/i/page.tsx": b"2\n", "a.gen.py": b"2\n"}
+    )
     found = await read(repository, base, head, "**/*.gen.py", paths=("app/[id]/page.tsx",))
     assert [change.path for change in found.changes] == ["app/[id]/page.tsx"]
     assert found.left_out == ("a.gen.py",)
 
 
-async def test_a_very_large_file_costs_itself_and_little_time_of_this_process(repository: Path) -> None:
+async def test_a_very_large_file_costs_itself_and_little_time_of_this_process(
+    repository: Path,
+) -> None:
     base = commit(repository, {"a.py": b"x = 1\n"})
     large = b"".join(b'{"id": %d, "name": "generated"},\n' % n for n in range(300_000))
     head = commit(repository, {"a.py": b"x = 2\n", "large.json": large})
@@ -125,6 +144,8 @@ async def test_claims_are_held_against_both_sides(repository: Path) -> None:
     ]
     found = await held(repository / ".git", base, head, stated, {"new.py": "old.py"})
     assert [(one.path, one.side, one.start_line) for one in found if isinstance(one, Finding)] == [
-        ("new.py", "RIGHT", 8), ("new.py", "LEFT", 31), ("gone.py", "LEFT", 1),
-    ]  # fmt: skip
-    assert isinstance(found[3], Dropped)
+        ("new.py", "RIGHT", 8),
+        ("new.py", "LEFT", 31),
+        ("gone.py", "LEFT", 1),
+    ]
+    assert isinstance(found[3], DroppedFinding)

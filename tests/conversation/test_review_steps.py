@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from claude_pool_gh.conversation.review.check_findings import CANDIDATES, check_findings
 from claude_pool_gh.conversation.review.gather import gather, restored, stored
-from claude_pool_gh.conversation.review.sift import CANDIDATES, sift
 from claude_pool_gh.conversation.review.unplaced import unplaced
 from claude_pool_gh.findings import tables
 from claude_pool_gh.findings.tables import Standing
@@ -29,10 +29,18 @@ def claim(
     path: str, line: int, evidence: str, title: str, severity: str = "high", **more: Any
 ) -> dict[str, Any]:
     return {
-        "path": path, "start_line": line, "end_line": line + evidence.count("\n"), "severity": severity,
-        "category": "correctness", "title": title, "body": "Because.", "scenario": "f(1) -> wrong",
-        "evidence": evidence, "confidence": 0.95, **more,
-    }  # fmt: skip
+        "path": path,
+        "start_line": line,
+        "end_line": line + evidence.count("\n"),
+        "severity": severity,
+        "category": "correctness",
+        "title": title,
+        "body": "Because.",
+        "scenario": "f(1) -> wrong",
+        "evidence": evidence,
+        "confidence": 0.95,
+        **more,
+    }
 
 
 DIVIDES = claim("app/calc.py", 44, "    return x / 0", "f15 divides by zero")
@@ -55,9 +63,13 @@ MOVED = ZERO.replace("    return x / 0\n", "    mean = x / 0; notify(mean)\n    
 @pytest.mark.parametrize(
     ("word", "state"),
     [
-        ("unsure", "open"), ("confirmed", "open"), ("refuted", "open"), ("still", "open"), ("fixed", "fixed"),
+        ("unsure", "open"),
+        ("confirmed", "open"),
+        ("refuted", "open"),
+        ("still", "open"),
+        ("fixed", "fixed"),
     ],
-)  # fmt: skip
+)
 async def test_a_defect_whose_code_changed_is_fixed_only_where_a_reader_says_so(
     tmp_path: Path, word: str, state: str
 ) -> None:
@@ -87,7 +99,9 @@ async def test_a_defect_that_nobody_opened_stays_open(tmp_path: Path) -> None:
         assert reviewed.fixed == ()
 
 
-async def test_a_defect_that_is_found_again_keeps_its_name_and_gets_its_new_place(tmp_path: Path) -> None:
+async def test_a_defect_that_is_found_again_keeps_its_name_and_gets_its_new_place(
+    tmp_path: Path,
+) -> None:
     with calc(tmp_path) as here:
         await here.review([DIVIDES], "confirmed")
         ((first),) = await here.known()
@@ -108,7 +122,9 @@ async def test_a_defect_that_is_found_again_keeps_its_name_and_gets_its_new_plac
         assert outcome.verdict is Verdict.findings
 
 
-async def test_another_defect_under_the_title_of_a_known_one_is_not_lost_with_it(tmp_path: Path) -> None:
+async def test_another_defect_under_the_title_of_a_known_one_is_not_lost_with_it(
+    tmp_path: Path,
+) -> None:
     same = "It divides by zero"
     with calc(tmp_path) as here:
         await here.review([DIVIDES | {"title": same}], "confirmed")
@@ -174,7 +190,9 @@ async def test_code_that_moves_into_another_definition_asks(tmp_path: Path) -> N
 # renames
 
 
-async def test_a_file_that_is_only_renamed_fixes_nothing_and_keeps_its_findings(tmp_path: Path) -> None:
+async def test_a_file_that_is_only_renamed_fixes_nothing_and_keeps_its_findings(
+    tmp_path: Path,
+) -> None:
     with calc(tmp_path) as here:
         await here.review([DIVIDES], "confirmed")
         (first,) = await here.known()
@@ -214,14 +232,18 @@ async def test_a_file_that_is_deleted_or_renamed_with_a_change_asks(tmp_path: Pa
 async def test_a_rewritten_branch_whose_old_commit_is_gone_fixes_nothing(tmp_path: Path) -> None:
     with calc(tmp_path) as here:
         await here.review([DIVIDES], "confirmed")
-        await here.database.transact(lambda tx: tx.execute(tables.findings.update().values(head="f" * 40)))
+        await here.database.transact(
+            lambda tx: tx.execute(tables.findings.update().values(head="f" * 40))
+        )
         here.commit({"app/calc.py": MOVED})
         outcome, _, results = await here.review([], "unsure")
         assert "is not known" in results["check"]["candidates"][0]["claim"]
         assert outcome.verdict is Verdict.findings
 
 
-async def test_a_fix_that_a_push_takes_back_is_noticed_whatever_the_first_reader_says(tmp_path: Path) -> None:
+async def test_a_fix_that_a_push_takes_back_is_noticed_whatever_the_first_reader_says(
+    tmp_path: Path,
+) -> None:
     with calc(tmp_path) as here:
         await here.review([DIVIDES], "confirmed")
         here.commit({"app/calc.py": CALC})
@@ -236,7 +258,9 @@ async def test_a_fix_that_a_push_takes_back_is_noticed_whatever_the_first_reader
         assert outcome.verdict is Verdict.findings
 
 
-async def test_a_quote_with_a_line_more_is_no_second_finding_in_the_next_run(tmp_path: Path) -> None:
+async def test_a_quote_with_a_line_more_is_no_second_finding_in_the_next_run(
+    tmp_path: Path,
+) -> None:
     with calc(tmp_path) as here:
         await here.review([DIVIDES], "confirmed")
         wider = DIVIDES | {
@@ -278,7 +302,9 @@ async def test_a_claim_of_which_nobody_is_sure_is_neutral_and_named_with_the_rea
 
 
 @pytest.mark.parametrize("word", ["confirmed", "refuted"])
-async def test_a_word_of_somebody_who_opened_nothing_does_not_count(tmp_path: Path, word: str) -> None:
+async def test_a_word_of_somebody_who_opened_nothing_does_not_count(
+    tmp_path: Path, word: str
+) -> None:
     with calc(tmp_path) as here:
         outcome, reviewed, _ = await here.review([DIVIDES], word, opened=False)
         assert outcome == Outcome(
@@ -292,7 +318,8 @@ async def test_more_claims_than_one_review_verifies_are_named(tmp_path: Path) ->
     many = "".join(f"def g{i}(x):\n    return x / {i}\n\n" for i in range(1, 101))
     with steps(tmp_path, {"a.py": ""}, {"a.py": many}) as here:
         claims = [
-            claim("a.py", 3 * i - 1, f"    return x / {i}", f"g{i} divides", "low") for i in range(1, 32)
+            claim("a.py", 3 * i - 1, f"    return x / {i}", f"g{i} divides", "low")
+            for i in range(1, 32)
         ]
         outcome, reviewed, results = await here.review(
             [*claims, {"title": "Half a claim", "severity": "high"}], "confirmed"
@@ -342,14 +369,18 @@ async def test_overlapping_statements_are_verified_once_and_the_same_line_of_two
 async def dismissed(here: Steps, reason: str = "by design") -> None:
     for each in await here.known():
         await here.database.transact(
-            lambda tx, m=each.mark: tables.settle(tx, "1:7", m, Standing.dismissed, 5, reason=reason)  # type: ignore[misc]
+            lambda tx, m=each.mark: tables.settle(
+                tx, "1:7", m, Standing.dismissed, 5, reason=reason
+            )  # type: ignore[misc]
         )
 
 
 async def test_a_dismissal_hides_what_was_dismissed_shows_it_and_hides_nothing_that_is_alike(
     tmp_path: Path,
 ) -> None:
-    with steps(tmp_path, {"app/a.py": ""}, {"app/a.py": "def f(a, b):\n    return a / b\n"}) as here:
+    with steps(
+        tmp_path, {"app/a.py": ""}, {"app/a.py": "def f(a, b):\n    return a / b\n"}
+    ) as here:
         divides = claim("app/a.py", 2, "    return a / b", "It divides by zero")
         await here.review([divides], "confirmed")
         await dismissed(here)
@@ -364,7 +395,9 @@ async def test_a_dismissal_hides_what_was_dismissed_shows_it_and_hides_nothing_t
                 reason="by design",
             ),
         )
-        here.commit({"app/a.py": "def f(a, b):\n    return b / a\n\ndef g(a, b):\n    return a / b\n"})
+        here.commit(
+            {"app/a.py": "def f(a, b):\n    return b / a\n\ndef g(a, b):\n    return a / b\n"}
+        )
         other = claim("app/a.py", 2, "    return b / a", "It divides by zero", "critical")
         elsewhere = claim("app/a.py", 5, "    return a / b", "g divides by zero", "critical")
         outcome, reviewed, _ = await here.review([other, elsewhere], "confirmed", thread=8)
@@ -383,7 +416,11 @@ async def test_less_is_read_only_where_nothing_but_the_head_is_another(tmp_path:
         here.commit({"b.py": "x = 1\n"})
         assert (await here.brief(here.facts()))["groups"][0]["paths"] == ["b.py"]
         whole = ["app/calc.py", "b.py"]
-        for change in ({"config_blob": "other"}, {"base_ref": "release"}, {"settings": {"fail_on": "high"}}):
+        for change in (
+            {"config_blob": "other"},
+            {"base_ref": "release"},
+            {"settings": {"fail_on": "high"}},
+        ):
             here.settings = change
             assert (await here.brief(here.facts()))["groups"][0]["paths"] == whole, change
         here.settings = {}
@@ -401,7 +438,11 @@ async def test_a_claim_that_was_left_open_has_everything_read_again(tmp_path: Pa
         assert (await here.brief(here.facts()))["groups"][0]["paths"] == ["app/calc.py", "b.py"]
         await here.review([], opened=False)
         here.commit({"c.py": "x = 1\n"})
-        assert (await here.brief(here.facts()))["groups"][0]["paths"] == ["app/calc.py", "b.py", "c.py"]
+        assert (await here.brief(here.facts()))["groups"][0]["paths"] == [
+            "app/calc.py",
+            "b.py",
+            "c.py",
+        ]
 
 
 async def test_a_push_of_nothing_worth_reading_does_not_hide_what_is_open(tmp_path: Path) -> None:
@@ -413,7 +454,9 @@ async def test_a_push_of_nothing_worth_reading_does_not_hide_what_is_open(tmp_pa
         assert (outcome.verdict, len(reviewed.standing)) == (Verdict.findings, 1)
 
 
-async def test_what_was_ignored_is_open_again_in_a_pull_request_that_is_reviewed(tmp_path: Path) -> None:
+async def test_what_was_ignored_is_open_again_in_a_pull_request_that_is_reviewed(
+    tmp_path: Path,
+) -> None:
     with calc(tmp_path) as here:
         await here.review([DIVIDES], "confirmed")
         await here.database.transact(lambda tx: tables.ignore_open(tx, "1:7", 9))
@@ -426,20 +469,25 @@ async def test_what_was_ignored_is_open_again_in_a_pull_request_that_is_reviewed
 
 
 @pytest.mark.parametrize(
-    ("status", "postable"), [("ahead", True), ("identical", True), ("diverged", False), ("behind", False)]
+    ("status", "postable"),
+    [("ahead", True), ("identical", True), ("diverged", False), ("behind", False)],
 )
 async def test_a_push_meanwhile_is_no_rewritten_branch_however_many_commits_it_brings(
     tmp_path: Path, status: str, postable: bool
 ) -> None:
     with calc(tmp_path) as here:
-        here.answers = Answers({"/pulls/7": pull("e" * 40), "/compare/": {"status": status, "commits": []}})
+        here.answers = Answers(
+            {"/pulls/7": pull("e" * 40), "/compare/": {"status": status, "commits": []}}
+        )
         _, reviewed, _ = await here.review([DIVIDES], "confirmed")
         assert reviewed.posted == postable
         assert len(await here.known()) == postable
         assert ("was rewritten" in reviewed.note) == (not postable)
 
 
-async def test_a_review_against_another_base_than_the_present_one_is_not_green(tmp_path: Path) -> None:
+async def test_a_review_against_another_base_than_the_present_one_is_not_green(
+    tmp_path: Path,
+) -> None:
     with calc(tmp_path) as here:
         here.answers = Answers({"/pulls/7": pull(here.heads[-1], base_ref="release")})
         outcome, _, _ = await here.review([])
@@ -448,7 +496,9 @@ async def test_a_review_against_another_base_than_the_present_one_is_not_green(t
         assert await here.database.read(lambda tx: tables.last_reviewed(tx, "1:7")) is None
 
 
-async def test_a_review_at_another_merge_base_than_the_present_one_is_not_green(tmp_path: Path) -> None:
+async def test_a_review_at_another_merge_base_than_the_present_one_is_not_green(
+    tmp_path: Path,
+) -> None:
     with calc(tmp_path) as here:
         compared = {"merge_base_commit": {"sha": "a" * 40}}
         here.answers = Answers({"/pulls/7": pull(here.heads[-1]), "/compare/": compared})
@@ -481,12 +531,26 @@ async def test_a_pull_request_of_which_github_says_nothing_is_not_green(tmp_path
 
 async def test_a_result_survives_its_row_and_older_ones_are_read(tmp_path: Path) -> None:
     with calc(tmp_path) as here:
-        _, reviewed, _ = await here.review([DIVIDES, claim("app/calc.py", 1, "nothing", "Lost")], "confirmed")
+        _, reviewed, _ = await here.review(
+            [DIVIDES, claim("app/calc.py", 1, "nothing", "Lost")], "confirmed"
+        )
         assert restored(stored(reviewed)) == reviewed
     old = {
-        "files": 3, "inline": [], "more": [], "outside": [], "known": 1, "standing": [], "fixed": [], "refuted": 2,
-        "unsure": 1, "dropped": ["a.py: b (c)"], "left_out": [], "unread": [], "note": "", "posted": True,
-    }  # fmt: skip
+        "files": 3,
+        "inline": [],
+        "more": [],
+        "outside": [],
+        "known": 1,
+        "standing": [],
+        "fixed": [],
+        "refuted": 2,
+        "unsure": 1,
+        "dropped": ["a.py: b (c)"],
+        "left_out": [],
+        "unread": [],
+        "note": "",
+        "posted": True,
+    }
     assert restored(old).unsettled == (Remark(title="a.py: b (c)"),)
     assert restored(old).known == 1
 
@@ -494,13 +558,30 @@ async def test_a_result_survives_its_row_and_older_ones_are_read(tmp_path: Path)
 # begun before an upgrade
 
 
-@pytest.mark.parametrize("step", [unplaced, sift, gather])
-async def test_a_review_that_an_older_server_began_ends_with_the_reason(tmp_path: Path, step: Any) -> None:
+@pytest.mark.parametrize("step", [unplaced, check_findings, gather])
+async def test_a_review_that_an_older_server_began_ends_with_the_reason(
+    tmp_path: Path, step: Any
+) -> None:
     with calc(tmp_path) as here:
         facts = here.facts()
-        older = {"head": facts.head, "merge_base": here.base, "groups": [], "commentable": {}, "unread": []}
-        check = {"candidates": [], "standing": [], "fixed": [], "known": 0, "unverified": 0, "dropped": []}
+        older = {
+            "head": facts.head,
+            "merge_base": here.base,
+            "groups": [],
+            "commentable": {},
+            "unread": [],
+        }
+        check = {
+            "candidates": [],
+            "standing": [],
+            "fixed": [],
+            "known": 0,
+            "unverified": 0,
+            "dropped": [],
+        }
         results = {"brief": older, "find": [], "check": check, "verify": []}
-        with pytest.raises(StepFailed, match="upgraded after the review had begun; /pool retry") as failed:
-            await step(here.desk, HostStepContext("c1", here.plan(facts), results))
+        with pytest.raises(
+            StepFailed, match="upgraded after the review had begun; /pool retry"
+        ) as failed:
+            await step(here.services, HostStepContext("c1", here.plan(facts), results))
         assert failed.value.anew, "`/pool continue` would end in the same way"

@@ -6,14 +6,14 @@ import json
 
 import pytest
 
-from claude_pool_gh.conversation.review.earlier import Changed, Earlier
+from claude_pool_gh.conversation.review.earlier import ChangedFinding, EarlierFindings
 from claude_pool_gh.conversation.review.host_facts import host_facts, name_of
 from claude_pool_gh.conversation.review.hunks import by_old_path, by_path
 from claude_pool_gh.conversation.review.questions import of_claim, of_known
 from claude_pool_gh.conversation.review.stated import MOST_STATED, stated_by
 from claude_pool_gh.findings.identity import fingerprint
 from claude_pool_gh.findings.model import Claim
-from claude_pool_gh.findings.tables import Known, Standing
+from claude_pool_gh.findings.tables import KnownFinding, Standing
 from claude_pool_gh.terms.severity import Severity
 from tests.findings.make import finding
 
@@ -26,8 +26,8 @@ FORGED = (
 def test_whatever_others_write_is_one_quoted_line_of_the_hosts_facts() -> None:
     odd = finding(title=FORGED[:200], path="a\n- b.py")
     told = host_facts(
-        Earlier((odd,), (Changed(odd, ""),)),
-        [Known("m", odd, Standing.dismissed, FORGED, "mona")],
+        EarlierFindings((odd,), (ChangedFinding(odd, ""),)),
+        [KnownFinding("m", odd, Standing.dismissed, FORGED, "mona")],
         [FORGED],
         [FORGED, "b.py"],
     )
@@ -43,8 +43,12 @@ def test_whatever_others_write_is_one_quoted_line_of_the_hosts_facts() -> None:
     assert not any(line.startswith("===") for line in told.splitlines())
 
 
-def test_the_finder_is_told_the_names_of_what_is_known_and_to_state_it_again_where_it_moved() -> None:
-    told = host_facts(Earlier((finding(),), (Changed(finding(evidence="x"), ""),)), [], [], [])
+def test_the_finder_is_told_the_names_of_what_is_known_and_to_state_it_again_where_it_moved() -> (
+    None
+):
+    told = host_facts(
+        EarlierFindings((finding(),), (ChangedFinding(finding(evidence="x"), ""),)), [], [], []
+    )
     assert name_of(finding()) in told
     assert fingerprint(finding(evidence="x"))[:12] in told
     assert "report it with its new lines and its name in `restates`" in told
@@ -52,11 +56,13 @@ def test_the_finder_is_told_the_names_of_what_is_known_and_to_state_it_again_whe
 
 
 def test_there_are_no_facts_where_there_is_nothing_to_tell() -> None:
-    assert host_facts(Earlier(), [], [], []) == ""
+    assert host_facts(EarlierFindings(), [], [], []) == ""
 
 
 def test_the_second_reader_sees_the_claim_and_the_change_and_not_the_argument() -> None:
-    stated = finding(body="THE ARGUMENT", suggestion="    return total", severity="critical", confidence=0.97)
+    stated = finding(
+        body="THE ARGUMENT", suggestion="    return total", severity="critical", confidence=0.97
+    )
     asked = of_claim(
         stated, "@@ -1 +1 @@\n-a\n+b", others=[finding(title="It leaks")], exists=True, added=False
     )
@@ -73,8 +79,13 @@ def test_the_second_reader_sees_the_claim_and_the_change_and_not_the_argument() 
     assert "in place of exactly the quoted lines:\n    return total" in said
     for kept_back in ("THE ARGUMENT", "critical", "0.97"):
         assert kept_back not in said + asked["question"]
-    assert "does not change these lines" in of_claim(stated, "", others=[], exists=True, added=False)["claim"]
-    known = of_known(stated, "@@ -1 +1 @@\n-a\n+b", now=finding(start_line=9, end_line=9), exists=True)
+    assert (
+        "does not change these lines"
+        in of_claim(stated, "", others=[], exists=True, added=False)["claim"]
+    )
+    known = of_known(
+        stated, "@@ -1 +1 @@\n-a\n+b", now=finding(start_line=9, end_line=9), exists=True
+    )
     assert "THE ARGUMENT" not in known["claim"]
     assert "states it again, in shop/prices.py, lines 9 to 9" in known["claim"]
     assert "still, fixed or unsure" in known["question"]
@@ -167,6 +178,8 @@ def test_too_many_claims_are_cut_from_the_least_and_each_is_named() -> None:
     assert all("our limit" in each.reason for each in said.lost)
 
 
-@pytest.mark.parametrize("structured", [None, [], "x", {"findings": None}, {"findings": "none"}, {}])
+@pytest.mark.parametrize(
+    "structured", [None, [], "x", {"findings": None}, {"findings": "none"}, {}]
+)
 def test_what_has_no_form_at_all_states_nothing(structured: object) -> None:
     assert stated_by({"structured": structured}).claims == ()

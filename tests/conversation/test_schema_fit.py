@@ -30,7 +30,12 @@ class Answer(BaseModel):
 
 def schema(required: tuple[str, ...] = ("text",), **properties: Any) -> dict[str, Any]:
     known = {"text": {"type": "string"}} | properties
-    return {"type": "object", "additionalProperties": False, "required": list(required), "properties": known}
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": list(required),
+        "properties": known,
+    }
 
 
 PLACE = {"type": "object", "required": ["path"], "properties": {"path": {"type": "string"}}}
@@ -69,10 +74,19 @@ def test_it_fits(given: dict[str, Any]) -> None:
             "`places[]` must require `path`",
         ),
         (schema(note={"type": "integer"}), "`note` may be something else than string or null"),
-        (schema(text={"anyOf": [{"type": "string"}, {"type": "null"}]}), "`text` must have `type: string`"),
+        (
+            schema(text={"anyOf": [{"type": "string"}, {"type": "null"}]}),
+            "`text` must have `type: string`",
+        ),
         (schema(other={"type": "string"}), "the answer has `other`, which nobody reads"),
-        (schema() | {"additionalProperties": True}, "the answer must have `additionalProperties: false`"),
-        ({"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/a"}}}, "the answer must have `type: object`"),
+        (
+            schema() | {"additionalProperties": True},
+            "the answer must have `additionalProperties: false`",
+        ),
+        (
+            {"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/a"}}},
+            "the answer must have `type: object`",
+        ),
     ],
 )
 def test_it_does_not_fit_and_it_says_where(given: dict[str, Any], problem: str) -> None:
@@ -80,7 +94,9 @@ def test_it_does_not_fit_and_it_says_where(given: dict[str, Any], problem: str) 
 
 
 @pytest.mark.parametrize("model", [Answer, Claim, Findings, Judgement])
-def test_a_models_own_schema_fits_also_where_it_is_compared_part_by_part(model: type[BaseModel]) -> None:
+def test_a_models_own_schema_fits_also_where_it_is_compared_part_by_part(
+    model: type[BaseModel],
+) -> None:
     own = model.model_json_schema()
     assert misfit(own, model) is None
     assert misfit(own | {"title": "another"}, model) is None

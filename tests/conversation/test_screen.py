@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 import pytest
 
-from claude_pool_gh.conversation import screen
-from claude_pool_gh.conversation.screen import screened
+from claude_pool_gh.conversation import secret_filter
+from claude_pool_gh.conversation.secret_filter import without_secrets
 from claude_pool_gh.github.effects.change import Authority, Change
 from claude_pool_gh.github.effects.check_run import CheckRun
 from claude_pool_gh.github.effects.comment import Comment
@@ -21,8 +21,8 @@ from claude_pool_gh.github.effects.push import Push
 from claude_pool_gh.github.effects.reaction import Reaction
 from claude_pool_gh.github.effects.registry import kinds
 from claude_pool_gh.github.effects.reply import Reply
+from claude_pool_gh.github.effects.resolve_thread import ResolveThread
 from claude_pool_gh.github.effects.review import InlineComment, Review
-from claude_pool_gh.github.effects.settled import Settled
 from claude_pool_gh.reports.neutralize import neutralize, neutralize_line
 from claude_pool_gh.reports.redact import VEIL, Redactor
 from claude_pool_gh.reports.replies import withheld
@@ -78,17 +78,23 @@ PLACES: dict[str, Callable[[str], Effect]] = {
     "review's body": lambda text: review(body=text, comments=(inline(CLEAN),)),
     "review's fallback": lambda text: review(fallback=text, comments=(inline(CLEAN),)),
     "inline comment": lambda text: review(comments=(inline(CLEAN), inline(text), inline(CLEAN))),
-    "inline comment as it is listed": lambda text: review(comments=(inline(CLEAN, text), inline(CLEAN))),
-    "title of a check": lambda text: CheckRun(name="n", head="h", status="completed", title=text, summary=CLEAN),
-    "summary of a check": lambda text: CheckRun(name="n", head="h", status="completed", title=CLEAN, summary=text),
-    "settled finding": lambda text: Settled(number=3, mark="m", reply=text, headline=CLEAN),
+    "inline comment as it is listed": lambda text: review(
+        comments=(inline(CLEAN, text), inline(CLEAN))
+    ),
+    "title of a check": lambda text: CheckRun(
+        name="n", head="h", status="completed", title=text, summary=CLEAN
+    ),
+    "summary of a check": lambda text: CheckRun(
+        name="n", head="h", status="completed", title=CLEAN, summary=text
+    ),
+    "settled finding": lambda text: ResolveThread(number=3, mark="m", reply=text, headline=CLEAN),
     "title of a pull request": lambda text: Proposal(
         branch="pool/x", base="main", change=CHANGE, title=text, body=CLEAN, authority=MAY
     ),
     "body of a pull request": lambda text: Proposal(
         branch="pool/x", base="main", change=CHANGE, title=CLEAN, body=text, authority=MAY
     ),
-}  # fmt: skip
+}
 WITHOUT_WORDS: list[Effect] = [
     Reaction(comment=CommentRef(id=7), content="eyes"),
     Labels(number=3, names=("bug",)),
@@ -97,7 +103,7 @@ WITHOUT_WORDS: list[Effect] = [
 
 
 def leave(effect: Effect, *keys: str) -> Effect:
-    return screened(Redactor(keys or (KEY,)))(effect)
+    return without_secrets(Redactor(keys or (KEY,)))(effect)
 
 
 def test_every_kind_of_effect_is_tried() -> None:
@@ -135,7 +141,10 @@ def test_what_looks_like_a_secret_does_not_leave_either(place: str, kind: str) -
 
 @pytest.mark.parametrize("place", PLACES)
 def test_what_only_looks_random_costs_that_token_and_the_post_stands(place: str) -> None:
-    whole, left = PLACES[place](f"before `{RANDOM}` after"), leave(PLACES[place](f"before `{RANDOM}` after"))
+    whole, left = (
+        PLACES[place](f"before `{RANDOM}` after"),
+        leave(PLACES[place](f"before `{RANDOM}` after")),
+    )
     assert left.model_dump_json() == whole.model_dump_json().replace(RANDOM, VEIL)
     assert VEIL in left.model_dump_json()
     assert suspicions("\n".join(_words(left))) == ()
@@ -181,7 +190,12 @@ def test_a_secret_in_a_reviews_own_text_leaves_its_comments_alone() -> None:
 
 def test_a_check_keeps_its_conclusion_when_its_words_are_withheld() -> None:
     check = CheckRun(
-        name="n", head="h", status="completed", conclusion="failure", title=SHAPES["an AWS key"], summary=""
+        name="n",
+        head="h",
+        status="completed",
+        conclusion="failure",
+        title=SHAPES["an AWS key"],
+        summary="",
     )
     left = leave(check)
     assert isinstance(left, CheckRun)
@@ -190,7 +204,8 @@ def test_a_check_keeps_its_conclusion_when_its_words_are_withheld() -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["aa*bb*cc@dd_ee#12xyz", "wh_sec[1]_*x*", "hook#12secret", "$ecret<b>x</b>", "_secret_word_"]
+    "key",
+    ["aa*bb*cc@dd_ee#12xyz", "wh_sec[1]_*x*", "hook#12secret", "$ecret<b>x</b>", "_secret_word_"],
 )
 def test_a_key_is_seen_also_where_markdown_was_made_harmless_within_it(key: str) -> None:
     for text in (neutralize(f"It is {key} here."), neutralize_line(f"{key} it is")):
@@ -204,8 +219,10 @@ def test_every_kind_that_was_found_is_named_and_the_own_key_first() -> None:
 
 
 def test_a_server_without_keys_still_knows_the_shapes() -> None:
-    look = screened(Redactor())
-    assert look(Comment(number=3, body=SHAPES["an AWS key"])) != Comment(number=3, body=SHAPES["an AWS key"])
+    look = without_secrets(Redactor())
+    assert look(Comment(number=3, body=SHAPES["an AWS key"])) != Comment(
+        number=3, body=SHAPES["an AWS key"]
+    )
     assert look(Comment(number=3, body=KEY)) == Comment(number=3, body=KEY)
 
 
@@ -215,10 +232,18 @@ def test_what_is_said_of_a_secret_is_not_withheld_again() -> None:
 
 
 @pytest.mark.parametrize("guard", ["secrets", "veiled", "Redactor.holds"])
-def test_these_tests_would_see_it_if_the_guard_were_off(guard: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    texts: dict[str, str] = {"secrets": SHAPES["an AWS key"], "veiled": RANDOM, "Redactor.holds": KEY}
+def test_these_tests_would_see_it_if_the_guard_were_off(
+    guard: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts: dict[str, str] = {
+        "secrets": SHAPES["an AWS key"],
+        "veiled": RANDOM,
+        "Redactor.holds": KEY,
+    }
     if guard == "Redactor.holds":
         monkeypatch.setattr(Redactor, "holds", lambda _self, _text: False)
     else:
-        monkeypatch.setattr(screen, guard, lambda text: text if guard == "veiled" else ())
-    assert all(leave(effect) is effect for effect in (make(texts[guard]) for make in PLACES.values()))
+        monkeypatch.setattr(secret_filter, guard, lambda text: text if guard == "veiled" else ())
+    assert all(
+        leave(effect) is effect for effect in (make(texts[guard]) for make in PLACES.values())
+    )

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from claude_pool_gh.conversation.review.unplaced import corrected
-from claude_pool_gh.findings.anchor import Dropped
+from claude_pool_gh.findings.anchor import DroppedFinding
 from claude_pool_gh.findings.model import Finding
 from tests.findings.make import finding
 
 
-def odd(one: Finding) -> Dropped:
-    return Dropped(one.title, one.path, "its evidence is not in the file")
+def odd(one: Finding) -> DroppedFinding:
+    return DroppedFinding(one.title, one.path, "its evidence is not in the file")
 
 
 def test_a_correction_stands_for_one_claim() -> None:
     one, other = finding(path="a.py", title="No check"), finding(path="b.py", title="No check")
-    right, wrong = one.model_copy(update={"start_line": 7}), other.model_copy(update={"start_line": 9})
+    right, wrong = (
+        one.model_copy(update={"start_line": 7}),
+        other.model_copy(update={"start_line": 9}),
+    )
     stated, dropped = [one, other], [odd(one), odd(other)]
     assert corrected(stated, dropped, [wrong, right]) == [right, wrong]
     assert corrected(stated, dropped, [wrong]) == [odd(one), wrong]

@@ -11,12 +11,12 @@ from claude_pool_gh.conversation.agent_verb import VerbResult, finished
 from claude_pool_gh.conversation.registry import handlers
 from claude_pool_gh.pool.model.plan import AgentRun, HostCall
 from claude_pool_gh.pool.store.chains import ChainRow
-from claude_pool_gh.reports.views import Link, Report, Told, Triaged
+from claude_pool_gh.reports.views import AnswerReport, Link, Report, TriageReport
 
 NO_TRANSACTION = cast(Any, None)
 VERBS = handlers()
 LINK = Link(path="a.py", start=1, end=2, url="https://github.com/octo/shop/blob/x/a.py#L1-L2")
-TRIAGED = Triaged(summary="About prices.", labels=("bug",), missing=("The version",), note="")
+TRIAGED = TriageReport(summary="About prices.", labels=("bug",), missing=("The version",), note="")
 
 
 def chain(call: str, results: dict[str, Any]) -> ChainRow:
@@ -27,7 +27,7 @@ def chain(call: str, results: dict[str, Any]) -> ChainRow:
 @pytest.mark.parametrize(
     ("name", "call", "reported"),
     [
-        ("ask", "ask.reply", Told(text="From ten on.", links=(LINK,))),
+        ("ask", "ask.reply", AnswerReport(text="From ten on.", links=(LINK,))),
         ("triage", "triage.apply", TRIAGED),
     ],
 )
@@ -41,4 +41,6 @@ def test_what_was_reported_is_read_back(name: str, call: str, reported: Report) 
 
 
 def test_rows_that_hold_less_are_read_too() -> None:
-    assert VERBS["ask"].report(NO_TRANSACTION, chain("ask.reply", {"last": {"text": "x"}})) == Told(text="x")
+    assert VERBS["ask"].report(
+        NO_TRANSACTION, chain("ask.reply", {"last": {"text": "x"}})
+    ) == AnswerReport(text="x")

@@ -12,8 +12,14 @@ from hypothesis import strategies as st
 
 from claude_pool_gh.conversation.review.questions import of_claim, of_known
 from claude_pool_gh.conversation.review.reading import unread_in_words
-from claude_pool_gh.conversation.review.verdict import conclude, is_whole, place, unopened, without_known
-from claude_pool_gh.conversation.review.weigh import Weighed, doubtful, weigh
+from claude_pool_gh.conversation.review.verdict import (
+    conclude,
+    is_whole,
+    place,
+    unopened,
+    without_known,
+)
+from claude_pool_gh.conversation.review.verification import Verification, doubtful, verify_claims
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.model.ports import Ending
@@ -21,7 +27,9 @@ from claude_pool_gh.terms.severity import Severity
 from tests.findings.make import finding
 
 
-def judged(verdict: Any, *, opened: Sequence[str] = ("shop/prices.py",), **more: Any) -> dict[str, Any]:
+def judged(
+    verdict: Any, *, opened: Sequence[str] = ("shop/prices.py",), **more: Any
+) -> dict[str, Any]:
     structured = {"verdict": verdict, "reason": "so", **more}
     return {"ending": "completed", "structured": structured, "looked_at": {"files": list(opened)}}
 
@@ -44,38 +52,65 @@ def ended(ending: Ending | None, reason: str = "why") -> dict[str, Any]:
 DONE = ended(Ending.completed)
 
 
-def lists(found: Weighed) -> dict[str, int]:
+def lists(found: Verification) -> dict[str, int]:
     """How many are in each list; those that are empty are left out."""
     counts = {
         name: len(getattr(found, name))
-        for name in ("confirmed", "refuted", "unsettled", "before", "still", "fixed", "unchecked", "broken")
+        for name in (
+            "confirmed",
+            "refuted",
+            "unsettled",
+            "before",
+            "still",
+            "fixed",
+            "unchecked",
+            "broken",
+        )
     }
     return {name: number for name, number in counts.items() if number}
 
 
 def test_each_claim_stays_with_its_own_judgement() -> None:
     candidates = [candidate(evidence=name, title=name) for name in "abcd"]
-    found = weigh(candidates, [judged("refuted"), judged("confirmed"), judged("unsure"), judged("confirmed")])
+    found = verify_claims(
+        candidates, [judged("refuted"), judged("confirmed"), judged("unsure"), judged("confirmed")]
+    )
     assert [one.evidence for one in found.confirmed] == ["b", "d"]
     assert [(one.title, one.reason) for one in found.refuted] == [("a", "so")]
-    assert [(one.title, one.reason, one.severity) for one in found.unsettled] == [("c", "so", Severity.high)]
+    assert [(one.title, one.reason, one.severity) for one in found.unsettled] == [
+        ("c", "so", Severity.high)
+    ]
 
 
 @pytest.mark.parametrize(
     "task",
     [
-        {}, {"structured": None}, {"structured": {}}, judged("CONFIRMED"), judged("yes"), judged(None), judged(1),
-        {"structured": {"verdict": "confirmed"}}, {"structured": {"verdict": "confirmed", "reason": ""}},
-        judged("confirmed", extra=1), {"structured": ["confirmed"]},
-        {"structured": "confirmed"}, {"text": "confirmed"}, {"ending": "failed", "structured": None},
-        judged("still"), judged("fixed"), judged("confirmed", opened=()), judged("refuted", opened=()),
-        judged("confirmed", opened=("other.py",)), judged("refuted", opened=("other.py",)),
+        {},
+        {"structured": None},
+        {"structured": {}},
+        judged("CONFIRMED"),
+        judged("yes"),
+        judged(None),
+        judged(1),
+        {"structured": {"verdict": "confirmed"}},
+        {"structured": {"verdict": "confirmed", "reason": ""}},
+        judged("confirmed", extra=1),
+        {"structured": ["confirmed"]},
+        {"structured": "confirmed"},
+        {"text": "confirmed"},
+        {"ending": "failed", "structured": None},
+        judged("still"),
+        judged("fixed"),
+        judged("confirmed", opened=()),
+        judged("refuted", opened=()),
+        judged("confirmed", opened=("other.py",)),
+        judged("refuted", opened=("other.py",)),
     ],
-)  # fmt: skip
+)
 def test_without_a_clear_word_of_a_run_that_opened_its_file_a_claim_is_not_settled(
     task: dict[str, Any],
 ) -> None:
-    found = weigh([candidate()], [task])
+    found = verify_claims([candidate()], [task])
     assert lists(found).items() >= {"unsettled": 1}.items()
     assert not found.confirmed + found.refuted
     assert found.unsettled[0].title == "The rebate is taken twice"
@@ -84,48 +119,60 @@ def test_without_a_clear_word_of_a_run_that_opened_its_file_a_claim_is_not_settl
 
 @pytest.mark.parametrize("path", ["shop/prices.py", "./shop/prices.py"])
 def test_a_verifier_that_opened_the_file_of_the_claim_counts(path: str) -> None:
-    assert lists(weigh([candidate()], [judged("confirmed", opened=("x.py", path))])) == {"confirmed": 1}
+    assert lists(verify_claims([candidate()], [judged("confirmed", opened=("x.py", path))])) == {
+        "confirmed": 1
+    }
     gone = candidate(exists=False)
-    assert lists(weigh([gone], [judged("confirmed", opened=("callers.py",))])) == {"confirmed": 1}
-    searched = judged("confirmed", opened=()) | {"looked_at": {"files": [], "searches": ["get_owner"]}}
-    assert lists(weigh([gone], [searched])) == {"confirmed": 1}, "there is nothing of it to open"
-    assert lists(weigh([candidate()], [searched])) == {"unsettled": 1}
-    assert lists(weigh([gone], [judged("confirmed", opened=())])) == {"unsettled": 1}
+    assert lists(verify_claims([gone], [judged("confirmed", opened=("callers.py",))])) == {
+        "confirmed": 1
+    }
+    searched = judged("confirmed", opened=()) | {
+        "looked_at": {"files": [], "searches": ["get_owner"]}
+    }
+    assert lists(verify_claims([gone], [searched])) == {"confirmed": 1}, (
+        "there is nothing of it to open"
+    )
+    assert lists(verify_claims([candidate()], [searched])) == {"unsettled": 1}
+    assert lists(verify_claims([gone], [judged("confirmed", opened=())])) == {"unsettled": 1}
 
 
 def test_a_judgement_too_many_or_too_few_is_an_error() -> None:
     for tasks in ([], [judged("confirmed")] * 2):
         with pytest.raises(ValueError, match="zip"):
-            weigh([candidate()], tasks)
+            verify_claims([candidate()], tasks)
 
 
 def test_the_second_reader_decides_on_severity_and_suggestion() -> None:
     stated = candidate(suggestion="    return total", severity="critical")
-    (found,) = weigh([stated], [judged("confirmed", severity="low", suggestion="fixes")]).confirmed
+    (found,) = verify_claims(
+        [stated], [judged("confirmed", severity="low", suggestion="fixes")]
+    ).confirmed
     assert (found.severity, found.suggestion) == (Severity.low, "    return total")
     for word in ("wrong", "none"):
-        (found,) = weigh([stated], [judged("confirmed", suggestion=word)]).confirmed
+        (found,) = verify_claims([stated], [judged("confirmed", suggestion=word)]).confirmed
         assert (found.severity, found.suggestion) == (Severity.critical, None)
 
 
-def test_what_was_there_before_is_listed_and_no_finding_unless_the_change_brings_its_lines() -> None:
+def test_what_was_there_before_is_listed_and_no_finding_unless_the_change_brings_its_lines() -> (
+    None
+):
     old = judged("confirmed", introduced=False)
-    assert lists(weigh([candidate()], [old])) == {"before": 1}
-    assert lists(weigh([candidate(added=True)], [old])) == {"confirmed": 1}
+    assert lists(verify_claims([candidate()], [old])) == {"before": 1}
+    assert lists(verify_claims([candidate(added=True)], [old])) == {"confirmed": 1}
 
 
 def test_other_statements_of_the_same_lines_are_mentioned_and_never_refuted_along_with_it() -> None:
     other = finding(title="It leaks", severity="low")
     both = candidate(others=[other, finding()])
-    (found,) = weigh([both], [judged("confirmed")]).confirmed
+    (found,) = verify_claims([both], [judged("confirmed")]).confirmed
     assert found.body.endswith("Also stated of these lines: It leaks")
-    refuted = weigh([both], [judged("refuted")])
+    refuted = verify_claims([both], [judged("refuted")])
     assert lists(refuted) == {"refuted": 1, "unsettled": 1}
     assert refuted.unsettled[0].title == "It leaks"
     assert "not verified by itself" in refuted.unsettled[0].reason
-    assert lists(weigh([both], [judged("unsure")])) == {"unsettled": 2}
+    assert lists(verify_claims([both], [judged("unsure")])) == {"unsettled": 2}
     long = candidate(others=[other], body="x" * 4000)
-    (found,) = weigh([long], [judged("confirmed")]).confirmed
+    (found,) = verify_claims([long], [judged("confirmed")]).confirmed
     assert Finding.model_validate(found.model_dump()) == found
 
 
@@ -142,21 +189,29 @@ def test_other_statements_of_the_same_lines_are_mentioned_and_never_refuted_alon
         (judged("refuted"), {"unchecked": 1}),
         (judged("fixed", opened=()), {"unchecked": 1}),
         (judged("fixed", opened=("other.py",)), {"unchecked": 1}),
-        (judged("still", opened=("b.py",), place={"path": "b.py", "start_line": 1, "end_line": 1, "evidence": "x"}),
-         {"still": 1}),
+        (
+            judged(
+                "still",
+                opened=("b.py",),
+                place={"path": "b.py", "start_line": 1, "end_line": 1, "evidence": "x"},
+            ),
+            {"still": 1},
+        ),
         ({"ending": "out_of_budget", "reason": "no money"}, {"unchecked": 1}),
         ({"ending": "failed", "reason": "broke", "structured": {"findings": []}}, {"unchecked": 1}),
         ({}, {"unchecked": 1}),
     ],
-)  # fmt: skip
+)
 def test_only_the_word_of_a_run_that_looked_makes_a_known_finding_fixed(
     task: dict[str, Any], wanted: dict[str, int]
 ) -> None:
-    assert lists(weigh([known()], [task])) == wanted
+    assert lists(verify_claims([known()], [task])) == wanted
 
 
 def test_where_a_known_finding_is_not_checked_the_reason_is_kept() -> None:
-    ((found, reason),) = weigh([known()], [{"ending": "out_of_budget", "reason": "no money"}]).unchecked
+    ((found, reason),) = verify_claims(
+        [known()], [{"ending": "out_of_budget", "reason": "no money"}]
+    ).unchecked
     assert (found, reason) == (finding(), "not verified: no money")
 
 
@@ -165,33 +220,56 @@ def test_where_a_known_finding_is_not_checked_the_reason_is_kept() -> None:
 
 def test_a_critical_claim_that_is_not_settled_gets_another_reader_and_no_other_does() -> None:
     candidates = [
-        candidate(severity=severity) for severity in ("critical", "high", "critical", "critical", "low")
+        candidate(severity=severity)
+        for severity in ("critical", "high", "critical", "critical", "low")
     ]
     tasks = [
-        judged("unsure"), judged("unsure"), judged("confirmed"), {"ending": "out_of_budget"},
+        judged("unsure"),
+        judged("unsure"),
+        judged("confirmed"),
+        {"ending": "out_of_budget"},
         judged("unsure", severity="critical"),
-    ]  # fmt: skip
+    ]
     assert [at for at, _ in doubtful(candidates, tasks)] == [0, 4]
-    assert [at for at, _ in doubtful([candidate(severity="critical")], [judged("refuted", opened=())])] == [0]
+    assert [
+        at for at, _ in doubtful([candidate(severity="critical")], [judged("refuted", opened=())])
+    ] == [0]
     assert [at for at, _ in doubtful([known(severity="critical")], [judged("unsure")])] == [0]
 
 
 def test_the_word_of_the_other_reader_counts_where_the_first_settles_nothing() -> None:
     critical = candidate(severity="critical")
-    for word, wanted in (("confirmed", "confirmed"), ("refuted", "refuted"), ("unsure", "unsettled")):
-        assert lists(weigh([critical], [judged("unsure")], {0: judged(word)})) == {wanted: 1}
-    assert lists(weigh([critical], [judged("refuted")], {0: judged("confirmed")})) == {"refuted": 1}
+    for word, wanted in (
+        ("confirmed", "confirmed"),
+        ("refuted", "refuted"),
+        ("unsure", "unsettled"),
+    ):
+        assert lists(verify_claims([critical], [judged("unsure")], {0: judged(word)})) == {
+            wanted: 1
+        }
+    assert lists(verify_claims([critical], [judged("refuted")], {0: judged("confirmed")})) == {
+        "refuted": 1
+    }
     failed = {"ending": "failed", "reason": "broke"}
-    assert lists(weigh([critical], [judged("unsure")], {0: failed})) == {"unsettled": 1, "broken": 1}
+    assert lists(verify_claims([critical], [judged("unsure")], {0: failed})) == {
+        "unsettled": 1,
+        "broken": 1,
+    }
 
 
-VERDICTS_SAID = st.sampled_from(["confirmed", "refuted", "unsure", "still", "fixed", "nonsense", None])
+VERDICTS_SAID = st.sampled_from(
+    ["confirmed", "refuted", "unsure", "still", "fixed", "nonsense", None]
+)
 JUDGED = st.builds(
     lambda verdict, opened, ending, introduced: {
-        **judged(verdict, opened=opened, introduced=introduced), "ending": ending,
+        **judged(verdict, opened=opened, introduced=introduced),
+        "ending": ending,
     },
-    VERDICTS_SAID, st.sampled_from([(), ("shop/prices.py",), ("other.py",)]), st.sampled_from([*Ending]), st.booleans(),
-)  # fmt: skip
+    VERDICTS_SAID,
+    st.sampled_from([(), ("shop/prices.py",), ("other.py",)]),
+    st.sampled_from([*Ending]),
+    st.booleans(),
+)
 
 
 @settings(deadline=None)
@@ -201,7 +279,7 @@ def test_every_claim_ends_in_exactly_one_list(
 ) -> None:
     candidates = [known() if is_known else candidate(added=added) for is_known, _, _, added in said]
     again = {at: other for at, (_, _, other, _) in enumerate(said) if other is not None}
-    found = weigh(candidates, [task for _, task, _, _ in said], again)
+    found = verify_claims(candidates, [task for _, task, _, _ in said], again)
     claims = found.confirmed + found.refuted + found.unsettled + found.before
     knowns = found.still + found.fixed + found.unchecked
     assert len(claims) == sum(not is_known for is_known, *_ in said)
@@ -229,7 +307,8 @@ def test_no_finding_stands_in_two_places_or_changes_its_order(
     stated: list[tuple[bool, int]], most_inline: int
 ) -> None:
     found = [
-        finding(path="in" if inside else "out", evidence=f"{at} {n}") for at, (inside, n) in enumerate(stated)
+        finding(path="in" if inside else "out", evidence=f"{at} {n}")
+        for at, (inside, n) in enumerate(stated)
     ]
     placed = place(found, {"in": [HUNK]}, most_inline)
     within = [one for one in found if one.path == "in"]
@@ -244,7 +323,10 @@ def test_six_confirmed_findings_outside_the_diff_are_six() -> None:
 
 
 def test_a_new_finding_on_the_lines_of_one_that_was_found_again_is_that_one() -> None:
-    old, new = finding(severity="low", mark="aaaa"), finding(severity="critical", title="In other words")
+    old, new = (
+        finding(severity="low", mark="aaaa"),
+        finding(severity="critical", title="In other words"),
+    )
     worse = old.model_copy(update={"severity": Severity.critical})
     assert without_known([new], [], []) == ([new], [])
     assert without_known([new], [old], []) == ([], [worse])
@@ -273,7 +355,8 @@ def test_a_review_in_which_nobody_read_is_never_clean() -> None:
 @pytest.mark.parametrize("confirmed", [0, 3])
 def test_a_review_that_left_files_unread_is_not_whole(confirmed: int) -> None:
     assert conclude([DONE], [], confirmed=confirmed, unread=7) == Outcome(
-        verdict=Verdict.out_of_budget, reason="the change is too large for one review; 7 files were not read"
+        verdict=Verdict.out_of_budget,
+        reason="the change is too large for one review; 7 files were not read",
     )
 
 
@@ -317,10 +400,18 @@ def test_what_was_not_read_outranks_what_was_not_verified() -> None:
 
 def test_of_several_endings_the_one_that_a_person_can_do_most_about_is_told() -> None:
     order = [
-        Ending.quota, Ending.out_of_budget, Ending.out_of_turns, Ending.timed_out, Ending.failed, Ending.cancelled,
-    ]  # fmt: skip
+        Ending.quota,
+        Ending.out_of_budget,
+        Ending.out_of_turns,
+        Ending.timed_out,
+        Ending.failed,
+        Ending.cancelled,
+    ]
     for first, second in itertools.combinations(order, 2):
-        for tasks in ([ended(first, "first"), ended(second)], [ended(second), ended(first, "first")]):
+        for tasks in (
+            [ended(first, "first"), ended(second)],
+            [ended(second), ended(first, "first")],
+        ):
             outcome = conclude(tasks, [], confirmed=0)
             assert (outcome.verdict, outcome.reason) == (
                 VERDICTS[first],
@@ -334,9 +425,16 @@ FOUND: dict[str, list[dict[str, Any]]] = {
     "both parts read": [DONE, DONE],
     "another form": [DONE, DONE | {"structured": None}],
     "no ending": [ended(None)],
-    **{f"a part ended: {each}": [DONE, ended(each)] for each in Ending if each is not Ending.completed},
+    **{
+        f"a part ended: {each}": [DONE, ended(each)]
+        for each in Ending
+        if each is not Ending.completed
+    },
 }
-BROKEN: list[list[dict[str, Any]]] = [[], *([ended(each)] for each in Ending if each is not Ending.completed)]
+BROKEN: list[list[dict[str, Any]]] = [
+    [],
+    *([ended(each)] for each in Ending if each is not Ending.completed),
+]
 
 
 def test_a_review_is_green_only_where_all_was_read_and_nothing_is_left_open() -> None:
@@ -346,13 +444,23 @@ def test_a_review_is_green_only_where_all_was_read_and_nothing_is_left_open() ->
         for confirmed, unsettled, unopened_, unread in itertools.product((0, 1), repeat=4):
             for only, nothing in itertools.product(((), ("README.md",)), ("", "nothing changed")):
                 outcome = conclude(
-                    found, broken, confirmed=confirmed, unsettled=unsettled, unopened=unopened_, unread=unread,
-                    only=only, nothing=nothing,
-                )  # fmt: skip
+                    found,
+                    broken,
+                    confirmed=confirmed,
+                    unsettled=unsettled,
+                    unopened=unopened_,
+                    unread=unread,
+                    only=only,
+                    nothing=nothing,
+                )
                 left = any((broken, unsettled, unopened_, unread))
-                clean = how in ("all read", "both parts read") and not any((left, confirmed, only, nothing))
+                clean = how in ("all read", "both parts read") and not any(
+                    (left, confirmed, only, nothing)
+                )
                 assert (outcome.verdict is Verdict.clean) == clean, (how, outcome)
-                assert not (is_whole(outcome) and left), "nothing that is open is ever taken as read"
+                assert not (is_whole(outcome) and left), (
+                    "nothing that is open is ever taken as read"
+                )
                 green += clean
     assert green == 2
 
@@ -384,13 +492,17 @@ def test_a_review_that_could_not_read_a_file_is_not_green_and_names_it() -> None
     unread = conclude([DONE], [], confirmed=0, not_read=told)
     assert unread == Outcome(verdict=Verdict.unsettled, reason=told)
     found = conclude([DONE], [], confirmed=1, unsettled=1, not_read=told)
-    assert found == Outcome(verdict=Verdict.findings, reason=f"{told}, 1 claim could not be settled")
+    assert found == Outcome(
+        verdict=Verdict.findings, reason=f"{told}, 1 claim could not be settled"
+    )
     assert not is_whole(found)
 
 
 def test_a_part_of_the_change_is_never_a_clean_review() -> None:
     outcome = conclude([DONE], [], confirmed=0, only=["README.md"])
-    assert outcome == Outcome(verdict=Verdict.skipped, reason="nothing found, but only README.md was read")
+    assert outcome == Outcome(
+        verdict=Verdict.skipped, reason="nothing found, but only README.md was read"
+    )
     assert conclude([DONE], [], confirmed=1, only=["README.md"]).verdict is Verdict.findings
 
 

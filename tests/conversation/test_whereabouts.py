@@ -9,7 +9,9 @@ from claude_pool_gh.conversation.whereabouts import Whereabouts, described, wher
 from tests.findings.make import finding
 
 QUOTE = "    return a / b\n    # b may be 0"
-STATED = finding(path="app/calc.py", start_line=2, end_line=3, evidence=QUOTE, title="Divides by zero")
+STATED = finding(
+    path="app/calc.py", start_line=2, end_line=3, evidence=QUOTE, title="Divides by zero"
+)
 
 
 @pytest.mark.parametrize(
@@ -17,15 +19,27 @@ STATED = finding(path="app/calc.py", start_line=2, end_line=3, evidence=QUOTE, t
     [
         ({"app/calc.py": f"def f():\n{QUOTE}\n"}, Whereabouts("app/calc.py", 2, 3)),
         ({"app/calc.py": f"x = 1\ny = 2\ndef f():\n{QUOTE}\n"}, Whereabouts("app/calc.py", 4, 5)),
-        ({"app/calc.py": f"if x:\n    return a / b\n    # b may be 0\n{QUOTE}"}, Whereabouts("app/calc.py", 2, 3)),
+        (
+            {"app/calc.py": f"if x:\n    return a / b\n    # b may be 0\n{QUOTE}"},
+            Whereabouts("app/calc.py", 2, 3),
+        ),
         ({"app/calc.py": "pass\n", "lib/calc.py": f"{QUOTE}\n"}, Whereabouts("lib/calc.py", 1, 2)),
         ({"lib/calc.py": f"{QUOTE}\n"}, Whereabouts("lib/calc.py", 1, 2)),
         ({"a.py": QUOTE, "b.py": QUOTE}, Whereabouts("app/calc.py")),
         ({"app/calc.py": "    return a / max(b, 1)\n"}, Whereabouts("app/calc.py")),
         ({}, Whereabouts("app/calc.py")),
     ],
-    ids=["there", "moved down", "nearest of two", "moved to a file", "renamed", "anywhere", "changed", "no file"],
-)  # fmt: skip
+    ids=[
+        "there",
+        "moved down",
+        "nearest of two",
+        "moved to a file",
+        "renamed",
+        "anywhere",
+        "changed",
+        "no file",
+    ],
+)
 def test_the_quoted_lines_are_looked_for_at_the_present_head(
     files: dict[str, str], found: Whereabouts
 ) -> None:
@@ -39,7 +53,9 @@ def test_whoever_fixes_it_is_told_the_quote_the_scenario_and_the_suggestion() ->
     assert "It stands at app/calc.py, lines 12 to 13. It was stated at line 2." in told
     assert "The lines at fault:\n        return a / b\n        # b may be 0\n" in told
     assert f"When it goes wrong: {STATED.scenario}" in told
-    assert told.endswith("The reviewer suggests, in place of these lines:\n        return a / (b or 1)")
+    assert told.endswith(
+        "The reviewer suggests, in place of these lines:\n        return a / (b or 1)"
+    )
 
 
 def test_a_place_that_is_gone_or_elsewhere_is_said() -> None:
@@ -52,12 +68,23 @@ def test_a_place_that_is_gone_or_elsewhere_is_said() -> None:
 
 
 def test_checks_of_exactly_this_work_are_not_run_again() -> None:
-    tried = {"digest": "d1", "failed": True, "feedback": "f", "checks": "", "checked": [{"name": "a"}]}
-    assert trial.known({"brief": {}, "check": tried}, "d1") == {"checks": "", "checked": [{"name": "a"}]}
+    tried = {
+        "digest": "d1",
+        "failed": True,
+        "feedback": "f",
+        "checks": "",
+        "checked": [{"name": "a"}],
+    }
+    assert trial.known({"brief": {}, "check": tried}, "d1") == {
+        "checks": "",
+        "checked": [{"name": "a"}],
+    }
     assert trial.known({"check": tried}, "d2") == {}
     assert trial.known({"mend": [{"text": "x"}], "check": None}, "d1") == {}
     assert (
-        trial.known({"check": {"digest": "d1", "checks": "**not checked**: why", "failed": False}}, "d1")
+        trial.known(
+            {"check": {"digest": "d1", "checks": "**not checked**: why", "failed": False}}, "d1"
+        )
         == {}
     )
 

@@ -59,7 +59,10 @@ async def mortal_world(
         reaper = Reaper(here, at, [], Counter())
         here.model.script = reaper.model
         here.github.on_request(reaper.github)
-        here.bot.environment |= {"MORTAL_LOG": str(folder / "points.log"), "MORTAL_AT": at or "nowhere"}
+        here.bot.environment |= {
+            "MORTAL_LOG": str(folder / "points.log"),
+            "MORTAL_AT": at or "nowhere",
+        }
         yield here, reaper
 
 

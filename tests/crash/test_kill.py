@@ -19,7 +19,9 @@ from tests.patience import PATIENCE
 SHARDS = 4
 
 
-async def _die_and_live_on(folder: Path, point: str, database_url: str | None, then: str = "nowhere") -> bool:
+async def _die_and_live_on(
+    folder: Path, point: str, database_url: str | None, then: str = "nowhere"
+) -> bool:
     """Play the story with a death at `point`, and one at `then` in the recovery; whether it died at `point`."""
     async with mortal_world(folder, point, database_url) as (here, _):
         died = not await _start(here)
@@ -56,7 +58,9 @@ async def _death_or_end(here: World) -> bool:
     async with asyncio.timeout(PATIENCE):
         while process.returncode is None and quiet < 3:
             await asyncio.sleep(0.1)
-            over = here.check is not None and here.check.status == "completed" and bool(here.reviews)
+            over = (
+                here.check is not None and here.check.status == "completed" and bool(here.reviews)
+            )
             quiet = quiet + 1 if over and here.rows(UNWRITTEN) == [(0,)] else 0
     return process.returncode is not None
 
@@ -92,7 +96,9 @@ def _finished(here: World) -> dict[str, tuple[int, int]]:
 
 def _check_money(here: World, point: str) -> None:
     unsettled = here.rows("SELECT count(*) FROM reservations WHERE settled IS NULL")[0][0]
-    bounds = here.rows("SELECT count(*) FROM reservations WHERE level = 'request' AND upper_bound")[0][0]
+    bounds = here.rows("SELECT count(*) FROM reservations WHERE level = 'request' AND upper_bound")[
+        0
+    ][0]
     assert unsettled == 0, point
     if bounds:
         assert here.ledger >= here.model.bill.total, point
@@ -101,7 +107,9 @@ def _check_money(here: World, point: str) -> None:
         assert here.ledger == here.model.bill.total, point
 
 
-async def _sweep(tmp_path: Path, points: list[str], fresh_database: Callable[[], str | None]) -> None:
+async def _sweep(
+    tmp_path: Path, points: list[str], fresh_database: Callable[[], str | None]
+) -> None:
     died = 0
     for number, point in enumerate(points):
         folder = tmp_path / f"{number}"
@@ -136,7 +144,9 @@ def _sqlite() -> None:
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("shard", range(SHARDS))
-async def test_a_death_at_a_point_loses_and_doubles_nothing(tmp_path: Path, common: Path, shard: int) -> None:
+async def test_a_death_at_a_point_loses_and_doubles_nothing(
+    tmp_path: Path, common: Path, shard: int
+) -> None:
     """A rotating third of the points, the others on the next days; all of them where there is time."""
     points = await _points(common, None)
     assert len(points) > 40

@@ -26,7 +26,9 @@ async def _die_at(here: World, point: tuple[str, str, str]) -> list[str]:
     method, route, phase = point
 
     async def reap(moment: Moment) -> None:
-        here_it_is = moment.method == method and str(moment.route) == route and moment.phase == phase
+        here_it_is = (
+            moment.method == method and str(moment.route) == route and moment.phase == phase
+        )
         if here_it_is and not died and (not route.endswith("/reactions") or b"+1" in moment.body):
             died.append(route)
             await here.bot.kill()
@@ -58,7 +60,9 @@ async def test_a_fix_is_pushed_once_wherever_the_server_dies(tmp_path: Path, poi
 
 
 @pytest.mark.parametrize("phase", [pytest.param("before", marks=pytest.mark.long), "after"])
-async def test_a_pull_request_is_opened_once_wherever_the_server_dies(tmp_path: Path, phase: str) -> None:
+async def test_a_pull_request_is_opened_once_wherever_the_server_dies(
+    tmp_path: Path, phase: str
+) -> None:
     async with world(tmp_path) as here:
         here.model.script = Colleague()
         issue = here.repository.open_issue("Gifts", "We want gifts.", here.maintainer)
@@ -71,5 +75,7 @@ async def test_a_pull_request_is_opened_once_wherever_the_server_dies(tmp_path: 
         await here.bot.ended()
         await here.bot.start()
         await here.shows("implement", "### ✅ Pull request #", issue.number)
-        assert len([pull for pull in here.repository.pulls if pull.author.id == here.app.bot.id]) == 1
+        assert (
+            len([pull for pull in here.repository.pulls if pull.author.id == here.app.bot.id]) == 1
+        )
         assert len(here.repository.git.refs("refs/heads/pool/")) == 1

@@ -51,10 +51,17 @@ async def test_the_evaluation_scores_what_the_bot_and_the_plain_prompt_say() -> 
     console = Console(record=True, width=100)
     async with ScriptedModel.start(script) as model:
         scores = await evaluate(
-            [defect, clean], url=model.url, key="sk-ant-x", model="claude-sonnet-5-5", console=console
+            [defect, clean],
+            url=model.url,
+            key="sk-ant-x",
+            model="claude-sonnet-5-5",
+            console=console,
         )
     print_scores(scores, console)
-    assert [(s.hit, s.false_alarms, s.failed) for s in scores.bot] == [(True, 0, ""), (False, 0, "")]
+    assert [(s.hit, s.false_alarms, s.failed) for s in scores.bot] == [
+        (True, 0, ""),
+        (False, 0, ""),
+    ]
     assert [(s.hit, s.false_alarms) for s in scores.plain] == [(False, 1), (False, 1)]
     assert sum(s.microdollars for s in [*scores.bot, *scores.plain]) == model.bill.total
     assert "1 of 1" in console.export_text()

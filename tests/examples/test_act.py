@@ -42,7 +42,9 @@ async def act(scene: Stage, folder: Path, body: str) -> tuple[str, str]:
     text = (FOLDER / "commands.yml").read_text()
     text = text.replace(f"- uses: {OURS}", f"- uses: octo/claude-pool-gh@{SHA}\n        id: pool")
     (clone / ".github/workflows").mkdir(parents=True)
-    (clone / ".github/workflows/pool.yml").write_text(text + NEXT.replace("TARGET_FILE", str(target)))
+    (clone / ".github/workflows/pool.yml").write_text(
+        text + NEXT.replace("TARGET_FILE", str(target))
+    )
     git(clone, "init", "-q", "-b", "main", ".")
     git(clone, "add", ".")
     git(clone, "commit", "-q", "-m", "A workflow")
@@ -59,14 +61,24 @@ async def act(scene: Stage, folder: Path, body: str) -> tuple[str, str]:
         "CLAUDE_POOL_WRITE_INTERVAL": "0",
     }
     process = await asyncio.create_subprocess_exec(
-        program, "issue_comment", "-e", str(folder / "event.json"), "-P", "ubuntu-latest=-self-hosted",
-        "--container-daemon-socket", "-", "--secret-file", str(folder / "secrets"),
-        "--local-repository", f"octo/claude-pool-gh@{SHA}={ROOT}",
+        program,
+        "issue_comment",
+        "-e",
+        str(folder / "event.json"),
+        "-P",
+        "ubuntu-latest=-self-hosted",
+        "--container-daemon-socket",
+        "-",
+        "--secret-file",
+        str(folder / "secrets"),
+        "--local-repository",
+        f"octo/claude-pool-gh@{SHA}={ROOT}",
         *(part for name, value in told.items() for part in ("--env", f"{name}={value}")),
         cwd=clone,
         env={"PATH": os.environ["PATH"], "HOME": str(home), "XDG_CACHE_HOME": str(home / "cache")},
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
     log = (await process.communicate())[0].decode()
     for secret in (KEY, token):
         assert secret not in log

@@ -39,7 +39,8 @@ SHORT = ("single_task.py",)
 
 
 @pytest.mark.parametrize(
-    "name", [name if name in SHORT else pytest.param(name, marks=pytest.mark.long) for name in EXAMPLES]
+    "name",
+    [name if name in SHORT else pytest.param(name, marks=pytest.mark.long) for name in EXAMPLES],
 )
 async def test_an_example_runs_offline(name: str, tmp_path: Path) -> None:
     environment = ours.environment(HOME=str(tmp_path))

@@ -40,8 +40,12 @@ def test_every_action_of_others_is_pinned_and_each_permission_has_its_reason(fil
     text = file.read_text()
     assert yaml.safe_load(text)["permissions"] == {}
     used = re.findall(r"uses: (.*)", text)
-    assert [line for line in used if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line)] == []
-    assert [line for line in text.splitlines() if re.match(r" {6}[a-z-]+: (read|write)$", line)] == []
+    assert [
+        line for line in used if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line)
+    ] == []
+    assert [
+        line for line in text.splitlines() if re.match(r" {6}[a-z-]+: (read|write)$", line)
+    ] == []
 
 
 def test_only_the_job_that_publishes_gets_an_identity_and_it_runs_nothing_of_ours() -> None:
@@ -64,10 +68,14 @@ def notes(tag: str, folder: Path) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
-def test_a_tag_is_released_only_as_the_version_that_the_changelog_gives_a_date(tmp_path: Path) -> None:
+def test_a_tag_is_released_only_as_the_version_that_the_changelog_gives_a_date(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "pyproject.toml").write_text('[project]\nversion = "1.2.3"\n')
     changes = tmp_path / "CHANGELOG.md"
-    changes.write_text("# Changes\n\n## 1.2.3 (2026-12-01)\n\n- New.\n\n## 1.2.2 (2026-11-01)\n\n- Old.\n")
+    changes.write_text(
+        "# Changes\n\n## 1.2.3 (2026-12-01)\n\n- New.\n\n## 1.2.2 (2026-11-01)\n\n- Old.\n"
+    )
     assert notes("v1.2.3", tmp_path) == (0, "- New.\n")
     assert notes("v1.2.2", tmp_path)[0] != 0, "another version than that of the source"
     changes.write_text("# Changes\n\n## 1.2.3 (not released yet)\n\n- New.\n")
@@ -92,7 +100,9 @@ def built(kind: str, source: Path, target: Path) -> Path:
     return made
 
 
-def test_the_wheel_holds_all_that_init_writes_also_when_it_is_built_from_the_archive(tmp_path: Path) -> None:
+def test_the_wheel_holds_all_that_init_writes_also_when_it_is_built_from_the_archive(
+    tmp_path: Path,
+) -> None:
     shutil.unpack_archive(built("sdist", ROOT, tmp_path / "archive"), tmp_path, filter="data")
     wheel = built("wheel", tmp_path / f"claude_pool_gh-{VERSION}", tmp_path / "wheel")
     with zipfile.ZipFile(wheel) as content:
@@ -105,13 +115,21 @@ def test_the_wheel_holds_all_that_init_writes_also_when_it_is_built_from_the_arc
     clone = tmp_path / "shop"
     subprocess.run(["git", "init", "-q", str(clone)], check=True)
     subprocess.run(
-        ["git", "-C", str(clone), "remote", "add", "origin", "git@github.com:octo/shop.git"], check=True
+        ["git", "-C", str(clone), "remote", "add", "origin", "git@github.com:octo/shop.git"],
+        check=True,
     )
     done = subprocess.run(
         [sys.executable, "-P", "-m", "claude_pool_gh.service.cli", "init", "--dry-run"],
-        cwd=clone, check=True, capture_output=True, text=True,
-        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(tmp_path / "installed")},
-    )  # fmt: skip
+        cwd=clone,
+        check=True,
+        capture_output=True,
+        text=True,
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": str(tmp_path),
+            "PYTHONPATH": str(tmp_path / "installed"),
+        },
+    )
     assert f"  {files.WORKFLOW}: new\n    name: claude-pool\n" in done.stdout
     assert f"  {files.CONFIGURATION}: new\n" in done.stdout
 
@@ -124,7 +142,9 @@ def test_the_readme_asks_for_what_the_manifest_asks_for() -> None:
         named = re.search(rf"\*([a-z ,]+)\*: {words}[;.]", readme)
         assert named is not None
         wanted = {name for name, has in manifest.permissions().items() if has == level}
-        assert {*named[1].split(", ")} == {shown.get(name, name.replace("_", " ")) for name in wanted}
+        assert {*named[1].split(", ")} == {
+            shown.get(name, name.replace("_", " ")) for name in wanted
+        }
     events = re.search(r"Events: \*([a-z ,]+)\*\.", readme)
     assert events is not None
     assert {*events[1].split(", ")} == {name.replace("_", " ") for name in EVENTS}

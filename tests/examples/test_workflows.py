@@ -26,7 +26,9 @@ FOLDER = ROOT / "examples/workflows"
 FILES = sorted(FOLDER.glob("*.yml"))
 OURS = "OWNER/claude-pool-gh@COMMIT"
 APP_TOKEN = "actions/create-github-app-token"
-PINNED = re.compile(r"uses: (?:OWNER/claude-pool-gh@COMMIT|[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+)")
+PINNED = re.compile(
+    r"uses: (?:OWNER/claude-pool-gh@COMMIT|[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+)"
+)
 EVERY = pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 
 
@@ -43,7 +45,11 @@ async def start(
     """What becomes of an event under a workflow: None where no job starts. Other actions give what they would."""
     job = job_of(name)
     contexts: dict[str, Any] = {
-        "github": {"event": payload, "repository": "octo/shop", "actor": payload["sender"]["login"]},
+        "github": {
+            "event": payload,
+            "repository": "octo/shop",
+            "actor": payload["sender"]["login"],
+        },
         "secrets": {"ANTHROPIC_API_KEY": KEY, "CLAUDE_POOL_PRIVATE_KEY": "a private key"},
         "vars": {"CLAUDE_POOL_CLIENT_ID": "Iv1"},
         "steps": {"app": {"outputs": {"token": app_token}}},
@@ -61,7 +67,9 @@ async def start(
 @EVERY
 def test_every_action_is_pinned_and_ours_by_the_placeholder(file: Path) -> None:
     used = [
-        line.strip() for line in file.read_text().splitlines() if "uses:" in line and line.strip()[0] != "#"
+        line.strip()
+        for line in file.read_text().splitlines()
+        if "uses:" in line and line.strip()[0] != "#"
     ]
     assert [line for line in used if not PINNED.fullmatch(line.removeprefix("- "))] == []
     assert sum(OURS in line for line in used) == 1
@@ -69,9 +77,13 @@ def test_every_action_is_pinned_and_ours_by_the_placeholder(file: Path) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["uses: OWNER/claude-pool-gh@v1", "uses: actions/checkout@v4", f"uses: actions/checkout@{'a' * 40}",
-     f"uses: actions/checkout@{'a' * 39} # v4.2.2"],
-)  # fmt: skip
+    [
+        "uses: OWNER/claude-pool-gh@v1",
+        "uses: actions/checkout@v4",
+        f"uses: actions/checkout@{'a' * 40}",
+        f"uses: actions/checkout@{'a' * 39} # v4.2.2",
+    ],
+)
 def test_what_is_not_pinned_would_be_seen(line: str) -> None:
     assert not PINNED.fullmatch(line)
 
@@ -93,14 +105,20 @@ def test_the_page_tells_of_it(file: Path) -> None:
 def test_actionlint_finds_nothing(file: Path, tmp_path: Path) -> None:
     program = shutil.which("actionlint")
     if program is None:
-        pytest.skip("actionlint is not installed: it is a Go program, which no package of Python brings")
+        pytest.skip(
+            "actionlint is not installed: it is a Go program, which no package of Python brings"
+        )
     copied = tmp_path / file.name
     copied.write_text(file.read_text().replace("@COMMIT", f"@{'0' * 40}"))
-    done = subprocess.run([program, "-no-color", str(copied)], check=False, capture_output=True, text=True)
+    done = subprocess.run(
+        [program, "-no-color", str(copied)], check=False, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("name", [file.name for file in FILES if file.name != "automatic-review.yml"])
+@pytest.mark.parametrize(
+    "name", [file.name for file in FILES if file.name != "automatic-review.yml"]
+)
 def test_a_job_gets_what_effects_need_and_no_more(name: str) -> None:
     """Of what the product declares, by job or by the App's token: never a second list."""
     job = job_of(name)
@@ -109,14 +127,20 @@ def test_a_job_gets_what_effects_need_and_no_more(name: str) -> None:
         for kind in registry.kinds().values()
         for permission, level in declared(kind.permission)
     }
-    (minted,) = [each["with"] for each in job["steps"] if each["uses"].startswith(APP_TOKEN)] or [{}]
+    (minted,) = [each["with"] for each in job["steps"] if each["uses"].startswith(APP_TOKEN)] or [
+        {}
+    ]
     of_token = {
-        (key.removeprefix("permission-"), level) for key, level in minted.items() if "permission-" in key
+        (key.removeprefix("permission-"), level)
+        for key, level in minted.items()
+        if "permission-" in key
     }
     assert {*job["permissions"].items(), *of_token} == needed
 
 
-async def test_on_forks_a_strangers_comment_starts_no_job_and_a_maintainers_does(scene: Stage) -> None:
+async def test_on_forks_a_strangers_comment_starts_no_job_and_a_maintainers_does(
+    scene: Stage,
+) -> None:
     stranger = scene.github.create_user("stranger")
     event = await scene.comment("/pool help", by=stranger)
     assert event["comment"]["author_association"] in ("NONE", "CONTRIBUTOR")
@@ -140,7 +164,11 @@ async def test_with_an_apps_token_the_app_answers_and_knows_its_own_words(scene:
     done = await start(scene, "app-token.yml", "issue_comment", event, app_token=token)
     assert done is not None
     assert (done.outputs["outcome"], done.red) == ("findings", False), done.log
-    written = [each for each in scene.repository.comments(scene.pull.number) if each.author.id == app.bot.id]
+    written = [
+        each
+        for each in scene.repository.comments(scene.pull.number)
+        if each.author.id == app.bot.id
+    ]
     assert len(written) == 1
     assert [review.author.login for review in scene.pull.reviews] == ["shop-bot[bot]"]
     assert [run.status for run in scene.repository.check_runs(scene.pull.head_sha)] == ["completed"]
@@ -153,6 +181,8 @@ async def test_with_an_apps_token_the_app_answers_and_knows_its_own_words(scene:
         scene.maintainer, scene.pull.review_comments[0], "/pool dismiss this is intended"
     )
     event = scene.event("pull_request_review_comment")
-    done = await start(scene, "app-token.yml", "pull_request_review_comment", event, app_token=token)
+    done = await start(
+        scene, "app-token.yml", "pull_request_review_comment", event, app_token=token
+    )
     assert done is not None
     assert (done.outputs["outcome"], done.red) == ("done", False), done.log

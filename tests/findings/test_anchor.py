@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claude_pool_gh.findings.anchor import Dropped, anchor
+from claude_pool_gh.findings.anchor import DroppedFinding, anchor
 from claude_pool_gh.findings.model import Finding
 from tests.findings.make import finding
 
@@ -22,7 +22,7 @@ def held(stated: Finding, text: str) -> Finding:
 
 def dropped(stated: Finding, text: str) -> str:
     found = anchor(stated, {stated.path: text}, {})
-    assert isinstance(found, Dropped), found
+    assert isinstance(found, DroppedFinding), found
     assert (found.title, found.path) == (stated.title, stated.path)
     return found.reason
 
@@ -38,7 +38,9 @@ def test_evidence_that_has_moved_is_found_at_its_only_match(stated: int) -> None
 
 
 def test_the_end_is_counted_from_the_quote_and_not_believed() -> None:
-    found = held(finding(evidence="    return total - rebate\n\nprint(price(1, 2))", end_line=99), FILE)
+    found = held(
+        finding(evidence="    return total - rebate\n\nprint(price(1, 2))", end_line=99), FILE
+    )
     assert (found.start_line, found.end_line) == (2, 4)
 
 
@@ -63,15 +65,20 @@ def test_spaces_at_the_ends_of_lines_do_not_matter() -> None:
     assert held(finding(), FILE.replace("rebate\n", "rebate \t\n")).start_line == 2
 
 
-@pytest.mark.parametrize("evidence", [" ", "\n", " \n\t\n", "\r\n", "}", "x", ")", "})", "1", "\n}\n"])
+@pytest.mark.parametrize(
+    "evidence", [" ", "\n", " \n\t\n", "\r\n", "}", "x", ")", "})", "1", "\n}\n"]
+)
 def test_evidence_that_means_nothing_proves_nothing(evidence: str) -> None:
     text = FILE + "}\nx\n)\n})\n1\n"
-    assert dropped(finding(evidence=evidence), text) == "its evidence is too short to mean a certain place"
+    assert (
+        dropped(finding(evidence=evidence), text)
+        == "its evidence is too short to mean a certain place"
+    )
 
 
 def test_a_file_that_is_not_there_drops_the_finding() -> None:
     found = anchor(finding(path="shop/price.py"), {"shop/prices.py": FILE}, {})
-    assert found == Dropped(
+    assert found == DroppedFinding(
         "The rebate is taken twice", "shop/price.py", "there is no such text file at the head"
     )
     assert dropped(finding(), "") == NOT_THERE
@@ -89,18 +96,20 @@ def test_a_finding_about_deleted_code_is_held_against_the_file_before_the_change
     assert isinstance(found, Finding)
     assert (found.side, found.start_line, found.end_line, found.suggestion) == ("LEFT", 2, 2, None)
     there = CHECK.model_copy(update={"evidence": "    check_admin(user)"})
-    assert isinstance(anchor(there, {"app/own.py": NEW}, {"app/own.py": OLD}), Dropped)
+    assert isinstance(anchor(there, {"app/own.py": NEW}, {"app/own.py": OLD}), DroppedFinding)
 
 
 def test_a_removed_file_is_held_against_what_it_was() -> None:
     assert isinstance(anchor(CHECK, {}, {"app/own.py": OLD}), Finding)
-    assert anchor(CHECK, {}, {}) == Dropped(
+    assert anchor(CHECK, {}, {}) == DroppedFinding(
         CHECK.title, "app/own.py", "there was no such text file before the change"
     )
 
 
 @pytest.mark.parametrize("base", [{}, {"app/own.py": OLD}])
-def test_what_was_not_deleted_is_meant_at_the_head_whatever_side_was_stated(base: dict[str, str]) -> None:
+def test_what_was_not_deleted_is_meant_at_the_head_whatever_side_was_stated(
+    base: dict[str, str],
+) -> None:
     found = anchor(CHECK, {"app/own.py": "import x\n" + OLD}, base)
     assert isinstance(found, Finding)
     assert (found.side, found.start_line) == ("RIGHT", 3)
@@ -150,18 +159,21 @@ def test_removed_lines_as_the_diff_shows_them_are_about_the_left_side() -> None:
 def test_code_that_is_only_in_the_old_file_is_said_to_be() -> None:
     one = CHECK.model_copy(update={"side": "RIGHT"})
     found = anchor(one, {"app/own.py": NEW}, {"app/own.py": OLD})
-    assert isinstance(found, Dropped)
+    assert isinstance(found, DroppedFinding)
     assert found.reason.startswith("its evidence is only in the file before the change")
 
 
-@pytest.mark.parametrize("evidence", ["    return total - rebate", "    return total - rebate\r\n\r\n"])
+@pytest.mark.parametrize(
+    "evidence", ["    return total - rebate", "    return total - rebate\r\n\r\n"]
+)
 def test_crlf_files_are_quoted_with_or_without_carriage_returns(evidence: str) -> None:
     assert held(finding(evidence=evidence), FILE.replace("\n", "\r\n")).start_line == 2
 
 
 def test_several_lines_of_a_crlf_file_are_found() -> None:
     found = held(
-        finding(evidence="    return total - rebate\n\nprint(price(1, 2))"), FILE.replace("\n", "\r\n")
+        finding(evidence="    return total - rebate\n\nprint(price(1, 2))"),
+        FILE.replace("\n", "\r\n"),
     )
     assert (found.start_line, found.end_line) == (2, 4)
 
@@ -190,14 +202,20 @@ LINES = st.lists(st.sampled_from(["aa", "bb", " aa", "", "cc\fdd"]), min_size=1,
 
 @settings(deadline=None)
 @given(
-    LINES, st.lists(st.sampled_from(["aa", "bb", " aa", "", "c"]), min_size=1, max_size=3), st.integers(1, 9)
+    LINES,
+    st.lists(st.sampled_from(["aa", "bb", " aa", "", "c"]), min_size=1, max_size=3),
+    st.integers(1, 9),
 )
-def test_whatever_is_held_stands_where_it_says(lines: list[str], evidence: list[str], stated: int) -> None:
+def test_whatever_is_held_stands_where_it_says(
+    lines: list[str], evidence: list[str], stated: int
+) -> None:
     quote = "\n".join(evidence)
     if not quote:
         return
     found = anchor(
-        finding(evidence=quote, start_line=stated, end_line=stated), {"shop/prices.py": "\n".join(lines)}, {}
+        finding(evidence=quote, start_line=stated, end_line=stated),
+        {"shop/prices.py": "\n".join(lines)},
+        {},
     )
     if isinstance(found, Finding):
         there = lines[found.start_line - 1 : found.end_line]

@@ -17,7 +17,7 @@ from claude_pool_gh.findings.changes import (
     GROUP_LINES,
     GROUPS_LIMIT,
     Change,
-    Read,
+    ReadChanges,
     group,
     read,
     worth_reading,
@@ -52,9 +52,9 @@ NAMES = st.lists(st.sampled_from(PARTS), min_size=1, max_size=3).map("/".join)
 NUMBERED = st.integers(1, 60).map(lambda n: b"".join(b"%d\n" % each for each in range(n)))
 CONTENTS = st.one_of(
     NUMBERED,
-    st.lists(st.sampled_from([b"1", b"7", b"", b"@@ -1 +1 @@", b"diff --git a/x b/x", b"--- a", b"\r"])).map(
-        b"\n".join
-    ),
+    st.lists(
+        st.sampled_from([b"1", b"7", b"", b"@@ -1 +1 @@", b"diff --git a/x b/x", b"--- a", b"\r"])
+    ).map(b"\n".join),
     NUMBERED.map(lambda text: text.replace(b"\n", b"\r\n")),
     st.just(b"\0binary"),
 )
@@ -94,10 +94,12 @@ def diff_of(folder: Path, old: dict[str, bytes], new: dict[str, bytes | None]) -
     write(folder, {path: content for path, content in new.items() if content is not None})
     git(folder, "add", "-A")
     git(folder, "commit", "-qm", "new")
-    return git(folder, "diff", "--find-renames", "--unified=3", "HEAD~1", "HEAD").decode(errors="replace")
+    return git(folder, "diff", "--find-renames", "--unified=3", "HEAD~1", "HEAD").decode(
+        errors="replace"
+    )
 
 
-def listed_and_read(folder: Path) -> tuple[list[Entry], Read]:
+def listed_and_read(folder: Path) -> tuple[list[Entry], ReadChanges]:
     """The last commit as the product reads it: git's list, and the text of the files that it names."""
     both = ("HEAD~1", "HEAD")
     options = ("diff", "--find-renames", "--full-index")
@@ -113,7 +115,11 @@ def only(folder: Path) -> Change:
 
 def test_a_changed_file_tells_what_github_shows_of_it(tmp_path: Path) -> None:
     old = b"".join(b"%d\n" % n for n in range(1, 31))
-    diff_of(tmp_path, {"a.py": old}, {"a.py": old.replace(b"5\n", b"five\nmore\n", 1).replace(b"20\n", b"")})
+    diff_of(
+        tmp_path,
+        {"a.py": old},
+        {"a.py": old.replace(b"5\n", b"five\nmore\n", 1).replace(b"20\n", b"")},
+    )
     change = only(tmp_path)
     assert (change.path, change.added, change.removed, change.size) == ("a.py", 2, 2, 4)
     assert change.hunks == ((2, 8, 2, 9), (17, 23, 18, 23))
@@ -123,11 +129,34 @@ def test_a_changed_file_tells_what_github_shows_of_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "a b/c d.txt", "ü/日本.txt", 'quo"te.txt', "back\\slash", "tab\there", "new\nline", "a", "b/b", "a/a", "x b/x",
-        "-dash", "é b/é", "bell\a", "oct\x01al", "+++ x", "dev/null", "trailing ", "a\tb c", "docs/Über uns.md",
-        "plan b/notes.md", "a => b", "{a => b}/c", "x\n+++ b/y", ":(glob)x", "*", " lead",
+        "a b/c d.txt",
+        "ü/日本.txt",
+        'quo"te.txt',
+        "back\\slash",
+        "tab\there",
+        "new\nline",
+        "a",
+        "b/b",
+        "a/a",
+        "x b/x",
+        "-dash",
+        "é b/é",
+        "bell\a",
+        "oct\x01al",
+        "+++ x",
+        "dev/null",
+        "trailing ",
+        "a\tb c",
+        "docs/Über uns.md",
+        "plan b/notes.md",
+        "a => b",
+        "{a => b}/c",
+        "x\n+++ b/y",
+        ":(glob)x",
+        "*",
+        " lead",
     ],
-)  # fmt: skip
+)
 def test_a_path_is_the_repositorys_own_however_git_quotes_it(tmp_path: Path, path: str) -> None:
     diff = diff_of(tmp_path, {path: b"x\n"}, {path: b"y\n", "n " + path: b"new\n"})
     found, text = listed_and_read(tmp_path)
@@ -142,7 +171,11 @@ def test_a_path_is_the_repositorys_own_however_git_quotes_it(tmp_path: Path, pat
 @pytest.mark.parametrize("path", ["plain", "a b", "ü b/ü", 'q"q'])
 def test_what_changes_no_line_is_listed_and_has_its_path(tmp_path: Path, path: str) -> None:
     git(tmp_path, "init", "-q")
-    diff_of(tmp_path, {f"{path}.bin": b"\0\1", path: b"x\n", f"{path}.gone": b""}, {f"{path}.bin": b"\0\2"})
+    diff_of(
+        tmp_path,
+        {f"{path}.bin": b"\0\1", path: b"x\n", f"{path}.gone": b""},
+        {f"{path}.bin": b"\0\2"},
+    )
     [entry] = listed_and_read(tmp_path)[0]
     assert (entry.path, entry.binary, entry.size) == (f"{path}.bin", True, 0)
     (tmp_path / path).chmod(0o755)
@@ -175,11 +208,14 @@ def test_new_and_deleted_files_show_one_side(tmp_path: Path) -> None:
     diff_of(tmp_path, {"gone": b"x\n"}, {"gone": None, "new": b"a\nb\n", "empty": b""})
     found, text = listed_and_read(tmp_path)
     assert [(entry.path, entry.status, entry.size) for entry in found] == [
-        ("empty", "A", 0), ("gone", "D", 1), ("new", "A", 2),
-    ]  # fmt: skip
+        ("empty", "A", 0),
+        ("gone", "D", 1),
+        ("new", "A", 2),
+    ]
     assert [(change.path, change.hunks) for change in text.changes] == [
-        ("gone", ((1, 1, 0, -1),)), ("new", ((0, -1, 1, 2),)),
-    ]  # fmt: skip
+        ("gone", ((1, 1, 0, -1),)),
+        ("new", ((0, -1, 1, 2),)),
+    ]
 
 
 def test_a_file_that_became_a_link_is_one_change_with_both_parts(tmp_path: Path) -> None:
@@ -206,12 +242,25 @@ def test_a_missing_newline_at_the_end_is_no_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        b"-- a/x", b"--- a/x", b"++ b/x", b"+++ b/x", b"diff --git a/x b/x", b"@@ -1 +1 @@",
+        b"-- a/x",
+        b"--- a/x",
+        b"++ b/x",
+        b"+++ b/x",
+        b"diff --git a/x b/x",
+        b"@@ -1 +1 @@",
         b"Binary files a and b differ",
-        b"new file mode 100644", b"rename to y", b"\\ No newline at end of file", b"", b"\r", b"\x0c", b"a\rb", b" ",
-        b"GIT binary patch", "a\u2028b\x85c".encode(),
+        b"new file mode 100644",
+        b"rename to y",
+        b"\\ No newline at end of file",
+        b"",
+        b"\r",
+        b"\x0c",
+        b"a\rb",
+        b" ",
+        b"GIT binary patch",
+        "a\u2028b\x85c".encode(),
     ],
-)  # fmt: skip
+)
 def test_content_that_looks_like_a_diff_stays_content(tmp_path: Path, line: bytes) -> None:
     old, new = b"1\n" + line + b"\n3\n", b"1\n2\n" + line + b"\n" + line + b"!\n"
     diff_of(tmp_path, {"a.py": old}, {"a.py": new})
@@ -233,7 +282,9 @@ def test_a_name_that_is_no_utf_8_costs_nothing(tmp_path: Path) -> None:
     git(tmp_path, "add", "-A")
     git(tmp_path, "commit", "-qm", "new")
     found, text = listed_and_read(tmp_path)
-    assert [(entry.path, os.fsencode(entry.names[0])) for entry in found] == [("caf\ufffd.py", b"caf\xe9.py")]
+    assert [(entry.path, os.fsencode(entry.names[0])) for entry in found] == [
+        ("caf\ufffd.py", b"caf\xe9.py")
+    ]
     assert [change.path for change in text.changes] == ["caf\ufffd.py"]
 
 
@@ -299,7 +350,9 @@ def test_three_thousand_files_are_read() -> None:
 
 def test_a_long_diff_of_one_file_is_read_in_parts_and_nothing_of_it_is_lost() -> None:
     lines = [f"+{number} {'x' * 90}" for number in range(2_000)]
-    text = "\n".join(["diff --git a/x b/x", "--- /dev/null", "+++ b/x", "@@ -0,0 +1,2000 @@", *lines, ""])
+    text = "\n".join(
+        ["diff --git a/x b/x", "--- /dev/null", "+++ b/x", "@@ -0,0 +1,2000 @@", *lines, ""]
+    )
     found = read([entry("x", 2_000)], {"x": text.encode()})
     assert (len(found.changes), found.unreadable) == (4, ())
     assert [line for change in found.changes for line in change.text.split("\n")[4:-1]] == lines
@@ -318,7 +371,9 @@ def test_a_line_without_end_is_cut_and_said() -> None:
 
 
 @pytest.mark.timeout(300)
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_any_repository_is_read_and_shows_what_github_shows(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
@@ -370,17 +425,37 @@ def change(path: str, lines: int = 1, text: str = "") -> Change:
 @pytest.mark.parametrize(
     "path",
     [
-        "yarn.lock", "a/Cargo.lock", "package-lock.json", "a/b-lock.yaml", "x.min.js", "x.min.css", "x.js.map",
+        "yarn.lock",
+        "a/Cargo.lock",
+        "package-lock.json",
+        "a/b-lock.yaml",
+        "x.min.js",
+        "x.min.css",
+        "x.js.map",
         "a.snap",
-        "logo.svg", "x.pb.go", "go.sum", "vendor/x.go", "a/vendor/b/x.go", "a/node_modules/x.js", "docs/a.md",
+        "logo.svg",
+        "x.pb.go",
+        "go.sum",
+        "vendor/x.go",
+        "a/vendor/b/x.go",
+        "a/node_modules/x.js",
+        "docs/a.md",
     ],
-)  # fmt: skip
+)
 def test_generated_and_excluded_files_are_left_out(path: str) -> None:
     assert worth_reading([entry(path)], ("docs/*",)) == ([], [path])
 
 
 def test_everything_else_that_changed_is_read() -> None:
-    paths = ["a.py", "block.py", "vendored.py", "my-lock.jsonc", "docs.md", "a/docs/x.md", "go.summary"]
+    paths = [
+        "a.py",
+        "block.py",
+        "vendored.py",
+        "my-lock.jsonc",
+        "docs.md",
+        "a/docs/x.md",
+        "go.summary",
+    ]
     changes = [entry(path) for path in paths]
     assert worth_reading(changes, ("docs/*",)) == (changes, [])
 
@@ -391,7 +466,11 @@ def test_binary_files_and_those_without_a_changed_line_are_left_out() -> None:
 
 def test_neighbours_are_read_together() -> None:
     groups, beyond = group([change("b/x"), change("a/y"), change("a/x")])
-    assert ([c.path for c in groups[0].changes], len(groups), beyond) == (["a/x", "a/y", "b/x"], 1, [])
+    assert ([c.path for c in groups[0].changes], len(groups), beyond) == (
+        ["a/x", "a/y", "b/x"],
+        1,
+        [],
+    )
     assert (groups[0].title, group([change("a")])[0][0].title) == ("a/x and 2 more", "a")
     assert group([]) == ([], [])
 
@@ -429,18 +508,29 @@ def test_no_file_is_lost_or_read_twice(files: list[tuple[str, int]]) -> None:
     read = [c for some in groups for c in some.changes]
     assert sorted(c.path for c in read + beyond) == sorted(path for path, _ in files)
     assert len(groups) <= GROUPS_LIMIT
-    assert all(len(some.changes) == 1 or sum(c.size for c in some.changes) <= GROUP_LINES for some in groups)
+    assert all(
+        len(some.changes) == 1 or sum(c.size for c in some.changes) <= GROUP_LINES
+        for some in groups
+    )
 
 
 @pytest.mark.parametrize(
     ("pattern", "path"),
     [
-        ("**/*.gen.py", "a.gen.py"), ("**/*.gen.py", "x/y/a.gen.py"), ("**/generated/**", "generated/x.py"),
-        ("**/generated/**", "a/generated/b/x.py"), ("/docs/**", "docs/a/b.md"), ("docs/", "docs/a/b.md"),
-        ("docs/", "x/docs/a.md"), ("app/**/[slug]/page.tsx", "app/a/b/[slug]/page.tsx"),
-        ("app/[id]/**", "app/[id]/page.tsx"), ("(auth)/[[...sign-in]]", "(auth)/[[...sign-in]]/page.js"),
-        ("./app/**", "app/x.py"), ("./docs", "docs/a.md"), ("*.gen.py", "a/b.gen.py"),
+        ("**/*.gen.py", "a.gen.py"),
+        ("**/*.gen.py", "x/y/a.gen.py"),
+        ("**/generated/**", "generated/x.py"),
+        ("**/generated/**", "a/generated/b/x.py"),
+        ("/docs/**", "docs/a/b.md"),
+        ("docs/", "docs/a/b.md"),
+        ("docs/", "x/docs/a.md"),
+        ("app/**/[slug]/page.tsx", "app/a/b/[slug]/page.tsx"),
+        ("app/[id]/**", "app/[id]/page.tsx"),
+        ("(auth)/[[...sign-in]]", "(auth)/[[...sign-in]]/page.js"),
+        ("./app/**", "app/x.py"),
+        ("./docs", "docs/a.md"),
+        ("*.gen.py", "a/b.gen.py"),
     ],
-)  # fmt: skip
+)
 def test_patterns_mean_what_people_write(pattern: str, path: str) -> None:
     assert worth_reading([entry(path)], (pattern,)) == ([], [path])

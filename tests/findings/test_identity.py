@@ -61,18 +61,30 @@ def at(line: int, text: str = TWICE, **fields: Any) -> Finding:
 @pytest.mark.parametrize(
     "change",
     [
-        {"start_line": 40, "end_line": 44}, {"side": "LEFT"}, {"severity": "low"}, {"title": "other"},
+        {"start_line": 40, "end_line": 44},
+        {"side": "LEFT"},
+        {"severity": "low"},
+        {"title": "other"},
         {"body": "other"},
-        {"scenario": "other"}, {"confidence": 0.1}, {"suggestion": "x"}, {"evidence": "return total - rebate\n"},
-        {"evidence": "\t\treturn  total -\n rebate"}, {"evidence": "return total - rebate\r\n"},
+        {"scenario": "other"},
+        {"confidence": 0.1},
+        {"suggestion": "x"},
+        {"evidence": "return total - rebate\n"},
+        {"evidence": "\t\treturn  total -\n rebate"},
+        {"evidence": "return total - rebate\r\n"},
     ],
-)  # fmt: skip
+)
 def test_a_fingerprint_stays_when_lines_move_or_words_change(change: dict[str, Any]) -> None:
     assert fingerprint(finding(**change)) == fingerprint(finding())
 
 
 @pytest.mark.parametrize(
-    "change", [{"path": "shop/price.py"}, {"category": "security"}, {"evidence": "    return total + rebate"}]
+    "change",
+    [
+        {"path": "shop/price.py"},
+        {"category": "security"},
+        {"evidence": "    return total + rebate"},
+    ],
 )
 def test_another_place_harm_or_code_is_another_defect(change: dict[str, Any]) -> None:
     assert fingerprint(finding(**change)) != fingerprint(finding())
@@ -85,7 +97,9 @@ def test_the_fingerprint_of_an_older_row_is_the_same_for_ever() -> None:
 def test_of_a_known_place_the_definition_counts_and_not_the_category() -> None:
     assert fingerprint(at(4)) != fingerprint(at(9)) != fingerprint(at(13))
     assert fingerprint(at(4, category="security")) == fingerprint(at(4))
-    assert fingerprint(at(12)) != fingerprint(at(14)), "the same line twice in one definition is two places"
+    assert fingerprint(at(12)) != fingerprint(at(14)), (
+        "the same line twice in one definition is two places"
+    )
 
 
 def test_a_name_is_kept_through_everything_that_a_later_run_finds_out() -> None:
@@ -94,7 +108,9 @@ def test_a_name_is_kept_through_everything_that_a_later_run_finds_out() -> None:
         assert later.mark
         assert fingerprint(later) == later.mark
     assert fingerprint(moved(before, "b.py")) == fingerprint(before)
-    assert Finding.model_validate(moved(before, "b.py").model_dump(mode="json")) == moved(before, "b.py")
+    assert Finding.model_validate(moved(before, "b.py").model_dump(mode="json")) == moved(
+        before, "b.py"
+    )
 
 
 def test_a_name_that_is_taken_is_not_given_again() -> None:
@@ -103,8 +119,9 @@ def test_a_name_that_is_taken_is_not_given_again() -> None:
     other = named_apart(one, {fingerprint(one)})
     assert fingerprint(other) != fingerprint(one)
     assert fingerprint(named_apart(one, {fingerprint(one), fingerprint(other)})) not in {
-        fingerprint(one), fingerprint(other),
-    }  # fmt: skip
+        fingerprint(one),
+        fingerprint(other),
+    }
 
 
 # definitions
@@ -116,17 +133,34 @@ def test_a_name_that_is_taken_is_not_given_again() -> None:
         (TWICE, 4, "def first(x):"),
         (TWICE, 9, "class B:\ndef second(self, x):"),
         (TWICE, 1, ""),
-        ("int f(int x)\n{\n    if (x)\n    {\n        return 1 / x;\n    }\n}\n", 5, "int f(int x)"),
+        (
+            "int f(int x)\n{\n    if (x)\n    {\n        return 1 / x;\n    }\n}\n",
+            5,
+            "int f(int x)",
+        ),
         ("def f(\n    a,\n    b,\n):\n    return a\n", 5, "def f("),
-        ("func (s *S) Do() error {\n\tif err != nil {\n\t\treturn err\n\t}\n}\n", 3, "func (s *S) Do() error {"),
-        ("class A {\n  go(x) {\n    try {\n      x()\n    } catch (e) {\n      log(e)\n    }\n  }\n}\n", 6,
-         "class A {\ngo(x) {"),
-        ("class A\n  def b\n    @x\n  end\n  # word\n  def c\n    @x\n  end\nend\n", 7, "class A\ndef c"),
+        (
+            "func (s *S) Do() error {\n\tif err != nil {\n\t\treturn err\n\t}\n}\n",
+            3,
+            "func (s *S) Do() error {",
+        ),
+        (
+            "class A {\n  go(x) {\n    try {\n      x()\n    } catch (e) {\n      log(e)\n    }\n  }\n}\n",
+            6,
+            "class A {\ngo(x) {",
+        ),
+        (
+            "class A\n  def b\n    @x\n  end\n  # word\n  def c\n    @x\n  end\nend\n",
+            7,
+            "class A\ndef c",
+        ),
         ("@app.get\n# note\ndef f():\n\n    return 1\n", 5, "def f():"),
         ("x = 1\ny = 2\n", 2, ""),
     ],
-)  # fmt: skip
-def test_the_definitions_around_a_line_are_found_in_any_language(text: str, line: int, wanted: str) -> None:
+)
+def test_the_definitions_around_a_line_are_found_in_any_language(
+    text: str, line: int, wanted: str
+) -> None:
     assert definition_of(text.splitlines(), line) == wanted
 
 
@@ -146,7 +180,9 @@ def test_moved_lines_stay_the_same_finding() -> None:
 def test_what_stands_in_another_definition_now_is_not_simply_still_there() -> None:
     assert still_there(at(4), TWICE.replace("def first(x)", "def primary(x)")) is None
     assert (
-        still_there(at(4), TWICE.replace("    if x:\n        y = 1\n        return y / x\n", "    pass\n"))
+        still_there(
+            at(4), TWICE.replace("    if x:\n        y = 1\n        return y / x\n", "    pass\n")
+        )
         is None
     )
     assert still_there(at(4), TWICE.replace("y / x", "y / (x or 1)")) is None
@@ -181,13 +217,17 @@ def test_in_real_files_no_other_line_ever_counts_as_the_same(module: ModuleType)
     lines = [number for number, line in enumerate(text.splitlines(), 1) if line.strip()][:1200]
     found = [at(number, text) for number in lines]
     keys = Counter(
-        (each.path, each.side, each.within, each.nth, " ".join(each.evidence.split())) for each in found
+        (each.path, each.side, each.within, each.nth, " ".join(each.evidence.split()))
+        for each in found
     )
     assert max(keys.values()) == 1, "two lines of one file are told apart"
     assert len({fingerprint(each) for each in found}) == len(found)
     some = found[:: max(1, len(found) // 60)]
     assert [
-        (a.start_line, b.start_line) for a in some for b in found if a is not b and same_defect(a, b)
+        (a.start_line, b.start_line)
+        for a in some
+        for b in found
+        if a is not b and same_defect(a, b)
     ] == []
     assert [
         a.start_line
@@ -196,7 +236,8 @@ def test_in_real_files_no_other_line_ever_counts_as_the_same(module: ModuleType)
         if a is not b and hides(a, b.model_copy(update={"title": "x"}))
     ] == []
     assert all(
-        still_there(each, text) == each.model_copy(update={"mark": fingerprint(each)}) for each in some
+        still_there(each, text) == each.model_copy(update={"mark": fingerprint(each)})
+        for each in some
     )
 
 
@@ -204,28 +245,41 @@ def test_in_real_files_no_other_line_ever_counts_as_the_same(module: ModuleType)
 
 
 ALIKE = [
-    ("    return a / b", "    return b / a"), ("    return a / b", "    return a / c"),
+    ("    return a / b", "    return b / a"),
+    ("    return a / b", "    return a / c"),
     ("    return a / b", "    return a % b"),
-    ("if err != nil {", "if err == nil {"), ("os.remove(path)", "os.rename(path, b)"),
-    ("except Exception:", "except Exception as e:"), ('db.run("DELETE FROM users")', 'db.run("DELETE FROM orders")'),
-]  # fmt: skip
+    ("if err != nil {", "if err == nil {"),
+    ("os.remove(path)", "os.rename(path, b)"),
+    ("except Exception:", "except Exception as e:"),
+    ('db.run("DELETE FROM users")', 'db.run("DELETE FROM orders")'),
+]
 
 
 @pytest.mark.parametrize(("dismissed", "other"), ALIKE)
 def test_a_dismissal_hides_no_other_code(dismissed: str, other: str) -> None:
     for title in ("t", "other"):
-        assert not hides(finding(evidence=dismissed, title="t"), finding(evidence=other, title=title))
-        assert not same_defect(finding(evidence=dismissed, title="t"), finding(evidence=other, title=title))
+        assert not hides(
+            finding(evidence=dismissed, title="t"), finding(evidence=other, title=title)
+        )
+        assert not same_defect(
+            finding(evidence=dismissed, title="t"), finding(evidence=other, title=title)
+        )
 
 
 def test_a_dismissal_hides_the_same_fault_of_the_same_code_at_the_same_place() -> None:
-    assert hides(at(4, title="Divides by zero"), at(4, title="divides  by zero", category="security"))
+    assert hides(
+        at(4, title="Divides by zero"), at(4, title="divides  by zero", category="security")
+    )
     assert hides(at(4), at(4, title="In other words"))
     assert not hides(at(4), at(4, title="In other words", category="security")), (
         "another harm in the same line"
     )
-    assert not hides(at(4, severity="low"), at(4, title="In other words", severity="critical")), "a worse one"
-    assert not hides(at(4, title="Divides by zero"), at(9, title="Divides by zero")), "in another function"
+    assert not hides(at(4, severity="low"), at(4, title="In other words", severity="critical")), (
+        "a worse one"
+    )
+    assert not hides(at(4, title="Divides by zero"), at(9, title="Divides by zero")), (
+        "in another function"
+    )
     assert not hides(at(4), at(4, path="b.py"))
     assert hides(at(4), at(4, path="b.py"), old_path="shop/prices.py")
     assert not hides(at(4), at(9, title="other", path="b.py"), old_path="shop/prices.py")
@@ -241,7 +295,12 @@ def test_overlapping_statements_are_one_and_the_worst_stays() -> None:
     stated = [
         finding(start_line=1, end_line=2, evidence="x = 1\ny = 2", severity="medium", title="a"),
         finding(
-            start_line=2, end_line=2, evidence="y = 2", severity="critical", category="security", title="b"
+            start_line=2,
+            end_line=2,
+            evidence="y = 2",
+            severity="critical",
+            category="security",
+            title="b",
         ),
         finding(start_line=2, end_line=3, evidence="y = 2\nz = 3", severity="high", title="c"),
     ]
@@ -254,7 +313,10 @@ def test_overlapping_statements_are_one_and_the_worst_stays() -> None:
 def test_what_does_not_overlap_stays_apart() -> None:
     apart = [at(4), at(9), at(13), at(4, path="b.py"), at(4).model_copy(update={"side": "LEFT"})]
     assert len(merged(apart)) == 5
-    chain = [finding(start_line=n, end_line=n + 1, severity="low" if n % 2 else "high") for n in range(1, 9)]
+    chain = [
+        finding(start_line=n, end_line=n + 1, severity="low" if n % 2 else "high")
+        for n in range(1, 9)
+    ]
     assert len(merged(chain)) > 1, "no chain of neighbours melts into one"
 
 
@@ -274,7 +336,9 @@ def test_the_worst_comes_first_then_the_surest_then_by_place() -> None:
 @settings(deadline=None)
 @given(
     st.lists(
-        st.tuples(st.integers(1, 30), st.integers(0, 4), st.sampled_from(list(Severity)), st.floats(0, 1)),
+        st.tuples(
+            st.integers(1, 30), st.integers(0, 4), st.sampled_from(list(Severity)), st.floats(0, 1)
+        ),
         max_size=12,
     )
 )
@@ -284,6 +348,8 @@ def test_nothing_is_lost_by_merging(stated: list[tuple[int, int, Severity, float
         for first, more, severity, sure in stated
     ]
     kept = merged(found)
-    assert sorted(map(id, found)) == sorted(id(f) for one in kept for f in (one.finding, *one.others))
+    assert sorted(map(id, found)) == sorted(
+        id(f) for one in kept for f in (one.finding, *one.others)
+    )
     for one in kept:
         assert all(one.finding.severity.rank >= other.severity.rank for other in one.others)

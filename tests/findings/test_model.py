@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from claude_pool_gh.findings.model import Category, Claim, Finding, Findings, Judgement, output_schemas
+from claude_pool_gh.findings.model import (
+    Category,
+    Claim,
+    Finding,
+    Findings,
+    Judgement,
+    output_schemas,
+)
 from claude_pool_gh.terms.severity import Severity
 from tests.findings.make import finding
 
@@ -15,12 +22,24 @@ from tests.findings.make import finding
 @pytest.mark.parametrize(
     "change",
     [
-        {"path": ""}, {"path": "x" * 501}, {"start_line": 0}, {"end_line": 0}, {"severity": "blocker"},
+        {"path": ""},
+        {"path": "x" * 501},
+        {"start_line": 0},
+        {"end_line": 0},
+        {"severity": "blocker"},
         {"category": "style"},
-        {"title": ""}, {"title": "x" * 201}, {"body": "x" * 4001}, {"scenario": "x" * 601}, {"evidence": ""},
-        {"confidence": 1.1}, {"confidence": -0.1}, {"suggestion": "x" * 4001}, {"side": "BOTH"}, {"fix": "x"},
+        {"title": ""},
+        {"title": "x" * 201},
+        {"body": "x" * 4001},
+        {"scenario": "x" * 601},
+        {"evidence": ""},
+        {"confidence": 1.1},
+        {"confidence": -0.1},
+        {"suggestion": "x" * 4001},
+        {"side": "BOTH"},
+        {"fix": "x"},
     ],
-)  # fmt: skip
+)
 def test_a_finding_of_another_form_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         finding(**change)
@@ -43,7 +62,9 @@ def test_a_judgement_is_one_of_five(verdict: str) -> None:
         Judgement.model_validate({"verdict": verdict.upper(), "reason": "x"})
 
 
-def test_how_many_findings_are_stated_is_for_the_host_to_cut_and_not_for_the_form_to_refuse() -> None:
+def test_how_many_findings_are_stated_is_for_the_host_to_cut_and_not_for_the_form_to_refuse() -> (
+    None
+):
     stated = finding().model_dump(mode="json", include=set(Claim.model_fields))
     assert len(Findings.model_validate({"findings": [stated] * 300}).findings) == 300
     assert "maxItems" not in output_schemas()["findings"]["properties"]["findings"]
@@ -63,7 +84,9 @@ def test_the_schemas_say_what_the_models_hold() -> None:
     assert stated["additionalProperties"] is False
     assert set(stated["required"]) == set(Claim.model_fields) - {"side", "suggestion", "restates"}
     assert stated["properties"]["scenario"]["maxLength"] == 600
-    assert schemas["findings"]["$defs"]["Category"]["enum"] == [str(category) for category in Category]
+    assert schemas["findings"]["$defs"]["Category"]["enum"] == [
+        str(category) for category in Category
+    ]
     assert schemas["findings"]["$defs"]["Severity"]["enum"] == ["low", "medium", "high", "critical"]
 
 

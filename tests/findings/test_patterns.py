@@ -28,7 +28,9 @@ from claude_pool_gh.terms.patterns import matches, names
         ("a*b/c", ["a*b/c", "axb/c"], ["a/c"]),
     ],
 )
-def test_a_path_of_a_command_is_literal_first(word: str, named: list[str], others: list[str]) -> None:
+def test_a_path_of_a_command_is_literal_first(
+    word: str, named: list[str], others: list[str]
+) -> None:
     assert [path for path in named if not names(word, path)] == []
     assert [path for path in others if names(word, path)] == []
 
@@ -52,9 +54,9 @@ def plainly(pattern: str, path: str) -> bool:
 
 @settings(deadline=None, max_examples=400)
 @given(
-    st.lists(st.sampled_from(["a", "b", "/", "*", "**", "**/", "?", "ab"]), min_size=1, max_size=9).map(
-        "".join
-    ),
+    st.lists(
+        st.sampled_from(["a", "b", "/", "*", "**", "**/", "?", "ab"]), min_size=1, max_size=9
+    ).map("".join),
     st.lists(st.sampled_from(["a", "b", "ab", "ba"]), min_size=1, max_size=4).map("/".join),
 )
 def test_patterns_mean_what_their_signs_say(pattern: str, path: str) -> None:
@@ -63,7 +65,9 @@ def test_patterns_mean_what_their_signs_say(pattern: str, path: str) -> None:
         return
     body = pattern if "/" in pattern else f"**/{pattern}"
     parts = path.split("/")
-    whole = ["/".join(parts[:n]) for n in range(1, len(parts) + 1)]  # a folder's name is all that is in it
+    whole = [
+        "/".join(parts[:n]) for n in range(1, len(parts) + 1)
+    ]  # a folder's name is all that is in it
     assert matches(pattern, path) == any(plainly(body, each) for each in whole)
 
 

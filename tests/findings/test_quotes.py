@@ -6,10 +6,10 @@ import time
 
 import pytest
 
-from claude_pool_gh.findings.anchor import Dropped, anchor
+from claude_pool_gh.findings.anchor import DroppedFinding, anchor
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.findings.paths import candidates
-from claude_pool_gh.findings.quotes import Quoted, Unclear, locate
+from claude_pool_gh.findings.quotes import QuotePlace, UnplacedQuote, locate
 from tests.findings.make import finding
 
 PY = """\
@@ -40,10 +40,16 @@ TRUE: dict[str, tuple[dict[str, object], int]] = {
     "Read's numbers with an arrow": ({"evidence": f"     5→{IF}\n     6→        return 1"}, 5),
     "numbers shown with a sign": ({"evidence": f"5⇥{IF}"}, 5),
     "numbers of grep": ({"evidence": f"5:{IF}"}, 5),
-    "numbers with a colon and a blank": ({"evidence": "5: if q > 10:  # TODO tiers\n6:     return 1"}, 5),
+    "numbers with a colon and a blank": (
+        {"evidence": "5: if q > 10:  # TODO tiers\n6:     return 1"},
+        5,
+    ),
     "numbers with a bar": ({"evidence": "  5 | if q > 10:  # TODO tiers"}, 5),
     "signs of a diff": ({"evidence": f"+{IF}\n+        return 1"}, 5),
-    "both sides of a diff": ({"evidence": f"@@ -4,3 +4,3 @@ def tier\n-    if q > 9:\n+{IF}\n         return 1"}, 5),
+    "both sides of a diff": (
+        {"evidence": f"@@ -4,3 +4,3 @@ def tier\n-    if q > 9:\n+{IF}\n         return 1"},
+        5,
+    ),
     "a fence": ({"evidence": f"```python\n{IF}\n```"}, 5),
     "a fence around numbers": ({"evidence": f"```\n5\t{IF}\n6\t        return 1\n```"}, 5),
     "lines left out": ({"evidence": "def tier(q, items):\n    ...\n    return 0"}, 4),
@@ -68,8 +74,11 @@ TRUE: dict[str, tuple[dict[str, object], int]] = {
     "an absolute path with a line": ({"path": "/tmp/x/app/tiers.py:5:3"}, 5),
     "backslashes": ({"path": "app\\tiers.py"}, 5),
     "the end of the path": ({"path": "tiers.py"}, 5),
-    "a list's dash is no sign of a diff": ({"path": ".github/ci.yml", "evidence": "  - run: make lint"}, 7),
-}  # fmt: skip
+    "a list's dash is no sign of a diff": (
+        {"path": ".github/ci.yml", "evidence": "  - run: make lint"},
+        7,
+    ),
+}
 
 INVENTED: dict[str, dict[str, object]] = {
     "another operator": {"evidence": "    if q >= 10:  # TODO tiers"},
@@ -108,15 +117,20 @@ def test_a_true_finding_arrives_in_whatever_form(form: str, ends: str) -> None:
 @pytest.mark.parametrize("form", INVENTED)
 def test_what_is_made_up_is_dropped(form: str) -> None:
     one = finding(
-        **({"path": "app/tiers.py", "evidence": IF, "start_line": 5, "end_line": 6} | INVENTED[form])
+        **(
+            {"path": "app/tiers.py", "evidence": IF, "start_line": 5, "end_line": 6}
+            | INVENTED[form]
+        )
     )
-    assert isinstance(anchor(one, FILES, FILES), Dropped)
+    assert isinstance(anchor(one, FILES, FILES), DroppedFinding)
 
 
 def test_of_several_places_only_the_stated_one_counts() -> None:
     lines = ["a = go(x)", "b = go(x)", "c = go(x)"]
-    assert locate(lines, "go(x)", (2, 2)) == Quoted(2, 2, ("go(x)",), whole=False)
-    assert locate(lines, "go(x)", (7, 7)) == Unclear("its evidence is in several places: lines 1, 2, 3")
+    assert locate(lines, "go(x)", (2, 2)) == QuotePlace(2, 2, ("go(x)",), whole=False)
+    assert locate(lines, "go(x)", (7, 7)) == UnplacedQuote(
+        "its evidence is in several places: lines 1, 2, 3"
+    )
 
 
 def test_the_longest_part_of_an_absolute_path_comes_first() -> None:
@@ -129,8 +143,10 @@ def test_the_longest_part_of_an_absolute_path_comes_first() -> None:
 
 
 def test_an_ending_that_is_a_comment_here_is_an_operator_there() -> None:
-    assert isinstance(locate(["total = all // count"], "total = all\n", (1, 1), path="a.c"), Quoted)
-    assert locate(["x", "yy = a % b", "z"], "x\nyy = a\nz", (1, 1), path="a.py") == Unclear(
+    assert isinstance(
+        locate(["total = all // count"], "total = all\n", (1, 1), path="a.c"), QuotePlace
+    )
+    assert locate(["x", "yy = a % b", "z"], "x\nyy = a\nz", (1, 1), path="a.py") == UnplacedQuote(
         "its evidence is not in the file"
     )
 
@@ -138,12 +154,18 @@ def test_an_ending_that_is_a_comment_here_is_an_operator_there() -> None:
 def test_a_long_file_and_a_long_quote_take_little_time() -> None:
     lines = [f"    value_{n % 700} = compute({n % 700}, other)  # note" for n in range(50_000)]
     began = time.process_time()
-    for evidence in ("compute(9999, other)", "\n".join(lines[:40]) + "\nno", "+" + lines[7] + "\n...\n+nope"):
-        assert isinstance(locate(lines, evidence, (1, 1), path="a.py"), Unclear)
+    for evidence in (
+        "compute(9999, other)",
+        "\n".join(lines[:40]) + "\nno",
+        "+" + lines[7] + "\n...\n+nope",
+    ):
+        assert isinstance(locate(lines, evidence, (1, 1), path="a.py"), UnplacedQuote)
     assert time.process_time() - began < 5
 
 
 def test_a_long_line_that_repeats_itself_takes_little_time() -> None:
     began = time.process_time()
-    assert isinstance(locate(["**a" * 330_000] * 2, "**a" * 1_333 + "*", (1, 1), path="a.js"), Unclear)
+    assert isinstance(
+        locate(["**a" * 330_000] * 2, "**a" * 1_333 + "*", (1, 1), path="a.js"), UnplacedQuote
+    )
     assert time.process_time() - began < 5

@@ -35,7 +35,9 @@ def test_a_comment_stands_at_the_nearest_lines_of_one_hunk(
 
 def test_deleted_code_stands_on_the_left_where_it_has_other_numbers() -> None:
     hunks = {PATH: [[2, 4, 9, 8]]}  # three lines removed, none left
-    assert spot(finding(side="LEFT", start_line=3, end_line=3), hunks) == Spot(PATH, "LEFT", 3, 3, exact=True)
+    assert spot(finding(side="LEFT", start_line=3, end_line=3), hunks) == Spot(
+        PATH, "LEFT", 3, 3, exact=True
+    )
     assert spot(finding(start_line=9, end_line=9), hunks) is None
 
 
@@ -47,7 +49,9 @@ HUNKS = st.lists(st.tuples(st.integers(1, 60), st.integers(0, 12)), max_size=4)
 
 
 @given(HUNKS, st.integers(1, 80), st.integers(0, 10))
-def test_whatever_is_placed_lies_in_one_hunk(hunks: list[tuple[int, int]], start: int, more: int) -> None:
+def test_whatever_is_placed_lies_in_one_hunk(
+    hunks: list[tuple[int, int]], start: int, more: int
+) -> None:
     ranges = [(first, first + size - 1) for first, size in hunks]
     shown = {PATH: [[1, 0, first, last] for first, last in ranges]}
     found = spot(finding(start_line=start, end_line=start + more), shown)

@@ -27,9 +27,17 @@ def kept(text: str, evidence: str, suggestion: str, path: str = "shop/prices.py"
     [
         (IF, "    if q >= 10:  # TODO tiers", "    if q >= 10:  # TODO tiers"),
         (IF, "    if q >= 10:\n", "    if q >= 10:\n"),
-        (f"{IF}\n        return 1", "    if q >= 10:\n        return 1", "    if q >= 10:\n        return 1"),
+        (
+            f"{IF}\n        return 1",
+            "    if q >= 10:\n        return 1",
+            "    if q >= 10:\n        return 1",
+        ),
         (f"{IF}\n        return 1", "", ""),
-        ("    return 0", "    # ten\n    return 0 if q else 1", "    # ten\n    return 0 if q else 1"),
+        (
+            "    return 0",
+            "    # ten\n    return 0 if q else 1",
+            "    # ten\n    return 0 if q else 1",
+        ),
         # quoted with another indentation, and suggested with the same one
         ("if q > 10:  # TODO tiers", "if q >= 10:", "    if q >= 10:"),
         (
@@ -91,8 +99,20 @@ def test_what_does_not_surely_fit_is_left_out(evidence: str, suggestion: str) ->
         ("a.yml", "a:\n  bb: 1\n  cc: 2\n", "  bb: 1", "  bb: 1: 2", False),
         ("a.toml", "[a]\nbb = 1\n", "bb = 1", "bb = 2", True),
         ("a.toml", "[a]\nbb = 1\n", "bb = 1", "bb = yes", False),
-        ("a.md", "# Title\n\nGo there now please.\n", "Go there now please.", "Come here now please.", True),
-        ("old.py", "print 'xx'\nyy = (1)\n", "yy = (1)", "yy = (2)", True),  # no Python that we can parse
+        (
+            "a.md",
+            "# Title\n\nGo there now please.\n",
+            "Go there now please.",
+            "Come here now please.",
+            True,
+        ),
+        (
+            "old.py",
+            "print 'xx'\nyy = (1)\n",
+            "yy = (1)",
+            "yy = (2)",
+            True,
+        ),  # no Python that we can parse
         ("old.py", "print 'xx'\nyy = (1)\n", "yy = (1)", "yy = (2", False),
         ("a.rb", RB, "  return 1 if q", "  return 2 if q", True),
         ("a.rb", RB, "  return 1 if q", "  return 2 if q\nend", False),  # one closing word too many
@@ -112,7 +132,9 @@ def test_a_file_that_could_be_read_can_be_read_afterwards(
     assert (kept(text, evidence, suggestion, path) == suggestion) is fits
 
 
-@pytest.mark.parametrize("suggestion", ["x = " + "(" * 3_000, "x = " + "-" * 3_900 + "1", "x = '\\d'"])
+@pytest.mark.parametrize(
+    "suggestion", ["x = " + "(" * 3_000, "x = " + "-" * 3_900 + "1", "x = '\\d'"]
+)
 def test_no_suggestion_breaks_the_parser(suggestion: str) -> None:
     kept("aa = 1\nbb = 2\n", "aa = 1", suggestion)
 

@@ -10,7 +10,7 @@ import pytest
 from claude_pool_gh.findings import tables
 from claude_pool_gh.findings.identity import carried, fingerprint, located
 from claude_pool_gh.findings.model import Finding
-from claude_pool_gh.findings.tables import Against, Known, Standing
+from claude_pool_gh.findings.tables import KnownFinding, ReviewBasis, Standing
 from claude_pool_gh.storage import Database, Transaction, migrations
 from tests.findings.make import finding
 
@@ -35,7 +35,9 @@ async def settle(
     database: Database, thread: str, found: Finding, state: Standing, now_ms: int = 5, **said: str
 ) -> bool:
     mark = fingerprint(found)
-    return await database.transact(lambda tx: tables.settle(tx, thread, mark, state, now_ms, **said))
+    return await database.transact(
+        lambda tx: tables.settle(tx, thread, mark, state, now_ms, **said)
+    )
 
 
 async def test_a_finding_is_remembered_once_for_each_thread(database: Database) -> None:
@@ -49,8 +51,8 @@ async def test_a_finding_is_remembered_once_for_each_thread(database: Database) 
 
 
 async def test_the_last_reviewed_commit_is_the_newest(database: Database) -> None:
-    first = Against(head="a" * 40, merge_base="0" * 40, digest="d")
-    second = Against(head="b" * 40, merge_base="1" * 40, digest="e")
+    first = ReviewBasis(head="a" * 40, merge_base="0" * 40, digest="d")
+    second = ReviewBasis(head="b" * 40, merge_base="1" * 40, digest="e")
     assert await database.read(lambda tx: tables.last_reviewed(tx, "1:7")) is None
     await database.transact(lambda tx: tables.set_reviewed(tx, "1:7", first, "c1"))
     await database.transact(lambda tx: tables.set_reviewed(tx, "1:7", second, "c2"))
@@ -58,16 +60,20 @@ async def test_the_last_reviewed_commit_is_the_newest(database: Database) -> Non
     assert await database.read(lambda tx: tables.last_reviewed(tx, "1:8")) is None
 
 
-async def test_what_became_of_a_finding_is_kept_with_who_said_so_and_why(database: Database) -> None:
+async def test_what_became_of_a_finding_is_kept_with_who_said_so_and_why(
+    database: Database,
+) -> None:
     one = finding()
     await remember(database, "1:7", one)
     assert await settle(database, "1:7", one, Standing.dismissed, reason="by design", by="mona")
     [known] = await database.read(lambda tx: tables.every(tx, "1:7"))
-    assert known == Known(fingerprint(one), one, Standing.dismissed, "by design", "mona")
+    assert known == KnownFinding(fingerprint(one), one, Standing.dismissed, "by design", "mona")
 
 
 @pytest.mark.parametrize("state", [state for state in Standing if state is not Standing.open])
-async def test_only_an_open_finding_of_that_thread_is_settled(database: Database, state: Standing) -> None:
+async def test_only_an_open_finding_of_that_thread_is_settled(
+    database: Database, state: Standing
+) -> None:
     one = finding()
     await remember(database, "1:7", one)
     await remember(database, "1:8", one)
@@ -116,7 +122,9 @@ async def test_the_newest_dismissals_are_those_of_this_repository_alone(database
     assert [each.finding for each in newest] == [found[3], found[1]]
 
 
-async def test_recipes_are_judged_by_what_people_did_with_their_findings(database: Database) -> None:
+async def test_recipes_are_judged_by_what_people_did_with_their_findings(
+    database: Database,
+) -> None:
     found = [finding(evidence=str(n)) for n in range(3)]
     await remember(database, "1:7", *found)
     await remember(database, "1:8", found[0], recipe="security")
@@ -129,11 +137,14 @@ async def test_recipes_are_judged_by_what_people_did_with_their_findings(databas
     }
 
 
-async def test_where_an_open_finding_stands_now_is_noted_under_its_old_name(database: Database) -> None:
+async def test_where_an_open_finding_stands_now_is_noted_under_its_old_name(
+    database: Database,
+) -> None:
     one = finding()
     await remember(database, "1:7", one)
     now = carried(
-        one, located(finding(path="b.py", start_line=2, end_line=2), "x\n    return total - rebate\n")
+        one,
+        located(finding(path="b.py", start_line=2, end_line=2), "x\n    return total - rebate\n"),
     )
     await database.transact(lambda tx: tables.carry(tx, "1:7", now, "b" * 40))
     [known] = await database.read(lambda tx: tables.every(tx, "1:7"))
@@ -149,8 +160,16 @@ async def test_an_older_row_keeps_the_name_that_its_comment_has(database: Databa
     stated = one.model_dump(mode="json", exclude={"within", "nth", "mark", "restates"})
 
     def insert(tx: Transaction) -> None:
-        values = {"id": "1:7.aaaa", "thread": "1:7", "fingerprint": "aaaa", "chain_id": "c", "recipe": "review",
-                  "state": "open", "stated": stated, "created_ms": 1}  # fmt: skip
+        values = {
+            "id": "1:7.aaaa",
+            "thread": "1:7",
+            "fingerprint": "aaaa",
+            "chain_id": "c",
+            "recipe": "review",
+            "state": "open",
+            "stated": stated,
+            "created_ms": 1,
+        }
         tx.execute(tables.findings.insert().values(**values))
 
     await database.transact(insert)

@@ -33,7 +33,23 @@ def test_a_name_that_github_gives_is_taken(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["", ".", "..", "a/b", "../x", "a b", "a?b", "a#b", "a%2fb", "x" * 101, "ü", "a\n", "a\0", "@a", "a:b"],
+    [
+        "",
+        ".",
+        "..",
+        "a/b",
+        "../x",
+        "a b",
+        "a?b",
+        "a#b",
+        "a%2fb",
+        "x" * 101,
+        "ü",
+        "a\n",
+        "a\0",
+        "@a",
+        "a:b",
+    ],
 )
 def test_a_name_that_is_unsafe_in_an_address_is_refused(name: str) -> None:
     for owner, repository in ((name, "widgets"), ("octo", name)):

@@ -28,14 +28,22 @@ from claude_pool_gh.github.errors import (
     message_of,
     sort_query_refusal,
 )
-from claude_pool_gh.rehearsal.github import App, Fault, Repository, Reset, Respond, SimulatedGitHub, User
+from claude_pool_gh.rehearsal.github import (
+    App,
+    Fault,
+    Repository,
+    Reset,
+    Respond,
+    SimulatedGitHub,
+    User,
+)
 from claude_pool_gh.terms.ids import Actor, CommentRef, Thread
 from claude_pool_gh.terms.ids import Repository as Named
 from claude_pool_gh.terms.roles import Role
 
 
 @dataclass
-class Desk:
+class Services:
     """A forge with a maintainer's token, and what it is asked about."""
 
     github: SimulatedGitHub
@@ -59,18 +67,25 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    async with SimulatedGitHub.start(tmp_path / "github") as github, aiohttp.ClientSession() as session:
+async def services(tmp_path: Path) -> AsyncIterator[Services]:
+    async with (
+        SimulatedGitHub.start(tmp_path / "github") as github,
+        aiohttp.ClientSession() as session,
+    ):
         mona = github.create_user("mona")
         shop = github.create_repository("octo/shop")
         shop.grant(mona, "admin")
         shop.open_issue("x", "y", mona)
         token = github.create_token(mona)
-        forge = Forge(session, github.api_url, JobAccess(session, github.api_url, token), patience=0.001)
-        yield Desk(github, forge, shop, mona, session, github.create_app("claude-pool"))
+        forge = Forge(
+            session, github.api_url, JobAccess(session, github.api_url, token), patience=0.001
+        )
+        yield Services(github, forge, shop, mona, session, github.create_app("claude-pool"))
 
 
-SECONDARY = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
+SECONDARY = (
+    "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
+)
 ANSWERS: list[tuple[Respond, type[ForgeError]]] = [
     (Respond(400, "Problems parsing JSON"), ForgeRefused),
     (Respond(401, "Bad credentials"), ForgeRefused),
@@ -80,9 +95,19 @@ ANSWERS: list[tuple[Respond, type[ForgeError]]] = [
     (Respond(403, "x", {"Retry-After": "7"}), RateLimited),
     (Respond(403, "x", {"x-ratelimit-remaining": "0"}), RateLimited),
     (Respond(429, "Too many requests"), RateLimited),
-    (Respond(422, "Validation Failed", body=json.dumps({
-        "message": "Validation Failed", "errors": [{"code": "unprocessable", "message": "was submitted too quickly"}],
-    }).encode()), RateLimited),
+    (
+        Respond(
+            422,
+            "Validation Failed",
+            body=json.dumps(
+                {
+                    "message": "Validation Failed",
+                    "errors": [{"code": "unprocessable", "message": "was submitted too quickly"}],
+                }
+            ).encode(),
+        ),
+        RateLimited,
+    ),
     (Respond(404, "Not Found"), NotFound),
     (Respond(410, "Issues are disabled for this repo"), NotFound),
     (Respond(409, "Git Repository is empty."), ForgeRefused),
@@ -97,29 +122,33 @@ ANSWERS: list[tuple[Respond, type[ForgeError]]] = [
     (Respond(503, body=b""), ForgeUnavailable),
     (Respond(504, "x"), ForgeUnavailable),
     (Respond(304), ForgeUnavailable),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PATCH"])
-async def test_each_status_means_one_of_three_things(desk: Desk, method: str) -> None:
+async def test_each_status_means_one_of_three_things(services: Services, method: str) -> None:
     for answer, meaning in ANSWERS:
-        desk.github.faults.add(Fault(answer, times=2))
+        services.github.faults.add(Fault(answer, times=2))
         with pytest.raises(ForgeError) as met:
-            await desk.forge.call(
-                method, desk.named, "/issues/1", None if method == "GET" else {"title": "x"}
+            await services.forge.call(
+                method, services.named, "/issues/1", None if method == "GET" else {"title": "x"}
             )
         assert type(met.value) is meaning, (answer, met.value)
-        desk.github.faults.clear()
-    desk.github.faults.add(Fault(Reset(), times=3))  # a reused connection is tried twice
+        services.github.faults.clear()
+    services.github.faults.add(Fault(Reset(), times=3))  # a reused connection is tried twice
     with pytest.raises(ForgeUnavailable):
-        await desk.forge.call(method, desk.named, "/issues/1", {})
+        await services.forge.call(method, services.named, "/issues/1", {})
 
 
-async def test_a_refusal_names_what_would_have_allowed_it(desk: Desk) -> None:
+async def test_a_refusal_names_what_would_have_allowed_it(services: Services) -> None:
     header = {"X-Accepted-GitHub-Permissions": "contents=write; workflows=write"}
-    desk.github.faults.add(Fault(Respond(403, "Resource not accessible by integration", header)))
-    with pytest.raises(ForgeRefused, match=r"403: Resource .*the permission contents=write; workflows=write"):
-        await desk.forge.call("POST", desk.named, "/issues/1/comments", {"body": "x"})
+    services.github.faults.add(
+        Fault(Respond(403, "Resource not accessible by integration", header))
+    )
+    with pytest.raises(
+        ForgeRefused, match=r"403: Resource .*the permission contents=write; workflows=write"
+    ):
+        await services.forge.call("POST", services.named, "/issues/1/comments", {"body": "x"})
 
 
 @pytest.mark.parametrize(
@@ -130,9 +159,12 @@ async def test_a_refusal_names_what_would_have_allowed_it(desk: Desk) -> None:
         ([{"type": "FORBIDDEN", "message": "x"}], ForgeRefused),
         ([{"message": SECONDARY}], RateLimited),
         ([{"message": "Something went wrong while executing your query."}], ForgeUnavailable),
-        ([], ForgeRefused), (None, ForgeRefused), ("x", ForgeRefused), ([1], ForgeRefused),
+        ([], ForgeRefused),
+        (None, ForgeRefused),
+        ("x", ForgeRefused),
+        ([1], ForgeRefused),
     ],
-)  # fmt: skip
+)
 def test_each_error_of_a_query_does_too(errors: Any, meaning: type[ForgeError]) -> None:
     assert type(sort_query_refusal(errors)) is meaning
 
@@ -146,8 +178,10 @@ def test_a_reason_is_found_or_not_but_nothing_breaks(body: bytes) -> None:
 
 # ---- forms
 
-READS: dict[str, Callable[[Desk], Awaitable[Any]]] = {
-    "comment": lambda d: reads.unchanged(d.forge, d.thread, CommentRef(kind="issue_comment", id=1), "x"),
+READS: dict[str, Callable[[Services], Awaitable[Any]]] = {
+    "comment": lambda d: reads.unchanged(
+        d.forge, d.thread, CommentRef(kind="issue_comment", id=1), "x"
+    ),
     "issue": lambda d: reads.issue(d.forge, d.thread),
     "labels": lambda d: reads.labels(d.forge, d.named),
     "discussion": lambda d: discussion(d.forge, d.thread, is_pull=True),
@@ -161,65 +195,89 @@ READS: dict[str, Callable[[Desk], Awaitable[Any]]] = {
     "issue text": lambda d: reads.issue_text(d.forge, d.named, 1),
 }
 FORMS = {
-    "html": b"<html>maintenance</html>", "nothing": b"", "null": b"null", "a number": b"1", "a text": b'"x"',
-    "half": b'{"id": 1, "ti', "numbers": b"[1, 2]", "lists": b"[[]]", "no fields": b'{"unknown": {}}',
+    "html": b"<html>maintenance</html>",
+    "nothing": b"",
+    "null": b"null",
+    "a number": b"1",
+    "a text": b'"x"',
+    "half": b'{"id": 1, "ti',
+    "numbers": b"[1, 2]",
+    "lists": b"[[]]",
+    "no fields": b'{"unknown": {}}',
     "deep": b"[" * 100_000,
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("form", FORMS)
-async def test_what_is_not_githubs_form_is_a_fault_that_passes(desk: Desk, form: str) -> None:
+async def test_what_is_not_githubs_form_is_a_fault_that_passes(
+    services: Services, form: str
+) -> None:
     for name, read in READS.items():
-        desk.github.faults.add(Fault(Respond(200, body=FORMS[form]), times=50))
+        services.github.faults.add(Fault(Respond(200, body=FORMS[form]), times=50))
         with pytest.raises(Unreadable):
-            pytest.fail(f"{name}: {await read(desk)}")
-        desk.github.faults.clear()
+            pytest.fail(f"{name}: {await read(services)}")
+        services.github.faults.clear()
 
 
-async def test_a_read_is_asked_again_after_it(desk: Desk) -> None:
+async def test_a_read_is_asked_again_after_it(services: Services) -> None:
     for form in ("html", "nothing", "half"):
-        desk.github.faults.add(Fault(Respond(200, body=FORMS[form])))
-        assert (await reads.issue(desk.forge, desk.thread)).title == "x"
+        services.github.faults.add(Fault(Respond(200, body=FORMS[form])))
+        assert (await reads.issue(services.forge, services.thread)).title == "x"
 
 
 ODD: list[Any] = [
-    None, [], [1], {}, {"user": None}, {"user": []}, {"user": {"id": "1"}},
+    None,
+    [],
+    [1],
+    {},
+    {"user": None},
+    {"user": []},
+    {"user": {"id": "1"}},
     {"user": {"id": None}, "permission": "admin"},
-    {"permission": "admin"}, {"user": "mona", "permission": "admin"},
-]  # fmt: skip
+    {"permission": "admin"},
+    {"user": "mona", "permission": "admin"},
+]
 
 
-async def test_whatever_is_no_clear_answer_about_this_user_gives_no_role(desk: Desk) -> None:
-    assert await reads.role_of(desk.forge, desk.named, desk.actor) == Role.admin
-    of = {"user": {"id": desk.mona.id, "login": "mona"}}
+async def test_whatever_is_no_clear_answer_about_this_user_gives_no_role(
+    services: Services,
+) -> None:
+    assert await reads.role_of(services.forge, services.named, services.actor) == Role.admin
+    of = {"user": {"id": services.mona.id, "login": "mona"}}
     more = [of, of | {"permission": []}, of | {"role_name": {"a": 1}}, of | {"permission": "owner"}]
     for answer in [*ODD, *more]:
-        desk.github.faults.add(Fault(Respond(200, body=json.dumps(answer).encode()), times=4))
-        assert await reads.role_of(desk.forge, desk.named, desk.actor) == Role.none, answer
-        desk.github.faults.clear()
+        services.github.faults.add(Fault(Respond(200, body=json.dumps(answer).encode()), times=4))
+        assert await reads.role_of(services.forge, services.named, services.actor) == Role.none, (
+            answer
+        )
+        services.github.faults.clear()
     for body in (b"", b"<html>", b'{"us'):
-        desk.github.faults.add(Fault(Respond(200, body=body), times=4))
-        assert await reads.role_of(desk.forge, desk.named, desk.actor) == Role.none, body
-        desk.github.faults.clear()
-    other = Actor(id=desk.mona.id + 1, login="mona", is_human=True)
-    assert await reads.role_of(desk.forge, desk.named, other) == Role.none, (
+        services.github.faults.add(Fault(Respond(200, body=body), times=4))
+        assert await reads.role_of(services.forge, services.named, services.actor) == Role.none, (
+            body
+        )
+        services.github.faults.clear()
+    other = Actor(id=services.mona.id + 1, login="mona", is_human=True)
+    assert await reads.role_of(services.forge, services.named, other) == Role.none, (
         "a name that somebody else has now"
     )
-    desk.github.faults.add(Fault(Respond(502), times=4))
+    services.github.faults.add(Fault(Respond(502), times=4))
     with pytest.raises(ForgeUnavailable):  # not now is no answer: whoever asks decides later
-        await reads.role_of(desk.forge, desk.named, desk.actor)
+        await reads.role_of(services.forge, services.named, services.actor)
 
 
 # ---- redirects
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
-async def test_a_token_follows_no_redirect_to_another_server(desk: Desk, status: int) -> None:
+async def test_a_token_follows_no_redirect_to_another_server(
+    services: Services, status: int
+) -> None:
     seen: list[str] = []
 
     async def elsewhere(request: web.Request) -> web.Response:
         seen.append(str(request.headers))
-        return web.json_response({"user": {"id": desk.mona.id}, "permission": "admin"})
+        return web.json_response({"user": {"id": services.mona.id}, "permission": "admin"})
 
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", elsewhere)
@@ -228,43 +286,43 @@ async def test_a_token_follows_no_redirect_to_another_server(desk: Desk, status:
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     there = f"http://127.0.0.1:{runner.addresses[0][1]}/x"
     try:
-        desk.github.faults.add(Fault(Respond(status, "Moved", {"Location": there}), times=4))
+        services.github.faults.add(Fault(Respond(status, "Moved", {"Location": there}), times=4))
         with pytest.raises(ForgeUnavailable, match="redirect to another server"):
-            await reads.role_of(desk.forge, desk.named, desk.actor)
+            await reads.role_of(services.forge, services.named, services.actor)
     finally:
         await runner.cleanup()
     assert seen == []
 
 
-async def test_a_redirect_within_the_server_is_followed_for_reads(desk: Desk) -> None:
-    there = f"{desk.github.api_url}/repos/octo/shop/issues/1"
-    desk.github.faults.add(Fault(Respond(301, "Moved", {"Location": there})))
-    assert (await desk.forge.read(desk.named, "/issues/77"))["number"] == 1
-    desk.github.faults.add(Fault(Respond(301, "Moved", {"Location": there}), times=2))
+async def test_a_redirect_within_the_server_is_followed_for_reads(services: Services) -> None:
+    there = f"{services.github.api_url}/repos/octo/shop/issues/1"
+    services.github.faults.add(Fault(Respond(301, "Moved", {"Location": there})))
+    assert (await services.forge.read(services.named, "/issues/77"))["number"] == 1
+    services.github.faults.add(Fault(Respond(301, "Moved", {"Location": there}), times=2))
     with pytest.raises(ForgeUnavailable, match="a redirect of a POST"):
-        await desk.forge.call("POST", desk.named, "/issues/77/comments", {"body": "x"})
-    desk.github.faults.clear()
-    desk.github.faults.add(
+        await services.forge.call("POST", services.named, "/issues/77/comments", {"body": "x"})
+    services.github.faults.clear()
+    services.github.faults.add(
         Fault(Respond(302, "x", {"Location": "/api/v3/repos/octo/shop/issues/77"}), times=20)
     )
     with pytest.raises(ForgeUnavailable):
-        await desk.forge.read(desk.named, "/issues/77")
+        await services.forge.read(services.named, "/issues/77")
 
 
 # ---- what only the operator can change
 
 
-async def test_an_app_that_is_not_let_in_is_told_apart(desk: Desk) -> None:
-    github, session = desk.github, desk.session
-    installation = github.install(desk.app, "octo", [desk.shop])
-    named = Named(id=desk.shop.id, owner="octo", name="shop", installation_id=installation.id)
-    good = AppAccess(session, github.api_url, str(desk.app.id), desk.app.private_key)
+async def test_an_app_that_is_not_let_in_is_told_apart(services: Services) -> None:
+    github, session = services.github, services.session
+    installation = github.install(services.app, "octo", [services.shop])
+    named = Named(id=services.shop.id, owner="octo", name="shop", installation_id=installation.id)
+    good = AppAccess(session, github.api_url, str(services.app.id), services.app.private_key)
     assert await good.token(named)
     other = github.create_app("another")
     for access in (
-        AppAccess(session, github.api_url, str(desk.app.id), "no key at all"),
-        AppAccess(session, github.api_url, str(desk.app.id), other.private_key),
-        AppAccess(session, github.api_url, "12345", desk.app.private_key),
+        AppAccess(session, github.api_url, str(services.app.id), "no key at all"),
+        AppAccess(session, github.api_url, str(services.app.id), other.private_key),
+        AppAccess(session, github.api_url, "12345", services.app.private_key),
     ):
         with pytest.raises(OperatorNeeded):
             await access.token(named)

@@ -24,11 +24,19 @@ def test_a_key_is_read_back_as_it_was_written() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", "check", "check:5:3:review", f"check:5:3:review:{HEAD}:y", "ci:5:3:review:x", "check:x:3:review:x",
-        "check:5:-3:review:x", "check:05:3:review:x", "check:5:0:review:x", "check:5:\u0663:review:x",
+        "",
+        "check",
+        "check:5:3:review",
+        f"check:5:3:review:{HEAD}:y",
+        "ci:5:3:review:x",
+        "check:x:3:review:x",
+        "check:5:-3:review:x",
+        "check:05:3:review:x",
+        "check:5:0:review:x",
+        "check:5:\u0663:review:x",
         f"check:{'9' * 5000}:3:review:x",
     ],
-)  # fmt: skip
+)
 def test_what_is_no_key_is_none(text: str) -> None:
     assert CheckKey.parse(text) is None
 

@@ -11,7 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claude_pool_gh.github.deliveries import LEAST_SECRET, Rejected, VerifiedDelivery, check_secrets, verify
+from claude_pool_gh.github.deliveries import (
+    LEAST_SECRET,
+    Rejected,
+    VerifiedDelivery,
+    check_secrets,
+    verify,
+)
 
 SECRET = "0123456789abcdef" * 2
 OTHER = "fedcba9876543210" * 2
@@ -31,7 +37,9 @@ def post(
         "X-GitHub-Event": "issue_comment",
         "X-Hub-Signature-256": signature(body) if given is None else given,
     }
-    return verify(secrets, sent | {name.replace("_", "-"): value for name, value in headers.items()}, body)
+    return verify(
+        secrets, sent | {name.replace("_", "-"): value for name, value in headers.items()}, body
+    )
 
 
 def status(found: VerifiedDelivery | Rejected) -> int:
@@ -40,7 +48,9 @@ def status(found: VerifiedDelivery | Rejected) -> int:
 
 def test_a_signed_delivery_comes_in_as_it_was_sent() -> None:
     assert post() == VerifiedDelivery(
-        "72d3162e-cc78-11e3-81ab-4c9367dc0958", "issue_comment", {"action": "created", "x": [1, "ü"]}
+        "72d3162e-cc78-11e3-81ab-4c9367dc0958",
+        "issue_comment",
+        {"action": "created", "x": [1, "ü"]},
     )
 
 
@@ -124,7 +134,9 @@ def test_two_secrets_are_valid_while_they_are_changed(
     assert status(post(given=signature(secret=signed_with), secrets=secrets)) == wanted
 
 
-@pytest.mark.parametrize("secrets", [(), ("",), ("x" * (LEAST_SECRET - 1),), (SECRET, "short"), (SECRET, "")])
+@pytest.mark.parametrize(
+    "secrets", [(), ("",), ("x" * (LEAST_SECRET - 1),), (SECRET, "short"), (SECRET, "")]
+)
 def test_a_server_without_a_good_secret_does_not_start_nor_verify(secrets: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match="WEBHOOK_SECRET"):
         check_secrets(secrets)
@@ -161,19 +173,24 @@ def test_a_signed_body_that_is_no_object_is_a_bad_request(case: str) -> None:
 
 @pytest.mark.parametrize("case", BODIES)
 def test_the_signature_is_checked_before_the_body_is_read(case: str) -> None:
-    assert post(BODIES[case], signature(BODIES[case], OTHER)) == Rejected(401, "the signature does not match")
+    assert post(BODIES[case], signature(BODIES[case], OTHER)) == Rejected(
+        401, "the signature does not match"
+    )
     assert post(BODIES[case], "") == Rejected(401, "no SHA-256 signature")
 
 
 @pytest.mark.parametrize(
     "headers",
     [
-        {"X_GitHub_Delivery": ""}, {"X_GitHub_Event": ""}, {"X_GitHub_Delivery": "short"},
+        {"X_GitHub_Delivery": ""},
+        {"X_GitHub_Event": ""},
+        {"X_GitHub_Delivery": "short"},
         {"X_GitHub_Delivery": "x" * 65},
-        {"X_GitHub_Delivery": "72d3162e/cc78"}, {"X_GitHub_Delivery": "72d3162e-cc78\n"},
+        {"X_GitHub_Delivery": "72d3162e/cc78"},
+        {"X_GitHub_Delivery": "72d3162e-cc78\n"},
         {"X_GitHub_Delivery": "٣" * 9},
     ],
-)  # fmt: skip
+)
 def test_a_delivery_needs_an_id_and_an_event(headers: dict[str, Any]) -> None:
     assert post(**headers) == Rejected(400, "no delivery id or event name")
     assert status(post(given=WRONG["missing"], **headers)) == 401

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claude_pool_gh.github import events, news, tables
+from claude_pool_gh.github import events, repository_events, tables
 from claude_pool_gh.github.deliveries import VerifiedDelivery
 from claude_pool_gh.github.inbox import take_in
 from claude_pool_gh.github.intake import (
@@ -74,7 +74,7 @@ def heard(body: dict[str, Any], event: str = "issue_comment") -> Found:
 
 def found(body: dict[str, Any], event: str = "issue_comment") -> list[CommandRequest]:
     said = heard(body, event)
-    assert said.news == ()
+    assert said.events == ()
     return list(said.requests)
 
 
@@ -98,9 +98,20 @@ def everything(action: str, **changes: Any) -> dict[str, Any]:
         issue={"number": 3, "updated_at": "then"},
         label={"name": "pool:review"},
         check_run={"id": 88, "external_id": "check:5:3:review:" + "a" * 40, "completed_at": "then"},
-        check_suite={"id": 89, "updated_at": "then", "pull_requests": [{"number": 3}, {"number": 4}]},
-        merge_group={"head_sha": "b" * 40, "head_ref": f"refs/heads/gh-readonly-queue/main/pr-3-{'c' * 40}"},
-        review={"id": 90, "body": "/pool review", "user": {"id": 7, "login": "mona", "type": "User"}},
+        check_suite={
+            "id": 89,
+            "updated_at": "then",
+            "pull_requests": [{"number": 3}, {"number": 4}],
+        },
+        merge_group={
+            "head_sha": "b" * 40,
+            "head_ref": f"refs/heads/gh-readonly-queue/main/pr-3-{'c' * 40}",
+        },
+        review={
+            "id": 90,
+            "body": "/pool review",
+            "user": {"id": 7, "login": "mona", "type": "User"},
+        },
         repositories=[{"id": 6, "name": "gadgets", "full_name": "octo/gadgets"}],
         installation={"id": 9, "account": {"login": "octo"}},
         repositories_added=[],
@@ -122,11 +133,17 @@ def heard_requests(said: Found | NotForUs) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("event", "kind"), [("issue_comment", "issue_comment"), ("pull_request_review_comment", "review_comment")]
+    ("event", "kind"),
+    [("issue_comment", "issue_comment"), ("pull_request_review_comment", "review_comment")],
 )
 def test_every_command_of_a_comment_is_found_with_where_it_came_from(event: str, kind: str) -> None:
     first, second = found(payload(event), event)
-    assert (first.line, second.line, first.ordinal, second.ordinal) == ("/pool review", "/pool help", 0, 1)
+    assert (first.line, second.line, first.ordinal, second.ordinal) == (
+        "/pool review",
+        "/pool help",
+        0,
+        1,
+    )
     assert (first.key, second.key) == (f"{kind}:5:77:0", f"{kind}:5:77:1")
     assert first.thread.model_dump() == {
         "repository": {"id": 5, "owner": "octo", "name": "widgets", "installation_id": 9},
@@ -135,7 +152,11 @@ def test_every_command_of_a_comment_is_found_with_where_it_came_from(event: str,
     assert first.actor.model_dump() == {"id": 7, "login": "mona", "is_human": True}
     assert first.body_sha256 == body_digest("/pool review\n\n/pool help")
     root = None if event == "issue_comment" else 77
-    assert first.source == first.comment == CommentRef.model_validate({"id": 77, "kind": kind, "root": root})
+    assert (
+        first.source
+        == first.comment
+        == CommentRef.model_validate({"id": 77, "kind": kind, "root": root})
+    )
 
 
 def test_a_reply_in_a_reviews_thread_says_which_comment_began_it() -> None:
@@ -173,7 +194,9 @@ LISTENED = {
 
 
 def test_the_list_of_events_is_closed() -> None:
-    assert {(event, action) for event, actions in LISTENED.items() for action in actions.split()} == EVENTS
+    assert {
+        (event, action) for event, actions in LISTENED.items() for action in actions.split()
+    } == EVENTS
 
 
 EVERY: dict[str, set[str]] = {
@@ -187,20 +210,26 @@ def test_every_event_and_action_of_githubs_own_list_is_decided_once() -> None:
     undecided, twice, unknown = set(), set(), set()
     for event, actions in EVERY.items():
         for action in actions:
-            ignored = action in events.UNHEARD.get(event, {}) or events.EVERY in events.UNHEARD.get(event, {})
+            ignored = action in events.UNHEARD.get(event, {}) or events.EVERY in events.UNHEARD.get(
+                event, {}
+            )
             heard_too = (event, action) in EVENTS
             undecided |= set() if ignored or heard_too else {(event, action)}
             twice |= {(event, action)} if ignored and heard_too else set()
     for event, reasons in events.UNHEARD.items():
         unknown |= {
-            (event, each) for each in reasons if each not in (EVERY.get(event, set()) | {events.EVERY})
+            (event, each)
+            for each in reasons
+            if each not in (EVERY.get(event, set()) | {events.EVERY})
         }
         unknown |= set() if event in EVERY else {(event, "")}
     unknown |= {each for each in EVENTS if each[1] not in EVERY.get(each[0], set())}
     assert (undecided, twice, unknown) == (set(), set(), set())
     assert len(EVERY) > 70
     assert sum(map(len, EVERY.values())) > 250
-    assert all(len(reason) > 10 for reasons in events.UNHEARD.values() for reason in reasons.values())
+    assert all(
+        len(reason) > 10 for reasons in events.UNHEARD.values() for reason in reasons.values()
+    )
 
 
 def test_the_list_itself_is_not_behind_the_payloads() -> None:
@@ -215,15 +244,22 @@ def test_only_comments_labels_buttons_and_pull_requests_ask_for_anything() -> No
     asking = {
         (event, action)
         for event, action in EVENTS
-        if (said := recognise(VerifiedDelivery(GUID, event, everything(action)))) and heard_requests(said)
+        if (said := recognise(VerifiedDelivery(GUID, event, everything(action))))
+        and heard_requests(said)
     }
     assert asking == {
-        ("issue_comment", "created"), ("pull_request_review_comment", "created"),
-        ("pull_request_review", "submitted"), ("issues", "labeled"),
-        ("pull_request", "labeled"), ("pull_request", "opened"), ("pull_request", "ready_for_review"),
-        ("pull_request", "synchronize"), ("check_run", "rerequested"), ("check_run", "requested_action"),
+        ("issue_comment", "created"),
+        ("pull_request_review_comment", "created"),
+        ("pull_request_review", "submitted"),
+        ("issues", "labeled"),
+        ("pull_request", "labeled"),
+        ("pull_request", "opened"),
+        ("pull_request", "ready_for_review"),
+        ("pull_request", "synchronize"),
+        ("check_run", "rerequested"),
+        ("check_run", "requested_action"),
         ("check_suite", "rerequested"),
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize("event", [*NAMES, "", "Issue_Comment", "issue_comment ", "unknown"])
@@ -244,9 +280,12 @@ def test_an_action_that_is_no_text_is_dropped(action: Any) -> None:
 
 def test_there_are_payloads_of_every_kind_of_event() -> None:
     assert len(NAMES) == 58
-    assert {"issue_comment", "pull_request_review_comment", "commit_comment", "discussion_comment"} <= set(
-        NAMES
-    )
+    assert {
+        "issue_comment",
+        "pull_request_review_comment",
+        "commit_comment",
+        "discussion_comment",
+    } <= set(NAMES)
 
 
 @pytest.mark.parametrize("event", sorted({name for name, _ in EVENTS}))
@@ -271,22 +310,33 @@ def test_a_body_of_the_other_event_is_malformed(event: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
-        ({"comment": None}, "comment"), ({"repository": None}, "repository"), ({"sender": None}, "sender"),
-        ({"comment__id": None}, "comment.id"), ({"comment__id": "77"}, "comment.id"), ({"comment__id": True},
-        "comment.id"),
-        ({"comment__body": 3}, "comment.body"), ({"comment__body": None}, "comment.body"), ({"comment__user": []},
-        "comment.user"),
-        ({"sender__id": 7.5}, "sender.id"), ({"sender__login": None}, "sender.login"), ({"issue__number": "3"},
-        "issue.number"),
-        ({"repository__id": "5"}, "repository.id"), ({"repository__owner": None}, "repository.owner"),
-        ({"issue": 3}, "issue"), ({"comment": "x"}, "comment"), ({"issue__number": 0}, "number"),
+        ({"comment": None}, "comment"),
+        ({"repository": None}, "repository"),
+        ({"sender": None}, "sender"),
+        ({"comment__id": None}, "comment.id"),
+        ({"comment__id": "77"}, "comment.id"),
+        ({"comment__id": True}, "comment.id"),
+        ({"comment__body": 3}, "comment.body"),
+        ({"comment__body": None}, "comment.body"),
+        ({"comment__user": []}, "comment.user"),
+        ({"sender__id": 7.5}, "sender.id"),
+        ({"sender__login": None}, "sender.login"),
+        ({"issue__number": "3"}, "issue.number"),
+        ({"repository__id": "5"}, "repository.id"),
+        ({"repository__owner": None}, "repository.owner"),
+        ({"issue": 3}, "issue"),
+        ({"comment": "x"}, "comment"),
+        ({"issue__number": 0}, "number"),
         ({"repository__id": -5}, "id"),
-        ({"comment__id": 0}, "id"), ({"repository__name": "../x"}, "name"), ({"repository__owner__login": "a/b"},
-        "owner"),
+        ({"comment__id": 0}, "id"),
+        ({"repository__name": "../x"}, "name"),
+        ({"repository__owner__login": "a/b"}, "owner"),
         ({"installation__id": "9"}, "installation.id"),
     ],
-)  # fmt: skip
-def test_a_body_of_another_form_is_malformed_and_says_where(changes: dict[str, Any], field: str) -> None:
+)
+def test_a_body_of_another_form_is_malformed_and_says_where(
+    changes: dict[str, Any], field: str
+) -> None:
     assert dropped(payload(**changes)) == NotForUs(
         f"the body is not that of issue_comment: {field}", malformed=True
     )
@@ -294,7 +344,9 @@ def test_a_body_of_another_form_is_malformed_and_says_where(changes: dict[str, A
 
 @pytest.mark.parametrize("event", COMMENTS)
 def test_a_sender_who_is_not_the_author_is_not_heard(event: str) -> None:
-    assert dropped(payload(event, sender__id=8), event) == NotForUs("the sender is not the comment's author")
+    assert dropped(payload(event, sender__id=8), event) == NotForUs(
+        "the sender is not the comment's author"
+    )
     ghost = payload(event)
     ghost["comment"]["user"] = None
     assert dropped(ghost, event) == NotForUs("the sender is not the comment's author")
@@ -310,7 +362,9 @@ def test_a_name_does_not_make_the_author() -> None:
 
 @pytest.mark.parametrize("kind", ["Bot", "Organization", "Mannequin", "", "user", None])
 @pytest.mark.parametrize("login", ["evil[bot]", "mona"])
-def test_who_is_no_person_is_known_as_none_and_left_to_the_clerk(kind: str | None, login: str) -> None:
+def test_who_is_no_person_is_known_as_none_and_left_to_the_clerk(
+    kind: str | None, login: str
+) -> None:
     user = {"id": 7, "login": login} | ({} if kind is None else {"type": kind})
     assert [each.actor.is_human for each in found(payload(comment__user=user))] == [False, False]
 
@@ -322,18 +376,43 @@ def test_a_suffix_neither_grants_nor_denies() -> None:
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2)
+    ),
     max_leaves=4,
 )
 PATHS = [
-    ("action",), ("comment",), ("comment", "id"), ("comment", "body"), ("comment", "user"), ("comment", "user", "id"),
-    ("comment", "user", "type"), ("repository",), ("repository", "id"), ("repository", "owner", "login"), ("sender",),
-    ("issue",), ("issue", "number"), ("installation",),
-    ("comment", "in_reply_to_id"), ("pull_request",), ("pull_request", "head"), ("pull_request", "draft"),
-    ("pull_request", "updated_at"), ("label",), ("label", "name"), ("check_run",), ("check_run", "external_id"),
-    ("check_run", "completed_at"), ("requested_action",), ("requested_action", "identifier"),
-    ("installation", "account"), ("repositories",), ("repositories_removed",), ("repository", "archived"),
-]  # fmt: skip
+    ("action",),
+    ("comment",),
+    ("comment", "id"),
+    ("comment", "body"),
+    ("comment", "user"),
+    ("comment", "user", "id"),
+    ("comment", "user", "type"),
+    ("repository",),
+    ("repository", "id"),
+    ("repository", "owner", "login"),
+    ("sender",),
+    ("issue",),
+    ("issue", "number"),
+    ("installation",),
+    ("comment", "in_reply_to_id"),
+    ("pull_request",),
+    ("pull_request", "head"),
+    ("pull_request", "draft"),
+    ("pull_request", "updated_at"),
+    ("label",),
+    ("label", "name"),
+    ("check_run",),
+    ("check_run", "external_id"),
+    ("check_run", "completed_at"),
+    ("requested_action",),
+    ("requested_action", "identifier"),
+    ("installation", "account"),
+    ("repositories",),
+    ("repositories_removed",),
+    ("repository", "archived"),
+]
 
 
 @settings(max_examples=150, deadline=None)
@@ -358,7 +437,12 @@ def test_half_a_character_in_a_comment_is_replaced() -> None:
 def test_a_digest_tells_whether_a_comment_was_edited() -> None:
     assert body_digest("/pool review") == body_digest("/pool review")
     assert (
-        len({body_digest(text) for text in ("", " ", "/pool review", "/pool review ", "/pool review\r\n")})
+        len(
+            {
+                body_digest(text)
+                for text in ("", " ", "/pool review", "/pool review ", "/pool review\r\n")
+            }
+        )
         == 5
     )
 
@@ -374,7 +458,9 @@ def database(tmp_path: Path) -> Iterator[Database]:
 def counts(tx: Transaction) -> tuple[int, ...]:
     """Deliveries, commands and repositories that are stored."""
     kinds = (tables.deliveries, tables.commands, tables.repositories)
-    return tuple(tx.execute(sa.select(sa.func.count()).select_from(table)).scalar_one() for table in kinds)
+    return tuple(
+        tx.execute(sa.select(sa.func.count()).select_from(table)).scalar_one() for table in kinds
+    )
 
 
 async def take(database: Database, body: dict[str, Any], guid: str = GUID) -> int:
@@ -424,7 +510,9 @@ async def test_a_stored_command_is_the_whole_request(database: Database) -> None
     await take(database, copy.deepcopy(body))
     rows = await database.read(lambda tx: tx.execute(sa.select(tables.commands)).all())
     assert [CommandRequest.model_validate(row.request) for row in rows] == found(body)
-    assert {(row.state, row.tries, row.due_ms, row.received_ms) for row in rows} == {("received", 0, 1, 1)}
+    assert {(row.state, row.tries, row.due_ms, row.received_ms) for row in rows} == {
+        ("received", 0, 1, 1)
+    }
 
 
 def test_requests_count_the_commands_of_a_body() -> None:
@@ -448,7 +536,10 @@ def asked(event: str, action: str, **changes: Any) -> CommandRequest:
 @pytest.mark.parametrize("event", ["issues", "pull_request"])
 def test_a_label_of_ours_asks_for_its_verb_each_time_it_is_put_on(event: str) -> None:
     first = asked(event, "labeled")
-    assert (first.line, first.source) == ("/pool review", Trigger(kind="label", id="3:pool:review:then"))
+    assert (first.line, first.source) == (
+        "/pool review",
+        Trigger(kind="label", id="3:pool:review:then"),
+    )
     holder = "issue" if event == "issues" else "pull_request"
     again = asked(event, "labeled", **{f"{holder}__updated_at": "later"})
     assert again.key != first.key == asked(event, "labeled").key
@@ -458,7 +549,9 @@ def test_a_label_of_ours_asks_for_its_verb_each_time_it_is_put_on(event: str) ->
 def test_any_other_label_asks_for_nothing(name: str) -> None:
     body = everything("labeled", label__name=name)
     assert dropped(body, "issues") == NotForUs("a label that asks for nothing")
-    assert dropped(everything("labeled", label=None), "issues") == NotForUs("a label that asks for nothing")
+    assert dropped(everything("labeled", label=None), "issues") == NotForUs(
+        "a label that asks for nothing"
+    )
 
 
 @pytest.mark.parametrize(
@@ -477,7 +570,7 @@ def test_a_label_is_one_line_whatever_it_holds(name: str, line: str) -> None:
 
 def test_a_pull_request_that_is_opened_asks_once_and_its_head_is_known() -> None:
     said = heard(everything("opened"), "pull_request")
-    assert said.news == (news.HeadMoved(HERE, "a" * 40),)
+    assert said.events == (repository_events.HeadMoved(HERE, "a" * 40),)
     assert [(each.line, each.source) for each in said.requests] == [
         ("/pool review", Trigger(kind="opened", id="3"))
     ]
@@ -486,28 +579,40 @@ def test_a_pull_request_that_is_opened_asks_once_and_its_head_is_known() -> None
 @pytest.mark.parametrize("action", ["opened", "ready_for_review", "synchronize"])
 def test_a_draft_asks_for_nothing_but_its_head_is_known(action: str) -> None:
     said = heard(everything(action, pull_request__draft=True), "pull_request")
-    assert said == Found((), (news.HeadMoved(HERE, "a" * 40),))
+    assert said == Found((), (repository_events.HeadMoved(HERE, "a" * 40),))
 
 
 def test_each_head_and_each_leaving_of_the_draft_asks_once() -> None:
     push = asked("pull_request", "synchronize")
     assert push.source == Trigger(kind="push", id="3:" + "a" * 40)
     assert asked("pull_request", "synchronize", pull_request__updated_at="later").key == push.key
-    assert asked("pull_request", "synchronize", pull_request__head={"sha": "b" * 40}).key != push.key
+    assert (
+        asked("pull_request", "synchronize", pull_request__head={"sha": "b" * 40}).key != push.key
+    )
     ready = asked("pull_request", "ready_for_review")
     assert ready.source == Trigger(kind="ready_for_review", id="3:then")
-    assert asked("pull_request", "ready_for_review", pull_request__updated_at="later").key != ready.key
+    assert (
+        asked("pull_request", "ready_for_review", pull_request__updated_at="later").key != ready.key
+    )
 
 
 @pytest.mark.parametrize("event", ["issues", "pull_request"])
 def test_a_closed_thread_is_news(event: str) -> None:
-    assert heard(everything("closed"), event) == Found(news=(news.ThreadClosed(HERE),))
+    assert heard(everything("closed"), event) == Found(
+        events=(repository_events.ThreadClosed(HERE),)
+    )
 
 
 @pytest.mark.parametrize("event", COMMENTS)
 def test_a_deleted_comment_is_news_and_its_commands_are_not_run(event: str) -> None:
-    ref = CommentRef(id=77) if event == "issue_comment" else CommentRef(id=77, kind="review_comment", root=77)
-    assert heard(everything("deleted"), event) == Found(news=(news.CommentDeleted(HERE, ref),))
+    ref = (
+        CommentRef(id=77)
+        if event == "issue_comment"
+        else CommentRef(id=77, kind="review_comment", root=77)
+    )
+    assert heard(everything("deleted"), event) == Found(
+        events=(repository_events.CommentDeleted(HERE, ref),)
+    )
 
 
 CHECK = f"check:5:3:review:{'a' * 40}"
@@ -515,7 +620,10 @@ CHECK = f"check:5:3:review:{'a' * 40}"
 
 def test_a_check_that_is_run_again_asks_for_its_verb() -> None:
     first = asked("check_run", "rerequested")
-    assert (first.line, first.source) == ("/pool review", Trigger(kind="rerun", id="88:then:7", check=CHECK))
+    assert (first.line, first.source) == (
+        "/pool review",
+        Trigger(kind="rerun", id="88:then:7", check=CHECK),
+    )
     assert asked("check_run", "rerequested", check_run__completed_at="later").key != first.key
 
 
@@ -524,7 +632,8 @@ def test_a_button_says_what_it_decides_and_of_whom() -> None:
     assert pressed.line == "/pool approve 0123456789"
     assert pressed.source == Trigger(kind="button", id="88:then:7:approve:0123456789", check=CHECK)
     assert (
-        asked("check_run", "requested_action", requested_action__identifier="cancel").line == "/pool cancel"
+        asked("check_run", "requested_action", requested_action__identifier="cancel").line
+        == "/pool cancel"
     )
 
 
@@ -548,10 +657,17 @@ def test_re_running_all_checks_asks_for_the_review_of_each_pull_request_of_the_c
 @pytest.mark.parametrize(
     "external",
     [
-        None, "", "review", "check:5:3:review", "check:6:3:review:x", "check:5:x:review:x", "check:5:-3:review:x",
-        "ci:5:3:review:x", "check:5:3:review:x:y",
+        None,
+        "",
+        "review",
+        "check:5:3:review",
+        "check:6:3:review:x",
+        "check:5:x:review:x",
+        "check:5:-3:review:x",
+        "ci:5:3:review:x",
+        "check:5:3:review:x:y",
     ],
-)  # fmt: skip
+)
 def test_a_check_of_somebody_elses_asks_for_nothing(external: str | None) -> None:
     for action in ("rerequested", "requested_action"):
         said = dropped(everything(action, check_run__external_id=external), "check_run")
@@ -560,29 +676,37 @@ def test_a_check_of_somebody_elses_asks_for_nothing(external: str | None) -> Non
 
 @pytest.mark.parametrize(
     ("action", "state"),
-    [("created", "active"), ("unsuspend", "active"), ("suspend", "suspended"), ("deleted", "removed")],
+    [
+        ("created", "active"),
+        ("unsuspend", "active"),
+        ("suspend", "suspended"),
+        ("deleted", "removed"),
+    ],
 )
 def test_an_installation_says_what_it_may_see(action: str, state: Any) -> None:
     gadgets = Repository(id=6, owner="octo", name="gadgets", installation_id=9)
     said = heard(everything(action), "installation")
-    assert said == Found(news=(news.InstallationChanged(9, state, (gadgets,)),))
+    assert said == Found(events=(repository_events.InstallationChanged(9, state, (gadgets,)),))
 
 
 def test_repositories_that_an_installation_loses_are_named() -> None:
     said = heard(everything("removed"), "installation_repositories")
-    assert said == Found(news=(news.RepositoriesRemoved(9, (7,)),))
+    assert said == Found(events=(repository_events.RepositoriesRemoved(9, (7,)),))
 
 
 @pytest.mark.parametrize(
     ("action", "archived", "state"),
     [
-        ("renamed", False, "active"), ("transferred", False, "active"), ("archived", True, "archived"),
-        ("unarchived", False, "active"), ("deleted", False, "removed"),
+        ("renamed", False, "active"),
+        ("transferred", False, "active"),
+        ("archived", True, "archived"),
+        ("unarchived", False, "active"),
+        ("deleted", False, "removed"),
     ],
-)  # fmt: skip
+)
 def test_what_becomes_of_a_repository_is_news(action: str, archived: bool, state: Any) -> None:
     said = heard(everything(action, repository__archived=archived), "repository")
-    assert said == Found(news=(news.RepositoryChanged(WIDGETS, state),))
+    assert said == Found(events=(repository_events.RepositoryChanged(WIDGETS, state),))
 
 
 def test_no_two_sources_share_a_key() -> None:
@@ -598,7 +722,7 @@ def test_no_two_sources_share_a_key() -> None:
 
 
 async def test_news_are_told_in_the_same_transaction_as_the_delivery(database: Database) -> None:
-    told: list[news.News] = []
+    told: list[repository_events.RepositoryEvent] = []
     delivery = VerifiedDelivery(GUID, "pull_request", everything("opened"))
     said = heard(everything("opened"), "pull_request")
 
@@ -606,9 +730,9 @@ async def test_news_are_told_in_the_same_transaction_as_the_delivery(database: D
         return take_in(tx, delivery, said, 1, lambda _tx, each: told.append(each))
 
     assert await database.transact(take_all) == 1
-    assert told == [news.HeadMoved(HERE, "a" * 40)]
+    assert told == [repository_events.HeadMoved(HERE, "a" * 40)]
 
-    def die(_tx: Transaction, _news: news.News) -> None:
+    def die(_tx: Transaction, _news: repository_events.RepositoryEvent) -> None:
         raise ZeroDivisionError
 
     other = VerifiedDelivery("h" * 9, "pull_request", everything("opened"))

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from claude_pool_gh.conversation.screen import screened
+from claude_pool_gh.conversation.secret_filter import without_secrets
 from claude_pool_gh.github import effects
 from claude_pool_gh.github.effects import rows
 from claude_pool_gh.github.effects.effect import KINDS, Effect
@@ -55,7 +55,9 @@ class Note(Effect):
 
 
 @pytest.fixture
-def define(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], ModuleType]]:
+def define(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[str], ModuleType]]:
     """Puts a source file beside the package's own effects, for the length of a test."""
     before = dict(KINDS)
     names: list[str] = []
@@ -99,7 +101,7 @@ async def test_a_new_effect_is_stored_found_due_and_looked_through_for_secrets_b
     assert isinstance(due, rows.EffectRow)
     assert due.effect == note(number=7, body="hello")
     assert read({"kind": "note", "number": 7, "body": "hello"}) == due.effect
-    kept = screened(Redactor())(note(number=7, body=f"see {TOKEN}"))
+    kept = without_secrets(Redactor())(note(number=7, body=f"see {TOKEN}"))
     assert TOKEN not in str(kept)
     assert await database.read(lambda tx: tx.execute(effect_rows.select()).one().priority) == 1
 
@@ -112,7 +114,10 @@ async def test_a_new_effect_is_stored_found_due_and_looked_through_for_secrets_b
         ('    called: ClassVar[str] = "the note"\n', "needs `called`"),
         ('    permission: ClassVar[str] = "issues=write"\n', "needs `permission`"),
         ("    def texts(self):\n        return (self.body,)\n", "abstract method'? '?texts"),
-        ("    async def find(self, forge, making):\n        return None\n", "abstract method'? '?find"),
+        (
+            "    async def find(self, forge, making):\n        return None\n",
+            "abstract method'? '?find",
+        ),
     ],
 )
 def test_what_a_new_effect_lacks_is_asked_for_by_name(
@@ -145,13 +150,19 @@ def test_every_text_of_a_kind_is_seen_by_the_look_for_secrets() -> None:
         "content",
     }
     for name, kind in kinds().items():
-        worded = {field for field, info in kind.model_fields.items() if info.annotation is str} - ours
+        worded = {
+            field for field, info in kind.model_fields.items() if info.annotation is str
+        } - ours
         texts = {field for field in worded if _is_seen(kind, field)}
         assert texts == worded, name
 
 
 def _is_seen(kind: type[Effect], field: str) -> bool:
     """Whether a text in this field is among the effect's texts, and can be changed."""
-    values: dict[str, Any] = {each: "" for each, info in kind.model_fields.items() if info.annotation is str}
+    values: dict[str, Any] = {
+        each: "" for each, info in kind.model_fields.items() if info.annotation is str
+    }
     made = kind.model_construct(**(values | {"comments": (), field: TOKEN}))
-    return TOKEN in made.texts() and TOKEN not in str(made.reworded(lambda text: text.replace(TOKEN, "")))
+    return TOKEN in made.texts() and TOKEN not in str(
+        made.reworded(lambda text: text.replace(TOKEN, ""))
+    )

@@ -74,7 +74,9 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
         shop = github.create_repository("octo/shop", files=FILES)
         shop.grant(mona, "admin")
         token = github.create_token(
-            github.actions_bot, shop, {"contents": "read", "issues": "read", "pull_requests": "read"}
+            github.actions_bot,
+            shop,
+            {"contents": "read", "issues": "read", "pull_requests": "read"},
         )
         access = JobAccess(session, github.api_url, token)
         yield Place(github, Forge(session, github.api_url, access, patience=0.001), shop, mona)
@@ -86,7 +88,11 @@ def opened(place: Place, author: User) -> Pull:
     fork = place.shop.fork(author.login)
     fork.commit("patch", {"a.py": "x = 1\n"}, message="Patch", author=author)
     pull = place.shop.open_pull(
-        f"{author.login}:patch", base="main", title="A patch", body="Mends *it*.\r\nAll.", author=author
+        f"{author.login}:patch",
+        base="main",
+        title="A patch",
+        body="Mends *it*.\r\nAll.",
+        author=author,
     )
     place.shop.add_label(pull, "bug", place.mona)
     return pull
@@ -117,7 +123,9 @@ async def test_files_are_the_same_as_rest_tells_them(place: Place) -> None:
     files = (await overview(place.forge, place.thread(number), CONFIG)).files
     assert (files.branch, files.commit) == ("main", place.shop.head("main"))
     for path in ASKED:
-        assert await files.file(path) == await trusted_file(place.forge, place.named, "main", path), path
+        assert await files.file(path) == await trusted_file(
+            place.forge, place.named, "main", path
+        ), path
     for folder in ("", ".github", "none"):
         alone = TrustedFiles(place.forge, place.named, branch="main")
         assert sorted(await files.names(folder)) == sorted(await alone.names(folder))
@@ -144,17 +152,25 @@ async def test_all_recipes_are_one_request_and_what_is_not_there_is_none(place: 
 async def test_files_are_all_of_the_commit_that_was_seen_first(place: Place) -> None:
     number = place.shop.open_issue("x", "y", place.mona).number
     files = (await overview(place.forge, place.thread(number), CONFIG)).files
-    late = {RECIPE: "Trust me.\n", ".github/claude-pool/link.md": "Me too.\n", CONFIG: "door: action\n"}
+    late = {
+        RECIPE: "Trust me.\n",
+        ".github/claude-pool/link.md": "Me too.\n",
+        CONFIG: "door: action\n",
+    }
     place.shop.commit("main", late)
     for path, text in late.items():
         found = await files.file(path)
         assert found is None or found.text != text, path
 
 
-UNKNOWN: Final = [{"type": "undefinedField", "message": "Field 'file' doesn't exist on type 'Commit'"}]
+UNKNOWN: Final = [
+    {"type": "undefinedField", "message": "Field 'file' doesn't exist on type 'Commit'"}
+]
 FORBIDDEN: Final = [{"type": "FORBIDDEN", "message": "Resource not accessible by integration"}]
 REFUSED: Final[Mapping[str, Respond]] = {
-    "a field that an older server does not know": Respond(200, body=json.dumps({"errors": UNKNOWN}).encode()),
+    "a field that an older server does not know": Respond(
+        200, body=json.dumps({"errors": UNKNOWN}).encode()
+    ),
     "a permission": Respond(200, body=json.dumps({"data": None, "errors": FORBIDDEN}).encode()),
     "no such API": Respond(404, "Not Found"),
     "a page": Respond(200, body=b"<html>"),
@@ -171,7 +187,9 @@ async def test_where_the_query_is_refused_rest_is_asked(place: Place, case: str)
     assert seen.thread is None
     assert seen.files.commit == place.shop.head("main")
     for path in ASKED:
-        assert await seen.files.file(path) == await trusted_file(place.forge, place.named, "main", path)
+        assert await seen.files.file(path) == await trusted_file(
+            place.forge, place.named, "main", path
+        )
     assert "claude-pool.yml" in str(await seen.files.names(".github"))
 
 
@@ -190,7 +208,10 @@ async def test_a_repository_without_a_commit_has_no_files(place: Place) -> None:
 
 @pytest.mark.parametrize(
     ("answer", "error"),
-    [(Respond(502, "Bad gateway"), ForgeUnavailable), (Respond(429, "", {"Retry-After": "99"}), RateLimited)],
+    [
+        (Respond(502, "Bad gateway"), ForgeUnavailable),
+        (Respond(429, "", {"Retry-After": "99"}), RateLimited),
+    ],
 )
 async def test_what_passes_is_no_reason_to_ask_otherwise(
     place: Place, answer: Respond, error: type[Exception]
@@ -217,7 +238,13 @@ async def test_a_name_that_another_repository_has_now_is_not_read(place: Place) 
 
 
 def test_a_listing_knows_what_it_knows() -> None:
-    blob = {"__typename": "Blob", "oid": "b", "byteSize": 1, "isBinary": False, "isTruncated": False}
+    blob = {
+        "__typename": "Blob",
+        "oid": "b",
+        "byteSize": 1,
+        "isBinary": False,
+        "isTruncated": False,
+    }
     entry = {"name": "a", "type": "blob", "mode": 0o100644, "object": {**blob, "text": "x"}}
     tree = {"entries": [entry, {"name": "t", "type": "tree", "mode": 0o40000, "object": {}}]}
     listing = listing_of("f", tree)

@@ -34,4 +34,7 @@ async def test_whether_a_commit_goes_on_from_another_is_asked_and_not_read_from_
     status: str, goes_on: bool
 ) -> None:
     repository = Repository(id=1, owner="octo", name="shop")
-    assert await reads.is_ancestor(cast(Forge, Comparison(status)), repository, "aaa", "bbb") == goes_on
+    assert (
+        await reads.is_ancestor(cast(Forge, Comparison(status)), repository, "aaa", "bbb")
+        == goes_on
+    )

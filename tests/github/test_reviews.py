@@ -34,27 +34,48 @@ BLANK = InlineComment(path="a.txt", line=10, body="", listed="listed BLANK")
 @asynccontextmanager
 async def stage(folder: Path) -> AsyncIterator[tuple[SimulatedGitHub, Pull, Forge, ids.Repository]]:
     async with SimulatedGitHub.start(folder) as github, aiohttp.ClientSession() as session:
-        app, author = github.create_app("claude-pool", webhook_secret="s"), github.create_user("mona")
-        repository = github.create_repository("octo/shop", files={"a.txt": OLD, "gone.txt": "1\n2\n"})
+        app, author = (
+            github.create_app("claude-pool", webhook_secret="s"),
+            github.create_user("mona"),
+        )
+        repository = github.create_repository(
+            "octo/shop", files={"a.txt": OLD, "gone.txt": "1\n2\n"}
+        )
         repository.grant(author, "write")
         head = OLD.replace("10\n", "ten\nmore\n").replace("40\n", "")
         repository.commit("topic", {"a.txt": head, "gone.txt": None}, message="m", author=author)
         pull = repository.open_pull("topic", base="main", title="t", body="b", author=author)
         installation = github.install(app, "octo", [repository])
         forge = Forge(
-            session, github.api_url, AppAccess(session, github.api_url, str(app.id), app.private_key)
+            session,
+            github.api_url,
+            AppAccess(session, github.api_url, str(app.id), app.private_key),
         )
-        known = ids.Repository(id=repository.id, owner="octo", name="shop", installation_id=installation.id)
+        known = ids.Repository(
+            id=repository.id, owner="octo", name="shop", installation_id=installation.id
+        )
         yield github, pull, forge, known
 
 
-def row(pull: Pull, repository: ids.Repository, *comments: InlineComment, **fields: Any) -> EffectRow:
-    values: dict[str, Any] = {"commit": pull.head_sha, "base": pull.base_sha, "body": "BODY"} | fields
+def row(
+    pull: Pull, repository: ids.Repository, *comments: InlineComment, **fields: Any
+) -> EffectRow:
+    values: dict[str, Any] = {
+        "commit": pull.head_sha,
+        "base": pull.base_sha,
+        "body": "BODY",
+    } | fields
     review = Review(number=pull.number, comments=comments, fallback="FALLBACK", **values)
     return EffectRow(
-        key="review:c1", effect=review, repository=repository, version=1, first=True, attempted=False,
-        remote_id=None, tries=0,
-    )  # fmt: skip
+        key="review:c1",
+        effect=review,
+        repository=repository,
+        version=1,
+        first=True,
+        attempted=False,
+        remote_id=None,
+        tries=0,
+    )
 
 
 async def made_by(forge: Forge, wanted: EffectRow) -> int | None:
@@ -70,9 +91,11 @@ async def test_what_fits_is_posted_at_once_on_both_sides(tmp_path: Path) -> None
         await made_by(forge, row(pull, repository, FITS, RANGE, LEFT, GONE))
         [review] = pull.reviews
         assert [(c.body.split("\n")[0], c.side, c.start_line, c.line) for c in review.comments] == [
-            ("FITS", "RIGHT", None, 11), ("RANGE", "RIGHT", 8, 10), ("LEFT", "LEFT", None, 40),
+            ("FITS", "RIGHT", None, 11),
+            ("RANGE", "RIGHT", 8, 10),
+            ("LEFT", "LEFT", None, 40),
             ("GONE", "LEFT", None, 2),
-        ]  # fmt: skip
+        ]
         assert (posts(github), review.body.startswith("BODY\n\n<!--")) == (1, True)
 
 
@@ -91,7 +114,9 @@ async def test_a_refused_comment_costs_itself_and_is_listed(tmp_path: Path) -> N
 
 async def test_a_text_that_would_be_too_long_says_how_much_it_leaves_out(tmp_path: Path) -> None:
     async with stage(tmp_path) as (_github, pull, forge, repository):
-        long = [OUTSIDE.model_copy(update={"listed": f"listed {n} " + "x" * 20_000}) for n in range(5)]
+        long = [
+            OUTSIDE.model_copy(update={"listed": f"listed {n} " + "x" * 20_000}) for n in range(5)
+        ]
         await made_by(forge, row(pull, repository, FITS, *long))
         [review] = pull.reviews
         assert [comment.body.split("\n")[0] for comment in review.comments] == ["FITS"]
@@ -99,7 +124,9 @@ async def test_a_text_that_would_be_too_long_says_how_much_it_leaves_out(tmp_pat
         assert "*2 more are left out here" in review.body
 
 
-async def test_what_github_refuses_for_a_reason_of_its_own_is_found_by_leaving_it_out(tmp_path: Path) -> None:
+async def test_what_github_refuses_for_a_reason_of_its_own_is_found_by_leaving_it_out(
+    tmp_path: Path,
+) -> None:
     async with stage(tmp_path) as (_github, pull, forge, repository):
         await made_by(forge, row(pull, repository, FITS, BLANK, LEFT))
         [review] = pull.reviews
@@ -125,7 +152,9 @@ async def test_after_an_unknown_outcome_nothing_more_is_tried(tmp_path: Path, ki
         assert await wanted.effect.find(forge, wanted.making) == pull.reviews[0].id
 
 
-async def test_a_text_that_a_refusal_left_behind_is_completed_and_not_posted_again(tmp_path: Path) -> None:
+async def test_a_text_that_a_refusal_left_behind_is_completed_and_not_posted_again(
+    tmp_path: Path,
+) -> None:
     async with stage(tmp_path) as (github, pull, forge, repository):
         wanted = row(pull, repository, FITS)
         kind = Respond(422, "Unprocessable Entity")

@@ -58,7 +58,9 @@ class Bench:
 
     def row(self, key: str = "k") -> Any:
         with self.database.engine.begin() as tx:
-            return tx.execute(tables.effects.select().where(tables.effects.c.key == key)).one_or_none()
+            return tx.execute(
+                tables.effects.select().where(tables.effects.c.key == key)
+            ).one_or_none()
 
     def change(self, key: str = "k", **values: Any) -> None:
         with self.database.engine.begin() as tx:
@@ -78,7 +80,10 @@ class Bench:
 async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     database = Database.open(f"sqlite:///{tmp_path / 'pool.sqlite'}")
     migrations.upgrade(database.engine)
-    async with SimulatedGitHub.start(tmp_path / "github") as github, aiohttp.ClientSession() as session:
+    async with (
+        SimulatedGitHub.start(tmp_path / "github") as github,
+        aiohttp.ClientSession() as session,
+    ):
         mona = github.create_user("mona")
         shop = github.create_repository("octo/shop")
         shop.grant(mona, "admin")
@@ -91,12 +96,22 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
         named = Repository(id=shop.id, owner="octo", name="shop", installation_id=installation.id)
         told: list[str] = []
         writer = Writer(
-            database, forge, lambda: int(time.time() * 1000), 0.0, told=lambda _tx, chain: told.append(chain)
+            database,
+            forge,
+            lambda: int(time.time() * 1000),
+            0.0,
+            told=lambda _tx, chain: told.append(chain),
         )
         with database.engine.begin() as tx:
-            tx.execute(tables.repositories.insert().values(
-                id=shop.id, owner="octo", name="shop", installation_id=installation.id, state="active"
-            ))  # fmt: skip
+            tx.execute(
+                tables.repositories.insert().values(
+                    id=shop.id,
+                    owner="octo",
+                    name="shop",
+                    installation_id=installation.id,
+                    state="active",
+                )
+            )
         writer.start()
         yield Bench(github, app, installation, pull, database, named, writer, told)
         await writer.close()
@@ -147,7 +162,10 @@ async def test_an_app_that_is_not_let_in_waits_until_it_is(
     with caplog.at_level(logging.ERROR):
         bench.want(comment(bench), chain="c1")
         await bench.until(lambda: bench.row().tries)
-    assert "the operator must act: GitHub answered 403: This installation has been suspended" in caplog.text
+    assert (
+        "the operator must act: GitHub answered 403: This installation has been suspended"
+        in caplog.text
+    )
     assert (bench.row().state, bench.told) == ("wanted", ["c1"])
     assert bench.row().error == "the operator of this bot must act; nothing can be done here"
     await bench.github.suspend(bench.installation, on=False)
@@ -175,9 +193,16 @@ async def test_a_limit_is_waited_for_as_long_as_github_says_by_the_whole_install
 
 
 async def test_a_review_that_is_refused_is_said_in_a_comment(bench: Bench) -> None:
-    bench.github.faults.add(Fault(Respond(422, "Unprocessable"), method="POST", route=REVIEWS, times=99))
+    bench.github.faults.add(
+        Fault(Respond(422, "Unprocessable"), method="POST", route=REVIEWS, times=99)
+    )
     bench.want(
-        Review(number=bench.pull.number, commit=bench.pull.head_sha, body="b", fallback="2 findings: ...")
+        Review(
+            number=bench.pull.number,
+            commit=bench.pull.head_sha,
+            body="b",
+            fallback="2 findings: ...",
+        )
     )
     await bench.until(
         lambda: bench.row("k:instead") is not None and bench.row("k:instead").state == "written"
@@ -198,7 +223,8 @@ async def test_an_error_of_our_own_is_tried_again_and_given_up_in_the_end(bench:
 
 
 @pytest.mark.parametrize(
-    "wanted", [{"kind": "of a newer version"}, {"kind": "comment", "number": "none"}, ["no", "effect"], None]
+    "wanted",
+    [{"kind": "of a newer version"}, {"kind": "comment", "number": "none"}, ["no", "effect"], None],
 )
 async def test_an_effect_that_cannot_be_read_costs_itself_and_nothing_after_it(
     bench: Bench, wanted: Any, caplog: pytest.LogCaptureFixture
@@ -208,7 +234,9 @@ async def test_an_effect_that_cannot_be_read_costs_itself_and_nothing_after_it(
     await bench.until(lambda: bench.row().tries > 0)
     bench.change(wanted=wanted, due_ms=0, priority=-1)
     bench.want(comment(bench, "after it"), "other")
-    await bench.until(lambda: bench.row().state == "refused")  # also where a try of what it was is on its way
+    await bench.until(
+        lambda: bench.row().state == "refused"
+    )  # also where a try of what it was is on its way
     outage.times = 0
     await bench.until(lambda: bench.row("other").state == "written")
     assert "cannot be read" in bench.row().error
@@ -254,8 +282,12 @@ def test_a_refusal_of_one_version_leaves_a_newer_one_to_be_written(bench: Bench)
     assert bench.row().state == "refused"
 
 
-async def test_a_newer_version_is_written_where_github_refused_the_one_before_it(bench: Bench) -> None:
-    bench.github.faults.add(Fault(Respond(422, "Unprocessable"), method="POST", route=COMMENTS, times=1))
+async def test_a_newer_version_is_written_where_github_refused_the_one_before_it(
+    bench: Bench,
+) -> None:
+    bench.github.faults.add(
+        Fault(Respond(422, "Unprocessable"), method="POST", route=COMMENTS, times=1)
+    )
 
     def newer(_row: rows.EffectRow, _refusal: ForgeRefused) -> None:
         """It is wanted between GitHub's answer and the moment in which that is noted."""
@@ -276,7 +308,9 @@ async def test_a_written_body_that_is_half_is_looked_for_not_made_again(bench: B
 
 
 async def test_after_a_short_limit_everything_that_waited_is_written(bench: Bench) -> None:
-    bench.github.faults.add(Fault(Respond(429, "x", {"Retry-After": "1"}), method="POST", route=COMMENTS))
+    bench.github.faults.add(
+        Fault(Respond(429, "x", {"Retry-After": "1"}), method="POST", route=COMMENTS)
+    )
     began = time.monotonic()
     bench.want(comment(bench))
     await bench.until(lambda: bench.row().tries)

@@ -20,7 +20,9 @@ ALLOWED = {
 }
 
 
-@pytest.mark.parametrize(("where", "copied"), [("elsewhere", True), (".", True), ("elsewhere", False)])
+@pytest.mark.parametrize(
+    ("where", "copied"), [("elsewhere", True), (".", True), ("elsewhere", False)]
+)
 def test_a_program_runs_from_the_copy_under_test(tmp_path: Path, where: str, copied: bool) -> None:
     """With the path, and without it where nothing of ours is: the control."""
     package = tmp_path / "claude_pool_gh"
@@ -30,10 +32,16 @@ def test_a_program_runs_from_the_copy_under_test(tmp_path: Path, where: str, cop
     (package / "told.py").write_text("print(__file__)\n")
     told = ours.environment(tmp_path) if copied else {}
     run = subprocess.run(
-        ours.program("claude_pool_gh.told"), cwd=tmp_path / where, env=told, capture_output=True, text=True,
+        ours.program("claude_pool_gh.told"),
+        cwd=tmp_path / where,
+        env=told,
+        capture_output=True,
+        text=True,
         check=False,
-    )  # fmt: skip
-    assert (run.returncode, run.stdout.strip()) == ((0, str(package / "told.py")) if copied else (1, ""))
+    )
+    assert (run.returncode, run.stdout.strip()) == (
+        (0, str(package / "told.py")) if copied else (1, "")
+    )
 
 
 def test_no_test_puts_such_a_command_together_by_hand() -> None:

@@ -10,9 +10,9 @@ from claude_pool_gh.rehearsal.model import ScriptedModel
 from tests.agent.conftest import model, nothing_of_this_machine, short_folder
 from tests.local.house import House
 
-__all__ = ["house", "model", "nothing_of_this_machine", "short_folder"]
+__all__ = ["model", "nothing_of_this_machine", "runtime", "short_folder"]
 
 
 @pytest.fixture
-def house(model: ScriptedModel, short_folder: Path) -> House:
+def runtime(model: ScriptedModel, short_folder: Path) -> House:
     return House(model, short_folder)

@@ -13,7 +13,15 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from claude_pool_gh import ChainStep, ClaudeAgent, Pool, PoolConfig, SlotConfig, TaskOverrides, TaskResult
+from claude_pool_gh import (
+    ChainStep,
+    ClaudeAgent,
+    Pool,
+    PoolConfig,
+    SlotConfig,
+    TaskOverrides,
+    TaskResult,
+)
 from claude_pool_gh.pool.store.tables import reservations
 from claude_pool_gh.rehearsal.model import Answer, ModelRequest, Reply, Script, ScriptedModel, Text
 from tests.patience import PATIENCE
@@ -68,7 +76,9 @@ class House:
     def agent(self, **more: Any) -> ClaudeAgent:
         return ClaudeAgent(key=KEY, base_url=self.model.url, **more)
 
-    def open(self, agent: ClaudeAgent | None = None, **more: Any) -> AbstractAsyncContextManager[Pool]:
+    def open(
+        self, agent: ClaudeAgent | None = None, **more: Any
+    ) -> AbstractAsyncContextManager[Pool]:
         return Pool.open(agent or self.agent(), folder=self.folder, **more)
 
     async def run(
@@ -129,7 +139,9 @@ def in_turn(*replies: Reply | Callable[[ModelRequest], Reply]) -> Script:
     return script
 
 
-async def until(true: Callable[[], bool] | Callable[[], Awaitable[bool]], seconds: float = PATIENCE) -> None:
+async def until(
+    true: Callable[[], bool] | Callable[[], Awaitable[bool]], seconds: float = PATIENCE
+) -> None:
     """Wait for something that another task or process will bring about; how fast it does is no matter."""
     end = time.monotonic() + seconds
     while True:
@@ -142,11 +154,25 @@ async def until(true: Callable[[], bool] | Callable[[], Awaitable[bool]], second
 
 def git(folder: Path, *arguments: str) -> str:
     """Run git as the user would, without any configuration of this machine's."""
-    own = {"user.name": "U", "user.email": "u@example.org", "init.defaultBranch": "main", "gc.auto": "0"}
+    own = {
+        "user.name": "U",
+        "user.email": "u@example.org",
+        "init.defaultBranch": "main",
+        "gc.auto": "0",
+    }
     options = [part for name, value in own.items() for part in ("-c", f"{name}={value}")]
-    environment = {"PATH": "/usr/bin:/bin:/usr/local/bin", "HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1"}
+    environment = {
+        "PATH": "/usr/bin:/bin:/usr/local/bin",
+        "HOME": "/nonexistent",
+        "GIT_CONFIG_NOSYSTEM": "1",
+    }
     done = subprocess.run(
-        ["git", *options, *arguments], cwd=folder, env=environment, check=True, capture_output=True, text=True
+        ["git", *options, *arguments],
+        cwd=folder,
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
     )
     return done.stdout.strip()
 

@@ -14,18 +14,18 @@ from tests.local.house import House, git, in_turn
 SECRET = "The word is swordfish."
 
 
-async def begin(house: House, pool: Pool) -> TaskResult:
+async def begin(runtime: House, pool: Pool) -> TaskResult:
     """The first task of a conversation."""
-    return (await house.run_in(pool, in_turn(say("I shall keep that.")), prompt=SECRET)).result
+    return (await runtime.run_in(pool, in_turn(say("I shall keep that.")), prompt=SECRET)).result
 
 
-async def test_a_conversation_goes_on(house: House) -> None:
-    async with house.open() as pool:
-        first = await begin(house, pool)
-        second = await house.run_in(
+async def test_a_conversation_goes_on(runtime: House) -> None:
+    async with runtime.open() as pool:
+        first = await begin(runtime, pool)
+        second = await runtime.run_in(
             pool, in_turn(say("a"), say("b")), prompt="Which?", resume=first.session_id
         )
-        unrelated = await house.run_in(pool, in_turn(say("c")), prompt="Which?")
+        unrelated = await runtime.run_in(pool, in_turn(say("c")), prompt="Which?")
     assert second.result.success, second.result.reason
     roles = [message["role"] for message in second.requests[0].body["messages"]]
     assert roles.count("assistant") == 1
@@ -38,115 +38,121 @@ async def test_a_conversation_goes_on(house: House) -> None:
 
 
 @pytest.mark.long
-async def test_it_goes_on_twice_and_after_a_restart(house: House) -> None:
-    state = house.place / "state"
-    async with house.open(state=state) as pool:
-        first = await begin(house, pool)
-        await house.run_in(pool, in_turn(say("a"), say("b")), prompt="Again", resume=first.session_id)
-    async with house.open(state=state) as pool:
-        third = await house.run_in(pool, prompt="And again", resume=first.session_id)
+async def test_it_goes_on_twice_and_after_a_restart(runtime: House) -> None:
+    state = runtime.place / "state"
+    async with runtime.open(state=state) as pool:
+        first = await begin(runtime, pool)
+        await runtime.run_in(
+            pool, in_turn(say("a"), say("b")), prompt="Again", resume=first.session_id
+        )
+    async with runtime.open(state=state) as pool:
+        third = await runtime.run_in(pool, prompt="And again", resume=first.session_id)
     assert third.result.success, third.result.reason
     assert [text in third.requests[0].text for text in (SECRET, "Again", "And again")] == [True] * 3
 
 
-async def test_what_one_task_costs_is_not_counted_again(house: House) -> None:
-    async with house.open() as pool:
-        first = await begin(house, pool)
-        second = await house.run_in(pool, prompt="Which?", resume=first.session_id)
+async def test_what_one_task_costs_is_not_counted_again(runtime: House) -> None:
+    async with runtime.open() as pool:
+        first = await begin(runtime, pool)
+        second = await runtime.run_in(pool, prompt="Which?", resume=first.session_id)
     assert second.result.cost_microdollars == sum(row.settled for row in second.ledger)
-    assert first.cost_microdollars + second.result.cost_microdollars == house.model.bill.total
+    assert first.cost_microdollars + second.result.cost_microdollars == runtime.model.bill.total
 
 
 @pytest.mark.long
-async def test_it_goes_on_in_another_worktree(house: House) -> None:
-    git(house.folder, "init", "--quiet")
-    git(house.folder, "add", "a.txt")
-    git(house.folder, "commit", "--quiet", "--message", "First")
-    async with house.open(config=PoolConfig(worktree_isolation=True)) as pool:
-        first = await begin(house, pool)
-        second = await house.run_in(pool, prompt="Which?", resume=first.session_id)
+async def test_it_goes_on_in_another_worktree(runtime: House) -> None:
+    git(runtime.folder, "init", "--quiet")
+    git(runtime.folder, "add", "a.txt")
+    git(runtime.folder, "commit", "--quiet", "--message", "First")
+    async with runtime.open(config=PoolConfig(worktree_isolation=True)) as pool:
+        first = await begin(runtime, pool)
+        second = await runtime.run_in(pool, prompt="Which?", resume=first.session_id)
     assert second.result.success, second.result.reason
     assert SECRET in second.requests[0].text
 
 
 @pytest.mark.long
-async def test_it_goes_on_in_a_folder_with_a_long_name(house: House) -> None:
+async def test_it_goes_on_in_a_folder_with_a_long_name(runtime: House) -> None:
     """The CLI cuts long names of folders, and so does whoever brings it a conversation."""
-    deep = house.place / ("d" * 100) / ("e" * 100) / ("f" * 100) / "ümlaut"
+    deep = runtime.place / ("d" * 100) / ("e" * 100) / ("f" * 100) / "ümlaut"
     deep.mkdir(parents=True)
-    async with Pool.open(house.agent(), folder=deep) as pool:
-        first = await begin(house, pool)
-        second = await house.run_in(pool, prompt="Which?", resume=first.session_id)
+    async with Pool.open(runtime.agent(), folder=deep) as pool:
+        first = await begin(runtime, pool)
+        second = await runtime.run_in(pool, prompt="Which?", resume=first.session_id)
     assert second.result.success, second.result.reason
     assert SECRET in second.requests[0].text
 
 
-async def test_an_ephemeral_slot_keeps_nothing(house: House) -> None:
-    state = house.place / "state"
-    async with house.open(state=state, config=PoolConfig(slot_mode=SlotMode.ephemeral)) as pool:
+async def test_an_ephemeral_slot_keeps_nothing(runtime: House) -> None:
+    state = runtime.place / "state"
+    async with runtime.open(state=state, config=PoolConfig(slot_mode=SlotMode.ephemeral)) as pool:
         (slot,) = await pool.slots()
-        first = await begin(house, pool)
+        first = await begin(runtime, pool)
         assert (first.success, first.session_id) == (True, None)
         assert list(state.glob("slots/*/*")) == []
-        asked = len(house.model.requests)
+        asked = len(runtime.model.requests)
         with pytest.raises(ValueError, match="ephemeral: they keep no conversation"):
             await pool.submit("Go on", resume=f"{slot.id}/0d1f6a52-0000-4000-8000-000000000000")
-    assert len(house.model.requests) == asked
+    assert len(runtime.model.requests) == asked
 
 
-async def test_a_conversation_is_found_by_its_own_id_whatever_slot_it_was_kept_on(house: House) -> None:
-    async with house.open(slots=2) as pool:
-        slot, _, session = str((await begin(house, pool)).session_id).partition("/")
+async def test_a_conversation_is_found_by_its_own_id_whatever_slot_it_was_kept_on(
+    runtime: House,
+) -> None:
+    async with runtime.open(slots=2) as pool:
+        slot, _, session = str((await begin(runtime, pool)).session_id).partition("/")
         other = {"slot-0": "slot-1", "slot-1": "slot-0"}[slot]
         script = in_turn(say("a"), say("b"))
-        second = await house.run_in(pool, script, prompt="Which?", resume=f"{other}/{session}")
-        third = await house.run_in(pool, prompt="And again", resume=f"{slot}/{session}")
+        second = await runtime.run_in(pool, script, prompt="Which?", resume=f"{other}/{session}")
+        third = await runtime.run_in(pool, prompt="And again", resume=f"{slot}/{session}")
     assert SECRET in second.requests[0].text
     assert second.result.session_id == f"{other}/{session}"
-    assert [text in third.requests[0].text for text in (SECRET, "Which?", "And again")] == [True] * 3, (
-        "the newest"
-    )
+    assert [text in third.requests[0].text for text in (SECRET, "Which?", "And again")] == [
+        True
+    ] * 3, "the newest"
 
 
 @pytest.mark.long
-async def test_a_conversation_goes_on_after_its_server_was_killed(house: House) -> None:
+async def test_a_conversation_goes_on_after_its_server_was_killed(runtime: House) -> None:
     """The dead worker's slots still have their names, so the new ones get others."""
-    state = house.place / "state"
-    async with house.open(state=state) as pool:
-        first = await begin(house, pool)
+    state = runtime.place / "state"
+    async with runtime.open(state=state) as pool:
+        first = await begin(runtime, pool)
         await pool.database.transact(
             lambda tx: tx.exec_driver_sql("UPDATE slots SET worker = 'elsewhere/1/1'")
         )
         await pool.database.transact(lambda tx: queue.beat(tx, "elsewhere/1/1", 0))
-    async with house.open(state=state) as pool:
+    async with runtime.open(state=state) as pool:
         assert "slot-1" in {slot.id for slot in await pool.slots()}
-        second = await house.run_in(pool, prompt="Which?", resume=first.session_id)
+        second = await runtime.run_in(pool, prompt="Which?", resume=first.session_id)
     assert second.result.success, second.result.reason
     assert SECRET in second.requests[0].text
     assert str(first.session_id).startswith("slot-0/")
     assert str(second.result.session_id).startswith("slot-1/")
 
 
-async def test_a_conversation_that_is_not_kept_breaks_nothing(house: House) -> None:
-    async with house.open(slots=2) as pool:
-        slot = str((await begin(house, pool)).session_id).partition("/")[0]
-        run = await house.run_in(pool, resume=f"{slot}/0d1f6a52-0000-4000-8000-000000000000")
+async def test_a_conversation_that_is_not_kept_breaks_nothing(runtime: House) -> None:
+    async with runtime.open(slots=2) as pool:
+        slot = str((await begin(runtime, pool)).session_id).partition("/")[0]
+        run = await runtime.run_in(pool, resume=f"{slot}/0d1f6a52-0000-4000-8000-000000000000")
         assert {slot.state for slot in await pool.slots()} == {SlotState.idle}
     assert run.result.ending is Ending.failed
     assert "is not kept any more" in run.result.reason
     assert run.requests == []
 
 
-async def test_an_agent_cannot_read_what_another_has_said(house: House) -> None:
-    state = house.place / "state"
-    async with house.open(state=state) as pool:
-        first = await begin(house, pool)
+async def test_an_agent_cannot_read_what_another_has_said(runtime: House) -> None:
+    state = runtime.place / "state"
+    async with runtime.open(state=state) as pool:
+        first = await begin(runtime, pool)
         (kept,) = state.glob("slots/*/*.jsonl")
         assert SECRET in kept.read_text()
         assert kept.stem == (first.session_id or "").partition("/")[2]
-        (house.folder / "link").symlink_to(kept)
-        (house.folder / "slots").symlink_to(kept.parent)
-        run = await house.run_in(pool, in_turn(curious(kept), say("nothing")), prompt="Look around")
+        (runtime.folder / "link").symlink_to(kept)
+        (runtime.folder / "slots").symlink_to(kept.parent)
+        run = await runtime.run_in(
+            pool, in_turn(curious(kept), say("nothing")), prompt="Look around"
+        )
     assert run.result.success, run.result.reason
     assert run.requests[1].last.count("outside the worktree") == 5
     assert "swordfish" not in str(run.requests[1].body)

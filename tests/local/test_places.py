@@ -6,18 +6,20 @@ import asyncio
 from pathlib import Path
 
 from claude_pool_gh import Isolation, Pool
-from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Line
+from claude_pool_gh.pool.model.ports import AgentChannel, AgentOutcome, AgentTask
 from tests.local.house import git
 from tests.pool.kit import GUARD, until
 from tests.pool.puppet import Gate, Puppet, said
 
 
-async def write(task: AgentTask, folder: Path, _line: Line) -> AgentOutcome:
+async def write(task: AgentTask, folder: Path, _line: AgentChannel) -> AgentOutcome:
     (folder / f"{task.prompt}.txt").write_text("x")
     return said()
 
 
-async def test_each_works_in_its_own_folder_also_after_the_other_was_stopped(tmp_path: Path) -> None:
+async def test_each_works_in_its_own_folder_also_after_the_other_was_stopped(
+    tmp_path: Path,
+) -> None:
     for name in "ab":
         (tmp_path / name).mkdir()
     agent = Puppet(Gate())
@@ -45,7 +47,7 @@ async def test_a_worktree_is_one_of_the_repository_that_it_was_submitted_in(tmp_
         git(tmp_path / name, "commit", "--quiet", "--message", name)
     seen: list[str] = []
 
-    async def look(_task: AgentTask, folder: Path, _line: Line) -> AgentOutcome:
+    async def look(_task: AgentTask, folder: Path, _line: AgentChannel) -> AgentOutcome:
         seen.extend(path.name for path in folder.glob("*.txt"))
         return said()
 

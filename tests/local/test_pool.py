@@ -50,17 +50,17 @@ async def cancelled(pool: Pool, task_id: TaskId) -> tuple[TaskResult, float]:
     return result, task.completed_at_ms / 1000 - began
 
 
-async def the_slot_still_works(house: House, pool: Pool) -> None:
+async def the_slot_still_works(runtime: House, pool: Pool) -> None:
     (slot,) = await pool.slots()
     assert (slot.state, slot.current_task, slot.restart_count) == (SlotState.idle, None, 0)
-    again = await house.run_in(pool, in_turn(say("still here")))
+    again = await runtime.run_in(pool, in_turn(say("still here")))
     assert again.result.output == "still here"
     assert (await pool.slots())[0].id == slot.id
 
 
-async def test_what_an_agent_says_is_seen_while_it_speaks(house: House) -> None:
-    house.model.script = in_turn(SLOW)
-    async with house.open() as pool:
+async def test_what_an_agent_says_is_seen_while_it_speaks(runtime: House) -> None:
+    runtime.model.script = in_turn(SLOW)
+    async with runtime.open() as pool:
         chain = await pool.submit_chain([ChainStep(name="talk", prompt="Go")])
         await until(lambda: speaks(pool, chain))
         first = await partial(pool, chain)
@@ -77,11 +77,13 @@ async def test_what_an_agent_says_is_seen_while_it_speaks(house: House) -> None:
     assert result.verdict == "cancelled"
 
 
-async def test_a_secret_that_comes_in_pieces_is_not_seen(house: House) -> None:
-    house.model.script = in_turn(
+async def test_a_secret_that_comes_in_pieces_is_not_seen(runtime: House) -> None:
+    runtime.model.script = in_turn(
         Answer((Text("the red-"), Text("canary sings"), Text("never")), stall_after=2)
     )
-    async with house.open(house.agent(redact=lambda text: text.replace("red-canary", "***"))) as pool:
+    async with runtime.open(
+        runtime.agent(redact=lambda text: text.replace("red-canary", "***"))
+    ) as pool:
         task = await pool.submit("Go")
 
         async def sings() -> bool:
@@ -94,9 +96,9 @@ async def test_a_secret_that_comes_in_pieces_is_not_seen(house: House) -> None:
 
 
 @pytest.mark.parametrize("answer", ENDLESS, ids=["silent", "slow"])
-async def test_a_cancel_ends_an_agent_in_mid_answer(house: House, answer: Answer) -> None:
-    house.model.script = in_turn(answer)
-    async with house.open() as pool:
+async def test_a_cancel_ends_an_agent_in_mid_answer(runtime: House, answer: Answer) -> None:
+    runtime.model.script = in_turn(answer)
+    async with runtime.open() as pool:
         task = await pool.submit("Go")
         await until(lambda: speaks(pool, task))
         said = await partial(pool, task)
@@ -108,40 +110,40 @@ async def test_a_cancel_ends_an_agent_in_mid_answer(house: House, answer: Answer
         assert result.session_id is not None, "it ended by itself, and was not given up"
         assert result.cost_microdollars > 0
         assert result.cost_microdollars == sum(row.settled for row in await ledger_of(pool, task))
-        assert alive(f"{house.place}/tmp/cpg-") == []
-        await the_slot_still_works(house, pool)
+        assert alive(f"{runtime.place}/tmp/cpg-") == []
+        await the_slot_still_works(runtime, pool)
 
 
-async def test_what_the_cli_says_of_a_cancel_is_not_the_agents_word(house: House) -> None:
-    house.model.script = in_turn(say("late", delay=600))
-    async with house.open() as pool:
+async def test_what_the_cli_says_of_a_cancel_is_not_the_agents_word(runtime: House) -> None:
+    runtime.model.script = in_turn(say("late", delay=600))
+    async with runtime.open() as pool:
         task = await pool.submit("Go")
-        await until(lambda: bool(house.model.requests))
+        await until(lambda: bool(runtime.model.requests))
         result, _ = await cancelled(pool, task)
     assert (result.ending, result.output) == (Ending.cancelled, "")
 
 
-async def test_a_pool_that_closes_ends_its_agents_and_goes_on_later(house: House) -> None:
-    house.model.script, state = in_turn(STALL), house.place / "state"
-    async with house.open(state=state) as pool:
+async def test_a_pool_that_closes_ends_its_agents_and_goes_on_later(runtime: House) -> None:
+    runtime.model.script, state = in_turn(STALL), runtime.place / "state"
+    async with runtime.open(state=state) as pool:
         task = await pool.submit("Go")
         await until(lambda: speaks(pool, task))
-        assert alive(f"{house.place}/tmp/cpg-") != []
-    assert alive(f"{house.place}/tmp/cpg-") == []
-    house.model.script = in_turn(say("done at last"))
-    async with house.open(state=state) as pool:
+        assert alive(f"{runtime.place}/tmp/cpg-") != []
+    assert alive(f"{runtime.place}/tmp/cpg-") == []
+    runtime.model.script = in_turn(say("done at last"))
+    async with runtime.open(state=state) as pool:
         result = await pool.wait(task)
         assert (await pool.task(task)).attempts == 2
     assert (result.output, result.upper_bound) == ("done at last", True)
 
 
-async def test_a_cancel_ends_what_bash_has_started(house: House) -> None:
-    mark = house.place / "never-ends"
+async def test_a_cancel_ends_what_bash_has_started(runtime: House) -> None:
+    mark = runtime.place / "never-ends"
     mark.touch()
     command = f"setsid tail -f {mark} & tail -f {mark}"
-    house.model.script = in_turn(use("Bash", {"command": command}), say("done"))
+    runtime.model.script = in_turn(use("Bash", {"command": command}), say("done"))
     settings = TaskOverrides(tools=("Bash",), allowed_tools=("Bash",))
-    async with house.open(house.agent(trusted=True)) as pool:
+    async with runtime.open(runtime.agent(trusted=True)) as pool:
         task = await pool.submit("Go", config=settings)
         await until(lambda: len([p for p in alive(str(mark)) if p.name() == "tail"]) == 2)
         result, seconds = await cancelled(pool, task)
@@ -149,7 +151,7 @@ async def test_a_cancel_ends_what_bash_has_started(house: House) -> None:
         assert result.ending is Ending.cancelled
         assert result.session_id is not None, "it ended by itself, and was not given up"
         assert alive(str(mark)) == []
-        await the_slot_still_works(house, pool)
+        await the_slot_still_works(runtime, pool)
 
 
 HOSTILE = """
@@ -169,15 +171,15 @@ while True:
 
 
 @pytest.mark.parametrize("speaks_", [True, False], ids=["speaking", "silent"])
-async def test_a_cancel_ends_a_hostile_cli(house: House, *, speaks_: bool) -> None:
+async def test_a_cancel_ends_a_hostile_cli(runtime: House, *, speaks_: bool) -> None:
     """It heeds no signal, and starts a child in a session of its own; once without ever saying a word."""
-    flag, cli = house.place / "be-hostile", house.place / "hostile-cli"
+    flag, cli = runtime.place / "be-hostile", runtime.place / "hostile-cli"
     flag.touch()
     script = HOSTILE.format(flag=str(flag), real=str(bundled_cli()), speaks=speaks_)
     cli.write_text(f"#!{sys.executable} -IS\n{script}")
     cli.chmod(0o755)
-    house.model.script = in_turn(STALL)
-    async with house.open(house.agent(cli=cli)) as pool:
+    runtime.model.script = in_turn(STALL)
+    async with runtime.open(runtime.agent(cli=cli)) as pool:
         task = await pool.submit("Go")
         await until(lambda: len(alive(str(cli))) >= 2)  # itself and its child, both deaf by now
         if speaks_:
@@ -185,26 +187,26 @@ async def test_a_cancel_ends_a_hostile_cli(house: House, *, speaks_: bool) -> No
         assert len(alive(str(cli))) >= 2
         result, seconds = await cancelled(pool, task)
         logger.info("a hostile CLI was gone %.2f seconds after its cancel", seconds)
-        assert alive(str(house.place)) == []
+        assert alive(str(runtime.place)) == []
         assert seconds < 10
         assert (result.ending, result.output) == (Ending.cancelled, "half of it" if speaks_ else "")
         assert (result.cost_microdollars > 0) is speaks_
         flag.unlink()
-        await the_slot_still_works(house, pool)
+        await the_slot_still_works(runtime, pool)
 
 
 async def test_the_key_and_the_environment_stay_with_the_pool(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    runtime: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SECRET_OF_THIS_PROCESS", "swordfish-4712")
-    run = await house.run(
+    run = await runtime.run(
         in_turn(use("Bash", {"command": "env"}), say("done")),
-        agent=house.agent(trusted=True),
+        agent=runtime.agent(trusted=True),
         pool=PoolConfig(unattended_mode=True),
         tools=("Bash",),
     )
     assert "ANTHROPIC_API_KEY=held-by-the-gateway" in run.told
     assert KEY not in run.told
     assert "swordfish" not in run.told
-    assert f"HOME={house.place}/tmp/cpg-" in run.told
+    assert f"HOME={runtime.place}/tmp/cpg-" in run.told
     assert {request.headers["x-api-key"] for request in run.requests} == {KEY}

@@ -13,7 +13,9 @@ from typing import Any, Final
 from claude_pool_gh.rehearsal.model import Bill, Usage
 from tests.money.jobs import ASKED_AGAIN, UNTOLD, Asked, mark_of
 
-_PARTLY: Final = "the model's API broke off; what it had read is known, what it wrote counts at its most"
+_PARTLY: Final = (
+    "the model's API broke off; what it had read is known, what it wrote counts at its most"
+)
 NOTES: Final = {
     _PARTLY,
     "the model's API broke off before it reported the tokens used",
@@ -150,12 +152,18 @@ def check_requests(
     for row in bounds:
         assert row.note in NOTES, row
         known = row.note == _PARTLY
-        assert row.cost <= row.reserved if known else row.cost == row.reserved, f"{row.id} is no upper bound"
+        assert row.cost <= row.reserved if known else row.cost == row.reserved, (
+            f"{row.id} is no upper bound"
+        )
     for row in free:
-        assert (row.cost, row.note) == (0, None), f"{row.id} costs something, and nobody knows what for"
+        assert (row.cost, row.note) == (0, None), (
+            f"{row.id} costs something, and nobody knows what for"
+        )
     by_number = {each.number: each for each in asked}
     for number, row in reported.items():
-        assert row.task_id == books.tasks[by_number[number].mark], f"{row.id} is booked with another task"
+        assert row.task_id == books.tasks[by_number[number].mark], (
+            f"{row.id} is booked with another task"
+        )
     rest = [each for each in asked if each.number not in reported]
     found = _match([each for each in rest if each.usage is not None], bounds, books)
     again = [each for each in rest if each.usage is None and each.fate in ASKED_AGAIN]
@@ -177,14 +185,18 @@ def check_requests(
 def _explain(row: Row, one: Asked | None) -> None:
     """Nobody died or was stopped meanwhile: so the ledger has no usage because of what the model did."""
     assert one is not None, f"nothing was asked of the model for {row}"
-    assert (one.fate in UNTOLD) is row.upper_bound, f"the usage of {one} was told, and is not in {row}"
+    assert (one.fate in UNTOLD) is row.upper_bound, (
+        f"the usage of {one} was told, and is not in {row}"
+    )
     assert one.fate in UNTOLD or one.usage is None, f"{one} costs something: {row}"
 
 
 def check_report(books: Books, report: dict[str, Any], budget: int) -> None:
     """What the pool says of its money is what the ledger says."""
     status, metrics, total = report["status"], report["metrics"], books.total
-    assert (status["total_spend_microdollars"], status["reserved_microdollars"]) == (total, 0), status
+    assert (status["total_spend_microdollars"], status["reserved_microdollars"]) == (total, 0), (
+        status
+    )
     assert status["budget_microdollars"] == budget
     assert metrics["total_spend_microdollars"] == total
     assert sum(model["total_cost_microdollars"] for model in metrics["model_breakdown"]) == total
@@ -194,7 +206,9 @@ def check_report(books: Books, report: dict[str, Any], budget: int) -> None:
         costs[row.task_id] += row.cost
         bounds[row.task_id] |= row.upper_bound
     told = {task["id"]: task["result"] for task in report["tasks"]}
-    assert None not in told.values(), f"no result of {[name for name, result in told.items() if not result]}"
+    assert None not in told.values(), (
+        f"no result of {[name for name, result in told.items() if not result]}"
+    )
     for name, result in told.items():
         found = (result["cost_microdollars"], result["upper_bound"])
         assert found == (costs[name], bounds[name]), f"task {name}"
@@ -280,7 +294,9 @@ def _match(asked: Sequence[Asked], rows: Sequence[Row], books: Books) -> dict[st
 
     for one in asked:
         own = [row for row in rows if row.task_id == books.tasks.get(one.mark)]
-        assert place(one, set()), f"the ledger has nothing for {one}; of its task without usage: {own}"
+        assert place(one, set()), (
+            f"the ledger has nothing for {one}; of its task without usage: {own}"
+        )
     return holder
 
 

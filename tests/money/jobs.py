@@ -9,7 +9,16 @@ from dataclasses import asdict, dataclass, field, replace
 from random import Random
 from typing import Any, Final
 
-from claude_pool_gh.rehearsal.model import Answer, Fail, ModelRequest, Raw, Reply, Text, ToolUse, Usage
+from claude_pool_gh.rehearsal.model import (
+    Answer,
+    Fail,
+    ModelRequest,
+    Raw,
+    Reply,
+    Text,
+    ToolUse,
+    Usage,
+)
 
 HAIKU: Final = "claude-haiku-4-5"
 SONNET: Final = "claude-sonnet-5-5"
@@ -60,7 +69,9 @@ class Job:
     @property
     def hasty(self) -> list[str]:
         """The marks of those that may be stopped in mid-answer."""
-        return [p.mark for p in self.prompts if self.cancel is not None or "timeout_secs" in p.config]
+        return [
+            p.mark for p in self.prompts if self.cancel is not None or "timeout_secs" in p.config
+        ]
 
     def told(self) -> dict[str, Any]:
         """The job as the spender is told of it."""
@@ -88,9 +99,27 @@ def draw(rng: Random, count: int) -> list[Job]:
 
 
 _KINDS: Final = (
-    "plain", "tools", "refused", "cut", "cancelled", "poor", "tools", "late", "slow", "tools",
-    "plain", "refused", "cut", "cancelled", "poor", "tools", "stalled", "fallback", "plain", "garbage",
-)  # fmt: skip
+    "plain",
+    "tools",
+    "refused",
+    "cut",
+    "cancelled",
+    "poor",
+    "tools",
+    "late",
+    "slow",
+    "tools",
+    "plain",
+    "refused",
+    "cut",
+    "cancelled",
+    "poor",
+    "tools",
+    "stalled",
+    "fallback",
+    "plain",
+    "garbage",
+)
 
 
 def _prompt(rng: Random, mark: str, kind: str) -> Prompt:
@@ -100,13 +129,17 @@ def _prompt(rng: Random, mark: str, kind: str) -> Prompt:
         case "tools":
             return Prompt(mark, ("read", *reads, "say"), config)
         case "refused":
-            return Prompt(mark, (*reads[:1], rng.choice(["429", "500", "529", "400"]), *reads[:1]), config)
+            return Prompt(
+                mark, (*reads[:1], rng.choice(["429", "500", "529", "400"]), *reads[:1]), config
+            )
         case "cut" | "garbage":
             return Prompt(mark, (*reads, kind), config)
         case "cancelled":
             return Prompt(mark, (*reads[:1], rng.choice(["slow", "late", "stall"])), config)
         case "poor":
-            config["max_budget_usd"] = rng.choice([0.015, *(rng.uniform(0.04, 0.2) for _ in range(4))])
+            config["max_budget_usd"] = rng.choice(
+                [0.015, *(rng.uniform(0.04, 0.2) for _ in range(4))]
+            )
             return Prompt(mark, ("dear", "dear", "dear"), config)
         case "late" | "slow":
             config["timeout_secs"] = rng.uniform(1.5, 2.5)
@@ -147,7 +180,9 @@ class Teller:
 
     @classmethod
     def of(cls, seed: int, jobs: Iterable[Job]) -> Teller:
-        return cls(seed, {prompt.mark: list(prompt.fates) for job in jobs for prompt in job.prompts})
+        return cls(
+            seed, {prompt.mark: list(prompt.fates) for job in jobs for prompt in job.prompts}
+        )
 
     def __call__(self, request: ModelRequest) -> Reply:
         mark = mark_of(request.text)
@@ -159,7 +194,9 @@ class Teller:
             fate = "529" if request.model == SONNET else "say"
         number = len(self.asked) + 1
         usage = None if fate in _REFUSALS else self._usage(number, mark, request, fate)
-        self.asked.append(Asked(number, mark, request.model, time.time_ns() // 1_000_000, fate, usage))
+        self.asked.append(
+            Asked(number, mark, request.model, time.time_ns() // 1_000_000, fate, usage)
+        )
         return _reply(fate, usage, go_on=request.turn < 2)
 
     def _usage(self, number: int, mark: str, request: ModelRequest, fate: str) -> Usage:

@@ -12,6 +12,7 @@ import json
 import sys
 from collections import defaultdict
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,11 +47,15 @@ async def main(folder: Path) -> None:
         agent, folder=folder / "work", state=folder / "state", slots=orders["slots"], config=config
     ) as pool:
         assert agent.gateway is not None
-        agent.gateway._read_on_seconds = orders["read_on"]  # timed-out runs need not be waited for so long
+        agent.gateway._read_on_seconds = orders[
+            "read_on"
+        ]  # timed-out runs need not be waited for so long
         await pool.database.transact(lambda tx: watch.begin(tx, config.budget_microdollars or 0))
         known = await pool.database.read(_by_tag)
         cancelling = asyncio.create_task(_cancel(pool, orders["jobs"]))
-        await asyncio.gather(*(_carry(pool, job, known.get(job["name"], [])) for job in orders["jobs"]))
+        await asyncio.gather(
+            *(_carry(pool, job, known.get(job["name"], [])) for job in orders["jobs"])
+        )
         cancelling.cancel()
         with suppress(asyncio.CancelledError):
             await cancelling
@@ -72,7 +77,11 @@ async def _carry(pool: Pool, job: dict[str, Any], known: list[str]) -> None:
     """One job to its end; the pool's cap may be reached before."""
     with suppress(CapReached):
         for each in known or await _begin(pool, job):
-            await (pool.wait_chain(ChainId(each)) if job["kind"] == "chain" else pool.wait(TaskId(each)))
+            await (
+                pool.wait_chain(ChainId(each))
+                if job["kind"] == "chain"
+                else pool.wait(TaskId(each))
+            )
 
 
 async def _begin(pool: Pool, job: dict[str, Any]) -> list[str]:
@@ -87,7 +96,12 @@ async def _begin(pool: Pool, job: dict[str, Any]) -> list[str]:
             return []
         case _:
             steps = [
-                ChainStep(name=f"s{number}", prompt=text, config=settings[number], on_failure=OnFailure.go_on)
+                ChainStep(
+                    name=f"s{number}",
+                    prompt=text,
+                    config=settings[number],
+                    on_failure=OnFailure.go_on,
+                )
                 for number, text in enumerate(texts)
             ]
             options = ChainOptions(tags=tag, budget_usd=job["budget_usd"])
@@ -101,9 +115,12 @@ async def _cancel(pool: Pool, jobs: list[dict[str, Any]]) -> None:
     async with asyncio.TaskGroup() as group:
         while True:
             await asyncio.sleep(0.05)
-            begun = [each for each, held in pool.live.held.items() if held.runs and each not in seen]
+            begun = [
+                each for each, held in pool.live.held.items() if held.runs and each not in seen
+            ]
             seen |= set(begun)
-            names = await pool.database.read(lambda tx, ids=begun: chains.tags_of(tx, ids)) if begun else {}  # type: ignore[misc]
+            read = partial(chains.tags_of, chain_ids=begun)
+            names = await pool.database.read(read) if begun else {}
             for each, (name, *_) in names.items():
                 if name in wanted:
                     group.create_task(_cancel_later(pool, each, wanted.pop(name)))
@@ -111,7 +128,11 @@ async def _cancel(pool: Pool, jobs: list[dict[str, Any]]) -> None:
 
 async def _cancel_later(pool: Pool, given: str, seconds: float) -> None:
     await asyncio.sleep(seconds)
-    await (pool.cancel_chain(ChainId(given)) if given.startswith("chain-") else pool.cancel(TaskId(given)))
+    await (
+        pool.cancel_chain(ChainId(given))
+        if given.startswith("chain-")
+        else pool.cancel(TaskId(given))
+    )
 
 
 async def _fill_up(pool: Pool, known: dict[str, list[str]], runs: int) -> None:
@@ -135,17 +156,26 @@ async def _spend_the_rest(pool: Pool, known: dict[str, list[str]], shard: int) -
         try:
             (task_id,) = known.get(name) or [await pool.submit(text, config=config, tags=(name,))]
         except CapReached as refusal:
-            return {"cap": refusal.cap, "text": str(refusal), "left": refusal.left, "asked": refusal.asked}
+            return {
+                "cap": refusal.cap,
+                "text": str(refusal),
+                "left": refusal.left,
+                "asked": refusal.asked,
+            }
         await pool.wait(TaskId(task_id))
     raise RuntimeError("the pool's money never ends")
 
 
 async def _report(pool: Pool) -> dict[str, Any]:
     everything = MetricsFilter()
-    results = {each.chain_id: await pool.chain_result(each.chain_id) for each in await pool.chains()}
+    results = {
+        each.chain_id: await pool.chain_result(each.chain_id) for each in await pool.chains()
+    }
     return {
         "tasks": [task.model_dump(mode="json") for task in await pool.tasks()],
-        "chains": {name: result and result.model_dump(mode="json") for name, result in results.items()},
+        "chains": {
+            name: result and result.model_dump(mode="json") for name, result in results.items()
+        },
         "metrics": (await pool.metrics(everything)).model_dump(mode="json"),
         "status": (await pool.status()).model_dump(mode="json"),
     }

@@ -68,7 +68,9 @@ class Store:
     def task(self, run_id: str, most: int, least: int = 1) -> int:
         chain_id = run_id.partition(".")[0]
         return self.do(
-            lambda tx: ledger.reserve_task(tx, run_id, chain_id, "find", most=most, least=least, now_ms=NOW)
+            lambda tx: ledger.reserve_task(
+                tx, run_id, chain_id, "find", most=most, least=least, now_ms=NOW
+            )
         )
 
     def request(self, name: str, run_id: str, amount: int) -> bool:
@@ -162,15 +164,18 @@ def test_what_was_set_aside_and_not_spent_comes_free_for_others(
     store.chain("one", **limit)
     store.task("one.find.0.1", DOLLAR)
     store.spend("one.find.0.1", 30 * CENT)
-    assert store.do(lambda tx: cap_uses.may_come_free(tx, other, own, NOW)), "it is only set aside"
-    store.do(lambda tx: cap_uses.check_hope(tx, other, own, NOW))
+    assert store.do(lambda tx: cap_uses.could_be_freed(tx, other, own, NOW)), "it is only set aside"
+    store.do(lambda tx: cap_uses.ensure_affordable(tx, other, own, NOW))
     store.finish("one")
     store.chain("two", other, **limit)
     store.task("two.find.0.1", 3 * DOLLAR)
     store.spend("two.find.0.1", 3 * DOLLAR)
     store.finish("two")
-    assert not store.do(lambda tx: cap_uses.may_come_free(tx, other, own, NOW)), "it is spent"
-    for attempt in (cap_uses.check_hope, lambda tx, *rest: ledger.reserve_chain(tx, "three", *rest)):
+    assert not store.do(lambda tx: cap_uses.could_be_freed(tx, other, own, NOW)), "it is spent"
+    for attempt in (
+        cap_uses.ensure_affordable,
+        lambda tx, *rest: ledger.reserve_chain(tx, "three", *rest),
+    ):
         with pytest.raises(CapReached) as refused:
             store.do(lambda tx, again=attempt: again(tx, other, own, NOW))  # type: ignore[misc]
         assert told(refused.value) == (cap, 5 * DOLLAR, 170 * CENT, 3 * DOLLAR)
@@ -205,7 +210,9 @@ def test_a_parked_chain_that_ends_has_cost_what_it_spent(store: Store) -> None:
     store.spend("one.find.0.1", 30 * CENT)
     store.park("one")
     store.finish("one")
-    uses = store.do(lambda tx: cap_uses.cap_uses(tx, account(), caps(**_WIDE | {"thread": 5 * DOLLAR}), NOW))
+    uses = store.do(
+        lambda tx: cap_uses.cap_uses(tx, account(), caps(**_WIDE | {"thread": 5 * DOLLAR}), NOW)
+    )
     assert {(use.used, use.limit - use.left) for use in uses} == {(30 * CENT, 30 * CENT)}
 
 
@@ -220,7 +227,9 @@ def test_the_chains_cap_refuses_by_its_name_and_amounts(store: Store) -> None:
     assert told(refused.value) == ("chain", 3 * DOLLAR, CENT, 2 * CENT)
     assert str(refused.value) == "the cap per chain of $3.00 has $0.01 left, asked for $0.02"
     store.do(lambda tx: ledger.settle(tx, "one.find.0.1", NOW))
-    assert store.task("one.find.1.1", DOLLAR, least=2 * CENT) == DOLLAR, "the other task did not need it"
+    assert store.task("one.find.1.1", DOLLAR, least=2 * CENT) == DOLLAR, (
+        "the other task did not need it"
+    )
 
 
 def test_what_is_set_aside_for_a_task_is_all_that_its_requests_get(store: Store) -> None:
@@ -235,7 +244,9 @@ def test_what_is_set_aside_for_a_task_is_all_that_its_requests_get(store: Store)
     assert not store.request("c", "one.find.0.1", 1)
 
 
-def test_a_task_that_is_cancelled_after_its_worker_died_still_tells_what_it_cost(store: Store) -> None:
+def test_a_task_that_is_cancelled_after_its_worker_died_still_tells_what_it_cost(
+    store: Store,
+) -> None:
     store.chain("one")
 
     def begin(tx: Transaction) -> None:
@@ -270,14 +281,20 @@ class Place:
     @asynccontextmanager
     async def _open(self, slots: int, settings: PoolConfig) -> AsyncIterator[Pool]:
         async with Pool.open(
-            self.agent, folder=self.folder / "work", state=self.folder / "state", slots=slots, config=settings
+            self.agent,
+            folder=self.folder / "work",
+            state=self.folder / "state",
+            slots=slots,
+            config=settings,
         ) as pool:
             assert self.agent.gateway is not None
             self.agent.gateway._read_on_seconds = 0.2
             yield pool
             held = sa.select(sa.func.count()).where(reservations.c.settled.is_(None))
             assert await pool.database.read(lambda tx: tx.execute(held).scalar_one()) == 0
-            total = sa.select(sa.func.sum(reservations.c.settled)).where(reservations.c.level == "request")
+            total = sa.select(sa.func.sum(reservations.c.settled)).where(
+                reservations.c.level == "request"
+            )
             spent = await pool.database.read(lambda tx: tx.execute(total).scalar_one()) or 0
             assert (await pool.status()).total_spend_microdollars == spent >= self.model.bill.total
 
@@ -320,7 +337,9 @@ async def test_a_task_too_poor_to_begin_is_refused_by_the_tasks_cap(place: Place
     assert place.model.requests == []
 
 
-async def test_a_second_attempt_is_refused_by_the_tasks_cap_where_the_first_has_used_it(place: Place) -> None:
+async def test_a_second_attempt_is_refused_by_the_tasks_cap_where_the_first_has_used_it(
+    place: Place,
+) -> None:
     """The CLI dies in mid-answer, which would be worth another try: what it cost is its worst case, so everything."""
 
     def script(_: ModelRequest) -> Reply:
@@ -366,10 +385,14 @@ async def test_a_step_whose_share_is_too_small_is_not_told_of_the_chains_cap(pla
         chain_id = await pool.submit_chain(steps, options=ChainOptions(budget_usd=1))
         result = await pool.wait_chain(chain_id)
     assert result is not None
-    assert result.reason.startswith("step one: the cap per step of $0.01 has $0.01 left, asked for $0.06")
+    assert result.reason.startswith(
+        "step one: the cap per step of $0.01 has $0.01 left, asked for $0.06"
+    )
 
 
-async def test_the_pools_cap_refuses_by_its_name_once_it_is_spent_and_not_before(place: Place) -> None:
+async def test_the_pools_cap_refuses_by_its_name_once_it_is_spent_and_not_before(
+    place: Place,
+) -> None:
     """All three tasks of $0.30 run, beside each other: each begins with the least and needs no more."""
     config = TaskOverrides(max_budget_usd=0.3)
     async with place.open(slots=3, budget_microdollars=40 * CENT) as pool:

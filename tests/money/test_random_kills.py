@@ -52,12 +52,18 @@ class Life:
         return self.folder / "state" / "pool.sqlite"
 
     async def begin(self) -> None:
-        environment = ours.environment(HOME=str(self.folder / "home"), TMPDIR=str(self.folder / "tmp"))
+        environment = ours.environment(
+            HOME=str(self.folder / "home"), TMPDIR=str(self.folder / "tmp")
+        )
         with (self.folder / "log").open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 *ours.program("tests.money.spender", str(self.folder)),
-                env=environment, cwd=self.folder, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
-            )  # fmt: skip
+                env=environment,
+                cwd=self.folder,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
 
     async def die(self) -> None:
         """kill -9, and a new life, unless it has come to its end before."""
@@ -129,7 +135,9 @@ async def _spend(folder: Path, runs: int, kills: int, seed: int) -> None:
     check_report(books, report, budget)
     _check_refusals(report, budget)
     begun = len(books.of("task"))
-    counts = f"{begun} runs, {len(teller.asked)} requests, {len(life.deaths)} deaths, {life.looks} looks"
+    counts = (
+        f"{begun} runs, {len(teller.asked)} requests, {len(life.deaths)} deaths, {life.looks} looks"
+    )
     print(counts, tally)  # noqa: T201
     assert begun >= runs
     assert len(life.deaths) >= kills

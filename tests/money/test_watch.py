@@ -22,7 +22,13 @@ async def test_a_moment_above_the_cap_is_noted(
         tx.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
         watch.begin(tx, 100)
         for name, amount in (("a", 40), ("b", 10)):
-            row = {"id": name, "level": "chain", "chain_id": name, "reserved": amount, "upper_bound": False}
+            row = {
+                "id": name,
+                "level": "chain",
+                "chain_id": name,
+                "reserved": amount,
+                "upper_bound": False,
+            }
             tx.execute(reservations.insert().values(created_ms=1, **row))
         grown = reservations.update().where(reservations.c.id == "b")
         tx.execute(grown.values(reserved=raised))

@@ -7,15 +7,15 @@ from typing import Any
 
 from claude_pool_gh.conversation.agent_verb import ReadingVerb, StepContext, VerbResult
 from claude_pool_gh.conversation.answers import answered
-from claude_pool_gh.conversation.desk import Asked, Desk
-from claude_pool_gh.conversation.facts import Facts
+from claude_pool_gh.conversation.facts import ThreadFacts
 from claude_pool_gh.conversation.handler import EVERYWHERE
-from claude_pool_gh.conversation.material import Material
 from claude_pool_gh.conversation.outputs import StatedAnswer
+from claude_pool_gh.conversation.services import CommandContext, Services
+from claude_pool_gh.conversation.thread_prompt import ThreadPrompt
 from claude_pool_gh.github import reads
 
 
-class ExampleFacts(Facts):
+class ExampleFacts(ThreadFacts):
     """What is to be explained."""
 
     path: str = ""
@@ -35,12 +35,18 @@ class Example(ReadingVerb[ExampleFacts, StatedAnswer]):
     brief_fields = frozenset({"path"})
 
     async def make_facts(
-        self, desk: Desk, asked: Asked, common: dict[str, Any], pull: reads.Pull | None
+        self,
+        services: Services,
+        asked: CommandContext,
+        common: dict[str, Any],
+        pull: reads.Pull | None,
     ) -> ExampleFacts:
         """Keep the path."""
         return ExampleFacts(**common, path=asked.text)
 
-    async def brief(self, context: StepContext[ExampleFacts], material: Material) -> Mapping[str, Any]:
+    async def brief(
+        self, context: StepContext[ExampleFacts], material: ThreadPrompt
+    ) -> Mapping[str, Any]:
         """Tell the agent what to explain."""
         return {"path": context.facts.path or "all of it"}
 

@@ -47,7 +47,9 @@ def read(path: Path) -> Picture:
             samples = _SAMPLES[colour]
         packed += body if kind == b"IDAT" else b""
         place += size + 12
-    return Picture(width, samples, _unfiltered(zlib.decompress(packed), width * samples, height, samples))
+    return Picture(
+        width, samples, _unfiltered(zlib.decompress(packed), width * samples, height, samples)
+    )
 
 
 def write(path: Path, picture: Picture) -> None:

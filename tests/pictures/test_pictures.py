@@ -11,7 +11,9 @@ from tests.pictures.page import browser, html, look
 from tests.pictures.scenes import scenes
 
 SCENES = scenes()
-needs_browser = pytest.mark.skipif(browser() is None, reason="no chromium on PATH: apt-get install chromium")
+needs_browser = pytest.mark.skipif(
+    browser() is None, reason="no chromium on PATH: apt-get install chromium"
+)
 
 
 @needs_browser
@@ -73,7 +75,9 @@ def drawn(height: int, *, text: range, border: bool = True) -> png.Picture:
     return png.Picture(100, 3, tuple(rows))
 
 
-def test_this_test_sees_what_is_blank_or_cut_off_and_pictures_can_be_read_back(tmp_path: Path) -> None:
+def test_this_test_sees_what_is_blank_or_cut_off_and_pictures_can_be_read_back(
+    tmp_path: Path,
+) -> None:
     whole = drawn(100, text=range(15, 85))
     assert faults(whole) == []
     assert faults(drawn(100, text=range(15, 40))) == ["the lower half is blank"]

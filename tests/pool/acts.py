@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
-from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Clock, Line
+from claude_pool_gh.pool.model.ports import AgentChannel, AgentOutcome, AgentTask, Clock
 from claude_pool_gh.pool.model.records import SlotFilter
 from claude_pool_gh.pool.model.states import SlotState
 from claude_pool_gh.pool.pool import Pool
@@ -59,7 +59,9 @@ async def until_slot_is(pool: Pool, slot_id: str, state: SlotState) -> None:
 
 async def until_it_speaks(pool: Pool, task_id: str) -> None:
     """Wait until a task's agent has said something."""
-    await until_here(lambda: (run := pool.live.run_of(task_id)) is not None and bool(run.line.partial))
+    await until_here(
+        lambda: (run := pool.live.run_of(task_id)) is not None and bool(run.line.partial)
+    )
 
 
 @dataclass
@@ -80,11 +82,15 @@ class Payer(Puppet):
     async def pay(self, task: AgentTask, microdollars: int) -> bool:
         request_id, now = uuid4().hex, self.now_ms()
         run, most, step = task.run_id, task.budget_microdollars, task.step_microdollars
-        await self.books[-1].transact(lambda tx: ledger.extend(tx, run, microdollars, most, now, step=step))
+        await self.books[-1].transact(
+            lambda tx: ledger.extend(tx, run, microdollars, most, now, step=step)
+        )
         paid = await self.books[-1].transact(
             lambda tx: ledger.reserve_request(tx, request_id, run, task.model, microdollars, now)
         )
-        await self.books[-1].transact(lambda tx: ledger.settle_request(tx, request_id, microdollars, now))
+        await self.books[-1].transact(
+            lambda tx: ledger.settle_request(tx, request_id, microdollars, now)
+        )
         return paid
 
 
@@ -99,7 +105,7 @@ class Stepped:
         for _ in range(count):
             self._steps.release()
 
-    async def __call__(self, task: AgentTask, _folder: Path, _line: Line) -> AgentOutcome:
+    async def __call__(self, task: AgentTask, _folder: Path, _line: AgentChannel) -> AgentOutcome:
         await self._steps.acquire()
         return said(task.prompt)
 
@@ -110,7 +116,7 @@ class Stubborn:
     def __init__(self, *, deaf: bool) -> None:
         self.deaf, self.let_go, self.cancelled = deaf, asyncio.Event(), 0
 
-    async def __call__(self, _task: AgentTask, _folder: Path, line: Line) -> AgentOutcome:
+    async def __call__(self, _task: AgentTask, _folder: Path, line: AgentChannel) -> AgentOutcome:
         line.say("as far as I came")
         while not self.let_go.is_set():
             try:

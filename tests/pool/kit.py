@@ -13,7 +13,7 @@ from typing import Any
 from claude_pool_gh.pool.model.config import PoolConfig
 from claude_pool_gh.pool.model.ids import ChainId
 from claude_pool_gh.pool.model.plan import ALONE
-from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Clock, Line
+from claude_pool_gh.pool.model.ports import AgentChannel, AgentOutcome, AgentTask, Clock
 from claude_pool_gh.pool.model.records import ChainResult
 from claude_pool_gh.pool.pool import Pool
 from claude_pool_gh.pool.recipes.workflows import ChainStep
@@ -41,7 +41,7 @@ def step_name(task: AgentTask) -> str:
 def script(parts: Mapping[str, Part]) -> Act:
     """Acts by the step's name: an outcome, outcomes for one attempt after the other, or an act; else echoes."""
 
-    async def act(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def act(task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         part = parts.get(step_name(task), echo)
         if isinstance(part, AgentOutcome):
             return part
@@ -89,7 +89,7 @@ def spender(outcome: AgentOutcome | None = None, *, cost: int) -> Spender:
     """Each run costs the same, and then ends like this, or echoes."""
     agent = Spender()
 
-    async def act(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def act(task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         assert await agent.ask(task, cost, cost)
         return outcome or await echo(task, folder, line)
 

@@ -15,7 +15,9 @@ def plan(verb: str = "review") -> Plan:
         HostCall(name="brief", call="review.brief"),
         AgentRun(name="find", system="s", prompt="p", overrides=TaskOverrides(model="m")),
     )
-    return Plan(verb=verb, steps=steps, limits=Limits(task=1, chain=3, wall_seconds=60, idle_seconds=60))
+    return Plan(
+        verb=verb, steps=steps, limits=Limits(task=1, chain=3, wall_seconds=60, idle_seconds=60)
+    )
 
 
 def account(thread: str = "1:7", user: str = "mona", repository: str = "1") -> Account:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from claude_pool_gh.pool.model.ports import Agent, AgentOutcome, AgentTask, Ending, Line
+from claude_pool_gh.pool.model.ports import Agent, AgentChannel, AgentOutcome, AgentTask, Ending
 from claude_pool_gh.pool.pool import Pool
 
-Act = Callable[[AgentTask, Path, Line], Awaitable[AgentOutcome]]
+Act = Callable[[AgentTask, Path, AgentChannel], Awaitable[AgentOutcome]]
 
 
 def said(text: str = "done", **more: Any) -> AgentOutcome:
@@ -27,7 +27,7 @@ def failed(reason: str = "it broke", *, retryable: bool = False, **more: Any) ->
     return AgentOutcome(**(usual | more))
 
 
-async def echo(task: AgentTask, _folder: Path, _line: Line) -> AgentOutcome:
+async def echo(task: AgentTask, _folder: Path, _line: AgentChannel) -> AgentOutcome:
     """Answers with what it was asked."""
     return said(f"<{task.prompt}>")
 
@@ -43,7 +43,7 @@ class Puppet(Agent):
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the first run begins; a test may clear it to wait for the next one."""
 
-    async def run(self, task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def run(self, task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         self.seen.append(replace(task))
         self.running += 1
         self.most_at_once = max(self.most_at_once, self.running)
@@ -64,7 +64,7 @@ class Gate:
 
     opened: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def __call__(self, task: AgentTask, _folder: Path, line: Line) -> AgentOutcome:
+    async def __call__(self, task: AgentTask, _folder: Path, line: AgentChannel) -> AgentOutcome:
         line.say(f"working on {task.prompt}")
         waits = [asyncio.create_task(self.opened.wait()), asyncio.create_task(line.stop.wait())]
         try:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from claude_pool_gh.pool.model.config import PoolConfig
 from claude_pool_gh.pool.model.plan import OnRestart
-from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Clock, Ending, Line
+from claude_pool_gh.pool.model.ports import AgentChannel, AgentOutcome, AgentTask, Clock, Ending
 from claude_pool_gh.pool.pool import Pool
 from claude_pool_gh.pool.run.chain_factory import ChainOptions
 from claude_pool_gh.pool.store import ledger
@@ -43,7 +43,7 @@ class Counted(Puppet):
         self.database = database
         yield
 
-    async def run(self, task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def run(self, task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         assert self.database is not None
         name = uuid4().hex
 
@@ -81,7 +81,7 @@ async def one_task(pool: Pool, _agent: Counted) -> None:
 
 
 async def steps(pool: Pool, agent: Counted) -> None:
-    async def act(task: AgentTask, _folder: Path, _line: Line) -> AgentOutcome:
+    async def act(task: AgentTask, _folder: Path, _line: AgentChannel) -> AgentOutcome:
         if step_name(task) == "last" and task.attempt == 1:
             return failed(retryable=True)
         return said(f"<{task.prompt}>")
@@ -117,7 +117,9 @@ async def gate(pool: Pool, _agent: Counted) -> None:
 async def cancel(pool: Pool, agent: Counted) -> None:
     agent.act = Gate()
     both = tuple(step(name, name) for name in ("left", "right"))
-    chain_id = await pool.submit_chain([step("both", branches=both), step("after", "never")], options=ASKS)
+    chain_id = await pool.submit_chain(
+        [step("both", branches=both), step("after", "never")], options=ASKS
+    )
     async with asyncio.timeout(GUARD):
         while agent.running < 2:
             await asyncio.sleep(0.005)
@@ -129,12 +131,21 @@ async def cancel(pool: Pool, agent: Counted) -> None:
 
 STORIES = [
     Story("one task", one_task, ["1"]),
-    Story("steps and branches", steps, [
-        "both.0.1", "both.1.1", "first.0.1", "last.0.1", "last.0.2", "second.0.1",
-    ]),
+    Story(
+        "steps and branches",
+        steps,
+        [
+            "both.0.1",
+            "both.1.1",
+            "first.0.1",
+            "last.0.1",
+            "last.0.2",
+            "second.0.1",
+        ],
+    ),
     Story("a gate, a rejection and an approval", gate, ["after.0.1", "draft.0.1", "draft.0.2"]),
     Story("a cancel", cancel, ["both.0.1", "both.1.1"]),
-]  # fmt: skip
+]
 
 
 def books(tx: Transaction) -> dict[str, list[tuple[int | None, bool]]]:
@@ -158,7 +169,11 @@ def opened(url: str, retries: Retries) -> Database:
 
 
 async def told(
-    story: Story, url: str, state: Path, prepare: Callable[[Flaky, Counted], None], retries: Retries = SOON
+    story: Story,
+    url: str,
+    state: Path,
+    prepare: Callable[[Flaky, Counted], None],
+    retries: Retries = SOON,
 ) -> Flaky:
     """Tell a story on a database that a test has prepared to fail, and check that it makes no difference."""
     database = opened(url, retries)

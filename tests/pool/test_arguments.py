@@ -9,19 +9,35 @@ from typing import Any, get_args, get_type_hints
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from claude_pool_gh import ChainStep, ClaudeAgent, Pool, ScalingConfig, ScalingRefused, Shelf, usual_state
+from claude_pool_gh import (
+    ChainStep,
+    ClaudeAgent,
+    Pool,
+    RecipeLibrary,
+    ScalingConfig,
+    ScalingRefused,
+    usual_state,
+)
 from claude_pool_gh.pool.model.config import PoolConfig, SlotConfig, TaskOverrides
 from claude_pool_gh.pool.run.chain_factory import ChainOptions
 from tests.pool.puppet import OpenPool, Puppet
 
 OPEN: list[tuple[dict[str, Any], type[Exception], str]] = [
-    ({"config": {"model": "x"}}, TypeError, r"`config` must be a PoolConfig, .* PoolConfig\.model_validate"),
+    (
+        {"config": {"model": "x"}},
+        TypeError,
+        r"`config` must be a PoolConfig, .* PoolConfig\.model_validate",
+    ),
     ({"config": 3}, TypeError, "`config` must be a PoolConfig, not of the type int"),
     ({"config": TaskOverrides()}, TypeError, "not of the type TaskOverrides"),
     ({"slots": -1}, ValueError, "`slots` is -1"),
     ({"slots": "four"}, TypeError, "`slots` must be a whole number or a list of SlotConfig"),
     ({"slots": True}, TypeError, "`slots` must be a whole number"),
-    ({"slots": [{"role": "x"}]}, TypeError, r"`slots\[0\]` must be a SlotConfig, not of the type dict"),
+    (
+        {"slots": [{"role": "x"}]},
+        TypeError,
+        r"`slots\[0\]` must be a SlotConfig, not of the type dict",
+    ),
     ({"slots": [None]}, TypeError, r"`slots\[0\]` must be a SlotConfig, not None"),
     ({"folder": "/no/such/folder"}, ValueError, "`folder` does not exist: /no/such/folder"),
     ({"folder": __file__}, ValueError, "`folder` is no folder"),
@@ -29,7 +45,7 @@ OPEN: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"state": "state"}, ValueError, "state=True"),
     ({"state": 3}, TypeError, "`state` must be a path or a text or True or False"),
     ({"name": 5}, TypeError, "`name` must be a text, not of the type int"),
-    ({"shelf": 5}, TypeError, "`shelf` must be a Shelf, not of the type int"),
+    ({"library": 5}, TypeError, "`library` must be a RecipeLibrary, not of the type int"),
     ({"store": 3}, TypeError, "`store` must be a text or a Database"),
     ({"clock": 3}, TypeError, "`clock` must be a Clock: int has no `now_ms`"),
     ({"observer": 3}, TypeError, "`observer` must be an Observer: int has no"),
@@ -42,7 +58,11 @@ OPEN: list[tuple[dict[str, Any], type[Exception], str]] = [
 
 @pytest.mark.parametrize(("given", "error", "words"), OPEN)
 async def test_a_pool_is_not_opened_with_it(
-    given: dict[str, Any], error: type[Exception], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    given: dict[str, Any],
+    error: type[Exception],
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(error, match=words):
@@ -63,13 +83,19 @@ async def test_a_task_or_chain_is_not_queued_with_it(tmp_path: Path) -> None:
             with pytest.raises(TypeError, match="`config` must be a TaskOverrides"):
                 await pool.fan_out(["x"], config=wrong)
         for wrong in ("tag", [1], 3):
-            with pytest.raises(TypeError, match=r"`tags` must be a list of texts|`tags\[0\]` must be a text"):
+            with pytest.raises(
+                TypeError, match=r"`tags` must be a list of texts|`tags\[0\]` must be a text"
+            ):
                 await pool.run("x", tags=wrong)
         wrong = "one prompt"
-        with pytest.raises(TypeError, match="`prompts` must be a list of texts, not of the type str"):
+        with pytest.raises(
+            TypeError, match="`prompts` must be a list of texts, not of the type str"
+        ):
             await pool.fan_out(wrong)
         wrong = [{"name": "a", "prompt": "x"}]
-        with pytest.raises(TypeError, match=r"`steps\[0\]` must be a ChainStep, not of the type dict"):
+        with pytest.raises(
+            TypeError, match=r"`steps\[0\]` must be a ChainStep, not of the type dict"
+        ):
             await pool.submit_chain(wrong)
         wrong = {"tags": ["a"]}
         with pytest.raises(TypeError, match="`options` must be a ChainOptions"):
@@ -125,19 +151,40 @@ def test_a_budget_that_no_database_keeps_is_refused(field: str) -> None:
 
 async def test_every_public_method_refuses_what_its_signature_does_not_take(tmp_path: Path) -> None:
     """Each parameter of each method, given a value of another type: TypeError, with the parameter's name."""
-    wrong: dict[str, Any] = {"feedback": None, "args": 3, "config": 3, "options": 3, "steps": 3, "every": 3}
+    wrong: dict[str, Any] = {
+        "feedback": None,
+        "args": 3,
+        "config": 3,
+        "options": 3,
+        "steps": 3,
+        "every": 3,
+    }
     right: dict[str, Any] = {
-        "prompt": "x", "prompts": ["x"], "task_id": "task-1", "chain_id": "chain-1", "feedback": "x", "key": "x",
-        "value": "x", "steps": [], "every": [], "name": "x", "slot_id": "slot-0", "config": SlotConfig(), "count": 1,
-        "deadline_secs": 1.0, "older_than_secs": 1.0,
-    }  # fmt: skip
+        "prompt": "x",
+        "prompts": ["x"],
+        "task_id": "task-1",
+        "chain_id": "chain-1",
+        "feedback": "x",
+        "key": "x",
+        "value": "x",
+        "steps": [],
+        "every": [],
+        "name": "x",
+        "slot_id": "slot-0",
+        "config": SlotConfig(),
+        "count": 1,
+        "deadline_secs": 1.0,
+        "older_than_secs": 1.0,
+    }
     seen = set()
     async with Pool.open(Puppet(), folder=tmp_path) as pool:
         for name, method in inspect.getmembers(Pool, inspect.isfunction):
             if name.startswith("_"):
                 continue
             parameters = list(inspect.signature(method).parameters.values())[1:]
-            needed = {each.name: right[each.name] for each in parameters if each.default is each.empty}
+            needed = {
+                each.name: right[each.name] for each in parameters if each.default is each.empty
+            }
             for each in parameters:
                 bad = needed | {each.name: wrong.get(each.name, object())}
                 with pytest.raises(TypeError, match=f"`{each.name}` must be "):
@@ -151,7 +198,13 @@ async def test_every_public_method_refuses_what_its_signature_does_not_take(tmp_
         "drain.deadline_secs",
         "wait.task_id",
     } <= seen
-    assert {"set_context.key", "events.limit", "scale_down.count", "run.isolation", "metrics.wanted"} <= seen
+    assert {
+        "set_context.key",
+        "events.limit",
+        "scale_down.count",
+        "run.isolation",
+        "metrics.wanted",
+    } <= seen
 
 
 NOT_TAKEN: list[tuple[str, dict[str, Any], str]] = [
@@ -190,10 +243,12 @@ async def test_a_value_that_cannot_be_meant_is_refused_in_words(
 
 def test_a_shelf_and_an_agent_refuse_it_too() -> None:
     wrong: Any = {"name": "x"}
-    with pytest.raises(TypeError, match="`recipe` must be a Skill or a Workflow, not of the type dict"):
-        Shelf().add(wrong)
+    with pytest.raises(
+        TypeError, match="`recipe` must be a Skill or a Workflow, not of the type dict"
+    ):
+        RecipeLibrary().add(wrong)
     with pytest.raises(TypeError, match="`name` must be a text"):
-        Shelf().skill(wrong)
+        RecipeLibrary().skill(wrong)
     for field, value in {
         "key": 3,
         "model": None,

@@ -112,7 +112,12 @@ async def test_a_killed_chain_goes_on_at_its_step_and_what_was_done_is_not_repea
     assert result.steps[2].output == "<say it>\n\n<say it>\n\n<hang it>\n\n<hang it>"
     assert interrupted == (5_300, True)
     assert result.total_cost_microdollars == 2 * 5_300
-    assert {task.id.rpartition(".")[2]: task.attempts for task in per} == {"0": 1, "1": 1, "2": 2, "3": 2}
+    assert {task.id.rpartition(".")[2]: task.attempts for task in per} == {
+        "0": 1,
+        "1": 1,
+        "2": 2,
+        "3": 2,
+    }
     assert [task.result.upper_bound for task in per if task.result] == [False, False, True, True]
 
 
@@ -169,14 +174,18 @@ async def test_what_was_queued_when_the_process_died_runs_in_the_next(
         assert status.total_spend_microdollars == 2 * 5_300
         assert (status.total_slots, status.busy_slots) == (2, 0)
         assert await all_money_is_settled(pool)
-    runs = [run_id for run_id in log.starts() if not any(run_id.startswith(each) for each in given[:2])]
+    runs = [
+        run_id for run_id in log.starts() if not any(run_id.startswith(each) for each in given[:2])
+    ]
     assert len(runs) == len(set(runs)) == 14
 
 
 async def test_a_task_under_which_processes_keep_dying_is_given_up(
     open_pool: OpenPool, worker: Callable[..., Any], log: Log
 ) -> None:
-    process = worker(chains=[[{"name": "one", "prompt": "say 1"}, {"name": "two", "prompt": "hang"}]])
+    process = worker(
+        chains=[[{"name": "one", "prompt": "say 1"}, {"name": "two", "prompt": "hang"}]]
+    )
     await until(lambda: any(what == "hangs" for what, *_ in log.lines()))
     kill(process)
     with looking(open_pool) as database:  # as if it had happened three times before
@@ -184,7 +193,9 @@ async def test_a_task_under_which_processes_keep_dying_is_given_up(
         await database.transact(lambda tx: tx.execute(hanging))
         money = reservations.update().where(reservations.c.id.like("%.two.0.1"))
         await database.transact(
-            lambda tx: tx.execute(money.values(id=sa.func.replace(reservations.c.id, ".0.1", ".0.4")))
+            lambda tx: tx.execute(
+                money.values(id=sa.func.replace(reservations.c.id, ".0.1", ".0.4"))
+            )
         )
     async with open_pool(Noting(log=log)) as pool:
         (chain,) = [each.chain_id for each in await pool.chains()]
@@ -215,7 +226,9 @@ async def test_a_closed_pool_s_chains_go_on_in_the_next(open_pool: OpenPool) -> 
     assert ended_before >= 1
 
 
-async def test_what_a_host_step_commits_is_there_once_however_often_it_began(open_pool: OpenPool) -> None:
+async def test_what_a_host_step_commits_is_there_once_however_often_it_began(
+    open_pool: OpenPool,
+) -> None:
     gate, calls = Gate(), []
 
     async def host(context: HostStepContext) -> Done:
@@ -243,7 +256,9 @@ async def test_what_a_host_step_commits_is_there_once_however_often_it_began(ope
 TWO = [{"name": "one", "prompt": "say one"}, {"name": "two", "prompt": "say {previous_output}"}]
 
 
-async def dies_and_goes_on(open_pool: OpenPool, worker: Callable[..., Any], log: Log, point: str) -> bool:
+async def dies_and_goes_on(
+    open_pool: OpenPool, worker: Callable[..., Any], log: Log, point: str
+) -> bool:
     """Kill a process at a transaction, and look at what the next one makes of it. False: it had ended by itself."""
     process = worker(log, chains=[TWO], doom=point)
     await until(lambda: process.poll() is not None)
@@ -266,8 +281,12 @@ async def dies_and_goes_on(open_pool: OpenPool, worker: Callable[..., Any], log:
         assert len(every) == 2 * len(ids)
         assert all(task.state == "completed" and 1 <= task.attempts <= 2 for task in every)
         rows = await pool.database.read(lambda tx: tx.execute(sa.select(chains)).all())
-        assert [(row.state, row.outcome["verdict"]) for row in rows] == [("done", "answered")] * len(ids)
-    again = {run_id.rpartition(".")[0] for what, run_id, _ in log.lines()[known:] if what == "start"}
+        assert [(row.state, row.outcome["verdict"]) for row in rows] == [
+            ("done", "answered")
+        ] * len(ids)
+    again = {
+        run_id.rpartition(".")[0] for what, run_id, _ in log.lines()[known:] if what == "start"
+    }
     finished = {f"{step_id}.0" for step_id, state in before.items() if state == "completed"}
     assert not again & finished, "a finished step ran again"
     assert len(log.starts()) == len(set(log.starts())), "an attempt began twice"
@@ -319,4 +338,7 @@ async def test_a_kept_conversation_goes_on_after_its_process_was_killed(
         )
     (task,) = agent.seen
     assert task.conversation is not None
-    assert (task.conversation.resume, task.conversation.home.parent) == ("s1", open_pool.state / "slots")
+    assert (task.conversation.resume, task.conversation.home.parent) == (
+        "s1",
+        open_pool.state / "slots",
+    )

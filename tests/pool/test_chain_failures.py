@@ -11,13 +11,31 @@ import sqlalchemy as sa
 
 from claude_pool_gh.pool.model.config import PoolConfig
 from claude_pool_gh.pool.model.errors import CapReached, StepFailed
-from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Done, Ending, HostStepContext, Line
+from claude_pool_gh.pool.model.ports import (
+    AgentChannel,
+    AgentOutcome,
+    AgentTask,
+    Done,
+    Ending,
+    HostStepContext,
+)
 from claude_pool_gh.pool.model.records import ChainResult, TaskResult
 from claude_pool_gh.pool.pool import Pool
 from claude_pool_gh.pool.run.chain_factory import ChainOptions
 from claude_pool_gh.pool.store import chains, continuation
 from claude_pool_gh.pool.store.tables import reservations, steps, tasks
-from tests.pool.kit import GUARD, QUICK, Spender, ended, parked, run_chain, script, spender, step, until
+from tests.pool.kit import (
+    GUARD,
+    QUICK,
+    Spender,
+    ended,
+    parked,
+    run_chain,
+    script,
+    spender,
+    step,
+    until,
+)
 from tests.pool.puppet import Gate, OpenPool, Puppet, echo, failed, said
 
 Rows = dict[str, Any]
@@ -32,23 +50,33 @@ async def states(pool: Pool, table: sa.Table, chain_id: str) -> Rows:
 
 async def open_money(pool: Pool) -> int:
     """Reservations that nobody has settled."""
-    count = sa.select(sa.func.count()).select_from(reservations).where(reservations.c.settled.is_(None))
+    count = (
+        sa.select(sa.func.count()).select_from(reservations).where(reservations.c.settled.is_(None))
+    )
     return int(await pool.database.read(lambda tx: tx.execute(count).scalar_one()))
 
 
 # ---- a step that fails
 
 
-async def test_a_failed_step_ends_its_chain_and_what_was_done_and_paid_is_kept(open_pool: OpenPool) -> None:
+async def test_a_failed_step_ends_its_chain_and_what_was_done_and_paid_is_kept(
+    open_pool: OpenPool,
+) -> None:
     agent = Spender()
 
-    async def pay(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def pay(task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         await agent.ask(task, 10_000, {"one": 3_000, "two": 5_000}[task.prompt])
-        return failed("the tests do not build") if task.prompt == "two" else await echo(task, folder, line)
+        return (
+            failed("the tests do not build")
+            if task.prompt == "two"
+            else await echo(task, folder, line)
+        )
 
     agent.act = pay
     async with open_pool(agent) as pool:
-        chain = await pool.submit_chain([step("one", "one"), step("two", "two"), step("three", "three")])
+        chain = await pool.submit_chain(
+            [step("one", "one"), step("two", "two"), step("three", "three")]
+        )
         result = await ended(pool, chain)
         progress = await pool.chain_progress(chain)
         spent = (await pool.status()).total_spend_microdollars
@@ -58,16 +86,24 @@ async def test_a_failed_step_ends_its_chain_and_what_was_done_and_paid_is_kept(o
     assert result.reason == result.final_output == "step two: the tests do not build"
     one, two, three = result.steps
     assert (one.output, one.success, one.cost_microdollars) == ("<one>", True, 3_000)
-    assert (two.output, two.success, two.cost_microdollars) == ("the tests do not build", False, 5_000)
+    assert (two.output, two.success, two.cost_microdollars) == (
+        "the tests do not build",
+        False,
+        5_000,
+    )
     assert (three.skipped, three.cost_microdollars) == (True, 0)
     assert result.total_cost_microdollars == spent == 8_000
-    assert (progress.status, progress.current_step, progress.cost_microdollars) == ("failed", None, 8_000)
+    assert (progress.status, progress.current_step, progress.cost_microdollars) == (
+        "failed",
+        None,
+        8_000,
+    )
 
 
 async def test_of_a_step_with_several_runs_the_finished_ones_are_kept_when_one_fails(
     open_pool: OpenPool,
 ) -> None:
-    async def second_fails(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def second_fails(task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         return failed("no") if task.prompt == "r" else await echo(task, folder, line)
 
     agent = Puppet(second_fails)
@@ -88,13 +124,15 @@ async def test_a_chain_may_go_on_after_a_step_that_failed(open_pool: OpenPool, k
         "each": {"prompt": "{item}", "each": "list.parts"},
     }
 
-    async def bad_fails(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def bad_fails(task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         return failed("no") if task.prompt == "bad" else await echo(task, folder, line)
 
     agent = Puppet(script({"list": said(structured={"parts": ["fine", "bad"]}), "some": bad_fails}))
     chain = [
         step("list", "list", output_vars={"parts": "parts"}),
-        step("some", **kinds[kind], title="{item}" if kind == "each" else "", on_failure="continue"),
+        step(
+            "some", **kinds[kind], title="{item}" if kind == "each" else "", on_failure="continue"
+        ),
         step("after", "after [{steps.some.output}] [{steps.some.error}]"),
     ]
     async with open_pool(agent) as pool:
@@ -116,7 +154,9 @@ async def test_a_chain_may_go_on_after_a_step_that_failed(open_pool: OpenPool, k
 
 
 @pytest.mark.parametrize("kind", ["plain", "branches", "each"])
-async def test_the_control_a_step_that_succeeded_has_no_error(open_pool: OpenPool, kind: str) -> None:
+async def test_the_control_a_step_that_succeeded_has_no_error(
+    open_pool: OpenPool, kind: str
+) -> None:
     kinds: dict[str, Rows] = {
         "plain": {"prompt": "fine"},
         "branches": {"branches": [step("left", "fine"), step("right", "fine")]},
@@ -158,11 +198,13 @@ async def test_a_step_may_wait_for_the_failure_of_another(open_pool: OpenPool) -
 
 
 @pytest.mark.parametrize("known", [True, False])
-async def test_a_sum_says_whether_it_is_only_an_upper_bound(open_pool: OpenPool, *, known: bool) -> None:
+async def test_a_sum_says_whether_it_is_only_an_upper_bound(
+    open_pool: OpenPool, *, known: bool
+) -> None:
     """An answer whose price never came is booked at the most that it may have cost."""
     agent = Spender()
 
-    async def pays(task: AgentTask, _folder: Path, _line: Line) -> AgentOutcome:
+    async def pays(task: AgentTask, _folder: Path, _line: AgentChannel) -> AgentOutcome:
         assert await agent.ask(task, 5_000, 5_000 if known or task.prompt == "one" else None)
         return said()
 
@@ -176,10 +218,14 @@ async def test_a_sum_says_whether_it_is_only_an_upper_bound(open_pool: OpenPool,
 async def test_a_chain_whose_every_step_failed_has_no_answer(open_pool: OpenPool) -> None:
     agent = Puppet(script({"one": failed("no"), "two": failed("nor this")}))
     async with open_pool(agent) as pool:
-        result = await run_chain(pool, [step(name, name, on_failure="continue") for name in ("one", "two")])
+        result = await run_chain(
+            pool, [step(name, name, on_failure="continue") for name in ("one", "two")]
+        )
     assert (result.success, result.final_output) == (False, "")
     assert result.reason == "step one: no; step two: nor this"
-    assert [each.output for each in result.steps] == ["no", "nor this"], "as of a lone task that failed"
+    assert [each.output for each in result.steps] == ["no", "nor this"], (
+        "as of a lone task that failed"
+    )
 
 
 async def test_what_only_shows_while_running_names_the_step_too(open_pool: OpenPool) -> None:
@@ -240,7 +286,9 @@ FILLED_LATE = {
 async def test_a_chain_goes_on_after_a_text_that_cannot_be_filled_where_it_is_to_go_on(
     open_pool: OpenPool, what: str
 ) -> None:
-    agent = Puppet(script({"one": said(structured={"parts": 3}), "two": failed("no", retryable=True)}))
+    agent = Puppet(
+        script({"one": said(structured={"parts": 3}), "two": failed("no", retryable=True)})
+    )
     first = step("one", "1", output_vars={"parts": "parts"})
     after = step("three", "sees [{steps.two.error}]")
     async with open_pool(agent, config=QUICK) as pool:
@@ -258,7 +306,11 @@ async def test_a_chain_goes_on_after_a_text_that_cannot_be_filled_where_it_is_to
     ]
     assert agent.prompts[-2 if what != "its recovery" else -3].startswith("sees [")
     assert "one.parts" in next(prompt for prompt in agent.prompts if prompt.startswith("sees ["))
-    assert (failed_here.success, failed_here.verdict, failed_here.steps[2].skipped) == (False, "failed", True)
+    assert (failed_here.success, failed_here.verdict, failed_here.steps[2].skipped) == (
+        False,
+        "failed",
+        True,
+    )
     assert failed_here.reason.count("step two") == 1
 
 
@@ -266,12 +318,17 @@ async def test_an_item_whose_text_cannot_be_filled_fails_alone_or_before_anythin
     open_pool: OpenPool,
 ) -> None:
     parts = {"parts": [{"a": 1}, {"b": 2}, {"a": 3}]}
-    steps = [step("one", "1", output_vars={"parts": "parts"}), step("two", "<{item.a}>", each="one.parts")]
+    steps = [
+        step("one", "1", output_vars={"parts": "parts"}),
+        step("two", "<{item.a}>", each="one.parts"),
+    ]
     agent = Puppet(script({"one": said(structured=parts)}))
     async with open_pool(agent) as pool:
         fails = await run_chain(pool, steps)
         assert agent.prompts == ["1"], "the step is to fail anyway"
-        goes_on = await run_chain(pool, [steps[0], steps[1].model_copy(update={"on_failure": "continue"})])
+        goes_on = await run_chain(
+            pool, [steps[0], steps[1].model_copy(update={"on_failure": "continue"})]
+        )
     assert (fails.success, fails.reason) == (
         False,
         "step two: `item.a` leads nowhere: `item` has no `a`, but `b`",
@@ -308,7 +365,11 @@ async def test_only_what_may_pass_is_tried_again_and_the_next_attempt_is_told_wh
     open_pool: OpenPool,
 ) -> None:
     outcomes = {
-        "passes": [failed("overloaded", retryable=True), failed("reset", retryable=True), said("yes")],
+        "passes": [
+            failed("overloaded", retryable=True),
+            failed("reset", retryable=True),
+            said("yes"),
+        ],
         "stays": [failed("overloaded", retryable=True)] * 3,
         "never": [failed("no such tool")],
         "money": [failed("the money is gone", ending="out_of_budget")],
@@ -320,23 +381,39 @@ async def test_only_what_may_pass_is_tried_again_and_the_next_attempt_is_told_wh
     found: dict[str, ChainResult] = {}
     async with open_pool(agent, config=QUICK) as pool:
         for name in outcomes:
-            found[name] = await run_chain(pool, [step(name, name, retries=0 if name == "unasked" else 2)])
+            found[name] = await run_chain(
+                pool, [step(name, name, retries=0 if name == "unasked" else 2)]
+            )
     assert {
-        name: len([task for task in agent.seen if task.prompt.startswith(name)]) for name in outcomes
+        name: len([task for task in agent.seen if task.prompt.startswith(name)])
+        for name in outcomes
     } == {name: len(each) for name, each in outcomes.items()}
     assert found["passes"].success
     first, second, third = agent.prompts[:3]
     assert first == "passes"
-    assert second.startswith("passes\n\nAn earlier attempt at this ended without a result: overloaded")
+    assert second.startswith(
+        "passes\n\nAn earlier attempt at this ended without a result: overloaded"
+    )
     assert third.startswith("passes\n\nAn earlier attempt at this ended without a result: reset")
     assert "overloaded" not in third
     assert {name: each.steps[0].retries_used for name, each in found.items()} == {
-        "passes": 2, "stays": 2, "never": 0, "money": 0, "turns": 0, "quota": 0, "unasked": 0,
-    }  # fmt: skip
+        "passes": 2,
+        "stays": 2,
+        "never": 0,
+        "money": 0,
+        "turns": 0,
+        "quota": 0,
+        "unasked": 0,
+    }
     assert {name: each.verdict for name, each in found.items()} == {
-        "passes": "answered", "stays": "failed", "never": "failed", "money": "out_of_budget",
-        "turns": "out_of_turns", "quota": "quota", "unasked": "failed",
-    }  # fmt: skip
+        "passes": "answered",
+        "stays": "failed",
+        "never": "failed",
+        "money": "out_of_budget",
+        "turns": "out_of_turns",
+        "quota": "quota",
+        "unasked": "failed",
+    }
     assert found["stays"].reason == "step stays: overloaded"
 
 
@@ -344,7 +421,7 @@ async def test_a_step_is_tried_again_as_often_as_it_says(open_pool: OpenPool) ->
     """Five retries are six attempts, and the recovery comes after them; each attempt's money is the task's."""
     agent = Spender()
 
-    async def fails(task: AgentTask, _folder: Path, _line: Line) -> AgentOutcome:
+    async def fails(task: AgentTask, _folder: Path, _line: AgentChannel) -> AgentOutcome:
         await agent.ask(task, 10, 10)
         return failed("overloaded", retryable=True)
 
@@ -394,7 +471,7 @@ async def test_the_recovery_runs_once_after_the_last_retry(open_pool: OpenPool) 
 
 
 async def test_each_item_and_branch_is_tried_again_for_itself(open_pool: OpenPool) -> None:
-    async def right_fails_once(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def right_fails_once(task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         if task.prompt == "r":
             return failed("reset", retryable=True)
         return await echo(task, folder, line)
@@ -404,19 +481,26 @@ async def test_each_item_and_branch_is_tried_again_for_itself(open_pool: OpenPoo
     async with open_pool(agent, config=QUICK) as pool:
         result = await run_chain(pool, [step("both", branches=branches)])
     assert result.success
-    assert [(task.id.rpartition(".")[2], task.attempt) for task in sorted(agent.seen, key=lambda t: t.run_id)] == [
-        ("0", 1), ("1", 1), ("1", 2),
-    ]  # fmt: skip
+    assert [
+        (task.id.rpartition(".")[2], task.attempt)
+        for task in sorted(agent.seen, key=lambda t: t.run_id)
+    ] == [
+        ("0", 1),
+        ("1", 1),
+        ("1", 2),
+    ]
     assert result.steps[0].retries_used == 1
 
 
 # ---- cancelling
 
 
-async def test_a_cancel_while_a_step_runs_ends_it_and_keeps_what_was_done(open_pool: OpenPool) -> None:
+async def test_a_cancel_while_a_step_runs_ends_it_and_keeps_what_was_done(
+    open_pool: OpenPool,
+) -> None:
     gate, agent = Gate(), Spender()
 
-    async def pays(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def pays(task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         await agent.ask(task, 1_000, 500)
         if task.prompt == "two":
             await agent.ask(task, 1_000)  # an answer is still to come
@@ -424,7 +508,9 @@ async def test_a_cancel_while_a_step_runs_ends_it_and_keeps_what_was_done(open_p
 
     agent.act = pays
     async with open_pool(agent) as pool:
-        chain = await pool.submit_chain([step("one", "one"), step("two", "two"), step("three", "three")])
+        chain = await pool.submit_chain(
+            [step("one", "one"), step("two", "two"), step("three", "three")]
+        )
         await until(lambda: "two" in agent.prompts and agent.running == 1)
         assert await pool.cancel_chain(chain)
         result = await ended(pool, chain)
@@ -461,7 +547,9 @@ async def test_a_cancel_between_two_steps_ends_the_chain_there(open_pool: OpenPo
 
     agent = Puppet()
     async with open_pool(agent, host_steps={"host": host}) as pool:
-        chain = await pool.submit_chain([step("one", "one"), step("host", host="host"), step("two", "two")])
+        chain = await pool.submit_chain(
+            [step("one", "one"), step("host", host="host"), step("two", "two")]
+        )
         await asked.wait()
         assert await pool.cancel_chain(chain)
         go.set()
@@ -502,7 +590,7 @@ async def test_a_cancelled_run_is_neither_tried_again_nor_recovered(open_pool: O
     """Whether it is cancelled while it runs, or while it waits for its next attempt."""
     gate = Gate()
 
-    async def fails_when_stopped(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def fails_when_stopped(task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         await gate(task, folder, line)
         return failed("connection lost", retryable=True)
 
@@ -519,7 +607,9 @@ async def test_a_cancelled_run_is_neither_tried_again_nor_recovered(open_pool: O
         chain = await pool.submit_chain(one)
 
         async def pauses() -> bool:
-            return (await states(pool, tasks, chain)).get("one") == "pending" and len(agent.seen) == 2
+            return (await states(pool, tasks, chain)).get("one") == "pending" and len(
+                agent.seen
+            ) == 2
 
         await until(pauses)
         assert await pool.cancel_chain(chain)
@@ -529,7 +619,9 @@ async def test_a_cancelled_run_is_neither_tried_again_nor_recovered(open_pool: O
         assert await states(pool, tasks, chain) == {"one": "cancelled"}
 
 
-async def test_a_parked_chain_is_cancelled_and_cannot_be_approved_any_more(open_pool: OpenPool) -> None:
+async def test_a_parked_chain_is_cancelled_and_cannot_be_approved_any_more(
+    open_pool: OpenPool,
+) -> None:
     agent = spender(cost=700)
     async with open_pool(agent) as pool:
         chain = await pool.submit_chain([step("one", "one", gate=True), step("two", "two")])
@@ -546,7 +638,9 @@ async def test_a_parked_chain_is_cancelled_and_cannot_be_approved_any_more(open_
 
 async def test_a_chain_that_waits_for_money_can_be_cancelled(open_pool: OpenPool) -> None:
     gate = Gate()
-    config = PoolConfig(budget_microdollars=30_000)  # one begins with two cents, and none is left for another
+    config = PoolConfig(
+        budget_microdollars=30_000
+    )  # one begins with two cents, and none is left for another
     agent = Puppet(gate)
     async with open_pool(agent, slots=2, config=config) as pool:
         first = await pool.submit_chain([step("one", "one")])
@@ -567,7 +661,7 @@ async def test_a_chain_never_spends_more_than_its_budget(open_pool: OpenPool) ->
     """All its steps, items and attempts together; what was done until then is kept."""
     agent = Spender()
 
-    async def greedy(task: AgentTask, _folder: Path, _line: Line) -> AgentOutcome:
+    async def greedy(task: AgentTask, _folder: Path, _line: AgentChannel) -> AgentOutcome:
         while await agent.ask(task, 40_000, 40_000):
             pass
         return failed("overloaded", retryable=True) if task.attempt == 1 else said(task.prompt)
@@ -588,11 +682,13 @@ async def test_a_chain_never_spends_more_than_its_budget(open_pool: OpenPool) ->
     assert result.reason.startswith("step three: the cap per chain of $0.")
 
 
-async def test_a_step_s_budget_holds_for_each_of_its_runs_and_its_share_for_all(open_pool: OpenPool) -> None:
+async def test_a_step_s_budget_holds_for_each_of_its_runs_and_its_share_for_all(
+    open_pool: OpenPool,
+) -> None:
     agent = Spender()
     paid: dict[str, int] = {}
 
-    async def greedy(task: AgentTask, _folder: Path, _line: Line) -> AgentOutcome:
+    async def greedy(task: AgentTask, _folder: Path, _line: AgentChannel) -> AgentOutcome:
         if task.prompt == "list":
             return said(structured={"parts": [1, 2, 3, 4]})
         while await agent.ask(task, 10_000, 10_000):
@@ -618,19 +714,23 @@ async def test_the_pool_s_cap_is_never_passed_by_what_waits_in_the_queue(
     """Tasks start with what is left, and take more as they need it; the rest is refused by the cap's name."""
     gate, agent, most = Gate(), Spender(), [0]
 
-    async def spends_less_than_it_may(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def spends_less_than_it_may(
+        task: AgentTask, folder: Path, line: AgentChannel
+    ) -> AgentOutcome:
         await gate(task, folder, line)
         if not await agent.ask(task, 500_000, 400_000):
             return failed("no money", ending="out_of_budget")
         assert agent.database is not None
-        held = sa.select(sa.func.sum(sa.func.coalesce(reservations.c.settled, reservations.c.reserved)))
+        held = sa.select(
+            sa.func.sum(sa.func.coalesce(reservations.c.settled, reservations.c.reserved))
+        )
         total = await agent.database.read(
             lambda tx: tx.execute(held.where(reservations.c.level == "chain")).scalar_one()
         )
         most[0] = max(most[0], int(total))
         return await echo(task, folder, line)
 
-    async def pays_the_rest(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def pays_the_rest(task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         rest = 2_990_000 - 400_000 * len(done)
         assert await agent.ask(task, rest, rest)
         return await echo(task, folder, line)
@@ -676,7 +776,9 @@ async def test_what_a_failed_or_stopped_run_cost_counts_against_the_cap_after_a_
         assert (await run_chain(pool, [step("one", "one")])).total_cost_microdollars == 500_000
     async with open_pool(agent, config=config) as pool:
         assert (await pool.status()).total_spend_microdollars == 500_000
-        await run_chain(pool, [step("one", "one")])  # its cap is 0.60: it begins with the 0.50 that are left
+        await run_chain(
+            pool, [step("one", "one")]
+        )  # its cap is 0.60: it begins with the 0.50 that are left
         with pytest.raises(CapReached, match="pool and month"):
             await pool.submit_chain([step("one", "one")], options=ChainOptions(budget_usd=0.02))
 
@@ -685,7 +787,9 @@ async def test_what_a_failed_or_stopped_run_cost_counts_against_the_cap_after_a_
 
 
 @pytest.mark.parametrize("stubborn", [False, True])
-async def test_a_cancel_ends_a_step_of_the_hosts_that_takes_long(open_pool: OpenPool, stubborn: bool) -> None:
+async def test_a_cancel_ends_a_step_of_the_hosts_that_takes_long(
+    open_pool: OpenPool, stubborn: bool
+) -> None:
     begun, ended_ = asyncio.Event(), asyncio.Event()
 
     async def slow(_context: HostStepContext) -> Done:
@@ -702,7 +806,9 @@ async def test_a_cancel_ends_a_step_of_the_hosts_that_takes_long(open_pool: Open
 
     agent = Puppet()
     async with open_pool(agent, host_steps={"slow": slow}) as pool:
-        chain = await pool.submit_chain([step("one", "1"), step("slow", host="slow"), step("two", "2")])
+        chain = await pool.submit_chain(
+            [step("one", "1"), step("slow", host="slow"), step("two", "2")]
+        )
         async with asyncio.timeout(GUARD):
             await begun.wait()
         assert await pool.cancel_chain(chain) is True

@@ -12,14 +12,24 @@ import sqlalchemy as sa
 from claude_pool_gh.pool.model.config import PoolConfig
 from claude_pool_gh.pool.model.errors import CapReached, NotUnderReview, UnknownTask
 from claude_pool_gh.pool.model.ids import ChainId
-from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Done, HostStepContext, Line
+from claude_pool_gh.pool.model.ports import (
+    AgentChannel,
+    AgentOutcome,
+    AgentTask,
+    Done,
+    HostStepContext,
+)
 from claude_pool_gh.pool.pool import Pool
 from claude_pool_gh.pool.run.chain_factory import ChainOptions
 from claude_pool_gh.pool.store.tables import steps, tasks
 from tests.pool.kit import ended, parked, run_chain, script, spender, step, until
 from tests.pool.puppet import Gate, OpenPool, Puppet, echo, failed, said
 
-GATED = [step("one", "one"), step("two", "two", gate=True), step("three", "three {previous_output}")]
+GATED = [
+    step("one", "one"),
+    step("two", "two", gate=True),
+    step("three", "three {previous_output}"),
+]
 
 
 async def test_a_gated_step_waits_as_a_row_and_approval_goes_on(open_pool: OpenPool) -> None:
@@ -36,7 +46,9 @@ async def test_a_gated_step_waits_as_a_row_and_approval_goes_on(open_pool: OpenP
         )
         assert progress.completed_steps == 1
         assert await pool.chain_result(chain) is None
-        await until(lambda: not pool.live.held and pool.load.chains_running == 0 and pool.load.busy == 0)
+        await until(
+            lambda: not pool.live.held and pool.load.chains_running == 0 and pool.load.busy == 0
+        )
         assert (await pool.status()).pending_review_tasks == 1
         assert (await run_chain(pool, [step("other", "other")])).success
         await pool.approve(chain)
@@ -84,7 +96,7 @@ async def test_its_unused_money_is_free_while_a_chain_waits(open_pool: OpenPool)
 
         pays = agent.act
 
-        async def pays_late(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+        async def pays_late(task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
             if task.prompt != "other":
                 return await pays(task, folder, line)
             async with line.spending(1_590_000) as spent:
@@ -93,7 +105,9 @@ async def test_its_unused_money_is_free_while_a_chain_waits(open_pool: OpenPool)
             return outcome
 
         agent.act = pays_late
-        other = await pool.submit_chain([step("other", "other")], options=ChainOptions(budget_usd=1.6))
+        other = await pool.submit_chain(
+            [step("other", "other")], options=ChainOptions(budget_usd=1.6)
+        )
         await until(lambda: agent.running == 1)  # with the money that the parked chain let go
         with pytest.raises(CapReached, match="the cap per pool and month"):
             await pool.approve(chain)
@@ -151,8 +165,10 @@ async def test_the_last_rejection_that_a_step_may_have_ends_its_chain(open_pool:
     assert (result.success, result.verdict) == (False, "failed")
     assert result.reason == "rejected 2 of 2 times; the last feedback: still no"
     assert (result.steps[0].output, result.steps[0].success, result.steps[1].skipped) == (
-        agent.prompts[1].join("<>"), False, True,
-    )  # fmt: skip
+        agent.prompts[1].join("<>"),
+        False,
+        True,
+    )
     assert (task.state, len(agent.seen)) == ("failed", 2)
 
 
@@ -163,7 +179,9 @@ async def test_a_decision_is_made_once(open_pool: OpenPool) -> None:
     async with open_pool(agent) as pool:
         chain = await pool.submit_chain(GATED)
         await parked(pool, chain)
-        with pytest.raises(NotUnderReview, match="does not wait to be continued; it is parked for approval"):
+        with pytest.raises(
+            NotUnderReview, match="does not wait to be continued; it is parked for approval"
+        ):
             await pool.go_on(chain)
         await pool.approve(chain)
         with pytest.raises(NotUnderReview):
@@ -204,7 +222,9 @@ async def test_of_decisions_at_the_same_time_one_holds(open_pool: OpenPool) -> N
             await parked(pool, chain)
         for number, chain in enumerate(ids):
             ways = range(2) if number < 6 else range(3)
-            told = await asyncio.gather(*(decide(pool, chain, how + number) for how in (*ways, *ways)))
+            told = await asyncio.gather(
+                *(decide(pool, chain, how + number) for how in (*ways, *ways))
+            )
             assert told.count("held") <= 1
             if number < 6:
                 assert any(each == "held" for each in told) or "cancelled" in told
@@ -214,7 +234,9 @@ async def test_of_decisions_at_the_same_time_one_holds(open_pool: OpenPool) -> N
 
 
 @pytest.mark.parametrize("kind", ["each", "branches", "host"])
-async def test_a_step_of_several_runs_or_of_the_host_may_wait_too(open_pool: OpenPool, kind: str) -> None:
+async def test_a_step_of_several_runs_or_of_the_host_may_wait_too(
+    open_pool: OpenPool, kind: str
+) -> None:
     asked: list[str] = []
 
     async def host(_context: HostStepContext) -> Done:
@@ -247,7 +269,9 @@ async def test_a_step_of_several_runs_or_of_the_host_may_wait_too(open_pool: Ope
     own = agent.prompts[1:-1]
     assert sorted(prompt[:5] for prompt in own) == ["run 1", "run 1", "run 2", "run 2"]
     assert sum("not so" in prompt for prompt in own) == 2
-    assert agent.prompts[-1].count("not so") == 2  # the approved attempts', which echo their feedback
+    assert (
+        agent.prompts[-1].count("not so") == 2
+    )  # the approved attempts', which echo their feedback
 
 
 async def test_approving_the_last_step_ends_the_chain(open_pool: OpenPool) -> None:
@@ -261,7 +285,9 @@ async def test_approving_the_last_step_ends_the_chain(open_pool: OpenPool) -> No
         assert (result.success, result.final_output) == (True, "<one>")
         assert (await pool.chain_progress(chain)).status == "completed"
         rows = sa.select(steps.c.state)
-        assert await pool.database.read(lambda tx: tx.execute(rows).scalars().all()) == ["completed"]
+        assert await pool.database.read(lambda tx: tx.execute(rows).scalars().all()) == [
+            "completed"
+        ]
 
 
 async def test_a_step_that_failed_or_was_skipped_does_not_wait(open_pool: OpenPool) -> None:

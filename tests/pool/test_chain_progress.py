@@ -23,7 +23,9 @@ class FixedClock:
         return self.ms
 
 
-async def test_a_running_chain_shows_its_step_since_when_and_what_is_said(open_pool: OpenPool) -> None:
+async def test_a_running_chain_shows_its_step_since_when_and_what_is_said(
+    open_pool: OpenPool,
+) -> None:
     gates = {name: Gate() for name in ("one", "two")}
     agent, clock = Puppet(script(dict(gates))), FixedClock()
     async with open_pool(agent, clock=clock) as pool:
@@ -33,7 +35,9 @@ async def test_a_running_chain_shows_its_step_since_when_and_what_is_said(open_p
         second = await pool.submit_chain(chain)
 
         async def speaks(name: str) -> bool:
-            return (await pool.chain_progress(first)).current_step_name == name and agent.prompts[-1] == name
+            return (await pool.chain_progress(first)).current_step_name == name and agent.prompts[
+                -1
+            ] == name
 
         for number, name in enumerate(gates):
             started = clock.ms // 1000
@@ -53,13 +57,19 @@ async def test_a_running_chain_shows_its_step_since_when_and_what_is_said(open_p
         await ended(pool, first)
         await ended(pool, second)
         progress = await pool.chain_progress(first)
-        assert (progress.status, progress.completed_steps, progress.current_step) == ("completed", 3, None)
+        assert (progress.status, progress.completed_steps, progress.current_step) == (
+            "completed",
+            3,
+            None,
+        )
         assert progress.current_step_partial_output is None
         assert progress.current_step_started_at is None
         assert progress.current_step_name is None
 
 
-async def test_branches_show_what_each_of_them_says_and_a_finished_one_no_more(open_pool: OpenPool) -> None:
+async def test_branches_show_what_each_of_them_says_and_a_finished_one_no_more(
+    open_pool: OpenPool,
+) -> None:
     left, right = Gate(), Gate()
 
     async def by_prompt(task: AgentTask, folder: object, line: object) -> object:
@@ -88,7 +98,9 @@ async def test_branches_show_what_each_of_them_says_and_a_finished_one_no_more(o
         assert await said_now() == ""
 
 
-async def test_a_chain_shows_where_it_is_from_the_queue_to_each_of_its_ends(open_pool: OpenPool) -> None:
+async def test_a_chain_shows_where_it_is_from_the_queue_to_each_of_its_ends(
+    open_pool: OpenPool,
+) -> None:
     gate = Gate()
     agent = Puppet(script({"wait": gate, "bad": failed("no"), "park": said("x")}))
     async with open_pool(agent) as pool:
@@ -145,7 +157,11 @@ async def test_a_chain_s_money_shows_while_it_runs_and_counts_once(open_pool: Op
         await until(paid)
         gate.opened.set()
         result = await ended(pool, chain)
-        assert result.total_cost_microdollars == sum(each.cost_microdollars for each in result.steps) == 1_400
+        assert (
+            result.total_cost_microdollars
+            == sum(each.cost_microdollars for each in result.steps)
+            == 1_400
+        )
         assert (await pool.chain_progress(chain)).cost_microdollars == 1_400
         status = await pool.status()
         assert (status.total_spend_microdollars, status.reserved_microdollars) == (1_400, 0)
@@ -156,7 +172,9 @@ async def test_a_chain_s_money_shows_while_it_runs_and_counts_once(open_pool: Op
 async def test_nothing_of_ended_chains_stays_in_memory(open_pool: OpenPool) -> None:
     agent = Puppet(script({"bad": failed("no")}))
     async with open_pool(agent, slots=3) as pool:
-        every = [[step("one", "1"), step("bad" if number % 2 else "good", "2")] for number in range(20)]
+        every = [
+            [step("one", "1"), step("bad" if number % 2 else "good", "2")] for number in range(20)
+        ]
         for chain in await pool.fan_out_chains(every):
             await ended(pool, chain)
         parking = await pool.submit_chain([step("one", "1", gate=True)])

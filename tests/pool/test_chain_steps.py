@@ -10,8 +10,15 @@ import sqlalchemy as sa
 
 from claude_pool_gh.pool.model.config import PoolConfig, SlotConfig
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
-from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Done, Finish, HostStepContext, Line
-from claude_pool_gh.pool.recipes.library import Shelf
+from claude_pool_gh.pool.model.ports import (
+    AgentChannel,
+    AgentOutcome,
+    AgentTask,
+    Done,
+    Finish,
+    HostStepContext,
+)
+from claude_pool_gh.pool.recipes.library import RecipeLibrary
 from claude_pool_gh.pool.recipes.skills import Skill
 from claude_pool_gh.pool.store.tables import reservations, tasks
 from tests.pool.kit import ended, run_chain, script, step, until
@@ -35,16 +42,18 @@ async def test_steps_run_in_order_each_after_the_one_before_has_ended(open_pool:
     assert result.final_output == "<three <two <one >>>"
 
 
-async def test_a_skill_is_the_prompt_or_with_an_input_the_system_prompt(open_pool: OpenPool) -> None:
-    shelf = Shelf()
-    shelf.add(Skill(name="judge", description="d", prompt="Judge {args.what}."))
+async def test_a_skill_is_the_prompt_or_with_an_input_the_system_prompt(
+    open_pool: OpenPool,
+) -> None:
+    library = RecipeLibrary()
+    library.add(Skill(name="judge", description="d", prompt="Judge {args.what}."))
     agent = Puppet()
     steps = [
         step("plain", skill="judge"),
         step("framed", skill="judge", input="Look at {steps.plain.output}"),
         step("prompted", "Only {args.what}"),
     ]
-    async with open_pool(agent, shelf=shelf) as pool:
+    async with open_pool(agent, library=library) as pool:
         await run_chain(pool, steps, args={"what": "art"})
     assert [(task.system, task.prompt) for task in agent.seen] == [
         ("", "Judge art."),
@@ -53,12 +62,14 @@ async def test_a_skill_is_the_prompt_or_with_an_input_the_system_prompt(open_poo
     ]
 
 
-async def test_each_item_is_a_run_and_results_come_in_the_order_of_the_items(open_pool: OpenPool) -> None:
+async def test_each_item_is_a_run_and_results_come_in_the_order_of_the_items(
+    open_pool: OpenPool,
+) -> None:
     """The first item ends last."""
     rest: list[str] = []
     enough = asyncio.Event()
 
-    async def last_one_first(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def last_one_first(task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         if task.prompt == "do 0":
             await enough.wait()
         else:
@@ -67,7 +78,9 @@ async def test_each_item_is_a_run_and_results_come_in_the_order_of_the_items(ope
                 enough.set()
         return await echo(task, folder, line)
 
-    agent = Puppet(script({"list": said(structured={"parts": [0, 1, 2, 3, 4]}), "per": last_one_first}))
+    agent = Puppet(
+        script({"list": said(structured={"parts": [0, 1, 2, 3, 4]}), "per": last_one_first})
+    )
     steps = [
         step("list", "list", output_vars={"parts": "parts"}),
         step("per", "do {item}", each="list.parts"),
@@ -89,7 +102,9 @@ async def test_each_item_is_a_run_and_results_come_in_the_order_of_the_items(ope
         '4>"',
         "]",
     ]
-    assert [line for line in result.steps[1].output.splitlines() if line] == [f"<do {n}>" for n in range(5)]
+    assert [line for line in result.steps[1].output.splitlines() if line] == [
+        f"<do {n}>" for n in range(5)
+    ]
 
 
 async def test_at_once_bounds_the_runs_of_a_step_and_leaves_other_slots_to_others(
@@ -147,10 +162,12 @@ async def test_each_of_an_empty_list_runs_nothing_and_is_no_failure(open_pool: O
     assert result.success
 
 
-async def test_branches_run_beside_each_other_and_the_next_step_gathers_them(open_pool: OpenPool) -> None:
+async def test_branches_run_beside_each_other_and_the_next_step_gathers_them(
+    open_pool: OpenPool,
+) -> None:
     both = asyncio.Barrier(2)
 
-    async def together(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def together(task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         await both.wait()  # neither could end without the other
         return await echo(task, folder, line)
 
@@ -168,8 +185,10 @@ async def test_branches_run_beside_each_other_and_the_next_step_gathers_them(ope
     assert told.startswith("<<R><L 1>>|")
     assert told.index("<L 1>", 12) < told.index("<R>", 12)
     assert [(each.name, each.success) for each in result.steps] == [
-        ("both", True), ("gather", True), ("again", True),
-    ]  # fmt: skip
+        ("both", True),
+        ("gather", True),
+        ("again", True),
+    ]
 
 
 async def test_a_step_runs_where_its_condition_holds_and_only_there(open_pool: OpenPool) -> None:
@@ -213,14 +232,19 @@ async def test_a_step_runs_where_its_condition_holds_and_only_there(open_pool: O
 
 async def test_a_skipped_step_leaves_empty_values_and_no_error(open_pool: OpenPool) -> None:
     """Also for placeholders, conditions and lists that refer to it, and where it is the last one."""
-    schema = {"type": "object", "properties": {"parts": {"type": "array"}, "word": {"type": "string"}}}
+    schema = {
+        "type": "object",
+        "properties": {"parts": {"type": "array"}, "word": {"type": "string"}},
+    }
     never = {"value": "args.on", "equals": True}
     agent = Puppet()
     steps = [
         step("first", "first"),
         step("off", "off", when=never, output=schema, output_vars={"deep": "a.b"}),
         step("beside", branches=[step("left", "l"), step("right", "r")], when=never),
-        step("text", "[{steps.off.output}{steps.off.word}{steps.off.deep}{steps.beside.left.output}]"),
+        step(
+            "text", "[{steps.off.output}{steps.off.word}{steps.off.deep}{steps.beside.left.output}]"
+        ),
         step("since-empty", "since empty", when={"value": "steps.off.word", "empty": True}),
         step("per", "{item}", each="off.parts"),
         step("end", "{previous_output}"),
@@ -231,24 +255,33 @@ async def test_a_skipped_step_leaves_empty_values_and_no_error(open_pool: OpenPo
     assert result.success, result.reason
     assert agent.prompts[:3] == ["first", "[]", "since empty"]
     assert [(each.name, each.output) for each in result.steps if each.skipped] == [
-        ("off", ""), ("beside", ""), ("off-too", ""),
-    ]  # fmt: skip
+        ("off", ""),
+        ("beside", ""),
+        ("off-too", ""),
+    ]
     assert not any(each.success for each in result.steps if each.skipped)
 
 
 async def test_a_step_s_own_settings_reach_its_agent(open_pool: OpenPool) -> None:
-    shelf = Shelf()
-    shelf.add(
-        Skill.model_validate({"name": "s", "description": "d", "prompt": "p", "allowed-tools": "Read, Bash"})
+    library = RecipeLibrary()
+    library.add(
+        Skill.model_validate(
+            {"name": "s", "description": "d", "prompt": "p", "allowed-tools": "Read, Bash"}
+        )
     )
     schema = {"type": "object", "properties": {"x": {"type": "string"}}}
     own = {
-        "tools": ["Grep", "Edit"], "model": "its-own", "effort": "high", "turns": 7, "timeout_secs": 42.0,
-        "output": schema, "config": {"fallback_model": "second", "disallowed_tools": ["Bash"]},
-    }  # fmt: skip
+        "tools": ["Grep", "Edit"],
+        "model": "its-own",
+        "effort": "high",
+        "turns": 7,
+        "timeout_secs": 42.0,
+        "output": schema,
+        "config": {"fallback_model": "second", "disallowed_tools": ["Bash"]},
+    }
     pool_s = PoolConfig(model="pool-model", timeout_secs=100.0, max_turns=11)
 
-    async def act(task: AgentTask, _folder: Path, _line: Line) -> AgentOutcome:
+    async def act(task: AgentTask, _folder: Path, _line: AgentChannel) -> AgentOutcome:
         return said(structured={"x": "y"} if task.schema else None)
 
     agent = Puppet(act)
@@ -260,7 +293,7 @@ async def test_a_step_s_own_settings_reach_its_agent(open_pool: OpenPool) -> Non
         step("through-config", "p", config={"model": "c", "max_turns": 3, "json_schema": schema}),
         step("beside", branches=[step("branch", "p", **own)]),
     ]
-    async with open_pool(agent, shelf=shelf, config=pool_s) as pool:
+    async with open_pool(agent, library=library, config=pool_s) as pool:
         await run_chain(pool, steps)
     silent, of_its_own, skilled, unarmed, configured, branch = agent.seen
     assert (silent.model, silent.turns, silent.wall_seconds) == ("pool-model", 11, 100.0)
@@ -276,7 +309,11 @@ async def test_a_step_s_own_settings_reach_its_agent(open_pool: OpenPool) -> Non
 
 async def test_a_step_s_role_chooses_its_slot(open_pool: OpenPool) -> None:
     slots = [SlotConfig(role="writer"), SlotConfig(role="reviewer")]
-    steps = [step("w", "w", role="writer"), step("r", "r", role="reviewer"), step("w2", "w", role="writer")]
+    steps = [
+        step("w", "w", role="writer"),
+        step("r", "r", role="reviewer"),
+        step("w2", "w", role="writer"),
+    ]
     async with open_pool(Puppet(), slots=slots) as pool:
         roles = {slot.id: slot.config.role for slot in await pool.slots()}
         await run_chain(pool, steps)
@@ -284,8 +321,10 @@ async def test_a_step_s_role_chooses_its_slot(open_pool: OpenPool) -> None:
             lambda tx: dict(tx.execute(sa.select(tasks.c.step, tasks.c.slot)).all())
         )
     assert {name: roles[slot] for name, slot in ran.items()} == {
-        "w": "writer", "r": "reviewer", "w2": "writer",
-    }  # fmt: skip
+        "w": "writer",
+        "r": "reviewer",
+        "w2": "writer",
+    }
 
 
 async def test_a_step_s_budget_is_what_its_run_may_spend(open_pool: OpenPool) -> None:

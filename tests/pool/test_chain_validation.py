@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from claude_pool_gh.pool.model.errors import RecipeError
 from claude_pool_gh.pool.model.plan import Isolation, OnRestart, WorkspaceSpec
 from claude_pool_gh.pool.model.ports import Done, HostStepContext
-from claude_pool_gh.pool.recipes.library import Shelf
+from claude_pool_gh.pool.recipes.library import RecipeLibrary
 from claude_pool_gh.pool.recipes.skills import Argument, Skill
 from claude_pool_gh.pool.recipes.workflows import ChainStep, Workflow
 from claude_pool_gh.pool.run.chain_factory import ChainOptions
@@ -27,18 +27,26 @@ async def brief(_context: HostStepContext) -> Done:
     return Done({"about": "x"})
 
 
-def shelf() -> Shelf:
-    made = Shelf()
+def library() -> RecipeLibrary:
+    made = RecipeLibrary()
     arguments = (Argument(name="issue"), Argument(name="style", required=False))
     made.add(Skill(name="fix-it", description="d", arguments=arguments, prompt="Fix {args.issue}"))
     made.add(Skill(name="late", description="d", prompt="See {steps.nowhere.output}"))
-    made.add(Skill(name="misspelt", description="d", arguments=arguments, prompt="{args.issue} {arg.issue}"))
+    made.add(
+        Skill(
+            name="misspelt", description="d", arguments=arguments, prompt="{args.issue} {arg.issue}"
+        )
+    )
     made.add(Skill(name="wrong", description="d", arguments=arguments, prompt="Fix {args.isue}"))
     return made
 
 
 FAULTY: list[tuple[str, list[ChainStep], str]] = [
-    ("an unknown step", [step("one", "{steps.oen.output}")], "step one: no earlier step is called 'oen'"),
+    (
+        "an unknown step",
+        [step("one", "{steps.oen.output}")],
+        "step one: no earlier step is called 'oen'",
+    ),
     (
         "a misspelt step",
         [step("one", "1"), step("two", "{steps.oen.output}")],
@@ -49,7 +57,11 @@ FAULTY: list[tuple[str, list[ChainStep], str]] = [
         [step("one", "{steps.two.output}"), step("two", "2")],
         "step one: no earlier step is called 'two'",
     ),
-    ("the step itself", [step("one", "{steps.one.output}")], "step one: no earlier step is called 'one'"),
+    (
+        "the step itself",
+        [step("one", "{steps.one.output}")],
+        "step one: no earlier step is called 'one'",
+    ),
     (
         "a wrong variable of a typed step",
         [step("one", "1", output=TYPED), step("two", "{steps.one.titel}")],
@@ -98,7 +110,11 @@ FAULTY: list[tuple[str, list[ChainStep], str]] = [
         "step one: `{error}` stands only in `recovery`",
     ),
     ("a wrong title", [step("one", "1", title="{args.nope}")], "step one: unknown argument `nope`"),
-    ("a wrong recovery", [step("one", "1", recovery="{args.nope}")], "step one: unknown argument `nope`"),
+    (
+        "a wrong recovery",
+        [step("one", "1", recovery="{args.nope}")],
+        "step one: unknown argument `nope`",
+    ),
     (
         "a wrong list",
         [step("one", "1"), step("two", "2", each="one.parts")],
@@ -116,7 +132,10 @@ FAULTY: list[tuple[str, list[ChainStep], str]] = [
     ),
     (
         "a condition on a wrong variable",
-        [step("one", "1", output=TYPED), step("two", "2", when={"value": "steps.one.titel", "empty": True})],
+        [
+            step("one", "1", output=TYPED),
+            step("two", "2", when={"value": "steps.one.titel", "empty": True}),
+        ],
         "step two: unknown output of step one `titel`, did you mean `title`?",
     ),
     (
@@ -134,7 +153,11 @@ FAULTY: list[tuple[str, list[ChainStep], str]] = [
         [step("both", branches=[step("left", skill="fix-id")])],
         "step both: unknown skill `fix-id`, did you mean `fix-it`?",
     ),
-    ("an unknown host", [step("one", host="breif")], "step one: unknown host `breif`, did you mean `brief`?"),
+    (
+        "an unknown host",
+        [step("one", host="breif")],
+        "step one: unknown host `breif`, did you mean `brief`?",
+    ),
     (
         "an unknown argument of a skill",
         [step("one", skill="fix-it", arguments={"issue": "1", "stile": "s"})],
@@ -155,7 +178,11 @@ FAULTY: list[tuple[str, list[ChainStep], str]] = [
         [step("one", skill="fix-it", arguments={"issue": "{steps.nope.output}"})],
         "step one: no earlier step is called 'nope'",
     ),
-    ("a wrong name in a skill", [step("one", skill="late")], "step one: no earlier step is called 'nowhere'"),
+    (
+        "a wrong name in a skill",
+        [step("one", skill="late")],
+        "step one: no earlier step is called 'nowhere'",
+    ),
     (
         "a wrong argument in a skill",
         [step("one", skill="wrong", arguments={"issue": "1"})],
@@ -196,13 +223,21 @@ FAULTY: list[tuple[str, list[ChainStep], str]] = [
         [step("both", branches=[step("left", "l")]), step("two", "{steps.both.left.outptu}")],
         "step two: unknown output of step both.left `outptu`, did you mean `output`?",
     ),
-    ("two steps of one name", [step("one", "1"), step("one", "2")], "step one: another step has this name"),
+    (
+        "two steps of one name",
+        [step("one", "1"), step("one", "2")],
+        "step one: another step has this name",
+    ),
     (
         "two branches of one name",
         [step("both", branches=[step("left", "1"), step("left", "2")])],
         "step both: two of its branches have the same name",
     ),
-    ("an unknown schema", [step("one", "1", output="findings")], "step one: unknown output `findings`"),
+    (
+        "an unknown schema",
+        [step("one", "1", output="findings")],
+        "step one: unknown output `findings`",
+    ),
     ("no steps", [], "chain has no steps"),
 ]
 
@@ -212,7 +247,7 @@ async def test_a_faulty_chain_is_refused_whole_naming_its_step_and_the_nearest_n
 ) -> None:
     """Nothing of it is stored, run or paid."""
     agent = Puppet()
-    async with open_pool(agent, shelf=shelf(), host_steps={"brief": brief}) as pool:
+    async with open_pool(agent, library=library(), host_steps={"brief": brief}) as pool:
         for what, steps, told in FAULTY:
             # The fault is found also where it stands behind steps that could run.
             for before in ([], [step("before", "b")]) if steps else ([],):
@@ -231,9 +266,15 @@ async def test_a_faulty_chain_is_refused_whole_naming_its_step_and_the_nearest_n
         ({"name": "s"}, "exactly one of `prompt`, `skill`, `host` and `branches`"),
         ({"name": "s", "prompt": "p", "skill": "k"}, "exactly one of"),
         ({"name": "s", "prompt": "p", "when": {"value": "args.x"}}, "exactly one of equals"),
-        ({"name": "s", "prompt": "p", "when": {"value": "args.x", "above": 1, "below": 2}}, "exactly one of equals"),
+        (
+            {"name": "s", "prompt": "p", "when": {"value": "args.x", "above": 1, "below": 2}},
+            "exactly one of equals",
+        ),
         ({"name": "s", "prompt": "p", "when": {"value": "args.x", "is": 1}}, "Extra inputs"),
-        ({"name": "s", "prompt": "p", "when": {"value": "args.x", "above": "much"}}, "valid number"),
+        (
+            {"name": "s", "prompt": "p", "when": {"value": "args.x", "above": "much"}},
+            "valid number",
+        ),
         ({"name": "s", "prompt": "p", "promt": "p"}, "Extra inputs"),
         ({"name": "S", "prompt": "p"}, "pattern"),
         ({"name": "a.b", "prompt": "p"}, "pattern"),
@@ -241,26 +282,62 @@ async def test_a_faulty_chain_is_refused_whole_naming_its_step_and_the_nearest_n
         ({"name": "s", "prompt": "p", "retries": -1}, "greater than or equal to 0"),
         ({"name": "s", "prompt": "p", "budget_usd": 0}, "greater than 0"),
         ({"name": "s", "prompt": "p", "timeout_secs": 0}, "greater than 0"),
-        ({"name": "s", "branches": [{"name": "b", "prompt": "p", "gate": True}]}, "branch b must be a plain"),
-        ({"name": "s", "branches": [{"name": "b", "prompt": "p", "each": "x.y"}]}, "branch b must be a plain"),
+        (
+            {"name": "s", "branches": [{"name": "b", "prompt": "p", "gate": True}]},
+            "branch b must be a plain",
+        ),
+        (
+            {"name": "s", "branches": [{"name": "b", "prompt": "p", "each": "x.y"}]},
+            "branch b must be a plain",
+        ),
         ({"name": "s", "branches": [{"name": "b", "host": "h"}]}, "branch b must be a plain"),
-        ({"name": "s", "branches": [{"name": "b", "prompt": "p", "at_once": 2}]}, "branch b .* without `at_once`"),
+        (
+            {"name": "s", "branches": [{"name": "b", "prompt": "p", "at_once": 2}]},
+            "branch b .* without `at_once`",
+        ),
         (
             {"name": "s", "branches": [{"name": "b", "prompt": "p", "on_failure": "continue"}]},
             "branch b .* without `on_failure`, which only the step with the branches can say",
         ),
-        ({"name": "s", "branches": [{"name": "b", "prompt": "p", "again_from": "a"}]}, "`again_from` means nothing"),
-        ({"name": "s", "branches": [{"name": "b", "prompt": "p", "max_rejections": 2}]}, "`max_rejections` means"),
-        ({"name": "s", "branches": [{"name": "b", "prompt": "p"}], "retries": 2}, "`retries` means .* on the branches"),
-        ({"name": "s", "branches": [{"name": "b", "prompt": "p"}], "config": {"model": "m"}}, "`config` means nothing"),
-        ({"name": "s", "host": "h", "on_failure": "continue"}, "`on_failure` means nothing beside `host`"),
-        ({"name": "s", "host": "h", "each": "a.b", "tools": ["Read"]}, "`each` and `tools` means nothing"),
-        ({"name": "s", "prompt": "p", "arguments": {"x": "1"}}, "`arguments` means nothing beside `prompt`"),
+        (
+            {"name": "s", "branches": [{"name": "b", "prompt": "p", "again_from": "a"}]},
+            "`again_from` means nothing",
+        ),
+        (
+            {"name": "s", "branches": [{"name": "b", "prompt": "p", "max_rejections": 2}]},
+            "`max_rejections` means",
+        ),
+        (
+            {"name": "s", "branches": [{"name": "b", "prompt": "p"}], "retries": 2},
+            "`retries` means .* on the branches",
+        ),
+        (
+            {"name": "s", "branches": [{"name": "b", "prompt": "p"}], "config": {"model": "m"}},
+            "`config` means nothing",
+        ),
+        (
+            {"name": "s", "host": "h", "on_failure": "continue"},
+            "`on_failure` means nothing beside `host`",
+        ),
+        (
+            {"name": "s", "host": "h", "each": "a.b", "tools": ["Read"]},
+            "`each` and `tools` means nothing",
+        ),
+        (
+            {"name": "s", "prompt": "p", "arguments": {"x": "1"}},
+            "`arguments` means nothing beside `prompt`",
+        ),
         ({"name": "s", "prompt": "p", "input": "x"}, "`input` means nothing beside `prompt`"),
-        ({"name": "s", "prompt": "p", "max_rejections": 2}, "`max_rejections` means nothing without `gate`"),
-        ({"name": "s", "prompt": "p", "again_from": "a"}, "`again_from` means nothing without `gate`"),
+        (
+            {"name": "s", "prompt": "p", "max_rejections": 2},
+            "`max_rejections` means nothing without `gate`",
+        ),
+        (
+            {"name": "s", "prompt": "p", "again_from": "a"},
+            "`again_from` means nothing without `gate`",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_step_that_contradicts_itself_cannot_be_made(values: dict[str, Any], told: str) -> None:
     with pytest.raises(ValidationError, match=told):
         ChainStep.model_validate(values)
@@ -278,13 +355,34 @@ def _refusal(values: dict[str, Any]) -> str | None:
 def test_every_field_of_a_step_is_used_or_refused(kind: str) -> None:
     """What no kind of step means would be ignored on all of them."""
     some: dict[str, Any] = {
-        "prompt": "p", "skill": "k", "host": "h", "branches": [{"name": "b", "prompt": "p"}], "input": "i",
-        "arguments": {"a": "b"}, "each": "a.b", "at_once": 2, "title": "t", "role": "r", "gate": True,
-        "when": {"value": "args.x", "equals": 1}, "max_rejections": 2, "again_from": "a", "tools": ["Read"],
-        "model": "m", "effort": "low", "turns": 2, "budget_usd": 1, "timeout_secs": 1, "output": {"type": "object"},
-        "output_vars": {"a": "b"}, "share": 0.5, "retries": 2, "recovery": "r", "on_failure": "continue",
+        "prompt": "p",
+        "skill": "k",
+        "host": "h",
+        "branches": [{"name": "b", "prompt": "p"}],
+        "input": "i",
+        "arguments": {"a": "b"},
+        "each": "a.b",
+        "at_once": 2,
+        "title": "t",
+        "role": "r",
+        "gate": True,
+        "when": {"value": "args.x", "equals": 1},
+        "max_rejections": 2,
+        "again_from": "a",
+        "tools": ["Read"],
+        "model": "m",
+        "effort": "low",
+        "turns": 2,
+        "budget_usd": 1,
+        "timeout_secs": 1,
+        "output": {"type": "object"},
+        "output_vars": {"a": "b"},
+        "share": 0.5,
+        "retries": 2,
+        "recovery": "r",
+        "on_failure": "continue",
         "config": {"model": "m"},
-    }  # fmt: skip
+    }
     assert set(some) | {"name"} == set(ChainStep.model_fields)
     ignored = set()
     for field in set(some) - {"prompt", "skill", "host", "branches"}:
@@ -332,7 +430,11 @@ YAML = [
         4,
         "step two: unknown skill `fix-id`, did you mean `fix-it`?",
     ),
-    ("  - name: one\n    host: breif\n", 4, "step one: unknown host `breif`, did you mean `brief`?"),
+    (
+        "  - name: one\n    host: breif\n",
+        4,
+        "step one: unknown host `breif`, did you mean `brief`?",
+    ),
     (
         "  - name: one\n    prompt: p\n\n\n  - name: one\n    prompt: q\n",
         8,
@@ -360,12 +462,12 @@ YAML = [
 
 
 async def test_a_fault_in_a_file_is_told_with_its_line(open_pool: OpenPool, tmp_path: Path) -> None:
-    own = shelf()
+    own = library()
     own.folders = [tmp_path / "project"]
     for number, (steps, _, _) in enumerate(YAML):
         on_file(tmp_path / "project", f"w{number}", steps)
     agent = Puppet()
-    async with open_pool(agent, shelf=own, host_steps={"brief": brief}) as pool:
+    async with open_pool(agent, library=own, host_steps={"brief": brief}) as pool:
         for number, (_, line, told) in enumerate(YAML):
             with pytest.raises(RecipeError) as refused:
                 await pool.submit_workflow(f"w{number}")
@@ -376,7 +478,9 @@ async def test_a_fault_in_a_file_is_told_with_its_line(open_pool: OpenPool, tmp_
     assert agent.seen == []
 
 
-async def test_a_faulty_file_on_the_shelf_harms_nobody_else(open_pool: OpenPool, tmp_path: Path) -> None:
+async def test_a_faulty_file_on_the_shelf_harms_nobody_else(
+    open_pool: OpenPool, tmp_path: Path
+) -> None:
     good = "---\nname: good\ndescription: has --- inside\n---\nAs ---\nit says."
     skill_file(tmp_path, "good", good)
     skill_file(tmp_path, "broken", "---\nname: [\n---\n")
@@ -386,8 +490,8 @@ async def test_a_faulty_file_on_the_shelf_harms_nobody_else(open_pool: OpenPool,
     on_file(tmp_path, "good", "  - name: one\n    skill: good\n")
     on_file(tmp_path, "misled", "  - name: one\n    skill: broken\n")
     agent = Puppet()
-    made = Shelf([tmp_path])
-    async with open_pool(agent, shelf=made) as pool:
+    made = RecipeLibrary([tmp_path])
+    async with open_pool(agent, library=made) as pool:
         assert (await ended(pool, await pool.submit_workflow("good"))).success
         assert made.skill_names() == ["broken", "good", "liar", "open"]
         assert made.workflow_names() == ["broken", "good", "misled"]
@@ -421,10 +525,12 @@ async def test_a_later_folder_goes_before_an_earlier_one_and_run_time_before_all
     wanted = {"a": folders, "b": folders[:2], "c": folders[:1]}
     for name, holders in wanted.items():
         for folder in holders:
-            skill_file(folder, name, f"---\nname: {name}\ndescription: d\n---\n{folder.name} {name}")
+            skill_file(
+                folder, name, f"---\nname: {name}\ndescription: d\n---\n{folder.name} {name}"
+            )
             on_file(folder, name, f"  - name: one\n    prompt: {folder.name} {name}\n")
-    made, agent = Shelf(folders), Puppet()
-    async with open_pool(agent, shelf=made) as pool:
+    made, agent = RecipeLibrary(folders), Puppet()
+    async with open_pool(agent, library=made) as pool:
 
         async def both(name: str) -> list[str]:
             await run_chain(pool, [step("one", skill=name)])
@@ -448,7 +554,9 @@ async def test_several_chains_are_queued_all_or_none_and_in_order(open_pool: Ope
     agent = Puppet()
     good, faulty = [step("one", "{args.x}")], [step("one", "1"), step("bad", "{steps.nope.output}")]
     async with open_pool(agent) as pool:
-        with pytest.raises(RecipeError, match=r"chain 2, step bad: no earlier step is called 'nope'"):
+        with pytest.raises(
+            RecipeError, match=r"chain 2, step bad: no earlier step is called 'nope'"
+        ):
             await pool.fan_out_chains([good, good, faulty, good], args={"x": "X"})
         assert await pool.chains() == []
         every = [[step("one", f"{number} {{args.x}}")] for number in range(6)]
@@ -471,13 +579,16 @@ async def test_a_workflow_s_arguments_are_checked_against_its_own_words(
     on_file(tmp_path, "told", uses, WITH_ARGUMENTS)
     on_file(tmp_path, "untold", uses)
     on_file(tmp_path, "misled", "  - name: one\n    prompt: '{args.titel}'\n", WITH_ARGUMENTS)
-    made, agent = Shelf([tmp_path]), Puppet()
+    made, agent = RecipeLibrary([tmp_path]), Puppet()
     made.add(
         Workflow(
-            name="added", description="d", arguments=(Argument(name="x"),), steps=(step("one", "{args.x}"),)
+            name="added",
+            description="d",
+            arguments=(Argument(name="x"),),
+            steps=(step("one", "{args.x}"),),
         )
     )
-    async with open_pool(agent, shelf=made) as pool:
+    async with open_pool(agent, library=made) as pool:
         await ended(pool, await pool.submit_workflow("told", {"title": "T"}))
         await ended(pool, await pool.submit_workflow("told", {"title": "T", "style": {"a": 1}}))
         await ended(pool, await pool.submit_workflow("added", {"x": "X"}))
@@ -487,7 +598,11 @@ async def test_a_workflow_s_arguments_are_checked_against_its_own_words(
             ("told", {"titel": "T"}, "workflow told needs title and knows no titel"),
             ("untold", {"title": "T"}, "workflow untold knows no title; its arguments: none"),
             ("untold", {}, "line 4, step one: unknown argument `title`"),
-            ("misled", {"title": "T"}, "line 8, step one: unknown argument `titel`, did you mean `title`?"),
+            (
+                "misled",
+                {"title": "T"},
+                "line 8, step one: unknown argument `titel`, did you mean `title`?",
+            ),
             ("added", {}, "workflow added needs x"),
         ]
         for name, args, told in faults:
@@ -499,19 +614,27 @@ async def test_a_workflow_s_arguments_are_checked_against_its_own_words(
 
 
 async def test_a_workflow_says_what_its_caller_leaves_open(open_pool: OpenPool) -> None:
-    made = Shelf()
+    made = RecipeLibrary()
     own = Workflow(
-        name="own", description="d", steps=(step("one", "1"),), budget_usd=0.5, on_restart=OnRestart.ask,
+        name="own",
+        description="d",
+        steps=(step("one", "1"),),
+        budget_usd=0.5,
+        on_restart=OnRestart.ask,
         isolation=Isolation.none,
-    )  # fmt: skip
+    )
     made.add(own)
-    async with open_pool(Puppet(), shelf=made) as pool:
-        silent = await pool.submit_workflow("own", options=ChainOptions(tags=("a", "b"), priority=3))
+    async with open_pool(Puppet(), library=made) as pool:
+        silent = await pool.submit_workflow(
+            "own", options=ChainOptions(tags=("a", "b"), priority=3)
+        )
         spoken = await pool.submit_workflow("own", options=ChainOptions(budget_usd=0.25))
         for chain_id in (silent, spoken):
             await ended(pool, chain_id)
         select = chains.select().order_by(chains.c.created_ms, chains.c.place)
-        rows = {row.id: row for row in await pool.database.read(lambda tx: tx.execute(select).all())}
+        rows = {
+            row.id: row for row in await pool.database.read(lambda tx: tx.execute(select).all())
+        }
     assert rows[silent].caps["chain"] == 500_000
     assert rows[silent].priority == 3
     assert rows[silent].plan["on_restart"] == "ask"
@@ -533,7 +656,7 @@ async def test_a_chain_runs_what_was_checked_whatever_its_recipe_becomes(
         (tmp_path / "workflows" / "w.yml").write_text("nonsense")
 
     spoiling: list[Callable[[], None]] = [spoil]
-    async with open_pool(agent, shelf=Shelf([tmp_path])) as pool:
+    async with open_pool(agent, library=RecipeLibrary([tmp_path])) as pool:
         chain = await pool.submit_workflow("w")
         spoiling.pop()()
         assert (await ended(pool, chain)).success

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Done, Finish, HostStepContext, Line
-from claude_pool_gh.pool.recipes.library import Shelf
+from claude_pool_gh.pool.model.ports import (
+    AgentChannel,
+    AgentOutcome,
+    AgentTask,
+    Done,
+    Finish,
+    HostStepContext,
+)
+from claude_pool_gh.pool.recipes.library import RecipeLibrary
 from claude_pool_gh.pool.recipes.skills import Argument, Skill
 from tests.pool.kit import parked, run_chain, script, step
 from tests.pool.puppet import OpenPool, Puppet, echo, failed, said
@@ -14,7 +21,9 @@ HOSTILE = "{args.secret} {steps.one.output} {previous_output} {item} {error} $1 
 """What a model or a stranger may write to get something expanded."""
 
 
-async def test_the_previous_output_is_that_of_the_newest_finished_agent(open_pool: OpenPool) -> None:
+async def test_the_previous_output_is_that_of_the_newest_finished_agent(
+    open_pool: OpenPool,
+) -> None:
     async def host(_context: HostStepContext) -> Done | Finish:
         return Done("a host's")
 
@@ -31,8 +40,16 @@ async def test_the_previous_output_is_that_of_the_newest_finished_agent(open_poo
     assert agent.prompts == ["1 ", "2 <1 >", "3 <2 <1 >>"]
 
 
-async def test_typed_results_are_named_by_their_keys_and_by_output_vars(open_pool: OpenPool) -> None:
-    typed = {"title": "T", "count": 3, "on": True, "nothing": None, "deep": {"list": [1], "map": {"k": "v"}}}
+async def test_typed_results_are_named_by_their_keys_and_by_output_vars(
+    open_pool: OpenPool,
+) -> None:
+    typed = {
+        "title": "T",
+        "count": 3,
+        "on": True,
+        "nothing": None,
+        "deep": {"list": [1], "map": {"k": "v"}},
+    }
     schema = {"type": "object", "properties": {name: {} for name in typed}}
     texts = {
         "{steps.plan.title}": "T",
@@ -76,7 +93,13 @@ async def test_what_an_agent_may_leave_out_is_empty(open_pool: OpenPool) -> None
 
 
 async def test_arguments_of_every_kind_are_filled_in(open_pool: OpenPool) -> None:
-    args: dict[str, Any] = {"text": "é\n", "number": 1.5, "flag": False, "none": None, "map": {"a": ["b"]}}
+    args: dict[str, Any] = {
+        "text": "é\n",
+        "number": 1.5,
+        "flag": False,
+        "none": None,
+        "map": {"a": ["b"]},
+    }
     agent = Puppet()
     text = "{args.text}|{args.number}|{args.flag}|{args.none}|{args.map.a}|{args.map}"
     async with open_pool(agent) as pool:
@@ -86,7 +109,9 @@ async def test_arguments_of_every_kind_are_filled_in(open_pool: OpenPool) -> Non
 
 async def test_no_value_is_ever_expanded_again(open_pool: OpenPool) -> None:
     """Neither an answer, a typed result, an argument nor an item."""
-    answers = script({"one": said(HOSTILE), "two": said(structured={"x": HOSTILE, "list": [HOSTILE]})})
+    answers = script(
+        {"one": said(HOSTILE), "two": said(structured={"x": HOSTILE, "list": [HOSTILE]})}
+    )
     agent = Puppet(answers)
     steps = [
         step("one", "1"),
@@ -103,7 +128,12 @@ async def test_no_value_is_ever_expanded_again(open_pool: OpenPool) -> None:
 
 async def test_no_feedback_and_no_error_is_ever_expanded(open_pool: OpenPool) -> None:
     agent = Puppet(
-        script({"one": [said("first"), said("second")], "two": [failed(HOSTILE, ending="timed_out"), said()]})
+        script(
+            {
+                "one": [said("first"), said("second")],
+                "two": [failed(HOSTILE, ending="timed_out"), said()],
+            }
+        )
     )
     steps = [
         step("one", "1 {args.secret}", gate=True),
@@ -156,15 +186,22 @@ async def test_a_large_answer_reaches_the_next_step_whole(open_pool: OpenPool) -
     assert agent.prompts[1] == large
 
 
-def skills() -> Shelf:
-    shelf = Shelf()
+def skills() -> RecipeLibrary:
+    library = RecipeLibrary()
     arguments = (Argument(name="issue"), Argument(name="style", required=False))
-    shelf.add(
-        Skill(name="named", description="d", arguments=arguments, prompt="Fix {args.issue} in [{args.style}]")
+    library.add(
+        Skill(
+            name="named",
+            description="d",
+            arguments=arguments,
+            prompt="Fix {args.issue} in [{args.style}]",
+        )
     )
-    shelf.add(Skill(name="unnamed", description="d", arguments=arguments, prompt="Fix it."))
-    shelf.add(Skill(name="free", description="d", prompt="Chain: {args.issue}, {steps.one.output}"))
-    return shelf
+    library.add(Skill(name="unnamed", description="d", arguments=arguments, prompt="Fix it."))
+    library.add(
+        Skill(name="free", description="d", prompt="Chain: {args.issue}, {steps.one.output}")
+    )
+    return library
 
 
 async def test_a_skill_s_arguments_are_its_own(open_pool: OpenPool) -> None:
@@ -172,14 +209,16 @@ async def test_a_skill_s_arguments_are_its_own(open_pool: OpenPool) -> None:
     agent = Puppet()
     steps = [
         step("one", "one"),
-        step("all", skill="named", arguments={"issue": "#{args.issue}", "style": "{previous_output}"}),
+        step(
+            "all", skill="named", arguments={"issue": "#{args.issue}", "style": "{previous_output}"}
+        ),
         step("some", skill="named", arguments={"issue": "2"}),
         step("appended", skill="unnamed", arguments={"issue": "3"}),
         step("appended-too", skill="unnamed", arguments={"issue": "4", "style": "s"}),
         step("free", skill="free"),
         step("framed", skill="named", arguments={"issue": "5"}, input="go {args.issue}"),
     ]
-    async with open_pool(agent, shelf=skills()) as pool:
+    async with open_pool(agent, library=skills()) as pool:
         result = await run_chain(pool, steps, args={"issue": 7})
     assert result.success, result.reason
     assert agent.prompts[1:] == [
@@ -193,15 +232,21 @@ async def test_a_skill_s_arguments_are_its_own(open_pool: OpenPool) -> None:
     assert agent.seen[-1].system == "Fix 5 in []"
 
 
-async def test_the_values_of_a_skill_s_arguments_are_never_expanded_again(open_pool: OpenPool) -> None:
+async def test_the_values_of_a_skill_s_arguments_are_never_expanded_again(
+    open_pool: OpenPool,
+) -> None:
     agent = Puppet(script({"one": said(HOSTILE), "list": said(structured={"parts": [HOSTILE]})}))
     steps = [
         step("one", "one"),
         step("list", "list", output_vars={"parts": "parts"}),
-        step("two", skill="named", arguments={"issue": "{steps.one.output}", "style": "{args.hostile}"}),
+        step(
+            "two",
+            skill="named",
+            arguments={"issue": "{steps.one.output}", "style": "{args.hostile}"},
+        ),
         step("per", skill="unnamed", arguments={"issue": "{item}"}, each="list.parts"),
     ]
-    async with open_pool(agent, shelf=skills()) as pool:
+    async with open_pool(agent, library=skills()) as pool:
         await run_chain(pool, steps, args={"hostile": HOSTILE, "secret": "SECRET"})
     assert agent.prompts[2:] == [
         f"Fix {HOSTILE} in [{HOSTILE}]",
@@ -209,8 +254,10 @@ async def test_the_values_of_a_skill_s_arguments_are_never_expanded_again(open_p
     ]
 
 
-async def test_items_are_filled_in_by_their_keys_and_a_gather_sees_them_all(open_pool: OpenPool) -> None:
-    async def typed(task: AgentTask, folder: object, line: Line) -> AgentOutcome:  # noqa: ARG001
+async def test_items_are_filled_in_by_their_keys_and_a_gather_sees_them_all(
+    open_pool: OpenPool,
+) -> None:
+    async def typed(task: AgentTask, folder: object, line: AgentChannel) -> AgentOutcome:  # noqa: ARG001
         return said(structured={"was": task.prompt})
 
     parts = [{"file": "a.py", "lines": [1]}, {"file": "b.py", "lines": [2, 3]}]

@@ -12,9 +12,9 @@ import pytest
 import sqlalchemy as sa
 
 from claude_pool_gh.pool.model.config import PoolConfig
-from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Line
+from claude_pool_gh.pool.model.ports import AgentChannel, AgentOutcome, AgentTask
 from claude_pool_gh.pool.run.queues import SharedQueue, _open_here
-from claude_pool_gh.pool.run.workers import Watch
+from claude_pool_gh.pool.run.worker_watch import WorkerWatch
 from claude_pool_gh.pool.store import queue
 from claude_pool_gh.pool.store.places import queue_of
 from claude_pool_gh.pool.store.tables import chains, reservations, tasks, workers
@@ -67,7 +67,10 @@ def worker(shared: OpenPool, log: Log, tmp_path: Path) -> Iterator[Callable[...,
 async def opened(log: Log, *processes: Any) -> None:
     """Wait until these workers' pools are open."""
     await until(
-        lambda: {each.pid for each in processes} <= {by for what, _, by in log.lines() if what == "open"}
+        lambda: (
+            {each.pid for each in processes}
+            <= {by for what, _, by in log.lines() if what == "open"}
+        )
     )
 
 
@@ -97,7 +100,9 @@ async def test_two_processes_share_the_work_and_run_each_task_once(
         rows = await database.read(lambda tx: tx.execute(sa.select(tasks)).all())
     finally:
         database.close()
-    assert {(row.id, row.state, row.attempt) for row in rows} == {(task, "completed", 1) for task in ids}
+    assert {(row.id, row.state, row.attempt) for row in rows} == {
+        (task, "completed", 1) for task in ids
+    }
     assert sorted(log.starts()) == sorted(f"{task}.1" for task in ids)
     assert [log.most_at_once(each.pid) for each in both] == [2, 2]
     assert len({row.slot for row in rows}) == 4
@@ -138,7 +143,9 @@ async def test_two_processes_keep_the_bounds_of_chains_and_of_money_together(
     assert verdicts.count("out_of_budget") == 12 - paid
     assert money[-1] == 400_000 * paid
     assert all(
-        "the cap per pool and month" in row.outcome["reason"] for row in rows if row.outcome.get("reason")
+        "the cap per pool and month" in row.outcome["reason"]
+        for row in rows
+        if row.outcome.get("reason")
     )
 
 
@@ -176,13 +183,18 @@ async def test_a_cancel_reaches_a_task_that_another_process_runs_and_a_wait_its_
     async with shared(Puppet(), slots=1) as pool:
         pool._core.dispatcher.drain()  # it runs nothing itself
         stopped, goes_on = await pool.submit("held never"), await pool.submit("held go")
-        chain = await pool.submit_chain([step("one", "held go"), step("two", "say {previous_output}")])
+        chain = await pool.submit_chain(
+            [step("one", "held go"), step("two", "say {previous_output}")]
+        )
         await until(lambda: {f"{stopped}.1", f"{goes_on}.1"} <= set(log.starts(pid=process.pid)))
         assert (await pool.task(stopped)).state == "running"
         assert await pool.cancel(stopped)
         result = await pool.wait(stopped, timeout_secs=GUARD)
         assert (result.ending, result.success, result.output) == ("cancelled", False, "so far")
-        waits = [asyncio.create_task(pool.wait(goes_on)), asyncio.create_task(pool.wait_chain(chain))]
+        waits = [
+            asyncio.create_task(pool.wait(goes_on)),
+            asyncio.create_task(pool.wait_chain(chain)),
+        ]
         log.path.with_name("go").touch()
         async with asyncio.timeout(GUARD):
             one, two = await asyncio.gather(*waits)
@@ -196,7 +208,7 @@ async def test_a_cancel_reaches_a_task_that_another_process_runs_and_a_wait_its_
 
 def test_a_worker_elsewhere_is_dead_when_its_count_has_not_grown_for_long_enough() -> None:
     now, mine = [1000.0], own_id()
-    watch = Watch(30.0, clock=lambda: now[0])
+    watch = WorkerWatch(30.0, clock=lambda: now[0])
 
     def living_after(seconds: float, beats: dict[str, int]) -> set[str]:
         """Looking again and again, as a worker does."""
@@ -225,7 +237,7 @@ def test_a_worker_elsewhere_is_dead_when_its_count_has_not_grown_for_long_enough
 def test_nobody_is_dead_because_the_one_who_looks_could_not_look() -> None:
     """The database was away for all, or this process was paused: the others get the time to show themselves."""
     now, mine = [1000.0], own_id()
-    watch = Watch(8.0, clock=lambda: now[0])
+    watch = WorkerWatch(8.0, clock=lambda: now[0])
     watch.living({ELSEWHERE: 7, mine: 1})
     now[0] += 600.0
     assert watch.living({ELSEWHERE: 7, mine: 1}) == {ELSEWHERE, mine}
@@ -237,7 +249,7 @@ def test_nobody_is_dead_because_the_one_who_looks_could_not_look() -> None:
 
 def test_a_worker_of_this_host_is_dead_as_soon_as_its_process_is() -> None:
     host, pid, born = own_id().split("/")
-    watch = Watch(30.0, clock=lambda: 0.0)
+    watch = WorkerWatch(30.0, clock=lambda: 0.0)
     gone = f"{host}/{2**22 + 1}/{born}"
     reborn = f"{host}/{pid}/{int(born) - 100}"  # the process id was given to another process
     assert watch.living({gone: 1, reborn: 1, own_id(): 1}) == {own_id()}
@@ -254,7 +266,7 @@ class Stoppable:
     cancelled: bool = False
     ended: bool = False
 
-    async def __call__(self, task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def __call__(self, task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         try:
             return await self.gate(task, folder, line)
         except asyncio.CancelledError:
@@ -280,7 +292,9 @@ def take_away(tx: Transaction, chain_id: str) -> list[Any]:
     _open_here.add(ELSEWHERE)  # on SQLite, all that live are in this process
     if tx.execute(sa.select(workers).where(workers.c.id == ELSEWHERE)).first() is None:
         queue.beat(tx, ELSEWHERE, 0)
-    generation = tx.execute(sa.select(chains.c.generation).where(chains.c.id == chain_id)).scalar_one()
+    generation = tx.execute(
+        sa.select(chains.c.generation).where(chains.c.id == chain_id)
+    ).scalar_one()
     assert queue.take(tx, chain_id, generation, ELSEWHERE) is not None
     return every_row(tx, chain_id)
 
@@ -303,7 +317,9 @@ async def test_a_worker_whose_chain_was_taken_over_ends_its_run_and_writes_nothi
     assert "two" not in agent.prompts
 
 
-async def test_a_run_that_ends_after_its_chain_was_taken_over_is_not_written(open_pool: OpenPool) -> None:
+async def test_a_run_that_ends_after_its_chain_was_taken_over_is_not_written(
+    open_pool: OpenPool,
+) -> None:
     """Nor is any further step begun, though the worker has not noticed yet."""
     gate, agent, loop = Gate(), Puppet(), asyncio.get_running_loop()
     agent.act = script({"one": gate})
@@ -345,7 +361,7 @@ async def test_the_chain_of_a_silent_worker_elsewhere_is_taken_over_and_of_a_bea
 
         await pool.database.transact(taken)
         assert isinstance(pool._core.dispatcher.queue, SharedQueue)
-        pool._core.dispatcher.queue.watch = Watch(30.0, clock=lambda: now[0])
+        pool._core.dispatcher.queue.watch = WorkerWatch(30.0, clock=lambda: now[0])
         for _ in range(6):
             await pool._core.dispatcher.take_over()
             now[0] += 10.0
@@ -379,7 +395,9 @@ async def test_a_cancel_and_a_park_at_the_same_time_leave_no_chain_behind(
         with pool.database.engine.connect() as elsewhere, elsewhere.begin():
             elsewhere.execute(own.values(state="parked", parked_for="approval", owner=None))
             cancel = asyncio.create_task(pool.cancel_chain(chain))
-            await until(lambda: pool.database.read(lambda tx: bool(tx.exec_driver_sql(waits).scalar_one())))
+            await until(
+                lambda: pool.database.read(lambda tx: bool(tx.exec_driver_sql(waits).scalar_one()))
+            )
         assert await cancel
         assert (await pool.chain_progress(chain)).status == "cancelled"
 

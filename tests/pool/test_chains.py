@@ -16,7 +16,7 @@ from claude_pool_gh.pool.model.errors import (
     UnknownTask,
 )
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
-from claude_pool_gh.pool.model.ports import AgentOutcome, Ending, Work
+from claude_pool_gh.pool.model.ports import AgentOutcome, CapturedChange, Ending
 from claude_pool_gh.pool.model.states import ChainState, StepState, TaskEvent, TaskState
 from claude_pool_gh.pool.store import cap_uses, chains, costs, ledger, queue, steps, tasks
 from claude_pool_gh.pool.store.chains import NewChain
@@ -49,16 +49,32 @@ def chain(run: Run) -> chains.ChainRow:
 def task(run: Run, chain: chains.ChainRow) -> TaskRow:
     """A task in its first attempt, with its money."""
     run(lambda tx: tasks.add(tx, f"{chain.id}.find.0", chain.id, "find", 0, "a.py", NOW))
-    started: TaskRow = run(lambda tx: tasks.begin(tx, tasks.of_chain(tx, "c")[0], "slot-3", "m", NOW + 1))
-    run(lambda tx: ledger.reserve_task(tx, started.run_id, "c", "find", most=10, least=1, now_ms=NOW))
+    started: TaskRow = run(
+        lambda tx: tasks.begin(tx, tasks.of_chain(tx, "c")[0], "slot-3", "m", NOW + 1)
+    )
+    run(
+        lambda tx: ledger.reserve_task(
+            tx, started.run_id, "c", "find", most=10, least=1, now_ms=NOW
+        )
+    )
     run(lambda tx: ledger.reserve_request(tx, "r1", started.run_id, "m", 4, NOW))
     return started
 
 
 def test_a_chain_is_read_as_it_was_made(chain: chains.ChainRow) -> None:
-    assert (chain.id, chain.state, chain.outcome, chain.parked_for) == ("c", ChainState.queued, None, None)
+    assert (chain.id, chain.state, chain.outcome, chain.parked_for) == (
+        "c",
+        ChainState.queued,
+        None,
+        None,
+    )
     assert (chain.plan, chain.account, chain.caps) == (plan(), account(), caps())
-    assert (chain.created_ms, chain.started_ms, chain.ended_ms, chain.generation) == (NOW, None, None, 0)
+    assert (chain.created_ms, chain.started_ms, chain.ended_ms, chain.generation) == (
+        NOW,
+        None,
+        None,
+        0,
+    )
     assert [(step.id, step.name, step.state) for step in chain.steps] == [
         ("c.brief", "brief", StepState.pending),
         ("c.find", "find", StepState.pending),
@@ -67,7 +83,10 @@ def test_a_chain_is_read_as_it_was_made(chain: chains.ChainRow) -> None:
 
 
 def test_a_chain_is_made_once(run: Run, chain: chains.ChainRow) -> None:
-    assert run(lambda tx: chains.create(tx, "c", plan("other"), account("x"), caps(), NOW + 9)) is False
+    assert (
+        run(lambda tx: chains.create(tx, "c", plan("other"), account("x"), caps(), NOW + 9))
+        is False
+    )
     assert run(lambda tx: chains.get(tx, "c")) == chain
     assert run(lambda tx: cap_uses.cap_uses(tx, account(), caps(), NOW))[0].used == 30
 
@@ -106,7 +125,9 @@ def test_a_step_whose_process_died_goes_on(run: Run, chain: chains.ChainRow) -> 
     assert run(lambda tx: chains.get(tx, "c")).steps[0].state is StepState.failed
 
 
-def test_a_chain_ends_once_and_closes_its_money(run: Run, chain: chains.ChainRow, task: TaskRow) -> None:
+def test_a_chain_ends_once_and_closes_its_money(
+    run: Run, chain: chains.ChainRow, task: TaskRow
+) -> None:
     run(lambda tx: ledger.settle_request(tx, "r1", 3, NOW))
     run(lambda tx: chains.begin(tx, chain, NOW))
     running = run(lambda tx: chains.get(tx, "c"))
@@ -115,11 +136,15 @@ def test_a_chain_ends_once_and_closes_its_money(run: Run, chain: chains.ChainRow
     assert (done.state, done.outcome, done.ended_ms) == (ChainState.done, CLEAN, NOW + 9)
     assert run(lambda tx: cap_uses.cap_uses(tx, account(), caps(), NOW))[0].used == 3
     for stale in (running, done):
-        again = partial(chains.finish, chain=stale, outcome=Outcome(verdict=Verdict.failed), now_ms=NOW + 10)
+        again = partial(
+            chains.finish, chain=stale, outcome=Outcome(verdict=Verdict.failed), now_ms=NOW + 10
+        )
         with pytest.raises(IllegalTransition):
             run(again)
     assert run(lambda tx: chains.get(tx, "c")) == done
-    assert run(lambda tx: tasks.get(tx, task.id)).state is TaskState.cancelled, "nobody will end it any more"
+    assert run(lambda tx: tasks.get(tx, task.id)).state is TaskState.cancelled, (
+        "nobody will end it any more"
+    )
 
 
 def begin(run: Run, name: str) -> None:
@@ -185,12 +210,15 @@ def test_only_the_newest_carrier_may_write(run: Run, chain: chains.ChainRow) -> 
 def test_what_is_parked_or_done_is_taken_by_nobody(run: Run) -> None:
     queued(run, "parked", "done")
     for name in ("parked", "done"):
-        run(partial(ledger.reserve_chain, chain_id=name, account=account(), caps=caps(), now_ms=NOW))
+        run(
+            partial(ledger.reserve_chain, chain_id=name, account=account(), caps=caps(), now_ms=NOW)
+        )
         begin(run, name)
     run(lambda tx: chains.park(tx, chains.get(tx, "parked"), "approval"))
     run(lambda tx: chains.finish(tx, chains.get(tx, "done"), CLEAN, NOW))
     assert [
-        run(partial(queue.take, chain_id=name, generation=0, worker="w")) for name in ("parked", "done")
+        run(partial(queue.take, chain_id=name, generation=0, worker="w"))
+        for name in ("parked", "done")
     ] == [
         None,
         None,
@@ -236,11 +264,18 @@ def test_a_task_is_added_once_and_read_in_order(run: Run) -> None:
 
 
 def test_an_attempt_has_its_own_number_and_slot(task: TaskRow) -> None:
-    assert (task.attempt, task.slot, task.state, task.started_ms) == (1, "slot-3", TaskState.running, NOW + 1)
+    assert (task.attempt, task.slot, task.state, task.started_ms) == (
+        1,
+        "slot-3",
+        TaskState.running,
+        NOW + 1,
+    )
     assert (task.model, task.run_id) == ("m", "c.find.0.1")
 
 
-def test_a_task_that_is_given_back_has_its_money_closed_and_starts_anew(run: Run, task: TaskRow) -> None:
+def test_a_task_that_is_given_back_has_its_money_closed_and_starts_anew(
+    run: Run, task: TaskRow
+) -> None:
     run(lambda tx: tasks.give_back(tx, task, NOW + 2))
     [waiting] = run(lambda tx: tasks.of_chain(tx, "c"))
     assert (waiting.state, waiting.slot, waiting.attempt) == (TaskState.pending, None, 1)
@@ -252,8 +287,12 @@ def test_a_task_that_is_given_back_has_its_money_closed_and_starts_anew(run: Run
 
 
 @pytest.mark.parametrize("ending", list(Ending))
-def test_every_ending_of_a_run_is_a_state_of_its_task(run: Run, task: TaskRow, ending: Ending) -> None:
-    outcome = AgentOutcome(ending=ending, reason="why", structured={"a": 1}, transcript=({"b": 2},), turns=4)
+def test_every_ending_of_a_run_is_a_state_of_its_task(
+    run: Run, task: TaskRow, ending: Ending
+) -> None:
+    outcome = AgentOutcome(
+        ending=ending, reason="why", structured={"a": 1}, transcript=({"b": 2},), turns=4
+    )
     run(lambda tx: tasks.end(tx, task, outcome, NOW + 5))
     [ended] = run(lambda tx: tasks.of_chain(tx, "c"))
     known = {Ending.completed: TaskState.completed, Ending.cancelled: TaskState.cancelled}
@@ -288,7 +327,9 @@ def test_a_failure_needs_no_approval(run: Run, task: TaskRow) -> None:
     assert run(lambda tx: tasks.get(tx, task.id)).state is TaskState.failed
 
 
-def test_why_there_is_no_other_attempt_does_not_hide_what_the_last_one_said(run: Run, task: TaskRow) -> None:
+def test_why_there_is_no_other_attempt_does_not_hide_what_the_last_one_said(
+    run: Run, task: TaskRow
+) -> None:
     said = AgentOutcome(ending=Ending.failed, reason="first", text="so far", session_id="s")
     run(lambda tx: tasks.give_back(tx, task, NOW + 2, said))
     waiting = run(lambda tx: tasks.get(tx, task.id))
@@ -297,7 +338,12 @@ def test_why_there_is_no_other_attempt_does_not_hide_what_the_last_one_said(run:
     ended = run(lambda tx: tasks.get(tx, task.id))
     assert (ended.state, ended.ended_ms) == (TaskState.failed, NOW + 3)
     kept = {name: ended.outcome[name] for name in ("ending", "reason", "text", "session_id")}
-    assert kept == {"ending": "failed", "reason": "no slot came free", "text": "so far", "session_id": "s"}
+    assert kept == {
+        "ending": "failed",
+        "reason": "no slot came free",
+        "text": "so far",
+        "session_id": "s",
+    }
 
 
 def test_a_task_that_is_not_there_is_an_error(run: Run) -> None:
@@ -306,8 +352,8 @@ def test_a_task_that_is_not_there_is_an_error(run: Run) -> None:
 
 
 def test_what_a_run_changed_is_kept_once_and_read_back_whole(run: Run, task: TaskRow) -> None:
-    work = Work(base="b", commit="c1", patch=b"\x00\xff", digest="d")
-    for kept in (work, Work(base="b", commit="c2", patch=b"", digest="e")):
+    work = CapturedChange(base="b", commit="c1", patch=b"\x00\xff", digest="d")
+    for kept in (work, CapturedChange(base="b", commit="c2", patch=b"", digest="e")):
         run(partial(tasks.keep_work, run_id=task.run_id, chain_id="c", work=kept, now_ms=NOW))
     assert run(lambda tx: tasks.kept_work(tx, task.run_id)) == work
     assert run(lambda tx: tasks.kept_work(tx, "nobody.1")) is None
@@ -323,14 +369,20 @@ def presented(run: Run, chain: chains.ChainRow) -> chains.StepRow:
     for step in chain.steps:
         run(partial(steps.begin, step=step, now_ms=NOW))
     run(lambda tx: steps.complete(tx, chains.get(tx, "c").steps[0], {"a": 1}, NOW))
-    run(lambda tx: steps.present(tx, chains.get(tx, "c").steps[1], [{"b": 2}], {"run": "r", "commit": "k"}))
+    run(
+        lambda tx: steps.present(
+            tx, chains.get(tx, "c").steps[1], [{"b": 2}], {"run": "r", "commit": "k"}
+        )
+    )
     run(lambda tx: chains.park(tx, chains.get(tx, "c"), "approval"))
     shown: chains.StepRow = run(lambda tx: chains.get(tx, "c")).steps[1]
     assert shown.state is StepState.pending_review
     return shown
 
 
-def test_what_is_approved_counts_as_finished_with_its_work(run: Run, chain: chains.ChainRow) -> None:
+def test_what_is_approved_counts_as_finished_with_its_work(
+    run: Run, chain: chains.ChainRow
+) -> None:
     step = presented(run, chain)
     waiting = run(lambda tx: chains.get(tx, "c"))
     assert (waiting.state, waiting.parked_for, waiting.next_step, waiting.work) == (
@@ -341,7 +393,11 @@ def test_what_is_approved_counts_as_finished_with_its_work(run: Run, chain: chai
     )
     run(lambda tx: steps.approve(tx, step, "c", NOW + 4))
     now = run(lambda tx: chains.get(tx, "c"))
-    assert (now.next_step, now.results["find"], now.work) == (None, [{"b": 2}], {"run": "r", "commit": "k"})
+    assert (now.next_step, now.results["find"], now.work) == (
+        None,
+        [{"b": 2}],
+        {"run": "r", "commit": "k"},
+    )
     with pytest.raises(IllegalTransition):
         run(lambda tx: steps.approve(tx, step, "c", NOW + 5))
 

@@ -37,7 +37,9 @@ async def test_a_lone_task_costs_no_more_than_it_does_now(open_pool: OpenPool) -
         assert sum(not BESIDE.match(each) for each in seen) == STATEMENTS * TASKS
 
 
-async def test_a_chain_that_begins_otherwise_costs_one_transaction_more(open_pool: OpenPool) -> None:
+async def test_a_chain_that_begins_otherwise_costs_one_transaction_more(
+    open_pool: OpenPool,
+) -> None:
     """What the count above would find: a step behind a condition is laid out in a transaction of its own."""
     async with open_pool(Puppet()) as pool:
         seen = _watched(pool.database)

@@ -21,12 +21,27 @@ from claude_pool_gh import (
     TaskResult,
 )
 
-FORMS: list[tuple[str, dict[str, Any]]] = json.loads((Path(__file__).parent / "crate.json").read_text())
+FORMS: list[tuple[str, dict[str, Any]]] = json.loads(
+    (Path(__file__).parent / "crate.json").read_text()
+)
 KINDS = {
-    "PoolConfig", "SlotConfig", "TaskOverrides", "ChainStep", "ChainOptions", "StepResult", "ChainResult",
-    "ChainProgress", "TaskResult", "TaskRecord", "TaskFilter", "SlotRecord", "PoolStatus", "SessionMetrics",
-    "MetricsFilter", "DrainSummary",
-}  # fmt: skip
+    "PoolConfig",
+    "SlotConfig",
+    "TaskOverrides",
+    "ChainStep",
+    "ChainOptions",
+    "StepResult",
+    "ChainResult",
+    "ChainProgress",
+    "TaskResult",
+    "TaskRecord",
+    "TaskFilter",
+    "SlotRecord",
+    "PoolStatus",
+    "SessionMetrics",
+    "MetricsFilter",
+    "DrainSummary",
+}
 ELSEWHERE = {
     "ChainStep": {"action", "failure_policy", "config"},
     "ChainProgress": {"completed_steps"},
@@ -43,7 +58,9 @@ def test_there_is_a_form_of_each_kind() -> None:
     assert {kind for kind, _ in FORMS} == KINDS
 
 
-@pytest.mark.parametrize(("kind", "form"), FORMS, ids=[f"{n}-{kind}" for n, (kind, _) in enumerate(FORMS)])
+@pytest.mark.parametrize(
+    ("kind", "form"), FORMS, ids=[f"{n}-{kind}" for n, (kind, _) in enumerate(FORMS)]
+)
 def test_each_form_is_read_and_no_value_of_it_is_lost(kind: str, form: dict[str, Any]) -> None:
     made = read(kind, form).model_dump(mode="json")
     for name in set(form) - ELSEWHERE.get(kind, set()):
@@ -68,7 +85,11 @@ def test_a_field_that_nobody_knows_is_refused_all_the_same(kind: str) -> None:
 def test_a_step_keeps_its_prompt_its_retries_and_its_recovery() -> None:
     plain, full = (ChainStep.model_validate(form) for kind, form in FORMS if kind == "ChainStep")
     assert (plain.prompt, plain.retries, plain.recovery) == ("Plan {previous_output}", 0, None)
-    assert (full.prompt, full.retries, full.recovery) == ("Fix {steps.plan.files}", 2, "It failed: {error}")
+    assert (full.prompt, full.retries, full.recovery) == (
+        "Fix {steps.plan.files}",
+        2,
+        "It failed: {error}",
+    )
     assert (full.config.max_budget_usd, full.output_vars) == (0.5, {"files": "a.b"})
     skill = {"type": "skill", "skill": "s", "arguments": {"a": "b"}}  # until claude-pool 0.3
     old = ChainStep.model_validate({"name": "x", "action": skill, "config": None})
@@ -76,7 +97,9 @@ def test_a_step_keeps_its_prompt_its_retries_and_its_recovery() -> None:
 
 
 def test_results_and_records_keep_how_they_ended() -> None:
-    good, bad, over = (TaskResult.model_validate(form) for kind, form in FORMS if kind == "TaskResult")
+    good, bad, over = (
+        TaskResult.model_validate(form) for kind, form in FORMS if kind == "TaskResult"
+    )
     assert [each.ending for each in (good, bad, over)] == [
         Ending.completed,
         Ending.failed,
@@ -85,8 +108,12 @@ def test_results_and_records_keep_how_they_ended() -> None:
     assert (bad.reason, bad.exit_code) == ("no", 1)
     records = [TaskRecord.model_validate(form) for kind, form in FORMS if kind == "TaskRecord"]
     assert {str(record.chain_id) == str(record.id) for record in records} == {True}
-    progress = [ChainProgress.model_validate(form) for kind, form in FORMS if kind == "ChainProgress"]
-    assert [(each.completed_steps, each.cost_microdollars) for each in progress] == [(1, 5)] + [(2, 10)] * 3
+    progress = [
+        ChainProgress.model_validate(form) for kind, form in FORMS if kind == "ChainProgress"
+    ]
+    assert [(each.completed_steps, each.cost_microdollars) for each in progress] == [(1, 5)] + [
+        (2, 10)
+    ] * 3
 
 
 def test_every_permission_mode_and_effort_of_the_crate_is_ours_too() -> None:

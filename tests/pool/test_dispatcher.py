@@ -15,7 +15,9 @@ from tests.pool.kit import GUARD, until
 from tests.pool.puppet import Gate, OpenPool, Puppet
 
 
-async def test_two_pools_of_a_process_on_one_store_leave_each_other_alone(open_pool: OpenPool) -> None:
+async def test_two_pools_of_a_process_on_one_store_leave_each_other_alone(
+    open_pool: OpenPool,
+) -> None:
     """The second is opened while the first works, works itself, and is closed while the first still works."""
     gate, first, second = Gate(), Puppet(), Puppet()
     first.act = gate
@@ -43,7 +45,8 @@ async def test_two_pools_of_a_name_in_one_process_run_each_task_once(open_pool: 
     async with open_pool(agents[0], slots=2) as one, open_pool(agents[1], slots=2) as two:
         results = await asyncio.wait_for(
             asyncio.gather(
-                one.fan_out([f"{n}" for n in range(20)]), two.fan_out([f"{n}" for n in range(20, 40)])
+                one.fan_out([f"{n}" for n in range(20)]),
+                two.fan_out([f"{n}" for n in range(20, 40)]),
             ),
             GUARD,
         )
@@ -75,7 +78,9 @@ async def test_a_pool_that_is_asked_all_the_time_who_died_never_loses_its_own_ch
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
-async def test_a_second_process_is_refused_one_file_in_words_and_may_decide_beside_it(tmp_path: Path) -> None:
+async def test_a_second_process_is_refused_one_file_in_words_and_may_decide_beside_it(
+    tmp_path: Path,
+) -> None:
     state, gate, agent = tmp_path / "state", Gate(), Puppet()
     agent.act = gate
     async with OpenPool(None, state)(agent) as pool:

@@ -12,7 +12,9 @@ from tests.pool.kit import GUARD, until
 from tests.pool.puppet import Gate, OpenPool, Puppet
 
 
-async def test_a_result_is_kept_although_somebody_took_its_worker_for_dead(open_pool: OpenPool) -> None:
+async def test_a_result_is_kept_although_somebody_took_its_worker_for_dead(
+    open_pool: OpenPool,
+) -> None:
     """Its slots' rows were forgotten meanwhile; they are there again, and the next task runs."""
     gate, agent = Gate(), Puppet()
     agent.act = gate

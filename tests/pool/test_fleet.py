@@ -47,7 +47,9 @@ class Fleet:
 
     def name(self, process: subprocess.Popen[bytes]) -> str:
         """The worker's id."""
-        return next(name for what, name, by in self.log.lines() if (what, by) == ("open", process.pid))
+        return next(
+            name for what, name, by in self.log.lines() if (what, by) == ("open", process.pid)
+        )
 
     async def busy(self, process: subprocess.Popen[bytes], runs: int) -> None:
         """Wait until a worker has begun so many runs from now on."""
@@ -56,15 +58,21 @@ class Fleet:
 
     async def carried_by(self, process: subprocess.Popen[bytes]) -> dict[str, int]:
         """The unfinished chains that name a worker, each with its generation."""
-        own = sa.and_(chains.c.owner == self.name(process), chains.c.state.in_(("queued", "running")))
+        own = sa.and_(
+            chains.c.owner == self.name(process), chains.c.state.in_(("queued", "running"))
+        )
         wanted = sa.select(chains.c.id, chains.c.generation).where(own)
-        return await self.database.read(lambda tx: {row.id: row.generation for row in tx.execute(wanted)})
+        return await self.database.read(
+            lambda tx: {row.id: row.generation for row in tx.execute(wanted)}
+        )
 
     async def gone_on(self, before: dict[str, int]) -> None:
         """Wait until others have taken up all of these chains."""
 
         def taken(tx: Transaction) -> bool:
-            found = tx.execute(sa.select(chains.c.id, chains.c.generation).where(chains.c.id.in_(before)))
+            found = tx.execute(
+                sa.select(chains.c.id, chains.c.generation).where(chains.c.id.in_(before))
+            )
             return all(row.generation > before[row.id] for row in found)
 
         async with asyncio.timeout(WITHIN):
@@ -92,7 +100,10 @@ async def test_one_is_killed_one_cut_off_one_stopped_and_every_chain_ends_once(
     fleet: Fleet, store: str
 ) -> None:
     steps = [step("one", "work 1"), step("two", "work {previous_output}"), step("three", "work 3")]
-    async with OpenPool(store, fleet.folder / "state")(Puppet(), slots=1) as pool, wire_to(store) as wire:
+    async with (
+        OpenPool(store, fleet.folder / "state")(Puppet(), slots=1) as pool,
+        wire_to(store) as wire,
+    ):
         pool._core.dispatcher.drain()  # it only submits
         ids = await pool.fan_out_chains([steps] * CHAINS)
         killed, cut, stopped = fleet.start(store), fleet.start(wire.url), fleet.start(store)
@@ -116,7 +127,9 @@ async def test_one_is_killed_one_cut_off_one_stopped_and_every_chain_ends_once(
         assert await fleet.carried_by(stopped) == {}
 
         done = sa.select(sa.func.count()).select_from(chains).where(chains.c.state == "done")
-        await until(lambda: fleet.database.read(lambda tx: bool(tx.execute(done).scalar_one() == len(ids))))
+        await until(
+            lambda: fleet.database.read(lambda tx: bool(tx.execute(done).scalar_one() == len(ids)))
+        )
 
     ended = {row.id: row.outcome["verdict"] for row in await fleet.rows(chains)}
     assert ended == dict.fromkeys(ids, "answered")
@@ -127,7 +140,9 @@ async def test_one_is_killed_one_cut_off_one_stopped_and_every_chain_ends_once(
     begun = Counter(fleet.log.starts())
     assert set(begun.values()) == {1}, "no run was begun by two"
     again = [row for row in every if row.attempt > 1]
-    assert len(again) <= 2 * SLOTS, "only what ran on the two that were lost at that moment ran again"
+    assert len(again) <= 2 * SLOTS, (
+        "only what ran on the two that were lost at that moment ran again"
+    )
     assert all(row.attempt == 2 for row in again)
 
     money = await fleet.rows(reservations)
@@ -142,7 +157,9 @@ async def test_one_is_killed_one_cut_off_one_stopped_and_every_chain_ends_once(
     assert os.getpid() not in {by for what, _, by in fleet.log.lines() if what == "start"}
 
 
-async def test_four_workers_drain_one_queue_and_each_takes_its_part(fleet: Fleet, store: str) -> None:
+async def test_four_workers_drain_one_queue_and_each_takes_its_part(
+    fleet: Fleet, store: str
+) -> None:
     """All at once on a new database: its tables are made once."""
     every = [fleet.start(store) for _ in range(4)]
     await until(lambda: sum(what == "open" for what, *_ in fleet.log.lines()) == 4)

@@ -12,7 +12,13 @@ import sqlalchemy as sa
 
 from claude_pool_gh.pool.model.config import PoolConfig
 from claude_pool_gh.pool.model.plan import OnRestart
-from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Done, HostStepContext, Line
+from claude_pool_gh.pool.model.ports import (
+    AgentChannel,
+    AgentOutcome,
+    AgentTask,
+    Done,
+    HostStepContext,
+)
 from claude_pool_gh.pool.recipes import prompting
 from claude_pool_gh.pool.recipes.workflows import ChainStep
 from claude_pool_gh.pool.run.chain_factory import ChainOptions
@@ -54,7 +60,9 @@ def branches(count: int) -> ChainStep:
     return step("s", branches=tuple(step(f"b{number}", f"x{number}") for number in range(count)))
 
 
-async def test_a_finished_answer_is_not_bought_again_because_a_write_failed(open_pool: OpenPool) -> None:
+async def test_a_finished_answer_is_not_bought_again_because_a_write_failed(
+    open_pool: OpenPool,
+) -> None:
     agent, observer = spender(cost=1_000), Stumbling(ENDED)
     async with open_pool(agent, config=QUICK, observer=observer) as pool:
         result = await asyncio.wait_for(pool.run("x"), GUARD)
@@ -63,10 +71,12 @@ async def test_a_finished_answer_is_not_bought_again_because_a_write_failed(open
     assert (result.success, result.cost_microdollars, len(agent.seen)) == (True, 1_000, 1)
 
 
-async def test_one_write_that_fails_leaves_the_other_agents_of_its_step_at_work(open_pool: OpenPool) -> None:
+async def test_one_write_that_fails_leaves_the_other_agents_of_its_step_at_work(
+    open_pool: OpenPool,
+) -> None:
     gate = Gate()
 
-    async def act(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def act(task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         return await (echo if task.prompt == "x0" else gate)(task, folder, line)
 
     agent, observer = Puppet(act), Stumbling(ENDED)
@@ -89,7 +99,9 @@ async def test_trouble_is_counted_anew_for_each_step(open_pool: OpenPool) -> Non
     assert len(observer.broke) == len(agent.seen) == len(many)
 
 
-async def test_a_chain_that_breaks_again_and_again_at_one_place_is_given_up(open_pool: OpenPool) -> None:
+async def test_a_chain_that_breaks_again_and_again_at_one_place_is_given_up(
+    open_pool: OpenPool,
+) -> None:
     agent = Puppet()
     observer = Stumbling(sa.select(steps.c.id).where(steps.c.state == "completed"), always=True)
     async with open_pool(agent, config=QUICK, observer=observer) as pool:
@@ -143,7 +155,9 @@ async def test_an_end_that_nothing_could_write_is_written_by_whoever_takes_the_s
         result = await asyncio.wait_for(pool.run("x"), GUARD)
         assert not pool.live.open
     assert (result.success, result.output) == (True, "paid")
-    assert (result.cost_microdollars, len(agent.seen)) == (1_500, 1), "also what it said that it cost besides"
+    assert (result.cost_microdollars, len(agent.seen)) == (1_500, 1), (
+        "also what it said that it cost besides"
+    )
 
 
 class Reluctant(list[str]):
@@ -165,11 +179,15 @@ async def test_a_step_of_the_hosts_that_needs_the_database_waits_until_it_is_bac
     async def host(context: HostStepContext) -> Done:
         calls.append(context.chain_id)
         if len(calls) <= 2 * MOST_TROUBLES:
-            raise sa.exc.OperationalError("SELECT", {}, ConnectionError(), connection_invalidated=True)
+            raise sa.exc.OperationalError(
+                "SELECT", {}, ConnectionError(), connection_invalidated=True
+            )
         return Done("x")
 
     async with open_pool(Puppet(), config=QUICK, host_steps={"host": host}) as pool:
-        assert (await ended(pool, await pool.submit_chain([step("h", host="host"), step("s", "x")]))).success
+        assert (
+            await ended(pool, await pool.submit_chain([step("h", host="host"), step("s", "x")]))
+        ).success
 
 
 async def test_a_pool_that_drains_lets_the_running_branches_end(open_pool: OpenPool) -> None:

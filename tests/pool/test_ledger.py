@@ -29,7 +29,13 @@ def run(database: Database) -> Run:
 
 
 def chain(
-    run: Run, chain_id: str, now: int = NOW, *, who: Account = MONA, verb: str = "review", **limits: Any
+    run: Run,
+    chain_id: str,
+    now: int = NOW,
+    *,
+    who: Account = MONA,
+    verb: str = "review",
+    **limits: Any,
 ) -> None:
     run(lambda tx: chains.create(tx, chain_id, plan(verb), who, caps(**limits), now))
 
@@ -39,14 +45,25 @@ def refused(run: Run, now: int = NOW, *, who: Account = MONA, **limits: Any) -> 
         chain(run, "refused", now, who=who, **limits)
     assert raised.value.left < raised.value.asked
     assert (
-        run(lambda tx: tx.execute(sa.select(reservations).where(reservations.c.id == "refused")).all()) == []
+        run(
+            lambda tx: tx.execute(
+                sa.select(reservations).where(reservations.c.id == "refused")
+            ).all()
+        )
+        == []
     )
     return raised.value.cap
 
 
-def task(run: Run, run_id: str, chain_id: str, most: int = 10, least: int = 1, step: str = "find") -> int:
+def task(
+    run: Run, run_id: str, chain_id: str, most: int = 10, least: int = 1, step: str = "find"
+) -> int:
     return int(
-        run(lambda tx: ledger.reserve_task(tx, run_id, chain_id, step, most=most, least=least, now_ms=NOW))
+        run(
+            lambda tx: ledger.reserve_task(
+                tx, run_id, chain_id, step, most=most, least=least, now_ms=NOW
+            )
+        )
     )
 
 
@@ -56,7 +73,9 @@ def request(run: Run, request_id: str, run_id: str, amount: int) -> bool:
 
 def row(run: Run, reservation_id: str) -> tuple[int | None, bool]:
     found = run(
-        lambda tx: tx.execute(sa.select(reservations).where(reservations.c.id == reservation_id)).one()
+        lambda tx: tx.execute(
+            sa.select(reservations).where(reservations.c.id == reservation_id)
+        ).one()
     )
     return found.settled, bool(found.upper_bound)
 
@@ -70,7 +89,9 @@ def row(run: Run, reservation_id: str) -> tuple[int | None, bool]:
         ("pool and month", {"pool": 59}, account(thread="x", user="x", repository="2")),
     ],
 )
-def test_each_cap_holds_for_its_own(run: Run, cap: str, limits: dict[str, Any], other: Account) -> None:
+def test_each_cap_holds_for_its_own(
+    run: Run, cap: str, limits: dict[str, Any], other: Account
+) -> None:
     chain(run, "a", **limits)
     assert refused(run, who=other, **limits) == cap
     chain(run, "b", who=other, **{name: limit + 1 for name, limit in limits.items()})
@@ -110,9 +131,11 @@ def test_what_a_chain_did_not_use_is_free_again(run: Run) -> None:
     chain(run, "b", thread=59)
     uses = run(lambda tx: cap_uses.cap_uses(tx, account(), caps(thread=59, pool=99), NOW))
     assert uses == [
-        CapUse("thread", 59, 35), CapUse("user and day", 200, 35), CapUse("repository and month", 1000, 35),
+        CapUse("thread", 59, 35),
+        CapUse("user and day", 200, 35),
+        CapUse("repository and month", 1000, 35),
         CapUse("pool and month", 99, 35),
-    ]  # fmt: skip
+    ]
     assert [use.left for use in uses] == [24, 165, 965, 64]
     assert CapUse("x", 10, 12).left == 0
 
@@ -166,9 +189,9 @@ def test_the_first_settlement_stands(run: Run) -> None:
     run(lambda tx: ledger.settle_request_unknown(tx, "r", "late", NOW))
     assert row(run, "r") == (3, False)
     assert [run(lambda tx: ledger.settle(tx, "a", NOW)) for _ in range(2)] == [3, 3]
-    assert run(lambda tx: tx.execute(sa.select(reservations.c.usage, reservations.c.note)).all()).count(
-        ({"input_tokens": 7}, None)
-    )
+    assert run(
+        lambda tx: tx.execute(sa.select(reservations.c.usage, reservations.c.note)).all()
+    ).count(({"input_tokens": 7}, None))
 
 
 def test_a_request_nobody_can_price_costs_all_of_it_and_marks_its_chain(run: Run) -> None:

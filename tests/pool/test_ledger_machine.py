@@ -22,9 +22,11 @@ from claude_pool_gh.storage import Database, migrations
 from tests.pool.make import DAY, NOW, account, caps, plan
 
 ACCOUNTS = [
-    account("1:7", "mona", "1"), account("1:7", "hubot", "1"), account("1:8", "mona", "1"), account("2:1", "mona",
-    "2"),
-]  # fmt: skip
+    account("1:7", "mona", "1"),
+    account("1:7", "hubot", "1"),
+    account("1:8", "mona", "1"),
+    account("2:1", "mona", "2"),
+]
 THREAD, USER_DAY, REPOSITORY_MONTH, POOL = 70, 110, 150, 190
 
 
@@ -111,7 +113,11 @@ class Ledger(RuleBasedStateMachine):
             and self._used() + amount <= POOL
         )
         limits = caps(
-            chain=amount, thread=THREAD, user_day=USER_DAY, repository_month=REPOSITORY_MONTH, pool=POOL
+            chain=amount,
+            thread=THREAD,
+            user_day=USER_DAY,
+            repository_month=REPOSITORY_MONTH,
+            pool=POOL,
         )
         try:
             with self.database.engine.begin() as tx:
@@ -122,7 +128,11 @@ class Ledger(RuleBasedStateMachine):
             assert fits
             self._add(name, amount, None, who)
 
-    @rule(who=st.integers(0, len(ACCOUNTS) - 1), amount=st.sampled_from([30, 200]), least=st.integers(1, 9))
+    @rule(
+        who=st.integers(0, len(ACCOUNTS) - 1),
+        amount=st.sampled_from([30, 200]),
+        least=st.integers(1, 9),
+    )
     def reserve_part_of_a_chain(self, who: int, amount: int, least: int) -> None:
         """A chain that begins with little."""
         name, mine = f"c{len(self.sums)}", ACCOUNTS[who]
@@ -215,7 +225,9 @@ class Ledger(RuleBasedStateMachine):
     def _lower(self, name: str, more: int) -> None:
         one = self.sums[name]
         if one.settled is None:
-            one.reserved = min(one.reserved, sum(self.sums[each].used for each in one.children) + more)
+            one.reserved = min(
+                one.reserved, sum(self.sums[each].used for each in one.children) + more
+            )
 
     @rule(data=st.data())
     def lose_request(self, data: st.DataObject) -> None:
@@ -263,7 +275,9 @@ class Ledger(RuleBasedStateMachine):
         }
         for name, (cost, bound) in found.items():
             inside = [
-                one for each, one in self.sums.items() if each.startswith(f"{name}.") and each.count(".") == 2
+                one
+                for each, one in self.sums.items()
+                if each.startswith(f"{name}.") and each.count(".") == 2
             ]
             assert cost == sum(one.settled or 0 for one in inside)
             assert bound == any(one.upper_bound for one in inside)
@@ -276,7 +290,9 @@ class Ledger(RuleBasedStateMachine):
         for mine in ACCOUNTS:
             assert self._used(thread=mine["thread"]) <= THREAD
             assert self._used(repository=mine["repository"]) <= REPOSITORY_MONTH
-            assert all(self._used(user=mine["user"], day=day) <= USER_DAY for day in range(self.day + 1))
+            assert all(
+                self._used(user=mine["user"], day=day) <= USER_DAY for day in range(self.day + 1)
+            )
         assert self._used() <= POOL
 
 

@@ -22,7 +22,9 @@ MOST = 8
 """Statements of one page, however long it is."""
 
 
-async def test_a_list_costs_the_same_number_of_statements_however_long_it_is(open_pool: OpenPool) -> None:
+async def test_a_list_costs_the_same_number_of_statements_however_long_it_is(
+    open_pool: OpenPool,
+) -> None:
     lists: tuple[Callable[[Transaction], object], ...] = (
         lambda tx: listing.tasks(tx, TaskFilter()),
         lambda tx: listing.tasks(tx, TaskFilter(tags=("a",)), limit=2, after=first),
@@ -59,7 +61,9 @@ async def test_pages_one_after_the_other_are_the_whole_list(open_pool: OpenPool)
             while page := await pool.tasks(limit=size, after=tasks[-1].id if tasks else None):
                 assert len(page) <= size
                 tasks += page
-            while some := await pool.chains(limit=size, after=chains[-1].chain_id if chains else None):
+            while some := await pool.chains(
+                limit=size, after=chains[-1].chain_id if chains else None
+            ):
                 chains += some
             assert tasks == whole
             assert chains == every_chain
@@ -71,12 +75,20 @@ async def test_a_page_holds_what_the_filter_lets_through_and_begins_after_whatev
     gate = Gate()
     agent = Puppet(act=gate)
     async with open_pool(agent, slots=1) as pool:
-        ids = [await pool.submit(str(number), tags=("odd",) if number % 2 else ()) for number in range(8)]
+        ids = [
+            await pool.submit(str(number), tags=("odd",) if number % 2 else ())
+            for number in range(8)
+        ]
         await agent.arrived.wait()
         odd = TaskFilter(tags=("odd",))
-        assert [task.id for task in await pool.tasks(odd, limit=2, after=ids[2])] == [ids[3], ids[5]]
+        assert [task.id for task in await pool.tasks(odd, limit=2, after=ids[2])] == [
+            ids[3],
+            ids[5],
+        ]
         pending = TaskFilter(state=TaskState.pending)
-        waiting = await pool.tasks(pending)  # some have begun and wait for the slot, others are only queued
+        waiting = await pool.tasks(
+            pending
+        )  # some have begun and wait for the slot, others are only queued
         assert [task.id for task in waiting] == ids[1:]
         assert await pool.tasks(pending, limit=3, after=ids[3]) == waiting[3:6]
         gate.opened.set()
@@ -108,7 +120,9 @@ async def test_a_reading_transaction_sees_one_moment(open_pool: OpenPool) -> Non
         assert await pool.get_context("a") == "new"
 
 
-async def test_without_a_snapshot_each_statement_would_see_another_moment(open_pool: OpenPool) -> None:
+async def test_without_a_snapshot_each_statement_would_see_another_moment(
+    open_pool: OpenPool,
+) -> None:
     """What the test above would find, had `read` PostgreSQL's own default."""
     async with open_pool(Puppet()) as pool:
         if pool.database.engine.dialect.name != "postgresql":

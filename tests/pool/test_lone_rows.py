@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from claude_pool_gh.pool.model.config import PoolConfig, ScalingConfig, TaskOverrides
 from claude_pool_gh.pool.model.errors import UnknownTask
 from claude_pool_gh.pool.model.events import TaskFinished
-from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Ending, Line
+from claude_pool_gh.pool.model.ports import AgentChannel, AgentOutcome, AgentTask, Ending
 from claude_pool_gh.pool.model.records import TaskFilter
 from claude_pool_gh.pool.model.states import TaskState
 from claude_pool_gh.pool.pool import Pool
@@ -37,14 +37,16 @@ async def without_rows(pool: Pool) -> None:
     await pool.database.transact(lambda tx: tx.execute(tasks.delete()))
 
 
-async def test_it_is_there_before_anything_runs_and_when_it_is_cancelled(open_pool: OpenPool) -> None:
+async def test_it_is_there_before_anything_runs_and_when_it_is_cancelled(
+    open_pool: OpenPool,
+) -> None:
     async with open_pool(Puppet(), slots=0, config=NO_SLOTS) as pool:
         task_id = await pool.submit("x", tags=["t"])
         assert await rows(pool) == [("pending", "task", 0)]
         assert (await pool.status()).pending_tasks == 1
-        assert [task.id for task in await pool.tasks(TaskFilter(state=TaskState.pending, tags=["t"]))] == [
-            task_id
-        ]
+        assert [
+            task.id for task in await pool.tasks(TaskFilter(state=TaskState.pending, tags=["t"]))
+        ] == [task_id]
         assert await pool.cancel(task_id)
         assert await rows(pool) == [("cancelled", "task", 0)]
         task = await pool.task(task_id)
@@ -63,10 +65,12 @@ async def test_a_task_that_waits_in_vain_for_a_slot_has_it_too(open_pool: OpenPo
     assert "slot" in result.reason
 
 
-async def test_a_task_for_which_no_money_is_left_before_it_begins_says_so(open_pool: OpenPool) -> None:
+async def test_a_task_for_which_no_money_is_left_before_it_begins_says_so(
+    open_pool: OpenPool,
+) -> None:
     gate = Gate()
 
-    async def pays(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def pays(task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         await gate(task, folder, line)
         return said(cost_microdollars=90_000)
 
@@ -132,8 +136,9 @@ async def test_a_task_that_an_older_worker_submitted_gets_its_row_when_it_begins
         assert (await pool.wait(runs, timeout_secs=GUARD)).success
         tasks = await pool.tasks()
         assert [(task.id, task.state) for task in tasks] == [
-            (runs, TaskState.completed), (cancelled, TaskState.cancelled),
-        ]  # fmt: skip
+            (runs, TaskState.completed),
+            (cancelled, TaskState.cancelled),
+        ]
         assert [task.created_at_ms for task in tasks] == made
 
 
@@ -147,10 +152,14 @@ async def test_a_rejected_and_an_interrupted_one_go_on_with_their_row(open_pool:
         assert await rows(pool) == [("completed", "task", 2)]
 
 
-async def test_a_store_of_an_earlier_version_gets_the_rows_that_it_lacks(open_pool: OpenPool) -> None:
+async def test_a_store_of_an_earlier_version_gets_the_rows_that_it_lacks(
+    open_pool: OpenPool,
+) -> None:
     """Submitted, cancelled and refused before the row was made at once."""
     async with open_pool(Puppet(), slots=0, config=NO_SLOTS) as pool:
-        waits, cancelled, refused = [await pool.submit(name) for name in ("waits", "cancelled", "refused")]
+        waits, cancelled, refused = [
+            await pool.submit(name) for name in ("waits", "cancelled", "refused")
+        ]
         await pool.cancel(cancelled)
         outcome = {"verdict": "out_of_budget", "reason": "the cap per pool", "ours": False}
         ended = {"state": "done", "outcome": outcome, "ended_ms": 5}
@@ -167,13 +176,17 @@ async def test_a_store_of_an_earlier_version_gets_the_rows_that_it_lacks(open_po
         migrations.upgrade(pool.database.engine)
         found = {task.id: task for task in await pool.tasks()}
         assert {each: found[each].state for each in (waits, cancelled, refused)} == {
-            waits: TaskState.pending, cancelled: TaskState.cancelled, refused: TaskState.failed,
-        }  # fmt: skip
+            waits: TaskState.pending,
+            cancelled: TaskState.cancelled,
+            refused: TaskState.failed,
+        }
         result = found[refused].result
         assert result is not None
         assert (result.ending, result.reason, result.budget_exceeded) == (
-            Ending.out_of_budget, "the cap per pool", True,
-        )  # fmt: skip
+            Ending.out_of_budget,
+            "the cap per pool",
+            True,
+        )
         assert len(await rows(pool)) == 3
         assert migrations.current(pool.database.engine) == migrations.newest()
         await pool.scale_up(1)

@@ -13,7 +13,7 @@ import pytest
 
 from claude_pool_gh.pool.model.config import PoolConfig, TaskOverrides
 from claude_pool_gh.pool.model.errors import CapReached
-from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Ending, Line
+from claude_pool_gh.pool.model.ports import AgentChannel, AgentOutcome, AgentTask, Ending
 from claude_pool_gh.pool.model.states import SlotState
 from tests.pool.kit import GUARD, QUICK, run_chain, step
 from tests.pool.puppet import OpenPool, said
@@ -29,17 +29,17 @@ ANSWER: dict[str, Any] = {
 class Own:
     """No base class: `run` alone."""
 
-    act: Callable[[AgentTask, Line], Awaitable[Any]]
+    act: Callable[[AgentTask, AgentChannel], Awaitable[Any]]
     seen: list[AgentTask] = field(default_factory=list)
 
-    async def run(self, task: AgentTask, _folder: Path, line: Line) -> AgentOutcome:
+    async def run(self, task: AgentTask, _folder: Path, line: AgentChannel) -> AgentOutcome:
         self.seen.append(task)
         outcome: AgentOutcome = await self.act(task, line)
         return outcome
 
 
 async def test_a_class_with_run_alone_is_an_agent(open_pool: OpenPool) -> None:
-    async def act(task: AgentTask, _line: Line) -> AgentOutcome:
+    async def act(task: AgentTask, _line: AgentChannel) -> AgentOutcome:
         return said(f"<{task.prompt}>")
 
     async with open_pool(Own(act)) as pool:
@@ -47,8 +47,12 @@ async def test_a_class_with_run_alone_is_an_agent(open_pool: OpenPool) -> None:
 
 
 @pytest.mark.parametrize("agent", [object(), Own, None, "agent"])
-async def test_what_is_no_agent_is_refused_when_the_pool_is_opened(open_pool: OpenPool, agent: Any) -> None:
-    with pytest.raises(TypeError, match=r"is no agent: it needs a method `async def run|is the class Own"):
+async def test_what_is_no_agent_is_refused_when_the_pool_is_opened(
+    open_pool: OpenPool, agent: Any
+) -> None:
+    with pytest.raises(
+        TypeError, match=r"is no agent: it needs a method `async def run|is the class Own"
+    ):
         async with open_pool(agent):
             pass
 
@@ -57,7 +61,7 @@ async def test_what_is_no_agent_is_refused_when_the_pool_is_opened(open_pool: Op
 async def test_a_result_of_another_type_fails_the_task_at_once_in_words(
     open_pool: OpenPool, given: Any
 ) -> None:
-    async def act(_task: AgentTask, _line: Line) -> Any:
+    async def act(_task: AgentTask, _line: AgentChannel) -> Any:
         return given
 
     agent = Own(act)
@@ -65,7 +69,9 @@ async def test_a_result_of_another_type_fails_the_task_at_once_in_words(
         result = await asyncio.wait_for(pool.run("a"), GUARD)
         (slot,) = await pool.slots()
     assert (result.success, result.ending) == (False, Ending.failed)
-    assert "not an AgentOutcome" in result.reason or "`ending` must be 'completed' or" in result.reason
+    assert (
+        "not an AgentOutcome" in result.reason or "`ending` must be 'completed' or" in result.reason
+    )
     assert (len(agent.seen), slot.state) == (1, SlotState.idle)
 
 
@@ -85,7 +91,7 @@ WRONG_FIELDS: list[tuple[dict[str, Any], str]] = [
 async def test_an_outcome_with_a_field_of_another_type_fails_the_task_and_names_it(
     open_pool: OpenPool, fields: dict[str, Any], told: str
 ) -> None:
-    async def act(_task: AgentTask, _line: Line) -> AgentOutcome:
+    async def act(_task: AgentTask, _line: AgentChannel) -> AgentOutcome:
         return said(**fields)
 
     async with open_pool(Own(act)) as pool:
@@ -99,7 +105,7 @@ async def test_an_outcome_with_a_field_of_another_type_fails_the_task_and_names_
 async def test_money_that_is_no_whole_number_is_refused_and_booked_as_an_upper_bound(
     open_pool: OpenPool, most: Any, cost: Any
 ) -> None:
-    async def act(_task: AgentTask, line: Line) -> AgentOutcome:
+    async def act(_task: AgentTask, line: AgentChannel) -> AgentOutcome:
         async with line.spending(most=most) as spent:
             spent.cost = cost
         return said()
@@ -112,14 +118,16 @@ async def test_money_that_is_no_whole_number_is_refused_and_booked_as_an_upper_b
     assert (result.ending, result.cost_microdollars, result.upper_bound) == (Ending.failed, *booked)
 
 
-async def test_a_plain_function_and_a_call_of_exit_end_the_task_and_nothing_else(open_pool: OpenPool) -> None:
+async def test_a_plain_function_and_a_call_of_exit_end_the_task_and_nothing_else(
+    open_pool: OpenPool,
+) -> None:
     class Plain:
-        def run(self, task: AgentTask, _folder: Path, _line: Line) -> AgentOutcome:
+        def run(self, task: AgentTask, _folder: Path, _line: AgentChannel) -> AgentOutcome:
             if task.prompt == "exit":
                 sys.exit(3)
             return said("done")
 
-    async def leaves(_task: AgentTask, _line: Line) -> AgentOutcome:
+    async def leaves(_task: AgentTask, _line: AgentChannel) -> AgentOutcome:
         sys.exit("bye")
 
     plain: Any = Plain()
@@ -133,10 +141,12 @@ async def test_a_plain_function_and_a_call_of_exit_end_the_task_and_nothing_else
     assert {each.ending for each in (plain_result, exits, left)} == {Ending.failed}
 
 
-async def test_the_pool_measures_how_long_it_took_where_it_does_not_say(open_pool: OpenPool) -> None:
+async def test_the_pool_measures_how_long_it_took_where_it_does_not_say(
+    open_pool: OpenPool,
+) -> None:
     """Also where it ends otherwise than with an outcome of its own."""
 
-    async def act(task: AgentTask, _line: Line) -> AgentOutcome:
+    async def act(task: AgentTask, _line: AgentChannel) -> AgentOutcome:
         await asyncio.sleep(0.02)
         if task.prompt == "raises":
             raise ValueError("no")
@@ -152,12 +162,14 @@ async def test_the_pool_measures_how_long_it_took_where_it_does_not_say(open_poo
 
 
 @pytest.mark.parametrize("least", [None, "20", 1.5, -1, True])
-async def test_a_least_that_is_no_number_is_refused_at_submit(open_pool: OpenPool, least: Any) -> None:
+async def test_a_least_that_is_no_number_is_refused_at_submit(
+    open_pool: OpenPool, least: Any
+) -> None:
     class Odd(Own):
         def least(self, _task: AgentTask) -> Any:
             return least
 
-    async def act(_task: AgentTask, _line: Line) -> AgentOutcome:
+    async def act(_task: AgentTask, _line: AgentChannel) -> AgentOutcome:
         return said()
 
     async with open_pool(Odd(act)) as pool:
@@ -172,9 +184,11 @@ async def test_what_it_spends_up_to_its_budget_was_set_aside_and_what_is_beyond_
 ) -> None:
     """The two sentences about `AgentOutcome.cost_microdollars`: with no `least`, and beyond the budget."""
 
-    async def act(task: AgentTask, _line: Line) -> AgentOutcome:
+    async def act(task: AgentTask, _line: AgentChannel) -> AgentOutcome:
         assert task.budget_microdollars is not None
-        return said(cost_microdollars=task.budget_microdollars + (100_000 if task.prompt == "more" else 0))
+        return said(
+            cost_microdollars=task.budget_microdollars + (100_000 if task.prompt == "more" else 0)
+        )
 
     one = TaskOverrides(max_budget_usd=0.3)
     async with open_pool(Own(act), config=PoolConfig(budget_microdollars=600_000)) as pool:
@@ -185,8 +199,10 @@ async def test_what_it_spends_up_to_its_budget_was_set_aside_and_what_is_beyond_
     assert [each.cost_microdollars for each in results] == [300_000, 400_000]
 
 
-async def test_what_it_raises_is_the_reason_and_its_slot_is_not_to_blame(open_pool: OpenPool) -> None:
-    async def act(_task: AgentTask, line: Line) -> AgentOutcome:
+async def test_what_it_raises_is_the_reason_and_its_slot_is_not_to_blame(
+    open_pool: OpenPool,
+) -> None:
+    async def act(_task: AgentTask, line: AgentChannel) -> AgentOutcome:
         line.say("half of it")
         raise ValueError("no model is called gpt")
 
@@ -202,7 +218,7 @@ async def test_the_pool_keeps_the_time_of_an_agent_that_does_not(open_pool: Open
     """Without the overtime that an agent with clocks of its own gets: its run never comes to its end."""
     over = asyncio.Event()
 
-    async def act(_task: AgentTask, line: Line) -> AgentOutcome:
+    async def act(_task: AgentTask, line: AgentChannel) -> AgentOutcome:
         line.say("half of it")
         try:
             await asyncio.Event().wait()
@@ -211,7 +227,9 @@ async def test_the_pool_keeps_the_time_of_an_agent_that_does_not(open_pool: Open
         return said()
 
     async with open_pool(Own(act)) as pool:
-        result = await asyncio.wait_for(pool.run("a", config=TaskOverrides(timeout_secs=0.2)), GUARD)
+        result = await asyncio.wait_for(
+            pool.run("a", config=TaskOverrides(timeout_secs=0.2)), GUARD
+        )
         (slot,) = await pool.slots()
     assert (result.ending, result.output) == (Ending.timed_out, "half of it")
     assert result.reason == "it ran longer than 0.2 seconds"
@@ -229,7 +247,7 @@ async def test_the_pool_keeps_the_time_of_an_agent_that_does_not(open_pool: Open
 async def test_a_result_that_does_not_have_the_form_asked_for_is_a_failure(
     open_pool: OpenPool, structured: Any, wrong: str
 ) -> None:
-    async def act(_task: AgentTask, _line: Line) -> AgentOutcome:
+    async def act(_task: AgentTask, _line: AgentChannel) -> AgentOutcome:
         return said("three", structured=structured)
 
     async with open_pool(Own(act), config=QUICK) as pool:
@@ -243,20 +261,24 @@ async def test_a_result_that_does_not_have_the_form_asked_for_is_a_failure(
 
 
 async def test_a_result_that_has_it_is_there_for_later_steps(open_pool: OpenPool) -> None:
-    async def act(task: AgentTask, _line: Line) -> AgentOutcome:
+    async def act(task: AgentTask, _line: AgentChannel) -> AgentOutcome:
         return said(task.prompt, structured={"count": 3} if task.schema else None)
 
     async with open_pool(Own(act)) as pool:
-        result = await run_chain(pool, [step("a", "count", output=ANSWER), step("b", "{steps.a.count}")])
+        result = await run_chain(
+            pool, [step("a", "count", output=ANSWER), step("b", "{steps.a.count}")]
+        )
     assert (result.success, result.final_output) == (True, "3")
 
 
 async def test_what_is_no_schema_is_refused_at_submit(open_pool: OpenPool) -> None:
-    async def act(_task: AgentTask, _line: Line) -> AgentOutcome:
+    async def act(_task: AgentTask, _line: AgentChannel) -> AgentOutcome:
         return said()
 
     async with open_pool(Own(act)) as pool:
-        with pytest.raises(ValueError, match="`json_schema` is no JSON Schema: type: 'text' is not valid"):
+        with pytest.raises(
+            ValueError, match="`json_schema` is no JSON Schema: type: 'text' is not valid"
+        ):
             await pool.submit("a", config=TaskOverrides(json_schema={"type": "text"}))
 
 
@@ -264,11 +286,13 @@ async def test_what_is_no_schema_is_refused_at_submit(open_pool: OpenPool) -> No
 
 
 async def test_it_says_what_a_run_cost(open_pool: OpenPool) -> None:
-    async def act(task: AgentTask, _line: Line) -> AgentOutcome:
+    async def act(task: AgentTask, _line: AgentChannel) -> AgentOutcome:
         return said(cost_microdollars=task.budget_microdollars)
 
     agent = Own(act)
-    async with open_pool(agent, config=PoolConfig(budget_microdollars=100_000, task_budget_usd=0.03)) as pool:
+    async with open_pool(
+        agent, config=PoolConfig(budget_microdollars=100_000, task_budget_usd=0.03)
+    ) as pool:
         results = await pool.fan_out(list("abcd"))
         assert {result.cost_microdollars for result in results} <= {20_000, 30_000}
         assert all(result.success for result in results)
@@ -284,7 +308,7 @@ async def test_agents_beside_each_other_are_told_what_they_may_spend_and_togethe
     """And no slot is idle: each gets a part."""
     here, everybody = [0], asyncio.Event()
 
-    async def act(task: AgentTask, _line: Line) -> AgentOutcome:
+    async def act(task: AgentTask, _line: AgentChannel) -> AgentOutcome:
         here[0] += 1
         if here[0] == 4:
             everybody.set()
@@ -302,7 +326,7 @@ async def test_agents_beside_each_other_are_told_what_they_may_spend_and_togethe
 
 @pytest.mark.parametrize("cost", [-1, 0.5, "1", True])
 async def test_a_cost_that_is_none_fails_the_task(open_pool: OpenPool, cost: Any) -> None:
-    async def act(_task: AgentTask, _line: Line) -> AgentOutcome:
+    async def act(_task: AgentTask, _line: AgentChannel) -> AgentOutcome:
         return said(cost_microdollars=cost)
 
     async with open_pool(Own(act)) as pool:
@@ -312,7 +336,7 @@ async def test_a_cost_that_is_none_fails_the_task(open_pool: OpenPool, cost: Any
 
 
 async def test_it_reserves_before_it_pays_and_never_more_than_its_cap(open_pool: OpenPool) -> None:
-    async def act(_task: AgentTask, line: Line) -> AgentOutcome:
+    async def act(_task: AgentTask, line: AgentChannel) -> AgentOutcome:
         for _ in range(3):
             async with line.spending(most=40_000) as spent:
                 spent.cost = 30_000
@@ -322,12 +346,16 @@ async def test_it_reserves_before_it_pays_and_never_more_than_its_cap(open_pool:
         enough = await pool.run("a", config=TaskOverrides(max_budget_usd=0.1))
         short = await pool.run("a", config=TaskOverrides(max_budget_usd=0.09))
     assert (enough.success, enough.cost_microdollars, enough.upper_bound) == (True, 90_000, False)
-    assert (short.success, short.cost_microdollars, short.ending) == (False, 60_000, Ending.out_of_budget)
+    assert (short.success, short.cost_microdollars, short.ending) == (
+        False,
+        60_000,
+        Ending.out_of_budget,
+    )
     assert "has $0.03 left, asked for $0.04" in short.reason
 
 
 async def test_what_it_does_not_say_counts_at_its_most(open_pool: OpenPool) -> None:
-    async def act(_task: AgentTask, line: Line) -> AgentOutcome:
+    async def act(_task: AgentTask, line: AgentChannel) -> AgentOutcome:
         async with line.spending(most=40_000):
             return said()
 
@@ -337,7 +365,7 @@ async def test_what_it_does_not_say_counts_at_its_most(open_pool: OpenPool) -> N
 
 
 async def test_more_than_was_reserved_is_a_fault_of_the_agent_s(open_pool: OpenPool) -> None:
-    async def act(_task: AgentTask, line: Line) -> AgentOutcome:
+    async def act(_task: AgentTask, line: AgentChannel) -> AgentOutcome:
         async with line.spending(most=40_000) as spent:
             spent.cost = 50_000
         return said()
@@ -350,7 +378,7 @@ async def test_more_than_was_reserved_is_a_fault_of_the_agent_s(open_pool: OpenP
 
 async def test_a_line_without_a_pool_has_no_money() -> None:
     with pytest.raises(RuntimeError, match="no pool"):
-        Line().spending(1)
+        AgentChannel().spending(1)
 
 
 # ---- retries
@@ -368,7 +396,7 @@ async def test_a_line_without_a_pool_has_no_money() -> None:
 async def test_a_lone_task_is_repeated_only_where_that_is_asked_for(
     open_pool: OpenPool, config: PoolConfig, task: TaskOverrides, runs: int
 ) -> None:
-    async def act(_task: AgentTask, _line: Line) -> AgentOutcome:
+    async def act(_task: AgentTask, _line: AgentChannel) -> AgentOutcome:
         return AgentOutcome(ending=Ending.failed, reason="boom", retryable=True)
 
     agent = Own(act)
@@ -385,7 +413,7 @@ async def test_a_lone_task_is_repeated_only_where_that_is_asked_for(
 async def test_a_timeout_is_not_repeated_unless_that_is_asked_for(
     open_pool: OpenPool, asked: dict[str, Any], runs: int
 ) -> None:
-    async def act(_task: AgentTask, _line: Line) -> AgentOutcome:
+    async def act(_task: AgentTask, _line: AgentChannel) -> AgentOutcome:
         return AgentOutcome(ending=Ending.timed_out, reason="too long")
 
     agent = Own(act)

@@ -12,7 +12,17 @@ import sqlalchemy as sa
 
 from claude_pool_gh.pool.model.config import SlotConfig
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
-from claude_pool_gh.pool.store import bill, cap_uses, chains, costs, ledger, lookup, queue, slot_rows, tasks
+from claude_pool_gh.pool.store import (
+    bill,
+    cap_uses,
+    chains,
+    costs,
+    ledger,
+    lookup,
+    queue,
+    slot_rows,
+    tasks,
+)
 from claude_pool_gh.storage import Database, Transaction, migrations
 from tests.pool.make import account, caps, plan
 
@@ -34,20 +44,24 @@ HOT: dict[str, Asks] = {
     "conversation": lambda tx: tasks.has_session(tx, "s1"),
     "work": lambda tx: tasks.works_of(tx, ["chain.1"]),
     "slot taken": lambda tx: slot_rows.occupy(tx, "slot-0", "w", SlotConfig(), "chain"),
-    "money taken": lambda tx: ledger.reserve_task(tx, "chain.1", "chain", "one", most=1, least=1, now_ms=NOW),
+    "money taken": lambda tx: ledger.reserve_task(
+        tx, "chain.1", "chain", "one", most=1, least=1, now_ms=NOW
+    ),
     "money left": lambda tx: ledger.left_in(tx, "chain"),
     "money settled": lambda tx: ledger.settle(tx, "chain", NOW),
     "cost of a task": lambda tx: costs.cost_of_task(tx, "chain", 1),
     "cost of a step": lambda tx: ledger.used_by_step(tx, "chain", "one"),
     # Of each chain that starts or changes.
     "caps": lambda tx: cap_uses.cap_uses(tx, ACCOUNT, CAPS, NOW),
-    "hope": lambda tx: cap_uses.check_hope(tx, ACCOUNT, CAPS, NOW),
+    "hope": lambda tx: cap_uses.ensure_affordable(tx, ACCOUNT, CAPS, NOW),
     "usual cost": lambda tx: costs.usual_cost(tx, "repository", "1", "review"),
     "cost by step": lambda tx: costs.cost_by_step(tx, "chain"),
-    "bill": lambda tx: bill.read(tx, ["chain"], ACCOUNT, CAPS, usual=("repository", "review"), now_ms=NOW),
+    "bill": lambda tx: bill.read(
+        tx, ["chain"], ACCOUNT, CAPS, usual=("repository", "review"), now_ms=NOW
+    ),
     # Every few seconds.
     # Of each thread that is shown.
-    "kin": lambda tx: lookup.kin_of(tx, "chain", "thread"),
+    "kin": lambda tx: lookup.related_to(tx, "chain", "thread"),
     "open of a thread": lambda tx: lookup.open_of(tx, "thread", ["1:1"]),
     "newest of a thread": lambda tx: lookup.newest_of(tx, "thread", "1:1", limit=50),
     "spending": lambda tx: costs.spending(tx, "repository", "1", NOW),
@@ -59,12 +73,18 @@ HOT: dict[str, Asks] = {
 }
 
 
-@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.long)])
-def books(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+@pytest.fixture(
+    scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.long)]
+)
+def books(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Database]:
     """A store with some chains of several accounts, few of them open."""
     sqlite = request.param == "sqlite"
     file = tmp_path_factory.mktemp("bill") / "a.sqlite"
-    database = Database.open(f"sqlite:///{file}" if sqlite else request.getfixturevalue("postgres")())
+    database = Database.open(
+        f"sqlite:///{file}" if sqlite else request.getfixturevalue("postgres")()
+    )
     migrations.upgrade(database.engine)
     with database.engine.begin() as tx:
         for number in range(60):
@@ -104,7 +124,9 @@ def _scans(database: Database, asks: Asks, *, without: Sequence[str] = ()) -> It
         if re.match(r"\s*(SELECT|UPDATE|DELETE|WITH)\b", statement):
             seen.append((statement, parameters))
 
-    whole = _whole_on_postgresql if database.engine.dialect.name == "postgresql" else _whole_on_sqlite
+    whole = (
+        _whole_on_postgresql if database.engine.dialect.name == "postgresql" else _whole_on_sqlite
+    )
     with database.engine.connect() as tx:
         sa.event.listen(tx, "before_cursor_execute", note)
         asks(tx)
@@ -134,7 +156,9 @@ def _whole_on_postgresql(tx: Transaction, statement: str, parameters: Any) -> It
     for node in nodes:
         nodes += node.get("Plans", ())
         kind = node["Node Type"]
-        if kind == "Seq Scan" or (kind in ("Index Scan", "Index Only Scan") and "Index Cond" not in node):
+        if kind == "Seq Scan" or (
+            kind in ("Index Scan", "Index Only Scan") and "Index Cond" not in node
+        ):
             yield f"{kind} on {node['Relation Name']}"
 
 

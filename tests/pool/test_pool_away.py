@@ -63,7 +63,7 @@ async def test_a_drain_hides_no_error_that_does_not_pass(
 async def test_a_pool_ends_although_a_last_write_waits_for_the_store(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("claude_pool_gh.pool.errands.LAST_WORD", 0.1)
+    monkeypatch.setattr("claude_pool_gh.pool.background_writes.LAST_WORD", 0.1)
     flaky = opened(tmp_path)
     config = PoolConfig(scaling=ScalingConfig(min_slots=0))
 
@@ -71,10 +71,12 @@ async def test_a_pool_ends_although_a_last_write_waits_for_the_store(
         async with Pool.open(Puppet(), store=flaky.database, slots=2, config=config) as pool:
             flaky.away = True
             await pool.scale_down(2)
-            assert pool._core.errands.running
+            assert pool._core.background_writes.running
 
     await asyncio.wait_for(whole(), GUARD)
-    assert "errands_cancelled" in {getattr(record, "action", "") for record in caplog.records}
+    assert "background_writes_cancelled" in {
+        getattr(record, "action", "") for record in caplog.records
+    }
 
 
 async def test_a_caller_that_gives_up_stops_what_runs_while_the_store_is_away_and_cancels_it_once_it_is_back(
@@ -125,7 +127,7 @@ async def test_a_caller_that_gives_up_gets_its_own_cancel_and_not_the_refusal_th
         loop.call_soon_threadsafe(asked.set)
         raise CapReached("pool", 1, 0, 1)
 
-    monkeypatch.setattr(cap_uses, "check_hope", refuse)
+    monkeypatch.setattr(cap_uses, "ensure_affordable", refuse)
     async with Pool.open(Puppet(), store=opened(tmp_path).database) as pool:
         caller = asyncio.create_task(pool.run("a"))
         await asyncio.sleep(0)

@@ -8,9 +8,17 @@ from pathlib import Path
 import pytest
 
 from claude_pool_gh.pool.model.config import PoolConfig
-from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Ending, Line
+from claude_pool_gh.pool.model.ports import AgentChannel, AgentOutcome, AgentTask, Ending
 from claude_pool_gh.pool.model.states import SlotState, TaskState
-from tests.pool.acts import GUARD, Payer, Stubborn, until_here, until_idle, until_it_speaks, until_slot_is
+from tests.pool.acts import (
+    GUARD,
+    Payer,
+    Stubborn,
+    until_here,
+    until_idle,
+    until_it_speaks,
+    until_slot_is,
+)
 from tests.pool.puppet import Gate, OpenPool, Puppet, echo, failed, said
 
 
@@ -21,12 +29,18 @@ async def test_a_cancelled_task_that_was_queued_never_runs_and_says_so(open_pool
         first = await pool.submit("first")
         await agent.arrived.wait()
         queued = [await pool.submit(f"queued {number}") for number in range(6)]
-        await until_here(lambda: pool.load.tasks_waiting == 3)  # the others are not even taken up yet
+        await until_here(
+            lambda: pool.load.tasks_waiting == 3
+        )  # the others are not even taken up yet
         for each in queued:
             assert await pool.cancel(each) is True
         for each in queued:
             result = await pool.wait(each, timeout_secs=GUARD)
-            assert (result.ending, result.success, result.cost_microdollars) == (Ending.cancelled, False, 0)
+            assert (result.ending, result.success, result.cost_microdollars) == (
+                Ending.cancelled,
+                False,
+                0,
+            )
             assert await pool.result(each) == result, "whoever asks learns it, not only who waited"
             assert (await pool.task(each)).state is TaskState.cancelled
         assert (await pool.status()).cancelled_tasks == 6
@@ -36,10 +50,12 @@ async def test_a_cancelled_task_that_was_queued_never_runs_and_says_so(open_pool
     assert agent.prompts == ["first", "last"]
 
 
-async def test_a_cancelled_run_ends_as_cancelled_and_keeps_what_it_said_and_cost(open_pool: OpenPool) -> None:
+async def test_a_cancelled_run_ends_as_cancelled_and_keeps_what_it_said_and_cost(
+    open_pool: OpenPool,
+) -> None:
     gate = Gate()
 
-    async def act(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def act(task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         await agent.pay(task, 4321)
         return await gate(task, folder, line)
 
@@ -50,12 +66,20 @@ async def test_a_cancelled_run_ends_as_cancelled_and_keeps_what_it_said_and_cost
         assert await pool.cancel(task_id) is True
         result = await pool.wait(task_id, timeout_secs=GUARD)
         task = await pool.task(task_id)
-        assert (result.ending, result.success, result.output) == (Ending.cancelled, False, "working on a")
+        assert (result.ending, result.success, result.output) == (
+            Ending.cancelled,
+            False,
+            "working on a",
+        )
         assert (result.cost_microdollars, task.state) == (4321, TaskState.cancelled)
         assert task.completed_at_ms is not None
         await until_idle(pool, 1)
         status = await pool.status()
-        assert (status.cancelled_tasks, status.running_tasks, status.total_spend_microdollars) == (1, 0, 4321)
+        assert (status.cancelled_tasks, status.running_tasks, status.total_spend_microdollars) == (
+            1,
+            0,
+            4321,
+        )
         assert status.reserved_microdollars == 0, "what it did not use is there for others"
         gate.opened.set()
         assert (await pool.run("b")).success
@@ -64,7 +88,7 @@ async def test_a_cancelled_run_ends_as_cancelled_and_keeps_what_it_said_and_cost
 async def test_a_task_that_ends_although_it_was_told_to_stop_stays_cancelled_or_done_but_not_both(
     open_pool: OpenPool,
 ) -> None:
-    async def act(_task: AgentTask, _folder: Path, line: Line) -> AgentOutcome:
+    async def act(_task: AgentTask, _folder: Path, line: AgentChannel) -> AgentOutcome:
         await line.stop.wait()
         return said("done all the same")
 
@@ -76,14 +100,17 @@ async def test_a_task_that_ends_although_it_was_told_to_stop_stays_cancelled_or_
         result = await pool.wait(task_id, timeout_secs=GUARD)
         task = await pool.task(task_id)
         assert result.output == "done all the same"
-        assert (result.success, task.state) in ((True, TaskState.completed), (False, TaskState.cancelled))
+        assert (result.success, task.state) in (
+            (True, TaskState.completed),
+            (False, TaskState.cancelled),
+        )
         assert await pool.cancel(task_id) is False
         assert (await pool.task(task_id)) == task
         await until_idle(pool, 1)
 
 
 async def test_a_cancel_of_what_has_ended_changes_nothing(open_pool: OpenPool) -> None:
-    async def act(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def act(task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         return failed("no") if task.prompt == "fails" else await echo(task, folder, line)
 
     async with open_pool(Puppet(act)) as pool:
@@ -106,8 +133,10 @@ async def test_two_cancels_are_one(open_pool: OpenPool) -> None:
         assert (await pool.status()).cancelled_tasks == 1
 
 
-async def test_a_cancel_ends_the_pause_before_a_retry_and_there_is_none(open_pool: OpenPool) -> None:
-    async def act(_task: AgentTask, _folder: Path, _line: Line) -> AgentOutcome:
+async def test_a_cancel_ends_the_pause_before_a_retry_and_there_is_none(
+    open_pool: OpenPool,
+) -> None:
+    async def act(_task: AgentTask, _folder: Path, _line: AgentChannel) -> AgentOutcome:
         return failed("overloaded", retryable=True, text="half")
 
     agent = Puppet(act)
@@ -168,8 +197,10 @@ async def test_an_agent_that_cannot_be_ended_at_all_costs_its_slot_and_not_the_p
         stubborn.let_go.set()
 
 
-async def test_an_agent_that_cancels_itself_has_failed_and_was_not_cancelled(open_pool: OpenPool) -> None:
-    async def act(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+async def test_an_agent_that_cancels_itself_has_failed_and_was_not_cancelled(
+    open_pool: OpenPool,
+) -> None:
+    async def act(task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         if task.attempt == 1:
             raise asyncio.CancelledError
         return await echo(task, folder, line)
@@ -181,8 +212,10 @@ async def test_an_agent_that_cancels_itself_has_failed_and_was_not_cancelled(ope
     assert len(agent.seen) == 2
 
 
-async def test_a_cancel_that_the_process_did_not_live_to_see_is_done_by_the_next(open_pool: OpenPool) -> None:
-    async def act(task: AgentTask, _folder: Path, _line: Line) -> AgentOutcome:
+async def test_a_cancel_that_the_process_did_not_live_to_see_is_done_by_the_next(
+    open_pool: OpenPool,
+) -> None:
+    async def act(task: AgentTask, _folder: Path, _line: AgentChannel) -> AgentOutcome:
         await agent.pay(task, 99)
         arrived.set()
         await asyncio.Event().wait()
@@ -196,6 +229,10 @@ async def test_a_cancel_that_the_process_did_not_live_to_see_is_done_by_the_next
         await pool.cancel(task_id)
     async with open_pool(agent) as pool:
         result = await pool.wait(task_id, timeout_secs=GUARD)
-        assert (result.ending, result.success, result.cost_microdollars) == (Ending.cancelled, False, 99)
+        assert (result.ending, result.success, result.cost_microdollars) == (
+            Ending.cancelled,
+            False,
+            99,
+        )
         assert (await pool.task(task_id)).state is TaskState.cancelled
     assert len(agent.seen) == 1

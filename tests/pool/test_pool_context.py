@@ -49,7 +49,9 @@ async def test_what_was_set_is_read_back_to_the_letter_and_in_order(open_pool: O
         assert await pool.delete_context("b") is True
         assert await pool.get_context("b") is None
     async with open_pool(Puppet()) as pool:
-        assert await pool.list_context() == {key: value for key, value in values.items() if key != "b"}
+        assert await pool.list_context() == {
+            key: value for key, value in values.items() if key != "b"
+        }
 
 
 async def test_it_never_grows_beyond_what_every_prompt_can_bear(open_pool: OpenPool) -> None:

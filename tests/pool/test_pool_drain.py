@@ -9,7 +9,7 @@ import pytest
 
 from claude_pool_gh.pool.model.config import PoolConfig, TaskOverrides
 from claude_pool_gh.pool.model.errors import PoolShutdown
-from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Ending, Line
+from claude_pool_gh.pool.model.ports import AgentChannel, AgentOutcome, AgentTask, Ending
 from claude_pool_gh.pool.model.records import SlotFilter
 from claude_pool_gh.pool.model.states import SlotState, TaskState
 from claude_pool_gh.pool.recipes.workflows import ChainStep
@@ -20,7 +20,7 @@ from tests.pool.puppet import Gate, OpenPool, Puppet, echo, failed, said
 async def test_a_drain_lets_running_tasks_end_and_takes_no_others(open_pool: OpenPool) -> None:
     gate = Gate()
 
-    async def act(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def act(task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         await agent.pay(task, 100)
         return await gate(task, folder, line)
 
@@ -31,9 +31,11 @@ async def test_a_drain_lets_running_tasks_end_and_takes_no_others(open_pool: Ope
         draining = asyncio.create_task(pool.drain(deadline_secs=GUARD))
         await until_here(lambda: pool._core.closing)
         for refused in (
-            pool.submit("late"), pool.run("late"), pool.fan_out(["late"]),
+            pool.submit("late"),
+            pool.run("late"),
+            pool.fan_out(["late"]),
             pool.submit_chain([ChainStep(name="a", prompt="late")]),
-        ):  # fmt: skip
+        ):
             with pytest.raises(PoolShutdown, match="takes no more work"):
                 await refused
         assert not draining.done()
@@ -49,7 +51,12 @@ async def test_a_drain_lets_running_tasks_end_and_takes_no_others(open_pool: Ope
         gone = await pool.slots(SlotFilter(state=SlotState.stopped))
         assert [slot.state for slot in gone] == [SlotState.stopped] * 2
         status = await pool.status()
-        assert (status.shutdown, status.total_slots, status.pending_tasks, status.running_tasks) == (
+        assert (
+            status.shutdown,
+            status.total_slots,
+            status.pending_tasks,
+            status.running_tasks,
+        ) == (
             True,
             0,
             10,
@@ -63,8 +70,14 @@ async def test_a_drain_lets_running_tasks_end_and_takes_no_others(open_pool: Ope
         for each in left:
             assert (await pool.wait(each, timeout_secs=GUARD)).success
         again = await pool.drain()
-    assert sorted(agent.prompts, key=int) == [str(number) for number in range(12)], "each exactly once"
-    assert (again.total_tasks_completed, again.total_cost_microdollars, again.left_queued) == (10, 1000, 0)
+    assert sorted(agent.prompts, key=int) == [str(number) for number in range(12)], (
+        "each exactly once"
+    )
+    assert (again.total_tasks_completed, again.total_cost_microdollars, again.left_queued) == (
+        10,
+        1000,
+        0,
+    )
 
 
 async def test_what_still_runs_at_the_deadline_is_ended_and_keeps_what_it_said_and_cost(
@@ -72,7 +85,7 @@ async def test_what_still_runs_at_the_deadline_is_ended_and_keeps_what_it_said_a
 ) -> None:
     gate = Gate()
 
-    async def act(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def act(task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         await agent.pay(task, 100)
         return await gate(task, folder, line)
 
@@ -101,7 +114,9 @@ async def test_what_still_runs_at_the_deadline_is_ended_and_keeps_what_it_said_a
     async with open_pool(agent) as pool:
         for each in queued:
             assert (await pool.wait(each, timeout_secs=GUARD)).success
-    assert sorted(agent.prompts) == ["a", *(f"queued {number}" for number in range(6))], "each exactly once"
+    assert sorted(agent.prompts) == ["a", *(f"queued {number}" for number in range(6))], (
+        "each exactly once"
+    )
 
 
 async def test_a_drain_comes_to_its_end_even_if_an_agent_does_not(
@@ -127,7 +142,7 @@ async def test_a_drain_after_failures_and_cancels_does_not_wait_for_what_has_end
 ) -> None:
     gate = Gate()
 
-    async def act(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def act(task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         match task.prompt.partition("\n")[0]:
             case "fails":
                 return failed("no")
@@ -138,7 +153,10 @@ async def test_a_drain_after_failures_and_cancels_does_not_wait_for_what_has_end
             case _:
                 return said()
 
-    agent, config = Puppet(act), PoolConfig(retries=1, retry_delay_secs=0.01, supervisor_interval_secs=0.02)
+    agent, config = (
+        Puppet(act),
+        PoolConfig(retries=1, retry_delay_secs=0.01, supervisor_interval_secs=0.02),
+    )
     async with open_pool(agent, slots=2, config=config) as pool:
         assert not (await pool.run("fails")).success
         assert not (await pool.run("breaks")).success
@@ -163,7 +181,7 @@ async def test_a_second_drain_is_as_good_as_one(open_pool: OpenPool) -> None:
 
 
 async def test_a_task_between_two_attempts_is_left_for_the_next_pool(open_pool: OpenPool) -> None:
-    async def act(task: AgentTask, _folder: Path, _line: Line) -> AgentOutcome:
+    async def act(task: AgentTask, _folder: Path, _line: AgentChannel) -> AgentOutcome:
         await agent.pay(task, 10)
         return failed("overloaded", retryable=True) if task.attempt == 1 else said("done")
 
@@ -196,7 +214,9 @@ async def test_what_waits_only_for_money_is_left_for_the_next_pool(open_pool: Op
         assert (await pool.wait(second, timeout_secs=GUARD)).output == "<b>"
 
 
-async def test_a_caller_that_waits_for_what_the_pool_leaves_behind_is_told_so(open_pool: OpenPool) -> None:
+async def test_a_caller_that_waits_for_what_the_pool_leaves_behind_is_told_so(
+    open_pool: OpenPool,
+) -> None:
     gate = Gate()
     agent = Puppet(gate)
     async with open_pool(agent) as pool:
@@ -211,10 +231,12 @@ async def test_a_caller_that_waits_for_what_the_pool_leaves_behind_is_told_so(op
         assert left.state is TaskState.pending
 
 
-async def test_a_pool_that_is_left_without_a_drain_goes_on_where_it_was(open_pool: OpenPool) -> None:
+async def test_a_pool_that_is_left_without_a_drain_goes_on_where_it_was(
+    open_pool: OpenPool,
+) -> None:
     gate = Gate()
 
-    async def act(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def act(task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         await agent.pay(task, 100)
         return await gate(task, folder, line)
 
@@ -222,7 +244,10 @@ async def test_a_pool_that_is_left_without_a_drain_goes_on_where_it_was(open_poo
     async with open_pool(agent) as pool:
         ids = [await pool.submit("0", config=TaskOverrides(model="m"))]
         await until_it_speaks(pool, ids[0])
-        ids += [await pool.submit(str(number), config=TaskOverrides(model="m")) for number in range(1, 5)]
+        ids += [
+            await pool.submit(str(number), config=TaskOverrides(model="m"))
+            for number in range(1, 5)
+        ]
         await until_here(lambda: pool.load.tasks_waiting == 3)
     gate.opened.set()
     async with open_pool(agent) as pool:
@@ -230,7 +255,9 @@ async def test_a_pool_that_is_left_without_a_drain_goes_on_where_it_was(open_poo
         assert [result.output for result in results] == [f"<{number}>" for number in range(5)]
         assert [task.attempts for task in await pool.tasks()] == [2, 1, 1, 1, 1]
         assert [result.cost_microdollars for result in results] == [200, 100, 100, 100, 100]
-        assert (await pool.status()).total_spend_microdollars == 600, "nothing that was paid is forgotten"
+        assert (await pool.status()).total_spend_microdollars == 600, (
+            "nothing that was paid is forgotten"
+        )
     assert {task.model for task in agent.seen} == {"m"}
 
 

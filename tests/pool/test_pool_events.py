@@ -23,7 +23,7 @@ from claude_pool_gh.pool.model.events import (
     TaskStarted,
 )
 from claude_pool_gh.pool.model.ids import ChainId
-from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Ending, Line
+from claude_pool_gh.pool.model.ports import AgentChannel, AgentOutcome, AgentTask, Ending
 from claude_pool_gh.pool.model.states import StepState
 from claude_pool_gh.pool.run.feed import Subscription
 from claude_pool_gh.storage import Transaction
@@ -57,9 +57,7 @@ def _words(event: Event) -> str:
         case TaskStarted():
             return f"{event.step}: run {event.attempt} on {event.slot_id}"
         case TaskFinished():
-            return (
-                f"{event.step}: {event.ending.value} {event.reason}{'again' if event.again else ''}".rstrip()
-            )
+            return f"{event.step}: {event.ending.value} {event.reason}{'again' if event.again else ''}".rstrip()
         case PartialOutput():
             return f"{event.step}: {event.text}"
         case Missed():
@@ -67,13 +65,20 @@ def _words(event: Event) -> str:
 
 
 async def test_a_chain_tells_its_whole_story_in_order(open_pool: OpenPool) -> None:
-    parts: dict[str, Part] = {"one": [failed("no luck ", retryable=True), said()], "bad": failed("no")}
+    parts: dict[str, Part] = {
+        "one": [failed("no luck ", retryable=True), said()],
+        "bad": failed("no"),
+    }
     async with open_pool(Puppet(script(parts)), config=QUICK) as pool:
         events = pool.events()
-        chain = await pool.submit_chain([
-            step("one", "1"), step("none", "-", when={"value": "steps.one.output", "equals": "x"}),
-            step("bad", "2", on_failure="continue"), step("last", "3", gate=True),
-        ])  # fmt: skip
+        chain = await pool.submit_chain(
+            [
+                step("one", "1"),
+                step("none", "-", when={"value": "steps.one.output", "equals": "x"}),
+                step("bad", "2", on_failure="continue"),
+                step("last", "3", gate=True),
+            ]
+        )
         await pool.wait_chain(chain, timeout_secs=GUARD)
         await pool.reject(chain, "again")
         await pool.wait_chain(chain, timeout_secs=GUARD)
@@ -81,14 +86,32 @@ async def test_a_chain_tells_its_whole_story_in_order(open_pool: OpenPool) -> No
         await ended(pool, chain)
     found = await all_of(events)
     assert shown(found) == [
-        "ChainQueued", "ChainStarted",
-        "one started", "one: run 1 on slot-0", "one: failed no luck again", "one: run 2 on slot-0", "one: completed",
-        "one completed", "none skipped, no success",
-        "bad started", "bad: run 1 on slot-0", "bad: failed no", "bad completed, no success",
-        "last started", "last: run 1 on slot-0", "last: completed", "parked for approval",
-        "ChainQueued", "ChainStarted", "last started", "last: run 2 on slot-0", "last: completed",
-        "parked for approval", "last completed", "finished: answered",
-    ]  # fmt: skip
+        "ChainQueued",
+        "ChainStarted",
+        "one started",
+        "one: run 1 on slot-0",
+        "one: failed no luck again",
+        "one: run 2 on slot-0",
+        "one: completed",
+        "one completed",
+        "none skipped, no success",
+        "bad started",
+        "bad: run 1 on slot-0",
+        "bad: failed no",
+        "bad completed, no success",
+        "last started",
+        "last: run 1 on slot-0",
+        "last: completed",
+        "parked for approval",
+        "ChainQueued",
+        "ChainStarted",
+        "last started",
+        "last: run 2 on slot-0",
+        "last: completed",
+        "parked for approval",
+        "last completed",
+        "finished: answered",
+    ]
     assert {event.chain_id for event in found if not isinstance(event, Missed)} == {chain}
 
 
@@ -97,7 +120,9 @@ async def test_every_subscriber_hears_all_and_those_of_one_chain_only_that_until
 ) -> None:
     async with open_pool(Puppet(), slots=2) as pool:
         one, two = pool.events(), pool.events()
-        first, second = [await pool.submit_chain([step("a", "a"), step("b", "b")]) for _ in range(2)]
+        first, second = [
+            await pool.submit_chain([step("a", "a"), step("b", "b")]) for _ in range(2)
+        ]
         of_second = pool.events(second)
         lone = await pool.submit("c")
         of_lone = pool.events(lone)
@@ -108,16 +133,22 @@ async def test_every_subscriber_hears_all_and_those_of_one_chain_only_that_until
         await ended(pool, first)
     heard = [await all_of(each) for each in (one, two)]
     assert heard[0] == heard[1]
-    assert {event.chain_id for event in heard[0] if not isinstance(event, Missed)} == {first, second, lone}
+    assert {event.chain_id for event in heard[0] if not isinstance(event, Missed)} == {
+        first,
+        second,
+        lone,
+    }
 
 
 async def test_what_agents_say_comes_while_they_say_it(open_pool: OpenPool) -> None:
     gates = [asyncio.Event() for _ in range(3)]
 
-    async def speaks(_task: AgentTask, _folder: object, line: Line) -> AgentOutcome:
+    async def speaks(_task: AgentTask, _folder: object, line: AgentChannel) -> AgentOutcome:
         for number, gate in enumerate(gates):
             await gate.wait()
-            await asyncio.to_thread(line.say, f"{number} ") if number == 1 else line.say(f"{number} ")
+            await asyncio.to_thread(line.say, f"{number} ") if number == 1 else line.say(
+                f"{number} "
+            )
             line.partial = line.partial.replace("secret", "[key]")
         return said("done")
 
@@ -137,7 +168,7 @@ async def test_what_agents_say_comes_while_they_say_it(open_pool: OpenPool) -> N
 async def test_what_is_redacted_at_once_is_never_told(open_pool: OpenPool) -> None:
     """Pieces of an answer are looked through after they came; what is told is read when it is told."""
 
-    async def speaks(_task: AgentTask, _folder: object, line: Line) -> AgentOutcome:
+    async def speaks(_task: AgentTask, _folder: object, line: AgentChannel) -> AgentOutcome:
         for piece in ("the sec", "ret is out"):
             line.say(piece)
         line.partial = line.partial.replace("secret", "[key]")
@@ -187,8 +218,11 @@ async def test_a_cancel_ends_with_the_end_of_the_chain(open_pool: OpenPool) -> N
         await pool.cancel_chain(chain)
         story = shown(await all_of(events))
     assert story[-4:] == [
-        "one: cancelled", "one cancelled, no success", "two cancelled, no success", "finished: cancelled",
-    ]  # fmt: skip
+        "one: cancelled",
+        "one cancelled, no success",
+        "two cancelled, no success",
+        "finished: cancelled",
+    ]
 
 
 async def test_who_comes_late_learns_of_the_end_and_of_no_chain_that_is_not_there(

@@ -12,7 +12,7 @@ import pytest
 
 from claude_pool_gh.pool.model.config import PoolConfig, ScalingConfig, SlotConfig
 from claude_pool_gh.pool.model.errors import PoolShutdown
-from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Line
+from claude_pool_gh.pool.model.ports import AgentChannel, AgentOutcome, AgentTask
 from claude_pool_gh.pool.model.states import TaskState
 from claude_pool_gh.pool.pool import Pool
 from claude_pool_gh.pool.recipes.workflows import ChainStep
@@ -21,7 +21,7 @@ from tests.pool.kit import GUARD, until
 from tests.pool.puppet import Gate, OpenPool, Puppet, echo
 
 
-async def slow(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+async def slow(task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
     await asyncio.sleep(0.02)
     return await echo(task, folder, line)
 
@@ -37,7 +37,9 @@ async def test_where_nothing_is_kept_the_block_waits_for_what_was_submitted(
     async with asyncio.timeout(GUARD), Pool.open(agent, slots=2) as pool:
         for number in range(6):
             await pool.submit(str(number))
-        await pool.submit_chain([ChainStep(name="one", prompt="a"), ChainStep(name="two", prompt="b")])
+        await pool.submit_chain(
+            [ChainStep(name="one", prompt="a"), ChainStep(name="two", prompt="b")]
+        )
     assert sorted(agent.prompts) == ["0", "1", "2", "3", "4", "5", "a", "b"]
     assert warnings(caplog) == []
 
@@ -117,7 +119,10 @@ async def test_what_waits_for_approval_or_for_a_slot_at_the_end_is_told(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     scaling = ScalingConfig(min_slots=0)
-    async with asyncio.timeout(GUARD), Pool.open(Puppet(), config=PoolConfig(scaling=scaling)) as pool:
+    async with (
+        asyncio.timeout(GUARD),
+        Pool.open(Puppet(), config=PoolConfig(scaling=scaling)) as pool,
+    ):
         task_id = await pool.submit("a", review=True)
         await pool.wait(task_id)
         await pool.set_target_slots(0)
@@ -125,7 +130,9 @@ async def test_what_waits_for_approval_or_for_a_slot_at_the_end_is_told(
     assert ["the pool's block has ended: 2 of" in text for text in warnings(caplog)] == [True]
 
 
-async def test_a_drain_says_what_is_lost_where_nothing_is_kept(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_drain_says_what_is_lost_where_nothing_is_kept(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     agent = Puppet(Gate())
     async with asyncio.timeout(GUARD), Pool.open(agent) as pool:
         ids = [await pool.submit(str(number)) for number in range(6)]
@@ -195,9 +202,13 @@ EVERY: dict[str, Callable[[Pool, Any, Any], Awaitable[object]]] = {
 
 
 @pytest.mark.parametrize("kind", ["temporary", "state", "a store of the caller's"])
-async def test_after_the_close_every_method_says_that_the_pool_is_closed(tmp_path: Path, kind: str) -> None:
+async def test_after_the_close_every_method_says_that_the_pool_is_closed(
+    tmp_path: Path, kind: str
+) -> None:
     async_methods = {
-        name for name in dir(Pool) if asyncio.iscoroutinefunction(getattr(Pool, name)) and name[0] != "_"
+        name
+        for name in dir(Pool)
+        if asyncio.iscoroutinefunction(getattr(Pool, name)) and name[0] != "_"
     }
     assert async_methods == set(EVERY), "a new method belongs in this list"
     database = Database.open(f"sqlite:///{tmp_path}/own.sqlite")

@@ -10,11 +10,11 @@ import pytest
 
 from claude_pool_gh.pool.model.config import PoolConfig, TaskOverrides
 from claude_pool_gh.pool.model.errors import CapReached
-from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Ending, Line
+from claude_pool_gh.pool.model.ports import AgentChannel, AgentOutcome, AgentTask, Ending
 from claude_pool_gh.pool.model.states import ChainState, TaskState
 from claude_pool_gh.pool.recipes.workflows import ChainStep
 from claude_pool_gh.pool.store import chains
-from claude_pool_gh.pool.store.metrics import Measured, MetricsFilter, ModelMetrics, measure
+from claude_pool_gh.pool.store.metrics import MeasuredTask, MetricsFilter, ModelMetrics, measure
 from claude_pool_gh.storage import Transaction
 from tests.pool.acts import GUARD, Payer, Ticker, Witness, until_here
 from tests.pool.puppet import Gate, OpenPool, Puppet, failed, said
@@ -27,25 +27,40 @@ def task(
     cost: int = 0,
     elapsed_ms: int = 0,
     turns: int = 0,
-) -> Measured:
-    return Measured(state=state, model=model, cost=cost, elapsed_ms=elapsed_ms, turns=turns)
+) -> MeasuredTask:
+    return MeasuredTask(state=state, model=model, cost=cost, elapsed_ms=elapsed_ms, turns=turns)
 
 
 def test_no_tasks_make_no_figures_and_no_error() -> None:
     found = measure([], started_ms=100, now_ms=350)
     assert found.model_dump(exclude={"session_start_ms", "session_duration_ms"}) == {
-        "total_tasks": 0, "completed_tasks": 0, "failed_tasks": 0, "cancelled_tasks": 0, "running_tasks": 0,
-        "pending_tasks": 0, "total_spend_microdollars": 0, "avg_cost_microdollars": 0, "max_cost_microdollars": 0,
-        "avg_elapsed_ms": 0, "median_elapsed_ms": 0, "max_elapsed_ms": 0, "min_elapsed_ms": 0, "avg_turns": 0.0,
-        "tasks_by_model": {}, "model_breakdown": (),
-    }  # fmt: skip
+        "total_tasks": 0,
+        "completed_tasks": 0,
+        "failed_tasks": 0,
+        "cancelled_tasks": 0,
+        "running_tasks": 0,
+        "pending_tasks": 0,
+        "total_spend_microdollars": 0,
+        "avg_cost_microdollars": 0,
+        "max_cost_microdollars": 0,
+        "avg_elapsed_ms": 0,
+        "median_elapsed_ms": 0,
+        "max_elapsed_ms": 0,
+        "min_elapsed_ms": 0,
+        "avg_turns": 0.0,
+        "tasks_by_model": {},
+        "model_breakdown": (),
+    }
     assert (found.session_start_ms, found.session_duration_ms) == (100, 250)
 
 
 @pytest.mark.parametrize(
-    ("elapsed", "median"), [([5], 5), ([1, 9], 5), ([9, 1, 2], 2), ([1, 100, 3, 5], 4), ([7, 7, 7, 7], 7)]
+    ("elapsed", "median"),
+    [([5], 5), ([1, 9], 5), ([9, 1, 2], 2), ([1, 100, 3, 5], 4), ([7, 7, 7, 7], 7)],
 )
-def test_the_median_lies_in_the_middle_of_odd_and_even_numbers(elapsed: list[int], median: int) -> None:
+def test_the_median_lies_in_the_middle_of_odd_and_even_numbers(
+    elapsed: list[int], median: int
+) -> None:
     found = measure([task(elapsed_ms=each) for each in elapsed], started_ms=0, now_ms=0)
     assert (found.median_elapsed_ms, found.min_elapsed_ms, found.max_elapsed_ms) == (
         median,
@@ -57,18 +72,26 @@ def test_the_median_lies_in_the_middle_of_odd_and_even_numbers(elapsed: list[int
 def test_averages_are_of_completed_tasks_and_sums_of_all() -> None:
     found = measure(
         [
-            task(cost=100, elapsed_ms=10, turns=1), task(TaskState.pending_review, cost=300, elapsed_ms=30, turns=4),
+            task(cost=100, elapsed_ms=10, turns=1),
+            task(TaskState.pending_review, cost=300, elapsed_ms=30, turns=4),
             task(TaskState.failed, cost=5000, elapsed_ms=999, turns=99),
             task(TaskState.cancelled, cost=7, elapsed_ms=1),
-            task(TaskState.running, cost=50), task(TaskState.pending),
+            task(TaskState.running, cost=50),
+            task(TaskState.pending),
         ],
-        started_ms=0, now_ms=0,
-    )  # fmt: skip
+        started_ms=0,
+        now_ms=0,
+    )
     assert (found.total_tasks, found.completed_tasks, found.failed_tasks) == (6, 2, 1)
     assert (found.cancelled_tasks, found.running_tasks, found.pending_tasks) == (1, 1, 1)
     assert (found.total_spend_microdollars, found.max_cost_microdollars) == (5457, 5000)
     assert (found.avg_cost_microdollars, found.avg_turns) == (200, 2.5)
-    assert (found.avg_elapsed_ms, found.median_elapsed_ms, found.min_elapsed_ms, found.max_elapsed_ms) == (
+    assert (
+        found.avg_elapsed_ms,
+        found.median_elapsed_ms,
+        found.min_elapsed_ms,
+        found.max_elapsed_ms,
+    ) == (
         20,
         20,
         10,
@@ -79,32 +102,49 @@ def test_averages_are_of_completed_tasks_and_sums_of_all() -> None:
 def test_models_are_listed_dearest_first() -> None:
     found = measure(
         [
-            task(model="a", cost=10, elapsed_ms=4, turns=1), task(model="b", cost=500, elapsed_ms=10, turns=2),
-            task(TaskState.failed, model="b", cost=100, elapsed_ms=99, turns=3), task(model="c", cost=10, turns=5),
+            task(model="a", cost=10, elapsed_ms=4, turns=1),
+            task(model="b", cost=500, elapsed_ms=10, turns=2),
+            task(TaskState.failed, model="b", cost=100, elapsed_ms=99, turns=3),
+            task(model="c", cost=10, turns=5),
         ],
-        started_ms=0, now_ms=0,
-    )  # fmt: skip
+        started_ms=0,
+        now_ms=0,
+    )
     assert found.model_breakdown == (
         ModelMetrics(
-            model="b", task_count=2, total_cost_microdollars=600, avg_cost_microdollars=300, avg_elapsed_ms=10,
+            model="b",
+            task_count=2,
+            total_cost_microdollars=600,
+            avg_cost_microdollars=300,
+            avg_elapsed_ms=10,
             total_turns=5,
         ),
         ModelMetrics(
-            model="a", task_count=1, total_cost_microdollars=10, avg_cost_microdollars=10, avg_elapsed_ms=4,
+            model="a",
+            task_count=1,
+            total_cost_microdollars=10,
+            avg_cost_microdollars=10,
+            avg_elapsed_ms=4,
             total_turns=1,
         ),
         ModelMetrics(
-            model="c", task_count=1, total_cost_microdollars=10, avg_cost_microdollars=10, avg_elapsed_ms=0,
+            model="c",
+            task_count=1,
+            total_cost_microdollars=10,
+            avg_cost_microdollars=10,
+            avg_elapsed_ms=0,
             total_turns=5,
         ),
-    )  # fmt: skip
+    )
     assert list(found.tasks_by_model.items()) == [("a", 1), ("b", 2), ("c", 1)]
 
 
-async def test_the_pools_figures_are_those_of_its_tasks_whatever_became_of_them(open_pool: OpenPool) -> None:
+async def test_the_pools_figures_are_those_of_its_tasks_whatever_became_of_them(
+    open_pool: OpenPool,
+) -> None:
     gate = Gate()
 
-    async def act(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def act(task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         name, _, cost = task.prompt.partition(" ")
         await agent.pay(task, int(cost))
         if name == "fails":
@@ -117,9 +157,12 @@ async def test_the_pools_figures_are_those_of_its_tasks_whatever_became_of_them(
     async with open_pool(agent, clock=clock) as pool:
         start = clock.now
         for prompt, model, tags in (
-            ("works 100", "m", ("x",)), ("works 40", "n", ("y",)), ("works 10", "m", ("x", "y")), ("works 30", "m", ()),
+            ("works 100", "m", ("x",)),
+            ("works 40", "n", ("y",)),
+            ("works 10", "m", ("x", "y")),
+            ("works 30", "m", ()),
             ("fails 700", "n", ("x",)),
-        ):  # fmt: skip
+        ):
             clock.now += 1000
             await pool.run(prompt, config=TaskOverrides(model=model), tags=tags)
         clock.now += 1000
@@ -137,7 +180,11 @@ async def test_the_pools_figures_are_those_of_its_tasks_whatever_became_of_them(
         assert (found.total_tasks, found.completed_tasks, found.failed_tasks) == (14, 4, 1)
         assert (found.cancelled_tasks, found.running_tasks, found.pending_tasks) == (2, 1, 6)
         assert (found.avg_cost_microdollars, found.max_cost_microdollars) == (45, 700)
-        assert (found.median_elapsed_ms, found.min_elapsed_ms, found.max_elapsed_ms) == (35, 10, 100)
+        assert (found.median_elapsed_ms, found.min_elapsed_ms, found.max_elapsed_ms) == (
+            35,
+            10,
+            100,
+        )
         assert (found.avg_elapsed_ms, found.avg_turns) == (45, 2.0)
         assert (found.session_start_ms, found.session_duration_ms) == (start, 6000)
 
@@ -162,7 +209,12 @@ async def test_the_pools_figures_are_those_of_its_tasks_whatever_became_of_them(
         assert await counted(since_ms=start + 6001) == (0, 0), "a task is made when it is submitted"
         done, status = await pool.metrics(), await pool.status()
         assert done.total_spend_microdollars == 100 + 40 + 10 + 30 + 700 + 5 + 6
-        assert (done.completed_tasks, done.cancelled_tasks, done.pending_tasks, done.running_tasks) == (
+        assert (
+            done.completed_tasks,
+            done.cancelled_tasks,
+            done.pending_tasks,
+            done.running_tasks,
+        ) == (
             11,
             2,
             0,
@@ -171,12 +223,14 @@ async def test_the_pools_figures_are_those_of_its_tasks_whatever_became_of_them(
         assert (status.completed_tasks, status.failed_tasks, status.cancelled_tasks) == (11, 1, 2)
         assert status.total_spend_microdollars == done.total_spend_microdollars
         assert [(each.model, each.total_cost_microdollars) for each in done.model_breakdown] == [
-            ("n", 740), ("m", 151), ("", 0),
-        ]  # fmt: skip
+            ("n", 740),
+            ("m", 151),
+            ("", 0),
+        ]
 
 
 async def test_a_chains_cost_and_its_tasks_are_counted_once(open_pool: OpenPool) -> None:
-    async def act(task: AgentTask, _folder: Path, _line: Line) -> AgentOutcome:
+    async def act(task: AgentTask, _folder: Path, _line: AgentChannel) -> AgentOutcome:
         await agent.pay(task, 100)
         if task.prompt == "b" and task.attempt == 1:
             return failed("overloaded", retryable=True)
@@ -245,8 +299,10 @@ async def test_who_has_waited_for_a_task_finds_its_money_back(open_pool: OpenPoo
         assert await pool.cancel(task_id) is False
 
 
-async def test_tasks_that_are_queued_together_cannot_together_pass_the_budget(open_pool: OpenPool) -> None:
-    async def act(task: AgentTask, _folder: Path, _line: Line) -> AgentOutcome:
+async def test_tasks_that_are_queued_together_cannot_together_pass_the_budget(
+    open_pool: OpenPool,
+) -> None:
+    async def act(task: AgentTask, _folder: Path, _line: AgentChannel) -> AgentOutcome:
         paid = await agent.pay(task, int(task.prompt))
         return said() if paid else failed("no money", ending="out_of_budget")
 
@@ -272,7 +328,7 @@ async def test_tasks_that_are_queued_together_cannot_together_pass_the_budget(op
 
 
 async def test_no_request_can_take_more_than_its_task_may_cost(open_pool: OpenPool) -> None:
-    async def act(task: AgentTask, _folder: Path, _line: Line) -> AgentOutcome:
+    async def act(task: AgentTask, _folder: Path, _line: AgentChannel) -> AgentOutcome:
         for _ in range(4):
             await agent.pay(task, 30_000)
         return said()

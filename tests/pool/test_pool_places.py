@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from claude_pool_gh.pool.model.config import Isolation
 from claude_pool_gh.pool.model.errors import NoWorkspace
-from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Line, Wanted
+from claude_pool_gh.pool.model.ports import AgentChannel, AgentOutcome, AgentTask, WorkspaceRequest
 from claude_pool_gh.pool.pool import Pool
 from claude_pool_gh.pool.recipes.workflows import ChainStep
 from claude_pool_gh.pool.run.folders import SharedFolder
@@ -31,7 +31,7 @@ class Placed(Puppet):
 
     places: list[tuple[str, str]] = field(default_factory=list)
 
-    async def run(self, task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def run(self, task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         self.places.append((task.prompt, folder.name))
         return await super().run(task, folder, line)
 
@@ -69,9 +69,14 @@ async def test_two_programs_on_one_store_work_each_in_its_own_folder(
     open_pool: OpenPool, folders: Folders
 ) -> None:
     one, two = Placed(), Placed()
-    async with open_pool(one, workspaces=folders("a")) as a, open_pool(two, workspaces=folders("b")) as b:
+    async with (
+        open_pool(one, workspaces=folders("a")) as a,
+        open_pool(two, workspaces=folders("b")) as b,
+    ):
         results = await asyncio.wait_for(
-            asyncio.gather(a.fan_out([f"a{n}" for n in range(10)]), b.fan_out([f"b{n}" for n in range(10)])),
+            asyncio.gather(
+                a.fan_out([f"a{n}" for n in range(10)]), b.fan_out([f"b{n}" for n in range(10)])
+            ),
             GUARD,
         )
     assert all(each.success for some in results for each in some)
@@ -124,7 +129,9 @@ async def test_what_an_earlier_version_queued_goes_on_where_that_would_have_run_
 
     def as_it_was(tx: Transaction) -> None:
         plan = tx.execute(sa.select(chains.c.plan)).scalar_one()
-        tx.execute(chains.update().values(pool="main", plan=plan | {"workspace": {"isolation": "none"}}))
+        tx.execute(
+            chains.update().values(pool="main", plan=plan | {"workspace": {"isolation": "none"}})
+        )
 
     agent.act = echo
     async with open_pool(agent, workspaces=folders("b")) as pool:
@@ -136,16 +143,21 @@ async def test_what_an_earlier_version_queued_goes_on_where_that_would_have_run_
 async def test_a_folder_is_never_lent_to_a_plan_of_another(folders: Folders) -> None:
     a, b = folders("a"), folders("b")
     spec = await a.pinned(Isolation.none)
-    async with a.lease(Wanted(run_id="r.1", slot="s", spec=spec)) as lent:
+    async with a.lease(WorkspaceRequest(run_id="r.1", slot="s", spec=spec)) as lent:
         assert lent.folder == a.folder
-    with pytest.raises(NoWorkspace, match=f"to work in {a.folder}, and this pool works in {b.folder}"):
-        async with b.lease(Wanted(run_id="r.1", slot="s", spec=spec)):
+    with pytest.raises(
+        NoWorkspace, match=f"to work in {a.folder}, and this pool works in {b.folder}"
+    ):
+        async with b.lease(WorkspaceRequest(run_id="r.1", slot="s", spec=spec)):
             pytest.fail("it was lent")
 
 
 def test_pools_without_a_folder_share_by_name_alone() -> None:
     assert queue_of("main", None) == "main"
-    assert len({queue_of(name, folder) for name in "xy" for folder in (None, Path("/a"), Path("/b"))}) == 6
+    assert (
+        len({queue_of(name, folder) for name in "xy" for folder in (None, Path("/a"), Path("/b"))})
+        == 6
+    )
 
 
 async def test_whoever_opens_a_state_from_another_folder_is_told_what_waits_elsewhere(

@@ -9,7 +9,7 @@ import pytest
 from claude_pool_gh.pool.model.config import TaskOverrides
 from claude_pool_gh.pool.model.errors import UnknownChain, UnknownTask
 from claude_pool_gh.pool.model.ids import ChainId, TaskId
-from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Ending, Line
+from claude_pool_gh.pool.model.ports import AgentChannel, AgentOutcome, AgentTask, Ending
 from claude_pool_gh.pool.model.records import TaskFilter, TaskRecord
 from claude_pool_gh.pool.model.states import TaskState
 from claude_pool_gh.pool.store.metrics import MetricsFilter
@@ -17,7 +17,7 @@ from tests.pool.kit import GUARD, QUICK, ended, parked, run_chain, script, step,
 from tests.pool.puppet import Gate, OpenPool, Puppet, failed, said
 
 
-async def attempts(task: AgentTask, _folder: Path, _line: Line) -> AgentOutcome:
+async def attempts(task: AgentTask, _folder: Path, _line: AgentChannel) -> AgentOutcome:
     return said(f"attempt {task.attempt}")
 
 
@@ -26,7 +26,9 @@ async def test_a_task_s_prompt_is_what_its_agent_was_sent(open_pool: OpenPool) -
     chain = [
         step("list", "list {args.what}", output_vars={"parts": "parts"}),
         step("do", "do {item} of {args.what}", each="list.parts"),
-        step("both", branches=[step("a", "a {steps.list.output}"), step("b", "b {previous_output}")]),
+        step(
+            "both", branches=[step("a", "a {steps.list.output}"), step("b", "b {previous_output}")]
+        ),
     ]
     async with open_pool(agent) as pool:
         await run_chain(pool, chain, args={"what": "{args.what}"})
@@ -58,7 +60,9 @@ async def test_after_rejections_and_an_approval_the_prompt_is_still_what_was_sen
 async def test_of_a_chain_s_step_too(open_pool: OpenPool) -> None:
     agent = Puppet(attempts)
     async with open_pool(agent) as pool:
-        chain = await pool.submit_chain([step("one", "write {args.what}", gate=True)], args={"what": "it"})
+        chain = await pool.submit_chain(
+            [step("one", "write {args.what}", gate=True)], args={"what": "it"}
+        )
         await parked(pool, chain)
         await pool.reject(chain, "longer")
         await parked(pool, chain)
@@ -68,7 +72,9 @@ async def test_of_a_chain_s_step_too(open_pool: OpenPool) -> None:
     assert (record.prompt, record.original_prompt) == (agent.prompts[-1], "write it")
 
 
-async def test_what_a_rejected_task_will_be_sent_shows_before_it_runs_again(open_pool: OpenPool) -> None:
+async def test_what_a_rejected_task_will_be_sent_shows_before_it_runs_again(
+    open_pool: OpenPool,
+) -> None:
     gate, agent = Gate(), Puppet(attempts)
     async with open_pool(agent) as pool:
         task_id = await pool.submit("write", review=True)
@@ -115,7 +121,12 @@ async def test_the_model_of_a_result_is_the_one_that_answered(open_pool: OpenPoo
         silent = await pool.run("a", config=TaskOverrides(model="m"))
         nobody = await pool.run("a")
         assert (await pool.metrics(MetricsFilter(model="fallback"))).total_tasks == 2
-    assert [each.model for each in (own, asked, silent, nobody)] == ["fallback", "fallback", "m", None]
+    assert [each.model for each in (own, asked, silent, nobody)] == [
+        "fallback",
+        "fallback",
+        "m",
+        None,
+    ]
 
 
 async def test_the_tasks_of_one_chain_can_be_listed(open_pool: OpenPool) -> None:
@@ -141,7 +152,9 @@ async def test_the_tasks_of_one_chain_can_be_listed(open_pool: OpenPool) -> None
         assert len(await of()) == 5
 
 
-async def test_what_finished_steps_of_a_running_chain_came_to_can_be_read(open_pool: OpenPool) -> None:
+async def test_what_finished_steps_of_a_running_chain_came_to_can_be_read(
+    open_pool: OpenPool,
+) -> None:
     gate = Gate()
     parts = {
         "one": said("the list", structured={"parts": ["x", "y"]}),
@@ -164,12 +177,17 @@ async def test_what_finished_steps_of_a_running_chain_came_to_can_be_read(open_p
         one, skipped, do, bad = await pool.chain_steps(chain_id)
         assert (one.name, one.success, one.structured) == ("one", True, {"parts": ["x", "y"]})
         assert (skipped.skipped, skipped.output) == (True, "")
-        assert ([each.output for each in do.tasks], do.output) == (["did it"] * 2, "did it\n\ndid it")
+        assert ([each.output for each in do.tasks], do.output) == (
+            ["did it"] * 2,
+            "did it\n\ndid it",
+        )
         assert (bad.success, bad.ending, bad.error) == (False, Ending.failed, "no")
         gate.opened.set()
         await parked(pool, chain_id)
         *_, slow = await pool.chain_steps(chain_id)
-        assert (slow.name, slow.output, slow.success) == ("slow", "<3>", True), "what waits for approval"
+        assert (slow.name, slow.output, slow.success) == ("slow", "<3>", True), (
+            "what waits for approval"
+        )
         await pool.approve(chain_id)
         result = await ended(pool, chain_id)
         assert await pool.chain_steps(chain_id) == result.steps

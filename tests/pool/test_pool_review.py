@@ -10,25 +10,35 @@ import pytest
 from claude_pool_gh.pool.model.config import PoolConfig, TaskOverrides
 from claude_pool_gh.pool.model.errors import CapReached, NotUnderReview, PoolError, UnknownTask
 from claude_pool_gh.pool.model.ids import TaskId
-from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Ending, Line
+from claude_pool_gh.pool.model.ports import AgentChannel, AgentOutcome, AgentTask, Ending
 from claude_pool_gh.pool.model.states import TaskState
 from tests.pool.acts import GUARD, Payer, Ticker, until_here, until_idle
 from tests.pool.puppet import Gate, OpenPool, Puppet, failed, said
 
 
-async def attempts(task: AgentTask, _folder: Path, _line: Line) -> AgentOutcome:
+async def attempts(task: AgentTask, _folder: Path, _line: AgentChannel) -> AgentOutcome:
     return said(f"attempt {task.attempt}")
 
 
-async def test_a_success_waits_for_approval_and_counts_as_completed_only_then(open_pool: OpenPool) -> None:
+async def test_a_success_waits_for_approval_and_counts_as_completed_only_then(
+    open_pool: OpenPool,
+) -> None:
     agent = Puppet(attempts)
     async with open_pool(agent) as pool:
         task_id = await pool.submit("write", review=True)
         result = await pool.wait(task_id, timeout_secs=GUARD)
         task, status = await pool.task(task_id), await pool.status()
         assert (result.output, result.success) == ("attempt 1", True)
-        assert (task.state, task.review_required, task.rejection_count) == (TaskState.pending_review, True, 0)
-        assert (status.pending_review_tasks, status.completed_tasks, status.running_tasks) == (1, 0, 0)
+        assert (task.state, task.review_required, task.rejection_count) == (
+            TaskState.pending_review,
+            True,
+            0,
+        )
+        assert (status.pending_review_tasks, status.completed_tasks, status.running_tasks) == (
+            1,
+            0,
+            0,
+        )
         await until_idle(pool, 1)  # nothing is held while somebody thinks
         assert status.reserved_microdollars == 0
         await pool.approve(task_id)
@@ -58,7 +68,9 @@ async def test_a_rejection_is_told_to_the_next_attempt_with_all_that_was_said_be
     assert second.startswith("write it\n\n")
     assert third.startswith("write it\n\n")
     assert ("attempt 1" in second, "too long" in second) == (True, True)
-    assert [third.count(text) for text in ("attempt 2", "1. too long", "2. now {args.too} short")] == [
+    assert [
+        third.count(text) for text in ("attempt 2", "1. too long", "2. now {args.too} short")
+    ] == [
         1,
         1,
         1,
@@ -69,7 +81,7 @@ async def test_a_rejection_is_told_to_the_next_attempt_with_all_that_was_said_be
 async def test_who_is_rejected_once_too_often_has_failed_and_it_says_how_often_and_why(
     open_pool: OpenPool,
 ) -> None:
-    async def act(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def act(task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         await agent.pay(task, 10)
         return await attempts(task, folder, line)
 
@@ -96,7 +108,7 @@ async def test_who_is_rejected_once_too_often_has_failed_and_it_says_how_often_a
 async def test_nothing_but_what_waits_for_it_can_be_decided(open_pool: OpenPool) -> None:
     gate = Gate()
 
-    async def act(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def act(task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         return failed("no") if task.prompt == "fails" else await gate(task, folder, line)
 
     agent = Puppet(act)
@@ -135,7 +147,7 @@ async def test_of_two_decisions_at_once_one_counts_and_the_other_is_told_so(
 ) -> None:
     gate = Gate()
 
-    async def act(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def act(task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         if task.attempt > 1:  # the second decision is not to be about the second attempt
             await gate(task, folder, line)
         return await attempts(task, folder, line)
@@ -173,7 +185,7 @@ async def test_of_two_decisions_at_once_one_counts_and_the_other_is_told_so(
 
 
 async def test_a_failure_never_waits_for_approval(open_pool: OpenPool) -> None:
-    async def act(_task: AgentTask, _folder: Path, _line: Line) -> AgentOutcome:
+    async def act(_task: AgentTask, _folder: Path, _line: AgentChannel) -> AgentOutcome:
         return failed("no")
 
     async with open_pool(Puppet(act)) as pool:
@@ -188,7 +200,11 @@ async def test_what_waits_for_approval_can_be_cancelled(open_pool: OpenPool) -> 
         await pool.wait(task_id, timeout_secs=GUARD)
         assert await pool.cancel(task_id) is True
         result, task = await pool.wait(task_id, timeout_secs=GUARD), await pool.task(task_id)
-        assert (result.ending, result.success, result.output) == (Ending.cancelled, False, "attempt 1")
+        assert (result.ending, result.success, result.output) == (
+            Ending.cancelled,
+            False,
+            "attempt 1",
+        )
         assert task.state is TaskState.cancelled
         with pytest.raises(NotUnderReview):
             await pool.approve(task_id)
@@ -212,11 +228,13 @@ async def test_a_review_outlives_the_pool(open_pool: OpenPool) -> None:
 async def test_a_rejected_task_waits_for_a_slot_as_long_as_a_new_one(open_pool: OpenPool) -> None:
     gate, clock = Gate(), Ticker()
 
-    async def act(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def act(task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         return await (gate if task.prompt == "other" else attempts)(task, folder, line)
 
     agent = Puppet(act)
-    async with open_pool(agent, config=PoolConfig(slot_assignment_timeout_secs=600), clock=clock) as pool:
+    async with open_pool(
+        agent, config=PoolConfig(slot_assignment_timeout_secs=600), clock=clock
+    ) as pool:
         task_id = await pool.submit("write", review=True)
         await pool.wait(task_id, timeout_secs=GUARD)
         clock.now += 3_600_000  # somebody thought for an hour
@@ -232,7 +250,7 @@ async def test_a_rejected_task_waits_for_a_slot_as_long_as_a_new_one(open_pool: 
 async def test_a_rejection_that_cannot_be_paid_for_is_refused_and_changes_nothing(
     open_pool: OpenPool,
 ) -> None:
-    async def act(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def act(task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         await agent.pay(task, 600_000 if task.prompt == "write" else 590_000)
         return await attempts(task, folder, line)
 
@@ -243,7 +261,8 @@ async def test_a_rejection_that_cannot_be_paid_for_is_refused_and_changes_nothin
         await pool.wait(task_id, timeout_secs=GUARD)
         await pool.run("other", config=TaskOverrides(max_budget_usd=0.6))
         with pytest.raises(
-            CapReached, match=r"\$0.01 left, asked for \$0.02; .* set PoolConfig.budget_microdollars"
+            CapReached,
+            match=r"\$0.01 left, asked for \$0.02; .* set PoolConfig.budget_microdollars",
         ):
             await pool.reject(task_id, "again")
         task = await pool.task(task_id)
@@ -254,7 +273,7 @@ async def test_a_rejection_that_cannot_be_paid_for_is_refused_and_changes_nothin
 
 
 async def test_money_that_is_spent_and_under_review_is_not_waited_for(open_pool: OpenPool) -> None:
-    async def act(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def act(task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         await agent.pay(task, 600_000)
         return await attempts(task, folder, line)
 

@@ -9,7 +9,7 @@ import pytest
 
 from claude_pool_gh.pool.model.config import PoolConfig, ScalingConfig, SlotConfig
 from claude_pool_gh.pool.model.errors import ScalingRefused
-from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Ending, Line
+from claude_pool_gh.pool.model.ports import AgentChannel, AgentOutcome, AgentTask, Ending
 from claude_pool_gh.pool.model.records import SlotFilter
 from claude_pool_gh.pool.model.states import SlotState, TaskState
 from tests.pool.acts import GUARD, Payer, until, until_here, until_idle, until_slot_is
@@ -18,7 +18,9 @@ from tests.pool.puppet import Gate, OpenPool, Puppet, echo, failed
 UP_TO_4 = PoolConfig(scaling=ScalingConfig(min_slots=1, max_slots=4), supervisor_enabled=False)
 
 
-async def test_a_pool_is_not_opened_with_a_number_of_slots_outside_its_bounds(open_pool: OpenPool) -> None:
+async def test_a_pool_is_not_opened_with_a_number_of_slots_outside_its_bounds(
+    open_pool: OpenPool,
+) -> None:
     for count in (0, 5):
         with pytest.raises(ScalingRefused, match=f"{count} slots are not between 1 and 4"):
             async with open_pool(Puppet(), slots=count, config=UP_TO_4):
@@ -31,11 +33,16 @@ async def test_what_passes_the_bounds_is_refused_and_changes_nothing(open_pool: 
     async with open_pool(Puppet(), slots=2, config=UP_TO_4) as pool:
         before = await pool.slots()
         for refused in (
-            lambda: pool.scale_up(3), lambda: pool.scale_up(1000), lambda: pool.scale_up(-1),
+            lambda: pool.scale_up(3),
+            lambda: pool.scale_up(1000),
+            lambda: pool.scale_up(-1),
             lambda: pool.scale_down(2),
-            lambda: pool.scale_down(1000), lambda: pool.scale_down(-1), lambda: pool.set_target_slots(0),
-            lambda: pool.set_target_slots(5), lambda: pool.set_target_slots(-3),
-        ):  # fmt: skip
+            lambda: pool.scale_down(1000),
+            lambda: pool.scale_down(-1),
+            lambda: pool.set_target_slots(0),
+            lambda: pool.set_target_slots(5),
+            lambda: pool.set_target_slots(-3),
+        ):
             with pytest.raises(ScalingRefused):
                 await refused()
         assert (await pool.slots(), pool.load.slots) == (before, 2)
@@ -54,7 +61,12 @@ async def test_new_slots_take_waiting_work_at_once_with_the_settings_they_were_g
         names = await pool.scale_up(3, config=SlotConfig(role="helper", model="h"))
         await until_here(lambda: agent.running == 4)
         assert names == ["slot-1", "slot-2", "slot-3"]
-        assert [slot.config.role for slot in await pool.slots()] == [None, "helper", "helper", "helper"]
+        assert [slot.config.role for slot in await pool.slots()] == [
+            None,
+            "helper",
+            "helper",
+            "helper",
+        ]
         assert sorted(task.model for task in agent.seen) == ["", "h", "h", "h"]
         gate.opened.set()
         for each in ids:
@@ -66,7 +78,9 @@ async def test_many_who_scale_up_at_once_never_pass_the_bound_and_never_share_a_
     open_pool: OpenPool,
 ) -> None:
     async with open_pool(Puppet(), config=PoolConfig(scaling=ScalingConfig(max_slots=6))) as pool:
-        answers = await asyncio.gather(*(pool.scale_up(2) for _ in range(6)), return_exceptions=True)
+        answers = await asyncio.gather(
+            *(pool.scale_up(2) for _ in range(6)), return_exceptions=True
+        )
         made = [name for answer in answers if isinstance(answer, list) for name in answer]
         refused = [answer for answer in answers if isinstance(answer, ScalingRefused)]
         assert (len(made), len(refused), len(set(made))) == (4, 4, 4)
@@ -93,12 +107,14 @@ async def test_idle_slots_go_first_and_a_busy_one_ends_its_task_and_takes_no_oth
 ) -> None:
     gate = Gate()
 
-    async def act(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def act(task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         await agent.pay(task, 50)
         return await gate(task, folder, line)
 
     agent = Payer(act)
-    async with open_pool(agent, slots=[SlotConfig(role=each) for each in "abc"], config=UP_TO_4) as pool:
+    async with open_pool(
+        agent, slots=[SlotConfig(role=each) for each in "abc"], config=UP_TO_4
+    ) as pool:
         ids = [await pool.submit("1", role="a"), await pool.submit("2", role="c")]
         await until_here(lambda: agent.running == 2)
         assert await pool.scale_down(1) == ["slot-1"], "the only idle one"
@@ -121,13 +137,15 @@ async def test_idle_slots_go_first_and_a_busy_one_ends_its_task_and_takes_no_oth
 
 
 async def test_a_broken_slot_is_the_first_to_go(open_pool: OpenPool) -> None:
-    async def act(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def act(task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         if task.prompt == "break":
             return failed(broken=True)
         return await echo(task, folder, line)
 
     config = UP_TO_4.model_copy(update={"retry_delay_secs": 0.01})
-    async with open_pool(Puppet(act), slots=[SlotConfig(role=each) for each in "abc"], config=config) as pool:
+    async with open_pool(
+        Puppet(act), slots=[SlotConfig(role=each) for each in "abc"], config=config
+    ) as pool:
         assert not (await pool.run("break", role="b")).success
         await until_slot_is(pool, "slot-1", SlotState.errored)
         assert await pool.scale_down(1) == ["slot-1"]
@@ -135,10 +153,12 @@ async def test_a_broken_slot_is_the_first_to_go(open_pool: OpenPool) -> None:
         assert [(await pool.run("a", role=role)).success for role in "abc"] == [True, False, True]
 
 
-async def test_a_slot_that_breaks_in_its_last_task_is_gone_all_the_same(open_pool: OpenPool) -> None:
+async def test_a_slot_that_breaks_in_its_last_task_is_gone_all_the_same(
+    open_pool: OpenPool,
+) -> None:
     gate = Gate()
 
-    async def act(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def act(task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         await gate(task, folder, line)
         return failed(broken=True, retryable=True)
 
@@ -150,7 +170,9 @@ async def test_a_slot_that_breaks_in_its_last_task_is_gone_all_the_same(open_poo
         "supervisor_interval_secs": 0.02,
     }
     config = UP_TO_4.model_copy(update=quick)
-    async with open_pool(agent, slots=[SlotConfig(role="a"), SlotConfig(role="b")], config=config) as pool:
+    async with open_pool(
+        agent, slots=[SlotConfig(role="a"), SlotConfig(role="b")], config=config
+    ) as pool:
         ids = [await pool.submit(role, role=role) for role in "ab"]
         await until_here(lambda: agent.running == 2)
         (going,) = await pool.scale_down(1)
@@ -165,7 +187,9 @@ async def test_a_slot_that_breaks_in_its_last_task_is_gone_all_the_same(open_poo
 async def test_who_waits_for_a_slot_that_goes_is_told(open_pool: OpenPool) -> None:
     gate = Gate()
     agent = Puppet(gate)
-    async with open_pool(agent, slots=[SlotConfig(role="a"), SlotConfig(role="b")], config=UP_TO_4) as pool:
+    async with open_pool(
+        agent, slots=[SlotConfig(role="a"), SlotConfig(role="b")], config=UP_TO_4
+    ) as pool:
         ids = {role: await pool.submit(role, role=role) for role in "ab"}
         await until_here(lambda: agent.running == 2)
         waiting = {role: await pool.submit(f"{role} again", role=role) for role in "ab"}
@@ -173,7 +197,10 @@ async def test_who_waits_for_a_slot_that_goes_is_told(open_pool: OpenPool) -> No
         (gone,) = await pool.scale_down(1)
         role, other = ("a", "b") if gone == "slot-0" else ("b", "a")
         result = await pool.wait(waiting[role], timeout_secs=GUARD)
-        assert (result.success, result.reason) == (False, f"no slot has the role '{role}'; roles here: a, b")
+        assert (result.success, result.reason) == (
+            False,
+            f"no slot has the role '{role}'; roles here: a, b",
+        )
         gate.opened.set()
         assert (await pool.wait(ids[role], timeout_secs=GUARD)).success, "what it ran it ends"
         assert (await pool.wait(waiting[other], timeout_secs=GUARD)).success

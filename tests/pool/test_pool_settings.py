@@ -26,7 +26,9 @@ from tests.pool.puppet import OpenPool, Puppet
 
 
 def resolved(
-    pool: PoolConfig | None = None, slot: SlotConfig | None = None, task: TaskOverrides | None = None
+    pool: PoolConfig | None = None,
+    slot: SlotConfig | None = None,
+    task: TaskOverrides | None = None,
 ) -> RunConfig:
     return resolve(
         pool or PoolConfig(),
@@ -90,7 +92,11 @@ def test_a_task_goes_before_its_slot_and_a_slot_before_the_pool(
 
 
 def test_the_fields_of_pool_slot_and_task_that_may_each_decide_are_all_tested() -> None:
-    shared = set(PoolConfig.model_fields) & set(SlotConfig.model_fields) & set(TaskOverrides.model_fields)
+    shared = (
+        set(PoolConfig.model_fields)
+        & set(SlotConfig.model_fields)
+        & set(TaskOverrides.model_fields)
+    )
     assert shared == {name for name, *_ in CHOICES} | {"allowed_tools", "mcp_servers"}
 
 
@@ -105,18 +111,26 @@ def test_allowed_tools_add_up_each_once_and_in_order() -> None:
 
 def test_a_list_of_allowed_tools_that_is_empty_takes_nothing_away() -> None:
     run = resolved(
-        PoolConfig(allowed_tools=("Edit",)), SlotConfig(allowed_tools=()), TaskOverrides(allowed_tools=())
+        PoolConfig(allowed_tools=("Edit",)),
+        SlotConfig(allowed_tools=()),
+        TaskOverrides(allowed_tools=()),
     )
     assert run.allowed_tools == ("Edit",)
 
 
 def test_mcp_servers_add_up_and_a_narrower_one_replaces_its_namesake_whole() -> None:
     run = resolved(
-        PoolConfig(mcp_servers={"a": {"command": "a", "args": ["of the pool"]}, "b": {"command": "b"}}),
+        PoolConfig(
+            mcp_servers={"a": {"command": "a", "args": ["of the pool"]}, "b": {"command": "b"}}
+        ),
         SlotConfig(mcp_servers={"a": {"command": "a2"}, "c": {"command": "c"}}),
         TaskOverrides(mcp_servers={"c": {"command": "c3"}}),
     )
-    assert run.mcp_servers == {"a": {"command": "a2"}, "b": {"command": "b"}, "c": {"command": "c3"}}
+    assert run.mcp_servers == {
+        "a": {"command": "a2"},
+        "b": {"command": "b"},
+        "c": {"command": "c3"},
+    }
 
 
 @pytest.mark.parametrize(("unattended", "mode"), [(False, "default"), (True, "dontAsk")])
@@ -126,9 +140,14 @@ def test_where_nobody_is_there_to_be_asked_nothing_is_asked(unattended: bool, mo
 
 def test_unattended_mode_gives_way_to_a_mode_that_somebody_chose() -> None:
     unattended = PoolConfig(unattended_mode=True)
-    assert resolved(unattended, SlotConfig(permission_mode=PermissionMode.plan)).permission_mode == "plan"
     assert (
-        resolved(PoolConfig(unattended_mode=True, permission_mode=PermissionMode.plan)).permission_mode
+        resolved(unattended, SlotConfig(permission_mode=PermissionMode.plan)).permission_mode
+        == "plan"
+    )
+    assert (
+        resolved(
+            PoolConfig(unattended_mode=True, permission_mode=PermissionMode.plan)
+        ).permission_mode
         == "plan"
     )
 
@@ -136,10 +155,17 @@ def test_unattended_mode_gives_way_to_a_mode_that_somebody_chose() -> None:
 def test_what_only_a_task_may_decide() -> None:
     run = resolved(
         task=TaskOverrides(
-            tools=("Read", "Edit"), disallowed_tools=("Bash",), json_schema={"type": "object"}, timeout_secs=5
+            tools=("Read", "Edit"),
+            disallowed_tools=("Bash",),
+            json_schema={"type": "object"},
+            timeout_secs=5,
         )
     )
-    assert (run.tools, run.disallowed_tools, run.schema) == (("Read", "Edit"), ("Bash",), {"type": "object"})
+    assert (run.tools, run.disallowed_tools, run.schema) == (
+        ("Read", "Edit"),
+        ("Bash",),
+        {"type": "object"},
+    )
     assert (run.wall_seconds, run.idle_seconds) == (5, 300)
 
 
@@ -167,7 +193,9 @@ def test_a_run_writes_where_one_of_its_tools_may(tools: Any, servers: Any, write
     assert resolved(task=TaskOverrides(tools=tools, mcp_servers=servers)).writes is writes
 
 
-WRONG: list[tuple[type[PoolConfig | SlotConfig | TaskOverrides | ScalingConfig], dict[str, Any]]] = [
+WRONG: list[
+    tuple[type[PoolConfig | SlotConfig | TaskOverrides | ScalingConfig], dict[str, Any]]
+] = [
     (PoolConfig, {"max_turns": 0}),
     (PoolConfig, {"budget_microdollars": 0}),
     (PoolConfig, {"timeout_secs": 0}),
@@ -190,7 +218,9 @@ WRONG: list[tuple[type[PoolConfig | SlotConfig | TaskOverrides | ScalingConfig],
 
 
 @pytest.mark.parametrize(("kind", "values"), WRONG)
-def test_a_setting_that_cannot_hold_is_refused_when_it_is_made(kind: Any, values: dict[str, Any]) -> None:
+def test_a_setting_that_cannot_hold_is_refused_when_it_is_made(
+    kind: Any, values: dict[str, Any]
+) -> None:
     with pytest.raises(ValidationError):
         kind(**values)
 
@@ -201,7 +231,9 @@ def test_dollars_become_microdollars_without_losing_one(usd: float) -> None:
 
 
 def test_settings_survive_their_json() -> None:
-    config = PoolConfig(model="m", mcp_servers={"a": {"command": "x"}}, scaling=ScalingConfig(max_slots=3))
+    config = PoolConfig(
+        model="m", mcp_servers={"a": {"command": "x"}}, scaling=ScalingConfig(max_slots=3)
+    )
     assert PoolConfig.model_validate_json(config.model_dump_json()) == config
 
 
@@ -237,17 +269,37 @@ async def test_servers_that_an_earlier_version_stored_without_the_check_stay_rea
 async def test_the_agent_is_told_what_was_decided(open_pool: OpenPool) -> None:
     agent = Puppet()
     config = PoolConfig(
-        model="of the pool", max_turns=7, system_prompt="Be brief.", timeout_secs=60, idle_timeout_secs=20,
-        allowed_tools=("Edit",), unattended_mode=True, fallback_model="second", effort=Effort.low,
-    )  # fmt: skip
-    slot = SlotConfig(model="of the slot", max_turns=8, name="Ada", role="reviewer", description="Knows SQL.")
-    task = TaskOverrides(model="of the task", allowed_tools=("Write",), json_schema={"type": "object"})
+        model="of the pool",
+        max_turns=7,
+        system_prompt="Be brief.",
+        timeout_secs=60,
+        idle_timeout_secs=20,
+        allowed_tools=("Edit",),
+        unattended_mode=True,
+        fallback_model="second",
+        effort=Effort.low,
+    )
+    slot = SlotConfig(
+        model="of the slot", max_turns=8, name="Ada", role="reviewer", description="Knows SQL."
+    )
+    task = TaskOverrides(
+        model="of the task", allowed_tools=("Write",), json_schema={"type": "object"}
+    )
     async with open_pool(agent, slots=[slot], config=config) as pool:
         await pool.run("look", config=task)
         kept = (await pool.tasks())[0]
     (run,) = agent.seen
-    assert (run.model, run.fallback_model, run.effort, run.turns) == ("of the task", "second", "low", 8)
-    assert (run.allowed_tools, run.tools, run.schema) == (("Edit", "Write"), READING, {"type": "object"})
+    assert (run.model, run.fallback_model, run.effort, run.turns) == (
+        "of the task",
+        "second",
+        "low",
+        8,
+    )
+    assert (run.allowed_tools, run.tools, run.schema) == (
+        ("Edit", "Write"),
+        READING,
+        {"type": "object"},
+    )
     assert (run.permission_mode, run.wall_seconds, run.idle_seconds) == ("dontAsk", 60, 20)
     assert (kept.config, kept.prompt) == (task, "look")
     assert kept.result is not None
@@ -265,7 +317,8 @@ async def test_identity_and_system_prompt_are_put_after_the_agents_own_never_in_
     (run,) = agent.seen
     assert run.system == ""
     assert (
-        run.more_system == "You are Ada, reviewer. Knows SQL.\n\nBe brief.\n\nShared context:\n- style: tabs"
+        run.more_system
+        == "You are Ada, reviewer. Knows SQL.\n\nBe brief.\n\nShared context:\n- style: tabs"
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from claude_pool_gh.pool.model.config import PoolConfig, SlotConfig, SlotMode
 from claude_pool_gh.pool.model.errors import IllegalTransition
-from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Ending, Line
+from claude_pool_gh.pool.model.ports import AgentChannel, AgentOutcome, AgentTask, Ending
 from claude_pool_gh.pool.model.records import SlotFilter, SlotRecord
 from claude_pool_gh.pool.model.states import SlotState
 from claude_pool_gh.pool.pool import Pool
@@ -29,7 +29,7 @@ class Crash:
     def __init__(self, times: float) -> None:
         self.times = times
 
-    async def __call__(self, task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def __call__(self, task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         if self.times > 0:
             self.times -= 1
             return CRASHED
@@ -52,7 +52,9 @@ async def test_an_agent_that_cannot_run_breaks_its_slot_which_comes_back_by_itse
         assert "no such program: claude" in agent.prompts[1]
         await until_idle(pool, 1)
         slot = await the_slot(pool)
-    assert (slot.restart_count, slot.tasks_completed) == (0, 1), "a completed task gives the restarts back"
+    assert (slot.restart_count, slot.tasks_completed) == (0, 1), (
+        "a completed task gives the restarts back"
+    )
 
 
 async def test_a_slot_is_restarted_only_so_often_in_a_row_and_then_waits_for_a_person(
@@ -64,10 +66,14 @@ async def test_a_slot_is_restarted_only_so_often_in_a_row_and_then_waits_for_a_p
         results = [await asyncio.wait_for(pool.run(prompt), GUARD) for prompt in ("a", "b")]
         await until_slot_is(pool, "slot-0", SlotState.errored)
         slot = await the_slot(pool)
-        assert (slot.restart_count, len(agent.seen)) == (2, 3), "one run, and one after each restart"
+        assert (slot.restart_count, len(agent.seen)) == (2, 3), (
+            "one run, and one after each restart"
+        )
         assert [result.success for result in results] == [False, False]
         assert results[0].reason == "no such program: claude"
-        assert results[1].reason.startswith("every slot that would do is errored and will not be restarted")
+        assert results[1].reason.startswith(
+            "every slot that would do is errored and will not be restarted"
+        )
         crash.times = 0
         hopeless = await asyncio.wait_for(pool.run("c"), GUARD)
         assert (hopeless.success, hopeless.ending) == (False, Ending.failed)
@@ -84,13 +90,17 @@ async def test_restarts_are_counted_in_a_row_so_a_task_that_completes_gives_them
     async with open_pool(Puppet(crash), config=PoolConfig(max_restarts=1, **QUICK)) as pool:
         for prompt in "abc":
             crash.times = 1
-            assert (await asyncio.wait_for(pool.run(prompt), GUARD)).success, "each of them once again"
+            assert (await asyncio.wait_for(pool.run(prompt), GUARD)).success, (
+                "each of them once again"
+            )
 
 
-async def test_without_a_supervisor_a_broken_slot_stays_so_and_who_waits_is_told(open_pool: OpenPool) -> None:
+async def test_without_a_supervisor_a_broken_slot_stays_so_and_who_waits_is_told(
+    open_pool: OpenPool,
+) -> None:
     gate = Gate()
 
-    async def act(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def act(task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         await gate(task, folder, line)
         return CRASHED
 
@@ -108,7 +118,9 @@ async def test_without_a_supervisor_a_broken_slot_stays_so_and_who_waits_is_told
                 result.reason
                 == "every slot that would do is errored and will not be restarted; restart or add one"
             )
-        assert [slot.state for slot in await pool.slots(SlotFilter(state=SlotState.errored))] == ["errored"]
+        assert [slot.state for slot in await pool.slots(SlotFilter(state=SlotState.errored))] == [
+            "errored"
+        ]
         agent.act = echo
         await pool.restart_slot("slot-0")
         assert (await asyncio.wait_for(pool.run("after"), GUARD)).success
@@ -152,7 +164,7 @@ async def test_an_end_that_cannot_be_written_leaves_no_slot_busy_for_ever(
             witness.act = lambda _tx, _chain: None
             raise OSError("disk full")
 
-    async def act(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def act(task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         witness.act = refuse if task.attempt == 1 else witness.act
         ended.set()
         return await Crash(crashes if task.attempt == 1 else 0)(task, folder, line)
@@ -169,7 +181,7 @@ async def test_an_end_that_cannot_be_written_leaves_no_slot_busy_for_ever(
 
 
 def talking(session_id: str = "abc") -> Puppet:
-    async def act(task: AgentTask, _folder: Path, _line: Line) -> AgentOutcome:
+    async def act(task: AgentTask, _folder: Path, _line: AgentChannel) -> AgentOutcome:
         return said(task.prompt, session_id=session_id)
 
     return Puppet(act)
@@ -201,14 +213,19 @@ async def test_a_conversation_goes_on_where_somebody_asks_for_it_on_its_very_slo
         for each in ids:
             assert (await pool.wait(each, timeout_secs=GUARD)).session_id == address
             assert (await pool.task(each)).slot_id == slot_id
-    assert [task.conversation.resume for task in agent.seen if task.conversation] == [None, *["abc"] * 4]
+    assert [task.conversation.resume for task in agent.seen if task.conversation] == [
+        None,
+        *["abc"] * 4,
+    ]
     assert {task.conversation.home.name for task in agent.seen if task.conversation} == {slot_id}
 
 
-async def test_every_slot_keeps_its_conversations_in_a_folder_of_its_own(open_pool: OpenPool) -> None:
+async def test_every_slot_keeps_its_conversations_in_a_folder_of_its_own(
+    open_pool: OpenPool,
+) -> None:
     together = asyncio.Event()
 
-    async def act(_task: AgentTask, _folder: Path, _line: Line) -> AgentOutcome:
+    async def act(_task: AgentTask, _folder: Path, _line: AgentChannel) -> AgentOutcome:
         if agent.running == 2:
             together.set()
         await together.wait()
@@ -237,7 +254,7 @@ async def test_a_conversation_outlives_the_pool_that_began_it(open_pool: OpenPoo
 async def test_a_slot_that_broke_forgets_the_conversation_it_had(open_pool: OpenPool) -> None:
     crash = Crash(0)
 
-    async def act(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def act(task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         outcome = await crash(task, folder, line)
         return outcome if outcome.broken else said(session_id="abc")
 
@@ -254,7 +271,9 @@ async def test_a_slot_that_broke_forgets_the_conversation_it_had(open_pool: Open
 EPHEMERAL = PoolConfig(slot_mode=SlotMode.ephemeral, **QUICK)
 
 
-async def test_an_ephemeral_slot_lives_for_one_task_and_leaves_nothing_behind(open_pool: OpenPool) -> None:
+async def test_an_ephemeral_slot_lives_for_one_task_and_leaves_nothing_behind(
+    open_pool: OpenPool,
+) -> None:
     agent = talking()
     async with open_pool(agent, slots=2, config=EPHEMERAL) as pool:
         for result in await pool.fan_out([str(number) for number in range(8)]):
@@ -272,7 +291,9 @@ async def test_an_ephemeral_slot_lives_for_one_task_and_leaves_nothing_behind(op
     assert {task.conversation for task in agent.seen} == {None}
 
 
-async def test_an_ephemeral_slot_keeps_the_settings_of_the_one_before_it(open_pool: OpenPool) -> None:
+async def test_an_ephemeral_slot_keeps_the_settings_of_the_one_before_it(
+    open_pool: OpenPool,
+) -> None:
     agent = Puppet()
     slots = [SlotConfig(role="writer", model="w"), SlotConfig(role="reader", model="r")]
     async with open_pool(agent, slots=slots, config=EPHEMERAL) as pool:
@@ -282,7 +303,9 @@ async def test_an_ephemeral_slot_keeps_the_settings_of_the_one_before_it(open_po
     assert [task.model for task in agent.seen] == ["w", "w", "r", "w", "r"]
 
 
-async def test_an_ephemeral_slot_that_is_taken_out_of_service_leaves_no_ghost(open_pool: OpenPool) -> None:
+async def test_an_ephemeral_slot_that_is_taken_out_of_service_leaves_no_ghost(
+    open_pool: OpenPool,
+) -> None:
     gate = Gate()
     agent = Puppet(gate)
     async with open_pool(agent, slots=2, config=EPHEMERAL) as pool:
@@ -312,10 +335,12 @@ async def test_an_ephemeral_slot_that_broke_comes_back_and_is_replaced_after_its
 # ---- looking and configuring
 
 
-async def test_slots_are_found_by_state_name_and_role_with_what_they_did(open_pool: OpenPool) -> None:
+async def test_slots_are_found_by_state_name_and_role_with_what_they_did(
+    open_pool: OpenPool,
+) -> None:
     gate = Gate()
 
-    async def act(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def act(task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         await agent.pay(task, 100)
         return await gate(task, folder, line) if task.prompt == "long" else said(session_id="abc")
 
@@ -351,10 +376,12 @@ async def test_slots_are_found_by_state_name_and_role_with_what_they_did(open_po
         assert ada.worktree_path is None
 
 
-async def test_settings_that_change_while_a_task_runs_are_not_lost_when_it_ends(open_pool: OpenPool) -> None:
+async def test_settings_that_change_while_a_task_runs_are_not_lost_when_it_ends(
+    open_pool: OpenPool,
+) -> None:
     gate = Gate()
 
-    async def act(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def act(task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         await agent.pay(task, 100)
         return await gate(task, folder, line)
 
@@ -400,11 +427,15 @@ async def test_who_waits_for_a_role_that_nobody_has_any_more_is_told(open_pool: 
         gate.opened.set()
 
 
-async def test_slots_of_a_pool_that_is_gone_are_gone_and_their_names_free(open_pool: OpenPool) -> None:
+async def test_slots_of_a_pool_that_is_gone_are_gone_and_their_names_free(
+    open_pool: OpenPool,
+) -> None:
     async with open_pool(Puppet(), slots=3) as pool:
         assert [slot.id for slot in await pool.slots()] == ["slot-0", "slot-1", "slot-2"]
     async with open_pool(Puppet(), slots=1) as pool:
-        assert [(slot.id, slot.state) for slot in await pool.slots()] == [("slot-0", SlotState.idle)]
+        assert [(slot.id, slot.state) for slot in await pool.slots()] == [
+            ("slot-0", SlotState.idle)
+        ]
         assert (await pool.status()).total_slots == 1
 
         async def done() -> bool:

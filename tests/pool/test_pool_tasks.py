@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,12 +14,22 @@ import pytest
 from claude_pool_gh.pool.model.config import PoolConfig, SlotConfig, TaskOverrides
 from claude_pool_gh.pool.model.errors import UnknownTask
 from claude_pool_gh.pool.model.ids import TaskId
-from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Ending, Line
+from claude_pool_gh.pool.model.ports import AgentChannel, AgentOutcome, AgentTask, Ending
 from claude_pool_gh.pool.model.records import TaskFilter
 from claude_pool_gh.pool.model.states import TaskState
 from claude_pool_gh.pool.pool import Pool
 from claude_pool_gh.storage import Database, Transaction
-from tests.pool.acts import GUARD, Payer, Stepped, Stubborn, Ticker, Witness, until, until_here, until_idle
+from tests.pool.acts import (
+    GUARD,
+    Payer,
+    Stepped,
+    Stubborn,
+    Ticker,
+    Witness,
+    until,
+    until_here,
+    until_idle,
+)
 from tests.pool.puppet import Gate, OpenPool, Puppet, failed, said
 
 T = TypeVar("T")
@@ -28,7 +39,7 @@ SOON = PoolConfig(retries=1, retry_delay_secs=0.01)
 async def test_a_result_says_what_the_agent_did_and_the_record_says_where_and_when(
     open_pool: OpenPool,
 ) -> None:
-    async def act(task: AgentTask, _folder: Path, _line: Line) -> AgentOutcome:
+    async def act(task: AgentTask, _folder: Path, _line: AgentChannel) -> AgentOutcome:
         await agent.pay(task, 1234)
         return said("fine", turns=3, elapsed_ms=55, session_id="abc", structured={"ok": True})
 
@@ -39,12 +50,24 @@ async def test_a_result_says_what_the_agent_did_and_the_record_says_where_and_wh
         task = await pool.task(task_id)
         assert await pool.result(task_id) == result == task.result
     assert (result.output, result.success, result.ending, result.reason) == (
-        '{"ok": true}', True, Ending.completed, "",
-    )  # fmt: skip
+        '{"ok": true}',
+        True,
+        Ending.completed,
+        "",
+    )
     assert (result.structured, result.turns_used, result.elapsed_ms) == ({"ok": True}, 3, 55)
-    assert (result.cost_microdollars, result.upper_bound, result.budget_exceeded) == (1234, False, False)
+    assert (result.cost_microdollars, result.upper_bound, result.budget_exceeded) == (
+        1234,
+        False,
+        False,
+    )
     assert (result.model, result.session_id) == ("m", "slot-0/abc")
-    assert (task.id, str(task.chain_id), task.prompt, task.tags) == (task_id, task_id, "look", ("a", "b"))
+    assert (task.id, str(task.chain_id), task.prompt, task.tags) == (
+        task_id,
+        task_id,
+        "look",
+        ("a", "b"),
+    )
     assert (task.state, task.slot_id, task.attempts) == (TaskState.completed, "slot-0", 1)
     assert task.started_at_ms is not None
     assert task.completed_at_ms is not None
@@ -52,7 +75,7 @@ async def test_a_result_says_what_the_agent_did_and_the_record_says_where_and_wh
 
 
 async def test_a_task_without_success_is_failed_and_says_what_was_run(open_pool: OpenPool) -> None:
-    async def act(task: AgentTask, _folder: Path, _line: Line) -> AgentOutcome:
+    async def act(task: AgentTask, _folder: Path, _line: AgentChannel) -> AgentOutcome:
         await agent.pay(task, 777)
         return failed("exit code 2", command="claude -p", exit_code=2, stderr="boom", text="half")
 
@@ -62,11 +85,20 @@ async def test_a_task_without_success_is_failed_and_says_what_was_run(open_pool:
         (task,) = await pool.tasks()
         status = await pool.status()
     assert (task.state, result.success, result.ending, result.reason) == (
-        TaskState.failed, False, Ending.failed, "exit code 2",
-    )  # fmt: skip
+        TaskState.failed,
+        False,
+        Ending.failed,
+        "exit code 2",
+    )
     assert (result.failed_command, result.exit_code, result.stderr) == ("claude -p", 2, "boom")
-    assert (result.output, result.cost_microdollars) == ("half", 777), "what was said and paid is not lost"
-    assert (status.failed_tasks, status.completed_tasks, status.total_spend_microdollars) == (1, 0, 777)
+    assert (result.output, result.cost_microdollars) == ("half", 777), (
+        "what was said and paid is not lost"
+    )
+    assert (status.failed_tasks, status.completed_tasks, status.total_spend_microdollars) == (
+        1,
+        0,
+        777,
+    )
 
 
 class HeldUp(Database):
@@ -101,26 +133,37 @@ async def test_a_result_is_none_until_there_is_one(open_pool: OpenPool) -> None:
         queued = await pool.submit("b")
         assert await pool.result(running) is None
         assert await pool.result(queued) is None
-        assert ((await pool.task(running)).state, (await pool.task(queued)).state) == ("running", "pending")
+        assert ((await pool.task(running)).state, (await pool.task(queued)).state) == (
+            "running",
+            "pending",
+        )
         gate.opened.set()
         assert (await pool.wait(queued, timeout_secs=GUARD)).output == "<b>"
 
 
 async def test_a_prompt_reaches_the_agent_to_the_letter(open_pool: OpenPool) -> None:
     prompts = [
-        "--version", "{args.prompt} {steps.x.output} {{}} {", "two\nlines\r\n", "'quoted' \"twice\" $1 $(id) `id`",
-        "ünï\u2028cødé 🦀", "x" * 300_000,
-    ]  # fmt: skip
+        "--version",
+        "{args.prompt} {steps.x.output} {{}} {",
+        "two\nlines\r\n",
+        "'quoted' \"twice\" $1 $(id) `id`",
+        "ünï\u2028cødé 🦀",
+        "x" * 300_000,
+    ]
     agent = Puppet()
     async with open_pool(agent) as pool:
-        assert [result.output for result in await pool.fan_out(prompts)] == [f"<{each}>" for each in prompts]
+        assert [result.output for result in await pool.fan_out(prompts)] == [
+            f"<{each}>" for each in prompts
+        ]
         assert [task.prompt for task in await pool.tasks()] == prompts
 
 
-async def test_every_task_runs_exactly_once_and_never_more_than_there_are_slots(open_pool: OpenPool) -> None:
+async def test_every_task_runs_exactly_once_and_never_more_than_there_are_slots(
+    open_pool: OpenPool,
+) -> None:
     together = asyncio.Event()
 
-    async def act(task: AgentTask, _folder: Path, _line: Line) -> AgentOutcome:
+    async def act(task: AgentTask, _folder: Path, _line: AgentChannel) -> AgentOutcome:
         if agent.running == 3:
             together.set()
         await together.wait()  # never comes, if three slots do not work beside each other
@@ -149,7 +192,7 @@ async def test_first_come_first_served_even_within_one_millisecond(open_pool: Op
         await until(lambda: made(pool, 13))
         for count in range(1, 13):
             waiting = min(3, 13 - count)
-            await until_here(lambda count=count, waiting=waiting: in_step(agent, pool, count, waiting))  # type: ignore[misc]
+            await until_here(partial(in_step, agent, pool, count, waiting))
             steps.step()
         steps.step()
         assert [result.success for result in await asyncio.wait_for(several, GUARD)] == [True] * 4
@@ -165,7 +208,9 @@ def in_step(agent: Puppet, pool: Pool, begun: int, waiting: int) -> bool:
     return len(agent.seen) == begun and pool.load.tasks_waiting >= waiting
 
 
-async def test_first_come_first_served_within_a_priority_and_lower_numbers_first(open_pool: OpenPool) -> None:
+async def test_first_come_first_served_within_a_priority_and_lower_numbers_first(
+    open_pool: OpenPool,
+) -> None:
     steps = Stepped()
     agent = Puppet(steps)
     async with open_pool(agent, slots=3) as pool:
@@ -186,7 +231,7 @@ async def test_first_come_first_served_within_a_priority_and_lower_numbers_first
 async def test_a_task_that_is_tried_again_keeps_its_place(open_pool: OpenPool) -> None:
     gate = Gate()
 
-    async def act(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def act(task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         if task.prompt == "a":
             await until_here(lambda: pool.load.tasks_waiting == 2)
             return failed("overloaded", retryable=True)
@@ -198,13 +243,17 @@ async def test_a_task_that_is_tried_again_keeps_its_place(open_pool: OpenPool) -
         await agent.arrived.wait()
         await pool.submit("b")
         last = await pool.submit("c")
-        await until_here(lambda: agent.running == 1 and len(agent.seen) == 2 and pool.load.tasks_waiting == 2)
+        await until_here(
+            lambda: agent.running == 1 and len(agent.seen) == 2 and pool.load.tasks_waiting == 2
+        )
         gate.opened.set()
         await pool.wait(last, timeout_secs=GUARD)
     assert [prompt[0] for prompt in agent.prompts] == ["a", "b", "a", "c"]
 
 
-async def test_an_urgent_task_overtakes_all_that_wait_however_many_they_are(open_pool: OpenPool) -> None:
+async def test_an_urgent_task_overtakes_all_that_wait_however_many_they_are(
+    open_pool: OpenPool,
+) -> None:
     gate = Gate()
     agent = Puppet(gate)
     async with open_pool(agent) as pool:
@@ -234,10 +283,12 @@ async def test_a_task_with_a_role_runs_only_on_a_slot_that_has_it(open_pool: Ope
     assert (unknown.success, unknown.ending, unknown.cost_microdollars) == (False, Ending.failed, 0)
 
 
-async def test_tasks_that_wait_for_one_role_keep_no_other_slot_from_its_work(open_pool: OpenPool) -> None:
+async def test_tasks_that_wait_for_one_role_keep_no_other_slot_from_its_work(
+    open_pool: OpenPool,
+) -> None:
     gate = Gate()
 
-    async def act(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def act(task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         return await gate(task, folder, line) if task.prompt == "slow" else said(task.prompt)
 
     agent = Puppet(act)
@@ -252,7 +303,7 @@ async def test_tasks_that_wait_for_one_role_keep_no_other_slot_from_its_work(ope
 async def test_a_failure_that_may_pass_is_tried_again_and_told_to_the_next_attempt(
     open_pool: OpenPool,
 ) -> None:
-    async def act(task: AgentTask, _folder: Path, _line: Line) -> AgentOutcome:
+    async def act(task: AgentTask, _folder: Path, _line: AgentChannel) -> AgentOutcome:
         await agent.pay(task, 100 * task.attempt)
         first = task.attempt == 1
         return failed("overloaded", retryable=True, text="half") if first else said("done")
@@ -274,7 +325,7 @@ async def test_a_failure_that_may_pass_is_tried_again_and_told_to_the_next_attem
 async def test_no_failure_is_tried_for_ever_and_one_that_stays_not_even_twice(
     open_pool: OpenPool, retryable: bool, attempts: int
 ) -> None:
-    async def act(_task: AgentTask, _folder: Path, _line: Line) -> AgentOutcome:
+    async def act(_task: AgentTask, _folder: Path, _line: AgentChannel) -> AgentOutcome:
         return failed("no", retryable=retryable)
 
     agent = Puppet(act)
@@ -286,17 +337,22 @@ async def test_no_failure_is_tried_for_ever_and_one_that_stays_not_even_twice(
 
 
 @pytest.mark.parametrize(
-    "ending", [Ending.out_of_budget, Ending.out_of_turns, Ending.quota, Ending.timed_out, Ending.failed]
+    "ending",
+    [Ending.out_of_budget, Ending.out_of_turns, Ending.quota, Ending.timed_out, Ending.failed],
 )
 async def test_every_kind_of_end_is_kept_as_it_was(tmp_path: Path, ending: Ending) -> None:
-    async def act(_task: AgentTask, _folder: Path, _line: Line) -> AgentOutcome:
+    async def act(_task: AgentTask, _folder: Path, _line: AgentChannel) -> AgentOutcome:
         return AgentOutcome(ending=ending, reason="so it is", text="half")
 
     async with Pool.open(Puppet(act), state=tmp_path) as pool:
         result = await pool.run("look")
     assert (result.ending, result.success, result.output) == (ending, False, "half")
     # Where money ended it, the settings that decide about that are named too.
-    named = "; its caps are set by TaskOverrides.max_budget_usd" if ending is Ending.out_of_budget else ""
+    named = (
+        "; its caps are set by TaskOverrides.max_budget_usd"
+        if ending is Ending.out_of_budget
+        else ""
+    )
     assert result.reason.startswith(f"so it is{named}")
     assert bool(named) or result.reason == "so it is"
     assert result.budget_exceeded is (ending is Ending.out_of_budget)
@@ -309,14 +365,20 @@ async def test_an_attempt_that_runs_past_its_time_is_ended_even_if_the_agent_doe
     async with open_pool(Puppet(stubborn)) as pool:
         result = await pool.run("look", config=TaskOverrides(timeout_secs=0.05))
         await until_idle(pool, 1)
-    assert (result.ending, result.success, result.output) == (Ending.timed_out, False, "as far as I came")
+    assert (result.ending, result.success, result.output) == (
+        Ending.timed_out,
+        False,
+        "as far as I came",
+    )
     assert (result.reason, stubborn.cancelled) == ("it ran longer than 0.05 seconds", 1)
 
 
 # ---- waiting for a slot
 
 
-async def test_a_task_that_waited_too_long_for_a_slot_fails_and_never_runs(open_pool: OpenPool) -> None:
+async def test_a_task_that_waited_too_long_for_a_slot_fails_and_never_runs(
+    open_pool: OpenPool,
+) -> None:
     gate = Gate()
     agent = Puppet(gate)
     config = PoolConfig(slot_assignment_timeout_secs=0.4)
@@ -364,7 +426,7 @@ async def test_the_time_that_a_task_ran_is_not_taken_from_its_time_to_wait_for_a
 ) -> None:
     gate, clock = Gate(), Ticker()
 
-    async def act(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def act(task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         if task.prompt == "other":
             return await gate(task, folder, line)
         if task.attempt == 2:
@@ -378,7 +440,9 @@ async def test_the_time_that_a_task_ran_is_not_taken_from_its_time_to_wait_for_a
     config = PoolConfig(slot_assignment_timeout_secs=600, retries=1, retry_delay_secs=0.01)
     async with open_pool(agent, config=config, clock=clock) as pool:
         mine = await pool.submit("mine")
-        await until_here(lambda: agent.prompts == ["mine", "other"] and pool.load.tasks_waiting == 1)
+        await until_here(
+            lambda: agent.prompts == ["mine", "other"] and pool.load.tasks_waiting == 1
+        )
         gate.opened.set()
         assert (await pool.wait(mine, timeout_secs=GUARD)).output == "at last"
 
@@ -386,7 +450,9 @@ async def test_the_time_that_a_task_ran_is_not_taken_from_its_time_to_wait_for_a
 # ---- callers that go away
 
 
-async def test_a_caller_that_is_cancelled_ends_its_task_and_gives_the_slot_back(open_pool: OpenPool) -> None:
+async def test_a_caller_that_is_cancelled_ends_its_task_and_gives_the_slot_back(
+    open_pool: OpenPool,
+) -> None:
     agent = Puppet(Gate())
     async with open_pool(agent) as pool:
         running = asyncio.create_task(pool.run("running"))
@@ -440,7 +506,9 @@ async def test_a_caller_that_is_cancelled_while_it_submits_leaves_no_task_to_be_
         await until_idle(pool, 2)
 
 
-async def test_a_caller_that_waits_no_longer_harms_neither_task_nor_slot(open_pool: OpenPool) -> None:
+async def test_a_caller_that_waits_no_longer_harms_neither_task_nor_slot(
+    open_pool: OpenPool,
+) -> None:
     gate = Gate()
     agent = Puppet(gate)
     async with open_pool(agent) as pool:
@@ -465,7 +533,7 @@ async def test_fan_out_keeps_the_order_of_the_prompts_and_one_failure_loses_noth
 ) -> None:
     ended = {name: asyncio.Event() for name in "abcd"}
 
-    async def act(task: AgentTask, _folder: Path, _line: Line) -> AgentOutcome:
+    async def act(task: AgentTask, _folder: Path, _line: AgentChannel) -> AgentOutcome:
         after = {"a": "b", "b": "c", "c": "d"}.get(task.prompt)
         if after is not None:
             await ended[after].wait()
@@ -505,7 +573,7 @@ async def test_a_fan_out_whose_caller_goes_away_ends_all_its_tasks(open_pool: Op
 async def test_tasks_are_found_by_state_slot_and_any_of_several_tags(open_pool: OpenPool) -> None:
     gate = Gate()
 
-    async def act(task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def act(task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         return await gate(task, folder, line) if task.prompt == "runs" else await done(task)
 
     async def done(task: AgentTask) -> AgentOutcome:
@@ -521,7 +589,9 @@ async def test_tasks_are_found_by_state_slot_and_any_of_several_tags(open_pool: 
         await pool.run("fails", tags=("blue",), role="a")
         await pool.submit("runs", tags=("red",), role="a")
         await until_here(lambda: agent.running == 1)
-        ids = [await pool.submit(f"waits {number}", role="a", tags=("green",)) for number in range(8)]
+        ids = [
+            await pool.submit(f"waits {number}", role="a", tags=("green",)) for number in range(8)
+        ]
         await pool.cancel(ids[-1])
         waiting = [f"waits {number}" for number in range(7)]
 

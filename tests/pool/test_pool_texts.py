@@ -28,9 +28,12 @@ def test_a_value_is_cleaned_however_deep_its_texts_are() -> None:
     told = {"a\x00": ["\ud800", ({"b": "c\udfff"}, 1, None)], "fine": "\N{GRINNING FACE} \\u0000"}
     mended = storable(told)
     assert mended == {
-        "a\N{REPLACEMENT CHARACTER}": ["\N{REPLACEMENT CHARACTER}", [{"b": "c\N{REPLACEMENT CHARACTER}"}, 1, None]],
+        "a\N{REPLACEMENT CHARACTER}": [
+            "\N{REPLACEMENT CHARACTER}",
+            [{"b": "c\N{REPLACEMENT CHARACTER}"}, 1, None],
+        ],
         "fine": "\N{GRINNING FACE} \\u0000",
-    }  # fmt: skip
+    }
     assert fault(mended) is None
     assert "a NUL character at position 1" in str(fault(told))
     assert Outcome(verdict=Verdict.failed, reason="why\x00").reason == cleaned("why\x00")
@@ -41,10 +44,14 @@ async def test_whatever_an_agent_says_its_result_is_stored_and_everything_can_be
     open_pool: OpenPool, wrong: str
 ) -> None:
     told: dict[str, Any] = {
-        "text": wrong, "stderr": wrong, "transcript": ({"what": "said", "text": wrong},),
+        "text": wrong,
+        "stderr": wrong,
+        "transcript": ({"what": "said", "text": wrong},),
         "structured": {wrong: [wrong]},
-        "model": f"m{wrong}", "looked_at": {wrong: wrong}, "command": wrong,
-    }  # fmt: skip
+        "model": f"m{wrong}",
+        "looked_at": {wrong: wrong},
+        "command": wrong,
+    }
 
     async def act(task: Any, *_more: Any) -> Any:
         if task.prompt == "bad":
@@ -78,7 +85,9 @@ async def test_a_conversation_is_found_by_its_id_and_by_nothing_else(open_pool: 
             assert await pool.database.read(lambda tx, s=session: tasks.has_session(tx, s)) is there  # type: ignore[misc]
 
 
-async def test_a_later_step_is_asked_with_what_can_be_stored_of_an_earlier_one(open_pool: OpenPool) -> None:
+async def test_a_later_step_is_asked_with_what_can_be_stored_of_an_earlier_one(
+    open_pool: OpenPool,
+) -> None:
     agent = Puppet(script({"one": said("x\x00y", structured={"parts": ["p\udce9"]})}))
     chain = [
         step("one", "go", output_vars={"parts": "parts"}),
@@ -92,7 +101,9 @@ async def test_a_later_step_is_asked_with_what_can_be_stored_of_an_earlier_one(o
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_titles_and_prompts_are_cleaned_whatever_they_were_made_of(database: Database, wrong: str) -> None:
+def test_titles_and_prompts_are_cleaned_whatever_they_were_made_of(
+    database: Database, wrong: str
+) -> None:
     with database.engine.begin() as tx:
         chains.create(tx, "c", plan(), ACCOUNT, CAPS, 1)
         assert tasks.add(tx, "c.one", "c", "one", 0, wrong, 1)
@@ -116,14 +127,21 @@ async def test_a_text_of_a_caller_that_cannot_be_stored_is_refused_in_words(
         task_id = await pool.submit("fine", review=True)
         await pool.wait(task_id, timeout_secs=GUARD)
         for refused in (
-            pool.run(wrong), pool.submit(wrong), pool.fan_out(["fine", wrong]), pool.submit("x", tags=[wrong]),
-            pool.submit("x", config=TaskOverrides(system_prompt=wrong)), pool.submit("x", role=wrong),
-            pool.submit_chain([step("a", wrong)]), pool.submit_chain([step("a", "x")], args={"n": [wrong]}),
+            pool.run(wrong),
+            pool.submit(wrong),
+            pool.fan_out(["fine", wrong]),
+            pool.submit("x", tags=[wrong]),
+            pool.submit("x", config=TaskOverrides(system_prompt=wrong)),
+            pool.submit("x", role=wrong),
+            pool.submit_chain([step("a", wrong)]),
+            pool.submit_chain([step("a", "x")], args={"n": [wrong]}),
             pool.submit_chain([step("a", "x")], options=ChainOptions(tags=(wrong,))),
-            pool.set_context("key", wrong), pool.reject(task_id, wrong),
-        ):  # fmt: skip
+            pool.set_context("key", wrong),
+            pool.reject(task_id, wrong),
+        ):
             with pytest.raises(
-                ValueError, match=r"has (a NUL character|half of a surrogate pair).*cannot be stored"
+                ValueError,
+                match=r"has (a NUL character|half of a surrogate pair).*cannot be stored",
             ):
                 await refused
         assert [task.id for task in await pool.tasks()] == [task_id]

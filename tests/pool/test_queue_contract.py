@@ -21,7 +21,14 @@ from claude_pool_gh.pool.model.errors import PoolError, Superseded
 from claude_pool_gh.pool.model.ids import ChainId, TaskId
 from claude_pool_gh.pool.model.plan import AgentRun, Limits, Plan, WorkspaceSpec
 from claude_pool_gh.pool.pool import Pool
-from claude_pool_gh.pool.run.queues import BEAT_SECONDS, SILENCE_SECONDS, Heard, Queue, SharedQueue, queue_on
+from claude_pool_gh.pool.run.queues import (
+    BEAT_SECONDS,
+    SILENCE_SECONDS,
+    Queue,
+    QueueNotice,
+    SharedQueue,
+    queue_on,
+)
 from claude_pool_gh.pool.store import chains, ledger, queue
 from claude_pool_gh.pool.store.chains import NewChain
 from claude_pool_gh.pool.store.tables import chains as rows
@@ -67,7 +74,12 @@ class Store:
 
     def start(self, **spec: Any) -> subprocess.Popen[bytes]:
         """A process with a pool, on another machine as far as the others can tell."""
-        spec = {"serve": True, "host": f"host-{len(self.processes)}", "state": str(self.folder), **spec}
+        spec = {
+            "serve": True,
+            "host": f"host-{len(self.processes)}",
+            "state": str(self.folder),
+            **spec,
+        }
         self.processes.append(start(self.log.path, store=self.url, **spec))
         return self.processes[-1]
 
@@ -96,9 +108,13 @@ LONE = Plan(
 )
 
 
-def add(tx: Transaction, name: str, *, age: int = 0, pool: str = chains.MAIN, priority: int = 0) -> None:
+def add(
+    tx: Transaction, name: str, *, age: int = 0, pool: str = chains.MAIN, priority: int = 0
+) -> None:
     own = caps(
-        task=1_000_000, chain=1_000_000, **dict.fromkeys(("thread", "user_day", "repository_month"), 10**9)
+        task=1_000_000,
+        chain=1_000_000,
+        **dict.fromkeys(("thread", "user_day", "repository_month"), 10**9),
     )
     new = NewChain(id=name, plan=LONE, account=account(), caps=own, pool=pool, priority=priority)
     assert chains.add(tx, new, NOW - age)
@@ -173,7 +189,7 @@ async def test_what_is_queued_in_a_transaction_that_fails_was_never_there(store:
     own, database = await store.queue("a"), store.database()
     told = own.heard()
     first = await anext(told) if store.shared else None
-    assert first == (Heard(missed=True) if store.shared else None)
+    assert first == (QueueNotice(missed=True) if store.shared else None)
 
     def fails(tx: Transaction) -> None:
         add(tx, "never")
@@ -183,9 +199,11 @@ async def test_what_is_queued_in_a_transaction_that_fails_was_never_there(store:
     with pytest.raises(LookupError):
         await database.transact(fails)
     assert await names(own) == []
-    if store.shared:  # and nobody is told of it: the first that is heard is what was committed after it
+    if (
+        store.shared
+    ):  # and nobody is told of it: the first that is heard is what was committed after it
         await database.transact(partial(add, name="c"))
-        assert await asyncio.wait_for(anext(told), GUARD) == Heard(None, queued=True)
+        assert await asyncio.wait_for(anext(told), GUARD) == QueueNotice(None, queued=True)
         await database.transact(lambda tx: chains.request_cancel(tx, "c", NOW))
         assert (await asyncio.wait_for(anext(told), GUARD)).chain_id == "c"
 
@@ -233,7 +251,9 @@ async def test_a_worker_takes_up_again_what_it_claimed_and_does_not_carry(store:
     assert claim.generation == 2
 
 
-async def test_after_a_kill_another_worker_goes_on_and_repeats_no_finished_step(store: Store) -> None:
+async def test_after_a_kill_another_worker_goes_on_and_repeats_no_finished_step(
+    store: Store,
+) -> None:
     steps = [step("one", "pay 1"), step("two", "hang"), step("three", "say 3")]
     process = store.start(chains=[[each.model_dump(mode="json") for each in steps]])
     await until(lambda: any(what == "hangs" for what, *_ in store.log.lines()))
@@ -260,7 +280,9 @@ def every_row(tx: Transaction, chain_id: str) -> list[Any]:
     selects = (
         rows.select().where(rows.c.id == chain_id),
         tasks.select().where(tasks.c.chain_id == chain_id),
-        reservations.select().where(reservations.c.chain_id == chain_id).order_by(reservations.c.id),
+        reservations.select()
+        .where(reservations.c.chain_id == chain_id)
+        .order_by(reservations.c.id),
     )
     return [tuple(row) for select in selects for row in tx.execute(select)]
 
@@ -278,7 +300,10 @@ async def test_a_paused_worker_that_comes_back_spoils_nothing(store: Store) -> N
                 pass
         process.send_signal(signal.SIGCONT)
         await until(lambda: any(what == "end" for what, *_ in store.log.lines()))
-        database, done = store.database(), sa.select(rows.c.state, rows.c.generation).where(rows.c.id == task)
+        database, done = (
+            store.database(),
+            sa.select(rows.c.state, rows.c.generation).where(rows.c.id == task),
+        )
         await until(lambda: database.read(lambda tx: tuple(tx.execute(done).one()) == ("done", 1)))
         return
     async with store.open_pool(Noting(log=store.log)) as pool:
@@ -294,7 +319,9 @@ async def test_a_paused_worker_that_comes_back_spoils_nothing(store: Store) -> N
     assert store.log.starts(pid=os.getpid()) == [f"{task}.2"]
 
 
-async def test_a_cancel_from_another_process_ends_a_run_and_keeps_what_it_said(store: Store) -> None:
+async def test_a_cancel_from_another_process_ends_a_run_and_keeps_what_it_said(
+    store: Store,
+) -> None:
     store.start(tasks=["held never"])
     await until(lambda: len(store.log.starts()) == 1)
     (task,) = [name for what, name, _ in store.log.lines() if what == "submitted"]
@@ -351,10 +378,10 @@ async def test_an_upgrade_goes_on_with_chains_in_flight(store: Store) -> None:
 class Deaf(SharedQueue):
     """Learns nothing from the database: as where a pooler has no session that could listen."""
 
-    async def heard(self) -> AsyncIterator[Heard]:
+    async def heard(self) -> AsyncIterator[QueueNotice]:
         if self.pool:
             raise ConnectionError("no listener can be had")
-        yield Heard()
+        yield QueueNotice()
 
 
 @pytest.mark.parametrize("store", ["postgresql"], indirect=True)

@@ -55,16 +55,43 @@ MISSPELT = {
     "{args.}": None,
 }
 CODE = (
-    "{}", "{x}", "{a.b}", "{self.x}", "{user.name}", "{time.x}", "{temp.x}", "{stop.x}", "{steps}{args}{item}",
-    "{step}", "{items}", "{args[0]}", "{item.price:.2f}", "{item.a, item.b}", "{item.f()}", "{args.x + 1}",
-    '{"item": 1}', "{'steps.a': 2}", "${step.x}", "${item.x!r}", "{{ step.a.output }}", "{{ item.name }}",
+    "{}",
+    "{x}",
+    "{a.b}",
+    "{self.x}",
+    "{user.name}",
+    "{time.x}",
+    "{temp.x}",
+    "{stop.x}",
+    "{steps}{args}{item}",
+    "{step}",
+    "{items}",
+    "{args[0]}",
+    "{item.price:.2f}",
+    "{item.a, item.b}",
+    "{item.f()}",
+    "{args.x + 1}",
+    '{"item": 1}',
+    "{'steps.a': 2}",
+    "${step.x}",
+    "${item.x!r}",
+    "{{ step.a.output }}",
+    "{{ item.name }}",
     "${{ steps.a.outputs.b }}",
-    "{error.message}", "{eror}", "{ item }", "{\nsteps.a\n}", "{steps: [1]}", "{step: 1}", "f'{argv.x:>3}'",
-)  # fmt: skip
+    "{error.message}",
+    "{eror}",
+    "{ item }",
+    "{\nsteps.a\n}",
+    "{steps: [1]}",
+    "{step: 1}",
+    "f'{argv.x:>3}'",
+)
 
 
 @pytest.mark.parametrize(("template", "meant"), MISSPELT.items())
-def test_what_looks_like_a_placeholder_and_is_none_is_found(template: str, meant: str | None) -> None:
+def test_what_looks_like_a_placeholder_and_is_none_is_found(
+    template: str, meant: str | None
+) -> None:
     assert list(look_alikes(f"a {template} b")) == [(template, meant)]
 
 
@@ -140,7 +167,10 @@ def test_a_template_without_placeholders_stays_as_it_is(template: str) -> None:
     ],
 )
 def test_an_unknown_placeholder_is_an_error_that_says_what_there_is(path: str, says: str) -> None:
-    for work in (lambda: render(f"{{item.path}} {{{path}}}", VALUES), lambda: look_up(path, VALUES)):
+    for work in (
+        lambda: render(f"{{item.path}} {{{path}}}", VALUES),
+        lambda: look_up(path, VALUES),
+    ):
         with pytest.raises(RecipeError) as raised:
             work()
         assert str(raised.value) == says

@@ -34,7 +34,9 @@ class Clock:
         return self.now
 
 
-async def test_what_ended_long_ago_is_gone_and_what_it_cost_still_counts(open_pool: OpenPool) -> None:
+async def test_what_ended_long_ago_is_gone_and_what_it_cost_still_counts(
+    open_pool: OpenPool,
+) -> None:
     clock, config = Clock(), PoolConfig(budget_microdollars=10**9)
     async with open_pool(spender(cost=700), clock=clock, config=config) as pool:
         old = [await pool.submit(each, tags=("a",)) for each in ("one", "two")]
@@ -57,7 +59,10 @@ async def test_what_ended_long_ago_is_gone_and_what_it_cost_still_counts(open_po
         with pytest.raises(UnknownChain):
             await pool.chain_result(chain)
         after = await pool.status()
-        assert (after.total_spend_microdollars, after.completed_tasks) == (before.total_spend_microdollars, 1)
+        assert (after.total_spend_microdollars, after.completed_tasks) == (
+            before.total_spend_microdollars,
+            1,
+        )
         assert await _used(pool, clock.now) == used
         # The next time adds to the same sums.
         clock.now += DAY
@@ -65,7 +70,14 @@ async def test_what_ended_long_ago_is_gone_and_what_it_cost_still_counts(open_po
         assert (await pool.status()).total_spend_microdollars == 5 * 700
         assert await _used(pool, clock.now) == used
         counts = await pool.database.read(_rows)
-        assert counts == {"chains": 2, "tags": 0, "steps": 0, "tasks": 0, "patches": 0, "reservations": 3}
+        assert counts == {
+            "chains": 2,
+            "tags": 0,
+            "steps": 0,
+            "tasks": 0,
+            "patches": 0,
+            "reservations": 3,
+        }
 
 
 async def test_what_has_not_ended_stays_and_so_does_another_pools(open_pool: OpenPool) -> None:
@@ -103,7 +115,13 @@ async def test_a_threads_chains_stay_with_their_results_and_lose_their_transcrip
             "title": "",
             "state": "completed",
         }
-        more = {"attempt": 1, "model": "m", "outcome": {"text": "x"}, "transcript": ["long"], "created_ms": 1}
+        more = {
+            "attempt": 1,
+            "model": "m",
+            "outcome": {"text": "x"},
+            "transcript": ["long"],
+            "created_ms": 1,
+        }
         tx.execute(tasks.insert().values(**task, **more))
         chains.finish(tx, chains.get(tx, "bot"), Outcome(verdict=Verdict.clean), clock.now)
 
@@ -114,7 +132,10 @@ async def test_a_threads_chains_stay_with_their_results_and_lose_their_transcrip
         clock.now += DAY
         kept = sa.select(tasks.c.outcome, tasks.c.transcript)
         assert await pool.prune(older_than_secs=2 * DAY / 1000) == 0
-        assert await pool.database.read(lambda tx: tx.execute(kept).one()) == ({"text": "x"}, ["long"])
+        assert await pool.database.read(lambda tx: tx.execute(kept).one()) == (
+            {"text": "x"},
+            ["long"],
+        )
         assert await pool.prune(older_than_secs=SOON) == 0
         assert await pool.database.read(lambda tx: tx.execute(kept).one()) == ({"text": "x"}, None)
         assert await pool.chain_result(ChainId("bot")) is not None

@@ -16,7 +16,9 @@ CAPS = Caps(task=10, chain=30, wider=(TEAM,))
 
 
 def make(tx: Transaction, name: str, account: Account, caps: Caps = CAPS, now: int = NOW) -> None:
-    assert chains.create(tx, name, plan(), account, caps, now, ChainLabels(head="a", requester="mona"))
+    assert chains.create(
+        tx, name, plan(), account, caps, now, ChainLabels(head="a", requester="mona")
+    )
 
 
 @pytest.fixture
@@ -48,7 +50,9 @@ def test_a_cap_without_a_window_counts_for_ever_and_one_of_a_day_does_not(tx: Tr
 
 
 def test_a_chain_with_a_cap_of_a_scope_says_which_one(tx: Transaction) -> None:
-    with pytest.raises(ValueError, match="a chain with a cap of its team must say which one that is"):
+    with pytest.raises(
+        ValueError, match="a chain with a cap of its team must say which one that is"
+    ):
         make(tx, "one", {"floor": "3"})
 
 
@@ -83,6 +87,9 @@ def test_the_chains_of_a_scope_are_found_by_verb_and_state(tx: Transaction) -> N
     assert sorted(lookup.on_the_way(tx)) == ["c0", "c2"]
     assert {each.id for each in lookup.on_the_way_of(tx, "team", "0", "review")} == {"c0", "c2"}
     assert lookup.on_the_way_of(tx, "team", "0", "fix") == []
-    assert [(each.id, each.head) for each in lookup.kin_of(tx, "c0", "team")] == [("c2", "a"), ("c0", "a")]
+    assert [(each.id, each.head) for each in lookup.related_to(tx, "c0", "team")] == [
+        ("c2", "a"),
+        ("c0", "a"),
+    ]
     assert lookup.at_rest(tx, ["c0", "c1", "c2"]) == ["c1"]
     assert (lookup.state_of(tx, "c0"), lookup.state_of(tx, "none")) == ("running", None)

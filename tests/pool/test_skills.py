@@ -25,7 +25,9 @@ Then tell.
 """
 
 
-@pytest.mark.parametrize("text", [WHOLE, WHOLE.replace("\n", "\r\n"), WHOLE.replace("---\n", "--- \n")])
+@pytest.mark.parametrize(
+    "text", [WHOLE, WHOLE.replace("\n", "\r\n"), WHOLE.replace("---\n", "--- \n")]
+)
 def test_a_skill_is_its_front_matter_and_its_prompt(text: str) -> None:
     skill = parse_skill(text, "x")
     assert (skill.name, skill.description, skill.allowed_tools) == (

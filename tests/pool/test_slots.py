@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from claude_pool_gh.pool.model.config import PoolConfig, SlotConfig
 from claude_pool_gh.pool.model.errors import NoSlotAvailable, PoolShutdown
-from claude_pool_gh.pool.model.ports import Wanted
+from claude_pool_gh.pool.model.ports import WorkspaceRequest
 from claude_pool_gh.pool.run.folders import SharedFolder
-from claude_pool_gh.pool.run.slots import Need, Slot, Slots, StoppedWaiting
+from claude_pool_gh.pool.run.slots import Slot, SlotRequest, Slots, StoppedWaiting
 from tests.pool.puppet import OpenPool, Puppet
 
 PATIENT = 3600.0
@@ -40,7 +40,7 @@ class Worker:
     def __init__(
         self,
         slots: Slots,
-        need: Need | None = None,
+        need: SlotRequest | None = None,
         *,
         seconds: float | None = None,
         stop: asyncio.Event | None = None,
@@ -52,7 +52,11 @@ class Worker:
         self.task = asyncio.create_task(self._work(slots, need, seconds, stop))
 
     async def _work(
-        self, slots: Slots, need: Need | None, seconds: float | None, stop: asyncio.Event | None
+        self,
+        slots: Slots,
+        need: SlotRequest | None,
+        seconds: float | None,
+        stop: asyncio.Event | None,
     ) -> None:
         try:
             async with slots.lease(need, seconds=seconds, stop=stop) as self.slot:
@@ -77,7 +81,7 @@ class Worker:
             await self.task
 
 
-async def holding(slots: Slots, need: Need | None = None) -> Worker:
+async def holding(slots: Slots, need: SlotRequest | None = None) -> Worker:
     """Somebody who has a slot already."""
     worker = Worker(slots, need)
     await turns()
@@ -85,7 +89,9 @@ async def holding(slots: Slots, need: Need | None = None) -> Worker:
     return worker
 
 
-async def waiting(slots: Slots, need: Need | None = None, *, stop: asyncio.Event | None = None) -> Worker:
+async def waiting(
+    slots: Slots, need: SlotRequest | None = None, *, stop: asyncio.Event | None = None
+) -> Worker:
     """Somebody who has none yet, and no hurry."""
     worker = Worker(slots, need, seconds=PATIENT, stop=stop)
     await turns()
@@ -109,7 +115,9 @@ async def test_the_first_to_come_is_the_first_served() -> None:
     workers = [Worker(slots) for _ in range(4)]
     for number, worker in enumerate(workers):
         await turns()
-        assert [other.slot is not None for other in workers] == [other == number for other in range(4)]
+        assert [other.slot is not None for other in workers] == [
+            other == number for other in range(4)
+        ]
         worker.done.set()
     await turns()
     assert (slots.busy, slots.waiting) == (0, 0)
@@ -119,7 +127,7 @@ async def test_a_lower_priority_number_goes_first_and_equals_keep_their_order() 
     slots = Slots(make(1))
     last = await holding(slots)
     workers = {
-        name: Worker(slots, Need(priority=priority))
+        name: Worker(slots, SlotRequest(priority=priority))
         for name, priority in (("a", 1), ("b", 0), ("c", 1), ("d", 0), ("e", -1))
     }
     await turns()
@@ -135,9 +143,9 @@ async def test_a_lower_priority_number_goes_first_and_equals_keep_their_order() 
 async def test_one_who_is_on_the_way_is_not_overtaken() -> None:
     slots = Slots(make(1))
     slots.expect("first", 0, (1, 0))
-    later = await waiting(slots, Need(since=(1, 1), ticket="later"))
-    urgent = await holding(slots, Need(priority=-1, since=(9, 9)))
-    first = await waiting(slots, Need(since=(1, 0), ticket="first"))
+    later = await waiting(slots, SlotRequest(since=(1, 1), ticket="later"))
+    urgent = await holding(slots, SlotRequest(priority=-1, since=(9, 9)))
+    first = await waiting(slots, SlotRequest(since=(1, 0), ticket="first"))
     await urgent.let_go()
     assert (first.holds, later.holds) == ("s0", None)
 
@@ -145,23 +153,23 @@ async def test_one_who_is_on_the_way_is_not_overtaken() -> None:
 async def test_of_two_idle_slots_one_is_kept_for_who_is_on_the_way() -> None:
     slots = Slots(make(2))
     slots.expect("first", 0, (1, 0))
-    assert (await holding(slots, Need(since=(1, 1)))).holds == "s0"
-    last = await waiting(slots, Need(since=(1, 2)))
-    assert (await holding(slots, Need(since=(1, 0), ticket="first"))).holds == "s1"
+    assert (await holding(slots, SlotRequest(since=(1, 1)))).holds == "s0"
+    last = await waiting(slots, SlotRequest(since=(1, 2)))
+    assert (await holding(slots, SlotRequest(since=(1, 0), ticket="first"))).holds == "s1"
     assert last.holds is None
 
 
 async def test_nobody_waits_for_one_who_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
     slots = Slots(make(1))
     slots.expect("first", 0, (1, 0))
-    second = await waiting(slots, Need(since=(1, 1)))
+    second = await waiting(slots, SlotRequest(since=(1, 1)))
     slots.not_coming("first")
     await turns()
     assert second.holds == "s0"
     await second.let_go()
     monkeypatch.setattr("claude_pool_gh.pool.run.slots._ON_THE_WAY_SECONDS", 0.02)
     slots.expect("lost", 0, (2, 0))
-    third = await waiting(slots, Need(since=(2, 1)))
+    third = await waiting(slots, SlotRequest(since=(2, 1)))
     async with asyncio.timeout(30):
         while third.holds is None:
             await asyncio.sleep(0.01)
@@ -210,22 +218,24 @@ async def test_a_slot_comes_back_however_the_work_ends() -> None:
 
 async def test_a_role_is_served_by_its_slots_only_and_others_by_any() -> None:
     slots = Slots(make(2, "reviewer"))
-    reviewer, anybody = await holding(slots, Need(role="reviewer")), await holding(slots)
+    reviewer, anybody = await holding(slots, SlotRequest(role="reviewer")), await holding(slots)
     assert (reviewer.holds, anybody.holds) == ("s0", "s1")
-    first, second = await waiting(slots, Need(role="reviewer")), await waiting(slots)
+    first, second = await waiting(slots, SlotRequest(role="reviewer")), await waiting(slots)
     await anybody.let_go()
-    assert (first.slot, second.holds) == (None, "s1"), "whom the slot does not fit keeps nobody from it"
+    assert (first.slot, second.holds) == (None, "s1"), (
+        "whom the slot does not fit keeps nobody from it"
+    )
     await reviewer.let_go()
     assert first.holds == "s0"
 
 
 async def test_whoever_was_passed_over_keeps_the_place_in_the_queue() -> None:
     slots = Slots(make(2, "reviewer"))
-    reviewer, anybody = await holding(slots, Need(role="reviewer")), await holding(slots)
-    first = await waiting(slots, Need(role="reviewer"))
-    second = await waiting(slots, Need(role="reviewer"))
+    reviewer, anybody = await holding(slots, SlotRequest(role="reviewer")), await holding(slots)
+    first = await waiting(slots, SlotRequest(role="reviewer"))
+    second = await waiting(slots, SlotRequest(role="reviewer"))
     await anybody.let_go()
-    late = await waiting(slots, Need(role="reviewer"))
+    late = await waiting(slots, SlotRequest(role="reviewer"))
     for expected in (first, second, late):
         await reviewer.let_go()
         assert expected.holds == "s0"
@@ -235,7 +245,7 @@ async def test_whoever_was_passed_over_keeps_the_place_in_the_queue() -> None:
 async def test_a_wish_for_one_slot_waits_for_that_one() -> None:
     slots = Slots(make(2))
     one, two = await holding(slots), await holding(slots)
-    faithful = await waiting(slots, Need(slot="s0"))
+    faithful = await waiting(slots, SlotRequest(slot="s0"))
     await two.let_go()
     assert faithful.slot is None
     await one.let_go()
@@ -333,12 +343,12 @@ async def test_a_close_ends_all_waiting_and_lets_those_who_hold_one_finish() -> 
 @pytest.mark.parametrize(
     ("need", "says"),
     [
-        (Need(role="writer"), "no slot has the role 'writer'; roles here: reviewer, tester"),
-        (Need(slot="s9"), "s9 is gone, and the conversation that it kept with it"),
-        (Need(slot="s2", role="reviewer"), "s2 is gone"),
+        (SlotRequest(role="writer"), "no slot has the role 'writer'; roles here: reviewer, tester"),
+        (SlotRequest(slot="s9"), "s9 is gone, and the conversation that it kept with it"),
+        (SlotRequest(slot="s2", role="reviewer"), "s2 is gone"),
     ],
 )
-async def test_what_no_slot_can_give_is_refused_at_once(need: Need, says: str) -> None:
+async def test_what_no_slot_can_give_is_refused_at_once(need: SlotRequest, says: str) -> None:
     slots = Slots(make(3, "tester", "reviewer"))
     with pytest.raises(NoSlotAvailable, match=says):
         async with slots.lease(need, seconds=PATIENT):
@@ -348,8 +358,8 @@ async def test_what_no_slot_can_give_is_refused_at_once(need: Need, says: str) -
 
 async def test_a_waiter_whose_last_hope_retires_is_told() -> None:
     slots = Slots(make(2, "reviewer"))
-    holder = await holding(slots, Need(role="reviewer"))
-    reviewer, anybody = await waiting(slots, Need(role="reviewer")), await holding(slots)
+    holder = await holding(slots, SlotRequest(role="reviewer"))
+    reviewer, anybody = await waiting(slots, SlotRequest(role="reviewer")), await holding(slots)
     other = await waiting(slots)
     assert len(slots.retire(2)) == 2
     await turns()
@@ -410,13 +420,15 @@ class Sick(SharedFolder):
     """Workspaces that cannot be made, as of a repository with a file name that no disk takes."""
 
     @asynccontextmanager
-    async def lease(self, wanted: Wanted) -> AsyncIterator[SharedFolder]:
+    async def lease(self, wanted: WorkspaceRequest) -> AsyncIterator[SharedFolder]:
         if self.folder.exists():
             raise OSError(f"{wanted.run_id}: file name too long")
         yield self
 
 
-async def test_a_folder_that_cannot_be_made_wears_out_no_slot(open_pool: OpenPool, tmp_path: Path) -> None:
+async def test_a_folder_that_cannot_be_made_wears_out_no_slot(
+    open_pool: OpenPool, tmp_path: Path
+) -> None:
     sick = tmp_path / "sick"
     sick.mkdir()
     config = PoolConfig(max_restarts=0, retry_delay_secs=0.01)
@@ -511,13 +523,19 @@ def heirs() -> Iterator[Slot]:
 
 async def test_an_ephemeral_slot_serves_one_task_and_another_takes_its_place() -> None:
     renewals, retired = heirs(), list[str]()
-    slots = Slots(make(1), renewed=lambda _slot: next(renewals), retired=lambda slot: retired.append(slot.id))
+    slots = Slots(
+        make(1), renewed=lambda _slot: next(renewals), retired=lambda slot: retired.append(slot.id)
+    )
     workers = [Worker(slots) for _ in range(3)]
     for worker in workers:
         await turns()
         await worker.let_go()
     assert [worker.served for worker in workers] == ["s0", "heir-1", "heir-2"]
-    assert ([slot.id for slot in slots.all], slots.idle_ids, slots.count) == (["heir-3"], ["heir-3"], 1)
+    assert ([slot.id for slot in slots.all], slots.idle_ids, slots.count) == (
+        ["heir-3"],
+        ["heir-3"],
+        1,
+    )
     assert retired == [], "the number of slots is the same"
 
 
@@ -543,7 +561,9 @@ async def test_an_ephemeral_slot_that_breaks_or_retires_has_no_heir() -> None:
 
 ACTS = st.lists(
     st.tuples(
-        st.sampled_from(["come", "leave", "cancel", "turn", "stop", "break", "restart", "add", "retire"]),
+        st.sampled_from(
+            ["come", "leave", "cancel", "turn", "stop", "break", "restart", "add", "retire"]
+        ),
         st.integers(0, 5),
     ),
     max_size=50,
@@ -574,7 +594,9 @@ class Story:
         match act:
             case "come":
                 stop = asyncio.Event()
-                self.workers.append((Worker(self.slots, Need(priority=number % 3), stop=stop), stop))
+                self.workers.append(
+                    (Worker(self.slots, SlotRequest(priority=number % 3), stop=stop), stop)
+                )
             case "turn":
                 await asyncio.sleep(0)
             case "add":
@@ -583,7 +605,9 @@ class Story:
             case "retire":
                 self.leaving += len(self.slots.retire(number % 2))
             case "restart":
-                for slot in [slot for slot in self.slots.all if slot.broken and slot not in self.held]:
+                for slot in [
+                    slot for slot in self.slots.all if slot.broken and slot not in self.held
+                ]:
                     self.slots.restart(slot)
             case _:
                 if self.workers:

@@ -71,7 +71,9 @@ async def test_every_event_moves_as_the_table_says_and_only_from_where_the_recor
 
 
 @pytest.mark.parametrize("states", [CHAIN, STEP, TASK, SLOT], ids=lambda table: table.name)
-async def test_an_event_happens_to_several_records_wherever_it_can(database: Database, states: Table) -> None:
+async def test_an_event_happens_to_several_records_wherever_it_can(
+    database: Database, states: Table
+) -> None:
     table, key = ROWS[states.name], KEYS[states.name]
 
     def every(tx: Transaction) -> None:
@@ -102,5 +104,9 @@ async def test_a_move_sets_its_columns_and_touches_no_other_record(database: Dat
 
 
 async def test_a_record_that_is_not_there_cannot_move(database: Database) -> None:
-    with pytest.raises(IllegalTransition, match="chain x, which is not queued, cannot begin from queued"):
-        await database.transact(lambda tx: move(tx, CHAIN, "x", ChainState.queued, ChainEvent.begin))
+    with pytest.raises(
+        IllegalTransition, match="chain x, which is not queued, cannot begin from queued"
+    ):
+        await database.transact(
+            lambda tx: move(tx, CHAIN, "x", ChainState.queued, ChainEvent.begin)
+        )

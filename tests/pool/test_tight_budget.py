@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 from claude_pool_gh.pool.model.config import PoolConfig
-from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Ending, Line
+from claude_pool_gh.pool.model.ports import AgentChannel, AgentOutcome, AgentTask, Ending
 from tests.pool.kit import GUARD
 from tests.pool.puppet import OpenPool
 
@@ -17,7 +17,7 @@ class Dear:
     def least(self, task: AgentTask) -> int:  # noqa: ARG002
         return 20_000
 
-    async def run(self, task: AgentTask, folder: Path, line: Line) -> AgentOutcome:  # noqa: ARG002
+    async def run(self, task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:  # noqa: ARG002
         for _ in range(2):
             async with line.spending(600_000) as spent:
                 await asyncio.sleep(0.05)

@@ -8,8 +8,16 @@ import pytest
 
 from claude_pool_gh.pool.model.config import TaskOverrides
 from claude_pool_gh.pool.model.errors import RecipeError
-from claude_pool_gh.pool.model.plan import AgentRun, Branches, HostCall, Isolation, OnFailure, OnRestart, Step
-from claude_pool_gh.pool.recipes.compile import Kitchen, expand
+from claude_pool_gh.pool.model.plan import (
+    AgentRun,
+    Branches,
+    HostCall,
+    Isolation,
+    OnFailure,
+    OnRestart,
+    Step,
+)
+from claude_pool_gh.pool.recipes.compile import CompileScope, compile_steps
 from claude_pool_gh.pool.recipes.skills import Argument, Skill
 from claude_pool_gh.pool.recipes.workflows import ChainStep, Written, bind, parse_workflow
 
@@ -23,13 +31,15 @@ ASKS = Skill(
     prompt="Ask {args.what}.",
     arguments=(Argument(name="what"), Argument(name="whom", required=False)),
 )
-KITCHEN = Kitchen(
+KITCHEN = CompileScope(
     tools=frozenset({"Read", "Grep", "Glob"}),
     skills={"s": SKILL, "late": LATE, "asks": ASKS},
-    outputs={"o": {"type": "object"}}, hosts=frozenset({"h"}), model="m",
+    outputs={"o": {"type": "object"}},
+    hosts=frozenset({"h"}),
+    model="m",
     effort="low",
     turns=7,
-)  # fmt: skip
+)
 
 WHOLE = """\
 name: w
@@ -55,7 +65,7 @@ steps:
 
 
 def cook(text: str, source: str = "x") -> tuple[Step, ...]:
-    return expand(parse_workflow(text, source).written, KITCHEN)
+    return compile_steps(parse_workflow(text, source).written, KITCHEN)
 
 
 def told(*lines: str) -> str:
@@ -77,11 +87,23 @@ def test_steps_are_written_out_in_full() -> None:
         }
     )
     assert find == AgentRun(
-        name="find", system="Do {args.x}.", prompt="{steps.brief.about} {item.text}", each="brief.groups",
-        title="{item.title}", overrides=own, share=0.5, retries=0,
-    )  # fmt: skip
+        name="find",
+        system="Do {args.x}.",
+        prompt="{steps.brief.about} {item.text}",
+        each="brief.groups",
+        title="{item.title}",
+        overrides=own,
+        share=0.5,
+        retries=0,
+    )
     kitchens = TaskOverrides.model_validate(
-        {"tools": ("Read",), "allowed_tools": ("Read",), "model": "m", "effort": "low", "max_turns": 7}
+        {
+            "tools": ("Read",),
+            "allowed_tools": ("Read",),
+            "model": "m",
+            "effort": "low",
+            "max_turns": 7,
+        }
     )
     assert last == AgentRun(name="last", system="", prompt="Do {args.x}.", overrides=kitchens)
 
@@ -92,7 +114,11 @@ def test_a_workflow_says_what_holds_for_all_its_steps() -> None:
         "arguments: [{name: a}, {name: b, required: false}]\nsteps: [{name: s, prompt: '{args.a}'}]",
         "x",
     ).workflow
-    assert (whole.isolation, whole.on_restart, whole.budget_usd) == (Isolation.clone, OnRestart.ask, 2.5)
+    assert (whole.isolation, whole.on_restart, whole.budget_usd) == (
+        Isolation.clone,
+        OnRestart.ask,
+        2.5,
+    )
     assert whole.arguments == (Argument(name="a"), Argument(name="b", required=False))
     silent = parse_workflow(WHOLE, "x").workflow
     assert (silent.isolation, silent.on_restart, silent.budget_usd) == (None, OnRestart.rerun, None)
@@ -115,7 +141,10 @@ def test_every_part_of_a_step_arrives_in_the_plan() -> None:
     assert isinstance(step, AgentRun)
     assert (step.role, step.at_once, step.gate, step.max_rejections) == ("r", 2, True, 5)
     assert (step.recovery, step.on_failure) == ("so: {error}", OnFailure.go_on)
-    assert (step.output_vars, step.when and step.when.value) == ({"v": "some.path"}, "steps.brief.x")
+    assert (step.output_vars, step.when and step.when.value) == (
+        {"v": "some.path"},
+        "steps.brief.x",
+    )
     own = step.overrides
     assert (own.max_budget_usd, own.timeout_secs, own.disallowed_tools, own.max_turns) == (
         0.5,
@@ -133,7 +162,10 @@ def test_branches_stand_beside_each_other_and_are_read_by_their_names() -> None:
         )
     )
     assert isinstance(both, Branches)
-    assert [(run.name, run.prompt) for run in both.branches] == [("l", "left"), ("r", "Do {args.x}.")]
+    assert [(run.name, run.prompt) for run in both.branches] == [
+        ("l", "left"),
+        ("r", "Do {args.x}."),
+    ]
     assert (both.at_once, last.name) == (1, "last")
 
 
@@ -156,8 +188,20 @@ def test_branches_stand_beside_each_other_and_are_read_by_their_names() -> None:
             "unknown skill `ask`, did you mean `asks`?",
         ),
         ("output: o", "output: p", 6, "find", "unknown output `p`; known: o"),
-        ("tools: [Grep]", "tools: [Bash]", 6, "find", "unknown tool `Bash`; known: Glob, Grep, Read"),
-        ("{steps.brief.about}", "{steps.breif.about}", 6, "find", "no earlier step is called 'breif'"),
+        (
+            "tools: [Grep]",
+            "tools: [Bash]",
+            6,
+            "find",
+            "unknown tool `Bash`; known: Glob, Grep, Read",
+        ),
+        (
+            "{steps.brief.about}",
+            "{steps.breif.about}",
+            6,
+            "find",
+            "no earlier step is called 'breif'",
+        ),
         ("{steps.brief.about}", "{steps.find.x}", 6, "find", "no earlier step is called 'find'"),
         ("{steps.brief.about}", "{steps.last.x}", 6, "find", "no earlier step is called 'last'"),
         ("{steps.brief.about}", "{error}", 6, "find", "`{error}` stands only in `recovery`"),
@@ -168,7 +212,9 @@ def test_branches_stand_beside_each_other_and_are_read_by_their_names() -> None:
         ("name: last", "name: find", 18, "find", "another step has this name"),
     ],
 )
-def test_what_a_step_refers_to_must_exist(old: str, new: str, line: int, step: str, says: str) -> None:
+def test_what_a_step_refers_to_must_exist(
+    old: str, new: str, line: int, step: str, says: str
+) -> None:
     assert old in WHOLE
     with pytest.raises(RecipeError) as raised:
         cook(WHOLE.replace(old, new, 1))
@@ -181,19 +227,34 @@ def test_what_a_step_refers_to_must_exist(old: str, new: str, line: int, step: s
         ("{name: a, skill: late, arguments: {y: z}}", "unknown argument `y`; known: none"),
         ("{name: a, skill: asks}", "skill asks needs the argument `what`"),
         ("{name: a, skill: asks, arguments: {what: ''}}", "skill asks needs the argument `what`"),
-        ("{name: a, skill: asks, arguments: {wat: x}}", "unknown argument `wat`, did you mean `what`?"),
-        ("{name: a, skill: asks, arguments: {what: '{steps.b.x}'}}", "no earlier step is called 'b'"),
-        ("{name: a, skill: asks, arguments: {what: x}, input: '{args.draft}'}", "unknown argument `draft`"),
+        (
+            "{name: a, skill: asks, arguments: {wat: x}}",
+            "unknown argument `wat`, did you mean `what`?",
+        ),
+        (
+            "{name: a, skill: asks, arguments: {what: '{steps.b.x}'}}",
+            "no earlier step is called 'b'",
+        ),
+        (
+            "{name: a, skill: asks, arguments: {what: x}, input: '{args.draft}'}",
+            "unknown argument `draft`",
+        ),
         (
             "{name: a, branches: [{name: b, prompt: x}, {name: b, prompt: y}]}",
             "two of its branches have the same",
         ),
         ("{name: a, branches: [{name: b, skill: none}]}", "unknown skill `none`"),
-        ("{name: a, prompt: x, when: {value: steps.b.x, equals: true}}", "no earlier step is called 'b'"),
+        (
+            "{name: a, prompt: x, when: {value: steps.b.x, equals: true}}",
+            "no earlier step is called 'b'",
+        ),
         ("{name: a, prompt: x, recovery: '{steps.a.x}'}", "no earlier step is called 'a'"),
         ("{name: a, prompt: x, title: '{item.x}'}", "`{item}` stands only in a step with `each`"),
         ("{name: a, prompt: x, config: {tools: [Bash]}}", "unknown tool `Bash`"),
-        ("{name: a, prompt: x, config: {mcp_servers: {m: {command: sh}}}}", "MCP servers are tools too"),
+        (
+            "{name: a, prompt: x, config: {mcp_servers: {m: {command: sh}}}}",
+            "MCP servers are tools too",
+        ),
         (
             "{name: a, branches: [{name: b, prompt: x, config: {mcp_servers: {m: {command: c}}}}]}",
             "MCP servers are tools too",
@@ -238,10 +299,10 @@ def test_only_what_a_step_can_have_said_may_be_named(path: str, says: str | None
     )
     written = Written(steps, frozenset({"a"}), "here")
     if says is None:
-        assert len(expand(written, KITCHEN)) == len(steps)
+        assert len(compile_steps(written, KITCHEN)) == len(steps)
     else:
         with pytest.raises(RecipeError) as raised:
-            expand(written, KITCHEN)
+            compile_steps(written, KITCHEN)
         assert str(raised.value).startswith(f"here, step last: {says}")
 
 
@@ -269,12 +330,20 @@ def test_a_skill_is_the_prompt_or_with_an_input_the_system_prompt() -> None:
 
 def test_a_step_is_exactly_one_thing() -> None:
     for kinds in ({}, {"prompt": "p", "host": "h"}, {"skill": "s", "branches": ()}):
-        with pytest.raises(ValueError, match="needs exactly one of `prompt`, `skill`, `host` and `branches`"):
+        with pytest.raises(
+            ValueError, match="needs exactly one of `prompt`, `skill`, `host` and `branches`"
+        ):
             ChainStep(name="a", **kinds)
 
 
 @pytest.mark.parametrize(
-    "branch", ["host: h", "prompt: p, each: a.b", "prompt: p, gate: true", "branches: [{name: c, prompt: p}]"]
+    "branch",
+    [
+        "host: h",
+        "prompt: p, each: a.b",
+        "prompt: p, gate: true",
+        "branches: [{name: c, prompt: p}]",
+    ],
 )
 def test_a_branch_is_a_plain_run(branch: str) -> None:
     with pytest.raises(RecipeError, match=r"line 5: .*must be a plain prompt or skill"):
@@ -301,18 +370,28 @@ def test_arguments_that_do_not_fit_are_an_error(given: dict[str, object], says: 
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("name: w", "nam: w"), ("description: d", "description: [d]"), ("    host: h\n", ""), ("host: h",
-        "host: h\n    skill: s"),
-        ("name: brief", "name: Brief"), ("name: brief", "name: 1"), ("name: brief", "name: a.b"), ("turns: 3",
-        "turns: 0"),
-        ("turns: 3", "turns: many"), ("share: 0.5", "share: 0"), ("share: 0.5", "share: 1.5"), ("retries: 0",
-        "retries: 6"),
-        ("retries: 0", "retries: -1"), ("retries: 0", "retry: 1"), ("tools: [Grep]", "tools: Grep"), ("name: w",
-        "name: 2001-99-99"),
-        ("name: w", "name: !foo w"), ("name: w", "name: [" + "[" * 5_000), ("name: w", "- w"), ("name: w",
-        "\tname: w"),
+        ("name: w", "nam: w"),
+        ("description: d", "description: [d]"),
+        ("    host: h\n", ""),
+        ("host: h", "host: h\n    skill: s"),
+        ("name: brief", "name: Brief"),
+        ("name: brief", "name: 1"),
+        ("name: brief", "name: a.b"),
+        ("turns: 3", "turns: 0"),
+        ("turns: 3", "turns: many"),
+        ("share: 0.5", "share: 0"),
+        ("share: 0.5", "share: 1.5"),
+        ("retries: 0", "retries: 6"),
+        ("retries: 0", "retries: -1"),
+        ("retries: 0", "retry: 1"),
+        ("tools: [Grep]", "tools: Grep"),
+        ("name: w", "name: 2001-99-99"),
+        ("name: w", "name: !foo w"),
+        ("name: w", "name: [" + "[" * 5_000),
+        ("name: w", "- w"),
+        ("name: w", "\tname: w"),
     ],
-)  # fmt: skip
+)
 def test_a_faulty_file_is_an_error_that_names_it(old: str, new: str) -> None:
     assert old in WHOLE
     with pytest.raises(RecipeError, match=r"^workflows/x\.yml, line \d+: "):
@@ -327,11 +406,13 @@ def test_a_file_without_steps_is_none(text: str) -> None:
         parse_workflow(text, "x")
 
 
-@pytest.mark.parametrize(("written", "most"), [("timeout_secs: 601", "600"), ("budget_usd: 1.5", "1")])
+@pytest.mark.parametrize(
+    ("written", "most"), [("timeout_secs: 601", "600"), ("budget_usd: 1.5", "1")]
+)
 def test_a_recipe_cannot_ask_for_more_than_the_kitchen_gives(written: str, most: str) -> None:
     strict = replace(KITCHEN, most_seconds=600, most_usd=1)
     text = f"name: w\ndescription: d\nsteps: [{{name: a, skill: s, {written}}}]"
     file = parse_workflow(text, "x")
     with pytest.raises(RecipeError, match=f"may be at most {most} here"):
-        expand(file.written, strict)
-    assert expand(file.written, KITCHEN)
+        compile_steps(file.written, strict)
+    assert compile_steps(file.written, KITCHEN)

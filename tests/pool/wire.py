@@ -52,7 +52,9 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 async def wire_to(store: str) -> AsyncIterator[Wire]:
     """A wire to the PostgreSQL of a URL that names its socket's folder; `url` leads through it."""
     url = sa.make_url(store)
-    (path,) = (each for each in Path(str(url.query["host"])).glob(".s.PGSQL.*") if each.suffix != ".lock")
+    (path,) = (
+        each for each in Path(str(url.query["host"])).glob(".s.PGSQL.*") if each.suffix != ".lock"
+    )
     wire = Wire(_socket=str(path))
     server = await asyncio.start_server(wire._serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]

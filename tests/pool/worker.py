@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from claude_pool_gh.pool.model.config import PoolConfig
-from claude_pool_gh.pool.model.ports import AgentOutcome, AgentTask, Ending, Line
+from claude_pool_gh.pool.model.ports import AgentChannel, AgentOutcome, AgentTask, Ending
 from claude_pool_gh.pool.pool import Pool
 from claude_pool_gh.pool.recipes.workflows import ChainStep
 from claude_pool_gh.pool.run.chain_factory import ChainOptions
@@ -49,12 +49,15 @@ class Log:
         """What happened so far."""
         text = self.path.read_text() if self.path.exists() else ""
         return [
-            (what, run_id, int(pid)) for what, run_id, pid in (line.split() for line in text.splitlines())
+            (what, run_id, int(pid))
+            for what, run_id, pid in (line.split() for line in text.splitlines())
         ]
 
     def starts(self, *, pid: int | None = None) -> list[str]:
         """The runs that began, of all processes or of one."""
-        return [run_id for what, run_id, by in self.lines() if what == "start" and pid in (None, by)]
+        return [
+            run_id for what, run_id, by in self.lines() if what == "start" and pid in (None, by)
+        ]
 
     def most_at_once(self, pid: int | None = None) -> int:
         """Most runs beside each other, in all processes or in one."""
@@ -77,7 +80,7 @@ class Noting(Spender):
     def __post_init__(self) -> None:
         self.act = self.do
 
-    async def do(self, task: AgentTask, _folder: Path, line: Line) -> AgentOutcome:
+    async def do(self, task: AgentTask, _folder: Path, line: AgentChannel) -> AgentOutcome:
         self.log.note("start", task.run_id)
         line.say("so far")
         word, *rest = task.prompt.split()
@@ -106,7 +109,9 @@ class Noting(Spender):
             if await self.ask(task, 500_000, 400_000):
                 outcome = said(f"<{task.prompt}>")
             else:
-                outcome = AgentOutcome(ending=Ending.out_of_budget, reason="the cap per pool and month")
+                outcome = AgentOutcome(
+                    ending=Ending.out_of_budget, reason="the cap per pool and month"
+                )
         else:
             await asyncio.sleep(0.01)
             outcome = said(f"<{task.prompt}>")
@@ -142,9 +147,11 @@ def start(log: Path, *, doom: str = "", **spec: Any) -> subprocess.Popen[bytes]:
     given = json.dumps(spec | {"log": str(log)}, default=str)
     with log.with_suffix(".err").open("ab") as errors:
         return subprocess.Popen(
-            [sys.executable, "-m", "tests.pool.worker", given], cwd=ROOT, stderr=errors,
+            [sys.executable, "-m", "tests.pool.worker", given],
+            cwd=ROOT,
+            stderr=errors,
             env=os.environ | {"DOOM": doom},
-        )  # fmt: skip
+        )
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
@@ -165,9 +172,13 @@ async def main(spec: dict[str, Any]) -> None:
     database.doom(os.environ["DOOM"] or "never:0")
     config = PoolConfig.model_validate(spec.get("config", {}))
     options = ChainOptions.model_validate(spec.get("options", {}))
-    chains = [[ChainStep.model_validate(step) for step in steps] for steps in spec.get("chains", [])]
+    chains = [
+        [ChainStep.model_validate(step) for step in steps] for steps in spec.get("chains", [])
+    ]
     agent, slots = Noting(log=log, hangs=True), spec.get("slots", 2)
-    async with Pool.open(agent, slots=slots, config=config, state=spec["state"], store=database) as pool:
+    async with Pool.open(
+        agent, slots=slots, config=config, state=spec["state"], store=database
+    ) as pool:
         made = await pool.fan_out_chains(chains, options=options) if chains else []
         lone = [await pool.submit(prompt) for prompt in spec.get("tasks", [])]
         for each in (*made, *lone):

@@ -7,8 +7,8 @@ from importlib.resources import files
 from pathlib import Path
 
 import claude_pool_gh
-from claude_pool_gh.pool.recipes.compile import Kitchen, expand
-from claude_pool_gh.pool.recipes.library import Shelf
+from claude_pool_gh.pool.recipes.compile import CompileScope, compile_steps
+from claude_pool_gh.pool.recipes.library import RecipeLibrary
 from claude_pool_gh.pool.recipes.workflows import parse_workflow
 from claude_pool_gh.service.doctor_github import EVENTS
 
@@ -18,15 +18,15 @@ REFERENCE = (HERE / "docs" / "pool.md").read_text()
 
 def test_the_workflow_in_the_reference_is_a_workflow() -> None:
     (text,) = re.findall(r"```yaml\n(.*?)```", REFERENCE, re.DOTALL)
-    shelf = Shelf((files("claude_pool_gh.recipes"),))
-    kitchen = Kitchen(skills={"describe-change": shelf.skill("describe-change")})
-    steps = expand(parse_workflow(text, "docs/pool.md").written, kitchen)
+    library = RecipeLibrary((files("claude_pool_gh.recipes"),))
+    scope = CompileScope(skills={"describe-change": library.skill("describe-change")})
+    steps = compile_steps(parse_workflow(text, "docs/pool.md").written, scope)
     assert [step.name for step in steps] == ["read", "fix", "check", "tell"]
 
 
 def test_the_reference_names_every_packaged_recipe() -> None:
-    shelf = Shelf((files("claude_pool_gh.recipes"),))
-    names = [*shelf.skill_names(), *shelf.workflow_names()]
+    library = RecipeLibrary((files("claude_pool_gh.recipes"),))
+    names = [*library.skill_names(), *library.workflow_names()]
     unnamed = [name for name in names if f"`{name}`" not in REFERENCE]
     assert not unnamed, f"docs/pool.md does not name {', '.join(unnamed)}"
 

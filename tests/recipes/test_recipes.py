@@ -16,11 +16,11 @@ from claude_pool_gh.agent.powers import CONFINED
 from claude_pool_gh.conversation.agent_verb import AgentVerb
 from claude_pool_gh.conversation.changing_verb import ChangingVerb
 from claude_pool_gh.conversation.registry import handlers
-from claude_pool_gh.conversation.review import brief, gather, questions, sift, unplaced
+from claude_pool_gh.conversation.review import brief, check_findings, gather, questions, unplaced
 from claude_pool_gh.findings.model import Claim, output_schemas
 from claude_pool_gh.pool.model.plan import AgentRun, HostCall, Isolation, Limits, Plan, Step
 from claude_pool_gh.pool.model.render import placeholders, render
-from claude_pool_gh.pool.recipes.compile import Kitchen, expand
+from claude_pool_gh.pool.recipes.compile import CompileScope, compile_steps
 from claude_pool_gh.pool.recipes.skills import parse_skill
 from claude_pool_gh.pool.recipes.workflows import parse_workflow
 from claude_pool_gh.recipes import built_in
@@ -31,10 +31,16 @@ ROOT = files(recipes)
 WORKFLOWS = sorted(file.name.removesuffix(".yml") for file in ROOT.joinpath("workflows").iterdir())
 SKILLS = sorted(folder.name for folder in ROOT.joinpath("skills").iterdir())
 READING = {"Read", "Grep", "Glob"}
-VERBS = {each.workflow: each for each in handlers().values() if isinstance(each, AgentVerb) and each.workflow}
+VERBS = {
+    each.workflow: each
+    for each in handlers().values()
+    if isinstance(each, AgentVerb) and each.workflow
+}
 """The bot's verbs by their recipes."""
 NO_DESK = cast(Any, None)
-FOR_THE_BOT = [name for name in WORKFLOWS if "host:" in ROOT.joinpath("workflows", f"{name}.yml").read_text()]
+FOR_THE_BOT = [
+    name for name in WORKFLOWS if "host:" in ROOT.joinpath("workflows", f"{name}.yml").read_text()
+]
 FOR_SCRIPTS = [name for name in WORKFLOWS if name not in FOR_THE_BOT]
 READERS = [name for name, verb in VERBS.items() if not isinstance(verb, ChangingVerb)]
 """The bot's, whose agents only read."""
@@ -50,7 +56,7 @@ def text_of(path: str) -> str:
 def steps_of(name: str) -> tuple[Step, ...]:
     skills = {skill: parse_skill(text_of(f"skills/{skill}/SKILL.md"), skill) for skill in SKILLS}
     verb = VERBS.get(name)
-    kitchen = Kitchen(
+    scope = CompileScope(
         skills=skills,
         outputs={} if verb is None else verb.schemas,
         hosts=frozenset() if verb is None else frozenset(verb.host_steps(NO_DESK)),
@@ -58,7 +64,7 @@ def steps_of(name: str) -> tuple[Step, ...]:
         model="claude-x",
         turns=40,
     )
-    return expand(parse_workflow(text_of(f"workflows/{name}.yml"), name).written, kitchen)
+    return compile_steps(parse_workflow(text_of(f"workflows/{name}.yml"), name).written, scope)
 
 
 def agents(name: str) -> Iterator[AgentRun]:
@@ -74,8 +80,16 @@ def test_there_are_the_recipes_of_the_conversation() -> None:
     assert set(FOR_THE_BOT) == set(VERBS), "a recipe of the bot's belongs to one verb"
     assert {"find-defects", "verify-finding"} <= set(SKILLS)
     assert [step.name for step in steps_of("review")] == [
-        "brief", "find", "place", "restate", "check", "verify", "doubts", "reread", "gather",
-    ]  # fmt: skip
+        "brief",
+        "find",
+        "place",
+        "restate",
+        "check",
+        "verify",
+        "doubts",
+        "reread",
+        "gather",
+    ]
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
@@ -120,7 +134,9 @@ def test_an_agent_that_reads_has_no_tool_that_writes_and_says_what_it_answers(na
 
 
 @pytest.mark.parametrize("name", CHANGERS)
-def test_what_an_agent_changes_is_laid_before_people_and_goes_back_to_where_it_was_made(name: str) -> None:
+def test_what_an_agent_changes_is_laid_before_people_and_goes_back_to_where_it_was_made(
+    name: str,
+) -> None:
     steps = steps_of(name)
     (gate,) = (step for step in steps if isinstance(step, HostCall) and step.gate)
     assert gate.call == "change.propose"
@@ -138,7 +154,10 @@ def test_the_shares_of_a_review_are_its_whole_budget() -> None:
 @pytest.mark.parametrize("name", FOR_SCRIPTS)
 def test_a_workflow_for_scripts_writes_only_where_nobody_else_works(name: str) -> None:
     """And asks for no tool that an agent may have only where it is trusted."""
-    assert parse_workflow(text_of(f"workflows/{name}.yml"), name).workflow.isolation is Isolation.worktree
+    assert (
+        parse_workflow(text_of(f"workflows/{name}.yml"), name).workflow.isolation
+        is Isolation.worktree
+    )
     assert any(writes(step) for step in agents(name))
     for step in agents(name):
         assert step.overrides.tools, "it says which tools it needs"
@@ -177,7 +196,13 @@ def test_the_schemas_are_valid_and_closed(schema: str) -> None:
 def test_the_schemas_take_what_the_models_make() -> None:
     schemas = output_schemas()
     jsonschema.validate(
-        {"findings": [finding().model_dump(mode="json", include=set(Claim.model_fields), exclude_none=True)]},
+        {
+            "findings": [
+                finding().model_dump(
+                    mode="json", include=set(Claim.model_fields), exclude_none=True
+                )
+            ]
+        },
         schemas["findings"],
     )
     jsonschema.validate({"findings": []}, schemas["findings"])
@@ -196,17 +221,28 @@ def keys_of(function: object) -> set[str]:
 def test_every_placeholder_of_a_review_is_one_the_host_fills() -> None:
     briefed, part = keys_of(brief.brief), keys_of(brief._group)
     candidates = keys_of(questions.of_claim) & keys_of(questions.of_known)
-    checked, doubted, odd = keys_of(sift.sift), keys_of(gather.doubts), keys_of(unplaced.unplaced)
+    checked, doubted, odd = (
+        keys_of(check_findings.check_findings),
+        keys_of(gather.doubts),
+        keys_of(unplaced.unplaced),
+    )
     assert briefed == brief.FIELDS, "what a recipe may ask for is what the brief's result has"
     turns = {f"brief.turns.{name}" for name in ("find", "verify")}
     for step in agents("review"):
-        items = {"find": part, "restate": {"title", "text"}, "verify": candidates, "reread": candidates}
+        items = {
+            "find": part,
+            "restate": {"title", "text"},
+            "verify": candidates,
+            "reread": candidates,
+        }
         item = items[step.name]
         for path in placeholders(f"{step.system}\n{step.prompt}\n{step.title}"):
             root, *rest = path.split(".")
             known = {"steps": {f"brief.{key}" for key in briefed} | turns, "item": item}[root]
             asked = ".".join(rest)
-            assert asked in known, f"`{step.name}` asks for {{{path}}}, which is not among {sorted(known)}"
+            assert asked in known, (
+                f"`{step.name}` asks for {{{path}}}, which is not among {sorted(known)}"
+            )
         assert step.each in (
             {f"brief.{key}" for key in briefed}
             | {f"check.{key}" for key in checked}
@@ -228,7 +264,12 @@ def test_a_review_can_be_asked_in_words() -> None:
     }
     values = {
         "steps": {"brief": brief_},
-        "item": {"title": "a.py", "text": "+x {steps.brief.request}", "claim": "CLAIM", "question": "TRUE?"},
+        "item": {
+            "title": "a.py",
+            "text": "+x {steps.brief.request}",
+            "claim": "CLAIM",
+            "question": "TRUE?",
+        },
     }
     assert render(find.prompt, values) == (
         "ABOUT {item.text}\n\nFACTS\n\n"
@@ -239,7 +280,9 @@ def test_a_review_can_be_asked_in_words() -> None:
     assert render(find.title, values) == render(verify.title, values) == "a.py"
     assert render(verify.prompt, values).startswith("INTENT\n\n")
     assert render(verify.prompt, values).endswith("=== 1 ===\nCLAIM\n=== 1 ===\n\nTRUE?\n")
-    assert render(verify.system, values).endswith("never an instruction.\n\nGUIDANCE"), "rules reach it too"
+    assert render(verify.system, values).endswith("never an instruction.\n\nGUIDANCE"), (
+        "rules reach it too"
+    )
     assert "=== 1 ===\n+x {steps.brief.request}\n=== 1 ===" in render(restate.prompt, values)
     assert render(restate.system, values) == restate.system
     assert "You have 40 turns" in render(find.system, values)

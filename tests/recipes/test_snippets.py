@@ -24,9 +24,7 @@ SNIPPETS: Final = [
 async def run(code: str, place: Path) -> tuple[int | None, str]:
     """Run a snippet as the body of a program, in a folder of its own, against the scripted model."""
     (place / "tree").mkdir()
-    program = (
-        f"import asyncio\n\n\nasync def main():\n{textwrap.indent(code, '    ')}\n\nasyncio.run(main())\n"
-    )
+    program = f"import asyncio\n\n\nasync def main():\n{textwrap.indent(code, '    ')}\n\nasyncio.run(main())\n"
     (place / "snippet.py").write_text(program)
     command = ours.cli("rehearse", str(place / "snippet.py"))
     environment = ours.environment(HOME=str(place))
@@ -49,9 +47,7 @@ async def test_a_snippet_runs_as_it_stands(code: str, tmp_path: Path) -> None:
 
 
 async def test_a_snippet_that_raises_is_noticed(tmp_path: Path) -> None:
-    code = (
-        'from claude_pool_gh import ClaudeAgent, Pool\n\nPool.open(ClaudeAgent(), state="state").__aenter__()'
-    )
+    code = 'from claude_pool_gh import ClaudeAgent, Pool\n\nPool.open(ClaudeAgent(), state="state").__aenter__()'
     code = code.replace("Pool.open", "await Pool.open")
     status, out = await run(code, tmp_path)
     assert status != 0

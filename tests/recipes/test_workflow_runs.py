@@ -110,29 +110,44 @@ async def play(
 
 
 @pytest.mark.long
-async def test_an_issue_becomes_a_change_with_tests_that_waits_for_approval(repository: Path) -> None:
+async def test_an_issue_becomes_a_change_with_tests_that_waits_for_approval(
+    repository: Path,
+) -> None:
     played = await play(
         repository,
         "issue_to_pr",
         {"issue": "Five percent off from ten pieces on"},
         {
-            "plan-change": [result({"ready": True, "questions": [], "plan": "Change total in shop.py."})],
+            "plan-change": [
+                result({"ready": True, "questions": [], "plan": "Change total in shop.py."})
+            ],
             "implement-change": [edit(SHOP, BULK)],
             "write-tests": [write("test_shop.py", TEST)],
-            "describe-change": [result({"title": "Give a bulk discount", "body": "Ten pieces cost less."})],
+            "describe-change": [
+                result({"title": "Give a bulk discount", "body": "Ten pieces cost less."})
+            ],
         },
     )
     assert played.result.success, played.result
-    assert list(played.seen) == ["plan-change", "implement-change", "write-tests", "describe-change"]
+    assert list(played.seen) == [
+        "plan-change",
+        "implement-change",
+        "write-tests",
+        "describe-change",
+    ]
     assert "Give a bulk discount" in played.presented
     assert git(repository, "show", f"{played.result.commit}:shop.py") == BULK
     assert git(repository, "show", f"{played.result.commit}:test_shop.py") == TEST
     assert git(repository, "status", "--porcelain") == ""
 
 
-async def test_an_issue_that_leaves_open_what_is_wanted_ends_with_its_questions(repository: Path) -> None:
+async def test_an_issue_that_leaves_open_what_is_wanted_ends_with_its_questions(
+    repository: Path,
+) -> None:
     asks = {"ready": False, "questions": ["How much off?"], "plan": ""}
-    played = await play(repository, "issue_to_pr", {"issue": "Cheaper!"}, {"plan-change": [result(asks)]})
+    played = await play(
+        repository, "issue_to_pr", {"issue": "Cheaper!"}, {"plan-change": [result(asks)]}
+    )
     assert played.result.success
     assert "How much off?" in played.result.final_output
     assert [step.skipped for step in played.result.steps] == [False, True, True, True]
@@ -160,7 +175,12 @@ async def test_a_file_is_refactored_tested_checked_and_mended(repository: Path) 
 
 
 async def test_a_part_is_reviewed_mended_and_reviewed_again(repository: Path) -> None:
-    problem = {"path": "shop.py", "line": 2, "title": "No discount", "scenario": "total(100, 10) -> 1000"}
+    problem = {
+        "path": "shop.py",
+        "line": 2,
+        "title": "No discount",
+        "scenario": "total(100, 10) -> 1000",
+    }
     played = await play(
         repository,
         "review_and_fix",

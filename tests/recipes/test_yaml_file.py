@@ -13,7 +13,9 @@ from claude_pool_gh.pool.recipes.workflows import Workflow
 from claude_pool_gh.pool.recipes.yaml_file import Fault, Loaded, read
 
 EVERY = sorted(
-    each.name for each in files(recipes).joinpath("workflows").iterdir() if each.name.endswith(".yml")
+    each.name
+    for each in files(recipes).joinpath("workflows").iterdir()
+    if each.name.endswith(".yml")
 )
 TWICE = "name: w\nsteps:\n  - name: a\n    prompt: x\n    name: b\nname: v\n"
 FAULTY = {
@@ -25,7 +27,9 @@ FAULTY = {
     "name: w\nsteps:\n\t- a\n": [Fault(3, "found character '\\t' that cannot start any token")],
     "name: &a w\nsteps: *a\n": [Fault(1, "anchors and aliases are not used here")],
     "name: w\nsteps: " + "[" * 3_000: [Fault(2, "nested too deeply")],
-    "name: w\nname: !!int x\n": [Fault(2, "`name` is already on line 1; put all of it in one place")],
+    "name: w\nname: !!int x\n": [
+        Fault(2, "`name` is already on line 1; put all of it in one place")
+    ],
 }
 
 

@@ -63,4 +63,6 @@ def installation(github: SimulatedGitHub, app: App, widgets: Repository) -> Inst
 async def bot(github: SimulatedGitHub, installation: Installation) -> AsyncIterator[Bot]:
     async with aiohttp.ClientSession() as session:
         token = github.create_installation_token(installation)
-        yield Bot(GitHubAPI(session, "tester", oauth_token=token, base_url=github.api_url), session, token)
+        yield Bot(
+            GitHubAPI(session, "tester", oauth_token=token, base_url=github.api_url), session, token
+        )

@@ -23,11 +23,15 @@ def signed(app: App, *, issued: float = -60, expires: float = 540, key: str | No
     return jwt.encode(claims, key or app.private_key, algorithm="RS256")
 
 
-async def status(github: SimulatedGitHub, method: str, path: str, token: str | None, **more: object) -> int:
+async def status(
+    github: SimulatedGitHub, method: str, path: str, token: str | None, **more: object
+) -> int:
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     async with (
         aiohttp.ClientSession() as session,
-        session.request(method, github.api_url + path, headers=headers, json=more or None) as response,
+        session.request(
+            method, github.api_url + path, headers=headers, json=more or None
+        ) as response,
     ):
         return response.status
 
@@ -40,7 +44,11 @@ async def test_an_app_proves_itself_and_gets_a_narrow_token(
         proof = signed(app)
         assert (await api.getitem("/app", jwt=proof))["slug"] == "claude-pool"
         (found,) = [one async for one in api.getiter("/app/installations", jwt=proof)]
-        for path in (f"{R}/installation", "/orgs/octo/installation", f"/app/installations/{found['id']}"):
+        for path in (
+            f"{R}/installation",
+            "/orgs/octo/installation",
+            f"/app/installations/{found['id']}",
+        ):
             assert (await api.getitem(path, jwt=proof))["id"] == installation.id
         path = f"/app/installations/{installation.id}/access_tokens"
         data = {"repositories": ["widgets"], "permissions": {"contents": "read"}}
@@ -89,7 +97,9 @@ async def test_a_repository_outside_the_installation_does_not_exist(
     assert await status(github, "GET", R, None) == 401
 
 
-async def test_roles_are_told_fine_and_coarse(github: SimulatedGitHub, widgets: Repository, bot: Bot) -> None:
+async def test_roles_are_told_fine_and_coarse(
+    github: SimulatedGitHub, widgets: Repository, bot: Bot
+) -> None:
     mona = github.create_user("mona")
     told = {}
     for role in ("none", "read", "triage", "write", "maintain", "admin"):
@@ -97,7 +107,13 @@ async def test_roles_are_told_fine_and_coarse(github: SimulatedGitHub, widgets: 
         answer = await bot.api.getitem(f"{R}/collaborators/mona/permission")
         told[answer["role_name"]] = answer["permission"]
         assert answer["user"]["id"] == mona.id
-    assert told == {"read": "read", "triage": "read", "write": "write", "maintain": "write", "admin": "admin"}
+    assert told == {
+        "read": "read",
+        "triage": "read",
+        "write": "write",
+        "maintain": "write",
+        "admin": "admin",
+    }
     assert (await bot.api.getitem(f"/user/{mona.id}"))["login"] == "mona"
     assert (await bot.api.getitem("/users/claude-pool%5Bbot%5D"))["type"] == "Bot"
 
@@ -109,8 +125,12 @@ async def test_a_workflow_token_acts_as_the_actions_bot_and_starts_nothing(
     issue = widgets.open_issue("x")
     await github.settle()
     before = len(github.deliveries)
-    token = github.create_token(github.actions_bot, widgets, {"issues": "write", "contents": "read"})
-    assert await status(github, "POST", f"{R}/issues/{issue.number}/comments", token, body="hi") == 201
+    token = github.create_token(
+        github.actions_bot, widgets, {"issues": "write", "contents": "read"}
+    )
+    assert (
+        await status(github, "POST", f"{R}/issues/{issue.number}/comments", token, body="hi") == 201
+    )
     assert await status(github, "GET", "/user", token) == 403
     assert await status(github, "GET", R, token) == 200
     (comment,) = widgets.comments(issue.number)

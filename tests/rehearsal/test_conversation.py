@@ -53,10 +53,15 @@ async def test_comments_are_made_edited_listed_in_pages_and_deleted(
     assert {"issue_comment.edited", "issue_comment.deleted"} <= set(hooks.names())
 
 
-async def test_a_reaction_stands_once(widgets: Repository, bot: Bot, github: SimulatedGitHub) -> None:
+async def test_a_reaction_stands_once(
+    widgets: Repository, bot: Bot, github: SimulatedGitHub
+) -> None:
     issue = widgets.open_issue("React")
     comment = await github.comment(github.create_user("mona"), widgets, issue.number, "hello")
-    for path in (f"{R}/issues/comments/{comment.id}/reactions", f"{R}/issues/{issue.number}/reactions"):
+    for path in (
+        f"{R}/issues/comments/{comment.id}/reactions",
+        f"{R}/issues/{issue.number}/reactions",
+    ):
         first, _, _ = await bot.raw("POST", path, json={"content": "eyes"})
         again, _, _ = await bot.raw("POST", path, json={"content": "eyes"})
         assert (first, again) == (201, 200)
@@ -76,8 +81,12 @@ async def test_labels_come_and_go(widgets: Repository, bot: Bot) -> None:
 
 @pytest.mark.usefixtures("widgets")
 async def test_issues_are_opened_found_and_closed(bot: Bot) -> None:
-    made = await bot.api.post(f"{R}/issues", data={"title": "Report", "body": "b", "labels": ["audit"]})
-    await bot.api.patch(f"{R}/issues/{made['number']}", data={"body": "new body", "state": "closed"})
+    made = await bot.api.post(
+        f"{R}/issues", data={"title": "Report", "body": "b", "labels": ["audit"]}
+    )
+    await bot.api.patch(
+        f"{R}/issues/{made['number']}", data={"body": "new body", "state": "closed"}
+    )
     found = [one async for one in bot.api.getiter(f"{R}/issues?state=all&labels=audit")]
     assert [(one["state"], one["body"]) for one in found] == [("closed", "new body")]
     assert (await bot.api.getitem(f"{R}/issues/{made['number']}"))["state_reason"] == "completed"

@@ -25,7 +25,9 @@ async def test_a_failed_delivery_stays_failed_until_it_is_sent_again(
     hooks.status = 202
     async with aiohttp.ClientSession() as session:
         api = GitHubAPI(session, "tester", base_url=github.api_url)
-        listed = [one async for one in api.getiter("/app/hook/deliveries?per_page=1", jwt=signed(app))]
+        listed = [
+            one async for one in api.getiter("/app/hook/deliveries?per_page=1", jwt=signed(app))
+        ]
         assert listed[0]["id"] == failed.id
         assert len(listed) == len(github.deliveries)
         await api.post(f"/app/hook/deliveries/{failed.id}/attempts", data={}, jwt=signed(app))
@@ -39,7 +41,9 @@ async def test_a_failed_delivery_stays_failed_until_it_is_sent_again(
 
 
 @pytest.mark.usefixtures("installation")
-async def test_deliveries_can_be_dropped(github: SimulatedGitHub, widgets: Repository, hooks: Hooks) -> None:
+async def test_deliveries_can_be_dropped(
+    github: SimulatedGitHub, widgets: Repository, hooks: Hooks
+) -> None:
     await github.settle()
     github.delivering = False
     issue = widgets.open_issue("x")
@@ -69,7 +73,9 @@ async def test_buttons_of_a_check_run_are_heard(
     token = github.create_installation_token(installation)
     async with aiohttp.ClientSession() as session:
         api = GitHubAPI(session, "tester", oauth_token=token, base_url=github.api_url)
-        await api.post("/repos/octo/widgets/check-runs", data={"name": "n", "head_sha": widgets.head()})
+        await api.post(
+            "/repos/octo/widgets/check-runs", data={"name": "n", "head_sha": widgets.head()}
+        )
     (run,) = widgets.check_runs(widgets.head())
     await github.press(github.create_user("mona"), widgets, run)
     await github.press(github.create_user("mona"), widgets, run, "fix")
@@ -95,5 +101,7 @@ async def test_an_installation_gains_and_loses_repositories_and_goes(
     ]
     async with aiohttp.ClientSession() as session:
         headers = {"Authorization": f"Bearer {token}"}
-        async with session.get(f"{github.api_url}/installation/repositories", headers=headers) as response:
+        async with session.get(
+            f"{github.api_url}/installation/repositories", headers=headers
+        ) as response:
             assert response.status == 401

@@ -37,7 +37,9 @@ def issue(widgets: Repository) -> None:
 async def test_a_failure_comes_before_or_after_the_effect(
     github: SimulatedGitHub, widgets: Repository, bot: Bot, *, after: bool
 ) -> None:
-    fault = github.faults.add(Fault(bad_gateway(), method="POST", route=COMMENTS, after_effect=after))
+    fault = github.faults.add(
+        Fault(bad_gateway(), method="POST", route=COMMENTS, after_effect=after)
+    )
     with pytest.raises(gidgethub.GitHubBroken):
         await bot.api.post(PATH, data=BODY)
     assert (fault.hits, len(widgets.comments(1))) == (1, int(after))

@@ -15,7 +15,11 @@ from tests import ours
 
 PACKAGE = "claude_pool_gh.rehearsal"
 GITHUB = f"{PACKAGE}.github"
-LAYERS, ALONE, CIRCLES = "The simulated GitHub: ", "In the rehearsal, ", "Nothing in the rehearsal imports "
+LAYERS, ALONE, CIRCLES = (
+    "The simulated GitHub: ",
+    "In the rehearsal, ",
+    "Nothing in the rehearsal imports ",
+)
 
 
 def contracts() -> list[dict[str, object]]:
@@ -33,9 +37,10 @@ def as_toml(contract: dict[str, object]) -> str:
 def lint(folder: Path, file: str = "", line: str = "") -> str:
     """Lint a copy of the rehearsal, with a line more in one of its files; what is said."""
     shutil.copytree(
-        ours.ROOT / "claude_pool_gh" / "rehearsal", folder / "claude_pool_gh" / "rehearsal",
+        ours.ROOT / "claude_pool_gh" / "rehearsal",
+        folder / "claude_pool_gh" / "rehearsal",
         ignore=shutil.ignore_patterns("__pycache__", "stage"),
-    )  # fmt: skip
+    )
     for name in ("", "rehearsal/stage/"):
         (folder / "claude_pool_gh" / name).mkdir(exist_ok=True)
         (folder / "claude_pool_gh" / name / "__init__.py").touch()
@@ -45,9 +50,13 @@ def lint(folder: Path, file: str = "", line: str = "") -> str:
     head = '[tool.importlinter]\nroot_package = "claude_pool_gh"'
     (folder / "pyproject.toml").write_text("\n\n".join([head, *map(as_toml, contracts())]))
     run = subprocess.run(
-        [Path(sys.executable).with_name("lint-imports"), "--no-cache"], cwd=folder,
-        env=ours.environment(folder, COLUMNS="300"), capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
+        cwd=folder,
+        env=ours.environment(folder, COLUMNS="300"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     return run.stdout + run.stderr
 
 
@@ -65,5 +74,7 @@ def test_they_are_kept(tmp_path: Path) -> None:
 )
 def test_an_import_against_them_is_found(tmp_path: Path, file: str, line: str, broken: str) -> None:
     said = lint(tmp_path, file, line)
-    (named,) = [each for each in said.splitlines() if each.endswith(" BROKEN") and each.startswith(broken)]
+    (named,) = [
+        each for each in said.splitlines() if each.endswith(" BROKEN") and each.startswith(broken)
+    ]
     assert named

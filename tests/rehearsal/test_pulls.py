@@ -30,17 +30,26 @@ def pull(widgets: Repository, github: SimulatedGitHub) -> Pull:
         "new.txt": "x\n" * 9,
         "run.sh": Executable("#!/bin/sh\n"),
     }
-    more: dict[str, Content] = {"link": Symlink("a.py"), "bin": b"\x00\x01\xff", "dir with ü/ß.md": "hällo"}
+    more: dict[str, Content] = {
+        "link": Symlink("a.py"),
+        "bin": b"\x00\x01\xff",
+        "dir with ü/ß.md": "hällo",
+    }
     widgets.commit("feat/x", {**files, **more}, author=github.create_user("mona"))
-    return widgets.open_pull("feat/x", title="A change", body="Why", author=github.create_user("mona"))
+    return widgets.open_pull(
+        "feat/x", title="A change", body="Why", author=github.create_user("mona")
+    )
 
 
-async def test_a_pull_request_shows_what_git_sees(pull: Pull, widgets: Repository, bot: Bot) -> None:
+async def test_a_pull_request_shows_what_git_sees(
+    pull: Pull, widgets: Repository, bot: Bot
+) -> None:
     shown = await bot.api.getitem(f"{R}/pulls/{pull.number}")
     assert (shown["head"]["sha"], shown["base"]["sha"]) == (widgets.head("feat/x"), widgets.head())
     assert (shown["changed_files"], shown["commits"], shown["mergeable"]) == (6, 1, True)
     files = {
-        one["filename"]: one async for one in bot.api.getiter(f"{R}/pulls/{pull.number}/files?per_page=2")
+        one["filename"]: one
+        async for one in bot.api.getiter(f"{R}/pulls/{pull.number}/files?per_page=2")
     }
     assert files["new.txt"]["status"] == "renamed"
     assert files["new.txt"]["previous_filename"] == "old.txt"
@@ -52,7 +61,9 @@ async def test_a_pull_request_shows_what_git_sees(pull: Pull, widgets: Repositor
     )
     assert (status, headers["Content-Type"]) == (200, "application/vnd.github.diff; charset=utf-8")
     assert b"+line twenty" in text
-    assert [one["number"] async for one in bot.api.getiter(f"{R}/pulls?head=octo:feat/x")] == [pull.number]
+    assert [one["number"] async for one in bot.api.getiter(f"{R}/pulls?head=octo:feat/x")] == [
+        pull.number
+    ]
     assert len([one async for one in bot.api.getiter(f"{R}/pulls/{pull.number}/commits")]) == 1
 
 
@@ -80,13 +91,21 @@ async def test_a_review_stands_on_lines_of_the_diff(
         },
         {"path": "a.py", "line": 20, "side": "LEFT", "body": "was fine"},
     ]
-    data = {"event": "COMMENT", "body": "Findings", "commit_id": pull.head_sha, "comments": comments}
+    data = {
+        "event": "COMMENT",
+        "body": "Findings",
+        "commit_id": pull.head_sha,
+        "comments": comments,
+    }
     made = await bot.api.post(f"{R}/pulls/{pull.number}/reviews", data=data)
     assert made["state"] == "COMMENTED"
     (review,) = widgets.reviews(pull.number)
     assert [one.line for one in review.comments] == [20, 21, 20]
     assert review.comments[0].diff_hunk.endswith("+line twenty")
-    listed = [one async for one in bot.api.getiter(f"{R}/pulls/{pull.number}/reviews/{made['id']}/comments")]
+    listed = [
+        one
+        async for one in bot.api.getiter(f"{R}/pulls/{pull.number}/reviews/{made['id']}/comments")
+    ]
     assert listed[1]["start_line"] == 19
     answer = await github.reply(github.create_user("mona"), review.comments[0], "/pool dismiss no")
     assert hooks.events[-1].data["comment"]["in_reply_to_id"] == review.comments[0].id
@@ -123,12 +142,17 @@ async def test_a_commit_on_the_head_branch_moves_the_pull_request_and_its_commen
     pull: Pull, widgets: Repository, bot: Bot, github: SimulatedGitHub, hooks: Hooks
 ) -> None:
     comments = [{"path": "a.py", "line": line, "body": "c"} for line in (20, 22)]
-    await bot.api.post(f"{R}/pulls/{pull.number}/reviews", data={"event": "COMMENT", "comments": comments})
+    await bot.api.post(
+        f"{R}/pulls/{pull.number}/reviews", data={"event": "COMMENT", "comments": comments}
+    )
     before = pull.head_sha
     text = widgets.read("feat/x", "a.py").decode().replace("and more\n", "and more\nstill more\n")
     after = widgets.commit("feat/x", {"a.py": text.replace("line twenty", "20")})
     await github.settle()
-    assert (pull.head_sha, widgets.git.refs("refs/pull/1/head")) == (after, {"refs/pull/1/head": after})
+    assert (pull.head_sha, widgets.git.refs("refs/pull/1/head")) == (
+        after,
+        {"refs/pull/1/head": after},
+    )
     push, sync = (
         (one for one in hooks.events[-2:])
         if hooks.events[-1].event == "pull_request"

@@ -39,7 +39,9 @@ async def test_pygithub_lists_reads_and_writes(
             body="ok", event="COMMENT", comments=[{"path": "b.py", "position": 1, "body": "c"}]
         )
         shown.add_to_labels("from the operator")
-        run = repository.create_check_run("n", shown.head.sha, status="completed", conclusion="success")
+        run = repository.create_check_run(
+            "n", shown.head.sha, status="completed", conclusion="success"
+        )
         read = repository.get_contents("README.md")
         assert not isinstance(read, list)
         return {

@@ -37,7 +37,9 @@ async def start_my_bot() -> AsyncIterator[StartBot]:
                     client, installation_id=installation, app_id=str(app), private_key=key
                 )
                 await client.post(
-                    event.data["issue"]["comments_url"], data={"body": "Hello!"}, oauth_token=token["token"]
+                    event.data["issue"]["comments_url"],
+                    data={"body": "Hello!"},
+                    oauth_token=token["token"],
                 )
 
         async def heard(request: web.Request) -> web.Response:

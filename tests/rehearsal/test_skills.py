@@ -14,7 +14,9 @@ SKILLS = sorted(openings())
 
 
 def body_of(skill: str) -> str:
-    text = files("claude_pool_gh").joinpath("recipes", "skills", skill, "SKILL.md").read_text("utf-8")
+    text = (
+        files("claude_pool_gh").joinpath("recipes", "skills", skill, "SKILL.md").read_text("utf-8")
+    )
     return text.split("---\n", 2)[2].strip()
 
 

@@ -20,7 +20,12 @@ async def git(*arguments: str, token: str | None = None, at: Path | None = None)
             "GIT_CONFIG_KEY_0": "http.extraHeader",
             "GIT_CONFIG_VALUE_0": f"Authorization: Basic {credentials}",
         }
-    environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "GIT_TERMINAL_PROMPT": "0", **extra}
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": "/nonexistent",
+        "GIT_TERMINAL_PROMPT": "0",
+        **extra,
+    }
     who = ("-c", "user.name=claude-pool[bot]", "-c", "user.email=bot@example.org")
     process = await asyncio.create_subprocess_exec(
         "git",
@@ -36,15 +41,21 @@ async def git(*arguments: str, token: str | None = None, at: Path | None = None)
 
 
 async def test_a_push_moves_the_pull_request(
-    github: SimulatedGitHub, widgets: Repository, installation: Installation, hooks: Hooks, tmp_path: Path
+    github: SimulatedGitHub,
+    widgets: Repository,
+    installation: Installation,
+    hooks: Hooks,
+    tmp_path: Path,
 ) -> None:
     widgets.commit("feature", {"b.py": "b\n"})
     pull = widgets.open_pull("feature")
     token = github.create_installation_token(installation)
     work = tmp_path / "work"
-    assert (await git("clone", "--quiet", "--branch", "feature", widgets.clone_url, str(work), token=token))[
-        0
-    ] == 0
+    assert (
+        await git(
+            "clone", "--quiet", "--branch", "feature", widgets.clone_url, str(work), token=token
+        )
+    )[0] == 0
     (work / "b.py").write_text("fixed\n" * 100_000)
     assert (await git("commit", "--quiet", "--all", "-m", "Fix", at=work))[0] == 0
     code, output = await git("push", "--quiet", "origin", "HEAD:feature", token=token, at=work)
@@ -53,7 +64,9 @@ async def test_a_push_moves_the_pull_request(
     assert widgets.head("feature") == pull.head_sha
     assert set(hooks.names()[-2:]) == {"push", "pull_request.synchronize"}
     assert hooks.events[-1].data["sender"]["login"] == "claude-pool[bot]"
-    code, fetched = await git("fetch", "--depth=1", "origin", "refs/pull/1/head", token=token, at=work)
+    code, fetched = await git(
+        "fetch", "--depth=1", "origin", "refs/pull/1/head", token=token, at=work
+    )
     assert code == 0, fetched
     assert "git-receive-pack" in {(one.route or "").rpartition("/")[2] for one in github.requests}
 
@@ -110,12 +123,18 @@ async def test_a_push_can_be_cut_after_it_took_effect(
 
 
 async def test_pushes_at_the_same_time_are_each_told_once(
-    github: SimulatedGitHub, widgets: Repository, installation: Installation, hooks: Hooks, tmp_path: Path
+    github: SimulatedGitHub,
+    widgets: Repository,
+    installation: Installation,
+    hooks: Hooks,
+    tmp_path: Path,
 ) -> None:
     token = github.create_installation_token(installation)
     work = tmp_path / "work"
     await git("clone", "--quiet", widgets.clone_url, str(work), token=token)
-    pushes = [git("push", "origin", f"HEAD:refs/heads/b{n}", token=token, at=work) for n in range(4)]
+    pushes = [
+        git("push", "origin", f"HEAD:refs/heads/b{n}", token=token, at=work) for n in range(4)
+    ]
     results = await asyncio.gather(*pushes)
     widgets.commit("main", {"x": "y"})
     await github.settle()

@@ -14,13 +14,24 @@ R = "/repos/octo/widgets"
 
 
 def notes(count: int) -> list[dict[str, object]]:
-    one = {"path": "a.py", "start_line": 1, "end_line": 1, "annotation_level": "warning", "message": "m"}
+    one = {
+        "path": "a.py",
+        "start_line": 1,
+        "end_line": 1,
+        "annotation_level": "warning",
+        "message": "m",
+    }
     return [dict(one) for _ in range(count)]
 
 
 async def test_a_check_run_grows(widgets: Repository, bot: Bot) -> None:
     sha = widgets.head()
-    data = {"name": "claude-pool/review", "head_sha": sha, "status": "in_progress", "external_id": "chain-1"}
+    data = {
+        "name": "claude-pool/review",
+        "head_sha": sha,
+        "status": "in_progress",
+        "external_id": "chain-1",
+    }
     made = await bot.api.post(f"{R}/check-runs", data=data)
     assert made["conclusion"] is None
     for count in (50, 20):
@@ -44,7 +55,9 @@ async def test_a_check_run_grows(widgets: Repository, bot: Bot) -> None:
         {"title": "t", "summary": "s", "text": "t" * 65_536},
     ],
 )
-async def test_a_check_run_has_caps(widgets: Repository, bot: Bot, output: dict[str, object]) -> None:
+async def test_a_check_run_has_caps(
+    widgets: Repository, bot: Bot, output: dict[str, object]
+) -> None:
     with pytest.raises(gidgethub.BadRequest) as refused:
         await bot.api.post(
             f"{R}/check-runs", data={"name": "n", "head_sha": widgets.head(), "output": output}
@@ -64,7 +77,9 @@ async def test_the_newest_status_of_a_context_counts(widgets: Repository, bot: B
         "pending",
     ]
     with pytest.raises(gidgethub.ValidationError):
-        await bot.api.post(f"{R}/statuses/{sha}", data={"state": "success", "description": "d" * 141})
+        await bot.api.post(
+            f"{R}/statuses/{sha}", data={"state": "success", "description": "d" * 141}
+        )
 
 
 async def test_contents_are_those_of_the_ref(widgets: Repository, bot: Bot) -> None:
@@ -94,7 +109,9 @@ async def test_contents_are_those_of_the_ref(widgets: Repository, bot: Bot) -> N
     ]
 
 
-async def test_commits_refs_and_comparisons(widgets: Repository, bot: Bot, github: SimulatedGitHub) -> None:
+async def test_commits_refs_and_comparisons(
+    widgets: Repository, bot: Bot, github: SimulatedGitHub
+) -> None:
     mona = github.create_user("mona")
     sha = widgets.commit("feat/z", {"b.py": "b\n"}, message="Add b\n\nBecause.", author=mona)
     widgets.commit("main", {"c.py": "c\n"})
@@ -106,7 +123,9 @@ async def test_commits_refs_and_comparisons(widgets: Repository, bot: Bot, githu
     compared = await bot.api.getitem(f"{R}/compare/main...feat/z")
     assert (compared["status"], compared["ahead_by"], compared["behind_by"]) == ("diverged", 1, 1)
     assert [one["filename"] for one in compared["files"]] == ["b.py"]
-    assert [one["sha"] for one in await bot.api.getitem(f"{R}/commits?sha=feat/z&per_page=1")] == [sha]
+    assert [one["sha"] for one in await bot.api.getitem(f"{R}/commits?sha=feat/z&per_page=1")] == [
+        sha
+    ]
     _, _, text = await bot.raw(
         "GET", f"{R}/compare/main...feat/z", headers={"Accept": "application/vnd.github.diff"}
     )

@@ -23,7 +23,9 @@ class Bot:
     session: aiohttp.ClientSession
     token: str
 
-    async def raw(self, method: str, path: str, **more: Any) -> tuple[int, Mapping[str, str], bytes]:
+    async def raw(
+        self, method: str, path: str, **more: Any
+    ) -> tuple[int, Mapping[str, str], bytes]:
         headers = {"Authorization": f"Bearer {self.token}", **more.pop("headers", {})}
         async with self.session.request(
             method, self.api.base_url + path, headers=headers, **more
@@ -45,7 +47,9 @@ class Hooks:
         hooks = cls()
 
         async def receive(request: web.Request) -> web.Response:
-            hooks.events.append(Event.from_http(request.headers, await request.read(), secret=secret))
+            hooks.events.append(
+                Event.from_http(request.headers, await request.read(), secret=secret)
+            )
             return web.Response(status=hooks.status, text="taken")
 
         application = web.Application()

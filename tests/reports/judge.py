@@ -28,7 +28,9 @@ COMMAND = re.compile(
 )
 SIGN = re.compile(r"(?:\s*(?:[-*+>]|\d+[.)])\s)+[/!]\w")
 """In a list or a quote, where a bot would have to look for it."""
-ANYWHERE = re.compile(r"\s*(?:jenkins\W+)?(?:(?:re)?test\W+this\W+please|ok\W+to\W+test)\W*\Z", re.IGNORECASE)
+ANYWHERE = re.compile(
+    r"\s*(?:jenkins\W+)?(?:(?:re)?test\W+this\W+please|ok\W+to\W+test)\W*\Z", re.IGNORECASE
+)
 """What some bots look for anywhere; in a line of its own it is no part of a sentence."""
 DRAWN = {"suggestion", "mermaid", "math", "geojson", "topojson", "stl"}
 PLAIN = {"p", "ul", "ol", "li", "blockquote", "pre", "code", "hr", "br", "em", "strong", "del"}
@@ -99,7 +101,10 @@ class Tree(HTMLParser):
             self.unopened.append(f"</{tag}>")
 
     def handle_data(self, data: str) -> None:
-        href = next((tag.attrs.get("href") for tag in reversed(self.path) if tag.name == "a"), "") or ""
+        href = (
+            next((tag.attrs.get("href") for tag in reversed(self.path) if tag.name == "a"), "")
+            or ""
+        )
         self.nodes.append(Node(data, self._names(), href))
 
     def handle_comment(self, data: str) -> None:
@@ -149,8 +154,13 @@ _NAMES = {"a link": "link_open", "<img>": "image", "a heading": "heading_open"}
 
 def life(text: str) -> list[str]:
     """What GitHub would make something of, or another bot obey."""
-    found = strange(text, known=PLAIN | TABLE) + [f"not ended: {text!r}" for _ in range(not _ends(text))]
-    return [_NAMES.get(each.split(" to ")[0], "html_block" if each[0] == "<" else each) for each in found]
+    found = strange(text, known=PLAIN | TABLE) + [
+        f"not ended: {text!r}" for _ in range(not _ends(text))
+    ]
+    return [
+        _NAMES.get(each.split(" to ")[0], "html_block" if each[0] == "<" else each)
+        for each in found
+    ]
 
 
 def _ends(text: str) -> bool:
@@ -158,7 +168,10 @@ def _ends(text: str) -> bool:
     last = tree.nodes[-1] if not isinstance(tree.nodes[-1], Tag) else None
     texts = [node for node in tree.nodes if isinstance(node, Node) and node.text.strip()]
     return (
-        bool(texts) and texts[-1].text.strip() == "THE END" and texts[-1].path == ("p",) and last is not None
+        bool(texts)
+        and texts[-1].text.strip() == "THE END"
+        and texts[-1].path == ("p",)
+        and last is not None
     )
 
 
@@ -199,7 +212,12 @@ def strange(  # noqa: C901 - one straight list of what the host writes
 ) -> list[str]:
     """What comes alive in a text beside what the host writes: its folds, `links`, and so many headings at the top."""
     tree = Tree(text)
-    found = [*commands(text), *tree.other, *tree.unopened, *(f"drawn: {each}" for each in tree.drawn())]
+    found = [
+        *commands(text),
+        *tree.other,
+        *tree.unopened,
+        *(f"drawn: {each}" for each in tree.drawn()),
+    ]
     found += [f"never closed: <{tag.name}>" for tag in tree.path]
     tags = [node for node in tree.nodes if isinstance(node, Tag)]
     for at, tag in enumerate(tags):

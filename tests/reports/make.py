@@ -8,12 +8,12 @@ from claude_pool_gh.pool.model.caps import CapUse
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.reports.views import (
     Bill,
-    Changed,
-    Fate,
+    ChangeReport,
+    ChangeStatus,
+    Evidence,
     FileChange,
-    Looked,
     Remark,
-    Reviewed,
+    ReviewReport,
     Run,
     StepLine,
 )
@@ -30,22 +30,39 @@ STEPS = (
         elapsed_ms=61_000,
         cost=420_000,
     ),
-    StepLine(name="verify", state="completed", model="claude-sonnet-5-5", elapsed_ms=9_400, cost=80_000),
+    StepLine(
+        name="verify", state="completed", model="claude-sonnet-5-5", elapsed_ms=9_400, cost=80_000
+    ),
 )
 BILL = Bill(
-    spent=500_000, upper_bound=False, cap=3_000_000, usual=(400_000, 900_000), thread=700_000, month=12_340_000,
+    spent=500_000,
+    upper_bound=False,
+    cap=3_000_000,
+    usual=(400_000, 900_000),
+    thread=700_000,
+    month=12_340_000,
     caps=(CapUse("thread", 10_000_000, 700_000), CapUse("user and day", 20_000_000, 500_000)),
-)  # fmt: skip
-LOOKED = (Looked(task="shop/prices.py", files=("shop/prices.py", "shop/store.py"), searches=("def price",)),)
+)
+LOOKED = (
+    Evidence(
+        task="shop/prices.py", files=("shop/prices.py", "shop/store.py"), searches=("def price",)
+    ),
+)
 
 
 REFUTED = (
-    Remark(title="It cannot happen", path="a.py", line=3, severity=Severity.low, reason="@mona checks it in b.py:4"),
-)  # fmt: skip
+    Remark(
+        title="It cannot happen",
+        path="a.py",
+        line=3,
+        severity=Severity.low,
+        reason="@mona checks it in b.py:4",
+    ),
+)
 
 
-def reviewed(**fields: Any) -> Reviewed:
-    return Reviewed(**({"files": 14} | fields))
+def reviewed(**fields: Any) -> ReviewReport:
+    return ReviewReport(**({"files": 14} | fields))
 
 
 def run(**fields: Any) -> Run:
@@ -73,7 +90,7 @@ def ended(verdict: Verdict, reason: str = "", **fields: Any) -> Run:
     return run(**(values | fields))
 
 
-def change(**fields: Any) -> Changed:
+def change(**fields: Any) -> ChangeReport:
     """A change that waits for approval."""
     values: dict[str, Any] = {
         "files": (
@@ -85,10 +102,10 @@ def change(**fields: Any) -> Changed:
         "commit": "c" * 40,
         "digest": "d" * 64,
         "branch": "topic",
-        "fate": Fate.waiting,
+        "fate": ChangeStatus.waiting,
         "gate": "0123456789",
         "checks": "**not checked**",
         "patch": "-a\n+b\n",
         "prose": "It asks @mona no more.",
     }
-    return Changed(**(values | fields))
+    return ChangeReport(**(values | fields))

@@ -10,11 +10,15 @@ Tree = Mapping[str, bytes | str]
 """Path -> content, or the target of a link."""
 
 
-def patch(folder: Path, before: Tree, after: Tree, executable: frozenset[str] = frozenset()) -> bytes:
+def patch(
+    folder: Path, before: Tree, after: Tree, executable: frozenset[str] = frozenset()
+) -> bytes:
     """What git says of the way from one tree to another."""
     _git(folder, "init", "-q")
     for tree in (before, after):
-        for name in _git(folder, "ls-files", "-z").decode(errors="surrogateescape").split("\0")[:-1]:
+        for name in (
+            _git(folder, "ls-files", "-z").decode(errors="surrogateescape").split("\0")[:-1]
+        ):
             (folder / name).unlink()
         for name, content in tree.items():
             _write(folder / name, content)

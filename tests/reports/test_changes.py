@@ -16,7 +16,15 @@ from claude_pool_gh.reports import changes, refusals
 from claude_pool_gh.reports.changes import body, facts, files_of, summary, waiting
 from claude_pool_gh.reports.headline import headline
 from claude_pool_gh.reports.neutralize import neutralize
-from claude_pool_gh.reports.views import Changed, Checked, CheckEnd, Fate, FileChange, Presented, Suspect
+from claude_pool_gh.reports.views import (
+    ChangeReport,
+    ChangeStatus,
+    CheckEnd,
+    CheckResult,
+    FileChange,
+    HandInReport,
+    Suspect,
+)
 from claude_pool_gh.reports.words import checks_in_short
 from tests.reports.judge import life
 from tests.reports.make import change
@@ -36,52 +44,84 @@ TREES: dict[str, tuple[Tree, Tree, list[FileChange]]] = {
     "a file with CRLF": ({"a": b"1\r\n2\r\n"}, {"a": b"1\r\n3\r\n"}, [FileChange("a", 1, 1)]),
     "a file of Latin 1": ({"a": b"\xe9\n"}, {"a": b"\xe8\n"}, [FileChange("a", 1, 1)]),
     "strange line ends": (
-        {"a": "1\u2028\x0c2\r3\n".encode()}, {"a": "1\u2028\x0c4\r3\n".encode()}, [FileChange("a", 1, 1)],
+        {"a": "1\u2028\x0c2\r3\n".encode()},
+        {"a": "1\u2028\x0c4\r3\n".encode()},
+        [FileChange("a", 1, 1)],
     ),
     "two files": (
-        {"a": b"1\n", "b": b"1\n"}, {"a": b"2\n", "b": b"2\n3\n"}, [FileChange("a", 1, 1), FileChange("b", 2, 1)],
+        {"a": b"1\n", "b": b"1\n"},
+        {"a": b"2\n", "b": b"2\n3\n"},
+        [FileChange("a", 1, 1), FileChange("b", 2, 1)],
     ),
     "a renamed file": (
-        {"old": LONG}, {"new": LONG},
+        {"old": LONG},
+        {"new": LONG},
         [FileChange("old", 0, 0, "renamed to new"), FileChange("new", 0, 0, "renamed from old")],
     ),
     "a renamed and edited file": (
-        {"old": LONG}, {"s/new": LONG + b"more\n"},
-        [FileChange("old", 0, 0, "renamed to s/new"), FileChange("s/new", 1, 0, "renamed from old")],
+        {"old": LONG},
+        {"s/new": LONG + b"more\n"},
+        [
+            FileChange("old", 0, 0, "renamed to s/new"),
+            FileChange("s/new", 1, 0, "renamed from old"),
+        ],
     ),
     "a new picture": ({}, {"a.png": PICTURE}, [FileChange("a.png", 0, 0, "new, binary")]),
-    "another picture": ({"a.png": PICTURE}, {"a.png": PICTURE[:9]}, [FileChange("a.png", 0, 0, "binary")]),
+    "another picture": (
+        {"a.png": PICTURE},
+        {"a.png": PICTURE[:9]},
+        [FileChange("a.png", 0, 0, "binary")],
+    ),
     "a deleted picture": ({"a.png": PICTURE}, {}, [FileChange("a.png", 0, 0, "deleted, binary")]),
     "a new link": ({}, {"l": "/etc/passwd"}, [FileChange("l", 1, 0, "new, mode 120000")]),
     "a file that becomes a link": (
-        {"l": b"x\n"}, {"l": "/etc"}, [FileChange("l", 0, 1, "deleted"), FileChange("l", 1, 0, "new, mode 120000")],
+        {"l": b"x\n"},
+        {"l": "/etc"},
+        [FileChange("l", 0, 1, "deleted"), FileChange("l", 1, 0, "new, mode 120000")],
     ),
     "content that looks like a diff": ({"a": b"x\n"}, {"a": HEADER}, [FileChange("a", 6, 1)]),
     "content that looks like a header": (
-        {"a": b"x\n-- b/z\n"}, {"a": b"x\n++ b/.github/x\n"}, [FileChange("a", 1, 1)],
+        {"a": b"x\n-- b/z\n"},
+        {"a": b"x\n++ b/.github/x\n"},
+        [FileChange("a", 1, 1)],
     ),
     "a name with an umlaut": ({}, {"s/wörk": b"x\n"}, [FileChange("s/wörk", 1, 0, "new")]),
     "a name that is edited with an umlaut": (
-        {"s/wörk": b"y\n"}, {"s/wörk": b"x\n"}, [FileChange("s/wörk", 1, 1)],
+        {"s/wörk": b"y\n"},
+        {"s/wörk": b"x\n"},
+        [FileChange("s/wörk", 1, 1)],
     ),
-    "a name that is no UTF-8": ({}, {os.fsdecode(b"s/\xe9"): b"x\n"}, [FileChange("s/\ufffd", 1, 0, "new")]),
+    "a name that is no UTF-8": (
+        {},
+        {os.fsdecode(b"s/\xe9"): b"x\n"},
+        [FileChange("s/\ufffd", 1, 0, "new")],
+    ),
     "a name with quotes": ({}, {'s/a"b': b"x\n"}, [FileChange('s/a"b', 1, 0, "new")]),
     "a name with a tab": ({}, {"s/a\tb": b"x\n"}, [FileChange("s/a\tb", 1, 0, "new")]),
     "a name of two lines": ({}, {"s/a\nb": b"x\n"}, [FileChange("s/a\nb", 1, 0, "new")]),
     "a name with a space": ({}, {"s/a b": b"x\n"}, [FileChange("s/a b", 1, 0, "new")]),
-    "a name like a header's, empty": ({}, {"s/a b/s/a": b""}, [FileChange("s/a b/s/a", 0, 0, "new")]),
+    "a name like a header's, empty": (
+        {},
+        {"s/a b/s/a": b""},
+        [FileChange("s/a b/s/a", 0, 0, "new")],
+    ),
     "a name like a header's, binary": (
-        {}, {"s/a b/s/a": PICTURE}, [FileChange("s/a b/s/a", 0, 0, "new, binary")],
+        {},
+        {"s/a b/s/a": PICTURE},
+        [FileChange("s/a b/s/a", 0, 0, "new, binary")],
     ),
     "names that begin like git's prefixes": (
-        {"b/a": b"y\n"}, {"b/a": b"x\n", "a/b/c": b"x\n"}, [FileChange("a/b/c", 1, 0, "new"), FileChange("b/a", 1, 1)],
+        {"b/a": b"y\n"},
+        {"b/a": b"x\n", "a/b/c": b"x\n"},
+        [FileChange("a/b/c", 1, 0, "new"), FileChange("b/a", 1, 1)],
     ),
     "a renamed name with umlauts": (
-        {"s/wö": LONG}, {"öx": LONG},
+        {"s/wö": LONG},
+        {"öx": LONG},
         [FileChange("s/wö", 0, 0, "renamed to öx"), FileChange("öx", 0, 0, "renamed from s/wö")],
     ),
     "nothing": ({"a": b"1\n"}, {"a": b"1\n"}, []),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", TREES)
@@ -91,7 +131,9 @@ def test_the_hosts_facts_are_what_git_says(case: str, tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_made_executable_says_so(tmp_path: Path) -> None:
-    made = patch(tmp_path, {"run": b"x\n"}, {"run": b"x\n", "new": b"x\n"}, frozenset({"run", "new"}))
+    made = patch(
+        tmp_path, {"run": b"x\n"}, {"run": b"x\n", "new": b"x\n"}, frozenset({"run", "new"})
+    )
     assert files_of(made) == (
         FileChange("new", 1, 0, "new, mode 100755"),
         FileChange("run", 0, 0, "mode 100755"),
@@ -109,7 +151,9 @@ def test_what_is_no_patch_of_gits_is_refused(text: bytes) -> None:
             files_of(text)
 
 
-def test_a_file_whose_part_of_a_patch_cannot_be_read_is_named_and_costs_no_other(tmp_path: Path) -> None:
+def test_a_file_whose_part_of_a_patch_cannot_be_read_is_named_and_costs_no_other(
+    tmp_path: Path,
+) -> None:
     whole = patch(tmp_path, {"a": LONG, "b": b"x\n"}, {"a": b"0\n" + LONG + b"1\n", "b": b"y\n"})
     broken = whole.replace(b"\n+1\n", b"\n")
     assert files_of(broken) == (
@@ -118,7 +162,9 @@ def test_a_file_whose_part_of_a_patch_cannot_be_read_is_named_and_costs_no_other
     )
 
 
-@pytest.mark.parametrize("name", ["docs/Über uns.md", "plan b/notes.md", "a b.txt", 'é "q".txt', " b/ b/x y"])
+@pytest.mark.parametrize(
+    "name", ["docs/Über uns.md", "plan b/notes.md", "a b.txt", 'é "q".txt', " b/ b/x y"]
+)
 def test_an_added_file_with_an_ordinary_name_is_read(tmp_path: Path, name: str) -> None:
     assert files_of(patch(tmp_path, {"k": b"1\n"}, {"k": b"1\n", name: b"x\n"})) == (
         FileChange(name, 1, 0, "new"),
@@ -155,8 +201,10 @@ PATCH = """\
 ```"""
 FOLDED = f"<details><summary>The patch</summary>\n\n{PATCH}\n\n</details>"
 
-PASSED = Checked(name="tests", end=CheckEnd.passed, status=0, elapsed_ms=83_000)
-FAILED = Checked(name="lint", end=CheckEnd.failed, status=2, elapsed_ms=4_100, output="a.py: ``` @mona\n")
+PASSED = CheckResult(name="tests", end=CheckEnd.passed, status=0, elapsed_ms=83_000)
+FAILED = CheckResult(
+    name="lint", end=CheckEnd.failed, status=2, elapsed_ms=4_100, output="a.py: ``` @mona\n"
+)
 SAID: dict[CheckEnd, str] = {
     CheckEnd.passed: "✅ passed",
     CheckEnd.failed: "❌ **failed** (exit status 2), but passes without this change",
@@ -174,38 +222,48 @@ DECISIONS: dict[str, tuple[dict[str, Any], str]] = {
         f"Approved so far by `mona`, `hubot`. 1 more person must approve (why). {COPY}",
     ),
     "rejected before": (
-        {"rejections": 1, "most_rejections": 3}, f"{COPY} Rejected 1 of 3 times so far.",
+        {"rejections": 1, "most_rejections": 3},
+        f"{COPY} Rejected 1 of 3 times so far.",
     ),
     "stale": (
         {"stale": "the head has moved to @mona"},
         "This patch is outdated: the head has moved to `@mona`. To make a new one: `/pool retry`",
     ),
     "writing": (
-        {"fate": Fate.writing, "approved_by": ("mona",)}, "Approved by `mona`; pushing to `topic`.",
+        {"fate": ChangeStatus.writing, "approved_by": ("mona",)},
+        "Approved by `mona`; pushing to `topic`.",
     ),
     "pushed": (
-        {"fate": Fate.pushed, "approved_by": ("mona", "hubot")},
+        {"fate": ChangeStatus.pushed, "approved_by": ("mona", "hubot")},
         "Pushed `ccccccccc` to `topic`, approved by `mona`, `hubot`.",
     ),
     "proposed": (
-        {"fate": Fate.proposed, "approved_by": ("mona",), "pull": 12},
+        {"fate": ChangeStatus.proposed, "approved_by": ("mona",), "pull": 12},
         "Opened pull request #12 with `ccccccccc`, approved by `mona`.",
     ),
     "refused": (
-        {"fate": Fate.refused, "approved_by": ("mona",), "refused": "the head moved, @mona"},
+        {
+            "fate": ChangeStatus.refused,
+            "approved_by": ("mona",),
+            "refused": "the head moved, @mona",
+        },
         f"Approved by `mona`, but not pushed: the head moved, `@mona`. {refusals.KEEPS}",
     ),
     "a fork": (
-        {"fate": Fate.patch_only, "gate": ""},
-        ("This is a fork, and the bot does not push to forks. The patch is below; apply it at `000000000` with "
-        "`git apply`."),
+        {"fate": ChangeStatus.patch_only, "gate": ""},
+        (
+            "This is a fork, and the bot does not push to forks. The patch is below; apply it at `000000000` with "
+            "`git apply`."
+        ),
     ),
     "a fork with a download": (
-        {"fate": Fate.patch_only, "gate": "", "download": "https://pool.example/p"},
-        ("This is a fork, and the bot does not push to forks. [Download the patch](https://pool.example/p); "
-        "apply it at `000000000` with `git apply`."),
+        {"fate": ChangeStatus.patch_only, "gate": "", "download": "https://pool.example/p"},
+        (
+            "This is a fork, and the bot does not push to forks. [Download the patch](https://pool.example/p); "
+            "apply it at `000000000` with `git apply`."
+        ),
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", DECISIONS)
@@ -214,12 +272,12 @@ def test_a_change_that_waits_shows_the_patch_and_then_what_to_copy_and_any_other
 ) -> None:
     fields, decision = DECISIONS[case]
     shown = body(change(**fields))
-    match fields.get("fate", Fate.waiting):
-        case Fate.waiting if "stale" not in fields:
+    match fields.get("fate", ChangeStatus.waiting):
+        case ChangeStatus.waiting if "stale" not in fields:
             assert shown == [FACTS, PATCH, decision, SAYS]
-        case Fate.waiting:
+        case ChangeStatus.waiting:
             assert shown == [decision, FACTS, FOLDED, SAYS]
-        case Fate.patch_only:
+        case ChangeStatus.patch_only:
             assert shown == [decision, SETTLED, PATCH, SAYS]
         case _:
             assert shown == [decision, SETTLED, FOLDED, SAYS]
@@ -236,34 +294,46 @@ def test_a_patch_of_few_but_endless_lines_is_folded() -> None:
 
 
 def test_commits_are_links_where_the_repository_is_known() -> None:
-    pushed = body(change(fate=Fate.pushed, approved_by=("mona",)), "https://github.com/o/w")[0]
-    assert pushed.startswith(f"Pushed [`ccccccccc`](https://github.com/o/w/commit/{'c' * 40}) to `topic`")
+    pushed = body(
+        change(fate=ChangeStatus.pushed, approved_by=("mona",)), "https://github.com/o/w"
+    )[0]
+    assert pushed.startswith(
+        f"Pushed [`ccccccccc`](https://github.com/o/w/commit/{'c' * 40}) to `topic`"
+    )
 
 
 def test_every_fate_is_shown() -> None:
-    shown = {fields.get("fate", Fate.waiting) for fields, _ in DECISIONS.values()}
-    assert shown | {Fate.nothing} == set(Fate)
+    shown = {fields.get("fate", ChangeStatus.waiting) for fields, _ in DECISIONS.values()}
+    assert shown | {ChangeStatus.nothing} == set(ChangeStatus)
 
 
 def test_nothing_changed_shows_what_the_agent_says_of_it() -> None:
-    assert body(change(files=(), fate=Fate.nothing)) == ["It asks `@mona` no more."]
-    assert body(change(files=(), fate=Fate.nothing, prose="")) == []
+    assert body(change(files=(), fate=ChangeStatus.nothing)) == ["It asks `@mona` no more."]
+    assert body(change(files=(), fate=ChangeStatus.nothing, prose="")) == []
 
 
 def test_questions_come_instead_of_a_change() -> None:
-    asked = change(files=(), fate=Fate.nothing, questions=["Which @mona?\n/pool x", *map(str, range(20))])
+    asked = change(
+        files=(),
+        fate=ChangeStatus.nothing,
+        questions=["Which @mona?\n/pool x", *map(str, range(20))],
+    )
     [shown] = body(asked)
-    assert shown.startswith("Please answer these questions first:\n\n- Which `@mona`? /pool x\n- 0\n")
+    assert shown.startswith(
+        "Please answer these questions first:\n\n- Which `@mona`? /pool x\n- 0\n"
+    )
     assert shown.count("\n- ") == 10
 
 
 def test_what_was_handed_in_at_a_gate_of_a_workflow_has_the_same_lines_to_copy() -> None:
     copied = COPY.replace("push exactly this patch", "continue with exactly this")
-    assert waiting(Presented(text="", gate="0123456789")) == copied
+    assert waiting(HandInReport(text="", gate="0123456789")) == copied
     assert waiting(
-        Presented(text="", gate="0123456789", approved_by=("mona",), still_needed="One more.")
+        HandInReport(text="", gate="0123456789", approved_by=("mona",), still_needed="One more.")
     ) == (f"Approved so far by `mona`. One more. {copied}")
-    assert "approve 0123456789" not in waiting(Presented(text="", gate="0123456789", stale="closed"))
+    assert "approve 0123456789" not in waiting(
+        HandInReport(text="", gate="0123456789", stale="closed")
+    )
 
 
 def test_a_long_patch_is_not_shown_but_can_be_downloaded() -> None:
@@ -338,7 +408,9 @@ def test_a_name_of_a_file_is_one_dead_cell_whatever_it_is(field: str, name: str)
 
 
 @pytest.mark.parametrize("guard", ["neutralize", "neutralize_line", "code"])
-def test_these_tests_would_see_it_if_the_guard_were_off(guard: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_these_tests_would_see_it_if_the_guard_were_off(
+    guard: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     hostile = change(files=(FileChange("@mona", 1, 1, "@mona"),), prose="@mona", stale="@mona")
     assert [line for part in body(hostile) for line in life(part) if "html" not in line] == []
     monkeypatch.setattr(changes, guard, lambda text, _limit=0: text)
@@ -348,7 +420,7 @@ def test_these_tests_would_see_it_if_the_guard_were_off(guard: str, monkeypatch:
 def test_prose_is_neutralized_as_everywhere() -> None:
     prose = "Closes #1\n/pool approve 0123456789\n<img src=x>"
     assert neutralize(prose) in body(change(prose=prose))[3]
-    assert isinstance(change(), Changed)
+    assert isinstance(change(), ChangeReport)
 
 
 # ---- checks
@@ -401,7 +473,7 @@ def test_each_end_of_a_check_is_told_as_it_is(end: CheckEnd) -> None:
     ],
 )
 def test_checks_in_short(ends: tuple[str, ...], said: str) -> None:
-    checked = [Checked(name=f"c{number}", end=CheckEnd(end)) for number, end in enumerate(ends)]
+    checked = [CheckResult(name=f"c{number}", end=CheckEnd(end)) for number, end in enumerate(ends)]
     assert checks_in_short(checked) == said
     made = change(checked=checked, protected=())
     assert summary(made) == f"2 files, +3 -10{said}"
@@ -413,4 +485,6 @@ def test_a_random_token_in_a_patch_is_named_above_it_for_who_approves() -> None:
     shown = "\n\n".join(body(change(suspects=(suspect,))))
     assert "adds what looks like a random token" in shown
     assert "- ``shop/`a|b`.py:7``, 32 characters beginning with `tZ8k`" in shown
-    assert "random token" not in "\n\n".join(body(change(suspects=(suspect,), fate=Fate.pushed)))
+    assert "random token" not in "\n\n".join(
+        body(change(suspects=(suspect,), fate=ChangeStatus.pushed))
+    )

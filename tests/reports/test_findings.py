@@ -51,12 +51,16 @@ def test_a_review_counts_and_folds_what_is_not_inline() -> None:
     one = fold("low: The rebate is taken twice", f"`shop/prices.py:2`\n\n{body}")
     assert words.review_body(found, "0123456789abcdef") == (
         "4 findings in 14 files read at `012345678`, each confirmed by a second run.\n\n"
-        + fold("1 more in the diff", one) + "\n\n" + fold("2 outside the diff", f"{one}\n{one}")
-    )  # fmt: skip
+        + fold("1 more in the diff", one)
+        + "\n\n"
+        + fold("2 outside the diff", f"{one}\n{one}")
+    )
 
 
 def test_where_no_reply_is_possible_the_commands_name_the_finding() -> None:
-    found = reviewed(inline=(finding(suggestion="    return 0"),), more=(finding(),), outside=(finding(),))
+    found = reviewed(
+        inline=(finding(suggestion="    return 0"),), more=(finding(),), outside=(finding(),)
+    )
     for text in (words.whole(found, "0" * 40), words.listed([finding(suggestion="x")])):
         assert "reply with" not in text
         assert "```" not in text
@@ -65,7 +69,9 @@ def test_where_no_reply_is_possible_the_commands_name_the_finding() -> None:
 
 def test_a_comment_beside_its_lines_names_them_and_offers_no_suggestion() -> None:
     one = finding(suggestion="    return total", end_line=4)
-    shown = words.inline(one, words.lines_link(one, "https://github.example/o/r/blob/abc/shop/prices.py"))
+    shown = words.inline(
+        one, words.lines_link(one, "https://github.example/o/r/blob/abc/shop/prices.py")
+    )
     page = "https://github.example/o/r/blob/abc/shop/prices.py#L2-L4"
     assert f"\n\nThis is about [`shop/prices.py:2-4`]({page}).\n\n" in shown
     assert "suggestion" not in shown
@@ -74,7 +80,9 @@ def test_a_comment_beside_its_lines_names_them_and_offers_no_suggestion() -> Non
 
 
 def test_the_whole_text_holds_every_finding() -> None:
-    found = reviewed(inline=(finding(),), more=(finding(title="More"),), outside=(finding(title="Outside"),))
+    found = reviewed(
+        inline=(finding(),), more=(finding(title="More"),), outside=(finding(title="Outside"),)
+    )
     shown = words.whole(found, "0123456789abcdef")
     assert shown.startswith("3 findings at `012345678`:\n\n<details><summary>high: The rebate")
     assert all(
@@ -93,4 +101,6 @@ def test_the_whole_text_holds_every_finding() -> None:
     ],
 )
 def test_a_title_in_a_summary_is_dead_in_html_too(title: str, shown: str) -> None:
-    assert words.listed([finding(title=title)]).startswith(f"<details><summary>high: {shown}</summary>")
+    assert words.listed([finding(title=title)]).startswith(
+        f"<details><summary>high: {shown}</summary>"
+    )

@@ -8,7 +8,13 @@ import pytest
 
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.reports.headline import conclusion, headline
-from claude_pool_gh.reports.views import Fate, Presented, Report, Told, Triaged
+from claude_pool_gh.reports.views import (
+    AnswerReport,
+    ChangeStatus,
+    HandInReport,
+    Report,
+    TriageReport,
+)
 from claude_pool_gh.terms.severity import Severity
 from tests.findings.make import finding
 from tests.reports.make import change, reviewed
@@ -71,7 +77,9 @@ def test_a_part_that_was_reviewed_is_counted(verdict: Verdict) -> None:
 
 
 def test_the_worst_finding_is_named_wherever_it_stands() -> None:
-    found = reviewed(inline=(finding(severity="low"),), outside=(finding(severity="critical"),), files=1)
+    found = reviewed(
+        inline=(finding(severity="low"),), outside=(finding(severity="critical"),), files=1
+    )
     assert headline(FOUND, found) == "2 findings (worst: critical) in 1 file read"
 
 
@@ -88,37 +96,44 @@ def test_every_verdict_has_its_conclusion(
 
 @pytest.mark.parametrize("severity", list(Severity))
 @pytest.mark.parametrize("fail_on", ["never", *Severity])
-def test_findings_fail_the_check_from_the_configured_severity_up(severity: Severity, fail_on: str) -> None:
+def test_findings_fail_the_check_from_the_configured_severity_up(
+    severity: Severity, fail_on: str
+) -> None:
     found = reviewed(inline=(finding(severity="low"), finding(severity=severity)))
     fails = fail_on != "never" and max(severity.rank, 0) >= Severity(fail_on).rank
     expected = "failure" if fails else "neutral"
-    assert conclusion(outcome(Verdict.findings), found, fail_on=fail_on, on_error="neutral") == expected
+    assert (
+        conclusion(outcome(Verdict.findings), found, fail_on=fail_on, on_error="neutral")
+        == expected
+    )
 
 
 @pytest.mark.parametrize("verdict", [verdict for verdict in Verdict if verdict not in WHOLE])
 def test_what_is_no_review_and_came_to_nothing_is_not_done(verdict: Verdict) -> None:
     said = "NOT SETTLED: " if verdict is Verdict.unsettled else "NOT DONE: "
-    for report in (None, change(), Told(text="")):
+    for report in (None, change(), AnswerReport(text="")):
         assert headline(outcome(verdict), report, "fix").startswith(said)
 
 
 AT_REST: dict[str, Report | None] = {
-    "Answered": Told(text=""),
-    "Triaged": Triaged(summary=""),
-    "Done": Presented(text="", gate=""),
-    "Pushed ccccccccc: 2 files, +3 -10": change(fate=Fate.pushed),
-    "Pull request #12: 2 files, +3 -10": change(fate=Fate.proposed, pull=12),
-    "Approved, being pushed: 2 files, +3 -10": change(fate=Fate.writing),
-    "NOT PUSHED: the head moved, `@mona`": change(fate=Fate.refused, refused="the head moved, @mona"),
-    "A patch for you to apply: 2 files, +3 -10": change(fate=Fate.patch_only),
-    "2 questions before I can start": change(fate=Fate.nothing, questions=("a", "b")),
-    "Nothing was changed": change(fate=Fate.nothing, files=()),
+    "Answered": AnswerReport(text=""),
+    "Triaged": TriageReport(summary=""),
+    "Done": HandInReport(text="", gate=""),
+    "Pushed ccccccccc: 2 files, +3 -10": change(fate=ChangeStatus.pushed),
+    "Pull request #12: 2 files, +3 -10": change(fate=ChangeStatus.proposed, pull=12),
+    "Approved, being pushed: 2 files, +3 -10": change(fate=ChangeStatus.writing),
+    "NOT PUSHED: the head moved, `@mona`": change(
+        fate=ChangeStatus.refused, refused="the head moved, @mona"
+    ),
+    "A patch for you to apply: 2 files, +3 -10": change(fate=ChangeStatus.patch_only),
+    "2 questions before I can start": change(fate=ChangeStatus.nothing, questions=("a", "b")),
+    "Nothing was changed": change(fate=ChangeStatus.nothing, files=()),
 }
 WAITING: dict[str, Report | None] = {
-    "AWAITING APPROVAL": Presented(text="", gate=""),
+    "AWAITING APPROVAL": HandInReport(text="", gate=""),
     "AWAITING APPROVAL: 2 files, +3 -10": change(),
     "NOT APPLIED: the head has moved to `@mona`": change(stale="the head has moved to @mona"),
-    "NOT APPLIED: it was closed": Presented(text="", gate="", stale="it was closed"),
+    "NOT APPLIED: it was closed": HandInReport(text="", gate="", stale="it was closed"),
 }
 
 
@@ -137,24 +152,38 @@ def test_a_review_counts_what_is_new_what_is_fixed_and_what_still_stands() -> No
     for fields, line in (
         ({"standing": (old,)}, "1 finding still open (worst: low) in 14 files read"),
         ({"fixed": (old, old)}, "2 fixed in 14 files read"),
-        ({"inline": (finding(),), "fixed": (old,)}, "1 new, 1 fixed (worst: high) in 14 files read"),
-        ({"inline": (finding(),), "standing": (old,)}, "1 new, 1 still open (worst: high) in 14 files read"),
+        (
+            {"inline": (finding(),), "fixed": (old,)},
+            "1 new, 1 fixed (worst: high) in 14 files read",
+        ),
+        (
+            {"inline": (finding(),), "standing": (old,)},
+            "1 new, 1 still open (worst: high) in 14 files read",
+        ),
     ):
         assert headline(FOUND, reviewed(**fields)) == line
 
 
 def test_a_finding_that_still_stands_fails_the_check_as_a_new_one_does() -> None:
     found = reviewed(standing=(finding(severity="critical"),))
-    assert conclusion(outcome(Verdict.findings), found, fail_on="high", on_error="neutral") == "failure"
+    assert (
+        conclusion(outcome(Verdict.findings), found, fail_on="high", on_error="neutral")
+        == "failure"
+    )
 
 
 @pytest.mark.parametrize("verdict", list(Verdict))
-def test_an_open_finding_that_fails_the_check_is_made_neutral_by_no_other_trouble(verdict: Verdict) -> None:
+def test_an_open_finding_that_fails_the_check_is_made_neutral_by_no_other_trouble(
+    verdict: Verdict,
+) -> None:
     """GitHub takes neutral for a pass where a check is required."""
     found = reviewed(standing=(finding(severity="critical"),))
     ended = conclusion(outcome(verdict, ours=True), found, fail_on="high", on_error="neutral")
     assert ended != "neutral"
-    assert conclusion(outcome(verdict, ours=True), found, fail_on="never", on_error="neutral") != "failure"
+    assert (
+        conclusion(outcome(verdict, ours=True), found, fail_on="never", on_error="neutral")
+        != "failure"
+    )
 
 
 def test_what_was_fixed_is_said_beside_what_is_not_settled() -> None:
@@ -162,26 +191,33 @@ def test_what_was_fixed_is_said_beside_what_is_not_settled() -> None:
     assert headline(outcome(Verdict.unsettled), found) == "NOT SETTLED: the reason `@mona`, 1 fixed"
 
 
-@pytest.mark.parametrize("fate", list(Fate))
-def test_a_change_that_was_not_let_out_is_not_green(fate: Fate) -> None:
-    found = conclusion(outcome(Verdict.answered), change(fate=fate), fail_on="never", on_error="neutral")
+@pytest.mark.parametrize("fate", list(ChangeStatus))
+def test_a_change_that_was_not_let_out_is_not_green(fate: ChangeStatus) -> None:
+    found = conclusion(
+        outcome(Verdict.answered), change(fate=fate), fail_on="never", on_error="neutral"
+    )
     wanted = {
-        Fate.pushed: "success", Fate.proposed: "success", Fate.refused: "failure", Fate.nothing: "neutral",
-        Fate.patch_only: "neutral",
-    }  # fmt: skip
+        ChangeStatus.pushed: "success",
+        ChangeStatus.proposed: "success",
+        ChangeStatus.refused: "failure",
+        ChangeStatus.nothing: "neutral",
+        ChangeStatus.patch_only: "neutral",
+    }
     assert found == wanted.get(fate), "what does not stand yet has no conclusion"
 
 
 @pytest.mark.parametrize(
     ("reason", "shown"),
     [
-        ("There's an issue with the selected model (x). Run --model to pick a different model.",
-         "There's an issue with the selected model (x)."),
+        (
+            "There's an issue with the selected model (x). Run --model to pick a different model.",
+            "There's an issue with the selected model (x).",
+        ),
         ("no such key. Run /login to sign in", "no such key."),
         ("not found. Try `claude --resume` again. It failed", "not found. It failed"),
         ("Run the tests, and then push", "Run the tests, and then push"),
         ("the head has moved. Use /pool retry", "the head has moved. Use /pool retry"),
     ],
-)  # fmt: skip
+)
 def test_what_the_cli_advises_its_user_is_not_passed_on(reason: str, shown: str) -> None:
     assert headline(Outcome(verdict=Verdict.failed, reason=reason), None).endswith(f": {shown}")

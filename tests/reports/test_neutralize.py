@@ -10,19 +10,45 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from claude_pool_gh.commands.lines import command_lines
-from claude_pool_gh.reports.neutralize import cell, code, fence, neutralize, neutralize_line, proven, summary
+from claude_pool_gh.reports.neutralize import (
+    cell,
+    code,
+    fence,
+    neutralize,
+    neutralize_line,
+    proven,
+    summary,
+)
 from claude_pool_gh.reports.rendered import acts, acts_in_a_line, html_of
 from tests.reports.judge import ALIVE, Tree, as_read, hidden, life, outline, strange, within
 
 
 def test_the_judge_of_these_tests_sees_life() -> None:
     for text in (
-        "@mona", "é@mona", "#1", "o/r#1", "gh-1", "https://x", "www.x", "[a](b)", "![a](b)", "<b>", "<b>\n", "# a",
+        "@mona",
+        "é@mona",
+        "#1",
+        "o/r#1",
+        "gh-1",
+        "https://x",
+        "www.x",
+        "[a](b)",
+        "![a](b)",
+        "<b>",
+        "<b>\n",
+        "# a",
         "a\n===",
-        "```suggestion\n```", "- [ ] a", "> [!NOTE]", "a[^1]", "/pool x", "a\n/pool x", "- /pool", "> !x",
+        "```suggestion\n```",
+        "- [ ] a",
+        "> [!NOTE]",
+        "a[^1]",
+        "/pool x",
+        "a\n/pool x",
+        "- /pool",
+        "> !x",
         "<http://x>",
         "|a|\n|-|\n|/x|",
-    ):  # fmt: skip
+    ):
         assert life(text), text
     assert life("`@mona` a@b /pool\n\n```\n#1\n```") == []
 
@@ -85,7 +111,7 @@ HOSTILE = {
     "    /pool": "```\n/pool\n```",
     "plain *text* with **marks**, `code` and a_b": "plain *text* with **marks**, `code` and a_b",
     "1. one\n2. two": "1. one\n1. two",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -95,17 +121,84 @@ def test_a_trick_comes_to_nothing_and_stays_readable(text: str) -> None:
     assert life(out) == []
 
 
-BITS = st.sampled_from([
-    "@mona", "@", " ", "\n", "\n\n", "`", "``", "```", "~~~", "[", "]", "(", ")", "!", "<", ">", "<b>", "<!--", "-->",
-    "&#64;",
-    "&#10;", "&#x202e;", "&nbsp;", "&#96;", "&#92;", "\\", "*", "_", "**", "#1", "#", "1", "- ", "> ", "1. ", "    ",
-    "\t", "/pool", "/x ",
-    "https://e.x", "https:", "//e.x", "www.e.x", "a", "é", "mona", "<img src=x>", '<b title="`">', "[x](u)",
-    "![x](u)",
-    "[a]: u", "suggestion", "$", "|", "\n-|-\n", "~~", "\u200b", "\u2028", "\u202e", "===", "---", "gh-1", "a@b.co",
-    "[^1]",
-    "[x]", "+", "=", "<a", "\r", "&", "\0", "{", "<details>", "</details>",
-])  # fmt: skip
+BITS = st.sampled_from(
+    [
+        "@mona",
+        "@",
+        " ",
+        "\n",
+        "\n\n",
+        "`",
+        "``",
+        "```",
+        "~~~",
+        "[",
+        "]",
+        "(",
+        ")",
+        "!",
+        "<",
+        ">",
+        "<b>",
+        "<!--",
+        "-->",
+        "&#64;",
+        "&#10;",
+        "&#x202e;",
+        "&nbsp;",
+        "&#96;",
+        "&#92;",
+        "\\",
+        "*",
+        "_",
+        "**",
+        "#1",
+        "#",
+        "1",
+        "- ",
+        "> ",
+        "1. ",
+        "    ",
+        "\t",
+        "/pool",
+        "/x ",
+        "https://e.x",
+        "https:",
+        "//e.x",
+        "www.e.x",
+        "a",
+        "é",
+        "mona",
+        "<img src=x>",
+        '<b title="`">',
+        "[x](u)",
+        "![x](u)",
+        "[a]: u",
+        "suggestion",
+        "$",
+        "|",
+        "\n-|-\n",
+        "~~",
+        "\u200b",
+        "\u2028",
+        "\u202e",
+        "===",
+        "---",
+        "gh-1",
+        "a@b.co",
+        "[^1]",
+        "[x]",
+        "+",
+        "=",
+        "<a",
+        "\r",
+        "&",
+        "\0",
+        "{",
+        "<details>",
+        "</details>",
+    ]
+)
 TEXT = st.lists(BITS, max_size=14).map("".join) | st.text(max_size=40)
 
 
@@ -142,21 +235,38 @@ def test_what_keeps_other_bots_from_reading_it_does_not_change_the_page(text: st
 
 @pytest.mark.parametrize(
     "line",
-    ["atlantis apply", "ok to test", "jenkins test this please", "run ci", "build this please", "r? octocat", "recheck",
-     "atlantis apply -- -target=module.a -target=module.b -lock=false -no-color.", "LGTM", "Rerun failed tests"],
-)  # fmt: skip
+    [
+        "atlantis apply",
+        "ok to test",
+        "jenkins test this please",
+        "run ci",
+        "build this please",
+        "r? octocat",
+        "recheck",
+        "atlantis apply -- -target=module.a -target=module.b -lock=false -no-color.",
+        "LGTM",
+        "Rerun failed tests",
+    ],
+)
 def test_no_line_is_a_bare_command_whichever_bot_it_is_for(line: str) -> None:
     for text in (line, f"Some words.\n\n{line}", f"Some words,\n{line}\nand more.", f"- {line}"):
         raw = neutralize(text)
         assert line not in raw
         assert as_read(raw) == text
-        assert not re.search(r"(?im)^\W*(?:atlantis|ok|jenkins|run|build|r\?|recheck|lgtm|rerun)\b", raw)
+        assert not re.search(
+            r"(?im)^\W*(?:atlantis|ok|jenkins|run|build|r\?|recheck|lgtm|rerun)\b", raw
+        )
         assert not re.search(r"(?i)test\W+this\W+please|ok\W+to\W+test", raw)
 
 
 def test_sentences_and_ordinary_markup_are_written_as_they_were() -> None:
-    for text in ("It divides by zero.", "See `a.py`, line 3: it *is* wrong.", "1. First.\n1. Second.", "> Said.",
-                 "Nothing in this part of the file reads the value that was written there before"):  # fmt: skip
+    for text in (
+        "It divides by zero.",
+        "See `a.py`, line 3: it *is* wrong.",
+        "1. First.\n1. Second.",
+        "> Said.",
+        "Nothing in this part of the file reads the value that was written there before",
+    ):
         assert neutralize(text) == text
 
 
@@ -180,7 +290,9 @@ def test_a_suggestion_that_would_have_to_be_changed_is_none() -> None:
     assert "suggestion" not in fence("`" * 101, "suggestion")
 
 
-@pytest.mark.parametrize("text", ["**Closes #**1**2**", "**see @**octo**cat now**", "@**octo**cat broke it"])
+@pytest.mark.parametrize(
+    "text", ["**Closes #**1**2**", "**see @**octo**cat now**", "@**octo**cat broke it"]
+)
 def test_texts_that_meet_when_github_drops_emphasis_are_read_together(text: str) -> None:
     assert life(text) + life(f"**{text}**")
     assert life(neutralize(text)) == []
@@ -192,16 +304,22 @@ def test_texts_that_meet_when_github_drops_emphasis_are_read_together(text: str)
 )
 def test_what_still_acts_when_it_is_rendered_is_shown_as_code(alive: str) -> None:
     assert proven(alive, acts, lambda: fence(alive, "text")) == fence(alive, "text")
-    assert proven("It *is* **dead**, `@mona`.", acts, lambda: fence("x")) == "It *is* **dead**, `@mona`."
+    assert (
+        proven("It *is* **dead**, `@mona`.", acts, lambda: fence("x"))
+        == "It *is* **dead**, `@mona`."
+    )
 
 
 @pytest.mark.parametrize("alive", ["@mona", "# x", "- x", "***", "<b>", "www.a.example"])
 def test_a_line_that_still_acts_or_changes_its_surroundings_is_shown_as_code(alive: str) -> None:
-    assert proven(alive, lambda line: acts_in_a_line(line, line), lambda: code(alive)) == code(alive)
+    assert proven(alive, lambda line: acts_in_a_line(line, line), lambda: code(alive)) == code(
+        alive
+    )
 
 
 @pytest.mark.parametrize(
-    "text", ["a|b", r"a\|b", r"a\\|b", r"\\\|", "|", "||", "\\", "`|`", r"`\|` @mona", "x |\n|---|\n| y"]
+    "text",
+    ["a|b", r"a\|b", r"a\\|b", r"\\\|", "|", "||", "\\", "`|`", r"`\|` @mona", "x |\n|---|\n| y"],
 )
 def test_a_bar_parts_no_cells(text: str) -> None:
     for shown in (code(text), neutralize_line(text), f"**{neutralize_line(text)}**"):
@@ -286,5 +404,11 @@ def test_texts_are_cut_at_their_limits() -> None:
 
 
 def test_deep_nesting_does_not_break_the_reader() -> None:
-    for text in ("> " * 900 + "@mona", "- " * 900 + "@mona", "[" * 2_000, "*" * 2_000 + "a", "<b>" * 900):
+    for text in (
+        "> " * 900 + "@mona",
+        "- " * 900 + "@mona",
+        "[" * 2_000,
+        "*" * 2_000 + "a",
+        "<b>" * 900,
+    ):
         assert life(neutralize(text)) == []

@@ -74,7 +74,8 @@ def test_base64_of_a_secret_goes_whatever_stands_around_it(before: bytes, after:
 def test_each_of_the_three_offsets_of_base64_is_met() -> None:
     hide = Plain([SECRET])
     shown = {
-        offset: hide(b64encode(b"x" * offset + SECRET.encode() + b"yyy").decode()) for offset in range(6)
+        offset: hide(b64encode(b"x" * offset + SECRET.encode() + b"yyy").decode())
+        for offset in range(6)
     }
     assert all("[redacted]" in text for text in shown.values())
 
@@ -102,14 +103,25 @@ def test_a_secret_that_holds_another_is_taken_whole() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "ghp_" + "a1" * 18, "gho_" + "a1" * 18, "ghu_" + "a1" * 18, "ghs_" + "a1" * 18, "ghr_" + "a1" * 38, LONG,
-        "github_pat_" + "a1_" * 25, "sk-ant-api03-" + "a1-" * 20,
+        "ghp_" + "a1" * 18,
+        "gho_" + "a1" * 18,
+        "ghu_" + "a1" * 18,
+        "ghs_" + "a1" * 18,
+        "ghr_" + "a1" * 38,
+        LONG,
+        "github_pat_" + "a1_" * 25,
+        "sk-ant-api03-" + "a1-" * 20,
         "eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJnaXRodWIifQ.c2lnbmF0dXJl",
-        PEM.strip(), PEM.replace("RSA ", "").strip(), PEM.replace("RSA", "OPENSSH").strip(), PEM.strip().replace("\n",
-        "\\n"),
-        PEM[:90], "AKIA" + "A1" * 8, "ASIA" + "A1" * 8, "xoxb-" + "1a-" * 8,
+        PEM.strip(),
+        PEM.replace("RSA ", "").strip(),
+        PEM.replace("RSA", "OPENSSH").strip(),
+        PEM.strip().replace("\n", "\\n"),
+        PEM[:90],
+        "AKIA" + "A1" * 8,
+        "ASIA" + "A1" * 8,
+        "xoxb-" + "1a-" * 8,
     ],
-)  # fmt: skip
+)
 def test_what_looks_like_a_secret_goes_though_nobody_knows_it(text: str) -> None:
     assert Plain()(f"a {text}") == "a [redacted]"
 
@@ -121,13 +133,23 @@ def test_the_long_installation_token_leaves_nothing_behind() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", "the key is in the vault", "ghp_short", "sk-ant-", "eyJ.x.y", "github_pat_", "AKIA",
+        "",
+        "the key is in the vault",
+        "ghp_short",
+        "sk-ant-",
+        "eyJ.x.y",
+        "github_pat_",
+        "AKIA",
         "-----BEGIN CERTIFICATE-----\nAb1\n",
-        "a" * 64, "0123456789abcdef" * 4, "aGVsbG8gd29ybGQsIGhlbGxvIHdvcmxk",
-        "https://github.com/octo/widgets/pull/1", "xoxo-",
-        "def eyJson(): return x.y.z", "MASIAN1234567890ABCDEFG",
+        "a" * 64,
+        "0123456789abcdef" * 4,
+        "aGVsbG8gd29ybGQsIGhlbGxvIHdvcmxk",
+        "https://github.com/octo/widgets/pull/1",
+        "xoxo-",
+        "def eyJson(): return x.y.z",
+        "MASIAN1234567890ABCDEFG",
     ],
-)  # fmt: skip
+)
 def test_ordinary_text_stays_as_it_is(text: str) -> None:
     assert Plain([SECRET])(text) == text
 
@@ -180,11 +202,20 @@ def drawn(length: int, seed: int, alphabet: str = string.ascii_letters + string.
 
 KINDS = {
     "a GitHub token": [
-        "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", "ghs_" + "x" * 20, LONG, "github_pat_" + drawn(59, 2)
+        "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",
+        "ghs_" + "x" * 20,
+        LONG,
+        "github_pat_" + drawn(59, 2),
     ],
     "an Anthropic key": ["sk-ant-api03-" + drawn(40, 4), "sk-ant-0123456789"],
     "a JSON Web Token": ["eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJnaXRodWIifQ.c2lnbmF0dXJl"],
-    "a private key": [PEM, PEM.replace("RSA ", ""), PEM.replace("RSA", "OPENSSH"), PEM[:40], "b3BlbnNzaC1rZXktdjEAAAAABG5vbmU"],  # noqa: E501
+    "a private key": [
+        PEM,
+        PEM.replace("RSA ", ""),
+        PEM.replace("RSA", "OPENSSH"),
+        PEM[:40],
+        "b3BlbnNzaC1rZXktdjEAAAAABG5vbmU",
+    ],
     "an AWS key": ["AKIA" + "A1" * 8, "ASIA" + "B2" * 8],
     "a Slack token": ["xoxb-" + "1a-" * 8],
     "a Slack webhook": ["https://hooks.slack.com/services/T01234567/B01234567/" + drawn(24, 31)],
@@ -194,7 +225,10 @@ KINDS = {
     "an npm token": ["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"],
     "a PyPI token": ["pypi-AgEI" + drawn(80, 37)],
     "a SendGrid key": [f"SG.{drawn(22, 38)}.{drawn(43, 39)}"],
-    "a wallet's private key": ["5HueCGU8rMjxEXxiPuD5BDku4MkFqeZyd4dZ1jvhTVqvbTLvyTJ", "xprv" + "9s21ZrQH143K3" * 8],
+    "a wallet's private key": [
+        "5HueCGU8rMjxEXxiPuD5BDku4MkFqeZyd4dZ1jvhTVqvbTLvyTJ",
+        "xprv" + "9s21ZrQH143K3" * 8,
+    ],
     "a random token": [
         drawn(40, 5),
         drawn(64, 6),
@@ -203,11 +237,15 @@ KINDS = {
         "tp_" + drawn(48, 9),
         "ghp_" + drawn(36, 1),  # its checksum is wrong: nobody's token, and yet random
     ],
-}  # fmt: skip
+}
 
 
-@pytest.mark.parametrize(("kind", "secret"), [(kind, each) for kind, some in KINDS.items() for each in some])
-@pytest.mark.parametrize("around", ["{}", "key = '{}'", "see https://x.example/?k={}&b", "a\n+{}\nb", "`{}`"])
+@pytest.mark.parametrize(
+    ("kind", "secret"), [(kind, each) for kind, some in KINDS.items() for each in some]
+)
+@pytest.mark.parametrize(
+    "around", ["{}", "key = '{}'", "see https://x.example/?k={}&b", "a\n+{}\nb", "`{}`"]
+)
 def test_what_leaks_is_named(kind: str, secret: str, around: str) -> None:
     assert kind in leaks(around.format(secret))
 
@@ -255,7 +293,9 @@ NO_LEAKS = [
     "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBKr3iXx5B2s9Tq4fVn7Zc1 x",
     "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=",
     "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEVs/o5+uQbTjL3chynL4wXgUg2R9q9UU8I5mEovUf86QZ7kOBIjJwqnzD1omageEH",
-    "-----BEGIN CERTIFICATE-----\n" + "MIIDdzCCAl+gAwIBAgIEAgAAuTANBgkqhkiG9w0BAQUFADBaMQswCQYDVQQGEwJJ\n" * 3 + "-----END CERTIFICATE-----",  # noqa: E501
+    "-----BEGIN CERTIFICATE-----\n"
+    + "MIIDdzCCAl+gAwIBAgIEAgAAuTANBgkqhkiG9w0BAQUFADBaMQswCQYDVQQGEwJJ\n" * 3
+    + "-----END CERTIFICATE-----",
     "cert = '-----BEGIN CERTIFICATE-----\\nMIIDdzCCAl+gAwIBAgIEAgAAuTANBgkqhkiG9w0BAQUFADBaMQswCQYDVQQGEwJJ\\n'",
     "-----BEGIN PGP SIGNATURE-----\n\niQIzBAABCgAdFiEEK7f2vXqR9wZ3LmT6nYb1cD8sHkAFAmN5x0gACgkQnYb1cD8s",
     "<img src='data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=='>",  # noqa: E501
@@ -272,7 +312,8 @@ NO_LEAKS = [
     "untrusted comment: minisign\nRWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3",
     "AKIAIOSFODNN7EXAMPLE and wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
     # tokens that are in every document
-    "ghp_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "npm_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    "ghp_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+    "npm_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
     # one line each, as they are published
     "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwiaWF0IjoxNTE2MjM5MDIyfQ.SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c",
     "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
@@ -299,12 +340,19 @@ NO_LEAKS = [
     "test_Http2Server_closes_Connection_on_Timeout9",
     # words, rules, alphabets
     "The quick brown fox jumps over the lazy dog, 42 times in a row, and Mona's octocat says nothing.",
-    "=" * 60, "-" * 60, "_" * 60, "0" * 64, "=-" * 30,
+    "=" * 60,
+    "-" * 60,
+    "_" * 60,
+    "0" * 64,
+    "=-" * 30,
     string.ascii_lowercase + string.ascii_uppercase + string.digits,
     string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/",
-    "/pool approve 0123456789", "`ghp_` tokens begin so, `sk-ant-` ones so, and `AKIA` so", "eyJ.x.y",
-    "-----BEGIN CERTIFICATE-----", "-----BEGIN PUBLIC KEY-----",
-]  # fmt: skip
+    "/pool approve 0123456789",
+    "`ghp_` tokens begin so, `sk-ant-` ones so, and `AKIA` so",
+    "eyJ.x.y",
+    "-----BEGIN CERTIFICATE-----",
+    "-----BEGIN PUBLIC KEY-----",
+]
 
 
 @pytest.mark.parametrize("text", NO_LEAKS)
@@ -343,7 +391,10 @@ def test_a_random_token_costs_itself_and_nothing_else(found: str) -> None:
 
 def test_a_suggestion_that_held_one_is_none_any_more() -> None:
     token = KINDS["a random token"][0]
-    assert veiled(f"Use it:\n\n```suggestion\nkey = {token}\n```") == f"Use it:\n\n```text\nkey = {VEIL}\n```"
+    assert (
+        veiled(f"Use it:\n\n```suggestion\nkey = {token}\n```")
+        == f"Use it:\n\n```text\nkey = {VEIL}\n```"
+    )
     assert veiled(f"{token}\n\n```suggestion\nx\n```") == f"{VEIL}\n\n```suggestion\nx\n```"
 
 
@@ -356,7 +407,9 @@ def test_the_checksum_tells_a_token_from_what_only_begins_like_one() -> None:
 def test_a_known_secret_that_was_taken_out_is_still_told_of_also_in_markdown() -> None:
     hide = Redactor([SECRET, LONG])
     shown = hide(f"a {SECRET} b")
-    assert Redactor([LONG, SECRET]).holds(shown), "after a restart too, in whatever order they are read"
+    assert Redactor([LONG, SECRET]).holds(shown), (
+        "after a restart too, in whatever order they are read"
+    )
     assert hide.holds(neutralize(shown, 1_000))
     assert hide.holds(code(shown, 1_000))
 

@@ -14,22 +14,30 @@ from claude_pool_gh.conversation.registry import handlers
 from claude_pool_gh.pool.model.errors import CapReached
 from claude_pool_gh.pool.recipes.yaml_file import Fault
 from claude_pool_gh.reports import replies
-from claude_pool_gh.reports.views import Link, Told
+from claude_pool_gh.reports.views import AnswerReport, Link
 from claude_pool_gh.terms.markdown import SafeMarkdown
 from claude_pool_gh.terms.roles import Role
 from tests.reports.judge import GITHUB, life
 
 VERB = Verb(
-    name="review", summary="Reads it.", places=frozenset({"pull"}), role=Role.write, arguments="[PATH…]",
+    name="review",
+    summary="Reads it.",
+    places=frozenset({"pull"}),
+    role=Role.write,
+    arguments="[PATH…]",
     flags=(Flag("focus", "what first"), *COMMON),
-)  # fmt: skip
+)
 HELP = Verb(name="help", summary="Tells.", places=frozenset({"issue", "pull"}), role=Role.triage)
 
 REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
     "mistake": (
-        replies.mistake(Mistake("/pool reviw @mona", "there is no command 'reviw'", "/pool review")),
-        ("`/pool reviw @mona`: there is no command 'reviw'. Did you mean `/pool review`? "
-        "Nothing was run; `/pool help` lists the commands."),
+        replies.mistake(
+            Mistake("/pool reviw @mona", "there is no command 'reviw'", "/pool review")
+        ),
+        (
+            "`/pool reviw @mona`: there is no command 'reviw'. Did you mean `/pool review`? "
+            "Nothing was run; `/pool help` lists the commands."
+        ),
     ),
     "mistake without a neighbour": (
         replies.mistake(Mistake("/pool `x", "there is no command '@mona'")),
@@ -37,12 +45,19 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
     ),
     "not allowed": (
         replies.not_allowed("review", Role.write, Role.read),
-        ("`/pool review` needs the role **write** in this repository; yours is **read**. "
-        "A maintainer can run it for you, or change `permissions` in `.github/claude-pool.yml`."),
+        (
+            "`/pool review` needs the role **write** in this repository; yours is **read**. "
+            "A maintainer can run it for you, or change `permissions` in `.github/claude-pool.yml`."
+        ),
     ),
-    "wrong place": (replies.wrong_place(VERB), "`/pool review` works on a pull request. Nothing was run."),
+    "wrong place": (
+        replies.wrong_place(VERB),
+        "`/pool review` works on a pull request. Nothing was run.",
+    ),
     "faulty configuration": (
-        replies.faulty_config(".github/claude-pool.yml", [Fault(n, f"unknown key `@mona{n}`") for n in range(1, 12)]),
+        replies.faulty_config(
+            ".github/claude-pool.yml", [Fault(n, f"unknown key `@mona{n}`") for n in range(1, 12)]
+        ),
         "`.github/claude-pool.yml` on the default branch has errors, so nothing was run:\n\n"
         + "\n".join(f"- line {n}: unknown key `@mona{n}`" for n in range(1, 11)),
     ),
@@ -52,26 +67,36 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
     ),
     "cap": (
         replies.cap_reached(CapReached("thread", 10_000_000, 1_239_999, 3_000_000)),
-        ("Nothing was run: it would need $3.00, and the cap per thread of $10.00 has $1.24 left. Anyone who can "
-        "change the default branch can raise it: `budget.thread` in `.github/claude-pool.yml`, in dollars. To "
-        "run within what is left: `/pool review --budget 1.23`"),
+        (
+            "Nothing was run: it would need $3.00, and the cap per thread of $10.00 has $1.24 left. Anyone who can "
+            "change the default branch can raise it: `budget.thread` in `.github/claude-pool.yml`, in dollars. To "
+            "run within what is left: `/pool review --budget 1.23`"
+        ),
     ),
     "empty cap": (
         replies.cap_reached(CapReached("thread", 10_000_000, 49_999, 3_000_000)),
-        ("Nothing was run: it would need $3.00, and the cap per thread of $10.00 has $0.05 left. "
-        "Anyone who can change the default branch can raise it: `budget.thread` in `.github/claude-pool.yml`, "
-        "in dollars."),
+        (
+            "Nothing was run: it would need $3.00, and the cap per thread of $10.00 has $0.05 left. "
+            "Anyone who can change the default branch can raise it: `budget.thread` in `.github/claude-pool.yml`, "
+            "in dollars."
+        ),
     ),
     "broken": (
         replies.broken("<b>@mona"),
         "The command could not be carried out: `<b>` `@mona`. Nothing was run; try it again later.",
     ),
     "help": (
-        replies.help_all({"review": VERB, "help": HELP}, {"review": Role.maintain, "help": Role.read}, Role.triage),
-        ("| command | on | needs | does |\n|---|---|---|---|\n"
-        "| `/pool review [PATH…]` | PR | maintain 🔒 | Reads it. |\n"
-        "| `/pool help` | PR, issue | read | Tells. |\n\n`/pool help VERB` shows a command's flags. "
-        "Your role here is **triage**. 🔒 needs a higher role than yours."),
+        replies.help_all(
+            {"review": VERB, "help": HELP},
+            {"review": Role.maintain, "help": Role.read},
+            Role.triage,
+        ),
+        (
+            "| command | on | needs | does |\n|---|---|---|---|\n"
+            "| `/pool review [PATH…]` | PR | maintain 🔒 | Reads it. |\n"
+            "| `/pool help` | PR, issue | read | Tells. |\n\n`/pool help VERB` shows a command's flags. "
+            "Your role here is **triage**. 🔒 needs a higher role than yours."
+        ),
     ),
     "help for a verb": (
         replies.help_verb(VERB, Role.admin),
@@ -79,7 +104,8 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
         + "\n".join(f"- `--{flag.name}` {flag.what}" for flag in VERB.flags),
     ),
     "help for a verb without flags": (
-        replies.help_verb(HELP, Role.read), "`/pool help`\n\nTells.\n\nNeeds the role **read** here."
+        replies.help_verb(HELP, Role.read),
+        "`/pool help`\n\nTells.\n\nNeeds the role **read** here.",
     ),
     "changed": (
         replies.changed_comment(),
@@ -88,59 +114,83 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
     "closed": (replies.closed(), "This pull request is closed. Nothing was run."),
     "pool's cap": (
         replies.cap_reached(CapReached("pool and month", 10_000_000, 0, 3_000_000)),
-        ("Nothing was run: it would need $3.00, and the cap per pool and month of $10.00 has $0.00 left. "
-        "Only the server's operator can raise it, with `CLAUDE_POOL_BUDGET_USD`."),
+        (
+            "Nothing was run: it would need $3.00, and the cap per pool and month of $10.00 has $0.00 left. "
+            "Only the server's operator can raise it, with `CLAUDE_POOL_BUDGET_USD`."
+        ),
     ),
     "user's cap": (
-        replies.cap_reached(CapReached("user and day", 20_000_000, 60_000, 3_000_000), "/pool ask `why` @mona?"),
-        ("Nothing was run: it would need $3.00, and the cap per user and day of $20.00 has $0.06 left. "
-        "Anyone who can change the default branch can raise it: `budget.user_day` in `.github/claude-pool.yml`, "
-        "in dollars. To run within what is left: ``/pool ask `why` @mona? --budget 0.06``"),
+        replies.cap_reached(
+            CapReached("user and day", 20_000_000, 60_000, 3_000_000), "/pool ask `why` @mona?"
+        ),
+        (
+            "Nothing was run: it would need $3.00, and the cap per user and day of $20.00 has $0.06 left. "
+            "Anyone who can change the default branch can raise it: `budget.user_day` in `.github/claude-pool.yml`, "
+            "in dollars. To run within what is left: ``/pool ask `why` @mona? --budget 0.06``"
+        ),
     ),
     "repository's cap": (
         replies.cap_reached(CapReached("repository and month", 20_000_000, 0, 3_000_000)),
-        ("Nothing was run: it would need $3.00, and the cap per repository and month of $20.00 has $0.00 left. "
-        "Anyone who can change the default branch can raise it: `budget.repository_month` in "
-        "`.github/claude-pool.yml`, in dollars."),
+        (
+            "Nothing was run: it would need $3.00, and the cap per repository and month of $20.00 has $0.00 left. "
+            "Anyone who can change the default branch can raise it: `budget.repository_month` in "
+            "`.github/claude-pool.yml`, in dollars."
+        ),
     ),
     "help without what is needed more": (
         replies.help_all({"help": HELP}, {"help": Role.read}, Role.read),
-        ("| command | on | needs | does |\n|---|---|---|---|\n| `/pool help` | PR, issue | read | Tells. |\n\n"
-        "`/pool help VERB` shows a command's flags. Your role here is **read**."),
+        (
+            "| command | on | needs | does |\n|---|---|---|---|\n| `/pool help` | PR, issue | read | Tells. |\n\n"
+            "`/pool help VERB` shows a command's flags. Your role here is **read**."
+        ),
     ),
     "closed issue": (replies.closed("issue"), "This issue is closed. Nothing was run."),
     "too many of a user": (
         replies.rate_limited("user", 30),
-        ("You have used up the limit of 30 commands per hour, so nothing was run. Commands over the limit "
-        "are not queued: repeat it later. The limit is `limits.user_hour` in `.github/claude-pool.yml`."),
+        (
+            "You have used up the limit of 30 commands per hour, so nothing was run. Commands over the limit "
+            "are not queued: repeat it later. The limit is `limits.user_hour` in `.github/claude-pool.yml`."
+        ),
     ),
     "too many in a thread": (
         replies.rate_limited("thread", 60),
-        ("This thread has used up the limit of 60 commands per hour, so nothing was run. Commands over the "
-        "limit are not queued: repeat it later. The limit is `limits.thread_hour` in "
-        "`.github/claude-pool.yml`."),
+        (
+            "This thread has used up the limit of 60 commands per hour, so nothing was run. Commands over the "
+            "limit are not queued: repeat it later. The limit is `limits.thread_hour` in "
+            "`.github/claude-pool.yml`."
+        ),
     ),
     "unvetted": (
         replies.unvetted("a" * 40, "/pool ask ``` why\n@mona"),
-        ("This pull request comes from someone without write access. A maintainer must allow each commit "
-        "before agents run. After reviewing `aaaaaaaaaaaa`, allow it with:\n\n```\n/pool ok aaaaaaaaaaaa\n"
-        "/pool ask why @mona\n```\n\nEach push needs a new `/pool ok`, unless `.github/claude-pool.yml` "
-        "says `outsiders: trust`."),
+        (
+            "This pull request comes from someone without write access. A maintainer must allow each commit "
+            "before agents run. After reviewing `aaaaaaaaaaaa`, allow it with:\n\n```\n/pool ok aaaaaaaaaaaa\n"
+            "/pool ask why @mona\n```\n\nEach push needs a new `/pool ok`, unless `.github/claude-pool.yml` "
+            "says `outsiders: trust`."
+        ),
     ),
     "lacking": (
-        replies.lacking(["contents:write", "issues:write"], "https://github.com/settings/installations/9"),
-        ("The App was not granted `contents:write`, `issues:write`, and this command needs it. Nothing was run. "
-        "An owner of the account can grant it: https://github.com/settings/installations/9"),
+        replies.lacking(
+            ["contents:write", "issues:write"], "https://github.com/settings/installations/9"
+        ),
+        (
+            "The App was not granted `contents:write`, `issues:write`, and this command needs it. Nothing was run. "
+            "An owner of the account can grant it: https://github.com/settings/installations/9"
+        ),
     ),
     "joined": (
         replies.joined("c-7", "review"),
-        ("The same review is already running or queued (`c-7`), so no second one was started; its comment "
-        "shows its progress."),
+        (
+            "The same review is already running or queued (`c-7`), so no second one was started; its comment "
+            "shows its progress."
+        ),
     ),
     "candidates": (
         replies.candidates("cancel", [("c-7", "review, @mona"), ("c-8", "fix, running")]),
-        ("Several runs match. Which one?\n\n- `/pool cancel c-7`: review, `@mona`\n- `/pool cancel c-8`: "
-        "fix, running"),
+        (
+            "Several runs match. Which one?\n\n- `/pool cancel c-7`: review, `@mona`\n- `/pool cancel c-8`: "
+            "fix, running"
+        ),
     ),
     "no candidate": (replies.no_candidate("cancel"), "There is nothing here to cancel."),
     "unknown id": (
@@ -149,8 +199,10 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
     ),
     "stale gate": (
         replies.stale_gate("0123456789", "the head has moved, @mona", "abcdef0123"),
-        ("`0123456789` does not match: the head has moved, `@mona`. Nothing was approved. The patch that is "
-        "waiting now has the ID `abcdef0123`; look at it first."),
+        (
+            "`0123456789` does not match: the head has moved, `@mona`. Nothing was approved. The patch that is "
+            "waiting now has the ID `abcdef0123`; look at it first."
+        ),
     ),
     "stale gate and nothing else": (
         replies.stale_gate("@mona", "the pull request is closed", None),
@@ -162,8 +214,10 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
     ),
     "not counted": (
         replies.not_counted(),
-        ("The requester of a change cannot approve it here (`changes.four_eyes`). Someone else with write "
-        "access can."),
+        (
+            "The requester of a change cannot approve it here (`changes.four_eyes`). Someone else with write "
+            "access can."
+        ),
     ),
     "rejected": (
         replies.rejected(again=True, times=1, most=3),
@@ -175,19 +229,33 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
     ),
     "below in a mail": (
         replies.below_in_mail("/pool approve 0123456789"),
-        ("`/pool approve 0123456789` was not run: it came by mail and stands below other text, where mail programs put "
-        "what they quote. In a mail, write commands in the first lines; or write a comment on GitHub.")),
+        (
+            "`/pool approve 0123456789` was not run: it came by mail and stands below other text, where mail programs "
+            "put what they quote. In a mail, write commands in the first lines; or write a comment on GitHub."
+        ),
+    ),
     "too short a commit": (
         replies.short_commit("abc1234", "b" * 40),
-        ("`abc1234` is too short: another commit can be made that begins so. At least 12 digits are needed. If the "
-        f"present head is the commit that you have looked at: `/pool ok {'b' * 40}`")),
-    "needs text": (replies.needs_text("ask", "a question"), "`/pool ask` needs a question. Nothing was run."),
+        (
+            "`abc1234` is too short: another commit can be made that begins so. At least 12 digits are needed. If the "
+            f"present head is the commit that you have looked at: `/pool ok {'b' * 40}`"
+        ),
+    ),
+    "needs text": (
+        replies.needs_text("ask", "a question"),
+        "`/pool ask` needs a question. Nothing was run.",
+    ),
     "still needed": (
         SafeMarkdown(replies.still_needed(2, "why", ["a.py", "b`c"])),
-        ("2 more people must approve: why. A code owner of `a.py`, ``b`c`` must be among them "
-        "(`changes.codeowners`)."),
+        (
+            "2 more people must approve: why. A code owner of `a.py`, ``b`c`` must be among them "
+            "(`changes.codeowners`)."
+        ),
     ),
-    "one is still needed": (SafeMarkdown(replies.still_needed(1, "why", [])), "1 more person must approve: why."),
+    "one is still needed": (
+        SafeMarkdown(replies.still_needed(1, "why", [])),
+        "1 more person must approve: why.",
+    ),
     "an owner is still needed": (
         SafeMarkdown(replies.still_needed(0, "", [f"f{n}" for n in range(7)])),
         "A code owner of `f0`, `f1`, `f2`, `f3`, `f4` must be among them (`changes.codeowners`).",
@@ -195,8 +263,10 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
     "nobody is needed": (SafeMarkdown(replies.still_needed(0, "", [])), ""),
     "gate ready": (
         replies.gate_ready("fix", "mona", "0123456789", "2 files, +3 -10"),
-        ("@mona `/pool fix` waits for approval: 2 files, +3 -10. The comment above shows it. To push exactly "
-        "that patch: `/pool approve 0123456789`"),
+        (
+            "@mona `/pool fix` waits for approval: 2 files, +3 -10. The comment above shows it. To push exactly "
+            "that patch: `/pool approve 0123456789`"
+        ),
     ),
     "cancelled": (
         replies.cancelled("c-7", "review"),
@@ -208,14 +278,22 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
     ),
     "again": (
         replies.again("review", "https://github.com/o/w/pull/1#issuecomment-7"),
-        ("Accepted. Progress and result of this `/pool review` are in [this "
-        "comment](https://github.com/o/w/pull/1#issuecomment-7)."),
+        (
+            "Accepted. Progress and result of this `/pool review` are in [this "
+            "comment](https://github.com/o/w/pull/1#issuecomment-7)."
+        ),
     ),
     "over": (
-        replies.over(("mona", "max"), "review", "Nothing found in 2 files",
-            "https://github.com/o/w/pull/1#issuecomment-7"),
-        ("@mona @max `/pool review` has ended: Nothing found in 2 files · "
-        "[details](https://github.com/o/w/pull/1#issuecomment-7)"),
+        replies.over(
+            ("mona", "max"),
+            "review",
+            "Nothing found in 2 files",
+            "https://github.com/o/w/pull/1#issuecomment-7",
+        ),
+        (
+            "@mona @max `/pool review` has ended: Nothing found in 2 files · "
+            "[details](https://github.com/o/w/pull/1#issuecomment-7)"
+        ),
     ),
     "over without a comment": (
         replies.over(("mona",), "fix", "NOT DONE: out of turns", ""),
@@ -223,16 +301,21 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
     ),
     "joined with a link": (
         replies.joined("c-7", "review", "https://github.com/o/w/pull/1#issuecomment-7"),
-        ("The same review is already running or queued (`c-7`), so no second one was started; [its "
-        "comment](https://github.com/o/w/pull/1#issuecomment-7) shows its progress."),
+        (
+            "The same review is already running or queued (`c-7`), so no second one was started; [its "
+            "comment](https://github.com/o/w/pull/1#issuecomment-7) shows its progress."
+        ),
     ),
     "trusted": (
-        replies.trusted("a" * 40), "Agents may read `aaaaaaaaaaaa`. Each push needs a new `/pool ok`."
+        replies.trusted("a" * 40),
+        "Agents may read `aaaaaaaaaaaa`. Each push needs a new `/pool ok`.",
     ),
     "wrong commit": (
         replies.wrong_commit("@mona", "b" * 40),
-        ("`@mona` is not the head of this pull request, which is `bbbbbbbbbbbb`. Review that commit first, then: "
-        "`/pool ok bbbbbbbbbbbb`"),
+        (
+            "`@mona` is not the head of this pull request, which is `bbbbbbbbbbbb`. Review that commit first, then: "
+            "`/pool ok bbbbbbbbbbbb`"
+        ),
     ),
     "dismissed": (
         replies.dismissed("0123456789abcdef0123", "@mona loses #1"),
@@ -246,36 +329,63 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
         replies.dismissed_thread("mona", "see #1\n/pool review"),
         "Dismissed by `mona`: see `#1` /pool review. It will not be reported again.",
     ),
-    "answer": (replies.answer(Told(text="Ask @mona.\n\n/pool x")), "Ask `@mona.`\n\n`/pool` x"),
+    "answer": (
+        replies.answer(AnswerReport(text="Ask @mona.\n\n/pool x")),
+        "Ask `@mona.`\n\n`/pool` x",
+    ),
     "answer with places": (
-        replies.answer(Told(text="Here.", links=[
-            Link(path="a.py", start=3, end=3, url="https://github.com/o/w/blob/c/a.py#L3"),
-            Link(path="b`]c.py", start=3, end=5, url="https://github.com/o/w/blob/c/b%60%5Dc.py#L3-L5"),
-        ])),
-        ("Here.\n\nWhere to look: [`a.py:3`](https://github.com/o/w/blob/c/a.py#L3), "
-        "[``b`]c.py:3-5``](https://github.com/o/w/blob/c/b%60%5Dc.py#L3-L5)"),
+        replies.answer(
+            AnswerReport(
+                text="Here.",
+                links=[
+                    Link(path="a.py", start=3, end=3, url="https://github.com/o/w/blob/c/a.py#L3"),
+                    Link(
+                        path="b`]c.py",
+                        start=3,
+                        end=5,
+                        url="https://github.com/o/w/blob/c/b%60%5Dc.py#L3-L5",
+                    ),
+                ],
+            )
+        ),
+        (
+            "Here.\n\nWhere to look: [`a.py:3`](https://github.com/o/w/blob/c/a.py#L3), "
+            "[``b`]c.py:3-5``](https://github.com/o/w/blob/c/b%60%5Dc.py#L3-L5)"
+        ),
     ),
     "withheld": (
         replies.withheld(["a GitHub token", "a random token"]),
-        ("🔒 This post was withheld: it contains what looks like a secret (a GitHub token, a random token). Only the "
-        "operator can read it, with `claude-pool-gh show`. If the secret is real, replace it: an agent has seen it."),
+        (
+            "🔒 This post was withheld: it contains what looks like a secret (a GitHub token, a random token). "
+            "Only the operator can read it, with `claude-pool-gh show`. "
+            "If the secret is real, replace it: an agent has seen it."
+        ),
     ),
     "moved on": (
         replies.moved_on("a" * 40, "b" * 40, "/pool ask `why` @mona"),
-        ("That run was about `aaaaaaaaa`, but the head is now `bbbbbbbbb`. To start again: `/pool ask why "
-        "@mona`"),
+        (
+            "That run was about `aaaaaaaaa`, but the head is now `bbbbbbbbb`. To start again: `/pool ask why "
+            "@mona`"
+        ),
     ),
     "which finding": (
         replies.which_finding([("0123456789", "@mona loses #1"), ("abcdefabcd", "b")]),
-        ("Which finding? Reply to it, or start with its ID:\n\n- `01234567` `@mona` loses `#1`\n- `abcdefab` b"),
+        (
+            "Which finding? Reply to it, or start with its ID:\n\n- `01234567` `@mona` loses `#1`\n- `abcdefab` b"
+        ),
     ),
-    "no finding": (replies.which_finding([]), "This pull request has no open finding. Nothing was done."),
+    "no finding": (
+        replies.which_finding([]),
+        "This pull request has no open finding. Nothing was done.",
+    ),
     "only the App": (
         replies.only_app("fix"),
-        ("`/pool fix` waits for an approval, and a GitHub Actions job ends before that. Let its jobs keep what "
-        "waits: add `contents: write` to the `permissions:` of the job. Nothing was run."),
+        (
+            "`/pool fix` waits for an approval, and a GitHub Actions job ends before that. Let its jobs keep what "
+            "waits: add `contents: write` to the `permissions:` of the job. Nothing was run."
+        ),
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", REPLIES)
@@ -289,7 +399,9 @@ def test_every_reply_is_among_these() -> None:
     functions = [
         name
         for name, each in vars(replies).items()
-        if inspect.isfunction(each) and each.__module__ == replies.__name__ and not name.startswith("_")
+        if inspect.isfunction(each)
+        and each.__module__ == replies.__name__
+        and not name.startswith("_")
     ]
     source = Path(__file__).read_text("utf-8")
     assert len(functions) > 30
@@ -305,7 +417,9 @@ MENTIONING = {
 
 
 def alive(text: str) -> list[str]:
-    return [each for each in life(text) if each != "link_open" and "https://github.com/" not in each]
+    return [
+        each for each in life(text) if each != "link_open" and "https://github.com/" not in each
+    ]
 
 
 @pytest.mark.parametrize(
@@ -323,7 +437,7 @@ def test_what_must_notify_mentions_who_asked_and_nobody_else(case: str) -> None:
 
 
 def test_the_help_is_one_table_with_a_row_for_every_verb() -> None:
-    verbs = {name: room.verb for name, room in handlers().items()}
+    verbs = {name: handler.verb for name, handler in handlers().items()}
     shown = replies.help_all(verbs, {name: verb.role for name, verb in verbs.items()}, Role.none)
     cells = [token for token in GITHUB.parse(shown) if token.type in ("th_open", "td_open")]
     texts = [token.content for token in GITHUB.parse(shown) if token.type == "inline"]
@@ -343,11 +457,13 @@ def test_each_verbs_help_names_all_its_flags(name: str) -> None:
 
 
 @pytest.mark.parametrize("guard", ["code", "neutralize", "neutralize_line"])
-def test_these_tests_would_see_it_if_the_guard_were_off(guard: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_these_tests_would_see_it_if_the_guard_were_off(
+    guard: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(replies, guard, lambda text, _limit=0: text)
     said = [
         replies.unknown_id("@mona"),
-        replies.answer(Told(text="@mona")),
+        replies.answer(AnswerReport(text="@mona")),
         replies.dismissed("0123456789", "@mona"),
     ]
     assert [each for text in said for each in alive(text)]

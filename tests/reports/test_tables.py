@@ -16,13 +16,25 @@ from tests.reports.judge import life
 
 HOSTILE = "@mona | `x`\n/pool approve x <img src=x> https://evil.example"
 CHAIN = ChainLine(
-    id="c-7", verb="fix", title="AWAITING APPROVAL", requester="mona", cost=420_000, gate="0123456789"
+    id="c-7",
+    verb="fix",
+    title="AWAITING APPROVAL",
+    requester="mona",
+    cost=420_000,
+    gate="0123456789",
 )
 STATUS = StatusView(
-    chains=(CHAIN, ChainLine(id="c-6", verb="review", title="a | b", requester="h|t", cost=10_000, upper_bound=True)),
-    busy=2, slots=2, waiting=3,
+    chains=(
+        CHAIN,
+        ChainLine(
+            id="c-6", verb="review", title="a | b", requester="h|t", cost=10_000, upper_bound=True
+        ),
+    ),
+    busy=2,
+    slots=2,
+    waiting=3,
     shares={"review": {"fixed": 2, "dismissed": 1, "open": 0}, "audit": {}},
-)  # fmt: skip
+)
 COST = CostView(
     by_verb=(("review", 3, 2_000_000), ("ask", 1, 10_000)),
     by_model=(("claude-sonnet-5-5", 4, 2_010_000),),
@@ -33,7 +45,9 @@ COST = CostView(
 )
 
 SHOWN = {
-    "status": (tables.status(STATUS), """\
+    "status": (
+        tables.status(STATUS),
+        """\
 | | command | state | asked by | cost |
 |---|---|---|---|--:|
 | `c-7` | fix | AWAITING APPROVAL `0123456789` | `mona` | $0.42 |
@@ -48,12 +62,15 @@ SHOWN = {
 | audit | 0 | 0 | 0 | 0 | 0 |
 | review | 3 | 2 (66 %) | 1 (33 %) | 0 | 0 |
 
-</details>"""),
+</details>""",
+    ),
     "nothing yet": (
         tables.status(StatusView(chains=(), busy=0, slots=4, waiting=0)),
         "No commands yet.\n\n0 of 4 slots are busy, the queue is empty.",
     ),
-    "cost": (tables.cost(COST), """\
+    "cost": (
+        tables.cost(COST),
+        """\
 This repository has spent **$2.01** this month.
 
 | cap per | used or reserved | of | left |
@@ -76,13 +93,23 @@ This repository has spent **$2.01** this month.
 
 | week | runs | cost |
 |---|--:|--:|
-| `2026-W48` | 4 | $2.01 |"""),
+| `2026-W48` | 4 | $2.01 |""",
+    ),
     "configuration": (
         tables.configuration(
-            {"door": "app", "model": None, "changes.draft": True, "bots": [7, 8], "permissions": {}, "x": "a|b",
-             "changes.checks": [{"name": "tests", "run": "make test"}]},
-            {"changes.draft": "octo/.github", "x": "@mona"}, DEFAULT,
-        ), """\
+            {
+                "door": "app",
+                "model": None,
+                "changes.draft": True,
+                "bots": [7, 8],
+                "permissions": {},
+                "x": "a|b",
+                "changes.checks": [{"name": "tests", "run": "make test"}],
+            },
+            {"changes.draft": "octo/.github", "x": "@mona"},
+            DEFAULT,
+        ),
+        """\
 | key | value | from |
 |---|---|---|
 | `changes.draft` | `true` | octo/.github |
@@ -98,8 +125,9 @@ This repository has spent **$2.01** this month.
 | `permissions` | `{}` | default |
 | `changes.checks` | `[{name: tests, run: make test}]` | default |
 
-</details>"""),
-}  # fmt: skip
+</details>""",
+    ),
+}
 
 
 @pytest.mark.parametrize("case", SHOWN)
@@ -112,7 +140,9 @@ def test_a_table_is_shown_whole_and_is_no_command(case: str) -> None:
 def test_without_a_file_every_key_is_at_its_default() -> None:
     values = flat(RepositoryConfig())
     shown = tables.configuration(values, {}, DEFAULT)
-    assert shown.startswith("No configuration file: all settings are at their defaults.\n\n<details>")
+    assert shown.startswith(
+        "No configuration file: all settings are at their defaults.\n\n<details>"
+    )
     assert [key for key in values if f"| `{key}` | " not in shown] == []
     assert shown.count("| default |") == len(values)
 
@@ -152,6 +182,8 @@ def test_a_strangers_text_in_a_configuration_is_one_dead_cell(field: str) -> Non
 
 
 @pytest.mark.parametrize("guard", ["code", "neutralize_line"])
-def test_these_tests_would_see_it_if_the_guard_were_off(guard: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_these_tests_would_see_it_if_the_guard_were_off(
+    guard: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(tables, guard, lambda text, _limit=0: text)
     assert life(tables.configuration({"x": HOSTILE}, {"x": HOSTILE}, DEFAULT).split("<details>")[0])

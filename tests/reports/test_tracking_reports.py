@@ -11,16 +11,16 @@ from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.reports import refusals
 from claude_pool_gh.reports.tracking import tracking
 from claude_pool_gh.reports.views import (
+    AnswerReport,
     Bill,
-    Fate,
-    Kept,
+    ChangeStatus,
+    HandInReport,
     Place,
-    Presented,
     Report,
+    Resumable,
     Run,
     StepLine,
-    Told,
-    Triaged,
+    TriageReport,
 )
 from claude_pool_gh.reports.words import fold
 from tests.findings.make import finding
@@ -63,7 +63,9 @@ def whole(*parts: str) -> str:
 
 
 def test_an_answer_stands_in_its_own_reply_and_not_here() -> None:
-    assert tracking(of("ask", Told(text="It is @mona's."), outcome=DONE)) == whole("### ✅ Answered", MONEY)
+    assert tracking(of("ask", AnswerReport(text="It is @mona's."), outcome=DONE)) == whole(
+        "### ✅ Answered", MONEY
+    )
 
 
 TRIAGED = """\
@@ -80,12 +82,14 @@ As `README.md` says, it should."""
 
 
 def test_a_triage_says_what_it_is_about_its_labels_and_what_is_missing() -> None:
-    triaged = Triaged(
-        summary="It crashes for @mona", labels=("bug", "a|b"),
-        missing=("The version,\n@mona", "A <b> way to see it"), note="As `README.md` says, it should.",
-    )  # fmt: skip
+    triaged = TriageReport(
+        summary="It crashes for @mona",
+        labels=("bug", "a|b"),
+        missing=("The version,\n@mona", "A <b> way to see it"),
+        note="As `README.md` says, it should.",
+    )
     assert tracking(of("triage", triaged, outcome=DONE)) == whole("### ✅ Triaged", MONEY, TRIAGED)
-    assert tracking(of("triage", Triaged(summary="Clear."), outcome=DONE)) == whole(
+    assert tracking(of("triage", TriageReport(summary="Clear."), outcome=DONE)) == whole(
         "### ✅ Triaged", MONEY, "Clear."
     )
 
@@ -102,50 +106,65 @@ def test_a_change_that_can_not_be_approved_any_more_says_so_first() -> None:
         "### ⏸ NOT APPLIED: the head has moved to 1234",
         BASED,
         "This patch is outdated: the head has moved to 1234. To make a new one: `/pool retry`",
-        FACTS, FOLDED, SAYS,
-    )  # fmt: skip
+        FACTS,
+        FOLDED,
+        SAYS,
+    )
 
 
-ENDS: dict[Fate, tuple[dict[str, Any], str, str]] = {
-    Fate.writing: (
-        {}, "⏳ Approved, being pushed: 2 files, +3 -10", "Approved by `mona`; pushing to `topic`.",
+ENDS: dict[ChangeStatus, tuple[dict[str, Any], str, str]] = {
+    ChangeStatus.writing: (
+        {},
+        "⏳ Approved, being pushed: 2 files, +3 -10",
+        "Approved by `mona`; pushing to `topic`.",
     ),
-    Fate.pushed: ({}, "✅ Pushed ccccccccc: 2 files, +3 -10", "Pushed `ccccccccc` to `topic`, approved by `mona`."),
-    Fate.proposed: (
-        {"pull": 12}, "✅ Pull request #12: 2 files, +3 -10",
+    ChangeStatus.pushed: (
+        {},
+        "✅ Pushed ccccccccc: 2 files, +3 -10",
+        "Pushed `ccccccccc` to `topic`, approved by `mona`.",
+    ),
+    ChangeStatus.proposed: (
+        {"pull": 12},
+        "✅ Pull request #12: 2 files, +3 -10",
         "Opened pull request #12 with `ccccccccc`, approved by `mona`.",
     ),
-    Fate.refused: (
-        {"refused": "the branch moved"}, "⚠️ NOT PUSHED: the branch moved",
+    ChangeStatus.refused: (
+        {"refused": "the branch moved"},
+        "⚠️ NOT PUSHED: the branch moved",
         f"Approved by `mona`, but not pushed: the branch moved. {refusals.KEEPS}",
     ),
-    Fate.patch_only: (
-        {"approved_by": ()}, "✅ A patch for you to apply: 2 files, +3 -10",
-        ("This is a fork, and the bot does not push to forks. The patch is below; apply it at `000000000` with "
-        "`git apply`."),
+    ChangeStatus.patch_only: (
+        {"approved_by": ()},
+        "✅ A patch for you to apply: 2 files, +3 -10",
+        (
+            "This is a fork, and the bot does not push to forks. The patch is below; apply it at `000000000` with "
+            "`git apply`."
+        ),
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("where", ENDS)
-def test_a_change_says_where_it_went(where: Fate) -> None:
+def test_a_change_says_where_it_went(where: ChangeStatus) -> None:
     fields, first, decision = ENDS[where]
     shown = change(**({"fate": where, "approved_by": ("mona",)} | fields))
-    patch = PATCH if where is Fate.patch_only else FOLDED
+    patch = PATCH if where is ChangeStatus.patch_only else FOLDED
     assert tracking(of("fix", shown, outcome=DONE)) == whole(
         f"### {first}", BASED, decision, SETTLED, patch, SAYS
     )
 
 
 def test_nothing_changed_is_no_success() -> None:
-    nothing = change(files=(), protected=(), fate=Fate.nothing, prose="It is right as it is, @mona")
+    nothing = change(
+        files=(), protected=(), fate=ChangeStatus.nothing, prose="It is right as it is, @mona"
+    )
     assert tracking(of("fix", nothing, outcome=DONE)) == whole(
         "### ⚠️ Nothing was changed", MONEY, "It is right as it is, `@mona`"
     )
 
 
 def test_questions_are_asked_instead() -> None:
-    asked = change(files=(), fate=Fate.nothing, questions=("Which file?", "Which @mona?"))
+    asked = change(files=(), fate=ChangeStatus.nothing, questions=("Which file?", "Which @mona?"))
     assert tracking(of("implement", asked, outcome=DONE)) == whole(
         "### ⚠️ 2 questions before I can start",
         MONEY,
@@ -157,12 +176,17 @@ HANDED_IN = COPY.replace("push exactly this patch", "continue with exactly this"
 
 
 def test_what_was_handed_in_can_be_approved_while_it_waits_and_never_after() -> None:
-    handed_in = Presented(text="The plan of @mona", gate="0123456789")
+    handed_in = HandInReport(text="The plan of @mona", gate="0123456789")
     assert tracking(of("run", handed_in, waits=True)) == whole(
-        "### ⏸ AWAITING APPROVAL", MONEY, HANDED_IN, fold("What was handed in", "The plan of `@mona`")
+        "### ⏸ AWAITING APPROVAL",
+        MONEY,
+        HANDED_IN,
+        fold("What was handed in", "The plan of `@mona`"),
     )
     for verdict in Verdict:
-        assert "/pool approve" not in tracking(of("run", handed_in, outcome=Outcome(verdict=verdict)))
+        assert "/pool approve" not in tracking(
+            of("run", handed_in, outcome=Outcome(verdict=verdict))
+        )
 
 
 @pytest.mark.parametrize("verdict", [each for each in Verdict if each is not Verdict.answered])
@@ -171,7 +195,7 @@ def test_a_change_that_was_not_made_whole_shows_no_line_to_approve_it(verdict: V
 
 
 def test_what_ended_early_says_what_is_kept_and_how_it_goes_on() -> None:
-    kept = Kept(command="/pool continue c-7 --turns 80", files=change().files)
+    kept = Resumable(command="/pool continue c-7 --turns 80", files=change().files)
     early = of("fix", outcome=Outcome(verdict=Verdict.out_of_turns), kept=kept)
     assert tracking(early) == whole(
         "### ⚠️ NOT DONE: out of turns",
@@ -181,9 +205,14 @@ def test_what_ended_early_says_what_is_kept_and_how_it_goes_on() -> None:
 
 
 def test_a_review_that_can_be_continued_names_one_next_command_only() -> None:
-    kept = Kept(command="/pool continue c-7 --budget 6.00", saved=True)
+    kept = Resumable(command="/pool continue c-7 --budget 6.00", saved=True)
     shown = tracking(
-        of("review", reviewed(unread=("a",)), outcome=Outcome(verdict=Verdict.out_of_budget), kept=kept)
+        of(
+            "review",
+            reviewed(unread=("a",)),
+            outcome=Outcome(verdict=Verdict.out_of_budget),
+            kept=kept,
+        )
     )
     assert shown == whole(
         "### ⚠️ NOT REVIEWED: out of budget",
@@ -196,7 +225,10 @@ def test_a_review_that_can_be_continued_names_one_next_command_only() -> None:
 
 def test_who_waits_in_line_learns_of_the_place_the_moved_head_and_every_warning() -> None:
     waiting = of(
-        "fix", place=Place(3, 2, 2), stale="f" * 40, warnings=("80 % of the month is spent.", "And more.")
+        "fix",
+        place=Place(3, 2, 2),
+        stale="f" * 40,
+        warnings=("80 % of the month is spent.", "And more."),
     )
     parts = (
         "### Fix of `012345678`: waiting in the queue",
@@ -204,8 +236,11 @@ def test_who_waits_in_line_learns_of_the_place_the_moved_head_and_every_warning(
         "Third in the queue: both slots are busy.",
         "So far: 1 min, $0.42.",
         "⚠️ The head has moved to `fffffffff` since; this is about `012345678`.",
-        "⚠️ 80 % of the month is spent.", "⚠️ And more.", STEPS_TABLE, FOOT,
-    )  # fmt: skip
+        "⚠️ 80 % of the month is spent.",
+        "⚠️ And more.",
+        STEPS_TABLE,
+        FOOT,
+    )
     assert tracking(waiting) == "\n\n".join(parts)
 
 
@@ -229,7 +264,9 @@ def test_who_has_a_slot_has_no_place() -> None:
 
 
 def test_warnings_stay_when_it_has_ended() -> None:
-    shown = tracking(of("ask", Told(text=""), outcome=DONE, warnings=("Only $1.00 is left.",)))
+    shown = tracking(
+        of("ask", AnswerReport(text=""), outcome=DONE, warnings=("Only $1.00 is left.",))
+    )
     assert shown == whole("### ✅ Answered", MONEY, "⚠️ Only $1.00 is left.")
 
 
@@ -251,22 +288,26 @@ STANDING = f"""\
 
 def test_a_second_review_tells_what_is_new_what_is_fixed_and_what_still_stands() -> None:
     found = reviewed(
-        inline=(finding(),), standing=(finding(path="old.py", severity="low"),), fixed=(finding(title="@mona is gone"),)
-    )  # fmt: skip
-    assert tracking(of("review", found, outcome=Outcome(verdict=Verdict.findings))) == whole(STANDING)
+        inline=(finding(),),
+        standing=(finding(path="old.py", severity="low"),),
+        fixed=(finding(title="@mona is gone"),),
+    )
+    assert tracking(of("review", found, outcome=Outcome(verdict=Verdict.findings))) == whole(
+        STANDING
+    )
 
 
 @pytest.mark.parametrize(
     "shown",
     [
-        of("ask", Told(text=""), outcome=DONE),
-        of("triage", Triaged(summary="s"), outcome=DONE),
+        of("ask", AnswerReport(text=""), outcome=DONE),
+        of("triage", TriageReport(summary="s"), outcome=DONE),
         of("fix", change(), waits=True),
         of("fix", change(stale="x"), waits=True),
-        *(of("fix", change(fate=fate), outcome=DONE) for fate in Fate),
+        *(of("fix", change(fate=fate), outcome=DONE) for fate in ChangeStatus),
         *(ended(verdict) for verdict in Verdict),
         *(ended(verdict, report=None) for verdict in Verdict),
-        *(ended(verdict, kept=Kept(command="/pool continue")) for verdict in Verdict),
+        *(ended(verdict, kept=Resumable(command="/pool continue")) for verdict in Verdict),
     ],
 )
 def test_no_line_trails_off_and_nothing_in_it_is_a_command(shown: Run) -> None:
@@ -277,5 +318,5 @@ def test_no_line_trails_off_and_nothing_in_it_is_a_command(shown: Run) -> None:
 
 def test_a_change_that_ended_before_it_was_approved_is_not_on_its_way() -> None:
     failed = Outcome(verdict=Verdict.failed, reason="rejected 3 of 3 times")
-    shown = tracking(of("fix", change(fate=Fate.writing), outcome=failed))
+    shown = tracking(of("fix", change(fate=ChangeStatus.writing), outcome=failed))
     assert shown.startswith("### ⚠️ NOT DONE: rejected 3 of 3 times")

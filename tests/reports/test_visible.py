@@ -65,20 +65,44 @@ def test_what_is_hidden_on_github_is_not_in_the_text(trick: str) -> None:
 @pytest.mark.parametrize(
     "character",
     [
-        "\u200b", "\u200d", "\u202e", "\u2066", "\ufeff", "\u00ad", "\U000e0041", "\U000e007f", "\ufe0f",
-        "\U000e0100", "\x00",
-        "\x1b", "\x08", "\u2060", "\u3164", "\u115f", "\uffa0", "\u2800", "\ue000", "\u180e", "\u061c", "&#8203;",
+        "\u200b",
+        "\u200d",
+        "\u202e",
+        "\u2066",
+        "\ufeff",
+        "\u00ad",
+        "\U000e0041",
+        "\U000e007f",
+        "\ufe0f",
+        "\U000e0100",
+        "\x00",
+        "\x1b",
+        "\x08",
+        "\u2060",
+        "\u3164",
+        "\u115f",
+        "\uffa0",
+        "\u2800",
+        "\ue000",
+        "\u180e",
+        "\u061c",
+        "&#8203;",
         "&#x202e;",
-        "&ZeroWidthSpace;", "&shy;", "&#xE0041;",
+        "&ZeroWidthSpace;",
+        "&shy;",
+        "&#xE0041;",
     ],
-)  # fmt: skip
+)
 def test_characters_that_nobody_sees_are_gone(character: str) -> None:
     shown = visible_text(f"a{character}b")
     assert shown in ("ab", "a\ufffdb")
 
 
 SHOWN = {
-    "words": ("Plain *words* with **marks**, `code` and a_b", "Plain words with marks, code and a_b"),
+    "words": (
+        "Plain *words* with **marks**, `code` and a_b",
+        "Plain words with marks, code and a_b",
+    ),
     "heading": ("# Title\n\ntext", "Title\n\ntext"),
     "lines": ("one\ntwo  \nthree", "one\ntwo\nthree"),
     "list": ("- one\n- two\n  - three", "one\n\ntwo\n\nthree"),

@@ -23,11 +23,15 @@ CUT = "*Shortened:"
 @pytest.mark.parametrize(
     ("microdollars", "text"),
     [
-        (0, "$0.00"), (1_500, "$0.0015"), (9_999, "$0.0100"), (10_000, "$0.01"), (420_000, "$0.42"), (3_000_000,
-        "$3.00"),
+        (0, "$0.00"),
+        (1_500, "$0.0015"),
+        (9_999, "$0.0100"),
+        (10_000, "$0.01"),
+        (420_000, "$0.42"),
+        (3_000_000, "$3.00"),
         (1_234_567_890, "$1234.57"),
     ],
-)  # fmt: skip
+)
 def test_money_shows_fractions_of_a_cent_only_below_one(microdollars: int, text: str) -> None:
     assert dollars(microdollars) == text
     assert dollars(microdollars, upper_bound=True) == f"≤ {text}"
@@ -112,7 +116,8 @@ PARTS = st.sampled_from(
 
 @settings(max_examples=40, deadline=None)
 @given(
-    st.lists(PARTS, min_size=1, max_size=8), st.sampled_from(["x" * 900, "`" * 3 + "x" * 900, "é" * 70_000])
+    st.lists(PARTS, min_size=1, max_size=8),
+    st.sampled_from(["x" * 900, "`" * 3 + "x" * 900, "é" * 70_000]),
 )
 def test_whatever_is_cut_fits_and_says_that_it_was_cut(parts: list[str], tail: str) -> None:
     text = fitting("words\n\n" + "".join(parts) + (tail + "\n") * 90)
@@ -132,7 +137,9 @@ def test_whatever_is_cut_fits_and_says_that_it_was_cut(parts: list[str], tail: s
         ((), [], "$0.00"),
     ],
 )
-def test_amounts_add_up_as_they_are_shown(parts: tuple[int, ...], shown: list[str], total: str) -> None:
+def test_amounts_add_up_as_they_are_shown(
+    parts: tuple[int, ...], shown: list[str], total: str
+) -> None:
     assert amounts(parts) == (shown, total)
 
 
@@ -141,7 +148,8 @@ def test_whatever_the_amounts_are_their_column_adds_up(parts: list[int]) -> None
     shown, total = amounts(parts)
     assert sum(Decimal(each[1:]) for each in shown) == Decimal(total[1:])
     assert all(
-        abs(Decimal(text[1:]) * 1_000_000 - part) < 10_000 for text, part in zip(shown, parts, strict=True)
+        abs(Decimal(text[1:]) * 1_000_000 - part) < 10_000
+        for text, part in zip(shown, parts, strict=True)
     )
 
 
@@ -152,7 +160,9 @@ def test_a_finding_is_linked_at_its_lines_at_the_commit_that_was_read() -> None:
     assert linked(finding(end_line=5), home, "c").endswith("/blob/c/shop/prices.py#L2-L5)")
     assert linked(finding(), "", "c") == "`shop/prices.py:2`"
     deleted = linked(finding(side="LEFT"), home, "c" * 40)
-    assert deleted == "`shop/prices.py:2`, in the file before the change", "the head has other lines there"
+    assert deleted == "`shop/prices.py:2`, in the file before the change", (
+        "the head has other lines there"
+    )
 
 
 def test_time_that_runs_is_shown_in_whole_minutes() -> None:
@@ -175,10 +185,14 @@ def test_the_operators_trouble_is_told_as_that() -> None:
 @pytest.mark.parametrize(
     "filler",
     [
-        "A line of words.\n\n", "- an item\n\n  more of it\n\n", "> said\n> so\n", "| a | b |\n", "&amp;" * 40 + "\n",
+        "A line of words.\n\n",
+        "- an item\n\n  more of it\n\n",
+        "> said\n> so\n",
+        "| a | b |\n",
+        "&amp;" * 40 + "\n",
         "<details><summary>x</summary>\n\n" + fence("y\n" * 40) + "\n\n</details>\n\n",
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize(
     "opening",
     [

@@ -17,7 +17,9 @@ import pytest
 
 from claude_pool_gh.sandbox import bubblewrap
 
-PYTHON = next((path for path in ("/usr/bin/python3", "/usr/local/bin/python3") if Path(path).exists()), "")
+PYTHON = next(
+    (path for path in ("/usr/bin/python3", "/usr/local/bin/python3") if Path(path).exists()), ""
+)
 """A Python that every user of this machine may run."""
 
 
@@ -34,13 +36,21 @@ def lacking() -> str:
         )
         ran = subprocess.run(
             [own, "--unshare-all", "--ro-bind", "/", "/", "/bin/true"],
-            capture_output=True, text=True, check=False, cwd="/", **nobody,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd="/",
+            **nobody,
+        )
     return str(ran.stderr).strip()
 
 
-needs_walls = pytest.mark.skipif(bool(lacking()), reason=f"no sandbox can be made here: {lacking()}")
-needs_python = pytest.mark.skipif(not PYTHON, reason="no Python in /usr/bin that every user may run")
+needs_walls = pytest.mark.skipif(
+    bool(lacking()), reason=f"no sandbox can be made here: {lacking()}"
+)
+needs_python = pytest.mark.skipif(
+    not PYTHON, reason="no Python in /usr/bin that every user may run"
+)
 
 
 def archive(folder: Path, files: Mapping[str, str]) -> Path:

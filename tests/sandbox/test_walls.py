@@ -28,9 +28,7 @@ async def printed(sandbox: Sandbox, files: Path, command: str) -> str:
 def in_python(code: str) -> str:
     """A command that runs some Python and prints what it raises."""
     lines = "\n".join(f"    {line}" for line in code.splitlines())
-    caught = (
-        f"import ctypes, os, socket\ntry:\n{lines}\nexcept OSError as error:\n    print(error.strerror)\n"
-    )
+    caught = f"import ctypes, os, socket\ntry:\n{lines}\nexcept OSError as error:\n    print(error.strerror)\n"
     return f"{PYTHON} -c {shlex.quote(caught)}"
 
 
@@ -45,7 +43,18 @@ async def test_it_sees_the_systems_programs_and_nothing_else(sandbox: Sandbox, f
 @needs_walls
 @pytest.mark.parametrize(
     "path",
-    ["/etc/shadow", "/etc/ssh", "/etc/ssl/private", "/root", "/home", "/var", "/run", "/srv", "/mnt", "/sys"],
+    [
+        "/etc/shadow",
+        "/etc/ssh",
+        "/etc/ssl/private",
+        "/root",
+        "/home",
+        "/var",
+        "/run",
+        "/srv",
+        "/mnt",
+        "/sys",
+    ],
 )
 async def test_what_may_hold_secrets_is_not_there(sandbox: Sandbox, files: Path, path: str) -> None:
     assert await printed(sandbox, files, f"[ -e {path} ] && echo seen; true") == ""
@@ -61,9 +70,7 @@ async def test_the_servers_folder_is_not_there_and_no_link_leads_out(
     key = private / "key.pem"
     key.chmod(0o644)
     files = archive(tmp_path, {"link": f"-> {key}", "up": f"-> ../../../../../..{key}"})
-    command = (
-        f"cat {key} link up /proc/1/root{key} /proc/self/cwd/../../..{key}; find / -name key.pem 2>/dev/null"
-    )
+    command = f"cat {key} link up /proc/1/root{key} /proc/self/cwd/../../..{key}; find / -name key.pem 2>/dev/null"
     assert "private key" not in await printed(sandbox, files, command)
 
 
@@ -71,8 +78,13 @@ async def test_the_servers_folder_is_not_there_and_no_link_leads_out(
 @pytest.mark.parametrize(
     "place", ["/usr/x", "/etc/x", "/x", "/dev/x", "/proc/sys/kernel/core_pattern", "/bin/x"]
 )
-async def test_it_writes_nowhere_but_in_its_own_place(sandbox: Sandbox, files: Path, place: str) -> None:
-    assert await printed(sandbox, files, f"{{ echo x > {place}; }} 2>/dev/null && echo written; true") == ""
+async def test_it_writes_nowhere_but_in_its_own_place(
+    sandbox: Sandbox, files: Path, place: str
+) -> None:
+    assert (
+        await printed(sandbox, files, f"{{ echo x > {place}; }} 2>/dev/null && echo written; true")
+        == ""
+    )
 
 
 @needs_walls
@@ -96,14 +108,18 @@ async def test_nothing_of_the_servers_environment_is_there(
 
 @needs_walls
 async def test_it_sees_its_own_processes_only(sandbox: Sandbox, files: Path) -> None:
-    told = await printed(sandbox, files, "ls /proc | grep -c '^[0-9]'; kill -0 $PPID; cat /proc/1/comm")
+    told = await printed(
+        sandbox, files, "ls /proc | grep -c '^[0-9]'; kill -0 $PPID; cat /proc/1/comm"
+    )
     assert int(told.split()[0]) < 8
     assert told.split()[-1] == "bwrap"
 
 
 @needs_walls
 async def test_it_is_nobody_and_has_no_rights(sandbox: Sandbox, files: Path) -> None:
-    told = await printed(sandbox, files, "id -u; grep -E '^(Cap|NoNewPrivs|Seccomp:)' /proc/self/status")
+    told = await printed(
+        sandbox, files, "id -u; grep -E '^(Cap|NoNewPrivs|Seccomp:)' /proc/self/status"
+    )
     lines = [line.split() for line in told.splitlines()]
     assert lines[0] == ["1000"]
     status = {line[0].rstrip(":"): line[1] for line in lines[1:]}
@@ -116,7 +132,9 @@ async def test_it_is_nobody_and_has_no_rights(sandbox: Sandbox, files: Path) -> 
 
 @needs_walls
 async def test_there_is_no_network_but_its_own_loopback(sandbox: Sandbox, files: Path) -> None:
-    told = await printed(sandbox, files, "tail -n +3 /proc/net/dev | cut -d: -f1; tail -n +2 /proc/net/route")
+    told = await printed(
+        sandbox, files, "tail -n +3 /proc/net/dev | cut -d: -f1; tail -n +2 /proc/net/route"
+    )
     assert told.split() == ["lo"]
 
 
@@ -182,7 +200,9 @@ async def test_back_doors_are_shut(sandbox: Sandbox, files: Path, number: int) -
 @needs_walls
 @needs_python
 @pytest.mark.parametrize("family", ["AF_VSOCK", "AF_ALG", "AF_PACKET", "AF_CAN"])
-async def test_sockets_of_other_families_are_refused(sandbox: Sandbox, files: Path, family: str) -> None:
+async def test_sockets_of_other_families_are_refused(
+    sandbox: Sandbox, files: Path, family: str
+) -> None:
     number = int(getattr(socket, family))
     told = await printed(sandbox, files, in_python(f"socket.socket({number}, socket.SOCK_STREAM)"))
     assert told == "Address family not supported by protocol\n"
@@ -250,7 +270,10 @@ Spoil = Callable[[str], str]
         (lambda told: told.replace("net net:[2]\n", ""), "shares this server's net namespace"),
         (lambda told: told.replace("CapEff:\t0", "CapEff:\t1"), "has rights of an administrator"),
         (lambda told: told.replace("CapBnd:\t0", "CapBnd:\t1"), "can be given rights"),
-        (lambda told: told.replace("NoNewPrivs:\t1", "NoNewPrivs:\t0"), "new rights from a program"),
+        (
+            lambda told: told.replace("NoNewPrivs:\t1", "NoNewPrivs:\t0"),
+            "new rights from a program",
+        ),
         (lambda told: told.replace("Seccomp:\t2", "Seccomp:\t0"), "not filtered"),
         (lambda told: told + "CANARY seen\n", "see this server's own files"),
         (lambda told: told + "SYSTEM writable\n", "write where it should not"),

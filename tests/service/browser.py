@@ -18,9 +18,16 @@ import aiohttp
 PATIENCE: Final = 90.0
 _PROGRAMS: Final = ("chromium", "chromium-browser", "google-chrome", "chrome")
 _FLAGS: Final = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update", "--remote-debugging-port=0",
-)  # fmt: skip
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--remote-debugging-port=0",
+)
 
 
 def installed() -> str | None:
@@ -60,9 +67,13 @@ class Page:
 async def opened(program: str, folder: Path) -> AsyncIterator[Page]:
     """A browser with an empty page."""
     process = await asyncio.create_subprocess_exec(
-        program, *_FLAGS, f"--user-data-dir={folder}", "about:blank",
-        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+        program,
+        *_FLAGS,
+        f"--user-data-dir={folder}",
+        "about:blank",
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
     try:
         assert process.stderr is not None
         async with asyncio.timeout(PATIENCE):

@@ -13,10 +13,10 @@ import pytest
 from aiohttp import web
 
 from claude_pool_gh.service.bounds import (
-    Bodies,
+    BodyBudget,
     Connections,
     GuardedSite,
-    Sparing,
+    LogLimiter,
     TooMuch,
     connections_for,
     raise_file_limit,
@@ -27,7 +27,9 @@ HALF = b"POST /webhook HTTP/1.1\r\nHost: x\r\n"
 
 
 @asynccontextmanager
-async def listening(connections: Connections, go_on: asyncio.Event | None = None) -> AsyncIterator[int]:
+async def listening(
+    connections: Connections, go_on: asyncio.Event | None = None
+) -> AsyncIterator[int]:
     async def healthz(_request: web.Request) -> web.Response:
         return web.Response(text="ok")
 
@@ -109,7 +111,9 @@ async def test_a_flood_of_connections_that_say_nothing_keeps_nobody_out() -> Non
 async def test_who_is_being_served_is_not_closed_for_who_comes_later() -> None:
     go_on = asyncio.Event()
     async with listening(Connections(2), go_on) as port, aiohttp.ClientSession() as session:
-        asked = [asyncio.create_task(session.get(f"http://127.0.0.1:{port}/slow")) for _ in range(2)]
+        asked = [
+            asyncio.create_task(session.get(f"http://127.0.0.1:{port}/slow")) for _ in range(2)
+        ]
         await asyncio.sleep(0.3)
         with pytest.raises(aiohttp.ClientError):
             await healthy(port)
@@ -128,7 +132,7 @@ MIB = 2**20
 
 
 async def test_bodies_are_bounded_one_by_one_and_together() -> None:
-    bodies = Bodies()
+    bodies = BodyBudget()
     assert await bodies.read(chunks(3, 4), 10) == b"x" * 7
     assert bodies.held == 7
     bodies.release(7)
@@ -151,21 +155,23 @@ async def test_a_body_that_breaks_off_holds_nothing() -> None:
         yield b"x" * 100
         raise ConnectionResetError
 
-    bodies = Bodies()
+    bodies = BodyBudget()
     with contextlib.suppress(ConnectionResetError):
         await bodies.read(broken(), 1000)
     assert bodies.held == 0
 
 
 def test_what_strangers_cause_is_logged_a_few_times_a_minute() -> None:
-    sparing = Sparing()
+    sparing = LogLimiter()
     assert [sparing.line("no", 60.0) for _ in range(1000)] == ["no"] * 10 + [None] * 990
     assert sparing.line("no", 119.0) is None
     assert sparing.line("no", 121.0) == "no (991 more were refused and not logged)"
     assert sparing.line("no", 400.0) == "no"
 
 
-@pytest.mark.parametrize(("files", "connections"), [(64, 16), (256, 64), (1024, 256), (65_536, 1000), (8, 8)])
+@pytest.mark.parametrize(
+    ("files", "connections"), [(64, 16), (256, 64), (1024, 256), (65_536, 1000), (8, 8)]
+)
 def test_most_files_are_left_for_other_things(files: int, connections: int) -> None:
     assert connections_for(files) == connections
 
@@ -174,6 +180,10 @@ def test_the_limit_of_files_is_raised_as_far_as_it_may_be() -> None:
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(200, before[1]), before[1]))
-        assert raise_file_limit() == min(before[1], 65_536) == resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        assert (
+            raise_file_limit()
+            == min(before[1], 65_536)
+            == resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        )
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)

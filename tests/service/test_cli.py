@@ -13,7 +13,9 @@ from claude_pool_gh.service.settings import Settings, variable
 from claude_pool_gh.service.show import _indented
 
 
-@pytest.mark.parametrize("command", ["serve", "worker", "show", "doctor", "rehearse", "replay", "config"])
+@pytest.mark.parametrize(
+    "command", ["serve", "worker", "show", "doctor", "rehearse", "replay", "config"]
+)
 def test_every_command_explains_itself(command: str) -> None:
     done = CliRunner().invoke(main, [command, "--help"])
     assert done.exit_code == 0
@@ -72,7 +74,9 @@ def test_a_transcript_cannot_drive_the_terminal() -> None:
 
 
 @pytest.mark.parametrize("command", ["check", "show"])
-def test_a_file_that_is_not_utf_8_is_read_as_the_server_reads_it(tmp_path: Path, command: str) -> None:
+def test_a_file_that_is_not_utf_8_is_read_as_the_server_reads_it(
+    tmp_path: Path, command: str
+) -> None:
     file = tmp_path / "claude-pool.yml"
     file.write_bytes(b"# caf\xe9\nbudgte: {}\n")
     done = CliRunner().invoke(main, ["config", command, str(file)])

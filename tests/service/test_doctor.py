@@ -31,9 +31,11 @@ async def doctor(github: SimulatedGitHub, app: App, folder: Path, **more: str) -
     """Run it as an operator would."""
     told = environment(github, app, "http://127.0.0.1:9", folder, more)
     process = await asyncio.create_subprocess_exec(
-        *ours.cli("doctor"), env=told,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
+        *ours.cli("doctor"),
+        env=told,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
     out, _ = await process.communicate()
     assert process.returncode is not None
     return process.returncode, out.decode()
@@ -64,11 +66,15 @@ async def test_a_healthy_server_is_told_so(
     assert "installations: octo" in text
 
 
-async def test_a_server_that_asks_itself_needs_no_webhook(github: SimulatedGitHub, tmp_path: Path) -> None:
+async def test_a_server_that_asks_itself_needs_no_webhook(
+    github: SimulatedGitHub, tmp_path: Path
+) -> None:
     app = github.create_app("claude-pool", None)
     github.install(app, "octo", [github.create_repository("octo/shop", files={"a": "b"})])
     _, text = await doctor(github, app, tmp_path / "state", CLAUDE_POOL_POLL="30")
-    assert "✓ webhook: none; comments are read every 30 seconds, and nothing else is noticed\n" in text
+    assert (
+        "✓ webhook: none; comments are read every 30 seconds, and nothing else is noticed\n" in text
+    )
     assert "events" not in text.split("webhook: none")[1]
     # GitHub may also say that there is no webhook.
     github.faults.add(Fault(Respond(404, "Not Found"), route="/app/hook/config"))
@@ -79,9 +85,14 @@ async def test_a_server_that_asks_itself_needs_no_webhook(github: SimulatedGitHu
     assert "✗ webhook: events are sent to nowhere" in text
 
 
-async def test_what_is_missing_is_named_with_its_mend(github: SimulatedGitHub, tmp_path: Path) -> None:
+async def test_what_is_missing_is_named_with_its_mend(
+    github: SimulatedGitHub, tmp_path: Path
+) -> None:
     app = github.create_app(
-        "claude-pool", webhook_secret=WEBHOOK_SECRET, permissions={"metadata": "read"}, events=["push"]
+        "claude-pool",
+        webhook_secret=WEBHOOK_SECRET,
+        permissions={"metadata": "read"},
+        events=["push"],
     )
     code, text = await doctor(
         github, app, tmp_path / "state", CLAUDE_POOL_WEBHOOK_SECRET="short", ANTHROPIC_API_KEY=""
@@ -98,7 +109,9 @@ async def test_what_is_missing_is_named_with_its_mend(github: SimulatedGitHub, t
 async def test_a_wrong_key_is_said_to_be_wrong(github: SimulatedGitHub, tmp_path: Path) -> None:
     app = github.create_app("claude-pool", webhook_secret=WEBHOOK_SECRET)
     other = github.create_app("other", webhook_secret=WEBHOOK_SECRET)
-    code, text = await doctor(github, app, tmp_path / "state", CLAUDE_POOL_PRIVATE_KEY=other.private_key)
+    code, text = await doctor(
+        github, app, tmp_path / "state", CLAUDE_POOL_PRIVATE_KEY=other.private_key
+    )
     assert code == 1
     assert "check the App's id, its private key" in text
     assert "PRIVATE KEY" not in text.replace("private key", "")
@@ -121,4 +134,7 @@ async def test_checks_are_said_to_be_off_or_walled_in_or_what_they_lack(
         CLAUDE_POOL_CHECK_FOLDERS="/nonexistent/tools",
     )
     assert code == 1
-    assert "✗ checks: no such folder: /nonexistent/tools\n    fix that, or set CLAUDE_POOL_CHECKS=0" in text
+    assert (
+        "✗ checks: no such folder: /nonexistent/tools\n    fix that, or set CLAUDE_POOL_CHECKS=0"
+        in text
+    )

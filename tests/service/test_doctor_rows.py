@@ -16,8 +16,8 @@ from claude_pool_gh.rehearsal.github import SimulatedGitHub
 from claude_pool_gh.rehearsal.model import ScriptedModel
 from claude_pool_gh.rehearsal.reviewer import Reviewer
 from claude_pool_gh.service import doctor, doctor_github
+from claude_pool_gh.service.diagnosis import Diagnosis
 from claude_pool_gh.service.settings import Settings
-from claude_pool_gh.service.signs import Sign
 
 KEY = "sk-ant-a-key-that-nobody-may-see"
 
@@ -39,12 +39,14 @@ def settings(folder: Path, **more: Any) -> Settings:
     return Settings(**(given | more))
 
 
-async def told(check: Callable[[Settings], Sign | Iterable[Sign]], with_: Settings) -> list[Sign]:
+async def told(
+    check: Callable[[Settings], Diagnosis | Iterable[Diagnosis]], with_: Settings
+) -> list[Diagnosis]:
     """What one check says, through the wrapper that all of them run in."""
     return await asyncio.to_thread(lambda: list(doctor._safely("it", check, with_)))
 
 
-async def one(check: Callable[[Settings], Sign | Iterable[Sign]], with_: Settings) -> str:
+async def one(check: Callable[[Settings], Diagnosis | Iterable[Diagnosis]], with_: Settings) -> str:
     (sign,) = await told(check, with_)
     return f"{sign.found} -> {sign.mend}"
 
@@ -74,16 +76,26 @@ async def test_a_private_key_that_cannot_be_used_is_described(tmp_path: Path) ->
     garbage, empty = tmp_path / "garbage.pem", tmp_path / "empty.pem"
     garbage.write_bytes(b"\xff\xfe not text")
     empty.write_text("")
-    missing = await one(doctor._private_key, settings(tmp_path, private_key_file=tmp_path / "none.pem"))
-    assert f"CLAUDE_POOL_PRIVATE_KEY_FILE={tmp_path}/none.pem cannot be read: No such file" in missing
-    assert "cannot be read" in await one(doctor._private_key, settings(tmp_path, private_key_file=garbage))
-    assert "is not set" in await one(doctor._private_key, settings(tmp_path, private_key_file=empty))
+    missing = await one(
+        doctor._private_key, settings(tmp_path, private_key_file=tmp_path / "none.pem")
+    )
+    assert (
+        f"CLAUDE_POOL_PRIVATE_KEY_FILE={tmp_path}/none.pem cannot be read: No such file" in missing
+    )
+    assert "cannot be read" in await one(
+        doctor._private_key, settings(tmp_path, private_key_file=garbage)
+    )
+    assert "is not set" in await one(
+        doctor._private_key, settings(tmp_path, private_key_file=empty)
+    )
     said = await one(doctor._private_key, settings(tmp_path, private_key="garbage"))
     assert "CLAUDE_POOL_PRIVATE_KEY holds no private key" in said
     assert "-----BEGIN RSA PRIVATE KEY-----" in said
 
 
-async def test_an_app_that_cannot_be_asked_names_the_cause(github: SimulatedGitHub, tmp_path: Path) -> None:
+async def test_an_app_that_cannot_be_asked_names_the_cause(
+    github: SimulatedGitHub, tmp_path: Path
+) -> None:
     app = github.create_app("claude-pool", webhook_secret=WEBHOOK_SECRET)
     ours = {"app_id": str(app.id), "private_key": app.private_key, "GITHUB_API_URL": github.api_url}
 
@@ -104,7 +116,9 @@ async def test_an_app_that_cannot_be_asked_names_the_cause(github: SimulatedGitH
     assert "no secret is set in the App -> enter CLAUDE_POOL_WEBHOOK_SECRET" in await said()
 
 
-async def test_what_an_installation_has_not_granted_is_said(github: SimulatedGitHub, tmp_path: Path) -> None:
+async def test_what_an_installation_has_not_granted_is_said(
+    github: SimulatedGitHub, tmp_path: Path
+) -> None:
     app = github.create_app("claude-pool", webhook_secret=WEBHOOK_SECRET)
     repository = github.create_repository("octo/shop", files={"a": "b"})
     github.install(app, "octo", [repository])
@@ -112,7 +126,9 @@ async def test_what_an_installation_has_not_granted_is_said(github: SimulatedGit
     installation.permissions = {**installation.permissions, "checks": "read"}
     signs = await told(
         doctor_github.examine,
-        settings(tmp_path, app_id=str(app.id), private_key=app.private_key, GITHUB_API_URL=github.api_url),
+        settings(
+            tmp_path, app_id=str(app.id), private_key=app.private_key, GITHUB_API_URL=github.api_url
+        ),
     )
     said = {sign.what: sign for sign in signs}
     assert said["permissions"].mend == ""
@@ -156,12 +172,14 @@ async def test_a_port_in_use_and_a_url_that_is_none_are_said(tmp_path: Path) -> 
         assert "CLAUDE_POOL_PORT" in said
     assert "is free" in await one(doctor._address, settings(tmp_path, port=0))
     assert "CLAUDE_POOL_HOST" in await one(doctor._address, settings(tmp_path, host="203.0.113.7"))
-    said = await one(doctor._public_url, settings(tmp_path).model_copy(update={"public_url": "nonsense"}))
+    said = await one(
+        doctor._public_url, settings(tmp_path).model_copy(update={"public_url": "nonsense"})
+    )
     assert "'nonsense' is no URL -> set CLAUDE_POOL_PUBLIC_URL" in said
 
 
 async def test_whatever_a_check_meets_becomes_a_sign_without_secrets(tmp_path: Path) -> None:
-    def broken(_settings: Settings) -> Sign:
+    def broken(_settings: Settings) -> Diagnosis:
         raise RuntimeError(f"it broke beside {KEY}")
 
     (sign,) = await told(broken, settings(tmp_path))

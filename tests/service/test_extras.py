@@ -64,7 +64,9 @@ def test_a_scripts_pool_loads_nothing_that_an_extra_brings() -> None:
 def test_a_command_of_the_bots_says_which_extra_it_needs(command: list[str]) -> None:
     done = python(f"{WITHOUT}\nfrom claude_pool_gh.service.cli import main\nmain()", *command)
     assert done.returncode == 1, done.stderr
-    assert re.search(r"is not installed; it comes with: pip install 'claude-pool-gh\[bot\]'", done.stderr)
+    assert re.search(
+        r"is not installed; it comes with: pip install 'claude-pool-gh\[bot\]'", done.stderr
+    )
     assert "Traceback" not in done.stderr
 
 

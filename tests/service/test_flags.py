@@ -19,7 +19,9 @@ PYTHON = re.compile(
     r"|`?\b(state|workspaces|config|isolation)=|`allowed_tools`|`unattended_mode`"
 )
 """What nobody can write in a shell."""
-NOT_FOR_A_SHELL = re.compile(r"with `state=\.\.\.` it would go on later|ClaudeAgent\)|config=\.\.\.")
+NOT_FOR_A_SHELL = re.compile(
+    r"with `state=\.\.\.` it would go on later|ClaudeAgent\)|config=\.\.\."
+)
 
 
 OF_A_TASK = "TaskOverrides.max_budget_usd"
@@ -29,7 +31,11 @@ OF_A_TASK = "TaskOverrides.max_budget_usd"
     ("said", "told"),
     [
         (
-            str(CapReached("task", 10_000, 10_000, 61_250, f"{OF_A_TASK} or PoolConfig.task_budget_usd")),
+            str(
+                CapReached(
+                    "task", 10_000, 10_000, 61_250, f"{OF_A_TASK} or PoolConfig.task_budget_usd"
+                )
+            ),
             "the cap per task of $0.01 has $0.01 left, asked for $0.06125; to change it, set --budget",
         ),
         (
@@ -37,11 +43,17 @@ OF_A_TASK = "TaskOverrides.max_budget_usd"
             "no; its cap is set by --budget",
         ),
         ("set ANTHROPIC_API_KEY or give ClaudeAgent(key=...)", "set ANTHROPIC_API_KEY"),
-        ("whose input you trust, with ClaudeAgent(trusted=True)", "whose input you trust, with --trusted"),
-        ("outside, or say `state=True`, which keeps it in /home/x y", "outside, such as with --state-dir /home/x y"),
+        (
+            "whose input you trust, with ClaudeAgent(trusted=True)",
+            "whose input you trust, with --trusted",
+        ),
+        (
+            "outside, or say `state=True`, which keeps it in /home/x y",
+            "outside, such as with --state-dir /home/x y",
+        ),
         ("the answer is 42", "the answer is 42"),
     ],
-)  # fmt: skip
+)
 def test_a_message_names_the_flag(said: str, told: str) -> None:
     assert in_flags(said) == told
 
@@ -51,9 +63,10 @@ def test_no_message_of_the_library_is_left_with_a_name_of_python() -> None:
     found = [(file, text) for file in _files() for text in _texts(file) if PYTHON.search(text)]
     assert len(found) > 8, "texts were read"
     left = [
-        (file.name, in_flags(text)) for file, text in found
+        (file.name, in_flags(text))
+        for file, text in found
         if PYTHON.search(in_flags(text)) and not NOT_FOR_A_SHELL.search(text)
-    ]  # fmt: skip
+    ]
     assert left == []
 
 
@@ -74,7 +87,9 @@ def _texts(file: Path) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
             inside |= {id(each) for each in node.values}
-            yield "".join(str(each.value) if isinstance(each, ast.Constant) else "X" for each in node.values)
+            yield "".join(
+                str(each.value) if isinstance(each, ast.Constant) else "X" for each in node.values
+            )
         elif (
             isinstance(node, ast.Constant)
             and isinstance(node.value, str)

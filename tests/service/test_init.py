@@ -40,15 +40,22 @@ class Place:
     async def init(self, *arguments: str, said: str = "") -> tuple[int, str]:
         """Run it in the clone; its exit code and everything that it printed."""
         environment = {
-            "PATH": os.environ["PATH"], "HOME": str(self.clone), "PYTHONPATH": str(ROOT),
-            "GITHUB_API_URL": self.api_url or self.github.api_url, "GITHUB_SERVER_URL": self.github.url,
-            "GH_TOKEN": self.token, "GIT_CONFIG_GLOBAL": os.devnull,
-        }  # fmt: skip
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.clone),
+            "PYTHONPATH": str(ROOT),
+            "GITHUB_API_URL": self.api_url or self.github.api_url,
+            "GITHUB_SERVER_URL": self.github.url,
+            "GH_TOKEN": self.token,
+            "GIT_CONFIG_GLOBAL": os.devnull,
+        }
         process = await asyncio.create_subprocess_exec(
             *ours.cli("init", *arguments),
-            env=environment, cwd=self.clone, stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        )  # fmt: skip
+            env=environment,
+            cwd=self.clone,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
         out, _ = await process.communicate(said.encode())
         assert process.returncode is not None
         assert not self.token or self.token not in out.decode()
@@ -91,7 +98,9 @@ async def test_the_files_are_written_after_a_yes_and_the_secret_is_asked_for_by_
     assert f"Secret ANTHROPIC_API_KEY: not set. Set it: {how}\n" in text
     place.repository.state.organization_secrets.append("ANTHROPIC_API_KEY")
     _, text = await place.init("--action", f"acme/claude-pool-gh@{SHA}", "--yes")
-    assert "There is nothing to write.\nSecret ANTHROPIC_API_KEY: set in its organization.\n" in text
+    assert (
+        "There is nothing to write.\nSecret ANTHROPIC_API_KEY: set in its organization.\n" in text
+    )
 
 
 async def test_nothing_is_done_without_a_yes_and_nothing_in_a_dry_run(place: Place) -> None:
@@ -131,7 +140,10 @@ async def test_a_pull_request_is_opened_and_the_clone_stays_as_it_is(place: Plac
     assert place.written == []
     code, text = await place.init(*arguments)
     assert code == 1
-    assert "octo/shop has the branch claude-pool/setup already: merge its pull request, or delete" in text
+    assert (
+        "octo/shop has the branch claude-pool/setup already: merge its pull request, or delete"
+        in text
+    )
 
 
 async def test_the_action_is_pinned_to_the_commit_of_its_release(place: Place) -> None:
@@ -141,7 +153,9 @@ async def test_the_action_is_pinned_to_the_commit_of_its_release(place: Place) -
     action.commit("main", {"later": "x"})
     code, text = await place.init("--yes", "--action", "acme/claude-pool-gh")
     assert code == 0, text
-    assert f"- uses: acme/claude-pool-gh@{released} # v0.1.0\n" in (place.clone / WORKFLOW).read_text()
+    assert (
+        f"- uses: acme/claude-pool-gh@{released} # v0.1.0\n" in (place.clone / WORKFLOW).read_text()
+    )
     action.git.set_ref("refs/tags/v0.1.0", None)
     code, text = await place.init("--yes", "--action", "acme/claude-pool-gh")
     assert code == 1
@@ -162,7 +176,9 @@ async def test_the_action_is_pinned_to_the_commit_of_its_release(place: Place) -
         (["--app", "--pull-request"], "--pull-request does not go with --app"),
     ],
 )
-async def test_what_cannot_be_done_is_said_in_words(place: Place, arguments: list[str], said: str) -> None:
+async def test_what_cannot_be_done_is_said_in_words(
+    place: Place, arguments: list[str], said: str
+) -> None:
     code, text = await place.init(*arguments)
     assert code != 0
     assert said in text
@@ -173,7 +189,9 @@ async def test_what_cannot_be_done_is_said_in_words(place: Place, arguments: lis
 async def test_a_token_that_may_not_do_it_is_told_what_it_lacks(place: Place) -> None:
     lacking = {"contents": "write", "pull_requests": "write"}
     place.token = place.github.create_token(place.github.actions_bot, place.repository, lacking)
-    code, text = await place.init("--action", f"acme/claude-pool-gh@{SHA}", "--pull-request", "--yes")
+    code, text = await place.init(
+        "--action", f"acme/claude-pool-gh@{SHA}", "--pull-request", "--yes"
+    )
     assert code == 1
     assert "your token needs contents, pull requests and workflows: write" in text
     code, text = await place.init("--action", f"acme/claude-pool-gh@{SHA}", "--yes")
@@ -181,14 +199,18 @@ async def test_a_token_that_may_not_do_it_is_told_what_it_lacks(place: Place) ->
     assert "not checked (GitHub answered: 403 Resource not accessible by integration)" in text
 
 
-async def test_no_token_is_needed_to_write_files_and_one_is_to_open_a_pull_request(place: Place) -> None:
+async def test_no_token_is_needed_to_write_files_and_one_is_to_open_a_pull_request(
+    place: Place,
+) -> None:
     place.token = ""
     code, text = await place.init("--action", f"acme/claude-pool-gh@{SHA}", "--yes")
     assert code == 0, text
     assert "not checked (no token to ask GitHub with). If it is not set: gh secret set" in text
     assert place.written == [CONFIGURATION, WORKFLOW]
     assert place.github.requests == []
-    code, text = await place.init("--action", f"acme/claude-pool-gh@{SHA}", "--yes", "--pull-request")
+    code, text = await place.init(
+        "--action", f"acme/claude-pool-gh@{SHA}", "--yes", "--pull-request"
+    )
     assert code == 1
     assert "a pull request needs a token" in text
 
@@ -206,10 +228,15 @@ async def test_what_goes_wrong_outside_is_said_in_words(place: Place) -> None:
 
 async def test_a_remote_on_another_host_gets_no_token_and_an_explanation(place: Place) -> None:
     address = "https://oauth2:hidden@git.example/octo/shop.git"
-    subprocess.run(["git", "-C", str(place.clone), "remote", "set-url", "origin", address], check=True)
+    subprocess.run(
+        ["git", "-C", str(place.clone), "remote", "set-url", "origin", address], check=True
+    )
     code, text = await place.init("--yes", "--action", "acme/claude-pool-gh")
     assert code == 1
-    assert "export GITHUB_SERVER_URL=https://git.example GITHUB_API_URL=https://git.example/api/v3" in text
+    assert (
+        "export GITHUB_SERVER_URL=https://git.example GITHUB_API_URL=https://git.example/api/v3"
+        in text
+    )
     assert "hidden" not in text
     assert place.github.requests == []
 
@@ -218,13 +245,15 @@ def test_the_configuration_changes_nothing_and_names_every_key() -> None:
     text = files.configuration()
     verbs = frozenset(handlers())
     assert load(text, verbs) == RepositoryConfig(door="action")
-    keys = "\n".join(line.removeprefix("#") for line in text.splitlines() if not re.match(r"# \S", line))
+    keys = "\n".join(
+        line.removeprefix("#") for line in text.splitlines() if not re.match(r"# \S", line)
+    )
     assert load(keys, verbs) == RepositoryConfig(door="action")
     given = yaml.safe_load(keys)
     wanted = RepositoryConfig().model_dump(mode="json")
-    assert {name: sorted(each) if isinstance(each, dict) else 0 for name, each in given.items()} == {
-        name: sorted(each) if isinstance(each, dict) else 0 for name, each in wanted.items()
-    }
+    assert {
+        name: sorted(each) if isinstance(each, dict) else 0 for name, each in given.items()
+    } == {name: sorted(each) if isinstance(each, dict) else 0 for name, each in wanted.items()}
     assert load(keys.replace("outsiders: ask", "outsiders: trust"), verbs) == RepositoryConfig(
         door="action", outsiders="trust"
     )

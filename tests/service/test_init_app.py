@@ -46,9 +46,13 @@ async def github(tmp_path: Path) -> AsyncIterator[SimulatedGitHub]:
 
 def environment(github: SimulatedGitHub, folder: Path) -> dict[str, str]:
     return {
-        "PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1",
-        "GITHUB_API_URL": github.api_url, "GITHUB_SERVER_URL": github.url,
-    }  # fmt: skip
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "PYTHONPATH": str(ROOT),
+        "PYTHONUNBUFFERED": "1",
+        "GITHUB_API_URL": github.api_url,
+        "GITHUB_SERVER_URL": github.url,
+    }
 
 
 async def init(
@@ -58,9 +62,11 @@ async def init(
     folder.mkdir(exist_ok=True)
     process = await asyncio.create_subprocess_exec(
         *ours.cli("init", "--app", "--no-browser", "--yes", *arguments),
-        env=environment(github, folder), cwd=folder,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
+        env=environment(github, folder),
+        cwd=folder,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
     told = ""
     try:
         async with asyncio.timeout(PATIENCE):
@@ -68,7 +74,9 @@ async def init(
             async for line in process.stdout:
                 told += line.decode()
                 if person and (
-                    found := re.match(r"Open (http://127\.0\.0\.1:\d+/\S+) in a browser", line.decode())
+                    found := re.match(
+                        r"Open (http://127\.0\.0\.1:\d+/\S+) in a browser", line.decode()
+                    )
                 ):
                     await person(found[1])
             return await process.wait(), told
@@ -97,7 +105,9 @@ async def clicking(page: str) -> str:
             assert answer.status == 200, theirs
         there = target.partition("/settings")[0].partition("/organizations")[0]
         name = re.findall(r"name=name value='([^']*)'", theirs)[0]
-        async with session.post(f"{there}/settings/apps", data=fields(theirs) | {"name": name}) as answer:
+        async with session.post(
+            f"{there}/settings/apps", data=fields(theirs) | {"name": name}
+        ) as answer:
             return await answer.text()
 
 
@@ -110,10 +120,16 @@ async def test_an_app_is_made_and_its_server_starts_from_the_files(
         seen.append(await clicking(page))
 
     folder = tmp_path / "operator"
-    code, text = await init(github, folder, "--public-url", HOST, "--organization", "octo", person=person)
+    code, text = await init(
+        github, folder, "--public-url", HOST, "--organization", "octo", person=person
+    )
     assert code == 0, text
     (app,) = github.world.site.apps.values()
-    assert (app.slug, app.owner.login, app.webhook_url) == ("claude-pool-octo", "octo", f"{HOST}/webhook")
+    assert (app.slug, app.owner.login, app.webhook_url) == (
+        "claude-pool-octo",
+        "octo",
+        f"{HOST}/webhook",
+    )
     assert dict(app.permissions) == manifests.permissions()
     assert app.events == EVENTS
     install = f"{github.url}/apps/claude-pool-octo/installations/new"
@@ -136,11 +152,20 @@ async def test_an_app_is_made_and_its_server_starts_from_the_files(
     await github.settle()
     async with ScriptedModel.start(Reviewer()) as model:
         script = "set -a; . claude-pool-app/settings.env; set +a; exec $PYTHON -m claude_pool_gh.service.cli doctor"
-        key = {"ANTHROPIC_API_KEY": "sk-ant-x", "ANTHROPIC_BASE_URL": model.url, "PYTHON": sys.executable}
+        key = {
+            "ANTHROPIC_API_KEY": "sk-ant-x",
+            "ANTHROPIC_BASE_URL": model.url,
+            "PYTHON": sys.executable,
+        }
         doctor = await asyncio.create_subprocess_exec(
-            "sh", "-c", script, env=environment(github, folder) | key | {"CLAUDE_POOL_PORT": "0"}, cwd=folder,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        )  # fmt: skip
+            "sh",
+            "-c",
+            script,
+            env=environment(github, folder) | key | {"CLAUDE_POOL_PORT": "0"},
+            cwd=folder,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
         said = (await doctor.communicate())[0].decode()
     assert doctor.returncode == 0, said
     assert "permissions: enough\n" in said
@@ -160,7 +185,9 @@ async def test_a_real_browser_goes_the_whole_way(github: SimulatedGitHub, tmp_pa
                 "location.pathname == '/settings/apps/new' && !!document.querySelector('#create')"
             )
             await opened.script("document.querySelector('#create').click()")
-            link = await opened.until("location.pathname.endsWith('/created') && document.links[0]?.href")
+            link = await opened.until(
+                "location.pathname.endsWith('/created') && document.links[0]?.href"
+            )
             assert link.endswith("/installations/new")
 
     code, text = await init(github, tmp_path / "operator", "--public-url", HOST, person=person)
@@ -171,7 +198,9 @@ async def test_a_real_browser_goes_the_whole_way(github: SimulatedGitHub, tmp_pa
     assert (tmp_path / "operator/claude-pool-app/private-key.pem").read_text() == app.private_key
 
 
-async def test_nobody_else_can_have_their_app_stored(github: SimulatedGitHub, tmp_path: Path) -> None:
+async def test_nobody_else_can_have_their_app_stored(
+    github: SimulatedGitHub, tmp_path: Path
+) -> None:
     theirs = github.create_app("theirs", f"{HOST}/webhook", "a-secret-of-theirs")
     github.world.site.manifest_codes["abc"] = theirs
 
@@ -198,7 +227,9 @@ async def test_nobody_else_can_have_their_app_stored(github: SimulatedGitHub, tm
     assert "--app" not in key
 
 
-async def test_a_code_that_is_used_up_ends_in_words(github: SimulatedGitHub, tmp_path: Path) -> None:
+async def test_a_code_that_is_used_up_ends_in_words(
+    github: SimulatedGitHub, tmp_path: Path
+) -> None:
     async def person(page: str) -> None:
         async with aiohttp.ClientSession() as session, session.get(page) as answer:
             target = html.unescape(re.findall(r"action='([^']+)'", await answer.text())[0])
@@ -222,7 +253,9 @@ async def test_a_github_that_is_away_for_a_moment_costs_nothing(
     async def person(page: str) -> None:
         async with aiohttp.ClientSession() as session, session.get(page) as answer:
             target = html.unescape(re.findall(r"action='([^']+)'", await answer.text())[0])
-        github.world.site.manifest_codes["abc"] = github.create_app("pool-app", f"{HOST}/webhook", "s" * 40)
+        github.world.site.manifest_codes["abc"] = github.create_app(
+            "pool-app", f"{HOST}/webhook", "s" * 40
+        )
         github.faults.add(Fault(Reset(), method="POST"))
         back = f"{page}/created?code=abc&state={target.rpartition('state=')[2]}"
         async with aiohttp.ClientSession() as session:
@@ -254,8 +287,14 @@ async def test_a_server_that_github_cannot_reach_gets_an_app_without_a_webhook(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "say where GitHub reaches the server: --public-url https://HOST, or --poll for nowhere"),
-        (["--public-url", "http://pool.example"], "is not an address such as https://pool.example.com"),
+        (
+            [],
+            "say where GitHub reaches the server: --public-url https://HOST, or --poll for nowhere",
+        ),
+        (
+            ["--public-url", "http://pool.example"],
+            "is not an address such as https://pool.example.com",
+        ),
         (["--public-url", "https://127.0.0.1:8080"], "GitHub cannot reach 127.0.0.1"),
         (["--poll", "--organization", "../../evil"], "is no name of an account"),
     ],
@@ -270,7 +309,9 @@ async def test_what_cannot_be_done_is_said_before_anything_is_made(
     assert not (tmp_path / "operator/claude-pool-app").exists()
 
 
-async def test_an_earlier_apps_secrets_are_never_overwritten(github: SimulatedGitHub, tmp_path: Path) -> None:
+async def test_an_earlier_apps_secrets_are_never_overwritten(
+    github: SimulatedGitHub, tmp_path: Path
+) -> None:
     made = tmp_path / "operator/claude-pool-app"
     made.mkdir(parents=True, mode=0o700)
     (made / "private-key.pem").write_text("precious")
@@ -288,7 +329,9 @@ async def test_an_earlier_apps_secrets_are_never_overwritten(github: SimulatedGi
 async def test_a_dry_run_prints_the_manifest_and_makes_nothing(
     github: SimulatedGitHub, tmp_path: Path
 ) -> None:
-    code, text = await init(github, tmp_path / "operator", "--public-url", f"{HOST}/webhook", "--dry-run")
+    code, text = await init(
+        github, tmp_path / "operator", "--public-url", f"{HOST}/webhook", "--dry-run"
+    )
     assert code == 0, text
     wanted, _ = json.JSONDecoder().raw_decode(text)
     assert wanted["hook_attributes"] == {"url": f"{HOST}/webhook", "active": True}
@@ -298,7 +341,9 @@ async def test_a_dry_run_prints_the_manifest_and_makes_nothing(
 
 def test_the_app_asks_for_exactly_what_tokens_and_effects_need() -> None:
     asked = manifests.permissions()
-    of_effects = {pair for kind in registry.kinds().values() for pair in manifests.declared(kind.permission)}
+    of_effects = {
+        pair for kind in registry.kinds().values() for pair in manifests.declared(kind.permission)
+    }
     of_tokens = {*PERMISSIONS.items(), *PUSHING.items(), *RESOLVING.items()}
     assert set(asked.items()) <= of_effects | of_tokens
     for name, level in of_effects | of_tokens:

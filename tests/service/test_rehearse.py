@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from claude_pool_gh.rehearsal import stage
 from claude_pool_gh.rehearsal.example import TITLE, added_line
 from claude_pool_gh.service.cli import main
-from claude_pool_gh.service.rehearse_command import Local, Wanted
+from claude_pool_gh.service.rehearse_command import LocalCommits, RehearsalOptions
 from claude_pool_gh.service.replay import name_of, read_event
 
 
@@ -69,14 +69,17 @@ def test_what_cannot_be_rehearsed_is_said(shop: Path, tmp_path: Path) -> None:
         "is no git repository"
         in CliRunner().invoke(main, ["rehearse", "/pool help", "--folder", str(tmp_path)]).output
     )
-    assert "neither a file nor a command" in CliRunner().invoke(main, ["rehearse", "nothing.py"]).output
+    assert (
+        "neither a file nor a command"
+        in CliRunner().invoke(main, ["rehearse", "nothing.py"]).output
+    )
 
 
 def test_the_pull_request_is_the_newest_commits(shop: Path) -> None:
-    local = Local.read(Wanted(command="/pool review", folder=shop))
+    local = LocalCommits.read(RehearsalOptions(command="/pool review", folder=shop))
     assert (local.name, local.title, local.body) == ("my-shop", "Add vouchers", "And a discount.")
     with pytest.raises(click.ClickException):
-        Local.read(Wanted(command="/pool review", folder=shop, base="vouchers"))
+        LocalCommits.read(RehearsalOptions(command="/pool review", folder=shop, base="vouchers"))
 
 
 def comment(body: str, association: str = "MEMBER") -> dict[str, Any]:
@@ -85,7 +88,11 @@ def comment(body: str, association: str = "MEMBER") -> dict[str, Any]:
         "action": "created",
         "issue": {"number": 12, "title": "T", "updated_at": "x", "pull_request": {"url": "x"}},
         "comment": {"id": 99, "body": body, "user": user, "author_association": association},
-        "repository": {"id": 7, "name": "shop", "owner": {"id": 1, "login": "octo", "type": "Organization"}},
+        "repository": {
+            "id": 7,
+            "name": "shop",
+            "owner": {"id": 1, "login": "octo", "type": "Organization"},
+        },
         "sender": user,
     }
 
@@ -149,6 +156,8 @@ def test_an_event_is_read_in_each_form_in_which_one_is_recorded() -> None:
 
 
 def test_the_example_quotes_a_line_that_the_diff_adds() -> None:
-    diff = "--- a/x.py\n+++ b/x.py\n@@ -1,3 +1,4 @@ def f():\n one\n-two\n+\n+    return two\n three\n"
+    diff = (
+        "--- a/x.py\n+++ b/x.py\n@@ -1,3 +1,4 @@ def f():\n one\n-two\n+\n+    return two\n three\n"
+    )
     assert added_line(diff) == ("x.py", 3, "    return two")
     assert added_line("--- a/x.py\n+++ /dev/null\n@@ -1 +0,0 @@\n-gone\n") is None

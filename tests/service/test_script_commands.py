@@ -37,7 +37,10 @@ def work(tmp_path: Path) -> Path:
         ["-c", "user.name=a", "-c", "user.email=a@a", "commit", "-qm", "A"],
     ):
         subprocess.run(
-            ["git", *command], cwd=folder, check=True, env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+            ["git", *command],
+            cwd=folder,
+            check=True,
+            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
         )
     return folder
 
@@ -51,8 +54,12 @@ async def claude_pool(
     )
     run = await asyncio.create_subprocess_exec(
         *ours.cli(*arguments),
-        env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+        env=environment,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     out, err = await run.communicate()
     assert run.returncode is not None
     return run.returncode, out.decode(), err.decode()
@@ -68,7 +75,9 @@ async def test_the_answer_of_a_prompt_goes_to_a_pipe_alone_and_its_bill_beside_i
 
 
 @pytest.mark.long
-async def test_a_prompt_that_fails_says_why_and_exits_with_one(model: ScriptedModel, work: Path) -> None:
+async def test_a_prompt_that_fails_says_why_and_exits_with_one(
+    model: ScriptedModel, work: Path
+) -> None:
     code, out, err = await claude_pool(model, work, "run", "Go", "--tools", "Bash")
     assert (code, out) == (1, "")
     assert "Bash cannot be held to the run's folder" in err
@@ -84,13 +93,17 @@ async def test_a_prompt_that_fails_on_its_way_prints_nothing_where_answers_go(
     assert (code, out) == (1, "")
     assert "not like this" in err
     model.script = lambda _: Fail(400, "invalid_request_error", "not like this")
-    (work / "mine.yml").write_text("name: mine\ndescription: d\nsteps:\n  - {name: a, prompt: Go}\n")
+    (work / "mine.yml").write_text(
+        "name: mine\ndescription: d\nsteps:\n  - {name: a, prompt: Go}\n"
+    )
     code, out, err = await claude_pool(model, work, "chain", "mine.yml")
     assert (code, out) == (1, "")
     assert "not like this" in err
 
 
-async def test_a_refusal_names_the_flag_and_the_exact_amount(model: ScriptedModel, work: Path) -> None:
+async def test_a_refusal_names_the_flag_and_the_exact_amount(
+    model: ScriptedModel, work: Path
+) -> None:
     code, out, err = await claude_pool(model, work, "run", "Go", "--budget", "0.0123")
     assert (code, out) == (1, "")
     assert "the cap per task of $0.0123 has $0.0123 left, asked for $0.0" in err
@@ -110,7 +123,9 @@ async def test_the_status_of_a_script_s_store_shows_no_cap_that_does_not_hold_th
     _, out, _ = await claude_pool(model, work, "pool", "status", "--state-dir", state)
     assert "spent" in out
     assert "cap" not in out
-    _, out, _ = await claude_pool(model, work, "pool", "status", "--state-dir", state, "--budget-usd", "7")
+    _, out, _ = await claude_pool(
+        model, work, "pool", "status", "--state-dir", state, "--budget-usd", "7"
+    )
     assert "cap $7.00 a month" in out
     async with Pool.open(
         ClaudeAgent(key="x"), state=state, config=PoolConfig(budget_microdollars=5_000_000)
@@ -137,13 +152,20 @@ async def test_a_workflow_runs_by_name_and_stops_at_its_gate_where_nobody_can_be
 
 
 @pytest.mark.long
-async def test_a_workflow_goes_through_its_gate_with_approve(model: ScriptedModel, work: Path) -> None:
-    code, out, err = await claude_pool(model, work, "chain", "issue_to_pr", "issue=Print b too", "--approve")
+async def test_a_workflow_goes_through_its_gate_with_approve(
+    model: ScriptedModel, work: Path
+) -> None:
+    code, out, err = await claude_pool(
+        model, work, "chain", "issue_to_pr", "issue=Print b too", "--approve"
+    )
     assert code == 0, err
     assert out.strip() == '{"title": "scripted", "body": "scripted"}'
     assert [line.split(":")[0].strip() for line in err.splitlines() if ": done" in line] == [
-        "plan", "implement", "tests", "describe",
-    ]  # fmt: skip
+        "plan",
+        "implement",
+        "tests",
+        "describe",
+    ]
 
 
 @pytest.mark.long
@@ -181,9 +203,10 @@ async def test_the_isolation_that_is_asked_for_goes_before_the_workflow_s(
     model: ScriptedModel, work: Path, asked: str | None, alone: bool
 ) -> None:
     (work / "mine.yml").write_text(WRITES)
-    model.script = lambda request: (use("Write", {"file_path": "new.txt", "content": "x"}), say("done"))[
-        request.turn
-    ]
+    model.script = lambda request: (
+        use("Write", {"file_path": "new.txt", "content": "x"}),
+        say("done"),
+    )[request.turn]
     more = () if asked is None else ("--isolation", asked)
     code, out, err = await claude_pool(model, work, "chain", "mine.yml", *more)
     assert (code, out.strip()) == (0, "done"), err
@@ -195,9 +218,10 @@ async def test_the_isolation_that_is_asked_for_goes_before_the_workflow_s(
 async def test_a_prompt_alone_gets_the_isolation_that_is_asked_for(
     model: ScriptedModel, work: Path, asked: str
 ) -> None:
-    model.script = lambda request: (use("Write", {"file_path": "new.txt", "content": "x"}), say("done"))[
-        request.turn
-    ]
+    model.script = lambda request: (
+        use("Write", {"file_path": "new.txt", "content": "x"}),
+        say("done"),
+    )[request.turn]
     code, _, err = await claude_pool(
         model, work, "run", "Go", "--tools", "Write", "--allow", "Write", "--isolation", asked
     )

@@ -31,7 +31,9 @@ SECRETS = {
         (("run", "hi", "--slots", "1"), 1),
     ],
 )
-async def test_no_command_prints_a_secret(tmp_path: Path, command: tuple[str, ...], code: int) -> None:
+async def test_no_command_prints_a_secret(
+    tmp_path: Path, command: tuple[str, ...], code: int
+) -> None:
     told = ours.environment(
         HOME=str(tmp_path),
         ANTHROPIC_BASE_URL="http://127.0.0.1:9",
@@ -41,9 +43,12 @@ async def test_no_command_prints_a_secret(tmp_path: Path, command: tuple[str, ..
         **SECRETS,
     )
     process = await asyncio.create_subprocess_exec(
-        *ours.cli(*command), env=told, cwd=tmp_path,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
+        *ours.cli(*command),
+        env=told,
+        cwd=tmp_path,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
     out, _ = await process.communicate()
     text = out.decode()
     assert "canary" not in text
@@ -55,9 +60,12 @@ async def test_no_command_prints_a_secret(tmp_path: Path, command: tuple[str, ..
 async def test_looking_makes_nothing(tmp_path: Path, command: tuple[str, ...]) -> None:
     told = ours.environment(HOME=str(tmp_path))
     process = await asyncio.create_subprocess_exec(
-        *ours.cli(*command), env=told, cwd=tmp_path,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
+        *ours.cli(*command),
+        env=told,
+        cwd=tmp_path,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
     out, _ = await process.communicate()
     assert process.returncode == 1
     assert f"there is no database at sqlite:///{tmp_path}/.state/pool.sqlite" in out.decode()
@@ -68,7 +76,9 @@ async def test_looking_makes_nothing(tmp_path: Path, command: tuple[str, ...]) -
 def test_a_key_that_cannot_sign_is_named_before_the_server_listens(
     key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in ({"CLAUDE_POOL_APP_ID": "1"} | SECRETS | {"CLAUDE_POOL_PRIVATE_KEY": key}).items():
+    for name, value in (
+        {"CLAUDE_POOL_APP_ID": "1"} | SECRETS | {"CLAUDE_POOL_PRIVATE_KEY": key}
+    ).items():
         monkeypatch.setenv(name, value)
     (missing,) = check_agents(Settings())
     assert "CLAUDE_POOL_PRIVATE_KEY" in missing

@@ -10,10 +10,12 @@ from click.testing import CliRunner
 
 from claude_pool_gh.pool.model.config import Isolation
 from claude_pool_gh.service.cli import main
-from claude_pool_gh.service.script import Wishes, _asked
+from claude_pool_gh.service.script import ScriptOptions, _asked
 from claude_pool_gh.service.settings import PREFIX, Settings, SettingsError, read, variable
 
-NUMBERS = [name for name, field in Settings.model_fields.items() if isinstance(field.default, int | float)]
+NUMBERS = [
+    name for name, field in Settings.model_fields.items() if isinstance(field.default, int | float)
+]
 NO_LIMIT = {"budget_usd", "wall_timeout"}
 BARE: Mapping[str, str | None] = {variable(name): None for name in Settings.model_fields}
 
@@ -71,14 +73,18 @@ def test_a_limit_that_is_none_is_refused(name: str, value: str) -> None:
     ],
 )
 def test_a_misspelt_setting_is_refused_with_the_nearest_one(misspelt: str, meant: str) -> None:
-    assert faults(**{misspelt: "5"}) == (f"{misspelt}: there is no such setting, did you mean `{meant}`?",)
+    assert faults(**{misspelt: "5"}) == (
+        f"{misspelt}: there is no such setting, did you mean `{meant}`?",
+    )
 
 
 def test_the_variable_that_the_launcher_reads_is_known() -> None:
     assert told(CLAUDE_POOL_PROCESS_MODE="reaper") == told()
 
 
-@pytest.mark.parametrize("name", ["anthropic_base_url", "github_api_url", "github_server_url", "public_url"])
+@pytest.mark.parametrize(
+    "name", ["anthropic_base_url", "github_api_url", "github_server_url", "public_url"]
+)
 @pytest.mark.parametrize(
     "value", ["nonsense", "ftp://a.example", "https://", "http://a b", "https://a.example:port"]
 )
@@ -89,17 +95,23 @@ def test_an_address_that_is_none_is_refused(name: str, value: str) -> None:
 
 def test_everything_that_is_wrong_is_said_at_once_and_no_value_repeated() -> None:
     said = faults(
-        CLAUDE_POOL_PORT="abc", CLAUDE_POOL_DATABASE_URL="mysql://u:secret@h/n", CLAUDE_POOL_SLOTZ="2"
+        CLAUDE_POOL_PORT="abc",
+        CLAUDE_POOL_DATABASE_URL="mysql://u:secret@h/n",
+        CLAUDE_POOL_SLOTZ="2",
     )
     assert [line.partition(":")[0] for line in said] == [
-        "CLAUDE_POOL_SLOTZ", "CLAUDE_POOL_DATABASE_URL", "CLAUDE_POOL_PORT",
-    ]  # fmt: skip
+        "CLAUDE_POOL_SLOTZ",
+        "CLAUDE_POOL_DATABASE_URL",
+        "CLAUDE_POOL_PORT",
+    ]
     assert "secret" not in " ".join(said)
 
 
 @pytest.mark.parametrize("command", ["serve", "doctor"])
 def test_servers_do_not_start_with_settings_that_cannot_be_used(command: str) -> None:
-    done = CliRunner().invoke(main, [command, "--port", "abc"], env={**BARE, "CLAUDE_POOL_BUDGET": "5"})
+    done = CliRunner().invoke(
+        main, [command, "--port", "abc"], env={**BARE, "CLAUDE_POOL_BUDGET": "5"}
+    )
     assert done.exit_code == 1
     assert done.output.splitlines()[1:] == [
         "CLAUDE_POOL_BUDGET: there is no such setting, did you mean `CLAUDE_POOL_BUDGET_USD`?",
@@ -111,16 +123,24 @@ def test_all_that_a_server_lacks_is_named_at_once(tmp_path: Path) -> None:
     lines = CliRunner().invoke(main, ["serve"], env=BARE).output.splitlines()
     named = [line.removeprefix("Error: ").split()[0] for line in lines[:-1]]
     assert named == [
-        "CLAUDE_POOL_WEBHOOK_SECRET", "CLAUDE_POOL_APP_ID", "CLAUDE_POOL_PRIVATE_KEY", "ANTHROPIC_API_KEY",
-    ]  # fmt: skip
+        "CLAUDE_POOL_WEBHOOK_SECRET",
+        "CLAUDE_POOL_APP_ID",
+        "CLAUDE_POOL_PRIVATE_KEY",
+        "ANTHROPIC_API_KEY",
+    ]
     missing = {**BARE, "CLAUDE_POOL_PRIVATE_KEY_FILE": str(tmp_path / "none.pem")}
-    assert "none.pem cannot be read: No such file" in CliRunner().invoke(main, ["serve"], env=missing).output
+    assert (
+        "none.pem cannot be read: No such file"
+        in CliRunner().invoke(main, ["serve"], env=missing).output
+    )
 
 
 @pytest.mark.parametrize("command", [["run", "hi"], ["chain", "review_and_fix"]])
 @pytest.mark.parametrize("flag", ["--budget", "--timeout", "--slots"])
 @pytest.mark.parametrize("value", ["0", "-1", "nan", "inf"])
-def test_a_cap_of_nothing_is_refused_at_the_command_line(command: list[str], flag: str, value: str) -> None:
+def test_a_cap_of_nothing_is_refused_at_the_command_line(
+    command: list[str], flag: str, value: str
+) -> None:
     done = CliRunner().invoke(main, [*command, flag, value], env=BARE)
     assert done.exit_code == 2
     assert f"Invalid value for '{flag}'" in done.output
@@ -140,10 +160,17 @@ def test_a_script_gets_what_was_asked_for_and_else_the_pools_own(
     budget: float | None, timeout: float | None, server: float | None, expected: dict[str, float]
 ) -> None:
     settings = told() if server is None else told(CLAUDE_POOL_WALL_TIMEOUT=str(server))
-    wishes = Wishes(
-        settings=settings, folder=Path(), state=None, slots=1, isolation=Isolation.none, trusted=False,
-        as_json=False, budget_usd=budget, timeout_secs=timeout,
-    )  # fmt: skip
+    wishes = ScriptOptions(
+        settings=settings,
+        folder=Path(),
+        state=None,
+        slots=1,
+        isolation=Isolation.none,
+        trusted=False,
+        as_json=False,
+        budget_usd=budget,
+        timeout_secs=timeout,
+    )
     assert _asked(wishes) == expected
 
 

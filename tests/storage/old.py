@@ -20,7 +20,9 @@ def migrate(database: Database, revision: str) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
-    with database.engine.connect().execution_options(begin_statement="BEGIN IMMEDIATE") as connection:
+    with database.engine.connect().execution_options(
+        begin_statement="BEGIN IMMEDIATE"
+    ) as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
 
@@ -51,7 +53,12 @@ def chain(tx: Transaction, name: str, plan: Plan, **more: Any) -> None:
     }
     insert(tx, "chains", **(values | more))
     for position, step in enumerate(plan.steps):
-        own = {"id": f"{name}.{step.name}", "chain_id": name, "position": position, "name": step.name}
+        own = {
+            "id": f"{name}.{step.name}",
+            "chain_id": name,
+            "position": position,
+            "name": step.name,
+        }
         insert(tx, "steps", **own, state="pending", rejections=[])
 
 

@@ -15,7 +15,9 @@ from claude_pool_gh.storage import Database, Transaction
 from tests.pool.puppet import Puppet
 
 
-async def test_an_error_in_the_middle_of_reading_does_not_keep_others_from_writing(tmp_path: Path) -> None:
+async def test_an_error_in_the_middle_of_reading_does_not_keep_others_from_writing(
+    tmp_path: Path,
+) -> None:
     database = Database.open(f"sqlite:///{tmp_path}/x.sqlite")
     other = Database.open(f"sqlite:///{tmp_path}/x.sqlite")
     numbers = sa.text("SELECT value FROM numbers")
@@ -50,11 +52,15 @@ async def test_a_temporary_database_is_synced_to_no_disk_and_lies_in_no_file() -
     names = ("synchronous", "journal_mode")
     pragmas = {name: await database.read(partial(_pragma, name=name)) for name in names}
     assert pragmas == {"synchronous": 0, "journal_mode": "memory"}
-    assert await database.read(partial(_pragma, name="database_list")) == 0, "main lies in no named file"
+    assert await database.read(partial(_pragma, name="database_list")) == 0, (
+        "main lies in no named file"
+    )
     database.close()
 
 
-async def test_a_pool_without_state_syncs_nothing_and_one_with_state_everything(tmp_path: Path) -> None:
+async def test_a_pool_without_state_syncs_nothing_and_one_with_state_everything(
+    tmp_path: Path,
+) -> None:
     async def synchronous(**more: Any) -> Any:
         async with Pool.open(Puppet(), **more) as pool:
             return await pool.database.read(partial(_pragma, name="synchronous"))
@@ -83,7 +89,9 @@ async def test_a_temporary_database_rolls_back_what_failed_and_goes_on() -> None
     database.close()
 
 
-async def test_whoever_asks_a_temporary_database_again_and_again_lets_others_have_their_turn() -> None:
+async def test_whoever_asks_a_temporary_database_again_and_again_lets_others_have_their_turn() -> (
+    None
+):
     database, turns = Database.temporary(), 0
 
     async def other() -> None:

@@ -94,7 +94,8 @@ def _schema(database: Database) -> list[Any]:
     with database.engine.connect() as connection:
         tables = sa.inspect(connection).get_table_names()
         return [
-            (name, connection.exec_driver_sql(f"PRAGMA table_info({name})").all()) for name in sorted(tables)
+            (name, connection.exec_driver_sql(f"PRAGMA table_info({name})").all())
+            for name in sorted(tables)
         ]
 
 
@@ -105,7 +106,9 @@ def _older(database: Database, revision: str) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
-    with database.engine.connect().execution_options(begin_statement="BEGIN IMMEDIATE") as connection:
+    with database.engine.connect().execution_options(
+        begin_statement="BEGIN IMMEDIATE"
+    ) as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
 
@@ -126,29 +129,57 @@ def test_conversations_of_earlier_versions_are_found_and_texts_that_fail_questio
     }
     outcomes["fine"] = {"ending": "completed", "text": fine, "session_id": None}
     columns: list[sa.ColumnClause[Any]] = [
-        sa.column(name) for name in ("id", "pool", "kind", "state", "priority", "place", "created_ms")
+        sa.column(name)
+        for name in ("id", "pool", "kind", "state", "priority", "place", "created_ms")
     ]
     columns += [sa.column(f"account_{name}") for name in ("thread", "user", "repository")]
     columns += [sa.column(name, sa.JSON) for name in ("plan", "caps", "outcome")]
     columns += [sa.column("cancel_requested", sa.Boolean), sa.column("generation")]
     chains = sa.table("chains", *columns)
     tasks = sa.table(
-        "tasks", *(sa.column(name) for name in ("id", "chain_id", "step", "shard", "title", "state", "attempt")),
-        sa.column("model"), sa.column("created_ms"), sa.column("outcome", sa.JSON), sa.column("session_id"),
-    )  # fmt: skip
+        "tasks",
+        *(
+            sa.column(name)
+            for name in ("id", "chain_id", "step", "shard", "title", "state", "attempt")
+        ),
+        sa.column("model"),
+        sa.column("created_ms"),
+        sa.column("outcome", sa.JSON),
+        sa.column("session_id"),
+    )
     with database.engine.begin() as tx:
         for name, outcome in outcomes.items():
             told = {"verdict": "failed", "reason": bad} if name == "bad" else None
             chain = {
-                "id": name, "pool": "p", "kind": "task", "state": "done", "priority": 0, "place": 0, "created_ms": 1,
-                "account_thread": "", "account_user": "", "account_repository": "", "plan": {}, "caps": {},
-                "outcome": told, "cancel_requested": False, "generation": 0,
-            }  # fmt: skip
+                "id": name,
+                "pool": "p",
+                "kind": "task",
+                "state": "done",
+                "priority": 0,
+                "place": 0,
+                "created_ms": 1,
+                "account_thread": "",
+                "account_user": "",
+                "account_repository": "",
+                "plan": {},
+                "caps": {},
+                "outcome": told,
+                "cancel_requested": False,
+                "generation": 0,
+            }
             tx.execute(chains.insert().values(**chain))
             task = {
-                "id": name, "chain_id": name, "step": "s", "shard": 0, "title": "", "state": "completed",
-                "attempt": 1, "model": "", "created_ms": 1, "outcome": outcome,
-            }  # fmt: skip
+                "id": name,
+                "chain_id": name,
+                "step": "s",
+                "shard": 0,
+                "title": "",
+                "state": "completed",
+                "attempt": 1,
+                "model": "",
+                "created_ms": 1,
+                "outcome": outcome,
+            }
             tx.execute(tasks.insert().values(**task))
     verdicts = sa.select(chains.c.id).where(chains.c.outcome["verdict"].as_string() == "failed")
     if kind == "postgresql":
@@ -158,11 +189,18 @@ def test_conversations_of_earlier_versions_are_found_and_texts_that_fail_questio
     with database.engine.connect() as tx:
         assert tx.execute(verdicts).scalars().all() == ["bad"]
         found = {row.id: row for row in tx.execute(sa.select(tasks))}
-    assert {name: row.session_id for name, row in found.items()} == {"bad": "s1", "none": None, "fine": None}
+    assert {name: row.session_id for name, row in found.items()} == {
+        "bad": "s1",
+        "none": None,
+        "fine": None,
+    }
     assert found["fine"].outcome == outcomes["fine"], "nothing else is changed"
     if kind == "postgresql":
         mended = "\ufffd \ufffd \ufffd\ufffd"
         assert found["bad"].outcome == {
-            "ending": "completed", "text": [mended], mended: fine, "session_id": "s1",
-        }  # fmt: skip
+            "ending": "completed",
+            "text": [mended],
+            mended: fine,
+            "session_id": "s1",
+        }
     database.close()

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from claude_pool_gh.storage import Database, Transaction
-from claude_pool_gh.storage.prepared import Found, Statements
+from claude_pool_gh.storage.prepared import StatementResult, Statements
 
 TIMES = 4
 """The first execution is SQLAlchemy's, the second prepares, the others are those of nearly always."""
@@ -36,7 +36,8 @@ ASKED: dict[str, tuple[Any, dict[str, Any]]] = {
     "empty list": (SEVERAL, {"several": []}),
     "long list": (SEVERAL, {"several": [*"abcdefghijklmnop"]}),
     "list beside another value": (
-        SEVERAL.where(_T.number >= sa.bindparam("least")), {"several": ["a", "b"], "least": 2},
+        SEVERAL.where(_T.number >= sa.bindparam("least")),
+        {"several": ["a", "b"], "least": 2},
     ),
     "constants": (sa.select(_T.id).where(_T.number.in_([1, 2]), _T.yes == sa.true()).limit(3), {}),
     "default of a parameter": (sa.select(_T.id).where(_T.number == sa.bindparam("n", 1)), {}),
@@ -46,10 +47,13 @@ ASKED: dict[str, tuple[Any, dict[str, Any]]] = {
     ),
     "two columns of one name": (sa.select(_T.id, things.alias("other").c.id).order_by(_T.id), {}),
     "sums": (sa.select(sa.func.sum(_T.number), sa.func.count(), sa.func.max(_T.id)), {}),
-    "part of a JSON value": (sa.select(_T.told["deep"]["text"].as_string()).where(_T.id == "a"), {}),
+    "part of a JSON value": (
+        sa.select(_T.told["deep"]["text"].as_string()).where(_T.id == "a"),
+        {},
+    ),
     "union": (sa.union_all(sa.select(_T.id, _T.yes), sa.select(_T.id, _T.yes)).order_by("id"), {}),
     "text": (sa.text("SELECT id FROM things WHERE id = :wanted"), {"wanted": "a"}),
-}  # fmt: skip
+}
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -60,7 +64,13 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
     opened = Database.open(url)
     metadata.create_all(opened.engine)
     with opened.engine.begin() as connection:
-        first = {"id": "a", "number": 1, "yes": True, "told": {"deep": {"text": "é\\"}}, "bytes": b"\x00x"}
+        first = {
+            "id": "a",
+            "number": 1,
+            "yes": True,
+            "told": {"deep": {"text": "é\\"}},
+            "bytes": b"\x00x",
+        }
         connection.execute(things.insert(), first)
         connection.execute(things.insert(), {"id": "b", "number": 2, "yes": False, "told": None})
     yield opened
@@ -89,7 +99,7 @@ async def test_most_of_it_is_prepared_and_the_rest_is_not(database: Database) ->
         results: dict[str, object] = {}
         for _ in range(TIMES):
             results = {name: tx.execute(*asked) for name, asked in ASKED.items()}
-        return {name for name, result in results.items() if isinstance(result, Found)}
+        return {name for name, result in results.items() if isinstance(result, StatementResult)}
 
     slow = {"empty list", "long list", "text"}
     assert await database.read(quick) == set(ASKED) - slow
@@ -99,7 +109,9 @@ async def test_what_is_written_is_the_same_each_time(database: Database) -> None
     insert = things.insert()
     change = things.update().where(_T.id == sa.bindparam("of"))
     raised = (
-        things.update().where(_T.id == sa.bindparam("of")).values(number=_T.number + sa.bindparam("more"))
+        things.update()
+        .where(_T.id == sa.bindparam("of"))
+        .values(number=_T.number + sa.bindparam("more"))
     )
     remove = things.delete().where(_T.id == sa.bindparam("of"))
     row = {"number": 3, "yes": False, "bytes": None}
@@ -117,7 +129,9 @@ async def test_what_is_written_is_the_same_each_time(database: Database) -> None
         assert await database.transact(write) == (1, 1, 0, 1, 7, True, None, None)
 
 
-async def test_several_rows_and_defaults_of_columns_go_by_the_longer_way(database: Database) -> None:
+async def test_several_rows_and_defaults_of_columns_go_by_the_longer_way(
+    database: Database,
+) -> None:
     insert = things.insert()
     for number in range(TIMES):
         rows = [{"id": f"{number}.{each}", "yes": True} for each in range(2)]
@@ -129,7 +143,10 @@ async def test_several_rows_and_defaults_of_columns_go_by_the_longer_way(databas
 
 
 async def test_its_errors_are_those_of_sqlalchemy(database: Database) -> None:
-    insert, taken = things.insert(), {"id": "a", "number": 1, "yes": True, "told": None, "bytes": None}
+    insert, taken = (
+        things.insert(),
+        {"id": "a", "number": 1, "yes": True, "told": None, "bytes": None},
+    )
     by_key = sa.select(_T.id).where(_T.id == _WANTED)
     for _ in range(TIMES):
         with pytest.raises(sa.exc.IntegrityError, match="INSERT INTO things"):

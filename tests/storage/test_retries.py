@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -76,7 +77,9 @@ async def test_a_commit_that_fails_is_made_once(opened: Opened, when: When, time
     assert [await database.transact(add) for _ in range(3)] == [1, 2, 3], "each learns what it did"
     assert await database.read(every) == [1, 2, 3]
     assert flaky.failed == (times if when is When.before else 1)
-    assert add.runs == 3 + (times if when is When.before else 0), "what was committed does not run again"
+    assert add.runs == 3 + (times if when is When.before else 0), (
+        "what was committed does not run again"
+    )
 
 
 class Forgetful(Receipts):
@@ -96,7 +99,9 @@ async def test_without_its_receipt_a_transaction_would_be_made_twice(opened: Ope
 
 
 @pytest.mark.parametrize("when", When)
-async def test_transactions_beside_each_other_have_receipts_of_their_own(opened: Opened, when: When) -> None:
+async def test_transactions_beside_each_other_have_receipts_of_their_own(
+    opened: Opened, when: When
+) -> None:
     database = opened(SOON)
     Flaky(database, at="numbers#3", when=when)
 
@@ -121,7 +126,9 @@ async def test_receipts_do_not_pile_up_and_what_writes_nothing_leaves_none(opene
     with database.engine.begin() as tx:
         tx.execute(receipts.update().values(written_ms=1))
     await opened(SOON).transact(add)  # another process, later
-    kept = await database.read(lambda tx: list(tx.execute(sa.select(receipts.c.written_ms)).scalars()))
+    kept = await database.read(
+        lambda tx: list(tx.execute(sa.select(receipts.c.written_ms)).scalars())
+    )
     assert len(kept) == 1
     assert kept[0] > 1
 
@@ -183,7 +190,9 @@ async def test_faults_of_the_program_and_of_the_data_are_raised_at_once(opened: 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 async def test_a_lock_that_another_holds_is_waited_for(opened: Opened) -> None:
     database = opened(SOON)
-    with database.engine.connect() as connection:  # what the pool hands out next does not wait by itself
+    with (
+        database.engine.connect() as connection
+    ):  # what the pool hands out next does not wait by itself
         connection.exec_driver_sql("PRAGMA busy_timeout = 1")
     other = opened(SOON)
     with other.engine.connect().execution_options(begin_statement="BEGIN IMMEDIATE") as held:
@@ -210,7 +219,7 @@ async def test_deadlocks_and_lost_sessions_are_nobodys_trouble(postgres: Callabl
             tx.exec_driver_sql("SELECT pg_sleep(0.3)")
 
     orders = ((1, 2), (2, 1))
-    both = asyncio.gather(*(database.transact(lambda tx, order=order: work(tx, order)) for order in orders))  # type: ignore[misc]
+    both = asyncio.gather(*(database.transact(partial(work, order=order)) for order in orders))
     await asyncio.wait_for(both, GUARD)
     assert len(runs) > 2, "one of them was the victim of a deadlock"
     mine = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> "
@@ -261,7 +270,8 @@ def _sqlite(code: int) -> sa.exc.DBAPIError:
 
 
 def _postgresql(error: psycopg.Error) -> sa.exc.DBAPIError:
-    wrapped = sa.exc.DBAPIError.instance("COMMIT", {}, error, psycopg.Error, dialect=PGDialect_psycopg())  # type: ignore[no-untyped-call]
+    dialect = PGDialect_psycopg()  # type: ignore[no-untyped-call]
+    wrapped = sa.exc.DBAPIError.instance("COMMIT", {}, error, psycopg.Error, dialect=dialect)
     assert isinstance(wrapped, sa.exc.DBAPIError)
     return wrapped
 
@@ -337,5 +347,8 @@ async def test_threads_with_loops_of_their_own_share_a_temporary_database_one_at
             await database.transact(lambda tx: tx.exec_driver_sql("INSERT INTO t VALUES (1)"))
 
     await asyncio.gather(*(asyncio.to_thread(lambda: asyncio.run(write())) for _ in range(6)))
-    assert await database.read(lambda tx: tx.exec_driver_sql("SELECT count(*) FROM t").scalar_one()) == 300
+    assert (
+        await database.read(lambda tx: tx.exec_driver_sql("SELECT count(*) FROM t").scalar_one())
+        == 300
+    )
     database.close()

@@ -31,7 +31,9 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
         old.chain(tx, "ended", own, state="done", outcome={"verdict": "clean"}, created_ms=NOW - 5)
         old.money(tx, "ended", 2_000_000, 1_000_000)
         nobody = {"account_thread": "", "account_user": "", "account_repository": ""}
-        old.chain(tx, "task", plan("task"), kind="task", caps={"task": 9, "chain": 9, "pool": 9}, **nobody)
+        old.chain(
+            tx, "task", plan("task"), kind="task", caps={"task": 9, "chain": 9, "pool": 9}, **nobody
+        )
         old.chain(tx, "pruned", plan(""), kind="pruned", caps={}, state="done", **nobody)
         for number in range(1_100):  # more than are changed at once
             old.insert(tx, "chains", **_bare(f"many-{number}"))
@@ -42,10 +44,21 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
 
 def _bare(name: str) -> dict[str, Any]:
     return {
-        "id": name, "pool": "main", "kind": "chain", "state": "done", "plan": {"verb": "ask"}, "account_thread": "2:1",
-        "account_user": "3", "account_repository": "2", "caps": {}, "priority": 0, "place": 0, "created_ms": NOW,
-        "cancel_requested": False, "generation": 0,
-    }  # fmt: skip
+        "id": name,
+        "pool": "main",
+        "kind": "chain",
+        "state": "done",
+        "plan": {"verb": "ask"},
+        "account_thread": "2:1",
+        "account_user": "3",
+        "account_repository": "2",
+        "caps": {},
+        "priority": 0,
+        "place": 0,
+        "created_ms": NOW,
+        "cancel_requested": False,
+        "generation": 0,
+    }
 
 
 def test_what_was_spent_before_counts_against_every_cap(database: Database) -> None:
@@ -68,7 +81,7 @@ def test_what_was_spent_before_counts_against_every_cap(database: Database) -> N
 
 def test_chains_that_were_there_are_found_by_their_scope_and_verb(database: Database) -> None:
     with database.engine.begin() as tx:
-        kin = lookup.kin_of(tx, "open", "thread")
+        kin = lookup.related_to(tx, "open", "thread")
         assert [(each.id, each.head, each.workflow) for each in kin] == [
             ("open", "a" * 40, "tidy"),
             ("ended", "a" * 40, "tidy"),

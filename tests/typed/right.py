@@ -6,6 +6,7 @@ from pathlib import Path
 
 from claude_pool_gh import (
     Agent,
+    AgentChannel,
     AgentOutcome,
     AgentTask,
     CapReached,
@@ -17,7 +18,6 @@ from claude_pool_gh import (
     Condition,
     Effort,
     Ending,
-    Line,
     PermissionMode,
     Pool,
     PoolConfig,
@@ -33,7 +33,7 @@ from claude_pool_gh import (
 class Alone:
     """An agent with `run` and nothing else."""
 
-    async def run(self, task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def run(self, task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         async with line.spending(most=1_000) as spent:
             spent.cost = 500
         line.say(f"{task.prompt} in {folder}")
@@ -41,7 +41,7 @@ class Alone:
 
 
 class Derived(Agent):
-    async def run(self, task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def run(self, task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         return AgentOutcome(ending=Ending.completed, text=f"{task.id} {folder} {line.partial}")
 
 

@@ -47,14 +47,18 @@ def test_the_examples_and_what_a_user_writes_hold(found: dict[tuple[str, int], s
 def test_every_typical_mistake_is_refused(found: dict[tuple[str, int], str]) -> None:
     """Which also shows that this mypy finds errors."""
     lines = enumerate((HERE / "wrong.txt").read_text().splitlines(), 1)
-    marked = {("wrong.py", number): mark["code"] for number, line in lines if (mark := MARK.search(line))}
+    marked = {
+        ("wrong.py", number): mark["code"] for number, line in lines if (mark := MARK.search(line))
+    }
     assert len(marked) > 20
     assert {place: code for place, code in found.items() if place[0] == "wrong.py"} == marked
 
 
 def test_the_surface_shows_its_names_and_each_of_them_is_there() -> None:
     assert set(claude_pool_gh.__all__) <= set(dir(claude_pool_gh))
-    assert [name for name in claude_pool_gh.__all__ if getattr(claude_pool_gh, name, None) is None] == []
+    assert [
+        name for name in claude_pool_gh.__all__ if getattr(claude_pool_gh, name, None) is None
+    ] == []
     with pytest.raises(AttributeError, match="has no 'Pol'"):
         getattr(claude_pool_gh, "Po" + "l")
 
@@ -62,14 +66,22 @@ def test_the_surface_shows_its_names_and_each_of_them_is_there() -> None:
 def test_the_docstrings_of_the_surface_name_nothing_that_cannot_be_imported_from_it() -> None:
     """Errors after `Raises`, and whatever else stands in backticks and begins with a capital."""
     errors = set(
-        re.findall(r"class (\w+)\((?:PoolError|NotFound|Exception)\)", _source("pool/model/errors.py"))
+        re.findall(
+            r"class (\w+)\((?:PoolError|NotFound|Exception)\)", _source("pool/model/errors.py")
+        )
     )
     public = {name for name in claude_pool_gh.__all__ if _own(name)}
     named: set[str] = set()
     for name in public:
         texts = [getattr(claude_pool_gh, name).__doc__ or ""]
-        own = [base for base in getattr(claude_pool_gh, name).__mro__ if "claude_pool_gh" in base.__module__]
-        texts += [getattr(each, "__doc__", None) or "" for base in own for each in vars(base).values()]
+        own = [
+            base
+            for base in getattr(claude_pool_gh, name).__mro__
+            if "claude_pool_gh" in base.__module__
+        ]
+        texts += [
+            getattr(each, "__doc__", None) or "" for base in own for each in vars(base).values()
+        ]
         text = "\n".join(texts)
         named |= {each for each in errors if re.search(rf"\b{each}\b", text)}
         named |= set(re.findall(r"`([A-Z][a-z]+[A-Za-z]*)(?:\.\w+)?`", text))
@@ -90,7 +102,9 @@ def test_the_docstrings_of_the_surface_name_nothing_that_cannot_be_imported_from
         ("AnyOnRestart", plan.OnRestart),
     ],
 )
-def test_the_texts_that_a_type_checker_takes_are_those_that_are_taken(kind: str, values: object) -> None:
+def test_the_texts_that_a_type_checker_takes_are_those_that_are_taken(
+    kind: str, values: object
+) -> None:
     source = _source("pool/model/plan.py" if "On" in kind else "pool/model/config.py")
     (literal,) = re.findall(rf"{kind} = \(?\s*\w+ \| Literal\[(.*?)\]", source, re.DOTALL)
     assert set(re.findall(r'"(\w+)"', literal)) == {str(each) for each in values}  # type: ignore[attr-defined]

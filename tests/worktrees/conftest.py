@@ -16,7 +16,7 @@ from claude_pool_gh.rehearsal.github import (
     SimulatedGitHub,
     Symlink,
 )
-from claude_pool_gh.worktrees.git import Login
+from claude_pool_gh.worktrees.git import Credentials
 from claude_pool_gh.worktrees.leases import Worktrees
 from tests.worktrees.site import Site
 
@@ -57,10 +57,12 @@ def installation(github: SimulatedGitHub, widgets: Repository) -> Installation:
 
 
 @pytest.fixture
-def site(tmp_path: Path, github: SimulatedGitHub, widgets: Repository, installation: Installation) -> Site:
-    async def login(repository_id: int) -> Login:
+def site(
+    tmp_path: Path, github: SimulatedGitHub, widgets: Repository, installation: Installation
+) -> Site:
+    async def login(repository_id: int) -> Credentials:
         assert repository_id == widgets.id
-        return Login(made.token, widgets.clone_url)
+        return Credentials(made.token, widgets.clone_url)
 
     token = github.create_installation_token(installation)
     made = Site(Worktrees(tmp_path / "state", login, tries=1), widgets, token, tmp_path)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from claude_pool_gh.pool.model.plan import WorkspaceSpec
-from claude_pool_gh.pool.model.ports import Wanted, Work
+from claude_pool_gh.pool.model.ports import CapturedChange, WorkspaceRequest
 from claude_pool_gh.rehearsal.github import Repository
 from claude_pool_gh.worktrees.leases import Lease, Worktrees
 from claude_pool_gh.worktrees.snapshot import Snapshot, capture
@@ -42,14 +42,16 @@ class Site:
         self,
         run_id: str,
         spec: WorkspaceSpec | None = None,
-        start: Work | None = None,
+        start: CapturedChange | None = None,
         *,
         writes: bool = True,
-    ) -> Wanted:
-        return Wanted(run_id=run_id, slot="slot-0", spec=spec or self.spec(), start=start, writes=writes)
+    ) -> WorkspaceRequest:
+        return WorkspaceRequest(
+            run_id=run_id, slot="slot-0", spec=spec or self.spec(), start=start, writes=writes
+        )
 
     def lease(
-        self, start: Work | None = None, *, writes: bool = True, **spec: Any
+        self, start: CapturedChange | None = None, *, writes: bool = True, **spec: Any
     ) -> AbstractAsyncContextManager[Lease]:
         self.leased += 1
         wanted = self.wanted(f"c1.find.{self.leased}.1", self.spec(**spec), start, writes=writes)
@@ -68,7 +70,9 @@ class Site:
     def at(self, commit: str) -> dict[str, tuple[str, bytes]]:
         """Mode and bytes of every file of a commit in the mirror, by names in their own bytes."""
         out = subprocess.run(
-            ["git", f"--git-dir={self.mirror}", "ls-tree", "-rz", commit], check=True, capture_output=True
+            ["git", f"--git-dir={self.mirror}", "ls-tree", "-rz", commit],
+            check=True,
+            capture_output=True,
         ).stdout
         found = {}
         for line in filter(None, out.split(b"\0")):
@@ -85,7 +89,9 @@ class Site:
         """What lies under the state folder besides the mirror and its lock."""
         state = self.worktrees.state
         places = [*(state / "leases").glob("*/*"), *(state / "mirrors").glob("capture-*")]
-        return [str(path.relative_to(state)) for path in [*places, *(state / "checkouts").glob("*/.*")]]
+        return [
+            str(path.relative_to(state)) for path in [*places, *(state / "checkouts").glob("*/.*")]
+        ]
 
     async def until_nothing_is_left(self) -> None:
         """What is thrown away goes in the background."""

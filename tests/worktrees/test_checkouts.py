@@ -19,7 +19,9 @@ from tests.worktrees.truth import Truth, truth_of
 def kept(site: Site) -> list[Path]:
     """The checkouts that lie there for the next run."""
     return [
-        path for path in (site.worktrees.state / "checkouts").glob("*/*") if not path.name.startswith(".")
+        path
+        for path in (site.worktrees.state / "checkouts").glob("*/*")
+        if not path.name.startswith(".")
     ]
 
 
@@ -48,7 +50,10 @@ async def test_readers_of_another_commit_and_a_writer_have_their_own(site: Site)
     first = site.widgets.head()
     async with site.lease(writes=False) as one:
         second = site.widgets.commit("main", {"new.txt": "x"})
-        async with site.lease(writes=False, commit=second) as two, site.lease(commit=first) as three:
+        async with (
+            site.lease(writes=False, commit=second) as two,
+            site.lease(commit=first) as three,
+        ):
             assert len({one.folder, two.folder, three.folder}) == 3
             assert not (one.folder / "new.txt").exists()
             assert (two.folder / "new.txt").exists()
@@ -59,7 +64,9 @@ async def test_readers_of_another_commit_and_a_writer_have_their_own(site: Site)
 async def test_the_next_commit_is_a_move_of_what_is_there(site: Site) -> None:
     async with site.lease() as lease:
         folder, untouched = lease.folder, (lease.folder / "src" / "a.py").stat().st_ino
-    second = site.widgets.commit("main", {"new/deep.txt": "x", "README.md": None, "run.sh": "plain\n"})
+    second = site.widgets.commit(
+        "main", {"new/deep.txt": "x", "README.md": None, "run.sh": "plain\n"}
+    )
     async with site.lease(commit=second) as lease:
         assert lease.folder == folder
         assert (lease.folder / "src" / "a.py").stat().st_ino == untouched
@@ -123,7 +130,9 @@ async def test_what_a_reader_was_shown_counts_only_if_nobody_changed_it(site: Si
         assert (lease.folder / "README.md").read_text() == "hi\n"
 
 
-async def test_one_proof_serves_all_who_ended_before_it(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_proof_serves_all_who_ended_before_it(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     walks, together = [], asyncio.Barrier(50)
     walk = Checkouts._walk
 
@@ -167,7 +176,9 @@ async def test_where_agents_cannot_be_confined_a_checkout_is_proved_before_it_is
     site: Site, confined: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where they can be, nobody was there: the control shows that else it would be lent."""
-    monkeypatch.setattr("claude_pool_gh.worktrees.checkouts.checkouts.can_confine", lambda: confined)
+    monkeypatch.setattr(
+        "claude_pool_gh.worktrees.checkouts.checkouts.can_confine", lambda: confined
+    )
     async with site.lease() as lease:
         used = lease.folder
     (used / "planted.txt").write_text("by a run that escaped its tools\n")

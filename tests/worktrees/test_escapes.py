@@ -42,7 +42,13 @@ def fsmonitor(site: Site, lease: Lease) -> None:
 
 
 def hooks(site: Site, lease: Lease) -> None:
-    names = ("pre-commit", "post-index-change", "post-checkout", "reference-transaction", "pre-auto-gc")
+    names = (
+        "pre-commit",
+        "post-index-change",
+        "post-checkout",
+        "reference-transaction",
+        "pre-auto-gc",
+    )
     for folder in (git_dir(lease) / "hooks", lease.folder / "hooks"):
         folder.mkdir(parents=True, exist_ok=True)
         for name in names:
@@ -65,7 +71,9 @@ def git_folder(site: Site, lease: Lease) -> None:
 def filters(site: Site, lease: Lease) -> None:
     clean, smudge = script(site, "clean"), script(site, "smudge")
     with (git_dir(lease) / "config").open("a") as config:
-        config.write(f'[filter "evil"]\n\tclean = {clean}\n\tsmudge = {smudge}\n\tprocess = {clean}\n')
+        config.write(
+            f'[filter "evil"]\n\tclean = {clean}\n\tsmudge = {smudge}\n\tprocess = {clean}\n'
+        )
         config.write("\trequired = true\n")
     (git_dir(lease) / "info").mkdir(exist_ok=True)
     (git_dir(lease) / "info" / "attributes").write_text("* filter=evil\n")
@@ -85,10 +93,16 @@ def diffs(site: Site, lease: Lease) -> None:
 def transport(site: Site, lease: Lease) -> None:
     command = script(site, "transport")
     with (git_dir(lease) / "config").open("a") as config:
-        config.write(f"[core]\n\tsshCommand = {command}\n\tpager = {command}\n\teditor = {command}\n")
-        config.write(f"\tgitProxy = {command}\n\taskPass = {command}\n\talternateRefsCommand = {command}\n")
+        config.write(
+            f"[core]\n\tsshCommand = {command}\n\tpager = {command}\n\teditor = {command}\n"
+        )
+        config.write(
+            f"\tgitProxy = {command}\n\taskPass = {command}\n\talternateRefsCommand = {command}\n"
+        )
         config.write(f"[credential]\n\thelper = !{command}\n[gpg]\n\tprogram = {command}\n")
-        config.write(f"[commit]\n\tgpgSign = true\n[alias]\n\tadd = !{command}\n\tdiff = !{command}\n")
+        config.write(
+            f"[commit]\n\tgpgSign = true\n[alias]\n\tadd = !{command}\n\tdiff = !{command}\n"
+        )
         config.write(f'[url "ext::{command} "]\n\tinsteadOf = {site.widgets.world.site.url}\n')
         config.write(
             f"[uploadpack]\n\tpackObjectsHook = {command}\n[include]\n\tpath = {lease.folder}/more\n"
@@ -121,13 +135,30 @@ def planted_index(site: Site, lease: Lease) -> None:
     victim = site.tmp / "victim"
     victim.write_text("precious\n")
     (lease.folder.parent / "index").unlink()
-    for name in ("host-index", "host-index.lock", "index", "sealed", "sealed.new", "about.new", "index.lock"):
+    for name in (
+        "host-index",
+        "host-index.lock",
+        "index",
+        "sealed",
+        "sealed.new",
+        "about.new",
+        "index.lock",
+    ):
         (lease.folder.parent / name).symlink_to(victim)
 
 
 PLANTS: list[Plant] = [
-    fsmonitor, hooks, replaced_git_file, git_folder, filters, diffs, transport, submodules, alternates, planted_index,
-]  # fmt: skip
+    fsmonitor,
+    hooks,
+    replaced_git_file,
+    git_folder,
+    filters,
+    diffs,
+    transport,
+    submodules,
+    alternates,
+    planted_index,
+]
 
 
 @pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.__name__)
@@ -192,7 +223,13 @@ async def test_configuration_of_the_users_and_of_the_server_counts_for_nothing(
     monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
     monkeypatch.setenv("GIT_CONFIG_KEY_0", "core.fsmonitor")
     monkeypatch.setenv("GIT_CONFIG_VALUE_0", evil)
-    for name in ("GIT_EXTERNAL_DIFF", "GIT_SSH_COMMAND", "GIT_ASKPASS", "GIT_PAGER", "GIT_PROXY_COMMAND"):
+    for name in (
+        "GIT_EXTERNAL_DIFF",
+        "GIT_SSH_COMMAND",
+        "GIT_ASKPASS",
+        "GIT_PAGER",
+        "GIT_PROXY_COMMAND",
+    ):
         monkeypatch.setenv(name, evil)
     monkeypatch.setenv("GIT_DIR", str(site.tmp / "nowhere"))
     monkeypatch.setenv("GIT_INDEX_FILE", str(site.tmp / "nowhere"))

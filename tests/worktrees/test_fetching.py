@@ -15,7 +15,7 @@ from aiohttp import web
 
 from claude_pool_gh.rehearsal.github import Fault, Installation, Reset, SimulatedGitHub, Stall
 from claude_pool_gh.worktrees.errors import WorktreeError
-from claude_pool_gh.worktrees.git import Login, git
+from claude_pool_gh.worktrees.git import Credentials, git
 from claude_pool_gh.worktrees.mirror import Mirror
 from tests.patience import PATIENCE, until
 from tests.worktrees.site import Site
@@ -57,15 +57,25 @@ async def test_the_token_stands_nowhere_but_in_the_environment_of_one_command(
         (lease.folder / "README.md").write_text("bye\n")
         await lease.capture()
         watching.cancel()
-        state = [path for path in site.worktrees.state.rglob("*") if path.is_file() and not path.is_symlink()]
-        leaks = [path for path in state if any(secret.encode() in path.read_bytes() for secret in secrets)]
+        state = [
+            path
+            for path in site.worktrees.state.rglob("*")
+            if path.is_file() and not path.is_symlink()
+        ]
+        leaks = [
+            path
+            for path in state
+            if any(secret.encode() in path.read_bytes() for secret in secrets)
+        ]
     assert leaks == []
     assert len(state) > 20
     assert any("fetch" in line for line in command_lines)
     assert with_token, "the watch would have seen it"
     # Each command has a session of its own, with whatever it starts in turn.
     # One that was looked at in the moment in which it began, or ended, has no words yet, or none any more.
-    others = [line for line in map(leaders.get, with_token) if line and " fetch --quiet " not in line]
+    others = [
+        line for line in map(leaders.get, with_token) if line and " fetch --quiet " not in line
+    ]
     assert others == []
     assert [line for line in command_lines if any(secret in line for secret in secrets)] == []
     assert not [request for request in github.requests if site.token in str(request)]
@@ -90,7 +100,7 @@ async def test_the_token_goes_to_its_own_origin_only(site: Site) -> None:
                 "ls-remote",
                 "--end-of-options",
                 other,
-                environment=Login(site.token, site.widgets.clone_url).environment(),
+                environment=Credentials(site.token, site.widgets.clone_url).environment(),
             )
     finally:
         await runner.cleanup()
@@ -143,7 +153,9 @@ async def test_sins_of_old_histories_are_forgiven(site: Site) -> None:
     tree = git_at_origin.text("rev-parse", "HEAD^{tree}")
     who = "A U Thor <a@example.org> 1316430318 +051800"
     raw = f"tree {tree}\nparent {site.widgets.head()}\nauthor {who}\ncommitter {who}\n\nOld\n"
-    bad = git_at_origin.run("hash-object", "-t", "commit", "-w", "--literally", "--stdin", data=raw.encode())
+    bad = git_at_origin.run(
+        "hash-object", "-t", "commit", "-w", "--literally", "--stdin", data=raw.encode()
+    )
     git_at_origin.set_ref("refs/heads/main", bad.decode().strip())
     async with site.lease(commit=bad.decode().strip()) as lease:
         assert (lease.folder / "README.md").exists()
@@ -153,13 +165,19 @@ async def test_objects_that_could_do_harm_are_not(site: Site) -> None:
     git_at_origin = site.widgets.git
     blob = git_at_origin.run("hash-object", "-w", "--stdin", data=b"evil").decode().strip()
     entry = b"100644 config\0" + bytes.fromhex(blob)
-    inner = git_at_origin.run("hash-object", "-t", "tree", "-w", "--literally", "--stdin", data=entry)
+    inner = git_at_origin.run(
+        "hash-object", "-t", "tree", "-w", "--literally", "--stdin", data=entry
+    )
     outer = b"40000 .git\0" + bytes.fromhex(inner.decode().strip())
-    tree = git_at_origin.run("hash-object", "-t", "tree", "-w", "--literally", "--stdin", data=outer)
+    tree = git_at_origin.run(
+        "hash-object", "-t", "tree", "-w", "--literally", "--stdin", data=outer
+    )
     who = "A <a@example.org> 1316430318 +0000"
     raw = f"tree {tree.decode().strip()}\nauthor {who}\ncommitter {who}\n\nEvil\n"
     commit = (
-        git_at_origin.run("hash-object", "-t", "commit", "-w", "--stdin", data=raw.encode()).decode().strip()
+        git_at_origin.run("hash-object", "-t", "commit", "-w", "--stdin", data=raw.encode())
+        .decode()
+        .strip()
     )
     git_at_origin.set_ref("refs/heads/evil", commit)
     with pytest.raises(WorktreeError):
@@ -190,10 +208,16 @@ async def test_a_strange_ref_name_moves_nothing_else(site: Site, ref: str) -> No
 async def test_no_protocol_but_those_of_a_forge(site: Site, tmp_path: Path) -> None:
     fired = tmp_path / "fired" / "ext"
     for number, url in enumerate(
-        (f"ext::sh -c touch% {fired}", f"file://{site.widgets.git.path}", str(site.widgets.git.path))
+        (
+            f"ext::sh -c touch% {fired}",
+            f"file://{site.widgets.git.path}",
+            str(site.widgets.git.path),
+        )
     ):
         with pytest.raises(WorktreeError):
-            await Mirror(tmp_path / f"m{number}.git").fetch(Login("t", url), [site.widgets.head()], [])
+            await Mirror(tmp_path / f"m{number}.git").fetch(
+                Credentials("t", url), [site.widgets.head()], []
+            )
     assert not fired.exists()
 
 
@@ -226,7 +250,9 @@ async def test_a_cut_connection_is_an_error_and_the_next_try_works(
 @pytest.fixture
 async def silent() -> AsyncIterator[str]:
     """A forge that never answers."""
-    served = await asyncio.start_server(lambda _reader, _writer: asyncio.sleep(3600), "127.0.0.1", 0)
+    served = await asyncio.start_server(
+        lambda _reader, _writer: asyncio.sleep(3600), "127.0.0.1", 0
+    )
     yield f"http://127.0.0.1:{served.sockets[0].getsockname()[1]}/octo/widgets.git"
     served.close()
 
@@ -273,9 +299,13 @@ async def test_a_cancel_while_git_is_being_started_leaves_nothing(
     assert with_url(silent) == []
 
 
-async def test_a_cancel_ends_git_and_its_children_and_frees_the_mirror(site: Site, silent: str) -> None:
+async def test_a_cancel_ends_git_and_its_children_and_frees_the_mirror(
+    site: Site, silent: str
+) -> None:
     mirror = site.worktrees.mirror(site.widgets.id)
-    asking = asyncio.create_task(mirror.fetch(Login("t", silent), [site.widgets.head()], ["refs/heads/main"]))
+    asking = asyncio.create_task(
+        mirror.fetch(Credentials("t", silent), [site.widgets.head()], ["refs/heads/main"])
+    )
     await until(lambda: with_url(silent))
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):

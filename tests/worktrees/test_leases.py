@@ -27,7 +27,11 @@ def refs(site: Site) -> set[str]:
 
 async def test_a_lease_is_the_commit_and_nothing_else(site: Site) -> None:
     async with site.lease() as lease:
-        found = {str(path.relative_to(lease.folder)) for path in lease.folder.rglob("*") if not path.is_dir()}
+        found = {
+            str(path.relative_to(lease.folder))
+            for path in lease.folder.rglob("*")
+            if not path.is_dir()
+        }
         assert found == set(FILES)
         assert (lease.folder / "crlf.txt").read_bytes() == FILES["crlf.txt"]
         assert (lease.folder / "data.bin").read_bytes() == FILES["data.bin"]
@@ -51,7 +55,9 @@ async def test_an_archive_is_the_commit_whatever_its_attributes_say(site: Site) 
             assert path.stat().st_mode & 0o077 == 0
             with tarfile.open(path) as tar:
                 members = {each.name: each for each in tar.getmembers() if not each.isdir()}
-                plain = {name: tar.extractfile(each) for name, each in members.items() if each.isfile()}
+                plain = {
+                    name: tar.extractfile(each) for name, each in members.items() if each.isfile()
+                }
                 texts = {name: file.read() for name, file in plain.items() if file is not None}
         assert set(members) == {*FILES, *more}
         assert members["link"].issym()
@@ -130,7 +136,18 @@ async def test_a_lease_that_cannot_be_made_leaves_nothing(site: Site) -> None:
 
 @pytest.mark.parametrize(
     "commit",
-    ["main", "HEAD", "--upload-pack=x", "-x", "1" * 39, "1" * 41, "1" * 40 + "\n", "A" * 40, "", "HEAD~1"],
+    [
+        "main",
+        "HEAD",
+        "--upload-pack=x",
+        "-x",
+        "1" * 39,
+        "1" * 41,
+        "1" * 40 + "\n",
+        "A" * 40,
+        "",
+        "HEAD~1",
+    ],
 )
 async def test_only_a_full_commit_id_is_one(site: Site, commit: str) -> None:
     spec = site.spec(commit)
@@ -159,7 +176,9 @@ async def test_the_start_sweeps_up_after_a_killed_server(site: Site) -> None:
         assert (lease.folder / "new.txt").exists()
 
 
-async def test_a_server_with_the_number_of_the_one_that_was_killed_sweeps_up_after_it(site: Site) -> None:
+async def test_a_server_with_the_number_of_the_one_that_was_killed_sweeps_up_after_it(
+    site: Site,
+) -> None:
     """As in a container, where every start is process 1: what tells them apart is when they started."""
     place, host, number = site.worktrees.state / "leases", *own_mark().split(".")[:2]
     for left in (f"{host}.{number}.1", str(os.getpid())):

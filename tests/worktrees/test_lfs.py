@@ -33,14 +33,20 @@ async def test_plain_bytes_where_a_pointer_belongs_are_found_by_name(site: Site)
     }
     site.widgets.commit("main", start)
     assert await found(site, {"m.bin": b"\0plain", "README.md": "x\n"}) == ("m.bin",)
-    assert await found(site, {"new.bin": b"x" * 5000, "sub/x.dat": "x", "empty.bin": "", "a b\té.bin": "x"}) == (
-        "a b\té.bin", "new.bin", "sub/x.dat",
-    )  # fmt: skip
+    assert await found(
+        site, {"new.bin": b"x" * 5000, "sub/x.dat": "x", "empty.bin": "", "a b\té.bin": "x"}
+    ) == (
+        "a b\té.bin",
+        "new.bin",
+        "sub/x.dat",
+    )
     assert await found(site, {"m.bin": POINTER.replace("4d", "5e"), "sub/x.dat": POINTER}) == ()
     assert await found(site, {"art/a.txt": "not of LFS\n", "x.md": "x\n"}) == ()
     # The rule goes, or comes, with the change itself.
     assert await found(site, {".gitattributes": "", "m.bin": "plain"}) == ("m.bin",)
-    assert await found(site, {".gitattributes": "*.png filter=lfs\n", "p.png": "plain"}) == ("p.png",)
+    assert await found(site, {".gitattributes": "*.png filter=lfs\n", "p.png": "plain"}) == (
+        "p.png",
+    )
 
 
 async def test_a_repository_without_lfs_has_none(site: Site) -> None:

@@ -14,7 +14,7 @@ import pytest
 from claude_pool_gh.pool.model.errors import NoWorkspace
 from claude_pool_gh.rehearsal.github import Fault, Respond, SimulatedGitHub, Stall
 from claude_pool_gh.worktrees.errors import OriginUnavailable, TookTooLong, WorktreeError
-from claude_pool_gh.worktrees.git import Login, git
+from claude_pool_gh.worktrees.git import Credentials, git
 from claude_pool_gh.worktrees.mirror import Mirror
 from claude_pool_gh.worktrees.trees import ambiguous
 from tests.worktrees.site import Site
@@ -53,10 +53,15 @@ class Origin:
     def tree(self, *entries: tuple[str, bytes, str]) -> str:
         return self.write(
             "tree",
-            b"".join(f"{mode} ".encode() + name + b"\0" + bytes.fromhex(id_) for mode, name, id_ in entries),
+            b"".join(
+                f"{mode} ".encode() + name + b"\0" + bytes.fromhex(id_)
+                for mode, name, id_ in entries
+            ),
         )
 
-    def commit(self, tree: str, *, parent: str = "", author: str = WHO, message: str = "Old") -> str:
+    def commit(
+        self, tree: str, *, parent: str = "", author: str = WHO, message: str = "Old"
+    ) -> str:
         above = f"parent {parent}\n" if parent else ""
         text = f"tree {tree}\n{above}author {author}\ncommitter {WHO}\n\n{message}\n"
         return self.write("commit", text.encode())
@@ -86,9 +91,17 @@ def faulty_tree(origin: Origin, fault: str) -> str:
         "hasDotgit": [("40000", b".git", inner)],
         "hasDotgit alias": [("40000", b"GIT~1", inner)],
         "gitmodulesSymlink": [("120000", b".gitmodules", blob)],
-        "gitmodulesUrl": [("100644", b".gitmodules", origin.write("blob", b'[submodule "x"]\n\turl = -u./evil\n'))],
-        "gitmodulesName": [("100644", b".gitmodules", origin.write("blob", b'[submodule "../x"]\n\turl = https://h\n'))],
-    }  # fmt: skip
+        "gitmodulesUrl": [
+            ("100644", b".gitmodules", origin.write("blob", b'[submodule "x"]\n\turl = -u./evil\n'))
+        ],
+        "gitmodulesName": [
+            (
+                "100644",
+                b".gitmodules",
+                origin.write("blob", b'[submodule "../x"]\n\turl = https://h\n'),
+            )
+        ],
+    }
     return origin.tree(*entries[fault])
 
 
@@ -100,7 +113,14 @@ async def test_old_commits_do_not_make_a_repository_unreadable(site: Site, fault
         assert (lease.folder / "README.md").exists()
 
 
-TREES = ["zeroPaddedFilemode", "badFilemode", "fullPathname", "nullSha1", "duplicateEntries", "treeNotSorted"]
+TREES = [
+    "zeroPaddedFilemode",
+    "badFilemode",
+    "fullPathname",
+    "nullSha1",
+    "duplicateEntries",
+    "treeNotSorted",
+]
 
 
 @pytest.mark.parametrize("fault", TREES)
@@ -112,7 +132,9 @@ async def test_old_trees_do_not_either(site: Site, fault: str) -> None:
 
 
 @pytest.mark.parametrize("fault", ["duplicateEntries", "treeNotSorted"])
-async def test_a_tree_that_can_be_read_in_two_ways_is_not_checked_out(site: Site, fault: str) -> None:
+async def test_a_tree_that_can_be_read_in_two_ways_is_not_checked_out(
+    site: Site, fault: str
+) -> None:
     origin = Origin(site)
     bad = origin.commit(faulty_tree(origin, fault))
     origin.git.set_ref("refs/heads/main", bad)
@@ -123,13 +145,20 @@ async def test_a_tree_that_can_be_read_in_two_ways_is_not_checked_out(site: Site
 
 
 HARMFUL = [
-    "hasDot", "hasDotdot", "hasDotgit", "hasDotgit alias", "gitmodulesSymlink", "gitmodulesUrl",
+    "hasDot",
+    "hasDotdot",
+    "hasDotgit",
+    "hasDotgit alias",
+    "gitmodulesSymlink",
+    "gitmodulesUrl",
     "gitmodulesName",
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("fault", HARMFUL)
-async def test_what_attacks_are_made_of_is_refused_by_name_wherever_it_lies(site: Site, fault: str) -> None:
+async def test_what_attacks_are_made_of_is_refused_by_name_wherever_it_lies(
+    site: Site, fault: str
+) -> None:
     origin = Origin(site)
     child = origin.above(origin.commit(faulty_tree(origin, fault)))
     with pytest.raises(
@@ -143,7 +172,9 @@ async def test_what_attacks_are_made_of_is_refused_by_name_wherever_it_lies(site
 def test_the_order_of_a_tree_is_gits() -> None:
     sound = b"100644 blob 1\ta-b\x00040000 tree 2\ta\x00100644 blob 3\ta/x\x00100644 blob 4\ta0\x00"
     assert ambiguous(sound) is None
-    assert ambiguous(b"100644 blob 1\ta\x00040000 tree 2\ta\x00") == b"a", "a file and a folder of one name"
+    assert ambiguous(b"100644 blob 1\ta\x00040000 tree 2\ta\x00") == b"a", (
+        "a file and a folder of one name"
+    )
     assert ambiguous(b"040000 tree 1\td\x00100644 blob 2\td/b\x00100644 blob 3\td/a\x00") == b"d/a"
 
 
@@ -160,7 +191,7 @@ async def test_a_fetch_that_is_ended_leaves_nothing_and_says_how_far_it_came(
     site.widgets.commit("main", {f"big{n}.bin": os.urandom(40_000) for n in range(120)})
     sound = site.worktrees.mirror(site.widgets.id)
     slow = Mirror(sound.path, fetch_seconds=1.5)
-    login, head = Login(site.token, site.widgets.clone_url), site.widgets.head()
+    login, head = Credentials(site.token, site.widgets.clone_url), site.widgets.head()
 
     async def grow() -> None:  # what index-pack writes while it waits for more
         while not (sound.path / "objects" / "pack").exists():
@@ -198,7 +229,7 @@ async def test_what_a_killed_process_left_goes_at_the_next_start(site: Site) -> 
 
 async def test_an_object_that_a_killed_fetch_left_is_no_commit_that_came(site: Site) -> None:
     """unpack-objects writes one by one: the commit may be there, and its files not."""
-    login, head = Login(site.token, site.widgets.clone_url), site.widgets.head()
+    login, head = Credentials(site.token, site.widgets.clone_url), site.widgets.head()
     mirror = site.worktrees.mirror(site.widgets.id)
     await mirror.fetch(login, [head], ["refs/heads/main"])
     new = site.widgets.commit("main", {"late.py": "z = 3\n"})
@@ -214,9 +245,11 @@ async def test_an_object_that_a_killed_fetch_left_is_no_commit_that_came(site: S
 
 
 async def test_an_outage_is_asked_once_and_named_so(site: Site) -> None:
-    login = Login(site.token, "http://127.0.0.1:9/octo/widgets.git")
+    login = Credentials(site.token, "http://127.0.0.1:9/octo/widgets.git")
     with pytest.raises(OriginUnavailable, match="GitHub could not be reached"):
-        await site.worktrees.mirror(site.widgets.id).fetch(login, [site.widgets.head()], ["refs/heads/main"])
+        await site.worktrees.mirror(site.widgets.id).fetch(
+            login, [site.widgets.head()], ["refs/heads/main"]
+        )
 
 
 async def test_a_short_outage_ends_no_run(site: Site, github: SimulatedGitHub) -> None:
@@ -237,15 +270,22 @@ async def test_a_short_outage_ends_no_run(site: Site, github: SimulatedGitHub) -
 
 
 async def test_many_fetches_leave_few_packs_and_lose_nothing(site: Site) -> None:
-    site.widgets.commit("main", {f"f{n}.txt": f"{n}\n" for n in range(120)})  # more than git unpacks
-    login, mirror = Login(site.token, site.widgets.clone_url), site.worktrees.mirror(site.widgets.id)
+    site.widgets.commit(
+        "main", {f"f{n}.txt": f"{n}\n" for n in range(120)}
+    )  # more than git unpacks
+    login, mirror = (
+        Credentials(site.token, site.widgets.clone_url),
+        site.worktrees.mirror(site.widgets.id),
+    )
     await mirror.fetch(login, [site.widgets.head()], ["refs/heads/main"])
     store = mirror.path / "objects" / "pack"
     id_ = ""
     for number in range(45):  # as as many fetches of as many objects would leave
         text = f"{number}\n".encode()
         id_ = (await git("hash-object", "-w", "--stdin", git_dir=mirror.path, stdin=text)).decode()
-        await git("pack-objects", "--quiet", store / "pack", git_dir=mirror.path, stdin=id_.encode())
+        await git(
+            "pack-objects", "--quiet", store / "pack", git_dir=mirror.path, stdin=id_.encode()
+        )
     assert len(list(store.glob("*.pack"))) > 40
     head = site.widgets.commit("main", {"late.py": "z = 3\n"})
     await mirror.fetch(login, [head], ["refs/heads/main"])

@@ -11,9 +11,9 @@ from claude_pool_gh.rehearsal.github import Fault, Moment, Reset, Respond, Simul
 from claude_pool_gh.rehearsal.github.web.faults import Kind
 from claude_pool_gh.terms.branches import why_no_branch
 from claude_pool_gh.worktrees import push as pushing
-from claude_pool_gh.worktrees.answers import Meaning, meaning_of, meaning_of_push, reason_of
+from claude_pool_gh.worktrees.answers import GitOutcome, meaning_of, meaning_of_push, reason_of
 from claude_pool_gh.worktrees.errors import OriginUnavailable, WorktreeError
-from claude_pool_gh.worktrees.git import Login, git
+from claude_pool_gh.worktrees.git import Credentials, git
 from claude_pool_gh.worktrees.mirror import Mirror
 from claude_pool_gh.worktrees.push import PushRefused, push
 from tests.worktrees.site import Site
@@ -27,8 +27,14 @@ HOOKS = {
         f"{RULES}\n\n- Commits must have verified signatures.\n  Found 1 violation:\n\n  0a1b2c3\n",
         "GH013: Repository rule violations found for refs/heads/main. - Commits must have verified signatures.",
     ),
-    "ruleset": (f"{RULES}\n\n- Changes must be made through a pull request.\n", "made through a pull request."),
-    "protected": (f'{PROTECTED}\nerror: Required status check "ci" is expected.\n', 'status check "ci" is expected'),
+    "ruleset": (
+        f"{RULES}\n\n- Changes must be made through a pull request.\n",
+        "made through a pull request.",
+    ),
+    "protected": (
+        f'{PROTECTED}\nerror: Required status check "ci" is expected.\n',
+        'status check "ci" is expected',
+    ),
     "secret": (
         "error: GH009: Secrets detected! This push failed.\n\n   GITHUB PUSH PROTECTION\n  ——————\n    Resolve it.\n",
         "GH009: Secrets detected! This push failed. GITHUB PUSH PROTECTION Resolve it.",
@@ -41,16 +47,22 @@ HOOKS = {
         "refusing to allow a GitHub App to create or update workflow `.github/a.yml` without `workflows` permission\n",
         "without `workflows` permission",
     ),
-    "own hook": ("POLICY: commit message must name a ticket\n", "POLICY: commit message must name a ticket"),
+    "own hook": (
+        "POLICY: commit message must name a ticket\n",
+        "POLICY: commit message must name a ticket",
+    ),
     "silent": ("", "pre-receive hook declined"),
     "control characters": ("no \x1b[31mred\x1b[0m\a text\n", "no [31mred [0m text"),
-}  # fmt: skip
+}
 
 
-async def made(site: Site, message: str = "x") -> tuple[Mirror, Login, str, str]:
+async def made(site: Site, message: str = "x") -> tuple[Mirror, Credentials, str, str]:
     """A commit on top of `main` in a mirror, and what it takes to push it."""
     head = site.widgets.head()
-    mirror, login = site.worktrees.mirror(site.widgets.id), Login(site.token, site.widgets.clone_url)
+    mirror, login = (
+        site.worktrees.mirror(site.widgets.id),
+        Credentials(site.token, site.widgets.clone_url),
+    )
     await mirror.fetch(login, [head], [MAIN])
     tree = (await git("rev-parse", f"{head}^{{tree}}", git_dir=mirror.path)).decode().strip()
     new = await git("commit-tree", tree, "-p", head, "-m", message, git_dir=mirror.path)
@@ -121,21 +133,35 @@ async def test_a_pack_that_is_too_large_is_a_refusal(site: Site) -> None:
 
 
 PASSING: dict[str, Kind] = {
-    "cut": Reset(), "500": Respond(500), "502": Respond(502, "Bad gateway"), "503": Respond(503, "Unavailable"),
-    "429": Respond(429, "Too many requests"), "401": Respond(401, "Bad credentials"),
-    "secondary": Respond(403, "You have exceeded a secondary rate limit. Please wait a few minutes."),
-}  # fmt: skip
+    "cut": Reset(),
+    "500": Respond(500),
+    "502": Respond(502, "Bad gateway"),
+    "503": Respond(503, "Unavailable"),
+    "429": Respond(429, "Too many requests"),
+    "401": Respond(401, "Bad credentials"),
+    "secondary": Respond(
+        403, "You have exceeded a secondary rate limit. Please wait a few minutes."
+    ),
+}
 FINAL: dict[str, tuple[Kind, str]] = {
-    "denied": (Respond(403, "Permission to octo/widgets.git denied to x."), "Permission to octo/widgets"),
-    "archived": (Respond(403, "This repository was archived so it is read-only."), "archived so it is read-only"),
+    "denied": (
+        Respond(403, "Permission to octo/widgets.git denied to x."),
+        "Permission to octo/widgets",
+    ),
+    "archived": (
+        Respond(403, "This repository was archived so it is read-only."),
+        "archived so it is read-only",
+    ),
     "gone": (Respond(404, "Repository not found."), "Repository not found"),
     "too large": (Respond(413), "413"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("case", PASSING)
-async def test_an_outage_is_no_refusal(site: Site, github: SimulatedGitHub, case: str, method: str) -> None:
+async def test_an_outage_is_no_refusal(
+    site: Site, github: SimulatedGitHub, case: str, method: str
+) -> None:
     mirror, login, new, head = await made(site)
     fault = github.faults.add(Fault(PASSING[case], method=method, route=RECEIVE, times=3))
     with pytest.raises(OriginUnavailable):
@@ -159,7 +185,7 @@ async def test_a_refusal_by_status_is_one(site: Site, github: SimulatedGitHub, c
 
 async def test_nobody_there_is_no_refusal(site: Site) -> None:
     mirror, login, new, head = await made(site)
-    nobody = Login(login.token, "http://127.0.0.1:9/octo/widgets.git")
+    nobody = Credentials(login.token, "http://127.0.0.1:9/octo/widgets.git")
     with pytest.raises(OriginUnavailable):
         await push(mirror.path, nobody, new, MAIN, head)
 
@@ -168,53 +194,99 @@ async def test_nobody_there_is_no_refusal(site: Site) -> None:
 
 REPORT = "To http://h/o/r.git\n!\tabc:refs/heads/x\t[remote {}]{}\nDone"
 TEXTS = [
-    ("rejected", " (push declined due to repository rule violations)", "remote: error: GH013: x", Meaning.refused),
-    ("rejected", " (protected branch hook declined)", "remote: error: GH006: x", Meaning.refused),
-    ("rejected", " (push declined due to email privacy restrictions)", "remote: error: GH007: x", Meaning.refused),
-    ("rejected", " (refusing to allow a GitHub App to create or update workflow `a` without `workflows` permission)",
-     "", Meaning.refused),
-    ("rejected", " (shallow update not allowed)", "", Meaning.refused),
-    ("rejected", " (cannot lock ref 'refs/heads/x': is at aaa but expected bbb)", "", Meaning.passing),
-    ("rejected", " (failed to update ref)", "remote: error: cannot lock ref 'refs/heads/x'", Meaning.passing),
-    ("rejected", " (failed to update ref)",
-     "remote: error: cannot lock ref 'refs/heads/x/y': 'refs/heads/x' exists; cannot create 'refs/heads/x/y'",
-     Meaning.refused),
-    ("rejected", " (Internal Server Error)", "remote: Internal Server Error", Meaning.passing),
-    ("rejected", " (failure)", "remote: fatal error in commit_refs", Meaning.passing),
-    ("rejected", " (unpacker error)", "remote: error: object aaa: badTree\nremote: fatal: fsck error in packed object",
-     Meaning.refused),
-    ("rejected", " (unpacker error)", "error: remote unpack failed: unable to create temporary object directory",
-     Meaning.passing),
-    ("failure", " (remote failed to report status)", "", Meaning.passing),
-]  # fmt: skip
+    (
+        "rejected",
+        " (push declined due to repository rule violations)",
+        "remote: error: GH013: x",
+        GitOutcome.refused,
+    ),
+    (
+        "rejected",
+        " (protected branch hook declined)",
+        "remote: error: GH006: x",
+        GitOutcome.refused,
+    ),
+    (
+        "rejected",
+        " (push declined due to email privacy restrictions)",
+        "remote: error: GH007: x",
+        GitOutcome.refused,
+    ),
+    (
+        "rejected",
+        " (refusing to allow a GitHub App to create or update workflow `a` without `workflows` permission)",
+        "",
+        GitOutcome.refused,
+    ),
+    ("rejected", " (shallow update not allowed)", "", GitOutcome.refused),
+    (
+        "rejected",
+        " (cannot lock ref 'refs/heads/x': is at aaa but expected bbb)",
+        "",
+        GitOutcome.passing,
+    ),
+    (
+        "rejected",
+        " (failed to update ref)",
+        "remote: error: cannot lock ref 'refs/heads/x'",
+        GitOutcome.passing,
+    ),
+    (
+        "rejected",
+        " (failed to update ref)",
+        "remote: error: cannot lock ref 'refs/heads/x/y': 'refs/heads/x' exists; cannot create 'refs/heads/x/y'",
+        GitOutcome.refused,
+    ),
+    ("rejected", " (Internal Server Error)", "remote: Internal Server Error", GitOutcome.passing),
+    ("rejected", " (failure)", "remote: fatal error in commit_refs", GitOutcome.passing),
+    (
+        "rejected",
+        " (unpacker error)",
+        "remote: error: object aaa: badTree\nremote: fatal: fsck error in packed object",
+        GitOutcome.refused,
+    ),
+    (
+        "rejected",
+        " (unpacker error)",
+        "error: remote unpack failed: unable to create temporary object directory",
+        GitOutcome.passing,
+    ),
+    ("failure", " (remote failed to report status)", "", GitOutcome.passing),
+]
 
 
 @pytest.mark.parametrize(("kind", "reason", "err", "meaning"), TEXTS)
-def test_what_a_report_means(kind: str, reason: str, err: str, meaning: Meaning) -> None:
+def test_what_a_report_means(kind: str, reason: str, err: str, meaning: GitOutcome) -> None:
     out = REPORT.format(kind, reason)
     assert meaning_of_push(out, err) is meaning
-    if meaning is Meaning.refused:
+    if meaning is GitOutcome.refused:
         assert reason_of(out, err)
 
 
 @pytest.mark.parametrize(
     ("err", "meaning"),
     [
-        ("fatal: unable to access 'http://h/': Could not resolve host: h", Meaning.passing),
-        ("error: RPC failed; curl 56 Recv failure: Connection reset by peer", Meaning.passing),
-        ("fatal: early EOF\nfatal: fetch-pack: invalid index-pack output", Meaning.passing),
-        ("fatal: unable to access 'https://h/': gnutls_handshake() failed", Meaning.passing),
-        ("error: file write error: No space left on device", Meaning.no_room),
-        ("remote: No space left on device\nfatal: the remote end hung up unexpectedly", Meaning.passing),
-        ("remote: aborting due to possible repository corruption on the remote side.", Meaning.refused),
+        ("fatal: unable to access 'http://h/': Could not resolve host: h", GitOutcome.passing),
+        ("error: RPC failed; curl 56 Recv failure: Connection reset by peer", GitOutcome.passing),
+        ("fatal: early EOF\nfatal: fetch-pack: invalid index-pack output", GitOutcome.passing),
+        ("fatal: unable to access 'https://h/': gnutls_handshake() failed", GitOutcome.passing),
+        ("error: file write error: No space left on device", GitOutcome.no_room),
+        (
+            "remote: No space left on device\nfatal: the remote end hung up unexpectedly",
+            GitOutcome.passing,
+        ),
+        (
+            "remote: aborting due to possible repository corruption on the remote side.",
+            GitOutcome.refused,
+        ),
         (
             "error: object aaaaaaaaaa: hasDotgit: x\nfatal: fetch-pack: invalid index-pack output",
-            Meaning.other,
+            GitOutcome.other,
         ),
-        ("fatal: bad object aaa", Meaning.other),
+        ("fatal: bad object aaa", GitOutcome.other),
     ],
 )
-def test_what_messages_mean(err: str, meaning: Meaning) -> None:
+def test_what_messages_mean(err: str, meaning: GitOutcome) -> None:
     assert meaning_of(err) is meaning
 
 
@@ -239,9 +311,34 @@ GOOD = [
     "+x",
     "x-",
 ]
-BAD = ["", "-x", "--force", "a..b", "a b", "a\tb", "a~b", "a^", "a:b", "a?", "a*", "a[b", "a\\b", "@", "a@{b", "a.",
-       "/a",
-       "a/", "a//b", ".a", "a/.b", "a.lock", "a.lock/b", "x\x7f", "x\n", "é" * 130]  # fmt: skip
+BAD = [
+    "",
+    "-x",
+    "--force",
+    "a..b",
+    "a b",
+    "a\tb",
+    "a~b",
+    "a^",
+    "a:b",
+    "a?",
+    "a*",
+    "a[b",
+    "a\\b",
+    "@",
+    "a@{b",
+    "a.",
+    "/a",
+    "a/",
+    "a//b",
+    ".a",
+    "a/.b",
+    "a.lock",
+    "a.lock/b",
+    "x\x7f",
+    "x\n",
+    "é" * 130,
+]
 
 
 @pytest.mark.parametrize("name", [*GOOD, *BAD])

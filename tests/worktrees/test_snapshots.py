@@ -24,7 +24,9 @@ def apply(site: Site, patch: bytes, base: str) -> Path:
     (place / ".git" / "objects" / "info" / "alternates").write_text(f"{site.mirror}/objects\n")
     (place / ".git" / "info" / "attributes").write_text("* -text !working-tree-encoding\n")
     subprocess.run(["git", "-C", str(place), "checkout", "--quiet", base], check=True, env=plain)
-    subprocess.run(["git", "-C", str(place), "apply", "--index", "-"], input=patch, check=True, env=plain)
+    subprocess.run(
+        ["git", "-C", str(place), "apply", "--index", "-"], input=patch, check=True, env=plain
+    )
     return place
 
 
@@ -89,7 +91,9 @@ async def test_a_nested_repository_is_captured_as_files_and_reported(site: Site)
             (folder / "code.py").write_text("x = 1\n")
             subprocess.run(["git", "init", "--quiet", str(folder)], check=True)
             (folder / ".git" / "modules").mkdir()
-            subprocess.run(["git", "init", "--quiet", str(folder / ".git" / "modules" / "m")], check=True)
+            subprocess.run(
+                ["git", "init", "--quiet", str(folder / ".git" / "modules" / "m")], check=True
+            )
         (lease.folder / "twice" / "dot-git").mkdir()
         (lease.folder / "twice" / "dot-git" / "taken").write_text("taken\n")
         (lease.folder / "src" / ".git").write_text("gitdir: /elsewhere\n")
@@ -107,7 +111,9 @@ async def test_a_nested_repository_is_captured_as_files_and_reported(site: Site)
     assert {"src/a.py", "src/b.py"} <= files.keys()
 
 
-@pytest.mark.parametrize("name", [".GIT", ".git ", ".git.", "GIT~1", "git~1", ".git:stream", ".Git . "])
+@pytest.mark.parametrize(
+    "name", [".GIT", ".git ", ".git.", "GIT~1", "git~1", ".git:stream", ".Git . "]
+)
 async def test_names_that_git_would_refuse_lose_no_work(site: Site, name: str) -> None:
     async with site.lease() as lease:
         (lease.folder / name).mkdir()
@@ -133,7 +139,9 @@ async def test_an_emptied_worktree_is_a_snapshot_too(site: Site) -> None:
 
 
 @pytest.mark.parametrize("later", [0.0, 1.1], ids=["in the same second", "a second later"])
-async def test_a_change_that_hides_behind_the_old_size_and_time_is_seen(site: Site, later: float) -> None:
+async def test_a_change_that_hides_behind_the_old_size_and_time_is_seen(
+    site: Site, later: float
+) -> None:
     async with site.lease() as lease:
         file = lease.folder / "src" / "a.py"
         before, was = file.stat(), file.read_bytes()
@@ -146,7 +154,9 @@ async def test_a_change_that_hides_behind_the_old_size_and_time_is_seen(site: Si
     assert site.at(snapshot.commit)["src/a.py"] == ("100644", was.swapcase())
 
 
-async def test_the_index_keeps_its_time_by_which_git_knows_what_it_must_read_again(site: Site) -> None:
+async def test_the_index_keeps_its_time_by_which_git_knows_what_it_must_read_again(
+    site: Site,
+) -> None:
     """The git of this machine may compare nanoseconds, and not need it; others compare whole seconds."""
     async with site.lease() as lease:
         written = lease.folder.parent / "index"
@@ -183,9 +193,9 @@ async def test_a_snapshot_outlives_its_lease_and_the_collection_of_garbage(site:
         snapshot = await lease.capture()
     assert snapshot is not None
     subprocess.run(["git", f"--git-dir={site.mirror}", "gc", "--quiet"], check=True)
-    assert await read_files(site.mirror, snapshot.commit, ["new.txt", "data.bin", "link", "no"]) == {
-        "new.txt": "kept\n"
-    }
+    assert await read_files(
+        site.mirror, snapshot.commit, ["new.txt", "data.bin", "link", "no"]
+    ) == {"new.txt": "kept\n"}
     assert "+kept" in await diff(site.mirror, lease.began.base, snapshot.commit)
     assert "new.txt" in await list_paths(site.mirror, snapshot.commit)
     forget(site, snapshot.commit)  # by somebody who removes all that no ref holds
@@ -263,4 +273,9 @@ def forget(site: Site, commit: str) -> None:
     """Make the mirror one that has never seen a run's work."""
     own = ["git", f"--git-dir={site.mirror}"]
     subprocess.run([*own, "gc", "--prune=now", "--quiet"], check=True)
-    assert subprocess.run([*own, "cat-file", "-e", commit], check=False, capture_output=True).returncode != 0
+    assert (
+        subprocess.run(
+            [*own, "cat-file", "-e", commit], check=False, capture_output=True
+        ).returncode
+        != 0
+    )

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Final
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-from claude_pool_gh.action.state.veil import Veil
+from claude_pool_gh.action.state.database_redactor import DatabaseRedactor
 from claude_pool_gh.storage import migrations
 
 _FORMAT: Final = 1
@@ -86,7 +86,7 @@ def with_header(header: Header, body: bytes) -> bytes:
     return json.dumps(asdict(header)).encode() + b"\n" + body
 
 
-def pack(database: Path, veil: Veil) -> bytes:
+def pack(database: Path, veil: DatabaseRedactor) -> bytes:
     """A running database as it is at this moment, without what posts withhold: the body of a state."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "copy.sqlite"
@@ -188,8 +188,12 @@ def charge(database: Path, budget: int, elsewhere: int) -> int:
                 left -= share
                 counts = reserved if state == "parked" else spent
                 if state != "parked":
-                    kept.execute("UPDATE reservations SET reserved = ? WHERE id = ?", (spent + share, id_))
+                    kept.execute(
+                        "UPDATE reservations SET reserved = ? WHERE id = ?", (spent + share, id_)
+                    )
             cap += counts if created_ms >= since else 0
-        kept.execute("UPDATE chains SET caps = json_set(caps, '$.pool', ?) WHERE state <> 'done'", (cap,))
+        kept.execute(
+            "UPDATE chains SET caps = json_set(caps, '$.pool', ?) WHERE state <> 'done'", (cap,)
+        )
         kept.execute("COMMIT")
     return cap

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from claude_pool_gh.action.state import image
+from claude_pool_gh.action.state.database_redactor import DatabaseRedactor
 from claude_pool_gh.action.state.image import Damaged, Header, Unreadable
 from claude_pool_gh.action.state.ref import Ref, Refused, Stale
-from claude_pool_gh.action.state.veil import Veil
 from claude_pool_gh.worktrees.errors import WorktreeError
 
 logger = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class Keeper:
     repository: int
     thread: int
     run: str
-    veil: Veil = field(default_factory=Veil)
+    veil: DatabaseRedactor = field(default_factory=DatabaseRedactor)
     """What the state is looked through with before it leaves."""
     keeps: bool = False
     """Whether what this job does outlives it."""
@@ -126,7 +126,9 @@ class Keeper:
 
     def _afresh(self) -> Header:
         """Begin with nothing, where GitHub may know more."""
-        logger.warning("what stands in %s is no state of this thread: it is begun anew", self.ref.name)
+        logger.warning(
+            "what stands in %s is no state of this thread: it is begun anew", self.ref.name
+        )
         self._body = b""
         return Header(self.repository, self.thread, "", _UNCLEAN)
 
@@ -183,7 +185,9 @@ class Keeper:
             try:
                 await asyncio.shield(writing)
             except asyncio.CancelledError:
-                await asyncio.wait([writing])  # a push that is given up may have happened all the same
+                await asyncio.wait(
+                    [writing]
+                )  # a push that is given up may have happened all the same
                 raise
 
     async def _write(self, *, until_ms: int) -> None:

@@ -95,7 +95,9 @@ def _charge(entry: Entry) -> Charge:
     # Another thread's never counts against this one's cap, whatever its line says.
     thread = elsewhere.ELSEWHERE + entry.thread
     account = {THREAD: thread, USER: entry.user, REPOSITORY: entry.repository}
-    return Charge(chain_id=entry.id, account=account, amount=entry.amount, created_ms=entry.created_ms)
+    return Charge(
+        chain_id=entry.id, account=account, amount=entry.amount, created_ms=entry.created_ms
+    )
 
 
 def exceeded(tx: Transaction) -> str:
@@ -104,7 +106,9 @@ def exceeded(tx: Transaction) -> str:
         chain = chains.get(tx, chain_id)
         uses = cap_uses.cap_uses(tx, chain.account, chain.caps, chain.created_ms)
         # The pool is this job, in which nobody else spends.
-        if over := [use.name for use in uses if use.used > use.limit and not use.name.startswith(POOL)]:
+        if over := [
+            use.name for use in uses if use.used > use.limit and not use.name.startswith(POOL)
+        ]:
             return over[0]
     return ""
 

@@ -25,7 +25,11 @@ _NAME: Final = re.compile(r"([0-9a-f]{40,64})\t" + re.escape(THREADS) + r"([1-9]
 async def prune(ref: Ref, forge: Forge, repository: Repository, mine: int) -> None:
     """Look at a few kept threads besides our own, and delete what nobody will ask for again. Raises nothing."""
     try:
-        listed = [found for found in _NAME.findall(await ref.listed(f"{THREADS}*")) if int(found[1]) != mine]
+        listed = [
+            found
+            for found in _NAME.findall(await ref.listed(f"{THREADS}*"))
+            if int(found[1]) != mine
+        ]
         for commit, number in random.sample(listed, min(_LOOKED_AT, len(listed))):
             if await _is_over(forge, repository, int(number)):
                 await ref.delete(f"{THREADS}{number}", commit)

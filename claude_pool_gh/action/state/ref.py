@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 import stamina
 
 from claude_pool_gh.worktrees.errors import WorktreeError
-from claude_pool_gh.worktrees.git import Login, git
+from claude_pool_gh.worktrees.git import Credentials, git
 
 _SECONDS: Final = 60.0
 _NAME: Final = "state"
@@ -71,7 +71,7 @@ class Ref:
     """A ref of one repository, by a bare repository of our own."""
 
     folder: Path
-    login: Login
+    login: Credentials
     name: str
     commit: str = ""
     """What stands there as far as we know; "" for nothing."""
@@ -90,9 +90,13 @@ class Ref:
         self.commit = await self._stands()
         if not self.commit:
             return None
-        await self._ask("fetch", "--quiet", "--no-tags", self.login.url, f"+{self.name}:refs/kept/state")
+        await self._ask(
+            "fetch", "--quiet", "--no-tags", self.login.url, f"+{self.name}:refs/kept/state"
+        )
         # Between the two commands it may have moved.
-        self.commit = (await git("rev-parse", "refs/kept/state", git_dir=self.folder)).decode().strip()
+        self.commit = (
+            (await git("rev-parse", "refs/kept/state", git_dir=self.folder)).decode().strip()
+        )
         return await git("cat-file", "blob", f"{self.commit}:{_NAME}", git_dir=self.folder)
 
     async def write(self, content: bytes) -> None:
@@ -147,7 +151,9 @@ class Ref:
     async def _push(self, commit: str) -> None:
         lease = f"--force-with-lease={self.name}:{self.commit}"
         try:
-            await self._remote("push", "--porcelain", lease, self.login.url, f"{commit}:{self.name}")
+            await self._remote(
+                "push", "--porcelain", lease, self.login.url, f"{commit}:{self.name}"
+            )
         except WorktreeError as error:
             raise meaning(error, self.login.url) from error
 

@@ -6,10 +6,8 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeGuard
 
-from claude_pool_gh.conversation.desk import Desk
 from claude_pool_gh.conversation.guidance import guidance
-from claude_pool_gh.conversation.material import linked_issues, new_fence
-from claude_pool_gh.conversation.review.earlier import Earlier, earlier
+from claude_pool_gh.conversation.review.earlier import EarlierFindings, earlier
 from claude_pool_gh.conversation.review.facts import ReviewFacts, facts_of
 from claude_pool_gh.conversation.review.feedback import take_thumbs
 from claude_pool_gh.conversation.review.host_facts import host_facts
@@ -21,9 +19,11 @@ from claude_pool_gh.conversation.review.reading import (
     unmatched,
     unread_in_words,
 )
+from claude_pool_gh.conversation.services import Services
+from claude_pool_gh.conversation.thread_prompt import linked_issues, new_fence
 from claude_pool_gh.findings import changes, tables
 from claude_pool_gh.findings.changes import Group
-from claude_pool_gh.findings.tables import Against
+from claude_pool_gh.findings.tables import ReviewBasis
 from claude_pool_gh.github import check_output, reads
 from claude_pool_gh.github.errors import ForgeError
 from claude_pool_gh.pool.model.errors import StepFailed
@@ -58,24 +58,28 @@ FIELDS: Final = frozenset(
 """Names in its result, for `{steps.brief.NAME}` in the recipe."""
 
 
-async def brief(desk: Desk, context: HostStepContext) -> Done | Finish:
+async def brief(services: Services, context: HostStepContext) -> Done | Finish:
     """Fetch the commits, cut the diff into groups, and write down what surrounds it."""
     facts = facts_of(context)
-    await take_thumbs(desk, facts)
+    await take_thumbs(services, facts)
     try:
-        pull = await reads.pull(desk.forge, facts.thread)
-        mirror, base = await _fetch(desk, facts)
+        pull = await reads.pull(services.forge, facts.thread)
+        mirror, base = await _fetch(services, facts)
         every = await listed(mirror, base, facts.head)
-        before = await earlier(desk, facts, mirror, base, is_open=pull.open)
-        rules = await guidance(desk, facts, [entry.path for entry in every], own=facts.guidance)
-        against = Against(head=facts.head, merge_base=base, digest=digest_of(facts, context.plan, rules))
-        since = await since_last(desk, facts, mirror, against)
+        before = await earlier(services, facts, mirror, base, is_open=pull.open)
+        rules = await guidance(services, facts, [entry.path for entry in every], own=facts.guidance)
+        against = ReviewBasis(
+            head=facts.head, merge_base=base, digest=digest_of(facts, context.plan, rules)
+        )
+        since = await since_last(services, facts, mirror, against)
         found = await difference(
             mirror, base, facts.head, exclude=facts.settings.exclude, paths=facts.paths, since=since
         )
         odd_names = await unmatched(mirror, facts, found)
     except WorktreeError as error:  # its detail is for operators
-        raise StepFailed(f"the pull request's commits cannot be read: {error.what}", ours=True) from error
+        raise StepFailed(
+            f"the pull request's commits cannot be read: {error.what}", ours=True
+        ) from error
     except ValueError as error:
         raise StepFailed(f"the pull request's diff cannot be read: {error}") from error
     except ForgeError as error:
@@ -87,7 +91,10 @@ async def brief(desk: Desk, context: HostStepContext) -> Done | Finish:
     gone = {entry.path for entry in found.listed if entry.status == "D"}
     fence = new_fence()
     try:
-        about, told = await _about(desk, facts, pull, fence), await _facts(desk, facts, groups, before)
+        about, told = (
+            await _about(services, facts, pull, fence),
+            await _facts(services, facts, groups, before),
+        )
     except ForgeError as error:
         raise StepFailed("GitHub could not be reached", ours=True) from error
     return Done(
@@ -103,7 +110,11 @@ async def brief(desk: Desk, context: HostStepContext) -> Done | Finish:
             if facts.focus
             else "",
             "guidance": rules,
-            "turns": {step.name: step.overrides.max_turns for step in context.plan.steps if _is_agent(step)},
+            "turns": {
+                step.name: step.overrides.max_turns
+                for step in context.plan.steps
+                if _is_agent(step)
+            },
             "groups": [_group(group, gone) for group in groups],
             "files": len({change.path for group in groups for change in group.changes}),
             "hunks": {change.path: change.hunks for change in found.changes},
@@ -134,8 +145,10 @@ def _group(group: Group, gone: Collection[str]) -> dict[str, Any]:
     }
 
 
-async def _fetch(desk: Desk, facts: ReviewFacts) -> tuple[Path, str]:
-    mirror = await desk.worktrees.fetch(facts.thread.repository.id, [facts.head, facts.base], facts.refs)
+async def _fetch(services: Services, facts: ReviewFacts) -> tuple[Path, str]:
+    mirror = await services.worktrees.fetch(
+        facts.thread.repository.id, [facts.head, facts.base], facts.refs
+    )
     return mirror, await history.merge_base(mirror, facts.base, facts.head)
 
 
@@ -152,14 +165,15 @@ def _nothing(found: Difference, facts: ReviewFacts, since: frozenset[str] | None
     return "every changed file is generated, binary or excluded"
 
 
-async def _about(desk: Desk, facts: ReviewFacts, pull: reads.Pull, fence: str) -> str:
+async def _about(services: Services, facts: ReviewFacts, pull: reads.Pull, fence: str) -> str:
     """The pull request in words, as a person sees it on GitHub, fenced as material: nothing of the host's is in it."""
-    commits = await reads.commit_messages(desk.forge, facts.thread)
+    commits = await reads.commit_messages(services.forge, facts.thread)
     parts = [
         *_opening(facts, pull, fence),
-        "Commits:\n" + "\n".join(f"- {first}" for _, text in commits if (first := _first_line(text))),
+        "Commits:\n"
+        + "\n".join(f"- {first}" for _, text in commits if (first := _first_line(text))),
     ]
-    if linked := await linked_issues(desk, facts, f"{pull.title}\n{pull.body}"):
+    if linked := await linked_issues(services, facts, f"{pull.title}\n{pull.body}"):
         parts.append(f"Issues that it names:\n{linked}")
     return "\n\n".join([*parts, fence])
 
@@ -182,14 +196,18 @@ def _opening(facts: ReviewFacts, pull: reads.Pull, fence: str) -> list[str]:
     ]
 
 
-async def _facts(desk: Desk, facts: ReviewFacts, groups: Sequence[Group], before: Earlier) -> str:
+async def _facts(
+    services: Services, facts: ReviewFacts, groups: Sequence[Group], before: EarlierFindings
+) -> str:
     """What the host knows itself, outside the fence."""
     repository = facts.thread.repository
-    failed = await check_output.names_of_failed(desk.forge, repository, facts.head)
-    dismissed = await desk.database.read(
+    failed = await check_output.names_of_failed(services.forge, repository, facts.head)
+    dismissed = await services.database.read(
         lambda tx: tables.dismissed_in(tx, repository.id, last=_DISMISSED_TOLD)
     )
-    several = [change.path for group in groups for change in group.changes] if len(groups) > 1 else []
+    several = (
+        [change.path for group in groups for change in group.changes] if len(groups) > 1 else []
+    )
     told = host_facts(before, dismissed, failed, several)
     return f"What the server that runs you knows itself:\n\n{told}" if told else ""
 

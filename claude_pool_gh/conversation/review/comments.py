@@ -13,11 +13,13 @@ from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.findings.spots import Shown, spot
 from claude_pool_gh.github.effects.review import InlineComment, Review
 from claude_pool_gh.reports import findings as words
-from claude_pool_gh.reports.views import Reviewed
+from claude_pool_gh.reports.views import ReviewReport
 from claude_pool_gh.terms.links import Links
 
 
-def review_of(links: Links, facts: ReviewFacts, brief: Mapping[str, Any], reviewed: Reviewed) -> Review:
+def review_of(
+    links: Links, facts: ReviewFacts, brief: Mapping[str, Any], reviewed: ReviewReport
+) -> Review:
     """The review with its inline comments, and its text for when GitHub takes none of them."""
 
     def link(finding: Finding) -> str:
@@ -37,7 +39,9 @@ def review_of(links: Links, facts: ReviewFacts, brief: Mapping[str, Any], review
     )
 
 
-def comment_on(finding: Finding, thread: str, shown: Shown, link: words.Linked) -> InlineComment | None:
+def comment_on(
+    finding: Finding, thread: str, shown: Shown, link: words.Linked
+) -> InlineComment | None:
     """The inline comment of a finding; None where GitHub shows nothing near its lines."""
     at = spot(finding, shown)
     if at is None:

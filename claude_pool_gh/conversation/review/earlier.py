@@ -11,21 +11,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from claude_pool_gh.conversation.desk import Desk
 from claude_pool_gh.conversation.review import hunks
 from claude_pool_gh.conversation.review.facts import ReviewFacts
 from claude_pool_gh.conversation.review.hunks import FileDiff
+from claude_pool_gh.conversation.services import Services
 from claude_pool_gh.findings import tables
 from claude_pool_gh.findings.identity import fingerprint, moved, still_there
 from claude_pool_gh.findings.model import Finding
-from claude_pool_gh.findings.tables import Known, Standing
+from claude_pool_gh.findings.tables import KnownFinding, Standing
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.worktrees import history
 from claude_pool_gh.worktrees.errors import WorktreeError
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
+class ChangedFinding:
     """An open finding whose code is another now, under the name that its file has now."""
 
     finding: Finding
@@ -34,17 +34,17 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True)
-class Earlier:
+class EarlierFindings:
     """The open findings of a thread, as they stand at this head."""
 
     standing: tuple[Finding, ...] = ()
-    changed: tuple[Changed, ...] = ()
+    changed: tuple[ChangedFinding, ...] = ()
     back: tuple[Finding, ...] = ()
     """Fixed once, and their very code is there again, as after a push that takes the fix back."""
 
-    def only(self, marks: Sequence[str]) -> Earlier:
+    def only(self, marks: Sequence[str]) -> EarlierFindings:
         """Those of them that are still open."""
-        return Earlier(
+        return EarlierFindings(
             tuple(each for each in self.standing if fingerprint(each) in marks),
             tuple(each for each in self.changed if fingerprint(each.finding) in marks),
             self.back,
@@ -62,21 +62,24 @@ class Earlier:
         }
 
     @classmethod
-    def restored(cls, stored: Mapping[str, Any]) -> Earlier:
+    def restored(cls, stored: Mapping[str, Any]) -> EarlierFindings:
         """Read back from its row."""
         return cls(
             tuple(map(Finding.model_validate, stored["standing"])),
             tuple(
-                Changed(Finding.model_validate(each["finding"]), each["change"]) for each in stored["changed"]
+                ChangedFinding(Finding.model_validate(each["finding"]), each["change"])
+                for each in stored["changed"]
             ),
             tuple(map(Finding.model_validate, stored["back"])),
         )
 
 
-async def earlier(desk: Desk, facts: ReviewFacts, mirror: Path, merge_base: str, *, is_open: bool) -> Earlier:
+async def earlier(
+    services: Services, facts: ReviewFacts, mirror: Path, merge_base: str, *, is_open: bool
+) -> EarlierFindings:
     """Hold every open finding against the files at the head, through renamed files and moved lines."""
 
-    def ask(tx: Transaction) -> tuple[list[Known], list[Known], str]:
+    def ask(tx: Transaction) -> tuple[list[KnownFinding], list[KnownFinding], str]:
         if is_open:  # whatever was heard of its closing is over
             tables.reopen_ignored(tx, facts.key)
         every = tables.every(tx, facts.key)
@@ -85,11 +88,14 @@ async def earlier(desk: Desk, facts: ReviewFacts, mirror: Path, merge_base: str,
         fixed = [each for each in every if each.state is Standing.fixed]
         return open_, fixed, last.head if last else ""
 
-    open_, fixed, last = await desk.database.transact(ask)
+    open_, fixed, last = await services.database.transact(ask)
     back = await _back(mirror, facts.head, [each.finding for each in fixed])
     if not open_:
-        return Earlier(back=back)
-    diffs = {head: await _between(mirror, head, facts.head) for head in {each.head or last for each in open_}}
+        return EarlierFindings(back=back)
+    diffs = {
+        head: await _between(mirror, head, facts.head)
+        for head in {each.head or last for each in open_}
+    }
     renamed = await _renamed_here(mirror, merge_base, facts.head)
     moved_: list[tuple[Finding, FileDiff | None]] = []
     for each in open_:
@@ -98,7 +104,9 @@ async def earlier(desk: Desk, facts: ReviewFacts, mirror: Path, merge_base: str,
         path = diff.path if diff is not None else each.finding.path
         if since is None:
             path = renamed.get(path, path)
-        moved_.append((each.finding if path == each.finding.path else moved(each.finding, path), diff))
+        moved_.append(
+            (each.finding if path == each.finding.path else moved(each.finding, path), diff)
+        )
     paths = {finding.path for finding, _ in moved_}
     files = await history.read_files(mirror, facts.head, paths)
     before = {path: old for old, path in renamed.items()}
@@ -111,14 +119,16 @@ async def earlier(desk: Desk, facts: ReviewFacts, mirror: Path, merge_base: str,
             standing.append(found)
         else:
             near = diff.near(finding.start_line, finding.end_line, old=True) if diff else ""
-            changed.append(Changed(finding, near or (diff.section[:4_000] if diff else "")))
-    return Earlier(tuple(standing), tuple(changed), back)
+            changed.append(ChangedFinding(finding, near or (diff.section[:4_000] if diff else "")))
+    return EarlierFindings(tuple(standing), tuple(changed), back)
 
 
 async def _back(mirror: Path, head: str, fixed: Sequence[Finding]) -> tuple[Finding, ...]:
     files = await history.read_files(mirror, head, {each.path for each in fixed}) if fixed else {}
     found = (
-        still_there(each, files[each.path]) for each in fixed if each.path in files and each.side == "RIGHT"
+        still_there(each, files[each.path])
+        for each in fixed
+        if each.path in files and each.side == "RIGHT"
     )
     return tuple(each for each in found if each is not None)
 
@@ -128,7 +138,11 @@ def _still(finding: Finding, files: Mapping[str, str], bases: Mapping[str, str])
     if finding.side == "RIGHT":
         return still_there(finding, files[finding.path]) if finding.path in files else None
     found = still_there(finding, bases[finding.path]) if finding.path in bases else None
-    back = found is not None and finding.path in files and still_there(found, files[finding.path]) is not None
+    back = (
+        found is not None
+        and finding.path in files
+        and still_there(found, files[finding.path]) is not None
+    )
     return None if back else found
 
 
@@ -138,7 +152,9 @@ async def _between(mirror: Path, old: str, new: str) -> Mapping[str, FileDiff] |
         return {}
     try:
         return (
-            await asyncio.to_thread(hunks.by_old_path, await history.diff(mirror, old, new)) if old else None
+            await asyncio.to_thread(hunks.by_old_path, await history.diff(mirror, old, new))
+            if old
+            else None
         )
     except (WorktreeError, ValueError):
         return None

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from claude_pool_gh.config.model import Review
-from claude_pool_gh.conversation.facts import Facts
+from claude_pool_gh.conversation.facts import ThreadFacts
 from claude_pool_gh.pool.model.errors import StepFailed
 from claude_pool_gh.pool.model.ports import HostStepContext
 
 
-class ReviewFacts(Facts):
+class ReviewFacts(ThreadFacts):
     """Stored as the plan's context."""
 
     focus: str = ""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Any, Final
 
-from claude_pool_gh.conversation.desk import Desk
 from claude_pool_gh.conversation.review.facts import ReviewFacts
+from claude_pool_gh.conversation.services import Services
 from claude_pool_gh.findings import tables
 from claude_pool_gh.findings.tables import Standing
 from claude_pool_gh.github import reads
@@ -20,25 +20,27 @@ logger = logging.getLogger(__name__)
 _DOWN: Final = "-1"
 
 
-async def take_thumbs(desk: Desk, facts: ReviewFacts) -> None:
+async def take_thumbs(services: Services, facts: ReviewFacts) -> None:
     """Dismiss the open findings of a thread whose inline comments got a thumbs down that counts."""
-    open_ = await desk.database.read(
-        lambda tx: [each.mark for each in tables.every(tx, facts.key) if each.state is Standing.open]
+    open_ = await services.database.read(
+        lambda tx: [
+            each.mark for each in tables.every(tx, facts.key) if each.state is Standing.open
+        ]
     )
     if not open_:
         return
     marks = {marker(tables.mark_of(facts.key, mark)): mark for mark in open_}
     try:
-        for mark, comment in await _disliked(desk, facts, marks):
-            who = await _with_write(desk, facts, comment)
+        for mark, comment in await _disliked(services, facts, marks):
+            who = await _with_write(services, facts, comment)
             if who is not None:
-                await desk.database.transact(
+                await services.database.transact(
                     lambda tx, m=mark, w=who: tables.settle(  # type: ignore[misc]
                         tx,
                         facts.key,
                         m,
                         Standing.dismissed,
-                        desk.clock.now_ms(),
+                        services.clock.now_ms(),
                         reason="thumbs down",
                         by=w.login,
                     )
@@ -47,26 +49,34 @@ async def take_thumbs(desk: Desk, facts: ReviewFacts) -> None:
         logger.warning("reactions not read: %s", error, extra={"action": "reactions_not_read"})
 
 
-async def _disliked(desk: Desk, facts: ReviewFacts, marks: dict[str, str]) -> list[tuple[str, int]]:
+async def _disliked(
+    services: Services, facts: ReviewFacts, marks: dict[str, str]
+) -> list[tuple[str, int]]:
     """Our inline comments that somebody dislikes, by their findings."""
-    own = await desk.forge.access.own_id(facts.thread.repository)
+    own = await services.forge.access.own_id(facts.thread.repository)
     found = []
-    listing = desk.forge.pages(facts.thread.repository, f"/pulls/{facts.thread.number}/comments")
+    listing = services.forge.pages(
+        facts.thread.repository, f"/pulls/{facts.thread.number}/comments"
+    )
     async for comment in listing:
         mine = (comment.get("user") or {}).get("id") == own
         if mine and (comment.get("reactions") or {}).get(_DOWN):
             body = comment.get("body") or ""
-            found += [(mark, int(comment["id"])) for hidden, mark in marks.items() if hidden in body]
+            found += [
+                (mark, int(comment["id"])) for hidden, mark in marks.items() if hidden in body
+            ]
     return found
 
 
-async def _with_write(desk: Desk, facts: ReviewFacts, comment: int) -> Actor | None:
+async def _with_write(services: Services, facts: ReviewFacts, comment: int) -> Actor | None:
     """The first of those who dislike a comment who may write here."""
     repository = facts.thread.repository
-    async for reaction in desk.forge.pages(repository, f"/pulls/comments/{comment}/reactions", content=_DOWN):
+    async for reaction in services.forge.pages(
+        repository, f"/pulls/comments/{comment}/reactions", content=_DOWN
+    ):
         user: dict[str, Any] = reaction.get("user") or {}
         if user.get("type") == "User":
             actor = Actor(id=int(user["id"]), login=str(user["login"]))
-            if await reads.role_of(desk.forge, repository, actor) >= Role.write:
+            if await reads.role_of(services.forge, repository, actor) >= Role.write:
                 return actor
     return None

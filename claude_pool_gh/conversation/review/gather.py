@@ -8,26 +8,32 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from claude_pool_gh.conversation.desk import Desk
 from claude_pool_gh.conversation.review.comments import review_of
 from claude_pool_gh.conversation.review.facts import ReviewFacts, brief_of, facts_of
 from claude_pool_gh.conversation.review.reading import unread_in_words
 from claude_pool_gh.conversation.review.stated import remark
-from claude_pool_gh.conversation.review.verdict import conclude, is_whole, place, unopened, without_known
-from claude_pool_gh.conversation.review.weigh import Still, doubtful, weigh
+from claude_pool_gh.conversation.review.verdict import (
+    conclude,
+    is_whole,
+    place,
+    unopened,
+    without_known,
+)
+from claude_pool_gh.conversation.review.verification import FoundAgain, doubtful, verify_claims
+from claude_pool_gh.conversation.services import Services
 from claude_pool_gh.findings import tables
 from claude_pool_gh.findings.identity import carried, fingerprint, quoted_in
 from claude_pool_gh.findings.model import Finding
-from claude_pool_gh.findings.tables import Against
+from claude_pool_gh.findings.tables import ReviewBasis
 from claude_pool_gh.github import reads
+from claude_pool_gh.github.effects.resolve_thread import ResolveThread
 from claude_pool_gh.github.effects.rows import want
-from claude_pool_gh.github.effects.settled import Settled
 from claude_pool_gh.github.errors import ForgeRefused
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.model.ports import Done, Finish, HostStepContext
 from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.reports.replies import fixed_thread
-from claude_pool_gh.reports.views import Remark, Reviewed
+from claude_pool_gh.reports.views import Remark, ReviewReport
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.worktrees import history
 
@@ -37,25 +43,28 @@ _PLAIN: Final = ("files", "known", "unopened", "left_out", "unread", "note", "po
 _REMARK: Final = TypeAdapter(Remark)
 
 
-async def doubts(_desk: Desk, context: HostStepContext) -> Done:
+async def doubts(_desk: Services, context: HostStepContext) -> Done:
     """The critical claims that one reader left open: they get another reader before the review ends."""
     candidates = context.results["check"]["candidates"]
     found = doubtful(candidates, context.results["verify"])
     return Done({"candidates": [{**candidate, "at": at} for at, candidate in found]})
 
 
-async def gather(desk: Desk, context: HostStepContext) -> Finish:
+async def gather(services: Services, context: HostStepContext) -> Finish:
     """Weigh, place, and want the review: in one transaction with the chain's end, so it is posted once or not."""
     facts = facts_of(context)
     brief, check = brief_of(context), context.results["check"]
-    weighed = weigh(check["candidates"], context.results["verify"], _reread(context))
-    found_again = await _placed_anew(desk, facts, weighed.still)
+    weighed = verify_claims(check["candidates"], context.results["verify"], _reread(context))
+    found_again = await _placed_anew(services, facts, weighed.still)
     unmoved = list(map(Finding.model_validate, check["standing"]))
     confirmed, where_they_are = without_known(weighed.confirmed, found_again, unmoved)
     placed = place(confirmed, brief["hunks"], facts.settings.most_comments)
     unchecked = [
         *weighed.unchecked,
-        *((Finding.model_validate(each["finding"]), str(each["reason"])) for each in check["changed"]),
+        *(
+            (Finding.model_validate(each["finding"]), str(each["reason"]))
+            for each in check["changed"]
+        ),
     ]
     unsettled = [*(Remark(**each) for each in check["unsettled"]), *weighed.unsettled]
     diff_alone = unopened(brief["groups"], context.results["find"])
@@ -71,8 +80,8 @@ async def gather(desk: Desk, context: HostStepContext) -> Finish:
         only=facts.paths,
         nothing=brief["nothing"],
     )
-    standing = await _standing(desk, facts, brief["merge_base"])
-    reviewed = Reviewed(
+    standing = await _standing(services, facts, brief["merge_base"])
+    reviewed = ReviewReport(
         files=brief["files"],
         inline=placed.inline,
         more=placed.more,
@@ -86,7 +95,10 @@ async def gather(desk: Desk, context: HostStepContext) -> Finish:
         before=weighed.before,
         hidden=[Remark(**each) for each in check["hidden"]],
         unopened=diff_alone,
-        left_out=[*brief["left_out"], *(f"{path} ({reason})" for path, reason in brief["unreadable"])],
+        left_out=[
+            *brief["left_out"],
+            *(f"{path} ({reason})" for path, reason in brief["unreadable"]),
+        ],
         unread=brief["unread"],
         note=" ".join(filter(None, [standing.note, *brief["unmatched"]])),
         posted=standing.postable,
@@ -95,7 +107,7 @@ async def gather(desk: Desk, context: HostStepContext) -> Finish:
         outcome = Outcome(verdict=Verdict.skipped, reason=standing.note)
 
     def commit(tx: Transaction) -> None:
-        now = desk.clock.now_ms()
+        now = services.clock.now_ms()
         if not standing.postable:
             return
         for finding in where_they_are:
@@ -111,12 +123,14 @@ async def gather(desk: Desk, context: HostStepContext) -> Finish:
                 more=_among(reviewed.more, added),
                 outside=_among(reviewed.outside, added),
             )
-            review = review_of(desk.links, facts, brief, fresh)
+            review = review_of(services.links, facts, brief, fresh)
             want(tx, f"review:{context.chain_id}", facts.thread.repository, review, now)
         for finding in reviewed.fixed:
             settle_fixed(tx, facts, finding, now)
         if is_whole(outcome) and not facts.paths:
-            against = Against(head=facts.head, merge_base=brief["merge_base"], digest=brief["digest"])
+            against = ReviewBasis(
+                head=facts.head, merge_base=brief["merge_base"], digest=brief["digest"]
+            )
             tables.set_reviewed(tx, facts.key, against, context.chain_id)
 
     return Finish(outcome, stored(reviewed), commit)
@@ -125,18 +139,23 @@ async def gather(desk: Desk, context: HostStepContext) -> Finish:
 def _reread(context: HostStepContext) -> dict[int, dict[str, Any]]:
     """The other readers' answers, by the claim that each is about. A recipe of before this step has none."""
     asked = (context.results.get("doubts") or {}).get("candidates", ())
-    return {each["at"]: task for each, task in zip(asked, context.results.get("reread") or (), strict=True)}
+    return {
+        each["at"]: task
+        for each, task in zip(asked, context.results.get("reread") or (), strict=True)
+    }
 
 
-async def _placed_anew(desk: Desk, facts: ReviewFacts, still: Sequence[Still]) -> list[Finding]:
+async def _placed_anew(
+    services: Services, facts: ReviewFacts, still: Sequence[FoundAgain]
+) -> list[Finding]:
     """Open findings that were found again, where they stand now; where nobody could say that, where they stood."""
-    mirror = desk.worktrees.mirror(facts.thread.repository.id).path
+    mirror = services.worktrees.mirror(facts.thread.repository.id).path
     paths = {each.place.path.removeprefix("./") for each in still if each.place is not None}
     files = await history.read_files(mirror, facts.head, paths)
     return [_anew(each, files) for each in still]
 
 
-def _anew(still: Still, files: Mapping[str, str]) -> Finding:
+def _anew(still: FoundAgain, files: Mapping[str, str]) -> Finding:
     before, place_ = still.finding, still.place
     if place_ is not None:
         path = place_.path.removeprefix("./")
@@ -162,13 +181,19 @@ def settle_fixed(tx: Transaction, facts: ReviewFacts, finding: Finding, now_ms: 
     """A second reader says that a finding is fixed: note it, and say so under its inline comment."""
     mark = fingerprint(finding)
     if tables.settle(tx, facts.key, mark, tables.Standing.fixed, now_ms):
-        settled = Settled(
+        settled = ResolveThread(
             number=facts.thread.number,
             mark=tables.mark_of(facts.key, mark),
             reply=fixed_thread(facts.head),
             headline=f"✅ **Fixed** at `{facts.head[:9]}`",
         )
-        want(tx, f"settled:{facts.key}:{mark}:{facts.head[:12]}", facts.thread.repository, settled, now_ms)
+        want(
+            tx,
+            f"settled:{facts.key}:{mark}:{facts.head[:12]}",
+            facts.thread.repository,
+            settled,
+            now_ms,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,12 +207,14 @@ class _Standing:
     could say whether it has."""
 
 
-async def _standing(desk: Desk, facts: ReviewFacts, merge_base: str) -> _Standing:
+async def _standing(services: Services, facts: ReviewFacts, merge_base: str) -> _Standing:
     """Whether a review of the commit that was read still makes sense."""
     try:
-        pull = await reads.pull(desk.forge, facts.thread)
+        pull = await reads.pull(services.forge, facts.thread)
         if not pull.open:
-            return _Standing(postable=False, note="the pull request was closed while it was reviewed")
+            return _Standing(
+                postable=False, note="the pull request was closed while it was reviewed"
+            )
         if pull.base_ref != facts.base_ref:
             return _Standing(
                 postable=False,
@@ -196,12 +223,20 @@ async def _standing(desk: Desk, facts: ReviewFacts, merge_base: str) -> _Standin
         if pull.head == facts.head:
             repository = facts.thread.repository
             same = pull.base == facts.base or merge_base == await reads.merge_base(
-                desk.forge, repository, pull.base, pull.head
+                services.forge, repository, pull.base, pull.head
             )
-            note = "" if same else f"{facts.base_ref} was rewritten or has taken commits of this head since"
+            note = (
+                ""
+                if same
+                else f"{facts.base_ref} was rewritten or has taken commits of this head since"
+            )
             return _Standing(postable=True, note=note, doubtful=not same)
-        goes_on = await reads.is_ancestor(desk.forge, facts.thread.repository, facts.head, pull.head)
-    except ForgeRefused as refusal:  # what only fails for a while is asked again, with the whole step
+        goes_on = await reads.is_ancestor(
+            services.forge, facts.thread.repository, facts.head, pull.head
+        )
+    except (
+        ForgeRefused
+    ) as refusal:  # what only fails for a while is asked again, with the whole step
         return _Standing(
             postable=True,
             note=f"GitHub did not say how the pull request stands now: {refusal}",
@@ -209,14 +244,15 @@ async def _standing(desk: Desk, facts: ReviewFacts, merge_base: str) -> _Standin
         )
     if goes_on:
         return _Standing(
-            postable=True, note=f"The head has moved to {pull.head[:9]} since; that is not reviewed yet."
+            postable=True,
+            note=f"The head has moved to {pull.head[:9]} since; that is not reviewed yet.",
         )
     return _Standing(
         postable=False, note=f"the branch was rewritten to {pull.head[:9]} while it was reviewed"
     )
 
 
-def stored(reviewed: Reviewed) -> dict[str, Any]:
+def stored(reviewed: ReviewReport) -> dict[str, Any]:
     """The result as JSON, for the step's row."""
     return {
         field.name: [_json(each) for each in value] if isinstance(value, list | tuple) else value
@@ -235,13 +271,13 @@ def _json(each: Finding | Remark | str) -> Any:
             return each
 
 
-def report(chain: ChainRow) -> Reviewed | None:
+def report(chain: ChainRow) -> ReviewReport | None:
     """What a chain's tracking comment shows of its review."""
     gathered = chain.results.get("gather")
     return restored(gathered) if gathered else None
 
 
-def restored(result: Mapping[str, Any]) -> Reviewed:
+def restored(result: Mapping[str, Any]) -> ReviewReport:
     """The result read back from its row, also one of before claims were named by their reasons."""
     lists: dict[str, Any] = {
         name: tuple(map(Finding.model_validate, result.get(name, ()))) for name in _LISTS
@@ -253,4 +289,4 @@ def restored(result: Mapping[str, Any]) -> Reviewed:
     }
     plain = {name: result[name] for name in _PLAIN if name in result}
     dropped = tuple(Remark(title=str(each)) for each in result.get("dropped", ()))
-    return Reviewed(**plain, **lists, **({"unsettled": dropped} if dropped else {}) | remarks)
+    return ReviewReport(**plain, **lists, **({"unsettled": dropped} if dropped else {}) | remarks)

@@ -10,10 +10,10 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from claude_pool_gh.conversation.review.earlier import Earlier
+from claude_pool_gh.conversation.review.earlier import EarlierFindings
 from claude_pool_gh.findings.identity import fingerprint
 from claude_pool_gh.findings.model import Finding
-from claude_pool_gh.findings.tables import Known
+from claude_pool_gh.findings.tables import KnownFinding
 from claude_pool_gh.reports.visible import visible_text
 
 _KNOWN_TOLD: Final = 30
@@ -22,7 +22,10 @@ _NAME: Final = 12
 
 
 def host_facts(
-    earlier: Earlier, dismissed: Sequence[Known], failed_checks: Sequence[str], other_files: Sequence[str]
+    earlier: EarlierFindings,
+    dismissed: Sequence[KnownFinding],
+    failed_checks: Sequence[str],
+    other_files: Sequence[str],
 ) -> str:
     """The facts as one text; "" where there are none."""
     known = [*earlier.standing, *(each.finding for each in earlier.changed)]
@@ -31,7 +34,10 @@ def host_facts(
             "Known findings of this pull request, still open, each with its name. Do not report one again whose code "
             "is as it was. Where its code has changed or moved and the defect is still there, report it with its new "
             "lines and its name in `restates`. That its old lines are gone does not mean that it is fixed:",
-            [f"- {name_of(each)} at {quoted(_at(each), 300)}: {quoted(each.title)}" for each in known[:_KNOWN_TOLD]],
+            [
+                f"- {name_of(each)} at {quoted(_at(each), 300)}: {quoted(each.title)}"
+                for each in known[:_KNOWN_TOLD]
+            ],
         ),
         _part(
             "Dismissed by maintainers: do not report these again at the same code. Another defect in the same file, "
@@ -42,9 +48,15 @@ def host_facts(
                 for each in dismissed
             ],
         ),
-        _part("Checks that fail at this head:", [f"- {quoted(name)}" for name in failed_checks[:_CHECKS_TOLD]]),
-        _part("All files of the change, for all its readers:", [f"- {quoted(each)}" for each in other_files]),
-    ]  # fmt: skip
+        _part(
+            "Checks that fail at this head:",
+            [f"- {quoted(name)}" for name in failed_checks[:_CHECKS_TOLD]],
+        ),
+        _part(
+            "All files of the change, for all its readers:",
+            [f"- {quoted(each)}" for each in other_files],
+        ),
+    ]
     return "\n\n".join(filter(None, parts))
 
 

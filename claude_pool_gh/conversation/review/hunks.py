@@ -29,7 +29,9 @@ class FileDiff:
 
     def near(self, first: int, last: int, *, old: bool) -> str:
         """The hunks that hold any of the lines, counted before the change where `old`; "" where none does."""
-        found = [text for text, spans in self._hunks() if _meet(spans[0 if old else 1], first, last)]
+        found = [
+            text for text, spans in self._hunks() if _meet(spans[0 if old else 1], first, last)
+        ]
         text = "\n".join(found)
         return text if len(text) <= _LIMIT else text[:_LIMIT] + _CUT
 

@@ -7,11 +7,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from claude_pool_gh.conversation.desk import Desk
 from claude_pool_gh.conversation.review.facts import ReviewFacts
 from claude_pool_gh.conversation.review.reading import listed
+from claude_pool_gh.conversation.services import Services
 from claude_pool_gh.findings import tables
-from claude_pool_gh.findings.tables import Against
+from claude_pool_gh.findings.tables import ReviewBasis
 from claude_pool_gh.worktrees import history
 from claude_pool_gh.worktrees.errors import WorktreeError
 
@@ -28,13 +28,15 @@ def digest_of(facts: ReviewFacts, plan: Any, guidance: str) -> str:
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
-async def since_last(desk: Desk, facts: ReviewFacts, mirror: Path, against: Against) -> frozenset[str] | None:
+async def since_last(
+    services: Services, facts: ReviewFacts, mirror: Path, against: ReviewBasis
+) -> frozenset[str] | None:
     """Paths that changed since the last review of this thread; None when the whole range is to be read.
 
     Only where nothing but the head is another: a base that moved or was exchanged, other rules or another model ask
     about every line again.
     """
-    last = await desk.database.read(lambda tx: tables.last_reviewed(tx, facts.key))
+    last = await services.database.read(lambda tx: tables.last_reviewed(tx, facts.key))
     if last is None or last.head == facts.head or facts.paths or facts.focus:
         return None
     if (last.merge_base, last.digest) != (against.merge_base, against.digest):

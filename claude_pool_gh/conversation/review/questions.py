@@ -78,9 +78,7 @@ def finding_of(candidate: Mapping[str, Any]) -> Finding:
 
 
 def _stated(finding: Finding) -> str:
-    return (
-        f"In {_lines(finding)}:\n\n{finding.evidence}\n\nClaim: {finding.title}\nScenario: {finding.scenario}"
-    )
+    return f"In {_lines(finding)}:\n\n{finding.evidence}\n\nClaim: {finding.title}\nScenario: {finding.scenario}"
 
 
 def _lines(finding: Finding) -> str:

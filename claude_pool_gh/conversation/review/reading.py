@@ -11,8 +11,8 @@ from claude_pool_gh.conversation.review import hunks
 from claude_pool_gh.conversation.review.facts import ReviewFacts
 from claude_pool_gh.conversation.review.hunks import FileDiff
 from claude_pool_gh.findings import changes
-from claude_pool_gh.findings.anchor import Dropped, anchor
-from claude_pool_gh.findings.changes import Change, Read
+from claude_pool_gh.findings.anchor import DroppedFinding, anchor
+from claude_pool_gh.findings.changes import Change, ReadChanges
 from claude_pool_gh.findings.diffs import Entry, dealt, entries
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.findings.paths import candidates
@@ -51,7 +51,9 @@ async def difference(
     found = await listed(mirror, base, head)
     worth, left_out = await asyncio.to_thread(changes.worth_reading, found, exclude)
     wanted = [
-        entry for entry in worth if is_chosen(entry.path, paths) and (since is None or entry.path in since)
+        entry
+        for entry in worth
+        if is_chosen(entry.path, paths) and (since is None or entry.path in since)
     ]
     read = await _read(mirror, base, head, wanted)
     return Difference(
@@ -59,28 +61,26 @@ async def difference(
     )
 
 
-async def _read(mirror: Path, base: str, head: str, wanted: Sequence[Entry]) -> Read:
+async def _read(mirror: Path, base: str, head: str, wanted: Sequence[Entry]) -> ReadChanges:
     names = [entry.names for entry in wanted]
     out = await history.diffs(mirror, base, head, names)
     try:
         return await asyncio.to_thread(_parsed, wanted, out)
-    except (
-        ValueError
-    ):  # not even the files can be told apart: each for itself, so that the odd one costs only itself
-        read: list[Read] = []
+    except ValueError:  # not even the files can be told apart: each for itself, so that the odd one costs only itself
+        read: list[ReadChanges] = []
         for entry in wanted:
             alone = b"".join(await history.diffs(mirror, base, head, [entry.names]))
             try:
                 read.append(await asyncio.to_thread(_parsed, [entry], [alone]))
             except ValueError as error:
-                read.append(Read((), ((entry.path, str(error)),)))
-        return Read(
+                read.append(ReadChanges((), ((entry.path, str(error)),)))
+        return ReadChanges(
             tuple(change for each in read for change in each.changes),
             tuple(odd for each in read for odd in each.unreadable),
         )
 
 
-def _parsed(wanted: Sequence[Entry], out: Sequence[bytes]) -> Read:
+def _parsed(wanted: Sequence[Entry], out: Sequence[bytes]) -> ReadChanges:
     return changes.read(wanted, dealt(b"".join(out), wanted))
 
 
@@ -92,7 +92,9 @@ def is_chosen(path: str, paths: Sequence[str]) -> bool:
 async def unmatched(mirror: Path, facts: ReviewFacts, found: Difference) -> list[str]:
     """What names nothing: paths of the command among the changed files, excluded ones in the whole repository."""
     changed = [entry.path for entry in found.listed]
-    told = [f"No changed file matches {each}." for each in facts.paths if not _names_any(each, changed)]
+    told = [
+        f"No changed file matches {each}." for each in facts.paths if not _names_any(each, changed)
+    ]
     if not facts.settings.exclude:
         return told
     tree = [*await history.list_paths(mirror, facts.head), *changed]
@@ -133,7 +135,7 @@ async def held(
     head: str,
     stated: Sequence[Finding],
     renamed: Mapping[str, str],
-) -> list[Finding | Dropped]:
+) -> list[Finding | DroppedFinding]:
     """Each stated finding held against the files that it can mean, at the head and at the merge base."""
     if not stated:
         return []
@@ -141,11 +143,19 @@ async def held(
     known = sides[0] | sides[1] | renamed.keys()
     meant = await asyncio.to_thread(_meant, stated, known, renamed)
     now, before = [await history.read_files(mirror, commit, meant) for commit in (head, base)]
-    return await asyncio.to_thread(lambda: [anchor(finding, now, before, renamed) for finding in stated])
+    return await asyncio.to_thread(
+        lambda: [anchor(finding, now, before, renamed) for finding in stated]
+    )
 
 
-def _meant(stated: Sequence[Finding], known: frozenset[str], renamed: Mapping[str, str]) -> set[str]:
+def _meant(
+    stated: Sequence[Finding], known: frozenset[str], renamed: Mapping[str, str]
+) -> set[str]:
     """Every path that one of them can mean, under its name on either side."""
     found = {path for finding in stated for path in candidates(finding.path, known)}
     olds = {old: new for new, old in renamed.items()}
-    return found | {renamed[path] for path in found & renamed.keys()} | {olds[p] for p in found & olds.keys()}
+    return (
+        found
+        | {renamed[path] for path in found & renamed.keys()}
+        | {olds[p] for p in found & olds.keys()}
+    )

@@ -9,11 +9,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from claude_pool_gh.conversation.desk import Desk
 from claude_pool_gh.conversation.review.facts import brief_of, facts_of
 from claude_pool_gh.conversation.review.reading import held
 from claude_pool_gh.conversation.review.stated import stated_by
-from claude_pool_gh.findings.anchor import Dropped
+from claude_pool_gh.conversation.services import Services
+from claude_pool_gh.findings.anchor import DroppedFinding
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.pool.model.ports import Done, HostStepContext
 
@@ -21,28 +21,36 @@ _MOST: Final = 20
 _DIFF_LIMIT: Final = 20_000
 
 
-async def unplaced(desk: Desk, context: HostStepContext) -> Done:
+async def unplaced(services: Services, context: HostStepContext) -> Done:
     """The findings to be corrected, for one agent; an empty list where there are none."""
     facts, brief = facts_of(context), brief_of(context)
     stated = [finding for task in context.results["find"] for finding in stated_by(task).claims]
-    mirror = desk.worktrees.mirror(facts.thread.repository.id).path
+    mirror = services.worktrees.mirror(facts.thread.repository.id).path
     checked = await held(mirror, brief["merge_base"], facts.head, stated, brief["renamed"])
-    odd = [(one, at) for one, at in zip(stated, checked, strict=True) if isinstance(at, Dropped)][:_MOST]
+    odd = [
+        (one, at) for one, at in zip(stated, checked, strict=True) if isinstance(at, DroppedFinding)
+    ][:_MOST]
     if not odd:
         return Done({"unplaced": []})
     text = "\n\n".join(_told(one, at.reason) for one, at in odd)
-    return Done({"unplaced": [{"title": "findings without a place", "text": f"{text}{_diff(brief, odd)}"}]})
+    return Done(
+        {"unplaced": [{"title": "findings without a place", "text": f"{text}{_diff(brief, odd)}"}]}
+    )
 
 
 def _told(finding: Finding, reason: str) -> str:
-    whole = json.dumps(finding.model_dump(mode="json", exclude_none=True), ensure_ascii=False, indent=1)
+    whole = json.dumps(
+        finding.model_dump(mode="json", exclude_none=True), ensure_ascii=False, indent=1
+    )
     return f"It cannot be placed because {reason}:\n{whole}"
 
 
-def _diff(brief: Mapping[str, Any], odd: Sequence[tuple[Finding, Dropped]]) -> str:
+def _diff(brief: Mapping[str, Any], odd: Sequence[tuple[Finding, DroppedFinding]]) -> str:
     """What the diff shows of the files that the findings name, which a reader of the head does not see there."""
     meant = [
-        group["text"] for group in brief["groups"] if any(_ends_alike(one, group["paths"]) for one, _ in odd)
+        group["text"]
+        for group in brief["groups"]
+        if any(_ends_alike(one, group["paths"]) for one, _ in odd)
     ]
     return f"\n\nThe diff of these files:\n\n{chr(10).join(meant)[:_DIFF_LIMIT]}" if meant else ""
 
@@ -53,20 +61,26 @@ def _ends_alike(finding: Finding, paths: Sequence[str]) -> bool:
 
 
 def corrected(
-    stated: Sequence[Finding], checked: Sequence[Finding | Dropped], again: Sequence[Finding | Dropped]
-) -> list[Finding | Dropped]:
+    stated: Sequence[Finding],
+    checked: Sequence[Finding | DroppedFinding],
+    again: Sequence[Finding | DroppedFinding],
+) -> list[Finding | DroppedFinding]:
     """What was stated, with what had no place replaced by its correction, where that has one.
 
     A correction stands for one claim: of several with its title the one in its file, else the first.
     """
     left = [each for each in again if isinstance(each, Finding)]
     found = list(checked)
-    odd = [at for at, each in enumerate(checked) if isinstance(each, Dropped)]
+    odd = [at for at, each in enumerate(checked) if isinstance(each, DroppedFinding)]
     for elsewhere in (False, True):
         for at in odd:
             title, path = _key(stated[at].title), stated[at].path
-            fits = (each for each in left if _key(each.title) == title and (elsewhere or each.path == path))
-            if isinstance(found[at], Dropped) and (one := next(fits, None)) is not None:
+            fits = (
+                each
+                for each in left
+                if _key(each.title) == title and (elsewhere or each.path == path)
+            )
+            if isinstance(found[at], DroppedFinding) and (one := next(fits, None)) is not None:
                 found[at] = one
                 left.remove(one)
     return found

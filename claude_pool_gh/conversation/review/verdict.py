@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from claude_pool_gh.conversation.review.stated import is_typed
-from claude_pool_gh.conversation.review.weigh import files_opened
+from claude_pool_gh.conversation.review.verification import files_opened
 from claude_pool_gh.findings.identity import overlap
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.findings.spots import Shown, spot
@@ -32,7 +32,7 @@ _VERDICTS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class Placement:
     """Where each confirmed finding is shown."""
 
     inline: tuple[Finding, ...]
@@ -40,11 +40,11 @@ class Placed:
     outside: tuple[Finding, ...]
 
 
-def place(confirmed: Sequence[Finding], shown: Shown, most_inline: int) -> Placed:
+def place(confirmed: Sequence[Finding], shown: Shown, most_inline: int) -> Placement:
     """Inline where GitHub takes a comment, at most `most_inline`; all others are listed, and none is lost."""
     within = [finding for finding in confirmed if spot(finding, shown) is not None]
     outside = [finding for finding in confirmed if spot(finding, shown) is None]
-    return Placed(tuple(within[:most_inline]), tuple(within[most_inline:]), tuple(outside))
+    return Placement(tuple(within[:most_inline]), tuple(within[most_inline:]), tuple(outside))
 
 
 def unopened(groups: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -82,11 +82,16 @@ def conclude(  # noqa: PLR0913 - each is one thing that keeps a review from bein
     head, also what earlier runs posted; `only` are the paths it was told; `nothing` says why there was nothing to read,
     `not_read` which files could not be read.
     """
-    for tasks, what in (([task for task in found if not _is_done(task)], "read"), (broken, "verified")):
+    for tasks, what in (
+        ([task for task in found if not _is_done(task)], "read"),
+        (broken, "verified"),
+    ):
         if tasks:
             return _not_whole(tasks, len(found) if what == "read" else 0, what)
     if not all(map(is_typed, found)) or not (found or nothing):
-        reason = "an agent's result is not of the form asked for" if found else "no agent read anything"
+        reason = (
+            "an agent's result is not of the form asked for" if found else "no agent read anything"
+        )
         return Outcome(verdict=Verdict.failed, reason=reason, ours=True)
     if unread:
         reason = f"the change is too large for one review; {unread} files were not read"
@@ -97,7 +102,9 @@ def conclude(  # noqa: PLR0913 - each is one thing that keeps a review from bein
     if open_:
         return Outcome(verdict=Verdict.unsettled, reason=open_)
     if only:
-        return Outcome(verdict=Verdict.skipped, reason=f"nothing found, but only {', '.join(only)} was read")
+        return Outcome(
+            verdict=Verdict.skipped, reason=f"nothing found, but only {', '.join(only)} was read"
+        )
     if nothing:
         return Outcome(verdict=Verdict.skipped, reason=nothing)
     return Outcome(verdict=Verdict.clean)
@@ -118,7 +125,9 @@ def _is_done(task: Mapping[str, Any]) -> bool:
 
 
 def _not_whole(broken: Sequence[Mapping[str, Any]], total: int, what: str) -> Outcome:
-    worst = min(broken, key=lambda task: _WORST_FIRST.index(Ending(task.get("ending", Ending.failed))))
+    worst = min(
+        broken, key=lambda task: _WORST_FIRST.index(Ending(task.get("ending", Ending.failed)))
+    )
     ending = Ending(worst.get("ending", Ending.failed))
     reason = str(worst.get("reason", ""))
     if what == "verified":
@@ -126,7 +135,9 @@ def _not_whole(broken: Sequence[Mapping[str, Any]], total: int, what: str) -> Ou
     elif total > 1:
         reason = f"{len(broken)} of {total} parts could not be read: {reason}"
     operator = any(task.get("operator") for task in broken)
-    return Outcome(verdict=_VERDICTS.get(ending, Verdict.failed), reason=reason, ours=True, operator=operator)
+    return Outcome(
+        verdict=_VERDICTS.get(ending, Verdict.failed), reason=reason, ours=True, operator=operator
+    )
 
 
 def without_known(
@@ -142,7 +153,8 @@ def without_known(
             (
                 at
                 for at, each in enumerate(known)
-                if overlap(finding, each) and (at < len(found_again) or each.category == finding.category)
+                if overlap(finding, each)
+                and (at < len(found_again) or each.category == finding.category)
             ),
             None,
         )

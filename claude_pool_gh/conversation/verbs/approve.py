@@ -5,14 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from claude_pool_gh.config.owners import parse as parse_owners
-from claude_pool_gh.conversation import shown_gates
-from claude_pool_gh.conversation.candidates import of_thread
+from claude_pool_gh.conversation import open_gates
 from claude_pool_gh.conversation.caps import name_of
+from claude_pool_gh.conversation.chain_lookup import of_thread
 from claude_pool_gh.conversation.change_facts import ChangeFacts
-from claude_pool_gh.conversation.desk import Act, ActResult, Answer, Asked, Desk, Reply
 from claude_pool_gh.conversation.facts import facts_of
 from claude_pool_gh.conversation.gates import Gate, gate_of, needed
 from claude_pool_gh.conversation.handler import EVERYWHERE, ControlVerb
+from claude_pool_gh.conversation.services import (
+    Act,
+    ActResult,
+    Answer,
+    CommandContext,
+    Reply,
+    Services,
+)
 from claude_pool_gh.github import decisions, reads
 from claude_pool_gh.pool.model.errors import CapReached
 from claude_pool_gh.pool.model.states import ChainState
@@ -44,23 +51,32 @@ class Approve(ControlVerb):
     most_arguments = 1
     order = 201
 
-    async def answer(self, desk: Desk, asked: Asked) -> Reply:
+    async def answer(self, services: Services, asked: CommandContext) -> Reply:
         """Open a gate, if the ID is that of what would go out now."""
         if not asked.command.words:
-            return Answer(await desk.database.read(lambda tx: shown_gates.which(tx, asked)))
+            return Answer(await services.database.read(lambda tx: open_gates.which(tx, asked)))
         given = asked.command.words[0].lower()
-        chain = await desk.database.read(lambda tx: shown_gates.waiting(tx, asked, given))
+        chain = await services.database.read(lambda tx: open_gates.waiting(tx, asked, given))
         if chain is None:
             return Answer(replies.unknown_id(given))
-        live = await _live(desk, asked, chain)
-        return Act(lambda tx: _approve(tx, desk, asked, chain.id, given, live))
+        live = await _live(services, asked, chain)
+        return Act(lambda tx: _approve(tx, services, asked, chain.id, given, live))
 
 
-def _approve(tx: Transaction, desk: Desk, asked: Asked, chain_id: str, given: str, live: _Live) -> ActResult:
+def _approve(
+    tx: Transaction,
+    services: Services,
+    asked: CommandContext,
+    chain_id: str,
+    given: str,
+    live: _Live,
+) -> ActResult:
     chains.lock(tx, chain_id)
-    chain, now = chains.get(tx, chain_id), desk.clock.now_ms()
+    chain, now = chains.get(tx, chain_id), services.clock.now_ms()
     facts = facts_of(chain.plan.context, ChangeFacts)
-    gate = gate_of(tx, chain, head=live.head, merge_base=live.merge_base, config_blob=live.config_blob)
+    gate = gate_of(
+        tx, chain, head=live.head, merge_base=live.merge_base, config_blob=live.config_blob
+    )
     # Invariant: the ID that was given is made anew from what would go out now. Nothing else opens a gate.
     if live.why_not or gate is None or gate.id != given:
         why = live.why_not or _why(facts, live, chain)
@@ -84,32 +100,35 @@ def _approve(tx: Transaction, desk: Desk, asked: Asked, chain_id: str, given: st
         with tx.begin_nested():
             approvals.approve(tx, chain_id, now)
     except CapReached as refusal:
-        cap = name_of(refusal.cap, desk.door)
+        cap = name_of(refusal.cap, services.door)
         return replies.cap_reached(refusal, asked.request.line, cap=cap), None
     return None, chain_id
 
 
-def _waits_now(tx: Transaction, asked: Asked, given: str, live: _Live) -> str | None:
+def _waits_now(tx: Transaction, asked: CommandContext, given: str, live: _Live) -> str | None:
     """The ID of the thread's newest patch that waits on the present head; whether it still holds is another look."""
     for chain in of_thread(tx, asked.key):
-        shown = shown_gates.shown(tx, chain)
-        if shown not in (None, given) and facts_of(chain.plan.context, ChangeFacts).head == live.head:
+        shown = open_gates.shown(tx, chain)
+        if (
+            shown not in (None, given)
+            and facts_of(chain.plan.context, ChangeFacts).head == live.head
+        ):
             return shown
     return None
 
 
-async def _live(desk: Desk, asked: Asked, chain: ChainRow) -> _Live:
+async def _live(services: Services, asked: CommandContext, chain: ChainRow) -> _Live:
     facts = facts_of(chain.plan.context, ChangeFacts)
     blob = asked.configuration.blob
     if facts.place == "issue":
         # What goes out is a branch from the commit that was read; nobody else moves that.
         return _Live(facts.head, facts.merge_base, blob)
-    pull = await reads.pull(desk.forge, asked.thread)
+    pull = await reads.pull(services.forge, asked.thread)
     if not pull.open:
         return _Live(pull.head, "", blob, "the pull request is closed")
     if pull.head != facts.head or pull.base_ref != facts.base_ref:
         return _Live(pull.head, "", blob)
-    base = await reads.merge_base(desk.forge, asked.thread.repository, pull.base, pull.head)
+    base = await reads.merge_base(services.forge, asked.thread.repository, pull.base, pull.head)
     return _Live(pull.head, base, blob)
 
 

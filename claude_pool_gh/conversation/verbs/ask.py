@@ -7,16 +7,16 @@ from typing import Any
 
 from claude_pool_gh.conversation.agent_verb import ReadingVerb, StepContext, VerbResult
 from claude_pool_gh.conversation.answers import answered
-from claude_pool_gh.conversation.desk import Asked, Desk
-from claude_pool_gh.conversation.facts import Facts
+from claude_pool_gh.conversation.facts import ThreadFacts
 from claude_pool_gh.conversation.handler import EVERYWHERE
-from claude_pool_gh.conversation.material import Material
 from claude_pool_gh.conversation.outputs import StatedAnswer
+from claude_pool_gh.conversation.services import CommandContext, Services
+from claude_pool_gh.conversation.thread_prompt import ThreadPrompt
 from claude_pool_gh.github import reads
 from claude_pool_gh.pool.store.chains import ChainRow
 
 
-class AskFacts(Facts):
+class AskFacts(ThreadFacts):
     """What is asked."""
 
     question: str
@@ -38,12 +38,18 @@ class Ask(ReadingVerb[AskFacts, StatedAnswer]):
     brief_fields = frozenset({"question", "who"})
 
     async def make_facts(
-        self, desk: Desk, asked: Asked, common: dict[str, Any], pull: reads.Pull | None
+        self,
+        services: Services,
+        asked: CommandContext,
+        common: dict[str, Any],
+        pull: reads.Pull | None,
     ) -> AskFacts:
         """Keep the question as it was written."""
         return AskFacts(**common, question=asked.text[:2_000])
 
-    async def brief(self, context: StepContext[AskFacts], material: Material) -> Mapping[str, Any]:
+    async def brief(
+        self, context: StepContext[AskFacts], material: ThreadPrompt
+    ) -> Mapping[str, Any]:
         """Tell the agent the question, and whose it is."""
         return {"question": context.facts.question, "who": context.facts.requester.login}
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from claude_pool_gh.conversation.candidates import NotOne, meant
-from claude_pool_gh.conversation.desk import Act, ActResult, Asked, Desk, Reply
-from claude_pool_gh.conversation.facts import Facts, facts_of
+from claude_pool_gh.conversation.chain_lookup import NoSingleChain, meant
+from claude_pool_gh.conversation.facts import ThreadFacts, facts_of
 from claude_pool_gh.conversation.handler import EVERYWHERE, ControlVerb
+from claude_pool_gh.conversation.services import Act, ActResult, CommandContext, Reply, Services
 from claude_pool_gh.conversation.steering import titles
 from claude_pool_gh.pool.model.states import ChainState
 from claude_pool_gh.pool.store import chains
@@ -24,16 +24,22 @@ class Cancel(ControlVerb):
     most_arguments = 1
     order = 210
 
-    async def answer(self, desk: Desk, asked: Asked) -> Reply:
+    async def answer(self, services: Services, asked: CommandContext) -> Reply:
         """End a chain."""
 
         def do(tx: Transaction) -> ActResult:
-            found = meant(tx, asked, _is_open, what="cancel", title=titles(tx, desk, self.every))
-            if isinstance(found, NotOne):
+            found = meant(
+                tx, asked, _is_open, what="cancel", title=titles(tx, services, self.every)
+            )
+            if isinstance(found, NoSingleChain):
                 return found.text, None
-            chains.request_cancel(tx, found.id, desk.clock.now_ms())
-            facts = facts_of(found.plan.context, Facts)
-            other = facts.requester.id != asked.request.actor.id and facts.requester.is_human and facts.notify
+            chains.request_cancel(tx, found.id, services.clock.now_ms())
+            facts = facts_of(found.plan.context, ThreadFacts)
+            other = (
+                facts.requester.id != asked.request.actor.id
+                and facts.requester.is_human
+                and facts.notify
+            )
             return replies.cancelled(
                 found.id, found.plan.verb, facts.requester.login if other else ""
             ), found.id

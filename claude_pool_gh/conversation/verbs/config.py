@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from claude_pool_gh.config.load import DEFAULT, flat
-from claude_pool_gh.conversation.desk import Asked, Desk
 from claude_pool_gh.conversation.handler import TellingVerb
+from claude_pool_gh.conversation.services import CommandContext, Services
 from claude_pool_gh.reports import tables
 from claude_pool_gh.terms.markdown import SafeMarkdown
 
@@ -21,10 +21,10 @@ class Config(TellingVerb):
     summary = "Shows every setting and where its value comes from."
     order = 303
 
-    async def tell(self, desk: Desk, asked: Asked) -> SafeMarkdown:
+    async def tell(self, services: Services, asked: CommandContext) -> SafeMarkdown:
         """List the values with their sources."""
-        configuration, held = asked.configuration, desk.defaults.overrides()
-        if configuration.source("door") == DEFAULT and desk.door != configuration.value.door:
-            held |= {"door": desk.door}  # a job answers where no file says who does
+        configuration, held = asked.configuration, services.defaults.overrides()
+        if configuration.source("door") == DEFAULT and services.door != configuration.value.door:
+            held |= {"door": services.door}  # a job answers where no file says who does
         sources = {**configuration.sources, **dict.fromkeys(held, _SERVER)}
         return tables.configuration(flat(configuration.value) | held, sources, DEFAULT)

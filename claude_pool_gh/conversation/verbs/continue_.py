@@ -6,12 +6,20 @@ from dataclasses import replace
 from typing import Any
 
 from claude_pool_gh.commands.flags import COMMON
-from claude_pool_gh.conversation.candidates import NotOne
+from claude_pool_gh.conversation.chain_lookup import NoSingleChain
 from claude_pool_gh.conversation.change_facts import as_decided_now
-from claude_pool_gh.conversation.desk import Answer, Asked, Desk, Reply, Start, caps_of, pull_of
-from claude_pool_gh.conversation.facts import Facts, facts_of
+from claude_pool_gh.conversation.facts import ThreadFacts, facts_of
 from claude_pool_gh.conversation.handler import EVERYWHERE, ControlVerb
 from claude_pool_gh.conversation.progress import CONTINUABLE
+from claude_pool_gh.conversation.services import (
+    Answer,
+    CommandContext,
+    Reply,
+    Services,
+    Start,
+    caps_of,
+    pull_of,
+)
 from claude_pool_gh.conversation.steering import not_allowed, steered
 from claude_pool_gh.pool.model.plan import AgentRun, Branches, Plan, Step
 from claude_pool_gh.pool.store import chains, continuation
@@ -32,36 +40,46 @@ class Continue(ControlVerb):
     spends = True
     order = 212
 
-    async def answer(self, desk: Desk, asked: Asked) -> Reply:
+    async def answer(self, services: Services, asked: CommandContext) -> Reply:
         """Go on where a chain ended early; whoever does needs what the command itself needs."""
-        found = await steered(desk, asked, self.every, _ended_early, "continue")
-        if isinstance(found, NotOne):
+        found = await steered(services, asked, self.every, _ended_early, "continue")
+        if isinstance(found, NoSingleChain):
             return Answer(found.text)
         verb = self.every[found.plan.verb].verb
         if (refusal := not_allowed(asked, verb)) is not None:
             return refusal
-        if (moved := await _has_moved(desk, asked, facts_of(found.plan.context, Facts))) is not None:
+        if (
+            moved := await _has_moved(services, asked, facts_of(found.plan.context, ThreadFacts))
+        ) is not None:
             return moved
-        caps = caps_of(asked.config, asked.command, desk.defaults)
+        caps = caps_of(asked.config, asked.command, services.defaults)
         limits = found.plan.limits.model_copy(update={"task": caps.task, "chain": caps.chain})
         as_verb = replace(asked, command=replace(asked.command, verb=verb))
-        context = await as_decided_now(desk, as_verb, found.plan.context)
-        plan = _with_more(found.plan, asked).model_copy(update={"limits": limits, "context": context})
+        context = await as_decided_now(services, as_verb, found.plan.context)
+        plan = _with_more(found.plan, asked).model_copy(
+            update={"limits": limits, "context": context}
+        )
 
         def after(tx: Transaction, chain_id: str) -> None:
-            continuation.take_over(tx, chains.get(tx, found.id), chain_id, desk.clock.now_ms())
+            continuation.take_over(tx, chains.get(tx, found.id), chain_id, services.clock.now_ms())
 
         return Start(plan, caps, after=after)
 
 
-async def _has_moved(desk: Desk, asked: Asked, facts: Facts) -> Answer | None:
+async def _has_moved(
+    services: Services, asked: CommandContext, facts: ThreadFacts
+) -> Answer | None:
     """What to say where a pull request is not what it was any more."""
     if facts.place != "pull":
         return None
-    pull = await pull_of(desk, asked)
+    pull = await pull_of(services, asked)
     if not pull.open:
         return Answer(replies.closed())
-    return None if pull.head == facts.head else Answer(replies.moved_on(facts.head, pull.head, facts.line))
+    return (
+        None
+        if pull.head == facts.head
+        else Answer(replies.moved_on(facts.head, pull.head, facts.line))
+    )
 
 
 def _ended_early(tx: Transaction, chain: ChainRow) -> bool:
@@ -72,12 +90,14 @@ def _ended_early(tx: Transaction, chain: ChainRow) -> bool:
     )
 
 
-def _with_more(plan: Plan, asked: Asked) -> Plan:
+def _with_more(plan: Plan, asked: CommandContext) -> Plan:
     """The plan with as many turns as were asked for."""
     turns = asked.command.flags.get("turns")
     if turns is None:
         return plan
-    return plan.model_copy(update={"steps": tuple(_with_turns(step, int(turns)) for step in plan.steps)})
+    return plan.model_copy(
+        update={"steps": tuple(_with_turns(step, int(turns)) for step in plan.steps)}
+    )
 
 
 def _with_turns(step: Step, turns: int) -> Step:
@@ -85,7 +105,9 @@ def _with_turns(step: Step, turns: int) -> Step:
         case AgentRun():
             return _run_with(step, turns)
         case Branches():
-            return step.model_copy(update={"branches": tuple(_run_with(run, turns) for run in step.branches)})
+            return step.model_copy(
+                update={"branches": tuple(_run_with(run, turns) for run in step.branches)}
+            )
         case _:
             return step
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from claude_pool_gh.conversation.desk import Asked, Desk
 from claude_pool_gh.conversation.handler import TellingVerb
-from claude_pool_gh.conversation.tell import cost_of
+from claude_pool_gh.conversation.services import CommandContext, Services
+from claude_pool_gh.conversation.status_views import cost_of
 from claude_pool_gh.reports import tables
 from claude_pool_gh.terms.markdown import SafeMarkdown
 
@@ -16,7 +16,9 @@ class Cost(TellingVerb):
     summary = "Shows what this repository has spent, by verb, model, user and week."
     order = 302
 
-    async def tell(self, desk: Desk, asked: Asked) -> SafeMarkdown:
+    async def tell(self, services: Services, asked: CommandContext) -> SafeMarkdown:
         """Sum up the last weeks."""
-        now = desk.clock.now_ms()
-        return await desk.database.read(lambda tx: tables.cost(cost_of(tx, desk, asked, now)))
+        now = services.clock.now_ms()
+        return await services.database.read(
+            lambda tx: tables.cost(cost_of(tx, services, asked, now))
+        )

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from claude_pool_gh.conversation.desk import Act, ActResult, Answer, Asked, Desk, Reply
 from claude_pool_gh.conversation.findings_here import named, open_findings, replied_to
 from claude_pool_gh.conversation.handler import ControlVerb
+from claude_pool_gh.conversation.services import (
+    Act,
+    ActResult,
+    Answer,
+    CommandContext,
+    Reply,
+    Services,
+)
 from claude_pool_gh.findings import tables
-from claude_pool_gh.findings.tables import Known, Standing
+from claude_pool_gh.findings.tables import KnownFinding, Standing
+from claude_pool_gh.github.effects.resolve_thread import ResolveThread
 from claude_pool_gh.github.effects.rows import want
-from claude_pool_gh.github.effects.settled import Settled
 from claude_pool_gh.reports import replies
 from claude_pool_gh.storage import Transaction
 
@@ -17,36 +24,44 @@ class Dismiss(ControlVerb):
     """Says so under the finding's inline comment, too."""
 
     name = "dismiss"
-    summary = "Marks a finding as wrong; it is not reported again. In a reply to a finding, omit the ID."
+    summary = (
+        "Marks a finding as wrong; it is not reported again. In a reply to a finding, omit the ID."
+    )
     places = frozenset({"pull"})
     arguments = "[FINDING] REASON"
     free_text = True
     order = 220
 
-    async def answer(self, desk: Desk, asked: Asked) -> Reply:
+    async def answer(self, services: Services, asked: CommandContext) -> Reply:
         """Dismiss the finding replied to, or the one that is named."""
-        known = await open_findings(desk, asked)
-        under, words = await replied_to(desk, asked, known), asked.command.words
+        known = await open_findings(services, asked)
+        under, words = await replied_to(services, asked, known), asked.command.words
         by_name = named(words[0], known) if words else None
         found = by_name or under
         reason = " ".join(words[1:] if by_name else words)
         if found is None:
-            return Answer(replies.which_finding([(each.mark, each.finding.title) for each in known]))
+            return Answer(
+                replies.which_finding([(each.mark, each.finding.title) for each in known])
+            )
         if not reason:
             return Answer(replies.needs_text("dismiss", "a reason, which the next review is told"))
-        return Act(lambda tx: _dismiss(tx, desk, asked, found, reason[:1_000]))
+        return Act(lambda tx: _dismiss(tx, services, asked, found, reason[:1_000]))
 
 
-def _dismiss(tx: Transaction, desk: Desk, asked: Asked, found: Known, reason: str) -> ActResult:
-    who, now = asked.request.actor.login, desk.clock.now_ms()
+def _dismiss(
+    tx: Transaction, services: Services, asked: CommandContext, found: KnownFinding, reason: str
+) -> ActResult:
+    who, now = asked.request.actor.login, services.clock.now_ms()
     if tables.settle(tx, asked.key, found.mark, Standing.dismissed, now, reason=reason, by=who):
-        settled = Settled(
+        settled = ResolveThread(
             number=asked.thread.number,
             mark=tables.mark_of(asked.key, found.mark),
             reply=replies.dismissed_thread(who, reason),
             headline=f"✖️ **Dismissed** by `{who}`",
         )
-        want(tx, f"settled:{asked.key}:{found.mark}:dismissed", asked.thread.repository, settled, now)
+        want(
+            tx, f"settled:{asked.key}:{found.mark}:dismissed", asked.thread.repository, settled, now
+        )
     # Under the finding itself the answer stands there already.
     if asked.request.comment is not None and asked.request.comment.root is not None:
         return None, None

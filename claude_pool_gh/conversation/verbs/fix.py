@@ -8,13 +8,18 @@ from typing import Any, Final
 from claude_pool_gh.conversation.agent_verb import StepContext
 from claude_pool_gh.conversation.change_facts import ChangeFacts, decided, new_branch
 from claude_pool_gh.conversation.changing_verb import ChangingVerb
-from claude_pool_gh.conversation.desk import Answer, Asked, Desk
 from claude_pool_gh.conversation.facts import facts_of
-from claude_pool_gh.conversation.findings_here import named, open_findings, reads_as_name, replied_to
-from claude_pool_gh.conversation.material import Material, Part
+from claude_pool_gh.conversation.findings_here import (
+    named,
+    open_findings,
+    reads_as_name,
+    replied_to,
+)
+from claude_pool_gh.conversation.services import Answer, CommandContext, Services
+from claude_pool_gh.conversation.thread_prompt import ThreadPart, ThreadPrompt
 from claude_pool_gh.conversation.whereabouts import described, whereabouts
 from claude_pool_gh.findings import tables
-from claude_pool_gh.findings.tables import Known
+from claude_pool_gh.findings.tables import KnownFinding
 from claude_pool_gh.github import reads
 from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.reports import refusals, replies
@@ -39,9 +44,7 @@ class Fix(ChangingVerb[FixFacts]):
     """Changes the head as it is now."""
 
     name = "fix"
-    summary = (
-        "Fixes the open findings, one of them, or what you describe; waits for approval of the exact patch."
-    )
+    summary = "Fixes the open findings, one of them, or what you describe; waits for approval of the exact patch."
     places = frozenset({"pull"})
     arguments = "[FINDING | TEXT]"
     free_text = True
@@ -51,15 +54,21 @@ class Fix(ChangingVerb[FixFacts]):
     brief_fields = frozenset({"problems", "who"})
 
     async def make_facts(
-        self, desk: Desk, asked: Asked, common: dict[str, Any], pull: reads.Pull | None
+        self,
+        services: Services,
+        asked: CommandContext,
+        common: dict[str, Any],
+        pull: reads.Pull | None,
     ) -> FixFacts | Answer:
         """Decide what is to be fixed, and where the patch goes."""
         if pull is None:
             raise ValueError("fix belongs to pull requests")
-        known = await open_findings(desk, asked)
-        under = await replied_to(desk, asked, known)
+        known = await open_findings(services, asked)
+        under = await replied_to(services, asked, known)
         if under is None and _names_none(asked.command.words, known):
-            return Answer(replies.which_finding([(each.mark, each.finding.title) for each in known]))
+            return Answer(
+                replies.which_finding([(each.mark, each.finding.title) for each in known])
+            )
         marks, problems = _problems(asked, known, under)
         if not (marks or problems or _stands_under_lines(asked)):
             return Answer(
@@ -72,8 +81,8 @@ class Fix(ChangingVerb[FixFacts]):
             return Answer(refusals.odd_branch(pull.head_ref, why))
         return FixFacts(
             **common,
-            **await decided(desk, asked, pull.base_ref),
-            merge_base=await reads.merge_base(desk.forge, repository, pull.base, pull.head),
+            **await decided(services, asked, pull.base_ref),
+            merge_base=await reads.merge_base(services.forge, repository, pull.base, pull.head),
             branch=new_branch(asked) if draft else pull.head_ref,
             into=pull.head_ref if draft else "",
             fork=fork,
@@ -83,26 +92,34 @@ class Fix(ChangingVerb[FixFacts]):
             findings=len(marks),
         )
 
-    async def brief(self, context: StepContext[FixFacts], material: Material) -> Mapping[str, Any]:
+    async def brief(
+        self, context: StepContext[FixFacts], material: ThreadPrompt
+    ) -> Mapping[str, Any]:
         """Tell the agent the problems, each finding with its present place."""
         facts = context.facts
-        problems = await _to_fix(context.desk, facts, material.paths)
+        problems = await _to_fix(context.services, facts, material.paths)
         return {"problems": problems, "who": facts.requester.login}
 
     def intent(self, chain: ChainRow) -> str:
         """Say what it will do."""
         facts = facts_of(chain.plan.context, FixFacts)
         what = count(facts.findings, "finding") if facts.findings else "what was described"
-        out = "makes a patch, since this is a fork" if facts.fork else "waits for approval of the exact patch"
+        out = (
+            "makes a patch, since this is a fork"
+            if facts.fork
+            else "waits for approval of the exact patch"
+        )
         return f"Fixes {what} and {out}."
 
 
-def _names_none(words: Sequence[str], known: list[Known]) -> bool:
+def _names_none(words: Sequence[str], known: list[KnownFinding]) -> bool:
     """Whether a finding was named that is not open here. An agent that is told to fix a number costs money in vain."""
     return len(words) == 1 and reads_as_name(words[0]) and named(words[0], known) is None
 
 
-def _problems(asked: Asked, known: list[Known], under: Known | None) -> tuple[tuple[str, ...], str]:
+def _problems(
+    asked: CommandContext, known: list[KnownFinding], under: KnownFinding | None
+) -> tuple[tuple[str, ...], str]:
     """What is to be fixed: the findings by their names, and what the maintainer says.
 
     That is the finding replied to, or the one that is named, or the text, or what is said under the lines where the
@@ -121,22 +138,26 @@ def _problems(asked: Asked, known: list[Known], under: Known | None) -> tuple[tu
     return tuple(each.mark for each in known[:_MOST]), ""
 
 
-def _stands_under_lines(asked: Asked) -> bool:
+def _stands_under_lines(asked: CommandContext) -> bool:
     """Whether the command answers what somebody has said under lines of the diff."""
     comment = asked.request.comment
     return comment is not None and comment.root not in (None, comment.id)
 
 
-_THREAD: Final = f"What is asked for under the lines where the command stands; see “{Part.place.value}”."
+_THREAD: Final = (
+    f"What is asked for under the lines where the command stands; see “{ThreadPart.place.value}”."
+)
 
 
-async def _to_fix(desk: Desk, facts: FixFacts, paths: Sequence[str]) -> str:
+async def _to_fix(services: Services, facts: FixFacts, paths: Sequence[str]) -> str:
     """The problems in words, each finding with its present place at the head."""
-    every = await desk.database.read(lambda tx: tables.every(tx, facts.key))
+    every = await services.database.read(lambda tx: tables.every(tx, facts.key))
     chosen = [each for each in every if each.mark in facts.marks]
-    mirror = desk.worktrees.mirror(facts.thread.repository.id).path
+    mirror = services.worktrees.mirror(facts.thread.repository.id).path
     own = {each.finding.path for each in chosen}
-    files = await history.read_files(mirror, facts.head, [*own, *[p for p in paths if p not in own][:_FILES]])
+    files = await history.read_files(
+        mirror, facts.head, [*own, *[p for p in paths if p not in own][:_FILES]]
+    )
     told = [described(each.finding, each.mark, whereabouts(each.finding, files)) for each in chosen]
     if told and facts.problems:
         told.append(f"The maintainer adds: {facts.problems}")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from claude_pool_gh.commands.grammar import Verb
-from claude_pool_gh.conversation.desk import Asked, Desk, needed_role
 from claude_pool_gh.conversation.handler import TellingVerb
+from claude_pool_gh.conversation.services import CommandContext, Services, needed_role
 from claude_pool_gh.reports import replies
 from claude_pool_gh.terms.markdown import SafeMarkdown
 
@@ -18,7 +18,7 @@ class Help(TellingVerb):
     most_arguments = 1
     order = 304
 
-    async def tell(self, desk: Desk, asked: Asked) -> SafeMarkdown:
+    async def tell(self, services: Services, asked: CommandContext) -> SafeMarkdown:
         """Explain one verb, where one is named, or list all."""
         if (known := self._named(asked)) is not None:
             return replies.help_verb(known, needed_role(known, asked.config))
@@ -26,12 +26,12 @@ class Help(TellingVerb):
         needed = {name: needed_role(verb, asked.config) for name, verb in verbs.items()}
         return replies.help_all(verbs, needed, asked.role)
 
-    def slot(self, asked: Asked) -> str:
+    def slot(self, asked: CommandContext) -> str:
         """Name the answer that this one replaces in its thread."""
         known = self._named(asked)
         return self.name if known is None else f"{self.name} {known.name}"
 
-    def _named(self, asked: Asked) -> Verb | None:
+    def _named(self, asked: CommandContext) -> Verb | None:
         words = asked.command.words
         found = self.every.get(words[0].lower()) if words else None
         return None if found is None else found.verb

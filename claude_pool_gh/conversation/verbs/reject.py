@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from claude_pool_gh.conversation import checks, shown_gates
+from claude_pool_gh.conversation import checks, open_gates
 from claude_pool_gh.conversation.caps import name_of
-from claude_pool_gh.conversation.desk import Act, ActResult, Answer, Asked, Desk, Reply
 from claude_pool_gh.conversation.gates import waiting_step
 from claude_pool_gh.conversation.handler import EVERYWHERE, ControlVerb
+from claude_pool_gh.conversation.services import (
+    Act,
+    ActResult,
+    Answer,
+    CommandContext,
+    Reply,
+    Services,
+)
 from claude_pool_gh.pool.model.errors import CapReached
 from claude_pool_gh.pool.store import approvals, chains
 from claude_pool_gh.pool.store.chains import ChainRow
@@ -25,31 +32,37 @@ class Reject(ControlVerb):
     needs = ("", "a description of what should be different")
     order = 202
 
-    async def answer(self, desk: Desk, asked: Asked) -> Reply:
+    async def answer(self, services: Services, asked: CommandContext) -> Reply:
         """Send what a gate shows back, with words."""
         words = asked.command.words
         if not words:
-            return Answer(await desk.database.read(lambda tx: shown_gates.which(tx, asked)))
-        chain = await desk.database.read(lambda tx: shown_gates.waiting(tx, asked, words[0].lower()))
+            return Answer(await services.database.read(lambda tx: open_gates.which(tx, asked)))
+        chain = await services.database.read(
+            lambda tx: open_gates.waiting(tx, asked, words[0].lower())
+        )
         if chain is None:
             return Answer(replies.unknown_id(words[0]))
         text = asked.text.removeprefix(words[0]).strip()
-        return Act(lambda tx: _reject(tx, desk, asked, chain.id, text[:4_000]))
+        return Act(lambda tx: _reject(tx, services, asked, chain.id, text[:4_000]))
 
 
-def _reject(tx: Transaction, desk: Desk, asked: Asked, chain_id: str, text: str) -> ActResult:
+def _reject(
+    tx: Transaction, services: Services, asked: CommandContext, chain_id: str, text: str
+) -> ActResult:
     chains.lock(tx, chain_id)
     chain = chains.get(tx, chain_id)
     given = asked.command.words[0]
     if (
-        shown_gates.shown(tx, chain) != given.lower()
+        open_gates.shown(tx, chain) != given.lower()
     ):  # decided meanwhile, or done again: it is another patch's turn
         return replies.unknown_id(given), None
     try:
         with tx.begin_nested():
-            again = approvals.reject(tx, chain_id, _feedback(chain, asked, text), desk.clock.now_ms())
+            again = approvals.reject(
+                tx, chain_id, _feedback(chain, asked, text), services.clock.now_ms()
+            )
     except CapReached as refusal:
-        cap = name_of(refusal.cap, desk.door)
+        cap = name_of(refusal.cap, services.door)
         return replies.cap_reached(refusal, asked.request.line, cap=cap), None
     after = chains.get(tx, chain_id)
     counts = [len(step.rejections) for step in after.steps]
@@ -57,7 +70,7 @@ def _reject(tx: Transaction, desk: Desk, asked: Asked, chain_id: str, text: str)
     return replies.rejected(again, max(counts) if again else most, most), chain_id
 
 
-def _feedback(chain: ChainRow, asked: Asked, text: str) -> str:
+def _feedback(chain: ChainRow, asked: CommandContext, text: str) -> str:
     """A person's words, and below them what the checks had printed: the agent cannot run them itself."""
     shown = waiting_step(chain)
     result = shown.result if shown is not None and isinstance(shown.result, dict) else {}

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from claude_pool_gh.commands.grammar import Command, parse
 from claude_pool_gh.conversation.agent_verb import AgentVerb
-from claude_pool_gh.conversation.candidates import NotOne
-from claude_pool_gh.conversation.desk import Answer, Asked, Desk, Reply
-from claude_pool_gh.conversation.facts import Facts, facts_of
+from claude_pool_gh.conversation.chain_lookup import NoSingleChain
+from claude_pool_gh.conversation.facts import ThreadFacts, facts_of
 from claude_pool_gh.conversation.handler import EVERYWHERE, ControlVerb
+from claude_pool_gh.conversation.services import Answer, CommandContext, Reply, Services
 from claude_pool_gh.conversation.steering import not_allowed, steered
 from claude_pool_gh.pool.model.states import ChainState
 from claude_pool_gh.pool.store.chains import ChainRow
@@ -27,12 +27,14 @@ class Retry(ControlVerb):
     spends = True
     order = 211
 
-    async def answer(self, desk: Desk, asked: Asked) -> Reply:
+    async def answer(self, services: Services, asked: CommandContext) -> Reply:
         """Ask for the same again, as things are now; whoever retries needs what the command itself needs."""
-        found = await steered(desk, asked, self.every, lambda _tx, chain: _is_over(chain), "run again")
-        if isinstance(found, NotOne):
+        found = await steered(
+            services, asked, self.every, lambda _tx, chain: _is_over(chain), "run again"
+        )
+        if isinstance(found, NoSingleChain):
             return Answer(found.text)
-        line = facts_of(found.plan.context, Facts).line
+        line = facts_of(found.plan.context, ThreadFacts).line
         agents = {name: each for name, each in self.every.items() if isinstance(each, AgentVerb)}
         command = parse(line, {name: each.verb for name, each in agents.items()})
         if not isinstance(command, Command):
@@ -41,7 +43,7 @@ class Retry(ControlVerb):
             return refusal
         request = asked.request.model_copy(update={"line": line})
         again = replace(asked, command=command, request=request)
-        return await agents[command.verb.name].answer(desk, again)
+        return await agents[command.verb.name].answer(services, again)
 
 
 def _is_over(chain: ChainRow) -> bool:

@@ -8,15 +8,15 @@ from typing import Any, Final
 from claude_pool_gh.commands.grammar import Flag
 from claude_pool_gh.config.model import RepositoryConfig
 from claude_pool_gh.conversation.agent_verb import AgentVerb
-from claude_pool_gh.conversation.cookbook import FOLDER
-from claude_pool_gh.conversation.desk import Asked, Desk
 from claude_pool_gh.conversation.facts import facts_of
 from claude_pool_gh.conversation.recipe_fit import RecipeNeeds
+from claude_pool_gh.conversation.recipe_resolver import FOLDER
 from claude_pool_gh.conversation.review import gather
 from claude_pool_gh.conversation.review.brief import FIELDS, brief
+from claude_pool_gh.conversation.review.check_findings import check_findings
 from claude_pool_gh.conversation.review.facts import ReviewFacts
-from claude_pool_gh.conversation.review.sift import sift
 from claude_pool_gh.conversation.review.unplaced import unplaced
+from claude_pool_gh.conversation.services import CommandContext, Services
 from claude_pool_gh.findings.model import output_schemas
 from claude_pool_gh.github import reads
 from claude_pool_gh.pool.model.errors import RecipeError
@@ -28,7 +28,17 @@ from claude_pool_gh.reports.words import count
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.terms.ids import Trigger
 
-_SHAPE: Final = ("brief", "find", "place", "restate", "check", "verify", "doubts", "reread", "gather")
+_SHAPE: Final = (
+    "brief",
+    "find",
+    "place",
+    "restate",
+    "check",
+    "verify",
+    "doubts",
+    "reread",
+    "gather",
+)
 _OLDER_SHAPE: Final = ("brief", "find", "check", "verify", "gather")
 """Of older recipes: what has no place or stays unsure there is only named."""
 
@@ -39,7 +49,9 @@ class _Shape(RecipeNeeds):
     def check(self, steps: Sequence[Step], where: str) -> None:
         """See `RecipeNeeds.check`."""
         names = tuple(step.name for step in steps)
-        typed = [step.overrides.json_schema is not None for step in steps if isinstance(step, AgentRun)]
+        typed = [
+            step.overrides.json_schema is not None for step in steps if isinstance(step, AgentRun)
+        ]
         if names not in (_SHAPE, _OLDER_SHAPE) or not all(typed):
             steps_ = ", ".join(_SHAPE)
             raise RecipeError(f"{where} must have the steps {steps_}, those of agents with outputs")
@@ -50,7 +62,9 @@ class Review(AgentVerb[ReviewFacts]):
     """Reads the head as it is now; whatever is pushed later is not part of it."""
 
     name = "review"
-    summary = "Reads the pull request and reports confirmed defects: inline, in a summary and as a check."
+    summary = (
+        "Reads the pull request and reports confirmed defects: inline, in a summary and as a check."
+    )
     places = frozenset({"pull"})
     arguments = "[PATH…]"
     flags = (Flag("focus", "what to look at first, in quotes"),)
@@ -60,7 +74,11 @@ class Review(AgentVerb[ReviewFacts]):
     facts = ReviewFacts
 
     async def make_facts(
-        self, desk: Desk, asked: Asked, common: dict[str, Any], pull: reads.Pull | None
+        self,
+        services: Services,
+        asked: CommandContext,
+        common: dict[str, Any],
+        pull: reads.Pull | None,
     ) -> ReviewFacts:
         """Keep what the command and the default branch say of this review."""
         own = await asked.files.file(f"{FOLDER}/review.md")
@@ -86,18 +104,18 @@ class Review(AgentVerb[ReviewFacts]):
         """See `AgentVerb.turns`."""
         return config.review.turns
 
-    def replaces(self, asked: Asked) -> bool:
+    def replaces(self, asked: CommandContext) -> bool:
         """A push makes what runs on the head before it useless."""
         return isinstance(asked.request.source, Trigger) and asked.request.source.kind == "push"
 
-    def host_steps(self, desk: Desk) -> dict[str, HostStep]:
+    def host_steps(self, services: Services) -> dict[str, HostStep]:
         """The recipe's steps that run without a model."""
         return {
-            "review.brief": lambda context: brief(desk, context),
-            "review.place": lambda context: unplaced(desk, context),
-            "review.check": lambda context: sift(desk, context),
-            "review.doubts": lambda context: gather.doubts(desk, context),
-            "review.gather": lambda context: gather.gather(desk, context),
+            "review.brief": lambda context: brief(services, context),
+            "review.place": lambda context: unplaced(services, context),
+            "review.check": lambda context: check_findings(services, context),
+            "review.doubts": lambda context: gather.doubts(services, context),
+            "review.gather": lambda context: gather.gather(services, context),
         }
 
     def report(self, tx: Transaction, chain: ChainRow) -> Report | None:

@@ -7,18 +7,25 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from claude_pool_gh.conversation import changes, checks
+from claude_pool_gh.conversation import change_report, changes, checks
 from claude_pool_gh.conversation.agent_verb import AgentVerb, VerbResult, finished
 from claude_pool_gh.conversation.answers import posted
 from claude_pool_gh.conversation.change_facts import ChangeFacts, decided, new_branch
 from claude_pool_gh.conversation.changing_verb import ChangingVerb
-from claude_pool_gh.conversation.desk import Answer, Asked, Desk, Reply, facts_for, pull_of
-from claude_pool_gh.conversation.facts import Facts, facts_of
+from claude_pool_gh.conversation.facts import ThreadFacts, facts_of
 from claude_pool_gh.conversation.gates import gate_of, waiting_step
 from claude_pool_gh.conversation.guidance import BRIEF
 from claude_pool_gh.conversation.handler import EVERYWHERE
-from claude_pool_gh.conversation.material import about_thread
 from claude_pool_gh.conversation.recipe_fit import RecipeNeeds
+from claude_pool_gh.conversation.services import (
+    Answer,
+    CommandContext,
+    Reply,
+    Services,
+    facts_for,
+    pull_of,
+)
+from claude_pool_gh.conversation.thread_prompt import about_thread
 from claude_pool_gh.github import reads
 from claude_pool_gh.github.decisions import approvals_of
 from claude_pool_gh.pool.model.errors import RecipeError
@@ -28,7 +35,7 @@ from claude_pool_gh.pool.recipes.workflows import bind
 from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.pool.store.template_values import output_of
 from claude_pool_gh.reports import replies
-from claude_pool_gh.reports.views import Presented, Report, Told
+from claude_pool_gh.reports.views import AnswerReport, HandInReport, Report
 from claude_pool_gh.storage import Transaction
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
@@ -55,7 +62,7 @@ class Run(ChangingVerb[RunFacts]):
     facts = RunFacts
     recipe = ""
 
-    async def answer(self, desk: Desk, asked: Asked) -> Reply:
+    async def answer(self, services: Services, asked: CommandContext) -> Reply:
         """Plan the workflow that the command names."""
         words = asked.command.words
         if not words or not _NAME.fullmatch(words[0]) or words[0] in self._recipes_of_verbs:
@@ -63,14 +70,16 @@ class Run(ChangingVerb[RunFacts]):
         given = dict(word.partition("=")[::2] for word in words[1:] if "=" in word)
         if len(given) != len(words) - 1:
             return Answer(replies.needs_text("run", "arguments as `KEY=VALUE`, each once"))
-        pull = await pull_of(desk, asked) if asked.place == "pull" else None
-        cookbook = self.cookbook(desk, asked)
-        file = await cookbook.workflow(words[0])
+        pull = await pull_of(services, asked) if asked.place == "pull" else None
+        resolver = self.resolver(services, asked)
+        file = await resolver.workflow(words[0])
         arguments = bind(file.workflow.arguments, given, f"the workflow {words[0]}")
-        steps = await cookbook.expand(file.workflow, file.written, turns=self.turns(asked.config))
+        steps = await resolver.compile_steps(
+            file.workflow, file.written, turns=self.turns(asked.config)
+        )
         self.recipe_needs.check(steps, f"the workflow {words[0]}")
-        facts = await _facts(desk, asked, pull, words[0], arguments)
-        start = self.start(desk, asked, _ended(steps), facts)
+        facts = await _facts(services, asked, pull, words[0], arguments)
+        start = self.start(services, asked, _ended(steps), facts)
         return replace(start, plan=start.plan.model_copy(update={"arguments": arguments}))
 
     @property
@@ -83,22 +92,24 @@ class Run(ChangingVerb[RunFacts]):
         """Recipes that are verbs: their host steps belong to those."""
         return {each.workflow for each in self.every.values() if isinstance(each, AgentVerb)}
 
-    def host_steps(self, desk: Desk) -> dict[str, HostStep]:
+    def host_steps(self, services: Services) -> dict[str, HostStep]:
         """The brief that every workflow may have, and the steps that the host puts after a workflow's own."""
 
         async def reply(context: HostStepContext) -> Done | Finish:
-            mine = self.context(desk, context)
-            outcomes = [runs for runs in context.results.values() if isinstance(runs, list) and runs]
+            mine = self.context(services, context)
+            outcomes = [
+                runs for runs in context.results.values() if isinstance(runs, list) and runs
+            ]
             text = output_of(outcomes[-1][-1]) if outcomes else ""
-            told = Told(text=text or "(nothing was said)")
+            told = AnswerReport(text=text or "(nothing was said)")
             return finished(VerbResult(told, posted(mine, told)))
 
         async def brief(context: HostStepContext) -> Done:
-            facts = facts_of(context.plan.context, Facts)  # it may be another verb's chain
-            material = await about_thread(desk, facts, self.sees)
+            facts = facts_of(context.plan.context, ThreadFacts)  # it may be another verb's chain
+            material = await about_thread(services, facts, self.sees)
             return Done(material.result | {"who": facts.requester.login, "request": facts.line})
 
-        return {BRIEF: brief, "run.reply": reply, **changes.host_steps(desk)}
+        return {BRIEF: brief, "run.reply": reply, **changes.host_steps(services)}
 
     def report(self, tx: Transaction, chain: ChainRow) -> Report | None:
         """Show a change, what waits at the workflow's own gate, or that it was answered."""
@@ -108,7 +119,7 @@ class Run(ChangingVerb[RunFacts]):
             return _presented(tx, chain, facts)
         said = chain.results.get("reply")
         if isinstance(said, dict):
-            return Told(text=said["text"])
+            return AnswerReport(text=said["text"])
         return super().report(tx, chain)
 
     def intent(self, chain: ChainRow) -> str:
@@ -117,20 +128,20 @@ class Run(ChangingVerb[RunFacts]):
 
 
 async def _facts(
-    desk: Desk,
-    asked: Asked,
+    services: Services,
+    asked: CommandContext,
     pull: reads.Pull | None,
     workflow: str,
     arguments: Mapping[str, Any],
 ) -> RunFacts:
-    common = await facts_for(desk, asked, pull)
+    common = await facts_for(services, asked, pull)
     base = common["head"]
     if pull is not None:
-        base = await reads.merge_base(desk.forge, asked.thread.repository, pull.base, pull.head)
+        base = await reads.merge_base(services.forge, asked.thread.repository, pull.base, pull.head)
     fork = pull is not None and pull.head_repository_id != asked.thread.repository.id
     return RunFacts(
         **common,
-        **await decided(desk, asked, common["base_ref"]),
+        **await decided(services, asked, common["base_ref"]),
         merge_base=base,
         branch=pull.head_ref if pull else new_branch(asked),
         into="" if pull else asked.branch,
@@ -167,15 +178,17 @@ def _changes(steps: tuple[Step, ...]) -> bool:
     return any(_CHANGING & set(run.overrides.tools or ()) for run in runs)
 
 
-def _presented(tx: Transaction, chain: ChainRow, facts: RunFacts) -> Presented | None:
-    gate = gate_of(tx, chain, head=facts.head, merge_base=facts.merge_base, config_blob=facts.config_blob)
+def _presented(tx: Transaction, chain: ChainRow, facts: RunFacts) -> HandInReport | None:
+    gate = gate_of(
+        tx, chain, head=facts.head, merge_base=facts.merge_base, config_blob=facts.config_blob
+    )
     step = waiting_step(chain)
     if gate is None or step is None:
         return None
     runs = step.result if isinstance(step.result, list) else []
-    return Presented(
+    return HandInReport(
         text="\n\n".join(output_of(run) for run in runs),
         gate=gate.id,
         approved_by=[each.login for each in approvals_of(tx, gate.id)],
-        stale=changes.moved_on(tx, facts),
+        stale=change_report.moved_on(tx, facts),
     )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from claude_pool_gh.conversation.desk import Asked, Desk
 from claude_pool_gh.conversation.handler import TellingVerb
 from claude_pool_gh.conversation.progress import Progress
-from claude_pool_gh.conversation.tell import status_of
+from claude_pool_gh.conversation.services import CommandContext, Services
+from claude_pool_gh.conversation.status_views import status_of
 from claude_pool_gh.reports import tables
 from claude_pool_gh.terms.markdown import SafeMarkdown
 
@@ -17,7 +17,9 @@ class Status(TellingVerb):
     summary = "Shows what runs and waits here, and how busy the slots are."
     order = 301
 
-    async def tell(self, desk: Desk, asked: Asked) -> SafeMarkdown:
+    async def tell(self, services: Services, asked: CommandContext) -> SafeMarkdown:
         """Put the thread's runs into a table."""
-        progress = Progress(desk.clock, self.every)
-        return await desk.database.read(lambda tx: tables.status(status_of(tx, asked, progress)))
+        progress = Progress(services.clock, self.every)
+        return await services.database.read(
+            lambda tx: tables.status(status_of(tx, asked, progress))
+        )

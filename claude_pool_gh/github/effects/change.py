@@ -42,4 +42,6 @@ async def check_authority(forge: Forge, repository: Repository, wanted: Authorit
         role = await reads.role_of(forge, repository, actor)
         if role < wanted.least:
             needed = Role(wanted.least).name
-            raise NotAsApproved(f"{actor.login} has the role {role.name} now, and {needed} is needed")
+            raise NotAsApproved(
+                f"{actor.login} has the role {role.name} now, and {needed} is needed"
+            )

@@ -14,7 +14,12 @@ from claude_pool_gh.github.effects.marks import post
 from claude_pool_gh.github.errors import ForgeRefused
 from claude_pool_gh.terms.ids import Repository, Term
 
-_STATES: Final = {"success": "success", "neutral": "success", "skipped": "success", "failure": "failure"}
+_STATES: Final = {
+    "success": "success",
+    "neutral": "success",
+    "skipped": "success",
+    "failure": "failure",
+}
 _DESCRIPTION_LIMIT: Final = 140
 _ISO: Final = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -38,9 +43,9 @@ class CheckRun(Effect):
     name: str
     head: str
     status: Literal["queued", "in_progress", "completed"]
-    conclusion: Literal["success", "failure", "neutral", "cancelled", "skipped", "action_required"] | None = (
-        None
-    )
+    conclusion: (
+        Literal["success", "failure", "neutral", "cancelled", "skipped", "action_required"] | None
+    ) = None
     title: str
     summary: str
     buttons: tuple[Button, ...] = ()
@@ -68,8 +73,14 @@ class CheckRun(Effect):
         except ForgeRefused as error:
             if error.status != 403:
                 raise
-        state = _STATES.get(self.conclusion or "", "error") if self.status == "completed" else "pending"
-        status = {"state": state, "context": self.name, "description": self.title[:_DESCRIPTION_LIMIT]}
+        state = (
+            _STATES.get(self.conclusion or "", "error") if self.status == "completed" else "pending"
+        )
+        status = {
+            "state": state,
+            "context": self.name,
+            "description": self.title[:_DESCRIPTION_LIMIT],
+        }
         await forge.call("POST", making.repository, f"/statuses/{segment(self.head)}", status)
         return None
 
@@ -83,7 +94,9 @@ class CheckRun(Effect):
         if _may_not_check(forge, making.repository):
             return None
         path = f"/commits/{self.head}/check-runs"
-        runs = forge.pages(making.repository, path, key="check_runs", check_name=self.name, filter="all")
+        runs = forge.pages(
+            making.repository, path, key="check_runs", check_name=self.name, filter="all"
+        )
         async for run in runs:
             if run.get("external_id") == making.key:
                 return int(run["id"])
@@ -99,7 +112,9 @@ class CheckRun(Effect):
         if self.conclusion:
             body["conclusion"] = self.conclusion
             if self.answered_ms is not None:
-                body["completed_at"] = datetime.fromtimestamp(self.answered_ms / 1000, UTC).strftime(_ISO)
+                body["completed_at"] = datetime.fromtimestamp(
+                    self.answered_ms / 1000, UTC
+                ).strftime(_ISO)
         return body
 
 

@@ -42,4 +42,6 @@ class Comment(Effect):
 
     async def find(self, forge: Forge, making: Making) -> int | None:
         """By its marker."""
-        return await id_of_ours(forge, making.repository, f"/issues/{self.number}/comments", making.marker)
+        return await id_of_ours(
+            forge, making.repository, f"/issues/{self.number}/comments", making.marker
+        )

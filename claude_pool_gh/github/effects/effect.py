@@ -57,7 +57,9 @@ class Effect(Term, ABC):
             raise TypeError(f"{cls.__name__} needs a priority: priority: ClassVar[int] = 2")
         for name, example in (("called", "the note"), ("permission", "issues=write")):
             if not isinstance(getattr(cls, name, None), str):
-                raise TypeError(f'{cls.__name__} needs `{name}`: {name}: ClassVar[str] = "{example}"')
+                raise TypeError(
+                    f'{cls.__name__} needs `{name}`: {name}: ClassVar[str] = "{example}"'
+                )
         if (other := KINDS.get(names[0])) is not None and other.__qualname__ != cls.__qualname__:
             raise TypeError(f"{cls.__name__} and {other.__name__} are both called {names[0]!r}")
         KINDS[names[0]] = cls

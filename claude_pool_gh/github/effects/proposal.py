@@ -53,7 +53,9 @@ class Proposal(Effect):
         if standing is None:
             await forge.pusher(repository, f"refs/heads/{self.branch}", self.change, None)
         elif standing != self.change.commit:
-            raise NotAsApproved(f"there is a branch {self.branch} already, with something else on it")
+            raise NotAsApproved(
+                f"there is a branch {self.branch} already, with something else on it"
+            )
         body = {
             "title": self.title,
             "head": self.branch,
@@ -72,7 +74,9 @@ class Proposal(Effect):
                     return found
                 if wait is None or "head" not in error.message:
                     raise
-                await asyncio.sleep(wait)  # GitHub shows a new branch a moment after it has taken it
+                await asyncio.sleep(
+                    wait
+                )  # GitHub shows a new branch a moment after it has taken it
             else:
                 with sorted_errors():
                     return int(made["number"])

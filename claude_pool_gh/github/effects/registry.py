@@ -22,7 +22,9 @@ def read(stored: Mapping[str, Any]) -> Effect:
     """The effect in a row. Raises ValueError for a kind that nobody has defined."""
     kind = kinds().get(str(stored.get("kind")))
     if kind is None:
-        raise ValueError(f"no effect is called {stored.get('kind')!r}: its class is missing in this version")
+        raise ValueError(
+            f"no effect is called {stored.get('kind')!r}: its class is missing in this version"
+        )
     return kind.model_validate(stored)
 
 

@@ -83,7 +83,9 @@ class Review(Effect):
 
     async def find(self, forge: Forge, making: Making) -> int | None:
         """By its marker."""
-        return await id_of_ours(forge, making.repository, f"/pulls/{self.number}/reviews", making.marker)
+        return await id_of_ours(
+            forge, making.repository, f"/pulls/{self.number}/reviews", making.marker
+        )
 
     async def make(self, forge: Forge, making: Making) -> int:
         """Make it with every comment that GitHub takes at its lines."""
@@ -96,7 +98,9 @@ class Review(Effect):
         left = await ours(forge, making.repository, f"/pulls/{self.number}/reviews", making.marker)
         if left is not None:
             path = f"/pulls/{self.number}/reviews/{left['id']}"
-            await forge.call("PUT", making.repository, path, {"body": f"{_whole(self)}\n\n{making.marker}"})
+            await forge.call(
+                "PUT", making.repository, path, {"body": f"{_whole(self)}\n\n{making.marker}"}
+            )
             return int(left["id"])
         fit = await _fitting(forge, making.repository, self)
         tries = [fit] if len(fit) < len(comments) else []
@@ -110,12 +114,16 @@ class Review(Effect):
         return await _in_words(forge, making, self)
 
 
-async def _try(forge: Forge, making: Making, review: Review, comments: Sequence[InlineComment]) -> int:
+async def _try(
+    forge: Forge, making: Making, review: Review, comments: Sequence[InlineComment]
+) -> int:
     """With these comments at their lines, and the others in the review's own text."""
     others = [each.listed or each.body for each in review.comments if each not in comments]
     text = _joined(review.body, [_NOT_PLACED, *others] if others else [])
     body = {"commit_id": review.commit, "event": "COMMENT", "body": f"{text}\n\n{making.marker}"}
-    return await _create(forge, making, review, body | {"comments": [_inline(each) for each in comments]})
+    return await _create(
+        forge, making, review, body | {"comments": [_inline(each) for each in comments]}
+    )
 
 
 def _joined(text: str, parts: Sequence[str]) -> str:
@@ -145,7 +153,12 @@ async def _create(forge: Forge, making: Making, review: Review, body: Any) -> in
 
 def _inline(comment: InlineComment) -> dict[str, Any]:
     body = f"{comment.body}\n\n{marker(comment.mark)}" if comment.mark else comment.body
-    place: dict[str, Any] = {"path": comment.path, "body": body, "line": comment.line, "side": comment.side}
+    place: dict[str, Any] = {
+        "path": comment.path,
+        "body": body,
+        "line": comment.line,
+        "side": comment.side,
+    }
     if comment.start_line is not None and comment.start_line < comment.line:
         place |= {"start_line": comment.start_line, "start_side": comment.side}
     return place

@@ -84,7 +84,7 @@ class Unreadable:
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class EffectStatus:
     """What became of an effect: its state, its id on GitHub, and why it was refused or is not written yet."""
 
     state: EffectState
@@ -258,14 +258,20 @@ def postpone_all(tx: Transaction, installation_id: int, due_ms: int) -> None:
 
 def unwritten(tx: Transaction) -> int:
     """How many effects are still to be written."""
-    return int(tx.execute(sa.select(sa.func.count()).select_from(effects).where(_writable())).scalar_one())
+    return int(
+        tx.execute(sa.select(sa.func.count()).select_from(effects).where(_writable())).scalar_one()
+    )
 
 
-def fate(tx: Transaction, key: str) -> Fate | None:
+def fate(tx: Transaction, key: str) -> EffectStatus | None:
     """What became of an effect so far; None where nobody wanted it."""
     columns = (_E.state, _E.remote_id, _E.error)
     row = tx.execute(sa.select(*columns).where(_E.key == key)).one_or_none()
-    return None if row is None else Fate(EffectState(row.state), row.remote_id, row.error or "")
+    return (
+        None
+        if row is None
+        else EffectStatus(EffectState(row.state), row.remote_id, row.error or "")
+    )
 
 
 def wanted_of(tx: Transaction, key: str) -> Effect | None:
@@ -318,7 +324,9 @@ def writes(tx: Transaction) -> tuple[int, int]:
 def comment_deleted(tx: Transaction, comment_id: int) -> None:
     """A person has deleted a comment of ours: no later edit brings it back."""
     own = sa.and_(_E.remote_id == comment_id, _E.kind == "comment")
-    tx.execute(effects.update().where(own).values(state=after(EFFECT, _E.state, EffectEvent.delete)))
+    tx.execute(
+        effects.update().where(own).values(state=after(EFFECT, _E.state, EffectEvent.delete))
+    )
 
 
 def give_up(tx: Transaction, repository_ids: Collection[int], why: str) -> None:

@@ -46,7 +46,9 @@ async def resolve(forge: Forge, repository: Repository, number: int, comment: in
     return thread is not None
 
 
-async def _thread(forge: Forge, token: str, repository: Repository, number: int, comment: int) -> Any:
+async def _thread(
+    forge: Forge, token: str, repository: Repository, number: int, comment: int
+) -> Any:
     after: str | None = None
     for _ in range(_PAGES_LIMIT):
         answer = await forge.query(

@@ -145,7 +145,9 @@ class Writer:
                 await (self._skip(row) if isinstance(row, Unreadable) else self._write(row))
                 await asyncio.sleep(self._interval)
         except Exception:
-            logger.exception("writer failed", extra={"action": "writer_failed", "installation": installation})
+            logger.exception(
+                "writer failed", extra={"action": "writer_failed", "installation": installation}
+            )
             await asyncio.sleep(1)
         finally:
             del self._busy[installation]
@@ -173,21 +175,29 @@ class Writer:
             await self._limited(row, limit)
         except (NotAdmitted, OperatorNeeded) as error:
             logger.error(  # noqa: TRY400 - the text says all; a traceback would hide it
-                "the operator must act: %s", error, extra={"action": "operator_needed", "key": row.key}
+                "the operator must act: %s",
+                error,
+                extra={"action": "operator_needed", "key": row.key},
             )
             why = "the operator of this bot must act; nothing can be done here"
             await self._later(row, self._backoff(row), why)
         except ForgeRefused as refusal:
             await self._refused(row, refusal)
         except ForgeUnavailable as error:
-            logger.warning("not written yet: %s", error, extra={"action": "effect_later", "key": row.key})
+            logger.warning(
+                "not written yet: %s", error, extra={"action": "effect_later", "key": row.key}
+            )
             await self._later(row, self._backoff(row), "GitHub did not answer; it is tried again")
-        except Exception as error:  # around one effect: one that cannot be written must not stop the others
+        except (
+            Exception
+        ) as error:  # around one effect: one that cannot be written must not stop the others
             logger.exception("effect failed", extra={"action": "effect_failed", "key": row.key})
             if row.tries >= _FAULTS_LIMIT:
                 await self._give_up(row, f"an error on our side ({type(error).__name__})")
             else:
-                await self._later(row, self._backoff(row), "an error on our side; it is tried again")
+                await self._later(
+                    row, self._backoff(row), "an error on our side; it is tried again"
+                )
         else:
             await self._database.transact(lambda tx: self._note(tx, row, remote_id))
 
@@ -203,7 +213,10 @@ class Writer:
             found = await self._look(row)
             if found is not None:
                 return await self._change(row, found)
-        elif self._look_first and (found := await row.effect.find(self._forge, row.making)) is not None:
+        elif (
+            self._look_first
+            and (found := await row.effect.find(self._forge, row.making)) is not None
+        ):
             return await self._change(row, found)
         await self._database.transact(lambda tx: rows.attempt(tx, row))
         return await row.effect.make(self._forge, row.making)
@@ -251,7 +264,9 @@ class Writer:
         due = self._limited_until[row.repository.installation_id] = self._due(
             min(limit.seconds, _LONGEST_LIMIT)
         )
-        logger.warning("not written yet: %s", limit, extra={"action": "rate_limited", "key": row.key})
+        logger.warning(
+            "not written yet: %s", limit, extra={"action": "rate_limited", "key": row.key}
+        )
 
         def wait(tx: Transaction) -> None:
             rows.postpone_all(tx, row.repository.installation_id, due)
@@ -297,9 +312,11 @@ class Writer:
     async def _skip(self, row: Unreadable) -> None:
         """One that cannot be read is given up: it costs itself, and not all that its installation still waits for."""
         logger.error(
-            "effect cannot be read: %s", row.why, exc_info=row.why,
+            "effect cannot be read: %s",
+            row.why,
+            exc_info=row.why,
             extra={"action": "effect_unreadable", "key": row.key},
-        )  # fmt: skip
+        )
 
         def end(tx: Transaction) -> None:
             rows.refused(tx, row, f"it cannot be read by this version ({type(row.why).__name__})")

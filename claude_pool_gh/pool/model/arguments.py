@@ -12,7 +12,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from functools import cache, wraps
 from pathlib import Path
-from typing import Any, Final, Literal, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Any,
+    Final,
+    Literal,
+    NewType,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from pydantic import BaseModel
 
@@ -23,9 +33,14 @@ T = TypeVar("T")
 
 _MOST: Final = 1_000_000_000
 _PLAIN: Final = {
-    str: "a text", int: "a whole number", float: "a number", bool: "True or False", Path: "a path",
-    bytes: "bytes", type(None): "None",
-}  # fmt: skip
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    bool: "True or False",
+    Path: "a path",
+    bytes: "bytes",
+    type(None): "None",
+}
 
 
 def checked_methods(cls: type[T]) -> type[T]:
@@ -44,7 +59,9 @@ def checked(call: C) -> C:
     """
     signature, name = inspect.signature(call), getattr(call, "__qualname__", "")
 
-    def bound(args: tuple[Any, ...], named: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def bound(
+        args: tuple[Any, ...], named: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         try:
             found = signature.bind(*args, **named)
         except TypeError as error:
@@ -125,7 +142,9 @@ def _one_of(name: str, given: Any, parts: Sequence[Any]) -> Any:
     for part in parts:
         try:
             return fitting(name, given, part)
-        except TypeError as error:  # of the parts, the one that nearly fits knows best what is wrong
+        except (
+            TypeError
+        ) as error:  # of the parts, the one that nearly fits knows best what is wrong
             listed = isinstance(given, list | tuple) and get_origin(part) is Sequence
             alone = set(parts) <= {part, type(None)} and part is not type(None)
             told = error if listed or alone else told
@@ -188,9 +207,10 @@ def _member(name: str, given: Any, wanted: type[Enum]) -> Enum:
 def _with_methods(name: str, given: Any, protocol: type[Any]) -> Any:
     """What has the methods of a protocol. An agent is told of in its own words, see `check_agent`."""
     missing = [
-        each for each in vars(protocol)
+        each
+        for each in vars(protocol)
         if not each.startswith("_") and protocol.__name__ != "Agent" and not hasattr(given, each)
-    ]  # fmt: skip
+    ]
     if missing:
         raise TypeError(
             f"`{name}` must be {_described([protocol])}: {type(given).__name__} has no `{missing[0]}`"

@@ -62,7 +62,8 @@ class Caps:
     def from_json(cls, stored: Mapping[str, Any]) -> Caps:
         """The caps that `to_json` has put into a row."""
         wider = tuple(
-            Cap(each["scope"], Window(each["window"]), each["limit"]) for each in stored.get("wider", ())
+            Cap(each["scope"], Window(each["window"]), each["limit"])
+            for each in stored.get("wider", ())
         )
         return cls(**{**stored, "wider": wider})
 
@@ -73,7 +74,9 @@ class Caps:
     @property
     def shared(self) -> tuple[Cap, ...]:
         """The caps that hold for several chains together, from the narrowest to the widest."""
-        return self.wider if self.pool is None else (*self.wider, Cap(POOL, Window.month, self.pool))
+        return (
+            self.wider if self.pool is None else (*self.wider, Cap(POOL, Window.month, self.pool))
+        )
 
     @property
     def to_begin(self) -> int:

@@ -44,7 +44,9 @@ class Condition(Frozen):
 
     def _tests(self) -> list[str]:
         return [
-            name for name in type(self).model_fields if name != "value" and getattr(self, name) is not None
+            name
+            for name in type(self).model_fields
+            if name != "value" and getattr(self, name) is not None
         ]
 
     def holds(self, values: Mapping[str, Any]) -> bool:

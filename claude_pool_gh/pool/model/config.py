@@ -90,10 +90,13 @@ class Isolation(StrEnum):
     """All in the pool's own folder, at the same time as whoever else works there."""
 
 
-if TYPE_CHECKING:  # what a caller may write; all of it is the narrower type once it has been checked
+if (
+    TYPE_CHECKING
+):  # what a caller may write; all of it is the narrower type once it has been checked
     Strings = Sequence[str]
     AnyPermissionMode = (
-        PermissionMode | Literal["default", "acceptEdits", "bypassPermissions", "plan", "dontAsk", "auto"]
+        PermissionMode
+        | Literal["default", "acceptEdits", "bypassPermissions", "plan", "dontAsk", "auto"]
     )
     AnyEffort = Effort | Literal["low", "medium", "high", "xhigh", "max"]
     AnySlotMode = SlotMode | Literal["persistent", "ephemeral"]
@@ -101,7 +104,12 @@ if TYPE_CHECKING:  # what a caller may write; all of it is the narrower type onc
     AnyPath = Path | str
 else:
     Strings = tuple[str, ...]
-    AnyPermissionMode, AnyEffort, AnySlotMode, AnyIsolation = PermissionMode, Effort, SlotMode, Isolation
+    AnyPermissionMode, AnyEffort, AnySlotMode, AnyIsolation = (
+        PermissionMode,
+        Effort,
+        SlotMode,
+        Isolation,
+    )
     AnyPath = Path
 
 
@@ -122,7 +130,9 @@ def _servers(given: Mapping[str, Any], info: ValidationInfo) -> Mapping[str, Any
                 f"it has {', '.join(f'`{key}`' for key in entry) or 'nothing'}"
             )
         if not isinstance(entry[ways[0]], str) or not entry[ways[0]].strip():
-            raise ValueError(f"`{ways[0]}` of the MCP server {name!r} must be a text that is not empty")
+            raise ValueError(
+                f"`{ways[0]}` of the MCP server {name!r} must be a text that is not empty"
+            )
         if ways == ["url"] and entry.get("type") in (None, "stdio"):
             raise ValueError(
                 f"the MCP server {name!r} has a `url`: say how it is spoken to, with `type`: `http` or `sse`"
@@ -207,7 +217,9 @@ class TaskOverrides(_Choices):
 class PoolConfig(_Choices):
     """What holds for every slot and task of a pool that says nothing else."""
 
-    budget_microdollars: Annotated[int, Strict(), Field(gt=0, le=MOST_DOLLARS * MICRODOLLARS)] | None = None
+    budget_microdollars: (
+        Annotated[int, Strict(), Field(gt=0, le=MOST_DOLLARS * MICRODOLLARS)] | None
+    ) = None
     """Most that all tasks in the pool's store may cost in a calendar month (UTC), in microdollars. Default: no cap."""
     task_budget_usd: Annotated[float, Strict(), Field(gt=0, le=MOST_DOLLARS)] = 1.0
     """Most that one task may cost, in dollars, where it says nothing itself."""
@@ -280,7 +292,12 @@ class RunConfig:
 
 
 def resolve(
-    pool: PoolConfig, slot: SlotConfig, task: TaskOverrides, *, wall_seconds: float, idle_seconds: float
+    pool: PoolConfig,
+    slot: SlotConfig,
+    task: TaskOverrides,
+    *,
+    wall_seconds: float,
+    idle_seconds: float,
 ) -> RunConfig:
     """Make every choice for one run. The clocks are those of its chain; a task may have a shorter or longer one."""
     unasked = PermissionMode.dont_ask if pool.unattended_mode else PermissionMode.default
@@ -292,7 +309,11 @@ def resolve(
         tools=READING if task.tools is None else tuple(task.tools),
         allowed_tools=_joined(pool, slot, task),
         disallowed_tools=tuple(task.disallowed_tools),
-        mcp_servers={**(pool.mcp_servers or {}), **(slot.mcp_servers or {}), **(task.mcp_servers or {})},
+        mcp_servers={
+            **(pool.mcp_servers or {}),
+            **(slot.mcp_servers or {}),
+            **(task.mcp_servers or {}),
+        },
         strict_mcp_config=pool.strict_mcp_config,
         permission_mode=PermissionMode(
             task.permission_mode or slot.permission_mode or pool.permission_mode or unasked

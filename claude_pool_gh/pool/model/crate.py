@@ -29,7 +29,12 @@ def task_result(given: Any) -> Any:
         return given
     failed = "out_of_budget" if given.get("budget_exceeded") else "failed"
     reason = "" if given["success"] else str(given.get("output", ""))
-    return {"elapsed_ms": 0, "reason": reason, **given, "ending": "completed" if given["success"] else failed}
+    return {
+        "elapsed_ms": 0,
+        "reason": reason,
+        **given,
+        "ending": "completed" if given["success"] else failed,
+    }
 
 
 def task_record(given: Any) -> Any:
@@ -70,7 +75,9 @@ def pool_status(given: Any) -> Any:
         "completed_tasks": 0,
     }
     return (
-        {**counted, "failed_tasks": 0, "cancelled_tasks": 0, **given} if isinstance(given, Mapping) else given
+        {**counted, "failed_tasks": 0, "cancelled_tasks": 0, **given}
+        if isinstance(given, Mapping)
+        else given
     )
 
 

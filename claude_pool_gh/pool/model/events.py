@@ -158,7 +158,12 @@ def _of_step(chain_id: ChainId, step: str, move: Move) -> Event | None:
     match StepState(move.new):
         case StepState.running:
             return StepStarted(chain_id=chain_id, step=step)
-        case StepState.completed | StepState.failed | StepState.skipped | StepState.cancelled as state:
+        case (
+            StepState.completed
+            | StepState.failed
+            | StepState.skipped
+            | StepState.cancelled as state
+        ):
             success = state is StepState.completed and _all_completed(move.also.get("result"))
             return StepFinished(chain_id=chain_id, step=step, state=state, success=success)
         case StepState.pending | StepState.pending_review:
@@ -170,7 +175,9 @@ def _of_task(chain_id: ChainId, step: str, move: Move) -> Event | None:
     match TaskState(move.new), TaskState(move.old):
         case TaskState.running, _:
             attempt, slot = int(move.also.get("attempt") or 0), str(move.also.get("slot") or "")
-            return TaskStarted(chain_id=chain_id, step=step, task_id=task_id, attempt=attempt, slot_id=slot)
+            return TaskStarted(
+                chain_id=chain_id, step=step, task_id=task_id, attempt=attempt, slot_id=slot
+            )
         case (TaskState.pending, TaskState.running) if not move.also.get("outcome"):
             return None  # its process died: nothing is known of that attempt
         case (TaskState.pending, TaskState.running) | (_, TaskState.running | TaskState.pending):

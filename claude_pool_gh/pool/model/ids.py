@@ -27,5 +27,7 @@ def is_safe(given: str) -> bool:
 def checked(given: str) -> str:
     """The id, if it may name a file and be part of an address. Raises ValueError for any other."""
     if not is_safe(given):
-        raise ValueError(f"an id has letters, digits, - and _, at most 64 of them; not {given[:80]!r}")
+        raise ValueError(
+            f"an id has letters, digits, - and _, at most 64 of them; not {given[:80]!r}"
+        )
     return given

@@ -26,8 +26,12 @@ class Verdict(StrEnum):
 
 
 FAILURES: Final = (
-    Verdict.failed, Verdict.cancelled, Verdict.out_of_budget, Verdict.out_of_turns, Verdict.quota,
-)  # fmt: skip
+    Verdict.failed,
+    Verdict.cancelled,
+    Verdict.out_of_budget,
+    Verdict.out_of_turns,
+    Verdict.quota,
+)
 """Ends of chains that did not come to their end."""
 
 

@@ -15,9 +15,20 @@ from claude_pool_gh.pool.model.conditions import Condition
 from claude_pool_gh.pool.model.config import MICRODOLLARS, Frozen, Isolation, TaskOverrides
 
 __all__ = [
-    "MICRODOLLARS", "AgentRun", "AnyOnFailure", "AnyOnRestart", "Branches", "Frozen", "HostCall", "Isolation", "Limits",
-    "OnFailure", "OnRestart", "Plan", "Step",
-]  # fmt: skip
+    "MICRODOLLARS",
+    "AgentRun",
+    "AnyOnFailure",
+    "AnyOnRestart",
+    "Branches",
+    "Frozen",
+    "HostCall",
+    "Isolation",
+    "Limits",
+    "OnFailure",
+    "OnRestart",
+    "Plan",
+    "Step",
+]
 
 ALONE: Final = "task"
 """Name of the one step of a lone task."""

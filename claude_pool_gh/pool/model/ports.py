@@ -1,4 +1,4 @@
-"""What the pool asks of the rooms above it. They satisfy these Protocols; `service` and `local` wire them."""
+"""What the pool asks of the packages above it. They satisfy these Protocols; `service` and `local` wire them."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class AgentTask:
     conversation: Conversation | None = None
     budget_microdollars: int | None = None
     """Most that this run may cost: the task's cap without what its earlier attempts cost or, where less is left of a
-    wider cap and the agent is not `Frugal`, this run's part of that."""
+    wider cap and the agent is not `BudgetAware`, this run's part of that."""
     step_microdollars: int | None = None
     """Most that all runs of its step may come to together; None: no more than the chain."""
 
@@ -124,8 +124,8 @@ class AgentOutcome:
     """What the run cost besides all that was booked while it ran, by `Line.spending` or a gateway.
 
     For an agent without `least` the pool has set `AgentTask.budget_microdollars` aside: as long as all that it spends
-    is no more than that, no cap is exceeded. What is beyond it, and all that a `Frugal` agent says here, was not set
-    aside; it is booked in full, and a cap only stops the tasks after it."""
+    is no more than that, no cap is exceeded. What is beyond it, and all that a `BudgetAware` agent says here, was not
+    set aside; it is booked in full, and a cap only stops the tasks after it."""
 
 
 PARTIAL_LIMIT: Final = 20_000
@@ -141,7 +141,7 @@ class Spending:
     """Microdollars that it cost, at most `most`."""
 
 
-class Purse(Protocol):
+class RunBudget(Protocol):
     """Where a run's money is; the pool gives each run its own."""
 
     def spending(self, most: int) -> AbstractAsyncContextManager[Spending]:
@@ -150,14 +150,14 @@ class Purse(Protocol):
 
 
 @dataclass(slots=True)
-class Line:
+class AgentChannel:
     """The line between the pool and an agent at work."""
 
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the run is no longer wanted: the agent ends at once, and says how far it came."""
     partial: str = ""
     """The newest of what the agent has said, at most 20,000 characters."""
-    purse: Purse | None = None
+    run_budget: RunBudget | None = None
     heard: Callable[[], None] = lambda: None
     """Told that there is more of it."""
 
@@ -172,9 +172,9 @@ class Line:
         No cap is exceeded: raises CapReached, and then reserves nothing, where `most` is more than the run has left.
         Where the block ends without a cost, also by a crash, all of `most` is booked, marked as an upper bound.
         """
-        if self.purse is None:
+        if self.run_budget is None:
             raise RuntimeError("this line belongs to no pool: there is no money behind it")
-        return self.purse.spending(most)
+        return self.run_budget.spending(most)
 
     def say(self, text: str) -> None:
         """More of the agent's prose, as it comes."""
@@ -186,12 +186,12 @@ class Agent(Protocol):
     """Runs one task in a folder. A class with `run` alone is one; what else it may have is written below.
 
     - `at_work`: see `AtWork`.
-    - `least`: see `Frugal`.
+    - `least`: see `BudgetAware`.
     - `keeps_time = True`: it ends its runs itself when `AgentTask.wall_seconds` are over, so that it can say how far
       it came; the pool then waits 15 seconds longer. Any other agent's `run` is cancelled when they are over.
     """
 
-    async def run(self, task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+    async def run(self, task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
         """Run to the end, and say how it ended.
 
         When `line.stop` is set it should end the run and give back what there is; five seconds later, and when its
@@ -209,7 +209,7 @@ class AtWork(Protocol):
         ...
 
 
-class Frugal(Protocol):
+class BudgetAware(Protocol):
     """An agent that reserves each thing that it pays for, and knows what a run needs at the least.
 
     Under a tight budget its runs begin with that, and hold more as they need it. The runs of any other agent begin with
@@ -228,7 +228,7 @@ class Frugal(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
+class CapturedChange:
     """What a run changed in its folder."""
 
     base: str
@@ -248,20 +248,20 @@ class Workspace(Protocol):
         """Where the agent works."""
         ...
 
-    async def capture(self) -> Work | None:
+    async def capture(self) -> CapturedChange | None:
         """What the run changed, kept so that another can begin there; None when nothing, or nothing is kept here."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class WorkspaceRequest:
     """What a run wants of its folder."""
 
     run_id: str
     slot: str
     spec: WorkspaceSpec
     """The plan's own word."""
-    start: Work | None = None
+    start: CapturedChange | None = None
     """Begin with this work of an earlier step in place."""
     base_dir: Path | None = None
     """Make folders here; None: where the workspaces usually do."""
@@ -284,7 +284,7 @@ class Workspaces(Protocol):
         """What a new chain's plan says of its workspace, as things stand now. Raises NoWorkspace."""
         ...
 
-    def lease(self, wanted: Wanted) -> AbstractAsyncContextManager[Workspace]:
+    def lease(self, wanted: WorkspaceRequest) -> AbstractAsyncContextManager[Workspace]:
         """A folder as wanted; gone at the end. Raises NoWorkspace rather than lend another one."""
         ...
 

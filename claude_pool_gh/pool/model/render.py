@@ -77,7 +77,13 @@ def _missing(before: Sequence[str], key: str, here: Any) -> str:
     """Why a path leads no further from where it is."""
     place = f"`{'.'.join(before)}`" if before else "it"
     if not isinstance(here, Mapping):
-        kind = {str: "a text", list: "a list", bool: "true or false", int: "a number", float: "a number"}
+        kind = {
+            str: "a text",
+            list: "a list",
+            bool: "true or false",
+            int: "a number",
+            float: "a number",
+        }
         return f"{place} is {kind.get(type(here), 'nothing')}, which has no `{key}`"
     return f"{place} has no `{key}`, but {', '.join(f'`{each}`' for each in sorted(map(str, here))) or 'nothing'}"
 
@@ -93,7 +99,11 @@ def _is_near(one: str, other: str) -> bool:
     at = next((i for i, letter in enumerate(short) if letter != long[i]), len(short))
     rest, more = short[at:], long[at:]
     swapped = rest[1:2] + rest[:1] + rest[2:]
-    return more in (rest, swapped) or more[1:] == rest or (len(rest) == len(more) and rest[1:] == more[1:])
+    return (
+        more in (rest, swapped)
+        or more[1:] == rest
+        or (len(rest) == len(more) and rest[1:] == more[1:])
+    )
 
 
 def _text(value: Any) -> str:

@@ -41,7 +41,9 @@ def fault(value: Any) -> str | None:
         case list() | tuple():
             return next((wrong for each in value if (wrong := fault(each))), None)
         case dict():
-            return next((wrong for each in (*value, *value.values()) if (wrong := fault(each))), None)
+            return next(
+                (wrong for each in (*value, *value.values()) if (wrong := fault(each))), None
+            )
         case _:
             return None
 

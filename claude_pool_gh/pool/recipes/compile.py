@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kitchen:
+class CompileScope:
     """What written steps may refer to, and what holds where they are silent."""
 
     skills: Mapping[str, Skill] = field(default_factory=dict)
@@ -34,7 +34,7 @@ class Kitchen:
     turns: int | None = None
 
 
-def expand(written: Written, kitchen: Kitchen) -> tuple[Step, ...]:
+def compile_steps(written: Written, scope: CompileScope) -> tuple[Step, ...]:
     """The steps in full. Raises RecipeError, naming the step, for whatever could not run."""
     done: dict[str, Step] = {}
     for step in written.steps:
@@ -42,34 +42,39 @@ def expand(written: Written, kitchen: Kitchen) -> tuple[Step, ...]:
             raise written.error(step, "another step has this name")
         if step.again_from is not None and step.again_from not in done:
             raise written.error(step, no_such("earlier step", step.again_from, list(done)))
-        made = _step(written, step, kitchen)
+        made = _step(written, step, scope)
         _check_references(written, step, made, done)
         done[step.name] = made
     return tuple(done.values())
 
 
-def _step(written: Written, step: ChainStep, kitchen: Kitchen) -> Step:
+def _step(written: Written, step: ChainStep, scope: CompileScope) -> Step:
     common: dict[str, Any] = {
-        "name": step.name, "when": step.when, "gate": step.gate, "max_rejections": step.max_rejections,
+        "name": step.name,
+        "when": step.when,
+        "gate": step.gate,
+        "max_rejections": step.max_rejections,
         "again_from": step.again_from,
-    }  # fmt: skip
+    }
     if step.host is not None:
-        if step.host not in kitchen.hosts:
-            raise written.error(step, no_such("host", step.host, sorted(kitchen.hosts)))
+        if step.host not in scope.hosts:
+            raise written.error(step, no_such("host", step.host, sorted(scope.hosts)))
         return HostCall(call=step.host, **common)
     if step.branches is not None:
         names = [branch.name for branch in step.branches]
         if len(set(names)) != len(names):
             raise written.error(step, "two of its branches have the same name")
-        runs = tuple(_run(written, step, branch, kitchen, {"name": branch.name}) for branch in step.branches)
+        runs = tuple(
+            _run(written, step, branch, scope, {"name": branch.name}) for branch in step.branches
+        )
         return Branches(branches=runs, at_once=step.at_once, on_failure=step.on_failure, **common)
-    return _run(written, step, step, kitchen, common)
+    return _run(written, step, step, scope, common)
 
 
 def _run(
-    written: Written, at: ChainStep, step: ChainStep, kitchen: Kitchen, common: Mapping[str, Any]
+    written: Written, at: ChainStep, step: ChainStep, scope: CompileScope, common: Mapping[str, Any]
 ) -> AgentRun:
-    skill = _skill(written, at, step, kitchen)
+    skill = _skill(written, at, step, scope)
     system, prompt = ("", step.prompt or "") if skill is None else (skill.prompt, step.input)
     if skill is not None and not step.input:
         system, prompt = "", _with_unnamed(skill)
@@ -81,7 +86,7 @@ def _run(
         at_once=step.at_once,
         title=step.title,
         role=step.role,
-        overrides=_overrides(written, at, step, skill, kitchen),
+        overrides=_overrides(written, at, step, skill, scope),
         share=step.share,
         output_vars=step.output_vars,
         retries=_first(_first(step.retries, step.config.retries), 1),
@@ -91,12 +96,12 @@ def _run(
     )
 
 
-def _skill(written: Written, at: ChainStep, step: ChainStep, kitchen: Kitchen) -> Skill | None:
+def _skill(written: Written, at: ChainStep, step: ChainStep, scope: CompileScope) -> Skill | None:
     if step.skill is None:
         return None
-    if step.skill not in kitchen.skills:
-        raise written.error(at, no_such("skill", step.skill, sorted(kitchen.skills)))
-    return kitchen.skills[step.skill]
+    if step.skill not in scope.skills:
+        raise written.error(at, no_such("skill", step.skill, sorted(scope.skills)))
+    return scope.skills[step.skill]
 
 
 def _with_unnamed(skill: Skill) -> str:
@@ -122,7 +127,7 @@ def _arguments(
 
 
 def _overrides(
-    written: Written, at: ChainStep, step: ChainStep, skill: Skill | None, kitchen: Kitchen
+    written: Written, at: ChainStep, step: ChainStep, skill: Skill | None, scope: CompileScope
 ) -> TaskOverrides:
     tools = step.tools if step.tools is not None else step.config.tools
     allowed = step.config.allowed_tools
@@ -131,26 +136,30 @@ def _overrides(
         # What a skill's front matter lists needs no question: whoever put the skill there has answered it.
         allowed = (*skill.allowed_tools, *(allowed or ()))
     for tool in tools or ():
-        if kitchen.tools is not None and tool not in kitchen.tools:
-            raise written.error(at, no_such("tool", tool, sorted(kitchen.tools)))
-    if kitchen.tools is not None and step.config.mcp_servers:
+        if scope.tools is not None and tool not in scope.tools:
+            raise written.error(at, no_such("tool", tool, sorted(scope.tools)))
+    if scope.tools is not None and step.config.mcp_servers:
         raise written.error(at, "MCP servers are tools too, and none may be brought along here")
     given = {
         "tools": tools,
         "allowed_tools": allowed,
-        "model": step.model or step.config.model or kitchen.model,
-        "effort": step.effort or step.config.effort or kitchen.effort,
-        "max_turns": step.turns or step.config.max_turns or kitchen.turns,
-        "json_schema": _schema(written, at, step, kitchen),
+        "model": step.model or step.config.model or scope.model,
+        "effort": step.effort or step.config.effort or scope.effort,
+        "max_turns": step.turns or step.config.max_turns or scope.turns,
+        "json_schema": _schema(written, at, step, scope),
         "max_budget_usd": _at_most(
-            written, at, "budget_usd", _first(step.budget_usd, step.config.max_budget_usd), kitchen.most_usd
+            written,
+            at,
+            "budget_usd",
+            _first(step.budget_usd, step.config.max_budget_usd),
+            scope.most_usd,
         ),
         "timeout_secs": _at_most(
             written,
             at,
             "timeout_secs",
             _first(step.timeout_secs, step.config.timeout_secs),
-            kitchen.most_seconds,
+            scope.most_seconds,
         ),
     }
     return TaskOverrides.model_validate(step.config.model_dump() | given)
@@ -169,15 +178,19 @@ def _at_most(
     return asked
 
 
-def _schema(written: Written, at: ChainStep, step: ChainStep, kitchen: Kitchen) -> dict[str, Any] | None:
+def _schema(
+    written: Written, at: ChainStep, step: ChainStep, scope: CompileScope
+) -> dict[str, Any] | None:
     if not isinstance(step.output, str):
         return step.output or step.config.json_schema
-    if step.output not in kitchen.outputs:
-        raise written.error(at, no_such("output", step.output, sorted(kitchen.outputs)))
-    return kitchen.outputs[step.output]
+    if step.output not in scope.outputs:
+        raise written.error(at, no_such("output", step.output, sorted(scope.outputs)))
+    return scope.outputs[step.output]
 
 
-def _check_references(written: Written, step: ChainStep, made: Step, done: Mapping[str, Step]) -> None:
+def _check_references(
+    written: Written, step: ChainStep, made: Step, done: Mapping[str, Step]
+) -> None:
     for path, place in _named(step, made):
         problem = _wrong(path, place, written.arguments, done)
         if problem:
@@ -243,7 +256,9 @@ def _wrong(
         case "args":
             known = chain_args if place.arguments is None else frozenset(place.arguments)
             name = rest[0] if rest else ""
-            return None if known is None or name in known else no_such("argument", name, sorted(known))
+            return (
+                None if known is None or name in known else no_such("argument", name, sorted(known))
+            )
         case "steps":
             return _wrong_step(rest, done)
         case "previous_output":
@@ -288,6 +303,10 @@ def _variables(step: Step) -> set[str] | None:
             schema = step.overrides.json_schema
             if schema is not None and "properties" not in schema:
                 return None
-            return {"output", "error"} | set(step.output_vars) | set((schema or {}).get("properties", ()))
+            return (
+                {"output", "error"}
+                | set(step.output_vars)
+                | set((schema or {}).get("properties", ()))
+            )
         case AgentRun():
             return {"output", "outputs", "results", "error", "errors"}

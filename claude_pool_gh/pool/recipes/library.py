@@ -22,7 +22,7 @@ Folder = Path | Traversable
 
 @arguments.checked_methods
 @dataclass(slots=True)
-class Shelf:
+class RecipeLibrary:
     """Where recipes are looked up. Each folder may hold `skills/NAME/SKILL.md` and `workflows/NAME.yml`."""
 
     folders: Sequence[Folder] = ()
@@ -38,7 +38,9 @@ class Shelf:
             raise RecipeError(no_such("skill", name, self.skill_names()))
         skill = parse_skill(found.read_text("utf-8"), str(found))
         if skill.name != name:
-            raise RecipeError(f"{found}: the skill calls itself {skill.name!r}, its folder {name!r}")
+            raise RecipeError(
+                f"{found}: the skill calls itself {skill.name!r}, its folder {name!r}"
+            )
         return skill
 
     def workflow(self, name: str) -> WorkflowFile:
@@ -86,5 +88,7 @@ class Shelf:
         for folder in self.folders:
             here = folder.joinpath(kind)
             if here.is_dir():
-                names = (entry.name for entry in here.iterdir() if not entry.name.startswith((".", "_")))
+                names = (
+                    entry.name for entry in here.iterdir() if not entry.name.startswith((".", "_"))
+                )
                 yield from (name.removesuffix(ending) for name in names if name.endswith(ending))

@@ -14,9 +14,15 @@ _SAID: Final = 6_000
 
 
 def agent_task(
-    task_id: str, attempt: int, *, system: str, prompt: str, more_system: str, config: RunConfig,
+    task_id: str,
+    attempt: int,
+    *,
+    system: str,
+    prompt: str,
+    more_system: str,
+    config: RunConfig,
     conversation: Conversation | None,
-) -> AgentTask:  # fmt: skip
+) -> AgentTask:
     """One attempt, complete."""
     return AgentTask(
         id=task_id,

@@ -49,12 +49,21 @@ def parse_skill(text: str, source: str) -> Skill:
     """Read one skill. Raises RecipeError naming `source` and what to mend."""
     lines = text.splitlines(keepends=True)
     if not lines or lines[0].strip() != "---":
-        raise RecipeError(f"{source}: a skill begins with a line `---`, its front matter and another `---`")
+        raise RecipeError(
+            f"{source}: a skill begins with a line `---`, its front matter and another `---`"
+        )
     end = next((i for i, line in enumerate(lines[1:], 1) if line.rstrip() == "---"), None)
     if end is None:
         raise RecipeError(f"{source}: the front matter is not closed by a line `---`")
     try:
         front = yaml.safe_load("".join(lines[1:end])) or {}
         return Skill.model_validate(front | {"prompt": "".join(lines[end + 1 :]).strip()})
-    except (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+    except (
+        yaml.YAMLError,
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        RecursionError,
+    ) as error:
         raise RecipeError(f"{source}: {error}") from error

@@ -97,7 +97,9 @@ class ChainStep(Frozen):
         (kind,) = kinds
         if vain := self._given - _MEANS[kind]:
             where = ": say it on the branches" if kind == "branches" else ""
-            raise ValueError(f"step {self.name}: {_listed(vain)} means nothing beside `{kind}`{where}")
+            raise ValueError(
+                f"step {self.name}: {_listed(vain)} means nothing beside `{kind}`{where}"
+            )
         if not self.gate and (vain := self._given & _OF_GATES):
             raise ValueError(f"step {self.name}: {_listed(vain)} means nothing without `gate`")
         for branch in self.branches or ():
@@ -171,7 +173,11 @@ class Written:
 
     def error(self, step: ChainStep, problem: str) -> RecipeError:
         """Says what is wrong with a step, and where it stands."""
-        at = "" if self.lines is None else f", line {self.lines.line('steps', self.steps.index(step))}"
+        at = (
+            ""
+            if self.lines is None
+            else f", line {self.lines.line('steps', self.steps.index(step))}"
+        )
         return RecipeError(f"{self.source}{at}, step {step.name}: {problem}")
 
 
@@ -202,5 +208,7 @@ def bind(arguments: Sequence[Argument], given: dict[str, Any], what: str) -> dic
     if unknown or missing:
         told = [f"needs {', '.join(missing)}"] if missing else []
         told += [f"knows no {', '.join(unknown)}"] if unknown else []
-        raise RecipeError(f"{what} {' and '.join(told)}; its arguments: {', '.join(sorted(known)) or 'none'}")
+        raise RecipeError(
+            f"{what} {' and '.join(told)}; its arguments: {', '.join(sorted(known)) or 'none'}"
+        )
     return {argument.name: given.get(argument.name, "") for argument in arguments}

@@ -14,9 +14,11 @@ from yaml.constructor import SafeConstructor
 _SIZE_LIMIT: Final = 64 * 1024
 _DEPTH_LIMIT: Final = 20
 _OPENING: Final = (
-    yaml.BlockMappingStartToken, yaml.BlockSequenceStartToken, yaml.FlowMappingStartToken,
+    yaml.BlockMappingStartToken,
+    yaml.BlockSequenceStartToken,
+    yaml.FlowMappingStartToken,
     yaml.FlowSequenceStartToken,
-)  # fmt: skip
+)
 _CLOSING: Final = (yaml.BlockEndToken, yaml.FlowMappingEndToken, yaml.FlowSequenceEndToken)
 
 _FAST: Final[type[yaml.SafeLoader]] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -63,7 +65,12 @@ def read(text: str, model: type[M]) -> Loaded[M] | list[Fault]:
         values = None if node is None else SafeConstructor().construct_document(node)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        return [Fault(mark.line + 1 if mark else 1, str(getattr(error, "problem", None) or "not valid YAML"))]
+        return [
+            Fault(
+                mark.line + 1 if mark else 1,
+                str(getattr(error, "problem", None) or "not valid YAML"),
+            )
+        ]
     except (
         ValueError,
         TypeError,
@@ -78,7 +85,9 @@ def read(text: str, model: type[M]) -> Loaded[M] | list[Fault]:
         return Loaded(model.model_validate(values), lines)
     except ValidationError as error:
         problems = error.errors()
-        found = [_fault(problem, lines, model) for problem in problems if not _follows(problem, problems)]
+        found = [
+            _fault(problem, lines, model) for problem in problems if not _follows(problem, problems)
+        ]
         return sorted(found, key=lambda fault: fault.line)
 
 
@@ -106,7 +115,9 @@ def _composed(text: str, loader: type[yaml.SafeLoader]) -> yaml.Node | None:
         depth += isinstance(token, _OPENING) - isinstance(token, _CLOSING)
         if depth > _DEPTH_LIMIT:
             raise yaml.MarkedYAMLError(problem="nested too deeply", problem_mark=token.start_mark)
-        if isinstance(token, yaml.AliasToken | yaml.AnchorToken):  # a few of them expand to gigabytes
+        if isinstance(
+            token, yaml.AliasToken | yaml.AnchorToken
+        ):  # a few of them expand to gigabytes
             raise yaml.MarkedYAMLError(
                 problem="anchors and aliases are not used here", problem_mark=token.start_mark
             )
@@ -134,7 +145,8 @@ def _twice(every: Sequence[tuple[Path, int]]) -> Iterator[Fault]:
         if path in first and not any(path[:depth] in again for depth in range(len(path))):
             again.add(path)
             yield Fault(
-                line, f"`{'.'.join(path)}` is already on line {first[path]}; put all of it in one place"
+                line,
+                f"`{'.'.join(path)}` is already on line {first[path]}; put all of it in one place",
             )
         first.setdefault(path, line)
 
@@ -142,7 +154,9 @@ def _twice(every: Sequence[tuple[Path, int]]) -> Iterator[Fault]:
 def _follows(problem: Any, every: Sequence[Any]) -> bool:
     """Whether a list only seems too short because what is in it is faulty."""
     path = problem["loc"]
-    inside = any(len(path) < len(other["loc"]) and other["loc"][: len(path)] == path for other in every)
+    inside = any(
+        len(path) < len(other["loc"]) and other["loc"][: len(path)] == path for other in every
+    )
     return problem["type"] == "too_short" and inside
 
 

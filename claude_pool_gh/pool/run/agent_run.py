@@ -17,7 +17,14 @@ from typing import Any, Final, get_type_hints
 
 from claude_pool_gh.pool.model.arguments import fitting
 from claude_pool_gh.pool.model.errors import CapReached
-from claude_pool_gh.pool.model.ports import Agent, AgentOutcome, AgentTask, Clock, Ending, Line
+from claude_pool_gh.pool.model.ports import (
+    Agent,
+    AgentChannel,
+    AgentOutcome,
+    AgentTask,
+    Clock,
+    Ending,
+)
 from claude_pool_gh.pool.model.schemas import mismatch
 from claude_pool_gh.storage import Database
 
@@ -69,7 +76,9 @@ def at_work(agent: Agent, database: Database, clock: Clock) -> AbstractAsyncCont
     return nullcontext() if own is None else own(database, clock)
 
 
-async def run_agent(agent: Agent, task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+async def run_agent(
+    agent: Agent, task: AgentTask, folder: Path, line: AgentChannel
+) -> AgentOutcome:
     """The agent's own end, or, where it does not heed `stop` or its clock, the one that it is given.
 
     An agent that does not say how long it took is timed here.
@@ -79,12 +88,14 @@ async def run_agent(agent: Agent, task: AgentTask, folder: Path, line: Line) -> 
     return replace(outcome, elapsed_ms=outcome.elapsed_ms or int((time.monotonic() - began) * 1000))
 
 
-async def _timed(agent: Agent, task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+async def _timed(agent: Agent, task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
     run = asyncio.create_task(_run(agent, task, folder, line))
     stop = asyncio.create_task(line.stop.wait())
     extra = _OVERTIME_SECONDS if getattr(agent, "keeps_time", False) else 0.0
     try:
-        await asyncio.wait({run, stop}, timeout=task.wall_seconds + extra, return_when="FIRST_COMPLETED")
+        await asyncio.wait(
+            {run, stop}, timeout=task.wall_seconds + extra, return_when="FIRST_COMPLETED"
+        )
         if not run.done() and line.stop.is_set():
             await asyncio.wait({run}, timeout=_STOP_SECONDS)
         if run.done():
@@ -103,7 +114,7 @@ async def _timed(agent: Agent, task: AgentTask, folder: Path, line: Line) -> Age
     return AgentOutcome(ending=ending, reason=reason, text=line.partial, broken=not run.done())
 
 
-async def _run(agent: Agent, task: AgentTask, folder: Path, line: Line) -> AgentOutcome:
+async def _run(agent: Agent, task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
     """What the agent made of its task, or how it broke its contract."""
     try:
         running: Any = agent.run(task, folder, line)
@@ -117,7 +128,9 @@ async def _run(agent: Agent, task: AgentTask, folder: Path, line: Line) -> Agent
     except CapReached as refusal:  # of `Line.spending`
         return AgentOutcome(ending=Ending.out_of_budget, reason=str(refusal), text=line.partial)
     except SystemExit as error:  # it would end the whole program, and every other run with it
-        return _broke(f"the agent called sys.exit({'' if error.code is None else repr(error.code)})", line)
+        return _broke(
+            f"the agent called sys.exit({'' if error.code is None else repr(error.code)})", line
+        )
     except Exception as error:  # around a stranger's code: whatever broke, the task ends in words
         logger.exception("agent raised", extra={"action": "agent_raised", "task": task.run_id})
         said = str(error) or "no message"
@@ -125,7 +138,7 @@ async def _run(agent: Agent, task: AgentTask, folder: Path, line: Line) -> Agent
     return _checked(task, outcome, line)
 
 
-def _checked(task: AgentTask, given: Any, line: Line) -> AgentOutcome:
+def _checked(task: AgentTask, given: Any, line: AgentChannel) -> AgentOutcome:
     if not isinstance(given, AgentOutcome):
         kind = "None" if given is None else type(given).__name__
         return _broke(
@@ -137,7 +150,9 @@ def _checked(task: AgentTask, given: Any, line: Line) -> AgentOutcome:
         return _broke(f"the agent's outcome cannot be used: {wrong}", line)
     outcome = replace(given, ending=Ending(given.ending))
     if outcome.cost_microdollars < 0 or outcome.elapsed_ms < 0 or outcome.turns < 0:
-        return _broke("the agent's outcome cannot be used: its cost, time and turns are 0 or more", line)
+        return _broke(
+            "the agent's outcome cannot be used: its cost, time and turns are 0 or more", line
+        )
     if task.schema is None or outcome.ending is not Ending.completed:
         return outcome
     wrong = mismatch(outcome.structured, task.schema)
@@ -159,7 +174,10 @@ def _wrong_type(outcome: AgentOutcome) -> str | None:
     return None
 
 
-def _broke(reason: str, line: Line, *, retryable: bool = False) -> AgentOutcome:
+def _broke(reason: str, line: AgentChannel, *, retryable: bool = False) -> AgentOutcome:
     return AgentOutcome(
-        ending=Ending.failed, reason=reason[:_LONGEST_REASON], text=line.partial, retryable=retryable
+        ending=Ending.failed,
+        reason=reason[:_LONGEST_REASON],
+        text=line.partial,
+        retryable=retryable,
     )

@@ -9,7 +9,7 @@ from claude_pool_gh.pool.model.errors import CapReached
 from claude_pool_gh.pool.model.plan import AgentRun, Plan
 from claude_pool_gh.pool.model.ports import Agent, AgentOutcome, AgentTask, Ending
 from claude_pool_gh.pool.run import agent_run
-from claude_pool_gh.pool.run.units import Unit
+from claude_pool_gh.pool.run.planned_task import PlannedTask
 from claude_pool_gh.pool.store import costs, ledger
 from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.pool.store.tasks import TaskRow
@@ -17,7 +17,7 @@ from claude_pool_gh.storage import Transaction
 
 
 @dataclass(frozen=True, slots=True)
-class Most:
+class SpendingLimit:
     """Microdollars up to which a run may come by itself, and all runs of its step together."""
 
     task: int
@@ -25,9 +25,16 @@ class Most:
 
 
 def reserve(
-    tx: Transaction, agent: Agent, chain: ChainRow, unit: Unit, task: TaskRow, work: AgentTask,
-    *, slots: int, now_ms: int,
-) -> Most | AgentOutcome:  # fmt: skip
+    tx: Transaction,
+    agent: Agent,
+    chain: ChainRow,
+    unit: PlannedTask,
+    task: TaskRow,
+    work: AgentTask,
+    *,
+    slots: int,
+    now_ms: int,
+) -> SpendingLimit | AgentOutcome:
     """Set the attempt's money aside; the most that it may come to, or how the task ends where that cannot be.
 
     `slots`: how many runs this process can have beside each other.
@@ -40,7 +47,9 @@ def reserve(
     used, cap = ledger.used_by_step(tx, chain.id, task.step), task_cap(chain.plan, unit.run)
     rest = cap - costs.cost_of_task(tx, task.id, task.attempt)[0]
     share = step_share(chain.plan, unit.run)
-    most = min(rest, max(task_budget(chain.plan, unit.run, at_once, used), min(least, share - used)))
+    most = min(
+        rest, max(task_budget(chain.plan, unit.run, at_once, used), min(least, share - used))
+    )
     refusal: CapReached | None = None
     if rest < least:
         refusal = CapReached("task", cap, max(0, rest), least)
@@ -48,7 +57,9 @@ def reserve(
         refusal = CapReached("step", share, most, least)
     else:
         try:
-            ledger.reserve_task(tx, task.run_id, chain.id, task.step, most=most, least=least, now_ms=now_ms)
+            ledger.reserve_task(
+                tx, task.run_id, chain.id, task.step, most=most, least=least, now_ms=now_ms
+            )
             if not agent_run.is_metered(agent):
                 # It may spend without asking: then no cap is exceeded only if all of it is set aside before.
                 most = ledger.extend(tx, task.run_id, most, most, now_ms, beside=slots)
@@ -57,7 +68,7 @@ def reserve(
     if refusal is not None:
         return AgentOutcome(ending=Ending.out_of_budget, reason=str(refusal))
     # One that reserves as it goes takes more when it needs it, of what the tasks beside it leave.
-    return Most(rest, share) if agent_run.is_metered(agent) else Most(most, None)
+    return SpendingLimit(rest, share) if agent_run.is_metered(agent) else SpendingLimit(most, None)
 
 
 def task_cap(plan: Plan, step: AgentRun) -> int:

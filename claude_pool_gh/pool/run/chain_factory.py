@@ -36,8 +36,8 @@ from claude_pool_gh.pool.model.plan import (
 )
 from claude_pool_gh.pool.model.ports import AgentTask
 from claude_pool_gh.pool.recipes import prompting
-from claude_pool_gh.pool.recipes.compile import Kitchen, expand
-from claude_pool_gh.pool.recipes.library import Shelf
+from claude_pool_gh.pool.recipes.compile import CompileScope, compile_steps
+from claude_pool_gh.pool.recipes.library import RecipeLibrary
 from claude_pool_gh.pool.recipes.skills import Skill
 from claude_pool_gh.pool.recipes.workflows import ChainStep, Written, bind
 from claude_pool_gh.pool.store.chains import NewChain
@@ -61,26 +61,34 @@ class ChainOptions(Frozen):
 
 
 @dataclass(frozen=True, slots=True)
-class Orders:
+class ChainFactory:
     """Turns what callers ask for into chains."""
 
     config: PoolConfig
-    shelf: Shelf
+    library: RecipeLibrary
     hosts: frozenset[str]
     least: Callable[[AgentTask], int]
-    """Microdollars that a run needs at the least, as its agent says; see `Frugal`."""
+    """Microdollars that a run needs at the least, as its agent says; see `BudgetAware`."""
 
     def lone(
-        self, prompt: str, run: AgentRun, *, tags: Sequence[str], priority: int, place: int,
+        self,
+        prompt: str,
+        run: AgentRun,
+        *,
+        tags: Sequence[str],
+        priority: int,
+        place: int,
         isolation: Isolation | None = None,
-    ) -> NewChain:  # fmt: skip
+    ) -> NewChain:
         """A chain of one step, for one task."""
         cap = microdollars(_first(run.overrides.max_budget_usd, self.config.task_budget_usd))
         retries = _first(run.overrides.retries, self.config.retries)
         run = run.model_copy(update={"retries": retries})
         patience = self.config.slot_assignment_timeout_secs
         # The text comes in as a value: what a caller writes in braces is no placeholder.
-        plan = self._plan("task", (run,), {"prompt": prompt}, cap, cap, ChainOptions(isolation=isolation))
+        plan = self._plan(
+            "task", (run,), {"prompt": prompt}, cap, cap, ChainOptions(isolation=isolation)
+        )
         least = self._checked(run, cap, prompt)
         return NewChain(
             id=new_id("task"),
@@ -106,20 +114,25 @@ class Orders:
 
     def workflow(self, name: str, args: Mapping[str, Any], options: ChainOptions) -> NewChain:
         """A chain of a workflow from the shelf. Raises RecipeError."""
-        file = self.shelf.workflow(name)
-        recipe, values = file.workflow, bind(file.workflow.arguments, dict(args), f"workflow {name}")
+        file = self.library.workflow(name)
+        recipe, values = (
+            file.workflow,
+            bind(file.workflow.arguments, dict(args), f"workflow {name}"),
+        )
         steps = self._expanded(replace(file.written, arguments=frozenset(values)))
         own = {
             "isolation": options.isolation or recipe.isolation,
             "budget_usd": recipe.budget_usd if options.budget_usd is None else options.budget_usd,
-            "on_restart": recipe.on_restart if options.on_restart is OnRestart.rerun else options.on_restart,
+            "on_restart": recipe.on_restart
+            if options.on_restart is OnRestart.rerun
+            else options.on_restart,
         }
         return self._chain(name, steps, values, options.model_copy(update=own), 0)
 
     def _expanded(self, written: Written) -> tuple[Step, ...]:
         if not written.steps:
             raise RecipeError(f"{written.source} has no steps")
-        return expand(written, Kitchen(skills=self._skills(written), hosts=self.hosts))
+        return compile_steps(written, CompileScope(skills=self._skills(written), hosts=self.hosts))
 
     def _skills(self, written: Written) -> dict[str, Skill]:
         every = [(step, part) for step in written.steps for part in (step, *(step.branches or ()))]
@@ -127,13 +140,18 @@ class Orders:
         for step, part in every:
             if part.skill is not None:
                 try:
-                    found[part.skill] = self.shelf.skill(part.skill)
+                    found[part.skill] = self.library.skill(part.skill)
                 except RecipeError as error:
                     raise written.error(step, str(error)) from error
         return found
 
     def _chain(
-        self, verb: str, steps: tuple[Step, ...], values: dict[str, Any], options: ChainOptions, place: int
+        self,
+        verb: str,
+        steps: tuple[Step, ...],
+        values: dict[str, Any],
+        options: ChainOptions,
+        place: int,
     ) -> NewChain:
         cap = microdollars(_first(options.budget_usd, self.config.chain_budget_usd))
         task = min(cap, microdollars(self.config.task_budget_usd))
@@ -159,18 +177,31 @@ class Orders:
         if schema is not None and (wrong := schemas.fault(schema)) is not None:
             raise ValueError(f"`json_schema` is no JSON Schema: {wrong}")
         config = resolve(
-            self.config, SlotConfig(), run.overrides,
-            wall_seconds=self.config.timeout_secs, idle_seconds=self.config.idle_timeout_secs,
-        )  # fmt: skip
+            self.config,
+            SlotConfig(),
+            run.overrides,
+            wall_seconds=self.config.timeout_secs,
+            idle_seconds=self.config.idle_timeout_secs,
+        )
         task = prompting.agent_task(
-            "", 0, system=run.system, prompt=prompt, more_system="", config=config, conversation=None
+            "",
+            0,
+            system=run.system,
+            prompt=prompt,
+            more_system="",
+            config=config,
+            conversation=None,
         )
         least = self.least(task)
         if chain is not None and chain < least:
             raise CapReached("chain", chain, chain, least, "ChainOptions.budget_usd")
         if cap < least:
             raise CapReached(
-                "task", cap, cap, least, "TaskOverrides.max_budget_usd or PoolConfig.task_budget_usd"
+                "task",
+                cap,
+                cap,
+                least,
+                "TaskOverrides.max_budget_usd or PoolConfig.task_budget_usd",
             )
         return least
 

@@ -27,11 +27,11 @@ from claude_pool_gh.pool.model.ports import Done, Finish, HostStep, HostStepCont
 from claude_pool_gh.pool.model.states import APPROVAL, ON_THE_WAY, ChainState, StepState
 from claude_pool_gh.pool.run import step_tasks
 from claude_pool_gh.pool.run.host_steps import called
-from claude_pool_gh.pool.run.planned_tasks import is_skipped, units_of
-from claude_pool_gh.pool.run.running import Held, Live
-from claude_pool_gh.pool.run.task_runner import Attempts
+from claude_pool_gh.pool.run.planned_task import PlannedTask
+from claude_pool_gh.pool.run.running import CarriedChain, RunningChains
+from claude_pool_gh.pool.run.task_planning import is_skipped, planned_tasks_of
+from claude_pool_gh.pool.run.task_runner import TaskRunner
 from claude_pool_gh.pool.run.troubles import despite_trouble
-from claude_pool_gh.pool.run.units import Unit
 from claude_pool_gh.pool.store import cap_uses, chains, ledger, steps
 from claude_pool_gh.pool.store.chains import ChainRow, StepRow
 from claude_pool_gh.pool.store.tasks import TaskRow
@@ -45,11 +45,11 @@ _MONEY_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Runner:
+class ChainRunner:
     """Carries chains in this process."""
 
-    attempts: Attempts
-    live: Live
+    attempts: TaskRunner
+    live: RunningChains
     host_steps: Mapping[str, HostStep]
 
     async def carry(self, chain_id: str, generation: int) -> None:
@@ -64,19 +64,23 @@ class Runner:
             try:
                 # Each step has its own number of troubles: those of a long chain do not add up.
                 while await despite_trouble(
-                    lambda: self._advance(held), chain_id,
-                    delay=self.attempts.config.retry_delay_secs, but=(Superseded, PoolShutdown),
-                ):  # fmt: skip
+                    lambda: self._advance(held),
+                    chain_id,
+                    delay=self.attempts.config.retry_delay_secs,
+                    but=(Superseded, PoolShutdown),
+                ):
                     pass
             except (Superseded, PoolShutdown) as why:
-                logger.info("left a chain: %s", why, extra={"action": "chain_left", "chain": chain_id})
+                logger.info(
+                    "left a chain: %s", why, extra={"action": "chain_left", "chain": chain_id}
+                )
             except Exception:
                 # Some faults are in the chain itself: it is not tried for ever.
                 logger.exception("chain broke", extra={"action": "chain_broke", "chain": chain_id})
                 await self._give_up(held)
             held.forget_all()
 
-    async def _advance(self, held: Held) -> bool:
+    async def _advance(self, held: CarriedChain) -> bool:
         """Do the first unfinished step. True while there is more to do."""
         chain = await self._open(held)
         if chain is None or chain.state is not ChainState.running:
@@ -91,14 +95,18 @@ class Runner:
         except (Superseded, PoolShutdown):
             raise
         except PoolError as error:
-            logger.warning("step failed: %s", error, extra={"action": "step_failed", "chain": chain.id})
+            logger.warning(
+                "step failed: %s", error, extra={"action": "step_failed", "chain": chain.id}
+            )
             await self._finish(held, record, _failure(error, step.name))
             return False
 
-    async def _open(self, held: Held) -> ChainRow | None:
+    async def _open(self, held: CarriedChain) -> ChainRow | None:
         """The chain as it now is, begun where it was queued; it waits here for money that others may let go."""
         if held.begun:
-            chain = await self.attempts.database.read(lambda tx: chains.get(tx, held.chain_id), forever=True)
+            chain = await self.attempts.database.read(
+                lambda tx: chains.get(tx, held.chain_id), forever=True
+            )
             if chain.state is ChainState.running and not chain.cancel_requested:
                 return chain
         while True:
@@ -112,7 +120,7 @@ class Runner:
                 async with asyncio.timeout(_MONEY_SECONDS):
                     await freed.wait()
 
-    def _begin(self, tx: Transaction, held: Held) -> ChainRow | None:
+    def _begin(self, tx: Transaction, held: CarriedChain) -> ChainRow | None:
         """None while the money for it is set aside for others who may not need it all."""
         chain_id, held.laid_out = held.chain_id, None
         chain, now = chains.get(tx, chain_id), self.attempts.clock.now_ms()
@@ -129,27 +137,33 @@ class Runner:
             if not ledger.is_reserved(tx, chain_id):
                 ledger.reserve_chain(tx, chain_id, chain.account, chain.caps, now)
         except CapReached as refusal:
-            if cap_uses.may_come_free(tx, chain.account, chain.caps, now):
+            if cap_uses.could_be_freed(tx, chain.account, chain.caps, now):
                 return None
-            chains.finish(tx, chain, Outcome(verdict=Verdict.out_of_budget, reason=str(refusal)), now)
+            chains.finish(
+                tx, chain, Outcome(verdict=Verdict.out_of_budget, reason=str(refusal)), now
+            )
             return chains.get(tx, chain_id)
         begun = chains.begin(tx, chain, now)
         held.laid_out = step_tasks.first_tasks(tx, held, begun, now)
         return begun
 
-    async def _do(self, held: Held, chain: ChainRow, step: Step, record: StepRow) -> bool:
+    async def _do(self, held: CarriedChain, chain: ChainRow, step: Step, record: StepRow) -> bool:
         values = values_of(chain)
         if record.state is StepState.pending and is_skipped(step, values):
-            await self.attempts.write(held, lambda tx: steps.skip(tx, record, self.attempts.clock.now_ms()))
+            await self.attempts.write(
+                held, lambda tx: steps.skip(tx, record, self.attempts.clock.now_ms())
+            )
             return True
         match step:
             case HostCall():
                 return await self._call_host(held, chain, step, record)
             case AgentRun() | Branches():
-                units = units_of(chain, step, record, values)
+                units = planned_tasks_of(chain, step, record, values)
                 return await self._run_agents(held, chain, step, record, units)
 
-    async def _call_host(self, held: Held, chain: ChainRow, step: HostCall, record: StepRow) -> bool:
+    async def _call_host(
+        self, held: CarriedChain, chain: ChainRow, step: HostCall, record: StepRow
+    ) -> bool:
         now = self.attempts.clock.now_ms
         self.attempts.slots.not_coming(chain.id)
         if record.state is StepState.pending:
@@ -173,7 +187,9 @@ class Runner:
         await self.attempts.write(held, store)
         return not parks and not isinstance(answer, Finish)
 
-    async def _host_answer(self, held: Held, chain: ChainRow, step: HostCall) -> Done | Finish | None:
+    async def _host_answer(
+        self, held: CarriedChain, chain: ChainRow, step: HostCall
+    ) -> Done | Finish | None:
         """What a step of the host's comes to; None where the chain was cancelled meanwhile."""
         context = HostStepContext(chain.id, chain.plan, chain.results)
         work = asyncio.ensure_future(called(step.call, self.host_steps[step.call], context))
@@ -187,7 +203,12 @@ class Runner:
             await asyncio.gather(work, return_exceptions=True)
 
     async def _run_agents(
-        self, held: Held, chain: ChainRow, step: AgentRun | Branches, record: StepRow, units: Sequence[Unit]
+        self,
+        held: CarriedChain,
+        chain: ChainRow,
+        step: AgentRun | Branches,
+        record: StepRow,
+        units: Sequence[PlannedTask],
     ) -> bool:
         now = self.attempts.clock.now_ms
         waiting = step_tasks.laid_out(held, record)
@@ -211,9 +232,13 @@ class Runner:
         return await self.attempts.write(held, collect)
 
     async def _run_beside(
-        self, held: Held, chain: ChainRow, step: AgentRun | Branches, waiting: Sequence[TaskRow],
-        units: Sequence[Unit],
-    ) -> None:  # fmt: skip
+        self,
+        held: CarriedChain,
+        chain: ChainRow,
+        step: AgentRun | Branches,
+        waiting: Sequence[TaskRow],
+        units: Sequence[PlannedTask],
+    ) -> None:
         room = asyncio.Semaphore(step.at_once or max(1, len(units)))
 
         async def run(task: TaskRow) -> None:
@@ -224,15 +249,17 @@ class Runner:
         fails = step.on_failure is OnFailure.fail and any(unit.fault for unit in units)
         await _all_of([run(task) for task in waiting if not fails or units[task.shard].fault])
 
-    async def _give_up(self, held: Held) -> None:
-        chain = await self.attempts.database.read(lambda tx: chains.get(tx, held.chain_id), forever=True)
+    async def _give_up(self, held: CarriedChain) -> None:
+        chain = await self.attempts.database.read(
+            lambda tx: chains.get(tx, held.chain_id), forever=True
+        )
         position = chain.next_step
         record = None if position is None else chain.steps[position]
         broken = StepFailed("an error on our side that did not go away", ours=True)
         with suppress(Superseded):
             await self._finish(held, record, _failure(broken, ""))
 
-    async def _finish(self, held: Held, step: StepRow | None, outcome: Outcome) -> None:
+    async def _finish(self, held: CarriedChain, step: StepRow | None, outcome: Outcome) -> None:
         def store(tx: Transaction) -> None:
             chain, now = chains.get(tx, held.chain_id), self.attempts.clock.now_ms()
             if step is not None and any(
@@ -265,13 +292,13 @@ async def _all_of(work: list[Coroutine[Any, Any, None]]) -> None:
                 group.create_task(run(each))
     except BaseExceptionGroup as gone:
         raise gone.exceptions[0] from None
-    if (
-        errors
-    ):  # a pool that closes leaves the chain as it is; so nobody gives it up for another one's trouble
+    if errors:  # a pool that closes leaves the chain as it is; so nobody gives it up for another one's trouble
         raise next((error for error in errors if isinstance(error, PoolShutdown)), errors[0])
 
 
 def _failure(error: PoolError, step: str) -> Outcome:
     if isinstance(error, StepFailed):
-        return Outcome(verdict=Verdict.failed, reason=error.reason, ours=error.ours, anew=error.anew)
+        return Outcome(
+            verdict=Verdict.failed, reason=error.reason, ours=error.ours, anew=error.anew
+        )
     return Outcome(verdict=Verdict.failed, reason=f"step {step}: {error}")

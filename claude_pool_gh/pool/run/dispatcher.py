@@ -17,8 +17,8 @@ from typing import Final, Protocol
 
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.model.ports import Clock
-from claude_pool_gh.pool.run.queues import Heard, Queue
-from claude_pool_gh.pool.run.running import Live
+from claude_pool_gh.pool.run.queues import Queue, QueueNotice
+from claude_pool_gh.pool.run.running import RunningChains
 from claude_pool_gh.pool.store import chains, queue
 from claude_pool_gh.pool.store.queue import Claim
 from claude_pool_gh.storage import Database, Transaction
@@ -60,7 +60,7 @@ class Dispatcher:
     database: Database
     queue: Queue
     events: ChainEvents
-    live: Live
+    live: RunningChains
     clock: Clock
     at_most: int | None = None
     """How many chains all workers on the database carry at most."""
@@ -161,7 +161,9 @@ class Dispatcher:
         self._arrived.set()
         if not task.cancelled() and (error := task.exception()) is not None:
             # Its row still names this worker, so the next look takes it up again.
-            logger.error("chain left", exc_info=error, extra={"action": "carry_failed", "chain": chain_id})
+            logger.error(
+                "chain left", exc_info=error, extra={"action": "carry_failed", "chain": chain_id}
+            )
 
     async def _pulse(self) -> None:
         """Show that this worker lives; see who does not; heed what others have done to the chains carried here."""
@@ -194,7 +196,7 @@ class Dispatcher:
             else:
                 return
 
-    def _hear(self, told: Heard) -> None:
+    def _hear(self, told: QueueNotice) -> None:
         if told.queued or self.at_most is not None:
             self._arrived.set()
         if told.chain_id is None or told.chain_id in self.live.held:

@@ -15,9 +15,16 @@ from functools import wraps
 from typing import Final, Self, TypeVar
 from weakref import WeakSet
 
-from claude_pool_gh.pool.model.events import ChainFinished, Event, Missed, PartialOutput, event_of, step_of
+from claude_pool_gh.pool.model.events import (
+    ChainFinished,
+    Event,
+    Missed,
+    PartialOutput,
+    event_of,
+    step_of,
+)
 from claude_pool_gh.pool.model.ids import ChainId, TaskId
-from claude_pool_gh.pool.model.ports import Line
+from claude_pool_gh.pool.model.ports import AgentChannel
 from claude_pool_gh.pool.model.states import Move, noting
 from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.storage import Transaction
@@ -34,12 +41,15 @@ class _Speaking:
 
     chain_id: ChainId
     task_id: TaskId
-    line: Line
+    line: AgentChannel
 
     @property
     def event(self) -> PartialOutput:
         return PartialOutput(
-            chain_id=self.chain_id, step=step_of(self.task_id), task_id=self.task_id, text=self.line.partial
+            chain_id=self.chain_id,
+            step=step_of(self.task_id),
+            task_id=self.task_id,
+            text=self.line.partial,
         )
 
 
@@ -90,7 +100,9 @@ class Subscription:
 
     def put(self, each: Event | _Speaking) -> None:
         """Tell it of something, if it is for that; called in the event loop."""
-        if self._closed or (self._only is not None and getattr(each, "chain_id", None) != self._only):
+        if self._closed or (
+            self._only is not None and getattr(each, "chain_id", None) != self._only
+        ):
             return
         if isinstance(each, _Speaking):
             if each.task_id in self._speaking:
@@ -149,7 +161,9 @@ class Feed:
         if not moves or not self.subscriptions:
             return
         events = [event for move in moves if (event := event_of(move)) is not None]
-        events.sort(key=lambda event: isinstance(event, ChainFinished))  # a chain's end comes after all of it
+        events.sort(
+            key=lambda event: isinstance(event, ChainFinished)
+        )  # a chain's end comes after all of it
         for subscription in list(self.subscriptions):
             for event in events:
                 subscription.put(event)
@@ -159,7 +173,7 @@ class Feed:
         for subscription in list(self.subscriptions):
             subscription.put(event)
 
-    def spoke(self, chain_id: str, task_id: str, line: Line) -> None:
+    def spoke(self, chain_id: str, task_id: str, line: AgentChannel) -> None:
         """An agent has said more. May be called from any thread, as an agent of one's own may be in one."""
         if not self.subscriptions:
             return

@@ -10,7 +10,7 @@ from pathlib import Path
 from claude_pool_gh.pool.model.config import Isolation
 from claude_pool_gh.pool.model.errors import NoWorkspace
 from claude_pool_gh.pool.model.plan import WorkspaceSpec
-from claude_pool_gh.pool.model.ports import Wanted, Work
+from claude_pool_gh.pool.model.ports import CapturedChange, WorkspaceRequest
 from claude_pool_gh.pool.store import places
 
 
@@ -33,7 +33,7 @@ class SharedFolder:
         return WorkspaceSpec(isolation=isolation, folder=str(self.folder))
 
     @asynccontextmanager
-    async def lease(self, wanted: Wanted) -> AsyncIterator[SharedFolder]:
+    async def lease(self, wanted: WorkspaceRequest) -> AsyncIterator[SharedFolder]:
         """The folder, for a run that asks for no isolation."""
         await self.pinned(wanted.spec.isolation or Isolation.none)
         places.check(wanted.spec, self.folder)
@@ -41,6 +41,6 @@ class SharedFolder:
             raise NoWorkspace(f"{self.folder} is no folder")
         yield self
 
-    async def capture(self) -> Work | None:
+    async def capture(self) -> CapturedChange | None:
         """Nothing: what a run changed here stays here."""
         return None

@@ -10,21 +10,25 @@ from claude_pool_gh.pool.model.ports import (
     Agent,
     AgentOutcome,
     AgentTask,
+    CapturedChange,
     Ending,
-    Wanted,
-    Work,
     Workspace,
+    WorkspaceRequest,
     Workspaces,
 )
 from claude_pool_gh.pool.run import agent_run
-from claude_pool_gh.pool.run.running import LiveRun
+from claude_pool_gh.pool.run.running import RunningTask
 
 logger = logging.getLogger(__name__)
 
 
 async def run_in_folder(
-    agent: Agent, workspaces: Workspaces, work: AgentTask, wanted: Wanted, live: LiveRun
-) -> tuple[AgentOutcome, Work | None]:
+    agent: Agent,
+    workspaces: Workspaces,
+    work: AgentTask,
+    wanted: WorkspaceRequest,
+    live: RunningTask,
+) -> tuple[AgentOutcome, CapturedChange | None]:
     """How a run ended, and what it changed in its folder, where it may. Raises nothing: whatever breaks is its end."""
     try:
         async with workspaces.lease(wanted) as workspace:
@@ -39,14 +43,20 @@ async def run_in_folder(
         reason = f"the run could not be set up ({type(error).__name__})"
         # A folder that cannot be made is the task's own trouble: else one bad repository would wear out every slot.
         broken = live.folder is not None
-        return AgentOutcome(ending=Ending.failed, reason=reason, retryable=True, broken=broken), None
+        return AgentOutcome(
+            ending=Ending.failed, reason=reason, retryable=True, broken=broken
+        ), None
 
 
-async def _captured(workspace: Workspace, outcome: AgentOutcome) -> tuple[AgentOutcome, Work | None]:
+async def _captured(
+    workspace: Workspace, outcome: AgentOutcome
+) -> tuple[AgentOutcome, CapturedChange | None]:
     """The outcome with what the run changed. A success whose changes cannot be kept is none, but its words are."""
     try:
         return outcome, await workspace.capture()
     except NoWorkspace as error:
         completed = outcome.ending is Ending.completed
-        ending, reason = (Ending.failed, str(error)) if completed else (outcome.ending, outcome.reason)
+        ending, reason = (
+            (Ending.failed, str(error)) if completed else (outcome.ending, outcome.reason)
+        )
         return replace(outcome, ending=ending, reason=reason), None

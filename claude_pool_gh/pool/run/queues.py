@@ -14,7 +14,7 @@ from functools import partial
 from typing import Final, Protocol
 
 from claude_pool_gh.pool.model.ports import Clock
-from claude_pool_gh.pool.run.workers import Watch
+from claude_pool_gh.pool.run.worker_watch import WorkerWatch
 from claude_pool_gh.pool.store import queue, slot_rows
 from claude_pool_gh.pool.store.queue import Claim
 from claude_pool_gh.storage import Database, Transaction
@@ -28,7 +28,7 @@ SILENCE_SECONDS: Final = 8.0
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class QueueNotice:
     """Something has changed in the database."""
 
     chain_id: str | None = None
@@ -75,7 +75,7 @@ class Queue(Protocol):
     async def overdue(self) -> list[str]:
         """The chains that nobody took up before their deadline."""
 
-    def heard(self) -> AsyncIterator[Heard]:
+    def heard(self) -> AsyncIterator[QueueNotice]:
         """What others do to chains, for ever, as soon as it is committed. It may end where nobody ever tells."""
 
     @property
@@ -110,7 +110,7 @@ class _Rows(ABC):
 
     async def let_go(self, chain_id: str) -> None:
         """See `Queue.let_go`."""
-        await self.database.transact(lambda tx: queue.let_go(tx, chain_id, self.worker))
+        await self.database.transact(lambda tx: queue.release(tx, chain_id, self.worker))
 
     async def signals(self, chain_ids: Collection[str]) -> dict[str, tuple[int, bool]]:
         """See `Queue.signals`."""
@@ -118,7 +118,9 @@ class _Rows(ABC):
 
     async def overdue(self) -> list[str]:
         """See `Queue.overdue`."""
-        return await self.database.read(lambda tx: queue.overdue(tx, self.clock.now_ms(), pool=self.pool))
+        return await self.database.read(
+            lambda tx: queue.overdue(tx, self.clock.now_ms(), pool=self.pool)
+        )
 
     async def take_over(self, carried: Collection[str]) -> list[Claim]:
         """See `Queue.take_over`."""
@@ -172,9 +174,9 @@ class InProcessQueue(_Rows):
     async def beat(self) -> None:
         """Nobody looks."""
 
-    async def heard(self) -> AsyncIterator[Heard]:
+    async def heard(self) -> AsyncIterator[QueueNotice]:
         """Nobody tells."""
-        nothing: tuple[Heard, ...] = ()
+        nothing: tuple[QueueNotice, ...] = ()
         for each in nothing:
             yield each
 
@@ -192,7 +194,7 @@ class SharedQueue(_Rows):
 
     look_seconds: float = BEAT_SECONDS
     watch_seconds: float = BEAT_SECONDS
-    watch: Watch = field(default_factory=lambda: Watch(SILENCE_SECONDS))
+    watch: WorkerWatch = field(default_factory=lambda: WorkerWatch(SILENCE_SECONDS))
 
     async def join(self) -> None:
         """See `Queue.join`."""
@@ -202,15 +204,15 @@ class SharedQueue(_Rows):
         """See `Queue.beat`."""
         await self.database.transact(lambda tx: queue.beat(tx, self.worker, self.clock.now_ms()))
 
-    async def heard(self) -> AsyncIterator[Heard]:
+    async def heard(self) -> AsyncIterator[QueueNotice]:
         """See `Queue.heard`."""
         async for text in notices(self.database, CHANNEL):
             if text is None:
-                yield Heard(missed=True)
+                yield QueueNotice(missed=True)
                 continue
             told = json.loads(text)
             if told["pool"] == self.pool:
-                yield Heard(told["chain"], told["queued"])
+                yield QueueNotice(told["chain"], told["queued"])
 
     def _living(self, seen: dict[str, int]) -> set[str]:
         return self.watch.living(seen)

@@ -9,39 +9,39 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from claude_pool_gh.pool.model.errors import Superseded
-from claude_pool_gh.pool.model.ports import AgentOutcome, Line, Work
+from claude_pool_gh.pool.model.ports import AgentChannel, AgentOutcome, CapturedChange
 from claude_pool_gh.pool.store.tasks import TaskRow
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class AttemptResult:
     """How an attempt ended, and what it changed: all that was paid for."""
 
     outcome: AgentOutcome
-    work: Work | None
+    work: CapturedChange | None
 
 
 @dataclass(slots=True)
-class LiveRun:
+class RunningTask:
     """One agent at work."""
 
     task_id: str
     step: str
     slot: str
     started_ms: int
-    line: Line
+    line: AgentChannel
     folder: Path | None = None
 
 
 @dataclass(slots=True, eq=False)
-class Held:
+class CarriedChain:
     """A chain that this process carries. Its generation is the right to write for it."""
 
     chain_id: str
     generation: int
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the chain's cancel was asked for."""
-    runs: dict[str, LiveRun] = field(default_factory=dict)
+    runs: dict[str, RunningTask] = field(default_factory=dict)
     carrier: asyncio.Task[object] | None = None
     cancel_requested: bool = False
     """As its row said when something was last written for it."""
@@ -49,7 +49,7 @@ class Held:
     """It was seen to run: unless it comes to rest, it still does."""
     laid_out: tuple[str, list[TaskRow]] | None = None
     """A step, and its tasks that are to be run: made in the transaction that began the chain."""
-    open: dict[str, Ended | None] = field(default_factory=dict)
+    open: dict[str, AttemptResult | None] = field(default_factory=dict)
     """See `Live.open`."""
 
     @contextmanager
@@ -79,7 +79,7 @@ class Held:
             del self.open[run_id]
 
     @contextmanager
-    def running(self, run: LiveRun) -> Iterator[LiveRun]:
+    def running(self, run: RunningTask) -> Iterator[RunningTask]:
         """Show a run while the block lasts."""
         self.runs[run.task_id] = run
         try:
@@ -89,20 +89,20 @@ class Held:
 
 
 @dataclass(slots=True)
-class Live:
+class RunningChains:
     """Every chain that this process carries."""
 
-    held: dict[str, Held] = field(default_factory=dict)
-    open: dict[str, Ended | None] = field(default_factory=dict)
+    held: dict[str, CarriedChain] = field(default_factory=dict)
+    open: dict[str, AttemptResult | None] = field(default_factory=dict)
     """By run id: what this process has begun and whose end it has not written, with how it ended where it has. Such a
     row says `running`, but its process did not die."""
     freed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set, and made anew, whenever a chain came to rest and its money may be there for another."""
 
     @contextmanager
-    def carrying(self, chain_id: str, generation: int) -> Iterator[Held]:
+    def carrying(self, chain_id: str, generation: int) -> Iterator[CarriedChain]:
         """Hold a chain while the block lasts."""
-        held = Held(chain_id, generation, carrier=asyncio.current_task(), open=self.open)
+        held = CarriedChain(chain_id, generation, carrier=asyncio.current_task(), open=self.open)
         self.held[chain_id] = held
         try:
             yield held
@@ -121,6 +121,8 @@ class Live:
         if held := self.held.get(chain_id):
             held.stop.set()
 
-    def run_of(self, task_id: str) -> LiveRun | None:
+    def run_of(self, task_id: str) -> RunningTask | None:
         """A task's run, if it runs here now."""
-        return next((held.runs[task_id] for held in self.held.values() if task_id in held.runs), None)
+        return next(
+            (held.runs[task_id] for held in self.held.values() if task_id in held.runs), None
+        )

@@ -52,7 +52,7 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Need:
+class SlotRequest:
     """What a waiter wants of a slot."""
 
     priority: int = 0
@@ -78,7 +78,7 @@ class StoppedWaiting(Exception):
 
 @dataclass(slots=True, eq=False)
 class _Waiter:
-    need: Need
+    need: SlotRequest
     given: asyncio.Future[Slot]
 
 
@@ -136,7 +136,8 @@ class Slots:
     def next_priority(self) -> int | None:
         """Priority of the task that gets the next slot; None while none waits."""
         return min(
-            (priority for priority, *_, waiter in self._waiting if not waiter.given.done()), default=None
+            (priority for priority, *_, waiter in self._waiting if not waiter.given.done()),
+            default=None,
         )
 
     @property
@@ -147,7 +148,7 @@ class Slots:
     @asynccontextmanager
     async def lease(
         self,
-        need: Need | None = None,
+        need: SlotRequest | None = None,
         *,
         seconds: float | None = None,
         stop: asyncio.Event | None = None,
@@ -157,7 +158,7 @@ class Slots:
         Raises NoSlotAvailable after `seconds`, or at once where no slot will ever do; StoppedWaiting when `stop` is
         set; PoolShutdown when the pool closes.
         """
-        slot = await self._take(need or Need(), seconds, stop)
+        slot = await self._take(need or SlotRequest(), seconds, stop)
         try:
             yield slot
         finally:
@@ -220,7 +221,9 @@ class Slots:
                 waiter.given.set_exception(PoolShutdown("the pool takes no more work"))
         self._waiting.clear()
 
-    async def _take(self, need: Need, seconds: float | None, stop: asyncio.Event | None) -> Slot:
+    async def _take(
+        self, need: SlotRequest, seconds: float | None, stop: asyncio.Event | None
+    ) -> Slot:
         if self.closing.is_set():
             raise PoolShutdown("the pool takes no more work")
         if stop is not None and stop.is_set():
@@ -230,11 +233,19 @@ class Slots:
         waiter = _Waiter(need, asyncio.get_running_loop().create_future())
         heapq.heappush(self._waiting, (need.priority, need.since, next(self._arrivals), waiter))
         self._hand_out()
-        return waiter.given.result() if waiter.given.done() else await self._wait(waiter, seconds, stop)
+        return (
+            waiter.given.result()
+            if waiter.given.done()
+            else await self._wait(waiter, seconds, stop)
+        )
 
-    async def _wait(self, waiter: _Waiter, seconds: float | None, stop: asyncio.Event | None) -> Slot:
+    async def _wait(
+        self, waiter: _Waiter, seconds: float | None, stop: asyncio.Event | None
+    ) -> Slot:
         stopping = None if stop is None else asyncio.create_task(stop.wait())
-        signs: list[asyncio.Future[Any]] = [waiter.given] if stopping is None else [waiter.given, stopping]
+        signs: list[asyncio.Future[Any]] = (
+            [waiter.given] if stopping is None else [waiter.given, stopping]
+        )
         try:
             async with asyncio.timeout(seconds):
                 await asyncio.wait(signs, return_when=asyncio.FIRST_COMPLETED)
@@ -311,14 +322,16 @@ class Slots:
                 if not waiter.given.done():
                     waiter.given.set_exception(error)
 
-    def _check_hope(self, need: Need) -> None:
+    def _check_hope(self, need: SlotRequest) -> None:
         """Raises NoSlotAvailable where no slot can ever do: better now than after hours."""
         fitting = [slot for slot in self._all.values() if need.fits(slot) and not slot.retiring]
         if not fitting and need.slot is not None:
             raise NoSlotAvailable(f"{need.slot} is gone, and the conversation that it kept with it")
         if not fitting and need.role is not None:
             roles = (
-                ", ".join(sorted({slot.config.role for slot in self._all.values() if slot.config.role}))
+                ", ".join(
+                    sorted({slot.config.role for slot in self._all.values() if slot.config.role})
+                )
                 or "none"
             )
             raise NoSlotAvailable(f"no slot has the role {need.role!r}; roles here: {roles}")

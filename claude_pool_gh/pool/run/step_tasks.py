@@ -12,10 +12,10 @@ from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.model.plan import AgentRun, Branches, HostCall, OnFailure, OnRestart
 from claude_pool_gh.pool.model.ports import AgentOutcome, Ending
 from claude_pool_gh.pool.model.states import APPROVAL, RESTART, StepState, TaskState
-from claude_pool_gh.pool.run.planned_tasks import units_of
+from claude_pool_gh.pool.run.planned_task import PlannedTask
 from claude_pool_gh.pool.run.retrying import most_attempts
-from claude_pool_gh.pool.run.running import Held
-from claude_pool_gh.pool.run.units import Unit
+from claude_pool_gh.pool.run.running import CarriedChain
+from claude_pool_gh.pool.run.task_planning import planned_tasks_of
 from claude_pool_gh.pool.store import chains, steps, tasks
 from claude_pool_gh.pool.store.chains import ChainRow, StepRow, StepWork
 from claude_pool_gh.pool.store.tasks import TaskRow
@@ -30,7 +30,7 @@ _VERDICTS: Final = {
 
 
 def first_tasks(
-    tx: Transaction, held: Held, chain: ChainRow, now_ms: int
+    tx: Transaction, held: CarriedChain, chain: ChainRow, now_ms: int
 ) -> tuple[str, list[TaskRow]] | None:
     """The tasks of the step that a chain begins with, made at once where nothing has to be decided first."""
     position = chain.next_step
@@ -39,19 +39,24 @@ def first_tasks(
     step, record = chain.plan.steps[position], chain.steps[position]
     if isinstance(step, HostCall) or step.when is not None or record.state is not StepState.pending:
         return None
-    units = units_of(chain, step, record, values_of(chain))
+    units = planned_tasks_of(chain, step, record, values_of(chain))
     waiting = lay_out(tx, held, chain, record, units, now_ms)
     return None if waiting is None else (step.name, waiting)
 
 
-def laid_out(held: Held, record: StepRow) -> list[TaskRow] | None:
+def laid_out(held: CarriedChain, record: StepRow) -> list[TaskRow] | None:
     """A step's tasks where they were made as the chain began."""
     made, held.laid_out = held.laid_out, None
     return made[1] if made is not None and made[0] == record.name else None
 
 
 def lay_out(
-    tx: Transaction, held: Held, chain: ChainRow, record: StepRow, units: Sequence[Unit], now_ms: int
+    tx: Transaction,
+    held: CarriedChain,
+    chain: ChainRow,
+    record: StepRow,
+    units: Sequence[PlannedTask],
+    now_ms: int,
 ) -> list[TaskRow] | None:
     """Make a step's tasks, and give back to `pending` those whose process died under them.
 
@@ -63,11 +68,13 @@ def lay_out(
     # A lone task has its row since it was submitted; nothing was done with that before its step first begins.
     untouched = chain.kind == "task" and record.started_ms is None
     made = [
-        tasks.add(tx, unit.task_id, chain.id, record.name, unit.shard, unit.title, now_ms) for unit in units
+        tasks.add(tx, unit.task_id, chain.id, record.name, unit.shard, unit.title, now_ms)
+        for unit in units
     ]
     if untouched or all(made):
         return [
-            tasks.fresh(unit.task_id, chain.id, record.name, unit.shard, unit.title, now_ms) for unit in units
+            tasks.fresh(unit.task_id, chain.id, record.name, unit.shard, unit.title, now_ms)
+            for unit in units
         ]
     own = tasks.of_chain(tx, chain.id, record.name)
     running = [task for task in own if task.state is TaskState.running]
@@ -90,7 +97,12 @@ def lay_out(
 
 
 def collect(
-    tx: Transaction, held: Held, chain: ChainRow, step: AgentRun | Branches, record: StepRow, now_ms: int
+    tx: Transaction,
+    held: CarriedChain,
+    chain: ChainRow,
+    step: AgentRun | Branches,
+    record: StepRow,
+    now_ms: int,
 ) -> bool:
     """Store the step's result, every task's outcome in the order of the items, and what follows from it.
 
@@ -112,7 +124,9 @@ def collect(
         chains.park(tx, chain, APPROVAL)
         return False
     steps.complete(tx, record, result, now_ms, work)
-    if record.name == chain.plan.steps[-1].name:  # the last one: its end is the chain's, in one transaction
+    if (
+        record.name == chain.plan.steps[-1].name
+    ):  # the last one: its end is the chain's, in one transaction
         chains.finish(tx, chain, Outcome(verdict=Verdict.answered), now_ms)
         return False
     return True

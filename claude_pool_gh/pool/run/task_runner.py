@@ -19,32 +19,32 @@ from claude_pool_gh.pool.model.errors import (
     RecipeError,
     Superseded,
 )
-from claude_pool_gh.pool.model.ids import new_id
 from claude_pool_gh.pool.model.plan import AgentRun
 from claude_pool_gh.pool.model.ports import (
     Agent,
+    AgentChannel,
     AgentOutcome,
+    CapturedChange,
     Clock,
     Conversation,
     Ending,
-    Line,
     Observer,
-    Wanted,
-    Work,
+    WorkspaceRequest,
     Workspaces,
 )
 from claude_pool_gh.pool.model.render import render
 from claude_pool_gh.pool.model.texts import cleaned
 from claude_pool_gh.pool.recipes import prompting
-from claude_pool_gh.pool.run import attempt_money
+from claude_pool_gh.pool.run import attempt_end, attempt_money
+from claude_pool_gh.pool.run.conversation_address import session_of, slot_of
 from claude_pool_gh.pool.run.feed import Feed, recorded
 from claude_pool_gh.pool.run.lent_folder import run_in_folder
-from claude_pool_gh.pool.run.purse import RunPurse
+from claude_pool_gh.pool.run.planned_task import PlannedTask, prompt_of
 from claude_pool_gh.pool.run.retrying import may_recover, may_retry, most_attempts
-from claude_pool_gh.pool.run.running import Ended, Held, LiveRun
-from claude_pool_gh.pool.run.slots import Need, Slot, Slots, StoppedWaiting
+from claude_pool_gh.pool.run.run_budget import StoredRunBudget
+from claude_pool_gh.pool.run.running import AttemptResult, CarriedChain, RunningTask
+from claude_pool_gh.pool.run.slots import Slot, SlotRequest, Slots, StoppedWaiting
 from claude_pool_gh.pool.run.troubles import despite_trouble
-from claude_pool_gh.pool.run.units import Unit, prompt_of
 from claude_pool_gh.pool.store import chains, context, slot_rows, tasks
 from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.pool.store.tasks import TaskRow
@@ -58,7 +58,7 @@ _LONGEST_DELAY: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attempts:
+class TaskRunner:
     """Everything that one task needs to run in this process."""
 
     database: Database
@@ -73,7 +73,7 @@ class Attempts:
     home: Path
     """Where slots keep their conversations."""
 
-    async def write(self, held: Held, work: Callable[[Transaction], T]) -> T:
+    async def write(self, held: CarriedChain, work: Callable[[Transaction], T]) -> T:
         """One transaction for a chain, as its newest carrier; the observer is told in it.
 
         Whoever carries a chain waits for the database for as long as it is away: what it has to write is paid for.
@@ -89,12 +89,20 @@ class Attempts:
         try:
             self.observer.committed()
         except Exception:  # it is written: nobody may take this for a write that failed
-            logger.exception("observer broke", extra={"action": "observer_broke", "chain": held.chain_id})
+            logger.exception(
+                "observer broke", extra={"action": "observer_broke", "chain": held.chain_id}
+            )
         self.feed.publish(moves)
         return answer
 
     async def run(
-        self, held: Held, chain: ChainRow, unit: Unit, task: TaskRow, *, at_its_end: AtItsEnd | None = None
+        self,
+        held: CarriedChain,
+        chain: ChainRow,
+        unit: PlannedTask,
+        task: TaskRow,
+        *,
+        at_its_end: AtItsEnd | None = None,
     ) -> bool | None:
         """Run one pending task to its end.
 
@@ -111,20 +119,33 @@ class Attempts:
                 async with self._slot(held, chain, unit, task, wanted) as slot:
                     with held.answering_for(task.next_run_id):
                         prompt = prompt_of(unit, task, error, recovering=recovering)
-                        outcome, task, work = await self._attempt(held, chain, unit, task, slot, prompt)
-                        held.open[task.run_id] = Ended(outcome, work)
+                        outcome, task, work = await self._attempt(
+                            held, chain, unit, task, slot, prompt
+                        )
+                        held.open[task.run_id] = AttemptResult(outcome, work)
                         recovered = recovering
                         recovering = not recovered and may_recover(unit.run, outcome, retries_left)
-                        again = recovering or (not recovered and may_retry(unit.run, outcome, retries_left))
+                        again = recovering or (
+                            not recovered and may_retry(unit.run, outcome, retries_left)
+                        )
                         most = most_attempts(unit.run, unit.rejections)
                         again = again and task.attempt < most and not held.stop.is_set()
                         again, told = await self._end(
-                            held, chain, task, outcome, work, slot, again=again, at_its_end=at_its_end
+                            held,
+                            chain,
+                            task,
+                            outcome,
+                            work,
+                            slot,
+                            again=again,
+                            at_its_end=at_its_end,
                         )
             except (NoSlotAvailable, StoppedWaiting) as why:
                 ending = Ending.cancelled if isinstance(why, StoppedWaiting) else Ending.failed
                 outcome = AgentOutcome(ending=ending, reason=str(why))
-                await self.write(held, partial(self._end_unstarted, task_id=unit.task_id, outcome=outcome))
+                await self.write(
+                    held, partial(self._end_unstarted, task_id=unit.task_id, outcome=outcome)
+                )
                 return None
             except RecipeError as missing:  # a text that cannot be filled: nothing has begun
                 await self._fail_unstarted(held, unit, str(missing))
@@ -137,7 +158,7 @@ class Attempts:
             task = await self.database.read(lambda tx: tasks.get(tx, unit.task_id), forever=True)
         return None
 
-    async def _fail_unstarted(self, held: Held, unit: Unit, reason: str) -> None:
+    async def _fail_unstarted(self, held: CarriedChain, unit: PlannedTask, reason: str) -> None:
         outcome = AgentOutcome(ending=Ending.failed, reason=reason)
         await self.write(held, partial(self._end_unstarted, task_id=unit.task_id, outcome=outcome))
 
@@ -150,26 +171,41 @@ class Attempts:
         That of its address, if it is here. Else the process that had this slot is gone: what it kept is found by its
         session id, if the store knows of any such, and goes on wherever a slot is free.
         """
-        slot, session = task_slot(resume), task_session(resume)
+        slot, session = slot_of(resume), session_of(resume)
         if slot is None or session is None or any(each.id == slot for each in self.slots.all):
             return slot
         return None if await self.database.read(lambda tx: tasks.has_session(tx, session)) else slot
 
     def _slot(
-        self, held: Held, chain: ChainRow, unit: Unit, task: TaskRow, wanted: str | None
+        self,
+        held: CarriedChain,
+        chain: ChainRow,
+        unit: PlannedTask,
+        task: TaskRow,
+        wanted: str | None,
     ) -> AbstractAsyncContextManager[Slot]:
-        own = next((s.config.slot_assignment_timeout_secs for s in self.slots.all if s.id == wanted), None)
+        own = next(
+            (s.config.slot_assignment_timeout_secs for s in self.slots.all if s.id == wanted), None
+        )
         patience = own or self.config.slot_assignment_timeout_secs
-        need = Need(
-            priority=chain.priority, role=unit.run.role, slot=wanted, patience=patience,
-            since=(chain.created_ms, chain.place), ticket=chain.id,
-        )  # fmt: skip
+        need = SlotRequest(
+            priority=chain.priority,
+            role=unit.run.role,
+            slot=wanted,
+            patience=patience,
+            since=(chain.created_ms, chain.place),
+            ticket=chain.id,
+        )
         # What was done before is not taken from the patience: a lone task's first attempt alone has waited since.
-        waited = self.clock.now_ms() - chain.created_ms if chain.kind == "task" and not task.attempt else 0
+        waited = (
+            self.clock.now_ms() - chain.created_ms
+            if chain.kind == "task" and not task.attempt
+            else 0
+        )
         seconds = None if patience is None else max(0.0, patience - waited / 1000)
         return self.slots.lease(need, seconds=seconds, stop=held.stop)
 
-    async def _pause(self, held: Held, failures: int) -> None:
+    async def _pause(self, held: CarriedChain, failures: int) -> None:
         """Before a retry; it ends early when there will be none, or not in this process: no library's pause does."""
         seconds = min(_LONGEST_DELAY, self.config.retry_delay_secs * 2**failures)
         signs = [asyncio.create_task(event.wait()) for event in (held.stop, self.slots.closing)]
@@ -180,13 +216,22 @@ class Attempts:
                 sign.cancel()
 
     async def _attempt(
-        self, held: Held, chain: ChainRow, unit: Unit, task: TaskRow, slot: Slot, prompt: str
-    ) -> tuple[AgentOutcome, TaskRow, Work | None]:
+        self,
+        held: CarriedChain,
+        chain: ChainRow,
+        unit: PlannedTask,
+        task: TaskRow,
+        slot: Slot,
+        prompt: str,
+    ) -> tuple[AgentOutcome, TaskRow, CapturedChange | None]:
         limits = chain.plan.limits
         config = resolve(
-            self.config, slot.config, unit.run.overrides,
-            wall_seconds=limits.wall_seconds, idle_seconds=limits.idle_seconds,
-        )  # fmt: skip
+            self.config,
+            slot.config,
+            unit.run.overrides,
+            wall_seconds=limits.wall_seconds,
+            idle_seconds=limits.idle_seconds,
+        )
 
         # What another agent said, or a file holds, is part of them.
         system, prompt = cleaned(render(unit.run.system, unit.values)), cleaned(prompt)
@@ -204,28 +249,45 @@ class Attempts:
 
         def begin(
             tx: Transaction,
-        ) -> tuple[TaskRow, attempt_money.Most | AgentOutcome, dict[str, str], Work | None]:
+        ) -> tuple[
+            TaskRow,
+            attempt_money.SpendingLimit | AgentOutcome,
+            dict[str, str],
+            CapturedChange | None,
+        ]:
             started = tasks.begin(
                 tx, task, slot.id, config.model, self.clock.now_ms(), prompt=prompt, asked=asked
             )
             slot_rows.occupy(tx, slot.id, self.worker, slot.config, started.id)
             most = attempt_money.reserve(
-                tx, self.agent, chain, unit, started, work, slots=self.slots.count, now_ms=self.clock.now_ms()
+                tx,
+                self.agent,
+                chain,
+                unit,
+                started,
+                work,
+                slots=self.slots.count,
+                now_ms=self.clock.now_ms(),
             )
-            return started, most, context.everything(tx), _start(tx, chain, task)
+            return started, most, context.everything(tx), attempt_end.work_before(tx, chain, task)
 
         started, most, shared, start = await self.write(held, begin)
         if isinstance(most, AgentOutcome):
-            return _with_settings(chain, most), started, None
+            return attempt_end.with_settings(chain, most), started, None
         more_system = prompting.more_system(config.system_prompt, slot.config, shared)
         work = replace(
-            work, more_system=more_system, budget_microdollars=most.task, step_microdollars=most.step
+            work,
+            more_system=more_system,
+            budget_microdollars=most.task,
+            step_microdollars=most.step,
         )
-        line = Line(stop=held.stop, purse=RunPurse(self.database, self.clock, work))
+        line = AgentChannel(
+            stop=held.stop, run_budget=StoredRunBudget(self.database, self.clock, work)
+        )
         line.heard = partial(self.feed.spoke, chain.id, started.id, line)
-        live = LiveRun(started.id, started.step, slot.id, started.started_ms or 0, line)
+        live = RunningTask(started.id, started.step, slot.id, started.started_ms or 0, line)
         with held.running(live):
-            wanted = Wanted(
+            wanted = WorkspaceRequest(
                 run_id=started.run_id,
                 slot=slot.id,
                 spec=chain.plan.workspace,
@@ -237,7 +299,7 @@ class Attempts:
         if work.conversation is None:  # nothing was kept that could go on
             outcome = replace(outcome, session_id=None)
         slot.broken = outcome.broken
-        return _with_settings(chain, outcome), started, kept
+        return attempt_end.with_settings(chain, outcome), started, kept
 
     @property
     def _base_dir(self) -> Path | None:
@@ -247,36 +309,33 @@ class Attempts:
     def _conversation(self, slot: Slot, run: AgentRun) -> Conversation | None:
         if self.config.slot_mode is SlotMode.ephemeral:
             return None
-        return Conversation(home=self.home / slot.id, resume=task_session(run.resume))
+        return Conversation(home=self.home / slot.id, resume=session_of(run.resume))
 
     async def _end(
-        self, held: Held, chain: ChainRow, task: TaskRow, outcome: AgentOutcome, work: Work | None, slot: Slot,
-        *, again: bool, at_its_end: AtItsEnd | None,
-    ) -> tuple[bool, bool | None]:  # fmt: skip
+        self,
+        held: CarriedChain,
+        chain: ChainRow,
+        task: TaskRow,
+        outcome: AgentOutcome,
+        work: CapturedChange | None,
+        slot: Slot,
+        *,
+        again: bool,
+        at_its_end: AtItsEnd | None,
+    ) -> tuple[bool, bool | None]:
         """Write how an attempt ended: whether there is another, and what `at_its_end` has returned.
 
         What was paid for is not bought again because it cannot be written: the write is tried again, and a result that
         the database will not take at all ends its task.
         """
-
-        def store(tx: Transaction, *, outcome: AgentOutcome, work: Work | None, again: bool) -> None:
-            now = self.clock.now_ms()
-            tasks.keep(tx, task, outcome, work, now)
-            cost = (
-                tasks.give_back(tx, task, now, outcome)
-                if again
-                else tasks.end(tx, task, outcome, now, review=chain.plan.is_gated(task.step))
-            )
-            slot_rows.vacate(
-                tx, slot.id, self.worker, slot.config,
-                completed=outcome.ending is Ending.completed,
-                broken=slot.broken,
-                cost=cost,
-                session_id=outcome.session_id,
-            )  # fmt: skip
-            if self.config.slot_mode is SlotMode.ephemeral and not slot.broken:
-                slot.heir = slot_rows.replace(tx, slot.id, new_id("slot"))
-
+        attempt = attempt_end.Attempt(
+            chain=chain,
+            task=task,
+            slot=slot,
+            worker=self.worker,
+            is_ephemeral=self.config.slot_mode is SlotMode.ephemeral,
+        )
+        store = partial(attempt.store, clock=self.clock)
         if outcome.ending is Ending.completed:
             slot.restarts = 0
         if at_its_end is not None and not again:
@@ -288,18 +347,20 @@ class Attempts:
         try:
             await despite_trouble(
                 lambda: self.write(held, partial(store, outcome=outcome, work=work, again=again)),
-                task.run_id, delay=self.config.retry_delay_secs, but=(PoolError,),
-            )  # fmt: skip
+                task.run_id,
+                delay=self.config.retry_delay_secs,
+                but=(PoolError,),
+            )
         except PoolError:
             raise
         except Exception as error:  # noqa: BLE001 - logged each time; whatever it is, the task has ended
-            lost = _not_storable(outcome, error)
+            lost = attempt_end.not_storable(outcome, error)
             await self.write(held, partial(store, outcome=lost, work=None, again=False))
             return False, None
         return again, None
 
     async def _end_with(
-        self, held: Held, store: Callable[[Transaction], None], at_its_end: AtItsEnd
+        self, held: CarriedChain, store: Callable[[Transaction], None], at_its_end: AtItsEnd
     ) -> bool | None:
         """Write both in one transaction. None where that failed: nothing is written, and each has its own try."""
 
@@ -312,40 +373,7 @@ class Attempts:
         except (Superseded, PoolShutdown):
             raise
         except Exception:
-            logger.exception("written apart", extra={"action": "written_apart", "chain": held.chain_id})
+            logger.exception(
+                "written apart", extra={"action": "written_apart", "chain": held.chain_id}
+            )
             return None
-
-
-def _not_storable(outcome: AgentOutcome, error: Exception) -> AgentOutcome:
-    """What stays of an outcome that the database does not take: that there was one."""
-    reason = f"its result could not be stored ({type(error).__name__})"
-    return AgentOutcome(
-        ending=Ending.failed, reason=reason, operator=True, broken=outcome.broken, turns=outcome.turns,
-        elapsed_ms=outcome.elapsed_ms, session_id=outcome.session_id,
-    )  # fmt: skip
-
-
-def _with_settings(chain: ChainRow, outcome: AgentOutcome) -> AgentOutcome:
-    """The outcome with the settings that would change it, where a script made the chain and money was short."""
-    if outcome.ending is not Ending.out_of_budget or chain.caps.least is None:
-        return outcome
-    own = "PoolConfig.task_budget_usd" if chain.kind == "task" else "ChainOptions.budget_usd"
-    caps = f"TaskOverrides.max_budget_usd, {own} and PoolConfig.budget_microdollars"
-    return replace(outcome, reason=f"{outcome.reason}; its caps are set by {caps}")
-
-
-def task_slot(resume: str | None) -> str | None:
-    """The slot that keeps the conversation, from `SLOT/SESSION`."""
-    return None if resume is None else resume.partition("/")[0]
-
-
-def task_session(resume: str | None) -> str | None:
-    """The conversation's session id, from `SLOT/SESSION`."""
-    return None if resume is None else resume.partition("/")[2]
-
-
-def _start(tx: Transaction, chain: ChainRow, task: TaskRow) -> Work | None:
-    """The work that a run begins with: of a rejected attempt, what was rejected; else what the last step left."""
-    if task.attempt and (own := tasks.kept_work(tx, task.run_id)) is not None:
-        return own
-    return None if chain.work is None else tasks.kept_work(tx, chain.work["run"])

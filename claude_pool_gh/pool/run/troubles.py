@@ -19,7 +19,11 @@ _LONGEST_WAIT: Final = 10.0
 
 
 async def despite_trouble(
-    work: Callable[[], Awaitable[T]], subject: str, *, delay: float, but: tuple[type[Exception], ...]
+    work: Callable[[], Awaitable[T]],
+    subject: str,
+    *,
+    delay: float,
+    but: tuple[type[Exception], ...],
 ) -> T:
     """What comes of some work that is tried again after any error, except for those in `but`, which mean something.
 
@@ -45,7 +49,12 @@ async def despite_trouble(
             raise
         failure = error
     return await retried(
-        tried, failure, on=on, first_delay=delay, longest_delay=_LONGEST_DELAY, attempts=MOST_TROUBLES
+        tried,
+        failure,
+        on=on,
+        first_delay=delay,
+        longest_delay=_LONGEST_DELAY,
+        attempts=MOST_TROUBLES,
     )
 
 

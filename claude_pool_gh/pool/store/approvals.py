@@ -39,7 +39,9 @@ def reject(tx: Transaction, chain_id: str, feedback: str, now_ms: int) -> bool:
     if last:
         said, _, _ = feedback.partition("\n")
         reason = f"rejected {count} of {most} times; the last feedback: {said}"
-        chains.finish(tx, chains.get(tx, chain_id), Outcome(verdict=Verdict.failed, reason=reason), now_ms)
+        chains.finish(
+            tx, chains.get(tx, chain_id), Outcome(verdict=Verdict.failed, reason=reason), now_ms
+        )
     else:
         chains.unpark(tx, chain, now_ms)
     return not last

@@ -43,7 +43,9 @@ class Scope:
     def parameters(self, of: str = "") -> dict[str, Any]:
         """The values of the parameters in `counted`."""
         since = {f"since{of}": self.since_ms}
-        return since if self.kind == POOL else {f"kind{of}": self.kind, f"key{of}": self.key, **since}
+        return (
+            since if self.kind == POOL else {f"kind{of}": self.kind, f"key{of}": self.key, **since}
+        )
 
 
 def scope_of(cap: Cap, account: Account, now_ms: int) -> Scope:
@@ -69,17 +71,20 @@ def counted(total: sa.ColumnElement[Any], *, everything: bool, of: str = "") -> 
 
 # Built once: see `chains`.
 _USED_BY: Final = {everything: counted(USED, everything=everything) for everything in (False, True)}
-_SPENT_BY: Final = {everything: counted(_SPENT, everything=everything) for everything in (False, True)}
+_SPENT_BY: Final = {
+    everything: counted(_SPENT, everything=everything) for everything in (False, True)
+}
 
 
 def cap_uses(tx: Transaction, account: Account, caps: Caps, now_ms: int) -> list[CapUse]:
     """Every cap that a new chain of this account would count against, narrowest first."""
     return [
-        CapUse(cap.name, cap.limit, _sum(tx, _USED_BY, scope_of(cap, account, now_ms))) for cap in caps.shared
+        CapUse(cap.name, cap.limit, _sum(tx, _USED_BY, scope_of(cap, account, now_ms)))
+        for cap in caps.shared
     ]
 
 
-def may_come_free(tx: Transaction, account: Account, caps: Caps, now_ms: int) -> bool:
+def could_be_freed(tx: Transaction, account: Account, caps: Caps, now_ms: int) -> bool:
     """Whether what is only set aside, not spent, stands between this chain and its caps: then waiting can help."""
     return all(
         cap.limit - _sum(tx, _SPENT_BY, scope_of(cap, account, now_ms)) >= caps.to_begin
@@ -87,7 +92,7 @@ def may_come_free(tx: Transaction, account: Account, caps: Caps, now_ms: int) ->
     )
 
 
-def check_hope(tx: Transaction, account: Account, caps: Caps, now_ms: int) -> None:
+def ensure_affordable(tx: Transaction, account: Account, caps: Caps, now_ms: int) -> None:
     """Raises CapReached where even waiting could not bring the least that a task needs: it is spent, not set aside."""
     for cap in caps.shared:
         left = cap.limit - _sum(tx, _SPENT_BY, scope_of(cap, account, now_ms))
@@ -110,7 +115,9 @@ def _sum(tx: Transaction, totals: dict[bool, sa.Select[Any]], scope: Scope) -> i
 
 def _start(window: Window, now_ms: int) -> int:
     """The first millisecond of a window, in UTC."""
-    day = datetime.fromtimestamp(now_ms / 1000, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    day = datetime.fromtimestamp(now_ms / 1000, UTC).replace(
+        hour=0, minute=0, second=0, microsecond=0
+    )
     match window:
         case Window.ever:
             return 0

@@ -28,7 +28,9 @@ def chain_result(tx: Transaction, chain_id: str) -> ChainResult | None:
         return None
     steps, (cost, bound) = _steps(tx, chain), costs.cost_of(tx, chain_id)
     ended_well = chain.outcome.verdict not in FAILURES
-    failed = [f"step {step.name}: {step.error}" for step in steps if not (step.success or step.skipped)]
+    failed = [
+        f"step {step.name}: {step.error}" for step in steps if not (step.success or step.skipped)
+    ]
     said = next((text for step in reversed(steps) if (text := _answer(step))), "")
     return ChainResult(
         steps=steps,
@@ -45,24 +47,37 @@ def chain_result(tx: Transaction, chain_id: str) -> ChainResult | None:
 def step_results(tx: Transaction, chain_id: str) -> tuple[StepResult, ...]:
     """What each step came to that has ended so far, or waits for approval. Raises UnknownChain."""
     chain = chains.get(tx, chain_id)
-    shown = {step.name for step in chain.steps if step.state in (*_AT_ITS_END, StepState.pending_review)}
+    shown = {
+        step.name for step in chain.steps if step.state in (*_AT_ITS_END, StepState.pending_review)
+    }
     return tuple(step for step in _steps(tx, chain) if step.name in shown)
 
 
 def _answer(step: StepResult) -> str:
     """What a step's agents said, or its host: never why it failed."""
-    return "\n\n".join(each.output for each in step.tasks if each.output) if step.tasks else step.output
+    return (
+        "\n\n".join(each.output for each in step.tasks if each.output)
+        if step.tasks
+        else step.output
+    )
 
 
 def _steps(tx: Transaction, chain: ChainRow) -> tuple[StepResult, ...]:
     spent, rows = costs.cost_by_step(tx, chain.id), tasks.of_chain(tx, chain.id)
     return tuple(
-        _step(step, record, spent.get(step.name, (0, False)), [row for row in rows if row.step == step.name])
+        _step(
+            step,
+            record,
+            spent.get(step.name, (0, False)),
+            [row for row in rows if row.step == step.name],
+        )
         for step, record in zip(chain.plan.steps, chain.steps, strict=True)
     )
 
 
-def _step(step: Step, record: StepRow, cost: tuple[int, bool], own: Sequence[TaskRow]) -> StepResult:
+def _step(
+    step: Step, record: StepRow, cost: tuple[int, bool], own: Sequence[TaskRow]
+) -> StepResult:
     every = tuple(_task(row, rejected=record.state is StepState.failed) for row in own)
     failed = next((each for each in every if not each.success), None)
     host = record.result if isinstance(step, HostCall) else None
@@ -79,7 +94,8 @@ def _step(step: Step, record: StepRow, cost: tuple[int, bool], own: Sequence[Tas
         cost_microdollars=cost[0],
         upper_bound=cost[1],
         retries_used=sum(max(0, row.attempt - 1) for row in own),
-        skipped=record.state in (StepState.skipped, StepState.pending, StepState.cancelled) and not own,
+        skipped=record.state in (StepState.skipped, StepState.pending, StepState.cancelled)
+        and not own,
     )
 
 
@@ -93,9 +109,14 @@ def _task(row: TaskRow, *, rejected: bool) -> StepTask:
         ending = Ending.failed
     error = "" if success else error_of(outcome) or ("rejected" if rejected else ending.value)
     return StepTask(
-        id=TaskId(row.id), title=row.title, success=success, ending=ending, output=output_of(outcome), error=error,
+        id=TaskId(row.id),
+        title=row.title,
+        success=success,
+        ending=ending,
+        output=output_of(outcome),
+        error=error,
         structured=outcome.get("structured"),
-    )  # fmt: skip
+    )
 
 
 def _joined(every: Sequence[StepTask]) -> str:
@@ -106,7 +127,10 @@ def _joined(every: Sequence[StepTask]) -> str:
 
 def _typed(step: Step, every: Sequence[StepTask]) -> Any:
     several = (
-        len(every) != 1 or isinstance(step, HostCall) or step.kind == "branches" or step.each is not None
+        len(every) != 1
+        or isinstance(step, HostCall)
+        or step.kind == "branches"
+        or step.each is not None
     )
     if not several:
         return every[0].structured

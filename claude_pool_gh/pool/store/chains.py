@@ -191,18 +191,24 @@ def add(tx: Transaction, new: NewChain, now_ms: int) -> bool:
     note("chains", new.id, "", ChainState.queued, {})
     rows = [
         {
-            "id": f"{new.id}.{step.name}", "chain_id": new.id, "position": position, "name": step.name,
-            "state": STEP.first, "rejections": [],
+            "id": f"{new.id}.{step.name}",
+            "chain_id": new.id,
+            "position": position,
+            "name": step.name,
+            "state": STEP.first,
+            "rejections": [],
         }
         for position, step in enumerate(new.plan.steps)
-    ]  # fmt: skip
+    ]
     if rows:
         tx.execute(_NEW_STEPS, rows)
     if new.account:
         own = [{"chain_id": new.id, "kind": kind, "key": key} for kind, key in new.account.items()]
         tx.execute(chain_scopes.insert(), own)
     if new.tags:
-        tx.execute(tags.insert(), [{"chain_id": new.id, "tag": tag} for tag in dict.fromkeys(new.tags)])
+        tx.execute(
+            tags.insert(), [{"chain_id": new.id, "tag": tag} for tag in dict.fromkeys(new.tags)]
+        )
     if new.kind == "task":
         _add_lone_task(tx, new.id, new.plan, now_ms)
     return True
@@ -245,7 +251,9 @@ def hold(tx: Transaction, chain_id: str, generation: int) -> bool:
 
 def lock(tx: Transaction, chain_id: str) -> None:
     """Let nobody else decide about the chain until this transaction ends; what is read from now on holds."""
-    tx.execute(sa.select(chains.c.id).where(chains.c.id == chain_id).with_for_update(key_share=True))
+    tx.execute(
+        sa.select(chains.c.id).where(chains.c.id == chain_id).with_for_update(key_share=True)
+    )
 
 
 def begin(tx: Transaction, chain: ChainRow, now_ms: int) -> ChainRow:
@@ -257,13 +265,13 @@ def begin(tx: Transaction, chain: ChainRow, now_ms: int) -> ChainRow:
 
 def park(tx: Transaction, chain: ChainRow, reason: str) -> None:
     """A running chain waits, as a row, for what `reason` names. Its unused money goes back meanwhile."""
-    ledger.let_go(tx, chain.id)
+    ledger.release(tx, chain.id)
     move(tx, CHAIN, chain.id, chain.state, ChainEvent.park, parked_for=reason, owner=None)
 
 
 def unpark(tx: Transaction, chain: ChainRow, now_ms: int) -> None:
     """A parked chain queues again, with its money. Raises CapReached."""
-    ledger.take_again(tx, chain.id, chain.account, chain.caps, now_ms)
+    ledger.reacquire(tx, chain.id, chain.account, chain.caps, now_ms)
     also = {"parked_for": None, "owner": None, "deadline_ms": None}
     move(tx, CHAIN, chain.id, ChainState.parked, ChainEvent.resume, **also)
 
@@ -316,9 +324,15 @@ def tags_of(tx: Transaction, chain_ids: Iterable[str]) -> dict[str, tuple[str, .
 
 def _step(row: sa.Row[Any]) -> StepRow:
     return StepRow(
-        id=row.id, name=row.name, state=StepState(row.state), result=row.result,
-        rejections=tuple(row.rejections or ()), work=row.work, started_ms=row.started_ms, ended_ms=row.ended_ms,
-    )  # fmt: skip
+        id=row.id,
+        name=row.name,
+        state=StepState(row.state),
+        result=row.result,
+        rejections=tuple(row.rejections or ()),
+        work=row.work,
+        started_ms=row.started_ms,
+        ended_ms=row.ended_ms,
+    )
 
 
 def _chain(row: sa.Row[Any], found: Iterable[sa.Row[Any]]) -> ChainRow:

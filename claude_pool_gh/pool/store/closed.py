@@ -11,7 +11,9 @@ from claude_pool_gh.storage import Database, Transaction
 T = TypeVar("T")
 
 CLOSED = "this pool is closed: what it has is read, and goes on, in one that is opened on the same `state` or `store`"
-CLOSED_AND_GONE = "this pool is closed, and nothing of it is kept: it was opened without `state` and `store`"
+CLOSED_AND_GONE = (
+    "this pool is closed, and nothing of it is kept: it was opened without `state` and `store`"
+)
 
 
 class ClosedDatabase(Database):

@@ -45,14 +45,20 @@ def take_over(tx: Transaction, old: ChainRow, new_id: str, now_ms: int) -> None:
             tasks.take_over(tx, task, _own_id(task.id, old.id, new_id), new_id, now_ms)
         work = _work_of(tx, old, first)
         if work is not None and first:
-            tx.execute(steps.update().where(steps.c.id == new.steps[first - 1].id).values(work=work))
+            tx.execute(
+                steps.update().where(steps.c.id == new.steps[first - 1].id).values(work=work)
+            )
 
 
 def _unfinished(tx: Transaction, chain: ChainRow) -> int | None:
     """Position of the first step that is not done, or some of whose tasks failed although the chain went on."""
-    failed = {task.step for task in tasks.of_chain(tx, chain.id) if task.state is not TaskState.completed}
+    failed = {
+        task.step for task in tasks.of_chain(tx, chain.id) if task.state is not TaskState.completed
+    }
     for position, step in enumerate(chain.steps):
-        if step.state not in FINISHED or (step.name in failed and step.state is StepState.completed):
+        if step.state not in FINISHED or (
+            step.name in failed and step.state is StepState.completed
+        ):
             return position
     return None
 

@@ -68,7 +68,7 @@ _ENOUGH: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Expense:
+class RequestCost:
     """What one request to the model has cost, and for what it was."""
 
     chain_id: str
@@ -117,7 +117,9 @@ def cost_of_every_run(tx: Transaction) -> dict[str, int]:
     return {str(run): int(total) for run, total in tx.execute(statement)}
 
 
-def usual_cost(tx: Transaction, kind: str, key: str, verb: str, *, last: int = 20) -> tuple[int, int] | None:
+def usual_cost(
+    tx: Transaction, kind: str, key: str, verb: str, *, last: int = 20
+) -> tuple[int, int] | None:
     """The middle half of what the finished chains of a scope and verb have cost; None below four of them."""
     asked = {"of_kind": kind, "of_key": key, "of_verb": verb, "last": last}
     return middle_half(tx.execute(USUAL, asked).scalars())
@@ -131,11 +133,11 @@ def middle_half(costs: Iterable[int]) -> tuple[int, int] | None:
     return int(found[len(found) // 4]), int(found[(3 * len(found)) // 4])
 
 
-def spending(tx: Transaction, kind: str, key: str, since_ms: int) -> list[Expense]:
+def spending(tx: Transaction, kind: str, key: str, since_ms: int) -> list[RequestCost]:
     """Every request that a scope's chains have paid for after a moment."""
     rows = tx.execute(_SPENDING, {"of_kind": kind, "of_key": key, "since": since_ms})
     return [
-        Expense(
+        RequestCost(
             chain_id=row.id,
             verb=row.verb,
             requester=row.requester,

@@ -47,7 +47,12 @@ def own_charges(tx: Transaction, since_ms: int) -> list[Charge]:
         .where(_R.level == "chain", _C.created_ms >= since_ms, ~_FOREIGN)
     )
     return [
-        Charge(chain_id=row.id, account=row.account, amount=int(row.amount), created_ms=int(row.created_ms))
+        Charge(
+            chain_id=row.id,
+            account=row.account,
+            amount=int(row.amount),
+            created_ms=int(row.created_ms),
+        )
         for row in tx.execute(own)
     ]
 
@@ -60,9 +65,16 @@ def count(tx: Transaction, charges: Iterable[Charge]) -> None:
         name = _name(charge.chain_id)
         tx.execute(chains.insert().values(_ended(name, charge)))
         if charge.account:
-            own = [{"chain_id": name, "kind": kind, "key": key} for kind, key in charge.account.items()]
+            own = [
+                {"chain_id": name, "kind": kind, "key": key} for kind, key in charge.account.items()
+            ]
             tx.execute(chain_scopes.insert(), own)
-        money: dict[str, Any] = {"id": name, "level": "chain", "chain_id": name, "upper_bound": False}
+        money: dict[str, Any] = {
+            "id": name,
+            "level": "chain",
+            "chain_id": name,
+            "upper_bound": False,
+        }
         money |= {"reserved": charge.amount, "settled": charge.amount}
         money |= {"created_ms": charge.created_ms, "settled_ms": charge.created_ms}
         tx.execute(reservations.insert().values(money))
@@ -70,7 +82,9 @@ def count(tx: Transaction, charges: Iterable[Charge]) -> None:
 
 def _name(chain_id: str) -> str:
     name = f"{ELSEWHERE}{chain_id}"
-    return name if len(name) <= _LONGEST_ID else ELSEWHERE + sha256(chain_id.encode()).hexdigest()[:48]
+    return (
+        name if len(name) <= _LONGEST_ID else ELSEWHERE + sha256(chain_id.encode()).hexdigest()[:48]
+    )
 
 
 def _ended(name: str, charge: Charge) -> dict[str, Any]:

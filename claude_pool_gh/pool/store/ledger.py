@@ -53,7 +53,9 @@ _LEFT: Final = sa.select(
 _USED_BY_STEP: Final = sa.select(USED).where(
     _R.chain_id == _WANTED, _R.level == "task", _R.step == sa.bindparam("of_step")
 )
-_OPEN_INSIDE: Final = sa.select(_R.id, _R.level).where(_R.parent_id == _WANTED, _R.settled.is_(None))
+_OPEN_INSIDE: Final = sa.select(_R.id, _R.level).where(
+    _R.parent_id == _WANTED, _R.settled.is_(None)
+)
 _SUM_INSIDE: Final = sa.select(USED, BOUND, sa.func.count() - sa.func.count(_R.settled)).where(
     _R.parent_id == _WANTED
 )
@@ -74,7 +76,9 @@ _RAISE: Final = (
 _SETTLE: Final = reservations.update().where(_R.id == _WANTED, _R.settled.is_(None))
 
 
-def reserve_chain(tx: Transaction, chain_id: str, account: Account, caps: Caps, now_ms: int) -> None:
+def reserve_chain(
+    tx: Transaction, chain_id: str, account: Account, caps: Caps, now_ms: int
+) -> None:
     """Set the chain's whole cap aside or, where it may begin with less and a wider cap holds for it, only that.
 
     Raises CapReached, naming the narrowest cap that is too small.
@@ -90,15 +94,17 @@ def is_reserved(tx: Transaction, chain_id: str) -> bool:
     return tx.execute(_KNOWN, {"wanted": chain_id}).first() is not None
 
 
-def let_go(tx: Transaction, chain_id: str) -> None:
+def release(tx: Transaction, chain_id: str) -> None:
     """Keep only what a chain has spent: while it is parked, others may use the rest."""
     used = tx.execute(_USED_INSIDE, {"wanted": chain_id}).scalar_one()
     tx.execute(
-        reservations.update().where(_R.id == chain_id, _R.settled.is_(None)).values(reserved=int(used))
+        reservations.update()
+        .where(_R.id == chain_id, _R.settled.is_(None))
+        .values(reserved=int(used))
     )
 
 
-def take_again(tx: Transaction, chain_id: str, account: Account, caps: Caps, now_ms: int) -> None:
+def reacquire(tx: Transaction, chain_id: str, account: Account, caps: Caps, now_ms: int) -> None:
     """Set aside again what a parked chain let go. Raises CapReached."""
     one_at_a_time(tx, "ledger")
     more = min(caps.chain - _reserved(tx, chain_id), caps.to_begin)
@@ -172,7 +178,9 @@ def _let_rest_go(tx: Transaction, request_id: str) -> None:
         tx.execute(_LOWER, {"wanted": each, "most": used + (least if each == run_id else 0)})
 
 
-def _extended_chain(tx: Transaction, chain_id: str, wanted: int, now_ms: int, beside: int = 1) -> int:
+def _extended_chain(
+    tx: Transaction, chain_id: str, wanted: int, now_ms: int, beside: int = 1
+) -> int:
     """What is free in an open chain once it holds more, where it does not hold its whole cap already."""
     free, held = left_in(tx, chain_id), tx.execute(_HELD, {"wanted": chain_id}).one()
     if free >= wanted or held.settled is not None:
@@ -205,9 +213,15 @@ def reserve_task(
     if granted < least:
         raise CapReached("chain", _reserved(tx, chain_id), left_in(tx, chain_id), least)
     _insert(
-        tx, id=run_id, level="task", parent_id=chain_id, chain_id=chain_id, step=step, reserved=granted,
+        tx,
+        id=run_id,
+        level="task",
+        parent_id=chain_id,
+        chain_id=chain_id,
+        step=step,
+        reserved=granted,
         created_ms=now_ms,
-    )  # fmt: skip
+    )
     return granted
 
 
@@ -220,9 +234,16 @@ def reserve_request(
     if task is None or task.settled is not None or left_in(tx, run_id) < amount:
         return False
     _insert(
-        tx, id=request_id, level="request", parent_id=run_id, chain_id=task.chain_id, step=task.step,
-        model=model, reserved=amount, created_ms=now_ms,
-    )  # fmt: skip
+        tx,
+        id=request_id,
+        level="request",
+        parent_id=run_id,
+        chain_id=task.chain_id,
+        step=task.step,
+        model=model,
+        reserved=amount,
+        created_ms=now_ms,
+    )
     return True
 
 
@@ -231,9 +252,18 @@ def book(tx: Transaction, request_id: str, run_id: str, model: str, cost: int, n
     one_at_a_time(tx, "ledger")
     task = tx.execute(_OWNER, {"wanted": run_id}).one()
     _insert(
-        tx, id=request_id, level="request", parent_id=run_id, chain_id=task.chain_id, step=task.step, model=model,
-        reserved=cost, settled=cost, created_ms=now_ms, settled_ms=now_ms,
-    )  # fmt: skip
+        tx,
+        id=request_id,
+        level="request",
+        parent_id=run_id,
+        chain_id=task.chain_id,
+        step=task.step,
+        model=model,
+        reserved=cost,
+        settled=cost,
+        created_ms=now_ms,
+        settled_ms=now_ms,
+    )
 
 
 def granted(tx: Transaction, reservation_id: str) -> int:
@@ -250,9 +280,15 @@ def left_in(tx: Transaction, reservation_id: str) -> int:
 
 
 def settle_request(
-    tx: Transaction, request_id: str, cost: int, now_ms: int, *, usage: Mapping[str, Any] | None = None,
-    upper_bound: bool = False, note: str | None = None,
-) -> None:  # fmt: skip
+    tx: Transaction,
+    request_id: str,
+    cost: int,
+    now_ms: int,
+    *,
+    usage: Mapping[str, Any] | None = None,
+    upper_bound: bool = False,
+    note: str | None = None,
+) -> None:
     """Book what a request cost, or at most did. The first settlement stands; a later one changes nothing."""
     _settle(tx, request_id, cost, now_ms, usage=usage, upper_bound=upper_bound, note=note)
     _let_rest_go(tx, request_id)
@@ -274,7 +310,9 @@ def settle(tx: Transaction, reservation_id: str, now_ms: int) -> int:
             if row.level == "task":
                 settle(tx, row.id, now_ms)
             else:
-                settle_request_unknown(tx, row.id, "the run ended before the model's answer did", now_ms)
+                settle_request_unknown(
+                    tx, row.id, "the run ended before the model's answer did", now_ms
+                )
         total, bound, _ = tx.execute(_SUM_INSIDE, {"wanted": reservation_id}).one()
     _settle(tx, reservation_id, int(total), now_ms, upper_bound=bool(bound))
     return int(total)

@@ -84,13 +84,17 @@ def _let_through(wanted: TaskFilter) -> Iterator[sa.ColumnElement[bool]]:
         yield _C.id.in_(task_records.tagged(wanted.tags))
 
 
-def _follows(order: Sequence[sa.ColumnElement[Any]], place: Sequence[Any]) -> sa.ColumnElement[bool]:
+def _follows(
+    order: Sequence[sa.ColumnElement[Any]], place: Sequence[Any]
+) -> sa.ColumnElement[bool]:
     return sa.tuple_(*order) > sa.tuple_(*(sa.literal(each) for each in place))
 
 
 def _checked(limit: int | None) -> int | None:
     if limit is not None and limit < 1:
-        raise ValueError(f"a page of {limit} shows nothing: `limit` is at least 1, or None for everything")
+        raise ValueError(
+            f"a page of {limit} shows nothing: `limit` is at least 1, or None for everything"
+        )
     return limit
 
 

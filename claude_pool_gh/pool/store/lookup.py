@@ -38,7 +38,7 @@ _KIN: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Kin:
+class RelatedChain:
     """A chain of the same verb in the same scope, as far as it is compared with the others."""
 
     id: str
@@ -73,10 +73,12 @@ def on_the_way_of(tx: Transaction, kind: str, key: str, verb: str) -> list[Chain
     return list(chains.several(tx, _ids(tx, own, of_kind=kind, of_key=key)).values())
 
 
-def kin_of(tx: Transaction, chain_id: str, kind: str) -> list[Kin]:
+def related_to(tx: Transaction, chain_id: str, kind: str) -> list[RelatedChain]:
     """The chains of the same verb in a chain's scope of this kind, with itself, newest first."""
     rows = tx.execute(_KIN, {"wanted": chain_id, "of_kind": kind})
-    return [Kin(row.id, int(row.created_ms), row.verb, row.head, row.workflow) for row in rows]
+    return [
+        RelatedChain(row.id, int(row.created_ms), row.verb, row.head, row.workflow) for row in rows
+    ]
 
 
 def on_the_way(tx: Transaction) -> list[str]:

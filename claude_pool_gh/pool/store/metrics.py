@@ -65,7 +65,7 @@ class SessionMetrics(Frozen):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
+class MeasuredTask:
     """One task, as far as metrics go."""
 
     state: TaskState
@@ -80,12 +80,14 @@ class Measured:
         return self.state in (TaskState.completed, TaskState.pending_review)
 
 
-def measure(tasks: Sequence[Measured], *, started_ms: int, now_ms: int) -> SessionMetrics:
+def measure(tasks: Sequence[MeasuredTask], *, started_ms: int, now_ms: int) -> SessionMetrics:
     """Sum up."""
     done = [task for task in tasks if task.done]
     elapsed = [task.elapsed_ms for task in done if task.elapsed_ms > 0]
     models = {task.model for task in tasks}
-    by_model = [_of_model(model, [task for task in tasks if task.model == model]) for model in models]
+    by_model = [
+        _of_model(model, [task for task in tasks if task.model == model]) for model in models
+    ]
 
     def count(state: TaskState) -> int:
         return sum(task.state is state for task in tasks)
@@ -105,20 +107,26 @@ def measure(tasks: Sequence[Measured], *, started_ms: int, now_ms: int) -> Sessi
         max_elapsed_ms=max(elapsed, default=0),
         min_elapsed_ms=min(elapsed, default=0),
         avg_turns=fmean([task.turns for task in done]) if done else 0.0,
-        tasks_by_model={each.model: each.task_count for each in sorted(by_model, key=lambda m: m.model)},
-        model_breakdown=tuple(sorted(by_model, key=lambda m: (-m.total_cost_microdollars, m.model))),
+        tasks_by_model={
+            each.model: each.task_count for each in sorted(by_model, key=lambda m: m.model)
+        },
+        model_breakdown=tuple(
+            sorted(by_model, key=lambda m: (-m.total_cost_microdollars, m.model))
+        ),
         session_start_ms=started_ms,
         session_duration_ms=now_ms - started_ms,
     )
 
 
-def _of_model(model: str, tasks: Sequence[Measured]) -> ModelMetrics:
+def _of_model(model: str, tasks: Sequence[MeasuredTask]) -> ModelMetrics:
     return ModelMetrics(
         model=model,
         task_count=len(tasks),
         total_cost_microdollars=sum(task.cost for task in tasks),
         avg_cost_microdollars=_average([task.cost for task in tasks]),
-        avg_elapsed_ms=_average([task.elapsed_ms for task in tasks if task.done and task.elapsed_ms > 0]),
+        avg_elapsed_ms=_average(
+            [task.elapsed_ms for task in tasks if task.done and task.elapsed_ms > 0]
+        ),
         total_turns=sum(task.turns for task in tasks),
     )
 

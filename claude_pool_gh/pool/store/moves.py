@@ -36,7 +36,13 @@ def move(tx: Transaction, states: StateTable[S, E], key: str, old: S, event: E, 
 
 
 def move_by(
-    tx: Transaction, by: sa.Update, states: StateTable[S, E], key: str, old: S, event: E, **also: Any
+    tx: Transaction,
+    by: sa.Update,
+    states: StateTable[S, E],
+    key: str,
+    old: S,
+    event: E,
+    **also: Any,
 ) -> S:
     """As `move`, by a statement made of `moving`; `also`: its parameters."""
     new = states.after(old, event)
@@ -47,19 +53,25 @@ def move_by(
     return new
 
 
-def moved(tx: Transaction, states: StateTable[S, E], key: str, old: S, event: E, **also: Any) -> bool:
+def moved(
+    tx: Transaction, states: StateTable[S, E], key: str, old: S, event: E, **also: Any
+) -> bool:
     """As `move`; False, and nothing has changed, where it is not in `old`. Nobody is told."""
     return _moved(tx, moving(ROWS[states.name]), key, old, states.after(old, event), also)
 
 
-def move_all(tx: Transaction, states: StateTable[S, E], keys: Iterable[str], event: E, **also: Any) -> None:
+def move_all(
+    tx: Transaction, states: StateTable[S, E], keys: Iterable[str], event: E, **also: Any
+) -> None:
     """Let an event happen to these records, wherever it can, in one statement."""
     table = ROWS[states.name]
     own = sa.and_(table.c.id.in_(list(keys)), table.c.state.in_(states.before(event)))
     tx.execute(table.update().where(own).values(state=after(states, table.c.state, event), **also))
 
 
-def after(states: StateTable[S, E], column: sa.ColumnElement[str], event: E) -> sa.ColumnElement[str]:
+def after(
+    states: StateTable[S, E], column: sa.ColumnElement[str], event: E
+) -> sa.ColumnElement[str]:
     """The state after an event, by the state that a row is in."""
     new = [(column == state, states.after(state, event).value) for state in states.before(event)]
     return sa.case(*new, else_=column)
@@ -73,6 +85,8 @@ def moving(table: sa.Table) -> sa.Update:
     )
 
 
-def _moved(tx: Transaction, by: sa.Update, key: str, old: str, new: str, also: Mapping[str, Any]) -> bool:
+def _moved(
+    tx: Transaction, by: sa.Update, key: str, old: str, new: str, also: Mapping[str, Any]
+) -> bool:
     changed = tx.execute(by, {"of_key": key, "from_state": old, "state": new, **also})
     return bool(changed.rowcount == 1)

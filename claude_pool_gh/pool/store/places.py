@@ -45,7 +45,9 @@ def elsewhere(tx: Transaction, name: str, queue: str) -> dict[str, int]:
     """
     others = sa.and_(chains.c.pool.startswith(f"{name}@", autoescape=True), chains.c.pool != queue)
     folder = chains.c.plan["workspace"]["folder"].as_string()
-    found = sa.select(folder, sa.func.count()).where(others, chains.c.state.in_(OPEN)).group_by(folder)
+    found = (
+        sa.select(folder, sa.func.count()).where(others, chains.c.state.in_(OPEN)).group_by(folder)
+    )
     return {str(where): int(count) for where, count in tx.execute(found).all()}
 
 

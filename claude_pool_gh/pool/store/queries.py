@@ -20,7 +20,7 @@ from claude_pool_gh.pool.model.records import (
 from claude_pool_gh.pool.model.states import ON_THE_WAY, ChainState, SlotState, StepState, TaskState
 from claude_pool_gh.pool.store import chains, costs, slot_rows
 from claude_pool_gh.pool.store.chains import ChainRow, StepRow
-from claude_pool_gh.pool.store.metrics import Measured, MetricsFilter
+from claude_pool_gh.pool.store.metrics import MeasuredTask, MetricsFilter
 from claude_pool_gh.pool.store.slot_rows import SlotRow
 from claude_pool_gh.pool.store.tables import chains as chain_rows
 from claude_pool_gh.pool.store.tables import steps as step_rows
@@ -49,7 +49,9 @@ def progress_of(chain: ChainRow, cost: int) -> ChainProgress:
         completed_steps=sum(step.state in chains.FINISHED for step in chain.steps),
         current_step=position,
         current_step_name=None if record is None else record.name,
-        current_step_started_at=(record.started_ms or 0) // 1000 if record is not None and started else None,
+        current_step_started_at=(record.started_ms or 0) // 1000
+        if record is not None and started
+        else None,
         waits_for=chain.parked_for,
         cost_microdollars=cost,
         review_output=_presented(record) if record is not None and presented else None,
@@ -87,7 +89,9 @@ def slots(tx: Transaction, wanted: SlotFilter) -> list[SlotRecord]:
 def waiting_chains(tx: Transaction) -> int:
     """How many chains have not begun, or stopped between two steps."""
     waiting = chain_rows.c.state.in_(ON_THE_WAY)
-    return int(tx.execute(sa.select(sa.func.count()).select_from(chain_rows).where(waiting)).scalar_one())
+    return int(
+        tx.execute(sa.select(sa.func.count()).select_from(chain_rows).where(waiting)).scalar_one()
+    )
 
 
 def ended_steps(tx: Transaction) -> int:
@@ -112,7 +116,7 @@ def done_since(tx: Transaction, since_ms: int) -> tuple[int, int]:
     return number, costs.spent_since(tx, since_ms)
 
 
-def measured(tx: Transaction, wanted: MetricsFilter) -> list[Measured]:
+def measured(tx: Transaction, wanted: MetricsFilter) -> list[MeasuredTask]:
     """The tasks that a filter lets through, as far as metrics go."""
     statement = sa.select(*(c for c in task_rows.c if c.name != "transcript")).join(chain_rows)
     if wanted.since_ms is not None:
@@ -125,7 +129,7 @@ def measured(tx: Transaction, wanted: MetricsFilter) -> list[Measured]:
         statement = statement.where(task_rows.c.chain_id.in_(tagged(wanted.tags)))
     spent = costs.cost_of_every_run(tx)
     return [
-        Measured(
+        MeasuredTask(
             state=TaskState(row.state),
             model=row.model,
             cost=sum(spent.get(f"{row.id}.{number}", 0) for number in range(1, row.attempt + 1)),
@@ -162,7 +166,11 @@ def _fits(wanted: SlotFilter, row: SlotRow) -> bool:
 def _presented(record: StepRow) -> str:
     if isinstance(record.result, list):
         return "\n\n".join(output_of(run) for run in record.result)
-    return record.result if isinstance(record.result, str) else json.dumps(record.result, ensure_ascii=False)
+    return (
+        record.result
+        if isinstance(record.result, str)
+        else json.dumps(record.result, ensure_ascii=False)
+    )
 
 
 def _status(chain: ChainRow) -> ChainStatus:

@@ -27,7 +27,9 @@ _NEXT = (
 )
 _NEXT_BELOW = _NEXT.where(_C.priority < sa.bindparam("below"))
 _TAKE = chains.update().where(
-    _C.id == sa.bindparam("wanted"), _C.generation == sa.bindparam("before"), _C.state.in_(ON_THE_WAY)
+    _C.id == sa.bindparam("wanted"),
+    _C.generation == sa.bindparam("before"),
+    _C.state.in_(ON_THE_WAY),
 )
 
 
@@ -43,7 +45,12 @@ class Claim:
 
 
 def claim(
-    tx: Transaction, worker: str, *, pool: str = "main", at_most: int | None = None, below: int | None = None
+    tx: Transaction,
+    worker: str,
+    *,
+    pool: str = "main",
+    at_most: int | None = None,
+    below: int | None = None,
 ) -> Claim | None:
     """Take up the pool's next queued chain; None when there is none, or all its workers carry `at_most` already.
 
@@ -70,13 +77,15 @@ def take(tx: Transaction, chain_id: str, generation: int, worker: str) -> Claim 
     return Claim(chain_id, generation + 1)
 
 
-def let_go(tx: Transaction, chain_id: str, worker: str) -> None:
+def release(tx: Transaction, chain_id: str, worker: str) -> None:
     """Give an unfinished chain back that this worker has taken up; whoever wants it may have it at once."""
     own = sa.and_(_C.id == chain_id, _C.owner == worker, _C.state.in_(ON_THE_WAY))
     tx.execute(chains.update().where(own).values(owner=None))
 
 
-def orphans(tx: Transaction, alive: Collection[str], *, pool: str = "main") -> list[tuple[str, int]]:
+def orphans(
+    tx: Transaction, alive: Collection[str], *, pool: str = "main"
+) -> list[tuple[str, int]]:
     """Id and generation of the pool's unfinished chains whose carrier is not among the living, oldest first."""
     unfinished = sa.and_(_C.pool == pool, _C.state.in_(ON_THE_WAY))
     gone = sa.and_(_C.owner.is_not(None), _C.owner.not_in(list(alive)))
@@ -89,7 +98,9 @@ def orphans(tx: Transaction, alive: Collection[str], *, pool: str = "main") -> l
 def carried_by(tx: Transaction, worker: str) -> list[tuple[str, int]]:
     """Id and generation of the unfinished chains that a worker has taken up."""
     own = sa.and_(_C.owner == worker, _C.state.in_(ON_THE_WAY))
-    return [(row.id, row.generation) for row in tx.execute(sa.select(_C.id, _C.generation).where(own))]
+    return [
+        (row.id, row.generation) for row in tx.execute(sa.select(_C.id, _C.generation).where(own))
+    ]
 
 
 def left(tx: Transaction, pool: str, worker: str, *, parked: bool) -> list[str]:

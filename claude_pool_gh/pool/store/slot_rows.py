@@ -46,7 +46,11 @@ def register(tx: Transaction, worker: str, configs: Sequence[SlotConfig]) -> lis
     """Store new idle slots of a worker, under the lowest free names; returns the names in order."""
     one_at_a_time(tx, "slots")
     taken = set(tx.execute(sa.select(_C.id)).scalars())
-    free = (f"slot-{number}" for number in range(len(taken) + len(configs)) if f"slot-{number}" not in taken)
+    free = (
+        f"slot-{number}"
+        for number in range(len(taken) + len(configs))
+        if f"slot-{number}" not in taken
+    )
     names = [next(free) for _ in configs]
     for name, config in zip(names, configs, strict=True):
         _insert(tx, name, worker, config, SlotState.idle)
@@ -155,16 +159,27 @@ def _insert(
     task_id: str | None = None,
 ) -> bool:
     values = {
-        "id": slot_id, "worker": worker, "state": state, "config": config.model_dump(mode="json"),
-        "current_task": task_id, "tasks_completed": 0, "cost": 0, "restart_count": 0,
-    }  # fmt: skip
+        "id": slot_id,
+        "worker": worker,
+        "state": state,
+        "config": config.model_dump(mode="json"),
+        "current_task": task_id,
+        "tasks_completed": 0,
+        "cost": 0,
+        "restart_count": 0,
+    }
     return insert_once(tx, slots, values)
 
 
 def _row(row: sa.Row[tuple[object, ...]]) -> SlotRow:
     return SlotRow(
-        id=row.id, worker=row.worker, state=SlotState(row.state),
-        config=SlotConfig.model_validate(row.config, context=STORED), current_task=row.current_task,
-        session_id=row.session_id, tasks_completed=row.tasks_completed, cost=row.cost,
+        id=row.id,
+        worker=row.worker,
+        state=SlotState(row.state),
+        config=SlotConfig.model_validate(row.config, context=STORED),
+        current_task=row.current_task,
+        session_id=row.session_id,
+        tasks_completed=row.tasks_completed,
+        cost=row.cost,
         restart_count=row.restart_count,
-    )  # fmt: skip
+    )

@@ -18,7 +18,9 @@ def begin(tx: Transaction, step: StepRow, now_ms: int) -> None:
         move(tx, STEP, step.id, step.state, StepEvent.begin, started_ms=now_ms)
 
 
-def complete(tx: Transaction, step: StepRow, result: Any, now_ms: int, work: StepWork | None = None) -> None:
+def complete(
+    tx: Transaction, step: StepRow, result: Any, now_ms: int, work: StepWork | None = None
+) -> None:
     """Store a step's result, and where the files stand after it."""
     also = {"result": storable(result), "ended_ms": now_ms, "work": work}
     move(tx, STEP, step.id, StepState.running, StepEvent.complete, **also)
@@ -47,7 +49,9 @@ def approve(tx: Transaction, step: StepRow, chain_id: str, now_ms: int) -> None:
     move(tx, STEP, step.id, StepState.pending_review, StepEvent.approve, ended_ms=now_ms)
 
 
-def reject(tx: Transaction, step: StepRow, chain_id: str, feedback: str, now_ms: int, *, last: bool) -> None:
+def reject(
+    tx: Transaction, step: StepRow, chain_id: str, feedback: str, now_ms: int, *, last: bool
+) -> None:
     """A person has rejected what the step did: it runs again with all feedback so far, or, at the last, has failed."""
     also: dict[str, Any] = {"rejections": [*step.rejections, feedback]}
     if last:

@@ -24,16 +24,16 @@ from claude_pool_gh.pool.store.tasks import TaskRow
 from claude_pool_gh.pool.store.template_values import output_of
 from claude_pool_gh.storage import Transaction
 
-MADE = sa.case((chain_rows.c.kind == "task", chain_rows.c.created_ms), else_=task_rows.c.created_ms).label(
-    "made_ms"
-)
+MADE = sa.case(
+    (chain_rows.c.kind == "task", chain_rows.c.created_ms), else_=task_rows.c.created_ms
+).label("made_ms")
 """When a task was made: a lone one when it was submitted, one of a chain when its step began."""
 
 _ENDED = (TaskState.completed, TaskState.failed, TaskState.cancelled, TaskState.pending_review)
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class TaskDetails:
     """What is told of tasks besides their own rows."""
 
     tags: Mapping[str, tuple[str, ...]]
@@ -59,9 +59,9 @@ def records(tx: Transaction, ids: Sequence[str]) -> list[TaskRecord]:
     return [_record(row, own[row.chain_id], known) for row in rows]
 
 
-def _known(tx: Transaction, rows: Sequence[TaskRow]) -> Known:
+def _known(tx: Transaction, rows: Sequence[TaskRow]) -> TaskDetails:
     every_run = [run for row in rows for run in _runs_of(row)]
-    return Known(
+    return TaskDetails(
         tags=chains.tags_of(tx, {row.chain_id for row in rows}),
         costs=costs.cost_of_runs(tx, every_run),
         commits=tasks.works_of(tx, [row.run_id for row in rows]),
@@ -82,7 +82,7 @@ def tagged(wanted: Sequence[str]) -> sa.Select[Any]:
     return sa.select(tag_rows.c.chain_id).where(tag_rows.c.tag.in_(list(wanted)))
 
 
-def _record(row: TaskRow, chain: ChainRow, known: Known) -> TaskRecord:
+def _record(row: TaskRow, chain: ChainRow, known: TaskDetails) -> TaskRecord:
     step = step_of(chain.plan, row.step)
     record = next(record for record in chain.steps if record.name == row.step)
     run = _run_of(step, row.shard)
@@ -108,13 +108,19 @@ def _record(row: TaskRow, chain: ChainRow, known: Known) -> TaskRecord:
     )
 
 
-def _prompts(row: TaskRow, chain: ChainRow, run: AgentRun | None, record: StepRow) -> tuple[str, str]:
+def _prompts(
+    row: TaskRow, chain: ChainRow, run: AgentRun | None, record: StepRow
+) -> tuple[str, str]:
     """A task's prompt without any feedback, and the one that was sent last or, where it is to run again, will be."""
-    template = str(chain.plan.context["prompt"]) if chain.kind == "task" else run.prompt if run else ""
+    template = (
+        str(chain.plan.context["prompt"]) if chain.kind == "task" else run.prompt if run else ""
+    )
     sent = template if row.prompt is None else row.prompt
     asked = sent if row.asked is None else row.asked
     rejected = row.state is TaskState.pending and record.rejections
-    return asked, with_feedback(asked, record.rejections, output_of(row.outcome or {})) if rejected else sent
+    return asked, with_feedback(
+        asked, record.rejections, output_of(row.outcome or {})
+    ) if rejected else sent
 
 
 def _run_of(step: Step | None, shard: int) -> AgentRun | None:
@@ -127,13 +133,16 @@ def _run_of(step: Step | None, shard: int) -> AgentRun | None:
             return None
 
 
-def _result(row: TaskRow, chain: ChainRow, known: Known) -> TaskResult:
+def _result(row: TaskRow, chain: ChainRow, known: TaskDetails) -> TaskResult:
     outcome: dict[str, Any] = row.outcome or {}
     spent = [known.costs.get(run, (0, False)) for run in _runs_of(row)]
     ending, reason = Ending(outcome.get("ending", Ending.failed)), str(outcome.get("reason", ""))
     if row.state is TaskState.cancelled:  # maybe with what an earlier attempt left
         ending = Ending.cancelled
-    success = ending is Ending.completed and row.state in (TaskState.completed, TaskState.pending_review)
+    success = ending is Ending.completed and row.state in (
+        TaskState.completed,
+        TaskState.pending_review,
+    )
     if ending is Ending.completed and row.state is TaskState.failed:  # rejected once too often
         ending, reason = Ending.failed, chain.outcome.reason if chain.outcome else ""
     return TaskResult(

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from claude_pool_gh.pool.model.errors import UnknownTask
-from claude_pool_gh.pool.model.ports import AgentOutcome, Ending, Work
+from claude_pool_gh.pool.model.ports import AgentOutcome, CapturedChange, Ending
 from claude_pool_gh.pool.model.states import TASK, TaskEvent, TaskState
 from claude_pool_gh.pool.model.texts import cleaned, storable
 from claude_pool_gh.pool.store import ledger
@@ -22,7 +22,11 @@ _LIGHT = tuple(column for column in tasks.c if column.name != "transcript")
 _WANTED: sa.BindParameter[str] = sa.bindparam("wanted")
 _TASK = sa.select(*_LIGHT).where(tasks.c.id == _WANTED)
 _TASKS = sa.select(*_LIGHT).where(tasks.c.id.in_(sa.bindparam("several", expanding=True)))
-_OF_CHAIN = sa.select(*_LIGHT).where(tasks.c.chain_id == _WANTED).order_by(tasks.c.created_ms, tasks.c.shard)
+_OF_CHAIN = (
+    sa.select(*_LIGHT)
+    .where(tasks.c.chain_id == _WANTED)
+    .order_by(tasks.c.created_ms, tasks.c.shard)
+)
 _OF_CHAINS = (
     sa.select(*_LIGHT)
     .where(tasks.c.chain_id.in_(sa.bindparam("several", expanding=True)))
@@ -69,7 +73,9 @@ class TaskRow:
         return f"{self.id}.{self.attempt + 1}"
 
 
-def add(tx: Transaction, task_id: str, chain_id: str, step: str, shard: int, title: str, now_ms: int) -> bool:
+def add(
+    tx: Transaction, task_id: str, chain_id: str, step: str, shard: int, title: str, now_ms: int
+) -> bool:
     """Store a pending task of a step, unless it is there already. True when this call made it."""
     values = {
         "id": task_id,
@@ -88,9 +94,20 @@ def add(tx: Transaction, task_id: str, chain_id: str, step: str, shard: int, tit
 def fresh(task_id: str, chain_id: str, step: str, shard: int, title: str, now_ms: int) -> TaskRow:
     """The row that `add` has just made."""
     return TaskRow(
-        id=task_id, chain_id=chain_id, step=step, shard=shard, title=cleaned(title), state=TaskState.pending, attempt=0,
-        model="", slot=None, outcome=None, created_ms=now_ms, started_ms=None, ended_ms=None,
-    )  # fmt: skip
+        id=task_id,
+        chain_id=chain_id,
+        step=step,
+        shard=shard,
+        title=cleaned(title),
+        state=TaskState.pending,
+        attempt=0,
+        model="",
+        slot=None,
+        outcome=None,
+        created_ms=now_ms,
+        started_ms=None,
+        ended_ms=None,
+    )
 
 
 def get(tx: Transaction, task_id: str) -> TaskRow:
@@ -123,7 +140,9 @@ def of_chains(tx: Transaction, chain_ids: Iterable[str]) -> dict[str, list[TaskR
 
 def transcript(tx: Transaction, task_id: str) -> list[Any]:
     """What happened in a task's last attempt, redacted, oldest first."""
-    found = tx.execute(sa.select(tasks.c.transcript).where(tasks.c.id == task_id)).scalar_one_or_none()
+    found = tx.execute(
+        sa.select(tasks.c.transcript).where(tasks.c.id == task_id)
+    ).scalar_one_or_none()
     return list(found or [])
 
 
@@ -133,7 +152,14 @@ def has_session(tx: Transaction, session_id: str) -> bool:
 
 
 def begin(
-    tx: Transaction, task: TaskRow, slot: str, model: str, now_ms: int, *, prompt: str = "", asked: str = ""
+    tx: Transaction,
+    task: TaskRow,
+    slot: str,
+    model: str,
+    now_ms: int,
+    *,
+    prompt: str = "",
+    asked: str = "",
 ) -> TaskRow:
     """A pending task starts its next attempt on a slot. `asked`: the prompt without what earlier attempts added."""
     also: dict[str, Any] = {"attempt": task.attempt + 1, "slot": slot, "model": model}
@@ -144,15 +170,21 @@ def begin(
     return replace(task, state=begun, **also)
 
 
-def keep(tx: Transaction, task: TaskRow, outcome: AgentOutcome, work: Work | None, now_ms: int) -> None:
+def keep(
+    tx: Transaction, task: TaskRow, outcome: AgentOutcome, work: CapturedChange | None, now_ms: int
+) -> None:
     """Store what an attempt changed, and book what its agent says that it cost besides what was reserved on the way."""
     if work is not None:
         keep_work(tx, task.run_id, task.chain_id, work, now_ms)
     if outcome.cost_microdollars > 0:
-        ledger.book(tx, f"{task.run_id}.cost", task.run_id, task.model, outcome.cost_microdollars, now_ms)
+        ledger.book(
+            tx, f"{task.run_id}.cost", task.run_id, task.model, outcome.cost_microdollars, now_ms
+        )
 
 
-def give_back(tx: Transaction, task: TaskRow, now_ms: int, outcome: AgentOutcome | None = None) -> int:
+def give_back(
+    tx: Transaction, task: TaskRow, now_ms: int, outcome: AgentOutcome | None = None
+) -> int:
     """A running task goes back to pending: its process died, or it may succeed when tried again.
 
     Returns what its attempt has cost.
@@ -163,7 +195,9 @@ def give_back(tx: Transaction, task: TaskRow, now_ms: int, outcome: AgentOutcome
     return cost
 
 
-def end(tx: Transaction, task: TaskRow, outcome: AgentOutcome, now_ms: int, *, review: bool = False) -> int:
+def end(
+    tx: Transaction, task: TaskRow, outcome: AgentOutcome, now_ms: int, *, review: bool = False
+) -> int:
     """Write how a running task ended, with its outcome and transcript, close its reservation, and return its cost.
 
     `review`: a success waits for a person's approval before it counts as completed. The cost is the last attempt's.
@@ -202,7 +236,10 @@ def take_over(tx: Transaction, old: TaskRow, task_id: str, chain_id: str, now_ms
     earlier attempt ended.
     """
     add(tx, task_id, chain_id, old.step, old.shard, old.title, now_ms)
-    also: dict[str, Any] = {"outcome": old.outcome, "session_id": (old.outcome or {}).get("session_id")}
+    also: dict[str, Any] = {
+        "outcome": old.outcome,
+        "session_id": (old.outcome or {}).get("session_id"),
+    }
     if old.state is TaskState.completed:
         also |= {"model": old.model, "started_ms": now_ms, "ended_ms": now_ms}
         moved(tx, TASK, task_id, TaskState.pending, TaskEvent.take_over, **also)
@@ -211,14 +248,21 @@ def take_over(tx: Transaction, old: TaskRow, task_id: str, chain_id: str, now_ms
 
 
 def end_open(
-    tx: Transaction, chain_id: str, now_ms: int, *, failed: str | None = None, ending: Ending = Ending.failed
+    tx: Transaction,
+    chain_id: str,
+    now_ms: int,
+    *,
+    failed: str | None = None,
+    ending: Ending = Ending.failed,
 ) -> None:
     """End whatever of a chain has not ended, and close its money: as cancelled or, with the reason, as failed.
 
     `ending`: why those failed.
     """
     event = TaskEvent.cancel if failed is None else TaskEvent.fail
-    outcome = AgentOutcome(ending=Ending.cancelled if failed is None else ending, reason=failed or "")
+    outcome = AgentOutcome(
+        ending=Ending.cancelled if failed is None else ending, reason=failed or ""
+    )
     for task in of_chain(tx, chain_id):
         if task.state in (TaskState.pending, TaskState.running, TaskState.pending_review):
             if task.state is TaskState.running:
@@ -228,21 +272,30 @@ def end_open(
             move(tx, TASK, task.id, task.state, event, ended_ms=now_ms, **also)
 
 
-def keep_work(tx: Transaction, run_id: str, chain_id: str, work: Work, now_ms: int) -> None:
+def keep_work(
+    tx: Transaction, run_id: str, chain_id: str, work: CapturedChange, now_ms: int
+) -> None:
     """Store what a run changed, as a patch against its base."""
     values = {
-        "run_id": run_id, "chain_id": chain_id, "base": work.base, "commit": work.commit,
-        "digest": work.digest, "patch": work.patch, "created_ms": now_ms,
-    }  # fmt: skip
+        "run_id": run_id,
+        "chain_id": chain_id,
+        "base": work.base,
+        "commit": work.commit,
+        "digest": work.digest,
+        "patch": work.patch,
+        "created_ms": now_ms,
+    }
     insert_once(tx, patches, values)
 
 
-def kept_work(tx: Transaction, run_id: str) -> Work | None:
+def kept_work(tx: Transaction, run_id: str) -> CapturedChange | None:
     """What a run changed, if it changed anything."""
     row = tx.execute(_WORK, {"wanted": run_id}).one_or_none()
     if row is None:
         return None
-    return Work(base=row.base, commit=row.commit, patch=bytes(row.patch), digest=row.digest)
+    return CapturedChange(
+        base=row.base, commit=row.commit, patch=bytes(row.patch), digest=row.digest
+    )
 
 
 def works_of(tx: Transaction, run_ids: Iterable[str]) -> dict[str, str]:
@@ -295,13 +348,28 @@ def _stored(outcome: AgentOutcome) -> dict[str, Any]:
 
 def _stored_over(task: TaskRow, outcome: AgentOutcome) -> dict[str, Any]:
     """How a task ended that does not run: what an earlier attempt said is not lost over the reason for it."""
-    return _stored(outcome) | (task.outcome or {}) | {"ending": outcome.ending, "reason": outcome.reason}
+    return (
+        _stored(outcome)
+        | (task.outcome or {})
+        | {"ending": outcome.ending, "reason": outcome.reason}
+    )
 
 
 def _row(row: sa.Row[Any]) -> TaskRow:
     return TaskRow(
-        id=row.id, chain_id=row.chain_id, step=row.step, shard=row.shard, title=row.title,
-        state=TaskState(row.state), attempt=row.attempt, model=row.model, slot=row.slot, outcome=row.outcome,
-        created_ms=row.created_ms, started_ms=row.started_ms, ended_ms=row.ended_ms, prompt=row.prompt,
+        id=row.id,
+        chain_id=row.chain_id,
+        step=row.step,
+        shard=row.shard,
+        title=row.title,
+        state=TaskState(row.state),
+        attempt=row.attempt,
+        model=row.model,
+        slot=row.slot,
+        outcome=row.outcome,
+        created_ms=row.created_ms,
+        started_ms=row.started_ms,
+        ended_ms=row.ended_ms,
+        prompt=row.prompt,
         asked=row.asked,
-    )  # fmt: skip
+    )

@@ -19,7 +19,11 @@ logger = logging.getLogger(__name__)
 def values_of(chain: ChainRow) -> dict[str, Any]:
     """Everything that a template of the chain's next step may name, but for `item` and a step's own arguments."""
     results = chain.results
-    steps = {step.name: _view(step, results[step.name]) for step in chain.plan.steps if step.name in results}
+    steps = {
+        step.name: _view(step, results[step.name])
+        for step in chain.plan.steps
+        if step.name in results
+    }
     return {
         "steps": steps,
         "args": chain.plan.context | chain.plan.arguments,
@@ -51,7 +55,9 @@ def output_of(outcome: Mapping[str, Any]) -> str:
     """A run's answer as text: what it said, or the typed result as JSON where there is one."""
     structured = outcome.get("structured")
     return (
-        str(outcome.get("text") or "") if structured is None else json.dumps(structured, ensure_ascii=False)
+        str(outcome.get("text") or "")
+        if structured is None
+        else json.dumps(structured, ensure_ascii=False)
     )
 
 
@@ -78,7 +84,9 @@ def _view(step: Step, result: Any) -> Any:
                 "results": [run.get("structured") for run in result],
             }
         case Branches():
-            named = {run.name: _one(run, each) for run, each in zip(step.branches, result, strict=True)}
+            named = {
+                run.name: _one(run, each) for run, each in zip(step.branches, result, strict=True)
+            }
             return {"output": _joined(result), "error": _errors(result)} | named
 
 
@@ -87,7 +95,9 @@ def _one(step: AgentRun, outcome: Mapping[str, Any]) -> dict[str, Any]:
     typed = structured if isinstance(structured, dict) else {}
     may_be_missing = dict.fromkeys((step.overrides.json_schema or {}).get("properties", ()))
     named = {var: _part(typed, path) for var, path in step.output_vars.items()}
-    return may_be_missing | {"output": output_of(outcome), "error": error_of(outcome)} | typed | named
+    return (
+        may_be_missing | {"output": output_of(outcome), "error": error_of(outcome)} | typed | named
+    )
 
 
 def _part(typed: Mapping[str, Any], path: str) -> Any:

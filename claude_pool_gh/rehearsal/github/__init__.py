@@ -12,7 +12,13 @@ from claude_pool_gh.rehearsal.github.state.git import Content, Executable, Files
 from claude_pool_gh.rehearsal.github.state.installations import Installation
 from claude_pool_gh.rehearsal.github.state.limits import Limits
 from claude_pool_gh.rehearsal.github.state.people import App, Role, User
-from claude_pool_gh.rehearsal.github.state.repository import Comment, Issue, Pull, Review, ReviewComment
+from claude_pool_gh.rehearsal.github.state.repository import (
+    Comment,
+    Issue,
+    Pull,
+    Review,
+    ReviewComment,
+)
 from claude_pool_gh.rehearsal.github.state.texts import Label, Reaction
 from claude_pool_gh.rehearsal.github.web.faults import (
     Fault,

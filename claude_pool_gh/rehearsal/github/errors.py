@@ -36,7 +36,9 @@ def forbidden(needs: str = "") -> RefusedError:
     return RefusedError(403, "Resource not accessible by integration", headers=headers)
 
 
-def invalid(resource: str, field: str, code: str = "invalid", message: str | None = None) -> RefusedError:
+def invalid(
+    resource: str, field: str, code: str = "invalid", message: str | None = None
+) -> RefusedError:
     """One field is wrong, said in GitHub's usual form."""
     error = {"resource": resource, "field": field, "code": code}
     if message is not None:
@@ -57,6 +59,8 @@ def unreachable_repository() -> RefusedError:
 
 def too_fast(retry_after: int | None = 60) -> RefusedError:
     """The limit on bursts, in GitHub's words."""
-    text = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
+    text = (
+        "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
+    )
     headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
     return RefusedError(403, text, headers=headers)

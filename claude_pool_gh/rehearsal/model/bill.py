@@ -34,7 +34,9 @@ class Usage:
             self.cache_creation_input_tokens,
         )
         rates = (Fraction(rate) for rate in PRICES[model])
-        dollars = sum((count * rate for count, rate in zip(counts, rates, strict=True)), Fraction(0))
+        dollars = sum(
+            (count * rate for count, rate in zip(counts, rates, strict=True)), Fraction(0)
+        )
         return -int(-(dollars * 1_000_000 / _TOKENS) // 1)
 
 

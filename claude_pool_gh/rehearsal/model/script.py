@@ -27,7 +27,9 @@ class ModelRequest:
     @property
     def turn(self) -> int:
         """The number of answers of the model in this conversation so far."""
-        return sum(1 for message in self.body.get("messages", ()) if message.get("role") == "assistant")
+        return sum(
+            1 for message in self.body.get("messages", ()) if message.get("role") == "assistant"
+        )
 
     @property
     def tools(self) -> frozenset[str]:

@@ -12,7 +12,15 @@ from aiohttp import web
 
 from claude_pool_gh.rehearsal.model import stream
 from claude_pool_gh.rehearsal.model.bill import Bill, Usage
-from claude_pool_gh.rehearsal.model.script import Answer, Fail, ModelRequest, Raw, Reply, Script, Text
+from claude_pool_gh.rehearsal.model.script import (
+    Answer,
+    Fail,
+    ModelRequest,
+    Raw,
+    Reply,
+    Script,
+    Text,
+)
 
 _REQUEST_LIMIT = 64 * 2**20
 
@@ -39,7 +47,9 @@ class ScriptedModel:
         model = cls(script)
         app = web.Application(client_max_size=_REQUEST_LIMIT)
         app.router.add_route("*", "/{path:.*}", model._answer)
-        runner = web.AppRunner(app, shutdown_timeout=0.2, handler_cancellation=True, access_log=None)
+        runner = web.AppRunner(
+            app, shutdown_timeout=0.2, handler_cancellation=True, access_log=None
+        )
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
@@ -68,7 +78,9 @@ class ScriptedModel:
                 body = _error(reply.kind, reply.message)
                 return web.json_response(body, status=reply.status, headers=reply.headers)
             case Raw():
-                return web.Response(body=reply.body, status=reply.status, content_type=reply.content_type)
+                return web.Response(
+                    body=reply.body, status=reply.status, content_type=reply.content_type
+                )
             case Answer():
                 return await self._send(request, asked, reply)
 
@@ -76,18 +88,27 @@ class ScriptedModel:
         """One model, by its id."""
         name = request.path.rpartition("/")[2]
         if not (key := request.headers.get("x-api-key")) or key == self.refuses:
-            return web.json_response(_error("authentication_error", "invalid x-api-key"), status=401)
+            return web.json_response(
+                _error("authentication_error", "invalid x-api-key"), status=401
+            )
         if name in self.unknown:
             return web.json_response(_error("not_found_error", f"model: {name}"), status=404)
         return web.json_response(
-            {"type": "model", "id": name, "display_name": name, "created_at": "2026-01-01T00:00:00Z"}
+            {
+                "type": "model",
+                "id": name,
+                "display_name": name,
+                "created_at": "2026-01-01T00:00:00Z",
+            }
         )
 
     async def _reply(self, asked: ModelRequest) -> Reply:
         reply = self.script(asked)
         return await reply if inspect.isawaitable(reply) else reply
 
-    async def _send(self, request: web.Request, asked: ModelRequest, answer: Answer) -> web.StreamResponse:
+    async def _send(
+        self, request: web.Request, asked: ModelRequest, answer: Answer
+    ) -> web.StreamResponse:
         usage = answer.usage or _estimate(asked, answer)
         await asyncio.sleep(answer.delay)
         if not asked.body.get("stream"):
@@ -128,6 +149,10 @@ def _error(kind: str, message: str) -> dict[str, object]:
 
 def _estimate(asked: ModelRequest, answer: Answer) -> Usage:
     """Counts that grow with the texts, so that costs in a rehearsal look like costs."""
-    written = sum(len(b.text if isinstance(b, Text) else json.dumps(dict(b.input))) for b in answer.blocks)
-    output = min(1 + written // 4, int(asked.body.get("max_tokens", 4096)))  # the API never writes more
+    written = sum(
+        len(b.text if isinstance(b, Text) else json.dumps(dict(b.input))) for b in answer.blocks
+    )
+    output = min(
+        1 + written // 4, int(asked.body.get("max_tokens", 4096))
+    )  # the API never writes more
     return Usage(input_tokens=asked.size // 4, output_tokens=output)

@@ -36,7 +36,9 @@ def set_up(github: SimulatedGitHub) -> tuple[Repository, Pull, User]:
     repository = github.create_repository("octo/shop", files=base_files())
     repository.grant(maintainer, "maintain")
     repository.grant(author, "write")
-    repository.commit("bulk-discount", head_files(), message="Add bulk discount and vouchers", author=author)
+    repository.commit(
+        "bulk-discount", head_files(), message="Add bulk discount and vouchers", author=author
+    )
     pull = repository.open_pull("bulk-discount", base="main", title=TITLE, body=BODY, author=author)
     return repository, pull, maintainer
 

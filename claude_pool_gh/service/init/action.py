@@ -17,7 +17,7 @@ from claude_pool_gh.service.init.files import (
     SECRET,
     WORKFLOW,
     ActionReference,
-    Proposed,
+    ProposedFile,
     compared,
     configuration,
     workflow,
@@ -34,7 +34,7 @@ Then comment `/pool help` on a pull request.
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class ActionOptions:
     """What a person wants of `init`."""
 
     settings: Settings
@@ -46,7 +46,7 @@ class Wishes:
     dry_run: bool
 
 
-def set_up(wishes: Wishes) -> None:
+def set_up(wishes: ActionOptions) -> None:
     """Write the files or open the pull request. Raises ClickException with what is in the way."""
     try:
         clone = remote.read(wishes.folder, wishes.remote)
@@ -81,7 +81,7 @@ def _check_host(host: str, settings: Settings) -> None:
         )
 
 
-def _action(wishes: Wishes, secret: str) -> ActionReference:
+def _action(wishes: ActionOptions, secret: str) -> ActionReference:
     """The Action by its commit, asked for where nobody has named it. A dry run asks nobody."""
     named = wishes.action
     if not named and wishes.dry_run:
@@ -102,7 +102,7 @@ def _action(wishes: Wishes, secret: str) -> ActionReference:
     return found
 
 
-def _in_the_clone(wishes: Wishes, clone: remote.Clone, texts: Mapping[str, str]) -> None:
+def _in_the_clone(wishes: ActionOptions, clone: remote.Clone, texts: Mapping[str, str]) -> None:
     click.echo(f"{clone.remote.full_name}, cloned in {clone.root}")
     proposed = [compared(path, text, _read(clone.root / path)) for path, text in texts.items()]
     wanted = _agreed(wishes, proposed, "Write")
@@ -120,15 +120,24 @@ def _read(path: Path) -> str | None:
     return path.read_text("utf-8", errors="replace") if path.exists() else None
 
 
-def _by_pull_request(wishes: Wishes, there: remote.Remote, secret: str, texts: Mapping[str, str]) -> None:
+def _by_pull_request(
+    wishes: ActionOptions, there: remote.Remote, secret: str, texts: Mapping[str, str]
+) -> None:
     from github import GithubException  # noqa: PLC0415 - slow to import
 
     if not secret:
-        raise operator.Refused("a pull request needs a token: set GITHUB_TOKEN, or run `gh auth login`")
+        raise operator.Refused(
+            "a pull request needs a token: set GITHUB_TOKEN, or run `gh auth login`"
+        )
     click.echo(f"{there.full_name} on {wishes.settings.github_server_url}")
     try:
-        repository = operator.connect(wishes.settings.github_api_url, secret).get_repo(there.full_name)
-        proposed = [compared(path, text, operator.standing(repository, path)) for path, text in texts.items()]
+        repository = operator.connect(wishes.settings.github_api_url, secret).get_repo(
+            there.full_name
+        )
+        proposed = [
+            compared(path, text, operator.standing(repository, path))
+            for path, text in texts.items()
+        ]
     except GithubException as error:
         raise operator.Refused(
             f"{there.full_name} cannot be read ({error.status}): check the token"
@@ -139,7 +148,9 @@ def _by_pull_request(wishes: Wishes, there: remote.Remote, secret: str, texts: M
         click.echo(f"Opened {operator.open_pull(repository, wanted, body)}")
 
 
-def _agreed(wishes: Wishes, proposed: Sequence[Proposed], verb: str) -> list[Proposed]:
+def _agreed(
+    wishes: ActionOptions, proposed: Sequence[ProposedFile], verb: str
+) -> list[ProposedFile]:
     """The files that are to be written: none in a dry run, none without a yes."""
     for each in proposed:
         click.echo(f"  {each.path}: {each.standing}")
@@ -152,7 +163,9 @@ def _agreed(wishes: Wishes, proposed: Sequence[Proposed], verb: str) -> list[Pro
     if not wanted:
         click.echo("There is nothing to write.")
         return []
-    if not wishes.yes and not click.confirm(f"{verb} {'this file' if len(wanted) == 1 else 'these files'}?"):
+    if not wishes.yes and not click.confirm(
+        f"{verb} {'this file' if len(wanted) == 1 else 'these files'}?"
+    ):
         raise click.Abort
     return wanted
 
@@ -175,6 +188,8 @@ def _tell_secret(settings: Settings, there: remote.Remote, secret: str) -> None:
 
 
 def _how(settings: Settings, there: remote.Remote) -> str:
-    page = f"{settings.github_server_url.rstrip('/')}/{there.full_name}/settings/secrets/actions/new"
+    page = (
+        f"{settings.github_server_url.rstrip('/')}/{there.full_name}/settings/secrets/actions/new"
+    )
     host = "" if there.host == "github.com" else f"{there.host}/"
     return f"gh secret set {SECRET} --repo {host}{there.full_name}, or {page}"

@@ -22,7 +22,7 @@ _ACCOUNT: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})")
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class AppOptions:
     """What a person wants of `init --app`."""
 
     settings: Settings
@@ -36,7 +36,7 @@ class Wishes:
     dry_run: bool
 
 
-def set_up(wishes: Wishes) -> None:
+def set_up(wishes: AppOptions) -> None:
     """Make the App and keep its secrets. Raises ClickException with what is in the way."""
     if wishes.organization and not _ACCOUNT.fullmatch(wishes.organization):
         raise click.UsageError(f"--organization: {wishes.organization!r} is no name of an account")
@@ -59,13 +59,15 @@ def set_up(wishes: Wishes) -> None:
     _tell(wishes.folder, app)
 
 
-def _public_url(wishes: Wishes) -> str:
+def _public_url(wishes: AppOptions) -> str:
     """Where GitHub reaches the server; "" where it cannot."""
     if wishes.poll:
         return ""
     given = wishes.public_url
     if not given and not wishes.yes and not wishes.dry_run:
-        given = click.prompt("Address at which GitHub reaches the server, such as https://pool.example.com")
+        given = click.prompt(
+            "Address at which GitHub reaches the server, such as https://pool.example.com"
+        )
     if not given:
         raise click.UsageError(
             "say where GitHub reaches the server: --public-url https://HOST, or --poll for nowhere"
@@ -76,7 +78,7 @@ def _public_url(wishes: Wishes) -> str:
         raise click.UsageError(f"--public-url: {error}") from error
 
 
-async def _made(wishes: Wishes, name: str, public_url: str) -> kept.CreatedApp:
+async def _made(wishes: AppOptions, name: str, public_url: str) -> kept.CreatedApp:
     settings = wishes.settings
     registration = Registration(
         settings.github_server_url,
@@ -89,7 +91,9 @@ async def _made(wishes: Wishes, name: str, public_url: str) -> kept.CreatedApp:
         return manifest(name, public_url, redirect_url)
 
     def show(page: str) -> None:
-        click.echo(f"Open {page} in a browser on this machine, and press the button on GitHub's page.")
+        click.echo(
+            f"Open {page} in a browser on this machine, and press the button on GitHub's page."
+        )
         if wishes.browser:
             click.launch(page)
 

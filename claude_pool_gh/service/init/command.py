@@ -15,19 +15,36 @@ from claude_pool_gh.service.settings import SettingsError, read
 @click.option("--yes", is_flag=True, help="Ask nothing, for scripts.")
 @click.option("--dry-run", is_flag=True, help="Print what would be written, and do nothing.")
 @click.option(
-    "--action", default="", help="The action: OWNER/NAME, or OWNER/NAME@COMMIT to choose the commit."
+    "--action",
+    default="",
+    help="The action: OWNER/NAME, or OWNER/NAME@COMMIT to choose the commit.",
 )
-@click.option("--pull-request", is_flag=True, help="Open a pull request instead of writing files here.")
-@click.option("--remote", default="origin", show_default=True, help="Remote of this clone that is on GitHub.")
-@click.option("--organization", default="", help="With --app: who owns the App. Default: your own account.")
-@click.option("--public-url", default="", help="With --app: where GitHub reaches the server, https://HOST.")
-@click.option("--poll", is_flag=True, help="With --app: GitHub cannot reach the server, so it asks GitHub.")
 @click.option(
-    "--folder", default="claude-pool-app", show_default=True,
+    "--pull-request", is_flag=True, help="Open a pull request instead of writing files here."
+)
+@click.option(
+    "--remote", default="origin", show_default=True, help="Remote of this clone that is on GitHub."
+)
+@click.option(
+    "--organization", default="", help="With --app: who owns the App. Default: your own account."
+)
+@click.option(
+    "--public-url", default="", help="With --app: where GitHub reaches the server, https://HOST."
+)
+@click.option(
+    "--poll", is_flag=True, help="With --app: GitHub cannot reach the server, so it asks GitHub."
+)
+@click.option(
+    "--folder",
+    default="claude-pool-app",
+    show_default=True,
     help="With --app: where the App's key and settings are written.",
-)  # fmt: skip
+)
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=0, help="With --app: port of the page. Default: any."
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    help="With --app: port of the page. Default: any.",
 )
 @click.option("--no-browser", is_flag=True, help="With --app: only print the address of the page.")
 def init(**given: Any) -> None:
@@ -51,12 +68,12 @@ def init(**given: Any) -> None:
 
         own = {name: given[name] for name in ("organization", "public_url", "poll", "port")}
         browser = not given["no_browser"]
-        app.set_up(app.Wishes(folder=Path(given["folder"]), browser=browser, **own, **common))
+        app.set_up(app.AppOptions(folder=Path(given["folder"]), browser=browser, **own, **common))
         return
     from claude_pool_gh.service.init import action  # noqa: PLC0415
 
     own = {name: given[name] for name in ("remote", "action", "pull_request")}
-    action.set_up(action.Wishes(folder=Path(), **own, **common))
+    action.set_up(action.ActionOptions(folder=Path(), **own, **common))
 
 
 def _check_belonging(given: dict[str, Any]) -> None:

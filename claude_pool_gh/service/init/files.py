@@ -18,7 +18,9 @@ WORKFLOW: Final = ".github/workflows/claude-pool.yml"
 CONFIGURATION: Final = ".github/claude-pool.yml"
 SECRET: Final = "ANTHROPIC_API_KEY"  # noqa: S105 - its name
 _PLACEHOLDER: Final = "OWNER/claude-pool-gh@COMMIT"
-_REFERENCE: Final = re.compile(r"(?P<repository>[A-Za-z0-9-]+/[A-Za-z0-9_.-]+)(?:@(?P<commit>[0-9a-f]{40}))?")
+_REFERENCE: Final = re.compile(
+    r"(?P<repository>[A-Za-z0-9-]+/[A-Za-z0-9_.-]+)(?:@(?P<commit>[0-9a-f]{40}))?"
+)
 _HEAD: Final = """\
 # How claude-pool works in this repository. Only the file on the default branch counts.
 # Every key is optional. Below stands each with its default: take the `#` off the line of a key that you want to
@@ -29,7 +31,7 @@ door: action
 """
 
 
-class Standing(StrEnum):
+class FileComparison(StrEnum):
     """How a file that is wanted compares with the one that stands there."""
 
     NEW = "new"
@@ -38,17 +40,17 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Proposed:
+class ProposedFile:
     """A file as it is to be, and how that compares with what stands there."""
 
     path: str
     text: str
-    standing: Standing
+    standing: FileComparison
 
     @property
     def wanted(self) -> bool:
         """Whether it is to be written. What somebody has written is never replaced."""
-        return self.standing is Standing.NEW
+        return self.standing is FileComparison.NEW
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +76,13 @@ class ActionReference:
         return f"{self.repository}@{self.commit or 'COMMIT'}{remark}"
 
 
-def compared(path: str, text: str, there: str | None) -> Proposed:
+def compared(path: str, text: str, there: str | None) -> ProposedFile:
     """A wanted file beside the one that stands at its path; None: there is none."""
     if there is None:
-        return Proposed(path, text, Standing.NEW)
-    return Proposed(path, text, Standing.SAME if there == text else Standing.DIFFERENT)
+        return ProposedFile(path, text, FileComparison.NEW)
+    return ProposedFile(
+        path, text, FileComparison.SAME if there == text else FileComparison.DIFFERENT
+    )
 
 
 def workflow(action: ActionReference) -> str:

@@ -65,7 +65,11 @@ def _settings_text(folder: Path, app: CreatedApp, settings: Settings, public_url
         variable("app_id"): str(app.id),
         variable("private_key_file"): str(folder.absolute() / KEY_FILE),
         variable("webhook_secret"): secret,
-        **({variable("public_url"): public_url} if public_url else {variable("poll"): str(_POLL_SECONDS)}),
+        **(
+            {variable("public_url"): public_url}
+            if public_url
+            else {variable("poll"): str(_POLL_SECONDS)}
+        ),
         **_host(settings),
     }
     head = f"# The server's settings for the GitHub App {app.slug}, for a shell or for systemd's EnvironmentFile=.\n"

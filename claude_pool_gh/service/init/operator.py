@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from claude_pool_gh.service.init.files import SECRET, WORKFLOW, ActionReference, Proposed
+from claude_pool_gh.service.init.files import SECRET, WORKFLOW, ActionReference, ProposedFile
 
 if TYPE_CHECKING:
     from github import Github
@@ -80,7 +80,9 @@ def newest(client: Github, action: ActionReference, version: str) -> ActionRefer
         return action
     tag = f"v{version}"
     try:
-        _, answer = client.requester.requestJsonAndCheck("GET", f"/repos/{action.repository}/commits/{tag}")
+        _, answer = client.requester.requestJsonAndCheck(
+            "GET", f"/repos/{action.repository}/commits/{tag}"
+        )
     except GithubException as error:
         how = f"name the commit: --action {action.repository}@COMMIT"
         raise Refused(f"{action.repository} has no tag {tag} ({_words(error)}): {how}") from error
@@ -114,7 +116,7 @@ def standing(repository: Repository, path: str) -> str | None:
     return "" if isinstance(found, list) else found.decoded_content.decode(errors="replace")
 
 
-def open_pull(repository: Repository, proposed: Sequence[Proposed], body: str) -> str:
+def open_pull(repository: Repository, proposed: Sequence[ProposedFile], body: str) -> str:
     """Put the files on a new branch and open a pull request; its address. Raises Refused."""
     from github import GithubException  # noqa: PLC0415
 
@@ -135,7 +137,9 @@ def _advice(full_name: str, error: Any) -> str:
         return f"{full_name} has the branch {BRANCH} already: merge its pull request, or delete the branch"
     if error.status in _MISSING:
         needs = "contents, pull requests and workflows: write (a classic token: the scopes repo and workflow)"
-        return f"GitHub refused to write {WORKFLOW} and its branch ({words}): your token needs {needs}"
+        return (
+            f"GitHub refused to write {WORKFLOW} and its branch ({words}): your token needs {needs}"
+        )
     return f"GitHub refused: {words}"
 
 

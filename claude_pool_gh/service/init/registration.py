@@ -69,9 +69,13 @@ class Registration:
     async def created(self, request: web.Request) -> web.Response:
         """Exchange the code that GitHub sent the browser back with."""
         state, code = request.query.get("state", ""), request.query.get("code", "")
-        if not hmac.compare_digest(state.encode(), self.state.encode()) or not _CODE.fullmatch(code):
+        if not hmac.compare_digest(state.encode(), self.state.encode()) or not _CODE.fullmatch(
+            code
+        ):
             return _page(400, "<p>This is not what GitHub sends. Nothing was done.</p>")
-        async with self._converting:  # the page may be loaded twice; the code is good for one exchange
+        async with (
+            self._converting
+        ):  # the page may be loaded twice; the code is good for one exchange
             try:
                 if not self.made.done():
                     await self._convert(code)
@@ -80,7 +84,9 @@ class Registration:
         if (error := self.made.exception()) is not None:
             return _page(502, f"<p>{html.escape(str(error))}</p>")
         link = html.escape(f"{self.made.result().html_url}/installations/new")
-        return _page(200, f"<p>The App was made. <a href='{link}'>Install it on your repositories</a>.</p>")
+        return _page(
+            200, f"<p>The App was made. <a href='{link}'>Install it on your repositories</a>.</p>"
+        )
 
     async def _convert(self, code: str) -> None:
         try:
@@ -109,7 +115,9 @@ async def register(
         show(here)
         return await asyncio.shield(registration.made)
     except OSError as error:
-        raise NotRegistered(f"port {port} of this machine cannot be listened on: {error.strerror}") from error
+        raise NotRegistered(
+            f"port {port} of this machine cannot be listened on: {error.strerror}"
+        ) from error
     finally:
         await runner.cleanup()  # lets the answer to the browser go out first
 
@@ -119,7 +127,9 @@ def _converted(api_url: str, code: str) -> CreatedApp:
 
     try:
         client = connect(api_url, "")
-        _, answer = client.requester.requestJsonAndCheck("POST", f"/app-manifests/{code}/conversions")
+        _, answer = client.requester.requestJsonAndCheck(
+            "POST", f"/app-manifests/{code}/conversions"
+        )
         return CreatedApp.model_validate(answer)
     except GithubException as error:
         raise NotRegistered(

@@ -73,7 +73,9 @@ def current(engine: sa.Engine) -> str | None:
     if not sa.inspect(engine).has_table("alembic_version"):
         return None
     with engine.connect() as connection:
-        return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+        return connection.execute(
+            sa.text("SELECT version_num FROM alembic_version")
+        ).scalar_one_or_none()
 
 
 def newest() -> str:
@@ -84,7 +86,9 @@ def newest() -> str:
 def script_of(engine: sa.Engine) -> str:
     """The text of `new_sqlite.sql`, of a SQLite database that the migrations have just made."""
     with engine.connect() as connection:
-        made = [_BLANKS.sub("\n", str(sql)) for sql in connection.exec_driver_sql(_EVERYTHING).scalars()]
+        made = [
+            _BLANKS.sub("\n", str(sql)) for sql in connection.exec_driver_sql(_EVERYTHING).scalars()
+        ]
     revision = f"INSERT INTO alembic_version (version_num) VALUES ('{current(engine)}')"  # noqa: S608 - ours
     return "".join(f"{statement}{_END}" for statement in (*made, revision))
 

@@ -7,6 +7,8 @@ from alembic import context
 from claude_pool_gh.storage.tables import metadata
 
 with context.config.attributes["connection"] as connection:
-    context.configure(connection=connection, target_metadata=metadata, transaction_per_migration=False)
+    context.configure(
+        connection=connection, target_metadata=metadata, transaction_per_migration=False
+    )
     with context.begin_transaction():
         context.run_migrations()

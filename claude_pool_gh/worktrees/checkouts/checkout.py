@@ -13,8 +13,8 @@ from typing import Final
 
 from claude_pool_gh.worktrees.checkouts import contents, sealed, traits
 from claude_pool_gh.worktrees.checkouts.listing import (
-    Condemned,
     Listing,
+    UnusableCheckout,
     differing,
     entry_of,
     is_folder,
@@ -24,7 +24,7 @@ from claude_pool_gh.worktrees.checkouts.listing import (
 )
 from claude_pool_gh.worktrees.checkouts.lock import LOCK
 from claude_pool_gh.worktrees.checkouts.removal import remove
-from claude_pool_gh.worktrees.checkouts.sealed import Sealed
+from claude_pool_gh.worktrees.checkouts.sealed import SealedRecord
 from claude_pool_gh.worktrees.git import git
 from claude_pool_gh.worktrees.mirror import checked_commit
 
@@ -59,7 +59,7 @@ class Checkout:
         """The sealed list; absent while anything is being changed."""
         return self.place / "sealed"
 
-    def sealed(self) -> Sealed | None:
+    def sealed(self) -> SealedRecord | None:
         """The list, if this checkout is whole. A shared lock is enough."""
         return sealed.read(self.seal)
 
@@ -67,13 +67,13 @@ class Checkout:
         """The commit of a whole checkout; None for any other. A shared lock is enough."""
         return sealed.commit_of(self.seal)
 
-    async def fill(self, commit: str) -> Sealed:
+    async def fill(self, commit: str) -> SealedRecord:
         """Write a commit into the new, empty place. Raises WorktreeError, OSError."""
         self.tree.mkdir(mode=0o700)
         await self._git("read-tree", "-m", "-u", checked_commit(commit))
         return await self._seal(commit, await asyncio.to_thread(listed, os.fsencode(self.tree)))
 
-    async def move(self, was: Sealed, commit: str) -> Sealed:
+    async def move(self, was: SealedRecord, commit: str) -> SealedRecord:
         """Turn one commit into another by what differs. Raises WorktreeError, Condemned."""
         if was.commit == commit:
             return was
@@ -90,7 +90,7 @@ class Checkout:
         """Say that it is being changed: should this process die, nobody uses it again."""
         self.seal.unlink(missing_ok=True)
 
-    async def mend(self, was: Sealed) -> None:
+    async def mend(self, was: SealedRecord) -> None:
         """Undo everything that a run has left in the tree, and seal it again. Raises WorktreeError, Condemned."""
         self._check_place(was)
         odd = await self.odd(was)
@@ -98,7 +98,7 @@ class Checkout:
             await self._seal(was.commit, was.entries)
             return
         if b"" in odd or len(odd) * _TOO_MUCH > len(was.entries) + 100:
-            raise Condemned(f"{len(odd)} of {len(was.entries)} entries differ")
+            raise UnusableCheckout(f"{len(odd)} of {len(was.entries)} entries differ")
         logger.debug("mending %d entries", len(odd), extra={"action": "checkout_mended"})
         gone = await asyncio.to_thread(self._clear, odd, was.entries)
         files = [path for path in gone if not is_folder(was.entries[path])]
@@ -110,10 +110,10 @@ class Checkout:
         entries = {path: entry for path, entry in was.entries.items() if path not in odd}
         await asyncio.to_thread(relist, os.fsencode(self.tree), entries, {*gone, *odd})
         if entries.keys() != was.entries.keys():
-            raise Condemned("it cannot be mended")
+            raise UnusableCheckout("it cannot be mended")
         await self._seal(was.commit, entries)
 
-    async def odd(self, was: Sealed) -> set[bytes]:
+    async def odd(self, was: SealedRecord) -> set[bytes]:
         """Paths that are not as they were sealed. A shared lock is enough. Raises Condemned, WorktreeError."""
         now = await asyncio.to_thread(listed, os.fsencode(self.tree))
         found = await asyncio.to_thread(self._differing, was.entries, now)
@@ -140,18 +140,20 @@ class Checkout:
         heads = tuple(path + b"/" for path in roots)
         return {path for path in old if path in roots or path.startswith(heads)}
 
-    def _check_place(self, was: Sealed) -> None:
+    def _check_place(self, was: SealedRecord) -> None:
         """Raises Condemned where somebody was at what lies beside the tree, and is ours alone."""
         beside = {each.name for each in self.place.iterdir()}
         if not beside <= _OURS or entry_of(self.index) != was.index:
-            raise Condemned("what lies beside the tree was changed")
+            raise UnusableCheckout("what lies beside the tree was changed")
 
-    async def _seal(self, commit: str, entries: Listing) -> Sealed:
-        made = Sealed(commit, entry_of(self.index), entries)
+    async def _seal(self, commit: str, entries: Listing) -> SealedRecord:
+        made = SealedRecord(commit, entry_of(self.index), entries)
         await asyncio.to_thread(sealed.write, self.seal, made)
         return made
 
     async def _git(self, *arguments: str, stdin: bytes | None = None) -> bytes:
         """Git with our index and tree. Its directory is the mirror itself: no command here touches a ref of it."""
         own = {"GIT_WORK_TREE": str(self.tree), "GIT_INDEX_FILE": str(self.index)}
-        return await git(*arguments, git_dir=self.mirror, environment=own, stdin=stdin, timeout=_SECONDS)
+        return await git(
+            *arguments, git_dir=self.mirror, environment=own, stdin=stdin, timeout=_SECONDS
+        )

@@ -17,10 +17,10 @@ from claude_pool_gh.processes.launching import can_confine
 from claude_pool_gh.storage.private import private_folder
 from claude_pool_gh.worktrees.checkouts import lock
 from claude_pool_gh.worktrees.checkouts.checkout import Checkout
-from claude_pool_gh.worktrees.checkouts.listing import Condemned, size_of
+from claude_pool_gh.worktrees.checkouts.listing import UnusableCheckout, size_of
 from claude_pool_gh.worktrees.checkouts.lock import Lock
 from claude_pool_gh.worktrees.checkouts.removal import remove
-from claude_pool_gh.worktrees.checkouts.sealed import Sealed, put
+from claude_pool_gh.worktrees.checkouts.sealed import SealedRecord, put
 from claude_pool_gh.worktrees.errors import WorktreeError
 
 logger = logging.getLogger(__name__)
@@ -80,13 +80,17 @@ class Checkouts:
             yield checkout
             whole = True
         finally:
-            giving_back = asyncio.create_task(self._give_back(checkout, was if whole else None, held))
+            giving_back = asyncio.create_task(
+                self._give_back(checkout, was if whole else None, held)
+            )
             await asyncio.shield(giving_back)
 
     def sweep(self) -> None:
         """Remove what was being made or thrown away when a process died."""
         for left in self.folder.glob(f"{_NEW}*"):
-            if (held := lock.take(left, exclusive=True)) is not None or not (left / lock.LOCK).exists():
+            if (held := lock.take(left, exclusive=True)) is not None or not (
+                left / lock.LOCK
+            ).exists():
                 remove(left)
                 if held is not None:
                     held.release()
@@ -118,16 +122,18 @@ class Checkouts:
             held.release()
         return None
 
-    async def _exclusive(self, commit: str) -> tuple[Checkout, Sealed, Lock]:
+    async def _exclusive(self, commit: str) -> tuple[Checkout, SealedRecord, Lock]:
         """A checkout for nobody else, sealed at the commit: one that is near it moved there, or a new one."""
         while (found := self._free(commit)) is not None:
             checkout, was, held = found
             try:
-                if not can_confine() and await checkout.odd(was):  # any agent may have been there since
-                    raise Condemned("it was changed while nobody had it")  # noqa: TRY301 - one way to throw it away
+                if not can_confine() and await checkout.odd(
+                    was
+                ):  # any agent may have been there since
+                    raise UnusableCheckout("it was changed while nobody had it")  # noqa: TRY301 - one way to throw it away
                 moved = await checkout.move(was, commit)
                 _note(checkout.place, moved)
-            except (Condemned, WorktreeError, OSError) as error:
+            except (UnusableCheckout, WorktreeError, OSError) as error:
                 self._condemn(checkout, held, str(error))
             except BaseException:
                 self._condemn(checkout, held, "it was interrupted")
@@ -136,7 +142,7 @@ class Checkouts:
                 return checkout, moved, held
         return await self._made(commit)
 
-    def _free(self, commit: str) -> tuple[Checkout, Sealed, Lock] | None:
+    def _free(self, commit: str) -> tuple[Checkout, SealedRecord, Lock] | None:
         """The whole checkout that nobody has and that was used longest ago; one of the same commit rather."""
         for place in sorted(
             self._places(), key=lambda each: (_about(each)[0] != commit, lock.last_use(each))
@@ -149,7 +155,7 @@ class Checkouts:
             self._condemn(checkout, held, "its last user died")
         return None
 
-    async def _made(self, commit: str) -> tuple[Checkout, Sealed, Lock]:
+    async def _made(self, commit: str) -> tuple[Checkout, SealedRecord, Lock]:
         name = uuid4().hex[:12]
         checkout = Checkout(self.folder / f"{_NEW}{name}", self.mirror)
         private_folder(self.folder)
@@ -164,13 +170,13 @@ class Checkouts:
             raise
         return Checkout(self.folder / name, self.mirror), was, Lock(self.folder / name, held.file)
 
-    async def _give_back(self, checkout: Checkout, was: Sealed | None, held: Lock) -> None:
+    async def _give_back(self, checkout: Checkout, was: SealedRecord | None, held: Lock) -> None:
         """Prove, mend and seal; a tree of which that cannot be said goes."""
         try:
             if was is None:
-                raise Condemned("its run broke")  # noqa: TRY301 - one way to throw it away
+                raise UnusableCheckout("its run broke")  # noqa: TRY301 - one way to throw it away
             await checkout.mend(was)
-        except (Condemned, WorktreeError, OSError) as error:
+        except (UnusableCheckout, WorktreeError, OSError) as error:
             self._condemn(checkout, held, str(error))
         else:
             held.release()
@@ -194,14 +200,15 @@ class Checkouts:
                 was = await asyncio.to_thread(checkout.sealed)
                 odd = {b""} if was is None else await checkout.odd(was)
                 what = f"{len(odd)} of its entries were changed" if odd else ""
-            except (Condemned, WorktreeError, OSError) as error:
+            except (UnusableCheckout, WorktreeError, OSError) as error:
                 what = str(error)
             if what:
                 checkout.unseal()
                 logger.error(
-                    "a shared checkout was changed while it was read: %s; its readers' results are dropped", what,
+                    "a shared checkout was changed while it was read: %s; its readers' results are dropped",
+                    what,
                     extra={"action": "checkout_spoiled"},
-                )  # fmt: skip
+                )
                 raise SpoiledWorkspace(f"the files were changed while the run read them ({what})")
 
     def _condemn(self, checkout: Checkout, held: Lock, why: str) -> None:
@@ -231,7 +238,7 @@ class Checkouts:
                 yield place
 
 
-def _note(place: Path, was: Sealed) -> None:
+def _note(place: Path, was: SealedRecord) -> None:
     """Write down what is looked at before a lock is taken: the commit, and the bytes of all files."""
     put(place / "about", f"{was.commit} {size_of(was.entries)}".encode())
 

@@ -20,7 +20,9 @@ def ids_of(staged: bytes) -> dict[bytes, tuple[bytes, str]]:
     return found
 
 
-def altered(tree: Path, ids: Mapping[bytes, tuple[bytes, str]], known: Collection[bytes]) -> set[bytes]:
+def altered(
+    tree: Path, ids: Mapping[bytes, tuple[bytes, str]], known: Collection[bytes]
+) -> set[bytes]:
     """The paths whose content is not what their id says, but for those that are known to be odd already."""
     top = os.fsencode(tree)
     return {

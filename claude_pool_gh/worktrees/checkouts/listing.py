@@ -16,7 +16,7 @@ Listing = dict[bytes, Entry]
 _IDENTITY: Final = 4
 
 
-class Condemned(Exception):
+class UnusableCheckout(Exception):
     """A folder that cannot be listed or mended, in a few words. It has to be removed whole."""
 
 
@@ -25,18 +25,18 @@ def listed(top: bytes) -> Listing:
     try:
         found = os.lstat(top)
         if not stat.S_ISDIR(found.st_mode):
-            raise Condemned("it is no folder any more")
+            raise UnusableCheckout("it is no folder any more")
         entries, todo = {b"": _entry(found)}, [b""]
         while todo:
             folder = todo.pop()
             for path, status in _children(top, folder):
                 if status.st_dev != found.st_dev:
-                    raise Condemned("another file system is mounted in it")
+                    raise UnusableCheckout("another file system is mounted in it")
                 entries[path] = _entry(status)
                 if stat.S_ISDIR(status.st_mode):
                     todo.append(path)
     except OSError as error:  # no rights left, or a path that is longer than paths can be
-        raise Condemned(f"it cannot be listed ({error.strerror})") from error
+        raise UnusableCheckout(f"it cannot be listed ({error.strerror})") from error
     return entries
 
 
@@ -48,7 +48,7 @@ def relist(top: bytes, entries: Listing, paths: Iterable[bytes]) -> None:
         except (FileNotFoundError, NotADirectoryError):
             entries.pop(path, None)
         except OSError as error:
-            raise Condemned(f"it cannot be listed ({error.strerror})") from error
+            raise UnusableCheckout(f"it cannot be listed ({error.strerror})") from error
 
 
 def differing(old: Listing, new: Listing, is_plain: Callable[[bytes], bool]) -> set[bytes]:
@@ -59,7 +59,9 @@ def differing(old: Listing, new: Listing, is_plain: Callable[[bytes], bool]) -> 
     odd = set(old.keys() ^ new.keys())
     for path in old.keys() & new.keys():
         before, after = old[path], new[path]
-        same_folder = is_folder(before) and is_folder(after) and before[:_IDENTITY] == after[:_IDENTITY]
+        same_folder = (
+            is_folder(before) and is_folder(after) and before[:_IDENTITY] == after[:_IDENTITY]
+        )
         if before != after and not (same_folder and is_plain(path)):
             odd.add(path)
     return odd
@@ -93,7 +95,10 @@ def _children(top: bytes, folder: bytes) -> list[tuple[bytes, os.stat_result]]:
     opened = os.open(os.path.join(top, folder), os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)  # noqa: PTH118
     try:
         return [
-            (folder + b"/" + name if folder else name, os.stat(name, dir_fd=opened, follow_symlinks=False))
+            (
+                folder + b"/" + name if folder else name,
+                os.stat(name, dir_fd=opened, follow_symlinks=False),
+            )
             for name in map(os.fsencode, os.listdir(opened))  # noqa: PTH208
         ]
     finally:
@@ -102,7 +107,9 @@ def _children(top: bytes, folder: bytes) -> list[tuple[bytes, os.stat_result]]:
 
 def _entry(status: os.stat_result) -> Entry:
     identity = (status.st_ino, status.st_mode, status.st_uid, status.st_gid, status.st_ctime_ns)
-    return identity if stat.S_ISDIR(status.st_mode) else (*identity, status.st_size, status.st_nlink)
+    return (
+        identity if stat.S_ISDIR(status.st_mode) else (*identity, status.st_size, status.st_nlink)
+    )
 
 
 def _with_parents(path: bytes) -> Iterable[bytes]:

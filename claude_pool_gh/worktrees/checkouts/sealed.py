@@ -16,7 +16,7 @@ _VERSION: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Sealed:
+class SealedRecord:
     """A checkout as it was when nobody had it."""
 
     commit: str
@@ -25,12 +25,13 @@ class Sealed:
     entries: Listing
 
 
-def write(path: Path, sealed: Sealed) -> None:
+def write(path: Path, sealed: SealedRecord) -> None:
     """Put the list in place in one move, so that whoever finds one finds all of it."""
     # A flat format that is read in milliseconds; nothing in it is ever executed, and no agent can write it.
     put(
         path,
-        marshal.dumps((_VERSION, boot_id(), sealed.commit, sealed.index)) + marshal.dumps(sealed.entries),
+        marshal.dumps((_VERSION, boot_id(), sealed.commit, sealed.index))
+        + marshal.dumps(sealed.entries),
     )
 
 
@@ -43,15 +44,19 @@ def put(path: Path, data: bytes) -> None:
     beside.rename(path)
 
 
-def read(path: Path) -> Sealed | None:
+def read(path: Path) -> SealedRecord | None:
     """The list; None where there is none, or one of another start of this machine: what a crash lost has no times."""
     try:
-        with io.BytesIO(path.read_bytes()) as file:  # from memory: the module reads a file byte by byte
+        with io.BytesIO(
+            path.read_bytes()
+        ) as file:  # from memory: the module reads a file byte by byte
             version, boot, commit, index = marshal.load(file)  # noqa: S302 - see `write`
             entries = marshal.load(file)  # noqa: S302 - the same
     except (OSError, ValueError, EOFError, TypeError):
         return None
-    return Sealed(commit, index, entries) if (version, boot) == (_VERSION, boot_id()) else None
+    return (
+        SealedRecord(commit, index, entries) if (version, boot) == (_VERSION, boot_id()) else None
+    )
 
 
 def commit_of(path: Path) -> str | None:

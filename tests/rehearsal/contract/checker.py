@@ -90,7 +90,9 @@ class Contract:
             self.violations.append(f"webhook {name}: not in the cut; add it to cut.py")
             return
         body = json.dumps(sent.payload).encode()
-        nothing = RequestParameters(query=ImmutableMultiDict(), header=Headers(), cookie=ImmutableMultiDict())
+        nothing = RequestParameters(
+            query=ImmutableMultiDict(), header=Headers(), cookie=ImmutableMultiDict()
+        )
         asked = Asked(f"/webhooks/{name}", "post", nothing, body, "application/json")
         self._judge(f"webhook {name}", lambda: self._openapi.validate_request(asked))
 
@@ -116,7 +118,9 @@ class Contract:
                     self._judge(f"{name} (request)", lambda: self._openapi.validate_request(asked))
                     self._check_names(name, exchange)
         if not exchange.injected:
-            with self._unless_known(exchange, f"answer {exchange.status}", exchange.response_body) as is_new:
+            with self._unless_known(
+                exchange, f"answer {exchange.status}", exchange.response_body
+            ) as is_new:
                 if is_new:
                     self._check_answer(name, exchange, asked)
 
@@ -124,9 +128,12 @@ class Contract:
     def _unless_known(self, exchange: Exchange, side: str, body: bytes) -> Iterator[bool]:
         """Whether the same was not judged before; it is known from now on, if nothing is found."""
         kinds = [
-            headers.get("Content-Type") for headers in (exchange.request_headers, exchange.response_headers)
+            headers.get("Content-Type")
+            for headers in (exchange.request_headers, exchange.response_headers)
         ]
-        key = repr((side, exchange.method, exchange.route, exchange.params, exchange.query, kinds, body))
+        key = repr(
+            (side, exchange.method, exchange.route, exchange.params, exchange.query, kinds, body)
+        )
         before = len(self.violations)
         yield key not in self._clean
         if len(self.violations) == before:
@@ -142,7 +149,9 @@ class Contract:
         assert exchange.route is not None
         kind = exchange.response_headers.get("Content-Type", "").partition(";")[0]
         label = f"{name} -> {exchange.status}"
-        if exchange.status in (204, 304) or (exchange.status == 200 and (exchange.route, kind) in MEDIA):
+        if exchange.status in (204, 304) or (
+            exchange.status == 200 and (exchange.route, kind) in MEDIA
+        ):
             if exchange.status == 204 and "204" not in self._operation(exchange)["responses"]:
                 self.violations.append(f"{label}: undocumented status")
             return
@@ -152,7 +161,9 @@ class Contract:
         if str(exchange.status) not in self._operation(exchange)["responses"]:
             self._check_undocumented(label, exchange)
             return
-        answered = Answered(exchange.response_body, exchange.status, kind, exchange.response_headers)
+        answered = Answered(
+            exchange.response_body, exchange.status, kind, exchange.response_headers
+        )
         self._judge(label, lambda: self._openapi.validate_response(asked, answered))
 
     def _check_undocumented(self, label: str, exchange: Exchange) -> None:
@@ -160,7 +171,9 @@ class Contract:
             self.violations.append(f"{label}: undocumented status")
             return
         body = json.loads(exchange.response_body)
-        if not isinstance(body.get("message"), str) or not isinstance(body.get("documentation_url"), str):
+        if not isinstance(body.get("message"), str) or not isinstance(
+            body.get("documentation_url"), str
+        ):
             self.violations.append(f"{label}: not the shape of an error: {body}")
 
     # helpers
@@ -168,7 +181,10 @@ class Contract:
     def _excused(self, exchange: Exchange) -> bool:
         """Whether a request need not be judged: refused as wrong already, or a known bare list."""
         refused = exchange.status in (400, 422) and not exchange.injected
-        bare = f"{exchange.method} {exchange.route}" in BARE_LISTS and exchange.request_body[:1] == b"["
+        bare = (
+            f"{exchange.method} {exchange.route}" in BARE_LISTS
+            and exchange.request_body[:1] == b"["
+        )
         return refused or bare
 
     def _operation(self, exchange: Exchange) -> dict[str, Any]:
@@ -218,7 +234,11 @@ class Contract:
     def _strangers(self, value: Any, schema: dict[str, Any], at: str) -> list[str]:
         schema = self._follow(schema)
         if isinstance(value, list) and "items" in schema:
-            return [problem for one in value for problem in self._strangers(one, schema["items"], f"{at}[]")]
+            return [
+                problem
+                for one in value
+                for problem in self._strangers(one, schema["items"], f"{at}[]")
+            ]
         known = schema.get("properties")
         if (
             not isinstance(value, dict)

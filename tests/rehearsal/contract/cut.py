@@ -89,7 +89,10 @@ def slim(value: Json, *, names: bool = False) -> Json:
     if not isinstance(value, dict):
         return value
     kept = {
-        key: slim(one, names=key in ("properties", "schemas", "paths", "parameters", "headers") and not names)
+        key: slim(
+            one,
+            names=key in ("properties", "schemas", "paths", "parameters", "headers") and not names,
+        )
         for key, one in value.items()
         if names or not (key in DROPPED or key.startswith("x-"))
     }
@@ -139,7 +142,9 @@ def mend(whole: Json) -> None:
         comment[name]["nullable"] = True
     head = whole["components"]["schemas"]["pull-request"]["properties"]["head"]["properties"]
     head["repo"] = {"$ref": "#/components/schemas/nullable-repository"}
-    listing = whole["paths"]["/app/installations"]["get"]["responses"]["200"]["content"]["application/json"]
+    listing = whole["paths"]["/app/installations"]["get"]["responses"]["200"]["content"][
+        "application/json"
+    ]
     listing["schema"]["items"] = {"$ref": "#/components/schemas/installation"}
 
 

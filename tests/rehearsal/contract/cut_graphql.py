@@ -49,7 +49,10 @@ DOCUMENTS = (THREADS, RESOLVE, HIDDEN, BY_MAIL, OVERVIEW, FOLDER, VIEWER)
 
 def used(whole: DocumentNode) -> dict[str, set[str]]:
     """The fields that the documents ask for, by type."""
-    info, found = TypeInfo(build_ast_schema(whole, assume_valid_sdl=True)), defaultdict[str, set[str]](set)
+    info, found = (
+        TypeInfo(build_ast_schema(whole, assume_valid_sdl=True)),
+        defaultdict[str, set[str]](set),
+    )
 
     class Note(Visitor):
         def enter_field(self, node: FieldNode, *_: Any) -> None:
@@ -79,7 +82,9 @@ def written(node: Any, fields: set[str], interfaces: Sequence[str] = ()) -> str:
     if isinstance(node, EnumTypeDefinitionNode):
         return f"enum {name} {{ {' '.join(one.name.value for one in node.values or ())} }}\n"
     if isinstance(node, InputObjectTypeDefinitionNode):
-        return "\n".join([f"input {name} {{", *(f"  {each}" for each in arguments(node.fields or ())), "}\n"])
+        return "\n".join(
+            [f"input {name} {{", *(f"  {each}" for each in arguments(node.fields or ())), "}\n"]
+        )
     kind = "interface" if isinstance(node, InterfaceTypeDefinitionNode) else "type"
     also = f" implements {' & '.join(interfaces)}" if interfaces else ""
     lines = [f"{kind} {name}{also} {{"]
@@ -102,12 +107,19 @@ def cut(text: str) -> str:
     """The part of the schema that the documents use."""
     whole = parse(text, no_location=True)
     wanted = used(whole)
-    types = {node.name.value: node for node in whole.definitions if isinstance(node, TypeDefinitionNode)}
+    types = {
+        node.name.value: node for node in whole.definitions if isinstance(node, TypeDefinitionNode)
+    }
     kept = {}
     for name, fields in wanted.items():
         interfaces = interfaces_of(types[name], wanted)
-        kept[name] = written(types[name], fields.union(*(wanted[each] for each in interfaces)), interfaces)
-    while also := (set(re.findall(r": \[?(\w+)", "\n".join(kept.values()))) & types.keys()) - kept.keys():
+        kept[name] = written(
+            types[name], fields.union(*(wanted[each] for each in interfaces)), interfaces
+        )
+    while (
+        also := (set(re.findall(r": \[?(\w+)", "\n".join(kept.values()))) & types.keys())
+        - kept.keys()
+    ):
         kept |= {name: written(types[name], set()) for name in sorted(also)}
     return "\n".join(kept.values())
 

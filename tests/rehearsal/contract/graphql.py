@@ -34,11 +34,17 @@ class GraphQLContract:
             return [f"the document cannot be read: {problem}"]
         problems = [problem.message for problem in validate(self.schema, document)]
         if problems or answered.get("data") is None:
-            return problems + ([] if problems or answered.get("errors") else ["neither data nor errors"])
+            return problems + (
+                [] if problems or answered.get("errors") else ["neither data nor errors"]
+            )
         # The schema itself reads the answer: every field that was asked for must be there, of its type.
         given = asked.get("variables") or {}
         read = execute_sync(
-            self.schema, document, answered["data"], variable_values=given, field_resolver=by_its_name
+            self.schema,
+            document,
+            answered["data"],
+            variable_values=given,
+            field_resolver=by_its_name,
         )
         problems += [problem.message for problem in read.errors or ()]
         return problems or (

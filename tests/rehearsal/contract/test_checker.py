@@ -34,7 +34,9 @@ async def seen(tmp_path: Path) -> list[Exchange | WebhookSent]:
         async with aiohttp.ClientSession() as session:
             token = github.create_installation_token(installation)
             api = GitHubAPI(session, "tester", oauth_token=token, base_url=github.api_url)
-            await api.post(f"/repos/octo/widgets/issues/{issue.number}/comments", data={"body": "hello"})
+            await api.post(
+                f"/repos/octo/widgets/issues/{issue.number}/comments", data={"body": "hello"}
+            )
             await api.getitem("/repos/octo/widgets/issues/1/comments")
     return seen
 
@@ -70,7 +72,9 @@ def test_wrong_answers_are_found(contract: Contract, seen: list[Exchange | Webho
     assert complaints(contract, replace(good, route=None))
 
 
-def test_a_route_that_is_not_in_the_cut_is_named_with_what_to_do(seen: list[Exchange | WebhookSent]) -> None:
+def test_a_route_that_is_not_in_the_cut_is_named_with_what_to_do(
+    seen: list[Exchange | WebhookSent],
+) -> None:
     contract, one = Contract(), posted(seen)
     del contract.description["paths"][POST]
     contract.check_exchange(one)
@@ -90,11 +94,15 @@ def test_wrong_requests_are_found(contract: Contract, seen: list[Exchange | Webh
 def test_an_answer_made_up_by_a_fault_is_not_judged(
     contract: Contract, seen: list[Exchange | WebhookSent]
 ) -> None:
-    assert not complaints(contract, replace(posted(seen), status=502, response_body=b"", injected=True))
+    assert not complaints(
+        contract, replace(posted(seen), status=502, response_body=b"", injected=True)
+    )
 
 
 def test_wrong_webhooks_are_found(contract: Contract, seen: list[Exchange | WebhookSent]) -> None:
-    sent = next(one for one in seen if isinstance(one, WebhookSent) and one.event == "issue_comment")
+    sent = next(
+        one for one in seen if isinstance(one, WebhookSent) and one.event == "issue_comment"
+    )
     payload = copy.deepcopy(sent.payload)
     del payload["issue"]["url"]
     assert complaints(contract, replace(sent, payload=payload))

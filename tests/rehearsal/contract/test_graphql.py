@@ -29,7 +29,10 @@ def test_true_exchanges_pass() -> None:
     resolved = {"resolveReviewThread": {"thread": {"isResolved": True}}}
     assert complaints(RESOLVE, {"thread": "T"}, {"data": resolved}) == []
     assert (
-        complaints(THREADS, GIVEN, {"data": None, "errors": [{"type": "NOT_FOUND", "message": "no"}]}) == []
+        complaints(
+            THREADS, GIVEN, {"data": None, "errors": [{"type": "NOT_FOUND", "message": "no"}]}
+        )
+        == []
     )
 
 
@@ -47,5 +50,7 @@ def test_true_exchanges_pass() -> None:
         (THREADS, GIVEN, {"data": None}),
     ],
 )
-def test_what_the_schema_does_not_know_is_found(document: str, variables: Any, answered: Any) -> None:
+def test_what_the_schema_does_not_know_is_found(
+    document: str, variables: Any, answered: Any
+) -> None:
     assert complaints(document, variables, answered)

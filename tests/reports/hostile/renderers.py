@@ -15,18 +15,18 @@ from claude_pool_gh.reports.neutralize import code, fence, neutralize, neutraliz
 from claude_pool_gh.reports.tables import ChainLine, StatusView
 from claude_pool_gh.reports.tracking import tracking
 from claude_pool_gh.reports.views import (
-    Checked,
+    AnswerReport,
+    ChangeStatus,
     CheckEnd,
-    Fate,
+    CheckResult,
+    Evidence,
     FileChange,
+    HandInReport,
     Link,
-    Looked,
-    Presented,
     Remark,
     Report,
     StepLine,
-    Told,
-    Triaged,
+    TriageReport,
 )
 from claude_pool_gh.reports.words import fold
 from tests.findings.make import finding
@@ -53,7 +53,11 @@ class Shown:
 def _finding(text: str) -> Finding:
     text = text or " "
     return finding(
-        title=text[:200], body=text[:4000], scenario=text[:200], path=text[:500], evidence=text[:4000]
+        title=text[:200],
+        body=text[:4000],
+        scenario=text[:200],
+        path=text[:500],
+        evidence=text[:4000],
     )
 
 
@@ -66,33 +70,53 @@ def _review(text: str, *, posted: bool) -> str:
     found = _finding(text)
     remarks = (Remark(title=text, path=text, line=1, reason=text),)
     shown = reviewed(
-        inline=(found,), more=(found,), outside=(found,), standing=(found,), fixed=(found,), unsettled=remarks,
-        left_out=(text,), unread=(text,), note=f"No changed file matches {text}.", posted=posted, known=1,
-        refuted=remarks, before=remarks,
-        hidden=remarks, unchecked=remarks, unopened=(text,),
-    )  # fmt: skip
+        inline=(found,),
+        more=(found,),
+        outside=(found,),
+        standing=(found,),
+        fixed=(found,),
+        unsettled=remarks,
+        left_out=(text,),
+        unread=(text,),
+        note=f"No changed file matches {text}.",
+        posted=posted,
+        known=1,
+        refuted=remarks,
+        before=remarks,
+        hidden=remarks,
+        unchecked=remarks,
+        unopened=(text,),
+    )
     return tracking(run(report=shown, outcome=Outcome(verdict=Verdict.findings)))
 
 
 def _around(text: str) -> str:
     """What surrounds a report: reasons, steps, what was looked at."""
-    looked = Looked(task=text, files=(text,), searches=(text,), denied=(text,))
+    looked = Evidence(task=text, files=(text,), searches=(text,), denied=(text,))
     steps = (StepLine(name="find", state="failed", detail=text),)
     outcome = Outcome(verdict=Verdict.failed, reason=text)
-    return tracking(run(outcome=outcome, looked=(looked,), steps=steps, requester=text, chain_id=text))
+    return tracking(
+        run(outcome=outcome, looked=(looked,), steps=steps, requester=text, chain_id=text)
+    )
 
 
-def _checked(text: str) -> Checked:
-    return Checked(name="tests", end=CheckEnd.failed, status=1, elapsed_ms=1_000, output=text)
+def _checked(text: str) -> CheckResult:
+    return CheckResult(name="tests", end=CheckEnd.failed, status=1, elapsed_ms=1_000, output=text)
 
 
-def _change(text: str, fate: Fate) -> str:
+def _change(text: str, fate: ChangeStatus) -> str:
     made = change(
-        prose=text, title=text, patch=text, fate=fate, refused=text, branch=text, approved_by=(text,),
+        prose=text,
+        title=text,
+        patch=text,
+        fate=fate,
+        refused=text,
+        branch=text,
+        approved_by=(text,),
         download=DOWNLOAD,
         files=(FileChange(text, 1, 2, text), FileChange("b", 0, 0, f"renamed from {text}")),
-        stale=text if fate is Fate.refused else "",
-    )  # fmt: skip
+        stale=text if fate is ChangeStatus.refused else "",
+    )
     return "\n\n".join(changes.body(made))
 
 
@@ -103,7 +127,9 @@ def _status(text: str) -> str:
 
 PLAIN: Final[dict[str, Shown]] = {
     "neutralize": Shown(neutralize),
-    "neutralize_line in words": Shown(lambda text: f"NOT DONE: {neutralize_line(text)}. Nothing was run."),
+    "neutralize_line in words": Shown(
+        lambda text: f"NOT DONE: {neutralize_line(text)}. Nothing was run."
+    ),
     "neutralize_line in bold": Shown(lambda text: f"**{neutralize_line(text)}** *(high)*"),
     "neutralize_line in a list": Shown(lambda text: f"- a\n- {neutralize_line(text)}\n- b"),
     "code": Shown(lambda text: f"a {code(text)} b"),
@@ -122,44 +148,66 @@ REPORTS: Final[dict[str, Shown]] = {
     ),
     "findings.listed": Shown(lambda text: findings.listed([_finding(text), _finding(text)])),
     "findings.review_body": Shown(
-        lambda text: findings.review_body(reviewed(more=(_finding(text),), outside=(_finding(text),)), "a" * 40)
+        lambda text: findings.review_body(
+            reviewed(more=(_finding(text),), outside=(_finding(text),)), "a" * 40
+        )
     ),
-    "findings.whole": Shown(lambda text: findings.whole(reviewed(inline=(_finding(text),)), "a" * 40)),
+    "findings.whole": Shown(
+        lambda text: findings.whole(reviewed(inline=(_finding(text),)), "a" * 40)
+    ),
     "replies.answer": Shown(
-        lambda text: replies.answer(Told(text=text, links=[Link(path=text, start=3, end=4, url=URL)])), (URL,)
+        lambda text: replies.answer(
+            AnswerReport(text=text, links=[Link(path=text, start=3, end=4, url=URL)])
+        ),
+        (URL,),
     ),
     "a review, posted": Shown(lambda text: _review(text, posted=True), headings=1),
     "a review, not posted": Shown(lambda text: _review(text, posted=False), headings=1),
-    "an answer": Shown(_report(lambda text: Told(text=text)), headings=1),
+    "an answer": Shown(_report(lambda text: AnswerReport(text=text)), headings=1),
     "a triage": Shown(
-        _report(lambda text: Triaged(summary=text, labels=(text,), missing=(text, text), note=text)), headings=1
+        _report(
+            lambda text: TriageReport(summary=text, labels=(text,), missing=(text, text), note=text)
+        ),
+        headings=1,
     ),
     "a change that waits": Shown(
         _report(lambda text: change(prose=text, title=text, patch=text), waits=True), headings=1
     ),
     "what a check printed": Shown(
-        _report(lambda text: change(checked=(_checked(text),), checks="Host's words."), waits=True), headings=1
+        _report(lambda text: change(checked=(_checked(text),), checks="Host's words."), waits=True),
+        headings=1,
     ),
     "a change with questions": Shown(
-        _report(lambda text: change(files=(), fate=Fate.nothing, questions=(text, text))), headings=1
+        _report(lambda text: change(files=(), fate=ChangeStatus.nothing, questions=(text, text))),
+        headings=1,
     ),
-    "nothing changed": Shown(_report(lambda text: change(files=(), fate=Fate.nothing, prose=text)), headings=1),
+    "nothing changed": Shown(
+        _report(lambda text: change(files=(), fate=ChangeStatus.nothing, prose=text)), headings=1
+    ),
     "a change that was refused": Shown(
-        _report(lambda text: change(fate=Fate.refused, refused=text, branch=text, approved_by=(text,))), headings=1
+        _report(
+            lambda text: change(
+                fate=ChangeStatus.refused, refused=text, branch=text, approved_by=(text,)
+            )
+        ),
+        headings=1,
     ),
     "what was handed in": Shown(
-        _report(lambda text: Presented(text=text, gate="0123456789", stale=text), waits=True), headings=1
+        _report(lambda text: HandInReport(text=text, gate="0123456789", stale=text), waits=True),
+        headings=1,
     ),
     "what surrounds a report": Shown(_around, headings=1),
     **{
         f"changes.body, {fate}": Shown(lambda text, fate=fate: _change(text, fate), (DOWNLOAD,))  # type: ignore[misc]
-        for fate in Fate
+        for fate in ChangeStatus
     },
     "tables.status": Shown(_status),
     "replies.mistake": Shown(lambda text: replies.mistake(Mistake(text, text, text))),
     "replies.dismissed": Shown(lambda text: replies.dismissed("0123456789", text)),
     "replies.dismissed_thread": Shown(lambda text: replies.dismissed_thread(text, text)),
-    "replies.candidates": Shown(lambda text: replies.candidates("cancel", [("c-1", text), ("c-2", text)])),
+    "replies.candidates": Shown(
+        lambda text: replies.candidates("cancel", [("c-1", text), ("c-2", text)])
+    ),
     "replies.which_finding": Shown(lambda text: replies.which_finding([("0123456789", text)])),
     "replies.faulty_config": Shown(lambda text: replies.faulty_config("a", [Fault(1, text)])),
     "replies.faulty_recipe": Shown(replies.faulty_recipe),
@@ -169,7 +217,7 @@ REPORTS: Final[dict[str, Shown]] = {
     "replies.moved_on": Shown(lambda text: replies.moved_on("a" * 40, "b" * 40, text)),
     "replies.unknown_id": Shown(replies.unknown_id),
     "replies.still_needed": Shown(lambda text: replies.still_needed(1, "why", [text])),
-}  # fmt: skip
+}
 ALL: Final = PLAIN | REPORTS
 
 

@@ -17,7 +17,9 @@ from claude_pool_gh.reports.neutralize import neutralize
 from tests.reports.hostile.renderers import ALL, PLAIN, REPORTS, Shown
 from tests.reports.judge import as_read, hidden, strange
 
-OUTPUTS: dict[str, list[str]] = yaml.safe_load((Path(__file__).parent / "outputs.yml").read_text("utf-8"))
+OUTPUTS: dict[str, list[str]] = yaml.safe_load(
+    (Path(__file__).parent / "outputs.yml").read_text("utf-8")
+)
 TEXTS = [text for some in OUTPUTS.values() for text in some]
 MARK = re.compile(r"<!--\s*claude-pool:")
 
@@ -73,11 +75,15 @@ def test_one_after_the_other_they_do_not_wake_each_other(renderer: str) -> None:
     "kind", ["mentions", "closing keywords", "commands of other bots", "HTML", "folds", "tables"]
 )
 def test_what_is_left_of_it_can_still_be_read(kind: str) -> None:
-    hides = re.compile(r"&|\]:|\]\(|```|[\u200b\u2060]")  # what Markdown itself does not show, or not so
+    hides = re.compile(
+        r"&|\]:|\]\(|```|[\u200b\u2060]"
+    )  # what Markdown itself does not show, or not so
     for text in OUTPUTS[kind]:
         if not hides.search(text):
             shown = as_read(neutralize(text))
-            assert [word for word in re.findall(r"[A-Za-z0-9]+", text) if word not in shown] == [], text
+            assert [
+                word for word in re.findall(r"[A-Za-z0-9]+", text) if word not in shown
+            ] == [], text
 
 
 def test_emoji_and_plain_markup_are_left_alone() -> None:
@@ -108,16 +114,29 @@ def test_the_judge_allows_what_the_host_writes_and_nothing_like_it() -> None:
     assert strange(host, ("u",)) == ["a heading"]
     assert strange(host, (), 1) == ["a link to u"]
     for text in (
-        "<details><summary>@mona</summary>\n\n</details>", "<details><summary>&#64;mona</summary>\n\n</details>",
-        "<details><summary><b>x</b></summary>\n\n</details>", "</details>", "<details>\n", "<!-- x -->", "> /x",
-        "<details open>\n\n</details>", "<sub class=x>a</sub>", "a <b>", "### a\n\n### b", "a\n</details>", "![](x)",
-        "@mona", "/x",
-    ):  # fmt: skip
+        "<details><summary>@mona</summary>\n\n</details>",
+        "<details><summary>&#64;mona</summary>\n\n</details>",
+        "<details><summary><b>x</b></summary>\n\n</details>",
+        "</details>",
+        "<details>\n",
+        "<!-- x -->",
+        "> /x",
+        "<details open>\n\n</details>",
+        "<sub class=x>a</sub>",
+        "a <b>",
+        "### a\n\n### b",
+        "a\n</details>",
+        "![](x)",
+        "@mona",
+        "/x",
+    ):
         assert strange(text, (), 1), text
 
 
 @pytest.mark.parametrize("guard", GUARDS)
-def test_these_tests_would_see_it_if_a_guard_were_off(guard: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_these_tests_would_see_it_if_a_guard_were_off(
+    guard: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for module in GUARDS[guard]:
         monkeypatch.setattr(module, guard, lambda text, *_: text)
     few = ["@mona", "</details>", "<b>", "```\n# x\n@mona"]

@@ -86,7 +86,9 @@ def install(
         "repositories": names,
         "requester": None,
     }
-    world.site.emit(Event("installation", "created", Actor(account), payload, installation=installation.id))
+    world.site.emit(
+        Event("installation", "created", Actor(account), payload, installation=installation.id)
+    )
     return installation
 
 
@@ -105,7 +107,11 @@ def uninstall(world: World, installation: Installation) -> None:
     names = [_name(one) for one in installation.repositories]
     payload = {"installation": shapes.installation(world.site, installation), "repositories": names}
     event = Event(
-        "installation", "deleted", Actor(installation.account), payload, installation=installation.id
+        "installation",
+        "deleted",
+        Actor(installation.account),
+        payload,
+        installation=installation.id,
     )
     world.site.emit(event)
     del world.installations[installation.id]
@@ -118,7 +124,13 @@ def suspend(world: World, installation: Installation, *, on: bool) -> None:
     payload = {"installation": shapes.installation(world.site, installation)}
     action = "suspend" if on else "unsuspend"
     world.site.emit(
-        Event("installation", action, Actor(installation.account), payload, installation=installation.id)
+        Event(
+            "installation",
+            action,
+            Actor(installation.account),
+            payload,
+            installation=installation.id,
+        )
     )
     if on:
         tokens.revoke_all(world, installation)
@@ -141,7 +153,9 @@ def change_repositories(
         "requester": None,
     }
     action, actor = "added" if added else "removed", Actor(installation.account)
-    site.emit(Event("installation_repositories", action, actor, payload, installation=installation.id))
+    site.emit(
+        Event("installation_repositories", action, actor, payload, installation=installation.id)
+    )
 
 
 def ping(site: Site, app: App) -> Event:

@@ -15,7 +15,15 @@ from claude_pool_gh.rehearsal.github.state.site import Event
 from claude_pool_gh.rehearsal.github.state.world import World
 
 Json = Mapping[str, Any]
-CONCLUSIONS = ("action_required", "cancelled", "failure", "neutral", "success", "skipped", "timed_out")
+CONCLUSIONS = (
+    "action_required",
+    "cancelled",
+    "failure",
+    "neutral",
+    "success",
+    "skipped",
+    "timed_out",
+)
 LEVELS = ("notice", "warning", "failure")
 
 
@@ -29,7 +37,11 @@ def create_check_run(repository: Repository, actor: Actor, body: Json) -> CheckR
     _check(repository, body)
     site = repository.site
     suite = next(
-        (one.suite_id for one in repository.all_check_runs if (one.app, one.head_sha) == (actor.app, sha)),
+        (
+            one.suite_id
+            for one in repository.all_check_runs
+            if (one.app, one.head_sha) == (actor.app, sha)
+        ),
         None,
     )
     run = CheckRun(
@@ -52,9 +64,7 @@ def _check(repository: Repository, body: Json) -> None:
     limits, output = repository.site.limits, body.get("output") or {}
     for name in ("summary", "text"):
         if len(output.get(name) or "") > limits.output_characters:
-            problem = (
-                f"Only {limits.output_characters} characters are allowed; {len(output[name])} were supplied."
-            )
+            problem = f"Only {limits.output_characters} characters are allowed; {len(output[name])} were supplied."
             raise RefusedError(422, f"Invalid request.\n\n{problem}")
     annotations = output.get("annotations") or []
     if len(annotations) > limits.annotations_per_request:
@@ -95,7 +105,9 @@ def _apply(run: CheckRun, body: Json, now: float) -> None:
     run.actions = list(body.get("actions") or run.actions)
 
 
-def press(world: World, repository: Repository, run: CheckRun, actor: Actor, button: str | None) -> None:
+def press(
+    world: World, repository: Repository, run: CheckRun, actor: Actor, button: str | None
+) -> None:
     """Tell the App that made a check run that somebody pressed a button of it."""
     shape = shapes.check_run(repository, run)
     payload: dict[str, object] = {"check_run": shape}
@@ -110,7 +122,14 @@ def press_all(world: World, repository: Repository, run: CheckRun, actor: Actor)
     """Tell the App that made a check run that somebody wants all its checks of that commit again."""
     payload: dict[str, object] = {"check_suite": shapes.check_suite(repository, run)}
     repository.site.emit(
-        Event("check_suite", "rerequested", actor, payload, repository.id, _installed(world, repository, run))
+        Event(
+            "check_suite",
+            "rerequested",
+            actor,
+            payload,
+            repository.id,
+            _installed(world, repository, run),
+        )
     )
 
 
@@ -136,9 +155,15 @@ def create_status(repository: Repository, actor: Actor, sha: str, body: Json) ->
             f"description is too long (maximum is {limits.status_description} characters)",
         )
     context = body.get("context") or "default"
-    if sum(one.context == context for one in repository.statuses(sha)) >= limits.statuses_per_context:
+    if (
+        sum(one.context == context for one in repository.statuses(sha))
+        >= limits.statuses_per_context
+    ):
         raise invalid(
-            "Status", "context", "custom", "This SHA and context has reached the maximum number of statuses."
+            "Status",
+            "context",
+            "custom",
+            "This SHA and context has reached the maximum number of statuses.",
         )
     status = CommitStatus(
         repository.site.ids.next(),

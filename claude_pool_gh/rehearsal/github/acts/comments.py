@@ -22,7 +22,9 @@ def create(issue: Issue, actor: Actor, body: str, *, by_mail: bool = False) -> C
         raise invalid("IssueComment", "data", "unprocessable", "Body cannot be blank")
     site = issue.repository.site
     now = site.now()
-    comment = Comment(site.ids.next(), actor.user, body, now, now, actor.app, issue=issue, by_mail=by_mail)
+    comment = Comment(
+        site.ids.next(), actor.user, body, now, now, actor.app, issue=issue, by_mail=by_mail
+    )
     issue.comments.append(comment)
     touch(issue)
     _tell(comment, actor, "created")

@@ -104,5 +104,7 @@ def headers(app: App, event: str, guid: str, body: bytes) -> dict[str, str]:
     if app.webhook_secret:
         secret = app.webhook_secret.encode()
         given["X-Hub-Signature"] = "sha1=" + hmac.new(secret, body, hashlib.sha1).hexdigest()
-        given["X-Hub-Signature-256"] = "sha256=" + hmac.new(secret, body, hashlib.sha256).hexdigest()
+        given["X-Hub-Signature-256"] = (
+            "sha256=" + hmac.new(secret, body, hashlib.sha256).hexdigest()
+        )
     return given

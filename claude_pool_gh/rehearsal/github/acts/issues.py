@@ -17,7 +17,9 @@ def check_body(repository: Repository, resource: str, body: str) -> None:
     """Refuse what GitHub finds too long."""
     limit = repository.site.limits.body_characters
     if len(body) > limit:
-        raise invalid(resource, "body", "custom", f"body is too long (maximum is {limit} characters)")
+        raise invalid(
+            resource, "body", "custom", f"body is too long (maximum is {limit} characters)"
+        )
 
 
 def next_number(repository: Repository) -> int:
@@ -32,7 +34,9 @@ def tell(issue: Issue, actor: Actor, action: str, **more: object) -> None:
         payload = {"number": issue.number, "pull_request": pull_shapes.pull(issue), **more}
         event = Event("pull_request", action, actor, payload, repository.id)
     else:
-        event = Event("issues", action, actor, {"issue": shapes.issue(issue), **more}, repository.id)
+        event = Event(
+            "issues", action, actor, {"issue": shapes.issue(issue), **more}, repository.id
+        )
     repository.site.emit(event)
 
 

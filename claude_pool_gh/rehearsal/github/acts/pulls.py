@@ -9,7 +9,9 @@ from claude_pool_gh.rehearsal.github.state.people import Actor
 from claude_pool_gh.rehearsal.github.state.repository import Pull, Repository
 
 
-def source_of(repository: Repository, head: str, given: Repository | None = None) -> tuple[Repository, str]:
+def source_of(
+    repository: Repository, head: str, given: Repository | None = None
+) -> tuple[Repository, str]:
     """The repository and branch that a head names; `login:branch` means that account's fork."""
     owner, colon, branch = head.rpartition(":")
     if given is not None or not colon or owner.lower() == repository.owner.login.lower():
@@ -89,7 +91,11 @@ def _take(pull: Pull) -> None:
     git, ref = pull.repository.git, f"refs/pull/{pull.number}/head"
     if pull.head_repository is not pull.repository:
         git.run(
-            "fetch", "--quiet", "--no-tags", str(pull.head_repository.git.path), f"+{pull.head_sha}:{ref}"
+            "fetch",
+            "--quiet",
+            "--no-tags",
+            str(pull.head_repository.git.path),
+            f"+{pull.head_sha}:{ref}",
         )
     git.set_ref(ref, pull.head_sha)
 

@@ -13,13 +13,21 @@ HEADS = "refs/heads/"
 
 
 def commit(
-    repository: Repository, branch: str, files: Files, *, message: str, actor: Actor, onto: str | None = None
+    repository: Repository,
+    branch: str,
+    files: Files,
+    *,
+    message: str,
+    actor: Actor,
+    onto: str | None = None,
 ) -> str:
     """Make one commit on a branch and let it be a push."""
     before = repository.known_refs
     parent = onto or before.get(HEADS + branch) or before.get(HEADS + repository.default_branch)
     who = Signature(actor.user.login, email(actor.user), repository.site.now())
-    sha = repository.git.commit(branch, files, parent=parent, message=message, author=who, committer=who)
+    sha = repository.git.commit(
+        branch, files, parent=parent, message=message, author=who, committer=who
+    )
     moved(repository, actor)
     return sha
 
@@ -41,7 +49,11 @@ def moved(repository: Repository, actor: Actor) -> None:
 def _follow(repository: Repository, branch: str, sha: str, actor: Actor) -> None:
     root = repository.parent or repository
     for pull in root.pulls:
-        if pull.closed_at is not None or pull.head_ref != branch or pull.head_repository is not repository:
+        if (
+            pull.closed_at is not None
+            or pull.head_ref != branch
+            or pull.head_repository is not repository
+        ):
             continue
         if sha == ZERO:
             issues.close(pull, actor)

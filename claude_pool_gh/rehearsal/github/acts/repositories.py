@@ -96,7 +96,9 @@ def delete(world: World, repository: Repository) -> None:
     if repository.parent is not None:
         repository.parent.forks.remove(repository)
     for installation in world.installations.values():
-        installation.repositories = [one for one in installation.repositories if one is not repository]
+        installation.repositories = [
+            one for one in installation.repositories if one is not repository
+        ]
 
 
 def _move(world: World, repository: Repository, owner: User, name: str) -> None:

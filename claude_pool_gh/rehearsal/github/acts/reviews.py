@@ -25,7 +25,13 @@ STATES: Mapping[str | None, State] = {
 
 
 def create(
-    pull: Pull, actor: Actor, *, event: str | None, body: str, commit_id: str | None, comments: Sequence[Json]
+    pull: Pull,
+    actor: Actor,
+    *,
+    event: str | None,
+    body: str,
+    commit_id: str | None,
+    comments: Sequence[Json],
 ) -> Review:
     """Submit a review; one comment that does not fit the diff refuses all of it."""
     site = pull.repository.site
@@ -48,8 +54,13 @@ def publish(review: Review, actor: Actor) -> None:
     pull.review_comments.extend(review.comments)
     touch(pull)
     state = review.state.lower()
-    payload = {"review": {**shapes.review(review), "state": state}, "pull_request": pull_shapes.simple(pull)}
-    pull.repository.site.emit(Event("pull_request_review", "submitted", actor, payload, pull.repository.id))
+    payload = {
+        "review": {**shapes.review(review), "state": state},
+        "pull_request": pull_shapes.simple(pull),
+    }
+    pull.repository.site.emit(
+        Event("pull_request_review", "submitted", actor, payload, pull.repository.id)
+    )
     for comment in review.comments:
         tell(comment, actor, "created")
 
@@ -62,7 +73,11 @@ def _refuse_faults(
         raise unprocessable(
             f"Variable $event of type PullRequestReviewEvent was provided invalid value {event}"
         )
-    if event in ("COMMENT", "REQUEST_CHANGES") and not body and not (comments and event == "COMMENT"):
+    if (
+        event in ("COMMENT", "REQUEST_CHANGES")
+        and not body
+        and not (comments and event == "COMMENT")
+    ):
         raise unprocessable("Body can't be blank")
     if event in ("APPROVE", "REQUEST_CHANGES") and actor.user.id == pull.author.id:
         raise unprocessable(f"Can not {event.lower().replace('_', ' ')} on your own pull request")
@@ -100,7 +115,9 @@ def _place(difference: Diff, comment: Json) -> tuple[Place | None, Place]:
     return start, at
 
 
-def _comment(review: Review, actor: Actor, given: Json, start: Place | None, end: Place) -> ReviewComment:
+def _comment(
+    review: Review, actor: Actor, given: Json, start: Place | None, end: Place
+) -> ReviewComment:
     site = review.pull.repository.site
     now = site.now()
     return ReviewComment(
@@ -134,7 +151,9 @@ def reply(to: ReviewComment, actor: Actor, body: str) -> ReviewComment:
         raise RefusedError(
             422,
             "Validation Failed",
-            errors=[{"resource": "PullRequestReviewComment", "field": "body", "code": "missing_field"}],
+            errors=[
+                {"resource": "PullRequestReviewComment", "field": "body", "code": "missing_field"}
+            ],
         )
     site, first = to.pull.repository.site, to.in_reply_to or to
     now = site.now()
@@ -186,5 +205,11 @@ def delete_comment(comment: ReviewComment, actor: Actor) -> None:
 def tell(comment: ReviewComment, actor: Actor, action: str, **more: object) -> None:
     """Send the event of a review comment."""
     repository = comment.pull.repository
-    payload = {"comment": shapes.comment(comment), "pull_request": pull_shapes.simple(comment.pull), **more}
-    repository.site.emit(Event("pull_request_review_comment", action, actor, payload, repository.id))
+    payload = {
+        "comment": shapes.comment(comment),
+        "pull_request": pull_shapes.simple(comment.pull),
+        **more,
+    }
+    repository.site.emit(
+        Event("pull_request_review_comment", action, actor, payload, repository.id)
+    )

@@ -57,7 +57,10 @@ def static_token(
         permissions = {"metadata": "read", **(permissions or {"contents": "read"})}
     kind = "ghs" if quiet else "ghp"
     secret = f"{kind}_{secrets.token_hex(18)}"
-    return add(world, Token(f"{kind}-{world.site.ids.next()}", secret, user, permissions, only, quiet=quiet))
+    return add(
+        world,
+        Token(f"{kind}-{world.site.ids.next()}", secret, user, permissions, only, quiet=quiet),
+    )
 
 
 def installation_token(
@@ -72,7 +75,9 @@ def installation_token(
     has = dict(installation.permissions)
     for name, level in (permissions or {}).items():
         if STRENGTH.get(level, 9) > STRENGTH.get(has.get(name, ""), 0):
-            raise RefusedError(422, "The permissions requested are not granted to this installation.")
+            raise RefusedError(
+                422, "The permissions requested are not granted to this installation."
+            )
     chosen = None if repositories is None else frozenset(repositories)
     if chosen is not None and not chosen <= {one.id for one in installation.repositories}:
         raise unreachable_repository()
@@ -107,7 +112,12 @@ def app_of_jwt(apps: Mapping[int, App], text: str, now: float) -> App:
             text,
             app.public_key,
             algorithms=["RS256"],
-            options={"verify_exp": False, "verify_iat": False, "verify_nbf": False, "verify_sub": False},
+            options={
+                "verify_exp": False,
+                "verify_iat": False,
+                "verify_nbf": False,
+                "verify_sub": False,
+            },
         )
         issued, expires = int(claims["iat"]), int(claims["exp"])
     except (jwt.PyJWTError, KeyError, TypeError, ValueError):
@@ -117,7 +127,9 @@ def app_of_jwt(apps: Mapping[int, App], text: str, now: float) -> App:
             401, "'Issued at' claim ('iat') must be an Integer representing a time in the past"
         )
     if expires <= now:
-        raise RefusedError(401, "'Expiration time' claim ('exp') must be a numeric value in the future")
+        raise RefusedError(
+            401, "'Expiration time' claim ('exp') must be a numeric value in the future"
+        )
     if expires > now + JWT_SECONDS or expires - issued > JWT_SECONDS + JWT_LEEWAY:
         raise RefusedError(401, "'Expiration time' claim ('exp') is too far in the future")
     return app

@@ -66,7 +66,9 @@ class Call:
         """The JSON object that was sent."""
         value = self.value
         if not isinstance(value, dict):
-            raise RefusedError(422, "Invalid request.\n\nFor 'links/0/schema', the body is not an object.")
+            raise RefusedError(
+                422, "Invalid request.\n\nFor 'links/0/schema', the body is not an object."
+            )
         return value
 
     def text(self, name: str, resource: str) -> str:
@@ -148,4 +150,7 @@ class Call:
     def accepts(self, kind: str) -> bool:
         """True if the client asked for this media type, say `diff` or `raw`."""
         accept = self.headers.get("Accept", "")
-        return f"application/vnd.github.{kind}" in accept or f"application/vnd.github.v3.{kind}" in accept
+        return (
+            f"application/vnd.github.{kind}" in accept
+            or f"application/vnd.github.v3.{kind}" in accept
+        )

@@ -69,6 +69,8 @@ ROUTES = (
     Route("POST", "/repos/{owner}/{repo}/check-runs", create_check_run, WRITE),
     Route("GET", "/repos/{owner}/{repo}/check-runs/{check_run_id}", get_check_run, READ),
     Route("PATCH", "/repos/{owner}/{repo}/check-runs/{check_run_id}", update_check_run, WRITE),
-    Route("GET", "/repos/{owner}/{repo}/check-runs/{check_run_id}/annotations", list_annotations, READ),
+    Route(
+        "GET", "/repos/{owner}/{repo}/check-runs/{check_run_id}/annotations", list_annotations, READ
+    ),
     Route("GET", "/repos/{owner}/{repo}/commits/{ref}/check-runs", list_for_commit, READ),
 )

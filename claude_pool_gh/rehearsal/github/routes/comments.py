@@ -36,7 +36,9 @@ def list_comments(call: Call) -> Answer:
 
 def list_all(call: Call) -> Answer:
     """The comments of all threads."""
-    everything = [comment for thread in call.repository.threads.values() for comment in thread.comments]
+    everything = [
+        comment for thread in call.repository.threads.values() for comment in thread.comments
+    ]
     descending = call.query.get("direction") == "desc"
     recent = call.query.get("sort") == "updated"
     everything.sort(key=lambda one: one.updated_at if recent else one.id, reverse=descending)

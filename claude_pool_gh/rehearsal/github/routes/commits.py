@@ -35,7 +35,10 @@ def get_commit(call: Call) -> Answer:
     found = repository.diff(parents[0] if parents else EMPTY_TREE, sha)
     if call.accepts("diff"):
         return diff_answer(call, found, "Commit")
-    added, deleted = sum(one.additions for one in found.files), sum(one.deletions for one in found.files)
+    added, deleted = (
+        sum(one.additions for one in found.files),
+        sum(one.deletions for one in found.files),
+    )
     files = found.files[: call.site.limits.compare_files]
     return Answer(
         json={
@@ -56,9 +59,13 @@ def _end(call: Call, name: str) -> str:
     owner, colon, branch = name.rpartition(":")
     repository = call.repository
     family = [repository, *repository.forks]
-    source = next((one for one in family if colon and one.owner.login.lower() == owner.lower()), repository)
+    source = next(
+        (one for one in family if colon and one.owner.login.lower() == owner.lower()), repository
+    )
     sha = source.git.resolve(branch)
-    if sha is None or (colon and source is repository and owner.lower() != repository.owner.login.lower()):
+    if sha is None or (
+        colon and source is repository and owner.lower() != repository.owner.login.lower()
+    ):
         raise missing()
     if source is not repository:
         repository.git.run("fetch", "--quiet", "--no-tags", str(source.git.path), sha)
@@ -90,7 +97,10 @@ def compare(call: Call) -> Answer:
         else limits.compare_commits
     )
     span = (f"--max-count={ahead - (first - 1) * size}", "--reverse", f"{base}..{head}")
-    url, web = f"{api(repository)}/compare/{base}...{head}", f"{page(repository)}/compare/{base}...{head}"
+    url, web = (
+        f"{api(repository)}/compare/{base}...{head}",
+        f"{page(repository)}/compare/{base}...{head}",
+    )
     return Answer(
         json={
             "url": url,
@@ -105,7 +115,9 @@ def compare(call: Call) -> Answer:
             "behind_by": behind,
             "total_commits": ahead,
             "commits": (shapes.log(repository, *span) if ahead > (first - 1) * size else [])[:size],
-            "files": [shapes.file(repository, one, head) for one in found.files[: limits.compare_files]],
+            "files": [
+                shapes.file(repository, one, head) for one in found.files[: limits.compare_files]
+            ],
         }
     )
 

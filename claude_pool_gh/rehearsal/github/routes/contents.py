@@ -58,7 +58,10 @@ def find(repository: Repository, commit: str, path: str) -> Entry | None:
 
 def shape(repository: Repository, entry: Entry, path: str, ref: str) -> Json:
     """The fields that every kind of entry has."""
-    url, name = f"{api(repository)}/contents/{quote(path)}?ref={quote(ref, safe='')}", path.rpartition("/")[2]
+    url, name = (
+        f"{api(repository)}/contents/{quote(path)}?ref={quote(ref, safe='')}",
+        path.rpartition("/")[2],
+    )
     directory = entry.kind == "dir"
     git = f"{api(repository)}/git/{'trees' if directory else 'blobs'}/{entry.sha}"
     web = f"{page(repository)}/{'tree' if directory else 'blob'}/{quote(ref)}/{quote(path)}"
@@ -89,7 +92,9 @@ def get_contents(call: Call) -> Answer:
         raise missing()
     if entry.kind == "dir":
         below = entries(repository, entry.sha)
-        return Answer(json=[shape(repository, one, f"{path}/{one.path}".lstrip("/"), ref) for one in below])
+        return Answer(
+            json=[shape(repository, one, f"{path}/{one.path}".lstrip("/"), ref) for one in below]
+        )
     return _file(call, repository, entry, path, ref)
 
 
@@ -105,7 +110,9 @@ def _file(call: Call, repository: Repository, entry: Entry, path: str, ref: str)
         return Answer(json={**common, "target": data.decode(errors="replace")})
     if entry.size > limits.contents_bytes:
         return Answer(json={**common, "encoding": "none", "content": ""})
-    return Answer(json={**common, "encoding": "base64", "content": base64.encodebytes(data).decode()})
+    return Answer(
+        json={**common, "encoding": "base64", "content": base64.encodebytes(data).decode()}
+    )
 
 
 ROUTES = (Route("GET", "/repos/{owner}/{repo}/contents/{path}", get_contents, "contents:read"),)

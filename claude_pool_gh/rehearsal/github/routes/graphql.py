@@ -14,7 +14,13 @@ from claude_pool_gh.rehearsal.github.routes import overview
 from claude_pool_gh.rehearsal.github.routes.call import Answer, Call
 from claude_pool_gh.rehearsal.github.routes.route import Route
 from claude_pool_gh.rehearsal.github.state.ids import node_id
-from claude_pool_gh.rehearsal.github.state.repository import Comment, Pull, Repository, Review, ReviewComment
+from claude_pool_gh.rehearsal.github.state.repository import (
+    Comment,
+    Pull,
+    Repository,
+    Review,
+    ReviewComment,
+)
 
 Json = Mapping[str, Any]
 KIND = "PullRequestReviewThread"
@@ -30,7 +36,9 @@ def answer(call: Call) -> Answer:
     try:
         return Answer(json={"data": operation(call, variables)})
     except QueryError as refused:
-        return Answer(json={"data": None, "errors": [{"type": refused.kind, "message": str(refused)}]})
+        return Answer(
+            json={"data": None, "errors": [{"type": refused.kind, "message": str(refused)}]}
+        )
 
 
 class QueryError(Exception):
@@ -58,7 +66,9 @@ def review_threads(call: Call, given: Json) -> Json:
 def _pull(call: Call, full_name: str, number: int) -> Pull:
     pull = _repository(call, full_name).threads.get(number)
     if not isinstance(pull, Pull):
-        raise QueryError("NOT_FOUND", f"Could not resolve to a PullRequest with the number of {number}.")
+        raise QueryError(
+            "NOT_FOUND", f"Could not resolve to a PullRequest with the number of {number}."
+        )
     if not call.bearer.may("pull_requests", "read"):
         raise QueryError("FORBIDDEN", "Resource not accessible by integration")
     return pull
@@ -67,7 +77,9 @@ def _pull(call: Call, full_name: str, number: int) -> Pull:
 def _repository(call: Call, full_name: str) -> Repository:
     repository = call.world.repository(full_name)
     if repository is None or not call.bearer.sees(repository):
-        raise QueryError("NOT_FOUND", f"Could not resolve to a Repository with the name '{full_name}'.")
+        raise QueryError(
+            "NOT_FOUND", f"Could not resolve to a Repository with the name '{full_name}'."
+        )
     return repository
 
 
@@ -139,7 +151,11 @@ def _written(call: Call) -> Iterator[tuple[str, str, Comment | Review | ReviewCo
                 for review in thread.reviews:
                     yield node_id("PullRequestReview", review.id), "PullRequestReview", review
                 for line in thread.review_comments:
-                    yield node_id("PullRequestReviewComment", line.id), "PullRequestReviewComment", line
+                    yield (
+                        node_id("PullRequestReviewComment", line.id),
+                        "PullRequestReviewComment",
+                        line,
+                    )
 
 
 def _unknown(name: str) -> QueryError:

@@ -43,7 +43,9 @@ def create_issue(call: Call) -> Answer:
     body = call.body
     labels = [one if isinstance(one, str) else one["name"] for one in body.get("labels") or []]
     token = call.bearer
-    if token.permissions is None and ROLES.index(call.repository.role(token.user)) < ROLES.index("triage"):
+    if token.permissions is None and ROLES.index(call.repository.role(token.user)) < ROLES.index(
+        "triage"
+    ):
         labels = []
     issue = acts.open_issue(
         call.repository, call.actor, call.text("title", "Issue"), body.get("body") or "", labels

@@ -65,5 +65,7 @@ ROUTES = (
     Route("POST", "/repos/{owner}/{repo}/labels", create_label, WRITE),
     Route("GET", "/repos/{owner}/{repo}/issues/{issue_number}/labels", list_issue_labels, READ),
     Route("POST", "/repos/{owner}/{repo}/issues/{issue_number}/labels", add_labels, WRITE),
-    Route("DELETE", "/repos/{owner}/{repo}/issues/{issue_number}/labels/{name}", remove_label, WRITE),
+    Route(
+        "DELETE", "/repos/{owner}/{repo}/issues/{issue_number}/labels/{name}", remove_label, WRITE
+    ),
 )

@@ -21,7 +21,9 @@ def shown(repository: Repository, given: Given, thread: Issue) -> Json:
     commit = repository.git.resolve(repository.default_branch)
     return {
         "databaseId": repository.id,
-        "defaultBranchRef": None if commit is None else _branch(repository, commit, str(given["config"])),
+        "defaultBranchRef": None
+        if commit is None
+        else _branch(repository, commit, str(given["config"])),
         "issueOrPullRequest": _thread(thread),
     }
 
@@ -52,13 +54,17 @@ def _branch(repository: Repository, commit: str, config: str) -> Json:
     above = None
     if github is not None:
         shown_folder = github.kind == "dir"
-        above = {"object": _tree(repository, github.sha) if shown_folder else {"__typename": "Blob"}}
+        above = {
+            "object": _tree(repository, github.sha) if shown_folder else {"__typename": "Blob"}
+        }
     target = {
         "__typename": "Commit",
         "oid": commit,
         "tree": {"entries": _tree(repository, f"{commit}^{{tree}}")["entries"]},
         "github": above,
-        "config": None if file is None else {"mode": _mode(file), "object": _object(repository, file)},
+        "config": None
+        if file is None
+        else {"mode": _mode(file), "object": _object(repository, file)},
     }
     return {"name": repository.default_branch, "target": target}
 
@@ -66,7 +72,11 @@ def _branch(repository: Repository, commit: str, config: str) -> Json:
 def _tree(repository: Repository, sha: str, below: Callable[[Entry], Json] | None = None) -> Json:
     listed = []
     for entry in entries(repository, sha):
-        line: Json = {"name": entry.path, "type": TYPES.get(entry.kind, "blob"), "mode": _mode(entry)}
+        line: Json = {
+            "name": entry.path,
+            "type": TYPES.get(entry.kind, "blob"),
+            "mode": _mode(entry),
+        }
         if below is not None:
             line["object"] = None if entry.kind == "submodule" else below(entry)
         listed.append(line)

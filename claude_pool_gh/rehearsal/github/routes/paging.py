@@ -19,7 +19,9 @@ def number(call: Call, name: str, default: int, most: int) -> int:
         return default
 
 
-def paged(call: Call, items: Sequence[T], shape: Callable[[T], Any], envelope: str | None = None) -> Answer:
+def paged(
+    call: Call, items: Sequence[T], shape: Callable[[T], Any], envelope: str | None = None
+) -> Answer:
     """One page of a list; `envelope` names the key where GitHub wraps the list with its total."""
     shown = [item for item in items if call.site.visible(getattr(item, "id", 0))]
     size, page = number(call, "per_page", 30, 100), number(call, "page", 1, 1_000_000)

@@ -18,11 +18,17 @@ DIFF_TYPE = "application/vnd.github.diff; charset=utf-8"
 
 def list_pulls(call: Call) -> Answer:
     """Pull requests, newest first."""
-    state, head, base = call.query.get("state", "open"), call.query.get("head"), call.query.get("base")
+    state, head, base = (
+        call.query.get("state", "open"),
+        call.query.get("head"),
+        call.query.get("base"),
+    )
 
     def wanted(one: Pull) -> bool:
         label = f"{one.head_repository.owner.login}:{one.head_ref}"
-        return state in ("all", one.state) and head in (None, label) and base in (None, one.base_ref)
+        return (
+            state in ("all", one.state) and head in (None, label) and base in (None, one.base_ref)
+        )
 
     found = [one for one in call.repository.pulls if wanted(one)]
     by_update = call.query.get("sort") == "updated"
@@ -79,7 +85,9 @@ def diff_answer(call: Call, found: Diff, resource: str) -> Answer:
     if too_much is not None:
         error = {"resource": resource, "field": "diff", "code": "too_large"}
         raise RefusedError(
-            406, f"Sorry, {too_much}. Consider using 'List pull requests files' API.", errors=[error]
+            406,
+            f"Sorry, {too_much}. Consider using 'List pull requests files' API.",
+            errors=[error],
         )
     return Answer(raw=raw, content_type=DIFF_TYPE)
 
@@ -87,7 +95,9 @@ def diff_answer(call: Call, found: Diff, resource: str) -> Answer:
 def list_files(call: Call) -> Answer:
     """The changed files."""
     files = call.pull.diff().files[: call.site.limits.pull_files]
-    return paged(call, files, lambda one: commit_shapes.file(call.repository, one, call.pull.head_sha))
+    return paged(
+        call, files, lambda one: commit_shapes.file(call.repository, one, call.pull.head_sha)
+    )
 
 
 def list_commits(call: Call) -> Answer:

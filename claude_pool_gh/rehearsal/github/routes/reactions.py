@@ -27,7 +27,9 @@ def rows(template: str, find: Find, read: str, write: str) -> tuple[Route, ...]:
         return paged(call, found, lambda one: shapes.reaction(call.site, one))
 
     def create(call: Call) -> Answer:
-        reaction, new = acts.react(call.site, find(call), call.actor, call.text("content", "Reaction"))
+        reaction, new = acts.react(
+            call.site, find(call), call.actor, call.text("content", "Reaction")
+        )
         return Answer(201 if new else 200, shapes.reaction(call.site, reaction))
 
     def delete(call: Call) -> Answer:

@@ -28,7 +28,9 @@ def get_user(call: Call) -> Answer:
 
 def get_user_by_id(call: Call) -> Answer:
     """A user by number, which survives a change of name."""
-    return Answer(json=accounts.profile(call.world, _known(call.site.user_by_id(call.number("account_id")))))
+    return Answer(
+        json=accounts.profile(call.world, _known(call.site.user_by_id(call.number("account_id"))))
+    )
 
 
 def get_me(call: Call) -> Answer:
@@ -51,7 +53,10 @@ def get_permission(call: Call) -> Answer:
 ROUTES = (
     Route("GET", "/repos/{owner}/{repo}", get_repository, "metadata:read"),
     Route(
-        "GET", "/repos/{owner}/{repo}/collaborators/{username}/permission", get_permission, "metadata:read"
+        "GET",
+        "/repos/{owner}/{repo}/collaborators/{username}/permission",
+        get_permission,
+        "metadata:read",
     ),
     Route("GET", "/users/{username}", get_user),
     Route("GET", "/user/{account_id}", get_user_by_id),

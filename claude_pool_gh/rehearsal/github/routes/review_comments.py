@@ -38,7 +38,8 @@ def list_all(call: Call) -> Answer:
     found = [one for one in every if int(one.updated_at) >= since]
     recent = call.query.get("sort") == "updated"
     found.sort(
-        key=lambda one: one.updated_at if recent else one.id, reverse=call.query.get("direction") == "desc"
+        key=lambda one: one.updated_at if recent else one.id,
+        reverse=call.query.get("direction") == "desc",
     )
     return paged(call, found, shapes.comment)
 
@@ -67,7 +68,10 @@ def reply(call: Call) -> Answer:
     if comment.pull is not call.pull or comment.in_reply_to is not None:
         raise missing()
     return Answer(
-        201, shapes.comment(acts.reply(comment, call.actor, call.text("body", "PullRequestReviewComment")))
+        201,
+        shapes.comment(
+            acts.reply(comment, call.actor, call.text("body", "PullRequestReviewComment"))
+        ),
     )
 
 
@@ -77,5 +81,10 @@ ROUTES = (
     Route("GET", "/repos/{owner}/{repo}/pulls/comments/{comment_id}", get_comment, READ),
     Route("PATCH", "/repos/{owner}/{repo}/pulls/comments/{comment_id}", edit_comment, WRITE),
     Route("DELETE", "/repos/{owner}/{repo}/pulls/comments/{comment_id}", delete_comment, WRITE),
-    Route("POST", "/repos/{owner}/{repo}/pulls/{pull_number}/comments/{comment_id}/replies", reply, WRITE),
+    Route(
+        "POST",
+        "/repos/{owner}/{repo}/pulls/{pull_number}/comments/{comment_id}/replies",
+        reply,
+        WRITE,
+    ),
 )

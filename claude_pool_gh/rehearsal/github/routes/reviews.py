@@ -66,7 +66,9 @@ ROUTES = (
     Route("GET", "/repos/{owner}/{repo}/pulls/{pull_number}/reviews", list_reviews, READ),
     Route("POST", "/repos/{owner}/{repo}/pulls/{pull_number}/reviews", create_review, WRITE),
     Route("GET", "/repos/{owner}/{repo}/pulls/{pull_number}/reviews/{review_id}", get_review, READ),
-    Route("PUT", "/repos/{owner}/{repo}/pulls/{pull_number}/reviews/{review_id}", edit_review, WRITE),
+    Route(
+        "PUT", "/repos/{owner}/{repo}/pulls/{pull_number}/reviews/{review_id}", edit_review, WRITE
+    ),
     Route(
         "GET",
         "/repos/{owner}/{repo}/pulls/{pull_number}/reviews/{review_id}/comments",

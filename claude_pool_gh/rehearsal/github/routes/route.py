@@ -35,4 +35,6 @@ class Route:
         """The template as a regular expression over the still encoded path."""
         whole = re.escape(self.template).replace(r"\{", "{").replace(r"\}", "}")
         whole = whole.replace("/{path}", r"(?:/(?P<path>.*))?")
-        return re.sub(r"\{(\w+)\}", lambda found: f"(?P<{found[1]}>{TAILS.get(found[1], '[^/]+')})", whole)
+        return re.sub(
+            r"\{(\w+)\}", lambda found: f"(?P<{found[1]}>{TAILS.get(found[1], '[^/]+')})", whole
+        )

@@ -105,7 +105,12 @@ def convert_manifest(call: Call) -> Answer:
 REPOSITORY = "/repos/{owner}/{repo}"
 ROUTES = (
     Route("GET", f"{REPOSITORY}/actions/secrets", list_secrets, "secrets:read"),
-    Route("GET", f"{REPOSITORY}/actions/organization-secrets", list_organization_secrets, "secrets:read"),
+    Route(
+        "GET",
+        f"{REPOSITORY}/actions/organization-secrets",
+        list_organization_secrets,
+        "secrets:read",
+    ),
     Route("POST", f"{REPOSITORY}/git/refs", create_ref, "contents:write"),
     Route("PUT", f"{REPOSITORY}/contents/{{path}}", put_contents, "contents:write"),
     Route("POST", "/app-manifests/{code}/conversions", convert_manifest, NOBODY),

@@ -125,7 +125,9 @@ class SimulatedGitHub:
         events: Iterable[str] | None = None,
     ) -> App:
         """Register an App; its bot account is `<slug>[bot]`."""
-        return accounts.create_app(self.world, slug, webhook_url, webhook_secret, permissions, events)
+        return accounts.create_app(
+            self.world, slug, webhook_url, webhook_secret, permissions, events
+        )
 
     def install(
         self,
@@ -153,10 +155,16 @@ class SimulatedGitHub:
         self._change(installation, removed=repositories)
 
     def _change(
-        self, installation: Installation, added: Iterable[Repository] = (), removed: Iterable[Repository] = ()
+        self,
+        installation: Installation,
+        added: Iterable[Repository] = (),
+        removed: Iterable[Repository] = (),
     ) -> None:
         accounts.change_repositories(
-            self.world.site, installation, [one.state for one in added], [one.state for one in removed]
+            self.world.site,
+            installation,
+            [one.state for one in added],
+            [one.state for one in removed],
         )
 
     def uninstall(self, installation: Installation) -> None:
@@ -181,7 +189,9 @@ class SimulatedGitHub:
         owner, _, name = full_name.partition("/")
         account = self.world.site.user(owner, "Organization")
         first = {"README.md": f"# {name}\n"} if files is None else files
-        made = repositories.create(self.world, account, name, first, private=private, message=message)
+        made = repositories.create(
+            self.world, account, name, first, private=private, message=message
+        )
         return Repository(self.world, made)
 
     def repository(self, full_name: str) -> Repository:
@@ -189,7 +199,10 @@ class SimulatedGitHub:
         return Repository(self.world, self.world.repositories[full_name.lower()])
 
     def create_token(
-        self, user: User, repository: Repository | None = None, permissions: Mapping[str, str] | None = None
+        self,
+        user: User,
+        repository: Repository | None = None,
+        permissions: Mapping[str, str] | None = None,
     ) -> str:
         """A static token.
 
@@ -307,7 +320,9 @@ class SimulatedGitHub:
         while not (value := condition()):
             left = end - loop.time()
             if left <= 0:
-                raise TimeoutError(f"not so within {most:g} s\n{tell_recent(self.world, self.requests)}")
+                raise TimeoutError(
+                    f"not so within {most:g} s\n{tell_recent(self.world, self.requests)}"
+                )
             self.world.site.change.clear()
             try:
                 await asyncio.wait_for(self.world.site.change.wait(), min(left, LOOK_AGAIN))

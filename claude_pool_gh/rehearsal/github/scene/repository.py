@@ -193,11 +193,15 @@ class Repository:
     ) -> Review:
         """Submit a review of the head with comments on lines, as the API takes them."""
         actor = self._actor(by)
-        return reviews.create(pull, actor, event=event, body=body, commit_id=None, comments=comments)
+        return reviews.create(
+            pull, actor, event=event, body=body, commit_id=None, comments=comments
+        )
 
     def check(self, sha: str, name: str, by: User | None = None, **fields: Any) -> CheckRun:
         """Put a check run on a commit; `fields` as the API takes them."""
-        return checks.create_check_run(self.state, self._actor(by), {"head_sha": sha, "name": name, **fields})
+        return checks.create_check_run(
+            self.state, self._actor(by), {"head_sha": sha, "name": name, **fields}
+        )
 
     def label(self, name: str) -> Label:
         """The label of that name, made when there is none."""

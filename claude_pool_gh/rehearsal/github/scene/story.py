@@ -13,11 +13,15 @@ MOST = 15
 def tell_recent(world: World, requests: Sequence[Request]) -> str:
     """The last requests, deliveries and comments in a few lines."""
     lines = ["last requests:"]
-    lines += [f"  {one.method} {one.path} -> {one.status} ({one.actor})" for one in requests[-MOST:]]
+    lines += [
+        f"  {one.method} {one.path} -> {one.status} ({one.actor})" for one in requests[-MOST:]
+    ]
     lines.append("last deliveries:")
     for delivery in world.deliveries[-MOST:]:
         name = ".".join(part for part in (delivery.event, delivery.action) if part)
-        lines.append(f"  {name} -> {delivery.state} {delivery.status_code} {delivery.response_body[:200]}")
+        lines.append(
+            f"  {name} -> {delivery.state} {delivery.status_code} {delivery.response_body[:200]}"
+        )
     lines.append("last comments:")
     everything = [
         comment

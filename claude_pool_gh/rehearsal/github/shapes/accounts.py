@@ -84,7 +84,13 @@ def profile(world: World, one: User) -> Json:
 
 def own_profile(world: World, one: User) -> Json:
     """The `private-user` shape: what a person sees of themselves."""
-    counts = ("private_gists", "total_private_repos", "owned_private_repos", "disk_usage", "collaborators")
+    counts = (
+        "private_gists",
+        "total_private_repos",
+        "owned_private_repos",
+        "disk_usage",
+        "collaborators",
+    )
     return {**profile(world, one), **dict.fromkeys(counts, 0), "two_factor_authentication": True}
 
 

@@ -58,7 +58,11 @@ def _open_at(repository: Repository, sha: str) -> list[Pull]:
 
 def check_suite(repository: Repository, run: CheckRun) -> Json:
     """The suite of a check run, as in a `check_suite` event."""
-    own = [one for one in repository.all_check_runs if (one.app, one.head_sha) == (run.app, run.head_sha)]
+    own = [
+        one
+        for one in repository.all_check_runs
+        if (one.app, one.head_sha) == (run.app, run.head_sha)
+    ]
     times = [time for one in own for time in (one.started_at, one.completed_at) if time is not None]
     pulls = _open_at(repository, run.head_sha)
     url = f"{api(repository)}/check-suites/{run.suite_id}"
@@ -87,10 +91,17 @@ def check_suite(repository: Repository, run: CheckRun) -> Json:
 def _simple_commit(repository: Repository, sha: str) -> Json:
     one = commits.commit(repository, sha)["commit"]
     people = {
-        role: {"name": one[role]["name"], "email": one[role]["email"]} for role in ("author", "committer")
+        role: {"name": one[role]["name"], "email": one[role]["email"]}
+        for role in ("author", "committer")
     }
     when = one["committer"]["date"]
-    return {"id": sha, "tree_id": one["tree"]["sha"], "message": one["message"], "timestamp": when, **people}
+    return {
+        "id": sha,
+        "tree_id": one["tree"]["sha"],
+        "message": one["message"],
+        "timestamp": when,
+        **people,
+    }
 
 
 def annotation(repository: Repository, run: CheckRun, one: Json) -> Json:

@@ -20,7 +20,9 @@ FORMAT = "%H%x00%T%x00%P%x00%an%x00%ae%x00%at%x00%cn%x00%ce%x00%ct%x00%B%x00%x01
 def log(repository: Repository, *arguments: str) -> list[Json]:
     """The commits that `git log` lists, as `commit` shapes."""
     text = repository.git.run("log", f"--format={FORMAT}", *arguments).decode(errors="replace")
-    return [_commit(repository, entry.lstrip("\n").split("\0")) for entry in text.split("\x01")[:-1]]
+    return [
+        _commit(repository, entry.lstrip("\n").split("\0")) for entry in text.split("\x01")[:-1]
+    ]
 
 
 def commit(repository: Repository, sha: str) -> Json:
@@ -29,9 +31,19 @@ def commit(repository: Repository, sha: str) -> Json:
 
 
 def _commit(repository: Repository, fields: list[str]) -> Json:
-    sha, tree, parents, author, author_email, authored, committer, committer_email, committed, message, _ = (
-        fields
-    )
+    (
+        sha,
+        tree,
+        parents,
+        author,
+        author_email,
+        authored,
+        committer,
+        committer_email,
+        committed,
+        message,
+        _,
+    ) = fields
     site, url = repository.site, f"{api(repository)}/commits/{sha}"
     return {
         "url": url,

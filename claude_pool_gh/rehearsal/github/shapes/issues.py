@@ -34,7 +34,9 @@ def association(repository: Repository, author: User) -> str:
 
 def rollup(written: Written, url: str) -> Json:
     """The count of each reaction."""
-    counts = {content: sum(one.content == content for one in written.reactions) for content in REACTIONS}
+    counts = {
+        content: sum(one.content == content for one in written.reactions) for content in REACTIONS
+    }
     return {"url": f"{url}/reactions", "total_count": len(written.reactions), **counts}
 
 
@@ -90,7 +92,9 @@ def issue(one: Issue) -> Json:
         "user": user(site, one.author),
         "labels": [label(one.repository, each) for each in one.labels],
         "state": one.state,
-        "state_reason": "completed" if one.closed_at is not None and not isinstance(one, Pull) else None,
+        "state_reason": "completed"
+        if one.closed_at is not None and not isinstance(one, Pull)
+        else None,
         "locked": one.locked,
         "assignee": None,
         "assignees": [],

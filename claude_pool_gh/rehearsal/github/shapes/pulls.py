@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from claude_pool_gh.rehearsal.github.shapes.accounts import maybe_user, user
-from claude_pool_gh.rehearsal.github.shapes.issues import association, issue_page, issue_url, label, moment
+from claude_pool_gh.rehearsal.github.shapes.issues import (
+    association,
+    issue_page,
+    issue_url,
+    label,
+    moment,
+)
 from claude_pool_gh.rehearsal.github.shapes.repositories import api, repository
 from claude_pool_gh.rehearsal.github.state.clock import iso
 from claude_pool_gh.rehearsal.github.state.ids import node_id
@@ -39,7 +45,8 @@ def simple(one: Pull) -> Json:
         "user": user(site, one.author),
         "body": one.body,
         "labels": [
-            {**label(one.repository, each), "description": each.description or ""} for each in one.labels
+            {**label(one.repository, each), "description": each.description or ""}
+            for each in one.labels
         ],
         "milestone": None,
         "active_lock_reason": None,
@@ -116,7 +123,11 @@ def mention(one: Pull) -> Json:
     """The few words about a pull request that stand in a check run."""
 
     def end(source: Repository, ref: str, sha: str) -> Json:
-        return {"ref": ref, "sha": sha, "repo": {"id": source.id, "url": api(source), "name": source.name}}
+        return {
+            "ref": ref,
+            "sha": sha,
+            "repo": {"id": source.id, "url": api(source), "name": source.name},
+        }
 
     return {
         "id": one.id,

@@ -11,7 +11,14 @@ from claude_pool_gh.rehearsal.github.state.git import GitDir
 
 Side = Literal["LEFT", "RIGHT"]
 HUNK = re.compile(r"^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@", re.MULTILINE)
-STATUS = {"A": "added", "D": "removed", "M": "modified", "R": "renamed", "C": "copied", "T": "changed"}
+STATUS = {
+    "A": "added",
+    "D": "removed",
+    "M": "modified",
+    "R": "renamed",
+    "C": "copied",
+    "T": "changed",
+}
 ZERO_BLOB = "0" * 40
 
 
@@ -76,7 +83,9 @@ class Diff:
 
 def diff(git: GitDir, before: str, after: str) -> Diff:
     """Compare two commits the way GitHub shows it, renames found."""
-    listing = git.run("diff", "--raw", "--numstat", "-z", "--find-renames", "--no-abbrev", before, after)
+    listing = git.run(
+        "diff", "--raw", "--numstat", "-z", "--find-renames", "--no-abbrev", before, after
+    )
     patches = git.run("diff", "--no-ext-diff", "--no-textconv", "--find-renames", before, after)
     text = patches.decode(errors="replace")
     pieces = [piece for piece in re.split(r"^(?=diff --git )", text, flags=re.MULTILINE) if piece]

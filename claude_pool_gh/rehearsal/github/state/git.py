@@ -127,7 +127,11 @@ class GitDir:
 
     def run(self, *arguments: str, data: bytes | None = None) -> bytes:
         """Run one git command here and return what it printed."""
-        return _answered(self.path, arguments) if _is_fixed(arguments) else _git(self.path, arguments, data)
+        return (
+            _answered(self.path, arguments)
+            if _is_fixed(arguments)
+            else _git(self.path, arguments, data)
+        )
 
     def text(self, *arguments: str) -> str:
         """Run one git command and return its output as one stripped line or text."""
@@ -185,12 +189,16 @@ class GitDir:
         ]
         return self.run("fast-import", "--quiet", "--force", data=b"".join(stream)).decode().strip()
 
-    def commit_tree(self, tree: str, *, parents: tuple[str, ...], message: str, who: Signature) -> str:
+    def commit_tree(
+        self, tree: str, *, parents: tuple[str, ...], message: str, who: Signature
+    ) -> str:
         """Make a commit out of a tree, on no branch."""
         lines = [b"tree " + tree.encode(), *(b"parent " + parent.encode() for parent in parents)]
         lines += [b"author " + who.line(), b"committer " + who.line(), b"", message.encode(), b""]
         return (
-            self.run("hash-object", "-t", "commit", "-w", "--stdin", data=b"\n".join(lines)).decode().strip()
+            self.run("hash-object", "-t", "commit", "-w", "--stdin", data=b"\n".join(lines))
+            .decode()
+            .strip()
         )
 
     def merge_tree(self, ours: str, theirs: str) -> str | None:

@@ -69,5 +69,9 @@ def _person_may(call: Call, permission: str) -> bool:
     if permission == "checks":
         return False  # only Apps write check runs
     role = call.repository.role(call.bearer.user)
-    least = ("write", "maintain", "admin") if permission in ("contents", "statuses") else ("read", "triage")
+    least = (
+        ("write", "maintain", "admin")
+        if permission in ("contents", "statuses")
+        else ("read", "triage")
+    )
     return role in (*least, "write", "maintain", "admin")

@@ -159,7 +159,11 @@ class _Visit:
                     Answer(200 if answer is None else answer.status, raw=body[: len(body) // 2])
                 )
             case Hide(seconds):
-                made = None if answer is None or not isinstance(answer.json, dict) else answer.json.get("id")
+                made = (
+                    None
+                    if answer is None or not isinstance(answer.json, dict)
+                    else answer.json.get("id")
+                )
                 if isinstance(made, int):
                     self.front.world.site.hidden[made] = self.front.world.site.now() + seconds
         return None
@@ -194,13 +198,21 @@ class _Visit:
         template = None if self.route is None else self.route.template
         status = None if answer is None else answer.status
         line = Request(
-            request.method, self.path, template, status, self.actor, self.token_id, front.world.site.now()
+            request.method,
+            self.path,
+            template,
+            status,
+            self.actor,
+            self.token_id,
+            front.world.site.now(),
         )
         front.requests.append(line)
         if self.route is None and not self.injected:
             front.unknown.append(line)
             _LOG.warning(
-                "not simulated: %s %s; a new operation is a row in routes/", request.method, self.path
+                "not simulated: %s %s; a new operation is a row in routes/",
+                request.method,
+                self.path,
             )
         front.world.site.changed()
         if answer is None:

@@ -52,7 +52,8 @@ class Pages:
             return _page(422, "".join(f"<p class=error>{html.escape(each)}</p>" for each in faults))
         kept = {"manifest": text, "state": request.query.get("state", ""), "owner": _owner(request)}
         fields = "".join(
-            f"<input type=hidden name={name} value='{html.escape(value)}'>" for name, value in kept.items()
+            f"<input type=hidden name={name} value='{html.escape(value)}'>"
+            for name, value in kept.items()
         )
         name = html.escape(str(json.loads(text).get("name") or ""))
         button = f"<button id=create>Create GitHub App for {html.escape(kept['owner'])}</button>"
@@ -94,19 +95,27 @@ def faults_of(text: str, world: World) -> list[str]:
     faults = [
         (not urlsplit(url).hostname, "Url must be a valid URL"),
         (len(name) > NAME_LIMIT, f"Name is too long (maximum is {NAME_LIMIT} characters)"),
-        (any(app.slug == name.lower() for app in world.site.apps.values()), "Name is already taken"),
+        (
+            any(app.slug == name.lower() for app in world.site.apps.values()),
+            "Name is already taken",
+        ),
         (
             bool(hook) and not _public(str(hook.get("url") or "")),
             "Hook url must be reachable over the Internet",
         ),
-        (not urlsplit(str(manifest.get("redirect_url") or "")).hostname, "Redirect url must be a valid URL"),
+        (
+            not urlsplit(str(manifest.get("redirect_url") or "")).hostname,
+            "Redirect url must be a valid URL",
+        ),
     ]
     return [fault for broken, fault in faults if broken] + _unsupported(manifest)
 
 
 def _unsupported(manifest: Mapping[str, Any]) -> list[str]:
     has = manifest.get("default_permissions") or {}
-    lacks = [each for each in manifest.get("default_events") or () if _OF_EVENT.get(each, "?") not in has]
+    lacks = [
+        each for each in manifest.get("default_events") or () if _OF_EVENT.get(each, "?") not in has
+    ]
     return [f"Default events unsupported: {', '.join(lacks)}"] if lacks else []
 
 

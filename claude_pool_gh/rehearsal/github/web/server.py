@@ -51,7 +51,9 @@ class Server:
         application = web.Application(client_max_size=MOST_BYTES)
         application.router.add_route("*", PREFIX + "{tail:/.*}", self.front.serve)
         application.router.add_route("POST", GRAPHQL, self.front.serve)
-        application.router.add_route("*", "/{owner}/{repo}.git/{tail:.*}", Transport(self.front).serve)
+        application.router.add_route(
+            "*", "/{owner}/{repo}.git/{tail:.*}", Transport(self.front).serve
+        )
         registration.add_to(application, self.world)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.5)
         await runner.setup()

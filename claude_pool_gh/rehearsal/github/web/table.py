@@ -26,5 +26,7 @@ class Table:
         """The route of a request and the parameters in its path."""
         for pattern, route in self.rows:
             if route.method == method and (found := pattern.match(path)):
-                return route, {name: unquote(value or "") for name, value in found.groupdict().items()}
+                return route, {
+                    name: unquote(value or "") for name, value in found.groupdict().items()
+                }
         return None

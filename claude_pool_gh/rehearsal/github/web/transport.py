@@ -54,10 +54,14 @@ class Transport:
         self._note(request, token, status, service)
         return response
 
-    def _note(self, request: web.Request, token: Token | None, status: int | None, service: str) -> None:
+    def _note(
+        self, request: web.Request, token: Token | None, status: int | None, service: str
+    ) -> None:
         who, key = (None, None) if token is None else (token.user.login, token.id)
         route, now = f"{ROUTE}/{service}", self.front.world.site.now()
-        self.front.requests.append(Request(request.method, request.path, route, status, who, key, now))
+        self.front.requests.append(
+            Request(request.method, request.path, route, status, who, key, now)
+        )
         self.front.world.site.changed()
 
     def _admit(self, request: web.Request, name: str, service: str) -> tuple[Token, Repository]:

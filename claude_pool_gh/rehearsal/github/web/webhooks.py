@@ -62,7 +62,11 @@ class WebhookSender:
         started = self.loop.time()
         try:
             async with self._session.post(
-                url, data=delivery.body, headers=delivery.headers, timeout=timeout, allow_redirects=False
+                url,
+                data=delivery.body,
+                headers=delivery.headers,
+                timeout=timeout,
+                allow_redirects=False,
             ) as response:
                 delivery.response_body = (await response.read()).decode(errors="replace")
                 delivery.response_headers = dict(response.headers)
@@ -73,6 +77,10 @@ class WebhookSender:
         except TimeoutError:
             delivery.state, delivery.status, delivery.status_code = "failed", "timed out", 504
         except (aiohttp.ClientError, OSError):
-            delivery.state, delivery.status, delivery.status_code = "failed", "failed to connect to host", 502
+            delivery.state, delivery.status, delivery.status_code = (
+                "failed",
+                "failed to connect to host",
+                502,
+            )
         delivery.duration = round(self.loop.time() - started, 2)
         self.world.site.changed()

@@ -39,7 +39,10 @@ def upgrade() -> None:
     )
     op.create_index("ix_chains_account_thread", "chains", ["account_thread"], unique=False)
     op.create_index(
-        "ix_chains_state", "chains", ["state", "pool", "priority", "created_ms", "place"], unique=False
+        "ix_chains_state",
+        "chains",
+        ["state", "pool", "priority", "created_ms", "place"],
+        unique=False,
     )
     op.create_table(
         "commands",
@@ -89,7 +92,9 @@ def upgrade() -> None:
         sa.Column("error", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_effects")),
     )
-    op.create_index("ix_effects_state", "effects", ["state", "installation_id", "priority"], unique=False)
+    op.create_index(
+        "ix_effects_state", "effects", ["state", "installation_id", "priority"], unique=False
+    )
     op.create_table(
         "findings",
         sa.Column("id", sa.String(length=200), nullable=False),
@@ -155,7 +160,9 @@ def upgrade() -> None:
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("patch", sa.LargeBinary(), nullable=False),
         sa.Column("created_ms", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(["chain_id"], ["chains.id"], name=op.f("fk_patches_chain_id_chains")),
+        sa.ForeignKeyConstraint(
+            ["chain_id"], ["chains.id"], name=op.f("fk_patches_chain_id_chains")
+        ),
         sa.PrimaryKeyConstraint("run_id", name=op.f("pk_patches")),
     )
     op.create_index("ix_patches_chain_id", "patches", ["chain_id"], unique=False)
@@ -174,7 +181,9 @@ def upgrade() -> None:
         sa.Column("usage", sa.JSON(), nullable=True),
         sa.Column("created_ms", sa.BigInteger(), nullable=False),
         sa.Column("settled_ms", sa.BigInteger(), nullable=True),
-        sa.ForeignKeyConstraint(["chain_id"], ["chains.id"], name=op.f("fk_reservations_chain_id_chains")),
+        sa.ForeignKeyConstraint(
+            ["chain_id"], ["chains.id"], name=op.f("fk_reservations_chain_id_chains")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reservations")),
     )
     op.create_index("ix_reservations_chain_id", "reservations", ["chain_id"], unique=False)

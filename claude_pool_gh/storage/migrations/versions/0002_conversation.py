@@ -49,10 +49,16 @@ def upgrade() -> None:
         ("commands", sa.Column("thread", sa.String(length=128), nullable=False, server_default="")),
         ("commands", sa.Column("actor_id", sa.BigInteger(), nullable=False, server_default="0")),
         ("effects", sa.Column("chain_id", sa.String(length=64), nullable=True)),
-        ("findings", sa.Column("recipe", sa.String(length=64), nullable=False, server_default="review")),
+        (
+            "findings",
+            sa.Column("recipe", sa.String(length=64), nullable=False, server_default="review"),
+        ),
         ("findings", sa.Column("settled_by", sa.String(length=100), nullable=True)),
         ("findings", sa.Column("settled_ms", sa.BigInteger(), nullable=True)),
-        ("repositories", sa.Column("state", sa.String(length=16), nullable=False, server_default="active")),
+        (
+            "repositories",
+            sa.Column("state", sa.String(length=16), nullable=False, server_default="active"),
+        ),
     ):
         op.add_column(table, column)
     op.create_index("ix_commands_thread", "commands", ["thread", "received_ms"])

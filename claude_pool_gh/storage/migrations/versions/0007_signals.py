@@ -20,9 +20,7 @@ BEGIN
     RETURN NULL;
 END $$
 """
-_NEW = (
-    "CREATE TRIGGER claude_pool_new AFTER INSERT ON chains FOR EACH ROW EXECUTE FUNCTION claude_pool_tell()"
-)
+_NEW = "CREATE TRIGGER claude_pool_new AFTER INSERT ON chains FOR EACH ROW EXECUTE FUNCTION claude_pool_tell()"
 _CHANGED = """
 CREATE TRIGGER claude_pool_changed AFTER UPDATE OF state, cancel_requested, generation, owner ON chains FOR EACH ROW
 WHEN ((OLD.state IS DISTINCT FROM NEW.state AND NEW.state <> 'running')

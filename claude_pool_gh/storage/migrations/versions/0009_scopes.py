@@ -49,14 +49,20 @@ def _fill() -> None:
         "chains", sa.column("id"), sa.column("plan", sa.Text), sa.column("caps", sa.Text), *columns
     )
     new = sa.table(
-        "chains", sa.column("id"), *(sa.column(name) for name in _TEXTS), sa.column("account", sa.JSON),
+        "chains",
+        sa.column("id"),
+        *(sa.column(name) for name in _TEXTS),
+        sa.column("account", sa.JSON),
         sa.column("caps", sa.JSON),
-    )  # fmt: skip
+    )
     scopes = sa.table("chain_scopes", *(sa.column(name) for name in ("chain_id", "kind", "key")))
     # As text, and read here: PostgreSQL cannot take apart what earlier versions stored with a NUL in it.
     asked = sa.select(
-        old.c.id, sa.cast(old.c.plan, sa.Text).label("plan"), sa.cast(old.c.caps, sa.Text).label("caps"), *columns
-    )  # fmt: skip
+        old.c.id,
+        sa.cast(old.c.plan, sa.Text).label("plan"),
+        sa.cast(old.c.caps, sa.Text).label("caps"),
+        *columns,
+    )
     change = new.update().where(new.c.id == sa.bindparam("of_id"))
     last = ""
     while rows := tx.execute(asked.where(old.c.id > last).order_by(old.c.id).limit(_AT_ONCE)).all():
@@ -64,7 +70,9 @@ def _fill() -> None:
         accounts = {row.id: _account(row) for row in rows}
         for row in rows:
             labels, caps = _labels(json.loads(row.plan)), _caps(json.loads(row.caps))
-            tx.execute(change.values(**labels, account=accounts[row.id], caps=caps), {"of_id": row.id})
+            tx.execute(
+                change.values(**labels, account=accounts[row.id], caps=caps), {"of_id": row.id}
+            )
         own = [
             {"chain_id": id_, "kind": kind, "key": key}
             for id_, account in accounts.items()
@@ -83,8 +91,15 @@ def _labels(plan: Any) -> dict[str, str]:
     context = plan.get("context") or {}
     requester = context.get("requester")
     login = requester.get("login") if isinstance(requester, dict) else ""
-    found = {"verb": plan.get("verb"), "head": context.get("head"), "workflow": context.get("workflow")}
-    return {name: str(value or "").replace("\0", "") for name, value in {**found, "requester": login}.items()}
+    found = {
+        "verb": plan.get("verb"),
+        "head": context.get("head"),
+        "workflow": context.get("workflow"),
+    }
+    return {
+        name: str(value or "").replace("\0", "")
+        for name, value in {**found, "requester": login}.items()
+    }
 
 
 def _caps(caps: Any) -> dict[str, Any]:

@@ -1,0 +1,273 @@
+"""Carries out what was judged, in one transaction: a refusal, an answer or a chain (step 6 of the story).
+
+Everything read before the decision can be read again: after a crash a command is either still received, and is
+judged again, or handled for good.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from claude_pool_gh.conversation import endings, rate_limits
+from claude_pool_gh.conversation.caps import THREAD, account_of, name_of
+from claude_pool_gh.conversation.command_policy import CommandPolicy, Decision, Refusal, Silence
+from claude_pool_gh.conversation.facts import ThreadFacts, chain_id_of, facts_of
+from claude_pool_gh.conversation.progress import comment_key
+from claude_pool_gh.conversation.services import Act, Answer, CommandContext, Services, Start
+from claude_pool_gh.github import command_rows, inbox
+from claude_pool_gh.github.effects.reply import Reply
+from claude_pool_gh.github.effects.rows import newest_written, press_answered, want
+from claude_pool_gh.github.errors import ForgeError
+from claude_pool_gh.github.intake import CommandRequest
+from claude_pool_gh.pool.model.errors import CapReached
+from claude_pool_gh.pool.model.plan import Plan
+from claude_pool_gh.pool.model.ports import Observer
+from claude_pool_gh.pool.store import chains, lookup
+from claude_pool_gh.pool.store.chains import ChainLabels, ChainRow
+from claude_pool_gh.reports import replies
+from claude_pool_gh.storage import Transaction
+from claude_pool_gh.terms.ids import Trigger
+from claude_pool_gh.terms.markdown import SafeMarkdown
+
+logger = logging.getLogger(__name__)
+
+_TRIES: Final = 8
+_OUTAGE_TRIES: Final = 400
+"""The same while GitHub cannot be reached: more than a day."""
+_LONGEST_DELAY: Final = 256
+"""Seconds."""
+_TAKEN_MS: Final = 120_000
+"""For so long nobody else of this process takes a command that is being handled."""
+Deed = Callable[[Transaction], tuple[SafeMarkdown | None, str | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class CommandWorker:
+    """Handles commands, one at a time for each caller."""
+
+    judge: CommandPolicy
+    observer: Observer
+
+    @property
+    def services(self) -> Services:
+        """What the judge works with."""
+        return self.judge.services
+
+    async def handle_next(self) -> str | None:
+        """Handle the oldest command that is due: its chain's id, `""` without a chain; None when none is due."""
+        request = await self.services.database.transact(self._claim)
+        if request is None:
+            return None
+        try:
+            heard = await self.judge.hear(request)
+            if not isinstance(heard, CommandContext):
+                decision: Decision = heard
+            else:
+                await self._take_up(heard)
+                decision = await self.judge.answer(heard)
+            return await self.services.database.transact(
+                lambda tx: self._carry_out(tx, request, decision)
+            )
+        except ForgeError as error:
+            return await self._postpone(request, "GitHub could not be reached", error)
+        except (
+            Exception
+        ) as error:  # around one command: whatever is wrong with it must not stop the others
+            logger.exception("command failed", extra=_told(request, "command_failed"))
+            return await self._postpone(request, "of an error on our side", error)
+
+    async def _take_up(self, asked: CommandContext) -> None:
+        """React to what runs agents before its plan is made, which can take longer than a person waits."""
+        if asked.command.verb.spends:
+            now = self.services.clock.now_ms()
+            await self.services.database.transact(
+                lambda tx: endings.react(tx, asked.request, "eyes", now)
+            )
+            self.observer.committed()
+
+    def _claim(self, tx: Transaction) -> CommandRequest | None:
+        request = command_rows.claim(tx, self.services.clock.now_ms(), _TAKEN_MS)
+        return None if request is None else _as_named_now(tx, request)
+
+    def _carry_out(self, tx: Transaction, request: CommandRequest, decision: Decision) -> str:
+        match decision:
+            case Silence(why):
+                return self._close(tx, request, f"silence: {why}")
+            case Refusal(text, once_per, everywhere, slot):
+                if slot:
+                    self._show(tx, request, text, slot)
+                else:
+                    self._reply(tx, request, text, once_per, everywhere=everywhere)
+                return self._close(tx, request, "refused")
+            case Answer(text, slot):
+                self._show(tx, request, text, slot)
+                return self._close(tx, request, "answered")
+            case Act(do):
+                return self._act(tx, request, do)
+            case (asked, start):
+                return self._start(tx, asked, start)
+
+    def _act(self, tx: Transaction, request: CommandRequest, do: Deed) -> str:
+        text, chain_id = do(tx)
+        if text is not None:
+            self._reply(tx, request, text, "")
+        else:
+            endings.react(tx, request, "+1", self.services.clock.now_ms())
+        if chain_id is not None:
+            self.observer.changed(tx, chain_id)
+        return self._close(tx, request, "done", chain_id or "")
+
+    def _start(self, tx: Transaction, asked: CommandContext, start: Start) -> str:
+        """Chain, reservation, first comment and reaction: all or none."""
+        request, now = asked.request, self.services.clock.now_ms()
+        thread, plan = request.thread, start.plan
+        account = account_of(asked.key, request.actor, thread.repository)
+        chain_id = chain_id_of(request)
+        if (same := _same_request(tx, asked.key, plan)) is not None:
+            where = self._stands(tx, chains.get(tx, same))
+            self._reply(tx, request, replies.joined(same, plan.verb, where), "")
+            endings.react(tx, request, "eyes", now)
+            command_rows.begin(tx, request.key, same)
+            return self._close(tx, request, "joined", same)
+        if start.instead:
+            self._end_others(tx, asked.key, plan.verb, now)
+        savepoint = tx.begin_nested()
+        try:
+            chains.create(tx, chain_id, plan, account, start.caps, now, _labels(plan))
+        except CapReached as refusal:
+            savepoint.rollback()
+            name = name_of(refusal.cap, self.services.door)
+            once = "" if request.comment else f"cap:{refusal.cap}:{now // rate_limits.HOUR_MS}"
+            self._reply(tx, request, replies.cap_reached(refusal, request.line, cap=name), once)
+            return self._close(tx, request, "refused: cap")
+        savepoint.commit()
+        if start.after is not None:
+            start.after(tx, chain_id)
+        stands = self._stands(tx, chains.get(tx, chain_id))
+        if (
+            stands
+            and request.comment is not None
+            and not self.judge.verb_handlers[plan.verb].replies
+        ):
+            self._reply(tx, request, replies.again(plan.verb, stands), "")
+        self.observer.changed(tx, chain_id)
+        endings.react(tx, request, "eyes", now)
+        command_rows.begin(tx, request.key, chain_id)
+        return self._close(tx, request, "started", chain_id)
+
+    def _end_others(self, tx: Transaction, thread: str, verb: str, now_ms: int) -> None:
+        """End the chains of a verb that a new one replaces."""
+        for chain in lookup.on_the_way_of(tx, THREAD, thread, verb):
+            chains.request_cancel(tx, chain.id, now_ms)
+            self.observer.changed(tx, chain.id)
+
+    def _close(
+        self, tx: Transaction, request: CommandRequest, answer: str, chain_id: str = ""
+    ) -> str:
+        if not chain_id and answer != "done":
+            endings.take_back_eyes(tx, request, self.services.clock.now_ms())
+        command_rows.close(tx, request.key, answer)
+        if isinstance(request.source, Trigger) and request.source.check:
+            press_answered(
+                tx, request.source.check, request.thread.repository, self.services.clock.now_ms()
+            )
+        logger.info(
+            "command: %s",
+            answer.partition("\n")[0],
+            extra=_told(request, "command_handled", chain_id),
+        )
+        return chain_id
+
+    def _stands(self, tx: Transaction, chain: ChainRow) -> str:
+        """Where the tracking comment stands that shows a chain, or that it is about to take over; "" if nowhere."""
+        facts = facts_of(chain.plan.context, ThreadFacts)
+        return endings.comment_url(tx, self.services.links, facts, comment_key(chain, facts))
+
+    def _show(
+        self, tx: Transaction, request: CommandRequest, text: SafeMarkdown, slot: str
+    ) -> None:
+        """Answer below the command, and let the thread's earlier answer of that name go."""
+        if not slot or request.comment is None or request.comment.root is not None:
+            return self._reply(tx, request, text, "")
+        thread, now = request.thread, self.services.clock.now_ms()
+        name = f"shown:{thread.repository.id}:{thread.number}:{slot}:"
+        reply = Reply(number=thread.number, body=text, replaces=newest_written(tx, name))
+        return want(tx, f"{name}{request.key}", thread.repository, reply, now)
+
+    def _reply(
+        self,
+        tx: Transaction,
+        request: CommandRequest,
+        text: SafeMarkdown,
+        once_per: str,
+        *,
+        everywhere: bool = False,
+    ) -> None:
+        thread, comment = request.thread, request.comment
+        place = (
+            f"{thread.repository.id}" if everywhere else f"{thread.repository.id}:{thread.number}"
+        )
+        which = f"{place}:{once_per}" if once_per else request.key
+        root = comment.root if comment is not None else None
+        reply = Reply(number=thread.number, body=text, in_reply_to=root)
+        want(tx, f"reply:{which}", thread.repository, reply, self.services.clock.now_ms())
+
+    async def _postpone(self, request: CommandRequest, reason: str, error: Exception) -> str:
+        """It cannot be decided now: try again, longer each time; at last say so where we still can."""
+
+        def store(tx: Transaction) -> str:
+            tries = command_rows.tries(tx, request.key) + 1
+            if tries >= (_OUTAGE_TRIES if isinstance(error, ForgeError) else _TRIES):
+                self._reply(tx, request, replies.broken(reason), "")
+                return self._close(tx, request, f"given up: {error}")
+            # Not a pause in this process, which `stamina` could make: the row is due later, for whoever runs then.
+            due = self.services.clock.now_ms() + 1000 * min(2**tries, _LONGEST_DELAY)
+            command_rows.postpone(tx, request.key, tries, due)
+            return ""
+
+        logger.warning("command postponed: %s", error, extra=_told(request, "command_postponed"))
+        return await self.services.database.transact(store)
+
+
+def _told(request: CommandRequest, action: str, chain_id: str = "") -> dict[str, str]:
+    """What every log line about a command says of it."""
+    thread = request.thread
+    where = f"{thread.repository.full_name}#{thread.number}"
+    verb = " ".join(request.line.split()[:2])
+    return {
+        "action": action,
+        "where": where,
+        "command": verb,
+        "chain": chain_id,
+        "key": request.key,
+    }
+
+
+def _as_named_now(tx: Transaction, request: CommandRequest) -> CommandRequest:
+    """A command in the repository as it is called by now: it may have been renamed since the delivery."""
+    known = inbox.known_repository(tx, request.thread.repository.id)
+    thread = request.thread.model_copy(update={"repository": known or request.thread.repository})
+    return request.model_copy(update={"thread": thread})
+
+
+def _same_request(tx: Transaction, thread: str, plan: Plan) -> str | None:
+    """A chain on its way in the thread that was asked for with the same words at the same commit, and is planned so."""
+    there = lookup.on_the_way_of(tx, THREAD, thread, plan.verb)
+    same = (chain.id for chain in there if _identity(chain.plan) == _identity(plan))
+    return next(same, None)
+
+
+def _labels(plan: Plan) -> ChainLabels:
+    facts = facts_of(plan.context, ThreadFacts)
+    workflow = str(plan.context.get("workflow", ""))
+    return ChainLabels(head=facts.head, workflow=workflow, requester=facts.requester.login)
+
+
+def _identity(plan: Plan) -> tuple[str, ...]:
+    facts = facts_of(plan.context, ThreadFacts)
+    # Under other lines of the diff the same words mean something else.
+    place = "" if facts.asked_in is None else str(facts.asked_in.root or "")
+    return " ".join(facts.line.split()), facts.head, facts.config_blob, place
