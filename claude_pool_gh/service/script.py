@@ -178,7 +178,7 @@ def _asked(wishes: ScriptOptions) -> dict[str, float]:
 
 
 def _shelved(pool: Pool, name: str) -> Workflow:
-    """A workflow from a file, which is put on the shelf, or by its name there."""
+    """A workflow from a file, which is added to the recipe library, or by its name there."""
     file = Path(name)
     if not file.is_file():
         return pool.library.workflow(name).workflow
