@@ -536,6 +536,23 @@ GUARDS = [
         "nothing_of_one_run and ignored",
     ),
     Guard(
+        "what lies behind a link is not in a checkout",
+        f"{CHECKOUTS}listing.py",
+        "if path and not _is_below_folders(path, entries):",
+        "if False:",
+        "tests/worktrees/test_links_of_commits.py",
+        "readers_of_such",
+    ),
+    Guard(
+        "nothing is removed through a link",
+        f"{CHECKOUTS}checkout.py",
+        """            check_way(self.tree, path)
+            remove(""",
+        "            remove(",
+        "tests/worktrees/test_links_of_commits.py",
+        "whatever_the_list_says",
+    ),
+    Guard(
         "what was read counts only if nobody changed it",
         f"{CHECKOUTS}checkouts.py",
         "await self._prove(checkout)",
