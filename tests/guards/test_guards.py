@@ -780,6 +780,22 @@ GUARDS = [
         "the_check_refuses",
     ),
     Guard(
+        "a path is read as the CLI trims it",
+        "agent/guard.py",
+        "given != given.strip(_TRIMMED) or ",
+        "",
+        "tests/agent/test_hostile_repository.py",
+        "the_check_refuses",
+    ),
+    Guard(
+        "what is withheld is not kept in another form",
+        "action/state/database_redactor.py",
+        " or self.redactor.is_left_in(shown)",
+        "",
+        "tests/action/test_kept.py",
+        "another_form",
+    ),
+    Guard(
         "git's own folder is not read through a link",
         "agent/guard.py",
         'return "belongs to git" if _is_git(place, folder) else ""',
