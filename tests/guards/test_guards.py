@@ -124,6 +124,14 @@ GUARDS = [
         "approved_already",
     ),
     Guard(
+        "nobody's waiting commands keep others from being found",
+        "github/command_rows.py",
+        "last = page[-1]",
+        "return None",
+        "tests/github/test_command_rows.py",
+        "nobody_elses",
+    ),
+    Guard(
         "struck-out words are no command",
         SHOWN,
         'frozenset({"b", "div",',
