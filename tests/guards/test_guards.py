@@ -132,6 +132,14 @@ GUARDS = [
         "nobody_elses",
     ),
     Guard(
+        "another defect is not lost in an open one",
+        f"{REVIEW}verdict.py",
+        "return not is_worse and (_within(finding, known) or _within(known, finding))",
+        "return True",
+        "tests/conversation/test_verdict.py",
+        "is_not_lost",
+    ),
+    Guard(
         "struck-out words are no command",
         SHOWN,
         'frozenset({"b", "div",',
