@@ -13,7 +13,9 @@ from claude_pool_gh.agent import powers
 from claude_pool_gh.pool.model.ports import AgentTask
 
 _PATH_ARGUMENTS: Final = ("file_path", "path", "notebook_path")
-_ESCAPE: Final = re.compile(r"\.\.|(^|[{,!])\s*[/~\\]")
+_TRIMMED: Final = "\N{ZERO WIDTH NO-BREAK SPACE}"
+"""What the CLI takes off the ends of a text besides the blanks that Python knows."""
+_ESCAPE: Final = re.compile(rf"\.\.|(^|[{{,!\s{_TRIMMED}])[/~\\]")
 """Ways of a glob out of its folder: upwards, from the root or home, each also as one of several in braces."""
 
 
@@ -25,7 +27,10 @@ def refusal(tool: str, arguments: Mapping[str, Any], task: AgentTask, folder: Pa
         return None  # whoever runs the server decides what it may reach
     for name in _PATH_ARGUMENTS:
         given = arguments.get(name)
-        if given is not None and (why := _path_refusal(str(given), folder)):
+        if given is None:
+            continue
+        why = _path_refusal(given, folder) if isinstance(given, str) else "is no path"
+        if why:
             return f"{given} {why}"
     given = str(arguments.get("file_path", ""))
     if tool == "Read" and _is_pdf(given, folder):
@@ -48,7 +53,8 @@ def _path_refusal(given: str, folder: Path) -> str:
 
 def _place(given: str, folder: Path) -> Path | None:
     """Where a path leads in the folder, links followed; None where it leads out, however the CLI may read it."""
-    if given != given.strip() or given.startswith("~"):  # the CLI trims, and knows a home
+    # The CLI trims, and knows a home.
+    if given != given.strip() or given != given.strip(_TRIMMED) or given.startswith("~"):
         return None
     try:
         place, own = (folder / given).resolve(), folder.resolve()
@@ -105,7 +111,9 @@ def _glob_refusal(tool: str, pattern: str, folder: Path, start: str) -> str:
     place = _place(f"{start}/{plain}", folder)
     if place is None:
         return outside
-    if _is_git(place, folder) or any(_may_name_git(part) for part in pattern.split("/")):
+    # The CLI cuts the globs of a search apart at blanks, and at commas outside braces.
+    parts = {*re.split(r"[/\s]", pattern), *re.split(r"[/\s,]", pattern)}
+    if _is_git(place, folder) or any(map(_may_name_git, parts)):
         return "reaches what belongs to git; name what you look for, such as .github/**"
     beyond = pattern[len(plain) :].replace("/", "")
     if tool == "Grep" and set(beyond) <= {"*"} and (place / ".git").exists():

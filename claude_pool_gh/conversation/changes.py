@@ -98,8 +98,10 @@ async def _result(
     work: CapturedChange,
     prose: dict[str, str],
 ) -> dict[str, Any]:
+    subject = await _subject(services, facts)
     return {
-        "change": await _commit(services, chain, facts, work),
+        "subject": subject,
+        "change": await _commit(services, chain, facts, work, subject),
         "digest": work.digest,
         "prose": prose,
         "download": url_of(services.links, chain.id, "patch"),
@@ -116,28 +118,39 @@ def signature(change: dict[str, Any]) -> Signature:
     )
 
 
-async def _message(
-    services: Services, chain: ChainRow, facts: ChangeFacts, approved_by: Sequence[str] = ()
-) -> str:
-    """The commit's message, from the host's facts, not from what an agent says of its work."""
+async def _subject(services: Services, facts: ChangeFacts) -> dict[str, Any]:
+    """What the commit's message says was done, from the host's facts, not from what an agent says of its work.
+
+    As it is when the change is shown: whoever may word a title must not word a commit that is approved already.
+    """
     every = (
         await services.database.read(lambda tx: findings.every(tx, facts.key))
         if facts.marks
         else []
     )
     fixed = [
-        messages.FixedItem(known.finding.title, known.finding.path)
-        for known in every
-        if known.mark in facts.marks
+        [known.finding.title, known.finding.path] for known in every if known.mark in facts.marks
     ]
-    what, words = "pull request" if facts.place == "pull" else "issue", facts.problems
+    words = facts.problems
     if facts.place == "issue" and not (fixed or words):
         words = (await reads.issue(services.forge, facts.thread)).title
+    return {"fixed": fixed, "words": words}
+
+
+def _message(
+    services: Services,
+    chain: ChainRow,
+    facts: ChangeFacts,
+    subject: dict[str, Any],
+    approved_by: Sequence[str] = (),
+) -> str:
+    """The commit's message."""
+    what = "pull request" if facts.place == "pull" else "issue"
     return messages.message(
         chain.plan.verb,
         f"{what} {facts.thread.number}",
-        fixed,
-        words,
+        [messages.FixedItem(title, path) for title, path in subject["fixed"]],
+        subject["words"],
         requested_by=facts.requester.login,
         approved_by=approved_by,
         chain=chain.id,
@@ -150,6 +163,7 @@ async def _commit(
     chain: ChainRow,
     facts: ChangeFacts,
     work: CapturedChange,
+    subject: dict[str, Any],
     approved_by: Sequence[str] = (),
 ) -> dict[str, Any]:
     """All that makes the change's commit, and its id."""
@@ -157,7 +171,7 @@ async def _commit(
     change = {
         "run_id": _run_of(chain),
         "parent": facts.head,
-        "message": await _message(services, chain, facts, approved_by),
+        "message": _message(services, chain, facts, subject, approved_by),
         "author_name": account.login,
         "author_email": f"{account.id}+{account.login}@users.noreply.github.com",
         "made_s": chain.created_ms // 1000,
@@ -245,7 +259,9 @@ async def let_out(services: Services, context: HostStepContext, facts: ChangeFac
         for id_, login in people.items()
     )
     authority = Authority(actors=actors, least=facts.least_role)
-    made = await _commit(services, chain, facts, work, [each.login for each in approvals])
+    # A change that an earlier version has shown has no subject of that moment.
+    subject = result.get("subject") or await _subject(services, facts)
+    made = await _commit(services, chain, facts, work, subject, [each.login for each in approvals])
     change = Change.model_validate(made)
     effect: Push | Proposal
     if facts.into:

@@ -36,69 +36,67 @@ NOT_READ: Final = (
     "**/vendor/**",
     "**/node_modules/**",
 )
-_CODE: Final = frozenset(
-    {
-        "bash",
-        "bat",
-        "c",
-        "cc",
-        "cjs",
-        "clj",
-        "cpp",
-        "cs",
-        "css",
-        "cts",
-        "cxx",
-        "dart",
-        "ex",
-        "exs",
-        "fs",
-        "go",
-        "gradle",
-        "groovy",
-        "h",
-        "hpp",
-        "hs",
-        "html",
-        "java",
-        "js",
-        "json",
-        "jsx",
-        "kt",
-        "kts",
-        "lua",
-        "m",
-        "mjs",
-        "ml",
-        "mts",
-        "php",
-        "pl",
-        "pm",
-        "ps1",
-        "py",
-        "pyi",
-        "r",
-        "rb",
-        "rs",
-        "scala",
-        "sh",
-        "sql",
-        "svelte",
-        "swift",
-        "tf",
-        "toml",
-        "ts",
-        "tsx",
-        "vb",
-        "vue",
-        "xml",
-        "yaml",
-        "yml",
-        "zig",
-        "zsh",
-    }
+_NO_CODE: Final = frozenset(
+    [
+        "avif",
+        "bmp",
+        "gif",
+        "heic",
+        "icns",
+        "ico",
+        "jpeg",
+        "jpg",
+        "png",
+        "psd",
+        "tif",
+        "tiff",
+        "webp",
+        "eot",
+        "otf",
+        "ttc",
+        "ttf",
+        "woff",
+        "woff2",
+        "aac",
+        "avi",
+        "flac",
+        "m4a",
+        "mkv",
+        "mov",
+        "mp3",
+        "mp4",
+        "ogg",
+        "opus",
+        "wav",
+        "webm",
+        "doc",
+        "docx",
+        "odp",
+        "ods",
+        "odt",
+        "pdf",
+        "ppt",
+        "pptx",
+        "xls",
+        "xlsx",
+        "avro",
+        "bin",
+        "dat",
+        "feather",
+        "gguf",
+        "h5",
+        "hdf5",
+        "mo",
+        "npy",
+        "npz",
+        "onnx",
+        "parquet",
+        "safetensors",
+        "tflite",
+    ]
 )
-"""Endings of names of code. One NUL character makes such a file binary for git, and runs all the same."""
+"""Endings of binary files that nothing runs. A closed list: one NUL character makes any other file binary for git,
+a `Makefile` or a script without an ending too, and it runs all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +151,12 @@ def worth_reading(
 ) -> tuple[list[Entry], list[str]]:
     """The files that a reviewer should read, and the paths left out: binary, generated, excluded.
 
-    Code that git takes for binary should be read, although nobody can: a review must not be green without it.
+    A binary file that may be run should be read, although nobody can: a review must not be green without it.
     """
     read: list[Entry] = []
     left_out: list[str] = []
     for entry in listed:
-        pointless = not _is_hidden_code(entry) if entry.binary else not entry.size
+        pointless = not _may_be_run(entry) if entry.binary else not entry.size
         matched = any(matches(pattern, entry.path) for pattern in (*NOT_READ, *exclude))
         if pointless or matched:
             left_out.append(entry.path)
@@ -167,8 +165,10 @@ def worth_reading(
     return read, left_out
 
 
-def _is_hidden_code(entry: Entry) -> bool:
-    return entry.status != "D" and entry.path.rpartition("/")[2].rpartition(".")[2].lower() in _CODE
+def _may_be_run(entry: Entry) -> bool:
+    """Whether a binary file that is there afterwards may hold code, compiled or in plain words."""
+    _, dot, ending = entry.path.rpartition("/")[2].rpartition(".")
+    return entry.status != "D" and not (dot and ending.lower() in _NO_CODE)
 
 
 def read(listed: Sequence[Entry], texts: Mapping[str, bytes]) -> ReadChanges:

@@ -49,29 +49,48 @@ def claim(tx: Transaction, now_ms: int, taken_ms: int) -> CommandRequest | None:
     """Take the oldest command that is due; None where there is none.
 
     Whoever takes one puts it off for `taken_ms` with that; if its process is gone, it is due at
-    once.
+    once. However many have to wait for another, those behind them are found.
     """
-    due = sa.or_(_C.due_ms <= now_ms, _C.owner != own_id())
-    waiting = (
-        sa.select(commands)
-        .where(_C.state == CommandState.received, due)
-        .order_by(_C.received_ms, _C.key)
-    )
-    for row in tx.execute(waiting.limit(_LOOKED_AT)):
-        if (row.due_ms <= now_ms or is_gone(row.owner)) and not _is_behind(tx, row.key):
+    last: sa.Row[Any] | None = None
+    while page := _due(tx, now_ms, last):
+        behind = _behind(tx, [row.key for row in page])
+        for row in page:
+            if (row.due_ms > now_ms and not is_gone(row.owner)) or row.key in behind:
+                continue
             same = sa.and_(_C.key == row.key, _C.due_ms == row.due_ms)
             taken = commands.update().where(same).values(owner=own_id(), due_ms=now_ms + taken_ms)
             if tx.execute(taken).rowcount:
                 return CommandRequest.model_validate(row.request)
+        if len(page) < _LOOKED_AT:
+            return None
+        last = page[-1]
     return None
 
 
-def _is_behind(tx: Transaction, key: str) -> bool:
-    """Whether an earlier command of the same comment is still to be handled."""
+def _due(tx: Transaction, now_ms: int, last: sa.Row[Any] | None) -> Sequence[sa.Row[Any]]:
+    """The next commands after `last`, oldest first, that are due or would be if their process were gone."""
+    due = sa.or_(_C.due_ms <= now_ms, _C.owner != own_id())
+    waiting = sa.select(commands).where(_C.state == CommandState.received, due)
+    if last is not None:
+        later = sa.and_(_C.received_ms == last.received_ms, _C.key > last.key)
+        waiting = waiting.where(sa.or_(_C.received_ms > last.received_ms, later))
+    return tx.execute(waiting.order_by(_C.received_ms, _C.key).limit(_LOOKED_AT)).all()
+
+
+def _behind(tx: Transaction, keys: Sequence[str]) -> set[str]:
+    """Those of the keys before which an earlier command of the same comment is still to be handled."""
+    before = {key: _before(key) for key in keys}
+    wanted = sorted({each for some in before.values() for each in some})
+    if not wanted:
+        return set()
+    own = sa.and_(_C.key.in_(wanted), _C.state == CommandState.received)
+    open_ = set(tx.execute(sa.select(_C.key).where(own)).scalars())
+    return {key for key, some in before.items() if not open_.isdisjoint(some)}
+
+
+def _before(key: str) -> list[str]:
     source, _, ordinal = key.rpartition(":")
-    before = [f"{source}:{number}" for number in range(int(ordinal))]
-    own = sa.and_(_C.key.in_(before), _C.state == CommandState.received)
-    return bool(before) and tx.execute(sa.select(_C.key).where(own)).first() is not None
+    return [f"{source}:{number}" for number in range(int(ordinal))]
 
 
 def begin(tx: Transaction, key: str, chain_id: str) -> None:

@@ -28,6 +28,9 @@ from claude_pool_gh.terms.ids import (
 )
 
 _GROUP: Final = re.compile(r"/pr-([1-9][0-9]{0,9})-[0-9a-f]{7,64}\Z", re.ASCII)
+_VERB: Final = re.compile(r"[a-z]{2,20}", re.ASCII)
+_PRESSED: Final = re.compile(r"(?:approve|reject):[0-9a-f]{10}", re.ASCII)
+"""Identifiers of our buttons."""
 LABEL: Final = "pool:"
 """A label that begins so asks for the verb after it."""
 REVIEW: Final = f"{WORD} review"
@@ -254,7 +257,7 @@ def _check(delivery: VerifiedDelivery) -> Found | NotForUs:
     payload = payloads.CheckEvent.model_validate(delivery.payload)
     run = payload.check_run
     key = CheckKey.parse(run.external_id or "")
-    if key is None or key.repository_id != payload.place.id:
+    if key is None or key.repository_id != payload.place.id or not _VERB.fullmatch(key.verb):
         return NotForUs("a check run of somebody else's")
     thread = _thread(payload, key.number)
     # Who pressed belongs to it: somebody who is refused does not use up the press of somebody who may.
@@ -264,6 +267,9 @@ def _check(delivery: VerifiedDelivery) -> Found | NotForUs:
             payload, thread.number, "rerun", id_, f"{WORD} {key.verb}", check=key.format()
         )
         return Found((rerun,))
+    # Whoever presses sees a label; what it stands for must not be a command of another's making.
+    if not _PRESSED.fullmatch(payload.requested_action.identifier):
+        return NotForUs("a button that none of ours is")
     act, _, gate = payload.requested_action.identifier.partition(":")
     id_ = f"{id_}:{payload.requested_action.identifier}"
     words = _WITHOUT_WORDS if act == "reject" else ""

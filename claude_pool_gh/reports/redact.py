@@ -80,6 +80,10 @@ class Redactor:
         texts = (text, text.translate(_MARKS), read, read.translate(_MARKS))
         return any(form in each for form in (self._mark, *self._known) for each in texts)
 
+    def is_left_in(self, redacted: str) -> bool:
+        """Whether a redacted text still holds a secret of this very process, in a form that only its reader joins."""
+        return self.holds(redacted.replace(self._mark, ""))
+
     def __call__(self, text: str) -> str:
         """The text with every known secret and everything that looks like one replaced.
 

@@ -60,6 +60,20 @@ async def test_an_issue_becomes_a_pull_request_that_closes_it(
     assert len(here.repository.pulls) == 2
 
 
+async def test_whoever_may_word_the_issue_words_no_commit_that_is_approved_already(
+    here: World,
+) -> None:
+    issue = here.repository.open_issue("Gifts", "We want gifts.", here.github.create_user("asker"))
+    await here.say("/pool implement", number=issue.number)
+    shown = await here.shows("implement", "AWAITING APPROVAL", issue.number)
+    (gate,) = re.findall(r"/pool approve ([0-9a-f]{10})\n", shown)
+    issue.title = "Approved by the security team"
+    await here.say(f"/pool approve {gate}", number=issue.number)
+    await here.shows("implement", "### ✅ Pull request #", issue.number)
+    pushed = here.repository.pulls[-1].head_sha
+    assert here.repository.git.text("log", "-1", "--format=%s", pushed) == "Implement: Gifts"
+
+
 async def test_an_issue_that_leaves_it_open_gets_its_questions_and_costs_one_run(
     here: World, colleague: Colleague
 ) -> None:

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from claude_pool_gh.action.state import image, money
-from claude_pool_gh.action.state.database_redactor import DatabaseRedactor
+from claude_pool_gh.action.state.database_redactor import NOTE, DatabaseRedactor
 from claude_pool_gh.action.state.image import Damaged, Header, Unreadable
 from claude_pool_gh.action.state.money import Entry
+from claude_pool_gh.conversation.secret_filter import without_secrets
 from claude_pool_gh.github.effects.comment import Comment
 from claude_pool_gh.pool.store.tables import chains, reservations
 from claude_pool_gh.reports.redact import Redactor
@@ -257,6 +258,19 @@ def test_what_posts_withhold_is_in_no_column_of_what_is_kept(
         assert secret.encode() not in there.read_bytes()
     assert task == (None, None, None)
     assert "This post was withheld" in wanted
+
+
+@pytest.mark.parametrize(
+    "written", ["{0}&#45;{1}", "{0}\\-{1}", "`{0}`-`{1}`", "once {0}-{1}, {0}&#45;{1}"]
+)
+def test_what_a_post_is_withheld_for_is_not_kept_in_another_form(written: str) -> None:
+    redactor = Redactor(("S3cr3tV4lue-abcdefgh",))
+    text = written.format("S3cr3tV4lue", "abcdefgh")
+    withheld = without_secrets(redactor)(Comment(number=1, body=text))
+    assert "withheld" in str(withheld.texts()), "the control: it is not posted"
+    assert DatabaseRedactor(redactor).text(text) == NOTE
+    once = DatabaseRedactor(redactor).text("it is S3cr3tV4lue-abcdefgh, see")
+    assert once.startswith("it is [redacted ")
 
 
 def test_what_holds_no_secret_is_kept_as_it_was(database: Path) -> None:

@@ -559,6 +559,18 @@ async def test_no_search_finds_gits_own_folder_and_no_link_leads_there(bench: Be
         ("Grep", {"pattern": "x", "glob": "./**"}),
         # a PDF under another name
         ("Read", {"file_path": "paperlink"}),
+        # what the CLI takes off, or takes apart
+        ("Read", {"file_path": "\ufeff/etc/passwd"}),
+        ("Read", {"file_path": "/etc/passwd\ufeff"}),
+        ("Grep", {"pattern": "x", "path": "\ufeff/etc"}),
+        ("Glob", {"pattern": "*", "path": " \ufeff/etc"}),
+        ("Glob", {"pattern": "\ufeff/etc/*"}),
+        ("Grep", {"pattern": "x", "glob": "*.py /etc/*"}),
+        ("Grep", {"pattern": "x", "glob": "*.py .git/**"}),
+        ("Grep", {"pattern": "x", "glob": "*.py,.git/**"}),
+        # no text at all
+        ("Grep", {"pattern": "x", "path": ["/etc"]}),
+        ("Read", {"file_path": ["a.txt", "/etc/passwd"]}),
     ],
 )
 def test_the_check_refuses(tmp_path: Path, tool: str, arguments: dict[str, Any]) -> None:

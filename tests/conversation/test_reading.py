@@ -77,7 +77,7 @@ async def test_odd_names_renames_and_modes_are_read_beside_each_other(repository
         "docs/Über uns.md": b"a\n",
         "tab\there": b"a\n",
         "gone.py": None,
-        "binary": b"\0",
+        "data.bin": b"\0",
         "yarn.lock": b"1\n",
     }
     found = await read(repository, base, commit(repository, changed))
@@ -89,7 +89,7 @@ async def test_odd_names_renames_and_modes_are_read_beside_each_other(repository
         ("gone.py", None, 1),
         ("link", None, 1),
     }
-    assert (sorted(found.left_out), found.unreadable) == (["binary", "run", "yarn.lock"], ())
+    assert (sorted(found.left_out), found.unreadable) == (["data.bin", "run", "yarn.lock"], ())
 
 
 async def test_code_that_a_nul_hides_from_git_is_not_left_out_unsaid(repository: Path) -> None:
@@ -97,11 +97,13 @@ async def test_code_that_a_nul_hides_from_git_is_not_left_out_unsaid(repository:
     more: dict[str, bytes | None] = {
         "a.py": b"x = 2\n",
         "run.php": b"<?php /* \0 */ run();\n",
+        "Makefile": b"all:\n\tdownload | sh\n# \0\n",
         "old.php": None,
     }
     found = await read(repository, base, commit(repository, more | {"logo.png": b"\x89PNG\0"}))
     assert [change.path for change in found.changes] == ["a.py"]
-    assert found.unreadable == (("run.php", "git shows no lines of it"),)
+    unread = [(path, "git shows no lines of it") for path in ("Makefile", "run.php")]
+    assert found.unreadable == tuple(unread)
     assert sorted(found.left_out) == ["logo.png", "old.php"]
 
 

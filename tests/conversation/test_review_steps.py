@@ -585,3 +585,18 @@ async def test_a_review_that_an_older_server_began_ends_with_the_reason(
         ) as failed:
             await step(here.services, HostStepContext("c1", here.plan(facts), results))
         assert failed.value.anew, "`/pool continue` would end in the same way"
+
+
+async def test_what_is_worse_on_the_lines_of_a_trifle_is_not_fixed_with_it(tmp_path: Path) -> None:
+    base = "def a(x):\n    return x\n"
+    head = "def a(x):\n    q = 'select ' + x\n    run(q)\n    log(q)\n    return x\n"
+    with steps(tmp_path, {"a.py": base}, {"a.py": head}) as here:
+        trifle = claim("a.py", 3, "    run(q)\n    log(q)", "The query is logged", "low")
+        await here.review([trifle], "confirmed")
+        here.commit({"o.py": "1\n"})
+        hole = claim("a.py", 2, "    q = 'select ' + x\n    run(q)", "SQL injection", "critical")
+        _, reviewed, _ = await here.review([hole], "confirmed")
+        assert [each.title for each in reviewed.new] == ["SQL injection"]
+        here.commit({"a.py": head.replace("    log(q)\n", "")})
+        outcome, _, _ = await here.review([], "fixed")
+        assert outcome.verdict is Verdict.findings

@@ -323,10 +323,7 @@ def test_six_confirmed_findings_outside_the_diff_are_six() -> None:
 
 
 def test_a_new_finding_on_the_lines_of_one_that_was_found_again_is_that_one() -> None:
-    old, new = (
-        finding(severity="low", mark="aaaa"),
-        finding(severity="critical", title="In other words"),
-    )
+    old, new = finding(severity="low", mark="aaaa"), finding(severity="critical")
     worse = old.model_copy(update={"severity": Severity.critical})
     assert without_known([new], [], []) == ([new], [])
     assert without_known([new], [old], []) == ([], [worse])
@@ -334,6 +331,26 @@ def test_a_new_finding_on_the_lines_of_one_that_was_found_again_is_that_one() ->
     other = finding(category="security", start_line=1, end_line=3)
     assert without_known([other], [], [old]) == ([other], [old]), "another harm on the same lines"
     assert without_known([finding(start_line=9, end_line=9)], [old], [old])[1] == [old, old]
+    in_other_words = finding(severity="low", title="In other words")
+    assert without_known([in_other_words], [old], []) == ([], [old])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"severity": "critical", "title": "Injection"},
+        {"category": "security", "title": "Injection"},
+        {"severity": "low", "title": "Injection", "start_line": 1, "end_line": 4},
+    ],
+    ids=["worse", "another harm", "other lines too"],
+)
+@pytest.mark.parametrize("place", ["again", "standing"])
+def test_another_defect_on_the_same_lines_is_not_lost_in_the_open_one(
+    place: str, change: dict[str, Any]
+) -> None:
+    old, new = finding(severity="low", start_line=3, end_line=5), finding(**change)
+    again, standing = ([old], []) if place == "again" else ([], [old])
+    assert without_known([new], again, standing) == ([new], [old])
 
 
 # what it came to

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 from collections.abc import Mapping
@@ -461,7 +462,18 @@ def test_everything_else_that_changed_is_read() -> None:
 
 
 def test_binary_files_and_those_without_a_changed_line_are_left_out() -> None:
-    assert worth_reading([entry("a", binary=True), entry("b", 0)]) == ([], ["a", "b"])
+    assert worth_reading([entry("a.PNG", binary=True), entry("b", 0)]) == ([], ["a.PNG", "b"])
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["Makefile", "deploy", "a/requirements.txt", "gradlew", "x.wasm", "x.jar", "png", ".png/x"],
+)
+def test_a_binary_file_that_may_be_run_is_not_left_out(path: str) -> None:
+    hidden = entry(path, 0, binary=True)
+    assert worth_reading([hidden]) == ([hidden], [])
+    gone = dataclasses.replace(hidden, status="D")
+    assert worth_reading([gone]) == ([], [path])
 
 
 def test_neighbours_are_read_together() -> None:

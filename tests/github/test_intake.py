@@ -631,10 +631,28 @@ def test_a_button_says_what_it_decides_and_of_whom() -> None:
     pressed = asked("check_run", "requested_action")
     assert pressed.line == "/pool approve 0123456789"
     assert pressed.source == Trigger(kind="button", id="88:then:7:approve:0123456789", check=CHECK)
-    assert (
-        asked("check_run", "requested_action", requested_action__identifier="cancel").line
-        == "/pool cancel"
-    )
+    assert asked(
+        "check_run", "requested_action", requested_action__identifier="reject:0123456789"
+    ).line.startswith("/pool reject 0123456789 ")
+
+
+@pytest.mark.parametrize(
+    "identifier",
+    [
+        "",
+        "cancel",
+        "approve",
+        "approve:",
+        "continue --budget 99",
+        "approve:0123456789 x",
+        "approve:0123456789\n",
+        "ok:0123456789",
+        "ask:what is it",
+    ],
+)
+def test_a_button_that_none_of_ours_is_asks_for_nothing(identifier: str) -> None:
+    pressed = everything("requested_action", requested_action__identifier=identifier)
+    assert dropped(pressed, "check_run") == NotForUs("a button that none of ours is")
 
 
 def test_a_button_may_be_pressed_again_after_another_run_of_the_same_check() -> None:
@@ -666,6 +684,9 @@ def test_re_running_all_checks_asks_for_the_review_of_each_pull_request_of_the_c
         "check:5:-3:review:x",
         "ci:5:3:review:x",
         "check:5:3:review:x:y",
+        "check:5:3:review --budget 900:x",
+        "check:5:3:approve 0123456789:x",
+        "check:5:3:review\n/pool ok:x",
     ],
 )
 def test_a_check_of_somebody_elses_asks_for_nothing(external: str | None) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from pathlib import Path
 
 import pytest
 
 from claude_pool_gh.pool.model.errors import SpoiledWorkspace
-from claude_pool_gh.worktrees.checkouts import lock, traits
+from claude_pool_gh.worktrees.checkouts import checkout, lock, traits
 from claude_pool_gh.worktrees.checkouts.checkouts import Checkouts
+from claude_pool_gh.worktrees.checkouts.listing import Listing
+from tests.patience import PATIENCE
 from tests.worktrees.acts import ACTS, Act, attribute, hard_link_out, same_size_and_time
 from tests.worktrees.site import Site
 from tests.worktrees.truth import Truth, truth_of
@@ -258,3 +261,30 @@ def test_a_file_system_in_memory_is_not_believed() -> None:
         pytest.skip("there is no file system in memory at /dev/shm")
     assert not traits.are_times_believed(memory)
     assert traits._can_change_unseen(memory), "the control: it can be changed unseen"
+
+
+async def test_a_reader_that_is_cancelled_while_its_files_are_proved_spoils_nobody_elses(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = site.widgets.head(), site.widgets.commit("main", {"new.txt": "x"})
+    proper, began, goes_on = checkout.listed, threading.Event(), threading.Event()
+
+    def slow(top: bytes) -> Listing:
+        began.set()
+        assert goes_on.wait(PATIENCE)
+        return proper(top)
+
+    async def one() -> None:
+        async with site.lease(writes=False, commit=first):
+            monkeypatch.setattr(checkout, "listed", slow)
+
+    reading = asyncio.create_task(one())
+    assert await asyncio.to_thread(began.wait, PATIENCE)
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    monkeypatch.setattr(checkout, "listed", proper)
+    async with site.lease(writes=False, commit=second) as lease:
+        goes_on.set()
+        await asyncio.sleep(0.2)
+        assert (lease.folder / "new.txt").exists()

@@ -44,7 +44,8 @@ class DatabaseRedactor:
     def text(self, text: str) -> str:
         """A text without them; a secret that is not one token of known bounds costs the whole text."""
         shown = veiled(self.redactor(text))
-        return NOTE if secrets(unescape(shown)) else shown
+        left = secrets(unescape(shown)) or self.redactor.is_left_in(shown)
+        return NOTE if left else shown
 
     def _json(self, stored: str) -> str:
         """The same of each text in a value, keys too: in the stored form an escape could stand within a token."""

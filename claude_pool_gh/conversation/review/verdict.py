@@ -145,21 +145,28 @@ def without_known(
 ) -> tuple[list[Finding], list[Finding]]:
     """New findings, without those that repeat an open one, and the open ones at the worse severity.
 
-    Quotes of one defect differ by a line from run to run. Nothing is hidden by that: the open one is shown and counts.
+    Quotes of one defect differ by a line from run to run. What is worse in other words, or quotes other lines too, is
+    another defect: it would be gone with the one that it was taken for, as soon as that is fixed.
     """
     new, known = [], [*found_again, *standing]
     for finding in confirmed:
-        at = next(
-            (
-                at
-                for at, each in enumerate(known)
-                if overlap(finding, each)
-                and (at < len(found_again) or each.category == finding.category)
-            ),
-            None,
-        )
+        at = next((at for at, each in enumerate(known) if _repeats(finding, each)), None)
         if at is None:
             new.append(finding)
         elif finding.severity.rank > known[at].severity.rank:
             known[at] = known[at].model_copy(update={"severity": finding.severity})
     return new, known
+
+
+def _repeats(finding: Finding, known: Finding) -> bool:
+    """Whether a confirmed finding is an open one, with a line more or less of its code."""
+    if not overlap(finding, known) or finding.category != known.category:
+        return False
+    if finding.title.casefold() == known.title.casefold():
+        return True
+    is_worse = finding.severity.rank > known.severity.rank
+    return not is_worse and (_within(finding, known) or _within(known, finding))
+
+
+def _within(one: Finding, other: Finding) -> bool:
+    return other.start_line <= one.start_line and one.end_line <= other.end_line

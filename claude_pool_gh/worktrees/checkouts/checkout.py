@@ -15,6 +15,7 @@ from claude_pool_gh.worktrees.checkouts import contents, sealed, traits
 from claude_pool_gh.worktrees.checkouts.listing import (
     Listing,
     UnusableCheckout,
+    check_way,
     differing,
     entry_of,
     is_folder,
@@ -106,6 +107,7 @@ class Checkout:
         await self._git(*write, stdin=b"".join(path + b"\0" for path in files))
         for path in gone:  # links to other repositories are empty folders
             if is_folder(was.entries[path]):
+                check_way(self.tree, path)
                 (self.tree / os.fsdecode(path)).mkdir(exist_ok=True)
         entries = {path: entry for path, entry in was.entries.items() if path not in odd}
         await asyncio.to_thread(relist, os.fsencode(self.tree), entries, {*gone, *odd})
@@ -133,9 +135,10 @@ class Checkout:
         return differing(old, new, is_plain)
 
     def _clear(self, odd: Iterable[bytes], old: Listing) -> set[bytes]:
-        """Remove what is odd; the sealed paths that are gone now."""
+        """Remove what is odd; the sealed paths that are gone now. Raises UnusableCheckout."""
         roots = topmost(odd)
         for path in roots:
+            check_way(self.tree, path)
             remove(self.tree / os.fsdecode(path))
         heads = tuple(path + b"/" for path in roots)
         return {path for path in old if path in roots or path.startswith(heads)}

@@ -195,20 +195,27 @@ class Checkouts:
     async def _walk(self, checkout: Checkout, proof: _Proof) -> None:
         async with proof.lock:
             proof.next = None  # whoever ends from now on needs a walk of its own
-            try:
-                was = await asyncio.to_thread(checkout.sealed)
-                odd = {b""} if was is None else await checkout.odd(was)
-                what = f"{len(odd)} of its entries were changed" if odd else ""
-            except (UnusableCheckout, WorktreeError, OSError) as error:
-                what = str(error)
+            # A lock of its own: whoever asked may be cancelled, and the next one must not change what is walked over.
+            with lock.shared(checkout.place) as is_kept:
+                what = await self._changed(checkout) if is_kept else "they are somebody else's now"
+                if what and is_kept:
+                    checkout.unseal()
             if what:
-                checkout.unseal()
                 logger.error(
                     "a shared checkout was changed while it was read: %s; its readers' results are dropped",
                     what,
                     extra={"action": "checkout_spoiled"},
                 )
                 raise SpoiledWorkspace(f"the files were changed while the run read them ({what})")
+
+    async def _changed(self, checkout: Checkout) -> str:
+        """What has been changed since the checkout was sealed, in words; empty where nothing was."""
+        try:
+            was = await asyncio.to_thread(checkout.sealed)
+            odd = {b""} if was is None else await checkout.odd(was)
+        except (UnusableCheckout, WorktreeError, OSError) as error:
+            return str(error)
+        return f"{len(odd)} of its entries were changed" if odd else ""
 
     def _condemn(self, checkout: Checkout, held: Lock, why: str) -> None:
         """Throw a checkout away: out of sight now, off the disk in the background."""

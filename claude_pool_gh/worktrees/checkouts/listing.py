@@ -41,14 +41,33 @@ def listed(top: bytes) -> Listing:
 
 
 def relist(top: bytes, entries: Listing, paths: Iterable[bytes]) -> None:
-    """Look at some paths anew, and at every folder above them."""
-    for path in {each for one in paths for each in _with_parents(one)}:
+    """Look at some paths anew, and at every folder above them; what lies behind a link is not in the folder."""
+    for path in sorted({each for one in paths for each in _with_parents(one)}, key=len):
+        if path and not _is_below_folders(path, entries):
+            entries.pop(path, None)
+            continue
         try:
             entries[path] = _entry(os.lstat(os.path.join(top, path) if path else top))  # noqa: PTH118
         except (FileNotFoundError, NotADirectoryError):
             entries.pop(path, None)
         except OSError as error:
             raise UnusableCheckout(f"it cannot be listed ({error.strerror})") from error
+
+
+def check_way(top: Path, path: bytes) -> None:
+    """Raises UnusableCheckout where anything but a folder stands above a path: who goes on would leave `top`."""
+    opened = -1
+    try:
+        opened = os.open(top, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        for name in path.split(b"/")[:-1]:
+            below = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=opened)
+            os.close(opened)
+            opened = below
+    except OSError as error:
+        raise UnusableCheckout(f"a folder in it is none any more ({error.strerror})") from error
+    finally:
+        if opened >= 0:
+            os.close(opened)
 
 
 def differing(old: Listing, new: Listing, is_plain: Callable[[bytes], bool]) -> set[bytes]:
@@ -110,6 +129,12 @@ def _entry(status: os.stat_result) -> Entry:
     return (
         identity if stat.S_ISDIR(status.st_mode) else (*identity, status.st_size, status.st_nlink)
     )
+
+
+def _is_below_folders(path: bytes, entries: Listing) -> bool:
+    """Whether the folder above a path, which has been looked at already, is one."""
+    above = entries.get(path.rpartition(b"/")[0])
+    return above is not None and is_folder(above)
 
 
 def _with_parents(path: bytes) -> Iterable[bytes]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -48,6 +50,17 @@ def take(place: Path, *, exclusive: bool) -> Lock | None:
         pass
     os.close(file)
     return None
+
+
+@contextmanager
+def shared(place: Path) -> Iterator[bool]:
+    """Keep a checkout as it is meanwhile; False where somebody may be changing it, or it is gone."""
+    held = take(place, exclusive=False)
+    try:
+        yield held is not None
+    finally:
+        if held is not None:
+            held.release()
 
 
 def make(place: Path) -> Lock:

@@ -1,0 +1,68 @@
+"""Which command is taken next: the oldest that is due, however many have to wait for something."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from claude_pool_gh.github import command_rows, inbox
+from claude_pool_gh.github.intake import CommandRequest, requests
+from claude_pool_gh.storage import Database, migrations
+from claude_pool_gh.terms.ids import Actor, CommentRef, Repository, Thread
+
+STRANGER = Actor(id=7, login="stranger")
+FIVE = "\n".join(["/pool help"] * 5)
+LATER = 256_000
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = Database.open(f"sqlite:///{tmp_path}/pool.sqlite")
+    migrations.upgrade(database.engine)
+    yield database
+    database.close()
+
+
+def of_comment(number: int, body: str, repository: int = 1) -> list[CommandRequest]:
+    where = Repository(id=repository, owner="octo", name=f"r{repository}")
+    thread = Thread(repository=where, number=1)
+    return requests(body, thread=thread, actor=STRANGER, source=CommentRef(id=number))
+
+
+async def store(database: Database, asked: list[CommandRequest], at_ms: int) -> None:
+    for each in asked:
+        assert await database.transact(lambda tx, each=each: inbox.store(tx, each, at_ms))
+
+
+async def claimed(database: Database, now_ms: int) -> CommandRequest | None:
+    return await database.transact(lambda tx: command_rows.claim(tx, now_ms, 120_000))
+
+
+async def test_those_who_wait_for_a_command_above_them_keep_nobody_elses_from_being_handled(
+    database: Database,
+) -> None:
+    for comment in range(1, 41):  # each first one fails, as where GitHub limits one installation
+        await store(database, of_comment(comment, FIVE), comment)
+    for _ in range(40):
+        first = await claimed(database, 100)
+        assert first is not None
+        assert first.ordinal == 0
+        key = first.key
+        await database.transact(lambda tx, key=key: command_rows.postpone(tx, key, 1, LATER))
+    assert await claimed(database, 200) is None
+    (other,) = of_comment(99, "/pool review", repository=2)
+    await store(database, [other], 300)
+    found = await claimed(database, 300)
+    assert found == other
+
+
+async def test_the_commands_of_one_comment_are_handled_in_their_order(database: Database) -> None:
+    await store(database, of_comment(1, FIVE), 5)
+    for ordinal in range(5):
+        found = await claimed(database, 10)
+        assert found is not None
+        assert found.ordinal == ordinal
+        assert await claimed(database, 10) is None, "the next one waits for it"
+        await database.transact(lambda tx, key=found.key: command_rows.close(tx, key, "done"))
