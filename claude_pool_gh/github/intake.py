@@ -176,7 +176,7 @@ def _labeled(delivery: VerifiedDelivery) -> Found | NotForUs:
 def _opened(delivery: VerifiedDelivery) -> Found | NotForUs:
     payload = payloads.PullEvent.model_validate(delivery.payload)
     pull = payload.pull_request
-    known = repository_events.HeadMoved(_thread(payload, pull.number), pull.head.sha)
+    known = _moved(payload)
     if pull.draft:
         return Found(events=(known,))
     kind = str(delivery.payload["action"])
@@ -187,9 +187,14 @@ def _opened(delivery: VerifiedDelivery) -> Found | NotForUs:
 def _pushed(delivery: VerifiedDelivery) -> Found | NotForUs:
     payload = payloads.PullEvent.model_validate(delivery.payload)
     pull = payload.pull_request
-    moved = repository_events.HeadMoved(_thread(payload, pull.number), pull.head.sha)
+    moved = _moved(payload)
     asked = _triggered(payload, pull.number, "push", f"{pull.number}:{pull.head.sha}", REVIEW)
     return Found(() if pull.draft else (asked,), (moved,))
+
+
+def _moved(payload: payloads.PullEvent) -> repository_events.HeadMoved:
+    pull = payload.pull_request
+    return repository_events.HeadMoved(_thread(payload, pull.number), pull.head.sha, pull.base.ref)
 
 
 def _edited(delivery: VerifiedDelivery) -> Found | NotForUs:
@@ -199,11 +204,7 @@ def _edited(delivery: VerifiedDelivery) -> Found | NotForUs:
     pull = payload.pull_request
     return Found(
         (),
-        (
-            repository_events.BaseChanged(
-                _thread(payload, pull.number), pull.head.sha, pull.base.ref
-            ),
-        ),
+        (repository_events.BaseChanged(_thread(payload, pull.number), pull.base.ref),),
     )
 
 
@@ -231,7 +232,11 @@ def _reopened(delivery: VerifiedDelivery) -> Found | NotForUs:
     payload = payloads.PullEvent.model_validate(delivery.payload)
     pull = payload.pull_request
     return Found(
-        events=(repository_events.ThreadReopened(_thread(payload, pull.number), pull.head.sha),)
+        events=(
+            repository_events.ThreadReopened(
+                _thread(payload, pull.number), pull.head.sha, pull.base.ref
+            ),
+        )
     )
 
 
