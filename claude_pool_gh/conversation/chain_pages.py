@@ -33,6 +33,8 @@ class ChainPage:
     queue: SlotQueue
     thread_head: str
     """The head that the pull request is known to have now; "" where nothing is known."""
+    thread_base: str
+    """The branch that it is known to go into now; "" where nothing is known."""
     earlier: Sequence[ChainRow] = ()
     """The thread's earlier runs of the same verb, newest first."""
 
@@ -72,7 +74,8 @@ def read(
         ids = (row.id, *others)
         money = bill.read(tx, ids, chain.account, chain.caps, usual=usual, now_ms=now_ms)
         before = [rows[name] for name in others if name in rows]
-        return ChainPage(chain, runs[row.id], money, now, told.head if told else "", before)
+        head, base = (told.head, told.base) if told else ("", "")
+        return ChainPage(chain, runs[row.id], money, now, head, base, before)
 
     page_of = seen(newest, names)
     own = page_of if newest.id == chain_id else seen(itself, ())

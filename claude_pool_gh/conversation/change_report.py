@@ -86,9 +86,11 @@ def moved_on(tx: Transaction, facts: ThreadFacts) -> str:
         return ""
     if not known.open:
         return "the pull request was closed"
-    return (
-        f"the head has moved to {known.head[:9]}" if known.head and known.head != facts.head else ""
-    )
+    if known.head and known.head != facts.head:
+        return f"the head has moved to {known.head[:9]}"
+    if known.base and known.base != facts.base_ref:
+        return f"the pull request goes into {known.base} now, not into {facts.base_ref}"
+    return ""
 
 
 def _partly(missing: Needed, approvals: list[decisions.Approval], facts: ChangeFacts) -> bool:

@@ -17,7 +17,7 @@ from claude_pool_gh.conversation.command_policy import CommandPolicy, Decision, 
 from claude_pool_gh.conversation.facts import ThreadFacts, chain_id_of, facts_of
 from claude_pool_gh.conversation.progress import comment_key
 from claude_pool_gh.conversation.services import Act, Answer, CommandContext, Services, Start
-from claude_pool_gh.github import command_rows, inbox
+from claude_pool_gh.github import command_rows, inbox, thread_rows
 from claude_pool_gh.github.effects.reply import Reply
 from claude_pool_gh.github.effects.rows import newest_written, press_answered, want
 from claude_pool_gh.github.errors import ForgeError
@@ -145,6 +145,9 @@ class CommandWorker:
         savepoint.commit()
         if start.after is not None:
             start.after(tx, chain_id)
+        if facts_of(plan.context, ThreadFacts).place == "pull":  # read live for this plan
+            base = facts_of(plan.context, ThreadFacts).base_ref
+            thread_rows.note(tx, asked.key, base=base, is_open=None)
         stands = self._stands(tx, chains.get(tx, chain_id))
         if (
             stands
@@ -269,4 +272,4 @@ def _identity(plan: Plan) -> tuple[str, ...]:
     facts = facts_of(plan.context, ThreadFacts)
     # Under other lines of the diff the same words mean something else.
     place = "" if facts.asked_in is None else str(facts.asked_in.root or "")
-    return " ".join(facts.line.split()), facts.head, facts.config_blob, place
+    return " ".join(facts.line.split()), facts.head, facts.base_ref, facts.config_blob, place

@@ -35,21 +35,24 @@ class EventHandler:
     def take(self, tx: Transaction, told: RepositoryEvent) -> None:  # noqa: C901 - one straight table
         """Note what is new, end what cannot go on, and show it."""
         match told:
-            case repository_events.HeadMoved(thread, head):
+            case repository_events.HeadMoved(thread, head, base):
                 remember_repository(tx, thread.repository)
-                thread_rows.note(tx, thread_key(thread), head=head)
+                thread_rows.note(tx, thread_key(thread), head=head, base=base)
                 self._show(tx, thread)
                 self._show_ended(tx, thread)
-            case repository_events.BaseChanged(thread, head, base_ref):
-                self._doubt_review(tx, thread, head, base_ref)
+            case repository_events.BaseChanged(thread, base):
+                thread_rows.note(tx, thread_key(thread), base=base, is_open=None)
+                self._show(tx, thread)
+                self._show_ended(tx, thread)
             case repository_events.ThreadClosed(thread):
                 thread_rows.note(tx, thread_key(thread), is_open=False)
                 findings.ignore_open(tx, thread_key(thread), self.clock.now_ms())
                 self._show(tx, thread)
-            case repository_events.ThreadReopened(thread, head):
-                thread_rows.note(tx, thread_key(thread), head=head or "")
+            case repository_events.ThreadReopened(thread, head, base):
+                thread_rows.note(tx, thread_key(thread), head=head or "", base=base)
                 findings.reopen_ignored(tx, thread_key(thread))
                 self._show(tx, thread)
+                self._show_ended(tx, thread)
             case repository_events.GroupQueued(thread, head):
                 self._answer_group(tx, thread, head)
             case repository_events.CommentDeleted(_, comment):
@@ -68,18 +71,6 @@ class EventHandler:
         """What a person deletes stays deleted: no later edit brings it back. One in a review is never edited."""
         if comment.kind == "issue_comment":
             rows.comment_deleted(tx, comment.id)
-
-    def _doubt_review(self, tx: Transaction, thread: Thread, head: str, base_ref: str) -> None:
-        """A check speaks of the base that was read. Against another one nobody has read the change."""
-        key = CheckKey.of(thread, "review", head).format()
-        check = rows.wanted_of(tx, key)
-        if isinstance(check, CheckRun) and check.status == "completed":
-            title = f"NOT REVIEWED: it goes into {base_ref} now, which is not what was read"[:200]
-            summary = "The base of this pull request was changed after its review. To review it again: /pool review"
-            doubted = check.model_copy(
-                update={"conclusion": "neutral", "title": title, "summary": summary, "buttons": ()}
-            )
-            want(tx, key, thread.repository, doubted, self.clock.now_ms())
 
     def _answer_group(self, tx: Transaction, thread: Thread, commit: str) -> None:
         """Repeat at a merge queue's commit what the review's check says of the pull request that it was made for.
@@ -115,8 +106,14 @@ class EventHandler:
             self.observer.changed(tx, chain_id)
 
     def _show_ended(self, tx: Transaction, thread: Thread) -> None:
-        """What was said of an earlier head stays, and says that the head has moved."""
-        for chain_id in lookup.ended_of(tx, THREAD, thread_key(thread), limit=_ENDED):
+        """What was said of an earlier head or base stays, and says that the head or the base is another now.
+
+        The newest review is among it whatever has ended since: its check is what lets a pull request be merged.
+        """
+        key = thread_key(thread)
+        newest = lookup.ended_of(tx, THREAD, key, limit=_ENDED)
+        reviews = lookup.ended_of(tx, THREAD, key, limit=1, verb="review")
+        for chain_id in dict.fromkeys((*newest, *reviews)):
             self.observer.changed(tx, chain_id)
 
     def _end(self, tx: Transaction, repository_ids: tuple[int, ...]) -> None:

@@ -30,7 +30,7 @@ from claude_pool_gh.pool.store.chains import ChainRow, StepRow
 from claude_pool_gh.pool.store.tasks import TaskRow
 from claude_pool_gh.reports.changes import files_of
 from claude_pool_gh.reports.figures import dollars, duration
-from claude_pool_gh.reports.headline import conclusion, headline
+from claude_pool_gh.reports.headline import conclusion, headline, of_another_base
 from claude_pool_gh.reports.tracking import tracking, whole
 from claude_pool_gh.reports.views import (
     Bill,
@@ -39,6 +39,8 @@ from claude_pool_gh.reports.views import (
     FileChange,
     HandInReport,
     Resumable,
+    Retargeted,
+    ReviewReport,
     Run,
     StepLine,
 )
@@ -131,6 +133,7 @@ class Progress:
             report=handler.report(tx, chain),
             place=queue_position.place(seen.queue, chain),
             stale=_stale(seen, facts),
+            against=_against(seen, facts),
             kept=_kept(tx, seen, bill),
             warnings=_warnings(bill),
             looked=[_looked(task) for task in runs if task.outcome],
@@ -200,6 +203,13 @@ def _stale(seen: ChainPage, facts: ThreadFacts) -> str:
     if facts.place != "pull":
         return ""
     return seen.thread_head if seen.thread_head != facts.head else ""
+
+
+def _against(seen: ChainPage, facts: ThreadFacts) -> Retargeted | None:
+    """The base that a chain's change was read against, where the pull request is known to go into another one now."""
+    if facts.place != "pull" or seen.thread_base in ("", facts.base_ref):
+        return None
+    return Retargeted(read=facts.base_ref, now=seen.thread_base)
 
 
 def _kept(tx: Transaction, seen: ChainPage, bill: Bill) -> Resumable | None:
@@ -319,12 +329,15 @@ def _check(run: Run, facts: ThreadFacts, fail_on: str) -> CheckRun:
             name=name, head=facts.head, status=status, title=title[:200], summary=run.intent
         )
     concluded = conclusion(run.outcome, run.report, fail_on=fail_on, on_error=facts.on_error)
+    title = headline(run.outcome, run.report, run.verb)
+    if run.against is not None and isinstance(run.report, ReviewReport):
+        concluded, title = of_another_base(concluded, title, run.against)
     return CheckRun(
         name=name,
         head=facts.head,
         status="completed" if concluded else "in_progress",
         conclusion=concluded,
-        title=headline(run.outcome, run.report, run.verb)[:200],
+        title=title[:200],
         summary=f"{_cost(run)}. The pull request's conversation has the details.",
     )
 

@@ -20,6 +20,7 @@ PART_CHARACTERS: Final = 60_000
 FILE_BYTES: Final = 1_000_000
 """A file with a longer diff is not read."""
 _LINE_CHARACTERS: Final = 5_000
+_EXECUTABLE: Final = "100755"
 _CUT: Final = " [the rest of this line is left out]"
 
 NOT_READ: Final = (
@@ -157,8 +158,7 @@ def worth_reading(
     left_out: list[str] = []
     for entry in listed:
         pointless = not _may_be_run(entry) if entry.binary else not entry.size
-        matched = any(matches(pattern, entry.path) for pattern in (*NOT_READ, *exclude))
-        if pointless or matched:
+        if pointless or _is_left_out(entry, exclude):
             left_out.append(entry.path)
         else:
             read.append(entry)
@@ -169,6 +169,44 @@ def _may_be_run(entry: Entry) -> bool:
     """Whether a binary file that is there afterwards may hold code, compiled or in plain words."""
     _, dot, ending = entry.path.rpartition("/")[2].rpartition(".")
     return entry.status != "D" and not (dot and ending.lower() in _NO_CODE)
+
+
+def without_lines(listed: Iterable[Entry], exclude: Sequence[str] = ()) -> list[str]:
+    """What is changed without a changed line, in words: another mode or name, empty files. Excluded ones are not told.
+
+    Nobody reads these, so whoever reads the change and whoever sees the result is told of them.
+    """
+    return [
+        f"{entry.path} ({', '.join(_what_happened(entry))})"
+        for entry in listed
+        if is_without_lines(entry) and not _is_left_out(entry, exclude)
+    ]
+
+
+def is_without_lines(entry: Entry) -> bool:
+    """Whether no line of a text file is changed."""
+    return not entry.binary and not entry.size
+
+
+def _is_left_out(entry: Entry, exclude: Sequence[str]) -> bool:
+    return any(matches(pattern, entry.path) for pattern in (*NOT_READ, *exclude))
+
+
+def _what_happened(entry: Entry) -> Iterator[str]:
+    match entry.status:
+        case "A":
+            yield "new, empty"
+        case "D":
+            yield "empty, deleted"
+        case "R":
+            yield f"renamed from {entry.before}"
+        case "C":
+            yield f"copied from {entry.before}"
+    before, after = entry.modes
+    if entry.status != "D" and before != after and after == _EXECUTABLE:
+        yield "executable now"
+    elif before == _EXECUTABLE and entry.status != "D" and after != _EXECUTABLE:
+        yield "not executable any more"
 
 
 def read(listed: Sequence[Entry], texts: Mapping[str, bytes]) -> ReadChanges:

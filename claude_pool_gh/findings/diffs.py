@@ -16,6 +16,9 @@ from claude_pool_gh.findings.spots import Hunk
 GITHUB_CONTEXT: Final = 3
 """Unchanged lines that GitHub shows around a change."""
 
+POINTERS: Final = ("120000", "160000")
+"""Modes of what is no file but names something: a symbolic link, a submodule."""
+
 _SECTION: Final = re.compile(r"^(?=diff --git )", re.MULTILINE)
 _HUNK: Final = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 _INDEX: Final = re.compile(r"^index ([0-9a-f]+)\.\.([0-9a-f]+)", re.MULTILINE)
@@ -50,6 +53,13 @@ class Entry:
     binary: bool
     names: tuple[str, ...]
     """The same paths with every byte kept, as arguments for git."""
+    modes: tuple[str, str] = ("", "")
+    """What it is before and after, in git's words: `100755` is executable, 000000 is nothing."""
+
+    @property
+    def has_file(self) -> bool:
+        """Whether there is a file to open afterwards: not one that is deleted, nor a link or a submodule."""
+        return self.status != "D" and self.modes[1] not in POINTERS
 
     @property
     def size(self) -> int:
@@ -60,14 +70,14 @@ class Entry:
 def entries(listing: bytes) -> list[Entry]:
     """The files that `git diff --raw --numstat --no-abbrev -z` lists. Raises ValueError for anything else."""
     fields = iter(listing.split(b"\0"))
-    raw: list[tuple[str, list[bytes], tuple[str, str]]] = []
+    raw: list[tuple[str, list[bytes], tuple[str, str], tuple[str, str]]] = []
     counts: dict[bytes, tuple[bytes, bytes]] = {}
     try:
         for field in filter(None, fields):
             if field.startswith(b":"):
-                _, _, old, new, status = field[1:].decode().split(" ")
+                before, after, old, new, status = field[1:].decode().split(" ")
                 names = [next(fields) for _ in range(2 if status[0] in "RC" else 1)]
-                raw.append((status[0], names, (old, new)))
+                raw.append((status[0], names, (old, new), (before, after)))
             else:
                 added, removed, path = field.split(b"\t", 2)
                 if not path:
@@ -80,7 +90,11 @@ def entries(listing: bytes) -> list[Entry]:
 
 
 def _entry(
-    status: str, names: list[bytes], blobs: tuple[str, str], counts: tuple[bytes, bytes]
+    status: str,
+    names: list[bytes],
+    blobs: tuple[str, str],
+    modes: tuple[str, str],
+    counts: tuple[bytes, bytes],
 ) -> Entry:
     shown = [name.decode(errors="replace") for name in names]
     is_binary = counts[0] == b"-"
@@ -95,6 +109,7 @@ def _entry(
         removed,
         is_binary,
         kept,
+        modes,
     )
 
 
@@ -276,6 +291,16 @@ def mode_of(section: str) -> str:
     """The mode that the file is given, where that is not a plain file's that stays one."""
     found = re.findall(r"^new (?:(file) )?mode (\d+)$", header_of(section), re.MULTILINE)
     return "".join(mode for new, mode in found if not new or mode != "100644")
+
+
+def is_pointer(section: str) -> bool:
+    """Whether it is a symbolic link or a submodule afterwards: a line that names something, and no file to open."""
+    found = re.findall(
+        r"^(?:new (?:file )?mode|index [0-9a-f]+\.\.[0-9a-f]+) (\d{6})$",
+        header_of(section),
+        re.MULTILINE,
+    )
+    return bool(found) and found[-1] in POINTERS
 
 
 def is_new(section: str) -> bool:

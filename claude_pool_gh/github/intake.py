@@ -179,7 +179,7 @@ def _labeled(delivery: VerifiedDelivery) -> Found | NotForUs:
 def _opened(delivery: VerifiedDelivery) -> Found | NotForUs:
     payload = payloads.PullEvent.model_validate(delivery.payload)
     pull = payload.pull_request
-    known = repository_events.HeadMoved(_thread(payload, pull.number), pull.head.sha)
+    known = _moved(payload)
     if pull.draft:
         return Found(events=(known,))
     kind = str(delivery.payload["action"])
@@ -190,9 +190,14 @@ def _opened(delivery: VerifiedDelivery) -> Found | NotForUs:
 def _pushed(delivery: VerifiedDelivery) -> Found | NotForUs:
     payload = payloads.PullEvent.model_validate(delivery.payload)
     pull = payload.pull_request
-    moved = repository_events.HeadMoved(_thread(payload, pull.number), pull.head.sha)
+    moved = _moved(payload)
     asked = _triggered(payload, pull.number, "push", f"{pull.number}:{pull.head.sha}", REVIEW)
     return Found(() if pull.draft else (asked,), (moved,))
+
+
+def _moved(payload: payloads.PullEvent) -> repository_events.HeadMoved:
+    pull = payload.pull_request
+    return repository_events.HeadMoved(_thread(payload, pull.number), pull.head.sha, pull.base.ref)
 
 
 def _edited(delivery: VerifiedDelivery) -> Found | NotForUs:
@@ -202,11 +207,7 @@ def _edited(delivery: VerifiedDelivery) -> Found | NotForUs:
     pull = payload.pull_request
     return Found(
         (),
-        (
-            repository_events.BaseChanged(
-                _thread(payload, pull.number), pull.head.sha, pull.base.ref
-            ),
-        ),
+        (repository_events.BaseChanged(_thread(payload, pull.number), pull.base.ref),),
     )
 
 
@@ -234,7 +235,11 @@ def _reopened(delivery: VerifiedDelivery) -> Found | NotForUs:
     payload = payloads.PullEvent.model_validate(delivery.payload)
     pull = payload.pull_request
     return Found(
-        events=(repository_events.ThreadReopened(_thread(payload, pull.number), pull.head.sha),)
+        events=(
+            repository_events.ThreadReopened(
+                _thread(payload, pull.number), pull.head.sha, pull.base.ref
+            ),
+        )
     )
 
 

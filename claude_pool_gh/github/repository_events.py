@@ -14,6 +14,8 @@ class HeadMoved:
 
     thread: Thread
     head: str
+    base_ref: str = ""
+    """The branch that it goes into; "" where that was not told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,6 @@ class BaseChanged:
     """A pull request goes into another branch now; its head is the same."""
 
     thread: Thread
-    head: str
     base_ref: str
 
 
@@ -38,6 +39,7 @@ class ThreadReopened:
 
     thread: Thread
     head: str | None = None
+    base_ref: str = ""
 
 
 @dataclass(frozen=True, slots=True)

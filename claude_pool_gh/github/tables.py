@@ -27,6 +27,7 @@ threads: Final = sa.Table(
     # What events said last of an issue or pull request: hints for those who look, never ground for a decision.
     sa.Column("key", sa.String(128), primary_key=True),
     sa.Column("head", sa.String(64)),
+    sa.Column("base", sa.String(255)),
     sa.Column("open", sa.Boolean, nullable=False, default=True),
 )
 

@@ -20,17 +20,22 @@ class KnownThread:
     head: str
     """"" where nothing is known."""
     open: bool
+    base: str = ""
+    """The branch that a pull request goes into; "" where nothing was told of it since it was last asked."""
 
 
 def known(tx: Transaction, key: str) -> KnownThread | None:
     """What was told of a thread; None where nothing was."""
     row = tx.execute(sa.select(threads).where(threads.c.key == key)).one_or_none()
-    return None if row is None else KnownThread(row.head or "", row.open)
+    return None if row is None else KnownThread(row.head or "", row.open, row.base or "")
 
 
-def note(tx: Transaction, key: str, *, head: str = "", is_open: bool = True) -> None:
-    """A thread is open or closed now and, unless `head` is empty, has this head."""
-    told: dict[str, Any] = {"open": is_open} | ({"head": head} if head else {})
+def note(
+    tx: Transaction, key: str, *, head: str = "", base: str = "", is_open: bool | None = True
+) -> None:
+    """A thread is open or closed now (None: not told) and, unless they are empty, has this head and base."""
+    told: dict[str, Any] = {"head": head, "base": base, "open": is_open}
+    told = {name: value for name, value in told.items() if value not in ("", None)}
     if not insert_once(tx, threads, {"key": key, **told}):
         tx.execute(threads.update().where(threads.c.key == key).values(**told))
 

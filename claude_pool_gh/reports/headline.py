@@ -14,6 +14,7 @@ from claude_pool_gh.reports.views import (
     ChangeStatus,
     HandInReport,
     Report,
+    Retargeted,
     ReviewReport,
     TriageReport,
 )
@@ -108,15 +109,17 @@ def _reviewed(reviewed: ReviewReport) -> str:
     new, fixed = len(reviewed.new), len(reviewed.fixed)
     still = len(reviewed.confirmed) - new
     files = count(reviewed.files, "file")
+    nothing_new = f"nothing to read has changed since {reviewed.since[:9]}"
+    is_read = bool(reviewed.since) and not reviewed.files
     if not new and not still and not fixed:
-        return f"Nothing found in {files}"
+        return f"Nothing found; {nothing_new}" if is_read else f"Nothing found in {files}"
     if not fixed and not (new and still):
         counts = count(new, "finding") if new else f"{count(still, 'finding')} still open"
     else:
         told = ((new, "new"), (fixed, "fixed"), (still, "still open"))
         counts = ", ".join(f"{number} {word}" for number, word in told if number)
     worst = f" (worst: {reviewed.confirmed[0].severity})" if reviewed.confirmed else ""
-    return f"{counts}{worst} in {files} read"
+    return f"{counts}{worst}; {nothing_new}" if is_read else f"{counts}{worst} in {files} read"
 
 
 def _fixed(report: Report | None) -> str:
@@ -149,6 +152,19 @@ def conclusion(
     found = report.confirmed if isinstance(report, ReviewReport) else ()
     concluded = _of(outcome, report, on_error)
     return "failure" if concluded == "neutral" and _fails(found, fail_on) else concluded
+
+
+def of_another_base(
+    concluded: Conclusion | None, title: str, against: Retargeted
+) -> tuple[Conclusion | None, str]:
+    """A review's check after the pull request was given another base, against which nobody has read the change.
+
+    What was green is so no longer; what failed still does, or to change the base would be a way past the check.
+    """
+    told = f"it goes into {against.now} now, and was read against {against.read}"
+    if concluded == "success":
+        return "neutral", f"NOT REVIEWED: {told}"
+    return concluded, f"{title}; {told}"
 
 
 def _of(

@@ -95,7 +95,19 @@ def _name(run: Run) -> str:
 
 
 def _moved(run: Run) -> list[str]:
-    """That the pull request has another head by now."""
+    """That the pull request has another head or another base by now."""
+    return [*_retargeted(run), *_pushed(run)]
+
+
+def _retargeted(run: Run) -> list[str]:
+    if run.against is None:
+        return []
+    read, now = code(run.against.read), code(run.against.now)
+    then = "against that it is not reviewed yet" if run.outcome else f"this is about {read}"
+    return [f"⚠️ It goes into {now} now, and was read against {read}; {then}."]
+
+
+def _pushed(run: Run) -> list[str]:
     if not run.stale:
         return []
     now = commit(run.stale, run.home)
@@ -157,9 +169,10 @@ def _warnings(run: Run) -> list[str]:
 
 
 def _review(run: Run, reviewed: ReviewReport, facts: str) -> list[str]:
-    found, moved = reviewed.confirmed, _moved(run)
-    parts = [*moved, *_list(run, reviewed)]
-    if reviewed.note and not (moved and reviewed.note.startswith(_HEAD_MOVED)):
+    found = reviewed.confirmed
+    parts = [*_moved(run), *_list(run, reviewed)]
+    is_said = run.stale and reviewed.note.startswith(_HEAD_MOVED)
+    if reviewed.note and not is_said:
         parts.append(neutralize_line(reviewed.note))
     parts.append(" · ".join(filter(None, (facts, _next(run)))))
     if not reviewed.posted and found:
@@ -210,6 +223,8 @@ def _next(run: Run) -> str:
     if isinstance(run.report, ReviewReport) and run.report.unread:
         return "to review a part: `/pool review PATH`"
     match verdict:
+        case Verdict.clean | Verdict.findings | Verdict.unsettled if run.against is not None:
+            return "to review it again: `/pool review`"
         case Verdict.clean | Verdict.findings | Verdict.unsettled:
             return "after the next push: `/pool review`"
         case Verdict.answered:
@@ -227,6 +242,8 @@ def _details(reviewed: ReviewReport) -> list[str]:
         lines.append(f"**Not read:** {_paths(reviewed.unread)}")
     if reviewed.left_out:
         lines.append(f"Skipped (generated, binary or excluded): {_paths(reviewed.left_out)}")
+    if reviewed.without_lines:
+        lines.append(f"Changed without a changed line: {_paths(reviewed.without_lines)}")
     if reviewed.standing:
         lines.append(
             f"Found earlier, still open: {', '.join(place(each) for each in reviewed.standing[:10])}"

@@ -86,6 +86,10 @@ class ReviewReport:
     unopened: Sequence[str] = ()
     """Parts of the change whose reader opened no file, or not a file whose diff was cut."""
     left_out: Sequence[str] = ()
+    without_lines: Sequence[str] = ()
+    """What is changed without a changed line: another mode or name, an empty file."""
+    since: str = ""
+    """The commit up to which an earlier review has read everything, where only what came later was read now."""
     unread: Sequence[str] = ()
     fixed: Sequence[Finding] = ()
     """Posted by an earlier run, and fixed at this head as a second reader says."""
@@ -280,6 +284,14 @@ class Resumable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Retargeted:
+    """A pull request that goes into another branch than the one that its change was read against."""
+
+    read: str
+    now: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """One chain as its tracking comment shows it."""
 
@@ -303,6 +315,8 @@ class Run:
     place: Place | None = None
     stale: str = ""
     """The head that the thread has now, where it is not the one that is being read."""
+    against: Retargeted | None = None
+    """The base that it is read against, where the pull request goes into another one now."""
     kept: Resumable | None = None
     warnings: Sequence[str] = ()
     """The host's own words about money and permissions."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from git import Git, Repo
-from git.objects import Blob, Tree
+from git.objects import Blob, Submodule, Tree
 
 from claude_pool_gh.worktrees.git import git, scrubbed_environment
 from claude_pool_gh.worktrees.mirror import checked_commit
@@ -102,9 +102,16 @@ async def changed_paths(mirror: Path, old: str, new: str) -> list[str]:
     return [path for path in out.decode(errors="replace").split("\0") if path]
 
 
-async def read_files(mirror: Path, commit: str, paths: Iterable[str]) -> dict[str, str]:
-    """The text files among `paths` at a commit. Links, binaries and files over 2 MB are left out."""
-    return await asyncio.to_thread(_read_files, mirror, checked_commit(commit), tuple(paths))
+async def read_files(
+    mirror: Path, commit: str, paths: Iterable[str], *, pointers: bool = False
+) -> dict[str, str]:
+    """The text files among `paths` at a commit. Links, submodules, binaries and files over 2 MB are left out.
+
+    With `pointers` a link is there as the path, a submodule as the commit that it names, as a diff shows them.
+    """
+    return await asyncio.to_thread(
+        _read_files, mirror, checked_commit(commit), tuple(paths), pointers
+    )
 
 
 async def list_paths(mirror: Path, commit: str) -> list[str]:
@@ -128,23 +135,29 @@ class _Mirror(Repo):
     GitCommandWrapperType = _ScrubbedGit
 
 
-def _read_files(mirror: Path, commit: str, paths: tuple[str, ...]) -> dict[str, str]:
+def _read_files(
+    mirror: Path, commit: str, paths: tuple[str, ...], pointers: bool
+) -> dict[str, str]:
     found: dict[str, str] = {}
     with _Mirror(mirror) as repo:
         tree = repo.commit(commit).tree
         for path in paths:
-            text = _read(tree, path)
+            text = _read(tree, path, pointers)
             if text is not None:
                 found[path] = text
     return found
 
 
-def _read(tree: Tree, path: str) -> str | None:
+def _read(tree: Tree, path: str, pointers: bool) -> str | None:
     try:
         entry = tree.join(path)
     except (KeyError, ValueError):
         return None
-    if not isinstance(entry, Blob) or entry.mode == Blob.link_mode or entry.size > _FILE_LIMIT:
+    if pointers and isinstance(entry, Submodule):
+        return f"Subproject commit {entry.hexsha}\n"
+    if not isinstance(entry, Blob) or entry.size > _FILE_LIMIT:
+        return None
+    if entry.mode == Blob.link_mode and not pointers:
         return None
     data: bytes = entry.data_stream.read()
     return None if b"\0" in data else data.decode(errors="replace")

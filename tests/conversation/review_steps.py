@@ -130,7 +130,12 @@ class Steps:
         against = ReviewBasis(head=facts.head, merge_base=merge_base, digest=digest)
         since = await since_last(self.services, facts, self.git, against)
         found = await difference(
-            self.git, merge_base, facts.head, exclude=(), paths=(), since=since
+            self.git,
+            merge_base,
+            facts.head,
+            exclude=(),
+            paths=(),
+            since=None if since is None else since.changed,
         )
         read = found.changes
         return {
@@ -139,7 +144,11 @@ class Steps:
             "files": len(read),
             "left_out": [],
             "unread": [],
-            "nothing": "" if read else "nothing worth reading has changed since the last review",
+            "nothing": ""
+            if read or since
+            else "every changed file is generated, binary or excluded",
+            "since": "" if since is None else since.head,
+            "without_lines": found.without_lines,
             "groups": [{"title": "all", "paths": [each.path for each in read], "gone": []}]
             if read
             else [],

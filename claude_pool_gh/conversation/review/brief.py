@@ -15,6 +15,7 @@ from claude_pool_gh.conversation.review.memory import digest_of, since_last
 from claude_pool_gh.conversation.review.reading import (
     Difference,
     difference,
+    in_short,
     listed,
     unmatched,
     unread_in_words,
@@ -52,7 +53,7 @@ FIELDS: Final = frozenset(
             "turns",
         ),
         *("groups", "files", "hunks", "renamed", "unmatched", "left_out", "unreadable", "unread"),
-        *("incremental", "nothing", "earlier"),
+        *("without_lines", "incremental", "since", "nothing", "earlier"),
     }
 )
 """Names in its result, for `{steps.brief.NAME}` in the recipe."""
@@ -73,7 +74,12 @@ async def brief(services: Services, context: HostStepContext) -> Done | Finish:
         )
         since = await since_last(services, facts, mirror, against)
         found = await difference(
-            mirror, base, facts.head, exclude=facts.settings.exclude, paths=facts.paths, since=since
+            mirror,
+            base,
+            facts.head,
+            exclude=facts.settings.exclude,
+            paths=facts.paths,
+            since=None if since is None else since.changed,
         )
         odd_names = await unmatched(mirror, facts, found)
     except WorktreeError as error:  # its detail is for operators
@@ -84,16 +90,18 @@ async def brief(services: Services, context: HostStepContext) -> Done | Finish:
         raise StepFailed(f"the pull request's diff cannot be read: {error}") from error
     except ForgeError as error:
         raise StepFailed("GitHub could not be reached", ours=True) from error
-    nothing = "" if found.changes else _nothing(found, facts, since)
-    if nothing and not before.standing and not before.changed:
+    # What an earlier review has read whole is read: a push of nothing takes nothing of that away.
+    is_read = since is not None and bool(found.listed) and not found.unreadable
+    nothing = "" if found.changes or is_read else _nothing(found, facts)
+    if nothing and not before:
         return Finish(Outcome(verdict=Verdict.skipped, reason=nothing))
     groups, beyond = changes.group(found.changes)
-    gone = {entry.path for entry in found.listed if entry.status == "D"}
+    gone = {entry.path for entry in found.listed if not entry.has_file}
     fence = new_fence()
     try:
         about, told = (
             await _about(services, facts, pull, fence),
-            await _facts(services, facts, groups, before),
+            await _facts(services, facts, groups, before, found.without_lines),
         )
     except ForgeError as error:
         raise StepFailed("GitHub could not be reached", ours=True) from error
@@ -123,7 +131,9 @@ async def brief(services: Services, context: HostStepContext) -> Done | Finish:
             "left_out": found.left_out,
             "unreadable": found.unreadable,
             "unread": list(dict.fromkeys(change.path for change in beyond)),
+            "without_lines": found.without_lines,
             "incremental": since is not None,
+            "since": "" if since is None else since.head,
             "nothing": nothing,
             "earlier": before.stored(),
         }
@@ -152,16 +162,17 @@ async def _fetch(services: Services, facts: ReviewFacts) -> tuple[Path, str]:
     return mirror, await history.merge_base(mirror, facts.base, facts.head)
 
 
-def _nothing(found: Difference, facts: ReviewFacts, since: frozenset[str] | None) -> str:
+def _nothing(found: Difference, facts: ReviewFacts) -> str:
     """Why there is nothing to read."""
     if found.unreadable:
         return unread_in_words(found.unreadable)
     if not found.listed:
         return "the pull request changes nothing"
-    if since is not None:
-        return "nothing worth reading has changed since the last review"
     if facts.paths:
         return "no changed file matches the paths that were given"
+    if found.without_lines:
+        left = "; what else is changed is generated, binary or excluded" if found.left_out else ""
+        return f"no line is changed: {in_short(found.without_lines)}{left}"
     return "every changed file is generated, binary or excluded"
 
 
@@ -197,7 +208,11 @@ def _opening(facts: ReviewFacts, pull: reads.Pull, fence: str) -> list[str]:
 
 
 async def _facts(
-    services: Services, facts: ReviewFacts, groups: Sequence[Group], before: EarlierFindings
+    services: Services,
+    facts: ReviewFacts,
+    groups: Sequence[Group],
+    before: EarlierFindings,
+    without_lines: Sequence[str],
 ) -> str:
     """What the host knows itself, outside the fence."""
     repository = facts.thread.repository
@@ -208,7 +223,7 @@ async def _facts(
     several = (
         [change.path for group in groups for change in group.changes] if len(groups) > 1 else []
     )
-    told = host_facts(before, dismissed, failed, several)
+    told = host_facts(before, dismissed, failed, several, without_lines)
     return f"What the server that runs you knows itself:\n\n{told}" if told else ""
 
 

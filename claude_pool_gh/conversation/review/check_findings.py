@@ -113,10 +113,10 @@ async def _located(
     """What has its place, each with the definition that it stands in."""
     claims = [each for each in checked if isinstance(each, Finding)]
     files = await history.read_files(
-        mirror, head, {each.path for each in claims if each.side == "RIGHT"}
+        mirror, head, {each.path for each in claims if each.side == "RIGHT"}, pointers=True
     )
     left = {renamed.get(each.path, each.path) for each in claims if each.side == "LEFT"}
-    bases = await history.read_files(mirror, base, left)
+    bases = await history.read_files(mirror, base, left, pointers=True)
 
     def text_of(claim: Finding) -> str | None:
         return (
@@ -220,11 +220,15 @@ def _asked(one: MergedFinding, diff: Mapping[str, FileDiff]) -> dict[str, Any]:
     change = diff.get(finding.path)
     near = "" if change is None else change.near(finding.start_line, finding.end_line, old=left)
     lines = range(finding.start_line, finding.end_line + 1)
+    pointer = change is not None and change.pointer
+    if pointer:  # there is no file in which a line could be replaced
+        finding = finding.model_copy(update={"suggestion": None})
     return of_claim(
         finding,
         near,
         others=one.others,
-        exists=change is None or (not change.deleted and change.path == finding.path),
+        exists=change is None
+        or (not change.deleted and change.path == finding.path and not pointer),
         added=left or (change is not None and any(line in change.added for line in lines)),
     )
 

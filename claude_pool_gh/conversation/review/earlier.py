@@ -6,7 +6,7 @@ Nothing here says that one is fixed. That its code is gone, moved, or in a file 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,9 @@ class EarlierFindings:
     changed: tuple[ChangedFinding, ...] = ()
     back: tuple[Finding, ...] = ()
     """Fixed once, and their very code is there again, as after a push that takes the fix back."""
+
+    def __bool__(self) -> bool:
+        return bool(self.standing or self.changed or self.back)
 
     def only(self, marks: Sequence[str]) -> EarlierFindings:
         """Those of them that are still open."""
@@ -89,14 +92,15 @@ async def earlier(
         return open_, fixed, last.head if last else ""
 
     open_, fixed, last = await services.database.transact(ask)
-    back = await _back(mirror, facts.head, [each.finding for each in fixed])
+    removed = any(each.finding.side == "LEFT" for each in fixed)
+    renamed = await _renamed_here(mirror, merge_base, facts.head) if open_ or removed else {}
+    back = await _back(mirror, facts.head, merge_base, [each.finding for each in fixed], renamed)
     if not open_:
         return EarlierFindings(back=back)
     diffs = {
         head: await _between(mirror, head, facts.head)
         for head in {each.head or last for each in open_}
     }
-    renamed = await _renamed_here(mirror, merge_base, facts.head)
     moved_: list[tuple[Finding, FileDiff | None]] = []
     for each in open_:
         since = diffs[each.head or last]
@@ -108,10 +112,8 @@ async def earlier(
             (each.finding if path == each.finding.path else moved(each.finding, path), diff)
         )
     paths = {finding.path for finding, _ in moved_}
-    files = await history.read_files(mirror, facts.head, paths)
-    before = {path: old for old, path in renamed.items()}
-    texts = await history.read_files(mirror, merge_base, {before.get(path, path) for path in paths})
-    bases = {path: texts[old] for path in paths if (old := before.get(path, path)) in texts}
+    files = await history.read_files(mirror, facts.head, paths, pointers=True)
+    bases = await _before(mirror, merge_base, paths, renamed)
     standing, changed = [], []
     for finding, diff in moved_:
         found = _still(finding, files, bases)
@@ -123,14 +125,33 @@ async def earlier(
     return EarlierFindings(tuple(standing), tuple(changed), back)
 
 
-async def _back(mirror: Path, head: str, fixed: Sequence[Finding]) -> tuple[Finding, ...]:
-    files = await history.read_files(mirror, head, {each.path for each in fixed}) if fixed else {}
-    found = (
-        still_there(each, files[each.path])
-        for each in fixed
-        if each.path in files and each.side == "RIGHT"
+async def _back(
+    mirror: Path,
+    head: str,
+    merge_base: str,
+    fixed: Sequence[Finding],
+    renamed: Mapping[str, str],
+) -> tuple[Finding, ...]:
+    """The findings that were fixed and are as they were: their code is there again, or is deleted again."""
+    if not fixed:
+        return ()
+    paths = {each.path for each in fixed}
+    files = await history.read_files(mirror, head, paths, pointers=True)
+    bases = await _before(
+        mirror, merge_base, {each.path for each in fixed if each.side == "LEFT"}, renamed
     )
+    found = (_still(each, files, bases) for each in fixed)
     return tuple(each for each in found if each is not None)
+
+
+async def _before(
+    mirror: Path, merge_base: str, paths: Collection[str], renamed: Mapping[str, str]
+) -> Mapping[str, str]:
+    """The files as they were before the change, by the names that they have now."""
+    old = {path: name for name, path in renamed.items()}
+    names = {old.get(path, path) for path in paths}
+    texts = await history.read_files(mirror, merge_base, names, pointers=True) if names else {}
+    return {path: texts[name] for path in paths if (name := old.get(path, path)) in texts}
 
 
 def _still(finding: Finding, files: Mapping[str, str], bases: Mapping[str, str]) -> Finding | None:

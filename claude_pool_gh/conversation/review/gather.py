@@ -39,7 +39,17 @@ from claude_pool_gh.worktrees import history
 
 _LISTS: Final = ("inline", "more", "outside", "standing", "fixed")
 _REMARKS: Final = ("unsettled", "unchecked", "refuted", "before", "hidden")
-_PLAIN: Final = ("files", "known", "unopened", "left_out", "unread", "note", "posted")
+_PLAIN: Final = (
+    "files",
+    "known",
+    "unopened",
+    "left_out",
+    "unread",
+    "note",
+    "posted",
+    "without_lines",
+    "since",
+)
 _REMARK: Final = TypeAdapter(Remark)
 
 
@@ -79,6 +89,7 @@ async def gather(services: Services, context: HostStepContext) -> Finish:
         not_read=unread_in_words(brief["unreadable"]) if brief["unreadable"] else "",
         only=facts.paths,
         nothing=brief["nothing"],
+        is_read=bool(brief.get("since")),
     )
     standing = await _standing(services, facts, brief["merge_base"])
     reviewed = ReviewReport(
@@ -100,6 +111,8 @@ async def gather(services: Services, context: HostStepContext) -> Finish:
             *(f"{path} ({reason})" for path, reason in brief["unreadable"]),
         ],
         unread=brief["unread"],
+        without_lines=brief.get("without_lines", ()),
+        since=brief.get("since", ""),
         note=" ".join(filter(None, [standing.note, *brief["unmatched"]])),
         posted=standing.postable,
     )

@@ -18,6 +18,7 @@ from claude_pool_gh.reports.visible import visible_text
 
 _KNOWN_TOLD: Final = 30
 _CHECKS_TOLD: Final = 10
+_LINELESS_TOLD: Final = 100
 _NAME: Final = 12
 
 
@@ -26,6 +27,7 @@ def host_facts(
     dismissed: Sequence[KnownFinding],
     failed_checks: Sequence[str],
     other_files: Sequence[str],
+    without_lines: Sequence[str] = (),
 ) -> str:
     """The facts as one text; "" where there are none."""
     known = [*earlier.standing, *(each.finding for each in earlier.changed)]
@@ -56,6 +58,13 @@ def host_facts(
             "All files of the change, for all its readers:",
             [f"- {quoted(each)}" for each in other_files],
         ),
+        _part(
+            "Changed too, without a changed line that a diff would show:",
+            [
+                *(f"- {quoted(each)}" for each in without_lines[:_LINELESS_TOLD]),
+                *_more(without_lines[_LINELESS_TOLD:]),
+            ],
+        ),
     ]
     return "\n\n".join(filter(None, parts))
 
@@ -68,6 +77,10 @@ def name_of(finding: Finding) -> str:
 def quoted(text: str, limit: int = 200) -> str:
     """Somebody's words as one line in quotes, without what a person would not see of them."""
     return json.dumps(" ".join(visible_text(text, limit).split()), ensure_ascii=False)
+
+
+def _more(rest: Sequence[str]) -> list[str]:
+    return [f"- and {len(rest)} more"] if rest else []
 
 
 def _at(finding: Finding) -> str:

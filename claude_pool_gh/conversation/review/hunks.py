@@ -27,6 +27,11 @@ class FileDiff:
         """Whether the file is not there afterwards."""
         return diffs.is_deleted(self.section)
 
+    @property
+    def pointer(self) -> bool:
+        """Whether it is a link or a submodule afterwards: there is no file to open."""
+        return diffs.is_pointer(self.section)
+
     def near(self, first: int, last: int, *, old: bool) -> str:
         """The hunks that hold any of the lines, counted before the change where `old`; "" where none does."""
         found = [

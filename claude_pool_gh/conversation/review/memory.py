@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,19 @@ def digest_of(facts: ReviewFacts, plan: Any, guidance: str) -> str:
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class ReadBefore:
+    """An earlier review that read everything and settled every claim, under the very same conditions."""
+
+    head: str
+    changed: frozenset[str]
+    """The paths that have changed since."""
+
+
 async def since_last(
     services: Services, facts: ReviewFacts, mirror: Path, against: ReviewBasis
-) -> frozenset[str] | None:
-    """Paths that changed since the last review of this thread; None when the whole range is to be read.
+) -> ReadBefore | None:
+    """The last review of this thread, of which less is to be read now; None when the whole range is.
 
     Only where nothing but the head is another: a base that moved or was exchanged, other rules or another model ask
     about every line again.
@@ -44,6 +54,7 @@ async def since_last(
     try:
         if await history.merge_base(mirror, last.head, facts.head) != last.head:
             return None  # the branch was rewritten
-        return frozenset(entry.path for entry in await listed(mirror, last.head, facts.head))
+        changed = await listed(mirror, last.head, facts.head)
+        return ReadBefore(last.head, frozenset(entry.path for entry in changed))
     except WorktreeError:
         return None

@@ -28,6 +28,8 @@ class Difference:
     listed: tuple[Entry, ...]
     changes: tuple[Change, ...] = ()
     left_out: tuple[str, ...] = ()
+    without_lines: tuple[str, ...] = ()
+    """What is changed without a changed line, in words."""
     unreadable: tuple[tuple[str, str], ...] = ()
     """Paths that should have been read and could not be, with the reason."""
 
@@ -56,8 +58,13 @@ async def difference(
         if is_chosen(entry.path, paths) and (since is None or entry.path in since)
     ]
     read = await _read(mirror, base, head, wanted)
+    lineless = {entry.path for entry in found if changes.is_without_lines(entry)}
     return Difference(
-        listed=found, changes=read.changes, left_out=tuple(left_out), unreadable=read.unreadable
+        listed=found,
+        changes=read.changes,
+        left_out=tuple(path for path in left_out if path not in lineless),
+        without_lines=tuple(changes.without_lines(found, exclude)),
+        unreadable=read.unreadable,
     )
 
 
@@ -122,11 +129,16 @@ async def diff_of(
     return await asyncio.to_thread(lambda: hunks.by_path(b"".join(out).decode(errors="replace")))
 
 
+def in_short(named: Sequence[str]) -> str:
+    """The first three of them, and how many more."""
+    more = f"; and {len(named) - 3} more" if len(named) > 3 else ""
+    return f"{'; '.join(named[:3])}{more}"
+
+
 def unread_in_words(unreadable: Sequence[Sequence[str]]) -> str:
     """Which files could not be read, and why: the first three, and how many more."""
-    told = "; ".join(f"{path}: {reason}" for path, reason in unreadable[:3])
-    more = f"; and {len(unreadable) - 3} more" if len(unreadable) > 3 else ""
-    return f"{count(len(unreadable), 'file')} could not be read whole ({told}{more})"
+    told = in_short([f"{path}: {reason}" for path, reason in unreadable])
+    return f"{count(len(unreadable), 'file')} could not be read whole ({told})"
 
 
 async def held(
@@ -142,7 +154,9 @@ async def held(
     sides = [frozenset(await history.list_paths(mirror, commit)) for commit in (head, base)]
     known = sides[0] | sides[1] | renamed.keys()
     meant = await asyncio.to_thread(_meant, stated, known, renamed)
-    now, before = [await history.read_files(mirror, commit, meant) for commit in (head, base)]
+    now, before = [
+        await history.read_files(mirror, commit, meant, pointers=True) for commit in (head, base)
+    ]
     return await asyncio.to_thread(
         lambda: [anchor(finding, now, before, renamed) for finding in stated]
     )

@@ -75,12 +75,13 @@ def conclude(  # noqa: PLR0913 - each is one thing that keeps a review from bein
     not_read: str = "",
     only: Sequence[str] = (),
     nothing: str = "",
+    is_read: bool = False,
 ) -> Outcome:
     """The outcome: clean only where everything was read by somebody who opened it, and every claim is settled.
 
     `broken` are the runs that should have verified claims and gave no answer; `confirmed` counts what is wrong at this
     head, also what earlier runs posted; `only` are the paths it was told; `nothing` says why there was nothing to read,
-    `not_read` which files could not be read.
+    `not_read` which files could not be read; `is_read`: what was not read now was read whole by an earlier review.
     """
     for tasks, what in (
         ([task for task in found if not _is_done(task)], "read"),
@@ -88,7 +89,7 @@ def conclude(  # noqa: PLR0913 - each is one thing that keeps a review from bein
     ):
         if tasks:
             return _not_whole(tasks, len(found) if what == "read" else 0, what)
-    if not all(map(is_typed, found)) or not (found or nothing):
+    if not all(map(is_typed, found)) or not (found or nothing or is_read):
         reason = (
             "an agent's result is not of the form asked for" if found else "no agent read anything"
         )

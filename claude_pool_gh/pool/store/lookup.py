@@ -61,9 +61,13 @@ def open_of(tx: Transaction, kind: str, keys: Iterable[str]) -> list[str]:
     return _ids(tx, own)
 
 
-def ended_of(tx: Transaction, kind: str, key: str, *, limit: int) -> list[str]:
-    """A scope's chains that are done, newest first."""
+def ended_of(
+    tx: Transaction, kind: str, key: str, *, limit: int, verb: str | None = None
+) -> list[str]:
+    """A scope's chains that are done, of one verb or of all, newest first."""
     own = _OF_SCOPE.where(_C.state == ChainState.done).order_by(*_NEWEST_FIRST).limit(limit)
+    if verb is not None:
+        own = own.where(_C.verb == verb)
     return _ids(tx, own, of_kind=kind, of_key=key)
 
 

@@ -202,7 +202,7 @@ CREATE TABLE tasks (
 CREATE TABLE threads (
 	"key" VARCHAR(128) NOT NULL,
 	head VARCHAR(64),
-	open BOOLEAN NOT NULL,
+	open BOOLEAN NOT NULL, base VARCHAR(255),
 	CONSTRAINT pk_threads PRIMARY KEY ("key")
 );
 CREATE TABLE trusted_commits (
@@ -240,4 +240,4 @@ CREATE INDEX ix_tags_tag ON tags (tag);
 CREATE INDEX ix_tasks_chain_id ON tasks (chain_id);
 CREATE INDEX ix_tasks_session_id ON tasks (session_id);
 CREATE INDEX ix_tasks_state ON tasks (state);
-INSERT INTO alembic_version (version_num) VALUES ('0010');
+INSERT INTO alembic_version (version_num) VALUES ('0015');

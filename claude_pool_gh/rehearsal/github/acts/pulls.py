@@ -110,6 +110,19 @@ def synchronize(pull: Pull, sha: str, actor: Actor) -> None:
     tell(pull, actor, "synchronize", before=before, after=sha)
 
 
+def retarget(pull: Pull, base: str, actor: Actor) -> None:
+    """Let a pull request go into another branch."""
+    sha = pull.repository.git.resolve(base)
+    if sha is None:
+        raise invalid("PullRequest", "base")
+    if base != pull.base_ref:
+        changes = {"base": {"ref": {"from": pull.base_ref}, "sha": {"from": pull.base_sha}}}
+        pull.base_ref, pull.base_sha = base, sha
+        outdate(pull)
+        touch(pull)
+        tell(pull, actor, "edited", changes=changes)
+
+
 def ready(pull: Pull, actor: Actor) -> None:
     """Take it out of draft."""
     if pull.draft:

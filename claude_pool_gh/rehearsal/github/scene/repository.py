@@ -178,6 +178,10 @@ class Repository:
         """Merge with a merge commit on the base branch, and return its id."""
         return merging.merge(pull, self._actor(by))
 
+    def retarget(self, pull: Pull, base: str, by: User | None = None) -> None:
+        """Let a pull request go into another branch."""
+        pulls.retarget(pull, base, self._actor(by))
+
     def ready(self, pull: Pull, by: User | None = None) -> None:
         """Take a pull request out of draft."""
         pulls.ready(pull, self._actor(by))
