@@ -127,7 +127,7 @@ def collect(
     if (
         record.name == chain.plan.steps[-1].name
     ):  # the last one: its end is the chain's, in one transaction
-        chains.finish(tx, chain, Outcome(verdict=Verdict.answered), now_ms)
+        chains.complete(tx, chain, now_ms)
         return False
     return True
 
