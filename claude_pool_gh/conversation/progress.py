@@ -20,7 +20,8 @@ from claude_pool_gh.conversation.handler import VerbHandler
 from claude_pool_gh.github.check_key import CheckKey
 from claude_pool_gh.github.effects.check_run import Button, CheckRun
 from claude_pool_gh.github.effects.comment import Comment
-from claude_pool_gh.github.effects.rows import want
+from claude_pool_gh.github.effects.effect import Effect
+from claude_pool_gh.github.effects.rows import want_all
 from claude_pool_gh.pool.model.outcomes import Verdict
 from claude_pool_gh.pool.model.plan import AgentRun, Step
 from claude_pool_gh.pool.model.ports import Clock
@@ -85,22 +86,26 @@ class Progress:
         facts = facts_of(chain.plan.context, ThreadFacts)
         repository, number = facts.thread.repository, facts.thread.number
         run = self._run(tx, around.own, facts, handler)
-        if handler.check and facts.place == "pull":
+        wanted: dict[str, Effect] = {}
+        if handler.check and facts.place == "pull" and around.newest_at_head == chain.id:
             key = CheckKey.of(facts.thread, chain.plan.verb, facts.head).format()
-            if around.newest_at_head == chain.id:
-                want(tx, key, repository, _check(run, facts, handler.fail_on(chain)), now)
-        if chain.outcome is not None:
-            end = endings.EndedChain(
+            wanted[key] = _check(run, facts, handler.fail_on(chain))
+        end = (
+            None
+            if chain.outcome is None
+            else endings.EndedChain(
                 chain, facts, chain.outcome, run.report, comment_key(chain, facts)
             )
-            endings.tell(tx, end, self.links, now)
+        )
         if around.newest is not around.own:
             # A later command has taken the comment over, and shows this one as an earlier run.
             chain = around.newest.chain
             facts = facts_of(chain.plan.context, ThreadFacts)
             run = self._run(tx, around.newest, facts, handler)
-        comment = Comment(number=number, body=tracking(run))
-        want(tx, comment_key(chain, facts), repository, comment, now)
+        wanted[comment_key(chain, facts)] = Comment(number=number, body=tracking(run))
+        want_all(tx, repository, wanted, now)
+        if end is not None:
+            endings.tell(tx, end, self.links, now)
         return around.own
 
     def running(self, tx: Transaction) -> list[str]:

@@ -160,14 +160,13 @@ async def _give_up(core: Core, added: asyncio.Task[list[str]]) -> None:
         ids = await added
     except Exception:  # noqa: BLE001 - there is nobody any more to whom it could be told, and nothing to end
         return
-    for task_id in ids:
-        core.live.stop(task_id)
-    try:
-        async with asyncio.timeout(GIVING_UP):
-            await _cancel_all(core, ids)
-    except Exception:
-        told = {"action": "not_cancelled", "tasks": list(ids)}
-        logger.exception("what nobody waits for is not cancelled in the store", extra=told)
+    with core.live.stopping(ids):
+        try:
+            async with asyncio.timeout(GIVING_UP):
+                await _cancel_all(core, ids)
+        except Exception:
+            told = {"action": "not_cancelled", "tasks": list(ids)}
+            logger.exception("what nobody waits for is not cancelled in the store", extra=told)
 
 
 async def _cancel_all(core: Core, ids: Sequence[str]) -> None:

@@ -22,8 +22,15 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar, cast
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
+from claude_pool_gh.storage.connections import (
+    SNAPSHOT,
+    WRITING,
+    Connections,
+    QuickConnection,
+    as_sqlalchemy,
+)
 from claude_pool_gh.storage.extras import extras_named
-from claude_pool_gh.storage.prepared import QuickConnection, Statements, as_sqlalchemy
+from claude_pool_gh.storage.prepared import Statements
 from claude_pool_gh.storage.private import private_file, private_folder
 from claude_pool_gh.storage.receipts import Receipt, Receipts
 from claude_pool_gh.storage.retries import Retries, passes, retried
@@ -35,6 +42,10 @@ Transaction = sa.Connection
 """What a package's functions take as their first argument."""
 
 T = TypeVar("T")
+
+_LOCK: Final = sa.select(
+    sa.func.pg_advisory_xact_lock(sa.bindparam("subject", type_=sa.BigInteger))
+)
 
 _POSTGRES_THREADS: Final = 8
 _POSTGRES_SETTINGS: Final = {
@@ -79,7 +90,8 @@ class Database:
 
     def __init__(self, engine: sa.Engine, retries: Retries | None = None) -> None:
         self.engine, self.retries = engine, retries or Retries()
-        self._receipts, self._statements = Receipts(engine.dialect.name), Statements(engine.dialect)
+        self._receipts = Receipts(engine.dialect.name)
+        self._connections = Connections(engine, Statements(engine.dialect))
         self._alone = threading.Lock()
         self._writers: ThreadPoolExecutor | None
         self._readers: ThreadPoolExecutor | None
@@ -138,7 +150,7 @@ class Database:
         the transaction was committed.
         """
         return await self._answered(
-            _Call(work, "BEGIN IMMEDIATE", writes=self._writers is not None),
+            _Call(work, WRITING[self.engine.dialect.name], writes=self._writers is not None),
             self._writers,
             forever=forever,
         )
@@ -146,7 +158,9 @@ class Database:
     async def read(self, work: Callable[[Transaction], T], *, forever: bool = False) -> T:
         """Run `work` on a consistent snapshot; it must not write. Errors that pass are waited for as in `transact`."""
         return await self._answered(
-            _Call(work, "BEGIN", writes=False), self._readers, forever=forever
+            _Call(work, SNAPSHOT[self.engine.dialect.name], writes=False),
+            self._readers,
+            forever=forever,
         )
 
     async def _answered(
@@ -191,34 +205,36 @@ class Database:
         return answer
 
     def _try(self, call: _Call[T]) -> T:
-        # PostgreSQL's own default lets each statement of a transaction see another state.
-        snapshot = call.begin == "BEGIN" and self.engine.dialect.name == "postgresql"
-        level = {"isolation_level": "REPEATABLE READ"} if snapshot else {}
-        quick = QuickConnection(self.engine, self._statements)
-        with quick.execution_options(begin_statement=call.begin, **level) as connection:
-            try:
-                with connection.begin():
-                    if (
-                        call.in_doubt
-                        and call.receipt
-                        and self._receipts.stands(connection, call.receipt)
-                    ):
-                        return cast(T, call.answer)
-                    call.in_doubt = False
-                    before = _changes(connection)
-                    answer = call.work(connection)
-                    if call.writes and (before is None or _changes(connection) != before):
-                        call.receipt = call.receipt or self._receipts.new()
-                        self._receipts.write(connection, call.receipt)
-                        call.answer, call.in_doubt = answer, True
-            except BaseException:
-                # An unfinished SELECT lives on in the exception's frames, and with it its snapshot: SQLite would refuse
-                # this connection's next write at once, as long as anybody holds the exception.
-                # A temporary database is its one connection, and has no other that could wait for it.
-                if self.engine.dialect.name == "sqlite" and self._writers is not None:
-                    connection.invalidate()
-                raise
-            return answer
+        connection = self._connections.take()
+        try:
+            connection.start(call.begin)
+            if call.in_doubt and call.receipt and self._receipts.stands(connection, call.receipt):
+                answer = cast(T, call.answer)
+            else:
+                answer = self._worked(connection, call)
+            connection.finish()
+        except BaseException:
+            connection.undo()
+            # An unfinished SELECT lives on in the exception's frames, and with it its snapshot: SQLite would refuse
+            # this connection's next write at once, as long as anybody holds the exception.
+            # A temporary database is its one connection, and has no other that could wait for it.
+            if self.engine.dialect.name == "sqlite" and self._writers is not None:
+                self._connections.drop(connection)
+            else:
+                self._connections.give_back(connection)
+            raise
+        self._connections.give_back(connection)
+        return answer
+
+    def _worked(self, connection: QuickConnection, call: _Call[T]) -> T:
+        call.in_doubt = False
+        before = connection.changes
+        answer = call.work(connection)
+        if call.writes and (before is None or connection.changes != before):
+            call.receipt = call.receipt or self._receipts.new()
+            self._receipts.write(connection, call.receipt)
+            call.answer, call.in_doubt = answer, True
+        return answer
 
     def _forget(self, call: _Call[Any]) -> None:
         if call.receipt is not None:
@@ -229,14 +245,8 @@ class Database:
         for threads in (self._writers, self._readers):
             if threads is not None:
                 threads.shutdown()
+        self._connections.close()
         self.engine.dispose()
-
-
-def _changes(connection: sa.Connection) -> int | None:
-    """How many rows SQLite has changed on a connection so far; None where only the server knows."""
-    if connection.dialect.name != "sqlite":
-        return None
-    return int(connection.connection.total_changes)
 
 
 def insert_once(tx: Transaction, table: sa.Table, values: Mapping[str, Any]) -> bool:
@@ -264,7 +274,7 @@ def one_at_a_time(tx: Transaction, subject: str) -> None:
     SQLite's writers already queue; PostgreSQL takes an advisory lock that goes with the transaction.
     """
     if tx.dialect.name == "postgresql":
-        tx.execute(sa.select(sa.func.pg_advisory_xact_lock(zlib.crc32(subject.encode()))))
+        tx.execute(_LOCK, {"subject": zlib.crc32(subject.encode())})
 
 
 def parsed_url(url: str) -> sa.URL:

@@ -15,15 +15,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, Final, TypeAlias
-from weakref import WeakKeyDictionary
+from weakref import ref
 
 import sqlalchemy as sa
-from sqlalchemy.engine.result import IteratorResult, SimpleResultMetaData
+from sqlalchemy.engine.result import SimpleResultMetaData
 
 Convert: TypeAlias = Callable[[Any], Any]
 _LONGEST_LIST: Final = 8
 """Of longer lists each length would be a statement of its own, and few are executed again."""
+_SEVERAL: Final = 2
+"""`itemgetter` returns a tuple only for so many names."""
 _Shape: TypeAlias = tuple[object, ...]
 """Names of the parameters and lengths of the lists among them: what a statement's text depends on."""
 
@@ -39,32 +42,31 @@ class _Value:
     fixed: Any
     convert: Convert | None
 
+    def of(self, given: Mapping[str, Any]) -> Any:
+        """The value as the driver takes it."""
+        if self.name is None:
+            value = self.fixed
+        else:
+            value = given[self.name] if self.nth is None else given[self.name][self.nth]
+        return value if self.convert is None else self.convert(value)
+
+
+Values: TypeAlias = tuple[Any, ...] | dict[str, Any]
+"""As a driver takes them: in the order of the text, or by name."""
+
 
 @dataclass(slots=True)
-class _Prepared:
+class PreparedStatement:
     """One statement with parameters of one shape."""
 
     text: str
-    values: Mapping[str, _Value]
-    """By its name in the text."""
-    places: Sequence[str] | None
-    """The names in the order of the text; None where the driver takes values by name."""
+    filled: Callable[[Mapping[str, Any]], Values]
+    """The values as the driver takes them, of those that are given."""
     columns: Sequence[sa.ColumnElement[Any]]
     """What its rows consist of; none for a statement that returns no rows."""
     metadata: SimpleResultMetaData = field(default_factory=lambda: SimpleResultMetaData([]))
     readers: Sequence[tuple[int, Convert]] | None = None
     """The columns whose values are converted. It and the names are known once the driver has described a row."""
-
-    def filled(self, given: Mapping[str, Any]) -> tuple[Any, ...] | dict[str, Any]:
-        """The values as the driver takes them."""
-        found = {}
-        for name, each in self.values.items():
-            if each.name is None:
-                value = each.fixed
-            else:
-                value = given[each.name] if each.nth is None else given[each.name][each.nth]
-            found[name] = value if each.convert is None else each.convert(value)
-        return found if self.places is None else tuple([found[name] for name in self.places])
 
     def read(self, cursor: Any, dialect: sa.Dialect) -> Iterable[Sequence[Any]]:
         """The rows that a cursor holds, converted."""
@@ -77,12 +79,14 @@ class _Prepared:
         return [_converted(row, self.readers) for row in rows] if self.readers else rows
 
 
-class StatementResult(IteratorResult[Any]):
-    """The result of a prepared statement: its rows, or how many it has changed."""
+@dataclass(slots=True)
+class _Shapes:
+    """A statement that was executed before, prepared for each shape that its parameters had since."""
 
-    def __init__(self, metadata: SimpleResultMetaData, rows: Iterable[Any], rowcount: int) -> None:
-        super().__init__(metadata, iter(rows))
-        self.rowcount = rowcount
+    statement: ref[Any]
+    lists: frozenset[str]
+    """The parameters that are written as so many as they have members."""
+    known: dict[_Shape, PreparedStatement | None] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -90,101 +94,52 @@ class Statements:
     """The prepared statements of one open database. Called from the threads that run its transactions."""
 
     dialect: sa.Dialect
-    _known: WeakKeyDictionary[Any, dict[_Shape, _Prepared | None]] = field(
-        default_factory=WeakKeyDictionary
-    )
+    known: dict[int, _Shapes] = field(default_factory=dict)
+    """By the identity of the statement, for as long as somebody has it."""
 
-    def prepared(self, statement: Any, given: Mapping[str, Any]) -> _Prepared | None:
+    def prepared(self, statement: Any, given: Mapping[str, Any]) -> PreparedStatement | None:
         """The statement as it can go to the driver; None the first time, and where it never can."""
-        shapes = self._known.get(statement)
+        shapes = self.known.get(id(statement))
         if shapes is None:
-            if isinstance(
-                statement, sa.Select | sa.CompoundSelect | sa.Insert | sa.Update | sa.Delete
-            ):
-                self._known[statement] = {}
+            self._remember(statement)
             return None
         shape: _Shape = tuple(given)
-        if lengths := tuple(len(value) for value in given.values() if isinstance(value, list)):
-            shape += lengths
+        if shapes.lists:
+            shape += tuple(len(given[name]) for name in shapes.lists if name in given)
         try:
-            return shapes[shape]
+            return shapes.known[shape]
         except KeyError:
             try:
-                made = shapes[shape] = _prepare(statement, given, self.dialect)
+                made = shapes.known[shape] = _prepare(statement, given, shapes.lists, self.dialect)
             except sa.exc.SQLAlchemyError:
                 # it is raised in its own words where SQLAlchemy executes it
                 return None
             return made
 
-
-class QuickConnection(sa.Connection):
-    """A connection that sends prepared statements to the driver itself."""
-
-    def __init__(self, engine: sa.Engine, statements: Statements) -> None:
-        super().__init__(engine)
-        self._statements = statements
-
-    def execute(self, statement: Any, parameters: Any = None, **options: Any) -> Any:
-        """As `sa.Connection.execute`."""
-        given: Any = {} if parameters is None else parameters
-        if isinstance(given, list) and len(given) == 1:
-            given = given[0]
-        if options or not isinstance(given, dict):
-            return super().execute(statement, parameters, **options)
-        if (found := self._statements.prepared(statement, given)) is None:
-            return super().execute(statement, parameters)
-        return self._run(found, given)
-
-    def _run(self, found: _Prepared, given: Mapping[str, Any]) -> StatementResult:
-        try:
-            text, values = found.text, found.filled(given)
-        except Exception as error:
-            raise sa.exc.StatementError(str(error), found.text, given, error) from error
-        cursor: Any = None
-        try:
-            cursor = self.connection.cursor()  # a connection that is gone may say so here already
-            for listener in self.dispatch.before_cursor_execute:
-                text, values = listener(self, cursor, text, values, None, False)  # noqa: FBT003 - SQLAlchemy's way
-            cursor.execute(text, values)
-            rows = found.read(cursor, self.dialect) if found.columns else ()
-            return StatementResult(found.metadata, rows, cursor.rowcount)
-        except self.dialect.loaded_dbapi.Error as error:
-            raise self._told(error, text, values, cursor) from error
-        finally:
-            if cursor is not None:
-                cursor.close()
-
-    def _told(self, error: Any, text: str, values: Any, cursor: Any) -> Exception:
-        """The driver's error as SQLAlchemy tells it. A connection that is lost is used no more."""
-        lost = self.dialect.is_disconnect(error, self.connection.driver_connection, cursor)
-        if lost:
-            self.invalidate(error)
-        return as_sqlalchemy(error, text, values, self.dialect, lost=lost)
+    def _remember(self, statement: Any) -> None:
+        kinds = sa.Select | sa.CompoundSelect | sa.Insert | sa.Update | sa.Delete
+        if isinstance(statement, kinds):
+            key = id(statement)
+            forget = ref(statement, lambda _gone: self.known.pop(key, None))
+            self.known[key] = _Shapes(forget, _lists_in(statement))
 
 
-def as_sqlalchemy(
-    error: Any, text: str, values: Any, dialect: sa.Dialect, *, lost: bool = False
-) -> Exception:
-    """What SQLAlchemy would raise in place of a driver's error. `lost`: the connection is gone with it."""
-    told: Exception = sa.exc.DBAPIError.instance(
-        text,
-        values,
-        error,
-        dialect.loaded_dbapi.Error,
-        connection_invalidated=lost,
-        dialect=dialect,
+def _lists_in(statement: Any) -> frozenset[str]:
+    found = sa.sql.visitors.iterate(statement)
+    return frozenset(
+        each.key for each in found if isinstance(each, sa.BindParameter) and each.expanding
     )
-    return told
 
 
-def _prepare(statement: Any, given: Mapping[str, Any], dialect: sa.Dialect) -> _Prepared | None:
+def _prepare(
+    statement: Any, given: Mapping[str, Any], lists: frozenset[str], dialect: sa.Dialect
+) -> PreparedStatement | None:
     """None where SQLAlchemy has to do more at each execution than to fill in values."""
     columns = _columns(statement)
     if isinstance(statement, sa.Insert) and not columns:
         statement = statement.inline()  # else it would ask for the new row's key
     compiled = statement.compile(dialect=dialect, column_keys=list(given))
-    lists = [value for value in given.values() if isinstance(value, list)]
-    few = all(1 <= len(each) <= _LONGEST_LIST for each in lists)
+    few = all(1 <= len(given[name]) <= _LONGEST_LIST for name in lists if name in given)
     special = compiled.prefetch or compiled.literal_execute_params or compiled.escaped_bind_names
     if not few or special:
         return None
@@ -193,7 +148,34 @@ def _prepare(statement: Any, given: Mapping[str, Any], dialect: sa.Dialect) -> _
     values = dict(_sources(compiled.bind_names, told.parameter_expansion, given, dialect))
     if any(name not in values for name in told.parameters):
         return None
-    return _Prepared(told.statement, values, told.positiontup, columns)
+    if told.positiontup is None:
+        return PreparedStatement(told.statement, _by_name(values), columns)
+    return PreparedStatement(
+        told.statement, _in_order([values[name] for name in told.positiontup]), columns
+    )
+
+
+def _by_name(values: Mapping[str, _Value]) -> Callable[[Mapping[str, Any]], Values]:
+    return lambda given: {name: value.of(given) for name, value in values.items()}
+
+
+def _in_order(values: Sequence[_Value]) -> Callable[[Mapping[str, Any]], Values]:
+    """Most values go to the driver as they are given: those are taken out of the parameters all at once."""
+    names = [value.name for value in values if value.nth is None and value.name is not None]
+    if len(names) != len(values) or len(names) < _SEVERAL:
+        return lambda given: tuple([value.of(given) for value in values])
+    taken = itemgetter(*names)
+    converts = [(n, value.convert) for n, value in enumerate(values) if value.convert is not None]
+    if not converts:
+        return taken
+
+    def filled(given: Mapping[str, Any]) -> Values:
+        found = list(taken(given))
+        for place, convert in converts:
+            found[place] = convert(found[place])
+        return tuple(found)
+
+    return filled
 
 
 def _sources(

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 
+from claude_pool_gh.storage.connections import QuickConnection
 from claude_pool_gh.storage.tables import metadata
 
 receipts: Final = sa.Table(
@@ -79,7 +80,7 @@ class Receipts:
         """Nobody will ask for it any more: its row is free for another transaction."""
         self._free.append(receipt.writer)
 
-    def write(self, tx: sa.Connection, receipt: Receipt) -> None:
+    def write(self, tx: QuickConnection, receipt: Receipt) -> None:
         """Leave the receipt, as the last thing in its transaction. A database without its tables keeps none."""
         now = int(time.time() * 1000)
         if not self._there:
@@ -87,14 +88,9 @@ class Receipts:
                 return
             tx.execute(receipts.delete().where(receipts.c.written_ms < now - _KEPT_MS))
             self._there = True
-        values = (receipt.writer, receipt.number, now)
-        # past SQLAlchemy: it is done at every commit, and takes a quarter of the time so
-        if self.dialect == "sqlite":
-            tx.connection.cursor().execute(_WRITE[self.dialect], values)
-        else:
-            tx.exec_driver_sql(_WRITE[self.dialect], values)
+        tx.send(_WRITE[self.dialect], (receipt.writer, receipt.number, now))
 
-    def stands(self, tx: sa.Connection, receipt: Receipt) -> bool:
+    def stands(self, tx: QuickConnection, receipt: Receipt) -> bool:
         """Whether the transaction that was to leave this receipt was committed; waits where that is still open."""
         if not self._there:
             return False

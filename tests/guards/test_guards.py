@@ -58,6 +58,14 @@ FACTS_INSIDE = """\
 """
 
 GUARDS = [
+    Guard(
+        name="what nobody waits for is not taken up",
+        file="pool/run/running.py",
+        on="if chain_id in self.unwanted:",
+        off="if False:",
+        tests="tests/pool/test_pool_cancel.py",
+        chosen="begins_on_no_freed_slot",
+    ),
     # what comes in
     Guard(
         "the signature",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from claude_pool_gh.pool import submission
+from claude_pool_gh.pool.core import Core
 from claude_pool_gh.pool.model.config import PoolConfig
 from claude_pool_gh.pool.model.ports import AgentChannel, AgentOutcome, AgentTask, Ending
 from claude_pool_gh.pool.model.states import SlotState, TaskState
@@ -19,6 +22,7 @@ from tests.pool.acts import (
     until_it_speaks,
     until_slot_is,
 )
+from tests.pool.kit import until
 from tests.pool.puppet import Gate, OpenPool, Puppet, echo, failed, said
 
 
@@ -235,3 +239,31 @@ async def test_a_cancel_that_the_process_did_not_live_to_see_is_done_by_the_next
         )
         assert (await pool.task(task_id)).state is TaskState.cancelled
     assert len(agent.seen) == 1
+
+
+async def test_what_a_caller_has_left_begins_on_no_freed_slot_while_its_cancel_is_being_written(
+    open_pool: OpenPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Elsewhere in the database a chain may be taken up meanwhile: here the cancel waits until all have been."""
+    agent, write, cancel_all = Puppet(Gate()), asyncio.Event(), submission._cancel_all
+
+    async def late(core: Core, ids: Sequence[str]) -> None:
+        await write.wait()
+        await cancel_all(core, ids)
+
+    monkeypatch.setattr(submission, "_cancel_all", late)
+    async with open_pool(agent, slots=2) as pool:
+        caller = asyncio.create_task(pool.fan_out(["a", "b", "c", "d", "e"]))
+        await until(lambda: agent.running == 2)
+        caller.cancel()
+
+        async def over() -> bool:
+            ended = {task.state for task in await pool.tasks()} == {TaskState.cancelled}
+            return ended or len(agent.seen) > 2
+
+        await until(over)
+        write.set()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(caller, GUARD)
+        assert len(agent.seen) == 2
+        assert not pool._core.live.unwanted, "once it is written, nothing is remembered"

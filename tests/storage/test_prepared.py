@@ -10,7 +10,8 @@ import pytest
 import sqlalchemy as sa
 
 from claude_pool_gh.storage import Database, Transaction
-from claude_pool_gh.storage.prepared import StatementResult, Statements
+from claude_pool_gh.storage.connections import StatementResult
+from claude_pool_gh.storage.prepared import Statements
 
 TIMES = 4
 """The first execution is SQLAlchemy's, the second prepares, the others are those of nearly always."""
@@ -180,7 +181,7 @@ def test_a_statement_that_nobody_has_any_more_is_forgotten() -> None:
     assert ask(kept) is ask(kept) is not None
     for _ in range(10):
         ask(built())
-    assert len(statements._known) == 1
+    assert len(statements.known) == 1
 
 
 async def test_a_connection_that_is_gone_is_told_as_sqlalchemy_tells_it(database: Database) -> None:

@@ -18,7 +18,7 @@ moves them are the table in `states`; no other module writes them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
@@ -105,8 +105,29 @@ def want(
 
     `chain_id`: the chain that shows what became of it.
     """
-    stored = effect.model_dump(mode="json")
-    fresh = {
+    fresh = _fresh(key, repository, effect, now_ms, chain_id)
+    if effect.once:
+        insert_once(tx, effects, fresh)
+    else:
+        tx.execute(_wanting(tx.dialect.name), _standing([fresh]))
+
+
+def want_all(
+    tx: Transaction, repository: Repository, wanted: Mapping[str, Effect], now_ms: int
+) -> None:
+    """Let all of these stand, by key, in one statement. Raises ValueError for a once effect."""
+    if once := [key for key, effect in wanted.items() if effect.once]:
+        raise ValueError(f"{once[0]} happens once: want it by itself")
+    fresh = [_fresh(key, repository, effect, now_ms) for key, effect in wanted.items()]
+    if fresh:
+        tx.execute(_wanting(tx.dialect.name), _standing(fresh))
+
+
+def _fresh(
+    key: str, repository: Repository, effect: Effect, now_ms: int, chain_id: str | None = None
+) -> dict[str, Any]:
+    """The row of an effect that nobody has wanted before."""
+    return {
         "key": key,
         "kind": effect.kind,
         "chain_id": chain_id,
@@ -114,24 +135,27 @@ def want(
         "installation_id": repository.installation_id,
         "state": EFFECT.first,
         "priority": effect.priority,
-        "wanted": stored,
+        "wanted": effect.model_dump(mode="json"),
         "wanted_version": 1,
         "written_version": 0,
         "attempted": False,
         "tries": 0,
         "due_ms": now_ms,
     }
-    if effect.once:
-        insert_once(tx, effects, fresh)
-        return
-    tx.execute(_wanting(tx.dialect.name, final=stored.get("status") == "completed"), fresh)
+
+
+def _standing(fresh: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The parameters of `_wanting`."""
+    return [{**row, "final": row["wanted"].get("status") == "completed"} for row in fresh]
 
 
 @cache
-def _wanting(dialect: str, *, final: bool) -> sa.Insert:
+def _wanting(dialect: str) -> sa.Insert:
     """Insert an effect, or let the one that is there want what the new one does, unless it does already."""
     insert = inserting(effects, dialect)
-    updates_what_stands = sa.and_(_E.written_version > 0, sa.literal(not final))
+    updates_what_stands = sa.and_(
+        _E.written_version > 0, sa.not_(sa.bindparam("final", type_=sa.Boolean))
+    )
     return insert.on_conflict_do_update(
         index_elements=[_E.key],
         set_={

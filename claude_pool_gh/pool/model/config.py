@@ -43,7 +43,6 @@ class Frozen(BaseModel):
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
-        use_attribute_docstrings=True,
         allow_inf_nan=False,
         defer_build=True,  # a third of the import, for models of which most processes use few
     )

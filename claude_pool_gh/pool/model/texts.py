@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator
 
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
+_NO_TEXT: Final = (bool, int, float)
 _REPLACED: Final = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -21,15 +22,13 @@ def cleaned(text: str) -> str:
 
 def storable(value: Any) -> Any:
     """A JSON value in which every text, keys among them, is cleaned. Tuples become lists."""
-    match value:
-        case str():
-            return cleaned(value)
-        case list() | tuple():
-            return [storable(each) for each in value]
-        case dict():
-            return {storable(key): storable(each) for key, each in value.items()}
-        case _:
-            return value
+    if value is None or isinstance(value, _NO_TEXT):
+        return value
+    if isinstance(value, str):
+        return cleaned(value)
+    if isinstance(value, dict):
+        return {storable(key): storable(each) for key, each in value.items()}
+    return [storable(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def fault(value: Any) -> str | None:

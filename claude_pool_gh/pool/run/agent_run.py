@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, get_type_hints
 
@@ -162,9 +163,15 @@ def _checked(task: AgentTask, given: Any, line: AgentChannel) -> AgentOutcome:
     return replace(outcome, ending=Ending.failed, reason=reason[:_LONGEST_REASON], retryable=True)
 
 
+@cache
+def _types_of_an_outcome() -> tuple[tuple[str, Any], ...]:
+    """Each field of an outcome with its type: to resolve the annotations takes longer than all else that is checked."""
+    return tuple(get_type_hints(AgentOutcome).items())
+
+
 def _wrong_type(outcome: AgentOutcome) -> str | None:
     """What of an outcome is of another type than it says. Texts may hold anything: they are cleaned when stored."""
-    for name, wanted in get_type_hints(AgentOutcome).items():
+    for name, wanted in _types_of_an_outcome():
         try:
             fitting(name, getattr(outcome, name), wanted)
         except TypeError as error:

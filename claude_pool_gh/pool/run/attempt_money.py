@@ -45,7 +45,8 @@ def reserve(
         return AgentOutcome(ending=Ending.failed, reason=str(error))
     at_once = min(unit.siblings, max(1, slots))
     used, cap = ledger.used_by_step(tx, chain.id, task.step), task_cap(chain.plan, unit.run)
-    rest = cap - costs.cost_of_task(tx, task.id, task.attempt)[0]
+    # Its first attempt begins here: nothing was spent before.
+    rest = cap - (costs.cost_of_task(tx, task.id, task.attempt)[0] if task.attempt > 1 else 0)
     share = step_share(chain.plan, unit.run)
     most = min(
         rest, max(task_budget(chain.plan, unit.run, at_once, used), min(least, share - used))
@@ -57,10 +58,10 @@ def reserve(
         refusal = CapReached("step", share, most, least)
     else:
         try:
-            ledger.reserve_task(
+            granted = ledger.reserve_task(
                 tx, task.run_id, chain.id, task.step, most=most, least=least, now_ms=now_ms
             )
-            if not agent_run.is_metered(agent):
+            if granted < most and not agent_run.is_metered(agent):
                 # It may spend without asking: then no cap is exceeded only if all of it is set aside before.
                 most = ledger.extend(tx, task.run_id, most, most, now_ms, beside=slots)
         except CapReached as reached:

@@ -98,12 +98,16 @@ class RunningChains:
     row says `running`, but its process did not die."""
     freed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set, and made anew, whenever a chain came to rest and its money may be there for another."""
+    unwanted: set[str] = field(default_factory=set)
+    """Chains that nobody waits for, while their cancel is on its way into the store."""
 
     @contextmanager
     def carrying(self, chain_id: str, generation: int) -> Iterator[CarriedChain]:
         """Hold a chain while the block lasts."""
         held = CarriedChain(chain_id, generation, carrier=asyncio.current_task(), open=self.open)
         self.held[chain_id] = held
+        if chain_id in self.unwanted:
+            held.stop.set()
         try:
             yield held
         finally:
@@ -120,6 +124,20 @@ class RunningChains:
         """End what runs of a chain."""
         if held := self.held.get(chain_id):
             held.stop.set()
+
+    @contextmanager
+    def stopping(self, chain_ids: Collection[str]) -> Iterator[None]:
+        """End what runs of these chains, and while the block lasts what is taken up of them.
+
+        A chain may be on its way from the queue in this moment, with a slot that another of them leaves.
+        """
+        self.unwanted.update(chain_ids)
+        for chain_id in chain_ids:
+            self.stop(chain_id)
+        try:
+            yield
+        finally:
+            self.unwanted.difference_update(chain_ids)
 
     def run_of(self, task_id: str) -> RunningTask | None:
         """A task's run, if it runs here now."""

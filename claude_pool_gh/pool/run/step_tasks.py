@@ -126,7 +126,7 @@ def collect(
     steps.complete(tx, record, result, now_ms, work)
     # the last one: its end is the chain's, in one transaction
     if record.name == chain.plan.steps[-1].name:
-        chains.finish(tx, chain, Outcome(verdict=Verdict.answered), now_ms)
+        chains.complete(tx, chain, now_ms)
         return False
     return True
 

@@ -276,6 +276,11 @@ def unpark(tx: Transaction, chain: ChainRow, now_ms: int) -> None:
     move(tx, CHAIN, chain.id, ChainState.parked, ChainEvent.resume, **also)
 
 
+def complete(tx: Transaction, chain: ChainRow, now_ms: int) -> None:
+    """Write the end of a chain whose steps have all ended, and their tasks with them, and close its reservation."""
+    _end(tx, chain, Outcome(verdict=Verdict.answered), now_ms)
+
+
 def finish(tx: Transaction, chain: ChainRow, outcome: Outcome, now_ms: int) -> None:
     """Write the chain's one terminal state and close its reservation, and whatever of it is still open."""
     # Nobody has cancelled what its chain's failure ends.
@@ -286,15 +291,19 @@ def finish(tx: Transaction, chain: ChainRow, outcome: Outcome, now_ms: int) -> N
         # A worker of an earlier version, on the same store, may have submitted it without its row.
         _add_lone_task(tx, chain.id, chain.plan, chain.created_ms)
     tasks.end_open(tx, chain.id, now_ms, failed=failed, ending=ending)
-    ledger.settle(tx, chain.id, now_ms)
-    stored = outcome.model_dump(mode="json")
-    also = {"outcome": stored, "ended_ms": now_ms, "parked_for": None}
-    move(tx, CHAIN, chain.id, chain.state, ChainEvent.end, **also)
+    _end(tx, chain, outcome, now_ms)
     if outcome.verdict is not Verdict.cancelled:
         return
     for step in get(tx, chain.id).steps:
         if step.state in (StepState.pending, StepState.running, StepState.pending_review):
             move(tx, STEP, step.id, step.state, StepEvent.cancel, ended_ms=now_ms)
+
+
+def _end(tx: Transaction, chain: ChainRow, outcome: Outcome, now_ms: int) -> None:
+    ledger.settle(tx, chain.id, now_ms)
+    stored = outcome.model_dump(mode="json")
+    also = {"outcome": stored, "ended_ms": now_ms, "parked_for": None}
+    move(tx, CHAIN, chain.id, chain.state, ChainEvent.end, **also)
 
 
 def request_cancel(tx: Transaction, chain_id: str, now_ms: int) -> bool:

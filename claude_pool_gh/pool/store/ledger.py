@@ -44,6 +44,7 @@ _I: Final = _INSIDE.c
 _LEFT: Final = sa.select(
     _R.reserved,
     _R.settled,
+    _R.created_ms,
     sa.select(sa.func.coalesce(sa.func.sum(sa.func.coalesce(_I.settled, _I.reserved)), 0))
     .where(_I.parent_id == _WANTED)
     .correlate(None)
@@ -182,7 +183,8 @@ def _extended_chain(
     tx: Transaction, chain_id: str, wanted: int, now_ms: int, beside: int = 1
 ) -> int:
     """What is free in an open chain once it holds more, where it does not hold its whole cap already."""
-    free, held = left_in(tx, chain_id), tx.execute(_HELD, {"wanted": chain_id}).one()
+    held = tx.execute(_LEFT, {"wanted": chain_id}).one()
+    free = _free(held)
     if free >= wanted or held.settled is not None:
         return free
     row = tx.execute(_PAYER, {"wanted": chain_id}).one()
@@ -273,7 +275,11 @@ def granted(tx: Transaction, reservation_id: str) -> int:
 
 def left_in(tx: Transaction, reservation_id: str) -> int:
     """What an open reservation still holds that none inside it has taken."""
-    row = tx.execute(_LEFT, {"wanted": reservation_id}).one()
+    return _free(tx.execute(_LEFT, {"wanted": reservation_id}).one())
+
+
+def _free(row: sa.Row[Any]) -> int:
+    """What is left by a row of `_LEFT`."""
     if row.settled is not None:  # closed: what is taken now would be counted nowhere
         return 0
     return max(0, int(row.reserved) - int(row.used))

@@ -19,13 +19,20 @@ _C = chains.c
 ORDER = (_C.priority, _C.created_ms, _C.place, _C.id)
 # Built once: see `chains`.
 _NEXT = (
-    sa.select(_C.id, _C.generation, _C.priority, _C.created_ms, _C.place)
+    sa.select(_C.id)
     .where(_C.state == ChainState.queued, _C.pool == sa.bindparam("of_pool"), _C.owner.is_(None))
     .order_by(*ORDER)
     .limit(1)
     .with_for_update(skip_locked=True)
 )
-_NEXT_BELOW = _NEXT.where(_C.priority < sa.bindparam("below"))
+_CLAIM, _CLAIM_BELOW = (
+    chains.update()
+    # Whoever read of it before has a lower generation; on PostgreSQL the row is locked since it was found.
+    .where(_C.id == found.scalar_subquery())
+    .values(owner=sa.bindparam("by"), generation=_C.generation + 1)
+    .returning(_C.id, _C.generation, _C.priority, _C.created_ms, _C.place)
+    for found in (_NEXT, _NEXT.where(_C.priority < sa.bindparam("below")))
+)
 _TAKE = chains.update().where(
     _C.id == sa.bindparam("wanted"),
     _C.generation == sa.bindparam("before"),
@@ -60,13 +67,14 @@ def claim(
         one_at_a_time(tx, f"queue {pool}")
         if carried(tx, pool) >= at_most:
             return None
+    own = {"of_pool": pool, "by": worker}
     if below is None:
-        row = tx.execute(_NEXT, {"of_pool": pool}).one_or_none()
+        row = tx.execute(_CLAIM, own).one_or_none()
     else:
-        row = tx.execute(_NEXT_BELOW, {"of_pool": pool, "below": below}).one_or_none()
-    if row is None or take(tx, row.id, row.generation, worker) is None:
+        row = tx.execute(_CLAIM_BELOW, {**own, "below": below}).one_or_none()
+    if row is None:
         return None
-    return Claim(row.id, row.generation + 1, row.priority, (row.created_ms, row.place))
+    return Claim(row.id, row.generation, row.priority, (row.created_ms, row.place))
 
 
 def take(tx: Transaction, chain_id: str, generation: int, worker: str) -> Claim | None:
