@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,7 +29,7 @@ from claude_pool_gh.rehearsal.model import ScriptedModel
 from claude_pool_gh.rehearsal.reviewer import Reviewer
 from tests.acceptance.forked import ForkedBot
 from tests.patience import PATIENCE
-from tests.rehearsal.contract.checker import Contract
+from tests.rehearsal.contract.checker import Contract, shared
 
 T = TypeVar("T")
 UNWRITTEN = (
@@ -41,7 +40,7 @@ UNWRITTEN = (
 _DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class World:
     """Everything on stage, with the questions that tests ask."""
 
@@ -230,10 +229,6 @@ class World:
         )
 
 
-_contract = cache(Contract)
-"""Loading it takes a moment, and it remembers how the description's references are resolved."""
-
-
 @asynccontextmanager
 async def world(
     folder: Path,
@@ -245,7 +240,7 @@ async def world(
     bot_type: type[Bot] = ForkedBot,
 ) -> AsyncIterator[World]:
     """Set the stage: a repository with an open pull request, the App installed, the server running."""
-    contract = _contract()
+    contract = shared()
     contract.clear()
     async with (
         SimulatedGitHub.start(folder / "github") as github,

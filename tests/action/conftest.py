@@ -16,13 +16,13 @@ from claude_pool_gh.rehearsal.github import Comment, Pull, Repository, Simulated
 from claude_pool_gh.rehearsal.model import ScriptedModel
 from claude_pool_gh.rehearsal.reviewer import Reviewer
 from tests.action.runner import Done, During, Runner
-from tests.rehearsal.contract.checker import Contract
+from tests.rehearsal.contract.checker import shared
 
 KEY = "sk-ant-secret-key"
 WRITE = {"contents": "read", "issues": "write", "pull_requests": "write", "checks": "write"}
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Stage:
     """What jobs meet, with the questions that tests ask."""
 
@@ -108,7 +108,8 @@ class Stage:
 
 @pytest.fixture
 async def scene(tmp_path: Path) -> AsyncIterator[Stage]:
-    contract = Contract()
+    contract = shared()
+    contract.clear()
     async with (
         SimulatedGitHub.start(tmp_path / "github") as github,
         ScriptedModel.start(Reviewer()) as model,

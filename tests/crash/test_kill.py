@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import fcntl
 import json
 from collections.abc import Callable
@@ -15,6 +14,7 @@ import sqlalchemy as sa
 from tests.acceptance.world import UNWRITTEN, World
 from tests.crash.points import find_points, mortal_world
 from tests.patience import PATIENCE
+from tests.rotation import share
 
 SHARDS = 4
 
@@ -142,16 +142,12 @@ def _sqlite() -> None:
     """The server makes its own database."""
 
 
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("shard", range(SHARDS))
-async def test_a_death_at_a_point_loses_and_doubles_nothing(
-    tmp_path: Path, common: Path, shard: int
-) -> None:
-    """A rotating third of the points, the others on the next days; all of them where there is time."""
+@pytest.mark.timeout(900)
+async def test_a_death_at_a_point_loses_and_doubles_nothing(tmp_path: Path, common: Path) -> None:
+    """A rotating eighth of the points, the others on the next days; all of them where there is time."""
     points = await _points(common, None)
     assert len(points) > 40
-    third = points[_today() % 3 :: 3]
-    await _sweep(tmp_path, third[shard::SHARDS], _sqlite)
+    await _sweep(tmp_path, share(points, 8), _sqlite)
 
 
 @pytest.mark.long
@@ -164,16 +160,12 @@ async def test_a_death_at_any_point_loses_and_doubles_nothing(
     await _sweep(tmp_path, points[shard::SHARDS], _sqlite)
 
 
-def _today() -> int:
-    return dt.datetime.now(dt.UTC).timetuple().tm_yday
-
-
 @pytest.mark.timeout(900)
 async def test_a_rotating_eighth_of_the_points_on_postgresql(
     tmp_path: Path, common: Path, postgres: Callable[[], str]
 ) -> None:
     points = await _points(common, postgres())
-    await _sweep(tmp_path, points[_today() % 8 :: 8], postgres)
+    await _sweep(tmp_path, share(points, 8), postgres)
 
 
 @pytest.mark.long

@@ -21,7 +21,7 @@ from claude_pool_gh.rehearsal.github import Fault, Pull, Repository, Respond, Si
 from claude_pool_gh.rehearsal.github.state.git import Symlink
 from claude_pool_gh.terms.ids import Repository as Named
 from claude_pool_gh.terms.ids import Thread
-from tests.rehearsal.contract.checker import Contract
+from tests.rehearsal.contract.checker import shared
 
 CONFIG: Final = ".github/claude-pool.yml"
 RECIPE: Final = ".github/claude-pool/skills/find-defects/SKILL.md"
@@ -64,7 +64,8 @@ class Place:
 
 @pytest.fixture
 async def place(tmp_path: Path) -> AsyncIterator[Place]:
-    contract = Contract()
+    contract = shared()
+    contract.clear()
     async with (
         SimulatedGitHub.start(tmp_path / "github") as github,
         aiohttp.ClientSession() as session,

@@ -1619,10 +1619,14 @@ def test_with_all_of_them_the_same_tests_are_green(tests: str, chosen: str, tmp_
 
 
 def copy_to(folder: Path) -> None:
+    """Copy the package and its tests, with what was compiled of them: it is as old as they are, and holds in the copy.
+
+    What pytest itself has compiled is left out: it would name the files here where a test fails.
+    """
     for part in PARTS:
         if (ROOT / part).is_dir():
             shutil.copytree(
-                ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__")
+                ROOT / part, folder / part, ignore=shutil.ignore_patterns("*-pytest-*.pyc")
             )
         elif (ROOT / part).exists():
             shutil.copy2(ROOT / part, folder / part)

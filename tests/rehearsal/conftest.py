@@ -10,20 +10,15 @@ import pytest
 from gidgethub.aiohttp import GitHubAPI
 
 from claude_pool_gh.rehearsal.github import App, Installation, Repository, SimulatedGitHub
-from tests.rehearsal.contract.checker import Contract
+from tests.rehearsal.contract.checker import Contract, shared
 from tests.rehearsal.world import SECRET, Bot, Hooks
 
 
-@pytest.fixture(scope="session")
-def shared_contract() -> Contract:
-    return Contract()
-
-
 @pytest.fixture
-def contract(shared_contract: Contract) -> Iterator[Contract]:
-    shared_contract.clear()
-    yield shared_contract
-    shared_contract.clear()
+def contract() -> Iterator[Contract]:
+    shared().clear()
+    yield shared()
+    shared().clear()
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from claude_pool_gh.conversation.registry import handlers
 from claude_pool_gh.rehearsal.github import Repository, SimulatedGitHub, User
 from claude_pool_gh.service.init import files, remote
 from tests import ours
-from tests.rehearsal.contract.checker import Contract
+from tests.rehearsal.contract.checker import shared
 
 ROOT = Path(__file__).parents[2]
 SHA = "0123456789abcdef0123456789abcdef01234567"
@@ -70,7 +70,8 @@ class Place:
 
 @pytest.fixture
 async def place(tmp_path: Path) -> AsyncIterator[Place]:
-    contract = Contract()
+    contract = shared()
+    contract.clear()
     async with SimulatedGitHub.start(tmp_path / "github") as github:
         github.observe(contract)
         repository, mona = github.create_repository("octo/shop"), github.create_user("mona")

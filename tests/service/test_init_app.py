@@ -26,7 +26,7 @@ from claude_pool_gh.rehearsal.reviewer import Reviewer
 from claude_pool_gh.service.doctor_github import EVENTS
 from claude_pool_gh.service.init import manifest as manifests
 from tests import ours
-from tests.rehearsal.contract.checker import Contract
+from tests.rehearsal.contract.checker import shared
 from tests.service import browser
 
 ROOT = Path(__file__).parents[2]
@@ -37,7 +37,8 @@ Person = Callable[[str], Coroutine[Any, Any, None]]
 
 @pytest.fixture
 async def github(tmp_path: Path) -> AsyncIterator[SimulatedGitHub]:
-    contract = Contract()
+    contract = shared()
+    contract.clear()
     async with SimulatedGitHub.start(tmp_path / "github") as made:
         made.observe(contract)
         yield made

@@ -35,8 +35,8 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
             tx, "task", plan("task"), kind="task", caps={"task": 9, "chain": 9, "pool": 9}, **nobody
         )
         old.chain(tx, "pruned", plan(""), kind="pruned", caps={}, state="done", **nobody)
-        for number in range(1_100):  # more than are changed at once
-            old.insert(tx, "chains", **_bare(f"many-{number}"))
+        many = [_bare(f"many-{number}") for number in range(1_100)]  # more than are changed at once
+        old.insert_all(tx, "chains", many)
     migrations.upgrade(opened.engine)
     yield opened
     opened.close()

@@ -72,6 +72,21 @@ def test_wrong_answers_are_found(contract: Contract, seen: list[Exchange | Webho
     assert complaints(contract, replace(good, route=None))
 
 
+def test_what_is_alike_is_judged_once_and_what_a_schema_could_refuse_is_not_alike(
+    seen: list[Exchange | WebhookSent],
+) -> None:
+    contract, good = Contract(), posted(seen)
+    assert complaints(contract, good) == []
+    known = len(contract._clean)
+    assert complaints(contract, spoiled(good, id=4711, created_at="2031-05-06T07:08:09Z")) == []
+    assert len(contract._clean) == known
+    assert complaints(contract, spoiled(good, id="4711"))
+    assert complaints(contract, spoiled(good, created_at="2031-05-06 07:08"))
+    assert complaints(contract, spoiled(good, node_id=7))
+    assert complaints(contract, spoiled(good, user={"id": 1}))
+    assert len(contract._clean) == known
+
+
 def test_a_route_that_is_not_in_the_cut_is_named_with_what_to_do(
     seen: list[Exchange | WebhookSent],
 ) -> None:
