@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from claude_pool_gh.conversation.base_branches import doubted
 from claude_pool_gh.conversation.caps import REPOSITORY, THREAD
 from claude_pool_gh.conversation.facts import thread_key
 from claude_pool_gh.conversation.merge_groups import group_check
@@ -73,13 +74,13 @@ class EventHandler:
         """A check speaks of the base that was read. Against another one nobody has read the change."""
         key = CheckKey.of(thread, "review", head).format()
         check = rows.wanted_of(tx, key)
-        if isinstance(check, CheckRun) and check.status == "completed":
-            title = f"NOT REVIEWED: it goes into {base_ref} now, which is not what was read"[:200]
-            summary = "The base of this pull request was changed after its review. To review it again: /pool review"
-            doubted = check.model_copy(
-                update={"conclusion": "neutral", "title": title, "summary": summary, "buttons": ()}
-            )
-            want(tx, key, thread.repository, doubted, self.clock.now_ms())
+        if not isinstance(check, CheckRun):
+            return
+        moved = check.model_copy(update={"goes_into": base_ref})
+        shown = moved if moved.chain else doubted(moved)
+        want(tx, key, thread.repository, shown, self.clock.now_ms())
+        if moved.chain:
+            self.observer.changed(tx, moved.chain)
 
     def _answer_group(self, tx: Transaction, thread: Thread, commit: str) -> None:
         """Repeat at a merge queue's commit what the review's check says of the pull request that it was made for.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from claude_pool_gh.conversation import checks, endings, extent, queue_position
+from claude_pool_gh.conversation.base_branches import against_its_base
 from claude_pool_gh.conversation.caps import JOB, MONTH_CAP, THREAD_CAP, named
 from claude_pool_gh.conversation.chain_pages import ChainPage, read
 from claude_pool_gh.conversation.downloads import url_of
@@ -20,7 +21,7 @@ from claude_pool_gh.conversation.handler import VerbHandler
 from claude_pool_gh.github.check_key import CheckKey
 from claude_pool_gh.github.effects.check_run import Button, CheckRun
 from claude_pool_gh.github.effects.comment import Comment
-from claude_pool_gh.github.effects.rows import want
+from claude_pool_gh.github.effects.rows import want, wanted_of
 from claude_pool_gh.pool.model.outcomes import Verdict
 from claude_pool_gh.pool.model.plan import AgentRun, Step
 from claude_pool_gh.pool.model.ports import Clock
@@ -86,7 +87,11 @@ class Progress:
         if handler.check and facts.place == "pull":
             key = CheckKey.of(facts.thread, chain.plan.verb, facts.head).format()
             if around.newest_at_head == chain.id:
-                want(tx, key, repository, _check(run, facts, handler.fail_on(chain)), now)
+                check = _check(run, facts, handler.fail_on(chain))
+                # While it runs nothing is said of any base, and the end of a review looks for itself.
+                before = None if chain.outcome is None else wanted_of(tx, key)
+                shown = against_its_base(check, before, chain.id, facts.base_ref)
+                want(tx, key, repository, shown, now)
         if chain.outcome is not None:
             end = endings.EndedChain(
                 chain, facts, chain.outcome, run.report, comment_key(chain, facts)

@@ -260,6 +260,14 @@ GUARDS = [
         "another_branch",
     ),
     Guard(
+        "no later look takes back that the base is another one",
+        "conversation/progress.py",
+        "before = None if chain.outcome is None else wanted_of(tx, key)",
+        "before = None",
+        "tests/conversation/test_progress.py",
+        "green_again",
+    ),
+    Guard(
         "a merge queue is told of the present head",
         "conversation/event_handler.py",
         "if told is not None and each.head == told.head), None)",

@@ -49,6 +49,10 @@ class CheckRun(Effect):
     title: str
     summary: str
     buttons: tuple[Button, ...] = ()
+    chain: str = ""
+    """The run that it speaks of."""
+    goes_into: str = ""
+    """Where the pull request goes by now, if that was changed since the run began; it stays until another run."""
     answered_ms: int | None = None
     """When a press of one of its buttons was last answered: GitHub is told this as the time of its completion."""
 
