@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,7 @@ def of_comment(number: int, body: str, repository: int = 1) -> list[CommandReque
 
 async def store(database: Database, asked: list[CommandRequest], at_ms: int) -> None:
     for each in asked:
-        assert await database.transact(lambda tx, each=each: inbox.store(tx, each, at_ms))
+        assert await database.transact(partial(inbox.store, request=each, now_ms=at_ms))
 
 
 async def claimed(database: Database, now_ms: int) -> CommandRequest | None:
@@ -49,8 +50,8 @@ async def test_those_who_wait_for_a_command_above_them_keep_nobody_elses_from_be
         first = await claimed(database, 100)
         assert first is not None
         assert first.ordinal == 0
-        key = first.key
-        await database.transact(lambda tx, key=key: command_rows.postpone(tx, key, 1, LATER))
+        later = partial(command_rows.postpone, key=first.key, tries=1, due_ms=LATER)
+        await database.transact(later)
     assert await claimed(database, 200) is None
     (other,) = of_comment(99, "/pool review", repository=2)
     await store(database, [other], 300)
@@ -65,4 +66,4 @@ async def test_the_commands_of_one_comment_are_handled_in_their_order(database: 
         assert found is not None
         assert found.ordinal == ordinal
         assert await claimed(database, 10) is None, "the next one waits for it"
-        await database.transact(lambda tx, key=found.key: command_rows.close(tx, key, "done"))
+        await database.transact(partial(command_rows.close, key=found.key, answer="done"))

@@ -10,13 +10,15 @@ from pathlib import Path
 import pytest
 
 from claude_pool_gh.pool.model.errors import SpoiledWorkspace
-from claude_pool_gh.worktrees.checkouts import checkout, lock, traits
+from claude_pool_gh.worktrees.checkouts import lock, traits
 from claude_pool_gh.worktrees.checkouts.checkouts import Checkouts
-from claude_pool_gh.worktrees.checkouts.listing import Listing
+from claude_pool_gh.worktrees.checkouts.listing import Listing, listed
 from tests.patience import PATIENCE
 from tests.worktrees.acts import ACTS, Act, attribute, hard_link_out, same_size_and_time
 from tests.worktrees.site import Site
 from tests.worktrees.truth import Truth, truth_of
+
+WALK = "claude_pool_gh.worktrees.checkouts.checkout.listed"
 
 
 def kept(site: Site) -> list[Path]:
@@ -267,23 +269,23 @@ async def test_a_reader_that_is_cancelled_while_its_files_are_proved_spoils_nobo
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = site.widgets.head(), site.widgets.commit("main", {"new.txt": "x"})
-    proper, began, goes_on = checkout.listed, threading.Event(), threading.Event()
+    began, goes_on = threading.Event(), threading.Event()
 
     def slow(top: bytes) -> Listing:
         began.set()
         assert goes_on.wait(PATIENCE)
-        return proper(top)
+        return listed(top)
 
     async def one() -> None:
         async with site.lease(writes=False, commit=first):
-            monkeypatch.setattr(checkout, "listed", slow)
+            monkeypatch.setattr(WALK, slow)
 
     reading = asyncio.create_task(one())
     assert await asyncio.to_thread(began.wait, PATIENCE)
     reading.cancel()
     with pytest.raises(asyncio.CancelledError):
         await reading
-    monkeypatch.setattr(checkout, "listed", proper)
+    monkeypatch.setattr(WALK, listed)
     async with site.lease(writes=False, commit=second) as lease:
         goes_on.set()
         await asyncio.sleep(0.2)
