@@ -49,13 +49,15 @@ ZERO = claim("app/calc.py", 44, "    return x / 0", "f15 divides by zero")
 CHECK = claim("app/own.py", 2, "    check_owner(user)", "The owner check is gone", side="LEFT")
 
 
-async def review(here: World, script: Colleague, *planted: Planted) -> tuple[str | None, str]:
+async def review(
+    here: World, script: Colleague, *planted: Planted, line: str = "/pool review"
+) -> tuple[str | None, str]:
     """Review the head as it is now; the check's conclusion and title."""
     script.planted = planted
     if here.pull.head_sha not in here.seen_heads:
         here.seen_heads.append(here.pull.head_sha)
     known = here.rows("SELECT count(*) FROM chains")[0][0]
-    await here.say("/pool review")
+    await here.say(line)
     await here.until(lambda: here.rows("SELECT state FROM chains").count(("done",)) == known + 1)
     return await told(here)
 
@@ -112,6 +114,10 @@ async def test_what_was_read_whole_stays_read_after_a_push_of_nothing_and_one_th
         here.model.script = script = Colleague()
         assert await review(here, script) == ("success", "Nothing found in 1 file")
         since = here.pull.head_sha[:9]
+        assert await review(here, script, line="/pool review app/calc.py") == (
+            "success",
+            "Nothing found in 1 file",
+        ), "a second look at a part takes nothing of the first away"
         asked = len(script.seen)
 
         await push(here, {})
@@ -142,6 +148,15 @@ async def test_deleted_code_that_came_back_and_is_deleted_again_is_asked_about_a
         conclusion, title = await review(here, script, silent)
         assert conclusion == "failure"
         assert title.startswith("1 finding (worst: high)")
+        first, second = (each.comments[0] for each in here.reviews)
+        assert first.resolved_by is here.app.bot
+        assert second.resolved_by is None
+
+        # It is settled where it stands now, not where it was settled before.
+        await push(here, {"app/own.py": OWN})
+        assert (await review(here, script, replace(CHECK, verdict="fixed")))[0] == "success"
+        assert second.resolved_by is here.app.bot
+        assert "Fixed at" in await here.replied_under(second)
 
 
 async def test_what_is_changed_without_a_changed_line_is_told_as_what_it_is(

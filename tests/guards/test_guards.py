@@ -246,6 +246,22 @@ GUARDS = [
         "stays_read",
     ),
     Guard(
+        "a second look at a part takes nothing of the first away",
+        f"{REVIEW}gather.py",
+        'only=() if brief.get("whole") else facts.paths,',
+        "only=facts.paths,",
+        f"{ACCEPTANCE}odd_changes.py",
+        "stays_read",
+    ),
+    Guard(
+        "a finding is settled where it stands now",
+        "github/effects/resolve_thread.py",
+        "comment = await newest_of_ours(",
+        "comment = await ours(",
+        f"{ACCEPTANCE}odd_changes.py",
+        "deleted_again",
+    ),
+    Guard(
         "a link has no file to open",
         "findings/diffs.py",
         'return self.status != "D" and self.modes[1] not in POINTERS',

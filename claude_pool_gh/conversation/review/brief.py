@@ -11,7 +11,7 @@ from claude_pool_gh.conversation.review.earlier import EarlierFindings, earlier
 from claude_pool_gh.conversation.review.facts import ReviewFacts, facts_of
 from claude_pool_gh.conversation.review.feedback import take_thumbs
 from claude_pool_gh.conversation.review.host_facts import host_facts
-from claude_pool_gh.conversation.review.memory import digest_of, since_last
+from claude_pool_gh.conversation.review.memory import digest_of, is_read_whole, since_last
 from claude_pool_gh.conversation.review.reading import (
     Difference,
     difference,
@@ -53,7 +53,7 @@ FIELDS: Final = frozenset(
             "turns",
         ),
         *("groups", "files", "hunks", "renamed", "unmatched", "left_out", "unreadable", "unread"),
-        *("without_lines", "incremental", "since", "nothing", "earlier"),
+        *("without_lines", "incremental", "since", "whole", "nothing", "earlier"),
     }
 )
 """Names in its result, for `{steps.brief.NAME}` in the recipe."""
@@ -73,6 +73,7 @@ async def brief(services: Services, context: HostStepContext) -> Done | Finish:
             head=facts.head, merge_base=base, digest=digest_of(facts, context.plan, rules)
         )
         since = await since_last(services, facts, mirror, against)
+        whole = await is_read_whole(services, facts, against)
         found = await difference(
             mirror,
             base,
@@ -133,6 +134,7 @@ async def brief(services: Services, context: HostStepContext) -> Done | Finish:
             "unread": list(dict.fromkeys(change.path for change in beyond)),
             "without_lines": found.without_lines,
             "incremental": since is not None,
+            "whole": whole,
             "since": "" if since is None else since.head,
             "nothing": nothing,
             "earlier": before.stored(),
