@@ -242,3 +242,21 @@ async def test_a_second_request_after_the_base_was_changed_is_a_review_of_its_ow
         )
         assert [answer for _, answer in here.answers()] == ["started", "started"]
         assert await told(here) == ("success", "Nothing found in 1 file")
+
+
+async def test_a_branch_that_was_begun_anew_is_told_as_that_and_fails(tmp_path: Path) -> None:
+    async with world(tmp_path, base=BASE, head=HEAD) as here:
+        here.model.script = script = Colleague()
+        who = f"mona <{email(here.maintainer)}> 1700000000 +0000"
+        stream = (
+            f"commit refs/heads/anew\nmark :1\nauthor {who}\ncommitter {who}\ndata 1\nx\n"
+            "M 100644 inline a.txt\ndata 1\na\n\nget-mark :1\n"
+        )
+        made = here.repository.git.run("fast-import", "--quiet", "--force", data=stream.encode())
+        root = made.decode().strip()
+        here.repository.commit("feature", {"z.py": "z = 1\n"}, onto=root, author=here.maintainer)
+        await here.github.settle()
+        assert await review(here, script) == (
+            "failure",
+            "NOT REVIEWED: this branch and main have no commit in common",
+        )

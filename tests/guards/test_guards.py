@@ -262,6 +262,14 @@ GUARDS = [
         "deleted_again",
     ),
     Guard(
+        "a branch that was begun anew is told as that",
+        "worktrees/history.py",
+        "if type(error) is WorktreeError and not (error.detail or error.out):",
+        "if False:",
+        f"{ACCEPTANCE}odd_changes.py",
+        "begun_anew",
+    ),
+    Guard(
         "a link has no file to open",
         "findings/diffs.py",
         'return self.status != "D" and self.modes[1] not in POINTERS',

@@ -33,7 +33,7 @@ from claude_pool_gh.pool.model.plan import AgentRun, Step
 from claude_pool_gh.pool.model.ports import Done, Finish, HostStepContext
 from claude_pool_gh.reports.visible import visible_text
 from claude_pool_gh.worktrees import history
-from claude_pool_gh.worktrees.errors import WorktreeError
+from claude_pool_gh.worktrees.errors import NoCommonCommit, WorktreeError
 
 _DISMISSED_TOLD: Final = 15
 _BODY_LIMIT: Final = 6_000
@@ -83,6 +83,9 @@ async def brief(services: Services, context: HostStepContext) -> Done | Finish:
             since=None if since is None else since.changed,
         )
         odd_names = await unmatched(mirror, facts, found)
+    except NoCommonCommit as error:
+        reason = f"this branch and {facts.base_ref} have no commit in common"
+        raise StepFailed(reason) from error
     except WorktreeError as error:  # its detail is for operators
         raise StepFailed(
             f"the pull request's commits cannot be read: {error.what}", ours=True
