@@ -202,6 +202,8 @@ def _what_happened(entry: Entry) -> Iterator[str]:
             yield f"renamed from {entry.before}"
         case "C":
             yield f"copied from {entry.before}"
+        case _:
+            pass
     before, after = entry.modes
     if entry.status != "D" and before != after and after == _EXECUTABLE:
         yield "executable now"

@@ -17,6 +17,10 @@ class TookTooLong(WorktreeError):
     """A git command was ended by its time limit. Of a push nobody knows whether it happened."""
 
 
+class NoCommonCommit(WorktreeError):
+    """Two commits have no ancestor in common, as after a branch was begun anew: there is no difference to read."""
+
+
 class OriginUnavailable(WorktreeError):
     """The origin did not answer, or said that it cannot now. The same command may work later."""
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 from git import Git, Repo
 from git.objects import Blob, Submodule, Tree
 
+from claude_pool_gh.worktrees.errors import NoCommonCommit, WorktreeError
 from claude_pool_gh.worktrees.git import git, scrubbed_environment
 from claude_pool_gh.worktrees.mirror import checked_commit
 
@@ -18,8 +19,14 @@ _FILE_LIMIT: Final = 2 * 2**20
 
 
 async def merge_base(mirror: Path, base: str, head: str) -> str:
-    """The commit from which `head` went its own way."""
-    found = await git("merge-base", checked_commit(base), checked_commit(head), git_dir=mirror)
+    """The commit from which `head` went its own way. Raises NoCommonCommit where there is none."""
+    try:
+        found = await git("merge-base", checked_commit(base), checked_commit(head), git_dir=mirror)
+    except WorktreeError as error:
+        if type(error) is WorktreeError and not (error.detail or error.out):
+            # git says nothing then; of everything else that can be wrong it does.
+            raise NoCommonCommit("the two branches have no commit in common") from error
+        raise
     return found.decode().split()[0]
 
 

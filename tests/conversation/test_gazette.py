@@ -10,7 +10,7 @@ import pytest
 from claude_pool_gh.conversation.event_handler import EventHandler
 from claude_pool_gh.findings import tables as findings
 from claude_pool_gh.findings.model import Finding
-from claude_pool_gh.github import inbox, intake
+from claude_pool_gh.github import inbox, intake, thread_rows
 from claude_pool_gh.github.deliveries import VerifiedDelivery
 from claude_pool_gh.github.effects.check_run import CheckRun
 from claude_pool_gh.github.effects.rows import want
@@ -104,30 +104,30 @@ def review(conclusion: Any = "success", head: str = HEAD, status: Any = "complet
     )
 
 
-async def test_a_check_is_no_longer_green_once_the_change_goes_into_another_branch(
+async def test_the_branch_that_a_pull_request_goes_into_is_known_from_each_event_that_names_it(
     database: Database,
 ) -> None:
-    def store(tx: Transaction) -> None:
-        want(tx, f"check:5:3:review:{HEAD}", PLACE, review(), 1)
+    def there(branch: str, head: str = HEAD) -> dict[str, Any]:
+        return {"pull_request": pull(head)["pull_request"] | {"base": {"ref": branch}}}
 
-    async def conclusions() -> list[str | None]:
-        rows = await database.read(lambda tx: tx.execute(effects.select()).all())
-        return [CheckRun.model_validate(row.wanted).conclusion for row in rows]
+    async def known() -> tuple[str, str]:
+        told = await database.read(lambda tx: thread_rows.known(tx, "5:3"))
+        assert told is not None
+        return told.base, told.head
 
-    await database.transact(store)
-    there = pull()["pull_request"] | {"base": {"ref": "release"}}
-    payload = {"action": "edited", "changes": {"title": {"from": "x"}}, "pull_request": there}
-    told = intake.recognise(VerifiedDelivery("guid", "pull_request", payload | ABOUT))
+    title = {"action": "edited", "changes": {"title": {"from": "x"}}, **there("release")}
+    told = intake.recognise(VerifiedDelivery("guid", "pull_request", title | ABOUT))
     assert isinstance(told, intake.NotForUs), "a title says nothing of what was read"
-    assert await conclusions() == ["success"]
-    await hear(
-        database,
-        "pull_request",
-        "edited",
-        pull_request=there,
-        changes={"base": {"ref": {"from": "main"}}},
-    )
-    assert await conclusions() == ["neutral"]
+    await hear(database, "pull_request", "opened", **there("main"))
+    assert await known() == ("main", HEAD)
+    changes = {"base": {"ref": {"from": "main"}}}
+    await hear(database, "pull_request", "edited", changes=changes, **there("release"))
+    assert await known() == ("release", HEAD)
+    await hear(database, "pull_request", "synchronize", **there("develop", OTHER))
+    assert await known() == ("develop", OTHER)
+    await hear(database, "pull_request", "closed", **there("develop", OTHER))
+    await hear(database, "pull_request", "reopened", **there("main", HEAD))
+    assert await known() == ("main", HEAD)
 
 
 async def group(

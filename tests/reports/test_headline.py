@@ -7,12 +7,18 @@ from typing import Literal
 import pytest
 
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
-from claude_pool_gh.reports.headline import conclusion, headline
+from claude_pool_gh.reports.headline import (
+    Conclusion,
+    conclusion,
+    headline,
+    of_another_base,
+)
 from claude_pool_gh.reports.views import (
     AnswerReport,
     ChangeStatus,
     HandInReport,
     Report,
+    Retargeted,
     TriageReport,
 )
 from claude_pool_gh.terms.severity import Severity
@@ -221,3 +227,32 @@ def test_a_change_that_was_not_let_out_is_not_green(fate: ChangeStatus) -> None:
 )
 def test_what_the_cli_advises_its_user_is_not_passed_on(reason: str, shown: str) -> None:
     assert headline(Outcome(verdict=Verdict.failed, reason=reason), None).endswith(f": {shown}")
+
+
+@pytest.mark.parametrize(
+    ("concluded", "then"),
+    [
+        ("success", "neutral"),
+        ("failure", "failure"),
+        ("neutral", "neutral"),
+        ("action_required", "action_required"),
+        ("cancelled", "cancelled"),
+    ],
+)
+def test_another_base_makes_no_check_better_and_no_green_one_stays(
+    concluded: Conclusion, then: Conclusion
+) -> None:
+    moved = Retargeted(read="main", now="develop")
+    shown, title = of_another_base(concluded, "2 findings in 3 files read", moved)
+    assert shown == then
+    assert "it goes into develop now, and was read against main" in title
+    assert ("2 findings" in title) is (concluded != "success")
+
+
+def test_a_review_that_had_nothing_to_read_says_since_when() -> None:
+    clean = Outcome(verdict=Verdict.clean)
+    nothing = reviewed(files=0, since="a" * 40)
+    assert headline(clean, nothing) == "Nothing found; nothing to read has changed since aaaaaaaaa"
+    fixed = reviewed(files=0, since="a" * 40, fixed=(finding(),))
+    assert headline(clean, fixed) == "1 fixed; nothing to read has changed since aaaaaaaaa"
+    assert headline(clean, reviewed(files=2, since="a" * 40)) == "Nothing found in 2 files"

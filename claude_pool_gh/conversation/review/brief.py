@@ -11,7 +11,7 @@ from claude_pool_gh.conversation.review.earlier import EarlierFindings, earlier
 from claude_pool_gh.conversation.review.facts import ReviewFacts, facts_of
 from claude_pool_gh.conversation.review.feedback import take_thumbs
 from claude_pool_gh.conversation.review.host_facts import host_facts
-from claude_pool_gh.conversation.review.memory import digest_of, since_last
+from claude_pool_gh.conversation.review.memory import digest_of, is_read_whole, since_last
 from claude_pool_gh.conversation.review.reading import (
     Difference,
     difference,
@@ -33,7 +33,7 @@ from claude_pool_gh.pool.model.plan import AgentRun, Step
 from claude_pool_gh.pool.model.ports import Done, Finish, HostStepContext
 from claude_pool_gh.reports.visible import visible_text
 from claude_pool_gh.worktrees import history
-from claude_pool_gh.worktrees.errors import WorktreeError
+from claude_pool_gh.worktrees.errors import NoCommonCommit, WorktreeError
 
 _DISMISSED_TOLD: Final = 15
 _BODY_LIMIT: Final = 6_000
@@ -53,7 +53,7 @@ FIELDS: Final = frozenset(
             "turns",
         ),
         *("groups", "files", "hunks", "renamed", "unmatched", "left_out", "unreadable", "unread"),
-        *("without_lines", "incremental", "since", "nothing", "earlier"),
+        *("without_lines", "incremental", "since", "whole", "nothing", "earlier"),
     }
 )
 """Names in its result, for `{steps.brief.NAME}` in the recipe."""
@@ -73,6 +73,7 @@ async def brief(services: Services, context: HostStepContext) -> Done | Finish:
             head=facts.head, merge_base=base, digest=digest_of(facts, context.plan, rules)
         )
         since = await since_last(services, facts, mirror, against)
+        whole = await is_read_whole(services, facts, against)
         found = await difference(
             mirror,
             base,
@@ -82,6 +83,9 @@ async def brief(services: Services, context: HostStepContext) -> Done | Finish:
             since=None if since is None else since.changed,
         )
         odd_names = await unmatched(mirror, facts, found)
+    except NoCommonCommit as error:
+        reason = f"this branch and {facts.base_ref} have no commit in common"
+        raise StepFailed(reason) from error
     except WorktreeError as error:  # its detail is for operators
         raise StepFailed(
             f"the pull request's commits cannot be read: {error.what}", ours=True
@@ -133,6 +137,7 @@ async def brief(services: Services, context: HostStepContext) -> Done | Finish:
             "unread": list(dict.fromkeys(change.path for change in beyond)),
             "without_lines": found.without_lines,
             "incremental": since is not None,
+            "whole": whole,
             "since": "" if since is None else since.head,
             "nothing": nothing,
             "earlier": before.stored(),

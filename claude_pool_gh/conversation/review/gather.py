@@ -87,7 +87,7 @@ async def gather(services: Services, context: HostStepContext) -> Finish:
         unopened=len(diff_alone),
         unread=len(brief["unread"]),
         not_read=unread_in_words(brief["unreadable"]) if brief["unreadable"] else "",
-        only=facts.paths,
+        only=() if brief.get("whole") else facts.paths,
         nothing=brief["nothing"],
         is_read=bool(brief.get("since")),
     )
@@ -139,7 +139,7 @@ async def gather(services: Services, context: HostStepContext) -> Finish:
             review = review_of(services.links, facts, brief, fresh)
             want(tx, f"review:{context.chain_id}", facts.thread.repository, review, now)
         for finding in reviewed.fixed:
-            settle_fixed(tx, facts, finding, now)
+            settle_fixed(tx, facts, finding, context.chain_id, now)
         if is_whole(outcome) and not facts.paths:
             against = ReviewBasis(
                 head=facts.head, merge_base=brief["merge_base"], digest=brief["digest"]
@@ -190,7 +190,9 @@ def _among(findings: Sequence[Finding], added: list[Finding]) -> tuple[Finding, 
     return tuple(finding for finding in findings if finding in added)
 
 
-def settle_fixed(tx: Transaction, facts: ReviewFacts, finding: Finding, now_ms: int) -> None:
+def settle_fixed(
+    tx: Transaction, facts: ReviewFacts, finding: Finding, chain_id: str, now_ms: int
+) -> None:
     """A second reader says that a finding is fixed: note it, and say so under its inline comment."""
     mark = fingerprint(finding)
     if tables.settle(tx, facts.key, mark, tables.Standing.fixed, now_ms):
@@ -202,7 +204,7 @@ def settle_fixed(tx: Transaction, facts: ReviewFacts, finding: Finding, now_ms: 
         )
         want(
             tx,
-            f"settled:{facts.key}:{mark}:{facts.head[:12]}",
+            f"settled:{facts.key}:{mark}:{facts.head[:12]}:{chain_id}",
             facts.thread.repository,
             settled,
             now_ms,

@@ -29,6 +29,12 @@ def digest_of(facts: ReviewFacts, plan: Any, guidance: str) -> str:
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
+async def is_read_whole(services: Services, facts: ReviewFacts, against: ReviewBasis) -> bool:
+    """Whether an earlier review has read everything at this very head, under the very same conditions."""
+    last = await services.database.read(lambda tx: tables.last_reviewed(tx, facts.key))
+    return last == against
+
+
 @dataclass(frozen=True, slots=True)
 class ReadBefore:
     """An earlier review that read everything and settled every claim, under the very same conditions."""

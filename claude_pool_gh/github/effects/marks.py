@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import AsyncIterator
 from typing import Any
 
 from claude_pool_gh.github.api import Forge
@@ -26,11 +27,27 @@ async def post(forge: Forge, repository: Repository, path: str, body: Any) -> in
 
 async def ours(forge: Forge, repository: Repository, listing: str, mark: str) -> Any:
     """The first thing in a listing that we made and that holds a mark: anybody can copy a mark, nobody our author."""
+    async for item in _all_of_ours(forge, repository, listing, mark):
+        return item
+    return None
+
+
+async def newest_of_ours(forge: Forge, repository: Repository, listing: str, mark: str) -> Any:
+    """The last such thing: what was settled once and came back stands there again under the same mark."""
+    newest = None
+    async for item in _all_of_ours(forge, repository, listing, mark):
+        if newest is None or int(item["id"]) > int(newest["id"]):
+            newest = item
+    return newest
+
+
+async def _all_of_ours(
+    forge: Forge, repository: Repository, listing: str, mark: str
+) -> AsyncIterator[Any]:
     own = await forge.access.own_id(repository)
     async for item in forge.pages(repository, listing):
         if (item.get("user") or {}).get("id") == own and mark in (item.get("body") or ""):
-            return item
-    return None
+            yield item
 
 
 async def id_of_ours(forge: Forge, repository: Repository, listing: str, mark: str) -> int | None:

@@ -8,7 +8,7 @@ from typing import ClassVar, Final, Literal, Self
 from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.effects import threads
 from claude_pool_gh.github.effects.effect import Effect, Making
-from claude_pool_gh.github.effects.marks import marked, marker, ours, post
+from claude_pool_gh.github.effects.marks import marked, marker, newest_of_ours, ours, post
 
 _RESOLVE_TRIES: Final = 5
 """How often a thread is tried to be resolved where GitHub only fails; after that its comment is folded instead."""
@@ -41,7 +41,7 @@ class ResolveThread(Effect):
     async def make(self, forge: Forge, making: Making) -> int | None:
         """Answer under our inline comment and resolve its thread; where that is not allowed, fold the comment."""
         listing = f"/pulls/{self.number}/comments"
-        comment = await ours(forge, making.repository, listing, marker(self.mark))
+        comment = await newest_of_ours(forge, making.repository, listing, marker(self.mark))
         if comment is None:  # never made inline, or deleted by a person
             return None
         if await ours(forge, making.repository, listing, making.marker) is None:
