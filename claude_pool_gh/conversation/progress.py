@@ -41,7 +41,6 @@ from claude_pool_gh.reports.views import (
     HandInReport,
     Resumable,
     Retargeted,
-    ReviewReport,
     Run,
     StepLine,
 )
@@ -335,7 +334,7 @@ def _check(run: Run, facts: ThreadFacts, fail_on: str) -> CheckRun:
         )
     concluded = conclusion(run.outcome, run.report, fail_on=fail_on, on_error=facts.on_error)
     title = headline(run.outcome, run.report, run.verb)
-    if run.against is not None and isinstance(run.report, ReviewReport):
+    if run.against is not None and not isinstance(run.report, ChangeReport):
         concluded, title = of_another_base(concluded, title, run.against)
     return CheckRun(
         name=name,

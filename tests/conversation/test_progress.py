@@ -10,8 +10,10 @@ import pytest
 import sqlalchemy as sa
 
 from claude_pool_gh.conversation import queue_position, registry
+from claude_pool_gh.conversation.event_handler import EventHandler
 from claude_pool_gh.conversation.facts import ThreadFacts
 from claude_pool_gh.conversation.progress import Progress
+from claude_pool_gh.github.repository_events import BaseChanged, HeadMoved
 from claude_pool_gh.github.tables import effects, threads
 from claude_pool_gh.pool.model.clock import SystemClock
 from claude_pool_gh.pool.model.config import SlotConfig
@@ -136,6 +138,33 @@ def test_wanting_the_same_again_changes_nothing_and_another_thing_is_a_new_versi
         chains.finish(tx, chains.get(tx, "now"), Outcome(verdict=Verdict.cancelled), NOW)
         progress.changed(tx, "now")
         assert tx.execute(version).one() == (3, "gone")
+
+
+def test_no_push_makes_a_review_of_another_base_green_again(database: Database) -> None:
+    """Whoever opened a pull request may retarget it: a review against a branch with the same code says nothing."""
+    thread = Thread(repository=REPOSITORY, number=7)
+    head, other = "a" * 40, "b" * 40
+    with database.engine.begin() as tx:
+        _setting(tx)
+        _made(tx, "now", NOW)
+        begun = chains.begin(tx, chains.get(tx, "now"), NOW)
+        chains.finish(tx, begun, Outcome(verdict=Verdict.clean), NOW)
+        progress = _progress()
+        events = EventHandler(SystemClock(), progress)
+        progress.changed(tx, "now")
+        assert _conclusion(tx) == "success"
+        events.take(tx, BaseChanged(thread, "release"))
+        assert _conclusion(tx) == "neutral"
+        for moved in (other, head):
+            events.take(tx, HeadMoved(thread, moved, "release"))
+            assert _conclusion(tx) == "neutral"
+        events.take(tx, BaseChanged(thread, "main"))
+        assert _conclusion(tx) == "success", "that is what was read"
+
+
+def _conclusion(tx: Transaction) -> str:
+    wanted = sa.select(effects.c.wanted).where(effects.c.kind == "check")
+    return str(tx.execute(wanted).scalar_one()["conclusion"])
 
 
 def test_a_statement_more_would_be_counted(database: Database) -> None:
