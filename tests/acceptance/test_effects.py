@@ -81,13 +81,13 @@ async def test_limits_are_waited_for_not_run_against(found: World) -> None:
     assert posts[1].at - posts[0].at >= 1.0
 
 
-async def test_an_expired_token_is_replaced_and_the_write_repeated(shop: World) -> None:
-    shop.github.limits.token_seconds = 2
-    await shop.say("/pool review")
-    await _stands_once(shop)
+async def test_an_expired_token_is_replaced_and_the_write_repeated(found: World) -> None:
+    found.github.limits.token_seconds = 2
+    await found.say("/pool review")
+    await _stands_once(found)
     minted = [
         r
-        for r in shop.github.requests
+        for r in found.github.requests
         if r.route is not None and r.route.endswith("/access_tokens")
     ]
     assert len(minted) >= 2

@@ -55,7 +55,7 @@ async def test_nobody_is_mentioned_where_that_is_switched_off(here: World) -> No
 async def test_who_is_cancelled_by_somebody_else_is_told_by_the_answer_to_that(shop: World) -> None:
     other = shop.github.create_user("max")
     shop.repository.grant(other, "write")
-    shop.model.script = Reviewer(stage.PLANTED, pace=2.0)
+    shop.model.script = Reviewer(stage.PLANTED[1:2], pace=2.0)
     comment = await shop.say("/pool review")
     await shop.until(lambda: shop.model.requests)
     await shop.say("/pool cancel", by=other)

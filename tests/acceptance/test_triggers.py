@@ -134,7 +134,7 @@ async def test_pull_requests_are_reviewed_when_opened_only_where_that_is_wanted(
 async def test_a_push_says_that_the_head_has_moved_and_where_wanted_begins_anew(
     here: World,
 ) -> None:
-    here.model.script = Reviewer(stage.PLANTED, pace=1.0)
+    here.model.script = Reviewer(stage.PLANTED[1:2], pace=1.0)
     await here.say("/pool review")
     await here.until(lambda: here.model.requests)
     first = here.pull.head_sha

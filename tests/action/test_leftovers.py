@@ -124,7 +124,7 @@ def opened(scene: Stage, event: dict[str, Any]) -> dict[str, Any]:
 async def test_an_automatic_review_of_what_a_person_has_had_reviewed_does_nothing(
     scene: Stage,
 ) -> None:
-    scene.model.script = Reviewer()
+    scene.model.script = Reviewer(quick=True)
     event = await scene.comment("/pool review")
     assert not (await scene.job("issue_comment", event, permissions=KEEPING)).red
     paid = scene.paid
