@@ -17,6 +17,8 @@ from claude_pool_gh.rehearsal.github import (
 )
 from tests.acceptance.world import World
 
+pytestmark = pytest.mark.rotating(4)
+
 COMMENTS = "/repos/{owner}/{repo}/issues/{issue_number}/comments"
 CHECKS = "/repos/{owner}/{repo}/check-runs"
 REVIEWS = "/repos/{owner}/{repo}/pulls/{pull_number}/reviews"
@@ -34,6 +36,7 @@ async def _stands_once(here: World) -> None:
     assert len(command.reactions) == 1
 
 
+@pytest.mark.rotating(1)
 @pytest.mark.parametrize(
     "kind",
     [

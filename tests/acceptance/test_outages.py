@@ -13,6 +13,8 @@ from claude_pool_gh.rehearsal.reviewer import Reviewer
 from tests.acceptance.colleague import Colleague
 from tests.acceptance.world import World
 
+pytestmark = pytest.mark.rotating(4)
+
 RECEIVE = "/{owner}/{repo}.git/git-receive-pack"
 UPLOAD = "/{owner}/{repo}.git/git-upload-pack"
 PULL = "/repos/{owner}/{repo}/pulls/{pull_number}"
@@ -20,6 +22,7 @@ RULE = "echo 'error: GH013: Repository rule violations found for refs/heads/feat
 REASON = "echo '- Commits must have verified signatures. @mona' >&2\n"
 
 
+@pytest.mark.rotating(1)
 async def test_a_push_is_shown_as_it_is_late_at_first_and_refused_at_last(here: World) -> None:
     here.model.script = Colleague(planted=stage.PLANTED)
     before = here.pull.head_sha
