@@ -21,7 +21,7 @@ test-short: $(BIN)/.dev
 	$(BIN)/python -m pytest -q -n 4 --dist load --maxschedchunk=1 -m "not long"
 
 test-long: $(BIN)/.dev ## The tests that take longer
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m long
+	TESTS_DAY=none $(BIN)/python -m pytest -q -n 2 --dist worksteal -m long
 
 lint: $(BIN)/.dev
 	$(BIN)/ruff check .

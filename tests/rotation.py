@@ -1,7 +1,7 @@
 """A share of many like tests for each day, so that all of them run in turn where there is no time for all at once.
 
-`make test-long` runs all of them, and so does `TESTS_DAY=every make test`; `TESTS_DAY=7` runs those of the seventh
-day of the year again.
+`TESTS_DAY=every make test` runs all of them, `TESTS_DAY=7 make test` those of the seventh day of the year.
+`make test-long` runs all of them too: on no day is any of them left to `make test`.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ DAY: Final = os.environ.setdefault("TESTS_DAY", str(dt.datetime.now(dt.UTC).time
 
 def share(cases: Sequence[Case], parts: int) -> list[Case]:
     """Today's share of the cases, every `parts`-th one; after so many days each had its turn."""
-    return list(cases if DAY == "every" else cases[int(DAY) % parts :: parts])
+    return list(cases[int(DAY) % parts :: parts] if DAY.isdecimal() else cases)
 
 
 def is_due(name: str, parts: int) -> bool:
-    """Whether a test runs today; it has one of `parts` days, whatever other tests there are."""
-    return DAY == "every" or crc32(name.encode()) % parts == int(DAY) % parts
+    """Whether `make test` runs a test today; it has one of `parts` days, whatever other tests there are."""
+    if not DAY.isdecimal():  # "every" or "none"
+        return DAY == "every" or parts == 1
+    return crc32(name.encode()) % parts == int(DAY) % parts

@@ -17,6 +17,9 @@ def test_after_so_many_days_each_case_had_its_turn(monkeypatch: pytest.MonkeyPat
     assert (sorted(shown), sorted(due)) == (list(cases), sorted(names))
     monkeypatch.setattr(rotation, "DAY", "every")
     assert (rotation.share(cases, 4), rotation.is_due(names[0], 4)) == (list(cases), True)
+    monkeypatch.setattr(rotation, "DAY", "none")
+    assert not any(rotation.is_due(name, 4) for name in names)
+    assert rotation.is_due(names[0], 1), "what runs on each day is never long"
 
 
 @pytest.mark.parametrize(("parts", "day", "long"), [(2, 0, True), (2, 1, False), (1, 0, False)])
