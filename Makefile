@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Hundreds of short-lived processes run here: without compiled files each of them would compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-long lint eval bench schema readme pictures lock dist release-notes clean help
+.PHONY: demo test test-short test-long lint eval bench schema readme pictures lock dist release-notes clean help
 
 help: ## List these targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -13,11 +13,15 @@ help: ## List these targets
 demo: $(BIN)/claude-pool-gh ## Show a whole review here; LIVE=1 with ANTHROPIC_API_KEY uses the real model
 	@$(BIN)/claude-pool-gh rehearse $(if $(LIVE),--live)
 
-test: $(BIN)/.dev lint ## Lint, types, layers and every test that is not long
+test: $(BIN)/.dev ## Lint, types, layers and every test that is not long
+	@$(MAKE) --no-print-directory -j 2 lint test-short
+
+# Beside lint, which keeps one core busy for a minute while many tests only wait.
+test-short: $(BIN)/.dev
 	$(BIN)/python -m pytest -q -n 4 --dist load --maxschedchunk=1 -m "not long"
 
 test-long: $(BIN)/.dev ## The tests that take longer
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m long
+	TESTS_DAY=none $(BIN)/python -m pytest -q -n 2 --dist worksteal -m long
 
 lint: $(BIN)/.dev
 	$(BIN)/ruff check .

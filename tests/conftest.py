@@ -11,12 +11,19 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
+from tests.rotation import is_due
+
 HEAVY = ("crash", "money", "acceptance")
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest first, so that no worker is left alone with one at the end."""
+    """The longest first, so that no worker is left alone with one at the end; what has another day is long."""
     root = Path(__file__).parent
+    for item in items:
+        rotating = item.get_closest_marker("rotating")
+        if rotating is not None and not is_due(item.nodeid, *rotating.args):
+            item.add_marker(pytest.mark.long)
 
     def weight(item: pytest.Item) -> int:
         folder = item.path.relative_to(root).parts[0]

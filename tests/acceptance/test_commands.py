@@ -10,6 +10,8 @@ from claude_pool_gh.rehearsal.reviewer import Reviewer
 from tests import ours
 from tests.acceptance.world import World
 
+pytestmark = pytest.mark.rotating(4)
+
 CONFIG = ".github/claude-pool.yml"
 
 
@@ -37,6 +39,7 @@ async def test_a_faulty_flag_runs_nothing(here: World) -> None:
     assert here.model.requests == []
 
 
+@pytest.mark.rotating(1)
 async def test_a_stranger_is_refused_once_and_spends_nothing(here: World) -> None:
     stranger = here.github.create_user("stranger")
     await here.say("/pool review", by=stranger)
@@ -49,6 +52,7 @@ async def test_a_stranger_is_refused_once_and_spends_nothing(here: World) -> Non
     assert here.model.requests == []
 
 
+@pytest.mark.rotating(1)
 @pytest.mark.parametrize(("role", "runs"), [("triage", False), ("write", True)])
 async def test_the_live_role_decides(here: World, role: Any, runs: bool) -> None:
     """On either side of the border; test_strangers.py asks the policy for every role and verb."""
@@ -88,6 +92,7 @@ async def test_a_bot_is_never_obeyed(here: World) -> None:
     assert here.model.requests == []
 
 
+@pytest.mark.rotating(1)
 @pytest.mark.parametrize(
     "body",
     [
@@ -105,12 +110,14 @@ async def test_what_only_looks_like_a_command_is_none(here: World, body: str) ->
     assert here.rows("SELECT count(*) FROM commands") == [(0,)]
 
 
+@pytest.mark.rotating(1)
 async def test_an_edited_comment_is_no_command(here: World) -> None:
     comment = await here.say("hello")
     await here.github.edit_comment(here.maintainer, comment, "/pool review")
     assert here.rows("SELECT count(*) FROM commands") == [(0,)]
 
 
+@pytest.mark.rotating(1)
 @pytest.mark.parametrize("act", ["edit", "delete"])
 async def test_a_comment_changed_before_it_is_acted_on_runs_nothing(here: World, act: str) -> None:
     done = False
@@ -143,6 +150,7 @@ async def test_a_faulty_configuration_is_answered_with_line_and_nearest_key(here
     assert here.model.requests == []
 
 
+@pytest.mark.rotating(1)
 async def test_configuration_and_recipes_of_the_head_count_for_nothing(here: World) -> None:
     planted = {
         CONFIG: "permissions:\n  review: read\nbudget:\n  chain: 50\n",
@@ -203,6 +211,7 @@ async def test_a_review_of_an_issue_is_refused(here: World) -> None:
     assert "works on a pull request" in await here.answered(number=issue.number)
 
 
+@pytest.mark.rotating(1)
 async def test_several_commands_in_one_comment_each_get_their_answer(here: World) -> None:
     await here.say("/pool help\n\ntext\n\n/pool nonsense\n/pool help review")
     await here.answered(3)

@@ -14,6 +14,8 @@ from claude_pool_gh.config.model import RepositoryConfig
 from claude_pool_gh.rehearsal.github import Repository
 from tests.acceptance.world import World, world
 
+pytestmark = pytest.mark.rotating(4)
+
 CONFIG: Final = ".github/claude-pool.yml"
 
 
@@ -38,6 +40,7 @@ def rows_of(answer: str) -> dict[str, tuple[str, str]]:
     return {key: (value.strip("`"), source.strip("`")) for key, value, source in found}
 
 
+@pytest.mark.rotating(1)
 async def test_a_repositorys_own_file_goes_before_the_organizations_key_by_key(here: World) -> None:
     ours = "budget: {chain: 5, thread: 8}\npermissions: {cost: read, status: admin}\nreview: {exclude: [docs/**]}\n"
     own = "budget: {chain: 4}\npermissions: {status: read}\nreview: {turns: 7}\n"

@@ -17,6 +17,8 @@ from claude_pool_gh.rehearsal.github import (
 )
 from tests.acceptance.world import World
 
+pytestmark = pytest.mark.rotating(4)
+
 COMMENTS = "/repos/{owner}/{repo}/issues/{issue_number}/comments"
 CHECKS = "/repos/{owner}/{repo}/check-runs"
 REVIEWS = "/repos/{owner}/{repo}/pulls/{pull_number}/reviews"
@@ -34,6 +36,7 @@ async def _stands_once(here: World) -> None:
     assert len(command.reactions) == 1
 
 
+@pytest.mark.rotating(1)
 @pytest.mark.parametrize(
     "kind",
     [
@@ -81,13 +84,13 @@ async def test_limits_are_waited_for_not_run_against(found: World) -> None:
     assert posts[1].at - posts[0].at >= 1.0
 
 
-async def test_an_expired_token_is_replaced_and_the_write_repeated(shop: World) -> None:
-    shop.github.limits.token_seconds = 2
-    await shop.say("/pool review")
-    await _stands_once(shop)
+async def test_an_expired_token_is_replaced_and_the_write_repeated(found: World) -> None:
+    found.github.limits.token_seconds = 2
+    await found.say("/pool review")
+    await _stands_once(found)
     minted = [
         r
-        for r in shop.github.requests
+        for r in found.github.requests
         if r.route is not None and r.route.endswith("/access_tokens")
     ]
     assert len(minted) >= 2

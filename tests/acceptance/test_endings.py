@@ -44,6 +44,7 @@ async def test_an_end_is_told_by_a_reaction_and_by_a_reply_only_where_no_review_
     assert (len(found.replies()), len(found.ends())) == (1, 1)
 
 
+@pytest.mark.rotating(4)
 async def test_nobody_is_mentioned_where_that_is_switched_off(here: World) -> None:
     here.repository.commit("main", {CONFIG: "notify: false\n"}, author=here.maintainer)
     comment = await here.say("/pool review")
@@ -52,10 +53,11 @@ async def test_nobody_is_mentioned_where_that_is_switched_off(here: World) -> No
     assert (reactions(comment), here.replies(), here.ends()) == (["+1"], [], [])
 
 
+@pytest.mark.rotating(4)
 async def test_who_is_cancelled_by_somebody_else_is_told_by_the_answer_to_that(shop: World) -> None:
     other = shop.github.create_user("max")
     shop.repository.grant(other, "write")
-    shop.model.script = Reviewer(stage.PLANTED, pace=2.0)
+    shop.model.script = Reviewer(stage.PLANTED[1:2], pace=2.0)
     comment = await shop.say("/pool review")
     await shop.until(lambda: shop.model.requests)
     await shop.say("/pool cancel", by=other)
@@ -66,6 +68,7 @@ async def test_who_is_cancelled_by_somebody_else_is_told_by_the_answer_to_that(s
     assert (reactions(comment), shop.ends()) == (["confused"], [])
 
 
+@pytest.mark.rotating(4)
 async def test_a_thread_keeps_the_newest_answer_of_each_kind(here: World) -> None:
     for line in (
         "/pool status",

@@ -14,6 +14,8 @@ from claude_pool_gh.rehearsal.github.web.faults import Moment
 from tests.acceptance.colleague import Colleague
 from tests.acceptance.world import World
 
+pytestmark = pytest.mark.rotating(4)
+
 SQL, BOUNDARY = stage.PLANTED[:2]
 NEW = replace(
     BOUNDARY,
@@ -67,6 +69,7 @@ def _about_resolving(moment: Moment) -> bool:
     )
 
 
+@pytest.mark.rotating(1)
 async def test_a_push_brings_new_fixed_and_still_open_each_said_once_and_where_it_belongs(
     here: World, colleague: Colleague
 ) -> None:

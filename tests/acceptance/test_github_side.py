@@ -13,6 +13,8 @@ from claude_pool_gh.rehearsal.github import Request
 from claude_pool_gh.rehearsal.reviewer import Reviewer
 from tests.acceptance.world import World, world
 
+pytestmark = pytest.mark.rotating(4)
+
 CONFIG: Final = ".github/claude-pool.yml"
 QUICK: Final = Reviewer(quick=True)
 CHAINS: Final = "SELECT state, json_extract(outcome, '$.verdict') FROM chains ORDER BY created_ms"
@@ -51,6 +53,7 @@ def writes(here: World, since: int) -> list[Request]:
 # ---- installations
 
 
+@pytest.mark.rotating(1)
 async def test_an_installation_that_is_removed_ends_what_runs_and_is_written_to_no_more(
     here: World,
 ) -> None:
@@ -175,7 +178,7 @@ async def test_a_review_sees_under_the_new_name_that_its_branch_was_rewritten(he
     onto = here.repository.head("main")
     here.repository.commit("feature", stage.head_files(), author=here.maintainer, onto=onto)
     await here.github.settle()
-    here.model.script = Reviewer(stage.PLANTED)
+    here.model.script = Reviewer(stage.PLANTED[1:2], quick=True)
     await here.shows("review", "the branch was rewritten")
     await here.quiet()
     assert here.reviews == []
@@ -282,6 +285,7 @@ async def test_a_missing_permission_is_named_with_the_page_that_grants_it(
 # ---- deliveries that were missed
 
 
+@pytest.mark.rotating(1)
 async def test_what_was_said_while_the_server_was_down_is_done_once_when_it_is_back(
     tmp_path: Path,
 ) -> None:

@@ -12,6 +12,7 @@ from tests.acceptance.world import World, world
 CONFIG = ".github/claude-pool.yml"
 
 
+@pytest.mark.rotating(4)
 @pytest.mark.parametrize(
     ("config", "server", "says"),
     [

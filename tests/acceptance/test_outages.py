@@ -13,6 +13,8 @@ from claude_pool_gh.rehearsal.reviewer import Reviewer
 from tests.acceptance.colleague import Colleague
 from tests.acceptance.world import World
 
+pytestmark = pytest.mark.rotating(4)
+
 RECEIVE = "/{owner}/{repo}.git/git-receive-pack"
 UPLOAD = "/{owner}/{repo}.git/git-upload-pack"
 PULL = "/repos/{owner}/{repo}/pulls/{pull_number}"
@@ -20,6 +22,7 @@ RULE = "echo 'error: GH013: Repository rule violations found for refs/heads/feat
 REASON = "echo '- Commits must have verified signatures. @mona' >&2\n"
 
 
+@pytest.mark.rotating(1)
 async def test_a_push_is_shown_as_it_is_late_at_first_and_refused_at_last(here: World) -> None:
     here.model.script = Colleague(planted=stage.PLANTED)
     before = here.pull.head_sha
@@ -85,7 +88,7 @@ async def test_an_outage_ends_no_review(
     here: World, seconds: float, phases: list[tuple[str, str]]
 ) -> None:
     """GitHub goes away when it is asked for a thing the first time, each time for so long, API and git alike."""
-    here.model.script = Reviewer(stage.PLANTED, quick=True)
+    here.model.script = Reviewer(stage.PLANTED[1:2], quick=True)
     loop, began, back = asyncio.get_running_loop(), list[tuple[str, str]](), 0.0
 
     def away(moment: Moment) -> bool:
@@ -100,7 +103,7 @@ async def test_an_outage_ends_no_review(
     await here.say("/pool review")
     check = await here.reviewed(timeout=60 + 3 * seconds * len(phases))
     await here.until(lambda: here.reviews, timeout=60 + 2 * seconds)
-    assert "2 findings" in (check.title or "")
+    assert "1 finding" in (check.title or "")
     assert sorted(began) == sorted(phases)
     await here.until(lambda: loop.time() > back)
     await here.written()

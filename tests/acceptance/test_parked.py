@@ -11,6 +11,8 @@ from claude_pool_gh.rehearsal.model import Fail
 from tests.acceptance.colleague import MENDED, READ, Colleague, write
 from tests.acceptance.world import World
 
+pytestmark = pytest.mark.rotating(4)
+
 CONFIG = ".github/claude-pool.yml"
 
 
@@ -22,6 +24,7 @@ def colleague(here: World) -> Colleague:
     return made
 
 
+@pytest.mark.rotating(1)
 async def test_out_of_turns_goes_on_from_the_work_that_was_kept(
     here: World, colleague: Colleague
 ) -> None:
@@ -75,6 +78,7 @@ async def test_a_review_that_ran_out_of_money_pays_again_only_for_what_is_missin
     assert here.ledger == here.model.bill.total
 
 
+@pytest.mark.rotating(1)
 async def test_the_models_limit_is_named_with_its_reset_and_a_crash_says_what_goes_on(
     here: World, colleague: Colleague
 ) -> None:

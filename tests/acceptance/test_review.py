@@ -15,7 +15,10 @@ from claude_pool_gh.rehearsal.reviewer import Planted, Reviewer
 from claude_pool_gh.rehearsal.skills import skill_of
 from tests.acceptance.world import World, world
 
+pytestmark = pytest.mark.rotating(4)
 
+
+@pytest.mark.rotating(1)
 async def test_a_review_comes_back_as_comment_review_check_and_bill(shop: World) -> None:
     comment = await shop.say("Have a look, please.\n\n/pool review")
     check = await shop.reviewed()
@@ -61,6 +64,7 @@ async def test_a_review_comes_back_as_comment_review_check_and_bill(shop: World)
     )
 
 
+@pytest.mark.rotating(1)
 async def test_nothing_found_is_green_and_writes_no_review(here: World) -> None:
     await here.say("/pool review")
     check = await here.reviewed()
@@ -92,6 +96,7 @@ def _collect(here: World, bodies: list[str]):  # type: ignore[no-untyped-def]
     return hook
 
 
+@pytest.mark.rotating(1)
 async def test_every_agent_works_at_the_pinned_head_with_reading_tools_only(found: World) -> None:
     await found.say("/pool review")
     await found.reviewed()
@@ -132,6 +137,7 @@ async def test_a_part_that_could_not_be_read_is_never_green(tmp_path: Path) -> N
         assert check.title.startswith("NOT REVIEWED: 1 of 3 parts could not be read")
 
 
+@pytest.mark.rotating(1)
 async def test_a_model_without_a_typed_result_is_a_failure_never_a_clean_review(
     here: World,
 ) -> None:
@@ -182,6 +188,7 @@ async def test_a_cap_that_is_used_up_refuses_the_run_by_name(here: World) -> Non
     assert here.model.requests == []
 
 
+@pytest.mark.rotating(1)
 async def test_a_second_review_edits_the_same_comment_and_repeats_nothing(shop: World) -> None:
     shop.model.script = Reviewer(stage.PLANTED[:3])
     await shop.say("/pool review")
@@ -359,6 +366,7 @@ async def test_a_post_with_a_key_of_this_server_is_withheld_and_says_so(shop: Wo
         assert secret not in posted
 
 
+@pytest.mark.rotating(1)
 async def test_a_failed_check_does_not_turn_green_while_its_finding_stands(shop: World) -> None:
     config = {".github/claude-pool.yml": "review:\n  fail_on: high\n"}
     shop.repository.commit("main", config, author=shop.maintainer)
@@ -414,6 +422,7 @@ async def test_a_commit_message_that_nobody_can_see_does_no_harm(shop: World) ->
     assert (await shop.reviewed()).title == title
 
 
+@pytest.mark.rotating(1)
 async def test_a_second_command_while_the_first_runs_pays_nothing(shop: World) -> None:
     shop.model.script = Reviewer(stage.PLANTED[1:2], pace=1.0)
     await shop.say("/pool review")

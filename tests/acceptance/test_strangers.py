@@ -35,6 +35,8 @@ from tests.acceptance.test_webhook import comment as commented
 from tests.acceptance.test_webhook import post, signed
 from tests.acceptance.world import World, world
 
+pytestmark = pytest.mark.rotating(4)
+
 CONFIG: Final = ".github/claude-pool.yml"
 ROLES: Final[Sequence[Role]] = get_args(Role)
 WORDS: Final = {"ask": " why?", "run": " tidy"}
@@ -128,6 +130,7 @@ def people(here: World) -> dict[tuple[str, Role], User]:
     return found
 
 
+@pytest.mark.rotating(1)
 async def test_every_verb_goes_by_the_live_role_and_by_nothing_else(tmp_path: Path) -> None:
     async with world(tmp_path, start=False) as here, judge_of(here, tmp_path) as judge:
         here.repository.state.private = True  # else everybody may read
@@ -248,6 +251,7 @@ async def test_the_threads_author_is_told_things_and_no_more(here: World) -> Non
 # ---- bots
 
 
+@pytest.mark.rotating(1)
 async def test_bots_command_only_when_listed_by_their_number_and_never_the_bot_itself(
     here: World,
 ) -> None:
@@ -297,6 +301,7 @@ def from_outside(here: World, login: str = "stranger") -> tuple[Repository, Pull
     return fork, here.pull, stranger
 
 
+@pytest.mark.rotating(1)
 async def test_nothing_is_spent_on_an_outsiders_commit_before_somebody_with_write_has_looked(
     here: World,
 ) -> None:

@@ -112,7 +112,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Stage]:
     contract.clear()
     async with (
         SimulatedGitHub.start(tmp_path / "github") as github,
-        ScriptedModel.start(Reviewer()) as model,
+        ScriptedModel.start(Reviewer(quick=True)) as model,
     ):
         github.observe(contract)
         repository, pull, maintainer = stage.set_up(github)

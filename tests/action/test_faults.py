@@ -129,6 +129,7 @@ async def test_a_result_that_cannot_be_posted_makes_the_job_red(scene: Stage) ->
     assert scene.paid > 0
 
 
+@pytest.mark.rotating(4)
 async def test_a_written_door_of_the_app_ends_the_job_and_says_so(scene: Stage) -> None:
     scene.repository.commit(
         "main", {".github/claude-pool.yml": "door: app\n"}, author=scene.maintainer
@@ -172,6 +173,7 @@ async def _pull_event(scene: Stage) -> dict[str, Any]:
     return {"repository": comment["repository"], "sender": comment["sender"], "pull_request": pull}
 
 
+@pytest.mark.rotating(4)
 async def test_a_schedule_with_a_command_and_a_number(scene: Stage) -> None:
     inputs = {"command": "/pool help", "number": "1"}
     done = await scene.job("schedule", {"schedule": "0 3 * * *"}, inputs=inputs)

@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from claude_pool_gh.action.state import money
 from claude_pool_gh.action.state.money import Entry
 from claude_pool_gh.action.state.ref import Ref
@@ -90,6 +92,7 @@ async def test_what_other_threads_have_spent_counts_for_a_job_that_may_not_push(
     assert "the cap per repository and month of $3.00 has $0.10 left" in scene.comments[-1].body
 
 
+@pytest.mark.rotating(4)
 async def test_the_comment_of_a_job_that_may_not_push_says_that_it_is_alone(scene: Stage) -> None:
     done = await scene.say("/pool review")
     assert done.outputs["outcome"] == "clean", done.log
@@ -121,10 +124,11 @@ def opened(scene: Stage, event: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+@pytest.mark.rotating(4)
 async def test_an_automatic_review_of_what_a_person_has_had_reviewed_does_nothing(
     scene: Stage,
 ) -> None:
-    scene.model.script = Reviewer()
+    scene.model.script = Reviewer(quick=True)
     event = await scene.comment("/pool review")
     assert not (await scene.job("issue_comment", event, permissions=KEEPING)).red
     paid = scene.paid

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from claude_pool_gh.rehearsal.example import FILE, TITLE
 from tests.action.conftest import Stage
 from tests.action.runner import Done
@@ -61,6 +63,7 @@ async def test_a_forks_read_only_token_without_a_secret_shows_it_on_the_jobs_pag
     assert "this is a dry run of `/pool review`, as for each event `pull_request`" in done.log
 
 
+@pytest.mark.rotating(4)
 async def test_a_token_that_may_comment_shows_it_in_one_comment_of_the_thread(scene: Stage) -> None:
     bot = scene.github.create_user("dependabot[bot]")
     event = await pull_event(scene) | {"sender": {"id": bot.id, "login": bot.login, "type": "Bot"}}
@@ -74,6 +77,7 @@ async def test_a_token_that_may_comment_shows_it_in_one_comment_of_the_thread(sc
     assert TITLE in comment.body
 
 
+@pytest.mark.rotating(4)
 async def test_a_fix_is_shown_up_to_the_approval_that_it_would_wait_for(scene: Stage) -> None:
     before = scene.pull.head_sha
     inputs = TRIAL | {"command": "/pool fix the discount must count from ten pieces"}

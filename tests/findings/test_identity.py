@@ -222,18 +222,19 @@ def test_in_real_files_no_other_line_ever_counts_as_the_same(module: ModuleType)
     )
     assert max(keys.values()) == 1, "two lines of one file are told apart"
     assert len({fingerprint(each) for each in found}) == len(found)
-    some = found[:: max(1, len(found) // 60)]
+    some = found[:: max(1, len(found) // 25)]
     assert [
         (a.start_line, b.start_line)
         for a in some
         for b in found
         if a is not b and same_defect(a, b)
     ] == []
+    retold = [each.model_copy(update={"title": "x"}) for each in found]
     assert [
         a.start_line
         for a in some
-        for b in found
-        if a is not b and hides(a, b.model_copy(update={"title": "x"}))
+        for b, again in zip(found, retold, strict=True)
+        if a is not b and hides(a, again)
     ] == []
     assert all(
         still_there(each, text) == each.model_copy(update={"mark": fingerprint(each)})

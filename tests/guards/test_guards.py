@@ -1742,7 +1742,11 @@ def run_tests(
         "not long",
     ]
     command += [*tests.split(), *(["-k", chosen] if chosen else [])]
-    environment = os.environ | {"PYTHONPATH": str(folder), "TESTS_PATIENCE": patience}
+    environment = os.environ | {
+        "PYTHONPATH": str(folder),
+        "TESTS_PATIENCE": patience,
+        "TESTS_DAY": "every",
+    }
     return subprocess.run(
         command,
         cwd=folder,

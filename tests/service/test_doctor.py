@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,12 @@ from claude_pool_gh.rehearsal.github import App, SimulatedGitHub
 from claude_pool_gh.rehearsal.github.web.faults import Fault, Respond
 from claude_pool_gh.rehearsal.model import ScriptedModel
 from claude_pool_gh.rehearsal.reviewer import Reviewer
+from claude_pool_gh.service import doctor_github
+from claude_pool_gh.service.diagnosis import Diagnosis
+from claude_pool_gh.service.doctor import _checks as checks
+from claude_pool_gh.service.doctor import _safely as safely
+from claude_pool_gh.service.doctor import print_findings
+from claude_pool_gh.service.settings import Settings
 from tests import ours
 from tests.sandbox.proven import needs_walls
 
@@ -41,6 +48,24 @@ async def doctor(github: SimulatedGitHub, app: App, folder: Path, **more: str) -
     return process.returncode, out.decode()
 
 
+Examine = Callable[[Settings], Diagnosis | Iterable[Diagnosis]]
+
+
+async def printed(
+    capsys: pytest.CaptureFixture[str], check: Examine, **given: Any
+) -> tuple[int, str]:
+    """What it prints of one check, and its exit code; in this process, which is fast."""
+    signs = await asyncio.to_thread(lambda: list(safely("it", check, Settings(**given))))
+    code = print_findings(signs)
+    return code, capsys.readouterr().out
+
+
+def of_app(github: SimulatedGitHub, app: App, folder: Path, **more: Any) -> dict[str, Any]:
+    """Settings of a server of this App."""
+    own = {"app_id": str(app.id), "private_key": app.private_key, "GITHUB_API_URL": github.api_url}
+    return {"state_dir": folder / "state", **own, **more}
+
+
 async def test_a_healthy_server_is_told_so(
     github: SimulatedGitHub, model: ScriptedModel, tmp_path: Path
 ) -> None:
@@ -67,21 +92,22 @@ async def test_a_healthy_server_is_told_so(
 
 
 async def test_a_server_that_asks_itself_needs_no_webhook(
-    github: SimulatedGitHub, tmp_path: Path
+    github: SimulatedGitHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     app = github.create_app("claude-pool", None)
     github.install(app, "octo", [github.create_repository("octo/shop", files={"a": "b"})])
-    _, text = await doctor(github, app, tmp_path / "state", CLAUDE_POOL_POLL="30")
+    asks, waits = of_app(github, app, tmp_path, poll=30), of_app(github, app, tmp_path)
+    _, text = await printed(capsys, doctor_github.examine, **asks)
     assert (
         "✓ webhook: none; comments are read every 30 seconds, and nothing else is noticed\n" in text
     )
     assert "events" not in text.split("webhook: none")[1]
     # GitHub may also say that there is no webhook.
     github.faults.add(Fault(Respond(404, "Not Found"), route="/app/hook/config"))
-    _, text = await doctor(github, app, tmp_path / "state", CLAUDE_POOL_POLL="30")
+    _, text = await printed(capsys, doctor_github.examine, **asks)
     assert "✓ webhook: none" in text
     # Where nobody asked for it, a webhook is missing.
-    _, text = await doctor(github, app, tmp_path / "state")
+    _, text = await printed(capsys, doctor_github.examine, **waits)
     assert "✗ webhook: events are sent to nowhere" in text
 
 
@@ -106,12 +132,13 @@ async def test_what_is_missing_is_named_with_its_mend(
     assert "✗ webhook: events are sent to" in text
 
 
-async def test_a_wrong_key_is_said_to_be_wrong(github: SimulatedGitHub, tmp_path: Path) -> None:
+async def test_a_wrong_key_is_said_to_be_wrong(
+    github: SimulatedGitHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     app = github.create_app("claude-pool", webhook_secret=WEBHOOK_SECRET)
     other = github.create_app("other", webhook_secret=WEBHOOK_SECRET)
-    code, text = await doctor(
-        github, app, tmp_path / "state", CLAUDE_POOL_PRIVATE_KEY=other.private_key
-    )
+    wrong = of_app(github, app, tmp_path, private_key=other.private_key)
+    code, text = await printed(capsys, doctor_github.examine, **wrong)
     assert code == 1
     assert "check the App's id, its private key" in text
     assert "PRIVATE KEY" not in text.replace("private key", "")
@@ -119,19 +146,15 @@ async def test_a_wrong_key_is_said_to_be_wrong(github: SimulatedGitHub, tmp_path
 
 @needs_walls
 async def test_checks_are_said_to_be_off_or_walled_in_or_what_they_lack(
-    github: SimulatedGitHub, tmp_path: Path
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    app = github.create_app("claude-pool", webhook_secret=WEBHOOK_SECRET)
-    _, text = await doctor(github, app, tmp_path / "state")
+    own = {"state_dir": tmp_path / "state"}
+    _, text = await printed(capsys, checks, **own)
     assert "✓ checks: none are run; CLAUDE_POOL_CHECKS=1 lets repositories name some\n" in text
-    _, text = await doctor(github, app, tmp_path / "state", CLAUDE_POOL_CHECKS="1")
+    _, text = await printed(capsys, checks, **own, checks=True)
     assert "✓ checks: sandbox works (self-test passed)\n" in text
-    code, text = await doctor(
-        github,
-        app,
-        tmp_path / "state",
-        CLAUDE_POOL_CHECKS="1",
-        CLAUDE_POOL_CHECK_FOLDERS="/nonexistent/tools",
+    code, text = await printed(
+        capsys, checks, **own, checks=True, check_folders="/nonexistent/tools"
     )
     assert code == 1
     assert (

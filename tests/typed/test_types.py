@@ -19,10 +19,8 @@ MARK: Final = re.compile(r"# refused: (?P<code>[a-z-]+)$")
 ERROR: Final = re.compile(r"^(?P<file>[^:]+):(?P<line>\d+): error: .*\[(?P<code>[a-z-]+)\]$")
 
 
-@pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, int], str]:
+def found_in(place: Path) -> dict[tuple[str, int], str]:
     """What a user's mypy says of everything here: the kind of error by file and line."""
-    place = tmp_path_factory.mktemp("user")
     (place / "mypy.ini").write_text("[mypy]\nstrict = true\nfollow_imports = silent\n")
     (place / "wrong.py").write_text((HERE / "wrong.txt").read_text())
     files = [str(place / "wrong.py"), str(HERE / "right.py"), *map(str, EXAMPLES)]
@@ -39,13 +37,12 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, int], str
 
 
 @pytest.mark.timeout(600)
-def test_the_examples_and_what_a_user_writes_hold(found: dict[tuple[str, int], str]) -> None:
+def test_the_examples_and_what_a_user_writes_hold_and_every_typical_mistake_is_refused(
+    tmp_path: Path,
+) -> None:
+    """In one test, since that mypy takes half a minute; the mistakes show that it finds errors."""
+    found = found_in(tmp_path)
     assert {place: code for place, code in found.items() if place[0] != "wrong.py"} == {}
-
-
-@pytest.mark.timeout(600)
-def test_every_typical_mistake_is_refused(found: dict[tuple[str, int], str]) -> None:
-    """Which also shows that this mypy finds errors."""
     lines = enumerate((HERE / "wrong.txt").read_text().splitlines(), 1)
     marked = {
         ("wrong.py", number): mark["code"] for number, line in lines if (mark := MARK.search(line))

@@ -82,7 +82,13 @@ async def test_the_next_commit_is_a_move_of_what_is_there(site: Site) -> None:
         assert truth_of(lease.folder) == await clean(site, third)
 
 
-@pytest.mark.parametrize("believed", [True, False], ids=["by times", "by contents"])
+@pytest.mark.parametrize(
+    "believed",
+    [
+        pytest.param(True, id="by times"),
+        pytest.param(False, id="by contents", marks=pytest.mark.rotating(4)),
+    ],
+)
 @pytest.mark.parametrize("act", ACTS, ids=lambda act: act.__name__)
 async def test_nothing_of_one_run_is_there_for_the_next(
     site: Site, act: Act, believed: bool, monkeypatch: pytest.MonkeyPatch
