@@ -149,8 +149,7 @@ async def test_deleted_code_that_came_back_and_is_deleted_again_is_asked_about_a
         assert conclusion == "failure"
         assert title.startswith("1 finding (worst: high)")
         first, second = (each.comments[0] for each in here.reviews)
-        assert first.resolved_by is here.app.bot
-        assert second.resolved_by is None
+        assert [each.resolved_by for each in (first, second)] == [here.app.bot, None]
 
         # It is settled where it stands now, not where it was settled before.
         await push(here, {"app/own.py": OWN})
