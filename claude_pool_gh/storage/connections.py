@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final, cast
 
 import sqlalchemy as sa
 from sqlalchemy.engine.result import IteratorResult, SimpleResultMetaData
 
 from claude_pool_gh.storage.prepared import PreparedStatement, Statements
 
-T = TypeVar("T")
 SNAPSHOT: Final = {
     "sqlite": "BEGIN",
     # Its own default lets each statement of a transaction see another state.
@@ -77,7 +76,7 @@ class QuickConnection(sa.Connection):
     def __init__(self, engine: sa.Engine, statements: Statements) -> None:
         super().__init__(engine, _allow_autobegin=False)
         self._statements = statements
-        self._driver: Any = self.connection.driver_connection
+        self._driver = cast(Any, self.connection.driver_connection)
         self._cursor: Any = None
         if self.dialect.name == "postgresql":
             self._driver.autocommit = True  # transactions are begun by us
@@ -143,7 +142,7 @@ class QuickConnection(sa.Connection):
                 self._cursor = self._driver.cursor()
             cursor = self._cursor
             if listeners := self.dispatch.before_cursor_execute:
-                told = values if several else values[0]
+                told: Any = values if several else values[0]
                 for listener in listeners:
                     text, told = listener(self, cursor, text, told, None, several)
                 values = told if several else [told]
