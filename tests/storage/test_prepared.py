@@ -259,3 +259,33 @@ async def test_a_connection_serves_one_transaction_after_the_other_until_it_is_l
     first, second, third, fourth = used
     assert first is second is third
     assert fourth is not third
+
+
+async def test_a_savepoint_is_undone_by_itself_and_with_its_transaction(database: Database) -> None:
+    rename = things.update().where(_T.id == _WANTED)
+
+    def name(tx: Transaction, number: int) -> None:
+        assert tx.execute(rename, {"wanted": "a", "number": number}).rowcount == 1
+
+    def number(tx: Transaction) -> int:
+        return int(tx.execute(sa.select(_T.number).where(_T.id == "a")).scalar_one())
+
+    def inside(tx: Transaction, *, end: type[Exception] | None = None) -> int:
+        name(tx, 10)
+        savepoint = tx.begin_nested()
+        name(tx, 11)
+        savepoint.rollback()
+        found = number(tx)
+        with tx.begin_nested():
+            name(tx, found + 2)
+        if end is not None:
+            raise end
+        return number(tx)
+
+    for _ in range(TIMES):
+        assert await database.transact(inside) == 12
+        assert await database.read(number) == 12
+        await database.transact(partial(name, number=1))
+        with pytest.raises(_CutError):
+            await database.transact(partial(inside, end=_CutError))
+        assert await database.read(number) == 1
