@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final, cast
 
 import sqlalchemy as sa
 from sqlalchemy.engine.result import IteratorResult, SimpleResultMetaData
 
 from claude_pool_gh.storage.prepared import PreparedStatement, Statements
 
-T = TypeVar("T")
 SNAPSHOT: Final = {
     "sqlite": "BEGIN",
     # Its own default lets each statement of a transaction see another state.
@@ -26,6 +25,8 @@ SNAPSHOT: Final = {
 """Begins a transaction that only reads."""
 WRITING: Final = {"sqlite": "BEGIN IMMEDIATE", "postgresql": "BEGIN"}
 """Begins one that writes."""
+BEGUN: Final = ""
+"""Begins none, where there is one."""
 
 
 class StatementResult(IteratorResult[Any]):
@@ -76,8 +77,9 @@ class QuickConnection(sa.Connection):
 
     def __init__(self, engine: sa.Engine, statements: Statements) -> None:
         super().__init__(engine, _allow_autobegin=False)
+        self.execution_options(begin_statement=BEGUN)
         self._statements = statements
-        self._driver: Any = self.connection.driver_connection
+        self._driver = cast(Any, self.connection.driver_connection)
         self._cursor: Any = None
         if self.dialect.name == "postgresql":
             self._driver.autocommit = True  # transactions are begun by us
@@ -91,8 +93,17 @@ class QuickConnection(sa.Connection):
         """Begin a transaction, by a statement of `SNAPSHOT` or `WRITING`."""
         self.send(begin)
 
+    def begin_nested(self) -> sa.NestedTransaction:
+        """As `sa.Connection.begin_nested`; only from here on SQLAlchemy keeps account of the transaction itself."""
+        if not self.in_transaction():
+            self.begin()
+        return super().begin_nested()
+
     def finish(self) -> None:
         """Commit. Raises the database's error where that was refused, or not answered."""
+        if (transaction := self.get_transaction()) is not None:
+            transaction.commit()
+            return
         for listener in self.dispatch.commit:
             listener(self)
         try:
@@ -103,6 +114,9 @@ class QuickConnection(sa.Connection):
     def undo(self) -> None:
         """Roll back what was not committed; a connection that cannot is lost."""
         if self.invalidated:
+            return
+        if (transaction := self.get_transaction()) is not None:
+            transaction.rollback()
             return
         for listener in self.dispatch.rollback:
             listener(self)
@@ -143,7 +157,7 @@ class QuickConnection(sa.Connection):
                 self._cursor = self._driver.cursor()
             cursor = self._cursor
             if listeners := self.dispatch.before_cursor_execute:
-                told = values if several else values[0]
+                told: Any = values if several else values[0]
                 for listener in listeners:
                     text, told = listener(self, cursor, text, told, None, several)
                 values = told if several else [told]

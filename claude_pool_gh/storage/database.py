@@ -23,6 +23,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
 from claude_pool_gh.storage.connections import (
+    BEGUN,
     SNAPSHOT,
     WRITING,
     Connections,
@@ -353,6 +354,8 @@ def _prepared(engine: sa.Engine, own: Sequence[str]) -> sa.Engine:
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
         begin = connection.get_execution_options().get("begin_statement", "BEGIN")
+        if begin == BEGUN:
+            return
         try:  # past SQLAlchemy, as it is done for every transaction
             connection.connection.cursor().execute(begin)
         except Error as error:

@@ -117,8 +117,7 @@ class Statements:
             return made
 
     def _remember(self, statement: Any) -> None:
-        kinds = sa.Select | sa.CompoundSelect | sa.Insert | sa.Update | sa.Delete
-        if isinstance(statement, kinds):
+        if isinstance(statement, sa.Select | sa.CompoundSelect | sa.Insert | sa.Update | sa.Delete):
             key = id(statement)
             forget = ref(statement, lambda _gone: self.known.pop(key, None))
             self.known[key] = _Shapes(forget, _lists_in(statement))

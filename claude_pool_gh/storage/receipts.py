@@ -90,7 +90,7 @@ class Receipts:
             self._there = True
         tx.send(_WRITE[self.dialect], (receipt.writer, receipt.number, now))
 
-    def stands(self, tx: QuickConnection, receipt: Receipt) -> bool:
+    def stands(self, tx: sa.Connection, receipt: Receipt) -> bool:
         """Whether the transaction that was to leave this receipt was committed; waits where that is still open."""
         if not self._there:
             return False

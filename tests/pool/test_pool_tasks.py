@@ -107,7 +107,7 @@ class HeldUp(Database):
     held_up: bool = False
 
     async def transact(self, work: Callable[[Transaction], T], *, forever: bool = False) -> T:
-        if "Attempts.write" in getattr(work, "__qualname__", "") and not self.held_up:
+        if "TaskRunner.write" in getattr(work, "__qualname__", "") and not self.held_up:
             self.held_up = True
             await asyncio.sleep(0.2)
         return await super().transact(work, forever=forever)

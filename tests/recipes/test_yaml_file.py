@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from claude_pool_gh import recipes
-from claude_pool_gh.pool.recipes import yaml_file
+from claude_pool_gh.pool.recipes import yaml_nodes
 from claude_pool_gh.pool.recipes.workflows import Workflow
 from claude_pool_gh.pool.recipes.yaml_file import Fault, Loaded, read
 
@@ -34,7 +34,7 @@ FAULTY = {
 
 
 def test_libyaml_is_used_where_it_is() -> None:
-    assert (yaml_file._FAST is not yaml.SafeLoader) == yaml.__with_libyaml__
+    assert (yaml_nodes._FAST is not yaml.SafeLoader) == yaml.__with_libyaml__
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -45,7 +45,7 @@ def test_a_recipe_means_the_same_and_on_the_same_lines_without_libyaml(
     found = read(text, Workflow)
     assert isinstance(found, Loaded)
     assert found.line("steps", 0) > 1
-    monkeypatch.setattr(yaml_file, "_FAST", yaml.SafeLoader)
+    monkeypatch.setattr(yaml_nodes, "_FAST", yaml.SafeLoader)
     assert read(text, Workflow) == found
 
 
@@ -54,5 +54,5 @@ def test_a_fault_is_told_in_the_same_words_and_on_the_same_line_without_libyaml(
     monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     assert read(text, Workflow) == FAULTY[text]
-    monkeypatch.setattr(yaml_file, "_FAST", yaml.SafeLoader)
+    monkeypatch.setattr(yaml_nodes, "_FAST", yaml.SafeLoader)
     assert read(text, Workflow) == FAULTY[text]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 from claude_pool_gh.storage import Database, Transaction
 from claude_pool_gh.storage.connections import StatementResult
 from claude_pool_gh.storage.prepared import Statements
+from tests.statements import asked
 
 TIMES = 4
 """The first execution is SQLAlchemy's, the second prepares, the others are those of nearly always."""
@@ -203,3 +205,87 @@ async def test_a_connection_that_is_gone_is_told_as_sqlalchemy_tells_it(database
 
 class _CutError(Exception):
     """Ends a transaction that is gone."""
+
+
+async def test_a_value_that_is_a_list_is_no_list_of_parameters(database: Database) -> None:
+    """Of each length it would be another statement, and none at all where it is empty or long."""
+    change = things.update().where(_T.id == _WANTED)
+
+    def tell(tx: Transaction, told: list[int]) -> bool:
+        return isinstance(tx.execute(change, {"wanted": "a", "told": told}), StatementResult)
+
+    await database.transact(lambda tx: tell(tx, []))
+    for length in (0, 1, 40):
+        assert await database.transact(partial(tell, told=[*range(length)]))
+        stored = await database.read(lambda tx: tx.execute(sa.select(_T.told)).scalars().first())
+        assert stored == [*range(length)]
+
+
+async def test_several_rows_without_an_answer_are_one_statement(database: Database) -> None:
+    insert = things.insert()
+
+    def add(tx: Transaction, first: int) -> tuple[int, int]:
+        rows = [
+            {"id": f"{number}", "number": number, "yes": True, "told": None}
+            for number in range(first, first + 3)
+        ]
+        with asked(tx) as seen:
+            count = tx.execute(insert, rows).rowcount
+        return count, len(seen)
+
+    for first in range(10, 10 + 3 * TIMES, 3):
+        assert await database.transact(partial(add, first=first)) == (3, 1)
+    assert await database.read(lambda tx: len(tx.execute(sa.select(_T.id)).all())) == 2 + 3 * TIMES
+
+
+async def test_a_connection_serves_one_transaction_after_the_other_until_it_is_lost(
+    database: Database,
+) -> None:
+    used: list[Any] = []
+
+    def ask(tx: Transaction) -> None:
+        used.append(tx.connection.driver_connection)
+
+    def lose(tx: Transaction) -> None:
+        ask(tx)
+        tx.invalidate()
+        raise _CutError
+
+    for work in (ask, ask):
+        await database.transact(work)
+    with pytest.raises(_CutError):
+        await database.transact(lose)
+    await database.transact(ask)
+    first, second, third, fourth = used
+    assert first is second is third
+    assert fourth is not third
+
+
+async def test_a_savepoint_is_undone_by_itself_and_with_its_transaction(database: Database) -> None:
+    rename = things.update().where(_T.id == _WANTED)
+
+    def name(tx: Transaction, number: int) -> None:
+        assert tx.execute(rename, {"wanted": "a", "number": number}).rowcount == 1
+
+    def number(tx: Transaction) -> int:
+        return int(tx.execute(sa.select(_T.number).where(_T.id == "a")).scalar_one())
+
+    def inside(tx: Transaction, *, end: type[Exception] | None = None) -> int:
+        name(tx, 10)
+        savepoint = tx.begin_nested()
+        name(tx, 11)
+        savepoint.rollback()
+        found = number(tx)
+        with tx.begin_nested():
+            name(tx, found + 2)
+        if end is not None:
+            raise end
+        return number(tx)
+
+    for _ in range(TIMES):
+        assert await database.transact(inside) == 12
+        assert await database.read(number) == 12
+        await database.transact(partial(name, number=1))
+        with pytest.raises(_CutError):
+            await database.transact(partial(inside, end=_CutError))
+        assert await database.read(number) == 1

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from claude_pool_gh.storage import Database, Retries, Transaction, migrations, passes, retried
+from claude_pool_gh.storage.connections import WRITING
 from claude_pool_gh.storage.receipts import Receipt, Receipts, receipts
 from tests.patience import PATIENCE
 from tests.storage.flaky import Flaky, When
@@ -250,14 +251,15 @@ async def test_a_commit_that_the_server_is_still_at_is_waited_for(
         with database.engine.begin() as tx:
             return database._receipts.stands(tx, mine)
 
-    with database.engine.connect() as session:
-        transaction = session.begin()
-        session.exec_driver_sql("SELECT txid_current()")
-        database._receipts.write(session, mine)
-        looks = asyncio.create_task(asyncio.to_thread(look))
-        await asyncio.sleep(0.3)
-        assert not looks.done()
-        transaction.commit() if committed else transaction.rollback()
+    session = database._connections.take()
+    session.start(WRITING["postgresql"])
+    session.exec_driver_sql("SELECT txid_current()")
+    database._receipts.write(session, mine)
+    looks = asyncio.create_task(asyncio.to_thread(look))
+    await asyncio.sleep(0.3)
+    assert not looks.done()
+    session.finish() if committed else session.undo()
+    database._connections.give_back(session)
     assert await asyncio.wait_for(looks, GUARD) is committed
     database.close()
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import yaml
 from pydantic import ConfigDict, Field, field_validator
 
 from claude_pool_gh.pool.model.config import Frozen
@@ -55,6 +54,8 @@ def parse_skill(text: str, source: str) -> Skill:
     end = next((i for i, line in enumerate(lines[1:], 1) if line.rstrip() == "---"), None)
     if end is None:
         raise RecipeError(f"{source}: the front matter is not closed by a line `---`")
+    import yaml  # noqa: PLC0415 - see `yaml_nodes`
+
     try:
         front = yaml.safe_load("".join(lines[1:end])) or {}
         return Skill.model_validate(front | {"prompt": "".join(lines[end + 1 :]).strip()})

@@ -7,23 +7,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final, Generic, TypeVar, get_args
 
-import yaml
 from pydantic import BaseModel, ValidationError
-from yaml.constructor import SafeConstructor
 
 _SIZE_LIMIT: Final = 64 * 1024
-_DEPTH_LIMIT: Final = 20
-_OPENING: Final = (
-    yaml.BlockMappingStartToken,
-    yaml.BlockSequenceStartToken,
-    yaml.FlowMappingStartToken,
-    yaml.FlowSequenceStartToken,
-)
-_CLOSING: Final = (yaml.BlockEndToken, yaml.FlowMappingEndToken, yaml.FlowSequenceEndToken)
-
-_FAST: Final[type[yaml.SafeLoader]] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml's parser, several times as fast, where PyYAML was built with it. Values are made by PyYAML either way."""
-
 M = TypeVar("M", bound=BaseModel)
 Path = tuple[str, ...]
 """Keys and indices from the top of a file to one of its values."""
@@ -56,13 +42,17 @@ def read(text: str, model: type[M]) -> Loaded[M] | list[Fault]:
     """The file's value, or everything that is wrong with it. An empty file is an empty mapping."""
     if len(text.encode()) > _SIZE_LIMIT:
         return [Fault(1, f"the file is larger than {_SIZE_LIMIT // 1024} KiB")]
+    import yaml  # noqa: PLC0415 - see `yaml_nodes`
+
+    from claude_pool_gh.pool.recipes.yaml_nodes import compose, lines_of, values_of  # noqa: PLC0415
+
     try:
-        node = _compose(text)
-        every = [] if node is None else list(_lines(node, ()))
+        node = compose(text)
+        every = [] if node is None else list(lines_of(node, ()))
         if twice := list(_twice(every)):
             return twice
         lines = dict(every)
-        values = None if node is None else SafeConstructor().construct_document(node)
+        values = None if node is None else values_of(node)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         return [
@@ -100,40 +90,6 @@ def nearest(name: str, known: Sequence[str]) -> str:
     """What to put behind an unknown name: the one that may have been meant, or all there are."""
     close = get_close_matches(name, known, n=1, cutoff=0.5)
     return f", did you mean `{close[0]}`?" if close else f"; known: {', '.join(known) or 'none'}"
-
-
-def _compose(text: str) -> yaml.Node | None:
-    try:
-        return _composed(text, _FAST)
-    except yaml.YAMLError:  # PyYAML's own parser says more exactly what is wrong, and where
-        return _composed(text, yaml.SafeLoader)
-
-
-def _composed(text: str, loader: type[yaml.SafeLoader]) -> yaml.Node | None:
-    depth = 0
-    for token in yaml.scan(text, Loader=loader):
-        depth += isinstance(token, _OPENING) - isinstance(token, _CLOSING)
-        if depth > _DEPTH_LIMIT:
-            raise yaml.MarkedYAMLError(problem="nested too deeply", problem_mark=token.start_mark)
-        # a few of them expand to gigabytes
-        if isinstance(token, yaml.AliasToken | yaml.AnchorToken):
-            raise yaml.MarkedYAMLError(
-                problem="anchors and aliases are not used here", problem_mark=token.start_mark
-            )
-    node: yaml.Node | None = yaml.compose(text, Loader=loader)
-    return node
-
-
-def _lines(node: yaml.Node, path: Path) -> Iterator[tuple[Path, int]]:
-    yield path, node.start_mark.line + 1
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            own = (*path, str(key.value))
-            yield own, key.start_mark.line + 1
-            yield from (item for item in _lines(value, own) if item[0] != own)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            yield from _lines(value, (*path, str(index)))
 
 
 def _twice(every: Sequence[tuple[Path, int]]) -> Iterator[Fault]:

@@ -172,8 +172,11 @@ def _types_of_an_outcome() -> tuple[tuple[str, Any], ...]:
 def _wrong_type(outcome: AgentOutcome) -> str | None:
     """What of an outcome is of another type than it says. Texts may hold anything: they are cleaned when stored."""
     for name, wanted in _types_of_an_outcome():
+        value = getattr(outcome, name)
+        if type(value) is wanted:
+            continue
         try:
-            fitting(name, getattr(outcome, name), wanted)
+            fitting(name, value, wanted)
         except TypeError as error:
             return str(error)
         except ValueError:
