@@ -6,9 +6,10 @@ import asyncio
 import logging
 import os
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -80,6 +81,8 @@ class ClaudeAgent:
     """What the API knows us by, in place of the key."""
     gateway: Gateway | None = None
     """An open one, where several share it; else each pool opens its own."""
+    answers: Counter[str] = field(default_factory=Counter)
+    """How often the model's API answered with each HTTP status, or was `unreachable`."""
 
     keeps_time: ClassVar[bool] = True
     """It ends its runs by its own clocks: see `Agent`."""
@@ -123,6 +126,7 @@ class ClaudeAgent:
             key,
             patience=self.patience_seconds,
             credential=self.credential,
+            answers=self.answers,
         )
         if self.redact is None and len(key) >= _LEAST_SECRET:
             self.redact = lambda text: text.replace(key, "[key]")

@@ -22,6 +22,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
@@ -68,12 +69,14 @@ class Gateway:
         patience: float = 0.0,
         money: float = 120.0,
         credential: Credential | None = None,
+        answers: Counter[str] | None = None,
     ) -> None:
         """`read_on`: seconds that a finished run's open answers are read on, then booked as an upper bound.
 
         `patience`: seconds that a request waits for an API that is overloaded, broken or not there. `money`: seconds
-        that it waits for money that other runs of its step may leave.
+        that it waits for money that other runs of its step may leave. `answers`: see `Upstream`.
         """
+        self._answers: Counter[str] = Counter() if answers is None else answers
         self._credential = credential
         self._money_seconds = money
         self._read_on_seconds = read_on
@@ -102,7 +105,12 @@ class Gateway:
             timeout=timeout, auto_decompress=True, read_bufsize=2**20
         )
         self._upstream = Upstream(
-            self._url_above, self._key, self._patience, self._session, credential=self._credential
+            self._url_above,
+            self._key,
+            self._patience,
+            self._session,
+            credential=self._credential,
+            answers=self._answers,
         )
         self._funding = Funding(self._meter, self._upstream, self._money_seconds)
 
@@ -223,6 +231,7 @@ class Gateway:
             NoCredential,
         ) as error:  # never reached, so never paid
             await self._meter.settle_unanswered(call.request_id)
+            refusals.log(call.run, call.model, "unreachable", str(error) or type(error).__name__)
             return call.answer(refusals.unreachable(call.run, error, self._patience))
         except (aiohttp.ClientError, TimeoutError) as error:
             if call.run.over.is_set() and call.run.trouble:  # the last answer was a refusal
@@ -249,6 +258,7 @@ class Gateway:
         body = b"".join([piece async for piece in found.pieces()])
         until = f"{self._meter.after(found.wait):{refusals.shape_of(found.wait)}}"
         ended = refusals.final(call.run, call.model, found, body, until, self._patience)
+        refusals.log(call.run, call.model, str(found.status), refusals.reason_of(body))
         return refusals.passed_on(found, body) if ended is None else ended
 
     async def _read(self, call: Call, found: UpstreamResponse) -> None:

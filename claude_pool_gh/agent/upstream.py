@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -99,6 +100,8 @@ class Upstream:
     """Whether it counts tokens when it is asked to; not every proxy in front of it does."""
     credential: Credential | None = None
     """In place of the key."""
+    answers: Counter[str] = field(default_factory=Counter)
+    """How often each HTTP status was answered with; `unreachable` where there was no answer."""
 
     async def ask(
         self,
@@ -116,11 +119,13 @@ class Upstream:
             wait, found = pause, None
             try:
                 found = await self._once(body, query, headers)
+                self.answers[str(found.status)] += 1
                 if not found.passes:
                     return found
                 wait = max(found.wait, pause)
                 run.trouble = _named(found.status)
             except aiohttp.ClientConnectorError:
+                self.answers["unreachable"] += 1
                 run.trouble = "it cannot be reached"
                 if loop.time() + wait > deadline:
                     raise
@@ -132,7 +137,7 @@ class Upstream:
                 "the model's API: %s; asked again in %.0f seconds",
                 run.trouble,
                 wait,
-                extra={"action": "model_api_waits"},
+                extra={"action": "model_api_waits", "run": run.run_id},
             )
             with run.signs.patient(), suppress(TimeoutError):
                 async with asyncio.timeout(wait):

@@ -33,7 +33,9 @@ def _with_settings(command: Any) -> Any:
 def _settings(given: dict[str, Any]) -> Settings:
     """The settings; a flag that is empty counts as not given, as an empty variable does."""
     try:
-        return read({name: value for name, value in given.items() if value not in (None, "")})
+        settings = read({name: value for name, value in given.items() if value not in (None, "")})
+        logs.configure(settings.log, settings.log_level)
+        return settings  # noqa: TRY300 - what follows is about the reading
     except SettingsError as error:
         raise click.ClickException(
             "\n".join(("these settings cannot be used:", *error.faults))

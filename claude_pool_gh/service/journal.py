@@ -17,6 +17,7 @@ from claude_pool_gh.pool.model.ports import Ending
 from claude_pool_gh.pool.model.states import ChainState, TaskState
 from claude_pool_gh.pool.store import chains, costs, tasks
 from claude_pool_gh.pool.store.chains import ChainRow
+from claude_pool_gh.service.log_names import NAMES
 from claude_pool_gh.storage import Transaction
 
 logger = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ _OVER: Final = frozenset(
 )
 _REMEMBERED: Final = 10_000
 _MICRODOLLARS: Final = 1_000_000
+_DO: Final = "fix what the reason names, on this server; `claude-pool-gh doctor` says how"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +49,11 @@ class Journal:
     def changed(self, tx: Transaction, chain_id: str) -> None:
         """A chain, one of its steps or runs has changed: note what is over."""
         chain = chains.get(tx, chain_id)
-        common = _common(chain)
+        common = {"chain": chain.id, **_names(chain)}
+        NAMES.remember(chain_id, _names(chain))
         for task in tasks.of_chain(tx, chain_id):
             if task.state in _OVER and task.run_id not in self._told:
-                self._waiting[task.run_id] = _of_task(task, common)
+                self._waiting[task.run_id] = _of_task(tx, task, common)
         parked = f"{chain_id} {chain.parked_for}" if chain.state is ChainState.parked else chain_id
         if chain.state in (ChainState.done, ChainState.parked) and parked not in self._told:
             self._waiting[parked] = _of_chain(tx, chain, common)
@@ -65,19 +68,19 @@ class Journal:
             self._told.popitem(last=False)
 
 
-def _common(chain: ChainRow) -> dict[str, Any]:
+def _names(chain: ChainRow) -> dict[str, str]:
     facts = facts_of(chain.plan.context, ThreadFacts)
     return {
         "where": f"{facts.thread.repository.full_name}#{facts.thread.number}",
         "verb": chain.plan.verb,
-        "chain": chain.id,
         "user": facts.requester.login,
     }
 
 
-def _of_task(task: tasks.TaskRow, common: dict[str, Any]) -> Entry:
+def _of_task(tx: Transaction, task: tasks.TaskRow, common: dict[str, Any]) -> Entry:
     outcome: dict[str, Any] = task.outcome or {}
     ending, reason = str(outcome.get("ending", task.state)), str(outcome.get("reason", ""))
+    operator = bool(outcome.get("operator"))
     facts = common | {
         "action": "run_ended",
         "step": task.step,
@@ -85,26 +88,32 @@ def _of_task(task: tasks.TaskRow, common: dict[str, Any]) -> Entry:
         "model": task.model,
         "outcome": ending,
         "reason": reason,
+        "usd": _dollars(*costs.cost_of(tx, task.run_id)),
         "ms": outcome.get("elapsed_ms"),
+        "do": _DO if operator else "",
     }
     failed = ending not in (Ending.completed, Ending.cancelled)
-    return Entry(_level(failed=failed, operator=bool(outcome.get("operator"))), "run ended", facts)
+    return Entry(_level(failed=failed, operator=operator), "run ended", facts)
 
 
 def _of_chain(tx: Transaction, chain: ChainRow, common: dict[str, Any]) -> Entry:
-    spent, upper_bound = costs.cost_of(tx, chain.id)
     reason = chain.outcome.reason if chain.outcome else ""
+    operator = chain.outcome is not None and chain.outcome.operator
     facts = common | {
         "action": "chain_ended" if chain.outcome else "chain_parked",
         "outcome": str(chain.outcome.verdict) if chain.outcome else f"waits for {chain.parked_for}",
         "reason": reason,
-        "usd": f"{'<=' if upper_bound else ''}{spent / _MICRODOLLARS:.6f}",
+        "usd": _dollars(*costs.cost_of(tx, chain.id)),
         "ms": (chain.ended_ms - chain.started_ms) if chain.ended_ms and chain.started_ms else None,
+        "do": _DO if operator else "",
     }
     failed = chain.outcome is not None and chain.outcome.verdict in (Verdict.failed, Verdict.quota)
-    operator = chain.outcome is not None and chain.outcome.operator
     level = _level(failed=failed, operator=operator)
     return Entry(level, "chain ended" if chain.outcome else "chain waits", facts)
+
+
+def _dollars(spent: int, upper_bound: bool) -> str:
+    return f"{'<=' if upper_bound else ''}{spent / _MICRODOLLARS:.6f}"
 
 
 def _level(*, failed: bool, operator: bool) -> int:

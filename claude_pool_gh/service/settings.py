@@ -22,6 +22,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from claude_pool_gh.pool.recipes.yaml_file import nearest
 from claude_pool_gh.sandbox.process import Bounds
 from claude_pool_gh.sandbox.sandbox import Sandbox
+from claude_pool_gh.service import logs
 from claude_pool_gh.terms.links import Links
 
 PREFIX: Final = "CLAUDE_POOL_"
@@ -40,6 +41,10 @@ class SettingsError(ValueError):
 def _none(value: Any) -> Any:
     """The word `none` means that there is no limit."""
     return None if isinstance(value, str) and value.strip().lower() == "none" else value
+
+
+def _upper(value: Any) -> Any:
+    return value.strip().upper() if isinstance(value, str) else value
 
 
 def _web_address(value: str) -> str:
@@ -116,6 +121,15 @@ class Settings(BaseSettings):
             description="Seconds that a worker's agents get to end after SIGTERM; what is left goes on elsewhere",
         ),
     ] = 60.0
+    log: Annotated[
+        logs.Format,
+        Field(description="Form of the log: `text` for people, `json` for machines"),
+    ] = "text"
+    log_level: Annotated[
+        logs.Level,
+        BeforeValidator(_upper),
+        Field(description="Least level of what is logged: DEBUG, INFO, WARNING or ERROR"),
+    ] = "INFO"
     budget_usd: Annotated[
         Annotated[float, Field(gt=0, allow_inf_nan=False)] | None,
         _OrNone,
