@@ -7,8 +7,9 @@ judged again, or handled for good.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from structlog.contextvars import bound_contextvars
@@ -60,6 +61,8 @@ class CommandWorker:
 
     judge: CommandPolicy
     observer: Observer
+    counts: Counter[str] = field(default_factory=Counter)
+    """How many commands were handled, by how they were answered, in a word or two."""
 
     @property
     def services(self) -> Services:
@@ -76,6 +79,7 @@ class CommandWorker:
             handled = await self._handle(request)
             if handled is None:
                 return ""
+            self.counts[_in_a_word(handled.answer)] += 1
             _log(request, handled, self.services.clock.now_ms() - began)
             return handled.chain_id
 
@@ -265,6 +269,13 @@ def _log(request: CommandRequest, handled: Handled, ms: int) -> None:
     told = {"action": "command_handled", "chain": handled.chain_id, "outcome": outcome, "ms": ms}
     level = logging.WARNING if outcome.startswith("given up") else logging.INFO
     logger.log(level, "command: %s", outcome, extra={**_names(request), **told})
+
+
+def _in_a_word(answer: str) -> str:
+    """How a command was answered, without the reason: of reasons there are any number."""
+    if answer == "refused: cap":
+        return answer
+    return answer.partition("\n")[0].partition(":")[0]
 
 
 def _as_named_now(tx: Transaction, request: CommandRequest) -> CommandRequest:

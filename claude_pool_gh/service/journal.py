@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from claude_pool_gh.pool.model.states import ChainState, TaskState
 from claude_pool_gh.pool.store import chains, costs, tasks
 from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.service.log_names import NAMES
+from claude_pool_gh.service.monitoring.metrics import ChainEnd, RunEnd
 from claude_pool_gh.storage import Transaction
 
 logger = logging.getLogger(__name__)
@@ -32,17 +34,19 @@ _DO: Final = "fix what the reason names, on this server; `claude-pool-gh doctor`
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line, before it is written."""
+    """One line, before it is written, and what is counted of it."""
 
     level: int
     text: str
     facts: dict[str, Any]
+    end: RunEnd | ChainEnd
 
 
 @dataclass(slots=True)
 class Journal:
-    """Collects what has ended, and logs it when that is durable."""
+    """Collects what has ended; logs and counts it when that is durable."""
 
+    ended: Callable[[RunEnd | ChainEnd], None] = lambda _end: None
     _waiting: dict[str, Entry] = field(default_factory=dict)
     _told: OrderedDict[str, None] = field(default_factory=OrderedDict)
 
@@ -64,6 +68,7 @@ class Journal:
         for name, entry in waiting.items():
             self._told[name] = None
             logger.log(entry.level, entry.text, extra=entry.facts)
+            self.ended(entry.end)
         while len(self._told) > _REMEMBERED:
             self._told.popitem(last=False)
 
@@ -81,6 +86,7 @@ def _of_task(tx: Transaction, task: tasks.TaskRow, common: dict[str, Any]) -> En
     outcome: dict[str, Any] = task.outcome or {}
     ending, reason = str(outcome.get("ending", task.state)), str(outcome.get("reason", ""))
     operator = bool(outcome.get("operator"))
+    spent, upper_bound = costs.cost_of(tx, task.run_id)
     facts = common | {
         "action": "run_ended",
         "step": task.step,
@@ -88,28 +94,40 @@ def _of_task(tx: Transaction, task: tasks.TaskRow, common: dict[str, Any]) -> En
         "model": task.model,
         "outcome": ending,
         "reason": reason,
-        "usd": _dollars(*costs.cost_of(tx, task.run_id)),
+        "usd": _dollars(spent, upper_bound),
         "ms": outcome.get("elapsed_ms"),
         "do": _DO if operator else "",
     }
     failed = ending not in (Ending.completed, Ending.cancelled)
-    return Entry(_level(failed=failed, operator=operator), "run ended", facts)
+    end = RunEnd(
+        repository=str(common["where"]).partition("#")[0],
+        model=task.model,
+        outcome=ending,
+        usd=spent / _MICRODOLLARS,
+    )
+    return Entry(_level(failed=failed, operator=operator), "run ended", facts, end)
 
 
 def _of_chain(tx: Transaction, chain: ChainRow, common: dict[str, Any]) -> Entry:
     reason = chain.outcome.reason if chain.outcome else ""
     operator = chain.outcome is not None and chain.outcome.operator
+    ms = (chain.ended_ms - chain.started_ms) if chain.ended_ms and chain.started_ms else None
     facts = common | {
         "action": "chain_ended" if chain.outcome else "chain_parked",
         "outcome": str(chain.outcome.verdict) if chain.outcome else f"waits for {chain.parked_for}",
         "reason": reason,
         "usd": _dollars(*costs.cost_of(tx, chain.id)),
-        "ms": (chain.ended_ms - chain.started_ms) if chain.ended_ms and chain.started_ms else None,
+        "ms": ms,
         "do": _DO if operator else "",
     }
     failed = chain.outcome is not None and chain.outcome.verdict in (Verdict.failed, Verdict.quota)
     level = _level(failed=failed, operator=operator)
-    return Entry(level, "chain ended" if chain.outcome else "chain waits", facts)
+    end = ChainEnd(
+        verb=chain.plan.verb,
+        outcome=str(chain.outcome.verdict) if chain.outcome else "waits",
+        seconds=None if ms is None else ms / 1000,
+    )
+    return Entry(level, "chain ended" if chain.outcome else "chain waits", facts, end)
 
 
 def _dollars(spent: int, upper_bound: bool) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -38,6 +39,10 @@ from claude_pool_gh.pool.model.ports import Agent
 from claude_pool_gh.pool.pool import Pool
 from claude_pool_gh.reports.redact import Redactor
 from claude_pool_gh.service.journal import Journal
+from claude_pool_gh.service.monitoring.github_watch import GitHubWatch
+from claude_pool_gh.service.monitoring.metrics import Metrics
+from claude_pool_gh.service.monitoring.monitor import Monitor
+from claude_pool_gh.service.monitoring.readiness import Readiness
 from claude_pool_gh.service.pushing import pusher
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.storage import Database, Transaction, migrations
@@ -71,8 +76,11 @@ class Runtime:
     command_worker: CommandWorker
     event_handler: EventHandler
     progress: Progress
+    monitor: Monitor
     catch_up: CatchUp | None = None
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    beats: dict[str, float] = field(default_factory=dict)
+    """When each loop of this process last went round, by the monotonic clock."""
 
     def wake(self) -> None:
         """Commands have come in."""
@@ -84,8 +92,9 @@ class Runtime:
             self.arrived.clear()
             try:
                 await self.handle_due()
+                self.beats["the handling of commands"] = time.monotonic()
             except Exception:
-                logger.exception("clerk failed", extra={"action": "clerk_failed"})
+                logger.exception("commands not handled", extra={"action": "commands_failed"})
             try:
                 async with asyncio.timeout(_LOOK_EVERY):
                     await self.arrived.wait()
@@ -172,7 +181,10 @@ async def open_runtime(
         stack.callback(database.close)
         migrations.upgrade(database.engine)
         # Whatever a URL names is reached directly: a proxy of this machine's would see tokens.
-        session = await stack.enter_async_context(aiohttp.ClientSession(timeout=TIMEOUT))
+        watch, metrics = GitHubWatch(), Metrics()
+        session = await stack.enter_async_context(
+            aiohttp.ClientSession(timeout=TIMEOUT, trace_configs=[watch.trace()])
+        )
         access = _access(settings, session, job_token)
         forge = forge_of(session, settings.github_api_url, access)
         worktrees = Worktrees(
@@ -210,7 +222,7 @@ async def open_runtime(
             holds_secret=redactor.holds,
         )
         registry.check_recipes(verb_handlers, services)
-        watching = _Watching(progress, writer, Journal())
+        watching = _Watching(progress, writer, Journal(metrics.ended))
         agent = ClaudeAgent(
             key=settings.anthropic_api_key.get_secret_value(),
             base_url=settings.anthropic_base_url,
@@ -251,17 +263,39 @@ async def open_runtime(
         if database.engine.dialect.name == "postgresql":
             listening = asyncio.create_task(_wake_for_others(database, writer))
             stack.callback(listening.cancel)
+        beats: dict[str, float] = {}
+        monitor = Monitor(
+            database=database,
+            folder=settings.state_dir.absolute(),
+            load=lambda: pool.load,
+            now_ms=clock.now_ms,
+            pool_cap=services.defaults.pool_cap,
+            github=watch,
+            metrics=metrics,
+            readiness=Readiness(
+                database,
+                settings.state_dir.absolute(),
+                watch,
+                lambda: {**beats, "the writer of effects": writer.looked},
+            ),
+        )
+        metrics.add("effects", "Tries to write to GitHub", ("kind", "outcome"), writer.counts)
+        metrics.add("model_answers", "Answers of the model's API", ("status",), agent.answers)
+        metrics.add("github_answers", "Answers of GitHub's API", ("status",), watch.answers)
+        metrics.add("commands", "Commands that were handled", ("outcome",), command_worker.counts)
         yield Runtime(
-            database,
-            clock,
-            services,
-            writer,
-            screen,
-            pool,
-            command_worker,
-            event_handler,
-            progress,
-            catch_up,
+            database=database,
+            clock=clock,
+            services=services,
+            writer=writer,
+            screen=screen,
+            pool=pool,
+            command_worker=command_worker,
+            event_handler=event_handler,
+            progress=progress,
+            monitor=monitor,
+            catch_up=catch_up,
+            beats=beats,
         )
 
 

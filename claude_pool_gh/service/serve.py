@@ -96,6 +96,23 @@ async def opened(runtime: AbstractAsyncContextManager[Runtime]) -> AsyncIterator
         yield found
 
 
+@asynccontextmanager
+async def monitored(runtime: Runtime, settings: Settings) -> AsyncIterator[None]:
+    """Answer monitors while the block lasts. Raises StartError where the address cannot be listened on."""
+    async with AsyncExitStack() as stack:
+        address = settings.metrics_host, settings.metrics_port
+        try:
+            await stack.enter_async_context(runtime.monitor.served(*address))
+        except OSError as error:
+            raise StartError(_busy(*address, error)) from error
+        yield
+
+
+def _busy(host: str, port: int | None, error: OSError) -> str:
+    why = os.strerror(error.errno).lower() if error.errno else str(error)
+    return f"{host} port {port} cannot be listened on: {why}"
+
+
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT."""
     check(settings)
@@ -105,6 +122,7 @@ async def serve(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         runtime = await stack.enter_async_context(opened(open_runtime(settings)))
         app = WebhookApp(runtime, settings)
+        runtime.monitor.metrics.add("deliveries", "Webhook deliveries", ("status",), app.counts)
         runner = web.AppRunner(
             app.application(),
             access_log=None,
@@ -118,11 +136,9 @@ async def serve(settings: Settings) -> None:
             await site.start()
         except OSError as error:
             await runner.cleanup()
-            why = os.strerror(error.errno).lower() if error.errno else str(error)
-            raise StartError(
-                f"{settings.host} port {settings.port} cannot be listened on: {why}"
-            ) from error
+            raise StartError(_busy(settings.host, settings.port, error)) from error
         host, port = runner.addresses[0][:2]
+        await stack.enter_async_context(monitored(runtime, settings))
         # The one line that a starter may wait for.
         print(f"listening on http://{host}:{port}", flush=True)  # noqa: T201
         work = [runtime.serve_commands(), runtime.show_time_for_ever()]

@@ -105,6 +105,14 @@ class Settings(BaseSettings):
     port: Annotated[
         int, Field(ge=0, le=65535, description="Port to listen on; 0 picks a free one")
     ] = 8080
+    metrics_host: Annotated[str, Field(description="Address for monitors to ask")] = "127.0.0.1"
+    metrics_port: Annotated[
+        Annotated[int, Field(ge=0, le=65535)] | None,
+        _OrNone,
+        Field(
+            description="Port of /metrics for Prometheus, of /healthz and /readyz too; default: there is none"
+        ),
+    ] = None
     slots: Annotated[
         int,
         Field(

@@ -7,7 +7,7 @@ import logging
 import signal
 
 from claude_pool_gh.service.runtime import open_runtime
-from claude_pool_gh.service.serve import StartError, check_agents, opened
+from claude_pool_gh.service.serve import StartError, check_agents, monitored, opened
 from claude_pool_gh.service.settings import Settings, variable
 from claude_pool_gh.storage import for_people, parsed_url
 
@@ -39,7 +39,7 @@ async def work(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with opened(open_runtime(settings)) as runtime:
+    async with opened(open_runtime(settings)) as runtime, monitored(runtime, settings):
         # The one line that a starter may wait for.
         print(f"working for {for_people(settings.database)} on {settings.slots} slots", flush=True)  # noqa: T201
         runtime.pool.wake()

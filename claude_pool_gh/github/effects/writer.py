@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -89,6 +90,8 @@ class Writer:
         self._main: asyncio.Task[None] | None = None
         self.counts: Counter[tuple[str, str]] = Counter()
         """How often each kind of effect was `written`, `refused` or `postponed`."""
+        self.looked = time.monotonic()
+        """When the rows were last looked at."""
 
     def start(self) -> None:
         """Begin with what an earlier process left unwritten."""
@@ -133,6 +136,7 @@ class Writer:
             if installation not in self._busy and self._limited_until.get(installation, 0) <= now:
                 self._busy[installation] = asyncio.create_task(self._serve(installation))
         pause = self._pause(await self._database.read(rows.earliest_due))
+        self.looked = time.monotonic()
         with suppress(TimeoutError):
             async with asyncio.timeout(pause):
                 await self._changed.wait()
