@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from claude_pool_gh.service import logs
+from claude_pool_gh.service.backup import backup, restore
 from claude_pool_gh.service.init.command import init
 from claude_pool_gh.service.settings import Settings, SettingsError, read, variable
 from claude_pool_gh.storage.extras import MissingExtra, extras_named
@@ -61,6 +62,8 @@ def main() -> None:
 
 
 main.add_command(init)
+main.add_command(backup)
+main.add_command(restore)
 
 
 @main.command(short_help="Run the server of the GitHub App.")

@@ -27,7 +27,7 @@ from claude_pool_gh.conversation.renamed_repository import under_present_name
 from claude_pool_gh.conversation.secret_filter import without_secrets
 from claude_pool_gh.conversation.services import Defaults, Services
 from claude_pool_gh.conversation.step_retries import LONGEST, patient
-from claude_pool_gh.github import thread_rows
+from claude_pool_gh.github import restored, thread_rows
 from claude_pool_gh.github.access import Access, AppAccess, JobAccess
 from claude_pool_gh.github.api import TIMEOUT, Forge
 from claude_pool_gh.github.effects.effect import Effect
@@ -44,6 +44,7 @@ from claude_pool_gh.service.monitoring.metrics import Metrics
 from claude_pool_gh.service.monitoring.monitor import Monitor
 from claude_pool_gh.service.monitoring.readiness import Readiness
 from claude_pool_gh.service.pushing import pusher
+from claude_pool_gh.service.retention import Retention
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.storage import Database, Transaction, migrations
 from claude_pool_gh.storage.notices import notices
@@ -77,6 +78,7 @@ class Runtime:
     event_handler: EventHandler
     progress: Progress
     monitor: Monitor
+    retention: Retention
     catch_up: CatchUp | None = None
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     beats: dict[str, float] = field(default_factory=dict)
@@ -204,7 +206,8 @@ async def open_runtime(
             screen=lambda effect: writing.also(screen(effect)),
             told=progress.changed,
             refused=writing.refused,
-            look_first=writing.look_first,
+            look_first=writing.look_first
+            or await database.read(partial(restored.is_recent, now_ms=clock.now_ms())),
         )
         writer.start()
         stack.push_async_callback(writer.close)
@@ -294,6 +297,9 @@ async def open_runtime(
             event_handler=event_handler,
             progress=progress,
             monitor=monitor,
+            retention=Retention(
+                settings=settings, database=database, clock=clock, pool=pool, worktrees=worktrees
+            ),
             catch_up=catch_up,
             beats=beats,
         )

@@ -26,6 +26,8 @@ from claude_pool_gh.service import logs
 from claude_pool_gh.terms.links import Links
 
 PREFIX: Final = "CLAUDE_POOL_"
+LEAST_DAYS: Final = 7.0
+"""That anything is kept: GitHub delivers again for three days, and people answer after a weekend."""
 _ELSEWHERE: Final = frozenset({f"{PREFIX}PROCESS_MODE"})
 """Variables with our prefix that are read where no settings are at hand."""
 
@@ -69,6 +71,7 @@ def _database_address(value: str) -> str:
 
 
 _OrNone = BeforeValidator(_none)
+_Days = Annotated[float, Field(ge=LEAST_DAYS, allow_inf_nan=False)] | None
 _Address = Annotated[str, AfterValidator(_web_address)]
 
 
@@ -206,6 +209,44 @@ class Settings(BaseSettings):
         ),
     ] = 2048
 
+    keep_transcripts_days: Annotated[
+        _Days,
+        _OrNone,
+        Field(description="Days that transcripts and prompts of agents are kept; `none`: for ever"),
+    ] = 30.0
+    keep_patches_days: Annotated[
+        _Days,
+        _OrNone,
+        Field(description="Days that patches of ended runs are kept; `none`: for ever"),
+    ] = 90.0
+    keep_deliveries_days: Annotated[
+        _Days,
+        _OrNone,
+        Field(
+            description="Days that deliveries, and commands that started nothing, are kept; `none`: for ever"
+        ),
+    ] = 30.0
+    keep_chains_days: Annotated[
+        _Days,
+        _OrNone,
+        Field(
+            description="Days that ended runs and their commands are kept; their cost counts on; `none`: for ever"
+        ),
+    ] = 365.0
+    keep_effects_days: Annotated[
+        _Days,
+        _OrNone,
+        Field(
+            description="Days that is known what was written to GitHub, unless it changes; `none`: for ever"
+        ),
+    ] = 365.0
+    keep_commits_days: Annotated[
+        _Days,
+        _OrNone,
+        Field(
+            description="Days that fetched commits are kept, and can be fetched again; `none`: for ever"
+        ),
+    ] = 30.0
     public_url: Annotated[
         str,
         AfterValidator(_optional_address),

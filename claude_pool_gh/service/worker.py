@@ -43,7 +43,9 @@ async def work(settings: Settings) -> None:
         # The one line that a starter may wait for.
         print(f"working for {for_people(settings.database)} on {settings.slots} slots", flush=True)  # noqa: T201
         runtime.pool.wake()
+        pruning = asyncio.create_task(runtime.retention.prune_for_ever())
         await stop.wait()
+        pruning.cancel()
         logger.info("stopping", extra={"action": "stopping"})
         left = await runtime.pool.hand_over(settings.stop_timeout)
         if left:

@@ -228,7 +228,7 @@ class Writer:
         self.counts[row.effect.kind, outcome] += 1
 
     def _note(self, tx: Transaction, row: EffectRow, remote_id: int | None) -> None:
-        rows.written(tx, row, remote_id)
+        rows.written(tx, row, remote_id, self._now_ms())
         if row.chain_id is not None:
             self._told(tx, row.chain_id)
 
