@@ -19,7 +19,7 @@ from claude_pool_gh.agent.meter import Meter
 from claude_pool_gh.agent.outcome import AgentRunFacts, judge
 from claude_pool_gh.agent.passes import Pass, SignsOfLife
 from claude_pool_gh.agent.record import Record
-from claude_pool_gh.agent.upstream import Credential
+from claude_pool_gh.agent.upstream import Connection, Credential
 from claude_pool_gh.pool.model import arguments
 from claude_pool_gh.pool.model.ports import AgentChannel, AgentOutcome, AgentTask, Clock, Ending
 from claude_pool_gh.storage import Database
@@ -81,6 +81,8 @@ class ClaudeAgent:
     """What the API knows us by, in place of the key."""
     gateway: Gateway | None = None
     """An open one, where several share it; else each pool opens its own."""
+    proxy: str = ""
+    """Through which the model's API is reached; "": directly, whatever the environment names."""
     answers: Counter[str] = field(default_factory=Counter)
     """How often the model's API answered with each HTTP status, or was `unreachable`."""
 
@@ -125,8 +127,7 @@ class ClaudeAgent:
             upstream,
             key,
             patience=self.patience_seconds,
-            credential=self.credential,
-            answers=self.answers,
+            connection=Connection(self.credential, self.proxy, self.answers),
         )
         if self.redact is None and len(key) >= _LEAST_SECRET:
             self.redact = lambda text: text.replace(key, "[key]")

@@ -22,7 +22,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
@@ -35,7 +34,7 @@ from claude_pool_gh.agent.call import Call
 from claude_pool_gh.agent.funding import Funding
 from claude_pool_gh.agent.meter import Meter
 from claude_pool_gh.agent.passes import UNWANTED, Pass
-from claude_pool_gh.agent.upstream import Credential, NoCredential, Upstream, UpstreamResponse
+from claude_pool_gh.agent.upstream import Connection, NoCredential, Upstream, UpstreamResponse
 from claude_pool_gh.agent.usage import StreamUsage, is_error, whole_usage
 
 logger = logging.getLogger(__name__)
@@ -68,16 +67,14 @@ class Gateway:
         read_on: float = 8.0,
         patience: float = 0.0,
         money: float = 120.0,
-        credential: Credential | None = None,
-        answers: Counter[str] | None = None,
+        connection: Connection | None = None,
     ) -> None:
         """`read_on`: seconds that a finished run's open answers are read on, then booked as an upper bound.
 
         `patience`: seconds that a request waits for an API that is overloaded, broken or not there. `money`: seconds
-        that it waits for money that other runs of its step may leave. `answers`: see `Upstream`.
+        that it waits for money that other runs of its step may leave.
         """
-        self._answers: Counter[str] = Counter() if answers is None else answers
-        self._credential = credential
+        self._connection = Connection() if connection is None else connection
         self._money_seconds = money
         self._read_on_seconds = read_on
         self._meter = meter
@@ -102,15 +99,13 @@ class Gateway:
         self._url = f"http://{host}:{port}"
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=600)
         self._session = aiohttp.ClientSession(
-            timeout=timeout, auto_decompress=True, read_bufsize=2**20
+            timeout=timeout,
+            auto_decompress=True,
+            read_bufsize=2**20,
+            proxy=self._connection.proxy or None,
         )
         self._upstream = Upstream(
-            self._url_above,
-            self._key,
-            self._patience,
-            self._session,
-            credential=self._credential,
-            answers=self._answers,
+            self._url_above, self._key, self._patience, self._session, connection=self._connection
         )
         self._funding = Funding(self._meter, self._upstream, self._money_seconds)
 

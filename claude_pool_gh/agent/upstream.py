@@ -88,6 +88,18 @@ class Credential(Protocol):
 
 
 @dataclass(slots=True)
+class Connection:
+    """How the model's API is reached, where that differs from the usual."""
+
+    credential: Credential | None = None
+    """What it knows us by, in place of the key."""
+    proxy: str = ""
+    """Through which it is reached; "": directly, whatever the environment names."""
+    answers: Counter[str] = field(default_factory=Counter)
+    """How often each HTTP status was answered with; `unreachable` where there was no answer."""
+
+
+@dataclass(slots=True)
 class Upstream:
     """The model's API."""
 
@@ -98,10 +110,7 @@ class Upstream:
     session: aiohttp.ClientSession
     counts: bool = True
     """Whether it counts tokens when it is asked to; not every proxy in front of it does."""
-    credential: Credential | None = None
-    """In place of the key."""
-    answers: Counter[str] = field(default_factory=Counter)
-    """How often each HTTP status was answered with; `unreachable` where there was no answer."""
+    connection: Connection = field(default_factory=Connection)
 
     async def ask(
         self,
@@ -119,13 +128,13 @@ class Upstream:
             wait, found = pause, None
             try:
                 found = await self._once(body, query, headers)
-                self.answers[str(found.status)] += 1
+                self.connection.answers[str(found.status)] += 1
                 if not found.passes:
                     return found
                 wait = max(found.wait, pause)
                 run.trouble = _named(found.status)
             except aiohttp.ClientConnectorError:
-                self.answers["unreachable"] += 1
+                self.connection.answers["unreachable"] += 1
                 run.trouble = "it cannot be reached"
                 if loop.time() + wait > deadline:
                     raise
@@ -181,10 +190,10 @@ class Upstream:
         return counted if isinstance(counted, int) and counted > 0 else None
 
     async def _own(self) -> Mapping[str, str]:
-        if self.credential is None:
+        if self.connection.credential is None:
             return {"x-api-key": self.key}
         try:
-            return await self.credential.headers()
+            return await self.connection.credential.headers()
         except (aiohttp.ClientError, TimeoutError) as error:
             raise NoCredential(str(error) or type(error).__name__) from error
 

@@ -11,15 +11,18 @@ import errno
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterator
-from typing import Any, Final, Literal, TextIO, cast
+from collections.abc import Iterator, MutableMapping
+from typing import TYPE_CHECKING, Any, Final, Literal, TextIO
 
 from claude_pool_gh.service.log_floods import SparingHandler
 from claude_pool_gh.service.log_names import NAMES
 
+if TYPE_CHECKING:
+    from structlog.types import Processor
+
 Format = Literal["text", "json"]
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
-Event = dict[str, Any]
+Event = MutableMapping[str, Any]
 """What structlog's processors pass on: the fields of one line."""
 
 _OWN: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -74,20 +77,24 @@ class _WhenNeeded(logging.Formatter):
 def _formatter(form: Format) -> logging.Formatter:
     import structlog  # noqa: PLC0415 - 20 ms that a command without a log saves
 
-    before = [
+    before: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="%Y-%m-%dT%H:%M:%SZ", utc=True, key="time"),
     ]
-    own = [_with_names, _without_traceback, structlog.processors.format_exc_info, _in_order]
-    render = structlog.processors.JSONRenderer(default=str) if form == "json" else _as_text
+    render: Processor = _as_text
+    if form == "json":
+        render = structlog.processors.JSONRenderer(default=str)
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=before,
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            *cast("list[Callable[[Any, str, Any], Any]]", own),
+            _with_names,
+            _without_traceback,
+            structlog.processors.format_exc_info,
+            _in_order,
             render,
         ],
     )
@@ -140,7 +147,7 @@ def _told(error: BaseException) -> tuple[str, str] | None:
 
 def _in_order(_logger: object, _method: str, event: Event) -> Event:
     """The head, the usual fields, the others, a traceback last; empty ones left out, each text one line."""
-    found: Event = {
+    found: dict[str, Any] = {
         "time": event.pop("time"),
         "level": str(event.pop("level")).upper(),
         "logger": event.pop("logger"),

@@ -182,18 +182,21 @@ async def open_runtime(
         database = Database.open(settings.database)
         stack.callback(database.close)
         migrations.upgrade(database.engine)
-        # Whatever a URL names is reached directly: a proxy of this machine's would see tokens.
+        # Directly, or through the one proxy that is set: the environment's is not heeded.
         watch, metrics = GitHubWatch(), Metrics()
         session = await stack.enter_async_context(
-            aiohttp.ClientSession(timeout=TIMEOUT, trace_configs=[watch.trace()])
+            aiohttp.ClientSession(
+                timeout=TIMEOUT, trace_configs=[watch.trace()], proxy=settings.proxy or None
+            )
         )
         access = _access(settings, session, job_token)
         forge = forge_of(session, settings.github_api_url, access)
         worktrees = Worktrees(
-            settings.state_dir.absolute(), _logins(database, forge, settings.github_server_url)
+            settings.state_dir.absolute(),
+            _logins(database, forge, settings.github_server_url, settings.proxy),
         )
         worktrees.sweep()
-        forge.pusher = pusher(database, forge, worktrees, settings.github_server_url)
+        forge.pusher = pusher(database, forge, worktrees, settings)
         redactor = Redactor(settings.all_secrets)
         verb_handlers = registry.handlers()
         progress = Progress(clock, verb_handlers, settings.links, door)
@@ -229,6 +232,7 @@ async def open_runtime(
         agent = ClaudeAgent(
             key=settings.anthropic_api_key.get_secret_value(),
             base_url=settings.anthropic_base_url,
+            proxy=settings.proxy,
             redact=redactor,
             patience_seconds=settings.model_patience,
             live=False,  # a comment shows steps, not words
@@ -359,7 +363,7 @@ def _access(settings: Settings, session: aiohttp.ClientSession, job_token: str |
     return AppAccess(session, settings.github_api_url, settings.app_id, settings.key)
 
 
-def _logins(database: Database, forge: Forge, server_url: str) -> Logins:
+def _logins(database: Database, forge: Forge, server_url: str, proxy: str) -> Logins:
     async def login(repository_id: int) -> Credentials:
         repository = await database.read(lambda tx: thread_rows.repository(tx, repository_id))
         try:
@@ -369,7 +373,7 @@ def _logins(database: Database, forge: Forge, server_url: str) -> Logins:
         except ForgeRefused as error:
             raise WorktreeError(f"GitHub gave no token: {error}") from error
         return Credentials(
-            token, f"{server_url.rstrip('/')}/{repository.owner}/{repository.name}.git"
+            token, f"{server_url.rstrip('/')}/{repository.owner}/{repository.name}.git", proxy
         )
 
     return login

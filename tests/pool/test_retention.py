@@ -184,7 +184,8 @@ async def test_a_threads_old_chains_go_and_their_cost_counts_in_every_cap(
 
 def _ended(tx: Transaction, name: str, who: Account, cost: int, pool: Pool) -> None:
     now = pool._core.clock.now_ms()
-    chains.create(tx, name, plan(), who, caps(task=1, chain=3, thread=10_000), now)
+    wide = caps(task=1, chain=3, thread=10_000, user_day=5_000)
+    chains.create(tx, name, plan(), who, wide, now)
     tx.execute(
         reservations.update()
         .where(reservations.c.chain_id == name, reservations.c.level == "chain")

@@ -88,12 +88,13 @@ def _prune(tx: Transaction, pool: str, before_ms: int, *, shared: bool, at_once:
 def forget_transcripts(tx: Transaction, pool: str, before_ms: int) -> int:
     """Delete what some agents said and did on the way, and what they were asked; returns of how many, 0 at last.
 
-    Of tasks that ended before a moment, in chains of a pool that have ended.
+    Of the chains of a pool that ended before a moment.
     """
-    over = sa.and_(_C.id == _T.chain_id, _C.pool == pool, _C.state == ChainState.done)
+    ended = sa.and_(_C.pool == pool, _C.state == ChainState.done, _C.ended_ms < before_ms)
     some = (
         sa.select(_T.id)
-        .where(kept_texts(), _T.ended_ms < before_ms, sa.select(_C.id).where(over).exists())
+        .join(chains, _C.id == _T.chain_id)
+        .where(kept_texts(), ended)
         .limit(_AT_ONCE)
     )
     forgotten = {"transcript": sa.null(), "prompt": sa.null(), "asked": sa.null()}

@@ -120,7 +120,7 @@ def kept_texts() -> sa.ColumnElement[bool]:
 
 sa.Index(
     "ix_tasks_kept",
-    tasks.c.ended_ms,
+    tasks.c.chain_id,
     sqlite_where=kept_texts(),
     postgresql_where=kept_texts(),
 )

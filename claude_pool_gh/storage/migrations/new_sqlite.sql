@@ -242,7 +242,7 @@ CREATE INDEX ix_slots_worker ON slots (worker);
 CREATE INDEX ix_steps_chain_id ON steps (chain_id);
 CREATE INDEX ix_tags_tag ON tags (tag);
 CREATE INDEX ix_tasks_chain_id ON tasks (chain_id);
-CREATE INDEX ix_tasks_kept ON tasks (ended_ms) WHERE transcript IS NOT NULL OR prompt IS NOT NULL;
+CREATE INDEX ix_tasks_kept ON tasks (chain_id) WHERE transcript IS NOT NULL OR prompt IS NOT NULL;
 CREATE INDEX ix_tasks_session_id ON tasks (session_id);
 CREATE INDEX ix_tasks_state ON tasks (state);
 INSERT INTO alembic_version (version_num) VALUES ('0012');

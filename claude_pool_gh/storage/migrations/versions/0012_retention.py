@@ -29,7 +29,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_tasks_kept",
         "tasks",
-        ["ended_ms"],
+        ["chain_id"],
         sqlite_where=sa.text(_KEPT),
         postgresql_where=sa.text(_KEPT),
     )
