@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import partial
 from typing import Final
 
 from claude_pool_gh.conversation.caps import REPOSITORY
@@ -96,7 +95,7 @@ class Retention:
         if days is None:
             return deleted
         before = self.clock.now_ms() - int(days * _DAY * 1000)
-        while some := await self.database.transact(partial(step, before_ms=before)):
+        while some := await self.database.transact(lambda tx: step(tx, before)):
             deleted += some
             await asyncio.sleep(self.pause_secs)
         return deleted

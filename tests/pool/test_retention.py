@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 import sqlalchemy as sa
 
-from claude_pool_gh.pool.model.caps import Account, Caps
+from claude_pool_gh.pool.model.caps import Account, Caps, CapUse
 from claude_pool_gh.pool.model.config import PoolConfig
 from claude_pool_gh.pool.model.errors import UnknownChain, UnknownTask
 from claude_pool_gh.pool.model.ids import ChainId
@@ -159,21 +159,17 @@ async def test_a_threads_old_chains_go_and_their_cost_counts_in_every_cap(
         await pool.database.transact(
             partial(_ended, name="young", who=accounts[0], cost=7, pool=pool)
         )
-        uses = [
-            await pool.database.read(
-                lambda tx, who=who: cap_uses.cap_uses(tx, who, limits, clock.now)
+
+        async def of(who: Account) -> list[CapUse]:
+            return await pool.database.read(
+                lambda tx: cap_uses.cap_uses(tx, who, limits, clock.now)
             )
-            for who in accounts
-        ]
+
+        uses = [await of(who) for who in accounts]
         kept = PoolRetention(transcripts=None, patches=None, chains=0.5)
         assert (await pool.apply_retention(kept)).chains == 3
         assert (await pool.apply_retention(kept)).chains == 0
-        counted = [
-            await pool.database.read(
-                lambda tx, who=who: cap_uses.cap_uses(tx, who, limits, clock.now)
-            )
-            for who in accounts
-        ]
+        counted = [await of(who) for who in accounts]
         assert counted == uses
         assert next(use for use in counted[0] if use.name == "thread").used == 100 + 102 + 7
         newest = await pool.database.read(

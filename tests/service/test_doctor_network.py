@@ -6,7 +6,7 @@ import email.utils
 import json
 import re
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -104,8 +104,8 @@ def test_what_the_environment_names_is_put_aside_and_said(
 
 
 @pytest.fixture
-def bare(tmp_path: Path) -> Iterator[dict[str, str]]:
-    yield {**BARE, "CLAUDE_POOL_STATE_DIR": str(tmp_path / "state")}
+def bare(tmp_path: Path) -> dict[str, str]:
+    return {**BARE, "CLAUDE_POOL_STATE_DIR": str(tmp_path / "state")}
 
 
 def test_wrong_settings_are_rows_and_everything_else_is_examined(bare: dict[str, str]) -> None:
