@@ -7,6 +7,7 @@ import json
 import re
 import socket
 import sqlite3
+import sys
 from pathlib import Path
 
 import aiohttp
@@ -21,7 +22,8 @@ from claude_pool_gh.service.monitoring.readiness import LEAST_BYTES, STUCK_SECON
 from tests.acceptance.world import World, world
 from tests.patience import until
 
-OPERATE = Path(__file__).parents[2] / "docs" / "operate"
+ROOT = Path(__file__).parents[2]
+DEPLOY, OPERATE = ROOT / "deploy", ROOT / "docs" / "operate"
 WELL = Signs(
     storing="", free_bytes=LEAST_BYTES, github_away=False, key_refused=False, silent={"a": 1.0}
 )
@@ -78,6 +80,19 @@ async def get(url: str) -> tuple[int, str]:
         return answer.status, await answer.text()
 
 
+async def health_check(port: int) -> int:
+    """The exit status of the image's own check."""
+    (command,) = re.findall(r"CMD (\[\"python\".+\])", (DEPLOY / "Dockerfile").read_text())
+    _, *arguments = json.loads(command)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *arguments,
+        env={"CLAUDE_POOL_METRICS_PORT": str(port)},
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    return await process.wait()
+
+
 def value(text: str, sample: str) -> float:
     (found,) = [line for line in text.splitlines() if line.startswith(f"{sample} ")]
     return float(found.rpartition(" ")[2])
@@ -103,6 +118,8 @@ async def test_a_review_is_counted_and_every_documented_metric_exists(tmp_path: 
         status, text = await get(f"http://127.0.0.1:{port}/metrics")
         spent = w.ledger
         assert (await get(f"http://127.0.0.1:{port}/readyz")) == (200, "ready\n")
+        assert await health_check(port) == 0
+    assert await health_check(port) != 0
     assert status == 200
     assert value(text, 'claude_pool_chains_total{outcome="findings",verb="review"}') == 1
     assert value(text, 'claude_pool_chain_seconds_count{verb="review"}') == 1
