@@ -92,7 +92,7 @@ class Settings(BaseSettings):
         Field(
             ge=0,
             allow_inf_nan=False,
-            description="Seconds that a worker's agents get to end after SIGTERM; what is left goes on elsewhere",
+            description="Seconds that agents get to end after SIGTERM; what is left goes on elsewhere or later",
         ),
     ] = 60.0
     log: Annotated[

@@ -7,7 +7,7 @@ import logging
 import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -45,10 +45,15 @@ class Monitor:
     github: GitHubWatch
     metrics: Metrics
     readiness: Readiness
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def stop(self) -> None:
+        """From now on the process is not ready: it takes nothing more."""
+        self.stopping.set()
 
     async def metrics_answer(self, _request: web.Request) -> web.Response:
         """`/metrics`."""
-        ready = not await self.readiness.faults()
+        ready = not await self._faults()
         pool, github, cap = await self._stored()
         moment = Moment(
             load=self.load(),
@@ -62,6 +67,9 @@ class Monitor:
         )
         return web.Response(body=self.metrics.text(moment), headers={"Content-Type": _FORM})
 
+    async def _faults(self) -> tuple[str, ...]:
+        return ("it is stopping",) if self.stopping.is_set() else await self.readiness.faults()
+
     async def _stored(self) -> Stored | tuple[None, None, None]:
         try:
             async with asyncio.timeout(_READ_SECONDS):
@@ -73,7 +81,7 @@ class Monitor:
 
     async def readyz(self, _request: web.Request) -> web.Response:
         """`/readyz`: 200, or 503 with a line for each reason."""
-        faults = await self.readiness.faults()
+        faults = await self._faults()
         text = "".join(f"{each}\n" for each in faults) or "ready\n"
         return web.Response(status=503 if faults else 200, text=text)
 
