@@ -143,6 +143,33 @@ async def test_a_threads_chains_stay_with_their_results_and_lose_their_transcrip
         assert await pool.chain_result(ChainId("bot")) is not None
 
 
+async def test_patches_of_what_waits_stay(open_pool: OpenPool) -> None:
+    clock = Clock()
+    async with open_pool(Puppet(), clock=clock) as pool:
+        for name in ("ended", "waits"):
+            await pool.database.transact(
+                partial(_ended, name=name, who=account(), cost=1, pool=pool)
+            )
+            kept = {"chain_id": name, "base": "b", "commit": "c", "digest": "d", "patch": b"p"}
+            own = patches.insert().values(run_id=name, created_ms=clock.now, **kept)
+            await pool.database.transact(partial(_run, statement=own))
+        parked = chain_rows.update().where(chain_rows.c.id == "waits")
+        await pool.database.transact(
+            partial(_run, statement=parked.values(state="parked", parked_for="approval"))
+        )
+        clock.now += DAY
+        kept_days = PoolRetention(transcripts=None, patches=0.5, chains=None)
+        assert (await pool.apply_retention(kept_days)).patches == 1
+        left = await pool.database.read(
+            lambda tx: list(tx.execute(sa.select(patches.c.run_id)).scalars())
+        )
+        assert left == ["waits"]
+
+
+def _run(tx: Transaction, statement: sa.Executable) -> None:
+    tx.execute(statement)
+
+
 async def test_a_threads_old_chains_go_and_their_cost_counts_in_every_cap(
     open_pool: OpenPool,
 ) -> None:
