@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar, cast
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
+from claude_pool_gh.storage.batches import Batches, Together
 from claude_pool_gh.storage.extras import extras_named
 from claude_pool_gh.storage.prepared import QuickConnection, Statements, as_sqlalchemy
 from claude_pool_gh.storage.private import private_file, private_folder
@@ -72,8 +73,8 @@ class _Call(Generic[T]):
 class Database:
     """One open database.
 
-    SQLite gets a single writing thread, since a second writer would only wait for the file's lock, and reads
-    beside it on threads of their own (WAL lets them). PostgreSQL gets a small pool for both. A temporary database has
+    SQLite gets a single writing thread, since a second writer would only wait for the file's lock; transactions that wait
+    for it are committed together. Reads are beside it on threads of their own (WAL lets them). PostgreSQL gets a small pool for both. A temporary database has
     one connection and no thread.
     """
 
@@ -81,12 +82,14 @@ class Database:
         self.engine, self.retries = engine, retries or Retries()
         self._receipts, self._statements = Receipts(engine.dialect.name), Statements(engine.dialect)
         self._alone = threading.Lock()
+        self._batches: Batches[_Call[Any]] | None = None
         self._writers: ThreadPoolExecutor | None
         self._readers: ThreadPoolExecutor | None
         if _is_temporary(engine.url):
             self._writers = self._readers = None
         elif engine.dialect.name == "sqlite":
             self._writers = ThreadPoolExecutor(1, "database-write")
+            self._batches = Batches(self._writers, Together(self._run_together, self._run))
             self._readers = ThreadPoolExecutor(2, "database-read")
         else:
             self._writers = self._readers = ThreadPoolExecutor(_POSTGRES_THREADS, "database")
@@ -173,6 +176,8 @@ class Database:
         )
 
     async def _run_in(self, threads: ThreadPoolExecutor | None, call: _Call[T]) -> T:
+        if self._batches is not None and threads is self._writers:
+            return cast(T, await asyncio.wrap_future(self._batches.submit(call)))
         if threads is not None:
             return await asyncio.get_running_loop().run_in_executor(threads, self._run, call)
         with self._alone:  # an agent may work on a thread and a loop of its own
@@ -190,6 +195,22 @@ class Database:
         self._forget(call)
         return answer
 
+    def _run_together(self, calls: Sequence[_Call[Any]]) -> list[Any] | None:
+        """Several in one transaction of SQLite's; None where one of them failed, and each is to be run alone."""
+        quick = QuickConnection(self.engine, self._statements)
+        with quick.execution_options(begin_statement="BEGIN IMMEDIATE") as connection:
+            try:
+                with connection.begin():
+                    answers = [self._answer_of(call, connection) for call in calls]
+            except Exception as error:
+                connection.invalidate()  # as below
+                if passes(error):
+                    raise
+                return None
+        for call in calls:
+            self._forget(call)
+        return answers
+
     def _try(self, call: _Call[T]) -> T:
         # PostgreSQL's own default lets each statement of a transaction see another state.
         snapshot = call.begin == "BEGIN" and self.engine.dialect.name == "postgresql"
@@ -198,19 +219,7 @@ class Database:
         with quick.execution_options(begin_statement=call.begin, **level) as connection:
             try:
                 with connection.begin():
-                    if (
-                        call.in_doubt
-                        and call.receipt
-                        and self._receipts.stands(connection, call.receipt)
-                    ):
-                        return cast(T, call.answer)
-                    call.in_doubt = False
-                    before = _changes(connection)
-                    answer = call.work(connection)
-                    if call.writes and (before is None or _changes(connection) != before):
-                        call.receipt = call.receipt or self._receipts.new()
-                        self._receipts.write(connection, call.receipt)
-                        call.answer, call.in_doubt = answer, True
+                    return self._answer_of(call, connection)
             except BaseException:
                 # An unfinished SELECT lives on in the exception's frames, and with it its snapshot: SQLite would refuse
                 # this connection's next write at once, as long as anybody holds the exception.
@@ -218,7 +227,19 @@ class Database:
                 if self.engine.dialect.name == "sqlite" and self._writers is not None:
                     connection.invalidate()
                 raise
-            return answer
+
+    def _answer_of(self, call: _Call[T], connection: sa.Connection) -> T:
+        """Run a call inside a transaction, unless an earlier try of it was committed."""
+        if call.in_doubt and call.receipt and self._receipts.stands(connection, call.receipt):
+            return cast(T, call.answer)
+        call.in_doubt = False
+        before = _changes(connection)
+        answer = call.work(connection)
+        if call.writes and (before is None or _changes(connection) != before):
+            call.receipt = call.receipt or self._receipts.new()
+            self._receipts.write(connection, call.receipt)
+            call.answer, call.in_doubt = answer, True
+        return answer
 
     def _forget(self, call: _Call[Any]) -> None:
         if call.receipt is not None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from claude_pool_gh.pool.model.config import PoolConfig, ScalingConfig
 from claude_pool_gh.pool.pool import Pool
 from claude_pool_gh.service.retention import Deleted, Retention
 from claude_pool_gh.service.settings import Settings
@@ -41,9 +42,11 @@ async def pruned(w: World, days: float, **settings: Any) -> Deleted:
     told = Settings(state_dir=w.bot.state, **settings)
     clock = Later(days)
     try:
-        async with Pool.open(
-            Puppet(), slots=0, state=w.bot.state, store=database, clock=clock
-        ) as pool:
+        none = PoolConfig(scaling=ScalingConfig(min_slots=0))
+        opened = Pool.open(
+            Puppet(), slots=0, config=none, state=w.bot.state, store=database, clock=clock
+        )
+        async with opened as pool:
             return await Retention(
                 settings=told,
                 database=database,

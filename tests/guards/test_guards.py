@@ -1551,6 +1551,18 @@ GUARDS = [
         "in_use",
     ),
     Guard(
+        "one failed transaction costs no other",
+        "storage/database.py",
+        """                if passes(error):
+                    raise
+                return None
+""",
+        """                raise
+""",
+        "tests/storage/test_batches.py",
+        "fails_alone",
+    ),
+    Guard(
         "readiness writes",
         "service/monitoring/readiness.py",
         "await self.database.transact(writes)",

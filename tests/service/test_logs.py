@@ -53,7 +53,7 @@ def test_a_line_that_knows_a_chain_or_a_run_names_thread_verb_and_user(text: io.
         " INFO tests.of.the.log: left action=left where=octo/shop#7 chain=c0ffee verb=review user=mona"
     )
     assert "where=octo/shop#7 chain=c0ffee verb=review user=mona run=c0ffee.find.0#1 ms=0" in run
-    assert "where=octo/shop#7 chain=c0ffee verb=review user=mona kind=review" in effect
+    assert "where=octo/shop#7 chain=c0ffee verb=review user=mona key=review:c0ffee" in effect
     assert other.endswith("other chain=unknown")
 
 
