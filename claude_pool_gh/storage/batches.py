@@ -39,7 +39,7 @@ class Batches(Generic[C]):
     _waiting: deque[tuple[C, Future[Any]]] = field(default_factory=deque)
 
     def submit(self, call: C) -> Future[Any]:
-        """Let a call be made, with others that wait. Safe from any thread. Cancelled before its turn, it is not made."""
+        """Let a call be made, with others that wait. Cancelled before its turn, it is not made. From any thread."""
         future: Future[Any] = Future()
         self._waiting.append((call, future))
         self.thread.submit(self._make)

@@ -73,9 +73,9 @@ class _Call(Generic[T]):
 class Database:
     """One open database.
 
-    SQLite gets a single writing thread, since a second writer would only wait for the file's lock; transactions that wait
-    for it are committed together. Reads are beside it on threads of their own (WAL lets them). PostgreSQL gets a small pool for both. A temporary database has
-    one connection and no thread.
+    SQLite gets a single writing thread, since a second writer would only wait for the file's lock; many transactions
+    that wait for it are committed together. Reads are beside it on threads of their own (WAL lets them). PostgreSQL
+    gets a small pool for both. A temporary database has one connection and no thread.
     """
 
     def __init__(self, engine: sa.Engine, retries: Retries | None = None) -> None:

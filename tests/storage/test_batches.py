@@ -113,15 +113,11 @@ async def test_a_lock_that_passes_is_waited_for_by_all_of_them(
         database.engine, "connect", lambda raw, _: raw.execute("PRAGMA busy_timeout=20")
     )
     database.engine.dispose()
-    commits = Commits(database)
-    await asyncio.sleep(0.05)
-    wanted = [asyncio.create_task(database.transact(insert(each))) for each in range(30)]
-    await asyncio.sleep(0.05)
-    commits.go_on.set()
-    await commits.held
     holder = sqlite3.connect(tmp_path / "a.sqlite", isolation_level=None, timeout=30)
     holder.execute("BEGIN IMMEDIATE")
+    wanted = [asyncio.create_task(database.transact(insert(each))) for each in range(30)]
     await asyncio.sleep(0.3)
+    assert not any(each.done() for each in wanted)
     holder.close()
     assert await asyncio.gather(*wanted) == list(range(30))
     assert stored(database) == list(range(30))
