@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import resource
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
@@ -14,6 +15,7 @@ HEAD_SECONDS: Final = 10.0
 """For the first request of a connection to say what it wants."""
 IDLE_SECONDS: Final = 75.0
 """Between two requests of a connection; proxies keep theirs open for a minute."""
+_LOOK_SECONDS: Final = 0.02
 _CONNECTIONS: Final = 1_000
 _FILES: Final = 65_536
 _SMALL: Final = 2**20
@@ -196,6 +198,35 @@ class BodyBudget:
     def release(self, count: int) -> None:
         """The bytes of a body are needed no more."""
         self.held -= count
+
+
+@dataclass(slots=True)
+class Incoming:
+    """The deliveries that are being taken in: while there are many, other work waits a little.
+
+    GitHub gives a delivery up after ten seconds; nobody notices a command that begins some seconds later.
+    """
+
+    many: int = 16
+    longest: float = 10.0
+    """Seconds that other work waits: a flood holds nothing up for ever."""
+    count: int = 0
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Around taking in one of them."""
+        self.count += 1
+        try:
+            yield
+        finally:
+            self.count -= 1
+
+    async def turn(self) -> None:
+        """Wait until there are few."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self.longest
+        while self.count >= self.many and loop.time() < end:
+            await asyncio.sleep(_LOOK_SECONDS)
 
 
 @dataclass(slots=True)

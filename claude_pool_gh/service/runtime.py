@@ -38,6 +38,7 @@ from claude_pool_gh.pool.model.config import PoolConfig, ScalingConfig, SlotMode
 from claude_pool_gh.pool.model.ports import Agent
 from claude_pool_gh.pool.pool import Pool
 from claude_pool_gh.reports.redact import Redactor
+from claude_pool_gh.service.bounds import Incoming
 from claude_pool_gh.service.journal import Journal
 from claude_pool_gh.service.monitoring.github_watch import GitHubWatch
 from claude_pool_gh.service.monitoring.metrics import Metrics
@@ -81,6 +82,7 @@ class Runtime:
     retention: Retention
     catch_up: CatchUp | None = None
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    incoming: Incoming = field(default_factory=Incoming)
     beats: dict[str, float] = field(default_factory=dict)
     """When each loop of this process last went round, by the monotonic clock."""
 
@@ -131,10 +133,12 @@ class Runtime:
                 group.create_task(self._handle_some())
 
     async def _handle_some(self) -> None:
+        await self.incoming.turn()
         while (chain_id := await self.command_worker.handle_next()) is not None:
             self.writer.wake()
             if chain_id:
                 self.pool.wake()
+            await self.incoming.turn()
 
 
 def defaults_of(settings: Settings) -> Defaults:

@@ -55,6 +55,10 @@ class WebhookApp:
         return app
 
     async def _webhook(self, request: web.Request) -> web.Response:
+        with self._house.incoming.one():
+            return await self._delivered(request)
+
+    async def _delivered(self, request: web.Request) -> web.Response:
         try:
             async with asyncio.timeout(_BODY_SECONDS):
                 body = await self._bodies.read(request.content.iter_any(), BODY_LIMIT)
