@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import resource
 from collections.abc import AsyncIterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
@@ -15,7 +15,6 @@ HEAD_SECONDS: Final = 10.0
 """For the first request of a connection to say what it wants."""
 IDLE_SECONDS: Final = 75.0
 """Between two requests of a connection; proxies keep theirs open for a minute."""
-_LOOK_SECONDS: Final = 0.02
 _CONNECTIONS: Final = 1_000
 _FILES: Final = 65_536
 _SMALL: Final = 2**20
@@ -211,6 +210,7 @@ class Incoming:
     longest: float = 10.0
     """Seconds that other work waits: a flood holds nothing up for ever."""
     count: int = 0
+    _few: asyncio.Event = field(default_factory=asyncio.Event)
 
     @contextmanager
     def one(self) -> Iterator[None]:
@@ -220,13 +220,17 @@ class Incoming:
             yield
         finally:
             self.count -= 1
+            if self.count < self.many:
+                self._few.set()
 
     async def turn(self) -> None:
         """Wait until there are few."""
-        loop = asyncio.get_running_loop()
-        end = loop.time() + self.longest
-        while self.count >= self.many and loop.time() < end:
-            await asyncio.sleep(_LOOK_SECONDS)
+        if self.count < self.many:
+            return
+        self._few.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.longest):
+                await self._few.wait()
 
 
 @dataclass(slots=True)
