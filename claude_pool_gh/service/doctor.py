@@ -6,6 +6,7 @@ It asks in the way in which the server will ask, and changes nothing that it exa
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import resource
@@ -323,6 +324,8 @@ def _address(settings: Settings) -> Diagnosis:
                 tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 tried.bind(address)
     except OSError as error:
+        if error.errno == errno.EADDRINUSE and asyncio.run(doctor_network.is_ours(where)):
+            return Diagnosis("address", f"{where}: a server of this kind answers there")
         mend = f"stop what listens there (the server itself, if it runs), or set {PREFIX}HOST and {PREFIX}PORT"
         return Diagnosis("address", f"{where}: {error.strerror or error}", mend)
     return Diagnosis("address", f"{where} is free")

@@ -96,3 +96,16 @@ async def _headers(url: str, proxy: str) -> Mapping[str, str]:
         session.get(url, allow_redirects=False) as answer,
     ):
         return dict(answer.headers)
+
+
+async def is_ours(where: str) -> bool:
+    """Whether a server of this kind answers at `host:port`."""
+    timeout = aiohttp.ClientTimeout(total=5)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            session.get(f"http://{where}/healthz") as answer,
+        ):
+            return answer.status == 200 and await answer.text() == "ok\n"
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+        return False

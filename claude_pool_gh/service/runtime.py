@@ -37,6 +37,7 @@ from claude_pool_gh.pool.model.clock import SystemClock
 from claude_pool_gh.pool.model.config import PoolConfig, ScalingConfig, SlotMode, microdollars
 from claude_pool_gh.pool.model.ports import Agent
 from claude_pool_gh.pool.pool import Pool
+from claude_pool_gh.pool.run.dispatch_lock import dispatching_from
 from claude_pool_gh.reports.redact import Redactor
 from claude_pool_gh.service.bounds import Incoming
 from claude_pool_gh.service.journal import Journal
@@ -185,6 +186,8 @@ async def open_runtime(
         clock = SystemClock()
         database = Database.open(settings.database)
         stack.callback(database.close)
+        # Before anything is migrated or swept: a second server on the same file changes nothing of the first one's.
+        stack.enter_context(dispatching_from(database))
         migrations.upgrade(database.engine)
         # Directly, or through the one proxy that is set: the environment's is not heeded.
         watch, metrics = GitHubWatch(), Metrics()

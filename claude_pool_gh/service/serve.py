@@ -15,6 +15,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 
 from claude_pool_gh.conversation.registry import UnfitVerb
 from claude_pool_gh.github.deliveries import check_secrets
+from claude_pool_gh.pool.model.errors import PoolError
 from claude_pool_gh.service.bounds import IDLE_SECONDS, GuardedSite
 from claude_pool_gh.service.runtime import Runtime, open_runtime
 from claude_pool_gh.service.settings import PREFIX, Settings, variable
@@ -92,7 +93,7 @@ async def opened(runtime: AbstractAsyncContextManager[Runtime]) -> AsyncIterator
             raise StartError(
                 f"the database cannot be opened ({type(error.orig).__name__})"
             ) from error
-        except (migrations.NewerSchema, UnfitVerb) as error:
+        except (migrations.NewerSchema, UnfitVerb, PoolError) as error:
             raise StartError(str(error)) from error
         yield found
 

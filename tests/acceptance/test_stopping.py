@@ -105,3 +105,17 @@ async def test_a_second_signal_does_not_wait(tmp_path: Path) -> None:
         async with asyncio.timeout(PATIENCE):
             assert await shop.bot.ended() == 0, "\n".join(shop.bot.log)
         held.go_on.set()
+
+
+async def test_a_second_server_on_the_same_file_is_refused_in_words_and_changes_nothing(
+    shop: World,
+) -> None:
+    left = shop.bot.state / "leases" / "anything"
+    left.mkdir(parents=True)
+    second = Bot(shop.bot.state, {**shop.bot.environment, "CLAUDE_POOL_PORT": "0"})
+    with pytest.raises(RuntimeError, match="another process runs tasks from") as refused:
+        await second.start()
+    assert "Traceback" not in str(refused.value)
+    assert left.is_dir()
+    await shop.say("/pool help")
+    await shop.answered()

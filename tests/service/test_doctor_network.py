@@ -167,3 +167,22 @@ def test_the_default_stands_in_for_each_setting_that_is_wrong(
         "CLAUDE_POOL_SLOTS",
         "GITHUB_API_URL",
     ]
+
+
+async def test_a_port_that_the_server_itself_has_is_well(tmp_path: Path) -> None:
+    async def ok(_request: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    app = web.Application()
+    app.router.add_get("/healthz", ok)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        port = runner.addresses[0][1]
+        assert (await one(doctor._address, settings(tmp_path, port=port))).endswith(" -> ")
+    finally:
+        await runner.cleanup()
+    async with answering(0, []) as url:
+        other = await one(doctor._address, settings(tmp_path, port=int(url.rpartition(":")[2])))
+        assert "CLAUDE_POOL_PORT" in other
