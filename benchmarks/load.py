@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import psutil
 
 from benchmarks.figures import Figure, median, percentile
 from benchmarks.model import model_process
@@ -59,7 +60,9 @@ async def burst() -> list[Figure]:
             await here.github.comment(here.maintainer, here.repository, pull.number, "/pool review")
             await asyncio.sleep(3)
             strangers = await _half_sent(here.server.url)
+            before = _cpu(here)
             times, refused = await _generate(here, pull.number, BURST, at_once=True)
+            cpu = _cpu(here) - before
             for each in strangers:
                 each.close()
             with sqlite3.connect(here.server.state / "pool.sqlite") as rows:
@@ -74,7 +77,16 @@ async def burst() -> list[Figure]:
         Figure(f"{BURST} at once, the last", max(times), "s", GIVEN_UP),
         Figure("lost or refused", BURST - kept + refused, "deliveries", 0),
         Figure("runs that failed of it", failed, "runs", 0),
+        Figure("the server's CPU until then, for each delivery", 1000 * cpu / BURST, "ms"),
     ]
+
+
+def _cpu(here: Stage) -> float:
+    """CPU seconds of the server so far: what a busy machine does not change."""
+    if here.server.process is None:
+        raise RuntimeError("the server is not started")
+    used = psutil.Process(here.server.process.pid).cpu_times()
+    return float(used.user + used.system)
 
 
 async def _half_sent(url: str) -> list[asyncio.StreamWriter]:
