@@ -20,7 +20,7 @@ from claude_pool_gh.rehearsal.reviewer import Reviewer
 from claude_pool_gh.service.monitoring.github_watch import GitHubWatch
 from claude_pool_gh.service.monitoring.readiness import LEAST_BYTES, STUCK_SECONDS, Signs, faults
 from tests.acceptance.world import World, world
-from tests.patience import until
+from tests.patience import PATIENCE, until
 
 ROOT = Path(__file__).parents[2]
 DEPLOY, OPERATE = ROOT / "deploy", ROOT / "docs" / "operate"
@@ -93,6 +93,15 @@ async def health_check(port: int) -> int:
     return await process.wait()
 
 
+async def ready(url: str) -> tuple[int, str]:
+    """What `/readyz` says, once it says that all is well, or at last."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + PATIENCE
+    while (found := await get(f"{url}/readyz"))[0] != 200 and loop.time() < end:
+        await asyncio.sleep(0.2)
+    return found
+
+
 def value(text: str, sample: str) -> float:
     (found,) = [line for line in text.splitlines() if line.startswith(f"{sample} ")]
     return float(found.rpartition(" ")[2])
@@ -117,7 +126,7 @@ async def test_a_review_is_counted_and_every_documented_metric_exists(tmp_path: 
         await w.written()
         status, text = await get(f"http://127.0.0.1:{port}/metrics")
         spent = w.ledger
-        assert (await get(f"http://127.0.0.1:{port}/readyz")) == (200, "ready\n")
+        assert await ready(f"http://127.0.0.1:{port}") == (200, "ready\n")
         assert await health_check(port) == 0
     assert await health_check(port) != 0
     assert status == 200
@@ -149,7 +158,7 @@ async def test_a_review_is_counted_and_every_documented_metric_exists(tmp_path: 
 async def test_a_server_whose_database_takes_no_write_is_not_ready_until_it_does(
     here: World,
 ) -> None:
-    assert (await get(f"{here.bot.url}/readyz")) == (200, "ready\n")
+    assert await ready(here.bot.url) == (200, "ready\n")
     holder = sqlite3.connect(here.bot.state / "pool.sqlite", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     try:
@@ -160,17 +169,7 @@ async def test_a_server_whose_database_takes_no_write_is_not_ready_until_it_does
         assert (await get(f"{here.bot.url}/healthz")) == (200, "ok\n")
     finally:
         holder.close()
-    found = [0]
-
-    async def ready() -> bool:
-        found[0] = (await get(f"{here.bot.url}/readyz"))[0]
-        return found[0] == 200
-
-    for _ in range(200):
-        if await ready():
-            break
-        await asyncio.sleep(0.2)
-    assert found == [200]
+    assert await ready(here.bot.url) == (200, "ready\n")
     await until(lambda: any("action=ready_again" in line for line in here.bot.log))
     lines = [line for line in here.bot.log if "action=not_ready" in line]
     assert len(lines) == 1

@@ -22,8 +22,8 @@ from claude_pool_gh.storage.probe import writes
 
 logger = logging.getLogger(__name__)
 
-WRITE_SECONDS: Final = 3.0
-"""For one small write to be durable."""
+WRITE_SECONDS: Final = 5.0
+"""For one small write to be durable: GitHub waits twice as long for its answer."""
 LEAST_BYTES: Final = 64 * 2**20
 """Free space below which a database, a mirror or a checkout may fail at any moment."""
 SILENT_SECONDS: Final = 60.0
