@@ -9,6 +9,7 @@ from benchmarks import (
     action,
     backlog,
     comments,
+    growth,
     light,
     load,
     money,
@@ -33,6 +34,8 @@ PARTS = {
     "comments": (comments.measure, "Finding commands in hostile comments of 64 KB"),
     "money": (money.measure, "Reviews that end for want of money, by the bound of a request"),
     "acknowledge": (load.acknowledge, "Webhooks while all slots wait on a slow model"),
+    "burst": (load.burst, "2,000 webhooks at once, with 1,100 half-sent requests open"),
+    "growth": (growth.measure, "What ten thousand reviews leave, a month later"),
     "action": (action.measure, "What a job of the Action costs before it works; downloads 200 MB"),
     "first-comment": (load.first_comment, "First comment while fifty chains are on their way"),
 }

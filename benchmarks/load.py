@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import psutil
 
 from benchmarks.figures import Figure, median, percentile
 from benchmarks.model import model_process
@@ -23,6 +24,9 @@ from claude_pool_gh.rehearsal import bot
 
 RATE, SECONDS = 50, 10
 EDITING, NEW = 50, 20
+BURST, GIVEN_UP = 2_000, 10.0
+"""Deliveries at once, and the seconds after which GitHub counts one as failed."""
+HALF_SENT = 1_100
 
 
 async def acknowledge() -> list[Figure]:
@@ -46,6 +50,54 @@ async def acknowledge() -> list[Figure]:
         Figure(f"acknowledged at {RATE}/s, p99", 1000 * percentile(times, 0.99), "ms", 50),
         Figure("lost or refused", lost + refused, "deliveries", 0),
     ]
+
+
+async def burst() -> list[Figure]:
+    """Two thousand signed commands at once, while as many strangers as can be have begun requests and say no more."""
+    with tempfile.TemporaryDirectory() as name:
+        async with model_process(pace=60) as url, staged(Path(name), url) as here:
+            pull = here.pull(0)
+            await here.github.comment(here.maintainer, here.repository, pull.number, "/pool review")
+            await asyncio.sleep(3)
+            strangers = await _half_sent(here.server.url)
+            before = _cpu(here)
+            times, refused = await _generate(here, pull.number, BURST, at_once=True)
+            cpu = _cpu(here) - before
+            for each in strangers:
+                each.close()
+            with sqlite3.connect(here.server.state / "pool.sqlite") as rows:
+                (kept,) = rows.execute(
+                    "SELECT count(*) FROM commands WHERE line = '/pool help'"
+                ).fetchone()
+                (failed,) = rows.execute(
+                    "SELECT count(*) FROM tasks WHERE state = 'failed'"
+                ).fetchone()
+    return [
+        Figure(f"{BURST} at once, median", median(times), "s"),
+        Figure(f"{BURST} at once, the last", max(times), "s", GIVEN_UP),
+        Figure("lost or refused", BURST - kept + refused, "deliveries", 0),
+        Figure("runs that failed of it", failed, "runs", 0),
+        Figure("the server's CPU until then, for each delivery", 1000 * cpu / BURST, "ms"),
+    ]
+
+
+def _cpu(here: Stage) -> float:
+    """CPU seconds of the server so far: what a busy machine does not change."""
+    if here.server.process is None:
+        raise RuntimeError("the server is not started")
+    used = psutil.Process(here.server.process.pid).cpu_times()
+    return float(used.user + used.system)
+
+
+async def _half_sent(url: str) -> list[asyncio.StreamWriter]:
+    """Connections that have sent half of a request's head."""
+    host, port = url.removeprefix("http://").split(":")
+    writers = []
+    for _ in range(HALF_SENT):
+        _, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"POST /webhook HTTP/1.1\r\nHost: x\r\n")
+        writers.append(writer)
+    return writers
 
 
 async def first_comment() -> list[Figure]:
@@ -78,13 +130,17 @@ def _answered(here: Stage, number: int) -> bool:
     return len(here.repository.comments(number)) > 1
 
 
-async def _generate(here: Stage, number: int) -> tuple[list[float], int]:
+async def _generate(
+    here: Stage, number: int, count: int = RATE * SECONDS, *, at_once: bool = False
+) -> tuple[list[float], int]:
     """Run the load from a process of its own."""
     thread = {
         "repository": here.repository.id,
         "number": number,
         "user": here.maintainer.id,
         "login": "mona",
+        "count": count,
+        "rate": 0 if at_once else RATE,
     }
     installation = {"installation": here.installation}
     process = await asyncio.create_subprocess_exec(
@@ -120,10 +176,16 @@ async def _send(url: str, thread: dict[str, Any]) -> None:
             times.append(time.perf_counter() - started)
             refused += answer.status != 202
 
-    async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as group:
+    connector = aiohttp.TCPConnector(limit=200)  # GitHub's, and a proxy's, keep no thousands open
+    patience = aiohttp.ClientTimeout(total=120)
+    async with (
+        aiohttp.ClientSession(connector=connector, timeout=patience) as session,
+        asyncio.TaskGroup() as group,
+    ):
         start = time.perf_counter()
-        for number in range(RATE * SECONDS):
-            await asyncio.sleep(max(0.0, start + number / RATE - time.perf_counter()))
+        for number in range(thread["count"]):
+            due = start + number / thread["rate"] if thread["rate"] else start
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
             group.create_task(one(session, number))
     print(json.dumps({"times": times, "refused": refused}))
 

@@ -6,9 +6,10 @@ import asyncio
 import logging
 import os
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -18,7 +19,7 @@ from claude_pool_gh.agent.meter import Meter
 from claude_pool_gh.agent.outcome import AgentRunFacts, judge
 from claude_pool_gh.agent.passes import Pass, SignsOfLife
 from claude_pool_gh.agent.record import Record
-from claude_pool_gh.agent.upstream import Credential
+from claude_pool_gh.agent.upstream import Connection, Credential
 from claude_pool_gh.pool.model import arguments
 from claude_pool_gh.pool.model.ports import AgentChannel, AgentOutcome, AgentTask, Clock, Ending
 from claude_pool_gh.storage import Database
@@ -80,6 +81,10 @@ class ClaudeAgent:
     """What the API knows us by, in place of the key."""
     gateway: Gateway | None = None
     """An open one, where several share it; else each pool opens its own."""
+    proxy: str = ""
+    """Through which the model's API is reached; "": directly, whatever the environment names."""
+    answers: Counter[str] = field(default_factory=Counter)
+    """How often the model's API answered with each HTTP status, or was `unreachable`."""
 
     keeps_time: ClassVar[bool] = True
     """It ends its runs by its own clocks: see `Agent`."""
@@ -122,7 +127,7 @@ class ClaudeAgent:
             upstream,
             key,
             patience=self.patience_seconds,
-            credential=self.credential,
+            connection=Connection(self.credential, self.proxy, self.answers),
         )
         if self.redact is None and len(key) >= _LEAST_SECRET:
             self.redact = lambda text: text.replace(key, "[key]")

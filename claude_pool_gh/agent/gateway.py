@@ -34,7 +34,7 @@ from claude_pool_gh.agent.call import Call
 from claude_pool_gh.agent.funding import Funding
 from claude_pool_gh.agent.meter import Meter
 from claude_pool_gh.agent.passes import UNWANTED, Pass
-from claude_pool_gh.agent.upstream import Credential, NoCredential, Upstream, UpstreamResponse
+from claude_pool_gh.agent.upstream import Connection, NoCredential, Upstream, UpstreamResponse
 from claude_pool_gh.agent.usage import StreamUsage, is_error, whole_usage
 
 logger = logging.getLogger(__name__)
@@ -67,14 +67,14 @@ class Gateway:
         read_on: float = 8.0,
         patience: float = 0.0,
         money: float = 120.0,
-        credential: Credential | None = None,
+        connection: Connection | None = None,
     ) -> None:
         """`read_on`: seconds that a finished run's open answers are read on, then booked as an upper bound.
 
         `patience`: seconds that a request waits for an API that is overloaded, broken or not there. `money`: seconds
         that it waits for money that other runs of its step may leave.
         """
-        self._credential = credential
+        self._connection = Connection() if connection is None else connection
         self._money_seconds = money
         self._read_on_seconds = read_on
         self._meter = meter
@@ -99,10 +99,13 @@ class Gateway:
         self._url = f"http://{host}:{port}"
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=600)
         self._session = aiohttp.ClientSession(
-            timeout=timeout, auto_decompress=True, read_bufsize=2**20
+            timeout=timeout,
+            auto_decompress=True,
+            read_bufsize=2**20,
+            proxy=self._connection.proxy or None,
         )
         self._upstream = Upstream(
-            self._url_above, self._key, self._patience, self._session, credential=self._credential
+            self._url_above, self._key, self._patience, self._session, connection=self._connection
         )
         self._funding = Funding(self._meter, self._upstream, self._money_seconds)
 
@@ -223,6 +226,7 @@ class Gateway:
             NoCredential,
         ) as error:  # never reached, so never paid
             await self._meter.settle_unanswered(call.request_id)
+            refusals.log(call.run, call.model, "unreachable", str(error) or type(error).__name__)
             return call.answer(refusals.unreachable(call.run, error, self._patience))
         except (aiohttp.ClientError, TimeoutError) as error:
             if call.run.over.is_set() and call.run.trouble:  # the last answer was a refusal
@@ -249,6 +253,7 @@ class Gateway:
         body = b"".join([piece async for piece in found.pieces()])
         until = f"{self._meter.after(found.wait):{refusals.shape_of(found.wait)}}"
         ended = refusals.final(call.run, call.model, found, body, until, self._patience)
+        refusals.log(call.run, call.model, str(found.status), refusals.reason_of(body))
         return refusals.passed_on(found, body) if ended is None else ended
 
     async def _read(self, call: Call, found: UpstreamResponse) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from typing import Final
 
 from aiohttp import web
 
-from claude_pool_gh.agent.passes import Pass, Verdict
+from claude_pool_gh.agent.passes import OPERATOR, Pass, Verdict
 from claude_pool_gh.agent.upstream import UpstreamResponse
+
+logger = logging.getLogger(__name__)
 
 RETURNED: Final = ("content-type", "retry-after", "request-id")
 """Headers of the API's answer that an agent gets."""
@@ -16,6 +20,13 @@ _HALF_A_DAY: Final = 43_200
 _CREDIT: Final = "credit balance"
 _KEY_REFUSED: Final = (401, 403)
 _LONG: Final = 120  # seconds
+_DO: Final[dict[str, str]] = {
+    "key": "set ANTHROPIC_API_KEY to a valid key and start the server again",
+    "credit": "add credit to the account that ANTHROPIC_API_KEY belongs to",
+    "unknown_model": "name a model by its full id: CLAUDE_POOL_MODEL, or `model` in the repository's configuration",
+    "unreachable": "check ANTHROPIC_BASE_URL and this machine's way to it",
+}
+_REASON_LIMIT: Final = 300
 
 
 def error(status: int, kind: str, message: str) -> web.Response:
@@ -71,6 +82,26 @@ def final(
         detail = f"the model's API: {run.trouble}, tried for {_minutes(patience)}"
         return refused(run, "overload", detail)
     return None
+
+
+def log(run: Pass, model: str, status: str, reason: str) -> None:
+    """One line for a refusal of the model's API: an error where only the operator can change anything.
+
+    `status`: of HTTP, or `unreachable`.
+    """
+    name = status if status == "unreachable" else str(run.verdict or "")
+    level = logging.ERROR if name in OPERATOR or name == "unreachable" else logging.WARNING
+    told = {"action": "model_refused", "run": run.run_id, "model": model, "status": status}
+    said = {"reason": reason, "do": _DO.get(name, "")}
+    logger.log(level, "the model's API refused a request", extra=told | said)
+
+
+def reason_of(body: bytes) -> str:
+    """The API's own words in a refusal; the beginning of what is none of its form."""
+    try:
+        return str(json.loads(body)["error"]["message"])[:_REASON_LIMIT]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return body[:_REASON_LIMIT].decode("utf-8", "replace")
 
 
 def shape_of(wait: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -87,6 +88,18 @@ class Credential(Protocol):
 
 
 @dataclass(slots=True)
+class Connection:
+    """How the model's API is reached, where that differs from the usual."""
+
+    credential: Credential | None = None
+    """What it knows us by, in place of the key."""
+    proxy: str = ""
+    """Through which it is reached; "": directly, whatever the environment names."""
+    answers: Counter[str] = field(default_factory=Counter)
+    """How often each HTTP status was answered with; `unreachable` where there was no answer."""
+
+
+@dataclass(slots=True)
 class Upstream:
     """The model's API."""
 
@@ -97,8 +110,7 @@ class Upstream:
     session: aiohttp.ClientSession
     counts: bool = True
     """Whether it counts tokens when it is asked to; not every proxy in front of it does."""
-    credential: Credential | None = None
-    """In place of the key."""
+    connection: Connection = field(default_factory=Connection)
 
     async def ask(
         self,
@@ -116,11 +128,13 @@ class Upstream:
             wait, found = pause, None
             try:
                 found = await self._once(body, query, headers)
+                self.connection.answers[str(found.status)] += 1
                 if not found.passes:
                     return found
                 wait = max(found.wait, pause)
                 run.trouble = _named(found.status)
             except aiohttp.ClientConnectorError:
+                self.connection.answers["unreachable"] += 1
                 run.trouble = "it cannot be reached"
                 if loop.time() + wait > deadline:
                     raise
@@ -132,7 +146,7 @@ class Upstream:
                 "the model's API: %s; asked again in %.0f seconds",
                 run.trouble,
                 wait,
-                extra={"action": "model_api_waits"},
+                extra={"action": "model_api_waits", "run": run.run_id},
             )
             with run.signs.patient(), suppress(TimeoutError):
                 async with asyncio.timeout(wait):
@@ -176,10 +190,10 @@ class Upstream:
         return counted if isinstance(counted, int) and counted > 0 else None
 
     async def _own(self) -> Mapping[str, str]:
-        if self.credential is None:
+        if self.connection.credential is None:
             return {"x-api-key": self.key}
         try:
-            return await self.credential.headers()
+            return await self.connection.credential.headers()
         except (aiohttp.ClientError, TimeoutError) as error:
             raise NoCredential(str(error) or type(error).__name__) from error
 

@@ -7,9 +7,12 @@ judged again, or handled for good.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
+
+from structlog.contextvars import bound_contextvars
 
 from claude_pool_gh.conversation import endings, rate_limits
 from claude_pool_gh.conversation.caps import THREAD, account_of, name_of
@@ -45,11 +48,21 @@ Deed = Callable[[Transaction], tuple[SafeMarkdown | None, str | None]]
 
 
 @dataclass(frozen=True, slots=True)
+class Handled:
+    """What came of a command: how it was answered, and its chain's id, `""` without a chain."""
+
+    answer: str
+    chain_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CommandWorker:
     """Handles commands, one at a time for each caller."""
 
     judge: CommandPolicy
     observer: Observer
+    counts: Counter[str] = field(default_factory=Counter)
+    """How many commands were handled, by how they were answered, in a word or two."""
 
     @property
     def services(self) -> Services:
@@ -61,6 +74,17 @@ class CommandWorker:
         request = await self.services.database.transact(self._claim)
         if request is None:
             return None
+        with bound_contextvars(**_names(request)):
+            began = self.services.clock.now_ms()
+            handled = await self._handle(request)
+            if handled is None:
+                return ""
+            self.counts[_in_a_word(handled.answer)] += 1
+            _log(request, handled, self.services.clock.now_ms() - began)
+            return handled.chain_id
+
+    async def _handle(self, request: CommandRequest) -> Handled | None:
+        """What came of a command, durably; None where it is tried again later."""
         try:
             heard = await self.judge.hear(request)
             if not isinstance(heard, CommandContext):
@@ -75,7 +99,7 @@ class CommandWorker:
             return await self._postpone(request, "GitHub could not be reached", error)
         except Exception as error:
             # around one command: whatever is wrong with it must not stop the others
-            logger.exception("command failed", extra=_told(request, "command_failed"))
+            logger.exception("command failed", extra={"action": "command_failed"})
             return await self._postpone(request, "of an error on our side", error)
 
     async def _take_up(self, asked: CommandContext) -> None:
@@ -91,7 +115,7 @@ class CommandWorker:
         request = command_rows.claim(tx, self.services.clock.now_ms(), _TAKEN_MS)
         return None if request is None else _as_named_now(tx, request)
 
-    def _carry_out(self, tx: Transaction, request: CommandRequest, decision: Decision) -> str:
+    def _carry_out(self, tx: Transaction, request: CommandRequest, decision: Decision) -> Handled:
         match decision:
             case Silence(why):
                 return self._close(tx, request, f"silence: {why}")
@@ -109,7 +133,7 @@ class CommandWorker:
             case (asked, start):
                 return self._start(tx, asked, start)
 
-    def _act(self, tx: Transaction, request: CommandRequest, do: Deed) -> str:
+    def _act(self, tx: Transaction, request: CommandRequest, do: Deed) -> Handled:
         text, chain_id = do(tx)
         if text is not None:
             self._reply(tx, request, text, "")
@@ -119,7 +143,7 @@ class CommandWorker:
             self.observer.changed(tx, chain_id)
         return self._close(tx, request, "done", chain_id or "")
 
-    def _start(self, tx: Transaction, asked: CommandContext, start: Start) -> str:
+    def _start(self, tx: Transaction, asked: CommandContext, start: Start) -> Handled:
         """Chain, reservation, first comment and reaction: all or none."""
         request, now = asked.request, self.services.clock.now_ms()
         thread, plan = request.thread, start.plan
@@ -168,7 +192,7 @@ class CommandWorker:
 
     def _close(
         self, tx: Transaction, request: CommandRequest, answer: str, chain_id: str = ""
-    ) -> str:
+    ) -> Handled:
         if not chain_id and answer != "done":
             endings.take_back_eyes(tx, request, self.services.clock.now_ms())
         command_rows.close(tx, request.key, answer)
@@ -176,12 +200,7 @@ class CommandWorker:
             press_answered(
                 tx, request.source.check, request.thread.repository, self.services.clock.now_ms()
             )
-        logger.info(
-            "command: %s",
-            answer.partition("\n")[0],
-            extra=_told(request, "command_handled", chain_id),
-        )
-        return chain_id
+        return Handled(answer, chain_id)
 
     def _stands(self, tx: Transaction, chain: ChainRow) -> str:
         """Where the tracking comment stands that shows a chain, or that it is about to take over; "" if nowhere."""
@@ -217,10 +236,12 @@ class CommandWorker:
         reply = Reply(number=thread.number, body=text, in_reply_to=root)
         want(tx, f"reply:{which}", thread.repository, reply, self.services.clock.now_ms())
 
-    async def _postpone(self, request: CommandRequest, reason: str, error: Exception) -> str:
+    async def _postpone(
+        self, request: CommandRequest, reason: str, error: Exception
+    ) -> Handled | None:
         """It cannot be decided now: try again, longer each time; at last say so where we still can."""
 
-        def store(tx: Transaction) -> str:
+        def store(tx: Transaction) -> Handled | None:
             tries = command_rows.tries(tx, request.key) + 1
             if tries >= (_OUTAGE_TRIES if isinstance(error, ForgeError) else _TRIES):
                 self._reply(tx, request, replies.broken(reason), "")
@@ -228,24 +249,35 @@ class CommandWorker:
             # Not a pause in this process, which `stamina` could make: the row is due later, for whoever runs then.
             due = self.services.clock.now_ms() + 1000 * min(2**tries, _LONGEST_DELAY)
             command_rows.postpone(tx, request.key, tries, due)
-            return ""
+            return None
 
-        logger.warning("command postponed: %s", error, extra=_told(request, "command_postponed"))
+        logger.warning("command postponed: %s", error, extra={"action": "command_postponed"})
         return await self.services.database.transact(store)
 
 
-def _told(request: CommandRequest, action: str, chain_id: str = "") -> dict[str, str]:
-    """What every log line about a command says of it."""
+def _names(request: CommandRequest) -> dict[str, str]:
+    """What every log line in the course of a command says of it."""
     thread = request.thread
-    where = f"{thread.repository.full_name}#{thread.number}"
-    verb = " ".join(request.line.split()[:2])
     return {
-        "action": action,
-        "where": where,
-        "command": verb,
-        "chain": chain_id,
+        "where": f"{thread.repository.full_name}#{thread.number}",
+        "command": " ".join(request.line.split()[:2]),
+        "user": request.actor.login,
         "key": request.key,
     }
+
+
+def _log(request: CommandRequest, handled: Handled, ms: int) -> None:
+    outcome = handled.answer.partition("\n")[0]
+    told = {"action": "command_handled", "chain": handled.chain_id, "outcome": outcome, "ms": ms}
+    level = logging.WARNING if outcome.startswith("given up") else logging.INFO
+    logger.log(level, "command: %s", outcome, extra={**_names(request), **told})
+
+
+def _in_a_word(answer: str) -> str:
+    """How a command was answered, without the reason: of reasons there are any number."""
+    if answer == "refused: cap":
+        return answer
+    return answer.partition("\n")[0].partition(":")[0]
 
 
 def _as_named_now(tx: Transaction, request: CommandRequest) -> CommandRequest:

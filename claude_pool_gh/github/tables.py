@@ -46,6 +46,7 @@ deliveries: Final = sa.Table(
     sa.Column("event", sa.String(64), nullable=False),
     sa.Column("action", sa.String(64)),
     sa.Column("received_ms", sa.BigInteger, nullable=False),
+    sa.Index("ix_deliveries_received_ms", "received_ms"),
 )
 
 commands: Final = sa.Table(
@@ -89,6 +90,9 @@ effects: Final = sa.Table(
     sa.Column("tries", sa.Integer, nullable=False),
     sa.Column("due_ms", sa.BigInteger, nullable=False),
     sa.Column("error", sa.Text),
+    # When it was last wanted anew or written: what came to rest long ago is deleted some day.
+    sa.Column("changed_ms", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Index("ix_effects_changed_ms", "state", "changed_ms"),
     sa.Index("ix_effects_state", "state", "installation_id", "priority"),
 )
 

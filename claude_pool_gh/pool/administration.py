@@ -154,3 +154,12 @@ class Administration:
                 f"older_than_secs is {older_than_secs:g}: give the seconds that what ended is kept"
             )
         return await pruning.prune(self._core, older_than_secs)
+
+    async def apply_retention(
+        self, wanted: pruning.PoolRetention, *, pause_secs: float = 0.0
+    ) -> pruning.PoolPruned:
+        """Delete what is older than wanted, a few rows in each transaction, with a pause after each.
+
+        Other than `prune` also chains that belong to a scope, such as a bot's to a thread.
+        """
+        return await pruning.apply(self._core, wanted, pause_secs)

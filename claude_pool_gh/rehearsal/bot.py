@@ -115,6 +115,7 @@ def environment(
         "CLAUDE_POOL_STATE_DIR": str(state),
         "CLAUDE_POOL_PORT": "0",
         "CLAUDE_POOL_WRITE_INTERVAL": "0",
+        "CLAUDE_POOL_STOP_TIMEOUT": "0",
         "ANTHROPIC_API_KEY": "sk-ant-rehearsal-real-key",
         "ANTHROPIC_BASE_URL": model_url,
         "GITHUB_API_URL": github.api_url,

@@ -12,8 +12,15 @@ from typing import Any
 import click
 
 from claude_pool_gh.service import logs
+from claude_pool_gh.service.backup import backup, restore
 from claude_pool_gh.service.init.command import init
-from claude_pool_gh.service.settings import Settings, SettingsError, read, variable
+from claude_pool_gh.service.settings import (
+    Settings,
+    SettingsError,
+    read,
+    read_what_can_be,
+    variable,
+)
 from claude_pool_gh.storage.extras import MissingExtra, extras_named
 
 
@@ -33,7 +40,9 @@ def _with_settings(command: Any) -> Any:
 def _settings(given: dict[str, Any]) -> Settings:
     """The settings; a flag that is empty counts as not given, as an empty variable does."""
     try:
-        return read({name: value for name, value in given.items() if value not in (None, "")})
+        settings = read({name: value for name, value in given.items() if value not in (None, "")})
+        logs.configure(settings.log, settings.log_level)
+        return settings  # noqa: TRY300 - what follows is about the reading
     except SettingsError as error:
         raise click.ClickException(
             "\n".join(("these settings cannot be used:", *error.faults))
@@ -59,6 +68,8 @@ def main() -> None:
 
 
 main.add_command(init)
+main.add_command(backup)
+main.add_command(restore)
 
 
 @main.command(short_help="Run the server of the GitHub App.")
@@ -279,12 +290,18 @@ def show(chain_id: str, step: str | None, **given: Any) -> None:
 
 
 @main.command(short_help="Check everything that a server needs, and say what to fix.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for monitors.")
 @_with_settings
-def doctor(**given: Any) -> None:
-    """Check App, installation, permissions, events, keys, CLI, git and database; say what to fix."""
-    from claude_pool_gh.service.doctor import examine, print_findings  # noqa: PLC0415
+def doctor(*, as_json: bool, **given: Any) -> None:
+    """Check settings, clock, keys, model, git, sandbox, database, disk, App and installations; say what to fix.
 
-    sys.exit(print_findings(examine(_settings(given))))
+    It changes nothing. The exit status is 1 when something is to be fixed.
+    """
+    from claude_pool_gh.service.doctor import examine, print_findings, print_json  # noqa: PLC0415
+
+    wanted = {name: value for name, value in given.items() if value not in (None, "")}
+    settings, faults = read_what_can_be(wanted)
+    sys.exit((print_json if as_json else print_findings)(examine(settings, faults)))
 
 
 @main.group()

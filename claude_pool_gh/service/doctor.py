@@ -6,13 +6,15 @@ It asks in the way in which the server will ask, and changes nothing that it exa
 from __future__ import annotations
 
 import asyncio
+import errno
+import json
 import os
 import resource
 import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +25,7 @@ import click
 import yarl
 
 from claude_pool_gh.github.deliveries import check_secrets
-from claude_pool_gh.service import doctor_github
+from claude_pool_gh.service import doctor_github, doctor_network
 from claude_pool_gh.service.diagnosis import Diagnosis
 from claude_pool_gh.service.serve import check_key
 from claude_pool_gh.service.settings import PREFIX, Settings
@@ -34,9 +36,22 @@ _FILES: Final = 4096
 """Open files that a busy server needs: connections, pipes of agents, databases."""
 
 
-def examine(settings: Settings) -> Iterator[Diagnosis]:
-    """Examine everything; a check that fails says what to do and never stops the others."""
+def examine(settings: Settings, faults: Sequence[str] = ()) -> Iterator[Diagnosis]:
+    """Examine everything; a check that fails says what to do and never stops the others.
+
+    `faults`: what is wrong with the settings; the others were read with the default in place of those.
+    """
+    for fault in faults:
+        name, _, why = fault.partition(": ")
+        yield Diagnosis("settings", f"{name} cannot be used", f"correct or remove it: {why}")
+    with doctor_network.as_the_server_goes(settings.proxy):
+        yield from _examined(settings)
+
+
+def _examined(settings: Settings) -> Iterator[Diagnosis]:
     for what, check in (
+        ("proxy", doctor_network.proxy),
+        ("clock", doctor_network.clock),
         ("webhook secret", _secret),
         ("private key", _private_key),
         ("model", _model),
@@ -68,6 +83,18 @@ def print_findings(signs: Iterable[Diagnosis]) -> int:
     return 1 if problems else 0
 
 
+def print_json(signs: Iterable[Diagnosis]) -> int:
+    """Print all at the end as one JSON object, for monitors; the exit code is as of `print_findings`."""
+    found = list(signs)
+    problems = sum(bool(sign.mend) for sign in found)
+    checks = [
+        {"check": sign.what, "ok": not sign.mend, "found": sign.found, "fix": sign.mend}
+        for sign in found
+    ]
+    click.echo(json.dumps({"ok": not problems, "problems": problems, "checks": checks}, indent=2))
+    return 1 if problems else 0
+
+
 def _safely(
     what: str, check: Callable[[Settings], Diagnosis | Iterable[Diagnosis]], settings: Settings
 ) -> Iterator[Diagnosis]:
@@ -81,7 +108,7 @@ def _safely(
         yield Diagnosis(
             what,
             f"{type(error).__name__}: {_hidden(str(error), settings)[:300]}",
-            "see the message",
+            "this check could not be made: see the message, and report it if it does not help",
         )
 
 
@@ -121,13 +148,15 @@ def _model(settings: Settings) -> Diagnosis:
         return Diagnosis("model", "no key", "set ANTHROPIC_API_KEY")
     base = settings.anthropic_base_url.rstrip("/")
     try:
-        status, kind = asyncio.run(_asked(f"{base}/v1/models/{settings.model}", key))
+        asking = _asked(f"{base}/v1/models/{settings.model}", key, settings.proxy)
+        status, kind = asyncio.run(asking)
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
         found = f"{base} cannot be reached: {str(error) or type(error).__name__}"
+        way = settings.proxy or "not set"
         return Diagnosis(
             "model",
             found,
-            "check ANTHROPIC_BASE_URL and this machine's way to it (no proxy is used)",
+            f"check ANTHROPIC_BASE_URL and this machine's way to it ({PREFIX}PROXY is {way})",
         )
     match status:
         case 200:
@@ -150,11 +179,11 @@ def _model(settings: Settings) -> Diagnosis:
             )
 
 
-async def _asked(url: str, key: str) -> tuple[int, str]:
+async def _asked(url: str, key: str, proxy: str) -> tuple[int, str]:
     headers = {"x-api-key": key, "anthropic-version": "2023-06-01"}
     timeout = aiohttp.ClientTimeout(total=15)
     async with (
-        aiohttp.ClientSession(timeout=timeout) as session,
+        aiohttp.ClientSession(timeout=timeout, proxy=proxy or None) as session,
         session.get(url, headers=headers) as answer,
     ):
         kind = ""
@@ -295,6 +324,8 @@ def _address(settings: Settings) -> Diagnosis:
                 tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 tried.bind(address)
     except OSError as error:
+        if error.errno == errno.EADDRINUSE and asyncio.run(doctor_network.is_ours(where)):
+            return Diagnosis("address", f"{where}: a server of this kind answers there")
         mend = f"stop what listens there (the server itself, if it runs), or set {PREFIX}HOST and {PREFIX}PORT"
         return Diagnosis("address", f"{where}: {error.strerror or error}", mend)
     return Diagnosis("address", f"{where} is free")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import email.utils
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from claude_pool_gh.github import intake
 from claude_pool_gh.github.access import PERMISSIONS, PUSHING
 from claude_pool_gh.service.diagnosis import Diagnosis
+from claude_pool_gh.service.doctor_network import SKEW_SECONDS, skew_of
 from claude_pool_gh.service.serve import check_key
 from claude_pool_gh.service.settings import PREFIX, Settings
 
@@ -21,7 +19,6 @@ QUEUE: Final = "merge_group"
 EVENTS: Final = tuple(sorted({event for event, _ in intake.EVENTS} - _UNASKED - {QUEUE}))
 """What the App must be subscribed to; every App hears of its installations."""
 _RANK: Final = {"": 0, "read": 1, "write": 2, "admin": 3}
-_SKEW_SECONDS: Final = 60
 
 
 def examine(settings: Settings) -> Iterator[Diagnosis]:
@@ -99,24 +96,14 @@ def _message(error: Any) -> str:
 
 def _cause(settings: Settings, error: Any) -> str:
     """The one most likely cause of a refusal."""
-    skew = _skew(error.headers or {})
-    if skew > _SKEW_SECONDS:
+    skew = skew_of(error.headers or {})
+    if skew is not None and skew > SKEW_SECONDS:
         return f"set this machine's clock: it is {skew:.0f} seconds away from GitHub's"
     if "ntegration" in _message(error) and error.status == 404:
         return f"check {PREFIX}APP_ID: GitHub knows no App {settings.app_id}"
     if error.status == 404:
         return _unreachable(settings)
     return f"check the App's id, its private key: {PREFIX}APP_ID and the private key are not of the same App"
-
-
-def _skew(headers: Mapping[str, str]) -> float:
-    told = {name.lower(): value for name, value in headers.items()}.get("date", "")
-    try:
-        return abs(
-            email.utils.parsedate_to_datetime(told).astimezone(dt.UTC).timestamp() - time.time()
-        )
-    except (TypeError, ValueError):
-        return 0.0
 
 
 def _unreachable(settings: Settings) -> str:

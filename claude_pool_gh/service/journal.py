@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -17,6 +18,8 @@ from claude_pool_gh.pool.model.ports import Ending
 from claude_pool_gh.pool.model.states import ChainState, TaskState
 from claude_pool_gh.pool.store import chains, costs, tasks
 from claude_pool_gh.pool.store.chains import ChainRow
+from claude_pool_gh.service.log_names import NAMES
+from claude_pool_gh.service.monitoring.metrics import ChainEnd, RunEnd
 from claude_pool_gh.storage import Transaction
 
 logger = logging.getLogger(__name__)
@@ -26,31 +29,35 @@ _OVER: Final = frozenset(
 )
 _REMEMBERED: Final = 10_000
 _MICRODOLLARS: Final = 1_000_000
+_DO: Final = "fix what the reason names, on this server; `claude-pool-gh doctor` says how"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line, before it is written."""
+    """One line, before it is written, and what is counted of it."""
 
     level: int
     text: str
     facts: dict[str, Any]
+    end: RunEnd | ChainEnd
 
 
 @dataclass(slots=True)
 class Journal:
-    """Collects what has ended, and logs it when that is durable."""
+    """Collects what has ended; logs and counts it when that is durable."""
 
+    ended: Callable[[RunEnd | ChainEnd], None] = lambda _end: None
     _waiting: dict[str, Entry] = field(default_factory=dict)
     _told: OrderedDict[str, None] = field(default_factory=OrderedDict)
 
     def changed(self, tx: Transaction, chain_id: str) -> None:
         """A chain, one of its steps or runs has changed: note what is over."""
         chain = chains.get(tx, chain_id)
-        common = _common(chain)
+        common = {"chain": chain.id, **_names(chain)}
+        NAMES.remember(chain_id, _names(chain))
         for task in tasks.of_chain(tx, chain_id):
             if task.state in _OVER and task.run_id not in self._told:
-                self._waiting[task.run_id] = _of_task(task, common)
+                self._waiting[task.run_id] = _of_task(tx, task, common)
         parked = f"{chain_id} {chain.parked_for}" if chain.state is ChainState.parked else chain_id
         if chain.state in (ChainState.done, ChainState.parked) and parked not in self._told:
             self._waiting[parked] = _of_chain(tx, chain, common)
@@ -61,23 +68,25 @@ class Journal:
         for name, entry in waiting.items():
             self._told[name] = None
             logger.log(entry.level, entry.text, extra=entry.facts)
+            self.ended(entry.end)
         while len(self._told) > _REMEMBERED:
             self._told.popitem(last=False)
 
 
-def _common(chain: ChainRow) -> dict[str, Any]:
+def _names(chain: ChainRow) -> dict[str, str]:
     facts = facts_of(chain.plan.context, ThreadFacts)
     return {
         "where": f"{facts.thread.repository.full_name}#{facts.thread.number}",
         "verb": chain.plan.verb,
-        "chain": chain.id,
         "user": facts.requester.login,
     }
 
 
-def _of_task(task: tasks.TaskRow, common: dict[str, Any]) -> Entry:
+def _of_task(tx: Transaction, task: tasks.TaskRow, common: dict[str, Any]) -> Entry:
     outcome: dict[str, Any] = task.outcome or {}
     ending, reason = str(outcome.get("ending", task.state)), str(outcome.get("reason", ""))
+    operator = bool(outcome.get("operator"))
+    spent, upper_bound = costs.cost_of(tx, task.run_id)
     facts = common | {
         "action": "run_ended",
         "step": task.step,
@@ -85,26 +94,44 @@ def _of_task(task: tasks.TaskRow, common: dict[str, Any]) -> Entry:
         "model": task.model,
         "outcome": ending,
         "reason": reason,
+        "usd": _dollars(spent, upper_bound),
         "ms": outcome.get("elapsed_ms"),
+        "do": _DO if operator else "",
     }
     failed = ending not in (Ending.completed, Ending.cancelled)
-    return Entry(_level(failed=failed, operator=bool(outcome.get("operator"))), "run ended", facts)
+    end = RunEnd(
+        repository=str(common["where"]).partition("#")[0],
+        model=task.model,
+        outcome=ending,
+        usd=spent / _MICRODOLLARS,
+    )
+    return Entry(_level(failed=failed, operator=operator), "run ended", facts, end)
 
 
 def _of_chain(tx: Transaction, chain: ChainRow, common: dict[str, Any]) -> Entry:
-    spent, upper_bound = costs.cost_of(tx, chain.id)
     reason = chain.outcome.reason if chain.outcome else ""
+    operator = chain.outcome is not None and chain.outcome.operator
+    ms = (chain.ended_ms - chain.started_ms) if chain.ended_ms and chain.started_ms else None
     facts = common | {
         "action": "chain_ended" if chain.outcome else "chain_parked",
         "outcome": str(chain.outcome.verdict) if chain.outcome else f"waits for {chain.parked_for}",
         "reason": reason,
-        "usd": f"{'<=' if upper_bound else ''}{spent / _MICRODOLLARS:.6f}",
-        "ms": (chain.ended_ms - chain.started_ms) if chain.ended_ms and chain.started_ms else None,
+        "usd": _dollars(*costs.cost_of(tx, chain.id)),
+        "ms": ms,
+        "do": _DO if operator else "",
     }
     failed = chain.outcome is not None and chain.outcome.verdict in (Verdict.failed, Verdict.quota)
-    operator = chain.outcome is not None and chain.outcome.operator
     level = _level(failed=failed, operator=operator)
-    return Entry(level, "chain ended" if chain.outcome else "chain waits", facts)
+    end = ChainEnd(
+        verb=chain.plan.verb,
+        outcome=str(chain.outcome.verdict) if chain.outcome else "waits",
+        seconds=None if ms is None else ms / 1000,
+    )
+    return Entry(level, "chain ended" if chain.outcome else "chain waits", facts, end)
+
+
+def _dollars(spent: int, upper_bound: bool) -> str:
+    return f"{'<=' if upper_bound else ''}{spent / _MICRODOLLARS:.6f}"
 
 
 def _level(*, failed: bool, operator: bool) -> int:

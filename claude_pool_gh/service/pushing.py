@@ -13,6 +13,7 @@ from claude_pool_gh.github.errors import (
     PushDeclined,
 )
 from claude_pool_gh.pool.store import tasks
+from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.storage import Database
 from claude_pool_gh.terms.ids import Repository
 from claude_pool_gh.worktrees.errors import OriginUnavailable, OutOfDisk
@@ -22,8 +23,9 @@ from claude_pool_gh.worktrees.push import PushRefused
 from claude_pool_gh.worktrees.snapshot import Signature
 
 
-def pusher(database: Database, forge: Forge, worktrees: Worktrees, server_url: str) -> Pusher:
+def pusher(database: Database, forge: Forge, worktrees: Worktrees, settings: Settings) -> Pusher:
     """What `Forge.pusher` does here."""
+    server_url, proxy = settings.github_server_url, settings.proxy
 
     async def push(repository: Repository, ref: str, change: Any, expected: str | None) -> None:
         work = await database.read(lambda tx: tasks.kept_work(tx, change.run_id))
@@ -44,7 +46,9 @@ def pusher(database: Database, forge: Forge, worktrees: Worktrees, server_url: s
                 )
             token = await forge.access.token_once(repository, PUSHING)
             url = f"{server_url.rstrip('/')}/{repository.owner}/{repository.name}.git"
-            await worktrees.push(repository.id, Credentials(token, url), commit, ref, expected)
+            await worktrees.push(
+                repository.id, Credentials(token, url, proxy), commit, ref, expected
+            )
         except PushRefused as error:
             raise PushDeclined(error.what) from error
         except OutOfDisk as error:

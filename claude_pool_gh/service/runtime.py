@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ from claude_pool_gh.conversation.renamed_repository import under_present_name
 from claude_pool_gh.conversation.secret_filter import without_secrets
 from claude_pool_gh.conversation.services import Defaults, Services
 from claude_pool_gh.conversation.step_retries import LONGEST, patient
-from claude_pool_gh.github import thread_rows
+from claude_pool_gh.github import restored, thread_rows
 from claude_pool_gh.github.access import Access, AppAccess, JobAccess
 from claude_pool_gh.github.api import TIMEOUT, Forge
 from claude_pool_gh.github.effects.effect import Effect
@@ -36,9 +37,16 @@ from claude_pool_gh.pool.model.clock import SystemClock
 from claude_pool_gh.pool.model.config import PoolConfig, ScalingConfig, SlotMode, microdollars
 from claude_pool_gh.pool.model.ports import Agent
 from claude_pool_gh.pool.pool import Pool
+from claude_pool_gh.pool.run.dispatch_lock import dispatching_from
 from claude_pool_gh.reports.redact import Redactor
+from claude_pool_gh.service.bounds import Incoming
 from claude_pool_gh.service.journal import Journal
+from claude_pool_gh.service.monitoring.github_watch import GitHubWatch
+from claude_pool_gh.service.monitoring.metrics import Metrics
+from claude_pool_gh.service.monitoring.monitor import Monitor
+from claude_pool_gh.service.monitoring.readiness import Readiness
 from claude_pool_gh.service.pushing import pusher
+from claude_pool_gh.service.retention import Retention
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.storage import Database, Transaction, migrations
 from claude_pool_gh.storage.notices import notices
@@ -71,8 +79,13 @@ class Runtime:
     command_worker: CommandWorker
     event_handler: EventHandler
     progress: Progress
+    monitor: Monitor
+    retention: Retention
     catch_up: CatchUp | None = None
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    incoming: Incoming = field(default_factory=Incoming)
+    beats: dict[str, float] = field(default_factory=dict)
+    """When each loop of this process last went round, by the monotonic clock."""
 
     def wake(self) -> None:
         """Commands have come in."""
@@ -84,8 +97,9 @@ class Runtime:
             self.arrived.clear()
             try:
                 await self.handle_due()
+                self.beats["the handling of commands"] = time.monotonic()
             except Exception:
-                logger.exception("clerk failed", extra={"action": "clerk_failed"})
+                logger.exception("commands not handled", extra={"action": "commands_failed"})
             try:
                 async with asyncio.timeout(_LOOK_EVERY):
                     await self.arrived.wait()
@@ -120,10 +134,12 @@ class Runtime:
                 group.create_task(self._handle_some())
 
     async def _handle_some(self) -> None:
+        await self.incoming.turn()
         while (chain_id := await self.command_worker.handle_next()) is not None:
             self.writer.wake()
             if chain_id:
                 self.pool.wake()
+            await self.incoming.turn()
 
 
 def defaults_of(settings: Settings) -> Defaults:
@@ -170,16 +186,24 @@ async def open_runtime(
         clock = SystemClock()
         database = Database.open(settings.database)
         stack.callback(database.close)
+        # Before anything is migrated or swept: a second server on the same file changes nothing of the first one's.
+        stack.enter_context(dispatching_from(database))
         migrations.upgrade(database.engine)
-        # Whatever a URL names is reached directly: a proxy of this machine's would see tokens.
-        session = await stack.enter_async_context(aiohttp.ClientSession(timeout=TIMEOUT))
+        # Directly, or through the one proxy that is set: the environment's is not heeded.
+        watch, metrics = GitHubWatch(), Metrics()
+        session = await stack.enter_async_context(
+            aiohttp.ClientSession(
+                timeout=TIMEOUT, trace_configs=[watch.trace()], proxy=settings.proxy or None
+            )
+        )
         access = _access(settings, session, job_token)
         forge = forge_of(session, settings.github_api_url, access)
         worktrees = Worktrees(
-            settings.state_dir.absolute(), _logins(database, forge, settings.github_server_url)
+            settings.state_dir.absolute(),
+            _logins(database, forge, settings.github_server_url, settings.proxy),
         )
         worktrees.sweep()
-        forge.pusher = pusher(database, forge, worktrees, settings.github_server_url)
+        forge.pusher = pusher(database, forge, worktrees, settings)
         redactor = Redactor(settings.all_secrets)
         verb_handlers = registry.handlers()
         progress = Progress(clock, verb_handlers, settings.links, door)
@@ -192,7 +216,8 @@ async def open_runtime(
             screen=lambda effect: writing.also(screen(effect)),
             told=progress.changed,
             refused=writing.refused,
-            look_first=writing.look_first,
+            look_first=writing.look_first
+            or await database.read(partial(restored.is_recent, now_ms=clock.now_ms())),
         )
         writer.start()
         stack.push_async_callback(writer.close)
@@ -210,10 +235,11 @@ async def open_runtime(
             holds_secret=redactor.holds,
         )
         registry.check_recipes(verb_handlers, services)
-        watching = _Watching(progress, writer, Journal())
+        watching = _Watching(progress, writer, Journal(metrics.ended))
         agent = ClaudeAgent(
             key=settings.anthropic_api_key.get_secret_value(),
             base_url=settings.anthropic_base_url,
+            proxy=settings.proxy,
             redact=redactor,
             patience_seconds=settings.model_patience,
             live=False,  # a comment shows steps, not words
@@ -251,17 +277,42 @@ async def open_runtime(
         if database.engine.dialect.name == "postgresql":
             listening = asyncio.create_task(_wake_for_others(database, writer))
             stack.callback(listening.cancel)
+        beats: dict[str, float] = {}
+        monitor = Monitor(
+            database=database,
+            folder=settings.state_dir.absolute(),
+            load=lambda: pool.load,
+            now_ms=clock.now_ms,
+            pool_cap=services.defaults.pool_cap,
+            github=watch,
+            metrics=metrics,
+            readiness=Readiness(
+                database,
+                settings.state_dir.absolute(),
+                watch,
+                lambda: {**beats, "the writer of effects": writer.looked},
+            ),
+        )
+        metrics.add("effects", "Tries to write to GitHub", ("kind", "outcome"), writer.counts)
+        metrics.add("model_answers", "Answers of the model's API", ("status",), agent.answers)
+        metrics.add("github_answers", "Answers of GitHub's API", ("status",), watch.answers)
+        metrics.add("commands", "Commands that were handled", ("outcome",), command_worker.counts)
         yield Runtime(
-            database,
-            clock,
-            services,
-            writer,
-            screen,
-            pool,
-            command_worker,
-            event_handler,
-            progress,
-            catch_up,
+            database=database,
+            clock=clock,
+            services=services,
+            writer=writer,
+            screen=screen,
+            pool=pool,
+            command_worker=command_worker,
+            event_handler=event_handler,
+            progress=progress,
+            monitor=monitor,
+            retention=Retention(
+                settings=settings, database=database, clock=clock, pool=pool, worktrees=worktrees
+            ),
+            catch_up=catch_up,
+            beats=beats,
         )
 
 
@@ -319,7 +370,7 @@ def _access(settings: Settings, session: aiohttp.ClientSession, job_token: str |
     return AppAccess(session, settings.github_api_url, settings.app_id, settings.key)
 
 
-def _logins(database: Database, forge: Forge, server_url: str) -> Logins:
+def _logins(database: Database, forge: Forge, server_url: str, proxy: str) -> Logins:
     async def login(repository_id: int) -> Credentials:
         repository = await database.read(lambda tx: thread_rows.repository(tx, repository_id))
         try:
@@ -329,7 +380,7 @@ def _logins(database: Database, forge: Forge, server_url: str) -> Logins:
         except ForgeRefused as error:
             raise WorktreeError(f"GitHub gave no token: {error}") from error
         return Credentials(
-            token, f"{server_url.rstrip('/')}/{repository.owner}/{repository.name}.git"
+            token, f"{server_url.rstrip('/')}/{repository.owner}/{repository.name}.git", proxy
         )
 
     return login

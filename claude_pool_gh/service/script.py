@@ -150,6 +150,7 @@ async def _pool(wishes: ScriptOptions) -> AsyncIterator[Pool]:
     agent = ClaudeAgent(
         key=settings.anthropic_api_key.get_secret_value() or None,
         base_url=settings.anthropic_base_url,
+        proxy=settings.proxy,
         trusted=wishes.trusted,
         patience_seconds=settings.model_patience,
     )

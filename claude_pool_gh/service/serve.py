@@ -8,12 +8,14 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 
 from aiohttp import web
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from claude_pool_gh.conversation.registry import UnfitVerb
 from claude_pool_gh.github.deliveries import check_secrets
+from claude_pool_gh.pool.model.errors import PoolError
 from claude_pool_gh.service.bounds import IDLE_SECONDS, GuardedSite
 from claude_pool_gh.service.runtime import Runtime, open_runtime
 from claude_pool_gh.service.settings import PREFIX, Settings, variable
@@ -91,20 +93,70 @@ async def opened(runtime: AbstractAsyncContextManager[Runtime]) -> AsyncIterator
             raise StartError(
                 f"the database cannot be opened ({type(error.orig).__name__})"
             ) from error
-        except (migrations.NewerSchema, UnfitVerb) as error:
+        except (migrations.NewerSchema, UnfitVerb, PoolError) as error:
             raise StartError(str(error)) from error
         yield found
 
 
+@asynccontextmanager
+async def monitored(runtime: Runtime, settings: Settings) -> AsyncIterator[None]:
+    """Answer monitors while the block lasts. Raises StartError where the address cannot be listened on."""
+    async with AsyncExitStack() as stack:
+        address = settings.metrics_host, settings.metrics_port
+        try:
+            await stack.enter_async_context(runtime.monitor.served(*address))
+        except OSError as error:
+            raise StartError(_busy(*address, error)) from error
+        yield
+
+
+def _busy(host: str, port: int | None, error: OSError) -> str:
+    why = os.strerror(error.errno).lower() if error.errno else str(error)
+    return f"{host} port {port} cannot be listened on: {why}"
+
+
+@dataclass(frozen=True, slots=True)
+class StopSignals:
+    """SIGTERM or SIGINT: the first one lets what runs end, the second one does not."""
+
+    first: asyncio.Event = field(default_factory=asyncio.Event)
+    second: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def listen(self) -> None:
+        """Hear them from now on."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._heard)
+
+    def _heard(self) -> None:
+        (self.second if self.first.is_set() else self.first).set()
+
+
+async def end_what_runs(runtime: Runtime, seconds: float, signals: StopSignals) -> None:
+    """Take nothing more, and let running agents end, until the second signal at most."""
+    logger.info("stopping", extra={"action": "stopping", "seconds": seconds})
+    runtime.monitor.stop()
+    ending = asyncio.create_task(runtime.pool.hand_over(seconds))
+    hurry = asyncio.create_task(signals.second.wait())
+    await asyncio.wait((ending, hurry), return_when=asyncio.FIRST_COMPLETED)
+    hurry.cancel()
+    if not ending.done():
+        ending.cancel()
+        logger.warning("stopping at once", extra={"action": "stopping_at_once"})
+        return
+    if left := ending.result():
+        told = {"action": "left", "chains": left}
+        logger.warning("chains go on elsewhere or later, in the middle of a step", extra=told)
+
+
 async def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT."""
+    """Serve until SIGTERM or SIGINT, then let what runs end for `stop_timeout`; deliveries are stored until the end."""
     check(settings)
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    signals = StopSignals()
+    signals.listen()
     async with AsyncExitStack() as stack:
         runtime = await stack.enter_async_context(opened(open_runtime(settings)))
         app = WebhookApp(runtime, settings)
+        runtime.monitor.metrics.add("deliveries", "Webhook deliveries", ("status",), app.counts)
         runner = web.AppRunner(
             app.application(),
             access_log=None,
@@ -113,24 +165,25 @@ async def serve(settings: Settings) -> None:
             keepalive_timeout=IDLE_SECONDS,
         )
         await runner.setup()
+        stack.push_async_callback(runner.cleanup)
         site = GuardedSite(runner, settings.host, settings.port, app.connections)
         try:
             await site.start()
         except OSError as error:
-            await runner.cleanup()
-            why = os.strerror(error.errno).lower() if error.errno else str(error)
-            raise StartError(
-                f"{settings.host} port {settings.port} cannot be listened on: {why}"
-            ) from error
+            raise StartError(_busy(settings.host, settings.port, error)) from error
         host, port = runner.addresses[0][:2]
+        await stack.enter_async_context(monitored(runtime, settings))
         # The one line that a starter may wait for.
         print(f"listening on http://{host}:{port}", flush=True)  # noqa: T201
-        work = [runtime.serve_commands(), runtime.show_time_for_ever()]
+        work = [
+            runtime.serve_commands(),
+            runtime.show_time_for_ever(),
+            runtime.retention.prune_for_ever(),
+        ]
         work += [runtime.catch_up_for_ever(settings.poll)] if settings.poll else []
         working = [asyncio.create_task(each) for each in work]
         runtime.wake()
-        await stop.wait()
-        logger.info("stopping", extra={"action": "stopping"})
+        await signals.first.wait()
         for each in working:
             each.cancel()
-        await runner.cleanup()
+        await end_what_runs(runtime, settings.stop_timeout, signals)

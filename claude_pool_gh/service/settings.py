@@ -7,12 +7,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
-from urllib.parse import urlsplit
 
 from pydantic import (
-    AfterValidator,
     AliasChoices,
-    BeforeValidator,
     Field,
     SecretStr,
     ValidationError,
@@ -22,6 +19,16 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from claude_pool_gh.pool.recipes.yaml_file import nearest
 from claude_pool_gh.sandbox.process import Bounds
 from claude_pool_gh.sandbox.sandbox import Sandbox
+from claude_pool_gh.service import logs
+from claude_pool_gh.service.setting_types import (
+    Address,
+    DatabaseAddress,
+    Days,
+    OptionalAddress,
+    OrNone,
+    UpperCase,
+    plain,
+)
 from claude_pool_gh.terms.links import Links
 
 PREFIX: Final = "CLAUDE_POOL_"
@@ -35,41 +42,6 @@ class SettingsError(ValueError):
     def __init__(self, faults: list[str]) -> None:
         super().__init__("\n".join(faults))
         self.faults = tuple(faults)
-
-
-def _none(value: Any) -> Any:
-    """The word `none` means that there is no limit."""
-    return None if isinstance(value, str) and value.strip().lower() == "none" else value
-
-
-def _web_address(value: str) -> str:
-    try:
-        parts = urlsplit(value)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or any(each.isspace() or each in "?#" for each in value):
-        raise ValueError("wants an address such as https://example.com")
-    return value
-
-
-def _optional_address(value: str) -> str:
-    return value and _web_address(value)
-
-
-def _database_address(value: str) -> str:
-    if value and not value.startswith(("sqlite:", "postgres:", "postgresql:", "postgresql+")):
-        raise ValueError("wants sqlite:////path or postgresql://user@host/name")
-    return value
-
-
-_OrNone = BeforeValidator(_none)
-_Address = Annotated[str, AfterValidator(_web_address)]
-
-
-def _plain(name: str) -> AliasChoices:
-    """A variable that other tools read too, so it has no prefix."""
-    return AliasChoices(name, name.lower())
 
 
 class Settings(BaseSettings):
@@ -89,8 +61,7 @@ class Settings(BaseSettings):
         Field(description="Secret of the App's webhook; several, comma-separated, while rotating"),
     ] = SecretStr("")
     database_url: Annotated[
-        str,
-        AfterValidator(_database_address),
+        DatabaseAddress,
         Field(description="sqlite:////path or postgresql://...; default in STATE_DIR"),
     ] = ""
     state_dir: Annotated[Path, Field(description="Folder for database, mirrors and worktrees")] = (
@@ -100,6 +71,14 @@ class Settings(BaseSettings):
     port: Annotated[
         int, Field(ge=0, le=65535, description="Port to listen on; 0 picks a free one")
     ] = 8080
+    metrics_host: Annotated[str, Field(description="Address for monitors to ask")] = "127.0.0.1"
+    metrics_port: Annotated[
+        Annotated[int, Field(ge=0, le=65535)] | None,
+        OrNone,
+        Field(
+            description="Port of /metrics for Prometheus, of /healthz and /readyz too; default: there is none"
+        ),
+    ] = None
     slots: Annotated[
         int,
         Field(
@@ -113,12 +92,21 @@ class Settings(BaseSettings):
         Field(
             ge=0,
             allow_inf_nan=False,
-            description="Seconds that a worker's agents get to end after SIGTERM; what is left goes on elsewhere",
+            description="Seconds that agents get to end after SIGTERM; what is left goes on elsewhere or later",
         ),
     ] = 60.0
+    log: Annotated[
+        logs.Format,
+        Field(description="Form of the log: `text` for people, `json` for machines"),
+    ] = "text"
+    log_level: Annotated[
+        logs.Level,
+        UpperCase,
+        Field(description="Least level of what is logged: DEBUG, INFO, WARNING or ERROR"),
+    ] = "INFO"
     budget_usd: Annotated[
         Annotated[float, Field(gt=0, allow_inf_nan=False)] | None,
-        _OrNone,
+        OrNone,
         Field(description="Cap on all spending per calendar month; `none`: no cap"),
     ] = 100.0
     model: Annotated[
@@ -137,7 +125,7 @@ class Settings(BaseSettings):
     ] = 120.0
     wall_timeout: Annotated[
         Annotated[float, Field(gt=0, allow_inf_nan=False)] | None,
-        _OrNone,
+        OrNone,
         Field(
             description="Seconds that end an agent run; default: the repository's `wall_minutes`"
         ),
@@ -150,19 +138,26 @@ class Settings(BaseSettings):
             description="Seconds that a run waits for a model's API that is overloaded or cannot be reached",
         ),
     ] = 300.0
-    anthropic_api_key: Annotated[SecretStr, Field(validation_alias=_plain("ANTHROPIC_API_KEY"))] = (
+    anthropic_api_key: Annotated[SecretStr, Field(validation_alias=plain("ANTHROPIC_API_KEY"))] = (
         SecretStr("")
     )
     anthropic_base_url: Annotated[
-        _Address,
-        Field(validation_alias=_plain("ANTHROPIC_BASE_URL"), description="The model's API"),
+        Address,
+        Field(validation_alias=plain("ANTHROPIC_BASE_URL"), description="The model's API"),
     ] = "https://api.anthropic.com"
     github_api_url: Annotated[
-        _Address, Field(validation_alias=_plain("GITHUB_API_URL"), description="GitHub's API")
+        Address, Field(validation_alias=plain("GITHUB_API_URL"), description="GitHub's API")
     ] = "https://api.github.com"
     github_server_url: Annotated[
-        _Address, Field(validation_alias=_plain("GITHUB_SERVER_URL"), description="GitHub, for git")
+        Address, Field(validation_alias=plain("GITHUB_SERVER_URL"), description="GitHub, for git")
     ] = "https://github.com"
+
+    proxy: Annotated[
+        OptionalAddress,
+        Field(
+            description="Proxy to GitHub and the model's API, for git too; without it HTTPS_PROXY is not heeded"
+        ),
+    ] = ""
 
     checks: Annotated[
         bool,
@@ -184,9 +179,46 @@ class Settings(BaseSettings):
         ),
     ] = 2048
 
+    keep_transcripts_days: Annotated[
+        Days,
+        OrNone,
+        Field(description="Days that transcripts and prompts of agents are kept; `none`: for ever"),
+    ] = 30.0
+    keep_patches_days: Annotated[
+        Days,
+        OrNone,
+        Field(description="Days that patches of ended runs are kept; `none`: for ever"),
+    ] = 90.0
+    keep_deliveries_days: Annotated[
+        Days,
+        OrNone,
+        Field(
+            description="Days that deliveries, and commands that started nothing, are kept; `none`: for ever"
+        ),
+    ] = 30.0
+    keep_chains_days: Annotated[
+        Days,
+        OrNone,
+        Field(
+            description="Days that ended runs and their commands are kept; their cost counts on; `none`: for ever"
+        ),
+    ] = 365.0
+    keep_effects_days: Annotated[
+        Days,
+        OrNone,
+        Field(
+            description="Days that is known what was written to GitHub, unless it changes; `none`: for ever"
+        ),
+    ] = 365.0
+    keep_commits_days: Annotated[
+        Days,
+        OrNone,
+        Field(
+            description="Days that fetched commits are kept, and can be fetched again; `none`: for ever"
+        ),
+    ] = 30.0
     public_url: Annotated[
-        str,
-        AfterValidator(_optional_address),
+        OptionalAddress,
         Field(
             description="Where this server is reached from outside; set, patches and reports can be downloaded"
         ),
@@ -277,6 +309,25 @@ def read(given: Mapping[str, Any] | None = None) -> Settings:
     raise SettingsError(faults)
 
 
+def read_what_can_be(given: Mapping[str, Any]) -> tuple[Settings, tuple[str, ...]]:
+    """The settings with the default in place of each that is wrong, and everything that is wrong."""
+    try:
+        return read(given), ()
+    except SettingsError as error:
+        faults = error.faults
+    defaults: dict[str, Any] = {}
+    while True:
+        try:
+            return Settings(**{**given, **defaults}), faults
+        except ValidationError as error:
+            for problem in error.errors():
+                name = _field(problem)
+                # Given to the class, a value wins over the environment; a field with an alias has only that name.
+                alias = Settings.model_fields[name].validation_alias
+                key = str(alias.choices[0]) if isinstance(alias, AliasChoices) else name
+                defaults[key] = Settings.model_fields[name].default
+
+
 def variable(name: str) -> str:
     """The environment variable of a setting."""
     alias = Settings.model_fields[name].validation_alias
@@ -300,11 +351,17 @@ def _unknown(environment: Mapping[str, str]) -> list[str]:
 
 def _told(problem: Any, given: Mapping[str, Any]) -> str:
     """One fault in a line. The value is not repeated: it may be a secret."""
+    name = _field(problem)
     field = str(problem["loc"][0]) if problem["loc"] else ""
-    name = next(
-        (each for each in Settings.model_fields if field.lower() in (each, variable(each).lower())),
-        "",
-    )
     what = f"--{name.replace('_', '-')}" if name in given else variable(name) if name else field
     message = str(problem["msg"]).removeprefix("Value error, ")
     return f"{what}: {message[:1].lower()}{message[1:]}"
+
+
+def _field(problem: Any) -> str:
+    """The setting that a problem is about, "" for none."""
+    field = str(problem["loc"][0]) if problem["loc"] else ""
+    return next(
+        (each for each in Settings.model_fields if field.lower() in (each, variable(each).lower())),
+        "",
+    )

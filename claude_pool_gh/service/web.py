@@ -24,10 +24,10 @@ from claude_pool_gh.service.bounds import (
     connections_for,
     raise_file_limit,
 )
+from claude_pool_gh.service.monitoring.monitor import healthz
 from claude_pool_gh.service.runtime import Runtime
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.storage import Transaction
-from claude_pool_gh.storage.probe import answers
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,8 @@ class WebhookApp:
     def __init__(self, runtime: Runtime, settings: Settings) -> None:
         self._house = runtime
         self._secrets, self._links = settings.secrets, settings.links
-        self._counts: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()
+        """How many deliveries were answered with each HTTP status."""
         self._bodies, self._sparing = BodyBudget(), LogLimiter()
         self.connections = Connections(connections_for(raise_file_limit()))
 
@@ -48,13 +49,16 @@ class WebhookApp:
         """The routes."""
         app = web.Application(client_max_size=BODY_LIMIT, middlewares=[self.connections.middleware])
         app.router.add_post("/webhook", self._webhook)
-        app.router.add_get("/healthz", self._healthz)
-        app.router.add_get("/readyz", self._readyz)
-        app.router.add_get("/metrics", self._metrics)
+        app.router.add_get("/healthz", healthz)
+        app.router.add_get("/readyz", self._house.monitor.readyz)
         app.router.add_get(r"/chains/{chain_id:[0-9a-f]{10}}.{suffix:patch|md}", self._download)
         return app
 
     async def _webhook(self, request: web.Request) -> web.Response:
+        with self._house.incoming.one():
+            return await self._delivered(request)
+
+    async def _delivered(self, request: web.Request) -> web.Response:
         try:
             async with asyncio.timeout(_BODY_SECONDS):
                 body = await self._bodies.read(request.content.iter_any(), BODY_LIMIT)
@@ -116,30 +120,8 @@ class WebhookApp:
             return b""
         return b"" if work is None else work.patch
 
-    async def _healthz(self, _request: web.Request) -> web.Response:
-        return web.Response(text="ok\n")
-
-    async def _readyz(self, _request: web.Request) -> web.Response:
-        await self._house.database.read(answers)
-        return web.Response(text="ready\n")
-
-    async def _metrics(self, _request: web.Request) -> web.Response:
-        load = self._house.pool.load
-        values = {
-            "claude_pool_slots": load.slots,
-            "claude_pool_slots_busy": load.busy,
-            "claude_pool_tasks_waiting": load.tasks_waiting,
-            "claude_pool_chains_running": load.chains_running,
-        }
-        lines = [f"{name} {value}" for name, value in values.items()]
-        lines += [
-            f'claude_pool_deliveries_total{{status="{s}"}} {n}'
-            for s, n in sorted(self._counts.items())
-        ]
-        return web.Response(text="\n".join(lines) + "\n", content_type="text/plain")
-
     def _answer(self, status: int, text: str) -> web.Response:
-        self._counts[str(status)] += 1
+        self.counts[str(status)] += 1
         if status >= 400:
             line = self._sparing.line(f"delivery: {text}", time.monotonic())
             if line is not None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import signal
 
 from claude_pool_gh.service.runtime import open_runtime
-from claude_pool_gh.service.serve import StartError, check_agents, opened
+from claude_pool_gh.service.serve import (
+    StartError,
+    StopSignals,
+    check_agents,
+    end_what_runs,
+    monitored,
+    opened,
+)
 from claude_pool_gh.service.settings import Settings, variable
 from claude_pool_gh.storage import for_people, parsed_url
-
-logger = logging.getLogger(__name__)
 
 
 def check(settings: Settings) -> None:
@@ -36,17 +39,13 @@ def check(settings: Settings) -> None:
 async def work(settings: Settings) -> None:
     """Run chains until SIGTERM or SIGINT; then end what runs, within `stop_timeout`, and leave the rest to others."""
     check(settings)
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with opened(open_runtime(settings)) as runtime:
+    signals = StopSignals()
+    signals.listen()
+    async with opened(open_runtime(settings)) as runtime, monitored(runtime, settings):
         # The one line that a starter may wait for.
         print(f"working for {for_people(settings.database)} on {settings.slots} slots", flush=True)  # noqa: T201
         runtime.pool.wake()
-        await stop.wait()
-        logger.info("stopping", extra={"action": "stopping"})
-        left = await runtime.pool.hand_over(settings.stop_timeout)
-        if left:
-            logger.warning(
-                "%d chains go on elsewhere, in the middle of a step", left, extra={"action": "left"}
-            )
+        pruning = asyncio.create_task(runtime.retention.prune_for_ever())
+        await signals.first.wait()
+        pruning.cancel()
+        await end_what_runs(runtime, settings.stop_timeout, signals)

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar, cast
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
+from claude_pool_gh.storage.batches import Batches, Together
 from claude_pool_gh.storage.connections import (
     BEGUN,
     SNAPSHOT,
@@ -84,9 +85,9 @@ class _Call(Generic[T]):
 class Database:
     """One open database.
 
-    SQLite gets a single writing thread, since a second writer would only wait for the file's lock, and reads
-    beside it on threads of their own (WAL lets them). PostgreSQL gets a small pool for both. A temporary database has
-    one connection and no thread.
+    SQLite gets a single writing thread, since a second writer would only wait for the file's lock; many transactions
+    that wait for it are committed together. Reads are beside it on threads of their own (WAL lets them). PostgreSQL
+    gets a small pool for both. A temporary database has one connection and no thread.
     """
 
     def __init__(self, engine: sa.Engine, retries: Retries | None = None) -> None:
@@ -94,12 +95,14 @@ class Database:
         self._receipts = Receipts(engine.dialect.name)
         self._connections = Connections(engine, Statements(engine.dialect))
         self._alone = threading.Lock()
+        self._batches: Batches[_Call[Any]] | None = None
         self._writers: ThreadPoolExecutor | None
         self._readers: ThreadPoolExecutor | None
         if _is_temporary(engine.url):
             self._writers = self._readers = None
         elif engine.dialect.name == "sqlite":
             self._writers = ThreadPoolExecutor(1, "database-write")
+            self._batches = Batches(self._writers, Together(self._run_together, self._run))
             self._readers = ThreadPoolExecutor(2, "database-read")
         else:
             self._writers = self._readers = ThreadPoolExecutor(_POSTGRES_THREADS, "database")
@@ -188,6 +191,8 @@ class Database:
         )
 
     async def _run_in(self, threads: ThreadPoolExecutor | None, call: _Call[T]) -> T:
+        if self._batches is not None and threads is self._writers:
+            return cast(T, await asyncio.wrap_future(self._batches.submit(call)))
         if threads is not None:
             return await asyncio.get_running_loop().run_in_executor(threads, self._run, call)
         with self._alone:  # an agent may work on a thread and a loop of its own
@@ -205,14 +210,29 @@ class Database:
         self._forget(call)
         return answer
 
+    def _run_together(self, calls: Sequence[_Call[Any]]) -> list[Any] | None:
+        """Several in one transaction of SQLite's; None where one of them failed, and each is to be run alone."""
+        connection = self._connections.take()
+        try:
+            connection.start(WRITING)
+            answers = [self._answer_of(call, connection) for call in calls]
+            connection.finish()
+        except BaseException as error:
+            connection.undo()
+            self._connections.drop(connection)  # as below
+            if not isinstance(error, Exception) or passes(error):
+                raise
+            return None
+        self._connections.give_back(connection)
+        for call in calls:
+            self._forget(call)
+        return answers
+
     def _try(self, call: _Call[T]) -> T:
         connection = self._connections.take()
         try:
             connection.start(call.begin)
-            if call.in_doubt and call.receipt and self._receipts.stands(connection, call.receipt):
-                answer = cast(T, call.answer)
-            else:
-                answer = self._worked(connection, call)
+            answer = self._answer_of(call, connection)
             connection.finish()
         except BaseException:
             connection.undo()
@@ -227,7 +247,10 @@ class Database:
         self._connections.give_back(connection)
         return answer
 
-    def _worked(self, connection: QuickConnection, call: _Call[T]) -> T:
+    def _answer_of(self, call: _Call[T], connection: QuickConnection) -> T:
+        """Run a call inside a transaction, unless an earlier try of it was committed."""
+        if call.in_doubt and call.receipt and self._receipts.stands(connection, call.receipt):
+            return cast(T, call.answer)
         call.in_doubt = False
         before = connection.changes
         answer = call.work(connection)

@@ -1,12 +1,18 @@
-"""Whether a database answers."""
+"""Whether a database takes a write."""
 
 from __future__ import annotations
 
-import sqlalchemy as sa
+import time
 
-from claude_pool_gh.storage.database import Transaction
+from claude_pool_gh.storage.database import Transaction, inserting
+from claude_pool_gh.storage.receipts import receipts
+
+_WRITER = "probe"
 
 
-def answers(tx: Transaction) -> None:
-    """Ask for nothing: raises the database's error where it does not answer."""
-    tx.execute(sa.text("SELECT 1")).scalar_one()
+def writes(tx: Transaction) -> None:
+    """Write one row that nobody reads: raises the database's error where nothing can be stored."""
+    values = {"writer": _WRITER, "number": 0, "written_ms": int(time.time() * 1000)}
+    insert = inserting(receipts, tx.dialect.name)
+    later = {"written_ms": insert.excluded.written_ms}
+    tx.execute(insert.on_conflict_do_update(index_elements=[receipts.c.writer], set_=later), values)

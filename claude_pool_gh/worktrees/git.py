@@ -67,16 +67,23 @@ class Credentials:
 
     token: str
     url: str
+    proxy: str | None = None
+    """The proxy to go through; "" for none, whatever the environment names; None for the environment's."""
 
     def environment(self) -> dict[str, str]:
-        """Configuration for `http.extraHeader`, limited to the url's own origin."""
+        """Configuration for `http.extraHeader`, limited to the url's own origin, and for `http.proxy`."""
         parts = urlsplit(self.url)
         basic = b64encode(f"x-access-token:{self.token}".encode()).decode()
-        return {
-            "GIT_CONFIG_COUNT": "1",
-            "GIT_CONFIG_KEY_0": f"http.{parts.scheme}://{parts.netloc}/.extraHeader",
-            "GIT_CONFIG_VALUE_0": f"Authorization: Basic {basic}",
-        }
+        told = [
+            (f"http.{parts.scheme}://{parts.netloc}/.extraHeader", f"Authorization: Basic {basic}")
+        ]
+        told += [] if self.proxy is None else [("http.proxy", self.proxy)]
+        pairs = [
+            (f"GIT_CONFIG_{kind}_{number}", text)
+            for number, pair in enumerate(told)
+            for kind, text in zip(("KEY", "VALUE"), pair, strict=True)
+        ]
+        return {"GIT_CONFIG_COUNT": str(len(told)), **dict(pairs)}
 
 
 async def git(

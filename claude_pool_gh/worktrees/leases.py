@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +19,7 @@ from claude_pool_gh.pool.model.ports import CapturedChange, WorkspaceRequest
 from claude_pool_gh.storage import owners
 from claude_pool_gh.storage.owners import own_mark
 from claude_pool_gh.storage.private import private_folder
-from claude_pool_gh.worktrees import lfs
+from claude_pool_gh.worktrees import lfs, pruning
 from claude_pool_gh.worktrees.answers import GitOutcome, meaning_of
 from claude_pool_gh.worktrees.checkouts.checkouts import Checkouts
 from claude_pool_gh.worktrees.checkouts.removal import remove
@@ -197,6 +197,21 @@ class Worktrees:
     ) -> None:
         """Move a branch of the origin to a commit. Raises PushRefused, WorktreeError."""
         await push(self.mirror(repository_id).path, login, commit, ref, expected)
+
+    async def prune(self, older_than_secs: float) -> int:
+        """Remove the refs of commits that were fetched so long ago; returns how many. See `pruning`."""
+        removed = 0
+        for path in sorted((self.state / "mirrors").glob("*.git")):
+            if path.stem.isdecimal():
+                removed += await pruning.prune_refs(self.mirror(int(path.stem)), older_than_secs)
+        return removed
+
+    async def remove_repositories(self, ids: Collection[int]) -> int:
+        """Remove mirrors and checkouts of repositories that nobody works in; returns how many had any."""
+        for each in ids:
+            self._mirrors.pop(each, None)
+            self._checkouts.pop(each, None)
+        return await asyncio.to_thread(pruning.remove_repositories, self.state, ids)
 
     def sweep(self) -> None:
         """Remove what dead processes left behind. Only at start, before the first lease."""

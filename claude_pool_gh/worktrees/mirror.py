@@ -45,7 +45,7 @@ class Mirror:
         Raises WorktreeError when the repository cannot be read or does not hold a commit any more.
         """
         commits = [checked_commit(commit) for commit in wanted]
-        async with self.lock, _across_processes(self.path.with_suffix(".lock")):
+        async with self.alone():
             await self._make()
             missing = [commit for commit in commits if not await self.has(commit)]
             absent = [commit for commit in missing if not await self._came(commit)]
@@ -66,8 +66,14 @@ class Mirror:
             if missing:
                 await self._repack()
 
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        """Keep others from changing its refs, here and in other processes."""
+        async with self.lock, _across_processes(self.path.with_suffix(".lock")):
+            yield
+
     async def has(self, commit: str) -> bool:
-        """Whether a fetch brought a commit here. Nothing is ever removed from a mirror, so a yes is remembered."""
+        """Whether a fetch brought a commit here. A yes is remembered; `pruning` lets objects outlive their refs."""
         if commit in self.present:
             return True
         kept = f"refs/pool/commits/{checked_commit(commit)}"

@@ -38,6 +38,7 @@ async def worker(shop: World, tmp_path: Path) -> AsyncIterator[Callable[[], Bot]
         state = tmp_path / f"worker-{len(made)}"
         state.mkdir()
         own = {"CLAUDE_POOL_STATE_DIR": str(state), "CLAUDE_POOL_SLOTS": "2", "HOME": str(state)}
+        own |= {"CLAUDE_POOL_STOP_TIMEOUT": "60"}
         given = {
             k: v for k, v in shop.bot.environment.items() if k != "CLAUDE_POOL_WEBHOOK_SECRET"
         } | own

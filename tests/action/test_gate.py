@@ -76,7 +76,7 @@ def take(tx: Transaction) -> None:
     """GitHub has taken the comment as it is wanted now."""
     row = rows.next_due(tx, 0, 10**15)
     assert isinstance(row, rows.EffectRow)
-    rows.written(tx, row, 77)
+    rows.written(tx, row, 77, 0)
 
 
 def opened_gate(tmp_path: Path) -> tuple[Gate, list[str]]:

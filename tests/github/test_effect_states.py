@@ -45,7 +45,7 @@ def state(tx: Transaction, key: str = "comment:1") -> EffectState:
 
 
 def test_what_is_written_stands_until_something_else_is_wanted(tx: Transaction) -> None:
-    rows.written(tx, want(tx, "one"), 5)
+    rows.written(tx, want(tx, "one"), 5, 0)
     assert state(tx) is EffectState.written
     want(tx, "two")
     assert state(tx) is EffectState.wanted
@@ -54,17 +54,17 @@ def test_what_is_written_stands_until_something_else_is_wanted(tx: Transaction) 
 def test_what_was_wanted_meanwhile_stays_due(tx: Transaction) -> None:
     first = want(tx, "one")
     want(tx, "two")
-    rows.written(tx, first, 5)
+    rows.written(tx, first, 5, 0)
     assert state(tx) is EffectState.wanted
     assert not rows.refused(tx, first, "no")
     assert state(tx) is EffectState.wanted
 
 
 def test_a_comment_that_a_person_deletes_while_it_is_edited_stays_deleted(tx: Transaction) -> None:
-    rows.written(tx, want(tx, "one"), 5)
+    rows.written(tx, want(tx, "one"), 5, 0)
     second = want(tx, "two")
     rows.comment_deleted(tx, 5)
-    rows.written(tx, second, 5)
+    rows.written(tx, second, 5, 0)
     assert state(tx) is EffectState.gone
     assert not rows.refused(tx, second, "no")
     rows.want(tx, "comment:1", REPOSITORY, Comment(number=7, body="three"), 0)
@@ -78,7 +78,7 @@ def test_what_was_given_up_while_its_request_was_on_its_way_stands(tx: Transacti
     assert isinstance(sent, EffectRow)
     rows.give_up(tx, [1], "the repository is out of reach")
     assert state(tx, "reply:1") is EffectState.refused
-    rows.written(tx, sent, 5)
+    rows.written(tx, sent, 5, 0)
     assert state(tx, "reply:1") is EffectState.written
 
 

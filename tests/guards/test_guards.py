@@ -21,6 +21,7 @@ PARTS = (
     "action.yml",
     "README.md",
     "docs",
+    "deploy",
 )
 
 
@@ -1670,6 +1671,99 @@ GUARDS = [
         "if True",
         "tests/pool/test_dispatcher.py",
         "second_process",
+    ),
+    # what a server tells and keeps
+    Guard(
+        "the log is no flood",
+        "service/log_floods.py",
+        "if minute.written < self.most:",
+        "if True:",
+        "tests/service/test_logs.py",
+        "again_and_again",
+    ),
+    Guard(
+        "others' text is one line of the log",
+        "service/logs.py",
+        "found[name] = one_line(value) if isinstance(value, str) else value",
+        "found[name] = value",
+        "tests/service/test_logs.py",
+        "moves_no_terminal",
+    ),
+    Guard(
+        "what old chains cost counts on",
+        "pool/store/retention.py",
+        "_keep_money(tx, pool, account if shared else {}, ids)",
+        "pass",
+        "tests/pool/test_retention.py",
+        "threads_old_chains",
+    ),
+    Guard(
+        "what old chains cost counts against their own caps",
+        "pool/store/retention.py",
+        "account if shared else {}, ids)",
+        "{}, ids)",
+        "tests/pool/test_retention.py",
+        "threads_old_chains",
+    ),
+    Guard(
+        "patches of what waits stay",
+        "pool/store/retention.py",
+        "over = sa.and_(_C.id == _P.chain_id, _C.pool == pool, _C.state == ChainState.done)",
+        "over = sa.and_(_C.id == _P.chain_id, _C.pool == pool)",
+        "tests/pool/test_retention.py",
+        "patches",
+    ),
+    Guard(
+        "what is still wanted on GitHub is not deleted",
+        "github/retention.py",
+        "own = sa.and_(_E.state != EffectState.wanted, _E.changed_ms < before_ms)",
+        "own = sa.and_(_E.changed_ms < before_ms)",
+        "tests/github/test_retention.py",
+        "wanted",
+    ),
+    Guard(
+        "a command that is not handled is not deleted",
+        "github/retention.py",
+        "own = sa.and_(_C.state == CommandState.handled, _C.received_ms < before_ms, more)",
+        "own = sa.and_(_C.received_ms < before_ms, more)",
+        "tests/github/test_retention.py",
+        "handled",
+    ),
+    Guard(
+        "a database in use is not replaced",
+        "service/backup.py",
+        "with dispatching_from_file(database.resolve()):",
+        "if True:",
+        "tests/service/test_backup.py",
+        "in_use",
+    ),
+    Guard(
+        "one failed transaction costs no other",
+        "storage/database.py",
+        """                if passes(error):
+                    raise
+                return None
+""",
+        """                raise
+""",
+        "tests/storage/test_batches.py",
+        "fails_alone",
+    ),
+    Guard(
+        "readiness writes",
+        "service/monitoring/readiness.py",
+        "await self.database.transact(writes)",
+        "pass",
+        "tests/acceptance/test_monitoring.py",
+        "takes_no_write",
+    ),
+    Guard(
+        "no proxy of the environment's",
+        "worktrees/git.py",
+        'told += [] if self.proxy is None else [("http.proxy", self.proxy)]',
+        "pass",
+        "tests/worktrees/test_proxy.py",
+        "environment",
     ),
 ]
 

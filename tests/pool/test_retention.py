@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 import sqlalchemy as sa
 
-from claude_pool_gh.pool.model.caps import Caps
+from claude_pool_gh.pool.model.caps import Account, Caps, CapUse
 from claude_pool_gh.pool.model.config import PoolConfig
 from claude_pool_gh.pool.model.errors import UnknownChain, UnknownTask
 from claude_pool_gh.pool.model.ids import ChainId
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.pool import Pool
-from claude_pool_gh.pool.store import cap_uses, chains
+from claude_pool_gh.pool.pruning import PoolRetention
+from claude_pool_gh.pool.store import cap_uses, chains, lookup
 from claude_pool_gh.pool.store.tables import chains as chain_rows
 from claude_pool_gh.pool.store.tables import patches, reservations, steps, tags, tasks
 from claude_pool_gh.storage import Transaction
@@ -139,6 +141,81 @@ async def test_a_threads_chains_stay_with_their_results_and_lose_their_transcrip
         assert await pool.prune(older_than_secs=SOON) == 0
         assert await pool.database.read(lambda tx: tx.execute(kept).one()) == ({"text": "x"}, None)
         assert await pool.chain_result(ChainId("bot")) is not None
+
+
+async def test_patches_of_what_waits_stay(open_pool: OpenPool) -> None:
+    clock = Clock()
+    async with open_pool(Puppet(), clock=clock) as pool:
+        for name in ("ended", "waits"):
+            await pool.database.transact(
+                partial(_ended, name=name, who=account(), cost=1, pool=pool)
+            )
+            kept = {"chain_id": name, "base": "b", "commit": "c", "digest": "d", "patch": b"p"}
+            own = patches.insert().values(run_id=name, created_ms=clock.now, **kept)
+            await pool.database.transact(partial(_run, statement=own))
+        parked = chain_rows.update().where(chain_rows.c.id == "waits")
+        await pool.database.transact(
+            partial(_run, statement=parked.values(state="parked", parked_for="approval"))
+        )
+        clock.now += DAY
+        kept_days = PoolRetention(transcripts=None, patches=0.5, chains=None)
+        assert (await pool.apply_retention(kept_days)).patches == 1
+        left = await pool.database.read(
+            lambda tx: list(tx.execute(sa.select(patches.c.run_id)).scalars())
+        )
+        assert left == ["waits"]
+
+
+def _run(tx: Transaction, statement: sa.Executable) -> None:
+    tx.execute(statement)
+
+
+async def test_a_threads_old_chains_go_and_their_cost_counts_in_every_cap(
+    open_pool: OpenPool,
+) -> None:
+    clock = Clock()
+    limits = caps(task=1, chain=3, thread=10_000, user_day=5_000, repository_month=9_000)
+    accounts = [account("1:7", "7", "1"), account("1:8", "7", "1")]
+
+    async with open_pool(Puppet(), clock=clock) as pool:
+        for number, who in enumerate((*accounts, accounts[0])):
+            await pool.database.transact(
+                partial(_ended, name=f"old{number}", who=who, cost=100 + number, pool=pool)
+            )
+        clock.now += DAY
+        await pool.database.transact(
+            partial(_ended, name="young", who=accounts[0], cost=7, pool=pool)
+        )
+
+        async def of(who: Account) -> list[CapUse]:
+            return await pool.database.read(
+                lambda tx: cap_uses.cap_uses(tx, who, limits, clock.now)
+            )
+
+        uses = [await of(who) for who in accounts]
+        kept = PoolRetention(transcripts=None, patches=None, chains=0.5)
+        assert (await pool.apply_retention(kept)).chains == 3
+        assert (await pool.apply_retention(kept)).chains == 0
+        counted = [await of(who) for who in accounts]
+        assert counted == uses
+        assert next(use for use in counted[0] if use.name == "thread").used == 100 + 102 + 7
+        newest = await pool.database.read(
+            lambda tx: lookup.newest_of(tx, "thread", accounts[0]["thread"], limit=9)
+        )
+        assert [chain.id for chain in newest] == ["young"], "what stands for money is no chain"
+
+
+def _ended(tx: Transaction, name: str, who: Account, cost: int, pool: Pool) -> None:
+    now = pool._core.clock.now_ms()
+    wide = caps(task=1, chain=3, thread=10_000, user_day=5_000)
+    chains.create(tx, name, plan(), who, wide, now)
+    tx.execute(
+        reservations.update()
+        .where(reservations.c.chain_id == name, reservations.c.level == "chain")
+        .values(settled=cost, settled_ms=now)
+    )
+    own = chain_rows.update().where(chain_rows.c.id == name)
+    tx.execute(own.values(pool=pool._core.queue, state="done", ended_ms=now))
 
 
 async def _used(pool: Pool, now_ms: int) -> int:

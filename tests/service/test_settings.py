@@ -16,7 +16,8 @@ from claude_pool_gh.service.settings import PREFIX, Settings, SettingsError, rea
 NUMBERS = [
     name for name, field in Settings.model_fields.items() if isinstance(field.default, int | float)
 ]
-NO_LIMIT = {"budget_usd", "wall_timeout"}
+KEPT = {name for name in Settings.model_fields if name.startswith("keep_")}
+NO_LIMIT = {"budget_usd", "wall_timeout", *KEPT}
 BARE: Mapping[str, str | None] = {variable(name): None for name in Settings.model_fields}
 
 

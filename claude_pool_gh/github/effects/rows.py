@@ -141,6 +141,7 @@ def _fresh(
         "attempted": False,
         "tries": 0,
         "due_ms": now_ms,
+        "changed_ms": now_ms,
     }
 
 
@@ -163,6 +164,7 @@ def _wanting(dialect: str) -> sa.Insert:
             "wanted_version": _E.wanted_version + 1,
             "state": after(EFFECT, _E.state, EffectEvent.want),
             "priority": sa.case((updates_what_stands, PROGRESS), else_=_E.priority),
+            "changed_ms": insert.excluded.changed_ms,
         },
         # The same fields in the same order are the same text.
         where=sa.cast(_E.wanted, sa.Text) != sa.cast(insert.excluded.wanted, sa.Text),
@@ -227,7 +229,7 @@ def attempt(tx: Transaction, row: EffectRow) -> None:
         tx.execute(effects.update().where(_E.key == row.key).values(attempted=True))
 
 
-def written(tx: Transaction, row: EffectRow, remote_id: int | None) -> None:
+def written(tx: Transaction, row: EffectRow, remote_id: int | None, now_ms: int) -> None:
     """The row's version stands. A newer one wanted meanwhile stays due."""
     newer = _E.wanted_version > row.version
     tx.execute(
@@ -238,6 +240,7 @@ def written(tx: Transaction, row: EffectRow, remote_id: int | None) -> None:
             remote_id=remote_id,
             tries=0,
             error=None,
+            changed_ms=now_ms,
             state=sa.case((newer, _E.state), else_=after(EFFECT, _E.state, EffectEvent.write)),
         )
     )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -47,6 +49,9 @@ def unheard(row: EffectRow, refusal: ForgeRefused) -> None:
     """Hears of it, and does nothing."""
 
 
+_DO: Final = "give the App what it lacks, and accept that on each installation; `claude-pool-gh doctor` names it"
+
+
 class Deleted(Exception):
     """What stood was deleted by a person."""
 
@@ -83,6 +88,10 @@ class Writer:
         self._limited_until: dict[int, int] = {}
         """By installation: until then GitHub is asked for nothing, what is wanted meanwhile included."""
         self._main: asyncio.Task[None] | None = None
+        self.counts: Counter[tuple[str, str]] = Counter()
+        """How often each kind of effect was `written`, `refused` or `postponed`."""
+        self.looked = time.monotonic()
+        """When the rows were last looked at."""
 
     def start(self) -> None:
         """Begin with what an earlier process left unwritten."""
@@ -127,6 +136,7 @@ class Writer:
             if installation not in self._busy and self._limited_until.get(installation, 0) <= now:
                 self._busy[installation] = asyncio.create_task(self._serve(installation))
         pause = self._pause(await self._database.read(rows.earliest_due))
+        self.looked = time.monotonic()
         with suppress(TimeoutError):
             async with asyncio.timeout(pause):
                 await self._changed.wait()
@@ -166,6 +176,7 @@ class Writer:
 
     async def _write(self, row: EffectRow) -> None:
         """One effect; whatever happens becomes the row's new state."""
+        began = self._now_ms()
         try:
             row = replace(row, effect=self._screen(row.effect))
             remote_id = await self._perform(row)
@@ -177,7 +188,7 @@ class Writer:
             logger.error(  # noqa: TRY400 - the text says all; a traceback would hide it
                 "the operator must act: %s",
                 error,
-                extra={"action": "operator_needed", "key": row.key},
+                extra={"action": "operator_needed", **_names(row), "do": _DO},
             )
             why = "the operator of this bot must act; nothing can be done here"
             await self._later(row, self._backoff(row), why)
@@ -185,12 +196,12 @@ class Writer:
             await self._refused(row, refusal)
         except ForgeUnavailable as error:
             logger.warning(
-                "not written yet: %s", error, extra={"action": "effect_later", "key": row.key}
+                "not written yet: %s", error, extra={"action": "effect_later", **_names(row)}
             )
             await self._later(row, self._backoff(row), "GitHub did not answer; it is tried again")
         except Exception as error:
             # around one effect: one that cannot be written must not stop the others
-            logger.exception("effect failed", extra={"action": "effect_failed", "key": row.key})
+            logger.exception("effect failed", extra={"action": "effect_failed", **_names(row)})
             if row.tries >= _FAULTS_LIMIT:
                 await self._give_up(row, f"an error on our side ({type(error).__name__})")
             else:
@@ -199,9 +210,24 @@ class Writer:
                 )
         else:
             await self._database.transact(lambda tx: self._note(tx, row, remote_id))
+            self._count(row, "written")
+            # A tracking comment is written anew every minute: what was there before is no news.
+            logger.log(
+                logging.INFO if row.first else logging.DEBUG,
+                "effect written",
+                extra={
+                    "action": "effect_written",
+                    **_names(row),
+                    "outcome": "made" if row.first else "updated",
+                    "ms": self._now_ms() - began,
+                },
+            )
+
+    def _count(self, row: EffectRow, outcome: str) -> None:
+        self.counts[row.effect.kind, outcome] += 1
 
     def _note(self, tx: Transaction, row: EffectRow, remote_id: int | None) -> None:
-        rows.written(tx, row, remote_id)
+        rows.written(tx, row, remote_id, self._now_ms())
         if row.chain_id is not None:
             self._told(tx, row.chain_id)
 
@@ -249,11 +275,17 @@ class Writer:
             logging.ERROR if lacks else logging.WARNING,
             "refused: %s",
             refusal,
-            extra={"action": "permission_missing" if lacks else "effect_refused", "key": row.key},
+            extra={
+                "action": "permission_missing" if lacks else "effect_refused",
+                **_names(row),
+                "outcome": "refused",
+                "do": _DO if lacks else "",
+            },
         )
         if refusal.status == 401:
             await self._later(row, 60, "GitHub did not accept the bot's token; it is tried again")
         else:
+            self._count(row, "refused")
             self._heard(row, refusal)
             await self._give_up(row, str(refusal))
 
@@ -263,8 +295,9 @@ class Writer:
             min(limit.seconds, _LONGEST_LIMIT)
         )
         logger.warning(
-            "not written yet: %s", limit, extra={"action": "rate_limited", "key": row.key}
+            "not written yet: %s", limit, extra={"action": "rate_limited", **_names(row)}
         )
+        self._count(row, "postponed")
 
         def wait(tx: Transaction) -> None:
             rows.postpone_all(tx, row.repository.installation_id, due)
@@ -276,6 +309,7 @@ class Writer:
         """Once more after a while, however often: what is wanted is kept until GitHub takes it or says no."""
         longest = _LONGEST_WAIT if row.tries < _PATIENT_TRIES else _LONGEST_LIMIT
         due = self._due(min(seconds, longest))
+        self._count(row, "postponed")
         await self._database.transact(lambda tx: self._postpone(tx, row, due, why))
 
     def _postpone(self, tx: Transaction, row: EffectRow, due_ms: int, why: str) -> None:
@@ -322,3 +356,11 @@ class Writer:
                 self._told(tx, row.chain_id)
 
         await self._database.transact(end)
+
+
+def _names(row: EffectRow) -> Mapping[str, str]:
+    """What every log line about an effect says of it; a chain's thread, verb and user are known by the chain."""
+    number = getattr(row.effect, "number", None)
+    where = row.repository.full_name + (f"#{number}" if isinstance(number, int) else "")
+    chain = {"chain": row.chain_id} if row.chain_id else {}
+    return {"where": where, "kind": row.effect.kind, "key": row.key, **chain}

@@ -21,9 +21,15 @@ def dispatching_from(database: Database) -> Iterator[None]:
     if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
         yield
         return
+    with dispatching_from_file(Path(url.database).resolve()):
+        yield
+
+
+@contextmanager
+def dispatching_from_file(file: Path) -> Iterator[None]:
+    """The same by the file's name, which need not exist."""
     from filelock import FileLock, Timeout  # noqa: PLC0415 - slow, and only a file needs it
 
-    file = Path(url.database).resolve()
     lock = FileLock(f"{file}.lock", timeout=0, mode=0o600, is_singleton=True, thread_local=False)
     try:
         lock.acquire()

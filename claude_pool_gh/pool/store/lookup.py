@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from claude_pool_gh.pool.model.states import ON_THE_WAY, OPEN, ChainState
 from claude_pool_gh.pool.store import chains
 from claude_pool_gh.pool.store.chains import ChainRow
+from claude_pool_gh.pool.store.retention import PRUNED
 from claude_pool_gh.pool.store.tables import chain_scopes, tasks
 from claude_pool_gh.pool.store.tables import chains as chain_rows
 from claude_pool_gh.storage import Transaction
@@ -22,7 +23,7 @@ _C: Final = chain_rows.c
 _S: Final = chain_scopes.c
 _ITSELF: Final = chain_rows.alias("itself")
 _ITS: Final = chain_scopes.alias("its")
-_OWN: Final = sa.select(_C.id).join(chain_scopes, _S.chain_id == _C.id)
+_OWN: Final = sa.select(_C.id).join(chain_scopes, _S.chain_id == _C.id).where(_C.kind != PRUNED)
 _OF_SCOPE: Final = _OWN.where(_S.kind == sa.bindparam("of_kind"), _S.key == sa.bindparam("of_key"))
 _NEWEST_FIRST: Final = (_C.created_ms.desc(), _C.id)
 _STATE: Final = sa.select(_C.state).where(_C.id == sa.bindparam("wanted"))

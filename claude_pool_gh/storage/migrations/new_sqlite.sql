@@ -82,7 +82,7 @@ CREATE TABLE effects (
 	remote_id BIGINT,
 	tries INTEGER NOT NULL,
 	due_ms BIGINT NOT NULL,
-	error TEXT, chain_id VARCHAR(64),
+	error TEXT, chain_id VARCHAR(64), changed_ms BIGINT DEFAULT '0' NOT NULL,
 	CONSTRAINT pk_effects PRIMARY KEY ("key")
 );
 CREATE TABLE findings (
@@ -220,24 +220,29 @@ CREATE TABLE workers (
 	CONSTRAINT pk_workers PRIMARY KEY (id)
 );
 CREATE INDEX ix_approvals_chain_id ON approvals (chain_id);
-CREATE INDEX ix_chain_scopes_key ON chain_scopes (kind, "key");
+CREATE INDEX ix_chain_scopes_key ON chain_scopes (kind, "key", chain_id);
 CREATE INDEX ix_chains_carried ON chains (state, owner);
 CREATE INDEX ix_chains_deadline ON chains (state, deadline_ms);
+CREATE INDEX ix_chains_ended ON chains (state, ended_ms);
 CREATE INDEX ix_chains_state ON chains (state, pool, priority, created_ms, place);
 CREATE INDEX ix_commands_actor_id ON commands (actor_id, received_ms);
 CREATE INDEX ix_commands_state ON commands (state, due_ms);
 CREATE INDEX ix_commands_thread ON commands (thread, received_ms);
+CREATE INDEX ix_deliveries_received_ms ON deliveries (received_ms);
+CREATE INDEX ix_effects_changed_ms ON effects (state, changed_ms);
 CREATE INDEX ix_effects_state ON effects (state, installation_id, priority);
 CREATE INDEX ix_findings_thread ON findings (thread);
 CREATE INDEX ix_patches_chain_id ON patches (chain_id);
+CREATE INDEX ix_patches_created_ms ON patches (created_ms);
 CREATE INDEX ix_repositories_installation_id ON repositories (installation_id);
 CREATE INDEX ix_reservations_chain_id ON reservations (chain_id);
-CREATE INDEX ix_reservations_level ON reservations (level, created_ms);
+CREATE INDEX ix_reservations_level ON reservations (level, created_ms, chain_id, settled, reserved);
 CREATE INDEX ix_reservations_parent_id ON reservations (parent_id);
 CREATE INDEX ix_slots_worker ON slots (worker);
 CREATE INDEX ix_steps_chain_id ON steps (chain_id);
 CREATE INDEX ix_tags_tag ON tags (tag);
 CREATE INDEX ix_tasks_chain_id ON tasks (chain_id);
+CREATE INDEX ix_tasks_kept ON tasks (chain_id) WHERE transcript IS NOT NULL OR prompt IS NOT NULL;
 CREATE INDEX ix_tasks_session_id ON tasks (session_id);
 CREATE INDEX ix_tasks_state ON tasks (state);
 INSERT INTO alembic_version (version_num) VALUES ('0015');

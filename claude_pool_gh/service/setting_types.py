@@ -1,0 +1,56 @@
+"""The kinds of values that settings have: how each is read, and what it may be."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field
+
+LEAST_DAYS: Final = 7.0
+"""That anything is kept: GitHub delivers again for three days, and people answer after a weekend."""
+
+
+def _none(value: Any) -> Any:
+    """The word `none` means that there is no limit."""
+    return None if isinstance(value, str) and value.strip().lower() == "none" else value
+
+
+def _upper(value: Any) -> Any:
+    return value.strip().upper() if isinstance(value, str) else value
+
+
+def _web_address(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or any(each.isspace() or each in "?#" for each in value):
+        raise ValueError("wants an address such as https://example.com")
+    return value
+
+
+def _optional_address(value: str) -> str:
+    return value and _web_address(value)
+
+
+def _database_address(value: str) -> str:
+    if value and not value.startswith(("sqlite:", "postgres:", "postgresql:", "postgresql+")):
+        raise ValueError("wants sqlite:////path or postgresql://user@host/name")
+    return value
+
+
+OrNone: Final = BeforeValidator(_none)
+"""Beside a type with None: the word `none` is read as it."""
+UpperCase: Final = BeforeValidator(_upper)
+Days = Annotated[float, Field(ge=LEAST_DAYS, allow_inf_nan=False)] | None
+"""For how long something is kept; None: for ever."""
+Address = Annotated[str, AfterValidator(_web_address)]
+OptionalAddress = Annotated[str, AfterValidator(_optional_address)]
+DatabaseAddress = Annotated[str, AfterValidator(_database_address)]
+
+
+def plain(name: str) -> AliasChoices:
+    """A variable that other tools read too, so it has no prefix."""
+    return AliasChoices(name, name.lower())

@@ -1,0 +1,81 @@
+"""What `backup` and `restore` refuse, without a server."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+
+from click.testing import CliRunner
+from filelock import FileLock
+
+from claude_pool_gh.github import restored
+from claude_pool_gh.service.cli import main
+from claude_pool_gh.storage import Database, migrations
+
+
+def made(state: Path) -> Path:
+    """A new database in a state folder."""
+    database = Database.open(f"sqlite:///{state}/pool.sqlite")
+    migrations.upgrade(database.engine)
+    database.close()
+    return state / "pool.sqlite"
+
+
+def command(*arguments: str) -> tuple[int, str]:
+    done = CliRunner().invoke(main, list(arguments), env={"HOME": "/"})
+    assert not isinstance(done.exception, OSError), done.exception
+    return done.exit_code, done.output
+
+
+def test_a_database_in_use_is_copied_and_not_replaced(tmp_path: Path) -> None:
+    state, copy = tmp_path / "state", tmp_path / "copy"
+    file = made(state)
+    with FileLock(f"{file}.lock"):
+        assert command("backup", str(copy), "--state-dir", str(state))[0] == 0
+        code, said = command("restore", str(copy), "--replace", "--state-dir", str(state))
+    assert code == 1
+    assert "the server runs: stop it first" in said
+    assert [path.name for path in state.glob("pool.sqlite.2*")] == []
+    code, said = command("restore", str(copy), "--replace", "--state-dir", str(state))
+    assert code == 0, said
+    aside = [path for path in state.glob("pool.sqlite.2*") if path.name[-1].isdecimal()]
+    assert len(aside) == 1, "with what SQLite keeps beside it"
+
+
+def noted(state: Path, now_ms: int) -> bool:
+    """Whether the database of a state folder says that it was restored lately."""
+    database = Database.open(f"sqlite:///{state}/pool.sqlite")
+    try:
+        with database.engine.connect() as tx:
+            return restored.is_recent(tx, now_ms)
+    finally:
+        database.close()
+
+
+def test_the_next_server_knows_for_a_month_that_github_knows_more(tmp_path: Path) -> None:
+    copy, new, old = tmp_path / "copy", tmp_path / "elsewhere" / "state", tmp_path / "state"
+    made(old)
+    assert command("backup", str(copy), "--state-dir", str(old))[0] == 0
+    assert command("restore", str(copy), "--state-dir", str(new))[0] == 0
+    now = int(time.time() * 1000)
+    assert noted(new, now)
+    assert not noted(new, now + 31 * 86_400_000)
+    assert not noted(old, now)
+    modes = {oct(path.stat().st_mode & 0o777) for path in (copy, new / "pool.sqlite")}
+    assert modes == {"0o600"}
+
+
+def test_a_copy_that_was_cut_off_is_refused(tmp_path: Path) -> None:
+    state, copy, cut = tmp_path / "state", tmp_path / "copy", tmp_path / "cut"
+    file = made(state)
+    assert command("backup", str(copy), "--state-dir", str(state))[0] == 0
+    cut.write_bytes(copy.read_bytes()[: copy.stat().st_size // 2])
+    before = file.read_bytes()
+    code, said = command("restore", str(cut), "--replace", "--state-dir", str(state))
+    assert code == 1
+    assert "damaged" in said or "is no copy" in said
+    assert file.read_bytes() == before
+    with closing(sqlite3.connect(copy)) as rows:
+        assert rows.execute("PRAGMA quick_check").fetchone() == ("ok",)
