@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar, cast
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
-from claude_pool_gh.storage.extras import extras_named
+from claude_pool_gh.extras import extras_named
 from claude_pool_gh.storage.prepared import QuickConnection, Statements, as_sqlalchemy
 from claude_pool_gh.storage.private import private_file, private_folder
 from claude_pool_gh.storage.receipts import Receipt, Receipts

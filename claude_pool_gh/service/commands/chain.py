@@ -1,0 +1,34 @@
+"""Run a workflow here, a file or one by name."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import Any
+
+import click
+
+from claude_pool_gh.service.command_line.script_flags import script_flags, script_options
+from claude_pool_gh.service.script import chain
+
+
+@click.command
+@click.argument("workflow")
+@click.argument("arguments", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("--approve", is_flag=True, help="Approve every gate without being asked.")
+@script_flags
+def command(workflow: str, arguments: tuple[str, ...], *, approve: bool, **given: Any) -> None:
+    """Run a workflow, a file or one by name: claude-pool-gh chain review_and_fix review_target=src.
+
+    At a gate it shows what is waiting and asks. Progress goes to standard error, the last step's answer to standard
+    output.
+    """
+    named = dict(_key_and_value(each) for each in arguments)
+    sys.exit(asyncio.run(chain(script_options(given), workflow, named, approve=approve)))
+
+
+def _key_and_value(given: str) -> tuple[str, str]:
+    key, separator, value = given.partition("=")
+    if not separator:
+        raise click.UsageError(f"{given!r} is not KEY=VALUE")
+    return key, value

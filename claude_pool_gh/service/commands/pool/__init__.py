@@ -1,0 +1,1 @@
+"""Inspect a pool's database."""

@@ -1,0 +1,29 @@
+"""Run the server of the GitHub App."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import click
+
+from claude_pool_gh.service.command_line.options import settings_flags, settings_of
+from claude_pool_gh.service.serve import StartError, check, serve
+
+
+@click.command
+@settings_flags
+def command(**given: Any) -> None:
+    """Listen for the GitHub App's webhooks and run the commands in them.
+
+    Secrets come from the environment only: CLAUDE_POOL_WEBHOOK_SECRET, CLAUDE_POOL_PRIVATE_KEY (or
+    --private-key-file) and ANTHROPIC_API_KEY. `claude-pool-gh doctor` says what is missing.
+    """
+    settings = settings_of(given)
+    try:
+        check(settings)
+        asyncio.run(serve(settings))
+    except StartError as error:
+        raise click.ClickException(
+            f"{error}\n`claude-pool-gh doctor` checks everything."
+        ) from error

@@ -1,0 +1,20 @@
+"""Print what happened in a chain, and what its agents said."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import click
+
+from claude_pool_gh.service.command_line.options import settings_flags, settings_of
+from claude_pool_gh.service.show import show
+
+
+@click.command
+@click.argument("chain_id")
+@click.option("--step", help="Only the runs of this step, with everything the agents said and did.")
+@settings_flags
+def command(chain_id: str, step: str | None, **given: Any) -> None:
+    """Print what happened in a chain: its steps, costs and, with --step, the redacted transcript."""
+    asyncio.run(show(settings_of(given), chain_id, step))
