@@ -16,6 +16,7 @@ from claude_pool_gh.conversation.guidance import BRIEF, guided
 from claude_pool_gh.conversation.handler import VerbHandler
 from claude_pool_gh.conversation.recipe_resolver import skills_of
 from claude_pool_gh.conversation.services import Services
+from claude_pool_gh.conversation.verb_names import name_in
 from claude_pool_gh.pool.model.errors import RecipeError
 from claude_pool_gh.pool.model.plan import Step
 from claude_pool_gh.pool.recipes.compile import CompileScope, compile_steps
@@ -80,7 +81,10 @@ def _only_verb(module: ModuleType) -> type[VerbHandler]:
     file = f"{module.__name__.rpartition('.')[2]}.py"
     if len(own) != 1:
         raise UnfitVerb(f"{file} has {len(own)} verbs: a verb is one class in one file of `verbs`")
-    if (faults := own[0].faults()) or isabstract(own[0]):
+    faults = own[0].faults()
+    if getattr(own[0], "name", "") != (name := name_in(file.removesuffix(".py"))):
+        faults.append(f'the name of its file: name = "{name}", or another file')
+    if faults or isabstract(own[0]):
         raise UnfitVerb(f"{own[0].__name__} in {file} lacks " + "; and ".join(faults))
     return own[0]
 

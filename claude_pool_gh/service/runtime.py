@@ -39,6 +39,7 @@ from claude_pool_gh.pool.pool import Pool
 from claude_pool_gh.reports.redact import Redactor
 from claude_pool_gh.service.journal import Journal
 from claude_pool_gh.service.pushing import pusher
+from claude_pool_gh.service.sandboxes import sandbox_of
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.storage import Database, Transaction, migrations
 from claude_pool_gh.storage.notices import notices
@@ -206,7 +207,7 @@ async def open_runtime(
             door=door,
             keeps=keeps,
             links=settings.links,
-            sandbox=settings.sandbox,
+            sandbox=sandbox_of(settings),
             holds_secret=redactor.holds,
         )
         registry.check_recipes(verb_handlers, services)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from rich.console import Console
 from claude_pool_gh.agent.claude import ClaudeAgent
 from claude_pool_gh.local import Pool
 from claude_pool_gh.pool.model.config import (
-    Isolation,
     PoolConfig,
     ScalingConfig,
     TaskOverrides,
@@ -37,26 +35,11 @@ from claude_pool_gh.pool.run.chain_factory import ChainOptions
 from claude_pool_gh.pool.store import listing, pool_cap, queries
 from claude_pool_gh.reports.figures import dollars, duration
 from claude_pool_gh.service.flags import in_flags
+from claude_pool_gh.service.script_options import ScriptOptions
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.service.show import open_to_look
 from claude_pool_gh.service.terminal import Terminal, overview
 from claude_pool_gh.storage import Transaction
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScriptOptions:
-    """What a command line asks of its pool."""
-
-    settings: Settings
-    folder: Path
-    state: Path | None
-    slots: int
-    isolation: Isolation | None
-    """None: nothing was said of it."""
-    trusted: bool
-    as_json: bool
-    budget_usd: float | None
-    timeout_secs: float | None = None
 
 
 async def run(wishes: ScriptOptions, prompt: str, overrides: TaskOverrides) -> int:

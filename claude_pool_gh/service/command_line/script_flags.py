@@ -10,7 +10,7 @@ import click
 
 from claude_pool_gh.pool.model.config import Isolation
 from claude_pool_gh.service.command_line.options import PositiveNumber, settings_of
-from claude_pool_gh.service.script import ScriptOptions
+from claude_pool_gh.service.script_options import ScriptOptions
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from claude_pool_gh.service.command_line.deferred import deferred
 from claude_pool_gh.service.command_line.script_flags import script_flags, script_options
-from claude_pool_gh.service.script import chain
+
+if TYPE_CHECKING:
+    from claude_pool_gh.service import script
+else:
+    script = deferred("claude_pool_gh.service.script")
 
 
 @click.command
@@ -24,7 +29,7 @@ def command(workflow: str, arguments: tuple[str, ...], *, approve: bool, **given
     output.
     """
     named = dict(_key_and_value(each) for each in arguments)
-    sys.exit(asyncio.run(chain(script_options(given), workflow, named, approve=approve)))
+    sys.exit(asyncio.run(script.chain(script_options(given), workflow, named, approve=approve)))
 
 
 def _key_and_value(given: str) -> tuple[str, str]:

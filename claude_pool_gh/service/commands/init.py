@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from claude_pool_gh.service.command_line.deferred import deferred
 from claude_pool_gh.service.command_line.options import settings_of
-from claude_pool_gh.service.init import action, app
+
+if TYPE_CHECKING:
+    from claude_pool_gh.service.init import action, app
+else:
+    action = deferred("claude_pool_gh.service.init.action")
+    app = deferred("claude_pool_gh.service.init.app")
 
 
 @click.command

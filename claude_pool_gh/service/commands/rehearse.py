@@ -5,11 +5,18 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from claude_pool_gh.service.rehearse import rehearse, rehearse_script
-from claude_pool_gh.service.rehearse_command import RehearsalOptions, rehearse_command
+from claude_pool_gh.service.command_line.deferred import deferred
+
+if TYPE_CHECKING:
+    from claude_pool_gh.service import rehearse as demo
+    from claude_pool_gh.service import rehearse_command as rehearsed
+else:
+    demo = deferred("claude_pool_gh.service.rehearse")
+    rehearsed = deferred("claude_pool_gh.service.rehearse_command")
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -39,13 +46,13 @@ def command(what: str | None, arguments: tuple[str, ...], *, live: bool, **given
     A command runs on a pull request of --head against --base. Only commits count: the real bot reads nothing else.
     """  # noqa: D301 - click wants the character itself
     if what is None:
-        sys.exit(asyncio.run(rehearse(live=live)))
+        sys.exit(asyncio.run(demo.rehearse(live=live)))
     if what.lower().startswith("/pool"):
         folder = Path(given.pop("folder"))
-        wanted = RehearsalOptions(
+        wanted = rehearsed.RehearsalOptions(
             command=" ".join((what, *arguments)), folder=folder, live=live, **given
         )
-        sys.exit(asyncio.run(rehearse_command(wanted)))
+        sys.exit(asyncio.run(rehearsed.rehearse_command(wanted)))
     if not Path(what).is_file():
         raise click.UsageError(f"{what!r} is neither a file nor a command such as `/pool review`")
-    sys.exit(asyncio.run(rehearse_script(what, arguments)))
+    sys.exit(asyncio.run(demo.rehearse_script(what, arguments)))

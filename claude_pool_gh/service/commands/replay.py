@@ -5,11 +5,16 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from claude_pool_gh.service.replay import RecordedEvent, replay_event
+from claude_pool_gh.service.command_line.deferred import deferred
+
+if TYPE_CHECKING:
+    from claude_pool_gh.service import replay as recorded
+else:
+    recorded = deferred("claude_pool_gh.service.replay")
 
 
 @click.command
@@ -40,5 +45,9 @@ def command(event_file: Any, **given: Any) -> None:
     """
     folder = Path(given.pop("folder"))
     sys.exit(
-        asyncio.run(replay_event(RecordedEvent(text=event_file.read(), folder=folder, **given)))
+        asyncio.run(
+            recorded.replay_event(
+                recorded.RecordedEvent(text=event_file.read(), folder=folder, **given)
+            )
+        )
     )

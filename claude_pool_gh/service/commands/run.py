@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from claude_pool_gh.pool.model.config import TaskOverrides
+from claude_pool_gh.service.command_line.deferred import deferred
 from claude_pool_gh.service.command_line.script_flags import script_flags, script_options
-from claude_pool_gh.service.script import run
+
+if TYPE_CHECKING:
+    from claude_pool_gh.service import script
+else:
+    script = deferred("claude_pool_gh.service.script")
 
 
 @click.command
@@ -46,4 +51,4 @@ def command(
     overrides = TaskOverrides.model_validate(
         {"tools": named, "allowed_tools": allow or None, "effort": effort, "max_turns": turns}
     )
-    sys.exit(asyncio.run(run(script_options(given), prompt, overrides)))
+    sys.exit(asyncio.run(script.run(script_options(given), prompt, overrides)))

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from claude_pool_gh.service.command_line.deferred import deferred
 from claude_pool_gh.service.command_line.options import settings_flags, settings_of
-from claude_pool_gh.service.serve import StartError, check, serve
+
+if TYPE_CHECKING:
+    from claude_pool_gh.service import serve as server
+else:
+    server = deferred("claude_pool_gh.service.serve")
 
 
 @click.command
-@settings_flags
+@settings_flags()
 def command(**given: Any) -> None:
     """Listen for the GitHub App's webhooks and run the commands in them.
 
@@ -21,9 +26,9 @@ def command(**given: Any) -> None:
     """
     settings = settings_of(given)
     try:
-        check(settings)
-        asyncio.run(serve(settings))
-    except StartError as error:
+        server.check(settings)
+        asyncio.run(server.serve(settings))
+    except server.StartError as error:
         raise click.ClickException(
             f"{error}\n`claude-pool-gh doctor` checks everything."
         ) from error

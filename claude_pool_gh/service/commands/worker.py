@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from claude_pool_gh.service.command_line.deferred import deferred
 from claude_pool_gh.service.command_line.options import settings_flags, settings_of
-from claude_pool_gh.service.serve import StartError
-from claude_pool_gh.service.worker import work
+
+if TYPE_CHECKING:
+    from claude_pool_gh.service import serve as server
+    from claude_pool_gh.service import worker as workers
+else:
+    server = deferred("claude_pool_gh.service.serve")
+    workers = deferred("claude_pool_gh.service.worker")
 
 
 @click.command
-@settings_flags
+@settings_flags()
 def command(**given: Any) -> None:
     """Run agents for the server of the GitHub App, on this machine: as many of these as you like, on any machines.
 
@@ -32,8 +38,8 @@ def command(**given: Any) -> None:
     """  # noqa: D301 - click wants the character itself
     settings = settings_of(given)
     try:
-        asyncio.run(work(settings))
-    except StartError as error:
+        asyncio.run(workers.work(settings))
+    except server.StartError as error:
         raise click.ClickException(
             f"{error}\n`claude-pool-gh doctor` checks everything."
         ) from error

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from claude_pool_gh.config.load import Faults, Layer, flat, merge
-from claude_pool_gh.conversation.registry import handlers
+from claude_pool_gh.conversation.verb_names import verb_names
 
 
 @click.command
@@ -21,7 +21,7 @@ def command(files: tuple[Any, ...]) -> None:
 
     Several files are merged key by key, as an organization's defaults and a repository's own file are.
     """
-    found = merge([Layer(file.name, file.read()) for file in files], frozenset(handlers()))
+    found = merge([Layer(file.name, file.read()) for file in files], verb_names())
     if isinstance(found, Faults):
         for fault in found.faults:
             click.echo(f"{found.file}: {fault}", err=True)
