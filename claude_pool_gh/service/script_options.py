@@ -16,6 +16,7 @@ class ScriptOptions:
     settings: Settings
     folder: Path
     state: Path | None
+    """Where its store is kept. None: in memory for a prompt, in a place of its own for a chain."""
     slots: int
     isolation: Isolation | None
     """None: nothing was said of it."""

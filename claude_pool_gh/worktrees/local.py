@@ -148,6 +148,16 @@ class _Kept:
                 )
 
 
+async def uncommitted_files(folder: Path) -> list[str]:
+    """The files of a repository's working folder that are not as in its last commit, new ones among them.
+
+    Raises WorktreeError where there is no repository.
+    """
+    ask = ("status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=normal")
+    found = await git("-c", "safe.directory=*", "-C", folder.absolute(), *ask)
+    return [each[3:] for each in found.decode(errors="replace").split("\0") if each]
+
+
 async def _store(leases: Path, repository: Path) -> Path:
     """A bare repository of our own that borrows the user's objects: what is captured is written here first."""
     store = leases / f"store-{hashlib.sha256(os.fsencode(repository)).hexdigest()[:16]}.git"

@@ -1,7 +1,8 @@
 """A group whose commands are the files of a package; a file is imported when its command is called.
 
-A file `some_name.py` holds the command `some-name`, under the name `command`; a folder holds a group of its own. The
-first line of a file's docstring is its line in the list of commands. Names that begin with `_` are no commands.
+A file `some_name.py` holds the command `some-name`, under the name `command`; a keyword of Python is followed by `_`. A
+folder holds a group of its own. The first line of a file's docstring is its line in the list of commands. Names that
+begin with `_` are no commands.
 """
 
 from __future__ import annotations
@@ -76,9 +77,10 @@ class CommandFiles(MutableMapping[str, click.Command]):
         if name in self._added:
             return self._added[name]
         file = dict(self._files())[name]
-        module = f"{self.package}.{name.replace('-', '_')}"
         if file.name == "__init__.py":
-            return LazyGroup(module, name=name, help=_docstring(file))
+            package = f"{self.package}.{file.parent.name}"
+            return LazyGroup(package, name=name, help=_docstring(file))
+        module = f"{self.package}.{file.stem}"
         command = import_module(module).command
         if not isinstance(command, click.Command):
             raise TypeError(f"{module}.command is no command of click's")
@@ -101,7 +103,7 @@ class CommandFiles(MutableMapping[str, click.Command]):
         spec = find_spec(self.package)
         for folder in (spec and spec.submodule_search_locations) or ():
             for file in Path(folder).iterdir():
-                name = file.stem.replace("_", "-")
+                name = file.stem.rstrip("_").replace("_", "-")
                 if file.suffix == ".py" and not file.name.startswith("_"):
                     yield name, file
                 elif (inside := file / "__init__.py").is_file():

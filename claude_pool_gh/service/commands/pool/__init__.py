@@ -1,1 +1,1 @@
-"""Inspect a pool's database."""
+"""List what was started in a shell and waits or stopped, and decide on it."""
