@@ -13,11 +13,13 @@ from typing import Any
 import click
 
 from claude_pool_gh.agent.claude import ClaudeAgent
-from claude_pool_gh.local import Pool
+from claude_pool_gh.agent.powers import CONFINED
+from claude_pool_gh.local import Pool, recipes
 from claude_pool_gh.pool.model.config import Isolation, PoolConfig, ScalingConfig, TaskOverrides
 from claude_pool_gh.pool.model.errors import PoolError
 from claude_pool_gh.pool.model.ports import Ending
 from claude_pool_gh.pool.model.records import ChainResult, TaskResult
+from claude_pool_gh.pool.recipes.library import RecipeLibrary
 from claude_pool_gh.pool.recipes.workflows import Workflow, parse_workflow
 from claude_pool_gh.pool.run.chain_factory import ChainOptions
 from claude_pool_gh.reports.figures import dollars, duration
@@ -94,11 +96,17 @@ async def opened(wishes: ScriptOptions, name: str = "") -> AsyncIterator[Pool]:
             agent,
             folder=here,
             name=name or f"script:{here}",
+            library=library_of(here, trusted=wishes.trusted),
             slots=wishes.slots,
             config=config,
             state=wishes.state,
         ) as pool:
             yield pool
+
+
+def library_of(folder: Path, *, trusted: bool) -> RecipeLibrary:
+    """The recipes for agents in a folder: of a skill's tools they get those that they can have."""
+    return replace(recipes(folder), skill_tools=None if trusted else CONFINED)
 
 
 @contextmanager

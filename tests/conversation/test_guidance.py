@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 from claude_pool_gh.conversation.guidance import (
-    BRIEF,
     GUIDES,
     HEADING,
     guided,
@@ -13,6 +12,7 @@ from claude_pool_gh.conversation.guidance import (
     told,
     wanted,
 )
+from claude_pool_gh.conversation.recipe_terms import BRIEF
 from claude_pool_gh.pool.model.plan import AgentRun, Branches, HostCall
 
 BRIEF_STEP = HostCall(name="brief", call="fix.brief")

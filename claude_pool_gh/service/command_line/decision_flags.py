@@ -7,14 +7,8 @@ from typing import Any
 
 import click
 
-from claude_pool_gh.service.command_line.options import (
-    READING,
-    Command,
-    folder_flag,
-    json_flag,
-    settings_flags,
-    settings_of,
-)
+from claude_pool_gh.service.command_line.common_flags import Command, folder_flag, json_flag
+from claude_pool_gh.service.command_line.options import READING, settings_flags, settings_of
 from claude_pool_gh.service.command_line.script_flags import SLOTS, TIMEOUT, TRUSTED
 from claude_pool_gh.service.script_options import ScriptOptions
 

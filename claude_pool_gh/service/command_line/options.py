@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from functools import cache
-from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import click
 from click.shell_completion import CompletionItem
 
+from claude_pool_gh.service.command_line.common_flags import Command
 from claude_pool_gh.service.settings import Settings, SettingsError, read, variable
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 READING: Final = ("state_dir", "database_url")
 """The settings of a command that only reads what is stored."""
@@ -88,20 +86,6 @@ class PositiveNumber(click.FloatRange):
         if not math.isfinite(number):
             self.fail(f"{value} is not a number that can be used here", param, ctx)
         return number
-
-
-def json_flag(command: Command) -> Command:
-    """Give a command the flag `--json`, as `as_json`."""
-    return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(
-        command
-    )
-
-
-def folder_flag(command: Command) -> Command:
-    """Give a command the flag `--folder`: an existing folder, by default the current one."""
-    kind = click.Path(exists=True, file_okay=False, path_type=Path)
-    text = "The folder that is meant. Default: here."
-    return click.option("--folder", type=kind, default=Path(), help=text)(command)
 
 
 def _is_secret(setting: str) -> bool:

@@ -9,12 +9,8 @@ from typing import Any, Final
 import click
 
 from claude_pool_gh.pool.model.config import Isolation
-from claude_pool_gh.service.command_line.options import (
-    Command,
-    PositiveNumber,
-    json_flag,
-    settings_of,
-)
+from claude_pool_gh.service.command_line.common_flags import Command, json_flag
+from claude_pool_gh.service.command_line.options import PositiveNumber, settings_of
 from claude_pool_gh.service.script_options import ScriptOptions
 
 SLOTS: Final = click.option(

@@ -7,13 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from claude_pool_gh.service.command_line.common_flags import json_flag
 from claude_pool_gh.service.command_line.deferred import deferred
-from claude_pool_gh.service.command_line.options import (
-    READING,
-    json_flag,
-    settings_flags,
-    settings_of,
-)
+from claude_pool_gh.service.command_line.options import READING, settings_flags, settings_of
 
 if TYPE_CHECKING:
     from claude_pool_gh.service import pool_control
