@@ -63,6 +63,8 @@ class Skill(Frozen):
     @classmethod
     def _listed(cls, value: object) -> object:
         """The format has one text with blanks; commas and lists are usual too."""
+        if not isinstance(value, str | list | tuple):
+            raise ValueError("wants tools, as a list or as one text with blanks between them")  # noqa: TRY004 - pydantic tells it
         return tuple(_RULE.findall(value)) if isinstance(value, str) else value
 
     def with_tools(self, known: frozenset[str] | None) -> Skill:
