@@ -96,10 +96,11 @@ def tool_of(rule: str) -> str:
 def files_named(prompt: str) -> list[str]:
     """The bundled files that a skill's text names, as paths in its folder, at most `MOST_FILES`.
 
-    Whether there is such a file, whoever has the folder knows.
+    No part of such a path begins with a dot, so none leads out of the folder. Whether there is such a file, whoever has
+    the folder knows.
     """
     found = dict.fromkeys(match[1] for match in _NAMED_FILE.finditer(prompt))
-    return [name for name in found if ".." not in name and name != "SKILL.md"][:MOST_FILES]
+    return [name for name in found if name != "SKILL.md"][:MOST_FILES]
 
 
 def parse_skill(text: str, source: str, folder: str = "") -> Skill:
