@@ -37,7 +37,7 @@ VALUES: dict[str, Any] = {
         ("{steps.brief.list}", '[\n "ü",\n {\n  "a": null\n }\n]'),
         ("{args}", "{}"),
         ("{x} {} {{}} { item.path } {item.} {Item.path} {items.x} f'{a}' {item.0}", None),
-        ("{{item.path}}", "{a.py}"),
+        ("{{item.path}}", "{item.path}"),
         ("\\{item.path}", "\\a.py"),
         ("%s $item \\1 \\g<0>", None),
     ],

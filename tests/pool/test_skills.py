@@ -172,6 +172,7 @@ def test_the_files_that_a_skill_names_come_with_it(tmp_path: Path) -> None:
     folder = tmp_path / "skills" / "look"
     (folder / "references").mkdir(parents=True)
     body = "Read [this](references/a.md), `b.txt` and ../secret.md, not example.com."
+    assert files_named(body) == ["references/a.md", "b.txt", "example.com"]
     (folder / "SKILL.md").write_text(
         f"---\nname: look\ndescription: d\nallowed-tools: Read Bash\n---\n{body}"
     )
