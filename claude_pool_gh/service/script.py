@@ -59,10 +59,13 @@ async def chain(wishes: ScriptOptions, name: str, args: dict[str, str], *, appro
     The exit code: 0 when it was done, 2 when it waits for approval, else 1.
     """
     here = wishes.folder.absolute()
+    library = library_of(here, trusted=wishes.trusted)
+    with in_shell_words():
+        workflow = _shelved(library, name)
     await stores.remove_old(here)
     wishes = replace(wishes, state=wishes.state or stores.new_state(here))
-    async with opened(wishes) as pool:
-        workflow, terminal = _shelved(pool, name), Terminal(pool)
+    async with opened(wishes, library=library) as pool:
+        terminal = Terminal(pool)
         await _name_unsaved(terminal, here, wishes.isolation or workflow.isolation)
         options = ChainOptions(isolation=wishes.isolation, budget_usd=wishes.budget_usd)
         chain_id = await pool.submit_workflow(workflow.name, args, options=options)
@@ -73,7 +76,9 @@ async def chain(wishes: ScriptOptions, name: str, args: dict[str, str], *, appro
 
 
 @asynccontextmanager
-async def opened(wishes: ScriptOptions, name: str = "") -> AsyncIterator[Pool]:
+async def opened(
+    wishes: ScriptOptions, name: str = "", library: RecipeLibrary | None = None
+) -> AsyncIterator[Pool]:
     """Open a pool as the command line asks for it. Raises ClickException, in a shell's words."""
     settings = wishes.settings
     config = PoolConfig(
@@ -96,7 +101,7 @@ async def opened(wishes: ScriptOptions, name: str = "") -> AsyncIterator[Pool]:
             agent,
             folder=here,
             name=name or f"script:{here}",
-            library=library_of(here, trusted=wishes.trusted),
+            library=library or library_of(here, trusted=wishes.trusted),
             slots=wishes.slots,
             config=config,
             state=wishes.state,
@@ -141,16 +146,22 @@ async def _name_unsaved(terminal: Terminal, folder: Path, isolation: Isolation |
         terminal.note(f"{many} not seen by agents, who work on copies of the last commit: {named}")
 
 
-def _shelved(pool: Pool, name: str) -> Workflow:
-    """A workflow from a file, which is put on the shelf, or by its name there."""
+def _shelved(library: RecipeLibrary, name: str) -> Workflow:
+    """A workflow from a file, which is added to the library, or by its name there."""
     file = Path(name)
     if file.is_file():
         workflow = parse_workflow(file.read_text("utf-8"), name).workflow
-        pool.library.add(workflow)
+        library.add(workflow)
         return workflow
     if file.suffix in (".yml", ".yaml"):
         raise click.ClickException(f"there is no file {name}")
-    return pool.library.workflow(name).workflow
+    workflow = library.workflow(name).workflow
+    if host := next((step.host for step in workflow.steps if step.host), None):
+        raise click.ClickException(
+            f"the workflow {name} has the step `{host}` of the bot's, which is not there in a shell: "
+            f'`claude-pool-gh rehearse "/pool {name}"` shows here what it does'
+        )
+    return workflow
 
 
 def _said(result: TaskResult) -> str:

@@ -62,7 +62,7 @@ class LocalRepository:
             found = await git("rev-parse", "--verify", "HEAD^{commit}", git_dir=own)
         except WorktreeError as error:
             raise NoWorkspace(
-                f"isolation {isolation.value!r} needs a git repository with a commit: {error}"
+                f"isolation {isolation.value!r} needs a git repository with a commit: {error.detail or error}"
             ) from error
         commit = found.decode().strip()
         return WorkspaceSpec(isolation=isolation, folder=str(self.folder), commit=commit)

@@ -17,7 +17,7 @@ READING: Final = ("state_dir", "database_url")
 """The settings of a command that only reads what is stored."""
 
 
-class SettingType(click.ParamType):
+class SettingType(click.types.StringParamType):
     """The value of a setting: help and completion know its kind; `settings_of` checks it, with all others at once."""
 
     def __init__(self, setting: str) -> None:
