@@ -1,4 +1,4 @@
-"""What somebody in a shell, or a pre-commit hook, waits for before a command does anything: CPU of the whole process."""
+"""What somebody in a shell, or a pre-commit hook, waits for before a command begins: CPU of the whole process."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ It asks in the way in which the server will ask, and changes nothing that it exa
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import resource
 import shutil
@@ -14,7 +15,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Final
 
@@ -67,6 +68,13 @@ def print_findings(signs: Iterable[Diagnosis]) -> int:
             click.echo(f"    {sign.mend}")
     click.echo("all checks passed" if not problems else f"{problems} to fix")
     return 1 if problems else 0
+
+
+def print_as_json(signs: Iterable[Diagnosis]) -> int:
+    """Print all of it once everything was examined; the exit code is 1 when something is to be fixed."""
+    every = list(signs)
+    click.echo(json.dumps([asdict(sign) for sign in every], indent=2))
+    return 1 if any(sign.mend for sign in every) else 0
 
 
 def _safely(

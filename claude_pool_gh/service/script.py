@@ -66,7 +66,7 @@ async def chain(wishes: ScriptOptions, name: str, args: dict[str, str], *, appro
     wishes = replace(wishes, state=wishes.state or stores.new_state(here))
     async with opened(wishes, library=library) as pool:
         terminal = Terminal(pool)
-        await _name_unsaved(terminal, here, wishes.isolation or workflow.isolation)
+        await _name_unsaved(terminal, here, _isolation(wishes, workflow))
         options = ChainOptions(isolation=wishes.isolation, budget_usd=wishes.budget_usd)
         chain_id = await pool.submit_workflow(workflow.name, args, options=options)
         steps = tuple(step.name for step in workflow.steps)
@@ -130,6 +130,12 @@ def _asked(wishes: ScriptOptions) -> dict[str, float]:
     if wishes.budget_usd is not None:
         asked |= {"task_budget_usd": wishes.budget_usd, "chain_budget_usd": wishes.budget_usd}
     return asked
+
+
+def _isolation(wishes: ScriptOptions, workflow: Workflow) -> Isolation | None:
+    """Where a workflow's agents work: a flag goes before the file."""
+    own = workflow.isolation
+    return wishes.isolation or (None if own is None else Isolation(own))
 
 
 async def _name_unsaved(terminal: Terminal, folder: Path, isolation: Isolation | None) -> None:

@@ -139,3 +139,37 @@ def test_flags_say_what_kind_of_value_they_take_and_in_which_range() -> None:
         "--host TEXT",
     ):
         assert shown in text
+
+
+WITHOUT_JSON = {
+    "serve": "runs until it is stopped",
+    "worker": "runs until it is stopped",
+    "init": "asks, and writes files",
+    "rehearse": "shows a demonstration",
+    "replay": "explains in words",
+    "config schema": "is JSON",
+    "pool cancel": "says only whether it did",
+    "recipes eject": "prints the files that it wrote, a line each",
+}
+
+
+def test_every_command_that_reports_has_json() -> None:
+    found = {" ".join(path): command for path, command in every_command(main)}
+    without = {
+        name for name, command in found.items() if "as_json" not in {p.name for p in command.params}
+    }
+    assert without == set(WITHOUT_JSON)
+    assert len(found) > 20
+
+
+def every_command(group: LazyGroup, *before: str) -> list[tuple[tuple[str, ...], click.Command]]:
+    context = click.Context(group)
+    found: list[tuple[tuple[str, ...], click.Command]] = []
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        if isinstance(command, LazyGroup):
+            found += every_command(command, *before, name)
+        else:
+            found.append(((*before, name), command))
+    return found

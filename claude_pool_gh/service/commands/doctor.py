@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from claude_pool_gh.service.command_line.common_flags import json_flag
 from claude_pool_gh.service.command_line.deferred import deferred
 from claude_pool_gh.service.command_line.options import settings_flags, settings_of
 
@@ -17,7 +18,9 @@ else:
 
 
 @click.command
+@json_flag
 @settings_flags()
-def command(**given: Any) -> None:
+def command(*, as_json: bool, **given: Any) -> None:
     """Check App, installation, permissions, events, keys, CLI, git and database; say what to fix."""
-    sys.exit(checks.print_findings(checks.examine(settings_of(given))))
+    found = checks.examine(settings_of(given))
+    sys.exit(checks.print_as_json(found) if as_json else checks.print_findings(found))

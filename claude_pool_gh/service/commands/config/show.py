@@ -10,13 +10,15 @@ import click
 
 from claude_pool_gh.config.load import Faults, Layer, flat, merge
 from claude_pool_gh.conversation.verb_names import verb_names
+from claude_pool_gh.service.command_line.common_flags import json_flag
 
 
 @click.command
 @click.argument(
     "files", nargs=-1, required=True, type=click.File(errors="replace"), metavar="FILE..."
 )
-def command(files: tuple[Any, ...]) -> None:
+@json_flag
+def command(files: tuple[Any, ...], *, as_json: bool) -> None:
     """Print every effective value of a configuration file, and where it comes from.
 
     Several files are merged key by key, as an organization's defaults and a repository's own file are.
@@ -26,5 +28,12 @@ def command(files: tuple[Any, ...]) -> None:
         for fault in found.faults:
             click.echo(f"{found.file}: {fault}", err=True)
         sys.exit(1)
+    if as_json:
+        whole = {
+            key: {"value": value, "source": found.source(key)}
+            for key, value in flat(found.value).items()
+        }
+        click.echo(json.dumps(whole, indent=2))
+        return
     for key, value in flat(found.value).items():
         click.echo(f"{key}: {json.dumps(value)}  # {found.source(key)}")
