@@ -121,7 +121,9 @@ async def test_a_chain_that_failed_is_continued_under_a_new_id_and_keeps_its_fin
     async with Pool.open(puppet, folder=work, name=f"script:{work}", state=state) as pool:
         result = await pool.wait_chain(new["chain_id"])
     assert result is not None
-    assert (result.success, puppet.prompts) == (True, ["Tell"])
+    assert result.success
+    (told,) = puppet.prompts
+    assert told.startswith("Tell"), "the first step had been done"
 
 
 async def test_a_chain_that_has_ended_is_retried_from_its_beginning(work: Path) -> None:

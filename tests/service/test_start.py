@@ -98,7 +98,7 @@ def completed(words: list[str], incomplete: str) -> list[str]:
 
 
 def test_a_shell_completes_commands_flags_and_values() -> None:
-    assert completed([], "re") == ["rehearse", "replay"]
+    assert completed([], "re") == ["recipes", "rehearse", "replay"]
     assert completed(["config"], "") == ["check", "schema", "show"]
     assert completed(["serve"], "--po") == ["--port", "--poll"]
     assert completed(["serve", "--checks"], "t") == ["true"]
