@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from claude_pool_gh.pool.model.config import TaskOverrides
@@ -149,12 +150,17 @@ def _with_its_braces(
 ) -> Skill:
     """A plain skill in whose text only those placeholders are filled that lead somewhere; every other brace is text.
 
-    An argument that there is not is refused nevertheless: nobody but the pool writes `{args.NAME}`.
+    What is plainly ours and misspelt stays, to be refused: an argument that there is not, an earlier step's name with a
+    slip, an output that an earlier step has not.
     """
     place = _Place(item=step.each is not None)
 
     def is_filled(path: str) -> bool:
-        return path.startswith("args.") or _wrong(path, place, written.arguments, done) is None
+        root, _, rest = path.partition(".")
+        is_ours = root == "args" or (
+            root == "steps" and bool(get_close_matches(rest.partition(".")[0], done, 1, 0.7))
+        )
+        return is_ours or _wrong(path, place, written.arguments, done) is None
 
     return skill.model_copy(update={"prompt": spoken_of(skill.prompt, is_filled)})
 
