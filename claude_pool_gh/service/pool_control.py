@@ -38,6 +38,7 @@ from claude_pool_gh.service.pool_views import (
 from claude_pool_gh.service.script_options import ScriptOptions
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.service.show import open_to_look
+from claude_pool_gh.service.show import show as print_chain
 from claude_pool_gh.service.stores import Store
 from claude_pool_gh.service.terminal import print_answer, print_note
 from claude_pool_gh.storage import Transaction
@@ -97,6 +98,15 @@ async def list_chains(settings: Settings, folder: Path, *, every: bool, as_json:
     else:
         more = "" if every or not found else f"; --all shows the {len(found)} that have ended"
         print_note(f"no chain waits here{more}")
+
+
+async def show(settings: Settings, chain_id: str, step: str | None, *, as_json: bool) -> None:
+    """Print a chain of the store that is named, of the server's usual one or, else, of a store of this folder."""
+    own = stores.known(settings, Path())
+    if own and not Path(settings.state_dir, "pool.sqlite").is_file():
+        store = await stores.find(own, chain_id)
+        settings = settings.model_copy(update={"database_url": store.url})
+    await print_chain(settings, chain_id, step, as_json=as_json)
 
 
 async def cancel(settings: Settings, folder: Path, chain_id: str) -> None:

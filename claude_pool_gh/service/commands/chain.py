@@ -23,11 +23,18 @@ else:
 @click.option("--approve", is_flag=True, help="Approve every gate without being asked.")
 @script_flags
 def command(workflow: str, arguments: tuple[str, ...], *, approve: bool, **given: Any) -> None:
-    """Run a workflow, a file or one by name: claude-pool-gh chain review_and_fix review_target=src.
+    """Run a workflow, a file or one by name, with its arguments. `claude-pool-gh workflow list` names them.
 
-    At a gate it shows what is waiting and asks. Progress goes to standard error, the last step's answer to standard
-    output.
-    """
+    At a gate it shows the patch and asks; where nobody can be asked, the chain waits for `claude-pool-gh pool approve`.
+    The last step's answer goes to standard output, everything else to standard error.
+
+    Exit codes: 0 done, 1 failed, 2 waits for approval, 130 interrupted.
+
+    \b
+    Examples:
+        claude-pool-gh chain review_and_fix review_target=src
+        claude-pool-gh chain release.yml version=1.4 --approve
+    """  # noqa: D301 - click wants the character itself
     named = dict(_key_and_value(each) for each in arguments)
     sys.exit(asyncio.run(script.chain(script_options(given), workflow, named, approve=approve)))
 

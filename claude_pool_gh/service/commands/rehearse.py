@@ -1,4 +1,4 @@
-"""Show what the bot does, with a simulated GitHub: a demo, a command here, or a script."""
+"""Show what the bot does, on a simulated GitHub, without cost."""
 
 from __future__ import annotations
 

@@ -41,10 +41,17 @@ def command(
     turns: int | None,
     **given: Any,
 ) -> None:
-    """Run one prompt on a slot, here: claude-pool-gh run "Explain this repository in five lines".
+    """Run one prompt on a slot, here. Needs ANTHROPIC_API_KEY.
 
-    The answer goes to standard output, progress and cost to standard error. Needs ANTHROPIC_API_KEY.
-    """
+    The answer goes to standard output, progress and cost to standard error. Exit codes: 0 done, 1 failed, 130
+    interrupted.
+
+    \b
+    Examples:
+        claude-pool-gh run "Explain this repository in five lines"
+        claude-pool-gh run "Fix the typos in docs" --tools Read,Edit --allow Edit --isolation worktree
+        claude-pool-gh run "Which module has no test?" --budget 0.50 --json
+    """  # noqa: D301 - click wants the character itself
     named = (
         None if tools is None else tuple(filter(None, (tool.strip() for tool in tools.split(","))))
     )

@@ -23,7 +23,11 @@ def command(**given: Any) -> None:
 
     Secrets come from the environment only: CLAUDE_POOL_WEBHOOK_SECRET, CLAUDE_POOL_PRIVATE_KEY (or
     --private-key-file) and ANTHROPIC_API_KEY. `claude-pool-gh doctor` says what is missing.
-    """
+
+    \b
+    Example:
+        claude-pool-gh serve --host 0.0.0.0 --slots 4 --state-dir /var/lib/claude-pool
+    """  # noqa: D301 - click wants the character itself
     settings = settings_of(given)
     try:
         server.check(settings)

@@ -12,9 +12,9 @@ from claude_pool_gh.service.command_line.deferred import deferred
 from claude_pool_gh.service.command_line.options import READING, settings_flags, settings_of
 
 if TYPE_CHECKING:
-    from claude_pool_gh.service import show as shown
+    from claude_pool_gh.service import pool_control
 else:
-    shown = deferred("claude_pool_gh.service.show")
+    pool_control = deferred("claude_pool_gh.service.pool_control")
 
 
 @click.command
@@ -25,8 +25,10 @@ else:
 def command(chain_id: str, step: str | None, *, as_json: bool, **given: Any) -> None:
     """Print what happened in a chain: its steps, costs and, with --step, the redacted transcript.
 
+    It is looked for in the store of --state-dir or --database-url, else among the chains that were started here.
+
     \b
     Example:
         claude-pool-gh show chain-0fecd9d0c81f8b1d7f1e --step find
     """  # noqa: D301 - click wants the character itself
-    asyncio.run(shown.show(settings_of(given), chain_id, step, as_json=as_json))
+    asyncio.run(pool_control.show(settings_of(given), chain_id, step, as_json=as_json))

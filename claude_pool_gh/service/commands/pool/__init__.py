@@ -1,1 +1,1 @@
-"""List what was started in a shell and waits or stopped, and decide on it."""
+"""List chains that were started in a shell, and decide on them."""

@@ -1,1 +1,1 @@
-"""List and check skills: the built-in ones, and those of this project."""
+"""List and check skills, the built-in ones and your own."""

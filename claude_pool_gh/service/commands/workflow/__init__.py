@@ -1,1 +1,1 @@
-"""List and check workflows: the built-in ones, and those of this project."""
+"""List and check workflows, the built-in ones and your own."""
