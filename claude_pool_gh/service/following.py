@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from claude_pool_gh.local import Pool
 from claude_pool_gh.pool.model.ids import ChainId
+from claude_pool_gh.pool.model.outcomes import FAILURES
 from claude_pool_gh.pool.model.records import ChainProgress, ChainResult
 from claude_pool_gh.pool.store import chains, tasks
 from claude_pool_gh.reports.figures import dollars
@@ -104,9 +105,8 @@ def ways_on(progress: ChainProgress) -> str:
 
 
 def _said(result: ChainResult) -> str:
-    """The last answer. Why a chain failed is none: that stands beside it."""
-    failed = not result.success and result.final_output == result.reason
-    return "" if failed else result.final_output
+    """The last answer of a chain that came to its end. Why one failed, or was ended, is none: that stands beside it."""
+    return "" if result.verdict in FAILURES else result.final_output
 
 
 def _lines(result: ChainResult) -> list[str]:

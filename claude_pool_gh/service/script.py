@@ -48,7 +48,10 @@ async def run(wishes: ScriptOptions, prompt: str, overrides: TaskOverrides) -> i
             await pool.cancel(task_id)
             terminal.note(f"stopped; {_cost(await pool.wait(task_id))} was spent")
             raise
-    terminal.answer(_json(result) if wishes.as_json else _said(result))
+    if wishes.as_json or result.success:
+        terminal.answer(_json(result) if wishes.as_json else result.output)
+    elif said := _unfinished(result):
+        terminal.note(f"what it had said until then:\n{said}")
     terminal.note(in_flags(_bill(result)))
     return 0 if result.success else 1
 
@@ -170,12 +173,9 @@ def _shelved(library: RecipeLibrary, name: str) -> Workflow:
     return workflow
 
 
-def _said(result: TaskResult) -> str:
-    """What the agent said, also where it was stopped. Why it failed is no answer: that stands in the bill."""
-    failed = result.ending is Ending.failed
-    return (
-        "" if failed or (not result.success and result.output == result.reason) else result.output
-    )
+def _unfinished(result: TaskResult) -> str:
+    """What the agent had said before its run was ended: no answer, but paid for. Why it failed stands in the bill."""
+    return "" if result.ending is Ending.failed or result.output == result.reason else result.output
 
 
 def _bill(result: TaskResult) -> str:

@@ -13,7 +13,15 @@ import pytest
 
 from claude_pool_gh import ClaudeAgent, Pool, PoolConfig
 from claude_pool_gh.rehearsal.companion import Companion
-from claude_pool_gh.rehearsal.model import Fail, ScriptedModel, say, use
+from claude_pool_gh.rehearsal.model import (
+    Answer,
+    Fail,
+    ScriptedModel,
+    Text,
+    ToolUse,
+    say,
+    use,
+)
 from tests import ours
 
 HERE = Path(__file__).parents[2]
@@ -100,6 +108,19 @@ async def test_a_prompt_that_fails_on_its_way_prints_nothing_where_answers_go(
     code, out, err = await claude_pool(model, work, "chain", "mine.yml")
     assert (code, out) == (1, "")
     assert "not like this" in err
+
+
+@pytest.mark.long
+async def test_a_prompt_that_is_cut_off_leaves_no_half_answer_in_a_pipe(
+    model: ScriptedModel, work: Path
+) -> None:
+    half = Answer((Text("The first half "), ToolUse("Read", {"file_path": "a.py"})))
+    model.script = lambda _: half
+    code, out, err = await claude_pool(model, work, "run", "Go", "--turns", "1")
+    assert (code, out) == (1, "")
+    assert "The first half" in err
+    code, out, _ = await claude_pool(model, work, "run", "Go", "--turns", "1", "--json")
+    assert (code, json.loads(out)["success"]) == (1, False)
 
 
 async def test_a_refusal_names_the_flag_and_the_exact_amount(
