@@ -138,13 +138,19 @@ async def decide(options: DecisionOptions) -> int:
                 return print_result(result, as_json=run.as_json)
     if chain_id != options.chain_id:
         print_note(f"{options.chain_id} goes on as {chain_id}")
-    if options.only_decide or store.is_busy:
+    if options.only_decide or not await _is_carried_here(store, chain_id):
         progress = await store.look(lambda tx: queries.chain_progress(tx, chain_id))
         print_answer(progress.model_dump_json(indent=2) if run.as_json else "")
         goes = "goes on in the process that has its store" if store.is_busy else "is queued"
         print_note(f"{chain_id} {goes}")
         return 0
     return await _go_on(store, chain, run)
+
+
+async def _is_carried_here(store: Store, chain_id: str) -> bool:
+    """Whether this command carries a chain on: one of a shell's, whose store is a folder that no other process has."""
+    queue = await store.look(lambda tx: chains.pool_of(tx, chain_id))
+    return store.state is not None and not store.is_busy and queue.startswith(script.POOL_PREFIX)
 
 
 async def _go_on(store: Store, chain: ChainRow, run: ScriptOptions) -> int:
@@ -160,8 +166,12 @@ async def _go_on(store: Store, chain: ChainRow, run: ScriptOptions) -> int:
         tuple(step.name for step in chain.plan.steps),
         run.as_json,
     )
-    async with script.opened(here, name=queue.rpartition("@")[0] or queue) as pool:
-        result = await follow(pool, followed, approve=False)
+    try:
+        async with script.opened(here, name=queue.rpartition("@")[0] or queue) as pool:
+            result = await follow(pool, followed, approve=False)
+    finally:
+        if store.state is not None and stores.is_own(store.state):
+            await stores.tidy(store.state)
     return print_result(result, as_json=run.as_json)
 
 

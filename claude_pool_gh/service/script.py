@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -18,7 +18,7 @@ from claude_pool_gh.local import Pool, recipes
 from claude_pool_gh.pool.model.config import Isolation, PoolConfig, ScalingConfig, TaskOverrides
 from claude_pool_gh.pool.model.errors import PoolError
 from claude_pool_gh.pool.model.ports import Ending
-from claude_pool_gh.pool.model.records import ChainResult, TaskResult
+from claude_pool_gh.pool.model.records import ChainProgress, ChainResult, TaskResult
 from claude_pool_gh.pool.recipes.library import RecipeLibrary
 from claude_pool_gh.pool.recipes.workflows import Workflow, parse_workflow
 from claude_pool_gh.pool.run.chain_factory import ChainOptions
@@ -31,7 +31,9 @@ from claude_pool_gh.service.terminal import Terminal
 from claude_pool_gh.worktrees.errors import WorktreeError
 from claude_pool_gh.worktrees.local import uncommitted_files
 
-_NAMED_FILES = 3
+POOL_PREFIX: Final = "script:"
+"""How the names of pools begin that a command opens; a folder's name follows."""
+_NAMED_FILES: Final = 3
 """Uncommitted files that a note names."""
 
 
@@ -66,16 +68,30 @@ async def chain(wishes: ScriptOptions, name: str, args: dict[str, str], *, appro
     with in_shell_words():
         workflow = _shelved(library, name)
     await stores.remove_old(here)
-    wishes = replace(wishes, state=wishes.state or stores.new_state(here))
+    state = wishes.state or stores.new_state(here)
+    try:
+        result = await _followed(replace(wishes, state=state), workflow, library, args, approve)
+    finally:
+        if stores.is_own(state):
+            await stores.tidy(state)
+    return print_result(result, as_json=wishes.as_json)
+
+
+async def _followed(
+    wishes: ScriptOptions,
+    workflow: Workflow,
+    library: RecipeLibrary,
+    args: dict[str, str],
+    approve: bool,
+) -> ChainResult | ChainProgress:
     async with opened(wishes, library=library) as pool:
-        terminal = Terminal(pool)
+        here, terminal = wishes.folder.absolute(), Terminal(pool)
         await _name_unsaved(terminal, here, _isolation(wishes, workflow))
         options = ChainOptions(isolation=wishes.isolation, budget_usd=wishes.budget_usd)
         chain_id = await pool.submit_workflow(workflow.name, args, options=options)
         steps = tuple(step.name for step in workflow.steps)
         followed = Followed(chain_id, workflow.name, steps, wishes.as_json)
-        result = await follow(pool, followed, approve=approve)
-    return print_result(result, as_json=wishes.as_json)
+        return await follow(pool, followed, approve=approve)
 
 
 @asynccontextmanager
@@ -103,7 +119,7 @@ async def opened(
         async with Pool.open(
             agent,
             folder=here,
-            name=name or f"script:{here}",
+            name=name or f"{POOL_PREFIX}{here}",
             library=library or library_of(here, trusted=wishes.trusted),
             slots=wishes.slots,
             config=config,

@@ -6,6 +6,7 @@ once and none goes on because of another. `--state-dir` and `--database-url` nam
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,10 +25,12 @@ from claude_pool_gh.pool.store import chains, listing
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.service.show import open_to_look
 from claude_pool_gh.storage import Database, Transaction
+from claude_pool_gh.worktrees.checkouts.removal import remove
 
 KEPT_SECONDS: Final = 14 * 86_400
 """How long the store of a chain that has ended is kept: so long it can be shown, continued and retried."""
 _FILE: Final = "pool.sqlite"
+_CHAINS: Final = "chains"
 
 T = TypeVar("T")
 
@@ -73,7 +76,7 @@ class Store:
 
 def new_state(folder: Path) -> Path:
     """A place for the store of a chain that begins now."""
-    return usual_state(folder) / "chains" / new_id("run")
+    return usual_state(folder) / _CHAINS / new_id("run")
 
 
 def known(settings: Settings, folder: Path) -> list[Store]:
@@ -82,9 +85,7 @@ def known(settings: Settings, folder: Path) -> list[Store]:
         state = settings.state_dir.absolute() if not settings.database_url else None
         return [Store(settings.database, state)]
     usual = usual_state(folder)
-    return [
-        _in(state) for state in (usual, *_by_age(usual / "chains")) if (state / _FILE).is_file()
-    ]
+    return [_in(state) for state in (usual, *_by_age(usual / _CHAINS)) if (state / _FILE).is_file()]
 
 
 async def find(stores: Sequence[Store], chain_id: str) -> Store:
@@ -101,12 +102,26 @@ async def find(stores: Sequence[Store], chain_id: str) -> Store:
 
 async def remove_old(folder: Path) -> None:
     """Delete the stores of chains that ended long ago; what is unfinished is kept."""
-    for state in _by_age(usual_state(folder) / "chains"):
+    for state in _by_age(usual_state(folder) / _CHAINS):
         if time.time() - _changed(state) < KEPT_SECONDS or _in(state).is_busy:
             continue
         with suppress(click.ClickException):
             if not await _in(state).look(_is_unfinished):
                 shutil.rmtree(state, ignore_errors=True)
+
+
+async def tidy(state: Path) -> None:
+    """After a command, leave no store in which no chain is, and of others no checkouts: they are made anew."""
+    if not (state / _FILE).is_file() or not await _in(state).look(listing.progress):
+        shutil.rmtree(state, ignore_errors=True)
+        return
+    for checkouts in (state / "worktrees").glob("checkouts-*"):
+        await asyncio.to_thread(remove, checkouts)
+
+
+def is_own(state: Path) -> bool:
+    """Whether a folder is one that `new_state` has made."""
+    return state.parent.name == _CHAINS and state.name.startswith("run-")
 
 
 def _is_unfinished(tx: Transaction) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -174,3 +175,37 @@ async def test_a_chain_of_github_is_decided_on_github(work: Path) -> None:
     done = await shelled(lambda: shell("approve", chain_id, "--no-wait"))
     assert done.exit_code == 1
     assert "belongs to a conversation on GitHub" in done.stderr
+
+
+async def test_a_store_without_a_chain_goes_and_one_that_ended_long_ago_too(work: Path) -> None:
+    empty, parked = stores.new_state(work), await stored(work, GATED)
+    async with Pool.open(Puppet(), folder=work, state=empty):
+        pass
+    await stored(work, PLAIN)
+    every = sorted(empty.parent.iterdir())
+    assert len(every) == 3
+    for state in every:
+        (state / "worktrees" / "checkouts-x").mkdir(parents=True)
+        await stores.tidy(state)
+    left = sorted(empty.parent.iterdir())
+    assert left == [each for each in every if each != empty]
+    assert not [each for each in left if (each / "worktrees" / "checkouts-x").exists()]
+    await stores.remove_old(work)
+    assert sorted(empty.parent.iterdir()) == left, "they are young"
+    for state in left:
+        os.utime(state / "pool.sqlite", (0, 0))
+    await stores.remove_old(work)
+    (kept,) = await listed("--all")
+    assert kept["chain_id"] == parked, "what waits is kept"
+
+
+async def test_what_another_program_has_started_is_decided_here_and_goes_on_there(
+    work: Path,
+) -> None:
+    state = stores.new_state(work)
+    async with Pool.open(Puppet(), folder=work, name="theirs", state=state) as pool:
+        chain_id = await pool.submit_chain(GATED)
+        await pool.wait_chain(chain_id)
+    done = await shelled(lambda: shell("approve", chain_id))
+    assert (done.exit_code, done.stdout) == (0, ""), done.output
+    assert f"{chain_id} is queued" in done.stderr
