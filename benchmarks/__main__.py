@@ -15,6 +15,7 @@ from benchmarks import (
     money,
     overhead,
     road,
+    shell,
     throughput,
     trees,
     workers,
@@ -22,6 +23,7 @@ from benchmarks import (
 
 PARTS = {
     "light": (light.measure, "What the engine itself costs, beside plain asyncio"),
+    "shell": (shell.measure, "What a shell waits for before a command does anything"),
     "overhead": (overhead.measure, "A task through the pool beside the bare CLI"),
     "throughput": (throughput.measure, "N slots beside `xargs -P N` over the bare CLI"),
     "backlog": (

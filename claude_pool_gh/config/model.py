@@ -18,7 +18,12 @@ Globs = Annotated[
 class Section(BaseModel):
     """Base: a key that does not exist is an error, never ignored."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        defer_build=True,  # the whole is built once, at its first use, and the parts with it
+    )
 
 
 class Budget(Section):

@@ -14,10 +14,10 @@ from claude_pool_gh.commands.flags import COMMON
 from claude_pool_gh.config.model import RepositoryConfig
 from claude_pool_gh.conversation import outputs
 from claude_pool_gh.conversation.facts import ThreadFacts, facts_of
-from claude_pool_gh.conversation.guidance import BRIEF
 from claude_pool_gh.conversation.handler import VerbHandler
 from claude_pool_gh.conversation.recipe_fit import RecipeNeeds
-from claude_pool_gh.conversation.recipe_resolver import READING, RecipeResolver
+from claude_pool_gh.conversation.recipe_resolver import RecipeResolver
+from claude_pool_gh.conversation.recipe_terms import BRIEF, READING
 from claude_pool_gh.conversation.services import (
     Answer,
     CommandContext,

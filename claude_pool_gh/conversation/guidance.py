@@ -12,10 +12,11 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from claude_pool_gh.conversation.facts import ThreadFacts
+from claude_pool_gh.conversation.recipe_terms import BRIEF, THREAD_FIELDS
 from claude_pool_gh.conversation.services import Services
 from claude_pool_gh.github import reads
 from claude_pool_gh.pool.model.plan import AgentRun, Branches, HostCall, Step
-from claude_pool_gh.pool.model.render import placeholders
+from claude_pool_gh.pool.model.render import in_place_of, placeholders, thread_fields
 from claude_pool_gh.worktrees import history
 
 GUIDES: Final = ("AGENTS.md", "CLAUDE.md", ".claude/CLAUDE.md")
@@ -118,9 +119,6 @@ async def _default_head(services: Services, facts: ThreadFacts) -> str:
 
 # ---- put into every agent's instructions
 
-BRIEF: Final = "thread.brief"
-"""The host's step that any workflow may name: the thread in words, and the guidance."""
-
 
 def guided(steps: Sequence[Step]) -> tuple[Step, ...]:
     """The steps, with the guidance in every agent's instructions that does not name it already. Pure.
@@ -131,7 +129,7 @@ def guided(steps: Sequence[Step]) -> tuple[Step, ...]:
         (step for step in steps if isinstance(step, HostCall) and step.call.endswith(".brief")),
         None,
     )
-    if brief is None:
+    if brief is None or _asks_before(steps, brief):
         taken = {step.name for step in steps}
         name = next(
             name
@@ -141,18 +139,45 @@ def guided(steps: Sequence[Step]) -> tuple[Step, ...]:
         brief = HostCall(name=name, call=BRIEF)
         steps = (brief, *steps)
     path, after = f"steps.{brief.name}.guidance", False
+    thread = {name: f"steps.{brief.name}.{field}" for name, field in THREAD_FIELDS.items()}
     done: list[Step] = []
     for step in steps:
         match step:
             case AgentRun() if after:
-                done.append(_told(step, path))
+                done.append(_told(_of_thread(step, thread), path))
             case Branches() if after:
-                runs = tuple(_told(run, path) for run in step.branches)
+                runs = tuple(_told(_of_thread(run, thread), path) for run in step.branches)
                 done.append(step.model_copy(update={"branches": runs}))
             case _:
                 done.append(step)
         after = after or step is brief
     return tuple(done)
+
+
+def _asks_before(steps: Sequence[Step], brief: HostCall) -> bool:
+    """Whether an agent before the brief asks for a part of the thread."""
+    for step in steps:
+        if step is brief:
+            return False
+        runs = step.branches if isinstance(step, Branches) else (step,)
+        if any(_thread_asked(run) for run in runs if isinstance(run, AgentRun)):
+            return True
+    return False
+
+
+def _thread_asked(run: AgentRun) -> bool:
+    texts = (run.system, run.prompt, run.title, *(run.arguments or {}).values())
+    return any(list(thread_fields(text)) for text in texts)
+
+
+def _of_thread(run: AgentRun, paths: Mapping[str, str]) -> AgentRun:
+    """A run whose `{thread.NAME}` names the brief's results."""
+    arguments = run.arguments
+    if arguments is not None:
+        arguments = {name: in_place_of(text, paths) for name, text in arguments.items()}
+    texts = {name: in_place_of(getattr(run, name), paths) for name in ("system", "prompt", "title")}
+    recovery = None if run.recovery is None else in_place_of(run.recovery, paths)
+    return run.model_copy(update={**texts, "arguments": arguments, "recovery": recovery})
 
 
 def _told(run: AgentRun, path: str) -> AgentRun:

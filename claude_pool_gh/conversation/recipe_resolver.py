@@ -7,24 +7,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from claude_pool_gh.conversation.guidance import BRIEF, guided
+from claude_pool_gh.conversation.guidance import guided
+from claude_pool_gh.conversation.recipe_terms import BRIEF, READING, THREAD_FIELDS
 from claude_pool_gh.conversation.services import CommandContext, Services, caps_of
 from claude_pool_gh.github.trusted import RECIPES
 from claude_pool_gh.pool.model.config import MICRODOLLARS
 from claude_pool_gh.pool.model.errors import RecipeError
 from claude_pool_gh.pool.model.plan import Step
 from claude_pool_gh.pool.recipes.compile import CompileScope, compile_steps
-from claude_pool_gh.pool.recipes.skills import Skill, parse_skill
+from claude_pool_gh.pool.recipes.skills import Skill, files_named, parse_skill
 from claude_pool_gh.pool.recipes.workflows import Workflow, WorkflowFile, Written, parse_workflow
 from claude_pool_gh.recipes import built_in
 
 FOLDER: Final = RECIPES
-
-READING: Final = frozenset({"Read", "Grep", "Glob"})
-"""All that an agent gets: whoever writes a repository's recipes must not be able to give it a shell on this host."""
-
-EDITING: Final = READING | {"Edit", "Write"}
-"""The same for verbs whose agents change files, each in a worktree of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +60,27 @@ class RecipeResolver:
             model=flags.get("model") or config.model or defaults.model,
             effort=flags.get("effort") or config.effort,
             turns=flags.get("turns") or turns,
+            thread=frozenset(THREAD_FIELDS),
         )
         return guided(compile_steps(written, scope))
 
     async def _skills(self, recipe: Workflow) -> dict[str, Skill]:
         names = skills_of(recipe)
-        texts = await asyncio.gather(*(self._text(f"skills/{name}/SKILL.md") for name in names))
-        return {name: parse_skill(*text) for name, text in zip(names, texts, strict=True)}
+        found = await asyncio.gather(*(self._skill(name) for name in names))
+        return dict(zip(names, found, strict=True))
+
+    async def _skill(self, name: str) -> Skill:
+        """A skill with the files that it names, which come from where it comes from."""
+        text, source = await self._text(f"skills/{name}/SKILL.md")
+        skill = parse_skill(text, source, name)
+        own = source.removesuffix("SKILL.md")
+        if not own.startswith(FOLDER):
+            return skill
+        named = files_named(skill.prompt)
+        files = await asyncio.gather(*(self.asked.files.file(f"{own}{path}") for path in named))
+        there = zip(named, files, strict=True)
+        texts = {path: file.text for path, file in there if file is not None}
+        return skill.with_files(texts).with_tools(self.tools)
 
     async def _text(self, path: str) -> tuple[str, str]:
         """A recipe's text, and what to call it in an error."""

@@ -12,10 +12,12 @@ from typing import Any
 
 from claude_pool_gh.conversation import verbs
 from claude_pool_gh.conversation.agent_verb import AgentVerb
-from claude_pool_gh.conversation.guidance import BRIEF, guided
+from claude_pool_gh.conversation.guidance import guided
 from claude_pool_gh.conversation.handler import VerbHandler
 from claude_pool_gh.conversation.recipe_resolver import skills_of
+from claude_pool_gh.conversation.recipe_terms import BRIEF, THREAD_FIELDS
 from claude_pool_gh.conversation.services import Services
+from claude_pool_gh.conversation.verb_names import name_in
 from claude_pool_gh.pool.model.errors import RecipeError
 from claude_pool_gh.pool.model.plan import Step
 from claude_pool_gh.pool.recipes.compile import CompileScope, compile_steps
@@ -59,6 +61,7 @@ def built_in_steps(verb: AgentVerb[Any], services: Services) -> tuple[Step, ...]
         outputs=verb.schemas,
         hosts=frozenset({*verb.host_steps(services), BRIEF}),
         tools=verb.tools,
+        thread=frozenset(THREAD_FIELDS),
     )
     return guided(compile_steps(workflow.written, scope))
 
@@ -80,7 +83,10 @@ def _only_verb(module: ModuleType) -> type[VerbHandler]:
     file = f"{module.__name__.rpartition('.')[2]}.py"
     if len(own) != 1:
         raise UnfitVerb(f"{file} has {len(own)} verbs: a verb is one class in one file of `verbs`")
-    if (faults := own[0].faults()) or isabstract(own[0]):
+    faults = own[0].faults()
+    if getattr(own[0], "name", "") != (name := name_in(file.removesuffix(".py"))):
+        faults.append(f'the name of its file: name = "{name}", or another file')
+    if faults or isabstract(own[0]):
         raise UnfitVerb(f"{own[0].__name__} in {file} lacks " + "; and ".join(faults))
     return own[0]
 

@@ -27,6 +27,7 @@ import yarl
 from claude_pool_gh.github.deliveries import check_secrets
 from claude_pool_gh.service import doctor_github, doctor_network
 from claude_pool_gh.service.diagnosis import Diagnosis
+from claude_pool_gh.service.sandboxes import sandbox_of
 from claude_pool_gh.service.serve import check_key
 from claude_pool_gh.service.settings import PREFIX, Settings
 
@@ -230,7 +231,7 @@ def _isolation(_settings: Settings) -> Diagnosis:
 
 
 def _checks(settings: Settings) -> Diagnosis:
-    sandbox = settings.sandbox
+    sandbox = sandbox_of(settings)
     if sandbox is None:
         return Diagnosis("checks", f"none are run; {PREFIX}CHECKS=1 lets repositories name some")
     with tempfile.TemporaryDirectory(prefix="claude-pool-") as scratch:

@@ -47,6 +47,7 @@ from claude_pool_gh.service.monitoring.monitor import Monitor
 from claude_pool_gh.service.monitoring.readiness import Readiness
 from claude_pool_gh.service.pushing import pusher
 from claude_pool_gh.service.retention import Retention
+from claude_pool_gh.service.sandboxes import sandbox_of
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.storage import Database, Transaction, migrations
 from claude_pool_gh.storage.notices import notices
@@ -231,7 +232,7 @@ async def open_runtime(
             door=door,
             keeps=keeps,
             links=settings.links,
-            sandbox=settings.sandbox,
+            sandbox=sandbox_of(settings),
             holds_secret=redactor.holds,
         )
         registry.check_recipes(verb_handlers, services)

@@ -3,143 +3,102 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+import logging
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
-from rich.console import Console
 
 from claude_pool_gh.agent.claude import ClaudeAgent
-from claude_pool_gh.local import Pool
-from claude_pool_gh.pool.model.config import (
-    Isolation,
-    PoolConfig,
-    ScalingConfig,
-    TaskOverrides,
-    microdollars,
-)
+from claude_pool_gh.agent.powers import CONFINED
+from claude_pool_gh.local import Pool, recipes
+from claude_pool_gh.pool.model.config import Isolation, PoolConfig, ScalingConfig, TaskOverrides
 from claude_pool_gh.pool.model.errors import PoolError
-from claude_pool_gh.pool.model.ids import ChainId
 from claude_pool_gh.pool.model.ports import Ending
-from claude_pool_gh.pool.model.records import (
-    ChainProgress,
-    ChainResult,
-    PoolStatus,
-    SlotFilter,
-    SlotRecord,
-    TaskResult,
-)
+from claude_pool_gh.pool.model.records import ChainProgress, ChainResult, TaskResult
+from claude_pool_gh.pool.recipes.library import RecipeLibrary
 from claude_pool_gh.pool.recipes.workflows import Workflow, parse_workflow
 from claude_pool_gh.pool.run.chain_factory import ChainOptions
-from claude_pool_gh.pool.store import listing, pool_cap, queries
 from claude_pool_gh.reports.figures import dollars, duration
+from claude_pool_gh.service import stores
 from claude_pool_gh.service.flags import in_flags
-from claude_pool_gh.service.settings import Settings
-from claude_pool_gh.service.show import open_to_look
-from claude_pool_gh.service.terminal import Terminal, overview
-from claude_pool_gh.storage import Transaction
+from claude_pool_gh.service.following import Followed, follow, print_result
+from claude_pool_gh.service.script_options import ScriptOptions
+from claude_pool_gh.service.terminal import Terminal
+from claude_pool_gh.worktrees.errors import WorktreeError
+from claude_pool_gh.worktrees.local import uncommitted_files
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScriptOptions:
-    """What a command line asks of its pool."""
-
-    settings: Settings
-    folder: Path
-    state: Path | None
-    slots: int
-    isolation: Isolation | None
-    """None: nothing was said of it."""
-    trusted: bool
-    as_json: bool
-    budget_usd: float | None
-    timeout_secs: float | None = None
+POOL_PREFIX: Final = "script:"
+"""How the names of pools begin that a command opens; a folder's name follows."""
+_NAMED_FILES: Final = 3
+"""Uncommitted files that a note names."""
 
 
 async def run(wishes: ScriptOptions, prompt: str, overrides: TaskOverrides) -> int:
     """Run one prompt and print the answer. The exit code: 0 when it was done."""
-    async with _pool(wishes) as pool:
-        task_id = await pool.submit(prompt, config=overrides, isolation=wishes.isolation)
+    async with opened(wishes) as pool:
         terminal = Terminal(pool)
-        async with terminal.watching(task_id, title=prompt):
-            result = await pool.wait(task_id)
-    _answer(terminal, _json(result) if wishes.as_json else _said(result.output, result))
+        await _name_unsaved(terminal, wishes.folder, wishes.isolation)
+        task_id = await pool.submit(prompt, config=overrides, isolation=wishes.isolation)
+        try:
+            async with terminal.watching(task_id, title=prompt):
+                result = await pool.wait(task_id)
+        except asyncio.CancelledError:
+            await pool.cancel(task_id)
+            terminal.note(f"stopped; {_cost(await pool.wait(task_id))} was spent")
+            raise
+    if wishes.as_json or result.success:
+        terminal.answer(_json(result) if wishes.as_json else result.output)
+    elif said := _unfinished(result):
+        terminal.note(f"what it had said until then:\n{said}")
     terminal.note(in_flags(_bill(result)))
     return 0 if result.success else 1
 
 
 async def chain(wishes: ScriptOptions, name: str, args: dict[str, str], *, approve: bool) -> int:
-    """Run a workflow, from a file or by name, and print what came of it. The exit code: 0 when it was done."""
-    async with _pool(wishes) as pool:
-        workflow = _shelved(pool, name)
+    """Run a workflow, from a file or by name, and print what came of it.
+
+    The exit code: 0 when it was done, 2 when it waits for approval, else 1.
+    """
+    here = wishes.folder.absolute()
+    library = library_of(here, trusted=wishes.trusted)
+    with in_shell_words():
+        workflow = _shelved(library, name)
+    await stores.remove_old(here)
+    state = wishes.state or stores.new_state(here)
+    try:
+        result = await _followed(replace(wishes, state=state), workflow, library, args, approve)
+    finally:
+        if stores.is_own(state):
+            await stores.tidy(state)
+    return print_result(result, as_json=wishes.as_json)
+
+
+async def _followed(
+    wishes: ScriptOptions,
+    workflow: Workflow,
+    library: RecipeLibrary,
+    args: dict[str, str],
+    approve: bool,
+) -> ChainResult | ChainProgress:
+    async with opened(wishes, library=library) as pool:
+        here, terminal = wishes.folder.absolute(), Terminal(pool)
+        await _name_unsaved(terminal, here, _isolation(wishes, workflow))
         options = ChainOptions(isolation=wishes.isolation, budget_usd=wishes.budget_usd)
         chain_id = await pool.submit_workflow(workflow.name, args, options=options)
-        return await _follow(pool, wishes, chain_id, workflow, approve=approve)
-
-
-async def _follow(
-    pool: Pool, wishes: ScriptOptions, chain_id: ChainId, workflow: Workflow, *, approve: bool
-) -> int:
-    terminal = Terminal(pool)
-    while True:
-        async with terminal.watching(
-            chain_id, title=workflow.name, steps=[step.name for step in workflow.steps]
-        ):
-            result = await pool.wait_chain(chain_id)
-        if result is not None:
-            break
-        if not await _decide(pool, terminal, chain_id, approve=approve):
-            terminal.note(f"{chain_id} waits for approval; no decision was made")
-            return 2
-    _answer(terminal, _json(result) if wishes.as_json else _said(result.final_output, result))
-    for line in _steps(result):
-        terminal.note(in_flags(line))
-    return 0 if result.success else 1
-
-
-def _said(output: str, result: TaskResult | ChainResult) -> str:
-    """What an agent said, also where it was stopped. Why it failed is no answer: that stands in the bill."""
-    failed = isinstance(result, TaskResult) and result.ending is Ending.failed
-    return "" if failed or (not result.success and output == result.reason) else output
-
-
-def _answer(terminal: Terminal, text: str) -> None:
-    if text:
-        terminal.answer(text)
-
-
-async def _decide(pool: Pool, terminal: Terminal, chain_id: ChainId, *, approve: bool) -> bool:
-    """Let the person at the terminal approve or reject what a chain waits with. False when nobody does either."""
-    progress = await pool.chain_progress(chain_id)
-    if progress.waits_for != "approval":
-        await pool.go_on(chain_id)
-        return True
-    commit = (
-        f"\n\nThe files as they would be: git show {progress.review_commit}"
-        if progress.review_commit
-        else ""
-    )
-    terminal.show_work((progress.review_output or "") + commit, progress.current_step_name or "")
-    if approve:
-        await pool.approve(chain_id)
-        return True
-    if not terminal.interactive:
-        return False
-    said = await asyncio.to_thread(
-        click.prompt, "Approve? [y]es, or what should be different", default="y", err=True
-    )
-    if said.strip().lower() in ("y", "yes"):
-        await pool.approve(chain_id)
-    else:
-        await pool.reject(chain_id, said)
-    return True
+        steps = tuple(step.name for step in workflow.steps)
+        followed = Followed(chain_id, workflow.name, steps, wishes.as_json)
+        return await follow(pool, followed, approve=approve)
 
 
 @asynccontextmanager
-async def _pool(wishes: ScriptOptions) -> AsyncIterator[Pool]:
+async def opened(
+    wishes: ScriptOptions, name: str = "", library: RecipeLibrary | None = None
+) -> AsyncIterator[Pool]:
+    """Open a pool as the command line asks for it. Raises ClickException, in a shell's words."""
     settings = wishes.settings
     config = PoolConfig(
         model=settings.model,
@@ -155,16 +114,31 @@ async def _pool(wishes: ScriptOptions) -> AsyncIterator[Pool]:
         patience_seconds=settings.model_patience,
     )
     here = wishes.folder.absolute()
-    try:
+    # Ends of runs are told here, with their reason; the SDK logs them a second time, with a traceback.
+    logging.getLogger("claude_agent_sdk").setLevel(logging.CRITICAL)
+    with in_shell_words():
         async with Pool.open(
             agent,
             folder=here,
-            name=f"script:{here}",
+            name=name or f"{POOL_PREFIX}{here}",
+            library=library or library_of(here, trusted=wishes.trusted),
             slots=wishes.slots,
             config=config,
             state=wishes.state,
         ) as pool:
             yield pool
+
+
+def library_of(folder: Path, *, trusted: bool) -> RecipeLibrary:
+    """The recipes for agents in a folder: of a skill's tools they get those that they can have."""
+    return replace(recipes(folder), skill_tools=None if trusted else CONFINED)
+
+
+@contextmanager
+def in_shell_words() -> Iterator[None]:
+    """Errors of the pool in the block are told with flags in place of the library's settings."""
+    try:
+        yield
     except (PoolError, ValueError) as error:
         raise click.ClickException(in_flags(str(error))) from error
 
@@ -178,63 +152,62 @@ def _asked(wishes: ScriptOptions) -> dict[str, float]:
     return asked
 
 
-def _shelved(pool: Pool, name: str) -> Workflow:
-    """A workflow from a file, which is added to the recipe library, or by its name there."""
+def _isolation(wishes: ScriptOptions, workflow: Workflow) -> Isolation | None:
+    """Where a workflow's agents work: a flag goes before the file."""
+    own = workflow.isolation
+    return wishes.isolation or (None if own is None else Isolation(own))
+
+
+async def _name_unsaved(terminal: Terminal, folder: Path, isolation: Isolation | None) -> None:
+    """Tell which changes agents will not see, since they work on copies of the last commit."""
+    if isolation in (None, Isolation.none):
+        return
+    try:
+        files = await uncommitted_files(folder.absolute())
+    except WorktreeError:
+        return  # no repository: the pool says so when it makes a copy
+    if files:
+        named = ", ".join(files[:_NAMED_FILES]) + (", …" if len(files) > _NAMED_FILES else "")
+        many = "1 uncommitted file is" if len(files) == 1 else f"{len(files)} uncommitted files are"
+        terminal.note(f"{many} not seen by agents, who work on copies of the last commit: {named}")
+
+
+def _shelved(library: RecipeLibrary, name: str) -> Workflow:
+    """A workflow from a file, which is added to the library, or by its name there."""
     file = Path(name)
-    if not file.is_file():
-        return pool.library.workflow(name).workflow
-    workflow = parse_workflow(file.read_text("utf-8"), name).workflow
-    pool.library.add(workflow)
+    if file.is_file():
+        workflow = parse_workflow(file.read_text("utf-8"), name).workflow
+        library.add(workflow)
+        return workflow
+    if file.suffix in (".yml", ".yaml"):
+        raise click.ClickException(f"there is no file {name}")
+    workflow = library.workflow(name).workflow
+    if host := next((step.host for step in workflow.steps if step.host), None):
+        raise click.ClickException(
+            f"the workflow {name} has the step `{host}` of the bot's, which is not there in a shell: "
+            f'`claude-pool-gh rehearse "/pool {name}"` shows here what it does'
+        )
     return workflow
+
+
+def _unfinished(result: TaskResult) -> str:
+    """What the agent had said before its run was ended: no answer, but paid for. Why it failed stands in the bill."""
+    return "" if result.ending is Ending.failed or result.output == result.reason else result.output
 
 
 def _bill(result: TaskResult) -> str:
     end = "" if result.success else f"{result.ending.value}: {result.reason}; "
-    cost = dollars(result.cost_microdollars, upper_bound=result.upper_bound)
     kept = f", kept as commit {result.commit}" if result.commit else ""
-    return f"{end}{cost}, {duration(result.elapsed_ms)}, {result.model}{kept}"
+    return f"{end}{_cost(result)}, {duration(result.elapsed_ms)}, {result.model}{kept}"
 
 
-def _steps(result: ChainResult) -> list[str]:
-    end = f"{result.verdict}: {result.reason}" if result.reason else result.verdict
-    kept = f", kept as commit {result.commit}" if result.commit else ""
-    lines = [
-        f"{end}, {dollars(result.total_cost_microdollars, upper_bound=result.upper_bound)}{kept}"
-    ]
-    for step in result.steps:
-        what = "skipped" if step.skipped else "done" if step.success else "failed"
-        lines.append(
-            f"  {step.name}: {what}, {dollars(step.cost_microdollars, upper_bound=step.upper_bound)}"
-        )
-    return lines
-
-
-async def status(settings: Settings) -> None:
-    """Print slots, tasks, chains and money of a pool's store, whoever works on it.
-
-    The cap is the one that its newest work counts against; of a script's store, which has none, none is shown.
-    """
-    database = open_to_look(settings.database)
-    try:
-
-        def read(tx: Transaction) -> tuple[PoolStatus, list[SlotRecord], list[ChainProgress]]:
-            chains = listing.progress(tx, unfinished=True)
-            budget = (
-                _cap(settings) if "budget_usd" in settings.model_fields_set else pool_cap.newest(tx)
-            )
-            return (
-                queries.status(tx, budget=budget, shutdown=False),
-                queries.slots(tx, SlotFilter()),
-                chains,
-            )
-
-        Console(highlight=False).print(overview(*await database.read(read)))
-    finally:
-        database.close()
-
-
-def _cap(settings: Settings) -> int | None:
-    return None if settings.budget_usd is None else microdollars(settings.budget_usd)
+def _cost(result: TaskResult | ChainResult) -> str:
+    cost = (
+        result.cost_microdollars
+        if isinstance(result, TaskResult)
+        else result.total_cost_microdollars
+    )
+    return dollars(cost, upper_bound=result.upper_bound)
 
 
 def _json(result: Any) -> str:

@@ -17,8 +17,6 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from claude_pool_gh.pool.recipes.yaml_file import nearest
-from claude_pool_gh.sandbox.process import Bounds
-from claude_pool_gh.sandbox.sandbox import Sandbox
 from claude_pool_gh.service import logs
 from claude_pool_gh.service.setting_types import (
     Address,
@@ -255,20 +253,6 @@ class Settings(BaseSettings):
         if self.private_key_file is not None:
             return self.private_key_file.read_text()
         return self.private_key.get_secret_value().replace("\\n", "\n")
-
-    @property
-    def sandbox(self) -> Sandbox | None:
-        """Where repositories' checks run, if anywhere."""
-        if not self.checks:
-            return None
-        folders = tuple(Path(each).absolute() for each in self.check_folders.split(":") if each)
-        bounds = Bounds(memory=self.check_memory_mb << 20)
-        return Sandbox(
-            private=self.state_dir.absolute(),
-            folders=folders,
-            bounds=bounds,
-            at_once=max(1, self.slots),
-        )
 
     @property
     def database(self) -> str:

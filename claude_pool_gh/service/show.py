@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
 from rich.console import Console
 from rich.table import Table
 
+from claude_pool_gh.pool.model.config import Frozen
 from claude_pool_gh.pool.model.errors import UnknownChain
-from claude_pool_gh.pool.store import chains, costs, tasks
+from claude_pool_gh.pool.model.records import StepResult
+from claude_pool_gh.pool.store import chain_results, chains, costs, tasks
 from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.pool.store.tasks import TaskRow
 from claude_pool_gh.reports.figures import dollars, duration
@@ -19,12 +22,48 @@ from claude_pool_gh.storage import Database, Transaction, for_people, migrations
 from claude_pool_gh.storage.errors import DatabaseError, reason
 
 
-async def show(settings: Settings, chain_id: str, step: str | None) -> None:
+class ShownRun(Frozen):
+    """One run of an agent, as `show --json` prints it. Times are in milliseconds since the epoch."""
+
+    id: str
+    step: str
+    title: str
+    state: str
+    attempt: int
+    started_ms: int | None
+    ended_ms: int | None
+    ended: str
+    """How it ended, and why."""
+    transcript: tuple[dict[str, Any], ...] | None = None
+    """Entries with `what` and `text`; None where no step was named."""
+
+
+class ShownChain(Frozen):
+    """A chain as `show --json` prints it. Money is in microdollars."""
+
+    chain_id: str
+    verb: str
+    state: str
+    verdict: str | None
+    reason: str
+    cost_microdollars: int
+    upper_bound: bool
+    """Whether the cost is only known to be no more than this."""
+    steps: tuple[StepResult, ...]
+    runs: tuple[ShownRun, ...]
+
+
+async def show(
+    settings: Settings, chain_id: str, step: str | None, *, as_json: bool = False
+) -> None:
     """Print a chain, or the transcripts of one of its steps. Everything in it was redacted when it was stored."""
     database = open_to_look(settings.database)
     console = Console(highlight=False, markup=False)
     try:
-        if step is None:
+        if as_json:
+            shown = await database.read(lambda tx: _shown(tx, chains.get(tx, chain_id), step))
+            click.echo(shown.model_dump_json(indent=2))
+        elif step is None:
             await database.read(lambda tx: _print_chain(console, tx, chains.get(tx, chain_id)))
         else:
             await database.read(lambda tx: _print_step(console, tx, chains.get(tx, chain_id), step))
@@ -58,6 +97,45 @@ def open_to_look(url: str) -> Database:
         ) from error
 
 
+def _shown(tx: Transaction, chain: ChainRow, step: str | None) -> ShownChain:
+    spent, upper_bound = costs.cost_of(tx, chain.id)
+    results = chain_results.step_results(tx, chain.id)
+    found = tasks.of_chain(tx, chain.id) if step is None else _of_step(tx, chain, step)
+    return ShownChain(
+        chain_id=chain.id,
+        verb=chain.plan.verb,
+        state=chain.state,
+        verdict=chain.outcome.verdict if chain.outcome else None,
+        reason=chain.outcome.reason if chain.outcome else "",
+        cost_microdollars=spent,
+        upper_bound=upper_bound,
+        steps=tuple(each for each in results if step in (None, each.name)),
+        runs=tuple(
+            ShownRun(
+                id=task.id,
+                step=task.step,
+                title=task.title,
+                state=task.state,
+                attempt=task.attempt,
+                started_ms=task.started_ms,
+                ended_ms=task.ended_ms,
+                ended=_ending(task),
+                transcript=None if step is None else tuple(tasks.transcript(tx, task.id)),
+            )
+            for task in found
+        ),
+    )
+
+
+def _of_step(tx: Transaction, chain: ChainRow, step: str) -> Sequence[TaskRow]:
+    """The runs of one step. Raises ClickException where none ran."""
+    found = tasks.of_chain(tx, chain.id, step)
+    if not found:
+        names = ", ".join(record.name for record in chain.steps)
+        raise click.ClickException(f"no agent ran in step {step!r}; steps: {names}")
+    return found
+
+
 def _print_chain(console: Console, tx: Transaction, chain: ChainRow) -> None:
     spent, upper_bound = costs.cost_of(tx, chain.id)
     verdict = (
@@ -83,11 +161,7 @@ def _print_chain(console: Console, tx: Transaction, chain: ChainRow) -> None:
 
 
 def _print_step(console: Console, tx: Transaction, chain: ChainRow, step: str) -> None:
-    found = tasks.of_chain(tx, chain.id, step)
-    if not found:
-        names = ", ".join(record.name for record in chain.steps)
-        raise click.ClickException(f"no agent ran in step {step!r}; steps: {names}")
-    for task in found:
+    for task in _of_step(tx, chain, step):
         console.rule(f"{task.step}: {task.title} ({_ending(task)})")
         for entry in tasks.transcript(tx, task.id):
             console.print(f"{entry['what']:>10}  {_indented(entry['text'])}")

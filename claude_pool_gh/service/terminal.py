@@ -16,12 +16,11 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.panel import Panel
 from rich.spinner import Spinner
-from rich.table import Table
 from rich.text import Text
 
 from claude_pool_gh.local import Pool
 from claude_pool_gh.pool.model.ids import ChainId, TaskId
-from claude_pool_gh.pool.model.records import ChainProgress, PoolStatus, SlotRecord
+from claude_pool_gh.pool.model.records import ChainProgress
 from claude_pool_gh.reports.figures import dollars, duration
 
 _LOOK_SECONDS = 0.2
@@ -60,11 +59,11 @@ class Terminal:
 
     def answer(self, text: str) -> None:
         """Print the answer."""
-        print(plain(text))  # noqa: T201
+        print_answer(text)
 
     def note(self, text: str) -> None:
         """A line beside the answer."""
-        self.progress.print(Text(plain(text)), style="dim")
+        print_note(text)
 
     def show_work(self, text: str, step: str) -> None:
         """What waits for a decision."""
@@ -79,6 +78,17 @@ class Terminal:
             progress = await self.pool.chain_progress(chain_id)
             live.update(picture(progress, title, steps, time.monotonic() - since))
             await asyncio.sleep(_LOOK_SECONDS)
+
+
+def print_answer(text: str) -> None:
+    """Write to standard output what a command was asked for; nothing where there is nothing."""
+    if text:
+        print(plain(text))  # noqa: T201
+
+
+def print_note(text: str) -> None:
+    """Write a line to standard error, beside the answer."""
+    Console(stderr=True, highlight=False).print(Text(plain(text)), style="dim", soft_wrap=True)
 
 
 def picture(progress: ChainProgress, title: str, steps: Sequence[str], seconds: float) -> Group:
@@ -101,66 +111,6 @@ def picture(progress: ChainProgress, title: str, steps: Sequence[str], seconds: 
     said = plain(progress.current_step_partial_output or "").rstrip().splitlines()[-_LINES:]
     return Group(
         *lines, *(Text(f"  {line}", "dim", no_wrap=True, overflow="ellipsis") for line in said)
-    )
-
-
-def overview(
-    status: PoolStatus, slots: Sequence[SlotRecord], chains: Sequence[ChainProgress]
-) -> Group:
-    """What `pool status` prints."""
-    money = f"{dollars(status.total_spend_microdollars)} spent, {dollars(status.reserved_microdollars)} reserved"
-    cap = (
-        ""
-        if status.budget_microdollars is None
-        else f", cap {dollars(status.budget_microdollars)} a month"
-    )
-    counts = (
-        f"tasks: {status.running_tasks} running, {status.pending_tasks} waiting, "
-        f"{status.pending_review_tasks} awaiting approval, {status.completed_tasks} completed, "
-        f"{status.failed_tasks} failed, {status.cancelled_tasks} cancelled"
-    )
-    table = Table(
-        "slot",
-        "state",
-        "task",
-        "done",
-        "cost",
-        "role",
-        title=f"{len(slots)} slots",
-        title_justify="left",
-    )
-    for slot in slots:
-        table.add_row(
-            slot.id,
-            slot.state.value,
-            slot.current_task or "",
-            str(slot.tasks_completed),
-            dollars(slot.cost_microdollars),
-            plain(slot.config.role or ""),
-        )
-    unfinished = Table(
-        "chain",
-        "state",
-        "step",
-        "finished",
-        "cost",
-        title="unfinished chains",
-        title_justify="left",
-    )
-    for chain in chains:
-        state = f"waits for {chain.waits_for}" if chain.waits_for else chain.status.value
-        unfinished.add_row(
-            chain.chain_id,
-            state,
-            chain.current_step_name or "",
-            f"{chain.completed_steps} of {chain.total_steps}",
-            dollars(chain.cost_microdollars),
-        )
-    return Group(
-        Text(money + cap),
-        Text(counts),
-        *([table] if slots else []),
-        *([unfinished] if chains else []),
     )
 
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar, cast
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
+from claude_pool_gh.extras import extras_named
 from claude_pool_gh.storage.batches import Batches, Together
 from claude_pool_gh.storage.connections import (
     BEGUN,
@@ -31,7 +32,6 @@ from claude_pool_gh.storage.connections import (
     QuickConnection,
     as_sqlalchemy,
 )
-from claude_pool_gh.storage.extras import extras_named
 from claude_pool_gh.storage.prepared import Statements
 from claude_pool_gh.storage.private import private_file, private_folder
 from claude_pool_gh.storage.receipts import Receipt, Receipts

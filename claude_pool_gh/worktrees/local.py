@@ -62,7 +62,7 @@ class LocalRepository:
             found = await git("rev-parse", "--verify", "HEAD^{commit}", git_dir=own)
         except WorktreeError as error:
             raise NoWorkspace(
-                f"isolation {isolation.value!r} needs a git repository with a commit: {error}"
+                f"isolation {isolation.value!r} needs a git repository with a commit: {error.detail or error}"
             ) from error
         commit = found.decode().strip()
         return WorkspaceSpec(isolation=isolation, folder=str(self.folder), commit=commit)
@@ -145,6 +145,16 @@ class _Kept:
                 await git(
                     "update-ref", "-d", f"{KEPT_UNDER}/{task}.{earlier}", git_dir=self.repository
                 )
+
+
+async def uncommitted_files(folder: Path) -> list[str]:
+    """The files of a repository's working folder that are not as in its last commit, new ones among them.
+
+    Raises WorktreeError where there is no repository.
+    """
+    ask = ("status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=normal")
+    found = await git("-c", "safe.directory=*", "-C", folder.absolute(), *ask)
+    return [each[3:] for each in found.decode(errors="replace").split("\0") if each]
 
 
 async def _store(leases: Path, repository: Path) -> Path:

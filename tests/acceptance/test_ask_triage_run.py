@@ -114,6 +114,47 @@ steps:
         await here.said(problem)
 
 
+async def test_a_workflow_sees_the_thread_and_a_skill_of_the_open_format_brings_its_files(
+    here: World, colleague: Colleague
+) -> None:
+    workflow = """
+name: describe
+description: Describes.
+steps:
+  - name: look
+    skill: describer
+    input: |
+      Tell what changed in: {thread.title}
+      {thread.diff}
+      {thread.comments}
+"""
+    skill = """---
+name: describer
+description: Describes a change. Use it when asked.
+allowed-tools: Read Grep Bash(git log:*)
+license: MIT
+---
+Write as references/style.md says, {item} by {{item}}.
+"""
+    files = {
+        f"{FOLDER}/workflows/describe.yml": workflow,
+        f"{FOLDER}/skills/describer/SKILL.md": skill,
+        f"{FOLDER}/skills/describer/references/style.md": "Style: four words at most.",
+    }
+    here.repository.commit("main", files, author=here.maintainer)
+    colleague.prompts = {"Tell what changed": "answer-question"}
+    await here.say("Is ten enough?")
+    await here.say("/pool run describe")
+    await here.said("From ten pieces on")
+    asked = colleague.seen[0]
+    assert "+++ b/" in asked.text
+    assert "Is ten enough?" in asked.text
+    assert asked.text.count("=== material ") >= 6, "each part has its fence"
+    assert "Style: four words at most." in asked.system
+    assert "{item} by {{item}}" in asked.system
+    assert "Bash" not in asked.tools
+
+
 @pytest.mark.rotating(4)
 async def test_a_workflow_that_could_not_be_shown_or_filled_is_refused_before_it_costs_anything(
     here: World, colleague: Colleague

@@ -303,8 +303,8 @@ BRIEF = "name: review\ndescription: x\nsteps:\n  - {name: brief, host: review.br
             "must have the steps brief, find, place, restate, check, verify, doubts, reread, gather",
         ),
         (
-            "skills/find-defects/SKILL.md",
-            "---\nname: find-defects\ndescription: x\nallowed-tools: [Bash]\n---\nRun it.",
+            "workflows/review.yml",
+            BRIEF + "  - {name: find, prompt: x, tools: [Bash]}\n",
             "unknown tool `Bash`",
         ),
         (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 from claude_pool_gh.conversation.guidance import (
-    BRIEF,
     GUIDES,
     HEADING,
     guided,
@@ -13,6 +12,7 @@ from claude_pool_gh.conversation.guidance import (
     told,
     wanted,
 )
+from claude_pool_gh.conversation.recipe_terms import BRIEF
 from claude_pool_gh.pool.model.plan import AgentRun, Branches, HostCall
 
 BRIEF_STEP = HostCall(name="brief", call="fix.brief")
@@ -108,3 +108,19 @@ def test_comments_that_never_end_take_little_time() -> None:
     began = time.process_time()
     assert "a<!--<!--" in told({"CLAUDE.md": "a<!-- b -->" + "<!--" * 100_000})
     assert time.process_time() - began < 5
+
+
+def test_what_a_workflow_asks_of_the_thread_comes_from_its_brief() -> None:
+    run = AgentRun(name="look", prompt="{thread.title}", arguments={"x": "{thread.comments}"})
+    first, look = guided([run])
+    assert isinstance(look, AgentRun)
+    assert first == HostCall(name="brief", call=BRIEF)
+    assert look.prompt.endswith("{steps.brief.title}")
+    assert look.arguments == {"x": "{steps.brief.conversation}"}
+    own = HostCall(name="told", call="ask.brief")
+    branches = Branches(name="b", branches=(AgentRun(name="one", prompt="{thread.diff}"),))
+    _, made = guided([own, branches])
+    assert isinstance(made, Branches)
+    assert made.branches[0].prompt.endswith("{steps.told.diff}")
+    steps = guided([run, own, AgentRun(name="late", prompt="x")])
+    assert [step.name for step in steps] == ["brief", "look", "told", "late"]

@@ -16,6 +16,7 @@ from claude_pool_gh.conversation import registry, verbs
 from claude_pool_gh.conversation.agent_verb import AgentVerb
 from claude_pool_gh.conversation.handler import VerbHandler
 from claude_pool_gh.conversation.registry import UnfitVerb, check_recipes, handlers
+from claude_pool_gh.conversation.verb_names import verb_names
 from claude_pool_gh.recipes import built_in
 from claude_pool_gh.reports import replies
 from claude_pool_gh.terms.roles import Role
@@ -32,20 +33,23 @@ Define = Callable[..., dict[str, VerbHandler]]
 @pytest.fixture
 def define(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Define]:
     """Puts a verb, its workflow and its skill beside the package's own, for the length of a test."""
-    names: list[str] = []
+    module = f"{verbs.__name__}.example"
     monkeypatch.setattr(verbs, "__path__", [*verbs.__path__, str(tmp_path)])
 
     def put(source: str = EXAMPLE, recipe: str = RECIPE) -> dict[str, VerbHandler]:
-        name = f"added_{len(names)}"
-        (tmp_path / f"{name}.py").write_text(source)
-        names.append(f"{verbs.__name__}.{name}")
+        (tmp_path / "example.py").write_text(source)
         added = {"workflows/example.yml": recipe, "skills/example-skill/SKILL.md": SKILL}
         monkeypatch.setattr(registry, "built_in", lambda path: added.get(path) or built_in(path))
         return handlers()
 
     yield put
-    for name in names:
-        sys.modules.pop(name, None)
+    sys.modules.pop(module, None)
+
+
+def test_the_names_of_the_verbs_are_known_without_them(define: Define) -> None:
+    assert verb_names() == frozenset(handlers())
+    define()
+    assert verb_names() == frozenset(handlers()) >= {"example", "continue"}
 
 
 def test_what_there_is_fits_its_recipes() -> None:
@@ -91,7 +95,7 @@ def test_a_new_verb_is_in_the_language_the_help_the_readme_and_the_configuration
         ("    output = StatedAnswer\n", "", "the form of its agent's answer: output"),
         ("async def finish", "async def end", "the method `finish`"),
         ("class Example(ReadingVerb[ExampleFacts, StatedAnswer])", "class Example", "has 0 verbs"),
-        ('name = "example"', 'name = "ask"', "are both called 'ask'"),
+        ('name = "example"', 'name = "ask"', 'the name of its file: name = "example"'),
     ],
 )
 def test_what_a_new_verb_lacks_is_asked_for_by_name(
@@ -103,7 +107,7 @@ def test_what_a_new_verb_lacks_is_asked_for_by_name(
 
 
 def test_a_file_holds_one_verb(define: Define) -> None:
-    with pytest.raises(UnfitVerb, match=r"added_0\.py has 2 verbs"):
+    with pytest.raises(UnfitVerb, match=r"example\.py has 2 verbs"):
         define(EXAMPLE + "\n\nclass Another(Example):\n    name = 'another'\n")
 
 

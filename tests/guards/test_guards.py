@@ -1765,6 +1765,39 @@ GUARDS = [
         "tests/worktrees/test_proxy.py",
         "environment",
     ),
+    # in a shell
+    Guard(
+        "no choice at a gate by accident",
+        "service/gate.py",
+        "return next((each for each in Choice if word in (each.value, each.value[0])), None)",
+        "return next((each for each in Choice if word in (each.value, each.value[0])), Choice.approve)",
+        "tests/service/test_gate.py",
+        "only_a_choice",
+    ),
+    Guard(
+        "a chain of GitHub is decided there",
+        "service/pool_control.py",
+        "if chain.account:",
+        "if False:",
+        "tests/service/test_pool_control.py",
+        "decided_on_github",
+    ),
+    Guard(
+        "braces of others are text",
+        "pool/recipes/compile.py",
+        "if skill is not None and _is_plain(skill):",
+        "if False:",
+        "tests/pool/test_skills.py",
+        "braces",
+    ),
+    Guard(
+        "a skill's files lie in its folder",
+        "pool/recipes/skills.py",
+        "((?:[A-Za-z0-9_-][\\w.-]*/)*",
+        "((?:[\\w.-]*/)*",
+        "tests/pool/test_skills.py",
+        "come_with_it",
+    ),
 ]
 
 

@@ -180,8 +180,8 @@ FAULTY: list[tuple[str, list[ChainStep], str]] = [
     ),
     (
         "a wrong name in a skill",
-        [step("one", skill="late")],
-        "step one: no earlier step is called 'nowhere'",
+        [step("nowhre", "1"), step("one", skill="late")],
+        "step one: no earlier step is called 'nowhere', did you mean `nowhre`?",
     ),
     (
         "a wrong argument in a skill",
@@ -506,9 +506,9 @@ async def test_a_faulty_file_on_the_shelf_harms_nobody_else(
                 await pool.submit_workflow(name)
             assert told in str(refused.value)
         for name, told in {
-            "broken": "SKILL.md: ",
+            "broken": "SKILL.md, line 3: ",
             "open": "the front matter is not closed",
-            "liar": "the skill calls itself 'other', its folder 'liar'",
+            "liar": "the skill calls itself `other`, its folder is `liar`",
             "..": "unknown skill",
         }.items():
             with pytest.raises(RecipeError) as refused:

@@ -5,11 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from claude_pool_gh.pool.model.errors import RecipeError
-from claude_pool_gh.pool.model.render import look_alikes, look_up, placeholders, render
+from claude_pool_gh.pool.model.render import (
+    in_place_of,
+    look_alikes,
+    look_up,
+    placeholders,
+    render,
+    spoken_of,
+    thread_fields,
+)
 
 VALUES: dict[str, Any] = {
     "steps": {"brief": {"title": "T", "files": 3, "list": ["ü", {"a": None}], "a-b_c": "dash"}},
@@ -29,7 +37,7 @@ VALUES: dict[str, Any] = {
         ("{steps.brief.list}", '[\n "ü",\n {\n  "a": null\n }\n]'),
         ("{args}", "{}"),
         ("{x} {} {{}} { item.path } {item.} {Item.path} {items.x} f'{a}' {item.0}", None),
-        ("{{item.path}}", "{a.py}"),
+        ("{{item.path}}", "{item.path}"),
         ("\\{item.path}", "\\a.py"),
         ("%s $item \\1 \\g<0>", None),
     ],
@@ -183,3 +191,35 @@ def test_placeholders_are_told_in_order() -> None:
         "args",
         "item.b",
     ]
+
+
+@pytest.mark.parametrize(
+    ("template", "sent"),
+    [
+        ("{{item}}", "{item}"),
+        ("a {{steps.x.y}} b {item}", "a {steps.x.y} b one"),
+        ("{{{item}}}", "{{item}}"),
+        ("{{ item }}", "{{ item }}"),
+        ("{{other}}", "{{other}}"),
+    ],
+)
+def test_a_placeholder_in_double_braces_is_sent_as_one(template: str, sent: str) -> None:
+    assert render(template, {"item": "one"}) == sent
+
+
+@given(st.text(alphabet="{} .xitemsprevious_out", max_size=40))
+@example("{{item}}")
+@example("{{{item}}}")
+@example("{{{{steps.x}}}}{item}")
+def test_a_text_that_is_spoken_of_is_sent_as_it_was_written(text: str) -> None:
+    template = spoken_of(text, lambda _: False)
+    assert list(placeholders(template)) == []
+    assert render(template, {}) == text
+
+
+def test_a_part_of_the_thread_is_put_in_by_its_name_alone() -> None:
+    text = "{thread.title} {thread.nothing} {{thread.title}} {thread.a.b} {thread} ${thread.title }"
+    assert list(thread_fields(text)) == ["title", "nothing"]
+    assert in_place_of(text, {"title": "steps.brief.title"}) == text.replace(
+        "{thread.title} {thread.n", "{steps.brief.title} {thread.n"
+    )

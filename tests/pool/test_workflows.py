@@ -17,6 +17,7 @@ from claude_pool_gh.pool.model.plan import (
     OnRestart,
     Step,
 )
+from claude_pool_gh.pool.model.render import render
 from claude_pool_gh.pool.recipes.compile import CompileScope, compile_steps
 from claude_pool_gh.pool.recipes.skills import Argument, Skill
 from claude_pool_gh.pool.recipes.workflows import ChainStep, Written, bind, parse_workflow
@@ -310,7 +311,10 @@ def test_what_a_skill_refers_to_must_exist_too() -> None:
     text = "name: w\ndescription: d\nsteps: [{name: brief, host: h}, {name: a, skill: late}]"
     cook(text)
     with pytest.raises(RecipeError, match="step a: no earlier step is called 'brief'"):
-        cook(text.replace("name: brief", "name: other"))
+        cook(text.replace("name: brief", "name: breif"))
+    _, step = cook(text.replace("name: brief", "name: other"))
+    assert isinstance(step, AgentRun)
+    assert render(step.prompt, {}) == "See {steps.brief.x}.", "others speak of their own steps"
 
 
 def test_a_skill_is_the_prompt_or_with_an_input_the_system_prompt() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from claude_pool_gh.storage.extras import EXTRA_OF, MissingExtra, extras_named
+from claude_pool_gh.extras import EXTRA_OF, MissingExtra, extras_named
 
 ROOT = Path(__file__).parents[2]
 WITHOUT = f"""

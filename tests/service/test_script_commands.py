@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import subprocess
 from collections.abc import AsyncIterator
@@ -12,7 +13,15 @@ import pytest
 
 from claude_pool_gh import ClaudeAgent, Pool, PoolConfig
 from claude_pool_gh.rehearsal.companion import Companion
-from claude_pool_gh.rehearsal.model import Fail, ScriptedModel, say, use
+from claude_pool_gh.rehearsal.model import (
+    Answer,
+    Fail,
+    ScriptedModel,
+    Text,
+    ToolUse,
+    say,
+    use,
+)
 from tests import ours
 
 HERE = Path(__file__).parents[2]
@@ -101,6 +110,19 @@ async def test_a_prompt_that_fails_on_its_way_prints_nothing_where_answers_go(
     assert "not like this" in err
 
 
+@pytest.mark.long
+async def test_a_prompt_that_is_cut_off_leaves_no_half_answer_in_a_pipe(
+    model: ScriptedModel, work: Path
+) -> None:
+    half = Answer((Text("The first half "), ToolUse("Read", {"file_path": "a.py"})))
+    model.script = lambda _: half
+    code, out, err = await claude_pool(model, work, "run", "Go", "--turns", "1")
+    assert (code, out) == (1, "")
+    assert "The first half" in err
+    code, out, _ = await claude_pool(model, work, "run", "Go", "--turns", "1", "--json")
+    assert (code, json.loads(out)["success"]) == (1, False)
+
+
 async def test_a_refusal_names_the_flag_and_the_exact_amount(
     model: ScriptedModel, work: Path
 ) -> None:
@@ -136,6 +158,10 @@ async def test_the_status_of_a_script_s_store_shows_no_cap_that_does_not_hold_th
 
 
 async def test_without_a_key_it_says_what_to_set(model: ScriptedModel, work: Path) -> None:
+    code, _, err = await claude_pool(model, work, "chain", "nosuch", key="")
+    assert (code, "unknown workflow `nosuch`" in err) == (1, True)
+    code, _, err = await claude_pool(model, work, "chain", "review", key="")
+    assert (code, 'rehearse "/pool review"' in err) == (1, True)
     code, _, err = await claude_pool(model, work, "run", "Go", key="")
     assert code == 1
     assert "ANTHROPIC_API_KEY" in err
@@ -149,6 +175,23 @@ async def test_a_workflow_runs_by_name_and_stops_at_its_gate_where_nobody_can_be
     assert (code, out) == (2, "")
     assert "describe waits for approval" in err
     assert "no decision was made" in err
+
+
+@pytest.mark.long
+async def test_a_workflow_that_waits_is_rejected_and_approved_later_by_its_id(
+    model: ScriptedModel, work: Path
+) -> None:
+    code, _, err = await claude_pool(model, work, "chain", "issue_to_pr", "issue=Print b too")
+    assert code == 2, err
+    _, out, _ = await claude_pool(model, work, "pool", "list", "--json")
+    (row,) = json.loads(out)
+    assert f"claude-pool-gh pool approve|reject|cancel {row['chain_id']}" in err
+    asked = len(model.requests)
+    code, out, err = await claude_pool(model, work, "pool", "reject", row["chain_id"], "Shorter")
+    assert (code, out) == (2, ""), err
+    assert "Shorter" in str(model.requests[asked:])
+    code, out, err = await claude_pool(model, work, "pool", "approve", row["chain_id"], key="")
+    assert (code, out.strip()) == (0, '{"title": "scripted", "body": "scripted"}'), err
 
 
 @pytest.mark.long
@@ -222,10 +265,13 @@ async def test_a_prompt_alone_gets_the_isolation_that_is_asked_for(
         use("Write", {"file_path": "new.txt", "content": "x"}),
         say("done"),
     )[request.turn]
+    (work / "draft.txt").write_text("not committed")
     code, _, err = await claude_pool(
         model, work, "run", "Go", "--tools", "Write", "--allow", "Write", "--isolation", asked
     )
     assert code == 0, err
+    assert "1 uncommitted file is not seen by agents" in err
+    assert "draft.txt" in err
     assert "kept as commit" in err
     assert not (work / "new.txt").exists()
 

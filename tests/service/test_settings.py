@@ -10,7 +10,8 @@ from click.testing import CliRunner
 
 from claude_pool_gh.pool.model.config import Isolation
 from claude_pool_gh.service.cli import main
-from claude_pool_gh.service.script import ScriptOptions, _asked
+from claude_pool_gh.service.script import _asked
+from claude_pool_gh.service.script_options import ScriptOptions
 from claude_pool_gh.service.settings import PREFIX, Settings, SettingsError, read, variable
 
 NUMBERS = [

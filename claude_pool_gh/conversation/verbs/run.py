@@ -14,9 +14,9 @@ from claude_pool_gh.conversation.change_facts import ChangeFacts, decided, new_b
 from claude_pool_gh.conversation.changing_verb import ChangingVerb
 from claude_pool_gh.conversation.facts import ThreadFacts, facts_of
 from claude_pool_gh.conversation.gates import gate_of, waiting_step
-from claude_pool_gh.conversation.guidance import BRIEF
 from claude_pool_gh.conversation.handler import EVERYWHERE
 from claude_pool_gh.conversation.recipe_fit import RecipeNeeds
+from claude_pool_gh.conversation.recipe_terms import BRIEF
 from claude_pool_gh.conversation.services import (
     Answer,
     CommandContext,

@@ -2,6 +2,9 @@
 
 A placeholder is `{steps.NAME.KEY}`, `{item.KEY}`, `{args.KEY}`, each with further keys where the value has them, or
 `{previous_output}` or, in a recovery prompt, `{error}`. Every other brace is ordinary text, since prompts hold code.
+A placeholder in double braces, `{{item}}`, is sent as `{item}`: so a text can speak of one.
+
+`{thread.KEY}` is not filled here: whoever knows a thread puts a result's placeholder in its place, see `in_place_of`.
 
 What looks like a placeholder and is none is a misspelt one: `look_alikes` finds it, so that it is refused before it
 goes to a model as text.
@@ -11,14 +14,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from claude_pool_gh.pool.model.errors import RecipeError
 
-_PLACEHOLDER: Final = re.compile(
-    r"\{((?:steps|item|args)(?:\.[A-Za-z_][A-Za-z0-9_-]*)*|previous_output|error)\}"
-)
+_PATH: Final = r"(?:steps|item|args)(?:\.[A-Za-z_][A-Za-z0-9_-]*)*|previous_output|error"
+_PLACEHOLDER: Final = re.compile(rf"\{{({_PATH})\}}")
+_WRITTEN: Final = re.compile(rf"\{{\{{(?P<spoken_of>{_PATH})\}}\}}|\{{(?P<filled>{_PATH})\}}")
+_THREAD: Final = re.compile(r"(?<!\{)\{thread\.([A-Za-z_][A-Za-z0-9_]*)\}(?!\})")
 _ROOTS: Final = ("steps", "item", "args", "arguments")
 _MEANT: Final = {"arguments": "args"}
 _WORDS: Final = ("previous_output",)
@@ -32,7 +36,30 @@ ABSENT: Final = object()
 
 def placeholders(template: str) -> Iterator[str]:
     """Every placeholder's path, in order, such as `steps.brief.title`."""
-    return (match[1] for match in _PLACEHOLDER.finditer(template))
+    return (match["filled"] for match in _WRITTEN.finditer(template) if match["filled"])
+
+
+def spoken_of(template: str, is_filled: Callable[[str], bool]) -> str:
+    """The template with double braces around placeholders that are not to be filled: they are sent as written."""
+
+    def keep(match: re.Match[str]) -> str:
+        return match[0] if match["filled"] and is_filled(match["filled"]) else f"{{{match[0]}}}"
+
+    return _WRITTEN.sub(keep, template)
+
+
+def thread_fields(template: str) -> Iterator[str]:
+    """What a template asks for of the thread that it runs on: the names behind `thread.`."""
+    return (match[1] for match in _THREAD.finditer(template))
+
+
+def in_place_of(template: str, paths: Mapping[str, str]) -> str:
+    """The template with `{thread.NAME}` replaced by the placeholder of `paths[NAME]`, where that is known."""
+
+    def put(match: re.Match[str]) -> str:
+        return f"{{{paths[match[1]]}}}" if match[1] in paths else match[0]
+
+    return _THREAD.sub(put, template)
 
 
 def look_alikes(template: str, words: Collection[str] = ()) -> Iterator[tuple[str, str | None]]:
@@ -57,7 +84,13 @@ def render(template: str, values: Mapping[str, Any]) -> str:
 
     Raises RecipeError for a path that `values` does not have.
     """
-    return _PLACEHOLDER.sub(lambda match: _text(look_up(match[1], values)), template)
+
+    def put(match: re.Match[str]) -> str:
+        if match["spoken_of"]:
+            return f"{{{match['spoken_of']}}}"
+        return _text(look_up(match["filled"], values))
+
+    return _WRITTEN.sub(put, template)
 
 
 def look_up(path: str, values: Mapping[str, Any]) -> Any:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from claude_pool_gh.pool.model.config import TaskOverrides
+from claude_pool_gh.pool.model.errors import RecipeError
 from claude_pool_gh.pool.model.plan import AgentRun, Branches, HostCall, Step
-from claude_pool_gh.pool.model.render import look_alikes, placeholders
+from claude_pool_gh.pool.model.render import (
+    look_alikes,
+    placeholders,
+    spoken_of,
+    thread_fields,
+)
 from claude_pool_gh.pool.recipes.skills import Skill
 from claude_pool_gh.pool.recipes.workflows import ChainStep, Written
 from claude_pool_gh.pool.recipes.yaml_file import nearest, no_such
@@ -32,23 +39,44 @@ class CompileScope:
     model: str | None = None
     effort: str | None = None
     turns: int | None = None
+    thread: frozenset[str] | None = None
+    """What `{thread.NAME}` can name, where whoever asks for the steps puts it in; None: there is no thread."""
 
 
 def compile_steps(written: Written, scope: CompileScope) -> tuple[Step, ...]:
     """The steps in full. Raises RecipeError, naming the step, for whatever could not run."""
     done: dict[str, Step] = {}
     for step in written.steps:
-        if step.name in done:
-            raise written.error(step, "another step has this name")
-        if step.again_from is not None and step.again_from not in done:
-            raise written.error(step, no_such("earlier step", step.again_from, list(done)))
-        made = _step(written, step, scope)
-        _check_references(written, step, made, done)
-        done[step.name] = made
+        done[step.name] = _compiled(written, step, scope, done)
     return tuple(done.values())
 
 
-def _step(written: Written, step: ChainStep, scope: CompileScope) -> Step:
+def faults_of(written: Written, scope: CompileScope) -> list[RecipeError]:
+    """Whatever could not run, of each step the first; a faulty step is taken for one that could answer anything."""
+    done: dict[str, Step] = {}
+    found: list[RecipeError] = []
+    for step in written.steps:
+        try:
+            done[step.name] = _compiled(written, step, scope, done)
+        except RecipeError as error:
+            found.append(error)
+            done[step.name] = HostCall(name=step.name, call="unknown")
+    return found
+
+
+def _compiled(
+    written: Written, step: ChainStep, scope: CompileScope, done: Mapping[str, Step]
+) -> Step:
+    if step.name in done:
+        raise written.error(step, "another step has this name")
+    if step.again_from is not None and step.again_from not in done:
+        raise written.error(step, no_such("earlier step", step.again_from, list(done)))
+    made = _step(written, step, scope, done)
+    _check_references(written, step, made, scope, done)
+    return made
+
+
+def _step(written: Written, step: ChainStep, scope: CompileScope, done: Mapping[str, Step]) -> Step:
     common: dict[str, Any] = {
         "name": step.name,
         "when": step.when,
@@ -65,16 +93,24 @@ def _step(written: Written, step: ChainStep, scope: CompileScope) -> Step:
         if len(set(names)) != len(names):
             raise written.error(step, "two of its branches have the same name")
         runs = tuple(
-            _run(written, step, branch, scope, {"name": branch.name}) for branch in step.branches
+            _run(written, step, branch, scope, {"name": branch.name}, done)
+            for branch in step.branches
         )
         return Branches(branches=runs, at_once=step.at_once, on_failure=step.on_failure, **common)
-    return _run(written, step, step, scope, common)
+    return _run(written, step, step, scope, common, done)
 
 
 def _run(
-    written: Written, at: ChainStep, step: ChainStep, scope: CompileScope, common: Mapping[str, Any]
+    written: Written,
+    at: ChainStep,
+    step: ChainStep,
+    scope: CompileScope,
+    common: Mapping[str, Any],
+    done: Mapping[str, Step],
 ) -> AgentRun:
     skill = _skill(written, at, step, scope)
+    if skill is not None and _is_plain(skill):
+        skill = _with_its_braces(skill, written, step, done)
     system, prompt = ("", step.prompt or "") if skill is None else (skill.prompt, step.input)
     if skill is not None and not step.input:
         system, prompt = "", _with_unnamed(skill)
@@ -102,6 +138,31 @@ def _skill(written: Written, at: ChainStep, step: ChainStep, scope: CompileScope
     if step.skill not in scope.skills:
         raise written.error(at, no_such("skill", step.skill, sorted(scope.skills)))
     return scope.skills[step.skill]
+
+
+def _is_plain(skill: Skill) -> bool:
+    """Whether a skill is of the open format alone, which knows no placeholders."""
+    return not skill.arguments
+
+
+def _with_its_braces(
+    skill: Skill, written: Written, step: ChainStep, done: Mapping[str, Step]
+) -> Skill:
+    """A plain skill in whose text only those placeholders are filled that lead somewhere; every other brace is text.
+
+    What is plainly ours and misspelt stays, to be refused: an argument that there is not, an earlier step's name with a
+    slip, an output that an earlier step has not.
+    """
+    place = _Place(item=step.each is not None)
+
+    def is_filled(path: str) -> bool:
+        root, _, rest = path.partition(".")
+        is_ours = root == "args" or (
+            root == "steps" and bool(get_close_matches(rest.partition(".")[0], done, 1, 0.7))
+        )
+        return is_ours or _wrong(path, place, written.arguments, done) is None
+
+    return skill.model_copy(update={"prompt": spoken_of(skill.prompt, is_filled)})
 
 
 def _with_unnamed(skill: Skill) -> str:
@@ -189,12 +250,28 @@ def _schema(
 
 
 def _check_references(
-    written: Written, step: ChainStep, made: Step, done: Mapping[str, Step]
+    written: Written,
+    step: ChainStep,
+    made: Step,
+    scope: CompileScope,
+    done: Mapping[str, Step],
 ) -> None:
-    for path, place in _named(step, made):
+    for path, place in _named(step, made, scope):
         problem = _wrong(path, place, written.arguments, done)
         if problem:
             raise written.error(step, problem)
+    for run, own in _with_written(step, made):
+        asked = [name for text in _own_texts(run, own, scope) for name in thread_fields(text)]
+        if problem := _wrong_thread(asked, scope.thread):
+            raise written.error(step, problem)
+
+
+def _wrong_thread(asked: Sequence[str], known: frozenset[str] | None) -> str | None:
+    """What is wrong with the parts of a thread that are asked for; None where all are there."""
+    if known is None and asked:
+        return f"`{{thread.{asked[0]}}}` is there only on GitHub, in a workflow of a pull request or an issue"
+    wrong = next((name for name in asked if name not in (known or ())), None)
+    return None if wrong is None else no_such("part of the thread", wrong, sorted(known or ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,16 +288,34 @@ class _Place:
         return (*(("item",) if self.item else ()), *(("error",) if self.error else ()))
 
 
-def _named(step: ChainStep, made: Step) -> Iterator[tuple[str, _Place]]:
+def _with_written(step: ChainStep, made: Step) -> Iterator[tuple[AgentRun, ChainStep]]:
+    """The runs of a step, each with what was written for it."""
+    yield from zip(_runs(made), step.branches or (step,), strict=False)
+
+
+def _own_texts(run: AgentRun, written: ChainStep, scope: CompileScope) -> Iterator[str]:
+    """A run's texts without that of a plain skill, in which a misspelt placeholder is only text."""
+    plain = written.skill is not None and _is_plain(scope.skills[written.skill])
+    yield from (run.arguments or {}).values()
+    yield from (run.title, run.recovery or "")
+    if not (plain and not written.input):
+        yield run.prompt
+    if not plain:
+        yield run.system
+
+
+def _named(step: ChainStep, made: Step, scope: CompileScope) -> Iterator[tuple[str, _Place]]:
     """Every path that a step names, also one that is misspelt so that nothing would be put in its place."""
     if step.when is not None:
         yield step.when.value, _Place()
-    for run in _runs(made):
+    for run, own in _with_written(step, made):
         if run.each is not None:
             yield f"steps.{run.each}", _Place()
+        checked = set(_own_texts(run, own, scope))
         for text, place in _texts(run):
             yield from ((path, place) for path in placeholders(text))
-            yield from ((alike, place) for alike, _ in look_alikes(text, place.words))
+            if text in checked:
+                yield from ((alike, place) for alike, _ in look_alikes(text, place.words))
 
 
 def _runs(made: Step) -> tuple[AgentRun, ...]:

@@ -7,13 +7,14 @@ it is asked for, so that a faulty one harms nobody who does not use it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from claude_pool_gh.pool.model import arguments
 from claude_pool_gh.pool.model.errors import RecipeError
-from claude_pool_gh.pool.recipes.skills import Skill, parse_skill
+from claude_pool_gh.pool.recipes.skills import Skill, files_named, parse_skill
 from claude_pool_gh.pool.recipes.workflows import Workflow, WorkflowFile, Written, parse_workflow
 from claude_pool_gh.pool.recipes.yaml_file import no_such
 
@@ -28,6 +29,8 @@ class RecipeLibrary:
     folders: Sequence[Folder] = ()
     added_skills: dict[str, Skill] = field(default_factory=dict)
     added_workflows: dict[str, Workflow] = field(default_factory=dict)
+    skill_tools: frozenset[str] | None = None
+    """The tools that agents can have: others that a skill's file names are left out. None: any."""
 
     def skill(self, name: str) -> Skill:
         """A skill. Raises RecipeError where there is none, or it is faulty."""
@@ -36,12 +39,8 @@ class RecipeLibrary:
         found = self._find("skills", name, "SKILL.md")
         if found is None:
             raise RecipeError(no_such("skill", name, self.skill_names()))
-        skill = parse_skill(found.read_text("utf-8"), str(found))
-        if skill.name != name:
-            raise RecipeError(
-                f"{found}: the skill calls itself {skill.name!r}, its folder {name!r}"
-            )
-        return skill
+        skill = parse_skill(found.read_text("utf-8"), str(found), name)
+        return skill.with_files(self._bundled(name, skill)).with_tools(self.skill_tools)
 
     def workflow(self, name: str) -> WorkflowFile:
         """A workflow. Raises RecipeError where there is none, or it is faulty."""
@@ -74,6 +73,17 @@ class RecipeLibrary:
     def workflow_names(self) -> list[str]:
         """Every workflow there is."""
         return sorted({*self.added_workflows, *self._names("workflows", ".yml")})
+
+    def _bundled(self, name: str, skill: Skill) -> dict[str, str]:
+        """The files in a skill's folder that its text names, as far as they are texts."""
+        found = {}
+        for path in files_named(skill.prompt):
+            parts = path.split("/")
+            file = self._find("skills", name, *parts)
+            if file is not None:
+                with suppress(UnicodeDecodeError):
+                    found[path] = file.read_text("utf-8")
+        return found
 
     def _find(self, *parts: str) -> Folder | None:
         if any("/" in part or part.startswith(".") for part in parts):

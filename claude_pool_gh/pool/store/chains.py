@@ -228,6 +228,14 @@ def get(tx: Transaction, chain_id: str) -> ChainRow:
     return _chain(row, tx.execute(_STEPS, {"wanted": chain_id}).all())
 
 
+def pool_of(tx: Transaction, chain_id: str) -> str:
+    """The name under which a chain is queued. Raises UnknownChain."""
+    found = tx.execute(sa.select(chains.c.pool).where(chains.c.id == chain_id)).scalar()
+    if found is None:
+        raise UnknownChain(f"no chain has the id {chain_id!r}")
+    return str(found)
+
+
 def several(tx: Transaction, chain_ids: Iterable[str]) -> dict[str, ChainRow]:
     """Read these chains, in two statements. What is not there is left out."""
     wanted = {"several": list(chain_ids)}

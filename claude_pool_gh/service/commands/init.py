@@ -1,16 +1,23 @@
-"""The command `init`, as the shell sees it."""
+"""Set a repository up for the Action, or make a server's GitHub App."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from claude_pool_gh.service.settings import SettingsError, read
+from claude_pool_gh.service.command_line.deferred import deferred
+from claude_pool_gh.service.command_line.options import settings_of
+
+if TYPE_CHECKING:
+    from claude_pool_gh.service.init import action, app
+else:
+    action = deferred("claude_pool_gh.service.init.action")
+    app = deferred("claude_pool_gh.service.init.app")
 
 
-@click.command(short_help="Set a repository up for the Action, or make a server's GitHub App.")
+@click.command
 @click.option("--app", is_flag=True, help="Make the GitHub App of a server instead.")
 @click.option("--yes", is_flag=True, help="Ask nothing, for scripts.")
 @click.option("--dry-run", is_flag=True, help="Print what would be written, and do nothing.")
@@ -47,7 +54,7 @@ from claude_pool_gh.service.settings import SettingsError, read
     help="With --app: port of the page. Default: any.",
 )
 @click.option("--no-browser", is_flag=True, help="With --app: only print the address of the page.")
-def init(**given: Any) -> None:
+def command(**given: Any) -> None:
     """Set the repository of this clone up for the Action: its workflow and a configuration to begin with.
 
     It asks before it writes, replaces no file, and says whether the secret with the model's key is set, which it asks
@@ -57,21 +64,14 @@ def init(**given: Any) -> None:
     and writes the App's private key and webhook secret to files that only you can read. For a machine without a
     browser, forward --port to it: ssh -L 8765:127.0.0.1:8765 MACHINE.
     """
-    try:
-        settings = read({})
-    except SettingsError as error:
-        raise click.ClickException("\n".join(error.faults)) from error
+    settings = settings_of({})
     _check_belonging(given)
     common = {"settings": settings, "yes": given["yes"], "dry_run": given["dry_run"]}
     if given["app"]:
-        from claude_pool_gh.service.init import app  # noqa: PLC0415 - `--help` should not wait for it
-
         own = {name: given[name] for name in ("organization", "public_url", "poll", "port")}
         browser = not given["no_browser"]
         app.set_up(app.AppOptions(folder=Path(given["folder"]), browser=browser, **own, **common))
         return
-    from claude_pool_gh.service.init import action  # noqa: PLC0415
-
     own = {name: given[name] for name in ("remote", "action", "pull_request")}
     action.set_up(action.ActionOptions(folder=Path(), **own, **common))
 

@@ -1,0 +1,25 @@
+"""Flags that many commands have, and that need no settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def json_flag(command: Command) -> Command:
+    """Give a command the flag `--json`, as `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(
+        command
+    )
+
+
+def folder_flag(command: Command) -> Command:
+    """Give a command the flag `--folder`: an existing folder, by default the current one."""
+    kind = click.Path(exists=True, file_okay=False, path_type=Path)
+    text = "The folder that is meant. Default: here."
+    return click.option("--folder", type=kind, default=Path(), help=text)(command)

@@ -1,0 +1,1 @@
+"""The repository's configuration file, .github/claude-pool.yml."""

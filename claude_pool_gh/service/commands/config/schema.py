@@ -1,0 +1,15 @@
+"""Print its JSON Schema, for editors."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from claude_pool_gh.config.model import RepositoryConfig
+
+
+@click.command
+def command() -> None:
+    """Print the JSON Schema of the configuration file, for editors."""
+    click.echo(json.dumps(RepositoryConfig.model_json_schema(), indent=2))

@@ -1,0 +1,1 @@
+"""List chains that were started in a shell, and decide on them."""

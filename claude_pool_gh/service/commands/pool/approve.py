@@ -1,0 +1,36 @@
+"""Approve what a chain waits with, and let it go on."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from claude_pool_gh.service.command_line.decision_flags import decision_flags, run_options
+from claude_pool_gh.service.command_line.deferred import deferred
+
+if TYPE_CHECKING:
+    from claude_pool_gh.service import pool_control
+else:
+    pool_control = deferred("claude_pool_gh.service.pool_control")
+
+
+@click.command
+@click.argument("chain_id", metavar="ID")
+@decision_flags
+def command(chain_id: str, *, only_decide: bool, **given: Any) -> None:
+    """Approve what a chain waits with, and let it go on here, to its end or to its next gate.
+
+    \b
+    Example:
+        claude-pool-gh pool approve chain-0fecd9d0c81f8b1d7f1e
+    """  # noqa: D301 - click wants the character itself
+    options = pool_control.DecisionOptions(
+        deed="approve",
+        chain_id=chain_id,
+        only_decide=only_decide,
+        run=run_options(given),
+    )
+    sys.exit(asyncio.run(pool_control.decide(options)))

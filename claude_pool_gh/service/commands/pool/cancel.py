@@ -1,0 +1,32 @@
+"""End a chain that runs or waits."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from claude_pool_gh.service.command_line.common_flags import folder_flag
+from claude_pool_gh.service.command_line.deferred import deferred
+from claude_pool_gh.service.command_line.options import READING, settings_flags, settings_of
+
+if TYPE_CHECKING:
+    from claude_pool_gh.service import pool_control
+else:
+    pool_control = deferred("claude_pool_gh.service.pool_control")
+
+
+@click.command
+@click.argument("chain_id", metavar="ID")
+@folder_flag
+@settings_flags(*READING)
+def command(chain_id: str, *, folder: Path, **given: Any) -> None:
+    """End a chain that runs or waits. What it finished and cost is kept; `pool continue` goes on with it.
+
+    \b
+    Example:
+        claude-pool-gh pool cancel chain-0fecd9d0c81f8b1d7f1e
+    """  # noqa: D301 - click wants the character itself
+    asyncio.run(pool_control.cancel(settings_of(given), folder, chain_id))

@@ -1,0 +1,1 @@
+"""Copy built-in workflows and skills, to change them."""

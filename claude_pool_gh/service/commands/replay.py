@@ -1,0 +1,53 @@
+"""Say what the bot would decide about a recorded event, and why."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from claude_pool_gh.service.command_line.deferred import deferred
+
+if TYPE_CHECKING:
+    from claude_pool_gh.service import replay as recorded
+else:
+    recorded = deferred("claude_pool_gh.service.replay")
+
+
+@click.command
+@click.argument("event_file", type=click.File(errors="replace"), metavar="EVENT.json")
+@click.option(
+    "--event",
+    default="",
+    help="The event's name, such as issue_comment. Default: seen by its parts.",
+)
+@click.option(
+    "--role",
+    type=click.Choice(["none", "read", "triage", "write", "maintain", "admin"]),
+    help="What the sender may do. Default: guessed from author_association, else write.",
+)
+@click.option("--door", type=click.Choice(["app", "action"]), default="app", show_default=True)
+@click.option(
+    "--folder", default=".", help="The git repository whose configuration counts. Default: here."
+)
+@click.option("--base", default="", help="The commit that stands for the default branch.")
+@click.option(
+    "--head", default="HEAD", show_default=True, help="The commit that stands for the pull request."
+)
+def command(event_file: Any, **given: Any) -> None:
+    """Say what the bot would decide about an event, and why: nothing is run.
+
+    EVENT.json is the body of a webhook delivery, a delivery as GitHub's API shows it, or the file that a runner names
+    in GITHUB_EVENT_PATH. It meets a simulated GitHub that holds the repository here.
+    """
+    folder = Path(given.pop("folder"))
+    sys.exit(
+        asyncio.run(
+            recorded.replay_event(
+                recorded.RecordedEvent(text=event_file.read(), folder=folder, **given)
+            )
+        )
+    )

@@ -1,0 +1,31 @@
+"""Put a copy in the place of the database; the server must not run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from claude_pool_gh.service.command_line.deferred import deferred
+from claude_pool_gh.service.command_line.options import READING, settings_flags, settings_of
+
+if TYPE_CHECKING:
+    from claude_pool_gh.service import backup as copies
+else:
+    copies = deferred("claude_pool_gh.service.backup")
+
+
+@click.command
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--replace", is_flag=True, help="Move a database that is there aside, instead of refusing."
+)
+@settings_flags(*READING)
+def command(file: Path, *, replace: bool, **given: Any) -> None:
+    """Put FILE, a copy that `backup` made, in the place of the database. Stop the server first.
+
+    GitHub then knows more than the database. The next server looks for what it wants to write before it writes it, for
+    a month, so that nothing stands there twice. What was asked for after the copy was made is not known any more.
+    """
+    copies.restore(settings_of(given), file, replace=replace)

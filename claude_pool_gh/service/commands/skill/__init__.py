@@ -1,0 +1,1 @@
+"""List and check skills, the built-in ones and your own."""

@@ -1,0 +1,1 @@
+"""List and check workflows, the built-in ones and your own."""

@@ -1,0 +1,175 @@
+"""What the shell waits for: a command's own modules are imported when it runs, and for no other."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.shell_completion import ShellComplete
+from click.testing import CliRunner
+
+from claude_pool_gh.service.cli import main
+from claude_pool_gh.service.command_line.lazy_group import LazyGroup
+from tests import ours
+
+ROOT = Path(__file__).parents[2]
+HEAVY = {"aiohttp", "alembic", "claude_agent_sdk", "gidgethub", "rich", "sqlalchemy", "psutil"}
+"""What takes longest to import, and no help text, flag or configuration needs."""
+LOADED = """
+import sys
+from claude_pool_gh.service.cli import main
+try:
+    main(sys.argv[1:])
+finally:
+    print(*sys.modules, file=sys.stderr)
+"""
+MODULES = 180
+"""Modules of Python's own, click's and ours that `--help` may import; it was 600 with all commands."""
+
+
+def paths(group: LazyGroup, *before: str) -> list[tuple[str, ...]]:
+    """Every command of a group and of the groups in it, as it is typed."""
+    context = click.Context(group)
+    found = []
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        inside = paths(command, *before, name) if isinstance(command, LazyGroup) else []
+        found += [(*before, name), *inside]
+    return found
+
+
+def loaded(*arguments: str) -> set[str]:
+    """The modules in a process of their own at the end of a command that succeeds."""
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED, *arguments],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=ours.environment(),
+        check=False,
+        timeout=100,
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stderr.split())
+
+
+def test_help_imports_no_command() -> None:
+    modules = loaded("--help")
+    own = {name for name in modules if name.startswith("claude_pool_gh.service.commands.")}
+    assert own == set()
+    assert {name.partition(".")[0] for name in modules} & {*HEAVY, "pydantic", "asyncio"} == set()
+    assert len(modules) < MODULES
+
+
+@pytest.mark.parametrize("command", paths(main), ids=" ".join)
+def test_the_help_of_a_command_does_not_wait_for_what_it_does(command: tuple[str, ...]) -> None:
+    modules = {name.partition(".")[0] for name in loaded(*command, "--help")}
+    assert modules & HEAVY == set(), "import it with `deferred`"
+
+
+def test_a_configuration_is_checked_without_engine_server_and_verbs() -> None:
+    modules = loaded("config", "check", "docs/claude-pool.example.yml")
+    assert {name.partition(".")[0] for name in modules} & {*HEAVY, "asyncio"} == set()
+    assert not [name for name in modules if name.startswith("claude_pool_gh.conversation.verbs.")]
+
+
+@pytest.mark.parametrize("command", paths(main), ids=" ".join)
+def test_every_command_has_one_line_in_the_list_and_a_help(command: tuple[str, ...]) -> None:
+    said = CliRunner().invoke(main, [*command[:-1], "--help"]).output
+    (line,) = [each for each in said.splitlines() if each.split()[:1] == [command[-1]]]
+    assert len(line.split()) > 2
+    for flag in ("--help", "-h"):
+        done = CliRunner().invoke(main, [*command, flag])
+        assert (done.exit_code, done.output[:6]) == (0, "Usage:")
+
+
+def test_a_mistyped_command_is_told_the_nearest_one_on_standard_error() -> None:
+    done = CliRunner().invoke(main, ["confg"])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "Did you mean 'config'?" in done.stderr
+
+
+def completed(words: list[str], incomplete: str) -> list[str]:
+    shell = ShellComplete(main, {}, "claude-pool-gh", "_CLAUDE_POOL_GH_COMPLETE")
+    return [item.value for item in shell.get_completions(words, incomplete)]
+
+
+def test_a_shell_completes_commands_flags_and_values() -> None:
+    assert completed([], "re") == ["recipes", "rehearse", "replay"]
+    assert completed(["config"], "") == ["check", "schema", "show"]
+    assert completed(["serve"], "--po") == ["--port", "--poll"]
+    assert completed(["serve", "--checks"], "t") == ["true"]
+    assert completed(["run", "--isolation"], "w") == ["worktree"]
+
+
+def test_completing_imports_no_command() -> None:
+    code = (
+        "import sys; from claude_pool_gh.service.cli import main\n"
+        "from click.shell_completion import ShellComplete\n"
+        "print(ShellComplete(main, {}, 'x', 'X').get_completions([], '')[0].help)\n"
+        "print(*sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=ours.environment(),
+        check=True,
+        timeout=100,
+    )
+    said, modules = done.stdout.splitlines()
+    assert said == "Run a workflow here, a file or one by name."
+    assert "claude_pool_gh.service.commands.chain" not in modules.split()
+
+
+def test_flags_say_what_kind_of_value_they_take_and_in_which_range() -> None:
+    text = " ".join(CliRunner().invoke(main, ["serve", "--help"]).output.split())
+    for shown in (
+        "--port INTEGER 0..65535",
+        "--slots INTEGER 0..64",
+        "--budget-usd NUMBER above 0",
+        "--poll NUMBER 0..",
+        "--checks BOOLEAN",
+        "--state-dir FOLDER",
+        "--private-key-file FILE",
+        "--host TEXT",
+    ):
+        assert shown in text
+
+
+WITHOUT_JSON = {
+    "serve": "runs until it is stopped",
+    "worker": "runs until it is stopped",
+    "init": "asks, and writes files",
+    "rehearse": "shows a demonstration",
+    "replay": "explains in words",
+    "config schema": "is JSON",
+    "pool cancel": "says only whether it did",
+    "recipes eject": "prints the files that it wrote, a line each",
+}
+
+
+def test_every_command_that_reports_has_json() -> None:
+    found = {" ".join(path): command for path, command in every_command(main)}
+    without = {
+        name for name, command in found.items() if "as_json" not in {p.name for p in command.params}
+    }
+    assert without == set(WITHOUT_JSON)
+    assert len(found) > 20
+
+
+def every_command(group: LazyGroup, *before: str) -> list[tuple[tuple[str, ...], click.Command]]:
+    context = click.Context(group)
+    found: list[tuple[tuple[str, ...], click.Command]] = []
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        if isinstance(command, LazyGroup):
+            found += every_command(command, *before, name)
+        else:
+            found.append(((*before, name), command))
+    return found
