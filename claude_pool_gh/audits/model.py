@@ -1,0 +1,372 @@
+"""What an audit plans, what it covers and what it finds: the values that its parts and its reports exchange.
+
+Money is integer microdollars, times are milliseconds since 1970 (UTC), paths are POSIX from the repository's root.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from claude_pool_gh.findings.model import Category, Finding
+from claude_pool_gh.terms.severity import Severity
+
+
+class SkipReason(StrEnum):
+    """Why a file is not read. None of these makes an audit partial: they are decided before it starts."""
+
+    binary = "binary"
+    generated = "generated"
+    vendored = "vendored"
+    excluded = "excluded"
+    """The configuration leaves it out."""
+    too_large = "too large"
+    """Above the size that linguist reads too."""
+    empty = "empty"
+    lfs = "Git LFS pointer"
+    link = "symbolic link"
+    submodule = "submodule"
+    unchanged = "unchanged"
+    """The audit reads only what has changed since its last run."""
+    missing = "missing"
+    """The object store does not have its content."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkippedFile:
+    """A file that is left out, and why."""
+
+    path: str
+    reason: SkipReason
+    detail: str = ""
+    """What decided it, such as a pattern or an attribute; in plain words."""
+    overridden: bool = False
+    """An attribute of the repository's own decides it, against what its name and content say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFile:
+    """A file that can be read: its content's object id, bytes and estimated tokens."""
+
+    path: str
+    blob: str
+    size: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Risk:
+    """Why a shard is read before others; the higher the score the earlier. `signals` are the parts of the sum."""
+
+    score: float = 0.0
+    signals: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shard:
+    """What one agent reads: some files of one commit."""
+
+    id: str
+    """Ten hex digits over what it is cut by and its paths: the same files are the same shard."""
+    title: str
+    """The folder, package or owner that it stands for, for people."""
+    paths: tuple[str, ...]
+    tokens: int
+    size: int
+    """Bytes."""
+    risk: Risk = Risk()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Range:
+    """A number that is not known yet: the likely one, and between what it will be in eight of ten runs."""
+
+    low: int
+    likely: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What an audit will probably need before it has spent anything."""
+
+    tokens: int
+    """Tokens of the files; agents read them more than once."""
+    cost: Range
+    """Microdollars."""
+    seconds: Range
+    """Of wall time on the slots that there are."""
+    runs: int = 0
+    """Earlier runs that the prices come from; 0: only published prices of other tools."""
+
+
+class Cut(StrEnum):
+    """By what files are put together."""
+
+    size = "size"
+    folder = "folder"
+    glob = "glob"
+    owner = "owner"
+    package = "package"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditPlan:
+    """Everything that is decided before an audit spends: one commit, its shards, and what is left out."""
+
+    audit: str
+    repository: str
+    """`owner/name`."""
+    commit: str
+    branch: str
+    by: Cut
+    shards: tuple[Shard, ...]
+    """In the order in which they are read."""
+    beyond: tuple[Shard, ...] = ()
+    """Shards that the budget does not reach: the result can not be complete."""
+    skipped: tuple[SkippedFile, ...] = ()
+    estimate: Estimate
+    budget: int
+    """Microdollars for everything: reading, verifying and merging."""
+    slots: int = 1
+    only: tuple[str, ...] = ()
+    """The paths that were asked for; none: the whole repository."""
+    notices: tuple[str, ...] = ()
+    """What a maintainer should know of the plan, in sentences, such as a pattern that names no file."""
+    unread_since: str = ""
+    """The commit since which changed files are read; "" where all are."""
+
+    @property
+    def files(self) -> int:
+        """Files that are to be read."""
+        return sum(len(shard.paths) for shard in self.shards)
+
+
+class ShardState(StrEnum):
+    """What became of a shard."""
+
+    read = "read"
+    failed = "failed"
+    cut = "cut"
+    """It ended early: no money, no turns or no time was left, or the audit was cancelled."""
+    not_started = "not started"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardResult:
+    """A shard, and what became of it."""
+
+    shard: Shard
+    state: ShardState
+    reason: str = ""
+    """Why it was not read whole, in words."""
+    stated: int = 0
+    """Claims that its agent made."""
+    kept: int = 0
+    """Claims of it that stand in the code as they were quoted, up to the number that one shard may make."""
+    cost: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """What was read and what was not, and why. It is a result of its own: no finding says nothing without it."""
+
+    shards: tuple[ShardResult, ...]
+    skipped: tuple[SkippedFile, ...] = ()
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """Paths of the files that an agent answered for."""
+        return self._paths(lambda state: state is ShardState.read)
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """Paths of the files that were to be read and were not."""
+        return self._paths(lambda state: state is not ShardState.read)
+
+    @property
+    def whole(self) -> bool:
+        """Whether everything that was to be read was."""
+        return all(each.state is ShardState.read for each in self.shards)
+
+    def reasons(self) -> Mapping[SkipReason, int]:
+        """How many files are left out for each reason, the most first."""
+        return dict(Counter(each.reason for each in self.skipped).most_common())
+
+    def _paths(self, wanted: Callable[[ShardState], bool]) -> tuple[str, ...]:
+        return tuple(
+            path for each in self.shards if wanted(each.state) for path in each.shard.paths
+        )
+
+
+class AuditState(StrEnum):
+    """What a finding is to the run that reports it."""
+
+    new = "new"
+    open = "open"
+    """An earlier run reported it, and no run has judged it fixed."""
+    fixed = "fixed"
+    """A run that read its place judged it so."""
+    reappeared = "reappeared"
+    """It was fixed, and is there again."""
+    dismissed = "dismissed"
+    """A person with the right to do so said that it is none."""
+
+
+STANDING: Final = frozenset({AuditState.new, AuditState.open, AuditState.reappeared})
+"""States in which a finding counts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A kind of finding: the id is of a closed list and never changes."""
+
+    id: str
+    """`audit/category`, as in `security/injection`."""
+    name: str
+    """For people, in a few words."""
+    summary: str
+    """One sentence."""
+    help: str
+    """What it means and what to do, in Markdown of our own making."""
+    category: Category
+    severity: Severity
+    """What it is where the finder says nothing."""
+    is_security: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditFinding:
+    """One defect over all runs of an audit."""
+
+    id: str
+    """Its identity over runs, moved lines and renamed files; what people give to `/pool dismiss` and `/pool fix`."""
+    rule: str
+    """See `Rule.id`."""
+    finding: Finding
+    """As it stands at `commit`. All its text is an agent's."""
+    state: AuditState
+    commit: str
+    """The commit at which its lines are what they are."""
+    verified: bool
+    """Whether a fresh agent confirmed it; else it was not serious enough, or there was no money for that."""
+    reread: bool
+    """Whether this run read its place; where not, `state` is what the last run that did says."""
+    shard: str = ""
+    """The id of the shard that it was found in; "" where this run did not find it."""
+    also: tuple[Finding, ...] = ()
+    """Other places or statements of the same defect, joined by the judge."""
+    first_ms: int = 0
+    """When it was found first."""
+    settled_ms: int = 0
+    """When it was fixed or dismissed; 0: it is not."""
+    seen: int = 1
+    """How many runs have found it."""
+    settled_by: str = ""
+    """Who dismissed it."""
+    reason: str = ""
+    """Why it was dismissed, in that person's words."""
+    file_gone: bool = False
+    """Its file is not there any more at the result's commit."""
+
+    @property
+    def stands(self) -> bool:
+        """Whether it counts as open."""
+        return self.state in STANDING
+
+    @property
+    def severity(self) -> Severity:
+        """How bad it is."""
+        return self.finding.severity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnsettledClaim:
+    """A claim of which nobody could say whether it is true; it is named and not counted as a finding."""
+
+    title: str
+    path: str
+    line: int
+    severity: Severity
+    reason: str
+
+
+class Completeness(StrEnum):
+    """How much of its plan an audit has done."""
+
+    complete = "complete"
+    partial = "partial"
+    """Something failed, was cut, cancelled, or is beyond the budget: what is missing says nothing."""
+    nothing = "nothing"
+    """No shard was read, or there was none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryPoint:
+    """An earlier run, for the trend."""
+
+    ended_ms: int
+    commit: str
+    open: Mapping[Severity, int]
+    new: int
+    fixed: int
+    completeness: Completeness
+    cost: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditResult:
+    """What an audit came to, with every finding that it knows, not only those of this run."""
+
+    plan: AuditPlan
+    coverage: Coverage
+    completeness: Completeness
+    findings: tuple[AuditFinding, ...]
+    """The worst first; what stands before what is fixed before what is dismissed."""
+    unsettled: tuple[UnsettledClaim, ...] = ()
+    refuted: int = 0
+    """Claims that a fresh agent refuted: counted, not shown."""
+    unplaced: int = 0
+    """Claims whose quote stands nowhere in the repository."""
+    beyond_limit: int = 0
+    """Claims that were over the number that one shard may make."""
+    unverified: int = 0
+    """Serious claims that were not verified since the number or the money for that was used up."""
+    cost: int = 0
+    cost_is_bound: bool = False
+    """Some request's cost is its reserved worst case."""
+    started_ms: int
+    ended_ms: int
+    history: tuple[HistoryPoint, ...] = ()
+    """Earlier runs, the oldest first, and this one at the end."""
+    problems: tuple[str, ...] = ()
+    """Why it is not complete, in sentences."""
+    resume: str = ""
+    """The command that goes on with what is left; "" where there is none."""
+    chain: str = ""
+    """The id of the chain that carried it."""
+
+    @property
+    def standing(self) -> tuple[AuditFinding, ...]:
+        """What is open."""
+        return tuple(each for each in self.findings if each.stands)
+
+    def in_state(self, state: AuditState) -> tuple[AuditFinding, ...]:
+        """The findings in one state."""
+        return tuple(each for each in self.findings if each.state is state)
+
+    def by_severity(self) -> Mapping[Severity, int]:
+        """How many stand of each severity, the worst first; each severity is there."""
+        counts = Counter(each.severity for each in self.standing)
+        return {severity: counts[severity] for severity in reversed(Severity)}
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing stands and nothing is missing: the only case in which people may be told so."""
+        return (
+            self.completeness is Completeness.complete and not self.standing and not self.unsettled
+        )
