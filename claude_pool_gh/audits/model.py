@@ -31,6 +31,8 @@ class SkipReason(StrEnum):
     submodule = "submodule"
     unchanged = "unchanged"
     """The audit reads only what has changed since its last run."""
+    odd_name = "name that is not UTF-8"
+    """No agent could open it by its name."""
     missing = "missing"
     """The object store does not have its content."""
 
