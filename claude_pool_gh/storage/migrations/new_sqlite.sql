@@ -10,6 +10,33 @@ CREATE TABLE approvals (
 	created_ms BIGINT NOT NULL,
 	CONSTRAINT pk_approvals PRIMARY KEY (gate, actor_id)
 );
+CREATE TABLE audit_findings (
+	id VARCHAR(200) NOT NULL,
+	audit VARCHAR(128) NOT NULL,
+	rule VARCHAR(64) NOT NULL,
+	verified BOOLEAN NOT NULL,
+	seen INTEGER NOT NULL,
+	also JSON NOT NULL,
+	CONSTRAINT pk_audit_findings PRIMARY KEY (id)
+);
+CREATE TABLE audit_runs (
+	chain_id VARCHAR(64) NOT NULL,
+	audit VARCHAR(128) NOT NULL,
+	"commit" VARCHAR(64) NOT NULL,
+	digest VARCHAR(64) NOT NULL,
+	started_ms BIGINT NOT NULL,
+	ended_ms BIGINT NOT NULL,
+	completeness VARCHAR(16) NOT NULL,
+	everything BOOLEAN NOT NULL,
+	standing JSON NOT NULL,
+	new INTEGER NOT NULL,
+	fixed INTEGER NOT NULL,
+	cost BIGINT NOT NULL,
+	tokens BIGINT NOT NULL,
+	shards INTEGER NOT NULL,
+	seconds FLOAT NOT NULL,
+	CONSTRAINT pk_audit_runs PRIMARY KEY (chain_id)
+);
 CREATE TABLE chain_scopes (
 	chain_id VARCHAR(64) NOT NULL,
 	kind VARCHAR(32) NOT NULL,
@@ -220,6 +247,8 @@ CREATE TABLE workers (
 	CONSTRAINT pk_workers PRIMARY KEY (id)
 );
 CREATE INDEX ix_approvals_chain_id ON approvals (chain_id);
+CREATE INDEX ix_audit_findings_audit ON audit_findings (audit);
+CREATE INDEX ix_audit_runs_audit ON audit_runs (audit, ended_ms);
 CREATE INDEX ix_chain_scopes_key ON chain_scopes (kind, "key");
 CREATE INDEX ix_chains_carried ON chains (state, owner);
 CREATE INDEX ix_chains_deadline ON chains (state, deadline_ms);
@@ -240,4 +269,4 @@ CREATE INDEX ix_tags_tag ON tags (tag);
 CREATE INDEX ix_tasks_chain_id ON tasks (chain_id);
 CREATE INDEX ix_tasks_session_id ON tasks (session_id);
 CREATE INDEX ix_tasks_state ON tasks (state);
-INSERT INTO alembic_version (version_num) VALUES ('0010');
+INSERT INTO alembic_version (version_num) VALUES ('0011');
