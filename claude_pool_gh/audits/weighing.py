@@ -7,40 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from claude_pool_gh.audits.model import UnsettledClaim
-from claude_pool_gh.findings.model import Finding, NewPlace, Short, StatedModel
+from claude_pool_gh.audits.stated import StatedJudgement
+from claude_pool_gh.findings.model import Finding, NewPlace, StatedModel
 from claude_pool_gh.pool.model.ports import Ending
-from claude_pool_gh.terms.severity import Severity
-
-
-class StatedJudgement(StatedModel):
-    """A second agent's word on one claim, or on one finding whose code has changed since it was reported."""
-
-    verdict: Annotated[
-        Literal["confirmed", "refuted", "unsure", "still", "fixed"],
-        Field(
-            description="Of a claim: confirmed, refuted or unsure. Of a known finding: still, fixed or unsure"
-        ),
-    ]
-    severity: Annotated[
-        Severity, Field(description="How bad it is where it is true, by your own reading")
-    ]
-    suggestion: Annotated[
-        Literal["fixes", "wrong", "none"],
-        Field(
-            description="Whether the suggestion, committed as it is, fixes the whole fault; none: there is none"
-        ),
-    ]
-    reason: Annotated[
-        Short, Field(max_length=600, description="What in the code decides it, with file and line")
-    ]
-    place: Annotated[
-        NewPlace | None, Field(description="Only with `still`: where the fault stands now")
-    ] = None
 
 
 class Candidate(StatedModel):

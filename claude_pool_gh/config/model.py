@@ -170,7 +170,7 @@ class Audit(Section):
     by: Annotated[
         Literal["size", "folder", "glob", "owner", "package"],
         Field(
-            description="What is kept apart: nothing but size, top-level folders, the patterns of `paths`, code owners, workspace packages"
+            description="What no two parts share: nothing, a top-level folder, a pattern of `paths`, owner, package"
         ),
     ] = "size"
     slots: Annotated[int, Field(ge=1, le=64, description="Most agents at the same time")] = 4
@@ -179,15 +179,11 @@ class Audit(Section):
     ] = None
     over_budget: Annotated[
         Literal["riskiest", "refuse"],
-        Field(
-            description="Where the estimate exceeds the budget: read the riskiest parts and say what was not covered, or nothing"
-        ),
+        Field(description="Above the budget: read the parts with the most risk, or nothing"),
     ] = "riskiest"
     when: Annotated[
         Literal["always", "changed"],
-        Field(
-            description="`changed`: read only what has changed since the last complete run; nothing changed, nothing read"
-        ),
+        Field(description="`changed`: read only what has changed since the last complete run"),
     ] = "always"
     turns: Annotated[int, Field(ge=1, le=500, description="Maximum turns of each agent")] = 60
 

@@ -84,6 +84,9 @@ class KnownFinding:
     by: str = ""
     head: str = ""
     """The commit at which its lines are what they are; "" where it is not known, as in older rows."""
+    created_ms: int = 0
+    settled_ms: int = 0
+    """When it was fixed, dismissed or ignored; 0: it is open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,4 +265,6 @@ def _known(row: sa.Row[Any]) -> KnownFinding:
         row.reason or "",
         row.settled_by or "",
         row.head,
+        row.created_ms,
+        row.settled_ms or 0,
     )

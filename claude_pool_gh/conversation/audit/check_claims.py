@@ -142,7 +142,8 @@ class _Now:
     def named_for(self, claim: Finding) -> Finding:
         """A claim under a name of its own; one that was fixed and is there again has its old one."""
         row = self.named.get(fingerprint(claim))
-        if row is None or (row.state is not Standing.open and same_defect(row.finding, claim)):
+        over = (Standing.fixed, Standing.ignored)
+        if row is None or (row.state in over and same_defect(row.finding, claim)):
             return claim
         return named_apart(claim, self.named.keys())
 
