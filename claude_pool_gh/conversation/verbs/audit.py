@@ -63,14 +63,14 @@ class Audit(AgentVerb[AuditFacts]):
     """Reads the default branch as it is now, wherever it is asked."""
 
     name = "audit"
-    summary = "Reads the whole repository in parts and reports confirmed findings; `--plan` shows only what it would cost."
+    summary = "Reads the whole repository in parts and reports confirmed findings; `--plan` only estimates."
     places = EVERYWHERE
     arguments = "[NAME] [PATH…]"
     flags = (Flag("plan", "shows the plan and its estimate; reads nothing", is_switch=True),)
     order = 55
     facts = AuditFacts
     recipe = f"audit-{DEFAULT}"
-    workflows = tuple(f"audit-{kind}" for kind in KINDS)
+    more_recipes = tuple(f"audit-{kind}" for kind in KINDS)
 
     async def answer(self, services: Services, asked: CommandContext) -> Reply:
         """Plan a chain of the audit that the command names, at the default branch as it is now."""
