@@ -97,7 +97,7 @@ def _worst(report: AuditReport, home: str, head: str) -> list[str]:
 
 def _details(report: AuditReport) -> list[str]:
     lines: list[str] = []
-    if not report.planned:
+    if report.files_read:
         lines.append(
             f"Read: {count(report.files_read, 'file')} in {report.shards_read} of {count(report.shards, 'part')}"
         )

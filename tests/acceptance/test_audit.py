@@ -9,6 +9,7 @@ import pytest
 
 from claude_pool_gh.rehearsal.model import Answer, Fail, ToolUse
 from tests.acceptance.auditor import RESULT, Auditor, claim
+from tests.acceptance.colleague import Colleague
 from tests.acceptance.world import World
 
 PRICES, STORE = "shop/prices.py", "shop/store.py"
@@ -159,3 +160,76 @@ async def test_a_budget_that_is_too_small_is_refused_or_reaches_the_riskiest_par
     await here.say("/pool audit")
     await here.shows("audit", "nothing was read")
     assert auditor.seen == []
+
+
+async def test_a_finding_is_dismissed_or_fixed_by_its_id_in_an_issue(
+    here: World, auditor: Auditor
+) -> None:
+    auditor.claims = (TOTAL, ROW)
+    issue = here.repository.open_issue("Audit", "Please.", here.maintainer)
+    await here.say("/pool audit", number=issue.number)
+    await here.shows("audit", "### 🔎 2 new", issue.number)
+    ids = {each["finding"]["title"]: each["id"] for each in gathered(here)["findings"]}
+    await here.say(f"/pool dismiss {ids[ROW['title']][:8]} one writer only", number=issue.number)
+    await here.said(ROW["title"], issue.number)
+    mender = Colleague()
+    here.model.script = mender
+    await here.say(f"/pool fix {ids[TOTAL['title']][:8]}", number=issue.number)
+    shown = await here.shows("fix", "AWAITING APPROVAL", issue.number)
+    assert TOTAL["title"] in mender.asked("mend-problems")[0].text
+    await here.say("/pool approve " + shown.split("/pool approve ")[1][:10], number=issue.number)
+    await here.shows("fix", "### ✅ Pull request #", issue.number)
+    made = here.repository.pulls[-1]
+    assert f"`{ids[TOTAL['title']][:8]}`" in made.body
+    assert f"Closes #{issue.number}" not in made.body, "the report stays"
+    here.model.script = auditor
+    await here.say("/pool audit", number=issue.number)
+    await here.shows("audit", "1 still open", issue.number)
+    states = {each["finding"]["title"]: each["state"] for each in gathered(here)["findings"]}
+    assert states == {TOTAL["title"]: "open", ROW["title"]: "dismissed"}
+
+
+async def test_a_cancelled_audit_keeps_what_its_parts_have_said_and_says_that_nobody_verified_it(
+    here: World, auditor: Auditor
+) -> None:
+    configure(here, BY_FOLDER)
+    auditor.claims = (TOTAL,)
+    auditor.instead = lambda files: (
+        Answer((ToolUse("Read", {"file_path": "AGENTS.md"}),), delay=120)
+        if "tests/test_prices.py" in files
+        else None
+    )
+    await here.say("/pool audit")
+    await here.until(
+        lambda: (
+            here.rows("SELECT count(*) FROM tasks WHERE step = 'find' AND state = 'completed'")[0][
+                0
+            ]
+            >= 2
+        )
+    )
+    await here.say("/pool cancel")
+    shown = await here.shows("audit", "NOT AUDITED: cancelled")
+    assert "what they say is not verified" in shown
+    assert TOTAL["title"] in shown
+
+
+async def test_two_audits_at_once_report_a_fault_once(here: World, auditor: Auditor) -> None:
+    auditor.claims = (TOTAL,)
+    await here.say("/pool audit defects\n/pool audit defects shop")
+    await here.until(lambda: here.rows("SELECT count(*) FROM audit_runs") == [(2,)])
+    assert here.rows("SELECT count(*) FROM findings") == [(1,)]
+
+
+async def test_a_limit_of_the_model_half_way_leaves_a_part_unread_and_the_rest_reported(
+    here: World, auditor: Auditor
+) -> None:
+    configure(here, BY_FOLDER)
+    auditor.claims = (TOTAL,)
+    auditor.instead = lambda files: (
+        Fail(400, "invalid_request_error", "prompt is too long") if "AGENTS.md" in files else None
+    )
+    await here.say("/pool audit")
+    await here.shows("audit", "PARTLY AUDITED (1 finding)")
+    unread = [each["state"] for each in gathered(here)["coverage"]["shards"]]
+    assert sorted(set(unread)) == ["failed", "read"]

@@ -1,30 +1,74 @@
-"""What the tracking comment of an audit shows, read back from the chain's rows. Pure."""
+"""What the tracking comment of an audit shows, read back from the chain's rows."""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
 
 from pydantic import TypeAdapter
 
 from claude_pool_gh.audits.model import AuditPlan, AuditResult, AuditState, Completeness
+from claude_pool_gh.audits.stated import claims_of, is_typed
+from claude_pool_gh.conversation.audit.facts import AuditFacts
 from claude_pool_gh.conversation.audit.gather import RESULT
+from claude_pool_gh.conversation.facts import facts_of
+from claude_pool_gh.pool.model.outcomes import Verdict
+from claude_pool_gh.pool.model.ports import Ending
+from claude_pool_gh.pool.store import tasks
 from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.reports.views import AuditReport, Remark
+from claude_pool_gh.storage import Transaction
 
 _PLAN: Final = TypeAdapter(AuditPlan)
 _WORST: Final = 20
 _FIRST: Final = 10
 
 
-def report(chain: ChainRow) -> AuditReport | None:
-    """What is known of an audit by now: its result, else its plan."""
+def report(tx: Transaction, chain: ChainRow) -> AuditReport | None:
+    """What is known of an audit by now: its result, else what its parts have said before it ended, else its plan."""
     if gathered := chain.results.get("gather"):
         return of_result(RESULT.validate_python(gathered))
+    planned = planned_in(chain)
+    if planned is None or chain.outcome is None or chain.outcome.verdict is Verdict.answered:
+        return planned
+    own = sorted(tasks.of_chain(tx, chain.id, "find"), key=lambda task: task.shard)
+    kind = facts_of(chain.plan.context, AuditFacts).kind
+    return ended_early(planned, [task.outcome or {} for task in own], kind) if own else planned
+
+
+def planned_in(chain: ChainRow) -> AuditReport | None:
+    """The plan of an audit; None before there is one."""
     planned = chain.results.get("plan")
     if not isinstance(planned, dict) or "plan" not in planned:
         return None
     plan = _PLAN.validate_python(planned["plan"])
     return of_plan(plan, planned=bool(planned.get("planned")))
+
+
+def ended_early(plan: AuditReport, found: Sequence[Mapping[str, Any]], kind: str) -> AuditReport:
+    """What the parts of an audit had said when it was cancelled or broke: kept, and said to be unverified. Pure."""
+    whole = [task for task in found if task.get("ending") == Ending.completed and is_typed(task)]
+    claims = [each.finding for task in whole for each in claims_of(task, kind).claims]
+    claims.sort(key=lambda each: (-each.severity.rank, each.path, each.start_line))
+    return replace(
+        plan,
+        shards_read=len(whole),
+        unsettled=[
+            Remark(
+                title=each.title,
+                path=each.path,
+                line=each.start_line,
+                severity=each.severity,
+                reason="not verified: the audit ended before that",
+            )
+            for each in claims
+        ],
+        problems=(
+            *plan.problems,
+            f"{len(whole)} of {plan.shards} parts were read before it ended; what they say is not verified.",
+        ),
+    )
 
 
 def of_plan(plan: AuditPlan, *, planned: bool) -> AuditReport:

@@ -35,7 +35,7 @@ from claude_pool_gh.pool.model.plan import AgentRun, Step
 from claude_pool_gh.pool.model.ports import HostStep
 from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.reports import replies
-from claude_pool_gh.reports.views import AuditReport, Report
+from claude_pool_gh.reports.views import Report
 from claude_pool_gh.reports.words import count
 from claude_pool_gh.storage import Transaction
 
@@ -127,13 +127,13 @@ class Audit(AgentVerb[AuditFacts]):
     def intent(self, chain: ChainRow) -> str:
         """Say what it will do."""
         name = facts_of(chain.plan.context, AuditFacts).name
-        known = report.report(chain)
-        if not isinstance(known, AuditReport) or not known.shards:
+        known = report.planned_in(chain)
+        if known is None or not known.shards:
             return (
                 f"Reads the repository for the audit `{name}`. A second run checks what is serious."
             )
         parts = count(known.shards, "part")
-        files = count(known.files_read + known.files_unread, "file")
+        files = count(known.files_unread, "file")
         return (
             f"Reads {files} in {parts} for the audit `{name}`. A second run checks what is serious."
         )
