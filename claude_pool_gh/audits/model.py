@@ -6,7 +6,7 @@ Money is integer microdollars, times are milliseconds since 1970 (UTC), paths ar
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -175,6 +175,8 @@ class ShardResult:
     state: ShardState
     reason: str = ""
     """Why it was not read whole, in words."""
+    unopened: tuple[str, ...] = ()
+    """Files of a part that was read which its agent did not open: nobody read these."""
     stated: int = 0
     """Claims that its agent made."""
     kept: int = 0
@@ -193,28 +195,42 @@ class Coverage:
 
     @property
     def read(self) -> tuple[str, ...]:
-        """Paths of the files that an agent answered for."""
-        return self._paths(lambda state: state is ShardState.read)
+        """Paths of the files that an agent has opened and answered for."""
+        return tuple(
+            path
+            for each in self.shards
+            if each.state is ShardState.read
+            for path in each.shard.paths
+            if path not in each.unopened
+        )
 
     @property
     def unread(self) -> tuple[str, ...]:
         """Paths of the files that were to be read and were not."""
-        return self._paths(lambda state: state is not ShardState.read)
+        return tuple(
+            path
+            for each in self.shards
+            for path in (each.unopened if each.state is ShardState.read else each.shard.paths)
+        )
 
     @property
     def files_read(self) -> int:
-        """How many files an agent answered for."""
-        return sum(each.shard.files for each in self.shards if each.state is ShardState.read)
+        """How many files an agent has opened and answered for."""
+        return sum(
+            each.shard.files - len(each.unopened)
+            for each in self.shards
+            if each.state is ShardState.read
+        )
 
     @property
     def files_unread(self) -> int:
         """How many files were to be read and were not."""
-        return sum(each.shard.files for each in self.shards if each.state is not ShardState.read)
+        return sum(each.shard.files for each in self.shards) - self.files_read
 
     @property
     def whole(self) -> bool:
         """Whether everything that was to be read was."""
-        return all(each.state is ShardState.read for each in self.shards)
+        return all(each.state is ShardState.read and not each.unopened for each in self.shards)
 
     def reasons(self) -> Mapping[SkipReason, int]:
         """How many files are left out for each reason, the most first."""
@@ -222,11 +238,6 @@ class Coverage:
         for each in self.skipped:
             counts[each.reason] += each.files
         return dict(counts.most_common())
-
-    def _paths(self, wanted: Callable[[ShardState], bool]) -> tuple[str, ...]:
-        return tuple(
-            path for each in self.shards if wanted(each.state) for path in each.shard.paths
-        )
 
 
 class AuditState(StrEnum):

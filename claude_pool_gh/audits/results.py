@@ -30,6 +30,7 @@ _CUT: Final = (
     Ending.quota,
     Ending.cancelled,
 )
+_UNOPENED: Final = "the agent that answered for the part did not open them"
 _WORST_FIRST: Final = (
     Ending.quota,
     Ending.out_of_budget,
@@ -85,18 +86,21 @@ def _shard_result(
 ) -> ShardResult:
     shard = plan.shards[at]
     ending = Ending(task.get("ending", Ending.failed))
-    state, reason = ShardState.read, ""
+    state, reason, opened = ShardState.read, "", files_opened(task)
     if ending is not Ending.completed:
         state = ShardState.cut if ending in _CUT else ShardState.failed
         reason = str(task.get("reason") or ending.value)
     elif not is_typed(task):
         state, reason = ShardState.failed, "the agent's answer does not have the form asked for"
-    elif not files_opened(task) & set(shard.paths):
+    elif not opened & set(shard.paths):
         state, reason = ShardState.failed, "the agent answered without opening any of its files"
     return ShardResult(
         shard=shard,
         state=state,
         reason=reason,
+        unopened=tuple(path for path in shard.paths if path not in opened)
+        if state is ShardState.read
+        else (),
         stated=counts.stated[at],
         kept=counts.kept[at],
         cost=counts.costs[at] if at < len(counts.costs) else 0,
@@ -117,6 +121,8 @@ def problems(covered: Coverage, *, unverified: int, broken: int) -> tuple[str, .
     for each in covered.shards:
         if each.state is not ShardState.read:
             reasons[each.reason] = reasons.get(each.reason, 0) + each.shard.files
+        elif each.unopened:
+            reasons[_UNOPENED] = reasons.get(_UNOPENED, 0) + len(each.unopened)
     told = [f"{count(files, 'file')} not read: {reason}." for reason, files in reasons.items()]
     if unverified:
         told.append(

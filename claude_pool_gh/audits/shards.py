@@ -21,7 +21,7 @@ from claude_pool_gh.audits.model import Cut, Shard, SourceFile
 
 TARGET_TOKENS: Final = 20_000
 """Tokens of a shard, at most, unless a single file has more: agents find more in less."""
-MOST_FILES: Final = 60
+MOST_FILES: Final = 40
 """Files of a shard: its agent opens each of them."""
 _LEAST: Final = 4
 """A cut leaves at least one part in so many of the target on either side, where there is such a boundary."""

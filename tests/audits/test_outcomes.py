@@ -44,7 +44,9 @@ PLAN = AuditPlan(
 COUNTS = ShardCounts(stated=(0, 0), kept=(0, 0), costs=(5, 6))
 
 
-def said(*found: Any, opened: Sequence[str] = ("a.py", "b.py"), **more: Any) -> dict[str, Any]:
+def said(
+    *found: Any, opened: Sequence[str] = ("a.py", "b.py", "c.py"), **more: Any
+) -> dict[str, Any]:
     """The outcome of a finder's task."""
     return {
         "ending": "completed",
@@ -125,6 +127,17 @@ def test_a_part_counts_as_read_only_where_its_agent_opened_a_file_of_it() -> Non
         assert [each.state for each in found] == [ShardState.read, state], task
     (_, last) = results.coverage(PLAN, [said()], COUNTS).shards
     assert last.state is ShardState.not_started
+
+
+def test_a_file_that_the_agent_of_its_part_did_not_open_was_not_read() -> None:
+    made = result([said(), said(opened=["b.py"])])
+    assert (made.coverage.read, made.coverage.unread) == (("a.py", "b.py"), ("c.py",))
+    assert (made.coverage.files_read, made.coverage.files_unread) == (2, 1)
+    assert made.completeness is Completeness.partial
+    assert made.problems == (
+        "1 file not read: the agent that answered for the part did not open them.",
+    )
+    assert results.outcome(made, [said(), said()]).verdict is Verdict.unsettled
 
 
 def test_what_is_beyond_the_budget_keeps_an_audit_from_being_complete() -> None:

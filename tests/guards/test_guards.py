@@ -43,6 +43,7 @@ INTAKE, STRANGERS = "github/intake.py", "conversation/rate_limits.py"
 CHECKOUTS = "worktrees/checkouts/"
 WALLS, SANDBOX = "sandbox/walls.py", "sandbox/sandbox.py"
 REVIEW = "conversation/review/"
+AUDITS = "audits/"
 FACTS_OUTSIDE = """\
       {steps.brief.facts}
 
@@ -1483,6 +1484,70 @@ GUARDS = [
         "if True",
         "tests/pool/test_dispatcher.py",
         "second_process",
+    ),
+    Guard(
+        "a part of an audit is read only where its agent opened a file of it",
+        AUDITS + "results.py",
+        "elif not opened & set(shard.paths):",
+        "elif False:",
+        "tests/audits/test_outcomes.py",
+        "counts_as_read",
+    ),
+    Guard(
+        "a file that nobody opened is not read",
+        AUDITS + "results.py",
+        "path for path in shard.paths if path not in opened",
+        "path for path in shard.paths if not path",
+        "tests/audits/test_outcomes.py",
+        "did_not_open",
+    ),
+    Guard(
+        "an audit is complete only where every part is read",
+        AUDITS + "results.py",
+        "Completeness.complete if covered.whole else Completeness.partial",
+        "Completeness.complete",
+        "tests/audits/test_outcomes.py",
+        "beyond_the_budget",
+    ),
+    Guard(
+        "a judge joins only claims that it was asked about",
+        AUDITS + "results.py",
+        "if mark in asked and mark in by_mark",
+        "if mark in by_mark",
+        "tests/audits/test_outcomes.py",
+        "judge_joins",
+    ),
+    Guard(
+        "a second reader of an audit has to open the file",
+        AUDITS + "weighing.py",
+        "if not _opened(candidate, task, judgement):",
+        "if False:",
+        "tests/audits/test_outcomes.py",
+        "opened_the_file",
+    ),
+    Guard(
+        "an audit reports by its own rules alone",
+        AUDITS + "stated.py",
+        "if claim.rule in allowed:",
+        "if claim.rule in RULES:",
+        "tests/audits/test_outcomes.py",
+        "faulty_claim",
+    ),
+    Guard(
+        "a part of an audit makes only so many claims",
+        AUDITS + "stated.py",
+        "kept = read[:MOST_OF_ONE]",
+        "kept = read",
+        "tests/audits/test_outcomes.py",
+        "faulty_claim",
+    ),
+    Guard(
+        "attributes hide no source from an audit of security",
+        AUDITS + "files.py",
+        "and wanted.trusts_attributes:",
+        "and wanted:",
+        "tests/audits/test_listing.py",
+        "attributes",
     ),
 ]
 
