@@ -101,7 +101,7 @@ CREATE TABLE effects (
 	remote_id BIGINT,
 	tries INTEGER NOT NULL,
 	due_ms BIGINT NOT NULL,
-	error TEXT, chain_id VARCHAR(64),
+	error TEXT, chain_id VARCHAR(64), note VARCHAR(200),
 	CONSTRAINT pk_effects PRIMARY KEY ("key")
 );
 CREATE TABLE findings (

@@ -24,7 +24,8 @@ def check_body(repository: Repository, resource: str, body: str) -> None:
 
 def next_number(repository: Repository) -> int:
     """Issues and pull requests share one row of numbers."""
-    return max(repository.threads, default=0) + 1
+    taken = (*repository.threads, *repository.deleted_issues, *repository.moved_issues)
+    return max(taken, default=0) + 1
 
 
 def tell(issue: Issue, actor: Actor, action: str, **more: object) -> None:
@@ -96,6 +97,23 @@ def lock(issue: Issue, actor: Actor) -> None:
     issue.locked = True
     touch(issue)
     tell(issue, actor, "locked")
+
+
+def delete(issue: Issue, actor: Actor) -> None:
+    """Delete an issue; its number is not given again."""
+    tell(issue, actor, "deleted")
+    issue.repository.deleted_issues.add(issue.number)
+    del issue.repository.threads[issue.number]
+
+
+def transfer(issue: Issue, actor: Actor, target: Repository) -> None:
+    """Move an issue to another repository, under a number there; the old one leads to it."""
+    tell(issue, actor, "transferred")
+    source, number = issue.repository, issue.number
+    del source.threads[number]
+    issue.repository, issue.number = target, next_number(target)
+    target.threads[issue.number] = issue
+    source.moved_issues[number] = issue
 
 
 def reopen(issue: Issue, actor: Actor) -> None:

@@ -1,4 +1,4 @@
-"""schedules of audits, with the run of each that is live"""
+"""schedules of audits, with the run of each that is live; what GitHub works on is asked for by a note"""
 
 from __future__ import annotations
 
@@ -32,5 +32,6 @@ def upgrade() -> None:
         sa.Column("missed", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("repository_id", "audit", name="pk_audit_schedules"),
     )
+    op.add_column("effects", sa.Column("note", sa.String(200)))
     op.create_index("ix_audit_schedules_look_ms", "audit_schedules", ["look_ms"])
     op.create_index("ix_audit_schedules_live_run", "audit_schedules", ["live_run"])
