@@ -31,20 +31,25 @@ class SkipReason(StrEnum):
     submodule = "submodule"
     unchanged = "unchanged"
     """The audit reads only what has changed since its last run."""
+    odd_name = "name that is not UTF-8"
+    """No agent could open it by its name."""
     missing = "missing"
     """The object store does not have its content."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SkippedFile:
-    """A file that is left out, and why."""
+    """A file that is left out, and why; or a folder of which nothing is read, for one and the same reason."""
 
     path: str
+    """Ends with a slash where it is a folder's."""
     reason: SkipReason
     detail: str = ""
     """What decided it, such as a pattern or an attribute; in plain words."""
     overridden: bool = False
     """An attribute of the repository's own decides it, against what its name and content say."""
+    files: int = 1
+    """How many files it stands for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +83,13 @@ class Shard:
     size: int
     """Bytes."""
     risk: Risk = Risk()
+    unlisted: int = 0
+    """Files that belong to it beside `paths`: of shards that are not read, not all are kept."""
+
+    @property
+    def files(self) -> int:
+        """How many files it has."""
+        return len(self.paths) + self.unlisted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +154,7 @@ class AuditPlan:
     @property
     def files(self) -> int:
         """Files that are to be read."""
-        return sum(len(shard.paths) for shard in self.shards)
+        return sum(shard.files for shard in self.shards)
 
 
 class ShardState(StrEnum):
@@ -176,6 +188,7 @@ class Coverage:
     """What was read and what was not, and why. It is a result of its own: no finding says nothing without it."""
 
     shards: tuple[ShardResult, ...]
+    """Those of the plan and those beyond its budget."""
     skipped: tuple[SkippedFile, ...] = ()
 
     @property
@@ -189,13 +202,26 @@ class Coverage:
         return self._paths(lambda state: state is not ShardState.read)
 
     @property
+    def files_read(self) -> int:
+        """How many files an agent answered for."""
+        return sum(each.shard.files for each in self.shards if each.state is ShardState.read)
+
+    @property
+    def files_unread(self) -> int:
+        """How many files were to be read and were not."""
+        return sum(each.shard.files for each in self.shards if each.state is not ShardState.read)
+
+    @property
     def whole(self) -> bool:
         """Whether everything that was to be read was."""
         return all(each.state is ShardState.read for each in self.shards)
 
     def reasons(self) -> Mapping[SkipReason, int]:
         """How many files are left out for each reason, the most first."""
-        return dict(Counter(each.reason for each in self.skipped).most_common())
+        counts: Counter[SkipReason] = Counter()
+        for each in self.skipped:
+            counts[each.reason] += each.files
+        return dict(counts.most_common())
 
     def _paths(self, wanted: Callable[[ShardState], bool]) -> tuple[str, ...]:
         return tuple(

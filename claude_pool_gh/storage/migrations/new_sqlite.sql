@@ -10,6 +10,33 @@ CREATE TABLE approvals (
 	created_ms BIGINT NOT NULL,
 	CONSTRAINT pk_approvals PRIMARY KEY (gate, actor_id)
 );
+CREATE TABLE audit_findings (
+	id VARCHAR(200) NOT NULL,
+	audit VARCHAR(128) NOT NULL,
+	rule VARCHAR(64) NOT NULL,
+	verified BOOLEAN NOT NULL,
+	seen INTEGER NOT NULL,
+	also JSON NOT NULL,
+	CONSTRAINT pk_audit_findings PRIMARY KEY (id)
+);
+CREATE TABLE audit_runs (
+	chain_id VARCHAR(64) NOT NULL,
+	audit VARCHAR(128) NOT NULL,
+	"commit" VARCHAR(64) NOT NULL,
+	digest VARCHAR(64) NOT NULL,
+	started_ms BIGINT NOT NULL,
+	ended_ms BIGINT NOT NULL,
+	completeness VARCHAR(16) NOT NULL,
+	everything BOOLEAN NOT NULL,
+	standing JSON NOT NULL,
+	new INTEGER NOT NULL,
+	fixed INTEGER NOT NULL,
+	cost BIGINT NOT NULL,
+	tokens BIGINT NOT NULL,
+	shards INTEGER NOT NULL,
+	seconds FLOAT NOT NULL,
+	CONSTRAINT pk_audit_runs PRIMARY KEY (chain_id)
+);
 CREATE TABLE audit_schedules (
 	repository_id BIGINT NOT NULL,
 	audit VARCHAR(64) NOT NULL,
@@ -239,6 +266,8 @@ CREATE TABLE workers (
 	CONSTRAINT pk_workers PRIMARY KEY (id)
 );
 CREATE INDEX ix_approvals_chain_id ON approvals (chain_id);
+CREATE INDEX ix_audit_findings_audit ON audit_findings (audit);
+CREATE INDEX ix_audit_runs_audit ON audit_runs (audit, ended_ms);
 CREATE INDEX ix_audit_schedules_live_run ON audit_schedules (live_run);
 CREATE INDEX ix_audit_schedules_look_ms ON audit_schedules (look_ms);
 CREATE INDEX ix_chain_scopes_key ON chain_scopes (kind, "key");
