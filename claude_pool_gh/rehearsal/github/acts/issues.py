@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from claude_pool_gh.rehearsal.github.errors import invalid
 from claude_pool_gh.rehearsal.github.shapes import issues as shapes
 from claude_pool_gh.rehearsal.github.shapes import pulls as pull_shapes
+from claude_pool_gh.rehearsal.github.shapes import repositories
 from claude_pool_gh.rehearsal.github.state.people import Actor
 from claude_pool_gh.rehearsal.github.state.repository import Issue, Pull, Repository
 from claude_pool_gh.rehearsal.github.state.site import Event
@@ -108,12 +109,14 @@ def delete(issue: Issue, actor: Actor) -> None:
 
 def transfer(issue: Issue, actor: Actor, target: Repository) -> None:
     """Move an issue to another repository, under a number there; the old one leads to it."""
-    tell(issue, actor, "transferred")
-    source, number = issue.repository, issue.number
+    source, number, before = issue.repository, issue.number, shapes.issue(issue)
     del source.threads[number]
     issue.repository, issue.number = target, next_number(target)
     target.threads[issue.number] = issue
     source.moved_issues[number] = issue
+    changes = {"new_issue": shapes.issue(issue), "new_repository": repositories.repository(target)}
+    payload = {"issue": before, "changes": changes}
+    source.site.emit(Event("issues", "transferred", actor, payload, source.id))
 
 
 def reopen(issue: Issue, actor: Actor) -> None:
