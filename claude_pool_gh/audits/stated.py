@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, ValidationError
 
 from claude_pool_gh.audits.rules import KINDS, RULES
-from claude_pool_gh.findings.model import Claim, Finding, Long, Short, StatedModel
+from claude_pool_gh.findings.model import Claim, Finding, Long, NewPlace, Short, StatedModel
 from claude_pool_gh.terms.severity import Severity
 
 MOST_OF_ONE: Final = 25
@@ -51,6 +51,32 @@ class StatedClaims(StatedModel):
     findings: tuple[StatedClaim, ...]
 
 
+class StatedJudgement(StatedModel):
+    """A second agent's word on one claim, or on one finding whose code has changed since it was reported."""
+
+    verdict: Annotated[
+        Literal["confirmed", "refuted", "unsure", "still", "fixed"],
+        Field(
+            description="Of a claim: confirmed, refuted or unsure. Of a known finding: still, fixed or unsure"
+        ),
+    ]
+    severity: Annotated[
+        Severity, Field(description="How bad it is where it is true, by your own reading")
+    ]
+    suggestion: Annotated[
+        Literal["fixes", "wrong", "none"],
+        Field(
+            description="Whether the suggestion, committed as it is, fixes the whole fault; none: there is none"
+        ),
+    ]
+    reason: Annotated[
+        Short, Field(max_length=600, description="What in the code decides it, with file and line")
+    ]
+    place: Annotated[
+        NewPlace | None, Field(description="Only with `still`: where the fault stands now")
+    ] = None
+
+
 class StatedGroup(StatedModel):
     """Claims that are one and the same fault."""
 
@@ -85,9 +111,10 @@ class ReadClaims:
 
 
 def schemas() -> dict[str, dict[str, Any]]:
-    """JSON Schemas by the names that recipes use: `audit-KIND` for each kind of audit, and that of the judge."""
+    """JSON Schemas by the names that recipes use: `audit-KIND` for each kind of audit, and those of second readers."""
     return {f"audit-{kind}": schema_of(kind) for kind in KINDS} | {
-        "audit-merge": StatedMerge.model_json_schema()
+        "audit-merge": StatedMerge.model_json_schema(),
+        "audit-judgement": StatedJudgement.model_json_schema(),
     }
 
 
