@@ -10,9 +10,18 @@ from claude_pool_gh.reports.figures import dollars, duration
 from claude_pool_gh.reports.neutralize import code, neutralize_line
 from claude_pool_gh.reports.views import AuditReport, Remark
 from claude_pool_gh.reports.words import count, fold, linked, title
+from claude_pool_gh.terms.markdown import SafeMarkdown
 
 _LISTED: Final = 10
 _REMARKS: Final = 20
+
+
+def is_live(name: str) -> SafeMarkdown:
+    """Why an audit does not begin."""
+    return SafeMarkdown(
+        f"The audit {code(name)} is running already. Its report will say what it found; "
+        "`/pool status` shows how far it is, and `/pool cancel` ends it."
+    )
 
 
 def headline(report: AuditReport) -> str:

@@ -22,6 +22,7 @@ from claude_pool_gh.audits.results import ShardCounts
 from claude_pool_gh.audits.rows import AuditRun, AuditTrait
 from claude_pool_gh.audits.weighing import Candidate, Weighed, weigh
 from claude_pool_gh.conversation.audit.facts import AuditFacts, audit_facts
+from claude_pool_gh.conversation.audit.publish import publish
 from claude_pool_gh.conversation.services import Services
 from claude_pool_gh.findings import tables
 from claude_pool_gh.findings.identity import carried, quoted_in
@@ -127,6 +128,7 @@ async def gather(services: Services, context: HostStepContext) -> Finish:
 
     def commit(tx: Transaction) -> None:
         run.store(tx, ended_run)
+        publish(tx, services, facts, full, ended)
 
     return Finish(outcome, RESULT.dump_python(full, mode="json"), commit)
 
