@@ -111,6 +111,18 @@ async def test_a_person_who_asks_gets_a_report_issue_and_one_run_at_a_time(
     assert chains == [(2,)]
 
 
+async def test_a_workflow_that_github_has_switched_off_is_told(
+    here: World, auditor: Auditor
+) -> None:
+    here.installation.permissions = {**here.installation.permissions, "actions": "read"}
+    text = "on:\n  schedule:\n    - cron: '0 4 * * *'\n# command: /pool audit defects\n"
+    here.repository.commit("main", {".github/workflows/night.yml": text}, author=here.maintainer)
+    here.repository.state.workflow_states["night.yml"] = "disabled_inactivity"
+    await here.say("/pool audit")
+    body = await shown(here, "GitHub has switched off the workflow `night.yml`, after 60 days")
+    assert "/octo/shop/actions/workflows/night.yml) has the button" in body
+
+
 async def test_what_is_open_is_uploaded_to_code_scanning(here: World, auditor: Auditor) -> None:
     here.installation.permissions = {**here.installation.permissions, "security_events": "write"}
     configure(here, "audits:\n  defects:\n    code_scanning: true\n")

