@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
 
 from claude_pool_gh.rehearsal.github import Issue
+from claude_pool_gh.rehearsal.model import Answer, ModelRequest, Reply
 from tests.acceptance.auditor import Auditor
 from tests.acceptance.test_audit import TOTAL, configure
 from tests.acceptance.world import World
@@ -96,24 +98,44 @@ async def test_an_audit_starts_by_itself_and_keeps_one_report_issue(
     assert there.state == "closed"
 
 
-async def test_a_person_who_asks_gets_a_report_issue_and_one_run_at_a_time(
-    here: World, auditor: Auditor
-) -> None:
-    auditor.claims = (TOTAL,)
-    here.model.delay = 0.5
+class SlowAuditor(Auditor):
+    """Each answer of it takes some seconds, so that a run is live while another is asked for."""
+
+    def __call__(self, request: ModelRequest) -> Reply:
+        said = super().__call__(request)
+        return replace(said, delay=3.0) if isinstance(said, Answer) else said
+
+
+async def test_a_person_who_asks_gets_a_report_issue_and_one_run_at_a_time(here: World) -> None:
+    here.model.script = SlowAuditor(claims=(TOTAL,))
     await here.say("/pool audit")
-    await here.say("/pool audit security")
+    chains = "SELECT count(*) FROM chains WHERE verb = 'audit'"
+    await here.until(lambda: here.rows(chains) == [(1,)])
     await here.say("/pool audit defects")
     await here.said("The audit `defects` is running already.")
     await shown(here, "### 🔎 1 finding open: 1 high")
     await here.quiet()
-    chains = here.rows("SELECT count(*) FROM chains WHERE verb = 'audit'")
-    assert chains == [(2,)]
+    assert here.rows(chains) == [(1,)]
+    await here.say("/pool audit defects")
+    await here.until(lambda: here.rows(chains) == [(2,)])
 
 
-async def test_a_workflow_that_github_has_switched_off_is_told(
-    here: World, auditor: Auditor
-) -> None:
+@pytest.mark.usefixtures("auditor")
+async def test_a_schedule_is_told_stopped_and_resumed(here: World) -> None:
+    await here.say("/pool audit --status")
+    assert "No audit has a schedule here." in await here.answered(1)
+    configure(here, SCHEDULED)
+    await here.say("/pool audit defects --stop")
+    assert "`defects`: The schedule is stopped, by mona." in await here.answered(2)
+    await here.say("/pool audit security --resume")
+    assert "The audit `security` has no schedule" in await here.answered(3)
+    await here.say("/pool audit defects --resume")
+    assert "`defects`: Next run: " in await here.answered(4)
+    assert here.rows("SELECT count(*) FROM chains") == [(0,)]
+
+
+@pytest.mark.usefixtures("auditor")
+async def test_a_workflow_that_github_has_switched_off_is_told(here: World) -> None:
     here.installation.permissions = {**here.installation.permissions, "actions": "read"}
     text = "on:\n  schedule:\n    - cron: '0 4 * * *'\n# command: /pool audit defects\n"
     here.repository.commit("main", {".github/workflows/night.yml": text}, author=here.maintainer)

@@ -123,15 +123,13 @@ class AuditScheduler:
         if not isinstance(found, Configuration):
             return None
         config = found.value
-        ours = config.audits if answers(found, self.services.door) else {}
-        wanted = {name: schedule_of(audit) for name, audit in ours.items()}
+        wanted = schedules_of(config) if answers(found, self.services.door) else {}
         now = self.services.clock.now_ms()
 
         def keep(tx: Transaction) -> None:
-            scheduled = {name: each for name, each in wanted.items() if each is not None}
-            for name, each in scheduled.items():
+            for name, each in wanted.items():
                 schedule_rows.remember(tx, repository.id, name, each, now)
-            schedule_rows.forget_others(tx, repository.id, scheduled)
+            schedule_rows.forget_others(tx, repository.id, wanted)
 
         await self.services.database.transact(keep)
         return config, branch, commit
@@ -237,11 +235,13 @@ class AuditScheduler:
         await self.services.database.transact(lambda tx: schedule_rows.look_again(tx, due, at_ms))
 
 
-def schedule_of(audit: Audit) -> Schedule | None:
-    """The schedule of an audit as it is configured."""
-    if audit.schedule is None:
-        return None
-    return parsed(audit.schedule.cron, audit.schedule.timezone)
+def schedules_of(config: RepositoryConfig) -> dict[str, Schedule]:
+    """The audits that have a schedule, as they are configured."""
+    return {
+        name: parsed(each.schedule.cron, each.schedule.timezone)
+        for name, each in config.audits.items()
+        if each.schedule is not None
+    }
 
 
 def _passed(begin: Begin) -> PassOver:

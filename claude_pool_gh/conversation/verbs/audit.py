@@ -14,6 +14,7 @@ from claude_pool_gh.config.model import Audit as Settings
 from claude_pool_gh.config.model import RepositoryConfig
 from claude_pool_gh.conversation.agent_verb import AgentVerb
 from claude_pool_gh.conversation.audit import brief, check_claims, gather, live, report
+from claude_pool_gh.conversation.audit.control import CONTROLS, control
 from claude_pool_gh.conversation.audit.facts import AuditFacts
 from claude_pool_gh.conversation.facts import facts_of
 from claude_pool_gh.conversation.handler import EVERYWHERE
@@ -66,7 +67,12 @@ class Audit(AgentVerb[AuditFacts]):
     summary = "Reads the whole repository in parts and reports confirmed findings; `--plan` only estimates."
     places = EVERYWHERE
     arguments = "[NAME] [PATH…]"
-    flags = (Flag("plan", "shows the plan and its estimate; reads nothing", is_switch=True),)
+    flags = (
+        Flag("plan", "shows the plan and its estimate; reads nothing", is_switch=True),
+        Flag("status", "says which audits run, and when the next ones are due", is_switch=True),
+        Flag("stop", "stops the schedule of the audit", is_switch=True),
+        Flag("resume", "lets a stopped schedule go on", is_switch=True),
+    )
     order = 55
     facts = AuditFacts
     recipe = f"audit-{DEFAULT}"
@@ -75,6 +81,9 @@ class Audit(AgentVerb[AuditFacts]):
     async def answer(self, services: Services, asked: CommandContext) -> Reply:
         """Plan a chain of the audit that the command names, at the default branch as it is now."""
         name, paths = named(asked.command.words, asked.config)
+        what = next((each for each in CONTROLS if asked.command.flags.get(each)), None)
+        if what is not None:
+            return control(services, asked, what, name)
         settings = asked.config.audits.get(name)
         if settings is None:
             if name not in KINDS:
