@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from claude_pool_gh.findings.model import Category, Finding
+from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.terms.severity import Severity
 
 
@@ -259,31 +259,13 @@ STANDING: Final = frozenset({AuditState.new, AuditState.open, AuditState.reappea
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """A kind of finding: the id is of a closed list and never changes."""
-
-    id: str
-    """`audit/category`, as in `security/injection`."""
-    name: str
-    """For people, in a few words."""
-    summary: str
-    """One sentence."""
-    help: str
-    """What it means and what to do, in Markdown of our own making."""
-    category: Category
-    severity: Severity
-    """What it is where the finder says nothing."""
-    is_security: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditFinding:
     """One defect over all runs of an audit."""
 
     id: str
     """Its identity over runs, moved lines and renamed files; what people give to `/pool dismiss` and `/pool fix`."""
     rule: str
-    """See `Rule.id`."""
+    """See `rules.Rule`."""
     finding: Finding
     """As it stands at `commit`. All its text is an agent's."""
     state: AuditState

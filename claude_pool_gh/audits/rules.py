@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
-from claude_pool_gh.audits.model import Rule
 from claude_pool_gh.findings.model import Category
 from claude_pool_gh.terms.severity import Severity
 
 _C, _S = Category, Severity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A kind of finding: the id is of a closed list and never changes."""
+
+    id: str
+    """`audit/category`, as in `security/injection`."""
+    name: str
+    """For people, in a few words."""
+    summary: str
+    """One sentence."""
+    help: str
+    """What it means and what to do, in Markdown of our own making."""
+    category: Category
+    severity: Severity
+    """What it is where the finder says nothing."""
+    is_security: bool = False
 
 
 def _rule(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from claude_pool_gh.terms import schedules
 
 Dollars = Annotated[float, Field(gt=0, le=100_000, description="US dollars")]
 RoleName = Literal["read", "triage", "write", "maintain", "admin"]
@@ -149,6 +151,26 @@ class Changes(Section):
         return checks
 
 
+class AuditSchedule(Section):
+    """When an audit starts by itself."""
+
+    cron: Annotated[
+        str,
+        Field(
+            max_length=100,
+            description="Minute, hour, day of the month, month, day of the week; at least 15 minutes apart",
+        ),
+    ]
+    timezone: Annotated[
+        str, Field(max_length=64, description="A name such as Europe/Berlin; UTC where none fits")
+    ]
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        schedules.parsed(self.cron, self.timezone)
+        return self
+
+
 class Audit(Section):
     """One audit of the whole repository: what it reads, how it is cut, and what it may cost."""
 
@@ -186,6 +208,16 @@ class Audit(Section):
         Field(description="`changed`: read only what has changed since the last complete run"),
     ] = "always"
     turns: Annotated[int, Field(ge=1, le=500, description="Maximum turns of each agent")] = 60
+    code_scanning: Annotated[
+        bool,
+        Field(
+            description="Upload what is open to GitHub's code scanning; needs `security_events: write` of the token"
+        ),
+    ] = False
+    schedule: Annotated[
+        AuditSchedule | None,
+        Field(description="When the server starts it by itself; none: only when it is asked"),
+    ] = None
 
 
 AuditName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]

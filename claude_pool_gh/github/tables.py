@@ -88,6 +88,8 @@ effects: Final = sa.Table(
     sa.Column("tries", sa.Integer, nullable=False),
     sa.Column("due_ms", sa.BigInteger, nullable=False),
     sa.Column("error", sa.Text),
+    # What GitHub called something that it had taken and not finished.
+    sa.Column("note", sa.String(200)),
     sa.Index("ix_effects_state", "state", "installation_id", "priority"),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from claude_pool_gh.findings.identity import fingerprint
@@ -10,9 +11,47 @@ from claude_pool_gh.reports.figures import dollars, duration
 from claude_pool_gh.reports.neutralize import code, neutralize_line
 from claude_pool_gh.reports.views import AuditReport, Remark
 from claude_pool_gh.reports.words import count, fold, linked, title
+from claude_pool_gh.terms.markdown import SafeMarkdown
 
 _LISTED: Final = 10
 _REMARKS: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleLine:
+    """An audit that has a schedule or runs now. `told`: sentences of the host's on when it runs."""
+
+    name: str
+    running: bool
+    told: tuple[str, ...] = ()
+
+
+def schedules(lines: Sequence[ScheduleLine]) -> SafeMarkdown:
+    """How the schedules of a repository stand."""
+    if not lines:
+        return SafeMarkdown(
+            "No audit has a schedule here. One is set in the configuration: "
+            '`audits: {defects: {schedule: {cron: "0 4 * * MON", timezone: UTC}}}`.'
+        )
+    return SafeMarkdown("\n".join(f"- {_schedule(line)}" for line in lines))
+
+
+def _schedule(line: ScheduleLine) -> str:
+    now = ["It is running now."] if line.running else []
+    return " ".join([f"{code(line.name)}:", *now, *map(neutralize_line, line.told)])
+
+
+def no_schedule(name: str) -> SafeMarkdown:
+    """Why there is nothing to stop or to resume."""
+    return SafeMarkdown(f"The audit {code(name)} has no schedule in the configuration.")
+
+
+def is_live(name: str) -> SafeMarkdown:
+    """Why an audit does not begin."""
+    return SafeMarkdown(
+        f"The audit {code(name)} is running already. Its report will say what it found; "
+        "`/pool status` shows how far it is, and `/pool cancel` ends it."
+    )
 
 
 def headline(report: AuditReport) -> str:

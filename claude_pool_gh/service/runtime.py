@@ -15,6 +15,7 @@ import aiohttp
 
 from claude_pool_gh.agent.claude import ClaudeAgent
 from claude_pool_gh.conversation import registry
+from claude_pool_gh.conversation.audit.scheduler import AuditScheduler
 from claude_pool_gh.conversation.catching_up import CatchUp
 from claude_pool_gh.conversation.command_policy import CommandPolicy
 from claude_pool_gh.conversation.command_worker import CommandWorker
@@ -53,6 +54,8 @@ _CLERKS = 4
 _PATIENCE = {"app": LONGEST, "action": 1800.0}
 """Seconds for which a step waits for GitHub; a job of GitHub Actions costs money while it waits."""
 _LOOK_EVERY = 5.0
+_SCHEDULES = 10.0
+"""Seconds after which schedules are looked at again."""
 _TICK = 30.0
 """Seconds after which the comments of what runs are looked at; they change once a minute, or when the cost does."""
 
@@ -72,6 +75,7 @@ class Runtime:
     event_handler: EventHandler
     progress: Progress
     catch_up: CatchUp | None = None
+    scheduler: AuditScheduler | None = None
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     def wake(self) -> None:
@@ -101,6 +105,16 @@ class Runtime:
             except Exception:
                 logger.exception("not caught up", extra={"action": "catch_up_failed"})
             await asyncio.sleep(seconds)
+
+    async def start_audits_for_ever(self) -> None:
+        """Start audits that are due, again and again."""
+        while self.scheduler is not None:
+            try:
+                if await self.scheduler.look():
+                    self.wake()
+            except Exception:
+                logger.exception("schedules not looked at", extra={"action": "schedules_failed"})
+            await asyncio.sleep(_SCHEDULES)
 
     async def show_time_for_ever(self) -> None:
         """Bring the time and the cost of what runs up to date, again and again."""
@@ -238,10 +252,11 @@ async def open_runtime(
                 clock=clock,
             )
         )
+        config_loader = ConfigLoader(forge, frozenset(verb_handlers))
         command_worker = CommandWorker(
-            CommandPolicy(services, verb_handlers, ConfigLoader(forge, frozenset(verb_handlers))),
-            watching,
+            CommandPolicy(services, verb_handlers, config_loader), watching
         )
+        scheduler = AuditScheduler(services, config_loader, writer.wake)
         event_handler = EventHandler(clock, watching)
         catch_up = None
         if isinstance(access, AppAccess):
@@ -262,6 +277,7 @@ async def open_runtime(
             event_handler,
             progress,
             catch_up,
+            scheduler,
         )
 
 

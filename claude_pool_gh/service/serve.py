@@ -125,7 +125,11 @@ async def serve(settings: Settings) -> None:
         host, port = runner.addresses[0][:2]
         # The one line that a starter may wait for.
         print(f"listening on http://{host}:{port}", flush=True)  # noqa: T201
-        work = [runtime.serve_commands(), runtime.show_time_for_ever()]
+        work = [
+            runtime.serve_commands(),
+            runtime.show_time_for_ever(),
+            runtime.start_audits_for_ever(),
+        ]
         work += [runtime.catch_up_for_ever(settings.poll)] if settings.poll else []
         working = [asyncio.create_task(each) for each in work]
         runtime.wake()

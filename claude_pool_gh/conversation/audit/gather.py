@@ -22,6 +22,8 @@ from claude_pool_gh.audits.results import ShardCounts
 from claude_pool_gh.audits.rows import AuditRun, AuditTrait
 from claude_pool_gh.audits.weighing import Candidate, Weighed, weigh
 from claude_pool_gh.conversation.audit.facts import AuditFacts, audit_facts
+from claude_pool_gh.conversation.audit.paused import paused
+from claude_pool_gh.conversation.audit.publish import publish
 from claude_pool_gh.conversation.services import Services
 from claude_pool_gh.findings import tables
 from claude_pool_gh.findings.identity import carried, quoted_in
@@ -125,8 +127,11 @@ async def gather(services: Services, context: HostStepContext) -> Finish:
         past=past,
     )
 
+    off = await paused(services, facts.thread.repository, facts.head)
+
     def commit(tx: Transaction) -> None:
         run.store(tx, ended_run)
+        publish(tx, services, facts, full, now_ms=ended, workflow_off=off)
 
     return Finish(outcome, RESULT.dump_python(full, mode="json"), commit)
 

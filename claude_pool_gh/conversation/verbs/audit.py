@@ -13,7 +13,8 @@ from claude_pool_gh.commands.grammar import Flag
 from claude_pool_gh.config.model import Audit as Settings
 from claude_pool_gh.config.model import RepositoryConfig
 from claude_pool_gh.conversation.agent_verb import AgentVerb
-from claude_pool_gh.conversation.audit import brief, check_claims, gather, report
+from claude_pool_gh.conversation.audit import brief, check_claims, gather, live, report
+from claude_pool_gh.conversation.audit.control import CONTROLS, control
 from claude_pool_gh.conversation.audit.facts import AuditFacts
 from claude_pool_gh.conversation.facts import facts_of
 from claude_pool_gh.conversation.handler import EVERYWHERE
@@ -34,7 +35,7 @@ from claude_pool_gh.pool.model.errors import RecipeError
 from claude_pool_gh.pool.model.plan import AgentRun, Step
 from claude_pool_gh.pool.model.ports import HostStep
 from claude_pool_gh.pool.store.chains import ChainRow
-from claude_pool_gh.reports import replies
+from claude_pool_gh.reports import audits, replies
 from claude_pool_gh.reports.views import Report
 from claude_pool_gh.reports.words import count
 from claude_pool_gh.storage import Transaction
@@ -66,7 +67,12 @@ class Audit(AgentVerb[AuditFacts]):
     summary = "Reads the whole repository in parts and reports confirmed findings; `--plan` only estimates."
     places = EVERYWHERE
     arguments = "[NAME] [PATH…]"
-    flags = (Flag("plan", "shows the plan and its estimate; reads nothing", is_switch=True),)
+    flags = (
+        Flag("plan", "shows the plan and its estimate; reads nothing", is_switch=True),
+        Flag("status", "says which audits run, and when the next ones are due", is_switch=True),
+        Flag("stop", "stops the schedule of the audit", is_switch=True),
+        Flag("resume", "lets a stopped schedule go on", is_switch=True),
+    )
     order = 55
     facts = AuditFacts
     recipe = f"audit-{DEFAULT}"
@@ -75,6 +81,9 @@ class Audit(AgentVerb[AuditFacts]):
     async def answer(self, services: Services, asked: CommandContext) -> Reply:
         """Plan a chain of the audit that the command names, at the default branch as it is now."""
         name, paths = named(asked.command.words, asked.config)
+        what = next((each for each in CONTROLS if asked.command.flags.get(each)), None)
+        if what is not None:
+            return control(services, asked, what, name)
         settings = asked.config.audits.get(name)
         if settings is None:
             if name not in KINDS:
@@ -90,12 +99,24 @@ class Audit(AgentVerb[AuditFacts]):
             plan_only=bool(asked.command.flags.get("plan")),
             settings=settings,
         )
+        run, repository = asked.request.key, asked.thread.repository
+        if not facts.plan_only and await services.database.read(
+            lambda tx: live.other(tx, repository.id, name, run)
+        ):
+            return Answer(audits.is_live(name))
         workflow = settings.workflow or f"audit-{kind}"
         steps = await self.resolver(services, asked).steps(workflow, turns=settings.turns)
         self.recipe_needs.check(steps, f"the workflow {workflow}")
         caps = _caps(services, asked, settings)
         plan = plan_of(services, asked, _beside(steps, settings.slots), facts, caps)
-        return StartChain(plan, caps)
+        if facts.plan_only:
+            return StartChain(plan, caps)
+
+        def begin(tx: Transaction, _chain_id: str) -> None:
+            live.end_ended(tx)
+            live.take(tx, repository.id, name, run, services.clock.now_ms())
+
+        return StartChain(plan, caps, after=begin)
 
     @property
     def schemas(self) -> dict[str, dict[str, Any]]:

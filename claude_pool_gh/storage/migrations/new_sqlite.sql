@@ -37,6 +37,25 @@ CREATE TABLE audit_runs (
 	seconds FLOAT NOT NULL,
 	CONSTRAINT pk_audit_runs PRIMARY KEY (chain_id)
 );
+CREATE TABLE audit_schedules (
+	repository_id BIGINT NOT NULL,
+	audit VARCHAR(64) NOT NULL,
+	cron VARCHAR(100) NOT NULL,
+	timezone VARCHAR(64) NOT NULL,
+	look_ms BIGINT,
+	last_due_ms BIGINT NOT NULL,
+	generation INTEGER NOT NULL,
+	live_run VARCHAR(160) NOT NULL,
+	live_digest VARCHAR(64) NOT NULL,
+	stopped BOOLEAN NOT NULL,
+	stopped_by VARCHAR(100) NOT NULL,
+	digest VARCHAR(64) NOT NULL,
+	unchanged INTEGER NOT NULL,
+	passed_ms BIGINT NOT NULL,
+	passed_why VARCHAR(200) NOT NULL,
+	missed INTEGER NOT NULL,
+	CONSTRAINT pk_audit_schedules PRIMARY KEY (repository_id, audit)
+);
 CREATE TABLE chain_scopes (
 	chain_id VARCHAR(64) NOT NULL,
 	kind VARCHAR(32) NOT NULL,
@@ -109,7 +128,7 @@ CREATE TABLE effects (
 	remote_id BIGINT,
 	tries INTEGER NOT NULL,
 	due_ms BIGINT NOT NULL,
-	error TEXT, chain_id VARCHAR(64),
+	error TEXT, chain_id VARCHAR(64), note VARCHAR(200),
 	CONSTRAINT pk_effects PRIMARY KEY ("key")
 );
 CREATE TABLE findings (
@@ -249,6 +268,8 @@ CREATE TABLE workers (
 CREATE INDEX ix_approvals_chain_id ON approvals (chain_id);
 CREATE INDEX ix_audit_findings_audit ON audit_findings (audit);
 CREATE INDEX ix_audit_runs_audit ON audit_runs (audit, ended_ms);
+CREATE INDEX ix_audit_schedules_live_run ON audit_schedules (live_run);
+CREATE INDEX ix_audit_schedules_look_ms ON audit_schedules (look_ms);
 CREATE INDEX ix_chain_scopes_key ON chain_scopes (kind, "key");
 CREATE INDEX ix_chains_carried ON chains (state, owner);
 CREATE INDEX ix_chains_deadline ON chains (state, deadline_ms);
@@ -269,4 +290,4 @@ CREATE INDEX ix_tags_tag ON tags (tag);
 CREATE INDEX ix_tasks_chain_id ON tasks (chain_id);
 CREATE INDEX ix_tasks_session_id ON tasks (session_id);
 CREATE INDEX ix_tasks_state ON tasks (state);
-INSERT INTO alembic_version (version_num) VALUES ('0011');
+INSERT INTO alembic_version (version_num) VALUES ('0014');
