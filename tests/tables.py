@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from claude_pool_gh.audits import rows as audits
+from claude_pool_gh.audits import schedule_rows
 from claude_pool_gh.findings import tables as findings
 from claude_pool_gh.github import decisions
 from claude_pool_gh.github import tables as github
 from claude_pool_gh.pool.store import tables as pool
 from claude_pool_gh.storage import metadata
 
-__all__ = ["decisions", "findings", "github", "metadata", "pool"]
+__all__ = ["audits", "decisions", "findings", "github", "metadata", "pool", "schedule_rows"]

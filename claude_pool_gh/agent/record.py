@@ -9,7 +9,7 @@ from typing import Any, Final
 
 _ENTRY_LIMIT: Final = 4_000
 _ENTRIES_LIMIT: Final = 600
-_LIST_LIMIT: Final = 60
+_LIST_LIMIT: Final = 150
 
 
 @dataclass(slots=True)

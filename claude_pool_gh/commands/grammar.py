@@ -24,6 +24,8 @@ class Flag:
     name: str
     what: str
     read: Callable[[str], Any] = str
+    is_switch: bool = False
+    """Whether it stands alone, without a value: its value is True where it is given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +175,10 @@ def _flag(verb: Verb, word: Word, following: Word | None) -> tuple[str, Any, boo
     if word.dashes != "--" or name not in known:
         problem = f"`{verb.name}` has no flag `{word.dashes}{name}`"
         raise _Faulty(problem, _nearest(_folded(name), known, "--"))
+    if known[name].is_switch:
+        if equals:
+            raise _Faulty(f"`--{name}` takes no value")
+        return name, True, False
     text = value if equals else following.text if following is not None else None
     if text is None or (not equals and following is not None and _is_flag(following, known)):
         raise _Faulty(f"`--{name}` needs a value: {known[name].what}")

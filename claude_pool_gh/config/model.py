@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from claude_pool_gh.terms import schedules
 
 Dollars = Annotated[float, Field(gt=0, le=100_000, description="US dollars")]
 RoleName = Literal["read", "triage", "write", "maintain", "admin"]
@@ -154,6 +156,78 @@ class Changes(Section):
         return checks
 
 
+class AuditSchedule(Section):
+    """When an audit starts by itself."""
+
+    cron: Annotated[
+        str,
+        Field(
+            max_length=100,
+            description="Minute, hour, day of the month, month, day of the week; at least 15 minutes apart",
+        ),
+    ]
+    timezone: Annotated[
+        str, Field(max_length=64, description="A name such as Europe/Berlin; UTC where none fits")
+    ]
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        schedules.parsed(self.cron, self.timezone)
+        return self
+
+
+class Audit(Section):
+    """One audit of the whole repository: what it reads, how it is cut, and what it may cost."""
+
+    kind: Annotated[
+        Literal["defects", "security", "tests", "docs", "dead-code"] | None,
+        Field(description="What it looks for; default: its name, or defects"),
+    ] = None
+    workflow: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[a-z][a-z0-9_-]{0,63}$",
+            description="A workflow of the repository's own in place of the built-in one",
+        ),
+    ] = None
+    paths: Annotated[Globs, Field(description="Paths that are read; none: all")] = ()
+    exclude: Annotated[
+        Globs, Field(description="Paths that are not read; patterns as in CODEOWNERS")
+    ] = ()
+    by: Annotated[
+        Literal["size", "folder", "glob", "owner", "package"],
+        Field(
+            description="What no two parts share: nothing, a top-level folder, a pattern of `paths`, owner, package"
+        ),
+    ] = "size"
+    slots: Annotated[int, Field(ge=1, le=64, description="Most agents at the same time")] = 4
+    budget: Annotated[
+        Dollars | None, Field(description="Cap of one run; default: that of a command")
+    ] = None
+    over_budget: Annotated[
+        Literal["riskiest", "refuse"],
+        Field(description="Above the budget: read the parts with the most risk, or nothing"),
+    ] = "riskiest"
+    when: Annotated[
+        Literal["always", "changed"],
+        Field(description="`changed`: read only what has changed since the last complete run"),
+    ] = "always"
+    turns: Annotated[int, Field(ge=1, le=500, description="Maximum turns of each agent")] = 60
+    code_scanning: Annotated[
+        bool,
+        Field(
+            description="Upload what is open to GitHub's code scanning; needs `security_events: write` of the token"
+        ),
+    ] = False
+    schedule: Annotated[
+        AuditSchedule | None,
+        Field(description="When the server starts it by itself; none: only when it is asked"),
+    ] = None
+
+
+AuditName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+
+
 class RepositoryConfig(Section):
     """The whole file; every key has a default, and no file is needed."""
 
@@ -183,6 +257,10 @@ class RepositoryConfig(Section):
     triggers: Triggers = Triggers()
     review: Review = Review()
     changes: Changes = Changes()
+    audits: Annotated[
+        dict[AuditName, Audit],
+        Field(max_length=50, description="Name -> audit, for `/pool audit NAME`"),
+    ] = Field(default_factory=dict)
     wall_minutes: Annotated[
         int, Field(ge=1, le=240, description="Maximum minutes of one agent run")
     ] = 15

@@ -94,6 +94,8 @@ class AgentVerb(VerbHandler, Generic[F]):
     """What a chain knows from the start."""
     recipe: ClassVar[str | None] = None
     """The workflow that it runs; None: the one of its own name."""
+    more_recipes: ClassVar[tuple[str, ...]] = ()
+    """The other workflows that it may run, where its commands name one."""
     only_open: ClassVar[bool] = False
     """Whether a closed thread is refused."""
     sees: ClassVar[frozenset[ThreadPart]] = ON_A_PULL
@@ -109,6 +111,11 @@ class AgentVerb(VerbHandler, Generic[F]):
     def workflow(self) -> str:
         """The name of its workflow; "" for a verb whose command names it."""
         return self.name if self.recipe is None else self.recipe
+
+    @property
+    def workflows(self) -> tuple[str, ...]:
+        """The names of all its workflows."""
+        return tuple(dict.fromkeys(filter(None, (self.workflow, *self.more_recipes))))
 
     @property
     def schemas(self) -> dict[str, dict[str, Any]]:

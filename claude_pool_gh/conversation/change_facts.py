@@ -21,6 +21,8 @@ class ChangeFacts(ThreadFacts):
     merge_base: str = ""
     marks: tuple[str, ...] = ()
     """The findings that it fixes, by their names."""
+    findings_of: str = ""
+    """The key of the audit that these findings are of; "": they are the thread's own."""
     problems: str = ""
     """A maintainer's words: what it is to do, or what is to be minded where it fixes findings."""
     branch: str

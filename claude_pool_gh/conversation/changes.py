@@ -124,7 +124,7 @@ async def _subject(services: Services, facts: ChangeFacts) -> dict[str, Any]:
     As it is when the change is shown: whoever may word a title must not word a commit that is approved already.
     """
     every = (
-        await services.database.read(lambda tx: findings.every(tx, facts.key))
+        await services.database.read(lambda tx: findings.every(tx, facts.findings_of or facts.key))
         if facts.marks
         else []
     )
@@ -271,7 +271,7 @@ async def let_out(services: Services, context: HostStepContext, facts: ChangeFac
             change=change,
             draft=facts.draft,
             authority=authority,
-            title=_title(context, facts),
+            title=_title(context, facts, made["message"]),
             body=_body(context, facts),
         )
     else:
@@ -293,20 +293,23 @@ async def let_out(services: Services, context: HostStepContext, facts: ChangeFac
     return Finish(_answered(), {"let_out": True, "change": made}, commit)
 
 
-def _title(context: HostStepContext, facts: ChangeFacts) -> str:
-    return messages.title(
-        context.results["propose"]["prose"]["title"], f"Changes for issue {facts.thread.number}"
+def _title(context: HostStepContext, facts: ChangeFacts, message: str) -> str:
+    """The agent's title, else what the host says of the commit where that names a finding."""
+    own = (
+        message.split("\n", 1)[0]
+        if facts.findings_of
+        else f"Changes for issue {facts.thread.number}"
     )
+    return messages.title(context.results["propose"]["prose"]["title"], own)
 
 
 def _body(context: HostStepContext, facts: ChangeFacts) -> str:
     """The agent's description without life, and the host's own lines, which are alive."""
     prose = neutralize(context.results["propose"]["prose"]["body"], 6_000)
-    tie = (
-        f"Closes #{facts.thread.number}"
-        if facts.place == "issue"
-        else f"For #{facts.thread.number}"
-    )
+    closes = facts.place == "issue" and not facts.findings_of  # a report issue stays
+    tie = f"{'Closes' if closes else 'For'} #{facts.thread.number}"
+    if facts.findings_of:
+        tie += ", finding " + ", ".join(f"`{mark[:8]}`" for mark in facts.marks)
     said = checks.in_a_line(context.results["propose"])
     foot = f"<sub>Made by an agent for `{facts.requester.login}` · `{context.chain_id}` · checks: {said}</sub>"
     return "\n\n".join(filter(None, (prose, tie, foot)))

@@ -114,7 +114,9 @@ class CommandPolicy:
         if beyond is not None:
             return self._too_often(request, config, beyond, now)
         command = parse(request.line, self.verbs)
-        role = await reads.role_of(forge, repository, request.actor)
+        # What the configuration on the default branch asks for was permitted by whoever merged it.
+        is_asked_for = is_scheduled(request)
+        role = Role.admin if is_asked_for else await reads.role_of(forge, repository, request.actor)
         if isinstance(command, Mistake):
             return self._mistake(command, role, request)
         needed = needed_role(command.verb, config)
@@ -179,6 +181,11 @@ class CommandPolicy:
 
     async def _unheard(self, request: CommandRequest, config: RepositoryConfig) -> str | None:
         """Why a command is not even answered: what caused it is nobody who may command here, or is not switched on."""
+        if is_scheduled(request):
+            name = str(request.source.id).partition(":")[0]
+            asked = config.audits.get(name)
+            is_asked_for = asked is not None and asked.schedule is not None
+            return None if is_asked_for else f"the audit {name} has no schedule any more"
         if request.actor.id == await self.services.forge.access.own_id(request.thread.repository):
             return "the bot never obeys itself"
         if not request.actor.is_human and request.actor.id not in config.bots:
@@ -255,6 +262,11 @@ class CommandPolicy:
             return asked, start
         once = "" if asked.request.comment else f"unvetted:{commit}"
         return Refusal(replies.unvetted(commit, asked.request.line), once)
+
+
+def is_scheduled(request: CommandRequest) -> bool:
+    """Whether a due time of the configuration's caused it. Nothing that is delivered makes such a command."""
+    return isinstance(request.source, Trigger) and request.source.kind == "schedule"
 
 
 def answers(found: Configuration, door: str) -> bool:

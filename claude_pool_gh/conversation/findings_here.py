@@ -16,7 +16,10 @@ _NAME: Final = re.compile(rf"(?=.*[0-9])[0-9a-fA-F]{{{LEAST_DIGITS},8}}")
 
 
 async def open_findings(services: Services, asked: CommandContext) -> list[KnownFinding]:
-    """The findings of the thread that are open, oldest first."""
+    """The findings of a pull request that are open, oldest first; in an issue, those of the repository's audits."""
+    if asked.place == "issue":
+        repository = asked.thread.repository.id
+        return await services.database.read(lambda tx: tables.open_of_audits(tx, repository))
     every = await services.database.read(lambda tx: tables.every(tx, asked.key))
     return [each for each in every if each.state is Standing.open]
 

@@ -44,18 +44,23 @@ def handlers() -> dict[str, VerbHandler]:
 def check_recipes(every: Mapping[str, VerbHandler], services: Services) -> None:
     """Hold the built-in recipe of each verb against what the verb reads of it. Raises UnfitVerb."""
     for verb in every.values():
-        if isinstance(verb, AgentVerb) and verb.workflow:
+        if not isinstance(verb, AgentVerb):
+            continue
+        for name in verb.workflows:
             try:
-                verb.recipe_needs.check(
-                    built_in_steps(verb, services), f"recipes/workflows/{verb.workflow}.yml"
-                )
+                steps = built_in_steps(verb, services, name)
+                verb.recipe_needs.check(steps, f"recipes/workflows/{name}.yml")
             except RecipeError as error:
                 raise UnfitVerb(f"the verb {verb.name}: {error}") from error
 
 
-def built_in_steps(verb: AgentVerb[Any], services: Services) -> tuple[Step, ...]:
-    """The steps of a verb's built-in recipe. Raises RecipeError where it is faulty, or there is none."""
-    workflow = _parsed(_text(f"workflows/{verb.workflow}.yml"), verb.workflow)
+def built_in_steps(verb: AgentVerb[Any], services: Services, name: str = "") -> tuple[Step, ...]:
+    """The steps of a verb's built-in recipe, of several the one of that name.
+
+    Raises RecipeError where it is faulty, or there is none.
+    """
+    name = name or verb.workflow
+    workflow = _parsed(_text(f"workflows/{name}.yml"), name)
     scope = CompileScope(
         skills=_skills(workflow.workflow),
         outputs=verb.schemas,

@@ -27,6 +27,7 @@ __all__ = [
     "known",
     "last_reviewed",
     "mark_of",
+    "open_of_audits",
     "remember",
     "reopen_ignored",
     "reviewed",
@@ -84,6 +85,11 @@ class KnownFinding:
     by: str = ""
     head: str = ""
     """The commit at which its lines are what they are; "" where it is not known, as in older rows."""
+    created_ms: int = 0
+    settled_ms: int = 0
+    """When it was fixed, dismissed or ignored; 0: it is open."""
+    thread: str = ""
+    """The key of its thread, or of its audit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +115,14 @@ def known(tx: Transaction, thread: str, state: Standing | str) -> list[Finding]:
 def every(tx: Transaction, thread: str) -> list[KnownFinding]:
     """All findings of a thread, oldest first."""
     rows = tx.execute(sa.select(findings).where(_F.thread == thread).order_by(_F.created_ms, _F.id))
+    return [_known(row) for row in rows]
+
+
+def open_of_audits(tx: Transaction, repository_id: int) -> list[KnownFinding]:
+    """The open findings of all audits of a repository, oldest first."""
+    begin = f"{repository_id}:audit:"
+    own = sa.and_(_F.thread.startswith(begin, autoescape=True), _F.state == Standing.open)
+    rows = tx.execute(sa.select(findings).where(own).order_by(_F.created_ms, _F.id))
     return [_known(row) for row in rows]
 
 
@@ -261,4 +275,7 @@ def _known(row: sa.Row[Any]) -> KnownFinding:
         row.reason or "",
         row.settled_by or "",
         row.head,
+        row.created_ms,
+        row.settled_ms or 0,
+        row.thread,
     )

@@ -31,6 +31,12 @@ PUSHING: Final = {"contents": "write", "metadata": "read"}
 RESOLVING: Final = {"contents": "write", "metadata": "read", "pull_requests": "write"}
 """What a token may do that is made to resolve one thread: GitHub asks for the right to push there."""
 
+UPLOADING: Final = {"metadata": "read", "security_events": "write"}
+"""What a token may do that is made to upload findings to code scanning, and to ask what became of them."""
+
+LOOKING_AT_WORKFLOWS: Final = {"actions": "read", "metadata": "read"}
+"""What a token may do that is made to see whether GitHub has switched an Actions workflow off."""
+
 _LIFETIME: Final = 50 * 60.0
 """Seconds; GitHub's are good for an hour."""
 

@@ -120,6 +120,19 @@ class Forge:
             repository, lambda token: self._request(method, url, body, accept, token)
         )
 
+    async def call_once(
+        self,
+        method: str,
+        repository: Repository,
+        path: str,
+        permissions: Mapping[str, str],
+        body: Any = None,
+    ) -> Any:
+        """One request with a token made for it, which may do what others may not. Raises the errors of `errors`."""
+        token = await self.access.token_once(repository, permissions)
+        url = f"/repos/{repository.owner}/{repository.name}{path}"
+        return await self._request(method, url, body, _JSON, token)
+
     async def _with_token(
         self, repository: Repository, asking: Callable[[str], Awaitable[Any]]
     ) -> Any:

@@ -5,11 +5,13 @@ ForgeError
 |  |- Unreadable      an answer, but not in the form that GitHub documents
 |  `- OperatorNeeded  it works again when whoever runs this server has changed something
 |- RateLimited        asked to wait; `seconds` says how long
+|- Unfinished         taken, and GitHub works on it: it is asked again how that went
 `- ForgeRefused       4xx: it did not happen and will not by asking again
    |- NotAsApproved   what was approved does not hold any more
    |- PushDeclined    GitHub does not take this commit on this branch
    |- NotAdmitted     the App has no access to the account or the repository now
    `- NotFound        404 or 410
+      `- Moved        it is in another repository now
 
 Three kinds that nothing may mix up: a refusal is told at once with its own reason, a fault that passes is tried again,
 and after silence it is looked up what happened.
@@ -52,6 +54,14 @@ class RateLimited(ForgeError):
         self.seconds = seconds
 
 
+class Unfinished(ForgeError):
+    """GitHub has taken it and works on it. `note`: what it is asked for by, in `seconds`."""
+
+    def __init__(self, note: str, seconds: float) -> None:
+        super().__init__("GitHub has taken it and has not finished it yet")
+        self.note, self.seconds = note, seconds
+
+
 class ForgeRefused(ForgeError):
     """GitHub said no. `permissions`: those that would have allowed it, where GitHub names them."""
 
@@ -87,6 +97,13 @@ class NotAdmitted(ForgeRefused):
 
 class NotFound(ForgeRefused):
     """There is no such thing, or we may not see it."""
+
+
+class Moved(NotFound):
+    """It was moved to another repository: here it is not any more."""
+
+    def __init__(self) -> None:
+        super().__init__(410, "moved to another repository")
 
 
 def sort_refusal(status: int, message: str, headers: Mapping[str, str]) -> ForgeError:

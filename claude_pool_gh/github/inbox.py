@@ -43,6 +43,17 @@ def remember_repository(tx: Transaction, repository: Repository, state: str = "a
         tx.execute(repositories.update().where(same).values(**values))
 
 
+def active_repositories(tx: Transaction) -> list[Repository]:
+    """The repositories that can be reached, under their present names."""
+    rows = tx.execute(
+        sa.select(repositories).where(repositories.c.state == "active").order_by(repositories.c.id)
+    )
+    return [
+        Repository(id=row.id, owner=row.owner, name=row.name, installation_id=row.installation_id)
+        for row in rows
+    ]
+
+
 def known_repository(tx: Transaction, repository_id: int) -> Repository | None:
     """A repository under its present names."""
     row = tx.execute(

@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 from typing import Any, Final
 
+from claude_pool_gh.github.access import LOOKING_AT_WORKFLOWS
 from claude_pool_gh.github.api import Forge, segment
 from claude_pool_gh.github.client import checked
 from claude_pool_gh.github.errors import ForgeRefused, NotFound, Unreadable
@@ -160,6 +161,31 @@ async def is_ancestor(forge: Forge, repository: Repository, older: str, newer: s
     except NotFound:
         return False
     return answer["status"] in ("ahead", "identical")
+
+
+@checked
+async def object_id(forge: Forge, repository: Repository, commit: str, path: str) -> str:
+    """The id of a file's or folder's content at a commit, the whole tree's for ""; "" where there is none."""
+    if not path:
+        return str((await forge.read(repository, f"/commits/{commit}"))["commit"]["tree"]["sha"])
+    folder = "/".join(segment(part) for part in path.split("/")[:-1])
+    try:
+        listed = await forge.read(repository, f"/contents/{folder}", ref=commit)
+    except NotFound:
+        return ""
+    found = listed if isinstance(listed, list) else []
+    return next((str(each["sha"]) for each in found if each["path"] == path), "")
+
+
+@checked
+async def workflow_state(forge: Forge, repository: Repository, file: str) -> str:
+    """GitHub's word for the state of an Actions workflow, by the name of its file; "" where there is none."""
+    path = f"/actions/workflows/{segment(file)}"
+    try:
+        answer = await forge.call_once("GET", repository, path, LOOKING_AT_WORKFLOWS)
+    except NotFound:
+        return ""
+    return str(answer["state"])
 
 
 @checked

@@ -7,9 +7,11 @@ from typing import Final, Literal
 
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
+from claude_pool_gh.reports import audits
 from claude_pool_gh.reports.neutralize import neutralize_line
 from claude_pool_gh.reports.views import (
     AnswerReport,
+    AuditReport,
     ChangeReport,
     ChangeStatus,
     HandInReport,
@@ -76,6 +78,8 @@ def _done(report: Report | None) -> str:
             return "Answered"
         case TriageReport():
             return "Triaged"
+        case AuditReport():
+            return audits.headline(report)
         case _:
             return "Done"
 
@@ -100,7 +104,13 @@ def _let_out(report: ChangeReport) -> str:
 
 def _found(outcome: Outcome, report: Report | None) -> str:
     """What was found, and of findings what is left open beside them."""
-    said = _reviewed(report if isinstance(report, ReviewReport) else ReviewReport())
+    match report:
+        case AuditReport():
+            said = audits.headline(report)
+        case ReviewReport():
+            said = _reviewed(report)
+        case _:
+            said = _reviewed(ReviewReport())
     left = outcome.reason if outcome.verdict is Verdict.findings else ""
     return f"{said}; {neutralize_line(left, 240)}" if left else said
 
@@ -128,12 +138,14 @@ def _fixed(report: Report | None) -> str:
 
 
 def _not_done(verb: str) -> str:
-    return "NOT REVIEWED" if verb == "review" else "NOT DONE"
+    return {"review": "NOT REVIEWED", "audit": "NOT AUDITED"}.get(verb, "NOT DONE")
 
 
 def _not_whole(report: Report | None, verb: str) -> str:
     if isinstance(report, ReviewReport) and report.confirmed:
         return f"PARTLY REVIEWED ({count(len(report.confirmed), 'finding')})"
+    if isinstance(report, AuditReport) and report.files_read:
+        return f"PARTLY AUDITED ({count(report.total, 'finding')})"
     return _not_done(verb)
 
 

@@ -361,7 +361,7 @@ def moved_on(was: str, now: str, line: str) -> SafeMarkdown:
 def which_finding(known: Sequence[tuple[str, str]]) -> SafeMarkdown:
     """A finding has to be named."""
     if not known:
-        return fitting("This pull request has no open finding. Nothing was done.")
+        return fitting("There is no open finding here. Nothing was done.")
     lines = "\n".join(
         f"- `{mark[:8]}` {neutralize_line(heading, 160)}" for mark, heading in known[:20]
     )

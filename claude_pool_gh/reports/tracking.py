@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from claude_pool_gh.pool.model.outcomes import Verdict
-from claude_pool_gh.reports import changes
+from claude_pool_gh.reports import audits, changes
 from claude_pool_gh.reports.figures import amounts, dollars, duration, minutes
 from claude_pool_gh.reports.findings import listed
 from claude_pool_gh.reports.headline import headline
 from claude_pool_gh.reports.neutralize import cell, code, neutralize, neutralize_line
 from claude_pool_gh.reports.views import (
+    AuditReport,
     Bill,
     ChangeReport,
     ChangeStatus,
@@ -86,6 +87,8 @@ def _running(run: Run) -> list[str]:
     if started:
         spent = dollars(run.bill.spent, upper_bound=run.bill.upper_bound)
         parts.append(f"So far: {minutes(run.elapsed_ms)}, {spent}.")
+        if isinstance(run.report, AuditReport):
+            parts.append(audits.progress(run.report))
     return [*parts, *_moved(run), *_warnings(run), steps_table(run.steps)]
 
 
@@ -153,6 +156,9 @@ def _at_rest(run: Run) -> list[str]:
             parts += [facts, changes.waiting(run.report), handed_in]
         case TriageReport():
             parts += [facts, *_triaged(run.report)]
+        case AuditReport():
+            parts += audits.body(run.report, run.home, run.head)
+            parts.append(" · ".join(filter(None, (facts, _next(run)))))
         case _:
             parts.append(" · ".join(filter(None, (facts, _next(run)))))
     parts += _kept(run)
@@ -222,6 +228,8 @@ def _next(run: Run) -> str:
         return ""
     if isinstance(run.report, ReviewReport) and run.report.unread:
         return "to review a part: `/pool review PATH`"
+    if isinstance(run.report, AuditReport):
+        return f"to read it again: `/pool audit {run.report.name}`"
     match verdict:
         case Verdict.clean | Verdict.findings | Verdict.unsettled if run.against is not None:
             return "to review it again: `/pool review`"

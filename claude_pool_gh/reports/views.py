@@ -261,7 +261,52 @@ class HandInReport:
     stale: str = ""
 
 
-Report = ReviewReport | AnswerReport | TriageReport | ChangeReport | HandInReport
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditReport:
+    """What an audit came to, or what it would do, as its tracking comment shows it."""
+
+    name: str
+    planned: bool = False
+    """Only the plan was asked for: nothing was read."""
+    complete: bool = False
+    files_read: int = 0
+    files_unread: int = 0
+    files_skipped: int = 0
+    shards_read: int = 0
+    shards: int = 0
+    tokens: int = 0
+    cost: tuple[int, int, int] = (0, 0, 0)
+    """What it will cost by its estimate: low, likely, high, in microdollars."""
+    seconds: tuple[int, int, int] = (0, 0, 0)
+    runs: int = 0
+    """Earlier runs that the estimate comes from."""
+    beyond: int = 0
+    """Files that the budget does not reach."""
+    first: Sequence[str] = ()
+    """The parts that are read first, in words."""
+    skipped: Sequence[tuple[str, int]] = ()
+    """Why files are left out, and how many."""
+    standing: Sequence[Finding] = ()
+    """The worst of what is open, the worst first."""
+    open: Sequence[tuple[Severity, int]] = ()
+    """How many are open of each severity, the worst first."""
+    new: int = 0
+    fixed: int = 0
+    reappeared: int = 0
+    unsettled: Sequence[Remark] = ()
+    refuted: int = 0
+    problems: Sequence[str] = ()
+    """Why it is not complete, in sentences."""
+    issue: int | None = None
+    """The number of the report issue, where there is one."""
+
+    @property
+    def total(self) -> int:
+        """How many findings are open."""
+        return sum(number for _, number in self.open)
+
+
+Report = AuditReport | ReviewReport | AnswerReport | TriageReport | ChangeReport | HandInReport
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ import aiohttp
 
 from claude_pool_gh.agent.claude import ClaudeAgent
 from claude_pool_gh.conversation import registry
+from claude_pool_gh.conversation.audit.scheduler import AuditScheduler
 from claude_pool_gh.conversation.catching_up import CatchUp
 from claude_pool_gh.conversation.command_policy import CommandPolicy
 from claude_pool_gh.conversation.command_worker import CommandWorker
@@ -62,6 +63,8 @@ _CLERKS = 4
 _PATIENCE = {"app": LONGEST, "action": 1800.0}
 """Seconds for which a step waits for GitHub; a job of GitHub Actions costs money while it waits."""
 _LOOK_EVERY = 5.0
+_SCHEDULES = 10.0
+"""Seconds after which schedules are looked at again."""
 _TICK = 30.0
 """Seconds after which the comments of what runs are looked at; they change once a minute, or when the cost does."""
 
@@ -83,6 +86,7 @@ class Runtime:
     monitor: Monitor
     retention: Retention
     catch_up: CatchUp | None = None
+    scheduler: AuditScheduler | None = None
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     incoming: Incoming = field(default_factory=Incoming)
     beats: dict[str, float] = field(default_factory=dict)
@@ -116,6 +120,16 @@ class Runtime:
             except Exception:
                 logger.exception("not caught up", extra={"action": "catch_up_failed"})
             await asyncio.sleep(seconds)
+
+    async def start_audits_for_ever(self) -> None:
+        """Start audits that are due, again and again."""
+        while self.scheduler is not None:
+            try:
+                if await self.scheduler.look():
+                    self.wake()
+            except Exception:
+                logger.exception("schedules not looked at", extra={"action": "schedules_failed"})
+            await asyncio.sleep(_SCHEDULES)
 
     async def show_time_for_ever(self) -> None:
         """Bring the time and the cost of what runs up to date, again and again."""
@@ -265,10 +279,11 @@ async def open_runtime(
                 clock=clock,
             )
         )
+        config_loader = ConfigLoader(forge, frozenset(verb_handlers))
         command_worker = CommandWorker(
-            CommandPolicy(services, verb_handlers, ConfigLoader(forge, frozenset(verb_handlers))),
-            watching,
+            CommandPolicy(services, verb_handlers, config_loader), watching
         )
+        scheduler = AuditScheduler(services, config_loader, writer.wake)
         event_handler = EventHandler(clock, watching)
         catch_up = None
         if isinstance(access, AppAccess):
@@ -314,6 +329,7 @@ async def open_runtime(
             ),
             catch_up=catch_up,
             beats=beats,
+            scheduler=scheduler,
         )
 
 

@@ -179,6 +179,7 @@ async def serve(settings: Settings) -> None:
             runtime.serve_commands(),
             runtime.show_time_for_ever(),
             runtime.retention.prune_for_ever(),
+            runtime.start_audits_for_ever(),
         ]
         work += [runtime.catch_up_for_ever(settings.poll)] if settings.poll else []
         working = [asyncio.create_task(each) for each in work]

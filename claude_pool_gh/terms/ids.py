@@ -74,7 +74,10 @@ class ReviewRef(Term):
 class Trigger(Term):
     """Something else than a comment that asks for a command: a label, a button, an event, an Actions workflow."""
 
-    kind: Literal["label", "opened", "ready_for_review", "push", "button", "rerun", "workflow"]
+    kind: Literal[
+        "label", "opened", "ready_for_review", "push", "button", "rerun", "workflow", "schedule"
+    ]
+    """Of `schedule`, the server itself is the cause: the configuration on the default branch asks for it."""
     id: Annotated[str, Field(max_length=100)]
     """Tells one such happening from every other of its kind in the repository."""
     check: str = ""

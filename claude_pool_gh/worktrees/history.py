@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -107,6 +108,28 @@ async def changed_paths(mirror: Path, old: str, new: str) -> list[str]:
         git_dir=mirror,
     )
     return [path for path in out.decode(errors="replace").split("\0") if path]
+
+
+_HISTORY: Final = 2_000
+"""Commits that are looked at to tell what changes often."""
+
+
+async def commits_of_paths(mirror: Path, commit: str) -> dict[str, int]:
+    """How many of the newest commits touched each path; nothing of a path that none of them did."""
+    out = await git(
+        "log",
+        f"--max-count={_HISTORY}",
+        "--no-merges",
+        "--no-renames",
+        "--no-ext-diff",
+        "--name-only",
+        "--format=",
+        "-z",
+        checked_commit(commit),
+        git_dir=mirror,
+        environment={"GIT_ALLOW_PROTOCOL": "none"},
+    )
+    return dict(Counter(path for path in out.decode(errors="replace").split("\0") if path))
 
 
 async def read_files(

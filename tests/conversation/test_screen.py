@@ -21,8 +21,10 @@ from claude_pool_gh.github.effects.push import Push
 from claude_pool_gh.github.effects.reaction import Reaction
 from claude_pool_gh.github.effects.registry import kinds
 from claude_pool_gh.github.effects.reply import Reply
+from claude_pool_gh.github.effects.report_issue import ReportIssue
 from claude_pool_gh.github.effects.resolve_thread import ResolveThread
 from claude_pool_gh.github.effects.review import InlineComment, Review
+from claude_pool_gh.github.effects.sarif import Sarif
 from claude_pool_gh.reports.neutralize import neutralize, neutralize_line
 from claude_pool_gh.reports.redact import VEIL, Redactor
 from claude_pool_gh.reports.replies import withheld
@@ -88,6 +90,16 @@ PLACES: dict[str, Callable[[str], Effect]] = {
         name="n", head="h", status="completed", title=CLEAN, summary=text
     ),
     "settled finding": lambda text: ResolveThread(number=3, mark="m", reply=text, headline=CLEAN),
+    "title of a report issue": lambda text: ReportIssue(title=text[:256], body=CLEAN),
+    "body of a report issue": lambda text: ReportIssue(title="Audit", body=text),
+    "document of code scanning": lambda text: Sarif(
+        commit="a" * 40,
+        ref="refs/heads/main",
+        tool="claude-pool-gh",
+        category="claude-pool/defects/",
+        document=text,
+        made_ms=1,
+    ),
     "title of a pull request": lambda text: Proposal(
         branch="pool/x", base="main", change=CHANGE, title=text, body=CLEAN, authority=MAY
     ),

@@ -44,6 +44,7 @@ INTAKE, STRANGERS = "github/intake.py", "conversation/rate_limits.py"
 CHECKOUTS = "worktrees/checkouts/"
 WALLS, SANDBOX = "sandbox/walls.py", "sandbox/sandbox.py"
 REVIEW = "conversation/review/"
+AUDITS = "audits/"
 FACTS_OUTSIDE = """\
       {steps.brief.facts}
 
@@ -1740,12 +1741,8 @@ GUARDS = [
     Guard(
         "one failed transaction costs no other",
         "storage/database.py",
-        """                if passes(error):
-                    raise
-                return None
-""",
-        """                raise
-""",
+        "if not isinstance(error, Exception) or passes(error):",
+        "if True:",
         "tests/storage/test_batches.py",
         "fails_alone",
     ),
@@ -1797,6 +1794,159 @@ GUARDS = [
         "((?:[\\w.-]*/)*",
         "tests/pool/test_skills.py",
         "come_with_it",
+    ),
+    Guard(
+        "a part of an audit is read only where its agent opened a file of it",
+        AUDITS + "results.py",
+        "elif not opened & set(shard.paths):",
+        "elif False:",
+        "tests/audits/test_outcomes.py",
+        "counts_as_read",
+    ),
+    Guard(
+        "a file that nobody opened is not read",
+        AUDITS + "results.py",
+        "path for path in shard.paths if path not in opened",
+        "path for path in shard.paths if not path",
+        "tests/audits/test_outcomes.py",
+        "did_not_open",
+    ),
+    Guard(
+        "an audit is complete only where every part is read",
+        AUDITS + "results.py",
+        "Completeness.complete if covered.whole else Completeness.partial",
+        "Completeness.complete",
+        "tests/audits/test_outcomes.py",
+        "beyond_the_budget",
+    ),
+    Guard(
+        "a judge joins only claims that it was asked about",
+        AUDITS + "results.py",
+        "if mark in asked and mark in by_mark",
+        "if mark in by_mark",
+        "tests/audits/test_outcomes.py",
+        "judge_joins",
+    ),
+    Guard(
+        "a second reader of an audit has to open the file",
+        AUDITS + "weighing.py",
+        "if not _opened(candidate, task, judgement):",
+        "if False:",
+        "tests/audits/test_outcomes.py",
+        "opened_the_file",
+    ),
+    Guard(
+        "an audit reports by its own rules alone",
+        AUDITS + "stated.py",
+        "if claim.rule in allowed:",
+        "if claim.rule in RULES:",
+        "tests/audits/test_outcomes.py",
+        "faulty_claim",
+    ),
+    Guard(
+        "a part of an audit makes only so many claims",
+        AUDITS + "stated.py",
+        "kept = read[:MOST_OF_ONE]",
+        "kept = read",
+        "tests/audits/test_outcomes.py",
+        "faulty_claim",
+    ),
+    Guard(
+        "attributes hide no source from an audit of security",
+        AUDITS + "files.py",
+        "and wanted.trusts_attributes:",
+        "and wanted:",
+        "tests/audits/test_listing.py",
+        "attributes",
+    ),
+    # audits that start by themselves, and what they leave
+    Guard(
+        "of many processes one begins a run",
+        "audits/schedule_rows.py",
+        "_own(seen.repository_id, seen.audit), _as_seen(seen), _S.last_due_ms < due_ms",
+        "_own(seen.repository_id, seen.audit)",
+        "tests/audits/test_schedule_rows.py",
+        "one_begins",
+    ),
+    Guard(
+        "a person's run is live too",
+        "audits/schedule_rows.py",
+        'free = sa.and_(_own(repository_id, audit), _S.live_run == "")',
+        "free = _own(repository_id, audit)",
+        "tests/audits/test_schedule_rows.py",
+        "person or people",
+    ),
+    Guard(
+        "only what a complete run has read is unchanged",
+        "audits/schedule_rows.py",
+        "    if complete:\n",
+        "    if True:\n",
+        "tests/audits/test_schedule_rows.py",
+        "only_what_a_complete",
+    ),
+    Guard(
+        "missed due times are one run",
+        "terms/schedules.py",
+        "return Due(newest, len(found) - 1)",
+        "return Due(found[0], len(found) - 1)",
+        "tests/audits/test_schedule.py",
+        "missed",
+    ),
+    Guard(
+        "clean is said only where nothing is missing",
+        "audits/outputs/summary.py",
+        "    if result.completeness is Completeness.partial:\n",
+        "    if False:\n",
+        "tests/audits/test_issue.py",
+        "clean_is_said",
+    ),
+    Guard(
+        "a report issue stays below GitHub's limit",
+        "audits/outputs/issue.py",
+        "if missing == 0 and size <= left:",
+        "if True:",
+        "tests/audits/test_issue.py",
+        "stays_below",
+    ),
+    Guard(
+        "a partial run is no success in SARIF",
+        "audits/outputs/sarif.py",
+        '"executionSuccessful": result.completeness is Completeness.complete',
+        '"executionSuccessful": True',
+        "tests/audits/test_sarif.py",
+        "partial",
+    ),
+    Guard(
+        "a report as a page holds text as text",
+        "audits/outputs/html.py",
+        "return escape(seen(text))",
+        "return text",
+        "tests/audits/test_files.py",
+        "alive",
+    ),
+    Guard(
+        "a report issue is edited only where it is",
+        "github/effects/report_issue.py",
+        "if not is_of(making.repository, there):",
+        "if False:",
+        "tests/github/test_report_issue.py",
+        "edited_there",
+    ),
+    Guard(
+        "an upload that GitHub has taken is not made again",
+        "github/effects/sarif.py",
+        "        if making.note:\n",
+        "        if False:\n",
+        "tests/github/test_sarif_upload.py",
+        "nothing_is_uploaded_again",
+    ),
+    Guard(
+        "an upload with a secret in it is not made",
+        "github/effects/sarif.py",
+        "        if not self.document:\n",
+        "        if False:\n",
+        "tests/github/test_sarif_upload.py",
+        "secret",
     ),
 ]
 

@@ -32,9 +32,10 @@ WORKFLOWS = sorted(file.name.removesuffix(".yml") for file in ROOT.joinpath("wor
 SKILLS = sorted(folder.name for folder in ROOT.joinpath("skills").iterdir())
 READING = {"Read", "Grep", "Glob"}
 VERBS = {
-    each.workflow: each
+    name: each
     for each in handlers().values()
-    if isinstance(each, AgentVerb) and each.workflow
+    if isinstance(each, AgentVerb)
+    for name in each.workflows
 }
 """The bot's verbs by their recipes."""
 NO_DESK = cast(Any, None)

@@ -376,7 +376,7 @@ REPLIES: dict[str, tuple[SafeMarkdown, str]] = {
     ),
     "no finding": (
         replies.which_finding([]),
-        "This pull request has no open finding. Nothing was done.",
+        "There is no open finding here. Nothing was done.",
     ),
     "only the App": (
         replies.only_app("fix"),

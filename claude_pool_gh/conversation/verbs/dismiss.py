@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from claude_pool_gh.conversation.findings_here import named, open_findings, replied_to
-from claude_pool_gh.conversation.handler import ControlVerb
+from claude_pool_gh.conversation.handler import EVERYWHERE, ControlVerb
 from claude_pool_gh.conversation.services import (
     Act,
     ActResult,
@@ -27,7 +27,7 @@ class Dismiss(ControlVerb):
     summary = (
         "Marks a finding as wrong; it is not reported again. In a reply to a finding, omit the ID."
     )
-    places = frozenset({"pull"})
+    places = EVERYWHERE
     arguments = "[FINDING] REASON"
     free_text = True
     order = 220
@@ -52,7 +52,9 @@ def _dismiss(
     tx: Transaction, services: Services, asked: CommandContext, found: KnownFinding, reason: str
 ) -> ActResult:
     who, now = asked.request.actor.login, services.clock.now_ms()
-    if tables.settle(tx, asked.key, found.mark, Standing.dismissed, now, reason=reason, by=who):
+    mine = found.thread or asked.key
+    done = tables.settle(tx, mine, found.mark, Standing.dismissed, now, reason=reason, by=who)
+    if done and asked.place == "pull":  # an audit's finding has no inline comment
         settled = ResolveThread(
             number=asked.thread.number,
             mark=tables.mark_of(asked.key, found.mark),

@@ -15,6 +15,7 @@ from claude_pool_gh.conversation.findings_here import (
     reads_as_name,
     replied_to,
 )
+from claude_pool_gh.conversation.handler import EVERYWHERE
 from claude_pool_gh.conversation.services import Answer, CommandContext, Services
 from claude_pool_gh.conversation.thread_prompt import ThreadPart, ThreadPrompt
 from claude_pool_gh.conversation.whereabouts import described, whereabouts
@@ -44,8 +45,8 @@ class Fix(ChangingVerb[FixFacts]):
     """Changes the head as it is now."""
 
     name = "fix"
-    summary = "Fixes the open findings, one of them, or what you describe; waits for approval of the exact patch."
-    places = frozenset({"pull"})
+    summary = "Fixes findings, or what you describe; in an issue, one of an audit. The exact patch waits for approval."
+    places = EVERYWHERE
     arguments = "[FINDING | TEXT]"
     free_text = True
     order = 30
@@ -61,9 +62,9 @@ class Fix(ChangingVerb[FixFacts]):
         pull: reads.Pull | None,
     ) -> FixFacts | Answer:
         """Decide what is to be fixed, and where the patch goes."""
-        if pull is None:
-            raise ValueError("fix belongs to pull requests")
         known = await open_findings(services, asked)
+        if pull is None:
+            return await _of_an_audit(services, asked, common, known)
         under = await replied_to(services, asked, known)
         if under is None and _names_none(asked.command.words, known):
             return Answer(
@@ -112,6 +113,27 @@ class Fix(ChangingVerb[FixFacts]):
         return f"Fixes {what} and {out}."
 
 
+async def _of_an_audit(
+    services: Services, asked: CommandContext, common: dict[str, Any], known: list[KnownFinding]
+) -> FixFacts | Answer:
+    """What is fixed where an issue asks: one finding of an audit, in a pull request of its own."""
+    words = asked.command.words
+    found = named(words[0], known) if words else None
+    if found is None:
+        return Answer(replies.which_finding([(each.mark, each.finding.title) for each in known]))
+    return FixFacts(
+        **common,
+        **await decided(services, asked, asked.branch),
+        merge_base=common["head"],
+        branch=new_branch(asked),
+        into=asked.branch,
+        marks=(found.mark,),
+        findings_of=found.thread,
+        problems=" ".join(words[1:])[:1_500],
+        findings=1,
+    )
+
+
 def _names_none(words: Sequence[str], known: list[KnownFinding]) -> bool:
     """Whether a finding was named that is not open here. An agent that is told to fix a number costs money in vain."""
     return len(words) == 1 and reads_as_name(words[0]) and named(words[0], known) is None
@@ -151,7 +173,9 @@ _THREAD: Final = (
 
 async def _to_fix(services: Services, facts: FixFacts, paths: Sequence[str]) -> str:
     """The problems in words, each finding with its present place at the head."""
-    every = await services.database.read(lambda tx: tables.every(tx, facts.key))
+    every = await services.database.read(
+        lambda tx: tables.every(tx, facts.findings_of or facts.key)
+    )
     chosen = [each for each in every if each.mark in facts.marks]
     mirror = services.worktrees.mirror(facts.thread.repository.id).path
     own = {each.finding.path for each in chosen}

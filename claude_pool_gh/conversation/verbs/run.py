@@ -90,7 +90,8 @@ class Run(ChangingVerb[RunFacts]):
     @property
     def _recipes_of_verbs(self) -> set[str]:
         """Recipes that are verbs: their host steps belong to those."""
-        return {each.workflow for each in self.every.values() if isinstance(each, AgentVerb)}
+        verbs = (each for each in self.every.values() if isinstance(each, AgentVerb))
+        return {name for each in verbs for name in each.workflows}
 
     def host_steps(self, services: Services) -> dict[str, HostStep]:
         """The brief that every workflow may have, and the steps that the host puts after a workflow's own."""

@@ -30,6 +30,8 @@ class Making:
     """Whether it was tried before, so that it may stand although nobody was told."""
     remote_id: int | None = None
     tries: int = 0
+    note: str = ""
+    """What GitHub called something that it had taken and not finished at the last try, see `Unfinished`."""
 
 
 class Effect(Term, ABC):

@@ -25,9 +25,9 @@ async def post(forge: Forge, repository: Repository, path: str, body: Any) -> in
     return int((await forge.call("POST", repository, path, body))["id"])
 
 
-async def ours(forge: Forge, repository: Repository, listing: str, mark: str) -> Any:
+async def ours(forge: Forge, repository: Repository, listing: str, mark: str, **query: str) -> Any:
     """The first thing in a listing that we made and that holds a mark: anybody can copy a mark, nobody our author."""
-    async for item in _all_of_ours(forge, repository, listing, mark):
+    async for item in _all_of_ours(forge, repository, listing, mark, **query):
         return item
     return None
 
@@ -42,10 +42,10 @@ async def newest_of_ours(forge: Forge, repository: Repository, listing: str, mar
 
 
 async def _all_of_ours(
-    forge: Forge, repository: Repository, listing: str, mark: str
+    forge: Forge, repository: Repository, listing: str, mark: str, **query: str
 ) -> AsyncIterator[Any]:
     own = await forge.access.own_id(repository)
-    async for item in forge.pages(repository, listing):
+    async for item in forge.pages(repository, listing, **query):
         if (item.get("user") or {}).get("id") == own and mark in (item.get("body") or ""):
             yield item
 

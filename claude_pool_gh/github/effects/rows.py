@@ -59,6 +59,8 @@ class EffectRow:
     chain_id: str | None = None
     error: str = ""
     """Why the last try did not write it, for people."""
+    note: str = ""
+    """See `Making.note`."""
 
     @property
     def making(self) -> Making:
@@ -70,6 +72,7 @@ class EffectRow:
             attempted=self.attempted,
             remote_id=self.remote_id,
             tries=self.tries,
+            note=self.note,
         )
 
 
@@ -241,6 +244,7 @@ def written(tx: Transaction, row: EffectRow, remote_id: int | None, now_ms: int)
             tries=0,
             error=None,
             changed_ms=now_ms,
+            note=None,
             state=sa.case((newer, _E.state), else_=after(EFFECT, _E.state, EffectEvent.write)),
         )
     )
@@ -272,6 +276,12 @@ def refused(tx: Transaction, row: EffectRow | Unreadable, error: str) -> bool:
 def postpone(tx: Transaction, row: EffectRow, due_ms: int, error: str) -> None:
     """Try again later."""
     values = {"due_ms": due_ms, "tries": row.tries + 1, "error": error[:1000]}
+    tx.execute(effects.update().where(_E.key == row.key).values(**values))
+
+
+def unfinished(tx: Transaction, row: EffectRow, note: str, due_ms: int) -> None:
+    """GitHub has taken it and works on it: ask for it by that note later."""
+    values = {"due_ms": due_ms, "tries": row.tries + 1, "note": note[:200], "error": None}
     tx.execute(effects.update().where(_E.key == row.key).values(**values))
 
 
@@ -391,4 +401,5 @@ def _row(row: sa.Row[Any]) -> EffectRow:
         tries=row.tries,
         chain_id=row.chain_id,
         error=row.error or "",
+        note=row.note or "",
     )

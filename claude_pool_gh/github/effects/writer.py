@@ -20,10 +20,12 @@ from claude_pool_gh.github.effects.rows import EffectRow, Unreadable
 from claude_pool_gh.github.errors import (
     ForgeRefused,
     ForgeUnavailable,
+    Moved,
     NotAdmitted,
     NotFound,
     OperatorNeeded,
     RateLimited,
+    Unfinished,
 )
 from claude_pool_gh.storage import Database, Transaction
 from claude_pool_gh.storage.owners import own_id
@@ -53,7 +55,7 @@ _DO: Final = "give the App what it lacks, and accept that on each installation; 
 
 
 class Deleted(Exception):
-    """What stood was deleted by a person."""
+    """What stood is there no more; in words why."""
 
 
 class Writer:
@@ -180,8 +182,10 @@ class Writer:
         try:
             row = replace(row, effect=self._screen(row.effect))
             remote_id = await self._perform(row)
-        except Deleted:
-            await self._gone(row)
+        except Deleted as deleted:
+            await self._gone(row, str(deleted))
+        except Unfinished as unfinished:
+            await self._unfinished(row, unfinished)
         except RateLimited as limit:
             await self._limited(row, limit)
         except (NotAdmitted, OperatorNeeded) as error:
@@ -232,6 +236,8 @@ class Writer:
             self._told(tx, row.chain_id)
 
     async def _perform(self, row: EffectRow) -> int | None:
+        if row.note:
+            return await row.effect.make(self._forge, row.making)
         if row.remote_id is not None:
             return await self._change(row, row.remote_id)
         if row.attempted:
@@ -256,7 +262,9 @@ class Writer:
             except ForgeRefused as refusal:
                 # the whole repository is out of reach: no person deleted anything
                 raise ForgeUnavailable(f"{row.repository.full_name} is out of reach") from refusal
-            raise Deleted from error
+            raise Deleted(
+                error.message if isinstance(error, Moved) else "deleted by a person"
+            ) from error
 
     async def _look(self, row: EffectRow) -> int | None:
         """Look for what an attempt of unknown outcome made; it can take GitHub seconds to show it."""
@@ -324,9 +332,13 @@ class Writer:
     def _due(self, seconds: float) -> int:
         return self._now_ms() + int(seconds * random.uniform(1.0, 1.2) * 1000)  # noqa: S311 - no secret
 
-    async def _gone(self, row: EffectRow) -> None:
+    async def _unfinished(self, row: EffectRow, unfinished: Unfinished) -> None:
+        due = self._due(unfinished.seconds)
+        await self._database.transact(lambda tx: rows.unfinished(tx, row, unfinished.note, due))
+
+    async def _gone(self, row: EffectRow, why: str) -> None:
         def end(tx: Transaction) -> None:
-            rows.gone(tx, row, "deleted by a person")
+            rows.gone(tx, row, why)
             if row.chain_id is not None:
                 self._told(tx, row.chain_id)
 

@@ -10,6 +10,52 @@ CREATE TABLE approvals (
 	created_ms BIGINT NOT NULL,
 	CONSTRAINT pk_approvals PRIMARY KEY (gate, actor_id)
 );
+CREATE TABLE audit_findings (
+	id VARCHAR(200) NOT NULL,
+	audit VARCHAR(128) NOT NULL,
+	rule VARCHAR(64) NOT NULL,
+	verified BOOLEAN NOT NULL,
+	seen INTEGER NOT NULL,
+	also JSON NOT NULL,
+	CONSTRAINT pk_audit_findings PRIMARY KEY (id)
+);
+CREATE TABLE audit_runs (
+	chain_id VARCHAR(64) NOT NULL,
+	audit VARCHAR(128) NOT NULL,
+	"commit" VARCHAR(64) NOT NULL,
+	digest VARCHAR(64) NOT NULL,
+	started_ms BIGINT NOT NULL,
+	ended_ms BIGINT NOT NULL,
+	completeness VARCHAR(16) NOT NULL,
+	everything BOOLEAN NOT NULL,
+	standing JSON NOT NULL,
+	new INTEGER NOT NULL,
+	fixed INTEGER NOT NULL,
+	cost BIGINT NOT NULL,
+	tokens BIGINT NOT NULL,
+	shards INTEGER NOT NULL,
+	seconds FLOAT NOT NULL,
+	CONSTRAINT pk_audit_runs PRIMARY KEY (chain_id)
+);
+CREATE TABLE audit_schedules (
+	repository_id BIGINT NOT NULL,
+	audit VARCHAR(64) NOT NULL,
+	cron VARCHAR(100) NOT NULL,
+	timezone VARCHAR(64) NOT NULL,
+	look_ms BIGINT,
+	last_due_ms BIGINT NOT NULL,
+	generation INTEGER NOT NULL,
+	live_run VARCHAR(160) NOT NULL,
+	live_digest VARCHAR(64) NOT NULL,
+	stopped BOOLEAN NOT NULL,
+	stopped_by VARCHAR(100) NOT NULL,
+	digest VARCHAR(64) NOT NULL,
+	unchanged INTEGER NOT NULL,
+	passed_ms BIGINT NOT NULL,
+	passed_why VARCHAR(200) NOT NULL,
+	missed INTEGER NOT NULL,
+	CONSTRAINT pk_audit_schedules PRIMARY KEY (repository_id, audit)
+);
 CREATE TABLE chain_scopes (
 	chain_id VARCHAR(64) NOT NULL,
 	kind VARCHAR(32) NOT NULL,
@@ -82,7 +128,7 @@ CREATE TABLE effects (
 	remote_id BIGINT,
 	tries INTEGER NOT NULL,
 	due_ms BIGINT NOT NULL,
-	error TEXT, chain_id VARCHAR(64), changed_ms BIGINT DEFAULT '0' NOT NULL,
+	error TEXT, chain_id VARCHAR(64), changed_ms BIGINT DEFAULT '0' NOT NULL, note VARCHAR(200),
 	CONSTRAINT pk_effects PRIMARY KEY ("key")
 );
 CREATE TABLE findings (
@@ -220,6 +266,10 @@ CREATE TABLE workers (
 	CONSTRAINT pk_workers PRIMARY KEY (id)
 );
 CREATE INDEX ix_approvals_chain_id ON approvals (chain_id);
+CREATE INDEX ix_audit_findings_audit ON audit_findings (audit);
+CREATE INDEX ix_audit_runs_audit ON audit_runs (audit, ended_ms);
+CREATE INDEX ix_audit_schedules_live_run ON audit_schedules (live_run);
+CREATE INDEX ix_audit_schedules_look_ms ON audit_schedules (look_ms);
 CREATE INDEX ix_chain_scopes_key ON chain_scopes (kind, "key", chain_id);
 CREATE INDEX ix_chains_carried ON chains (state, owner);
 CREATE INDEX ix_chains_deadline ON chains (state, deadline_ms);

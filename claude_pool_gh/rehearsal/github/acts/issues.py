@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from claude_pool_gh.rehearsal.github.errors import invalid
 from claude_pool_gh.rehearsal.github.shapes import issues as shapes
 from claude_pool_gh.rehearsal.github.shapes import pulls as pull_shapes
+from claude_pool_gh.rehearsal.github.shapes import repositories
 from claude_pool_gh.rehearsal.github.state.people import Actor
 from claude_pool_gh.rehearsal.github.state.repository import Issue, Pull, Repository
 from claude_pool_gh.rehearsal.github.state.site import Event
@@ -24,7 +25,8 @@ def check_body(repository: Repository, resource: str, body: str) -> None:
 
 def next_number(repository: Repository) -> int:
     """Issues and pull requests share one row of numbers."""
-    return max(repository.threads, default=0) + 1
+    taken = (*repository.threads, *repository.deleted_issues, *repository.moved_issues)
+    return max(taken, default=0) + 1
 
 
 def tell(issue: Issue, actor: Actor, action: str, **more: object) -> None:
@@ -96,6 +98,25 @@ def lock(issue: Issue, actor: Actor) -> None:
     issue.locked = True
     touch(issue)
     tell(issue, actor, "locked")
+
+
+def delete(issue: Issue, actor: Actor) -> None:
+    """Delete an issue; its number is not given again."""
+    tell(issue, actor, "deleted")
+    issue.repository.deleted_issues.add(issue.number)
+    del issue.repository.threads[issue.number]
+
+
+def transfer(issue: Issue, actor: Actor, target: Repository) -> None:
+    """Move an issue to another repository, under a number there; the old one leads to it."""
+    source, number, before = issue.repository, issue.number, shapes.issue(issue)
+    del source.threads[number]
+    issue.repository, issue.number = target, next_number(target)
+    target.threads[issue.number] = issue
+    source.moved_issues[number] = issue
+    changes = {"new_issue": shapes.issue(issue), "new_repository": repositories.repository(target)}
+    payload = {"issue": before, "changes": changes}
+    source.site.emit(Event("issues", "transferred", actor, payload, source.id))
 
 
 def reopen(issue: Issue, actor: Actor) -> None:

@@ -10,6 +10,7 @@ from claude_pool_gh.rehearsal.github.shapes import accounts as shapes
 from claude_pool_gh.rehearsal.github.state.git import Files, GitDir, GitError
 from claude_pool_gh.rehearsal.github.state.people import Actor, Role, User
 from claude_pool_gh.rehearsal.github.state.repository import Repository
+from claude_pool_gh.rehearsal.github.state.scanning import Scanning
 from claude_pool_gh.rehearsal.github.state.site import Event
 from claude_pool_gh.rehearsal.github.state.world import World
 
@@ -47,6 +48,10 @@ def fork(world: World, repository: Repository, owner: User) -> Repository:
         labels=[],
         all_check_runs=[],
         all_statuses=[],
+        deleted_issues=set(),
+        moved_issues={},
+        scanning=Scanning(),
+        workflow_states={},
         secrets=[],
         organization_secrets=[],
         known_refs={},

@@ -18,8 +18,10 @@ from claude_pool_gh.rehearsal.github.routes import (
     repositories,
     review_comments,
     reviews,
+    scanning,
     setting_up,
     statuses,
+    workflows,
 )
 from claude_pool_gh.rehearsal.github.routes.route import Route
 
@@ -39,8 +41,10 @@ FAMILIES = (
     repositories,
     review_comments,
     reviews,
+    scanning,
     setting_up,
     statuses,
+    workflows,
 )
 
 ROUTES: tuple[Route, ...] = tuple(route for family in FAMILIES for route in family.ROUTES)

@@ -108,11 +108,24 @@ class Call:
     @property
     def issue(self) -> Issue:
         """The thread of the path, with the permission that its kind asks for."""
-        issue = self.repository.threads.get(self.number("issue_number"))
+        repository, number = self.repository, self.number("issue_number")
+        if number in repository.deleted_issues:
+            raise RefusedError(410, "This issue was deleted")
+        if (moved := repository.moved_issues.get(number)) is not None:
+            url = f"{self.site.api_url}/repos/{moved.repository.full_name}/issues/{moved.number}"
+            raise RefusedError(301, "Moved Permanently", headers={"Location": url})
+        issue = repository.threads.get(number)
         if issue is None:
             raise missing()
+        if not isinstance(issue, Pull):
+            self.check_issues_on()
         self.check_thread(issue)
         return issue
+
+    def check_issues_on(self) -> None:
+        """Refuse where the repository has no issues."""
+        if not self.repository.has_issues:
+            raise RefusedError(410, "Issues has been disabled in this repository.")
 
     def check_thread(self, issue: Issue) -> None:
         """Refuse where the token may act on pull requests but not on issues."""

@@ -40,6 +40,7 @@ def get_issue(call: Call) -> Answer:
 
 def create_issue(call: Call) -> Answer:
     """Open an issue; labels are dropped silently where the sender may not push."""
+    call.check_issues_on()
     body = call.body
     labels = [one if isinstance(one, str) else one["name"] for one in body.get("labels") or []]
     token = call.bearer

@@ -14,6 +14,7 @@ from claude_pool_gh.rehearsal.github.acts import (
     pushes,
     repositories,
     reviews,
+    scanning,
 )
 from claude_pool_gh.rehearsal.github.state import repository as data
 from claude_pool_gh.rehearsal.github.state.checks import CheckRun, CommitStatus
@@ -21,6 +22,7 @@ from claude_pool_gh.rehearsal.github.state.diffs import Diff
 from claude_pool_gh.rehearsal.github.state.git import Files, GitDir
 from claude_pool_gh.rehearsal.github.state.people import Actor, Role, User
 from claude_pool_gh.rehearsal.github.state.repository import Comment, Issue, Pull, Review
+from claude_pool_gh.rehearsal.github.state.scanning import Scanning
 from claude_pool_gh.rehearsal.github.state.texts import Label
 from claude_pool_gh.rehearsal.github.state.world import World
 
@@ -173,6 +175,25 @@ class Repository:
     def lock(self, issue: Issue, by: User | None = None) -> None:
         """Let nobody without write access comment."""
         issues.lock(issue, self._actor(by))
+
+    def delete_issue(self, issue: Issue, by: User | None = None) -> None:
+        """Delete an issue."""
+        issues.delete(issue, self._actor(by))
+
+    def transfer_issue(self, issue: Issue, target: Repository, by: User | None = None) -> None:
+        """Move an issue to another repository."""
+        issues.transfer(issue, self._actor(by), target.state)
+
+    def switch_issues(self, *, on: bool) -> None:
+        """Let the repository have issues, or none; those that there are come back with them."""
+        self.state.has_issues = on
+        self.state.site.changed()
+
+    @property
+    def scanning(self) -> Scanning:
+        """Code scanning, with what was uploaded up to now processed as far as its time has come."""
+        scanning.settle(self.state)
+        return self.state.scanning
 
     def merge(self, pull: Pull, by: User | None = None) -> str:
         """Merge with a merge commit on the base branch, and return its id."""

@@ -101,7 +101,7 @@ def repository(one: Repository) -> Json:
         "default_branch": one.default_branch,
         "is_template": False,
         "topics": [],
-        "has_issues": True,
+        "has_issues": one.has_issues,
         "has_projects": False,
         "has_wiki": False,
         "has_pages": False,

@@ -25,5 +25,9 @@ class Limits:
     requests_per_hour: int = 5_000
     writes_per_second: int | None = None
     token_seconds: int = 3_600
+    sarif_bytes: int = 10_000_000
+    sarif_runs: int = 20
+    sarif_results: int = 25_000
+    sarif_seconds: float = 0.0
     webhook_seconds: float = 10.0
     webhook_bytes: int = 25_000_000

@@ -9,6 +9,7 @@ from claude_pool_gh.rehearsal.github.state.checks import CheckRun, CommitStatus
 from claude_pool_gh.rehearsal.github.state.diffs import Diff, Side, diff
 from claude_pool_gh.rehearsal.github.state.git import GitDir, GitError
 from claude_pool_gh.rehearsal.github.state.people import ROLES, Role, User
+from claude_pool_gh.rehearsal.github.state.scanning import Scanning
 from claude_pool_gh.rehearsal.github.state.site import Site
 from claude_pool_gh.rehearsal.github.state.texts import Label, Written
 
@@ -141,6 +142,13 @@ class Repository:
     all_statuses: list[CommitStatus] = field(default_factory=list)
     secrets: list[str] = field(default_factory=list)
     organization_secrets: list[str] = field(default_factory=list)
+    has_issues: bool = True
+    deleted_issues: set[int] = field(default_factory=set)
+    moved_issues: dict[int, Issue] = field(default_factory=dict)
+    """Those that are in other repositories now, by the number that they had here."""
+    scanning: Scanning = field(default_factory=Scanning)
+    workflow_states: dict[str, str] = field(default_factory=dict)
+    """GitHub's word for the state of an Actions workflow that is not active, by the name of its file."""
     known_refs: dict[str, str] = field(default_factory=dict)
     _diffs: dict[tuple[str, str], Diff] = field(default_factory=dict)
 

@@ -1,0 +1,199 @@
+"""The report issue: a first screen that says it all, then a fold for each finding, within what GitHub takes.
+
+What does not fit is left out by whole folds, before anything is rendered, and counted; never the first screen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from claude_pool_gh.audits.model import AuditFinding, AuditResult, AuditState, Completeness
+from claude_pool_gh.audits.outputs import parts, summary
+from claude_pool_gh.audits.outputs.summary import NextRun
+from claude_pool_gh.reports.neutralize import code, neutralize_line
+from claude_pool_gh.reports.neutralize import summary as fold_title
+from claude_pool_gh.reports.words import commit, count, fold
+from claude_pool_gh.terms.markdown import SafeMarkdown
+from claude_pool_gh.terms.severity import Severity
+
+LIMIT: Final = 60_000
+"""Bytes, which are never fewer than the characters that GitHub counts up to 65,536."""
+_WORST: Final = 10
+_PROBLEMS: Final = 6
+_LINES: Final = 30
+_FOOT: Final = 1_500
+"""Bytes that are kept for what stands at the end."""
+
+
+def key(repository_id: int, audit: str) -> str:
+    """The key of the effect that keeps an audit's report issue."""
+    return f"audit:{repository_id}:{audit}:report"
+
+
+def title(audit: str) -> str:
+    """The issue's title; it never changes, so that it can be found and watched."""
+    return f"Audit report: {audit}"
+
+
+def waiting(audit: str, next_run: NextRun | None = None) -> SafeMarkdown:
+    """The issue of an audit that has not run yet."""
+    lines = [f"The audit {code(audit)} has not run yet. Its findings will be listed here."]
+    return SafeMarkdown("\n\n".join([*lines, *summary.when_next(next_run), _help(audit)]))
+
+
+def body(
+    result: AuditResult, home: str, next_run: NextRun | None = None, *, limit: int = LIMIT
+) -> SafeMarkdown:
+    """The issue's text. `home`: the repository's page, "" where there is none."""
+    foot = _foot(result)
+    room = limit - _size(foot)
+    text = "\n\n".join(filter(None, first_screen(result, home, next_run)))
+    kept: list[str] = []
+    left = room - _size(text) - _FOOT
+    missing = 0
+    for part in _parts(result, home):
+        size = _size(part.text) + 2
+        if missing == 0 and size <= left:
+            kept.append(part.text)
+            left -= size
+        else:  # whatever comes after one that does not fit is less serious: none of it jumps the queue
+            missing += part.findings
+    if missing:
+        kept.append(
+            f"*{count(missing, 'finding')} more {'is' if missing == 1 else 'are'} not shown: GitHub takes no longer "
+            "text. The files of the report have all of them.*"
+        )
+    return SafeMarkdown("\n\n".join(filter(None, [text, *kept, foot])))
+
+
+def first_screen(result: AuditResult, home: str, next_run: NextRun | None) -> list[str]:
+    """Verdict, counts, the worst findings, what is missing, and when it goes on. It is never shortened."""
+    verdict = summary.verdict(result)
+    plan = result.plan
+    where = f"{commit(plan.commit, home)} of {code(plan.branch, 100)}"
+    said = [f"### {parts.SIGNS[verdict.tone]} {verdict.text}"]
+    said.append(" · ".join([where, *summary.facts(result), summary.day(result.ended_ms)]))
+    said.append(_warnings(result))
+    changed = summary.since_last(result)
+    said.append(f"Since the last run: {changed}." if changed and len(result.history) > 1 else "")
+    said.append(parts.counts(result))
+    said.append(parts.worst(result, home, _WORST))
+    said.append(_next(result))
+    said += summary.when_next(next_run)
+    said.append(parts.chart(result))
+    return said
+
+
+def notice(result: AuditResult) -> SafeMarkdown | None:
+    """One comment that a run may make in the issue, for an edit tells nobody; None where nothing is worth it.
+
+    Something new and serious stands, or less was covered than in the run before.
+    """
+    fresh = (AuditState.new, AuditState.reappeared)
+    serious = [
+        each
+        for each in result.standing
+        if each.state in fresh and each.severity.rank >= Severity.high.rank
+    ]
+    before = result.history[-2].completeness if len(result.history) > 1 else None
+    fell = before is Completeness.complete and result.completeness is not Completeness.complete
+    if not serious and not fell:
+        return None
+    lines = []
+    if serious:
+        number = count(len(serious), "new finding")
+        lines.append(f"{number} of high or critical severity:")
+        lines += [
+            f"- **{each.severity}** {neutralize_line(each.finding.title, 200)} `{summary.short(each)}`"
+            for each in serious[:_WORST]
+        ]
+    if fell:
+        lines.append(f"\n{summary.verdict(result).text}.")
+    return SafeMarkdown("\n".join(lines).strip())
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A piece that is there or not; `findings`: how many go with it."""
+
+    text: str
+    findings: int = 0
+
+
+def _parts(result: AuditResult, home: str) -> Iterator[_Part]:
+    """What follows the first screen, in the order of its worth."""
+    for what, text in (
+        ("Not covered", parts.uncovered(result, _LINES)),
+        ("By folder and severity", parts.by_folder(result)),
+        (
+            f"Not settled: {count(len(result.unsettled), 'claim')}",
+            parts.unsettled(result.unsettled, _LINES),
+        ),
+        ("Left out of the audit, and counted only", _aside(result)),
+        ("The runs in numbers", parts.runs(result, home)),
+    ):
+        if text:
+            yield _Part(fold(what, text))
+    standing = sorted(result.standing, key=lambda each: -each.severity.rank)
+    for severity in summary.SEVERITIES:
+        of = [each for each in standing if each.severity is severity]
+        for number, each in enumerate(of):
+            head = f"#### {severity.capitalize()}: {len(of)}\n\n" if number == 0 else ""
+            yield _Part(head + _finding(each, home), 1)
+    for what, state in (("Fixed", AuditState.fixed), ("Dismissed", AuditState.dismissed)):
+        found = result.in_state(state)
+        if found:
+            yield _Part(fold(f"{what}: {len(found)}", parts.settled(_newest(found), home, _LINES)))
+
+
+def _finding(each: AuditFinding, home: str) -> str:
+    state = {AuditState.new: "new · ", AuditState.reappeared: "back again · "}.get(each.state, "")
+    head = f"{state}{fold_title(each.finding.title, 160)} (<code>{summary.short(each)}</code>)"
+    return fold(head, parts.finding(each, home, commands=True))
+
+
+def _newest(found: Sequence[AuditFinding]) -> list[AuditFinding]:
+    return sorted(found, key=lambda each: -each.settled_ms)
+
+
+def _warnings(result: AuditResult) -> str:
+    lines = [neutralize_line(each) for each in summary.missing(result)]
+    more = [f"and {len(lines) - _PROBLEMS} more"] if len(lines) > _PROBLEMS else []
+    said = [*lines[:_PROBLEMS], *more, *map(neutralize_line, result.plan.notices[:3])]
+    return "\n".join(f"> ⚠️ {line}  " for line in said)
+
+
+def _aside(result: AuditResult) -> str:
+    counted = "\n".join(f"- {each}" for each in summary.not_shown(result))
+    return "\n\n".join(filter(None, (parts.left_out(result), counted)))
+
+
+def _next(result: AuditResult) -> str:
+    """The one most useful next command."""
+    if result.completeness is not Completeness.complete and result.resume:
+        return f"To go on with what is left: {code(result.resume)}"
+    if result.standing:
+        first = max(result.standing, key=lambda each: each.severity.rank)
+        return (
+            f"To have the first one fixed in a pull request: `/pool fix {summary.short(first)}` · "
+            f"to be rid of it: `/pool dismiss {summary.short(first)} REASON`"
+        )
+    return ""
+
+
+def _foot(result: AuditResult) -> str:
+    run = f"{code(result.chain)} · " if result.chain else ""
+    return f"<sub>{run}{_help(result.plan.audit)}</sub>"
+
+
+def _help(audit: str) -> str:
+    return (
+        f"kept up to date by `/pool audit {audit}`; what is written into this text by hand is lost with the next run, "
+        "comments stay"
+    )
+
+
+def _size(text: str) -> int:
+    return len(text.encode())

@@ -1,0 +1,218 @@
+"""What every report says first: the verdict in a sentence, the counts, and what was not covered. Host's words only."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from claude_pool_gh.audits.model import (
+    AuditFinding,
+    AuditResult,
+    AuditState,
+    Completeness,
+    HistoryPoint,
+    ShardState,
+)
+from claude_pool_gh.reports.figures import dollars, duration
+from claude_pool_gh.reports.words import count
+from claude_pool_gh.terms.severity import Severity
+
+SEVERITIES: Final = tuple(reversed(Severity))
+"""The worst first."""
+_TREND_POINTS: Final = 30
+_MOST_FOLDERS: Final = 20
+_SHOWN_ID: Final = 10
+
+
+class Tone(StrEnum):
+    """How a verdict is to be taken."""
+
+    clean = "clean"
+    findings = "findings"
+    partial = "partial"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an audit came to, in one sentence."""
+
+    tone: Tone
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """What stands in a folder, by severity."""
+
+    path: str
+    standing: Mapping[Severity, int]
+
+    @property
+    def total(self) -> int:
+        """All that stands in it."""
+        return sum(self.standing.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextRun:
+    """When an audit runs next, and what came of its last due times."""
+
+    start_ms: int | None
+    """None: it has no schedule, or is stopped."""
+    timezone: str = "UTC"
+    cron: str = ""
+    stopped_by: str = ""
+    """Who stopped it; "" where it goes on."""
+    passed_ms: int = 0
+    """The last due time at which nothing ran; 0: there was none since the last run."""
+    passed_why: str = ""
+    missed: int = 0
+    """Due times before this run that nobody was there for; they were made up for by this one."""
+    workflow_off: str = ""
+    """Why GitHub does not start it any more, in words of ours; "" where it does."""
+
+
+def verdict(result: AuditResult) -> Verdict:
+    """The verdict. It is never clean where anything is missing: what is missing says nothing."""
+    standing, read = len(result.standing), result.coverage.files_read
+    unread = result.coverage.files_unread
+    found = f"{count(standing, 'finding')} open" if standing else "no finding open"
+    if result.completeness is Completeness.nothing:
+        return Verdict(Tone.partial, f"NOT AUDITED: no file was read; {found} from earlier runs")
+    if result.completeness is Completeness.partial:
+        what = f"{count(unread, 'file')} not read" if unread else "not everything was settled"
+        return Verdict(Tone.partial, f"PARTLY AUDITED: {what}; {found}")
+    if standing:
+        return Verdict(Tone.findings, f"{found}: {severities(result.by_severity())}")
+    if result.unsettled:
+        claims = count(len(result.unsettled), "claim")
+        return Verdict(Tone.findings, f"no finding open, {claims} that nobody could settle")
+    return Verdict(Tone.clean, f"nothing found in {count(read, 'file')}")
+
+
+def severities(counts: Mapping[Severity, int]) -> str:
+    """`1 critical, 2 high`: the worst first, without those of which there is none."""
+    return ", ".join(f"{counts[each]} {each}" for each in SEVERITIES if counts.get(each))
+
+
+def since_last(result: AuditResult) -> str:
+    """What is different from the run before; "" where nothing is."""
+    parts = [
+        f"{len(result.in_state(AuditState.new))} new",
+        f"{len(result.in_state(AuditState.reappeared))} back again",
+        f"{fixed_now(result)} fixed",
+    ]
+    return ", ".join(part for part in parts if not part.startswith("0 "))
+
+
+def fixed_now(result: AuditResult) -> int:
+    """Findings that this run judged fixed."""
+    fixed = result.in_state(AuditState.fixed)
+    return sum(each.settled_ms >= result.started_ms for each in fixed)
+
+
+def facts(result: AuditResult) -> list[str]:
+    """What was read, and what it took."""
+    coverage, plan = result.coverage, result.plan
+    planned = coverage.files_read + coverage.files_unread
+    read = f"{count(coverage.files_read, 'file')} read"
+    if coverage.files_unread:
+        read = f"{coverage.files_read} of {count(planned, 'file')} read"
+    cost = dollars(result.cost, upper_bound=result.cost_is_bound)
+    took = duration(max(0, result.ended_ms - result.started_ms))
+    return [read, f"{cost} of {dollars(plan.budget)}", took]
+
+
+def day(ms: int, timezone: str = "UTC") -> str:
+    """A moment as people write it, to the minute."""
+    moment = datetime.fromtimestamp(ms / 1000, UTC).astimezone(ZoneInfo(timezone))
+    return f"{moment.day} {moment:%B %Y}, {moment:%H:%M} {timezone}"
+
+
+def missing(result: AuditResult) -> list[str]:
+    """Why it is not complete, in sentences."""
+    states = Counter(each.state for each in result.coverage.shards)
+    lines = [
+        f"{count(states[state], 'shard')} of {len(result.coverage.shards)} {word}."
+        for state, word in (
+            (ShardState.failed, "failed"),
+            (ShardState.cut, "ended early"),
+            (ShardState.not_started, "did not start"),
+        )
+        if states[state]
+    ]
+    return [*result.problems, *lines]
+
+
+def not_shown(result: AuditResult) -> list[str]:
+    """Claims that are counted and not listed."""
+    numbers = (
+        (result.refuted, "refuted by a second agent that read the code"),
+        (result.unplaced, "quoting code that stands nowhere in the repository"),
+        (result.beyond_limit, "beyond the number that one shard may make"),
+        (
+            result.unverified,
+            "serious, and not verified: the number or the money for that was used up",
+        ),
+    )
+    return [f"{count(number, 'claim')} {what}" for number, what in numbers if number]
+
+
+def folders(result: AuditResult) -> list[Folder]:
+    """Where findings stand: the first two folders of their paths, those with the most serious ones first."""
+    found: dict[str, Counter[Severity]] = {}
+    for each in result.standing:
+        found.setdefault(_folder(each.finding.path), Counter())[each.severity] += 1
+    every = [
+        Folder(path, {severity: counts[severity] for severity in SEVERITIES})
+        for path, counts in found.items()
+    ]
+    every.sort(key=lambda one: (*(-one.standing[each] for each in SEVERITIES), one.path))
+    return every
+
+
+def fewer(every: Sequence[Folder]) -> tuple[list[Folder], int]:
+    """As many folders as a table shows, and how many more there are."""
+    return list(every[:_MOST_FOLDERS]), max(0, len(every) - _MOST_FOLDERS)
+
+
+def trend(result: AuditResult) -> list[HistoryPoint]:
+    """The newest runs that a chart shows; none where there is no line to draw."""
+    points = list(result.history[-_TREND_POINTS:])
+    return points if len(points) > 1 else []
+
+
+def short(finding: AuditFinding) -> str:
+    """The id that people copy."""
+    return finding.id[:_SHOWN_ID]
+
+
+def when_next(next_run: NextRun | None) -> list[str]:
+    """When it runs next, and what did not come of due times, in sentences."""
+    if next_run is None:
+        return []
+    lines = []
+    if next_run.workflow_off:
+        lines.append(f"⚠️ {next_run.workflow_off}")
+    if next_run.stopped_by:
+        lines.append(f"The schedule is stopped, by {next_run.stopped_by}.")
+    elif next_run.start_ms is not None:
+        lines.append(f"Next run: {day(next_run.start_ms, next_run.timezone)}.")
+    if next_run.passed_ms:
+        passed = day(next_run.passed_ms, next_run.timezone)
+        lines.append(f"Nothing ran on {passed}: {next_run.passed_why}.")
+    if next_run.missed:
+        lines.append(
+            f"This run also stands for {count(next_run.missed, 'due time')} before it that the server missed."
+        )
+    return lines
+
+
+def _folder(path: str) -> str:
+    parts = path.split("/")[:-1]
+    return "/".join(parts[:2]) + "/" if parts else "./"

@@ -1,0 +1,98 @@
+"""Makes the plan of an audit from what is known of a commit. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from claude_pool_gh.audits.estimate import Rates, estimate, reach
+from claude_pool_gh.audits.model import AuditPlan, Cut, Shard, SkippedFile, SkipReason, SourceFile
+from claude_pool_gh.audits.risk import Signals, riskiest_first
+from claude_pool_gh.audits.shards import cut
+
+MOST_SHARDS: Final = 500
+"""Shards of one run; what is beyond waits for the next, and is said."""
+_LISTED_BEYOND: Final = 5_000
+"""Paths that are kept of what is not read; the others are counted."""
+_LISTED_SKIPPED: Final = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanFacts:
+    """Everything that a plan is made from, besides the files."""
+
+    audit: str
+    repository: str
+    commit: str
+    branch: str
+    by: Cut
+    group_of: Callable[[str], str]
+    signals: Signals
+    rates: Rates
+    budget: int
+    slots: int
+    only: tuple[str, ...] = ()
+    unread_since: str = ""
+    notices: tuple[str, ...] = ()
+
+
+def make_plan(
+    files: Sequence[SourceFile], skipped: Sequence[SkippedFile], facts: PlanFacts
+) -> AuditPlan:
+    """Cut, order by risk, price, and divide at the budget."""
+    ordered = riskiest_first(cut(files, facts.by, facts.group_of), facts.signals)
+    reached = reach(ordered[:MOST_SHARDS], facts.rates, facts.budget)
+    beyond = (*reached.beyond, *ordered[MOST_SHARDS:])
+    return AuditPlan(
+        audit=facts.audit,
+        repository=facts.repository,
+        commit=facts.commit,
+        branch=facts.branch,
+        by=facts.by,
+        shards=reached.within,
+        beyond=_shortened(beyond),
+        skipped=_joined(skipped),
+        estimate=estimate(ordered, facts.rates, facts.slots),
+        budget=facts.budget,
+        slots=facts.slots,
+        only=facts.only,
+        notices=facts.notices,
+        unread_since=facts.unread_since,
+    )
+
+
+def sifted(
+    plan: AuditPlan, kept: Sequence[SourceFile], left_out: Sequence[SkippedFile]
+) -> AuditPlan:
+    """The plan without the files of its shards that turned out, by their content, not to be read."""
+    by_path = {file.path: file for file in kept}
+    shards = []
+    for shard in plan.shards:
+        paths = tuple(path for path in shard.paths if path in by_path)
+        if paths:
+            tokens = sum(by_path[path].tokens for path in paths)
+            size = sum(by_path[path].size for path in paths)
+            shards.append(replace(shard, paths=paths, tokens=tokens, size=size))
+    return replace(plan, shards=tuple(shards), skipped=_joined([*plan.skipped, *left_out]))
+
+
+def _shortened(shards: Sequence[Shard]) -> tuple[Shard, ...]:
+    """Shards that are not read, with no more paths than are kept."""
+    left = _LISTED_BEYOND
+    told = []
+    for shard in shards:
+        paths = shard.paths[:left]
+        left -= len(paths)
+        told.append(replace(shard, paths=paths, unlisted=shard.files - len(paths)))
+    return tuple(told)
+
+
+def _joined(skipped: Sequence[SkippedFile]) -> tuple[SkippedFile, ...]:
+    """What is left out, a line each; where that is too much, what is beyond in a line for each reason."""
+    ordered = sorted(skipped, key=lambda each: (not each.overridden, each.path))
+    more: dict[SkipReason, int] = {}
+    for each in ordered[_LISTED_SKIPPED:]:
+        more[each.reason] = more.get(each.reason, 0) + each.files
+    rest = [SkippedFile(path="/", reason=why, files=number) for why, number in more.items()]
+    return (*ordered[:_LISTED_SKIPPED], *rest)

@@ -1,0 +1,232 @@
+"""Decides what an audit came to: coverage, states of its findings, and its outcome. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from claude_pool_gh.audits.model import (
+    AuditFinding,
+    AuditPlan,
+    AuditResult,
+    AuditState,
+    Completeness,
+    Coverage,
+    ShardResult,
+    ShardState,
+)
+from claude_pool_gh.audits.stated import StatedMerge, is_typed
+from claude_pool_gh.audits.weighing import Candidate, files_opened
+from claude_pool_gh.findings.model import Finding
+from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
+from claude_pool_gh.pool.model.ports import Ending
+from claude_pool_gh.reports.words import count
+
+_CUT: Final = (
+    Ending.out_of_budget,
+    Ending.out_of_turns,
+    Ending.timed_out,
+    Ending.quota,
+    Ending.cancelled,
+)
+_UNOPENED: Final = "the agent that answered for the part did not open them"
+_WORST_FIRST: Final = (
+    Ending.quota,
+    Ending.out_of_budget,
+    Ending.out_of_turns,
+    Ending.timed_out,
+    Ending.failed,
+    Ending.cancelled,
+)
+_VERDICTS: Final = {
+    Ending.quota: Verdict.quota,
+    Ending.out_of_budget: Verdict.out_of_budget,
+    Ending.out_of_turns: Verdict.out_of_turns,
+    Ending.cancelled: Verdict.cancelled,
+}
+_STATES: Final = (
+    AuditState.new,
+    AuditState.reappeared,
+    AuditState.open,
+    AuditState.fixed,
+    AuditState.dismissed,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardCounts:
+    """What the check of claims counts for each shard, in the order of the plan."""
+
+    stated: Sequence[int]
+    kept: Sequence[int]
+    costs: Sequence[int]
+
+
+def coverage(plan: AuditPlan, found: Sequence[Mapping[str, Any]], counts: ShardCounts) -> Coverage:
+    """What became of each shard. A shard whose agent opened none of its files was not read, whatever it says."""
+    told = [
+        _shard_result(plan, at, task, counts) for at, task in enumerate(found[: len(plan.shards)])
+    ]
+    missing = [
+        ShardResult(shard=shard, state=ShardState.not_started, reason="it was not begun")
+        for shard in plan.shards[len(told) :]
+    ]
+    beyond = [
+        ShardResult(
+            shard=shard, state=ShardState.not_started, reason="the budget does not reach it"
+        )
+        for shard in plan.beyond
+    ]
+    return Coverage(shards=(*told, *missing, *beyond), skipped=plan.skipped)
+
+
+def _shard_result(
+    plan: AuditPlan, at: int, task: Mapping[str, Any], counts: ShardCounts
+) -> ShardResult:
+    shard = plan.shards[at]
+    ending = Ending(task.get("ending", Ending.failed))
+    state, reason, opened = ShardState.read, "", files_opened(task)
+    if ending is not Ending.completed:
+        state = ShardState.cut if ending in _CUT else ShardState.failed
+        reason = str(task.get("reason") or ending.value)
+    elif not is_typed(task):
+        state, reason = ShardState.failed, "the agent's answer does not have the form asked for"
+    elif not opened & set(shard.paths):
+        state, reason = ShardState.failed, "the agent answered without opening any of its files"
+    return ShardResult(
+        shard=shard,
+        state=state,
+        reason=reason,
+        unopened=tuple(path for path in shard.paths if path not in opened)
+        if state is ShardState.read
+        else (),
+        stated=counts.stated[at],
+        kept=counts.kept[at],
+        cost=counts.costs[at] if at < len(counts.costs) else 0,
+        seconds=float(task.get("elapsed_ms") or 0) / 1000,
+    )
+
+
+def completeness(covered: Coverage) -> Completeness:
+    """How much of its plan was done."""
+    if not any(each.state is ShardState.read for each in covered.shards):
+        return Completeness.nothing
+    return Completeness.complete if covered.whole else Completeness.partial
+
+
+def problems(covered: Coverage, *, unverified: int, broken: int) -> tuple[str, ...]:
+    """Why a run is not complete, in sentences, the shards for each reason together."""
+    reasons: dict[str, int] = {}
+    for each in covered.shards:
+        if each.state is not ShardState.read:
+            reasons[each.reason] = reasons.get(each.reason, 0) + each.shard.files
+        elif each.unopened:
+            reasons[_UNOPENED] = reasons.get(_UNOPENED, 0) + len(each.unopened)
+    told = [f"{count(files, 'file')} not read: {reason}." for reason, files in reasons.items()]
+    if unverified:
+        told.append(
+            f"{count(unverified, 'serious claim')} not verified: over the limit of one run."
+        )
+    if broken:
+        told.append(f"{count(broken, 'claim')} not verified: the run that should do it failed.")
+    return tuple(told)
+
+
+def outcome(result: AuditResult, tasks: Sequence[Mapping[str, Any]]) -> Outcome:
+    """The outcome of the chain: clean only where all was read, every claim is settled and nothing stands."""
+    ended = [
+        task for task in tasks if task.get("ending") not in (None, Ending.completed, "completed")
+    ]
+    unread = [each for each in result.coverage.shards if each.state is not ShardState.read]
+    if ended:
+        worst = min(ended, key=lambda task: _WORST_FIRST.index(Ending(task["ending"])))
+        verdict = _VERDICTS.get(Ending(worst["ending"]), Verdict.failed)
+        reason = (
+            f"{len(unread)} of {count(len(result.coverage.shards), 'part')} not read: "
+            f"{worst.get('reason', '')}"
+            if unread
+            else f"{count(len(ended), 'claim')} not verified: {worst.get('reason', '')}"
+        )
+        operator = any(task.get("operator") for task in ended)
+        return Outcome(verdict=verdict, reason=reason, ours=True, operator=operator)
+    if result.completeness is Completeness.nothing:
+        reason = unread[0].reason if unread else "nothing was read"
+        return Outcome(verdict=Verdict.failed, reason=reason, ours=True)
+    open_ = " ".join(result.problems)
+    if result.unsettled:
+        open_ = f"{open_} {count(len(result.unsettled), 'claim')} could not be settled.".strip()
+    if result.standing:
+        return Outcome(verdict=Verdict.findings, reason=open_)
+    if open_:
+        return Outcome(verdict=Verdict.unsettled, reason=open_)
+    if result.plan.only or result.plan.unread_since:
+        what = ", ".join(result.plan.only) or f"what changed since {result.plan.unread_since[:9]}"
+        return Outcome(verdict=Verdict.skipped, reason=f"nothing found, but only {what} was read")
+    return Outcome(verdict=Verdict.clean)
+
+
+def ordered(findings: Sequence[AuditFinding]) -> tuple[AuditFinding, ...]:
+    """What stands before what is fixed before what is dismissed, the worst first."""
+    return tuple(
+        sorted(
+            findings,
+            key=lambda each: (
+                not each.stands,
+                _STATES.index(each.state) if not each.stands else 0,
+                -each.severity.rank,
+                each.finding.path,
+                each.finding.start_line,
+            ),
+        )
+    )
+
+
+# ---- one and the same fault in several shards
+
+_MOST_ALIKE: Final = 12
+_MOST_GROUPS: Final = 10
+
+
+def alike(claims: Sequence[Candidate]) -> list[list[Candidate]]:
+    """Groups of claims that may be one and the same fault: those of one rule, worst first, in at most so many groups.
+
+    Whether they are is for a judge who opens the code; here only the question is asked.
+    """
+    by_rule: dict[str, list[Candidate]] = {}
+    for each in sorted(claims, key=lambda each: -each.finding.severity.rank):
+        by_rule.setdefault(each.rule, []).append(each)
+    return [group[:_MOST_ALIKE] for group in by_rule.values() if len(group) > 1][:_MOST_GROUPS]
+
+
+def joined(
+    claims: Sequence[Candidate],
+    groups: Sequence[Sequence[str]],
+    judged: Sequence[Mapping[str, Any]],
+) -> list[tuple[Candidate, tuple[Finding, ...]]]:
+    """Each fault once: the worst statement of it stays and has the places of the others.
+
+    `groups` are the names that each judge was asked about: what it says of others counts for nothing.
+    """
+    by_mark = {each.mark: each for each in claims}
+    into: dict[str, str] = {}
+    for asked, task in zip(groups, judged, strict=False):
+        for same in _said(task):
+            marks = [mark for mark in dict.fromkeys(same) if mark in asked and mark in by_mark]
+            free = [mark for mark in marks if mark not in into and mark not in into.values()]
+            if len(free) > 1:
+                first = max(free, key=lambda mark: by_mark[mark].finding.severity.rank)
+                into |= dict.fromkeys((mark for mark in free if mark != first), first)
+    kept = [each for each in claims if each.mark not in into]
+    return [
+        (each, tuple(by_mark[mark].finding for mark, first in into.items() if first == each.mark))
+        for each in kept
+    ]
+
+
+def _said(task: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    try:
+        stated = StatedMerge.model_validate(task.get("structured") or {})
+    except ValueError:
+        return []
+    return [each.ids for each in stated.same]

@@ -1,0 +1,302 @@
+"""First step of an audit: what is read, in which parts, and what it may cost. No model, no cost."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+
+from claude_pool_gh.audits import packages, rows
+from claude_pool_gh.audits.estimate import rates
+from claude_pool_gh.audits.files import Listing, TooManyFiles, Wanted, list_files, sift
+from claude_pool_gh.audits.model import AuditPlan, Cut, Shard
+from claude_pool_gh.audits.plan import PlanFacts, make_plan, sifted
+from claude_pool_gh.audits.risk import Signals
+from claude_pool_gh.audits.rows import AuditRun
+from claude_pool_gh.audits.rules import KINDS
+from claude_pool_gh.audits.shards import Grouping, group_of, pattern_of
+from claude_pool_gh.config import owners
+from claude_pool_gh.conversation.audit import known
+from claude_pool_gh.conversation.audit.facts import AuditFacts, audit_facts
+from claude_pool_gh.conversation.guidance import guidance
+from claude_pool_gh.conversation.services import Services
+from claude_pool_gh.conversation.thread_prompt import new_fence
+from claude_pool_gh.findings import tables
+from claude_pool_gh.findings.tables import KnownFinding
+from claude_pool_gh.github.errors import ForgeError
+from claude_pool_gh.pool.model.errors import StepFailed
+from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
+from claude_pool_gh.pool.model.plan import AgentRun
+from claude_pool_gh.pool.model.ports import Done, Finish, HostStepContext
+from claude_pool_gh.reports.figures import dollars
+from claude_pool_gh.reports.visible import visible_text
+from claude_pool_gh.storage import Transaction
+from claude_pool_gh.terms import patterns
+from claude_pool_gh.worktrees import history
+from claude_pool_gh.worktrees.errors import WorktreeError
+
+FIELDS: Final = frozenset(
+    {
+        *("head", "fence", "about", "guidance", "turns", "rules", "dismissed"),
+        *("shards", "plan", "digest", "earlier", "started_ms"),
+    }
+)
+"""Names in its result, for `{steps.plan.NAME}` in the recipe."""
+_SIFTED_FIRST: Final = 64 * 2**20
+"""Bytes of files up to which all are looked at before they are cut; of more, only those that are read."""
+_DISMISSED_TOLD: Final = 20
+_PLAN: Final = TypeAdapter(AuditPlan)
+
+
+async def brief(services: Services, context: HostStepContext) -> Done | Finish:
+    """Fetch the commit, list and cut its files, and hold the price against the budget."""
+    facts = audit_facts(context)
+    started = services.clock.now_ms()
+    try:
+        return await _brief(services, context, facts, started)
+    except TooManyFiles as error:
+        raise StepFailed(str(error)) from error
+    except WorktreeError as error:  # its detail is for operators
+        raise StepFailed(f"the commit cannot be read: {error.what}", ours=True) from error
+    except ForgeError as error:
+        raise StepFailed("GitHub could not be reached", ours=True) from error
+
+
+async def _brief(
+    services: Services, context: HostStepContext, facts: AuditFacts, started: int
+) -> Done | Finish:
+    repository = facts.thread.repository
+    mirror = await services.worktrees.fetch(repository.id, [facts.head], facts.refs)
+    past = await services.database.read(lambda tx: _Past.read(tx, facts))
+    rules = await guidance(services, facts, [])
+    digest = _digest(facts, context, rules)
+    changed = await _changed(services, facts, past.complete)
+    only = _only(facts, past.complete, changed, digest)
+    wanted = Wanted(
+        paths=facts.paths,
+        within=facts.settings.paths,
+        exclude=facts.settings.exclude,
+        only=only,
+        trusts_attributes=facts.kind != "security",
+    )
+    listing = await list_files(mirror, facts.head, wanted)
+    plan = await _plan(facts, mirror, listing, past, changed, context.plan.limits.chain)
+    if not plan.shards:
+        return Finish(Outcome(verdict=Verdict.skipped, reason=_nothing(facts, listing, only)))
+    stored = _PLAN.dump_python(plan, mode="json")
+    if facts.plan_only:
+        return Finish(Outcome(verdict=Verdict.answered), {"plan": stored, "planned": True})
+    if plan.beyond and facts.settings.over_budget == "refuse":
+        reason = (
+            f"the estimate is {dollars(plan.estimate.cost.likely)}, the budget {dollars(plan.budget)}; "
+            "nothing was read"
+        )
+        return Finish(
+            Outcome(verdict=Verdict.out_of_budget, reason=reason, anew=True), {"plan": stored}
+        )
+    earlier = await known.earlier(mirror, facts.head, past.every)
+    return Done(
+        {
+            "head": facts.head,
+            "fence": new_fence(),
+            "about": _about(facts, plan),
+            "guidance": rules,
+            "turns": {
+                step.name: step.overrides.max_turns
+                for step in context.plan.steps
+                if isinstance(step, AgentRun)
+            },
+            "rules": "\n".join(f"- `{rule.id}`: {rule.summary}" for rule in KINDS[facts.kind]),
+            "dismissed": _dismissed(past.dismissed),
+            "shards": [_item(shard) for shard in plan.shards],
+            "plan": stored,
+            "digest": digest,
+            "earlier": earlier.stored(),
+            "started_ms": started,
+        }
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """What is known of the audit when it begins."""
+
+    runs: Sequence[AuditRun]
+    complete: AuditRun | None
+    every: Sequence[KnownFinding]
+    dismissed: Sequence[KnownFinding]
+
+    @classmethod
+    def read(cls, tx: Transaction, facts: AuditFacts) -> _Past:
+        """Read it in one transaction."""
+        repository = facts.thread.repository.id
+        return cls(
+            rows.runs_of(tx, facts.audit),
+            rows.last_complete(tx, facts.audit),
+            tables.every(tx, facts.audit),
+            tables.dismissed_in(tx, repository, last=_DISMISSED_TOLD),
+        )
+
+
+def _digest(facts: AuditFacts, context: HostStepContext, rules: str) -> str:
+    """Of all that decides what an audit finds besides the code."""
+    said = {
+        "settings": facts.settings.model_dump(mode="json"),
+        "steps": [step.model_dump(mode="json") for step in context.plan.steps],
+        "guidance": rules,
+    }
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+async def _changed(
+    services: Services, facts: AuditFacts, last: AuditRun | None
+) -> frozenset[str] | None:
+    """What has changed since the last complete run; None where that is not known."""
+    if last is None:
+        return None
+    try:
+        mirror = await services.worktrees.fetch(
+            facts.thread.repository.id, [last.point.commit], facts.refs
+        )
+        return frozenset(await history.changed_paths(mirror, last.point.commit, facts.head))
+    except WorktreeError:
+        return None  # the branch was rewritten, and the old commit is gone
+
+
+def _only(
+    facts: AuditFacts, last: AuditRun | None, changed: frozenset[str] | None, digest: str
+) -> frozenset[str] | None:
+    """The files that are read where only changed ones are; other rules or another model ask about all again."""
+    if facts.settings.when != "changed" or facts.paths or last is None or last.digest != digest:
+        return None
+    return changed
+
+
+async def _plan(
+    facts: AuditFacts,
+    mirror: Path,
+    listing: Listing,
+    past: _Past,
+    changed: frozenset[str] | None,
+    budget: int,
+) -> AuditPlan:
+    files, skipped = list(listing.files), list(listing.skipped)
+    first = listing.size <= _SIFTED_FIRST
+    if first:
+        files, more = await sift(mirror, files, listing.claimed)
+        skipped += more
+    by, owned = Cut(facts.settings.by), await _owners(mirror, facts.head)
+    is_owned: Callable[[str], bool] | None = (
+        None if owned is None else lambda path: bool(owners.owners_of(owned, path))
+    )
+    paths = [each.path for each in files]
+    made = PlanFacts(
+        audit=facts.name,
+        repository=facts.thread.repository.full_name,
+        commit=facts.head,
+        branch=facts.base_ref,
+        by=by,
+        group_of=group_of(by, await _grouping(by, facts, mirror, paths, owned)),
+        signals=Signals(
+            changed=changed or frozenset(),
+            commits=await history.commits_of_paths(mirror, facts.head),
+            found=_counted(past.every),
+            is_owned=is_owned,
+        ),
+        rates=rates([run.past for run in past.runs]),
+        budget=budget,
+        slots=facts.settings.slots,
+        only=facts.paths,
+        notices=_unmatched(facts, listing),
+        unread_since=past.complete.point.commit
+        if past.complete is not None and facts.settings.when == "changed"
+        else "",
+    )
+    plan = await asyncio.to_thread(make_plan, files, skipped, made)
+    if first:
+        return plan
+    chosen = {path for shard in plan.shards for path in shard.paths}
+    kept, left = await sift(mirror, [f for f in files if f.path in chosen], listing.claimed)
+    return sifted(plan, kept, left)
+
+
+async def _owners(mirror: Path, head: str) -> tuple[owners.Rule, ...] | None:
+    found = await history.read_files(mirror, head, owners.PLACES)
+    text = next((found[place] for place in owners.PLACES if place in found), None)
+    return None if text is None else owners.parse(text)
+
+
+async def _grouping(
+    by: Cut,
+    facts: AuditFacts,
+    mirror: Path,
+    paths: Sequence[str],
+    owned: tuple[owners.Rule, ...] | None,
+) -> Grouping:
+    if by is Cut.package:
+        texts = await history.read_files(mirror, facts.head, packages.ROOT_MANIFESTS)
+        return Grouping(package_of=packages.package_of(packages.packages(paths, texts)))
+    return Grouping(
+        pattern_of=pattern_of(facts.settings.paths, patterns.names),
+        owner_of=lambda path: ", ".join(owners.owners_of(owned or (), path)),
+    )
+
+
+def _counted(every: Sequence[KnownFinding]) -> Mapping[str, int]:
+    counts: dict[str, int] = {}
+    for each in every:
+        counts[each.finding.path] = counts.get(each.finding.path, 0) + 1
+    return counts
+
+
+def _unmatched(facts: AuditFacts, listing: Listing) -> tuple[str, ...]:
+    """Paths of the command that name nothing that is read."""
+    paths = [each.path for each in listing.files]
+    return tuple(
+        f"No file that is read matches {each}."
+        for each in facts.paths
+        if not any(patterns.names(each, path) for path in paths)
+    )
+
+
+def _nothing(facts: AuditFacts, listing: Listing, only: frozenset[str] | None) -> str:
+    if not listing.total:
+        return "the repository has no files"
+    if only is not None:
+        return "nothing that is read has changed since the last complete run"
+    if facts.paths or facts.settings.paths:
+        return "no file that can be read matches the paths that were given"
+    return "every file is generated, vendored, binary or excluded"
+
+
+def _about(facts: AuditFacts, plan: AuditPlan) -> str:
+    """The host's own words about the whole."""
+    return (
+        f"Repository {plan.repository}, branch {plan.branch}, commit {plan.commit}. "
+        f"The audit {facts.name!r} reads {plan.files} files in {len(plan.shards)} parts; "
+        "other agents read the other parts at the same time."
+    )
+
+
+def _dismissed(dismissed: Sequence[KnownFinding]) -> str:
+    """What maintainers have said is none, for the finders."""
+    lines = [
+        f"- {visible_text(each.finding.title, 200)} ({each.finding.path}): {visible_text(each.reason, 300)}"
+        for each in dismissed
+    ]
+    return "\n".join(lines) or "(none)"
+
+
+def _item(shard: Shard) -> dict[str, Any]:
+    """What one agent is told of its part. A name with odd characters is quoted as JSON quotes it."""
+    return {"title": shard.title, "id": shard.id, "files": "\n".join(map(_named, shard.paths))}
+
+
+def _named(path: str) -> str:
+    return f"- {path}" if path.isprintable() else f"- {json.dumps(path)}"

@@ -1,0 +1,29 @@
+"""What an audit's plan knows from the start, besides what every chain does."""
+
+from __future__ import annotations
+
+from claude_pool_gh.audits.rows import audit_key
+from claude_pool_gh.config.model import Audit
+from claude_pool_gh.conversation.facts import ThreadFacts, facts_of
+from claude_pool_gh.pool.model.ports import HostStepContext
+
+
+class AuditFacts(ThreadFacts):
+    """Stored as the plan's context."""
+
+    name: str
+    kind: str
+    """Which list of rules it reports by; see `audits.rules.KINDS`."""
+    paths: tuple[str, ...] = ()
+    plan_only: bool = False
+    settings: Audit = Audit()
+
+    @property
+    def audit(self) -> str:
+        """Names the audit in our rows."""
+        return audit_key(self.thread.repository.id, self.name)
+
+
+def audit_facts(context: HostStepContext) -> AuditFacts:
+    """The facts of the chain that a host step belongs to."""
+    return facts_of(context.plan.context, AuditFacts)

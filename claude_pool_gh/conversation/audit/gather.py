@@ -1,0 +1,317 @@
+"""Last steps of an audit: claims that are one fault are joined, and all that is known becomes the result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+
+from claude_pool_gh.audits import results, rows
+from claude_pool_gh.audits.estimate import PastRun
+from claude_pool_gh.audits.model import (
+    AuditFinding,
+    AuditPlan,
+    AuditResult,
+    AuditState,
+    HistoryPoint,
+    ShardState,
+)
+from claude_pool_gh.audits.results import ShardCounts
+from claude_pool_gh.audits.rows import AuditRun, AuditTrait
+from claude_pool_gh.audits.weighing import Candidate, Weighed, weigh
+from claude_pool_gh.conversation.audit.facts import AuditFacts, audit_facts
+from claude_pool_gh.conversation.audit.paused import paused
+from claude_pool_gh.conversation.audit.publish import publish
+from claude_pool_gh.conversation.services import Services
+from claude_pool_gh.findings import tables
+from claude_pool_gh.findings.identity import carried, quoted_in
+from claude_pool_gh.findings.model import Finding, NewPlace
+from claude_pool_gh.findings.tables import KnownFinding, Standing
+from claude_pool_gh.pool.model.ports import Done, Finish, HostStepContext
+from claude_pool_gh.pool.store import costs, tasks
+from claude_pool_gh.storage import Transaction
+from claude_pool_gh.worktrees import history
+
+RESULT: Final = TypeAdapter(AuditResult)
+_PLAN: Final = TypeAdapter(AuditPlan)
+
+
+async def alike(_services: Services, context: HostStepContext) -> Done:
+    """Ask a judge about claims of different parts that may be one fault. Usually there are none, and no cost."""
+    claims = _claims(context)
+    groups = results.alike(claims)
+    return Done(
+        {
+            "groups": [
+                {
+                    "title": f"{len(group)} claims of {group[0].rule}",
+                    "claims": "\n\n".join(map(_told, group)),
+                    "marks": [each.mark for each in group],
+                }
+                for group in groups
+            ]
+        }
+    )
+
+
+def _told(each: Candidate) -> str:
+    finding = each.finding
+    lines = f"{finding.path}, lines {finding.start_line} to {finding.end_line}"
+    return f"id: {each.mark}\nIn {lines}:\n{finding.evidence}\nClaim: {finding.title}"
+
+
+def _weighed(context: HostStepContext) -> Weighed:
+    candidates = [
+        Candidate.model_validate(each["candidate"])
+        for each in context.results["check"]["candidates"]
+    ]
+    return weigh(candidates, context.results["verify"])
+
+
+def _claims(context: HostStepContext, weighed: Weighed | None = None) -> list[Candidate]:
+    """What is reported: confirmed claims, and those that were not serious enough for a second reader."""
+    trifles = map(Candidate.model_validate, context.results["check"]["trifles"])
+    return [*(weighed or _weighed(context)).confirmed, *trifles]
+
+
+async def gather(services: Services, context: HostStepContext) -> Finish:
+    """Weigh, join, and store what this run has found, in one transaction with the chain's end."""
+    facts, made = audit_facts(context), context.results
+    plan = _PLAN.validate_python(made["plan"]["plan"])
+    check, weighed = made["check"], _weighed(context)
+    groups = [each["marks"] for each in made["alike"]["groups"]]
+    reported = results.joined(_claims(context, weighed), groups, made["merge"])
+    places = await _places(services, facts, check, weighed)
+    ended = services.clock.now_ms()
+    known = await services.database.read(lambda tx: _Known.read(tx, facts, context.chain_id))
+    covered = results.coverage(
+        plan,
+        made["find"],
+        ShardCounts(stated=check["stated"], kept=check["kept"], costs=known.shards),
+    )
+    unsettled = tuple(weighed.unsettled)
+    told = results.problems(covered, unverified=check["unverified"], broken=len(weighed.broken))
+    run = _Run(facts, context.chain_id, ended, reported, places, weighed)
+    read = frozenset(covered.read)
+    findings = results.ordered(await _findings(services, run, known, read, check))
+    full = AuditResult(
+        plan=plan,
+        coverage=covered,
+        completeness=results.completeness(covered),
+        findings=findings,
+        unsettled=unsettled,
+        refuted=len(weighed.refuted),
+        unplaced=check["unplaced"] + check["malformed"],
+        beyond_limit=check["beyond"],
+        unverified=check["unverified"],
+        cost=known.cost,
+        cost_is_bound=known.cost_is_bound,
+        started_ms=made["plan"]["started_ms"],
+        ended_ms=ended,
+        problems=told,
+        chain=context.chain_id,
+    )
+    past = _past(full)
+    point = _point(full)
+    full = replace(full, history=(*known.points, point))
+    outcome = results.outcome(full, [*made["find"], *weighed.broken])
+    ended_run = AuditRun(
+        chain_id=context.chain_id,
+        audit=facts.audit,
+        digest=made["plan"]["digest"],
+        started_ms=full.started_ms,
+        everything=not plan.only,
+        point=point,
+        past=past,
+    )
+
+    off = await paused(services, facts.thread.repository, facts.head)
+
+    def commit(tx: Transaction) -> None:
+        run.store(tx, ended_run)
+        publish(tx, services, facts, full, now_ms=ended, workflow_off=off)
+
+    return Finish(outcome, RESULT.dump_python(full, mode="json"), commit)
+
+
+# ---- what is stored
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What one run says of the audit's findings."""
+
+    facts: AuditFacts
+    chain_id: str
+    ended_ms: int
+    reported: Sequence[tuple[Candidate, tuple[Finding, ...]]]
+    places: Mapping[str, Finding]
+    weighed: Weighed
+
+    def store(self, tx: Transaction, run: AuditRun) -> None:
+        """Write it down; what is there already from an earlier try of this step stays as it is."""
+        facts, now = self.facts, self.ended_ms
+        for finding in self.places.values():
+            tables.carry(tx, facts.audit, finding, facts.head)
+        new = [candidate.finding for candidate, _ in self.reported]
+        tables.remember(tx, facts.audit, self.chain_id, "audit", new, now, head=facts.head)
+        for each in self.weighed.fixed:
+            tables.settle(tx, facts.audit, each.mark, Standing.fixed, now)
+        verified = {each.mark for each in self.weighed.confirmed}
+        traits = {
+            candidate.mark: AuditTrait(
+                rule=candidate.rule, verified=candidate.mark in verified, also=also
+            )
+            for candidate, also in self.reported
+        }
+        rows.note_traits(tx, facts.audit, traits)
+        rows.remember_run(tx, run)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the audit knew before this run, and what this run has cost, in microdollars."""
+
+    every: Sequence[KnownFinding]
+    traits: Mapping[str, AuditTrait]
+    points: Sequence[HistoryPoint]
+    cost: int
+    cost_is_bound: bool
+    shards: Sequence[int]
+
+    @classmethod
+    def read(cls, tx: Transaction, facts: AuditFacts, chain_id: str) -> _Known:
+        """Read it in one transaction."""
+        total, bound = costs.cost_of(tx, chain_id)
+        own = sorted(tasks.of_chain(tx, chain_id, "find"), key=lambda task: task.shard)
+        runs = [[f"{t.id}.{number}" for number in range(1, t.attempt + 1)] for t in own]
+        each = costs.cost_of_runs(tx, [run for some in runs for run in some])
+        return cls(
+            tables.every(tx, facts.audit),
+            rows.traits_of(tx, facts.audit),
+            [run.point for run in reversed(rows.runs_of(tx, facts.audit))],
+            total,
+            bound,
+            [sum(each.get(run, (0, False))[0] for run in some) for some in runs],
+        )
+
+
+async def _places(
+    services: Services, facts: AuditFacts, check: Mapping[str, Any], weighed: Weighed
+) -> dict[str, Finding]:
+    """Open findings where they stand now, by their names."""
+    places = {mark: Finding.model_validate(f) for mark, f in check["places"].items()}
+    mirror = services.worktrees.mirror(facts.thread.repository.id).path
+    paths = {place.path.removeprefix("./") for _, place in weighed.still if place is not None}
+    files = await history.read_files(mirror, facts.head, paths)
+    for candidate, place in weighed.still:
+        found = None if place is None else _quoted(candidate.finding, place, files)
+        if found is not None:
+            places[candidate.mark] = carried(candidate.finding, found)
+    return places
+
+
+def _quoted(before: Finding, place: NewPlace, files: Mapping[str, str]) -> Finding | None:
+    path = place.path.removeprefix("./")
+    named = {"path": path, "start_line": place.start_line, "evidence": place.evidence}
+    if path not in files:
+        return None
+    return quoted_in(before.model_copy(update=named), files[path])
+
+
+async def _findings(
+    services: Services,
+    run: _Run,
+    known: _Known,
+    read: frozenset[str],
+    check: Mapping[str, Any],
+) -> list[AuditFinding]:
+    """Every finding that the audit knows, old and new, each once."""
+    facts = run.facts
+    mirror = services.worktrees.mirror(facts.thread.repository.id).path
+    there = frozenset(await history.list_paths(mirror, facts.head))
+    before = {each.mark: each for each in known.every}
+    fixed = {each.mark for each in run.weighed.fixed}
+    judged = fixed | {each.mark for each, _ in run.weighed.still} | set(check["seen"])
+    told: list[AuditFinding] = []
+    reported = {candidate.mark for candidate, _ in run.reported}
+    for mark, each in before.items():
+        if mark in reported:
+            continue
+        finding = run.places.get(mark, each.finding)
+        trait = known.traits.get(mark)
+        told.append(
+            AuditFinding(
+                id=mark,
+                rule="" if trait is None else trait.rule,
+                finding=finding,
+                state=AuditState.fixed if mark in fixed else _state(each.state),
+                commit=facts.head if mark in run.places else each.head,
+                verified=trait is not None and trait.verified,
+                reread=mark in judged or finding.path in read,
+                also=() if trait is None else trait.also,
+                first_ms=each.created_ms,
+                settled_ms=run.ended_ms if mark in fixed else each.settled_ms,
+                seen=1 if trait is None else trait.seen,
+                settled_by=each.by,
+                reason=each.reason,
+                file_gone=finding.path not in there,
+            )
+        )
+    verified = {each.mark for each in run.weighed.confirmed}
+    for candidate, also in run.reported:
+        old = before.get(candidate.mark)
+        trait = known.traits.get(candidate.mark)
+        told.append(
+            AuditFinding(
+                id=candidate.mark,
+                rule=candidate.rule,
+                finding=candidate.finding,
+                state=AuditState.new if old is None else AuditState.reappeared,
+                commit=facts.head,
+                verified=candidate.mark in verified,
+                reread=True,
+                shard=check["shard_of"].get(candidate.mark, ""),
+                also=also,
+                first_ms=run.ended_ms if old is None else old.created_ms,
+                seen=1 if trait is None else trait.seen + 1,
+            )
+        )
+    return told
+
+
+def _state(standing: Standing) -> AuditState:
+    match standing:
+        case Standing.open:
+            return AuditState.open
+        case Standing.fixed:
+            return AuditState.fixed
+        case Standing.dismissed | Standing.ignored:
+            return AuditState.dismissed
+
+
+def _past(full: AuditResult) -> PastRun:
+    read = [each for each in full.coverage.shards if each.state is ShardState.read]
+    return PastRun(
+        tokens=sum(each.shard.tokens for each in read),
+        cost=full.cost,
+        seconds=sum(each.seconds for each in read),
+        shards=len(read),
+    )
+
+
+def _point(full: AuditResult) -> HistoryPoint:
+    return HistoryPoint(
+        ended_ms=full.ended_ms,
+        commit=full.plan.commit,
+        open=full.by_severity(),
+        new=len(full.in_state(AuditState.new)),
+        fixed=sum(
+            each.state is AuditState.fixed and each.settled_ms == full.ended_ms
+            for each in full.findings
+        ),
+        completeness=full.completeness,
+        cost=full.cost,
+    )

@@ -1,0 +1,125 @@
+"""Where the findings of earlier runs stand at the commit that is read: unchanged, to be judged again, or back.
+
+Nothing here says that one is fixed. That its code is gone, moved or in a file of another name only asks the question.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from claude_pool_gh.conversation.review import hunks
+from claude_pool_gh.findings.diffs import entries
+from claude_pool_gh.findings.identity import moved, still_there
+from claude_pool_gh.findings.model import Finding
+from claude_pool_gh.findings.tables import KnownFinding, Standing
+from claude_pool_gh.worktrees import history
+from claude_pool_gh.worktrees.errors import WorktreeError
+
+_CHANGE: Final = 4_000
+"""Characters of a change that the reader of a known finding is shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedFinding:
+    """An open finding whose code is another now, under the name that its file has now."""
+
+    mark: str
+    finding: Finding
+    change: str
+    exists: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """The findings of earlier runs, by their names."""
+
+    standing: Mapping[str, Finding]
+    changed: Sequence[ChangedFinding]
+
+    def stored(self) -> dict[str, Any]:
+        """As JSON, for the step's row."""
+        return {
+            "standing": {mark: f.model_dump(mode="json") for mark, f in self.standing.items()},
+            "changed": [
+                {
+                    "mark": each.mark,
+                    "finding": each.finding.model_dump(mode="json"),
+                    "change": each.change,
+                    "exists": each.exists,
+                }
+                for each in self.changed
+            ],
+        }
+
+    @classmethod
+    def restored(cls, stored: Mapping[str, Any]) -> Earlier:
+        """Read back from its row."""
+        return cls(
+            {mark: Finding.model_validate(f) for mark, f in stored["standing"].items()},
+            [
+                ChangedFinding(
+                    each["mark"],
+                    Finding.model_validate(each["finding"]),
+                    each["change"],
+                    each["exists"],
+                )
+                for each in stored["changed"]
+            ],
+        )
+
+
+async def earlier(mirror: Path, head: str, every: Sequence[KnownFinding]) -> Earlier:
+    """Hold every open finding against the files at a commit, through renamed files and moved lines."""
+    open_ = [each for each in every if each.state is Standing.open]
+    renamed = {
+        commit: await _renamed(mirror, commit, head) for commit in {each.head for each in open_}
+    }
+    placed = [(each, _here(each.finding, renamed[each.head])) for each in open_]
+    files = await history.read_files(mirror, head, {finding.path for _, finding in placed})
+    standing: dict[str, Finding] = {}
+    changed: list[ChangedFinding] = []
+    for each, finding in placed:
+        text = files.get(finding.path)
+        found = None if text is None else still_there(finding, text)
+        if found is not None:
+            standing[each.mark] = found
+        else:
+            change = await _change(mirror, each, finding, head)
+            changed.append(ChangedFinding(each.mark, finding, change, exists=text is not None))
+    return Earlier(standing, changed)
+
+
+def _here(finding: Finding, renamed: Mapping[str, str]) -> Finding:
+    path = renamed.get(finding.path, finding.path)
+    return finding if path == finding.path else moved(finding, path)
+
+
+async def _renamed(mirror: Path, old: str, new: str) -> Mapping[str, str]:
+    """Files that have another name since a commit, by the old one; none where that commit is not known any more."""
+    if not old or old == new:
+        return {}
+    try:
+        found = await history.listing(mirror, old, new)
+        listed = await asyncio.to_thread(entries, found)
+    except (WorktreeError, ValueError):
+        return {}
+    return {each.before: each.path for each in listed if each.status == "R" and each.before}
+
+
+async def _change(mirror: Path, known: KnownFinding, now: Finding, head: str) -> str:
+    """What has changed around a finding since it was placed; "" where that is not known."""
+    names = sorted({known.finding.path, now.path})
+    try:
+        out = await history.diffs(mirror, known.head, head, [names]) if known.head else []
+        found = hunks.by_old_path(b"".join(out).decode(errors="replace"))
+    except (WorktreeError, ValueError):
+        return ""
+    diff = found.get(known.finding.path)
+    if diff is None:
+        return ""
+    near = diff.near(known.finding.start_line, known.finding.end_line, old=True)
+    return near or diff.section[:_CHANGE]

@@ -1,0 +1,87 @@
+"""What stands on GitHub when an audit has ended: the report issue, a comment in it, and alerts in code scanning."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from claude_pool_gh.audits import schedule_rows
+from claude_pool_gh.audits.model import AuditResult
+from claude_pool_gh.audits.outputs import issue, sarif
+from claude_pool_gh.audits.outputs.summary import NextRun
+from claude_pool_gh.audits.rules import KINDS, RULES
+from claude_pool_gh.audits.schedule_rows import ScheduledAudit
+from claude_pool_gh.conversation.audit.facts import AuditFacts
+from claude_pool_gh.conversation.services import Services
+from claude_pool_gh.github.effects.reply import Reply
+from claude_pool_gh.github.effects.report_issue import ReportIssue
+from claude_pool_gh.github.effects.rows import fate, want
+from claude_pool_gh.github.effects.sarif import Sarif
+from claude_pool_gh.storage import Transaction
+from claude_pool_gh.terms.ids import Repository
+from claude_pool_gh.terms.links import Links
+
+_HEADS: Final = "refs/heads/"
+
+
+def publish(
+    tx: Transaction,
+    services: Services,
+    facts: AuditFacts,
+    result: AuditResult,
+    *,
+    now_ms: int,
+    workflow_off: str,
+) -> None:
+    """Want it all, in the transaction that ends the audit. `workflow_off`: see `paused`."""
+    repository, name = facts.thread.repository, facts.name
+    known = schedule_rows.get(tx, repository.id, name)
+    body = issue.body(
+        result, home_of(services.links, repository), next_run(known, now_ms, workflow_off)
+    )
+    report = ReportIssue(title=issue.title(name), body=body)
+    key = issue.key(repository.id, name)
+    want(tx, key, repository, report, now_ms)
+    standing = fate(tx, key)
+    told = issue.notice(result)
+    if told is not None and standing is not None and standing.remote_id is not None:
+        comment = Reply(number=standing.remote_id, body=told)
+        want(tx, f"audit-notice:{result.chain}", repository, comment, now_ms)
+    if facts.settings.code_scanning and sarif.is_worth_uploading(result):
+        want(tx, f"audit-sarif:{result.chain}", repository, upload(facts, result), now_ms)
+
+
+def upload(facts: AuditFacts, result: AuditResult) -> Sarif:
+    """The upload to code scanning of a result."""
+    found = {each.rule for each in result.standing}
+    own = KINDS[facts.kind]
+    others = [rule for rule in RULES.values() if rule.id in found and rule not in own]
+    return Sarif(
+        commit=result.plan.commit,
+        ref=f"{_HEADS}{result.plan.branch}",
+        tool=sarif.TOOL,
+        category=sarif.category(facts.name),
+        document=sarif.document(result, [*own, *others]),
+        made_ms=result.ended_ms,
+    )
+
+
+def home_of(links: Links, repository: Repository) -> str:
+    """A repository's own page."""
+    return f"{links.server.rstrip('/')}/{repository.full_name}"
+
+
+def next_run(known: ScheduledAudit | None, now_ms: int, workflow_off: str = "") -> NextRun | None:
+    """What a report says of an audit's schedule; None where it has none."""
+    if known is None or known.schedule is None:
+        return NextRun(start_ms=None, workflow_off=workflow_off) if workflow_off else None
+    record = known.record
+    return NextRun(
+        start_ms=known.next_start(now_ms),
+        timezone=known.schedule.timezone,
+        cron=known.schedule.cron,
+        stopped_by=record.stopped_by,
+        passed_ms=record.passed_ms,
+        passed_why=record.passed_why,
+        missed=record.missed,
+        workflow_off=workflow_off,
+    )

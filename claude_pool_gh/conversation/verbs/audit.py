@@ -1,0 +1,186 @@
+"""`/pool audit`: reads the whole repository in parts and reports what a second agent confirms; steps in `audit/`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from claude_pool_gh.audits.rules import KINDS
+from claude_pool_gh.audits.stated import schemas
+from claude_pool_gh.commands.grammar import Flag
+from claude_pool_gh.config.model import Audit as Settings
+from claude_pool_gh.config.model import RepositoryConfig
+from claude_pool_gh.conversation.agent_verb import AgentVerb
+from claude_pool_gh.conversation.audit import brief, check_claims, gather, live, report
+from claude_pool_gh.conversation.audit.control import CONTROLS, control
+from claude_pool_gh.conversation.audit.facts import AuditFacts
+from claude_pool_gh.conversation.facts import facts_of
+from claude_pool_gh.conversation.handler import EVERYWHERE
+from claude_pool_gh.conversation.recipe_fit import RecipeNeeds
+from claude_pool_gh.conversation.services import (
+    Answer,
+    CommandContext,
+    Reply,
+    Services,
+    facts_for,
+    plan_of,
+)
+from claude_pool_gh.conversation.services import Start as StartChain
+from claude_pool_gh.conversation.services import caps_of as caps_of_command
+from claude_pool_gh.pool.model.caps import Caps
+from claude_pool_gh.pool.model.config import microdollars
+from claude_pool_gh.pool.model.errors import RecipeError
+from claude_pool_gh.pool.model.plan import AgentRun, Step
+from claude_pool_gh.pool.model.ports import HostStep
+from claude_pool_gh.pool.store.chains import ChainRow
+from claude_pool_gh.reports import audits, replies
+from claude_pool_gh.reports.views import Report
+from claude_pool_gh.reports.words import count
+from claude_pool_gh.storage import Transaction
+
+_SHAPE: Final = ("plan", "find", "check", "verify", "alike", "merge", "gather")
+_NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,39}")
+DEFAULT: Final = "defects"
+
+
+class _Shape(RecipeNeeds):
+    """A repository may change skills, titles and limits of the recipe, not what its steps hand to each other."""
+
+    def check(self, steps: Sequence[Step], where: str) -> None:
+        """See `RecipeNeeds.check`."""
+        names = tuple(step.name for step in steps)
+        typed = [
+            step.overrides.json_schema is not None for step in steps if isinstance(step, AgentRun)
+        ]
+        if names != _SHAPE or not all(typed):
+            steps_ = ", ".join(_SHAPE)
+            raise RecipeError(f"{where} must have the steps {steps_}, those of agents with outputs")
+        super().check(steps, where)
+
+
+class Audit(AgentVerb[AuditFacts]):
+    """Reads the default branch as it is now, wherever it is asked."""
+
+    name = "audit"
+    summary = "Reads the whole repository in parts and reports confirmed findings; `--plan` only estimates."
+    places = EVERYWHERE
+    arguments = "[NAME] [PATH…]"
+    flags = (
+        Flag("plan", "shows the plan and its estimate; reads nothing", is_switch=True),
+        Flag("status", "says which audits run, and when the next ones are due", is_switch=True),
+        Flag("stop", "stops the schedule of the audit", is_switch=True),
+        Flag("resume", "lets a stopped schedule go on", is_switch=True),
+    )
+    order = 55
+    facts = AuditFacts
+    recipe = f"audit-{DEFAULT}"
+    more_recipes = tuple(f"audit-{kind}" for kind in KINDS)
+
+    async def answer(self, services: Services, asked: CommandContext) -> Reply:
+        """Plan a chain of the audit that the command names, at the default branch as it is now."""
+        name, paths = named(asked.command.words, asked.config)
+        what = next((each for each in CONTROLS if asked.command.flags.get(each)), None)
+        if what is not None:
+            return control(services, asked, what, name)
+        settings = asked.config.audits.get(name)
+        if settings is None:
+            if name not in KINDS:
+                return Answer(replies.needs_text("audit", "the name of an audit"))
+            settings = Settings()
+        kind = settings.kind or (name if name in KINDS else DEFAULT)
+        common = await facts_for(services, asked, None)
+        facts = AuditFacts(
+            **common | {"place": "issue"},  # it is about the default branch, in a pull request too
+            name=name,
+            kind=kind,
+            paths=paths,
+            plan_only=bool(asked.command.flags.get("plan")),
+            settings=settings,
+        )
+        run, repository = asked.request.key, asked.thread.repository
+        if not facts.plan_only and await services.database.read(
+            lambda tx: live.other(tx, repository.id, name, run)
+        ):
+            return Answer(audits.is_live(name))
+        workflow = settings.workflow or f"audit-{kind}"
+        steps = await self.resolver(services, asked).steps(workflow, turns=settings.turns)
+        self.recipe_needs.check(steps, f"the workflow {workflow}")
+        caps = _caps(services, asked, settings)
+        plan = plan_of(services, asked, _beside(steps, settings.slots), facts, caps)
+        if facts.plan_only:
+            return StartChain(plan, caps)
+
+        def begin(tx: Transaction, _chain_id: str) -> None:
+            live.end_ended(tx)
+            live.take(tx, repository.id, name, run, services.clock.now_ms())
+
+        return StartChain(plan, caps, after=begin)
+
+    @property
+    def schemas(self) -> dict[str, dict[str, Any]]:
+        """Those of claims by kind of audit, of judgements and of merges."""
+        return schemas()
+
+    @property
+    def recipe_needs(self) -> RecipeNeeds:
+        """Exactly its own steps, which may ask for what its brief has."""
+        return _Shape(fields={"audit.brief": brief.FIELDS})
+
+    def turns(self, config: RepositoryConfig) -> int:
+        """See `AgentVerb.turns`."""
+        return Settings().turns
+
+    def host_steps(self, services: Services) -> dict[str, HostStep]:
+        """The recipe's steps that run without a model."""
+        return {
+            "audit.brief": lambda context: brief.brief(services, context),
+            "audit.check": lambda context: check_claims.check_claims(services, context),
+            "audit.alike": lambda context: gather.alike(services, context),
+            "audit.gather": lambda context: gather.gather(services, context),
+        }
+
+    def report(self, tx: Transaction, chain: ChainRow) -> Report | None:
+        """Show the plan, or what was found."""
+        return report.report(chain)
+
+    def intent(self, chain: ChainRow) -> str:
+        """Say what it will do."""
+        name = facts_of(chain.plan.context, AuditFacts).name
+        known = report.planned_in(chain)
+        if known is None or not known.shards:
+            return (
+                f"Reads the repository for the audit `{name}`. A second run checks what is serious."
+            )
+        parts = count(known.shards, "part")
+        files = count(known.files_unread, "file")
+        return (
+            f"Reads {files} in {parts} for the audit `{name}`. A second run checks what is serious."
+        )
+
+
+def named(words: Sequence[str], config: RepositoryConfig) -> tuple[str, tuple[str, ...]]:
+    """The audit that a command means, and the paths after it. A first word that names no audit is a path. Pure."""
+    if words and _NAME.fullmatch(words[0]) and (words[0] in config.audits or words[0] in KINDS):
+        return words[0], tuple(words[1:])
+    return DEFAULT, tuple(words)
+
+
+def _caps(services: Services, asked: CommandContext, settings: Settings) -> Caps:
+    """The caps of a command, with the audit's own budget in place of the chain's; `--budget` goes before it."""
+    caps = caps_of_command(asked.config, asked.command, services.defaults)
+    if settings.budget is None or "budget" in asked.command.flags:
+        return caps
+    chain = microdollars(settings.budget)
+    return replace(caps, chain=chain, task=min(microdollars(asked.config.budget.task), chain))
+
+
+def _beside(steps: Sequence[Step], most: int) -> tuple[Step, ...]:
+    """The steps with no more agents beside each other than the audit may have."""
+    return tuple(
+        step.model_copy(update={"at_once": min(most, step.at_once or most)})
+        if isinstance(step, AgentRun) and step.each is not None
+        else step
+        for step in steps
+    )

@@ -1,0 +1,99 @@
+"""The issue in which an audit reports, one for each audit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field
+
+from claude_pool_gh.github.api import Forge
+from claude_pool_gh.github.client import sorted_errors
+from claude_pool_gh.github.effects.effect import Effect, Making
+from claude_pool_gh.github.effects.marks import marked, ours
+from claude_pool_gh.github.errors import ForgeRefused, Moved, NotFound
+from claude_pool_gh.terms.ids import Repository
+
+TITLE_LIMIT: Final = 256
+
+
+class ReportIssue(Effect):
+    """An issue that is kept up to date. Its id is its number.
+
+    One that a person closed is kept up to date and stays closed. One that was deleted or moved to another repository
+    is not made again.
+    """
+
+    kind: Literal["report_issue"] = "report_issue"
+    priority: ClassVar[int] = 2
+    called: ClassVar[str] = "the report issue"
+    permission: ClassVar[str] = "issues=write"
+    lasting: ClassVar[bool] = True
+    title: Annotated[str, Field(min_length=1, max_length=TITLE_LIMIT)]
+    body: str
+
+    def texts(self) -> tuple[str, ...]:
+        """Title and body."""
+        return (self.title, self.body)
+
+    def reworded(self, change: Callable[[str], str]) -> Self:
+        """With another title and body."""
+        return self._with(title=change(self.title)[:TITLE_LIMIT], body=change(self.body))
+
+    def withheld(self, note: str, holds_secret: Callable[..., bool]) -> Self:  # noqa: ARG002
+        """Without both."""
+        return self._with(title="Withheld: it looks like a secret", body=note)
+
+    async def make(self, forge: Forge, making: Making) -> int | None:
+        """Open it; its number."""
+        with _issues_on():
+            made = await forge.call("POST", making.repository, "/issues", self._body(making))
+        with sorted_errors():
+            return int(made["number"])
+
+    async def update(self, forge: Forge, making: Making, remote_id: int) -> int:
+        """Edit title and body. Raises Moved where it is in another repository by now."""
+        path = f"/issues/{remote_id}"
+        with _issues_on():
+            there = await forge.read(making.repository, path)
+            if not is_of(making.repository, there):
+                raise Moved
+            await forge.call("PATCH", making.repository, path, self._body(making))
+        return remote_id
+
+    async def find(self, forge: Forge, making: Making) -> int | None:
+        """Its number, by its marker, open or closed."""
+        account = await forge.access.account(making.repository)
+        with _issues_on():
+            found = await ours(
+                forge,
+                making.repository,
+                "/issues",
+                making.marker,
+                creator=account.login,
+                state="all",
+            )
+        with sorted_errors():
+            return None if found is None else int(found["number"])
+
+    def _body(self, making: Making) -> dict[str, str]:
+        return {"title": self.title, **marked(self.body, making.marker)}
+
+
+def is_of(repository: Repository, issue: Any) -> bool:
+    """Whether an issue that was asked for is of this repository: GitHub leads on to where it was moved."""
+    with sorted_errors():
+        path = urlsplit(str(issue["repository_url"])).path.lower()
+    return path.endswith(f"/repos/{repository.full_name.lower()}")
+
+
+class _issues_on:  # noqa: N801 - reads as a word at the `with`
+    """Tells apart what GitHub says in one number: that an issue is gone, and that issues are switched off."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, NotFound) and error.status == 410 and "disabled" in error.message:
+            raise ForgeRefused(410, "issues are switched off in this repository") from error

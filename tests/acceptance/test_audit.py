@@ -1,0 +1,235 @@
+"""`/pool audit`: from a comment to a report, on the simulated GitHub with a scripted model."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from claude_pool_gh.rehearsal.model import Answer, Fail, ToolUse
+from tests.acceptance.auditor import RESULT, Auditor, claim
+from tests.acceptance.colleague import Colleague
+from tests.acceptance.world import World
+
+PRICES, STORE = "shop/prices.py", "shop/store.py"
+TOTAL = claim(PRICES, 8, "    return unit_cents * quantity", "A line has no discount")
+ROW = claim(STORE, 19, "    return cursor.lastrowid", "The id may be of another order")
+BY_FOLDER = "audits:\n  defects:\n    by: folder\n"
+
+
+@pytest.fixture
+def auditor(here: World) -> Auditor:
+    """The model, which audits."""
+    made = Auditor()
+    here.model.script = made
+    return made
+
+
+def configure(here: World, text: str) -> None:
+    """Write the repository's configuration on the default branch."""
+    here.repository.commit("main", {".github/claude-pool.yml": text}, author=here.maintainer)
+
+
+def gathered(here: World) -> dict[str, Any]:
+    """The newest result as it is stored."""
+    rows = here.rows(
+        "SELECT s.result FROM steps s JOIN chains c ON c.id = s.chain_id WHERE s.name = 'gather' "
+        "AND s.result IS NOT NULL ORDER BY c.created_ms DESC, c.id LIMIT 1"
+    )
+    found = rows[0][0]
+    result: dict[str, Any] = json.loads(found) if isinstance(found, str) else found
+    return result
+
+
+async def test_an_audit_ends_in_a_report_of_what_a_second_agent_confirms(
+    here: World, auditor: Auditor
+) -> None:
+    auditor.claims = (TOTAL, ROW, claim(PRICES, 3, "BULK_FROM = 11", "Misquoted"))
+    auditor.verdicts = {ROW["title"]: "refuted"}
+    issue = here.repository.open_issue("Audit", "Please.", here.maintainer)
+    await here.say("/pool audit defects", number=issue.number)
+    shown = await here.shows("audit", "### 🔎 1 new (worst: high)", issue.number)
+    assert "A line has no discount" in shown
+    assert ROW["title"] not in shown, "what is refuted is counted, not shown"
+    assert "Refuted by a second reader: 1" in shown
+    result = gathered(here)
+    assert result["completeness"] == "complete"
+    assert (result["refuted"], result["unplaced"]) == (1, 1)
+    (finding,) = result["findings"]
+    assert (finding["rule"], finding["state"], finding["verified"]) == (
+        "defects/wrong-result",
+        "new",
+        True,
+    )
+    assert len(auditor.asked("verify-audit")) == 2
+
+
+async def test_what_is_found_again_is_open_what_changed_is_judged_and_what_came_back_is_told(
+    here: World, auditor: Auditor
+) -> None:
+    auditor.claims = (TOTAL,)
+    await here.say("/pool audit")
+    await here.shows("audit", "### 🔎 1 new")
+    await here.say("/pool audit")
+    await here.shows("audit", "### 🔎 1 still open (worst: high)")
+    assert len(auditor.asked("verify-audit")) == 1, "nothing is paid for twice"
+    text = here.repository.read("main", PRICES).decode()
+    mended = text.replace("return unit_cents * quantity", "return unit_cents * quantity // 1")
+    here.repository.commit("main", {PRICES: mended}, author=here.maintainer)
+    auditor.claims, auditor.verdicts = (), {TOTAL["title"]: "fixed"}
+    await here.say("/pool audit")
+    await here.shows("audit", "### ✅ 1 fixed in")
+    here.repository.commit("main", {PRICES: text}, author=here.maintainer)
+    auditor.claims, auditor.verdicts = (TOTAL,), {}
+    await here.say("/pool audit")
+    await here.shows("audit", "### 🔎 1 back (worst: high)")
+    assert [each["state"] for each in gathered(here)["findings"]] == ["reappeared"]
+
+
+async def test_a_part_that_fails_costs_only_itself_and_nothing_is_called_clean(
+    here: World, auditor: Auditor
+) -> None:
+    configure(here, BY_FOLDER)
+    auditor.claims = (TOTAL,)
+    auditor.instead = lambda files: (
+        Fail(400, "invalid_request_error", "refused") if "tests/test_prices.py" in files else None
+    )
+    await here.say("/pool audit")
+    shown = await here.shows("audit", "### ⚠️ PARTLY AUDITED (1 finding): ")
+    assert "A line has no discount" in shown
+    assert gathered(here)["completeness"] == "partial"
+    auditor.claims = ()
+    await here.say("/pool audit")
+    await here.shows("audit", "1 earlier run")
+    assert "Nothing found" not in here.comment_of("audit")
+
+
+async def test_a_part_that_reports_ten_thousand_lies_costs_only_itself(
+    here: World, auditor: Auditor
+) -> None:
+    configure(here, BY_FOLDER)
+    lies = [claim("../../etc/passwd", n, "root:x:0:0", f"Lie {n}") for n in range(1, 10_001)]
+    auditor.claims = (TOTAL,)
+    said = Answer((ToolUse("Read", {"file_path": "AGENTS.md"}),))
+    over = Answer((ToolUse(RESULT, {"findings": lies}),))
+    turns = iter([said, *[over] * 20])
+    auditor.instead = lambda files: next(turns) if "AGENTS.md" in files else None
+    await here.say("/pool audit")
+    shown = await here.shows("audit", "A line has no discount")
+    assert "Lie" not in shown
+    result = gathered(here)
+    assert result["beyond_limit"] > 9_000
+    assert result["unplaced"] == 25
+
+
+async def test_an_answer_without_opening_a_file_is_no_reading(
+    here: World, auditor: Auditor
+) -> None:
+    auditor.opens = False
+    await here.say("/pool audit")
+    shown = await here.shows("audit", "NOT AUDITED")
+    assert "without opening any of its files" in shown
+    assert gathered(here)["completeness"] == "nothing"
+
+
+async def test_a_plan_costs_nothing_and_says_what_would_be_read(
+    here: World, auditor: Auditor
+) -> None:
+    await here.say("/pool audit security shop --plan")
+    shown = await here.shows("audit", "### ✅ Plan: ")
+    assert "published prices of other tools" in shown
+    assert auditor.seen == []
+    assert here.ledger == 0
+
+
+async def test_claims_of_two_parts_that_are_one_fault_are_shown_once(
+    here: World, auditor: Auditor
+) -> None:
+    auditor.claims, auditor.same = (TOTAL, ROW), True
+    await here.say("/pool audit")
+    await here.shows("audit", "### 🔎 1 new (worst: high)")
+    (finding,) = gathered(here)["findings"]
+    assert len(finding["also"]) == 1
+
+
+async def test_a_budget_that_is_too_small_is_refused_or_reaches_the_riskiest_part(
+    here: World, auditor: Auditor
+) -> None:
+    configure(here, f"{BY_FOLDER}    budget: 0.05\n    over_budget: refuse\n")
+    await here.say("/pool audit")
+    await here.shows("audit", "nothing was read")
+    assert auditor.seen == []
+
+
+async def test_a_finding_is_dismissed_or_fixed_by_its_id_in_an_issue(
+    here: World, auditor: Auditor
+) -> None:
+    auditor.claims = (TOTAL, ROW)
+    issue = here.repository.open_issue("Audit", "Please.", here.maintainer)
+    await here.say("/pool audit", number=issue.number)
+    await here.shows("audit", "### 🔎 2 new", issue.number)
+    ids = {each["finding"]["title"]: each["id"] for each in gathered(here)["findings"]}
+    await here.say(f"/pool dismiss {ids[ROW['title']][:8]} one writer only", number=issue.number)
+    await here.said(ROW["title"], issue.number)
+    mender = Colleague()
+    here.model.script = mender
+    await here.say(f"/pool fix {ids[TOTAL['title']][:8]}", number=issue.number)
+    shown = await here.shows("fix", "AWAITING APPROVAL", issue.number)
+    assert TOTAL["title"] in mender.asked("mend-problems")[0].text
+    await here.say("/pool approve " + shown.split("/pool approve ")[1][:10], number=issue.number)
+    await here.shows("fix", "### ✅ Pull request #", issue.number)
+    made = here.repository.pulls[-1]
+    assert f"`{ids[TOTAL['title']][:8]}`" in made.body
+    assert f"Closes #{issue.number}" not in made.body, "the report stays"
+    here.model.script = auditor
+    await here.say("/pool audit", number=issue.number)
+    await here.shows("audit", "1 still open", issue.number)
+    states = {each["finding"]["title"]: each["state"] for each in gathered(here)["findings"]}
+    assert states == {TOTAL["title"]: "open", ROW["title"]: "dismissed"}
+
+
+async def test_a_cancelled_audit_keeps_what_its_parts_have_said_and_says_that_nobody_verified_it(
+    here: World, auditor: Auditor
+) -> None:
+    configure(here, BY_FOLDER)
+    auditor.claims = (TOTAL,)
+    auditor.instead = lambda files: (
+        Answer((ToolUse("Read", {"file_path": "AGENTS.md"}),), delay=120)
+        if "tests/test_prices.py" in files
+        else None
+    )
+    await here.say("/pool audit")
+    await here.until(
+        lambda: (
+            here.rows("SELECT count(*) FROM tasks WHERE step = 'find' AND state = 'completed'")[0][
+                0
+            ]
+            >= 2
+        )
+    )
+    await here.say("/pool cancel")
+    shown = await here.shows("audit", "NOT AUDITED: cancelled")
+    assert "what they say is not verified" in shown
+    assert TOTAL["title"] in shown
+
+
+async def test_two_audits_at_once_report_a_fault_once(here: World, auditor: Auditor) -> None:
+    auditor.claims = (TOTAL,)
+    await here.say("/pool audit defects\n/pool audit defects shop")
+    await here.until(lambda: here.rows("SELECT count(*) FROM audit_runs") == [(2,)])
+    assert here.rows("SELECT count(*) FROM findings") == [(1,)]
+
+
+async def test_a_limit_of_the_model_half_way_leaves_a_part_unread_and_the_rest_reported(
+    here: World, auditor: Auditor
+) -> None:
+    configure(here, BY_FOLDER)
+    auditor.claims = (TOTAL,)
+    auditor.instead = lambda files: (
+        Fail(400, "invalid_request_error", "prompt is too long") if "AGENTS.md" in files else None
+    )
+    await here.say("/pool audit")
+    await here.shows("audit", "PARTLY AUDITED (1 finding)")
+    unread = [each["state"] for each in gathered(here)["coverage"]["shards"]]
+    assert sorted(set(unread)) == ["failed", "read"]

@@ -1,0 +1,256 @@
+"""What agents say counts only as far as the host can see; what was not read is never called clean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from claude_pool_gh.audits import results
+from claude_pool_gh.audits.model import (
+    AuditFinding,
+    AuditPlan,
+    AuditResult,
+    AuditState,
+    Completeness,
+    Cut,
+    Estimate,
+    Range,
+    Shard,
+    ShardState,
+)
+from claude_pool_gh.audits.results import ShardCounts
+from claude_pool_gh.audits.rules import KINDS, RULES
+from claude_pool_gh.audits.stated import MOST_OF_ONE, claims_of, schemas
+from claude_pool_gh.audits.weighing import Candidate, weigh
+from claude_pool_gh.pool.model.outcomes import Verdict
+from tests.findings.make import finding
+
+NOTHING = Range(low=0, likely=0, high=0)
+A = Shard(id="a", title="a", paths=("a.py",), tokens=10, size=40)
+B = Shard(id="b", title="b", paths=("b.py", "c.py"), tokens=10, size=40)
+PLAN = AuditPlan(
+    audit="defects",
+    repository="octo/shop",
+    commit="1" * 40,
+    branch="main",
+    by=Cut.size,
+    shards=(A, B),
+    estimate=Estimate(tokens=20, cost=NOTHING, seconds=NOTHING),
+    budget=1,
+)
+COUNTS = ShardCounts(stated=(0, 0), kept=(0, 0), costs=(5, 6))
+
+
+def said(
+    *found: Any, opened: Sequence[str] = ("a.py", "b.py", "c.py"), **more: Any
+) -> dict[str, Any]:
+    """The outcome of a finder's task."""
+    return {
+        "ending": "completed",
+        "structured": {"findings": list(found)},
+        "looked_at": {"files": list(opened)},
+    } | more
+
+
+def stated(**fields: Any) -> dict[str, Any]:
+    """A claim in a finder's answer."""
+    values = finding().model_dump(include=set(_FIELDS), mode="json")
+    return values | {"rule": "defects/crash"} | fields
+
+
+_FIELDS = (
+    *("path", "start_line", "end_line", "severity", "title", "body", "scenario", "evidence"),
+    "confidence",
+)
+
+
+def result(tasks: Sequence[Mapping[str, Any]], **fields: Any) -> AuditResult:
+    """A result of these finders."""
+    covered = results.coverage(PLAN, tasks, COUNTS)
+    values: dict[str, Any] = {
+        "plan": PLAN,
+        "coverage": covered,
+        "completeness": results.completeness(covered),
+        "findings": (),
+        "started_ms": 1,
+        "ended_ms": 2,
+        "problems": results.problems(covered, unverified=0, broken=0),
+    }
+    return AuditResult(**values | fields)
+
+
+OPEN = AuditFinding(
+    id="1234567890",
+    rule="defects/crash",
+    finding=finding(),
+    state=AuditState.open,
+    commit="1" * 40,
+    verified=True,
+    reread=False,
+)
+
+
+def test_one_faulty_claim_costs_itself_and_too_many_are_counted() -> None:
+    many = [stated(title=f"t{at}") for at in range(MOST_OF_ONE + 5)]
+    odd = [{"title": "no path"}, stated(rule="security/injection"), stated(severity="worst"), 7]
+    worst = stated(title="worst", severity="critical")
+    read = claims_of(said(*many, *odd, worst), "defects")
+    assert (read.stated, read.malformed, read.beyond) == (MOST_OF_ONE + 10, 4, 6)
+    assert len(read.claims) == MOST_OF_ONE
+    assert read.claims[0].finding.title == "worst"
+    assert claims_of({"structured": {"findings": "none"}}, "defects").stated == 0
+
+
+def test_rules_are_a_closed_list_that_the_form_of_answers_names() -> None:
+    for kind, rules in KINDS.items():
+        form = schemas()[f"audit-{kind}"]["$defs"]["StatedClaim"]["properties"]["rule"]
+        assert form["enum"] == [rule.id for rule in rules]
+        assert all(rule.id.startswith(f"{kind}/") for rule in rules)
+        assert all(rule.name and rule.summary and rule.help for rule in rules)
+    assert len(RULES) == sum(map(len, KINDS.values())), "no id stands twice"
+
+
+def test_a_part_counts_as_read_only_where_its_agent_opened_a_file_of_it() -> None:
+    cases = [
+        (said(opened=["b.py"]), ShardState.read),
+        (said(opened=["a.py"]), ShardState.failed),
+        (said(structured=None), ShardState.failed),
+        ({"ending": "failed", "reason": "x"}, ShardState.failed),
+        ({"ending": "out_of_budget"}, ShardState.cut),
+        ({"ending": "cancelled"}, ShardState.cut),
+    ]
+    for task, state in cases:
+        found = results.coverage(PLAN, [said(), task], COUNTS).shards
+        assert [each.state for each in found] == [ShardState.read, state], task
+    (_, last) = results.coverage(PLAN, [said()], COUNTS).shards
+    assert last.state is ShardState.not_started
+
+
+def test_a_file_that_the_agent_of_its_part_did_not_open_was_not_read() -> None:
+    made = result([said(), said(opened=["b.py"])])
+    assert (made.coverage.read, made.coverage.unread) == (("a.py", "b.py"), ("c.py",))
+    assert (made.coverage.files_read, made.coverage.files_unread) == (2, 1)
+    assert made.completeness is Completeness.partial
+    assert made.problems == (
+        "1 file not read: the agent that answered for the part did not open them.",
+    )
+    assert results.outcome(made, [said(), said()]).verdict is Verdict.unsettled
+
+
+def test_what_is_beyond_the_budget_keeps_an_audit_from_being_complete() -> None:
+    plan = replace(PLAN, shards=(A,), beyond=(B,))
+    covered = results.coverage(plan, [said()], COUNTS)
+    assert results.completeness(covered) is Completeness.partial
+    assert covered.unread == ("b.py", "c.py")
+    told = results.problems(covered, unverified=2, broken=0)
+    assert told[0] == "2 files not read: the budget does not reach it."
+    assert "2 serious claims not verified" in told[1]
+
+
+@pytest.mark.parametrize(
+    ("tasks", "fields", "verdict"),
+    [
+        ([said(), said()], {}, Verdict.clean),
+        ([said(), said()], {"findings": (OPEN,)}, Verdict.findings),
+        ([said(), said()], {"problems": ("something.",)}, Verdict.unsettled),
+        ([said(), said(opened=[])], {}, Verdict.unsettled),
+        ([said(opened=[]), said(opened=[])], {}, Verdict.failed),
+        ([said(), {"ending": "out_of_budget", "reason": "no money"}], {}, Verdict.out_of_budget),
+        ([said(), {"ending": "quota", "reason": "limit"}], {"findings": (OPEN,)}, Verdict.quota),
+        ([said(), {"ending": "cancelled"}], {}, Verdict.cancelled),
+    ],
+)
+def test_only_what_was_read_whole_and_settled_is_clean(
+    tasks: list[dict[str, Any]], fields: dict[str, Any], verdict: Verdict
+) -> None:
+    made = result(tasks, **fields)
+    found = results.outcome(made, tasks)
+    assert found.verdict is verdict
+    assert made.is_clean == (verdict is Verdict.clean)
+    assert found.reason or verdict in (Verdict.clean, Verdict.findings)
+
+
+def test_an_audit_of_some_paths_says_so_where_it_found_nothing() -> None:
+    plan = replace(PLAN, only=("a.py",))
+    found = results.outcome(result([said(), said()], plan=plan), [said(), said()])
+    assert (found.verdict, found.reason) == (
+        Verdict.skipped,
+        "nothing found, but only a.py was read",
+    )
+
+
+def candidate(kind: str = "claim", mark: str = "m1", **fields: Any) -> Candidate:
+    """A candidate about the usual finding."""
+    return Candidate.model_validate(
+        {"kind": kind, "mark": mark, "rule": "defects/crash", "finding": finding()} | fields
+    )
+
+
+def judged(verdict: str, *, opened: Sequence[str] = ("shop/prices.py",), **more: Any) -> Any:
+    """The outcome of a second reader's task."""
+    answer = {"verdict": verdict, "severity": "low", "suggestion": "none", "reason": "read it"}
+    return {
+        "ending": "completed",
+        "structured": answer | more,
+        "looked_at": {"files": list(opened)},
+    }
+
+
+def test_a_judgement_counts_only_of_a_reader_that_opened_the_file() -> None:
+    found = weigh([candidate()], [judged("confirmed")])
+    assert [each.finding.severity for each in found.confirmed] == ["low"]
+    assert weigh([candidate()], [judged("refuted")]).refuted == [candidate()]
+    for task in (judged("confirmed", opened=["other.py"]), judged("unsure"), judged("still")):
+        weighed = weigh([candidate()], [task])
+        assert (weighed.confirmed, len(weighed.unsettled)) == ([], 1)
+    broken = weigh([candidate()], [{"ending": "failed", "reason": "gone"}])
+    assert (len(broken.broken), broken.unsettled[0].reason) == (1, "not verified: gone")
+
+
+def test_a_known_finding_is_fixed_only_where_a_reader_says_so_who_looked() -> None:
+    known = candidate("known")
+    assert weigh([known], [judged("fixed")]).fixed == [known]
+    for task in (judged("fixed", opened=[]), judged("unsure"), {"ending": "out_of_turns"}):
+        weighed = weigh([known], [task])
+        assert (weighed.fixed, weighed.unchecked) == ([], [known])
+    gone = candidate("known", exists=False)
+    assert weigh([gone], [judged("fixed", opened=["any.py"])]).fixed == [gone]
+
+
+def test_a_suggestion_stays_only_where_the_second_reader_says_that_it_works() -> None:
+    with_advice = candidate(finding=finding(suggestion="    return total"))
+    kept = weigh([with_advice], [judged("confirmed", suggestion="fixes")])
+    assert kept.confirmed[0].finding.suggestion == "    return total"
+    dropped = weigh([with_advice], [judged("confirmed", suggestion="wrong")])
+    assert dropped.confirmed[0].finding.suggestion is None
+
+
+def merge(*groups: Sequence[str]) -> dict[str, Any]:
+    """The outcome of a judge's task."""
+    return {"structured": {"same": [{"ids": list(ids), "reason": "one"} for ids in groups]}}
+
+
+def test_a_judge_joins_only_what_it_was_asked_about_and_the_worst_statement_stays() -> None:
+    low = candidate(mark="low", finding=finding(severity="low", title="l"))
+    high = candidate(mark="high", finding=finding(severity="high", title="h"))
+    other = candidate(mark="other", finding=finding(title="o"))
+    every = [low, high, other]
+    found = results.joined(every, [["low", "high"]], [merge(["low", "high", "other", "made-up"])])
+    assert [(each.mark, [f.title for f in also]) for each, also in found] == [
+        ("high", ["l"]),
+        ("other", []),
+    ]
+    assert len(results.joined(every, [["low", "high"]], [{"ending": "failed"}])) == 3
+    chained = results.joined(
+        every, [["low", "high", "other"]], [merge(["low", "high"], ["high", "other"])]
+    )
+    assert len(chained) == 2, "no chain of joins melts everything into one"
+
+
+def test_only_claims_of_one_rule_are_asked_about() -> None:
+    other = candidate(mark="m3", rule="defects/contract")
+    groups = results.alike([candidate(), candidate(mark="m2"), other])
+    assert [[each.mark for each in group] for group in groups] == [["m1", "m2"]]

@@ -1,0 +1,124 @@
+"""How files are cut into what single agents read."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from claude_pool_gh.audits.model import Cut, Shard, SourceFile
+from claude_pool_gh.audits.packages import package_of, packages
+from claude_pool_gh.audits.shards import MOST_FILES, TARGET_TOKENS, Grouping, cut, group_of
+
+SIZE = group_of(Cut.size, Grouping())
+
+
+def tree(number: int = 600, seed: int = 1) -> list[SourceFile]:
+    """Files of a made-up repository."""
+    chance = random.Random(seed)  # noqa: S311 - no secret
+    return [
+        SourceFile(
+            path=f"pkg{chance.randrange(4)}/mod{chance.randrange(6)}/file_{at}.py",
+            blob=str(at),
+            size=1,
+            tokens=chance.randrange(200, 6_000),
+        )
+        for at in range(number)
+    ]
+
+
+def shards(files: Iterable[SourceFile]) -> list[Shard]:
+    """Cut by size alone."""
+    return cut(files, Cut.size, SIZE)
+
+
+def news(before: Sequence[Shard], after: Sequence[Shard]) -> int:
+    """How many shards were not there before."""
+    return len({each.id for each in after} - {each.id for each in before})
+
+
+def test_every_file_is_in_exactly_one_shard_and_none_is_too_large() -> None:
+    files = tree()
+    found = shards(files)
+    assert sorted(path for each in found for path in each.paths) == sorted(f.path for f in files)
+    for each in found:
+        assert len(each.paths) <= MOST_FILES
+        assert each.tokens <= TARGET_TOKENS or len(each.paths) == 1
+    usual = sorted(each.tokens for each in found)
+    assert usual[len(usual) // 10] >= TARGET_TOKENS // 5, "parts are balanced"
+
+
+def test_the_same_files_give_the_same_shards_in_whatever_order() -> None:
+    files = tree()
+    mixed = random.Random(2).sample(files, len(files))  # noqa: S311 - no secret
+    assert shards(files) == shards(mixed)
+
+
+def test_an_edit_moves_no_cut_and_an_added_removed_or_renamed_file_few() -> None:
+    files, chance = tree(), random.Random(3)  # noqa: S311 - no secret
+    before = shards(files)
+    counts: dict[str, list[int]] = {"edit": [], "add": [], "remove": [], "rename": []}
+    for number in range(40):
+        at = chance.randrange(len(files))
+        folder = files[at].path.rpartition("/")[0]
+        small = replace(files[at], tokens=files[at].tokens + 1)
+        named = replace(files[at], path=f"{folder}/new_{number}.py")
+        others = [*files[:at], *files[at + 1 :]]
+        counts["edit"].append(news(before, shards([*others, small])))
+        counts["add"].append(news(before, shards([*files, named])))
+        counts["remove"].append(news(before, shards(others)))
+        counts["rename"].append(news(before, shards([*others, named])))
+    assert sum(counts["edit"]) <= 2, "an edit moves a cut only where it crosses a step of sizes"
+    for kind in ("add", "remove", "rename"):
+        assert sum(counts[kind]) / 40 <= 2.5, kind
+        assert max(counts[kind]) <= 6, kind
+
+
+def test_tests_stand_beside_what_they_test() -> None:
+    far = [SourceFile(path=f"src/m{at}.py", blob="", size=1, tokens=15_000) for at in range(6)] + [
+        SourceFile(path=f"tests/test_m{at}.py", blob="", size=1, tokens=4_000) for at in range(6)
+    ]
+    for each in shards(far):
+        assert each.paths == (each.paths[0], each.paths[0].replace("src/", "tests/test_"))
+
+
+def test_groups_are_kept_apart() -> None:
+    files = [
+        SourceFile(path=path, blob="", size=1, tokens=10)
+        for path in ("a/x.py", "a/y.py", "b/z.py", "top.py")
+    ]
+    folders = cut(files, Cut.folder, group_of(Cut.folder, Grouping()))
+    assert [each.paths for each in folders] == [("top.py",), ("a/x.py", "a/y.py"), ("b/z.py",)]
+    owner = Grouping(owner_of=lambda path: "mona" if path.startswith("b") else "")
+    owned = cut(files, Cut.owner, group_of(Cut.owner, owner))
+    assert [each.title for each in owned][-1] == "mona: b/z.py"
+
+
+MANIFESTS = ["package.json", "apps/web/package.json", "libs/a/package.json", "old/b/package.json"]
+
+
+def test_a_workspace_names_its_packages_and_else_every_manifest_does() -> None:
+    paths = [*MANIFESTS, "apps/web/src/x.ts", "libs/a/y.ts", "z.ts"]
+    assert packages(paths, {"package.json": "{}"}) == ("", "apps/web", "libs/a", "old/b")
+    named = {"package.json": '{"workspaces": {"packages": ["apps/*", "libs/**"]}}'}
+    folders = packages(paths, named)
+    assert folders == ("", "apps/web", "libs/a")
+    own = package_of(folders)
+    assert [own(path) for path in paths[-3:]] == ["apps/web", "libs/a", ""]
+
+
+def test_every_kind_of_workspace_is_read_as_data() -> None:
+    for name, text in (
+        ("pnpm-workspace.yaml", "packages: ['apps/*', '!apps/web2']"),
+        ("Cargo.toml", '[workspace]\nmembers = ["apps/*"]\n'),
+        ("pyproject.toml", '[tool.uv.workspace]\nmembers = ["apps/web"]\n'),
+        ("go.work", "go 1.22\nuse (\n\t./apps/web\n)\n"),
+        ("pom.xml", "<modules><module>apps/web</module></modules>"),
+    ):
+        assert packages(MANIFESTS, {name: text}) == ("", "apps/web"), name
+
+
+def test_a_manifest_that_is_broken_or_points_outside_names_nothing() -> None:
+    everything = ("", "apps/web", "libs/a", "old/b")
+    assert packages(MANIFESTS, {"package.json": "{", "pnpm-workspace.yaml": "a: ["}) == everything
+    assert packages(MANIFESTS, {"package.json": '{"workspaces": ["../x", "/etc"]}'}) == ("",)
