@@ -214,7 +214,7 @@ class Database:
         """Several in one transaction of SQLite's; None where one of them failed, and each is to be run alone."""
         connection = self._connections.take()
         try:
-            connection.start(WRITING)
+            connection.start(WRITING[self.engine.dialect.name])
             answers = [self._answer_of(call, connection) for call in calls]
             connection.finish()
         except BaseException as error:

@@ -149,7 +149,7 @@ def test_no_push_makes_a_review_of_another_base_green_again(database: Database) 
         _made(tx, "now", NOW)
         begun = chains.begin(tx, chains.get(tx, "now"), NOW)
         chains.finish(tx, begun, Outcome(verdict=Verdict.clean), NOW)
-        progress = _progress()
+        progress: Any = _progress()
         events = EventHandler(SystemClock(), progress)
         progress.changed(tx, "now")
         assert _conclusion(tx) == "success"

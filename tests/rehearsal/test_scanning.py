@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import gidgethub
@@ -145,6 +146,7 @@ async def test_a_deleted_issue_is_gone_and_a_moved_one_leads_on(
     deleted, moved = widgets.open_issue("a"), widgets.open_issue("b")
     widgets.delete_issue(deleted)
     widgets.transfer_issue(moved, elsewhere)
+    headers: Mapping[str, str] = {}
     for number, status in ((1, 410), (2, 301)):
         answered, headers, _ = await bot.raw("GET", f"{R}/issues/{number}", allow_redirects=False)
         assert answered == status

@@ -152,7 +152,7 @@ class Contract:
 
     @contextmanager
     def _unless_alike(self, told: bytes) -> Iterator[bool]:
-        key = told
+        key: bytes = told
         for pattern, same in ALIKE:
             key = pattern.sub(same, key)
         before = len(self.violations)
