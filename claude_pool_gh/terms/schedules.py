@@ -88,7 +88,7 @@ def parsed(cron: str, timezone: str) -> Schedule:
         raise ValueError(f"a schedule has at most {_MOST_CHARACTERS} characters")
     if len(fields) != 5:
         raise ValueError(
-            f"{cron!r} has {len(fields)} fields; a schedule has five: minute, hour, day of the month, month, "
+            f"{cron!r} has {len(fields)} field{'' if len(fields) == 1 else 's'}; a schedule has five: minute, hour, day of the month, month, "
             "day of the week, such as '0 4 * * MON'"
         )
     try:
