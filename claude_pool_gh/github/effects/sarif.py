@@ -35,6 +35,7 @@ class Sarif(Effect):
     priority: ClassVar[int] = 3
     called: ClassVar[str] = "the upload to code scanning"
     permission: ClassVar[str] = "security_events=write"
+    optional: ClassVar[bool] = True
     once: ClassVar[bool] = True
     commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
     ref: str
