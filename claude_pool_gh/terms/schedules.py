@@ -87,9 +87,10 @@ def parsed(cron: str, timezone: str) -> Schedule:
     if len(cron) > _MOST_CHARACTERS:
         raise ValueError(f"a schedule has at most {_MOST_CHARACTERS} characters")
     if len(fields) != 5:
+        has = "1 field" if len(fields) == 1 else f"{len(fields)} fields"
         raise ValueError(
-            f"{cron!r} has {len(fields)} fields; a schedule has five: minute, hour, day of the month, month, "
-            "day of the week, such as '0 4 * * MON'"
+            f"{cron!r} has {has}; a schedule has five: minute, hour, day of the month, month, day of the week, "
+            "such as '0 4 * * MON'"
         )
     try:
         ZoneInfo(timezone)

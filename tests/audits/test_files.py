@@ -120,6 +120,7 @@ def test_the_page_says_what_the_issue_says() -> None:
         "PARTLY AUDITED: 3 files not read",
         "The budget was used up.",
         "the model refused",
+        "To go on with what is left: /pool continue c-0123456789",
     ):
         assert words in missing
     assert "verdict clean" in html.document(result())

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from claude_pool_gh.audits.model import AuditState, Completeness
+from claude_pool_gh.audits.model import AuditResult, AuditState, Completeness
 from claude_pool_gh.audits.outputs import issue, markdown
 from claude_pool_gh.audits.outputs.summary import NextRun
 from claude_pool_gh.reports.rendered import ACTING, Page, html_of
@@ -135,7 +135,10 @@ def test_nothing_that_an_agent_wrote_acts(field: str, form: str) -> None:
     )
     said = said[:190] if field == "title" else said[:590] if field == "scenario" else said
     hostile, harmless = defect(1, stated={field: said}), defect(1, stated={"suggestion": "x"})
-    write = (lambda of: issue.body(of, HOME)) if form == "issue" else markdown.document
+
+    def write(of: AuditResult) -> str:
+        return issue.body(of, HOME) if form == "issue" else markdown.document(of)
+
     page, calm = (Page(write(result(each)), tables=True) for each in (hostile, harmless))
     ours = {each for each in calm.acting if not ACTING.fullmatch(each)}
     assert set(page.acting) <= ours | {"<!-- raw HTML omitted -->"}

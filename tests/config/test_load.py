@@ -60,6 +60,15 @@ changes:
     - {name: lint, run: make lint, minutes: 2}
   protected_approvals: 3
 notify: false
+audits:
+  nightly:
+    kind: security
+    paths: ["src/"]
+    by: package
+    budget: 20
+    when: changed
+    code_scanning: true
+    schedule: {cron: "0 4 * * MON", timezone: Europe/Berlin}
 """
 
 
@@ -136,6 +145,22 @@ def test_every_key_is_read() -> None:
             "draft": True,
             "branches": "agents/pool/",
             "turns": 30,
+        },
+        "audits": {
+            "nightly": {
+                "kind": "security",
+                "workflow": None,
+                "paths": ["src/"],
+                "exclude": [],
+                "by": "package",
+                "slots": 4,
+                "budget": 20,
+                "over_budget": "riskiest",
+                "when": "changed",
+                "turns": 60,
+                "code_scanning": True,
+                "schedule": {"cron": "0 4 * * MON", "timezone": "Europe/Berlin"},
+            }
         },
     }
     assert {
@@ -239,7 +264,24 @@ def test_line_endings_and_a_byte_order_mark_do_not_matter(text: str) -> None:
             21,
             "`on_error`: input should be 'neutral' or 'failure'",
         ),
-        ("on_error: failure", "xyzzy: 1", 21, "unknown key `xyzzy`; known: bots, budget, changes"),
+        (
+            'cron: "0 4 * * MON"',
+            'cron: "@daily"',
+            56,
+            "`audits.nightly.schedule`: '@daily' has 1 field; a schedule",
+        ),
+        (
+            "timezone: Europe/Berlin",
+            "timezone: Berlin",
+            56,
+            "`audits.nightly.schedule`: 'Berlin' is no time zone",
+        ),
+        (
+            "on_error: failure",
+            "xyzzy: 1",
+            21,
+            "unknown key `xyzzy`; known: audits, bots, budget, changes",
+        ),
         ("on_error: failure", "1: x", 21, "`1`: keys should be strings"),
         (
             "  user_hour: 3",

@@ -136,7 +136,7 @@ async def test_one_that_is_never_processed_ends_in_words(bench: Bench) -> None:
     await bench.until(lambda: bench.row().note)
     bench.change(tries=24, due_ms=0)
     row = await ended(bench)
-    assert "has not processed the upload for an hour" in row.error
+    assert "has not processed the upload for ten minutes" in row.error
 
 
 async def test_one_with_a_secret_in_it_is_not_uploaded_and_closes_no_alert(bench: Bench) -> None:

@@ -343,7 +343,10 @@ async def test_a_dry_run_prints_the_manifest_and_makes_nothing(
 def test_the_app_asks_for_exactly_what_tokens_and_effects_need() -> None:
     asked = manifests.permissions()
     of_effects = {
-        pair for kind in registry.kinds().values() for pair in manifests.declared(kind.permission)
+        pair
+        for kind in registry.kinds().values()
+        if not kind.optional
+        for pair in manifests.declared(kind.permission)
     }
     of_tokens = {*PERMISSIONS.items(), *PUSHING.items(), *RESOLVING.items()}
     assert set(asked.items()) <= of_effects | of_tokens

@@ -54,6 +54,8 @@ def _main(result: AuditResult, home: str) -> Iterator[str]:
     yield f'<p class="verdict{clean}">{_text(verdict.text)}</p>'
     if missing := summary.missing(result):
         yield f'<ul class="warnings">{_items(missing)}</ul>'
+    if result.resume and verdict.tone is Tone.partial:
+        yield f"<p>To go on with what is left: <code>{_text(result.resume)}</code></p>"
     yield _counts(result)
     yield _chart(result)
     yield _folders(result)

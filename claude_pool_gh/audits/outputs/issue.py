@@ -167,7 +167,7 @@ def _warnings(result: AuditResult) -> str:
 
 def _aside(result: AuditResult) -> str:
     counted = "\n".join(f"- {each}" for each in summary.not_shown(result))
-    return "\n\n".join(filter(None, (parts.left_out(result), counted)))
+    return "\n".join(filter(None, (parts.left_out(result), counted)))
 
 
 def _next(result: AuditResult) -> str:

@@ -44,6 +44,8 @@ class Effect(Term, ABC):
     """What people know it by, as in "GitHub refused the comment"."""
     permission: ClassVar[str]
     """What a token needs for it, in the form of GitHub's header `X-Accepted-GitHub-Permissions`."""
+    optional: ClassVar[bool] = False
+    """Whether it is wanted only where a repository asks for it: a new App does not ask for its permission."""
     once: ClassVar[bool] = False
     """Whether it happens one time, whatever is wanted later under the same key."""
     lasting: ClassVar[bool] = False

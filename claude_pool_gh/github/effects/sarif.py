@@ -16,10 +16,10 @@ from claude_pool_gh.github.client import sorted_errors
 from claude_pool_gh.github.effects.effect import Effect, Making
 from claude_pool_gh.github.errors import ForgeRefused, NotFound, Unfinished
 
-_ASKED: Final = 24
-"""How often GitHub is asked what became of an upload, an hour in all."""
+_ASKED: Final = 16
+"""How often GitHub is asked what became of an upload, for some ten minutes: a job of the Action waits as long."""
 _FIRST_PAUSE: Final = 3.0
-_LONGEST_PAUSE: Final = 180.0
+_LONGEST_PAUSE: Final = 60.0
 _SKEW: Final = timedelta(minutes=1)
 _SAID: Final = 300
 
@@ -35,6 +35,7 @@ class Sarif(Effect):
     priority: ClassVar[int] = 3
     called: ClassVar[str] = "the upload to code scanning"
     permission: ClassVar[str] = "security_events=write"
+    optional: ClassVar[bool] = True
     once: ClassVar[bool] = True
     commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
     ref: str
@@ -111,7 +112,9 @@ class Sarif(Effect):
         if state == "complete":
             return await self.find(forge, making)
         if making.tries >= _ASKED:
-            raise ForgeRefused(504, "code scanning has not processed the upload for an hour")
+            raise ForgeRefused(
+                504, "code scanning has not processed the upload for ten minutes; it may do so yet"
+            )
         pause = min(_FIRST_PAUSE * 1.5**making.tries, _LONGEST_PAUSE)
         raise Unfinished(making.note, pause)
 

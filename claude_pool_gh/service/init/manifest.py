@@ -18,9 +18,10 @@ _ABOUT: Final = "Runs pools of Claude agents on this account's repositories. Com
 
 
 def permissions() -> dict[str, str]:
-    """The strongest level that a token of ours or an effect of ours needs, by permission."""
+    """The strongest level that a token of ours or an effect of ours needs, by permission; optional ones aside."""
     found: dict[str, str] = {}
-    effects = [dict(declared(kind.permission)) for kind in registry.kinds().values()]
+    usual = [kind for kind in registry.kinds().values() if not kind.optional]
+    effects = [dict(declared(kind.permission)) for kind in usual]
     for needed in (PERMISSIONS, PUSHING, RESOLVING, *effects):
         for name, level in needed.items():
             found[name] = max(found.get(name, ""), level, key=_RANK.__getitem__)

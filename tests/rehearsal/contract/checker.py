@@ -75,7 +75,7 @@ class Contract:
         config = Config(spec_validator_cls=None)  # type: ignore[arg-type]  # None is "do not validate"
         self._openapi = OpenAPI.from_dict(self.description, config=config)
         self._graphql = GraphQLContract()
-        self._clean: set[str] = set()
+        self._clean: set[bytes] = set()
 
     def __call__(self, seen: Exchange | WebhookSent) -> None:
         if isinstance(seen, WebhookSent):
@@ -152,7 +152,7 @@ class Contract:
 
     @contextmanager
     def _unless_alike(self, told: bytes) -> Iterator[bool]:
-        key: bytes = told
+        key = told
         for pattern, same in ALIKE:
             key = pattern.sub(same, key)
         before = len(self.violations)
