@@ -6,8 +6,12 @@ import gc
 from typing import Any, cast
 
 import alembic.command
+import anyio._backends._asyncio
 import claude_agent_sdk
+import filelock
+import genai_prices.data
 
+import claude_pool_gh.agent.options
 import claude_pool_gh.service.cli
 import claude_pool_gh.service.serve
 import tests.acceptance.forked
@@ -16,7 +20,15 @@ from claude_pool_gh.conversation.registry import check_recipes, handlers
 
 check_recipes(handlers(), cast(Any, None))  # so that the recipes are parsed
 
-__all__ = ["alembic", "claude_agent_sdk", "claude_pool_gh", "tests"]
+__all__ = [
+    "alembic",
+    "anyio",
+    "claude_agent_sdk",
+    "claude_pool_gh",
+    "filelock",
+    "genai_prices",
+    "tests",
+]
 
 gc.collect()
 gc.freeze()
