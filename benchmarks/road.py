@@ -18,9 +18,8 @@ async def measure() -> list[Figure]:
     """One review on a fresh server, and a second with everything warm."""
     with tempfile.TemporaryDirectory() as name:
         async with model_process() as url, staged(Path(name), url) as here:
-            await (
-                here.server.stop()
-            )  # its first start makes the database, and carries Alembic for that
+            # its first start makes the database, and carries Alembic for that
+            await here.server.stop()
             await here.server.start()
             figures: list[Figure] = []
             for number, state in ((1, "cold"), (2, "warm")):

@@ -28,9 +28,8 @@ async def main() -> None:
             STEPS, args={"file": "README.md"}, options=ChainOptions(budget_usd=1.5)
         )
 
-        await pool.wait_chain(
-            chain
-        )  # it is parked: nothing runs, no slot is held, its unused money is free
+        # it is parked: nothing runs, no slot is held, its unused money is free
+        await pool.wait_chain(chain)
         print("first draft:", (await pool.chain_progress(chain)).review_output)
 
         await pool.reject(chain, "Say what a reader gains by it.")

@@ -25,9 +25,8 @@ def main() -> int:
             f"An error on claude-pool's own side ({type(error).__name__} in {place}): run the job again, and if it "
             "stays, report it with this line"
         )
-        protocol.output(
-            crashed="true"
-        )  # no outcome: the last step ends what was begun, and tells what it has cost
+        # no outcome: the last step ends what was begun, and tells what it has cost
+        protocol.output(crashed="true")
         return 1
 
 

@@ -42,9 +42,8 @@ async def _read(runtime: Runtime, thread: Thread, since: datetime, strangers: se
     path = f"/issues/{thread.number}/comments"
     moment = since.strftime("%Y-%m-%dT%H:%M:%SZ")
     async for comment in runtime.services.forge.pages(thread.repository, path, since=moment):
-        if comment.get("created_at") == comment.get(
-            "updated_at"
-        ):  # an edited comment commands nothing
+        # an edited comment commands nothing
+        if comment.get("created_at") == comment.get("updated_at"):
             try:
                 wanted = await _ours(runtime, _requests(thread, comment), strangers)
                 new += await runtime.database.transact(

@@ -44,9 +44,8 @@ async def tidy() -> None:
         protocol.output(outcome=Verdict.cancelled)
         return
     settings = job.settings().model_copy(update={"anthropic_api_key": SecretStr(_NO_KEY)})
-    gate = Gate(
-        job.folder / "claude-pool-nothing", _nothing
-    )  # nothing is installed there, so no agent ever begins
+    # nothing is installed there, so no agent ever begins
+    gate = Gate(job.folder / "claude-pool-nothing", _nothing)
     with log.of_run():
         house_open = open_runtime(
             settings,

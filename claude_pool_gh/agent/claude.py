@@ -199,9 +199,8 @@ class ClaudeAgent:
                 await client.query(task.prompt)
                 async for message in session.messages(task.idle_seconds):
                     facts.take(message, task, line)
-                    if (
-                        facts.session_id is not None
-                    ):  # it has said what it runs with, and that is as it should be
+                    # it has said what it runs with, and that is as it should be
+                    if facts.session_id is not None:
                         run.checked.set()
         except TimeoutError:
             facts.stopped = line.stop.is_set()
@@ -319,9 +318,8 @@ class _Session:
         closing = asyncio.create_task(self._close())
         if self.finished or facts.has_result:
             await asyncio.wait([closing], timeout=1.0)
-        while (
-            not closing.done()
-        ):  # again and again: a launcher that is only just starting has no process id yet
+        # again and again: a launcher that is only just starting has no process id yet
+        while not closing.done():
             await self.launch.end()
             await asyncio.wait([closing], timeout=0.05)
         await self.launch.end()

@@ -74,9 +74,8 @@ class AgentRunFacts:
                 self._system(message, task)
             case "AssistantMessage" | "UserMessage" as who:
                 if who == "AssistantMessage" and message.model in (task.model, task.fallback_model):
-                    self.model = (
-                        message.model
-                    )  # else a helper's own, or what the CLI itself puts in
+                    # else a helper's own, or what the CLI itself puts in
+                    self.model = message.model
                 for block in message.content if isinstance(message.content, list) else ():
                     self._block(block, own=who == "AssistantMessage")
             case "StreamEvent":
@@ -108,9 +107,8 @@ class AgentRunFacts:
 
     def _block(self, block: Any, *, own: bool) -> None:
         match type(block).__name__:
-            case "TextBlock" if (
-                own
-            ):  # else the CLI has spoken to the model, as when it is interrupted
+            case "TextBlock" if own:
+                # else the CLI has spoken to the model, as when it is interrupted
                 self.record.say(block.text)
             case "ToolUseBlock":
                 self.record.use(block.id, block.name, block.input)
@@ -245,9 +243,8 @@ def _unlike(init: dict[str, Any], task: AgentTask, servers: frozenset[str]) -> s
     if why := _not_started(states, task):
         return why
     given = (tool for tool in init.get("tools", ()) if not tool.startswith("mcp__") or not servers)
-    asked = {*task.tools, "StructuredOutput"} | (
-        {"Task"} if "Agent" in task.tools else set()
-    )  # its old name
+    # its old name
+    asked = {*task.tools, "StructuredOutput"} | ({"Task"} if "Agent" in task.tools else set())
     extra = set(given) - asked
     if extra:
         return f"the CLI offers tools that nobody asked for: {', '.join(sorted(extra))}"

@@ -1,1 +1,1 @@
-"""Joins the rooms below: what each verb does, how a command becomes a chain, how a chain becomes a report."""
+"""Joins the packages below: what each verb does, how a command becomes a chain, how a chain becomes a report."""

@@ -15,6 +15,7 @@ from claude_pool_gh.config.load import DEFAULT, PATH, Configuration, Faults
 from claude_pool_gh.config.model import RepositoryConfig
 from claude_pool_gh.conversation import rate_limits
 from claude_pool_gh.conversation.config_loader import ConfigLoader
+from claude_pool_gh.conversation.facts import ThreadFacts, facts_of
 from claude_pool_gh.conversation.handler import VerbHandler
 from claude_pool_gh.conversation.services import (
     Act,
@@ -246,7 +247,7 @@ class CommandPolicy:
 
         Judged by the plan's own commit: one that was pushed while it was made is not let through by a word on another.
         """
-        commit = str(start.plan.context["head"])
+        commit = facts_of(start.plan.context, ThreadFacts).head
         free = asked.place != "pull" or asked.config.outsiders == "trust"
         if free or not await rate_limits.is_unvetted(
             self.services, asked.thread, asked.issue.author, commit

@@ -53,7 +53,7 @@ class CommandWorker:
 
     @property
     def services(self) -> Services:
-        """What the judge works with."""
+        """The services that the policy works with."""
         return self.judge.services
 
     async def handle_next(self) -> str | None:
@@ -73,9 +73,8 @@ class CommandWorker:
             )
         except ForgeError as error:
             return await self._postpone(request, "GitHub could not be reached", error)
-        except (
-            Exception
-        ) as error:  # around one command: whatever is wrong with it must not stop the others
+        except Exception as error:
+            # around one command: whatever is wrong with it must not stop the others
             logger.exception("command failed", extra=_told(request, "command_failed"))
             return await self._postpone(request, "of an error on our side", error)
 

@@ -178,9 +178,8 @@ def pieces_of(section: str) -> list[Piece]:
     while at < len(lines):
         match = _HUNK.match(lines[at])
         if match is None:
-            if lines[at].startswith(
-                "diff --git "
-            ):  # a changed type: what was removed, and then what was added
+            # a changed type: what was removed, and then what was added
+            if lines[at].startswith("diff --git "):
                 at = next(
                     (n for n in range(at, len(lines)) if lines[n].startswith("@@ ")), len(lines)
                 )

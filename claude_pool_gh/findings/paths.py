@@ -23,9 +23,8 @@ def candidates(stated: str, known: Collection[str]) -> tuple[str, ...]:
         return ()
     found = [form for form in forms if form in known]
     for form in forms:
-        if form.startswith(
-            "/"
-        ):  # the agent's own folder lies before it: the longest part that is a file
+        # the agent's own folder lies before it: the longest part that is a file
+        if form.startswith("/"):
             parts = form.strip("/").split("/")
             found += [part for at in range(len(parts)) if (part := "/".join(parts[at:])) in known]
     if not found:

@@ -251,9 +251,8 @@ def set_reviewed(tx: Transaction, thread: str, against: ReviewBasis, chain_id: s
 
 def _known(row: sa.Row[Any]) -> KnownFinding:
     finding = Finding.model_validate(row.stated)
-    if (
-        fingerprint(finding) != row.fingerprint
-    ):  # its comment on GitHub has this name, whatever it is called now
+    # its comment on GitHub has this name, whatever it is called now
+    if fingerprint(finding) != row.fingerprint:
         finding = finding.model_copy(update={"mark": row.fingerprint})
     return KnownFinding(
         row.fingerprint,

@@ -221,9 +221,8 @@ class AppAccess:
 
     async def as_app(self, method: str, path: str, body: Any = None) -> Any:
         """One request as the App itself. Raises the errors of `errors`; OperatorNeeded where its key is refused."""
-        if (
-            self._app is None
-        ):  # kept: it signs a new login only when the last one is about to expire
+        # kept: it signs a new login only when the last one is about to expire
+        if self._app is None:
             self._app = Client(
                 self.session, self.api_url, app_id=self.app_id, private_key=self.private_key
             )

@@ -284,7 +284,7 @@ class Pool(Administration):
         *,
         options: ChainOptions | None = None,
     ) -> ChainId:
-        """Queue a workflow from the shelf as a chain. Raises RecipeError for a faulty one or wrong arguments."""
+        """Queue a workflow from the library as a chain. Raises RecipeError for a faulty one or wrong arguments."""
         self._core.check_open()
         new = self._core.orders.workflow(name, args or {}, options or ChainOptions())
         return ChainId(*await submission.add(self._core, [new]))

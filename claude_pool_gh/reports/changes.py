@@ -130,9 +130,8 @@ def facts(change: ChangeReport) -> SafeMarkdown:
         rows.append(f"| and {len(change.files) - _FILES_SHOWN} more | | | |")
     table = "\n".join(rows)
     bound = ""
-    if (
-        change.fate is ChangeStatus.waiting
-    ):  # what the ID stands for; afterwards only the commit is of interest
+    # what the ID stands for; afterwards only the commit is of interest
+    if change.fate is ChangeStatus.waiting:
         made = f"New commit `{change.commit[:9]}`, patch" if change.commit else "Patch"
         bound = f"{made} `{change.digest[:12]}`."
     told = " ".join(filter(None, (bound, _unchecked(change))))

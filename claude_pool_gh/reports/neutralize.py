@@ -29,9 +29,8 @@ _AT_START: Final = re.compile(
     r"[/!.?%&+=-][^\W_]\S*"  # a command, an option, a vote
     r"|~{3}\S*"  # a fence that the writer would not escape
 )
-_TABLE: Final = re.compile(
-    r"[|:\s]*-[|:\s-]*"
-)  # under a line with bars, this makes cells of it: they cut code in pieces
+# under a line with bars, this makes cells of it: they cut code in pieces
+_TABLE: Final = re.compile(r"[|:\s]*-[|:\s-]*")
 _MARK: Final = re.compile(r"(<!--\s*claude-pool):")
 _BLOCK: Final = re.compile(
     r"\A(?:[0-9]{1,9}(?=[.)](?: |\Z))|(?=(?:#{1,6}|[-+*])(?: |\Z)|>|(?P<rule>[-=*_])(?: *(?P=rule))*\Z))"
@@ -257,9 +256,8 @@ def _harmless(children: list[Token]) -> Iterator[Token]:
                 pass
             case "s_open" | "s_close":  # read as GitHub does, so that both part the text alike
                 yield _plain(token.markup)
-            case (
-                "strong_open" | "strong_close"
-            ):  # GitHub writes no strong within strong: the texts would meet
+            case "strong_open" | "strong_close":
+                # GitHub writes no strong within strong: the texts would meet
                 strong += token.nesting
                 if strong == (token.nesting == 1):
                     yield token

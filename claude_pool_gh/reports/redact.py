@@ -44,9 +44,8 @@ def veiled(text: str) -> str:
     parts: list[str] = []
     at = 0
     for each in found:
-        beside = (
-            " " if text[each.end : each.end + 1] in ("(", "[", ":") else ""
-        )  # or it could become a link
+        # or it could become a link
+        beside = " " if text[each.end : each.end + 1] in ("(", "[", ":") else ""
         parts += (text[at : each.start], VEIL, beside)
         at = each.end
     shown = "".join([*parts, text[at:]])

@@ -119,9 +119,8 @@ def _at_rest(run: Run) -> list[str]:
     verdict = run.outcome.verdict if run.outcome else None
     sign = "⏸" if verdict is None else _VERDICT_SIGNS.get(verdict, "⚠️")
     if isinstance(run.report, ChangeReport) and run.outcome:
-        late = (
-            "⏳" if verdict is Verdict.answered else sign
-        )  # what ended before it was approved goes nowhere
+        # what ended before it was approved goes nowhere
+        late = "⏳" if verdict is Verdict.answered else sign
         sign = {
             ChangeStatus.nothing: "⚠️",
             ChangeStatus.refused: "⚠️",
@@ -215,9 +214,8 @@ def _next(run: Run) -> str:
             return "after the next push: `/pool review`"
         case Verdict.answered:
             return ""
-        case (
-            Verdict.skipped
-        ):  # the same line would end in the same way: of other paths, another commit
+        case Verdict.skipped:
+            # the same line would end in the same way: of other paths, another commit
             return "to review all of it: `/pool review`"
         case _:
             return "to try again: `/pool retry`"

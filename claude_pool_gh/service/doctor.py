@@ -70,7 +70,7 @@ def print_findings(signs: Iterable[Diagnosis]) -> int:
     return 1 if problems else 0
 
 
-def print_as_json(signs: Iterable[Diagnosis]) -> int:
+def print_json(signs: Iterable[Diagnosis]) -> int:
     """Print all of it once everything was examined; the exit code is 1 when something is to be fixed."""
     every = list(signs)
     click.echo(json.dumps([asdict(sign) for sign in every], indent=2))

@@ -79,9 +79,8 @@ def read_event(text: str, name: str) -> tuple[str, dict[str, Any]]:
     if not isinstance(told, dict):
         raise click.ClickException("the file holds no event: an object is wanted")
     request = told.get("request")
-    if isinstance(request, dict) and isinstance(
-        request.get("payload"), dict
-    ):  # a delivery, as the API shows it
+    # a delivery, as the API shows it
+    if isinstance(request, dict) and isinstance(request.get("payload"), dict):
         return name or str(told.get("event") or ""), request["payload"]
     found = name or name_of(told)
     if not found:

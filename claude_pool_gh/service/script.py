@@ -172,7 +172,7 @@ async def _name_unsaved(terminal: Terminal, folder: Path, isolation: Isolation |
 
 
 def _shelved(library: RecipeLibrary, name: str) -> Workflow:
-    """A workflow from a file, which is added to the library, or by its name there."""
+    """A workflow from a file, which is added to the recipe library, or by its name there."""
     file = Path(name)
     if file.is_file():
         workflow = parse_workflow(file.read_text("utf-8"), name).workflow

@@ -82,7 +82,7 @@ def check_key(settings: Settings) -> None:
 
 @asynccontextmanager
 async def opened(runtime: AbstractAsyncContextManager[Runtime]) -> AsyncIterator[Runtime]:
-    """The house, or a StartError that says why the database cannot be used."""
+    """The running parts of a server, or a StartError that says why the database cannot be used."""
     async with AsyncExitStack() as stack:
         try:
             found = await stack.enter_async_context(runtime)

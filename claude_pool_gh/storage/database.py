@@ -321,9 +321,8 @@ def _is_temporary(url: sa.URL) -> bool:
 
 def _open_sqlite(url: sa.URL) -> sa.Engine:
     engine = sa.create_engine(url, connect_args={"check_same_thread": False})
-    return _prepared(
-        engine, ("journal_mode=WAL", "synchronous=FULL")
-    )  # a 202 must survive a power cut
+    # a 202 must survive a power cut
+    return _prepared(engine, ("journal_mode=WAL", "synchronous=FULL"))
 
 
 def _open_temporary() -> sa.Engine:

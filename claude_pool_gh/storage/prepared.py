@@ -111,9 +111,8 @@ class Statements:
         except KeyError:
             try:
                 made = shapes[shape] = _prepare(statement, given, self.dialect)
-            except (
-                sa.exc.SQLAlchemyError
-            ):  # it is raised in its own words where SQLAlchemy executes it
+            except sa.exc.SQLAlchemyError:
+                # it is raised in its own words where SQLAlchemy executes it
                 return None
             return made
 

@@ -88,9 +88,8 @@ class Receipts:
             tx.execute(receipts.delete().where(receipts.c.written_ms < now - _KEPT_MS))
             self._there = True
         values = (receipt.writer, receipt.number, now)
-        if (
-            self.dialect == "sqlite"
-        ):  # past SQLAlchemy: it is done at every commit, and takes a quarter of the time so
+        # past SQLAlchemy: it is done at every commit, and takes a quarter of the time so
+        if self.dialect == "sqlite":
             tx.connection.cursor().execute(_WRITE[self.dialect], values)
         else:
             tx.exec_driver_sql(_WRITE[self.dialect], values)

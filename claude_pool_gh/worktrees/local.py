@@ -84,9 +84,8 @@ class LocalRepository:
         try:
             _, common = await self._git_dirs()
             async with self._lock:
-                if (
-                    leases not in self._swept
-                ):  # what earlier processes left there, once before the first lease
+                # what earlier processes left there, once before the first lease
+                if leases not in self._swept:
                     self._swept.add(leases)
                     sweep_leases(leases)
                 store = await _store(leases, common)

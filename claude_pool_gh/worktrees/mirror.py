@@ -54,9 +54,8 @@ class Mirror:
                     await self._fetch(login, kept)
                 except (OriginUnavailable, TookTooLong):  # the next request would end the same way
                     raise
-                except (
-                    WorktreeError
-                ) as error:  # a branch may be gone; what counts is whether the commits come
+                except WorktreeError as error:
+                    # a branch may be gone; what counts is whether the commits come
                     logger.info("refs not fetched: %s", error, extra={"action": "refs_not_fetched"})
             for commit in [commit for commit in absent if not await self._came(commit)]:
                 await self._fetch(login, [f"{commit}:refs/pool/commits/{commit}"])

@@ -60,7 +60,7 @@ HEADS: Final = "SELECT json_extract(plan, '$.context.head') FROM chains"
 
 @asynccontextmanager
 async def judge_of(here: World, folder: Path) -> AsyncIterator[CommandPolicy]:
-    """The judge of a server, in this process, so that a thousand commands can be decided and none carried out."""
+    """The command policy of a server, here, so that a thousand commands can be decided and none is run."""
     database = Database.open(f"sqlite:///{folder / 'judge.sqlite'}")
     migrations.upgrade(database.engine)
     async with aiohttp.ClientSession() as session:
@@ -104,7 +104,7 @@ def asked(here: World, said: Comment, user: User) -> intake.CommandRequest:
 
 
 async def verdict(judge: CommandPolicy, request: intake.CommandRequest) -> str:
-    """What the judge makes of a command: silence, a refusal for the role, or that it may go on."""
+    """What the policy makes of a command: silence, a refusal for the role, or that it may go on."""
     match await judge.decide(request):
         case Silence():
             return "silent"

@@ -115,9 +115,8 @@ async def scene(tmp_path: Path) -> AsyncIterator[Stage]:
     ):
         github.observe(contract)
         repository, pull, maintainer = stage.set_up(github)
-        github.install(
-            github.create_app("recorder"), "octo", [repository]
-        )  # so that events are recorded
+        # so that events are recorded
+        github.install(github.create_app("recorder"), "octo", [repository])
         (tmp_path / "jobs").mkdir()
         yield Stage(github, model, repository, pull, maintainer, Runner(tmp_path / "jobs", (KEY,)))
         contract.assert_clean()

@@ -412,9 +412,8 @@ async def test_the_clis_rules_hold_alone(
     bench: Bench, secrets: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settings, "refusal", lambda *_: None)
-    secrets["git"].write_text(
-        "nothing\n"
-    )  # that the worktree's own `.git` is not read is the host's rule
+    # that the worktree's own `.git` is not read is the host's rule
+    secrets["git"].write_text("nothing\n")
     await attempt(bench, reads(bench, secrets) + searches(bench, secrets))
     assert leaked(bench) == set()
 

@@ -43,6 +43,5 @@ def test_nothing_is_kept_of_a_text() -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for _ in range(20):
         find(body)
-    assert (
-        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 30_000
-    )  # KB; a leak is some 10 MB each
+    # KB; a leak is some 10 MB each
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 30_000

@@ -234,9 +234,8 @@ async def test_an_effect_that_cannot_be_read_costs_itself_and_nothing_after_it(
     await bench.until(lambda: bench.row().tries > 0)
     bench.change(wanted=wanted, due_ms=0, priority=-1)
     bench.want(comment(bench, "after it"), "other")
-    await bench.until(
-        lambda: bench.row().state == "refused"
-    )  # also where a try of what it was is on its way
+    # also where a try of what it was is on its way
+    await bench.until(lambda: bench.row().state == "refused")
     outage.times = 0
     await bench.until(lambda: bench.row("other").state == "written")
     assert "cannot be read" in bench.row().error
@@ -257,9 +256,8 @@ async def test_a_screen_that_breaks_costs_its_effect_and_no_other(bench: Bench) 
 
     def given_up() -> bool:
         if bench.row().state != "refused":
-            bench.change(
-                tries=20, due_ms=0
-            )  # again and again: a try that is on its way writes its own number
+            # again and again: a try that is on its way writes its own number
+            bench.change(tries=20, due_ms=0)
         return bool(bench.row().state == "refused")
 
     await bench.until(given_up)

@@ -1,4 +1,4 @@
-"""Nothing of this machine to be seen, a scripted model, and a house with both."""
+"""Nothing of this machine to be seen, a scripted model, and a runtime with both."""
 
 from __future__ import annotations
 

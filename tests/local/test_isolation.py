@@ -37,7 +37,7 @@ BOTH: Final = [Isolation.worktree, Isolation.clone]
 
 @pytest.fixture
 def runtime(model: ScriptedModel, short_folder: Path) -> House:
-    """A house whose folder is a repository with two commits, and with work of the user's own in it."""
+    """A runtime whose folder is a repository with two commits, and with work of the user's own in it."""
     runtime = House(model, short_folder)
     git(runtime.folder, "init", "--quiet", "--initial-branch=main")
     commit(runtime.folder, "First")

@@ -56,9 +56,8 @@ def write(path: Path, picture: Picture) -> None:
     """Write a file."""
     colour = next(kind for kind, samples in _SAMPLES.items() if samples == picture.samples)
     head = struct.pack(">IIBBBBB", picture.width, len(picture.rows), 8, colour, 0, 0, 0)
-    rows = b"".join(
-        b"\0" + row for row in picture.rows
-    )  # unfiltered: quick to read, and flat colours pack well
+    # unfiltered: quick to read, and flat colours pack well
+    rows = b"".join(b"\0" + row for row in picture.rows)
     body = _chunk(b"IHDR", head) + _chunk(b"IDAT", zlib.compress(rows, 9)) + _chunk(b"IEND", b"")
     path.write_bytes(_HEAD + body)
 

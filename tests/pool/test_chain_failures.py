@@ -638,9 +638,8 @@ async def test_a_parked_chain_is_cancelled_and_cannot_be_approved_any_more(
 
 async def test_a_chain_that_waits_for_money_can_be_cancelled(open_pool: OpenPool) -> None:
     gate = Gate()
-    config = PoolConfig(
-        budget_microdollars=30_000
-    )  # one begins with two cents, and none is left for another
+    # one begins with two cents, and none is left for another
+    config = PoolConfig(budget_microdollars=30_000)
     agent = Puppet(gate)
     async with open_pool(agent, slots=2, config=config) as pool:
         first = await pool.submit_chain([step("one", "one")])
@@ -740,9 +739,8 @@ async def test_the_pool_s_cap_is_never_passed_by_what_waits_in_the_queue(
     config = PoolConfig(budget_microdollars=3_000_000)
     async with open_pool(agent, slots=slots, config=config) as pool:
         ids = [await pool.submit(str(number)) for number in range(12)]
-        await until(
-            lambda: agent.running == slots
-        )  # no slot is idle: each begins with a part of what is left
+        # no slot is idle: each begins with a part of what is left
+        await until(lambda: agent.running == slots)
         gate.opened.set()
         results = [await pool.wait(task_id, timeout_secs=GUARD) for task_id in ids]
         # Each needs 0.50 and spends 0.40: the seventh fits if it is alone at 2.40, and after it 0.20 is left.
@@ -776,9 +774,8 @@ async def test_what_a_failed_or_stopped_run_cost_counts_against_the_cap_after_a_
         assert (await run_chain(pool, [step("one", "one")])).total_cost_microdollars == 500_000
     async with open_pool(agent, config=config) as pool:
         assert (await pool.status()).total_spend_microdollars == 500_000
-        await run_chain(
-            pool, [step("one", "one")]
-        )  # its cap is 0.60: it begins with the 0.50 that are left
+        # its cap is 0.60: it begins with the 0.50 that are left
+        await run_chain(pool, [step("one", "one")])
         with pytest.raises(CapReached, match="pool and month"):
             await pool.submit_chain([step("one", "one")], options=ChainOptions(budget_usd=0.02))
 

@@ -269,9 +269,8 @@ async def test_a_step_of_several_runs_or_of_the_host_may_wait_too(
     own = agent.prompts[1:-1]
     assert sorted(prompt[:5] for prompt in own) == ["run 1", "run 1", "run 2", "run 2"]
     assert sum("not so" in prompt for prompt in own) == 2
-    assert (
-        agent.prompts[-1].count("not so") == 2
-    )  # the approved attempts', which echo their feedback
+    # the approved attempts', which echo their feedback
+    assert agent.prompts[-1].count("not so") == 2
 
 
 async def test_approving_the_last_step_ends_the_chain(open_pool: OpenPool) -> None:

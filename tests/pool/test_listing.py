@@ -86,9 +86,8 @@ async def test_a_page_holds_what_the_filter_lets_through_and_begins_after_whatev
             ids[5],
         ]
         pending = TaskFilter(state=TaskState.pending)
-        waiting = await pool.tasks(
-            pending
-        )  # some have begun and wait for the slot, others are only queued
+        # some have begun and wait for the slot, others are only queued
+        waiting = await pool.tasks(pending)
         assert [task.id for task in waiting] == ids[1:]
         assert await pool.tasks(pending, limit=3, after=ids[3]) == waiting[3:6]
         gate.opened.set()

@@ -29,9 +29,8 @@ async def test_a_cancelled_task_that_was_queued_never_runs_and_says_so(open_pool
         first = await pool.submit("first")
         await agent.arrived.wait()
         queued = [await pool.submit(f"queued {number}") for number in range(6)]
-        await until_here(
-            lambda: pool.load.tasks_waiting == 3
-        )  # the others are not even taken up yet
+        # the others are not even taken up yet
+        await until_here(lambda: pool.load.tasks_waiting == 3)
         for each in queued:
             assert await pool.cancel(each) is True
         for each in queued:

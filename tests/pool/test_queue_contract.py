@@ -199,9 +199,8 @@ async def test_what_is_queued_in_a_transaction_that_fails_was_never_there(store:
     with pytest.raises(LookupError):
         await database.transact(fails)
     assert await names(own) == []
-    if (
-        store.shared
-    ):  # and nobody is told of it: the first that is heard is what was committed after it
+    # and nobody is told of it: the first that is heard is what was committed after it
+    if store.shared:
         await database.transact(partial(add, name="c"))
         assert await asyncio.wait_for(anext(told), GUARD) == QueueNotice(None, queued=True)
         await database.transact(lambda tx: chains.request_cancel(tx, "c", NOW))
@@ -231,9 +230,8 @@ async def test_the_one_that_was_taken_over_from_can_write_no_more(store: Store) 
     await database.transact(partial(add, name="c"))
     claim = await one.claim()
     assert claim is not None
-    await database.transact(
-        lambda tx: chains.hold(tx, "c", claim.generation)
-    )  # it may, as long as it carries it
+    # it may, as long as it carries it
+    await database.transact(lambda tx: chains.hold(tx, "c", claim.generation))
     await one.leave()
     await two.take_over([])
     with pytest.raises(Superseded):

@@ -163,9 +163,8 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 async def main(spec: dict[str, Any]) -> None:
     """Open the pool, submit what is given, and wait: for the end of that or, told to serve, for ever."""
     log, store = Log(Path(spec["log"])), spec.get("store")
-    if host := spec.get(
-        "host"
-    ):  # as seen from other processes, on another machine: only its beats can be known
+    # as seen from other processes, on another machine: only its beats can be known
+    if host := spec.get("host"):
         socket.gethostname = lambda: str(host)
     database = Doomed.open(store or f"sqlite:///{spec['state']}/pool.sqlite")
     assert isinstance(database, Doomed)

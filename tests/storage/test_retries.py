@@ -190,9 +190,8 @@ async def test_faults_of_the_program_and_of_the_data_are_raised_at_once(opened: 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 async def test_a_lock_that_another_holds_is_waited_for(opened: Opened) -> None:
     database = opened(SOON)
-    with (
-        database.engine.connect() as connection
-    ):  # what the pool hands out next does not wait by itself
+    # what the pool hands out next does not wait by itself
+    with database.engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA busy_timeout = 1")
     other = opened(SOON)
     with other.engine.connect().execution_options(begin_statement="BEGIN IMMEDIATE") as held:

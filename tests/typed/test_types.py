@@ -106,7 +106,7 @@ def test_the_texts_that_a_type_checker_takes_are_those_that_are_taken(
     kind: str, values: object
 ) -> None:
     source = _source("pool/model/plan.py" if "On" in kind else "pool/model/config.py")
-    (literal,) = re.findall(rf"{kind} = \(?\s*\w+ \| Literal\[(.*?)\]", source, re.DOTALL)
+    (literal,) = re.findall(rf"{kind} = \(?\s*\w+\s+\| Literal\[(.*?)\]", source, re.DOTALL)
     assert set(re.findall(r'"(\w+)"', literal)) == {str(each) for each in values}  # type: ignore[attr-defined]
 
 

@@ -270,9 +270,8 @@ async def test_a_short_outage_ends_no_run(site: Site, github: SimulatedGitHub) -
 
 
 async def test_many_fetches_leave_few_packs_and_lose_nothing(site: Site) -> None:
-    site.widgets.commit(
-        "main", {f"f{n}.txt": f"{n}\n" for n in range(120)}
-    )  # more than git unpacks
+    # more than git unpacks
+    site.widgets.commit("main", {f"f{n}.txt": f"{n}\n" for n in range(120)})
     login, mirror = (
         Credentials(site.token, site.widgets.clone_url),
         site.worktrees.mirror(site.widgets.id),

@@ -84,9 +84,8 @@ class Keeper:
         arrived = self.database.with_suffix(".arrived")
         if self._body:
             try:
-                image.unpack(
-                    self._body, arrived
-                )  # before the thread is held: what is newer is left as it stands
+                # before the thread is held: what is newer is left as it stands
+                image.unpack(self._body, arrived)
             except Damaged:
                 header = self._afresh()
         self.unclean = header.until_ms != 0
@@ -185,9 +184,8 @@ class Keeper:
             try:
                 await asyncio.shield(writing)
             except asyncio.CancelledError:
-                await asyncio.wait(
-                    [writing]
-                )  # a push that is given up may have happened all the same
+                # a push that is given up may have happened all the same
+                await asyncio.wait([writing])
                 raise
 
     async def _write(self, *, until_ms: int) -> None:

@@ -56,9 +56,8 @@ class Unavailable(WorktreeError):
 
 def meaning(error: WorktreeError, url: str) -> Stale | Refused | Unavailable:
     """What a failed push means, in git's words. Only a plain no is one: a race or an outage says nothing of rights."""
-    said = f"{error} {error.out}".replace(
-        url.removesuffix(".git"), ""
-    )  # a repository may be called "declined"
+    # a repository may be called "declined"
+    said = f"{error} {error.out}".replace(url.removesuffix(".git"), "")
     if _STALE.search(said) and not _FINAL.search(said):
         return Stale(_reason(said))
     if _REFUSED.search(said) or _FINAL.search(said):

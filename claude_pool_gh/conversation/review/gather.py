@@ -234,9 +234,8 @@ async def _standing(services: Services, facts: ReviewFacts, merge_base: str) -> 
         goes_on = await reads.is_ancestor(
             services.forge, facts.thread.repository, facts.head, pull.head
         )
-    except (
-        ForgeRefused
-    ) as refusal:  # what only fails for a while is asked again, with the whole step
+    except ForgeRefused as refusal:
+        # what only fails for a while is asked again, with the whole step
         return _Standing(
             postable=True,
             note=f"GitHub did not say how the pull request stands now: {refusal}",

@@ -142,9 +142,8 @@ def _weigh_claim(found: Verification, candidate: Mapping[str, Any], answer: _Ans
         found.refuted.append(remark(finding, answer.reason))
         why = f"stated of the same lines as {finding.title!r}, which was refuted; not verified by itself"
         found.unsettled += [remark(each, why) for each in apart]
-    elif (
-        judgement.introduced or candidate["added"]
-    ):  # lines that the change brings were not there before
+    elif judgement.introduced or candidate["added"]:
+        # lines that the change brings were not there before
         found.confirmed.append(_confirmed(finding, judgement, apart))
     else:
         found.before.append(remark(finding, answer.reason))

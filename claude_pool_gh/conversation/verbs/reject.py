@@ -52,9 +52,8 @@ def _reject(
     chains.lock(tx, chain_id)
     chain = chains.get(tx, chain_id)
     given = asked.command.words[0]
-    if (
-        open_gates.shown(tx, chain) != given.lower()
-    ):  # decided meanwhile, or done again: it is another patch's turn
+    # decided meanwhile, or done again: it is another patch's turn
+    if open_gates.shown(tx, chain) != given.lower():
         return replies.unknown_id(given), None
     try:
         with tx.begin_nested():

@@ -74,9 +74,8 @@ class Proposal(Effect):
                     return found
                 if wait is None or "head" not in error.message:
                     raise
-                await asyncio.sleep(
-                    wait
-                )  # GitHub shows a new branch a moment after it has taken it
+                # GitHub shows a new branch a moment after it has taken it
+                await asyncio.sleep(wait)
             else:
                 with sorted_errors():
                     return int(made["number"])

@@ -41,9 +41,8 @@ class Reaction(Effect):
         made = int((await forge.call("POST", making.repository, self._path, body))["id"])
         if making.remote_id is not None:
             await self._delete(forge, making, {making.remote_id} - {made})
-        elif (
-            making.attempted
-        ):  # the id was lost; a token of a person's own would find that person's reactions too
+        elif making.attempted:
+            # the id was lost; a token of a person's own would find that person's reactions too
             await self._delete(forge, making, await self._others(forge, making, self.content))
         return made
 

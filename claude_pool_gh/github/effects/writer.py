@@ -188,9 +188,8 @@ class Writer:
                 "not written yet: %s", error, extra={"action": "effect_later", "key": row.key}
             )
             await self._later(row, self._backoff(row), "GitHub did not answer; it is tried again")
-        except (
-            Exception
-        ) as error:  # around one effect: one that cannot be written must not stop the others
+        except Exception as error:
+            # around one effect: one that cannot be written must not stop the others
             logger.exception("effect failed", extra={"action": "effect_failed", "key": row.key})
             if row.tries >= _FAULTS_LIMIT:
                 await self._give_up(row, f"an error on our side ({type(error).__name__})")
@@ -228,9 +227,8 @@ class Writer:
         except NotFound as error:
             try:
                 await self._forge.read(row.repository, "")
-            except (
-                ForgeRefused
-            ) as refusal:  # the whole repository is out of reach: no person deleted anything
+            except ForgeRefused as refusal:
+                # the whole repository is out of reach: no person deleted anything
                 raise ForgeUnavailable(f"{row.repository.full_name} is out of reach") from refusal
             raise Deleted from error
 

@@ -142,9 +142,8 @@ def _one_of(name: str, given: Any, parts: Sequence[Any]) -> Any:
     for part in parts:
         try:
             return fitting(name, given, part)
-        except (
-            TypeError
-        ) as error:  # of the parts, the one that nearly fits knows best what is wrong
+        except TypeError as error:
+            # of the parts, the one that nearly fits knows best what is wrong
             listed = isinstance(given, list | tuple) and get_origin(part) is Sequence
             alone = set(parts) <= {part, type(None)} and part is not type(None)
             told = error if listed or alone else told

@@ -90,9 +90,8 @@ class Isolation(StrEnum):
     """All in the pool's own folder, at the same time as whoever else works there."""
 
 
-if (
-    TYPE_CHECKING
-):  # what a caller may write; all of it is the narrower type once it has been checked
+# what a caller may write; all of it is the narrower type once it has been checked
+if TYPE_CHECKING:
     Strings = Sequence[str]
     AnyPermissionMode = (
         PermissionMode

@@ -121,7 +121,7 @@ class AgentOutcome:
     transcript: tuple[JSON, ...] = ()
     """What happened, in order, redacted."""
     cost_microdollars: int = 0
-    """What the run cost besides all that was booked while it ran, by `Line.spending` or a gateway.
+    """What the run cost besides all that was booked while it ran, by `AgentChannel.spending` or a gateway.
 
     For an agent without `least` the pool has set `AgentTask.budget_microdollars` aside: as long as all that it spends
     is no more than that, no cap is exceeded. What is beyond it, and all that a `BudgetAware` agent says here, was not
@@ -145,7 +145,7 @@ class RunBudget(Protocol):
     """Where a run's money is; the pool gives each run its own."""
 
     def spending(self, most: int) -> AbstractAsyncContextManager[Spending]:
-        """See `Line.spending`."""
+        """See `AgentChannel.spending`."""
         ...
 
 

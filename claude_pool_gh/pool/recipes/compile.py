@@ -233,7 +233,7 @@ def _first(own: T | None, other: T) -> T:
 def _at_most(
     written: Written, at: ChainStep, name: str, asked: float | None, most: float | None
 ) -> float | None:
-    """What a step asks for, unless it is more than the kitchen gives."""
+    """What a step asks for, unless that is more than its scope allows."""
     if asked is not None and most is not None and asked > most:
         raise written.error(at, f"`{name}` may be at most {most:g} here")
     return asked

@@ -54,7 +54,7 @@ class RecipeLibrary:
         return parse_workflow(found.read_text("utf-8"), str(found))
 
     def add(self, recipe: Skill | Workflow) -> None:
-        """Put a recipe of this run on the shelf, before every file of its name."""
+        """Add a recipe for this run; it goes before every file of its name."""
         match recipe:
             case Skill():
                 self.added_skills[recipe.name] = recipe
@@ -62,7 +62,7 @@ class RecipeLibrary:
                 self.added_workflows[recipe.name] = recipe
 
     def remove(self, name: str) -> bool:
-        """Take an added skill or workflow off the shelf; a file of its name shows again. False when none was added."""
+        """Remove an added skill or workflow; a file of its name shows again. False when none was added."""
         skill, workflow = self.added_skills.pop(name, None), self.added_workflows.pop(name, None)
         return skill is not None or workflow is not None
 

@@ -115,9 +115,8 @@ def _composed(text: str, loader: type[yaml.SafeLoader]) -> yaml.Node | None:
         depth += isinstance(token, _OPENING) - isinstance(token, _CLOSING)
         if depth > _DEPTH_LIMIT:
             raise yaml.MarkedYAMLError(problem="nested too deeply", problem_mark=token.start_mark)
-        if isinstance(
-            token, yaml.AliasToken | yaml.AnchorToken
-        ):  # a few of them expand to gigabytes
+        # a few of them expand to gigabytes
+        if isinstance(token, yaml.AliasToken | yaml.AnchorToken):
             raise yaml.MarkedYAMLError(
                 problem="anchors and aliases are not used here", problem_mark=token.start_mark
             )

@@ -125,7 +125,7 @@ async def _run(agent: Agent, task: AgentTask, folder: Path, line: AgentChannel) 
         if (own := asyncio.current_task()) is not None and own.cancelling():
             raise
         return _broke("the agent ended itself by a cancel", line, retryable=True)
-    except CapReached as refusal:  # of `Line.spending`
+    except CapReached as refusal:  # of `AgentChannel.spending`
         return AgentOutcome(ending=Ending.out_of_budget, reason=str(refusal), text=line.partial)
     except SystemExit as error:  # it would end the whole program, and every other run with it
         return _broke(

@@ -1,4 +1,4 @@
-"""Makes chains of what a caller asks for: a prompt, steps, or a workflow from the shelf. Nothing is stored here."""
+"""Makes chains of what a caller asks for: a prompt, steps, or a workflow from the library. Nothing is stored here."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class ChainFactory:
         return made
 
     def workflow(self, name: str, args: Mapping[str, Any], options: ChainOptions) -> NewChain:
-        """A chain of a workflow from the shelf. Raises RecipeError."""
+        """A chain of a workflow from the library. Raises RecipeError."""
         file = self.library.workflow(name)
         recipe, values = (
             file.workflow,

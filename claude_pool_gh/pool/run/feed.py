@@ -161,9 +161,8 @@ class Feed:
         if not moves or not self.subscriptions:
             return
         events = [event for move in moves if (event := event_of(move)) is not None]
-        events.sort(
-            key=lambda event: isinstance(event, ChainFinished)
-        )  # a chain's end comes after all of it
+        # a chain's end comes after all of it
+        events.sort(key=lambda event: isinstance(event, ChainFinished))
         for subscription in list(self.subscriptions):
             for event in events:
                 subscription.put(event)

@@ -29,7 +29,7 @@ class StoredRunBudget:
 
     @asynccontextmanager
     async def spending(self, most: int) -> AsyncIterator[Spending]:
-        """See `Line.spending`."""
+        """See `AgentChannel.spending`."""
         if most < 1:
             raise ValueError(f"{most} microdollars cannot be reserved: it must be at least 1")
         request_id, spent = uuid4().hex, Spending(most)

@@ -50,7 +50,7 @@ class CarriedChain:
     laid_out: tuple[str, list[TaskRow]] | None = None
     """A step, and its tasks that are to be run: made in the transaction that began the chain."""
     open: dict[str, AttemptResult | None] = field(default_factory=dict)
-    """See `Live.open`."""
+    """See `RunningChains.open`."""
 
     @contextmanager
     def answering_for(self, run_id: str) -> Iterator[None]:

@@ -124,9 +124,8 @@ def collect(
         chains.park(tx, chain, APPROVAL)
         return False
     steps.complete(tx, record, result, now_ms, work)
-    if (
-        record.name == chain.plan.steps[-1].name
-    ):  # the last one: its end is the chain's, in one transaction
+    # the last one: its end is the chain's, in one transaction
+    if record.name == chain.plan.steps[-1].name:
         chains.finish(tx, chain, Outcome(verdict=Verdict.answered), now_ms)
         return False
     return True

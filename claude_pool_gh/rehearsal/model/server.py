@@ -152,7 +152,6 @@ def _estimate(asked: ModelRequest, answer: Answer) -> Usage:
     written = sum(
         len(b.text if isinstance(b, Text) else json.dumps(dict(b.input))) for b in answer.blocks
     )
-    output = min(
-        1 + written // 4, int(asked.body.get("max_tokens", 4096))
-    )  # the API never writes more
+    # the API never writes more
+    output = min(1 + written // 4, int(asked.body.get("max_tokens", 4096)))
     return Usage(input_tokens=asked.size // 4, output_tokens=output)

@@ -23,4 +23,4 @@ else:
 def command(*, as_json: bool, **given: Any) -> None:
     """Check App, installation, permissions, events, keys, CLI, git and database; say what to fix."""
     found = checks.examine(settings_of(given))
-    sys.exit(checks.print_as_json(found) if as_json else checks.print_findings(found))
+    sys.exit(checks.print_json(found) if as_json else checks.print_findings(found))

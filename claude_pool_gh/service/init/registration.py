@@ -73,9 +73,8 @@ class Registration:
             code
         ):
             return _page(400, "<p>This is not what GitHub sends. Nothing was done.</p>")
-        async with (
-            self._converting
-        ):  # the page may be loaded twice; the code is good for one exchange
+        # the page may be loaded twice; the code is good for one exchange
+        async with self._converting:
             try:
                 if not self.made.done():
                     await self._convert(code)

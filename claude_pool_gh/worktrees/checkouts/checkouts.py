@@ -127,9 +127,8 @@ class Checkouts:
         while (found := self._free(commit)) is not None:
             checkout, was, held = found
             try:
-                if not can_confine() and await checkout.odd(
-                    was
-                ):  # any agent may have been there since
+                # any agent may have been there since
+                if not can_confine() and await checkout.odd(was):
                     raise UnusableCheckout("it was changed while nobody had it")  # noqa: TRY301 - one way to throw it away
                 moved = await checkout.move(was, commit)
                 _note(checkout.place, moved)

@@ -37,9 +37,8 @@ def _id(path: bytes, mode: bytes, like: str) -> str | None:
         data = os.readlink(path) if mode == _LINK else _read(path)  # noqa: PTH115
     except OSError:
         return None
-    algorithm = (
-        hashlib.sha256 if len(like) == hashlib.sha256().digest_size * 2 else hashlib.sha1
-    )  # as git has it
+    # as git has it
+    algorithm = hashlib.sha256 if len(like) == hashlib.sha256().digest_size * 2 else hashlib.sha1
     return algorithm(b"blob %d\0" % len(data) + data).hexdigest()
 
 

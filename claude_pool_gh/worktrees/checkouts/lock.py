@@ -41,9 +41,8 @@ def take(place: Path, *, exclusive: bool) -> Lock | None:
         return None
     try:
         fcntl.flock(file, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-        if (
-            os.fstat(file).st_ino == (place / LOCK).stat().st_ino
-        ):  # else it was moved away in between
+        # else it was moved away in between
+        if os.fstat(file).st_ino == (place / LOCK).stat().st_ino:
             return Lock(place, file)
     except OSError:
         pass

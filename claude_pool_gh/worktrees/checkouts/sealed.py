@@ -47,9 +47,8 @@ def put(path: Path, data: bytes) -> None:
 def read(path: Path) -> SealedRecord | None:
     """The list; None where there is none, or one of another start of this machine: what a crash lost has no times."""
     try:
-        with io.BytesIO(
-            path.read_bytes()
-        ) as file:  # from memory: the module reads a file byte by byte
+        # from memory: the module reads a file byte by byte
+        with io.BytesIO(path.read_bytes()) as file:
             version, boot, commit, index = marshal.load(file)  # noqa: S302 - see `write`
             entries = marshal.load(file)  # noqa: S302 - the same
     except (OSError, ValueError, EOFError, TypeError):

@@ -75,9 +75,8 @@ def test_one_after_the_other_they_do_not_wake_each_other(renderer: str) -> None:
     "kind", ["mentions", "closing keywords", "commands of other bots", "HTML", "folds", "tables"]
 )
 def test_what_is_left_of_it_can_still_be_read(kind: str) -> None:
-    hides = re.compile(
-        r"&|\]:|\]\(|```|[\u200b\u2060]"
-    )  # what Markdown itself does not show, or not so
+    # what Markdown itself does not show, or not so
+    hides = re.compile(r"&|\]:|\]\(|```|[\u200b\u2060]")
     for text in OUTPUTS[kind]:
         if not hides.search(text):
             shown = as_read(neutralize(text))
