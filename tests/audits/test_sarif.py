@@ -12,9 +12,9 @@ from typing import Any
 import jsonschema
 import pytest
 
-from claude_pool_gh.audits.model import AuditResult, AuditState, Completeness, Rule
+from claude_pool_gh.audits.model import AuditResult, AuditState, Completeness
 from claude_pool_gh.audits.outputs import sarif
-from claude_pool_gh.audits.rules import KINDS, RULES
+from claude_pool_gh.audits.rules import KINDS, RULES, Rule
 from claude_pool_gh.rehearsal.github.acts import scanning
 from claude_pool_gh.terms.severity import Severity
 from tests.audits.make import defect, name, partial, result, rich
@@ -54,7 +54,7 @@ def faults(whole: dict[str, Any]) -> list[str]:
 def test_a_report_with_something_of_everything_is_taken() -> None:
     found = run(rich())
     assert len(found["results"]) == 8
-    assert {each["properties"]["state"] for each in found["results"]} == {
+    assert {each["properties"]["status"] for each in found["results"]} == {
         "new",
         "open",
         "reappeared",

@@ -65,7 +65,6 @@ audits:
     kind: security
     paths: ["src/"]
     by: package
-    budget: 20
     when: changed
     code_scanning: true
     schedule: {cron: "0 4 * * MON", timezone: Europe/Berlin}
@@ -154,7 +153,7 @@ def test_every_key_is_read() -> None:
                 "exclude": [],
                 "by": "package",
                 "slots": 4,
-                "budget": 20,
+                "budget": None,
                 "over_budget": "riskiest",
                 "when": "changed",
                 "turns": 60,
