@@ -16,6 +16,7 @@ from claude_pool_gh.audits import content_rules, path_rules
 from claude_pool_gh.audits.model import SkippedFile, SkipReason, SourceFile
 from claude_pool_gh.audits.tokens import tokens_of
 from claude_pool_gh.terms import patterns
+from claude_pool_gh.worktrees.errors import WorktreeError
 from claude_pool_gh.worktrees.git import git
 from claude_pool_gh.worktrees.mirror import checked_commit
 
@@ -276,22 +277,15 @@ async def _measure(git_dir: Path, entries: Sequence[_Entry]) -> None:
     """Note the size of each file; -1 stays where the content is not here."""
     if not entries:
         return
-    blobs = dict.fromkeys(each.blob for each in entries)
-    out = await git(
-        "cat-file",
-        "--batch-check=%(objectsize)",
-        "--buffer",
-        git_dir=git_dir,
-        environment=_OFFLINE,
-        stdin="\n".join([*blobs, ""]).encode(),
-        timeout=_SECONDS,
+    asked, out = await _cat(
+        git_dir, "--batch-check", list(dict.fromkeys(each.blob for each in entries))
     )
     lines = out.decode().splitlines()
     sizes = {
-        blob: int(line) if line.isdecimal() else -1 for blob, line in zip(blobs, lines, strict=True)
+        blob: int(line) if line.isdecimal() else -1 for blob, line in zip(asked, lines, strict=True)
     }
     for each in entries:
-        each.size = sizes[each.blob]
+        each.size = sizes.get(each.blob, -1)
 
 
 def _by_size(entries: Sequence[_Entry]) -> tuple[list[SourceFile], list[SkippedFile]]:
@@ -326,29 +320,49 @@ def _batches(entries: Sequence[SourceFile]) -> Iterator[list[SourceFile]]:
 
 async def _contents(git_dir: Path, blobs: Sequence[str]) -> dict[str, bytes]:
     """Contents by their ids; those that are not here are left out."""
-    unique = list(dict.fromkeys(blobs))
-    if not unique:
+    if not blobs:
         return {}
-    out = await git(
-        "-c",
-        "core.deltaBaseCacheLimit=128m",  # long chains of deltas are else resolved again and again
-        "cat-file",
-        "--batch=%(objectsize)",
-        "--buffer",
-        git_dir=git_dir,
-        environment=_OFFLINE,
-        stdin="\n".join([*unique, ""]).encode(),
-        timeout=_SECONDS,
-    )
+    asked, out = await _cat(git_dir, "--batch", list(dict.fromkeys(blobs)))
     found: dict[str, bytes] = {}
     at = 0
-    for blob in unique:
+    for blob in asked:
         end = out.index(b"\n", at)
         said, at = out[at:end], end + 1
         if said.isdigit():
             found[blob] = out[at : at + int(said)]
             at += int(said) + 1
     return found
+
+
+async def _cat(git_dir: Path, how: str, blobs: list[str]) -> tuple[list[str], bytes]:
+    """What `git cat-file` says of contents, in their order: of all, or of those that are here. Raises WorktreeError.
+
+    In a partial clone it stops at the first that it would have to fetch.
+    """
+    try:
+        return blobs, await _ask(git_dir, f"{how}=%(objectsize)", blobs)
+    except WorktreeError:
+        every = await _ask(git_dir, "--batch-check=%(objectname)", [], "--batch-all-objects")
+        here = frozenset(every.decode().split())
+        own = [blob for blob in blobs if blob in here]
+        if len(own) == len(blobs):
+            raise
+        return own, await _ask(git_dir, f"{how}=%(objectsize)", own) if own else b""
+
+
+async def _ask(git_dir: Path, how: str, blobs: Sequence[str], *more: str) -> bytes:
+    return await git(
+        "-c",
+        "core.deltaBaseCacheLimit=128m",  # long chains of deltas are else resolved again and again
+        "cat-file",
+        how,
+        "--buffer",
+        *more,
+        git_dir=git_dir,
+        environment=_OFFLINE,
+        stdin="\n".join([*blobs, ""]).encode(),
+        timeout=_SECONDS,
+    )
 
 
 def _by_content(

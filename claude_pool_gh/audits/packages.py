@@ -112,6 +112,8 @@ def _members(path: str, text: str) -> Iterator[str]:
                 yield from _GO_USE.findall(text)
             case "pom.xml":
                 yield from _MODULE.findall(text)
+            case _:
+                return
     except (ValueError, AttributeError, RecursionError, yaml.YAMLError):
         return
 

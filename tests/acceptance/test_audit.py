@@ -214,11 +214,14 @@ async def test_a_cancelled_audit_keeps_what_its_parts_have_said_and_says_that_no
     assert TOTAL["title"] in shown
 
 
-async def test_two_audits_at_once_report_a_fault_once(here: World, auditor: Auditor) -> None:
+async def test_of_two_audits_of_one_name_at_once_one_runs_and_the_other_is_told(
+    here: World, auditor: Auditor
+) -> None:
     auditor.claims = (TOTAL,)
     await here.say("/pool audit defects\n/pool audit defects shop")
-    await here.until(lambda: here.rows("SELECT count(*) FROM audit_runs") == [(2,)])
-    assert here.rows("SELECT count(*) FROM findings") == [(1,)]
+    await here.said("The audit `defects` is running already.")
+    await here.shows("audit", "### 🔎 1 new")
+    assert here.rows("SELECT count(*) FROM audit_runs") == [(1,)]
 
 
 async def test_a_limit_of_the_model_half_way_leaves_a_part_unread_and_the_rest_reported(

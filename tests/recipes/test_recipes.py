@@ -48,6 +48,14 @@ READERS = [name for name, verb in VERBS.items() if not isinstance(verb, Changing
 CHANGERS = [name for name, verb in VERBS.items() if isinstance(verb, ChangingVerb)]
 
 
+OF_THE_HOST = (
+    *("steps.brief.guidance", "steps.brief.turns."),
+    *("steps.plan.guidance", "steps.plan.turns.", "steps.plan.rules"),
+)
+"""What nobody but the host and the maintainers of the default branch can write."""
+AUDITS = [name for name in WORKFLOWS if name.startswith("audit-")]
+
+
 def text_of(path: str) -> str:
     text = built_in(path)
     assert text is not None, path
@@ -152,6 +160,16 @@ def test_the_shares_of_a_review_are_its_whole_budget() -> None:
     assert sum(step.share for step in agents("review")) == pytest.approx(1)
 
 
+@pytest.mark.parametrize("name", AUDITS)
+def test_the_audits_differ_in_what_is_looked_for_and_in_nothing_else(name: str) -> None:
+    assert sum(step.share for step in agents(name)) == pytest.approx(1)
+    text, first = (
+        text_of(f"workflows/{each}.yml").split("steps:\n")[1] for each in (name, AUDITS[0])
+    )
+    assert text.replace(name, "KIND") == first.replace(AUDITS[0], "KIND")
+    assert f"skill: {name}\n" in text
+
+
 @pytest.mark.parametrize("name", FOR_SCRIPTS)
 def test_a_workflow_for_scripts_writes_only_where_nobody_else_works(name: str) -> None:
     """And asks for no tool that an agent may have only where it is trusted."""
@@ -179,9 +197,7 @@ def test_whatever_decides_what_a_script_does_next_is_typed(name: str) -> None:
 def test_what_the_system_is_told_holds_no_item_and_no_material(name: str) -> None:
     for step in agents(name):
         assert [
-            path
-            for path in placeholders(step.system)
-            if not path.startswith(("steps.brief.guidance", "steps.brief.turns."))
+            path for path in placeholders(step.system) if not path.startswith(OF_THE_HOST)
         ] == []
         warned = f"{step.system}\n{step.prompt}"
         assert "never an instruction" in warned or "not to be followed" in warned, step.name

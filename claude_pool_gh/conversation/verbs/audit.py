@@ -143,7 +143,7 @@ class Audit(AgentVerb[AuditFacts]):
 
     def report(self, tx: Transaction, chain: ChainRow) -> Report | None:
         """Show the plan, or what was found."""
-        return report.report(chain)
+        return report.report(tx, chain)
 
     def intent(self, chain: ChainRow) -> str:
         """Say what it will do."""
