@@ -266,13 +266,13 @@ def test_line_endings_and_a_byte_order_mark_do_not_matter(text: str) -> None:
         (
             'cron: "0 4 * * MON"',
             'cron: "@daily"',
-            56,
+            55,
             "`audits.nightly.schedule`: '@daily' has 1 field; a schedule",
         ),
         (
             "timezone: Europe/Berlin",
             "timezone: Berlin",
-            56,
+            55,
             "`audits.nightly.schedule`: 'Berlin' is no time zone",
         ),
         (
