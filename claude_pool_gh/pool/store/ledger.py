@@ -278,7 +278,7 @@ def left_in(tx: Transaction, reservation_id: str) -> int:
     return _free(tx.execute(_LEFT, {"wanted": reservation_id}).one())
 
 
-def _free(row: sa.Row[Any]) -> int:
+def _free(row: sa.Row[*tuple[Any, ...]]) -> int:
     """What is left by a row of `_LEFT`."""
     if row.settled is not None:  # closed: what is taken now would be counted nowhere
         return 0
