@@ -156,10 +156,17 @@ async def test_claims_of_two_parts_that_are_one_fault_are_shown_once(
 async def test_a_budget_that_is_too_small_is_refused_or_reaches_the_riskiest_part(
     here: World, auditor: Auditor
 ) -> None:
-    configure(here, f"{BY_FOLDER}    budget: 0.05\n    over_budget: refuse\n")
+    large = {"shop/catalogue.py": "PRICE = 1\n" * 20_000}
+    here.repository.commit("main", large, author=here.maintainer)
+    configure(here, f"{BY_FOLDER}    budget: 0.5\n    over_budget: refuse\n")
     await here.say("/pool audit")
     await here.shows("audit", "nothing was read")
     assert auditor.seen == []
+    configure(here, f"{BY_FOLDER}    budget: 0.5\n")
+    await here.say("/pool audit")
+    shown = await here.shows("audit", "NOT SETTLED: 1 file not read: the budget does not reach it")
+    assert "Nothing found" not in shown.split("\n", 1)[0]
+    assert gathered(here)["completeness"] == "partial"
 
 
 async def test_a_finding_is_dismissed_or_fixed_by_its_id_in_an_issue(
