@@ -93,7 +93,7 @@ async def test_a_part_that_fails_costs_only_itself_and_nothing_is_called_clean(
     configure(here, BY_FOLDER)
     auditor.claims = (TOTAL,)
     auditor.instead = lambda files: (
-        Fail(400, "invalid_request_error", "refused") if "tests/test_prices.py" in files else None
+        Fail(400, "invalid_request_error", "refused") if "AGENTS.md" in files else None
     )
     await here.say("/pool audit")
     shown = await here.shows("audit", "### ⚠️ PARTLY AUDITED (1 finding): ")
@@ -203,7 +203,7 @@ async def test_a_cancelled_audit_keeps_what_its_parts_have_said_and_says_that_no
     auditor.claims = (TOTAL,)
     auditor.instead = lambda files: (
         Answer((ToolUse("Read", {"file_path": "AGENTS.md"}),), delay=120)
-        if "tests/test_prices.py" in files
+        if "AGENTS.md" in files
         else None
     )
     await here.say("/pool audit")
