@@ -12,9 +12,9 @@ from typing import Any
 import jsonschema
 import pytest
 
-from claude_pool_gh.audits.model import AuditResult, AuditState, Completeness, Rule
+from claude_pool_gh.audits.model import AuditResult, AuditState, Completeness
 from claude_pool_gh.audits.outputs import sarif
-from claude_pool_gh.audits.rules import KINDS, RULES
+from claude_pool_gh.audits.rules import KINDS, RULES, Rule
 from claude_pool_gh.rehearsal.github.acts import scanning
 from claude_pool_gh.terms.severity import Severity
 from tests.audits.make import defect, name, partial, result, rich
