@@ -75,7 +75,7 @@ class Contract:
         config = Config(spec_validator_cls=None)  # type: ignore[arg-type]  # None is "do not validate"
         self._openapi = OpenAPI.from_dict(self.description, config=config)
         self._graphql = GraphQLContract()
-        self._clean: set[str] = set()
+        self._clean: set[bytes] = set()
 
     def __call__(self, seen: Exchange | WebhookSent) -> None:
         if isinstance(seen, WebhookSent):
