@@ -126,8 +126,11 @@ def _limits_of_a_job(change: ChangeReport) -> str:
     else:
         what = "After the push, the CI of the pull request waits for *Approve and run*."
     if any(file.path.startswith(_WORKFLOWS) for file in change.files):
-        what += f" ⚠️ GitHub will refuse this push, because it changes files under `{_WORKFLOWS}`."
-    return f"This job pushes with its own token. {what} With an App's token none of this holds."
+        what += (
+            f" ⚠️ GitHub will refuse this push, because it changes files under `{_WORKFLOWS}`: that takes an App's "
+            "token with the permission *workflows*."
+        )
+    return f"This job pushes with its own token. {what} With an App's token, CI starts by itself."
 
 
 def facts(change: ChangeReport) -> SafeMarkdown:
