@@ -386,6 +386,5 @@ class AuditResult:
     @property
     def is_clean(self) -> bool:
         """Whether nothing stands and nothing is missing: the only case in which people may be told so."""
-        return (
-            self.completeness is Completeness.complete and not self.standing and not self.unsettled
-        )
+        missing = self.completeness is not Completeness.complete or self.problems
+        return not (missing or self.standing or self.unsettled)

@@ -48,6 +48,7 @@ class EventHandler:
                 thread_rows.note(tx, thread_key(thread), is_open=False)
                 findings.ignore_open(tx, thread_key(thread), self.clock.now_ms())
                 self._show(tx, thread)
+                self._show_ended(tx, thread)
             case repository_events.ThreadReopened(thread, head, base):
                 thread_rows.note(tx, thread_key(thread), head=head or "", base=base)
                 findings.reopen_ignored(tx, thread_key(thread))

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from claude_pool_gh.conversation import checks, endings, extent, queue_position
-from claude_pool_gh.conversation.caps import JOB, MONTH_CAP, THREAD_CAP, named
+from claude_pool_gh.conversation import checks, endings, extent, queue_position, shared_commits
+from claude_pool_gh.conversation.caps import JOB, MONTH_CAP, THREAD, THREAD_CAP, named
 from claude_pool_gh.conversation.chain_pages import ChainPage, read
 from claude_pool_gh.conversation.downloads import url_of
 from claude_pool_gh.conversation.facts import ThreadFacts, facts_of
@@ -69,6 +69,8 @@ class Progress:
     def changed(self, tx: Transaction, chain_id: str) -> None:
         """Want what should stand on GitHub of a chain as it now is, and of those whose place in the line it changes."""
         seen = self._show(tx, chain_id)
+        for other in self._at_its_commit(tx, seen.chain):
+            self._show(tx, other)
         if queue_position.moves(seen.chain, seen.runs):
             for other in seen.queue.waiting[: queue_position.TOLD]:
                 if other != chain_id:
@@ -88,7 +90,11 @@ class Progress:
         wanted: dict[str, Effect] = {}
         if handler.check and facts.place == "pull" and around.newest_at_head == chain.id:
             key = CheckKey.of(facts.thread, chain.plan.verb, facts.head).format()
-            wanted[key] = _check(run, facts, handler.fail_on(chain))
+            check = _check(run, facts, handler.fail_on(chain))
+            if check.conclusion == "success":
+                beside = shared_commits.others_at(tx, facts.thread, chain.plan.verb, facts.head)
+                check = shared_commits.for_all(check, beside)
+            wanted[key] = check
         end = (
             None
             if chain.outcome is None
@@ -106,6 +112,20 @@ class Progress:
         if end is not None:
             endings.tell(tx, end, self.links, now)
         return around.own
+
+    def _at_its_commit(self, tx: Transaction, chain: ChainRow) -> list[str]:
+        """The newest ended chains of the verb for other pull requests at the commit of one that has ended."""
+        handler = self.verb_handlers.get(chain.plan.verb)
+        if chain.outcome is None or handler is None or not handler.check:
+            return []
+        facts, verb = facts_of(chain.plan.context, ThreadFacts), chain.plan.verb
+        if facts.place != "pull":
+            return []
+        others = shared_commits.others_at(tx, facts.thread, verb, facts.head)
+        keys = [f"{facts.thread.repository.id}:{number}" for number in others]
+        return [
+            each for key in keys for each in lookup.ended_of(tx, THREAD, key, limit=1, verb=verb)
+        ]
 
     def running(self, tx: Transaction) -> list[str]:
         """The chains that run: what they show changes by the mere passing of time."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -47,6 +47,8 @@ class Journal:
     """Collects what has ended; logs and counts it when that is durable."""
 
     ended: Callable[[RunEnd | ChainEnd], None] = lambda _end: None
+    since_ms: int = 0
+    """What ended before was told by an earlier process."""
     _waiting: dict[str, Entry] = field(default_factory=dict)
     _told: OrderedDict[str, None] = field(default_factory=OrderedDict)
 
@@ -56,11 +58,21 @@ class Journal:
         common = {"chain": chain.id, **_names(chain)}
         NAMES.remember(chain_id, _names(chain))
         for task in tasks.of_chain(tx, chain_id):
-            if task.state in _OVER and task.run_id not in self._told:
-                self._waiting[task.run_id] = _of_task(tx, task, common)
+            if task.state in _OVER and self._is_news(task.run_id, task.ended_ms):
+                self._waiting[task.run_id] = self._of_task(tx, task, common)
         parked = f"{chain_id} {chain.parked_for}" if chain.state is ChainState.parked else chain_id
-        if chain.state in (ChainState.done, ChainState.parked) and parked not in self._told:
+        at_rest = chain.state in (ChainState.done, ChainState.parked)
+        if at_rest and self._is_news(parked, chain.ended_ms):
             self._waiting[parked] = _of_chain(tx, chain, common)
+
+    def _is_news(self, name: str, ended_ms: int | None) -> bool:
+        return name not in self._told and (ended_ms is None or ended_ms >= self.since_ms)
+
+    def _of_task(self, tx: Transaction, task: tasks.TaskRow, common: dict[str, Any]) -> Entry:
+        """The line of a run, with what its attempts have cost that no line was written for: those that broke."""
+        runs = [f"{task.id}.{number}" for number in range(1, task.attempt + 1)]
+        untold = [run for run in runs if run not in self._told]
+        return _of_task(task, common, costs.cost_of_runs(tx, untold))
 
     def committed(self) -> None:
         """What was noted is durable: log it."""
@@ -82,11 +94,13 @@ def _names(chain: ChainRow) -> dict[str, str]:
     }
 
 
-def _of_task(tx: Transaction, task: tasks.TaskRow, common: dict[str, Any]) -> Entry:
+def _of_task(
+    task: tasks.TaskRow, common: dict[str, Any], paid: Mapping[str, tuple[int, bool]]
+) -> Entry:
     outcome: dict[str, Any] = task.outcome or {}
     ending, reason = str(outcome.get("ending", task.state)), str(outcome.get("reason", ""))
     operator = bool(outcome.get("operator"))
-    spent, upper_bound = costs.cost_of(tx, task.run_id)
+    spent, upper_bound = paid.get(task.run_id, (0, False))
     facts = common | {
         "action": "run_ended",
         "step": task.step,
@@ -103,7 +117,7 @@ def _of_task(tx: Transaction, task: tasks.TaskRow, common: dict[str, Any]) -> En
         repository=str(common["where"]).partition("#")[0],
         model=task.model,
         outcome=ending,
-        usd=spent / _MICRODOLLARS,
+        usd=sum(cost for cost, _ in paid.values()) / _MICRODOLLARS,
     )
     return Entry(_level(failed=failed, operator=operator), "run ended", facts, end)
 

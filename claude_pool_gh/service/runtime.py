@@ -250,7 +250,7 @@ async def open_runtime(
             holds_secret=redactor.holds,
         )
         registry.check_recipes(verb_handlers, services)
-        watching = _Watching(progress, writer, Journal(metrics.ended))
+        watching = _Watching(progress, writer, Journal(metrics.ended, clock.now_ms()))
         agent = ClaudeAgent(
             key=settings.anthropic_api_key.get_secret_value(),
             base_url=settings.anthropic_base_url,

@@ -85,8 +85,9 @@ async def test_limits_are_waited_for_not_run_against(found: World) -> None:
 
 
 async def test_an_expired_token_is_replaced_and_the_write_repeated(found: World) -> None:
-    found.github.limits.token_seconds = 2
     await found.say("/pool review")
+    await found.until(lambda: found.model.requests)  # everything is fetched by now
+    found.github.world.tokens.clear()
     await _stands_once(found)
     minted = [
         r

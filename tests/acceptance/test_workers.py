@@ -57,7 +57,7 @@ class Held:
         self.asked, self.go_on, self.reviewer = (
             asyncio.Event(),
             asyncio.Event(),
-            Reviewer(stage.PLANTED, quick=True),
+            Reviewer(stage.PLANTED),
         )
 
     async def __call__(self, request: ModelRequest) -> Answer:

@@ -54,7 +54,7 @@ def faults(whole: dict[str, Any]) -> list[str]:
 def test_a_report_with_something_of_everything_is_taken() -> None:
     found = run(rich())
     assert len(found["results"]) == 8
-    assert {each["properties"]["state"] for each in found["results"]} == {
+    assert {each["properties"]["status"] for each in found["results"]} == {
         "new",
         "open",
         "reappeared",

@@ -65,7 +65,6 @@ audits:
     kind: security
     paths: ["src/"]
     by: package
-    budget: 20
     when: changed
     code_scanning: true
     schedule: {cron: "0 4 * * MON", timezone: Europe/Berlin}
@@ -154,7 +153,7 @@ def test_every_key_is_read() -> None:
                 "exclude": [],
                 "by": "package",
                 "slots": 4,
-                "budget": 20,
+                "budget": None,
                 "over_budget": "riskiest",
                 "when": "changed",
                 "turns": 60,
@@ -267,13 +266,13 @@ def test_line_endings_and_a_byte_order_mark_do_not_matter(text: str) -> None:
         (
             'cron: "0 4 * * MON"',
             'cron: "@daily"',
-            56,
+            55,
             "`audits.nightly.schedule`: '@daily' has 1 field; a schedule",
         ),
         (
             "timezone: Europe/Berlin",
             "timezone: Berlin",
-            56,
+            55,
             "`audits.nightly.schedule`: 'Berlin' is no time zone",
         ),
         (

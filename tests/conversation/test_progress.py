@@ -13,7 +13,12 @@ from claude_pool_gh.conversation import queue_position, registry
 from claude_pool_gh.conversation.event_handler import EventHandler
 from claude_pool_gh.conversation.facts import ThreadFacts
 from claude_pool_gh.conversation.progress import Progress
-from claude_pool_gh.github.repository_events import BaseChanged, HeadMoved
+from claude_pool_gh.github.repository_events import (
+    BaseChanged,
+    HeadMoved,
+    ThreadClosed,
+    ThreadReopened,
+)
 from claude_pool_gh.github.tables import effects, threads
 from claude_pool_gh.pool.model.clock import SystemClock
 from claude_pool_gh.pool.model.config import SlotConfig
@@ -160,6 +165,48 @@ def test_no_push_makes_a_review_of_another_base_green_again(database: Database) 
             assert _conclusion(tx) == "neutral"
         events.take(tx, BaseChanged(thread, "main"))
         assert _conclusion(tx) == "success", "that is what was read"
+
+
+def test_a_commit_is_green_only_where_every_open_pull_request_at_it_is(database: Database) -> None:
+    """GitHub shows the newest check of a name at a commit, whichever pull request it was made for."""
+    head = "a" * 40
+    first = Thread(repository=REPOSITORY, number=7)
+    with database.engine.begin() as tx:
+        _setting(tx)
+        observer: Any = _progress()
+        events = EventHandler(SystemClock(), observer)
+        for number, verdict in ((7, Verdict.findings), (8, Verdict.clean)):
+            events.take(tx, HeadMoved(Thread(repository=REPOSITORY, number=number), head, "main"))
+            _reviewed(tx, f"of-{number}", number, verdict)
+            observer.changed(tx, f"of-{number}")
+        assert _conclusions(tx) == {7: "neutral", 8: "neutral"}
+        _reviewed(tx, "again", 7, Verdict.clean, NOW + 5)
+        observer.changed(tx, "again")
+        assert _conclusions(tx) == {7: "success", 8: "success"}, (
+            "each is told when the other changes"
+        )
+        _reviewed(tx, "worse", 7, Verdict.findings, NOW + 9)
+        observer.changed(tx, "worse")
+        assert _conclusions(tx)[8] == "neutral"
+        events.take(tx, ThreadClosed(first))
+        assert _conclusions(tx)[8] == "success", "what is closed is merged nowhere"
+        events.take(tx, ThreadReopened(first, head, "main"))
+        assert _conclusions(tx)[8] == "neutral"
+        events.take(tx, HeadMoved(first, "b" * 40, "main"))
+        assert _conclusions(tx)[8] == "success"
+
+
+def _reviewed(
+    tx: Transaction, chain_id: str, number: int, verdict: Verdict, now_ms: int = NOW
+) -> None:
+    _made(tx, chain_id, now_ms, thread=number)
+    begun = chains.begin(tx, chains.get(tx, chain_id), now_ms)
+    chains.finish(tx, begun, Outcome(verdict=verdict), now_ms)
+
+
+def _conclusions(tx: Transaction) -> dict[int, str]:
+    wanted = sa.select(effects.c.key, effects.c.wanted).where(effects.c.kind == "check")
+    return {int(key.split(":")[2]): str(each["conclusion"]) for key, each in tx.execute(wanted)}
 
 
 def _conclusion(tx: Transaction) -> str:

@@ -360,6 +360,14 @@ GUARDS = [
         "second_request",
     ),
     Guard(
+        "one pull request's green check covers no other's at its commit",
+        "conversation/progress.py",
+        "check = shared_commits.for_all(check, beside)",
+        "pass",
+        "tests/conversation/test_progress.py",
+        "every_open_pull_request_at_it",
+    ),
+    Guard(
         "a merge queue is told of the present head",
         "conversation/event_handler.py",
         "if told is not None and each.head == told.head), None)",

@@ -20,7 +20,8 @@ STATEMENTS = 35
 leaves on PostgreSQL; 57 before they were counted. One of them finds that its row is there already: a worker of an
 earlier version, on the same store, may have submitted it without."""
 BESIDE = re.compile(
-    r"BEGIN|.*(workers|INSERT INTO receipts|pg_advisory|deadline_ms <|\bpriority, chains\.created_ms|chains\.owner|"
+    r"BEGIN|SELECT chains\.id\s+FROM chains\s+WHERE chains\.id IN|"
+    r".*(workers|INSERT INTO receipts|pg_advisory|deadline_ms <|\bpriority, chains\.created_ms|chains\.owner|"
     r"chains\.id, chains\.generation, chains\.cancel_requested)",
     re.DOTALL,
 )

@@ -253,7 +253,7 @@ async def test_what_a_caller_has_left_begins_on_no_freed_slot_while_its_cancel_i
 
     monkeypatch.setattr(submission, "_cancel_all", late)
     async with open_pool(agent, slots=2) as pool:
-        caller = asyncio.create_task(pool.fan_out(["a", "b", "c", "d", "e"]))
+        caller = asyncio.create_task(pool.fan_out([*"abcdefghijkl"]))
         await until(lambda: agent.running == 2)
         caller.cancel()
 

@@ -109,7 +109,7 @@ def test_everything_that_is_wrong_is_said_at_once_and_no_value_repeated() -> Non
     assert "secret" not in " ".join(said)
 
 
-@pytest.mark.parametrize("command", ["serve", "doctor"])
+@pytest.mark.parametrize("command", ["serve", "worker"])
 def test_servers_do_not_start_with_settings_that_cannot_be_used(command: str) -> None:
     done = CliRunner().invoke(
         main, [command, "--port", "abc"], env={**BARE, "CLAUDE_POOL_BUDGET": "5"}

@@ -130,7 +130,7 @@ def _result(each: AuditFinding, by_id: Mapping[str, int]) -> Json:
         "properties": {
             "id": each.id,
             "severity": each.severity.value,
-            "state": each.state.value,
+            "status": each.state.value,
             "verified": each.verified,
             "readInThisRun": each.reread,
         },

@@ -49,6 +49,8 @@ class CheckRun(Effect):
     title: str
     summary: str
     buttons: tuple[Button, ...] = ()
+    alone: Literal["success"] | None = None
+    """Its conclusion for its own pull request, where others at the same commit keep it from being that."""
     answered_ms: int | None = None
     """When a press of one of its buttons was last answered: GitHub is told this as the time of its completion."""
 

@@ -25,6 +25,8 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from claude_pool_gh.github.check_key import CheckKey
+from claude_pool_gh.github.effects.check_run import CheckRun
 from claude_pool_gh.github.effects.effect import Effect, Making
 from claude_pool_gh.github.effects.marks import marker
 from claude_pool_gh.github.effects.registry import kinds, read
@@ -322,6 +324,21 @@ def wanted_below(tx: Transaction, prefix: str, kind: str) -> list[Effect]:
     own = sa.and_(_E.key.startswith(prefix, autoescape=True), _E.kind == kind)
     stored = tx.execute(sa.select(_E.wanted).where(own).order_by(_E.due_ms.desc())).scalars()
     return [read(each) for each in stored]
+
+
+def checks_at(tx: Transaction, repository_id: int, verb: str, head: str) -> dict[int, CheckRun]:
+    """The checks of a verb that are wanted at a commit, by the numbers of the pull requests they are for."""
+    own = sa.and_(
+        _E.key.startswith(f"check:{repository_id}:", autoescape=True),
+        _E.key.endswith(f":{verb}:{head}", autoescape=True),
+        _E.kind == "check",
+    )
+    found: dict[int, CheckRun] = {}
+    for row in tx.execute(sa.select(_E.key, _E.wanted).where(own)):
+        key, check = CheckKey.parse(row.key), read(row.wanted)
+        if key is not None and isinstance(check, CheckRun):
+            found[key.number] = check
+    return found
 
 
 def everything_of(tx: Transaction, kinds: Collection[str]) -> list[Effect]:
