@@ -234,7 +234,10 @@ class RepositoryConfig(Section):
     door: Annotated[
         Literal["app", "action"], Field(description="Who answers commands where both are installed")
     ] = "app"
-    model: Annotated[ModelId | None, Field(description="Full id; default: the server's")] = None
+    model: Annotated[
+        ModelId | None,
+        Field(description="Full id; default: the server's, or the Action's input `model`"),
+    ] = None
     effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
     budget: Budget = Budget()
     limits: Limits = Limits()

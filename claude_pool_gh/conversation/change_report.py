@@ -17,6 +17,7 @@ from claude_pool_gh.conversation.gates import (
     work_of,
 )
 from claude_pool_gh.github import decisions, thread_rows
+from claude_pool_gh.github.access import ACTIONS_BOT
 from claude_pool_gh.github.effects.rows import fate
 from claude_pool_gh.pool.model.ports import CapturedChange
 from claude_pool_gh.pool.model.states import ChainState
@@ -133,6 +134,8 @@ def changed(
         digest=result.get("digest", ""),
         branch=facts.branch,
         fate=where,
+        opens_pull=bool(facts.into),
+        by_job=result.get("change", {}).get("author_name") == ACTIONS_BOT,
         checked=checks.of(result),
         checks=result.get("checks", ""),
         download=result.get("download", ""),

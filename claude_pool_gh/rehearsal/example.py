@@ -1,6 +1,7 @@
 """A script for a scripted model that knows no repository: it does every verb's work by example, and says so.
 
-A review gets one example of a finding, on the first line that the diff adds; a change gets one example of a file.
+A review gets one example of a finding, on the first line that the diff adds; a change gets one example of a file. The
+files of an audit are opened, and nothing is claimed about them.
 """
 
 from __future__ import annotations
@@ -97,6 +98,15 @@ def _verify(request: ModelRequest) -> Turns:
     return [reads, (ToolUse(_RESULT, verdict),)]
 
 
+def _audit(request: ModelRequest) -> Turns:
+    mine = request.text.partition("The files that are yours")[2].partition("What the maintainers")[
+        0
+    ]
+    paths = re.findall(r"^- (.+)$", mine, re.MULTILINE)
+    reads = tuple(ToolUse("Read", {"file_path": path}) for path in paths)
+    return [(Text(_NO_MODEL), *reads), (ToolUse(_RESULT, {"findings": []}),)]
+
+
 def _change(_request: ModelRequest) -> Turns:
     write = ToolUse("Write", {"file_path": FILE, "content": f"{_NO_MODEL}\n"})
     return [(write,), (Text(f"{_NO_MODEL} {FILE} stands for the change that one would make."),)]
@@ -110,6 +120,7 @@ _PARTS: Final[Mapping[str, Callable[[ModelRequest], Turns]]] = {
     "You decide whether the claim is true": _verify,
     "You correct where they point to": _always({"findings": []}),
     "You review one part of a pull request": _find,
+    "You search one part of a repository": _audit,
     "You mend problems": _change,
     "Make this change in": _change,
     "You answer a question": _always({"answer": _NO_MODEL, "places": []}),

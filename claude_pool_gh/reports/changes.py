@@ -35,6 +35,7 @@ _SHORT: Final = 40
 _SHORT_CHARACTERS: Final = 6_000
 _TO_BE_READ: Final = (ChangeStatus.waiting, ChangeStatus.patch_only)
 _FILES_SHOWN: Final = 60
+_WORKFLOWS: Final = ".github/workflows/"
 
 
 def files_of(patch: bytes) -> tuple[FileChange, ...]:
@@ -71,7 +72,8 @@ def body(change: ChangeReport, home: str = "") -> list[str]:
         return [f"Please answer these questions first:\n\n{asked}"]
     if not change.files:
         return [neutralize(change.prose, 2_000)] if change.prose else []
-    decision, shown = _decision(change, home), [_suspects(change), facts(change), *_shown(change)]
+    decision = _decision(change, home)
+    shown = [_suspects(change), facts(change), _limits_of_a_job(change), *_shown(change)]
     parts = (
         [*shown, decision]
         if change.fate is ChangeStatus.waiting and not change.stale
@@ -110,6 +112,25 @@ def _suspects(change: ChangeReport) -> str:
         "⚠️ This patch adds what looks like a random token. If it is a secret, reject the patch; to approve it is to "
         "publish the token:\n\n" + "\n".join(lines) + more
     )
+
+
+def _limits_of_a_job(change: ChangeReport) -> str:
+    """What GitHub does not do with what a job's own token pushes: said while people can still decide otherwise."""
+    if not change.by_job or change.fate is not ChangeStatus.waiting or change.stale:
+        return ""
+    if change.opens_pull:
+        what = (
+            "To open the pull request, the repository's setting *Allow GitHub Actions to create and approve pull "
+            "requests* must be on; its CI then waits for *Approve and run*."
+        )
+    else:
+        what = "After the push, the CI of the pull request waits for *Approve and run*."
+    if any(file.path.startswith(_WORKFLOWS) for file in change.files):
+        what += (
+            f" ⚠️ GitHub will refuse this push, because it changes files under `{_WORKFLOWS}`: that takes an App's "
+            "token with the permission *workflows*."
+        )
+    return f"This job pushes with its own token. {what} With an App's token, CI starts by itself."
 
 
 def facts(change: ChangeReport) -> SafeMarkdown:

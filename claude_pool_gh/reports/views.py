@@ -212,6 +212,10 @@ class ChangeReport:
     branch: str
     """Where it goes: the pull request's branch, or a new one."""
     fate: ChangeStatus
+    opens_pull: bool = False
+    """It goes out as a pull request of its own."""
+    by_job: bool = False
+    """It would be pushed with the own token of a job of GitHub Actions, which GitHub lets do less than an App's."""
     commit: str = ""
     """What goes out, or went out; made when it was approved."""
     gate: str = ""

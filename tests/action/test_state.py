@@ -54,6 +54,7 @@ async def test_review_fix_reject_approve_and_push_over_fresh_jobs(scene: Stage) 
         for each in scene.comments
         if "/pool approve" in each.body and "### ⏸" in each.body
     )
+    assert "the CI of the pull request waits for *Approve and run*" in shown
     newer = shown.partition("/pool approve ")[2][:10]
     assert newer != gate
     assert float(again.outputs["cost_usd"]) > 0

@@ -16,10 +16,12 @@ from claude_pool_gh.github.effects import registry
 from claude_pool_gh.rehearsal import stage
 from claude_pool_gh.rehearsal.reviewer import Reviewer
 from claude_pool_gh.service.init.manifest import declared
+from tests.acceptance.auditor import Auditor, claim
 from tests.action.conftest import KEY, Stage
 from tests.action.conftest import scene as scene  # noqa: PLC0414 - a fixture of the Action's tests
 from tests.action.expressions import evaluate, filled
 from tests.action.runner import Done
+from tests.action.test_federation import Service, around, serving
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "examples/workflows"
@@ -29,6 +31,9 @@ APP_TOKEN = "actions/create-github-app-token"
 PINNED = re.compile(
     r"uses: (?:OWNER/claude-pool-gh@COMMIT|[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+)"
 )
+OF_THEIR_OWN = {"automatic-review.yml", "nightly-audit.yml"}
+"""Those that do one thing, and need less."""
+BESIDES = {"federation.yml": {("id-token", "write")}}
 EVERY = pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 
 
@@ -40,7 +45,12 @@ def job_of(name: str) -> dict[str, Any]:
 
 
 async def start(
-    scene: Stage, name: str, event: str, payload: Mapping[str, Any], app_token: str = ""
+    scene: Stage,
+    name: str,
+    event: str,
+    payload: Mapping[str, Any],
+    app_token: str = "",
+    environment: Mapping[str, str] | None = None,
 ) -> Done | None:
     """What becomes of an event under a workflow: None where no job starts. Other actions give what they would."""
     job = job_of(name)
@@ -48,19 +58,25 @@ async def start(
         "github": {
             "event": payload,
             "repository": "octo/shop",
-            "actor": payload["sender"]["login"],
+            "actor": payload.get("sender", {}).get("login", ""),
         },
         "secrets": {"ANTHROPIC_API_KEY": KEY, "CLAUDE_POOL_PRIVATE_KEY": "a private key"},
-        "vars": {"CLAUDE_POOL_CLIENT_ID": "Iv1"},
+        "vars": {
+            "CLAUDE_POOL_CLIENT_ID": "Iv1",
+            "CLAUDE_POOL_AUDIT_ISSUE": "2",
+            "ANTHROPIC_FEDERATION_RULE_ID": "fdrl_1",
+            "ANTHROPIC_ORGANIZATION_ID": "00000000-0000-0000-0000-000000000001",
+        },
         "steps": {"app": {"outputs": {"token": app_token}}},
     }
-    if not evaluate(job["if"], contexts, {}):
+    if "if" in job and not evaluate(job["if"], contexts, {}):
         return None
     (step,) = [each for each in job["steps"] if each["uses"] == OURS]
-    given = {name: filled(str(value), contexts) for name, value in step["with"].items()}
+    given = {"anthropic_api_key": ""}
+    given |= {name: filled(str(value), contexts) for name, value in step["with"].items()}
     permissions = {name.replace("-", "_"): level for name, level in job["permissions"].items()}
     return await scene.job(
-        event, payload, inputs=given, permissions=permissions, environment=job.get("env") and {}
+        event, payload, inputs=given, permissions=permissions, environment=environment
     )
 
 
@@ -116,15 +132,14 @@ def test_actionlint_finds_nothing(file: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize(
-    "name", [file.name for file in FILES if file.name != "automatic-review.yml"]
-)
+@pytest.mark.parametrize("name", [file.name for file in FILES if file.name not in OF_THEIR_OWN])
 def test_a_job_gets_what_effects_need_and_no_more(name: str) -> None:
     """Of what the product declares, by job or by the App's token: never a second list."""
     job = job_of(name)
     needed = {
         (permission.replace("_", "-"), level)
         for kind in registry.kinds().values()
+        if not kind.optional
         for permission, level in declared(kind.permission)
     }
     (minted,) = [each["with"] for each in job["steps"] if each["uses"].startswith(APP_TOKEN)] or [
@@ -135,7 +150,7 @@ def test_a_job_gets_what_effects_need_and_no_more(name: str) -> None:
         for key, level in minted.items()
         if "permission-" in key
     }
-    assert {*job["permissions"].items(), *of_token} == needed
+    assert {*job["permissions"].items(), *of_token} == needed | BESIDES.get(name, set())
 
 
 async def test_on_forks_a_strangers_comment_starts_no_job_and_a_maintainers_does(
@@ -186,3 +201,42 @@ async def test_with_an_apps_token_the_app_answers_and_knows_its_own_words(scene:
     )
     assert done is not None
     assert (done.outputs["outcome"], done.red) == ("done", False), done.log
+
+
+@pytest.mark.rotating(4)
+async def test_a_nightly_audit_reports_in_one_issue_and_knows_its_findings_the_next_night(
+    scene: Stage,
+) -> None:
+    """With no more permissions than the file asks for."""
+    prices, line = "shop/prices.py", "    return unit_cents * quantity"
+    text = scene.repository.read("main", prices).decode()
+    number = text.splitlines().index(line) + 1
+    scene.model.script = Auditor(claims=(claim(prices, number, line, "A line has no discount"),))
+    issue = scene.repository.open_issue("Audits", author=scene.maintainer)
+    assert issue.number == 2
+    for state in ("new", "still open"):
+        done = await start(scene, "nightly-audit.yml", "schedule", {"schedule": "17 3 * * 1-5"})
+        assert done is not None
+        assert (done.outputs["outcome"], done.red) == ("findings", False), done.log
+        (shown,) = [
+            each.body
+            for each in scene.repository.comments(issue.number)
+            if "/pool help" in each.body
+        ]
+        assert f"1 {state}" in shown.split("\n", 1)[0]
+    threads = scene.repository.state.threads.values()
+    bot = scene.github.actions_bot.id
+    assert len([each for each in threads if each.author.id == bot]) == 1, "one report issue"
+
+
+@pytest.mark.rotating(4)
+async def test_with_federation_a_job_has_no_stored_key(scene: Stage) -> None:
+    event = await scene.comment("/pool review")
+    async with serving(Service(scene.model.url)) as service:
+        done = await start(
+            scene, "federation.yml", "issue_comment", event, environment=around(service)
+        )
+    assert done is not None
+    assert (done.outputs["outcome"], done.red) == ("clean", False), done.log
+    assert len(service.exchanges) == 1
+    assert KEY not in done.log

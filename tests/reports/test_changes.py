@@ -488,3 +488,25 @@ def test_a_random_token_in_a_patch_is_named_above_it_for_who_approves() -> None:
     assert "random token" not in "\n\n".join(
         body(change(suspects=(suspect,), fate=ChangeStatus.pushed))
     )
+
+
+PLAIN = (FileChange("shop/prices.py", 3, 1),)
+WAITS, SETTING, REFUSES = "*Approve and run*", "*Allow GitHub Actions to create", "will refuse"
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"by_job": True, "files": PLAIN}, {WAITS}),
+        ({"by_job": True}, {WAITS, REFUSES}),
+        ({"by_job": True, "opens_pull": True, "files": PLAIN}, {WAITS, SETTING}),
+        ({"by_job": False, "opens_pull": True}, set()),
+        ({"by_job": True, "stale": "the head has moved"}, set()),
+        ({"by_job": True, "fate": ChangeStatus.pushed}, set()),
+    ],
+)
+def test_what_a_jobs_own_push_cannot_do_is_said_before_people_approve(
+    fields: dict[str, Any], said: set[str]
+) -> None:
+    text = "\n\n".join(body(change(**fields)))
+    assert {each for each in (WAITS, SETTING, REFUSES) if each in text} == said

@@ -60,6 +60,15 @@ def test_a_command_runs_on_the_repository_here_and_its_report_is_printed(shop: P
     assert status.stdout == b"", "nothing is written here"
 
 
+@pytest.mark.rotating(4)
+@pytest.mark.timeout(300)
+def test_an_audit_is_rehearsed_with_every_file_opened(shop: Path) -> None:
+    done = CliRunner().invoke(main, ["rehearse", "/pool audit", "--folder", str(shop)])
+    assert done.exit_code == 0, done.output
+    assert "AUDITED" not in done.output, "neither not nor partly"
+    assert "Nothing found" in done.output
+
+
 def test_what_cannot_be_rehearsed_is_said(shop: Path, tmp_path: Path) -> None:
     same = ["rehearse", "/pool review", "--folder", str(shop), "--head", "main"]
     assert "a pull request would be empty" in CliRunner().invoke(main, same).output
