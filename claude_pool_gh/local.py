@@ -97,7 +97,7 @@ class Pool(pool.Pool):
 
 @arguments.checked
 def usual_state(folder: Path | str) -> Path:
-    """Where a pool keeps its state for a folder with `state=True`: one place for each, below the user's own.
+    """The folder in which a pool keeps its state for a folder with `state=True`: one for each, below the user's own.
 
     `$XDG_STATE_HOME/claude-pool/NAME-DIGEST`, by default in `~/.local/state`.
     """

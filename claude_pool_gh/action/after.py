@@ -34,7 +34,7 @@ class Thread:
         self._number = number
 
     def may_command(self, login: str) -> bool:
-        """Whether an account may write here. Strangers are not told how the repository is set up."""
+        """True where an account may write here. Strangers are not told how the repository is set up."""
         answer = self._ask(f"/collaborators/{urllib.parse.quote(login, safe='')}/permission")
         return bool(_MAY & {str(answer.get("permission")), str(answer.get("role_name"))})
 

@@ -39,7 +39,7 @@ def _meant(tx: Transaction, request: CommandRequest, attempt: int) -> CommandReq
 
 
 def _came_to_nothing(tx: Transaction, request: CommandRequest) -> bool:
-    """Whether it is over and has done nothing of what was asked. What still runs or waits goes on by itself."""
+    """True where it is over and has done nothing of what was asked. What still runs or waits goes on by itself."""
     row = command_rows.get(tx, request.key)
     if row is None or row.state != "handled":
         return False

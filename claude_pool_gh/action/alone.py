@@ -1,4 +1,4 @@
-"""What people are told where a job neither knows what earlier ones did nor keeps anything for the next."""
+"""The words for a job that neither knows what earlier ones did nor keeps anything for the next."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def head_of(event: str, payload: Mapping[str, Any]) -> str:
 def is_taken(
     tx: Transaction, request: CommandRequest, head: str, verbs: Mapping[str, Verb]
 ) -> bool:
-    """Whether the thread has a run of the same command at the same commit that has come, or will come, to something."""
+    """True where the thread has a run of the same command at the same commit that came, or comes, to something."""
     command = parse(request.line, verbs)
     if not head or not isinstance(request.source, Trigger) or not isinstance(command, Command):
         return False

@@ -10,7 +10,7 @@ from claude_pool_gh.pool.model.outcomes import Verdict
 
 
 class JobOutcome(StrEnum):
-    """What besides a run's verdicts can stand in `outcome`."""
+    """The values of `outcome` besides a run's verdicts."""
 
     nothing = "nothing"
     done = "done"

@@ -59,7 +59,7 @@ class Federation:
     _one_by_one: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     async def headers(self) -> Mapping[str, str]:
-        """What a request to the API is sent with in place of a key. Raises ExchangeRefused, and other ClientErrors."""
+        """The headers of a request to the API, in place of a key. Raises ExchangeRefused, and other ClientErrors."""
         async with self._one_by_one:
             if time.monotonic() > self._until - _SOON:
                 await self._renew()
@@ -149,7 +149,7 @@ def federation_of(inputs: Inputs, api: str) -> Federation | None:
 
 
 async def exchanged(federation: Federation) -> None:
-    """Whether there is a token for the job, before anything is begun. Raises Fault."""
+    """Check whether there is a token for the job, before anything is begun. Raises Fault."""
     try:
         await federation.headers()
     except (aiohttp.ClientError, TimeoutError) as error:

@@ -36,7 +36,7 @@ _LOOK_SECONDS: Final = 0.05
 
 @dataclass(slots=True)
 class Gate:
-    """What is known of this job's standing on GitHub, and which of its chains may begin."""
+    """The job's standing on GitHub as far as it is known, and which of its chains may begin."""
 
     home: Path
     """Where the agent's own package arrives while the run has begun."""
@@ -58,17 +58,17 @@ class Gate:
 
     @property
     def is_installed(self) -> bool:
-        """Whether the agent's package is there."""
+        """True where the agent's package is there."""
         return (self.home / "agent.installed").exists()
 
     @property
     def is_lost(self) -> bool:
-        """Whether it will never be."""
+        """True where it will never be."""
         return (self.home / "agent.failed").exists() and not self.is_installed
 
     @property
     def is_shut(self) -> bool:
-        """Whether no further chain will pass."""
+        """True where no further chain will pass."""
         return self.is_refused or self.is_lost
 
     async def wait(self, database: Database, task_id: str, stop: asyncio.Event) -> bool:

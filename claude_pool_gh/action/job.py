@@ -1,4 +1,4 @@
-"""What a job is told: the event, the inputs, the token, and where the runner reads what it has to say."""
+"""The facts of a job: the event, the inputs, the token, and the files through which the runner hears of it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Job:
 
     @classmethod
     def from_environment(cls, *, needs_key: bool = True) -> Job:
-        """What the runner and action.yml set. Raises Fault."""
+        """The job that the runner and action.yml describe. Raises Fault."""
         environment = os.environ
         event, payload, inputs = look.asked(environment)
         inputs = inputs._replace(
@@ -74,12 +74,12 @@ class Job:
 
     @property
     def dry_run(self) -> bool:
-        """Whether it only shows what would happen."""
+        """True where it only shows what would happen."""
         return look.flag("dry_run", self.inputs.dry_run)
 
     @property
     def home(self) -> Path:
-        """Where action.yml has installed what runs here."""
+        """The folder into which action.yml has installed what runs here."""
         return self.folder / "claude-pool"
 
     @property
@@ -102,7 +102,7 @@ class Job:
         return ""
 
     def keeper(self, thread: Thread, settings: Settings) -> Keeper:
-        """What keeps the state of a thread between its jobs."""
+        """The keeper of the thread's state between its jobs."""
         repository = thread.repository
         url = f"{settings.github_server_url.rstrip('/')}/{repository.owner}/{repository.name}.git"
         ref = Ref(

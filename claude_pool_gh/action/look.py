@@ -63,11 +63,11 @@ _NO = frozenset({"", "false", "0", "no", "off"})
 
 
 class Fault(Exception):
-    """Why the job cannot do what it was asked for, in one sentence with what to change."""
+    """The reason why the job cannot do what it was asked for, in one sentence with what to change."""
 
 
 class Inputs(NamedTuple):
-    """What the workflow gave, as text; of secrets only whether they were given."""
+    """The workflow's inputs, as text; of secrets only whether they were given."""
 
     command: str = ""
     number: str = ""
@@ -84,7 +84,7 @@ class Inputs(NamedTuple):
 
     @property
     def is_federated(self) -> bool:
-        """Whether the job's own identity stands in place of a key."""
+        """True where the job's own identity stands in place of a key."""
         return (
             bool(self.federation_rule_id or self.organization_id)
             and self.dry_run.lower() not in _YES
@@ -92,7 +92,10 @@ class Inputs(NamedTuple):
 
 
 def reason(event: str, payload: Mapping[str, Any], inputs: Inputs) -> str:
-    """Why there is nothing to do; "" where there may be. Raises Fault where a job was started for nothing."""
+    """The reason why there is nothing to do; "" where there may be.
+
+    Raises Fault where a job was started for nothing.
+    """
     event = ALIASES.get(event, event)
     if inputs.command.strip():
         return ""
@@ -139,7 +142,7 @@ def _without_text(event: str, action: str, payload: Mapping[str, Any]) -> str:
 def check(
     event: str, payload: Mapping[str, Any], inputs: Inputs, environment: Mapping[str, str]
 ) -> None:
-    """Whether what was asked for can be begun. Raises Fault."""
+    """Check whether what was asked for can be begun. Raises Fault."""
     if sys.version_info < (3, 11):  # noqa: UP036 - this step runs on whatever the machine has
         raise Fault("Python 3.11 or newer is needed: add actions/setup-python before this action")
     for variable, name in _CLOUDS.items():
@@ -171,7 +174,7 @@ def check(
 
 
 def _identity(inputs: Inputs, environment: Mapping[str, str]) -> None:
-    """Whether the job can say who it is. Raises Fault."""
+    """Check whether the job can say who it is. Raises Fault."""
     if inputs.has_key:
         raise Fault(
             "anthropic_api_key and anthropic_federation_rule_id: both are given. Leave one of them out: the key, where "

@@ -14,7 +14,7 @@ _MISSING: Final = frozenset({401, 403, 404})
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What GitHub did not take, and what would have let it: "" where no permission would."""
+    """A refusal by GitHub, and what would have prevented it: "" where no permission would."""
 
     what: str
     permission: str
@@ -28,7 +28,7 @@ class Refusal:
 
 
 def of_effect(effect: Effect, refusal: ForgeRefused) -> Refusal:
-    """What an effect's refusal means. A token without a permission gets 404 in places where others get 403."""
+    """The meaning of an effect's refusal. A token without a permission gets 404 in places where others get 403."""
     lacks = refusal.status in _MISSING or "not accessible by" in refusal.message
     # A check that is refused becomes a commit status, and what GitHub answers to that would be the wrong advice.
     named = "" if effect.kind == "check" else refusal.permissions
@@ -42,7 +42,7 @@ def of_read(what: str, needed: str, refusal: ForgeRefused) -> Refusal:
 
 
 def is_missing(refusal: ForgeRefused) -> bool:
-    """Whether a refusal can come from a permission that the token lacks."""
+    """True where a refusal can come from a permission that the token lacks."""
     return refusal.status in _MISSING or isinstance(refusal, NotFound)
 
 
@@ -61,7 +61,7 @@ def _as_written(permission: str) -> str:
 
 
 def grant(permission: str) -> str:
-    """How a workflow gives its job a permission."""
+    """The lines of a workflow that give its job a permission."""
     return f"Add {permission} to `permissions:` of this job in {workflow_file()}."
 
 

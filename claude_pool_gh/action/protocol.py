@@ -1,4 +1,6 @@
-"""What a step tells the runner: workflow commands in its log, outputs and summary in files. Standard library only.
+"""The channel from a step to the runner: workflow commands in its log, outputs and summary in files.
+
+Standard library only.
 
 A line of a log can be a command to the runner. Only `command` makes one; whatever others have worded goes through
 `plain` before it is printed, so that it never is one.

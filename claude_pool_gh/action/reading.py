@@ -1,4 +1,4 @@
-"""What a job reads of GitHub before it holds its thread: whether it can begin at all, and who asks."""
+"""The reads of a job before it holds its thread: whether it can begin at all, and who asks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class EventReading:
-    """What was read."""
+    """The event's thread and sender, as GitHub shows them."""
 
     is_kept_out: bool
     """Whether whoever asks is refused whatever they ask: that needs nothing of what earlier jobs know."""

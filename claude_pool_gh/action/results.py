@@ -1,4 +1,4 @@
-"""What came of a job's commands, as typed values: the outputs are made of them, and nothing else."""
+"""The results of a job's commands, as typed values: the outputs are made of them, and nothing else."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def read(
 
 
 def spent(tx: Transaction) -> int:
-    """What all requests to the model have cost so far, in microdollars."""
+    """The cost of all requests to the model so far, in microdollars."""
     return costs.spend(tx)[0]
 
 
@@ -145,7 +145,7 @@ def _command(tx: Transaction, progress: Progress, row: CommandRow) -> CommandRes
 
 
 def _fails(tx: Transaction, chain: ChainRow) -> bool:
-    """Whether the check of a run is a failure, as the repository has configured."""
+    """True where the check of a run is a failure, as the repository has configured."""
     thread = facts_of(chain.plan.context, ThreadFacts).thread
     key = CheckKey.of(thread, chain.plan.verb, chain.labels.head).format()
     check = wanted_of(tx, key)

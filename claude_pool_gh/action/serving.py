@@ -57,7 +57,7 @@ class Serving:
 
     @property
     def is_alone(self) -> bool:
-        """Whether this job's work is not kept although it could matter to the next one."""
+        """True where this job's work is not kept although it could matter to the next one."""
         return not (self.keeper.keeps or self.job.dry_run or self.is_kept_out)
 
 
@@ -248,7 +248,7 @@ async def _rehearsed(
 
 
 def _result(serving: Serving, read: tuple[results.CommandResult, ...], cost: int) -> JobResult:
-    """What came of the job. Pure."""
+    """The job's result. Pure."""
     stop, gate = serving.stop, serving.gate
     if stop.reason:
         return _stopped(read, stop.reason, cost)

@@ -14,7 +14,10 @@ _WORDS: Final = {signal.SIGINT: CANCELLED, signal.SIGTERM: "the job was ended by
 
 @dataclass(slots=True)
 class Stop:
-    """Why this process should end, if it should. Signals are heard from the first moment, imports included."""
+    """The reason why this process should end, if it should.
+
+    Signals are heard from the first moment, imports included.
+    """
 
     reason: str = ""
     began: float = field(default_factory=time.monotonic)
@@ -28,7 +31,7 @@ class Stop:
         self.reason = self.reason or _WORDS[signal.Signals(number)]
 
     def is_due(self, deadline_seconds: float) -> bool:
-        """Whether to end now. The job's own deadline comes before the runner's, which leaves no time to say so."""
+        """True where to end now. The job's own deadline comes before the runner's, which leaves no time to say so."""
         if not self.reason and time.monotonic() - self.began > deadline_seconds:
             self.reason = (
                 f"the job's own deadline of {deadline_seconds / 60:.0f} minutes has passed"

@@ -22,7 +22,7 @@ WHY: Final = "nobody who asks may command here, so there is nothing to be kept"
 async def is_kept_out(
     forge: Forge, config_loader: ConfigLoader, verbs: Mapping[str, Verb], request: CommandRequest
 ) -> bool:
-    """Whether a command is refused, or not even answered, for who asks: whatever is stored, that is decided so.
+    """True where a command is refused, or not even answered, for who asks: whatever is stored, that is decided so.
 
     Where that is not certain, as for what also a thread's author may ask, it is False. Raises ForgeError.
     """

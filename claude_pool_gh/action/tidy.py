@@ -80,7 +80,7 @@ def _tell(cost: int) -> None:
 
 
 def _before(job: Job) -> int:
-    """What all requests had cost before this job."""
+    """The cost of all requests before this job."""
     try:
         return int(job.bill.read_text())
     except (OSError, ValueError):

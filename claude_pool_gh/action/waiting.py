@@ -64,7 +64,7 @@ def _progress(tx: Transaction) -> tuple[int, ...]:
 
 
 def _only_held_back(tx: Transaction, passed: Collection[str]) -> bool:
-    """Whether something is on its way, and nothing of it that has been let through."""
+    """True where something is on its way, and nothing of it that has been let through."""
     going = set(lookup.on_the_way(tx))
     return bool(going) and going.isdisjoint(passed)
 

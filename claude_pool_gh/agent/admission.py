@@ -1,4 +1,4 @@
-"""What a request to the model's API may hold: what can be priced. Everything else is refused by name.
+"""The limits of a request to the model's API: only what can be priced. Everything else is refused by name.
 
 Unknown must not mean free: a field, a kind of tool or a query that is not listed here is not forwarded. Names of beta
 features that are not listed are left out, since nothing in the body can then use them.

@@ -36,7 +36,7 @@ def bring(conversation: Conversation | None, config: Path, folder: Path) -> None
 
 
 def _newest(homes: Path, session_id: str) -> Path | None:
-    """Where a conversation is kept: a slot's name may be another process's by now, its session id is its own."""
+    """The newest place of a conversation: a slot's name may be another process's by now, its session id is its own."""
     found = [file for file in homes.glob(f"*/{checked(session_id)}.jsonl") if file.is_file()]
     return max(found, key=lambda file: file.stat().st_mtime_ns, default=None)
 

@@ -51,7 +51,7 @@ class Conversation:
 
 @dataclass(slots=True)
 class Counts:
-    """What the API has counted of one run's conversations."""
+    """The API's own token counts of one run's conversations."""
 
     known: OrderedDict[bytes, int] = field(default_factory=OrderedDict)
 
@@ -89,7 +89,7 @@ class Counts:
 
 
 def conversation(body: Mapping[str, Any], size: int) -> Conversation:
-    """What has to be known of a request of `size` bytes. The messages' marks for the cache do not count."""
+    """The conversation in a request of `size` bytes. The messages' marks for the cache do not count."""
     messages = body.get("messages")
     every = messages if isinstance(messages, list) else []
     running = hashlib.sha256(_text(_settled(body)))
@@ -115,7 +115,7 @@ def conversation(body: Mapping[str, Any], size: int) -> Conversation:
 
 
 def _only_grows(body: Mapping[str, Any]) -> bool:
-    """Whether nothing is left out of the conversation that may be read again later."""
+    """True where nothing is left out of the conversation that may be read again later."""
     management = body.get("context_management")
     edits = management.get("edits") if isinstance(management, dict) else None
     return all(isinstance(edit, dict) and edit.get("keep") == "all" for edit in edits or ())

@@ -95,7 +95,7 @@ class Funding:
             self.short[run.run_id] -= 1
 
     async def shortage(self, call: Call) -> str:
-        """Why a request is not paid for, for people."""
+        """The reason why a request is not paid for, for people."""
         granted, left = (dollars(amount) for amount in await self.meter.rest(call.run.run_id))
         searching = _SEARCHING if call.searches else ""
         broken = _AFTER_A_BREAK if call.run.unknown else ""

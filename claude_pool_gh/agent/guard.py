@@ -20,7 +20,7 @@ _ESCAPE: Final = re.compile(rf"\.\.|(^|[{{,!\s{_TRIMMED}])[/~\\]")
 
 
 def refusal(tool: str, arguments: Mapping[str, Any], task: AgentTask, folder: Path) -> str | None:
-    """Why a call is not allowed; None when it is."""
+    """The reason why a call is not allowed; None when it is."""
     if not powers.is_given(tool, task):
         return f"{tool} is not among this step's tools"
     if tool.startswith("mcp__"):
@@ -44,7 +44,7 @@ def refusal(tool: str, arguments: Mapping[str, Any], task: AgentTask, folder: Pa
 
 
 def _path_refusal(given: str, folder: Path) -> str:
-    """What is wrong with a path, judged by where it leads; empty where nothing is."""
+    """The fault of a path, judged by where it leads; empty where there is none."""
     place = _place(given, folder)
     if place is None:
         return "lies outside the worktree"
@@ -52,7 +52,7 @@ def _path_refusal(given: str, folder: Path) -> str:
 
 
 def _place(given: str, folder: Path) -> Path | None:
-    """Where a path leads in the folder, links followed; None where it leads out, however the CLI may read it."""
+    """The target of a path in the folder, links followed; None where it leads out, however the CLI may read it."""
     # The CLI trims, and knows a home.
     if given != given.strip() or given != given.strip(_TRIMMED) or given.startswith("~"):
         return None
@@ -64,7 +64,7 @@ def _place(given: str, folder: Path) -> Path | None:
 
 
 def _is_git(place: Path, folder: Path) -> bool:
-    """Whether a place in the folder is git's: by its name as any file system reads it, or by being the same file."""
+    """True where a place in the folder is git's: by its name as any file system reads it, or by being the same file."""
     inside = place.relative_to(folder.resolve())
     if any(_names_git(part) for part in inside.parts):
         return True
@@ -75,7 +75,7 @@ def _is_git(place: Path, folder: Path) -> bool:
 
 
 def _names_git(part: str) -> bool:
-    """Whether some file system reads a name as git's folder: case, blanks or dots at its end, what is not seen."""
+    """True where some file system reads a name as git's folder: case, blanks or dots at its end, what is not seen."""
     seen = (
         "".join(c for c in part if unicodedata.category(c) != "Cf")
         .casefold()
@@ -101,7 +101,7 @@ def _is_pdf(given: str, folder: Path) -> bool:
 
 
 def _glob_refusal(tool: str, pattern: str, folder: Path, start: str) -> str:
-    """What is wrong with a glob that begins at `start`; empty where nothing is."""
+    """The fault of a glob that begins at `start`; empty where there is none."""
     outside = "reaches outside the worktree"
     if _ESCAPE.search(pattern):
         return outside
@@ -123,7 +123,7 @@ def _glob_refusal(tool: str, pattern: str, folder: Path, start: str) -> str:
 
 
 def _may_name_git(part: str) -> bool:
-    """Whether a part of a glob picks git's folder out by more than naming everything."""
+    """True where a part of a glob picks git's folder out by more than naming everything."""
     plain = part.casefold().replace("\\", "").replace("[^", "[!")
     readings = [each for each in _spelled_out(plain) if set(each) - {"*"}]
     return any(fnmatchcase(".git", each) for each in readings)

@@ -38,7 +38,7 @@ class Meter:
     clock: Clock
 
     def after(self, seconds: float) -> datetime:
-        """What the clock will say then, in UTC."""
+        """The clock's time then, in UTC."""
         return datetime.fromtimestamp(self.clock.now_ms() / 1000 + seconds, UTC)
 
     async def admit(
@@ -60,7 +60,7 @@ class Meter:
         return AdmittedRequest(request_id, tokens)
 
     async def rest(self, run_id: str) -> tuple[int, int]:
-        """What was set aside for a run, and what of it is left."""
+        """The money that was set aside for a run, and what of it is left."""
         return await self.database.read(
             lambda tx: (ledger.granted(tx, run_id), ledger.left_in(tx, run_id))
         )
@@ -122,7 +122,7 @@ class Meter:
 
 
 def worst_case(model: str, load: Load, asked: int, left: int) -> tuple[int, int] | None:
-    """How many tokens of output `left` microdollars pay for, and what to reserve; None when too few.
+    """The tokens of output that `left` microdollars pay for, and what to reserve; None when too few.
 
     A model without a list price counts as the dearest that has one.
     """

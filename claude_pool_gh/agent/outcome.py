@@ -39,7 +39,7 @@ _WORTH_ANOTHER_TRY: Final = frozenset({408, 409, 500, 502, 503, 504, 529})
 
 @dataclass(slots=True)
 class AgentRunFacts:
-    """What is known of a run while it lasts and after."""
+    """The facts of an agent's run, while it lasts and after."""
 
     record: Record
     timed_out: str = ""
@@ -64,7 +64,7 @@ class AgentRunFacts:
 
     @property
     def has_result(self) -> bool:
-        """Whether the CLI said how it ended."""
+        """True where the CLI said how it ended."""
         return self.result is not None
 
     def take(self, message: Any, task: AgentTask, line: AgentChannel) -> None:
@@ -234,7 +234,7 @@ def _piece(event: dict[str, Any]) -> str:
 
 
 def _unlike(init: dict[str, Any], task: AgentTask, servers: frozenset[str]) -> str:
-    """What the CLI runs with that was not asked for: such a run is stopped before its first token."""
+    """The settings that the CLI runs with and that were not asked for: such a run is stopped before its first token."""
     if init.get("permissionMode") != task.permission_mode:
         return f"the CLI runs in permission mode {init.get('permissionMode')!r}"
     states = {server.get("name"): server.get("status") for server in init.get("mcp_servers") or ()}

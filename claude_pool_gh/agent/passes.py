@@ -27,7 +27,7 @@ OPERATOR: Final[frozenset[str]] = frozenset({"key", "credit", "unknown_model"})
 
 @dataclass(slots=True)
 class SignsOfLife:
-    """When a run was last heard of by way of the model's API, by the monotonic clock."""
+    """The time at which a run was last heard of by way of the model's API, by the monotonic clock."""
 
     work: float = field(default_factory=time.monotonic)
     """The last piece of an answer."""

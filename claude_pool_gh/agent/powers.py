@@ -1,4 +1,4 @@
-"""What an agent may do: the tools and permission rules of a run, for one that is trusted and for one that is not."""
+"""The powers of an agent: the tools and permission rules of a run, for one that is trusted and for one that is not."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NEVER_UNASKED: Final = ("WebFetch", "WebSearch", "Agent", "SendMessage")
 
 
 def refusal(task: AgentTask, *, trusted: bool) -> str | None:
-    """Why a run cannot have what it wants; None when it can."""
+    """The reason why a run cannot have what it wants; None when it can."""
     beyond = [tool for tool in task.tools if tool not in CONFINED]
     if beyond and not trusted:
         return (
@@ -51,7 +51,7 @@ def may_change(task: AgentTask, folder: Path, *, trusted: bool) -> tuple[Path, .
 
 
 def is_given(tool: str, task: AgentTask) -> bool:
-    """Whether a tool is among the run's own, or comes from one of its MCP servers."""
+    """True where a tool is among the run's own, or comes from one of its MCP servers."""
     return tool in tools(task) or any(
         tool.startswith(f"mcp__{name}__") for name in task.mcp_servers
     )

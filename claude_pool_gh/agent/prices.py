@@ -1,4 +1,4 @@
-"""What a request costs, and the most it can cost, by the list prices of `genai-prices`."""
+"""The price of a request, and the most it can cost, by the list prices of `genai-prices`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _EXTENDED: Final = ("claude-sonnet-4-0", "claude-sonnet-4-5")
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """How much a request can have to be read for it."""
+    """The tokens that can at most be read for a request."""
 
     tokens: int
     """The most that its own input can be."""
@@ -45,7 +45,7 @@ class Load:
 
 @lru_cache(maxsize=64)
 def is_priced(model: str) -> bool:
-    """Whether there is a list price for a model."""
+    """True where there is a list price for a model."""
     try:
         calc_price(Usage(input_tokens=1), model_ref=model, provider_id=_PROVIDER)
     except LookupError:
@@ -90,7 +90,7 @@ def packed(value: Any) -> int:
 
 
 def kept_for(body: Mapping[str, Any]) -> str:
-    """How long a request asks the cache to keep anything: "", `5m` or `1h`."""
+    """The time for which a request asks the cache to keep anything: "", `5m` or `1h`."""
     longest, left = "", [body]
     while left:
         each: Any = left.pop()

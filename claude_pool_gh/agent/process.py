@@ -33,7 +33,7 @@ class Launch:
 
     @property
     def executable(self) -> Path:
-        """What the SDK is given as the CLI."""
+        """The program that the SDK starts as the CLI."""
         return self.folder / "claude"
 
     @property
@@ -50,7 +50,7 @@ class Launch:
             return None
 
     def is_over(self) -> bool:
-        """Whether the launcher has run and ended."""
+        """True where the launcher has run and ended."""
         return self.pid is not None and self._root() is None
 
     async def end(self) -> None:

@@ -1,4 +1,4 @@
-"""What happened in a run: a transcript for those who want to know, and a short list of what was looked at."""
+"""The record of a run: a transcript for those who want to know, and a short list of what was looked at."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Record:
                 pass
 
     def answer(self, call: str, text: str, *, error: bool) -> None:
-        """What a tool answered."""
+        """Note the answer of a tool."""
         noted = self.asked.pop(call, None)
         if noted is not None and not error:
             self._note(*noted)

@@ -1,4 +1,4 @@
-"""What an agent is answered where the model is not asked, or gives no answer."""
+"""The answers to an agent where the model is not asked, or gives no answer."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def reason_of(body: bytes) -> str:
 
 
 def shape_of(wait: float) -> str:
-    """How a moment so many seconds from now is written."""
+    """The written form of a moment so many seconds from now."""
     return "%H:%M UTC" if wait < _HALF_A_DAY else "%d %B, %H:%M UTC"
 
 

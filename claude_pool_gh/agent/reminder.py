@@ -23,14 +23,14 @@ class Reminder:
     told: set[int] = field(default_factory=set)
 
     async def hook(self, _call: Any, _use_id: str | None, _context: Any) -> Any:
-        """What the CLI is to tell the model with the answers of its tools; nothing while there is time."""
+        """The CLI's words to the model with the answers of its tools; nothing while there is time."""
         text = self.text()
         if not text:
             return {}
         return {"hookSpecificOutput": {"hookEventName": "PostToolBatch", "additionalContext": text}}
 
     def text(self) -> str:
-        """What to tell now, each number of turns once."""
+        """The text to send now, each number of turns once."""
         left = self.task.turns - self.answered()
         if not 1 <= left <= min(_SOON, self.task.turns - 1) or left in self.told:
             return ""

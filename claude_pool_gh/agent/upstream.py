@@ -49,12 +49,12 @@ class UpstreamResponse:
 
     @property
     def streamed(self) -> bool:
-        """Whether it comes as events."""
+        """True where it comes as events."""
         return self.response.content_type == "text/event-stream"
 
     @property
     def is_answer(self) -> bool:
-        """Whether it has a form that an answer of the API can have; a proxy's web page has not."""
+        """True where it has a form that an answer of the API can have; a proxy's web page has not."""
         return self.streamed or self.response.content_type == "application/json"
 
     async def pieces(self) -> AsyncIterator[bytes]:
@@ -71,7 +71,7 @@ class UpstreamResponse:
 
     @property
     def passes(self) -> bool:
-        """Whether it may be another answer in a while."""
+        """True where it may be another answer in a while."""
         return self.status in _PASSING and self.wait <= _LONG
 
 
@@ -80,10 +80,10 @@ class NoCredential(aiohttp.ClientError):
 
 
 class Credential(Protocol):
-    """What the API knows us by, where that is no key: it may change from one request to the next."""
+    """A credential of ours at the API, where that is no key: it may change from one request to the next."""
 
     async def headers(self) -> Mapping[str, str]:
-        """What a request is sent with. Raises ClientError."""
+        """The headers of a request. Raises ClientError."""
         ...
 
 
@@ -173,7 +173,7 @@ class Upstream:
     async def count(
         self, body: Mapping[str, Any], query: Mapping[str, str], headers: Mapping[str, str]
     ) -> int | None:
-        """How many tokens the API says a request has, free of charge; None where it does not say."""
+        """The number of tokens that the API counts in a request, free of charge; None where it does not say."""
         if not self.counts:
             return None
         asked = {name: body[name] for name in _COUNTED if name in body}

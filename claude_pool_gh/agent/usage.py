@@ -34,12 +34,12 @@ class StreamUsage:
 
     @property
     def refused(self) -> bool:
-        """Whether the API has sent an error before it had begun to answer, so nothing was read or written."""
+        """True where the API has sent an error before it had begun to answer, so nothing was read or written."""
         return bool(self.error) and self.events == 1
 
     @property
     def has_input(self) -> bool:
-        """Whether the API has said what it has read."""
+        """True where the API has said what it has read."""
         return isinstance(self.counts.get("input_tokens"), int)
 
     def _take(self, data: bytes) -> None:
@@ -65,12 +65,12 @@ def whole_usage(body: bytes) -> dict[str, Any] | None:
 
 
 def is_error(body: bytes) -> bool:
-    """Whether an answer in one piece is the API's word that there is none."""
+    """True where an answer in one piece is the API's word that there is none."""
     return _object(body).get("type") == "error"
 
 
 def _is_whole(counts: dict[str, Any]) -> bool:
-    """Whether the counts say both what was read and what was written: with less, a price would be a guess."""
+    """True where the counts say both what was read and what was written: with less, a price would be a guess."""
     return all(isinstance(counts.get(name), int) for name in ("input_tokens", "output_tokens"))
 
 

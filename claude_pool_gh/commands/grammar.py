@@ -30,7 +30,7 @@ class Flag:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verb:
-    """What the language knows of a verb. `arguments` names its free words for the help, "" for none."""
+    """A verb of the language. `arguments` names its free words for the help, "" for none."""
 
     name: str
     summary: str
@@ -53,12 +53,12 @@ class Verb:
 
     @property
     def usage(self) -> str:
-        """How it is written, with what it takes."""
+        """The written form of a command, with what it takes."""
         return f"{WORD} {self.name} {self.arguments}".rstrip()
 
     @property
     def where(self) -> str:
-        """Where it may stand, for people."""
+        """The threads in which it may stand, for people."""
         return ", ".join(
             "PR" if place == "pull" else place for place in sorted(self.places, reverse=True)
         )
@@ -115,7 +115,7 @@ class _Faulty(ValueError):
 
 
 def _is_unseen(letter: str) -> bool:
-    """Whether a character changes what is read without being seen; joiners of scripts and of emoji do not."""
+    """True where a character changes what is read without being seen; joiners of scripts and of emoji do not."""
     return letter not in "\t\u200c\u200d" and unicodedata.category(letter) in (
         "Cc",
         "Cf",
@@ -194,7 +194,7 @@ def _is_flag(word: Word, known: Mapping[str, Any]) -> bool:
 
 
 def _missing(line: str, found: Command) -> Mistake | None:
-    """What a command lacks to mean anything."""
+    """The mistake of a command that lacks something; None where it lacks nothing."""
     given = len(found.words)
     for at, what in enumerate(found.verb.needs):
         if what and given <= at and (given or not at):

@@ -1,4 +1,4 @@
-"""Where a text that came by mail ends being its author's: below stands what was answered, often without a `>`.
+"""The end of the author's own words in a text that came by mail: below stands what was answered, often without a `>`.
 
 A line that begins a quoted message is known by what it is made of rather than by its language, where that is possible:
 an address before a colon, words between dashes, header fields in a row. The words of the common mail programs are
@@ -27,7 +27,7 @@ _COMMAND: Final = re.compile(r"/pool(?=\s|\Z)", re.IGNORECASE)
 
 
 def own_lines(lines: list[str]) -> int:
-    """How many lines of a text are its author's own: those above the first that begins a quoted mail or its footer.
+    """The number of lines that are the author's own: those above the first that begins a quoted mail or its footer.
 
     Lines in fences are passed over: logs and SQL hold such lines too.
     """
@@ -74,7 +74,7 @@ def _begins_mail(lines: list[str], at: int, plain: str) -> bool:
 
 
 def _says_who_wrote(lines: list[str], at: int) -> bool:
-    """Whether an address, or a word for writing and a number, stand in this line or those that it ends."""
+    """True where an address, or a word for writing and a number, stand in this line or those that it ends."""
     wrote = dated = False
     for number in range(at, max(-1, at - _WRAPPED), -1):
         plain = _plain(lines[number])
@@ -90,7 +90,7 @@ def _says_who_wrote(lines: list[str], at: int) -> bool:
 
 
 def _begins_header(lines: list[str], at: int, plain: str) -> bool:
-    """Whether header fields begin here: the sender with a date or an address, or three of them."""
+    """True where header fields begin here: the sender with a date or an address, or three of them."""
     if words.field(plain) is None:
         return False
     kinds = list(_fields(lines, at))

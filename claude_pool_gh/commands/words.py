@@ -83,7 +83,7 @@ def next_word(line: str, start: int) -> Word | None:
 
 
 def _quoted(line: str, start: int) -> tuple[str, int]:
-    """What stands in quotes that open at a place, and where they end. An apostrophe closes nothing."""
+    """The text in quotes that open at a place, and where they end. An apostrophe closes nothing."""
     text: list[str] = []
     closing = _CLOSING[line[start]]
     at = start + 1

@@ -1,1 +1,1 @@
-"""What a repository may decide, in `.github/claude-pool.yml` on its default branch. No I/O."""
+"""The decisions of a repository, in `.github/claude-pool.yml` on its default branch. No I/O."""

@@ -35,7 +35,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """What is wrong with a file."""
+    """The faults of a file."""
 
     file: str
     faults: tuple[Fault, ...]
@@ -52,12 +52,12 @@ class Configuration:
     """Changes when any of the files does."""
 
     def source(self, key: str) -> str:
-        """Where a value came from."""
+        """The origin of a value."""
         return self.sources.get(key, DEFAULT)
 
 
 def misnamed(names: Iterable[str]) -> Faults | None:
-    """What is wrong where there is no file with the right name, but one that was surely meant to be it."""
+    """The fault where there is no file with the right name, but one that was surely meant to be it."""
     found = sorted(
         name for name in names if name != PATH and _MEANT.fullmatch(name.replace("_", "-").lower())
     )
@@ -103,7 +103,7 @@ def _read(text: str, verbs: frozenset[str]) -> Loaded[RepositoryConfig] | list[F
 
 
 def _given(model: BaseModel) -> Overlay:
-    """What a file says, without what it leaves to the defaults."""
+    """The values in a file, without what it leaves to the defaults."""
     return model.model_dump(mode="json", exclude_unset=True)
 
 

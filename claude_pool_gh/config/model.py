@@ -54,7 +54,7 @@ class Limits(Section):
 
 
 class Triggers(Section):
-    """What starts a command besides a comment. The person who caused it needs the verb's role."""
+    """The triggers of commands besides comments. The person who caused one needs the verb's role."""
 
     labels: Annotated[bool, Field(description="A label `pool:VERB` runs that verb")] = True
     opened: Annotated[
@@ -66,7 +66,7 @@ class Triggers(Section):
 
 
 class Review(Section):
-    """How pull requests are reviewed."""
+    """The way in which pull requests are reviewed."""
 
     fail_on: Annotated[
         Literal["never", "low", "medium", "high", "critical"],
@@ -96,7 +96,7 @@ class Check(Section):
 
 
 class Changes(Section):
-    """What `fix`, `implement` and workflows that change files may do, and who approves it."""
+    """The limits of `fix`, `implement` and workflows that change files, and who approves what they do."""
 
     approvals: Annotated[
         int, Field(ge=1, le=10, description="People who must approve the same patch")

@@ -124,7 +124,7 @@ class AgentVerb(VerbHandler, Generic[F]):
 
     @property
     def recipe_needs(self) -> RecipeNeeds:
-        """What its recipe must have so that the verb can read what comes of it."""
+        """The parts that its recipe must have so that the verb can read its results."""
         return RecipeNeeds(
             fields={
                 BRIEF: _THREAD | BRIEF_FIELDS,
@@ -151,7 +151,7 @@ class AgentVerb(VerbHandler, Generic[F]):
         return {}
 
     def replaces(self, asked: CommandContext) -> bool:  # noqa: ARG002 - few do
-        """Whether the new chain ends those of this verb that run in the thread."""
+        """True where the new chain ends those of this verb that run in the thread."""
         return False
 
     def prepared(self, steps: tuple[Step, ...], config: RepositoryConfig) -> tuple[Step, ...]:  # noqa: ARG002

@@ -26,7 +26,7 @@ async def answered(context: StepContext[F], stated: StatedAnswer) -> VerbResult:
 
 
 def posted(context: StepContext[F], told: AnswerReport) -> Callable[[Transaction], None]:
-    """What wants an answer as a comment of its own: in the review thread, where it was asked there."""
+    """The act that wants an answer as a comment of its own: in the review thread, where it was asked there."""
     facts = context.facts
     to = facts.asked_in
     root = to.root if to is not None and to.kind == "review_comment" else None

@@ -1,4 +1,4 @@
-"""Whose caps the bot's chains count against, and how caps are called where people read of them."""
+"""The caps that the bot's chains count against, and how caps are called where people read of them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _POOL: Final = Cap(POOL, Window.month, 0).name
 
 
 def account_of(thread: str, user: Actor, repository: Repository) -> Account:
-    """Whose caps a command's chain counts against."""
+    """The accounts whose caps a command's chain counts against."""
     return {THREAD: thread, USER: str(user.id), REPOSITORY: str(repository.id)}
 
 
@@ -32,5 +32,5 @@ def named(uses: Iterable[CapUse], door: str) -> list[CapUse]:
 
 
 def name_of(cap: str, door: str) -> str:
-    """What a cap is called at a door. A job's pool lives as long as the job."""
+    """The name of a cap at a door. A job's pool lives as long as the job."""
     return JOB if door == "action" and cap == _POOL else cap

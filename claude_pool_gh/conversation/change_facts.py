@@ -1,4 +1,4 @@
-"""What a chain knows from the start that changes files: where its work goes, and who decides on it."""
+"""The facts of a chain that changes files, known from its start: where its work goes, and who decides on it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from claude_pool_gh.terms.roles import Role
 
 
 class ChangeFacts(ThreadFacts):
-    """What a chain knows that changes files."""
+    """The facts of a chain that changes files."""
 
     merge_base: str = ""
     marks: tuple[str, ...] = ()
@@ -43,7 +43,7 @@ class ChangeFacts(ThreadFacts):
 
 
 async def decided(services: Services, asked: CommandContext, into: str) -> dict[str, Any]:
-    """What the configuration, and the CODEOWNERS of the branch that a change goes into, say of it, as facts."""
+    """The facts that the configuration, and the CODEOWNERS of the branch that a change goes into, decide about it."""
     own = asked.config.changes
     return {
         "codeowners": await _codeowners(services, asked, into) if own.codeowners else "",

@@ -29,7 +29,7 @@ from claude_pool_gh.storage import Transaction
 
 
 def report(tx: Transaction, chain: ChainRow) -> ChangeReport | None:
-    """What a chain's tracking comment shows of its change; None before there is one."""
+    """The part of a chain's tracking comment that shows its change; None before there is one."""
     facts = facts_of(chain.plan.context, ChangeFacts)
     result = next((step.result for step in chain.steps if step.name == "propose"), None)
     if not isinstance(result, dict):
@@ -76,12 +76,12 @@ def _let_out_as(chain: ChainRow) -> str:
 
 
 def open_questions(facts: ChangeFacts, questions: Sequence[str]) -> ChangeReport:
-    """What is shown where nobody knows yet what to change."""
+    """The report where nobody knows yet what to change."""
     return changed(facts, {}, None, ChangeStatus.nothing, questions=tuple(questions))
 
 
 def moved_on(tx: Transaction, facts: ThreadFacts) -> str:
-    """Why a gate cannot be opened any more, as far as GitHub's events have told; an approval looks for itself."""
+    """The reason why a gate cannot be opened any more, by GitHub's events; an approval looks for itself."""
     known = thread_rows.known(tx, facts.key)
     if known is None or facts.place != "pull":
         return ""
@@ -95,7 +95,7 @@ def moved_on(tx: Transaction, facts: ThreadFacts) -> str:
 
 
 def _partly(missing: Needed, approvals: list[decisions.Approval], facts: ChangeFacts) -> bool:
-    """Whether it is worth saying who is needed: not where one approval by anybody is all."""
+    """True where it is worth saying who is needed: not where one approval by anybody is all."""
     usual = facts.policy == Policy() and missing.people <= 1 and not missing.owners
     return bool(approvals) or not usual
 

@@ -109,7 +109,7 @@ async def _result(
 
 
 def signature(change: dict[str, Any]) -> Signature:
-    """What makes the commit's id."""
+    """The parts of a commit that make its id."""
     return Signature(
         message=change["message"],
         name=change["author_name"],
@@ -197,7 +197,7 @@ def _run_of(chain: ChainRow) -> str:
 
 
 def _prose(context: HostStepContext) -> dict[str, str]:
-    """What the agents say of their change: the description where one was written, else the last one's words."""
+    """The agents' words on their change: the description where one was written, else the last one's words."""
     described = (context.results.get("describe") or [{}])[0].get("structured")
     if isinstance(described, dict):
         return {"title": str(described.get("title", "")), "body": str(described.get("body", ""))}

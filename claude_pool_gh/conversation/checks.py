@@ -33,7 +33,7 @@ _DRAFT: Final = "an approval opens a draft pull request, which the repository's 
 
 
 async def run(services: Services, facts: ChangeFacts, commit: str) -> dict[str, Any]:
-    """What a step's result says of checks: each one that was run on a commit, or why there is none."""
+    """The checks in a step's result: each one that was run on a commit, or why there is none."""
     why, sandbox = await _why_none(services, facts), services.sandbox
     if why or sandbox is None:
         return {"checks": f"**not checked**: {why}" + (f"; {_DRAFT}" if facts.draft else "")}
@@ -79,7 +79,7 @@ async def _one(
 
 
 def judged(name: str, ran: RunResult, before: RunResult | None) -> CheckResult:
-    """What a check says of a change, by how it ran with it and, where that failed, without it. Pure."""
+    """The judgement of a check on a change, by how it ran with it and, where that failed, without it. Pure."""
     output = "" if ran.well else ran.output[-_OUTPUT:]
     return CheckResult(
         name=name,
@@ -134,7 +134,7 @@ def in_a_line(result: Mapping[str, Any]) -> str:
 
 
 def as_feedback(result: Mapping[str, Any]) -> str:
-    """What an agent that does it again should know of failed checks, marked as material: the repository printed it."""
+    """The failed checks for an agent that does it again, marked as material: the repository printed it."""
     return "\n\n".join(_printed(check) for check in of(result) if check.end in _BROKEN)
 
 

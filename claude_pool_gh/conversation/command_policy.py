@@ -77,7 +77,7 @@ class CommandPolicy:
         return {name: handler.verb for name, handler in self.verb_handlers.items()}
 
     async def decide(self, request: CommandRequest) -> Decision:
-        """What to do about a command. Reads GitHub and our rows, and changes neither. Raises ForgeError."""
+        """Decide about a command. Reads GitHub and our rows, and changes neither. Raises ForgeError."""
         heard = await self.hear(request)
         return await self.answer(heard) if isinstance(heard, CommandContext) else heard
 
@@ -89,7 +89,7 @@ class CommandPolicy:
             return await self._out_of_reach(request, error)
 
     async def answer(self, asked: CommandContext) -> Decision:
-        """What a command that may run leads to. Raises ForgeError, ForgeRefused not among them."""
+        """The decision on a command that may run. Raises ForgeError, ForgeRefused not among them."""
         try:
             answer = await self.verb_handlers[asked.command.verb.name].answer(self.services, asked)
         except RecipeError as error:
@@ -151,7 +151,7 @@ class CommandPolicy:
     async def _out_of_reach(
         self, request: CommandRequest, error: ForgeRefused
     ) -> CommandContext | Silence | Refusal:
-        """What cannot be read cannot be decided; said where a permission is all that is missing."""
+        """Decide about what cannot be read; say so where a permission is all that is missing."""
         forge, repository = self.services.forge, request.thread.repository
         if not self._lacks(repository):
             # Without a token for the repository, or without the thread, there is nobody we could speak to.
@@ -173,14 +173,14 @@ class CommandPolicy:
         role: Role,
         seen: Overview,
     ) -> bool:
-        """Whether somebody without the role is told all the same, as the author of the thread."""
+        """True where somebody without the role is told all the same, as the author of the thread."""
         chosen = isinstance(found, Configuration) and verb.name in found.value.permissions
         if not verb.tells or chosen or role < Role.read:
             return False
         return (await self._issue(request, seen)).author.id == request.actor.id
 
     async def _unheard(self, request: CommandRequest, config: RepositoryConfig) -> str | None:
-        """Why a command is not even answered: what caused it is nobody who may command here, or is not switched on."""
+        """The reason why a command is not even answered: its cause may not command here, or is not switched on."""
         if is_scheduled(request):
             name = str(request.source.id).partition(":")[0]
             asked = config.audits.get(name)
@@ -210,7 +210,7 @@ class CommandPolicy:
         return Refusal(replies.mistake(found), slot="mistake")
 
     async def _not_as_said(self, request: CommandRequest) -> Refusal | None:
-        """Why the text in which a command stands does not count as one any more."""
+        """The refusal where the text in which a command stands does not count as one any more."""
         if (source := request.written_in) is None:
             return None
         forge, thread = self.services.forge, request.thread
@@ -223,7 +223,7 @@ class CommandPolicy:
         return None
 
     async def _kept_out(self, asked: CommandContext, verb: Verb) -> Refusal | None:
-        """Why a permitted command runs nothing all the same."""
+        """The refusal of a permitted command that runs nothing all the same."""
         if verb.pushes and not self.services.keeps():
             return Refusal(replies.only_app(verb.name))
         repository = asked.thread.repository
@@ -241,7 +241,7 @@ class CommandPolicy:
         return [name for name in named if name.split(":")[0] in _INDISPENSABLE]
 
     async def _lacking(self, repository: Repository) -> Refusal | None:
-        """What to say where permissions are missing now: they may have been granted since the last token."""
+        """The refusal where permissions are missing now: they may have been granted since the last token."""
         access = self.services.forge.access
         await access.token(repository, fresh=True)
         missing, lacking = self._lacks(repository), access.lacking(repository)
@@ -270,12 +270,12 @@ def is_scheduled(request: CommandRequest) -> bool:
 
 
 def answers(found: Configuration, door: str) -> bool:
-    """Whether a door answers in a repository. A job was started on purpose: it answers unless a file says `app`."""
+    """True where a door answers in a repository. A job was started on purpose: it answers unless a file says `app`."""
     return found.value.door == door or (door == "action" and found.source("door") == DEFAULT)
 
 
 def is_switched_on(kind: str, config: RepositoryConfig) -> bool:
-    """Whether a happening of this kind starts anything in a repository."""
+    """True where a happening of this kind starts anything in a repository."""
     match kind:
         case "label":
             return config.triggers.labels

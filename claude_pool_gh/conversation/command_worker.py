@@ -203,7 +203,7 @@ class CommandWorker:
         return Handled(answer, chain_id)
 
     def _stands(self, tx: Transaction, chain: ChainRow) -> str:
-        """Where the tracking comment stands that shows a chain, or that it is about to take over; "" if nowhere."""
+        """The place of the tracking comment that shows a chain, or that it is about to take over; "" if nowhere."""
         facts = facts_of(chain.plan.context, ThreadFacts)
         return endings.comment_url(tx, self.services.links, facts, comment_key(chain, facts))
 
@@ -239,7 +239,7 @@ class CommandWorker:
     async def _postpone(
         self, request: CommandRequest, reason: str, error: Exception
     ) -> Handled | None:
-        """It cannot be decided now: try again, longer each time; at last say so where we still can."""
+        """Postpone a command that cannot be decided now, longer each time; at last say so where we still can."""
 
         def store(tx: Transaction) -> Handled | None:
             tries = command_rows.tries(tx, request.key) + 1

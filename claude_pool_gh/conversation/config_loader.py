@@ -1,4 +1,4 @@
-"""What holds in a repository: the organization's defaults, and over them the repository's own file."""
+"""The configuration of a repository: the organization's defaults, and over them the repository's own file."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ SUFFIXES: Final[dict[What, str]] = {"patch": "patch", "report": "md"}
 
 
 def url_of(links: Links, chain_id: str, what: What) -> str:
-    """Where a chain's patch or whole report is found; "" where this server hands out nothing."""
+    """The address of a chain's patch or whole report; "" where this server hands out nothing."""
     if links.public is None:
         return ""
     return f"{links.public}/chains/{chain_id}.{SUFFIXES[what]}?key={key_of(links, chain_id, what)}"
@@ -27,6 +27,6 @@ def key_of(links: Links, chain_id: str, what: What) -> str:
 
 
 def may_have(links: Links, chain_id: str, what: What, given: str) -> bool:
-    """Whether a key belongs to a download, compared in constant time."""
+    """True where a key belongs to a download, compared in constant time."""
     right = key_of(links, chain_id, what)
     return links.public is not None and hmac.compare_digest(right.encode(), given.encode())

@@ -77,7 +77,7 @@ def take_back_eyes(tx: Transaction, request: CommandRequest, now_ms: int) -> Non
 
 
 def reaction_of(outcome: Outcome, report: Report | None) -> ReactionContent | None:
-    """What the end looks like on the command; None while a push is still on its way. Pure."""
+    """The reaction to the command that shows the end; None while a push is still on its way. Pure."""
     match report:
         case ChangeReport(fate=ChangeStatus.writing) if outcome.verdict is Verdict.answered:
             return None
@@ -88,7 +88,7 @@ def reaction_of(outcome: Outcome, report: Report | None) -> ReactionContent | No
 
 
 def comment_url(tx: Transaction, links: Links | None, facts: ThreadFacts, key: str) -> str:
-    """Where a tracking comment stands; "" while it does not, or where a person deleted it."""
+    """The address of a tracking comment; "" while it does not stand, or where a person deleted it."""
     fate = rows.fate(tx, key)
     if links is None or fate is None or fate.remote_id is None or fate.state == "gone":
         return ""
@@ -109,7 +109,7 @@ def _waits(request: CommandRequest) -> bool:
 
 
 def _is_needed(tx: Transaction, end: EndedChain, now_ms: int) -> bool:
-    """Whether nothing else that we post notifies anybody of this end."""
+    """True where nothing else that we post notifies anybody of this end."""
     if end.outcome.verdict is Verdict.cancelled:  # the answer to `/pool cancel` says so
         return False
     if end.chain.ended_ms is None or now_ms - end.chain.ended_ms > _FRESH_MS:

@@ -1,4 +1,4 @@
-"""What GitHub's own events change: heads move, threads close, repositories are renamed, installations end."""
+"""The changes that GitHub's events bring: heads move, threads close, repositories are renamed, installations end."""
 
 from __future__ import annotations
 
@@ -69,7 +69,10 @@ class EventHandler:
                     self._end(tx, (repository.id,))
 
     def _forget(self, tx: Transaction, comment: CommentRef) -> None:
-        """What a person deletes stays deleted: no later edit brings it back. One in a review is never edited."""
+        """Forget a comment: what a person deletes stays deleted, and no later edit brings it back.
+
+        One in a review is never edited.
+        """
         if comment.kind == "issue_comment":
             rows.comment_deleted(tx, comment.id)
 
@@ -102,7 +105,7 @@ class EventHandler:
             self._end(tx, thread_rows.of_installation(tx, told.id))
 
     def _show(self, tx: Transaction, thread: Thread) -> None:
-        """What waits or runs in a thread may be about something else than its head now."""
+        """Show anew what waits or runs in a thread: it may be about something else than its head now."""
         for chain_id in lookup.open_of(tx, THREAD, [thread_key(thread)]):
             self.observer.changed(tx, chain_id)
 

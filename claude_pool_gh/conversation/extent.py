@@ -1,4 +1,7 @@
-"""What a chain that ended early has to be given to come further: more money, more turns, or nothing more. Pure."""
+"""The extension of a chain that ended early, so that it comes further: more money, more turns, or nothing more.
+
+Pure.
+"""
 
 from __future__ import annotations
 

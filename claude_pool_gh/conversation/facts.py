@@ -1,4 +1,4 @@
-"""What a chain's plan knows from the start, frozen when the command was accepted."""
+"""The facts of a chain's plan, frozen when the command was accepted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from claude_pool_gh.terms.ids import Actor, CommentRef, Term, Thread
 
 
 class ThreadFacts(Term):
-    """What every chain of a thread knows; stored as the plan's context. Verbs add to it."""
+    """The facts of every chain of a thread; stored as the plan's context. Verbs add to it."""
 
     thread: Thread
     place: Literal["pull", "issue"]
@@ -34,7 +34,7 @@ class ThreadFacts(Term):
 
     @property
     def refs(self) -> list[str]:
-        """Where the commits are found; a fork's head too."""
+        """The refs under which the commits are found; a fork's head too."""
         own = [f"refs/pull/{self.thread.number}/head"] if self.place == "pull" else []
         return [f"refs/heads/{self.base_ref}", *own]
 
@@ -45,7 +45,7 @@ class ThreadFacts(Term):
 
     @property
     def workspace(self) -> WorkspaceSpec:
-        """What a lease of a worktree is told."""
+        """The facts for a lease of a worktree."""
         repository_id = self.thread.repository.id
         return WorkspaceSpec(repository_id=repository_id, commit=self.head, refs=tuple(self.refs))
 

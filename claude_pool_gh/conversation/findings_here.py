@@ -46,7 +46,7 @@ async def replied_to(
 
 
 def reads_as_name(word: str) -> bool:
-    """Whether a word looks like a finding's ID, be there such a finding or not."""
+    """True where a word looks like a finding's ID, be there such a finding or not."""
     return _NAME.fullmatch(word) is not None
 
 

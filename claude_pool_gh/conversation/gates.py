@@ -22,7 +22,7 @@ from claude_pool_gh.terms.patterns import matches
 
 
 class Policy(Term):
-    """Who must approve, as the configuration said when the command was accepted."""
+    """The policy on approvers, as the configuration had it when the command was accepted."""
 
     approvals: int = 1
     four_eyes: bool = False
@@ -69,7 +69,7 @@ def waiting_step(chain: ChainRow) -> StepRow | None:
 
 
 def work_of(tx: Transaction, chain: ChainRow) -> CapturedChange | None:
-    """What a chain's agents have changed, up to the step that waits."""
+    """The work of a chain's agents, up to the step that waits."""
     shown = (*FINISHED, StepState.pending_review)
     found = [step.work for step in chain.steps if step.state in shown and step.work]
     return tasks.kept_work(tx, found[-1]["run"]) if found else None
@@ -101,7 +101,7 @@ def _rejections(chain: ChainRow, step: StepRow) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Needed:
-    """What is still missing before a gate opens; nothing: it opens."""
+    """The approvals that are still missing before a gate opens; nothing: it opens."""
 
     people: int = 0
     owners: tuple[str, ...] = field(default=())
@@ -120,7 +120,7 @@ def needed(
     requester_id: int,
     rules: Sequence[Rule] = (),
 ) -> Needed:
-    """What the policy still asks for. Pure."""
+    """The approvals that the policy still asks for. Pure."""
     counted = [
         each for each in approvals if not (policy.four_eyes and each.actor_id == requester_id)
     ]

@@ -1,4 +1,4 @@
-"""What the maintainers ask of whoever works on their code: `AGENTS.md` and `CLAUDE.md`, of the default branch alone.
+"""The maintainers' rules for whoever works on their code: `AGENTS.md` and `CLAUDE.md`, of the default branch alone.
 
 It is the maintainers' own word, so it stands in the system prompt, outside the fence around what others wrote.
 Invariant: nothing of a pull request's head is taken for guidance.

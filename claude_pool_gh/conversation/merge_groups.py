@@ -1,4 +1,4 @@
-"""What a merge queue is told: the state of the review of the pull request that its commit was made for."""
+"""The check of a merge queue's commit: the state of the review of the pull request that it was made for."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def plain(text: str, limit: int) -> str:
 
 
 def _is_seen(character: str) -> bool:
-    """Whether it is shown: invisible characters could join what was taken apart."""
+    """True where it is shown: invisible characters could join what was taken apart."""
     return unicodedata.category(character) != "Cf"
 
 

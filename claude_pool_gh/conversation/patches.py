@@ -1,4 +1,4 @@
-"""What a patch of an agent's may not hold, before anybody is asked about it."""
+"""The contents that a patch of an agent's may not have, before anybody is asked about it."""
 
 from __future__ import annotations
 

@@ -178,7 +178,7 @@ class Progress:
         return f"`{chain.labels.head[:9]}` {self.title_of(tx, chain)}, {dollars(cost[0], upper_bound=cost[1])}"
 
     def title_of(self, tx: Transaction, chain: ChainRow) -> str:
-        """What came of a chain, or where it is."""
+        """The outcome of a chain, or its present place, in a few words."""
         handler = self.verb_handlers.get(chain.plan.verb)
         if chain.state is ChainState.parked or chain.outcome:
             report = None if handler is None else handler.report(tx, chain)
@@ -237,7 +237,7 @@ def _against(seen: ChainPage, facts: ThreadFacts) -> Retargeted | None:
 
 
 def _kept(tx: Transaction, seen: ChainPage, bill: Bill) -> Resumable | None:
-    """How a chain that ended early goes on; None where it would only end in the same way."""
+    """The way on for a chain that ended early; None where it would only end in the same way."""
     chain, own = seen.chain, seen.runs
     if chain.outcome is None or chain.outcome.verdict not in CONTINUABLE or chain.outcome.operator:
         return None
@@ -253,7 +253,7 @@ def _kept(tx: Transaction, seen: ChainPage, bill: Bill) -> Resumable | None:
 
 
 def _files(tx: Transaction, seen: ChainPage) -> tuple[FileChange, ...]:
-    """What the chain's newest run has changed, finished or not."""
+    """The changes of the chain's newest run, finished or not."""
     works = tasks.works_of(tx, [task.run_id for task in seen.runs])
     newest = tasks.kept_work(tx, list(works)[-1]) if works else work_of(tx, seen.chain)
     return files_of(newest.patch) if newest else ()
@@ -308,7 +308,7 @@ def _detail(record: StepRow, runs: Sequence[TaskRow]) -> str:
 
 
 def _elapsed(step: Step, record: StepRow, runs: Sequence[TaskRow], now_ms: int) -> int | None:
-    """How long a step has worked. What waits for a person, or has waited, does not work."""
+    """The time that a step has worked, in milliseconds. What waits for a person, or has waited, does not work."""
     if record.started_ms is None:
         return None
     if record.state is StepState.pending_review or (step.gate and record.ended_ms is not None):

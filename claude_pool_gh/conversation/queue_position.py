@@ -25,7 +25,7 @@ def place(line: SlotQueue, chain: ChainRow) -> Place | None:
 
 
 def moves(chain: ChainRow, runs: Sequence[TaskRow]) -> bool:
-    """Whether what has just changed of a chain may have moved the others' places: it came to rest or took a slot."""
+    """True where what has just changed of a chain may have moved the others' places: it came to rest or took a slot."""
     if chain.state not in ON_THE_WAY:
         return True
     return sum(task.state is TaskState.running for task in runs) == 1

@@ -1,4 +1,4 @@
-"""Who is kept out before anything is spent: commands too often, bots, and pull requests of outsiders."""
+"""The limits before anything is spent: commands too often, bots, and pull requests of outsiders."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def too_often(tx: Transaction, request: CommandRequest, limits: Limits, now_ms: 
 
 
 async def is_unvetted(services: Services, thread: Thread, author: Actor, commit: str) -> bool:
-    """Whether a commit of a pull request is an outsider's that nobody has looked at yet: no money is spent on it.
+    """True where a commit of a pull request is an outsider's that nobody has looked at yet: no money is spent on it.
 
     An outsider is whoever may not write here, by the live API, and whatever account it is.
     """

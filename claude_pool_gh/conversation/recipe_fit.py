@@ -18,7 +18,7 @@ from claude_pool_gh.pool.model.render import placeholders
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecipeNeeds:
-    """What a verb needs of its recipe."""
+    """The needs of a verb, which its recipe must meet."""
 
     one_of: frozenset[str] = frozenset()
     """Host calls of which one must be a step, since it ends the chain; empty: none must be."""
@@ -64,7 +64,7 @@ class RecipeNeeds:
 
 
 def _unread(step: Step | None, form: type[BaseModel] | str) -> str | None:
-    """Why a verb cannot read the result of a step; None where it can."""
+    """The reason why a verb cannot read the result of a step; None where it can."""
     if isinstance(form, str):
         fits = isinstance(step, HostCall) and step.call == form
         return None if fits else f"one with `host: {form}`"
@@ -80,7 +80,7 @@ def _unread(step: Step | None, form: type[BaseModel] | str) -> str | None:
 
 
 def _fields_asked(step: Step) -> Iterator[tuple[str, str]]:
-    """What the texts of a step ask for of earlier results: the step, and the name right below it."""
+    """The parts of earlier results that the texts of a step ask for: the step, and the name right below it."""
     for run in _runs(step):
         arguments = (run.arguments or {}).values()
         for text in (run.system, run.prompt, run.title, run.recovery or "", *arguments):

@@ -1,4 +1,4 @@
-"""What every verb needs at hand, and what a verb answers."""
+"""The services that every verb needs at hand, and the answers of a verb."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from claude_pool_gh.worktrees.leases import Worktrees
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Defaults:
-    """What the server decides where a repository does not."""
+    """The server's decisions where a repository makes none."""
 
     model: str
     pool_cap: int | None
@@ -87,7 +87,7 @@ class CommandContext:
 
     @property
     def config(self) -> RepositoryConfig:
-        """What the repository decides."""
+        """The repository's decisions."""
         return self.configuration.value
 
     @property
@@ -97,7 +97,7 @@ class CommandContext:
 
     @property
     def thread(self) -> Thread:
-        """Where it was asked."""
+        """The thread in which it was asked."""
         return self.request.thread
 
     @property
@@ -107,7 +107,7 @@ class CommandContext:
 
     @property
     def place(self) -> Literal["pull", "issue"]:
-        """What kind of thread it is."""
+        """The kind of thread it is."""
         return "pull" if self.issue.is_pull else "issue"
 
     @property

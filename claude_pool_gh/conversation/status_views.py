@@ -1,4 +1,4 @@
-"""What is read for `/pool status` and `cost`."""
+"""The facts for `/pool status` and `cost`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _WEEK_MS: Final = 7 * 24 * 3_600_000
 
 
 def status_of(tx: Transaction, asked: CommandContext, progress: Progress) -> tables.StatusView:
-    """What runs and waits in a thread, and how busy the slots are."""
+    """The chains that run and wait in a thread, and how busy the slots are."""
     now = queue_position.read(tx)
     return tables.StatusView(
         chains=[_chain(tx, chain, progress) for chain in of_thread(tx, asked.key)[:15]],
@@ -61,7 +61,7 @@ def _chain(tx: Transaction, chain: ChainRow, progress: Progress) -> tables.Chain
 def cost_of(
     tx: Transaction, services: Services, asked: CommandContext, now_ms: int
 ) -> tables.CostView:
-    """What a repository has spent, and on what."""
+    """The spending of a repository, and on what."""
     account = account_of(asked.key, asked.request.actor, asked.thread.repository)
     caps = caps_of(asked.config, asked.command, services.defaults)
     uses = named(cap_uses.cap_uses(tx, account, caps, now_ms), services.door)

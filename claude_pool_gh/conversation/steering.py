@@ -43,7 +43,7 @@ def titles(
 
 
 def not_allowed(asked: CommandContext, verb: Verb) -> Answer | None:
-    """What to say to somebody who may steer, but may not give the command that is steered."""
+    """The answer to somebody who may steer, but may not give the command that is steered."""
     needed = needed_role(verb, asked.config)
     return (
         Answer(replies.not_allowed(verb.name, needed, asked.role)) if asked.role < needed else None

@@ -34,7 +34,7 @@ from claude_pool_gh.worktrees.errors import WorktreeError
 
 
 class ThreadPart(StrEnum):
-    """What a thread has to say, in the order in which agents are told it."""
+    """A part of a thread, in the order in which agents are told of it."""
 
     place = "Where the command stands"
     """The lines of the diff under which it was written, and what is said there."""
@@ -101,7 +101,7 @@ class ThreadPrompt:
 
     @property
     def result(self) -> dict[str, Any]:
-        """What a brief's step hands on: all of it, and each part by its name, fenced by itself."""
+        """The result of a brief's step: all of it, and each part by its name, fenced by itself."""
         named = {part.name: self.fenced(self.parts.get(part, "")) for part in ThreadPart}
         texts = {
             "title": self.fenced(self.title),
@@ -118,7 +118,7 @@ class ThreadPrompt:
 async def about_thread(
     services: Services, facts: ThreadFacts, sees: frozenset[ThreadPart]
 ) -> ThreadPrompt:
-    """What a verb's agents are told of a thread, and the maintainers' rules for them. Raises StepFailed."""
+    """The prompt that tells a verb's agents of a thread, and the maintainers' rules for them. Raises StepFailed."""
     try:
         return await _about(services, facts, sees)
     except ForgeError as error:
@@ -219,7 +219,7 @@ async def _reader(services: Services, facts: ThreadFacts) -> discussion_prompt.R
 
 
 async def _questions(services: Services, facts: ThreadFacts) -> str:
-    """What earlier plans left open, oldest first; the answers are in the conversation."""
+    """The questions that earlier plans left open, oldest first; the answers are in the conversation."""
     chains = await services.database.read(lambda tx: chain_lookup.of_thread(tx, facts.key))
     asked: list[str] = []
     for chain in chains:
@@ -261,7 +261,7 @@ def listed(paths: Sequence[str]) -> str:
 
 
 def printed(failed: Sequence[FailedCheck]) -> str:
-    """What checks say that failed. Pure: most of it may come from the pull request itself."""
+    """The output of failed checks. Pure: most of it may come from the pull request itself."""
     told = [_of_check(each) for each in failed]
     return _cut("\n\n".join(told), _CHECKS_LIMIT, "(the rest is left out)")
 

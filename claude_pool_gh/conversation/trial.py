@@ -46,7 +46,7 @@ def host_steps(services: Services) -> dict[str, HostStep]:
 
 
 def known(results: Mapping[str, Any], digest: str) -> dict[str, Any]:
-    """What is known already of the checks of exactly this work; nothing where other work, or none, was tried. Pure."""
+    """The known results of the checks of exactly this work; nothing where other work, or none, was tried. Pure."""
     for result in results.values():
         if isinstance(result, dict) and result.get("digest") == digest and "checked" in result:
             return {"checks": result["checks"], "checked": result["checked"]}

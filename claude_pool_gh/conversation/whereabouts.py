@@ -1,4 +1,4 @@
-"""Where the code of a finding stands now: it was stated at an older head, and lines move. Pure."""
+"""The present place of a finding's code: it was stated at an older head, and lines move. Pure."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class Whereabouts:
 
     @property
     def found(self) -> bool:
-        """Whether the quoted lines stand there still."""
+        """True where the quoted lines stand there still."""
         return self.start > 0
 
 
 def whereabouts(finding: Finding, files: Mapping[str, str]) -> Whereabouts:
-    """Where the lines stand that a finding quotes: in its own file or, where they moved, in one other of `files`."""
+    """The place of the lines that a finding quotes: in its own file or, where they moved, in one other of `files`."""
     own = _places(finding.evidence, files.get(finding.path, ""))
     if own:
         start = min(own, key=lambda line: abs(line - finding.start_line))

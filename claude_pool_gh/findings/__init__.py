@@ -1,1 +1,1 @@
-"""What a review asserts: its typed form, its place in the code, its identity from one run to the next."""
+"""The findings of a review: their typed form, their place in the code, their identity from one run to the next."""

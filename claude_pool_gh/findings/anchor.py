@@ -82,7 +82,7 @@ def _on_left(
 def _is_removed(
     found: Finding, head: Mapping[str, str], base: Mapping[str, str], renamed: Mapping[str, str]
 ) -> bool:
-    """Whether the lines of a finding stand less often in the file than before the change."""
+    """True where the lines of a finding stand less often in the file than before the change."""
     quote = lines_of(found.evidence)
     old = renamed.get(found.path, found.path)
     before = base[old] if old in base else base.get(found.path, "")
@@ -135,5 +135,5 @@ def _anchored(
 
 
 def _quotes_removed_lines(evidence: str) -> bool:
-    """Whether it is a piece of a diff that shows removed lines only."""
+    """True where it is a piece of a diff that shows removed lines only."""
     return all(line.startswith("-") for line in evidence.split("\n") if line.strip())

@@ -1,4 +1,4 @@
-"""What a pull request changes, file by file: what to read, in which parts, and where a comment can stand."""
+"""The changes of a pull request, file by file: what to read, in which parts, and where a comment can stand."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ class Group:
 
     @property
     def title(self) -> str:
-        """What people read while it runs."""
+        """The title that people read while it runs."""
         paths = list(dict.fromkeys(change.path for change in self.changes))
         return paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
 

@@ -38,6 +38,6 @@ def definition_of(lines: Sequence[str], line: int) -> str:
 
 
 def _level(text: str) -> int:
-    """How deep a line is indented, in columns."""
+    """The indentation of a line, in columns."""
     expanded = text.expandtabs(_TAB)
     return len(expanded) - len(expanded.lstrip())

@@ -210,7 +210,7 @@ def pieces_of(section: str) -> list[Piece]:
 
 
 def _end(lines: Sequence[str], at: int, old: int, new: int) -> int:
-    """Where a hunk's lines end, by its own count."""
+    """The end of a hunk's lines, by its own count."""
     while old > 0 or new > 0:
         sign = lines[at][:1] if at < len(lines) else ""
         if sign not in ("+", "-", " ", "\\") or not sign:
@@ -254,12 +254,12 @@ def _hunk(piece: Piece, first: int, last: int) -> Hunk:
 
 
 def header_of(section: str) -> str:
-    """What stands before the first hunk."""
+    """The lines before the first hunk."""
     return section.partition("\n@@ ")[0]
 
 
 def is_binary(section: str) -> bool:
-    """Whether git shows no lines of it."""
+    """True where git shows no lines of it."""
     rest = header_of(section).split("\n")[1:]
     return any(
         line == "GIT binary patch" or re.match(r"Binary files .* differ$", line) for line in rest
@@ -304,12 +304,12 @@ def is_pointer(section: str) -> bool:
 
 
 def is_new(section: str) -> bool:
-    """Whether the file was not there before."""
+    """True where the file was not there before."""
     return re.search(r"^new file mode ", header_of(section), re.MULTILINE) is not None
 
 
 def is_deleted(section: str) -> bool:
-    """Whether the file is not there afterwards."""
+    """True where the file is not there afterwards."""
     return re.search(r"^deleted file mode ", header_of(section), re.MULTILINE) is not None
 
 

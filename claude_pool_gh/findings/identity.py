@@ -104,7 +104,7 @@ def _renamed(finding: Finding, update: Mapping[str, object]) -> Finding:
 
 
 def same_defect(before: Finding, now: Finding) -> bool:
-    """Whether both are about the same code at the same place in the same definition of the same file."""
+    """True where both are about the same code at the same place in the same definition of the same file."""
     if (before.path, before.side, code_of(before)) != (now.path, now.side, code_of(now)):
         return False
     if before.within is None or now.within is None:
@@ -113,7 +113,7 @@ def same_defect(before: Finding, now: Finding) -> bool:
 
 
 def hides(dismissed: Finding, now: Finding, old_path: str = "") -> bool:
-    """Whether a dismissal was of exactly this: the same code at the same place, and the same fault of it.
+    """True where a dismissal was of exactly this: the same code at the same place, and the same fault of it.
 
     The same fault has the same title, or does the same kind of harm and is no worse: else a dismissed trifle would hide
     a security hole in its line. Where an older dismissal stood is not known; it hides only under its own title.
@@ -157,7 +157,7 @@ def _worst_first(finding: Finding) -> tuple[object, ...]:
 
 
 def overlap(one: Finding, other: Finding) -> bool:
-    """Whether both quote any of the same lines."""
+    """True where both quote any of the same lines."""
     if (one.path, one.side) != (other.path, other.side):
         return False
     return one.start_line <= other.end_line and other.start_line <= one.end_line

@@ -21,7 +21,7 @@ class StatedModel(BaseModel):
 
 
 class Category(StrEnum):
-    """What kind of harm a finding does."""
+    """The kind of harm that a finding does."""
 
     correctness = "correctness"
     security = "security"
@@ -86,13 +86,13 @@ class Finding(Claim):
 
 
 class Findings(StatedModel):
-    """What one agent found; an empty list is a good answer. How many there may be is the host's own decision."""
+    """The findings of one agent; an empty list is a good answer. How many there may be is the host's own decision."""
 
     findings: tuple[Claim, ...]
 
 
 class NewPlace(StatedModel):
-    """Where code that moved or changed stands now."""
+    """The present place of code that moved or changed."""
 
     path: Annotated[str, Field(min_length=1, max_length=500)]
     start_line: Annotated[int, Field(ge=1)]

@@ -74,7 +74,7 @@ _TRIED: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class QuotePlace:
-    """Where a quote stands."""
+    """The place of a quote."""
 
     start: int
     end: int
@@ -86,7 +86,7 @@ class QuotePlace:
 
 @dataclass(frozen=True, slots=True)
 class UnplacedQuote:
-    """Why a quote has no place."""
+    """The reason why a quote has no place."""
 
     reason: str
 
@@ -103,7 +103,7 @@ def locate(
     side: Side = "RIGHT",
     path: str = "",
 ) -> QuotePlace | UnplacedQuote:
-    """Where a quote stands in a file's lines; of several places the one that was stated."""
+    """The place of a quote in a file's lines; of several the one that was stated."""
     there = [(number, line.rstrip()) for number, line in enumerate(lines, 1) if line.strip()]
     commentless = _equal_but_for_a_comment(path)
     told = NOT_THERE
@@ -126,14 +126,14 @@ def lines_of(text: str) -> list[str]:
 
 
 def occurrences(lines: Sequence[str], quote: Sequence[str]) -> int:
-    """How often lines stand in a file, one after the other, whatever their indentation."""
+    """The number of times that lines stand in a file, one after the other, whatever their indentation."""
     there = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
     wanted = tuple(line for line in quote if line.strip())
     return len(_places(there, wanted, _equal_but_for_indentation)) if wanted else 0
 
 
 def is_numbered(lines: Sequence[str]) -> bool:
-    """Whether each line begins with its number, as tools show files."""
+    """True where each line begins with its number, as tools show files."""
     found = [_NUMBER.match(line) for line in lines if line.strip()]
     numbers = [int(match[1]) for match in found if match is not None]
     return bool(found) and len(numbers) == len(found) and all(a < b for a, b in pairwise(numbers))
@@ -179,7 +179,7 @@ def _without_numbers(quote: Lines) -> Lines:
 
 
 def _without_signs(quote: Lines, side: Side) -> Lines:
-    """What a diff shows of one side."""
+    """The lines that a diff shows of one side."""
     body = [line for line in quote if line.strip() and not _DIFF_HEADER.match(line)]
     other = "-" if side == "RIGHT" else "+"
     if not any(line[0] in "+-" for line in body) or not all(line[0] in "+- " for line in body):
@@ -192,7 +192,7 @@ def _without_entities(quote: Lines) -> Lines:
 
 
 def _means_something(quote: Sequence[str]) -> bool:
-    """Whether there is more in a quote than a bracket or a letter, which stand in every file."""
+    """True where there is more in a quote than a bracket or a letter, which stand in every file."""
     text = "".join("".join(line.split()) for line in quote)
     return len(text) >= 3 and len(_WORD.findall(text)) >= 2
 
@@ -238,7 +238,7 @@ def _parts(there: Numbered, quote: Lines) -> list[tuple[int, int]]:
 
 
 def _has_whole(line: str, part: str) -> bool:
-    """Whether a part begins and ends where words and operators of the line do."""
+    """True where a part begins and ends where words and operators of the line do."""
     starts = {match.start() for match in _TOKEN.finditer(line)}
     ends = {match.end() for match in _TOKEN.finditer(line)}
     at = line.find(part)
@@ -257,7 +257,7 @@ def _is_edge(at: int, sign: str, edges: set[int]) -> bool:
 
 
 def _with_gaps(there: Numbered, quote: Lines, same: Same) -> list[tuple[int, int]]:
-    """Where the parts of a quote that leaves lines out stand one after the other, not far apart."""
+    """The places where the parts of a quote that leaves lines out stand one after the other, not far apart."""
     segments = _segments(quote)
     found = _places(there, segments[0], same) if segments else []
     for segment in segments[1:]:

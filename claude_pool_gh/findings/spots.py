@@ -1,4 +1,4 @@
-"""Where GitHub takes a comment: on the lines of its own diff, which shows three lines around a change.
+"""The lines on which GitHub takes a comment: those of its own diff, which shows three lines around a change.
 
 A comment's range must lie in one hunk and on one side. What lies a little outside is put at the nearest line that
 can carry it, and says which lines it is about.

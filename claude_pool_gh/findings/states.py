@@ -1,4 +1,4 @@
-"""What becomes of a finding, and what moves it. `tables` writes it, as this table says."""
+"""The states of a finding, and the events that change them. `tables` writes them, as this table says."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from claude_pool_gh.pool.model.state_table import StateTable
 
 
 class Standing(StrEnum):
-    """What became of a finding."""
+    """The present standing of a finding."""
 
     open = "open"
     fixed = "fixed"
@@ -21,7 +21,7 @@ class Standing(StrEnum):
 
 
 class FindingEvent(StrEnum):
-    """What happens to a finding."""
+    """An event in the life of a finding."""
 
     fix = "fix"
     dismiss = "dismiss"

@@ -69,7 +69,7 @@ def _set_right(suggestion: str, old: list[str], found: QuotePlace) -> list[str] 
 
 
 def _moved(real: str, said: str) -> str | None:
-    """What stands before a line besides what was quoted."""
+    """The text before a line besides what was quoted."""
     indent, quoted = _indent(real), _indent(said)
     return indent.removesuffix(quoted) if indent.endswith(quoted) else None
 
@@ -89,7 +89,7 @@ def _indent(line: str) -> str:
 
 
 def _is_no_code(new: list[str], old: list[str], kind: str) -> bool:
-    """Whether it holds line numbers, signs of a diff or a sentence, which the lines that it replaces do not."""
+    """True where it holds line numbers, signs of a diff or a sentence, which the lines that it replaces do not."""
     if is_numbered(new) and not is_numbered(old):
         return True
     if any(map(_SIGNED.match, new)) and not any(map(_SIGNED.match, old)):
@@ -101,13 +101,13 @@ def _is_no_code(new: list[str], old: list[str], kind: str) -> bool:
 
 
 def _fits(new: list[str], old: list[str]) -> bool:
-    """Whether it begins where the lines that it replaces begin."""
+    """True where it begins where the lines that it replaces begin."""
     first = [next((line for line in some if line.strip()), None) for some in (new, old)]
     return first[0] is None or first[1] is None or _indent(first[0]) == _indent(first[1])
 
 
 def _doubles(new: list[str], old: list[str], before: Sequence[str], after: Sequence[str]) -> bool:
-    """Whether it states again what stands above or below the lines that it replaces."""
+    """True where it states again what stands above or below the lines that it replaces."""
     own, had = ([line.strip() for line in some if line.strip()] for some in (new, old))
     below = next((line.strip() for line in after if line.strip()), "")
     above = next((line.strip() for line in reversed(before) if line.strip()), "")
@@ -131,7 +131,10 @@ def _says_something(line: str) -> bool:
 def _stays_readable(
     kind: str, before: Sequence[str], after: Sequence[str], old: Sequence[str], new: Sequence[str]
 ) -> bool:
-    """Whether a file that its language's parser took is taken afterwards too. Without a parser brackets must match."""
+    """True where a file that its language's parser took is taken afterwards too.
+
+    Without a parser brackets must match.
+    """
     parser = _PARSERS.get(kind)
     texts = ["\n".join([*lines, ""]) for lines in (before, after)]
     if (
@@ -152,7 +155,7 @@ def _is_soon_parsed(kind: str, text: str) -> bool:
 
 
 def _balance(lines: Sequence[str]) -> dict[str, int]:
-    """How many brackets of each kind are opened and not closed, and how many words that end a block there are."""
+    """The brackets of each kind that are opened and not closed, and the words that end a block, by their number."""
     counts = Counter(sign for line in lines for sign in line if sign in _BRACKETS)
     opened = {pair: counts[pair[0]] - counts[pair[1]] for pair in ("()", "[]", "{}")}
     return opened | Counter(line.strip() for line in lines if line.strip() in _ENDS)

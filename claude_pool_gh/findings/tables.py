@@ -1,4 +1,4 @@
-"""What was asserted in each thread and what became of it, so that nothing is said twice and recipes can be judged."""
+"""The findings of each thread and their standing, so that nothing is said twice and recipes can be judged."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class ReviewBasis:
 
 
 def mark_of(thread: str, mark: str) -> str:
-    """What is hidden in a finding's inline comment, so that it can be found again."""
+    """The mark that is hidden in a finding's inline comment, so that it can be found again."""
     return f"finding:{thread}:{mark}"
 
 
@@ -242,7 +242,7 @@ def shares(tx: Transaction, repository_id: int) -> dict[str, Counter[str]]:
 
 
 def last_reviewed(tx: Transaction, thread: str) -> ReviewBasis | None:
-    """What the last complete review of a thread was held against."""
+    """The basis of the last complete review of a thread."""
     row = tx.execute(sa.select(reviewed).where(reviewed.c.thread == thread)).one_or_none()
     return (
         None

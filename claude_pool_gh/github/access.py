@@ -72,11 +72,11 @@ class Access(Protocol):
         ...
 
     async def may_push(self, repository: Repository) -> MissingPermissions | None:
-        """What is missing for a push; None where nothing is."""
+        """The permissions that are missing for a push; None where none are."""
         ...
 
     async def account(self, repository: Repository) -> Account:
-        """Who we are."""
+        """Our own account."""
         ...
 
     async def own_id(self, repository: Repository) -> int:
@@ -84,7 +84,7 @@ class Access(Protocol):
         ...
 
     def lacking(self, repository: Repository) -> MissingPermissions | None:
-        """What the last token for the repository had to go without."""
+        """The permissions that the last token for the repository had to go without."""
         ...
 
     async def sibling(self, repository: Repository, name: str) -> Repository | None:
@@ -273,7 +273,7 @@ class JobAccess:
         return self._account
 
     async def _viewer(self) -> Account | None:
-        """Who the token speaks for; REST tells that to people only. None where GitHub does not say."""
+        """The account that the token speaks for; REST tells that to people only. None where GitHub does not say."""
         endpoint = f"{self.api_url.rstrip('/').removesuffix('/v3')}/graphql"
         api = Client(self.session, endpoint, oauth_token=self.job_token)
         try:

@@ -44,12 +44,12 @@ class CheckKey:
         return f"{self.prefix()}{self.head}"
 
     def prefix(self) -> str:
-        """How the keys of the same check at every commit begin."""
+        """The beginning of the keys of the same check at every commit."""
         return f"{_KIND}:{self.repository_id}:{self.number}:{self.verb}:"
 
 
 def is_ours(external_id: str) -> bool:
-    """Whether a check run is one of ours, whichever of our servers or versions has made it."""
+    """True where a check run is one of ours, whichever of our servers or versions has made it."""
     return external_id.startswith(f"{_KIND}:")
 
 

@@ -65,7 +65,7 @@ class Client(GitHubAPI):
 
 
 def _within(method: str, status: int, url: str, location: str) -> str:
-    """Where a redirect leads, if that is on the same server: GitHub's for repositories that were renamed."""
+    """The target of a redirect, if that is on the same server: GitHub's for repositories that were renamed."""
     there = urljoin(url, location)
     if urlsplit(there)[:2] != urlsplit(url)[:2]:
         raise ForgeUnavailable(

@@ -35,7 +35,7 @@ class CommandRow:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """How many commands came before one, within some time."""
+    """The number of commands that came before one, within some time."""
 
     heard: int
     """Of its user in this repository, without those that were refused or not listened to."""
@@ -108,7 +108,7 @@ def close(tx: Transaction, key: str, answer: str) -> None:
 
 
 def tries(tx: Transaction, key: str) -> int:
-    """How often a command could not be decided so far."""
+    """The number of times that a command could not be decided so far."""
     return int(tx.execute(sa.select(_C.tries).where(_C.key == key)).scalar_one())
 
 
@@ -131,7 +131,7 @@ def several(tx: Transaction, keys: Collection[str] | None) -> list[CommandRow]:
 
 
 def are_waiting(tx: Transaction) -> bool:
-    """Whether any command is still to be handled."""
+    """True where any command is still to be handled."""
     return (
         tx.execute(sa.select(_C.key).where(_C.state == CommandState.received).limit(1)).first()
         is not None
@@ -146,7 +146,7 @@ def requests_of(tx: Transaction, thread: str, chain_id: str) -> Sequence[Command
 
 
 def rate(tx: Transaction, request: CommandRequest, thread: str, since_ms: int) -> Rate:
-    """How many commands came before one: a flood takes nobody's turn who was there first."""
+    """The number of commands that came before one: a flood takes nobody's turn who was there first."""
     mine = sa.select(_C.received_ms).where(_C.key == request.key).scalar_subquery()
     same_moment = sa.and_(_C.received_ms == mine, _C.key < request.key)
     before = sa.and_(_C.received_ms > since_ms, sa.or_(_C.received_ms < mine, same_moment))

@@ -9,7 +9,7 @@ from claude_pool_gh.pool.model.state_table import StateTable
 
 
 class CommandState(StrEnum):
-    """Where a command is."""
+    """The state of a command."""
 
     received = "received"
     """Stored, and not decided: after a crash it is judged again."""
@@ -18,7 +18,7 @@ class CommandState(StrEnum):
 
 
 class CommandEvent(StrEnum):
-    """What happens to a command."""
+    """An event in the life of a command."""
 
     close = "close"
 

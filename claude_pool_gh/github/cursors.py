@@ -1,4 +1,4 @@
-"""How far was read what GitHub lists, and which deliveries were heard."""
+"""The positions up to which GitHub's lists were read, and the deliveries that were heard."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from claude_pool_gh.storage import Transaction, insert_once
 
 
 def is_heard(tx: Transaction, guid: str) -> bool:
-    """Whether a delivery was taken in."""
+    """True where a delivery was taken in."""
     return (
         tx.execute(sa.select(deliveries.c.guid).where(deliveries.c.guid == guid)).first()
         is not None
@@ -17,7 +17,7 @@ def is_heard(tx: Transaction, guid: str) -> bool:
 
 
 def position(tx: Transaction, name: str) -> str | None:
-    """How far a list was read; None where it never was."""
+    """The position up to which a list was read; None where it never was."""
     return tx.execute(sa.select(cursors.c.value).where(cursors.c.name == name)).scalar_one_or_none()
 
 

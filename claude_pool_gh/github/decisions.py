@@ -1,4 +1,4 @@
-"""What people have decided: approvals, and commits of outsiders on which money may be spent."""
+"""The decisions of people: approvals, and commits of outsiders on which money may be spent."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def approve(tx: Transaction, gate: str, chain_id: str, actor: Actor, now_ms: int
 
 
 def approvals_of(tx: Transaction, gate: str) -> list[Approval]:
-    """Who has approved a gate, in order."""
+    """The approvals of a gate, in order."""
     rows = tx.execute(
         sa.select(approvals.c.actor_id, approvals.c.login)
         .where(approvals.c.gate == gate)
@@ -76,6 +76,6 @@ def trust(tx: Transaction, thread: str, commit: str, actor: Actor, now_ms: int) 
 
 
 def is_trusted(tx: Transaction, thread: str, commit: str) -> bool:
-    """Whether somebody has said so of this very commit."""
+    """True where somebody has said so of this very commit."""
     own = sa.and_(trusted_commits.c.thread == thread, trusted_commits.c.commit == commit)
     return tx.execute(sa.select(trusted_commits.c.commit).where(own)).first() is not None

@@ -27,7 +27,7 @@ class VerifiedDelivery:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """Why a POST is none of GitHub's, as an HTTP status."""
+    """The reason why a POST is none of GitHub's, as an HTTP status."""
 
     status: int
     reason: str

@@ -1,4 +1,4 @@
-"""What people say in a thread, as its page shows it: comments, reviews, and the threads on lines of the diff.
+"""The discussion in a thread, as its page shows it: comments, reviews, and the threads on lines of the diff.
 
 Invariant: what a maintainer has hidden on the page does not leave this module.
 """
@@ -103,7 +103,7 @@ class Discussion:
 async def discussion(
     forge: Forge, thread: Thread, *, is_pull: bool, root: int | None = None
 ) -> Discussion:
-    """What is said in a thread and shown on its page. The inline thread that `root` began is always among it."""
+    """The discussion that a thread's page shows. The inline thread that `root` began is always among it."""
     number = thread.number
     every = [each async for each in forge.pages(thread.repository, f"/issues/{number}/comments")]
     comments = [_said(each, is_comment=True) for each in every[-_LAST:]]
@@ -182,7 +182,7 @@ def _said(answer: Any, *, is_comment: bool = False) -> Message:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What GitHub says of some comments: which of them are shown. Of the rest it said nothing, or they are hidden."""
+    """The comments of which GitHub says that they are shown. Of the rest it said nothing, or they are hidden."""
 
     shown: frozenset[str] = frozenset()
     hidden: frozenset[str] = frozenset()

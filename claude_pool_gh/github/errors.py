@@ -1,4 +1,4 @@
-"""What can go wrong with GitHub.
+"""The errors of GitHub, sorted by their meaning.
 
 ForgeError
 |- ForgeUnavailable   no answer, or 5xx: what was asked may or may not have happened
@@ -72,7 +72,10 @@ class ForgeRefused(ForgeError):
 
 
 class NotAsApproved(ForgeRefused):
-    """What a person approved does not hold any more; GitHub was not even asked. The text is for that person."""
+    """Raised where what a person approved does not hold any more; GitHub was not even asked.
+
+    The text is for that person.
+    """
 
     def __init__(self, message: str) -> None:
         super().__init__(409, message)
@@ -107,7 +110,7 @@ class Moved(NotFound):
 
 
 def sort_refusal(status: int, message: str, headers: Mapping[str, str]) -> ForgeError:
-    """What a status outside 2xx means. 403, 422 and 429 can all be a limit."""
+    """The meaning of a status outside 2xx. 403, 422 and 429 can all be a limit."""
     if status >= 500 or status in _PASSING or status < 400:
         return ForgeUnavailable(f"GitHub answered {status}: {message[:200]}")
     if status == 429 or (status in (403, 422) and _is_limit(status, message, headers)):
@@ -127,7 +130,7 @@ def _is_limit(status: int, message: str, headers: Mapping[str, str]) -> bool:
 
 
 def sort_query_refusal(errors: Any) -> ForgeError:
-    """What an answer of the GraphQL API means that holds errors: it says their kinds in words, under status 200."""
+    """The meaning of an answer of the GraphQL API that holds errors: it says their kinds in words, under status 200."""
     listed = (
         [each for each in errors if isinstance(each, Mapping)]
         if isinstance(errors, Sequence)

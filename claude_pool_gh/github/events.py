@@ -162,7 +162,7 @@ UNHEARD: Final[Mapping[str, Mapping[str, str]]] = {
 
 
 def why_unheard(event: str, action: str | None) -> str:
-    """Why an event is not listened to, for the log."""
+    """The reason why an event is not listened to, for the log."""
     actions = UNHEARD.get(event, {})
     reason = (
         actions.get(action or "")

@@ -73,7 +73,7 @@ class CommandRequest(Term):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a delivery holds for us."""
+    """The parts of a delivery that concern us."""
 
     requests: tuple[CommandRequest, ...] = ()
     events: tuple[RepositoryEvent, ...] = ()

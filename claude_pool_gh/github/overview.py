@@ -97,7 +97,7 @@ class ThreadState:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What a command is decided on."""
+    """The facts on which a command is decided."""
 
     files: TrustedFiles
     thread: ThreadState | None

@@ -47,7 +47,7 @@ class ShortRepository(Payload):
 
 
 class Account(Payload):
-    """Whose installation it is."""
+    """The account that an installation belongs to."""
 
     login: str
 
@@ -117,7 +117,7 @@ class Label(Payload):
 
 
 class MergeGroup(Payload):
-    """What a merge queue is about to merge."""
+    """The commit that a merge queue is about to merge."""
 
     head_sha: str
     head_ref: str
@@ -138,7 +138,7 @@ class Action(Payload):
 
 
 class Event(Payload):
-    """What every event of a repository says."""
+    """The fields of every event of a repository."""
 
     repository: RepositoryPart
     sender: User

@@ -1,4 +1,4 @@
-"""What the bot asks of GitHub before it decides. Every answer becomes a frozen value of ours."""
+"""The questions that the bot asks GitHub before it decides. Every answer becomes a frozen value of ours."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ query CreatedViaEmail($id: ID!) {
 async def unchanged(
     forge: Forge, thread: Thread, source: CommentRef | ReviewRef, digest: str
 ) -> str | None:
-    """What GraphQL calls a comment or review, if it still exists and says what it said when it was delivered."""
+    """GraphQL's id of a comment or review, if it still exists and says what it said when it was delivered."""
     try:
         now = await forge.read(thread.repository, _path(thread, source))
     except NotFound:
@@ -97,7 +97,7 @@ def _path(thread: Thread, source: CommentRef | ReviewRef) -> str:
 
 @checked
 async def came_by_mail(forge: Forge, repository: Repository, node: str) -> bool:
-    """Whether a comment or review was sent as an answer to a mail. Where GitHub does not say, it may have been."""
+    """True where a comment or review was sent as an answer to a mail. Where GitHub does not say, it may have been."""
     try:
         answer = await forge.query(await forge.access.token(repository), BY_MAIL, id=node)
     except ForgeRefused:
@@ -153,7 +153,7 @@ async def merge_base(forge: Forge, repository: Repository, base: str, head: str)
 
 @checked
 async def is_ancestor(forge: Forge, repository: Repository, older: str, newer: str) -> bool:
-    """Whether a commit goes on from another one, however many lie between. Not where GitHub no longer knows it."""
+    """True where a commit goes on from another one, however many lie between. Not where GitHub no longer knows it."""
     try:
         answer = await forge.read(
             repository, f"/compare/{segment(older)}...{segment(newer)}", per_page=1

@@ -1,4 +1,4 @@
-"""What GitHub tells that asks for nothing, but changes what we know: frozen values, read from verified payloads."""
+"""The events that ask for nothing, but change what we know: frozen values, read from verified payloads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is made of each part and state of an issue or pull request: used, or deliberately not, and why.
+"""The use of each part and state of an issue or pull request: used, or deliberately not, and why.
 
 Events are decided on in `events` and `intake`; this is about what a thread is, whichever event told of it.
 """

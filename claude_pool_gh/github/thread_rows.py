@@ -1,4 +1,4 @@
-"""What events have told of threads and repositories: hints, never ground for a decision."""
+"""The facts that events have told of threads and repositories: hints, never ground for a decision."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class KnownThread:
 
 
 def known(tx: Transaction, key: str) -> KnownThread | None:
-    """What was told of a thread; None where nothing was."""
+    """The facts that are known of a thread; None where there are none."""
     row = tx.execute(sa.select(threads).where(threads.c.key == key)).one_or_none()
     return None if row is None else KnownThread(row.head or "", row.open, row.base or "")
 
@@ -49,7 +49,7 @@ def repository(tx: Transaction, repository_id: int) -> Repository:
 
 
 def is_reachable(tx: Transaction, repository_id: int) -> bool:
-    """Whether nothing was told that keeps us from writing in a repository."""
+    """True where nothing was told that keeps us from writing in a repository."""
     state = sa.select(repositories.c.state).where(repositories.c.id == repository_id)
     return tx.execute(state).scalar_one_or_none() in (None, "active")
 

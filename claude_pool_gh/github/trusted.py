@@ -79,7 +79,7 @@ class TrustedFile:
 
 
 class Listed(Enum):
-    """What a listing says of a path, beside the file itself."""
+    """The entry of a path in a listing, beside the file itself."""
 
     absent = "absent"
     unread = "unread"
@@ -88,7 +88,7 @@ class Listed(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What queries have told of a commit's files: folders with all their entries, and files with their texts."""
+    """The files of a commit that queries have told of: folders with all their entries, and files with their texts."""
 
     folders: Mapping[str, Mapping[str, str]]
     """Folder (`""` the root) -> path of an entry -> `blob`, `tree`, `commit` or `link`."""
@@ -176,7 +176,7 @@ async def _folder(forge: Forge, repository: Repository, commit: str, path: str) 
 
 
 def listing_of(folder: str, tree: Any) -> Listing:
-    """What a tree of an answer tells, with all trees below whose entries were asked for. Pure."""
+    """The listing in a tree of an answer, with all trees below whose entries were asked for. Pure."""
     folders: dict[str, dict[str, str]] = {}
     files: dict[str, TrustedFile | None] = {}
     for path, entry in _entries(folder, tree, folders):
@@ -205,7 +205,7 @@ def _kind(entry: Any) -> str:
 
 
 def is_link(entry: Any) -> bool:
-    """Whether an entry of a tree is a symbolic link. Pure."""
+    """True where an entry of a tree is a symbolic link. Pure."""
     return int(entry["mode"]) == _LINK
 
 

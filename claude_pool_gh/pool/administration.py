@@ -1,4 +1,4 @@
-"""What keeps a pool going beside its work: shared context, slots, figures, retention, its end."""
+"""The administration of a pool beside its work: shared context, slots, figures, retention, its end."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class Administration:
 
     @property
     def database(self) -> Database:
-        """Where everything is stored. Of a pool that is closed, one that raises PoolShutdown."""
+        """The database in which everything is stored. Of a pool that is closed, one that raises PoolShutdown."""
         return self._core.database
 
     @property
     def live(self) -> RunningChains:
-        """What runs in this process now."""
+        """The chains that run in this process now."""
         return self._core.live
 
     # ---- shared context
@@ -39,7 +39,7 @@ class Administration:
         await self.database.transact(lambda tx: context.put(tx, key, value, now()))
 
     async def get_context(self, key: str) -> str | None:
-        """What is told under a key; None when nothing is."""
+        """The value under a key; None when there is none."""
         return await self.database.read(lambda tx: context.get(tx, key))
 
     async def delete_context(self, key: str) -> bool:
@@ -103,7 +103,7 @@ class Administration:
 
     @property
     def load(self) -> Load:
-        """What this process does at this moment."""
+        """The load of this process at this moment."""
         slots = self._core.slots
         return Load(
             slots=slots.count,

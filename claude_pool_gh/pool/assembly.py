@@ -30,7 +30,7 @@ from claude_pool_gh.storage import Database
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolParts:
-    """What a pool is made of, besides its agent, slots and settings."""
+    """The parts of a pool, besides its agent, slots and settings."""
 
     database: Database
     queue: str

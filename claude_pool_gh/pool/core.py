@@ -1,4 +1,4 @@
-"""What an open pool consists of. Every method of `Pool` works on it, see the modules beside this one."""
+"""The core of an open pool. Every method of `Pool` works on it, see the modules beside this one."""
 
 from __future__ import annotations
 
@@ -68,5 +68,5 @@ class Core:
 
     @property
     def closed_words(self) -> str:
-        """What to say of the pool once it is closed."""
+        """The words about the pool once it is closed."""
         return CLOSED if self.kept else CLOSED_AND_GONE

@@ -1,4 +1,4 @@
-"""What a person, or a program, decides about work that is queued, runs or waits: approve, reject, go on, cancel."""
+"""The decisions of a person, or a program, about work that is queued, runs or waits: approve, reject, go on, cancel."""
 
 from __future__ import annotations
 

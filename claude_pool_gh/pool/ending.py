@@ -1,4 +1,4 @@
-"""How a pool ends: drained, handed over to other workers, or closed with its block."""
+"""The ends of a pool: drained, handed over to other workers, or closed with its block."""
 
 from __future__ import annotations
 

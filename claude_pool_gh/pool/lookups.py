@@ -51,7 +51,7 @@ async def chain_steps(core: Core, chain_id: str) -> tuple[StepResult, ...]:
 
 
 async def wait_chain(core: Core, chain_id: str) -> ChainResult | None:
-    """How a chain ends, once it has; None once it waits for somebody."""
+    """The result of a chain, once it has ended; None once it waits for somebody."""
     await core.database.read(lambda tx: addresses.chain(tx, chain_id, instead="wait"))
     await core.waiting.rest(chain_id)
     return await core.database.read(

@@ -31,7 +31,7 @@ _MEND_SECONDS: Final = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolOptions:
-    """What a pool is opened with, as `Pool.open` takes it, checked."""
+    """The options of `Pool.open`, checked."""
 
     name: str
     slots: Sequence[SlotConfig]

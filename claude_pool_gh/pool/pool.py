@@ -175,7 +175,7 @@ class Pool(Administration):
         return TaskId(*await submission.add(self._core, [new]))
 
     async def result(self, task_id: TaskId) -> TaskResult | None:
-        """How a task ended, also when it was cancelled; None while it has not. Raises UnknownTask."""
+        """The result of a task, also when it was cancelled; None while it has not ended. Raises UnknownTask."""
         return (await lookups.task(self._core, task_id, instead="chain_result")).result
 
     async def wait(self, task_id: TaskId, *, timeout_secs: float | None = None) -> TaskResult:
@@ -212,7 +212,7 @@ class Pool(Administration):
         )
 
     async def transcript(self, task_id: TaskId) -> list[Any]:
-        """What happened in a task's last attempt, in order, redacted: entries with `what` and `text`.
+        """The transcript of a task's last attempt, in order, redacted: entries with `what` and `text`.
 
         Empty while it runs. Raises UnknownTask.
         """
@@ -242,7 +242,7 @@ class Pool(Administration):
         await decisions.approve(self._core, task_id)
 
     async def reject(self, task_id: TaskId | ChainId, feedback: str) -> bool:
-        """It is not good: it runs again with all feedback so far.
+        """Reject it: it runs again with all feedback so far.
 
         False when this was the rejection with the number `max_rejections`: then it has failed. Raises as `approve`.
         """
@@ -290,16 +290,16 @@ class Pool(Administration):
         return ChainId(*await submission.add(self._core, [new]))
 
     async def chain_progress(self, chain_id: ChainId | TaskId) -> ChainProgress:
-        """How far a chain is, with what its agents say at this moment. Raises UnknownChain."""
+        """The progress of a chain, with what its agents say at this moment. Raises UnknownChain."""
         progress = await self.database.read(lambda tx: queries.chain_progress(tx, chain_id))
         return live_records.with_words(self.live, progress)
 
     async def chain_result(self, chain_id: ChainId) -> ChainResult | None:
-        """How a chain ended; None while it has not. Raises UnknownChain."""
+        """The result of a chain; None while it has not ended. Raises UnknownChain."""
         return await lookups.chain_result(self._core, chain_id)
 
     async def chain_steps(self, chain_id: ChainId) -> tuple[StepResult, ...]:
-        """What each step of a chain came to that has ended so far, or waits for approval. Raises UnknownChain."""
+        """The results of the steps of a chain that have ended so far, or wait for approval. Raises UnknownChain."""
         return await lookups.chain_steps(self._core, chain_id)
 
     async def wait_chain(
@@ -339,7 +339,7 @@ class Pool(Administration):
     def events(
         self, chain_id: ChainId | TaskId | None = None, *, limit: int = LIMIT
     ) -> Subscription:
-        """What happens in this process from now on: `async for event in pool.events()`; see `events`.
+        """The events in this process from now on: `async for event in pool.events()`; see `events`.
 
         `chain_id`: only of this chain, or lone task, until it has ended, here or elsewhere. `limit`: how many events
         wait at most; of a subscriber that is slower the oldest are dropped, and `Missed` says how many. Ends when the

@@ -21,7 +21,7 @@ def check_bounds(config: PoolConfig, count: int) -> None:
 
 
 def configs(slots: int | Sequence[SlotConfig]) -> list[SlotConfig]:
-    """What each slot decides. Raises ValueError for a number below 0."""
+    """The settings of each slot. Raises ValueError for a number below 0."""
     if not isinstance(slots, int):
         return list(slots)
     if slots < 0:

@@ -110,7 +110,7 @@ async def see_through(core: Core, adding: Coroutine[Any, Any, list[str]]) -> lis
 
 
 async def wait(core: Core, task_id: str) -> TaskResult:
-    """How a task ends, once it has. Raises UnknownTask, PoolShutdown."""
+    """The result of a task, once it has ended. Raises UnknownTask, PoolShutdown."""
     asked = partial(addresses.chain_of_task, given=task_id, instead="wait_chain")
     chain_id = await core.database.read(asked, forever=True)
     if chain_id == task_id:  # a lone one: its money is back too

@@ -55,7 +55,7 @@ def mode() -> str:
 
 @cache
 def can_confine() -> bool:
-    """Whether this kernel can keep a program from changing files outside of its own folders."""
+    """True where this kernel can keep a program from changing files outside of its own folders."""
     asked = subprocess.run(  # noqa: S603 - our own file, no input
         [sys.executable, "-IS", str(_LAUNCHER), "--landlock"],
         check=False,

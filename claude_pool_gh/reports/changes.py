@@ -39,7 +39,7 @@ _WORKFLOWS: Final = ".github/workflows/"
 
 
 def files_of(patch: bytes) -> tuple[FileChange, ...]:
-    """What a patch does to each file. Raises ValueError for one that cannot be read."""
+    """The changes of a patch to each file. Raises ValueError for one that cannot be read."""
     return tuple(
         change
         for section in sections(patch.decode(errors="replace"))
@@ -100,7 +100,7 @@ def _shown(change: ChangeReport) -> list[str]:
 
 
 def _suspects(change: ChangeReport) -> str:
-    """What perhaps is a secret, where it stands: to approve the patch is to let it out."""
+    """The texts that perhaps are secrets, and where they stand: to approve the patch is to publish them."""
     if not change.suspects or change.fate not in (ChangeStatus.waiting, ChangeStatus.patch_only):
         return ""
     lines = [
@@ -134,7 +134,7 @@ def _limits_of_a_job(change: ChangeReport) -> str:
 
 
 def facts(change: ChangeReport) -> SafeMarkdown:
-    """What the host knows of a change. Nothing in it is the agent's word."""
+    """The host's facts about a change. Nothing in it is the agent's word."""
     rows = ["| file | added | removed | |", "|---|--:|--:|---|"]
     protected = set(change.protected)
     for file in change.files[:_FILES_SHOWN]:
@@ -226,7 +226,7 @@ def _decision(change: ChangeReport, home: str) -> str:
 
 
 def waiting(shown: ChangeReport | HandInReport) -> str:
-    """What a person can do at a gate: the lines to copy, and who is still needed."""
+    """The ways on at a gate: the lines to copy, and who is still needed."""
     if shown.stale:
         what = "patch" if isinstance(shown, ChangeReport) else "result"
         return f"This {what} is outdated: {neutralize_line(shown.stale, 200)}. To make a new one: `/pool retry`"

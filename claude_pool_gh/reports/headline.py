@@ -103,7 +103,7 @@ def _let_out(report: ChangeReport) -> str:
 
 
 def _found(outcome: Outcome, report: Report | None) -> str:
-    """What was found, and of findings what is left open beside them."""
+    """The new findings, and those that are left open beside them."""
     match report:
         case AuditReport():
             said = audits.headline(report)

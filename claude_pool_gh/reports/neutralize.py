@@ -138,7 +138,7 @@ def summary(text: str, limit: int = 160) -> SafeMarkdown:
 
 
 def _settled(text: str, once: Callable[[str], str]) -> SafeMarkdown:
-    """What is written out is read once more, as GitHub will read it, until that changes nothing."""
+    """Read once more what is written out, as GitHub will read it, until that changes nothing."""
     for _ in range(_PASSES):
         before, text = text, once(text)
         if text == before:

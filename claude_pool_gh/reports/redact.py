@@ -70,7 +70,7 @@ class Redactor:
         self._mark = f"[redacted {hashlib.sha256(repr(known).encode()).hexdigest()[:10]}]"
 
     def holds(self, text: str) -> bool:
-        """Whether a secret of this very process is in a text, in any of the ways it is commonly written, or was.
+        """True where a secret of this very process is in a text, in any of the ways it is commonly written, or was.
 
         Also in Markdown, where an escape, an entity or a mark of code may stand within it.
         """

@@ -1,4 +1,4 @@
-"""What people can do about a push that GitHub refuses, by GitHub's own words, or that git could not even ask for."""
+"""The advice about a push that GitHub refuses, by GitHub's own words, or that git could not even ask for."""
 
 from __future__ import annotations
 

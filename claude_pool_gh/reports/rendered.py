@@ -42,7 +42,7 @@ def html_of(markdown: str) -> str:
 
 
 class Page(HTMLParser):
-    """What a rendered text consists of: its blocks in order, what acts in it, and its texts."""
+    """The parts of a rendered text: its blocks in order, what acts in it, and its texts."""
 
     def __init__(self, markdown: str, *, tables: bool = False) -> None:
         super().__init__(convert_charrefs=True)
@@ -114,7 +114,7 @@ _END: Final = "END"
 
 
 def acts(markdown: str) -> list[str]:
-    """What of a text of blocks acts, or reaches beyond its end."""
+    """The parts of a text of blocks that act, or reach beyond its end."""
     page = Page(f"{markdown}\n\n{_END}")
     depth = sum(-1 if block.startswith("/") else 1 for block in page.blocks[:-2])
     if page.blocks[-2:] != ["p", "/p"] or depth:
@@ -130,7 +130,7 @@ _LINE: Final = (
 
 
 def acts_in_a_line(line: str, cell: str) -> list[str]:
-    """What of a line acts, or changes the blocks around it, wherever the host puts it; `cell` is it in a table."""
+    """The parts of a line that act, or change the blocks around it, wherever it is put; `cell`: in a table."""
     page = Page(_LINE.format(line, cell), tables=True)
     if page.blocks != _AROUND:
         page.acting.append("a line that changes its surroundings")

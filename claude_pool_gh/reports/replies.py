@@ -88,7 +88,7 @@ def cap_reached(refusal: CapReached, line: str = "/pool review", *, cap: str = "
 
 
 def _who_raises(cap: str) -> str:
-    """Who may raise a cap, and how."""
+    """The people who may raise a cap, and how."""
     if cap.startswith("pool"):
         return "Only the server's operator can raise it, with `CLAUDE_POOL_BUDGET_USD`."
     if cap == "job":
@@ -237,7 +237,7 @@ def not_counted() -> SafeMarkdown:
 
 
 def rejected(again: bool, times: int, most: int) -> SafeMarkdown:
-    """What a rejection leads to."""
+    """The answer to a rejection."""
     if again:
         return fitting(
             f"Rejected ({times} of {most}); the agent tries again with all feedback so far."
@@ -251,7 +251,7 @@ def needs_text(verb: str, what: str) -> SafeMarkdown:
 
 
 def still_needed(people: int, why: str, owners: Sequence[str]) -> str:
-    """What a gate still waits for."""
+    """The approvals that a gate still waits for."""
     parts = []
     if people:
         parts.append(f"{people} more {'person' if people == 1 else 'people'} must approve: {why}.")
@@ -352,7 +352,7 @@ def _copyable(line: str) -> str:
 
 
 def moved_on(was: str, now: str, line: str) -> SafeMarkdown:
-    """What was begun at another head cannot go on at this one."""
+    """The answer where something was begun at another head and cannot go on at this one."""
     return fitting(
         f"That run was about `{was[:9]}`, but the head is now `{now[:9]}`. To start again: {code(_copyable(line))}"
     )

@@ -193,7 +193,7 @@ def _is_said_public(text: str, start: int) -> bool:
 
 
 def _is_random(token: str) -> bool:
-    """Whether nobody would write this by hand. Hex digests, paths and words in a row are not random enough."""
+    """True where nobody would write this by hand. Hex digests, paths and words in a row are not random enough."""
     kinds = (
         any(c.islower() for c in token),
         any(c.isupper() for c in token),
@@ -224,7 +224,7 @@ def _is_address(token: str) -> bool:
 
 
 def _base58(token: str) -> bytes | None:
-    """What a token says in base 58, if the four bytes at its end are its checksum."""
+    """The bytes of a token in base 58, if the four at its end are its checksum."""
     number = 0
     for c in token:
         if c not in _BASE58:

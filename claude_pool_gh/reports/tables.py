@@ -28,7 +28,7 @@ class ChainLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusView:
-    """What `/pool status` shows."""
+    """The facts that `/pool status` shows."""
 
     chains: Sequence[ChainLine]
     busy: int
@@ -40,7 +40,7 @@ class StatusView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostView:
-    """What `/pool cost` shows: sums in microdollars, each table with the dearest first."""
+    """The facts that `/pool cost` shows: sums in microdollars, each table with the dearest first."""
 
     by_verb: Sequence[tuple[str, int, int]]
     by_model: Sequence[tuple[str, int, int]]
@@ -92,7 +92,7 @@ def _share(number: int, total: int) -> str:
 
 
 def cost(view: CostView) -> SafeMarkdown:
-    """What this repository has spent, and what is left."""
+    """The spending of this repository, and what is left."""
     parts = [f"This repository has spent **{dollars(view.month)}** this month."]
     rows = ["| cap per | used or reserved | of | left |", "|---|--:|--:|--:|"]
     for use in view.caps:

@@ -212,7 +212,7 @@ def _triaged(triaged: TriageReport) -> list[str]:
 
 
 def _kept(run: Run) -> list[str]:
-    """What is left of a chain that ended early, and how to resume it."""
+    """The work that is left of a chain that ended early, and how to resume it."""
     if run.kept is None:
         return []
     saved = ["Finished steps are saved."] if run.kept.saved else []
@@ -316,7 +316,7 @@ def steps_table(steps: Sequence[StepLine]) -> str:
 
 
 def _costs(steps: Sequence[StepLine], more: int = 0) -> tuple[list[str], str]:
-    """What each step has cost, "" where nothing, and their sum with what `more` adds: as shown, they add up."""
+    """The cost of each step, "" where nothing, and their sum with what `more` adds: as shown, they add up."""
     texts, total = amounts([*(step.cost for step in steps), more])
     shown = [
         f"{'≤ ' if step.upper_bound else ''}{text}" if step.cost else ""
@@ -326,7 +326,7 @@ def _costs(steps: Sequence[StepLine], more: int = 0) -> tuple[list[str], str]:
 
 
 def bill_table(steps: Sequence[StepLine], bill: Bill) -> str:
-    """What it cost and what is left of every cap."""
+    """The bill, and what is left of every cap."""
     rows = ["| | cost |", "|---|--:|"]
     other = max(0, bill.spent - sum(step.cost for step in steps))
     costs, total = _costs(steps, other)

@@ -71,7 +71,7 @@ def _is_selector(c: str) -> bool:
 
 
 def _has_meaning(c: str, before: list[str], following: str) -> bool:
-    """Whether an invisible character changes how what stands beside it is drawn."""
+    """True where an invisible character changes how what stands beside it is drawn."""
     last = before[-1] if before else ""
     if c in (_TEXT, _EMOJI):
         return _is_pictograph(last) or (
@@ -85,7 +85,7 @@ def _has_meaning(c: str, before: list[str], following: str) -> bool:
 
 
 def _base(before: list[str]) -> str:
-    """What is drawn last, below a selector."""
+    """The character that is drawn last, below a selector."""
     at = -2 if before[-1:] == [_EMOJI] else -1
     return before[at] if len(before) >= -at else ""
 

@@ -1,4 +1,4 @@
-"""What a report shows, already decided: plain frozen values, filled by `conversation`."""
+"""The contents of a report, already decided: plain frozen values, filled by `conversation`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class StepLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What one agent looked at."""
+    """The things that one agent looked at."""
 
     task: str
     files: Sequence[str] = ()
@@ -100,7 +100,7 @@ class ReviewReport:
 
     @property
     def new(self) -> tuple[Finding, ...]:
-        """What this run confirmed, the worst first."""
+        """The findings that this run confirmed, the worst first."""
         return _worst_first((*self.inline, *self.more, *self.outside))
 
     @property
@@ -133,7 +133,7 @@ class AnswerReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TriageReport:
-    """What an issue was sorted into."""
+    """The sorting of an issue."""
 
     summary: str
     labels: Sequence[str] = ()
@@ -143,7 +143,7 @@ class TriageReport:
 
 @dataclass(frozen=True, slots=True)
 class FileChange:
-    """What a patch does to one file, as the host counts it."""
+    """The changes of a patch to one file, as the host counts them."""
 
     path: str
     added: int
@@ -163,7 +163,7 @@ class Suspect:
 
 
 class ChangeStatus(StrEnum):
-    """Where a change is on its way out."""
+    """The status of a change on its way out."""
 
     waiting = "waiting"
     writing = "writing"
@@ -175,7 +175,7 @@ class ChangeStatus(StrEnum):
 
 
 class CheckEnd(StrEnum):
-    """What one of the repository's own checks says of a change."""
+    """The result of one of the repository's own checks on a change."""
 
     passed = "passed"
     failed = "failed"
@@ -256,7 +256,7 @@ class ChangeReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandInReport:
-    """What an agent handed in at a workflow's own gate, without a patch of its own."""
+    """The work that an agent handed in at a workflow's own gate, without a patch of its own."""
 
     text: str
     gate: str
@@ -324,7 +324,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resumable:
-    """What a chain that ended early leaves: the command that goes on with it, and what it had changed so far."""
+    """The rest of a chain that ended early: the command that goes on with it, and what it had changed so far."""
 
     command: str
     files: Sequence[FileChange] = ()

@@ -30,7 +30,7 @@ def difference(files: Sequence[FileChange]) -> str:
 
 
 def checks_in_short(checked: Sequence[CheckResult]) -> str:
-    """What the checks say, with a comma before it; nothing where there were none."""
+    """The results of the checks, with a comma before them; nothing where there were none."""
     if not checked:
         return ""
     bad = [check.name for check in checked if check.end is not CheckEnd.passed]
@@ -47,7 +47,7 @@ def fold(summary: str, body: str) -> str:
 
 
 def place(finding: Finding) -> str:
-    """Where a finding is."""
+    """The place of a finding."""
     lines = str(finding.start_line)
     if finding.end_line != finding.start_line:
         lines += f"-{finding.end_line}"
@@ -55,7 +55,7 @@ def place(finding: Finding) -> str:
 
 
 def linked(finding: Finding, home: str, head: str) -> str:
-    """Where a finding is, as a link to these lines at the commit that was read. `home`: the repository's page.
+    """The place of a finding, as a link to these lines at the commit that was read. `home`: the repository's page.
 
     The lines of deleted code are other ones there, so they are named without a link.
     """
@@ -75,7 +75,7 @@ def commit(head: str, home: str) -> str:
 
 
 def operator_must_act(reason: str) -> str:
-    """What people are told of trouble that only whoever runs the bot can end. `reason`: a few words of the host's."""
+    """The words about trouble that only whoever runs the bot can end. `reason`: a few words of the host's."""
     return f"the bot's operator must act ({reason}); there is nothing that you can do here"
 
 
@@ -116,7 +116,7 @@ def _closed(kept: str) -> str:
 
 
 def _stands_apart(shown: str, note: str) -> bool:
-    """Whether the note is read as such: not in a fence, an item or a fold that goes on."""
+    """True where the note is read as such: not in a fence, an item or a fold that goes on."""
     page = html_of(shown)
     return page.rstrip().endswith(html_of(note).strip()) and page.count("<details>") == page.count(
         "</details>"

@@ -1,4 +1,4 @@
-"""How much memory a command holds: what its processes show, and what they have put out of sight.
+"""The memory that a command holds: what its processes show, and what they have put out of sight.
 
 A process can fill memory that it shares with nobody and take it out of its own tables: it is still there, and no count
 of processes shows it. The kernel tells only how much of that kind there is on the whole machine. So where a process of
@@ -32,13 +32,13 @@ def on_this_machine() -> int:
 
 @dataclass(slots=True)
 class MemoryUse:
-    """What a command may hold, and how much of the hidden kind there was before it began."""
+    """The memory that a command may hold, and how much of the hidden kind there was before it began."""
 
     most: int
     before: int = field(default_factory=on_this_machine)
 
     def is_passed(self, processes: Sequence[psutil.Process]) -> bool:
-        """Whether these hold more than they may together, or hide more than that beside the files they may have."""
+        """True where these hold more than they may together, or hide more than that beside the files they may have."""
         shown, own = held(processes)
         if shown > self.most:
             return True
@@ -58,7 +58,7 @@ def held(processes: Iterable[psutil.Process]) -> tuple[int, int]:
 
 
 def hides(process: psutil.Process) -> bool:
-    """Whether a process has a mapping whose memory no table need show; also where nobody may know."""
+    """True where a process has a mapping whose memory no table need show; also where nobody may know."""
     try:
         lines = Path(f"/proc/{process.pid}/maps").read_text(errors="replace").splitlines()
     except (FileNotFoundError, ProcessLookupError):

@@ -29,7 +29,7 @@ _Started = tuple[asyncio.subprocess.Process, asyncio.StreamReader]
 
 
 class RunEnd(StrEnum):
-    """How a command ended."""
+    """The end of a command."""
 
     exited = "exited"
     timed_out = "timed_out"
@@ -42,7 +42,7 @@ class RunEnd(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
-    """What became of a command."""
+    """The result of a command."""
 
     end: RunEnd
     status: int | None = None
@@ -53,13 +53,13 @@ class RunResult:
 
     @property
     def well(self) -> bool:
-        """Whether it exited with status 0."""
+        """True where it exited with status 0."""
         return self.end is RunEnd.exited and self.status == 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """What one command may use of this machine, besides time."""
+    """The bounds of one command on this machine, besides time."""
 
     memory: int = 2 << 30
     """Bytes of all its processes together, and as much again for its files, which are kept in memory."""
@@ -123,7 +123,7 @@ async def _end(
     memory: int,
     seconds: float,
 ) -> RunEnd:
-    """How it ended, or the first bound that it has passed."""
+    """The end of a command, or the first bound that it has passed."""
     outgrown = asyncio.create_task(_end_outgrown(process, memory))
     try:
         async with asyncio.timeout(seconds):

@@ -1,4 +1,4 @@
-"""Where repositories' commands run: proven once, a few at a time."""
+"""The sandbox of repositories' commands: proven once, a few at a time."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Sandbox:
         self._room = asyncio.Semaphore(self.at_once)
 
     async def fault(self) -> str:
-        """Why nothing can be walled in here; empty once a command has shown that it is."""
+        """The reason why nothing can be walled in here; empty once a command has shown that it is."""
         if self._holds:
             return ""
         if lacks := self._lacks():
@@ -83,7 +83,7 @@ class Sandbox:
                 return await watched(folder, files, self.bounds, seconds)
 
     def _config(self, command: str) -> dict[str, Any]:
-        """What `enter.py` is told."""
+        """The settings for `enter.py`."""
         root = os.getuid() == 0
         filtered = seccomp.program(platform.machine())
         return {
@@ -114,7 +114,7 @@ def _private(config: dict[str, Any]) -> Iterator[Path]:
 
 
 def _threads(user: int) -> int:
-    """How many processes and threads a user has."""
+    """The number of processes and threads that a user has."""
     found = psutil.process_iter(["uids", "num_threads"])
     return sum(
         each.info["num_threads"] or 0

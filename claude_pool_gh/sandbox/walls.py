@@ -1,4 +1,4 @@
-"""What a walled-in command sees, as arguments for bubblewrap."""
+"""The view of a walled-in command, as arguments for bubblewrap."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a stranger can take of the web server: connections, time for a head, bytes of bodies, lines of the log."""
+"""The bounds on what a stranger can take of the web server: connections, heads, bodies, log lines."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def raise_file_limit() -> int:
 
 
 def connections_for(files: int) -> int:
-    """How many connections may be open at once, so that most files are left for agents, git and databases."""
+    """The number of connections that may be open at once, so that most files are left for agents, git and databases."""
     return max(8, min(_CONNECTIONS, files // 4))
 
 
@@ -55,7 +55,7 @@ class Connections:
         return _Guarded(self, server())
 
     def full(self) -> bool:
-        """Whether there is no room, after what only waits has made some."""
+        """True where there is no room, after what only waits has made some."""
         if len(self.open) < self.most:
             return False
         waiting = next((each for each in self.open.values() if not each.busy), None)
@@ -242,7 +242,7 @@ class LogLimiter:
     count: int = 0
 
     def line(self, text: str, now: float) -> str | None:
-        """What to log, if anything."""
+        """The line to log, if any."""
         minute, before = int(now // 60), ""
         if minute != self.minute:
             left_out = self.count - self.most

@@ -1,4 +1,4 @@
-"""What a diagnosis says of one thing."""
+"""The diagnosis of one thing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `doctor` asks GitHub about the App, its webhook and its installations, through PyGithub."""
+"""The questions of `doctor` to GitHub about the App, its webhook and its installations, through PyGithub."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _webhook(integration: Any) -> tuple[Mapping[str, Any], Sequence[Any]]:
 
 
 def _asks_itself(settings: Settings, hook: Mapping[str, Any]) -> bool:
-    """Whether the server is meant to do without a webhook: nobody sets both by mistake."""
+    """True where the server is meant to do without a webhook: nobody sets both by mistake."""
     return not hook.get("url") and "poll" in settings.model_fields_set and bool(settings.poll)
 
 
@@ -144,7 +144,7 @@ def _events(has: list[str]) -> Diagnosis:
 
 
 def _hook(settings: Settings, hook: Any, sent: Any) -> Iterator[Diagnosis]:
-    """Where GitHub sends events, and how the last ones went."""
+    """The address to which GitHub sends events, and how the last ones went."""
     page = "on the App's page, under Webhook"
     url = str(hook.get("url") or "")
     if not url.rstrip("/").endswith("/webhook"):

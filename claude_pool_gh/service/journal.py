@@ -75,7 +75,7 @@ class Journal:
         return _of_task(task, common, costs.cost_of_runs(tx, untold))
 
     def committed(self) -> None:
-        """What was noted is durable: log it."""
+        """Log what was noted: it is durable."""
         waiting, self._waiting = self._waiting, {}
         for name, entry in waiting.items():
             self._told[name] = None

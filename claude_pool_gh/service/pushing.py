@@ -24,7 +24,7 @@ from claude_pool_gh.worktrees.snapshot import Signature
 
 
 def pusher(database: Database, forge: Forge, worktrees: Worktrees, settings: Settings) -> Pusher:
-    """What `Forge.pusher` does here."""
+    """The pusher that `Forge` is given here."""
     server_url, proxy = settings.github_server_url, settings.proxy
 
     async def push(repository: Repository, ref: str, change: Any, expected: str | None) -> None:

@@ -1,4 +1,4 @@
-"""What a rehearsal prints of the simulated GitHub: a thread as people would see it."""
+"""The output of a rehearsal: a thread of the simulated GitHub as people would see it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def visible(body: str) -> str:
 
 
 def say(out: Console, who: str, did: str, text: str) -> None:
-    """What somebody has written."""
+    """Print the words of a person."""
     out.print(Panel(Markdown(text), title=escape(f"{who} {did}"), title_align="left"))
 
 

@@ -34,7 +34,7 @@ _SILENCE: Final = "command: silence: "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RehearsalOptions:
-    """What is rehearsed."""
+    """The options of a rehearsal."""
 
     command: str
     folder: Path
@@ -195,7 +195,7 @@ class RehearsedCommand:
 
     @property
     def silence(self) -> str:
-        """Why the bot gives no answer, in its own log's words; "" where it gives one."""
+        """The reason why the bot gives no answer, in its own log's words; "" where it gives one."""
         said = (line.partition(_SILENCE)[2] for line in self.server.log)
         return next((each.split(" action=")[0] for each in said if each), "")
 
@@ -226,7 +226,7 @@ class RehearsedCommand:
             return False
 
     async def _goes_on(self, seen: int) -> bool:
-        """Whether more is asked of GitHub: what follows an end, such as a review and a reaction, follows at once."""
+        """True where more is asked of GitHub: what follows an end, such as a review and a reaction, follows at once."""
         try:
             await self.github.until(
                 lambda: len(self.github.requests) > seen, timeout=_QUIET_SECONDS

@@ -91,7 +91,10 @@ def read_event(text: str, name: str) -> tuple[str, dict[str, Any]]:
 
 
 def name_of(payload: Mapping[str, Any]) -> str:
-    """What kind of event has these parts; "" for one that cannot be told. Its name stands in a header only. Pure."""
+    """The name of the event with these parts; "" for one that cannot be told.
+
+    Its name stands in a header only. Pure.
+    """
     if "comment" in payload and "pull_request" in payload:
         return "pull_request_review_comment"
     if "comment" in payload and "issue" in payload:

@@ -158,7 +158,7 @@ class Runtime:
 
 
 def defaults_of(settings: Settings) -> Defaults:
-    """What this server decides where a repository does not."""
+    """The decisions of this server where a repository makes none."""
     return Defaults(
         model=settings.model,
         pool_cap=None if settings.budget_usd is None else microdollars(settings.budget_usd),
@@ -169,7 +169,7 @@ def defaults_of(settings: Settings) -> Defaults:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriterOptions:
-    """How a process writes to GitHub, where it differs from a server's way."""
+    """The options of a process that writes to GitHub, where it differs from a server."""
 
     refused: Refused = unheard
     """Is told of each of GitHub's final refusals."""

@@ -144,7 +144,7 @@ def in_shell_words() -> Iterator[None]:
 
 
 def _asked(wishes: ScriptOptions) -> dict[str, float]:
-    """What the command line or the environment decides; what neither names stays at the pool's own default."""
+    """The caps that the command line or the environment decides; what neither names stays at the pool's own default."""
     wall = wishes.settings.wall_timeout if wishes.timeout_secs is None else wishes.timeout_secs
     asked = {} if wall is None else {"timeout_secs": wall}
     if wishes.budget_usd is not None:

@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 class StartError(ValueError):
-    """Why a server cannot start, one line for each reason."""
+    """The reasons why a server cannot start, one line each."""
 
 
 def check(settings: Settings) -> None:
@@ -43,7 +43,7 @@ def check(settings: Settings) -> None:
 
 
 def check_agents(settings: Settings) -> list[str]:
-    """What is missing to run agents on the App's repositories, one line each."""
+    """The things that are missing to run agents on the App's repositories, one line each."""
     missing = []
     if not settings.app_id:
         missing.append(f"{variable('app_id')} is not set: the id of the GitHub App")

@@ -35,7 +35,7 @@ _ELSEWHERE: Final = frozenset({f"{PREFIX}PROCESS_MODE"})
 
 
 class SettingsError(ValueError):
-    """What is wrong with the settings, all of it, one line for each."""
+    """The faults of the settings, all of them, one line each."""
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__("\n".join(faults))
@@ -43,7 +43,7 @@ class SettingsError(ValueError):
 
 
 class Settings(BaseSettings):
-    """What a server is told from outside."""
+    """The settings of a server, from outside."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True
@@ -231,7 +231,7 @@ class Settings(BaseSettings):
 
     @property
     def links(self) -> Links:
-        """Where things can be looked at."""
+        """The addresses at which things can be looked at."""
         key = hashlib.sha256(
             b"downloads\0" + self.webhook_secret.get_secret_value().encode()
         ).digest()
@@ -256,7 +256,7 @@ class Settings(BaseSettings):
 
     @property
     def database(self) -> str:
-        """Where our own rows are."""
+        """The address of our own rows."""
         return self.database_url or f"sqlite:///{self.state_dir.absolute()}/pool.sqlite"
 
     @property

@@ -36,7 +36,7 @@ class Terminal:
 
     @property
     def interactive(self) -> bool:
-        """Whether a person can be asked here."""
+        """True where a person can be asked here."""
         return sys.stdin.isatty() and self.progress.is_terminal
 
     @asynccontextmanager
@@ -66,7 +66,7 @@ class Terminal:
         print_note(text)
 
     def show_work(self, text: str, step: str) -> None:
-        """What waits for a decision."""
+        """Show what waits for a decision."""
         self.progress.print(
             Panel(Text(plain(text)), title=Text(f"{step} waits for approval"), title_align="left")
         )
@@ -92,7 +92,7 @@ def print_note(text: str) -> None:
 
 
 def picture(progress: ChainProgress, title: str, steps: Sequence[str], seconds: float) -> Group:
-    """What a terminal shows of a chain at a moment."""
+    """The view of a chain at a moment, for a terminal."""
     head = Text.assemble(
         (one_line(title), "bold"),
         f"  {duration(int(seconds * 1000))}  {dollars(progress.cost_microdollars)}",

@@ -1,4 +1,4 @@
-"""What a database raises, under names that do not tell of the library behind it."""
+"""The errors of a database, under names that do not tell of the library behind it."""
 
 from __future__ import annotations
 

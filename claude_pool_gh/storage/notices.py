@@ -1,4 +1,4 @@
-"""What one process tells the others on a PostgreSQL database when it commits: LISTEN and NOTIFY."""
+"""The notices of one process to the others on a PostgreSQL database when it commits: LISTEN and NOTIFY."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ALIVE: Final = {
 
 
 async def notices(database: Database, channel: str) -> AsyncIterator[str | None]:
-    """What is told on a channel, for ever, on a connection of its own.
+    """The notices on a channel, for ever, on a connection of its own.
 
     None each time it has begun to listen, again after a lost connection: what was told before then it has missed.
     """

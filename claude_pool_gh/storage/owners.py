@@ -1,4 +1,4 @@
-"""Who holds a claim: an id for this process, and whether the process behind another id is known to be gone."""
+"""The owners of claims: an id for this process, and whether the process behind another id is known to be gone."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def new_owner() -> str:
 
 
 def is_gone(owner: str) -> bool:
-    """Whether the owner's process certainly no longer runs. Those of other hosts are never known to be gone."""
+    """True where the owner's process certainly no longer runs. Those of other hosts are never known to be gone."""
     host, pid, created = owner.split("/")[:3]
     if host != own_id().split("/", maxsplit=1)[0]:
         return False

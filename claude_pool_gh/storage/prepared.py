@@ -33,7 +33,7 @@ _Shape: TypeAlias = tuple[object, ...]
 
 @dataclass(frozen=True, slots=True)
 class _Value:
-    """Where the value at one place of the text comes from."""
+    """The source of the value at one place of the text."""
 
     name: str | None
     """Of the parameter; None for one that is part of the statement."""

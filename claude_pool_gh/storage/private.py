@@ -39,5 +39,5 @@ def close_to_others(path: Path) -> None:
 
 
 def open_to_others(folder: Path) -> bool:
-    """Whether anybody but its owner can enter or read a folder."""
+    """True where anybody but its owner can enter or read a folder."""
     return bool(folder.stat().st_mode & _OTHERS)

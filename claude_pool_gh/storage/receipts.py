@@ -52,7 +52,7 @@ _READ: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a transaction leaves behind: the row, and the number that it writes there."""
+    """The trace of a transaction: the row, and the number that it writes there."""
 
     writer: str
     number: int
@@ -91,7 +91,7 @@ class Receipts:
         tx.send(_WRITE[self.dialect], (receipt.writer, receipt.number, now))
 
     def stands(self, tx: sa.Connection, receipt: Receipt) -> bool:
-        """Whether the transaction that was to leave this receipt was committed; waits where that is still open."""
+        """True where the transaction that was to leave this receipt was committed; waits where that is still open."""
         if not self._there:
             return False
         row = tx.exec_driver_sql(_READ[self.dialect], (receipt.writer,)).first()

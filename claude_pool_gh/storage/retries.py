@@ -34,7 +34,7 @@ _ROUND_SECONDS: Final = 300.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retries:
-    """How long a transaction is tried again. All in seconds."""
+    """The time for which a transaction is tried again. All in seconds."""
 
     seconds: float = 8.0
     """From the first failure on. GitHub waits for ten seconds until it gives a delivery up."""
@@ -43,7 +43,7 @@ class Retries:
 
 
 def passes(error: BaseException) -> bool:
-    """Whether an error of the database's may be gone in a moment: the same transaction may then succeed.
+    """True where an error of the database's may be gone in a moment: the same transaction may then succeed.
 
     Programming errors, integrity errors and errors of the data do not pass, nor does anything else that was raised
     inside a transaction.
@@ -73,7 +73,7 @@ async def retried(
     attempts: int | None = None,
     seconds: float | None = None,
 ) -> T:
-    """What comes of doing something again that has just failed, which is so the first of the `attempts`.
+    """The result of doing something again that has just failed, which is so the first of the `attempts`.
 
     What is done all the time has no part of `stamina` in its way while nothing fails. `seconds` count from here;
     without both limits it goes on for ever. Raises the last error, and at once any that `on` does not name.

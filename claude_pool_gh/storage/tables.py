@@ -1,4 +1,4 @@
-"""Where each package declares its tables."""
+"""The metadata in which each package declares its tables."""
 
 from __future__ import annotations
 

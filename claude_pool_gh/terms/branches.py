@@ -11,7 +11,7 @@ _LONGEST: Final = 244
 
 
 def why_no_branch(name: str) -> str:
-    """Why a name can be no branch that we push to, in a few words; "" where it can. As `git check-ref-format`."""
+    """The reason why a name can be no branch that we push to; "" where it can. As `git check-ref-format`."""
     parts = name.split("/")
     if name.startswith("-"):
         return "it begins with a dash"

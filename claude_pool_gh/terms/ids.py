@@ -1,4 +1,4 @@
-"""What things on GitHub are called here. Numbers identify; names are for people and URLs."""
+"""The names of things on GitHub. Numbers identify; names are for people and URLs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where things can be looked at."""
+"""The addresses at which things can be looked at."""
 
 from __future__ import annotations
 

@@ -12,12 +12,12 @@ from typing import Final
 
 
 def matches(pattern: str, path: str) -> bool:
-    """Whether a pattern names a path."""
+    """True where a pattern names a path."""
     return _compiled(pattern).fullmatch(path) is not None
 
 
 def names(word: str, path: str) -> bool:
-    """Whether what a person gave as a path, which may be a pattern too, names a path.
+    """True where what a person gave as a path, which may be a pattern too, names a path.
 
     A path that stands for itself comes first: `app/[id]/page.tsx` is a file's name.
     """

@@ -1,4 +1,4 @@
-"""What a user may do in a repository, as GitHub's API says it."""
+"""The roles of a user in a repository, as GitHub's API says them."""
 
 from __future__ import annotations
 

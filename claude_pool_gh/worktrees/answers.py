@@ -1,4 +1,4 @@
-"""What an origin's answer to a fetch or a push means: a final no, a fault that passes, or nothing that is known.
+"""The meaning of an origin's answer to a fetch or a push: a final no, a fault that passes, or nothing that is known.
 
 git has one exit status for all of them. It says the difference in words: `git push --porcelain` on its standard
 output, curl's and the server's errors on standard error, the server's own text in lines that begin with `remote:`.
@@ -42,7 +42,7 @@ _TEXT_LIMIT: Final = 600
 
 
 class GitOutcome(Enum):
-    """What a failed command against an origin means."""
+    """The meaning of a failed command against an origin."""
 
     refused = "refused"
     """It did not happen, and will not by asking again."""
@@ -57,7 +57,7 @@ class GitOutcome(Enum):
 
 
 def meaning_of_push(out: str, err: str) -> GitOutcome:
-    """What a failed push means, by its report (standard output) and its messages (standard error)."""
+    """The meaning of a failed push, by its report (standard output) and its messages (standard error)."""
     for kind, reason in _REJECTED.findall(out):
         if kind == "rejected":
             return GitOutcome.moved
@@ -69,7 +69,7 @@ def meaning_of_push(out: str, err: str) -> GitOutcome:
 
 
 def meaning_of(err: str) -> GitOutcome:
-    """What a failed command means, by its messages alone."""
+    """The meaning of a failed command, by its messages alone."""
     if _NO_ROOM.search(err):
         return GitOutcome.no_room
     if faults.named(err) or "fsck error" in err:

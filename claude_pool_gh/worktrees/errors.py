@@ -1,4 +1,4 @@
-"""What can go wrong with git."""
+"""The errors of git."""
 
 from __future__ import annotations
 

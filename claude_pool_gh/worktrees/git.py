@@ -149,7 +149,7 @@ def _end_at_birth(starting: asyncio.Task[asyncio.subprocess.Process]) -> None:
 
 
 def scrubbed_environment() -> dict[str, str]:
-    """What git may know of this process: where programs are, and no configuration but ours."""
+    """The environment of git: where programs are, and no configuration but ours."""
     return {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | {
         "HOME": "/nonexistent",
         "LC_ALL": "C",

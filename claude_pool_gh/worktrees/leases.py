@@ -58,7 +58,7 @@ class Lease:
     _mirror: Path
 
     async def capture(self) -> CapturedChange | None:
-        """What differs from the base commit, as a commit in the mirror; None when nothing ever did."""
+        """The difference from the base commit, as a commit in the mirror; None when nothing ever differed."""
         try:
             kept = await capture(self._mirror, self.folder, self.began)
         except WorktreeError as error:
@@ -85,7 +85,7 @@ class ReadOnly:
     start: CapturedChange | None
 
     async def capture(self) -> CapturedChange | None:
-        """What the run began with: there is nothing to keep beyond it."""
+        """The work that the run began with: there is nothing to keep beyond it."""
         return self.start
 
 
@@ -146,7 +146,7 @@ class Worktrees:
                 yield ReadOnly(tree, wanted.start)
 
     def _checkouts_of(self, repository_id: int) -> Checkouts:
-        """What is checked out of a repository, by this process and others."""
+        """The checkouts of a repository, by this process and others."""
         folder = self.state / "checkouts" / str(int(repository_id))
         made = Checkouts(folder, self.mirror(repository_id).path)
         return self._checkouts.setdefault(repository_id, made)

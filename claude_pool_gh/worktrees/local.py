@@ -138,7 +138,7 @@ class _Kept:
         return work
 
     async def _drop_earlier_attempts(self) -> None:
-        """What this attempt began with, or was told of, is superseded: of each task the newest work is kept."""
+        """Drop the work that this attempt supersedes: of each task the newest is kept."""
         task, _, attempt = self.lease.run_id.rpartition(".")
         for earlier in range(1, int(attempt) if attempt.isdecimal() else 1):
             with suppress(WorktreeError):  # most have left nothing

@@ -85,7 +85,10 @@ class Mirror:
         return True
 
     async def _came(self, commit: str) -> bool:
-        """Whether a commit came with another ref. Its object alone proves nothing: a killed fetch may have left it."""
+        """True where a commit came with another ref.
+
+        Its object alone proves nothing: a killed fetch may have left it.
+        """
         contains = ("for-each-ref", "--count=1", "--contains", commit, "refs/pool")
         try:
             return bool(await git(*contains, git_dir=self.path))

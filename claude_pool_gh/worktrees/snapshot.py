@@ -27,7 +27,7 @@ _WHEN: Final = "2000-01-01T00:00:00Z"  # a snapshot of the same work has the sam
 
 @dataclass(frozen=True, slots=True)
 class InitialState:
-    """How a worktree was before the agent came."""
+    """The state of a worktree before the agent came."""
 
     base: str
     """The commit that the chain began at."""
@@ -59,7 +59,7 @@ def begun(base: str, commit: str, written: Path, *, own_git: bool = True) -> Ite
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a worktree held beyond its commit."""
+    """The contents of a worktree beyond its commit."""
 
     commit: str
     patch: bytes

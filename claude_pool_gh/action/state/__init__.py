@@ -1,1 +1,1 @@
-"""What a thread's jobs know of each other: its database, kept in a ref of the repository between them."""
+"""The state that a thread's jobs share: its database, kept in a ref of the repository between them."""

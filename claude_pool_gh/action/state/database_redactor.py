@@ -1,4 +1,4 @@
-"""What posts withhold is not kept either: whoever can read the repository can read the ref that holds its state.
+"""Removes from a kept state what posts withhold: whoever can read the repository can read the ref that holds it.
 
 Every text is looked at, whichever table holds it, so that one that a later version adds is looked at too. Only what
 rows are found by stays as it is: no person and no agent words that.
@@ -57,7 +57,7 @@ class DatabaseRedactor:
         return stored if changed == value else json.dumps(changed)
 
     def _effects(self, kept: sqlite3.Connection) -> None:
-        """What was wanted on GitHub, as it is posted."""
+        """Replace what was wanted on GitHub by the form in which it is posted."""
         screen = without_secrets(self.redactor)
 
         def change(stored: str) -> str:

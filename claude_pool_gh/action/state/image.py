@@ -69,7 +69,7 @@ Whole = Annotated[int, Field(ge=0, lt=2**53)]
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Header:
-    """What can be said of a state without opening it."""
+    """The facts of a state that can be read without opening it."""
 
     repository: Whole
     thread: Whole
@@ -154,7 +154,7 @@ def unpack(body: bytes, database: Path) -> None:
 
 
 def _check(kept: sqlite3.Connection) -> None:
-    """Whether it is a database of ours: with no code in it, and no newer than this version."""
+    """Check whether it is a database of ours: with no code in it, and no newer than this version."""
     kept.execute("PRAGMA trusted_schema = OFF")
     if kept.execute("SELECT 1 FROM sqlite_master WHERE type IN ('trigger', 'view')").fetchone():
         raise Damaged

@@ -111,7 +111,10 @@ class Keeper:
         return self.database.with_suffix(".held")
 
     def _known(self, content: bytes | None) -> Header:
-        """What a state says, with its body in hand. One that is none of ours, or of this thread, is as if none were."""
+        """The header of a state, with its body in hand.
+
+        One that is none of ours, or of this thread, is as if none were.
+        """
         self._body = b""
         if content is None:
             return Header(self.repository, self.thread, "", 0)
@@ -132,7 +135,7 @@ class Keeper:
         return Header(self.repository, self.thread, "", _UNCLEAN)
 
     def _lives(self, header: Header) -> bool:
-        """Whether the job that holds the thread is alive: it renews within 90 seconds, whatever its header promises."""
+        """True where the job that holds the thread is alive: it renews within 90 seconds, whatever it promised."""
         now = time.time() * 1000
         if self.ref.commit != self._seen[0]:
             self._seen = self.ref.commit, min(header.until_ms, now + _ALIVE_MS)
@@ -140,7 +143,7 @@ class Keeper:
 
     @property
     def is_restored(self) -> bool:
-        """Whether there is something of earlier jobs, with which an opened database goes on at once."""
+        """True where there is something of earlier jobs, with which an opened database goes on at once."""
         return self.keeps and bool(self._body)
 
     def charge(self, budget: int, elsewhere: int) -> int:

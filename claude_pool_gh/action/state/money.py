@@ -35,7 +35,7 @@ Name = Annotated[str, Field(min_length=1, max_length=110)]
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class Entry:
-    """What one run counts against the caps: its reservation while it runs, then what it cost."""
+    """The charge of one run against the caps: its reservation while it runs, then its cost."""
 
     id: Name
     thread: Name
@@ -65,13 +65,13 @@ def parse(content: bytes, since_ms: int) -> dict[str, Entry]:
 
 
 def month_start_ms() -> int:
-    """When this calendar month began (UTC)."""
+    """The moment at which this calendar month began (UTC), in milliseconds."""
     now = datetime.now(UTC)
     return int(datetime(now.year, now.month, 1, tzinfo=UTC).timestamp() * 1000)
 
 
 def own(tx: Transaction) -> dict[str, Entry]:
-    """What this thread's runs of this month count."""
+    """The charges of this thread's runs of this month."""
     return {
         each.chain_id: Entry(
             id=each.chain_id,

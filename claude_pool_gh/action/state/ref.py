@@ -55,7 +55,10 @@ class Unavailable(WorktreeError):
 
 
 def meaning(error: WorktreeError, url: str) -> Stale | Refused | Unavailable:
-    """What a failed push means, in git's words. Only a plain no is one: a race or an outage says nothing of rights."""
+    """The meaning of a failed push, in git's words.
+
+    Only a plain no is one: a race or an outage says nothing of rights.
+    """
     # a repository may be called "declined"
     said = f"{error} {error.out}".replace(url.removesuffix(".git"), "")
     if _STALE.search(said) and not _FINAL.search(said):
@@ -82,7 +85,7 @@ class Ref:
         await git("init", "--quiet", "--bare", self.folder)
 
     async def read(self) -> bytes | None:
-        """What the ref holds now; None where there is none. Raises WorktreeError where GitHub does not answer."""
+        """The present value of the ref; None where there is none. Raises WorktreeError where GitHub does not answer."""
         return await _patiently(self._read)
 
     async def _read(self) -> bytes | None:

@@ -168,7 +168,7 @@ async def _fetch(services: Services, facts: ReviewFacts) -> tuple[Path, str]:
 
 
 def _nothing(found: Difference, facts: ReviewFacts) -> str:
-    """Why there is nothing to read."""
+    """The reason why there is nothing to read."""
     if found.unreadable:
         return unread_in_words(found.unreadable)
     if not found.listed:
@@ -195,7 +195,7 @@ async def _about(services: Services, facts: ReviewFacts, pull: reads.Pull, fence
 
 
 def _intent(facts: ReviewFacts, pull: reads.Pull, fence: str) -> str:
-    """What the pull request says that it wants, for the second reader."""
+    """The intent of the pull request in its own words, for the second reader."""
     return "\n\n".join([*_opening(facts, pull, fence), fence])
 
 
@@ -219,7 +219,7 @@ async def _facts(
     before: EarlierFindings,
     without_lines: Sequence[str],
 ) -> str:
-    """What the host knows itself, outside the fence."""
+    """The host's own facts, outside the fence."""
     repository = facts.thread.repository
     failed = await check_output.names_of_failed(services.forge, repository, facts.head)
     dismissed = await services.database.read(
@@ -233,5 +233,5 @@ async def _facts(
 
 
 def _first_line(message: str) -> str:
-    """What a person sees of a commit's message first; a message can also hold nothing that is seen."""
+    """The first line of a commit's message that a person sees; a message can also hold nothing that is seen."""
     return visible_text(message, 200).strip().partition("\n")[0]

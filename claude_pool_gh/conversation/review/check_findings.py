@@ -110,7 +110,7 @@ async def _located(
     checked: Sequence[Finding | DroppedFinding],
     renamed: Mapping[str, str],
 ) -> list[Finding]:
-    """What has its place, each with the definition that it stands in."""
+    """The findings that have a place, each with the definition that it stands in."""
     claims = [each for each in checked if isinstance(each, Finding)]
     files = await history.read_files(
         mirror, head, {each.path for each in claims if each.side == "RIGHT"}, pointers=True
@@ -131,7 +131,7 @@ async def _located(
 
 @dataclass(frozen=True, slots=True)
 class _Now:
-    """What is known by now: the thread's findings by their names, and what was dismissed in the repository."""
+    """The facts of this moment: the thread's findings by their names, and what was dismissed in the repository."""
 
     named: Mapping[str, KnownFinding]
     dismissed: Sequence[KnownFinding]
@@ -194,7 +194,7 @@ def _sorted(
 
 
 def _is_one(claim: Finding, before: Finding) -> bool:
-    """Whether a claim is an open finding of unchanged code, though it quotes a line more or less of it.
+    """True where a claim is an open finding of unchanged code, though it quotes a line more or less of it.
 
     One that is worse, or another fault of the same code, is looked at anew.
     """
@@ -205,7 +205,7 @@ def _is_one(claim: Finding, before: Finding) -> bool:
 
 
 def _restates(claim: Finding, before: Finding) -> bool:
-    """Whether a claim says that it is an earlier one: by its name, or under its very title in its file."""
+    """True where a claim says that it is an earlier one: by its name, or under its very title in its file."""
     name = (claim.restates or "").strip("`# ").lower()
     if len(name) >= _NAME_LEAST and (
         name_of(before).startswith(name) or name.startswith(name_of(before))

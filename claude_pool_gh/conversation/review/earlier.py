@@ -1,4 +1,4 @@
-"""Where the open findings of a thread stand at the head that is read: unchanged, or to be judged again.
+"""The places of a thread's open findings at the head that is read: unchanged, or to be judged again.
 
 Nothing here says that one is fixed. That its code is gone, moved, or in a file of another name only asks the question.
 """
@@ -168,7 +168,7 @@ def _still(finding: Finding, files: Mapping[str, str], bases: Mapping[str, str])
 
 
 async def _between(mirror: Path, old: str, new: str) -> Mapping[str, FileDiff] | None:
-    """What has changed since a commit, by the old names; None where that commit is not known any more."""
+    """The changes since a commit, by the old names; None where that commit is not known any more."""
     if old == new:
         return {}
     try:

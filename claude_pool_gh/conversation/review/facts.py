@@ -1,4 +1,4 @@
-"""What a review's plan knows from the start, besides what every chain does."""
+"""The facts of a review's plan, besides those of every chain."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def facts_of(context: HostStepContext) -> ReviewFacts:
 
 
 def brief_of(context: HostStepContext) -> Mapping[str, Any]:
-    """What the first step has found. Raises StepFailed where an older version of this server found it.
+    """The results of the first step. Raises StepFailed where an older version of this server found them.
 
     That does not say against what the review is held, so nothing true could be said at its end.
     """

@@ -1,4 +1,4 @@
-"""What people make of findings without a command: a thumbs down by somebody with write access dismisses one."""
+"""The feedback that people give without a command: a thumbs down by somebody with write access dismisses a finding."""
 
 from __future__ import annotations
 

@@ -213,7 +213,7 @@ def settle_fixed(
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
-    """How the pull request stands at the end."""
+    """The pull request's standing at the end."""
 
     postable: bool
     note: str = ""
@@ -286,7 +286,7 @@ def _json(each: Finding | Remark | str) -> Any:
 
 
 def report(chain: ChainRow) -> ReviewReport | None:
-    """What a chain's tracking comment shows of its review."""
+    """The part of a chain's tracking comment that shows its review."""
     gathered = chain.results.get("gather")
     return restored(gathered) if gathered else None
 

@@ -1,4 +1,4 @@
-"""What the host itself tells the finder, outside the fence of material: each fact on a line of its own, quoted. Pure.
+"""The host's own words to the finder, outside the fence of material: each fact on a line of its own, quoted. Pure.
 
 Their words are still those of agents, maintainers and strangers, so each is one quoted line: none can look like
 another.
@@ -70,7 +70,7 @@ def host_facts(
 
 
 def name_of(finding: Finding) -> str:
-    """What the finder calls a known finding by."""
+    """The name by which the finder calls a known finding."""
     return fingerprint(finding)[:_NAME]
 
 

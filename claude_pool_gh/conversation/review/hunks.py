@@ -16,7 +16,7 @@ _CUT: Final = "\n[cut here; open the file for the rest]"
 
 @dataclass(frozen=True, slots=True)
 class FileDiff:
-    """What happened to one file between two commits."""
+    """The changes of one file between two commits."""
 
     old_path: str
     path: str
@@ -24,7 +24,7 @@ class FileDiff:
 
     @property
     def deleted(self) -> bool:
-        """Whether the file is not there afterwards."""
+        """True where the file is not there afterwards."""
         return diffs.is_deleted(self.section)
 
     @property

@@ -1,4 +1,4 @@
-"""What a review is held against, and how much of it an earlier review has read under the very same conditions."""
+"""The conditions that a review is held against, and how much an earlier review has read under the very same ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What a second reader is asked: the claim and the code before and after, never the first reader's argument. Pure."""
+"""The questions to a second reader: the claim and the code before and after, never the first reader's argument.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +76,7 @@ def of_known(finding: Finding, change: str, *, now: Finding | None, exists: bool
 
 
 def finding_of(candidate: Mapping[str, Any]) -> Finding:
-    """What a task of the step is about."""
+    """The finding that a task of the step is about."""
     return Finding.model_validate(candidate["finding"])
 
 

@@ -1,4 +1,4 @@
-"""What there is to read of a pull request: names and sizes first, the text only of what an agent is to read."""
+"""The parts of a pull request that there are to read: names and sizes first, the text only of what an agent reads."""
 
 from __future__ import annotations
 
@@ -92,12 +92,12 @@ def _parsed(wanted: Sequence[Entry], out: Sequence[bytes]) -> ReadChanges:
 
 
 def is_chosen(path: str, paths: Sequence[str]) -> bool:
-    """Whether a file is among those that the command names; without names all are."""
+    """True where a file is among those that the command names; without names all are."""
     return not paths or any(patterns.names(each, path) for each in paths)
 
 
 async def unmatched(mirror: Path, facts: ReviewFacts, found: Difference) -> list[str]:
-    """What names nothing: paths of the command among the changed files, excluded ones in the whole repository."""
+    """The paths that name nothing: of the command among the changed files, excluded ones in the whole repository."""
     changed = [entry.path for entry in found.listed]
     told = [
         f"No changed file matches {each}." for each in facts.paths if not _names_any(each, changed)

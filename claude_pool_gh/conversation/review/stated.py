@@ -1,4 +1,4 @@
-"""What an agent stated, read forgivingly: one claim of another form costs that claim, not the others. Pure."""
+"""An agent's claims, read forgivingly: one of another form costs that claim, not the others. Pure."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class StatedClaims:
 
 
 def is_typed(task: Mapping[str, Any]) -> bool:
-    """Whether a finder's answer has the form asked for, whatever each claim in it looks like."""
+    """True where a finder's answer has the form asked for, whatever each claim in it looks like."""
     said = task.get("structured")
     return isinstance(said, Mapping) and isinstance(said.get("findings"), list)
 
 
 def stated_by(task: Mapping[str, Any]) -> StatedClaims:
-    """What one agent stated, however its run ended. The worst of it where it is too much."""
+    """The claims of one agent, however its run ended. The worst of them where they are too many."""
     if not is_typed(task):
         return StatedClaims()
     claims: list[Finding] = []

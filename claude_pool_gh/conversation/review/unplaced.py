@@ -46,7 +46,7 @@ def _told(finding: Finding, reason: str) -> str:
 
 
 def _diff(brief: Mapping[str, Any], odd: Sequence[tuple[Finding, DroppedFinding]]) -> str:
-    """What the diff shows of the files that the findings name, which a reader of the head does not see there."""
+    """The diff of the files that the findings name, which a reader of the head does not see there."""
     meant = [
         group["text"]
         for group in brief["groups"]
@@ -65,7 +65,7 @@ def corrected(
     checked: Sequence[Finding | DroppedFinding],
     again: Sequence[Finding | DroppedFinding],
 ) -> list[Finding | DroppedFinding]:
-    """What was stated, with what had no place replaced by its correction, where that has one.
+    """The stated findings, with those that had no place replaced by their correction, where that has one.
 
     A correction stands for one claim: of several with its title the one in its file, else the first.
     """

@@ -33,7 +33,7 @@ _VERDICTS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where each confirmed finding is shown."""
+    """The place at which each confirmed finding is shown."""
 
     inline: tuple[Finding, ...]
     more: tuple[Finding, ...]
@@ -112,7 +112,7 @@ def conclude(  # noqa: PLR0913 - each is one thing that keeps a review from bein
 
 
 def is_whole(outcome: Outcome) -> bool:
-    """Whether everything that was to be read was read, and every claim settled: what a later review may build on."""
+    """True where everything that was to be read was read, and every claim settled: what a later review may build on."""
     return outcome.verdict in (Verdict.clean, Verdict.findings) and not outcome.reason
 
 

@@ -93,7 +93,7 @@ class _Answer:
 
     @property
     def broke(self) -> bool:
-        """Whether the run ended without an answer."""
+        """True where the run ended without an answer."""
         return self.judgement is None and self.task.get("ending") != Ending.completed
 
 
@@ -115,7 +115,7 @@ def _answer(candidate: Mapping[str, Any], task: Mapping[str, Any]) -> _Answer:
 
 
 def opened(task: Mapping[str, Any], candidate: Mapping[str, Any]) -> bool:
-    """Whether a run opened the file that a candidate names, or of a file that is gone anything at all."""
+    """True where a run opened the file that a candidate names, or of a file that is gone anything at all."""
     files = files_opened(task)
     place = (task.get("structured") or {}).get("place")
     elsewhere = str(place.get("path")).removeprefix("./") if isinstance(place, Mapping) else None

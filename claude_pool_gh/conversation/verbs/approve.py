@@ -32,7 +32,7 @@ from claude_pool_gh.storage import Transaction
 
 @dataclass(frozen=True, slots=True)
 class _Live:
-    """What is approved against, as it is on GitHub at this moment."""
+    """The thread as it is on GitHub at this moment, against which is approved."""
 
     head: str
     merge_base: str

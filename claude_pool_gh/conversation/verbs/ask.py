@@ -17,7 +17,7 @@ from claude_pool_gh.pool.store.chains import ChainRow
 
 
 class AskFacts(ThreadFacts):
-    """What is asked."""
+    """The question."""
 
     question: str
 

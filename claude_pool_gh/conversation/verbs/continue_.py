@@ -69,7 +69,7 @@ class Continue(ControlVerb):
 async def _has_moved(
     services: Services, asked: CommandContext, facts: ThreadFacts
 ) -> Answer | None:
-    """What to say where a pull request is not what it was any more."""
+    """The answer where a pull request is not what it was any more."""
     if facts.place != "pull":
         return None
     pull = await pull_of(services, asked)

@@ -35,7 +35,7 @@ _FILES: Final = 200
 
 
 class FixFacts(ChangeFacts):
-    """What is to be fixed."""
+    """The problems that are to be fixed."""
 
     findings: int = 0
     """How many of our own these are; 0 where they are described in words, or under the lines where it was asked."""
@@ -135,14 +135,17 @@ async def _of_an_audit(
 
 
 def _names_none(words: Sequence[str], known: list[KnownFinding]) -> bool:
-    """Whether a finding was named that is not open here. An agent that is told to fix a number costs money in vain."""
+    """True where a finding was named that is not open here.
+
+    An agent that is told to fix a number costs money in vain.
+    """
     return len(words) == 1 and reads_as_name(words[0]) and named(words[0], known) is None
 
 
 def _problems(
     asked: CommandContext, known: list[KnownFinding], under: KnownFinding | None
 ) -> tuple[tuple[str, ...], str]:
-    """What is to be fixed: the findings by their names, and what the maintainer says.
+    """The problems that are to be fixed: the findings by their names, and what the maintainer says.
 
     That is the finding replied to, or the one that is named, or the text, or what is said under the lines where the
     command stands, or all that is open.
@@ -161,7 +164,7 @@ def _problems(
 
 
 def _stands_under_lines(asked: CommandContext) -> bool:
-    """Whether the command answers what somebody has said under lines of the diff."""
+    """True where the command answers what somebody has said under lines of the diff."""
     comment = asked.request.comment
     return comment is not None and comment.root not in (None, comment.id)
 

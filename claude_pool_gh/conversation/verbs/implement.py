@@ -27,14 +27,14 @@ _READY = "implement.ready"
 
 
 class StatedPlan(BaseModel):
-    """What the planning agent says of the request; what else it says is for the agents after it."""
+    """The planning agent's plan; what else it says is for the agents after it."""
 
     ready: bool
     questions: tuple[str, ...] = ()
 
 
 class ImplementFacts(ChangeFacts):
-    """What is to be made, besides what the issue says."""
+    """The wish of whoever asked, besides what the issue says."""
 
     more: str = ""
 

@@ -166,7 +166,7 @@ def _ended(steps: tuple[Step, ...]) -> tuple[Step, ...]:
 
 
 def _changes(steps: tuple[Step, ...]) -> bool:
-    """Whether any agent of these steps may change files."""
+    """True where any agent of these steps may change files."""
     runs: list[AgentRun] = []
     for step in steps:
         match step:

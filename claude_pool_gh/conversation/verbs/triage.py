@@ -27,7 +27,7 @@ _Line = Annotated[str, Field(min_length=1, max_length=400)]
 
 
 class StatedTriage(StatedModel):
-    """What an issue is about."""
+    """The sorting of an issue."""
 
     summary: Annotated[
         str, Field(min_length=1, max_length=1_500, description="At most three sentences")

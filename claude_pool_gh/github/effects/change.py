@@ -14,7 +14,7 @@ from claude_pool_gh.terms.roles import Role
 
 
 class Authority(Term):
-    """Who must still be allowed to, at the very moment: the least role by its number, and everybody's account."""
+    """The people who must still be allowed to, at the very moment: the least role, and everybody's account."""
 
     actors: tuple[Actor, ...]
     least: int

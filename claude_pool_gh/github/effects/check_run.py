@@ -121,6 +121,6 @@ class CheckRun(Effect):
 
 
 def _may_not_check(forge: Forge, repository: Repository) -> bool:
-    """Whether the installation is known not to have been granted checks."""
+    """True where the installation is known not to have been granted checks."""
     lacking = forge.access.lacking(repository)
     return lacking is not None and any(name.startswith("checks:") for name in lacking.permissions)

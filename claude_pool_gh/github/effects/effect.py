@@ -1,4 +1,4 @@
-"""What an effect is: one class in one file of this package, with all that is to be known of it.
+"""The base of all effects: each is one class in one file of this package, with all that is to be known of it.
 
 A new kind declares its `kind`, its `priority`, its texts, and how it is made and found again; everything else follows
 from the class: the rows store it, the writer makes it, the last look for secrets sees its texts.
@@ -20,7 +20,7 @@ KINDS: dict[str, type[Effect]] = {}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Making:
-    """What is known of an effect besides its content, when it is made, changed or looked for."""
+    """The facts of an effect besides its content, when it is made, changed or looked for."""
 
     key: str
     repository: Repository
@@ -81,7 +81,7 @@ class Effect(Term, ABC):
         return self.reworded(lambda _text: note)
 
     def instead(self) -> Effect | None:
-        """What is wanted in its place where GitHub refuses it: what it says must not be lost with its form."""
+        """The effect that takes its place where GitHub refuses it: what it says must not be lost with its form."""
         return None
 
     @abstractmethod

@@ -45,7 +45,7 @@ class Reply(Effect):
         return made
 
     async def update(self, forge: Forge, making: Making, remote_id: int) -> int:
-        """It stands as it was written; what it replaces may still be there."""
+        """Leave it as it was written; what it replaces may still be there."""
         await self._replace(forge, making.repository)
         return remote_id
 

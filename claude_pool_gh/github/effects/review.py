@@ -78,7 +78,7 @@ class Review(Effect):
         return self._with(comments=kept, body=note, fallback=note)
 
     def instead(self) -> Effect | None:
-        """What was found, as a comment."""
+        """The findings, as a comment."""
         return Reply(number=self.number, body=self.fallback or self.body)
 
     async def find(self, forge: Forge, making: Making) -> int | None:

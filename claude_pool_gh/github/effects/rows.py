@@ -66,7 +66,7 @@ class EffectRow:
 
     @property
     def making(self) -> Making:
-        """What the effect's own class needs to know of it."""
+        """The facts that the effect's own class needs."""
         return Making(
             key=self.key,
             repository=self.repository,
@@ -90,7 +90,7 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class EffectStatus:
-    """What became of an effect: its state, its id on GitHub, and why it was refused or is not written yet."""
+    """The status of an effect: its state, its id on GitHub, and why it was refused or is not written yet."""
 
     state: EffectState
     remote_id: int | None
@@ -206,12 +206,12 @@ def installations_due(tx: Transaction, now_ms: int) -> list[int]:
 
 
 def earliest_due(tx: Transaction) -> int | None:
-    """When the next effect is to be written; None when there is none."""
+    """The time at which the next effect is to be written; None when there is none."""
     return tx.execute(sa.select(sa.func.min(_E.due_ms)).where(_writable())).scalar_one_or_none()
 
 
 def _writable() -> sa.ColumnElement[bool]:
-    """What is wanted of a repository that can be reached. The rest waits until it can, if it ever can."""
+    """The effects of repositories that can be reached. The rest waits until it can be written, if it ever can."""
     reached = sa.select(repositories.c.id).where(repositories.c.state == "active")
     return sa.and_(_E.state == EffectState.wanted, _E.repository_id.in_(reached))
 
@@ -296,14 +296,14 @@ def postpone_all(tx: Transaction, installation_id: int, due_ms: int) -> None:
 
 
 def unwritten(tx: Transaction) -> int:
-    """How many effects are still to be written."""
+    """The number of effects that are still to be written."""
     return int(
         tx.execute(sa.select(sa.func.count()).select_from(effects).where(_writable())).scalar_one()
     )
 
 
 def fate(tx: Transaction, key: str) -> EffectStatus | None:
-    """What became of an effect so far; None where nobody wanted it."""
+    """The status of an effect; None where nobody wanted it."""
     columns = (_E.state, _E.remote_id, _E.error)
     row = tx.execute(sa.select(*columns).where(_E.key == key)).one_or_none()
     return (
@@ -314,13 +314,13 @@ def fate(tx: Transaction, key: str) -> EffectStatus | None:
 
 
 def wanted_of(tx: Transaction, key: str) -> Effect | None:
-    """What is wanted under a key; None where nobody wanted anything."""
+    """The effect that is wanted under a key; None where nobody wanted any."""
     stored = tx.execute(sa.select(_E.wanted).where(_E.key == key)).scalar_one_or_none()
     return None if stored is None else read(stored)
 
 
 def wanted_below(tx: Transaction, prefix: str, kind: str) -> list[Effect]:
-    """What is wanted under the keys that begin so, what is due last first."""
+    """The effects that are wanted under the keys that begin so, the one that is due last first."""
     own = sa.and_(_E.key.startswith(prefix, autoescape=True), _E.kind == kind)
     stored = tx.execute(sa.select(_E.wanted).where(own).order_by(_E.due_ms.desc())).scalars()
     return [read(each) for each in stored]
@@ -362,14 +362,14 @@ def versions_wanted(tx: Transaction, kinds: Collection[str]) -> dict[str, int]:
 
 
 def stand(tx: Transaction, versions: Mapping[str, int]) -> bool:
-    """Whether GitHub has taken all of these versions, or later ones."""
+    """True where GitHub has taken all of these versions, or later ones."""
     own = sa.and_(_E.key.in_(versions), _E.state == EffectState.wanted)
     found = tx.execute(sa.select(_E.key, _E.written_version).where(own))
     return all(row.written_version >= versions[row.key] for row in found)
 
 
 def writes(tx: Transaction) -> tuple[int, int]:
-    """How many effects there are, and how often any was written."""
+    """The number of effects, and how often any was written."""
     counts = sa.select(sa.func.count(), sa.func.sum(_E.written_version)).select_from(effects)
     number, versions = tx.execute(counts).one()
     return int(number), int(versions or 0)
@@ -384,7 +384,7 @@ def comment_deleted(tx: Transaction, comment_id: int) -> None:
 
 
 def give_up(tx: Transaction, repository_ids: Collection[int], why: str) -> None:
-    """What was to happen once in repositories that are out of reach does not happen late.
+    """Give up the effects in repositories that are out of reach which were to happen once: they do not happen late.
 
     What stands there, comments and checks, is brought up to date if they can ever be reached again.
     """

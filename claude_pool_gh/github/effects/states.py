@@ -9,7 +9,7 @@ from claude_pool_gh.pool.model.state_table import StateTable
 
 
 class EffectState(StrEnum):
-    """Where an effect is."""
+    """The state of an effect."""
 
     wanted = "wanted"
     """Something of it is still to be written."""
@@ -22,7 +22,7 @@ class EffectState(StrEnum):
 
 
 class EffectEvent(StrEnum):
-    """What happens to an effect."""
+    """An event in the life of an effect."""
 
     want = "want"
     """Something else should stand than before."""

@@ -1,1 +1,1 @@
-"""What everything else speaks in: plans, records, states, errors, settings and the ports to the outside."""
+"""The language of everything else: plans, records, states, errors, settings and the ports to the outside."""

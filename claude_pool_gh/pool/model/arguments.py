@@ -204,7 +204,7 @@ def _member(name: str, given: Any, wanted: type[Enum]) -> Enum:
 
 
 def _with_methods(name: str, given: Any, protocol: type[Any]) -> Any:
-    """What has the methods of a protocol. An agent is told of in its own words, see `check_agent`."""
+    """The value, if it has the methods of a protocol. An agent is told of in its own words, see `check_agent`."""
     missing = [
         each
         for each in vars(protocol)

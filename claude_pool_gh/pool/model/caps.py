@@ -39,7 +39,7 @@ class Cap:
 
     @property
     def name(self) -> str:
-        """What people read of it, such as `user and day`."""
+        """The name by which people read of it, such as `user and day`."""
         return self.scope if self.window is Window.ever else f"{self.scope} and {self.window}"
 
 
@@ -80,7 +80,7 @@ class Caps:
 
     @property
     def to_begin(self) -> int:
-        """What must be left of the wider caps for the chain to begin."""
+        """The money that must be left of the wider caps for the chain to begin."""
         return self.chain if self.least is None else min(self.least, self.chain)
 
     @property
@@ -99,5 +99,5 @@ class CapUse:
 
     @property
     def left(self) -> int:
-        """What may still be reserved."""
+        """The money that may still be reserved."""
         return max(0, self.limit - self.used)

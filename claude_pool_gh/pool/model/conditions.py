@@ -50,7 +50,7 @@ class Condition(Frozen):
         ]
 
     def holds(self, values: Mapping[str, Any]) -> bool:
-        """Whether the test passes. Raises RecipeError where the path leads nowhere."""
+        """True where the test passes. Raises RecipeError where the path leads nowhere."""
         found = look_up(self.value, values)
         (test,) = self._tests()
         match test:

@@ -1,4 +1,4 @@
-"""What a pool, one of its slots and one task may be told, and what holds when several of them speak.
+"""The settings of a pool, of one of its slots and of one task, and what holds when several of them speak.
 
 The names are those of the Rust crate claude-pool, so its users can bring their JSON. A task's word goes before its
 slot's, a slot's before the pool's; lists of allowed tools add up, and a later MCP server replaces one of its name.
@@ -49,7 +49,7 @@ class Frozen(BaseModel):
 
 
 class PermissionMode(StrEnum):
-    """What the agent may do without being asked; the names are the CLI's own."""
+    """The things that the agent may do without being asked; the names are the CLI's own."""
 
     default = "default"
     accept_edits = "acceptEdits"
@@ -60,7 +60,7 @@ class PermissionMode(StrEnum):
 
 
 class Effort(StrEnum):
-    """How much a model thinks before it answers."""
+    """The amount of thinking of a model before it answers."""
 
     low = "low"
     medium = "medium"
@@ -79,7 +79,10 @@ class SlotMode(StrEnum):
 
 
 class Isolation(StrEnum):
-    """Where a chain's agents work. What is asked for and cannot be had fails the run: nothing falls back."""
+    """The kind of folder where a chain's agents work.
+
+    What is asked for and cannot be had fails the run: nothing falls back.
+    """
 
     worktree = "worktree"
     """Each run in a fresh git worktree, which begins where the chain's last step left off."""
@@ -157,7 +160,7 @@ class ScalingConfig(Frozen):
 
 
 class _Choices(Frozen):
-    """What pool, slot and task may each decide. None leaves the decision to the next wider one."""
+    """The choices that pool, slot and task may each make. None leaves the decision to the next wider one."""
 
     model: str | None = None
     """Id of the model, such as `claude-haiku-4-5-20251001`, or a short name that the agent knows, such as `haiku`.
@@ -180,7 +183,7 @@ class _Choices(Frozen):
 
 
 class SlotConfig(_Choices):
-    """What one slot decides, and who it is."""
+    """The settings of one slot, and who it is."""
 
     role: str | None = None
     """What the slot is for, such as `reviewer`. A task that names a role runs only on a slot that has it."""
@@ -193,7 +196,7 @@ class SlotConfig(_Choices):
 
 
 class TaskOverrides(_Choices):
-    """What one task decides for itself."""
+    """The settings of one task."""
 
     disallowed_tools: Annotated[Strings, BeforeValidator(_none_is_empty)] = ()
     """Tools and permission rules that are refused whatever else allows them."""
@@ -213,7 +216,7 @@ class TaskOverrides(_Choices):
 
 
 class PoolConfig(_Choices):
-    """What holds for every slot and task of a pool that says nothing else."""
+    """The settings of every slot and task of a pool that says nothing else."""
 
     budget_microdollars: (
         Annotated[int, Strict(), Field(gt=0, le=MOST_DOLLARS * MICRODOLLARS)] | None
@@ -264,7 +267,7 @@ class PoolConfig(_Choices):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunConfig:
-    """What holds for one run, with every choice made."""
+    """The settings of one run, with every choice made."""
 
     model: str
     """Empty: the agent's own choice."""
@@ -285,7 +288,7 @@ class RunConfig:
 
     @property
     def writes(self) -> bool:
-        """Whether the run may change files."""
+        """True where the run may change files."""
         return not set(self.tools) <= set(READING) or bool(self.mcp_servers)
 
 

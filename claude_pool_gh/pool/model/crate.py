@@ -24,7 +24,7 @@ def chain_step(given: Any) -> Any:
 
 
 def task_result(given: Any) -> Any:
-    """It says whether a task succeeded, and not how it ended."""
+    """The crate's form of a task's result: it says whether a task succeeded, and not how it ended."""
     if not isinstance(given, Mapping) or "ending" in given or "success" not in given:
         return given
     failed = "out_of_budget" if given.get("budget_exceeded") else "failed"
@@ -46,19 +46,19 @@ def task_record(given: Any) -> Any:
 
 
 def slot_record(given: Any) -> Any:
-    """It has one process, so it names none."""
+    """The crate's form of a slot's record: it has one process, so it names none."""
     return {"worker": "", **given} if isinstance(given, Mapping) else given
 
 
 def chain_result(given: Any) -> Any:
-    """It says whether a chain succeeded, and nothing else of its end."""
+    """The crate's form of a chain's result: it says whether a chain succeeded, and nothing else of its end."""
     if not isinstance(given, Mapping) or "verdict" in given or "success" not in given:
         return given
     return {**given, "verdict": "answered" if given["success"] else "failed"}
 
 
 def chain_progress(given: Any) -> Any:
-    """It lists the results of finished steps where we count them, and is asked for by the chain's id."""
+    """The crate's form of a chain's progress: it lists the results of finished steps where we count them."""
     if not isinstance(given, Mapping) or not isinstance(given.get("completed_steps"), list | tuple):
         return given
     done = given["completed_steps"]
@@ -67,7 +67,7 @@ def chain_progress(given: Any) -> Any:
 
 
 def pool_status(given: Any) -> Any:
-    """It does not count broken slots and money that is set aside."""
+    """The crate's form of a pool's status: it does not count broken slots and money that is set aside."""
     counted = {
         "errored_slots": 0,
         "reserved_microdollars": 0,
@@ -82,5 +82,5 @@ def pool_status(given: Any) -> Any:
 
 
 def drain_summary(given: Any) -> Any:
-    """It says nothing of what a drain leaves."""
+    """The crate's form of a drain's summary: it says nothing of what a drain leaves."""
     return {"cancelled": (), "left_queued": 0, **given} if isinstance(given, Mapping) else given

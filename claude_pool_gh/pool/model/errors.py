@@ -1,4 +1,4 @@
-"""What can go wrong in the pool.
+"""The errors of the pool.
 
     PoolError
     |- IllegalTransition      a state change that the state table does not know
@@ -81,7 +81,7 @@ class NotUnderReview(PoolError):
 
 
 class PartOfChain(PoolError):
-    """What was asked for one task holds for its chain, or for its step with all the tasks in it; see the message."""
+    """Raised where what was asked for one task holds for its whole chain or step; see the message."""
 
 
 class Superseded(PoolError):

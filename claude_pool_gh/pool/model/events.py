@@ -1,4 +1,4 @@
-"""What happens in a pool, as a stream of values: a closed union, so that a `match` over it can be complete."""
+"""The events of a pool, as a stream of values: a closed union, so that a `match` over it can be complete."""
 
 from __future__ import annotations
 
@@ -195,6 +195,6 @@ def _of_task(chain_id: ChainId, step: str, move: Move) -> Event | None:
 
 
 def _all_completed(result: Any) -> bool:
-    """Whether no task of a step failed. A host's result is another thing, and one that was approved is not here."""
+    """True where no task of a step failed. A host's result is another thing, and one that was approved is not here."""
     runs = [run for run in result if isinstance(run, dict)] if isinstance(result, list) else []
     return all(run.get("ending", Ending.completed) == Ending.completed for run in runs)

@@ -20,7 +20,7 @@ def new_id(kind: str) -> str:
 
 
 def is_safe(given: str) -> bool:
-    """Whether an id may name a file and be part of an address."""
+    """True where an id may name a file and be part of an address."""
     return _SAFE.fullmatch(given) is not None
 
 

@@ -1,4 +1,4 @@
-"""How a chain can end. Everything people read about a result starts from one of these."""
+"""The outcomes of a chain. Everything people read about a result starts from one of these."""
 
 from __future__ import annotations
 

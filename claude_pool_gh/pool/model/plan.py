@@ -35,7 +35,7 @@ ALONE: Final = "task"
 
 
 class OnFailure(StrEnum):
-    """What a step that failed means for its chain."""
+    """The meaning of a failed step for its chain."""
 
     fail = "fail"
     """The chain ends."""
@@ -44,7 +44,7 @@ class OnFailure(StrEnum):
 
 
 class OnRestart(StrEnum):
-    """What becomes of a run whose process died under it. What it spent is spent; finished runs are never repeated."""
+    """The treatment of a run whose process died under it. What it spent is spent; finished runs are never repeated."""
 
     rerun = "rerun"
     """It starts a new attempt."""
@@ -136,7 +136,7 @@ class Limits(Frozen):
 
 
 class WorkspaceSpec(Frozen):
-    """What a plan says of the folder that its runs get. Each kind of workspaces reads its own part of it."""
+    """The part of a plan about the folder that its runs get. Each kind of workspaces reads its own part of it."""
 
     isolation: Isolation | None = None
     """None: the plan names its source itself."""
@@ -150,7 +150,7 @@ class WorkspaceSpec(Frozen):
 
 
 class Plan(Frozen):
-    """What a chain will do."""
+    """The plan of a chain."""
 
     verb: str
     steps: tuple[Step, ...]
@@ -170,5 +170,5 @@ class Plan(Frozen):
         return WorkspaceSpec() if given is None else given
 
     def is_gated(self, step: str) -> bool:
-        """Whether what comes of a step waits for a person."""
+        """True where what comes of a step waits for a person."""
         return any(each.gate for each in self.steps if each.name == step)

@@ -1,4 +1,4 @@
-"""What the pool asks of the packages above it. They satisfy these Protocols; `service` and `local` wire them."""
+"""The ports of the pool to the packages above it. They satisfy these Protocols; `service` and `local` wire them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Clock(Protocol):
 
 
 class Ending(StrEnum):
-    """Why an agent's run ended."""
+    """The reason why an agent's run ended."""
 
     completed = "completed"
     failed = "failed"
@@ -42,7 +42,7 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
-    """Where an agent keeps what was said, so that a later task can go on with it."""
+    """The place where an agent keeps what was said, so that a later task can go on with it."""
 
     home: Path
     """A folder of the slot's own, among those of the other slots."""
@@ -91,7 +91,7 @@ class AgentTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentOutcome:
-    """How a run ended."""
+    """The outcome of a run."""
 
     ending: Ending
     reason: str = ""
@@ -142,7 +142,7 @@ class Spending:
 
 
 class RunBudget(Protocol):
-    """Where a run's money is; the pool gives each run its own."""
+    """The money of one run; the pool gives each run its own."""
 
     def spending(self, most: int) -> AbstractAsyncContextManager[Spending]:
         """See `AgentChannel.spending`."""
@@ -229,7 +229,7 @@ class BudgetAware(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CapturedChange:
-    """What a run changed in its folder."""
+    """The changes of a run in its folder."""
 
     base: str
     """The commit it began at."""
@@ -245,17 +245,17 @@ class Workspace(Protocol):
 
     @property
     def folder(self) -> Path:
-        """Where the agent works."""
+        """The folder where the agent works."""
         ...
 
     async def capture(self) -> CapturedChange | None:
-        """What the run changed, kept so that another can begin there; None when nothing, or nothing is kept here."""
+        """The run's changes, kept so that another can begin there; None for none, or where nothing is kept."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkspaceRequest:
-    """What a run wants of its folder."""
+    """The request of a run for its folder."""
 
     run_id: str
     slot: str
@@ -281,7 +281,7 @@ class Workspaces(Protocol):
         ...
 
     async def pinned(self, isolation: Isolation) -> WorkspaceSpec:
-        """What a new chain's plan says of its workspace, as things stand now. Raises NoWorkspace."""
+        """The part of a new chain's plan about its workspace, as things stand now. Raises NoWorkspace."""
         ...
 
     def lease(self, wanted: WorkspaceRequest) -> AbstractAsyncContextManager[Workspace]:
@@ -297,7 +297,7 @@ class Observer(Protocol):
         ...
 
     def committed(self) -> None:
-        """What it was told of is durable now; called in the event loop."""
+        """Learn that all it was told of is durable now; called in the event loop."""
         ...
 
 
@@ -325,7 +325,7 @@ class Finish:
 
 @dataclass(frozen=True, slots=True)
 class HostStepContext:
-    """What a host step may look at: the chain's plan and the results so far."""
+    """The facts that a host step may look at: the chain's plan and the results so far."""
 
     chain_id: str
     plan: Plan

@@ -1,4 +1,4 @@
-"""What a pool tells about its tasks, chains, slots and money. Names and JSON as the Rust crate claude-pool has them.
+"""The records of a pool's tasks, chains, slots and money. Names and JSON as the Rust crate claude-pool has them.
 
 Money is in microdollars, times in milliseconds since the epoch.
 """
@@ -18,7 +18,7 @@ from claude_pool_gh.pool.model.states import SlotState, TaskState
 
 
 class TaskResult(Frozen):
-    """How a task ended."""
+    """The result of a task."""
 
     _of_the_crate = model_validator(mode="before")(crate.task_result)
 
@@ -135,7 +135,7 @@ class SlotFilter(Frozen):
 
 
 class StepTask(Frozen):
-    """How one task of a step ended."""
+    """The result of one task of a step."""
 
     id: TaskId
     title: str
@@ -151,7 +151,7 @@ class StepTask(Frozen):
 
 
 class StepResult(Frozen):
-    """How one step of a chain ended."""
+    """The result of one step of a chain."""
 
     name: str
     output: str
@@ -176,7 +176,7 @@ class StepResult(Frozen):
 
 
 class ChainResult(Frozen):
-    """How a chain ended."""
+    """The result of a chain."""
 
     _of_the_crate = model_validator(mode="before")(crate.chain_result)
 
@@ -199,7 +199,7 @@ class ChainResult(Frozen):
 
 
 class ChainStatus(StrEnum):
-    """Where a chain is, as its caller sees it."""
+    """The status of a chain, as its caller sees it."""
 
     queued = "queued"
     running = "running"
@@ -210,7 +210,7 @@ class ChainStatus(StrEnum):
 
 
 class ChainProgress(Frozen):
-    """How far a chain is."""
+    """The progress of a chain."""
 
     _of_the_crate = model_validator(mode="before")(crate.chain_progress)
 
@@ -260,7 +260,7 @@ class PoolStatus(Frozen):
 
 
 class Load(Frozen):
-    """What one process of the pool does at a moment."""
+    """The load of one process of the pool at a moment."""
 
     slots: int
     busy: int
@@ -270,7 +270,7 @@ class Load(Frozen):
 
 
 class DrainSummary(Frozen):
-    """What a drain leaves."""
+    """The summary of what a drain leaves."""
 
     _of_the_crate = model_validator(mode="before")(crate.drain_summary)
 

@@ -63,7 +63,7 @@ def in_place_of(template: str, paths: Mapping[str, str]) -> str:
 
 
 def look_alikes(template: str, words: Collection[str] = ()) -> Iterator[tuple[str, str | None]]:
-    """What stands in braces like a placeholder and is none, each with the placeholder that may be meant, if any.
+    """The texts in braces that look like a placeholder and are none, each with the one that may be meant, if any.
 
     That is a dotted path that begins with `steps`, `item` or `args`, or with one slip from there (a letter too much,
     too few, another or exchanged, or a capital), and `{previous_output}` with such slips. `words`: which other
@@ -107,7 +107,7 @@ def look_up(path: str, values: Mapping[str, Any]) -> Any:
 
 
 def _missing(before: Sequence[str], key: str, here: Any) -> str:
-    """Why a path leads no further from where it is."""
+    """The reason why a path leads no further from where it is."""
     place = f"`{'.'.join(before)}`" if before else "it"
     if not isinstance(here, Mapping):
         kind = {
@@ -127,7 +127,7 @@ def _nearest(word: str, known: Sequence[str]) -> str | None:
 
 
 def _is_near(one: str, other: str) -> bool:
-    """Whether a letter added, left out, replaced or exchanged with its neighbour makes one word of the other."""
+    """True where a letter added, left out, replaced or exchanged with its neighbour makes one word of the other."""
     short, long = sorted((one, other), key=len)
     at = next((i for i, letter in enumerate(short) if letter != long[i]), len(short))
     rest, more = short[at:], long[at:]

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def fault(schema: Mapping[str, Any]) -> str | None:
-    """Why this is no JSON Schema; None where it is one."""
+    """The fault of a JSON Schema; None where it has none."""
     from jsonschema import Draft202012Validator, SchemaError  # noqa: PLC0415 - slow, and only typed results need it
 
     try:

@@ -24,7 +24,7 @@ class StateTable(Generic[S, E]):
     moves: Mapping[tuple[S, E], S]
 
     def after(self, state: S, event: E) -> S:
-        """Where an event takes a record. Raises IllegalTransition for one that is not listed."""
+        """The state into which an event takes a record. Raises IllegalTransition for one that is not listed."""
         found = self.moves.get((state, event))
         if found is None:
             raise IllegalTransition(self.name, state, event)

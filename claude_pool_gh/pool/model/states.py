@@ -17,7 +17,7 @@ from claude_pool_gh.pool.model.state_table import StateTable
 
 
 class ChainState(StrEnum):
-    """Where a chain is. `parked` is a row that waits for a person or for money, never a waiting process."""
+    """The state of a chain. `parked` is a row that waits for a person or for money, never a waiting process."""
 
     queued = "queued"
     running = "running"
@@ -36,7 +36,7 @@ RESTART: Final = "restart"
 
 
 class ChainEvent(StrEnum):
-    """What happens to a chain."""
+    """An event in the life of a chain."""
 
     begin = "begin"
     park = "park"
@@ -47,7 +47,7 @@ class ChainEvent(StrEnum):
 
 
 class StepState(StrEnum):
-    """Where a step is. `skipped`: its condition did not hold."""
+    """The state of a step. `skipped`: its condition did not hold."""
 
     pending = "pending"
     running = "running"
@@ -59,7 +59,7 @@ class StepState(StrEnum):
 
 
 class StepEvent(StrEnum):
-    """What happens to a step."""
+    """An event in the life of a step."""
 
     begin = "begin"
     skip = "skip"
@@ -80,7 +80,7 @@ class StepEvent(StrEnum):
 
 
 class TaskState(StrEnum):
-    """Where one agent run is."""
+    """The state of one agent run."""
 
     pending = "pending"
     running = "running"
@@ -91,7 +91,7 @@ class TaskState(StrEnum):
 
 
 class TaskEvent(StrEnum):
-    """What happens to a task."""
+    """An event in the life of a task."""
 
     begin = "begin"
     """Its next attempt starts on a slot."""
@@ -111,7 +111,10 @@ class TaskEvent(StrEnum):
 
 
 class SlotState(StrEnum):
-    """Where a slot is. `errored`: its last run could not be carried out at all, and the supervisor may restart it."""
+    """The state of a slot.
+
+    `errored`: its last run could not be carried out at all, and the supervisor may restart it.
+    """
 
     idle = "idle"
     busy = "busy"
@@ -120,7 +123,7 @@ class SlotState(StrEnum):
 
 
 class SlotEvent(StrEnum):
-    """What happens to a slot."""
+    """An event in the life of a slot."""
 
     occupy = "occupy"
     """It begins a task."""

@@ -32,7 +32,7 @@ def storable(value: Any) -> Any:
 
 
 def fault(value: Any) -> str | None:
-    """What in a JSON value cannot be stored, in words; None where all of it can."""
+    """The fault of a JSON value that cannot be stored, in words; None where all of it can."""
     match value:
         case str():
             found = _UNSTORABLE.search(value)

@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompileScope:
-    """What written steps may refer to, and what holds where they are silent."""
+    """The names that written steps may refer to, and what holds where they are silent."""
 
     skills: Mapping[str, Skill] = field(default_factory=dict)
     outputs: Mapping[str, dict[str, Any]] = field(default_factory=dict)
@@ -175,7 +175,7 @@ def _with_unnamed(skill: Skill) -> str:
 def _arguments(
     written: Written, at: ChainStep, step: ChainStep, skill: Skill | None
 ) -> dict[str, str] | None:
-    """What `{args.NAME}` means in the step's texts: the skill's own arguments, where it declares any."""
+    """The meaning of `{args.NAME}` in the step's texts: the skill's own arguments, where it declares any."""
     declared = () if skill is None else skill.arguments
     known = [argument.name for argument in declared]
     for name in step.arguments:
@@ -233,7 +233,7 @@ def _first(own: T | None, other: T) -> T:
 def _at_most(
     written: Written, at: ChainStep, name: str, asked: float | None, most: float | None
 ) -> float | None:
-    """What a step asks for, unless that is more than its scope allows."""
+    """The number that a step asks for, unless that is more than its scope allows."""
     if asked is not None and most is not None and asked > most:
         raise written.error(at, f"`{name}` may be at most {most:g} here")
     return asked
@@ -276,7 +276,7 @@ def _wrong_thread(asked: Sequence[str], known: frozenset[str] | None) -> str | N
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a path stands, and so what it may name."""
+    """The position of a path, and so what it may name."""
 
     arguments: Mapping[str, str] | None = None
     item: bool = False
@@ -339,7 +339,7 @@ def _texts(run: AgentRun) -> Iterator[tuple[str, _Place]]:
 def _wrong(
     path: str, place: _Place, chain_args: frozenset[str] | None, done: Mapping[str, Step]
 ) -> str | None:
-    """What is wrong with a path; None when it leads somewhere."""
+    """The fault of a path; None when it leads somewhere."""
     if path.startswith("{"):
         return _misspelt(path, place)
     first, *rest = path.split(".")
@@ -363,7 +363,7 @@ def _wrong(
 
 
 def _misspelt(alike: str, place: _Place) -> str:
-    """What is wrong with a text in braces that looks like a placeholder."""
+    """The fault of a text in braces that looks like a placeholder."""
     meant = next((right for _, right in look_alikes(alike, place.words)), None)
     mend = "a path is names joined by dots" if meant is None else f"did you mean `{meant}`?"
     return f"`{alike}` is no placeholder; {mend} What is to be sent as it is comes in as an argument's value"
@@ -388,7 +388,7 @@ def _wrong_variable(step: Step, name: str, rest: list[str]) -> str | None:
 
 
 def _variables(step: Step) -> set[str] | None:
-    """What a step's result has below its name; None where nobody can know."""
+    """The names below a step's result; None where nobody can know."""
     match step:
         case HostCall():
             return None

@@ -24,7 +24,7 @@ Folder = Path | Traversable
 @arguments.checked_methods
 @dataclass(slots=True)
 class RecipeLibrary:
-    """Where recipes are looked up. Each folder may hold `skills/NAME/SKILL.md` and `workflows/NAME.yml`."""
+    """The places where recipes are looked up. Each folder may hold `skills/NAME/SKILL.md` and `workflows/NAME.yml`."""
 
     folders: Sequence[Folder] = ()
     added_skills: dict[str, Skill] = field(default_factory=dict)

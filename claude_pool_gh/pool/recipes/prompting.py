@@ -1,4 +1,4 @@
-"""What an agent is told besides its task: who it is, what the pool shares, what went wrong before."""
+"""The words for an agent besides its task: who it is, what the pool shares, what went wrong before."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def agent_task(
 
 
 def more_system(settings: str, slot: SlotConfig, context: Mapping[str, str]) -> str:
-    """What stands after the system prompt: who the slot is, the settings' own words, the shared context in order."""
+    """The text after the system prompt: who the slot is, the settings' own words, the shared context in order."""
     shared = [f"- {key}: {_on_one_line(value)}" for key, value in sorted(context.items())]
     parts = (_identity(slot), settings, "\n".join(["Shared context:", *shared]) if shared else "")
     return "\n\n".join(filter(None, parts))
@@ -79,7 +79,7 @@ def with_recovery(prompt: str, recovery: str) -> str:
 
 
 def label(step: AgentRun) -> str:
-    """What to call a run whose step has no title."""
+    """The name of a run whose step has no title."""
     return step.title or step.name
 
 

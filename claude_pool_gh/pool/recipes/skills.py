@@ -29,7 +29,7 @@ _RULE: Final = re.compile(r"[^\s,(]+(?:\([^)]*\))?")
 
 
 class Argument(Frozen):
-    """What a skill or a workflow wants to be told."""
+    """An argument that a skill or a workflow wants to be told."""
 
     name: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")
     description: str = ""

@@ -87,7 +87,7 @@ def no_such(what: str, name: str, known: Sequence[str]) -> str:
 
 
 def nearest(name: str, known: Sequence[str]) -> str:
-    """What to put behind an unknown name: the one that may have been meant, or all there are."""
+    """The text behind an unknown name: the one that may have been meant, or all there are."""
     close = get_close_matches(name, known, n=1, cutoff=0.5)
     return f", did you mean `{close[0]}`?" if close else f"; known: {', '.join(known) or 'none'}"
 
@@ -107,7 +107,7 @@ def _twice(every: Sequence[tuple[Path, int]]) -> Iterator[Fault]:
 
 
 def _follows(problem: Any, every: Sequence[Any]) -> bool:
-    """Whether a list only seems too short because what is in it is faulty."""
+    """True where a list only seems too short because what is in it is faulty."""
     path = problem["loc"]
     inside = any(
         len(path) < len(other["loc"]) and other["loc"][: len(path)] == path for other in every

@@ -1,1 +1,1 @@
-"""What happens in this process: dispatching, carrying chains, running tasks on slots."""
+"""The work in this process: dispatching, carrying chains, running tasks on slots."""

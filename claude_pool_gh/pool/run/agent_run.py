@@ -52,7 +52,7 @@ def least(agent: Agent, task: AgentTask) -> int:
 
 
 def is_metered(agent: Agent) -> bool:
-    """Whether an agent asks for its money piece by piece, so that it may begin with the least and take more later."""
+    """True where an agent asks for its money piece by piece, so that it may begin with the least."""
     return hasattr(agent, "least")
 
 
@@ -116,7 +116,7 @@ async def _timed(agent: Agent, task: AgentTask, folder: Path, line: AgentChannel
 
 
 async def _run(agent: Agent, task: AgentTask, folder: Path, line: AgentChannel) -> AgentOutcome:
-    """What the agent made of its task, or how it broke its contract."""
+    """The outcome of the agent's task, or how it broke its contract."""
     try:
         running: Any = agent.run(task, folder, line)
         if not inspect.isawaitable(running):
@@ -170,7 +170,10 @@ def _types_of_an_outcome() -> tuple[tuple[str, Any], ...]:
 
 
 def _wrong_type(outcome: AgentOutcome) -> str | None:
-    """What of an outcome is of another type than it says. Texts may hold anything: they are cleaned when stored."""
+    """The part of an outcome that is of another type than it says.
+
+    Texts may hold anything: they are cleaned when stored.
+    """
     for name, wanted in _types_of_an_outcome():
         value = getattr(outcome, name)
         if type(value) is wanted:

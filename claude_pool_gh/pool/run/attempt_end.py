@@ -1,4 +1,4 @@
-"""What one attempt at a task leaves in the store, and what the next one begins with."""
+"""The rows that one attempt at a task leaves in the store, and the work that the next one begins with."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Attempt:
 
 
 def not_storable(outcome: AgentOutcome, error: Exception) -> AgentOutcome:
-    """What stays of an outcome that the database does not take: that there was one."""
+    """The rest of an outcome that the database does not take: that there was one."""
     reason = f"its result could not be stored ({type(error).__name__})"
     return AgentOutcome(
         ending=Ending.failed,

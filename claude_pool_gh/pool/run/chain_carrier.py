@@ -1,4 +1,4 @@
-"""What the dispatcher asks a pool, and tells it, about the chains that it carries."""
+"""The link between the dispatcher and a pool: what is asked and told about the chains that it carries."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class ChainCarrier:
             self.waiting.wake(chain_id)
 
     def room(self) -> int:
-        """How many chains to carry: without slots none, since others have them.
+        """The number of chains to carry: without slots none, since others have them.
 
         Those that wait while a slot is idle need another one, and are in nobody's way.
         """

@@ -46,7 +46,7 @@ N = TypeVar("N", int, float)
 
 
 class ChainOptions(Frozen):
-    """What a chain is told besides its steps."""
+    """The options of a chain besides its steps."""
 
     tags: Strings = ()
     """Found again by these."""
@@ -169,7 +169,7 @@ class ChainFactory:
         )
 
     def _checked(self, run: AgentRun, cap: int, prompt: str, chain: int | None = None) -> int:
-        """What a run needs at the least. Raises CapReached where its own cap is less, ValueError for wrong settings.
+        """The least money that a run needs. Raises CapReached where its own cap is less, ValueError for wrong settings.
 
         A slot may decide on another model; so the agent is asked again before each attempt.
         """
@@ -231,7 +231,7 @@ class ChainFactory:
 
 
 def _first(asked: N | None, default: N) -> N:
-    """What was asked for, else the default: nothing is decided by whether a number is zero."""
+    """The value that was asked for, else the default: nothing is decided by whether a number is zero."""
     return default if asked is None else asked
 
 

@@ -190,7 +190,7 @@ class ChainRunner:
     async def _host_answer(
         self, held: CarriedChain, chain: ChainRow, step: HostCall
     ) -> Done | Finish | None:
-        """What a step of the host's comes to; None where the chain was cancelled meanwhile."""
+        """The result of a step of the host's; None where the chain was cancelled meanwhile."""
         context = HostStepContext(chain.id, chain.plan, chain.results)
         work = asyncio.ensure_future(called(step.call, self.host_steps[step.call], context))
         stop = asyncio.create_task(held.stop.wait())

@@ -24,7 +24,7 @@ _AT_ONCE = 500
 
 @dataclass(slots=True)
 class ChainWaiters:
-    """Who waits for which chain to come to rest: done, or parked."""
+    """The callers who wait for a chain to come to rest: done, or parked."""
 
     database: Database
     kept: bool = True

@@ -1,4 +1,4 @@
-"""Where a kept conversation is: `SLOT/SESSION`, as results and records name it."""
+"""The address of a kept conversation: `SLOT/SESSION`, as results and records name it."""
 
 from __future__ import annotations
 

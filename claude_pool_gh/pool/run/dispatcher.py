@@ -29,7 +29,7 @@ _AFTER_A_FAULT: Final = 1.0
 
 
 class ChainEvents(Protocol):
-    """What happens to chains here, and what decides how many there may be."""
+    """The events of chains here, and what decides how many there may be."""
 
     async def carry(self, claim: Claim) -> None:
         """Bring a chain to rest."""
@@ -47,7 +47,7 @@ class ChainEvents(Protocol):
         """Told when another worker has, or may have, moved a chain; None: any of them."""
 
     def room(self) -> int:
-        """How many chains this process carries at most, as of now."""
+        """The number of chains that this process carries at most, as of now."""
 
     def next_priority(self) -> int | None:
         """Of what is carried and has no slot yet; a chain that goes before it is taken up without room."""
@@ -78,11 +78,11 @@ class Dispatcher:
 
     @property
     def running(self) -> int:
-        """How many chains run in this process."""
+        """The number of chains that run in this process."""
         return len(self._carried)
 
     def is_alone(self) -> bool:
-        """Whether no other worker was on the database when this one last looked."""
+        """True where no other worker was on the database when this one last looked."""
         return self.queue.alone
 
     async def launch(self) -> None:

@@ -10,7 +10,7 @@ from claude_pool_gh.pool.model.ports import Done, Finish, HostStep, HostStepCont
 
 
 async def called(name: str, host_step: HostStep, context: HostStepContext) -> Done | Finish:
-    """What a function of the host's returns. Raises StepFailed where that is no result."""
+    """The result of a function of the host's. Raises StepFailed where that is no result."""
     running: Any = host_step(context)
     answer: Any = await running if inspect.isawaitable(running) else running
     if not isinstance(answer, Done | Finish):

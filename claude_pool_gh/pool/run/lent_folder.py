@@ -29,7 +29,10 @@ async def run_in_folder(
     wanted: WorkspaceRequest,
     live: RunningTask,
 ) -> tuple[AgentOutcome, CapturedChange | None]:
-    """How a run ended, and what it changed in its folder, where it may. Raises nothing: whatever breaks is its end."""
+    """The outcome of a run, and what it changed in its folder, where it may.
+
+    Raises nothing: whatever breaks is its end.
+    """
     try:
         async with workspaces.lease(wanted) as workspace:
             live.folder = workspace.folder

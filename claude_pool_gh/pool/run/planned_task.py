@@ -34,7 +34,7 @@ class PlannedTask:
 
 
 def prompt_of(unit: PlannedTask, task: TaskRow, error: str, *, recovering: bool) -> str:
-    """What the next attempt is asked: its prompt, with feedback, or with how the last attempt ended.
+    """The prompt of the next attempt, with feedback, or with how the last attempt ended.
 
     `recovering`: in the words for the one attempt after the last retry. Raises RecipeError for a text that cannot be
     filled in.

@@ -76,16 +76,19 @@ class Queue(Protocol):
         """The chains that nobody took up before their deadline."""
 
     def heard(self) -> AsyncIterator[QueueNotice]:
-        """What others do to chains, for ever, as soon as it is committed. It may end where nobody ever tells."""
+        """The changes that others make to chains, for ever, as soon as they are committed.
+
+        It may end where nobody ever tells.
+        """
 
     @property
     def alone(self) -> bool:
-        """Whether this was the only worker on the database at the last look."""
+        """True where this was the only worker on the database at the last look."""
 
 
 @dataclass(slots=True)
 class _Rows(ABC):
-    """What both have in common."""
+    """The rows that both have in common."""
 
     database: Database
     clock: Clock

@@ -17,13 +17,13 @@ def most_attempts(run: AgentRun, rejections: tuple[str, ...]) -> int:
 
 
 def may_retry(run: AgentRun, outcome: AgentOutcome, retries_left: int) -> bool:
-    """Whether a retry is due: the attempt failed of something that may pass, and retries are left."""
+    """True where a retry is due: the attempt failed of something that may pass, and retries are left."""
     asked = run.overrides.retry_timeouts and outcome.ending is Ending.timed_out
     return (outcome.retryable or asked) and retries_left > 0
 
 
 def may_recover(run: AgentRun, outcome: AgentOutcome, retries_left: int) -> bool:
-    """Whether the one more attempt is due: the last retry failed of something that other words may help."""
+    """True where the one more attempt is due: the last retry failed of something that other words may help."""
     if run.recovery is None or may_retry(run, outcome, retries_left):
         return False
     return outcome.retryable or outcome.ending in (Ending.out_of_turns, Ending.timed_out)

@@ -67,7 +67,7 @@ class StoredRunBudget:
             raise CapReached("task", ledger.granted(tx, run_id), left, most)
 
     def _may_come_free(self, tx: Transaction, most: int) -> bool:
-        """Whether others hold what this run lacks; not where its own cap is too small."""
+        """True where others hold what this run lacks; not where its own cap is too small."""
         run_id = self.task.run_id
         grown = most - ledger.left_in(tx, run_id) + ledger.granted(tx, run_id)
         return grown <= (self.task.budget_microdollars or 0) and bool(

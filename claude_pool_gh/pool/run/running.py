@@ -1,4 +1,4 @@
-"""What runs in this process now: how to stop it, and what it has said so far. Gone when it ends."""
+"""The work that runs in this process now: how to stop it, and what it has said so far. Gone when it ends."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from claude_pool_gh.pool.store.tasks import TaskRow
 
 @dataclass(frozen=True, slots=True)
 class AttemptResult:
-    """How an attempt ended, and what it changed: all that was paid for."""
+    """The result of an attempt, and what it changed: all that was paid for."""
 
     outcome: AgentOutcome
     work: CapturedChange | None
@@ -69,7 +69,7 @@ class CarriedChain:
             self.open.pop(run_id, None)
 
     def forget(self, task_ids: Collection[str]) -> None:
-        """What became of all earlier attempts of these tasks is written."""
+        """Forget these tasks' earlier attempts: what became of them is written."""
         for run_id in [each for each in self.open if each.rpartition(".")[0] in task_ids]:
             del self.open[run_id]
 

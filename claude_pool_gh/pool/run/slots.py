@@ -53,7 +53,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlotRequest:
-    """What a waiter wants of a slot."""
+    """The slot that a waiter wants."""
 
     priority: int = 0
     """Lower goes first; within a priority, first come first served."""
@@ -68,7 +68,7 @@ class SlotRequest:
     """Seconds that were granted in all, which whoever waits in vain is told."""
 
     def fits(self, slot: Slot) -> bool:
-        """Whether a slot will do."""
+        """True where a slot will do."""
         return (self.role is None or slot.config.role == self.role) and self.slot in (None, slot.id)
 
 
@@ -119,12 +119,12 @@ class Slots:
 
     @property
     def count(self) -> int:
-        """How many slots take work, now or when they are free."""
+        """The number of slots that take work, now or when they are free."""
         return sum(not slot.retiring for slot in self._all.values())
 
     @property
     def busy(self) -> int:
-        """How many slots are leased now."""
+        """The number of slots that are leased now."""
         return len(self._all) - len(self._idle) - len(self._broken)
 
     @property
@@ -142,7 +142,7 @@ class Slots:
 
     @property
     def waiting(self) -> int:
-        """How many tasks wait for a slot now."""
+        """The number of tasks that wait for a slot now."""
         return sum(1 for *_, waiter in self._waiting if not waiter.given.done())
 
     @asynccontextmanager
@@ -173,7 +173,7 @@ class Slots:
         asyncio.get_running_loop().call_later(_ON_THE_WAY_SECONDS, self.not_coming, ticket)
 
     def not_coming(self, ticket: str) -> None:
-        """Who was expected does something else first: nobody waits for it."""
+        """Stop waiting for one that was expected: it does something else first."""
         if self._expected.pop(ticket, None) is not None:
             self._hand_out()
 

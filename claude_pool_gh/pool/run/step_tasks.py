@@ -132,7 +132,7 @@ def collect(
 
 
 def _work(tx: Transaction, own: Sequence[TaskRow]) -> StepWork | None:
-    """What later steps begin with: the work of the only task that changed files. Of several, none goes before."""
+    """The work that later steps begin with: that of the only task that changed files. Of several, none goes before."""
     works = tasks.works_of(tx, [task.run_id for task in own])
     if len(works) != 1:
         return None

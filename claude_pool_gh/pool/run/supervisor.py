@@ -55,5 +55,5 @@ class Supervisor:
 
 
 def may_restart(config: PoolConfig, slot: Slot) -> bool:
-    """Whether a slot that broke will be restarted without anybody's doing."""
+    """True where a slot that broke will be restarted without anybody's doing."""
     return config.supervisor_enabled and slot.restarts < config.max_restarts

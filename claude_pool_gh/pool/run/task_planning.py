@@ -35,7 +35,7 @@ def planned_tasks_of(
 
 
 def is_skipped(step: Step, values: Mapping[str, Any]) -> bool:
-    """Whether the step is passed over.
+    """True where the step is passed over.
 
     A step of agents whose condition cannot be decided is not: its tasks fail of that. Raises RecipeError for one of the
     host's.
@@ -49,7 +49,7 @@ def is_skipped(step: Step, values: Mapping[str, Any]) -> bool:
 
 
 def _undecided(step: Step, values: Mapping[str, Any]) -> str:
-    """Why the step's condition cannot be decided; empty where it can."""
+    """The reason why the step's condition cannot be decided; empty where it can."""
     try:
         _is_due(step, values)
     except RecipeError as error:

@@ -25,7 +25,7 @@ async def despite_trouble(
     delay: float,
     but: tuple[type[Exception], ...],
 ) -> T:
-    """What comes of some work that is tried again after any error, except for those in `but`, which mean something.
+    """The result of some work that is tried again after any error, except for those in `but`, which mean something.
 
     `delay`: seconds before the second try; doubled before each further one. Errors of the database's that pass do not
     count: they are waited out. Raises the last error.

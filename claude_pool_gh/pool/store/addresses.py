@@ -1,4 +1,4 @@
-"""What an id names: a task or a chain. One of the wrong kind is refused at once, with the method that takes it."""
+"""The kinds of ids: a task's or a chain's. One of the wrong kind is refused at once, with the method that takes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person decides about work that waits for approval."""
+"""The decisions of a person about work that waits for approval."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from claude_pool_gh.storage import Transaction
 
 
 def approve(tx: Transaction, chain_id: str, now_ms: int) -> None:
-    """What the chain waits with is good: it goes on. Raises NotUnderReview, CapReached."""
+    """Approve what the chain waits with: it goes on. Raises NotUnderReview, CapReached."""
     chain, step = _waiting(tx, chain_id)
     steps.approve(tx, step, chain_id, now_ms)
     if step.name == chain.plan.steps[-1].name:
@@ -21,7 +21,7 @@ def approve(tx: Transaction, chain_id: str, now_ms: int) -> None:
 
 
 def reject(tx: Transaction, chain_id: str, feedback: str, now_ms: int) -> bool:
-    """It is not good: the step runs again with all feedback so far. False when it was rejected once too often.
+    """Reject it: the step runs again with all feedback so far. False when it was rejected once too often.
 
     The first line of the feedback is a person's; what follows it is for the agent alone.
 

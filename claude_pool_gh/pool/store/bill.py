@@ -1,4 +1,4 @@
-"""What is told of the money of a chain and of those beside it, in one statement."""
+"""The bill of a chain and of those beside it, in one statement."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SEVERAL: Final[sa.BindParameter[list[str]]] = sa.bindparam("several", expanding
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """What is told of the money of a chain and of others beside it."""
+    """The bill of a chain and of others beside it."""
 
     steps: Mapping[str, Mapping[str, tuple[int, bool]]]
     """Chain -> step -> what it has cost so far, and whether that is only an upper bound."""
@@ -45,7 +45,7 @@ def read(
     usual: tuple[str, str],
     now_ms: int,
 ) -> Bill:
-    """What these chains have cost, and what else the bill of one with these caps says.
+    """The bill of these chains, and what else there is to tell of one with these caps.
 
     `usual`: kind of scope and verb, of whose chains the usual cost is told. One statement.
     """

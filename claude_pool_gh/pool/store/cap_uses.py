@@ -1,4 +1,4 @@
-"""What counts against each cap: what a scope's chains have spent and set aside.
+"""The uses of each cap: what a scope's chains have spent and set aside.
 
 A cap is used by the sum of its chains' reservations, settled ones at what they cost and open ones in full.
 """
@@ -85,7 +85,7 @@ def cap_uses(tx: Transaction, account: Account, caps: Caps, now_ms: int) -> list
 
 
 def could_be_freed(tx: Transaction, account: Account, caps: Caps, now_ms: int) -> bool:
-    """Whether what is only set aside, not spent, stands between this chain and its caps: then waiting can help."""
+    """True where what is only set aside, not spent, stands between this chain and its caps: then waiting can help."""
     return all(
         cap.limit - _sum(tx, _SPENT_BY, scope_of(cap, account, now_ms)) >= caps.to_begin
         for cap in caps.shared
@@ -101,7 +101,7 @@ def ensure_affordable(tx: Transaction, account: Account, caps: Caps, now_ms: int
 
 
 def check(tx: Transaction, account: Account, caps: Caps, amount: int, now_ms: int) -> bool:
-    """Whether any wider cap holds. Raises CapReached for the narrowest that leaves too little."""
+    """True where any wider cap holds. Raises CapReached for the narrowest that leaves too little."""
     uses = cap_uses(tx, account, caps, now_ms)
     for use in uses:
         if use.left < amount:

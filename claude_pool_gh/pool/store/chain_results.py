@@ -22,7 +22,7 @@ _DONE = (TaskState.completed, TaskState.pending_review)
 
 
 def chain_result(tx: Transaction, chain_id: str) -> ChainResult | None:
-    """How a chain ended; None while it has not. Raises UnknownChain."""
+    """The result of a chain; None while it has not ended. Raises UnknownChain."""
     chain = chains.get(tx, chain_id)
     if chain.outcome is None:
         return None
@@ -45,7 +45,7 @@ def chain_result(tx: Transaction, chain_id: str) -> ChainResult | None:
 
 
 def step_results(tx: Transaction, chain_id: str) -> tuple[StepResult, ...]:
-    """What each step came to that has ended so far, or waits for approval. Raises UnknownChain."""
+    """The results of the steps that have ended so far, or wait for approval. Raises UnknownChain."""
     chain = chains.get(tx, chain_id)
     shown = {
         step.name for step in chain.steps if step.state in (*_AT_ITS_END, StepState.pending_review)
@@ -54,7 +54,7 @@ def step_results(tx: Transaction, chain_id: str) -> tuple[StepResult, ...]:
 
 
 def _answer(step: StepResult) -> str:
-    """What a step's agents said, or its host: never why it failed."""
+    """The answer of a step's agents, or of its host: never why it failed."""
     return (
         "\n\n".join(each.output for each in step.tasks if each.output)
         if step.tasks

@@ -119,7 +119,7 @@ class ChainRow:
 
     @property
     def work(self) -> Any:
-        """Where the files stand after the finished steps: the newest captured work, if any."""
+        """The state of the files after the finished steps: the newest captured work, if any."""
         found = [step.work for step in self.steps if step.state in FINISHED and step.work]
         return found[-1] if found else None
 

@@ -1,4 +1,4 @@
-"""What stands for a pool's database once the pool is closed: every method that needs it says so."""
+"""A stand-in for a pool's database once the pool is closed: every method that needs it says so."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from claude_pool_gh.storage import Transaction
 
 
 def can_go_on(tx: Transaction, chain: ChainRow) -> bool:
-    """Whether a chain that has ended left something that another attempt may bring to its end.
+    """True where a chain that has ended left something that another attempt may bring to its end.
 
     A step of the host's own that refused something refuses it again, unless what failed was on our side.
     """
@@ -70,7 +70,7 @@ def _take_step(tx: Transaction, old: StepRow, new: StepRow, now_ms: int) -> None
 
 
 def _work_of(tx: Transaction, old: ChainRow, position: int) -> StepWork | None:
-    """What the unfinished step's only run has changed, else what the steps before it had."""
+    """The changes of the unfinished step's only run, else what the steps before it had."""
     own = tasks.of_chain(tx, old.id, old.steps[position].name)
     works = tasks.works_of(tx, [task.run_id for task in own])
     if len(works) == 1:

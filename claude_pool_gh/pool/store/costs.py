@@ -1,4 +1,4 @@
-"""What was spent, by run, task, step, chain and scope. `ledger` moves the money."""
+"""The costs by run, task, step, chain and scope. `ledger` moves the money."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ _ENOUGH: Final = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestCost:
-    """What one request to the model has cost, and for what it was."""
+    """The cost of one request to the model, and for what it was."""
 
     chain_id: str
     verb: str
@@ -81,38 +81,38 @@ class RequestCost:
 
 
 def cost_of(tx: Transaction, reservation_id: str) -> tuple[int, bool]:
-    """What was spent inside a chain or task so far, and whether that is only an upper bound."""
+    """The money spent inside a chain or task so far, and whether that is only an upper bound."""
     row = tx.execute(_COST_INSIDE, {"wanted": reservation_id}).one()
     return int(row[0]), bool(row[1])
 
 
 def cost_of_task(tx: Transaction, task_id: str, attempts: int) -> tuple[int, bool]:
-    """What a task has spent in all its attempts, and whether that is only an upper bound."""
+    """The money that a task has spent in all its attempts, and whether that is only an upper bound."""
     own = [f"{task_id}.{number}" for number in range(1, attempts + 1)]
     row = tx.execute(_COST_OF_RUNS, {"several": own}).one()
     return int(row[0]), bool(row[1])
 
 
 def cost_of_runs(tx: Transaction, run_ids: Iterable[str]) -> dict[str, tuple[int, bool]]:
-    """What each of these runs has spent, as `cost_of` says it; one that has spent nothing is left out."""
+    """The money that each of these runs has spent, as `cost_of` says it; one that has spent nothing is left out."""
     rows = tx.execute(_COST_BY_RUN, {"several": list(run_ids)})
     return {str(run): (int(total), bool(bound)) for run, total, bound in rows}
 
 
 def cost_of_chains(tx: Transaction, chain_ids: Iterable[str]) -> dict[str, tuple[int, bool]]:
-    """What each of these chains has spent so far; one that has spent nothing is left out."""
+    """The money that each of these chains has spent so far; one that has spent nothing is left out."""
     rows = tx.execute(_COST_BY_CHAIN, {"several": list(chain_ids)})
     return {str(chain): (int(total), bool(bound)) for chain, total, bound in rows}
 
 
 def cost_by_step(tx: Transaction, chain_id: str) -> dict[str, tuple[int, bool]]:
-    """What each step of a chain has cost so far, and whether that is only an upper bound."""
+    """The money that each step of a chain has cost so far, and whether that is only an upper bound."""
     rows = tx.execute(_COST_BY_STEP, {"wanted": chain_id})
     return {str(step): (int(total), bool(bound)) for step, total, bound in rows}
 
 
 def cost_of_every_run(tx: Transaction) -> dict[str, int]:
-    """What each run of the store has cost."""
+    """The cost of each run of the store."""
     statement = sa.select(_R.parent_id, _SPENT).where(_R.level == "request").group_by(_R.parent_id)
     return {str(run): int(total) for run, total in tx.execute(statement)}
 
@@ -150,7 +150,7 @@ def spending(tx: Transaction, kind: str, key: str, since_ms: int) -> list[Reques
 
 
 def spend(tx: Transaction) -> tuple[int, int]:
-    """What was ever spent, and what is set aside beyond it now."""
+    """The money that was ever spent, and what is set aside beyond it now."""
     spent = sa.select(_SPENT).where(_R.level == "request")
     open_ = sa.select(sa.func.coalesce(sa.func.sum(_R.reserved), 0))
     held = open_.where(_R.level == "chain", _R.settled.is_(None))
@@ -161,6 +161,6 @@ def spend(tx: Transaction) -> tuple[int, int]:
 
 
 def spent_since(tx: Transaction, since_ms: int) -> int:
-    """What was spent since a moment."""
+    """The money spent since a moment."""
     spent = sa.select(_SPENT).where(_R.level == "request", _R.settled_ms >= since_ms)
     return int(tx.execute(spent).scalar_one())

@@ -1,4 +1,4 @@
-"""What chains of other stores have spent, for caps that hold over several stores.
+"""The money that chains of other stores have spent, for caps that hold over several stores.
 
 Nothing else of those chains is here: a row with its account and its money, under an id that no chain of this store has.
 """
@@ -29,7 +29,7 @@ _FOREIGN: Final = _C.id.startswith(ELSEWHERE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charge:
-    """What one chain counts: its reservation while it runs, then what it cost."""
+    """The charge of one chain: its reservation while it runs, then its cost."""
 
     chain_id: str
     account: Account
@@ -39,7 +39,7 @@ class Charge:
 
 
 def own_charges(tx: Transaction, since_ms: int) -> list[Charge]:
-    """What this store's own chains count that were made since a moment."""
+    """The charges of this store's own chains that were made since a moment."""
     amount = sa.func.coalesce(_R.settled, _R.reserved).label("amount")
     own = (
         sa.select(_C.id, _C.account, _C.created_ms, amount)

@@ -91,7 +91,7 @@ def reserve_chain(
 
 
 def is_reserved(tx: Transaction, chain_id: str) -> bool:
-    """Whether a chain's money was set aside already."""
+    """True where a chain's money was set aside already."""
     return tx.execute(_KNOWN, {"wanted": chain_id}).first() is not None
 
 
@@ -182,7 +182,7 @@ def _let_rest_go(tx: Transaction, request_id: str) -> None:
 def _extended_chain(
     tx: Transaction, chain_id: str, wanted: int, now_ms: int, beside: int = 1
 ) -> int:
-    """What is free in an open chain once it holds more, where it does not hold its whole cap already."""
+    """The money that is free in an open chain once it holds more, where it does not hold its whole cap already."""
     held = tx.execute(_LEFT, {"wanted": chain_id}).one()
     free = _free(held)
     if free >= wanted or held.settled is not None:
@@ -269,12 +269,12 @@ def book(tx: Transaction, request_id: str, run_id: str, model: str, cost: int, n
 
 
 def granted(tx: Transaction, reservation_id: str) -> int:
-    """What was set aside under an id."""
+    """The money that was set aside under an id."""
     return _reserved(tx, reservation_id)
 
 
 def left_in(tx: Transaction, reservation_id: str) -> int:
-    """What an open reservation still holds that none inside it has taken."""
+    """The money that an open reservation still holds and that none inside it has taken."""
     return _free(tx.execute(_LEFT, {"wanted": reservation_id}).one())
 
 
@@ -325,7 +325,7 @@ def settle(tx: Transaction, reservation_id: str, now_ms: int) -> int:
 
 
 def used_by_step(tx: Transaction, chain_id: str, step: str) -> int:
-    """What a step's tasks have spent or still hold."""
+    """The money that a step's tasks have spent or still hold."""
     return int(tx.execute(_USED_BY_STEP, {"wanted": chain_id, "of_step": step}).scalar_one())
 
 

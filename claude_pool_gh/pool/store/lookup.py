@@ -102,7 +102,7 @@ def chain_of_task(tx: Transaction, task_id: str) -> str:
 
 
 def state_of(tx: Transaction, chain_id: str) -> ChainState | None:
-    """Where a chain is; None where there is none."""
+    """The state of a chain; None where there is none."""
     state = tx.execute(_STATE, {"wanted": chain_id}).scalar_one_or_none()
     return None if state is None else ChainState(state)
 

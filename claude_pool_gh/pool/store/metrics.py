@@ -76,7 +76,7 @@ class MeasuredTask:
 
     @property
     def done(self) -> bool:
-        """Whether its work is done."""
+        """True where its work is done."""
         return self.state in (TaskState.completed, TaskState.pending_review)
 
 

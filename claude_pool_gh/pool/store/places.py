@@ -39,7 +39,7 @@ def adopt(tx: Transaction, name: str, queue: str) -> None:
 
 
 def elsewhere(tx: Transaction, name: str, queue: str) -> dict[str, int]:
-    """How many unfinished chains of a pool's name belong to each other folder: whoever opens it here runs none of them.
+    """The unfinished chains of a pool's name by their other folders: whoever opens it here runs none of them.
 
     Folders by their full names.
     """

@@ -31,12 +31,12 @@ from claude_pool_gh.storage import Transaction
 
 
 def chain_progress(tx: Transaction, chain_id: str) -> ChainProgress:
-    """How far a chain is, as stored. Raises UnknownChain."""
+    """The progress of a chain, as stored. Raises UnknownChain."""
     return progress_of(chains.get(tx, chain_id), costs.cost_of(tx, chain_id)[0])
 
 
 def progress_of(chain: ChainRow, cost: int) -> ChainProgress:
-    """How far a chain is that has cost this much."""
+    """The progress of a chain that has cost this much."""
     position = None if chain.state is ChainState.done else chain.next_step
     record = None if position is None else chain.steps[position]
     started = record is not None and record.started_ms is not None
@@ -87,7 +87,7 @@ def slots(tx: Transaction, wanted: SlotFilter) -> list[SlotRecord]:
 
 
 def waiting_chains(tx: Transaction) -> int:
-    """How many chains have not begun, or stopped between two steps."""
+    """The number of chains that have not begun, or stopped between two steps."""
     waiting = chain_rows.c.state.in_(ON_THE_WAY)
     return int(
         tx.execute(sa.select(sa.func.count()).select_from(chain_rows).where(waiting)).scalar_one()
@@ -95,12 +95,12 @@ def waiting_chains(tx: Transaction) -> int:
 
 
 def ended_steps(tx: Transaction) -> int:
-    """How many steps of all chains have ended."""
+    """The number of steps of all chains that have ended."""
     return _count(tx, sa.select(step_rows.c.id).where(step_rows.c.ended_ms.is_not(None)))
 
 
 def task_counts(tx: Transaction) -> dict[TaskState, int]:
-    """How many tasks are in each state. A chain that has not begun counts as one pending task."""
+    """The number of tasks in each state. A chain that has not begun counts as one pending task."""
     rows = tx.execute(sa.select(task_rows.c.state, sa.func.count()).group_by(task_rows.c.state))
     counts = dict.fromkeys(TaskState, 0) | {TaskState(state): int(number) for state, number in rows}
     own = sa.select(task_rows.c.id).where(task_rows.c.chain_id == chain_rows.c.id).exists()
@@ -110,7 +110,7 @@ def task_counts(tx: Transaction) -> dict[TaskState, int]:
 
 
 def done_since(tx: Transaction, since_ms: int) -> tuple[int, int]:
-    """How many tasks have completed since a moment, and what was spent since."""
+    """The number of tasks that have completed since a moment, and what was spent since."""
     done = task_rows.c.state.in_([TaskState.completed, TaskState.pending_review])
     number = _count(tx, sa.select(task_rows.c.id).where(done, task_rows.c.ended_ms >= since_ms))
     return number, costs.spent_since(tx, since_ms)

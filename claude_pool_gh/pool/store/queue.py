@@ -123,7 +123,7 @@ def left(tx: Transaction, pool: str, worker: str, *, parked: bool) -> list[str]:
 
 
 def carried(tx: Transaction, pool: str = "main") -> int:
-    """How many chains of the pool are carried now, by all its workers."""
+    """The number of chains of the pool that are carried now, by all its workers."""
     busy = sa.and_(_C.pool == pool, _C.owner.is_not(None), _C.state.in_(ON_THE_WAY))
     return int(tx.execute(sa.select(sa.func.count()).select_from(chains).where(busy)).scalar_one())
 

@@ -34,7 +34,7 @@ _ENDED = (TaskState.completed, TaskState.failed, TaskState.cancelled, TaskState.
 
 @dataclass(frozen=True, slots=True)
 class TaskDetails:
-    """What is told of tasks besides their own rows."""
+    """The details of tasks besides their own rows."""
 
     tags: Mapping[str, tuple[str, ...]]
     """Of each chain."""

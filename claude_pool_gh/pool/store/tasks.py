@@ -139,7 +139,7 @@ def of_chains(tx: Transaction, chain_ids: Iterable[str]) -> dict[str, list[TaskR
 
 
 def transcript(tx: Transaction, task_id: str) -> list[Any]:
-    """What happened in a task's last attempt, redacted, oldest first."""
+    """The transcript of a task's last attempt, redacted, oldest first."""
     found = tx.execute(
         sa.select(tasks.c.transcript).where(tasks.c.id == task_id)
     ).scalar_one_or_none()
@@ -147,7 +147,7 @@ def transcript(tx: Transaction, task_id: str) -> list[Any]:
 
 
 def has_session(tx: Transaction, session_id: str) -> bool:
-    """Whether a task has left a conversation under this id."""
+    """True where a task has left a conversation under this id."""
     return tx.execute(_SESSION, {"wanted": session_id}).first() is not None
 
 
@@ -289,7 +289,7 @@ def keep_work(
 
 
 def kept_work(tx: Transaction, run_id: str) -> CapturedChange | None:
-    """What a run changed, if it changed anything."""
+    """The changes of a run, if it made any."""
     row = tx.execute(_WORK, {"wanted": run_id}).one_or_none()
     if row is None:
         return None
@@ -316,7 +316,10 @@ def _end_of(outcome: AgentOutcome, *, review: bool) -> TaskEvent:
 
 
 def _learned(outcome: AgentOutcome) -> dict[str, Any]:
-    """What the row learns from a run that has ended. Which model was asked for is no matter once another answered."""
+    """The fields that the row gets from a run that has ended.
+
+    Which model was asked for is no matter once another answered.
+    """
     answered = {"model": cleaned(outcome.model)} if outcome.model else {}
     stored = _stored(outcome)
     learned = {
@@ -347,7 +350,7 @@ def _stored(outcome: AgentOutcome) -> dict[str, Any]:
 
 
 def _stored_over(task: TaskRow, outcome: AgentOutcome) -> dict[str, Any]:
-    """How a task ended that does not run: what an earlier attempt said is not lost over the reason for it."""
+    """The outcome of a task that ends without running, with what an earlier attempt said."""
     return (
         _stored(outcome)
         | (task.outcome or {})

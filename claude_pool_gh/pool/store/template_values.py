@@ -1,4 +1,4 @@
-"""What finished steps say to later ones: the values behind `{steps.NAME.VAR}`, conditions and `each`."""
+"""The values of finished steps for later ones: those behind `{steps.NAME.VAR}`, conditions and `each`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def values_of(chain: ChainRow) -> dict[str, Any]:
 
 
 def items_of(step: AgentRun, values: Mapping[str, Any]) -> list[Any]:
-    """What the step runs for, one task each; a step without `each` runs once."""
+    """The items that the step runs for, one task each; a step without `each` runs once."""
     if step.each is None:
         return [{}]
     if values["steps"].get(step.each.partition(".")[0]) is ABSENT:
@@ -62,7 +62,7 @@ def output_of(outcome: Mapping[str, Any]) -> str:
 
 
 def error_of(outcome: Mapping[str, Any]) -> str:
-    """Why a run did not complete; empty for one that did."""
+    """The reason why a run did not complete; empty for one that did."""
     ending = outcome.get("ending", Ending.completed)
     return "" if ending == Ending.completed else str(outcome.get("reason") or ending)
 
@@ -115,12 +115,12 @@ def _joined(result: list[Mapping[str, Any]]) -> str:
 
 
 def _errors(result: list[Mapping[str, Any]]) -> str:
-    """What went wrong, task by task; empty where nothing did."""
+    """The errors, task by task; empty where there were none."""
     return "\n".join(f"{run.get('title', '')}: {error_of(run)}" for run in result if error_of(run))
 
 
 def _previous(chain: ChainRow) -> str:
-    """What the newest finished step of an agent said; nothing before the first."""
+    """The words of the newest finished step of an agent; nothing before the first."""
     for step in reversed(chain.plan.steps):
         result = chain.results.get(step.name)
         if result is not None and not isinstance(step, HostCall):

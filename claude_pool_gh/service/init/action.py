@@ -35,7 +35,7 @@ Then comment `/pool help` on a pull request.
 
 @dataclass(frozen=True, slots=True)
 class ActionOptions:
-    """What a person wants of `init`."""
+    """The options of `init`."""
 
     settings: Settings
     folder: Path
@@ -66,7 +66,7 @@ def set_up(wishes: ActionOptions) -> None:
 
 
 def _trouble(error: OSError, settings: Settings) -> str:
-    """What went wrong outside of us. The errors of `requests` are of this kind too; they name no file."""
+    """The trouble outside of us. The errors of `requests` are of this kind too; they name no file."""
     if error.filename is None:
         return f"{settings.github_api_url} cannot be reached ({type(error).__name__})"
     return f"{error.filename} cannot be written: {error.strerror}"
@@ -171,7 +171,7 @@ def _agreed(
 
 
 def _tell_secret(settings: Settings, there: remote.Remote, secret: str) -> None:
-    """Whether the key is where the workflow looks for it; otherwise how to put it there."""
+    """Check whether the key is where the workflow looks for it; otherwise how to put it there."""
     state: operator.SecretState = operator.SecretUnknown("no token to ask GitHub with")
     if secret:
         client = operator.connect(settings.github_api_url, secret)

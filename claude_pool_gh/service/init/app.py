@@ -23,7 +23,7 @@ _ACCOUNT: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})")
 
 @dataclass(frozen=True, slots=True)
 class AppOptions:
-    """What a person wants of `init --app`."""
+    """The options of `init --app`."""
 
     settings: Settings
     folder: Path
@@ -60,7 +60,7 @@ def set_up(wishes: AppOptions) -> None:
 
 
 def _public_url(wishes: AppOptions) -> str:
-    """Where GitHub reaches the server; "" where it cannot."""
+    """The address at which GitHub reaches the server; "" where it cannot."""
     if wishes.poll:
         return ""
     given = wishes.public_url

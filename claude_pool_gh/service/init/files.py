@@ -32,7 +32,7 @@ door: action
 
 
 class FileComparison(StrEnum):
-    """How a file that is wanted compares with the one that stands there."""
+    """The comparison of a file that is wanted with the one that stands there."""
 
     NEW = "new"
     SAME = "already there"
@@ -49,7 +49,7 @@ class ProposedFile:
 
     @property
     def wanted(self) -> bool:
-        """Whether it is to be written. What somebody has written is never replaced."""
+        """True where it is to be written. What somebody has written is never replaced."""
         return self.standing is FileComparison.NEW
 
 

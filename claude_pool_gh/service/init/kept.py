@@ -21,11 +21,11 @@ _POLL_SECONDS: Final = 30
 
 
 class CannotKeep(ValueError):
-    """Why the secrets cannot be kept there."""
+    """The reason why the secrets cannot be kept there."""
 
 
 class CreatedApp(BaseModel):
-    """What GitHub answers when it has made an App from a manifest, as far as a server needs it."""
+    """GitHub's answer when it has made an App from a manifest, as far as a server needs it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -78,7 +78,7 @@ def _settings_text(folder: Path, app: CreatedApp, settings: Settings, public_url
 
 
 def _host(settings: Settings) -> Mapping[str, str]:
-    """Where GitHub is, unless it is where everybody's is."""
+    """The settings that say where GitHub is, unless it is where everybody's is."""
     names = ("github_api_url", "github_server_url")
     given = {name: str(getattr(settings, name)) for name in names}
     usual = {name: Settings.model_fields[name].default for name in names}

@@ -1,4 +1,4 @@
-"""What the GitHub App of a server asks for: from what the product declares, never typed a second time."""
+"""The manifest of a server's GitHub App: from what the product declares, never typed a second time."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def checked_url(text: str) -> str:
 
 
 def shown(wanted: Mapping[str, Any]) -> str:
-    """What the App may do and is told, for people."""
+    """The permissions and events of the App, for people."""
     levels = ", ".join(f"{name}: {level}" for name, level in wanted["default_permissions"].items())
     events = ", ".join(wanted.get("default_events") or ()) or "none: the server asks GitHub"
     return f"permissions: {levels}\nevents: {events}"

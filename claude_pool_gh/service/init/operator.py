@@ -1,4 +1,4 @@
-"""What `init` asks GitHub and does there, as the person who runs it, through PyGithub."""
+"""The questions and acts of `init` on GitHub, as the person who runs it, through PyGithub."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MISSING: Final = frozenset({403, 404})
 
 
 class Refused(ValueError):
-    """What GitHub did not do, and what to do about it."""
+    """A refusal of GitHub's, and what to do about it."""
 
 
 @dataclass(frozen=True, slots=True)

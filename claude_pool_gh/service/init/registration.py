@@ -26,7 +26,7 @@ _PAGE: Final = "<!doctype html><meta charset=utf-8><title>claude-pool-gh init</t
 
 
 class NotRegistered(ValueError):
-    """Why there is no App."""
+    """The reason why there is no App."""
 
 
 class GitHubAway(ValueError):

@@ -15,7 +15,7 @@ _SAME_HOST: Final = {"ssh.github.com": "github.com", "www.github.com": "github.c
 
 
 class NoRemote(ValueError):
-    """Why the repository on GitHub cannot be told."""
+    """The reason why the repository on GitHub cannot be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def read(folder: Path, remote: str = "origin") -> Clone:
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
-    """What git printed; None where it failed. Its address may hold a token, so nothing of it is repeated."""
+    """The output of git; None where it failed. Its address may hold a token, so nothing of it is repeated."""
     command = ["git", "-C", str(folder), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - no shell, fixed words
     return done.stdout.strip() if done.returncode == 0 else None

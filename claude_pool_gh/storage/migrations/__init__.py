@@ -94,7 +94,7 @@ def script_of(engine: sa.Engine) -> str:
 
 
 def _made_at_once(engine: sa.Engine) -> bool:
-    """Whether this was an empty SQLite database, which now has the newest schema."""
+    """True where this was an empty SQLite database, which now has the newest schema."""
     if engine.dialect.name != "sqlite":
         return False
     *made, revision = NEW_SQLITE.read_text("utf-8").removesuffix(_END).split(_END)

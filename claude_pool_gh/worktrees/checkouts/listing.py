@@ -101,7 +101,7 @@ def topmost(paths: Iterable[bytes]) -> list[bytes]:
 
 
 def is_folder(entry: Entry) -> bool:
-    """Whether the entry is a folder."""
+    """True where the entry is a folder."""
     return stat.S_ISDIR(entry[1])
 
 

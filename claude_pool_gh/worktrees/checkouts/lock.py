@@ -71,7 +71,7 @@ def make(place: Path) -> Lock:
 
 
 def last_use(place: Path) -> float:
-    """When the checkout was given back last, in seconds since the epoch; 0 where it is gone."""
+    """The time at which the checkout was given back last, in seconds since the epoch; 0 where it is gone."""
     try:
         return (place / LOCK).stat().st_mtime
     except OSError:

@@ -70,7 +70,7 @@ def commit_of(path: Path) -> str | None:
 
 @cache
 def boot_id() -> str:
-    """What tells this start of the machine from any other; empty where the system does not say."""
+    """The mark of this start of the machine, unlike any other's; empty where the system does not say."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:

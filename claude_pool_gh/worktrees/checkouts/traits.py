@@ -1,4 +1,4 @@
-"""What a file system keeps of a folder besides its mode, and whether its change times can be believed."""
+"""The traits that a file system keeps of a folder besides its mode, and whether its change times can be believed."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def traits_of_new_folder(beside: Path) -> Traits:
 
 @cache
 def are_times_believed(folder: Path) -> bool:
-    """Whether a file below `folder` cannot be changed without its change time. Takes a moment the first time."""
+    """True where a file below `folder` cannot be changed without its change time. Takes a moment the first time."""
     return file_system_of(folder) in _BELIEVED and not _can_change_unseen(folder)
 
 
@@ -77,7 +77,7 @@ def _flags(folder: Path | bytes) -> int:
 
 
 def _can_change_unseen(folder: Path) -> bool:
-    """Whether a store into memory that was only read before changes a file and not its times, as on tmpfs."""
+    """True where a store into memory that was only read before changes a file and not its times, as on tmpfs."""
     with tempfile.NamedTemporaryFile(dir=folder, prefix=".probe-") as file:
         file.write(b"a" * mmap.PAGESIZE)
         file.flush()

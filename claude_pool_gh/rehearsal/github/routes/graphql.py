@@ -134,7 +134,7 @@ def created_via_email(call: Call, given: Json) -> Json:
 
 
 def viewer(call: Call, _given: Json) -> Json:
-    """Whose the token is: a person's, an App's bot, or the bot of GitHub Actions."""
+    """The owner of the token: a person, an App's bot, or the bot of GitHub Actions."""
     user = call.actor.user
     return {"viewer": {"login": user.login, "databaseId": user.id}}
 
@@ -163,7 +163,7 @@ def _unknown(name: str) -> QueryError:
 
 
 def command_overview(call: Call, given: Json) -> Json:
-    """What a command needs to know of its repository and its thread."""
+    """The facts that a command needs of its repository and its thread."""
     repository = _repository(call, f"{given['owner']}/{given['name']}")
     thread = repository.threads.get(int(given["number"]))
     if thread is None:

@@ -1,4 +1,4 @@
-"""What setting up asks for: new branches and files, the names of secrets, and an App made from a manifest."""
+"""The operations for setting up: new branches and files, the names of secrets, and an App made from a manifest."""
 
 from __future__ import annotations
 

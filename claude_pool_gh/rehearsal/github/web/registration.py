@@ -85,7 +85,7 @@ def _owner(request: web.Request) -> str:
 
 
 def faults_of(text: str, world: World) -> list[str]:
-    """What GitHub would not take in a manifest."""
+    """The faults for which GitHub would not take a manifest."""
     try:
         manifest = json.loads(text)
     except ValueError:
