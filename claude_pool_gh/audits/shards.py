@@ -124,7 +124,7 @@ def _hash(path: str) -> bytes:
 
 def _rounded(tokens: int) -> int:
     """Tokens rounded up to the next eighth of a power of two."""
-    step = max(1, 2 ** max(0, tokens.bit_length() - 1) // _STEPS)
+    step = max(1, (1 << max(0, tokens.bit_length() - 1)) // _STEPS)
     return -(-tokens // step) * step
 
 

@@ -93,7 +93,7 @@ async def test_a_part_that_fails_costs_only_itself_and_nothing_is_called_clean(
     configure(here, BY_FOLDER)
     auditor.claims = (TOTAL,)
     auditor.instead = lambda files: (
-        Fail(400, "invalid_request_error", "refused") if "tests/test_prices.py" in files else None
+        Fail(400, "invalid_request_error", "refused") if "AGENTS.md" in files else None
     )
     await here.say("/pool audit")
     shown = await here.shows("audit", "### ⚠️ PARTLY AUDITED (1 finding): ")
@@ -156,10 +156,17 @@ async def test_claims_of_two_parts_that_are_one_fault_are_shown_once(
 async def test_a_budget_that_is_too_small_is_refused_or_reaches_the_riskiest_part(
     here: World, auditor: Auditor
 ) -> None:
-    configure(here, f"{BY_FOLDER}    budget: 0.05\n    over_budget: refuse\n")
+    large = {"shop/catalogue.py": "PRICE = 1\n" * 20_000}
+    here.repository.commit("main", large, author=here.maintainer)
+    configure(here, f"{BY_FOLDER}    budget: 0.5\n    over_budget: refuse\n")
     await here.say("/pool audit")
     await here.shows("audit", "nothing was read")
     assert auditor.seen == []
+    configure(here, f"{BY_FOLDER}    budget: 0.5\n")
+    await here.say("/pool audit")
+    shown = await here.shows("audit", "NOT SETTLED: 1 file not read: the budget does not reach it")
+    assert "Nothing found" not in shown.split("\n", 1)[0]
+    assert gathered(here)["completeness"] == "partial"
 
 
 async def test_a_finding_is_dismissed_or_fixed_by_its_id_in_an_issue(
@@ -196,7 +203,7 @@ async def test_a_cancelled_audit_keeps_what_its_parts_have_said_and_says_that_no
     auditor.claims = (TOTAL,)
     auditor.instead = lambda files: (
         Answer((ToolUse("Read", {"file_path": "AGENTS.md"}),), delay=120)
-        if "tests/test_prices.py" in files
+        if "AGENTS.md" in files
         else None
     )
     await here.say("/pool audit")
