@@ -1,4 +1,4 @@
-"""Whether the job's token can read what every command needs, before anything is promised or spent. It only reads."""
+"""A check that the job's token can read what every command needs, before a promise or any cost. It only reads."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ class Credential(Protocol):
 
 @dataclass(slots=True)
 class Connection:
-    """How the model's API is reached, where that differs from the usual."""
+    """The way to the model's API, where it differs from the usual."""
 
     credential: Credential | None = None
     """What it knows us by, in place of the key."""

@@ -34,7 +34,7 @@ _GO: Final = re.compile(rb"^// Code generated .* DO NOT EDIT\.\r?$", re.MULTILIN
 
 
 def of_content(path: str, content: bytes) -> Verdict | None:
-    """Why a file with this content is not read; None where it is."""
+    """The reason why a file with this content is not read; None where it is."""
     if b"\0" in content[:LOOKED_AT]:
         return SkipReason.binary, "its content is binary"
     if len(content) < _LFS_MOST and content.startswith(_LFS):

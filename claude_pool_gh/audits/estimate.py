@@ -25,7 +25,7 @@ _SPREAD: Final = 1.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastRun:
-    """What an earlier run of the same audit has read, and what that took."""
+    """The amount that an earlier run of the same audit has read, and what that took."""
 
     tokens: int
     cost: int
@@ -37,7 +37,7 @@ class PastRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
-    """What a token of a file costs in microdollars, and how many seconds a shard takes: low, likely and high."""
+    """The cost of a token of a file in microdollars, and the seconds that a shard takes: low, likely and high."""
 
     cost: tuple[float, float, float]
     seconds: tuple[float, float, float]
@@ -63,7 +63,7 @@ def rates(past: Sequence[PastRun]) -> Rates:
 
 
 def estimate(shards: Sequence[Shard], by: Rates, slots: int) -> Estimate:
-    """What these shards will need on so many slots."""
+    """The needs of these shards on so many slots, as estimated."""
     tokens = sum(shard.tokens for shard in shards)
     rounds = -(-len(shards) // max(1, slots))
     return Estimate(

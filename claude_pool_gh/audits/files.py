@@ -174,7 +174,7 @@ def _by_path(listed: bytes, wanted: Wanted, said: Mapping[str, Mapping[str, str]
 
 
 def _is_wanted(path: str, wanted: Wanted) -> bool:
-    """Whether the audit is about a file at all; what it is not about is not even named as left out."""
+    """True where the audit is about a file at all; what it is not about is not even named as left out."""
     if wanted.paths and not any(patterns.names(each, path) for each in wanted.paths):
         return False
     return not wanted.within or any(patterns.names(each, path) for each in wanted.within)
@@ -335,7 +335,7 @@ async def _contents(git_dir: Path, blobs: Sequence[str]) -> dict[str, bytes]:
 
 
 async def _cat(git_dir: Path, how: str, blobs: list[str]) -> tuple[list[str], bytes]:
-    """What `git cat-file` says of contents, in their order: of all, or of those that are here. Raises WorktreeError.
+    """The answer of `git cat-file` on contents, in their order: all, or those that are here. Raises WorktreeError.
 
     In a partial clone it stops at the first that it would have to fetch.
     """

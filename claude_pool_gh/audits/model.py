@@ -1,4 +1,4 @@
-"""What an audit plans, what it covers and what it finds: the values that its parts and its reports exchange.
+"""The values that an audit's parts and its reports exchange: what it plans, what it covers and what it finds.
 
 Money is integer microdollars, times are milliseconds since 1970 (UTC), paths are POSIX from the repository's root.
 """
@@ -16,7 +16,7 @@ from claude_pool_gh.terms.severity import Severity
 
 
 class SkipReason(StrEnum):
-    """Why a file is not read. None of these makes an audit partial: they are decided before it starts."""
+    """The reason why a file is not read. None of these makes an audit partial: they are decided before it starts."""
 
     binary = "binary"
     generated = "generated"
@@ -64,7 +64,7 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Risk:
-    """Why a shard is read before others; the higher the score the earlier. `signals` are the parts of the sum."""
+    """The reason why a shard is read before others; a higher score is read earlier. `signals`: the sum's parts."""
 
     score: float = 0.0
     signals: Mapping[str, float] = field(default_factory=dict)
@@ -72,7 +72,7 @@ class Risk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shard:
-    """What one agent reads: some files of one commit."""
+    """The part that one agent reads: some files of one commit."""
 
     id: str
     """Ten hex digits over what it is cut by and its paths: the same files are the same shard."""
@@ -88,7 +88,7 @@ class Shard:
 
     @property
     def files(self) -> int:
-        """How many files it has."""
+        """The number of its files."""
         return len(self.paths) + self.unlisted
 
 
@@ -103,7 +103,7 @@ class Range:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """What an audit will probably need before it has spent anything."""
+    """The probable needs of an audit, before it has spent anything."""
 
     tokens: int
     """Tokens of the files; agents read them more than once."""
@@ -158,7 +158,7 @@ class AuditPlan:
 
 
 class ShardState(StrEnum):
-    """What became of a shard."""
+    """The outcome of a shard."""
 
     read = "read"
     failed = "failed"
@@ -187,7 +187,7 @@ class ShardResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:
-    """What was read and what was not, and why. It is a result of its own: no finding says nothing without it."""
+    """The files read and those not read, and why. It is a result of its own: no finding says nothing without it."""
 
     shards: tuple[ShardResult, ...]
     """Those of the plan and those beyond its budget."""
@@ -215,7 +215,7 @@ class Coverage:
 
     @property
     def files_read(self) -> int:
-        """How many files an agent has opened and answered for."""
+        """The number of files that an agent has opened and answered for."""
         return sum(
             each.shard.files - len(each.unopened)
             for each in self.shards
@@ -224,16 +224,16 @@ class Coverage:
 
     @property
     def files_unread(self) -> int:
-        """How many files were to be read and were not."""
+        """The number of files that were to be read and were not."""
         return sum(each.shard.files for each in self.shards) - self.files_read
 
     @property
     def whole(self) -> bool:
-        """Whether everything that was to be read was."""
+        """True where everything that was to be read was."""
         return all(each.state is ShardState.read and not each.unopened for each in self.shards)
 
     def reasons(self) -> Mapping[SkipReason, int]:
-        """How many files are left out for each reason, the most first."""
+        """The number of files that are left out for each reason, the most first."""
         counts: Counter[SkipReason] = Counter()
         for each in self.skipped:
             counts[each.reason] += each.files
@@ -241,7 +241,7 @@ class Coverage:
 
 
 class AuditState(StrEnum):
-    """What a finding is to the run that reports it."""
+    """The state of a finding for the run that reports it."""
 
     new = "new"
     open = "open"
@@ -294,12 +294,12 @@ class AuditFinding:
 
     @property
     def stands(self) -> bool:
-        """Whether it counts as open."""
+        """True where it counts as open."""
         return self.state in STANDING
 
     @property
     def severity(self) -> Severity:
-        """How bad it is."""
+        """The severity of its finding."""
         return self.finding.severity
 
 
@@ -315,7 +315,7 @@ class UnsettledClaim:
 
 
 class Completeness(StrEnum):
-    """How much of its plan an audit has done."""
+    """The extent to which an audit has done its plan."""
 
     complete = "complete"
     partial = "partial"
@@ -339,7 +339,7 @@ class HistoryPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditResult:
-    """What an audit came to, with every finding that it knows, not only those of this run."""
+    """The result of an audit, with every finding that it knows, not only those of this run."""
 
     plan: AuditPlan
     coverage: Coverage
@@ -371,7 +371,7 @@ class AuditResult:
 
     @property
     def standing(self) -> tuple[AuditFinding, ...]:
-        """What is open."""
+        """The findings that are open."""
         return tuple(each for each in self.findings if each.stands)
 
     def in_state(self, state: AuditState) -> tuple[AuditFinding, ...]:
@@ -379,12 +379,12 @@ class AuditResult:
         return tuple(each for each in self.findings if each.state is state)
 
     def by_severity(self) -> Mapping[Severity, int]:
-        """How many stand of each severity, the worst first; each severity is there."""
+        """The number of open findings of each severity, the worst first; each severity is there."""
         counts = Counter(each.severity for each in self.standing)
         return {severity: counts[severity] for severity in reversed(Severity)}
 
     @property
     def is_clean(self) -> bool:
-        """Whether nothing stands and nothing is missing: the only case in which people may be told so."""
+        """True where nothing is open and nothing is missing: the only case in which people may be told so."""
         missing = self.completeness is not Completeness.complete or self.problems
         return not (missing or self.standing or self.unsettled)

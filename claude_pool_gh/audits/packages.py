@@ -82,7 +82,7 @@ def _is_any(folder: str, members: Sequence[str]) -> bool:
 
 
 def _is(folder: str, member: str) -> bool:
-    """Whether a member of a workspace, which may be a pattern, is exactly this folder."""
+    """True where a member of a workspace, which may be a pattern, is exactly this folder."""
     wanted = member.strip().removeprefix("./").rstrip("/")
     if not wanted or wanted.startswith(("/", "..")) or "/../" in wanted:
         return False
@@ -93,7 +93,7 @@ def _is(folder: str, member: str) -> bool:
 
 
 def _members(path: str, text: str) -> Iterator[str]:
-    """What a manifest at the root names; nothing where it is no valid file of its kind."""
+    """The members that a manifest at the root names; nothing where it is no valid file of its kind."""
     try:
         match path:
             case "package.json":

@@ -117,7 +117,7 @@ _LIBRARY: Final = re.compile(
 
 
 def of_folder(folder: str) -> Verdict | None:
-    """Why nothing in a folder is read; `folder` is its path from the root, without a slash at the end.
+    """The reason why nothing in a folder is read; `folder` is its path from the root, without a slash at the end.
 
     Asked of a folder whose parents are read.
     """
@@ -136,7 +136,7 @@ def of_folder(folder: str) -> Verdict | None:
 
 
 def of_file(name: str) -> Verdict | None:
-    """Why a file of this name is not read, whatever is in it; `name` is without its folder."""
+    """The reason why a file of this name is not read, whatever is in it; `name` is without its folder."""
     low = name.lower()
     if (why := _FILES.get(low)) is not None:
         return why, f"files called {name} are {why.value}"

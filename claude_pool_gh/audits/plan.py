@@ -89,7 +89,7 @@ def _shortened(shards: Sequence[Shard]) -> tuple[Shard, ...]:
 
 
 def _joined(skipped: Sequence[SkippedFile]) -> tuple[SkippedFile, ...]:
-    """What is left out, a line each; where that is too much, what is beyond in a line for each reason."""
+    """The files left out, a line each; where that is too much, those beyond in a line for each reason."""
     ordered = sorted(skipped, key=lambda each: (not each.overridden, each.path))
     more: dict[SkipReason, int] = {}
     for each in ordered[_LISTED_SKIPPED:]:

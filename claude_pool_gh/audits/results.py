@@ -56,7 +56,7 @@ _STATES: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardCounts:
-    """What the check of claims counts for each shard, in the order of the plan."""
+    """The counts that the check of claims makes for each shard, in the order of the plan."""
 
     stated: Sequence[int]
     kept: Sequence[int]
@@ -64,7 +64,7 @@ class ShardCounts:
 
 
 def coverage(plan: AuditPlan, found: Sequence[Mapping[str, Any]], counts: ShardCounts) -> Coverage:
-    """What became of each shard. A shard whose agent opened none of its files was not read, whatever it says."""
+    """The outcome of each shard. A shard whose agent opened none of its files was not read, whatever it says."""
     told = [
         _shard_result(plan, at, task, counts) for at, task in enumerate(found[: len(plan.shards)])
     ]
@@ -109,14 +109,14 @@ def _shard_result(
 
 
 def completeness(covered: Coverage) -> Completeness:
-    """How much of its plan was done."""
+    """The extent to which its plan was done."""
     if not any(each.state is ShardState.read for each in covered.shards):
         return Completeness.nothing
     return Completeness.complete if covered.whole else Completeness.partial
 
 
 def problems(covered: Coverage, *, unverified: int, broken: int) -> tuple[str, ...]:
-    """Why a run is not complete, in sentences, the shards for each reason together."""
+    """The reasons why a run is not complete, in sentences, the shards for each reason together."""
     reasons: dict[str, int] = {}
     for each in covered.shards:
         if each.state is not ShardState.read:
@@ -167,7 +167,7 @@ def outcome(result: AuditResult, tasks: Sequence[Mapping[str, Any]]) -> Outcome:
 
 
 def ordered(findings: Sequence[AuditFinding]) -> tuple[AuditFinding, ...]:
-    """What stands before what is fixed before what is dismissed, the worst first."""
+    """The findings in order: open ones before fixed ones before dismissed ones, the worst first."""
     return tuple(
         sorted(
             findings,

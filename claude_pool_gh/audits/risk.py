@@ -20,7 +20,7 @@ _UNOWNED: Final = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signals:
-    """What is known of paths without reading them."""
+    """The facts that are known of paths without reading them."""
 
     changed: Collection[str] = frozenset()
     """Changed since the last run."""

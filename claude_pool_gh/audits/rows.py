@@ -1,4 +1,4 @@
-"""What is kept of audits beside their findings: each run, and what a finding has besides its place.
+"""The rows that are kept of audits beside their findings: each run, and what a finding has besides its place.
 
 The findings themselves stand in the table of all findings, under the name of the audit in place of a thread's.
 """
@@ -75,7 +75,7 @@ class AuditRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditTrait:
-    """What a finding of an audit has besides its place."""
+    """The traits that a finding of an audit has besides its place."""
 
     rule: str
     verified: bool
@@ -153,7 +153,7 @@ def names_of(tx: Transaction, repository_id: int) -> list[str]:
 
 
 def traits_of(tx: Transaction, audit: str) -> dict[str, AuditTrait]:
-    """What is known of each finding of an audit, by its name."""
+    """The known traits of each finding of an audit, by its name."""
     begin = f"{audit}."
     return {
         str(row.id).removeprefix(begin): AuditTrait(

@@ -1,4 +1,4 @@
-"""What a schedule leads to at a moment: a run, a due time that is passed over, or nothing yet. Decisions only.
+"""The effect of a schedule at a moment: a run, a due time that is passed over, or nothing yet. Decisions only.
 
 However many due times were missed, one run follows. All that a decision needs is in the record of the audit, so it is
 the same in every process; which of several carries it out is settled in the database, see `schedule_rows`.
@@ -20,7 +20,7 @@ FORCED_EVERY: Final = 8
 
 
 class PassedOver(StrEnum):
-    """Why nothing runs at a due time; in words that people read."""
+    """The reason why nothing runs at a due time; in words that people read."""
 
     running = "the run before it had not ended"
     unchanged = "nothing had changed since the last run"
@@ -28,7 +28,7 @@ class PassedOver(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleRecord:
-    """What is known of an audit that has a schedule."""
+    """The facts that are known of an audit that has a schedule."""
 
     last_due_ms: int
     """The newest due time that was dealt with, or when the schedule was first seen: nothing before it is due."""
@@ -77,14 +77,14 @@ Decision = NotDue | Begin | PassOver
 
 
 def scatter_ms(schedule: Schedule, repository_id: int, audit: str) -> int:
-    """How long after each due time this repository's audit starts: the same every time, less than half a gap."""
+    """The delay of this repository's audit after each due time: the same every time, less than half a gap."""
     half = int(schedule.shortest_gap.total_seconds() * 500)
     digest = hashlib.sha256(f"{repository_id}\n{audit}".encode()).digest()
     return int.from_bytes(digest[:8]) % min(WINDOW_MS, half)
 
 
 def decide(schedule: Schedule, record: ScheduleRecord, now_ms: int, scatter: int) -> Decision:
-    """What is to be done now. `scatter`: see `scatter_ms`. A clock that was set back repeats nothing."""
+    """The decision what to do now. `scatter`: see `scatter_ms`. A clock that was set back repeats nothing."""
     if record.stopped:
         return NotDue(None)
     due = schedule.due_between(record.last_due_ms, now_ms - scatter)
@@ -103,7 +103,7 @@ def unless_unchanged(begin: Begin, record: ScheduleRecord, digest: str) -> Begin
 
 
 def next_start(schedule: Schedule, record: ScheduleRecord, now_ms: int, scatter: int) -> int | None:
-    """When the next run is to start, its own delay included; None where it is stopped, or nothing ever comes."""
+    """The time when the next run is to start, with its own delay; None where it is stopped, or nothing ever comes."""
     if record.stopped:
         return None
     due = schedule.next_after(max(record.last_due_ms, now_ms - scatter))
@@ -111,7 +111,7 @@ def next_start(schedule: Schedule, record: ScheduleRecord, now_ms: int, scatter:
 
 
 def digest_of(trees: dict[str, str], rest: str) -> str:
-    """What an audit would read, and what it would do with it, in 64 hex digits.
+    """A digest of what an audit would read, and what it would do with it, in 64 hex digits.
 
     `trees`: the ids of its files or folders by path; `rest`: a digest of recipe, configuration and model.
     """

@@ -80,13 +80,13 @@ class ScheduledAudit:
 
     @property
     def scatter(self) -> int:
-        """How long after a due time it starts, in milliseconds."""
+        """The time from a due time to its start, in milliseconds."""
         if self.schedule is None:
             return 0
         return scatter_ms(self.schedule, self.repository_id, self.audit)
 
     def next_start(self, now_ms: int) -> int | None:
-        """When its next run is to start; None where nothing comes by itself."""
+        """The time when its next run is to start; None where nothing comes by itself."""
         if self.schedule is None:
             return None
         return next_start(self.schedule, self.record, now_ms, self.scatter)
@@ -224,7 +224,7 @@ def _own(repository_id: int, audit: str) -> sa.ColumnElement[bool]:
 
 
 def _as_seen(seen: ScheduledAudit) -> sa.ColumnElement[bool]:
-    """Whether all that a decision rests on is as it was read."""
+    """A condition that is true where all that a decision rests on is as it was read."""
     record, schedule = seen.record, seen.schedule
     return sa.and_(
         _S.cron == (schedule.cron if schedule else ""),

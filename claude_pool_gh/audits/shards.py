@@ -61,7 +61,7 @@ def cut(
 
 
 def group_of(by: Cut, groups: Grouping) -> Callable[[str], str]:
-    """What a way of cutting keeps apart."""
+    """The groups of paths that a way of cutting keeps apart."""
     match by:
         case Cut.size:
             return lambda _: ""
@@ -77,7 +77,7 @@ def group_of(by: Cut, groups: Grouping) -> Callable[[str], str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grouping:
-    """How to name the group of a path, for each way of cutting that needs more than the path."""
+    """The names of the groups of paths, for each way of cutting that needs more than the path."""
 
     pattern_of: Callable[[str], str] = lambda _: ""
     owner_of: Callable[[str], str] = lambda _: ""
@@ -109,7 +109,7 @@ def _parts(units: Sequence[_Unit], target: int) -> Iterator[Sequence[_Unit]]:
 
 
 def _in_common(one: str, other: str) -> int:
-    """How many folders two paths begin with alike."""
+    """The number of folders that two paths have in common at their beginning."""
     number = 0
     for a, b in zip(one.split("/")[:-1], other.split("/")[:-1], strict=False):
         if a != b:

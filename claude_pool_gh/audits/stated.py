@@ -1,4 +1,4 @@
-"""What the agents of an audit answer, and how the host reads it: a faulty claim costs that claim and no other. Pure."""
+"""The answers of an audit's agents, as the host reads them: a faulty claim costs that claim and no other. Pure."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class StatedClaim(StatedModel):
 
 
 class StatedClaims(StatedModel):
-    """What the agent of a shard found; an empty list is a good answer."""
+    """The claims that the agent of a shard found; an empty list is a good answer."""
 
     findings: tuple[StatedClaim, ...]
 
@@ -85,7 +85,7 @@ class StatedGroup(StatedModel):
 
 
 class StatedMerge(StatedModel):
-    """What a judge says of claims that look alike; no group is a good answer."""
+    """The answer of a judge on claims that look alike; no group is a good answer."""
 
     same: tuple[StatedGroup, ...]
 
@@ -100,7 +100,7 @@ class ReadClaim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadClaims:
-    """What is taken from the answer of one shard."""
+    """The claims that are taken from the answer of one shard."""
 
     claims: tuple[ReadClaim, ...] = ()
     stated: int = 0
@@ -127,13 +127,13 @@ def schema_of(kind: str) -> dict[str, Any]:
 
 
 def is_typed(task: Mapping[str, Any]) -> bool:
-    """Whether a shard's answer has the form asked for, whatever each claim in it looks like."""
+    """True where a shard's answer has the form asked for, whatever each claim in it looks like."""
     said = task.get("structured")
     return isinstance(said, Mapping) and isinstance(said.get("findings"), list)
 
 
 def claims_of(task: Mapping[str, Any], kind: str) -> ReadClaims:
-    """What one shard's agent stated, the worst first and as much as one shard may."""
+    """The claims that one shard's agent stated, the worst first and as many as one shard may."""
     if not is_typed(task):
         return ReadClaims()
     said: Sequence[Any] = task["structured"]["findings"]

@@ -18,7 +18,7 @@ from claude_pool_gh.pool.model.ports import Ending
 
 
 class Candidate(StatedModel):
-    """What one second reader is asked: a new claim, or a known finding whose code has changed."""
+    """The subject that one second reader is asked about: a new claim, or a known finding whose code has changed."""
 
     kind: Literal["claim", "known"]
     mark: str
@@ -67,7 +67,7 @@ def weigh(candidates: Sequence[Candidate], judged: Sequence[Mapping[str, Any]]) 
 def _open_question(
     candidate: Candidate, task: Mapping[str, Any], judgement: StatedJudgement | None
 ) -> str:
-    """Why a judgement settles nothing; "" where it does."""
+    """The reason why a judgement settles nothing; "" where it does."""
     if judgement is None:
         ended = task.get("ending") != Ending.completed
         return f"not verified: {task.get('reason') or 'the run failed'}" if ended else "no answer"
@@ -133,7 +133,7 @@ def files_opened(task: Mapping[str, Any]) -> frozenset[str]:
 
 
 def _opened(candidate: Candidate, task: Mapping[str, Any], judgement: StatedJudgement) -> bool:
-    """Whether a run opened the file that it is about, or of a file that is gone anything at all."""
+    """True where a run opened the file that it is about, or of a file that is gone anything at all."""
     files = files_opened(task)
     if not candidate.exists:
         return bool(files or (task.get("looked_at") or {}).get("searches"))

@@ -157,7 +157,7 @@ class Changes(Section):
 
 
 class AuditSchedule(Section):
-    """When an audit starts by itself."""
+    """The times when an audit starts by itself."""
 
     cron: Annotated[
         str,

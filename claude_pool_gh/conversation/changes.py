@@ -119,7 +119,7 @@ def signature(change: dict[str, Any]) -> Signature:
 
 
 async def _subject(services: Services, facts: ChangeFacts) -> dict[str, Any]:
-    """What the commit's message says was done, from the host's facts, not from what an agent says of its work.
+    """The work done, for the commit's message: from the host's facts, not from what an agent says of its work.
 
     As it is when the change is shown: whoever may word a title must not word a commit that is approved already.
     """

@@ -82,7 +82,7 @@ class CommandPolicy:
         return await self.answer(heard) if isinstance(heard, CommandContext) else heard
 
     async def hear(self, request: CommandRequest) -> CommandContext | Silence | Refusal:
-        """Whether a command may run at all, before anything is read for its plan. Raises ForgeError."""
+        """Check whether a command may run at all, before anything is read for its plan. Raises ForgeError."""
         try:
             return await self._judge(request)
         except ForgeRefused as error:
@@ -265,7 +265,7 @@ class CommandPolicy:
 
 
 def is_scheduled(request: CommandRequest) -> bool:
-    """Whether a due time of the configuration's caused it. Nothing that is delivered makes such a command."""
+    """True where a due time of the configuration's caused it. Nothing that is delivered makes such a command."""
     return isinstance(request.source, Trigger) and request.source.kind == "schedule"
 
 

@@ -49,7 +49,7 @@ Deed = Callable[[Transaction], tuple[SafeMarkdown | None, str | None]]
 
 @dataclass(frozen=True, slots=True)
 class Handled:
-    """What came of a command: how it was answered, and its chain's id, `""` without a chain."""
+    """The result of a command: how it was answered, and its chain's id, `""` without a chain."""
 
     answer: str
     chain_id: str = ""
@@ -84,7 +84,7 @@ class CommandWorker:
             return handled.chain_id
 
     async def _handle(self, request: CommandRequest) -> Handled | None:
-        """What came of a command, durably; None where it is tried again later."""
+        """The result of a command, durably; None where it is tried again later."""
         try:
             heard = await self.judge.hear(request)
             if not isinstance(heard, CommandContext):
@@ -256,7 +256,7 @@ class CommandWorker:
 
 
 def _names(request: CommandRequest) -> dict[str, str]:
-    """What every log line in the course of a command says of it."""
+    """The fields that every log line in the course of a command says of it."""
     thread = request.thread
     return {
         "where": f"{thread.repository.full_name}#{thread.number}",
@@ -274,7 +274,7 @@ def _log(request: CommandRequest, handled: Handled, ms: int) -> None:
 
 
 def _in_a_word(answer: str) -> str:
-    """How a command was answered, without the reason: of reasons there are any number."""
+    """The way in which a command was answered, without the reason: of reasons there are any number."""
     if answer == "refused: cap":
         return answer
     return answer.partition("\n")[0].partition(":")[0]

@@ -110,7 +110,7 @@ class EventHandler:
             self.observer.changed(tx, chain_id)
 
     def _show_ended(self, tx: Transaction, thread: Thread) -> None:
-        """What was said of an earlier head or base stays, and says that the head or the base is another now.
+        """Keep what was said of an earlier head or base, and let it say that the head or the base is another now.
 
         The newest review is among it whatever has ended since: its check is what lets a pull request be merged.
         """

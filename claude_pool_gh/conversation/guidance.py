@@ -155,7 +155,7 @@ def guided(steps: Sequence[Step]) -> tuple[Step, ...]:
 
 
 def _asks_before(steps: Sequence[Step], brief: HostCall) -> bool:
-    """Whether an agent before the brief asks for a part of the thread."""
+    """True where an agent before the brief asks for a part of the thread."""
     for step in steps:
         if step is brief:
             return False

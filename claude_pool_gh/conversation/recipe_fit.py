@@ -1,4 +1,4 @@
-"""Whether a recipe fits the verb that runs it: has the steps that the verb reads, in the form in which it reads them.
+"""A check that a recipe fits the verb that runs it: has the steps that it reads, in the form that it reads.
 
 Checked for the built-in recipes when the server starts, and for a repository's own before anything is spent on it.
 """

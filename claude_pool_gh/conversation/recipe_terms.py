@@ -1,4 +1,4 @@
-"""What a repository's own recipes may name: known without the engine, so that a file is checked at once."""
+"""The names that a repository's own recipes may use: known without the engine, so a file is checked at once."""
 
 from __future__ import annotations
 

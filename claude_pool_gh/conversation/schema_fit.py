@@ -1,4 +1,4 @@
-"""Whether every answer that a JSON Schema lets through has the fields, of the types, that a model reads. Pure.
+"""A check that every answer that a JSON Schema permits has the fields, of the types, that a model reads. Pure.
 
 Only the form is compared. Bounds, such as the length of a text, are the model's own to enforce.
 """

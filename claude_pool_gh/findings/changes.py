@@ -166,13 +166,13 @@ def worth_reading(
 
 
 def _may_be_run(entry: Entry) -> bool:
-    """Whether a binary file that is there afterwards may hold code, compiled or in plain words."""
+    """True where a binary file that is there afterwards may hold code, compiled or in plain words."""
     _, dot, ending = entry.path.rpartition("/")[2].rpartition(".")
     return entry.status != "D" and not (dot and ending.lower() in _NO_CODE)
 
 
 def without_lines(listed: Iterable[Entry], exclude: Sequence[str] = ()) -> list[str]:
-    """What is changed without a changed line, in words: another mode or name, empty files. Excluded ones are not told.
+    """The changes without a changed line, in words: another mode or name, empty files. Excluded ones are not told.
 
     Nobody reads these, so whoever reads the change and whoever sees the result is told of them.
     """
@@ -184,7 +184,7 @@ def without_lines(listed: Iterable[Entry], exclude: Sequence[str] = ()) -> list[
 
 
 def is_without_lines(entry: Entry) -> bool:
-    """Whether no line of a text file is changed."""
+    """True where no line of a text file is changed."""
     return not entry.binary and not entry.size
 
 

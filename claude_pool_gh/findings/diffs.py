@@ -58,7 +58,7 @@ class Entry:
 
     @property
     def has_file(self) -> bool:
-        """Whether there is a file to open afterwards: not one that is deleted, nor a link or a submodule."""
+        """True where there is a file to open afterwards: not one that is deleted, nor a link or a submodule."""
         return self.status != "D" and self.modes[1] not in POINTERS
 
     @property
@@ -294,7 +294,7 @@ def mode_of(section: str) -> str:
 
 
 def is_pointer(section: str) -> bool:
-    """Whether it is a symbolic link or a submodule afterwards: a line that names something, and no file to open."""
+    """True where it is a symbolic link or a submodule afterwards: a line that names something, no file to open."""
     found = re.findall(
         r"^(?:new (?:file )?mode|index [0-9a-f]+\.\.[0-9a-f]+) (\d{6})$",
         header_of(section),

@@ -1,4 +1,4 @@
-"""Whether a suggestion can be offered as one click: it replaces exactly the quoted lines, and the file stays readable.
+"""A check that a suggestion can be one click: it replaces exactly the quoted lines, and the file stays readable.
 
 Whether it fixes the finding is for the second reader to say; here only form counts.
 """

@@ -168,7 +168,7 @@ class Forge:
 
 
 def _passes(error: Exception) -> bool | float:
-    """Whether a read that failed so is made again; where GitHub asks to wait for a moment, after how many seconds."""
+    """True where a read that failed so is made again; where GitHub asks to wait for a moment, the seconds to wait."""
     if isinstance(error, RateLimited):
         return error.seconds if error.seconds <= _LONGEST_LIMIT else False
     return isinstance(error, ForgeUnavailable)

@@ -1,4 +1,4 @@
-"""What waits between GitHub and this bot: commands that are not handled, and effects that are not written."""
+"""The work that waits between GitHub and this bot: commands that are not handled, and effects not written."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _E: Final = effects.c
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """How much waits, and since when; in milliseconds since the epoch, None where nothing does."""
+    """The amount that waits, and since when; in milliseconds since the epoch, None where nothing does."""
 
     commands: int
     oldest_command_ms: int | None
@@ -31,7 +31,7 @@ class Backlog:
 
 
 def backlog(tx: Transaction) -> Backlog:
-    """What waits now."""
+    """The commands and effects that wait now."""
     heard, oldest = tx.execute(
         sa.select(sa.func.count(), sa.func.min(_C.received_ms)).where(
             _C.state == CommandState.received

@@ -103,7 +103,7 @@ class NotFound(ForgeRefused):
 
 
 class Moved(NotFound):
-    """It was moved to another repository: here it is not any more."""
+    """A thing that was moved to another repository: here it is not any more."""
 
     def __init__(self) -> None:
         super().__init__(410, "moved to another repository")

@@ -26,7 +26,7 @@ class PoolRetention:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolPruned:
-    """How much was deleted."""
+    """The amount that was deleted."""
 
     transcripts: int
     patches: int

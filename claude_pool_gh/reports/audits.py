@@ -27,7 +27,7 @@ class ScheduleLine:
 
 
 def schedules(lines: Sequence[ScheduleLine]) -> SafeMarkdown:
-    """How the schedules of a repository stand."""
+    """The state of a repository's schedules."""
     if not lines:
         return SafeMarkdown(
             "No audit has a schedule here. One is set in the configuration: "
@@ -42,12 +42,12 @@ def _schedule(line: ScheduleLine) -> str:
 
 
 def no_schedule(name: str) -> SafeMarkdown:
-    """Why there is nothing to stop or to resume."""
+    """The reason why there is nothing to stop or to resume."""
     return SafeMarkdown(f"The audit {code(name)} has no schedule in the configuration.")
 
 
 def is_live(name: str) -> SafeMarkdown:
-    """Why an audit does not begin."""
+    """The reason why an audit does not begin."""
     return SafeMarkdown(
         f"The audit {code(name)} is running already. Its report will say what it found; "
         "`/pool status` shows how far it is, and `/pool cancel` ends it."
@@ -75,7 +75,7 @@ def headline(report: AuditReport) -> str:
 
 
 def body(report: AuditReport, home: str, head: str) -> list[str]:
-    """What stands below the headline."""
+    """The lines below the headline."""
     parts = [_plan(report)] if report.planned else [*_counts(report), *_worst(report, home, head)]
     parts += [f"⚠️ {neutralize_line(each, 300)}" for each in report.problems[:_LISTED]]
     return [*parts, *_details(report)]

@@ -115,7 +115,7 @@ def _suspects(change: ChangeReport) -> str:
 
 
 def _limits_of_a_job(change: ChangeReport) -> str:
-    """What GitHub does not do with what a job's own token pushes: said while people can still decide otherwise."""
+    """The limits that GitHub sets on a push by a job's own token: said while people can still decide otherwise."""
     if not change.by_job or change.fate is not ChangeStatus.waiting or change.stale:
         return ""
     if change.opens_pull:

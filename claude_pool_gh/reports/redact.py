@@ -81,7 +81,7 @@ class Redactor:
         return any(form in each for form in (self._mark, *self._known) for each in texts)
 
     def is_left_in(self, redacted: str) -> bool:
-        """Whether a redacted text still holds a secret of this very process, in a form that only its reader joins."""
+        """True where a redacted text still holds a secret of this process, in a form that only its reader joins."""
         return self.holds(redacted.replace(self._mark, ""))
 
     def __call__(self, text: str) -> str:

@@ -98,7 +98,7 @@ def _name(run: Run) -> str:
 
 
 def _moved(run: Run) -> list[str]:
-    """That the pull request has another head or another base by now."""
+    """A note that the pull request has another head or another base by now."""
     return [*_retargeted(run), *_pushed(run)]
 
 

@@ -267,7 +267,7 @@ class HandInReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditReport:
-    """What an audit came to, or what it would do, as its tracking comment shows it."""
+    """The result of an audit, or what it would do, as its tracking comment shows it."""
 
     name: str
     planned: bool = False
@@ -306,7 +306,7 @@ class AuditReport:
 
     @property
     def total(self) -> int:
-        """How many findings are open."""
+        """The number of open findings."""
         return sum(number for _, number in self.open)
 
 

@@ -242,7 +242,7 @@ def _checks(settings: Settings) -> Diagnosis:
 
 
 def _state(settings: Settings) -> Diagnosis:
-    """Whether the server can write its folder, or make it, and whether others can read it."""
+    """Check whether the server can write its folder, or make it, and whether others can read it."""
     from claude_pool_gh.storage.private import open_to_others  # noqa: PLC0415
 
     folder = settings.state_dir.absolute()
@@ -316,7 +316,7 @@ def _open_files(_settings: Settings) -> Diagnosis:
 
 
 def _address(settings: Settings) -> Diagnosis:
-    """Whether the server could listen there now."""
+    """Check whether the server could listen there now."""
     where = f"{settings.host}:{settings.port}"
     try:
         found = socket.getaddrinfo(settings.host or None, settings.port, type=socket.SOCK_STREAM)

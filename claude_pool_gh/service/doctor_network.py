@@ -1,4 +1,4 @@
-"""What `doctor` finds of this machine's clock, and of its way to GitHub and the model's API."""
+"""The checks that `doctor` makes of this machine's clock, and of its way to GitHub and the model's API."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def proxy(settings: Settings) -> Diagnosis:
 
 
 def clock(settings: Settings) -> Diagnosis:
-    """How far this machine's clock is from GitHub's."""
+    """The difference between this machine's clock and GitHub's."""
     url = settings.github_api_url
     try:
         headers = asyncio.run(_headers(url, settings.proxy))
@@ -99,7 +99,7 @@ async def _headers(url: str, proxy: str) -> Mapping[str, str]:
 
 
 async def is_ours(where: str) -> bool:
-    """Whether a server of this kind answers at `host:port`."""
+    """True where a server of this kind answers at `host:port`."""
     timeout = aiohttp.ClientTimeout(total=5)
     try:
         async with (

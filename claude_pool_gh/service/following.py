@@ -32,7 +32,7 @@ class Followed:
 
 
 async def follow(pool: Pool, followed: Followed, *, approve: bool) -> ChainResult | ChainProgress:
-    """How the chain ended or, where it waits for a decision that is not made now, how far it is.
+    """The end of the chain or, where it waits for a decision that is not made now, how far it is.
 
     `approve`: every gate is approved without a question.
     """
@@ -61,7 +61,7 @@ async def follow(pool: Pool, followed: Followed, *, approve: bool) -> ChainResul
 
 
 def patch_of(tx: Transaction, chain_id: str) -> str:
-    """What the step that waits, or the last one before it, has changed, as a diff; "" where nothing was."""
+    """The changes of the step that waits, or the last one before it, as a diff; "" where nothing was changed."""
     chain = chains.get(tx, chain_id)
     waiting = None if chain.next_step is None else chain.steps[chain.next_step].work
     work = waiting or chain.work

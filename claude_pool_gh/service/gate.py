@@ -19,7 +19,7 @@ _STYLES: Final = {"+": "green", "-": "red", "@": "cyan"}
 
 
 class Choice(StrEnum):
-    """What a person can say at a gate."""
+    """An answer that a person can give at a gate."""
 
     approve = "approve"
     reject = "reject"
@@ -29,7 +29,7 @@ class Choice(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GateContent:
-    """What a chain waits with."""
+    """The content with which a chain waits."""
 
     step: str
     said: str
@@ -40,7 +40,7 @@ class GateContent:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What was said at a gate, and of a rejection why."""
+    """The answer that was given at a gate, and of a rejection why."""
 
     choice: Choice
     feedback: str = ""

@@ -38,7 +38,7 @@ class FloodGate:
     _minutes: dict[Thing, _Minute] = field(default_factory=dict)
 
     def admits(self, record: logging.LogRecord, now: float) -> bool:
-        """Whether a record is to be written. `now`: seconds of any clock that only goes forward."""
+        """True where a record is to be written. `now`: seconds of any clock that only goes forward."""
         if record.levelno < logging.WARNING or getattr(record, "action", "") in EACH:
             return True
         thing = _thing(record)
@@ -54,7 +54,7 @@ class FloodGate:
         return False
 
     def over(self, now: float) -> Iterator[tuple[Thing, int]]:
-        """Whose minute is over, with how many lines were left out in it, if any were."""
+        """The things whose minute is over, with how many lines were left out in it, if any were."""
         for thing, minute in list(self._minutes.items()):
             if now - minute.began >= _MINUTE:
                 del self._minutes[thing]

@@ -13,7 +13,7 @@ _REMEMBERED: Final = 10_000
 
 @dataclass(slots=True)
 class ChainNames:
-    """What is known of chains by their ids, the newest some thousand. Safe from any thread."""
+    """The facts that are known of chains by their ids, the newest some thousand. Safe from any thread."""
 
     _known: OrderedDict[str, Mapping[str, str]] = field(default_factory=OrderedDict)
     _alone: threading.Lock = field(default_factory=threading.Lock)

@@ -112,7 +112,7 @@ def _with_names(_logger: object, _method: str, event: Event) -> Event:
 
 
 def _chains_in(event: Event) -> Iterator[str]:
-    """What may be a chain's id in the fields of a line: runs begin with it, keys of effects hold it."""
+    """The texts in a line's fields that may be a chain's id: runs begin with it, keys of effects hold it."""
     for name in ("chain", "run", "task", "subject"):
         if name in event:
             yield str(event[name]).partition(".")[0]
@@ -120,7 +120,7 @@ def _chains_in(event: Event) -> Iterator[str]:
 
 
 def _without_traceback(_logger: object, _method: str, event: Event) -> Event:
-    """What only the operator can mend, and everybody knows, in one line with what to do."""
+    """An error that only the operator can mend, and everybody knows, in one line with what to do."""
     given = event.get("exc_info")
     error = given[1] if isinstance(given, tuple) else given
     if not isinstance(error, BaseException) or (told := _told(error)) is None:

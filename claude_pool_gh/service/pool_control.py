@@ -1,4 +1,4 @@
-"""What `claude-pool-gh pool` does with chains that were started in a shell: it lists, decides, and lets them go on."""
+"""The work of `claude-pool-gh pool` on chains started in a shell: it lists, decides, and lets them go on."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ Deed = Literal["approve", "reject", "continue", "retry"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionOptions:
-    """What is decided on a chain, and how it goes on from there."""
+    """The decision on a chain, and how it goes on from there."""
 
     deed: Deed
     chain_id: str
@@ -148,7 +148,7 @@ async def decide(options: DecisionOptions) -> int:
 
 
 async def _is_carried_here(store: Store, chain_id: str) -> bool:
-    """Whether this command carries a chain on: one of a shell's, whose store is a folder that no other process has."""
+    """True where this command carries a chain on: a shell's, whose store is a folder that no other process has."""
     queue = await store.look(lambda tx: chains.pool_of(tx, chain_id))
     return store.state is not None and not store.is_busy and queue.startswith(script.POOL_PREFIX)
 
@@ -200,7 +200,7 @@ def _decision(
 
 
 async def _workspace(store: Store, options: DecisionOptions) -> WorkspaceSpec | None:
-    """Where a chain that is run once more works: the same folder, at the commit that is checked out there now."""
+    """The folder for a chain that is run once more: the same one, at the commit that is checked out there now."""
     if options.deed != "retry":
         return None
     chain = await store.look(lambda tx: _own(tx, options.chain_id))

@@ -1,4 +1,4 @@
-"""What `claude-pool-gh pool` prints: the pool at a glance, and its chains, with whole ids."""
+"""The output of `claude-pool-gh pool`: an overview of the pool, and its chains, with whole ids."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class ListedChain(Frozen):
 
 
 class PoolOverview(Frozen):
-    """What `pool status --json` prints."""
+    """The output of `pool status --json`."""
 
     status: PoolStatus
     slots: tuple[SlotRecord, ...]

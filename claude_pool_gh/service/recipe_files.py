@@ -23,7 +23,7 @@ _PROGRAMS: Final = (".py", ".sh", ".js", ".ts", ".rb")
 
 @dataclass(frozen=True, slots=True)
 class CheckedFile:
-    """What was found in one recipe's file."""
+    """The results of checking one recipe's file."""
 
     path: str
     faults: tuple[str, ...] = ()

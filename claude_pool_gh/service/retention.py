@@ -29,7 +29,7 @@ _DAY: Final = 86_400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deleted:
-    """How much was deleted in one round."""
+    """The amount that was deleted in one round."""
 
     transcripts: int = 0
     patches: int = 0

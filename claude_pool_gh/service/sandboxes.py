@@ -10,7 +10,7 @@ from claude_pool_gh.service.settings import Settings
 
 
 def sandbox_of(settings: Settings) -> Sandbox | None:
-    """Where repositories' checks run, if anywhere."""
+    """The sandbox in which repositories' checks run; None where they do not."""
     if not settings.checks:
         return None
     folders = tuple(Path(each).absolute() for each in settings.check_folders.split(":") if each)

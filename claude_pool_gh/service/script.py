@@ -153,7 +153,7 @@ def _asked(wishes: ScriptOptions) -> dict[str, float]:
 
 
 def _isolation(wishes: ScriptOptions, workflow: Workflow) -> Isolation | None:
-    """Where a workflow's agents work: a flag goes before the file."""
+    """The isolation in which a workflow's agents work: a flag goes before the file."""
     own = workflow.isolation
     return wishes.isolation or (None if own is None else Isolation(own))
 
@@ -191,7 +191,7 @@ def _shelved(library: RecipeLibrary, name: str) -> Workflow:
 
 
 def _unfinished(result: TaskResult) -> str:
-    """What the agent had said before its run was ended: no answer, but paid for. Why it failed stands in the bill."""
+    """The words of an agent before its run was ended: no answer, but paid for. Why it failed stands in the bill."""
     return "" if result.ending is Ending.failed or result.output == result.reason else result.output
 
 

@@ -1,4 +1,4 @@
-"""What a command line asks of the pool that it opens."""
+"""The wishes of a command line for the pool that it opens."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from claude_pool_gh.service.settings import Settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScriptOptions:
-    """What a command line asks of its pool."""
+    """The wishes of a command line for its pool."""
 
     settings: Settings
     folder: Path

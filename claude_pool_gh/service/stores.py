@@ -1,4 +1,4 @@
-"""Where chains that were started in a shell are stored, and how one of them is found again by its id.
+"""The places where chains started in a shell are stored, and how one of them is found again by its id.
 
 Each `claude-pool-gh chain` has a store of its own below the usual place of its folder, so that any number can run at
 once and none goes on because of another. `--state-dir` and `--database-url` name one store in place of these.
@@ -45,7 +45,7 @@ class Store:
 
     @property
     def is_busy(self) -> bool:
-        """Whether a process runs chains from it now; False for PostgreSQL, where that needs no lock."""
+        """True where a process runs chains from it now; False for PostgreSQL, where that needs no lock."""
         if self.state is None or not (lock := self.state / f"{_FILE}.lock").exists():
             return False
         try:
@@ -120,7 +120,7 @@ async def tidy(state: Path) -> None:
 
 
 def is_own(state: Path) -> bool:
-    """Whether a folder is one that `new_state` has made."""
+    """True where a folder is one that `new_state` has made."""
     return state.parent.name == _CHAINS and state.name.startswith("run-")
 
 

@@ -23,7 +23,7 @@ MOST: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class Together(Generic[C]):
-    """How calls are made: several in one transaction, or one alone."""
+    """The ways in which calls are made: several in one transaction, or one alone."""
 
     several: Callable[[Sequence[C]], Sequence[Any] | None]
     """Their answers in their order; None where they are to be made one by one. Raises what all of them failed of."""

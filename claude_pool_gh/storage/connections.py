@@ -86,7 +86,7 @@ class QuickConnection(sa.Connection):
 
     @property
     def changes(self) -> int | None:
-        """How many rows SQLite has changed on it so far; None where only the server knows."""
+        """The number of rows that SQLite has changed on it so far; None where only the server knows."""
         return int(self._driver.total_changes) if self.dialect.name == "sqlite" else None
 
     def start(self, begin: str) -> None:
@@ -217,7 +217,7 @@ class Connections:
 def as_sqlalchemy(
     error: Any, text: str, values: Any, dialect: sa.Dialect, *, lost: bool = False
 ) -> Exception:
-    """What SQLAlchemy would raise in place of a driver's error. `lost`: the connection is gone with it."""
+    """The error that SQLAlchemy would raise in place of a driver's. `lost`: the connection is gone with it."""
     told: Exception = sa.exc.DBAPIError.instance(
         text,
         values,

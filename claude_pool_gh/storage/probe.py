@@ -1,4 +1,4 @@
-"""Whether a database takes a write."""
+"""A check whether a database takes a write."""
 
 from __future__ import annotations
 

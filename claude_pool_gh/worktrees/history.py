@@ -115,7 +115,7 @@ _HISTORY: Final = 2_000
 
 
 async def commits_of_paths(mirror: Path, commit: str) -> dict[str, int]:
-    """How many of the newest commits touched each path; nothing of a path that none of them did."""
+    """The number of the newest commits that touched each path; nothing of a path that none of them did."""
     out = await git(
         "log",
         f"--max-count={_HISTORY}",

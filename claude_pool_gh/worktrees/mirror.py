@@ -73,7 +73,7 @@ class Mirror:
             yield
 
     async def has(self, commit: str) -> bool:
-        """Whether a fetch brought a commit here. A yes is remembered; `pruning` lets objects outlive their refs."""
+        """True where a fetch brought a commit here. A yes is remembered; `pruning` lets objects outlive their refs."""
         if commit in self.present:
             return True
         kept = f"refs/pool/commits/{checked_commit(commit)}"

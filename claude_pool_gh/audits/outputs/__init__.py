@@ -1,1 +1,1 @@
-"""What an audit came to, in each form in which people and programs read it. Pure functions of its result."""
+"""The result of an audit, in each form in which people and programs read it. Pure functions of its result."""

@@ -136,7 +136,7 @@ def _place(each: AuditFinding, home: str) -> str:
 
 
 def _rest(result: AuditResult, home: str) -> Iterator[str]:
-    """What does not count, and what was not read."""
+    """The claims and findings that do not count, and the files that were not read."""
     if result.unsettled:
         yield "<h2>Claims that nobody could settle</h2>"
         yield _table(
@@ -203,7 +203,7 @@ def _runs(result: AuditResult) -> str:
 
 
 def _chart(result: AuditResult) -> str:
-    """What stood after each run, drawn; the numbers stand in a table too."""
+    """A drawing of the findings open after each run; the numbers stand in a table too."""
     points = summary.trend(result)
     if not points:
         return ""

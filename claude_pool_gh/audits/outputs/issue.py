@@ -123,7 +123,7 @@ class _Part:
 
 
 def _parts(result: AuditResult, home: str) -> Iterator[_Part]:
-    """What follows the first screen, in the order of its worth."""
+    """The parts that follow the first screen, in the order of their worth."""
     for what, text in (
         ("Not covered", parts.uncovered(result, _LINES)),
         ("By folder and severity", parts.by_folder(result)),

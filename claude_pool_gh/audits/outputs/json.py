@@ -61,7 +61,7 @@ class ReportedFinding(_Part):
 
 
 class ReportedShard(_Part):
-    """What became of one shard."""
+    """The outcome of one shard."""
 
     id: str
     title: str
@@ -108,7 +108,7 @@ class PastRun(_Part):
 
 
 class Coverage(_Part):
-    """What was read and what was not."""
+    """The files that were read and those that were not."""
 
     files_read: int
     files_not_read: int

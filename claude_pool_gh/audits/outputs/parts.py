@@ -63,7 +63,7 @@ def table(head: Sequence[str], numbers: int, rows: Sequence[Sequence[str]]) -> s
 
 
 def counts(result: AuditResult) -> str:
-    """What stands, by severity, and what of it is new."""
+    """The numbers of open findings by severity, and how many of them are new."""
     rows = []
     for severity in SEVERITIES:
         of = [each for each in result.standing if each.severity is severity]
@@ -133,7 +133,7 @@ def runs(result: AuditResult, home: str) -> str:
 
 
 def by_folder(result: AuditResult) -> str:
-    """Where what stands is, by folder and severity."""
+    """The numbers of open findings, by folder and severity."""
     shown, more = summary.fewer(summary.folders(result))
     used = [each for each in SEVERITIES if any(one.standing[each] for one in shown)]
     rows = [
@@ -226,7 +226,7 @@ def uncovered(result: AuditResult, most: int) -> str:
 
 
 def left_out(result: AuditResult) -> str:
-    """What was left out before the audit began, by reason; what the repository's own attributes hide, by name."""
+    """The files left out before the audit began, by reason; those the repository's own attributes hide, by name."""
     reasons = result.coverage.reasons()
     if not reasons:
         return ""

@@ -49,12 +49,12 @@ Json = dict[str, Any]
 
 
 def category(audit: str) -> str:
-    """What tells the uploads of one audit from those of others."""
+    """The name that tells the uploads of one audit from those of others."""
     return f"claude-pool/{audit}/"
 
 
 def is_worth_uploading(result: AuditResult) -> bool:
-    """Whether there is anything to say: a run that read nothing changes no alert."""
+    """True where there is anything to say: a run that read nothing changes no alert."""
     return result.completeness is not Completeness.nothing
 
 

@@ -1,4 +1,4 @@
-"""What every report says first: the verdict in a sentence, the counts, and what was not covered. Host's words only."""
+"""The start of every report: the verdict in a sentence, the counts, what was not covered. Host's words only."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SHOWN_ID: Final = 10
 
 
 class Tone(StrEnum):
-    """How a verdict is to be taken."""
+    """The way in which a verdict is to be taken."""
 
     clean = "clean"
     findings = "findings"
@@ -39,7 +39,7 @@ class Tone(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What an audit came to, in one sentence."""
+    """The result of an audit, in one sentence."""
 
     tone: Tone
     text: str
@@ -47,7 +47,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """What stands in a folder, by severity."""
+    """The open findings in a folder, by severity."""
 
     path: str
     standing: Mapping[Severity, int]
@@ -60,7 +60,7 @@ class Folder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextRun:
-    """When an audit runs next, and what came of its last due times."""
+    """The time of an audit's next run, and what came of its last due times."""
 
     start_ms: int | None
     """None: it has no schedule, or is stopped."""
@@ -101,7 +101,7 @@ def severities(counts: Mapping[Severity, int]) -> str:
 
 
 def since_last(result: AuditResult) -> str:
-    """What is different from the run before; "" where nothing is."""
+    """The differences from the run before; "" where there are none."""
     parts = [
         f"{len(result.in_state(AuditState.new))} new",
         f"{len(result.in_state(AuditState.reappeared))} back again",
@@ -117,7 +117,7 @@ def fixed_now(result: AuditResult) -> int:
 
 
 def facts(result: AuditResult) -> list[str]:
-    """What was read, and what it took."""
+    """The amount that was read, and what that took."""
     coverage, plan = result.coverage, result.plan
     planned = coverage.files_read + coverage.files_unread
     read = f"{count(coverage.files_read, 'file')} read"
@@ -135,7 +135,7 @@ def day(ms: int, timezone: str = "UTC") -> str:
 
 
 def missing(result: AuditResult) -> list[str]:
-    """Why it is not complete, in sentences."""
+    """The reasons why it is not complete, in sentences."""
     states = Counter(each.state for each in result.coverage.shards)
     lines = [
         f"{count(states[state], 'shard')} of {len(result.coverage.shards)} {word}."
@@ -164,7 +164,7 @@ def not_shown(result: AuditResult) -> list[str]:
 
 
 def folders(result: AuditResult) -> list[Folder]:
-    """Where findings stand: the first two folders of their paths, those with the most serious ones first."""
+    """The places of open findings: the first two folders of their paths, those with the most serious ones first."""
     found: dict[str, Counter[Severity]] = {}
     for each in result.standing:
         found.setdefault(_folder(each.finding.path), Counter())[each.severity] += 1
@@ -193,7 +193,7 @@ def short(finding: AuditFinding) -> str:
 
 
 def when_next(next_run: NextRun | None) -> list[str]:
-    """When it runs next, and what did not come of due times, in sentences."""
+    """The time of the next run, and what did not come of due times, in sentences."""
     if next_run is None:
         return []
     lines = []

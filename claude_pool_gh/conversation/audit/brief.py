@@ -125,7 +125,7 @@ async def _brief(
 
 @dataclass(frozen=True, slots=True)
 class _Past:
-    """What is known of the audit when it begins."""
+    """The facts that are known of the audit when it begins."""
 
     runs: Sequence[AuditRun]
     complete: AuditRun | None
@@ -157,7 +157,7 @@ def _digest(facts: AuditFacts, context: HostStepContext, rules: str) -> str:
 async def _changed(
     services: Services, facts: AuditFacts, last: AuditRun | None
 ) -> frozenset[str] | None:
-    """What has changed since the last complete run; None where that is not known."""
+    """The paths that have changed since the last complete run; None where that is not known."""
     if last is None:
         return None
     try:
@@ -285,7 +285,7 @@ def _about(facts: AuditFacts, plan: AuditPlan) -> str:
 
 
 def _dismissed(dismissed: Sequence[KnownFinding]) -> str:
-    """What maintainers have said is none, for the finders."""
+    """The findings that maintainers have said are none, for the finders."""
     lines = [
         f"- {visible_text(each.finding.title, 200)} ({each.finding.path}): {visible_text(each.reason, 300)}"
         for each in dismissed
@@ -294,7 +294,7 @@ def _dismissed(dismissed: Sequence[KnownFinding]) -> str:
 
 
 def _item(shard: Shard) -> dict[str, Any]:
-    """What one agent is told of its part. A name with odd characters is quoted as JSON quotes it."""
+    """The facts that one agent is told of its part. A name with odd characters is quoted as JSON quotes it."""
     return {"title": shard.title, "id": shard.id, "files": "\n".join(map(_named, shard.paths))}
 
 

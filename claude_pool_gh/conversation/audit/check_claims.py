@@ -124,7 +124,7 @@ async def _placed(mirror: Path, head: str, stated: Sequence[_Stated]) -> list[_P
 
 @dataclass(frozen=True, slots=True)
 class _Now:
-    """What is known by now of the audit, and what was dismissed in the repository."""
+    """The facts that are known by now of the audit, and what was dismissed in the repository."""
 
     named: Mapping[str, KnownFinding]
     traits: Mapping[str, AuditTrait]
@@ -194,7 +194,7 @@ def _sorted(placed: Sequence[_Placed], earlier: Earlier, now: _Now) -> _Sorted:
 
 
 def _is_one(claim: Finding, known: Finding) -> bool:
-    """Whether a claim is an open finding of unchanged code, though it quotes a line more or less of it.
+    """True where a claim is an open finding of unchanged code, though it quotes a line more or less of it.
 
     One that is worse, or another kind of harm of the same code, is looked at anew.
     """

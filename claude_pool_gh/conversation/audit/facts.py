@@ -1,4 +1,4 @@
-"""What an audit's plan knows from the start, besides what every chain does."""
+"""The facts that an audit's plan knows from the start, besides what every chain does."""
 
 from __future__ import annotations
 

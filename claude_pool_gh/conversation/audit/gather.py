@@ -71,7 +71,7 @@ def _weighed(context: HostStepContext) -> Weighed:
 
 
 def _claims(context: HostStepContext, weighed: Weighed | None = None) -> list[Candidate]:
-    """What is reported: confirmed claims, and those that were not serious enough for a second reader."""
+    """The claims that are reported: confirmed ones, and those that were not serious enough for a second reader."""
     trifles = map(Candidate.model_validate, context.results["check"]["trifles"])
     return [*(weighed or _weighed(context)).confirmed, *trifles]
 
@@ -141,7 +141,7 @@ async def gather(services: Services, context: HostStepContext) -> Finish:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """What one run says of the audit's findings."""
+    """The findings of the audit, as one run reports them."""
 
     facts: AuditFacts
     chain_id: str
@@ -172,7 +172,7 @@ class _Run:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What the audit knew before this run, and what this run has cost, in microdollars."""
+    """The facts that the audit knew before this run, and what this run has cost, in microdollars."""
 
     every: Sequence[KnownFinding]
     traits: Mapping[str, AuditTrait]

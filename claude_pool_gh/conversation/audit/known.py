@@ -1,4 +1,4 @@
-"""Where the findings of earlier runs stand at the commit that is read: unchanged, to be judged again, or back.
+"""The state of earlier runs' findings at the commit that is read: unchanged, to be judged again, or back.
 
 Nothing here says that one is fixed. That its code is gone, moved or in a file of another name only asks the question.
 """
@@ -111,7 +111,7 @@ async def _renamed(mirror: Path, old: str, new: str) -> Mapping[str, str]:
 
 
 async def _change(mirror: Path, known: KnownFinding, now: Finding, head: str) -> str:
-    """What has changed around a finding since it was placed; "" where that is not known."""
+    """The change around a finding since it was placed; "" where that is not known."""
     names = sorted({known.finding.path, now.path})
     try:
         out = await history.diffs(mirror, known.head, head, [names]) if known.head else []

@@ -23,7 +23,7 @@ def take(tx: Transaction, repository_id: int, audit: str, run: str, now_ms: int)
 
 
 def other(tx: Transaction, repository_id: int, audit: str, run: str) -> bool:
-    """Whether another command's run of the audit is live now."""
+    """True where another command's run of the audit is live now."""
     known = schedule_rows.get(tx, repository_id, audit)
     live = "" if known is None else known.record.live_run
     return bool(live) and live != run and not (known and ended(tx, known))
@@ -40,7 +40,7 @@ def end_ended(tx: Transaction) -> int:
 
 
 def ended(tx: Transaction, live: ScheduledAudit) -> bool:
-    """Whether a run that is live as far as the rows say is over: refused, done, or not there any more."""
+    """True where a run that is live as far as the rows say is over: refused, done, or not there any more."""
     command = command_rows.get(tx, live.record.live_run)
     if command is None:
         return True
@@ -51,7 +51,7 @@ def ended(tx: Transaction, live: ScheduledAudit) -> bool:
 
 
 def _is_complete(tx: Transaction, live: ScheduledAudit) -> bool:
-    """Whether it read all that it was to read."""
+    """True where it read all that it was to read."""
     command = command_rows.get(tx, live.record.live_run)
     last = rows.last_complete(tx, audit_key(live.repository_id, live.audit))
     return command is not None and last is not None and last.chain_id == command.chain_id

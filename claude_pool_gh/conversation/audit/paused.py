@@ -1,4 +1,4 @@
-"""Whether GitHub has switched off the workflow that starts audits: a schedule that is off cannot say so itself."""
+"""A check that GitHub has not switched off the workflow that starts audits: an off schedule cannot say so."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WORDS: Final = {
 
 
 async def paused(services: Services, repository: Repository, commit: str) -> str:
-    """What to tell of workflows that start audits and are off; "" where there are none, or nobody may look."""
+    """The note on workflows that start audits and are off; "" where there are none, or nobody may look."""
     told = []
     try:
         for path in await _scheduling(services, repository, commit):
@@ -56,5 +56,5 @@ async def _scheduling(services: Services, repository: Repository, commit: str) -
 
 
 def _is_plain(path: str) -> bool:
-    """Whether a name can stand in a sentence of ours as it is."""
+    """True where a name can stand in a sentence of ours as it is."""
     return re.fullmatch(r"[A-Za-z0-9._-]+", path.rpartition("/")[2]) is not None

@@ -1,4 +1,4 @@
-"""What stands on GitHub when an audit has ended: the report issue, a comment in it, and alerts in code scanning."""
+"""The results on GitHub of an ended audit: the report issue, a comment in it, and alerts in code scanning."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def home_of(links: Links, repository: Repository) -> str:
 
 
 def next_run(known: ScheduledAudit | None, now_ms: int, workflow_off: str = "") -> NextRun | None:
-    """What a report says of an audit's schedule; None where it has none."""
+    """The facts that a report gives of an audit's schedule; None where it has none."""
     if known is None or known.schedule is None:
         return NextRun(start_ms=None, workflow_off=workflow_off) if workflow_off else None
     record = known.record

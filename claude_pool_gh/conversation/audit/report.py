@@ -1,4 +1,4 @@
-"""What the tracking comment of an audit shows, read back from the chain's rows."""
+"""The content of an audit's tracking comment, read back from the chain's rows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _FIRST: Final = 10
 
 
 def report(tx: Transaction, chain: ChainRow) -> AuditReport | None:
-    """What is known of an audit by now: its result, else what its parts have said before it ended, else its plan."""
+    """The facts known of an audit by now: its result, else what its parts said before it ended, else its plan."""
     if gathered := chain.results.get("gather"):
         return of_result(RESULT.validate_python(gathered))
     planned = planned_in(chain)
@@ -47,7 +47,7 @@ def planned_in(chain: ChainRow) -> AuditReport | None:
 
 
 def ended_early(plan: AuditReport, found: Sequence[Mapping[str, Any]], kind: str) -> AuditReport:
-    """What the parts of an audit had said when it was cancelled or broke: kept, and said to be unverified. Pure."""
+    """The claims of an audit's parts when it was cancelled or broke: kept, and said to be unverified. Pure."""
     whole = [task for task in found if task.get("ending") == Ending.completed and is_typed(task)]
     claims = [each.finding for task in whole for each in claims_of(task, kind).claims]
     claims.sort(key=lambda each: (-each.severity.rank, each.path, each.start_line))

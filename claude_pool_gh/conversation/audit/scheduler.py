@@ -215,7 +215,7 @@ class AuditScheduler:
         return None
 
     async def _digest(self, repository: Repository, audit: Audit, commit: str) -> str:
-        """What the audit would read at a commit, and by which rules."""
+        """A digest of what the audit would read at a commit, and by which rules."""
         trees = {}
         for path in {_RECIPES, *map(_literal, audit.paths or ("",))}:
             trees[path] = await reads.object_id(self.services.forge, repository, commit, path)

@@ -223,7 +223,7 @@ class _Standing:
 
 
 async def _standing(services: Services, facts: ReviewFacts, merge_base: str) -> _Standing:
-    """Whether a review of the commit that was read still makes sense."""
+    """Check whether a review of the commit that was read still makes sense."""
     try:
         pull = await reads.pull(services.forge, facts.thread)
         if not pull.open:

@@ -29,7 +29,7 @@ class FileDiff:
 
     @property
     def pointer(self) -> bool:
-        """Whether it is a link or a submodule afterwards: there is no file to open."""
+        """True where it is a link or a submodule afterwards: there is no file to open."""
         return diffs.is_pointer(self.section)
 
     def near(self, first: int, last: int, *, old: bool) -> str:

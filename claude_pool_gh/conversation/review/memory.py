@@ -30,7 +30,7 @@ def digest_of(facts: ReviewFacts, plan: Any, guidance: str) -> str:
 
 
 async def is_read_whole(services: Services, facts: ReviewFacts, against: ReviewBasis) -> bool:
-    """Whether an earlier review has read everything at this very head, under the very same conditions."""
+    """True where an earlier review has read everything at this very head, under the very same conditions."""
     last = await services.database.read(lambda tx: tables.last_reviewed(tx, facts.key))
     return last == against
 

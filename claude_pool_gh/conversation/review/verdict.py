@@ -160,7 +160,7 @@ def without_known(
 
 
 def _repeats(finding: Finding, known: Finding) -> bool:
-    """Whether a confirmed finding is an open one, with a line more or less of its code."""
+    """True where a confirmed finding is an open one, with a line more or less of its code."""
     if not overlap(finding, known) or finding.category != known.category:
         return False
     if finding.title.casefold() == known.title.casefold():

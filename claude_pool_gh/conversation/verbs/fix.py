@@ -116,7 +116,7 @@ class Fix(ChangingVerb[FixFacts]):
 async def _of_an_audit(
     services: Services, asked: CommandContext, common: dict[str, Any], known: list[KnownFinding]
 ) -> FixFacts | Answer:
-    """What is fixed where an issue asks: one finding of an audit, in a pull request of its own."""
+    """The subject of a fix where an issue asks: one finding of an audit, in a pull request of its own."""
     words = asked.command.words
     found = named(words[0], known) if words else None
     if found is None:

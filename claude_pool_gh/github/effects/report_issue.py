@@ -82,7 +82,7 @@ class ReportIssue(Effect):
 
 
 def is_of(repository: Repository, issue: Any) -> bool:
-    """Whether an issue that was asked for is of this repository: GitHub leads on to where it was moved."""
+    """True where an issue that was asked for is of this repository: GitHub leads on to where it was moved."""
     with sorted_errors():
         path = urlsplit(str(issue["repository_url"])).path.lower()
     return path.endswith(f"/repos/{repository.full_name.lower()}")

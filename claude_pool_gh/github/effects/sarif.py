@@ -120,7 +120,7 @@ class Sarif(Effect):
 
 
 def _faults(answer: Any) -> str:
-    """What code scanning says is wrong. Part of a failed upload may be stored all the same."""
+    """The faults that code scanning names. Part of a failed upload may be stored all the same."""
     said = "; ".join(str(each) for each in answer.get("errors") or ()) or "no reason given"
     return f"code scanning did not take all of the upload: {said[:_SAID]}"
 

@@ -55,7 +55,7 @@ _DO: Final = "give the App what it lacks, and accept that on each installation; 
 
 
 class Deleted(Exception):
-    """What stood is there no more; in words why."""
+    """An error for a thing on GitHub that is there no more; in words why."""
 
 
 class Writer:
@@ -371,7 +371,7 @@ class Writer:
 
 
 def _names(row: EffectRow) -> Mapping[str, str]:
-    """What every log line about an effect says of it; a chain's thread, verb and user are known by the chain."""
+    """The fields that every log line about an effect has; a chain's thread, verb and user are known by the chain."""
     number = getattr(row.effect, "number", None)
     where = row.repository.full_name + (f"#{number}" if isinstance(number, int) else "")
     chain = {"chain": row.chain_id} if row.chain_id else {}

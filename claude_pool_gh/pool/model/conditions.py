@@ -1,4 +1,4 @@
-"""Whether a step runs, decided by an earlier typed result."""
+"""The condition under which a step runs, decided by an earlier typed result."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ class Effort(StrEnum):
 
 
 class SlotMode(StrEnum):
-    """Whether a slot outlives its task."""
+    """The choice whether a slot outlives its task."""
 
     persistent = "persistent"
     """A slot stays, and keeps its tasks' conversations, so that a later task may ask to go on with one of them."""

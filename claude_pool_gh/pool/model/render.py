@@ -49,7 +49,7 @@ def spoken_of(template: str, is_filled: Callable[[str], bool]) -> str:
 
 
 def thread_fields(template: str) -> Iterator[str]:
-    """What a template asks for of the thread that it runs on: the names behind `thread.`."""
+    """The parts that a template asks for of the thread that it runs on: the names behind `thread.`."""
     return (match[1] for match in _THREAD.finditer(template))
 
 

@@ -141,7 +141,7 @@ def _skill(written: Written, at: ChainStep, step: ChainStep, scope: CompileScope
 
 
 def _is_plain(skill: Skill) -> bool:
-    """Whether a skill is of the open format alone, which knows no placeholders."""
+    """True where a skill is of the open format alone, which knows no placeholders."""
     return not skill.arguments
 
 
@@ -267,7 +267,7 @@ def _check_references(
 
 
 def _wrong_thread(asked: Sequence[str], known: frozenset[str] | None) -> str | None:
-    """What is wrong with the parts of a thread that are asked for; None where all are there."""
+    """The fault in the parts of a thread that are asked for; None where all are there."""
     if known is None and asked:
         return f"`{{thread.{asked[0]}}}` is there only on GitHub, in a workflow of a pull request or an issue"
     wrong = next((name for name in asked if name not in (known or ())), None)

@@ -1,4 +1,4 @@
-"""Whether a task gets another attempt."""
+"""The decision whether a task gets another attempt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What waits in a store: chains in the queue, and parked ones."""
+"""The chains that wait in a store: those in the queue, and parked ones."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Backlog:
 
 
 def backlog(tx: Transaction) -> Backlog:
-    """What waits now."""
+    """The chains that wait now."""
     queued, oldest = tx.execute(
         sa.select(sa.func.count(), sa.func.min(_C.created_ms)).where(_C.state == ChainState.queued)
     ).one()

@@ -279,7 +279,7 @@ def left_in(tx: Transaction, reservation_id: str) -> int:
 
 
 def _free(row: sa.Row[*tuple[Any, ...]]) -> int:
-    """What is left by a row of `_LEFT`."""
+    """The amount that is left by a row of `_LEFT`."""
     if row.settled is not None:  # closed: what is taken now would be counted nowhere
         return 0
     return max(0, int(row.reserved) - int(row.used))

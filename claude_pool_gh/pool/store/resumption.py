@@ -38,7 +38,7 @@ def resume(
 
 
 def can_resume(tx: Transaction, chain: ChainRow) -> bool:
-    """Whether a chain ended before its end, and left something to go on with."""
+    """True where a chain ended before its end, and left something to go on with."""
     early = chain.outcome is not None and chain.outcome.verdict in FAILURES
     return early and continuation.can_go_on(tx, chain)
 

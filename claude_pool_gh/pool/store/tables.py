@@ -114,7 +114,7 @@ tasks: Final = sa.Table(
 
 
 def kept_texts() -> sa.ColumnElement[bool]:
-    """Whether a task still has what its agent was asked, or said and did on the way."""
+    """A condition that is true where a task still has what its agent was asked, or said and did on the way."""
     return sa.or_(tasks.c.transcript.is_not(sa.null()), tasks.c.prompt.is_not(sa.null()))
 
 

@@ -1,1 +1,1 @@
-"""What every command of the shell is made with: groups that load a command when it is called, and common flags."""
+"""The parts of every command of the shell: groups that load a command when it is called, and common flags."""

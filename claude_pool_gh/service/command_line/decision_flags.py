@@ -25,7 +25,7 @@ def decision_flags(command: Command) -> Command:
 
 
 def run_options(given: Mapping[str, Any]) -> ScriptOptions:
-    """What the flags ask for. Raises ClickException for settings that cannot be used."""
+    """The options that the flags ask for. Raises ClickException for settings that cannot be used."""
     settings = {name: given[name] for name in (*READING, "model")}
     return ScriptOptions(
         settings=settings_of(settings),

@@ -36,7 +36,7 @@ class SettingType(click.types.StringParamType):
         self.bounds = _bounds(merged)
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002 - click's signature
-        """What stands behind the flag in the help, such as `INTEGER 0..64`."""
+        """The text behind the flag in the help, such as `INTEGER 0..64`."""
         return f"{self.name.upper()} {self.bounds}".strip()
 
     def shell_complete(

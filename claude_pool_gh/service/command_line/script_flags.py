@@ -63,7 +63,7 @@ def script_flags(command: Command) -> Command:
 
 
 def script_options(given: Mapping[str, Any]) -> ScriptOptions:
-    """What the flags ask for. Raises ClickException for settings that cannot be used."""
+    """The options that the flags ask for. Raises ClickException for settings that cannot be used."""
     asked = given["isolation"]
     return ScriptOptions(
         settings=settings_of({"model": given["model"], "state_dir": given["state_dir"]}),

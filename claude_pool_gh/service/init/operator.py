@@ -90,7 +90,7 @@ def newest(client: Github, action: ActionReference, version: str) -> ActionRefer
 
 
 def secret_state(client: Github, full_name: str) -> SecretState:
-    """Whether the Action's secret has a value, asked by its name: GitHub tells nobody the value."""
+    """The state of the Action's secret: whether it has a value. Asked by its name: GitHub tells nobody the value."""
     from github import GithubException  # noqa: PLC0415
 
     places = {"the repository": "secrets", "its organization": "organization-secrets"}

@@ -1,1 +1,1 @@
-"""What a server tells monitors of itself: readiness, and metrics in Prometheus' form."""
+"""The facts that a server tells monitors of itself: readiness, and metrics in Prometheus' form."""

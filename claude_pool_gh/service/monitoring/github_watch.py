@@ -17,7 +17,7 @@ _KNOWN_SECONDS: Final = 900.0
 
 @dataclass(slots=True)
 class GitHubWatch:
-    """What became of the requests so far. Moments are seconds of `clock`."""
+    """The outcomes of the requests so far. Moments are seconds of `clock`."""
 
     clock: Callable[[], float] = time.monotonic
     answers: Counter[str] = field(default_factory=Counter)
@@ -69,12 +69,12 @@ class GitHubWatch:
             self.key_refused = self.clock() if status == 401 else None
 
     def is_away(self, seconds: float) -> bool:
-        """Whether no request was answered for so long. One that failed long ago tells nothing of the moment."""
+        """True where no request was answered for so long. One that failed long ago tells nothing of the moment."""
         if self.failing_since is None or self.failed is None:
             return False
         now = self.clock()
         return now - self.failing_since > seconds and now - self.failed < _KNOWN_SECONDS
 
     def is_key_refused(self) -> bool:
-        """Whether GitHub refuses the App's key, as far as that was seen lately."""
+        """True where GitHub refuses the App's key, as far as that was seen lately."""
         return self.key_refused is not None and self.clock() - self.key_refused < _KNOWN_SECONDS

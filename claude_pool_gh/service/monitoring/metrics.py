@@ -45,7 +45,7 @@ class ChainEnd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """What a process and its database look like when somebody asks."""
+    """The state of a process and its database when somebody asks."""
 
     load: Load
     ready: bool

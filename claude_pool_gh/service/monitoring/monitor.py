@@ -34,7 +34,7 @@ Stored = tuple[pool_backlog.Backlog, github_backlog.Backlog, float | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Monitor:
-    """What monitors can ask of one process."""
+    """The facts that monitors can ask of one process."""
 
     database: Database
     folder: Path

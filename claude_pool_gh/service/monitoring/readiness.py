@@ -1,4 +1,4 @@
-"""Whether a server can do its work: store what comes in, and answer it.
+"""The decision whether a server can do its work: store what comes in, and answer it.
 
 Looked at when somebody asks, at most every few seconds; the log has one line when it is no longer ready, and one when
 it is again.
@@ -39,7 +39,7 @@ Beats = Callable[[], Mapping[str, float]]
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """What readiness is decided by."""
+    """The signs by which readiness is decided."""
 
     storing: str
     """Why nothing can be stored; empty where it can."""
@@ -53,7 +53,7 @@ class Signs:
 
 
 def faults(signs: Signs) -> tuple[str, ...]:
-    """Why a server is not ready, and what to do, a line for each; nothing where it is."""
+    """The reasons why a server is not ready, and what to do, a line for each; nothing where it is."""
     found = []
     if signs.storing:
         found.append(f"nothing can be stored: {signs.storing}; check the database and its disk")

@@ -209,7 +209,7 @@ class Checkouts:
                 raise SpoiledWorkspace(f"the files were changed while the run read them ({what})")
 
     async def _changed(self, checkout: Checkout) -> str:
-        """What has been changed since the checkout was sealed, in words; empty where nothing was."""
+        """The changes since the checkout was sealed, in words; empty where there are none."""
         try:
             was = await asyncio.to_thread(checkout.sealed)
             odd = {b""} if was is None else await checkout.odd(was)

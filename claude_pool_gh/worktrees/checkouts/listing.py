@@ -132,7 +132,7 @@ def _entry(status: os.stat_result) -> Entry:
 
 
 def _is_below_folders(path: bytes, entries: Listing) -> bool:
-    """Whether the folder above a path, which has been looked at already, is one."""
+    """True where the folder above a path, which has been looked at already, is one."""
     above = entries.get(path.rpartition(b"/")[0])
     return above is not None and is_folder(above)
 

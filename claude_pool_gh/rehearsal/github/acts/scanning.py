@@ -70,7 +70,7 @@ def find(repository: Repository, sarif_id: str) -> Upload:
 
 
 def faults(repository: Repository, document: Json) -> Iterator[str]:
-    """What GitHub does not take, in its documentation's order."""
+    """The faults for which GitHub does not take a document, in its documentation's order."""
     limits = repository.site.limits
     if document.get("version") != "2.1.0" or not document.get("$schema"):
         yield "version and $schema are required"
@@ -128,7 +128,7 @@ def _result_faults(result: Json) -> Iterator[str]:
 
 
 def category(run: Json) -> str:
-    """What tells one tool's uploads apart: the id up to its last slash."""
+    """The name that tells one tool's uploads apart: the id up to its last slash."""
     whole = str(run.get("automationDetails", {}).get("id", ""))
     return whole.rpartition("/")[0] + "/" if "/" in whole else whole
 

@@ -18,7 +18,7 @@ def upload(call: Call) -> Answer:
 
 
 def get_status(call: Call) -> Answer:
-    """What became of an upload."""
+    """The outcome of an upload."""
     found = acts.find(call.repository, call.params["sarif_id"])
     return Answer(json=shapes.status(call.repository, found))
 

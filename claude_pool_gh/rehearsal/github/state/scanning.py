@@ -8,7 +8,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where an alert points to."""
+    """The place that an alert points to."""
 
     path: str
     start_line: int
@@ -39,13 +39,13 @@ class Alert:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What makes it the same in the next analysis."""
+        """The fields that make it the same in the next analysis."""
         return self.rule_id, self.location.path, self.fingerprint
 
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """What was made of one run of an upload."""
+    """The result of one run of an upload."""
 
     id: int
     sarif_id: str
