@@ -182,7 +182,7 @@ def _seed() -> int:
     return int(os.environ.get("MONEY_SEED") or secrets.randbelow(10**6))
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 async def test_the_ledger_is_the_models_bill_whatever_happens(folder: Path) -> None:
     await _spend(folder, 50, 4, _seed())
 
