@@ -25,12 +25,10 @@ def seconds(name: str, size: int) -> float:
 
 
 @pytest.mark.parametrize("name", WORST)
-def test_four_times_the_text_takes_about_four_times_the_time(name: str) -> None:
-    small, middle, large = (
-        max(_FLOOR, seconds(name, size)) for size in (SIZE // 16, SIZE // 4, SIZE)
-    )
-    assert middle / small < 9
-    assert large / middle < 9
+def test_sixteen_times_the_text_takes_no_sixty_times_the_time(name: str) -> None:
+    """Sixteen times where it is linear, 256 times where it is quadratic: a busy machine does not make up for that."""
+    small, large = (max(_FLOOR, seconds(name, size)) for size in (SIZE // 16, SIZE))
+    assert large / small < 64
 
 
 def test_a_table_that_the_renderer_would_fill_takes_no_more_than_other_texts() -> None:
