@@ -90,7 +90,7 @@ async def test_odd_names_renames_and_modes_are_read_beside_each_other(repository
         ("link", None, 1),
     }
     assert (sorted(found.left_out), found.unreadable) == (["data.bin", "yarn.lock"], ())
-    assert found.without_lines == ["run (executable now)"]
+    assert found.without_lines == ("run (executable now)",)
 
 
 async def test_code_that_a_nul_hides_from_git_is_not_left_out_unsaid(repository: Path) -> None:
