@@ -10,7 +10,7 @@ import pytest
 from claude_pool_gh.findings import tables
 from claude_pool_gh.findings.identity import carried, fingerprint, located
 from claude_pool_gh.findings.model import Finding
-from claude_pool_gh.findings.tables import KnownFinding, ReviewBasis, Standing
+from claude_pool_gh.findings.tables import ReviewBasis, Standing
 from claude_pool_gh.storage import Database, Transaction, migrations
 from tests.findings.make import finding
 
@@ -67,7 +67,9 @@ async def test_what_became_of_a_finding_is_kept_with_who_said_so_and_why(
     await remember(database, "1:7", one)
     assert await settle(database, "1:7", one, Standing.dismissed, reason="by design", by="mona")
     [known] = await database.read(lambda tx: tables.every(tx, "1:7"))
-    assert known == KnownFinding(fingerprint(one), one, Standing.dismissed, "by design", "mona")
+    assert (known.mark, known.finding, known.thread) == (fingerprint(one), one, "1:7")
+    assert (known.state, known.reason, known.by) == (Standing.dismissed, "by design", "mona")
+    assert known.settled_ms >= known.created_ms > 0
 
 
 @pytest.mark.parametrize("state", [state for state in Standing if state is not Standing.open])
