@@ -19,6 +19,7 @@ from claude_pool_gh import (
     usual_state,
 )
 from claude_pool_gh.pool.model.config import PoolConfig, SlotConfig, TaskOverrides
+from claude_pool_gh.pool.pruning import PoolRetention
 from claude_pool_gh.pool.run.chain_factory import ChainOptions
 from tests.pool.puppet import OpenPool, Puppet
 
@@ -175,6 +176,7 @@ async def test_every_public_method_refuses_what_its_signature_does_not_take(tmp_
         "count": 1,
         "deadline_secs": 1.0,
         "older_than_secs": 1.0,
+        "wanted": PoolRetention(transcripts=1, patches=1, chains=1),
     }
     seen = set()
     async with Pool.open(Puppet(), folder=tmp_path) as pool:
