@@ -152,6 +152,11 @@ async def test_a_rejected_and_an_interrupted_one_go_on_with_their_row(open_pool:
         assert await rows(pool) == [("completed", "task", 2)]
 
 
+async def _is_at(pool: Pool, revision: str) -> None:
+    said = sa.text("UPDATE alembic_version SET version_num = :revision")
+    await pool.database.transact(lambda tx: tx.execute(said, {"revision": revision}))
+
+
 async def test_a_store_of_an_earlier_version_gets_the_rows_that_it_lacks(
     open_pool: OpenPool,
 ) -> None:
@@ -170,10 +175,9 @@ async def test_a_store_of_an_earlier_version_gets_the_rows_that_it_lacks(
 
         await pool.database.transact(make_old)
         assert await rows(pool) == []
-        await pool.database.transact(
-            lambda tx: tx.execute(sa.text("UPDATE alembic_version SET version_num = '0009'"))
-        )
-        migrations.upgrade(pool.database.engine)
+        await _is_at(pool, "0009")
+        migrations.run(pool.database.engine, "0010")
+        await _is_at(pool, migrations.newest())
         found = {task.id: task for task in await pool.tasks()}
         assert {each: found[each].state for each in (waits, cancelled, refused)} == {
             waits: TaskState.pending,

@@ -111,7 +111,12 @@ def test_a_query_that_no_index_serves_is_found(books: Database) -> None:
 
 
 def test_without_its_index_a_hot_query_is_found(books: Database) -> None:
-    indexes = ("ix_chains_state", "ix_chains_carried", "ix_chains_deadline")
+    indexes = (
+        "ix_chains_state",
+        "ix_chains_carried",
+        "ix_chains_deadline",
+        "ix_chains_ended",
+    )
     assert list(_scans(books, HOT["claim"], without=indexes))
     assert list(_scans(books, HOT["overdue"], without=indexes))
 

@@ -15,6 +15,7 @@ from claude_pool_gh.pool.model.errors import PoolShutdown
 from claude_pool_gh.pool.model.ports import AgentChannel, AgentOutcome, AgentTask
 from claude_pool_gh.pool.model.states import TaskState
 from claude_pool_gh.pool.pool import Pool
+from claude_pool_gh.pool.pruning import PoolRetention
 from claude_pool_gh.pool.recipes.workflows import ChainStep
 from claude_pool_gh.storage import Database
 from tests.pool.kit import GUARD, until
@@ -198,6 +199,9 @@ EVERY: dict[str, Callable[[Pool, Any, Any], Awaitable[object]]] = {
     "drain": lambda pool, _t, _c: pool.drain(),
     "hand_over": lambda pool, _t, _c: pool.hand_over(1.0),
     "prune": lambda pool, _t, _c: pool.prune(older_than_secs=1),
+    "apply_retention": lambda pool, _t, _c: pool.apply_retention(
+        PoolRetention(transcripts=1, patches=1, chains=1)
+    ),
 }
 
 

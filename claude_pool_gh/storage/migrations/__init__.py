@@ -39,8 +39,8 @@ def upgrade(engine: sa.Engine) -> None:
     run(engine)
 
 
-def run(engine: sa.Engine) -> None:
-    """Run the missing migrations with Alembic, as a database needs that has tables already."""
+def run(engine: sa.Engine, to: str = "head") -> None:
+    """Run the missing migrations up to a revision with Alembic, as a database needs that has tables already."""
     from alembic import command  # noqa: PLC0415 - 9 MB that a server with a current schema need not carry
     from alembic.config import Config  # noqa: PLC0415
 
@@ -51,7 +51,7 @@ def run(engine: sa.Engine) -> None:
         engine.connect().execution_options(begin_statement="BEGIN IMMEDIATE") as connection,
     ):
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, to)
 
 
 @contextmanager
