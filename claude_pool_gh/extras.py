@@ -18,6 +18,7 @@ EXTRA_OF: Final = {
             "jwt",
             "markdown_it",
             "mdformat",
+            "prometheus_client",
         ),
         "bot",
     ),
