@@ -98,7 +98,7 @@ def completed(words: list[str], incomplete: str) -> list[str]:
 
 
 def test_a_shell_completes_commands_flags_and_values() -> None:
-    assert completed([], "re") == ["recipes", "rehearse", "replay"]
+    assert completed([], "re") == ["recipes", "rehearse", "replay", "restore"]
     assert completed(["config"], "") == ["check", "schema", "show"]
     assert completed(["serve"], "--po") == ["--port", "--poll"]
     assert completed(["serve", "--checks"], "t") == ["true"]
@@ -122,8 +122,8 @@ def test_completing_imports_no_command() -> None:
         timeout=100,
     )
     said, modules = done.stdout.splitlines()
-    assert said == "Run a workflow here, a file or one by name."
-    assert "claude_pool_gh.service.commands.chain" not in modules.split()
+    assert said == "Copy the database into a file, also while the server runs."
+    assert "claude_pool_gh.service.commands.backup" not in modules.split()
 
 
 def test_flags_say_what_kind_of_value_they_take_and_in_which_range() -> None:
@@ -149,6 +149,8 @@ WITHOUT_JSON = {
     "replay": "explains in words",
     "config schema": "is JSON",
     "pool cancel": "says only whether it did",
+    "backup": "says one line, and writes the file",
+    "restore": "says one line",
     "recipes eject": "prints the files that it wrote, a line each",
 }
 
