@@ -9,7 +9,7 @@ import pytest
 
 from claude_pool_gh.rehearsal.model import Answer, Fail, ToolUse
 from tests.acceptance.auditor import RESULT, Auditor, claim
-from tests.acceptance.colleague import Colleague
+from tests.acceptance.colleague import Colleague, write
 from tests.acceptance.world import World
 
 PRICES, STORE = "shop/prices.py", "shop/store.py"
@@ -179,7 +179,7 @@ async def test_a_finding_is_dismissed_or_fixed_by_its_id_in_an_issue(
     ids = {each["finding"]["title"]: each["id"] for each in gathered(here)["findings"]}
     await here.say(f"/pool dismiss {ids[ROW['title']][:8]} one writer only", number=issue.number)
     await here.said(ROW["title"], issue.number)
-    mender = Colleague()
+    mender = Colleague(mends=(write("shop/limits.py", "LIMIT = 1\n"),))
     here.model.script = mender
     await here.say(f"/pool fix {ids[TOTAL['title']][:8]}", number=issue.number)
     shown = await here.shows("fix", "AWAITING APPROVAL", issue.number)
