@@ -136,6 +136,7 @@ async def test_each_step_of_a_review_asks_for_what_it_needs_anew_and_once(tmp_pa
             f"GET {REPOSITORY}/commits/{{ref}}/status",
         ]
         assert reads(here.github, script.marks[0], script.marks[-1]) == []
-        after = reads(here.github, script.marks[-1])
+        # The scheduler of audits looks for the default branch by itself, whatever runs.
+        after = [r for r in reads(here.github, script.marks[-1]) if r != f"GET {REPOSITORY}"]
         assert after[0] == f"GET {REPOSITORY}/pulls/{{pull_number}}"
         assert after == after[:1]

@@ -86,6 +86,14 @@ class Person:
         os.write(self.screen, f"{line}\n".encode())
 
 
+@pytest.fixture(autouse=True)
+def _interruptible() -> Iterator[None]:
+    """What a shell starts in the background ignores Ctrl-C, and so would all that is started here."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def person() -> Iterator[Person]:
     somebody = Person()
