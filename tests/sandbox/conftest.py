@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,9 +12,17 @@ from tests.sandbox.proven import archive
 
 
 @pytest.fixture
-def private(tmp_path: Path) -> Path:
-    """The server's own folder, with its secret."""
-    folder = tmp_path / "state"
+def in_the_open() -> Iterator[Path]:
+    """A folder that any user may enter; pytest closes its own ones again whenever it starts."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.fixture
+def private(in_the_open: Path) -> Path:
+    """The server's own folder, with its secret, which permissions alone would show to everybody."""
+    folder = in_the_open / "state"
     folder.mkdir()
     (folder / "key.pem").write_text("the private key")
     return folder
