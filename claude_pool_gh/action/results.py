@@ -19,7 +19,7 @@ from claude_pool_gh.github import command_rows
 from claude_pool_gh.github.check_key import CheckKey
 from claude_pool_gh.github.command_rows import CommandRow
 from claude_pool_gh.github.effects.check_run import CheckRun
-from claude_pool_gh.github.effects.rows import wanted_of
+from claude_pool_gh.github.effects.lookups import wanted_of
 from claude_pool_gh.pool.model.outcomes import Verdict
 from claude_pool_gh.pool.model.states import ChainState
 from claude_pool_gh.pool.store import chains, costs

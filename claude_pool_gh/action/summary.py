@@ -7,9 +7,9 @@ from collections.abc import Callable
 from claude_pool_gh.action.results import JobResult
 from claude_pool_gh.github.effects.comment import Comment
 from claude_pool_gh.github.effects.effect import Effect
+from claude_pool_gh.github.effects.lookups import everything_of
 from claude_pool_gh.github.effects.reply import Reply
 from claude_pool_gh.github.effects.review import Review
-from claude_pool_gh.github.effects.rows import everything_of
 from claude_pool_gh.reports.figures import dollars
 from claude_pool_gh.reports.neutralize import neutralize_line
 from claude_pool_gh.storage import Transaction

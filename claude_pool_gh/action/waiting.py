@@ -11,7 +11,7 @@ from typing import Final
 from claude_pool_gh.action.gate import Gate
 from claude_pool_gh.action.state.keeper import Keeper
 from claude_pool_gh.github import command_rows
-from claude_pool_gh.github.effects import rows
+from claude_pool_gh.github.effects import lookups
 from claude_pool_gh.pool.model.ids import ChainId
 from claude_pool_gh.pool.store import lookup, queries
 from claude_pool_gh.service.runtime import Runtime
@@ -48,7 +48,7 @@ async def end_early(runtime: Runtime) -> None:
         await runtime.pool.cancel_chain(ChainId(chain_id))
     await _until(runtime, lambda tx: not queries.waiting_chains(tx))
     runtime.writer.wake()
-    await _until(runtime, lambda tx: not rows.unwritten(tx))
+    await _until(runtime, lambda tx: not lookups.unwritten(tx))
 
 
 async def _until(runtime: Runtime, reached: Callable[[Transaction], bool]) -> None:
@@ -60,7 +60,7 @@ async def _until(runtime: Runtime, reached: Callable[[Transaction], bool]) -> No
 
 def _progress(tx: Transaction) -> tuple[int, ...]:
     """Figures that change where the next job would have to know it."""
-    return (*rows.writes(tx), queries.ended_steps(tx))
+    return (*lookups.writes(tx), queries.ended_steps(tx))
 
 
 def _only_held_back(tx: Transaction, passed: Collection[str]) -> bool:
@@ -70,4 +70,4 @@ def _only_held_back(tx: Transaction, passed: Collection[str]) -> bool:
 
 
 def _all_done(tx: Transaction) -> bool:
-    return not (command_rows.are_waiting(tx) or queries.waiting_chains(tx) or rows.unwritten(tx))
+    return not (command_rows.are_waiting(tx) or queries.waiting_chains(tx) or lookups.unwritten(tx))

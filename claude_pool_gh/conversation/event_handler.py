@@ -11,7 +11,7 @@ from claude_pool_gh.conversation.merge_groups import group_check
 from claude_pool_gh.findings import tables as findings
 from claude_pool_gh.github import repository_events, thread_rows
 from claude_pool_gh.github.check_key import CheckKey
-from claude_pool_gh.github.effects import rows
+from claude_pool_gh.github.effects import lookups, rows
 from claude_pool_gh.github.effects.check_run import CheckRun
 from claude_pool_gh.github.effects.rows import want
 from claude_pool_gh.github.inbox import remember_repository
@@ -83,7 +83,7 @@ class EventHandler:
         """
         remember_repository(tx, thread.repository)
         told = thread_rows.known(tx, thread_key(thread))
-        own = rows.wanted_below(tx, CheckKey.of(thread, "review", commit).prefix(), "check")
+        own = lookups.wanted_below(tx, CheckKey.of(thread, "review", commit).prefix(), "check")
         if not own:
             return
         checks = (each for each in own if isinstance(each, CheckRun))

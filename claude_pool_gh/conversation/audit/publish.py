@@ -12,9 +12,10 @@ from claude_pool_gh.audits.rules import KINDS, RULES
 from claude_pool_gh.audits.schedule_rows import ScheduledAudit
 from claude_pool_gh.conversation.audit.facts import AuditFacts
 from claude_pool_gh.conversation.services import Services
+from claude_pool_gh.github.effects.lookups import fate
 from claude_pool_gh.github.effects.reply import Reply
 from claude_pool_gh.github.effects.report_issue import ReportIssue
-from claude_pool_gh.github.effects.rows import fate, want
+from claude_pool_gh.github.effects.rows import want
 from claude_pool_gh.github.effects.sarif import Sarif
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.terms.ids import Repository

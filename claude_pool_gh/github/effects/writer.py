@@ -14,7 +14,7 @@ from functools import partial
 from typing import Final
 
 from claude_pool_gh.github.api import Forge
-from claude_pool_gh.github.effects import rows
+from claude_pool_gh.github.effects import lookups, rows
 from claude_pool_gh.github.effects.effect import Effect
 from claude_pool_gh.github.effects.rows import EffectRow, Unreadable
 from claude_pool_gh.github.errors import (
@@ -117,7 +117,7 @@ class Writer:
 
     async def drained(self) -> None:
         """Wait until nothing is left to write."""
-        while await self._database.read(rows.unwritten):
+        while await self._database.read(lookups.unwritten):
             self.wake()
             await asyncio.sleep(0.05)
 
