@@ -1790,7 +1790,7 @@ GUARDS = [
     Guard(
         "braces of others are text",
         "pool/recipes/compile.py",
-        "if skill is not None and _is_plain(skill):",
+        "if skill is not None and is_plain(skill):",
         "if False:",
         "tests/pool/test_skills.py",
         "braces",
