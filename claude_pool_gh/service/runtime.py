@@ -388,10 +388,10 @@ def _access(settings: Settings, session: aiohttp.ClientSession, job_token: str |
 
 
 def _logins(database: Database, forge: Forge, server_url: str, proxy: str) -> Logins:
-    async def login(repository_id: int) -> Credentials:
+    async def login(repository_id: int, fresh: bool) -> Credentials:
         repository = await database.read(lambda tx: thread_rows.repository(tx, repository_id))
         try:
-            token = await forge.access.token(repository)
+            token = await forge.access.token(repository, fresh=fresh)
         except (ForgeUnavailable, RateLimited) as error:
             raise OriginUnavailable("GitHub gave no token now", str(error)) from error
         except ForgeRefused as error:

@@ -32,7 +32,7 @@ class Later:
         return int(time.time() * 1000) + self._more
 
 
-async def _nobody(_repository: int) -> Any:
+async def _nobody(_repository: int, _fresh: bool) -> Any:
     raise AssertionError("nothing is fetched")
 
 

@@ -87,7 +87,7 @@ async def judge_of(here: World, folder: Path) -> AsyncIterator[CommandPolicy]:
     database.close()
 
 
-async def _no_login(_repository_id: int) -> Credentials:
+async def _no_login(_repository_id: int, _fresh: bool) -> Credentials:
     raise AssertionError("nothing is fetched to decide")
 
 
