@@ -1262,6 +1262,14 @@ GUARDS = [
         "suspended",
     ),
     Guard(
+        "a fetch asks for a fresh token where the one it showed is refused",
+        "worktrees/leases.py",
+        "                if fresh:\n",
+        "                if True:\n",
+        "tests/worktrees/test_logins.py",
+        "asks_once",
+    ),
+    Guard(
         "a repository that changed hands has another token",
         "github/access.py",
         "key = (repository.id, repository.installation_id)",
