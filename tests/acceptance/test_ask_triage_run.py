@@ -50,7 +50,6 @@ async def test_a_question_is_answered_once_with_links_to_lines_that_exist(
     await here.said("needs a question. Nothing was run", issue.number)
 
 
-@pytest.mark.rotating(4)
 async def test_two_different_questions_at_once_are_both_answered(
     here: World, colleague: Colleague
 ) -> None:
@@ -78,7 +77,6 @@ async def test_an_issue_gets_only_labels_that_the_repository_has(
     assert "pool:review" not in colleague.seen[0].text, "no agent may start anything by a label"
 
 
-@pytest.mark.rotating(4)
 async def test_a_workflow_of_the_repositorys_own_runs_with_its_arguments(
     here: World, colleague: Colleague
 ) -> None:
@@ -155,7 +153,6 @@ Write as references/style.md says, {item} by {{item}}.
     assert "Bash" not in asked.tools
 
 
-@pytest.mark.rotating(4)
 async def test_a_workflow_that_could_not_be_shown_or_filled_is_refused_before_it_costs_anything(
     here: World, colleague: Colleague
 ) -> None:

@@ -10,8 +10,6 @@ from claude_pool_gh.rehearsal.reviewer import Reviewer
 from tests import ours
 from tests.acceptance.world import World
 
-pytestmark = pytest.mark.rotating(4)
-
 CONFIG = ".github/claude-pool.yml"
 
 

@@ -39,6 +39,7 @@ WELL = Signs(
         ({"silent": {"the writer": STUCK_SECONDS + 1}}, "the writer has stopped for 121 seconds"),
     ],
 )
+@pytest.mark.rotating(1)
 def test_each_sign_alone_is_a_reason_with_what_to_do(sign: dict[str, object], said: str) -> None:
     assert faults(WELL) == ()
     values = {name: getattr(WELL, name) for name in Signs.__dataclass_fields__} | sign

@@ -182,6 +182,7 @@ async def test_the_files_of_a_repository_go_with_the_app(found: World) -> None:
 
 
 @pytest.mark.parametrize("days", ["0", "6.9", "-1", "nan"])
+@pytest.mark.rotating(1)
 def test_too_short_a_time_is_refused(days: str) -> None:
     with pytest.raises(ValueError, match=r"greater than or equal to 7|finite"):
         Settings(keep_chains_days=days)

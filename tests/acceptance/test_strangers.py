@@ -35,8 +35,6 @@ from tests.acceptance.test_webhook import comment as commented
 from tests.acceptance.test_webhook import post, signed
 from tests.acceptance.world import World, world
 
-pytestmark = pytest.mark.rotating(4)
-
 CONFIG: Final = ".github/claude-pool.yml"
 ROLES: Final[Sequence[Role]] = get_args(Role)
 WORDS: Final = {"ask": " why?", "run": " tidy"}

@@ -103,7 +103,6 @@ async def test_another_machine_goes_on_with_the_review_of_a_dead_one(
     assert shop.rows("SELECT max(attempt) FROM tasks WHERE step = 'find'") == [(1,)]
 
 
-@pytest.mark.rotating(4)
 async def test_a_worker_told_to_stop_ends_what_runs_and_leaves_the_rest_to_another(
     shop: World, worker: Callable[[], Bot]
 ) -> None:

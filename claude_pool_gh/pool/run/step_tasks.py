@@ -6,8 +6,8 @@ Each function is part of a transaction of the worker that carries the chain.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
+from claude_pool_gh.pool.model.endings import ending_of, verdict_of
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.model.plan import AgentRun, Branches, HostCall, OnFailure, OnRestart
 from claude_pool_gh.pool.model.ports import AgentOutcome, Ending
@@ -21,12 +21,6 @@ from claude_pool_gh.pool.store.chains import ChainRow, StepRow, StepWork
 from claude_pool_gh.pool.store.tasks import TaskRow
 from claude_pool_gh.pool.store.template_values import values_of
 from claude_pool_gh.storage import Transaction
-
-_VERDICTS: Final = {
-    Ending.out_of_budget: Verdict.out_of_budget,
-    Ending.out_of_turns: Verdict.out_of_turns,
-    Ending.quota: Verdict.quota,
-}
 
 
 def first_tasks(
@@ -144,5 +138,5 @@ def _outcome_of(task: TaskRow, *, alone: bool) -> Outcome:
     outcome = task.outcome or {}
     reason = str(outcome.get("reason", ""))
     told = reason if alone else f"step {task.step}: {reason}"
-    verdict = _VERDICTS.get(Ending(outcome.get("ending", Ending.failed)), Verdict.failed)
+    verdict = verdict_of(ending_of(outcome))
     return Outcome(verdict=verdict, reason=told, operator=bool(outcome.get("operator")))
