@@ -1,4 +1,4 @@
-"""What the ends of agents' runs make of the chain that needed them."""
+"""Turns the ends of agents' runs into the verdict on the chain that needed them."""
 
 from __future__ import annotations
 
