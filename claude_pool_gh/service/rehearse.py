@@ -120,7 +120,9 @@ def _curtain(out: Console, repository: Repository, pull: Pull) -> None:
     out.rule("What the pull request shows now")
     out.print(_comment(_tracking(repository, pull)))
     show_reviews(out, repository, pull)
-    out.print('\nThe same on your own repositories: README.md, "Set it up".')
+    out.print(
+        "\nThe same on your own repositories: docs/tutorial/action.md or docs/tutorial/app.md."
+    )
 
 
 def _comment(body: str) -> Panel:
