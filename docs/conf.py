@@ -24,6 +24,7 @@ exclude_patterns = ["_reference"]
 myst_heading_anchors = 4
 myst_links_external_new_tab = False
 nitpicky = True
+smartquotes = False  # `--flag` and `...` are meant as they are typed
 
 html_theme = "furo"
 html_title = f"{project} {release}"

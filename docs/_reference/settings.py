@@ -20,7 +20,10 @@ def page() -> str:
             (
                 code(variable(name)) + flag,
                 sentence(field.description or "")
-                + facts(value=f"{kind.name} {kind.bounds}".strip(), default=code(default)),
+                + facts(
+                    value=f"{kind.name} {kind.bounds}".removeprefix("text").strip(),
+                    default=code(default),
+                ),
             )
         )
     return table(("setting", "meaning"), rows)
