@@ -42,7 +42,8 @@ def _kind(called: ast.expr) -> str:
             return _KINDS["add"]
         case ast.Attribute(value=ast.Attribute(attr="metrics"), attr="add"):
             return _KINDS["add"]
-    return ""
+        case _:
+            return ""
 
 
 def _told(call: ast.Call, kind: str, file: Path) -> tuple[str, str, str, str]:
