@@ -145,7 +145,9 @@ async def end_what_runs(runtime: Runtime, seconds: float, signals: StopSignals) 
         return
     if left := ending.result():
         told = {"action": "left", "chains": left}
-        logger.warning("chains go on elsewhere or later, in the middle of a step", extra=told)
+        logger.warning(
+            "chains stopped in the middle of a step; they continue elsewhere or later", extra=told
+        )
 
 
 async def serve(settings: Settings) -> None:

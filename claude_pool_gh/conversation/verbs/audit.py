@@ -71,7 +71,7 @@ class Audit(AgentVerb[AuditFacts]):
         Flag("plan", "shows the plan and its estimate; reads nothing", is_switch=True),
         Flag("status", "says which audits run, and when the next ones are due", is_switch=True),
         Flag("stop", "stops the schedule of the audit", is_switch=True),
-        Flag("resume", "lets a stopped schedule go on", is_switch=True),
+        Flag("resume", "resumes a stopped schedule", is_switch=True),
     )
     order = 55
     facts = AuditFacts

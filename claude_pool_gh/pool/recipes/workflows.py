@@ -37,6 +37,7 @@ class ChainStep(Frozen):
     _of_the_crate = model_validator(mode="before")(crate.chain_step)
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
+    """What other steps and people call it."""
     prompt: str | None = None
     """Template of what the agent is asked."""
     skill: str | None = None
@@ -58,16 +59,22 @@ class ChainStep(Frozen):
     role: str | None = None
     """Run only on a slot with this role."""
     when: Condition | None = None
+    """Condition under which the step runs; else it is skipped."""
     gate: Annotated[bool, Strict()] = False
+    """Let the chain wait after this step until a person approves or rejects."""
     max_rejections: Annotated[int, Strict(), Field(ge=1)] = 3
     """With `gate`: the rejection with this number fails the step, those before it run it again. So with 3 it runs three
     times in all."""
     again_from: str | None = None
     """With `gate`: the earlier step from which a rejection starts again, with the feedback. Default: this one."""
     tools: Strings | None = None
+    """Tools that the agent has. Default: those of the skill, else Read, Grep and Glob."""
     model: str | None = None
+    """Model of this step. Default: the chain's."""
     effort: AnyEffort | None = None
+    """How hard the model thinks. Default: the chain's."""
     turns: Annotated[int, Strict(), Field(ge=1)] | None = None
+    """Most turns of one run."""
     budget_usd: Annotated[float, Strict(), Field(gt=0, le=MOST_DOLLARS)] | None = None
     """Most that one run of this step may cost, in dollars, all its attempts together."""
     timeout_secs: Annotated[float, Strict(), Field(gt=0)] | None = None
@@ -150,15 +157,19 @@ class Workflow(Frozen):
     """A named recipe."""
 
     name: str
+    """The name of its file."""
     description: str
+    """What it does, in a sentence."""
     arguments: Arguments = ()
     """What `{args.NAME}` stands for in its steps."""
     isolation: AnyIsolation | None = None
-    """Where its agents work; None leaves it to whoever starts it."""
+    """Where its agents work. Default: as whoever starts it says."""
     on_restart: AnyOnRestart = OnRestart.rerun
+    """What becomes of a run whose process died: `rerun`, or `ask` people before it is paid for again."""
     budget_usd: Annotated[float, Strict(), Field(gt=0, le=MOST_DOLLARS)] | None = None
     """Most that one run may cost, in dollars."""
     steps: Annotated[Steps, Field(min_length=1)]
+    """What is done, in this order."""
 
 
 @dataclass(frozen=True, slots=True)
