@@ -40,7 +40,7 @@ from claude_pool_gh.pool.model.ports import Agent
 from claude_pool_gh.pool.pool import Pool
 from claude_pool_gh.pool.run.dispatch_lock import dispatching_from
 from claude_pool_gh.reports.redact import Redactor
-from claude_pool_gh.service.bounds import Incoming
+from claude_pool_gh.service.incoming import Incoming
 from claude_pool_gh.service.journal import Journal
 from claude_pool_gh.service.monitoring.github_watch import GitHubWatch
 from claude_pool_gh.service.monitoring.metrics import Metrics

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-LEAST: Final = 200
-"""Characters from which deflating pays: below it most texts grow."""
+LEAST: Final = 400
+"""Characters from which deflating is worth its time."""
 
 _KINDS: Final = ("TEXT", "JSON")
 """Kinds of columns in which bytes are deflated text."""
