@@ -19,6 +19,7 @@ _TABLES = (
     *("chains", "chain_scopes", "tags", "steps", "tasks", "reservations", "commands", "effects"),
     *("findings", "reviewed", "threads"),
 )
+Stored = str | bytes | int | float | None
 _FORGOTTEN = (
     "UPDATE tasks SET transcript = NULL, prompt = NULL, asked = NULL",
     "DELETE FROM patches",
@@ -89,7 +90,7 @@ def _multiply(file: Path, repository: int, thread: int) -> None:
         rows.execute("VACUUM")
 
 
-def _renamed(value: object, old: str, new: str) -> object:
+def _renamed(value: Stored, old: str, new: str) -> Stored:
     """A text, deflated or not, with other numbers in it."""
     if not isinstance(value, str | bytes):
         return value

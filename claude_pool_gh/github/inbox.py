@@ -33,7 +33,12 @@ def take_in(
     insert_once(tx, deliveries, row | {"action": str(delivery.payload.get("action"))[:64]})
     for each in found.events:
         told(tx, each)
-    return sum(store(tx, request, now_ms) for request in found.requests)
+    return sum(store(tx, named(request, delivery), now_ms) for request in found.requests)
+
+
+def named(request: CommandRequest, delivery: VerifiedDelivery) -> CommandRequest:
+    """A command with the delivery that brought it."""
+    return request.model_copy(update={"delivery": delivery.guid})
 
 
 def remember_repository(tx: Transaction, repository: Repository, state: str = "active") -> None:

@@ -93,6 +93,8 @@ effects: Final = sa.Table(
     # When it was last wanted anew or written: what came to rest long ago is deleted some day.
     sa.Column("changed_ms", sa.BigInteger, nullable=False, server_default="0"),
     sa.Index("ix_effects_changed_ms", "state", "changed_ms"),
+    # The chain or command that it was last wanted for, as `storage.causes` names it.
+    sa.Column("cause", sa.String(80)),
     # What GitHub called something that it had taken and not finished.
     sa.Column("note", sa.String(200)),
     sa.Index("ix_effects_state", "state", "installation_id", "priority"),

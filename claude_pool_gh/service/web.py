@@ -24,6 +24,7 @@ from claude_pool_gh.service.bounds import (
     connections_for,
     raise_file_limit,
 )
+from claude_pool_gh.service.monitoring import spans
 from claude_pool_gh.service.monitoring.monitor import healthz
 from claude_pool_gh.service.runtime import Runtime
 from claude_pool_gh.service.settings import Settings
@@ -94,11 +95,14 @@ class WebhookApp:
             return self._answer(400 if found.malformed else 202, found.reason)
         if not found:
             return self._answer(202, "nothing for us in it")
-        now = self._house.clock.now_ms()
+        now, asked = self._house.clock.now_ms(), found.requests
         told = self._house.event_handler.take
         new = await self._house.incoming.stored(
             self._house.database.transact(lambda tx: inbox.take_in(tx, delivery, found, now, told))
         )
+        for request in asked if new else ():
+            span = spans.of_delivery(delivery, request, now, self._house.clock.now_ms())
+            self._house.traces.add(span)
         self._house.wake()
         if found.events:
             self._house.writer.wake()

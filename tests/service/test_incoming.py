@@ -91,7 +91,8 @@ async def serving(tmp_path: Path, stored_within: float) -> AsyncIterator[TestSer
     }
     settings = Settings(webhook_secret=SECRET, state_dir=tmp_path)
     app = WebhookApp(cast("Runtime", SimpleNamespace(**parts)), settings)
-    async with TestServer(app.application()) as served:
+    served = TestServer(app.application())
+    async with served:
         yield served
     database.close()
 

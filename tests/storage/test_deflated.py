@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,7 @@ async def test_what_is_stored_is_read_again_also_by_prepared_statements(database
     insert, select = notes.insert(), sa.select(notes)
     for name, value in VALUES.items():
         row = {"name": name, "said": str(value), "value": value}
-        await database.transact(lambda tx, row=row: tx.execute(insert, row))
+        await database.transact(partial(sa.Connection.execute, statement=insert, parameters=row))
     for _ in range(3):
         rows = await database.read(lambda tx: tx.execute(select).all())
         assert {row.name: (row.said, row.value) for row in rows} == {
