@@ -333,7 +333,7 @@ async def open_runtime(
             progress=progress,
             monitor=monitor,
             retention=Retention(
-                settings=settings, database=database, clock=clock, pool=pool, worktrees=worktrees
+                settings=settings, database=database, clock=clock, worktrees=worktrees
             ),
             catch_up=catch_up,
             beats=beats,
