@@ -34,6 +34,7 @@ from claude_pool_gh.github.api import TIMEOUT, Forge
 from claude_pool_gh.github.effects.effect import Effect
 from claude_pool_gh.github.effects.writer import Refused, Writer, unheard
 from claude_pool_gh.github.errors import ForgeRefused, ForgeUnavailable, RateLimited
+from claude_pool_gh.pool import earlier_workers
 from claude_pool_gh.pool.model.clock import SystemClock
 from claude_pool_gh.pool.model.config import PoolConfig, ScalingConfig, SlotMode, microdollars
 from claude_pool_gh.pool.model.ports import Agent
@@ -53,7 +54,7 @@ from claude_pool_gh.service.retention import Retention
 from claude_pool_gh.service.sandboxes import sandbox_of
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.service.watching import Watching, trace_effect
-from claude_pool_gh.storage import Database, migrations
+from claude_pool_gh.storage import Database
 from claude_pool_gh.storage.notices import notices
 from claude_pool_gh.storage.private import close_to_others, open_to_others, private_folder
 from claude_pool_gh.worktrees.errors import OriginUnavailable, WorktreeError
@@ -208,7 +209,7 @@ async def open_runtime(
         stack.callback(database.close)
         # Before anything is migrated or swept: a second server on the same file changes nothing of the first one's.
         stack.enter_context(dispatching_from(database))
-        migrations.upgrade(database.engine)
+        await earlier_workers.upgrade(database)
         # Directly, or through the one proxy that is set: the environment's is not heeded.
         watch, metrics = GitHubWatch(), Metrics()
         session = await stack.enter_async_context(
