@@ -55,7 +55,7 @@ class Kind:
 
 
 def kinds_of(keep: Settings, now_ms: int) -> Iterator[Kind]:
-    """What is deleted by the settings, in its order. Chains come before what only they refer to."""
+    """Kinds that are deleted by the settings, in their order: chains come before what only they refer to."""
     of_pool = (
         ("transcripts", keep.keep_transcripts_days, pool_rows.forget_transcripts),
         ("patches", keep.keep_patches_days, pool_rows.forget_patches),

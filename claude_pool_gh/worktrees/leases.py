@@ -242,7 +242,9 @@ async def lend(
 
 
 def sweep_leases(leases: Path) -> None:
-    """Remove what dead processes left behind."""
+    """Remove what dead processes left behind, and let others see that this one lives."""
+    private_folder(leases)
+    owners.hold(leases)
     owners.sweep(leases.glob("*"), remove=remove)
 
 
