@@ -49,7 +49,7 @@ def inflate_all(database: sqlite3.Connection) -> None:
 
 
 class _Deflated(sa.TypeDecorator[Any]):
-    """What its own kind of column makes of a value as text, deflated."""
+    """Text as its own kind of column makes it of a value, deflated."""
 
     impl: Any = sa.Text
     cache_ok = True

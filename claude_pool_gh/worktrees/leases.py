@@ -215,6 +215,8 @@ class Worktrees:
 
     def sweep(self) -> None:
         """Remove what dead processes left behind. Only at start, before the first lease."""
+        private_folder(self.state / "leases")
+        owners.hold(self.state / "leases")
         sweep_leases(self.state / "leases")
         for folder in (self.state / "checkouts").glob("*"):
             if folder.name.isdecimal():
@@ -242,9 +244,7 @@ async def lend(
 
 
 def sweep_leases(leases: Path) -> None:
-    """Remove what dead processes left behind, and let others see that this one lives."""
-    private_folder(leases)
-    owners.hold(leases)
+    """Remove what dead processes left behind."""
     owners.sweep(leases.glob("*"), remove=remove)
 
 

@@ -72,7 +72,7 @@ def endpoint_of(environment: Mapping[str, str]) -> str:
 
 
 def other_protocol(environment: Mapping[str, str]) -> str:
-    """What the environment asks for in place of the one protocol that is spoken; "" for nothing else."""
+    """The protocol that the environment asks for in place of the one that is spoken; "" for no other."""
     asked = next((environment[name] for name in _PROTOCOLS if environment.get(name)), PROTOCOL)
     return "" if asked == PROTOCOL else asked
 
