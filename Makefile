@@ -42,7 +42,8 @@ docs: $(BIN)/.dev ## Build the documentation as a site into build/docs; a warnin
 
 lock: ## Resolve the dependencies anew (needs uv)
 	uv pip compile pyproject.toml --extra bot --extra postgresql --universal --python-version 3.11 --generate-hashes --no-header -o requirements.lock
-	uv pip compile pyproject.toml --extra bot --extra postgresql --group dev --universal --python-version 3.11 --generate-hashes --no-header -o requirements-dev.lock
+	uv pip compile pyproject.toml --extra bot --extra otel --extra postgresql --universal --python-version 3.11 --generate-hashes --no-header -o requirements-server.lock
+	uv pip compile pyproject.toml --extra bot --extra otel --extra postgresql --group dev --universal --python-version 3.11 --generate-hashes --no-header -o requirements-dev.lock
 	uv pip compile --group pyproject.toml:build -c requirements-dev.lock --universal --python-version 3.11 --generate-hashes --no-header -o requirements-build.lock
 	uv pip compile --group pyproject.toml:install --universal --python-version 3.11 --generate-hashes --no-header -o requirements-install.lock
 

@@ -10,7 +10,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 from structlog.contextvars import bound_contextvars
 
@@ -33,6 +33,7 @@ from claude_pool_gh.pool.store import chains, lookup
 from claude_pool_gh.pool.store.chains import ChainLabels, ChainRow
 from claude_pool_gh.reports import replies
 from claude_pool_gh.storage import Transaction
+from claude_pool_gh.storage.causes import acting_for
 from claude_pool_gh.terms.ids import Trigger
 from claude_pool_gh.terms.markdown import SafeMarkdown
 
@@ -45,6 +46,7 @@ _LONGEST_DELAY: Final = 256
 """Seconds."""
 _TAKEN_MS: Final = 120_000
 """For so long nobody else of this process takes a command that is being handled."""
+T = TypeVar("T")
 Deed = Callable[[Transaction], tuple[SafeMarkdown | None, str | None]]
 
 
@@ -64,6 +66,8 @@ class CommandWorker:
     observer: Observer
     counts: Counter[str] = field(default_factory=Counter)
     """How many commands were handled, by how they were answered, in a word or two."""
+    watched: Callable[[CommandRequest, Handled, int, int], None] = lambda *_: None
+    """Hears of each, with its first and last millisecond."""
 
     @property
     def services(self) -> Services:
@@ -81,7 +85,9 @@ class CommandWorker:
             if handled is None:
                 return ""
             self.counts[_in_a_word(handled.answer)] += 1
-            _log(request, handled, self.services.clock.now_ms() - began)
+            ended = self.services.clock.now_ms()
+            _log(request, handled, ended - began)
+            self.watched(request, handled, began, ended)
             return handled.chain_id
 
     async def _handle(self, request: CommandRequest) -> Handled | None:
@@ -93,9 +99,7 @@ class CommandWorker:
             else:
                 await self._take_up(heard)
                 decision = await self.judge.answer(heard)
-            return await self.services.database.transact(
-                lambda tx: self._carry_out(tx, request, decision)
-            )
+            return await self._committed(request, lambda tx: self._carry_out(tx, request, decision))
         except ForgeError as error:
             return await self._postpone(request, "GitHub could not be reached", error)
         except Exception as error:
@@ -107,10 +111,19 @@ class CommandWorker:
         """React to what runs agents before its plan is made, which can take longer than a person waits."""
         if asked.command.verb.spends:
             now = self.services.clock.now_ms()
-            await self.services.database.transact(
-                lambda tx: endings.react(tx, asked.request, "eyes", now)
+            await self._committed(
+                asked.request, lambda tx: endings.react(tx, asked.request, "eyes", now)
             )
             self.observer.committed()
+
+    async def _committed(self, request: CommandRequest, work: Callable[[Transaction], T]) -> T:
+        """One transaction because of a command."""
+
+        def caused(tx: Transaction) -> T:
+            with acting_for(f"command:{chain_id_of(request)}"):
+                return work(tx)
+
+        return await self.services.database.transact(caused)
 
     def _claim(self, tx: Transaction) -> CommandRequest | None:
         request = command_rows.claim(tx, self.services.clock.now_ms(), _TAKEN_MS)
@@ -253,7 +266,7 @@ class CommandWorker:
             return None
 
         logger.warning("command postponed: %s", error, extra={"action": "command_postponed"})
-        return await self.services.database.transact(store)
+        return await self._committed(request, store)
 
 
 def _names(request: CommandRequest) -> dict[str, str]:
@@ -264,6 +277,7 @@ def _names(request: CommandRequest) -> dict[str, str]:
         "command": " ".join(request.line.split()[:2]),
         "user": request.actor.login,
         "key": request.key,
+        "delivery": request.delivery,
     }
 
 

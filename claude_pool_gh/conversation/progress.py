@@ -46,6 +46,7 @@ from claude_pool_gh.reports.views import (
 )
 from claude_pool_gh.reports.words import count
 from claude_pool_gh.storage import Transaction
+from claude_pool_gh.storage.causes import acting_for
 from claude_pool_gh.terms.links import Links
 
 _TICKED: Final = 100
@@ -108,9 +109,10 @@ class Progress:
             facts = facts_of(chain.plan.context, ThreadFacts)
             run = self._run(tx, around.newest, facts, handler)
         wanted[comment_key(chain, facts)] = Comment(number=number, body=tracking(run))
-        want_all(tx, repository, wanted, now)
-        if end is not None:
-            endings.tell(tx, end, self.links, now)
+        with acting_for(f"chain:{chain_id}"):
+            want_all(tx, repository, wanted, now)
+            if end is not None:
+                endings.tell(tx, end, self.links, now)
         return around.own
 
     def _at_its_commit(self, tx: Transaction, chain: ChainRow) -> list[str]:

@@ -49,6 +49,8 @@ class CommandRequest(Term):
     """Of a comment or a review: what it said when it was delivered."""
     leads: bool = True
     """Whether nothing but commands stands above it in its comment or review."""
+    delivery: str = ""
+    """The GUID of the delivery that brought it; "" where it was looked up."""
 
     @property
     def key(self) -> str:

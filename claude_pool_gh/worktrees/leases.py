@@ -226,6 +226,8 @@ class Worktrees:
 
     def sweep(self) -> None:
         """Remove what dead processes left behind. Only at start, before the first lease."""
+        private_folder(self.state / "leases")
+        owners.hold(self.state / "leases")
         sweep_leases(self.state / "leases")
         for folder in (self.state / "checkouts").glob("*"):
             if folder.name.isdecimal():

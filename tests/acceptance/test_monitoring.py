@@ -148,6 +148,9 @@ async def test_a_review_is_counted_and_every_documented_metric_exists(tmp_path: 
     assert value(text, 'claude_pool_cap_used_ratio{cap="pool and month"}') == pytest.approx(
         spent / 100_000_000
     )
+    assert value(
+        text, 'claude_pool_repository_cap_used_ratio{repository="octo/shop"}'
+    ) == pytest.approx(spent / 100_000_000)
     kinds = dict(re.findall(r"^# TYPE (claude_pool_\w+) (\w+)$", text, re.MULTILINE))
     there = set(kinds) | {f"{name}_bucket" for name, kind in kinds.items() if kind == "histogram"}
     assert documented() - there == set()

@@ -10,14 +10,11 @@ from typing import Any
 
 import pytest
 
-from claude_pool_gh.pool.model.config import PoolConfig, ScalingConfig
-from claude_pool_gh.pool.pool import Pool
 from claude_pool_gh.service.retention import Deleted, Retention
 from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.storage import Database
 from claude_pool_gh.worktrees.leases import Worktrees
 from tests.acceptance.world import World
-from tests.pool.puppet import Puppet
 
 DAY_MS = 86_400_000
 
@@ -42,26 +39,13 @@ async def pruned(w: World, days: float, **settings: Any) -> Deleted:
     told = Settings(state_dir=w.bot.state, **settings)
     clock = Later(days)
     try:
-        none = PoolConfig(scaling=ScalingConfig(min_slots=0))
-        worktrees = Worktrees(w.bot.state, _nobody)
-        opened = Pool.open(
-            Puppet(),
-            slots=0,
-            config=none,
-            state=w.bot.state,
-            store=database,
-            workspaces=worktrees,
+        return await Retention(
+            settings=told,
+            database=database,
             clock=clock,
-        )
-        async with opened as pool:
-            return await Retention(
-                settings=told,
-                database=database,
-                clock=clock,
-                pool=pool,
-                worktrees=worktrees,
-                pause_secs=0.0,
-            ).prune()
+            worktrees=Worktrees(w.bot.state, _nobody),
+            pause_secs=0.0,
+        ).prune()
     finally:
         database.close()
 

@@ -19,6 +19,7 @@ from pydantic.dataclasses import dataclass
 
 from claude_pool_gh.action.state.database_redactor import DatabaseRedactor
 from claude_pool_gh.storage import migrations
+from claude_pool_gh.storage.deflated import inflate_all
 
 _FORMAT: Final = 1
 _LIMIT: Final = 256 * 1024 * 1024
@@ -98,6 +99,7 @@ def pack(database: Path, veil: DatabaseRedactor) -> bytes:
             for statement in (*scopes, *_LEAVE):
                 kept.execute(statement)
             kept.execute("BEGIN")
+            inflate_all(kept)  # no secret hides in deflated text; all of it is deflated below
             veil.over(kept)
             kept.execute("COMMIT")
             kept.execute("VACUUM")

@@ -32,6 +32,7 @@ from claude_pool_gh.github.effects.states import EFFECT, EffectEvent, EffectStat
 from claude_pool_gh.github.tables import effects, leases, repositories
 from claude_pool_gh.pool.store.moves import after
 from claude_pool_gh.storage import Transaction, insert_once, inserting
+from claude_pool_gh.storage.causes import cause
 from claude_pool_gh.storage.owners import is_gone
 from claude_pool_gh.terms.ids import Repository
 
@@ -61,6 +62,8 @@ class EffectRow:
     """Why the last try did not write it, for people."""
     note: str = ""
     """See `Making.note`."""
+    cause: str | None = None
+    """The chain or command that it was last wanted for."""
 
     @property
     def making(self) -> Making:
@@ -125,6 +128,7 @@ def _fresh(
         "key": key,
         "kind": effect.kind,
         "chain_id": chain_id,
+        "cause": cause(),
         "repository_id": repository.id,
         "installation_id": repository.installation_id,
         "state": EFFECT.first,
@@ -159,6 +163,7 @@ def _wanting(dialect: str) -> sa.Insert:
             "state": after(EFFECT, _E.state, EffectEvent.want),
             "priority": sa.case((updates_what_stands, PROGRESS), else_=_E.priority),
             "changed_ms": insert.excluded.changed_ms,
+            "cause": sa.func.coalesce(insert.excluded.cause, _E.cause),
         },
         # The same fields in the same order are the same text.
         where=sa.cast(_E.wanted, sa.Text) != sa.cast(insert.excluded.wanted, sa.Text),
@@ -328,4 +333,5 @@ def _row(row: sa.Row[Any]) -> EffectRow:
         chain_id=row.chain_id,
         error=row.error or "",
         note=row.note or "",
+        cause=row.cause,
     )

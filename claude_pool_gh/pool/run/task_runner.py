@@ -49,6 +49,7 @@ from claude_pool_gh.pool.store import chains, context, slot_rows, tasks
 from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.pool.store.tasks import TaskRow
 from claude_pool_gh.storage import Database, Transaction
+from claude_pool_gh.storage.causes import acting_for
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -81,8 +82,9 @@ class TaskRunner:
 
         def fenced(tx: Transaction) -> T:
             held.cancel_requested = chains.hold(tx, held.chain_id, held.generation)
-            result = work(tx)
-            self.observer.changed(tx, held.chain_id)
+            with acting_for(f"chain:{held.chain_id}"):
+                result = work(tx)
+                self.observer.changed(tx, held.chain_id)
             return result
 
         answer, moves = await self.database.transact(recorded(fenced), forever=True)

@@ -54,6 +54,8 @@ class Moment:
     github: GitHubBacklog | None
     pool_cap: float | None
     """The part of the monthly cap on all spending that is spent or set aside; None without a cap too."""
+    repository_caps: Mapping[str, float]
+    """The same of the monthly caps of the repositories that have spent most, by `owner/name`."""
     free_bytes: int
     rate_limit: int | None
     now_ms: int
@@ -100,6 +102,11 @@ class Metrics:
         )
         self._refused = gauge("effects_refused", "Writes that GitHub refused for good, as kept")
         self._cap = gauge("cap_used_ratio", "Part of a cap that is spent or set aside", "cap")
+        self._repository_caps = gauge(
+            "repository_cap_used_ratio",
+            "Part of a repository's monthly cap that is spent or set aside, of the dearest ones",
+            "repository",
+        )
         self._disk = gauge("disk_free_bytes", "Free bytes on the disk of the state folder")
         self._limit = gauge("github_rate_limit_remaining", "GitHub requests left, as last told")
 
@@ -124,6 +131,9 @@ class Metrics:
         self._database.set(moment.pool is not None)
         self._parked.clear()
         self._cap.clear()
+        self._repository_caps.clear()
+        for repository, used in moment.repository_caps.items():
+            self._repository_caps.labels(repository).set(used)
         if moment.pool is not None:
             self._queued.set(moment.pool.queued)
             self._queue_age.set(_age(moment.pool.oldest_ms, moment.now_ms))
