@@ -295,4 +295,4 @@ CREATE INDEX ix_tasks_chain_id ON tasks (chain_id);
 CREATE INDEX ix_tasks_kept ON tasks (chain_id) WHERE transcript IS NOT NULL OR prompt IS NOT NULL;
 CREATE INDEX ix_tasks_session_id ON tasks (session_id);
 CREATE INDEX ix_tasks_state ON tasks (state);
-INSERT INTO alembic_version (version_num) VALUES ('0015');
+INSERT INTO alembic_version (version_num) VALUES ('0018');
