@@ -18,6 +18,7 @@ class JobOutcome(StrEnum):
     refused = "refused"
     misconfigured = "misconfigured"
     not_posted = "not_posted"
+    unfinished = "unfinished"
 
 
 RED: Final[dict[str, bool]] = {
@@ -37,6 +38,7 @@ RED: Final[dict[str, bool]] = {
     JobOutcome.refused: False,
     JobOutcome.misconfigured: True,
     JobOutcome.not_posted: True,
+    JobOutcome.unfinished: False,  # the next job goes on with it
 }
 """By outcome: whether the job could not do what it should have done."""
 

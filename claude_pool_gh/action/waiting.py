@@ -46,12 +46,12 @@ async def end_early(runtime: Runtime) -> None:
     runtime.writer.hurry()
     for chain_id in await runtime.database.read(lookup.on_the_way):
         await runtime.pool.cancel_chain(ChainId(chain_id))
-    await _until(runtime, lambda tx: not queries.waiting_chains(tx))
+    await until(runtime, lambda tx: not queries.waiting_chains(tx))
     runtime.writer.wake()
-    await _until(runtime, lambda tx: not lookups.unwritten(tx))
+    await until(runtime, lambda tx: not lookups.unwritten(tx))
 
 
-async def _until(runtime: Runtime, reached: Callable[[Transaction], bool]) -> None:
+async def until(runtime: Runtime, reached: Callable[[Transaction], bool]) -> None:
     """Wait until the rows are so, for a while."""
     deadline = time.monotonic() + _END_SECONDS
     while time.monotonic() < deadline and not await runtime.database.read(reached):  # noqa: ASYNC110

@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 from structlog.contextvars import bound_contextvars
 
 from claude_pool_gh.conversation import endings, rate_limits
-from claude_pool_gh.conversation.caps import THREAD, account_of, name_of
+from claude_pool_gh.conversation.caps import CONVERSATION, account_of, name_of
 from claude_pool_gh.conversation.command_policy import CommandPolicy, Decision, Refusal, Silence
 from claude_pool_gh.conversation.facts import ThreadFacts, chain_id_of, facts_of
 from claude_pool_gh.conversation.progress import comment_key
@@ -161,7 +161,9 @@ class CommandWorker:
         """Chain, reservation, first comment and reaction: all or none."""
         request, now = asked.request, self.services.clock.now_ms()
         thread, plan = request.thread, start.plan
-        account = account_of(asked.key, request.actor, thread.repository)
+        account = account_of(
+            asked.key, request.actor, thread.repository, scheduled=request.is_scheduled
+        )
         chain_id = chain_id_of(request)
         if (same := _same_request(tx, asked.key, plan)) is not None:
             where = self._stands(tx, chains.get(tx, same))
@@ -200,7 +202,7 @@ class CommandWorker:
 
     def _end_others(self, tx: Transaction, thread: str, verb: str, now_ms: int) -> None:
         """End the chains of a verb that a new one replaces."""
-        for chain in lookup.on_the_way_of(tx, THREAD, thread, verb):
+        for chain in lookup.on_the_way_of(tx, CONVERSATION, thread, verb):
             chains.request_cancel(tx, chain.id, now_ms)
             self.observer.changed(tx, chain.id)
 
@@ -304,7 +306,7 @@ def _as_named_now(tx: Transaction, request: CommandRequest) -> CommandRequest:
 
 def _same_request(tx: Transaction, thread: str, plan: Plan) -> str | None:
     """A chain on its way in the thread that was asked for with the same words at the same commit, and is planned so."""
-    there = lookup.on_the_way_of(tx, THREAD, thread, plan.verb)
+    there = lookup.on_the_way_of(tx, CONVERSATION, thread, plan.verb)
     same = (chain.id for chain in there if _identity(chain.plan) == _identity(plan))
     return next(same, None)
 

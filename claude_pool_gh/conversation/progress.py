@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from claude_pool_gh.conversation import checks, endings, extent, queue_position, shared_commits
-from claude_pool_gh.conversation.caps import JOB, MONTH_CAP, THREAD, THREAD_CAP, named
+from claude_pool_gh.conversation.caps import CONVERSATION, JOB, MONTH_CAP, THREAD_CAP, named
 from claude_pool_gh.conversation.chain_pages import ChainPage, read
 from claude_pool_gh.conversation.downloads import url_of
 from claude_pool_gh.conversation.facts import ThreadFacts, facts_of
@@ -126,7 +126,9 @@ class Progress:
         others = shared_commits.others_at(tx, facts.thread, verb, facts.head)
         keys = [f"{facts.thread.repository.id}:{number}" for number in others]
         return [
-            each for key in keys for each in lookup.ended_of(tx, THREAD, key, limit=1, verb=verb)
+            each
+            for key in keys
+            for each in lookup.ended_of(tx, CONVERSATION, key, limit=1, verb=verb)
         ]
 
     def running(self, tx: Transaction) -> list[str]:
@@ -218,7 +220,7 @@ def _bill(seen: ChainPage, door: str) -> Bill:
         upper_bound=upper_bound,
         cap=seen.chain.plan.limits.chain,
         usual=seen.bill.usual,
-        thread=used[THREAD_CAP],
+        thread=used.get(THREAD_CAP),
         month=used[MONTH_CAP],
         caps=named(seen.bill.uses, door),
     )

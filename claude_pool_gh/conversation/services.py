@@ -157,19 +157,25 @@ def needed_role(verb: Verb, config: RepositoryConfig) -> Role:
     return Role.named(named) if named else verb.role
 
 
-def caps_of(config: RepositoryConfig, command: Command, defaults: Defaults) -> Caps:
-    """The caps that hold for one command, in microdollars; `--budget` replaces the chain's and each task's."""
+def caps_of(
+    config: RepositoryConfig, command: Command, defaults: Defaults, *, scheduled: bool = False
+) -> Caps:
+    """The caps that hold for one command, in microdollars; `--budget` replaces the chain's and each task's.
+
+    Of what is `scheduled`: see `account_of`.
+    """
     budget = config.budget
     asked = command.flags.get("budget")
     chain = microdollars(budget.chain) if asked is None else int(asked)
+    persons = (
+        Cap(THREAD, Window.ever, microdollars(budget.thread)),
+        Cap(USER, Window.day, microdollars(budget.user_day)),
+    )
+    month = (Cap(REPOSITORY, Window.month, microdollars(budget.repository_month)),)
     return Caps(
         task=min(microdollars(budget.task), chain) if asked is None else chain,
         chain=chain,
-        wider=(
-            Cap(THREAD, Window.ever, microdollars(budget.thread)),
-            Cap(USER, Window.day, microdollars(budget.user_day)),
-            Cap(REPOSITORY, Window.month, microdollars(budget.repository_month)),
-        ),
+        wider=month if scheduled else (*persons, *month),
         pool=defaults.pool_cap,
     )
 

@@ -68,6 +68,11 @@ class CommandRequest(Term):
         return self.source if isinstance(self.source, CommentRef) else None
 
     @property
+    def is_scheduled(self) -> bool:
+        """True where a due time caused it, not a person. Nothing that is delivered makes such a command."""
+        return isinstance(self.source, Trigger) and self.source.kind == "schedule"
+
+    @property
     def written_in(self) -> CommentRef | ReviewRef | None:
         """The text that it stands in, if a person wrote it."""
         return None if isinstance(self.source, Trigger) else self.source

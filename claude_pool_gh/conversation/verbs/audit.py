@@ -169,7 +169,9 @@ def named(words: Sequence[str], config: RepositoryConfig) -> tuple[str, tuple[st
 
 def _caps(services: Services, asked: CommandContext, settings: Settings) -> Caps:
     """The caps of a command, with the audit's own budget in place of the chain's; `--budget` goes before it."""
-    caps = caps_of_command(asked.config, asked.command, services.defaults)
+    caps = caps_of_command(
+        asked.config, asked.command, services.defaults, scheduled=asked.request.is_scheduled
+    )
     if settings.budget is None or "budget" in asked.command.flags:
         return caps
     chain = microdollars(settings.budget)

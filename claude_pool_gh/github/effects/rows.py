@@ -100,7 +100,7 @@ def want(
 ) -> None:
     """Let `effect` stand or happen. Wanting the same again changes nothing; a once effect is wanted only once.
 
-    `chain_id`: the chain that shows what became of it.
+    `chain_id`: the chain that shows what became of it, from now on.
     """
     fresh = _fresh(key, repository, effect, now_ms, chain_id)
     if effect.once:
@@ -164,6 +164,7 @@ def _wanting(dialect: str) -> sa.Insert:
             "priority": sa.case((updates_what_stands, PROGRESS), else_=_E.priority),
             "changed_ms": insert.excluded.changed_ms,
             "cause": sa.func.coalesce(insert.excluded.cause, _E.cause),
+            "chain_id": sa.func.coalesce(insert.excluded.chain_id, _E.chain_id),
         },
         # The same fields in the same order are the same text.
         where=sa.cast(_E.wanted, sa.Text) != sa.cast(insert.excluded.wanted, sa.Text),
