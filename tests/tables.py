@@ -10,4 +10,14 @@ from claude_pool_gh.github import tables as github
 from claude_pool_gh.pool.store import tables as pool
 from claude_pool_gh.storage import metadata
 
-__all__ = ["audits", "decisions", "findings", "github", "metadata", "pool", "schedule_rows"]
+pool.partial_indexes()
+
+__all__ = [
+    "audits",
+    "decisions",
+    "findings",
+    "github",
+    "metadata",
+    "pool",
+    "schedule_rows",
+]
