@@ -8,7 +8,7 @@ from claude_pool_gh.findings import tables as findings
 from claude_pool_gh.github import decisions
 from claude_pool_gh.github import tables as github
 from claude_pool_gh.pool.store import tables as pool
-from claude_pool_gh.storage import metadata
+from claude_pool_gh.storage import metadata, server_settings
 
 pool.partial_indexes()
 
@@ -20,4 +20,5 @@ __all__ = [
     "metadata",
     "pool",
     "schedule_rows",
+    "server_settings",
 ]

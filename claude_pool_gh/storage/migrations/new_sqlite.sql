@@ -195,6 +195,11 @@ CREATE TABLE reviewed (
 	chain_id VARCHAR(64) NOT NULL, merge_base VARCHAR(64) DEFAULT '' NOT NULL, digest VARCHAR(64) DEFAULT '' NOT NULL,
 	CONSTRAINT pk_reviewed PRIMARY KEY (thread)
 );
+CREATE TABLE server_settings (
+	name VARCHAR(64) NOT NULL,
+	value TEXT NOT NULL,
+	CONSTRAINT pk_server_settings PRIMARY KEY (name)
+);
 CREATE TABLE slots (
 	id VARCHAR(64) NOT NULL,
 	worker VARCHAR(128) NOT NULL,
@@ -295,4 +300,4 @@ CREATE INDEX ix_tasks_chain_id ON tasks (chain_id);
 CREATE INDEX ix_tasks_kept ON tasks (chain_id) WHERE transcript IS NOT NULL OR prompt IS NOT NULL;
 CREATE INDEX ix_tasks_session_id ON tasks (session_id);
 CREATE INDEX ix_tasks_state ON tasks (state);
-INSERT INTO alembic_version (version_num) VALUES ('0015');
+INSERT INTO alembic_version (version_num) VALUES ('0016');
