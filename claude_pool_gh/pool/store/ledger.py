@@ -30,7 +30,7 @@ from claude_pool_gh.pool.store import cap_uses
 from claude_pool_gh.pool.store.cap_uses import USED
 from claude_pool_gh.pool.store.costs import BOUND
 from claude_pool_gh.pool.store.tables import chains, reservations
-from claude_pool_gh.storage import Transaction, one_at_a_time
+from claude_pool_gh.storage import Transaction, insert_once, one_at_a_time
 
 _WIDER: Final = "ledger"
 """The lock of the caps that chains share."""
@@ -79,6 +79,23 @@ _RAISE: Final = (
     .values(reserved=_R.reserved + sa.bindparam("more"))
 )
 _SETTLE: Final = reservations.update().where(_R.id == _WANTED, _R.settled.is_(None))
+_CLOSE: Final = (
+    _SETTLE.where(~sa.exists().where(_I.parent_id == _WANTED, _I.settled.is_(None)).correlate(None))
+    .values(
+        settled=sa.select(sa.func.coalesce(sa.func.sum(_I.settled), 0))
+        .where(_I.parent_id == _WANTED)
+        .correlate(None)
+        .scalar_subquery(),
+        upper_bound=sa.select(sa.func.coalesce(sa.func.max(sa.cast(_I.upper_bound, sa.Integer)), 0))
+        .where(_I.parent_id == _WANTED)
+        .correlate(None)
+        .scalar_subquery()
+        == 1,
+        settled_ms=sa.bindparam("now"),
+    )
+    .returning(_R.settled)
+)
+"""Settles a reservation inside which nothing is open."""
 
 
 def reserve_chain(
@@ -95,9 +112,15 @@ def reserve_chain(
     _insert(tx, id=chain_id, level="chain", chain_id=chain_id, reserved=amount, created_ms=now_ms)
 
 
-def is_reserved(tx: Transaction, chain_id: str) -> bool:
-    """True where a chain's money was set aside already."""
-    return tx.execute(_KNOWN, {"wanted": chain_id}).first() is not None
+def ensure_reserved(
+    tx: Transaction, chain_id: str, account: Account, caps: Caps, now_ms: int
+) -> None:
+    """As `reserve_chain`, unless a chain's money was set aside already."""
+    if not caps.shared:
+        values = {"id": chain_id, "level": "chain", "chain_id": chain_id, "reserved": caps.chain}
+        insert_once(tx, reservations, {**values, "upper_bound": False, "created_ms": now_ms})
+    elif tx.execute(_KNOWN, {"wanted": chain_id}).first() is None:
+        reserve_chain(tx, chain_id, account, caps, now_ms)
 
 
 def release(tx: Transaction, chain_id: str) -> None:
@@ -318,6 +341,9 @@ def settle(tx: Transaction, reservation_id: str, now_ms: int) -> int:
 
     Reservations inside that are still open are settled first, as upper bounds: nobody will settle them later.
     """
+    closed = tx.execute(_CLOSE, {"wanted": reservation_id, "now": now_ms}).one_or_none()
+    if closed is not None:
+        return int(closed.settled)
     total, bound, still_open = tx.execute(_SUM_INSIDE, {"wanted": reservation_id}).one()
     if still_open:
         for row in tx.execute(_OPEN_INSIDE, {"wanted": reservation_id}).all():
