@@ -12,6 +12,7 @@ from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.model.plan import AgentRun, Branches, HostCall, OnFailure, OnRestart
 from claude_pool_gh.pool.model.ports import AgentOutcome, Ending
 from claude_pool_gh.pool.model.states import APPROVAL, RESTART, StepState, TaskState
+from claude_pool_gh.pool.run.attempt_end import EndedTask
 from claude_pool_gh.pool.run.planned_task import PlannedTask
 from claude_pool_gh.pool.run.retrying import most_attempts
 from claude_pool_gh.pool.run.running import CarriedChain
@@ -97,12 +98,15 @@ def collect(
     step: AgentRun | Branches,
     record: StepRow,
     now_ms: int,
+    *,
+    only: EndedTask | None = None,
 ) -> bool:
     """Store the step's result, every task's outcome in the order of the items, and what follows from it.
 
-    True while the chain has more to do. While it is held, nobody else moves it.
+    True while the chain has more to do. While it is held, nobody else moves it. `only`: its one task, which need not be
+    read again.
     """
-    own = tasks.of_chain(tx, held.chain_id, record.name)
+    own = [only.row] if only is not None else tasks.of_chain(tx, held.chain_id, record.name)
     result = [{"title": task.title, "task": task.id} | (task.outcome or {}) for task in own]
     if held.cancel_requested or held.stop.is_set():
         chains.finish(tx, chain, Outcome(verdict=Verdict.cancelled), now_ms)
@@ -112,7 +116,7 @@ def collect(
         steps.fail(tx, record, now_ms, result)
         chains.finish(tx, chain, _outcome_of(failed, alone=chain.kind == "task"), now_ms)
         return False
-    work = _work(tx, own)
+    work = _work(tx, own) if only is None else _work_of(only)
     if step.gate:
         steps.present(tx, record, result, work)
         chains.park(tx, chain, APPROVAL)
@@ -123,6 +127,10 @@ def collect(
         chains.complete(tx, chain, now_ms)
         return False
     return True
+
+
+def _work_of(only: EndedTask) -> StepWork | None:
+    return None if only.work is None else {"run": only.row.run_id, "commit": only.work.commit}
 
 
 def _work(tx: Transaction, own: Sequence[TaskRow]) -> StepWork | None:

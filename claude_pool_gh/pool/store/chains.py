@@ -229,6 +229,13 @@ def get(tx: Transaction, chain_id: str) -> ChainRow:
     return _chain(row, tx.execute(_STEPS, {"wanted": chain_id}).all())
 
 
+def claimed(tx: Transaction, claim: queue.Claim) -> ChainRow:
+    """The chain that this transaction has taken up."""
+    if claim.row is None:
+        return get(tx, claim.chain_id)
+    return _chain(claim.row, tx.execute(_STEPS, {"wanted": claim.chain_id}).all())
+
+
 def pool_of(tx: Transaction, chain_id: str) -> str:
     """The name under which a chain is queued. Raises UnknownChain."""
     found = tx.execute(sa.select(chains.c.pool).where(chains.c.id == chain_id)).scalar()

@@ -201,6 +201,11 @@ CREATE TABLE reviewed (
 	chain_id VARCHAR(64) NOT NULL, merge_base VARCHAR(64) DEFAULT '' NOT NULL, digest VARCHAR(64) DEFAULT '' NOT NULL,
 	CONSTRAINT pk_reviewed PRIMARY KEY (thread)
 );
+CREATE TABLE server_settings (
+	name VARCHAR(64) NOT NULL,
+	value TEXT NOT NULL,
+	CONSTRAINT pk_server_settings PRIMARY KEY (name)
+);
 CREATE TABLE slots (
 	id VARCHAR(64) NOT NULL,
 	worker VARCHAR(128) NOT NULL,
