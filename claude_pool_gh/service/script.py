@@ -27,6 +27,7 @@ from claude_pool_gh.service import stores
 from claude_pool_gh.service.flags import in_flags
 from claude_pool_gh.service.following import Followed, follow, print_result
 from claude_pool_gh.service.script_options import ScriptOptions
+from claude_pool_gh.service.settings import Settings
 from claude_pool_gh.service.terminal import Terminal
 from claude_pool_gh.worktrees.errors import WorktreeError
 from claude_pool_gh.worktrees.local import uncommitted_files
@@ -106,16 +107,7 @@ async def opened(
         scaling=ScalingConfig(max_slots=max(ScalingConfig().max_slots, wishes.slots)),
         **_asked(wishes),
     )
-    agent = ClaudeAgent(
-        key=settings.anthropic_api_key.get_secret_value() or None,
-        base_url=settings.anthropic_base_url,
-        proxy=settings.proxy,
-        trusted=wishes.trusted,
-        patience_seconds=settings.model_patience,
-    )
-    here = wishes.folder.absolute()
-    # Ends of runs are told here, with their reason; the SDK logs them a second time, with a traceback.
-    logging.getLogger("claude_agent_sdk").setLevel(logging.CRITICAL)
+    agent, here = agent_of(settings, trusted=wishes.trusted), wishes.folder.absolute()
     with in_shell_words():
         async with Pool.open(
             agent,
@@ -127,6 +119,19 @@ async def opened(
             state=wishes.state,
         ) as pool:
             yield pool
+
+
+def agent_of(settings: Settings, *, trusted: bool) -> ClaudeAgent:
+    """The agent of a pool in a shell, with the key of whoever runs the command."""
+    # Ends of runs are told here, with their reason; the SDK logs them a second time, with a traceback.
+    logging.getLogger("claude_agent_sdk").setLevel(logging.CRITICAL)
+    return ClaudeAgent(
+        key=settings.anthropic_api_key.get_secret_value() or None,
+        base_url=settings.anthropic_base_url,
+        proxy=settings.proxy,
+        trusted=trusted,
+        patience_seconds=settings.model_patience,
+    )
 
 
 def library_of(folder: Path, *, trusted: bool) -> RecipeLibrary:

@@ -67,6 +67,12 @@ class LocalRepository:
         commit = found.decode().strip()
         return WorkspaceSpec(isolation=isolation, folder=str(self.folder), commit=commit)
 
+    async def git_dir(self) -> Path:
+        """A bare repository of our own with all that the folder's has. Raises WorktreeError where that is none."""
+        _, common = await self._git_dirs()
+        async with self._lock:
+            return await _store(self.base_dir.absolute(), common)
+
     @asynccontextmanager
     async def lease(self, wanted: WorkspaceRequest) -> AsyncIterator[Workspace]:
         """The folder that the plan asks for; a worktree or clone is removed at the end."""
