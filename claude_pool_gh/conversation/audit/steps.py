@@ -12,7 +12,9 @@ from claude_pool_gh.pool.model.errors import RecipeError
 from claude_pool_gh.pool.model.plan import AgentRun, Step
 from claude_pool_gh.pool.model.ports import Done, Finish, HostStep, HostStepContext
 
-SHAPE: Final = ("plan", "find", "check", "verify", "alike", "merge", "gather")
+CALLS: Final = frozenset({"audit.brief", "audit.check", "audit.alike", "audit.gather"})
+"""The names by which recipes call them."""
+_SHAPE: Final = ("plan", "find", "check", "verify", "alike", "merge", "gather")
 
 
 def host_steps(host: AuditHost) -> dict[str, HostStep]:
@@ -38,8 +40,8 @@ class AuditNeeds(RecipeNeeds):
         typed = [
             step.overrides.json_schema is not None for step in steps if isinstance(step, AgentRun)
         ]
-        if names != SHAPE or not all(typed):
-            steps_ = ", ".join(SHAPE)
+        if names != _SHAPE or not all(typed):
+            steps_ = ", ".join(_SHAPE)
             raise RecipeError(f"{where} must have the steps {steps_}, those of agents with outputs")
         super().check(steps, where)
 
