@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from claude_pool_gh.rehearsal.model import ScriptedModel
+from claude_pool_gh.rehearsal.model import Answer, ScriptedModel, Text
 from tests import ours
 from tests.acceptance.auditor import claim
 
@@ -22,6 +22,10 @@ CONFIG = ".github/claude-pool.yml"
 BY_FOLDER = "audits:\n  defects:\n    by: folder\n"
 TOTAL = claim("shop/prices.py", 2, "    return unit + quantity", "The total is a sum")
 ROW = claim("store/orders.py", 2, "    return cursor.lastrowid", "The id may be of another order")
+
+
+SILENT = Answer((Text("Never"),), delay=3600)
+"""Comes within the length of no test."""
 
 
 def git(folder: Path, *arguments: str) -> str:

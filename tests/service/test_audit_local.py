@@ -10,7 +10,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from claude_pool_gh.rehearsal.model import Answer, Fail, Reply, ScriptedModel, Text
+from claude_pool_gh.rehearsal.model import Fail, Reply, ScriptedModel
 from tests.acceptance.auditor import Auditor, files_of
 from tests.patience import until
 from tests.service import auditing
@@ -146,8 +146,7 @@ async def test_what_cannot_be_audited_is_told_with_what_to_do_and_ends_with_two(
 
 def _silent(path: str) -> Callable[[Sequence[str]], Reply | None]:
     """The agent of the part with this file gets no answer within the length of a test."""
-    answer = Answer((Text("Never"),), delay=3600)
-    return lambda files: answer if path in files else None
+    return lambda files: auditing.SILENT if path in files else None
 
 
 def _asked(auditor: Auditor, path: str) -> int:

@@ -85,7 +85,9 @@ async def _brief(
     listing = await list_files(mirror, subject.commit, wanted)
     plan = await _plan(subject, mirror, listing, past, changed, context.plan.limits.chain)
     if not plan.shards:
-        return Finish(Outcome(verdict=Verdict.skipped, reason=_nothing(subject, listing, only)))
+        reason = _nothing(subject, listing, only)
+        unchanged = {"unchanged_since": plan.unread_since} if only is not None else None
+        return Finish(Outcome(verdict=Verdict.skipped, reason=reason), unchanged)
     stored = _PLAN.dump_python(plan, mode="json")
     if subject.plan_only:
         return Finish(Outcome(verdict=Verdict.answered), {"plan": stored, "planned": True})

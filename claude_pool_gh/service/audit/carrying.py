@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,10 @@ from typing import Any, Final
 from claude_pool_gh.audits.model import AuditResult
 from claude_pool_gh.conversation.audit.check_claims import check_claims
 from claude_pool_gh.conversation.audit.gather import RESULT, gather
-from claude_pool_gh.conversation.audit.host import AuditHost
+from claude_pool_gh.conversation.audit.host import AuditHost, Subject
 from claude_pool_gh.conversation.audit.steps import host_steps
+from claude_pool_gh.findings import tables
+from claude_pool_gh.findings.tables import Standing
 from claude_pool_gh.pool.model.caps import Account, Caps
 from claude_pool_gh.pool.model.config import PoolConfig, ScalingConfig, SlotMode
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
@@ -29,6 +32,7 @@ from claude_pool_gh.service.audit.options import AuditOptions
 from claude_pool_gh.service.audit.refused import in_shell_words
 from claude_pool_gh.storage import Database, Transaction, migrations
 from claude_pool_gh.storage.private import private_folder
+from claude_pool_gh.terms.severity import Severity
 
 NAME: Final = "audit"
 """The name of the pool that carries audits."""
@@ -48,6 +52,8 @@ class NothingToRead:
     """The audit had nothing to read."""
 
     reason: str
+    open: Mapping[Severity, int] | None = None
+    """Where everything was read by an earlier run: what that found and stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +139,12 @@ def add(
         ledger.reserve_chain(tx, chain_id, new.account, caps, now_ms)
 
 
+def _open(tx: Transaction, subject: Subject) -> Mapping[Severity, int]:
+    """What is open of an audit, whichever run found it."""
+    every = tables.every(tx, subject.audit)
+    return Counter(each.finding.severity for each in every if each.state is Standing.open)
+
+
 async def ended(host: AuditHost, chain_id: str, *, interrupted: bool = False) -> Ended:
     """What a chain came to by now. `interrupted`: it goes on later, and what it has so far is told."""
     chain, own = await host.database.read(
@@ -148,7 +160,12 @@ async def ended(host: AuditHost, chain_id: str, *, interrupted: bool = False) ->
         )
         return Audited(await _so_far(host, chain, own, reason))
     if outcome.verdict is Verdict.skipped:
-        return NothingToRead(outcome.reason)
+        if "unchanged_since" not in planned:
+            return NothingToRead(outcome.reason)
+        subject = Subject.model_validate(chain.plan.context)
+        return NothingToRead(
+            outcome.reason, await host.database.read(lambda tx: _open(tx, subject))
+        )
     return Failed(outcome.reason or outcome.verdict.value)
 
 

@@ -14,6 +14,7 @@ from typing import Final
 from pydantic import TypeAdapter
 
 from claude_pool_gh.audits.model import AuditPlan
+from claude_pool_gh.audits.outputs import summary
 from claude_pool_gh.conversation.audit.brief import brief
 from claude_pool_gh.conversation.audit.host import Subject
 from claude_pool_gh.conversation.recipe_terms import READING
@@ -33,6 +34,7 @@ from claude_pool_gh.service.audit.options import AuditOptions
 from claude_pool_gh.service.audit.progress import Progress
 from claude_pool_gh.service.audit.refused import (
     CLEAN,
+    FINDINGS,
     NOT_COVERED,
     AuditRefused,
     exit_code,
@@ -253,8 +255,12 @@ def _report(bench: _Bench, came_to: Ended, kind: str) -> int:
             )
             print_note("reports: " + ", ".join(map(str, written)))
             return exit_code(result)
-        case NothingToRead(reason):
+        case NothingToRead(reason, None):
             print_note(f"nothing was read: {reason}")
+        case NothingToRead(reason, open_):
+            told = summary.severities(open_) or "nothing"
+            print_note(f"nothing was read: {reason}; open from earlier runs: {told}")
+            return FINDINGS if sum(open_.values()) else CLEAN
         case Failed(reason):
             print_note(f"the audit failed: {reason}")
     return NOT_COVERED

@@ -12,6 +12,8 @@ from claude_pool_gh.reports.figures import dollars, duration
 from claude_pool_gh.reports.words import count
 from claude_pool_gh.service.audit.options import Form
 
+STEM: Final = "report"
+"""The name of each report, without its ending."""
 _LISTED: Final = 20
 _STATES: Final = {AuditState.new: " (new)", AuditState.reappeared: " (back again)"}
 
@@ -23,7 +25,7 @@ def write(
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for form in forms:
-        file = folder / f"report.{form}"
+        file = folder / f"{STEM}.{form}"
         file.write_text(_document(result, kind, form, home), "utf-8")
         written.append(file)
     return written
@@ -72,16 +74,22 @@ def planned(plan: AuditPlan) -> str:
     return "\n".join(_planned(plan))
 
 
-def _planned(plan: AuditPlan) -> Iterator[str]:
-    cost, seconds = plan.estimate.cost, plan.estimate.seconds
-    shards = [*plan.shards, *plan.beyond]
+def headline(plan: AuditPlan) -> str:
+    """A plan in a line."""
+    shards, cost = [*plan.shards, *plan.beyond], plan.estimate.cost
     files = sum(each.files for each in shards)
     size = f"{count(files, 'file')} in {count(len(shards), 'part')}"
-    yield f"{plan.audit}, {plan.repository} at {plan.commit[:9]}: {size}"
+    price = f"about {dollars(cost.likely)} ({dollars(cost.low)} to {dollars(cost.high)})"
+    return f"{plan.audit}, {plan.repository} at {plan.commit[:9]}: {size}, {price}"
+
+
+def _planned(plan: AuditPlan) -> Iterator[str]:
+    seconds = plan.estimate.seconds
+    yield headline(plan)
     runs = count(plan.estimate.runs, "earlier run") if plan.estimate.runs else "published prices"
     yield (
-        f"  about {dollars(cost.likely)} ({dollars(cost.low)} to {dollars(cost.high)}, from {runs}), "
-        f"{duration(seconds.likely * 1000)} on {count(plan.slots, 'slot')}; the budget is {dollars(plan.budget)}"
+        f"  from {runs}; about {duration(seconds.likely * 1000)} on {count(plan.slots, 'slot')}; "
+        f"the budget is {dollars(plan.budget)}"
     )
     if plan.beyond:
         beyond = sum(each.files for each in plan.beyond)
