@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from claude_pool_gh.rehearsal.model import Answer, ScriptedModel, Text
+from claude_pool_gh.service.audit.options import FORMS, AuditOptions
+from claude_pool_gh.service.settings import Settings
 from tests import ours
 from tests.acceptance.auditor import claim
 
@@ -66,6 +68,29 @@ class Ran:
     @property
     def json(self) -> Any:
         return json.loads(self.out)
+
+
+def options(model: ScriptedModel | None, folder: Path, **given: Any) -> AuditOptions:
+    """The options of a command in this process, with its reports and its store beside the checkout."""
+    known: dict[str, Any] = given.pop("settings", {})
+    if model is not None:
+        known = {"ANTHROPIC_API_KEY": "x", "ANTHROPIC_BASE_URL": model.url} | known
+    common: dict[str, Any] = {
+        "settings": Settings(**known),
+        "audit": "defects",
+        "only": (),
+        "plan_only": False,
+        "slots": 2,
+        "budget_usd": None,
+        "model": None,
+        "timeout_secs": None,
+        "out": folder / "out",
+        "forms": FORMS,
+        "as_json": True,
+        "state": folder / "state",
+        "fresh": False,
+    }
+    return AuditOptions(**(common | given))
 
 
 async def start(

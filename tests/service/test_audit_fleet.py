@@ -22,8 +22,6 @@ from claude_pool_gh.service.audit.fleet.options import (
     Organization,
     Source,
 )
-from claude_pool_gh.service.audit.options import FORMS, AuditOptions
-from claude_pool_gh.service.settings import Settings
 from tests.acceptance.auditor import Auditor
 from tests.patience import until
 from tests.service import auditing
@@ -76,31 +74,9 @@ def options(
     def make(
         source: Source, *, budget: float | None = 5.0, filters: Filters = EVERYTHING, **each: Any
     ) -> FleetOptions:
-        settings = Settings(
-            **{
-                "ANTHROPIC_API_KEY": "x",
-                "ANTHROPIC_BASE_URL": model.url,
-                "GITHUB_API_URL": github.api_url,
-                "GITHUB_SERVER_URL": github.url,
-            }
-            | each.pop("settings", {})
-        )
-        common: dict[str, Any] = {
-            "settings": settings,
-            "audit": "defects",
-            "only": (),
-            "plan_only": False,
-            "slots": 2,
-            "budget_usd": None,
-            "model": None,
-            "timeout_secs": None,
-            "out": tmp_path / "out",
-            "forms": FORMS,
-            "as_json": True,
-            "state": tmp_path / "state",
-            "fresh": False,
-        }
-        own = AuditOptions(**(common | each))
+        known = {"GITHUB_API_URL": github.api_url, "GITHUB_SERVER_URL": github.url}
+        known |= each.pop("settings", {})
+        own = auditing.options(model, tmp_path, settings=known, **each)
         return FleetOptions(each=own, source=source, filters=filters, budget_usd=budget)
 
     return make

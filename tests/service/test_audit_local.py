@@ -11,12 +11,16 @@ import jsonschema
 import pytest
 
 from claude_pool_gh.rehearsal.model import Fail, Reply, ScriptedModel
+from claude_pool_gh.service.audit import local
+from claude_pool_gh.service.audit.options import Form
+from claude_pool_gh.service.audit.refused import AuditRefused
 from tests.acceptance.auditor import Auditor, files_of
 from tests.patience import until
 from tests.service import auditing
-from tests.service.auditing import BY_FOLDER, CONFIG, FILES, PRICES, ROW, TOTAL, audit, commit
+from tests.service.auditing import BY_FOLDER, CONFIG, FILES, PRICES, ROW, TOTAL, commit, options
 
 SARIF = Path(__file__).parents[1] / "audits" / "data" / "sarif-schema-2.1.0.json"
+Capture = pytest.CaptureFixture[str]
 
 
 @pytest.fixture
@@ -42,15 +46,16 @@ def shop(tmp_path: Path) -> Path:
 
 
 async def test_a_checkout_is_audited_without_github_and_the_next_run_knows_what_was_found(
-    model: ScriptedModel, auditor: Auditor, shop: Path, tmp_path: Path
+    model: ScriptedModel, auditor: Auditor, shop: Path, tmp_path: Path, capsys: Capture
 ) -> None:
     auditor.claims, auditor.verdicts = (TOTAL, ROW), {ROW["title"]: "refuted"}
     out = tmp_path / "out"
-    first = await audit(model, shop, "--out", str(out))
-    assert first.code == 1, first
-    assert "1 finding open: 1 high" in first.out
-    assert "shop/prices.py:2  The total is a sum (new)" in first.out
-    assert ROW["title"] not in first.out, "what is refuted is counted, not shown"
+    assert await local.audit(options(model, tmp_path, as_json=False), shop) == 1
+    told = capsys.readouterr()
+    assert "1 finding open: 1 high" in told.out
+    assert "shop/prices.py:2  The total is a sum (new)" in told.out
+    assert ROW["title"] not in told.out, "what is refuted is counted, not shown"
+    assert "3 of 3 parts read" in told.err
     assert {each.name for each in out.iterdir()} == {
         "report.md",
         "report.json",
@@ -66,17 +71,16 @@ async def test_a_checkout_is_audited_without_github_and_the_next_run_knows_what_
     (result,) = sarif["runs"][0]["results"]
     assert result["ruleId"] == "defects/wrong-result"
 
-    second = await audit(model, shop, "--out", str(out), "--json")
-    assert second.code == 1
-    assert [each["state"] for each in second.json["findings"]] == ["open"]
+    assert await local.audit(options(model, tmp_path), shop) == 1
+    again = json.loads(capsys.readouterr().out)
+    assert [each["state"] for each in again["findings"]] == ["open"]
     asked = [each for each in auditor.asked("verify-audit") if TOTAL["title"] in each.text]
     assert len(asked) == 1, "nothing is verified twice"
 
     commit(shop, {"shop/prices.py": PRICES.replace("+", "*")})
     auditor.claims, auditor.verdicts = (), {TOTAL["title"]: "fixed"}
-    third = await audit(model, shop, "--format", "json", "--out", str(tmp_path / "third"))
-    assert third.code == 0, third
-    assert "nothing found in 3 files" in third.out
+    third = options(model, tmp_path, out=tmp_path / "third", forms=(Form.json,))
+    assert await local.audit(third, shop) == 0
     assert [each.name for each in (tmp_path / "third").iterdir()] == ["report.json"]
     fixed = json.loads((tmp_path / "third" / "report.json").read_text())
     assert [each["state"] for each in fixed["findings"]] == ["fixed"]
@@ -84,64 +88,79 @@ async def test_a_checkout_is_audited_without_github_and_the_next_run_knows_what_
 
 
 async def test_a_plan_needs_no_key_stores_nothing_and_says_what_would_be_read(
-    shop: Path, tmp_path: Path
+    shop: Path, tmp_path: Path, capsys: Capture
 ) -> None:
-    planned = await audit(None, shop, "--plan", "--only", "shop")
-    assert planned.code == 0, planned
-    assert "shop at" in planned.out
-    assert "1 file in 1 part" in planned.out
-    assert "from published prices" in planned.out
-    assert not (tmp_path / ".local").exists()
-    told = await audit(None, shop, "--plan", "--json", "--budget", "0.000001")
-    assert len(told.json["shards"]) == 1, "at least one is always reached"
-    assert len(told.json["beyond"]) == 2
-    nothing = await audit(None, shop, "--plan", "--only", "nowhere")
-    assert nothing.code == 2
-    assert "no file that can be read matches" in nothing.err
+    asked = options(None, tmp_path, plan_only=True, as_json=False, only=("shop",))
+    assert await local.audit(asked, shop) == 0
+    told = capsys.readouterr().out
+    assert "shop at" in told
+    assert "1 file in 1 part" in told
+    assert "from published prices" in told
+    assert not (tmp_path / "state").exists()
+    assert not (tmp_path / "out").exists()
+    tight = options(None, tmp_path, plan_only=True, budget_usd=0.000001)
+    assert await local.audit(tight, shop) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert (len(plan["shards"]), len(plan["beyond"])) == (1, 2), "at least one is always reached"
+    with pytest.raises(AuditRefused, match="no file that can be read matches") as refused:
+        await local.audit(options(None, tmp_path, plan_only=True, only=("nowhere",)), shop)
+    assert refused.value.exit_code == 2
+
+
+async def test_what_has_not_changed_since_a_complete_run_is_not_read_and_what_is_open_still_counts(
+    model: ScriptedModel, auditor: Auditor, shop: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    commit(shop, {CONFIG: "audits:\n  defects:\n    when: changed\n"})
+    auditor.claims = (TOTAL,)
+    assert await local.audit(options(model, tmp_path), shop) == 1
+    before = len(model.requests)
+    assert await local.audit(options(model, tmp_path), shop) == 1
+    assert len(model.requests) == before
+    assert "has changed since the last complete run; open from earlier runs: 1 high" in (
+        capsys.readouterr().err
+    )
 
 
 async def test_a_part_that_fails_is_not_covered_and_costs_only_itself(
-    model: ScriptedModel, auditor: Auditor, shop: Path
+    model: ScriptedModel, auditor: Auditor, shop: Path, tmp_path: Path, capsys: Capture
 ) -> None:
-    auditor.claims = (TOTAL,)
+    auditor.claims = (TOTAL, ROW)
     auditor.instead = lambda files: (
         Fail(400, "invalid_request_error", "refused") if "store/orders.py" in files else None
     )
-    ran = await audit(model, shop)
-    assert ran.code == 2, ran
-    assert "PARTLY AUDITED: 1 file not read; 1 finding open" in ran.out
-    assert (shop / "claude-pool-audit" / "report.md").is_file()
+    assert await local.audit(options(model, tmp_path, as_json=False), shop) == 2
+    assert "PARTLY AUDITED: 1 file not read; 1 finding open" in capsys.readouterr().out
+    auditor.instead = lambda _: None
+    inside = options(model, tmp_path, state=tmp_path / "other")
+    assert await local.audit(inside, shop / "store") == 1
+    told = json.loads(capsys.readouterr().out)
+    assert [each["title"] for each in told["findings"]] == [ROW["title"]], "only what is in it"
+    assert told["coverage"]["files_read"] == 1
 
 
-async def test_a_folder_inside_a_checkout_is_read_alone(
-    model: ScriptedModel, auditor: Auditor, shop: Path, tmp_path: Path
-) -> None:
-    auditor.claims = (TOTAL, ROW)
-    ran = await audit(model, tmp_path, str(shop / "store"), "--json")
-    assert [each["title"] for each in ran.json["findings"]] == [ROW["title"]]
-    assert ran.json["coverage"]["files_read"] == 1
+BAD: list[tuple[Callable[[Path], object], dict[str, object], str]] = [
+    (lambda _: None, {}, "is in no git repository with a commit"),
+    (lambda f: auditing.git(f, "init", "-q"), {}, "is in no git repository with a commit"),
+    (lambda f: commit(f, FILES), {"audit": "defect"}, "did you mean `defects`?"),
+    (lambda f: commit(f, {CONFIG: "audit: 1\n", "a": "b"}), {}, "claude-pool.yml: line 1"),
+    (lambda f: commit(f, FILES), {"state": "work/state"}, "name another folder with --state-dir"),
+    (lambda f: commit(f, FILES), {"out": "work/a.txt/out"}, "name another --out"),
+]
 
 
-@pytest.mark.parametrize(
-    ("make", "arguments", "words"),
-    [
-        (lambda _: None, (), "is in no git repository with a commit"),
-        (lambda f: auditing.git(f, "init", "-q"), (), "is in no git repository with a commit"),
-        (lambda f: commit(f, FILES), ("--audit", "defect"), "did you mean `defects`?"),
-        (lambda f: commit(f, {CONFIG: "audit: 1\n", "a": "b"}), (), "claude-pool.yml: line 1"),
-        (lambda f: commit(f, FILES), ("--state-dir", "state"), "name another folder with"),
-    ],
-)
-async def test_what_cannot_be_audited_is_told_with_what_to_do_and_ends_with_two(
-    tmp_path: Path, make: object, arguments: tuple[str, ...], words: str
+@pytest.mark.parametrize(("make", "given", "words"), BAD)
+async def test_what_cannot_be_audited_is_told_with_what_to_do(
+    tmp_path: Path, make: Callable[[Path], object], given: dict[str, object], words: str
 ) -> None:
     folder = tmp_path / "work"
     folder.mkdir()
-    assert callable(make)
+    (folder / "a.txt").write_text("a\n")
     make(folder)
-    ran = await audit(None, folder, "--plan", *arguments)
-    assert (ran.code, ran.out) == (2, ""), ran
-    assert words in ran.err
+    paths = {name: tmp_path / str(given[name]) for name in ("state", "out") if name in given}
+    with pytest.raises(AuditRefused) as refused:
+        await local.audit(options(None, tmp_path, **(given | paths)), folder)
+    assert words in refused.value.message
+    assert refused.value.exit_code == 2
 
 
 def _silent(path: str) -> Callable[[Sequence[str]], Reply | None]:
@@ -164,11 +183,12 @@ def _interruptible() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_interruptible")
 async def test_ctrl_c_keeps_what_was_found_and_the_next_run_goes_on_with_the_rest(
-    model: ScriptedModel, auditor: Auditor, shop: Path
+    model: ScriptedModel, auditor: Auditor, shop: Path, tmp_path: Path, capsys: Capture
 ) -> None:
     auditor.claims = (TOTAL, ROW)
     auditor.instead = _silent("store/orders.py")
-    run = await auditing.start(model, shop, "--slots", "1")
+    places = ("--state-dir", str(tmp_path / "state"), "--out", str(tmp_path / "out"))
+    run = await auditing.start(model, shop, "--slots", "1", *places)
     await until(lambda: _asked(auditor, "store/orders.py"))
     assert run.returncode is None
     run.send_signal(signal.SIGINT)
@@ -176,32 +196,31 @@ async def test_ctrl_c_keeps_what_was_found_and_the_next_run_goes_on_with_the_res
     assert stopped.code == 130, stopped
     assert "PARTLY AUDITED" in stopped.out
     assert "The total is a sum (not verified: the audit was interrupted)" in stopped.out
-    assert (shop / "claude-pool-audit" / "report.html").is_file()
+    assert "to go on with what is left: claude-pool-gh audit" in stopped.out
+    assert (tmp_path / "out" / "report.html").is_file()
 
     auditor.instead = lambda _: None
     before = _asked(auditor, "shop/prices.py")
-    other = await audit(model, shop, "--only", "shop")
-    assert other.code == 2
-    assert "ask for the same, or drop it with --fresh" in other.err
-    went_on = await audit(model, shop)
-    assert went_on.code == 1, went_on
-    assert "2 findings open" in went_on.out
-    assert "going on with the run" in went_on.err
+    with pytest.raises(AuditRefused, match="ask for the same, or drop it with --fresh"):
+        await local.audit(options(model, tmp_path, only=("shop",)), shop)
+    assert await local.audit(options(model, tmp_path, as_json=False), shop) == 1
+    told = capsys.readouterr()
+    assert "2 findings open" in told.out
+    assert "going on with the run" in told.err
     assert _asked(auditor, "shop/prices.py") == before, "a part that was read is not paid for again"
 
 
-async def test_a_killed_run_goes_on_and_pays_for_no_part_twice(
-    model: ScriptedModel, auditor: Auditor, shop: Path
+@pytest.mark.rotating(4)
+async def test_a_killed_run_goes_on_and_pays_for_no_part_twice_unless_it_is_dropped(
+    model: ScriptedModel, auditor: Auditor, shop: Path, tmp_path: Path
 ) -> None:
     auditor.claims = (TOTAL, ROW)
     auditor.instead = _silent("store/orders.py")
-    run = await auditing.start(model, shop, "--slots", "1")
+    run = await auditing.start(model, shop, "--slots", "1", "--state-dir", str(tmp_path / "state"))
     await until(lambda: _asked(auditor, "store/orders.py"))
     run.kill()
     await run.wait()
     auditor.instead = lambda _: None
     before = _asked(auditor, "shop/prices.py")
-    went_on = await audit(model, shop)
-    assert went_on.code == 1, went_on
-    assert "2 findings open" in went_on.out
+    assert await local.audit(options(model, tmp_path), shop) == 1
     assert _asked(auditor, "shop/prices.py") == before

@@ -48,12 +48,12 @@ class Audited:
 
 
 @dataclass(frozen=True, slots=True)
-class NothingToRead:
-    """The audit had nothing to read."""
+class Unchanged:
+    """An earlier run has read everything, and nothing has changed since."""
 
     reason: str
-    open: Mapping[Severity, int] | None = None
-    """Where everything was read by an earlier run: what that found and stands."""
+    open: Mapping[Severity, int]
+    """What that run, and those before it, found and still stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Failed:
     reason: str
 
 
-Ended = Audited | NothingToRead | Failed
+Ended = Audited | Unchanged | Failed
 
 
 @asynccontextmanager
@@ -159,13 +159,9 @@ async def ended(host: AuditHost, chain_id: str, *, interrupted: bool = False) ->
             "the audit was interrupted" if interrupted else f"the audit ended: {outcome.reason}"
         )
         return Audited(await _so_far(host, chain, own, reason))
-    if outcome.verdict is Verdict.skipped:
-        if "unchanged_since" not in planned:
-            return NothingToRead(outcome.reason)
+    if "unchanged_since" in planned:
         subject = Subject.model_validate(chain.plan.context)
-        return NothingToRead(
-            outcome.reason, await host.database.read(lambda tx: _open(tx, subject))
-        )
+        return Unchanged(outcome.reason, await host.database.read(lambda tx: _open(tx, subject)))
     return Failed(outcome.reason or outcome.verdict.value)
 
 

@@ -14,7 +14,7 @@ from typing import Final
 from pydantic import TypeAdapter
 
 from claude_pool_gh.audits.model import AuditPlan
-from claude_pool_gh.audits.outputs import summary
+from claude_pool_gh.audits.outputs import json, summary
 from claude_pool_gh.conversation.audit.brief import brief
 from claude_pool_gh.conversation.audit.host import Subject
 from claude_pool_gh.conversation.recipe_terms import READING
@@ -25,10 +25,11 @@ from claude_pool_gh.pool.model.config import Isolation
 from claude_pool_gh.pool.model.ids import ChainId, new_id
 from claude_pool_gh.pool.model.plan import Plan, WorkspaceSpec
 from claude_pool_gh.pool.model.ports import Finish, HostStepContext
+from claude_pool_gh.pool.store import chains
 from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.service import script
 from claude_pool_gh.service.audit import carrying, planning, reports
-from claude_pool_gh.service.audit.carrying import Audited, Ended, Failed, NothingToRead
+from claude_pool_gh.service.audit.carrying import Audited, Ended, Failed, Unchanged
 from claude_pool_gh.service.audit.host import Shell
 from claude_pool_gh.service.audit.options import AuditOptions
 from claude_pool_gh.service.audit.progress import Progress
@@ -39,6 +40,7 @@ from claude_pool_gh.service.audit.refused import (
     AuditRefused,
     exit_code,
     in_shell_words,
+    writable,
 )
 from claude_pool_gh.service.init import remote
 from claude_pool_gh.service.terminal import print_answer, print_note
@@ -106,6 +108,7 @@ async def audit(options: AuditOptions, path: Path) -> int:
         await script.name_unsaved(checkout.root)
     if options.plan_only:
         return await _plan(options, checkout, state)
+    writable(options.out)
     return await _run(options, checkout, state)
 
 
@@ -209,6 +212,8 @@ async def _run(options: AuditOptions, checkout: Checkout, state: Path) -> int:
                     await pool.wait_chain(ChainId(chain.id))
         except asyncio.CancelledError:
             so_far = await carrying.ended(bench.host, chain.id, interrupted=True)
+            if isinstance(so_far, Audited):
+                so_far = Audited(replace(so_far.result, resume=_again(bench)))
             _report(bench, so_far, kind)
             raise
         came_to = await carrying.ended(bench.host, chain.id)
@@ -241,7 +246,17 @@ async def _begun(bench: _Bench) -> ChainRow:
         carrying.add(tx, chain_id, plan, caps, now, folder=bench.repository.folder)
 
     await database.transact(begin)
-    return await database.read(lambda tx: carrying.chains.get(tx, chain_id))
+    return await database.read(lambda tx: chains.get(tx, chain_id))
+
+
+def _again(bench: _Bench) -> str:
+    """The command that goes on with an interrupted run."""
+    options = bench.options
+    words = ["claude-pool-gh", "audit", str(bench.checkout.root), "--audit", options.audit]
+    words += [word for each in options.only for word in ("--only", each)]
+    return shlex.join(
+        words if options.state is None else [*words, "--state-dir", str(options.state)]
+    )
 
 
 def _report(bench: _Bench, came_to: Ended, kind: str) -> int:
@@ -251,16 +266,14 @@ def _report(bench: _Bench, came_to: Ended, kind: str) -> int:
         case Audited(result):
             written = reports.write(result, kind, options.out, options.forms)
             print_answer(
-                reports.json.document(result).rstrip() if options.as_json else reports.told(result)
+                json.document(result).rstrip() if options.as_json else reports.told(result)
             )
             print_note("reports: " + ", ".join(map(str, written)))
             return exit_code(result)
-        case NothingToRead(reason, None):
-            print_note(f"nothing was read: {reason}")
-        case NothingToRead(reason, open_):
+        case Unchanged(reason, open_):
             told = summary.severities(open_) or "nothing"
             print_note(f"nothing was read: {reason}; open from earlier runs: {told}")
             return FINDINGS if sum(open_.values()) else CLEAN
         case Failed(reason):
-            print_note(f"the audit failed: {reason}")
+            print_note(f"nothing was audited: {reason}")
     return NOT_COVERED

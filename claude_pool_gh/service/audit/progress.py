@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,13 +17,15 @@ from rich.table import Table
 from rich.text import Text
 
 from claude_pool_gh.conversation.audit.host import Subject
-from claude_pool_gh.pool.model.states import TaskState
+from claude_pool_gh.pool.model.states import ChainState, TaskState
 from claude_pool_gh.pool.store import chains, costs, tasks
 from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.pool.store.tasks import TaskRow
 from claude_pool_gh.reports.figures import dollars, duration
 from claude_pool_gh.service.terminal import one_line, print_note
 from claude_pool_gh.storage import Database, Transaction
+
+logger = logging.getLogger(__name__)
 
 _LOOK_SECONDS: Final = 0.5
 _DOING: Final = {"find": "reads", "verify": "verifies", "merge": "compares"}
@@ -67,31 +70,49 @@ class Seen:
         return self.seconds_of_parts / self.read * (self.parts - self.read) / beside
 
 
-def seen(tx: Transaction, chain_ids: Sequence[str], budget: int, now_ms: int) -> Seen:
-    """Read how far these chains are."""
-    found = chains.several(tx, chain_ids)
-    own = tasks.of_chains(tx, found)
-    spent = costs.cost_of_chains(tx, found)
-    every = [task for some in own.values() for task in some]
-    read = [task for task in every if task.step == "find" and task.state in _OVER]
+@dataclass(slots=True)
+class Looks:
+    """Looks at chains again and again; of one that has ended, what it came to is kept and not read again."""
+
+    _ended: dict[str, Seen] = field(default_factory=dict)
+
+    def now(self, tx: Transaction, chain_ids: Sequence[str], budget: int, now_ms: int) -> Seen:
+        """All of these chains together."""
+        live = [each for each in chain_ids if each not in self._ended]
+        found, own = chains.several(tx, live), tasks.of_chains(tx, live)
+        spent = costs.cost_of_chains(tx, live)
+        told = {
+            each: seen(chain, own[each], spent.get(each, (0, False))[0], now_ms)
+            for each, chain in found.items()
+        }
+        self._ended |= {
+            each: told[each] for each, chain in found.items() if chain.state is ChainState.done
+        }
+        every = [*(self._ended | told).values()]
+        return Seen(
+            repositories=len(chain_ids),
+            busy=tuple(each for one in every for each in one.busy),
+            parts=sum(one.parts for one in every),
+            read=sum(one.read for one in every),
+            claims=sum(one.claims for one in every),
+            verified=sum(one.verified for one in every),
+            cost=sum(one.cost for one in every),
+            budget=budget,
+            seconds_of_parts=sum(one.seconds_of_parts for one in every),
+        )
+
+
+def seen(chain: ChainRow, own: Sequence[TaskRow], cost: int, now_ms: int) -> Seen:
+    """How far one chain is. Pure."""
+    read = [task for task in own if task.step == "find" and task.state in _OVER]
+    running = [task for task in own if task.state is TaskState.running]
     return Seen(
-        repositories=len(found),
-        busy=tuple(
-            _busy(chain, task, now_ms)
-            for chain in found.values()
-            for task in own[chain.id]
-            if task.state is TaskState.running
-        ),
-        parts=sum(
-            len((each.results.get("plan") or {}).get("shards", ())) for each in found.values()
-        ),
+        busy=tuple(_busy(chain, task, now_ms) for task in running),
+        parts=len((chain.results.get("plan") or {}).get("shards", ())),
         read=len(read),
-        claims=sum(
-            len((each.results.get("check") or {}).get("candidates", ())) for each in found.values()
-        ),
-        verified=sum(task.step == "verify" and task.state in _OVER for task in every),
-        cost=sum(cost for cost, _ in spent.values()),
-        budget=budget,
+        claims=len((chain.results.get("check") or {}).get("candidates", ())),
+        verified=sum(task.step == "verify" and task.state in _OVER for task in own),
+        cost=cost,
         seconds_of_parts=sum(_seconds(task, now_ms) for task in read),
     )
 
@@ -148,7 +169,7 @@ def news(before: Seen, now: Seen, seconds: float) -> Iterator[str]:
         yield head(now, seconds)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Progress:
     """Shows the chains of a store on standard error."""
 
@@ -156,32 +177,42 @@ class Progress:
     budget: int
     now_ms: Callable[[], int]
     console: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))
+    _looks: Looks = field(default_factory=Looks)
+    _before: Seen = field(default_factory=Seen)
+    _since: float = field(default_factory=time.monotonic)
 
     @asynccontextmanager
     async def watching(self, chain_ids: Callable[[], Sequence[str]]) -> AsyncIterator[None]:
-        """Show how far they are while the block lasts."""
+        """Show how far they are while the block lasts, and how far they came at its end."""
         watcher = asyncio.create_task(self._watch(chain_ids))
         try:
             yield
         finally:
             watcher.cancel()
-            with suppress(asyncio.CancelledError):
-                await watcher
+            last = self._look(chain_ids())
+            for error in await asyncio.gather(watcher, last, return_exceptions=True):
+                if isinstance(error, Exception):  # what is shown never ends what is paid for
+                    logger.warning("progress not shown: %s", error, extra={"action": "not_shown"})
 
     async def _watch(self, chain_ids: Callable[[], Sequence[str]]) -> None:
-        since, before = time.monotonic(), Seen()
-        if self.console.is_terminal:
-            with Live(console=self.console, transient=True, refresh_per_second=4) as live:
-                while True:
-                    now = await self._look(chain_ids())
-                    live.update(picture(now, time.monotonic() - since))
-                    await asyncio.sleep(_LOOK_SECONDS)
-        while True:
-            now = await self._look(chain_ids())
-            for line in news(before, now, time.monotonic() - since):
-                print_note(line)
-            before = now
-            await asyncio.sleep(_LOOK_SECONDS)
+        if not self.console.is_terminal:
+            while True:
+                await self._look(chain_ids())
+                await asyncio.sleep(_LOOK_SECONDS)
+        with Live(console=self.console, transient=True, refresh_per_second=4) as live:
+            while True:
+                now = await self._seen(chain_ids())
+                live.update(picture(now, time.monotonic() - self._since))
+                await asyncio.sleep(_LOOK_SECONDS)
 
-    async def _look(self, chain_ids: Sequence[str]) -> Seen:
-        return await self.database.read(lambda tx: seen(tx, chain_ids, self.budget, self.now_ms()))
+    async def _look(self, chain_ids: Sequence[str]) -> None:
+        """Print what is new in lines."""
+        now, before = await self._seen(chain_ids), self._before
+        self._before = now
+        for line in news(before, now, time.monotonic() - self._since):
+            print_note(line)
+
+    async def _seen(self, chain_ids: Sequence[str]) -> Seen:
+        return await self.database.read(
+            lambda tx: self._looks.now(tx, chain_ids, self.budget, self.now_ms())
+        )

@@ -26,9 +26,10 @@ from claude_pool_gh.service.command_line.deferred import deferred
 from claude_pool_gh.service.command_line.options import PositiveNumber, settings_flags, settings_of
 
 if TYPE_CHECKING:
-    from claude_pool_gh.service.audit import local
+    from claude_pool_gh.service.audit import local, refused
     from claude_pool_gh.service.audit.fleet import run
 else:
+    refused = deferred("claude_pool_gh.service.audit.refused")
     local = deferred("claude_pool_gh.service.audit.local")
     run = deferred("claude_pool_gh.service.audit.fleet.run")
 
@@ -154,6 +155,11 @@ def command(path: Path | None, **given: Any) -> None:
         claude-pool-gh audit --only "src/**" --format html --format sarif --out build
         claude-pool-gh audit --org octo --topic payments --audit security --budget 50
     """  # noqa: D301 - click wants the character itself
+    with refused.coded():
+        sys.exit(_audit(path, given))
+
+
+def _audit(path: Path | None, given: Mapping[str, Any]) -> int:
     options = AuditOptions(
         settings=settings_of({"model": given["model"], **{name: given[name] for name in _GITHUB}}),
         audit=given["audit"],
@@ -171,7 +177,7 @@ def command(path: Path | None, **given: Any) -> None:
     )
     source = _source(given)
     if source is None:
-        sys.exit(asyncio.run(local.audit(options, path or Path())))
+        return asyncio.run(local.audit(options, path or Path()))
     if path is not None:
         raise click.UsageError("give a PATH, or --org, --installation or --repos, not both")
     fleet = FleetOptions(
@@ -185,7 +191,7 @@ def command(path: Path | None, **given: Any) -> None:
         ),
         budget_usd=given["budget"],
     )
-    sys.exit(asyncio.run(run.audit(fleet)))
+    return asyncio.run(run.audit(fleet))
 
 
 def _source(given: Mapping[str, Any]) -> Source | None:

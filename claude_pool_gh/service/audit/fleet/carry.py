@@ -142,6 +142,7 @@ class Fleet:
                 pool.wake()
             if known is not ChainState.done:
                 await pool.wait_chain(ChainId(chain_id))
+                await self.worktrees.remove_checkouts(found.id)
         except NotAudited as why:
             self.settle(found, str(why))
         except Later as why:

@@ -13,7 +13,7 @@ from claude_pool_gh.pool.model.states import ChainState
 from claude_pool_gh.pool.store import chains, costs, lookup
 from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.service.audit import carrying, reports
-from claude_pool_gh.service.audit.carrying import Audited, Failed, NothingToRead
+from claude_pool_gh.service.audit.carrying import Audited, Failed, Unchanged
 from claude_pool_gh.service.audit.fleet.carry import Fleet
 from claude_pool_gh.service.audit.fleet.options import Found
 from claude_pool_gh.storage import Transaction
@@ -55,10 +55,7 @@ async def _carried(fleet: Fleet, found: Found, chain: ChainRow, *, interrupted: 
                 reports.write, result, subject.kind, folder, options.forms, home
             )
             return row_of(result, name, str(PurePosixPath(name) / reports.STEM))
-        case NothingToRead(reason, None):
-            state = RowState.not_audited
-            return Row(repository=name, state=state, reason=reason, commit=subject.commit)
-        case NothingToRead(reason, open_):
+        case Unchanged(reason, open_):
             state = RowState.findings if sum(open_.values()) else RowState.clean
             return Row(
                 repository=name, state=state, reason=reason, commit=subject.commit, open=open_

@@ -28,7 +28,13 @@ from claude_pool_gh.service.audit.fleet.record import FleetRun
 from claude_pool_gh.service.audit.fleet.rows import rows
 from claude_pool_gh.service.audit.options import Form
 from claude_pool_gh.service.audit.progress import Progress
-from claude_pool_gh.service.audit.refused import CLEAN, FINDINGS, NOT_COVERED, AuditRefused
+from claude_pool_gh.service.audit.refused import (
+    CLEAN,
+    FINDINGS,
+    NOT_COVERED,
+    AuditRefused,
+    writable,
+)
 from claude_pool_gh.service.terminal import print_answer, print_note
 from claude_pool_gh.storage import Database, Transaction
 from claude_pool_gh.worktrees.leases import Worktrees
@@ -46,6 +52,8 @@ _PLANS: Final = TypeAdapter(list[AuditPlan])
 
 async def audit(options: FleetOptions) -> int:
     """Audit the repositories of a fleet, or plan it. The exit code: see `refused`."""
+    if not options.each.plan_only:
+        writable(options.each.out)
     state = _state(options)
     reader = Reader(options.each.settings)
     if options.budget_usd is None and not options.each.plan_only:
@@ -123,8 +131,8 @@ async def _plan(fleet: Fleet) -> int:
     for found in fleet.left():
         try:
             plans.append(await fleet.planned(found))
-        except (NotAudited, Later) as why:
-            problems[found.full_name] = str(why)
+        except (NotAudited, Later) as error:
+            problems[found.full_name] = str(error)
     if fleet.options.each.as_json:
         print_answer(_PLANS.dump_json(plans, indent=2).decode())
     else:
@@ -174,7 +182,6 @@ async def _report(fleet: Fleet) -> int:
         ended_ms=run.ended_ms or _now(),
         left_out=run.left_out,
     )
-    options.out.mkdir(parents=True, exist_ok=True)
     written = []
     for form in options.forms:
         if (make := _FORMS.get(form)) is not None:
