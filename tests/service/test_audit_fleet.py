@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -257,13 +258,24 @@ async def test_what_github_cannot_give_now_is_tried_again_by_the_next_command(
     assert rows(capsys)["octo/shop"]["state"] == "findings"
 
 
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """Programs that are started here can be interrupted, also where whoever runs the tests ignores that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.rotating(4)
-async def test_a_killed_fleet_goes_on_with_what_is_left_and_pays_for_nothing_twice(
+@pytest.mark.usefixtures("_interruptible")
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+async def test_a_fleet_that_was_ended_goes_on_with_what_is_left_and_pays_for_nothing_twice(
     github: SimulatedGitHub,
     model: ScriptedModel,
     auditor: Auditor,
     token: Callable[..., str],
     tmp_path: Path,
+    how: signal.Signals,
 ) -> None:
     repositories = [github.create_repository(f"octo/{name}", SHOP) for name in ("a", "b", "c")]
     secret = token(*repositories)
@@ -287,8 +299,13 @@ async def test_a_killed_fleet_goes_on_with_what_is_left_and_pays_for_nothing_twi
     first = await auditing.start(model, work, *arguments, **told)
     await until(held.is_set)
     assert first.returncode is None
-    first.kill()
-    await first.wait()
+    first.send_signal(how)
+    stopped = await auditing.ended(first)
+    if how is signal.SIGINT:
+        assert stopped.code == 130, stopped
+        states = [each["state"] for each in stopped.json["repositories"]]
+        assert states == ["findings", "not finished", "not finished"]
+        assert (work / "claude-pool-audit" / "octo" / "a" / "report.html").is_file()
     auditor.instead = lambda _: None
     before = len(auditor.asked("audit-defects"))
     went_on = await auditing.audit(model, work, *arguments, **told)

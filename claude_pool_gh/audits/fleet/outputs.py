@@ -130,7 +130,7 @@ def _line(row: Row) -> str:
         str(row.fixed or ""),
         _read(row),
         dollars(row.cost, upper_bound=row.cost_is_bound),
-        cell(row.reason),
+        cell(neutralize_line(row.reason)),
     ]
     return f"| {' | '.join(cells)} |"
 

@@ -27,6 +27,7 @@ from claude_pool_gh.pool.model.plan import Plan, WorkspaceSpec
 from claude_pool_gh.pool.model.ports import Finish, HostStepContext
 from claude_pool_gh.pool.store import chains
 from claude_pool_gh.pool.store.chains import ChainRow
+from claude_pool_gh.reports.figures import dollars
 from claude_pool_gh.service import script
 from claude_pool_gh.service.audit import carrying, planning, reports
 from claude_pool_gh.service.audit.carrying import Audited, Ended, Failed, Unchanged
@@ -234,7 +235,10 @@ async def _begun(bench: _Bench) -> ChainRow:
                 f"an earlier run of this audit is unfinished, and read {asked or 'everything'}: ask for the same, "
                 "or drop it with --fresh"
             )
-        print_note(f"going on with the run that was begun at commit {subject.commit[:9]}")
+        budget = dollars(left[-1].plan.limits.chain)
+        print_note(
+            f"going on with the run that was begun at commit {subject.commit[:9]} with {budget}"
+        )
         return left[-1]
     plan = await bench.plan()
     caps = Caps(task=plan.limits.task, chain=plan.limits.chain)

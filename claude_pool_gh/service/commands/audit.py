@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -19,6 +18,7 @@ from claude_pool_gh.service.audit.fleet.options import (
     Named,
     Organization,
     Source,
+    checked_name,
 )
 from claude_pool_gh.service.audit.options import FORMS, AuditOptions, Form
 from claude_pool_gh.service.command_line.common_flags import json_flag
@@ -34,7 +34,6 @@ else:
     run = deferred("claude_pool_gh.service.audit.fleet.run")
 
 _GITHUB: Final = ("app_id", "private_key_file", "github_api_url", "github_server_url")
-_NAME: Final = re.compile(r"[A-Za-z0-9._-]+/[A-Za-z0-9._-]+")
 
 
 @click.command
@@ -160,6 +159,9 @@ def command(path: Path | None, **given: Any) -> None:
 
 
 def _audit(path: Path | None, given: Mapping[str, Any]) -> int:
+    source = _source(given)
+    if source is not None and path is not None:
+        raise click.UsageError("give a PATH, or --org, --installation or --repos, not both")
     options = AuditOptions(
         settings=settings_of({"model": given["model"], **{name: given[name] for name in _GITHUB}}),
         audit=given["audit"],
@@ -175,11 +177,8 @@ def _audit(path: Path | None, given: Mapping[str, Any]) -> int:
         state=given["state_dir"],
         fresh=given["fresh"],
     )
-    source = _source(given)
     if source is None:
         return asyncio.run(local.audit(options, path or Path()))
-    if path is not None:
-        raise click.UsageError("give a PATH, or --org, --installation or --repos, not both")
     fleet = FleetOptions(
         each=replace(options, budget_usd=given["budget_each"]),
         source=source,
@@ -212,9 +211,9 @@ def _named(file: Path) -> Named:
     """The repositories that a file names, each once; empty lines and those with # are passed over."""
     lines = (line.partition("#")[0].strip() for line in file.read_text("utf-8").splitlines())
     names = tuple(dict.fromkeys(line for line in lines if line))
-    for name in names:
-        if not _NAME.fullmatch(name):
-            raise click.UsageError(f"{file}: {name!r} is not OWNER/NAME")
     if not names:
         raise click.UsageError(f"{file} names no repository")
-    return Named(file, names)
+    try:
+        return Named(file, tuple(map(checked_name, names)))
+    except ValueError as error:
+        raise click.UsageError(f"{file}: {error}") from error

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from claude_pool_gh.service.audit.options import AuditOptions
 
@@ -55,6 +56,16 @@ class Named:
 Source = Organization | Installations | Named
 
 
+_NAME: Final = re.compile(r"(?!\.{1,2}/)[A-Za-z0-9._-]{1,100}/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}")
+
+
+def checked_name(text: str) -> str:
+    """The text, if it is `owner/name` as GitHub gives names: it becomes a path. Raises ValueError."""
+    if not _NAME.fullmatch(text):
+        raise ValueError(f"{text!r} is not OWNER/NAME")
+    return text
+
+
 class Found(BaseModel):
     """A repository as GitHub lists it, or one that it does not have."""
 
@@ -62,7 +73,7 @@ class Found(BaseModel):
 
     id: int = 0
     """0: GitHub does not have it."""
-    full_name: str
+    full_name: Annotated[str, AfterValidator(checked_name)]
     installation_id: int = 0
     """0: a person's token reads it."""
     default_branch: str = ""

@@ -130,7 +130,7 @@ class Reader:
 
         client, _ = self._client(0)
         listed: PaginatedList[Repository] = PaginatedList(
-            Repository, client.requester, f"/orgs/{name}/repos", {"per_page": 100}
+            Repository, client.requester, f"/orgs/{quote(name, safe='')}/repos", {"per_page": 100}
         )
         return [_found(each, 0) for each in listed]
 
