@@ -102,12 +102,21 @@ def usual_state(folder: Path | str) -> Path:
     `$XDG_STATE_HOME/claude-pool/NAME-DIGEST`, by default in `~/.local/state`.
     """
     here = Path(folder).resolve()
+    return state_home() / f"{here.name}-{sha256(str(here).encode()).hexdigest()[:10]}"
+
+
+def state_home() -> Path:
+    """The folder below which everything is kept that has no place of its own."""
     base = os.environ.get("XDG_STATE_HOME") or Path("~/.local/state").expanduser()
-    return Path(base) / "claude-pool" / f"{here.name}-{sha256(str(here).encode()).hexdigest()[:10]}"
+    return Path(base) / "claude-pool"
 
 
 def recipes(folder: Path) -> RecipeLibrary:
     """The packaged recipes, those of the user, and those of the project in `folder`: the last one's go first."""
-    return RecipeLibrary(
-        (files("claude_pool_gh.recipes"), USER_RECIPES.expanduser(), folder / PROJECT_RECIPES)
-    )
+    own = user_recipes()
+    return RecipeLibrary((*own.folders, folder / PROJECT_RECIPES))
+
+
+def user_recipes() -> RecipeLibrary:
+    """The packaged recipes and those of the user, which go before them."""
+    return RecipeLibrary((files("claude_pool_gh.recipes"), USER_RECIPES.expanduser()))

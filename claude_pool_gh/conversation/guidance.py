@@ -46,10 +46,16 @@ async def guidance(
     mirror = await services.worktrees.fetch(
         facts.thread.repository.id, [branch], [f"refs/heads/{facts.default_branch}"]
     )
-    found = await history.read_files(mirror, branch, wanted(paths))
-    found |= await history.read_files(mirror, branch, imported(found))
-    more = await _elsewhere(mirror, branch, found) if facts.place == "issue" else []
-    return told(found, more)
+    return await guidance_at(mirror, branch, paths, elsewhere=facts.place == "issue")
+
+
+async def guidance_at(
+    git_dir: Path, commit: str, paths: Sequence[str] = (), *, elsewhere: bool = True
+) -> str:
+    """The rules that stand at a commit of the maintainers' own. `elsewhere`: those of other folders are named."""
+    found = await history.read_files(git_dir, commit, wanted(paths))
+    found |= await history.read_files(git_dir, commit, imported(found))
+    return told(found, await _elsewhere(git_dir, commit, found) if elsewhere else [])
 
 
 def wanted(paths: Iterable[str]) -> list[str]:

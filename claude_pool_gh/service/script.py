@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -27,7 +27,8 @@ from claude_pool_gh.service import stores
 from claude_pool_gh.service.flags import in_flags
 from claude_pool_gh.service.following import Followed, follow, print_result
 from claude_pool_gh.service.script_options import ScriptOptions
-from claude_pool_gh.service.terminal import Terminal
+from claude_pool_gh.service.settings import Settings
+from claude_pool_gh.service.terminal import Terminal, print_note
 from claude_pool_gh.worktrees.errors import WorktreeError
 from claude_pool_gh.worktrees.local import uncommitted_files
 
@@ -41,7 +42,7 @@ async def run(wishes: ScriptOptions, prompt: str, overrides: TaskOverrides) -> i
     """Run one prompt and print the answer. The exit code: 0 when it was done."""
     async with opened(wishes) as pool:
         terminal = Terminal(pool)
-        await _name_unsaved(terminal, wishes.folder, wishes.isolation)
+        await _name_unsaved(wishes.folder, wishes.isolation)
         task_id = await pool.submit(prompt, config=overrides, isolation=wishes.isolation)
         try:
             async with terminal.watching(task_id, title=prompt):
@@ -85,8 +86,8 @@ async def _followed(
     approve: bool,
 ) -> ChainResult | ChainProgress:
     async with opened(wishes, library=library) as pool:
-        here, terminal = wishes.folder.absolute(), Terminal(pool)
-        await _name_unsaved(terminal, here, _isolation(wishes, workflow))
+        here = wishes.folder.absolute()
+        await _name_unsaved(here, _isolation(wishes, workflow))
         options = ChainOptions(isolation=wishes.isolation, budget_usd=wishes.budget_usd)
         chain_id = await pool.submit_workflow(workflow.name, args, options=options)
         steps = tuple(step.name for step in workflow.steps)
@@ -106,16 +107,7 @@ async def opened(
         scaling=ScalingConfig(max_slots=max(ScalingConfig().max_slots, wishes.slots)),
         **_asked(wishes),
     )
-    agent = ClaudeAgent(
-        key=settings.anthropic_api_key.get_secret_value() or None,
-        base_url=settings.anthropic_base_url,
-        proxy=settings.proxy,
-        trusted=wishes.trusted,
-        patience_seconds=settings.model_patience,
-    )
-    here = wishes.folder.absolute()
-    # Ends of runs are told here, with their reason; the SDK logs them a second time, with a traceback.
-    logging.getLogger("claude_agent_sdk").setLevel(logging.CRITICAL)
+    agent, here = agent_of(settings, trusted=wishes.trusted), wishes.folder.absolute()
     with in_shell_words():
         async with Pool.open(
             agent,
@@ -127,6 +119,19 @@ async def opened(
             state=wishes.state,
         ) as pool:
             yield pool
+
+
+def agent_of(settings: Settings, *, trusted: bool) -> ClaudeAgent:
+    """The agent of a pool in a shell, with the key of whoever runs the command."""
+    # Ends of runs are told here, with their reason; the SDK logs them a second time, with a traceback.
+    logging.getLogger("claude_agent_sdk").setLevel(logging.CRITICAL)
+    return ClaudeAgent(
+        key=settings.anthropic_api_key.get_secret_value() or None,
+        base_url=settings.anthropic_base_url,
+        proxy=settings.proxy,
+        trusted=trusted,
+        patience_seconds=settings.model_patience,
+    )
 
 
 def library_of(folder: Path, *, trusted: bool) -> RecipeLibrary:
@@ -158,18 +163,20 @@ def _isolation(wishes: ScriptOptions, workflow: Workflow) -> Isolation | None:
     return wishes.isolation or (None if own is None else Isolation(own))
 
 
-async def _name_unsaved(terminal: Terminal, folder: Path, isolation: Isolation | None) -> None:
-    """Tell which changes agents will not see, since they work on copies of the last commit."""
+async def _name_unsaved(folder: Path, isolation: Isolation | None) -> None:
+    """Tell which changes agents will not see, where they work on copies."""
     if isolation in (None, Isolation.none):
         return
-    try:
-        files = await uncommitted_files(folder.absolute())
-    except WorktreeError:
-        return  # no repository: the pool says so when it makes a copy
-    if files:
+    with suppress(WorktreeError):  # no repository: the pool says so when it makes a copy
+        await name_unsaved(folder)
+
+
+async def name_unsaved(folder: Path) -> None:
+    """Tell which changes agents who work on copies of the last commit do not see. Raises WorktreeError."""
+    if files := await uncommitted_files(folder.absolute()):
         named = ", ".join(files[:_NAMED_FILES]) + (", …" if len(files) > _NAMED_FILES else "")
         many = "1 uncommitted file is" if len(files) == 1 else f"{len(files)} uncommitted files are"
-        terminal.note(f"{many} not seen by agents, who work on copies of the last commit: {named}")
+        print_note(f"{many} not seen by agents, who work on copies of the last commit: {named}")
 
 
 def _shelved(library: RecipeLibrary, name: str) -> Workflow:

@@ -162,6 +162,11 @@ class Worktrees:
         made = Checkouts(folder, self.mirror(repository_id).path)
         return self._checkouts.setdefault(repository_id, made)
 
+    async def remove_checkouts(self, repository_id: int) -> None:
+        """Remove the checkouts of a repository at which nobody works any more; its mirror stays."""
+        self._checkouts.pop(repository_id, None)
+        await asyncio.to_thread(remove, self.state / "checkouts" / str(int(repository_id)))
+
     async def _fetch_patiently(
         self, repository_id: int, wanted: list[str], refs: list[str]
     ) -> Path:

@@ -24,7 +24,7 @@ from claude_pool_gh.worktrees.checkouts.removal import remove
 from claude_pool_gh.worktrees.errors import WorktreeError
 from claude_pool_gh.worktrees.git import git
 from claude_pool_gh.worktrees.leases import Lease, ReadOnly, lend, sweep_leases
-from claude_pool_gh.worktrees.mirror import checked_commit, take_bytes_as_they_are
+from claude_pool_gh.worktrees.mirror import checked_commit, put, take_bytes_as_they_are
 from claude_pool_gh.worktrees.snapshot import KEPT_UNDER, begun, restore
 
 _FROM_DISK: Final = {"GIT_ALLOW_PROTOCOL": "file"}
@@ -66,6 +66,12 @@ class LocalRepository:
             ) from error
         commit = found.decode().strip()
         return WorkspaceSpec(isolation=isolation, folder=str(self.folder), commit=commit)
+
+    async def git_dir(self) -> Path:
+        """A bare repository of our own with all that the folder's has. Raises WorktreeError where that is none."""
+        _, common = await self._git_dirs()
+        async with self._lock:
+            return await _store(self.base_dir.absolute(), common)
 
     @asynccontextmanager
     async def lease(self, wanted: WorkspaceRequest) -> AsyncIterator[Workspace]:
@@ -165,9 +171,9 @@ async def _store(leases: Path, repository: Path) -> Path:
         await git("init", "--quiet", "--bare", "--template=", store)
         await git("config", "uploadpack.allowAnySHA1InWant", "true", git_dir=store)
     (store / "objects" / "info").mkdir(exist_ok=True)
-    (store / "objects" / "info" / "alternates").write_text(f"{repository / 'objects'}\n")
+    put(store / "objects" / "info" / "alternates", os.fsencode(f"{repository / 'objects'}\n"))
     if (cut_off := repository / "shallow").exists():  # where its history ends, ours ends too
-        (store / "shallow").write_bytes(cut_off.read_bytes())
+        put(store / "shallow", cut_off.read_bytes())
     else:
         (store / "shallow").unlink(missing_ok=True)
     take_bytes_as_they_are(store)

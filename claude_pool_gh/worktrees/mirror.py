@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+from uuid import uuid4
 
 from claude_pool_gh.storage.private import private_folder
 from claude_pool_gh.worktrees import faults, trees
@@ -212,8 +213,17 @@ def _sorted(error: WorktreeError) -> WorktreeError:
 def take_bytes_as_they_are(git_dir: Path) -> None:
     """Let no `.gitattributes` of a tree change or refuse content on its way in or out: no filter, no encoding."""
     (git_dir / "info").mkdir(exist_ok=True)
-    own = "* -text -filter -ident -export-ignore -export-subst !working-tree-encoding\n"
-    (git_dir / "info" / "attributes").write_text(own)
+    own = b"* -text -filter -ident -export-ignore -export-subst !working-tree-encoding\n"
+    put(git_dir / "info" / "attributes", own)
+
+
+def put(file: Path, content: bytes) -> None:
+    """Let a file of a git directory have this content, without a moment in which a git at work there finds less."""
+    if file.exists() and file.read_bytes() == content:
+        return
+    new = file.with_name(f".{file.name}.{uuid4().hex[:8]}")
+    new.write_bytes(content)
+    new.replace(file)
 
 
 def checked_commit(text: str) -> str:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from github import Auth, Github, GithubIntegration
+from github.PaginatedList import PaginatedList
+from github.Repository import Repository as RemoteRepository
 
 from claude_pool_gh.rehearsal.github import App, Repository, SimulatedGitHub
 
@@ -67,3 +69,29 @@ async def test_pygithub_lists_reads_and_writes(
         "label": ["from the operator"],
     }
     assert widgets.comments(pull.number)[0].reactions[0].content == "eyes"
+
+
+async def test_an_organization_s_repositories_are_listed_as_far_as_the_token_reads_them(
+    github: SimulatedGitHub, widgets: Repository
+) -> None:
+    mona = github.create_user("mona")
+    widgets.grant(mona, "read")
+    widgets.describe(topics=("payments",), language="Python", kilobytes=12)
+    hidden = github.create_repository("octo/hidden", private=True)
+    for number in range(3):
+        github.create_repository(f"octo/r{number}").grant(mona, "read")
+    gone = github.create_repository("octo/gone")
+    gone.grant(mona, "read")
+    gone.delete()
+    token = github.create_token(mona)
+
+    def work() -> list[tuple[str, list[str], str | None, int, bool]]:
+        client = Github(auth=Auth.Token(token), base_url=github.api_url, retry=None)
+        listed = PaginatedList(
+            RemoteRepository, client.requester, "/orgs/octo/repos", {"per_page": 2}
+        )
+        return [(one.full_name, one.topics, one.language, one.size, one.archived) for one in listed]
+
+    seen = await asyncio.to_thread(work)
+    assert seen[0] == ("octo/widgets", ["payments"], "Python", 12, False)
+    assert [each[0] for each in seen[1:]] == ["octo/r0", "octo/r1", "octo/r2"], hidden.full_name

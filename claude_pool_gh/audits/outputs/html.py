@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from html import escape
-from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
@@ -15,17 +14,13 @@ from claude_pool_gh.audits.model import (
     ShardState,
 )
 from claude_pool_gh.audits.outputs import summary
+from claude_pool_gh.audits.outputs.page import items, page, table, text
 from claude_pool_gh.audits.outputs.summary import SEVERITIES, Tone
 from claude_pool_gh.reports.figures import dollars
 from claude_pool_gh.reports.neutralize import neutralize
-from claude_pool_gh.reports.unseen import seen
 from claude_pool_gh.reports.words import count
 from claude_pool_gh.terms import cmark
 
-_STYLE: Final = Path(__file__).with_name("report.css")
-_POLICY: Final = (
-    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-)
 _STATES: Final = {AuditState.new: "new", AuditState.reappeared: "back again"}
 _WIDTH, _HEIGHT, _EDGE = 640, 200, 28
 
@@ -33,29 +28,21 @@ _WIDTH, _HEIGHT, _EDGE = 640, 200, 28
 def document(result: AuditResult, home: str = "") -> str:
     """The page. `home`: the repository's page on GitHub, "" where there is none; it is only linked to."""
     name = f"Audit of {result.plan.repository}: {result.plan.audit}"
-    style = _STYLE.read_text("utf-8")
-    main = "\n".join(_main(result, home if home.startswith("https://") else ""))
-    return (
-        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<meta name="referrer" content="no-referrer">\n<title>{_text(name)}</title>\n'
-        f"<style>{style}</style>\n</head>\n<body>\n<main>\n{main}\n</main>\n</body>\n</html>\n"
-    )
+    return page(name, _main(result, home if home.startswith("https://") else ""))
 
 
 def _main(result: AuditResult, home: str) -> Iterator[str]:
     plan, verdict = result.plan, summary.verdict(result)
-    yield f"<h1>Audit of {_text(plan.repository)}: {_text(plan.audit)}</h1>"
-    told = [f"commit {_text(plan.commit[:9])} of {_text(plan.branch)}"]
-    told += [_text(each) for each in (*summary.facts(result), summary.day(result.ended_ms))]
+    yield f"<h1>Audit of {text(plan.repository)}: {text(plan.audit)}</h1>"
+    told = [f"commit {text(plan.commit[:9])} of {text(plan.branch)}"]
+    told += [text(each) for each in (*summary.facts(result), summary.day(result.ended_ms))]
     yield f'<p class="soft">{" · ".join(told)}</p>'
     clean = " clean" if verdict.tone is Tone.clean else ""
-    yield f'<p class="verdict{clean}">{_text(verdict.text)}</p>'
+    yield f'<p class="verdict{clean}">{text(verdict.text)}</p>'
     if missing := summary.missing(result):
-        yield f'<ul class="warnings">{_items(missing)}</ul>'
+        yield f'<ul class="warnings">{items(missing)}</ul>'
     if result.resume and verdict.tone is Tone.partial:
-        yield f"<p>To go on with what is left: <code>{_text(result.resume)}</code></p>"
+        yield f"<p>To go on with what is left: <code>{text(result.resume)}</code></p>"
     yield _counts(result)
     yield _chart(result)
     yield _folders(result)
@@ -75,7 +62,7 @@ def _counts(result: AuditResult) -> str:
         if of:
             numbers = (len(of), states.count(AuditState.new), states.count(AuditState.reappeared))
             rows.append([f'<span class="tag {severity}">{severity}</span>', *map(str, numbers)])
-    return _table(("", "open", "new", "back again"), 3, rows)
+    return table(("", "open", "new", "back again"), 3, rows)
 
 
 def _folders(result: AuditResult) -> str:
@@ -83,41 +70,41 @@ def _folders(result: AuditResult) -> str:
     used = [each for each in SEVERITIES if any(one.standing[each] for one in shown)]
     rows = [
         [
-            f"<code>{_text(one.path)}</code>",
+            f"<code>{text(one.path)}</code>",
             *(str(one.standing[each]) for each in used),
             str(one.total),
         ]
         for one in shown
     ]
-    table = _table(("folder", *used, "all"), len(used) + 1, rows)
+    folders = table(("folder", *used, "all"), len(used) + 1, rows)
     rest = f'<p class="soft">and {count(more, "folder")} more</p>' if more else ""
-    return f"<h2>By folder</h2>{table}{rest}" if table else ""
+    return f"<h2>By folder</h2>{folders}{rest}" if folders else ""
 
 
 def _finding(each: AuditFinding, home: str) -> str:
     stated = each.finding
     state = f" · {_STATES[each.state]}" if each.state in _STATES else ""
-    facts = [_place(each, home), f"<code>{_text(each.rule)}</code>"]
+    facts = [_place(each, home), f"<code>{text(each.rule)}</code>"]
     facts.append("confirmed by a second agent" if each.verified else "not verified")
     if not each.reread:
         facts.append("its place was not read in this run")
     if each.file_gone:
         facts.append("its file is gone")
-    name = f'<span class="soft"><code>{_text(summary.short(each))}</code></span>'
+    name = f'<span class="soft"><code>{text(summary.short(each))}</code></span>'
     head = f'<span class="tag {each.severity}">{each.severity}</span>{state} {name}'
     parts = [
-        f"<header>{head}<h3>{_text(stated.title)}</h3></header>",
+        f"<header>{head}<h3>{text(stated.title)}</h3></header>",
         f'<p class="soft">{" · ".join(facts)}</p>',
         f"<div>{_prose(stated.body)}</div>",
-        f"<pre>{_text(stated.evidence)}</pre>",
-        f"<p><strong>When it goes wrong:</strong> {_text(stated.scenario)}</p>",
+        f"<pre>{text(stated.evidence)}</pre>",
+        f"<p><strong>When it goes wrong:</strong> {text(stated.scenario)}</p>",
     ]
     if stated.suggestion is not None:
         parts.append("<p><strong>Suggested in place of these lines:</strong></p>")
-        parts.append(f"<pre>{_text(stated.suggestion)}</pre>")
+        parts.append(f"<pre>{text(stated.suggestion)}</pre>")
     if each.also:
         also = ", ".join(
-            f"<code>{_text(other.path)}:{other.start_line}</code>" for other in each.also
+            f"<code>{text(other.path)}:{other.start_line}</code>" for other in each.also
         )
         parts.append(f'<p class="soft">Also at {also}</p>')
     return f"<article>{''.join(parts)}</article>"
@@ -128,7 +115,7 @@ def _place(each: AuditFinding, home: str) -> str:
     lines = f"{stated.start_line}"
     if stated.end_line != stated.start_line:
         lines += f"-{stated.end_line}"
-    shown = f"<code>{_text(stated.path)}:{lines}</code>"
+    shown = f"<code>{text(stated.path)}:{lines}</code>"
     if not home or each.file_gone:
         return shown
     address = f"{home}/blob/{quote(each.commit)}/{quote(stated.path)}#L{stated.start_line}"
@@ -139,15 +126,15 @@ def _rest(result: AuditResult, home: str) -> Iterator[str]:
     """The claims and findings that do not count, and the files that were not read."""
     if result.unsettled:
         yield "<h2>Claims that nobody could settle</h2>"
-        yield _table(
+        yield table(
             ("", "claim", "place", "why"),
             0,
             [
                 [
                     f'<span class="tag {each.severity}">{each.severity}</span>',
-                    _text(each.title),
-                    f"<code>{_text(each.path)}:{each.line}</code>",
-                    _text(each.reason),
+                    text(each.title),
+                    f"<code>{text(each.path)}:{each.line}</code>",
+                    text(each.reason),
                 ]
                 for each in sorted(result.unsettled, key=lambda each: -each.severity.rank)
             ],
@@ -157,20 +144,20 @@ def _rest(result: AuditResult, home: str) -> Iterator[str]:
         yield "<h2>Not covered</h2>"
         rows = [
             [
-                _text(each.shard.title),
+                text(each.shard.title),
                 str(each.shard.files),
                 each.state.value,
-                _text(each.reason),
+                text(each.reason),
             ]
             for each in unread
         ]
-        yield _table(("shard", "files", "", "why"), 0, rows)
+        yield table(("shard", "files", "", "why"), 0, rows)
     aside = [
         f"{reason.value}: {count(number, 'file')}"
         for reason, number in result.coverage.reasons().items()
     ]
     if aside := [*aside, *summary.not_shown(result)]:
-        yield f"<h2>Left out, and counted only</h2><ul>{_items(aside)}</ul>"
+        yield f"<h2>Left out, and counted only</h2><ul>{items(aside)}</ul>"
     for what, state in (("Fixed", AuditState.fixed), ("Dismissed", AuditState.dismissed)):
         if found := result.in_state(state):
             yield f"<h2>{what}: {len(found)}</h2>"
@@ -181,15 +168,15 @@ def _rest(result: AuditResult, home: str) -> Iterator[str]:
 def _settled(each: AuditFinding, home: str) -> str:
     why = ""
     if each.state is AuditState.dismissed:
-        why = f" · dismissed by {_text(each.settled_by)}: {_text(each.reason)}"
-    return f"<li>{_text(each.finding.title)} · {_place(each, home)}{why}</li>"
+        why = f" · dismissed by {text(each.settled_by)}: {text(each.reason)}"
+    return f"<li>{text(each.finding.title)} · {_place(each, home)}{why}</li>"
 
 
 def _runs(result: AuditResult) -> str:
     rows = [
         [
             summary.day(each.ended_ms),
-            f"<code>{_text(each.commit[:9])}</code>",
+            f"<code>{text(each.commit[:9])}</code>",
             str(sum(each.open.values())),
             str(each.new),
             str(each.fixed),
@@ -198,8 +185,8 @@ def _runs(result: AuditResult) -> str:
         ]
         for each in reversed(summary.trend(result))
     ]
-    table = _table(("run", "commit", "open", "new", "fixed", "cost", ""), 0, rows)
-    return f"<h2>Runs</h2>{table}" if table else ""
+    runs = table(("run", "commit", "open", "new", "fixed", "cost", ""), 0, rows)
+    return f"<h2>Runs</h2>{runs}" if runs else ""
 
 
 def _chart(result: AuditResult) -> str:
@@ -219,10 +206,10 @@ def _chart(result: AuditResult) -> str:
         f"Open findings after each of the last {len(points)} runs, from {totals[0]} to {totals[-1]}"
     )
     return (
-        f'<figure><svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{_text(words)}">'
+        f'<figure><svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{text(words)}">'
         f'<line class="axis" x1="{_EDGE}" y1="{bottom}" x2="{_WIDTH}" y2="{bottom}"/>'
         f'<text x="0" y="14">{most}</text><text x="0" y="{bottom}">0</text>{lines}</svg>'
-        f"<figcaption>{_text(words)}: all (solid), and critical or high (dashed)</figcaption></figure>"
+        f"<figcaption>{text(words)}: all (solid), and critical or high (dashed)</figcaption></figure>"
     )
 
 
@@ -235,35 +222,7 @@ def _points(values: Sequence[int], most: int) -> str:
     )
 
 
-def _table(head: Sequence[str], numbers: int, rows: Sequence[Sequence[str]]) -> str:
-    """A table of HTML that is safe already; its last `numbers` columns are numbers."""
-    if not rows:
-        return ""
-    words = len(head) - numbers
-
-    def line(cells: Sequence[str], tag: str) -> str:
-        return "".join(
-            f"<{tag}{' class=n' if at >= words else ''}>{each}</{tag}>"
-            for at, each in enumerate(cells)
-        )
-
-    body = "".join(f"<tr>{line(row, 'td')}</tr>" for row in rows)
-    return (
-        f'<div class="wide"><table><thead><tr>{line(head, "th")}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
-    )
-
-
 def _prose(text: str) -> str:
     """An agent's Markdown without life, as HTML; the renderer leaves out what HTML is in it all the same."""
     (made,) = cmark.render(neutralize(text, 4_000), ("strikethrough",), 0)
     return made
-
-
-def _items(texts: Sequence[str]) -> str:
-    return "".join(f"<li>{_text(each)}</li>" for each in texts)
-
-
-def _text(text: str) -> str:
-    """A text of anybody's, as text."""
-    return escape(seen(text))

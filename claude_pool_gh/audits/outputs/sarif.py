@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from claude_pool_gh.audits.model import AuditFinding, AuditResult, Completeness
 from claude_pool_gh.audits.outputs import summary
-from claude_pool_gh.audits.rules import Rule
+from claude_pool_gh.audits.rules import KINDS, RULES, Rule
 from claude_pool_gh.reports.unseen import seen
 from claude_pool_gh.reports.words import count
 from claude_pool_gh.terms.severity import Severity
@@ -56,6 +56,12 @@ def category(audit: str) -> str:
 def is_worth_uploading(result: AuditResult) -> bool:
     """True where there is anything to say: a run that read nothing changes no alert."""
     return result.completeness is not Completeness.nothing
+
+
+def rules_of(result: AuditResult, kind: str) -> list[Rule]:
+    """The rules that a document names: all of the audit's kind, and those of findings from before it had that kind."""
+    own, found = KINDS[kind], {each.rule for each in result.standing}
+    return [*own, *(rule for rule in RULES.values() if rule.id in found and rule not in own)]
 
 
 def listed(result: AuditResult) -> tuple[AuditFinding, ...]:

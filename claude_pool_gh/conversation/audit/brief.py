@@ -23,9 +23,7 @@ from claude_pool_gh.audits.rules import KINDS
 from claude_pool_gh.audits.shards import Grouping, group_of, pattern_of
 from claude_pool_gh.config import owners
 from claude_pool_gh.conversation.audit import known
-from claude_pool_gh.conversation.audit.facts import AuditFacts, audit_facts
-from claude_pool_gh.conversation.guidance import guidance
-from claude_pool_gh.conversation.services import Services
+from claude_pool_gh.conversation.audit.host import AuditHost, Subject
 from claude_pool_gh.conversation.thread_prompt import new_fence
 from claude_pool_gh.findings import tables
 from claude_pool_gh.findings.tables import KnownFinding
@@ -54,12 +52,12 @@ _DISMISSED_TOLD: Final = 20
 _PLAN: Final = TypeAdapter(AuditPlan)
 
 
-async def brief(services: Services, context: HostStepContext) -> Done | Finish:
+async def brief(host: AuditHost, context: HostStepContext) -> Done | Finish:
     """Fetch the commit, list and cut its files, and hold the price against the budget."""
-    facts = audit_facts(context)
-    started = services.clock.now_ms()
+    subject = host.subject(context)
+    started = host.clock.now_ms()
     try:
-        return await _brief(services, context, facts, started)
+        return await _brief(host, context, subject, started)
     except TooManyFiles as error:
         raise StepFailed(str(error)) from error
     except WorktreeError as error:  # its detail is for operators
@@ -69,30 +67,31 @@ async def brief(services: Services, context: HostStepContext) -> Done | Finish:
 
 
 async def _brief(
-    services: Services, context: HostStepContext, facts: AuditFacts, started: int
+    host: AuditHost, context: HostStepContext, subject: Subject, started: int
 ) -> Done | Finish:
-    repository = facts.thread.repository
-    mirror = await services.worktrees.fetch(repository.id, [facts.head], facts.refs)
-    past = await services.database.read(lambda tx: _Past.read(tx, facts))
-    rules = await guidance(services, facts, [])
-    digest = _digest(facts, context, rules)
-    changed = await _changed(services, facts, past.complete)
-    only = _only(facts, past.complete, changed, digest)
+    mirror = await host.git_dir(context, [subject.commit])
+    past = await host.database.read(lambda tx: _Past.read(tx, subject))
+    rules = await host.guidance(context)
+    digest = _digest(subject, context, rules)
+    changed = await _changed(host, context, subject, past.complete)
+    only = _only(subject, past.complete, changed, digest)
     wanted = Wanted(
-        paths=facts.paths,
-        within=facts.settings.paths,
-        exclude=facts.settings.exclude,
+        paths=subject.paths,
+        within=subject.settings.paths,
+        exclude=subject.settings.exclude,
         only=only,
-        trusts_attributes=facts.kind != "security",
+        trusts_attributes=subject.kind != "security",
     )
-    listing = await list_files(mirror, facts.head, wanted)
-    plan = await _plan(facts, mirror, listing, past, changed, context.plan.limits.chain)
+    listing = await list_files(mirror, subject.commit, wanted)
+    plan = await _plan(subject, mirror, listing, past, changed, context.plan.limits.chain)
     if not plan.shards:
-        return Finish(Outcome(verdict=Verdict.skipped, reason=_nothing(facts, listing, only)))
+        reason = _nothing(subject, listing, only)
+        unchanged = {"unchanged_since": plan.unread_since} if only is not None else None
+        return Finish(Outcome(verdict=Verdict.skipped, reason=reason), unchanged)
     stored = _PLAN.dump_python(plan, mode="json")
-    if facts.plan_only:
+    if subject.plan_only:
         return Finish(Outcome(verdict=Verdict.answered), {"plan": stored, "planned": True})
-    if plan.beyond and facts.settings.over_budget == "refuse":
+    if plan.beyond and subject.settings.over_budget == "refuse":
         reason = (
             f"the estimate is {dollars(plan.estimate.cost.likely)}, the budget {dollars(plan.budget)}; "
             "nothing was read"
@@ -100,19 +99,19 @@ async def _brief(
         return Finish(
             Outcome(verdict=Verdict.out_of_budget, reason=reason, anew=True), {"plan": stored}
         )
-    earlier = await known.earlier(mirror, facts.head, past.every)
+    earlier = await known.earlier(mirror, subject.commit, past.every)
     return Done(
         {
-            "head": facts.head,
+            "head": subject.commit,
             "fence": new_fence(),
-            "about": _about(facts, plan),
+            "about": _about(subject, plan),
             "guidance": rules,
             "turns": {
                 step.name: step.overrides.max_turns
                 for step in context.plan.steps
                 if isinstance(step, AgentRun)
             },
-            "rules": "\n".join(f"- `{rule.id}`: {rule.summary}" for rule in KINDS[facts.kind]),
+            "rules": "\n".join(f"- `{rule.id}`: {rule.summary}" for rule in KINDS[subject.kind]),
             "dismissed": _dismissed(past.dismissed),
             "shards": [_item(shard) for shard in plan.shards],
             "plan": stored,
@@ -133,21 +132,20 @@ class _Past:
     dismissed: Sequence[KnownFinding]
 
     @classmethod
-    def read(cls, tx: Transaction, facts: AuditFacts) -> _Past:
+    def read(cls, tx: Transaction, subject: Subject) -> _Past:
         """Read it in one transaction."""
-        repository = facts.thread.repository.id
         return cls(
-            rows.runs_of(tx, facts.audit),
-            rows.last_complete(tx, facts.audit),
-            tables.every(tx, facts.audit),
-            tables.dismissed_in(tx, repository, last=_DISMISSED_TOLD),
+            rows.runs_of(tx, subject.audit),
+            rows.last_complete(tx, subject.audit),
+            tables.every(tx, subject.audit),
+            tables.dismissed_in(tx, subject.repository_id, last=_DISMISSED_TOLD),
         )
 
 
-def _digest(facts: AuditFacts, context: HostStepContext, rules: str) -> str:
+def _digest(subject: Subject, context: HostStepContext, rules: str) -> str:
     """Of all that decides what an audit finds besides the code."""
     said = {
-        "settings": facts.settings.model_dump(mode="json"),
+        "settings": subject.settings.model_dump(mode="json"),
         "steps": [step.model_dump(mode="json") for step in context.plan.steps],
         "guidance": rules,
     }
@@ -155,31 +153,29 @@ def _digest(facts: AuditFacts, context: HostStepContext, rules: str) -> str:
 
 
 async def _changed(
-    services: Services, facts: AuditFacts, last: AuditRun | None
+    host: AuditHost, context: HostStepContext, subject: Subject, last: AuditRun | None
 ) -> frozenset[str] | None:
     """The paths that have changed since the last complete run; None where that is not known."""
     if last is None:
         return None
     try:
-        mirror = await services.worktrees.fetch(
-            facts.thread.repository.id, [last.point.commit], facts.refs
-        )
-        return frozenset(await history.changed_paths(mirror, last.point.commit, facts.head))
+        mirror = await host.git_dir(context, [last.point.commit])
+        return frozenset(await history.changed_paths(mirror, last.point.commit, subject.commit))
     except WorktreeError:
         return None  # the branch was rewritten, and the old commit is gone
 
 
 def _only(
-    facts: AuditFacts, last: AuditRun | None, changed: frozenset[str] | None, digest: str
+    subject: Subject, last: AuditRun | None, changed: frozenset[str] | None, digest: str
 ) -> frozenset[str] | None:
     """The files that are read where only changed ones are; other rules or another model ask about all again."""
-    if facts.settings.when != "changed" or facts.paths or last is None or last.digest != digest:
+    if subject.settings.when != "changed" or subject.paths or last is None or last.digest != digest:
         return None
     return changed
 
 
 async def _plan(
-    facts: AuditFacts,
+    subject: Subject,
     mirror: Path,
     listing: Listing,
     past: _Past,
@@ -191,31 +187,31 @@ async def _plan(
     if first:
         files, more = await sift(mirror, files, listing.claimed)
         skipped += more
-    by, owned = Cut(facts.settings.by), await _owners(mirror, facts.head)
+    by, owned = Cut(subject.settings.by), await _owners(mirror, subject.commit)
     is_owned: Callable[[str], bool] | None = (
         None if owned is None else lambda path: bool(owners.owners_of(owned, path))
     )
     paths = [each.path for each in files]
     made = PlanFacts(
-        audit=facts.name,
-        repository=facts.thread.repository.full_name,
-        commit=facts.head,
-        branch=facts.base_ref,
+        audit=subject.name,
+        repository=subject.repository,
+        commit=subject.commit,
+        branch=subject.branch,
         by=by,
-        group_of=group_of(by, await _grouping(by, facts, mirror, paths, owned)),
+        group_of=group_of(by, await _grouping(by, subject, mirror, paths, owned)),
         signals=Signals(
             changed=changed or frozenset(),
-            commits=await history.commits_of_paths(mirror, facts.head),
+            commits=await history.commits_of_paths(mirror, subject.commit),
             found=_counted(past.every),
             is_owned=is_owned,
         ),
         rates=rates([run.past for run in past.runs]),
         budget=budget,
-        slots=facts.settings.slots,
-        only=facts.paths,
-        notices=_unmatched(facts, listing),
+        slots=subject.settings.slots,
+        only=subject.paths,
+        notices=_unmatched(subject, listing),
         unread_since=past.complete.point.commit
-        if past.complete is not None and facts.settings.when == "changed"
+        if past.complete is not None and subject.settings.when == "changed"
         else "",
     )
     plan = await asyncio.to_thread(make_plan, files, skipped, made)
@@ -234,16 +230,16 @@ async def _owners(mirror: Path, head: str) -> tuple[owners.Rule, ...] | None:
 
 async def _grouping(
     by: Cut,
-    facts: AuditFacts,
+    subject: Subject,
     mirror: Path,
     paths: Sequence[str],
     owned: tuple[owners.Rule, ...] | None,
 ) -> Grouping:
     if by is Cut.package:
-        texts = await history.read_files(mirror, facts.head, packages.ROOT_MANIFESTS)
+        texts = await history.read_files(mirror, subject.commit, packages.ROOT_MANIFESTS)
         return Grouping(package_of=packages.package_of(packages.packages(paths, texts)))
     return Grouping(
-        pattern_of=pattern_of(facts.settings.paths, patterns.names),
+        pattern_of=pattern_of(subject.settings.paths, patterns.names),
         owner_of=lambda path: ", ".join(owners.owners_of(owned or (), path)),
     )
 
@@ -255,31 +251,31 @@ def _counted(every: Sequence[KnownFinding]) -> Mapping[str, int]:
     return counts
 
 
-def _unmatched(facts: AuditFacts, listing: Listing) -> tuple[str, ...]:
+def _unmatched(subject: Subject, listing: Listing) -> tuple[str, ...]:
     """Paths of the command that name nothing that is read."""
     paths = [each.path for each in listing.files]
     return tuple(
         f"No file that is read matches {each}."
-        for each in facts.paths
+        for each in subject.paths
         if not any(patterns.names(each, path) for path in paths)
     )
 
 
-def _nothing(facts: AuditFacts, listing: Listing, only: frozenset[str] | None) -> str:
+def _nothing(subject: Subject, listing: Listing, only: frozenset[str] | None) -> str:
     if not listing.total:
         return "the repository has no files"
     if only is not None:
         return "nothing that is read has changed since the last complete run"
-    if facts.paths or facts.settings.paths:
+    if subject.paths or subject.settings.paths:
         return "no file that can be read matches the paths that were given"
     return "every file is generated, vendored, binary or excluded"
 
 
-def _about(facts: AuditFacts, plan: AuditPlan) -> str:
+def _about(subject: Subject, plan: AuditPlan) -> str:
     """The host's own words about the whole."""
     return (
         f"Repository {plan.repository}, branch {plan.branch}, commit {plan.commit}. "
-        f"The audit {facts.name!r} reads {plan.files} files in {len(plan.shards)} parts; "
+        f"The audit {subject.name!r} reads {plan.files} files in {len(plan.shards)} parts; "
         "other agents read the other parts at the same time."
     )
 

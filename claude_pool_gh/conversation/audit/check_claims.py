@@ -11,10 +11,9 @@ from claude_pool_gh.audits import rows
 from claude_pool_gh.audits.rows import AuditTrait
 from claude_pool_gh.audits.stated import ReadClaim, claims_of
 from claude_pool_gh.audits.weighing import Candidate
-from claude_pool_gh.conversation.audit.facts import AuditFacts, audit_facts
+from claude_pool_gh.conversation.audit.host import AuditHost, Subject
 from claude_pool_gh.conversation.audit.known import Earlier
 from claude_pool_gh.conversation.review.reading import held
-from claude_pool_gh.conversation.services import Services
 from claude_pool_gh.findings import tables
 from claude_pool_gh.findings.identity import (
     fingerprint,
@@ -40,20 +39,20 @@ MOST_AGAIN: Final = 40
 """Known findings of changed code that one run judges again; the others stay open."""
 
 
-async def check_claims(services: Services, context: HostStepContext) -> Done:
+async def check_claims(host: AuditHost, context: HostStepContext) -> Done:
     """Keep what is true of the files, once each, the worst first; count the rest."""
-    facts, results = audit_facts(context), context.results
+    subject, results = host.subject(context), context.results
     shards, found = results["plan"]["shards"], results["find"]
-    read = [claims_of(task, facts.kind) for task in found]
+    read = [claims_of(task, subject.kind) for task in found]
     stated = [
         _Stated(shard["id"], claim)
         for shard, each in zip(shards, read, strict=True)
         for claim in each.claims
     ]
-    mirror = services.worktrees.mirror(facts.thread.repository.id).path
-    placed = await _placed(mirror, facts.head, stated)
+    mirror = await host.git_dir(context, [subject.commit])
+    placed = await _placed(mirror, subject.commit, stated)
     earlier = Earlier.restored(results["plan"]["earlier"])
-    now = await services.database.read(lambda tx: _Now.read(tx, facts))
+    now = await host.database.read(lambda tx: _Now.read(tx, subject))
     sorted_ = _sorted(placed, earlier, now)
     serious = [each for each in sorted_.new if each.finding.severity.rank >= SERIOUS.rank]
     again = [
@@ -131,12 +130,12 @@ class _Now:
     dismissed: Sequence[KnownFinding]
 
     @classmethod
-    def read(cls, tx: Transaction, facts: AuditFacts) -> _Now:
+    def read(cls, tx: Transaction, subject: Subject) -> _Now:
         """Read it in one transaction."""
         return cls(
-            {each.mark: each for each in tables.every(tx, facts.audit)},
-            rows.traits_of(tx, facts.audit),
-            tables.dismissed_in(tx, facts.thread.repository.id, last=500),
+            {each.mark: each for each in tables.every(tx, subject.audit)},
+            rows.traits_of(tx, subject.audit),
+            tables.dismissed_in(tx, subject.repository_id, last=500),
         )
 
     def named_for(self, claim: Finding) -> Finding:

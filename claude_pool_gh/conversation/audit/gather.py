@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Final
 
 from pydantic import TypeAdapter
@@ -21,10 +22,7 @@ from claude_pool_gh.audits.model import (
 from claude_pool_gh.audits.results import ShardCounts
 from claude_pool_gh.audits.rows import AuditRun, AuditTrait
 from claude_pool_gh.audits.weighing import Candidate, Weighed, weigh
-from claude_pool_gh.conversation.audit.facts import AuditFacts, audit_facts
-from claude_pool_gh.conversation.audit.paused import paused
-from claude_pool_gh.conversation.audit.publish import publish
-from claude_pool_gh.conversation.services import Services
+from claude_pool_gh.conversation.audit.host import AuditHost, Subject
 from claude_pool_gh.findings import tables
 from claude_pool_gh.findings.identity import carried, quoted_in
 from claude_pool_gh.findings.model import Finding, NewPlace
@@ -38,7 +36,7 @@ RESULT: Final = TypeAdapter(AuditResult)
 _PLAN: Final = TypeAdapter(AuditPlan)
 
 
-async def alike(_services: Services, context: HostStepContext) -> Done:
+async def alike(context: HostStepContext) -> Done:
     """Ask a judge about claims of different parts that may be one fault. Usually there are none, and no cost."""
     claims = _claims(context)
     groups = results.alike(claims)
@@ -76,16 +74,17 @@ def _claims(context: HostStepContext, weighed: Weighed | None = None) -> list[Ca
     return [*(weighed or _weighed(context)).confirmed, *trifles]
 
 
-async def gather(services: Services, context: HostStepContext) -> Finish:
+async def gather(host: AuditHost, context: HostStepContext) -> Finish:
     """Weigh, join, and store what this run has found, in one transaction with the chain's end."""
-    facts, made = audit_facts(context), context.results
+    subject, made = host.subject(context), context.results
     plan = _PLAN.validate_python(made["plan"]["plan"])
     check, weighed = made["check"], _weighed(context)
     groups = [each["marks"] for each in made["alike"]["groups"]]
     reported = results.joined(_claims(context, weighed), groups, made["merge"])
-    places = await _places(services, facts, check, weighed)
-    ended = services.clock.now_ms()
-    known = await services.database.read(lambda tx: _Known.read(tx, facts, context.chain_id))
+    mirror = await host.git_dir(context, [subject.commit])
+    places = await _places(mirror, subject, check, weighed)
+    ended = host.clock.now_ms()
+    known = await host.database.read(lambda tx: _Known.read(tx, subject, context.chain_id))
     covered = results.coverage(
         plan,
         made["find"],
@@ -93,9 +92,9 @@ async def gather(services: Services, context: HostStepContext) -> Finish:
     )
     unsettled = tuple(weighed.unsettled)
     told = results.problems(covered, unverified=check["unverified"], broken=len(weighed.broken))
-    run = _Run(facts, context.chain_id, ended, reported, places, weighed)
+    run = _Run(subject, context.chain_id, ended, reported, places, weighed)
     read = frozenset(covered.read)
-    findings = results.ordered(await _findings(services, run, known, read, check))
+    findings = results.ordered(await _findings(mirror, run, known, read, check))
     full = AuditResult(
         plan=plan,
         coverage=covered,
@@ -119,7 +118,7 @@ async def gather(services: Services, context: HostStepContext) -> Finish:
     outcome = results.outcome(full, [*made["find"], *weighed.broken])
     ended_run = AuditRun(
         chain_id=context.chain_id,
-        audit=facts.audit,
+        audit=subject.audit,
         digest=made["plan"]["digest"],
         started_ms=full.started_ms,
         everything=not plan.only,
@@ -127,11 +126,11 @@ async def gather(services: Services, context: HostStepContext) -> Finish:
         past=past,
     )
 
-    off = await paused(services, facts.thread.repository, facts.head)
+    publish = await host.publication(context, full)
 
     def commit(tx: Transaction) -> None:
         run.store(tx, ended_run)
-        publish(tx, services, facts, full, now_ms=ended, workflow_off=off)
+        publish(tx)
 
     return Finish(outcome, RESULT.dump_python(full, mode="json"), commit)
 
@@ -143,7 +142,7 @@ async def gather(services: Services, context: HostStepContext) -> Finish:
 class _Run:
     """The findings of the audit, as one run reports them."""
 
-    facts: AuditFacts
+    subject: Subject
     chain_id: str
     ended_ms: int
     reported: Sequence[tuple[Candidate, tuple[Finding, ...]]]
@@ -152,13 +151,13 @@ class _Run:
 
     def store(self, tx: Transaction, run: AuditRun) -> None:
         """Write it down; what is there already from an earlier try of this step stays as it is."""
-        facts, now = self.facts, self.ended_ms
+        subject, now = self.subject, self.ended_ms
         for finding in self.places.values():
-            tables.carry(tx, facts.audit, finding, facts.head)
+            tables.carry(tx, subject.audit, finding, subject.commit)
         new = [candidate.finding for candidate, _ in self.reported]
-        tables.remember(tx, facts.audit, self.chain_id, "audit", new, now, head=facts.head)
+        tables.remember(tx, subject.audit, self.chain_id, "audit", new, now, head=subject.commit)
         for each in self.weighed.fixed:
-            tables.settle(tx, facts.audit, each.mark, Standing.fixed, now)
+            tables.settle(tx, subject.audit, each.mark, Standing.fixed, now)
         verified = {each.mark for each in self.weighed.confirmed}
         traits = {
             candidate.mark: AuditTrait(
@@ -166,7 +165,7 @@ class _Run:
             )
             for candidate, also in self.reported
         }
-        rows.note_traits(tx, facts.audit, traits)
+        rows.note_traits(tx, subject.audit, traits)
         rows.remember_run(tx, run)
 
 
@@ -182,16 +181,16 @@ class _Known:
     shards: Sequence[int]
 
     @classmethod
-    def read(cls, tx: Transaction, facts: AuditFacts, chain_id: str) -> _Known:
+    def read(cls, tx: Transaction, subject: Subject, chain_id: str) -> _Known:
         """Read it in one transaction."""
         total, bound = costs.cost_of(tx, chain_id)
         own = sorted(tasks.of_chain(tx, chain_id, "find"), key=lambda task: task.shard)
         runs = [[f"{t.id}.{number}" for number in range(1, t.attempt + 1)] for t in own]
         each = costs.cost_of_runs(tx, [run for some in runs for run in some])
         return cls(
-            tables.every(tx, facts.audit),
-            rows.traits_of(tx, facts.audit),
-            [run.point for run in reversed(rows.runs_of(tx, facts.audit))],
+            tables.every(tx, subject.audit),
+            rows.traits_of(tx, subject.audit),
+            [run.point for run in reversed(rows.runs_of(tx, subject.audit))],
             total,
             bound,
             [sum(each.get(run, (0, False))[0] for run in some) for some in runs],
@@ -199,13 +198,12 @@ class _Known:
 
 
 async def _places(
-    services: Services, facts: AuditFacts, check: Mapping[str, Any], weighed: Weighed
+    mirror: Path, subject: Subject, check: Mapping[str, Any], weighed: Weighed
 ) -> dict[str, Finding]:
     """Open findings where they stand now, by their names."""
     places = {mark: Finding.model_validate(f) for mark, f in check["places"].items()}
-    mirror = services.worktrees.mirror(facts.thread.repository.id).path
     paths = {place.path.removeprefix("./") for _, place in weighed.still if place is not None}
-    files = await history.read_files(mirror, facts.head, paths)
+    files = await history.read_files(mirror, subject.commit, paths)
     for candidate, place in weighed.still:
         found = None if place is None else _quoted(candidate.finding, place, files)
         if found is not None:
@@ -222,16 +220,15 @@ def _quoted(before: Finding, place: NewPlace, files: Mapping[str, str]) -> Findi
 
 
 async def _findings(
-    services: Services,
+    mirror: Path,
     run: _Run,
     known: _Known,
     read: frozenset[str],
     check: Mapping[str, Any],
 ) -> list[AuditFinding]:
     """Every finding that the audit knows, old and new, each once."""
-    facts = run.facts
-    mirror = services.worktrees.mirror(facts.thread.repository.id).path
-    there = frozenset(await history.list_paths(mirror, facts.head))
+    subject = run.subject
+    there = frozenset(await history.list_paths(mirror, subject.commit))
     before = {each.mark: each for each in known.every}
     fixed = {each.mark for each in run.weighed.fixed}
     judged = fixed | {each.mark for each, _ in run.weighed.still} | set(check["seen"])
@@ -248,7 +245,7 @@ async def _findings(
                 rule="" if trait is None else trait.rule,
                 finding=finding,
                 state=AuditState.fixed if mark in fixed else _state(each.state),
-                commit=facts.head if mark in run.places else each.head,
+                commit=subject.commit if mark in run.places else each.head,
                 verified=trait is not None and trait.verified,
                 reread=mark in judged or finding.path in read,
                 also=() if trait is None else trait.also,
@@ -270,7 +267,7 @@ async def _findings(
                 rule=candidate.rule,
                 finding=candidate.finding,
                 state=AuditState.new if old is None else AuditState.reappeared,
-                commit=facts.head,
+                commit=subject.commit,
                 verified=candidate.mark in verified,
                 reread=True,
                 shard=check["shard_of"].get(candidate.mark, ""),

@@ -8,7 +8,6 @@ from claude_pool_gh.audits import schedule_rows
 from claude_pool_gh.audits.model import AuditResult
 from claude_pool_gh.audits.outputs import issue, sarif
 from claude_pool_gh.audits.outputs.summary import NextRun
-from claude_pool_gh.audits.rules import KINDS, RULES
 from claude_pool_gh.audits.schedule_rows import ScheduledAudit
 from claude_pool_gh.conversation.audit.facts import AuditFacts
 from claude_pool_gh.conversation.services import Services
@@ -79,15 +78,12 @@ def _reason(status: EffectStatus | None) -> str:
 
 def upload(facts: AuditFacts, result: AuditResult) -> Sarif:
     """The upload to code scanning of a result."""
-    found = {each.rule for each in result.standing}
-    own = KINDS[facts.kind]
-    others = [rule for rule in RULES.values() if rule.id in found and rule not in own]
     return Sarif(
         commit=result.plan.commit,
         ref=f"{_HEADS}{result.plan.branch}",
         tool=sarif.TOOL,
         category=sarif.category(facts.name),
-        document=sarif.document(result, [*own, *others]),
+        document=sarif.document(result, sarif.rules_of(result, facts.kind)),
         made_ms=result.ended_ms,
     )
 

@@ -13,9 +13,11 @@ from claude_pool_gh.commands.grammar import Flag
 from claude_pool_gh.config.model import Audit as Settings
 from claude_pool_gh.config.model import RepositoryConfig
 from claude_pool_gh.conversation.agent_verb import AgentVerb
-from claude_pool_gh.conversation.audit import brief, check_claims, gather, live, report
+from claude_pool_gh.conversation.audit import live, report
 from claude_pool_gh.conversation.audit.control import CONTROLS, control
 from claude_pool_gh.conversation.audit.facts import AuditFacts
+from claude_pool_gh.conversation.audit.server import Server
+from claude_pool_gh.conversation.audit.steps import NEEDS, beside, host_steps
 from claude_pool_gh.conversation.facts import facts_of
 from claude_pool_gh.conversation.handler import EVERYWHERE
 from claude_pool_gh.conversation.recipe_fit import RecipeNeeds
@@ -31,8 +33,6 @@ from claude_pool_gh.conversation.services import Start as StartChain
 from claude_pool_gh.conversation.services import caps_of as caps_of_command
 from claude_pool_gh.pool.model.caps import Caps
 from claude_pool_gh.pool.model.config import microdollars
-from claude_pool_gh.pool.model.errors import RecipeError
-from claude_pool_gh.pool.model.plan import AgentRun, Step
 from claude_pool_gh.pool.model.ports import HostStep
 from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.reports import audits, replies
@@ -40,24 +40,8 @@ from claude_pool_gh.reports.views import Report
 from claude_pool_gh.reports.words import count
 from claude_pool_gh.storage import Transaction
 
-_SHAPE: Final = ("plan", "find", "check", "verify", "alike", "merge", "gather")
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,39}")
 DEFAULT: Final = "defects"
-
-
-class _Shape(RecipeNeeds):
-    """A repository may change skills, titles and limits of the recipe, not what its steps hand to each other."""
-
-    def check(self, steps: Sequence[Step], where: str) -> None:
-        """See `RecipeNeeds.check`."""
-        names = tuple(step.name for step in steps)
-        typed = [
-            step.overrides.json_schema is not None for step in steps if isinstance(step, AgentRun)
-        ]
-        if names != _SHAPE or not all(typed):
-            steps_ = ", ".join(_SHAPE)
-            raise RecipeError(f"{where} must have the steps {steps_}, those of agents with outputs")
-        super().check(steps, where)
 
 
 class Audit(AgentVerb[AuditFacts]):
@@ -108,7 +92,7 @@ class Audit(AgentVerb[AuditFacts]):
         steps = await self.resolver(services, asked).steps(workflow, turns=settings.turns)
         self.recipe_needs.check(steps, f"the workflow {workflow}")
         caps = _caps(services, asked, settings)
-        plan = plan_of(services, asked, _beside(steps, settings.slots), facts, caps)
+        plan = plan_of(services, asked, beside(steps, settings.slots), facts, caps)
         if facts.plan_only:
             return StartChain(plan, caps)
 
@@ -125,8 +109,8 @@ class Audit(AgentVerb[AuditFacts]):
 
     @property
     def recipe_needs(self) -> RecipeNeeds:
-        """Exactly its own steps, which may ask for what its brief has."""
-        return _Shape(fields={"audit.brief": brief.FIELDS})
+        """See `steps.NEEDS`."""
+        return NEEDS
 
     def turns(self, config: RepositoryConfig) -> int:
         """See `AgentVerb.turns`."""
@@ -134,12 +118,7 @@ class Audit(AgentVerb[AuditFacts]):
 
     def host_steps(self, services: Services) -> dict[str, HostStep]:
         """The recipe's steps that run without a model."""
-        return {
-            "audit.brief": lambda context: brief.brief(services, context),
-            "audit.check": lambda context: check_claims.check_claims(services, context),
-            "audit.alike": lambda context: gather.alike(services, context),
-            "audit.gather": lambda context: gather.gather(services, context),
-        }
+        return host_steps(Server(services))
 
     def report(self, tx: Transaction, chain: ChainRow) -> Report | None:
         """Show the plan, or what was found."""
@@ -176,13 +155,3 @@ def _caps(services: Services, asked: CommandContext, settings: Settings) -> Caps
         return caps
     chain = microdollars(settings.budget)
     return replace(caps, chain=chain, task=min(microdollars(asked.config.budget.task), chain))
-
-
-def _beside(steps: Sequence[Step], most: int) -> tuple[Step, ...]:
-    """The steps with no more agents beside each other than the audit may have."""
-    return tuple(
-        step.model_copy(update={"at_once": min(most, step.at_once or most)})
-        if isinstance(step, AgentRun) and step.each is not None
-        else step
-        for step in steps
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from claude_pool_gh.rehearsal.github.errors import forbidden, missing
 from claude_pool_gh.rehearsal.github.routes.call import Answer, Call
+from claude_pool_gh.rehearsal.github.routes.paging import paged
 from claude_pool_gh.rehearsal.github.routes.route import Route
 from claude_pool_gh.rehearsal.github.shapes import accounts, repositories
 from claude_pool_gh.rehearsal.github.state.people import COARSE, User
@@ -12,6 +13,16 @@ from claude_pool_gh.rehearsal.github.state.people import COARSE, User
 def get_repository(call: Call) -> Answer:
     """One repository."""
     return Answer(json=repositories.full(call.repository))
+
+
+def list_of_organization(call: Call) -> Answer:
+    """The repositories of an organization, as far as whoever asks may see them."""
+    owner = _known(call.site.users.get(call.params["org"].lower()))
+    if owner.type != "Organization":
+        raise missing()
+    every = [one for one in call.world.repositories.values() if one.owner is owner]
+    seen = [one for one in every if not one.deleted and call.bearer.sees(one)]
+    return paged(call, seen, repositories.listed)
 
 
 def _known(found: User | None) -> User:
@@ -58,6 +69,7 @@ ROUTES = (
         get_permission,
         "metadata:read",
     ),
+    Route("GET", "/orgs/{org}/repos", list_of_organization),
     Route("GET", "/users/{username}", get_user),
     Route("GET", "/user/{account_id}", get_user_by_id),
     Route("GET", "/user", get_me),

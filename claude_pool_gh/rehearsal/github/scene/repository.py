@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,6 +80,13 @@ class Repository:
     def archive(self, *, on: bool = True) -> None:
         """Make it read-only, or writable again."""
         repositories.archive(self.state, on=on)
+
+    def describe(
+        self, *, topics: Iterable[str] = (), language: str | None = None, kilobytes: int = 0
+    ) -> None:
+        """Set what GitHub tells of it in lists."""
+        self.state.topics, self.state.language = tuple(topics), language
+        self.state.kilobytes = kilobytes
 
     def delete(self) -> None:
         """Delete it; pull requests that came from it stay, and no longer name the repository of their head."""

@@ -79,10 +79,24 @@ def minimal(one: Repository) -> Json:
     }
 
 
+def listed(one: Repository) -> Json:
+    """The `minimal-repository` shape with what lists of repositories tell besides."""
+    return {
+        **minimal(one),
+        "size": one.kilobytes,
+        "language": one.language,
+        "topics": list(one.topics),
+        "default_branch": one.default_branch,
+        "archived": one.archived,
+        "disabled": False,
+        "visibility": "private" if one.private else "public",
+    }
+
+
 def repository(one: Repository) -> Json:
     """The `repository` shape, as it stands in pull requests, lists and webhooks."""
     open_issues = sum(issue.closed_at is None for issue in one.threads.values())
-    counts = dict.fromkeys(("stargazers_count", "watchers_count", "watchers", "size"), 0)
+    counts = dict.fromkeys(("stargazers_count", "watchers_count", "watchers"), 0)
     return {
         **minimal(one),
         "git_url": f"git://{one.clone_url.partition('://')[2]}",
@@ -91,16 +105,17 @@ def repository(one: Repository) -> Json:
         "svn_url": page(one),
         "mirror_url": None,
         "homepage": None,
-        "language": None,
+        "language": one.language,
         "license": None,
         **counts,
+        "size": one.kilobytes,
         "forks_count": len(one.forks),
         "forks": len(one.forks),
         "open_issues_count": open_issues,
         "open_issues": open_issues,
         "default_branch": one.default_branch,
         "is_template": False,
-        "topics": [],
+        "topics": list(one.topics),
         "has_issues": one.has_issues,
         "has_projects": False,
         "has_wiki": False,

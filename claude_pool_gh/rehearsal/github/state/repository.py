@@ -133,6 +133,10 @@ class Repository:
     default_branch: str = "main"
     archived: bool = False
     deleted: bool = False
+    topics: tuple[str, ...] = ()
+    language: str | None = None
+    kilobytes: int = 0
+    """Its size as GitHub tells it, which lags behind: it is set, never measured."""
     parent: Repository | None = None
     forks: list[Repository] = field(default_factory=list)
     roles: dict[int, Role] = field(default_factory=dict)

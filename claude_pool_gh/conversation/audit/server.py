@@ -1,0 +1,72 @@
+"""Audits as the server runs them: of a repository on GitHub, where the result is published."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from claude_pool_gh.audits.model import AuditResult
+from claude_pool_gh.conversation.audit.facts import audit_facts
+from claude_pool_gh.conversation.audit.host import Subject
+from claude_pool_gh.conversation.audit.paused import paused
+from claude_pool_gh.conversation.audit.publish import publish
+from claude_pool_gh.conversation.guidance import guidance
+from claude_pool_gh.conversation.services import Services
+from claude_pool_gh.pool.model.ports import Clock, HostStepContext
+from claude_pool_gh.storage import Database, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """See `AuditHost`."""
+
+    services: Services
+
+    @property
+    def database(self) -> Database:
+        """The server's."""
+        return self.services.database
+
+    @property
+    def clock(self) -> Clock:
+        """The server's."""
+        return self.services.clock
+
+    def subject(self, context: HostStepContext) -> Subject:
+        """The commit that the default branch had when the command was accepted."""
+        facts = audit_facts(context)
+        repository = facts.thread.repository
+        return Subject(
+            repository_id=repository.id,
+            repository=repository.full_name,
+            commit=facts.head,
+            branch=facts.base_ref,
+            name=facts.name,
+            kind=facts.kind,
+            settings=facts.settings,
+            paths=facts.paths,
+            plan_only=facts.plan_only,
+        )
+
+    async def git_dir(self, context: HostStepContext, commits: Sequence[str]) -> Path:
+        """The repository's mirror, into which they are fetched."""
+        facts = audit_facts(context)
+        repository = facts.thread.repository.id
+        return await self.services.worktrees.fetch(repository, list(commits), facts.refs)
+
+    async def guidance(self, context: HostStepContext) -> str:
+        """Those of the default branch. Raises ForgeError too."""
+        return await guidance(self.services, audit_facts(context), [])
+
+    async def publication(
+        self, context: HostStepContext, result: AuditResult
+    ) -> Callable[[Transaction], None]:
+        """The report issue, a comment in it, and alerts."""
+        facts, services = audit_facts(context), self.services
+        off = await paused(services, facts.thread.repository, facts.head)
+
+        def commit(tx: Transaction) -> None:
+            publish(tx, services, facts, result, now_ms=result.ended_ms, workflow_off=off)
+
+        return commit

@@ -1,0 +1,1 @@
+"""Audits from a shell: of a checkout on this machine, or of many repositories under one budget."""

@@ -1,0 +1,1 @@
+"""`claude-pool-gh audit --org`, `--installation`, `--repos`: many repositories under one budget."""

@@ -1,0 +1,210 @@
+"""`claude-pool-gh audit` over many repositories: opens the run, carries it, and writes its overview."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from pydantic import TypeAdapter
+
+from claude_pool_gh.audits.fleet import outputs
+from claude_pool_gh.audits.fleet.model import Overview
+from claude_pool_gh.audits.model import AuditPlan
+from claude_pool_gh.local import state_home
+from claude_pool_gh.pool.model.clock import SystemClock
+from claude_pool_gh.pool.model.config import microdollars
+from claude_pool_gh.pool.model.ids import new_id
+from claude_pool_gh.reports.figures import dollars
+from claude_pool_gh.reports.words import count
+from claude_pool_gh.service.audit import carrying, reports
+from claude_pool_gh.service.audit.fleet import record
+from claude_pool_gh.service.audit.fleet.carry import Fleet, Later, Logins, NotAudited, host_of
+from claude_pool_gh.service.audit.fleet.options import FleetOptions
+from claude_pool_gh.service.audit.fleet.reader import Reader
+from claude_pool_gh.service.audit.fleet.record import FleetRun
+from claude_pool_gh.service.audit.fleet.rows import rows
+from claude_pool_gh.service.audit.options import Form
+from claude_pool_gh.service.audit.progress import Progress
+from claude_pool_gh.service.audit.refused import (
+    CLEAN,
+    FINDINGS,
+    NOT_COVERED,
+    AuditRefused,
+    writable,
+)
+from claude_pool_gh.service.terminal import print_answer, print_note
+from claude_pool_gh.storage import Database, Transaction
+from claude_pool_gh.worktrees.leases import Worktrees
+
+_FLEETS: Final = "fleets"
+_SLOTS: Final = 4
+_FORMS: Final[dict[Form, Callable[[Overview], str]]] = {
+    Form.md: outputs.markdown,
+    Form.json: outputs.json,
+    Form.html: outputs.html,
+}
+"""Code scanning has no form for several repositories; each one's own report has."""
+_PLANS: Final = TypeAdapter(list[AuditPlan])
+
+
+async def audit(options: FleetOptions) -> int:
+    """Audit the repositories of a fleet, or plan it. The exit code: see `refused`."""
+    if not options.each.plan_only:
+        writable(options.each.out)
+    state = _state(options)
+    reader = Reader(options.each.settings)
+    if options.budget_usd is None and not options.each.plan_only:
+        raise AuditRefused(
+            "say with --budget what all repositories together may cost; --plan shows an estimate, for nothing"
+        )
+    async with carrying.opened_store(state) as database:
+        run = await _opened(options, state, reader, database)
+        logins = Logins(reader, {each.id: each for each in run.repositories})
+        worktrees = Worktrees(state.absolute(), logins, tries=3)
+        worktrees.sweep()
+        fleet = Fleet(
+            options=options,
+            state=state,
+            run=run,
+            budget=microdollars(options.budget_usd or 0),
+            reader=reader,
+            host=host_of(database, worktrees),
+            worktrees=worktrees,
+        )
+        if options.each.plan_only:
+            return await _plan(fleet)
+        return await _carry(fleet, database)
+
+
+def _state(options: FleetOptions) -> Path:
+    words = options.source.words
+    digest = sha256(f"{type(options.source).__name__}:{words}".encode()).hexdigest()[:10]
+    base = options.each.state or state_home() / _FLEETS / digest
+    return base / options.each.audit
+
+
+async def _opened(
+    options: FleetOptions, state: Path, reader: Reader, database: Database
+) -> FleetRun:
+    """The run that is carried: the unfinished one of the store, or a new one over what GitHub lists now."""
+    known = record.read(state)
+    is_new = known is None or known.ended_ms is not None
+    if known is not None and not is_new and not options.each.fresh:
+        if known.only != options.each.only:
+            raise AuditRefused(
+                "an earlier run over this fleet is unfinished, and read other paths: give the same --only, "
+                "or drop it with --fresh"
+            )
+        left = len(known.repositories) - len(known.settled)
+        if not options.each.plan_only:
+            print_note(f"going on with a run over {_repositories(left)}")
+        return known
+    every = await asyncio.to_thread(reader.every, options.source)
+    kept, left_out = options.filters.apply(every)
+    run = FleetRun(
+        id=new_id("fleet"),
+        source=options.source.words,
+        only=options.each.only,
+        started_ms=_now(),
+        repositories=tuple(kept),
+        left_out=dict(left_out),
+        settled={each.full_name: each.unreadable for each in kept if each.unreadable},
+    )
+    if options.each.plan_only:
+        return run
+
+    def drop(tx: Transaction) -> None:
+        for chain in carrying.unfinished(tx):
+            carrying.drop(tx, chain, _now())
+
+    await database.transact(drop)
+    record.write(state, run)
+    return run
+
+
+async def _plan(fleet: Fleet) -> int:
+    """Print what would be read of each repository, and what all of it may cost."""
+    plans, problems = [], dict(fleet.run.settled)
+    for found in fleet.left():
+        try:
+            plans.append(await fleet.planned(found))
+        except (NotAudited, Later) as error:
+            problems[found.full_name] = str(error)
+    if fleet.options.each.as_json:
+        print_answer(_PLANS.dump_json(plans, indent=2).decode())
+    else:
+        cost = sum(each.estimate.cost.likely for each in plans)
+        for plan in plans:
+            print_answer(reports.headline(plan))
+        print_answer(f"{_repositories(len(plans))}, about {dollars(cost)}")
+    for name, why in problems.items():
+        print_note(f"{name}: {why}")
+    return CLEAN
+
+
+async def _carry(fleet: Fleet, database: Database) -> int:
+    slots = fleet.options.each.slots or _SLOTS
+    shown = Progress(database, fleet.budget, fleet.host.clock.now_ms)
+    try:
+        async with (
+            carrying.opened_pool(
+                fleet.options.each,
+                database,
+                fleet.state,
+                workspaces=fleet.worktrees,
+                host=fleet.host,
+                slots=slots,
+            ) as pool,
+            shown.watching(fleet.chains),
+        ):
+            await fleet.carry(pool, slots)
+    except asyncio.CancelledError:
+        await _report(fleet)
+        raise
+    if not fleet.postponed:
+        fleet.run = fleet.run.model_copy(update={"ended_ms": _now()})
+        record.write(fleet.state, fleet.run)
+    return await _report(fleet)
+
+
+async def _report(fleet: Fleet) -> int:
+    """Write the overview and each repository's reports, print the overview, and give the exit code."""
+    options, run = fleet.options.each, fleet.run
+    overview = Overview(
+        audit=options.audit,
+        source=run.source,
+        rows=tuple(await rows(fleet)),
+        budget=fleet.budget,
+        started_ms=run.started_ms,
+        ended_ms=run.ended_ms or _now(),
+        left_out=run.left_out,
+    )
+    written = []
+    for form in options.forms:
+        if (make := _FORMS.get(form)) is not None:
+            file = options.out / f"overview.{form}"
+            file.write_text(make(overview), "utf-8")
+            written.append(file)
+    print_answer(outputs.json(overview).rstrip() if options.as_json else outputs.plain(overview))
+    print_note("overview: " + ", ".join(map(str, written)))
+    if fleet.postponed:
+        print_note("the same command goes on with what could not be reached")
+    return exit_code(overview)
+
+
+def exit_code(overview: Overview) -> int:
+    """The exit code that says what came of a fleet: the worst of its rows. Pure."""
+    if not overview.is_whole:
+        return NOT_COVERED
+    return FINDINGS if any(overview.open.values()) else CLEAN
+
+
+def _now() -> int:
+    return SystemClock().now_ms()
+
+
+def _repositories(number: int) -> str:
+    return count(number, "repository", "repositories")

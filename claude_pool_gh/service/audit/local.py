@@ -1,0 +1,283 @@
+"""`claude-pool-gh audit PATH`: audits the commit that is checked out in a folder, without GitHub."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from pydantic import TypeAdapter
+
+from claude_pool_gh.audits.model import AuditPlan
+from claude_pool_gh.audits.outputs import json, summary
+from claude_pool_gh.conversation.audit.brief import brief
+from claude_pool_gh.conversation.audit.host import Subject
+from claude_pool_gh.conversation.recipe_terms import READING
+from claude_pool_gh.local import recipes, usual_state
+from claude_pool_gh.pool.model.caps import Caps
+from claude_pool_gh.pool.model.clock import SystemClock
+from claude_pool_gh.pool.model.config import Isolation
+from claude_pool_gh.pool.model.ids import ChainId, new_id
+from claude_pool_gh.pool.model.plan import Plan, WorkspaceSpec
+from claude_pool_gh.pool.model.ports import Finish, HostStepContext
+from claude_pool_gh.pool.store import chains
+from claude_pool_gh.pool.store.chains import ChainRow
+from claude_pool_gh.reports.figures import dollars
+from claude_pool_gh.service import script
+from claude_pool_gh.service.audit import carrying, planning, reports
+from claude_pool_gh.service.audit.carrying import Audited, Ended, Failed, Unchanged
+from claude_pool_gh.service.audit.host import Shell
+from claude_pool_gh.service.audit.options import AuditOptions
+from claude_pool_gh.service.audit.progress import Progress
+from claude_pool_gh.service.audit.refused import (
+    CLEAN,
+    FINDINGS,
+    NOT_COVERED,
+    AuditRefused,
+    exit_code,
+    in_shell_words,
+    writable,
+)
+from claude_pool_gh.service.init import remote
+from claude_pool_gh.service.terminal import print_answer, print_note
+from claude_pool_gh.storage import Database, Transaction, backup, migrations
+from claude_pool_gh.worktrees.checkouts.removal import remove
+from claude_pool_gh.worktrees.errors import WorktreeError
+from claude_pool_gh.worktrees.git import git
+from claude_pool_gh.worktrees.local import LocalRepository
+
+_AUDITS: Final = "audits"
+_PLAN: Final = TypeAdapter(AuditPlan)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkout:
+    """A working folder, and the commit that is checked out there."""
+
+    root: Path
+    within: str
+    """The part of it that was named, with a slash at its end; "" for the whole."""
+    commit: str
+    branch: str
+    name: str
+
+
+async def checkout_at(path: Path) -> Checkout:
+    """The checkout that a path is in. Raises AuditRefused where there is none, or no commit yet."""
+    here = path.resolve()
+
+    async def ask(*arguments: str) -> str:
+        found = await git("-c", "safe.directory=*", "-C", here, *arguments)
+        return found.decode(errors="replace").strip()
+
+    try:
+        root = Path(await ask("rev-parse", "--show-toplevel"))
+        commit = await ask("rev-parse", "--verify", "HEAD^{commit}")
+    except WorktreeError as error:
+        raise AuditRefused(
+            f"{here} is in no git repository with a commit. Audits read commits: "
+            f"commit what is to be read (`git init`, `git add`, `git commit`), or name another folder"
+        ) from error
+    try:
+        branch = await ask("symbolic-ref", "--quiet", "--short", "HEAD")
+    except WorktreeError:
+        branch = "HEAD"  # detached
+    try:
+        name = (await asyncio.to_thread(remote.read, root)).remote.full_name
+    except remote.NoRemote:
+        name = root.name
+    within = "" if here == root else f"{here.relative_to(root).as_posix()}/"
+    return Checkout(root=root, within=within, commit=commit, branch=branch, name=name)
+
+
+async def audit(options: AuditOptions, path: Path) -> int:
+    """Audit a checkout, or plan it. The exit code: see `refused`."""
+    checkout = await checkout_at(path)
+    if checkout.within:
+        options = replace(options, only=(*options.only, f"/{checkout.within}"))
+    state = (options.state or usual_state(checkout.root) / _AUDITS) / options.audit
+    if state.resolve().is_relative_to(checkout.root):
+        raise AuditRefused(
+            f"{state} lies in {checkout.root}, which agents read: name another folder with --state-dir"
+        )
+    with suppress(WorktreeError):
+        await script.name_unsaved(checkout.root)
+    if options.plan_only:
+        return await _plan(options, checkout, state)
+    writable(options.out)
+    return await _run(options, checkout, state)
+
+
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """The parts that an audit of one checkout works with."""
+
+    options: AuditOptions
+    checkout: Checkout
+    repository: LocalRepository
+    host: Shell
+
+    @classmethod
+    def of(
+        cls, options: AuditOptions, checkout: Checkout, database: Database, trees: Path
+    ) -> _Bench:
+        """Join them; worktrees are made in `trees`."""
+        repository = LocalRepository(checkout.root, trees)
+
+        async def git_dir(_subject: Subject, _commits: Sequence[str]) -> Path:
+            return await repository.git_dir()
+
+        return cls(options, checkout, repository, Shell(database, SystemClock(), git_dir))
+
+    async def plan(self) -> Plan:
+        """The plan of a chain at the commit that is checked out. Raises AuditRefused."""
+        options, checkout = self.options, self.checkout
+        with in_shell_words():
+            git_dir = await self.repository.git_dir()
+            config = await planning.config_at(git_dir, checkout.commit)
+            decided = planning.decided(options, config)
+            library = replace(recipes(checkout.root), skill_tools=READING)
+            steps = planning.steps_of(library, options, decided)
+        subject = Subject(
+            repository_id=0,
+            repository=checkout.name,
+            commit=checkout.commit,
+            branch=checkout.branch,
+            name=options.audit,
+            kind=decided.kind,
+            settings=decided.settings,
+            paths=options.only,
+            plan_only=options.plan_only,
+        )
+        workspace = WorkspaceSpec(
+            isolation=Isolation.worktree, folder=str(checkout.root), commit=checkout.commit
+        )
+        return planning.plan_of(options, decided, steps, subject, workspace)
+
+
+async def _plan(options: AuditOptions, checkout: Checkout, state: Path) -> int:
+    """Print the plan. No key is needed, nothing is stored and nothing spent."""
+    with tempfile.TemporaryDirectory(prefix="claude-pool-plan-") as scratch:
+        async with _to_look(state, Path(scratch)) as database:
+            bench = _Bench.of(options, checkout, database, Path(scratch) / "worktrees")
+            plan = await bench.plan()
+            with in_shell_words():
+                answer = await brief(bench.host, HostStepContext("plan", plan, {}))
+    if not isinstance(answer, Finish) or not isinstance(answer.result, dict):
+        reason = answer.outcome.reason if isinstance(answer, Finish) else "no plan could be made"
+        raise AuditRefused(reason)
+    made = _PLAN.validate_python(answer.result["plan"])
+    if options.as_json:
+        print_answer(_PLAN.dump_json(made, indent=2).decode())
+    else:
+        print_answer(reports.planned(made))
+    return CLEAN
+
+
+@asynccontextmanager
+async def _to_look(state: Path, scratch: Path) -> AsyncIterator[Database]:
+    """A copy of the store, so that what earlier runs cost is known and nothing is changed; an empty one without any."""
+    file = state / carrying.FILE
+    if file.is_file():
+        await asyncio.to_thread(backup.copy, file, scratch / carrying.FILE)
+    copy = Database.open(f"sqlite:///{scratch.absolute()}/{carrying.FILE}")
+    try:
+        migrations.upgrade(copy.engine)
+        yield copy
+    finally:
+        copy.close()
+
+
+async def _run(options: AuditOptions, checkout: Checkout, state: Path) -> int:
+    async with carrying.opened_store(state) as database:
+        bench = _Bench.of(options, checkout, database, state / "worktrees")
+        chain = await _begun(bench)
+        kind = Subject.model_validate(chain.plan.context).kind
+        slots = Subject.model_validate(chain.plan.context).settings.slots
+        try:
+            async with carrying.opened_pool(
+                options,
+                database,
+                state,
+                workspaces=bench.repository,
+                host=bench.host,
+                slots=options.slots or slots,
+            ) as pool:
+                shown = Progress(database, chain.plan.limits.chain, bench.host.clock.now_ms)
+                async with shown.watching(lambda: [chain.id]):
+                    await pool.wait_chain(ChainId(chain.id))
+        except asyncio.CancelledError:
+            so_far = await carrying.ended(bench.host, chain.id, interrupted=True)
+            if isinstance(so_far, Audited):
+                so_far = Audited(replace(so_far.result, resume=_again(bench)))
+            _report(bench, so_far, kind)
+            raise
+        came_to = await carrying.ended(bench.host, chain.id)
+        for checkouts in (state / "worktrees").glob("checkouts-*"):
+            await asyncio.to_thread(remove, checkouts)
+    return _report(bench, came_to, kind)
+
+
+async def _begun(bench: _Bench) -> ChainRow:
+    """The chain that is carried: the unfinished one of the store, or a new one. Raises AuditRefused."""
+    options, database, now = bench.options, bench.host.database, bench.host.clock.now_ms()
+    left = await database.read(carrying.unfinished)
+    if left and not options.fresh:
+        subject = Subject.model_validate(left[-1].plan.context)
+        if subject.paths != options.only:
+            asked = " ".join(f"--only {shlex.quote(each)}" for each in subject.paths)
+            raise AuditRefused(
+                f"an earlier run of this audit is unfinished, and read {asked or 'everything'}: ask for the same, "
+                "or drop it with --fresh"
+            )
+        budget = dollars(left[-1].plan.limits.chain)
+        print_note(
+            f"going on with the run that was begun at commit {subject.commit[:9]} with {budget}"
+        )
+        return left[-1]
+    plan = await bench.plan()
+    caps = Caps(task=plan.limits.task, chain=plan.limits.chain)
+    chain_id = new_id("chain")
+
+    def begin(tx: Transaction) -> None:
+        for each in left:
+            carrying.drop(tx, each, now)
+        carrying.add(tx, chain_id, plan, caps, now, folder=bench.repository.folder)
+
+    await database.transact(begin)
+    return await database.read(lambda tx: chains.get(tx, chain_id))
+
+
+def _again(bench: _Bench) -> str:
+    """The command that goes on with an interrupted run."""
+    options = bench.options
+    words = ["claude-pool-gh", "audit", str(bench.checkout.root), "--audit", options.audit]
+    words += [word for each in options.only for word in ("--only", each)]
+    return shlex.join(
+        words if options.state is None else [*words, "--state-dir", str(options.state)]
+    )
+
+
+def _report(bench: _Bench, came_to: Ended, kind: str) -> int:
+    """Write the reports, print what came of it, and give the exit code."""
+    options = bench.options
+    match came_to:
+        case Audited(result):
+            written = reports.write(result, kind, options.out, options.forms)
+            print_answer(
+                json.document(result).rstrip() if options.as_json else reports.told(result)
+            )
+            print_note("reports: " + ", ".join(map(str, written)))
+            return exit_code(result)
+        case Unchanged(reason, open_):
+            told = summary.severities(open_) or "nothing"
+            print_note(f"nothing was read: {reason}; open from earlier runs: {told}")
+            return FINDINGS if sum(open_.values()) else CLEAN
+        case Failed(reason):
+            print_note(f"nothing was audited: {reason}")
+    return NOT_COVERED

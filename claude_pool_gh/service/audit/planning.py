@@ -1,0 +1,123 @@
+"""Makes the plan of an audit's chain: what the repository's configuration says, the recipe's steps, the caps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from claude_pool_gh.audits.rules import KINDS
+from claude_pool_gh.audits.stated import schemas
+from claude_pool_gh.config import load as configuration
+from claude_pool_gh.config.model import Audit, RepositoryConfig
+from claude_pool_gh.conversation.audit.host import Subject
+from claude_pool_gh.conversation.audit.steps import CALLS, NEEDS, beside
+from claude_pool_gh.conversation.guidance import guided
+from claude_pool_gh.conversation.recipe_resolver import skills_of
+from claude_pool_gh.conversation.recipe_terms import READING
+from claude_pool_gh.conversation.verb_names import verb_names
+from claude_pool_gh.pool.model.config import MICRODOLLARS, microdollars
+from claude_pool_gh.pool.model.plan import Limits, Plan, Step, WorkspaceSpec
+from claude_pool_gh.pool.recipes.compile import CompileScope, compile_steps
+from claude_pool_gh.pool.recipes.library import RecipeLibrary
+from claude_pool_gh.pool.recipes.yaml_file import no_such
+from claude_pool_gh.service.audit.options import AuditOptions
+from claude_pool_gh.service.audit.refused import AuditRefused
+from claude_pool_gh.worktrees import history
+
+VERB: Final = "audit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """Everything that a repository's configuration and the command line decide together."""
+
+    config: RepositoryConfig
+    kind: str
+    settings: Audit
+    budget: int
+    """Microdollars of the whole run."""
+    task: int
+    """Microdollars of one agent run."""
+
+
+async def config_at(git_dir: Path, commit: str) -> RepositoryConfig:
+    """The repository's configuration at a commit. Raises AuditRefused for a faulty one."""
+    path = configuration.PATH
+    found = await history.read_files(git_dir, commit, [path])
+    loaded = configuration.load(found.get(path, ""), verb_names())
+    if isinstance(loaded, RepositoryConfig):
+        return loaded
+    faults = "\n".join(f"{path}: {fault}" for fault in loaded)
+    raise AuditRefused(f"the configuration at commit {commit[:9]} cannot be used:\n{faults}")
+
+
+def decided(options: AuditOptions, config: RepositoryConfig) -> Decided:
+    """What holds for the audit that is asked for. Raises AuditRefused for one that there is not. Pure."""
+    name = options.audit
+    settings = config.audits.get(name)
+    if settings is None:
+        if name not in KINDS:
+            raise AuditRefused(no_such("audit", name, sorted({*KINDS, *config.audits})))
+        settings = Audit()
+    told = {} if options.slots is None else {"slots": options.slots}
+    settings = settings.model_copy(update=told)
+    configured = config.budget.chain if settings.budget is None else settings.budget
+    asked = options.budget_usd
+    budget = microdollars(configured if asked is None else asked)
+    return Decided(
+        config=config,
+        kind=settings.kind or (name if name in KINDS else "defects"),
+        settings=settings,
+        budget=budget,
+        task=min(microdollars(config.budget.task), budget) if asked is None else budget,
+    )
+
+
+def steps_of(library: RecipeLibrary, options: AuditOptions, decided: Decided) -> tuple[Step, ...]:
+    """The steps of the audit's recipe in full. Raises RecipeError for a faulty one."""
+    settings, config = decided.settings, decided.config
+    name = settings.workflow or f"audit-{decided.kind}"
+    file = library.workflow(name)
+    scope = CompileScope(
+        skills={each: library.skill(each) for each in skills_of(file.workflow)},
+        outputs=schemas(),
+        hosts=CALLS,
+        tools=READING,
+        most_seconds=wall_seconds(options, config),
+        most_usd=decided.task / MICRODOLLARS,
+        model=options.model or config.model or options.settings.model,
+        effort=config.effort,
+        turns=settings.turns,
+    )
+    steps = guided(compile_steps(file.written, scope))
+    NEEDS.check(steps, f"the workflow {name}")
+    return beside(steps, settings.slots)
+
+
+def plan_of(
+    options: AuditOptions,
+    decided: Decided,
+    steps: tuple[Step, ...],
+    subject: Subject,
+    workspace: WorkspaceSpec,
+) -> Plan:
+    """The plan of the chain that carries an audit. Pure."""
+    return Plan(
+        verb=VERB,
+        steps=steps,
+        limits=Limits(
+            task=decided.task,
+            chain=decided.budget,
+            wall_seconds=wall_seconds(options, decided.config),
+            idle_seconds=options.settings.idle_timeout,
+        ),
+        workspace=workspace,
+        context=subject.model_dump(mode="json"),
+    )
+
+
+def wall_seconds(options: AuditOptions, config: RepositoryConfig) -> float:
+    """Seconds that one agent run may take: a flag goes before the environment, and that before the configuration."""
+    asked = options.timeout_secs or options.settings.wall_timeout
+    return config.wall_minutes * 60.0 if asked is None else asked

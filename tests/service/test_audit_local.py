@@ -1,0 +1,226 @@
+"""`claude-pool-gh audit PATH`: real git and the real CLI against a scripted model, without any GitHub."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from claude_pool_gh.rehearsal.model import Fail, Reply, ScriptedModel
+from claude_pool_gh.service.audit import local
+from claude_pool_gh.service.audit.options import Form
+from claude_pool_gh.service.audit.refused import AuditRefused
+from tests.acceptance.auditor import Auditor, files_of
+from tests.patience import until
+from tests.service import auditing
+from tests.service.auditing import BY_FOLDER, CONFIG, FILES, PRICES, ROW, TOTAL, commit, options
+
+SARIF = Path(__file__).parents[1] / "audits" / "data" / "sarif-schema-2.1.0.json"
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+async def model() -> AsyncIterator[ScriptedModel]:
+    async with ScriptedModel.start(Auditor()) as model:
+        yield model
+
+
+@pytest.fixture
+def auditor(model: ScriptedModel) -> Auditor:
+    """The script of the model."""
+    script = model.script
+    assert isinstance(script, Auditor)
+    return script
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A checkout with two faults, whose parts are its folders."""
+    folder = tmp_path / "shop"
+    commit(folder, FILES | {CONFIG: BY_FOLDER})
+    return folder
+
+
+async def test_a_checkout_is_audited_without_github_and_the_next_run_knows_what_was_found(
+    model: ScriptedModel, auditor: Auditor, shop: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    auditor.claims, auditor.verdicts = (TOTAL, ROW), {ROW["title"]: "refuted"}
+    out = tmp_path / "out"
+    assert await local.audit(options(model, tmp_path, as_json=False), shop) == 1
+    told = capsys.readouterr()
+    assert "1 finding open: 1 high" in told.out
+    assert "shop/prices.py:2  The total is a sum (new)" in told.out
+    assert ROW["title"] not in told.out, "what is refuted is counted, not shown"
+    assert "3 of 3 parts read" in told.err
+    assert {each.name for each in out.iterdir()} == {
+        "report.md",
+        "report.json",
+        "report.html",
+        "report.sarif",
+    }
+    report = json.loads((out / "report.json").read_text())
+    assert (report["completeness"], report["not_listed"]["refuted"]) == ("complete", 1)
+    assert "The total is a sum" in (out / "report.md").read_text()
+    assert "The total is a sum" in (out / "report.html").read_text()
+    sarif = json.loads((out / "report.sarif").read_text())
+    jsonschema.validate(sarif, json.loads(SARIF.read_text()))
+    (result,) = sarif["runs"][0]["results"]
+    assert result["ruleId"] == "defects/wrong-result"
+
+    assert await local.audit(options(model, tmp_path), shop) == 1
+    again = json.loads(capsys.readouterr().out)
+    assert [each["state"] for each in again["findings"]] == ["open"]
+    asked = [each for each in auditor.asked("verify-audit") if TOTAL["title"] in each.text]
+    assert len(asked) == 1, "nothing is verified twice"
+
+    commit(shop, {"shop/prices.py": PRICES.replace("+", "*")})
+    auditor.claims, auditor.verdicts = (), {TOTAL["title"]: "fixed"}
+    third = options(model, tmp_path, out=tmp_path / "third", forms=(Form.json,))
+    assert await local.audit(third, shop) == 0
+    assert [each.name for each in (tmp_path / "third").iterdir()] == ["report.json"]
+    fixed = json.loads((tmp_path / "third" / "report.json").read_text())
+    assert [each["state"] for each in fixed["findings"]] == ["fixed"]
+    assert fixed["clean"]
+
+
+async def test_a_plan_needs_no_key_stores_nothing_and_says_what_would_be_read(
+    shop: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    asked = options(None, tmp_path, plan_only=True, as_json=False, only=("shop",))
+    assert await local.audit(asked, shop) == 0
+    told = capsys.readouterr().out
+    assert "shop at" in told
+    assert "1 file in 1 part" in told
+    assert "from published prices" in told
+    assert not (tmp_path / "state").exists()
+    assert not (tmp_path / "out").exists()
+    tight = options(None, tmp_path, plan_only=True, budget_usd=0.000001)
+    assert await local.audit(tight, shop) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert (len(plan["shards"]), len(plan["beyond"])) == (1, 2), "at least one is always reached"
+    with pytest.raises(AuditRefused, match="no file that can be read matches") as refused:
+        await local.audit(options(None, tmp_path, plan_only=True, only=("nowhere",)), shop)
+    assert refused.value.exit_code == 2
+
+
+async def test_what_has_not_changed_since_a_complete_run_is_not_read_and_what_is_open_still_counts(
+    model: ScriptedModel, auditor: Auditor, shop: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    commit(shop, {CONFIG: "audits:\n  defects:\n    when: changed\n"})
+    auditor.claims = (TOTAL,)
+    assert await local.audit(options(model, tmp_path), shop) == 1
+    before = len(model.requests)
+    assert await local.audit(options(model, tmp_path), shop) == 1
+    assert len(model.requests) == before
+    assert "has changed since the last complete run; open from earlier runs: 1 high" in (
+        capsys.readouterr().err
+    )
+
+
+async def test_a_part_that_fails_is_not_covered_and_costs_only_itself(
+    model: ScriptedModel, auditor: Auditor, shop: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    auditor.claims = (TOTAL, ROW)
+    auditor.instead = lambda files: (
+        Fail(400, "invalid_request_error", "refused") if "store/orders.py" in files else None
+    )
+    assert await local.audit(options(model, tmp_path, as_json=False), shop) == 2
+    assert "PARTLY AUDITED: 1 file not read; 1 finding open" in capsys.readouterr().out
+    auditor.instead = lambda _: None
+    inside = options(model, tmp_path, state=tmp_path / "other")
+    assert await local.audit(inside, shop / "store") == 1
+    told = json.loads(capsys.readouterr().out)
+    assert [each["title"] for each in told["findings"]] == [ROW["title"]], "only what is in it"
+    assert told["coverage"]["files_read"] == 1
+
+
+BAD: list[tuple[Callable[[Path], object], dict[str, object], str]] = [
+    (lambda _: None, {}, "is in no git repository with a commit"),
+    (lambda f: auditing.git(f, "init", "-q"), {}, "is in no git repository with a commit"),
+    (lambda f: commit(f, FILES), {"audit": "defect"}, "did you mean `defects`?"),
+    (lambda f: commit(f, {CONFIG: "audit: 1\n", "a": "b"}), {}, "claude-pool.yml: line 1"),
+    (lambda f: commit(f, FILES), {"state": "work/state"}, "name another folder with --state-dir"),
+    (lambda f: commit(f, FILES), {"out": "work/a.txt/out"}, "name another --out"),
+]
+
+
+@pytest.mark.parametrize(("make", "given", "words"), BAD)
+async def test_what_cannot_be_audited_is_told_with_what_to_do(
+    tmp_path: Path, make: Callable[[Path], object], given: dict[str, object], words: str
+) -> None:
+    folder = tmp_path / "work"
+    folder.mkdir()
+    (folder / "a.txt").write_text("a\n")
+    make(folder)
+    paths = {name: tmp_path / str(given[name]) for name in ("state", "out") if name in given}
+    with pytest.raises(AuditRefused) as refused:
+        await local.audit(options(None, tmp_path, **(given | paths)), folder)
+    assert words in refused.value.message
+    assert refused.value.exit_code == 2
+
+
+def _silent(path: str) -> Callable[[Sequence[str]], Reply | None]:
+    """The agent of the part with this file gets no answer within the length of a test."""
+    return lambda files: auditing.SILENT if path in files else None
+
+
+def _asked(auditor: Auditor, path: str) -> int:
+    """The number of agents that were given the part with this file."""
+    return sum(path in files_of(each) for each in auditor.asked("audit-defects"))
+
+
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """Programs that are started here can be interrupted, also where whoever runs the tests ignores that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
+async def test_ctrl_c_keeps_what_was_found_and_the_next_run_goes_on_with_the_rest(
+    model: ScriptedModel, auditor: Auditor, shop: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    auditor.claims = (TOTAL, ROW)
+    auditor.instead = _silent("store/orders.py")
+    places = ("--state-dir", str(tmp_path / "state"), "--out", str(tmp_path / "out"))
+    run = await auditing.start(model, shop, "--slots", "1", *places)
+    await until(lambda: _asked(auditor, "store/orders.py"))
+    assert run.returncode is None
+    run.send_signal(signal.SIGINT)
+    stopped = await auditing.ended(run)
+    assert stopped.code == 130, stopped
+    assert "PARTLY AUDITED" in stopped.out
+    assert "The total is a sum (not verified: the audit was interrupted)" in stopped.out
+    assert "to go on with what is left: claude-pool-gh audit" in stopped.out
+    assert (tmp_path / "out" / "report.html").is_file()
+
+    auditor.instead = lambda _: None
+    before = _asked(auditor, "shop/prices.py")
+    with pytest.raises(AuditRefused, match="ask for the same, or drop it with --fresh"):
+        await local.audit(options(model, tmp_path, only=("shop",)), shop)
+    assert await local.audit(options(model, tmp_path, as_json=False), shop) == 1
+    told = capsys.readouterr()
+    assert "2 findings open" in told.out
+    assert "going on with the run" in told.err
+    assert _asked(auditor, "shop/prices.py") == before, "a part that was read is not paid for again"
+
+
+@pytest.mark.rotating(4)
+async def test_a_killed_run_goes_on_and_pays_for_no_part_twice_unless_it_is_dropped(
+    model: ScriptedModel, auditor: Auditor, shop: Path, tmp_path: Path
+) -> None:
+    auditor.claims = (TOTAL, ROW)
+    auditor.instead = _silent("store/orders.py")
+    run = await auditing.start(model, shop, "--slots", "1", "--state-dir", str(tmp_path / "state"))
+    await until(lambda: _asked(auditor, "store/orders.py"))
+    run.kill()
+    await run.wait()
+    auditor.instead = lambda _: None
+    before = _asked(auditor, "shop/prices.py")
+    assert await local.audit(options(model, tmp_path), shop) == 1
+    assert _asked(auditor, "shop/prices.py") == before
