@@ -53,7 +53,7 @@ async def rehearse(*, live: bool, console: Console | None = None) -> int:
                 raise click.ClickException(str(error)) from None
             if not is_over:
                 why = f"It has not come to its end within {_LONGEST[live]:g} seconds."
-                said = (f"{why} The server's last words:", *server.last_words)
+                said = (f"{why} The server's last log lines:", *server.last_words)
                 out.print(*said, sep="\n", markup=False, highlight=False)
             _curtain(out, repository, pull)
     return 0 if is_over else 1

@@ -147,7 +147,7 @@ async def rehearse_command(wanted: RehearsalOptions, console: Console | None = N
                 )
                 return 1
             if fault:
-                said = (f"{fault}. The server's last words:", *server.last_words)
+                said = (f"{fault}. The server's last log lines:", *server.last_words)
                 out.print(*said, sep="\n", markup=False, highlight=False)
             show_thread(out, repository, thread)
             if not wanted.live:

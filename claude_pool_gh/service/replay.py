@@ -77,7 +77,7 @@ def read_event(text: str, name: str) -> tuple[str, dict[str, Any]]:
     except (ValueError, RecursionError) as error:
         raise click.ClickException(f"the file holds no JSON: {error}") from error
     if not isinstance(told, dict):
-        raise click.ClickException("the file holds no event: an object is wanted")
+        raise click.ClickException("the file holds no event, which is a JSON object")
     request = told.get("request")
     # a delivery, as the API shows it
     if isinstance(request, dict) and isinstance(request.get("payload"), dict):

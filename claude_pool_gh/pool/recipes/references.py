@@ -122,9 +122,9 @@ def wrong(
     first, *rest = path.split(".")
     match first:
         case "item":
-            return None if place.item else "`{item}` stands only in a step with `each`"
+            return None if place.item else "`{item}` can be used only in a step with `each`"
         case "error":
-            return None if place.error else "`{error}` stands only in `recovery`"
+            return None if place.error else "`{error}` can be used only in `recovery`"
         case "args":
             known = chain_args if place.arguments is None else frozenset(place.arguments)
             name = rest[0] if rest else ""

@@ -108,7 +108,7 @@ class Metrics:
             "repository",
         )
         self._disk = gauge("disk_free_bytes", "Free bytes on the disk of the state folder")
-        self._limit = gauge("github_rate_limit_remaining", "GitHub requests left, as last told")
+        self._limit = gauge("github_rate_limit_remaining", "GitHub requests left, as last reported")
 
     def add(self, name: str, text: str, labels: tuple[str, ...], counts: Counts) -> None:
         """Show counts that are kept elsewhere, by their labels' values, as they are at each question."""
