@@ -17,7 +17,7 @@ from claude_pool_gh.terms.severity import Severity
 
 
 class RowState(StrEnum):
-    """What became of a repository."""
+    """The outcome of a repository."""
 
     clean = "clean"
     findings = "findings"
@@ -75,7 +75,7 @@ class Overview:
 
     @property
     def cost(self) -> int:
-        """What all have cost."""
+        """The cost of all."""
         return sum(row.cost for row in self.rows)
 
     @property

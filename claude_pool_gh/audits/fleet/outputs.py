@@ -63,7 +63,7 @@ class Report(_Part):
 
 
 def verdict(overview: Overview) -> str:
-    """What came of all of them, in a sentence. It says what is missing before what was found."""
+    """The verdict on all of them, in a sentence: what is missing stands before what was found."""
     rows, standing = overview.rows, sum(overview.open.values())
     found = f"{count(standing, 'finding')} open" if standing else "no finding open"
     if standing:

@@ -30,7 +30,7 @@ Share = Reserve | WaitForOthers | UsedUp
 
 
 def share(left: int, wanted: int, *, others_hold: bool) -> Share:
-    """What a repository gets that wants so much of what is left: all of it, or the rest where nobody gives any back."""
+    """The share of a repository that wants so much: all of it, or what is left where nobody gives any back."""
     if left >= wanted:
         return Reserve(wanted)
     if others_hold:

@@ -140,13 +140,13 @@ def add(
 
 
 def _open(tx: Transaction, subject: Subject) -> Mapping[Severity, int]:
-    """What is open of an audit, whichever run found it."""
+    """The open findings of an audit, whichever run found them."""
     every = tables.every(tx, subject.audit)
     return Counter(each.finding.severity for each in every if each.state is Standing.open)
 
 
 async def ended(host: AuditHost, chain_id: str, *, interrupted: bool = False) -> Ended:
-    """What a chain came to by now. `interrupted`: it goes on later, and what it has so far is told."""
+    """The outcome of a chain by now. `interrupted`: it goes on later, and what it has so far is told."""
     chain, own = await host.database.read(
         lambda tx: (chains.get(tx, chain_id), tasks.of_chain(tx, chain_id))
     )

@@ -53,7 +53,7 @@ async def config_at(git_dir: Path, commit: str) -> RepositoryConfig:
 
 
 def decided(options: AuditOptions, config: RepositoryConfig) -> Decided:
-    """What holds for the audit that is asked for. Raises AuditRefused for one that there is not. Pure."""
+    """The decisions on the audit that is asked for. Raises AuditRefused for one that there is not. Pure."""
     name = options.audit
     settings = config.audits.get(name)
     if settings is None:

@@ -103,7 +103,7 @@ class Looks:
 
 
 def seen(chain: ChainRow, own: Sequence[TaskRow], cost: int, now_ms: int) -> Seen:
-    """How far one chain is. Pure."""
+    """The progress of one chain. Pure."""
     read = [task for task in own if task.step == "find" and task.state in _OVER]
     running = [task for task in own if task.state is TaskState.running]
     return Seen(

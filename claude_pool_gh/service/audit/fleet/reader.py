@@ -213,7 +213,7 @@ def _calm() -> dict[str, Any]:
 
 @contextmanager
 def _in_words() -> Iterator[None]:
-    """What GitHub answers, or does not, as Unreadable."""
+    """Errors of GitHub, and of the way there, as Unreadable."""
     from github import GithubException, RateLimitExceededException  # noqa: PLC0415
     from requests import RequestException  # noqa: PLC0415
 
