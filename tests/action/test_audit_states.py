@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -14,8 +15,8 @@ REPORT, ASKED, OTHER = 40, 7, 8
 
 
 def header(audit: str = "defects", **more: int) -> Header:
-    given = {"repository": 1, "thread": ASKED, "until_ms": 0, "report": REPORT} | more
-    return Header(run="r", audit=audit, **given)
+    own = Header(run="r", audit=audit, repository=1, thread=ASKED, until_ms=0, report=REPORT)
+    return replace(own, **more)
 
 
 @pytest.mark.parametrize(
