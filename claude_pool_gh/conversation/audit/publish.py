@@ -66,8 +66,6 @@ def unpublished(tx: Transaction, repository_id: int, audit: str, chain_id: str) 
             told.append(f"GitHub did not take the report issue: {_reason(report)}.")
         case EffectState.gone:
             told.append(f"The report issue was {_reason(report)}; it is not opened again.")
-        case EffectState.wanted | EffectState.written | None:
-            pass
     uploaded = fate(tx, sarif_key(chain_id))
     if uploaded is not None and uploaded.state is EffectState.refused:
         told.append(f"Code scanning did not take the findings: {_reason(uploaded)}.")
