@@ -15,7 +15,14 @@ REPORT, ASKED, OTHER = 40, 7, 8
 
 def header(audit: str = "defects", **more: int) -> Header:
     given = {"repository": 1, "thread": ASKED, "until_ms": 0, "report": REPORT} | more
-    return Header(run="r", audit=audit, **given)
+    return Header(
+        given["repository"],
+        given["thread"],
+        "r",
+        given["until_ms"],
+        audit=audit,
+        report=given["report"],
+    )
 
 
 @pytest.mark.parametrize(

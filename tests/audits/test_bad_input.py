@@ -20,7 +20,7 @@ from claude_pool_gh.audits.shards import Grouping, group_of
 from claude_pool_gh.conversation.audit import known
 from claude_pool_gh.findings.model import Finding
 from claude_pool_gh.findings.tables import KnownFinding, Standing
-from tests.audits.make import finding
+from tests.findings.make import finding
 
 ENVIRONMENT = {
     "PATH": os.environ["PATH"],
