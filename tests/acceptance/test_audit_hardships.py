@@ -103,7 +103,7 @@ async def test_a_repository_that_is_renamed_meanwhile_gets_its_report_under_the_
     await here.say("/pool audit")
     await half_way(here)
     here.repository.rename("store")
-    await shown(here, "### 🔎 1 finding open: 1 high")
+    await shown(here, TOTAL["title"])
 
 
 async def test_a_repository_that_is_deleted_ends_its_audit_and_nothing_is_asked_of_it_again(

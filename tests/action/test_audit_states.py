@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -15,8 +14,15 @@ REPORT, ASKED, OTHER = 40, 7, 8
 
 
 def header(audit: str = "defects", **more: int) -> Header:
-    own = Header(run="r", audit=audit, repository=1, thread=ASKED, until_ms=0, report=REPORT)
-    return replace(own, **more)
+    given = {"repository": 1, "thread": ASKED, "until_ms": 0, "report": REPORT} | more
+    return Header(
+        given["repository"],
+        given["thread"],
+        "r",
+        given["until_ms"],
+        audit=audit,
+        report=given["report"],
+    )
 
 
 @pytest.mark.parametrize(

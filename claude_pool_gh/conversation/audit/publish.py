@@ -61,19 +61,18 @@ def unpublished(tx: Transaction, repository_id: int, audit: str, chain_id: str) 
     """The parts of a run's result that GitHub has not taken, each with its reason, in sentences."""
     told = []
     report = fate(tx, issue.key(repository_id, audit))
-    match report and report.state:
-        case EffectState.refused:
-            told.append(f"GitHub did not take the report issue: {_reason(report)}.")
-        case EffectState.gone:
-            told.append(f"The report issue was {_reason(report)}; it is not opened again.")
+    if report is not None and report.state is EffectState.refused:
+        told.append(f"GitHub did not take the report issue: {_reason(report)}.")
+    if report is not None and report.state is EffectState.gone:
+        told.append(f"The report issue was {_reason(report)}; it is not opened again.")
     uploaded = fate(tx, sarif_key(chain_id))
     if uploaded is not None and uploaded.state is EffectState.refused:
         told.append(f"Code scanning did not take the findings: {_reason(uploaded)}.")
     return told
 
 
-def _reason(status: EffectStatus | None) -> str:
-    return (status.error if status else "").rstrip(".") or "no reason is known"
+def _reason(status: EffectStatus) -> str:
+    return status.error.rstrip(".") or "no reason is known"
 
 
 def upload(facts: AuditFacts, result: AuditResult) -> Sarif:
