@@ -184,39 +184,39 @@ class Settings(BaseSettings):
     keep_transcripts_days: Annotated[
         Days,
         OrNone,
-        Field(description="Days that transcripts and prompts of agents are kept; `none`: for ever"),
+        Field(description="Days that transcripts and prompts of agents are kept; `none`: forever"),
     ] = 30.0
     keep_patches_days: Annotated[
         Days,
         OrNone,
-        Field(description="Days that patches of ended runs are kept; `none`: for ever"),
+        Field(description="Days that patches of ended runs are kept; `none`: forever"),
     ] = 90.0
     keep_deliveries_days: Annotated[
         Days,
         OrNone,
         Field(
-            description="Days that deliveries, and commands that started nothing, are kept; `none`: for ever"
+            description="Days that deliveries, and commands that started nothing, are kept; `none`: forever"
         ),
     ] = 30.0
     keep_chains_days: Annotated[
         Days,
         OrNone,
         Field(
-            description="Days that ended runs and their commands are kept; their cost counts on; `none`: for ever"
+            description="Days that ended runs and their commands are kept; their cost counts on; `none`: forever"
         ),
     ] = 365.0
     keep_effects_days: Annotated[
         Days,
         OrNone,
         Field(
-            description="Days that records of writes to GitHub are kept after their last change; `none`: for ever"
+            description="Days that records of writes to GitHub are kept after their last change; `none`: forever"
         ),
     ] = 365.0
     keep_commits_days: Annotated[
         Days,
         OrNone,
         Field(
-            description="Days that fetched commits are kept; they can be fetched again; `none`: for ever"
+            description="Days that fetched commits are kept; they can be fetched again; `none`: forever"
         ),
     ] = 30.0
     public_url: Annotated[

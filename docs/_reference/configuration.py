@@ -10,6 +10,7 @@ from claude_pool_gh.config.model import RepositoryConfig
 from docs._reference.markdown import code, facts, sentence, table
 
 _SINGLE = "Keys at the top level"
+_NAMES = {"string": "text", "integer": "whole number", "boolean": "`true` or `false`"}
 
 
 def page() -> str:
@@ -64,7 +65,7 @@ def _table(prefix: str, part: Mapping[str, Any], schema: Mapping[str, Any]) -> s
             (
                 code(f"{prefix}{name}"),
                 sentence(described.get("description", ""))
-                + facts(value=_values(described, schema), default=code(default)),
+                + facts(_values(described, schema), default=code(default)),
             )
         )
     return table(("key", "meaning"), rows)
@@ -95,7 +96,7 @@ def _kinds(described: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[
         case "null":
             yield "`null`"
         case str(kind):
-            yield f"{kind} {_bounds(described)}".strip()
+            yield f"{_NAMES.get(kind, kind)} {_bounds(described)}".strip()
         case _:
             pass
 

@@ -31,10 +31,11 @@ def sentence(text: str) -> str:
     return begun + ("" if flat.endswith((".", ":", "?", "]")) else ".")
 
 
-def facts(**named: str) -> str:
-    """What is to be known of a value beside its meaning; what is empty is left out."""
-    told = "; ".join(f"{name} {value}" for name, value in named.items() if value)
-    return f" *{told}*" if told else ""
+def facts(*plain: str, **named: str) -> str:
+    """The facts about a value beside its meaning, without those that are empty."""
+    told = [each for each in plain if each]
+    told += [f"{name} {value}" for name, value in named.items() if value]
+    return f" *{'; '.join(told)}*" if told else ""
 
 
 def field_texts(kind: type) -> dict[str, str]:

@@ -18,7 +18,7 @@ def page() -> str:
     rows = [
         (
             code(PREFIX + name + ("_total" if kind == "counter" else "")),
-            sentence(text) + facts(kind=kind, labels=labels),
+            sentence(text) + facts(kind, labels=labels),
         )
         for name, kind, labels, text in sorted(metrics())
     ]

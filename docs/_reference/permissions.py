@@ -9,24 +9,17 @@ from docs._reference.markdown import code, sentence, table
 
 
 def page() -> str:
-    """What the App asks for, then what each kind of write on GitHub needs of it."""
+    """The permissions that the App asks for, and those that each kind of write on GitHub needs."""
     asked = ((code(name), level) for name, level in permissions().items())
     text = "## What the App asks for\n\n" + table(("repository permission", "level"), asked)
     text += f"Events: {', '.join(map(code, EVENTS))}.\n\n"
-    return (
-        text
-        + "## What each write needs\n\n"
-        + table(
-            ("write", "permission", "when"),
-            (
-                (
-                    sentence(kind.called),
-                    ", ".join(
-                        code(f"{name}: {level}") for name, level in declared(kind.permission)
-                    ),
-                    "Only where a repository asks for it." if kind.optional else "Always.",
-                )
-                for kind in registry.kinds().values()
-            ),
-        )
+    rows = (
+        (sentence(kind.called), _needs(kind.permission, optional=kind.optional))
+        for kind in registry.kinds().values()
     )
+    return text + "## What each write needs\n\n" + table(("write", "permission"), rows)
+
+
+def _needs(permission: str, *, optional: bool) -> str:
+    named = ", ".join(code(f"{name}: {level}") for name, level in declared(permission))
+    return named + ("; only where a repository asks for it" if optional else "")

@@ -21,7 +21,7 @@ def page() -> str:
                 code(variable(name)) + flag,
                 sentence(field.description or "")
                 + facts(
-                    value=f"{kind.name} {kind.bounds}".removeprefix("text").strip(),
+                    f"{kind.name} {kind.bounds}".removeprefix("text").strip(),
                     default=code(default),
                 ),
             )

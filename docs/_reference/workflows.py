@@ -54,8 +54,8 @@ def _table(kind: type[BaseModel]) -> str:
                 code(field.alias or name),
                 sentence(texts.get(name, ""))
                 + facts(
-                    required=" " if needed else "",
-                    value=_kind(field.annotation),
+                    "required" if needed else "",
+                    _kind(field.annotation),
                     default="" if needed else _shown(default),
                 ),
             )

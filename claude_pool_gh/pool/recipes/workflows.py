@@ -32,7 +32,7 @@ else:
 
 
 class ChainStep(Frozen):
-    """One step as written: a `prompt`, a `skill`, a `host` function, or `branches` that run beside each other."""
+    """One step as written: a `prompt`, a `skill`, a `host` function, or `branches` that run in parallel."""
 
     _of_the_crate = model_validator(mode="before")(crate.chain_step)
 
@@ -49,11 +49,11 @@ class ChainStep(Frozen):
     host: str | None = None
     """Name of a function of the host's."""
     branches: Steps | None = None
-    """Plain prompts or skills that run beside each other."""
+    """Plain prompts or skills that run in parallel."""
     each: str | None = None
     """Path to a list in an earlier result, such as `plan.parts`: the step runs once for each item, `{item}`."""
     at_once: Annotated[int, Strict(), Field(ge=1)] | None = None
-    """Most runs of this step beside each other; none: as many as there are slots."""
+    """Most runs of this step in parallel. Default: as many as there are slots."""
     title: str = ""
     """Template of what a person reads while it runs."""
     role: str | None = None
@@ -86,7 +86,7 @@ class ChainStep(Frozen):
     share: Annotated[float, Strict(), Field(gt=0, le=1)] = 1.0
     """Part of the chain's money that this step may use."""
     retries: Annotated[int, Strict(), Field(ge=0, le=5)] | None = None
-    """How often a run that failed of something temporary is tried again. Default: that of `config`, else once."""
+    """How often a run with a temporary failure is tried again. Default: that of `config`, else once."""
     recovery: str | None = None
     """Template for one more attempt after the last retry; it may name `{error}`."""
     on_failure: AnyOnFailure = OnFailure.fail
