@@ -122,7 +122,7 @@ def test_completing_imports_no_command() -> None:
         timeout=100,
     )
     said, modules = done.stdout.splitlines()
-    assert said == "Copy the database into a file, also while the server runs."
+    assert said == "Audit a checkout, or many repositories on GitHub, whole and in parts."
     assert "claude_pool_gh.service.commands.backup" not in modules.split()
 
 

@@ -1,4 +1,4 @@
-"""Audit a checkout, or many repositories: read all of it in parts, and report what a second agent confirms."""
+"""Audit a checkout, or many repositories on GitHub, whole and in parts."""
 
 from __future__ import annotations
 
