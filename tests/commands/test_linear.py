@@ -29,6 +29,8 @@ def test_sixteen_times_the_text_takes_no_sixty_times_the_time(name: str) -> None
     """Sixteen times where it is linear, 256 times where it is quadratic: a busy machine does not make up for that."""
     small, large = (max(_FLOOR, seconds(name, size)) for size in (SIZE // 16, SIZE))
     assert large / small < 64
+    # What grows up to a limit only, such as that of lines, shows beside harmless text of the same length.
+    assert large < 100 * max(_FLOOR, seconds("prose", SIZE))
 
 
 def test_a_table_that_the_renderer_would_fill_takes_no_more_than_other_texts() -> None:
