@@ -15,8 +15,8 @@ from claude_pool_gh.conversation.caps import CONVERSATION
 from claude_pool_gh.conversation.facts import thread_key
 from claude_pool_gh.github.api import Forge
 from claude_pool_gh.github.check_key import CheckKey
+from claude_pool_gh.github.command_request import CommandRequest
 from claude_pool_gh.github.errors import ForgeError
-from claude_pool_gh.github.intake import CommandRequest
 from claude_pool_gh.pool.model.outcomes import Verdict
 from claude_pool_gh.pool.store import chains, lookup
 from claude_pool_gh.storage import Transaction

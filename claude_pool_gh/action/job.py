@@ -19,8 +19,9 @@ from claude_pool_gh.action.state.prune import THREADS
 from claude_pool_gh.action.state.ref import Ref
 from claude_pool_gh.commands.lines import WORD, find
 from claude_pool_gh.github import intake, payloads
+from claude_pool_gh.github.command_request import CommandRequest
 from claude_pool_gh.github.deliveries import VerifiedDelivery
-from claude_pool_gh.github.intake import CommandRequest, Found, NotForUs
+from claude_pool_gh.github.intake import Found, NotForUs
 from claude_pool_gh.reports.redact import Redactor
 from claude_pool_gh.service.settings import Settings, SettingsError, read
 from claude_pool_gh.terms.ids import Actor, Repository, Thread, Trigger

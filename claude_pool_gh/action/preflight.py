@@ -13,8 +13,8 @@ from claude_pool_gh.conversation.command_policy import answers, is_switched_on
 from claude_pool_gh.conversation.config_loader import ConfigLoader
 from claude_pool_gh.github import reads
 from claude_pool_gh.github.api import Forge
+from claude_pool_gh.github.command_request import CommandRequest
 from claude_pool_gh.github.errors import ForgeError, ForgeRefused
-from claude_pool_gh.github.intake import CommandRequest
 from claude_pool_gh.github.trusted import TrustedFiles
 from claude_pool_gh.terms.ids import Trigger
 

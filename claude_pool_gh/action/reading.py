@@ -17,8 +17,8 @@ from claude_pool_gh.conversation.config_loader import ConfigLoader
 from claude_pool_gh.conversation.verbs.audit import Audit, named
 from claude_pool_gh.github.access import JobAccess
 from claude_pool_gh.github.api import TIMEOUT, Forge
+from claude_pool_gh.github.command_request import CommandRequest
 from claude_pool_gh.github.errors import ForgeError
-from claude_pool_gh.github.intake import CommandRequest
 from claude_pool_gh.service.settings import Settings
 
 logger = logging.getLogger(__name__)

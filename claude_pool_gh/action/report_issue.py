@@ -10,11 +10,11 @@ from typing import Final
 from claude_pool_gh.action.state.keeper import Keeper
 from claude_pool_gh.audits.outputs import issue
 from claude_pool_gh.github import inbox, reads
+from claude_pool_gh.github.command_request import CommandRequest
 from claude_pool_gh.github.effects.lookups import fate
 from claude_pool_gh.github.effects.report_issue import ReportIssue
 from claude_pool_gh.github.effects.rows import want
 from claude_pool_gh.github.effects.states import EffectState
-from claude_pool_gh.github.intake import CommandRequest
 from claude_pool_gh.service.runtime import Runtime
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.terms.ids import Repository, Thread

@@ -34,8 +34,8 @@ from claude_pool_gh.action.strangers import WHY
 from claude_pool_gh.action.waiting import end_early, finished
 from claude_pool_gh.github import inbox
 from claude_pool_gh.github.api import Forge
+from claude_pool_gh.github.command_request import CommandRequest
 from claude_pool_gh.github.effects.sarif import Sarif
-from claude_pool_gh.github.intake import CommandRequest
 from claude_pool_gh.pool.model.config import microdollars
 from claude_pool_gh.pool.model.outcomes import Verdict
 from claude_pool_gh.pool.pruning import PoolRetention

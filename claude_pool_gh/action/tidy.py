@@ -18,7 +18,8 @@ from claude_pool_gh.action.state import money
 from claude_pool_gh.action.state.keeper import Keeper, TakenOver
 from claude_pool_gh.action.state.ref import Refused
 from claude_pool_gh.action.waiting import end_early
-from claude_pool_gh.github.intake import CommandRequest, NotForUs
+from claude_pool_gh.github.command_request import CommandRequest
+from claude_pool_gh.github.intake import NotForUs
 from claude_pool_gh.pool.model.outcomes import Verdict
 from claude_pool_gh.service.runtime import WriterOptions, open_runtime
 from claude_pool_gh.worktrees.errors import WorktreeError

@@ -26,8 +26,8 @@ from claude_pool_gh.conversation.services import (
     needed_role,
 )
 from claude_pool_gh.github import reads
+from claude_pool_gh.github.command_request import CommandRequest
 from claude_pool_gh.github.errors import ForgeRefused
-from claude_pool_gh.github.intake import CommandRequest
 from claude_pool_gh.github.overview import Overview, overview
 from claude_pool_gh.pool.model.errors import RecipeError
 from claude_pool_gh.reports import replies

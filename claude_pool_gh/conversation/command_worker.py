@@ -21,11 +21,11 @@ from claude_pool_gh.conversation.facts import ThreadFacts, chain_id_of, facts_of
 from claude_pool_gh.conversation.progress import comment_key
 from claude_pool_gh.conversation.services import Act, Answer, CommandContext, Services, Start
 from claude_pool_gh.github import command_rows, inbox, thread_rows
+from claude_pool_gh.github.command_request import CommandRequest
 from claude_pool_gh.github.effects.lookups import newest_written
 from claude_pool_gh.github.effects.reply import Reply
 from claude_pool_gh.github.effects.rows import press_answered, want
 from claude_pool_gh.github.errors import ForgeError
-from claude_pool_gh.github.intake import CommandRequest
 from claude_pool_gh.pool.model.errors import CapReached
 from claude_pool_gh.pool.model.plan import Plan
 from claude_pool_gh.pool.model.ports import Observer

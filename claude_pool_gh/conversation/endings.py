@@ -11,10 +11,10 @@ from typing import Final
 
 from claude_pool_gh.conversation.facts import ThreadFacts
 from claude_pool_gh.github import command_rows, thread_rows
+from claude_pool_gh.github.command_request import CommandRequest
 from claude_pool_gh.github.effects import lookups, rows
 from claude_pool_gh.github.effects.reaction import Reaction, ReactionContent
 from claude_pool_gh.github.effects.reply import Reply
-from claude_pool_gh.github.intake import CommandRequest
 from claude_pool_gh.pool.model.outcomes import Outcome, Verdict
 from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.reports import replies

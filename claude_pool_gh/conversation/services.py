@@ -13,7 +13,7 @@ from claude_pool_gh.conversation.caps import REPOSITORY, THREAD, USER
 from claude_pool_gh.conversation.facts import ThreadFacts, thread_key
 from claude_pool_gh.github import reads
 from claude_pool_gh.github.api import Forge
-from claude_pool_gh.github.intake import CommandRequest
+from claude_pool_gh.github.command_request import CommandRequest
 from claude_pool_gh.github.trusted import TrustedFiles
 from claude_pool_gh.pool.model.caps import Cap, Caps, Window
 from claude_pool_gh.pool.model.config import microdollars

@@ -8,9 +8,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from claude_pool_gh.github.command_request import CommandRequest
 from claude_pool_gh.github.command_states import COMMAND
 from claude_pool_gh.github.deliveries import VerifiedDelivery
-from claude_pool_gh.github.intake import CommandRequest, Found
+from claude_pool_gh.github.intake import Found
 from claude_pool_gh.github.repository_events import RepositoryEvent
 from claude_pool_gh.github.tables import commands, deliveries, repositories
 from claude_pool_gh.storage import Transaction, insert_once, inserting

@@ -7,9 +7,9 @@ from typing import Final
 
 from claude_pool_gh.conversation.command_worker import Handled
 from claude_pool_gh.conversation.facts import ThreadFacts, chain_id_of, facts_of
+from claude_pool_gh.github.command_request import CommandRequest
 from claude_pool_gh.github.deliveries import VerifiedDelivery
 from claude_pool_gh.github.effects.rows import EffectRow
-from claude_pool_gh.github.intake import CommandRequest
 from claude_pool_gh.pool.model.outcomes import Verdict
 from claude_pool_gh.pool.model.ports import Ending
 from claude_pool_gh.pool.model.states import StepState
