@@ -112,7 +112,8 @@ def test_who_wants_more_than_is_left_waits_while_others_may_give_some_back() -> 
 def test_reservations_never_pass_the_budget_and_everybody_gets_an_answer(
     budget: int, repositories: list[tuple[int, float]], beside: int
 ) -> None:
-    spent, held, answered = 0, [], 0
+    held: list[tuple[int, float]] = []
+    spent = answered = 0
     for wanted, used in repositories:
         while True:
             left = budget - spent - sum(amount for amount, _ in held)
