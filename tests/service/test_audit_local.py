@@ -107,6 +107,16 @@ async def test_a_plan_needs_no_key_stores_nothing_and_says_what_would_be_read(
     assert refused.value.exit_code == 2
 
 
+async def test_without_a_key_nothing_is_begun_that_would_hold_the_next_run(
+    model: ScriptedModel, shop: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    keyless = {"ANTHROPIC_API_KEY": "", "ANTHROPIC_BASE_URL": model.url}
+    with pytest.raises(AuditRefused, match="set ANTHROPIC_API_KEY"):
+        await local.audit(options(None, tmp_path, settings=keyless), shop)
+    assert await local.audit(options(model, tmp_path, only=("shop",)), shop) == 0
+    assert "going on with" not in capsys.readouterr().err
+
+
 async def test_what_has_not_changed_since_a_complete_run_is_not_read_and_what_is_open_still_counts(
     model: ScriptedModel, auditor: Auditor, shop: Path, tmp_path: Path, capsys: Capture
 ) -> None:

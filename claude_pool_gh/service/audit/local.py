@@ -25,6 +25,7 @@ from claude_pool_gh.pool.model.config import Isolation
 from claude_pool_gh.pool.model.ids import ChainId, new_id
 from claude_pool_gh.pool.model.plan import Plan, WorkspaceSpec
 from claude_pool_gh.pool.model.ports import Finish, HostStepContext
+from claude_pool_gh.pool.model.states import ChainState
 from claude_pool_gh.pool.store import chains
 from claude_pool_gh.pool.store.chains import ChainRow
 from claude_pool_gh.reports.figures import dollars
@@ -227,19 +228,20 @@ async def _begun(bench: _Bench) -> ChainRow:
     """The chain that is carried: the unfinished one of the store, or a new one. Raises AuditRefused."""
     options, database, now = bench.options, bench.host.database, bench.host.clock.now_ms()
     left = await database.read(carrying.unfinished)
-    if left and not options.fresh:
-        subject = Subject.model_validate(left[-1].plan.context)
+    begun = [each for each in left if each.state is not ChainState.queued]
+    if begun and not options.fresh:
+        subject = Subject.model_validate(begun[-1].plan.context)
         if subject.paths != options.only:
             asked = " ".join(f"--only {shlex.quote(each)}" for each in subject.paths)
             raise AuditRefused(
                 f"an earlier run of this audit is unfinished, and read {asked or 'everything'}: ask for the same, "
                 "or drop it with --fresh"
             )
-        budget = dollars(left[-1].plan.limits.chain)
+        budget = dollars(begun[-1].plan.limits.chain)
         print_note(
             f"going on with the run that was begun at commit {subject.commit[:9]} with {budget}"
         )
-        return left[-1]
+        return begun[-1]
     plan = await bench.plan()
     caps = Caps(task=plan.limits.task, chain=plan.limits.chain)
     chain_id = new_id("chain")
