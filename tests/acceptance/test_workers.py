@@ -78,6 +78,10 @@ async def test_a_worker_runs_what_the_server_has_accepted(
     assert (check.title or "").startswith("1 finding (worst: high) in 2 files read")
     await shop.github.until(lambda: shop.reviews)
     assert not list((shop.bot.state / "leases").glob("*/*")), "no agent has worked on the server"
+    # The server's settings, with which the worker has compared its own.
+    assert shop.rows("SELECT value FROM server_settings WHERE name = 'app_id'") == [
+        (shop.bot.environment["CLAUDE_POOL_APP_ID"],)
+    ]
     assert shop.ledger == shop.model.bill.total
 
 
