@@ -24,6 +24,8 @@ PARTS: Final = {
     "tests/money/test_caps.py": 2,
     "tests/pool/test_chain_workers.py": 3,
     "tests/pool/test_failing_commits.py": 3,
+    "tests/service/test_audit_fleet.py": 3,
+    "tests/service/test_audit_local.py": 3,
     "tests/service/test_init.py": 3,
 }
 """The days among which the tests of a folder or a file are shared out where a test has no mark of its own: those that
