@@ -139,7 +139,7 @@ class Job:
 
     @property
     def database(self) -> Path:
-        """What the jobs of one state share."""
+        """The file that the jobs of one state share."""
         return self.state / "pool.sqlite"
 
     def _leg(self) -> str:

@@ -211,8 +211,10 @@ async def test_a_nightly_audit_reports_in_one_issue_and_knows_its_findings_the_n
     text = scene.repository.read("main", prices).decode()
     number = text.splitlines().index(line) + 1
     scene.model.script = Auditor(claims=(claim(prices, number, line, "A line has no discount"),))
-    for state in ("new", "still open"):
-        done = await start(scene, "nightly-audit.yml", "schedule", {"schedule": "17 3 * * 1-5"})
+    for run_id, state in (("1", "new"), ("2", "still open")):
+        event = {"schedule": "17 3 * * 1-5"}
+        around_it = {"GITHUB_RUN_ID": run_id}
+        done = await start(scene, "nightly-audit.yml", "schedule", event, environment=around_it)
         assert done is not None
         assert (done.outputs["outcome"], done.red) == ("findings", False), done.log
         threads = scene.repository.state.threads.values()
