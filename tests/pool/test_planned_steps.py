@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from claude_pool_gh.pool.model.config import TaskOverrides
 from claude_pool_gh.pool.model.plan import AgentRun, Plan
-from claude_pool_gh.pool.store import chains, planned_steps
+from claude_pool_gh.pool.store import chains, planned_steps, queue
 from claude_pool_gh.pool.store.tables import chains as chain_rows
 from claude_pool_gh.pool.store.tables import planned_steps as step_rows
 from claude_pool_gh.storage import Database, Transaction, migrations
@@ -53,6 +53,19 @@ def make(tx: Transaction, name: str, of: Plan, now_ms: int = NOW) -> None:
 
 def kept(tx: Transaction) -> int:
     return int(tx.execute(sa.select(sa.func.count()).select_from(step_rows)).scalar_one())
+
+
+def test_whoever_takes_up_a_chain_has_its_whole_plan_in_the_same_transaction(
+    either: Database,
+) -> None:
+    with either.engine.begin() as tx:
+        make(tx, "long", long_plan())
+        make(tx, "short", plan(), NOW + 1)
+    for expected in (long_plan(), plan()):
+        with either.engine.begin() as tx:
+            claim = queue.claim(tx, "worker")
+            assert claim is not None
+            assert chains.claimed(tx, claim).plan == expected
 
 
 def test_chains_with_the_same_steps_share_them_and_each_reads_its_own_plan(

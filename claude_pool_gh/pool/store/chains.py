@@ -231,7 +231,8 @@ def get(tx: Transaction, chain_id: str) -> ChainRow:
 
 def claimed(tx: Transaction, claim: queue.Claim) -> ChainRow:
     """The chain that this transaction has taken up."""
-    if claim.row is None:
+    # What a claim returns is the row alone, without the steps that its plan shares with others.
+    if claim.row is None or claim.row.steps_digest is not None:
         return get(tx, claim.chain_id)
     return _chain(claim.row, tx.execute(_STEPS, {"wanted": claim.chain_id}).all())
 
