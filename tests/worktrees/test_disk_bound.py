@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 
+import pytest
+
 from claude_pool_gh.worktrees.checkouts import kept, lock
 from claude_pool_gh.worktrees.checkouts.kept import keep_below
+from tests.patience import PATIENCE
 from tests.worktrees.site import Site
 
 
@@ -45,3 +49,34 @@ async def test_a_new_checkout_makes_room_for_itself(site: Site) -> None:
     async with small.reading(head) as tree:
         assert any(tree.iterdir())
         assert not other.exists()
+
+
+async def test_whoever_is_cancelled_while_room_is_made_leaves_the_checkout_to_the_next(
+    site: Site,
+) -> None:
+    checkouts = site.worktrees._checkouts_of(site.widgets.id)
+    head = site.widgets.head()
+    await site.worktrees.fetch(site.widgets.id, [head], ["refs/heads/main"])
+    slow = site.worktrees.state / "checkouts" / "99" / "a"
+    slow.mkdir(parents=True)
+    os.mkfifo(slow / "about")  # read only when somebody writes: until then no room is made
+
+    async def use() -> None:
+        async with checkouts.reading(head):
+            pass
+
+    def whole() -> list[Path]:
+        return [each for each in checkouts.folder.glob("*") if not each.name.startswith(".")]
+
+    using = asyncio.create_task(use())
+    async with asyncio.timeout(PATIENCE):
+        while not whole():
+            await asyncio.sleep(0.01)
+    using.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await using
+    await asyncio.to_thread((slow / "about").write_text, "")
+    (place,) = whole()
+    held = lock.take(place, exclusive=True)
+    assert held is not None
+    held.release()

@@ -169,8 +169,13 @@ class Checkouts:
         except BaseException:
             self._condemn(checkout, held, "it could not be made")
             raise
-        await asyncio.to_thread(keep_below, self.folder.parent, self.most_bytes_of_all)
-        return Checkout(self.folder / name, self.mirror), was, Lock(self.folder / name, held.file)
+        named = Lock(self.folder / name, held.file)
+        try:
+            await asyncio.to_thread(keep_below, self.folder.parent, self.most_bytes_of_all)
+        except BaseException:
+            named.release()  # it is whole: the next one takes it
+            raise
+        return Checkout(self.folder / name, self.mirror), was, named
 
     async def _give_back(self, checkout: Checkout, was: SealedRecord | None, held: Lock) -> None:
         """Prove, mend and seal; a tree of which that cannot be said goes."""
