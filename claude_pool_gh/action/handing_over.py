@@ -18,6 +18,7 @@ from claude_pool_gh.github.effects.comment import Comment
 from claude_pool_gh.pool.store import chains, lookup
 from claude_pool_gh.service.runtime import Runtime
 from claude_pool_gh.storage import Transaction
+from claude_pool_gh.terms.markdown import COMMENT_LIMIT
 
 _SHARE: Final = 0.25
 """Of the job's own time, once more for agents that are at work to end: what they have begun is paid."""
@@ -67,6 +68,9 @@ def _say(tx: Transaction, now_ms: int) -> None:
         facts = facts_of(chain.plan.context, ThreadFacts)
         key = comment_key(chain, facts)
         shown = lookups.wanted_of(tx, key)
-        if isinstance(shown, Comment) and NOTE not in shown.body:
-            noted = shown.model_copy(update={"body": f"{shown.body}\n\n{NOTE}"})
+        if not isinstance(shown, Comment) or NOTE in shown.body:
+            continue
+        body = f"{shown.body}\n\n{NOTE}"
+        if len(body) <= COMMENT_LIMIT:
+            noted = shown.model_copy(update={"body": body})
             rows.want(tx, key, facts.thread.repository, noted, now_ms)

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Final
 
 from claude_pool_gh.action.state.keeper import Keeper
+from claude_pool_gh.action.stop import Stop
 from claude_pool_gh.audits.outputs import issue
 from claude_pool_gh.github import inbox, reads
 from claude_pool_gh.github.command_request import CommandRequest
@@ -15,15 +16,21 @@ from claude_pool_gh.github.effects.lookups import fate
 from claude_pool_gh.github.effects.report_issue import ReportIssue
 from claude_pool_gh.github.effects.rows import want
 from claude_pool_gh.github.effects.states import EffectState
+from claude_pool_gh.github.errors import ForgeError
 from claude_pool_gh.service.runtime import Runtime
 from claude_pool_gh.storage import Transaction
 from claude_pool_gh.terms.ids import Repository, Thread
 
 _PATIENCE_SECONDS: Final = 120.0
 _LOOK_SECONDS: Final = 0.1
+_NO_ANSWER: Final = (
+    "the report issue could not be opened: GitHub does not answer. Run the job again"
+)
 
 
-async def report_issue(runtime: Runtime, keeper: Keeper, repository: Repository) -> int | str:
+async def report_issue(
+    runtime: Runtime, keeper: Keeper, repository: Repository, stop: Stop
+) -> int | str:
     """Its number; or, in words, why the audit has no issue to report in. A person who closed it wants no more."""
     key = issue.key(repository.id, keeper.audit)
     standing = await runtime.database.read(partial(fate, key=key))
@@ -31,7 +38,7 @@ async def report_issue(runtime: Runtime, keeper: Keeper, repository: Repository)
         await runtime.database.transact(partial(_want, runtime, keeper.audit, repository))
         runtime.writer.wake()
     deadline = time.monotonic() + _PATIENCE_SECONDS
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and not stop.is_cancelled:
         standing = await runtime.database.read(partial(fate, key=key))
         if standing is None or standing.state is EffectState.refused:
             return f"GitHub refused the report issue ({standing.error if standing else ''})"
@@ -44,7 +51,9 @@ async def report_issue(runtime: Runtime, keeper: Keeper, repository: Repository)
         if standing.remote_id is not None:
             return await _unless_closed(runtime, repository, standing.remote_id)
         await asyncio.sleep(_LOOK_SECONDS)
-    return "the report issue could not be opened: GitHub does not answer. Run the job again"
+    if stop.is_cancelled:
+        return "the job was cancelled before its report issue was there"
+    return _NO_ANSWER
 
 
 def placed(requests: tuple[CommandRequest, ...], number: int) -> tuple[CommandRequest, ...]:
@@ -57,7 +66,11 @@ def placed(requests: tuple[CommandRequest, ...], number: int) -> tuple[CommandRe
 
 async def _unless_closed(runtime: Runtime, repository: Repository, number: int) -> int | str:
     thread = Thread(repository=repository, number=number)
-    if (await reads.issue(runtime.services.forge, thread)).open:
+    try:
+        is_open = (await reads.issue(runtime.services.forge, thread)).open
+    except ForgeError as error:
+        return f"the report issue #{number} could not be read: {error}. Run the job again"
+    if is_open:
         return number
     return f"the report issue #{number} is closed: reopen it, and its audit goes on"
 

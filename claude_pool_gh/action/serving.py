@@ -146,7 +146,7 @@ async def _hold(serving: Serving) -> tuple[JobResult, str]:
         before = await runtime.database.read(results.spent)
         job.bill.write_text(str(before))
         if job.is_unplaced:
-            match await report_issue(runtime, keeper, serving.requests[0].thread.repository):
+            match await report_issue(runtime, keeper, serving.requests[0].thread.repository, stop):
                 case int(number):
                     serving.requests = placed(serving.requests, number)
                 case str(why):

@@ -54,6 +54,7 @@ async def _header(ref: Ref, name: str) -> Header | None:
     try:
         content = await other.read()
         header = None if content is None else image.parts(content)[0]
-    except (Damaged, Unreadable):
+    except (Damaged, Unreadable, WorktreeError) as error:
+        logger.info("state of audit %s not looked at: %s", name, error)
         return None
     return header if header is not None and header.audit == name else None
