@@ -28,6 +28,8 @@ def main() -> int:
         # no outcome: the last step ends what was begun, and tells what it has cost
         protocol.output(crashed="true")
         return 1
+    finally:
+        stop.ignore()
 
 
 if __name__ == "__main__":

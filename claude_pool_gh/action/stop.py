@@ -31,6 +31,12 @@ class Stop:
         for number in _WORDS:
             signal.signal(number, self._heard)
 
+    @staticmethod
+    def ignore() -> None:
+        """Hear no signal any more: all is said, and while Python ends, a second one would hide the exit code."""
+        for number in _WORDS:
+            signal.signal(number, signal.SIG_IGN)
+
     def _heard(self, number: int, _frame: FrameType | None) -> None:
         self.is_cancelled = True
         self.reason = self.reason or _WORDS[signal.Signals(number)]
