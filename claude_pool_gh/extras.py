@@ -41,6 +41,6 @@ def extras_named() -> Iterator[None]:
         if (extra := EXTRA_OF.get(package)) is None:
             raise
         raise MissingExtra(
-            f"the package {package} is not installed; it comes with: pip install 'claude-pool-gh[{extra}]'",
+            f"the package {package} is not installed; it comes with: pip install '.[{extra}]' in a checkout",
             name=error.name,
         ) from error

@@ -52,7 +52,7 @@ async def rehearse(*, live: bool, console: Console | None = None) -> int:
             except bot.DidNotStart as error:
                 raise click.ClickException(str(error)) from None
             if not is_over:
-                why = f"It has not come to its end within {_LONGEST[live]:g} seconds."
+                why = f"It did not finish within {_LONGEST[live]:g} seconds."
                 said = (f"{why} The server's last log lines:", *server.last_words)
                 out.print(*said, sep="\n", markup=False, highlight=False)
             _curtain(out, repository, pull)

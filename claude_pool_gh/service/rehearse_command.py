@@ -241,7 +241,7 @@ class RehearsedCommand:
                 return "The server has ended"
             passed = loop.time() - begun
             if passed >= seconds:
-                return f"It has not come to its end within {seconds:g} seconds"
+                return f"It did not finish within {seconds:g} seconds"
             try:
                 await self.github.until(
                     partial(self._is_news, told), timeout=min(seconds - passed, _TELL_AGAIN)

@@ -65,7 +65,7 @@ def test_a_command_of_the_bots_says_which_extra_it_needs(command: list[str]) -> 
     done = python(f"{WITHOUT}\nfrom claude_pool_gh.service.cli import main\nmain()", *command)
     assert done.returncode == 1, done.stderr
     assert re.search(
-        r"is not installed; it comes with: pip install 'claude-pool-gh\[bot\]'", done.stderr
+        r"is not installed; it comes with: pip install '\.\[bot\]' in a checkout", done.stderr
     )
     assert "Traceback" not in done.stderr
 
@@ -91,7 +91,7 @@ asyncio.run(main())
     done = python(code)
     assert done.stdout.splitlines() == [
         "<hello>",
-        "the package psycopg is not installed; it comes with: pip install 'claude-pool-gh[postgresql]'",
+        "the package psycopg is not installed; it comes with: pip install '.[postgresql]' in a checkout",
     ], done.stderr
 
 

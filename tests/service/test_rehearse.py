@@ -92,7 +92,7 @@ async def test_a_rehearsal_that_waits_says_so_and_ends_when_its_server_does(tmp_
         server.log.append("a last line")
         asked = RehearsedCommand(github, server, repository, issue, mona)
         told: list[str] = []
-        assert await asked.over(0.2, told.append) == "It has not come to its end within 0.2 seconds"
+        assert await asked.over(0.2, told.append) == "It did not finish within 0.2 seconds"
         (waits,) = told
         assert waits.startswith("  waiting for ")
         assert waits.endswith("the server's last line: a last line")

@@ -112,7 +112,7 @@ def test_a_server_without_the_extra_says_so_and_runs() -> None:
     )
     said = run(WITHOUT + code)
     assert "OTEL_EXPORTER_OTLP_ENDPOINT is set, and no traces are sent" in said
-    assert "pip install 'claude-pool-gh[otel]'" in said
+    assert "pip install '.[otel]' in a checkout" in said
     assert said.endswith("NoTraces")
 
 
@@ -153,7 +153,7 @@ def test_doctor_names_the_extra_that_is_missing() -> None:
         "print(doctor_traces.examine(None).mend)"
     )
     assert run(f"import claude_pool_gh.service.doctor\n{WITHOUT}{code}").startswith(
-        "pip install 'claude-pool-gh[otel]'; or remove OTEL_EXPORTER_OTLP_ENDPOINT"
+        "pip install '.[otel]' in a checkout; or remove OTEL_EXPORTER_OTLP_ENDPOINT"
     )
 
 
