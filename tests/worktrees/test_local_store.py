@@ -9,7 +9,9 @@ from claude_pool_gh.worktrees.local import LocalRepository
 from tests.service.auditing import commit
 
 
-async def test_a_git_at_work_in_the_store_never_finds_it_without_objects(tmp_path: Path) -> None:
+async def test_what_git_reads_beside_the_objects_is_not_written_again_where_it_is_right(
+    tmp_path: Path,
+) -> None:
     """Each lease looks after the store; a file cut short for a moment fails whatever git reads it just then."""
     folder = tmp_path / "work"
     head = commit(folder, {"a.txt": "a\n"})
