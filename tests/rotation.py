@@ -34,8 +34,9 @@ _DATABASES: Final = ("tests/pool/", "tests/storage/")
 """The folders whose tests run on both databases: each day on SQLite, in turn on PostgreSQL."""
 
 Case = TypeVar("Case")
-DAY: Final = os.environ.setdefault("TESTS_DAY", str(dt.datetime.now(dt.UTC).timetuple().tm_yday))
+DAY: Final = os.environ.get("TESTS_DAY") or str(dt.datetime.now(dt.UTC).timetuple().tm_yday)
 """Of the year; the workers of a run, which inherit it, collect the same tests also at midnight."""
+os.environ["TESTS_DAY"] = DAY
 
 
 def share(cases: Sequence[Case], parts: int) -> list[Case]:
