@@ -150,7 +150,7 @@ def command(path: Path | None, **given: Any) -> None:
     \b
     Examples:
         claude-pool-gh audit --plan
-        claude-pool-gh audit ~/work/shop --audit security --budget 5
+        claude-pool-gh audit ~/shop --audit security --budget 5
         claude-pool-gh audit --only "src/**" --format html --format sarif --out build
         claude-pool-gh audit --org octo --topic payments --audit security --budget 50
     """  # noqa: D301 - click wants the character itself
